@@ -1,0 +1,13 @@
+"""Dialgate: the gate between a firm's phones and its carrier.
+
+Map, from the ground floor up (an import goes down, never up or sideways):
+
+- ``gate.core``      the rules, as pure functions: no clock, file, socket, thread or randomness
+- ``gate.errors``    what can go wrong, with a hint and an exit code
+- ``gate.ports``     what each room offers to the others; ``gate.config``, ``gate.clock``
+- the rooms, blind to each other: ``service`` (the use cases), ``sip`` and ``media`` (the only rooms that know sippy
+  and rtp.io), ``recorder``, ``registers``, ``vault``, ``store``, ``audit``, ``exports``, ``softphone``
+- ``gate.control``   HTTP over a Unix socket, for console and command line
+- ``gate.daemon``    the one place that names concrete classes
+- ``gate.cli``       the command line
+"""

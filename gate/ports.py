@@ -1,0 +1,343 @@
+"""What the rooms offer to each other: the contracts that ``gate.service`` works through and ``gate.daemon`` wires.
+
+Threads. Three threads carry the gate: the *line* thread (sippy's event loop: SIP, media commands, and every step of
+``gate.service.conductor``), the *store* thread (owns the SQLite connection; decisions are made on it, so that what it
+reads is what it commits) and the *control* thread (asyncio). A callback named ``done`` is called on the thread its
+docstring names; everything else is plain and blocking.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from gate.core.screening import Attempt, Consent, Objection, RegisterView
+
+type_json = Any
+"""A JSON value: str, int, float, bool, None, list or dict of them."""
+
+
+# --- evidence -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """Something that happened, to be kept with a leaf that commits to it.
+
+    ``body`` may hold personal data; the leaf holds only ``SHA-256(salt || canonical JSON of body)``. ``subject`` is the
+    id of what the fact speaks of (a call, a recording, an objection): random, so that it names nobody.
+    """
+
+    kind: str
+    subject: str
+    at: datetime
+    actor: str
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Transaction(Protocol):
+    """The inside of one store transaction; lives on the store thread and only until the function given to it returns."""
+
+    def append(self, fact: Fact) -> int:
+        """Keep a fact: its row, its leaf and what is derived from it. Returns the leaf's index."""
+        ...
+
+    def objections(self, number: str) -> Sequence[Objection]:
+        """The objections in force for an E.164 number (kept ones match by keyed hash)."""
+        ...
+
+    def consents(self, number: str) -> Sequence[Consent]:
+        """All consents ever given for an E.164 number, the withdrawn ones too."""
+        ...
+
+    def last_unattended(self, number: str) -> datetime | None:
+        """When a call to this number was last answered without an agent (redial rule, LAW 3.4)."""
+        ...
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Rows of a SELECT as dictionaries."""
+        ...
+
+
+class Store(Protocol):
+    """The evidence store. One thread owns the database; work queues up and is committed in groups, durably."""
+
+    def submit(self, work: Callable[[Transaction], Any], done: Callable[[Any, Exception | None], None]) -> None:
+        """Run ``work`` in a transaction; after the durable commit call ``done(result, None)``, or ``done(None, error)``
+        where it was rolled back (``StoreError``: disk full and the like; or what ``work`` raised). ``done`` runs on the
+        store thread and must only post. Several submissions share one commit; one that fails does not touch the others."""
+        ...
+
+    def call(self, work: Callable[[Transaction], Any], timeout: float = 30.0) -> Any:
+        """``submit`` and wait: the result, or the error raised. Not from the line thread."""
+        ...
+
+    def close(self) -> None:
+        """Finish what is queued and close the database."""
+        ...
+
+
+# --- registers ----------------------------------------------------------------------------------------------------
+
+
+class Registers(Protocol):
+    """TPS and CTPS as they are on disk."""
+
+    def view(self, number: str) -> tuple[RegisterView, ...]:
+        """What each required register says of an E.164 number. Never raises: trouble is a state of the view. At most a
+        few microseconds; notices a snapshot that another process put in force."""
+        ...
+
+    def status(self, today: date) -> list[dict[str, Any]]:
+        """Per register: name, state, count, as_of, days_left, coverage, sha256, imported_at."""
+        ...
+
+
+# --- the line: SIP and media ----------------------------------------------------------------------------------------
+
+
+class Timer(Protocol):
+    """A running timer."""
+
+    def cancel(self) -> None:
+        """Stop it; nothing happens where it has fired."""
+        ...
+
+
+class Loop(Protocol):
+    """The line thread's event loop."""
+
+    def post(self, step: Callable[[], None]) -> None:
+        """Run ``step`` soon on the line thread; callable from any thread."""
+        ...
+
+    def after(self, seconds: float, step: Callable[[], None]) -> Timer:
+        """Run ``step`` on the line thread after ``seconds``; only from the line thread."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An INVITE from a phone or a PBX that has proven who it is, before any answer has left."""
+
+    call_id: str
+    """The gate's own id of the attempt, random (not the SIP Call-ID)."""
+    attempt: Attempt
+    source: str
+    """Address and port it came from."""
+    codecs: tuple[str, ...]
+    """Names of the audio codecs offered, in order: ``PCMU``, ``PCMA``, ``G722``, ``opus``; empty where no SDP came."""
+    problem: str = ""
+    """A reason code where the line itself already refuses (``not_authenticated``, ``loop_detected``, …)."""
+    display_name: str = ""
+    sip_call_id: str = ""
+
+
+class LineEvents(Protocol):
+    """What the line tells the conductor; every call comes on the line thread."""
+
+    def incoming(self, incoming: Incoming) -> None:
+        """A new attempt. Answer with ``Line.refuse`` or ``Line.invite`` (later is fine: retransmissions are absorbed)."""
+        ...
+
+    def withdrawn(self, call_id: str) -> None:
+        """The caller cancelled before the decision; the line has answered 487 itself."""
+        ...
+
+    def ringing(self, call_id: str) -> None:
+        """The far end rings (18x); the line has passed it on to the caller."""
+        ...
+
+    def answered(self, call_id: str, codec: str) -> None:
+        """The callee answered and was acknowledged; ``codec`` is what it chose. The caller still hears ringing."""
+        ...
+
+    def failed(self, call_id: str, code: int, reason: str) -> None:
+        """The trunk refused or did not answer; the line has passed it on (or made 6xx of it)."""
+        ...
+
+    def hung_up(self, call_id: str, side: str) -> None:
+        """``side`` is ``caller`` or ``callee``: BYE, CANCEL, or a dead far end. The line ends the other leg by itself."""
+        ...
+
+    def digit(self, call_id: str, side: str, digit: str) -> None:
+        """A key pressed, told by SIP INFO (those in RTP come from the recorder's taps)."""
+        ...
+
+    def media_changed(self, call_id: str, payloads: Mapping[str, Mapping[int, str]]) -> None:
+        """Codec maps after an offer and answer: side -> payload type -> ``name/rate``."""
+        ...
+
+
+class Line(Protocol):
+    """The SIP side. Every method is called on the line thread."""
+
+    def refuse(self, call_id: str, reason: str, decision_id: str, explanation: str) -> None:
+        """603 Decline with a Reason header and the decision id, stateless; the same answer to a retransmission."""
+        ...
+
+    def invite(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
+        """Let the call through to the trunk: the canonical number, and the firm's own number and name as identity."""
+        ...
+
+    def early_media(self, call_id: str) -> None:
+        """Open the caller's audio before it is answered (183), so that it hears progress and a cue."""
+        ...
+
+    def connect(self, call_id: str) -> None:
+        """Answer the caller: the parties are bridged."""
+        ...
+
+    def hang_up(self, call_id: str, reason: str) -> None:
+        """End both legs, whatever state they are in; ``reason`` goes into the Reason header."""
+        ...
+
+    def forget(self, call_id: str) -> None:
+        """The conductor is done with the call; whatever is left of it may go."""
+        ...
+
+
+class Media(Protocol):
+    """Audio commands for a call whose ports the line has set up. Every method is called on the line thread, never
+    raises for a single call's sake: ``done(ok)`` comes on the line thread."""
+
+    def playable(self, codecs: Sequence[str]) -> bool:
+        """True where the announcement is prepared for at least one of these codecs."""
+        ...
+
+    def play_announcement(self, call_id: str, codec: str, done: Callable[[bool], None]) -> float:
+        """Start the announcement to the callee (and progress with a cue to the caller); returns its length in seconds.
+        ``done(False)`` where it could not start."""
+        ...
+
+    def play_apology(self, call_id: str, codec: str, done: Callable[[bool], None]) -> float:
+        """Start the polite goodbye to the callee; returns its length in seconds (0.0 where none is prepared)."""
+        ...
+
+    def stop_playing(self, call_id: str) -> None:
+        """Stop whatever plays."""
+        ...
+
+    def copy(self, call_id: str, caller_port: int, callee_port: int, done: Callable[[bool], None]) -> None:
+        """Send a copy of each direction to these UDP ports on loopback."""
+        ...
+
+
+# --- recorder -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingOpened:
+    """The recorder is ready for a call: its tap ports and the wrapped key, not yet one byte of audio."""
+
+    recording_id: str
+    caller_port: int
+    callee_port: int
+    key_id: str
+    """Random id of the data key; the wraps are kept under it."""
+    wraps: tuple[tuple[str, bytes], ...]
+    """(recipient id, HPKE ciphertext) for every recipient."""
+    path: str
+    """The sealed file, relative to the recordings folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingClosed:
+    """A finished recording."""
+
+    recording_id: str
+    sha256: str
+    """Of the whole sealed file."""
+    size: int
+    seconds: float
+    chunks: int
+    packets: Mapping[str, int]
+    """caller, callee -> packets sealed."""
+    gaps: tuple[tuple[float, float], ...]
+    """(start, end) in seconds from the start: pauses."""
+    interrupted: bool
+    """True where it ended without being closed by the gate."""
+    cause: str = ""
+
+
+class RecorderEvents(Protocol):
+    """What the recorder tells; every call comes on the recorder client's thread: post it on."""
+
+    def recorder_digit(self, call_id: str, side: str, digit: str) -> None:
+        """A key pressed on this side, told by RFC 4733 events in its RTP."""
+        ...
+
+    def recorder_failed(self, call_id: str, message: str) -> None:
+        """This recording cannot go on (disk full and the like); what was sealed stays."""
+        ...
+
+    def recorder_away(self) -> None:
+        """The recorder process is gone; it is being started again."""
+        ...
+
+
+class Recorder(Protocol):
+    """The client of the recorder process. Callable from any thread; ``done(result, error)`` on the client's thread."""
+
+    def available(self) -> bool:
+        """True where a recording could be opened now (process up, disk not full)."""
+        ...
+
+    def open(
+        self, call_id: str, recording_id: str, header: Mapping[str, Any],
+        done: Callable[[RecordingOpened | None, Exception | None], None],
+    ) -> None:
+        """Make the key, wrap it, bind the taps and listen for digits. No audio is kept until ``start``."""
+        ...
+
+    def start(self, call_id: str, payloads: Mapping[str, Mapping[int, str]], events: Sequence[Mapping[str, Any]] = ()) -> None:
+        """Keep audio from now on. ``payloads`` as in ``LineEvents.media_changed``; ``events`` (the announcement: id,
+        version, started, ended, completed) go into the sealed file."""
+        ...
+
+    def media_changed(self, call_id: str, payloads: Mapping[str, Mapping[int, str]]) -> None:
+        """The codec map changed in the middle of the call."""
+        ...
+
+    def pause(self, call_id: str) -> None:
+        """Keep nothing, keypad digits included, until ``resume``; the gap is marked."""
+        ...
+
+    def resume(self, call_id: str) -> None:
+        """Keep audio again."""
+        ...
+
+    def close(self, call_id: str, done: Callable[[RecordingClosed | None, Exception | None], None]) -> None:
+        """Seal the last chunk. Where ``start`` never came there is no file, and the result is None without an error."""
+        ...
+
+
+# --- vault --------------------------------------------------------------------------------------------------------
+
+
+class KeyStore(Protocol):
+    """Wrapped recording keys, apart from the audio; a database of its own that leaves nothing of a deleted row."""
+
+    def put(self, recording_id: str, key_id: str, wraps: Sequence[tuple[str, bytes]], done: Callable[[Exception | None], None]) -> None:
+        """Keep the wraps durably, then ``done(None)`` on the key store's thread. Group-committed."""
+        ...
+
+    def wraps(self, recording_id: str) -> list[tuple[str, bytes]]:
+        """The wraps of a recording; empty where they were shredded or never were."""
+        ...
+
+
+class CheckpointSigner(Protocol):
+    """Signs checkpoints of the evidence log."""
+
+    def sign(self, size: int, root: bytes) -> str:
+        """The signed checkpoint in C2SP tlog-checkpoint form."""
+        ...
+
+
+def relative(path: Path, base: Path) -> str:
+    """``path`` as text relative to ``base``, for rows that must survive a moved data folder."""
+    return path.resolve().relative_to(base.resolve()).as_posix()
