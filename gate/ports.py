@@ -200,6 +200,27 @@ class Line(Protocol):
         ...
 
 
+class MediaRelay(Protocol):
+    """What the line needs of the media room to set up a call's ports. Line thread only; shapes are sippy's."""
+
+    def open(self, call_id: str) -> None:
+        """Make room for a call."""
+        ...
+
+    def caller_sdp(self, call_id: str, body: Any, done: Callable[..., None]) -> None:
+        """An SDP body (``sippy.MsgBody``) from the caller on its way to the callee: ports and addresses are made the
+        gate's own, then ``done(body)``, or ``done(None, ex=error)``; the shape of ``UA.on_local_sdp_change``."""
+        ...
+
+    def callee_sdp(self, call_id: str, body: Any, done: Callable[..., None]) -> None:
+        """The same for one from the callee on its way to the caller."""
+        ...
+
+    def close(self, call_id: str) -> None:
+        """Free the ports; harmless where there are none."""
+        ...
+
+
 class Media(Protocol):
     """Audio commands for a call whose ports the line has set up. Every method is called on the line thread, never
     raises for a single call's sake: ``done(ok)`` comes on the line thread."""

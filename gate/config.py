@@ -1,0 +1,195 @@
+"""The configuration: one strict TOML file.
+
+Each section is a frozen ``msgspec.Struct``; an unknown key or a value of the wrong type is an error that names the file,
+the key and the nearest known one. Secrets are never in the file: it names the files that hold them.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import msgspec
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Base of every section: frozen, keyword-only, no unknown key."""
+
+
+class Firm(Section):
+    """Who calls (PECR reg 24); required, and the gate does not start without it."""
+
+    legal_name: str
+    trading_name: str
+    address: str
+    numbers: tuple[str, ...]
+    """The firm's own numbers, E.164: what it owns and answers. Nothing else is ever presented."""
+    freephone: str = ""
+    contact_email: str = ""
+    policy_version: str
+    policy_reviewed: str
+    """Date of the last review, ``YYYY-MM-DD``."""
+
+
+class Storage(Section):
+    """Where evidence and recordings lie."""
+
+    data: str = "data"
+    """Folder, relative to the configuration file."""
+    country: str = "GB"
+
+
+class Sip(Section):
+    """The gate's own side of SIP."""
+
+    listen: str = "127.0.0.1:5060"
+    """``address:port`` or ``[v6]:port``, UDP."""
+    realm: str = "dialgate"
+    nonce_seconds: int = 300
+    registration_seconds: int = 3600
+    """Longest registration granted."""
+    no_answer_seconds: int = 60
+    """How long the far end may ring (at least 15 by good practice, LAW 3.4)."""
+    dead_peer_seconds: int = 60
+    """A connected call whose RTP has stopped both ways, or whose peer answers no request, is ended after this."""
+
+
+class Account(Section):
+    """A softphone that proves itself by digest authentication."""
+
+    username: str
+    password_file: str
+    """File with the password on its first line, relative to the configuration file."""
+    presentation: str
+    """The own number that calls of this account show, E.164."""
+    display_name: str = ""
+    """Name shown to the callee; the firm's trading name where empty."""
+    purpose: Literal["marketing", "service"] = "marketing"
+    topic: Literal["general", "claims", "pensions"] = "general"
+
+
+class Pbx(Section):
+    """A PBX that proves itself by its address."""
+
+    name: str
+    addresses: tuple[str, ...]
+    """IP addresses or networks it may call from."""
+    presentation: str
+    display_name: str = ""
+    purpose: Literal["marketing", "service"] = "marketing"
+    topic: Literal["general", "claims", "pensions"] = "general"
+
+
+class Trunk(Section):
+    """The carrier."""
+
+    name: str = "carrier"
+    address: str
+    """``host:port`` or ``[v6]:port``, UDP."""
+    username: str = ""
+    password_file: str = ""
+    register: bool = False
+    """Register with the carrier (needs username and password_file)."""
+    options_seconds: int = 30
+    """Keep-alive interval; 0 for none."""
+
+
+class MediaConfig(Section):
+    """Audio."""
+
+    address: str = "127.0.0.1"
+    """The address that goes into SDP."""
+    port_min: int = 35000
+    port_max: int = 39999
+
+
+class Announcement(Section):
+    """What the callee hears first: name, reason for the call, recording notice, opt-out; no marketing (LAW 1.9)."""
+
+    id: str = "notice"
+    version: str = "1"
+    text: str = ""
+    wav: str = ""
+    """The firm's own recording, relative to the configuration file; without it espeak-ng speaks ``text`` at set-up."""
+    goodbye_text: str = ""
+    goodbye_wav: str = ""
+    opt_out_digit: str = "9"
+
+
+class Recording(Section):
+    """Whether and how calls are recorded."""
+
+    enabled: bool = True
+    purpose: str = "quality and training; protection of both parties"
+    on_failure: Literal["refuse", "unrecorded"] = "refuse"
+    """The recorder cannot start or dies: refuse and hang up politely, or go on with a leaf that says so."""
+    pause_code: str = "*5"
+    resume_code: str = "*6"
+
+
+class Calling(Section):
+    """The rules that may be set; defaults are the stricter reading of LAW.md."""
+
+    live: bool = True
+    """A live gate refuses to dial the drama ranges; demos and tests set false."""
+    hours: Literal["strict", "always"] = "strict"
+    weekdays: str = "08:00-21:00"
+    saturday: str = "09:00-21:00"
+    sunday: str = ""
+    """Empty: no calls."""
+    closed_dates: tuple[str, ...] = ()
+    """Extra dates without calls, ``YYYY-MM-DD``."""
+    registers: tuple[str, ...] = ("tps", "ctps")
+    redial_hours: int = 72
+
+
+class Limits(Section):
+    """Bounds."""
+
+    max_calls: int = 1000
+    max_call_seconds: int = 7200
+    drain_seconds: int = 30
+    """TERM: how long running calls may go on before they get BYE."""
+
+
+class Control(Section):
+    """The control interface."""
+
+    socket: str = ""
+    """Unix socket; ``control.sock`` in the data folder where empty."""
+    http: str = ""
+    """``address:port`` for the decision endpoint and metrics, loopback unless told otherwise; empty: off."""
+    token_file: str = ""
+    """Bearer token the HTTP endpoint asks for (required where ``http`` is set)."""
+
+
+class Log(Section):
+    """Structured logs on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
+
+
+class Config(Section):
+    """The whole file."""
+
+    firm: Firm
+    trunk: Trunk
+    account: tuple[Account, ...] = ()
+    pbx: tuple[Pbx, ...] = ()
+    storage: Storage = Storage()
+    sip: Sip = Sip()
+    media: MediaConfig = MediaConfig()
+    announcement: Announcement = Announcement()
+    recording: Recording = Recording()
+    calling: Calling = Calling()
+    limits: Limits = Limits()
+    control: Control = Control()
+    log: Log = Log()
+    base: str = "."
+    """Folder of the file; set by the loader, not a key of the file."""
+
+    @property
+    def data(self) -> Path:
+        """The data folder, absolute."""
+        return (Path(self.base) / self.storage.data).resolve()
