@@ -12,8 +12,8 @@ from typing import Literal
 import msgspec
 
 
-class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Base of every section: frozen, keyword-only, no unknown key."""
+class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Base of every section: frozen, no unknown key."""
 
 
 class Firm(Section):
@@ -24,11 +24,11 @@ class Firm(Section):
     address: str
     numbers: tuple[str, ...]
     """The firm's own numbers, E.164: what it owns and answers. Nothing else is ever presented."""
-    freephone: str = ""
-    contact_email: str = ""
     policy_version: str
     policy_reviewed: str
     """Date of the last review, ``YYYY-MM-DD``."""
+    freephone: str = ""
+    contact_email: str = ""
 
 
 class Storage(Section):
@@ -83,9 +83,9 @@ class Pbx(Section):
 class Trunk(Section):
     """The carrier."""
 
-    name: str = "carrier"
     address: str
     """``host:port`` or ``[v6]:port``, UDP."""
+    name: str = "carrier"
     username: str = ""
     password_file: str = ""
     register: bool = False
