@@ -1,0 +1,176 @@
+"""The words in which a call's life is told: its states, the events that reach it, the commands it gives."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a call is."""
+
+    SCREENING = "screening"
+    """Asked for; the decision is being made and made durable."""
+    DIALLING = "dialling"
+    """Allowed; the INVITE has left for the trunk."""
+    RINGING = "ringing"
+    """The far end rings."""
+    PREPARING = "preparing"
+    """The callee has answered; the recorder is being opened."""
+    ANNOUNCING = "announcing"
+    """The announcement plays to the callee; the caller is not heard yet."""
+    COMMITTING = "committing"
+    """The announcement is over; its leaf, the connection's and the recording's are being made durable."""
+    TALKING = "talking"
+    """The parties are bridged."""
+    GOODBYE = "goodbye"
+    """The call cannot go on; the callee is told so before the line is cut."""
+    CLOSING = "closing"
+    """Both legs are down; the recording is being closed."""
+    ENDED = "ended"
+    """Nothing is left to do."""
+
+
+# --- events ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The decision is durable."""
+
+    allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceFailed:
+    """What had to be made durable could not be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ringing:
+    """The far end rings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """The callee picked up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The trunk refused, or nobody answered."""
+
+    code: int
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class HungUp:
+    """A party went away: BYE, CANCEL, or silence for too long."""
+
+    by: str
+    """``caller``, ``callee`` or ``gate``."""
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderOpened:
+    """Taps are bound and the key is wrapped; nothing is kept yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecorderFailed:
+    """The recorder could not be opened, or stopped in the middle."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncementOver:
+    """The announcement has played to its end (``completed``), or could not be played."""
+
+    completed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """Announcement, connection and recording are in the log, the wrapped keys in the key store: durably."""
+
+
+@dataclass(frozen=True, slots=True)
+class Digit:
+    """A key was pressed."""
+
+    side: str
+    """``caller`` (the agent) or ``callee``."""
+    digit: str
+
+
+@dataclass(frozen=True, slots=True)
+class GoodbyeOver:
+    """The goodbye has played, or there was none to play."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The gate ends the call: time limit, or the end of draining."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingDone:
+    """The recording is closed, or nothing more can be learnt of it now."""
+
+
+Event = (
+    Decided
+    | EvidenceFailed
+    | Ringing
+    | Answered
+    | Failed
+    | HungUp
+    | RecorderOpened
+    | RecorderFailed
+    | AnnouncementOver
+    | Committed
+    | Digit
+    | GoodbyeOver
+    | Stop
+    | RecordingDone
+)
+
+
+# --- commands -------------------------------------------------------------------------------------------------------
+
+
+class Do(StrEnum):
+    """What the conductor carries out."""
+
+    REFUSE = "refuse"
+    """Answer 603 with the decision's reason."""
+    INVITE = "invite"
+    """Let the INVITE leave."""
+    NOTE_ANSWERED = "note answered"
+    """Keep the answer as a fact."""
+    OPEN_RECORDER = "open recorder"
+    TAP = "tap"
+    """Copy both directions to the recorder, which keeps nothing yet but sees digits."""
+    ANNOUNCE = "announce"
+    COMMIT = "commit"
+    """Make announcement, connection and recording durable."""
+    START_RECORDING = "start recording"
+    CONNECT = "connect"
+    """Answer the caller: the parties are bridged."""
+    NOTE_UNRECORDED = "note unrecorded"
+    PAUSE = "pause"
+    RESUME = "resume"
+    OBJECT = "object"
+    """Keep the callee's objection."""
+    STOP_PLAYING = "stop playing"
+    SAY_GOODBYE = "say goodbye"
+    HANG_UP = "hang up"
+    """End both legs."""
+    CLOSE_RECORDING = "close recording"
+    FINISH = "finish"
+    """Keep how it ended and let go of everything."""

@@ -1,0 +1,335 @@
+"""The life of a call: events in, commands out, one transition table.
+
+``handle(call, event, policy)`` returns the call as it is afterwards and the commands to carry out, in order; it
+performs nothing itself. ``TABLE`` is the whole of it: a pair of state and event that is not in it raises
+``UnexpectedEvent``, upon which the conductor hangs up. ``diagram()`` draws the table for the documentation.
+States, events and commands are in ``call_words``.
+
+The order of the commands is the law of the house: what a call is allowed to do next waits for an event which says that
+the evidence of it is durable (``Decided``, ``Committed``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+from gate.core.call_words import (
+    Answered,
+    AnnouncementOver,
+    Committed,
+    Decided,
+    Digit,
+    Do,
+    Event,
+    EvidenceFailed,
+    Failed,
+    GoodbyeOver,
+    HungUp,
+    RecorderFailed,
+    RecorderOpened,
+    RecordingDone,
+    Ringing,
+    State,
+    Stop,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the configuration says about calls."""
+
+    record: bool = True
+    go_on_unrecorded: bool = False
+    """The recorder fails: go on with a leaf that says so, instead of hanging up politely."""
+    opt_out_digit: str = "9"
+    pause_code: str = "*5"
+    resume_code: str = "*6"
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A call, as far as the rules need to know it."""
+
+    state: State = State.SCREENING
+    recorder_open: bool = False
+    """The recorder holds taps for this call: it must be closed."""
+    recording: bool = False
+    """Audio is being kept."""
+    paused: bool = False
+    announced: bool = False
+    """The announcement has played to its end."""
+    connected: bool = False
+    objected: bool = False
+    keys: str = ""
+    """The caller's last keys, as many as the longest code has."""
+    ended_by: str = ""
+    cause: str = ""
+    code: int = 0
+
+
+class UnexpectedEvent(ValueError):
+    """This event cannot come in this state."""
+
+    def __init__(self, state: State, event: type[Event]) -> None:
+        super().__init__(f"{event.__name__} cannot come while {state}")
+        self.state = state
+        self.event = event
+
+
+Step = tuple[Call, list[Do]]
+Handler = Callable[[Call, Any, Policy], Step]
+"""The table gives each handler the events of its own type only."""
+
+
+def _end(call: Call, by: str, cause: str, code: int = 0) -> Call:
+    """The first cause of an end is the one that counts."""
+    if call.ended_by:
+        return call
+    return replace(call, ended_by=by, cause=cause, code=code)
+
+
+def _close(call: Call, commands: list[Do]) -> Step:
+    """Both legs are down or told to be: close what is open, then finish."""
+    if call.recorder_open:
+        return replace(call, state=State.CLOSING, recording=False), [*commands, Do.CLOSE_RECORDING]
+    return replace(call, state=State.ENDED), [*commands, Do.FINISH]
+
+
+def _cut(call: Call, by: str, cause: str) -> Step:
+    return _close(_end(call, by, cause), [Do.STOP_PLAYING, Do.HANG_UP])
+
+
+def _goodbye(call: Call, by: str, cause: str) -> Step:
+    """The polite end: nothing is kept of it, and the caller is not heard."""
+    commands = [Do.STOP_PLAYING]
+    if call.recorder_open:
+        commands.append(Do.CLOSE_RECORDING)
+    ended = replace(_end(call, by, cause), state=State.GOODBYE, recording=False)
+    return ended, [*commands, Do.SAY_GOODBYE]
+
+
+def _decided(call: Call, event: Decided, _policy: Policy) -> Step:
+    if event.allowed:
+        return replace(call, state=State.DIALLING), [Do.INVITE]
+    return replace(_end(call, "gate", "refused"), state=State.ENDED), [Do.REFUSE]
+
+
+def _undecided(call: Call, _event: Event, _policy: Policy) -> Step:
+    """No evidence, no call: refused without a durable decision; the refusal itself needs none."""
+    return replace(_end(call, "gate", "evidence_unavailable"), state=State.ENDED), [Do.REFUSE]
+
+
+def _withdrawn(call: Call, event: HungUp, _policy: Policy) -> Step:
+    return replace(_end(call, event.by, event.cause), state=State.ENDED), [Do.FINISH]
+
+
+def _stopped_early(call: Call, event: Stop, _policy: Policy) -> Step:
+    return replace(_end(call, "gate", event.cause), state=State.ENDED), [Do.REFUSE, Do.FINISH]
+
+
+def _ringing(call: Call, _event: Event, _policy: Policy) -> Step:
+    return replace(call, state=State.RINGING), []
+
+
+def _answered(call: Call, _event: Event, policy: Policy) -> Step:
+    if policy.record:
+        return replace(call, state=State.PREPARING), [Do.NOTE_ANSWERED, Do.OPEN_RECORDER]
+    return replace(call, state=State.ANNOUNCING), [Do.NOTE_ANSWERED, Do.NOTE_UNRECORDED, Do.ANNOUNCE]
+
+
+def _failed(call: Call, event: Failed, _policy: Policy) -> Step:
+    return _close(_end(call, "trunk", event.cause, event.code), [])
+
+
+def _hung_up(call: Call, event: HungUp, _policy: Policy) -> Step:
+    return _close(_end(call, event.by, event.cause), [Do.STOP_PLAYING])
+
+
+def _stop(call: Call, event: Stop, _policy: Policy) -> Step:
+    return _cut(call, "gate", event.cause)
+
+
+def _evidence_failed(call: Call, _event: Event, _policy: Policy) -> Step:
+    return _goodbye(call, "gate", "evidence_unavailable")
+
+
+def _recorder_opened(call: Call, _event: Event, _policy: Policy) -> Step:
+    return replace(call, state=State.ANNOUNCING, recorder_open=True), [Do.TAP, Do.ANNOUNCE]
+
+
+def _recorder_opened_late(call: Call, _event: Event, _policy: Policy) -> Step:
+    """The call went on or away in the meantime: the taps are let go of."""
+    return call, [Do.CLOSE_RECORDING]
+
+
+def _recorder_refused(call: Call, event: RecorderFailed, policy: Policy) -> Step:
+    if policy.go_on_unrecorded:
+        return replace(call, state=State.ANNOUNCING), [Do.NOTE_UNRECORDED, Do.ANNOUNCE]
+    return _goodbye(call, "gate", "recorder_unavailable")
+
+
+def _recorder_lost(call: Call, event: RecorderFailed, policy: Policy) -> Step:
+    if not call.recorder_open:
+        return call, []
+    if policy.go_on_unrecorded:
+        return (
+            replace(call, recorder_open=False, recording=False, paused=False),
+            [Do.CLOSE_RECORDING, Do.NOTE_UNRECORDED],
+        )
+    return _goodbye(call, "gate", "recorder_unavailable")
+
+
+def _announced(call: Call, event: AnnouncementOver, _policy: Policy) -> Step:
+    if event.completed:
+        return replace(call, state=State.COMMITTING, announced=True), [Do.COMMIT]
+    return _goodbye(call, "gate", "announcement_unavailable")
+
+
+def _committed(call: Call, _event: Event, _policy: Policy) -> Step:
+    talking = replace(call, state=State.TALKING, connected=True, recording=call.recorder_open)
+    return talking, [Do.START_RECORDING, Do.CONNECT] if call.recorder_open else [Do.CONNECT]
+
+
+def _opted_out(call: Call, event: Digit, policy: Policy) -> bool:
+    return event.side == "callee" and event.digit == policy.opt_out_digit and not call.objected
+
+
+def _digit_while_announcing(call: Call, event: Digit, policy: Policy) -> Step:
+    """Whoever opts out before the agent is heard need not hear the agent."""
+    if not _opted_out(call, event, policy):
+        return call, []
+    ended, commands = _goodbye(replace(call, objected=True), "callee", "objected")
+    return ended, [Do.OBJECT, *commands]
+
+
+def _digit(call: Call, event: Digit, policy: Policy) -> Step:
+    if _opted_out(call, event, policy):
+        return replace(call, objected=True), [Do.OBJECT]
+    if event.side != "caller":
+        return call, []
+    keys = (call.keys + event.digit)[-max(len(policy.pause_code), len(policy.resume_code)) :]
+    call = replace(call, keys=keys)
+    if call.recording and not call.paused and keys.endswith(policy.pause_code):
+        return replace(call, paused=True, keys=""), [Do.PAUSE]
+    if call.recording and call.paused and keys.endswith(policy.resume_code):
+        return replace(call, paused=False, keys=""), [Do.RESUME]
+    return call, []
+
+
+def _goodbye_over(call: Call, _event: Event, _policy: Policy) -> Step:
+    if call.recorder_open:
+        return replace(call, state=State.CLOSING), [Do.HANG_UP]
+    return replace(call, state=State.ENDED), [Do.HANG_UP, Do.FINISH]
+
+
+def _recording_done(call: Call, _event: Event, _policy: Policy) -> Step:
+    """In CLOSING this was the last thing to wait for."""
+    return replace(call, state=State.ENDED, recorder_open=False), [Do.FINISH]
+
+
+def _recording_done_early(call: Call, _event: Event, _policy: Policy) -> Step:
+    return replace(call, recorder_open=False), []
+
+
+def _stay(call: Call, _event: Event, _policy: Policy) -> Step:
+    return call, []
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """A cell of the table: what is done, and every state that it may lead to."""
+
+    handler: Handler
+    leads_to: tuple[State, ...]
+
+
+def _table() -> dict[tuple[State, type[Event]], Transition]:
+    s = State
+    ends = (s.CLOSING, s.ENDED)
+    table: dict[tuple[State, type[Event]], Transition] = {
+        (s.SCREENING, Decided): Transition(_decided, (s.DIALLING, s.ENDED)),
+        (s.SCREENING, EvidenceFailed): Transition(_undecided, (s.ENDED,)),
+        (s.SCREENING, HungUp): Transition(_withdrawn, (s.ENDED,)),
+        (s.SCREENING, Stop): Transition(_stopped_early, (s.ENDED,)),
+        (s.DIALLING, Ringing): Transition(_ringing, (s.RINGING,)),
+        (s.RINGING, Ringing): Transition(_stay, (s.RINGING,)),
+        (s.PREPARING, RecorderOpened): Transition(_recorder_opened, (s.ANNOUNCING,)),
+        (s.PREPARING, RecorderFailed): Transition(_recorder_refused, (s.ANNOUNCING, s.GOODBYE)),
+        (s.PREPARING, Digit): Transition(_digit_while_announcing, (s.PREPARING, s.GOODBYE)),
+        (s.ANNOUNCING, AnnouncementOver): Transition(_announced, (s.COMMITTING, s.GOODBYE)),
+        (s.ANNOUNCING, Digit): Transition(_digit_while_announcing, (s.ANNOUNCING, s.GOODBYE)),
+        (s.ANNOUNCING, RecorderFailed): Transition(_recorder_lost, (s.ANNOUNCING, s.GOODBYE)),
+        (s.COMMITTING, Committed): Transition(_committed, (s.TALKING,)),
+        (s.COMMITTING, Digit): Transition(_digit, (s.COMMITTING,)),
+        (s.COMMITTING, RecorderFailed): Transition(_recorder_lost, (s.COMMITTING, s.GOODBYE)),
+        (s.TALKING, Digit): Transition(_digit, (s.TALKING,)),
+        (s.TALKING, RecorderFailed): Transition(_recorder_lost, (s.TALKING, s.GOODBYE)),
+        (s.GOODBYE, Digit): Transition(_digit, (s.GOODBYE,)),
+        (s.GOODBYE, GoodbyeOver): Transition(_goodbye_over, ends),
+        (s.GOODBYE, HungUp): Transition(_goodbye_over, ends),
+        (s.GOODBYE, Stop): Transition(_goodbye_over, ends),
+        (s.CLOSING, RecordingDone): Transition(_recording_done, (s.ENDED,)),
+    }
+    for state in (s.DIALLING, s.RINGING):
+        table[state, Answered] = Transition(_answered, (s.PREPARING, s.ANNOUNCING))
+        table[state, Failed] = Transition(_failed, ends)
+    for state in (s.DIALLING, s.RINGING, s.PREPARING, s.ANNOUNCING, s.COMMITTING, s.TALKING):
+        table[state, HungUp] = Transition(_hung_up, ends)
+        table[state, Stop] = Transition(_stop, ends)
+    for state in (s.PREPARING, s.ANNOUNCING, s.COMMITTING, s.TALKING):
+        table[state, EvidenceFailed] = Transition(_evidence_failed, (s.GOODBYE,))
+    late: tuple[tuple[tuple[State, ...], tuple[type[Event], ...]], ...] = (
+        ((s.DIALLING, s.RINGING), (Digit,)),
+        ((s.PREPARING, s.ANNOUNCING, s.COMMITTING, s.TALKING), (Ringing,)),
+        ((s.ANNOUNCING, s.COMMITTING, s.TALKING), (RecordingDone,)),
+        ((s.GOODBYE, *ends), (RecorderFailed, AnnouncementOver, Committed, EvidenceFailed)),
+        (ends, (Digit, HungUp, Stop, GoodbyeOver, Failed, Ringing, Answered)),
+        ((s.ENDED,), (Decided, RecordingDone)),
+    )
+    # What was asked of other rooms may be answered after the call has moved on: nothing is left open or done twice.
+    for states, events in late:
+        for state in states:
+            for event in events:
+                table[state, event] = Transition(_stay, (state,))
+    for state in (s.GOODBYE, *ends):
+        table[state, RecorderOpened] = Transition(_recorder_opened_late, (state,))
+    table[s.GOODBYE, RecordingDone] = Transition(_recording_done_early, (s.GOODBYE,))
+    return table
+
+
+TABLE = _table()
+
+
+def handle(call: Call, event: Event, policy: Policy) -> Step:
+    """One step in the life of a call.
+
+    Returns the call afterwards and the commands to carry out, in order. Raises ``UnexpectedEvent`` where the
+    table has no entry for the pair.
+    """
+    transition = TABLE.get((call.state, type(event)))
+    if transition is None:
+        raise UnexpectedEvent(call.state, type(event))
+    return transition.handler(call, event, policy)
+
+
+def edges() -> Iterator[tuple[State, str, State]]:
+    """Every change of state that the table allows: from, event, to."""
+    for (state, event), transition in TABLE.items():
+        for target in transition.leads_to:
+            if target is not state:
+                yield state, event.__name__, target
+
+
+def diagram() -> str:
+    """The table as a Mermaid state diagram, events between the same two states on one arrow."""
+    arrows: dict[tuple[State, State], list[str]] = {}
+    for source, event, target in edges():
+        arrows.setdefault((source, target), []).append(event)
+    order = list(State)
+    lines = ["stateDiagram-v2", f"    [*] --> {State.SCREENING}"]
+    for (source, target), events in sorted(arrows.items(), key=lambda arrow: [order.index(s) for s in arrow[0]]):
+        lines.append(f"    {source} --> {target}: {', '.join(sorted(events))}")
+    lines.append(f"    {State.ENDED} --> [*]")
+    return "\n".join(lines)

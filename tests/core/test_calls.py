@@ -1,0 +1,181 @@
+"""The call's table: every pair is in it or one error, and no order of events breaks what the house promises."""
+
+from __future__ import annotations
+
+import itertools
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gate.core import calls
+from gate.core.call_words import (
+    Answered,
+    AnnouncementOver,
+    Committed,
+    Decided,
+    Digit,
+    Do,
+    Event,
+    EvidenceFailed,
+    Failed,
+    GoodbyeOver,
+    HungUp,
+    RecorderFailed,
+    RecorderOpened,
+    RecordingDone,
+    Ringing,
+    State,
+    Stop,
+)
+from gate.core.calls import TABLE, Call, Policy, UnexpectedEvent, handle
+
+EVENTS = [
+    Decided(True),
+    Decided(False),
+    EvidenceFailed(),
+    Ringing(),
+    Answered(),
+    Failed(486, "busy"),
+    HungUp("caller", "bye"),
+    HungUp("callee", "bye"),
+    RecorderOpened(),
+    RecorderFailed("gone"),
+    AnnouncementOver(True),
+    AnnouncementOver(False),
+    Committed(),
+    Digit("callee", "9"),
+    Digit("callee", "1"),
+    Digit("caller", "*"),
+    Digit("caller", "5"),
+    Digit("caller", "6"),
+    GoodbyeOver(),
+    Stop("time_limit"),
+    RecordingDone(),
+]
+POLICIES = [Policy(), Policy(go_on_unrecorded=True), Policy(record=False)]
+
+
+def converse(*events: Event, policy: Policy = POLICIES[0]) -> tuple[Call, list[Do]]:
+    """Tell a call these events; the call afterwards and all that was commanded."""
+    call, done = Call(), []
+    for event in events:
+        call, commands = handle(call, event, policy)
+        done += commands
+    return call, done
+
+
+def test_a_recorded_call_from_ring_to_end() -> None:
+    call, done = converse(
+        Decided(True),
+        Ringing(),
+        Answered(),
+        RecorderOpened(),
+        AnnouncementOver(True),
+        Committed(),
+        HungUp("callee", "bye"),
+        RecordingDone(),
+    )
+    assert call.state is State.ENDED
+    assert (call.ended_by, call.connected, call.announced) == ("callee", True, True)
+    assert done == [
+        Do.INVITE,
+        Do.NOTE_ANSWERED,
+        Do.OPEN_RECORDER,
+        Do.TAP,
+        Do.ANNOUNCE,
+        Do.COMMIT,
+        Do.START_RECORDING,
+        Do.CONNECT,
+        Do.STOP_PLAYING,
+        Do.CLOSE_RECORDING,
+        Do.FINISH,
+    ]
+
+
+def test_a_refused_call_is_answered_and_nothing_else() -> None:
+    call, done = converse(Decided(False))
+    assert (call.state, done) == (State.ENDED, [Do.REFUSE])
+
+
+def test_no_evidence_no_call() -> None:
+    assert converse(EvidenceFailed())[1] == [Do.REFUSE]
+    call, done = converse(Decided(True), Answered(), RecorderOpened(), AnnouncementOver(True), EvidenceFailed())
+    assert call.state is State.GOODBYE
+    assert Do.CONNECT not in done and Do.START_RECORDING not in done
+
+
+def test_opting_out_during_the_announcement_keeps_the_objection_before_anything_else() -> None:
+    call, done = converse(Decided(True), Answered(), RecorderOpened(), Digit("callee", "9"))
+    assert call.state is State.GOODBYE
+    assert done[5:] == [Do.OBJECT, Do.STOP_PLAYING, Do.CLOSE_RECORDING, Do.SAY_GOODBYE]
+
+
+def test_opting_out_in_talk_goes_on_and_counts_once() -> None:
+    talk = (Decided(True), Answered(), RecorderOpened(), AnnouncementOver(True), Committed())
+    call, done = converse(*talk, Digit("callee", "9"), Digit("callee", "9"))
+    assert call.state is State.TALKING
+    assert done.count(Do.OBJECT) == 1
+
+
+def test_only_the_agents_code_pauses_and_only_resume_or_the_end_ends_it() -> None:
+    talk = (Decided(True), Answered(), RecorderOpened(), AnnouncementOver(True), Committed())
+    assert converse(*talk, Digit("callee", "*"), Digit("callee", "5"))[1].count(Do.PAUSE) == 0
+    call, done = converse(*talk, Digit("caller", "*"), Digit("caller", "5"), Digit("caller", "*"), Digit("caller", "5"))
+    assert call.paused and done.count(Do.PAUSE) == 1
+    call, done = converse(*talk, *(Digit("caller", key) for key in "*51234*6"))
+    assert not call.paused and done[-2:] == [Do.PAUSE, Do.RESUME]
+
+
+@pytest.mark.parametrize("policy", POLICIES[:2])
+def test_a_recorder_that_dies_in_talk(policy: Policy) -> None:
+    talk = (Decided(True), Answered(), RecorderOpened(), AnnouncementOver(True), Committed())
+    call, done = converse(*talk, RecorderFailed("gone"), policy=policy)
+    if policy.go_on_unrecorded:
+        assert call.state is State.TALKING and done[-1] is Do.NOTE_UNRECORDED
+    else:
+        assert call.state is State.GOODBYE and done[-1] is Do.SAY_GOODBYE
+
+
+@pytest.mark.parametrize(("state", "event"), list(itertools.product(State, EVENTS)), ids=str)
+def test_every_pair_is_in_the_table_or_the_one_error(state: State, event: Event) -> None:
+    for policy in POLICIES:
+        call = Call(state=state)
+        if (state, type(event)) in TABLE:
+            after, _ = handle(call, event, policy)
+            assert after.state in TABLE[state, type(event)].leads_to
+        else:
+            with pytest.raises(UnexpectedEvent, match=type(event).__name__):
+                handle(call, event, policy)
+
+
+@settings(max_examples=600, deadline=None)
+@given(st.lists(st.sampled_from(EVENTS), max_size=25), st.sampled_from(POLICIES))
+def test_no_order_of_events_breaks_the_promises(events: list[Event], policy: Policy) -> None:
+    call, done, seen = Call(), [], []
+    for event in events:
+        try:
+            call, commands = handle(call, event, policy)
+        except UnexpectedEvent:
+            continue
+        seen.append(event)
+        done += commands
+    if Do.INVITE in done:
+        assert seen[0] == Decided(True)
+    if Do.CONNECT in done:
+        assert AnnouncementOver(True) in seen and Committed() in seen
+    if Do.START_RECORDING in done:
+        assert done.index(Do.START_RECORDING) < done.index(Do.CONNECT)
+        assert policy.record
+    for once in (Do.INVITE, Do.CONNECT, Do.FINISH, Do.SAY_GOODBYE, Do.OBJECT, Do.COMMIT, Do.START_RECORDING):
+        assert done.count(once) <= 1
+    if call.state is State.ENDED and Do.OPEN_RECORDER in done and RecorderOpened() in seen:
+        assert Do.CLOSE_RECORDING in done
+    if call.state is State.ENDED:
+        assert Do.FINISH in done or Do.REFUSE in done
+
+
+def test_the_documentation_shows_the_table() -> None:
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    assert calls.diagram() in readme, "README's diagram is not the table's: paste gate.core.calls.diagram()"
