@@ -1,7 +1,7 @@
-"""The configuration: one strict TOML file.
+"""The sections of the configuration: keys, types and defaults.
 
-Each section is a frozen ``msgspec.Struct``; an unknown key or a value of the wrong type is an error that names the file,
-the key and the nearest known one. Secrets are never in the file: it names the files that hold them.
+Each section is a frozen ``msgspec.Struct``. ``gate.config.load`` reads them from a file and says what is wrong with it;
+made directly (``Config(firm=…, trunk=…)``) they are not checked.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of every section: frozen, no unknown key."""
 
 
-class Firm(Section):
+class Firm(Section, frozen=True):
     """Who calls (PECR reg 24); required, and the gate does not start without it."""
 
     legal_name: str
@@ -31,7 +31,7 @@ class Firm(Section):
     contact_email: str = ""
 
 
-class Storage(Section):
+class Storage(Section, frozen=True):
     """Where evidence and recordings lie."""
 
     data: str = "data"
@@ -39,7 +39,7 @@ class Storage(Section):
     country: str = "GB"
 
 
-class Sip(Section):
+class Sip(Section, frozen=True):
     """The gate's own side of SIP."""
 
     listen: str = "127.0.0.1:5060"
@@ -54,12 +54,12 @@ class Sip(Section):
     """A connected call whose RTP has stopped both ways, or whose peer answers no request, is ended after this."""
 
 
-class Account(Section):
+class Account(Section, frozen=True):
     """A softphone that proves itself by digest authentication."""
 
     username: str
     password_file: str
-    """File with the password on its first line, relative to the configuration file."""
+    """File with the password on its first line, relative to the configuration file; or ``env:NAME``."""
     presentation: str
     """The own number that calls of this account show, E.164."""
     display_name: str = ""
@@ -68,7 +68,7 @@ class Account(Section):
     topic: Literal["general", "claims", "pensions"] = "general"
 
 
-class Pbx(Section):
+class Pbx(Section, frozen=True):
     """A PBX that proves itself by its address."""
 
     name: str
@@ -80,7 +80,7 @@ class Pbx(Section):
     topic: Literal["general", "claims", "pensions"] = "general"
 
 
-class Trunk(Section):
+class Trunk(Section, frozen=True):
     """The carrier."""
 
     address: str
@@ -94,7 +94,7 @@ class Trunk(Section):
     """Keep-alive interval; 0 for none."""
 
 
-class MediaConfig(Section):
+class MediaConfig(Section, frozen=True):
     """Audio."""
 
     address: str = "127.0.0.1"
@@ -103,7 +103,7 @@ class MediaConfig(Section):
     port_max: int = 39999
 
 
-class Announcement(Section):
+class Announcement(Section, frozen=True):
     """What the callee hears first: name, reason for the call, recording notice, opt-out; no marketing (LAW 1.9)."""
 
     id: str = "notice"
@@ -116,7 +116,7 @@ class Announcement(Section):
     opt_out_digit: str = "9"
 
 
-class Recording(Section):
+class Recording(Section, frozen=True):
     """Whether and how calls are recorded."""
 
     enabled: bool = True
@@ -127,7 +127,7 @@ class Recording(Section):
     resume_code: str = "*6"
 
 
-class Calling(Section):
+class Calling(Section, frozen=True):
     """The rules that may be set; defaults are the stricter reading of LAW.md."""
 
     live: bool = True
@@ -143,7 +143,7 @@ class Calling(Section):
     redial_hours: int = 72
 
 
-class Limits(Section):
+class Limits(Section, frozen=True):
     """Bounds."""
 
     max_calls: int = 1000
@@ -152,7 +152,7 @@ class Limits(Section):
     """TERM: how long running calls may go on before they get BYE."""
 
 
-class Control(Section):
+class Control(Section, frozen=True):
     """The control interface."""
 
     socket: str = ""
@@ -163,14 +163,14 @@ class Control(Section):
     """Bearer token the HTTP endpoint asks for (required where ``http`` is set)."""
 
 
-class Log(Section):
+class Log(Section, frozen=True):
     """Structured logs on standard error."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
     format: Literal["json", "console"] = "json"
 
 
-class Config(Section):
+class Config(Section, frozen=True):
     """The whole file."""
 
     firm: Firm
@@ -192,4 +192,13 @@ class Config(Section):
     @property
     def data(self) -> Path:
         """The data folder, absolute."""
-        return (Path(self.base) / self.storage.data).resolve()
+        return self.path(self.storage.data)
+
+    @property
+    def control_socket(self) -> Path:
+        """The Unix socket of the control interface, absolute."""
+        return self.path(self.control.socket) if self.control.socket else self.data / "control.sock"
+
+    def path(self, name: str) -> Path:
+        """A file named in the configuration, absolute: names are relative to the configuration file."""
+        return (Path(self.base) / name).resolve()

@@ -1,0 +1,35 @@
+"""The configuration: one strict TOML file.
+
+- ``schema``    the sections: frozen structs, their keys and defaults; ``Config`` is the whole file
+- ``load``      ``load(path) -> Config``: every fault of the file in one ``ConfigError``, with line, key and what to do
+- ``rules``     what types cannot say: numbers, addresses, hours, dates, secrets; the firm complete, storage in the UK
+- ``lines``     which line of the file a key stands on
+- ``origins``   every value with where it came from (``dialgate config show``); the policy's yearly review
+- ``secrets``   passwords and tokens, by file or environment, never in the configuration itself
+- ``write``     a new configuration with its folders (``dialgate init``); imported by name, for it needs tomlkit
+
+Secrets are never in the file: it names the files (or ``env:NAME``) that hold them.
+"""
+
+from __future__ import annotations
+
+from gate.config.load import load as load
+from gate.config.origins import Origin as Origin
+from gate.config.origins import origins as origins
+from gate.config.origins import review_due as review_due
+from gate.config.schema import Account as Account
+from gate.config.schema import Announcement as Announcement
+from gate.config.schema import Calling as Calling
+from gate.config.schema import Config as Config
+from gate.config.schema import Control as Control
+from gate.config.schema import Firm as Firm
+from gate.config.schema import Limits as Limits
+from gate.config.schema import Log as Log
+from gate.config.schema import MediaConfig as MediaConfig
+from gate.config.schema import Pbx as Pbx
+from gate.config.schema import Recording as Recording
+from gate.config.schema import Section as Section
+from gate.config.schema import Sip as Sip
+from gate.config.schema import Storage as Storage
+from gate.config.schema import Trunk as Trunk
+from gate.config.secrets import read_secret as read_secret

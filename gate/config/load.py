@@ -1,0 +1,206 @@
+"""Reading the configuration file: every fault of it in one error.
+
+Types come from the sections themselves (strictly: ``true`` is no number, ``"5"`` neither); what types cannot say is in
+``gate.config.rules``, which judges the sections that were readable even where others were not.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin
+
+import msgspec
+
+from gate.config.lines import Key, line_of, lines
+from gate.config.rules import Fault, Readable, faults_of
+from gate.config.schema import Config, Section
+from gate.errors import ConfigError
+
+_NOT_KEYS = {"base"}
+"""Fields of ``Config`` that are not keys of the file."""
+_LARGEST = 1 << 20
+
+
+def load(path: Path) -> Config:
+    """The configuration in ``path``, with ``base`` set to its folder.
+
+    Raises ``ConfigError`` with every fault of the file, one a line: ``FILE:LINE: KEY: what is wrong; what to do``.
+    """
+    text = _text(path)
+    data = _table(path, text)
+    base = path.resolve().parent
+    readable, faults = read(data)
+    faults += faults_of(readable, base)
+    if faults:
+        raise _error(path, lines(text), faults)
+    values = {name: section for name, section in readable.sections.items() if section is not None}
+    return Config(**values, account=readable.accounts_in_order, pbx=readable.pbxs_in_order, base=str(base))
+
+
+def read(data: dict[str, Any]) -> tuple[Readable, list[Fault]]:
+    """The sections of a parsed file that have the right keys and types, and the faults of those that do not."""
+    faults: list[Fault] = []
+    readable = Readable()
+    known = fields(Config)
+    _unknown(data, known, (), faults)
+    for name, field in known.items():
+        element = _element(field.type)
+        if element is not None:
+            readable.arrays[name] = _array(element, data.get(name, []), name, faults)
+        elif name in data:
+            readable.sections[name] = _section(field.type, data[name], (name,), faults)
+        elif field.required:
+            needed = ", ".join(key for key, inner in fields(field.type).items() if inner.required)
+            faults.append(Fault((), f"section [{name}] is missing; it needs at least {needed}"))
+            readable.sections[name] = None
+        else:
+            readable.sections[name] = field.default
+    return readable, faults
+
+
+def fields(kind: type[Section]) -> dict[str, msgspec.structs.FieldInfo]:
+    """The keys of a section, as they stand in the file."""
+    return {field.name: field for field in msgspec.structs.fields(kind) if field.name not in _NOT_KEYS}
+
+
+def _text(path: Path) -> str:
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path} does not exist",
+            hint="name one with -c FILE or DIALGATE_CONFIG, or make one: dialgate init DIR",
+        ) from None
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}", hint="check the file and its permissions"
+        ) from None
+    if len(raw) > _LARGEST:
+        raise ConfigError(
+            f"{path} is larger than a configuration can be ({len(raw)} bytes)", hint="check the file name"
+        )
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"{path} is not UTF-8 text (byte {error.start})", hint="save it as UTF-8") from None
+
+
+def _table(path: Path, text: str) -> dict[str, Any]:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        where = re.search(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)", str(error))
+        place = f":{where[1]}" if where and where[1] else ""
+        what = str(error).replace(where[0], "") if where else str(error)
+        raise ConfigError(f"{path}{place}: not TOML: {what}", hint="strings need quotes, lists need [ ]") from None
+
+
+def _error(path: Path, found: dict[Key, int], faults: list[Fault]) -> ConfigError:
+    placed = [(line_of(found, fault.key), fault) for fault in faults]
+    placed.sort(key=lambda entry: entry[0] or 0)
+    rows = []
+    for line, fault in placed:
+        place = f"{path}:{line}" if line else f"{path}"
+        rows.append(": ".join(part for part in (place, spelled(fault.key), fault.text) if part))
+    return ConfigError("\n".join(rows))
+
+
+def spelled(key: Key) -> str:
+    """A key path as it is read aloud: ``account[0].username``."""
+    text = ""
+    for part in key:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def _element(kind: Any) -> type[Section] | None:
+    """The section type of an array of tables, ``None`` for a plain section."""
+    if get_origin(kind) is tuple and issubclass(get_args(kind)[0], Section):
+        element: type[Section] = get_args(kind)[0]
+        return element
+    return None
+
+
+def _array(kind: type[Section], value: Any, name: str, faults: list[Fault]) -> dict[int, Section]:
+    if not isinstance(value, list):
+        faults.append(Fault((name,), f"write it as [[{name}]], once for each"))
+        return {}
+    read_ones = {}
+    for index, element in enumerate(value):
+        section = _section(kind, element, (name, index), faults)
+        if section is not None:
+            read_ones[index] = section
+    return read_ones
+
+
+def _section(kind: type[Section], value: Any, key: Key, faults: list[Fault]) -> Section | None:
+    """One section, or ``None`` where a key of it has a fault (all of them are added to ``faults``)."""
+    if not isinstance(value, dict):
+        faults.append(Fault(key, f"expected a section [{spelled(key)}], not {_described(value)}"))
+        return None
+    before = len(faults)
+    known = fields(kind)
+    _unknown(value, known, key, faults)
+    values = {}
+    for name, field in known.items():
+        if name not in value:
+            if field.required:
+                faults.append(Fault((*key, name), f"is missing from [{spelled(key)}]"))
+            continue
+        try:
+            values[name] = msgspec.convert(value[name], field.type, strict=True)
+        except msgspec.ValidationError as error:
+            faults.append(_wrong_type((*key, name), field.type, value[name], str(error)))
+    return None if len(faults) > before else kind(**values)
+
+
+def _unknown(value: dict[str, Any], known: dict[str, Any], key: Key, faults: list[Fault]) -> None:
+    for name in value:
+        if name in known:
+            continue
+        text = "is not a key that Dialgate knows"
+        if near := difflib.get_close_matches(name, known, n=1):
+            text += f"; did you mean {near[0]}?"
+        elif homes := [f"[{home}]" for home in _homes(name)]:
+            text += f" here; it belongs in {' or '.join(homes)}"
+        else:
+            text += f"; known here: {', '.join(known)}"
+        faults.append(Fault((*key, name), text))
+
+
+def _homes(name: str) -> list[str]:
+    """Sections that have a key of this name."""
+    return [home for home, field in fields(Config).items() if name in fields(_element(field.type) or field.type)]
+
+
+def _wrong_type(key: Key, kind: Any, value: Any, message: str) -> Fault:
+    if inside := re.search(r"at `\$\[(\d+)\]`", message):
+        index = int(inside[1])
+        return Fault((*key, index), f"expected text in quotes, not {_described(value[index])}")
+    if get_origin(kind) is Literal:
+        choices = get_args(kind)
+        near = difflib.get_close_matches(str(value), choices, n=1)
+        ask = f"; did you mean {near[0]}?" if near else ""
+        return Fault(key, f"{_described(value)} is not one of {', '.join(choices)}{ask}")
+    if isinstance(value, date | time) and kind is str:
+        return Fault(key, f'put it in quotes: "{value}"')
+    wanted = {bool: "true or false", int: "a whole number", str: "text in quotes"}.get(kind, 'a list of texts: ["…"]')
+    return Fault(key, f"expected {wanted}, not {_described(value)}")
+
+
+def _described(value: Any) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):
+        return f'"{value[:40]}…"' if len(value) > 40 else f'"{value}"'
+    if isinstance(value, dict):
+        return "a section"
+    if isinstance(value, list):
+        return "a list"
+    if isinstance(value, datetime | date | time):
+        return f"the date or time {value}"
+    return str(value)

@@ -1,0 +1,61 @@
+"""Where each value of the configuration comes from, and what it is time to do about the policy."""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from gate.config.lines import Key, line_of, lines
+from gate.config.load import fields, spelled
+from gate.config.schema import Config, Section
+
+
+class Origin(NamedTuple):
+    """One value of the configuration."""
+
+    key: str
+    """``account[0].username``."""
+    value: Any
+    origin: str
+    """``FILE:LINE``, or ``default``."""
+
+
+def origins(config: Config, path: Path) -> list[Origin]:
+    """Every value of ``config``, which was loaded from ``path``, in the order of the sections.
+
+    Secrets are not among them: the configuration only names where they are.
+    """
+    text = path.read_text(encoding="utf-8-sig")
+    found = lines(text)
+    given = tomllib.loads(text)
+    rows: list[Origin] = []
+    for name in fields(Config):
+        section = getattr(config, name)
+        if isinstance(section, tuple):
+            for index, element in enumerate(section):
+                _add(rows, element, (name, index), given[name][index], found, path)
+        else:
+            _add(rows, section, (name,), given.get(name, {}), found, path)
+    return rows
+
+
+def _add(
+    rows: list[Origin], section: Section, key: Key, given: dict[str, Any], found: dict[Key, int], path: Path
+) -> None:
+    for name in fields(type(section)):
+        line = line_of(found, (*key, name))
+        origin = (f"{path}:{line}" if line else str(path)) if name in given else "default"
+        value = getattr(section, name)
+        rows.append(Origin(spelled((*key, name)), list(value) if isinstance(value, tuple) else value, origin))
+
+
+def review_due(config: Config, today: date) -> str:
+    """A reminder where the calling policy was last reviewed a year ago or longer (or in the future); else empty."""
+    reviewed = date.fromisoformat(config.firm.policy_reviewed)
+    if reviewed > today:
+        return f"the calling policy's review of {reviewed} lies in the future: check firm.policy_reviewed"
+    if (today.year - reviewed.year, today.month, today.day) >= (1, reviewed.month, reviewed.day):
+        return f"the calling policy was last reviewed on {reviewed}: review it, and set firm.policy_reviewed"
+    return ""

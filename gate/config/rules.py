@@ -1,0 +1,346 @@
+"""What the types of the configuration cannot say.
+
+Each function judges one section and yields its faults; none stops at the first. ``faults_of`` runs them over the
+sections that were readable, so that one look at the file is enough to mend it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import date
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+from gate.config.addresses import host_port, hours, network
+from gate.config.lines import Key
+from gate.config.schema import (
+    Account,
+    Announcement,
+    Calling,
+    Control,
+    Firm,
+    Limits,
+    MediaConfig,
+    Pbx,
+    Recording,
+    Section,
+    Sip,
+    Storage,
+    Trunk,
+)
+from gate.config.secrets import read_secret
+from gate.errors import ConfigError
+
+S = TypeVar("S", bound=Section)
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong: where, and what to do about it."""
+
+    key: Key
+    text: str
+
+
+@dataclass
+class Readable:
+    """The sections that have the right keys and types; ``None`` or absent where one has not."""
+
+    sections: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, dict[int, Any]] = field(default_factory=dict)
+    """Array of tables -> index -> element."""
+
+    def get(self, name: str, kind: type[S]) -> S | None:
+        """A section, where it is readable."""
+        section = self.sections.get(name)
+        return section if isinstance(section, kind) else None
+
+    @property
+    def accounts_in_order(self) -> tuple[Account, ...]:
+        """The accounts that are readable."""
+        return tuple(self.arrays.get("account", {}).values())
+
+    @property
+    def pbxs_in_order(self) -> tuple[Pbx, ...]:
+        """The PBXs that are readable."""
+        return tuple(self.arrays.get("pbx", {}).values())
+
+
+def faults_of(readable: Readable, base: Path) -> list[Fault]:
+    """Every fault of the readable sections; ``base`` is the configuration's folder."""
+    get = readable.get
+    calling = get("calling", Calling)
+    firm = get("firm", Firm)
+    found: list[Fault] = []
+    if firm:
+        found += _firm(firm, live=bool(calling and calling.live))
+    if storage := get("storage", Storage):
+        found += _storage(storage)
+    if sip := get("sip", Sip):
+        found += _sip(sip)
+    if trunk := get("trunk", Trunk):
+        found += _trunk(trunk, base)
+    if media := get("media", MediaConfig):
+        found += _media(media, get("limits", Limits), sip)
+    if announcement := get("announcement", Announcement):
+        found += _announcement(announcement, base)
+    if recording := get("recording", Recording):
+        found += _recording(recording)
+    if calling:
+        found += _calling(calling)
+    if limits := get("limits", Limits):
+        found += _limits(limits)
+    if control := get("control", Control):
+        found += _control(control, base)
+    return found + _callers(readable, firm, base)
+
+
+def _blank(section: Section, key: str, *names: str) -> Iterator[Fault]:
+    for name in names:
+        if not getattr(section, name).strip():
+            yield Fault((key, name), "must not be empty")
+
+
+def _least(section: Section, key: str, least: int, *names: str) -> Iterator[Fault]:
+    for name in names:
+        if getattr(section, name) < least:
+            yield Fault((key, name), f"{getattr(section, name)} is too small; at least {least}")
+
+
+def _duplicates(values: Iterable[str], key: Key) -> Iterator[Fault]:
+    seen: set[str] = set()
+    for index, value in enumerate(values):
+        if value in seen:
+            yield Fault((*key, index), f"{value} is there twice; leave one")
+        seen.add(value)
+
+
+def _firm(firm: Firm, *, live: bool) -> Iterator[Fault]:
+    """PECR reg 24 (who calls) and Ofcom GC C6 (numbers that may be presented): LAW 1.8 and 3.1."""
+    yield from _blank(firm, "firm", "legal_name", "trading_name", "address", "policy_version")
+    if (reviewed := _date(firm.policy_reviewed)) is not None:
+        yield Fault(("firm", "policy_reviewed"), reviewed)
+    if not firm.numbers:
+        yield Fault(("firm", "numbers"), "name at least one number that the firm owns and answers")
+    for index, number in enumerate(firm.numbers):
+        if fault := _own_number(number, live=live):
+            yield Fault(("firm", "numbers", index), fault)
+    yield from _duplicates(firm.numbers, ("firm", "numbers"))
+    if firm.freephone:
+        canonical = _e164(firm.freephone)
+        if canonical is None or not canonical.startswith("+4480"):
+            yield Fault(("firm", "freephone"), f'"{firm.freephone}" is not a freephone number (080…)')
+    if firm.contact_email and not re.fullmatch(r"[^@\s]+@[^@\s]+", firm.contact_email):
+        yield Fault(("firm", "contact_email"), f'"{firm.contact_email}" is not an email address')
+
+
+def _e164(raw: str) -> str | None:
+    from gate.core import numbers
+
+    try:
+        return numbers.parse(raw).e164
+    except numbers.NumberRefused:
+        return None
+
+
+def _own_number(number: str, *, live: bool) -> str:
+    from gate.core import numbers
+
+    canonical = _e164(number)
+    if canonical is None:
+        return f'"{number}" is not a UK number; write it as "+442079460000"'
+    if canonical != number:
+        return f'write it in one form only: "{canonical}"'
+    if not numbers.presentable(number):
+        return f"{number} may not be presented to a callee (01, 02, 03, 07 mobile or 080 only, Ofcom GC C6)"
+    if live and numbers.is_drama(number):
+        return f"{number} is reserved for drama and reaches nobody; own a real number, or set calling.live = false"
+    return ""
+
+
+def _date(text: str) -> str | None:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return f'"{text}" is not a date; write "YYYY-MM-DD"'
+    return None if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) else f'"{text}" is not a date; write "YYYY-MM-DD"'
+
+
+def _storage(storage: Storage) -> Iterator[Fault]:
+    yield from _blank(storage, "storage", "data")
+    if storage.country != "GB":
+        yield Fault(
+            ("storage", "country"),
+            f'"{storage.country}" is refused: evidence and recordings are kept in the UK, country = "GB"',
+        )
+
+
+def _sip(sip: Sip) -> Iterator[Fault]:
+    if fault := host_port(sip.listen, literal=True):
+        yield Fault(("sip", "listen"), fault)
+    yield from _blank(sip, "sip", "realm")
+    if '"' in sip.realm or "\\" in sip.realm or not sip.realm.isprintable():
+        yield Fault(("sip", "realm"), "plain text only: no quotes, backslashes or control characters")
+    yield from _least(sip, "sip", 10, "nonce_seconds", "dead_peer_seconds")
+    yield from _least(sip, "sip", 60, "registration_seconds")
+    if sip.no_answer_seconds < 15:
+        yield Fault(("sip", "no_answer_seconds"), f"{sip.no_answer_seconds} is too short; ring at least 15 seconds")
+
+
+def _trunk(trunk: Trunk, base: Path) -> Iterator[Fault]:
+    if fault := host_port(trunk.address, literal=False):
+        yield Fault(("trunk", "address"), fault)
+    yield from _blank(trunk, "trunk", "name")
+    yield from _least(trunk, "trunk", 0, "options_seconds")
+    if bool(trunk.username) != bool(trunk.password_file):
+        missing = "password_file" if trunk.username else "username"
+        yield Fault(("trunk", missing), "username and password_file go together")
+    elif trunk.register and not trunk.username:
+        yield Fault(("trunk", "register"), "registering needs username and password_file")
+    if trunk.password_file:
+        yield from _secret(trunk.password_file, base, ("trunk", "password_file"))
+
+
+def _secret(reference: str, base: Path, key: Key, shortest: int = 1) -> Iterator[Fault]:
+    try:
+        secret = read_secret(base, reference)
+    except ConfigError as error:
+        yield Fault(key, f"{error.message}; {error.hint}")
+    else:
+        if len(secret) < shortest:
+            yield Fault(key, f"the secret is too short; at least {shortest} characters")
+
+
+def _media(media: MediaConfig, limits: Limits | None, sip: Sip | None) -> Iterator[Fault]:
+    try:
+        address = ip_address(media.address)
+    except ValueError:
+        yield Fault(("media", "address"), f'"{media.address}" is not an IP address')
+    else:
+        if address.is_unspecified or address.is_multicast:
+            yield Fault(
+                ("media", "address"), f"{address} cannot be reached by a phone; name the address phones send to"
+            )
+    low, high = media.port_min, media.port_max
+    if not 1024 <= low < high <= 65535:
+        yield Fault(
+            ("media", "port_min"), f"{low} to {high} is not a port range; between 1024 and 65535, min below max"
+        )
+    elif limits and high - low + 1 < 4 * limits.max_calls:
+        yield Fault(
+            ("media", "port_max"),
+            f"{high - low + 1} ports carry {(high - low + 1) // 4} calls; widen the range, "
+            f"or lower limits.max_calls ({limits.max_calls})",
+        )
+    elif sip and not host_port(sip.listen, literal=True) and low <= int(sip.listen.rpartition(":")[2]) <= high:
+        yield Fault(("media", "port_min"), f"the range holds the SIP port of sip.listen ({sip.listen})")
+
+
+def _announcement(announcement: Announcement, base: Path) -> Iterator[Fault]:
+    """The notice is required: without it nothing may be recorded (LAW 5.1)."""
+    key = "announcement"
+    yield from _blank(announcement, key, "id", "version")
+    if not announcement.text.strip() and not announcement.wav:
+        yield Fault((key, "text"), "say who calls, why, that the call is recorded and how to opt out (or name a wav)")
+    for name in ("wav", "goodbye_wav"):
+        wav = getattr(announcement, name)
+        if wav and not (base / wav).is_file():
+            yield Fault((key, name), f"{base / wav} does not exist")
+    if not re.fullmatch(r"[0-9*#]", announcement.opt_out_digit):
+        yield Fault((key, "opt_out_digit"), f'"{announcement.opt_out_digit}" is not one key of 0-9, * or #')
+
+
+def _recording(recording: Recording) -> Iterator[Fault]:
+    yield from _blank(recording, "recording", "purpose")
+    for name in ("pause_code", "resume_code"):
+        code = getattr(recording, name)
+        if not re.fullmatch(r"[*#][0-9*#]{1,7}", code):
+            yield Fault(("recording", name), f'"{code}" is not a code: * or #, then 1 to 7 keys')
+    if recording.pause_code.startswith(recording.resume_code) or recording.resume_code.startswith(recording.pause_code):
+        yield Fault(("recording", "resume_code"), "pause_code and resume_code must differ, and neither begin the other")
+
+
+def _calling(calling: Calling) -> Iterator[Fault]:
+    for name in ("weekdays", "saturday", "sunday"):
+        if fault := hours(getattr(calling, name)):
+            yield Fault(("calling", name), fault)
+    for index, text in enumerate(calling.closed_dates):
+        if fault := _date(text):
+            yield Fault(("calling", "closed_dates", index), fault)
+    for index, name in enumerate(calling.registers):
+        if name not in ("tps", "ctps"):
+            yield Fault(("calling", "registers", index), f'"{name}" is not a register; tps or ctps')
+    yield from _duplicates(calling.registers, ("calling", "registers"))
+    if calling.live and (lacking := {"tps", "ctps"} - set(calling.registers)):
+        yield Fault(
+            ("calling", "registers"),
+            f"a live gate screens against both; add {' and '.join(sorted(lacking))} (PECR reg 21)",
+        )
+    yield from _least(calling, "calling", 0, "redial_hours")
+
+
+def _limits(limits: Limits) -> Iterator[Fault]:
+    yield from _least(limits, "limits", 1, "max_calls", "max_call_seconds")
+    yield from _least(limits, "limits", 0, "drain_seconds")
+
+
+def _control(control: Control, base: Path) -> Iterator[Fault]:
+    if control.http and (fault := host_port(control.http, literal=True)):
+        yield Fault(("control", "http"), fault)
+    if control.http and not control.token_file:
+        yield Fault(("control", "token_file"), "is missing: the HTTP endpoint asks for a token")
+    if control.token_file:
+        yield from _secret(control.token_file, base, ("control", "token_file"), shortest=16)
+
+
+def _callers(readable: Readable, firm: Firm | None, base: Path) -> list[Fault]:
+    """Who may call: accounts and PBXs, at least one, none twice, each with a number of the firm's own."""
+    accounts, pbxs = readable.arrays.get("account", {}), readable.arrays.get("pbx", {})
+    found: list[Fault] = []
+    if not accounts and not pbxs:
+        found.append(Fault((), "nobody may call: add an [[account]] for a softphone or a [[pbx]]"))
+    names: set[str] = set()
+    for index, account in accounts.items():
+        key: Key = ("account", index)
+        if not re.fullmatch(r"[A-Za-z0-9._+-]{1,64}", account.username):
+            found.append(
+                Fault((*key, "username"), f'"{account.username}" is not a name: letters, digits and . _ + - only')
+            )
+        if account.username in names:
+            found.append(Fault((*key, "username"), f"{account.username} is there twice; leave one"))
+        names.add(account.username)
+        found += _secret(account.password_file, base, (*key, "password_file"))
+        found += _presented(account, firm, key)
+    names.clear()
+    taken: dict[str, str] = {}
+    for index, pbx in pbxs.items():
+        key = ("pbx", index)
+        if not re.fullmatch(r"[A-Za-z0-9._+-]{1,64}", pbx.name):
+            found.append(Fault((*key, "name"), f'"{pbx.name}" is not a name: letters, digits and . _ + - only'))
+        if pbx.name in names:
+            found.append(Fault((*key, "name"), f"{pbx.name} is there twice; leave one"))
+        names.add(pbx.name)
+        if not pbx.addresses:
+            found.append(Fault((*key, "addresses"), "name at least one address that the PBX calls from"))
+        for place, address in enumerate(pbx.addresses):
+            fault = network(address)
+            if not fault and address in taken:
+                fault = f"{address} is already {taken[address]}'s"
+            if fault:
+                found.append(Fault((*key, "addresses", place), fault))
+            taken.setdefault(address, pbx.name)
+        found += _presented(pbx, firm, key)
+    return found
+
+
+def _presented(caller: Account | Pbx, firm: Firm | None, key: Key) -> Iterator[Fault]:
+    if firm and caller.presentation not in firm.numbers:
+        canonical = _e164(caller.presentation)
+        text = (
+            f'write it as in firm.numbers: "{canonical}"' if canonical in firm.numbers else "is not one of firm.numbers"
+        )
+        yield Fault((*key, "presentation"), f'"{caller.presentation}" {text}')
+    if not caller.display_name.isprintable():
+        yield Fault((*key, "display_name"), "printable text only")
