@@ -1,0 +1,302 @@
+"""Carries a call from INVITE to its last leaf.
+
+Everything here runs on the line thread. The rules of a call are ``core.calls``: the conductor turns what the line, the
+recorder and the store say into its events, and its commands into calls on ports. It decides nothing itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from gate.clock import Clock
+from gate.core import calls, screening
+from gate.core.call_words import (
+    Answered,
+    Decided,
+    Digit,
+    Event,
+    EvidenceFailed,
+    Failed,
+    HungUp,
+    RecorderFailed,
+    Ringing,
+    Stop,
+)
+from gate.core.screening import Decision, Reason
+from gate.ports import (
+    Incoming,
+    KeyStore,
+    Line,
+    Loop,
+    Media,
+    Recorder,
+    Store,
+    Transaction,
+)
+from gate.service.hands import Hands
+from gate.service.keeper import Keeper
+from gate.service.metrics import Metrics
+from gate.service.refusals import Refusals
+from gate.service.screener import Screener
+from gate.service.settings import Settings
+from gate.service.talk import Talk
+
+log = structlog.get_logger()
+
+
+class Conductor:
+    """Implements ``ports.LineEvents`` and ``ports.RecorderEvents``."""
+
+    def __init__(
+        self,
+        *,
+        line: Line,
+        loop: Loop,
+        media: Media,
+        recorder: Recorder,
+        store: Store,
+        keys: KeyStore,
+        screener: Screener,
+        settings: Settings,
+        clock: Clock,
+        new_id: Callable[[], str],
+        metrics: Metrics,
+        mend: Callable[[str], None],
+    ) -> None:
+        """``mend(recording_id)`` closes in the log what the recorder could not close; from any thread."""
+        self._line = line
+        self._loop = loop
+        self._media = media
+        self._recorder = recorder
+        self._store = store
+        self._screener = screener
+        self._settings = settings
+        self._clock = clock
+        self._new_id = new_id
+        self._metrics = metrics
+        self._keeper = Keeper(store, loop)
+        self._refusals = Refusals(self._keeper, clock)
+        self._talks: dict[str, Talk] = {}
+        self._drained: Callable[[], None] | None = None
+        self._hands = Hands(
+            line=line,
+            loop=loop,
+            media=media,
+            recorder=recorder,
+            keys=keys,
+            keeper=self._keeper,
+            settings=settings,
+            clock=clock,
+            new_id=new_id,
+            mend=mend,
+            tell=self._tell,
+            let_go=self._let_go,
+        )
+
+    # --- what the line says (ports.LineEvents) ----------------------------------------------------------------------
+
+    def incoming(self, incoming: Incoming) -> None:
+        """A new attempt: screened and made durable on the store thread, then refused or let through."""
+        now = self._clock.now()
+        talk = Talk(incoming=incoming, asked_at=now, recording_id=self._new_id())
+        obstacle = self._obstacle(incoming)
+        if obstacle is Reason.NOT_AUTHENTICATED and not self._refusals.worth_a_leaf(incoming.source, now):
+            decision = screening.refusal(obstacle, incoming.attempt)
+            self._line.refuse(talk.id, decision.reason.value, talk.id, decision.explanation)
+            return
+        self._talks[talk.id] = talk
+        self._metrics.calls.set(len(self._talks))
+
+        def work(tx: Transaction) -> Decision:
+            return self._screener.decide(
+                tx,
+                incoming.attempt,
+                now,
+                call_id=talk.id,
+                source=incoming.source,
+                obstacle=obstacle,
+                extra={"codecs": list(incoming.codecs), "sip_call_id": incoming.sip_call_id},
+            )
+
+        def done(decision: Decision | None, error: Exception | None) -> None:
+            self._loop.post(lambda: self._decided(talk, decision, error))
+
+        self._store.submit(work, done)
+
+    def withdrawn(self, call_id: str) -> None:
+        """The caller cancelled before the decision."""
+        self._tell_id(call_id, HungUp("caller", "cancelled"))
+
+    def ringing(self, call_id: str) -> None:
+        """The far end rings."""
+        self._tell_id(call_id, Ringing())
+
+    def answered(self, call_id: str, codec: str) -> None:
+        """The callee picked up."""
+        if talk := self._talks.get(call_id):
+            talk.codec = codec
+            talk.answered_at = self._clock.now()
+            self._tell(talk, Answered())
+
+    def failed(self, call_id: str, code: int, reason: str) -> None:
+        """The trunk refused or nobody answered."""
+        self._tell_id(call_id, Failed(code, reason))
+
+    def hung_up(self, call_id: str, side: str) -> None:
+        """A party went away."""
+        self._tell_id(call_id, HungUp(side, "hung_up"))
+
+    def media_timeout(self, call_id: str) -> None:
+        """No RTP came from either side for longer than the configuration allows."""
+        self._tell_id(call_id, Stop("media_timeout"))
+
+    def digit(self, call_id: str, side: str, digit: str) -> None:
+        """A key, told by SIP INFO."""
+        self._tell_id(call_id, Digit(side, digit))
+
+    def media_changed(self, call_id: str, payloads: Mapping[str, Mapping[int, str]]) -> None:
+        """The codec map after an offer and answer."""
+        if talk := self._talks.get(call_id):
+            talk.payloads = payloads
+            if talk.opened is not None:
+                self._recorder.media_changed(call_id, payloads)
+
+    # --- what the recorder says (ports.RecorderEvents, from its own thread) -----------------------------------------
+
+    def recorder_digit(self, call_id: str, side: str, digit: str) -> None:
+        """A key, seen in RTP."""
+        self._loop.post(lambda: self._tell_id(call_id, Digit(side, digit)))
+
+    def recorder_failed(self, call_id: str, message: str) -> None:
+        """One recording cannot go on."""
+        self._loop.post(lambda: self._tell_id(call_id, RecorderFailed(message)))
+
+    def recorder_away(self) -> None:
+        """The recorder process is gone."""
+        self._loop.post(self._recorder_away)
+
+    def _recorder_away(self) -> None:
+        log.error("recorder_away", calls=len(self._talks))
+        for talk in list(self._talks.values()):
+            if talk.call.recorder_open:
+                self._tell(talk, RecorderFailed("recorder_away"))
+
+    # --- stopping ---------------------------------------------------------------------------------------------------
+
+    @property
+    def active(self) -> int:
+        """How many calls are not over yet."""
+        return len(self._talks)
+
+    def drain(self, drained: Callable[[], None], seconds: float) -> None:
+        """No new calls; running ones go on for ``seconds`` at most and then get their BYE.
+
+        ``drained`` is called when the last one is over and its facts are on their way.
+        """
+        self._drained = drained
+        self._loop.after(seconds, lambda: self.stop_all("gate_stopping"))
+        self._check_drained()
+
+    def stop_all(self, cause: str) -> None:
+        """End every call now."""
+        for talk in list(self._talks.values()):
+            self._tell(talk, Stop(cause))
+
+    def _check_drained(self) -> None:
+        if self._drained is not None and not self._talks:
+            self._refusals.flush()
+            self._keeper.flush()
+            drained, self._drained = self._drained, lambda: None
+            drained()
+
+    # --- feeding the rules ------------------------------------------------------------------------------------------
+
+    def _obstacle(self, incoming: Incoming) -> Reason | None:
+        """What on the gate's own side forbids the call, whatever the lists say."""
+        if incoming.problem:
+            return Reason(incoming.problem)
+        if self._drained is not None:
+            return Reason.GATE_STOPPING
+        if len(self._talks) >= self._settings.max_calls:
+            return Reason.TOO_MANY_CALLS
+        if not self._media.playable(incoming.codecs):
+            return Reason.ANNOUNCEMENT_UNAVAILABLE
+        policy = self._settings.policy
+        if policy.record and not policy.go_on_unrecorded and not self._recorder.available():
+            return Reason.RECORDER_UNAVAILABLE
+        return None
+
+    def _decided(self, talk: Talk, decision: Decision | None, error: Exception | None) -> None:
+        self._metrics.decision_seconds.observe((self._clock.now() - talk.asked_at).total_seconds())
+        if decision is None or error is not None:
+            log.error("no_evidence_no_call", call=talk.id, error=str(error))
+            self._metrics.without_evidence.inc()
+            self._refusals.unwitnessed(self._clock.now())
+            self._tell(talk, EvidenceFailed())
+            return
+        talk.decision = decision
+        self._refusals.room_again(self._clock.now())
+        self._metrics.attempts.labels(decision.verdict.value, decision.reason.value).inc()
+        self._tell(talk, Decided(decision.allowed))
+
+    def _tell_id(self, call_id: str, event: Event) -> None:
+        if talk := self._talks.get(call_id):
+            self._tell(talk, event)
+
+    def _tell(self, talk: Talk, event: Event) -> None:
+        """Feed an event; those that its commands cause wait until they are carried out."""
+        talk.pending.append(event)
+        if talk.busy:
+            return
+        talk.busy = True
+        try:
+            while talk.pending:
+                self._step(talk, talk.pending.popleft())
+        finally:
+            talk.busy = False
+
+    def _step(self, talk: Talk, event: Event) -> None:
+        try:
+            talk.call, commands = calls.handle(talk.call, event, self._settings.policy)
+        except calls.UnexpectedEvent as unexpected:
+            log.error("unexpected_event", call=talk.id, error=str(unexpected))
+            if not isinstance(event, Stop):
+                talk.pending.append(Stop("internal_error"))
+            return
+        for command in commands:
+            try:
+                self._hands.carry_out(command, talk)
+            except Exception as error:  # noqa: BLE001 - whatever fails here, the call must not hang half-way
+                log.error("command_failed", call=talk.id, command=command.value, error=repr(error))
+                talk.pending.append(Stop("internal_error"))
+
+    def _let_go(self, talk: Talk) -> None:
+        for timer in talk.timers:
+            timer.cancel()
+        self._talks.pop(talk.id, None)
+        self._metrics.ended.labels(talk.call.ended_by, talk.call.cause).inc()
+        self._metrics.calls.set(len(self._talks))
+        self._metrics.evidence_behind.set(self._keeper.behind)
+        self._check_drained()
+
+    # --- for the console and the command line -----------------------------------------------------------------------
+
+    def live(self, now: datetime) -> list[dict[str, Any]]:
+        """The calls in hand: id, number, who asked, state, seconds since asked. Line thread only."""
+        return [
+            {
+                "call_id": talk.id,
+                "number": talk.number,
+                "claimed_by": talk.actor,
+                "purpose": talk.incoming.attempt.purpose.value,
+                "state": talk.call.state.value,
+                "recording": talk.call.recording,
+                "paused": talk.call.paused,
+                "seconds": round((now - talk.asked_at) / timedelta(seconds=1), 1),
+            }
+            for talk in self._talks.values()
+        ]

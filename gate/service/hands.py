@@ -1,0 +1,321 @@
+"""Carries out what the rules of a call command, through ports. Line thread.
+
+Whatever takes time answers later, with an event that is told to the rules again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import structlog
+
+from gate.clock import Clock
+from gate.core import screening
+from gate.core.call_words import (
+    AnnouncementOver,
+    Committed,
+    Do,
+    Event,
+    EvidenceFailed,
+    GoodbyeOver,
+    RecorderFailed,
+    RecorderOpened,
+    RecordingDone,
+    State,
+    Stop,
+)
+from gate.core.screening import Reason
+from gate.ports import (
+    Fact,
+    KeyStore,
+    Line,
+    Loop,
+    Media,
+    Recorder,
+    RecordingClosed,
+    RecordingOpened,
+)
+from gate.service.keeper import Keeper
+from gate.service.settings import Settings
+from gate.service.talk import Talk
+
+log = structlog.get_logger()
+
+COMMIT_SECONDS = 5.0
+"""Longest wait for evidence between the announcement and the bridge."""
+GRACE_SECONDS = 5.0
+"""How much longer than its length a prompt may take before it counts as failed."""
+
+
+class Hands:
+    """One method a command of ``core.call_words.Do``."""
+
+    def __init__(
+        self,
+        *,
+        line: Line,
+        loop: Loop,
+        media: Media,
+        recorder: Recorder,
+        keys: KeyStore,
+        keeper: Keeper,
+        settings: Settings,
+        clock: Clock,
+        new_id: Callable[[], str],
+        mend: Callable[[str], None],
+        tell: Callable[[Talk, Event], None],
+        let_go: Callable[[Talk], None],
+    ) -> None:
+        """``tell`` feeds an event to the rules, ``let_go`` forgets a call; ``mend`` as in ``Conductor``."""
+        self._line = line
+        self._loop = loop
+        self._media = media
+        self._recorder = recorder
+        self._keys = keys
+        self._keeper = keeper
+        self._settings = settings
+        self._clock = clock
+        self._new_id = new_id
+        self._mend = mend
+        self._tell = tell
+        self._let_go = let_go
+        self._methods: Mapping[Do, Callable[[Talk], None]] = {
+            Do.REFUSE: self._refuse,
+            Do.INVITE: self._invite,
+            Do.NOTE_ANSWERED: self._note_answered,
+            Do.OPEN_RECORDER: self._open_recorder,
+            Do.TAP: self._tap,
+            Do.ANNOUNCE: self._announce,
+            Do.COMMIT: self._commit,
+            Do.START_RECORDING: self._start_recording,
+            Do.CONNECT: self._connect,
+            Do.NOTE_UNRECORDED: self._note_unrecorded,
+            Do.PAUSE: self._pause,
+            Do.RESUME: self._resume,
+            Do.OBJECT: self._object,
+            Do.STOP_PLAYING: self._stop_playing,
+            Do.SAY_GOODBYE: self._say_goodbye,
+            Do.HANG_UP: self._hang_up,
+            Do.CLOSE_RECORDING: self._close_recording,
+            Do.FINISH: self._finish,
+        }
+
+    def carry_out(self, command: Do, talk: Talk) -> None:
+        """Do it."""
+        self._methods[command](talk)
+
+    def _refuse(self, talk: Talk) -> None:
+        decision = talk.decision
+        if decision is None or decision.allowed:
+            reason = Reason.GATE_STOPPING if talk.call.cause == "gate_stopping" else Reason.EVIDENCE_UNAVAILABLE
+            decision = screening.refusal(reason, talk.incoming.attempt)
+        self._line.refuse(talk.id, decision.reason.value, talk.id, decision.explanation)
+        self._let_go(talk)
+
+    def _invite(self, talk: Talk) -> None:
+        attempt = talk.incoming.attempt
+        self._line.invite(
+            talk.id, talk.number, attempt.presentation, talk.incoming.display_name or self._settings.trading_name
+        )
+
+    def _note_answered(self, talk: Talk) -> None:
+        def done(error: Exception | None) -> None:
+            if error is not None:
+                self._tell(talk, EvidenceFailed())
+
+        at = talk.answered_at or self._clock.now()
+        self._keeper.attempt([talk.fact("answered", at, codec=talk.codec)], done)
+
+    def _open_recorder(self, talk: Talk) -> None:
+        header = {"recording_id": talk.recording_id, "call_id": talk.id, "opened": self._clock.now().isoformat()}
+
+        def done(opened: RecordingOpened | None, error: Exception | None) -> None:
+            self._loop.post(lambda: self._recorder_opened(talk, opened, error))
+
+        self._recorder.open(talk.id, talk.recording_id, header, done)
+
+    def _recorder_opened(self, talk: Talk, opened: RecordingOpened | None, error: Exception | None) -> None:
+        if opened is None:
+            self._tell(talk, RecorderFailed(str(error)))
+            return
+        talk.opened = opened
+        self._tell(talk, RecorderOpened())
+
+    def _tap(self, talk: Talk) -> None:
+        if talk.opened is None:
+            return
+
+        def done(ok: bool) -> None:
+            if not ok:
+                self._tell(talk, RecorderFailed("no_tap"))
+
+        if talk.payloads:
+            self._recorder.media_changed(talk.id, talk.payloads)
+        self._media.copy(talk.id, talk.opened.caller_port, talk.opened.callee_port, done)
+
+    def _announce(self, talk: Talk) -> None:
+        def done(ok: bool) -> None:
+            if talk.announced_to is None:
+                talk.announced_to = self._clock.now()
+                self._tell(talk, AnnouncementOver(ok))
+
+        self._line.early_media(talk.id)
+        talk.announced_from = self._clock.now()
+        seconds = self._media.play_announcement(talk.id, talk.codec, done)
+        talk.timers.append(self._loop.after(seconds + GRACE_SECONDS, lambda: done(False)))
+
+    def _commit(self, talk: Talk) -> None:
+        """Wrapped keys first, then the facts: a leaf never speaks of a recording whose key is not safe."""
+
+        def failed(error: Exception) -> None:
+            log.error("no_evidence_no_bridge", call=talk.id, error=str(error))
+            self._tell(talk, EvidenceFailed())
+
+        def facts_kept(error: Exception | None) -> None:
+            if error is not None:
+                failed(error)
+                return
+            talk.announced_noted = True
+            talk.recording_noted = talk.opened is not None
+            self._tell(talk, Committed())
+
+        def keys_kept(error: Exception | None) -> None:
+            if error is not None:
+                failed(error)
+            elif talk.call.state is State.COMMITTING:
+                self._keeper.attempt(self._connection_facts(talk), facts_kept)
+
+        def late() -> None:
+            if talk.call.state is State.COMMITTING:
+                failed(TimeoutError("evidence took too long"))
+
+        talk.timers.append(self._loop.after(COMMIT_SECONDS, late))
+        if talk.opened is None or not talk.call.recorder_open:
+            keys_kept(None)
+            return
+        self._keys.put(
+            talk.recording_id,
+            talk.opened.key_id,
+            talk.opened.wraps,
+            lambda error: self._loop.post(lambda: keys_kept(error)),
+        )
+
+    def _connection_facts(self, talk: Talk) -> list[Fact]:
+        now = self._clock.now()
+        recorded = talk.opened is not None and talk.call.recorder_open
+        facts = [talk.fact("announced", now, **talk.announcement(self._settings.announcement, True))]
+        if recorded and talk.opened is not None:
+            facts.append(
+                talk.fact(
+                    "recording_opened",
+                    now,
+                    subject=talk.recording_id,
+                    call_id=talk.id,
+                    key_id=talk.opened.key_id,
+                    path=talk.opened.path,
+                    recipients=[recipient for recipient, _ in talk.opened.wraps],
+                    purpose=self._settings.recording_purpose,
+                )
+            )
+        facts.append(talk.fact("connected", now, recorded=recorded))
+        return facts
+
+    def _start_recording(self, talk: Talk) -> None:
+        event = {"event": "announcement", **talk.announcement(self._settings.announcement, True)}
+        self._recorder.start(talk.id, talk.payloads, [event])
+
+    def _connect(self, talk: Talk) -> None:
+        talk.connected_at = self._clock.now()
+        self._line.connect(talk.id)
+        talk.timers.append(
+            self._loop.after(self._settings.max_call_seconds, lambda: self._tell(talk, Stop("time_limit")))
+        )
+
+    def _note_unrecorded(self, talk: Talk) -> None:
+        why = "recording_disabled" if not self._settings.policy.record else "recorder_unavailable"
+        self._keeper.keep(talk.fact("unrecorded", self._clock.now(), why=why))
+
+    def _pause(self, talk: Talk) -> None:
+        self._recorder.pause(talk.id)
+        self._note_recording(talk, "recording_paused")
+
+    def _resume(self, talk: Talk) -> None:
+        self._recorder.resume(talk.id)
+        self._note_recording(talk, "recording_resumed")
+
+    def _note_recording(self, talk: Talk, kind: str) -> None:
+        now = self._clock.now()
+        self._keeper.keep(talk.fact(kind, now, subject=talk.recording_id, actor=talk.actor, call_id=talk.id))
+
+    def _object(self, talk: Talk) -> None:
+        """PECR reg 21(1)(a): the objection holds from now on, while the call is still up."""
+        self._keeper.keep(
+            talk.fact(
+                "objection",
+                self._clock.now(),
+                subject=self._new_id(),
+                actor="callee",
+                number=talk.number,
+                source="keypad",
+                note="",
+                call_id=talk.id,
+            )
+        )
+
+    def _stop_playing(self, talk: Talk) -> None:
+        if talk.answered_at is not None:
+            self._media.stop_playing(talk.id)
+
+    def _say_goodbye(self, talk: Talk) -> None:
+        def over() -> None:
+            self._tell(talk, GoodbyeOver())
+
+        seconds = self._media.play_apology(talk.id, talk.codec, lambda _ok: over())
+        talk.timers.append(self._loop.after(seconds + GRACE_SECONDS, over))
+
+    def _hang_up(self, talk: Talk) -> None:
+        self._line.hang_up(talk.id, talk.call.cause)
+
+    def _close_recording(self, talk: Talk) -> None:
+        def done(closed: RecordingClosed | None, error: Exception | None) -> None:
+            self._loop.post(lambda: self._recording_closed(talk, closed, error))
+
+        self._recorder.close(talk.id, done)
+
+    def _recording_closed(self, talk: Talk, closed: RecordingClosed | None, error: Exception | None) -> None:
+        if talk.recording_noted:
+            if error is not None:
+                log.error("recording_not_closed", call=talk.id, recording=talk.recording_id, error=str(error))
+                self._mend(talk.recording_id)
+            else:
+                self._keeper.keep(self._closing_fact(talk, closed))
+        self._tell(talk, RecordingDone())
+
+    def _closing_fact(self, talk: Talk, closed: RecordingClosed | None) -> Fact:
+        now = self._clock.now()
+        if closed is None:
+            body: dict[str, Any] = {"sha256": "", "size": 0, "seconds": 0.0, "chunks": 0, "packets": {}, "gaps": []}
+            body |= {"interrupted": True, "cause": "never_started"}
+        else:
+            body = {
+                "sha256": closed.sha256,
+                "size": closed.size,
+                "seconds": closed.seconds,
+                "chunks": closed.chunks,
+                "packets": dict(closed.packets),
+                "gaps": [list(gap) for gap in closed.gaps],
+                "interrupted": closed.interrupted,
+                "cause": closed.cause,
+            }
+        return talk.fact("recording_closed", now, subject=talk.recording_id, call_id=talk.id, **body)
+
+    def _finish(self, talk: Talk) -> None:
+        now = self._clock.now()
+        facts = []
+        if talk.announced_from is not None and not talk.announced_noted:
+            facts.append(talk.fact("announced", now, **talk.announcement(self._settings.announcement, False)))
+        facts.append(talk.fact("ended", now, **talk.ending(now)))
+        self._keeper.keep(*facts)
+        self._line.forget(talk.id)
+        self._let_go(talk)

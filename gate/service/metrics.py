@@ -1,0 +1,33 @@
+"""Counters for Prometheus; names follow its conventions (unit suffixes, ``_total``)."""
+
+from __future__ import annotations
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+
+class Metrics:
+    """What the gate counts. Labels hold reason codes and causes, never numbers or names."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.attempts = Counter(
+            "dialgate_attempts", "Call attempts by verdict and reason", ["verdict", "reason"], registry=self.registry
+        )
+        self.calls = Gauge("dialgate_calls", "Calls that are not over yet", registry=self.registry)
+        self.ended = Counter(
+            "dialgate_calls_ended", "Calls ended, by side and cause", ["by", "cause"], registry=self.registry
+        )
+        self.decision_seconds = Histogram(
+            "dialgate_decision_seconds",
+            "From the INVITE to its durable decision",
+            buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 3),
+            registry=self.registry,
+        )
+        self.without_evidence = Counter(
+            "dialgate_refused_without_evidence", "Refused because no evidence could be kept", registry=self.registry
+        )
+        self.recorder_up = Gauge("dialgate_recorder_up", "1 while the recorder can record", registry=self.registry)
+        self.evidence_behind = Gauge(
+            "dialgate_evidence_behind", "Groups of facts that wait for room in the store", registry=self.registry
+        )
+        self.trunk_up = Gauge("dialgate_trunk_up", "1 while the carrier answers OPTIONS", registry=self.registry)

@@ -1,0 +1,65 @@
+"""A decision, made inside the store's transaction: what it reads is what it commits."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from gate.core import numbers, screening
+from gate.core.numbers import Number, NumberRefused
+from gate.core.screening import Attempt, Decision, Reason
+from gate.ports import Fact, Registers, Transaction
+
+
+class Screener:
+    """Gathers what ``core.screening.decide`` needs and asks it. Lives on the store thread."""
+
+    def __init__(self, registers: Registers, rules: screening.Rules) -> None:
+        self._registers = registers
+        self._rules = rules
+
+    def check(self, tx: Transaction, attempt: Attempt, now: datetime) -> Decision:
+        """The decision for an attempt at ``now``; nothing is kept."""
+        number: Number | NumberRefused
+        try:
+            number = numbers.parse(attempt.raw_number)
+        except NumberRefused as refused:
+            number = refused
+        known = isinstance(number, Number)
+        e164 = number.e164 if isinstance(number, Number) else ""
+        return screening.decide(
+            attempt,
+            number=number,
+            registers=self._registers.view(e164) if known else (),
+            consents=tx.consents(e164) if known else (),
+            objections=tx.objections(e164) if known else (),
+            last_unattended=tx.last_unattended(e164) if known else None,
+            rules=self._rules,
+            now=now,
+        )
+
+    def decide(
+        self,
+        tx: Transaction,
+        attempt: Attempt,
+        now: datetime,
+        *,
+        call_id: str,
+        source: str,
+        obstacle: Reason | None = None,
+        extra: dict[str, object] | None = None,
+    ) -> Decision:
+        """The decision for an attempt, kept with its leaf.
+
+        ``obstacle`` is what stands in the way on the gate's own side (recorder away, stopping, …): it turns an allowed
+        call into a refused one, and never the other way round. A caller who has not proven who it is learns nothing
+        about the number: there the obstacle comes first.
+        """
+        if obstacle is Reason.NOT_AUTHENTICATED:
+            decision = screening.refusal(obstacle, attempt)
+        else:
+            decision = self.check(tx, attempt, now)
+            if obstacle is not None and decision.allowed:
+                decision = screening.refusal(obstacle, attempt)
+        body = screening.decision_body(decision, attempt) | {"source": source} | (extra or {})
+        tx.append(Fact(kind="decision", subject=call_id, at=now, actor=attempt.claimed_by, body=body))
+        return decision

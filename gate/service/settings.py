@@ -1,0 +1,40 @@
+"""What the configuration says to the conductor, in the core's terms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gate.config import Config
+from gate.core.calls import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The part of the configuration that a call needs."""
+
+    policy: Policy
+    trading_name: str
+    announcement: Mapping[str, str]
+    """``announcement`` (its id) and ``version``, as they go into the leaf."""
+    recording_purpose: str
+    max_calls: int
+    max_call_seconds: int
+
+    @classmethod
+    def of(cls, config: Config) -> Settings:
+        """Taken from a loaded configuration."""
+        return cls(
+            policy=Policy(
+                record=config.recording.enabled,
+                go_on_unrecorded=config.recording.on_failure == "unrecorded",
+                opt_out_digit=config.announcement.opt_out_digit,
+                pause_code=config.recording.pause_code,
+                resume_code=config.recording.resume_code,
+            ),
+            trading_name=config.firm.trading_name,
+            announcement={"announcement": config.announcement.id, "version": config.announcement.version},
+            recording_purpose=config.recording.purpose,
+            max_calls=config.limits.max_calls,
+            max_call_seconds=config.limits.max_call_seconds,
+        )

@@ -1,0 +1,78 @@
+"""One call as the conductor holds it: what the rules know of it, and what carrying it out needs."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from gate.core.call_words import Event
+from gate.core.calls import Call
+from gate.core.screening import Decision
+from gate.ports import Fact, Incoming, RecordingOpened, Timer
+
+
+@dataclass(slots=True)
+class Talk:
+    """A call in hand. Lives on the line thread."""
+
+    incoming: Incoming
+    asked_at: datetime
+    recording_id: str
+    call: Call = field(default_factory=Call)
+    decision: Decision | None = None
+    codec: str = ""
+    opened: RecordingOpened | None = None
+    recording_noted: bool = False
+    """The log says that a recording was opened: it must also say how it ended."""
+    payloads: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    answered_at: datetime | None = None
+    announced_from: datetime | None = None
+    announced_to: datetime | None = None
+    announced_noted: bool = False
+    connected_at: datetime | None = None
+    timers: list[Timer] = field(default_factory=list)
+    pending: deque[Event] = field(default_factory=deque)
+    busy: bool = False
+    """Events that come while one is being carried out wait their turn."""
+
+    @property
+    def id(self) -> str:
+        """The gate's id of the call."""
+        return self.incoming.call_id
+
+    @property
+    def actor(self) -> str:
+        """Who asked for the call."""
+        return self.incoming.attempt.claimed_by
+
+    @property
+    def number(self) -> str:
+        """What is dialled, E.164; empty before the decision."""
+        return self.decision.number if self.decision else ""
+
+    def fact(self, kind: str, at: datetime, *, subject: str = "", actor: str = "gate", **body: Any) -> Fact:
+        """A fact about this call (or about ``subject``)."""
+        return Fact(kind=kind, subject=subject or self.id, at=at, actor=actor, body=body)
+
+    def announcement(self, identity: Mapping[str, str], completed: bool) -> dict[str, Any]:
+        """What is kept of the announcement: which one, when it played, to its end or not."""
+        return {
+            **identity,
+            "started": self.announced_from.isoformat() if self.announced_from else None,
+            "ended": self.announced_to.isoformat() if self.announced_to else None,
+            "completed": completed,
+        }
+
+    def ending(self, now: datetime) -> dict[str, Any]:
+        """What is kept of the end: by whom, why, SIP code, seconds of talk, and whether the parties were bridged."""
+        seconds = (now - self.connected_at).total_seconds() if self.connected_at else 0.0
+        return {
+            "by": self.call.ended_by,
+            "cause": self.call.cause,
+            "code": self.call.code,
+            "seconds": round(seconds, 3),
+            "bridged": self.connected_at is not None,
+        }
