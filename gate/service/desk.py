@@ -1,0 +1,91 @@
+"""What people ask for: checks, lists, calls, recordings, keys, proof.
+
+Every method is blocking and thread-safe, takes plain values and the ``actor`` who asks, and returns values that JSON
+can carry. The control interface and the command line call these methods by their names.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from gate.core.screening import Attempt, Decision, Purpose, Topic
+from gate.errors import UsageError
+from gate.service.desk_base import LONDON, time_of
+from gate.service.lists import Lists
+from gate.service.reads import Row
+from gate.service.records import Records
+
+
+class Desk(Lists, Records):
+    """The use cases of admins, compliance officers and auditors."""
+
+    def check(
+        self, *, number: str, purpose: str = "marketing", topic: str = "general", at: str | None = None, actor: str
+    ) -> Row:
+        """What the gate would answer; nothing is kept. ``at``: ISO 8601, now where None."""
+        now = time_of(at) if at else self._clock.now()
+        attempt = self._attempt(number, purpose, topic, "", actor)
+        decision: Decision = self._store.call(lambda tx: self._screener.check(tx, attempt, now))
+        return self._answer(decision, now)
+
+    def decide(
+        self, *, number: str, purpose: str = "marketing", topic: str = "general", account: str = "", actor: str
+    ) -> Row:
+        """The answer for a phone system that dials by itself, kept with its leaf before it is given."""
+        now = self._clock.now()
+        attempt = self._attempt(number, purpose, topic, account, actor)
+        call_id = self._new_id()
+        decision: Decision = self._store.call(
+            lambda tx: self._screener.decide(tx, attempt, now, call_id=call_id, source="ask")
+        )
+        return self._answer(decision, now) | {"decision_id": call_id}
+
+    def _attempt(self, number: str, purpose: str, topic: str, account: str, actor: str) -> Attempt:
+        presentation = self._config.firm.numbers[0]
+        claimed_by = actor
+        if account:
+            known = {each.username: each for each in self._config.account}
+            if account not in known:
+                raise UsageError(
+                    f"there is no account {account!r}", hint=f"Known accounts: {', '.join(sorted(known)) or 'none'}."
+                )
+            presentation, claimed_by = known[account].presentation, f"account:{account}"
+        try:
+            parsed_purpose, parsed_topic = Purpose(purpose), Topic(topic)
+        except ValueError as error:
+            raise UsageError(str(error), hint=f"Purposes: {', '.join(Purpose)}. Topics: {', '.join(Topic)}.") from error
+        return Attempt(number, parsed_purpose, parsed_topic, presentation, False, claimed_by)
+
+    def _answer(self, decision: Decision, now: datetime) -> Row:
+        today = now.astimezone(LONDON).date()
+        days = {row["name"]: row["days_left"] for row in self._registers.status(today)}
+        return {
+            "number": decision.number,
+            "verdict": decision.verdict.value,
+            "reason": decision.reason.value,
+            "explanation": decision.explanation,
+            "registers": [
+                {
+                    "name": view.name,
+                    "state": view.state,
+                    "as_of": view.as_of.isoformat() if view.as_of else None,
+                    "days_left": days.get(view.name),
+                    "sha256": view.sha256,
+                    "covered": view.covered,
+                }
+                for view in decision.registers
+            ],
+            "consent_id": decision.consent_id,
+            "objection_id": decision.objection_id,
+        }
+
+    def status(self, *, actor: str) -> Row:
+        """The gate at a glance: calls in hand, attempts of the last hour by reason, registers."""
+        now = self._clock.now()
+        since = datetime.fromtimestamp(now.timestamp() - 3600, UTC)
+        return {
+            "at": now.isoformat(),
+            "calls": self._offers.live(),
+            "last_hour": self._store.call(lambda tx: self._reads.counts_by_reason(tx, since)),
+            "registers": self._registers.status(now.astimezone(LONDON).date()),
+        }

@@ -1,0 +1,79 @@
+"""What every part of the desk works with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
+
+from gate.clock import Clock
+from gate.config import Config
+from gate.core import numbers
+from gate.core.numbers import NumberRefused
+from gate.errors import UsageError
+from gate.ports import Fact, Registers, Store, Transaction
+from gate.service.reads import Offers, Reads, Row
+from gate.service.screener import Screener
+
+LONDON = ZoneInfo("Europe/London")
+
+
+class DeskBase:
+    """The rooms, and the few steps that all use cases share."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        store: Store,
+        reads: Reads,
+        registers: Registers,
+        screener: Screener,
+        offers: Offers,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._reads = reads
+        self._registers = registers
+        self._screener = screener
+        self._offers = offers
+        self._clock = clock
+        self._new_id = new_id
+
+    def _fact(self, kind: str, actor: str, body: Row, subject: str) -> Fact:
+        return Fact(kind=kind, subject=subject, at=self._clock.now(), actor=actor, body=body)
+
+    def _keep(self, kind: str, actor: str, body: Row, subject: str) -> None:
+        fact = self._fact(kind, actor, body, subject)
+        self._store.call(lambda tx: tx.append(fact))
+
+    def _page(self, read: Callable[[Transaction], tuple[list[Row], str | None]]) -> Row:
+        items, after = self._store.call(read)
+        return {"items": items, "next": after}
+
+
+def number_of(raw: str) -> str:
+    try:
+        return numbers.parse(raw).e164
+    except NumberRefused as refused:
+        raise UsageError(
+            f"{raw!r} is not a number the gate can keep: {refused.explanation}", hint="Example: 020 7946 0000"
+        ) from refused
+
+
+def day_of(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is not a date", hint="Write it as 2026-01-31.") from error
+
+
+def time_of(text: str) -> datetime:
+    """ISO 8601; a time without a zone is London's."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise UsageError(f"{text!r} is not a time", hint="Write it as 2026-01-31T15:30.") from error
+    return (time if time.tzinfo else time.replace(tzinfo=LONDON)).astimezone(UTC)

@@ -1,0 +1,114 @@
+"""What the use cases read from the store, and the other rooms' offers to the desk."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from gate.ports import Transaction
+
+Row = dict[str, Any]
+Progress = Callable[[float, str], None]
+"""Called with the part done (0.0 to 1.0) and what is being done."""
+
+
+class Reads(Protocol):
+    """Rows of the projections, paged by key: newest first, ``after`` is the last page's ``next``."""
+
+    def calls_page(
+        self, tx: Transaction, after: str | None, limit: int, number: str | None = None, reason: str | None = None
+    ) -> tuple[list[Row], str | None]:
+        """Attempts."""
+        ...
+
+    def call(self, tx: Transaction, call_id: str) -> Row | None:
+        """One attempt with ``facts`` and ``recordings``; None where there is none."""
+        ...
+
+    def recordings_page(self, tx: Transaction, after: str | None, limit: int) -> tuple[list[Row], str | None]:
+        """Recordings."""
+        ...
+
+    def recording(self, tx: Transaction, recording_id: str) -> Row | None:
+        """One recording."""
+        ...
+
+    def objections_page(
+        self, tx: Transaction, after: str | None, limit: int, number: str | None = None
+    ) -> tuple[list[Row], str | None]:
+        """Objections in force."""
+        ...
+
+    def consents_page(
+        self, tx: Transaction, after: str | None, limit: int, number: str | None = None
+    ) -> tuple[list[Row], str | None]:
+        """Consents, the withdrawn ones too."""
+        ...
+
+    def open_recordings(self, tx: Transaction) -> list[Row]:
+        """Recordings without their closing fact."""
+        ...
+
+    def open_calls(self, tx: Transaction) -> list[Row]:
+        """Allowed calls without their end."""
+        ...
+
+    def counts_by_reason(self, tx: Transaction, since: datetime) -> dict[str, int]:
+        """Attempts since a time, by reason."""
+        ...
+
+
+class Scan(Protocol):
+    """What can be said of a sealed file without its key."""
+
+    @property
+    def chunks(self) -> int:
+        """Whole chunks, each of at most one second."""
+        ...
+
+    @property
+    def complete(self) -> bool:
+        """The chunk marked last is there."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes of the file."""
+        ...
+
+    @property
+    def sha256(self) -> str:
+        """Of the whole file, hex."""
+        ...
+
+
+class ScanFile(Protocol):
+    """Reads a sealed file's structure; raises ``VaultError`` where it has none."""
+
+    def __call__(self, path: Path) -> Scan:
+        """``path`` is absolute."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Offers:
+    """What the rooms offer to the desk, as plain functions; ``gate.daemon`` fills them in."""
+
+    import_register: Callable[[str, Path, date | None, Sequence[str], bool, Progress | None], Mapping[str, Any]]
+    """(name, file, as-of day or None to guess, coverage, accept a shrink, progress) -> report; RegisterError."""
+    recipients: Callable[[], list[Row]]
+    """Public keys that every new recording is sealed to."""
+    add_recipient: Callable[[str], Row]
+    """Text of a recipient file -> its row; VaultError."""
+    wraps: Callable[[str], list[tuple[str, bytes]]]
+    """Recording id -> wrapped keys."""
+    scan: ScanFile
+    verify_log: Callable[[Progress | None], Mapping[str, Any]]
+    """``ok``, ``size``, ``root``, ``first_fault`` …"""
+    checkpoint: Callable[[], Mapping[str, Any]]
+    """Sign the log as it stands: ``size``, ``root``, ``note``."""
+    live: Callable[[], list[Row]]
+    """Calls in hand; empty without a running line."""

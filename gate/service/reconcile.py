@@ -1,0 +1,83 @@
+"""What a crash left open is closed, with a leaf that says so.
+
+A call whose end is not in the log ended when the gate did. A recording whose end is not in the log is whatever of its
+file is whole: chunks are sealed one by one, so all but the open one are there.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from gate.clock import Clock
+from gate.errors import GateError
+from gate.ports import Fact, Store, Transaction
+from gate.service.reads import Reads, Row, ScanFile
+
+log = structlog.get_logger()
+
+
+class Reconciler:
+    """Blocking; not for the line thread."""
+
+    def __init__(self, store: Store, reads: Reads, scan: ScanFile, recordings: Path, clock: Clock) -> None:
+        self._store = store
+        self._reads = reads
+        self._scan = scan
+        self._recordings = recordings
+        self._clock = clock
+
+    def everything(self) -> dict[str, int]:
+        """At start, before the line opens and when no recorder of an earlier life runs any more. Returns how many
+        recordings and calls were closed."""
+        recordings = self._store.call(self._reads.open_recordings)
+        for row in recordings:
+            self._close(row)
+        now = self._clock.now()
+
+        def end_calls(tx: Transaction) -> int:
+            rows = self._reads.open_calls(tx)
+            for row in rows:
+                body = {"by": "gate", "cause": "gate_interrupted", "code": 0, "seconds": 0.0}
+                body["bridged"] = bool(row.get("connected_at"))
+                tx.append(Fact(kind="ended", subject=row["call_id"], at=now, actor="gate", body=body))
+            return len(rows)
+
+        calls = self._store.call(end_calls)
+        if recordings or calls:
+            log.warning("reconciled_after_crash", recordings=len(recordings), calls=calls)
+        return {"recordings": len(recordings), "calls": calls}
+
+    def recording(self, recording_id: str) -> None:
+        """One recording whose recorder is gone; harmless where it is closed already."""
+        for row in self._store.call(self._reads.open_recordings):
+            if row["recording_id"] == recording_id:
+                self._close(row)
+
+    def _close(self, row: Row) -> None:
+        fact = self._closing(row, self._clock.now())
+
+        def work(tx: Transaction) -> None:
+            # Looked at again inside the transaction: whoever closed it first has said all there is to say.
+            if any(other["recording_id"] == row["recording_id"] for other in self._reads.open_recordings(tx)):
+                tx.append(fact)
+
+        self._store.call(work)
+
+    def _closing(self, row: Row, now: datetime) -> Fact:
+        body: dict[str, Any] = {"call_id": row["call_id"], "interrupted": True, "packets": {}, "gaps": []}
+        path = self._recordings / row["path"]
+        try:
+            scan = self._scan(path)
+        except (GateError, OSError) as error:
+            missing = isinstance(error, FileNotFoundError) or not path.exists()
+            body |= {"sha256": "", "size": 0, "seconds": 0.0, "chunks": 0}
+            body["cause"] = "never_started" if missing else "unreadable"
+        else:
+            # Each chunk holds at most a second: without the key this is as near as one can say.
+            body |= {"sha256": scan.sha256, "size": scan.size, "seconds": float(scan.chunks), "chunks": scan.chunks}
+            body["cause"] = "gate_interrupted" if scan.complete else "recorder_interrupted"
+        return Fact(kind="recording_closed", subject=row["recording_id"], at=now, actor="gate", body=body)

@@ -1,0 +1,119 @@
+"""Calls, recordings, keys and proof."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable, Iterator
+from functools import partial
+
+from gate.errors import RefusedError, UsageError
+from gate.service.desk_base import DeskBase, number_of
+from gate.service.reads import Progress, Row
+
+
+class Records(DeskBase):
+    """What the gate has kept. Whoever takes a recording leaves a leaf before the first byte."""
+
+    def calls_list(
+        self,
+        *,
+        after: str | None = None,
+        limit: int = 100,
+        number: str | None = None,
+        reason: str | None = None,
+        actor: str,
+    ) -> Row:
+        """Every attempt, newest first."""
+        e164 = number_of(number) if number else None
+        return self._page(lambda tx: self._reads.calls_page(tx, after, limit, e164, reason))
+
+    def calls_show(self, *, call_id: str, actor: str) -> Row:
+        """One attempt with its facts, leaves and recordings."""
+        row = self._store.call(lambda tx: self._reads.call(tx, call_id))
+        if row is None:
+            raise UsageError(f"there is no call {call_id}", hint="See: dialgate calls list")
+        return dict(row)
+
+    def recording_list(self, *, after: str | None = None, limit: int = 100, actor: str) -> Row:
+        """Recordings, newest first."""
+        return self._page(lambda tx: self._reads.recordings_page(tx, after, limit))
+
+    def recording_take(self, *, recording_id: str, purpose: str, recipient: str = "", actor: str) -> Row:
+        """What is needed to open a recording, given out only after the leaf that says who takes it, and for what.
+
+        The private key never comes to the gate: whoever asks opens the file with it.
+        """
+        if not purpose.strip():
+            raise UsageError("a recording is taken for a purpose only", hint="Say it: --purpose 'complaint 17'.")
+        row = self._recording(recording_id)
+        wraps = self._offers.wraps(recording_id)
+        if not wraps:
+            raise RefusedError(
+                f"recording {recording_id} cannot be opened: its key is gone",
+                reason="erased",
+                hint="Erased recordings stay closed; that is what erasing means.",
+            )
+        body = {"call_id": row["call_id"], "purpose": purpose, "recipient": recipient}
+        self._keep("exported", actor, body, subject=recording_id)
+        call = self._store.call(lambda tx: self._reads.call(tx, row["call_id"]))
+        return {
+            "recording": row,
+            "path": str(self._config.data / "recordings" / row["path"]),
+            "wraps": [{"recipient": who, "wrap": base64.b64encode(wrap).decode()} for who, wrap in wraps],
+            "call": call,
+        }
+
+    def recording_verify(self, *, recording_id: str | None = None, actor: str) -> Row:
+        """Each recording's file against the digest in the log; no key is needed."""
+        rows: Iterable[Row] = [self._recording(recording_id)] if recording_id else self._all_recordings()
+        return {"items": [self._verify(row) for row in rows]}
+
+    def _verify(self, row: Row) -> Row:
+        item = {"recording_id": row["recording_id"], "ok": False, "fault": ""}
+        if row["state"] == "open":
+            return item | {"ok": True, "fault": "still being recorded"}
+        if not row["size"]:
+            return item | {"ok": True, "fault": "nothing was recorded"}
+        try:
+            scan = self._offers.scan(self._config.data / "recordings" / row["path"])
+        except FileNotFoundError:
+            return item | {"fault": "the file is missing"}
+        except Exception as error:  # noqa: BLE001 - each file's fault is a row of the report, whatever it is
+            return item | {"fault": str(error)}
+        if scan.sha256 != row["sha256"]:
+            return item | {"fault": "the file is not the one whose digest is in the log"}
+        return item | {"ok": True}
+
+    def _recording(self, recording_id: str) -> Row:
+        row = self._store.call(lambda tx: self._reads.recording(tx, recording_id))
+        if row is None:
+            raise UsageError(f"there is no recording {recording_id}", hint="See: dialgate recording list")
+        return dict(row)
+
+    def _all_recordings(self) -> Iterator[Row]:
+        after: str | None = None
+        while True:
+            page, after = self._store.call(partial(self._reads.recordings_page, after=after, limit=1000))
+            yield from page
+            if after is None:
+                return
+
+    def key_list(self, *, actor: str) -> Row:
+        """Whom new recordings are sealed to."""
+        return {"recipients": self._offers.recipients()}
+
+    def key_add(self, *, text: str, actor: str) -> Row:
+        """Let the owner of a public key open what is recorded from now on."""
+        row = self._offers.add_recipient(text)
+        self._keep(
+            "recipient_added", actor, {key: row[key] for key in ("name", "role", "fingerprint")}, subject=row["id"]
+        )
+        return row
+
+    def audit_verify(self, *, actor: str, progress: Progress | None = None) -> Row:
+        """Leaves, rows, root, checkpoints: does all of it hold?"""
+        return dict(self._offers.verify_log(progress))
+
+    def audit_checkpoint(self, *, actor: str) -> Row:
+        """Sign the log as it stands."""
+        return dict(self._offers.checkpoint())
