@@ -32,6 +32,7 @@ from gate.config.schema import (
     Trunk,
 )
 from gate.config.secrets import read_secret
+from gate.core import numbers
 from gate.errors import ConfigError
 
 S = TypeVar("S", bound=Section)
@@ -120,8 +121,8 @@ def _duplicates(values: Iterable[str], key: Key) -> Iterator[Fault]:
 def _firm(firm: Firm, *, live: bool) -> Iterator[Fault]:
     """PECR reg 24 (who calls) and Ofcom GC C6 (numbers that may be presented): LAW 1.8 and 3.1."""
     yield from _blank(firm, "firm", "legal_name", "trading_name", "address", "policy_version")
-    if (reviewed := _date(firm.policy_reviewed)) is not None:
-        yield Fault(("firm", "policy_reviewed"), reviewed)
+    if fault := _date(firm.policy_reviewed):
+        yield Fault(("firm", "policy_reviewed"), fault)
     if not firm.numbers:
         yield Fault(("firm", "numbers"), "name at least one number that the firm owns and answers")
     for index, number in enumerate(firm.numbers):
@@ -137,8 +138,6 @@ def _firm(firm: Firm, *, live: bool) -> Iterator[Fault]:
 
 
 def _e164(raw: str) -> str | None:
-    from gate.core import numbers
-
     try:
         return numbers.parse(raw).e164
     except numbers.NumberRefused:
@@ -146,8 +145,6 @@ def _e164(raw: str) -> str | None:
 
 
 def _own_number(number: str, *, live: bool) -> str:
-    from gate.core import numbers
-
     canonical = _e164(number)
     if canonical is None:
         return f'"{number}" is not a UK number; write it as "+442079460000"'
@@ -160,12 +157,15 @@ def _own_number(number: str, *, live: bool) -> str:
     return ""
 
 
-def _date(text: str) -> str | None:
+def _date(text: str) -> str:
+    fault = f'"{text}" is not a date; write "YYYY-MM-DD"'
+    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}", text):
+        return fault
     try:
         date.fromisoformat(text)
     except ValueError:
-        return f'"{text}" is not a date; write "YYYY-MM-DD"'
-    return None if re.fullmatch(r"\d{4}-\d{2}-\d{2}", text) else f'"{text}" is not a date; write "YYYY-MM-DD"'
+        return fault
+    return ""
 
 
 def _storage(storage: Storage) -> Iterator[Fault]:

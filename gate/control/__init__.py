@@ -1,13 +1,16 @@
 """The control interface: how the command line, the console and phone systems speak to a running gate.
 
-- ``messages``   every operation: its request, its response and who may call it; the contract with ``gate.service``'s desk
+- ``messages``   every operation: its request, its response and who may call it
+- ``actors``     who acts, as it is written into the log
+- ``wire``       JSON bodies in and out, bounded
+- ``work``       calls the desk on threads, within bounds
 - ``server``     the Unix socket: ``POST /v1/op/NAME``, who asks taken from the kernel, progress as lines
 - ``endpoint``   the optional TCP door for phone systems: ``POST /v1/decision``, ``GET /metrics``, ``GET /healthz``
 - ``faults``     errors as JSON and back, so that the far side raises what the gate raised
 - ``sockets``    Unix sockets whose path may be longer than the kernel's 107 bytes
 - ``client``     ``ControlClient(socket).call(name, **fields)``: blocking, quick to import
 
-A *desk* is an object with one blocking, thread-safe method per operation: ``desk.check(actor="user:root(0)", number=…)``
-returns what JSON can carry or raises a ``GateError``. Those that stream take ``progress``, a callable of a fraction
-from 0 to 1 and a text, or ``None``.
+A *desk* is an object with one blocking, thread-safe method per operation, such as
+``desk.check(actor="user:root(0)", number=…)``: it returns what JSON can carry, or raises a ``GateError``. Those that
+stream take ``progress``, a callable of a fraction from 0 to 1 and a text, or ``None``.
 """

@@ -12,7 +12,7 @@ import msgspec
 
 from gate.control import sockets
 from gate.control.faults import revived
-from gate.control.messages import OPERATIONS, request
+from gate.control.messages import OPERATIONS, arguments
 from gate.errors import ControlError
 
 Progress = Callable[[float, str], None]
@@ -38,7 +38,7 @@ class ControlClient:
         ``ControlError`` where the gate is away or its answer is no answer. ``progress(fraction, text)`` is called on
         this thread.
         """
-        body = msgspec.json.encode(request(op, fields))
+        body = msgspec.json.encode(arguments(op, fields))
         streams = OPERATIONS[op].streams
         connection = _Connection(self.socket, self.timeout * (10 if streams else 1))
         try:

@@ -19,7 +19,7 @@ _STATUS: dict[str, int] = {
 
 
 def fault(error: GateError) -> dict[str, Any]:
-    """The body of an answer that says what went wrong. A room's own error goes as the class of ``gate.errors`` it is."""
+    """The body of an answer that says what went wrong; a room's own error goes as its base in ``gate.errors``."""
     body = {
         "kind": _kind(error),
         "message": error.message,
@@ -46,8 +46,8 @@ def revived(body: Mapping[str, Any]) -> GateError:
     if not (isinstance(kind, type) and issubclass(kind, GateError)):
         kind = GateError
     if issubclass(kind, RefusedError):
-        return kind(message, reason=str(told.get("reason", "")), hint=hint)
-    error = kind(message, hint=hint)
+        return RefusedError(message, reason=str(told.get("reason", "")), hint=hint)
+    error: GateError = kind(message, hint=hint)
     exit_code = told.get("exit_code")
     if isinstance(exit_code, int) and 1 <= exit_code <= 3:
         error.exit_code = exit_code

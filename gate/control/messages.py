@@ -63,7 +63,7 @@ class RegisterSaid(Response, frozen=True):
     sha256: str = ""
 
 
-class Verdict(Response, frozen=True):
+class Verdict(Response, frozen=True, kw_only=True):
     """The answer to ``check``."""
 
     number: str
@@ -76,7 +76,7 @@ class Verdict(Response, frozen=True):
     objection_id: str | None = None
 
 
-class Decided(Verdict, frozen=True):
+class Decided(Verdict, frozen=True, kw_only=True):
     """The answer to ``decide``."""
 
     decision_id: str
@@ -374,7 +374,7 @@ OPERATIONS: Mapping[str, Operation] = {
 }
 
 
-def request(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+def arguments(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
     """The keyword arguments of the desk's method ``name``, checked and with defaults.
 
     Raises ``UsageError`` for an operation or a field that does not exist, or a value that is wrong.

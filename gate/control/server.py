@@ -1,0 +1,153 @@
+"""The gate's side of the control interface: HTTP over a Unix socket, and the endpoint for phone systems beside it.
+
+Who asks is not said but known: the kernel names the process at the other end (``SO_PEERCRED``), and that name goes into
+the evidence log with whatever it does. Whoever may open the socket file may ask; the file's permissions decide that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+from aiohttp import web
+
+from gate.config import Config
+from gate.control import sockets
+from gate.control.endpoint import endpoint
+from gate.control.faults import fault, status
+from gate.control.messages import OPERATIONS, arguments
+from gate.control.wire import LARGEST_BODY, actor_of, answer, body
+from gate.control.work import Workers, log
+from gate.errors import ControlError, GateError
+
+if TYPE_CHECKING:
+    from prometheus_client import CollectorRegistry
+
+_SHUTDOWN_SECONDS = 5.0
+
+
+async def serve(desk: Any, config: Config, metrics: CollectorRegistry, stop: asyncio.Event) -> None:
+    """Answer on the control socket (and on ``control.http`` where set) until ``stop`` is set.
+
+    Raises ``ControlError`` where the socket or port cannot be had. The socket file is removed at the end.
+    """
+    path = config.control_socket
+    workers = Workers("control", threads=8, most=64)
+    decisions = Workers("decision", threads=4, most=256)
+    runners: list[web.AppRunner] = []
+    listener = _claim(path, 0o660 if config.control.socket else 0o600)
+    inode = path.stat().st_ino
+    try:
+        runners.append(await _start(desk_app(desk, workers), listener))
+        if config.control.http:
+            runners.append(await endpoint(desk, config, metrics, stop, decisions))
+        log.info("control listening", socket=str(path), http=config.control.http)
+        await stop.wait()
+    finally:
+        for runner in runners:
+            await runner.cleanup()
+        workers.close()
+        decisions.close()
+        listener.close()
+        _remove(path, inode)
+
+
+def desk_app(desk: Any, workers: Workers) -> web.Application:
+    """The application on the Unix socket: ``POST /v1/op/{name}``."""
+
+    async def operation(asked: web.Request) -> web.StreamResponse:
+        try:
+            name = asked.match_info["name"]
+            fields = arguments(name, await body(asked))
+            actor = actor_of(asked)
+            if OPERATIONS[name].streams:
+                return await _stream(asked, desk, name, actor, fields, workers)
+            return answer(await workers.call(desk, name, actor, fields))
+        except GateError as error:
+            return answer(fault(error), status(error))
+
+    app = web.Application(client_max_size=LARGEST_BODY)
+    app.router.add_post("/v1/op/{name}", operation)
+    return app
+
+
+async def _stream(
+    asked: web.Request, desk: Any, name: str, actor: str, fields: dict[str, Any], workers: Workers
+) -> web.StreamResponse:
+    """Progress as lines while the desk works (the newest only, for a slow reader), then the result or the error.
+
+    Where the reader goes away the work goes on: an import half done would be worse than one nobody watches.
+    """
+    loop = asyncio.get_running_loop()
+    newest: list[tuple[float, str]] = []
+    told = asyncio.Event()
+
+    def tell(fraction: float, text: str) -> None:
+        newest[:] = [(fraction, text)]
+        told.set()
+
+    def progress(fraction: float, text: str = "") -> None:
+        loop.call_soon_threadsafe(tell, fraction, text)
+
+    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+    await response.prepare(asked)
+    work = asyncio.ensure_future(workers.call(desk, name, actor, {**fields, "progress": progress}))
+    work.add_done_callback(lambda _: told.set())
+    reading = True
+    while True:
+        await told.wait()
+        told.clear()
+        if newest and not work.done():
+            fraction, text = newest.pop()
+            reading = reading and await _line(response, {"progress": fraction, "text": text})
+        if work.done():
+            break
+    try:
+        last = {"result": work.result()}
+    except GateError as error:
+        last = fault(error)
+    if reading and await _line(response, last):
+        await response.write_eof()
+    return response
+
+
+async def _line(response: web.StreamResponse, value: Any) -> bool:
+    try:
+        await response.write(msgspec.json.encode(value) + b"\n")
+    except ConnectionError:
+        return False
+    return True
+
+
+async def _start(app: web.Application, listener: socket.socket) -> web.AppRunner:
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
+    await runner.setup()
+    await web.SockSite(runner, listener).start()
+    return runner
+
+
+def _claim(path: Path, mode: int) -> socket.socket:
+    """Bind the socket; a file that a dead gate left is replaced, a living one's is not."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if path.is_socket():
+            if sockets.answers(path):
+                raise ControlError(f"another gate listens at {path}", hint="stop it first, or set control.socket")
+            path.unlink()
+        return sockets.listen(path, mode)
+    except OSError as error:
+        raise ControlError(
+            f"cannot listen at {path}: {error.strerror}", hint="check the folder, or set control.socket"
+        ) from None
+
+
+def _remove(path: Path, inode: int) -> None:
+    try:
+        if path.stat().st_ino == inode:
+            os.unlink(path)  # noqa: PTH108 (one call for a file that may be gone)
+    except FileNotFoundError:
+        pass

@@ -1,0 +1,49 @@
+"""What both doors share: JSON bodies in and out, bounded."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import struct
+from typing import Any
+
+import msgspec
+from aiohttp import web
+
+from gate.control.actors import user
+from gate.errors import ControlError, UsageError
+
+LARGEST_BODY = 128 * 1024
+_BODY_SECONDS = 10.0
+
+
+def answer(value: Any, code: int = 200) -> web.Response:
+    """A JSON response."""
+    return web.Response(body=msgspec.json.encode(value), status=code, content_type="application/json")
+
+
+async def body(asked: web.Request) -> dict[str, Any]:
+    """The JSON object of a request; raises ``UsageError`` for anything else, too large or too slow included."""
+    try:
+        async with asyncio.timeout(_BODY_SECONDS):
+            raw = await asked.read()
+    except web.HTTPRequestEntityTooLarge:
+        raise UsageError(f"the request is larger than {LARGEST_BODY} bytes", hint="send less") from None
+    except TimeoutError:
+        raise UsageError("the request did not arrive in time", hint="send it at once") from None
+    try:
+        value = msgspec.json.decode(raw or b"{}")
+    except msgspec.DecodeError as error:
+        raise UsageError(f"the request is not JSON: {error}", hint="send a JSON object") from None
+    if not isinstance(value, dict):
+        raise UsageError("the request is not a JSON object", hint='send {"number": "…"} and the like')
+    return value
+
+
+def actor_of(asked: web.Request) -> str:
+    """``user:NAME(UID)`` of the process at the other end, told by the kernel."""
+    connection = asked.transport.get_extra_info("socket") if asked.transport else None
+    if connection is None:
+        raise ControlError("the connection is gone")
+    _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
+    return user(uid)

@@ -1,0 +1,77 @@
+"""Calling the desk from asyncio: blocking work on threads, within bounds, and every failure a ``GateError``."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import structlog
+
+from gate.errors import ControlError, GateError
+
+log = structlog.get_logger("gate.control")
+
+
+class Workers:
+    """Threads for the desk's methods; ``most`` of them waiting or running at once."""
+
+    def __init__(self, name: str, threads: int, most: int) -> None:
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
+        self._most = most
+        self._busy = 0
+
+    async def call(self, desk: Any, name: str, actor: str, fields: Mapping[str, Any]) -> Any:
+        """What ``desk.name(actor=…, **fields)`` returns, as JSON values; raises ``GateError`` and nothing else."""
+        if self._busy >= self._most:
+            raise Busy("the gate is busy", hint="try again in a moment")
+        self._busy += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._pool, _guarded, desk, name, actor, fields)
+        finally:
+            self._busy -= 1
+
+    async def run(self, work: Callable[[], bytes]) -> bytes:
+        """What ``work`` returns, off the event loop."""
+        return await asyncio.get_running_loop().run_in_executor(self._pool, work)
+
+    def close(self) -> None:
+        """Take no more work; what runs is left to end."""
+        self._pool.shutdown(wait=False, cancel_futures=True)
+
+
+class Busy(ControlError):
+    """More is asked for at once than the gate takes on."""
+
+
+def _guarded(desk: Any, name: str, actor: str, fields: Mapping[str, Any]) -> Any:
+    began = time.monotonic()
+    try:
+        result = plain(getattr(desk, name)(actor=actor, **fields))
+    except GateError as error:
+        log.info("operation", op=name, actor=actor, outcome=type(error).__name__, seconds=_since(began))
+        raise
+    except Exception as error:  # the boundary of the interface: whoever asks gets an answer, the log gets the traceback
+        log.exception("operation failed", op=name, actor=actor, seconds=_since(began))
+        raise GateError("the gate failed inside; its log has the details", hint="report it with the log") from error
+    log.info("operation", op=name, actor=actor, outcome="done", seconds=_since(began))
+    return result
+
+
+def _since(began: float) -> float:
+    return round(time.monotonic() - began, 4)
+
+
+def plain(value: Any) -> Any:
+    """``value`` as JSON values; raises ``TypeError`` for what JSON cannot carry."""
+    return msgspec.to_builtins(value, enc_hook=_text_of)
+
+
+def _text_of(value: Any) -> str:
+    if isinstance(value, Path):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
