@@ -1,126 +1,283 @@
-"""May this attempt be dialled? (stub: types only)"""
+"""May this attempt be dialled, and why (not)?
+
+``decide`` is the one function that every way into the gate asks: pure, total, and in the order of LAW 1.7, one small
+step per rule. Each step names its source; a step that cannot tell answers with a refusal of its own (fail closed).
+"""
+
 from __future__ import annotations
-from dataclasses import dataclass, field
+
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
-from enum import StrEnum
+from typing import Final
+
+from gate.core.numbers import Kind, Number, NumberRefused, is_drama, presentable
+from gate.core.record import decision_body, refusal
+from gate.core.rules import MAX_AGE_DAYS, Rules, days_left
+from gate.core.terms import (
+    ALLOWING,
+    Attempt,
+    Consent,
+    Decision,
+    Objection,
+    Purpose,
+    Reason,
+    RegisterView,
+    Topic,
+    Verdict,
+)
+from gate.core.wording import REGISTER_TITLES, date_text, sentence
+
+__all__ = [
+    "ALLOWING",
+    "MAX_AGE_DAYS",
+    "Attempt",
+    "Consent",
+    "Decision",
+    "Objection",
+    "Purpose",
+    "Reason",
+    "RegisterView",
+    "Rules",
+    "Topic",
+    "Verdict",
+    "days_left",
+    "decide",
+    "decision_body",
+    "live_consent",
+    "refusal",
+    "sentence",
+]
+
+_LISTED: Final = {"tps": Reason.LISTED_TPS, "ctps": Reason.LISTED_CTPS}
 
 
-class Purpose(StrEnum):
-    """What a call is for."""
+def decide(
+    attempt: Attempt,
+    *,
+    number: Number | NumberRefused,
+    registers: Sequence[RegisterView],
+    consents: Sequence[Consent],
+    objections: Sequence[Objection],
+    last_unattended: datetime | None,
+    rules: Rules,
+    now: datetime,
+) -> Decision:
+    """The decision on one attempt.
 
-    MARKETING = "marketing"
-    SERVICE = "service"
-
-
-class Topic(StrEnum):
-    """What a marketing call is about; the last two are opt-in only (PECR reg 21A, 21B)."""
-
-    GENERAL = "general"
-    CLAIMS = "claims"
-    PENSIONS = "pensions"
-
-
-class Verdict(StrEnum):
-    """The two answers."""
-
-    ALLOW = "allow"
-    BLOCK = "block"
-
-
-class Reason(StrEnum):
-    """Reason codes; more may be added, none may change its meaning."""
-
-    LISTED_TPS = "listed_tps"
-    LISTED_CTPS = "listed_ctps"
-    OBJECTED = "objected"
-    CONSENT_WITHDRAWN = "consent_withdrawn"
-    TOPIC_NEEDS_CONSENT = "topic_needs_consent"
-    REGISTER_MISSING = "register_missing"
-    REGISTER_STALE = "register_stale"
-    REGISTER_DAMAGED = "register_damaged"
-    OUTSIDE_COVERAGE = "outside_coverage"
-    OUTSIDE_HOURS = "outside_hours"
-    DESTINATION_NOT_ALLOWED = "destination_not_allowed"
-    IDENTITY_WITHHELD = "identity_withheld"
-    CLI_NOT_OWNED = "cli_not_owned"
-    NUMBER_INVALID = "number_invalid"
-    REDIAL_TOO_SOON = "redial_too_soon"
-    RECORDER_UNAVAILABLE = "recorder_unavailable"
-    ANNOUNCEMENT_UNAVAILABLE = "announcement_unavailable"
-    EVIDENCE_UNAVAILABLE = "evidence_unavailable"
-    TOO_MANY_CALLS = "too_many_calls"
-    LOOP_DETECTED = "loop_detected"
-    GATE_STOPPING = "gate_stopping"
-    NOT_AUTHENTICATED = "not_authenticated"
-    INTERNAL_ERROR = "internal_error"
-    NOT_LISTED = "not_listed"
-    CONSENTED = "consented"
-    SERVICE_CALL = "service_call"
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """A call asked for, as it came in: nothing here is trusted yet."""
-
-    raw_number: str
-    purpose: Purpose
-    topic: Topic
-    presentation: str
-    """The number the caller would present, E.164 (``+44…``), or empty where none is configured."""
-    withheld: bool
-    """The caller asked to hide: Privacy header, anonymous From, or a 141 prefix."""
-    claimed_by: str
-    """Who asks, e.g. ``account:alice``, ``trunk:pbx1``, ``user:root(0)``."""
-
-
-@dataclass(frozen=True, slots=True)
-class RegisterView:
-    """What one register says of one number, with the identity of the snapshot that says it."""
-
-    name: str
-    """``tps`` or ``ctps``."""
-    state: str
-    """``ok``, ``missing`` or ``damaged``."""
-    as_of: date | None = None
-    count: int = 0
-    sha256: str = ""
-    covered: bool = True
-    """False: the licence does not cover this number, so its absence is not clearance."""
-    listed: bool = False
+    ``number`` is what ``numbers.parse`` made of ``attempt.raw_number``; ``registers`` is what each required register says
+    of it; ``consents`` and ``objections`` are all that the firm holds of it, withdrawn consents too; every time is aware.
+    Never raises: what goes wrong in here is a refusal with ``internal_error``. Order and sources: LAW 1.7.
+    """
+    e164 = number.e164 if isinstance(number, Number) else ""
+    try:
+        answer = _answer(attempt, number, registers, consents, objections, last_unattended, rules, now)
+        verdict = Verdict.ALLOW if answer.reason in ALLOWING else Verdict.BLOCK
+        return Decision(
+            verdict=verdict,
+            reason=answer.reason,
+            number=e164,
+            explanation=answer.explanation or sentence(answer.reason),
+            registers=tuple(registers),
+            consent_id=answer.consent_id,
+            objection_id=answer.objection_id,
+        )
+    except Exception:  # noqa: BLE001 - invariant 2: whatever fails here, the call is refused and gets its answer
+        return Decision(Verdict.BLOCK, Reason.INTERNAL_ERROR, e164, sentence(Reason.INTERNAL_ERROR))
 
 
 @dataclass(frozen=True, slots=True)
-class Consent:
-    """A subscriber's word that they do not object to this firm's calls on this line (PECR reg 21(4), (5))."""
-
-    id: str
-    given_at: datetime
-    withdrawn_at: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Objection:
-    """An entry of the firm's own do-not-call list."""
-
-    id: str
-    made_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """The answer, and everything it rests on (LAW 1.11)."""
-
-    verdict: Verdict
+class _Answer:
     reason: Reason
-    number: str
-    """E.164, what will be dialled; empty where the raw number was refused."""
-    explanation: str
-    """One sentence that a salesperson understands."""
-    registers: tuple[RegisterView, ...] = ()
+    explanation: str = ""
     consent_id: str | None = None
     objection_id: str | None = None
 
-    @property
-    def allowed(self) -> bool:
-        """True where the call may be dialled."""
-        return self.verdict is Verdict.ALLOW
+
+def _answer(
+    attempt: Attempt,
+    number: Number | NumberRefused,
+    registers: Sequence[RegisterView],
+    consents: Sequence[Consent],
+    objections: Sequence[Objection],
+    last_unattended: datetime | None,
+    rules: Rules,
+    now: datetime,
+) -> _Answer:
+    """The steps of LAW 1.7, in its order; the first one that objects is the answer."""
+    if now.utcoffset() is None:
+        raise ValueError("now must be aware: the machine's own time zone decides nothing")
+    local = now.astimezone(rules.timezone)
+    blocked = _destination(number, rules) or _identity(attempt, rules)
+    if blocked:
+        return blocked
+    consent = live_consent(consents, now)
+    if attempt.purpose is Purpose.SERVICE:
+        # LAW 1.7: no marketing, so registers, consents and hours do not apply; who claimed it is in the evidence.
+        stopped = _objection(objections, None) if rules.objection_stops_service else None
+        return stopped or _Answer(Reason.SERVICE_CALL)
+    blocked = (
+        _objection(objections, consent)
+        or _withdrawal(consents, consent)
+        or _topic(attempt, consent)
+        or (None if consent else _registers(registers, rules, local.date()))
+        or _hours(rules, local)
+        or _redial(last_unattended, rules, now)
+    )
+    if blocked:
+        return blocked
+    if consent:
+        return _Answer(Reason.CONSENTED, consent_id=consent.id)
+    return _Answer(Reason.NOT_LISTED)
+
+
+def _destination(number: Number | NumberRefused, rules: Rules) -> _Answer | None:
+    """LAW 3.5, 6.1 to 6.5: what may be dialled at all, by anybody.
+
+    Premium numbers are refused on service calls too: who claims a call to be service cannot open the way to toll fraud.
+    """
+    if isinstance(number, NumberRefused):
+        reason = Reason.NUMBER_INVALID if number.code in ALLOWING else number.code
+        return _Answer(reason, number.explanation)
+    if number.kind is Kind.PREMIUM:
+        return _Answer(Reason.DESTINATION_NOT_ALLOWED, "Premium-rate numbers are never dialled.")
+    if number.jurisdiction not in rules.allowed_countries:
+        return _Answer(Reason.DESTINATION_NOT_ALLOWED, "Calls to this country are not allowed.")
+    if rules.live and is_drama(number.e164):
+        return _Answer(
+            Reason.DESTINATION_NOT_ALLOWED, "This number is kept for films and tests: nobody can be reached on it."
+        )
+    return None
+
+
+def _identity(attempt: Attempt, rules: Rules) -> _Answer | None:
+    """PECR reg 21(A1), LAW 1.1 and 3.1: the line identity is shown, and it is the firm's own; on every call."""
+    if attempt.withheld or not attempt.presentation:
+        return _Answer(Reason.IDENTITY_WITHHELD)
+    if attempt.presentation not in rules.own_numbers or not presentable(attempt.presentation):
+        return _Answer(Reason.CLI_NOT_OWNED)
+    return None
+
+
+def live_consent(consents: Sequence[Consent], now: datetime) -> Consent | None:
+    """The newest consent that holds at ``now``: given by then, and never withdrawn (PECR reg 21(4), (5), LAW 1.5).
+
+    A withdrawal that bears a later time counts at once: a clock that is off must not keep a consent alive.
+    """
+    live = [consent for consent in consents if consent.withdrawn_at is None and consent.given_at <= now]
+    return max(live, key=lambda consent: consent.given_at) if live else None
+
+
+def _objection(objections: Sequence[Objection], consent: Consent | None) -> _Answer | None:
+    """PECR reg 21(1)(a), LAW 1.2: an objection holds from the next call, unless a consent was given after it."""
+    if not objections:
+        return None
+    newest = max(objections, key=lambda objection: objection.made_at)
+    if consent and consent.given_at > newest.made_at:
+        return None
+    return _Answer(Reason.OBJECTED, objection_id=newest.id)
+
+
+def _withdrawal(consents: Sequence[Consent], consent: Consent | None) -> _Answer | None:
+    """PECR reg 21(5), LAW 1.5: a withdrawal stands until a consent is given after it, listed or not."""
+    withdrawn = [(held.withdrawn_at, held.id) for held in consents if held.withdrawn_at is not None]
+    if not withdrawn:
+        return None
+    at, consent_id = max(withdrawn)
+    if consent and consent.given_at > at:
+        return None
+    return _Answer(Reason.CONSENT_WITHDRAWN, consent_id=consent_id)
+
+
+def _topic(attempt: Attempt, consent: Consent | None) -> _Answer | None:
+    """PECR reg 21A and 21B, LAW 1.6: claims and pensions are opt-in only, on any number."""
+    if attempt.topic is Topic.GENERAL or consent:
+        return None
+    return _Answer(Reason.TOPIC_NEEDS_CONSENT)
+
+
+def _registers(views: Sequence[RegisterView], rules: Rules, today: date) -> _Answer | None:
+    """PECR reg 21(1)(b), 21(3), LAW 1.3, 1.4, 2.4: each required register is there, sound, fresh and covers the number,
+    and then none of them lists it. The 28 days' grace is never applied to a number: listed is blocked."""
+    for check in (_missing, _damaged, _stale, _uncovered):
+        blocked = check(views, rules, today)
+        if blocked:
+            return blocked
+    for view in views:
+        if view.listed:
+            return _listed(view)
+    return None
+
+
+def _missing(views: Sequence[RegisterView], rules: Rules, today: date) -> _Answer | None:
+    present = {view.name for view in views if view.state != "missing"}
+    for name in rules.registers:
+        if name not in present:
+            return _Answer(
+                Reason.REGISTER_MISSING,
+                f"The {REGISTER_TITLES[name]} list is missing: no marketing calls until it is imported.",
+            )
+    return None
+
+
+def _damaged(views: Sequence[RegisterView], rules: Rules, today: date) -> _Answer | None:
+    """A list from the future is taken for damaged: its date, or our clock, is wrong."""
+    for view in views:
+        if view.name in rules.registers and (view.state != "ok" or view.as_of is None or view.as_of > today):
+            return _Answer(
+                Reason.REGISTER_DAMAGED,
+                f"The {REGISTER_TITLES[view.name]} list cannot be relied on: no marketing calls until it is imported anew.",
+            )
+    return None
+
+
+def _stale(views: Sequence[RegisterView], rules: Rules, today: date) -> _Answer | None:
+    for view in views:
+        if view.name in rules.registers and view.as_of and days_left(view.as_of, today, rules.max_age_days) < 0:
+            return _Answer(
+                Reason.REGISTER_STALE,
+                f"The {REGISTER_TITLES[view.name]} list is from {date_text(view.as_of)} and too old: "
+                "no marketing calls until a new one is imported.",
+            )
+    return None
+
+
+def _uncovered(views: Sequence[RegisterView], rules: Rules, today: date) -> _Answer | None:
+    for view in views:
+        if view.name in rules.registers and not view.covered:
+            return _Answer(Reason.OUTSIDE_COVERAGE)
+    return None
+
+
+def _listed(view: RegisterView) -> _Answer:
+    reason = _LISTED.get(view.name, Reason.REGISTER_DAMAGED)
+    if view.as_of is None or view.name not in REGISTER_TITLES:
+        return _Answer(reason)
+    return _Answer(
+        reason,
+        f"This number is on the {REGISTER_TITLES[view.name]} (list of {date_text(view.as_of)}) and we hold no consent: "
+        "do not call it.",
+    )
+
+
+def _hours(rules: Rules, local: datetime) -> _Answer | None:
+    """LAW 3.3, guidance: calls at decent hours only, consented ones too."""
+    why = rules.hours.why_closed(local)
+    if not why:
+        return None
+    again = rules.hours.next_opening(local)
+    return _Answer(
+        Reason.OUTSIDE_HOURS,
+        f"Marketing calls wait because {why}: call from {again}." if again else f"No marketing calls because {why}.",
+    )
+
+
+def _redial(last_unattended: datetime | None, rules: Rules, now: datetime) -> _Answer | None:
+    """LAW 3.4: no redial for 72 hours after an answered call that found no agent; on consented calls too."""
+    if last_unattended is None or now - last_unattended >= rules.redial:
+        return None
+    again = (last_unattended + rules.redial).astimezone(rules.timezone)
+    return _Answer(
+        Reason.REDIAL_TOO_SOON,
+        f"They lately answered a call of ours and found nobody there: call after {date_text(again)} {again:%H:%M}.",
+    )

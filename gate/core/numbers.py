@@ -1,0 +1,228 @@
+"""Any spelling of a telephone number -> one E.164 value, or a refusal with its reason.
+
+``parse`` is the only door: what it returns is what is screened and what is dialled, the raw text never is. UK shapes
+are recognised by one strict expression (LAW 6.1: validity tables lag behind allocations and deny the drama ranges);
+numbers of other countries are left to ``phonenumbers``. Whatever is not plainly one number is refused.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import phonenumbers
+from phonenumbers import PhoneNumberType
+
+from gate.core import spelling
+from gate.core.spelling import NumberRefused as NumberRefused
+from gate.core.terms import Reason
+
+MAX_RAW: Final = spelling.MAX_RAW
+"""Longest raw text that is looked at, in characters."""
+
+
+class Kind(StrEnum):
+    """What a number is, by the range it stands in."""
+
+    GEOGRAPHIC = "geographic"
+    NON_GEOGRAPHIC = "non_geographic"
+    MOBILE = "mobile"
+    FREEPHONE = "freephone"
+    REVENUE_SHARE = "revenue_share"
+    PREMIUM = "premium"
+    PERSONAL = "personal"
+    PAGER = "pager"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """One telephone number; made by ``parse``. An ``e164`` of another shape raises ``ValueError``."""
+
+    e164: str
+    """``+`` and 7 to 15 digits."""
+    jurisdiction: str
+    """``GB``, ``JE``, ``GG`` or ``IM`` (which share +44, LAW 6.3), else ISO 3166 alpha-2, or ``001`` for none."""
+    kind: Kind
+
+    def __post_init__(self) -> None:
+        if _E164(self.e164) is None:
+            raise ValueError(f"not an E.164 number: {self.e164!r}")
+
+
+_E164 = re.compile(r"\+[1-9][0-9]{6,14}").fullmatch
+_UK = re.compile(r"(?:(?:\+|00)?440?|0)([1-9][0-9]{6,9})").fullmatch
+"""A UK number without separators: ``0…``, ``44…``, ``+44…``, ``0044…``, the last three with a stray trunk 0 too."""
+
+_KINDS: Final = {
+    **{f"1{d}": Kind.GEOGRAPHIC for d in range(10)},
+    **{f"2{d}": Kind.GEOGRAPHIC for d in range(10)},
+    **{f"3{d}": Kind.NON_GEOGRAPHIC for d in range(10)},
+    **{f"7{d}": Kind.MOBILE for d in range(1, 10)},
+    **{f"8{d}": Kind.OTHER for d in range(10)},
+    **{f"9{d}": Kind.PREMIUM for d in range(10)},
+    "70": Kind.PERSONAL,
+    "76": Kind.PAGER,
+    "80": Kind.FREEPHONE,
+    "84": Kind.REVENUE_SHARE,
+    "87": Kind.REVENUE_SHARE,
+}
+"""First two national digits -> kind: Ofcom's national numbering plan, with the first digits that LAW 6.1 accepts."""
+
+_SEVEN_DIGITS: Final = frozenset({"8001111", "8454647"})
+"""The numbers of seven national digits, by name: Childline and the former NHS Direct (LAW 6.1)."""
+
+_ISLANDS: Final = {
+    **dict.fromkeys(("1534", "7509", "7829", "7937", "7797", "77003", "77007", "77008"), "JE"),
+    **dict.fromkeys(("1481", "7781", "7839", "79111", "79117"), "GG"),
+    **dict.fromkeys(("1624", "7624", "7524", "7924", "74576"), "IM"),
+}
+"""National prefixes, four or five digits, of the Crown dependencies that share +44 (LAW 6.3)."""
+
+_DRAMA: Final = frozenset(
+    "+44" + prefix
+    for prefix in (
+        *("2079460", "1632960", "7700900", "1914980", "2890180", "2920180"),
+        *(f"{area}4960" for area in (113, 114, 115, 116, 117, 118, 121, 131, 141, 151, 161)),
+        *("8081570", "9098790", "3069990"),
+    )
+)
+"""The ranges of 1,000 numbers that Ofcom keeps for drama: LAW 6.5, and the freephone, premium and UK-wide ones."""
+
+_FOREIGN_KINDS: Final = {
+    PhoneNumberType.FIXED_LINE: Kind.GEOGRAPHIC,
+    PhoneNumberType.FIXED_LINE_OR_MOBILE: Kind.GEOGRAPHIC,
+    PhoneNumberType.MOBILE: Kind.MOBILE,
+    PhoneNumberType.TOLL_FREE: Kind.FREEPHONE,
+    PhoneNumberType.PREMIUM_RATE: Kind.PREMIUM,
+    PhoneNumberType.SHARED_COST: Kind.REVENUE_SHARE,
+    PhoneNumberType.PERSONAL_NUMBER: Kind.PERSONAL,
+    PhoneNumberType.PAGER: Kind.PAGER,
+    PhoneNumberType.UAN: Kind.NON_GEOGRAPHIC,
+}
+
+
+def parse(raw: str) -> Number:
+    """The one number that ``raw`` spells.
+
+    Understood: national (``020 7946 0000``), international (``+44``, ``0044``, ``44``, with ``(0)`` or a stray 0),
+    ``tel:`` URIs with parameters, SIP URIs and their user parts, digits of any script. Refused: extensions, service
+    prefixes (141, 1470, …), letters, several numbers, emergency and short numbers, a national number without its 0.
+
+    Raises ``NumberRefused``, and nothing else for any text; its ``code`` is ``number_invalid``,
+    ``destination_not_allowed`` (emergency and short numbers, LAW 3.5) or ``identity_withheld`` (141, LAW 3.2).
+    Source: LAW 6.1, 6.2; RFC 3966; RFC 3261 section 19.1.
+    """
+    if not isinstance(raw, str):
+        raise NumberRefused(Reason.NUMBER_INVALID, "No number was given.")
+    match = _UK(raw)
+    if match is None:
+        text = spelling.plain(raw)
+        match = _UK(text)
+        if match is None:
+            return _rest(text)
+    return _uk(match[1])
+
+
+def _uk(national: str) -> Number:
+    """LAW 6.1: ten digits; nine in 01 and 0800; seven by name only; first digit 1 2 3 7 8 9."""
+    kind = _KINDS.get(national[:2])
+    if kind is None:
+        raise NumberRefused(Reason.NUMBER_INVALID, f"No UK number starts with 0{national[0]} that may be dialled here.")
+    length = len(national)
+    if length != 10 and not _short_allocation(national, length):
+        raise NumberRefused(
+            Reason.NUMBER_INVALID, f"A UK number has 11 digits with its leading 0, and this one has {length + 1}."
+        )
+    jurisdiction = _ISLANDS.get(national[:4]) or _ISLANDS.get(national[:5], "GB")
+    if kind is Kind.PAGER and jurisdiction == "IM":
+        kind = Kind.MOBILE  # 07624 is the Isle of Man's mobile range inside the pager block
+    return Number("+44" + national, jurisdiction, kind)
+
+
+def _short_allocation(national: str, length: int) -> bool:
+    if length == 9:
+        return national[0] == "1" or national.startswith("800")
+    return national in _SEVEN_DIGITS
+
+
+def _rest(text: str) -> Number:
+    """What is no UK number: a number of another country, or a refusal. ``text`` is ``+`` (or not) and digits."""
+    spelling.refuse_short(text)
+    digits = text[1:] if text[0] == "+" else text[2:] if text.startswith("00") else ""
+    if digits[:1] in ("", "0") or digits.startswith("44"):
+        spelling.refuse_shape(text)
+    try:
+        found = phonenumbers.parse("+" + digits)
+    except phonenumbers.NumberParseException:
+        found = None
+    if found is None or not phonenumbers.is_valid_number(found):
+        raise NumberRefused(Reason.NUMBER_INVALID, "This is not a telephone number of any country.")
+    e164 = phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.E164)
+    region = phonenumbers.region_code_for_number(found) or "001"
+    return Number(e164, region, _FOREIGN_KINDS.get(phonenumbers.number_type(found), Kind.OTHER))
+
+
+def is_emergency_or_short(raw: str) -> bool:
+    """True where ``raw`` spells an emergency or short number: 999, 112, 101, 111, 118…, 116…, 1471 (LAW 3.5).
+
+    Never raises. For such a number the caller is told how to reach it past the gate.
+    """
+    try:
+        return spelling.is_short(spelling.plain(raw))
+    except NumberRefused:
+        return False
+
+
+def register_key(e164: str) -> int:
+    """The key of a number in a register snapshot: its digits after the ``+`` as an integer, e.g. 442079460000.
+
+    One to one, because no E.164 number starts with 0. Raises ``ValueError`` for another shape.
+    """
+    if _E164(e164) is None:
+        raise ValueError(f"not an E.164 number: {e164!r}")
+    return int(e164[1:])
+
+
+def national_digits(number: Number | str) -> str:
+    """The digits after ``+44`` of a UK number, or after the ``+`` of another one."""
+    e164 = number.e164 if isinstance(number, Number) else number
+    return e164[3:] if e164.startswith("+44") else e164[1:]
+
+
+def is_drama(e164: str) -> bool:
+    """True in the ranges kept for drama, which a live gate never dials (LAW 6.5)."""
+    return e164[:10] in _DRAMA and len(e164) == 13
+
+
+def presentable(e164: str) -> bool:
+    """True where a firm may present this number: +44 with 01, 02, 03, mobile 07 or 080, 10 or 11 digits (LAW 3.1).
+
+    The text must be canonical: ``+442079460000``, no other spelling. Never raises. Source: Ofcom General Condition C6.
+    """
+    try:
+        number = parse(e164)
+    except NumberRefused:
+        return False
+    return number.e164 == e164 and e164.startswith("+44") and len(e164) >= 12 and number.kind in _PRESENTABLE
+
+
+_PRESENTABLE: Final = frozenset({Kind.GEOGRAPHIC, Kind.NON_GEOGRAPHIC, Kind.MOBILE, Kind.FREEPHONE})
+
+
+def mask(e164: str) -> str:
+    """A number for screens and logs with four digits hidden: ``+44 20 79** **00``, ``+44 7700 *** *23``.
+
+    Text of another shape is hidden altogether (at most 15 stars). Never raises.
+    """
+    if _E164(e164) is None:
+        return "*" * min(len(e164), 15)
+    hidden = e164[:-6] + "****" + e164[-2:]
+    if not e164.startswith("+44"):
+        return hidden
+    national = hidden[3:]
+    if national[0] == "2":
+        return f"+44 {national[:2]} {national[2:6]} {national[6:]}"
+    return f"+44 {national[:4]} {national[4:7]} {national[7:]}"

@@ -1,0 +1,65 @@
+"""Decisions on their way into the evidence: refusals made outside the screening, and the body of the decision fact."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from gate.core.numbers import NumberRefused, parse
+from gate.core.terms import ALLOWING, Attempt, Decision, Reason, Verdict
+from gate.core.wording import sentence
+
+_MAX_TEXT: Final = 256
+"""Longest text from outside that is kept, in characters."""
+
+
+def refusal(reason: Reason, attempt: Attempt, explanation: str = "", *, number: str = "") -> Decision:
+    """A refusal made outside ``decide`` (``recorder_unavailable``, ``gate_stopping``, …).
+
+    ``number`` is the E.164 form where it is known; else it is read from the attempt, so that the evidence is found
+    under it. Never raises and never allows: a reason that would allow becomes ``internal_error``.
+    """
+    if reason in ALLOWING:
+        reason, explanation = Reason.INTERNAL_ERROR, ""
+    if not number:
+        try:
+            number = parse(attempt.raw_number).e164
+        except NumberRefused:
+            number = ""
+    return Decision(Verdict.BLOCK, reason, number, explanation or sentence(reason))
+
+
+def decision_body(decision: Decision, attempt: Attempt) -> dict[str, Any]:
+    """The body of the ``decision`` fact: JSON values only, every text bounded and valid Unicode (LAW 1.11)."""
+    return {
+        "number": decision.number,
+        "raw": _text(attempt.raw_number),
+        "verdict": decision.verdict.value,
+        "reason": decision.reason.value,
+        "explanation": _text(decision.explanation),
+        "registers": [
+            {
+                "name": view.name,
+                "as_of": view.as_of.isoformat() if view.as_of else None,
+                "sha256": view.sha256,
+                "count": view.count,
+                "state": view.state,
+                "covered": view.covered,
+                "listed": view.listed,
+            }
+            for view in decision.registers
+        ],
+        "consent_id": decision.consent_id,
+        "objection_id": decision.objection_id,
+        "purpose": attempt.purpose.value,
+        "topic": attempt.topic.value,
+        "presentation": _text(attempt.presentation),
+        "claimed_by": _text(attempt.claimed_by),
+    }
+
+
+def _text(text: str) -> str:
+    """Text from outside, fit to be kept: at most 256 characters, no lone surrogates (bytes that were no UTF-8)."""
+    if text.isascii() and len(text) <= _MAX_TEXT:
+        return text
+    cut = text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
+    return cut.encode("utf-8", "replace").decode("utf-8")

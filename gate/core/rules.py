@@ -1,0 +1,54 @@
+"""The rules that a firm sets within the law: checked when they are made, constant while calls are decided."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta, tzinfo
+from typing import Final
+
+from gate.core.hours import Hours
+from gate.core.numbers import presentable
+from gate.core.wording import REGISTER_TITLES
+
+MAX_AGE_DAYS: Final = 27
+"""PECR reg 21(3), LAW 1.4: a snapshot as of day D supports calls up to and including D+27."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the firm has set; an illegal rule raises ``ValueError`` when made, so that no call meets it."""
+
+    own_numbers: frozenset[str]
+    """E.164 numbers that the firm owns and answers; each must be presentable (LAW 3.1)."""
+    hours: Hours
+    timezone: tzinfo
+    """Where the firm calls: dates of registers and hours are counted there (Europe/London)."""
+    registers: tuple[str, ...] = ("tps", "ctps")
+    """Registers that a marketing call needs (LAW 1.3: both)."""
+    max_age_days: int = MAX_AGE_DAYS
+    """May be stricter than the law, never looser."""
+    redial: timedelta = timedelta(hours=72)
+    """No redial so long after a call that was answered without an agent (LAW 3.4)."""
+    allowed_countries: frozenset[str] = frozenset({"GB", "JE", "GG", "IM"})
+    live: bool = True
+    """A live gate refuses the drama ranges (LAW 6.5)."""
+    objection_stops_service: bool = False
+    """Reg 21(1)(a) speaks of marketing calls; a firm may let an objection stop its service calls too."""
+
+    def __post_init__(self) -> None:
+        for number in self.own_numbers:
+            if not presentable(number):
+                raise ValueError(
+                    f'own number "{number}" may not be presented: write +44 and a number in 01, 02, 03, 07 or 080'
+                )
+        if not self.registers or not set(self.registers) <= REGISTER_TITLES.keys():
+            raise ValueError(f"registers must name tps, ctps or both, not {list(self.registers)}")
+        if not 0 <= self.max_age_days <= MAX_AGE_DAYS:
+            raise ValueError(f"a register supports calls for {MAX_AGE_DAYS} days at most, not {self.max_age_days}")
+        if self.redial < timedelta(0):
+            raise ValueError("the redial pause cannot be negative")
+
+
+def days_left(as_of: date, today: date, max_age_days: int = MAX_AGE_DAYS) -> int:
+    """Days after ``today`` on which a snapshot still supports calls: 0 on its last day, negative when stale (LAW 1.4)."""
+    return max_age_days - (today - as_of).days

@@ -1,0 +1,135 @@
+"""The words of screening as values: what is asked, what is known of a number, and what is answered.
+
+Everything here is frozen and knows no rule; the rules are in ``gate.core.screening``, which offers these names too.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from enum import StrEnum
+
+
+class Purpose(StrEnum):
+    """What a call is for."""
+
+    MARKETING = "marketing"
+    SERVICE = "service"
+
+
+class Topic(StrEnum):
+    """What a marketing call is about; the last two are opt-in only (PECR reg 21A, 21B)."""
+
+    GENERAL = "general"
+    CLAIMS = "claims"
+    PENSIONS = "pensions"
+
+
+class Verdict(StrEnum):
+    """The two answers."""
+
+    ALLOW = "allow"
+    BLOCK = "block"
+
+
+class Reason(StrEnum):
+    """Reason codes; more may be added, none may change its meaning."""
+
+    LISTED_TPS = "listed_tps"
+    LISTED_CTPS = "listed_ctps"
+    OBJECTED = "objected"
+    CONSENT_WITHDRAWN = "consent_withdrawn"
+    TOPIC_NEEDS_CONSENT = "topic_needs_consent"
+    REGISTER_MISSING = "register_missing"
+    REGISTER_STALE = "register_stale"
+    REGISTER_DAMAGED = "register_damaged"
+    OUTSIDE_COVERAGE = "outside_coverage"
+    OUTSIDE_HOURS = "outside_hours"
+    DESTINATION_NOT_ALLOWED = "destination_not_allowed"
+    IDENTITY_WITHHELD = "identity_withheld"
+    CLI_NOT_OWNED = "cli_not_owned"
+    NUMBER_INVALID = "number_invalid"
+    REDIAL_TOO_SOON = "redial_too_soon"
+    RECORDER_UNAVAILABLE = "recorder_unavailable"
+    ANNOUNCEMENT_UNAVAILABLE = "announcement_unavailable"
+    EVIDENCE_UNAVAILABLE = "evidence_unavailable"
+    TOO_MANY_CALLS = "too_many_calls"
+    LOOP_DETECTED = "loop_detected"
+    GATE_STOPPING = "gate_stopping"
+    NOT_AUTHENTICATED = "not_authenticated"
+    INTERNAL_ERROR = "internal_error"
+    NOT_LISTED = "not_listed"
+    CONSENTED = "consented"
+    SERVICE_CALL = "service_call"
+
+
+ALLOWING = frozenset({Reason.NOT_LISTED, Reason.CONSENTED, Reason.SERVICE_CALL})
+"""The reasons that an allow may have; every other one blocks."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A call asked for, as it came in: nothing here is trusted yet."""
+
+    raw_number: str
+    purpose: Purpose
+    topic: Topic
+    presentation: str
+    """The number the caller would present, E.164 (``+44…``), or empty where none is configured."""
+    withheld: bool
+    """The caller asked to hide: Privacy header, anonymous From, or a 141 prefix."""
+    claimed_by: str
+    """Who asks, e.g. ``account:alice``, ``trunk:pbx1``, ``user:root(0)``."""
+
+
+@dataclass(frozen=True, slots=True)
+class RegisterView:
+    """What one register says of one number, with the identity of the snapshot that says it."""
+
+    name: str
+    """``tps`` or ``ctps``."""
+    state: str
+    """``ok``, ``missing`` or ``damaged``."""
+    as_of: date | None = None
+    count: int = 0
+    sha256: str = ""
+    covered: bool = True
+    """False: the licence does not cover this number, so its absence is not clearance."""
+    listed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """A subscriber's word that they do not object to this firm's calls on this line (PECR reg 21(4), (5))."""
+
+    id: str
+    given_at: datetime
+    withdrawn_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Objection:
+    """An entry of the firm's own do-not-call list."""
+
+    id: str
+    made_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The answer, and everything it rests on (LAW 1.11)."""
+
+    verdict: Verdict
+    reason: Reason
+    number: str
+    """E.164, what will be dialled; empty where the raw number was refused."""
+    explanation: str
+    """One sentence that a salesperson understands."""
+    registers: tuple[RegisterView, ...] = ()
+    consent_id: str | None = None
+    objection_id: str | None = None
+
+    @property
+    def allowed(self) -> bool:
+        """True where the call may be dialled."""
+        return self.verdict is Verdict.ALLOW

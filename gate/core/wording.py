@@ -1,0 +1,68 @@
+"""What each reason code says to a salesperson, in one sentence: what is so, and what to do."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+from gate.core.terms import Reason
+
+_SENTENCES: Final = {
+    Reason.LISTED_TPS: "This number is on the Telephone Preference Service and we hold no consent: do not call it.",
+    Reason.LISTED_CTPS: "This number is on the Corporate Telephone Preference Service and we hold no consent: "
+    "do not call it.",
+    Reason.OBJECTED: "They have asked us not to call: do not call this number.",
+    Reason.CONSENT_WITHDRAWN: "They have taken back their consent to our calls: do not call this number.",
+    Reason.TOPIC_NEEDS_CONSENT: "Calls about claims or pensions need this person's consent first, and we hold none.",
+    Reason.REGISTER_MISSING: "A register that every call is checked against is missing: "
+    "no marketing calls until it is imported.",
+    Reason.REGISTER_STALE: "A register is too old to rely on: no marketing calls until a new one is imported.",
+    Reason.REGISTER_DAMAGED: "A register cannot be read: no marketing calls until it is imported anew.",
+    Reason.OUTSIDE_COVERAGE: "Our register licence does not cover this number's area, "
+    "so we cannot know whether it is listed: do not call it.",
+    Reason.OUTSIDE_HOURS: "It is outside our calling hours: call later.",
+    Reason.DESTINATION_NOT_ALLOWED: "Calls to this kind of number are not allowed.",
+    Reason.IDENTITY_WITHHELD: "This call would hide our number, and calls must show it: ask for a number to be set.",
+    Reason.CLI_NOT_OWNED: "The number this call would show is not one of ours that may be shown: "
+    "ask for the right one to be set.",
+    Reason.NUMBER_INVALID: "This is not a telephone number that can be dialled: check it and dial again.",
+    Reason.REDIAL_TOO_SOON: "They lately answered a call of ours and found nobody there: call later.",
+    Reason.RECORDER_UNAVAILABLE: "Calls cannot be recorded at the moment, so none are made: try again in a minute.",
+    Reason.ANNOUNCEMENT_UNAVAILABLE: "The announcement cannot be played on this call, so it is not made: "
+    "ask for it to be prepared for this phone's codecs.",
+    Reason.EVIDENCE_UNAVAILABLE: "The record of calls cannot be written at the moment, so none are made: "
+    "tell whoever runs the gate.",
+    Reason.TOO_MANY_CALLS: "All lines are busy: try again in a minute.",
+    Reason.LOOP_DETECTED: "This call has come back to where it started: tell whoever runs the phone system.",
+    Reason.GATE_STOPPING: "The gate is being stopped and takes no new calls: try again in a few minutes.",
+    Reason.NOT_AUTHENTICATED: "The gate does not know this phone: check its user name and password.",
+    Reason.INTERNAL_ERROR: "Something went wrong inside the gate, so the call is not made: tell whoever runs the gate.",
+    Reason.NOT_LISTED: "This number is on neither register and nobody has objected: you may call.",
+    Reason.CONSENTED: "They have agreed to our calls: you may call.",
+    Reason.SERVICE_CALL: "Allowed as a service call, which must hold no marketing.",
+}
+
+
+def sentence(reason: Reason) -> str:
+    """The sentence of a reason code where nothing more special is known."""
+    return _SENTENCES[reason]
+
+
+def day_text(day: date) -> str:
+    """A day of the year as people say it: ``3 March``."""
+    return f"{day.day} {_MONTHS[day.month]}"
+
+
+def date_text(day: date) -> str:
+    """A date as people say it: ``3 March 2026``."""
+    return f"{day_text(day)} {day.year}"
+
+
+_MONTHS: Final = (
+    *("", "January", "February", "March", "April", "May", "June", "July"),
+    *("August", "September", "October", "November", "December"),
+)
+"""Spelled here, not by ``strftime``: a decision must read the same under every locale."""
+
+REGISTER_TITLES: Final = {"tps": "Telephone Preference Service", "ctps": "Corporate Telephone Preference Service"}
+"""The registers of PECR reg 26 by their short names."""
