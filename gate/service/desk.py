@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from gate.core.screening import Attempt, Decision, Purpose, Topic
 from gate.errors import UsageError
-from gate.service.desk_base import LONDON, time_of
+from gate.service.desk_base import LONDON
 from gate.service.lists import Lists
 from gate.service.reads import Row
 from gate.service.records import Records
@@ -20,10 +20,10 @@ class Desk(Lists, Records):
     """The use cases of admins, compliance officers and auditors."""
 
     def check(
-        self, *, number: str, purpose: str = "marketing", topic: str = "general", at: str | None = None, actor: str
+        self, *, number: str, purpose: str = "marketing", topic: str = "general", at: datetime | None = None, actor: str
     ) -> Row:
-        """What the gate would answer; nothing is kept. ``at``: ISO 8601, now where None."""
-        now = time_of(at) if at else self._clock.now()
+        """What the gate would answer (at a time, now where None); nothing is kept."""
+        now = at.astimezone(UTC) if at else self._clock.now()
         attempt = self._attempt(number, purpose, topic, "", actor)
         decision: Decision = self._store.call(lambda tx: self._screener.check(tx, attempt, now))
         return self._answer(decision, now)
@@ -82,10 +82,12 @@ class Desk(Lists, Records):
     def status(self, *, actor: str) -> Row:
         """The gate at a glance: calls in hand, attempts of the last hour by reason, registers."""
         now = self._clock.now()
+        registers = self._registers.status(now.astimezone(LONDON).date())
         since = datetime.fromtimestamp(now.timestamp() - 3600, UTC)
         return {
+            "ok": all(row["state"] == "ok" and row["days_left"] >= 0 for row in registers),
             "at": now.isoformat(),
             "calls": self._offers.live(),
             "last_hour": self._store.call(lambda tx: self._reads.counts_by_reason(tx, since)),
-            "registers": self._registers.status(now.astimezone(LONDON).date()),
+            "registers": registers,
         }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, date, datetime
 from zoneinfo import ZoneInfo
 
 from gate.clock import Clock
@@ -61,19 +60,3 @@ def number_of(raw: str) -> str:
         raise UsageError(
             f"{raw!r} is not a number the gate can keep: {refused.explanation}", hint="Example: 020 7946 0000"
         ) from refused
-
-
-def day_of(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"{text!r} is not a date", hint="Write it as 2026-01-31.") from error
-
-
-def time_of(text: str) -> datetime:
-    """ISO 8601; a time without a zone is London's."""
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UsageError(f"{text!r} is not a time", hint="Write it as 2026-01-31T15:30.") from error
-    return (time if time.tzinfo else time.replace(tzinfo=LONDON)).astimezone(UTC)

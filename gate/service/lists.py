@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 from gate.errors import UsageError
 from gate.ports import Transaction
-from gate.service.desk_base import LONDON, DeskBase, day_of, number_of, time_of
+from gate.service.desk_base import LONDON, DeskBase, number_of
 from gate.service.reads import Progress, Row
 
 
@@ -18,16 +19,18 @@ class Lists(DeskBase):
         *,
         name: str,
         path: str,
-        as_of: str | None = None,
-        coverage: list[str] | None = None,
+        as_of: date | None = None,
+        coverage: str = "full",
         accept_shrink: bool = False,
         actor: str,
         progress: Progress | None = None,
     ) -> Row:
-        """Put a licensee's file in force. ``as_of``: ``YYYY-MM-DD``, guessed from the file where None."""
-        day = day_of(as_of) if as_of else None
-        cover = tuple(coverage or ("full",))
-        report = dict(self._offers.import_register(name, Path(path), day, cover, accept_shrink, progress))
+        """Put a licensee's file in force, as of a day (guessed from the file where None).
+
+        ``coverage``: ``full``, or the dialling codes that the licence covers, with commas.
+        """
+        cover = tuple(code.strip() for code in coverage.split(",") if code.strip())
+        report = dict(self._offers.import_register(name, Path(path), as_of, cover, accept_shrink, progress))
         self._keep("register_imported", actor, report, subject=self._new_id())
         return report
 
@@ -44,27 +47,21 @@ class Lists(DeskBase):
         )
         return {"id": objection_id, "number": e164}
 
-    def objection_remove(self, *, reason: str, id: str | None = None, number: str | None = None, actor: str) -> Row:
-        """Take objections back, by id or all those of a number. The reason is kept."""
+    def objection_remove(self, *, target: str, reason: str, actor: str) -> Row:
+        """Take objections back: the one with this id, or all of this number. The reason is kept."""
         if not reason.strip():
-            raise UsageError(
-                "an objection is removed for a reason only", hint="Say why: --reason 'entered by mistake'."
-            )
+            raise UsageError("an objection is removed for a reason only", hint="Say why: --reason 'typing mistake'.")
 
         def work(tx: Transaction) -> list[str]:
-            ids = [id] if id else [each.id for each in tx.objections(number_of(number or ""))]
-            known = [
-                each
-                for each in ids
-                if tx.query("SELECT id FROM objections WHERE id = ? AND removed_at IS NULL", (each,))
-            ]
-            for each in known:
+            ids = _ids(tx, "SELECT id FROM objections WHERE id = ? AND removed_at IS NULL", target)
+            ids = ids or [each.id for each in tx.objections(number_of(target))]
+            for each in ids:
                 tx.append(self._fact("objection_removed", actor, {"reason": reason}, each))
-            return known
+            return ids
 
         removed = self._store.call(work)
         if not removed:
-            raise UsageError(f"no objection in force for {id or number}", hint="See: dialgate objection list")
+            raise UsageError(f"no objection in force for {target}", hint="See: dialgate objection list")
         return {"removed": removed}
 
     def objection_list(
@@ -82,13 +79,13 @@ class Lists(DeskBase):
         wording: str,
         who: str,
         evidence: str = "",
-        given_at: str | None = None,
+        given_at: datetime | None = None,
         actor: str,
     ) -> Row:
         """A subscriber told this firm that it may call this line (PECR reg 21(4)): kept with its evidence."""
         e164 = number_of(number)
         now = self._clock.now()
-        given = time_of(given_at) if given_at else now
+        given = given_at.astimezone(UTC) if given_at else now
         if given > now:
             raise UsageError(
                 f"a consent cannot be given in the future ({given_at})", hint="Give the time it was given."
@@ -110,17 +107,12 @@ class Lists(DeskBase):
         self._keep("consent", actor, body, subject=consent_id)
         return {"id": consent_id, "number": e164, "given_at": given.isoformat()}
 
-    def consent_withdraw(
-        self, *, reason: str = "", id: str | None = None, number: str | None = None, actor: str
-    ) -> Row:
-        """The subscriber took it back, as it may at any time (PECR reg 21(5))."""
+    def consent_withdraw(self, *, target: str, reason: str = "", actor: str) -> Row:
+        """The subscriber took it back, as it may at any time (PECR reg 21(5)): by id, or all of a number."""
 
         def work(tx: Transaction) -> list[str]:
-            if id:
-                rows = tx.query("SELECT id FROM consents WHERE id = ? AND withdrawn_at IS NULL", (id,))
-                ids = [row["id"] for row in rows]
-            else:
-                ids = [each.id for each in tx.consents(number_of(number or "")) if each.withdrawn_at is None]
+            ids = _ids(tx, "SELECT id FROM consents WHERE id = ? AND withdrawn_at IS NULL", target)
+            ids = ids or [each.id for each in tx.consents(number_of(target)) if each.withdrawn_at is None]
             now = self._clock.now().isoformat()
             for each in ids:
                 tx.append(self._fact("consent_withdrawn", actor, {"at": now, "reason": reason}, each))
@@ -128,10 +120,14 @@ class Lists(DeskBase):
 
         withdrawn = self._store.call(work)
         if not withdrawn:
-            raise UsageError(f"no live consent for {id or number}", hint="See: dialgate consent list")
+            raise UsageError(f"no live consent for {target}", hint="See: dialgate consent list")
         return {"withdrawn": withdrawn}
 
     def consent_list(self, *, after: str | None = None, limit: int = 100, number: str | None = None, actor: str) -> Row:
         """Consents with their evidence, the withdrawn ones too."""
         e164 = number_of(number) if number else None
         return self._page(lambda tx: self._reads.consents_page(tx, after, limit, e164))
+
+
+def _ids(tx: Transaction, sql: str, target: str) -> list[str]:
+    return [row["id"] for row in tx.query(sql, (target,))]

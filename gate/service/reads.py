@@ -25,7 +25,7 @@ class Reads(Protocol):
         ...
 
     def call(self, tx: Transaction, call_id: str) -> Row | None:
-        """One attempt with ``facts`` and ``recordings``; None where there is none."""
+        """One attempt: ``call``, ``facts`` and ``recordings``; None where there is none."""
         ...
 
     def recordings_page(self, tx: Transaction, after: str | None, limit: int) -> tuple[list[Row], str | None]:
@@ -101,8 +101,8 @@ class Offers:
     """(name, file, as-of day or None to guess, coverage, accept a shrink, progress) -> report; RegisterError."""
     recipients: Callable[[], list[Row]]
     """Public keys that every new recording is sealed to."""
-    add_recipient: Callable[[str], Row]
-    """Text of a recipient file -> its row; VaultError."""
+    add_recipient: Callable[[str, str], Row]
+    """(text of a recipient file, role or empty to keep its own) -> its row; VaultError."""
     wraps: Callable[[str], list[tuple[str, bytes]]]
     """Recording id -> wrapped keys."""
     scan: ScanFile

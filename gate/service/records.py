@@ -32,7 +32,7 @@ class Records(DeskBase):
         row = self._store.call(lambda tx: self._reads.call(tx, call_id))
         if row is None:
             raise UsageError(f"there is no call {call_id}", hint="See: dialgate calls list")
-        return dict(row)
+        return row
 
     def recording_list(self, *, after: str | None = None, limit: int = 100, actor: str) -> Row:
         """Recordings, newest first."""
@@ -55,12 +55,13 @@ class Records(DeskBase):
             )
         body = {"call_id": row["call_id"], "purpose": purpose, "recipient": recipient}
         self._keep("exported", actor, body, subject=recording_id)
-        call = self._store.call(lambda tx: self._reads.call(tx, row["call_id"]))
+        shown = self._store.call(lambda tx: self._reads.call(tx, row["call_id"]))
         return {
-            "recording": row,
             "path": str(self._config.data / "recordings" / row["path"]),
+            "header": row,
             "wraps": [{"recipient": who, "wrap": base64.b64encode(wrap).decode()} for who, wrap in wraps],
-            "call": call,
+            "call": shown["call"] if shown else {},
+            "facts": shown["facts"] if shown else [],
         }
 
     def recording_verify(self, *, recording_id: str | None = None, actor: str) -> Row:
@@ -69,7 +70,7 @@ class Records(DeskBase):
         return {"items": [self._verify(row) for row in rows]}
 
     def _verify(self, row: Row) -> Row:
-        item = {"recording_id": row["recording_id"], "ok": False, "fault": ""}
+        item = {"recording_id": row["recording_id"], "ok": False, "fault": None}
         if row["state"] == "open":
             return item | {"ok": True, "fault": "still being recorded"}
         if not row["size"]:
@@ -102,9 +103,9 @@ class Records(DeskBase):
         """Whom new recordings are sealed to."""
         return {"recipients": self._offers.recipients()}
 
-    def key_add(self, *, text: str, actor: str) -> Row:
+    def key_add(self, *, text: str, role: str = "", actor: str) -> Row:
         """Let the owner of a public key open what is recorded from now on."""
-        row = self._offers.add_recipient(text)
+        row = self._offers.add_recipient(text, role)
         self._keep(
             "recipient_added", actor, {key: row[key] for key in ("name", "role", "fingerprint")}, subject=row["id"]
         )
