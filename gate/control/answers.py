@@ -1,0 +1,150 @@
+"""What each operation answers: the fields that callers may rely on; an answer may carry more."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any
+
+import msgspec
+
+
+class Response(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of every response; fields beyond the named ones pass."""
+
+
+class RegisterSaid(Response, frozen=True):
+    """What one register says: part of a verdict."""
+
+    name: str
+    state: str
+    as_of: date | None = None
+    days_left: int | None = None
+    sha256: str = ""
+
+
+class Verdict(Response, frozen=True, kw_only=True):
+    """The answer to ``check``."""
+
+    number: str
+    verdict: str
+    """``allow`` or ``block``."""
+    reason: str
+    explanation: str
+    registers: list[RegisterSaid]
+    consent_id: str | None = None
+    objection_id: str | None = None
+
+
+class Decided(Verdict, frozen=True, kw_only=True):
+    """The answer to ``decide``."""
+
+    decision_id: str
+
+
+class RegisterInForce(Response, frozen=True):
+    """One register of ``register_status``."""
+
+    name: str
+    state: str
+    count: int
+    as_of: date | None = None
+    days_left: int | None = None
+    coverage: Any = None
+    sha256: str = ""
+
+
+class RegistersInForce(Response, frozen=True):
+    """The answer to ``register_status``."""
+
+    registers: list[RegisterInForce]
+
+
+class Imported(Response, frozen=True):
+    """The answer to ``register_import``."""
+
+    name: str
+    count: int
+    sha256: str
+    as_of: date
+
+
+class Entry(Response, frozen=True):
+    """The answer to adding one."""
+
+    id: str
+    number: str
+
+
+class Items(Response, frozen=True):
+    """A page."""
+
+    items: list[dict[str, Any]]
+    next: str | None = None
+
+
+class CallShown(Response, frozen=True):
+    """The answer to ``calls_show``."""
+
+    facts: list[dict[str, Any]]
+    recordings: list[dict[str, Any]]
+
+
+class Wrap(Response, frozen=True):
+    """The recording's key, wrapped to one recipient."""
+
+    recipient: str
+    wrap: str
+    """Base64."""
+
+
+class Taken(Response, frozen=True):
+    """The answer to ``recording_take``."""
+
+    path: str
+    """The sealed file, absolute."""
+    wraps: list[Wrap]
+    recording: dict[str, Any]
+    call: dict[str, Any]
+
+
+class VerifiedRecording(Response, frozen=True):
+    """One of ``recording_verify``."""
+
+    recording_id: str
+    ok: bool
+    fault: str | None = None
+
+
+class VerifiedRecordings(Response, frozen=True):
+    """The answer to ``recording_verify``."""
+
+    items: list[VerifiedRecording]
+
+
+class Recipients(Response, frozen=True):
+    """The answer to ``key_list``."""
+
+    recipients: list[dict[str, Any]]
+
+
+class Added(Response, frozen=True):
+    """The answer to ``key_add``."""
+
+    id: str
+
+
+class Audited(Response, frozen=True):
+    """The answer to ``audit_verify``."""
+
+    ok: bool
+    size: int
+    root: str
+    first_fault: Any = None
+
+
+class Checkpoint(Response, frozen=True):
+    """The answer to ``audit_checkpoint``."""
+
+    note: str
+    """C2SP signed note."""
+    size: int
