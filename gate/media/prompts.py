@@ -1,0 +1,302 @@
+"""What the callee hears before anything else: the prepared announcement, goodbye, and the pips for the caller.
+
+``prepare`` makes them once, at set-up, from the firm's own WAV or, by espeak-ng, from the configured text; a call only
+plays finished files. Layout under ``prompts/``::
+
+    current.json                      which set is in force; replaced atomically
+    announcement.wav                  the announcement in force, 8 kHz mono 16 bit (for exports)
+    <id>@<version>/                   one set, never changed once written
+        announcement.0 .8 .9          raw RTP payload: µ-law, A-law, G.722
+        goodbye.0 .8 .9               the same, where a goodbye is configured
+        progress.0 .8 .9              a soft pip, repeated to the caller while the announcement plays
+        cue.0 .8 .9                   a clear pip: you can be heard now
+        announcement.wav goodbye.wav
+        meta.json                     id, version, SHA-256 of the source and of every file, seconds
+
+A set is immutable because evidence names it: "announcement ``notice`` version ``1``" must mean one sound for ever, in
+the log as in an export made years later. Another sound under the same id and version is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from G722 import G722
+
+from gate.config import Announcement
+from gate.errors import ConfigError, MediaError
+from gate.media import g711, sound
+from gate.media.sound import Sound
+
+PAYLOAD_TYPES: Mapping[str, int] = {"PCMU": 0, "PCMA": 8, "G722": 9}
+"""The codecs that prompts are prepared for, with their static RTP payload types (RFC 3551)."""
+
+SHORTEST, LONGEST = 0.5, 60.0
+"""Bounds of an announcement in seconds."""
+
+PIP_SECONDS = 0.06
+"""Length of one pip. While it plays, nothing of the callee is relayed or copied (see ``relay``), so it must be shorter
+than any keypad digit: RFC 4733 events last 40 ms at least, and their end is sent three times, 20 ms apart."""
+
+_SPEAKER = "espeak-ng"
+_PAD_SECONDS = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSet:
+    """A prepared set as it lies on disk, verified against its digests when it was loaded."""
+
+    folder: Path
+    id: str
+    version: str
+    source_sha256: str
+    seconds: float
+    """Length of the announcement."""
+    goodbye_seconds: float
+    """0.0 where no goodbye is prepared."""
+    codecs: tuple[str, ...] = tuple(PAYLOAD_TYPES)
+
+    def path(self, name: str) -> Path:
+        """Where ``announcement``, ``goodbye``, ``progress`` or ``cue`` lies, without the payload type's suffix."""
+        return self.folder / name
+
+    @classmethod
+    def load(cls, folder: Path) -> PromptSet:
+        """The set in force under ``prompts/``; ``MediaError`` where there is none or a file is not what it was."""
+        pointer = folder / "current.json"
+        if not pointer.exists():
+            raise MediaError(f"no announcement is prepared in {folder}", hint="run `dialgate init` or start the gate")
+        name = str(_json(pointer).get("set", ""))
+        if not name or "/" in name:
+            raise MediaError(f"{pointer} names no set", hint="prepare the announcement again")
+        return cls._verified(folder / name)
+
+    @classmethod
+    def _verified(cls, folder: Path) -> PromptSet:
+        meta = _json(folder / "meta.json")
+        try:
+            for name, digest in meta["files"].items():
+                if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
+                    raise MediaError(f"{folder / name} was changed", hint="restore it, or prepare a new version")
+            return cls(
+                folder,
+                str(meta["id"]),
+                str(meta["version"]),
+                str(meta["source_sha256"]),
+                float(meta["seconds"]),
+                float(meta["goodbye_seconds"]),
+            )
+        except (KeyError, TypeError, ValueError, OSError) as error:
+            raise MediaError(f"the prompts in {folder} are damaged ({error})", hint="restore them") from error
+
+
+def example_wavs() -> tuple[Path, Path]:
+    """The example firm's announcement and goodbye, as they ship with the package."""
+    here = Path(__file__).parent
+    return here / "example_notice.wav", here / "example_goodbye.wav"
+
+
+def prepare(folder: Path, announcement: Announcement, base: Path) -> PromptSet:
+    """Make the prompts of a configuration and put them in force; nothing is done where they already are.
+
+    ``folder`` is the data folder's ``prompts``; ``base`` is the folder that WAV names are relative to. Set-up only: it
+    takes a second, and may run espeak-ng. Raises ``ConfigError`` where there is no text and no WAV, where the sound is
+    too long, too short or silent, where espeak-ng is needed and missing, or where the id and version already mean
+    another sound; ``MediaError`` where a file is no audio.
+    """
+    if not (announcement.wav or announcement.text):
+        raise ConfigError(
+            "[announcement] has neither wav nor text",
+            hint="the callee must be told who calls and that it is recorded: give a WAV or a text",
+        )
+    name = f"{_safe(announcement.id)}@{_safe(announcement.version)}"
+    source = _source_digest(announcement, base)
+    if not (folder / name / "meta.json").exists():
+        _make(folder, name, announcement, base, source)
+    prepared = PromptSet._verified(folder / name)
+    if prepared.source_sha256 != source:
+        raise ConfigError(
+            f"announcement {announcement.id!r} version {announcement.version!r} is already another sound",
+            hint="recordings refer to it: raise announcement.version",
+        )
+    _put_in_force(folder, name)
+    return prepared
+
+
+def _make(folder: Path, name: str, announcement: Announcement, base: Path, source: str) -> None:
+    """Write a whole set beside its place and rename it there: there is no half of one."""
+    notice, rate = _spoken(announcement.wav, announcement.text, base, "announcement.wav")
+    sounds: dict[str, tuple[Sound, int]] = {"announcement": (notice, rate)}
+    if announcement.goodbye_wav or announcement.goodbye_text:
+        goodbye = _spoken(announcement.goodbye_wav, announcement.goodbye_text, base, "announcement.goodbye_wav")
+        sounds["goodbye"] = goodbye
+    sounds["progress"] = (sound.tone(425, PIP_SECONDS, 16000, 0.05), 16000)
+    sounds["cue"] = (sound.tone(1000, PIP_SECONDS, 16000, 0.25), 16000)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    work = Path(tempfile.mkdtemp(prefix=".making-", dir=folder))
+    try:
+        seconds = {prompt: _write(work, prompt, *made) for prompt, made in sounds.items()}
+        files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(work.iterdir())}
+        meta = {
+            "id": announcement.id,
+            "version": announcement.version,
+            "source_sha256": source,
+            "seconds": seconds["announcement"],
+            "goodbye_seconds": seconds.get("goodbye", 0.0),
+            "files": files,
+        }
+        (work / "meta.json").write_text(json.dumps(meta, indent=1))
+        for path in work.iterdir():
+            _sync(path)
+        shutil.rmtree(folder / name, ignore_errors=True)  # without its meta.json it never was a set
+        work.rename(folder / name)
+        _sync(folder)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+
+
+def _write(folder: Path, prompt: str, samples: Sound, rate: int) -> float:
+    """The prompt in every codec; returns its length in seconds. Padded to whole 20 ms, for a player sends no less."""
+    spoken = prompt in ("announcement", "goodbye")
+    if spoken:
+        samples = np.concatenate([sound.level(samples, rate), np.zeros(round(_PAD_SECONDS * rate))])
+    narrow = sound.resample(samples, rate, 8000)
+    wide = sound.resample(samples, rate, 16000)
+    frames = -(-len(narrow) // 160)
+    narrow16 = sound.pcm16(_fill(narrow, frames * 160))
+    wide16 = sound.pcm16(_fill(wide, frames * 320))
+    payloads = {
+        0: g711.ulaw_encode(narrow16),
+        8: g711.alaw_encode(narrow16),
+        9: bytes(G722(16000, 64000).encode(wide16)),
+    }
+    for payload_type, payload in payloads.items():
+        (folder / f"{prompt}.{payload_type}").write_bytes(payload)
+    if spoken:
+        soundfile.write(str(folder / f"{prompt}.wav"), narrow16, 8000, subtype="PCM_16")
+    return frames * 0.02
+
+
+def _fill(samples: Sound, length: int) -> Sound:
+    """Exactly ``length`` samples: cut, or silence added at the end."""
+    return np.pad(samples[:length], (0, max(0, length - len(samples))))
+
+
+def _spoken(wav: str, text: str, base: Path, key: str) -> tuple[Sound, int]:
+    """The sound of a WAV, or of a text spoken by espeak-ng, checked for length and silence."""
+    if wav:
+        samples, rate = _read_bounded(_wav(base / wav), key)
+    else:
+        samples, rate = _speak(text)
+    seconds = len(samples) / rate
+    if not SHORTEST <= seconds <= LONGEST:
+        raise ConfigError(
+            f"{key}: {seconds:.1f} seconds long", hint=f"it must last {SHORTEST:g} to {LONGEST:g} seconds"
+        )
+    if sound.speech_level(samples, rate) == 0.0:
+        raise ConfigError(f"{key}: it is silent", hint="the callee would be told nothing: give another recording")
+    return samples, rate
+
+
+def _wav(path: Path) -> Path:
+    if not path.is_file():
+        raise ConfigError(f"[announcement] no such file: {path}", hint="paths are relative to the configuration file")
+    return path
+
+
+def _read_bounded(path: Path, key: str) -> tuple[Sound, int]:
+    try:
+        length = soundfile.info(str(path)).duration
+    except (soundfile.LibsndfileError, OSError):
+        length = 0.0  # ``sound.read`` says what is wrong with it
+    if length > LONGEST:
+        raise ConfigError(f"{key}: {length:.1f} seconds long", hint=f"it may last {LONGEST:g} seconds at most")
+    return sound.read(path)
+
+
+def _speak(text: str) -> tuple[Sound, int]:
+    """The text in a British voice. The text goes in by standard input: nothing of it can become an option."""
+    with tempfile.TemporaryDirectory() as folder:
+        spoken = Path(folder) / "spoken.wav"
+        command = [_SPEAKER, "-v", "en-gb", "-s", "165", "-w", str(spoken), "--stdin"]
+        try:
+            subprocess.run(command, input=text.encode(), check=True, capture_output=True, timeout=60)
+        except FileNotFoundError as error:
+            raise ConfigError(
+                "the announcement is a text, and espeak-ng is not installed to speak it",
+                hint="install it (apt install espeak-ng), or give a recording of your own as announcement.wav",
+            ) from error
+        except (subprocess.CalledProcessError, subprocess.TimeoutExpired, OSError) as error:
+            raise MediaError(f"espeak-ng failed: {error}", hint="give a recording as announcement.wav") from error
+        return sound.read(spoken)
+
+
+def _put_in_force(folder: Path, name: str) -> None:
+    _replace(folder / "announcement.wav", (folder / name / "announcement.wav").read_bytes())
+    _replace(folder / "current.json", json.dumps({"set": name}).encode())
+
+
+def _replace(path: Path, content: bytes) -> None:
+    if path.exists() and path.read_bytes() == content:
+        return
+    handle, work = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    with os.fdopen(handle, "wb") as file:
+        file.write(content)
+    _sync(Path(work))
+    Path(work).replace(path)
+    _sync(path.parent)
+
+
+def _source_digest(announcement: Announcement, base: Path) -> str:
+    """SHA-256 over what the sounds are made from."""
+    digest = hashlib.sha256()
+    for wav, text in (
+        (announcement.wav, announcement.text),
+        (announcement.goodbye_wav, announcement.goodbye_text),
+    ):
+        content = _wav(base / wav).read_bytes() if wav else text.encode()
+        digest.update(b"wav" if wav else b"text")
+        digest.update(len(content).to_bytes(8, "big") + content)
+    return digest.hexdigest()
+
+
+def _safe(word: str) -> str:
+    """An id or version as part of a folder's name; ``ConfigError`` where it holds signs that do not belong there."""
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}", word):
+        raise ConfigError(
+            f"announcement id or version {word!r}", hint="use letters, digits, dot, dash and underscore, at most 64"
+        )
+    return word
+
+
+def _json(path: Path) -> dict[str, Any]:
+    try:
+        value = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise MediaError(f"{path} cannot be read ({error})", hint="prepare the announcement again") from error
+    if not isinstance(value, dict):
+        raise MediaError(f"{path} is damaged", hint="prepare the announcement again")
+    return value
+
+
+def _sync(path: Path) -> None:
+    """Make a file or folder durable, readable by the gate's account only."""
+    if path.is_file():
+        path.chmod(0o600)
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
