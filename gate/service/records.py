@@ -32,7 +32,7 @@ class Records(DeskBase):
         row = self._store.call(lambda tx: self._reads.call(tx, call_id))
         if row is None:
             raise UsageError(f"there is no call {call_id}", hint="See: dialgate calls list")
-        return row
+        return dict(row)
 
     def recording_list(self, *, after: str | None = None, limit: int = 100, actor: str) -> Row:
         """Recordings, newest first."""
