@@ -50,5 +50,5 @@ class Rules:
 
 
 def days_left(as_of: date, today: date, max_age_days: int = MAX_AGE_DAYS) -> int:
-    """Days after ``today`` on which a snapshot still supports calls: 0 on its last day, negative when stale (LAW 1.4)."""
+    """How many days a snapshot still supports calls: 0 on its last day, negative when stale (LAW 1.4)."""
     return max_age_days - (today - as_of).days

@@ -65,8 +65,9 @@ def decide(
 ) -> Decision:
     """The decision on one attempt.
 
-    ``number`` is what ``numbers.parse`` made of ``attempt.raw_number``; ``registers`` is what each required register says
-    of it; ``consents`` and ``objections`` are all that the firm holds of it, withdrawn consents too; every time is aware.
+    ``number`` is what ``numbers.parse`` made of ``attempt.raw_number``; ``registers`` is what each required register
+    says of it; ``consents`` and ``objections`` are all that the firm holds of it, withdrawn consents too; every time
+    is aware.
     Never raises: what goes wrong in here is a refusal with ``internal_error``. Order and sources: LAW 1.7.
     """
     e164 = number.e164 if isinstance(number, Number) else ""
@@ -226,7 +227,8 @@ def _damaged(views: Sequence[RegisterView], rules: Rules, today: date) -> _Answe
         if view.name in rules.registers and (view.state != "ok" or view.as_of is None or view.as_of > today):
             return _Answer(
                 Reason.REGISTER_DAMAGED,
-                f"The {REGISTER_TITLES[view.name]} list cannot be relied on: no marketing calls until it is imported anew.",
+                f"The {REGISTER_TITLES[view.name]} list cannot be relied on: "
+                "no marketing calls until it is imported anew.",
             )
     return None
 
