@@ -1,0 +1,71 @@
+"""How the database is opened: for the one thread that writes, and for those who only read."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from pathlib import Path
+
+from sqlite_utils import Database
+
+from gate.errors import StoreError
+from gate.store.schema import migrations
+
+BUSY_SECONDS = 5.0
+"""How long a lock of another process (a backup, a maintenance shell) is waited for."""
+WAL_LIMIT = 64 * 1024 * 1024
+"""Bytes that the write-ahead log is cut back to once it has grown beyond them."""
+
+_PRAGMAS = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # every commit is on the disk before it is answered for
+    "PRAGMA secure_delete = ON",  # what is erased is overwritten, in free pages too
+    "PRAGMA wal_autocheckpoint = 0",  # the store does it when it has answered, not before
+    f"PRAGMA journal_size_limit = {WAL_LIMIT}",
+    "PRAGMA cell_size_check = ON",
+    "PRAGMA trusted_schema = OFF",
+    "PRAGMA temp_store = MEMORY",  # sorting never puts a number into a file
+    "PRAGMA cache_size = -65536",  # KiB
+    "PRAGMA mmap_size = 0",  # a write error must come as an error, not as a signal
+)
+
+
+def open_writer(path: Path) -> Database:
+    """Open (or make) the database and bring its tables up to date. The connection belongs to the calling thread.
+
+    No transaction begins by itself: the store says BEGIN. The file is readable by its owner only, and so are those
+    SQLite puts beside it. Raises ``StoreError``.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    except OSError as error:
+        raise StoreError(f"cannot open {path}: {error.strerror}", hint="does the data folder exist, for us?") from error
+    connection = sqlite3.connect(path, isolation_level=None, timeout=BUSY_SECONDS, cached_statements=512)
+    try:
+        for pragma in _PRAGMAS:
+            connection.execute(pragma).fetchall()
+        if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
+            raise StoreError(f"{path} cannot have a write-ahead log", hint="a network file system cannot hold it")
+        database = Database(connection)
+        migrations.apply(database)
+    except sqlite3.Error as error:
+        connection.close()
+        raise StoreError(f"cannot open {path}: {error}", hint="is the disk full, or the file damaged?") from error
+    except StoreError:
+        connection.close()
+        raise
+    return database
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """Open the database to read only, beside a gate that writes to it. Raises ``StoreError``."""
+    try:
+        connection = sqlite3.connect(
+            f"{path.resolve().as_uri()}?mode=ro", uri=True, isolation_level=None, timeout=BUSY_SECONDS
+        )
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    except sqlite3.Error as error:
+        raise StoreError(f"cannot read {path}: {error}") from error
+    return connection

@@ -1,0 +1,292 @@
+"""What the tables say, derived from the facts: one small function a kind, and the table of them.
+
+A function takes a fact and gives the columns that this kind of fact sets, always the same ones, whatever its body
+holds: of an empty body (an erased one) it gives the same columns, empty. The kind that a table names in ``creates``
+makes the row; the others change it, and change nothing where it is not there. So a row is the fold of its facts, in
+the order of their leaves, and ``gate.audit`` can make it again from them.
+
+A kind without an entry here is kept too: its row in ``facts`` and its leaf are all there is of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from gate.core.evidence import canonical, stamp
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A fact as it lies in the store: times are stamps, the body is what its canonical JSON says."""
+
+    leaf_index: int
+    kind: str
+    subject: str
+    at: str
+    actor: str
+    body: Mapping[str, Any] = field(default_factory=dict)
+
+
+Columns = dict[str, Any]
+Derive = Callable[[Entry], Columns]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A derived table."""
+
+    name: str
+    key: str
+    creates: str
+    """The kind of fact that makes a row."""
+    derive: Mapping[str, Derive]
+    by_call: bool = False
+    """The key is the call that the fact speaks of, not the fact's subject."""
+    hashed: bool = False
+    """``number_hash``, the keyed hash of ``number``, is set with it."""
+    first_stands: bool = False
+    """A change of what is already set changes nothing: a second withdrawal does not undo the first."""
+    personal: tuple[str, ...] = ()
+    """Columns emptied when the person is erased."""
+
+
+CALL_KINDS = frozenset({"decision", "answered", "announced", "connected", "unrecorded", "ended"})
+"""Kinds whose subject is the call; others may name one in their body, as ``call_id``."""
+
+
+def call_of(kind: str, subject: str, body: Mapping[str, Any]) -> str | None:
+    """Id of the call that a fact speaks of."""
+    if kind in CALL_KINDS:
+        return subject
+    call_id = body.get("call_id")
+    return call_id if isinstance(call_id, str) and call_id else None
+
+
+# --- values -------------------------------------------------------------------------------------------------------
+
+
+def utf8(text: str) -> str:
+    """Text that a database can hold: lone surrogates (bytes of a SIP header that were not UTF-8) become ``?``."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _text(value: Any) -> str | None:
+    if value is None:
+        return None
+    return utf8(value) if isinstance(value, str) else canonical(value).decode()
+
+
+def _number(value: Any) -> int | None:
+    return int(value) if isinstance(value, (int, float)) else None
+
+
+def _real(value: Any) -> float | None:
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def _flag(value: Any) -> int | None:
+    return None if value is None else int(bool(value))
+
+
+def _when(value: Any, otherwise: str | None = None) -> str | None:
+    """A time in a body as a stamp; one without a zone counts as UTC. Raises ``ValueError`` for what is no time."""
+    if not value:
+        return otherwise
+    at = datetime.fromisoformat(str(value))
+    return stamp(at if at.tzinfo else at.replace(tzinfo=UTC))
+
+
+def _texts(body: Mapping[str, Any], *names: str) -> Columns:
+    return {name: _text(body.get(name)) for name in names}
+
+
+# --- calls --------------------------------------------------------------------------------------------------------
+
+_DECISION = ("number", "raw", "presentation", "purpose", "topic", "claimed_by", "source")
+_GROUNDS = ("verdict", "reason", "consent_id", "objection_id")
+
+
+def _decision(fact: Entry) -> Columns:
+    return {"leaf_index": fact.leaf_index, "at": fact.at, **_texts(fact.body, *_DECISION, *_GROUNDS)}
+
+
+def _answered(fact: Entry) -> Columns:
+    return {"answered_at": fact.at, "codec": _text(fact.body.get("codec"))}
+
+
+def _announced(fact: Entry) -> Columns:
+    return {"announced": _flag(fact.body.get("completed"))}
+
+
+def _connected(fact: Entry) -> Columns:
+    return {"connected_at": fact.at, "recorded": _flag(fact.body.get("recorded"))}
+
+
+def _unrecorded(fact: Entry) -> Columns:
+    return {"recorded": 0, "unrecorded_why": _text(fact.body.get("why"))}
+
+
+def _call_recording(fact: Entry) -> Columns:
+    return {"recording_id": fact.subject}
+
+
+def _call_objection(_fact: Entry) -> Columns:
+    return {"objected": 1}
+
+
+def _ended(fact: Entry) -> Columns:
+    body = fact.body
+    return {
+        "ended_at": fact.at,
+        "ended_by": _text(body.get("by")),
+        "cause": _text(body.get("cause")),
+        "code": _number(body.get("code")),
+        "seconds": _real(body.get("seconds")),
+        "bridged": _flag(body.get("bridged", bool(body.get("seconds")))),
+    }
+
+
+CALLS = Table(
+    name="calls",
+    key="call_id",
+    creates="decision",
+    derive={
+        "decision": _decision,
+        "answered": _answered,
+        "announced": _announced,
+        "connected": _connected,
+        "unrecorded": _unrecorded,
+        "recording_opened": _call_recording,
+        "objection": _call_objection,
+        "ended": _ended,
+    },
+    by_call=True,
+    personal=("number", "raw"),
+)
+
+
+# --- recordings ---------------------------------------------------------------------------------------------------
+
+
+def _recording_opened(fact: Entry) -> Columns:
+    names = ("call_id", "path", "key_id", "recipients", "purpose")
+    return {"leaf_index": fact.leaf_index, "opened_at": fact.at, **_texts(fact.body, *names)}
+
+
+def _recording_closed(fact: Entry) -> Columns:
+    body = fact.body
+    return {
+        "closed_at": fact.at,
+        "size": _number(body.get("size")),
+        "seconds": _real(body.get("seconds")),
+        "chunks": _number(body.get("chunks")),
+        "interrupted": _flag(body.get("interrupted")),
+        **_texts(body, "sha256", "packets", "gaps", "cause"),
+    }
+
+
+def _recording_erased(fact: Entry) -> Columns:
+    return {"erased_at": fact.at}
+
+
+RECORDINGS = Table(
+    name="recordings",
+    key="recording_id",
+    creates="recording_opened",
+    derive={
+        "recording_opened": _recording_opened,
+        "recording_closed": _recording_closed,
+        "recording_erased": _recording_erased,
+    },
+)
+
+
+# --- own lists ----------------------------------------------------------------------------------------------------
+
+
+def _objection(fact: Entry) -> Columns:
+    names = ("number", "source", "note", "call_id")
+    return {"leaf_index": fact.leaf_index, "made_at": fact.at, "actor": fact.actor, **_texts(fact.body, *names)}
+
+
+def _objection_removed(fact: Entry) -> Columns:
+    return {"removed_at": fact.at, "removed_by": fact.actor, "removed_why": _text(fact.body.get("reason"))}
+
+
+OBJECTIONS = Table(
+    name="objections",
+    key="id",
+    creates="objection",
+    derive={"objection": _objection, "objection_removed": _objection_removed},
+    hashed=True,
+    first_stands=True,
+    personal=("number", "note"),
+)
+
+
+def _consent(fact: Entry) -> Columns:
+    return {
+        "leaf_index": fact.leaf_index,
+        "noted_at": fact.at,
+        "given_at": _when(fact.body.get("given_at"), fact.at),
+        "actor": fact.actor,
+        **_texts(fact.body, "number", "how", "wording", "who", "evidence"),
+    }
+
+
+def _consent_withdrawn(fact: Entry) -> Columns:
+    return {
+        "withdrawn_at": _when(fact.body.get("at"), fact.at),
+        "withdrawn_by": fact.actor,
+        "withdrawn_why": _text(fact.body.get("reason")),
+    }
+
+
+CONSENTS = Table(
+    name="consents",
+    key="id",
+    creates="consent",
+    derive={"consent": _consent, "consent_withdrawn": _consent_withdrawn},
+    hashed=True,
+    first_stands=True,
+    personal=("number", "number_hash", "how", "wording", "who", "evidence"),
+)
+
+
+# --- registers ----------------------------------------------------------------------------------------------------
+
+
+def _register_imported(fact: Entry) -> Columns:
+    body = fact.body
+    return {
+        "leaf_index": fact.leaf_index,
+        "at": fact.at,
+        "actor": fact.actor,
+        "count": _number(body.get("count")),
+        "added": _number(body.get("added")),
+        "removed": _number(body.get("removed")),
+        "accepted_shrink": _flag(body.get("accepted_shrink")),
+        **_texts(body, "name", "as_of", "sha256", "coverage", "source_name"),
+    }
+
+
+REGISTER_IMPORTS = Table(
+    name="register_imports",
+    key="import_id",
+    creates="register_imported",
+    derive={"register_imported": _register_imported},
+)
+
+TABLES: tuple[Table, ...] = (CALLS, RECORDINGS, OBJECTIONS, CONSENTS, REGISTER_IMPORTS)
+
+
+def by_kind(tables: Iterable[Table] = TABLES) -> dict[str, tuple[tuple[Table, Derive], ...]]:
+    """For each kind of fact the tables it touches, each with its function."""
+    touched: dict[str, tuple[tuple[Table, Derive], ...]] = {}
+    for table in tables:
+        for kind, derive in table.derive.items():
+            touched[kind] = (*touched.get(kind, ()), (table, derive))
+    return touched

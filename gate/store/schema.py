@@ -1,0 +1,132 @@
+"""The tables of ``gate.db``, built by migrations: a change is a new one at the end, never an edit.
+
+``facts`` and ``leaves`` are the evidence; ``tiles`` holds the root of every complete run of 256 leaves, so that proofs
+and a start need not read them all; ``checkpoints`` are the signed heads. Every other table is derived from the facts
+(``gate.store.projections``) and could be built again from them; ``leaf_index`` there is the fact that made the row.
+
+Times are stamps (``gate.core.evidence.stamp``): text whose order is that of time.
+"""
+
+from __future__ import annotations
+
+from sqlite_utils import Database, Migrations
+
+migrations = Migrations("gate")
+
+EVIDENCE = """
+CREATE TABLE facts (
+    leaf_index INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    at TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    call_id TEXT, -- the call that the fact speaks of, where there is one
+    salt BLOB,    -- NULL after erasure, as the body
+    body TEXT     -- canonical JSON
+) STRICT;
+CREATE INDEX facts_call ON facts (call_id) WHERE call_id IS NOT NULL;
+CREATE INDEX facts_subject ON facts (subject) WHERE call_id IS NULL OR call_id <> subject;
+
+CREATE TABLE leaves (leaf_index INTEGER PRIMARY KEY, leaf BLOB NOT NULL, hash BLOB NOT NULL) STRICT;
+CREATE TABLE tiles (tile INTEGER PRIMARY KEY, hash BLOB NOT NULL) STRICT;
+CREATE TABLE checkpoints (size INTEGER PRIMARY KEY, root BLOB NOT NULL, note TEXT NOT NULL, at TEXT NOT NULL) STRICT;
+"""
+
+CALLS = """
+CREATE TABLE calls (
+    leaf_index INTEGER PRIMARY KEY,
+    call_id TEXT NOT NULL UNIQUE,
+    at TEXT NOT NULL,
+    number TEXT, raw TEXT, presentation TEXT, purpose TEXT, topic TEXT, claimed_by TEXT, source TEXT,
+    verdict TEXT, reason TEXT, consent_id TEXT, objection_id TEXT,
+    answered_at TEXT, codec TEXT,
+    announced INTEGER,    -- 1: to its end
+    connected_at TEXT,
+    recording_id TEXT,
+    recorded INTEGER,
+    unrecorded_why TEXT,
+    objected INTEGER,     -- 1: the callee pressed the opt-out digit, or objected to this call later
+    ended_at TEXT, ended_by TEXT, cause TEXT, code INTEGER, seconds REAL,
+    bridged INTEGER,      -- 0: the parties never heard each other
+    state TEXT NOT NULL AS (CASE
+        WHEN verdict IS NOT 'allow' THEN 'refused'
+        WHEN ended_at IS NOT NULL THEN 'ended'
+        WHEN connected_at IS NOT NULL THEN 'talking'
+        WHEN answered_at IS NOT NULL THEN 'answered'
+        ELSE 'dialling' END) VIRTUAL
+) STRICT;
+CREATE INDEX calls_at ON calls (at, call_id, reason);
+CREATE INDEX calls_number ON calls (number, at, call_id);
+CREATE INDEX calls_reason ON calls (reason, at, call_id);
+CREATE INDEX calls_open ON calls (at, call_id) WHERE verdict = 'allow' AND ended_at IS NULL;
+CREATE INDEX calls_unattended ON calls (number, answered_at)
+    WHERE answered_at IS NOT NULL AND ended_at IS NOT NULL AND bridged = 0;
+"""
+
+RECORDINGS = """
+CREATE TABLE recordings (
+    leaf_index INTEGER PRIMARY KEY,
+    recording_id TEXT NOT NULL UNIQUE,
+    call_id TEXT,
+    opened_at TEXT NOT NULL,
+    path TEXT, key_id TEXT, recipients TEXT, purpose TEXT,
+    closed_at TEXT, sha256 TEXT, size INTEGER, seconds REAL, chunks INTEGER, packets TEXT, gaps TEXT,
+    interrupted INTEGER, cause TEXT,
+    erased_at TEXT,
+    state TEXT NOT NULL AS (CASE
+        WHEN erased_at IS NOT NULL THEN 'erased'
+        WHEN closed_at IS NULL THEN 'open'
+        WHEN interrupted = 1 THEN 'interrupted'
+        ELSE 'closed' END) VIRTUAL
+) STRICT;
+CREATE INDEX recordings_opened ON recordings (opened_at, recording_id);
+CREATE INDEX recordings_call ON recordings (call_id);
+CREATE INDEX recordings_open ON recordings (opened_at) WHERE closed_at IS NULL AND erased_at IS NULL;
+"""
+
+OWN_LISTS = """
+CREATE TABLE objections (
+    leaf_index INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    number TEXT,               -- NULL after erasure
+    number_hash BLOB NOT NULL, -- keyed; stays, so that an erased person stays uncallable
+    made_at TEXT NOT NULL,
+    source TEXT, note TEXT, actor TEXT, call_id TEXT,
+    removed_at TEXT, removed_by TEXT, removed_why TEXT
+) STRICT;
+CREATE INDEX objections_hash ON objections (number_hash);
+CREATE INDEX objections_made ON objections (made_at, id);
+
+CREATE TABLE consents (
+    leaf_index INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    number TEXT,
+    number_hash BLOB,
+    noted_at TEXT NOT NULL,
+    given_at TEXT NOT NULL,
+    how TEXT, wording TEXT, who TEXT, evidence TEXT, actor TEXT,
+    withdrawn_at TEXT, withdrawn_by TEXT, withdrawn_why TEXT
+) STRICT;
+CREATE INDEX consents_hash ON consents (number_hash);
+CREATE INDEX consents_noted ON consents (noted_at, id);
+
+CREATE TABLE register_imports (
+    leaf_index INTEGER PRIMARY KEY,
+    import_id TEXT NOT NULL UNIQUE,
+    at TEXT NOT NULL,
+    actor TEXT, name TEXT, as_of TEXT, sha256 TEXT, count INTEGER, coverage TEXT, added INTEGER, removed INTEGER,
+    source_name TEXT, accepted_shrink INTEGER
+) STRICT;
+CREATE INDEX register_imports_at ON register_imports (at, import_id);
+"""
+
+
+def m001_evidence_and_what_is_derived(db: Database) -> None:
+    """The first tables."""
+    for script in (EVIDENCE, CALLS, RECORDINGS, OWN_LISTS):
+        for statement in script.split(";\n"):
+            if statement.strip():
+                db.execute(statement)
+
+
+migrations()(m001_evidence_and_what_is_derived)

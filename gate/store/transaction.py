@@ -1,0 +1,189 @@
+"""The inside of one transaction: facts go in, with their leaf and what is derived from them."""
+
+from __future__ import annotations
+
+import hmac
+import json
+import sqlite3
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+from gate.core.evidence import Frontier, Node, canonical, commitment, leaf_bytes, leaf_hash, stamp
+from gate.core.screening import Consent, Objection
+from gate.errors import StoreError
+from gate.ports import Fact
+from gate.store.projections import TABLES, Columns, Entry, Table, by_kind, call_of, utf8
+from gate.store.tree import TILE, TILE_LEVEL, node_provider
+
+Salts = Callable[[], bytes]
+
+_TOUCHED = by_kind(TABLES)
+
+_FACT = "INSERT INTO facts (leaf_index, kind, subject, at, actor, call_id, salt, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_LEAF = "INSERT INTO leaves (leaf_index, leaf, hash) VALUES (?, ?, ?)"
+_TILE = "INSERT INTO tiles (tile, hash) VALUES (?, ?)"
+_OBJECTIONS = "SELECT id, made_at FROM objections WHERE number_hash = ? AND removed_at IS NULL ORDER BY made_at"
+_CONSENTS = "SELECT id, given_at, withdrawn_at FROM consents WHERE number_hash = ? ORDER BY given_at"
+_UNATTENDED = (
+    "SELECT max(answered_at) FROM calls"
+    " WHERE number = ? AND answered_at IS NOT NULL AND ended_at IS NOT NULL AND bridged = 0"
+)
+
+_SQL: dict[tuple[str, str, tuple[str, ...]], str] = {}
+
+
+def number_hash(pepper: bytes, number: str) -> bytes:
+    """What stays of a number when its owner is erased: HMAC-SHA-256 under a key of its own."""
+    return hmac.digest(pepper, number.encode(), "sha256")
+
+
+def _write(table: Table, kind: str, columns: Columns) -> str:
+    """The statement that a kind of fact does to a table; its last parameter is the key. Names come from code alone."""
+    names = tuple(columns)
+    sql = _SQL.get((table.name, kind, names))
+    if sql is None:
+        if kind == table.creates:
+            marks = ", ".join("?" * (len(names) + 1))
+            sql = f"INSERT INTO {table.name} ({', '.join((*names, table.key))}) VALUES ({marks})"  # noqa: S608
+        else:
+            change = "{0} = coalesce({0}, ?)" if table.first_stands else "{0} = ?"
+            changes = ", ".join(change.format(name) for name in names)
+            sql = f"UPDATE {table.name} SET {changes} WHERE {table.key} = ?"  # noqa: S608
+        _SQL[table.name, kind, names] = sql
+    return sql
+
+
+class StoreTransaction:
+    """``gate.ports.Transaction`` on the store's own connection; one for each piece of work.
+
+    Once the database has failed it, every further call raises ``StoreError``: work that swallows the first error can
+    neither keep half of its evidence nor write outside of the transaction.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, frontier: Frontier, salts: Salts, pepper: bytes) -> None:
+        self._connection = connection
+        self._salts = salts
+        self._pepper = pepper
+        self.frontier = frontier
+        """The tree with what was appended here."""
+        self.failure: Exception | None = None
+        """What the database said when it failed."""
+        self.over = False
+        """The work it was made for has returned: nothing goes any more."""
+
+    @contextmanager
+    def _guarded(self) -> Iterator[sqlite3.Connection]:
+        if self.over or self.failure is not None or not self._connection.in_transaction:
+            raise StoreError("this transaction has failed or is over") from self.failure
+        try:
+            yield self._connection
+        except (sqlite3.Error, OverflowError) as error:
+            self.failure = error
+            raise StoreError(f"the database failed: {error}") from error
+
+    def append(self, fact: Fact) -> int:
+        """Keep a fact: its row, its leaf and what is derived from it. Returns the leaf's index.
+
+        Raises ``EvidenceError`` where the fact cannot be written (no JSON, a time without a zone, a telephone number
+        in subject or actor), ``ValueError`` where a time in its body is none, ``StoreError`` where the database fails.
+        """
+        text = canonical(fact.body)
+        body = json.loads(text)
+        index = self.frontier.size
+        entry = Entry(index, fact.kind, utf8(fact.subject), stamp(fact.at), utf8(fact.actor), body)
+        salt = self._salts()
+        leaf = leaf_bytes(entry.kind, entry.subject, entry.at, entry.actor, commitment(salt, text))
+        digest = leaf_hash(leaf)
+        call_id = call_of(entry.kind, entry.subject, body)
+        derived = [(table, derive(entry)) for table, derive in _TOUCHED.get(entry.kind, ())]
+        frontier = self.frontier.push(digest)
+        with self._guarded() as connection:
+            row = (index, entry.kind, entry.subject, entry.at, entry.actor, call_id, salt, text.decode())
+            connection.execute(_FACT, row)
+            connection.execute(_LEAF, (index, leaf, digest))
+            if frontier.size % TILE == 0:
+                connection.execute(_TILE, (index >> TILE_LEVEL, self._tile_root(connection, index, digest)))
+            for table, columns in derived:
+                self._derive(connection, table, entry.kind, columns, call_id if table.by_call else entry.subject)
+        self.frontier = frontier
+        return index
+
+    def _tile_root(self, connection: sqlite3.Connection, last: int, digest: bytes) -> bytes:
+        """Root of the tile that the leaf ``last`` completes."""
+        first = last + 1 - TILE
+        tile = Frontier()
+        for (earlier,) in connection.execute(
+            "SELECT hash FROM leaves WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index", (first, last)
+        ):
+            tile = tile.push(earlier)
+        return tile.push(digest).root
+
+    def _derive(
+        self, connection: sqlite3.Connection, table: Table, kind: str, columns: Columns, key: str | None
+    ) -> None:
+        if key is None:
+            return
+        if table.hashed and columns.get("number"):
+            columns["number_hash"] = number_hash(self._pepper, columns["number"])
+        connection.execute(_write(table, kind, columns), (*columns.values(), key))
+
+    # --- what decisions read
+
+    def objections(self, number: str) -> list[Objection]:
+        """The objections in force for an E.164 number, by its keyed hash: an erased person's too."""
+        with self._guarded() as connection:
+            rows = connection.execute(_OBJECTIONS, (number_hash(self._pepper, number),)).fetchall()
+        return [Objection(key, datetime.fromisoformat(made)) for key, made in rows]
+
+    def consents(self, number: str) -> list[Consent]:
+        """All consents ever given for an E.164 number, the withdrawn ones too."""
+        with self._guarded() as connection:
+            rows = connection.execute(_CONSENTS, (number_hash(self._pepper, number),)).fetchall()
+        return [
+            Consent(key, datetime.fromisoformat(given), datetime.fromisoformat(ended) if ended else None)
+            for key, given, ended in rows
+        ]
+
+    def last_unattended(self, number: str) -> datetime | None:
+        """When a call to this number was last answered without an agent ever being heard (LAW 3.4)."""
+        with self._guarded() as connection:
+            (at,) = connection.execute(_UNATTENDED, (number,)).fetchone()
+        return datetime.fromisoformat(at) if at else None
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Rows of a SELECT as dictionaries. Raises ``StoreError`` for any other statement."""
+        require_select(sql)
+        with self._guarded() as connection:
+            return rows_of(connection, sql, parameters)
+
+    # --- the log
+
+    def head(self) -> tuple[int, bytes]:
+        """Size and root of the log, with what this transaction has appended."""
+        return self.frontier.size, self.frontier.root
+
+    def node(self) -> Node:
+        """Subtree hashes for proofs (``gate.core.evidence.inclusion_proof``), while this transaction lives."""
+        return node_provider(self._connection)
+
+    def keep_checkpoint(self, size: int, root: bytes, note: str, at: datetime) -> None:
+        """Keep a signed checkpoint; the same size again replaces it."""
+        with self._guarded() as connection:
+            connection.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)", (size, root, note, stamp(at)))
+
+
+def require_select(sql: str) -> None:
+    """Raises ``StoreError`` for a statement that does not read."""
+    if not sql.lstrip().upper().startswith(("SELECT", "WITH")):
+        raise StoreError(f"only SELECT may be asked here, not {sql.strip()[:40]!r}")
+
+
+def rows_of(
+    connection: sqlite3.Connection, sql: str, parameters: Mapping[str, Any] | Sequence[Any]
+) -> list[dict[str, Any]]:
+    """Rows as dictionaries."""
+    cursor = connection.execute(sql, parameters)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]

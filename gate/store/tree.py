@@ -1,0 +1,101 @@
+"""The Merkle tree as it is kept: leaf hashes, and tiles (roots of every complete run of 256 leaves) above them."""
+
+from __future__ import annotations
+
+import sqlite3
+from functools import lru_cache
+
+from gate.core.evidence import Frontier, Node, node_hash
+from gate.errors import AuditError
+
+TILE_LEVEL = 8
+TILE = 1 << TILE_LEVEL
+"""Leaves in a tile."""
+
+
+def size_of(connection: sqlite3.Connection) -> int:
+    """How many leaves there are."""
+    (last,) = connection.execute("SELECT max(leaf_index) FROM leaves").fetchone()
+    return 0 if last is None else int(last) + 1
+
+
+def load_frontier(connection: sqlite3.Connection, size: int | None = None) -> Frontier:
+    """The frontier over the first ``size`` leaves (all of them), from tiles and the leaf hashes after the last one.
+
+    Raises ``AuditError`` where a tile or a leaf is not there.
+    """
+    end = size_of(connection) if size is None else size
+    tiles = end >> TILE_LEVEL
+    frontier = Frontier()
+    rows = connection.execute("SELECT tile, hash FROM tiles WHERE tile < ? ORDER BY tile", (tiles,))
+    for tile, digest in rows:
+        if tile << TILE_LEVEL != frontier.size:
+            break
+        frontier = frontier.push(digest, TILE_LEVEL)
+    if frontier.size != tiles << TILE_LEVEL:
+        raise AuditError(f"the evidence log has no tile {frontier.size >> TILE_LEVEL} of {tiles}", hint=VERIFY_HINT)
+    rows = connection.execute(
+        "SELECT leaf_index, hash FROM leaves WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index",
+        (frontier.size, end),
+    )
+    for index, digest in rows:
+        if index != frontier.size:
+            break
+        frontier = frontier.push(digest)
+    if frontier.size != end:
+        raise AuditError(f"the evidence log has no leaf {frontier.size} of {end}", hint=VERIFY_HINT)
+    return frontier
+
+
+VERIFY_HINT = "run `dialgate audit verify`, and restore the database from a backup that verifies"
+
+
+def check_start(connection: sqlite3.Connection) -> Frontier:
+    """The frontier at the start of the gate, compared with the last checkpoint that the database holds.
+
+    Raises ``AuditError`` where the log is shorter than what was signed, or another one; and where something other than
+    tables and indexes lies in the database (a trigger could change evidence as it is written).
+    """
+    for kind, name in connection.execute("SELECT type, name FROM sqlite_schema WHERE type IN ('trigger', 'view')"):
+        raise AuditError(f"the database holds a {kind} that is none of the gate's: {name}", hint=VERIFY_HINT)
+    frontier = load_frontier(connection)
+    (last,) = connection.execute("SELECT max(leaf_index) FROM facts").fetchone()
+    facts = 0 if last is None else int(last) + 1
+    if facts != frontier.size:
+        raise AuditError(f"the evidence log has {frontier.size} leaves but {facts} facts", hint=VERIFY_HINT)
+    signed = connection.execute("SELECT size, root FROM checkpoints ORDER BY size DESC LIMIT 1").fetchone()
+    if signed is None:
+        return frontier
+    size, root = signed
+    if size > frontier.size:
+        raise AuditError(
+            f"the evidence log has {frontier.size} leaves, but checkpoint {size} was signed over {size}: "
+            f"leaves {frontier.size} to {size - 1} are gone",
+            hint=VERIFY_HINT,
+        )
+    then = frontier if size == frontier.size else load_frontier(connection, size)
+    if then.root != root:
+        raise AuditError(
+            f"the first {size} leaves of the evidence log are not those that checkpoint {size} was signed over",
+            hint=VERIFY_HINT,
+        )
+    return frontier
+
+
+def node_provider(connection: sqlite3.Connection) -> Node:
+    """A provider of subtree hashes for the proofs of ``gate.core.evidence``; reads what it needs, and remembers.
+
+    Lives as long as the transaction it is used in.
+    """
+
+    @lru_cache(maxsize=65536)
+    def node(level: int, index: int) -> bytes:
+        if level in (0, TILE_LEVEL):
+            sql = "SELECT hash FROM tiles WHERE tile = ?" if level else "SELECT hash FROM leaves WHERE leaf_index = ?"
+            row = connection.execute(sql, (index,)).fetchone()
+            if row is None:
+                raise AuditError(f"the evidence log has no {'tile' if level else 'leaf'} {index}", hint=VERIFY_HINT)
+            return bytes(row[0])
+        return node_hash(node(level - 1, 2 * index), node(level - 1, 2 * index + 1))
+
+    return node
