@@ -69,8 +69,8 @@ class Readable:
         return tuple(self.arrays.get("pbx", {}).values())
 
 
-def faults_of(readable: Readable, base: Path) -> list[Fault]:
-    """Every fault of the readable sections; ``base`` is the configuration's folder."""
+def faults_of(readable: Readable, base: Path, *, secrets: bool = True) -> list[Fault]:
+    """Every fault of the readable sections; ``base`` is the configuration's folder. ``secrets``: read those too."""
     get = readable.get
     calling = get("calling", Calling)
     firm = get("firm", Firm)
@@ -82,7 +82,7 @@ def faults_of(readable: Readable, base: Path) -> list[Fault]:
     if sip := get("sip", Sip):
         found += _sip(sip)
     if trunk := get("trunk", Trunk):
-        found += _trunk(trunk, base)
+        found += _trunk(trunk)
     if media := get("media", MediaConfig):
         found += _media(media, get("limits", Limits), sip)
     if announcement := get("announcement", Announcement):
@@ -94,8 +94,9 @@ def faults_of(readable: Readable, base: Path) -> list[Fault]:
     if limits := get("limits", Limits):
         found += _limits(limits)
     if control := get("control", Control):
-        found += _control(control, base)
-    return found + _callers(readable, firm, base)
+        found += _control(control)
+    found += _callers(readable, firm)
+    return found + list(_secrets(readable, base)) if secrets else found
 
 
 def _blank(section: Section, key: str, *names: str) -> Iterator[Fault]:
@@ -189,7 +190,7 @@ def _sip(sip: Sip) -> Iterator[Fault]:
         yield Fault(("sip", "no_answer_seconds"), f"{sip.no_answer_seconds} is too short; ring at least 15 seconds")
 
 
-def _trunk(trunk: Trunk, base: Path) -> Iterator[Fault]:
+def _trunk(trunk: Trunk) -> Iterator[Fault]:
     if fault := host_port(trunk.address, literal=False):
         yield Fault(("trunk", "address"), fault)
     yield from _blank(trunk, "trunk", "name")
@@ -199,8 +200,17 @@ def _trunk(trunk: Trunk, base: Path) -> Iterator[Fault]:
         yield Fault(("trunk", missing), "username and password_file go together")
     elif trunk.register and not trunk.username:
         yield Fault(("trunk", "register"), "registering needs username and password_file")
-    if trunk.password_file:
+
+
+def _secrets(readable: Readable, base: Path) -> Iterator[Fault]:
+    for index, account in readable.arrays.get("account", {}).items():
+        yield from _secret(account.password_file, base, ("account", index, "password_file"))
+    trunk = readable.get("trunk", Trunk)
+    if trunk and trunk.password_file:
         yield from _secret(trunk.password_file, base, ("trunk", "password_file"))
+    control = readable.get("control", Control)
+    if control and control.token_file:
+        yield from _secret(control.token_file, base, ("control", "token_file"), shortest=16)
 
 
 def _secret(reference: str, base: Path, key: Key, shortest: int = 1) -> Iterator[Fault]:
@@ -286,16 +296,14 @@ def _limits(limits: Limits) -> Iterator[Fault]:
     yield from _least(limits, "limits", 0, "drain_seconds")
 
 
-def _control(control: Control, base: Path) -> Iterator[Fault]:
+def _control(control: Control) -> Iterator[Fault]:
     if control.http and (fault := host_port(control.http, literal=True)):
         yield Fault(("control", "http"), fault)
     if control.http and not control.token_file:
         yield Fault(("control", "token_file"), "is missing: the HTTP endpoint asks for a token")
-    if control.token_file:
-        yield from _secret(control.token_file, base, ("control", "token_file"), shortest=16)
 
 
-def _callers(readable: Readable, firm: Firm | None, base: Path) -> list[Fault]:
+def _callers(readable: Readable, firm: Firm | None) -> list[Fault]:
     """Who may call: accounts and PBXs, at least one, none twice, each with a number of the firm's own."""
     accounts, pbxs = readable.arrays.get("account", {}), readable.arrays.get("pbx", {})
     found: list[Fault] = []
@@ -311,7 +319,6 @@ def _callers(readable: Readable, firm: Firm | None, base: Path) -> list[Fault]:
         if account.username in names:
             found.append(Fault((*key, "username"), f"{account.username} is there twice; leave one"))
         names.add(account.username)
-        found += _secret(account.password_file, base, (*key, "password_file"))
         found += _presented(account, firm, key)
     names.clear()
     taken: dict[str, str] = {}

@@ -99,6 +99,8 @@ class MediaConfig(Section, frozen=True):
 
     address: str = "127.0.0.1"
     """The address that goes into SDP."""
+    address6: str = ""
+    """The IPv6 address beside an IPv4 ``address``, for phones or a trunk that are reached over IPv6."""
     port_min: int = 35000
     port_max: int = 39999
 

@@ -28,8 +28,14 @@ class ControlClient:
         """Seconds to wait for an answer; operations that stream may be silent for ten times as long."""
 
     def answers(self) -> bool:
-        """True where a gate listens."""
-        return sockets.answers(self.socket)
+        """True where a gate listens. Raises ``ControlError`` where this account may not ask."""
+        try:
+            return sockets.answers(self.socket)
+        except OSError as error:
+            raise ControlError(
+                f"the gate at {self.socket} cannot be reached: {_said(error)}",
+                hint="run as the gate's account, or set control.socket to a path that your group may open",
+            ) from None
 
     def call(self, op: str, /, *, progress: Progress | None = None, **fields: Any) -> Any:
         """Ask for an operation of ``gate.control.messages.OPERATIONS`` and return its answer.

@@ -55,9 +55,9 @@ def listen(path: Path, mode: int) -> socket.socket:
 
 
 def answers(path: Path) -> bool:
-    """True where a process listens at ``path``."""
+    """True where a process listens at ``path``; raises ``OSError`` where that cannot be told (permission denied)."""
     try:
         connect(path, 1.0).close()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError):
         return False
     return True

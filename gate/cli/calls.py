@@ -1,0 +1,49 @@
+"""``dialgate calls``: every attempt, and what became of it."""
+
+from __future__ import annotations
+
+import click
+
+from gate.cli.command import command as make
+from gate.cli.command import paged
+from gate.cli.output import View
+from gate.cli.reach import reach
+
+
+@click.group("calls", short_help="Attempts and calls: list, show.")
+def command() -> None:
+    """Every attempt to call, allowed or refused, with the decision and what followed."""
+
+
+@make(
+    "list",
+    group=command,
+    numbers=True,
+    example="dialgate calls list --reason listed_tps\ndialgate calls list --number 02079460123 --json",
+)
+@click.option("--number", help="Only those to this number.")
+@click.option("--reason", metavar="CODE", help="Only those decided for this reason, e.g. listed_tps.")
+@paged
+def list_(view: View, number: str | None, reason: str | None, after: str | None, limit: int) -> None:
+    """The attempts, newest first."""
+    with reach(view.config) as gate:
+        answer = gate.call("calls_list", number=number, reason=reason, after=after, limit=limit)
+    columns = [
+        ("call_id", "Call"),
+        ("at", "At"),
+        ("number", "Number"),
+        ("verdict", "Verdict"),
+        ("reason", "Reason"),
+        ("state", "State"),
+        ("seconds", "Seconds"),
+        ("recording_id", "Recording"),
+    ]
+    view.rows(answer, "items", columns, none="There is no call.")
+
+
+@make("show", group=command, numbers=True, example="dialgate calls show 6f2c9e…")
+@click.argument("call_id")
+def show(view: View, call_id: str) -> None:
+    """One attempt with every fact that the log holds of it."""
+    with reach(view.config) as gate:
+        view.data(gate.call("calls_show", call_id=call_id))

@@ -1,0 +1,55 @@
+"""``dialgate check``: may this number be dialled?"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+import click
+
+from gate.cli.command import command as make
+from gate.cli.output import View, local
+from gate.cli.reach import reach
+from gate.cli.values import Moment
+from gate.core.screening import Purpose, Topic, Verdict
+
+
+@make(
+    "check",
+    example='dialgate check "020 7946 0000"\ndialgate check 07700900123 --at "2026-03-02 10:00" --json',
+)
+@click.argument("number")
+@click.option("--purpose", type=click.Choice(list(Purpose)), default=Purpose.MARKETING, help="What the call is for.")
+@click.option("--topic", type=click.Choice(list(Topic)), default=Topic.GENERAL, help="What a marketing call is about.")
+@click.option("--at", type=Moment(), metavar="TIME", help="As if it were called then (default: now).")
+def command(view: View, number: str, purpose: str, topic: str, at: datetime | None) -> None:
+    """May NUMBER be dialled? Nothing is dialled and nothing is logged.
+
+    Exit code 0: it may. Exit code 3: it may not, and the reason code says why.
+    """
+    with reach(view.config) as gate:
+        answer = gate.call("check", number=number, purpose=purpose, topic=topic, at=at)
+    view.data(answer, text=_lines)
+    if answer["verdict"] != Verdict.ALLOW:
+        sys.exit(3)
+
+
+def _lines(answer: dict[str, Any]) -> Iterator[str]:
+    yield f"{answer['verdict']}: {answer['number'] or 'no number'} ({answer['reason']})"
+    if answer["explanation"]:
+        yield answer["explanation"]
+    for register in answer["registers"]:
+        yield _register(register)
+    for name in ("consent", "objection"):
+        if found := answer.get(f"{name}_id"):
+            yield f"{name}: {found}"
+
+
+def _register(register: dict[str, Any]) -> str:
+    name, days = register["name"].upper(), register.get("days_left")
+    if register.get("state") != "ok":
+        return f"{name}: {register.get('state')}"
+    left = "too old" if days is not None and days < 0 else f"{days} days left"
+    return f"{name}: as of {local(str(register['as_of']))}, {left}, {str(register.get('sha256', ''))[:16]}"

@@ -1,0 +1,89 @@
+"""What every command has: ``-c/--config``, ``--json``, ``--debug``, help with an example, a ``View`` to write to."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gate.cli.output import View
+
+CONFIG = "config.toml"
+Body = Callable[..., Any]
+
+
+class Command(click.Command):
+    """A command whose help ends with an example."""
+
+    def __init__(self, *args: Any, example: str = "", **extra: Any) -> None:
+        super().__init__(*args, **extra)
+        self.example = example
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        lines = self.example.strip().splitlines()
+        with formatter.section("Example" if len(lines) == 1 else "Examples"):
+            for line in lines:
+                formatter.write(f"{' ' * formatter.current_indent}{line.strip()}\n")
+
+
+def command(
+    name: str, *, example: str, group: click.Group | None = None, numbers: bool = False, config: bool = True
+) -> Callable[[Body], click.Command]:
+    """A command from a function whose first argument is the ``View``.
+
+    ``numbers``: its output holds telephone numbers, hidden in part unless ``--show-numbers`` is given.
+    ``config``: it takes ``-c/--config``.
+    """
+
+    def made(body: Body) -> click.Command:
+        @functools.wraps(body)
+        def run(json: bool, debug: bool, **values: Any) -> Any:
+            path = values.pop("config", None)
+            show = values.pop("show_numbers", not numbers)
+            return body(View(json=json, show_numbers=show, debug=debug, path=path or Path(CONFIG)), **values)
+
+        decorated: Callable[..., Any] = run
+        for option in reversed(_options(numbers, config)):
+            decorated = option(decorated)
+        made_command = click.command(name, cls=Command, example=example)(decorated)
+        if group is not None:
+            group.add_command(made_command)
+        return made_command
+
+    return made
+
+
+def _options(numbers: bool, config: bool) -> list[Callable[[Body], Body]]:
+    options: list[Callable[[Body], Body]] = []
+    if config:
+        options.append(
+            click.option(
+                "-c",
+                "--config",
+                type=click.Path(path_type=Path, dir_okay=False),
+                envvar="DIALGATE_CONFIG",
+                metavar="FILE",
+                help=f"The configuration (else $DIALGATE_CONFIG, else ./{CONFIG}).",
+            )
+        )
+    if numbers:
+        options.append(click.option("--show-numbers", is_flag=True, help="Show telephone numbers in full."))
+    options.append(click.option("--json", is_flag=True, help="Write JSON."))
+    options.append(click.option("--debug", is_flag=True, help="Show the details of an unexpected error."))
+    return options
+
+
+page_options = [
+    click.option("--after", metavar="CURSOR", help="Go on after a page: its last line names the cursor."),
+    click.option("--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="Rows of a page."),
+]
+
+
+def paged(body: Body) -> Body:
+    """The options of a command that lists: ``--after`` and ``--limit``."""
+    for option in reversed(page_options):
+        body = option(body)
+    return body

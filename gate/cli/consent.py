@@ -1,0 +1,69 @@
+"""``dialgate consent``: who agreed to calls of this firm, and the proof."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import click
+
+from gate.cli.command import command as make
+from gate.cli.command import paged
+from gate.cli.output import View
+from gate.cli.reach import reach
+from gate.cli.values import Moment, target
+
+
+@click.group("consent", short_help="Consents to calls: add, withdraw, list.")
+def command() -> None:
+    """Subscribers who told this firm that it may call this line (PECR reg 21(4)); withdrawn at any time (21(5))."""
+
+
+@make(
+    "add",
+    group=command,
+    numbers=True,
+    example='dialgate consent add 02079460123 --how "web form" --who "A. Smith" '
+    '--wording "Yes, call me about offers" --evidence form-8812 --given-at "2026-03-02 10:00"',
+)
+@click.argument("number")
+@click.option("--how", required=True, help="How it was given: phone, web form, paper, …")
+@click.option("--wording", required=True, help="What they agreed to, word for word.")
+@click.option("--who", required=True, help="Who gave it.")
+@click.option("--evidence", default="", help="Where the proof is: a document, a recording id.")
+@click.option("--given-at", type=Moment(), metavar="TIME", help="When it was given (default: now).")
+def add(view: View, number: str, how: str, wording: str, who: str, evidence: str, given_at: datetime | None) -> None:
+    """Keep the consent of NUMBER's subscriber to calls of this firm."""
+    with reach(view.config) as gate:
+        fields: dict[str, Any] = {"number": number, "how": how, "wording": wording, "who": who, "evidence": evidence}
+        view.data(gate.call("consent_add", given_at=given_at, **fields))
+
+
+@make(
+    "withdraw", group=command, numbers=True, example='dialgate consent withdraw 02079460123 --reason "asked by email"'
+)
+@click.argument("number_or_id")
+@click.option("--reason", default="", help="What they said; kept in the log.")
+def withdraw(view: View, number_or_id: str, reason: str) -> None:
+    """End a consent by its id, or every live one of a number: holds from the next call."""
+    with reach(view.config) as gate:
+        view.data(gate.call("consent_withdraw", reason=reason, **target(number_or_id)))
+
+
+@make("list", group=command, numbers=True, example="dialgate consent list --show-numbers")
+@click.option("--number", help="Only those of this number.")
+@paged
+def list_(view: View, number: str | None, after: str | None, limit: int) -> None:
+    """The consents, newest first, the withdrawn ones too."""
+    with reach(view.config) as gate:
+        answer = gate.call("consent_list", number=number, after=after, limit=limit)
+    columns = [
+        ("id", "Id"),
+        ("number", "Number"),
+        ("given_at", "Given"),
+        ("how", "How"),
+        ("who", "By"),
+        ("evidence", "Evidence"),
+        ("withdrawn_at", "Withdrawn"),
+    ]
+    view.rows(answer, "items", columns, none="There is no consent.")

@@ -1,0 +1,121 @@
+"""The entry point. Commands are named here and loaded when they are used, so that ``dialgate check`` starts fast."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import click
+
+from gate.cli.output import complain
+from gate.errors import GateError
+
+COMMANDS: dict[str, tuple[str, str]] = {
+    "demo": ("gate.cli.demo", "Show the whole job on loopback, with real SIP, RTP and files."),
+    "init": ("gate.cli.setup", "Make a configuration, data folders and first keys."),
+    "serve": ("gate.cli.serve", "Run the gate."),
+    "check": ("gate.cli.check", "May this number be dialled?"),
+    "register": ("gate.cli.register", "TPS and CTPS: import, status."),
+    "objection": ("gate.cli.objection", "The firm's own do-not-call list: add, remove, list."),
+    "consent": ("gate.cli.consent", "Consents to calls: add, withdraw, list."),
+    "calls": ("gate.cli.calls", "Attempts and calls: list, show."),
+    "recording": ("gate.cli.recordings", "Sealed recordings: list, export, verify."),
+    "key": ("gate.cli.keys", "Who can open recordings: new, list, add."),
+    "audit": ("gate.cli.audit", "The evidence log: verify, checkpoint."),
+    "config": ("gate.cli.settings", "The configuration: show."),
+    "console": ("gate.cli.console", "The console, in this terminal."),
+}
+"""Name -> module (its ``command`` is the click command) and the line shown in ``dialgate --help``."""
+
+
+class Root(click.Group):
+    """The commands by name, and the one handler of everything that can go wrong."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **extra: Any) -> NoReturn:
+        """Run, say what went wrong in one line, and exit with the code that fits."""
+        arguments = list(sys.argv[1:] if args is None else args)
+        sys.exit(_run(super().main, arguments, "--json" in arguments, rest, extra))
+
+
+def _run(run: Any, arguments: list[str], json: bool, rest: tuple[Any, ...], extra: dict[str, Any]) -> int:
+    try:
+        code = run(arguments, *rest, **{**extra, "standalone_mode": False})
+        sys.stdout.flush()
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt, EOFError):
+        click.echo("dialgate: interrupted", err=True)
+        return 130
+    except GateError as error:
+        complain(error, json=json)
+        return error.exit_code
+    except OSError as error:
+        if error.errno == errno.EPIPE:
+            return _reader_gone()
+        return _unexpected(error, arguments)
+    except Exception as error:  # noqa: BLE001 - the last boundary: a user sees one line, the details go to a file
+        return _unexpected(error, arguments)
+    return code if isinstance(code, int) else 0
+
+
+def _reader_gone() -> int:
+    """Standard output was closed by its reader (``| head``): end quietly, the interpreter's own last flush included."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 1
+
+
+def _unexpected(error: Exception, arguments: list[str]) -> int:
+    details = traceback.format_exc()
+    if "--debug" in arguments:
+        click.echo(details, err=True)
+        place = ""
+    else:
+        with tempfile.NamedTemporaryFile("w", prefix="dialgate-error-", suffix=".txt", delete=False) as file:
+            file.write(details)
+        place = f" Details are in {file.name}."
+    click.echo(f"dialgate: unexpected {type(error).__name__}: {_first_line(error)}.{place}", err=True)
+    click.echo("This is a fault of Dialgate: please report it with the details.", err=True)
+    return 1
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0][:200].rstrip(".")
+
+
+@click.group(cls=Root, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="dialgate", prog_name="dialgate")
+def cli() -> None:
+    """Dialgate stands between a firm's phones and its carrier: it screens every call against TPS, CTPS and the firm's
+    own lists, says who is calling, seals what it records, and can prove all of it.
+
+    Try it: dialgate demo
+    """
+
+
+def main() -> NoReturn:
+    """The program."""
+    cli.main(prog_name="dialgate")
+
+
+if __name__ == "__main__":
+    main()

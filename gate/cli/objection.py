@@ -1,0 +1,56 @@
+"""``dialgate objection``: the firm's own do-not-call list."""
+
+from __future__ import annotations
+
+import click
+
+from gate.cli.command import command as make
+from gate.cli.command import paged
+from gate.cli.output import View
+from gate.cli.reach import reach
+from gate.cli.values import target
+
+
+@click.group("objection", short_help="The firm's own do-not-call list: add, remove, list.")
+def command() -> None:
+    """People and companies who told this firm not to call them again (PECR reg 21(1)(a)).
+
+    An objection holds from the next call, whatever the registers say and whatever was agreed to before.
+    """
+
+
+@make("add", group=command, numbers=True, example='dialgate objection add "020 7946 0123" --note "asked on the phone"')
+@click.argument("number")
+@click.option("--source", default="told", show_default=True, help="How it came: told, letter, email, …")
+@click.option("--note", default="", help="Anything worth keeping with it.")
+def add(view: View, number: str, source: str, note: str) -> None:
+    """Never again call NUMBER for marketing."""
+    with reach(view.config) as gate:
+        view.data(gate.call("objection_add", number=number, source=source, note=note))
+
+
+@make(
+    "remove", group=command, numbers=True, example='dialgate objection remove 02079460123 --reason "typed in wrongly"'
+)
+@click.argument("number_or_id")
+@click.option("--reason", required=True, help="Why it is taken back; kept in the log.")
+def remove(view: View, number_or_id: str, reason: str) -> None:
+    """Take back an objection by its id, or every one of a number. The log keeps it, with the reason."""
+    with reach(view.config) as gate:
+        view.data(gate.call("objection_remove", reason=reason, **target(number_or_id)))
+
+
+@make(
+    "list",
+    group=command,
+    numbers=True,
+    example="dialgate objection list --limit 20\ndialgate objection list --number 02079460123",
+)
+@click.option("--number", help="Only those of this number.")
+@paged
+def list_(view: View, number: str | None, after: str | None, limit: int) -> None:
+    """The objections in force, newest first."""
+    with reach(view.config) as gate:
+        answer = gate.call("objection_list", number=number, after=after, limit=limit)
+    columns = [("id", "Id"), ("number", "Number"), ("made_at", "Made"), ("source", "Source"), ("note", "Note")]
+    view.rows(answer, "items", columns, none="There is no objection.")

@@ -1,0 +1,188 @@
+"""The one place that writes: data on standard output, narration on standard error.
+
+On a terminal rows become a table; elsewhere they are tab-separated lines under a header, for ``cut`` and ``awk``. Texts
+from outside (names, notes) are shown without control characters, so that none can move the cursor or paint.
+Telephone numbers are hidden in part unless they were asked for in full.
+"""
+
+from __future__ import annotations
+
+import functools
+import json as json_module
+import re
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+from zoneinfo import ZoneInfo
+
+import click
+
+from gate.config import Config, load
+from gate.core import numbers
+from gate.errors import GateError, RefusedError
+
+T = TypeVar("T")
+Column = tuple[str, str]
+"""Key of the row, heading."""
+_NUMBER_KEYS = frozenset({"number", "raw"})
+_OWN_KEYS = frozenset({"presentation", "numbers", "freephone"})
+"""The firm's own numbers: shown in full, they are on every call."""
+_IN_TEXT = re.compile(r"\+[1-9][0-9]{7,14}\b")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*(Z|[+-]\d\d:\d\d)")
+
+
+@dataclass(frozen=True)
+class View:
+    """How one command writes, and where its configuration is."""
+
+    json: bool
+    show_numbers: bool
+    debug: bool
+    path: Path
+
+    @functools.cached_property
+    def config(self) -> Config:
+        """The configuration, secrets unlooked at; raises ``ConfigError``."""
+        return load(self.path, secrets=False)
+
+    def data(self, value: Any, *, text: Callable[[Any], Iterable[str]] | None = None) -> None:
+        """One result: as JSON, or the lines that ``text`` makes of it (default: ``key: value``)."""
+        shown = value if self.show_numbers else masked(value)
+        if self.json:
+            _json(shown)
+        else:
+            for line in text(shown) if text else pairs(shown):
+                click.echo(clean(line))
+
+    def rows(self, value: Mapping[str, Any], key: str, columns: Sequence[Column], *, none: str) -> None:
+        """A list: as JSON the whole ``value``, else the rows under ``key``, and how to go on where there are more."""
+        shown = value if self.show_numbers else masked(value)
+        if self.json:
+            _json(shown)
+            return
+        rows = shown[key]
+        if not rows:
+            say(none)
+        elif sys.stdout.isatty():
+            _table(rows, columns)
+        else:
+            click.echo("\t".join(name for name, _ in columns))
+            for row in rows:
+                click.echo("\t".join(clean(_plain(row.get(name))) for name, _ in columns))
+        if value.get("next"):
+            say(f"There are more: --after {value['next']}")
+
+    @contextmanager
+    def progress(self, title: str) -> Iterator[Callable[[float, str], None] | None]:
+        """A bar on standard error where that is a terminal, otherwise nothing."""
+        if self.json or not sys.stderr.isatty():
+            yield None
+            return
+        from rich.console import Console
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task(title, total=1.0)
+            yield lambda done, text: bar.update(task, completed=done, description=clean(text) or title)
+
+
+def say(text: str) -> None:
+    """A line of narration, on standard error."""
+    click.echo(clean(text), err=True)
+
+
+def complain(error: GateError, *, json: bool = False) -> None:
+    """An error, on standard error: what happened, and what to do. With ``--json`` also as JSON on standard output."""
+    first, *rest = error.message.splitlines() or [type(error).__name__]
+    reason = f" ({error.reason})" if isinstance(error, RefusedError) and error.reason else ""
+    click.echo(f"dialgate: {clean(first)}{reason}", err=True)
+    for line in rest:
+        click.echo(f"          {clean(line)}", err=True)
+    if error.hint:
+        click.echo(f"    hint: {clean(error.hint)}", err=True)
+    if json:
+        body = {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}
+        if isinstance(error, RefusedError):
+            body["reason"] = error.reason
+        _json({"error": body})
+
+
+def masked(value: Any, key: str = "") -> Any:
+    """``value`` with the telephone numbers in it hidden in part; the firm's own stay."""
+    if key in _OWN_KEYS:
+        return value
+    if isinstance(value, Mapping):
+        return {name: masked(inner, name) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked(inner, key) for inner in value]
+    if not isinstance(value, str):
+        return value
+    return numbers.mask(value) if key in _NUMBER_KEYS else _IN_TEXT.sub(lambda found: numbers.mask(found[0]), value)
+
+
+def clean(text: str) -> str:
+    """One line without control characters and direction marks."""
+    return _CONTROL.sub(" ", text)
+
+
+def pairs(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
+    """``key: value`` lines; what is inside an object or a list of objects goes under it."""
+    for key, inner in value.items():
+        name = f"{indent}{key.replace('_', ' ')}:"
+        if isinstance(inner, Mapping):
+            yield name
+            yield from pairs(inner, indent + "  ")
+        elif isinstance(inner, list) and inner and isinstance(inner[0], Mapping):
+            yield name
+            for item in inner:
+                lines = list(pairs(item, indent + "    "))
+                yield f"{indent}  - {lines[0].strip()}" if lines else f"{indent}  -"
+                yield from lines[1:]
+        else:
+            yield f"{name} {_plain(inner)}"
+
+
+def _plain(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        return f"{value:.1f}"
+    if isinstance(value, list):
+        return ", ".join(_plain(inner) for inner in value) or "-"
+    if isinstance(value, Mapping):
+        return json_module.dumps(value, ensure_ascii=False)
+    text = str(value)
+    return local(text) if _TIME.fullmatch(text) else text
+
+
+def local(stamp: str) -> str:
+    """An ISO 8601 time as it was in London: ``2026-03-02 10:00:05 GMT``."""
+    try:
+        return f"{datetime.fromisoformat(stamp).astimezone(ZoneInfo('Europe/London')):%Y-%m-%d %H:%M:%S %Z}"
+    except ValueError:
+        return stamp
+
+
+def _json(value: Any) -> None:
+    click.echo(json_module.dumps(value, ensure_ascii=False, indent=2, default=str))
+
+
+def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for _, heading in columns:
+        table.add_column(Text(heading), overflow="fold")
+    for row in rows:
+        table.add_row(*(Text(clean(_plain(row.get(name)))) for name, _ in columns))
+    Console().print(table)

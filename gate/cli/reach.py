@@ -1,0 +1,53 @@
+"""The way from a command to the gate: through the one that runs, else the data folder itself, under its lock."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, Protocol
+
+from gate.config import Config
+from gate.control.actors import user
+from gate.control.client import ControlClient
+from gate.control.messages import OPERATIONS, arguments
+
+Progress = Callable[[float, str], None]
+
+
+class Gate(Protocol):
+    """What both ways offer: an operation of ``gate.control.messages`` by name."""
+
+    def call(self, op: str, /, *, progress: Progress | None = None, **fields: Any) -> Any:
+        """The operation's answer; raises ``GateError``."""
+        ...
+
+
+class DeskHere:
+    """A desk opened in this process; the actor is whoever runs the command."""
+
+    def __init__(self, desk: Any) -> None:
+        self._desk = desk
+
+    def call(self, op: str, /, *, progress: Progress | None = None, **fields: Any) -> Any:
+        """As ``ControlClient.call``."""
+        values = arguments(op, fields)
+        if OPERATIONS[op].streams:
+            values["progress"] = progress
+        return getattr(self._desk, op)(actor=user(os.getuid()), **values)
+
+
+@contextmanager
+def reach(config: Config) -> Iterator[Gate]:
+    """The running gate where one answers on its control socket; else the data folder, locked for as long.
+
+    Raises ``ControlError`` where the socket may not be asked, and what opening the folder raises.
+    """
+    client = ControlClient(config.control_socket)
+    if client.answers():
+        yield client
+        return
+    from gate.daemon import open_desk
+
+    with open_desk(config) as desk:
+        yield DeskHere(desk)

@@ -1,0 +1,38 @@
+"""``dialgate config``: the configuration."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import click
+
+from gate.cli.command import command as make
+from gate.cli.output import View, say
+from gate.clock import SystemClock
+from gate.config import load, origins, review_due
+
+
+@click.group("config", short_help="The configuration: show.")
+def command() -> None:
+    """The configuration, as the gate reads it."""
+
+
+@make("show", group=command, example="dialgate config show\ndialgate config show -c /etc/dialgate/config.toml --json")
+def show(view: View) -> None:
+    """Every value with where it comes from: a line of the file, or the default. Faults are errors, all at once."""
+    config = load(view.path)
+    values = [entry._asdict() for entry in origins(config, view.path)]
+    due = review_due(config, SystemClock().now().date())
+    if view.json:
+        view.data({"file": str(view.path), "values": values, "reminder": due})
+    else:
+        view.data(
+            values, text=lambda shown: [f"{row['key']} = {_toml(row['value'])}  # {row['origin']}" for row in shown]
+        )
+    if due:
+        say(f"Reminder: {due}.")
+
+
+def _toml(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False)
