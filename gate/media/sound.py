@@ -26,7 +26,7 @@ _SILENCE = 10 ** (-55 / 20)
 
 
 def read(path: Path) -> tuple[Sound, int]:
-    """The samples of a WAV, FLAC or Ogg file, mixed down to mono, and their rate in Hz; ``MediaError`` if it is none."""
+    """The samples of a WAV, FLAC or Ogg file, mixed down to mono, and their rate in Hz; else ``MediaError``."""
     try:
         samples, rate = soundfile.read(str(path), dtype="float64", always_2d=True)
     except (soundfile.LibsndfileError, OSError) as error:

@@ -1,0 +1,89 @@
+"""Which address media uses towards whom: bound by RTPProxy, named in SDP."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from dataclasses import dataclass
+
+from gate.config import Config
+from gate.errors import ConfigError
+from gate.media.sdp import UnusableSdpError
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses:
+    """The gate's media addresses by family (``IP4``, ``IP6``; empty where there is none)."""
+
+    by_family: dict[str, str]
+    listen: tuple[str, ...]
+    """RTPProxy's own options for them."""
+    named: str
+    """What SDP says where RTPProxy answers with a port alone: behind a NAT, where it listens on every address."""
+    translated: bool
+    """True where the first address is not this machine's: a NAT's outer address."""
+    trunk_family: str
+
+    @classmethod
+    def of(cls, config: Config) -> Addresses:
+        """From the configuration; ``ConfigError`` where the trunk's family has no media address."""
+        media = config.media
+        by_family: dict[str, str] = {}
+        for key, text in (("media.address", media.address), ("media.address6", media.address6)):
+            if text:
+                by_family.setdefault(_family(text, key), text)
+        first = _family(media.address, "media.address")
+        translated = not _is_ours(media.address)
+        wildcard = "0.0.0.0" if first == "IP4" else "::"  # noqa: S104 - behind a NAT there is no one address to bind
+        listen = ("-l" if first == "IP4" else "-6", wildcard if translated else media.address)
+        trunk = _trunk_family(config.trunk.address)
+        if trunk not in by_family:
+            raise ConfigError(
+                f"the trunk {config.trunk.address} is reached over {_SPOKEN[trunk]}, and [media] has no such address",
+                hint="set media.address6" if trunk == "IP6" else "set media.address to an IPv4 address",
+            )
+        return cls(by_family, listen, media.address, translated, trunk)
+
+    def facing(self, family: str) -> str | None:
+        """The local address for a party of this family in RTPProxy's notation; None: its default.
+
+        ``UnusableSdpError`` where the gate has no address of that family.
+        """
+        address = self.by_family.get(family)
+        if address is None:
+            raise UnusableSdpError(f"no {_SPOKEN.get(family, family)} media address is configured")
+        if self.translated and address == self.named:
+            return None
+        return f"[{address}]" if family == "IP6" else address
+
+
+_SPOKEN = {"IP4": "IPv4", "IP6": "IPv6"}
+
+
+def _family(text: str, key: str) -> str:
+    try:
+        return "IP6" if ipaddress.ip_address(text).version == 6 else "IP4"
+    except ValueError as error:
+        raise ConfigError(f"{key}: {text!r} is not an IP address", hint="SDP needs a number, not a name") from error
+
+
+def _is_ours(address: str) -> bool:
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((address, 0))
+    except OSError:
+        return False
+    return True
+
+
+def _trunk_family(address: str) -> str:
+    """Of ``host:port`` or ``[v6]:port``; a name is looked up once, at the start. IPv4 where that fails."""
+    if address.startswith("["):
+        return "IP6"
+    host = address.rpartition(":")[0] or address
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_DGRAM)
+    except OSError:
+        return "IP4"
+    return "IP6" if all(entry[0] == socket.AF_INET6 for entry in found) else "IP4"

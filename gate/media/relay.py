@@ -1,0 +1,379 @@
+"""``RtpIoMedia``: RTPProxy inside the process (rtp.io), one session a call, commanded through sippy's client.
+
+Everything here runs on the line thread, which owns sippy's event loop; RTPProxy's own threads move the packets. sippy
+is imported when the object is built, because the thread that imports it first owns its event loop.
+
+Facts of RTPProxy that shape this file (each has its test):
+
+- While a prompt plays to one side, what the *other* side sends is neither relayed nor copied, and the prompt is not in
+  the copies. A long tone to the caller would therefore swallow the keypad digit with which the callee objects. So the
+  caller hears pips of 60 ms, shorter than any digit, and the callee is copied in between.
+- The length of a prompt is known and RTPProxy reports no end: the end is a timer. It is believed only where the callee
+  had an address, took audio, and went on doing so.
+- A copy goes to a port for RTP and to the next one for RTCP, which may be another call's: RTCP copies are off (``-R``).
+- A copy that exists is not moved by a second command: it is stopped (``N``) first.
+- A session whose RTP stops for ``-T`` seconds is deleted and cannot come back, on hold too: ``-T`` is longer than the
+  longest call, and silence is watched here, where a hold is known.
+- Its module ``acct_csv`` writes call ids to a file in the working directory: no modules.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+from gate import ports
+from gate.config import Config
+from gate.errors import ConfigError, MediaError
+from gate.media import sdp
+from gate.media.addresses import Addresses
+from gate.media.prompts import PAYLOAD_TYPES, PIP_SECONDS, PromptSet
+
+PORTS_PER_CALL = 8
+"""RTP and RTCP towards two parties and towards two recorder taps."""
+
+_PIP_EVERY = 2.0
+_CUE_BEFORE_END = (0.40, 0.20)
+"""The caller's cue: two pips, these seconds before the announcement's end."""
+_MARGIN = 0.05
+"""Added to a prompt's length: RTPProxy sends in steps of 10 ms."""
+
+
+@dataclass(slots=True)
+class _Call:
+    """One call's session and what runs for it."""
+
+    session: Any
+    caller: sdp.Audio | None = None
+    callee: sdp.Audio | None = None
+    copied: bool = False
+    playing: int = 0
+    """Counts prompts: a timer of an older one finds another number and does nothing."""
+    on_end: Callable[[bool], None] | None = None
+    timers: list[ports.Timer] = field(default_factory=list)
+    watch: ports.Timer | None = None
+    seen: tuple[int, int] | None = None
+    silent_checks: int = 0
+
+
+class RtpIoMedia:
+    """Implements ``ports.MediaRelay`` and ``ports.Media``. Built and used on the line thread.
+
+    ``prompts`` is the data folder's ``prompts``. Raises ``ConfigError`` where the addresses or the port range cannot
+    work, ``MediaError`` where no announcement is prepared or RTPProxy does not start.
+    """
+
+    on_timeout: Callable[[str], None] | None = None
+    """Called on the line thread with the call id where RTP has stopped both ways for ``sip.dead_peer_seconds`` and
+    neither side is on hold; once a call. Watching begins with ``play_announcement``, ``copy`` or ``watch``."""
+
+    def __init__(self, config: Config, prompts: Path, loop: ports.Loop) -> None:
+        self._config = config
+        self._loop = loop
+        self._prompts = PromptSet.load(prompts)
+        self._addresses = Addresses.of(config)
+        if self.capacity < 1:
+            raise ConfigError(
+                f"[media] ports {config.media.port_min} to {config.media.port_max}: too few",
+                hint=f"a recorded call needs {PORTS_PER_CALL} ports",
+            )
+        self._calls: dict[str, _Call] = {}
+        _raise_file_limit(config.limits.max_calls)
+        self._folder = _speakable(self._prompts.folder)
+        self._client = self._start()
+
+    @property
+    def prompts(self) -> PromptSet:
+        """The set that is played."""
+        return self._prompts
+
+    @property
+    def capacity(self) -> int:
+        """How many recorded calls the configured port range holds."""
+        return (self._config.media.port_max - self._config.media.port_min + 1) // PORTS_PER_CALL
+
+    def _start(self) -> Any:
+        from sippy.Rtp_proxy.client import Rtp_proxy_client  # see the module's docstring
+
+        media, limits = self._config.media, self._config.limits
+        longest = limits.max_call_seconds + self._config.sip.no_answer_seconds + 600
+        arguments = ["-d", "CRIT", "-F", "-R", *self._addresses.listen]
+        arguments += ["-m", str(media.port_min), "-M", str(media.port_max), "-T", str(longest), "-W", str(longest)]
+        try:
+            client = Rtp_proxy_client(
+                {"_sip_address": self._addresses.named},
+                spath="rtp.io:",
+                no_version_check=True,  # it is the library beside us, not a server that may be another version
+                extra_args=arguments,
+                modules=(),
+            )
+        except (RuntimeError, OSError) as error:
+            raise MediaError(f"RTPProxy does not start ({error})", hint="check [media] address and ports") from error
+        client.sbind_supported = True
+        return client
+
+    # --- ports.MediaRelay -------------------------------------------------------------------------------------------
+
+    def open(self, call_id: str) -> None:
+        """Make room for a call."""
+        from sippy.Rtp_proxy.session import Rtp_proxy_session
+
+        session = Rtp_proxy_session({"rtp_proxy_client": self._client}, token_hex(16))
+        session.caller.laddress = self._addresses.facing(self._addresses.trunk_family)
+        self._calls[call_id] = _Call(session)
+
+    def caller_sdp(self, call_id: str, body: Any, done: Callable[..., None]) -> None:
+        """Anchor an SDP body of the caller; see ``ports.MediaRelay``."""
+        self._anchor(call_id, "caller", body, done)
+
+    def callee_sdp(self, call_id: str, body: Any, done: Callable[..., None]) -> None:
+        """Anchor an SDP body of the callee; see ``ports.MediaRelay``."""
+        self._anchor(call_id, "callee", body, done)
+
+    def close(self, call_id: str) -> None:
+        """Free the ports; harmless where there are none. What still plays is told ``done(False)``."""
+        call = self._calls.pop(call_id, None)
+        if call is None:
+            return
+        self._end_prompt(call, False)
+        if call.watch:
+            call.watch.cancel()
+        call.session.delete()
+
+    def shutdown(self) -> None:
+        """Close every call and RTPProxy itself."""
+        for call_id in list(self._calls):
+            self.close(call_id)
+        self._client.shutdown()
+
+    def _anchor(self, call_id: str, side: str, body: Any, done: Callable[..., None]) -> None:
+        from sippy.Exceptions.RtpProxyError import RtpProxyError
+        from sippy.Exceptions.SdpParseError import SdpParseError
+        from sippy.Rtp_proxy.Session.update import update_params
+
+        call = self._calls.get(call_id)
+        if call is None:
+            done(None, ex=RtpProxyError("no such call in the media relay"))
+            return
+        try:
+            body.parse()
+            if body.getType() != "application/sdp":
+                raise sdp.UnusableSdpError(f"a body of type {body.getType()}, not application/sdp")
+            audio = sdp.narrow(body.content)
+            if side == "caller":  # the ports that its answer will name face the caller: its family is known now
+                call.session.callee.laddress = self._addresses.facing(audio.family)
+        except Exception as error:  # noqa: BLE001 - sippy's parser raises anything on a hostile body: each is a 488
+            done(None, ex=SdpParseError(str(error) or type(error).__name__))
+            return
+        before = getattr(call, side)
+        setattr(call, side, audio)
+        update = update_params()
+        update.rtpps, update.index = call.session, 0
+        update.remote_ip, update.remote_port, update.atype = audio.address, audio.port, audio.family
+        update.options = "6" if audio.family == "IP6" else ""
+
+        def anchored(result: Any, _session: Any, ex: Exception | None = None) -> None:
+            if result is None or ex is not None:
+                setattr(call, side, before)
+                done(None, ex=ex if isinstance(ex, RtpProxyError) else RtpProxyError("no media ports"))
+                return
+            sdp.anchor(body.content, audio, result.family, result.rtpproxy_address, result.rtpproxy_port)
+            body.content.o_header = _origin(getattr(call.session, side), body.content.o_header)
+            body.needs_update = False
+            done(body)
+
+        update.result_callback = anchored
+        getattr(call.session, side).update(update)
+
+    # --- ports.Media ------------------------------------------------------------------------------------------------
+
+    def playable(self, codecs: Sequence[str]) -> bool:
+        """True where the announcement is prepared for at least one of these codecs."""
+        return any(codec in self._prompts.codecs for codec in codecs)
+
+    def play_announcement(self, call_id: str, codec: str, done: Callable[[bool], None]) -> float:
+        """Start the announcement to the callee, and pips with a cue to the caller; returns its length in seconds.
+
+        ``done(True)``: the callee had an address, took audio, and the whole of it has been sent. ``done(False)``: it
+        could not start (no such call or codec, ``callee_sdp`` not yet done, callee on hold), was stopped, or the callee
+        stopped listening meanwhile.
+        """
+        self.watch(call_id)
+        seconds = self._prompts.seconds
+        started = self._play(call_id, "announcement", codec, seconds, done)
+        call = self._calls.get(call_id)
+        if started and call:
+            at = _PIP_EVERY / 2
+            while at < seconds - _CUE_BEFORE_END[0] - PIP_SECONDS:
+                self._pip_after(call, at, "progress", codec)
+                at += _PIP_EVERY
+            for before_end in _CUE_BEFORE_END:
+                self._pip_after(call, max(0.0, seconds - before_end), "cue", codec)
+        return seconds if started else 0.0
+
+    def play_apology(self, call_id: str, codec: str, done: Callable[[bool], None]) -> float:
+        """Start the goodbye to the callee; returns its length in seconds (0.0 where none is prepared)."""
+        seconds = self._prompts.goodbye_seconds
+        if not seconds:
+            self._loop.post(lambda: done(False))
+            return 0.0
+        return seconds if self._play(call_id, "goodbye", codec, seconds, done) else 0.0
+
+    def stop_playing(self, call_id: str) -> None:
+        """Stop whatever plays; the prompt's ``done(False)`` comes at once."""
+        call = self._calls.get(call_id)
+        if call is None or call.on_end is None:
+            return
+        session = call.session
+        self._end_prompt(call, False)
+        for tags in (f"{session.to_tag} {session.from_tag}", f"{session.from_tag} {session.to_tag}"):
+            self._command(call, f"S {session.call_id}-0 {tags}")
+
+    def copy(self, call_id: str, caller_port: int, callee_port: int, done: Callable[[bool], None]) -> None:
+        """Send a copy of what the caller sends and of what the callee sends to these UDP ports on 127.0.0.1."""
+        self.watch(call_id)
+        call = self._calls.get(call_id)
+        if call is None or call.caller is None or call.callee is None:
+            self._loop.post(lambda: done(False))
+            return
+        session = call.session
+        name, caller, callee = f"{session.call_id}-0", session.from_tag, session.to_tag
+        if call.copied:
+            self._command(call, f"N {name} {caller} {callee}")
+            self._command(call, f"N {name} {callee} {caller}")
+        call.copied = True
+        replies: list[bool] = []
+
+        def replied(reply: str | None) -> None:
+            replies.append(_ok(reply))
+            if len(replies) == 2:
+                done(all(replies))
+
+        self._command(call, f"C {name} udp:127.0.0.1:{caller_port} {caller} {callee}", replied)
+        self._command(call, f"C {name} udp:127.0.0.1:{callee_port} {callee} {caller}", replied)
+
+    def packets(self, call_id: str, done: Callable[[tuple[int, int] | None], None]) -> None:
+        """``done((from the caller, from the callee))``: RTP packets received so far; None where there is no session."""
+        call = self._calls.get(call_id)
+        if call is None:
+            self._loop.post(lambda: done(None))
+            return
+        session = call.session
+        self._command(
+            call, f"Q {session.call_id}-0 {session.from_tag} {session.to_tag}", lambda reply: done(_counts(reply))
+        )
+
+    def watch(self, call_id: str) -> None:
+        """Begin to watch for RTP that has stopped both ways (``on_timeout``); harmless where it already is."""
+        call = self._calls.get(call_id)
+        if call and call.watch is None and self._config.sip.dead_peer_seconds > 0:
+            self._watch_again(call_id, call)
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _command(self, call: _Call, command: str, replied: Callable[[str | None], None] | None = None) -> None:
+        """Queue a command; one session's run in order. ``replied`` gets RTPProxy's answer, None where it is gone."""
+        call.session.rtpp_seq.send_command(command, replied)
+
+    def _play(self, call_id: str, prompt: str, codec: str, seconds: float, done: Callable[[bool], None]) -> bool:
+        call = self._calls.get(call_id)
+        payload_type = PAYLOAD_TYPES.get(codec)
+        if call is None or payload_type is None or call.callee is None or not call.callee.hears:
+            self._loop.post(lambda: done(False))
+            return False
+        self._end_prompt(call, False)
+        call.playing += 1
+        call.on_end = done
+        number, session = call.playing, call.session
+
+        def replied(reply: str | None) -> None:
+            if call.playing != number or call.on_end is None:
+                return
+            if _ok(reply):
+                call.timers.append(self._loop.after(seconds + _MARGIN, over))
+            else:
+                self._end_prompt(call, False)
+
+        def over() -> None:
+            if call.playing == number:
+                self._end_prompt(call, call.callee is not None and call.callee.hears)
+
+        name = f"{session.call_id}-0 {self._folder}/{prompt} {payload_type}"
+        self._command(call, f"P1 {name} {session.to_tag} {session.from_tag}", replied)
+        return True
+
+    def _pip_after(self, call: _Call, seconds: float, prompt: str, codec: str) -> None:
+        session = call.session
+        name = f"{session.call_id}-0 {self._folder}/{prompt} {PAYLOAD_TYPES[codec]}"
+        command = f"P1 {name} {session.from_tag} {session.to_tag}"
+        call.timers.append(self._loop.after(seconds, lambda: self._command(call, command)))
+
+    def _end_prompt(self, call: _Call, completed: bool) -> None:
+        for timer in call.timers:
+            timer.cancel()
+        call.timers.clear()
+        done, call.on_end = call.on_end, None
+        if done is not None:
+            done(completed)
+
+    def _watch_again(self, call_id: str, call: _Call) -> None:
+        def check() -> None:
+            self.packets(call_id, counted)
+
+        def counted(now: tuple[int, int] | None) -> None:
+            if self._calls.get(call_id) is not call:
+                return
+            on_hold = any(audio is None or audio.may_be_quiet for audio in (call.caller, call.callee))
+            call.silent_checks = 0 if on_hold or now is None or now != call.seen else call.silent_checks + 1
+            gone = now is None or call.silent_checks >= 4
+            call.seen = now
+            if not gone:
+                self._watch_again(call_id, call)
+            elif self.on_timeout:
+                self.on_timeout(call_id)
+
+        call.watch = self._loop.after(self._config.sip.dead_peer_seconds / 4, check)
+
+
+def _ok(reply: str | None) -> bool:
+    return reply is not None and not reply.startswith("E")
+
+
+def _counts(reply: str | None) -> tuple[int, int] | None:
+    """RTPProxy's answer to ``Q``: ttl, received from the one side and the other, relayed, dropped."""
+    fields = (reply or "").split()
+    return (int(fields[1]), int(fields[2])) if len(fields) == 5 else None
+
+
+def _origin(side: Any, remote: Any) -> Any:
+    """The gate's own ``o=`` line for this side: one session, its version raised as often as the endpoint's is."""
+    last = side.oh_remote
+    if last is not None and (last.session_id, last.version) != (remote.session_id, remote.version):
+        side.origin.version += 1
+    side.oh_remote = remote.getCopy()
+    return side.origin.getCopy()
+
+
+def _speakable(folder: Path) -> str:
+    """The folder in a form that fits a command of RTPProxy, whose words end at a space."""
+    text = str(folder.resolve())
+    if not re.search(r"\s", text):
+        return text
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # stays open as long as the process
+    return f"/proc/self/fd/{handle}"
+
+
+def _raise_file_limit(calls: int) -> None:
+    """Allow as many open sockets as that many calls need, as far as the hard limit goes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = calls * (PORTS_PER_CALL + 2) + 512
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(
+            resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
+        )

@@ -1,0 +1,168 @@
+"""A line thread in a process of its own, with the media relay on it, commanded from a test.
+
+sippy's event loop is one per process and belongs to the thread that imports it first; in a child process of its own it
+is as it is in the gate, whatever else the test run has imported.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import threading
+import time
+import traceback
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from gate.config import Config
+
+OFFER = (
+    "v=0\r\no=- {session} {version} IN {family} {host}\r\ns=-\r\nc=IN {family} {host}\r\nt=0 0\r\n"
+    "m=audio {port} RTP/AVP {formats}\r\na=rtpmap:101 telephone-event/8000\r\n{more}"
+)
+
+
+def sdp(host: str, port: int, formats: str = "0 8 101", more: str = "", version: int = 1, session: int = 7) -> str:
+    """A plain session description of one audio stream."""
+    family = "IP6" if ":" in host else "IP4"
+    return OFFER.format(**locals())
+
+
+class Line:
+    """The parent's end: each method runs in the child, on its line thread."""
+
+    def __init__(self, config: Config, prompts: Path) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._pipe, theirs = context.Pipe()
+        self._process = context.Process(target=_main, args=(theirs, config, prompts), daemon=True)
+        self._process.start()
+        theirs.close()
+        self.timeouts: list[str] = []
+        self._expect("ready")
+
+    def __enter__(self) -> Line:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._pipe.send(("stop",))
+        self._process.join(10)
+        alive = self._process.is_alive()
+        self._process.kill()
+        assert not alive, "the relay did not shut down"
+
+    def call(self, method: str, *arguments: Any) -> Any:
+        """``method`` of the relay, without a ``done``: its result."""
+        self._pipe.send(("call", method, arguments))
+        return self._expect("result")
+
+    def done(self, method: str, *arguments: Any, wait: float = 15.0) -> Any:
+        """``method`` of the relay with a ``done`` as its last argument: what it was called with."""
+        self.begin(method, *arguments)
+        return self.finished(wait)
+
+    def begin(self, method: str, *arguments: Any) -> Any:
+        """Start a method with a ``done``; returns what the method returned."""
+        self._pipe.send(("done", method, arguments))
+        return self._expect("result")
+
+    def finished(self, wait: float = 15.0) -> Any:
+        """What ``done`` was called with."""
+        return self._expect("done", wait)
+
+    def sdp(self, side: str, call_id: str, body: str) -> str:
+        """An SDP body through ``caller_sdp`` or ``callee_sdp``; ``ValueError`` with code and text where it is refused."""
+        self._pipe.send(("sdp", side, call_id, body))
+        result = self._expect("sdp")
+        if isinstance(result, tuple):
+            raise ValueError(*result)
+        return str(result)
+
+    def timeout(self, wait: float) -> str | None:
+        """The next call whose RTP was reported dead, None where none was in that time."""
+        end = time.monotonic() + wait
+        while not self.timeouts and time.monotonic() < end:
+            if self._pipe.poll(0.05):
+                self._take()
+        return self.timeouts.pop(0) if self.timeouts else None
+
+    def _take(self) -> tuple[Any, ...]:
+        message: tuple[Any, ...] = self._pipe.recv()
+        if message[0] == "timeout":
+            self.timeouts.append(message[1])
+        if message[0] == "error":
+            raise AssertionError(message[1])
+        return message
+
+    def _expect(self, kind: str, wait: float = 15.0) -> Any:
+        end = time.monotonic() + wait
+        while time.monotonic() < end:
+            if self._pipe.poll(0.05):
+                message = self._take()
+                if message[0] == kind:
+                    return message[1] if len(message) > 1 else None
+        raise AssertionError(f"no {kind} in {wait} seconds")
+
+
+def ports_of(body: str) -> tuple[str, int]:
+    """(address, port) that a session description of one stream names."""
+    lines = body.splitlines()
+    address = next(line.split()[-1] for line in lines if line.startswith("c="))
+    return address, next(int(line.split()[1]) for line in lines if line.startswith("m=audio"))
+
+
+def _main(pipe: Any, config: Config, prompts: Path) -> None:
+    thread = threading.Thread(target=_line, args=(pipe, config, prompts))
+    thread.start()
+    thread.join()
+
+
+def _line(pipe: Any, config: Config, prompts: Path) -> None:
+    from sippy.Core.EventDispatcher import ED2
+    from sippy.MsgBody import MsgBody
+    from sippy.Time.Timeout import Timeout
+
+    from gate.media.relay import RtpIoMedia
+
+    class Loop:
+        def post(self, step: Callable[[], None]) -> None:
+            ED2.callFromThread(step)
+
+        def after(self, seconds: float, step: Callable[[], None]) -> Any:
+            return Timeout(step, seconds)
+
+    relay = RtpIoMedia(config, prompts, Loop())
+    relay.on_timeout = lambda call_id: pipe.send(("timeout", call_id))
+
+    def answer(message: tuple[Any, ...]) -> None:
+        try:
+            if message[0] == "stop":
+                relay.shutdown()
+                ED2.breakLoop()
+            elif message[0] == "sdp":
+
+                def anchored(body: Any, ex: Any = None) -> None:
+                    pipe.send(("sdp", str(body) if ex is None else (ex.code, str(ex))))
+
+                getattr(relay, f"{message[1]}_sdp")(message[2], MsgBody(message[3]), anchored)
+            elif message[0] == "done":
+                result = getattr(relay, message[1])(*message[2], lambda value: pipe.send(("done", value)))
+                pipe.send(("result", result))
+            else:
+                method = getattr(relay, message[1])
+                pipe.send(("result", method(*message[2]) if callable(method) else method))
+        except BaseException:  # noqa: BLE001 - whatever it is, the test must see it
+            pipe.send(("error", traceback.format_exc()))
+
+    def read() -> None:
+        while True:
+            try:
+                message = pipe.recv()
+            except EOFError:
+                message = ("stop",)
+            ED2.callFromThread(answer, message)
+            if message[0] == "stop":
+                return
+
+    threading.Thread(target=read, daemon=True).start()
+    pipe.send(("ready",))
+    ED2.loop()

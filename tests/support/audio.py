@@ -1,0 +1,174 @@
+"""Sound for tests: tones, what tone is in a sound, WAV files, and a party that speaks and hears RTP on a UDP port."""
+
+from __future__ import annotations
+
+import socket
+import struct
+import threading
+import time
+import wave
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from gate.media import g711
+
+Samples = npt.NDArray[np.int16]
+RATE = 8000
+DIGITS = "0123456789*#ABCD"
+
+
+def tone(frequency: float, seconds: float, rate: int = RATE, amplitude: float = 0.3) -> Samples:
+    """A sine as 16-bit samples."""
+    time_axis = np.arange(round(seconds * rate)) / rate
+    return np.asarray(amplitude * 32767 * np.sin(2 * np.pi * frequency * time_axis)).astype(np.int16)
+
+
+def share(samples: Samples, frequency: float, rate: int = RATE) -> float:
+    """How much of a sound's power is at this frequency (Goertzel): near 1.0 for a pure tone, 0.0 for another one."""
+    if not len(samples):
+        return 0.0
+    sound = samples.astype(np.float64)
+    power = float(np.sum(sound**2))
+    if power == 0.0:
+        return 0.0
+    bin_value = np.sum(sound * np.exp(-2j * np.pi * frequency * np.arange(len(sound)) / rate))
+    return float(2 * abs(bin_value) ** 2 / (len(sound) * power))
+
+
+def dominant(samples: Samples, rate: int = RATE, floor: float = 200.0) -> float | None:
+    """The strongest frequency in Hz, None where the sound is quieter than ``floor`` (RMS, of 32768)."""
+    if not len(samples) or np.sqrt(np.mean(samples.astype(np.float64) ** 2)) < floor:
+        return None
+    spectrum = np.abs(np.fft.rfft(samples * np.hanning(len(samples))))
+    return float(np.argmax(spectrum) * rate / len(samples))
+
+
+def windows(samples: Samples, seconds: float = 0.2, rate: int = RATE) -> list[float | None]:
+    """The strongest frequency of each window in turn."""
+    size = round(seconds * rate)
+    return [dominant(samples[at : at + size], rate) for at in range(0, len(samples) - size + 1, size)]
+
+
+def write_wav(path: Path, samples: Samples, rate: int = RATE, channels: int = 1) -> Path:
+    """Write 16-bit samples (interleaved where there is more than one channel); returns the path."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(channels)
+        file.setsampwidth(2)
+        file.setframerate(rate)
+        file.writeframes(samples.astype("<i2").tobytes())
+    return path
+
+
+def read_wav(path: Path) -> tuple[npt.NDArray[np.int16], int]:
+    """(samples by channel, rate): an array of shape (frames, channels)."""
+    with wave.open(str(path), "rb") as file:
+        samples = np.frombuffer(file.readframes(file.getnframes()), dtype="<i2")
+        return samples.reshape(-1, file.getnchannels()), file.getframerate()
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One RTP packet that arrived."""
+
+    at: float
+    payload_type: int
+    sequence: int
+    timestamp: int
+    ssrc: int
+    payload: bytes
+
+
+class Party:
+    """One end of an RTP stream: sends a tone of its own and keeps what arrives. µ-law (0) or A-law (8).
+
+    ``with Party(1000) as party:`` binds ``party.port``; ``party.talk_to((host, port))`` begins to send.
+    """
+
+    def __init__(self, frequency: float = 0.0, payload_type: int = 0, host: str = "127.0.0.1") -> None:
+        self.frequency, self.payload_type, self.host = frequency, payload_type, host
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self.socket = socket.socket(family, socket.SOCK_DGRAM)
+        self.socket.bind((host, 0))
+        self.socket.settimeout(0.05)
+        self.port: int = self.socket.getsockname()[1]
+        self.heard: list[Heard] = []
+        self.sent = 0
+        self._peer: tuple[str, int] | None = None
+        self._stop = threading.Event()
+        self._lock = threading.Lock()
+        self._sequence, self._timestamp, self._ssrc = 1000, 160000, 0x1234 + self.port
+        self._digit: list[tuple[bytes, bool]] = []
+        self._threads = [threading.Thread(target=self._speak), threading.Thread(target=self._listen)]
+
+    def __enter__(self) -> Party:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+        self.socket.close()
+
+    def talk_to(self, peer: tuple[str, int] | None) -> None:
+        """Send the tone there from now on; None: be quiet."""
+        self._peer = peer
+
+    def press(self, digit: str, milliseconds: int = 100, payload_type: int = 101) -> None:
+        """Press a key (RFC 4733): a packet every 20 ms in place of the tone, the end told three times."""
+        event = DIGITS.index(digit)
+        packets = []
+        for passed in range(0, milliseconds, 20):
+            packets.append((struct.pack("!BBH", event, 10, (passed + 20) * 8), passed == 0))
+        packets += [(struct.pack("!BBH", event, 0x80 | 10, milliseconds * 8), False)] * 3
+        with self._lock:
+            self._digit = packets
+            self._digit_type = payload_type
+
+    def samples(self, ssrc: int | None = None) -> Samples:
+        """What arrived, decoded, in order of arrival."""
+        decode = {0: g711.ulaw_decode, 8: g711.alaw_decode}
+        parts = [
+            decode[packet.payload_type](packet.payload)
+            for packet in list(self.heard)
+            if packet.payload_type in decode and ssrc in (None, packet.ssrc)
+        ]
+        return np.concatenate(parts) if parts else np.zeros(0, np.int16)
+
+    def _speak(self) -> None:
+        encode = g711.ulaw_encode if self.payload_type == 0 else g711.alaw_encode
+        sound = tone(self.frequency, 1.0) if self.frequency else np.zeros(RATE, np.int16)
+        due = time.monotonic()
+        event_timestamp = 0
+        while not self._stop.is_set():
+            peer = self._peer
+            with self._lock:
+                event = self._digit.pop(0) if self._digit and peer else None
+            if peer:
+                at = self._timestamp % RATE
+                payload, kind, stamp, marker = encode(np.roll(sound, -at)[:160]), self.payload_type, self._timestamp, 0
+                if event:
+                    if event[1]:
+                        event_timestamp = self._timestamp
+                    payload, kind, stamp, marker = event[0], self._digit_type, event_timestamp, 0x80 * event[1]
+                header = struct.pack("!BBHII", 0x80, kind | marker, self._sequence & 0xFFFF, stamp, self._ssrc)
+                self.socket.sendto(header + payload, peer)
+                self.sent += 1
+                self._sequence += 1
+            self._timestamp += 160
+            due += 0.02
+            time.sleep(max(0.0, due - time.monotonic()))
+
+    def _listen(self) -> None:
+        while not self._stop.is_set():
+            try:
+                data, _ = self.socket.recvfrom(2048)
+            except (TimeoutError, ConnectionError):
+                continue
+            if len(data) >= 12:
+                _, kind, sequence, stamp, ssrc = struct.unpack("!BBHII", data[:12])
+                self.heard.append(Heard(time.monotonic(), kind & 0x7F, sequence, stamp, ssrc, data[12:]))
