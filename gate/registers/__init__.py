@@ -1,0 +1,18 @@
+"""The Telephone Preference Service registers (TPS, CTPS) on disk: read, kept, asked.
+
+A licensee's file goes in at one end, and "is this number listed?" comes out at the other::
+
+    tps_ns.txt ──lines──▶ numbers ──build──▶ snapshot file ──shelf──▶ in force ──library──▶ RegisterView
+
+- ``lines``     one line of a licensee's file, and many of them at once: a plain reader that is the reference, and a
+                fast one for the fixed-width records that must agree with it (LAW 2.1)
+- ``snapshot``  the file that a register is kept in: its format byte by byte, and the reader of it
+- ``build``     sorts, compares and writes what becomes a snapshot
+- ``source``    a whole file, read from end to end or refused (LAW 2.3)
+- ``coverage``  what a licence covers: the country, or some dialling codes (LAW 2.4)
+- ``shelf``     the folder: which snapshot is in force, the lock, what is kept and what is deleted
+- ``importer``  the use case: read, refuse or swap, report; in this process or in a ``child`` (LAW 2.2, 2.3)
+- ``library``   what the gate asks (``gate.ports.Registers``): trouble is a state of the answer, never an exception
+
+Nothing is imported here: asking must not pay for importing, and ``library`` and ``snapshot`` do without numpy.
+"""

@@ -1,0 +1,90 @@
+"""The import in a process of its own: the gate's threads are not held up, and its memory is given back."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from datetime import date, datetime
+from pathlib import Path
+from typing import IO
+
+import msgspec
+
+import gate
+from gate.errors import RegisterError
+from gate.registers.report import ImportReport
+
+
+def import_in_child(
+    folder: Path,
+    name: str,
+    source: Path,
+    *,
+    as_of: date,
+    now: datetime,
+    coverage: tuple[str, ...] = ("full",),
+    accept_shrink: bool = False,
+    accept_older: bool = False,
+    progress: Callable[[float, str], None] | None = None,
+) -> ImportReport:
+    """``importer.import_file`` in a child process; the same arguments, report and ``RegisterError``.
+
+    ``progress`` is called in this thread. Where it raises, or this thread is interrupted, the child is ended and the
+    snapshot in force stays.
+    """
+    command = [sys.executable, "-P", "-m", "gate.registers.importer", f"--folder={folder.absolute()}", f"--name={name}"]
+    command += [f"--source={source.absolute()}", f"--as-of={as_of.isoformat()}", f"--now={now.isoformat()}"]
+    command += [f"--coverage={','.join(coverage)}"]
+    command += ["--accept-shrink"] * accept_shrink + ["--accept-older"] * accept_older
+    with tempfile.TemporaryFile() as errors:
+        try:
+            child = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True, env=_environment()
+            )
+        except OSError as error:
+            raise RegisterError(f"the import process could not be started: {error}") from error
+        try:
+            assert child.stdout is not None  # noqa: S101 - asked for above
+            report = _listen(child.stdout, progress or (lambda _fraction, _stage: None))
+            code = child.wait()
+        finally:
+            child.kill()
+            child.wait()
+            if child.stdout is not None:
+                child.stdout.close()
+        if report is not None and code == 0:
+            return report
+        errors.seek(0)
+        said = errors.read().decode("utf-8", "replace").strip().splitlines()
+        ended = f"was ended by signal {-code}" if code < 0 else f"failed (exit code {code})"
+        raise RegisterError(
+            f"the import process {ended}" + (f": {said[-1]}" if said else ""),
+            hint="import the file again; unless 'register status' shows the new one, the register in force has stayed",
+        )
+
+
+def _environment() -> dict[str, str]:
+    """The child runs the same code as this process, wherever that was imported from."""
+    home = str(Path(gate.__file__).resolve().parent.parent)
+    inherited = os.environ.get("PYTHONPATH")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([home, inherited]) if inherited else home}
+
+
+def _listen(lines: IO[str], progress: Callable[[float, str], None]) -> ImportReport | None:
+    """Follow the child to its report; ``RegisterError`` where it tells one, None where it ends without either."""
+    for line in lines:
+        try:
+            message = json.loads(line)
+        except ValueError:
+            continue
+        if "progress" in message:
+            progress(message["progress"], message["stage"])
+        elif "error" in message:
+            raise RegisterError(message["error"], hint=message["hint"])
+        elif "report" in message:
+            return msgspec.convert(message["report"], ImportReport)
+    return None

@@ -1,0 +1,195 @@
+"""A register as of a day: one immutable file, mapped into memory by every process that screens.
+
+Format, version 1 (little-endian throughout; offsets and sizes in bytes)
+========================================================================
+
+A number is kept as the integer of its E.164 digits, ``442079460000``. Numbers that share all but their lowest 16 bits
+form a *block* (65,536 of them); block ``b`` holds the numbers from ``b * 65536`` on. The blocks lie in two *bands*,
+each a run of consecutive blocks: one for numbers with ten digits behind the 44, one for those with nine.
+
+=======  ====  =============================================================================================
+offset   size  content
+=======  ====  =============================================================================================
+0        8     magic, ``DGREG01`` and LF
+8        32    SHA-256 of the bytes from 40 up to where the numbers begin
+40       8     size of the whole file
+48       8     *count*: how many numbers it holds
+56       8     first block of band 0 (ten digits)
+64       8     how many blocks band 0 has
+72       8     first block of band 1 (nine digits)
+80       8     how many blocks band 1 has
+88       8     size of the metadata
+96       8     offset of the index
+104      8     offset of the block digests
+112      8     offset of the numbers, a multiple of 4096
+120      8     zero
+128      …     metadata: a JSON object (UTF-8): ``name``, ``as_of``, ``coverage``, ``source_name``, ``source_sha256``,
+               ``created``; then zeros up to a multiple of 8
+index    4 ×   for every block of band 0 and then of band 1, how many numbers lie in the blocks before it; and *count*
+digests  8 ×   for every block in the same order, the first 8 bytes of the SHA-256 of its bytes in the numbers; zeros
+               up to the offset of the numbers
+numbers  2 ×   the lowest 16 bits of every number, block by block, rising within a block; the file ends here
+=======  ====  =============================================================================================
+
+What is verified, and when
+==========================
+
+The identity of a snapshot, kept with every decision made on it, is the SHA-256 of the whole file, as ``sha256sum``
+prints it. The process that puts a snapshot in force verifies it by reading the file back.
+
+A reader verifies everything in front of the numbers on opening (about 2 MB), and a block on its first look-up in it.
+So a byte changed anywhere, by a failing disk say, is found before an answer rests on it: the answer is an error and
+never a wrong "not listed". Opening costs the same at a million numbers and at fifty. ``verify`` reads all of it.
+
+A file must never be changed or cut in place while it is mapped (the system would end the process); imports write a new
+file, and deleting an old one is harmless to those who still have it open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import os
+import struct
+import sys
+from bisect import bisect_left
+from datetime import date, datetime
+from pathlib import Path
+
+import msgspec
+
+from gate.errors import RegisterError
+
+MAGIC = b"DGREG01\n"
+HEADER = struct.Struct("<8s32s11Q")
+"""The first 128 bytes, in the order of the table above."""
+DIGEST_FROM = 40
+"""Where the part begins that the digest in the header speaks of."""
+BLOCK_BITS = 16
+LOW_BITS = (1 << BLOCK_BITS) - 1
+BLOCK_DIGEST = 8
+PAGE = 4096
+
+
+class Metadata(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a snapshot is of."""
+
+    name: str
+    """``tps`` or ``ctps``."""
+    as_of: date
+    """The day whose state of the register it holds."""
+    coverage: tuple[str, ...]
+    """``("full",)``, or the dialling codes that the licence covers in national form: ``("020", "01632")``."""
+    source_name: str
+    source_sha256: str
+    """Of the licensee's file."""
+    created: datetime
+
+
+def block_digest(data: bytes | memoryview) -> bytes:
+    """The digest of one block's bytes."""
+    return hashlib.sha256(data).digest()[:BLOCK_DIGEST]
+
+
+class Snapshot:
+    """An open snapshot. ``number in snapshot`` asks it; a number is the integer of its E.164 digits.
+
+    Safe to read from several threads. Raises ``RegisterError`` on opening and from a look-up where the file is damaged.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._map = _map(path)
+        header, whole = self._map[: HEADER.size], memoryview(self._map)
+        if len(header) < HEADER.size or header[: len(MAGIC)] != MAGIC:
+            raise self._damaged("it does not begin as a snapshot does")
+        if sys.byteorder != "little":
+            raise RegisterError("register snapshots can only be read on little-endian machines")
+        _, digest, size, count, *bands, metadata, index, digests, numbers, _ = HEADER.unpack(header)
+        if size != len(whole) or not HEADER.size <= numbers <= size:
+            raise self._damaged(f"it holds {len(whole):,} bytes and not the {size:,} that were written")
+        if hashlib.sha256(whole[DIGEST_FROM:numbers]).digest() != digest:
+            raise self._damaged("its header or its index was changed")
+        blocks = bands[1] + bands[3]
+        try:
+            self.metadata = msgspec.json.decode(whole[HEADER.size : HEADER.size + metadata], type=Metadata)
+            self._starts = whole[index : index + 4 * (blocks + 1)].cast("I")
+            self._lows = whole[numbers:].cast("H")
+        except (msgspec.MsgspecError, TypeError, ValueError) as error:
+            raise self._damaged(f"its header makes no sense: {error}") from error
+        self._digests = whole[digests : digests + BLOCK_DIGEST * blocks]
+        if len(self._starts) != blocks + 1 or self._starts[blocks] != count or len(self._lows) != count:
+            raise self._damaged("its index makes no sense")
+        self.size: int = size
+        self.count: int = count
+        self.bands: tuple[tuple[int, int], ...] = ((bands[0], bands[1]), (bands[2], bands[3]))
+        """(first block, blocks) of each band."""
+        self._first, self._blocks = bands[0], bands[1]
+        self._checked = bytearray(blocks)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __contains__(self, number: int) -> bool:
+        block = (number >> BLOCK_BITS) - self._first
+        if not 0 <= block < self._blocks:
+            block = self._block_in_band_1(number)
+            if block < 0:
+                return False
+        if not self._checked[block]:
+            self._check(block)
+        starts, lows = self._starts, self._lows
+        end = starts[block + 1]
+        low = number & LOW_BITS
+        at = bisect_left(lows, low, starts[block], end)
+        return at < end and lows[at] == low
+
+    def _block_in_band_1(self, number: int) -> int:
+        first, blocks = self.bands[1]
+        block = (number >> BLOCK_BITS) - first
+        return self._blocks + block if 0 <= block < blocks else -1
+
+    def _check(self, block: int) -> None:
+        """Verify a block before the first answer from it."""
+        start, end = self._starts[block], self._starts[block + 1]
+        if not start <= end <= self.count:
+            raise self._damaged("its index makes no sense")
+        expected = self._digests[BLOCK_DIGEST * block : BLOCK_DIGEST * (block + 1)]
+        if block_digest(self._lows[start:end]) != expected:
+            raise self._damaged("numbers in it were changed")
+        self._checked[block] = 1
+
+    def sha256(self) -> str:
+        """The SHA-256 of the whole file, read now: its identity."""
+        return hashlib.sha256(self._map).hexdigest()
+
+    def verify(self, sha256: str) -> None:
+        """Read the whole file; ``RegisterError`` where it is not the one with this SHA-256."""
+        if self.sha256() != sha256:
+            raise self._damaged("its SHA-256 is not the one it was put in force with")
+
+    def starts(self) -> memoryview:
+        """The index: for every block how many numbers lie before it, and the count (u32)."""
+        return self._starts
+
+    def lows(self) -> memoryview:
+        """The lowest 16 bits of every number (u16)."""
+        return self._lows
+
+    def _damaged(self, why: str) -> RegisterError:
+        return RegisterError(
+            f"the register snapshot {self.path} is damaged: {why}",
+            hint="import the licensee's file again; calls that need this register are refused until then",
+        )
+
+
+def _map(path: Path) -> mmap.mmap:
+    """The file mapped for reading; ``RegisterError`` where it cannot be."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            return mmap.mmap(descriptor, 0, prot=mmap.PROT_READ)
+        finally:
+            os.close(descriptor)
+    except (OSError, ValueError) as error:
+        raise RegisterError(f"the register snapshot {path} cannot be read: {error}") from error

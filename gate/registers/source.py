@@ -1,0 +1,104 @@
+"""Reads a licensee's file from end to end, or refuses it.
+
+Refused (LAW 2.3): an empty file, one that is cut in the middle of a record, one with more than 0.1 % bad lines; and one
+that changes while it is read, as a file that is still being uploaded does.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from gate.errors import RegisterError
+from gate.registers.lines import Keys, Tally, read_fast
+
+Progress = Callable[[float, str], None]
+"""Called with how much is done (0 to 1) and what is being done."""
+
+READ_AT_ONCE = 4 << 20
+LONGEST_LINE = 4096
+"""Bytes without a line end after which a file is not a register."""
+
+SHORTEST_RECORD = 11
+"""Bytes of a number's line at least: ``0``, nine digits, LF."""
+
+TOLERATED = 1000
+"""One bad line in so many is tolerated."""
+
+SHOWN_FAULTS = 5
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A file that was read and found good."""
+
+    name: str
+    sha256: str
+    keys: Keys
+    """The number of every good line, in the order of the file."""
+    tally: Tally
+
+
+def read_source(path: Path, progress: Progress) -> Source:
+    """Read a register file. ``RegisterError`` where it is refused, with line numbers; ``OSError`` where it cannot be
+    read."""
+    with path.open("rb", buffering=0) as file:
+        before = os.fstat(file.fileno())
+        if not stat.S_ISREG(before.st_mode):
+            raise RegisterError(f"{path} is not a regular file")
+        if before.st_size == 0:
+            raise _refused(path, "it is empty")
+        keys = np.empty(before.st_size // SHORTEST_RECORD + 1, np.int64)
+        used, read, tail, tally, sha256 = 0, 0, b"", Tally(), hashlib.sha256()
+        while chunk := file.read(READ_AT_ONCE):
+            sha256.update(chunk)
+            data = tail + (chunk.removeprefix(_BYTE_ORDER_MARK) if read == 0 else chunk)
+            read += len(chunk)
+            if read > before.st_size:
+                raise _changed(path)
+            end = data.rfind(b"\n") + 1
+            if len(data) - end > LONGEST_LINE:
+                raise _refused(
+                    path, f"line {tally.lines + 1 + data[:end].count(10):,} is longer than {LONGEST_LINE:,} bytes"
+                )
+            for part in read_fast(data[:end], tally):
+                keys[used : used + part.size] = part
+                used += part.size
+            tail = data[end:]
+            progress(read / before.st_size, "reading")
+        after = os.fstat(file.fileno())
+        if (read, after.st_size, after.st_mtime_ns) != (before.st_size, before.st_size, before.st_mtime_ns):
+            raise _changed(path)
+    if tail:
+        raise _refused(
+            path,
+            f"line {tally.lines + 1:,}, the last one, has no line end: the file was cut in the middle of a record",
+        )
+    _judge(path, tally)
+    return Source(path.name, sha256.hexdigest(), keys[:used], tally)
+
+
+def _judge(path: Path, tally: Tally) -> None:
+    """Refuse a file with too many bad lines."""
+    if tally.bad * TOLERATED <= tally.lines:
+        return
+    shown = "; ".join(str(fault) for fault in tally.faults[:SHOWN_FAULTS])
+    more = f"; and {tally.bad - SHOWN_FAULTS:,} more" if tally.bad > SHOWN_FAULTS else ""
+    raise _refused(path, f"{tally.bad:,} of {tally.lines:,} lines are no numbers, more than 0.1 %: {shown}{more}")
+
+
+def _changed(path: Path) -> RegisterError:
+    return RegisterError(f"{path} changed while it was read", hint="import it when its upload is complete")
+
+
+def _refused(path: Path, why: str) -> RegisterError:
+    return RegisterError(
+        f"{path} is refused: {why}", hint="fetch the licensee's file again; the register in force stays"
+    )
