@@ -1,0 +1,425 @@
+"""May this attempt be dialled? One test or more for each rule, named by its number in the law's summary."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from gate.core.hours import Hours
+from gate.core.numbers import NumberRefused
+from gate.core.screening import (
+    Consent,
+    Objection,
+    Purpose,
+    Reason,
+    RegisterView,
+    Rules,
+    Topic,
+    Verdict,
+    days_left,
+    decision_body,
+    live_consent,
+)
+from tests.support.screening import ATTEMPT, CTPS, LONDON, NOON, OWN, RULES, TPS, screen
+
+HOUR = timedelta(hours=1)
+DAY = timedelta(days=1)
+CONSENT = Consent("c1", given_at=NOON - 30 * DAY)
+LISTED = (replace(TPS, listed=True), CTPS)
+
+
+def blocked(reason: Reason, **changes: Any) -> str:
+    """Assert a refusal with this reason; returns its explanation."""
+    decision = screen(**changes)
+    assert (decision.verdict, decision.reason) == (Verdict.BLOCK, reason)
+    assert not decision.allowed
+    assert decision.explanation
+    return decision.explanation
+
+
+def allowed(reason: Reason = Reason.NOT_LISTED, **changes: Any) -> None:
+    decision = screen(**changes)
+    assert (decision.verdict, decision.reason) == (Verdict.ALLOW, reason)
+    assert decision.allowed
+    assert decision.explanation
+    assert decision.number.startswith("+44")
+
+
+def test_an_ordinary_call_is_allowed() -> None:
+    decision = screen()
+    assert decision.allowed
+    assert decision.reason is Reason.NOT_LISTED
+    assert decision.number == "+442079460000"
+    assert decision.registers == (TPS, CTPS)
+    assert decision.consent_id is decision.objection_id is None
+
+
+# --- 1. calling ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("changes", [{"withheld": True}, {"presentation": ""}])
+def test_law_1_1_the_line_identity_is_never_withheld(changes: dict[str, Any]) -> None:
+    blocked(Reason.IDENTITY_WITHHELD, **changes)
+    blocked(Reason.IDENTITY_WITHHELD, consents=[CONSENT], **changes)
+    blocked(Reason.IDENTITY_WITHHELD, purpose=Purpose.SERVICE, **changes)
+
+
+def test_law_1_2_an_objection_holds_from_the_next_call() -> None:
+    """No 28 days' grace: not even a second's."""
+    decision = screen(objections=[Objection("o1", made_at=NOON)])
+    assert decision.reason is Reason.OBJECTED
+    assert decision.objection_id == "o1"
+
+
+def test_law_1_2_the_newest_objection_is_named() -> None:
+    decision = screen(objections=[Objection("new", NOON - HOUR), Objection("old", NOON - DAY)])
+    assert decision.objection_id == "new"
+
+
+def test_law_1_2_an_objection_from_a_clock_ahead_counts() -> None:
+    blocked(Reason.OBJECTED, objections=[Objection("o1", NOON + DAY)])
+
+
+def test_law_1_3_both_registers_are_screened() -> None:
+    assert "Telephone Preference Service (list of 2 March 2026)" in blocked(Reason.LISTED_TPS, registers=LISTED)
+    assert "Corporate" in blocked(Reason.LISTED_CTPS, registers=(TPS, replace(CTPS, listed=True)))
+    blocked(Reason.LISTED_TPS, registers=tuple(replace(view, listed=True) for view in (TPS, CTPS)))
+    blocked(Reason.LISTED_CTPS, registers=(replace(CTPS, listed=True), TPS))
+
+
+def test_law_1_3_a_register_that_is_not_there() -> None:
+    assert "Corporate" in blocked(Reason.REGISTER_MISSING, registers=(TPS,))
+    assert "The Telephone" in blocked(Reason.REGISTER_MISSING, registers=(replace(TPS, state="missing"), CTPS))
+    blocked(Reason.REGISTER_MISSING, registers=())
+
+
+def test_law_1_3_a_register_that_is_not_required_still_blocks_what_it_lists() -> None:
+    allowed(rules=replace(RULES, registers=("tps",)), registers=(TPS,))
+    blocked(Reason.LISTED_CTPS, rules=replace(RULES, registers=("tps",)), registers=(TPS, replace(CTPS, listed=True)))
+
+
+def test_law_1_3_a_second_view_of_a_register_cannot_hide_the_first() -> None:
+    blocked(Reason.LISTED_TPS, registers=(TPS, replace(TPS, listed=True), CTPS))
+    blocked(Reason.REGISTER_DAMAGED, registers=(TPS, replace(TPS, state="missing"), CTPS))
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        {"state": "damaged"},
+        {"state": "unheard-of"},
+        {"state": ""},
+        {"as_of": None},
+        {"as_of": date(2026, 3, 4)},  # tomorrow: the file's date, or our clock, is wrong
+    ],
+)
+def test_invariant_2_a_damaged_register_blocks(trouble: dict[str, Any]) -> None:
+    blocked(Reason.REGISTER_DAMAGED, registers=(replace(TPS, **trouble), CTPS))
+    blocked(Reason.REGISTER_DAMAGED, registers=(TPS, replace(CTPS, **trouble)))
+
+
+def at(text: str) -> datetime:
+    """Wall time in London -> the instant, in UTC."""
+    return datetime.fromisoformat(text).replace(tzinfo=LONDON).astimezone(UTC)
+
+
+@pytest.mark.parametrize(
+    ("as_of", "last_day"),
+    [
+        (date(2026, 2, 3), "2026-03-02"),
+        (date(2026, 3, 10), "2026-04-06"),  # across 29 March, clocks forward
+        (date(2026, 3, 29), "2026-04-25"),  # from the day itself
+        (date(2026, 3, 2), "2026-03-29"),  # to the day itself
+        (date(2026, 10, 10), "2026-11-06"),  # across 25 October, clocks back
+        (date(2026, 10, 25), "2026-11-21"),
+        (date(2026, 9, 28), "2026-10-25"),
+        (date(2028, 2, 2), "2028-02-29"),
+        (date(2026, 12, 5), "2027-01-01"),
+    ],
+)
+def test_law_1_4_the_27th_day_and_the_28th(as_of: date, last_day: str) -> None:
+    """Days are London's days: the last second of D+27 is good, the first of D+28 is not, whatever UTC says."""
+    views = (replace(TPS, as_of=as_of), replace(CTPS, as_of=as_of))
+    rules = replace(RULES, hours=Hours.always())
+    midnight = at(last_day + "T00:00:00")
+    next_midnight = at((date.fromisoformat(last_day) + DAY).isoformat() + "T00:00:00")
+    allowed(registers=views, rules=rules, now=midnight)
+    allowed(registers=views, rules=rules, now=next_midnight - timedelta(microseconds=1))
+    for now in (next_midnight, next_midnight + HOUR, next_midnight + 400 * DAY):
+        said = blocked(Reason.REGISTER_STALE, registers=views, rules=rules, now=now)
+        assert str(as_of.year) in said
+    assert days_left(as_of, date.fromisoformat(last_day)) == 0
+
+
+def test_law_1_4_one_stale_register_is_enough() -> None:
+    blocked(Reason.REGISTER_STALE, registers=(TPS, replace(CTPS, as_of=NOON.date() - 28 * DAY)))
+
+
+def test_law_1_4_the_grace_is_never_applied_to_a_number() -> None:
+    """Listed since today's file is listed."""
+    blocked(Reason.LISTED_TPS, registers=(replace(TPS, listed=True, as_of=NOON.date()), CTPS))
+
+
+def test_law_1_4_the_date_is_londons_whatever_zone_now_bears() -> None:
+    views = (replace(TPS, as_of=date(2026, 6, 2)), replace(CTPS, as_of=date(2026, 6, 2)))
+    rules = replace(RULES, hours=Hours.always())
+    late = datetime(2026, 6, 29, 22, 59, tzinfo=UTC)  # 23:59 in London
+    for zone in (UTC, timezone(timedelta(hours=14)), timezone(-timedelta(hours=12)), LONDON):
+        allowed(registers=views, rules=rules, now=late.astimezone(zone))
+        blocked(Reason.REGISTER_STALE, registers=views, rules=rules, now=(late + timedelta(minutes=1)).astimezone(zone))
+
+
+def test_law_1_5_a_live_consent_allows_a_listed_number() -> None:
+    decision = screen(registers=LISTED, consents=[CONSENT])
+    assert decision.allowed
+    assert decision.reason is Reason.CONSENTED
+    assert decision.consent_id == "c1"
+
+
+def test_law_1_5_a_consent_that_is_withdrawn_blocks_even_an_unlisted_number() -> None:
+    withdrawn = replace(CONSENT, withdrawn_at=NOON - DAY)
+    decision = screen(consents=[withdrawn])
+    assert decision.reason is Reason.CONSENT_WITHDRAWN
+    assert decision.consent_id == "c1"
+    blocked(Reason.CONSENT_WITHDRAWN, consents=[replace(CONSENT, withdrawn_at=NOON + DAY)])
+
+
+def test_law_1_5_a_consent_after_the_withdrawal_counts_and_one_before_it_does_not() -> None:
+    withdrawn = Consent("w", given_at=NOON - 20 * DAY, withdrawn_at=NOON - 10 * DAY)
+    again = Consent("again", given_at=NOON - 5 * DAY)
+    decision = screen(registers=LISTED, consents=[withdrawn, again])
+    assert (decision.reason, decision.consent_id) == (Reason.CONSENTED, "again")
+    for given_at in (NOON - 15 * DAY, NOON - 25 * DAY, NOON - 10 * DAY):
+        blocked(Reason.CONSENT_WITHDRAWN, registers=LISTED, consents=[withdrawn, Consent("other", given_at)])
+
+
+def test_law_1_5_an_objection_newer_than_the_consent_blocks() -> None:
+    for made_at in (CONSENT.given_at, CONSENT.given_at + timedelta(microseconds=1), NOON):
+        blocked(Reason.OBJECTED, consents=[CONSENT], objections=[Objection("o1", made_at)])
+
+
+def test_law_1_5_a_consent_newer_than_the_objection_allows() -> None:
+    older = Objection("o1", CONSENT.given_at - timedelta(microseconds=1))
+    allowed(Reason.CONSENTED, consents=[CONSENT], objections=[older], registers=LISTED)
+    blocked(Reason.OBJECTED, consents=[CONSENT], objections=[older, Objection("o2", NOON - HOUR)])
+
+
+def test_law_1_5_a_consent_from_the_future_is_none() -> None:
+    blocked(Reason.LISTED_TPS, registers=LISTED, consents=[replace(CONSENT, given_at=NOON + timedelta(seconds=1))])
+    allowed(Reason.CONSENTED, registers=LISTED, consents=[replace(CONSENT, given_at=NOON)])
+
+
+def test_law_1_5_the_newest_live_consent_is_relied_on() -> None:
+    newest = Consent("new", NOON - DAY)
+    assert live_consent([newest, CONSENT], NOON) == newest
+    assert live_consent([CONSENT, newest], NOON) == newest
+    assert live_consent([], NOON) is None
+
+
+@pytest.mark.parametrize("topic", [Topic.CLAIMS, Topic.PENSIONS])
+def test_law_1_6_claims_and_pensions_are_opt_in_only(topic: Topic) -> None:
+    blocked(Reason.TOPIC_NEEDS_CONSENT, topic=topic)
+    blocked(Reason.TOPIC_NEEDS_CONSENT, topic=topic, registers=LISTED)
+    blocked(Reason.TOPIC_NEEDS_CONSENT, topic=topic, registers=())
+    allowed(Reason.CONSENTED, topic=topic, consents=[CONSENT])
+    blocked(Reason.OBJECTED, topic=topic, consents=[CONSENT], objections=[Objection("o1", NOON)])
+    blocked(Reason.CONSENT_WITHDRAWN, topic=topic, consents=[replace(CONSENT, withdrawn_at=NOON)])
+
+
+STEPS: list[tuple[Reason, dict[str, Any]]] = [
+    (Reason.NUMBER_INVALID, {"raw_number": "anonymous"}),
+    (Reason.IDENTITY_WITHHELD, {"withheld": True}),
+    (Reason.OBJECTED, {"objections": [Objection("o1", NOON)]}),
+    (Reason.CONSENT_WITHDRAWN, {"consents": [replace(CONSENT, withdrawn_at=NOON)]}),
+    (Reason.TOPIC_NEEDS_CONSENT, {"topic": Topic.CLAIMS}),
+    (Reason.REGISTER_MISSING, {"missing": True}),
+    (Reason.REGISTER_DAMAGED, {"state": "damaged"}),
+    (Reason.REGISTER_STALE, {"as_of": date(2026, 1, 1)}),
+    (Reason.OUTSIDE_COVERAGE, {"covered": False}),
+    (Reason.LISTED_CTPS, {"listed": True}),
+    (Reason.OUTSIDE_HOURS, {"hours": Hours(week=(None,) * 7)}),
+    (Reason.REDIAL_TOO_SOON, {"last_unattended": NOON - HOUR}),
+]
+
+
+@pytest.mark.parametrize("first", range(len(STEPS)), ids=lambda i: STEPS[i][0].value)
+@pytest.mark.parametrize("second", range(len(STEPS)), ids=lambda i: STEPS[i][0].value)
+def test_law_1_7_order_of_checks(first: int, second: int) -> None:
+    """With two faults in one attempt the earlier rule gives the answer, whichever pair it is."""
+    changes: dict[str, Any] = {}
+    views = {"tps": TPS, "ctps": CTPS}
+    for step in sorted({first, second}, reverse=True):  # so that the damage to a view cannot undo an earlier one
+        for name, value in STEPS[step][1].items():
+            if name == "missing":
+                del views["tps"]
+            elif name in RegisterView.__dataclass_fields__:
+                views["ctps"] = replace(views["ctps"], **{name: value})
+            else:
+                changes[name] = value
+    assert screen(registers=tuple(views.values()), **changes).reason is STEPS[min(first, second)][0]
+
+
+def test_law_1_7_a_live_consent_needs_no_fresh_register() -> None:
+    stale = replace(TPS, as_of=date(2020, 1, 1))
+    for views in (
+        (),
+        (stale, CTPS),
+        (replace(TPS, state="damaged"), CTPS),
+        (replace(TPS, covered=False), CTPS),
+        LISTED,
+    ):
+        allowed(Reason.CONSENTED, registers=views, consents=[CONSENT])
+
+
+def test_law_1_7_service_calls_skip_registers_consents_and_hours() -> None:
+    decision = screen(
+        purpose=Purpose.SERVICE,
+        topic=Topic.CLAIMS,
+        registers=(replace(TPS, listed=True, state="damaged"),),
+        consents=[replace(CONSENT, withdrawn_at=NOON)],
+        objections=[Objection("o1", NOON)],
+        last_unattended=NOON,
+        hours=Hours(week=(None,) * 7),
+    )
+    assert decision.allowed
+    assert decision.reason is Reason.SERVICE_CALL
+    assert decision_body(decision, replace(ATTEMPT, purpose=Purpose.SERVICE))["claimed_by"] == "account:alice"
+
+
+@pytest.mark.parametrize(
+    ("reason", "changes"),
+    [
+        (Reason.NUMBER_INVALID, {"raw_number": "020 7946"}),
+        (Reason.DESTINATION_NOT_ALLOWED, {"raw_number": "09098 790123"}),
+        (Reason.DESTINATION_NOT_ALLOWED, {"raw_number": "+1 202 555 0123"}),
+        (Reason.DESTINATION_NOT_ALLOWED, {"live": True}),
+        (Reason.IDENTITY_WITHHELD, {"withheld": True}),
+        (Reason.CLI_NOT_OWNED, {"presentation": "+442079460001"}),
+    ],
+)
+def test_law_1_7_service_calls_never_skip_destination_and_identity(reason: Reason, changes: dict[str, Any]) -> None:
+    blocked(reason, purpose=Purpose.SERVICE, **changes)
+
+
+def test_a_firm_may_let_an_objection_stop_its_service_calls() -> None:
+    objection = [Objection("o1", NOON)]
+    blocked(Reason.OBJECTED, purpose=Purpose.SERVICE, objections=objection, objection_stops_service=True)
+    allowed(Reason.SERVICE_CALL, purpose=Purpose.SERVICE, objection_stops_service=True)
+
+
+# --- 2.4 coverage ----------------------------------------------------------------------------------------------------
+
+
+def test_law_2_4_outside_the_coverage_absence_is_no_clearance() -> None:
+    blocked(Reason.OUTSIDE_COVERAGE, registers=(replace(TPS, covered=False), CTPS))
+    blocked(Reason.OUTSIDE_COVERAGE, registers=(TPS, replace(CTPS, covered=False, listed=True)))
+
+
+# --- 3. identity, hours, conduct -------------------------------------------------------------------------------------
+
+
+def test_law_3_1_the_number_shown_is_the_firms_own() -> None:
+    for presentation in ("+442079460001", "+44 20 7946 0999", "02079460999", "anonymous", "+447000000000", "0"):
+        blocked(Reason.CLI_NOT_OWNED, presentation=presentation)
+
+
+@pytest.mark.parametrize("raw", ["14102079460000", "#31#02079460000"])
+def test_law_3_2_a_prefix_that_hides_is_refused(raw: str) -> None:
+    assert "141" in blocked(Reason.IDENTITY_WITHHELD, raw_number=raw)
+    assert screen(raw_number=raw).number == ""
+
+
+def test_law_3_3_marketing_waits_for_decent_hours() -> None:
+    sunday = datetime(2026, 3, 8, 12, tzinfo=UTC)
+    said = blocked(Reason.OUTSIDE_HOURS, now=sunday)
+    assert said == "Marketing calls wait because it is Sunday: call from Monday 9 March at 08:00."
+    blocked(Reason.OUTSIDE_HOURS, now=sunday, registers=LISTED, consents=[CONSENT])
+    assert "No marketing calls" in blocked(Reason.OUTSIDE_HOURS, hours=Hours(week=(None,) * 7))
+
+
+def test_law_3_3_hours_are_londons_wall_time() -> None:
+    views = tuple(replace(view, as_of=date(2026, 6, 1)) for view in (TPS, CTPS))
+    allowed(registers=views, now=datetime(2026, 6, 2, 7, 0, tzinfo=UTC))
+    blocked(Reason.OUTSIDE_HOURS, registers=views, now=datetime(2026, 6, 2, 6, 59, tzinfo=UTC))
+    blocked(Reason.OUTSIDE_HOURS, registers=views, now=datetime(2026, 6, 2, 20, 0, tzinfo=UTC))
+
+
+def test_law_3_4_no_redial_for_72_hours_after_a_call_without_an_agent() -> None:
+    for since in (timedelta(0), HOUR, timedelta(hours=72) - timedelta(microseconds=1), -HOUR):
+        blocked(Reason.REDIAL_TOO_SOON, last_unattended=NOON - since)
+        blocked(Reason.REDIAL_TOO_SOON, last_unattended=NOON - since, consents=[CONSENT], registers=LISTED)
+    allowed(last_unattended=NOON - timedelta(hours=72))
+    assert "6 March 2026 11:00" in blocked(Reason.REDIAL_TOO_SOON, last_unattended=NOON - HOUR)
+
+
+@pytest.mark.parametrize("raw", ["999", "112", "101", "111", "118500", "sip:999@example.invalid", "+44999"])
+@pytest.mark.parametrize("purpose", list(Purpose))
+def test_law_3_5_emergency_and_short_numbers_are_refused_with_advice(raw: str, purpose: Purpose) -> None:
+    assert "direct line" in blocked(Reason.DESTINATION_NOT_ALLOWED, raw_number=raw, purpose=purpose)
+
+
+# --- 6. numbers ------------------------------------------------------------------------------------------------------
+
+
+def test_law_6_2_what_is_no_single_number_is_refused_with_its_own_sentence() -> None:
+    assert "extension" in blocked(Reason.NUMBER_INVALID, raw_number="07700900123 ext 5")
+    assert screen(raw_number="anonymous").number == ""
+
+
+@pytest.mark.parametrize("raw", ["01534 000000", "01481 000000", "01624 000000", "07624 000000"])
+def test_law_6_3_islands_are_screened_the_same(raw: str) -> None:
+    allowed(raw_number=raw)
+    blocked(Reason.LISTED_TPS, raw_number=raw, registers=LISTED)
+    blocked(Reason.DESTINATION_NOT_ALLOWED, raw_number=raw, allowed_countries=frozenset({"GB"}))
+
+
+def test_law_6_4_other_countries_and_premium_ranges() -> None:
+    assert "country" in blocked(Reason.DESTINATION_NOT_ALLOWED, raw_number="+1 202 555 0123")
+    allowed_countries = frozenset({"GB", "US"})
+    decision = screen(raw_number="+1 202 555 0123", allowed_countries=allowed_countries)
+    assert (decision.allowed, decision.number) == (True, "+12025550123")
+    assert "Premium" in blocked(Reason.DESTINATION_NOT_ALLOWED, raw_number="09098 790123", consents=[CONSENT])
+    blocked(Reason.DESTINATION_NOT_ALLOWED, raw_number="+1 900 555 0123", allowed_countries=allowed_countries)
+
+
+def test_law_6_5_a_live_gate_does_not_dial_the_drama_ranges() -> None:
+    assert "films" in blocked(Reason.DESTINATION_NOT_ALLOWED, live=True)
+    assert Rules(own_numbers=frozenset({OWN}), hours=Hours(), timezone=LONDON).live
+
+
+# --- fail closed -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"now": datetime(2026, 3, 3, 12)},
+        {"last_unattended": datetime.max.replace(tzinfo=UTC)},
+        {"number": None},
+        {"number": "+442079460000"},
+        {"registers": None},
+        {"registers": (None, None)},
+        {"registers": (replace(TPS, as_of=NOON), CTPS)},
+        {"consents": [Consent("naive", datetime(2026, 1, 1))]},
+        {"consents": [None]},
+        {"objections": [None]},
+        {"last_unattended": datetime(2026, 1, 1)},
+        {"rules": None},
+        {"purpose": None, "objections": 7},
+    ],
+    ids=str,
+)
+def test_invariant_2_whatever_goes_wrong_is_a_refusal(changes: dict[str, Any]) -> None:
+    blocked(Reason.INTERNAL_ERROR, **changes)
+
+
+def test_a_purpose_or_topic_that_is_none_gets_the_strictest_rules() -> None:
+    blocked(Reason.LISTED_TPS, purpose="nonsense", registers=LISTED)
+    blocked(Reason.TOPIC_NEEDS_CONSENT, topic="nonsense")
+
+
+def test_a_refused_number_can_never_bear_an_allowing_code() -> None:
+    blocked(Reason.NUMBER_INVALID, number=NumberRefused(Reason.NOT_LISTED, "you may call"))
