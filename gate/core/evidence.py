@@ -65,17 +65,11 @@ def canonical(value: Any) -> bytes:
     """
     try:
         try:
-            return _compact(value, ascii_only=False).encode()
+            return _UTF8.encode(value).encode()
         except UnicodeEncodeError:
-            return _compact(value, ascii_only=True).encode()
+            return _ASCII.encode(value).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise EvidenceError(f"cannot be written as JSON: {error}") from error
-
-
-def _compact(value: Any, *, ascii_only: bool) -> str:
-    return json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=ascii_only, allow_nan=False, default=_plain
-    )
 
 
 def _plain(value: Any) -> Any:
@@ -86,6 +80,16 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return dict(value)
     raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+def _encoder(*, ascii_only: bool) -> json.JSONEncoder:
+    return json.JSONEncoder(
+        sort_keys=True, separators=(",", ":"), ensure_ascii=ascii_only, allow_nan=False, default=_plain
+    )
+
+
+_UTF8 = _encoder(ascii_only=False)
+_ASCII = _encoder(ascii_only=True)
 
 
 def commitment(salt: bytes, body: bytes) -> bytes:

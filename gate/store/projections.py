@@ -1,7 +1,7 @@
 """What the tables say, derived from the facts: one small function a kind, and the table of them.
 
 A function takes a fact and gives the columns that this kind of fact sets, always the same ones, whatever its body
-holds: of an empty body (an erased one) it gives the same columns, empty. The kind that a table names in ``creates``
+holds: where the body is empty (erased), those that rest on it are None. The kind that a table names in ``creates``
 makes the row; the others change it, and change nothing where it is not there. So a row is the fold of its facts, in
 the order of their leaves, and ``gate.audit`` can make it again from them.
 
@@ -10,10 +10,12 @@ A kind without an entry here is kept too: its row in ``facts`` and its leaf are 
 
 from __future__ import annotations
 
+import hmac
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from gate.core.evidence import canonical, stamp
 
@@ -34,6 +36,21 @@ Columns = dict[str, Any]
 Derive = Callable[[Entry], Columns]
 
 
+Raw = tuple[int, str, str, str, str, str | None]
+"""A row of ``facts``: leaf_index, kind, subject, at, actor, body (None where it was erased)."""
+
+
+class Folded(NamedTuple):
+    """What a row must hold, by the facts that speak of it."""
+
+    columns: Columns
+    """All that the facts set; a column that is not here is NULL."""
+    unknown: frozenset[str]
+    """Columns of which nothing can be said: they rest on an erased fact, or on the key of the number hashes."""
+    emptied: frozenset[str]
+    """Those of them that must be NULL, because an erased person's data stood there."""
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
     """A derived table."""
@@ -43,6 +60,8 @@ class Table:
     creates: str
     """The kind of fact that makes a row."""
     derive: Mapping[str, Derive]
+    own: frozenset[str] = frozenset()
+    """Kinds whose subject is the key where ``by_call``; others name it in their body, as ``call_id``."""
     by_call: bool = False
     """The key is the call that the fact speaks of, not the fact's subject."""
     hashed: bool = False
@@ -52,9 +71,46 @@ class Table:
     personal: tuple[str, ...] = ()
     """Columns emptied when the person is erased."""
 
+    def fold(self, facts: Iterable[Raw], pepper: bytes | None = None) -> Folded | None:
+        """The row that these facts, in the order of their leaves, make; None where none of them creates one.
+
+        ``number_hash`` is known with the ``pepper`` only. Raises ``ValueError`` where a body cannot be read.
+        """
+        columns: Columns | None = None
+        unknown: set[str] = set()
+        emptied: set[str] = set()
+        for leaf_index, kind, subject, at, actor, body in facts:
+            derive = self.derive.get(kind)
+            if derive is None or (columns is None and kind != self.creates):
+                continue
+            new = derive(Entry(leaf_index, kind, subject, at, actor, {} if body is None else json.loads(body)))
+            if self.hashed and kind == self.creates:
+                new["number_hash"] = number_hash(pepper, new["number"]) if pepper and new["number"] else None
+                if new["number_hash"] is None:
+                    unknown.add("number_hash")
+            if body is None:
+                lost = {name for name, value in new.items() if value is None}
+                unknown |= lost
+                emptied |= lost.intersection(self.personal)
+            elif not self.first_stands:
+                unknown.difference_update(new)
+                emptied.difference_update(new)
+            columns = self._changed(columns or {}, new)
+        return None if columns is None else Folded(columns, frozenset(unknown), frozenset(emptied))
+
+    def _changed(self, columns: Columns, new: Columns) -> Columns:
+        if self.first_stands:
+            new = {name: value for name, value in new.items() if columns.get(name) is None}
+        return columns | new
+
 
 CALL_KINDS = frozenset({"decision", "answered", "announced", "connected", "unrecorded", "ended"})
 """Kinds whose subject is the call; others may name one in their body, as ``call_id``."""
+
+
+def number_hash(pepper: bytes, number: str) -> bytes:
+    """What stays of a number when its owner is erased: HMAC-SHA-256 under a key of its own."""
+    return hmac.digest(pepper, number.encode(), "sha256")
 
 
 def call_of(kind: str, subject: str, body: Mapping[str, Any]) -> str | None:
@@ -91,10 +147,14 @@ def _flag(value: Any) -> int | None:
     return None if value is None else int(bool(value))
 
 
-def _when(value: Any, otherwise: str | None = None) -> str | None:
-    """A time in a body as a stamp; one without a zone counts as UTC. Raises ``ValueError`` for what is no time."""
+def _when(fact: Entry, name: str) -> str | None:
+    """A time in a body as a stamp, the fact's own where it names none; one without a zone counts as UTC.
+
+    Raises ``ValueError`` for what is no time.
+    """
+    value = fact.body.get(name)
     if not value:
-        return otherwise
+        return fact.at if fact.body else None
     at = datetime.fromisoformat(str(value))
     return stamp(at if at.tzinfo else at.replace(tzinfo=UTC))
 
@@ -139,13 +199,14 @@ def _call_objection(_fact: Entry) -> Columns:
 
 def _ended(fact: Entry) -> Columns:
     body = fact.body
+    bridged = body.get("bridged", bool(body["seconds"]) if "seconds" in body else None)
     return {
         "ended_at": fact.at,
         "ended_by": _text(body.get("by")),
         "cause": _text(body.get("cause")),
         "code": _number(body.get("code")),
         "seconds": _real(body.get("seconds")),
-        "bridged": _flag(body.get("bridged", bool(body.get("seconds")))),
+        "bridged": _flag(bridged),
     }
 
 
@@ -163,6 +224,7 @@ CALLS = Table(
         "objection": _call_objection,
         "ended": _ended,
     },
+    own=CALL_KINDS,
     by_call=True,
     personal=("number", "raw"),
 )
@@ -223,7 +285,7 @@ OBJECTIONS = Table(
     derive={"objection": _objection, "objection_removed": _objection_removed},
     hashed=True,
     first_stands=True,
-    personal=("number", "note"),
+    personal=("number", "note", "removed_why"),
 )
 
 
@@ -231,7 +293,7 @@ def _consent(fact: Entry) -> Columns:
     return {
         "leaf_index": fact.leaf_index,
         "noted_at": fact.at,
-        "given_at": _when(fact.body.get("given_at"), fact.at),
+        "given_at": _when(fact, "given_at"),
         "actor": fact.actor,
         **_texts(fact.body, "number", "how", "wording", "who", "evidence"),
     }
@@ -239,7 +301,7 @@ def _consent(fact: Entry) -> Columns:
 
 def _consent_withdrawn(fact: Entry) -> Columns:
     return {
-        "withdrawn_at": _when(fact.body.get("at"), fact.at),
+        "withdrawn_at": _when(fact, "at"),
         "withdrawn_by": fact.actor,
         "withdrawn_why": _text(fact.body.get("reason")),
     }
@@ -252,7 +314,7 @@ CONSENTS = Table(
     derive={"consent": _consent, "consent_withdrawn": _consent_withdrawn},
     hashed=True,
     first_stands=True,
-    personal=("number", "number_hash", "how", "wording", "who", "evidence"),
+    personal=("number", "number_hash", "how", "wording", "who", "evidence", "withdrawn_why"),
 )
 
 
@@ -283,10 +345,13 @@ REGISTER_IMPORTS = Table(
 TABLES: tuple[Table, ...] = (CALLS, RECORDINGS, OBJECTIONS, CONSENTS, REGISTER_IMPORTS)
 
 
-def by_kind(tables: Iterable[Table] = TABLES) -> dict[str, tuple[tuple[Table, Derive], ...]]:
-    """For each kind of fact the tables it touches, each with its function."""
+def _by_kind() -> dict[str, tuple[tuple[Table, Derive], ...]]:
     touched: dict[str, tuple[tuple[Table, Derive], ...]] = {}
-    for table in tables:
+    for table in TABLES:
         for kind, derive in table.derive.items():
             touched[kind] = (*touched.get(kind, ()), (table, derive))
     return touched
+
+
+TOUCHED = _by_kind()
+"""For each kind of fact the tables it touches, each with its function."""

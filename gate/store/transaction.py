@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hmac
 import json
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -14,12 +13,10 @@ from gate.core.evidence import Frontier, Node, canonical, commitment, leaf_bytes
 from gate.core.screening import Consent, Objection
 from gate.errors import StoreError
 from gate.ports import Fact
-from gate.store.projections import TABLES, Columns, Entry, Table, by_kind, call_of, utf8
+from gate.store.projections import TOUCHED, Columns, Entry, Table, call_of, number_hash, utf8
 from gate.store.tree import TILE, TILE_LEVEL, node_provider
 
 Salts = Callable[[], bytes]
-
-_TOUCHED = by_kind(TABLES)
 
 _FACT = "INSERT INTO facts (leaf_index, kind, subject, at, actor, call_id, salt, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _LEAF = "INSERT INTO leaves (leaf_index, leaf, hash) VALUES (?, ?, ?)"
@@ -32,11 +29,6 @@ _UNATTENDED = (
 )
 
 _SQL: dict[tuple[str, str, tuple[str, ...]], str] = {}
-
-
-def number_hash(pepper: bytes, number: str) -> bytes:
-    """What stays of a number when its owner is erased: HMAC-SHA-256 under a key of its own."""
-    return hmac.digest(pepper, number.encode(), "sha256")
 
 
 def _write(table: Table, kind: str, columns: Columns) -> str:
@@ -97,7 +89,7 @@ class StoreTransaction:
         leaf = leaf_bytes(entry.kind, entry.subject, entry.at, entry.actor, commitment(salt, text))
         digest = leaf_hash(leaf)
         call_id = call_of(entry.kind, entry.subject, body)
-        derived = [(table, derive(entry)) for table, derive in _TOUCHED.get(entry.kind, ())]
+        derived = [(table, derive(entry)) for table, derive in TOUCHED.get(entry.kind, ())]
         frontier = self.frontier.push(digest)
         with self._guarded() as connection:
             row = (index, entry.kind, entry.subject, entry.at, entry.actor, call_id, salt, text.decode())
@@ -157,6 +149,11 @@ class StoreTransaction:
         require_select(sql)
         with self._guarded() as connection:
             return rows_of(connection, sql, parameters)
+
+    def write(self, sql: str, parameters: Sequence[Any] = ()) -> None:
+        """A statement of this package's own (erasure); evidence itself goes through ``append`` alone."""
+        with self._guarded() as connection:
+            connection.execute(sql, parameters)
 
     # --- the log
 

@@ -1,0 +1,176 @@
+"""What the lists show: pages by key (never by offset), newest first, and counts.
+
+Every function takes what has ``query``: a transaction (``store.call(lambda tx: calls_page(tx))``) or a ``Reader``.
+Rows are dictionaries named as the columns of ``gate.store.schema``; JSON columns are decoded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+from gate.core.evidence import stamp
+from gate.errors import UsageError
+
+LIMIT = 1000
+"""Rows in a page, at most."""
+
+Row = dict[str, Any]
+
+
+class Source(Protocol):
+    """What can be asked."""
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[Row]:
+        """Rows of a SELECT as dictionaries."""
+        ...
+
+
+class Page(NamedTuple):
+    """Some rows, and where the next ones begin."""
+
+    items: list[Row]
+    next: str | None
+    """Give it as ``after`` for the page that follows; ``None`` at the end."""
+
+
+def _page(
+    source: Source, table: str, time: str, key: str, where: Mapping[str, Any], after: str | None, limit: int
+) -> Page:
+    """Rows ordered by (time, key) descending. ``where`` maps conditions, each with one ``?``, to their values; those
+    whose value is None do not count. Conditions and names come from code alone."""
+    conditions = {condition: value for condition, value in where.items() if value is not None}
+    values = list(conditions.values())
+    clauses = list(conditions)
+    if after is not None:
+        at, space, last = after.partition(" ")
+        if not space:
+            raise UsageError(f"not a place in a list: {after!r}", hint="give `next` of the page before, unchanged")
+        clauses.append(f"({time}, {key}) < (?, ?)")
+        values += [at, last]
+    count = max(1, min(limit, LIMIT))
+    rows = source.query(
+        f"SELECT * FROM {table} {'WHERE ' + ' AND '.join(clauses) if clauses else ''}"  # noqa: S608 - names are code's
+        f" ORDER BY {time} DESC, {key} DESC LIMIT ?",
+        [*values, count + 1],
+    )
+    more = rows[count:]
+    rows = rows[:count]
+    return Page([_decoded(row) for row in rows], f"{rows[-1][time]} {rows[-1][key]}" if more else None)
+
+
+_JSON_COLUMNS = ("recipients", "packets", "gaps")
+
+
+def _decoded(row: Row) -> Row:
+    for name in _JSON_COLUMNS:
+        if isinstance(row.get(name), str):
+            row[name] = json.loads(row[name])
+    row.pop("number_hash", None)
+    return row
+
+
+def _stamp(at: datetime | None) -> str | None:
+    return stamp(at) if at is not None else None
+
+
+# --- calls --------------------------------------------------------------------------------------------------------
+
+
+def calls_page(
+    source: Source,
+    after: str | None = None,
+    limit: int = 50,
+    *,
+    number: str | None = None,
+    reason: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Page:
+    """Call attempts, newest first: of one E.164 number, of one reason code, from ``since`` on, before ``until``."""
+    where = {"number = ?": number, "reason = ?": reason, "at >= ?": _stamp(since), "at < ?": _stamp(until)}
+    return _page(source, "calls", "at", "call_id", where, after, limit)
+
+
+def call(source: Source, call_id: str) -> Row | None:
+    """One call, with every fact that speaks of it under ``facts``, in the order of the log, and ``recordings``."""
+    rows = source.query("SELECT * FROM calls WHERE call_id = ?", [call_id])
+    if not rows:
+        return None
+    facts = source.query(
+        "SELECT leaf_index, kind, subject, at, actor, body FROM facts WHERE call_id = ? ORDER BY leaf_index", [call_id]
+    )
+    recordings = source.query("SELECT * FROM recordings WHERE call_id = ? ORDER BY opened_at", [call_id])
+    return _decoded(rows[0]) | {
+        "facts": [_with_body(fact) for fact in facts],
+        "recordings": [_decoded(recording) for recording in recordings],
+    }
+
+
+def facts_of(source: Source, subject: str) -> list[Row]:
+    """Every fact about a recording, an objection, a consent, … (``call`` for calls), in the order of the log."""
+    rows = source.query(
+        "SELECT leaf_index, kind, subject, at, actor, body FROM facts"
+        " WHERE subject = ? AND (call_id IS NULL OR call_id <> subject) ORDER BY leaf_index",
+        [subject],
+    )
+    return [_with_body(row) for row in rows]
+
+
+def _with_body(row: Row) -> Row:
+    """The body decoded; None where it was erased."""
+    return row | {"body": json.loads(row["body"]) if row["body"] is not None else None}
+
+
+def open_calls(source: Source) -> list[Row]:
+    """Allowed calls that have not ended: at the start of the gate those that it was killed in, oldest first."""
+    return source.query("SELECT * FROM calls WHERE verdict = 'allow' AND ended_at IS NULL ORDER BY at, call_id")
+
+
+def counts_by_reason(source: Source, since: datetime) -> dict[str, int]:
+    """Attempts from ``since`` on, by reason code."""
+    rows = source.query(
+        "SELECT reason, count(*) AS attempts FROM calls INDEXED BY calls_at WHERE at >= ? GROUP BY reason",
+        [stamp(since)],
+    )
+    return {row["reason"]: row["attempts"] for row in rows}
+
+
+# --- recordings ---------------------------------------------------------------------------------------------------
+
+
+def recordings_page(source: Source, after: str | None = None, limit: int = 50) -> Page:
+    """Recordings, newest first."""
+    return _page(source, "recordings", "opened_at", "recording_id", {}, after, limit)
+
+
+def recording(source: Source, recording_id: str) -> Row | None:
+    """One recording."""
+    rows = source.query("SELECT * FROM recordings WHERE recording_id = ?", [recording_id])
+    return _decoded(rows[0]) if rows else None
+
+
+def open_recordings(source: Source) -> list[Row]:
+    """Recordings that the log opened and never closed, oldest first."""
+    rows = source.query("SELECT * FROM recordings WHERE closed_at IS NULL AND erased_at IS NULL ORDER BY opened_at")
+    return [_decoded(row) for row in rows]
+
+
+# --- own lists ----------------------------------------------------------------------------------------------------
+
+
+def objections_page(source: Source, after: str | None = None, limit: int = 50, *, number: str | None = None) -> Page:
+    """Objections, newest first, the removed ones too (``removed_at``); ``number`` is NULL where it was erased."""
+    return _page(source, "objections", "made_at", "id", {"number = ?": number}, after, limit)
+
+
+def consents_page(source: Source, after: str | None = None, limit: int = 50, *, number: str | None = None) -> Page:
+    """Consents, newest first, the withdrawn ones too (``withdrawn_at``)."""
+    return _page(source, "consents", "noted_at", "id", {"number = ?": number}, after, limit)
+
+
+def register_imports_page(source: Source, after: str | None = None, limit: int = 50) -> Page:
+    """Imports of registers, newest first."""
+    return _page(source, "register_imports", "at", "import_id", {}, after, limit)

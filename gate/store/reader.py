@@ -1,0 +1,43 @@
+"""Reading beside the gate: for lists that must not wait for commits, and for commands without a gate."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from gate.errors import StoreError
+from gate.store.connect import open_reader
+from gate.store.transaction import require_select, rows_of
+
+
+class Reader:
+    """One state of the database, read only, whatever is committed meanwhile. A context manager for the thread it was
+    made on; short-lived: while it is open the write-ahead log cannot be cut."""
+
+    def __init__(self, path: Path) -> None:
+        """Open it. Raises ``StoreError``."""
+        self._connection = open_reader(path)
+        self._connection.execute("BEGIN")
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Rows of a SELECT as dictionaries. Raises ``StoreError``."""
+        require_select(sql)
+        try:
+            return rows_of(self._connection, sql, parameters)
+        except sqlite3.Error as error:
+            raise StoreError(f"the database failed: {error}") from error
+
+    def close(self) -> None:
+        """Let go of that state."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
