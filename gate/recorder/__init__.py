@@ -1,0 +1,22 @@
+"""The recorder: a process of its own that receives copies of both directions of every call and seals them as they come.
+
+Map, in the order a packet passes:
+
+- ``client``     what the gate holds: starts and supervises the process, asks it to open, start, pause, close
+- ``messages``   what the two say to each other, over one inherited Unix socket
+- ``main``       the process's entry: hardening (``shield``), then ``server``
+- ``server``     one single-threaded loop: control, taps, chunks that are due
+- ``calls``      the open recordings: wishes carried out, trouble kept to the call it is of, endings told
+- ``taps``       the two UDP ports of a call, drained with the kernel's arrival times
+- ``keys``       key presses in RFC 4733 events: one press, one digit
+- ``recording``  one call: waiting, keeping, paused, over; builds the chunks
+- ``levels``     the coarse loudness curve that goes into the sealed trailer
+- ``seal``       what the recorder needs of the vault, by injection
+- ``finisher``   the helper thread that waits for disks, so that the loop never does
+- ``leftovers``  closings that nobody was there to hear, kept for the next start of the gate
+
+What may be lost. A killed recorder: the open chunk, less than a second. A killed gate: nothing, the recorder seals what
+it has and marks it interrupted. A power cut: what was written since the last ``fdatasync``, about a second, more where
+the disk is slow. Not promised: that audio never meets swap unless ``mlockall`` was permitted (the ``Ready`` message
+says so); that a program of the same machine cannot send packets to a tap (it is a loopback port, not a secret).
+"""

@@ -1,0 +1,287 @@
+"""The open recordings of one gate: its wishes carried out, one call's trouble kept from the others, endings told.
+
+An ending is answered when two things have met: the gate has asked for it, and the finisher has closed the file. They
+come in either order, because a failed recording is closed before anybody asks.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import selectors
+from collections.abc import Callable, Iterable
+from datetime import date
+from pathlib import Path
+
+import structlog
+
+from gate.clock import Clock
+from gate.errors import RecorderError
+from gate.recorder import messages as m
+from gate.recorder.finisher import Ended, Ending, Finisher, describe
+from gate.recorder.recording import Recording, Side, total
+from gate.recorder.seal import SealFactory
+from gate.recorder.taps import Moment, moment
+
+GATE_GONE = "gate_gone"
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+log = structlog.get_logger("recorder")
+
+
+class Calls:
+    """All calls. ``tell`` sends a message to the gate; taps are registered with ``selector``, their data being
+    ``(recording, side)``."""
+
+    def __init__(
+        self,
+        folder: Path,
+        seal: SealFactory,
+        clock: Clock,
+        finisher: Finisher,
+        selector: selectors.BaseSelector,
+        tell: Callable[[m.ToGate], None],
+        *,
+        min_free_bytes: int,
+    ) -> None:
+        self._folder = folder
+        self._seal = seal
+        self._clock = clock
+        self._finisher = finisher
+        self._selector = selector
+        self._tell = tell
+        self._min_free = min_free_bytes
+        self._calls: dict[str, Recording] = {}
+        self._ended: dict[str, m.Closed] = {}
+        self._past = {"packets": 0, "dropped": 0, "ignored": 0, "chunks": 0, "bytes": 0}
+
+    # --- audio ----------------------------------------------------------------------------------------------------
+
+    def drain(self, recording: Recording, side: Side, at: Moment) -> None:
+        """Take what has arrived on one side of a call."""
+        if side.tap.socket.fileno() < 0:
+            return
+        try:
+            recording.drain(side, at)
+        except Exception as error:  # noqa: BLE001 - one call's trouble must not end the others
+            self._fail(recording, error)
+
+    def seal_due(self, at: Moment) -> None:
+        """Seal the chunks that are old enough, and have what was written synced."""
+        for recording in list(self._calls.values()):
+            if not recording.live or recording.file is None:
+                continue
+            try:
+                if recording.due(at):
+                    recording.seal_chunk()
+            except Exception as error:  # noqa: BLE001 - one call's trouble must not end the others
+                self._fail(recording, error)
+                continue
+            if recording.chunks != recording.chunks_noted:
+                recording.chunks_noted = recording.chunks
+                self._finisher.written(recording.call_id, recording.file)
+
+    # --- the gate's wishes ----------------------------------------------------------------------------------------
+
+    def obey(self, message: m.ToRecorder) -> None:
+        """Carry out a wish that speaks of a call; whatever goes wrong is told to the gate, for this call alone."""
+        if isinstance(message, m.Open):
+            self._open(message)
+            return
+        if isinstance(message, m.WatchLevels):
+            return
+        recording = self._calls.get(message.call_id)
+        if recording is None:
+            if isinstance(message, m.Close):
+                self._tell(m.Closed(message.call_id, error="the recorder knows no such call"))
+            else:
+                self._tell(m.Failed(message.call_id, "the recorder knows no such call"))
+            return
+        at = moment()
+        try:
+            match message:
+                case m.Start():
+                    recording.start(at, self._clock.now().isoformat(), message.payloads, message.events)
+                case m.MediaChanged():
+                    recording.media_changed(at, message.payloads)
+                case m.Pause():
+                    recording.pause(at)
+                case m.Resume():
+                    recording.resume(at)
+                case m.Close():
+                    self._close(recording, at)
+        except Exception as error:  # noqa: BLE001 - one call's trouble must not end the others
+            self._fail(recording, error)
+
+    def _open(self, message: m.Open) -> None:
+        try:
+            recording = self._opened(message)
+        except Exception as error:  # noqa: BLE001 - one call's trouble must not end the others
+            log.error("open_failed", call_id=message.call_id, error=repr(error))
+            self._tell(m.OpenFailed(message.call_id, describe(error)))
+            return
+        self._calls[message.call_id] = recording
+        for side in recording.sides:
+            self._selector.register(side.tap.socket, selectors.EVENT_READ, (recording, side))
+        caller, callee = recording.sides
+        ports = (caller.tap.port, callee.tap.port)
+        wraps = list(recording.seal.wraps)
+        self._tell(
+            m.Opened(message.call_id, message.recording_id, *ports, recording.seal.key_id, wraps, recording.relative)
+        )
+
+    def _opened(self, message: m.Open) -> Recording:
+        """Raises what is wrong with the wish, with the disk, the key or the ports."""
+        if message.call_id in self._calls:
+            raise RecorderError("this call is open already")
+        if not _ID.fullmatch(message.recording_id):
+            raise RecorderError("a recording id has letters, digits, - and _ only")
+        day = date.fromisoformat(message.day)
+        if not self.free_bytes() >= self._min_free:
+            raise RecorderError("the disk is nearly full", hint="make room in the recordings folder")
+        relative = f"{day:%Y/%m/%d}/{message.recording_id}.dgr"
+        path = self._folder / relative
+        if path.exists():
+            raise RecorderError("a recording of this id exists")
+        seal = self._seal(message.recording_id, message.header)
+        return Recording(message.call_id, message.recording_id, path, relative, seal, self._key)
+
+    def _key(self, call_id: str, side: str, digit: str) -> None:
+        self._tell(m.Digit(call_id, side, digit))
+
+    # --- endings --------------------------------------------------------------------------------------------------
+
+    def _close(self, recording: Recording, at: Moment) -> None:
+        recording.closing = True
+        if recording.file is None and not recording.failure:
+            self._drop(recording)
+            self._tell(m.Closed(recording.call_id))
+        elif not recording.failure:
+            self._hand_over(recording, at)
+        elif recording.call_id in self._ended:
+            self._answer(recording)
+
+    def _hand_over(self, recording: Recording, at: Moment, cause: str = "") -> None:
+        """Give the file to the finisher; the loop does not touch it again."""
+        trailer = recording.end(at, cause)
+        file = recording.file
+        assert file is not None  # noqa: S101 - the callers have looked
+        self._finisher.finish(Ending(recording.call_id, file, recording.path, trailer, recording.chunks))
+
+    def _fail(self, recording: Recording, error: Exception) -> None:
+        """This recording cannot go on. Its chunks stay; its taps go on listening for keys until the call is closed."""
+        if recording.failure:
+            return
+        recording.failure = describe(error)
+        recording.keeping = False
+        log.error("recording_failed", recording_id=recording.recording_id, error=repr(error))
+        self._tell(m.Failed(recording.call_id, recording.failure))
+        if recording.file is not None:
+            self._hand_over(recording, moment(), recording.failure)
+        else:
+            recording.end(moment(), recording.failure)
+            self._ended[recording.call_id] = m.Closed(recording.call_id, error=recording.failure)
+            if recording.closing:
+                self._answer(recording)
+
+    def take_ended(self, ended: Ended) -> None:
+        """A file is closed."""
+        recording = self._calls.get(ended.ending.call_id)
+        if recording is None:
+            return
+        self._ended[recording.call_id] = _closed(recording, ended)
+        if recording.closing:
+            self._answer(recording)
+
+    def _answer(self, recording: Recording) -> None:
+        self._drop(recording)
+        self._tell(self._ended.pop(recording.call_id))
+
+    def _drop(self, recording: Recording) -> None:
+        del self._calls[recording.call_id]
+        for what, count in _counts([recording]).items():
+            self._past[what] += count
+        for side in recording.sides:
+            self._selector.unregister(side.tap.socket)
+        recording.close_taps()
+
+    def sync_failed(self, call_id: str, problem: str) -> None:
+        """What was written could not be brought to the disk."""
+        recording = self._calls.get(call_id)
+        if recording is not None and recording.live:
+            self._fail(recording, OSError(0, problem))
+
+    def interrupt(self, cause: str) -> None:
+        """End everything that is open, for ``cause``."""
+        at = moment()
+        for recording in list(self._calls.values()):
+            if not recording.live:
+                continue
+            try:
+                self._hand_over(recording, at, cause)
+            except Exception as error:  # noqa: BLE001 - one call's trouble must not end the others
+                self._fail(recording, error)
+
+    def unanswered(self) -> list[m.Closed]:
+        """Endings that the gate has not asked for."""
+        return [closed for closed in self._ended.values() if closed.path]
+
+    # --- counts ---------------------------------------------------------------------------------------------------
+
+    def free_bytes(self) -> int:
+        """Room for this account on the disk of the recordings; 0 where it cannot be told."""
+        try:
+            status = os.statvfs(self._folder)
+        except OSError:
+            return 0
+        return status.f_bavail * status.f_frsize
+
+    def alive(self) -> m.Alive:
+        """Counts since the start."""
+        free = self.free_bytes()
+        now = _counts(self._calls.values())
+        return m.Alive(
+            free_bytes=free,
+            available=free >= self._min_free,
+            calls=len(self._calls),
+            unsynced_seconds=round(self._finisher.unsynced_seconds(), 3),
+            **{what: now[what] + past for what, past in self._past.items()},
+        )
+
+    def levels(self) -> m.Levels:
+        """Peaks since the last time this was asked."""
+        peaks = {}
+        for recording in self._calls.values():
+            caller, callee = recording.sides
+            peaks[recording.call_id] = (caller.curve.take_recent(), callee.curve.take_recent())
+        return m.Levels(peaks)
+
+
+def _counts(recordings: Iterable[Recording]) -> dict[str, int]:
+    calls = list(recordings)
+    return {
+        "packets": total(calls, lambda side: side.kept),
+        "dropped": total(calls, lambda side: side.tap.dropped),
+        "ignored": total(calls, lambda side: side.ignored),
+        "chunks": sum(recording.chunks for recording in calls),
+        "bytes": sum(recording.clear_bytes for recording in calls),
+    }
+
+
+def _closed(recording: Recording, ended: Ended) -> m.Closed:
+    trailer = ended.ending.trailer
+    cause = ended.problem or str(trailer["cause"])
+    return m.Closed(
+        call_id=recording.call_id,
+        recording_id=recording.recording_id,
+        path=recording.relative,
+        sha256=ended.sha256,
+        size=ended.size,
+        seconds=trailer["seconds"],
+        chunks=ended.chunks,
+        packets=trailer["packets"],
+        gaps=trailer["gaps"],
+        interrupted=bool(cause),
+        cause=cause,
+        error="" if ended.sha256 else cause,
+    )

@@ -1,0 +1,372 @@
+"""What the gate holds of its recorder: the process, its socket, and who waits for which answer.
+
+One thread reads, runs every callback and supervises. Sending is done by whoever calls, under a lock, and never waits: a
+recorder that does not read its socket is hung, could not be told to pause, and is therefore killed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import select
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
+import structlog
+
+from gate.clock import Clock
+from gate.errors import RecorderError
+from gate.ports import RecorderEvents, RecordingClosed, RecordingOpened
+from gate.recorder import messages as m
+from gate.recorder.leftovers import closing
+
+OPEN_SECONDS = 1.5
+CLOSE_SECONDS = 10.0
+RESTART_SECONDS = 0.5
+QUIET_SECONDS = 3.0
+"""Without an ``Alive`` for this long, no new recording."""
+HUNG_SECONDS = 15.0
+"""Without any message for this long, it is killed and started again."""
+TICK_SECONDS = 0.1
+
+Spawn = Callable[[socket.socket], "subprocess.Popen[bytes]"]
+"""Start the recorder with this socket as its control; the caller closes its own copy afterwards."""
+_Done = Callable[[Any, Exception | None], None]
+
+log = structlog.get_logger("recorder")
+
+
+def spawn_command(command: Sequence[str]) -> Spawn:
+    """A ``Spawn`` that runs ``command`` with the descriptor's number as one more argument."""
+
+    def spawn(control: socket.socket) -> subprocess.Popen[bytes]:
+        descriptor = control.fileno()
+        return subprocess.Popen(
+            [*command, str(descriptor)], pass_fds=[descriptor], stdin=subprocess.DEVNULL, start_new_session=True
+        )
+
+    return spawn
+
+
+class RecorderClient:
+    """``gate.ports.Recorder`` over a supervised process. ``events`` may be set between making and ``launch``.
+    ``on_levels`` gets call -> (caller, callee) once a second while ``watch_levels(True)`` holds."""
+
+    def __init__(
+        self,
+        spawn: Spawn,
+        events: RecorderEvents,
+        clock: Clock,
+        *,
+        open_seconds: float = OPEN_SECONDS,
+        close_seconds: float = CLOSE_SECONDS,
+        restart_seconds: float = RESTART_SECONDS,
+        quiet_seconds: float = QUIET_SECONDS,
+        hung_seconds: float = HUNG_SECONDS,
+        on_levels: Callable[[Mapping[str, tuple[int, int]]], None] | None = None,
+    ) -> None:
+        self.events = events
+        self.on_levels = on_levels
+        self._spawn = spawn
+        self._clock = clock
+        self._open_seconds, self._close_seconds = open_seconds, close_seconds
+        self._restart_seconds, self._quiet_seconds, self._hung_seconds = restart_seconds, quiet_seconds, hung_seconds
+        self._lock = threading.Lock()
+        self._control: socket.socket | None = None
+        self._process: subprocess.Popen[bytes] | None = None
+        self._waiting: dict[tuple[str, str], tuple[_Done, float]] = {}
+        self._refused: list[tuple[_Done, Exception]] = []
+        self._alive: m.Alive | None = None
+        self._heard = 0.0
+        self._watching = False
+        self._up = threading.Event()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="recorder-client", daemon=True)
+
+    # --- life -----------------------------------------------------------------------------------------------------
+
+    def launch(self, timeout: float = 10.0) -> None:
+        """Start the process and wait until it is up. Raises ``RecorderError``; supervision goes on even then."""
+        self._thread.start()
+        if not self._up.wait(timeout):
+            raise RecorderError("the recorder did not start", hint="its own messages are on standard error")
+
+    def close_down(self, timeout: float = 10.0) -> bool:
+        """Close the socket, at which the recorder seals what is open and ends. True where it has ended in time; where
+        it has not, it is left to finish its disk work by itself."""
+        self._stopping.set()
+        self._hang_up()
+        if self._thread.is_alive():
+            self._thread.join(timeout)
+        process = self._process
+        if process is None:
+            return True
+        try:
+            process.wait(timeout)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def available(self) -> bool:
+        """True where a recording could be opened now: process up and heard of lately, disk not full."""
+        alive = self._alive
+        return alive is not None and alive.available and time.monotonic() - self._heard < self._quiet_seconds
+
+    def stats(self) -> dict[str, Any]:
+        """The last ``Alive`` message, and whether a recording could be opened; counts start anew with the process."""
+        alive = self._alive
+        return {**(msgspec.structs.asdict(alive) if alive else {}), "available": self.available()}
+
+    @property
+    def pid(self) -> int | None:
+        """Of the running process."""
+        process = self._process
+        return process.pid if process is not None and self._alive is not None else None
+
+    # --- the port -------------------------------------------------------------------------------------------------
+
+    def open(
+        self,
+        call_id: str,
+        recording_id: str,
+        header: Mapping[str, Any],
+        done: Callable[[RecordingOpened | None, Exception | None], None],
+    ) -> None:
+        """As ``gate.ports.Recorder.open``; an answer comes within ``open_seconds``, be it an error."""
+        day = self._clock.now().date().isoformat()
+        self._ask("open", m.Open(call_id, recording_id, day, _plain(header)), done, self._open_seconds)
+
+    def start(
+        self, call_id: str, payloads: Mapping[str, Mapping[int, str]], events: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
+        """As ``gate.ports.Recorder.start``."""
+        self._send(m.Start(call_id, _payloads(payloads), [_plain(event) for event in events]))
+
+    def media_changed(self, call_id: str, payloads: Mapping[str, Mapping[int, str]]) -> None:
+        """As ``gate.ports.Recorder.media_changed``; before the start it tells which packets are keys."""
+        self._send(m.MediaChanged(call_id, _payloads(payloads)))
+
+    def pause(self, call_id: str) -> None:
+        """As ``gate.ports.Recorder.pause``."""
+        self._send(m.Pause(call_id))
+
+    def resume(self, call_id: str) -> None:
+        """As ``gate.ports.Recorder.resume``."""
+        self._send(m.Resume(call_id))
+
+    def close(self, call_id: str, done: Callable[[RecordingClosed | None, Exception | None], None]) -> None:
+        """As ``gate.ports.Recorder.close``."""
+        self._ask("close", m.Close(call_id), done, self._close_seconds)
+
+    def watch_levels(self, on: bool) -> None:
+        """Have ``on_levels`` called once a second, or no more."""
+        self._watching = on
+        self._send(m.WatchLevels(on))
+
+    # --- sending --------------------------------------------------------------------------------------------------
+
+    def _ask(self, what: str, message: m.Open | m.Close, done: _Done, seconds: float) -> None:
+        key = (what, message.call_id)
+        with self._lock:
+            twice = key in self._waiting
+            if not twice:
+                self._waiting[key] = (done, time.monotonic() + seconds)
+        if not twice and self._send(message):
+            return
+        with self._lock:
+            if not twice and self._waiting.pop(key, None) is None:
+                return
+            error = RecorderError("asked twice" if twice else "the recorder is away")
+            if self._thread.is_alive():
+                self._refused.append((done, error))
+                return
+        done(None, error)
+
+    def _send(self, message: m.ToRecorder) -> bool:
+        """False where there is nobody to take it."""
+        data = m.encode(message)
+        with self._lock:
+            control, process = self._control, self._process
+            if control is None:
+                return False
+            try:
+                control.send(data, socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                log.error("recorder_does_not_read")
+                if process is not None:
+                    process.kill()
+                return False
+            except OSError:
+                return False
+        return True
+
+    def _hang_up(self) -> None:
+        with self._lock:
+            if self._control is not None:
+                with contextlib.suppress(OSError):
+                    self._control.shutdown(socket.SHUT_WR)
+
+    # --- the thread -----------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            next_start = time.monotonic() + self._restart_seconds
+            control = self._bring_up()
+            if control is not None:
+                self._listen(control)
+                self._bury(control)
+            while time.monotonic() < next_start and not self._stopping.is_set():
+                self._expire()
+                self._stopping.wait(TICK_SECONDS)
+        self._fail_waiting(RecorderError("the recorder is being closed down"))
+
+    def _bring_up(self) -> socket.socket | None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            try:
+                process = self._spawn(theirs)
+            except OSError as error:
+                log.error("recorder_not_started", error=str(error))
+                ours.close()
+                return None
+        self._heard = time.monotonic()
+        with self._lock:
+            self._control, self._process = ours, process
+        if self._stopping.is_set():
+            self._hang_up()
+        return ours
+
+    def _listen(self, control: socket.socket) -> None:
+        """Until the recorder is gone or hung."""
+        poll = select.poll()
+        poll.register(control, select.POLLIN)
+        while True:
+            if poll.poll(TICK_SECONDS * 1000):
+                try:
+                    data = control.recv(m.MAX_MESSAGE, socket.MSG_DONTWAIT)
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    return
+                if not data:
+                    return
+                self._heard = time.monotonic()
+                self._take(data)
+            self._expire()
+            if time.monotonic() - self._heard > self._hung_seconds and not self._stopping.is_set():
+                log.error("recorder_hung")
+                return
+
+    def _bury(self, control: socket.socket) -> None:
+        """The recorder is gone, or must go: tell everybody who waits."""
+        with self._lock:
+            self._control = None
+            process = self._process
+        was_up, self._alive = self._alive is not None, None
+        control.close()
+        if process is not None and not self._stopping.is_set():
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(TICK_SECONDS)
+            process.kill()
+            log.error("recorder_away", exit_code=process.wait())
+        self._fail_waiting(RecorderError("the recorder is away"))
+        if was_up and not self._stopping.is_set():
+            self._guarded(self.events.recorder_away)
+
+    def _take(self, data: bytes) -> None:
+        try:
+            message = m.decode_for_gate(data)
+        except msgspec.MsgspecError as error:
+            log.error("message_not_understood", error=str(error))
+            return
+        match message:
+            case m.Ready():
+                log.info("recorder_up", pid=message.pid, memory_locked=message.locked)
+                if self._watching:
+                    self._send(m.WatchLevels(True))
+            case m.Alive():
+                self._alive = message
+                self._up.set()
+            case m.Opened():
+                self._answer(("open", message.call_id), _opened(message), None)
+            case m.OpenFailed():
+                self._answer(("open", message.call_id), None, RecorderError(message.message))
+            case m.Closed():
+                self._take_closed(message)
+            case m.Digit():
+                self._guarded(self.events.recorder_digit, message.call_id, message.side, message.digit)
+            case m.Failed():
+                self._guarded(self.events.recorder_failed, message.call_id, message.message)
+            case m.Levels():
+                if self.on_levels is not None:
+                    self._guarded(self.on_levels, message.calls)
+
+    def _take_closed(self, message: m.Closed) -> None:
+        key = ("close", message.call_id)
+        if message.error:
+            self._answer(key, None, RecorderError(message.error))
+        elif message.recording_id:
+            self._answer(key, closing(message), None)
+        else:
+            self._answer(key, None, None)
+
+    def _answer(self, key: tuple[str, str], result: Any, error: Exception | None) -> None:
+        with self._lock:
+            waiting = self._waiting.pop(key, None)
+        if waiting is not None:
+            self._guarded(waiting[0], result, error)
+
+    def _expire(self) -> None:
+        """Tell those whose answer is overdue, or whose question could not be sent."""
+        now = time.monotonic()
+        with self._lock:
+            refused, self._refused = self._refused, []
+            late = [(key, done) for key, (done, until) in self._waiting.items() if until < now]
+            for key, _ in late:
+                del self._waiting[key]
+        for done, error in refused:
+            self._guarded(done, None, error)
+        for (what, call_id), done in late:
+            if what == "open":
+                self._send(m.Close(call_id))
+            self._guarded(done, None, RecorderError(f"the recorder did not answer in time ({what})"))
+
+    def _fail_waiting(self, error: Exception) -> None:
+        with self._lock:
+            dones = [done for done, _ in self._waiting.values()] + [done for done, _ in self._refused]
+            self._waiting.clear()
+            self._refused = []
+        for done in dones:
+            self._guarded(done, None, error)
+
+    @staticmethod
+    def _guarded(callback: Callable[..., None], *arguments: Any) -> None:
+        try:
+            callback(*arguments)
+        except Exception:
+            log.exception("callback_failed", callback=getattr(callback, "__qualname__", repr(callback)))
+
+
+def _opened(message: m.Opened) -> RecordingOpened:
+    return RecordingOpened(
+        recording_id=message.recording_id,
+        caller_port=message.caller_port,
+        callee_port=message.callee_port,
+        key_id=message.key_id,
+        wraps=tuple(message.wraps),
+        path=message.path,
+    )
+
+
+def _plain(value: Mapping[str, Any]) -> dict[str, Any]:
+    """Plain JSON values, times as ISO text."""
+    plain: dict[str, Any] = msgspec.json.decode(msgspec.json.encode(value))
+    return plain
+
+
+def _payloads(payloads: Mapping[str, Mapping[int, str]]) -> dict[str, dict[int, str]]:
+    return {side: dict(names) for side, names in payloads.items()}

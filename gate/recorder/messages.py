@@ -1,0 +1,168 @@
+"""What the gate and its recorder say to each other: one MessagePack message per packet of a ``SOCK_SEQPACKET`` pair.
+
+The kernel keeps the borders of messages, and an empty read means that the other side is gone, however it went.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+MAX_MESSAGE = 262_144
+"""Bytes; a longer one is not read."""
+
+
+class Message(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
+    """Base of every message; the tag is the class's name."""
+
+
+# --- gate to recorder ---------------------------------------------------------------------------------------------
+
+
+class Open(Message, frozen=True):
+    """Make the key, bind the taps, listen for keys."""
+
+    call_id: str
+    recording_id: str
+    day: str
+    """``YYYY-MM-DD``: the folder."""
+    header: dict[str, Any]
+
+
+class Start(Message, frozen=True):
+    """Keep audio from now on."""
+
+    call_id: str
+    payloads: dict[str, dict[int, str]]
+    events: list[dict[str, Any]]
+
+
+class MediaChanged(Message, frozen=True):
+    """Another codec map."""
+
+    call_id: str
+    payloads: dict[str, dict[int, str]]
+
+
+class Pause(Message, frozen=True):
+    """Keep nothing."""
+
+    call_id: str
+
+
+class Resume(Message, frozen=True):
+    """Keep again."""
+
+    call_id: str
+
+
+class Close(Message, frozen=True):
+    """Seal the last chunk and forget the call."""
+
+    call_id: str
+
+
+class WatchLevels(Message, frozen=True):
+    """Send ``Levels`` once a second, or stop."""
+
+    on: bool
+
+
+# --- recorder to gate ---------------------------------------------------------------------------------------------
+
+
+class Ready(Message, frozen=True):
+    """The process is up."""
+
+    pid: int
+    locked: bool
+    """True where its memory is locked, so that no audio can meet swap."""
+
+
+class Opened(Message, frozen=True):
+    """Answer to ``Open``."""
+
+    call_id: str
+    recording_id: str
+    caller_port: int
+    callee_port: int
+    key_id: str
+    wraps: list[tuple[str, bytes]]
+    path: str
+
+
+class OpenFailed(Message, frozen=True):
+    """The other answer to ``Open``."""
+
+    call_id: str
+    message: str
+
+
+class Closed(Message, frozen=True):
+    """Answer to ``Close``: the facts of ``RecordingClosed``; no ``recording_id`` where there is no file."""
+
+    call_id: str
+    recording_id: str = ""
+    path: str = ""
+    sha256: str = ""
+    size: int = 0
+    seconds: float = 0.0
+    chunks: int = 0
+    packets: dict[str, int] = {}
+    gaps: list[tuple[float, float]] = []
+    interrupted: bool = False
+    cause: str = ""
+    error: str = ""
+    """Why there is no answer: an unknown call, a file that could not even be read back."""
+
+
+class Digit(Message, frozen=True):
+    """A key was pressed."""
+
+    call_id: str
+    side: str
+    digit: str
+
+
+class Failed(Message, frozen=True):
+    """This recording cannot go on; its taps still listen for keys."""
+
+    call_id: str
+    message: str
+
+
+class Alive(Message, frozen=True):
+    """Once a second."""
+
+    free_bytes: int
+    available: bool
+    """False where less than the bound is free."""
+    calls: int
+    packets: int
+    """Received and kept since the start."""
+    dropped: int
+    """Lost in the kernel's queues or beyond a bound of ours."""
+    ignored: int
+    """Not RTP, or came while nothing was to be kept."""
+    chunks: int
+    bytes: int
+    """Clear bytes sealed."""
+    unsynced_seconds: float
+    """Age of the oldest write that is not known to be on the disk."""
+
+
+class Levels(Message, frozen=True):
+    """Loudness of the last second: call -> (caller, callee), 0 to 127 as in ``gate.recorder.levels``."""
+
+    calls: dict[str, tuple[int, int]]
+
+
+ToRecorder = Open | Start | MediaChanged | Pause | Resume | Close | WatchLevels
+ToGate = Ready | Opened | OpenFailed | Closed | Digit | Failed | Alive | Levels
+
+encode = msgspec.msgpack.Encoder().encode
+decode_for_recorder = msgspec.msgpack.Decoder(ToRecorder).decode
+"""Raises ``msgspec.MsgspecError``."""
+decode_for_gate = msgspec.msgpack.Decoder(ToGate).decode
+"""Raises ``msgspec.MsgspecError``."""

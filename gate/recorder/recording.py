@@ -1,0 +1,300 @@
+"""One call in the recorder: its taps, its state, and the chunk that is open.
+
+States: *waiting* (keys are heard, nothing is kept) → *keeping* ⇄ *paused* → *over*. Whatever was in the taps' queues
+when a state that keeps begins came before it, and is thrown away first: no audio from before the notice has ended, or
+from inside a pause, gets into a chunk.
+
+While paused the customer's keys are not even told to the gate (they are a card number); the agent's are, because one
+of them ends the pause.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from gate.core import frames
+from gate.core.rtp import SIDES, STATIC_PAYLOADS, codec, is_key_press, parse, type_payloads
+from gate.recorder.keys import KeyListener
+from gate.recorder.levels import TABLES, Curve
+from gate.recorder.seal import Seal, SealedFile
+from gate.recorder.taps import MAX_PACKET, Moment, Tap
+
+CHUNK_NS = 800_000_000
+"""A chunk is due for sealing at this age; with the loop's rounds it stays under a second."""
+CHUNK_SPAN_US = 990_000
+"""No chunk spans more than this, even where the loop came late."""
+CHUNK_BYTES = 1 << 18
+"""Clear bytes that one call may hold in memory: beyond it the chunk is sealed early."""
+MOST_ROUNDS = 64
+"""Rounds of draining a tap at one go; more than a receive buffer holds, and an end where a flood never stops."""
+ASSUMED_KEYS = 101
+"""Payload type taken for telephone-event while no codec map has come: what nearly every phone offers."""
+
+_HEADER = frames.HEADER
+_RTP_BITS = 0xC0
+_EMPTY = b""
+
+
+class Side:
+    """One direction: its port, what its payload types mean, and its counts."""
+
+    def __init__(self, name: str, tap: Tap) -> None:
+        self.name = name
+        self.tap = tap
+        self.kind = frames.PACKET_KIND[name]
+        self.key_types: frozenset[int] = frozenset({ASSUMED_KEYS})
+        self.tables: dict[int, bytes] = {}
+        self.keys = KeyListener()
+        self.curve = Curve()
+        self.kept = 0
+        self.ignored = 0
+
+    def set_map(self, own: Mapping[int, str], other: Mapping[int, str]) -> None:
+        """Codecs by payload type. A type that only the other side's map names counts too: some phones mix them up."""
+        if not own and not other:
+            return
+        names = {**STATIC_PAYLOADS, **other, **own}
+        self.key_types = frozenset(number for number, name in names.items() if is_key_press(name))
+        codecs = {number: codec(name).name for number, name in names.items()}
+        self.tables = {number: TABLES[name] for number, name in codecs.items() if name in TABLES}
+
+
+class Recording:
+    """A call's recording. Every method may raise what the sealed file raises (``OSError``, ``VaultError``)."""
+
+    def __init__(
+        self, call_id: str, recording_id: str, path: Path, relative: str, seal: Seal,
+        on_key: Callable[[str, str, str], None],
+    ) -> None:  # fmt: skip
+        self.call_id = call_id
+        self.recording_id = recording_id
+        self.path = path
+        self.relative = relative
+        self.seal = seal
+        self.file: SealedFile | None = None
+        self.sides: tuple[Side, ...] = ()
+        taps: list[Tap] = []
+        try:
+            taps.extend(Tap() for _ in SIDES)
+        except OSError:
+            for tap in taps:
+                tap.close()
+            raise
+        self.sides = tuple(Side(name, tap) for name, tap in zip(SIDES, taps, strict=True))
+        self.keeping = False
+        self.paused = False
+        self.failure = ""
+        self.gaps: list[tuple[float, float]] = []
+        self.chunks = 0
+        self.chunks_noted = 0
+        """Chunks that the finisher knows of."""
+        self.clear_bytes = 0
+        self.closing = False
+        """The gate has asked for the end."""
+        self.over = False
+        """``end`` was called: the file is not touched any more."""
+        self._on_key = on_key
+        self._start = 0
+        self._paused_at = 0.0
+        self._parts: list[bytes] = []
+        self._size = 0
+        self._since = 0
+        self._first = 0
+        self._keep_from = 0
+
+    @property
+    def live(self) -> bool:
+        """True where there is a file that may be written to."""
+        return self.file is not None and not self.over and not self.failure
+
+    # --- packets --------------------------------------------------------------------------------------------------
+
+    def drain(self, side: Side, at: Moment) -> int:
+        """Take what has arrived on one side; returns how many datagrams that were."""
+        count = 0
+        header = _HEADER.pack
+        kind, key_types, tables = side.kind, side.key_types, side.tables
+        for arrival, data in side.tap.packets(at):
+            count += 1
+            if not 12 <= len(data) < MAX_PACKET or data[0] & _RTP_BITS != 0x80 or 192 <= data[1] < 224:
+                side.ignored += 1
+                continue
+            payload_type = data[1] & 0x7F
+            if payload_type in key_types and not self._key(side, data, arrival):
+                side.ignored += 1
+                continue
+            if not self.keeping or arrival < self._keep_from:
+                side.ignored += 1
+                continue
+            offset = (arrival - self._start) // 1000
+            self._room(offset)
+            self._parts += (header(kind, len(data), offset), data)
+            self._size += len(data) + _HEADER.size
+            side.kept += 1
+            table = tables.get(payload_type)
+            if table is not None:
+                side.curve.add(offset, data[12::4].translate(table))
+        return count
+
+    def _key(self, side: Side, data: bytes, arrival: int) -> bool:
+        """True where the packet may be kept."""
+        packet = parse(data)
+        if packet is None:
+            return False
+        digit, keepable = side.keys.hear(packet, arrival, muted=self.paused)
+        if digit and not (self.paused and side.name == "callee"):
+            self._on_key(self.call_id, side.name, digit)
+        return keepable
+
+    def _discard(self, at: Moment) -> None:
+        """Empty the taps while nothing is kept; keys are heard. What comes later with an older stamp is not kept."""
+        self._drain_all(at)
+        self._keep_from = at.monotonic
+
+    def _drain_all(self, at: Moment) -> None:
+        for side in self.sides:
+            for _ in range(MOST_ROUNDS):
+                if not self.drain(side, at):
+                    break
+
+    # --- chunks ---------------------------------------------------------------------------------------------------
+
+    def _room(self, offset: int) -> None:
+        if not self._parts:
+            self._first = offset
+            self._since = self._start + offset * 1000
+        elif offset - self._first >= CHUNK_SPAN_US or self._size >= CHUNK_BYTES:
+            self.seal_chunk()
+            self._first = offset
+            self._since = self._start + offset * 1000
+
+    def _put(self, offset: int, frame: bytes) -> None:
+        self._room(offset)
+        self._parts.append(frame)
+        self._size += len(frame)
+
+    def due(self, at: Moment) -> bool:
+        """True where the open chunk is old enough to be sealed."""
+        return bool(self._parts) and at.monotonic - self._since >= CHUNK_NS
+
+    def seal_chunk(self) -> None:
+        """Seal and write what is open."""
+        if not self._parts or self.file is None:
+            return
+        payload = _EMPTY.join(self._parts)
+        self._parts = []
+        self._size = 0
+        self.file.write_chunk(payload)
+        self.chunks += 1
+        self.clear_bytes += len(payload)
+
+    # --- the gate's wishes ----------------------------------------------------------------------------------------
+
+    def offset(self, at: Moment) -> int:
+        """Microseconds since the start."""
+        return max(0, at.monotonic - self._start) // 1000 if self._start else 0
+
+    def start(self, at: Moment, day_time: str, payloads: type_payloads, events: Sequence[Mapping[str, Any]]) -> None:
+        """Create the file and keep audio from now on. ``day_time`` is the wall clock's time in ISO form."""
+        if self._start or self.failure or self.over:
+            return
+        self._map(payloads)
+        self._discard(at)
+        self._start = at.monotonic
+        make_folder(self.path.parent)
+        self.file = self.seal.create(self.path)
+        self._put(0, frames.encode_event(0, "start", {"at": day_time}))
+        self._put(0, frames.encode_map(0, payloads))
+        for event in events:
+            name = event.get("event")
+            self._put(0, frames.encode_event(0, name if isinstance(name, str) else "announcement", event))
+        self.keeping = not self.paused
+        if self.paused:
+            self._mark_pause(at)
+
+    def media_changed(self, at: Moment, payloads: type_payloads) -> None:
+        """Another codec map; before the start it tells what a key looks like."""
+        self._map(payloads)
+        if self.live:
+            offset = self.offset(at)
+            self._put(offset, frames.encode_map(offset, payloads))
+
+    def pause(self, at: Moment) -> None:
+        """Keep nothing from now on; a second pause changes nothing."""
+        if self.paused:
+            return
+        self.paused, self.keeping = True, False
+        if self.live:
+            self._mark_pause(at)
+
+    def resume(self, at: Moment) -> None:
+        """Keep again; without a pause it changes nothing."""
+        if not self.paused:
+            return
+        self._discard(at)
+        self.paused = False
+        if self.live:
+            offset = self.offset(at)
+            self.gaps.append((self._paused_at, offset / 1e6))
+            self._put(offset, frames.encode_event(offset, "resume"))
+            self.keeping = True
+
+    def end(self, at: Moment, cause: str = "") -> Mapping[str, Any]:
+        """Stop keeping, put what is left into the last chunk, and give the trailer. ``cause`` says why it was not the
+        gate that ended it. The taps stay open."""
+        if self.keeping:
+            self._drain_all(at)
+        self.keeping = False
+        offset = self.offset(at)
+        if self.live:
+            self._put(offset, frames.encode_event(offset, "end", {"interrupted": bool(cause), "cause": cause}))
+            self.seal_chunk()
+        self.over = True
+        return {
+            "seconds": offset / 1e6,
+            "packets": {side.name: side.kept for side in self.sides},
+            "gaps": [*self.gaps, (self._paused_at, offset / 1e6)] if self.paused else list(self.gaps),
+            "interrupted": bool(cause),
+            "cause": cause,
+            "levels": {
+                side.name: {"microseconds": side.curve.microseconds, "bins": side.curve.text()} for side in self.sides
+            },
+        }
+
+    def close_taps(self) -> None:
+        """Free the ports."""
+        for side in self.sides:
+            side.tap.close()
+
+    def _map(self, payloads: type_payloads) -> None:
+        for side, other in zip(self.sides, reversed(self.sides), strict=True):
+            side.set_map(payloads.get(side.name, {}), payloads.get(other.name, {}))
+
+    def _mark_pause(self, at: Moment) -> None:
+        offset = self.offset(at)
+        self._paused_at = offset / 1e6
+        self._put(offset, frames.encode_event(offset, "pause"))
+        self.seal_chunk()
+
+
+def make_folder(folder: Path) -> None:
+    """Create a folder and those above it, for the owner alone, so that a power cut does not lose their names."""
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for new in reversed(missing):
+        new.mkdir(mode=0o700, exist_ok=True)
+        descriptor = os.open(new.parent, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def total(recordings: Iterable[Recording], what: Callable[[Side], int]) -> int:
+    """A count over all sides of all recordings."""
+    return sum(what(side) for recording in recordings for side in recording.sides)

@@ -1,0 +1,65 @@
+"""What the recorder needs of the vault. ``gate.daemon`` gives the concrete thing; the rooms do not know each other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+
+class Summary(Protocol):
+    """A finished sealed file."""
+
+    @property
+    def sha256(self) -> str:
+        """Of the whole file, hexadecimal."""
+        ...
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        ...
+
+    @property
+    def chunks(self) -> int:
+        """Sealed chunks, the closing one included where the format counts it."""
+        ...
+
+
+class SealedFile(Protocol):
+    """A sealed file that grows. ``write_chunk`` and ``close`` are never called at the same time; ``sync`` may run on
+    another thread beside ``write_chunk``."""
+
+    def write_chunk(self, payload: bytes) -> None:
+        """Seal and write. Raises ``OSError`` or ``VaultError``; what was written before stays valid."""
+        ...
+
+    def sync(self) -> None:
+        """Bring what was written to the disk. Raises ``OSError``."""
+        ...
+
+    def close(self, trailer: Mapping[str, Any]) -> Summary:
+        """Seal the last chunk with the trailer (JSON), sync, close. Raises ``OSError`` or ``VaultError``."""
+        ...
+
+
+class Seal(Protocol):
+    """A fresh data key, already wrapped for every recipient."""
+
+    @property
+    def key_id(self) -> str:
+        """Random id that the wraps are kept under."""
+        ...
+
+    @property
+    def wraps(self) -> tuple[tuple[str, bytes], ...]:
+        """(recipient id, wrapped key)."""
+        ...
+
+    def create(self, path: Path) -> SealedFile:
+        """Create the file, which must not exist, with its header. Raises ``OSError`` or ``VaultError``."""
+        ...
+
+
+SealFactory = Callable[[str, Mapping[str, Any]], Seal]
+"""``(recording_id, header) -> Seal``: makes the key and its wraps. ``header`` is JSON without personal data."""

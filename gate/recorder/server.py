@@ -1,0 +1,191 @@
+"""The recorder's loop: control, taps, chunks that are due. One thread, nothing in it waits for anything but packets.
+
+A round takes what has arrived everywhere, then rests until ten milliseconds after it began: at thirty thousand packets
+a second the loop wakes a hundred times, not thirty thousand, and the kernel's stamps keep the times exact. Control
+comes before packets in every round, so that a pause holds for whatever has not been read yet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import selectors
+import socket
+import time
+from collections import deque
+from pathlib import Path
+
+import msgspec
+import structlog
+
+from gate.clock import Clock
+from gate.recorder import messages as m
+from gate.recorder.calls import GATE_GONE, Calls
+from gate.recorder.finisher import Ended, Finisher
+from gate.recorder.leftovers import leave
+from gate.recorder.seal import SealFactory
+from gate.recorder.taps import moment
+
+ROUND_SECONDS = 0.01
+CHORES_SECONDS = 0.1
+ALIVE_SECONDS = 1.0
+TOLD_SECONDS = 10.0
+"""A gate that has died may not have acted on what it was told this recently; a note about it does no harm."""
+MAX_UNSENT = 10_000
+"""Messages of calls kept for a gate that does not read; beyond it the oldest go. The others never wait."""
+
+log = structlog.get_logger("recorder")
+
+
+class Server:
+    """All calls of one gate."""
+
+    def __init__(
+        self,
+        control: socket.socket,
+        folder: Path,
+        seal: SealFactory,
+        clock: Clock,
+        *,
+        min_free_bytes: int,
+        locked: bool,
+    ) -> None:
+        self._control = control
+        self._folder = folder
+        self._locked = locked
+        self._posts: deque[Ended | tuple[str, str]] = deque()
+        self._outbox: deque[bytes] = deque(maxlen=MAX_UNSENT)
+        self._told: deque[tuple[float, m.Closed]] = deque()
+        self._selector = selectors.DefaultSelector()
+        self._wake_in, self._wake_out = socket.socketpair()
+        self._finisher = Finisher(self._post, lambda call_id, message: self._post((call_id, message)))
+        self._calls = Calls(
+            folder, seal, clock, self._finisher, self._selector, self._tell, min_free_bytes=min_free_bytes
+        )
+        self._gate_gone = False
+        self._watching = False
+
+    # --- the loop -------------------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Until the gate is gone and everything is closed."""
+        self._control.setblocking(False)
+        self._wake_in.setblocking(False)
+        self._selector.register(self._control, selectors.EVENT_READ, None)
+        self._selector.register(self._wake_in, selectors.EVENT_READ, None)
+        self._finisher.start()
+        self._tell(m.Ready(os.getpid(), self._locked))
+        self._alive()
+        chores = alive = time.monotonic()
+        while not self._gate_gone:
+            ready = self._selector.select(CHORES_SECONDS)
+            began = time.monotonic()
+            self._read_control()
+            self._take_posts()
+            at = moment()
+            for key, _ in ready:
+                if key.data is not None:
+                    recording, side = key.data
+                    self._calls.drain(recording, side, at)
+            if began - chores >= CHORES_SECONDS:
+                chores = began
+                self._calls.seal_due(at)
+            if began - alive >= ALIVE_SECONDS:
+                alive = began
+                self._alive()
+                self._forget_told(began)
+            self._flush()
+            rest = ROUND_SECONDS - (time.monotonic() - began)
+            if rest > 0 and not self._gate_gone:
+                time.sleep(rest)
+        self._finish_all()
+
+    # --- the gate's wishes ----------------------------------------------------------------------------------------
+
+    def _read_control(self) -> None:
+        while True:
+            try:
+                data = self._control.recv(m.MAX_MESSAGE)
+            except BlockingIOError:
+                return
+            except OSError:
+                data = b""
+            if not data:
+                self._gate_gone = True
+                return
+            try:
+                message = m.decode_for_recorder(data)
+            except msgspec.MsgspecError as error:
+                log.error("message_not_understood", error=str(error))
+                continue
+            if isinstance(message, m.WatchLevels):
+                self._watching = message.on
+            else:
+                self._calls.obey(message)
+
+    def _take_posts(self) -> None:
+        with contextlib.suppress(BlockingIOError):
+            self._wake_in.recv(4096)
+        while self._posts:
+            post = self._posts.popleft()
+            if isinstance(post, Ended):
+                self._calls.take_ended(post)
+            else:
+                self._calls.sync_failed(*post)
+
+    def _finish_all(self) -> None:
+        """The gate is gone: close what is open as interrupted, and leave a note where nobody heard of a closing."""
+        self._read_control()
+        self._calls.interrupt(GATE_GONE)
+        self._finisher.stop()
+        self._take_posts()
+        unheard = [*self._calls.unanswered(), *(closed for _, closed in self._told)]
+        for closed in unheard:
+            try:
+                leave(self._folder, closed)
+            except OSError as error:
+                log.error("note_not_left", recording_id=closed.recording_id, error=repr(error))
+        log.info("gate_gone", closed=len(unheard))
+
+    # --- telling --------------------------------------------------------------------------------------------------
+
+    def _post(self, post: Ended | tuple[str, str]) -> None:
+        """From the finisher's thread."""
+        self._posts.append(post)
+        with contextlib.suppress(OSError):
+            self._wake_out.send(b".", socket.MSG_DONTWAIT)
+
+    def _tell(self, message: m.ToGate) -> None:
+        if isinstance(message, m.Alive | m.Levels):
+            if self._outbox:
+                return
+        elif isinstance(message, m.Closed) and message.path:
+            self._told.append((time.monotonic(), message))
+        self._outbox.append(m.encode(message))
+        self._flush()
+
+    def _flush(self) -> None:
+        while self._outbox:
+            try:
+                self._control.send(self._outbox[0], socket.MSG_DONTWAIT)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                if error.errno != errno.EMSGSIZE:
+                    self._gate_gone = True
+                    return
+                log.error("message_too_long", size=len(self._outbox[0]))
+            self._outbox.popleft()
+
+    def _forget_told(self, now: float) -> None:
+        """A closing that was told and not yet read would be lost with the gate: it is known for a while. The outbox
+        holds it longer where the gate does not read."""
+        while self._told and not self._outbox and now - self._told[0][0] > TOLD_SECONDS:
+            self._told.popleft()
+
+    def _alive(self) -> None:
+        self._tell(self._calls.alive())
+        levels = self._calls.levels()
+        if self._watching:
+            self._tell(levels)

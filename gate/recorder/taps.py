@@ -1,0 +1,89 @@
+"""The two UDP ports of a call, where copies of its packets arrive.
+
+Packets wait in the kernel until the loop comes round; each carries the time at which the kernel had it, so that a
+loop that comes late does not move the audio.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import struct
+import time
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from gate.clock import unix_seconds
+
+HOST = "127.0.0.1"
+RECEIVE_BUFFER = 1 << 20
+"""Asked for; the kernel grants up to ``net.core.rmem_max`` (208 KiB by default: about ten seconds of one direction)."""
+MAX_PACKET = 4096
+"""A datagram that fills this is not RTP of a telephone call."""
+PER_ROUND = 64
+"""Packets taken from one port before the others have their turn."""
+
+_SO_TIMESTAMPNS = 35
+_SO_RXQ_OVFL = 40
+"""Linux values (asm-generic/socket.h) that the ``socket`` module does not name."""
+_TIMESPEC = struct.Struct("@ll")
+_COUNT = struct.Struct("@I")
+_ANCILLARY = socket.CMSG_SPACE(_TIMESPEC.size) + socket.CMSG_SPACE(_COUNT.size)
+_LONGEST_WAIT = 60_000_000_000
+
+
+class Moment(NamedTuple):
+    """One instant on two clocks, nanoseconds. Kernel stamps are wall time; what is kept is counted on the other."""
+
+    monotonic: int
+    wall: int
+
+
+def moment() -> Moment:
+    """This instant."""
+    return Moment(time.monotonic_ns(), int(unix_seconds() * 1e9))
+
+
+class Tap:
+    """One bound port. ``dropped`` counts what the kernel had no room for."""
+
+    def __init__(self) -> None:
+        """Bind a free loopback port. Raises ``OSError``."""
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        try:
+            self.socket.setblocking(False)
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_BUFFER)
+            for option in (_SO_TIMESTAMPNS, _SO_RXQ_OVFL):
+                with contextlib.suppress(OSError):
+                    self.socket.setsockopt(socket.SOL_SOCKET, option, 1)
+            self.socket.bind((HOST, 0))
+        except OSError:
+            self.socket.close()
+            raise
+        self.port: int = self.socket.getsockname()[1]
+        self.dropped = 0
+
+    def packets(self, at: Moment, limit: int = PER_ROUND) -> Iterator[tuple[int, bytes]]:
+        """What has arrived, at most ``limit`` packets: (arrival in monotonic nanoseconds, datagram). A stamp that the
+        wall clock's adjustment has made absurd gives way to ``at``."""
+        receive = self.socket.recvmsg
+        behind = at.monotonic - at.wall
+        for _ in range(limit):
+            try:
+                data, ancillary, _, _ = receive(MAX_PACKET, _ANCILLARY)
+            except OSError:
+                return
+            arrival = at.monotonic
+            for _, kind, value in ancillary:
+                if kind == _SO_TIMESTAMPNS and len(value) == 16:
+                    seconds, nanoseconds = _TIMESPEC.unpack(value)
+                    stamped = seconds * 1_000_000_000 + nanoseconds + behind
+                    if at.monotonic - _LONGEST_WAIT < stamped < arrival:
+                        arrival = stamped
+                elif kind == _SO_RXQ_OVFL:
+                    self.dropped = _COUNT.unpack(value)[0]
+            yield arrival, data
+
+    def close(self) -> None:
+        """Free the port."""
+        self.socket.close()

@@ -1,0 +1,290 @@
+"""What is left when the gate, the recorder or the disk goes in the middle of calls."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import queue
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.clock import SystemClock
+from gate.core.frames import decode
+from gate.errors import RecorderError
+from gate.recorder import leftovers
+from gate.recorder.client import RecorderClient
+from tests.support.recorder_room import (
+    PAYLOADS,
+    ROOT,
+    Events,
+    Phone,
+    Room,
+    event_names,
+    packets,
+    spawner,
+    tone,
+    until,
+)
+from tests.support.recorder_seal import read
+
+GATE = """
+    import sys, time, json
+    from pathlib import Path
+    from tests.support.recorder_room import PAYLOADS, Room
+    room = Room(Path(sys.argv[1]))
+    calls = []
+    for name in ("a", "b", "c"):
+        opened = room.open(name)
+        room.client.start(name, PAYLOADS)
+        calls.append([opened.caller_port, opened.callee_port, opened.path, opened.wraps[0][1].hex()])
+    room.open("waiting")
+    room.client.pause("c")
+    print(json.dumps([room.client.pid, calls]), flush=True)
+    time.sleep(60)
+"""
+
+
+def gone(pid: int) -> bool:
+    """True where the process has ended (a zombie that nobody reaps counts)."""
+    try:
+        return "\nState:\tZ" in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return True
+
+
+def test_a_killed_gate_leaves_closed_recordings_marked_interrupted(tmp_path: Path) -> None:
+    import json
+
+    folder = tmp_path / "recordings"
+    gate = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(GATE), str(folder)], stdout=subprocess.PIPE, cwd=ROOT, text=True
+    )
+    assert gate.stdout is not None
+    line = gate.stdout.readline()
+    while not line.startswith("[["[:1]) or not line.startswith("["):
+        line = gate.stdout.readline()
+    pid, calls = json.loads(line)
+    phones = [Phone(call[0]) for call in calls]
+    speech = tone(300, 65)
+    for payload in speech:
+        for phone in phones:
+            phone.say(payload)
+        time.sleep(0.02)
+    gate.kill()
+    gate.wait()
+    until(lambda: gone(pid), 10)
+
+    notes = {note.closed.recording_id: note for note in leftovers.find(folder)}
+    assert sorted(notes) == ["rec-a", "rec-b", "rec-c"]
+    for (_, _, path, key), name in zip(calls, "abc", strict=True):
+        chunks, trailer = read(folder / path, bytes.fromhex(key))
+        assert trailer is not None
+        assert (trailer["interrupted"], trailer["cause"]) == (True, "gate_gone")
+        note = notes[f"rec-{name}"]
+        assert note.path == path and note.call_id == name
+        assert note.closed.sha256 == hashlib.sha256((folder / path).read_bytes()).hexdigest()
+        assert note.closed.interrupted and note.closed.cause == "gate_gone"
+        frames = [frame for chunk in chunks for frame in decode(chunk)]
+        kept = packets(frames, "caller")
+        assert len(kept) == (0 if name == "c" else 65), "what was paused stays unkept when the gate dies"
+        assert event_names(frames)[-1] == "end"
+    for note in notes.values():
+        note.drop()
+    assert leftovers.find(folder) == []
+    assert {path.suffix for path in folder.rglob("*") if path.is_file()} == {".dgr"}
+
+
+def test_a_killed_recorder_loses_less_than_a_second_and_comes_back(tmp_path: Path) -> None:
+    room = Room(tmp_path / "recordings")
+    opened = room.open("a")
+    phone = Phone(opened.caller_port)
+    room.client.start("a", PAYLOADS)
+    time.sleep(0.05)
+    for payload in tone(300, 150):
+        phone.say(payload)
+        time.sleep(0.02)
+    pid = room.client.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGKILL)
+    killed = time.monotonic()
+    room.events.away.get(timeout=5)
+    assert not room.client.available()
+    with pytest.raises(RecorderError):
+        room.close("a")
+    until(room.client.available, 10)
+    assert time.monotonic() - killed < 5
+    assert room.client.pid != pid
+    chunks, trailer = room.chunks(opened)
+    assert trailer is None
+    kept = packets([frame for chunk in chunks for frame in decode(chunk)], "caller")
+    assert len(kept) >= 100, "three seconds were sent; all but the open chunk is there"
+
+    again = room.open("b")
+    room.client.start("b", PAYLOADS)
+    time.sleep(0.05)
+    Phone(again.caller_port).say(b"x" * 160)
+    closed = room.close("b")
+    assert closed is not None and closed.packets["caller"] == 1
+    room.shut()
+
+
+def test_what_waits_for_an_answer_gets_an_error_when_the_recorder_dies(tmp_path: Path) -> None:
+    room = Room(tmp_path / "recordings", open_seconds=30)
+    pid = room.client.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    answers: queue.Queue[Any] = queue.Queue()
+    room.client.open("a", "rec-a", {}, lambda result, error: answers.put(error))
+    os.kill(pid, signal.SIGKILL)
+    assert isinstance(answers.get(timeout=5), RecorderError)
+    room.shut()
+
+
+def test_an_open_that_is_not_answered_fails_in_time(tmp_path: Path) -> None:
+    room = Room(tmp_path / "recordings")
+    pid = room.client.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    answers: queue.Queue[Any] = queue.Queue()
+    began = time.monotonic()
+    room.client.open("a", "rec-a", {}, lambda result, error: answers.put(error))
+    error = answers.get(timeout=5)
+    assert isinstance(error, RecorderError) and "in time" in str(error)
+    assert 1.4 < time.monotonic() - began < 2.0
+    until(lambda: not room.client.available(), 5)
+    os.kill(pid, signal.SIGCONT)
+    until(room.client.available, 5)
+    until(lambda: room.client.stats()["calls"] == 0, 5)
+    room.shut()
+
+
+def test_a_hung_recorder_is_replaced(tmp_path: Path) -> None:
+    room = Room(tmp_path / "recordings", hung_seconds=2.0)
+    pid = room.client.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    room.events.away.get(timeout=8)
+    until(room.client.available, 10)
+    assert room.client.pid != pid
+    room.shut()
+
+
+def test_a_recorder_that_cannot_be_told_to_pause_is_killed(tmp_path: Path) -> None:
+    room = Room(tmp_path / "recordings")
+    opened = room.open("a")
+    room.client.start("a", PAYLOADS)
+    time.sleep(0.05)
+    pid = room.client.pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    for _ in range(20_000):
+        room.client.pause("a")
+        if not room.events.away.empty():
+            break
+    room.events.away.get(timeout=5)
+    assert gone(pid)
+    assert opened.path
+    until(room.client.available, 10)
+    room.shut()
+
+
+def test_a_recorder_that_never_starts_is_tried_no_more_than_twice_a_second(tmp_path: Path) -> None:
+    starts: list[float] = []
+
+    def spawn(control: Any) -> Any:
+        starts.append(time.monotonic())
+        return subprocess.Popen(["/bin/false"])
+
+    client = RecorderClient(spawn, Events(), SystemClock())
+    with pytest.raises(RecorderError, match="did not start"):
+        client.launch(1.8)
+    assert not client.available()
+    answers: queue.Queue[Any] = queue.Queue()
+    client.open("a", "rec-a", {}, lambda result, error: answers.put(error))
+    assert isinstance(answers.get(timeout=2), RecorderError)
+    assert client.close_down(5)
+    assert 2 <= len(starts) <= 5
+    assert all(b - a >= 0.45 for a, b in zip(starts, starts[1:], strict=False))
+
+
+def test_a_file_that_cannot_grow_fails_its_call_alone(tmp_path: Path) -> None:
+    room = Room(tmp_path / "recordings", file_limit=60_000)
+    long, short = room.open("long"), room.open("short")
+    talker, other = Phone(long.caller_port), Phone(short.caller_port)
+    room.client.start("long", PAYLOADS)
+    time.sleep(0.05)
+    voice = [os.urandom(1000) for _ in range(100)]
+    for payload in voice:
+        talker.say(payload)
+        time.sleep(0.02)
+    call_id, message = room.events.failed.get(timeout=5)
+    assert call_id == "long" and "large" in message
+    Phone(long.callee_port).press(9)
+    until(lambda: room.events.digits == [("long", "callee", "9")])
+
+    room.client.start("short", PAYLOADS)
+    time.sleep(0.05)
+    other.say(b"x" * 160)
+    closed = room.close("short")
+    assert closed is not None and closed.packets["caller"] == 1 and not closed.interrupted
+
+    closed = room.close("long")
+    assert closed is not None
+    assert closed.interrupted and "large" in closed.cause
+    data = (room.folder / long.path).read_bytes()
+    assert closed.sha256 == hashlib.sha256(data).hexdigest() and closed.size == len(data)
+    chunks, _ = room.chunks(long)
+    kept = packets([frame for chunk in chunks for frame in decode(chunk)], "caller")
+    assert [p.rtp[12:] for p in kept] == voice[: len(kept)] and len(kept) > 20
+    room.shut()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounting a small tmpfs needs root")
+def test_a_full_disk_fails_what_records_and_refuses_what_would(tmp_path: Path) -> None:
+    folder = tmp_path / "recordings"
+    folder.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(folder)], capture_output=True, text=True
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"no tmpfs here: {mounted.stderr.strip()}")
+    room = Room(folder, min_free=100_000)
+    try:
+        opened = room.open("a")
+        phone = Phone(opened.caller_port)
+        room.client.start("a", PAYLOADS)
+        time.sleep(0.05)
+        for _ in range(50):
+            phone.say(b"v" * 160)
+            time.sleep(0.02)
+        ballast = folder / "ballast"
+        with ballast.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
+            while True:
+                file.write(bytes(4096))
+        until(lambda: not room.client.available(), 3)
+        with pytest.raises(RecorderError, match="full"):
+            room.open("b")
+        for _ in range(100):
+            phone.say(b"v" * 160)
+            time.sleep(0.02)
+        assert room.events.failed.get(timeout=5) == ("a", "No space left on device")
+        ballast.unlink()
+        until(room.client.available, 3)
+        closed = room.close("a")
+        assert closed is not None and closed.interrupted
+        assert closed.size == (folder / opened.path).stat().st_size
+        chunks, _ = room.chunks(opened)
+        assert len(packets([f for chunk in chunks for f in decode(chunk)], "caller")) >= 40
+        again = room.open("b")
+        assert again.caller_port
+        assert room.close("b") is None
+    finally:
+        room.shut()
+        subprocess.run(["umount", str(folder)], check=True)

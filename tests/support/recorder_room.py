@@ -1,0 +1,161 @@
+"""A running recorder with its client, and phones that send real RTP to its taps."""
+
+from __future__ import annotations
+
+import math
+import queue
+import socket
+import struct
+import sys
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from gate.clock import SystemClock
+from gate.core.frames import EventFrame, Frame, PacketFrame, decode
+from gate.ports import RecordingClosed, RecordingOpened
+from gate.recorder.client import RecorderClient, spawn_command
+from tests.support.recorder_seal import read
+
+ROOT = Path(__file__).parents[2]
+PAYLOADS = {
+    "caller": {0: "PCMU/8000", 101: "telephone-event/8000"},
+    "callee": {0: "PCMU/8000", 101: "telephone-event/8000"},
+}
+
+
+def rtp(payload: bytes, seq: int, ts: int, *, pt: int = 0, ssrc: int = 1, marker: bool = False) -> bytes:
+    """One RTP packet."""
+    return struct.pack(">BBHII", 0x80, pt | (marker << 7), seq & 0xFFFF, ts & 0xFFFFFFFF, ssrc) + payload
+
+
+def key(event: int, seq: int, ts: int, *, end: bool = False, duration: int = 160, marker: bool = False, **more: Any) -> bytes:
+    """One telephone-event packet."""
+    return rtp(struct.pack(">BBH", event, (end << 7) | 10, duration), seq, ts, pt=101, marker=marker, **more)
+
+
+def ulaw(sample: int) -> int:
+    """G.711 µ-law of one 16-bit sample."""
+    sign = 0x80 if sample < 0 else 0
+    value = min(abs(sample), 32635) + 132
+    exponent = value.bit_length() - 8
+    return ~(sign | exponent << 4 | (value >> (exponent + 3)) & 0x0F) & 0xFF
+
+
+def tone(hz: float, packets: int, *, start: int = 0, rate: int = 8000, amplitude: int = 8000) -> list[bytes]:
+    """µ-law payloads of 20 ms."""
+    size = rate // 50
+    return [
+        bytes(ulaw(int(amplitude * math.sin(2 * math.pi * hz * (start + p * size + i) / rate))) for i in range(size))
+        for p in range(packets)
+    ]
+
+
+class Phone:
+    """Sends RTP to one tap."""
+
+    def __init__(self, port: int, ssrc: int = 7) -> None:
+        self.port, self.ssrc, self.seq, self.ts = port, ssrc, 65530, 4294960000
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    def raw(self, data: bytes) -> None:
+        self.socket.sendto(data, ("127.0.0.1", self.port))
+
+    def say(self, payload: bytes, pt: int = 0) -> None:
+        self.raw(rtp(payload, self.seq, self.ts, pt=pt, ssrc=self.ssrc))
+        self.seq += 1
+        self.ts += 160
+
+    def press(self, event: int, packets: int = 5) -> None:
+        """A key as a phone sends it: one timestamp, three copies of the end."""
+        for i in range(packets):
+            self.raw(key(event, self.seq, self.ts, marker=i == 0, duration=160 * (i + 1), ssrc=self.ssrc))
+            self.seq += 1
+        for _ in range(3):
+            self.raw(key(event, self.seq, self.ts, end=True, duration=160 * packets, ssrc=self.ssrc))
+            self.seq += 1
+        self.ts += 160 * packets
+
+
+class Events:
+    """What the recorder told."""
+
+    def __init__(self) -> None:
+        self.digits: list[tuple[str, str, str]] = []
+        self.failed: queue.Queue[tuple[str, str]] = queue.Queue()
+        self.away: queue.Queue[float] = queue.Queue()
+
+    def recorder_digit(self, call_id: str, side: str, digit: str) -> None:
+        self.digits.append((call_id, side, digit))
+
+    def recorder_failed(self, call_id: str, message: str) -> None:
+        self.failed.put((call_id, message))
+
+    def recorder_away(self) -> None:
+        self.away.put(time.monotonic())
+
+
+def spawner(folder: Path, *, min_free: int = 1, file_limit: int = 0) -> Callable[[socket.socket], Any]:
+    """Starts the test recorder over ``folder``."""
+    spawn = spawn_command(
+        [sys.executable, "-m", "tests.support.recorder_process", str(folder), str(min_free), str(file_limit)]
+    )
+
+    def from_root(control: socket.socket) -> Any:
+        return spawn(control)
+
+    return from_root
+
+
+class Room:
+    """A recorder process and its client."""
+
+    def __init__(self, folder: Path, *, min_free: int = 1, file_limit: int = 0, **more: Any) -> None:
+        self.folder = folder
+        self.events = Events()
+        self.client = RecorderClient(
+            spawner(folder, min_free=min_free, file_limit=file_limit), self.events, SystemClock(), **more
+        )
+        self.client.launch(20)
+
+    def open(self, call_id: str, header: Mapping[str, Any] | None = None) -> RecordingOpened:
+        answers: queue.Queue[Any] = queue.Queue()
+        self.client.open(call_id, f"rec-{call_id}", header or {"v": 1}, lambda r, e: answers.put((r, e)))
+        result, error = answers.get(timeout=10)
+        if error:
+            raise error
+        return result
+
+    def close(self, call_id: str) -> RecordingClosed | None:
+        answers: queue.Queue[Any] = queue.Queue()
+        self.client.close(call_id, lambda r, e: answers.put((r, e)))
+        result, error = answers.get(timeout=15)
+        if error:
+            raise error
+        return result
+
+    def chunks(self, opened: RecordingOpened) -> tuple[list[bytes], dict[str, Any] | None]:
+        return read(self.folder / opened.path, opened.wraps[0][1])
+
+    def frames(self, opened: RecordingOpened) -> list[Frame]:
+        return [frame for chunk in self.chunks(opened)[0] for frame in decode(chunk)]
+
+    def shut(self) -> None:
+        assert self.client.close_down(15)
+
+
+def packets(frames: list[Frame], side: str) -> list[PacketFrame]:
+    return [frame for frame in frames if isinstance(frame, PacketFrame) and frame.side == side]
+
+
+def event_names(frames: list[Frame]) -> list[str]:
+    return [frame.event for frame in frames if isinstance(frame, EventFrame)]
+
+
+def until(condition: Callable[[], Any], seconds: float = 5.0) -> None:
+    """Wait for a condition; fails the test where it does not come."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.01)
