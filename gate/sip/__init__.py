@@ -1,0 +1,29 @@
+"""The line: SIP on both sides of the gate, and the thread it lives on.
+
+How a call comes in and goes out::
+
+    UDP ─▶ udp.Transport ─▶ door.Door ──▶ auth, identity ──▶ LineEvents.incoming
+                              │   └─ registrar, answers (stateless: REGISTER, OPTIONS, 401, 603, …)
+                              └─▶ sippy's transactions ─▶ legs.CallerLeg ◀─ bridge.Bridge ─▶ legs.CalleeLeg ─▶ trunk
+
+- ``line.SipLine``   the room's front: ``ports.Line`` and ``ports.Loop`` in one; nothing else is needed from outside
+- ``loop``           steps and timers on sippy's event loop, and who owns it
+- ``udp``            sockets: one receiving thread per socket, sending from the line thread
+- ``message``        the cheap parser, and answers made without a dialog
+- ``door``           the one door: every datagram, from size check to sippy; nothing passes an exception
+- ``pending``        INVITEs that wait for the conductor's decision
+- ``answers``        what was answered, for retransmissions; refusals (603)
+- ``auth``           digest authentication and PBX addresses; bounds on strangers
+- ``registrar``      REGISTER
+- ``identity``       what a caller asks (number, withheld) and what the trunk is shown
+- ``sdp``            codec names and payload maps
+- ``outcomes``       which answer of the trunk the caller gets
+- ``legs``           sippy's user agents, mended
+- ``bridge``         one call: caller leg, callee leg, and what the conductor commands
+- ``reinvite``       offers inside a call: hold, resume, codec change
+- ``trunk``          OPTIONS keep-alive and registration with the carrier
+- ``traps``          every fault of sippy that this gate works around, each with its test
+
+Not here, on purpose: calls *to* registered phones (an INVITE from the trunk gets 404), TLS and TCP, 100rel, transfers
+(REFER is declined: it would dial a number that nobody screened).
+"""

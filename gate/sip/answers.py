@@ -1,0 +1,71 @@
+"""What was answered without a dialog, kept so that a retransmission gets the same bytes; and the refusal itself."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+
+from gate.sip.message import Address, Message, TransactionKey, answer
+
+KEPT_SECONDS = 32.0
+"""64 times T1: as long as a client retransmits (RFC 3261 17.1.1.2)."""
+MAX_KEPT = 65_536
+
+
+class Answers:
+    """Answers by transaction; bounded in time and number."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._kept: OrderedDict[TransactionKey, tuple[bytes, Address, float]] = OrderedDict()
+        self._key = secrets.token_bytes(16)
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def tag(self, request: Message) -> str:
+        """The To tag for an answer: the same for every retransmission, without memory."""
+        text = f"{request.call_id}\0{request.from_tag}\0{request.branch}\0{request.cseq}"
+        return hmac.new(self._key, text.encode("latin-1", "replace"), hashlib.sha256).hexdigest()[:20]
+
+    def keep(self, key: TransactionKey, data: bytes, to: Address) -> None:
+        """Remember an answer."""
+        now = self._monotonic()
+        self._kept[key] = (data, to, now + KEPT_SECONDS)
+        self._kept.move_to_end(key)
+        while self._kept:
+            oldest = next(iter(self._kept))
+            if len(self._kept) <= MAX_KEPT and self._kept[oldest][2] > now:
+                break
+            del self._kept[oldest]
+
+    def find(self, key: TransactionKey) -> tuple[bytes, Address] | None:
+        """The answer given to this transaction, while it is remembered."""
+        kept = self._kept.get(key)
+        if kept is None or kept[2] <= self._monotonic():
+            return None
+        return kept[0], kept[1]
+
+
+def refusal(request: Message, source: Address, to_tag: str, reason: str, decision_id: str, explanation: str) -> bytes:
+    """603 Decline with why: ``Reason`` (RFC 3326), ``Warning`` 399 for people, and the decision's id for the record.
+
+    A 6xx, because a PBX takes a 4xx or 5xx as a reason to try its next trunk.
+    """
+    why = _quoted(explanation)
+    headers = [("Reason", f'SIP;cause=603;text="{_quoted(reason)}"'), ("X-Dialgate-Reason", _quoted(reason))]
+    if decision_id:
+        headers.append(("X-Dialgate-Decision", _quoted(decision_id)))
+    if why:
+        headers.append(("Warning", f'399 dialgate "{why}"'))
+    return answer(request, 603, "Decline", source, headers, to_tag)
+
+
+def _quoted(text: str) -> str:
+    """Text that may stand between quotes in a header line, as UTF-8 in Latin-1 clothes."""
+    plain = "".join(sign if sign.isprintable() and sign not in '"\\' else " " for sign in text)[:300]
+    return plain.encode("utf-8").decode("latin-1")

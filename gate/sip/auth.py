@@ -1,0 +1,213 @@
+"""Who calls: a PBX by its address, or an account by digest (RFC 3261 section 22, RFC 7616, RFC 8760).
+
+Challenges cost no memory: a nonce is its time, random bytes and an HMAC over both. Memory is used only for nonces that a
+right password came with, so that an answer cannot be used twice, and that table is bounded.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import ipaddress
+import re
+import secrets
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from gate.config import Account, Config, Pbx
+from gate.errors import ConfigError
+from gate.sip.message import Address, Message
+
+_HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
+"""In the order offered: a phone takes the first that it knows (RFC 8760 2.3)."""
+_PARAMETER = re.compile(r'([\w-]+)\s*=\s*(?:"((?:\\.|[^"\\])*)"|([^\s,"]+))')
+
+MAX_NONCES = 20_000
+
+
+class Verdict(Enum):
+    """What the credentials of a request are worth."""
+
+    PROVEN = "proven"
+    CHALLENGE = "challenge"
+    """None came, or the nonce is not ours or too old: ask (again)."""
+    STALE = "stale"
+    """Right, but of an old nonce: ask again without bothering the user."""
+    WRONG = "wrong"
+    """A wrong password, or an account that is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Someone whose word on who they are holds."""
+
+    claimed_by: str
+    """``account:NAME`` or ``trunk:NAME``."""
+    who: Account | Pbx
+
+
+class Nonces:
+    """Makes nonces and knows them again; tells a repeated use."""
+
+    def __init__(self, seconds: int, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._key = secrets.token_bytes(32)
+        self._seconds = seconds
+        self._monotonic = monotonic
+        self._used: OrderedDict[str, int] = OrderedDict()
+
+    def make(self) -> str:
+        """A fresh nonce."""
+        body = int(self._monotonic() * 1000).to_bytes(8, "big") + secrets.token_bytes(8)
+        return base64.urlsafe_b64encode(body + self._seal(body)).decode()
+
+    def age(self, nonce: str) -> float | None:
+        """Its age in seconds, or None where this gate did not make it."""
+        try:
+            raw = base64.b64decode(nonce.encode("ascii", "replace"), altchars=b"-_", validate=True)
+        except ValueError:
+            return None
+        body, seal = raw[:16], raw[16:]
+        if len(body) != 16 or not hmac.compare_digest(seal, self._seal(body)):
+            return None
+        return self._monotonic() - int.from_bytes(body[:8], "big") / 1000
+
+    def fresh(self, nonce: str) -> bool:
+        """Young enough."""
+        age = self.age(nonce)
+        return age is not None and age <= self._seconds
+
+    def use(self, nonce: str, count: int) -> bool:
+        """Note a use whose credentials were right; False where this count was used before. Without qop ``count`` is 1, so
+        that such a nonce serves once."""
+        if count <= self._used.get(nonce, 0):
+            return False
+        self._used[nonce] = count
+        self._used.move_to_end(nonce)
+        while len(self._used) > MAX_NONCES:
+            self._used.popitem(last=False)
+        return True
+
+    def _seal(self, body: bytes) -> bytes:
+        return hmac.digest(self._key, body, "sha256")[:20]
+
+
+class Authenticator:
+    """Knows the accounts and the PBXs of the configuration."""
+
+    def __init__(
+        self, config: Config, secret_of: Callable[[str], str], monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.realm = config.sip.realm
+        self._nonces = Nonces(config.sip.nonce_seconds, monotonic)
+        self._accounts = {account.username: account for account in config.account}
+        self._halves = {
+            (account.username, name): _hex(name, f"{account.username}:{self.realm}:{secret_of(account.username)}")
+            for account in config.account
+            for name in _HASHES
+        }
+        self._decoy = secrets.token_hex(32)
+        self._networks = [(_network(text), pbx) for pbx in config.pbx for text in pbx.addresses]
+        self._by_host: dict[str, Pbx | None] = {}
+
+    def pbx_at(self, source: Address) -> Caller | None:
+        """The PBX whose address this is."""
+        host = source[0]
+        if host not in self._by_host:
+            if len(self._by_host) > 4096:
+                self._by_host.clear()
+            address = ipaddress.ip_address(host.strip("[]").partition("%")[0])
+            self._by_host[host] = next((pbx for network, pbx in self._networks if address in network), None)
+        pbx = self._by_host[host]
+        return Caller(f"trunk:{pbx.name}", pbx) if pbx else None
+
+    def challenges(self, stale: bool = False) -> list[tuple[str, str]]:
+        """WWW-Authenticate headers, strongest first."""
+        nonce = self._nonces.make()
+        tail = ", stale=true" if stale else ""
+        return [
+            (
+                "WWW-Authenticate",
+                f'Digest realm="{self.realm}", nonce="{nonce}", algorithm={name}, qop="auth"{tail}',
+            )
+            for name in _HASHES
+        ]
+
+    def check(self, request: Message) -> tuple[Verdict, Caller | None]:
+        """What the request's credentials are worth; the caller where they are right."""
+        verdict = Verdict.CHALLENGE
+        for value in request.all("authorization") + request.all("proxy-authorization"):
+            given = credentials(value)
+            if given.get("realm") != self.realm:
+                continue
+            verdict, account = self._check(request, given)
+            if account:
+                return verdict, Caller(f"account:{account.username}", account)
+            if verdict is not Verdict.CHALLENGE:
+                break
+        return verdict, None
+
+    def _check(self, request: Message, given: dict[str, str]) -> tuple[Verdict, Account | None]:
+        algorithm = next((name for name in _HASHES if name == given.get("algorithm", "MD5").upper()), None)
+        nonce, qop = given.get("nonce", ""), given.get("qop", "")
+        if algorithm is None or qop not in ("", "auth") or (qop and not given.get("cnonce")):
+            return Verdict.CHALLENGE, None
+        if self._nonces.age(nonce) is None:
+            return Verdict.CHALLENGE, None
+        account = self._accounts.get(given.get("username", ""))
+        half = self._halves[(account.username, algorithm)] if account else self._decoy
+        expected = digest(algorithm, half, request.method, given)
+        right = hmac.compare_digest(expected.encode(), given.get("response", "").lower().encode("utf-8", "replace"))
+        if not (right and account and _same_target(given.get("uri", ""), request.uri)):
+            return Verdict.WRONG, None
+        count = int(given["nc"], 16) if qop and re.fullmatch("[0-9a-fA-F]{8}", given.get("nc", "")) else 1
+        if not self._nonces.fresh(nonce) or not self._nonces.use(nonce, count):
+            return Verdict.STALE, None
+        return Verdict.PROVEN, account
+
+
+def credentials(value: str) -> dict[str, str]:
+    """The parameters of an Authorization or WWW-Authenticate value of the Digest scheme; empty for another scheme."""
+    scheme, _, rest = value.strip().partition(" ")
+    if scheme.lower() != "digest":
+        return {}
+    return {
+        found[1].lower(): re.sub(r"\\(.)", r"\1", found[2]) if found[2] is not None else found[3]
+        for found in _PARAMETER.finditer(rest)
+    }
+
+
+def digest(algorithm: str, half: str, method: str, given: dict[str, str]) -> str:
+    """The response (RFC 7616 3.4.1) for H(A1) = ``half``: with qop as ``given`` says, without it as RFC 2069 did."""
+    target = _hex(algorithm, f"{method}:{given.get('uri', '')}")
+    middle = given.get("nonce", "")
+    if given.get("qop"):
+        middle += f":{given.get('nc', '')}:{given.get('cnonce', '')}:{given['qop']}"
+    return _hex(algorithm, f"{half}:{middle}:{target}")
+
+
+def _hex(algorithm: str, text: str) -> str:
+    return _HASHES[algorithm](text.encode("utf-8", "surrogateescape")).hexdigest()
+
+
+def _same_target(said: str, requested: str) -> bool:
+    """The digest's URI names what the request asks for: else a captured answer would serve for another number. Hosts are
+    not compared: what stands between phone and gate may have written another."""
+    return _user(said) == _user(requested)
+
+
+def _user(uri: str) -> str:
+    rest = uri.partition(":")[2]
+    return rest.partition("@")[0] if "@" in rest else ""
+
+
+def _network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:
+    try:
+        return ipaddress.ip_network(text.strip("[]"), strict=False)
+    except ValueError as error:
+        raise ConfigError(
+            f"pbx.addresses: {text!r} is no address or network", hint="Write for example 192.0.2.10 or 192.0.2.0/24."
+        ) from error

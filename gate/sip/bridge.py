@@ -1,0 +1,334 @@
+"""One call: the caller's leg, the callee's leg, and what the conductor commands. Imported on the line thread alone.
+
+Phases: *dialling* (the INVITE is at the trunk) → *answered* (the callee is acknowledged and hears the announcement; the
+caller still hears ringing) → *connected* → *over*. sippy's events never pass from leg to leg as they are: what goes on is
+made anew here, so that no redirect, transfer or foreign header comes through.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from sippy.CCEvents import (
+    CCEventConnect, CCEventDisconnect, CCEventFail, CCEventInfo, CCEventRedirect, CCEventRing, CCEventTry, CCEventUpdate,
+)  # fmt: skip
+from sippy.SipCallId import SipCallId
+
+from gate.sip import sdp
+from gate.sip.dtmf import digits_of
+from gate.sip.identity import headers_for_trunk, quotable
+from gate.sip.legs import Leg, reason
+from gate.sip.outcomes import for_caller
+from gate.sip.pending import Pending
+from gate.sip.reinvite import Offers
+from gate.sip.traps import guarded
+
+if TYPE_CHECKING:
+    from gate.sip.engine import Engine
+
+_log = structlog.get_logger("gate.sip")
+
+
+class _Try(CCEventTry):  # type: ignore[misc]  # sippy has no types
+    """The INVITE to the trunk, with our identity on it."""
+
+    gate_token = ""
+
+    def onUacSetupComplete(self, uac: Any) -> None:  # noqa: N802 - sippy's name
+        self.extra_headers = headers_for_trunk(uac, self.gate_token)
+
+
+class Bridge:
+    """One call from ``invite`` to its end. Every method runs on the line thread."""
+
+    def __init__(self, engine: Engine, pending: Pending, number: str, presentation: str, display_name: str) -> None:
+        self.engine = engine
+        self.id = pending.call_id
+        self.pending = pending
+        self.number = number
+        self.presentation = presentation
+        self.display_name = display_name
+        self.phase = "dialling"
+        self.rang = False
+        """The far end has said anything at all."""
+        self.caller_sdp = ""
+        self.callee_sdp = ""
+        self.answer: Any = None
+        """The callee's SDP as the caller gets it."""
+        self.early: Any = None
+        self.ended_at: float | None = None
+        self._timers: list[Any] = []
+        self._busy = False
+        self._waiting: list[Any] = []
+        transactions = engine.transactions
+        trunk = engine.config.trunk
+        self.caller = Leg(transactions, guarded("caller event", self._safely(self.on_caller)))
+        self.callee = Leg(
+            transactions, guarded("callee event", self._safely(self.on_callee)), engine.trunk_address,
+            trunk.username, engine.trunk_password,
+        )  # fmt: skip
+        self.offers = Offers(self)
+
+    def _safely(self, step: Any) -> Any:
+        """A fault of ours in a step ends the call on both sides rather than leaving it hanging."""
+
+        def run(event: Any) -> None:
+            try:
+                step(event)
+            except Exception:  # the boundary to sippy: logged, and the call is ended with an answer
+                _log.exception("call step failed", call_id=self.id)
+                self._finish(603, "Decline", "internal_error")
+                self.engine.events.failed(self.id, 603, "internal_error")
+
+        return run
+
+    # --- setting up --------------------------------------------------------------------------------------------------
+
+    def on_caller(self, event: Any) -> None:
+        """What the caller does."""
+        if isinstance(event, CCEventTry):
+            self._dial(event)
+        elif isinstance(event, CCEventDisconnect):
+            self._hung_up("caller")
+        elif isinstance(event, CCEventUpdate):
+            self.offers.offered("caller", event)
+        elif isinstance(event, CCEventInfo):
+            self._info("caller", event)
+        elif isinstance(event, (CCEventConnect, CCEventFail, CCEventRedirect)):
+            self.offers.replied("caller", event)
+
+    def _dial(self, event: Any) -> None:
+        body = event.getData()[3]
+        if body is None:
+            self._give_up(603, "no_sdp")
+            return
+        self.caller_sdp = str(body)
+        self._timers.append(self.engine.after(self.engine.config.sip.no_answer_seconds, self._no_answer))
+        hops = event.max_forwards if event.max_forwards is not None else 70
+        self.engine.relay.caller_sdp(
+            self.id, body, guarded("offer", lambda body, ex=None: self._offer_ready(body, hops, ex))
+        )
+
+    def _offer_ready(self, body: Any, hops: int, ex: Any) -> None:
+        if self.phase != "dialling" or self.caller.over:
+            return
+        if body is None or ex is not None:
+            _log.warning("the media relay refuses the offer", call_id=self.id, error=str(ex))
+            self._give_up(488, "media_unavailable")
+            return
+        body.needs_update = False
+        invite = _Try((SipCallId(), self.presentation, self.number, body, None, quotable(self.display_name)))
+        invite.max_forwards = max(0, hops - 1)
+        invite.gate_token = self.engine.token
+        self.callee.good_local = body.getCopy()
+        self.callee.recvEvent(invite)
+
+    def on_callee(self, event: Any) -> None:
+        """What the trunk and the callee do; one at a time, since the media relay answers later."""
+        if self._busy and isinstance(event, (CCEventRing, CCEventConnect)) and self.phase == "dialling":
+            self._waiting.append(event)
+        elif isinstance(event, CCEventRing):
+            self._ringing(event)
+        elif isinstance(event, CCEventConnect) and self.phase == "dialling":
+            self._answered(event)
+        elif isinstance(event, (CCEventFail, CCEventRedirect)) and self.phase == "dialling":
+            self._failed(event)
+        elif isinstance(event, CCEventDisconnect):
+            self._hung_up("callee")
+        elif isinstance(event, CCEventUpdate):
+            self.offers.offered("callee", event)
+        elif isinstance(event, CCEventInfo):
+            self._info("callee", event)
+        elif isinstance(event, (CCEventConnect, CCEventFail, CCEventRedirect)):
+            self.offers.replied("callee", event)
+
+    def _next(self) -> None:
+        self._busy = False
+        while self._waiting and not self._busy:
+            self._safely(self.on_callee)(self._waiting.pop(0))
+
+    def _ringing(self, event: Any) -> None:
+        code, phrase, body = event.getData()
+        self.rang = True
+        if self.phase != "dialling" or code <= 100:
+            return
+        if body is None:
+            self._tell_ringing(180 if code != 183 else 183, phrase, None)
+            return
+        self.callee_sdp = str(body)
+        self._busy = True
+
+        def ready(body: Any, ex: Any = None) -> None:
+            if self.phase == "dialling":
+                self.early = body if ex is None else None
+                self._tell_ringing(code, phrase, self.early)
+            self._next()
+
+        self.engine.relay.callee_sdp(self.id, body, guarded("early media", ready))
+
+    def _tell_ringing(self, code: int, phrase: str, body: Any) -> None:
+        self._ring(code, phrase, body)
+        self.engine.events.ringing(self.id)
+
+    def _ring(self, code: int, phrase: str, body: Any) -> None:
+        if not self.caller.over:
+            self.caller.recvEvent(CCEventRing((code, phrase, _settled(body))))
+
+    def _answered(self, event: Any) -> None:
+        body = event.getData()[2]
+        if body is None:
+            body = self.early
+            if body is None:
+                self._give_up(603, "no_sdp")
+                return
+            self._answer_ready(body)
+            return
+        self.callee_sdp = str(body)
+        self._busy = True
+
+        def ready(body: Any, ex: Any = None) -> None:
+            if body is None or ex is not None:
+                _log.warning("the media relay refuses the answer", call_id=self.id, error=str(ex))
+                self._give_up(603, "media_unavailable")
+            else:
+                self._answer_ready(body)
+            self._next()
+
+        self.engine.relay.callee_sdp(self.id, body, guarded("answer", ready))
+
+    def _answer_ready(self, body: Any) -> None:
+        if self.phase != "dialling" or self.caller.over:
+            return
+        self._stop_timers()
+        self.phase = "answered"
+        self.answer = body
+        chosen = sdp.codecs(self.callee_sdp)
+        self.tell_media()
+        self._watch()
+        self.engine.events.answered(self.id, chosen[0] if chosen else "")
+
+    def tell_media(self) -> None:
+        """Tell the codec maps as they stand now."""
+        self.engine.events.media_changed(self.id, sdp.maps_in_packets(self.caller_sdp, self.callee_sdp))
+
+    # --- commands ----------------------------------------------------------------------------------------------------
+
+    def early_media(self) -> None:
+        """183 with the callee's SDP."""
+        if self.phase == "answered":
+            self._ring(183, "Session Progress", self.answer)
+
+    def connect(self) -> None:
+        """200 with the callee's SDP."""
+        if self.phase != "answered" or self.caller.over:
+            return
+        self.phase = "connected"
+        body = _settled(self.answer)
+        self.caller.good_local = body.getCopy()
+        self.caller.recvEvent(CCEventConnect((200, "OK", body)))
+
+    def hang_up(self, why: str) -> None:
+        """End both legs; the conductor knows, so no event tells it."""
+        self._finish(603, "Decline", why)
+
+    # --- ends --------------------------------------------------------------------------------------------------------
+
+    def _failed(self, event: Any) -> None:
+        code, phrase = event.getData()[:2]
+        if code == 408 and not self.rang:
+            self._give_up(code, "trunk_unreachable", passed=(603, "Decline"))
+            return
+        self._give_up(code, phrase, passed=for_caller(code, phrase))
+
+    def _no_answer(self) -> None:
+        if self.phase == "dialling":
+            self._give_up(480, "no_answer", passed=(480, "Temporarily Unavailable"))
+
+    def _give_up(self, code: int, why: str, passed: tuple[int, str] | None = None) -> None:
+        """The call did not come about: tell the caller and the conductor."""
+        if self.phase == "over":
+            return
+        answer = passed or (603, "Decline")
+        self._finish(answer[0], answer[1], why, cause=code)
+        self.engine.events.failed(self.id, code, why)
+
+    def _hung_up(self, side: str) -> None:
+        """One side is gone: BYE, CANCEL, no ACK, or dead."""
+        if self.phase == "over":
+            return
+        self._finish(603, "Decline", f"{side}_hung_up", cause=200 if self.phase == "connected" else 603)
+        self.engine.events.hung_up(self.id, side)
+
+    def _finish(self, code: int, phrase: str, why: str, cause: int | None = None) -> None:
+        """End what is left of both legs, then the media."""
+        if self.phase == "over":
+            return
+        self.phase = "over"
+        self.ended_at = time.monotonic()
+        self._stop_timers()
+        self._waiting.clear()
+        text = reason(why, cause or code)
+        for leg in (self.caller, self.callee):
+            guarded("end of a leg", leg.end)(code, phrase, text)
+        guarded("end of media", self.engine.relay.close)(self.id)
+        self.engine.over(self)
+
+    def _stop_timers(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+
+    # --- while it runs -----------------------------------------------------------------------------------------------
+
+    def _info(self, side: str, event: Any) -> None:
+        body = event.getData()
+        if body is None:
+            return
+        for digit in digits_of(body.getType(), str(body)):
+            self.engine.events.digit(self.id, side, digit)
+        other = self.callee if side == "caller" else self.caller
+        if self.phase == "connected" and other.can_update():
+            other.recvEvent(CCEventInfo(body))
+
+    def _watch(self) -> None:
+        """Ask both sides from time to time whether they are still there."""
+        interval = max(2.0, self.engine.config.sip.dead_peer_seconds / 2)
+
+        def ask(leg: Leg, side: str) -> None:
+            if self.phase == "over":
+                return
+            self._timers[:] = [timer for timer in self._timers if timer.running]
+            if not leg.can_update():
+                self._timers.append(self.engine.after(interval, lambda: ask(leg, side)))
+                return
+            overdue = self.engine.after(interval, lambda: dead(side))
+            self._timers.append(overdue)
+
+            def answered(code: int) -> None:
+                overdue.cancel()
+                if self.phase == "over":
+                    return
+                if code in (408, 481):
+                    dead(side)
+                else:
+                    self._timers.append(self.engine.after(interval, lambda: ask(leg, side)))
+
+            leg.ask_alive(answered)
+
+        def dead(side: str) -> None:
+            _log.warning("a peer answers no more", call_id=self.id, side=side)
+            self._hung_up(side)
+
+        for leg, side in ((self.caller, "caller"), (self.callee, "callee")):
+            self._timers.append(self.engine.after(interval, lambda leg=leg, side=side: ask(leg, side)))
+
+
+def _settled(body: Any) -> Any:
+    """A copy of a body that the media relay has done with."""
+    if body is None:
+        return None
+    copy = body.getCopy()
+    copy.needs_update = False
+    return copy

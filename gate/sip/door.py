@@ -1,0 +1,325 @@
+"""The one door: every datagram that reaches the gate.
+
+Order: size, parse, transaction known?, authenticate, tell the conductor. Until the conductor has decided no transaction
+exists and nothing has left for the trunk. No exception passes: an INVITE with a readable Via always gets an answer.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from gate.core.screening import Attempt, Purpose, Topic
+from gate.ports import Incoming
+from gate.sip import identity, sdp
+from gate.sip.answers import Answers, refusal
+from gate.sip.auth import Authenticator, Caller, Verdict
+from gate.sip.message import Address, BadMessage, Message, answer, body_of, destination, parse, split_list
+from gate.sip.pending import Pending, PendingCalls
+from gate.sip.registrar import Registrar
+from gate.sip.strangers import Strangers
+from gate.sip.udp import MAX_DATAGRAM, Face
+
+if TYPE_CHECKING:
+    from gate.sip.engine import Engine
+
+_log = structlog.get_logger("gate.sip")
+
+IN_DIALOG = frozenset({"INVITE", "BYE", "INFO", "OPTIONS"})
+KNOWN = IN_DIALOG | {
+    "ACK",
+    "CANCEL",
+    "REGISTER",
+    "UPDATE",
+    "PRACK",
+    "MESSAGE",
+    "NOTIFY",
+    "SUBSCRIBE",
+    "REFER",
+    "PUBLISH",
+}
+_ALLOW = [("Allow", identity.ALLOW + ", REGISTER")]
+_ACCEPT = [("Accept", "application/sdp")]
+
+
+class Door:
+    """Takes datagrams; answers what needs no dialog, and passes the rest to sippy through the engine."""
+
+    def __init__(self, engine: Engine, authenticator: Authenticator, registrar: Registrar) -> None:
+        self.engine = engine
+        self.auth = authenticator
+        self.registrar = registrar
+        self.answers = Answers()
+        self.pending = PendingCalls(limit=max(2000, 2 * engine.config.limits.max_calls))
+        self.strangers = Strangers()
+        self._methods: dict[str, Callable[[Message, bytes, Address, Face], None]] = {
+            "INVITE": self._invite,
+            "CANCEL": self._cancel,
+            "REGISTER": self._register,
+            "OPTIONS": self._options,
+        }
+
+    def receive(self, data: bytes, source: Address, face: Face) -> None:
+        """One datagram."""
+        try:
+            if data.startswith(b"SIP/2.0 "):
+                self.engine.transactions.feed(data, source, face)
+                return
+            request = parse(data)
+        except BadMessage as bad:
+            self._bad(bad, source, face)
+            return
+        except Exception:  # the boundary: a datagram may hold anything, and the line must go on
+            _log.exception("a datagram could not be taken", source=f"{source[0]}:{source[1]}")
+            return
+        try:
+            self._request(request, data, source, face)
+        except Exception:  # the same boundary, now with something that can be answered
+            _log.exception("a request failed", method=request.method, source=f"{source[0]}:{source[1]}")
+            self._internal(request, source, face)
+
+    def reply(
+        self, request: Message, source: Address, face: Face, code: int, phrase: str,
+        headers: list[tuple[str, str]] | None = None, keep: bool = False,
+    ) -> None:  # fmt: skip
+        """Answer without a dialog; ``keep``: the same bytes to a retransmission."""
+        data = answer(request, code, phrase, source, headers or (), self.answers.tag(request))
+        to = destination(request, source)
+        if keep:
+            self.answers.keep(request.key, data, to)
+        face.send_to(data, to)
+
+    def refuse(self, pending: Pending, reason: str, decision_id: str, explanation: str) -> None:
+        """603, remembered."""
+        request, source = pending.request, pending.source
+        data = refusal(request, source, self.answers.tag(request), reason, decision_id, explanation)
+        to = destination(request, source)
+        self.answers.keep(request.key, data, to)
+        pending.face.send_to(data, to)
+
+    def sweep(self) -> None:
+        """Now and then: 100 Trying for slow decisions, 603 for lost ones."""
+        slow, lost = self.pending.due()
+        for pending in slow:
+            self.reply(pending.request, pending.source, pending.face, 100, "Trying")
+        for pending in lost:
+            self.pending.take(pending.call_id)
+            _log.error("no decision came; refused", call_id=pending.call_id)
+            self.refuse(pending, "internal_error", "", "The gate could not decide in time.")
+            self.engine.events.failed(pending.call_id, 603, "internal_error")
+
+    # --- faults --------------------------------------------------------------------------------------------------------
+
+    def _bad(self, bad: BadMessage, source: Address, face: Face) -> None:
+        request = bad.message
+        if request is None or request.method in ("", "ACK") or not self.strangers.allow(source[0]):
+            return
+        self.reply(request, source, face, bad.code, bad.phrase)
+
+    def _internal(self, request: Message, source: Address, face: Face) -> None:
+        """The answer to a request that the gate failed on: 603 to a new INVITE, so that no PBX tries another way."""
+        if request.method == "ACK":
+            return
+        try:
+            if request.method == "INVITE" and not request.to_tag:
+                data = refusal(request, source, self.answers.tag(request), "internal_error", "", "The gate failed.")
+                self.answers.keep(request.key, data, destination(request, source))
+                face.send_to(data, destination(request, source))
+            else:
+                self.reply(request, source, face, 500, "Server Internal Error")
+        except Exception:  # the last line of defence
+            _log.exception("not even a refusal could be sent")
+
+    # --- requests ------------------------------------------------------------------------------------------------------
+
+    def _request(self, request: Message, data: bytes, source: Address, face: Face) -> None:
+        if len(data) > MAX_DATAGRAM:
+            if request.method != "ACK":
+                self.reply(request, source, face, 513, "Message Too Large")
+        elif request.method == "ACK":
+            if self.engine.transactions.knows(request.call_id):
+                self.engine.transactions.feed(data, source, face)
+        elif request.to_tag and request.method != "CANCEL":
+            self._in_dialog(request, data, source, face)
+        elif handler := self._methods.get(request.method):
+            handler(request, data, source, face)
+        elif self.strangers.allow(source[0]):
+            if request.method in ("BYE", "INFO", "UPDATE", "PRACK"):
+                self.reply(request, source, face, 481, "Call/Transaction Does Not Exist")
+            elif request.method in KNOWN:
+                self.reply(request, source, face, 405, "Method Not Allowed", _ALLOW)
+            else:
+                self.reply(request, source, face, 501, "Not Implemented", _ALLOW)
+
+    def _in_dialog(self, request: Message, data: bytes, source: Address, face: Face) -> None:
+        if not self.engine.transactions.knows(request.call_id):
+            if self.strangers.allow(source[0]):
+                self.reply(request, source, face, 481, "Call/Transaction Does Not Exist")
+        elif request.method in IN_DIALOG:
+            content = (request.get("content-type") or "").partition(";")[0].strip().lower()
+            if request.method == "INVITE" and body_of(request) and content != "application/sdp":
+                self.reply(request, source, face, 415, "Unsupported Media Type", _ACCEPT)
+                return
+            if request.method == "INVITE" and not usable_contact(request):
+                self.reply(request, source, face, 400, "Bad Request")
+                return
+            self.engine.transactions.feed(data, source, face)
+        elif request.method == "UPDATE" and not body_of(request):
+            self.reply(request, source, face, 200, "OK", _ALLOW)
+        elif request.method in KNOWN:
+            self.reply(request, source, face, 405, "Method Not Allowed", _ALLOW)
+        else:
+            self.reply(request, source, face, 501, "Not Implemented", _ALLOW)
+
+    def _cancel(self, request: Message, data: bytes, source: Address, face: Face) -> None:
+        pending = self.pending.find(request.key)
+        if pending is not None:
+            self.pending.take(pending.call_id)
+            self.reply(request, source, face, 200, "OK")
+            self.reply(pending.request, pending.source, pending.face, 487, "Request Terminated", keep=True)
+            self.engine.events.withdrawn(pending.call_id)
+        elif self.answers.find(request.key):
+            self.reply(request, source, face, 200, "OK")
+        elif self.engine.admitted(request.key):
+            self.engine.transactions.feed(data, source, face)
+        elif self.strangers.allow(source[0]):
+            self.reply(request, source, face, 481, "Call/Transaction Does Not Exist")
+
+    def _options(self, request: Message, data: bytes, source: Address, face: Face) -> None:
+        if self.strangers.allow(source[0]):
+            self.reply(request, source, face, 200, "OK", _ALLOW + _ACCEPT)
+
+    def _register(self, request: Message, data: bytes, source: Address, face: Face) -> None:
+        if kept := self.answers.find(request.key):
+            face.send_to(*kept)
+            return
+        verdict, caller = self.auth.check(request)
+        if caller is None:
+            if not self.strangers.allow(source[0]):
+                return
+            if verdict is Verdict.WRONG:
+                _log.warning("registration with wrong credentials", source=f"{source[0]}:{source[1]}")
+                self.reply(request, source, face, 403, "Forbidden", keep=True)
+            else:
+                stale = verdict is Verdict.STALE
+                self.reply(request, source, face, 401, "Unauthorized", self.auth.challenges(stale))
+            return
+        self.strangers.trust(source[0])
+        code, phrase, headers = self.registrar.register(caller.who.username, request)  # type: ignore[union-attr]  # check() proves accounts only
+        self.reply(request, source, face, code, phrase, headers, keep=True)
+
+    # --- a new INVITE --------------------------------------------------------------------------------------------------
+
+    def _invite(self, request: Message, data: bytes, source: Address, face: Face) -> None:
+        key = request.key
+        if kept := self.answers.find(key):
+            face.send_to(*kept)
+            return
+        if pending := self.pending.find(key):
+            if pending.trying:
+                self.reply(request, source, face, 100, "Trying")
+            return
+        if self.engine.admitted(key):
+            self.engine.transactions.feed(data, source, face)
+            return
+        if fault := invite_fault(request):
+            if self.strangers.allow(source[0]):
+                self.reply(request, source, face, fault[0], fault[1], fault[2])
+            return
+        looped = request.get(identity.LOOP_HEADER) == self.engine.token
+        verdict, caller = self.auth.check(request)
+        if caller is None and verdict is Verdict.CHALLENGE:
+            caller = self.auth.pbx_at(source)
+        if caller is None and verdict is not Verdict.WRONG and not looped:
+            self._unknown(request, source, face, verdict)
+            return
+        if caller is not None:
+            self.strangers.trust(source[0])
+            looped = looped or self._came_back(request, face)
+        elif not self.strangers.allow(source[0], cost=5.0):
+            return
+        self._ask(request, data, source, face, caller, looped)
+
+    def _unknown(self, request: Message, source: Address, face: Face, verdict: Verdict) -> None:
+        """Nobody we know: the trunk is told that no call comes in here, anybody else to say who it is."""
+        if not self.strangers.allow(source[0]):
+            return
+        if (
+            verdict is Verdict.CHALLENGE
+            and source[0] == self.engine.trunk_address[0]
+            and not self.engine.config.account
+        ):
+            self.reply(request, source, face, 404, "Not Found")
+        else:
+            stale = verdict is Verdict.STALE
+            self.reply(request, source, face, 401, "Unauthorized", self.auth.challenges(stale))
+
+    def _came_back(self, request: Message, face: Face) -> bool:
+        """One of our own INVITEs, come back through proxies: our Via is among those it passed."""
+        ours = f"{face.address[0]}:{face.address[1]}"
+        return any(ours in via.replace(" ", "") for via in request.vias[1:])
+
+    def _ask(
+        self, request: Message, data: bytes, source: Address, face: Face, caller: Caller | None, looped: bool
+    ) -> None:
+        problem = "loop_detected" if looped else "" if caller else "not_authenticated"
+        who = caller.who if caller else None
+        body = body_of(request)
+        attempt = Attempt(
+            raw_number=identity.raw_number(request)[:128],
+            purpose=Purpose(who.purpose if who else "marketing"),
+            topic=Topic(who.topic if who else "general"),
+            presentation=who.presentation if who else "",
+            withheld=identity.withheld(request),
+            claimed_by=caller.claimed_by if caller else "unproven",
+        )
+        pending = Pending(secrets.token_hex(16), request, data, source, face)
+        if self.pending.full:
+            self.refuse(pending, "too_many_calls", "", "The gate has too many calls waiting.")
+            return
+        self.pending.add(pending)
+        incoming = Incoming(
+            call_id=pending.call_id,
+            attempt=attempt,
+            source=f"{source[0]}:{source[1]}",
+            codecs=sdp.codecs(body.decode("utf-8", "replace")) if body else (),
+            problem=problem,
+            display_name=identity.caller_name(request),
+            sip_call_id=request.call_id[:256],
+        )
+        try:
+            self.engine.events.incoming(incoming)
+        except Exception:  # the conductor's fault must not leave the caller without an answer
+            _log.exception("incoming failed; refused", call_id=pending.call_id)
+            if self.pending.take(pending.call_id):
+                self.refuse(pending, "internal_error", "", "The gate failed.")
+
+
+def usable_contact(request: Message) -> bool:
+    """Exactly what sippy needs: one contact with a SIP URI."""
+    contacts = [part for value in request.all("contact") for part in split_list(value)]
+    return len(contacts) == 1 and "sip:" in contacts[0].lower()
+
+
+def invite_fault(request: Message) -> tuple[int, str, list[tuple[str, str]]] | None:
+    """What RFC 3261 8.2 says to answer before the call is looked at: code, phrase, headers; None where all is well."""
+    hops = request.get("max-forwards")
+    if hops is not None and (not hops.isdigit() or int(hops) > 255):
+        return 400, "Bad Request", []
+    if hops is not None and int(hops) == 0:
+        return 483, "Too Many Hops", []
+    if request.uri.partition(":")[0].lower() not in ("sip", "tel"):
+        return 416, "Unsupported URI Scheme", []
+    if required := [option for value in request.all("require") for option in split_list(value) if option]:
+        return 420, "Bad Extension", [("Unsupported", ", ".join(required))]
+    if not usable_contact(request):
+        return 400, "Bad Request", []
+    if body_of(request):
+        if (request.get("content-type") or "").partition(";")[0].strip().lower() != "application/sdp":
+            return 415, "Unsupported Media Type", _ACCEPT
+        if (request.get("content-encoding") or "identity").lower() != "identity":
+            return 415, "Unsupported Media Type", [("Accept-Encoding", "identity")]
+    return None

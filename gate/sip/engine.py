@@ -1,0 +1,142 @@
+"""The line while it runs: transactions, door, bridges and trunk. Imported on the line thread alone (it imports sippy)."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+from sippy.SipConf import SipConf
+from sippy.Time.Timeout import Timeout
+
+from gate.config import Config
+from gate.ports import LineEvents, MediaRelay
+from gate.sip.auth import Authenticator
+from gate.sip.bridge import Bridge
+from gate.sip.door import Door
+from gate.sip.legs import AGENT
+from gate.sip.message import Address, TransactionKey
+from gate.sip.registrar import Registrar
+from gate.sip.transactions import Transactions
+from gate.sip.traps import guarded, quieten
+from gate.sip.udp import Transport, split_address
+
+_log = structlog.get_logger("gate.sip")
+
+SWEEP_SECONDS = 0.05
+KEPT_SECONDS = 64.0
+"""How long an ended call absorbs retransmissions of its INVITE."""
+
+
+class EngineTimer:
+    """A timer on sippy's loop."""
+
+    __slots__ = ("_timer", "running")
+
+    def __init__(self, seconds: float, step: Callable[[], None]) -> None:
+        self.running = True
+
+        def fire() -> None:
+            self.running = False
+            step()
+
+        self._timer = Timeout(guarded("timer", fire), max(0.0, seconds))
+
+    def cancel(self) -> None:
+        """Stop it; nothing happens where it has fired."""
+        if self.running:
+            self.running = False
+            self._timer.cancel()
+
+
+class Engine:
+    """Everything of the line that lives on its thread."""
+
+    def __init__(
+        self, config: Config, transport: Transport, relay: MediaRelay, events: LineEvents,
+        authenticator: Authenticator, registrar: Registrar, trunk_password: str,
+    ) -> None:  # fmt: skip
+        SipConf.my_uaname = AGENT
+        SipConf.autoconvert_tel_url = True
+        quieten()
+        self.config = config
+        self.relay = relay
+        self.events = events
+        self.token = secrets.token_hex(16)
+        self.trunk_address: Address = split_address(config.trunk.address)
+        self.trunk_password = trunk_password
+        self.transactions = Transactions(transport, self._on_request)
+        self.door = Door(self, authenticator, registrar)
+        self.bridges: dict[str, Bridge] = {}
+        self._by_key: dict[TransactionKey, Bridge] = {}
+        self._admitting: Bridge | None = None
+        self._sweeper = Timeout(guarded("sweep", self._sweep), SWEEP_SECONDS, -1)
+
+    def after(self, seconds: float, step: Callable[[], None]) -> EngineTimer:
+        """Run ``step`` later."""
+        return EngineTimer(seconds, step)
+
+    def admitted(self, key: TransactionKey) -> bool:
+        """True where this transaction's call was let through."""
+        return key in self._by_key
+
+    def invite(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
+        """Let a pending call through."""
+        pending = self.door.pending.take(call_id)
+        if pending is None:
+            return
+        bridge = Bridge(self, pending, number, presentation, display_name)
+        self.bridges[call_id] = self._by_key[pending.request.key] = bridge
+        self._admitting = bridge
+        try:
+            self.relay.open(call_id)
+            self.transactions.feed(pending.data, pending.source, pending.face)
+        except Exception:  # sippy or the relay could not take it: the caller still gets its answer
+            _log.exception("a call could not be set up", call_id=call_id)
+        finally:
+            self._admitting = None
+        if bridge.caller.state is None:
+            del self.bridges[call_id], self._by_key[pending.request.key]
+            self.relay.close(call_id)
+            self.door.refuse(pending, "internal_error", "", "The gate failed.")
+            self.events.failed(call_id, 603, "internal_error")
+
+    def over(self, bridge: Bridge) -> None:
+        """A call has ended; its INVITE's retransmissions are absorbed for a while yet."""
+        self.after(KEPT_SECONDS, lambda: self._drop(bridge))
+
+    def forget(self, call_id: str) -> None:
+        """The conductor is done with it."""
+        bridge = self.bridges.get(call_id)
+        if bridge is not None and bridge.phase != "over":
+            bridge.hang_up("gate_done")
+        if (pending := self.door.pending.take(call_id)) is not None:
+            self.door.refuse(pending, "internal_error", "", "The gate failed.")
+        self.bridges.pop(call_id, None)
+
+    def _drop(self, bridge: Bridge) -> None:
+        self.bridges.pop(bridge.id, None)
+        self._by_key.pop(bridge.pending.request.key, None)
+
+    def _on_request(self, request: Any, transaction: Any) -> Any:
+        """A request that no dialog of sippy's claims."""
+        bridge = self._admitting
+        if bridge is not None and request.getMethod() == "INVITE":
+            self._admitting = None
+            return bridge.caller.recvRequest(request, transaction)
+        if request.getMethod() == "INVITE" and request.getHFBody("to").getTag() is None:
+            return None  # a late retransmission of one that was answered
+        return (request.genResponse(481, "Call/Transaction Does Not Exist", server=AGENT), None, None)
+
+    def _sweep(self) -> None:
+        self.door.sweep()
+
+    def shut_down(self) -> None:
+        """End every call and stop."""
+        for bridge in list(self.bridges.values()):
+            bridge.hang_up("gate_stopping")
+        for pending in list(self.door.pending._by_id.values()):
+            self.door.pending.take(pending.call_id)
+            self.door.refuse(pending, "gate_stopping", "", "The gate is stopping.")
+        self._sweeper.cancel()

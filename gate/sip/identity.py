@@ -1,0 +1,79 @@
+"""Who calls whom: what the caller asks (number, withheld), and what the trunk is shown.
+
+Nothing of the caller's own identity goes on: From, P-Asserted-Identity and Privacy are made here from the firm's number
+and name (LAW: PECR reg 21(A1), reg 24; SIP: RFC 3323, RFC 3325).
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from gate.sip.message import Message, display_of, host_of, uri_of, user_of
+
+_HIDING = {"id", "user", "header"}
+_PREFIX = re.compile(r"\D*(?:141|#31#|\*31#)")
+_IDENTITIES = ("from", "p-asserted-identity", "p-preferred-identity", "remote-party-id")
+
+
+def raw_number(request: Message) -> str:
+    """What was dialled, as it came: the user part of the Request-URI, or a ``tel:`` URI's number."""
+    return user_of(request.uri)
+
+
+def withheld(request: Message) -> bool:
+    """The caller asks to hide: Privacy id, user or header, an anonymous From or asserted identity, Remote-Party-ID with
+    privacy, or a 141 (or #31#) prefix. Such a call is refused, not repaired (LAW 3.2)."""
+    tokens = {token.strip().lower() for value in request.all("privacy") for token in value.split(";")}
+    if tokens & _HIDING:
+        return True
+    for name in _IDENTITIES:
+        for value in request.all(name):
+            if _anonymous(value):
+                return True
+    if any(
+        re.search(r";\s*privacy\s*=\s*\"?(full|uri|name)", value, re.IGNORECASE)
+        for value in request.all("remote-party-id")
+    ):
+        return True
+    return _PREFIX.match(raw_number(request)) is not None
+
+
+def _anonymous(value: str) -> bool:
+    """``anonymous@…``, or the domain that RFC 3323 keeps for it."""
+    uri = uri_of(value)
+    user, host = user_of(uri).lower(), host_of(uri)
+    return user in ("anonymous", "unavailable", "restricted") or host == "anonymous.invalid"
+
+
+def caller_name(request: Message) -> str:
+    """The display name of From, for the record."""
+    return display_of(request.get("from") or "")[:120]
+
+
+def quotable(name: str) -> str:
+    """A display name for inside quotes: no control character, quotes and backslashes escaped (RFC 3261 25.1)."""
+    plain = "".join(sign for sign in name if sign.isprintable())[:80]
+    return plain.replace("\\", "\\\\").replace('"', '\\"')
+
+
+def headers_for_trunk(ua: Any, gate_token: str) -> list[Any]:
+    """Headers of the INVITE to the trunk (``sippy.SipHeader``), made from the leg's own From."""
+    from sippy.SipAddress import SipAddress
+    from sippy.SipGenericHF import SipGenericHF
+    from sippy.SipHeader import SipHeader
+    from sippy.SipPAssertedIdentity import SipPAssertedIdentity
+
+    shown = ua.lUri.getUri()
+    asserted = SipPAssertedIdentity(address=SipAddress(name=shown.name, url=shown.url.getCopy(), hadbrace=True))
+    return [
+        SipHeader(name="p-asserted-identity", body=asserted),
+        SipHeader(name="privacy", body=SipGenericHF("none", "privacy")),
+        SipHeader(name="allow", body=SipGenericHF(ALLOW, "allow")),
+        SipHeader(name=LOOP_HEADER, body=SipGenericHF(gate_token, LOOP_HEADER)),
+    ]
+
+
+ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
+LOOP_HEADER = "x-dialgate-hop"
+"""Carries a token of this gate's run: an INVITE that comes back with it is a loop."""

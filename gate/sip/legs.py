@@ -1,0 +1,160 @@
+"""A leg of a call: sippy's user agent, mended. Imported on the line thread alone (it imports sippy)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sippy.CCEvents import CCEventDisconnect, CCEventFail
+from sippy.SipAddress import SipAddress
+from sippy.SipContact import SipContact
+from sippy.SipHeader import SipHeader
+from sippy.SipReason import SipReason
+from sippy.SipURL import SipURL
+from sippy.UA import UA
+
+from gate.sip.message import Address
+from gate.sip.traps import guarded
+from gate.sip.transactions import Transactions
+
+AGENT = "Dialgate"
+
+
+def contact() -> Any:
+    """A plain Contact: sippy's own carries the display name Anonymous, which breaks phones and looks withheld."""
+    return SipContact(address=SipAddress(url=SipURL(), hadbrace=True))
+
+
+def reason(text: str, cause: int = 603, protocol: str = "SIP") -> Any:
+    """A Reason header's body (RFC 3326)."""
+    clean = "".join(sign for sign in text if sign.isprintable() and sign not in '"\\')[:200]
+    return SipReason(protocol=protocol, cause=cause, reason=clean)
+
+
+class Leg(UA):  # type: ignore[misc]  # sippy has no types
+    """One dialog. ``on_event(event)`` gets sippy's call-control events; exceptions in it end the call, not the answer."""
+
+    def __init__(
+        self, transactions: Transactions, on_event: Callable[[Any], None], next_hop: Address | None = None,
+        username: str = "", password: str = "",
+    ) -> None:  # fmt: skip
+        super().__init__(
+            transactions.global_config,
+            event_cb=lambda event, _: on_event(event),
+            username=username or None,
+            password=password or None,
+            nh_address=next_hop,
+        )
+        self.transactions = transactions
+        self.local_ua = AGENT
+        self.lContact = contact()
+        self.useRefer = False
+        self.on_reinvite_cancelled: Callable[[], None] = lambda: None
+        self.good_local: Any = None
+        """Copy of the SDP that this peer has accepted last; sippy forgets it when a re-INVITE fails."""
+        self._stale_tried = False
+
+    # --- requests --------------------------------------------------------------------------------------------------
+
+    def recvRequest(self, req: Any, sip_t: Any) -> Any:  # noqa: N802 - sippy's name
+        """A request of this dialog; returns what sippy's transaction manager wants: (response, on cancel, on no ACK)."""
+        method = req.getMethod()
+        if self.state is not None and method == "INVITE" and req.getBody() is None and self.can_update():
+            return self._offer(req)
+        if self.state is not None and method not in self._handled():
+            return (req.genResponse(481, "Call/Transaction Does Not Exist", server=AGENT), None, None)
+        if method == "INVITE" and sip_t.r487 is not None and self.state is None:
+            sip_t.r487.getHFBody("to").setTag(self.lTag)
+        answer = super().recvRequest(req, sip_t)
+        if method == "INVITE" and answer is not None and answer[0] is None and self.isConnected():
+            return (None, guarded("cancelled re-INVITE", self._cancelled), answer[2])
+        return answer
+
+    def _handled(self) -> tuple[str, ...]:
+        """Methods that the present state answers; sippy drops the rest in silence."""
+        if str(self.state) == "Disconnected":
+            return ("BYE", "INVITE", "INFO", "OPTIONS")
+        return tuple(self.state.recv_request_handlers)
+
+    def can_update(self) -> bool:
+        """True where an offer can be made to, or taken from, this peer now."""
+        return self.state is not None and str(self.state) == "Connected"
+
+    def _offer(self, req: Any) -> Any:
+        """A re-INVITE without SDP asks for an offer (RFC 3261 14.2): our last one. sippy takes it for a hold."""
+        if self.rCSeq is not None and self.rCSeq >= req.getHFBody("cseq").getCSeqNum():
+            return (req.genResponse(500, "Server Internal Error", server=AGENT), None, None)
+        self.rCSeq = req.getHFBody("cseq").getCSeqNum()
+        self.uasResp = req.genResponse(100, "Trying", server=AGENT)
+        self.transactions.sendResponse(self.uasResp)
+        offer = self.good_local or self.lSDP
+        self.sendUasResponse(200, "OK", offer.getCopy() if offer else None, (self.lContact,), ack_wait=True)
+        return (None, None, self.disconnect)
+
+    def recvACK(self, req: Any) -> None:  # noqa: N802 - sippy's name
+        """The ACK that carries the answer to ``_offer``; sippy would lose the peer's SDP where it carries none."""
+        if self.isConnected() and req.getBody() is not None and str(req.getBody()) != str(self.rSDP):
+            super().recvACK(req)
+
+    def _cancelled(self, rtime: Any, req: Any) -> None:
+        """CANCEL of a re-INVITE: it is off, the call is not (RFC 3261 14.2); sippy would end the call."""
+        self.changeState((self.UaStateConnected,))
+        self.on_reinvite_cancelled()
+
+    # --- our own requests --------------------------------------------------------------------------------------------
+
+    def processChallenge(self, resp: Any, cseq: Any, ch_hfname: str, auth_hfname: str, extra_headers: Any) -> Any:  # noqa: N802
+        """Answer 401 and 407; once more where the trunk says that only the nonce was too old."""
+        if not self._stale_tried and cseq in self.reqs and self.reqs[cseq].countHFs(auth_hfname):
+            stale = any(
+                name.lower() == "stale" and str(value).strip('"').lower() == "true"
+                for challenge in resp.getHFBodys(ch_hfname)
+                for name, value in challenge.otherparams
+            )
+            if stale:
+                self._stale_tried = True
+                self.reqs[cseq].delHFs(auth_hfname)
+        return super().processChallenge(resp, cseq, ch_hfname, auth_hfname, extra_headers)
+
+    def newTransaction(self, req: Any, req_extra_headers: Any = None, **named: Any) -> Any:  # noqa: N802
+        """Send a request; a BYE that the trunk challenges is sent again with credentials, so that the call really ends."""
+        if req.getMethod() == "BYE" and "resp_cb" not in named and self.username:
+            named["resp_cb"] = guarded("answer to BYE", lambda resp: self._bye_answered(req, resp))
+        return super().newTransaction(req, req_extra_headers, **named)
+
+    def _bye_answered(self, req: Any, resp: Any) -> None:
+        names = {401: ("www-authenticate", "authorization"), 407: ("proxy-authenticate", "proxy-authorization")}
+        found = names.get(resp.getSCode()[0])
+        if found is None or req.countHFs(found[1]):
+            return
+        for challenge in resp.getHFBodys(found[0]):
+            supported, qop = challenge.supportedAlgorithm()
+            if supported:
+                again = self.genRequest("BYE")
+                uri = str(self.rTarget)
+                again.appendHeader(
+                    SipHeader(body=challenge.genAuthHF(self.username, self.password, "BYE", uri, None, qop))
+                )
+                super().newTransaction(again)
+                return
+
+    def ask_alive(self, on_answer: Callable[[int], None]) -> None:
+        """OPTIONS inside the dialog; ``on_answer(code)``, 408 where nothing came in 32 s."""
+        request = self.genRequest("OPTIONS")
+        super().newTransaction(request, resp_cb=guarded("OPTIONS", lambda resp: on_answer(resp.getSCode()[0])))
+
+    # --- ends ----------------------------------------------------------------------------------------------------------
+
+    @property
+    def over(self) -> bool:
+        """True where nothing is left to end."""
+        return self.state is not None and str(self.state) in ("Disconnected", "Failed", "Dead", "Cancelling(UAC)")
+
+    def end(self, code: int, phrase: str, why: Any) -> None:
+        """End it, whatever its state: BYE, CANCEL, or ``code`` as the final answer to the caller."""
+        if self.over:
+            return
+        unanswered = str(self.state).endswith("(UAS)") and not self.isConnected()
+        event = CCEventFail((code, phrase)) if unanswered else CCEventDisconnect()
+        event.reason_rfc3326 = why
+        self.recvEvent(event)

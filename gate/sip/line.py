@@ -1,0 +1,187 @@
+"""The line: ``ports.Line`` and ``ports.Loop`` for the rest of the gate. No sippy is imported until ``run``."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from gate.config import Config
+from gate.errors import GateError
+from gate.ports import LineEvents, MediaRelay, Timer
+from gate.sip import traps
+from gate.sip.auth import Authenticator
+from gate.sip.loop import Steps, adopt
+from gate.sip.message import Address
+from gate.sip.registrar import Registrar
+from gate.sip.udp import Face, Transport
+
+if TYPE_CHECKING:
+    from gate.sip.engine import Engine
+
+_log = structlog.get_logger("gate.sip")
+
+
+class SipLine:
+    """The SIP side of the gate.
+
+    Life: make it, ``bind`` the conductor, ``open`` (sockets; any thread), ``run`` on the thread that shall be the line
+    thread until ``stop`` is called from anywhere. ``post`` works from any thread at any time; everything of ``ports.Line``
+    and ``after`` only on the line thread (inside a posted step or an event).
+
+    Args:
+        config: ``sip``, ``trunk``, ``account``, ``pbx`` and ``limits`` are read.
+        relay: makes SDP bodies the gate's own.
+        secret_of: password of an account's username, and of the trunk's; called once each, at the start.
+    """
+
+    def __init__(self, config: Config, relay: MediaRelay, secret_of: Callable[[str], str]) -> None:
+        self._config = config
+        self._relay = relay
+        self._steps = Steps()
+        self._transport = Transport(config.sip.listen, self._steps, self._receive)
+        self._authenticator = Authenticator(config, secret_of)
+        self._registrar = Registrar(config.sip.registration_seconds)
+        self._trunk_password = secret_of(config.trunk.username) if config.trunk.username else ""
+        self._events: LineEvents | None = None
+        self._engine: Engine | None = None
+        self._opened = False
+        self._ready = threading.Event()
+        self._stopping = False
+        self._failed: Exception | None = None
+
+    # --- life ----------------------------------------------------------------------------------------------------------
+
+    def bind(self, events: LineEvents) -> None:
+        """Who is told what happens; before ``run``."""
+        self._events = events
+
+    def open(self) -> list[Address]:
+        """Bind the sockets; returns what was bound (port 0 becomes a real one).
+
+        Raises:
+            ConfigError: an address is taken or not this machine's.
+        """
+        if not self._opened:
+            self._transport.open()
+            self._opened = True
+        return self._transport.addresses
+
+    @property
+    def addresses(self) -> list[Address]:
+        """What is bound: (host, port), IPv6 hosts in brackets."""
+        return self._transport.addresses
+
+    def run(self) -> None:
+        """The line thread's whole life; returns after ``stop``.
+
+        Raises:
+            ConfigError: an address is taken or not this machine's.
+            GateError: no conductor is bound.
+        """
+        try:
+            if self._events is None:
+                raise GateError("the line has no conductor", hint="Call bind() before run().")
+            self.open()
+            traps.prepare_import()
+            loop = adopt()
+            from gate.sip.engine import Engine
+
+            self._engine = Engine(
+                self._config, self._transport, self._relay, self._events,
+                self._authenticator, self._registrar, self._trunk_password,
+            )  # fmt: skip
+        except Exception as error:
+            self._failed = error
+            self._ready.set()
+            raise
+        self._steps.start(lambda: loop.callFromThread(self._steps.drain))
+        self._transport.start()
+        self._ready.set()
+        _log.info("the line is up", addresses=[f"{host}:{port}" for host, port in self.addresses])
+        try:
+            if not self._stopping:
+                loop.loop()
+        finally:
+            self._steps.close()
+            self._engine.shut_down()
+            self._transport.close()
+            _log.info("the line is down")
+
+    def wait_ready(self, timeout: float = 10.0) -> list[Address]:
+        """From another thread: wait until ``run`` serves; returns the addresses, or raises what ``run`` raised."""
+        if not self._ready.wait(timeout):
+            raise GateError("the line did not start in time")
+        if self._failed is not None:
+            raise self._failed
+        return self.addresses
+
+    def stop(self) -> None:
+        """End ``run``: running calls get BYE or their refusal. From any thread."""
+        self._stopping = True
+
+        def leave() -> None:
+            from sippy.Core.EventDispatcher import ED2
+
+            if self._engine is not None:
+                self._engine.shut_down()
+            ED2.breakLoop()
+
+        self.post(leave)
+
+    # --- ports.Loop ------------------------------------------------------------------------------------------------------
+
+    def post(self, step: Callable[[], None]) -> None:
+        """Run ``step`` soon on the line thread; from any thread, also before ``run``."""
+        self._steps.post(step)
+
+    def after(self, seconds: float, step: Callable[[], None]) -> Timer:
+        """Run ``step`` on the line thread after ``seconds``; only from the line thread."""
+        return self._running().after(seconds, step)
+
+    # --- ports.Line ------------------------------------------------------------------------------------------------------
+
+    def refuse(self, call_id: str, reason: str, decision_id: str, explanation: str) -> None:
+        """603 Decline, stateless; the same bytes to a retransmission."""
+        engine = self._running()
+        pending = engine.door.pending.take(call_id)
+        if pending is not None:
+            engine.door.refuse(pending, reason, decision_id, explanation)
+
+    def invite(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
+        """Let the call through to the trunk."""
+        self._running().invite(call_id, number, presentation, display_name)
+
+    def early_media(self, call_id: str) -> None:
+        """183 with the callee's SDP to the caller; only between ``answered`` and ``connect``."""
+        if bridge := self._running().bridges.get(call_id):
+            bridge.early_media()
+
+    def connect(self, call_id: str) -> None:
+        """200 to the caller."""
+        if bridge := self._running().bridges.get(call_id):
+            bridge.connect()
+
+    def hang_up(self, call_id: str, reason: str) -> None:
+        """End both legs, whatever state they are in; an undecided call is refused."""
+        engine = self._running()
+        if bridge := engine.bridges.get(call_id):
+            bridge.hang_up(reason)
+        elif pending := engine.door.pending.take(call_id):
+            engine.door.refuse(pending, reason, "", "")
+
+    def forget(self, call_id: str) -> None:
+        """The conductor is done with the call."""
+        self._running().forget(call_id)
+
+    # --- inside ------------------------------------------------------------------------------------------------------------
+
+    def _receive(self, data: bytes, source: Address, face: Face) -> None:
+        self._running().door.receive(data, source, face)
+
+    def _running(self) -> Engine:
+        if self._engine is None:
+            raise GateError("the line does not run yet")
+        return self._engine

@@ -1,0 +1,140 @@
+"""The line thread's event loop: sippy's, adopted by the thread that runs it.
+
+sippy has one loop per process (``ED2``), which belongs to the thread that first imported it. ``adopt`` hands it to the
+running thread, so that the order of imports does not matter.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+_log = structlog.get_logger("gate.sip")
+
+LONGEST_SLEEP = 0.25
+"""Seconds the loop sleeps where nothing is due (a step posted wakes it at once)."""
+
+BATCH = 64
+"""Steps run before timers get their turn again."""
+
+
+class LoopTimer:
+    """A timer of sippy's; ``cancel`` is harmless at any time."""
+
+    __slots__ = ("_timer",)
+
+    def __init__(self, timer: Any) -> None:
+        self._timer = timer
+
+    def cancel(self) -> None:
+        """Stop it; nothing happens where it has fired."""
+        timer, self._timer = self._timer, None
+        if timer is not None:
+            timer.cancel()
+
+
+class Steps:
+    """Steps for the line thread, from any thread, in order; they wait where the loop does not run yet.
+
+    At most one wake-up is under way however many steps wait, so a flood costs no signal per datagram.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: deque[Callable[[], None]] = deque()
+        self._lock = threading.Lock()
+        self._awake = False
+        self._wake: Callable[[], None] | None = None
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def post(self, step: Callable[[], None]) -> None:
+        """Run ``step`` soon on the line thread."""
+        self._waiting.append(step)
+        with self._lock:
+            if self._awake or self._wake is None:
+                return
+            self._awake = True
+        self._wake()
+
+    def start(self, wake: Callable[[], None]) -> None:
+        """The loop runs: ``wake`` makes it call ``drain``."""
+        with self._lock:
+            self._wake, self._awake = wake, True
+        wake()
+
+    def close(self) -> None:
+        """The loop is over; what waits is dropped."""
+        with self._lock:
+            self._wake = None
+        self._waiting.clear()
+
+    def drain(self) -> None:
+        """Run what waits, a batch at a time; called on the line thread."""
+        for _ in range(BATCH):
+            try:
+                step = self._waiting.popleft()
+            except IndexError:
+                break
+            try:
+                step()
+            except Exception:  # the line thread's boundary: one bad step must not end every call
+                _log.exception("step failed")
+        with self._lock:
+            if not self._waiting or self._wake is None:
+                self._awake = False
+                return
+        self._wake()
+
+
+class Pulse:
+    """What lets sippy's loop sleep and wakes it: a queue, in place of elperiodic's signals.
+
+    elperiodic binds itself to one thread of the process for good (a second one crashes) and wakes it by SIGURG; this
+    belongs to whichever thread runs the loop, and sleeps until the next timer is due instead of waking 100 times a second.
+    """
+
+    def __init__(self, loop: Any) -> None:
+        self._loop = loop
+        self._calls: queue.SimpleQueue[tuple[Callable[..., None], tuple[Any, ...]]] = queue.SimpleQueue()
+
+    def call_from_thread(self, handler: Callable[..., None], *values: Any) -> None:
+        """Run ``handler`` on the loop's thread."""
+        self._calls.put((handler, values))
+
+    def procrastinate(self) -> None:
+        """Sleep until a call comes or the next timer is due; run the calls."""
+        timers = self._loop.tlisteners
+        pause = LONGEST_SLEEP
+        if timers:
+            pause = min(pause, max(0.0, timers[0].etime.monot - time.monotonic())) if timers[0].cb_func else 0.0
+        try:
+            handler, values = self._calls.get(timeout=pause) if pause else self._calls.get_nowait()
+            for _ in range(BATCH):
+                handler(*values)
+                handler, values = self._calls.get_nowait()
+            handler(*values)
+        except queue.Empty:
+            return
+
+
+def adopt() -> Any:
+    """Make sippy's loop this thread's and return it. Timers of an earlier owner are dropped."""
+    from sippy.Core.EventDispatcher import ED2
+
+    if not isinstance(ED2.elp, Pulse):
+        _retired.append(ED2.elp)
+    ED2.elp = Pulse(ED2)
+    ED2.tlisteners, ED2.twasted, ED2.endloop = [], 0, False
+    ED2.my_ident = threading.get_ident()
+    return ED2
+
+
+_retired: list[Any] = []
+"""elperiodic's own object, kept: freeing it while a signal is under way would crash."""

@@ -1,0 +1,79 @@
+"""INVITEs that wait for the conductor's decision: nothing of them has left the gate yet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from gate.sip.message import Address, Message, TransactionKey
+from gate.sip.udp import Face
+
+TRYING_AFTER = 0.15
+"""Seconds until the caller is told 100 Trying (it retransmits after 0.5)."""
+GIVE_UP_AFTER = 3.0
+"""Seconds until an undecided INVITE is refused."""
+
+
+@dataclass(slots=True)
+class Pending:
+    """One INVITE, as it came."""
+
+    call_id: str
+    request: Message
+    data: bytes
+    source: Address
+    face: Face
+    presentation: str = ""
+    since: float = field(default=0.0)
+    trying: bool = False
+
+
+class PendingCalls:
+    """By call id and by transaction, oldest first."""
+
+    def __init__(self, limit: int, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.limit = limit
+        self._monotonic = monotonic
+        self._by_id: dict[str, Pending] = {}
+        self._by_key: dict[TransactionKey, Pending] = {}
+
+    def __len__(self) -> int:
+        return len(self._by_id)
+
+    @property
+    def full(self) -> bool:
+        """No room for another."""
+        return len(self._by_id) >= self.limit
+
+    def add(self, pending: Pending) -> None:
+        """Keep it, from now."""
+        pending.since = self._monotonic()
+        self._by_id[pending.call_id] = pending
+        self._by_key[pending.request.key] = pending
+
+    def find(self, key: TransactionKey) -> Pending | None:
+        """The one that this transaction opened."""
+        return self._by_key.get(key)
+
+    def take(self, call_id: str) -> Pending | None:
+        """Remove and return it."""
+        pending = self._by_id.pop(call_id, None)
+        if pending is not None:
+            self._by_key.pop(pending.request.key, None)
+        return pending
+
+    def due(self) -> tuple[list[Pending], list[Pending]]:
+        """Those to be told 100 (once), and those that have waited too long."""
+        now = self._monotonic()
+        slow, lost = [], []
+        for pending in self._by_id.values():
+            age = now - pending.since
+            if age < TRYING_AFTER:
+                break
+            if age >= GIVE_UP_AFTER:
+                lost.append(pending)
+            elif not pending.trying:
+                pending.trying = True
+                slow.append(pending)
+        return slow, lost

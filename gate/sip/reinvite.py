@@ -1,0 +1,159 @@
+"""Offers inside a call: hold, resume, codec change, session refresh (RFC 3264, RFC 3261 section 14).
+
+One at a time and end to end: an offer from one side is sent to the other, and its answer comes back. While one is under
+way, another gets 491. Before the caller is answered it cannot be asked, so the gate answers the callee's offer itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from sippy.CCEvents import CCEventConnect, CCEventFail, CCEventUpdate
+
+from gate.sip import sdp
+from gate.sip.outcomes import PASSED
+from gate.sip.traps import guarded
+
+if TYPE_CHECKING:
+    from gate.sip.bridge import Bridge
+    from gate.sip.legs import Leg
+
+_log = structlog.get_logger("gate.sip")
+
+
+class Offers:
+    """The offers of one call."""
+
+    def __init__(self, bridge: Bridge) -> None:
+        self.bridge = bridge
+        self.from_side = ""
+        """The side whose offer is under way; empty: none."""
+        self.wants_answer = True
+        """False where that side's request is already answered (its offer came in an ACK)."""
+        self._offer = ""
+        bridge.caller.on_reinvite_cancelled = lambda: self._cancelled("caller")
+        bridge.callee.on_reinvite_cancelled = lambda: self._cancelled("callee")
+
+    def _leg(self, side: str) -> Leg:
+        return self.bridge.caller if side == "caller" else self.bridge.callee
+
+    def offered(self, side: str, event: Any, wants_answer: bool = True) -> None:
+        """A re-INVITE with SDP from ``side``."""
+        bridge, source = self.bridge, self._leg(side)
+        other = self._leg(_other(side))
+        if bridge.phase == "answered" and side == "callee":
+            self._answer_alone(event)
+            return
+        if bridge.phase != "connected" or self.from_side or not other.can_update():
+            if wants_answer:
+                self._refuse(source, 491, "Request Pending")
+            return
+        body = event.getData()
+        self.from_side, self.wants_answer, self._offer = side, wants_answer, str(body)
+
+        def ready(body: Any, ex: Any = None) -> None:
+            if bridge.phase != "connected" or self.from_side != side:
+                return
+            if body is None or ex is not None or not other.can_update():
+                self._end(488 if ex is not None or body is None else 491, "Not Acceptable Here")
+                return
+            body.needs_update = False
+            if other.lSDP is None:
+                other.lSDP = other.good_local
+            other.recvEvent(CCEventUpdate(body))
+
+        self._translate(side, body, guarded("re-INVITE offer", ready))
+
+    def replied(self, side: str, event: Any) -> None:
+        """The other side's answer to the offer under way; or SDP in an ACK, which is an offer to the other side."""
+        data = event.getData()
+        if isinstance(event, CCEventConnect) and data[0] == "ACK":
+            if data[2] is not None and not self.from_side:
+                self.offered(side, CCEventUpdate(data[2]), wants_answer=False)
+            return
+        if not self.from_side or side == self.from_side:
+            return
+        if not isinstance(event, CCEventConnect):
+            self._end(data[0] if data[0] in PASSED or data[0] == 491 else 488, "Not Acceptable Here")
+            return
+        body, asker = data[2], self.from_side
+        answer = str(body) if body is not None else ""
+
+        def ready(body: Any, ex: Any = None) -> None:
+            if self.bridge.phase != "connected" or self.from_side != asker:
+                return
+            if ex is not None or body is None:
+                self._end(488, "Not Acceptable Here")
+                return
+            self._settle(asker, body, answer)
+
+        if body is None:
+            self._end(488, "Not Acceptable Here")
+        else:
+            self._translate(side, body, guarded("re-INVITE answer", ready))
+
+    def _settle(self, asker: str, body: Any, answer: str) -> None:
+        """Offer and answer are done: remember them, answer the asker, tell the codec maps."""
+        bridge, offer = self.bridge, self._offer
+        source, other = self._leg(asker), self._leg(_other(asker))
+        body.needs_update = False
+        if other.lSDP is not None:
+            other.good_local = other.lSDP.getCopy()
+        self.from_side = ""
+        if self.wants_answer:
+            source.good_local = body.getCopy()
+            source.recvEvent(CCEventConnect((200, "OK", body)))
+        bridge.caller_sdp, bridge.callee_sdp = (offer, answer) if asker == "caller" else (answer, offer)
+        bridge.tell_media()
+
+    def _end(self, code: int, phrase: str) -> None:
+        """The offer came to nothing; the call stays as it was (RFC 3261 14.1)."""
+        side, self.from_side = self.from_side, ""
+        other = self._leg(_other(side))
+        if other.lSDP is None:
+            other.lSDP = other.good_local
+        if self.wants_answer:
+            self._refuse(self._leg(side), code, "Request Pending" if code == 491 else phrase)
+
+    def _refuse(self, leg: Leg, code: int, phrase: str) -> None:
+        if str(leg.state) == "Updating(UAS)":
+            leg.recvEvent(CCEventFail((code, phrase)))
+
+    def _cancelled(self, side: str) -> None:
+        """The asker took its offer back."""
+        if self.from_side != side:
+            return
+        self.from_side = ""
+        other = self._leg(_other(side))
+        if str(other.state) == "Updating(UAC)":
+            other.transactions.cancelTransaction(other.tr)
+
+    def _answer_alone(self, event: Any) -> None:
+        """The callee's offer while it hears the announcement: what it may send stays what the caller offered."""
+        bridge, callee = self.bridge, self.bridge.callee
+        body = event.getData()
+        offer = str(body)
+        mine = sdp.answer_to(offer, str(callee.good_local))
+
+        def ready(body: Any, ex: Any = None) -> None:
+            if bridge.phase not in ("answered", "connected") or str(callee.state) != "Updating(UAS)":
+                return
+            if body is None or ex is not None or not mine:
+                self._refuse(callee, 488, "Not Acceptable Here")
+                return
+            bridge.callee_sdp, bridge.answer = offer, body
+            answer = callee.good_local.getCopy()
+            answer.content, answer.parsed, answer.needs_update = mine, False, False
+            callee.recvEvent(CCEventConnect((200, "OK", answer)))
+            bridge.tell_media()
+
+        self._translate("callee", body, guarded("offer before connect", ready))
+
+    def _translate(self, side: str, body: Any, done: Any) -> None:
+        relay = self.bridge.engine.relay
+        (relay.caller_sdp if side == "caller" else relay.callee_sdp)(self.bridge.id, body, done)
+
+
+def _other(side: str) -> str:
+    return "callee" if side == "caller" else "caller"

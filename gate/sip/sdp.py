@@ -1,0 +1,74 @@
+"""What an SDP body says of audio: codec names and payload maps (RFC 4566, RFC 3551). Bodies are read, not changed, here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+_STATIC = {
+    0: "PCMU/8000", 3: "GSM/8000", 4: "G723/8000", 5: "DVI4/8000", 6: "DVI4/16000", 7: "LPC/8000", 8: "PCMA/8000",
+    9: "G722/8000", 12: "QCELP/8000", 13: "CN/8000", 15: "G728/8000", 18: "G729/8000",
+}  # fmt: skip
+_RTPMAP = re.compile(r"a=rtpmap:\s*(\d{1,3})\s+([A-Za-z0-9._-]+)/(\d{1,6})")
+_NOT_SPEECH = {"TELEPHONE-EVENT", "CN", "RED", "ULPFEC"}
+_SPELLING = {"OPUS": "opus"}
+
+
+def payload_map(body: str) -> dict[int, str]:
+    """Payload type -> ``name/rate`` of the first audio stream, in the order offered; unknown dynamic types are left out."""
+    types: list[int] = []
+    names: dict[int, str] = {}
+    inside = False
+    for line in body.splitlines():
+        if line.startswith("m="):
+            if types:
+                break
+            parts = line[2:].split()
+            inside = len(parts) > 3 and parts[0] == "audio" and parts[1].split("/")[0] != "0"
+            if inside:
+                types = [int(part) for part in parts[3:] if part.isdigit() and int(part) < 128]
+        elif inside and (found := _RTPMAP.match(line)):
+            name = found[2].upper()
+            names[int(found[1])] = f"{_SPELLING.get(name, found[2] if name == 'TELEPHONE-EVENT' else name)}/{found[3]}"
+    return {number: name for number in types if (name := names.get(number) or _STATIC.get(number))}
+
+
+def codecs(body: str) -> tuple[str, ...]:
+    """Names of the speech codecs, in order: ``PCMU``, ``PCMA``, ``G722``, ``opus``, …"""
+    found = [name.partition("/")[0] for name in payload_map(body).values()]
+    return tuple(dict.fromkeys(name for name in found if name.upper() not in _NOT_SPEECH))
+
+
+def maps_in_packets(caller: str, callee: str) -> Mapping[str, Mapping[int, str]]:
+    """side -> payload type -> ``name/rate`` as it stands in the packets that side *sends*: those carry the numbers that the
+    other side's body gave (RFC 3264 5.1); its own body fills in what the other's leaves out."""
+    by_caller, by_callee = payload_map(caller), payload_map(callee)
+    return {"caller": {**by_caller, **by_callee}, "callee": {**by_callee, **by_caller}}
+
+
+def answer_to(offer: str, mine: str) -> str:
+    """``mine`` (our own earlier SDP) cut to what ``offer`` still offers, as an answer to it (RFC 3264 section 6); empty where
+    nothing is left. Directions are mirrored."""
+    offered = payload_map(offer)
+    wanted = {name.lower() for name in offered.values()}
+    keep = {number for number, name in payload_map(mine).items() if name.lower() in wanted}
+    if not any(payload_map(mine)[number].partition("/")[0].upper() not in _NOT_SPEECH for number in keep):
+        return ""
+    lines = []
+    for line in mine.splitlines():
+        if line.startswith("m=audio"):
+            head, types = line.split()[:3], line.split()[3:]
+            line = " ".join([*head, *(kind for kind in types if kind.isdigit() and int(kind) in keep)])
+        elif (found := re.match(r"a=(?:rtpmap|fmtp|rtcp-fb):\s*(\d{1,3})\b", line)) and int(found[1]) not in keep:
+            continue
+        elif line.strip() in _DIRECTIONS:
+            continue
+        lines.append(line)
+    theirs = next((line.strip() for line in offer.splitlines() if line.strip() in _DIRECTIONS), "a=sendrecv")
+    lines.append(_DIRECTIONS[theirs])
+    return "\r\n".join(lines) + "\r\n"
+
+
+_DIRECTIONS = {
+    "a=sendrecv": "a=sendrecv", "a=sendonly": "a=recvonly", "a=recvonly": "a=sendonly", "a=inactive": "a=inactive",
+}  # fmt: skip

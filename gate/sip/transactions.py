@@ -1,0 +1,49 @@
+"""sippy's transaction manager on the line's own sockets. Imported on the line thread alone (it imports sippy)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from time import monotonic
+from typing import Any
+
+from sippy.Network_server import Remote_address
+from sippy.SipTransactionManager import SipTransactionManager
+from sippy.Time.MonoTime import MonoTime
+from sippy.Time.Timeout import Timeout
+
+from gate.sip.message import Address
+from gate.sip.traps import tame
+from gate.sip.udp import Face, Transport
+
+
+class _Silent:
+    """Where sippy would log each message; that costs half of the throughput."""
+
+    def write(self, *_: Any, **__: Any) -> None:
+        """Say nothing."""
+
+
+class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no types
+    """Server and client transactions. ``handleIncoming`` is not the sockets' door any more: ``gate.sip.door`` is, and
+    passes on through ``feed`` what needs a transaction."""
+
+    def __init__(self, transport: Transport, on_request: Callable[[Any, Any], Any]) -> None:
+        # Not super().__init__: it would open sockets of its own. These are all the attributes it sets.
+        self.global_config = {"_sip_logger": _Silent(), "_sip_tm": self}
+        self.l4r = transport
+        self.tclient: dict[Any, Any] = {}
+        self.tserver: dict[Any, Any] = {}
+        self.req_cb = on_request
+        self.l1rcache: dict[bytes, Any] = {}
+        self.l2rcache: dict[bytes, Any] = {}
+        self.req_consumers: dict[str, Any] = {}
+        self.cp_timer = Timeout(self.rCachePurge, 32, -1)
+        self.init_time = monotonic()
+
+    def feed(self, data: bytes, source: Address, face: Face) -> None:
+        """One datagram into sippy. Raises whatever sippy raises."""
+        self.handleIncoming(tame(data), Remote_address(source, "udp"), face, MonoTime())
+
+    def knows(self, call_id: str) -> bool:
+        """True where a dialog with this Call-ID is there."""
+        return call_id in self.req_consumers

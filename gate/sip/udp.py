@@ -1,0 +1,255 @@
+"""UDP sockets under sippy's transactions.
+
+Takes the place of sippy's ``Udp_server`` and ``local4remote``: one receiving thread per socket, so that datagrams keep their
+order (three workers let a 180 overtake its 200); a bounded backlog, so that a flood is dropped at the socket and not
+queued; and sending straight from the line thread, names (not addresses) being looked up on a thread of their own.
+"""
+
+from __future__ import annotations
+
+import queue
+import socket
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import structlog
+
+from gate.errors import ConfigError
+from gate.sip.loop import Steps
+from gate.sip.message import Address
+
+_log = structlog.get_logger("gate.sip")
+
+MAX_DATAGRAM = 16384
+"""Longer ones are cut here; an INVITE among them is answered 513."""
+BACKLOG = 4000
+"""Steps waiting for the line thread beyond which datagrams are dropped."""
+RESOLVE_SECONDS = 60.0
+
+Receiver = Callable[[bytes, Address, "Face"], None]
+
+
+def split_address(text: str, default_port: int = 5060) -> Address:
+    """``host``, ``host:port``, ``[v6]`` or ``[v6]:port`` -> (host, port), IPv6 in brackets.
+
+    Raises:
+        ConfigError: it is none of these.
+    """
+    host, port = text.strip(), ""
+    if host.startswith("["):
+        inside, bracket, rest = host[1:].partition("]")
+        if not bracket or (rest and not rest.startswith(":")):
+            raise ConfigError(f"{text!r} is no address", hint="Write [v6]:port, for example [::1]:5060.")
+        host, port = f"[{inside}]", rest[1:]
+    elif host.count(":") == 1:
+        host, _, port = host.partition(":")
+    elif ":" in host:
+        raise ConfigError(f"{text!r} is no address", hint="Write an IPv6 address in brackets, for example [::1]:5060.")
+    if not host or (port and not (port.isdigit() and int(port) < 65536)):
+        raise ConfigError(f"{text!r} is no address", hint="Write host:port, for example 127.0.0.1:5060.")
+    return host, int(port) if port else default_port
+
+
+class _Options:
+    """What sippy's transaction manager asks of a server's options."""
+
+    def isWildCard(self) -> bool:  # noqa: N802 - sippy's name
+        return False
+
+
+class Face:
+    """One socket as the peers of one route see it: what sippy calls a server."""
+
+    transport = "udp"
+    uopts = _Options()
+
+    def __init__(self, owner: Transport, sock: socket.socket, address: Address) -> None:
+        self.owner = owner
+        self.sock = sock
+        self.address = address
+
+    def getSIPaddr(self) -> tuple[Address, str]:  # noqa: N802 - sippy's name
+        """Address and transport for Via and Contact."""
+        return (self.address, self.transport)
+
+    def addr2str(self, address: Address) -> str:
+        """For sippy's log."""
+        return f"udp:{address[0]}:{address[1]}"
+
+    def send_to(self, data: bytes | str, address: Address, delayed: bool = False) -> None:
+        """Send now where ``address`` is a literal, else when its name is known."""
+        self.owner.send(self.sock, data if isinstance(data, bytes) else data.encode("utf-8", "replace"), address)
+
+
+class Transport:
+    """All sockets of the line. ``open`` in any thread, before the loop runs; ``getServer`` is what sippy calls."""
+
+    def __init__(self, listen: str, steps: Steps, receive: Receiver) -> None:
+        self._listen = [split_address(part) for part in listen.split(",") if part.strip()]
+        if not self._listen:
+            raise ConfigError("sip.listen is empty", hint="Write for example 127.0.0.1:5060.")
+        self._steps = steps
+        self._receive = receive
+        self._sockets: list[tuple[socket.socket, Address, bool]] = []
+        self._faces: dict[tuple[int, str], Face] = {}
+        self._closing = False
+        self._names: dict[str, tuple[str, float]] = {}
+        self._unresolved: queue.Queue[tuple[socket.socket, bytes, Address] | None] = queue.Queue(1000)
+        self.dropped = 0
+        """Datagrams dropped because the line thread did not keep up."""
+
+    def open(self) -> None:
+        """Bind every address of ``sip.listen``.
+
+        Raises:
+            ConfigError: an address is taken or not this machine's.
+        """
+        for host, port in self._listen:
+            family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+            sock = socket.socket(family, socket.SOCK_DGRAM)
+            try:
+                if family == socket.AF_INET6:
+                    sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+                sock.bind((host.strip("[]"), port))
+            except OSError as error:
+                sock.close()
+                self.close()
+                raise ConfigError(
+                    f"cannot listen on {host}:{port}: {error.strerror}",
+                    hint="Is another program, or another gate, on that port? Is the address this machine's?",
+                ) from error
+            bound = (host, sock.getsockname()[1])
+            wild = host.strip("[]") in ("0.0.0.0", "::")  # noqa: S104 - compared, not bound
+            self._sockets.append((sock, bound, wild))
+
+    @property
+    def addresses(self) -> list[Address]:
+        """What was bound, ports as they are."""
+        return [address for _, address, _ in self._sockets]
+
+    def start(self) -> None:
+        """Receive, from now on."""
+        threading.Thread(target=self._resolve, name="sip-names", daemon=True).start()
+        for sock, _, _ in self._sockets:
+            threading.Thread(target=self._read, args=(sock,), name="sip-udp", daemon=True).start()
+
+    def close(self) -> None:
+        """Close the sockets and end the threads."""
+        self._closing = True
+        try:
+            self._unresolved.put_nowait(None)
+        except queue.Full:
+            pass
+        for sock, _, _ in self._sockets:
+            try:
+                sock.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass  # not connected: the reader is woken all the same
+            sock.close()
+
+    def _read(self, sock: socket.socket) -> None:
+        """The receiving thread."""
+        v6 = sock.family == socket.AF_INET6
+        while not self._closing:
+            try:
+                data, source = sock.recvfrom(MAX_DATAGRAM + 1)
+            except OSError:
+                if self._closing:
+                    return
+                time.sleep(0.01)
+                continue
+            if len(self._steps) > BACKLOG:
+                self.dropped += 1
+                continue
+            if self._closing or len(data) < 32:  # keep-alives of phones are two or four bytes long
+                continue
+            address = (f"[{source[0]}]", source[1]) if v6 else (source[0], source[1])
+            self._steps.post(lambda data=data, address=address: self._deliver(data, address))  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
+
+    def _deliver(self, data: bytes, source: Address) -> None:
+        self._receive(data, source, self.getServer(source))
+
+    # --- what sippy's transaction manager calls ---------------------------------------------------------------------
+
+    def getServer(self, address: Address, is_local: bool = False) -> Face:  # noqa: N802 - sippy's name
+        """The face that peers at ``address`` see: the socket of its family, under the local address they reach it at."""
+        host = address[0]
+        v6 = host.startswith("[")
+        for index, (sock, bound, wild) in enumerate(self._sockets):
+            if (sock.family == socket.AF_INET6) == v6:
+                break
+        else:
+            index, (sock, bound, wild) = 0, self._sockets[0]
+        key = (index, host if wild else "")
+        face = self._faces.get(key)
+        if face is None:
+            if len(self._faces) > 4096:
+                self._faces.clear()
+            local = _route(host, sock.family) if wild else bound[0]
+            face = self._faces[key] = Face(self, sock, (local, bound[1]))
+        return face
+
+    def rotateCache(self) -> None:  # noqa: N802 - sippy's name
+        """Nothing is cached that could grow without bound."""
+
+    def shutdown(self) -> None:
+        """sippy's end."""
+        self.close()
+
+    # --- sending ------------------------------------------------------------------------------------------------------
+
+    def send(self, sock: socket.socket, data: bytes, address: Address) -> None:
+        """Send to a literal address at once, else by way of the names thread."""
+        host, port = address
+        if host.startswith("["):
+            self._send(sock, data, (host[1:-1], port))
+        elif host[:1].isdigit() and host.replace(".", "").isdigit():
+            self._send(sock, data, (host, port))
+        else:
+            known = self._names.get(host)
+            if known and known[1] > time.monotonic():
+                self._send(sock, data, (known[0], port))
+                return
+            try:
+                self._unresolved.put_nowait((sock, data, address))
+            except queue.Full:
+                _log.warning("too many names to look up; a datagram is dropped", host=host)
+
+    def _send(self, sock: socket.socket, data: bytes, address: tuple[str, int]) -> None:
+        try:
+            sock.sendto(data, socket.MSG_DONTWAIT, address)
+        except (OSError, OverflowError, ValueError) as error:
+            _log.debug("a datagram could not be sent", to=f"{address[0]}:{address[1]}", error=str(error))
+
+    def _resolve(self) -> None:
+        """The names thread."""
+        while True:
+            item = self._unresolved.get()
+            if item is None:
+                return
+            sock, data, (host, port) = item
+            known = self._names.get(host)
+            if not known or known[1] <= time.monotonic():
+                try:
+                    found = socket.getaddrinfo(host, port, sock.family, socket.SOCK_DGRAM)[0][4][0]
+                except OSError as error:
+                    _log.warning("a name cannot be looked up", host=host, error=str(error))
+                    continue
+                if len(self._names) > 1000:
+                    self._names.clear()
+                known = self._names[host] = (str(found), time.monotonic() + RESOLVE_SECONDS)
+            self._send(sock, data, (known[0], port))
+
+
+def _route(host: str, family: int) -> str:
+    """The local address that packets to ``host`` leave from."""
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect((host.strip("[]"), 9))
+            local = str(probe.getsockname()[0])
+        except OSError:
+            local = "::1" if family == socket.AF_INET6 else "127.0.0.1"
+    return f"[{local}]" if family == socket.AF_INET6 else local

@@ -1,0 +1,189 @@
+"""A running line for tests: the real ``SipLine`` on its own thread, a conductor that answers from a table, no change of SDP."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from gate.config import Account, Config, Firm, Limits, Pbx, Sip, Trunk
+from gate.ports import Incoming
+from gate.sip.line import SipLine
+
+NUMBER = "+442079460000"
+PRESENTED = "+441632960001"
+
+
+class PassThrough:
+    """A media relay that leaves SDP as it is (and answers later, as the real one does)."""
+
+    def __init__(self) -> None:
+        self.opened: list[str] = []
+        self.closed: list[str] = []
+        self.later: Callable[[Callable[[], None]], None] = lambda step: step()
+
+    def open(self, call_id: str) -> None:
+        self.opened.append(call_id)
+
+    def caller_sdp(self, call_id: str, body: Any, done: Callable[..., None]) -> None:
+        self.later(lambda: done(body))
+
+    def callee_sdp(self, call_id: str, body: Any, done: Callable[..., None]) -> None:
+        self.later(lambda: done(body))
+
+    def close(self, call_id: str) -> None:
+        self.closed.append(call_id)
+
+
+@dataclass
+class Conductor:
+    """Allows every call but those to numbers in ``refused`` (raw number -> reason), and connects as soon as it is answered."""
+
+    refused: dict[str, str] = field(default_factory=dict)
+    decide_after: float = 0.0
+    connect_after: float | None = 0.0
+    """Seconds between answer and connect; None: never by itself."""
+    silent: bool = False
+    """Never decides."""
+    line: SipLine | None = None
+    seen: list[tuple[str, ...]] = field(default_factory=list)
+    incomings: list[Incoming] = field(default_factory=list)
+    payloads: list[Mapping[str, Mapping[int, str]]] = field(default_factory=list)
+    arrived: threading.Condition = field(default_factory=threading.Condition)
+    raises: bool = False
+    on_answered: Callable[[SipLine, str], None] | None = None
+
+    def _see(self, *what: str) -> None:
+        with self.arrived:
+            self.seen.append(what)
+            self.arrived.notify_all()
+
+    def wait(self, kind: str, seconds: float = 10.0, count: int = 1) -> tuple[str, ...]:
+        """The ``count``-th event of a kind."""
+        end = time.monotonic() + seconds
+        with self.arrived:
+            while True:
+                found = [what for what in self.seen if what[0] == kind]
+                if len(found) >= count:
+                    return found[count - 1]
+                if not self.arrived.wait(max(0.0, end - time.monotonic())):
+                    raise AssertionError(f"no {kind} in {seconds} s; seen {self.seen}")
+
+    def kinds(self, *, without: tuple[str, ...] = ("media_changed",)) -> list[str]:
+        return [what[0] for what in self.seen if what[0] not in without]
+
+    def incoming(self, incoming: Incoming) -> None:
+        self.incomings.append(incoming)
+        self._see("incoming", incoming.call_id)
+        if self.raises:
+            raise RuntimeError("the conductor has a fault")
+        if self.silent:
+            return
+        assert self.line is not None
+        if self.decide_after:
+            self.line.after(self.decide_after, lambda: self._decide(incoming))
+        else:
+            self._decide(incoming)
+
+    def _decide(self, incoming: Incoming) -> None:
+        assert self.line is not None
+        raw = incoming.attempt.raw_number
+        reason = incoming.problem or self.refused.get(raw) or self.refused.get("*", "")
+        if reason:
+            self.line.refuse(incoming.call_id, reason, "d-1", "This number is listed.")
+        else:
+            self.line.invite(incoming.call_id, NUMBER, PRESENTED, "Example Sales Ltd")
+
+    def withdrawn(self, call_id: str) -> None:
+        self._see("withdrawn", call_id)
+
+    def ringing(self, call_id: str) -> None:
+        self._see("ringing", call_id)
+
+    def answered(self, call_id: str, codec: str) -> None:
+        self._see("answered", call_id, codec)
+        assert self.line is not None
+        line = self.line
+        if self.on_answered:
+            self.on_answered(line, call_id)
+        if self.connect_after is not None:
+            if self.connect_after:
+                line.after(self.connect_after, lambda: line.connect(call_id))
+            else:
+                line.connect(call_id)
+
+    def failed(self, call_id: str, code: int, reason: str) -> None:
+        self._see("failed", call_id, str(code), reason)
+
+    def hung_up(self, call_id: str, side: str) -> None:
+        self._see("hung_up", call_id, side)
+
+    def digit(self, call_id: str, side: str, digit: str) -> None:
+        self._see("digit", call_id, side, digit)
+
+    def media_changed(self, call_id: str, payloads: Mapping[str, Mapping[int, str]]) -> None:
+        self.payloads.append(payloads)
+        self._see("media_changed", call_id)
+
+
+def config_for(
+    trunk: str, *, listen: str = "127.0.0.1:0", pbx: bool = True, accounts: tuple[Account, ...] = (),
+    sip: Mapping[str, Any] | None = None, trunk_options: Mapping[str, Any] | None = None,
+) -> Config:  # fmt: skip
+    """A configuration on loopback: a PBX at 127.0.0.1 and ::1, and a trunk."""
+    return Config(
+        firm=Firm("Example Sales Ltd", "Example", "1 Sample Street", (PRESENTED,), "1", "2026-01-01"),
+        trunk=Trunk(trunk, options_seconds=0, **(trunk_options or {})) if "options_seconds" not in (trunk_options or {})
+        else Trunk(trunk, **(trunk_options or {})),
+        account=accounts,
+        pbx=(Pbx("pbx1", ("127.0.0.1", "::1"), PRESENTED),) if pbx else (),
+        sip=Sip(listen=listen, **(sip or {})),
+        limits=Limits(),
+    )  # fmt: skip
+
+
+class RunningLine:
+    """A line that runs; a context manager."""
+
+    def __init__(
+        self, config: Config, conductor: Conductor | None = None, passwords: Mapping[str, str] | None = None
+    ) -> None:
+        self.relay = PassThrough()
+        self.conductor = conductor or Conductor()
+        self.line = SipLine(config, self.relay, lambda username: (passwords or {}).get(username, "secret"))
+        self.conductor.line = self.line
+        self.line.bind(self.conductor)
+        self.relay.later = self.line.post
+        self.thread = threading.Thread(target=self.line.run, name="line", daemon=True)
+
+    def __enter__(self) -> RunningLine:
+        self.thread.start()
+        self.line.wait_ready()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.line.stop()
+        self.thread.join(10)
+        assert not self.thread.is_alive(), "the line did not stop"
+
+    @property
+    def address(self) -> tuple[str, int]:
+        host, port = self.line.addresses[0]
+        return host.strip("[]"), port
+
+    def call(self, step: Callable[[], Any]) -> Any:
+        """Run ``step`` on the line thread and return what it returns."""
+        box: list[Any] = []
+        done = threading.Event()
+
+        def run() -> None:
+            try:
+                box.append(step())
+            finally:
+                done.set()
+
+        self.line.post(run)
+        assert done.wait(10)
+        return box[0]
