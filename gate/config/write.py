@@ -1,0 +1,153 @@
+"""A new configuration: ``config.toml`` with comments, the data folders, and passwords of its first accounts.
+
+Everything is made with the permissions it is to have: folders 0700, files 0600. Nothing that exists is touched.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+from tomlkit.items import Table
+
+from gate.errors import UsageError
+
+FOLDERS = ("", "recordings", "registers", "prompts", "recipients", "checkpoints")
+"""Under ``data/``."""
+
+Rows = tuple[tuple[str, Any, str], ...]
+"""Key, value, comment (empty for none); an empty value is for the operator to fill in."""
+
+_ANNOUNCEMENT = (
+    "Hello. This is {name}, calling about your web site. This call is recorded for training and for the protection of "
+    "both of us. If you do not want us to call you again, press 9 now or at any time."
+)
+_GOODBYE = "Sorry, we cannot continue this call. Goodbye."
+
+
+def write_new(folder: Path, *, example: bool, today: str, wavs: tuple[str, str] = ("", "")) -> Path:
+    """Make ``folder/config.toml`` and what it names; returns its path.
+
+    ``example``: drama numbers and not live, ready to run; else the firm's own facts are left empty for the operator,
+    and ``load`` names each. ``today`` (``YYYY-MM-DD``) dates the policy's review. ``wavs``: the announcement and the
+    goodbye, relative to ``folder``. Raises ``UsageError`` where the configuration exists or a folder cannot be made.
+    """
+    path = folder / "config.toml"
+    try:
+        if path.exists():
+            raise UsageError(f"{path} exists", hint="name another folder, or edit the file")
+        for name in FOLDERS:
+            (folder / "data" / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+            (folder / "data" / name).chmod(0o700)
+        (folder / "secrets").mkdir(mode=0o700, exist_ok=True)
+        for name in _passwords(example):
+            private_file(folder / "secrets" / name, secrets.token_urlsafe(18) + "\n")
+        private_file(path, tomlkit.dumps(document(example=example, today=today, wavs=wavs)))
+    except OSError as error:
+        raise UsageError(
+            f"{error.filename or folder}: {error.strerror}", hint="name a folder that can be made"
+        ) from None
+    return path
+
+
+def private_file(path: Path, text: str) -> None:
+    """A new file that only its owner can read; raises ``FileExistsError`` where there is one."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+
+
+def document(*, example: bool, today: str, wavs: tuple[str, str] = ("", "")) -> tomlkit.TOMLDocument:
+    """The text of a new configuration, as tomlkit has it."""
+    file = tomlkit.document()
+    file.add(tomlkit.comment("Dialgate. Every key and its default: dialgate config show"))
+    file.add(tomlkit.comment("Secrets are never in here: password_file names a file, or env:NAME a variable."))
+    for name, rows in _sections(example, today, wavs).items():
+        file.add(tomlkit.nl())
+        if isinstance(rows, list):
+            array = tomlkit.aot()
+            for element in rows:
+                array.append(_table(element))
+            file.add(name, array)
+        else:
+            file.add(name, _table(rows))
+    return file
+
+
+def _passwords(example: bool) -> tuple[str, ...]:
+    return ("alice.password", "bob.password") if example else ("agent.password",)
+
+
+def _table(rows: Rows) -> Table:
+    table = tomlkit.table()
+    for key, value, comment in rows:
+        item = tomlkit.item(value)
+        if comment:
+            item.comment(comment)
+        table.add(key, item)
+    return table
+
+
+def _sections(example: bool, today: str, wavs: tuple[str, str]) -> Mapping[str, Rows | list[Rows]]:
+    own = ["+442079460000", "+441632960100"] if example else []
+    return {
+        "firm": (
+            ("legal_name", "Webeo Example Ltd" if example else "", "as registered"),
+            ("trading_name", "Webeo" if example else "", "what callees see and hear"),
+            ("address", "Building 3000, Lakeside, North Harbour, Portsmouth, PO6 3EN" if example else "", ""),
+            ("contact_email", "datacompliance@example.invalid" if example else "", ""),
+            ("numbers", own, "E.164; numbers the firm owns and answers: nothing else is ever presented"),
+            ("policy_version", "1", "of the calling policy"),
+            ("policy_reviewed", today, "the gate reminds when this is a year old"),
+        ),
+        "storage": (("data", "data", ""), ("country", "GB", "evidence and recordings stay in the UK")),
+        "sip": (("listen", "127.0.0.1:5060", "where softphones and the PBX send calls, UDP"),),
+        "media": (("address", "127.0.0.1", "where phones send audio"),),
+        "trunk": (
+            ("address", "127.0.0.1:5070" if example else "", "the carrier, host:port"),
+            ("name", "carrier", ""),
+        ),
+        "account": _accounts(example, own),
+        "announcement": (
+            ("id", "notice", ""),
+            ("version", "1", "another text or recording is another version"),
+            *_spoken(example, wavs),
+            ("opt_out_digit", "9", ""),
+        ),
+        "recording": (("enabled", True, ""), ("on_failure", "refuse", "or unrecorded: go on, and log why")),
+        "calling": (
+            ("live", not example, "false: may dial the numbers reserved for drama, for tests"),
+            ("hours", "always" if example else "strict", "strict: the hours below, never on Sundays and holidays"),
+            ("weekdays", "08:00-21:00", ""),
+            ("saturday", "09:00-21:00", ""),
+            ("sunday", "", ""),
+            ("closed_dates", [], '"YYYY-MM-DD": extra days without calls'),
+        ),
+        "log": (("level", "info", ""), ("format", "console" if example else "json", "")),
+    }
+
+
+def _accounts(example: bool, own: list[str]) -> list[Rows]:
+    names = [("alice", own[0], "marketing"), ("bob", own[1], "service")] if example else [("agent", "", "marketing")]
+    return [
+        (
+            ("username", name, ""),
+            ("password_file", f"secrets/{name}.password", "first line; readable by the gate's account only"),
+            ("presentation", number, "one of firm.numbers"),
+            ("purpose", purpose, "or service: nothing is sold, so registers and hours are skipped"),
+        )
+        for name, number, purpose in names
+    ]
+
+
+def _spoken(example: bool, wavs: tuple[str, str]) -> Rows:
+    if wavs[0]:
+        return (("wav", wavs[0], "the firm's own recording"), ("goodbye_wav", wavs[1], ""))
+    text = _ANNOUNCEMENT.format(name="Webeo" if example else "…")
+    return (
+        ("text", text if example else "", "who calls, why, that it is recorded, how to opt out; no marketing"),
+        ("goodbye_text", _GOODBYE, "played where recording fails"),
+    )

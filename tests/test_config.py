@@ -1,0 +1,229 @@
+"""The configuration: what is accepted, and for everything else the line, the key and the remedy."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.config import Config, load, origins, read_secret, review_due
+from gate.config.lines import lines
+from gate.config.write import document, write_new
+from gate.errors import ConfigError, UsageError
+from tests.support.settings import VALID, secret, write
+
+
+def faults(folder: Path, text: str) -> list[str]:
+    """The faults that ``load`` finds, without the folder's name."""
+    path = write(folder, text)
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    return [line.replace(f"{folder}/", "") for line in caught.value.message.splitlines()]
+
+
+def test_a_valid_file_is_read_whole(tmp_path: Path) -> None:
+    config = load(write(tmp_path))
+    assert config.firm.numbers == ("+442079460000", "+441632960100")
+    assert [account.username for account in config.account] == ["alice"]
+    assert config.pbx[0].purpose == "service"
+    assert config.calling.live is False
+    assert config.sip.listen == "127.0.0.1:5060"
+    assert config.base == str(tmp_path)
+    assert config.data == tmp_path / "data"
+    assert config.control_socket == tmp_path / "data" / "control.sock"
+
+
+def test_names_of_files_are_relative_to_the_file_not_to_where_the_program_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write(tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert load(Path("config.toml")).data == tmp_path / "data"
+    monkeypatch.chdir("/")
+    assert load(tmp_path / "config.toml").path("a.wav") == tmp_path / "a.wav"
+
+
+CASES = tomllib.loads((Path(__file__).parent / "data" / "config" / "faults.toml").read_text(encoding="utf-8"))["case"]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_every_fault_says_line_key_and_remedy(case: dict[str, Any], tmp_path: Path) -> None:
+    text = VALID
+    for old, new in case.get("edits", []):
+        assert old in text
+        text = text.replace(old, new)
+    assert faults(tmp_path, text + case.get("append", "")) == case["faults"]
+
+
+def test_all_faults_come_together_in_the_order_of_the_file(tmp_path: Path) -> None:
+    text = (
+        VALID.replace("legal_name", "legal_nam").replace('"2026-01-15"', '"soon"').replace("live = false", "live = 1")
+    )
+    text += '[storage]\ncountry = "US"\n'
+    found = faults(tmp_path, text)
+    assert [line.split(": ")[1] for line in found] == [
+        "firm.legal_name",
+        "firm.legal_nam",
+        "calling.live",
+        "storage.country",
+    ]
+
+
+def test_secrets_must_be_there_and_closed_to_others(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    password = tmp_path / "alice.password"
+    password.chmod(0o644)
+    with pytest.raises(ConfigError, match=r":14: account\[0\].password_file: .* is open to every account.*chmod 600"):
+        load(path)
+    password.chmod(0o640)
+    load(path)
+    secret(password, "\n")
+    with pytest.raises(ConfigError, match="is empty"):
+        load(path)
+    password.unlink()
+    with pytest.raises(ConfigError, match="does not exist; make it"):
+        load(path)
+    password.mkdir()
+    with pytest.raises(ConfigError, match=r"cannot be read|is not a file"):
+        load(path)
+
+
+def test_who_may_ask_the_gate_need_not_read_its_secrets(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    (tmp_path / "alice.password").unlink()
+    assert load(path, secrets=False).account[0].username == "alice"
+
+
+def test_a_short_token_is_refused(tmp_path: Path) -> None:
+    path = write(tmp_path, VALID + '[control]\nhttp = "127.0.0.1:8080"\ntoken_file = "token"\n')
+    secret(tmp_path / "token", "short\n")
+    with pytest.raises(ConfigError, match=r":30: control\.token_file: the secret is too short; at least 16"):
+        load(path)
+
+
+def test_a_secret_is_the_first_line_of_a_file_or_a_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret(tmp_path / "password", "one two\r\nthree\n")
+    assert read_secret(tmp_path, "password") == "one two"
+    monkeypatch.setenv("DIALGATE_ALICE", "four")
+    assert read_secret(tmp_path, "env:DIALGATE_ALICE") == "four"
+    monkeypatch.delenv("DIALGATE_ALICE")
+    with pytest.raises(ConfigError, match="DIALGATE_ALICE is not set"):
+        read_secret(tmp_path, "env:DIALGATE_ALICE")
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(None, "does not exist"), (b"\xff\xfe[firm]", "is not UTF-8"), (b"#" * (1 << 20) + b"\n", "larger than")],
+)
+def test_what_is_no_configuration_at_all(content: bytes | None, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(ConfigError, match=said):
+        load(path)
+
+
+def test_a_byte_order_mark_is_no_fault(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    assert load(path).firm.trading_name == "Webeo"
+
+
+def test_lines_are_not_led_astray_by_what_looks_like_keys_inside_texts_and_lists() -> None:
+    text = (
+        '[a]\nx = """\n[b]\ny = 1\n"""\nz = [\n  "]", # ]\n  "=",\n]\n'
+        "s = '''\\'''\n[[c]]\nk = 1\n[[c]]\nk = 2\n\"q u\".r = 3\n"
+    )
+    found = lines(text)
+    assert found[("a", "x")] == 2
+    assert found[("a", "z")] == 6
+    assert found[("a", "s")] == 10
+    assert found[("c", 0, "k")] == 12
+    assert found[("c", 1, "k")] == 14
+    assert found[("c", 1, "q u", "r")] == 15
+    assert ("b",) not in found
+    assert ("a", "y") not in found
+
+
+def test_origins_name_every_value_once_with_its_line_or_default(tmp_path: Path) -> None:
+    path = write(tmp_path)
+    rows = {row.key: row for row in origins(load(path), path)}
+    assert rows["firm.trading_name"].origin == f"{path}:3"
+    assert rows["pbx[0].addresses"].value == ["192.0.2.10", "2001:db8::/48"]
+    assert rows["account[0].topic"].origin == "default"
+    assert rows["calling.live"] == ("calling.live", False, f"{path}:27")
+    assert rows["limits.max_calls"] == ("limits.max_calls", 1000, "default")
+    assert len(rows) == len(origins(load(path), path))
+    assert not any(key.startswith("base") for key in rows)
+
+
+@pytest.mark.parametrize(
+    ("today", "said"),
+    [
+        (date(2026, 1, 15), ""),
+        (date(2027, 1, 14), ""),
+        (date(2027, 1, 15), "was last reviewed on 2026-01-15"),
+        (date(2028, 1, 1), "was last reviewed on 2026-01-15"),
+        (date(2026, 1, 14), "lies in the future"),
+    ],
+)
+def test_the_policys_review_is_due_after_a_year(today: date, said: str, tmp_path: Path) -> None:
+    reminder = review_due(load(write(tmp_path)), today)
+    assert said in reminder
+    assert bool(said) == bool(reminder)
+
+
+# --- a new configuration ------------------------------------------------------------------------------------------
+
+
+def test_an_example_is_ready_to_load_and_not_live(tmp_path: Path) -> None:
+    config = load(write_new(tmp_path / "gate", example=True, today="2026-03-02"))
+    assert config.calling.live is False
+    assert [account.username for account in config.account] == ["alice", "bob"]
+    assert config.firm.policy_reviewed == "2026-03-02"
+
+
+def test_everything_new_is_closed_to_others(tmp_path: Path) -> None:
+    old = os.umask(0)
+    try:
+        write_new(tmp_path / "gate", example=True, today="2026-03-02")
+    finally:
+        os.umask(old)
+    for path in (tmp_path / "gate").rglob("*"):
+        assert path.stat().st_mode & 0o077 == 0, path
+    assert {path.name for path in (tmp_path / "gate" / "data").iterdir()} >= {"recordings", "registers", "prompts"}
+
+
+def test_passwords_are_random(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        write_new(tmp_path / name, example=True, today="2026-03-02")
+    found = {path.read_text() for path in tmp_path.rglob("*.password")}
+    assert len(found) == 4
+    assert all(len(text) > 20 for text in found)
+
+
+def test_a_new_configuration_of_ones_own_names_what_is_to_be_filled_in(tmp_path: Path) -> None:
+    path = write_new(tmp_path, example=False, today="2026-03-02")
+    with pytest.raises(ConfigError) as caught:
+        load(path)
+    for key in ("firm.legal_name", "firm.numbers", "trunk.address", "announcement.text", "account[0].presentation"):
+        assert key in caught.value.message
+    assert "not a key" not in caught.value.message
+
+
+def test_an_existing_configuration_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text("mine")
+    with pytest.raises(UsageError, match="exists"):
+        write_new(tmp_path, example=True, today="2026-03-02")
+    assert (tmp_path / "config.toml").read_text() == "mine"
+    assert list(tmp_path.iterdir()) == [tmp_path / "config.toml"]
+
+
+def test_the_documents_keys_are_all_known() -> None:
+    for example in (True, False):
+        for name, section in document(example=example, today="2026-03-02").unwrap().items():
+            assert name in Config.__struct_fields__, section
