@@ -37,6 +37,7 @@ from gate.ports import (
     RecordingOpened,
 )
 from gate.service.keeper import Keeper
+from gate.service.reconcile import closing_body
 from gate.service.settings import Settings
 from gate.service.talk import Talk
 
@@ -298,16 +299,7 @@ class Hands:
             body: dict[str, Any] = {"sha256": "", "size": 0, "seconds": 0.0, "chunks": 0, "packets": {}, "gaps": []}
             body |= {"interrupted": True, "cause": "never_started"}
         else:
-            body = {
-                "sha256": closed.sha256,
-                "size": closed.size,
-                "seconds": closed.seconds,
-                "chunks": closed.chunks,
-                "packets": dict(closed.packets),
-                "gaps": [list(gap) for gap in closed.gaps],
-                "interrupted": closed.interrupted,
-                "cause": closed.cause,
-            }
+            body = closing_body(closed)
         return talk.fact("recording_closed", now, subject=talk.recording_id, call_id=talk.id, **body)
 
     def _finish(self, talk: Talk) -> None:

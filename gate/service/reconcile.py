@@ -6,24 +6,48 @@ file is whole: chunks are sealed one by one, so all but the open one are there.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
 from gate.clock import Clock
 from gate.errors import GateError
-from gate.ports import Fact, Store, Transaction
+from gate.ports import Fact, RecordingClosed, Store, Transaction
 from gate.service.reads import Reads, Row, ScanFile
 
 log = structlog.get_logger()
 
 
+class Leftover(Protocol):
+    """A closing that a recorder wrote down because the gate was gone."""
+
+    @property
+    def closed(self) -> RecordingClosed:
+        """What it would have said."""
+        ...
+
+    def drop(self) -> None:
+        """Forget it: the fact is committed."""
+        ...
+
+
 class Reconciler:
     """Blocking; not for the line thread."""
 
-    def __init__(self, store: Store, reads: Reads, scan: ScanFile, recordings: Path, clock: Clock) -> None:
+    def __init__(
+        self,
+        store: Store,
+        reads: Reads,
+        scan: ScanFile,
+        recordings: Path,
+        clock: Clock,
+        leftovers: Callable[[], Sequence[Leftover]] = tuple,
+    ) -> None:
+        """``recordings`` is the folder of sealed files; ``leftovers`` finds the closings that nobody heard."""
+        self._leftovers = leftovers
         self._store = store
         self._reads = reads
         self._scan = scan
@@ -34,8 +58,11 @@ class Reconciler:
         """At start, before the line opens and when no recorder of an earlier life runs any more. Returns how many
         recordings and calls were closed."""
         recordings = self._store.call(self._reads.open_recordings)
+        heard = {each.closed.recording_id: each for each in self._leftovers()}
         for row in recordings:
-            self._close(row)
+            self._close(row, heard.get(row["recording_id"]))
+        for each in heard.values():
+            each.drop()
         now = self._clock.now()
 
         def end_calls(tx: Transaction) -> int:
@@ -55,10 +82,10 @@ class Reconciler:
         """One recording whose recorder is gone; harmless where it is closed already."""
         for row in self._store.call(self._reads.open_recordings):
             if row["recording_id"] == recording_id:
-                self._close(row)
+                self._close(row, None)
 
-    def _close(self, row: Row) -> None:
-        fact = self._closing(row, self._clock.now())
+    def _close(self, row: Row, heard: Leftover | None) -> None:
+        fact = self._closing(row, heard, self._clock.now())
 
         def work(tx: Transaction) -> None:
             # Looked at again inside the transaction: whoever closed it first has said all there is to say.
@@ -67,17 +94,46 @@ class Reconciler:
 
         self._store.call(work)
 
-    def _closing(self, row: Row, now: datetime) -> Fact:
-        body: dict[str, Any] = {"call_id": row["call_id"], "interrupted": True, "packets": {}, "gaps": []}
-        path = self._recordings / row["path"]
+    def _closing(self, row: Row, heard: Leftover | None, now: datetime) -> Fact:
+        if heard is not None:
+            body = closing_body(heard.closed) | {"interrupted": True}
+        else:
+            body = self._from_file(self._recordings / row["path"])
+        return Fact(
+            kind="recording_closed",
+            subject=row["recording_id"],
+            at=now,
+            actor="gate",
+            body={"call_id": row["call_id"], **body},
+        )
+
+    def _from_file(self, path: Path) -> dict[str, Any]:
+        """What the file itself can tell without its key."""
+        body: dict[str, Any] = {"interrupted": True, "packets": {}, "gaps": []}
         try:
             scan = self._scan(path)
-        except (GateError, OSError) as error:
-            missing = isinstance(error, FileNotFoundError) or not path.exists()
-            body |= {"sha256": "", "size": 0, "seconds": 0.0, "chunks": 0}
-            body["cause"] = "never_started" if missing else "unreadable"
-        else:
-            # Each chunk holds at most a second: without the key this is as near as one can say.
-            body |= {"sha256": scan.sha256, "size": scan.size, "seconds": float(scan.chunks), "chunks": scan.chunks}
-            body["cause"] = "gate_interrupted" if scan.complete else "recorder_interrupted"
-        return Fact(kind="recording_closed", subject=row["recording_id"], at=now, actor="gate", body=body)
+        except (GateError, OSError):
+            cause = "unreadable" if path.exists() else "never_started"
+            return body | {"sha256": "", "size": 0, "seconds": 0.0, "chunks": 0, "cause": cause}
+        # Each chunk holds at most a second: without the key this is as near as one can say.
+        return body | {
+            "sha256": scan.sha256,
+            "size": scan.size,
+            "seconds": float(scan.chunks),
+            "chunks": scan.chunks,
+            "cause": "gate_interrupted" if scan.complete else "recorder_interrupted",
+        }
+
+
+def closing_body(closed: RecordingClosed) -> dict[str, Any]:
+    """What is kept of a closed recording."""
+    return {
+        "sha256": closed.sha256,
+        "size": closed.size,
+        "seconds": closed.seconds,
+        "chunks": closed.chunks,
+        "packets": dict(closed.packets),
+        "gaps": [list(gap) for gap in closed.gaps],
+        "interrupted": closed.interrupted,
+        "cause": closed.cause,
+    }
