@@ -82,7 +82,7 @@ def _said(error: Exception) -> str:
 def _decoded(raw: bytes) -> Any:
     try:
         return msgspec.json.decode(raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         raise ControlError(
             "the gate's answer is not JSON", hint="is something else listening at this socket?"
         ) from None

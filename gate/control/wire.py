@@ -33,7 +33,7 @@ async def body(asked: web.Request) -> dict[str, Any]:
         raise UsageError("the request did not arrive in time", hint="send it at once") from None
     try:
         value = msgspec.json.decode(raw or b"{}")
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, RecursionError) as error:
         raise UsageError(f"the request is not JSON: {error}", hint="send a JSON object") from None
     if not isinstance(value, dict):
         raise UsageError("the request is not a JSON object", hint='send {"number": "…"} and the like')

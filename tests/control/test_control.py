@@ -1,0 +1,316 @@
+"""The control interface over a real Unix socket, with a small desk behind it."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import os
+import pwd
+import socket
+import stat
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from gate.config import Config, load
+from gate.control import sockets
+from gate.control.client import ControlClient
+from gate.control.messages import OPERATIONS, arguments, conforms
+from gate.control.server import serve
+from gate.errors import ControlError, GateError, RefusedError, RegisterError, UsageError, VaultError
+from tests.support.desks import SmallDesk, WrongKey
+from tests.support.doors import serving
+from tests.support.settings import VALID, write
+
+ME = f"user:{pwd.getpwuid(os.getuid()).pw_name}({os.getuid()})"
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    return load(write(tmp_path))
+
+
+@pytest.fixture
+def desk() -> SmallDesk:
+    return SmallDesk()
+
+
+@pytest.fixture
+def client(config: Config, desk: SmallDesk) -> Iterator[ControlClient]:
+    with serving(desk, config):
+        yield ControlClient(config.control_socket, timeout=10)
+
+
+def post(path: Path, target: str, body: bytes, method: str = "POST") -> tuple[int, Any]:
+    """A request by hand."""
+    connection = http.client.HTTPConnection("localhost", timeout=10)
+    connection.sock = sockets.connect(path, 10)
+    connection.request(method, target, body)
+    response = connection.getresponse()
+    raw = response.read()
+    connection.close()
+    return response.status, json.loads(raw) if raw.startswith(b"{") else raw
+
+
+def test_an_answer_comes_back_and_the_kernel_says_who_asked(client: ControlClient, desk: SmallDesk) -> None:
+    answer = client.call("check", number="020 7946 0001", at=datetime(2026, 3, 2, 10, tzinfo=UTC))
+    assert (answer["verdict"], answer["reason"]) == ("block", "listed_tps")
+    fields = {"number": "020 7946 0001", "purpose": "marketing", "topic": "general", "at": "2026-03-02T10:00:00Z"}
+    assert desk.asked == [("check", {**fields, "actor": ME})]
+    assert all(type(value) in (str, type(None)) for value in desk.asked[0][1].values())
+
+
+def test_an_actor_cannot_be_claimed(client: ControlClient, desk: SmallDesk) -> None:
+    status, body = post(client.socket, "/v1/op/check", b'{"number": "1", "actor": "user:root(0)"}')
+    assert (status, body["error"]["kind"]) == (400, "UsageError")
+    assert "actor" in body["error"]["message"]
+    assert desk.asked == []
+
+
+def test_every_operation_answers_as_promised(client: ControlClient, tmp_path: Path) -> None:
+    (tmp_path / "tps.txt").write_text("02079460001\n")
+    number = "02079460123"
+    fields: dict[str, dict[str, Any]] = {
+        "check": {"number": number},
+        "decide": {"number": number},
+        "register_import": {"name": "tps", "path": str(tmp_path / "tps.txt")},
+        "objection_add": {"number": number},
+        "objection_remove": {"number": number, "reason": "mistake"},
+        "consent_add": {"number": number, "how": "phone", "wording": "yes", "who": "A. Smith"},
+        "consent_withdraw": {"id": "c-1"},
+        "calls_show": {"call_id": "k-1"},
+        "key_add": {"text": "recipient"},
+    }
+    for name in OPERATIONS:
+        if name != "recording_take":
+            conforms(name, client.call(name, **fields.get(name, {})))
+
+
+def test_what_is_promised_is_looked_at() -> None:
+    with pytest.raises(ControlError, match="register_status answered something else"):
+        conforms("register_status", {"registers": [{"name": "tps"}]})
+
+
+def test_progress_comes_before_the_result(client: ControlClient, tmp_path: Path) -> None:
+    (tmp_path / "tps.txt").write_text("1 2 3")
+    seen: list[tuple[float, str]] = []
+    report = client.call(
+        "register_import",
+        name="tps",
+        path=str(tmp_path / "tps.txt"),
+        progress=lambda done, text: seen.append((done, text)),
+    )
+    assert report["count"] == 3
+    assert seen == [(0.25, "reading"), (0.75, "sorting")]
+
+
+def test_errors_are_raised_on_this_side_as_they_were_on_that(client: ControlClient, tmp_path: Path) -> None:
+    with pytest.raises(RefusedError) as refused:
+        client.call("recording_take", recording_id="gone", purpose="complaint 17")
+    assert (refused.value.reason, refused.value.exit_code) == ("erased", 3)
+    assert refused.value.hint == "erased recordings stay closed"
+    with pytest.raises(VaultError, match="this key does not open it") as vault:
+        client.call("recording_take", recording_id="r-1", purpose="complaint 17")
+    assert type(vault.value) is VaultError
+    assert not isinstance(vault.value, WrongKey)
+    (tmp_path / "empty.txt").touch()
+    with pytest.raises(RegisterError, match="the file is empty"):
+        client.call("register_import", name="tps", path=str(tmp_path / "empty.txt"))
+
+
+def test_a_fault_inside_is_told_without_its_details(client: ControlClient) -> None:
+    with pytest.raises(GateError, match="failed inside") as caught:
+        client.call("decide", number="crash")
+    assert "secret" not in str(caught.value)
+    status, body = post(client.socket, "/v1/op/decide", b'{"number": "crash"}')
+    assert status == 500
+    assert "secret" not in json.dumps(body)
+    assert client.call("check", number="1")["verdict"] == "block"
+
+
+@pytest.mark.parametrize(
+    ("target", "body", "said"),
+    [
+        ("/v1/op/shutdown", b"{}", "not an operation"),
+        ("/v1/op/__init__", b"{}", "not an operation"),
+        ("/v1/op/check", b"{", "not JSON"),
+        ("/v1/op/check", b"[]", "not a JSON object"),
+        ("/v1/op/check", b"{}", "number"),
+        ("/v1/op/check", b'{"number": 5}', "number"),
+        ("/v1/op/check", b'{"number": "1", "colour": "red"}', "colour"),
+        ("/v1/op/check", b'{"number": "1", "purpose": "fun"}', "purpose"),
+        ("/v1/op/check", b'{"number": "1", "at": "2026-03-02T10:00:00"}', "at"),
+        ("/v1/op/calls_list", b'{"limit": 100000}', "limit"),
+        ("/v1/op/register_import", b'{"name": "tps", "path": "relative.txt"}', "path"),
+        ("/v1/op/register_import", b'{"name": "../x", "path": "/a"}', "name"),
+        ("/v1/op/check", b'{"number": "' + b"1" * 200_000 + b'"}', "larger than"),
+        ("/v1/op/check", b'{"number": "' + b"1" * 300 + b'"}', "number"),
+        ("/v1/op/check", b"\xff\xfe", "not JSON"),
+        ("/v1/op/check", b"[" * 50_000, "not JSON"),
+    ],
+    ids=lambda value: value[:40] if isinstance(value, str) else repr(value[:40]),
+)
+def test_what_is_asked_wrongly_is_refused_and_never_reaches_the_desk(
+    target: str, body: bytes, said: str, client: ControlClient, desk: SmallDesk
+) -> None:
+    status, answer = post(client.socket, target, body)
+    assert status == 400
+    assert said in answer["error"]["message"]
+    assert answer["error"]["exit_code"] == 2
+    assert desk.asked == []
+
+
+def test_other_paths_and_methods_are_not_there(client: ControlClient) -> None:
+    assert post(client.socket, "/", b"")[0] == 404
+    assert post(client.socket, "/v1/op/check", b"", method="GET")[0] == 405
+
+
+def test_the_client_refuses_the_same_before_asking(client: ControlClient, desk: SmallDesk) -> None:
+    with pytest.raises(UsageError, match="colour"):
+        client.call("check", number="1", colour="red")
+    with pytest.raises(UsageError, match="nonsense is not an operation"):
+        client.call("nonsense")
+    assert desk.asked == []
+
+
+def test_no_gate_is_an_error_that_says_so(tmp_path: Path) -> None:
+    client = ControlClient(tmp_path / "control.sock")
+    assert client.answers() is False
+    with pytest.raises(ControlError, match="cannot be reached: No such file") as caught:
+        client.call("status")
+    assert "dialgate serve" in caught.value.hint
+
+
+def test_a_stranger_on_the_socket_is_not_taken_for_a_gate(tmp_path: Path) -> None:
+    listener = sockets.listen(tmp_path / "s", 0o600)
+    listener.setblocking(True)
+    listener.listen()
+
+    def answer(reply: bytes) -> None:
+        connection, _ = listener.accept()
+        connection.recv(65536)
+        connection.sendall(reply)
+        connection.close()
+
+    client = ControlClient(tmp_path / "s", timeout=5)
+    for reply, said in [
+        (b"220 mail ready\r\n", "cannot be reached"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "not JSON"),
+        (b"HTTP/1.1 500 No\r\nContent-Length: 2\r\n\r\n[]", "status 500"),
+        (b"", "cannot be reached"),
+    ]:
+        thread = threading.Thread(target=answer, args=(reply,))
+        thread.start()
+        with pytest.raises(ControlError, match=said):
+            client.call("status")
+        thread.join()
+    thread = threading.Thread(target=answer, args=(b'HTTP/1.1 200 OK\r\n\r\n{"progress": 0.5}\n',))
+    thread.start()
+    with pytest.raises(ControlError, match="stopped in the middle"):
+        client.call("audit_verify")
+    thread.join()
+    listener.close()
+
+
+def test_a_silent_gate_is_not_waited_for_without_end(tmp_path: Path) -> None:
+    listener = sockets.listen(tmp_path / "s", 0o600)
+    listener.listen()
+    with pytest.raises(ControlError, match="did not answer status in time"):
+        ControlClient(tmp_path / "s", timeout=0.2).call("status")
+    listener.close()
+
+
+def test_slow_work_does_not_hold_up_the_next(client: ControlClient, desk: SmallDesk) -> None:
+    desk.hold.clear()
+    answers: list[Any] = []
+    threads = [
+        threading.Thread(target=lambda: answers.append(client.call("check", number="020 7946 0000"))) for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    assert client.call("key_list")["recipients"]
+    assert answers == []
+    desk.hold.set()
+    for thread in threads:
+        thread.join(10)
+    assert len(answers) == 3
+    assert all(name.startswith("control") and "_" in name for name in desk.threads)
+
+
+# --- the socket file ----------------------------------------------------------------------------------------------
+
+
+def test_the_socket_is_the_owners_alone_and_goes_with_the_gate(config: Config) -> None:
+    old = os.umask(0)
+    try:
+        with serving(SmallDesk(), config):
+            assert stat.S_IMODE(config.control_socket.stat().st_mode) == 0o600
+    finally:
+        os.umask(old)
+    assert not config.control_socket.exists()
+
+
+def test_a_socket_set_on_purpose_is_the_groups_too(tmp_path: Path) -> None:
+    config = load(write(tmp_path, VALID + '[control]\nsocket = "run/gate.sock"\n'))
+    with serving(SmallDesk(), config):
+        assert stat.S_IMODE((tmp_path / "run" / "gate.sock").stat().st_mode) == 0o660
+        assert ControlClient(tmp_path / "run" / "gate.sock").answers()
+
+
+def test_a_dead_gates_socket_is_replaced_and_a_living_ones_is_not(config: Config) -> None:
+    config.data.mkdir()
+    sockets.listen(config.control_socket, 0o600).close()
+    assert config.control_socket.is_socket()
+    with serving(SmallDesk(), config):
+        with pytest.raises(ControlError, match="another gate listens"):
+            asyncio.run(asyncio.wait_for(serve(SmallDesk(), config, CollectorRegistry(), asyncio.Event()), 5))
+        assert ControlClient(config.control_socket).call("key_list")
+
+
+def test_a_file_in_the_sockets_place_is_left_alone(config: Config) -> None:
+    config.data.mkdir()
+    config.control_socket.write_text("mine")
+    with pytest.raises(ControlError, match="cannot listen"), serving(SmallDesk(), config):
+        pass
+    assert config.control_socket.read_text() == "mine"
+
+
+def test_a_data_folder_may_lie_deep(tmp_path: Path) -> None:
+    deep = tmp_path / ("a" * 60) / ("b" * 60)
+    deep.mkdir(parents=True)
+    config = load(write(deep))
+    with serving(SmallDesk(), config):
+        assert len(str(config.control_socket)) > 107
+        assert ControlClient(config.control_socket).call("key_list")
+    with pytest.raises(OSError, match="path too long"), socket.socket(socket.AF_UNIX) as plain:
+        plain.connect(str(config.control_socket))
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="needs to become another account")
+def test_who_may_not_open_the_socket_is_told_so(client: ControlClient) -> None:
+    for folder in (client.socket.parents[1], client.socket.parents[2], client.socket.parents[3]):
+        folder.chmod(0o755)
+    client.socket.parent.chmod(0o755)
+    child = os.fork()
+    if child == 0:
+        os.setgid(65534)
+        os.setuid(65534)
+        try:
+            client.answers()
+        except ControlError as error:
+            os._exit(0 if "Permission denied" in str(error) else 3)
+        os._exit(4)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+def test_arguments_are_json_values_with_defaults() -> None:
+    values = arguments("consent_add", {"number": "1", "how": "phone", "wording": "yes", "who": "A"})
+    assert values["given_at"] is None
+    given = arguments("consent_add", {**values, "given_at": datetime(2026, 3, 2, 10, tzinfo=UTC)})
+    assert given["given_at"] == "2026-03-02T10:00:00Z"

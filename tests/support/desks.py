@@ -1,0 +1,146 @@
+"""A small desk for tests of the control interface: real methods, no store behind them."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+from gate.errors import ConfigError, RefusedError, RegisterError, StoreError, VaultError
+
+
+class WrongKey(VaultError):
+    """A room's own error, unknown to the far side."""
+
+
+class SmallDesk:
+    """Answers as ``gate.control.answers`` promises; ``asked`` keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self.hold = threading.Event()
+        self.hold.set()
+        self.threads: set[str] = set()
+
+    def _note(self, op: str, /, **fields: Any) -> None:
+        self.threads.add(threading.current_thread().name)
+        self.asked.append((op, fields))
+
+    def check(self, *, number: str, purpose: str, topic: str, at: str | None, actor: str) -> dict[str, Any]:
+        self._note("check", number=number, purpose=purpose, topic=topic, at=at, actor=actor)
+        self.hold.wait(10)
+        listed = number.endswith("1")
+        return {
+            "number": "+442079460001" if listed else "+442079460000",
+            "verdict": "block" if listed else "allow",
+            "reason": "listed_tps" if listed else "not_listed",
+            "explanation": "This number is on the TPS list." if listed else "",
+            "registers": [{"name": "tps", "state": "ok", "as_of": "2026-03-01", "days_left": 26, "sha256": "ab" * 32}],
+            "consent_id": None,
+            "objection_id": None,
+        }
+
+    def decide(self, *, number: str, purpose: str, topic: str, account: str, actor: str) -> dict[str, Any]:
+        if number == "full":
+            raise StoreError("the disk is full", hint="make room")
+        if number == "crash":
+            raise ZeroDivisionError("secret detail")
+        answer = self.check(number=number, purpose=purpose, topic=topic, at=None, actor=actor)
+        return answer | {"decision_id": "d-1", "account": account}
+
+    def register_import(self, *, name: str, path: str, progress: Any = None, actor: str, **rest: Any) -> dict[str, Any]:
+        self._note("register_import", name=name, path=path, actor=actor, **rest)
+        text = Path(path).read_text()
+        if progress:
+            progress(0.25, "reading")
+            time.sleep(0.05)
+            progress(0.75, "sorting")
+            time.sleep(0.05)
+        if not text:
+            raise RegisterError("the file is empty", hint="fetch it again")
+        return {"name": name, "count": len(text.split()), "sha256": "cd" * 32, "as_of": "2026-03-01"}
+
+    def register_status(self, *, actor: str) -> dict[str, Any]:
+        self._note("register_status", actor=actor)
+        ok = {"name": "tps", "state": "ok", "count": 1200, "as_of": "2026-03-01", "days_left": 3, "coverage": ["full"]}
+        missing = {"name": "ctps", "state": "missing", "count": 0, "as_of": None, "days_left": None, "coverage": []}
+        return {"registers": [ok | {"sha256": "ab" * 32}, missing | {"sha256": ""}]}
+
+    def objection_add(self, *, number: str, source: str, note: str, actor: str) -> dict[str, Any]:
+        self._note("objection_add", number=number, source=source, note=note, actor=actor)
+        return {"id": "o-1", "number": "+442079460123"}
+
+    def objection_remove(self, *, reason: str, id: str | None, number: str | None, actor: str) -> dict[str, Any]:
+        self._note("objection_remove", reason=reason, id=id, number=number, actor=actor)
+        return {"removed": [id or "o-1"]}
+
+    def objection_list(self, *, after: str | None, limit: int, number: str | None, actor: str) -> dict[str, Any]:
+        self._note("objection_list", after=after, limit=limit, number=number, actor=actor)
+        if number:
+            return {"items": [], "next": None}
+        note = "[red]call\x1b[2J\u202eme[/red] on +447700900123"
+        item = {"id": "o-1", "number": "+442079460123", "made_at": "2026-07-01T09:00:00+00:00", "source": "told"}
+        return {"items": [item | {"note": note}], "next": "o-1"}
+
+    def consent_add(self, **fields: Any) -> dict[str, Any]:
+        self._note("consent_add", **fields)
+        return {"id": "c-1", "number": "+442079460123"}
+
+    def consent_withdraw(self, **fields: Any) -> dict[str, Any]:
+        self._note("consent_withdraw", **fields)
+        return {"withdrawn": ["c-1"]}
+
+    def consent_list(self, **fields: Any) -> dict[str, Any]:
+        self._note("consent_list", **fields)
+        return {"items": [], "next": None}
+
+    def calls_list(self, **fields: Any) -> dict[str, Any]:
+        self._note("calls_list", **fields)
+        item = {"call_id": "k-1", "at": "2026-01-05T09:00:00+00:00", "number": "+442079460123", "verdict": "block"}
+        return {"items": [item | {"reason": "listed_tps", "state": "refused", "seconds": None}], "next": None}
+
+    def calls_show(self, *, call_id: str, actor: str) -> dict[str, Any]:
+        self._note("calls_show", call_id=call_id, actor=actor)
+        fact = {"kind": "decision", "body": {"number": "+442079460123", "presentation": "+442079460000"}}
+        return {"call_id": call_id, "facts": [fact], "recordings": []}
+
+    def recording_list(self, **fields: Any) -> dict[str, Any]:
+        self._note("recording_list", **fields)
+        item = {"recording_id": "r-1", "call_id": "k-1", "opened_at": "2026-01-05T09:00:00+00:00", "state": "closed"}
+        return {"items": [item | {"seconds": 61.25, "size": 1000}], "next": None}
+
+    def recording_take(self, *, recording_id: str, purpose: str, recipient: str, actor: str) -> dict[str, Any]:
+        self._note("recording_take", recording_id=recording_id, purpose=purpose, recipient=recipient, actor=actor)
+        if recording_id == "gone":
+            raise RefusedError("its key is gone", reason="erased", hint="erased recordings stay closed")
+        raise WrongKey("this key does not open it", hint="use the key of another recipient")
+
+    def recording_verify(self, *, recording_id: str | None, actor: str) -> dict[str, Any]:
+        self._note("recording_verify", recording_id=recording_id, actor=actor)
+        good, bad = {"recording_id": "r-1", "ok": True, "fault": ""}, {"recording_id": "r-2", "ok": False}
+        return {"items": [good] if recording_id == "r-1" else [good, bad | {"fault": "the file is missing"}]}
+
+    def key_list(self, *, actor: str) -> dict[str, Any]:
+        self._note("key_list", actor=actor)
+        return {"recipients": [{"id": "p-1", "name": "Jo", "role": "compliance", "fingerprint": "ab:cd"}]}
+
+    def key_add(self, *, text: str, actor: str) -> dict[str, Any]:
+        self._note("key_add", text=text, actor=actor)
+        return {"id": "p-2", "name": "Ann"}
+
+    def audit_verify(self, *, actor: str, progress: Any = None) -> dict[str, Any]:
+        self._note("audit_verify", actor=actor)
+        if progress:
+            progress(1.0, "done")
+        return {"ok": not self.asked[:-1], "size": 7, "root": "ef" * 32, "first_fault": None}
+
+    def audit_checkpoint(self, *, actor: str) -> dict[str, Any]:
+        self._note("audit_checkpoint", actor=actor)
+        return {"note": "dialgate\n7\nroot=\n\n— dialgate sig\n", "size": 7}
+
+    def status(self, *, actor: str) -> dict[str, Any]:
+        self._note("status", actor=actor)
+        if not self.hold.is_set():
+            raise ConfigError("unwell")
+        return {"calls": [], "path": Path("/a"), "at": "2026-03-02T10:00:00+00:00"}
