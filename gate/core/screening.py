@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
-from gate.core.numbers import Kind, Number, NumberRefused, is_drama, presentable
+from gate.core.numbers import Kind, Number, NumberRefused, is_drama
 from gate.core.record import decision_body, refusal
 from gate.core.rules import MAX_AGE_DAYS, Rules, days_left
 from gate.core.terms import (
@@ -155,7 +155,7 @@ def _identity(attempt: Attempt, rules: Rules) -> _Answer | None:
     """PECR reg 21(A1), LAW 1.1 and 3.1: the line identity is shown, and it is the firm's own; on every call."""
     if attempt.withheld or not attempt.presentation:
         return _Answer(Reason.IDENTITY_WITHHELD)
-    if attempt.presentation not in rules.own_numbers or not presentable(attempt.presentation):
+    if attempt.presentation not in rules.own_numbers:  # presentable, every one: Rules sees to it
         return _Answer(Reason.CLI_NOT_OWNED)
     return None
 

@@ -154,6 +154,11 @@ def test_next_opening(text: str, opening: str) -> None:
     assert Hours().next_opening(wall(text)) == opening
 
 
+def test_next_opening_passes_closed_days() -> None:
+    hours = Hours.parse(closed_dates=["2026-03-03", "2026-03-04"])
+    assert hours.next_opening(wall("2026-03-03T07:00")) == "Thursday 5 March at 08:00"
+
+
 def test_next_opening_where_there_is_none() -> None:
     assert Hours(week=(None,) * 7).next_opening(wall("2026-03-03T07:00")) == ""
     assert Hours(week=(None,) * 7, holidays_closed=False).next_opening(datetime.max) == ""

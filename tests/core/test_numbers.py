@@ -142,6 +142,7 @@ def test_uris_without_exactly_one_number(raw: str) -> None:
         ("02079460000 02079460001", "too many digits"),
         ("0207946000", "11 digits"),
         ("020794600000", "digits"),
+        ("+44 20 7946 00000", "too few or too many"),
         ("2079460000", "leading 0"),
         ("79460000", "leading 0"),
         ("0800 FLOWERS", "not a telephone number"),
@@ -175,6 +176,7 @@ def test_law_3_2_a_prefix_that_hides_is_refused_not_repaired(raw: str) -> None:
 
 def test_glasgow_without_its_zero_is_not_taken_for_141() -> None:
     assert refused("1414960000").code is Reason.NUMBER_INVALID
+    assert refused("1414400000").code is Reason.NUMBER_INVALID
     assert parse("0141 496 0000").e164 == "+441414960000"
 
 

@@ -217,6 +217,7 @@ def test_law_1_5_the_newest_live_consent_is_relied_on() -> None:
     assert live_consent([newest, CONSENT], NOON) == newest
     assert live_consent([CONSENT, newest], NOON) == newest
     assert live_consent([], NOON) is None
+    assert live_consent([replace(newest, withdrawn_at=NOON + DAY), CONSENT], NOON) == CONSENT
 
 
 @pytest.mark.parametrize("topic", [Topic.CLAIMS, Topic.PENSIONS])
@@ -316,6 +317,7 @@ def test_a_firm_may_let_an_objection_stop_its_service_calls() -> None:
 def test_law_2_4_outside_the_coverage_absence_is_no_clearance() -> None:
     blocked(Reason.OUTSIDE_COVERAGE, registers=(replace(TPS, covered=False), CTPS))
     blocked(Reason.OUTSIDE_COVERAGE, registers=(TPS, replace(CTPS, covered=False, listed=True)))
+    allowed(rules=replace(RULES, registers=("tps",)), registers=(TPS, replace(CTPS, covered=False)))
 
 
 # --- 3. identity, hours, conduct -------------------------------------------------------------------------------------
