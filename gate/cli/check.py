@@ -15,14 +15,22 @@ from gate.cli.reach import reach
 from gate.cli.values import Moment
 from gate.core.screening import Purpose, Topic, Verdict
 
+PURPOSES = click.Choice([each.value for each in Purpose])
+TOPICS = click.Choice([each.value for each in Topic])
+
 
 @make(
     "check",
     example='dialgate check "020 7946 0000"\ndialgate check 07700900123 --at "2026-03-02 10:00" --json',
 )
 @click.argument("number")
-@click.option("--purpose", type=click.Choice([each.value for each in Purpose]), default="marketing", help="What the call is for.")
-@click.option("--topic", type=click.Choice([each.value for each in Topic]), default="general", help="What a marketing call is about.")
+@click.option("--purpose", type=PURPOSES, default="marketing", help="What the call is for.")
+@click.option(
+    "--topic",
+    type=TOPICS,
+    default="general",
+    help="What a marketing call is about.",
+)
 @click.option("--at", type=Moment(), metavar="TIME", help="As if it were called then (default: now).")
 def command(view: View, number: str, purpose: str, topic: str, at: datetime | None) -> None:
     """May NUMBER be dialled? Nothing is dialled and nothing is logged.

@@ -11,7 +11,7 @@ from gate.cli.command import command as make
 from gate.cli.command import paged
 from gate.cli.output import View
 from gate.cli.reach import reach
-from gate.cli.values import Moment, target
+from gate.cli.values import Moment
 
 
 @click.group("consent", short_help="Consents to calls: add, withdraw, list.")
@@ -47,7 +47,7 @@ def add(view: View, number: str, how: str, wording: str, who: str, evidence: str
 def withdraw(view: View, number_or_id: str, reason: str) -> None:
     """End a consent by its id, or every live one of a number: holds from the next call."""
     with reach(view.config) as gate:
-        view.data(gate.call("consent_withdraw", reason=reason, **target(number_or_id)))
+        view.data(gate.call("consent_withdraw", reason=reason, target=number_or_id))
 
 
 @make("list", group=command, numbers=True, example="dialgate consent list --show-numbers")

@@ -8,7 +8,6 @@ from gate.cli.command import command as make
 from gate.cli.command import paged
 from gate.cli.output import View
 from gate.cli.reach import reach
-from gate.cli.values import target
 
 
 @click.group("objection", short_help="The firm's own do-not-call list: add, remove, list.")
@@ -37,7 +36,7 @@ def add(view: View, number: str, source: str, note: str) -> None:
 def remove(view: View, number_or_id: str, reason: str) -> None:
     """Take back an objection by its id, or every one of a number. The log keeps it, with the reason."""
     with reach(view.config) as gate:
-        view.data(gate.call("objection_remove", reason=reason, **target(number_or_id)))
+        view.data(gate.call("objection_remove", reason=reason, target=number_or_id))
 
 
 @make(

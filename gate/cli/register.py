@@ -36,11 +36,11 @@ def command() -> None:
     type=Coverage(),
     default="full",
     show_default=True,
-    metavar="full|PREFIX,…",
+    metavar="full|CODE,…",
     help="The dialling codes that the licence covers; outside them, absence is not clearance.",
 )
 @click.option("--accept-shrink", is_flag=True, help="Accept a file that is much smaller than the one in force.")
-def import_(view: View, name: str, file: Path, as_of: date | None, coverage: list[str], accept_shrink: bool) -> None:
+def import_(view: View, name: str, file: Path, as_of: date | None, coverage: str, accept_shrink: bool) -> None:
     """Put a register FILE in force. A file that is refused leaves the one in force as it is."""
     with reach(view.config) as gate, view.progress(f"Importing {name.upper()}") as progress:
         report = gate.call(

@@ -40,28 +40,15 @@ class Day(click.ParamType[date]):
             self.fail(f'"{value}" is not a date; write 2026-03-02', param, ctx)
 
 
-class Coverage(click.ParamType[list[str]]):
-    """``full``, or dialling prefixes with commas: ``0161,020``."""
+class Coverage(click.ParamType[str]):
+    """``full``, or dialling codes with commas: ``0161,020``."""
 
     name = "coverage"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> list[str]:
-        if isinstance(value, list):
-            return value
-        if value == "full":
-            return []
-        prefixes = [prefix.strip() for prefix in value.split(",")]
-        for prefix in prefixes:
-            if not (prefix.isascii() and prefix.isdigit() and prefix.startswith("0") and 2 <= len(prefix) <= 11):
-                self.fail(f'"{prefix}" is not a dialling prefix; write full, or prefixes like 0161,020', param, ctx)
-        return prefixes
-
-
-def target(value: str) -> dict[str, Any]:
-    """What a command takes away: ``{"number": …}`` where it looks like a telephone number, else ``{"id": …}``.
-
-    Ids are hexadecimal or UUIDs: a text of digits and the signs that numbers are written with is a number.
-    """
-    written = value.removeprefix("tel:").replace(" ", "")
-    is_number = all(sign in "+-.()0123456789" for sign in written) and written[:1] in ("+", "0", "(", "4")
-    return {"number": value} if is_number and len(written) <= 20 else {"id": value}
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        codes = [code.strip() for code in str(value).split(",")]
+        for code in codes:
+            known = code == "full" and len(codes) == 1
+            if not known and not (code.isascii() and code.isdigit() and code[0] == "0" and 2 <= len(code) <= 11):
+                self.fail(f'"{code}" is not a dialling code; write full, or codes like 0161,020', param, ctx)
+        return ",".join(codes)

@@ -85,6 +85,7 @@ class Items(Response, frozen=True):
 class CallShown(Response, frozen=True):
     """The answer to ``calls_show``."""
 
+    call: dict[str, Any]
     facts: list[dict[str, Any]]
     recordings: list[dict[str, Any]]
 
@@ -103,8 +104,10 @@ class Taken(Response, frozen=True):
     path: str
     """The sealed file, absolute."""
     wraps: list[Wrap]
-    recording: dict[str, Any]
+    header: dict[str, Any]
+    """The recording's row."""
     call: dict[str, Any]
+    facts: list[dict[str, Any]]
 
 
 class VerifiedRecording(Response, frozen=True):

@@ -60,8 +60,8 @@ class RegisterImport(Request, frozen=True):
     path: Annotated[str, msgspec.Meta(max_length=4096, pattern="^/")]
     as_of: date | None = None
     """``None``: taken from the file."""
-    coverage: list[Line] = []
-    """The dialling prefixes that the licence covers, ``0161`` and so on; empty or ``full`` for all."""
+    coverage: Note = "full"
+    """``full``, or the dialling codes that the licence covers, with commas: ``0161,020``."""
     accept_shrink: bool = False
 
 
@@ -84,10 +84,9 @@ class ObjectionAdd(Request, frozen=True):
 class ObjectionRemove(Request, frozen=True):
     """An objection was a mistake, or its maker says so; the entry stays in the log."""
 
+    target: Line
+    """The objection's id, or a number: every objection of it."""
     reason: Note
-    id: Line | None = None
-    number: Line | None = None
-    """In place of an id: every objection of this number."""
 
 
 class OwnList(Request, frozen=True):
@@ -118,10 +117,9 @@ class ConsentAdd(Request, frozen=True):
 class ConsentWithdraw(Request, frozen=True):
     """A consent ends: from the next attempt."""
 
+    target: Line
+    """The consent's id, or a number: every live consent of it."""
     reason: Note = ""
-    id: Line | None = None
-    number: Line | None = None
-    """In place of an id: every live consent of this number."""
 
 
 # --- calls and recordings -----------------------------------------------------------------------------------------
@@ -178,6 +176,8 @@ class KeyAdd(Request, frozen=True):
 
     text: Annotated[str, msgspec.Meta(max_length=20_000)]
     """The recipient text that ``dialgate key new`` printed."""
+    role: Line = ""
+    """In place of the role that the text names; empty to keep it."""
 
 
 class AuditVerify(Request, frozen=True):
@@ -237,7 +237,7 @@ OPERATIONS: Mapping[str, Operation] = {
 
 
 def arguments(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """The keyword arguments of the desk's method ``name``: checked, with defaults, as JSON values.
+    """The keyword arguments of the desk's method ``name``: checked, with defaults, times and dates as such.
 
     Raises ``UsageError`` for an operation or a field that does not exist, or a value that is wrong.
     """
@@ -248,8 +248,7 @@ def arguments(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         checked = msgspec.convert(dict(fields), operation.request, strict=True)
     except msgspec.ValidationError as error:
         raise UsageError(f"{name}: {error}", hint=f"fields: {', '.join(operation.request.__struct_fields__)}") from None
-    values: dict[str, Any] = msgspec.to_builtins(checked)
-    return values
+    return {field: getattr(checked, field) for field in checked.__struct_fields__}
 
 
 def conforms(name: str, value: Any) -> None:

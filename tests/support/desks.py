@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ class SmallDesk:
         self.threads.add(threading.current_thread().name)
         self.asked.append((op, fields))
 
-    def check(self, *, number: str, purpose: str, topic: str, at: str | None, actor: str) -> dict[str, Any]:
+    def check(self, *, number: str, purpose: str, topic: str, at: datetime | None, actor: str) -> dict[str, Any]:
         self._note("check", number=number, purpose=purpose, topic=topic, at=at, actor=actor)
         self.hold.wait(10)
         listed = number.endswith("1")
@@ -71,9 +72,9 @@ class SmallDesk:
         self._note("objection_add", number=number, source=source, note=note, actor=actor)
         return {"id": "o-1", "number": "+442079460123"}
 
-    def objection_remove(self, *, reason: str, id: str | None, number: str | None, actor: str) -> dict[str, Any]:
-        self._note("objection_remove", reason=reason, id=id, number=number, actor=actor)
-        return {"removed": [id or "o-1"]}
+    def objection_remove(self, *, target: str, reason: str, actor: str) -> dict[str, Any]:
+        self._note("objection_remove", target=target, reason=reason, actor=actor)
+        return {"removed": ["o-1"]}
 
     def objection_list(self, *, after: str | None, limit: int, number: str | None, actor: str) -> dict[str, Any]:
         self._note("objection_list", after=after, limit=limit, number=number, actor=actor)
@@ -103,7 +104,7 @@ class SmallDesk:
     def calls_show(self, *, call_id: str, actor: str) -> dict[str, Any]:
         self._note("calls_show", call_id=call_id, actor=actor)
         fact = {"kind": "decision", "body": {"number": "+442079460123", "presentation": "+442079460000"}}
-        return {"call_id": call_id, "facts": [fact], "recordings": []}
+        return {"call": {"call_id": call_id}, "facts": [fact], "recordings": []}
 
     def recording_list(self, **fields: Any) -> dict[str, Any]:
         self._note("recording_list", **fields)
@@ -125,8 +126,8 @@ class SmallDesk:
         self._note("key_list", actor=actor)
         return {"recipients": [{"id": "p-1", "name": "Jo", "role": "compliance", "fingerprint": "ab:cd"}]}
 
-    def key_add(self, *, text: str, actor: str) -> dict[str, Any]:
-        self._note("key_add", text=text, actor=actor)
+    def key_add(self, *, text: str, role: str, actor: str) -> dict[str, Any]:
+        self._note("key_add", text=text, role=role, actor=actor)
         return {"id": "p-2", "name": "Ann"}
 
     def audit_verify(self, *, actor: str, progress: Any = None) -> dict[str, Any]:

@@ -1,0 +1,91 @@
+"""``dialgate recording``: sealed recordings."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gate.cli import passphrase as asked
+from gate.cli.command import command as make
+from gate.cli.command import paged
+from gate.cli.output import View, say
+from gate.cli.reach import reach
+
+
+@click.group("recording", short_help="Sealed recordings: list, export, verify.")
+def command() -> None:
+    """Recordings of calls, sealed while they arrived: the gate cannot open them, only the holder of a key can."""
+
+
+@make("list", group=command, example="dialgate recording list --limit 20")
+@paged
+def list_(view: View, after: str | None, limit: int) -> None:
+    """The recordings, newest first."""
+    with reach(view.config) as gate:
+        answer = gate.call("recording_list", after=after, limit=limit)
+    columns = [
+        ("recording_id", "Recording"),
+        ("call_id", "Call"),
+        ("opened_at", "Opened"),
+        ("state", "State"),
+        ("seconds", "Seconds"),
+        ("size", "Bytes"),
+        ("gaps", "Gaps"),
+    ]
+    view.rows(answer, "items", columns, none="There is no recording.")
+
+
+@make(
+    "export",
+    group=command,
+    example='dialgate recording export 5b0d9f… -k ann.key -o call.wav --purpose "access request 17"',
+)
+@click.argument("recording_id")
+@click.option(
+    "-k",
+    "--key",
+    required=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The private key.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The WAV to write; must not exist.",
+)
+@click.option("--purpose", required=True, help="Why it is opened; kept in the log before the first byte.")
+@asked.option
+def export(view: View, recording_id: str, key: Path, output: Path, purpose: str, passphrase_file: Path | None) -> None:
+    """Open a recording into a stereo WAV: agent left, customer right, the announcement in its place, gaps marked.
+
+    The key is opened here: neither it nor its passphrase goes to the gate.
+    """
+    view.data(open_to_wav(view, recording_id, key, output, purpose, passphrase_file))
+
+
+@make("verify", group=command, example="dialgate recording verify\ndialgate recording verify 5b0d9f… --json")
+@click.argument("recording_id", required=False)
+def verify(view: View, recording_id: str | None) -> None:
+    """Compare the sealed files with their digests in the log; no key is needed. Exit code 1 where one differs."""
+    with reach(view.config) as gate:
+        answer = gate.call("recording_verify", recording_id=recording_id)
+    bad = [item for item in answer["items"] if not item["ok"]]
+    columns = [("recording_id", "Recording"), ("ok", "Holds"), ("fault", "Fault")]
+    view.rows(answer, "items", columns, none="There is no recording.")
+    if bad:
+        say(f"{len(bad)} of {len(answer['items'])} recordings do not hold.")
+        sys.exit(1)
+
+
+def open_to_wav(
+    view: View, recording_id: str, key: Path, output: Path, purpose: str, passphrase_file: Path | None
+) -> dict[str, Any]:
+    """Take the recording (logged by the gate), open it with the private key and write the WAV."""
+    raise NotImplementedError

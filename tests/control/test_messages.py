@@ -1,0 +1,36 @@
+"""The operations and the desk agree: every request's fields are the desk's arguments, no more and no fewer."""
+
+from __future__ import annotations
+
+import inspect
+
+import pytest
+
+from gate.control.messages import ADMIN, OPERATIONS
+from gate.service.desk import Desk
+from tests.support.desks import SmallDesk
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_a_requests_fields_are_the_desks_arguments(name: str) -> None:
+    operation = OPERATIONS[name]
+    expected = {"actor", *operation.request.__struct_fields__} | ({"progress"} if operation.streams else set())
+    parameters = inspect.signature(getattr(Desk, name)).parameters
+    assert set(parameters) - {"self"} == expected
+    assert all(each.kind is inspect.Parameter.KEYWORD_ONLY for key, each in parameters.items() if key != "self")
+
+
+def test_every_public_method_of_the_desk_is_an_operation() -> None:
+    methods = {name for name, _ in inspect.getmembers(Desk, inspect.isfunction) if not name.startswith("_")}
+    assert methods == set(OPERATIONS)
+
+
+def test_the_desk_of_these_tests_has_the_same_operations() -> None:
+    methods = {name for name, _ in inspect.getmembers(SmallDesk, inspect.isfunction) if not name.startswith("_")}
+    assert methods == set(OPERATIONS)
+
+
+def test_admins_may_do_everything_and_viewers_change_nothing() -> None:
+    assert all(ADMIN in operation.roles for operation in OPERATIONS.values())
+    for_viewers = {name for name, operation in OPERATIONS.items() if "viewer" in operation.roles}
+    assert for_viewers == {"check", "register_status", "key_list", "status"}
