@@ -65,3 +65,13 @@ def test_refusal_never_allows(reason: Reason) -> None:
     decision = refusal(reason, ATTEMPT, "You may call.")
     assert (decision.allowed, decision.reason) == (False, Reason.INTERNAL_ERROR)
     assert decision.explanation == sentence(Reason.INTERNAL_ERROR)
+
+
+def test_refusal_after_a_decision_keeps_what_it_rested_on() -> None:
+    before = screen()
+    assert before.allowed
+    decision = refusal(Reason.RECORDER_UNAVAILABLE, ATTEMPT, after=before)
+    assert (decision.allowed, decision.reason) == (False, Reason.RECORDER_UNAVAILABLE)
+    assert decision.explanation == sentence(Reason.RECORDER_UNAVAILABLE)
+    assert (decision.number, decision.registers) == (before.number, before.registers)
+    assert not refusal(Reason.CONSENTED, ATTEMPT, after=before).allowed
