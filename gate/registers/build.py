@@ -7,7 +7,7 @@ such arrays at once.
 from __future__ import annotations
 
 import hashlib
-from itertools import pairwise
+from collections.abc import Iterator
 from typing import BinaryIO
 
 import msgspec
@@ -15,23 +15,25 @@ import numpy as np
 
 from gate.registers.lines import Keys
 from gate.registers.snapshot import (
+    ALIGNED,
     BLOCK_BITS,
-    BLOCK_DIGEST,
+    BLOCK_SIZE,
+    DIGEST,
     DIGEST_FROM,
+    DIRECTORY,
     HEADER,
-    LOW_BITS,
     MAGIC,
-    PAGE,
+    PAGES,
     Metadata,
     Snapshot,
-    block_digest,
+    record_digest,
 )
 
 _BAND_0_FROM = 100_000_000_000
 """Numbers from here on have ten digits behind the 44, those below nine."""
 
 _COMPARED_AT_ONCE = 262_144
-_WRITTEN_AT_ONCE = 1 << 22
+_BLOCKS_AT_ONCE = 1024
 
 
 def sorted_unique(keys: Keys) -> tuple[Keys, int]:
@@ -49,13 +51,36 @@ def sorted_unique(keys: Keys) -> tuple[Keys, int]:
 
 def snapshot_keys(snapshot: Snapshot) -> Keys:
     """All numbers of a snapshot in rising order. Not verified: call ``Snapshot.verify`` first."""
-    starts = np.frombuffer(snapshot.starts(), "<u4").astype(np.int64)
     (first_0, blocks_0), (first_1, blocks_1) = snapshot.bands
-    blocks = np.concatenate([np.arange(first_0, first_0 + blocks_0), np.arange(first_1, first_1 + blocks_1)])
-    keys = np.repeat(blocks.astype(np.int64) << BLOCK_BITS, np.diff(starts))
-    keys += np.frombuffer(snapshot.lows(), "<u2")
-    in_band_0 = int(starts[blocks_0])
-    return np.concatenate([keys[in_band_0:], keys[:in_band_0]]) if blocks_1 else keys
+    nine = _read_band(snapshot, range(blocks_0, blocks_0 + blocks_1), first_1 - blocks_0)
+    ten = _read_band(snapshot, range(blocks_0), first_0)
+    return np.concatenate([*nine, *ten])
+
+
+def _read_band(snapshot: Snapshot, places: range, offset: int) -> list[Keys]:
+    """The numbers of a band whose blocks have these places in the index, and those plus ``offset`` as block numbers."""
+    full = [place for place in places if not snapshot.is_empty(place)]
+    return [
+        _read_records(
+            [snapshot.record(place) for place in full[at : at + _BLOCKS_AT_ONCE]],
+            np.array(full[at : at + _BLOCKS_AT_ONCE], np.int64) + offset,
+        )
+        for at in range(0, len(full), _BLOCKS_AT_ONCE)
+    ]
+
+
+def _read_records(records: list[memoryview], blocks: Keys) -> Keys:
+    """The numbers in the records of these blocks."""
+    directory = np.frombuffer(b"".join([record[:DIRECTORY] for record in records]), "<u2")
+    ends = directory.reshape(-1, PAGES + 1).astype(np.int32)
+    ends[ends[:, PAGES] == 0, PAGES] = BLOCK_SIZE
+    low = b"".join(
+        [rec[DIRECTORY : DIRECTORY + held] for rec, held in zip(records, ends[:, PAGES].tolist(), strict=True)]
+    )
+    pages = (blocks[:, None] << BLOCK_BITS) + np.arange(0, BLOCK_SIZE, PAGES)
+    keys = np.repeat(pages.ravel(), np.diff(ends).ravel())
+    keys += np.frombuffer(low, np.uint8)
+    return keys
 
 
 def common(old: Keys, new: Keys) -> int:
@@ -74,63 +99,72 @@ def write_snapshot(out: BinaryIO, keys: Keys, metadata: Metadata) -> str:
     """Write the snapshot of ``keys`` (rising, without duplicates, not empty) and return the SHA-256 of what was
     written. ``OSError`` where it could not be."""
     split = int(np.searchsorted(keys, _BAND_0_FROM))
-    bands = (_band(keys[split:]), _band(keys[:split]))
-    keys_by_band = (keys[split:], keys[:split])
-    lows = np.concatenate([(part & LOW_BITS).astype("<u2") for part in keys_by_band])
-    starts = _starts(keys_by_band, bands)
-    digests = _digests(lows, starts)
+    records = [bytes(DIRECTORY)]
+    index: list[int] = []
+    digests: list[bytes] = []
+    bands = tuple(_add_band(band, records, index, digests) for band in (keys[split:], keys[:split]))
 
     text = msgspec.json.encode(metadata)
     index_at = _aligned(HEADER.size + len(text), 8)
-    digests_at = index_at + 4 * starts.size
-    numbers_at = _aligned(digests_at + len(digests), PAGE)
-    size = numbers_at + lows.nbytes
-    offsets = (len(text), index_at, digests_at, numbers_at, 0)
-    front = bytearray(numbers_at)
+    digests_at = index_at + 4 * len(index)
+    records_at = _aligned(digests_at + DIGEST * len(digests), ALIGNED)
+    size = records_at + sum(map(len, records))
+    offsets = (len(text), index_at, digests_at, records_at, 0)
+    front = bytearray(records_at)
     HEADER.pack_into(front, 0, MAGIC, bytes(32), size, keys.size, *bands[0], *bands[1], *offsets)
     front[HEADER.size : HEADER.size + len(text)] = text
-    front[index_at:digests_at] = starts.astype("<u4").tobytes()
-    front[digests_at : digests_at + len(digests)] = digests
+    front[index_at:digests_at] = np.array(index, "<u4").tobytes()
+    front[digests_at : digests_at + DIGEST * len(digests)] = b"".join(digests)
     front[len(MAGIC) : DIGEST_FROM] = hashlib.sha256(memoryview(front)[DIGEST_FROM:]).digest()
 
-    whole = hashlib.sha256(front)
-    out.write(front)
-    data = lows.data.cast("B")
-    for at in range(0, len(data), _WRITTEN_AT_ONCE):
-        part = data[at : at + _WRITTEN_AT_ONCE]
+    whole = hashlib.sha256()
+    for part in (bytes(front), *records):
         whole.update(part)
         out.write(part)
     return whole.hexdigest()
 
 
-def _band(keys: Keys) -> tuple[int, int]:
-    """(first block, blocks) of a band."""
+def _add_band(keys: Keys, records: list[bytes], index: list[int], digests: list[bytes]) -> tuple[int, int]:
+    """Append the records of a band, and where they are and their digests; returns (first block, blocks)."""
     if not keys.size:
         return 0, 0
     first, last = int(keys[0]) >> BLOCK_BITS, int(keys[-1]) >> BLOCK_BITS
+    starts = np.searchsorted(keys, np.arange(first, last + 2, dtype=np.int64) << BLOCK_BITS)
+    held = np.diff(starts)
+    full = _records(keys, held[held > 0])
+    end = sum(map(len, records))
+    nothing = record_digest(records[0])
+    for count in held.tolist():
+        if count:
+            record = next(full)
+            index.append(end // 2)
+            digests.append(record_digest(record))
+            records.append(record)
+            end += len(record)
+        else:
+            index.append(0)
+            digests.append(nothing)
     return first, last - first + 1
 
 
-def _starts(keys_by_band: tuple[Keys, Keys], bands: tuple[tuple[int, int], tuple[int, int]]) -> Keys:
-    """The index: for every block how many numbers lie before it, and the count."""
-    parts, before = [], 0
-    for keys, (first, blocks) in zip(keys_by_band, bands, strict=True):
-        block_begins = np.arange(first, first + blocks, dtype=np.int64) << BLOCK_BITS
-        parts.append(np.searchsorted(keys, block_begins).astype(np.int64) + before)
-        before += keys.size
-    return np.concatenate([*parts, np.array([before], np.int64)])
-
-
-def _digests(lows: np.ndarray[tuple[int], np.dtype[np.uint16]], starts: Keys) -> bytes:
-    """The digests of all blocks, one after the other."""
-    data = lows.data.cast("B")
-    nothing = block_digest(b"")
-    bounds = (starts * 2).tolist()
-    digests = [nothing if start == end else block_digest(data[start:end]) for start, end in pairwise(bounds)]
-    joined = b"".join(digests)
-    if len(joined) != BLOCK_DIGEST * len(digests):
-        raise AssertionError("block digests of another size")
-    return joined
+def _records(keys: Keys, held: Keys) -> Iterator[bytes]:
+    """The records of the blocks of ``keys``, which hold so many each and at least one."""
+    start = 0
+    for at in range(0, held.size, _BLOCKS_AT_ONCE):
+        counts = held[at : at + _BLOCKS_AT_ONCE]
+        part = keys[start : start + int(counts.sum())]
+        start += part.size
+        places = np.repeat(np.arange(0, counts.size * PAGES, PAGES, dtype=np.int64), counts)
+        places += part // PAGES % PAGES
+        ends = np.zeros((counts.size, PAGES + 1), np.int64)
+        np.cumsum(np.bincount(places, minlength=counts.size * PAGES).reshape(-1, PAGES), axis=1, out=ends[:, 1:])
+        directory = (ends % BLOCK_SIZE).astype("<u2").tobytes()
+        low = (part % PAGES).astype(np.uint8).tobytes()
+        begin = 0
+        for place, count in enumerate(counts.tolist()):
+            pages = directory[DIRECTORY * place : DIRECTORY * (place + 1)]
+            yield pages + low[begin : begin + count] + bytes(count % 2)
+            begin += count
 
 
 def _aligned(offset: int, to: int) -> int:
