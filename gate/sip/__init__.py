@@ -9,17 +9,22 @@ How a call comes in and goes out::
 - ``line.SipLine``   the room's front: ``ports.Line`` and ``ports.Loop`` in one; nothing else is needed from outside
 - ``loop``           steps and timers on sippy's event loop, and who owns it
 - ``udp``            sockets: one receiving thread per socket, sending from the line thread
-- ``message``        the cheap parser, and answers made without a dialog
+- ``message``        the cheap parser, and answers made without a dialog; ``fields``: pieces of header values
 - ``door``           the one door: every datagram, from size check to sippy; nothing passes an exception
+- ``admission``      what a new INVITE must be, and what the conductor is told of it
+- ``strangers``      how much addresses get that have not proven anything
 - ``pending``        INVITEs that wait for the conductor's decision
 - ``answers``        what was answered, for retransmissions; refusals (603)
-- ``auth``           digest authentication and PBX addresses; bounds on strangers
+- ``auth``           digest authentication and PBX addresses
 - ``registrar``      REGISTER
 - ``identity``       what a caller asks (number, withheld) and what the trunk is shown
 - ``sdp``            codec names and payload maps
 - ``outcomes``       which answer of the trunk the caller gets
 - ``legs``           sippy's user agents, mended
+- ``engine``         what lives on the line thread: transactions, door, bridges, trunk
+- ``transactions``   sippy's transaction manager on our sockets
 - ``bridge``         one call: caller leg, callee leg, and what the conductor commands
+- ``alive``          is the far end still there; ``dtmf``: keys told by INFO
 - ``reinvite``       offers inside a call: hold, resume, codec change
 - ``trunk``          OPTIONS keep-alive and registration with the carrier
 - ``traps``          every fault of sippy that this gate works around, each with its test

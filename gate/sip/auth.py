@@ -1,7 +1,7 @@
 """Who calls: a PBX by its address, or an account by digest (RFC 3261 section 22, RFC 7616, RFC 8760).
 
-Challenges cost no memory: a nonce is its time, random bytes and an HMAC over both. Memory is used only for nonces that a
-right password came with, so that an answer cannot be used twice, and that table is bounded.
+Challenges cost no memory: a nonce is its time, random bytes and an HMAC over both. Memory is used only for nonces
+that a right password came with, so that an answer cannot be used twice, and that table is bounded.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ class Nonces:
         return age is not None and age <= self._seconds
 
     def use(self, nonce: str, count: int) -> bool:
-        """Note a use whose credentials were right; False where this count was used before. Without qop ``count`` is 1, so
-        that such a nonce serves once."""
+        """Note a use whose credentials were right; False where this count was used before. Without qop ``count`` is
+        1, so that such a nonce serves once."""
         if count <= self._used.get(nonce, 0):
             return False
         self._used[nonce] = count
@@ -194,8 +194,8 @@ def _hex(algorithm: str, text: str) -> str:
 
 
 def _same_target(said: str, requested: str) -> bool:
-    """The digest's URI names what the request asks for: else a captured answer would serve for another number. Hosts are
-    not compared: what stands between phone and gate may have written another."""
+    """The digest's URI names what the request asks for: else a captured answer would serve for another number. Hosts
+    are not compared: what stands between phone and gate may have written another."""
     return _user(said) == _user(requested)
 
 

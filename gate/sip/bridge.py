@@ -1,8 +1,8 @@
 """One call: the caller's leg, the callee's leg, and what the conductor commands. Imported on the line thread alone.
 
 Phases: *dialling* (the INVITE is at the trunk) → *answered* (the callee is acknowledged and hears the announcement; the
-caller still hears ringing) → *connected* → *over*. sippy's events never pass from leg to leg as they are: what goes on is
-made anew here, so that no redirect, transfer or foreign header comes through.
+caller still hears ringing) → *connected* → *over*. sippy's events never pass from leg to leg as they are: what goes
+on is made anew here, so that no redirect, transfer or foreign header comes through.
 """
 
 from __future__ import annotations
@@ -12,11 +12,19 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 from sippy.CCEvents import (
-    CCEventConnect, CCEventDisconnect, CCEventFail, CCEventInfo, CCEventRedirect, CCEventRing, CCEventTry, CCEventUpdate,
+    CCEventConnect,
+    CCEventDisconnect,
+    CCEventFail,
+    CCEventInfo,
+    CCEventRedirect,
+    CCEventRing,
+    CCEventTry,
+    CCEventUpdate,
 )  # fmt: skip
 from sippy.SipCallId import SipCallId
 
 from gate.sip import sdp
+from gate.sip.alive import Alive
 from gate.sip.dtmf import digits_of
 from gate.sip.identity import headers_for_trunk, quotable
 from gate.sip.legs import Leg, reason
@@ -36,7 +44,7 @@ class _Try(CCEventTry):  # type: ignore[misc]  # sippy has no types
 
     gate_token = ""
 
-    def onUacSetupComplete(self, uac: Any) -> None:  # noqa: N802 - sippy's name
+    def onUacSetupComplete(self, uac: Any) -> None:
         self.extra_headers = headers_for_trunk(uac, self.gate_token)
 
 
@@ -70,6 +78,7 @@ class Bridge:
             trunk.username, engine.trunk_password,
         )  # fmt: skip
         self.offers = Offers(self)
+        self.alive = Alive(self)
 
     def _safely(self, step: Any) -> Any:
         """A fault of ours in a step ends the call on both sides rather than leaving it hanging."""
@@ -77,7 +86,7 @@ class Bridge:
         def run(event: Any) -> None:
             try:
                 step(event)
-            except Exception:  # the boundary to sippy: logged, and the call is ended with an answer
+            except Exception:  # noqa: BLE001 - the boundary to sippy: logged, and the call is ended with an answer
                 _log.exception("call step failed", call_id=self.id)
                 self._finish(603, "Decline", "internal_error")
                 self.engine.events.failed(self.id, 603, "internal_error")
@@ -91,7 +100,7 @@ class Bridge:
         if isinstance(event, CCEventTry):
             self._dial(event)
         elif isinstance(event, CCEventDisconnect):
-            self._hung_up("caller")
+            self.hung_up("caller")
         elif isinstance(event, CCEventUpdate):
             self.offers.offered("caller", event)
         elif isinstance(event, CCEventInfo):
@@ -136,7 +145,7 @@ class Bridge:
         elif isinstance(event, (CCEventFail, CCEventRedirect)) and self.phase == "dialling":
             self._failed(event)
         elif isinstance(event, CCEventDisconnect):
-            self._hung_up("callee")
+            self.hung_up("callee")
         elif isinstance(event, CCEventUpdate):
             self.offers.offered("callee", event)
         elif isinstance(event, CCEventInfo):
@@ -206,7 +215,7 @@ class Bridge:
         self.answer = body
         chosen = sdp.codecs(self.callee_sdp)
         self.tell_media()
-        self._watch()
+        self.alive.start()
         self.engine.events.answered(self.id, chosen[0] if chosen else "")
 
     def tell_media(self) -> None:
@@ -254,7 +263,7 @@ class Bridge:
         self._finish(answer[0], answer[1], why, cause=code)
         self.engine.events.failed(self.id, code, why)
 
-    def _hung_up(self, side: str) -> None:
+    def hung_up(self, side: str) -> None:
         """One side is gone: BYE, CANCEL, no ACK, or dead."""
         if self.phase == "over":
             return
@@ -268,6 +277,7 @@ class Bridge:
         self.phase = "over"
         self.ended_at = time.monotonic()
         self._stop_timers()
+        self.alive.stop()
         self._waiting.clear()
         text = reason(why, cause or code)
         for leg in (self.caller, self.callee):
@@ -291,38 +301,6 @@ class Bridge:
         other = self.callee if side == "caller" else self.caller
         if self.phase == "connected" and other.can_update():
             other.recvEvent(CCEventInfo(body))
-
-    def _watch(self) -> None:
-        """Ask both sides from time to time whether they are still there."""
-        interval = max(2.0, self.engine.config.sip.dead_peer_seconds / 2)
-
-        def ask(leg: Leg, side: str) -> None:
-            if self.phase == "over":
-                return
-            self._timers[:] = [timer for timer in self._timers if timer.running]
-            if not leg.can_update():
-                self._timers.append(self.engine.after(interval, lambda: ask(leg, side)))
-                return
-            overdue = self.engine.after(interval, lambda: dead(side))
-            self._timers.append(overdue)
-
-            def answered(code: int) -> None:
-                overdue.cancel()
-                if self.phase == "over":
-                    return
-                if code in (408, 481):
-                    dead(side)
-                else:
-                    self._timers.append(self.engine.after(interval, lambda: ask(leg, side)))
-
-            leg.ask_alive(answered)
-
-        def dead(side: str) -> None:
-            _log.warning("a peer answers no more", call_id=self.id, side=side)
-            self._hung_up(side)
-
-        for leg, side in ((self.caller, "caller"), (self.callee, "callee")):
-            self._timers.append(self.engine.after(interval, lambda leg=leg, side=side: ask(leg, side)))
 
 
 def _settled(body: Any) -> Any:

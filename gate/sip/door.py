@@ -12,12 +12,11 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from gate.core.screening import Attempt, Purpose, Topic
-from gate.ports import Incoming
-from gate.sip import identity, sdp
+from gate.sip.admission import ALLOWED, SDP_ONLY, attempt_of, invite_fault, usable_contact
 from gate.sip.answers import Answers, refusal
 from gate.sip.auth import Authenticator, Caller, Verdict
-from gate.sip.message import Address, BadMessage, Message, answer, body_of, destination, parse, split_list
+from gate.sip.identity import LOOP_HEADER
+from gate.sip.message import Address, BadMessage, Message, answer, body_of, destination, parse
 from gate.sip.pending import Pending, PendingCalls
 from gate.sip.registrar import Registrar
 from gate.sip.strangers import Strangers
@@ -41,8 +40,6 @@ KNOWN = IN_DIALOG | {
     "REFER",
     "PUBLISH",
 }
-_ALLOW = [("Allow", identity.ALLOW + ", REGISTER")]
-_ACCEPT = [("Accept", "application/sdp")]
 
 
 class Door:
@@ -72,12 +69,12 @@ class Door:
         except BadMessage as bad:
             self._bad(bad, source, face)
             return
-        except Exception:  # the boundary: a datagram may hold anything, and the line must go on
+        except Exception:  # noqa: BLE001 - the boundary: a datagram may hold anything, and the line must go on
             _log.exception("a datagram could not be taken", source=f"{source[0]}:{source[1]}")
             return
         try:
             self._request(request, data, source, face)
-        except Exception:  # the same boundary, now with something that can be answered
+        except Exception:  # noqa: BLE001 - the same boundary, now with something that can be answered
             _log.exception("a request failed", method=request.method, source=f"{source[0]}:{source[1]}")
             self._internal(request, source, face)
 
@@ -111,7 +108,7 @@ class Door:
             self.refuse(pending, "internal_error", "", "The gate could not decide in time.")
             self.engine.events.failed(pending.call_id, 603, "internal_error")
 
-    # --- faults --------------------------------------------------------------------------------------------------------
+    # --- faults -----------------------------------------------------------------------------------------------------
 
     def _bad(self, bad: BadMessage, source: Address, face: Face) -> None:
         request = bad.message
@@ -130,10 +127,10 @@ class Door:
                 face.send_to(data, destination(request, source))
             else:
                 self.reply(request, source, face, 500, "Server Internal Error")
-        except Exception:  # the last line of defence
+        except Exception:  # noqa: BLE001 - the last line of defence
             _log.exception("not even a refusal could be sent")
 
-    # --- requests ------------------------------------------------------------------------------------------------------
+    # --- requests ---------------------------------------------------------------------------------------------------
 
     def _request(self, request: Message, data: bytes, source: Address, face: Face) -> None:
         if len(data) > MAX_DATAGRAM:
@@ -150,9 +147,9 @@ class Door:
             if request.method in ("BYE", "INFO", "UPDATE", "PRACK"):
                 self.reply(request, source, face, 481, "Call/Transaction Does Not Exist")
             elif request.method in KNOWN:
-                self.reply(request, source, face, 405, "Method Not Allowed", _ALLOW)
+                self.reply(request, source, face, 405, "Method Not Allowed", ALLOWED)
             else:
-                self.reply(request, source, face, 501, "Not Implemented", _ALLOW)
+                self.reply(request, source, face, 501, "Not Implemented", ALLOWED)
 
     def _in_dialog(self, request: Message, data: bytes, source: Address, face: Face) -> None:
         if not self.engine.transactions.knows(request.call_id):
@@ -161,18 +158,18 @@ class Door:
         elif request.method in IN_DIALOG:
             content = (request.get("content-type") or "").partition(";")[0].strip().lower()
             if request.method == "INVITE" and body_of(request) and content != "application/sdp":
-                self.reply(request, source, face, 415, "Unsupported Media Type", _ACCEPT)
+                self.reply(request, source, face, 415, "Unsupported Media Type", SDP_ONLY)
                 return
             if request.method == "INVITE" and not usable_contact(request):
                 self.reply(request, source, face, 400, "Bad Request")
                 return
             self.engine.transactions.feed(data, source, face)
         elif request.method == "UPDATE" and not body_of(request):
-            self.reply(request, source, face, 200, "OK", _ALLOW)
+            self.reply(request, source, face, 200, "OK", ALLOWED)
         elif request.method in KNOWN:
-            self.reply(request, source, face, 405, "Method Not Allowed", _ALLOW)
+            self.reply(request, source, face, 405, "Method Not Allowed", ALLOWED)
         else:
-            self.reply(request, source, face, 501, "Not Implemented", _ALLOW)
+            self.reply(request, source, face, 501, "Not Implemented", ALLOWED)
 
     def _cancel(self, request: Message, data: bytes, source: Address, face: Face) -> None:
         pending = self.pending.find(request.key)
@@ -190,7 +187,7 @@ class Door:
 
     def _options(self, request: Message, data: bytes, source: Address, face: Face) -> None:
         if self.strangers.allow(source[0]):
-            self.reply(request, source, face, 200, "OK", _ALLOW + _ACCEPT)
+            self.reply(request, source, face, 200, "OK", ALLOWED + SDP_ONLY)
 
     def _register(self, request: Message, data: bytes, source: Address, face: Face) -> None:
         if kept := self.answers.find(request.key):
@@ -211,7 +208,7 @@ class Door:
         code, phrase, headers = self.registrar.register(caller.who.username, request)  # type: ignore[union-attr]  # check() proves accounts only
         self.reply(request, source, face, code, phrase, headers, keep=True)
 
-    # --- a new INVITE --------------------------------------------------------------------------------------------------
+    # --- a new INVITE -----------------------------------------------------------------------------------------------
 
     def _invite(self, request: Message, data: bytes, source: Address, face: Face) -> None:
         key = request.key
@@ -229,7 +226,7 @@ class Door:
             if self.strangers.allow(source[0]):
                 self.reply(request, source, face, fault[0], fault[1], fault[2])
             return
-        looped = request.get(identity.LOOP_HEADER) == self.engine.token
+        looped = request.get(LOOP_HEADER) == self.engine.token
         verdict, caller = self.auth.check(request)
         if caller is None and verdict is Verdict.CHALLENGE:
             caller = self.auth.pbx_at(source)
@@ -265,61 +262,15 @@ class Door:
     def _ask(
         self, request: Message, data: bytes, source: Address, face: Face, caller: Caller | None, looped: bool
     ) -> None:
-        problem = "loop_detected" if looped else "" if caller else "not_authenticated"
-        who = caller.who if caller else None
-        body = body_of(request)
-        attempt = Attempt(
-            raw_number=identity.raw_number(request)[:128],
-            purpose=Purpose(who.purpose if who else "marketing"),
-            topic=Topic(who.topic if who else "general"),
-            presentation=who.presentation if who else "",
-            withheld=identity.withheld(request),
-            claimed_by=caller.claimed_by if caller else "unproven",
-        )
         pending = Pending(secrets.token_hex(16), request, data, source, face)
         if self.pending.full:
             self.refuse(pending, "too_many_calls", "", "The gate has too many calls waiting.")
             return
         self.pending.add(pending)
-        incoming = Incoming(
-            call_id=pending.call_id,
-            attempt=attempt,
-            source=f"{source[0]}:{source[1]}",
-            codecs=sdp.codecs(body.decode("utf-8", "replace")) if body else (),
-            problem=problem,
-            display_name=identity.caller_name(request),
-            sip_call_id=request.call_id[:256],
-        )
+        incoming = attempt_of(request, source, caller, looped, pending.call_id)
         try:
             self.engine.events.incoming(incoming)
-        except Exception:  # the conductor's fault must not leave the caller without an answer
+        except Exception:  # noqa: BLE001 - the conductor's fault must not leave the caller without an answer
             _log.exception("incoming failed; refused", call_id=pending.call_id)
             if self.pending.take(pending.call_id):
                 self.refuse(pending, "internal_error", "", "The gate failed.")
-
-
-def usable_contact(request: Message) -> bool:
-    """Exactly what sippy needs: one contact with a SIP URI."""
-    contacts = [part for value in request.all("contact") for part in split_list(value)]
-    return len(contacts) == 1 and "sip:" in contacts[0].lower()
-
-
-def invite_fault(request: Message) -> tuple[int, str, list[tuple[str, str]]] | None:
-    """What RFC 3261 8.2 says to answer before the call is looked at: code, phrase, headers; None where all is well."""
-    hops = request.get("max-forwards")
-    if hops is not None and (not hops.isdigit() or int(hops) > 255):
-        return 400, "Bad Request", []
-    if hops is not None and int(hops) == 0:
-        return 483, "Too Many Hops", []
-    if request.uri.partition(":")[0].lower() not in ("sip", "tel"):
-        return 416, "Unsupported URI Scheme", []
-    if required := [option for value in request.all("require") for option in split_list(value) if option]:
-        return 420, "Bad Extension", [("Unsupported", ", ".join(required))]
-    if not usable_contact(request):
-        return 400, "Bad Request", []
-    if body_of(request):
-        if (request.get("content-type") or "").partition(";")[0].strip().lower() != "application/sdp":
-            return 415, "Unsupported Media Type", _ACCEPT
-        if (request.get("content-encoding") or "identity").lower() != "identity":
-            return 415, "Unsupported Media Type", [("Accept-Encoding", "identity")]
-    return None

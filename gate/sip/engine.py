@@ -1,4 +1,5 @@
-"""The line while it runs: transactions, door, bridges and trunk. Imported on the line thread alone (it imports sippy)."""
+"""The line while it runs: transactions, door, bridges and trunk. Imported on the line thread alone (it imports
+sippy)."""
 
 from __future__ import annotations
 
@@ -18,8 +19,10 @@ from gate.sip.door import Door
 from gate.sip.legs import AGENT
 from gate.sip.message import Address, TransactionKey
 from gate.sip.registrar import Registrar
+from gate.sip.status import LineStatus, TrunkStatus
 from gate.sip.transactions import Transactions
 from gate.sip.traps import guarded, quieten
+from gate.sip.trunk import Trunk
 from gate.sip.udp import Transport, split_address
 
 _log = structlog.get_logger("gate.sip")
@@ -56,6 +59,7 @@ class Engine:
     def __init__(
         self, config: Config, transport: Transport, relay: MediaRelay, events: LineEvents,
         authenticator: Authenticator, registrar: Registrar, trunk_password: str,
+        on_trunk: Callable[[TrunkStatus], None],
     ) -> None:  # fmt: skip
         SipConf.my_uaname = AGENT
         SipConf.autoconvert_tel_url = True
@@ -71,6 +75,8 @@ class Engine:
         self.bridges: dict[str, Bridge] = {}
         self._by_key: dict[TransactionKey, Bridge] = {}
         self._admitting: Bridge | None = None
+        self.trunk = Trunk(self, on_trunk)
+        self.trunk.start()
         self._sweeper = Timeout(guarded("sweep", self._sweep), SWEEP_SECONDS, -1)
 
     def after(self, seconds: float, step: Callable[[], None]) -> EngineTimer:
@@ -92,7 +98,7 @@ class Engine:
         try:
             self.relay.open(call_id)
             self.transactions.feed(pending.data, pending.source, pending.face)
-        except Exception:  # sippy or the relay could not take it: the caller still gets its answer
+        except Exception:  # noqa: BLE001 - sippy or the relay could not take it: the caller still gets its answer
             _log.exception("a call could not be set up", call_id=call_id)
         finally:
             self._admitting = None
@@ -132,11 +138,21 @@ class Engine:
     def _sweep(self) -> None:
         self.door.sweep()
 
+    def status(self, dropped: int) -> LineStatus:
+        """Counts, as they are now."""
+        return LineStatus(
+            calls=sum(bridge.phase != "over" for bridge in self.bridges.values()),
+            undecided=len(self.door.pending),
+            registered=tuple(self.door.registrar.registered),
+            dropped=dropped + self.door.strangers.dropped,
+            trunk=self.trunk.status,
+        )
+
     def shut_down(self) -> None:
         """End every call and stop."""
         for bridge in list(self.bridges.values()):
             bridge.hang_up("gate_stopping")
-        for pending in list(self.door.pending._by_id.values()):
-            self.door.pending.take(pending.call_id)
+        for pending in self.door.pending.take_all():
             self.door.refuse(pending, "gate_stopping", "", "The gate is stopping.")
+        self.trunk.stop()
         self._sweeper.cancel()

@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gate.sip.message import Message, display_of, host_of, uri_of, user_of
+from gate.sip.fields import display_of, host_of, uri_of, user_of
+from gate.sip.message import Message
 
 _HIDING = {"id", "user", "header"}
 _PREFIX = re.compile(r"\D*(?:141|#31#|\*31#)")

@@ -14,8 +14,8 @@ from sippy.SipURL import SipURL
 from sippy.UA import UA
 
 from gate.sip.message import Address
-from gate.sip.traps import guarded
 from gate.sip.transactions import Transactions
+from gate.sip.traps import guarded
 
 AGENT = "Dialgate"
 
@@ -32,7 +32,11 @@ def reason(text: str, cause: int = 603, protocol: str = "SIP") -> Any:
 
 
 class Leg(UA):  # type: ignore[misc]  # sippy has no types
-    """One dialog. ``on_event(event)`` gets sippy's call-control events; exceptions in it end the call, not the answer."""
+    """One dialog. ``on_event(event)`` gets sippy's call-control events; exceptions in it end the call, not the
+    answer."""
+
+    rCSeq: Any = None
+    """The peer's last CSeq number (sippy's)."""
 
     def __init__(
         self, transactions: Transactions, on_event: Callable[[Any], None], next_hop: Address | None = None,
@@ -56,8 +60,9 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
 
     # --- requests --------------------------------------------------------------------------------------------------
 
-    def recvRequest(self, req: Any, sip_t: Any) -> Any:  # noqa: N802 - sippy's name
-        """A request of this dialog; returns what sippy's transaction manager wants: (response, on cancel, on no ACK)."""
+    def recvRequest(self, req: Any, sip_t: Any) -> Any:
+        """A request of this dialog; returns what sippy's transaction manager wants: (response, on cancel, on no
+        ACK)."""
         method = req.getMethod()
         if self.state is not None and method == "INVITE" and req.getBody() is None and self.can_update():
             return self._offer(req)
@@ -91,7 +96,7 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
         self.sendUasResponse(200, "OK", offer.getCopy() if offer else None, (self.lContact,), ack_wait=True)
         return (None, None, self.disconnect)
 
-    def recvACK(self, req: Any) -> None:  # noqa: N802 - sippy's name
+    def recvACK(self, req: Any) -> None:
         """The ACK that carries the answer to ``_offer``; sippy would lose the peer's SDP where it carries none."""
         if self.isConnected() and req.getBody() is not None and str(req.getBody()) != str(self.rSDP):
             super().recvACK(req)
@@ -103,7 +108,7 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
 
     # --- our own requests --------------------------------------------------------------------------------------------
 
-    def processChallenge(self, resp: Any, cseq: Any, ch_hfname: str, auth_hfname: str, extra_headers: Any) -> Any:  # noqa: N802
+    def processChallenge(self, resp: Any, cseq: Any, ch_hfname: str, auth_hfname: str, extra_headers: Any) -> Any:
         """Answer 401 and 407; once more where the trunk says that only the nonce was too old."""
         if not self._stale_tried and cseq in self.reqs and self.reqs[cseq].countHFs(auth_hfname):
             stale = any(
@@ -116,8 +121,9 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
                 self.reqs[cseq].delHFs(auth_hfname)
         return super().processChallenge(resp, cseq, ch_hfname, auth_hfname, extra_headers)
 
-    def newTransaction(self, req: Any, req_extra_headers: Any = None, **named: Any) -> Any:  # noqa: N802
-        """Send a request; a BYE that the trunk challenges is sent again with credentials, so that the call really ends."""
+    def newTransaction(self, req: Any, req_extra_headers: Any = None, **named: Any) -> Any:
+        """Send a request; a BYE that the trunk challenges is sent again with credentials, so that the call really
+        ends."""
         if req.getMethod() == "BYE" and "resp_cb" not in named and self.username:
             named["resp_cb"] = guarded("answer to BYE", lambda resp: self._bye_answered(req, resp))
         return super().newTransaction(req, req_extra_headers, **named)
@@ -143,7 +149,7 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
         request = self.genRequest("OPTIONS")
         super().newTransaction(request, resp_cb=guarded("OPTIONS", lambda resp: on_answer(resp.getSCode()[0])))
 
-    # --- ends ----------------------------------------------------------------------------------------------------------
+    # --- ends -------------------------------------------------------------------------------------------------------
 
     @property
     def over(self) -> bool:

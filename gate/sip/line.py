@@ -16,6 +16,7 @@ from gate.sip.auth import Authenticator
 from gate.sip.loop import Steps, adopt
 from gate.sip.message import Address
 from gate.sip.registrar import Registrar
+from gate.sip.status import LineStatus, TrunkStatus
 from gate.sip.udp import Face, Transport
 
 if TYPE_CHECKING:
@@ -28,8 +29,8 @@ class SipLine:
     """The SIP side of the gate.
 
     Life: make it, ``bind`` the conductor, ``open`` (sockets; any thread), ``run`` on the thread that shall be the line
-    thread until ``stop`` is called from anywhere. ``post`` works from any thread at any time; everything of ``ports.Line``
-    and ``after`` only on the line thread (inside a posted step or an event).
+    thread until ``stop`` is called from anywhere. ``post`` works from any thread at any time; everything of
+    ``ports.Line`` and ``after`` only on the line thread (inside a posted step or an event).
 
     Args:
         config: ``sip``, ``trunk``, ``account``, ``pbx`` and ``limits`` are read.
@@ -51,8 +52,10 @@ class SipLine:
         self._ready = threading.Event()
         self._stopping = False
         self._failed: Exception | None = None
+        self.on_trunk: Callable[[TrunkStatus], None] = lambda status: None
+        """Told on the line thread when the carrier goes away, comes back, or takes our registration."""
 
-    # --- life ----------------------------------------------------------------------------------------------------------
+    # --- life -------------------------------------------------------------------------------------------------------
 
     def bind(self, events: LineEvents) -> None:
         """Who is told what happens; before ``run``."""
@@ -92,6 +95,7 @@ class SipLine:
             self._engine = Engine(
                 self._config, self._transport, self._relay, self._events,
                 self._authenticator, self._registrar, self._trunk_password,
+                self._trunk_changed,
             )  # fmt: skip
         except Exception as error:
             self._failed = error
@@ -131,7 +135,7 @@ class SipLine:
 
         self.post(leave)
 
-    # --- ports.Loop ------------------------------------------------------------------------------------------------------
+    # --- ports.Loop -------------------------------------------------------------------------------------------------
 
     def post(self, step: Callable[[], None]) -> None:
         """Run ``step`` soon on the line thread; from any thread, also before ``run``."""
@@ -141,7 +145,7 @@ class SipLine:
         """Run ``step`` on the line thread after ``seconds``; only from the line thread."""
         return self._running().after(seconds, step)
 
-    # --- ports.Line ------------------------------------------------------------------------------------------------------
+    # --- ports.Line -------------------------------------------------------------------------------------------------
 
     def refuse(self, call_id: str, reason: str, decision_id: str, explanation: str) -> None:
         """603 Decline, stateless; the same bytes to a retransmission."""
@@ -176,10 +180,24 @@ class SipLine:
         """The conductor is done with the call."""
         self._running().forget(call_id)
 
-    # --- inside ------------------------------------------------------------------------------------------------------------
+    # --- for status and metrics -------------------------------------------------------------------------------------
+
+    @property
+    def trunk_up(self) -> bool | None:
+        """Whether the carrier answers; None where it is not asked or has not answered yet. From any thread."""
+        return self._engine.trunk.status.up if self._engine else None
+
+    def status(self) -> LineStatus:
+        """Counts; on the line thread."""
+        return self._running().status(self._transport.dropped)
+
+    # --- inside -----------------------------------------------------------------------------------------------------
 
     def _receive(self, data: bytes, source: Address, face: Face) -> None:
         self._running().door.receive(data, source, face)
+
+    def _trunk_changed(self, status: TrunkStatus) -> None:
+        self.on_trunk(status)
 
     def _running(self) -> Engine:
         if self._engine is None:

@@ -84,7 +84,7 @@ class Steps:
                 break
             try:
                 step()
-            except Exception:  # the line thread's boundary: one bad step must not end every call
+            except Exception:  # noqa: BLE001 - the line thread's boundary: one bad step must not end every call
                 _log.exception("step failed")
         with self._lock:
             if not self._waiting or self._wake is None:
@@ -97,7 +97,8 @@ class Pulse:
     """What lets sippy's loop sleep and wakes it: a queue, in place of elperiodic's signals.
 
     elperiodic binds itself to one thread of the process for good (a second one crashes) and wakes it by SIGURG; this
-    belongs to whichever thread runs the loop, and sleeps until the next timer is due instead of waking 100 times a second.
+    belongs to whichever thread runs the loop, and sleeps until the next timer is due instead of waking 100 times a
+    second.
     """
 
     def __init__(self, loop: Any) -> None:

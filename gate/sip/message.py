@@ -1,7 +1,8 @@
 """SIP messages as the door sees them: parsed once, cheaply, before any transaction exists (RFC 3261 section 7).
 
-This parser answers what must be answered without a dialog (refusals, challenges, registrations) and reads what a decision
-rests on. What goes on into a dialog is parsed a second time by sippy; nothing that this parser says is dialled.
+This parser answers what must be answered without a dialog (refusals, challenges, registrations) and reads what a
+decision rests on. What goes on into a dialog is parsed a second time by sippy; nothing that this parser says is
+dialled.
 
 Text is Latin-1 inside: every byte survives, so that what is echoed in an answer is byte for byte what came.
 """
@@ -11,7 +12,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from urllib.parse import unquote
+
+from gate.sip.fields import parameters, split_list, tag_of
 
 _COMPACT = {
     "v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length", "c": "content-type",
@@ -20,8 +22,6 @@ _COMPACT = {
     "a": "accept-contact", "n": "identity-info", "y": "identity",
 }  # fmt: skip
 _FOLD = re.compile(rb"\r?\n[ \t]+")
-_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
-_TAG = re.compile(r";\s*tag\s*=\s*([^;,\s]+)", re.IGNORECASE)
 _VIA = re.compile(
     r"\s*SIP\s*/\s*2\.0\s*/\s*\w+\s+(\[[0-9a-fA-F:.]+\]|[^\s;:\[\]]+)\s*(?::\s*(\d{1,5}))?\s*((?:;.*)?)$", re.DOTALL
 )
@@ -37,8 +37,8 @@ TransactionKey = tuple[str, str, int, str, str]
 
 
 class BadMessage(ValueError):
-    """A datagram that is no SIP message this gate accepts. ``message`` holds what could be read of a request that may still
-    be answered (it has a Via), else None; ``code`` and ``phrase`` are the answer."""
+    """A datagram that is no SIP message this gate accepts. ``message`` holds what could be read of a request that may
+    still be answered (it has a Via), else None; ``code`` and ``phrase`` are the answer."""
 
     def __init__(
         self, why: str, *, message: Message | None = None, code: int = 400, phrase: str = "Bad Request"
@@ -190,94 +190,6 @@ def body_of(message: Message) -> bytes:
     """The body as long as Content-Length says (what follows it in a datagram is dropped, RFC 3261 18.3)."""
     length = message.get("content-length")
     return message.body[: int(length)] if length is not None and length.isdigit() else message.body
-
-
-# --- pieces of headers ----------------------------------------------------------------------------------------------
-
-
-def split_list(value: str) -> list[str]:
-    """The members of a comma-separated header value; commas in quotes and in <> do not part."""
-    if "," not in value:
-        return [value]
-    parts, begin, quoted, depth, escaped = [], 0, False, 0, False
-    for index, sign in enumerate(value):
-        if escaped:
-            escaped = False
-        elif quoted:
-            escaped = sign == "\\"
-            quoted = sign != '"'
-        elif sign == '"':
-            quoted = True
-        elif sign == "<":
-            depth += 1
-        elif sign == ">":
-            depth = max(0, depth - 1)
-        elif sign == "," and depth == 0:
-            parts.append(value[begin:index].strip())
-            begin = index + 1
-    parts.append(value[begin:].strip())
-    return [part for part in parts if part]
-
-
-def parameters(text: str) -> dict[str, str]:
-    """``;name=value;flag`` -> names lower-case, quotes taken off."""
-    found: dict[str, str] = {}
-    for part in text.split(";"):
-        name, _, value = part.partition("=")
-        if name.strip():
-            found[name.strip().lower()] = value.strip().strip('"')
-    return found
-
-
-def tag_of(value: str) -> str:
-    """The tag of a From or To value; empty where there is none."""
-    plain = _QUOTED.sub("", value)
-    found = _TAG.search(plain[plain.rfind(">") + 1 :] if ">" in plain else plain)
-    return found[1] if found else ""
-
-
-def uri_of(value: str) -> str:
-    """The URI of a From, To, Contact or P-Asserted-Identity value."""
-    plain = _QUOTED.sub("", value)
-    if "<" in plain:
-        return plain.partition("<")[2].partition(">")[0].strip()
-    return plain.partition(";")[0].strip()
-
-
-def display_of(value: str) -> str:
-    """The display name of such a value, as text; empty where there is none."""
-    quoted = re.match(r'\s*"((?:\\.|[^"\\])*)"', value)
-    name = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else value.partition("<")[0].strip() if "<" in value else ""
-    return text_of(name)
-
-
-def user_of(uri: str) -> str:
-    """The user part of a ``sip:`` URI, or what follows ``tel:``; percent signs undone, parameters left on."""
-    scheme, colon, rest = uri.partition(":")
-    if not colon:
-        return ""
-    if scheme.lower() == "tel":
-        return text_of(unquote(rest, encoding="latin-1"))
-    if scheme.lower() not in ("sip", "sips"):
-        return ""
-    user, at, _ = rest.partition("@")
-    return text_of(unquote(user, encoding="latin-1")) if at else ""
-
-
-def host_of(uri: str) -> str:
-    """The host of a ``sip:`` URI, lower-case, without its port."""
-    rest = uri.partition(":")[2]
-    rest = rest.partition("@")[2] if "@" in rest else rest
-    host = re.match(r"\[[^\]]*\]|[^:;?>]*", rest)
-    return host[0].lower() if host else ""
-
-
-def text_of(latin: str) -> str:
-    """Latin-1 text as the UTF-8 that SIP says it is; what is not UTF-8 stays as it is."""
-    try:
-        return latin.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return latin
 
 
 # --- answers --------------------------------------------------------------------------------------------------------

@@ -1,9 +1,9 @@
 """Which answer of the trunk the caller gets.
 
 What the callee or the number itself says (busy, nobody there, no such number, declined) passes as it is: the call was
-permitted. What only the trunk says (5xx, its own 401 or 403, a redirect, silence) becomes 603 with the trunk's code in a
-Reason header: a PBX takes a 5xx as a reason to try its next trunk, and that one may lead around the gate, its announcement
-and its record. A redirect is never followed nor passed on: its target was not screened.
+permitted. What only the trunk says (5xx, its own 401 or 403, a redirect, silence) becomes 603 with the trunk's code
+in a Reason header: a PBX takes a 5xx as a reason to try its next trunk, and that one may lead around the gate, its
+announcement and its record. A redirect is never followed nor passed on: its target was not screened.
 """
 
 from __future__ import annotations

@@ -63,6 +63,13 @@ class PendingCalls:
             self._by_key.pop(pending.request.key, None)
         return pending
 
+    def take_all(self) -> list[Pending]:
+        """Remove and return all."""
+        waiting = list(self._by_id.values())
+        self._by_id.clear()
+        self._by_key.clear()
+        return waiting
+
     def due(self) -> tuple[list[Pending], list[Pending]]:
         """Those to be told 100 (once), and those that have waited too long."""
         now = self._monotonic()

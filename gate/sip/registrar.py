@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gate.sip.message import Message, parameters, split_list, uri_of, user_of
+from gate.sip.fields import parameters, split_list, uri_of, user_of
+from gate.sip.message import Message
 
 MAX_BINDINGS = 10
 """Per account."""

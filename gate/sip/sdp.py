@@ -1,4 +1,5 @@
-"""What an SDP body says of audio: codec names and payload maps (RFC 4566, RFC 3551). Bodies are read, not changed, here."""
+"""What an SDP body says of audio: codec names and payload maps (RFC 4566, RFC 3551). Bodies are read, not changed,
+here."""
 
 from __future__ import annotations
 
@@ -15,7 +16,8 @@ _SPELLING = {"OPUS": "opus"}
 
 
 def payload_map(body: str) -> dict[int, str]:
-    """Payload type -> ``name/rate`` of the first audio stream, in the order offered; unknown dynamic types are left out."""
+    """Payload type -> ``name/rate`` of the first audio stream, in the order offered; unknown dynamic types are left
+    out."""
     types: list[int] = []
     names: dict[int, str] = {}
     inside = False
@@ -40,15 +42,15 @@ def codecs(body: str) -> tuple[str, ...]:
 
 
 def maps_in_packets(caller: str, callee: str) -> Mapping[str, Mapping[int, str]]:
-    """side -> payload type -> ``name/rate`` as it stands in the packets that side *sends*: those carry the numbers that the
-    other side's body gave (RFC 3264 5.1); its own body fills in what the other's leaves out."""
+    """side -> payload type -> ``name/rate`` as it stands in the packets that side *sends*: those carry the numbers
+    that the other side's body gave (RFC 3264 5.1); its own body fills in what the other's leaves out."""
     by_caller, by_callee = payload_map(caller), payload_map(callee)
     return {"caller": {**by_caller, **by_callee}, "callee": {**by_callee, **by_caller}}
 
 
 def answer_to(offer: str, mine: str) -> str:
-    """``mine`` (our own earlier SDP) cut to what ``offer`` still offers, as an answer to it (RFC 3264 section 6); empty where
-    nothing is left. Directions are mirrored."""
+    """``mine`` (our own earlier SDP) cut to what ``offer`` still offers, as an answer to it (RFC 3264 section 6);
+    empty where nothing is left. Directions are mirrored."""
     offered = payload_map(offer)
     wanted = {name.lower() for name in offered.values()}
     keep = {number for number, name in payload_map(mine).items() if name.lower() in wanted}
@@ -56,14 +58,12 @@ def answer_to(offer: str, mine: str) -> str:
         return ""
     lines = []
     for line in mine.splitlines():
+        about = re.match(r"a=(?:rtpmap|fmtp|rtcp-fb):\s*(\d{1,3})\b", line)
         if line.startswith("m=audio"):
             head, types = line.split()[:3], line.split()[3:]
-            line = " ".join([*head, *(kind for kind in types if kind.isdigit() and int(kind) in keep)])
-        elif (found := re.match(r"a=(?:rtpmap|fmtp|rtcp-fb):\s*(\d{1,3})\b", line)) and int(found[1]) not in keep:
-            continue
-        elif line.strip() in _DIRECTIONS:
-            continue
-        lines.append(line)
+            lines.append(" ".join([*head, *(kind for kind in types if kind.isdigit() and int(kind) in keep)]))
+        elif not (about and int(about[1]) not in keep) and line.strip() not in _DIRECTIONS:
+            lines.append(line)
     theirs = next((line.strip() for line in offer.splitlines() if line.strip() in _DIRECTIONS), "a=sendrecv")
     lines.append(_DIRECTIONS[theirs])
     return "\r\n".join(lines) + "\r\n"

@@ -85,7 +85,7 @@ def guarded(what: str, step: Callable[..., Any]) -> Callable[..., Any]:
     def call(*values: Any, **named: Any) -> Any:
         try:
             return step(*values, **named)
-        except Exception:  # the boundary to sippy's loop: whatever it is, the line goes on
+        except Exception:  # noqa: BLE001 - the boundary to sippy's loop: whatever it is, the line goes on
             _log.exception("step failed", step=what)
             return None
 

@@ -1,18 +1,19 @@
 """UDP sockets under sippy's transactions.
 
-Takes the place of sippy's ``Udp_server`` and ``local4remote``: one receiving thread per socket, so that datagrams keep their
-order (three workers let a 180 overtake its 200); a bounded backlog, so that a flood is dropped at the socket and not
-queued; and sending straight from the line thread, names (not addresses) being looked up on a thread of their own.
+Takes the place of sippy's ``Udp_server`` and ``local4remote``: one receiving thread per socket, so that datagrams
+keep their order (three workers let a 180 overtake its 200); a bounded backlog, so that a flood is dropped at the
+socket and not queued; and sending straight from the line thread, names (not addresses) being looked up on a thread of
+their own.
 """
 
 from __future__ import annotations
 
+import contextlib
 import queue
 import socket
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
 
 import structlog
 
@@ -55,7 +56,7 @@ def split_address(text: str, default_port: int = 5060) -> Address:
 class _Options:
     """What sippy's transaction manager asks of a server's options."""
 
-    def isWildCard(self) -> bool:  # noqa: N802 - sippy's name
+    def isWildCard(self) -> bool:
         return False
 
 
@@ -70,7 +71,7 @@ class Face:
         self.sock = sock
         self.address = address
 
-    def getSIPaddr(self) -> tuple[Address, str]:  # noqa: N802 - sippy's name
+    def getSIPaddr(self) -> tuple[Address, str]:
         """Address and transport for Via and Contact."""
         return (self.address, self.transport)
 
@@ -139,15 +140,11 @@ class Transport:
     def close(self) -> None:
         """Close the sockets and end the threads."""
         self._closing = True
-        try:
+        with contextlib.suppress(queue.Full):
             self._unresolved.put_nowait(None)
-        except queue.Full:
-            pass
         for sock, _, _ in self._sockets:
-            try:
+            with contextlib.suppress(OSError):  # not connected: the reader is woken all the same
                 sock.shutdown(socket.SHUT_RDWR)
-            except OSError:
-                pass  # not connected: the reader is woken all the same
             sock.close()
 
     def _read(self, sock: socket.socket) -> None:
@@ -174,15 +171,13 @@ class Transport:
 
     # --- what sippy's transaction manager calls ---------------------------------------------------------------------
 
-    def getServer(self, address: Address, is_local: bool = False) -> Face:  # noqa: N802 - sippy's name
-        """The face that peers at ``address`` see: the socket of its family, under the local address they reach it at."""
+    def getServer(self, address: Address, is_local: bool = False) -> Face:
+        """The face that peers at ``address`` see: the socket of its family, under the local address they reach it
+        at."""
         host = address[0]
-        v6 = host.startswith("[")
-        for index, (sock, bound, wild) in enumerate(self._sockets):
-            if (sock.family == socket.AF_INET6) == v6:
-                break
-        else:
-            index, (sock, bound, wild) = 0, self._sockets[0]
+        family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+        index = next((at for at, (sock, _, _) in enumerate(self._sockets) if sock.family == family), 0)
+        sock, bound, wild = self._sockets[index]
         key = (index, host if wild else "")
         face = self._faces.get(key)
         if face is None:
@@ -192,7 +187,7 @@ class Transport:
             face = self._faces[key] = Face(self, sock, (local, bound[1]))
         return face
 
-    def rotateCache(self) -> None:  # noqa: N802 - sippy's name
+    def rotateCache(self) -> None:
         """Nothing is cached that could grow without bound."""
 
     def shutdown(self) -> None:

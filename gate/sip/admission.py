@@ -1,0 +1,62 @@
+"""What a new INVITE must be before it is looked at, and what the conductor is told of it."""
+
+from __future__ import annotations
+
+from gate.core.screening import Attempt, Purpose, Topic
+from gate.ports import Incoming
+from gate.sip import identity, sdp
+from gate.sip.auth import Caller
+from gate.sip.fields import split_list
+from gate.sip.message import Address, Message, body_of
+
+ALLOWED = [("Allow", identity.ALLOW + ", REGISTER")]
+SDP_ONLY = [("Accept", "application/sdp")]
+
+
+def usable_contact(request: Message) -> bool:
+    """Exactly what sippy needs: one contact with a SIP URI."""
+    contacts = [part for value in request.all("contact") for part in split_list(value)]
+    return len(contacts) == 1 and "sip:" in contacts[0].lower()
+
+
+def invite_fault(request: Message) -> tuple[int, str, list[tuple[str, str]]] | None:
+    """What RFC 3261 8.2 says to answer before the call is looked at: code, phrase, headers; None where all is well."""
+    hops = request.get("max-forwards")
+    if hops is not None and (not hops.isdigit() or int(hops) > 255):
+        return 400, "Bad Request", []
+    if hops is not None and int(hops) == 0:
+        return 483, "Too Many Hops", []
+    if request.uri.partition(":")[0].lower() not in ("sip", "tel"):
+        return 416, "Unsupported URI Scheme", []
+    if required := [option for value in request.all("require") for option in split_list(value) if option]:
+        return 420, "Bad Extension", [("Unsupported", ", ".join(required))]
+    if not usable_contact(request):
+        return 400, "Bad Request", []
+    if body_of(request):
+        if (request.get("content-type") or "").partition(";")[0].strip().lower() != "application/sdp":
+            return 415, "Unsupported Media Type", SDP_ONLY
+        if (request.get("content-encoding") or "identity").lower() != "identity":
+            return 415, "Unsupported Media Type", [("Accept-Encoding", "identity")]
+    return None
+
+
+def attempt_of(request: Message, source: Address, caller: Caller | None, looped: bool, call_id: str) -> Incoming:
+    """The attempt as the conductor gets it. Without a ``caller`` nothing is presumed: marketing, no presentation."""
+    who = caller.who if caller else None
+    body = body_of(request)
+    return Incoming(
+        call_id=call_id,
+        attempt=Attempt(
+            raw_number=identity.raw_number(request)[:128],
+            purpose=Purpose(who.purpose if who else "marketing"),
+            topic=Topic(who.topic if who else "general"),
+            presentation=who.presentation if who else "",
+            withheld=identity.withheld(request),
+            claimed_by=caller.claimed_by if caller else "unproven",
+        ),
+        source=f"{source[0]}:{source[1]}",
+        codecs=sdp.codecs(body.decode("utf-8", "replace")) if body else (),
+        problem="loop_detected" if looped else "" if caller else "not_authenticated",
+        display_name=identity.caller_name(request),
+        sip_call_id=request.call_id[:256],
+    )

@@ -1,0 +1,181 @@
+"""The carrier outside of calls: is it there (OPTIONS), does it know us (REGISTER). Lives on the line thread alone.
+
+Both are written on sippy's transactions: its own registration agent answers a 407 in the wrong header and renews only
+when the registration has run out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from sippy.SipAddress import SipAddress
+from sippy.SipCallId import SipCallId
+from sippy.SipContact import SipContact
+from sippy.SipFrom import SipFrom
+from sippy.SipHeader import SipHeader
+from sippy.SipRequest import SipRequest
+from sippy.SipTo import SipTo
+from sippy.SipURL import SipURL
+
+from gate.sip.status import TrunkStatus
+from gate.sip.traps import guarded
+
+if TYPE_CHECKING:
+    from gate.sip.engine import Engine
+
+_log = structlog.get_logger("gate.sip")
+
+OVERDUE_SECONDS = 8.0
+"""No answer to OPTIONS in this time: the trunk is down."""
+REGISTER_SECONDS = 600
+RETRY_SECONDS = (30.0, 60.0, 120.0, 300.0)
+_ANSWERS = {401: ("www-authenticate", "authorization"), 407: ("proxy-authenticate", "proxy-authorization")}
+
+
+@dataclass
+class _Dialogue:
+    """What stays the same from one request to the next: RFC 3261 10.2 wants one Call-ID and a rising CSeq."""
+
+    method: str
+    call_id: Any
+    tag: str
+    cseq: int = 0
+
+
+class Trunk:
+    """Keeps an eye on the carrier. ``status`` is what is known now; ``on_change`` is told when it changes."""
+
+    def __init__(self, engine: Engine, on_change: Callable[[TrunkStatus], None]) -> None:
+        self._engine = engine
+        self._config = engine.config.trunk
+        self._on_change = on_change
+        self.status = TrunkStatus()
+        self._timers: dict[str, Any] = {}
+        self._failures = 0
+        self._stopped = False
+
+    def start(self) -> None:
+        """Ask, and register where that is configured."""
+        if self._config.options_seconds:
+            self._ask(self._dialogue("OPTIONS"))
+        if self._config.register:
+            self._register(self._dialogue("REGISTER"))
+
+    def stop(self) -> None:
+        """No more."""
+        self._stopped = True
+        for timer in self._timers.values():
+            timer.cancel()
+
+    # --- OPTIONS ----------------------------------------------------------------------------------------------------
+
+    def _ask(self, dialogue: _Dialogue) -> None:
+        overdue = self._engine.after(OVERDUE_SECONDS, lambda: self._change(up=False))
+        self._timers["overdue"] = overdue
+
+        def answered(code: int, _: Any) -> None:
+            overdue.cancel()
+            self._change(up=code not in (408, 503), code=code)
+
+        self._send(dialogue, answered)
+        self._timers["OPTIONS"] = self._engine.after(self._config.options_seconds, lambda: self._ask(dialogue))
+
+    # --- REGISTER ---------------------------------------------------------------------------------------------------
+
+    def _register(self, dialogue: _Dialogue) -> None:
+        def answered(code: int, response: Any) -> None:
+            if 200 <= code < 300:
+                self._failures = 0
+                granted = _granted(response)
+                again = max(granted - 30.0, granted * 0.5)
+                self._change(registered=True)
+            else:
+                again = RETRY_SECONDS[min(self._failures, len(RETRY_SECONDS) - 1)]
+                self._failures += 1
+                _log.warning("the trunk does not register us", code=code, again_in=again)
+                self._change(registered=False)
+            self._timers["REGISTER"] = self._engine.after(again, lambda: self._register(dialogue))
+
+        self._send(dialogue, answered)
+
+    # --- both ---------------------------------------------------------------------------------------------------------
+
+    def _dialogue(self, method: str) -> _Dialogue:
+        sender = SipFrom()
+        sender.genTag()
+        return _Dialogue(method, SipCallId(), sender.getTag())
+
+    def _send(self, dialogue: _Dialogue, answered: Callable[[int, Any], None], answer: Any = None) -> None:
+        """Send the next request; a challenge is answered once (and once more where only its nonce was too old)."""
+        if self._stopped:
+            return
+        host, port = self._engine.trunk_address
+        user = self._config.username or None
+        party = SipAddress(url=SipURL(username=user, host=host, port=None), hadbrace=True)
+        sender = SipFrom(address=party.getCopy())
+        sender.setTag(dialogue.tag)
+        contact = SipAddress(url=SipURL(username=user), hadbrace=True)
+        if dialogue.method == "REGISTER":
+            contact.setParam("expires", str(REGISTER_SECONDS))
+        dialogue.cseq += 1
+        request = SipRequest(
+            method=dialogue.method, ruri=SipURL(host=host, port=port), to=SipTo(address=party), fr0m=sender,
+            cseq=dialogue.cseq, callid=dialogue.call_id.getCopy(), contact=SipContact(address=contact),
+            target=((host, port), "udp"),
+        )  # fmt: skip
+        if answer is not None:
+            request.appendHeader(SipHeader(body=answer))
+
+        def got(response: Any) -> None:
+            code = response.getSCode()[0]
+            if code < 200 or self._stopped:
+                return
+            credentials = self._credentials(dialogue.method, request, response, tried=answer is not None)
+            if credentials is not None:
+                self._send(dialogue, answered, credentials)
+            else:
+                answered(code, response)
+
+        self._engine.transactions.newTransaction(request, guarded(f"answer to {dialogue.method}", got))
+
+    def _credentials(self, method: str, request: Any, response: Any, tried: bool) -> Any:
+        """The answer to a challenge, or None where there is none to give."""
+        names = _ANSWERS.get(response.getSCode()[0])
+        if names is None or not self._config.username:
+            return None
+        for challenge in response.getHFBodys(names[0]):
+            stale = any(
+                name.lower() == "stale" and str(value).strip('"').lower() == "true"
+                for name, value in challenge.otherparams
+            )
+            supported, qop = challenge.supportedAlgorithm()
+            if supported and (not tried or stale):
+                uri = str(request.getRURI())
+                return challenge.genAuthHF(self._config.username, self._engine.trunk_password, method, uri, None, qop)
+        return None
+
+    def _change(self, up: bool | None = None, registered: bool | None = None, code: int = 0) -> None:
+        before = self.status
+        after = replace(before, code=code or before.code)
+        if up is not None:
+            after = replace(after, up=up)
+        if registered is not None:
+            after = replace(after, registered=registered)
+        self.status = after
+        if (before.up, before.registered) != (after.up, after.registered):
+            _log.info("trunk", name=self._config.name, up=after.up, registered=after.registered, code=after.code)
+            self._on_change(after)
+
+
+def _granted(response: Any) -> float:
+    """Seconds that the registrar gave: of our contact, else of Expires, else what was asked for."""
+    for contact in response.getHFBodys("contact"):
+        seconds = str(contact.address.params.get("expires", ""))
+        if seconds.isdigit():
+            return float(seconds)
+    if response.countHFs("expires"):
+        return float(response.getHFBody("expires").getNum())
+    return float(REGISTER_SECONDS)
