@@ -46,7 +46,7 @@ def erase_facts(
 def _empty_derived(tx: StoreTransaction, leaf: int, fact: Mapping[str, Any]) -> None:
     """Empty what was derived from this fact and is personal."""
     for table, derive in TOUCHED.get(fact["kind"], ()):
-        columns = set(derive(Entry(leaf, fact["kind"], fact["subject"], "", "")))
+        columns = set(derive(Entry(leaf, fact["kind"], fact["subject"], "", "", erased=True)))
         if table.hashed and fact["kind"] == table.creates:
             columns.add("number_hash")
         names = [name for name in table.personal if name in columns]

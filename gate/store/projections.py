@@ -30,6 +30,8 @@ class Entry:
     at: str
     actor: str
     body: Mapping[str, Any] = field(default_factory=dict)
+    erased: bool = False
+    """The body is gone."""
 
 
 Columns = dict[str, Any]
@@ -83,7 +85,7 @@ class Table:
             derive = self.derive.get(kind)
             if derive is None or (columns is None and kind != self.creates):
                 continue
-            new = derive(Entry(leaf_index, kind, subject, at, actor, {} if body is None else json.loads(body)))
+            new = derive(Entry(leaf_index, kind, subject, at, actor, json.loads(body or "{}"), body is None))
             if self.hashed and kind == self.creates:
                 new["number_hash"] = number_hash(pepper, new["number"]) if pepper and new["number"] else None
                 if new["number_hash"] is None:
@@ -154,7 +156,7 @@ def _when(fact: Entry, name: str) -> str | None:
     """
     value = fact.body.get(name)
     if not value:
-        return fact.at if fact.body else None
+        return None if fact.erased else fact.at
     at = datetime.fromisoformat(str(value))
     return stamp(at if at.tzinfo else at.replace(tzinfo=UTC))
 

@@ -36,9 +36,7 @@ class Page(NamedTuple):
     """Give it as ``after`` for the page that follows; ``None`` at the end."""
 
 
-def _page(
-    source: Source, table: str, time: str, key: str, where: Mapping[str, Any], after: str | None, limit: int
-) -> Page:
+def _page(tx: Source, table: str, time: str, key: str, where: Mapping[str, Any], after: str | None, limit: int) -> Page:
     """Rows ordered by (time, key) descending. ``where`` maps conditions, each with one ``?``, to their values; those
     whose value is None do not count. Conditions and names come from code alone."""
     conditions = {condition: value for condition, value in where.items() if value is not None}
@@ -51,7 +49,7 @@ def _page(
         clauses.append(f"({time}, {key}) < (?, ?)")
         values += [at, last]
     count = max(1, min(limit, LIMIT))
-    rows = source.query(
+    rows = tx.query(
         f"SELECT * FROM {table} {'WHERE ' + ' AND '.join(clauses) if clauses else ''}"  # noqa: S608 - names are code's
         f" ORDER BY {time} DESC, {key} DESC LIMIT ?",
         [*values, count + 1],
@@ -80,38 +78,39 @@ def _stamp(at: datetime | None) -> str | None:
 
 
 def calls_page(
-    source: Source,
+    tx: Source,
     after: str | None = None,
     limit: int = 50,
-    *,
     number: str | None = None,
     reason: str | None = None,
+    *,
     since: datetime | None = None,
     until: datetime | None = None,
 ) -> Page:
     """Call attempts, newest first: of one E.164 number, of one reason code, from ``since`` on, before ``until``."""
     where = {"number = ?": number, "reason = ?": reason, "at >= ?": _stamp(since), "at < ?": _stamp(until)}
-    return _page(source, "calls", "at", "call_id", where, after, limit)
+    return _page(tx, "calls", "at", "call_id", where, after, limit)
 
 
-def call(source: Source, call_id: str) -> Row | None:
-    """One call, with every fact that speaks of it under ``facts``, in the order of the log, and ``recordings``."""
-    rows = source.query("SELECT * FROM calls WHERE call_id = ?", [call_id])
+def call(tx: Source, call_id: str) -> Row | None:
+    """One attempt: ``call``, every fact that speaks of it in ``facts`` (in the order of the log), ``recordings``."""
+    rows = tx.query("SELECT * FROM calls WHERE call_id = ?", [call_id])
     if not rows:
         return None
-    facts = source.query(
+    facts = tx.query(
         "SELECT leaf_index, kind, subject, at, actor, body FROM facts WHERE call_id = ? ORDER BY leaf_index", [call_id]
     )
-    recordings = source.query("SELECT * FROM recordings WHERE call_id = ? ORDER BY opened_at", [call_id])
-    return _decoded(rows[0]) | {
+    recordings = tx.query("SELECT * FROM recordings WHERE call_id = ? ORDER BY opened_at", [call_id])
+    return {
+        "call": _decoded(rows[0]),
         "facts": [_with_body(fact) for fact in facts],
         "recordings": [_decoded(recording) for recording in recordings],
     }
 
 
-def facts_of(source: Source, subject: str) -> list[Row]:
+def facts_of(tx: Source, subject: str) -> list[Row]:
     """Every fact about a recording, an objection, a consent, … (``call`` for calls), in the order of the log."""
-    rows = source.query(
+    rows = tx.query(
         "SELECT leaf_index, kind, subject, at, actor, body FROM facts"
         " WHERE subject = ? AND (call_id IS NULL OR call_id <> subject) ORDER BY leaf_index",
         [subject],
@@ -124,14 +123,16 @@ def _with_body(row: Row) -> Row:
     return row | {"body": json.loads(row["body"]) if row["body"] is not None else None}
 
 
-def open_calls(source: Source) -> list[Row]:
+def open_calls(tx: Source) -> list[Row]:
     """Allowed calls that have not ended: at the start of the gate those that it was killed in, oldest first."""
-    return source.query("SELECT * FROM calls WHERE verdict = 'allow' AND ended_at IS NULL ORDER BY at, call_id")
+    return tx.query(
+        "SELECT * FROM calls WHERE verdict = 'allow' AND ended_at IS NULL AND source IS NOT 'ask' ORDER BY at, call_id"
+    )
 
 
-def counts_by_reason(source: Source, since: datetime) -> dict[str, int]:
+def counts_by_reason(tx: Source, since: datetime) -> dict[str, int]:
     """Attempts from ``since`` on, by reason code."""
-    rows = source.query(
+    rows = tx.query(
         "SELECT reason, count(*) AS attempts FROM calls INDEXED BY calls_at WHERE at >= ? GROUP BY reason",
         [stamp(since)],
     )
@@ -141,36 +142,40 @@ def counts_by_reason(source: Source, since: datetime) -> dict[str, int]:
 # --- recordings ---------------------------------------------------------------------------------------------------
 
 
-def recordings_page(source: Source, after: str | None = None, limit: int = 50) -> Page:
+def recordings_page(tx: Source, after: str | None = None, limit: int = 50) -> Page:
     """Recordings, newest first."""
-    return _page(source, "recordings", "opened_at", "recording_id", {}, after, limit)
+    return _page(tx, "recordings", "opened_at", "recording_id", {}, after, limit)
 
 
-def recording(source: Source, recording_id: str) -> Row | None:
+def recording(tx: Source, recording_id: str) -> Row | None:
     """One recording."""
-    rows = source.query("SELECT * FROM recordings WHERE recording_id = ?", [recording_id])
+    rows = tx.query("SELECT * FROM recordings WHERE recording_id = ?", [recording_id])
     return _decoded(rows[0]) if rows else None
 
 
-def open_recordings(source: Source) -> list[Row]:
+def open_recordings(tx: Source) -> list[Row]:
     """Recordings that the log opened and never closed, oldest first."""
-    rows = source.query("SELECT * FROM recordings WHERE closed_at IS NULL AND erased_at IS NULL ORDER BY opened_at")
+    rows = tx.query("SELECT * FROM recordings WHERE closed_at IS NULL AND erased_at IS NULL ORDER BY opened_at")
     return [_decoded(row) for row in rows]
 
 
 # --- own lists ----------------------------------------------------------------------------------------------------
 
 
-def objections_page(source: Source, after: str | None = None, limit: int = 50, *, number: str | None = None) -> Page:
-    """Objections, newest first, the removed ones too (``removed_at``); ``number`` is NULL where it was erased."""
-    return _page(source, "objections", "made_at", "id", {"number = ?": number}, after, limit)
+def objections_page(
+    tx: Source, after: str | None = None, limit: int = 50, number: str | None = None, *, removed: bool = False
+) -> Page:
+    """Objections in force, newest first, with ``removed`` those taken back too; ``number`` is NULL where erased."""
+    in_force = None if removed else ""
+    where = {"number = ?": number, "coalesce(removed_at, '') = ?": in_force}
+    return _page(tx, "objections", "made_at", "id", where, after, limit)
 
 
-def consents_page(source: Source, after: str | None = None, limit: int = 50, *, number: str | None = None) -> Page:
+def consents_page(tx: Source, after: str | None = None, limit: int = 50, number: str | None = None) -> Page:
     """Consents, newest first, the withdrawn ones too (``withdrawn_at``)."""
-    return _page(source, "consents", "noted_at", "id", {"number = ?": number}, after, limit)
+    return _page(tx, "consents", "noted_at", "id", {"number = ?": number}, after, limit)
 
 
-def register_imports_page(source: Source, after: str | None = None, limit: int = 50) -> Page:
+def register_imports_page(tx: Source, after: str | None = None, limit: int = 50) -> Page:
     """Imports of registers, newest first."""
-    return _page(source, "register_imports", "at", "import_id", {}, after, limit)
+    return _page(tx, "register_imports", "at", "import_id", {}, after, limit)

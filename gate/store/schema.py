@@ -50,6 +50,7 @@ CREATE TABLE calls (
     bridged INTEGER,      -- 0: the parties never heard each other
     state TEXT NOT NULL AS (CASE
         WHEN verdict IS NOT 'allow' THEN 'refused'
+        WHEN source = 'ask' THEN 'asked' -- a phone system that dials by itself: no more is known of the call
         WHEN ended_at IS NOT NULL THEN 'ended'
         WHEN connected_at IS NOT NULL THEN 'talking'
         WHEN answered_at IS NOT NULL THEN 'answered'
@@ -58,7 +59,7 @@ CREATE TABLE calls (
 CREATE INDEX calls_at ON calls (at, call_id, reason);
 CREATE INDEX calls_number ON calls (number, at, call_id);
 CREATE INDEX calls_reason ON calls (reason, at, call_id);
-CREATE INDEX calls_open ON calls (at, call_id) WHERE verdict = 'allow' AND ended_at IS NULL;
+CREATE INDEX calls_open ON calls (at, call_id) WHERE verdict = 'allow' AND ended_at IS NULL AND source IS NOT 'ask';
 CREATE INDEX calls_unattended ON calls (number, answered_at)
     WHERE answered_at IS NOT NULL AND ended_at IS NOT NULL AND bridged = 0;
 """

@@ -14,7 +14,7 @@ from gate.core.screening import Consent, Objection
 from gate.errors import StoreError
 from gate.ports import Fact
 from gate.store.projections import TOUCHED, Columns, Entry, Table, call_of, number_hash, utf8
-from gate.store.tree import TILE, TILE_LEVEL, node_provider
+from gate.store.tree import TILE, TILE_LEVEL, load_frontier, node_provider
 
 Salts = Callable[[], bytes]
 
@@ -160,6 +160,11 @@ class StoreTransaction:
     def head(self) -> tuple[int, bytes]:
         """Size and root of the log, with what this transaction has appended."""
         return self.frontier.size, self.frontier.root
+
+    def root_at(self, size: int) -> bytes:
+        """Root over the first ``size`` leaves. Raises ``AuditError`` where they are not all there."""
+        with self._guarded() as connection:
+            return load_frontier(connection, size).root
 
     def node(self) -> Node:
         """Subtree hashes for proofs (``gate.core.evidence.inclusion_proof``), while this transaction lives."""

@@ -1,0 +1,30 @@
+"""The evidence log, signed as it grows and verified from outside.
+
+- ``checkpoints``  ``Checkpointer``: signed tree heads (C2SP tlog-checkpoint), in the database and as files
+- ``heads``        checkpoints read back, from the database and from folders
+- ``verify``       ``verify(...) -> Report``: everything that can be said of a database without trusting it
+- ``leaves``       leaf by leaf: bytes, hash, row, tile, and the root at every signed size
+- ``derived``      every derived row made again from its facts and compared
+- ``report``       ``Fault``, ``Report``
+
+What it finds, by the fault's ``what``:
+
+========================  =========================================================================================
+``leaf_missing``          an index without a leaf
+``leaf_changed``          a leaf whose bytes are not what its hash says
+``row_missing``           a leaf without its fact
+``row_extra``             a fact without a leaf
+``row_changed``           a fact that is not the one its leaf commits to; the message names the field
+``row_emptied``           a fact that is empty, and no fact says that it was erased
+``tile_changed``          a stored subtree that is not the one over the leaves
+``log_truncated``         fewer leaves than were signed
+``log_rewritten``         the leaves up to a signed size are not those that were signed
+``checkpoint_invalid``    a checkpoint that is not what was signed, not well formed, or of another log
+``checkpoints_disagree``  two signed checkpoints of one size with two roots
+``derived_missing``       facts without the row they make
+``derived_extra``         a row that no fact makes
+``derived_changed``       a row that says something else than its facts
+``foreign_object``        a table that is missing, or something that may not lie in the database (a trigger, a view)
+``damaged``               the file itself is damaged
+========================  =========================================================================================
+"""

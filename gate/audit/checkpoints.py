@@ -1,0 +1,181 @@
+"""Signed heads of the log, kept where a rewritten database cannot reach all of them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from gate.audit.heads import file_name, note_text
+from gate.core.evidence import Checkpoint, format_checkpoint, parse_checkpoint
+from gate.errors import AuditError, StoreError
+from gate.ports import Transaction
+
+SignNote = Callable[[str], str]
+"""A checkpoint's text to the signed note that holds it (C2SP signed-note)."""
+
+
+class LogTransaction(Transaction, Protocol):
+    """What checkpoints need of the store, inside a transaction."""
+
+    def head(self) -> tuple[int, bytes]:
+        """Size and root of the log."""
+        ...
+
+    def root_at(self, size: int) -> bytes:
+        """Root over the first ``size`` leaves."""
+        ...
+
+    def keep_checkpoint(self, size: int, root: bytes, note: str, at: datetime) -> None:
+        """Keep a signed checkpoint."""
+        ...
+
+
+class LogStore(Protocol):
+    """The evidence store, as far as checkpoints need it."""
+
+    def call(self, work: Callable[[LogTransaction], Any], timeout: float = 30.0) -> Any:
+        """Run ``work`` in a transaction and wait for the durable commit."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """A checkpoint that was signed and kept."""
+
+    size: int
+    root: bytes
+    note: str
+    missed: tuple[str, ...] = ()
+    """Why a copy could not be put into the second place; it is tried again with the next checkpoint."""
+
+
+class Checkpointer:
+    """Signs the head of the log, on a schedule and on demand. Not from the store thread; one call at a time."""
+
+    def __init__(
+        self, store: LogStore, sign_note: SignNote, *, origin: str, folder: Path, second: Path | None = None
+    ) -> None:
+        """``origin`` names the log in every checkpoint; ``folder`` and ``second`` get one file for each.
+
+        ``second`` is a place of the firm's choice that this machine cannot rewrite unseen: a mounted share, a
+        synchronised folder. It is never made: an unmounted share is not there.
+        """
+        self._store = store
+        self._sign_note = sign_note
+        self._origin = origin
+        self._folder = folder
+        self._second = second
+
+    def write(self, now: datetime) -> Written:
+        """Sign the log as it stands. Where nothing was added since the last checkpoint, that one is given again.
+
+        Before it signs, it compares the log with the newest checkpoint files: a log that was cut or rewritten never
+        gets another signature of ours. Raises ``AuditError`` then, ``StoreError`` where it cannot be kept (it may be in
+        the database already: the next call writes the file), and whatever the signer raises.
+        """
+        newest = [known for known in (self._newest(), self._newest_in_second()) if known is not None]
+
+        def look(tx: LogTransaction) -> tuple[int, bytes, str | None]:
+            size, root = tx.head()
+            for place, known in newest:
+                _require_extended(tx, size, place, known)
+            kept = tx.query("SELECT root, note FROM checkpoints WHERE size = ?", (size,))
+            return size, root, kept[0]["note"] if kept and kept[0]["root"] == root else None
+
+        size, root, note = self._store.call(look)
+        if note is None:
+            signed = note = self._sign_note(format_checkpoint(self._origin, size, root))
+            self._store.call(lambda tx: tx.keep_checkpoint(size, root, signed, now))
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._fill(self._folder)
+        except OSError as error:
+            raise StoreError(f"cannot write to {self._folder}: {error.strerror or error}") from error
+        return Written(size, root, note, self._fill_second())
+
+    def _newest(self) -> tuple[str, Checkpoint] | None:
+        try:
+            return newest_file(self._folder)
+        except OSError as error:
+            raise StoreError(f"cannot read {self._folder}: {error.strerror or error}") from error
+
+    def _newest_in_second(self) -> tuple[str, Checkpoint] | None:
+        """Not there is no reason to stop signing: it is told as ``missed`` when it cannot be written either."""
+        with suppress(OSError):
+            return newest_file(self._second) if self._second is not None else None
+        return None
+
+    def _fill(self, folder: Path) -> None:
+        """Write the file of every kept checkpoint that has none there: the newest one, and those a crash left out."""
+        there = {path.name for path in folder.iterdir()}
+        sizes = self._store.call(lambda tx: tx.query("SELECT size FROM checkpoints ORDER BY size"))
+        for size in (row["size"] for row in sizes if file_name(row["size"]) not in there):
+            write_file(folder / file_name(size), self._kept(size))
+
+    def _kept(self, size: int) -> str:
+        rows = self._store.call(lambda tx: tx.query("SELECT note FROM checkpoints WHERE size = ?", (size,)))
+        return str(rows[0]["note"])
+
+    def _fill_second(self) -> tuple[str, ...]:
+        try:
+            if self._second is not None:
+                self._fill(self._second)
+        except OSError as error:
+            return (f"{self._second}: {error.strerror or error}",)
+        return ()
+
+
+def newest_file(folder: Path) -> tuple[str, Checkpoint] | None:
+    """The checkpoint file of the largest size in a folder, as (path, checkpoint); None where there is none.
+
+    Its signature is not looked at here (``verify`` does). Raises ``AuditError`` (not well formed) or ``OSError``.
+    """
+    paths = sorted(folder.glob("*.txt")) if folder.is_dir() else []
+    if not paths:
+        return None
+    try:
+        return str(paths[-1]), parse_checkpoint(note_text(paths[-1].read_bytes().decode()))
+    except ValueError as error:
+        raise AuditError(
+            f"the checkpoint {paths[-1]} cannot be read: {error}", hint="run `dialgate audit verify`; restore the file"
+        ) from error
+
+
+def _require_extended(tx: LogTransaction, size: int, place: str, known: Checkpoint) -> None:
+    if known.size > size:
+        raise AuditError(
+            f"the evidence log has {size} leaves, but {place} is signed over {known.size}: "
+            f"leaves {size} to {known.size - 1} are gone",
+            hint="nothing was signed; run `dialgate audit verify`",
+        )
+    if tx.root_at(known.size) != known.root:
+        raise AuditError(
+            f"the first {known.size} leaves of the evidence log are not those that {place} is signed over",
+            hint="nothing was signed; run `dialgate audit verify`",
+        )
+
+
+def write_file(path: Path, text: str) -> None:
+    """Write a file that is there whole or not at all, and durable when this returns. Raises ``OSError``."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except OSError:
+        with suppress(OSError):
+            Path(temporary).unlink()
+        raise
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,157 @@
+"""Every derived row made again from its facts, and compared. Streams: two ordered readings side by side."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, Protocol
+
+from gate.audit.report import Findings
+
+Raw = tuple[int, str, str, str, str, str | None]
+"""A row of ``facts``: leaf_index, kind, subject, at, actor, body (None where it was erased)."""
+
+
+class Folded(Protocol):
+    """What a row must hold, by the facts that speak of it (``gate.store.projections.Folded``)."""
+
+    @property
+    def columns(self) -> dict[str, Any]:
+        """All that the facts set; a column that is not here is NULL."""
+        ...
+
+    @property
+    def unknown(self) -> frozenset[str]:
+        """Columns of which nothing can be said."""
+        ...
+
+    @property
+    def emptied(self) -> frozenset[str]:
+        """Those of them that must be NULL."""
+        ...
+
+
+class DerivedTable(Protocol):
+    """How a table follows from the facts (``gate.store.projections.Table``)."""
+
+    @property
+    def name(self) -> str:
+        """Of the table."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """The column that names what a row is about."""
+        ...
+
+    @property
+    def by_call(self) -> bool:
+        """Rows are about calls: facts are found by ``call_id`` in place of ``subject``."""
+        ...
+
+    @property
+    def own(self) -> frozenset[str]:
+        """Kinds whose subject is the call."""
+        ...
+
+    @property
+    def derive(self) -> Mapping[str, Any]:
+        """By kind of fact."""
+        ...
+
+    def fold(self, facts: Iterable[Raw], pepper: bytes | None = None) -> Folded | None:
+        """The row that these facts make. Raises ``ValueError``."""
+        ...
+
+
+_NOT_STORED = frozenset({"state"})
+"""Columns that the database computes from the others."""
+
+
+def check_derived(
+    connection: sqlite3.Connection, table: DerivedTable, pepper: bytes | None, findings: Findings
+) -> None:
+    """Compare a derived table with what its facts make."""
+    if table.by_call:
+        _check_call_ids(connection, table.own, findings)
+    groups = _groups(connection, table)
+    cursor = connection.execute(f"SELECT * FROM {table.name} ORDER BY {table.key}")  # noqa: S608 - names are code's
+    names = [column[0] for column in cursor.description]
+    rows = (dict(zip(names, row, strict=True)) for row in cursor)
+    row, group = next(rows, None), next(groups, None)
+    while row is not None or group is not None:
+        if group is None or (row is not None and row[table.key] < group[0]):
+            assert row is not None  # noqa: S101 - the loop's condition, for the type checker
+            where = f"{table.name}: row {row[table.key]} (leaf {row['leaf_index']})"
+            findings.fault("derived_extra", f"{where} is made by no fact", row["leaf_index"])
+            row = next(rows, None)
+        elif row is None or group[0] < row[table.key]:
+            if table.fold(group[1], pepper) is not None:
+                first = group[1][0][0]
+                findings.fault("derived_missing", f"{table.name}: row {group[0]} (leaf {first}) is not there", first)
+            group = next(groups, None)
+        else:
+            _compare(table, row, group[1], pepper, findings)
+            row, group = next(rows, None), next(groups, None)
+
+
+def _groups(connection: sqlite3.Connection, table: DerivedTable) -> Iterator[tuple[str, list[Raw]]]:
+    """The facts that speak of each key, in the order of the keys."""
+    key = "call_id" if table.by_call else "subject"
+    about = "call_id IS NOT NULL" if table.by_call else "(call_id IS NULL OR call_id <> subject)"
+    marks = ", ".join("?" * len(table.derive))
+    cursor = connection.execute(
+        f"SELECT {key}, leaf_index, kind, subject, at, actor, body FROM facts"  # noqa: S608 - names are code's
+        f" WHERE {about} AND kind IN ({marks}) ORDER BY {key}, leaf_index",
+        list(table.derive),
+    )
+    for name, facts in groupby(cursor, key=itemgetter(0)):
+        yield name, [fact[1:] for fact in facts]
+
+
+def _compare(
+    table: DerivedTable, row: Mapping[str, Any], facts: list[Raw], pepper: bytes | None, findings: Findings
+) -> None:
+    findings.tally(table.name)
+    where = f"{table.name}: row {row[table.key]} (leaf {row['leaf_index']})"
+    try:
+        folded = table.fold(facts, pepper)
+    except ValueError as error:
+        findings.fault("derived_changed", f"{where}: its facts cannot be read: {error}", facts[0][0])
+        return
+    if folded is None:
+        findings.fault("derived_extra", f"{where} is made by no fact", row["leaf_index"])
+        return
+    wrong = list(_wrong(row, folded, table.key))
+    if wrong:
+        leaf = folded.columns.get("leaf_index")
+        findings.fault("derived_changed", f"{where} is not what its facts say: {', '.join(wrong)}", leaf)
+
+
+def _wrong(row: Mapping[str, Any], folded: Folded, key: str) -> Iterator[str]:
+    """Names of the columns that do not follow from the facts."""
+    for name, value in row.items():
+        if name == key or name in _NOT_STORED:
+            continue
+        if name in folded.unknown:
+            if name in folded.emptied and value is not None:
+                yield name
+        elif value != folded.columns.get(name):
+            yield name
+
+
+def _check_call_ids(connection: sqlite3.Connection, own: Collection[str], findings: Findings) -> None:
+    """The column by which a call's facts are found is what the facts say."""
+    marks = ", ".join("?" * len(own))
+    rows = connection.execute(
+        "SELECT leaf_index FROM facts WHERE call_id IS NOT CASE"  # noqa: S608 - only marks are put in
+        f" WHEN kind IN ({marks}) THEN subject"
+        " WHEN body IS NULL THEN call_id"
+        " WHEN json_type(body, '$.call_id') = 'text' THEN nullif(json_extract(body, '$.call_id'), '')"
+        " END ORDER BY leaf_index",
+        list(own),
+    )
+    for (index,) in rows:
+        findings.fault("row_changed", f"fact {index} is filed under a call that it does not speak of", index)
