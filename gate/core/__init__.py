@@ -1,7 +1,16 @@
 """The rules, as pure functions: no clock, file, socket, thread or randomness.
 
-- ``numbers``    any spelling -> one E.164 value, or a refusal with its reason
-- ``screening``  ``decide(...)``: may this attempt be dialled, and why (not)
-- ``calls``      the life of a call: events in, commands out, one transition table
-- ``evidence``   leaves, Merkle root, inclusion and consistency proofs (RFC 9162)
+- ``terms``       the words of screening as values: attempt, register view, consent, objection, decision, reason codes
+- ``wording``     what each reason code says to a salesperson
+- ``spelling``    from a raw spelling to plain digits: URIs, separators, scripts
+- ``numbers``     any spelling -> one E.164 value, or a refusal with its reason
+- ``hours``       calling hours and public holidays
+- ``rules``       what a firm sets within the law
+- ``screening``   ``decide(...)``: may this attempt be dialled, and why (not)
+- ``record``      decisions on their way into the evidence
+- ``call_words``  states, events and commands of a call
+- ``calls``       the life of a call: events in, commands out, one transition table
+- ``rtp``         RTP packets and the key presses in them
+- ``frames``      what is inside the chunks of a sealed recording
+- ``evidence``    leaves, Merkle root, inclusion and consistency proofs (RFC 9162)
 """

@@ -13,8 +13,6 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
-import holidays
-
 from gate.core.wording import day_text
 
 _SUBDIVISIONS: Final = ("ENG", "WLS", "SCT", "NIR")
@@ -35,8 +33,11 @@ _STRICT: Final = (*((8 * 60, 21 * 60),) * 5, (9 * 60, 21 * 60), None)
 def public_holidays(year: int) -> frozenset[date]:
     """The public holidays of any part of the UK in a year, observed days included (LAW 3.3).
 
-    Empty where the library knows none (far past or future): callers must then take every day for a holiday.
+    Empty where the library knows none (far past or future): callers must then take every day for a holiday. The first
+    call loads the library (a tenth of a second), so a gate asks once before it takes calls; each year is kept.
     """
+    import holidays  # not at the top: the command line reads these modules and asks for no holidays
+
     return frozenset(day for part in _SUBDIVISIONS for day in holidays.country_holidays("GB", subdiv=part, years=year))
 
 
