@@ -1,0 +1,25 @@
+"""The vault: keys, sealed recordings, and what is left when a key is gone.
+
+Map, from the bottom up:
+
+- ``errors``      what can be wrong, one class each; all are ``VaultError``
+- ``files``       files that appear whole or not at all, 0600, in folders 0700
+- ``recipients``  who can open recordings: public keys with a role
+- ``keyfile``     the private half, protected by a passphrase, kept off the gate
+- ``wrap``        a recording's key, closed to one recipient (HPKE, ML-KEM-768 with X25519)
+- ``layout``      the sealed format, byte by byte
+- ``writer``      writing it, a chunk at a time; ``reader`` finds every change to it; ``sealed`` is the door to both
+- ``sealer``      what the recorder is given: a fresh key, wrapped, and the file that it seals
+- ``keystore``    wrapped keys on disk, apart from the audio; shredding them is the erasure
+- ``opening``     wraps and a private key -> the clear chunks
+- ``signing``     the gate's Ed25519 key, and C2SP signed notes
+
+What it promises. A stolen gate reads nothing that it recorded: it holds public keys only, and a recording's own key
+lives in memory until the recording is closed. No byte of a sealed file can be changed, moved, added or taken away
+unseen. When the wraps are shredded the recording cannot be opened with every private key there is.
+
+What it does not. Python cannot wipe memory: a key may linger in the process until it ends. Shredding leaves nothing in
+any file, but what a drive or a copying file system keeps of overwritten blocks is beyond a program. Whoever may write
+into the folder of recipients can have new recordings wrapped to a key of their own: the folder is 0700, and every
+recipient is a fact in the evidence log to compare it with.
+"""

@@ -1,0 +1,79 @@
+"""Files that appear whole or not at all, for their owner only."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import secrets
+from pathlib import Path
+
+from gate.errors import VaultError
+from gate.vault.errors import DiskFull
+
+_NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+
+def trouble(error: OSError, what: str) -> VaultError:
+    """The error to raise for an ``OSError``: ``DiskFull`` where there is no room, else ``VaultError``."""
+    if error.errno in _NO_ROOM:
+        return DiskFull(f"{what}: {error.strerror}", hint="Make room on the disk, or raise the quota.")
+    return VaultError(f"{what}: {error.strerror or error}")
+
+
+def sync_folder(folder: Path) -> None:
+    """Make names in ``folder`` durable. Raises ``OSError``."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def make_folder(folder: Path) -> None:
+    """Create ``folder`` and what is missing above it, each 0700 and durable. Raises ``OSError``."""
+    if folder.is_dir():
+        return
+    make_folder(folder.parent)
+    with contextlib.suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+        sync_folder(folder.parent)
+
+
+def write_whole(path: Path, data: bytes, *, replace: bool = False) -> None:
+    """Write ``data`` to ``path``, mode 0600, by rename from a temporary file beside it; durable when this returns.
+
+    Raises ``VaultError`` where ``path`` exists and ``replace`` is false, or where it cannot be written; then nothing is
+    left behind and an existing file is untouched.
+    """
+    if not replace and path.exists():
+        raise VaultError(f"{path} exists already", hint="Choose another name, or move it away first.")
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        make_folder(path.parent)
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(fd, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+        sync_folder(path.parent)
+    except OSError as error:
+        raise trouble(error, f"cannot write {path}") from error
+
+
+def read_bounded(path: Path, limit: int) -> bytes:
+    """The bytes of a small file. Raises ``VaultError`` where it cannot be read or is longer than ``limit``."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(limit + 1)
+    except OSError as error:
+        raise trouble(error, f"cannot read {path}") from error
+    if len(data) > limit:
+        raise VaultError(f"{path} is longer than {limit} bytes")
+    return data

@@ -1,0 +1,221 @@
+"""Private keys, in files that a passphrase protects.
+
+The file is JSON, so that people can see whose it is::
+
+    {"dialgate": "private key", "version": 1,
+     "recipient": {the recipient file's fields, see ``recipients``},
+     "kdf": {"name": "argon2id", "iterations": 3, "lanes": 4, "memory_kib": 65536, "salt": "<base64, 16 bytes>"},
+     "sealed": "<base64, 112 bytes>",
+     "sha256": "<64 hexadecimal digits>"}
+
+``sealed`` is AES-256-GCM over the ML-KEM-768 seed (64 bytes, FIPS 203) and the X25519 private key (32 bytes), under
+``Argon2id(passphrase in NFC and UTF-8, salt)`` of 32 bytes with the parameters that RFC 9106 recommends where memory is
+limited. Associated data is the canonical JSON of everything but ``sealed`` and ``sha256``, so that neither parameters,
+name nor role can be changed. Nonce: twelve zero bytes; every save draws a new salt, so each key seals once.
+
+``sha256`` is over the canonical JSON of everything else. It is no protection (anyone can compute it): it tells a
+damaged file from a wrong passphrase, which authenticated encryption alone cannot.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import secrets
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final, Literal
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
+
+from gate.core.evidence import canonical
+from gate.errors import UsageError
+from gate.vault.errors import KeyFileDamaged, RecipientInvalid, WrongPassphrase
+from gate.vault.files import read_bounded, write_whole
+from gate.vault.recipients import (
+    Recipient,
+    add_recipient,
+    load_recipients,
+    make_recipient,
+    parse_recipient,
+    retire_recipient,
+)
+
+__all__ = [
+    "PrivateKey",
+    "Recipient",
+    "add_recipient",
+    "change_passphrase",
+    "generate",
+    "load_private",
+    "load_recipients",
+    "parse_recipient",
+    "read_public",
+    "retire_recipient",
+    "save_private",
+]
+
+MIN_PASSPHRASE: Final = 8
+"""Characters; NIST SP 800-63B asks for no less."""
+MAX_PASSPHRASE: Final = 1024
+MAX_FILE: Final = 32 * 1024
+_SEED: Final = 64
+_NONCE: Final = bytes(12)
+
+
+@dataclass(frozen=True, slots=True)
+class PrivateKey:
+    """An opened private key: whose it is, the key itself, and its file's text, in which it is closed."""
+
+    recipient: Recipient
+    key: MLKEM768X25519PrivateKey = field(repr=False, compare=False)
+    text: str = field(repr=False, compare=False)
+    """The passphrase-protected file, as it is to be written with ``save_private``."""
+
+    @property
+    def id(self) -> str:
+        """The recipient's id."""
+        return self.recipient.id
+
+
+class _Kdf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    # The upper bounds keep a prepared file from eating the memory of whoever opens it.
+    salt: str
+    name: Literal["argon2id"] = "argon2id"
+    iterations: int = 3
+    lanes: int = 4
+    memory_kib: int = 64 * 1024
+
+    def derive(self, passphrase: str) -> bytes:
+        """The file's key. Raises ``ValueError`` for parameters out of bounds."""
+        salt = base64.b64decode(self.salt, validate=True)
+        bounded = 1 <= self.iterations <= 16 and 1 <= self.lanes <= 16 and 1024 <= self.memory_kib <= 1024 * 1024
+        if not bounded or len(salt) != 16:
+            raise ValueError("the passphrase parameters are out of bounds")
+        kdf = Argon2id(salt=salt, length=32, iterations=self.iterations, lanes=self.lanes, memory_cost=self.memory_kib)
+        return kdf.derive(unicodedata.normalize("NFC", passphrase).encode())
+
+
+class _File(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    dialgate: Literal["private key"]
+    version: Literal[1]
+    recipient: dict[str, Any]
+    kdf: _Kdf
+    sealed: str
+    sha256: str
+
+
+def generate(name: str, role: str, passphrase: str, now: datetime) -> tuple[PrivateKey, Recipient]:
+    """A new key: its private half, closed with ``passphrase`` in ``.text``, and its public half.
+
+    Raises ``UsageError`` for a passphrase of fewer than 8 characters, ``RecipientInvalid`` for a name or role.
+    """
+    secret = MLKEM768PrivateKey.generate().private_bytes_raw() + X25519PrivateKey.generate().private_bytes_raw()
+    recipient = make_recipient(name, role, now, _public(secret))
+    private = PrivateKey(recipient, _key(secret), _seal(recipient, secret, passphrase))
+    return private, recipient
+
+
+def save_private(path: Path, private: PrivateKey) -> None:
+    """Write the protected file, 0600, whole or not at all. Raises ``VaultError`` where ``path`` exists."""
+    write_whole(path, private.text.encode())
+
+
+def load_private(path: Path, passphrase: str) -> PrivateKey:
+    """Open a private key. Raises ``WrongPassphrase``; ``KeyFileDamaged``; ``VaultError`` where it cannot be read."""
+    private, _ = _open(read_bounded(path, MAX_FILE), passphrase, str(path))
+    return private
+
+
+def read_public(path: Path) -> Recipient:
+    """Whose private key a file holds, without opening it. Raises ``KeyFileDamaged``; ``VaultError``."""
+    _, recipient = _parse(read_bounded(path, MAX_FILE), str(path))
+    return recipient
+
+
+def change_passphrase(path: Path, old: str, new: str) -> PrivateKey:
+    """Close the key with another passphrase, in place; on failure the file stays as it was.
+
+    Copies of the old file still open with the old passphrase: a key that was seen is replaced, not re-closed. Raises
+    what ``load_private`` raises, and ``UsageError`` for a passphrase that is too short.
+    """
+    private, secret = _open(read_bounded(path, MAX_FILE), old, str(path))
+    changed = PrivateKey(private.recipient, private.key, _seal(private.recipient, secret, new))
+    write_whole(path, changed.text.encode(), replace=True)
+    return changed
+
+
+def _seal(recipient: Recipient, secret: bytes, passphrase: str) -> str:
+    if not MIN_PASSPHRASE <= len(passphrase) <= MAX_PASSPHRASE:
+        raise UsageError(
+            f"a passphrase has {MIN_PASSPHRASE} to {MAX_PASSPHRASE} characters, not {len(passphrase)}",
+            hint="Several unrelated words are easy to keep and hard to guess.",
+        )
+    kdf = _Kdf(salt=base64.b64encode(secrets.token_bytes(16)).decode())
+    try:
+        key = kdf.derive(passphrase)
+    except UnicodeEncodeError:
+        raise UsageError("the passphrase has characters that are no text") from None
+    fields: dict[str, Any] = {
+        "dialgate": "private key",
+        "version": 1,
+        "recipient": json.loads(recipient.to_text()),
+        "kdf": msgspec.to_builtins(kdf),
+    }
+    sealed = AESGCM(key).encrypt(_NONCE, secret, canonical(fields))
+    fields["sealed"] = base64.b64encode(sealed).decode()
+    fields["sha256"] = hashlib.sha256(canonical(fields)).hexdigest()
+    return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
+
+
+def _parse(data: bytes, where: str) -> tuple[_File, Recipient]:
+    try:
+        file = msgspec.json.decode(data, type=_File)
+        fields = json.loads(data)
+        digest = fields.pop("sha256")
+        if hashlib.sha256(canonical(fields)).hexdigest() != digest:
+            raise KeyFileDamaged(f"{where} was changed or is damaged: its checksum does not match")
+        return file, parse_recipient(json.dumps(file.recipient))
+    except (msgspec.MsgspecError, ValueError, RecursionError, RecipientInvalid) as error:
+        raise KeyFileDamaged(f"{where} is not a private key file: {error}") from error
+
+
+def _open(data: bytes, passphrase: str, where: str) -> tuple[PrivateKey, bytes]:
+    file, recipient = _parse(data, where)
+    bound = canonical(
+        {"dialgate": "private key", "version": 1, "recipient": file.recipient, "kdf": msgspec.to_builtins(file.kdf)}
+    )
+    try:
+        sealed = base64.b64decode(file.sealed, validate=True)
+        secret = AESGCM(file.kdf.derive(passphrase)).decrypt(_NONCE, sealed, bound)
+    except (InvalidTag, UnicodeEncodeError) as error:
+        raise WrongPassphrase(
+            f"the passphrase does not open {where}", hint="Mind capitals and keyboard layout."
+        ) from error
+    except ValueError as error:
+        raise KeyFileDamaged(f"{where} is damaged: {error}") from error
+    if len(secret) != _SEED + 32 or _public(secret) != recipient.public:
+        raise KeyFileDamaged(f"{where} holds another key than it says")
+    return PrivateKey(recipient, _key(secret), data.decode()), secret
+
+
+def _parts(secret: bytes) -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:
+    return MLKEM768PrivateKey.from_seed_bytes(secret[:_SEED]), X25519PrivateKey.from_private_bytes(secret[_SEED:])
+
+
+def _key(secret: bytes) -> MLKEM768X25519PrivateKey:
+    return MLKEM768X25519PrivateKey(*_parts(secret))
+
+
+def _public(secret: bytes) -> bytes:
+    mlkem, x25519 = _parts(secret)
+    return mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()

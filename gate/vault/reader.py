@@ -1,0 +1,257 @@
+"""Reading a sealed recording, and finding every change to it. The bytes are in ``layout``."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from gate.errors import VaultError
+from gate.vault.errors import (
+    ChunkDamaged,
+    ChunkOutOfOrder,
+    ChunkSpliced,
+    HeaderDamaged,
+    SealedFault,
+    TrailingData,
+    Truncated,
+    WrongKey,
+)
+from gate.vault.files import trouble
+from gate.vault.layout import (
+    DIGEST_BYTES,
+    FRAME,
+    MAGIC,
+    MAX_HEADER,
+    PREAMBLE,
+    TAG_BYTES,
+    VERSION,
+    decode_header,
+    decode_object,
+    file_keys,
+    nonce,
+    parse_frame,
+)
+
+_BLOCK = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """What a file's structure says without any key: nothing here is authenticated, only found or not found."""
+
+    chunks: int
+    """Whole chunks of audio, up to the first fault."""
+    complete: bool
+    """The chunk marked last is there, and nothing after it."""
+    size: int
+    """Of the file."""
+    size_valid: int
+    """Up to the end of the last whole chunk."""
+    sha256: str
+    """Of the whole file as it lies, hexadecimal."""
+    fault: SealedFault | None
+    """The first one: ``Truncated`` for an interrupted or cut file."""
+
+
+class _Chunk(NamedTuple):
+    number: int
+    last: bool
+    frame: memoryview
+    sealed: memoryview
+    end: int
+
+
+class SealedReader:
+    """A sealed file, its header read and found whole (authenticated only by ``open``). A context manager.
+
+    Raises ``VaultError`` where the file cannot be read, ``HeaderDamaged``, and ``Truncated`` where it ends before its
+    first chunk could begin.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._chunks: OpenChunks | None = None
+        try:
+            self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            raise trouble(error, f"cannot read {path}") from error
+        try:
+            if not stat.S_ISREG(os.fstat(self._fd).st_mode):
+                raise HeaderDamaged(f"{path} is not a file")
+            self._read_start()
+        except BaseException:
+            self.close()
+            raise
+
+    def _read_start(self) -> None:
+        preamble = self._read(0, PREAMBLE.size)
+        if preamble[: len(MAGIC)] != MAGIC[: len(preamble)]:
+            raise HeaderDamaged(f"{self._path} is not a sealed recording")
+        self._need(preamble, PREAMBLE.size)
+        _, version, length, self._salt, self._check = PREAMBLE.unpack(preamble)
+        if version != VERSION:
+            raise HeaderDamaged(f"{self._path} is of version {version}; this program knows version {VERSION}")
+        if length > MAX_HEADER:
+            raise HeaderDamaged(f"{self._path} says that its header has {length} bytes")
+        rest = self._read(PREAMBLE.size, length + DIGEST_BYTES + TAG_BYTES)
+        self._need(rest, length + DIGEST_BYTES + TAG_BYTES)
+        text, self._digest = rest[:length], rest[length : length + DIGEST_BYTES]
+        self._proof = rest[length + DIGEST_BYTES :]
+        if hashlib.sha256(preamble + text).digest() != self._digest:
+            raise HeaderDamaged(f"the header of {self._path} was changed")
+        self.header: dict[str, Any] = decode_header(text)
+        self._start = PREAMBLE.size + len(rest)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; what ``open`` gave stops working. Harmless twice."""
+        fd, self._fd = self._fd, -1
+        if fd >= 0:
+            os.close(fd)
+
+    @property
+    def trailer(self) -> dict[str, Any] | None:
+        """The trailer, when what ``open`` gave was read to its end; None before, and for an interrupted file."""
+        return self._chunks.trailer if self._chunks is not None else None
+
+    def scan(self) -> Scan:
+        """Walk the structure without a key, and hash the file. Raises ``VaultError`` only where it cannot be read."""
+        chunks, complete, end = 0, False, self._start
+        fault: SealedFault | None = None
+        try:
+            for chunk in self._walk():
+                complete, end = chunk.last, chunk.end
+                chunks += not chunk.last
+        except SealedFault as error:
+            fault, complete = error, False
+        sha256, size = hashlib.sha256(), 0
+        while block := self._read(size, _BLOCK):
+            sha256.update(block)
+            size += len(block)
+        return Scan(chunks, complete, size, end, sha256.hexdigest(), fault)
+
+    def open(self, data_key: bytes, allow_interrupted: bool = False) -> OpenChunks:
+        """The chunks in clear, one after the other, each authenticated before it is given out.
+
+        What was given out is genuine, but only the end shows that nothing is missing: write it to a file that gets its
+        name when the iterator is through. ``allow_interrupted`` lets a file without its last chunk end quietly at its
+        last whole one. Raises ``WrongKey`` and ``HeaderDamaged`` at once; every other ``SealedFault`` while reading.
+        """
+        cipher, check = file_keys(data_key, self._salt)
+        if not hmac.compare_digest(check, self._check):
+            raise WrongKey(f"{self._path} was not sealed with this key")
+        try:
+            cipher.decrypt(nonce(0, False), self._proof, self._digest)
+        except InvalidTag as error:
+            raise HeaderDamaged(f"the header of {self._path} was changed") from error
+        self._chunks = OpenChunks(self._walk(), cipher, self._digest, allow_interrupted)
+        return self._chunks
+
+    def verify(self, data_key: bytes) -> int:
+        """Open everything, strictly, and keep nothing; returns the number of chunks. Raises ``SealedFault``."""
+        return sum(1 for _ in self.open(data_key))
+
+    def _walk(self) -> Iterator[_Chunk]:
+        """The chunks in order, as they lie. Raises the first structural fault."""
+        offset, expected, last = self._start, 1, False
+        head = memoryview(self._read(offset, FRAME.size))
+        while not last:
+            where = f"chunk {expected} of {self._path}"
+            if not head:
+                raise Truncated(f"{self._path} ends after {expected - 1} chunks, before its last one")
+            if len(head) < FRAME.size:
+                raise Truncated(f"{where} is cut off")
+            try:
+                frame = parse_frame(head)
+            except ChunkDamaged as error:
+                if self._blank_from(offset):
+                    raise Truncated(f"{where} was never written: only zeros follow") from error
+                raise ChunkDamaged(f"{where} is damaged: {error}") from error
+            if frame.tag != self._digest[: len(frame.tag)]:
+                raise ChunkSpliced(f"{where} comes from another file")
+            if frame.number != expected:
+                raise ChunkOutOfOrder(f"where {where} must be, number {frame.number} stands")
+            # The next frame comes with this chunk: one read a chunk.
+            body = memoryview(self._read(offset + FRAME.size, frame.length + FRAME.size))
+            if len(body) < frame.length:
+                raise Truncated(f"{where} is cut off")
+            offset, last = offset + FRAME.size + frame.length, frame.last
+            yield _Chunk(expected, last, head, body[: frame.length], offset)
+            head, expected = body[frame.length :], expected + 1
+        if head:
+            raise TrailingData(f"{self._path} goes on after its last chunk")
+
+    def _blank_from(self, offset: int) -> bool:
+        """True where only zeros follow: a file system made room before a crash, and the bytes never came."""
+        while block := self._read(offset, _BLOCK):
+            if block.count(0) != len(block):
+                return False
+            offset += len(block)
+        return True
+
+    def _read(self, offset: int, length: int) -> bytes:
+        if self._fd < 0:
+            raise VaultError(f"{self._path} is closed")
+        try:
+            return os.pread(self._fd, length, offset)
+        except OSError as error:
+            raise trouble(error, f"cannot read {self._path}") from error
+
+    def _need(self, data: bytes, length: int) -> None:
+        if len(data) < length:
+            raise Truncated(f"{self._path} ends before its first chunk")
+
+
+class OpenChunks(Iterator[bytes]):
+    """Clear chunks of audio. At the end ``trailer`` is there, or None for an interrupted file that may be read."""
+
+    def __init__(self, chunks: Iterator[_Chunk], cipher: AESGCM, digest: bytes, allow_interrupted: bool) -> None:
+        self.trailer: dict[str, Any] | None = None
+        self.interrupted = False
+        """The file has no last chunk, and that was allowed."""
+        self._payloads = self._decrypt(chunks, cipher, digest, allow_interrupted)
+
+    def __next__(self) -> bytes:
+        return next(self._payloads)
+
+    def _decrypt(
+        self, chunks: Iterator[_Chunk], cipher: AESGCM, digest: bytes, allow_interrupted: bool
+    ) -> Iterator[bytes]:
+        trailer: dict[str, Any] | None = None
+        try:
+            for number, last, frame, sealed, _ in chunks:
+                try:
+                    payload = cipher.decrypt(nonce(number, last), sealed, digest + frame)
+                except InvalidTag as error:
+                    raise ChunkDamaged(f"chunk {number} was changed") from error
+                if not last:
+                    yield payload
+                    continue
+                trailer = decode_object(payload)
+                if trailer is None:
+                    raise ChunkDamaged(f"chunk {number} is marked last and holds no trailer")
+        except Truncated:
+            if not allow_interrupted:
+                raise
+            self.interrupted = True
+        self.trailer = trailer
+
+
+def scan(path: Path) -> Scan:
+    """``SealedReader(path).scan()``: what can be said without the key. Raises ``VaultError``, as ``SealedReader``."""
+    with SealedReader(path) as reader:
+        return reader.scan()

@@ -1,0 +1,53 @@
+"""What the recorder is given: for each recording a fresh key, wrapped to every recipient, and its sealed file."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from gate.errors import VaultError
+from gate.vault.layout import KEY_BYTES
+from gate.vault.recipients import Recipient, recipient_source
+from gate.vault.wrap import wrap
+from gate.vault.writer import SealedWriter
+
+
+class Seal:
+    """One recording's key, already wrapped. ``create`` makes the file, once; the key is forgotten with that."""
+
+    def __init__(self, recording_id: str, header: Mapping[str, Any], recipients: tuple[Recipient, ...]) -> None:
+        # From the system's generator: used for this one file, so that its nonces may simply count (see ``layout``).
+        self._data_key: bytes | None = secrets.token_bytes(KEY_BYTES)
+        self.key_id = secrets.token_hex(16)
+        """Random; names the key, tells nothing about it."""
+        self.wraps: tuple[tuple[str, bytes], ...] = tuple(
+            (one.id, wrap(self._data_key, one, recording_id=recording_id, key_id=self.key_id)) for one in recipients
+        )
+        """(recipient id, wrap) for every recipient in force."""
+        self._header = {**header, "recording_id": recording_id, "key_id": self.key_id}
+
+    def create(self, path: Path) -> SealedWriter:
+        """The file, ready for chunks; ``path`` must not exist. Raises what ``SealedWriter`` raises.
+
+        A second call raises ``VaultError``: one key, one file.
+        """
+        data_key, self._data_key = self._data_key, None
+        if data_key is None:
+            raise VaultError("this key has sealed a file already")
+        return SealedWriter(path, self._header, data_key)
+
+
+def sealer(recipients_folder: Path) -> Callable[[str, Mapping[str, Any]], Seal]:
+    """``(recording_id, header) -> Seal`` for the recipients in force at that moment; for one thread.
+
+    ``header`` stands in clear: no personal data. Raises ``NoRecipients``, ``RecipientInvalid``, ``VaultError``: then
+    there is no key, and the rule for a recorder that cannot start decides.
+    """
+    recipients = recipient_source(recipients_folder)
+
+    def seal(recording_id: str, header: Mapping[str, Any]) -> Seal:
+        return Seal(recording_id, header, recipients())
+
+    return seal

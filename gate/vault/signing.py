@@ -1,0 +1,174 @@
+"""The gate's signing key, and signed notes in the form of C2SP (signed-note.md).
+
+``gate.key`` is two things in one file, 0600: a line with the verifier key, then the Ed25519 private key as PKCS #8 PEM,
+not encrypted. The signer must work unattended after a restart; a passphrase in a file beside it would protect nothing.
+Whoever holds the file can sign another log, which the checkpoints that were given away before contradict.
+
+A note is text that ends in a newline, an empty line, and signature lines ``— name base64(key id || signature)``. The
+key id is the first four bytes of ``SHA-256(name || 0x0A || 0x01 || public key)``; the verifier key is ``name+key id in
+hexadecimal+base64(0x01 || public key)``. Ed25519 (RFC 8032) signs the text with its last newline; it takes no nonce
+from us.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from pathlib import Path
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+
+from gate.errors import UsageError
+from gate.vault.errors import KeyFileDamaged, NoteInvalid
+from gate.vault.files import read_bounded, write_whole
+
+ED25519: Final = b"\x01"
+MAX_NOTE: Final = 1024 * 1024
+MAX_SIGNATURES: Final = 100
+_MAX_KEY_FILE: Final = 4096
+_DASH: Final = "— "
+
+
+class CheckpointKey:
+    """An Ed25519 key with the name that it signs under."""
+
+    def __init__(self, name: str, key: Ed25519PrivateKey) -> None:
+        if not _name_ok(name):
+            raise UsageError(
+                f"a signing key's name has no spaces and no '+': {name!r}", hint="E.g. gate.example.co.uk/log"
+            )
+        self.name = name
+        self._key = key
+        self._public = key.public_key().public_bytes_raw()
+
+    @classmethod
+    def create(cls, path: Path, name: str) -> CheckpointKey:
+        """A new key, written to ``path``. Raises ``UsageError`` for the name; ``VaultError`` where the file exists."""
+        made = cls(name, Ed25519PrivateKey.generate())
+        pem = made._key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        write_whole(path, made.vkey.encode() + b"\n" + pem)
+        return made
+
+    @classmethod
+    def load(cls, path: Path) -> CheckpointKey:
+        """Raises ``KeyFileDamaged``; ``VaultError`` where it cannot be read."""
+        vkey, _, pem = read_bounded(path, _MAX_KEY_FILE).partition(b"\n")
+        try:
+            name, _ = parse_vkey(vkey.decode())
+            key = load_pem_private_key(pem, password=None)
+        except (ValueError, TypeError, NoteInvalid) as error:
+            raise KeyFileDamaged(f"{path} is not a signing key: {error}") from error
+        if not isinstance(key, Ed25519PrivateKey):
+            raise KeyFileDamaged(f"{path} is not an Ed25519 key")
+        loaded = cls(name, key)
+        if loaded.vkey.encode() != vkey:
+            raise KeyFileDamaged(f"{path} names another key than it holds")
+        return loaded
+
+    @property
+    def public(self) -> bytes:
+        """The public key, 32 bytes."""
+        return self._public
+
+    @property
+    def vkey(self) -> str:
+        """The verifier key to give away: ``name+hash+base64``."""
+        return f"{self.name}+{_key_id(self.name, self._public).hex()}+{_base64(ED25519 + self._public)}"
+
+    def sign(self, data: bytes) -> bytes:
+        """Ed25519 over ``data``: 64 bytes."""
+        return self._key.sign(data)
+
+    def sign_note(self, text: str) -> str:
+        """The signed note of ``text``. Raises ``NoteInvalid`` where it does not end in a newline, has control
+        characters or is too long."""
+        if not text.endswith("\n") or not _text_ok(text) or len(text) > MAX_NOTE // 4 - 1024:
+            raise NoteInvalid("a note is text that ends in a newline, without control characters")
+        signature = _key_id(self.name, self._public) + self.sign(text.encode())
+        return f"{text}\n{_DASH}{self.name} {_base64(signature)}\n"
+
+
+def parse_vkey(vkey: str) -> tuple[str, Ed25519PublicKey]:
+    """Name and public key of a verifier key. Raises ``NoteInvalid``."""
+    name, _, rest = vkey.partition("+")
+    key_id, _, encoded = rest.partition("+")
+    try:
+        public = base64.b64decode(encoded, validate=True)
+        if (
+            not _name_ok(name)
+            or len(public) != 33
+            or public[:1] != ED25519
+            or key_id != _key_id(name, public[1:]).hex()
+        ):
+            raise NoteInvalid("not an Ed25519 verifier key (name+hash+base64)")
+        return name, Ed25519PublicKey.from_public_bytes(public[1:])
+    except ValueError as error:
+        raise NoteInvalid(f"not a verifier key: {error}") from error
+
+
+def verify_note(note: str, vkey: str) -> str:
+    """The text of a note that the key has signed. Signatures by other keys are passed over.
+
+    Raises ``NoteInvalid`` and nothing else: malformed, not signed by this key, or one signature by it does not hold.
+    """
+    name, public = parse_vkey(vkey)
+    text, signatures = _split(note)
+    key_id = _key_id(name, public.public_bytes_raw())
+    mine = [signature[4:] for signer, signature in signatures if signer == name and signature[:4] == key_id]
+    if not mine:
+        raise NoteInvalid(f"the note is not signed by {name}")
+    for signature in mine:
+        try:
+            public.verify(signature, text.encode())
+        except InvalidSignature as error:
+            raise NoteInvalid(
+                f"the signature of {name} does not hold: the text or the signature was changed"
+            ) from error
+    return text
+
+
+def _split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
+    """Text and (name, key id || signature) pairs; the last empty line parts them."""
+    if len(note) > MAX_NOTE or not _text_ok(note) or not note.endswith("\n"):
+        raise NoteInvalid("not a signed note")
+    head, blank, tail = note.rpartition("\n\n")
+    lines = tail.split("\n")[:-1]
+    if not blank or not lines or len(lines) > MAX_SIGNATURES:
+        raise NoteInvalid("a note without signatures")
+    signatures = []
+    for line in lines:
+        name, _, encoded = line.removeprefix(_DASH).partition(" ")
+        try:
+            signature = base64.b64decode(encoded, validate=True)
+        except (binascii.Error, ValueError) as error:
+            raise NoteInvalid("a malformed signature line") from error
+        if not line.startswith(_DASH) or not _name_ok(name) or len(signature) < 5:
+            raise NoteInvalid("a malformed signature line")
+        signatures.append((name, signature))
+    return head + "\n", signatures
+
+
+def _name_ok(name: str) -> bool:
+    return bool(name) and len(name) <= 255 and _text_ok(name) and not any(c.isspace() or c == "+" for c in name)
+
+
+def _text_ok(text: str) -> bool:
+    if any(c < " " and c != "\n" for c in text):
+        return False
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _key_id(name: str, public: bytes) -> bytes:
+    return hashlib.sha256(name.encode() + b"\n" + ED25519 + public).digest()[:4]
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
