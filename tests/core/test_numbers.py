@@ -82,6 +82,22 @@ def test_no_digits_are_read_otherwise_than_by_the_library(raw: str) -> None:
     assert ours.e164 == phonenumbers.format_number(phonenumbers.parse(raw, "GB"), phonenumbers.PhoneNumberFormat.E164)
 
 
+@pytest.mark.parametrize("region", ["GB", "JE", "GG", "IM"])
+@pytest.mark.parametrize("kind", phonenumbers.PhoneNumberType.values())
+def test_law_6_1_what_the_library_gives_as_an_example_is_read(region: str, kind: int) -> None:
+    """Every kind of valid number under +44 but 05 (corporate and VoIP numbers), which LAW 6.1 leaves out."""
+    example = phonenumbers.example_number_for_type(region, kind)
+    if example is None:
+        return
+    e164 = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.E164)
+    spelled = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.NATIONAL)
+    if e164.startswith("+445"):
+        assert refused(e164).code is refused(spelled).code is Reason.NUMBER_INVALID
+    else:
+        assert parse(e164).e164 == parse(spelled).e164 == e164
+        assert parse(phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.RFC3966)).e164 == e164
+
+
 @settings(max_examples=200, deadline=None)
 @given(drama_numbers())
 def test_canonical_is_a_fixed_point(e164: str) -> None:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from gate.core.hours import Hours
-from gate.core.numbers import NumberRefused
 from gate.core.screening import (
     Consent,
     Objection,
@@ -18,34 +17,16 @@ from gate.core.screening import (
     RegisterView,
     Rules,
     Topic,
-    Verdict,
     days_left,
     decision_body,
     live_consent,
 )
-from tests.support.screening import ATTEMPT, CTPS, LONDON, NOON, OWN, RULES, TPS, screen
+from tests.support.screening import ATTEMPT, CTPS, LONDON, NOON, OWN, RULES, TPS, allowed, blocked, screen
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 CONSENT = Consent("c1", given_at=NOON - 30 * DAY)
 LISTED = (replace(TPS, listed=True), CTPS)
-
-
-def blocked(reason: Reason, **changes: Any) -> str:
-    """Assert a refusal with this reason; returns its explanation."""
-    decision = screen(**changes)
-    assert (decision.verdict, decision.reason) == (Verdict.BLOCK, reason)
-    assert not decision.allowed
-    assert decision.explanation
-    return decision.explanation
-
-
-def allowed(reason: Reason = Reason.NOT_LISTED, **changes: Any) -> None:
-    decision = screen(**changes)
-    assert (decision.verdict, decision.reason) == (Verdict.ALLOW, reason)
-    assert decision.allowed
-    assert decision.explanation
-    assert decision.number.startswith("+44")
 
 
 def test_an_ordinary_call_is_allowed() -> None:
@@ -390,38 +371,3 @@ def test_law_6_4_other_countries_and_premium_ranges() -> None:
 def test_law_6_5_a_live_gate_does_not_dial_the_drama_ranges() -> None:
     assert "films" in blocked(Reason.DESTINATION_NOT_ALLOWED, live=True)
     assert Rules(own_numbers=frozenset({OWN}), hours=Hours(), timezone=LONDON).live
-
-
-# --- fail closed -----------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [
-        {"now": datetime(2026, 3, 3, 12)},
-        {"last_unattended": datetime.max.replace(tzinfo=UTC)},
-        {"number": None},
-        {"number": "+442079460000"},
-        {"registers": None},
-        {"registers": (None, None)},
-        {"registers": (replace(TPS, as_of=NOON), CTPS)},
-        {"consents": [Consent("naive", datetime(2026, 1, 1))]},
-        {"consents": [None]},
-        {"objections": [None]},
-        {"last_unattended": datetime(2026, 1, 1)},
-        {"rules": None},
-        {"purpose": None, "objections": 7},
-    ],
-    ids=str,
-)
-def test_invariant_2_whatever_goes_wrong_is_a_refusal(changes: dict[str, Any]) -> None:
-    blocked(Reason.INTERNAL_ERROR, **changes)
-
-
-def test_a_purpose_or_topic_that_is_none_gets_the_strictest_rules() -> None:
-    blocked(Reason.LISTED_TPS, purpose="nonsense", registers=LISTED)
-    blocked(Reason.TOPIC_NEEDS_CONSENT, topic="nonsense")
-
-
-def test_a_refused_number_can_never_bear_an_allowing_code() -> None:
-    blocked(Reason.NUMBER_INVALID, number=NumberRefused(Reason.NOT_LISTED, "you may call"))

@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from gate.core.hours import Hours
 from gate.core.numbers import Number, NumberRefused, parse
-from gate.core.screening import Attempt, Decision, Purpose, RegisterView, Rules, Topic, decide
+from gate.core.screening import Attempt, Decision, Purpose, Reason, RegisterView, Rules, Topic, Verdict, decide
 
 LONDON = ZoneInfo("Europe/London")
 OWN = "+442079460999"
@@ -46,3 +46,21 @@ def screen(attempt: Attempt = ATTEMPT, **changes: Any) -> Decision:
         "now": NOON,
     }
     return decide(attempt, **{**given, **changes})
+
+
+def blocked(reason: Reason, **changes: Any) -> str:
+    """Assert a refusal with this reason; returns its explanation."""
+    decision = screen(**changes)
+    assert (decision.verdict, decision.reason) == (Verdict.BLOCK, reason)
+    assert not decision.allowed
+    assert decision.explanation
+    return decision.explanation
+
+
+def allowed(reason: Reason = Reason.NOT_LISTED, **changes: Any) -> None:
+    """Assert an allow with this reason, on a number that is a UK one."""
+    decision = screen(**changes)
+    assert (decision.verdict, decision.reason) == (Verdict.ALLOW, reason)
+    assert decision.allowed
+    assert decision.explanation
+    assert decision.number.startswith("+44")
