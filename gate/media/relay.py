@@ -1,42 +1,28 @@
-"""``RtpIoMedia``: RTPProxy inside the process (rtp.io), one session a call, commanded through sippy's client.
+"""``RtpIoMedia``: one RTPProxy session a call, its SDP, prompts and copies. Everything here runs on the line thread.
 
-Everything here runs on the line thread, which owns sippy's event loop; RTPProxy's own threads move the packets. sippy
-is imported when the object is built, because the thread that imports it first owns its event loop.
-
-Facts of RTPProxy that shape this file (each has its test):
+Facts of RTPProxy that shape this file (each has its test; more of them in ``proxy``):
 
 - While a prompt plays to one side, what the *other* side sends is neither relayed nor copied, and the prompt is not in
   the copies. A long tone to the caller would therefore swallow the keypad digit with which the callee objects. So the
   caller hears pips of 60 ms, shorter than any digit, and the callee is copied in between.
 - The length of a prompt is known and RTPProxy reports no end: the end is a timer. It is believed only where the callee
   had an address, took audio, and went on doing so.
-- A copy goes to a port for RTP and to the next one for RTCP, which may be another call's: RTCP copies are off (``-R``).
 - A copy that exists is not moved by a second command: it is stopped (``N``) first.
-- A session whose RTP stops for ``-T`` seconds is deleted and cannot come back, on hold too: ``-T`` is longer than the
-  longest call, and silence is watched here, where a hold is known.
-- Its module ``acct_csv`` writes call ids to a file in the working directory: no modules.
 """
 
 from __future__ import annotations
 
-import os
-import re
-import resource
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from secrets import token_hex
 from typing import Any
 
 from gate import ports
 from gate.config import Config
-from gate.errors import ConfigError, MediaError
 from gate.media import sdp
 from gate.media.addresses import Addresses
 from gate.media.prompts import PAYLOAD_TYPES, PIP_SECONDS, PromptSet
-
-PORTS_PER_CALL = 8
-"""RTP and RTCP towards two parties and towards two recorder taps."""
+from gate.media.proxy import Proxy, capacity, counts, is_ok, speakable
 
 _PIP_EVERY = 2.0
 _CUE_BEFORE_END = (0.40, 0.20)
@@ -78,15 +64,9 @@ class RtpIoMedia:
         self._loop = loop
         self._prompts = PromptSet.load(prompts)
         self._addresses = Addresses.of(config)
-        if self.capacity < 1:
-            raise ConfigError(
-                f"[media] ports {config.media.port_min} to {config.media.port_max}: too few",
-                hint=f"a recorded call needs {PORTS_PER_CALL} ports",
-            )
+        self._folder = speakable(self._prompts.folder)
         self._calls: dict[str, _Call] = {}
-        _raise_file_limit(config.limits.max_calls)
-        self._folder = _speakable(self._prompts.folder)
-        self._client = self._start()
+        self._proxy = Proxy(config, self._addresses, loop)
 
     @property
     def prompts(self) -> PromptSet:
@@ -96,35 +76,14 @@ class RtpIoMedia:
     @property
     def capacity(self) -> int:
         """How many recorded calls the configured port range holds."""
-        return (self._config.media.port_max - self._config.media.port_min + 1) // PORTS_PER_CALL
-
-    def _start(self) -> Any:
-        from sippy.Rtp_proxy.client import Rtp_proxy_client  # see the module's docstring
-
-        media, limits = self._config.media, self._config.limits
-        longest = limits.max_call_seconds + self._config.sip.no_answer_seconds + 600
-        arguments = ["-d", "CRIT", "-F", "-R", *self._addresses.listen]
-        arguments += ["-m", str(media.port_min), "-M", str(media.port_max), "-T", str(longest), "-W", str(longest)]
-        try:
-            client = Rtp_proxy_client(
-                {"_sip_address": self._addresses.named},
-                spath="rtp.io:",
-                no_version_check=True,  # it is the library beside us, not a server that may be another version
-                extra_args=arguments,
-                modules=(),
-            )
-        except (RuntimeError, OSError) as error:
-            raise MediaError(f"RTPProxy does not start ({error})", hint="check [media] address and ports") from error
-        client.sbind_supported = True
-        return client
+        return capacity(self._config)
 
     # --- ports.MediaRelay -------------------------------------------------------------------------------------------
 
     def open(self, call_id: str) -> None:
-        """Make room for a call."""
-        from sippy.Rtp_proxy.session import Rtp_proxy_session
-
-        session = Rtp_proxy_session({"rtp_proxy_client": self._client}, token_hex(16))
+        """Make room for a call; one of the same id that was left open is closed."""
+        self.close(call_id)
+        session = self._proxy.session()
         session.caller.laddress = self._addresses.facing(self._addresses.trunk_family)
         self._calls[call_id] = _Call(session)
 
@@ -144,13 +103,13 @@ class RtpIoMedia:
         self._end_prompt(call, False)
         if call.watch:
             call.watch.cancel()
-        call.session.delete()
+        self._proxy.delete(call.session)
 
     def shutdown(self) -> None:
         """Close every call and RTPProxy itself."""
         for call_id in list(self._calls):
             self.close(call_id)
-        self._client.shutdown()
+        self._proxy.shutdown()
 
     def _anchor(self, call_id: str, side: str, body: Any, done: Callable[..., None]) -> None:
         from sippy.Exceptions.RtpProxyError import RtpProxyError
@@ -251,7 +210,7 @@ class RtpIoMedia:
         replies: list[bool] = []
 
         def replied(reply: str | None) -> None:
-            replies.append(_ok(reply))
+            replies.append(is_ok(reply))
             if len(replies) == 2:
                 done(all(replies))
 
@@ -266,7 +225,7 @@ class RtpIoMedia:
             return
         session = call.session
         self._command(
-            call, f"Q {session.call_id}-0 {session.from_tag} {session.to_tag}", lambda reply: done(_counts(reply))
+            call, f"Q {session.call_id}-0 {session.from_tag} {session.to_tag}", lambda reply: done(counts(reply))
         )
 
     def watch(self, call_id: str) -> None:
@@ -295,7 +254,7 @@ class RtpIoMedia:
         def replied(reply: str | None) -> None:
             if call.playing != number or call.on_end is None:
                 return
-            if _ok(reply):
+            if is_ok(reply):
                 call.timers.append(self._loop.after(seconds + _MARGIN, over))
             else:
                 self._end_prompt(call, False)
@@ -341,16 +300,6 @@ class RtpIoMedia:
         call.watch = self._loop.after(self._config.sip.dead_peer_seconds / 4, check)
 
 
-def _ok(reply: str | None) -> bool:
-    return reply is not None and not reply.startswith("E")
-
-
-def _counts(reply: str | None) -> tuple[int, int] | None:
-    """RTPProxy's answer to ``Q``: ttl, received from the one side and the other, relayed, dropped."""
-    fields = (reply or "").split()
-    return (int(fields[1]), int(fields[2])) if len(fields) == 5 else None
-
-
 def _origin(side: Any, remote: Any) -> Any:
     """The gate's own ``o=`` line for this side: one session, its version raised as often as the endpoint's is."""
     last = side.oh_remote
@@ -358,22 +307,3 @@ def _origin(side: Any, remote: Any) -> Any:
         side.origin.version += 1
     side.oh_remote = remote.getCopy()
     return side.origin.getCopy()
-
-
-def _speakable(folder: Path) -> str:
-    """The folder in a form that fits a command of RTPProxy, whose words end at a space."""
-    text = str(folder.resolve())
-    if not re.search(r"\s", text):
-        return text
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # stays open as long as the process
-    return f"/proc/self/fd/{handle}"
-
-
-def _raise_file_limit(calls: int) -> None:
-    """Allow as many open sockets as that many calls need, as far as the hard limit goes."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = calls * (PORTS_PER_CALL + 2) + 512
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        resource.setrlimit(
-            resource.RLIMIT_NOFILE, (wanted if hard == resource.RLIM_INFINITY else min(wanted, hard), hard)
-        )

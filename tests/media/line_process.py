@@ -37,7 +37,8 @@ class Line:
         self._process = context.Process(target=_main, args=(theirs, config, prompts), daemon=True)
         self._process.start()
         theirs.close()
-        self.timeouts: list[str] = []
+        self._waiting: list[tuple[Any, ...]] = []
+        self._begun = 0
         self._expect("ready")
 
     def __enter__(self) -> Line:
@@ -62,15 +63,16 @@ class Line:
 
     def begin(self, method: str, *arguments: Any) -> Any:
         """Start a method with a ``done``; returns what the method returned."""
-        self._pipe.send(("done", method, arguments))
+        self._begun += 1
+        self._pipe.send(("done", method, arguments, f"done {self._begun}"))
         return self._expect("result")
 
     def finished(self, wait: float = 15.0) -> Any:
-        """What ``done`` was called with."""
-        return self._expect("done", wait)
+        """What the ``done`` of the last method begun was called with."""
+        return self._expect(f"done {self._begun}", wait)
 
     def sdp(self, side: str, call_id: str, body: str) -> str:
-        """An SDP body through ``caller_sdp`` or ``callee_sdp``; ``ValueError`` with code and text where it is refused."""
+        """An SDP body through ``caller_sdp`` or ``callee_sdp``; ``ValueError`` (code, text) where it is refused."""
         self._pipe.send(("sdp", side, call_id, body))
         result = self._expect("sdp")
         if isinstance(result, tuple):
@@ -79,28 +81,22 @@ class Line:
 
     def timeout(self, wait: float) -> str | None:
         """The next call whose RTP was reported dead, None where none was in that time."""
-        end = time.monotonic() + wait
-        while not self.timeouts and time.monotonic() < end:
-            if self._pipe.poll(0.05):
-                self._take()
-        return self.timeouts.pop(0) if self.timeouts else None
-
-    def _take(self) -> tuple[Any, ...]:
-        message: tuple[Any, ...] = self._pipe.recv()
-        if message[0] == "timeout":
-            self.timeouts.append(message[1])
-        if message[0] == "error":
-            raise AssertionError(message[1])
-        return message
+        try:
+            return str(self._expect("timeout", wait))
+        except AssertionError:
+            return None
 
     def _expect(self, kind: str, wait: float = 15.0) -> Any:
         end = time.monotonic() + wait
-        while time.monotonic() < end:
-            if self._pipe.poll(0.05):
-                message = self._take()
+        while True:
+            for message in self._waiting:
                 if message[0] == kind:
+                    self._waiting.remove(message)
                     return message[1] if len(message) > 1 else None
-        raise AssertionError(f"no {kind} in {wait} seconds")
+            assert time.monotonic() < end, f"no {kind} in {wait} seconds"
+            if self._pipe.poll(0.05):
+                self._waiting.append(self._pipe.recv())
+                assert self._waiting[-1][0] != "error", self._waiting[-1][1]
 
 
 def ports_of(body: str) -> tuple[str, int]:
@@ -145,7 +141,7 @@ def _line(pipe: Any, config: Config, prompts: Path) -> None:
 
                 getattr(relay, f"{message[1]}_sdp")(message[2], MsgBody(message[3]), anchored)
             elif message[0] == "done":
-                result = getattr(relay, message[1])(*message[2], lambda value: pipe.send(("done", value)))
+                result = getattr(relay, message[1])(*message[2], lambda value: pipe.send((message[3], value)))
                 pipe.send(("result", result))
             else:
                 method = getattr(relay, message[1])

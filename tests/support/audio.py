@@ -121,9 +121,9 @@ class Party:
     def press(self, digit: str, milliseconds: int = 100, payload_type: int = 101) -> None:
         """Press a key (RFC 4733): a packet every 20 ms in place of the tone, the end told three times."""
         event = DIGITS.index(digit)
-        packets = []
-        for passed in range(0, milliseconds, 20):
-            packets.append((struct.pack("!BBH", event, 10, (passed + 20) * 8), passed == 0))
+        packets = [
+            (struct.pack("!BBH", event, 10, (passed + 20) * 8), passed == 0) for passed in range(0, milliseconds, 20)
+        ]
         packets += [(struct.pack("!BBH", event, 0x80 | 10, milliseconds * 8), False)] * 3
         with self._lock:
             self._digit = packets

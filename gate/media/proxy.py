@@ -1,0 +1,170 @@
+"""RTPProxy inside the process (rtp.io), started with the gate's addresses and ports, and commanded through sippy.
+
+What has to be known of it:
+
+- Its module ``acct_csv``, loaded by default, writes call ids to a file in the working directory: no modules.
+- ``-R``: no RTCP in the copies, for it would go to the port beside a tap, which may be another call's.
+- A session whose RTP stops for ``-T`` seconds is deleted and cannot come back, on hold too; before its answer ``-W``
+  counts. Both are longer than the longest call, and silence is watched in ``relay``, where a hold is known.
+- The sockets of a deleted session are closed by threads that sleep until a packet or a new session wakes them. Where
+  no call has RTP and all ports are used up, neither comes: ``pulse`` wakes them.
+
+sippy is imported inside functions, on the line thread: the thread that imports it first owns its event loop.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from secrets import token_hex
+from typing import Any
+
+from gate import ports
+from gate.config import Config
+from gate.errors import ConfigError, MediaError
+from gate.media.addresses import Addresses
+
+PORTS_PER_CALL = 8
+"""RTP and RTCP towards two parties and towards two recorder taps."""
+
+_PULSE_AFTER = 0.05
+_PULSE_RENEWED = 1800.0
+
+
+class Proxy:
+    """The running RTPProxy. Built and used on the line thread; ``ConfigError``, ``MediaError`` where it cannot run."""
+
+    def __init__(self, config: Config, addresses: Addresses, loop: ports.Loop) -> None:
+        if capacity(config) < 1:
+            raise ConfigError(
+                f"[media] ports {config.media.port_min} to {config.media.port_max}: too few",
+                hint=f"a recorded call needs {PORTS_PER_CALL} ports",
+            )
+        _raise_file_limit(config.limits.max_calls)
+        self._loop = loop
+        self._client = _start(config, addresses)
+        self._pulse_to = _Pulse(self, addresses)
+        self._pulse_due = False
+        self._renew()
+
+    def session(self) -> Any:
+        """A new ``sippy`` session; nothing is allocated before its first SDP."""
+        from sippy.Rtp_proxy.session import Rtp_proxy_session
+
+        return Rtp_proxy_session({"rtp_proxy_client": self._client}, token_hex(16))
+
+    def delete(self, session: Any) -> None:
+        """Delete a session and have its ports freed soon."""
+        session.delete()
+        if not self._pulse_due:
+            self._pulse_due = True
+            self._loop.after(_PULSE_AFTER, self._pulse)
+
+    def command(self, command: str, replied: Callable[[str | None], None]) -> None:
+        """A command that belongs to no session."""
+        self._client.send_command(command, lambda reply, **_: replied(reply))
+
+    def shutdown(self) -> None:
+        """End it; every session with it."""
+        self._pulse_to.close()
+        self._client.shutdown()
+
+    def _pulse(self) -> None:
+        self._pulse_due = False
+        self._pulse_to.send()
+
+    def _renew(self) -> None:
+        self._pulse_to.open()
+        self._loop.after(_PULSE_RENEWED, self._renew)
+
+
+class _Pulse:
+    """A session of RTPProxy's that carries nothing: a datagram to its ports wakes both of RTPProxy's threads."""
+
+    def __init__(self, proxy: Proxy, addresses: Addresses) -> None:
+        family = socket.AF_INET6 if ":" in addresses.named else socket.AF_INET
+        loopback = "::1" if family == socket.AF_INET6 else "127.0.0.1"
+        self._proxy = proxy
+        self._name = f"pulse-{token_hex(8)}"
+        self._option = "6" if family == socket.AF_INET6 else ""
+        self._to = loopback if addresses.translated else addresses.named
+        self._port = 0
+        self._socket = socket.socket(family, socket.SOCK_DGRAM)
+        self._socket.setblocking(False)
+
+    def open(self) -> None:
+        """Make the session, or restart its timer."""
+
+        def replied(reply: str | None) -> None:
+            if is_ok(reply):
+                self._port = int(str(reply).split()[0])
+
+        self._proxy.command(f"U{self._option} {self._name} {self._to} 9 {self._name}", replied)
+
+    def send(self) -> None:
+        for port in (self._port, self._port + 1):
+            try:
+                self._socket.sendto(b"\0", (self._to, port))
+            except OSError:
+                return  # a full buffer, or no session: the next one will do
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def capacity(config: Config) -> int:
+    """How many recorded calls the configured port range holds."""
+    return (config.media.port_max - config.media.port_min + 1) // PORTS_PER_CALL
+
+
+def is_ok(reply: str | None) -> bool:
+    """True where RTPProxy carried a command out."""
+    return bool(reply) and not str(reply).startswith("E")
+
+
+def counts(reply: str | None) -> tuple[int, int] | None:
+    """RTPProxy's answer to ``Q``: ttl, received from the one side and from the other, relayed, dropped."""
+    fields = (reply or "").split()
+    return (int(fields[1]), int(fields[2])) if len(fields) == 5 else None
+
+
+def speakable(folder: Path) -> str:
+    """The folder in a form that fits a command, whose words end at a space."""
+    text = str(folder.resolve())
+    if not re.search(r"\s", text):
+        return text
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)  # stays open as long as the process
+    return f"/proc/self/fd/{handle}"
+
+
+def _start(config: Config, addresses: Addresses) -> Any:
+    from sippy.Rtp_proxy.client import Rtp_proxy_client
+
+    longest = str(config.limits.max_call_seconds + config.sip.no_answer_seconds + 3600)
+    arguments = ["-d", "CRIT", "-F", "-R", *addresses.listen]
+    arguments += ["-m", str(config.media.port_min), "-M", str(config.media.port_max), "-T", longest, "-W", longest]
+    try:
+        client = Rtp_proxy_client(
+            {"_sip_address": addresses.named},
+            spath="rtp.io:",
+            no_version_check=True,  # it is the library beside us, not a server that may be another version
+            extra_args=arguments,
+            modules=(),
+        )
+    except (RuntimeError, OSError) as error:
+        raise MediaError(f"RTPProxy does not start ({error})", hint="check [media] address and ports") from error
+    client.sbind_supported = True
+    return client
+
+
+def _raise_file_limit(calls: int) -> None:
+    """Allow as many open sockets as that many calls need, as far as the hard limit goes."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = calls * (PORTS_PER_CALL + 2) + 512
+    wanted = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,0 +1,416 @@
+"""The relay on real RTPProxy, real UDP: who hears whom, what is copied, and what a prompt does to both."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gate.config import Announcement, Config, Firm, Limits, MediaConfig, Sip, Trunk
+from gate.media import prompts
+from tests.media.line_process import Line, ports_of, sdp
+from tests.support.audio import Heard, Party, share, tone, windows, write_wav
+
+NOTICE, SECONDS = 440.0, 2.3
+
+
+def config(trunk: str = "127.0.0.1:5060", *, dead: int = 60, **media: object) -> Config:
+    firm = Firm("Webeo Ltd", "Webeo", "1 High St", ("+442079460000",), "1", "2026-01-01")
+    chosen = MediaConfig(**{"port_min": 21000, "port_max": 21999, **media})  # type: ignore[arg-type]  # test values
+    return Config(firm, Trunk(trunk), sip=Sip(dead_peer_seconds=dead), media=chosen, limits=Limits(max_calls=20))
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Prompts in a folder whose name has a space in it: the announcement is a tone of 440 Hz, the goodbye of 700 Hz."""
+    base = tmp_path_factory.mktemp("with space")
+    write_wav(base / "notice.wav", tone(NOTICE, SECONDS))
+    write_wav(base / "goodbye.wav", tone(700, 0.8))
+    prompts.prepare(base / "prompts", Announcement(wav="notice.wav", goodbye_wav="goodbye.wav"), base)
+    return base / "prompts"
+
+
+@pytest.fixture(scope="module")
+def line(folder: Path) -> Iterator[Line]:
+    with Line(config(), folder) as running:
+        yield running
+
+
+def bridge(line: Line, call_id: str, caller: Party, callee: Party) -> None:
+    """Both parties' SDP through the relay, and both begin to talk to where it sends them."""
+    line.call("open", call_id)
+    to_callee = line.sdp("caller", call_id, sdp(caller.host, caller.port))
+    to_caller = line.sdp("callee", call_id, sdp(callee.host, callee.port, "0 101"))
+    callee.talk_to(ports_of(to_callee))
+    caller.talk_to(ports_of(to_caller))
+
+
+def digits(party: Party) -> list[Heard]:
+    return [packet for packet in party.heard if packet.payload_type == 101]
+
+
+def test_both_hear_each_other_and_each_direction_is_copied_to_its_own_port(line: Line) -> None:
+    with Party(1000) as caller, Party(600) as callee, Party() as caller_tap, Party() as callee_tap:
+        bridge(line, "c1", caller, callee)
+        assert line.done("copy", "c1", caller_tap.port, callee_tap.port) is True
+        time.sleep(0.6)
+        line.call("close", "c1")
+        assert share(callee.samples(), 1000) > 0.9
+        assert share(caller.samples(), 600) > 0.9
+        assert share(caller_tap.samples(), 1000) > 0.9
+        assert share(callee_tap.samples(), 600) > 0.9
+        assert len(caller_tap.heard) > 20
+
+
+def test_nothing_is_sent_to_the_port_beside_a_tap(line: Line) -> None:
+    """RTCP copies would go there, and there may be another call's tap."""
+    with Party(1000) as caller, Party(600) as callee, Party() as tap, Party() as beside:
+        # two neighbouring ports, whichever way round they came
+        bridge(line, "c1", caller, callee)
+        assert line.done("copy", "c1", beside.port - 1, tap.port) is True
+        rtcp = ports_of(line.sdp("caller", "c1", sdp(caller.host, caller.port)))
+        for _ in range(5):
+            callee.socket.sendto(b"\x80\xc8\x00\x06" + bytes(24), (rtcp[0], rtcp[1] + 1))
+            time.sleep(0.05)
+        line.call("close", "c1")
+        assert beside.heard == []
+
+
+def test_copies_can_be_sent_elsewhere_in_the_middle_of_a_call(line: Line) -> None:
+    with Party(1000) as caller, Party(600) as callee, Party() as old, Party() as old2, Party() as new, Party() as new2:
+        bridge(line, "c1", caller, callee)
+        assert line.done("copy", "c1", old.port, old2.port) is True
+        time.sleep(0.3)
+        assert line.done("copy", "c1", new.port, new2.port) is True
+        time.sleep(0.05)
+        until_then = len(old.heard), len(old2.heard)
+        time.sleep(0.4)
+        line.call("close", "c1")
+        assert (len(old.heard), len(old2.heard)) == until_then
+        assert share(new.samples(), 1000) > 0.9
+        assert share(new2.samples(), 600) > 0.9
+
+
+def test_the_whole_announcement_is_sent_before_done(line: Line, folder: Path) -> None:
+    with Party(1000) as caller, Party(600) as callee:
+        bridge(line, "c1", caller, callee)
+        began = time.monotonic()
+        seconds = line.begin("play_announcement", "c1", "PCMU")
+        assert line.finished() is True
+        took = time.monotonic() - began
+        line.call("close", "c1")
+        own = [packet for packet in callee.heard if packet.ssrc != 0x1234 + caller.port]
+        expected = prompts.PromptSet.load(folder).path("announcement").with_suffix(".0").read_bytes()
+        assert b"".join(packet.payload for packet in own) == expected
+        assert own[-1].at - began < took
+        assert seconds == pytest.approx(len(expected) / 8000)
+        assert seconds <= took < seconds + 0.3
+
+
+def test_the_agent_is_not_heard_while_the_announcement_plays_and_is_heard_after_it(line: Line) -> None:
+    with Party(1000) as caller, Party(600) as callee:
+        bridge(line, "c1", caller, callee)
+        line.begin("play_announcement", "c1", "PCMU")
+        time.sleep(0.1)
+        start = len(callee.heard)
+        assert line.finished() is True
+        end = len(callee.heard)
+        time.sleep(0.4)
+        line.call("close", "c1")
+        agent = 0x1234 + caller.port
+        assert all(packet.ssrc != agent for packet in callee.heard[start : end - 6])
+        assert sum(packet.ssrc == agent for packet in callee.heard[end:]) > 10
+
+
+def test_while_a_prompt_plays_to_one_side_the_other_is_neither_relayed_nor_copied(line: Line) -> None:
+    """Why the caller gets pips, not a tone: a long prompt to it would swallow the callee's digits."""
+    with Party(1000) as caller, Party(600) as callee, Party() as caller_tap, Party() as callee_tap:
+        bridge(line, "c1", caller, callee)
+        line.done("copy", "c1", caller_tap.port, callee_tap.port)
+        line.begin("play_announcement", "c1", "PCMU")
+        time.sleep(0.2)
+        before, before_callee = len(caller_tap.heard), len(callee_tap.heard)
+        time.sleep(1.0)
+        during, during_callee = len(caller_tap.heard), len(callee_tap.heard)
+        line.call("close", "c1")
+        assert during == before
+        assert during_callee - before_callee > 40
+        assert all(abs((frequency or 600) - 600) < 15 for frequency in windows(callee_tap.samples()))
+
+
+@pytest.mark.parametrize("milliseconds", [40, 100])
+def test_a_digit_of_the_callee_reaches_the_tap_at_any_moment_of_the_announcement(line: Line, milliseconds: int) -> None:
+    with Party(1000) as caller, Party(600) as callee, Party() as caller_tap, Party() as callee_tap:
+        bridge(line, "c1", caller, callee)
+        line.done("copy", "c1", caller_tap.port, callee_tap.port)
+        line.begin("play_announcement", "c1", "PCMU")
+        began = time.monotonic()
+        pressed = 0
+        while time.monotonic() - began < SECONDS - 0.2:
+            callee.press("9", milliseconds)
+            pressed += 1
+            time.sleep((milliseconds + 100) / 1000)
+        assert line.finished() is True
+        line.call("close", "c1")
+        seen = {packet.timestamp for packet in digits(callee_tap)}
+        assert len(seen) == pressed
+        assert all(packet.payload[0] == 9 for packet in digits(callee_tap))
+
+
+def test_the_caller_hears_pips_and_a_cue_of_two_pips_at_the_end(line: Line) -> None:
+    with Party(0) as caller, Party(0) as callee:
+        bridge(line, "c1", caller, callee)
+        began = time.monotonic()
+        seconds = line.begin("play_announcement", "c1", "PCMU")
+        assert line.finished() is True
+        line.call("close", "c1")
+        silent = 0x1234 + callee.port
+        pips: dict[int, list[Heard]] = {}
+        for packet in caller.heard:
+            if packet.ssrc != silent:
+                pips.setdefault(packet.ssrc, []).append(packet)
+        starts = sorted((packets[0].at - began, ssrc) for ssrc, packets in pips.items())
+        assert [round(at, 1) for at, _ in starts] == pytest.approx([1.0, seconds - 0.4, seconds - 0.2], abs=0.11)
+        assert share(caller.samples(starts[0][1]), 425) > 0.8
+        assert share(caller.samples(starts[-1][1]), 1000) > 0.8
+        assert all(len(packets) == 6 for packets in pips.values())
+
+
+def test_a_law_is_announced_in_a_law(line: Line) -> None:
+    with Party(1000, 8) as caller, Party(600, 8) as callee:
+        bridge(line, "c1", caller, callee)
+        assert line.done("play_announcement", "c1", "PCMA") is True
+        line.call("close", "c1")
+        own = [packet for packet in callee.heard if packet.ssrc != 0x1234 + caller.port]
+        assert {packet.payload_type for packet in own} == {8}
+        notice = callee.samples(own[0].ssrc)
+        assert share(notice[: int(SECONDS * 8000)], NOTICE) > 0.9
+
+
+def test_the_goodbye_plays_and_stop_playing_ends_it_at_once(line: Line) -> None:
+    with Party(1000) as caller, Party(600) as callee:
+        bridge(line, "c1", caller, callee)
+        assert line.done("play_apology", "c1", "PCMU") is True
+        own = [packet.ssrc for packet in callee.heard if packet.ssrc != 0x1234 + caller.port]
+        assert share(callee.samples(own[0])[:6400], 700) > 0.9
+        assert line.begin("play_announcement", "c1", "PCMU") > SECONDS
+        time.sleep(0.3)
+        line.call("stop_playing", "c1")
+        assert line.finished(1.0) is False
+        time.sleep(0.1)
+        count = sum(packet.ssrc != 0x1234 + caller.port for packet in callee.heard)
+        time.sleep(0.3)
+        assert sum(packet.ssrc != 0x1234 + caller.port for packet in callee.heard) == count
+        line.call("close", "c1")
+
+
+@pytest.mark.parametrize(
+    ("codec", "more", "why"),
+    [
+        ("opus", "", "no prompt of that codec"),
+        ("PCMU", "a=inactive\r\n", "the callee takes no audio"),
+        ("PCMU", "a=sendonly\r\n", "the callee takes no audio"),
+    ],
+)
+def test_an_announcement_that_would_not_be_heard_is_not_done(line: Line, codec: str, more: str, why: str) -> None:
+    line.call("open", "c1")
+    line.sdp("caller", "c1", sdp("127.0.0.1", 4000))
+    line.sdp("callee", "c1", sdp("127.0.0.1", 5000, "0 101", more))
+    assert line.begin("play_announcement", "c1", codec) == 0.0, why
+    assert line.finished(1.0) is False, why
+    line.call("close", "c1")
+
+
+def test_an_announcement_to_an_unknown_call_or_before_its_answer_is_not_done(line: Line) -> None:
+    assert line.done("play_announcement", "nobody", "PCMU", wait=1.0) is False
+    line.call("open", "c1")
+    line.sdp("caller", "c1", sdp("127.0.0.1", 4000))
+    assert line.done("play_announcement", "c1", "PCMU", wait=1.0) is False
+    assert line.done("copy", "c1", 4002, 4004, wait=1.0) is False
+    line.call("close", "c1")
+    line.call("close", "c1")
+
+
+def test_a_callee_that_goes_on_hold_during_the_announcement_was_not_told_all_of_it(line: Line) -> None:
+    with Party(1000) as caller, Party(600) as callee:
+        bridge(line, "c1", caller, callee)
+        line.begin("play_announcement", "c1", "PCMU")
+        time.sleep(0.5)
+        line.sdp("callee", "c1", sdp("127.0.0.1", callee.port, "0 101", "a=sendonly\r\n", version=2))
+        assert line.finished() is False
+        line.call("close", "c1")
+
+
+def test_closing_a_call_ends_its_prompt_and_frees_its_ports(line: Line) -> None:
+    with Party(1000) as caller, Party(600) as callee:
+        bridge(line, "c1", caller, callee)
+        line.begin("play_announcement", "c1", "PCMU")
+        line.call("close", "c1")
+        assert line.finished(1.0) is False
+        time.sleep(0.2)
+        count = len(callee.heard)
+        time.sleep(0.3)
+        assert len(callee.heard) == count
+        assert line.done("packets", "c1", wait=1.0) is None
+
+
+def test_packets_are_counted_per_side(line: Line) -> None:
+    with Party(1000) as caller, Party(600) as callee:
+        bridge(line, "c1", caller, callee)
+        caller.talk_to(None)
+        time.sleep(0.1)
+        quiet = line.done("packets", "c1")
+        time.sleep(0.4)
+        later = line.done("packets", "c1")
+        line.call("close", "c1")
+        assert later[0] == quiet[0]
+        assert later[1] - quiet[1] > 10
+
+
+def test_hold_and_resume_keep_the_ports_and_raise_the_version(line: Line) -> None:
+    with Party(1000) as caller, Party(600) as callee:
+        bridge(line, "c1", caller, callee)
+        first = line.sdp("caller", "c1", sdp("127.0.0.1", caller.port, version=1))
+        held = line.sdp("caller", "c1", sdp("0.0.0.0", caller.port, version=2))  # noqa: S104 - "on hold", not a bind
+        again = line.sdp("caller", "c1", sdp("127.0.0.1", caller.port, version=3))
+        assert ports_of(first) == ports_of(held) == ports_of(again)
+        assert "a=sendonly" in held
+        assert "a=sendonly" not in again
+        versions = [int(body.splitlines()[1].split()[2]) for body in (first, held, again)]
+        assert versions == [versions[0], versions[0] + 1, versions[0] + 2]
+        count = len(callee.heard)
+        time.sleep(0.3)
+        line.call("close", "c1")
+        assert len(callee.heard) - count > 8
+
+
+def test_a_late_offer_is_bridged_too(line: Line) -> None:
+    """The INVITE had no SDP: the callee's body comes first, the caller's with the ACK."""
+    with Party(1000) as caller, Party(600) as callee:
+        line.call("open", "c1")
+        to_caller = line.sdp("callee", "c1", sdp(callee.host, callee.port))
+        to_callee = line.sdp("caller", "c1", sdp(caller.host, caller.port, "0 101"))
+        callee.talk_to(ports_of(to_callee))
+        caller.talk_to(ports_of(to_caller))
+        time.sleep(0.4)
+        assert line.done("play_announcement", "c1", "PCMU") is True
+        line.call("close", "c1")
+        assert share(caller.samples(0x1234 + callee.port), 600) > 0.9
+        assert NOTICE in [round(frequency or 0, -1) for frequency in windows(callee.samples())]
+
+
+def test_a_dead_far_end_is_told_and_a_hold_is_not_death(folder: Path) -> None:
+    with Line(config(dead=1), folder) as line, Party(1000) as caller, Party(600) as callee:
+        bridge(line, "held", caller, callee)
+        line.sdp("caller", "held", sdp("127.0.0.1", caller.port, more="a=inactive\r\n", version=2))
+        line.call("watch", "held")
+        caller.talk_to(None)
+        callee.talk_to(None)
+        assert line.timeout(2.0) is None
+        bridge(line, "alive", caller, callee)
+        line.call("watch", "alive")
+        assert line.timeout(2.0) is None
+        caller.talk_to(None)
+        assert line.timeout(2.0) is None
+        began = time.monotonic()
+        callee.talk_to(None)
+        assert line.timeout(4.0) == "alive"
+        assert 0.9 < time.monotonic() - began < 2.0
+
+
+def test_ipv6_and_both_families_in_one_call(folder: Path) -> None:
+    with Line(config("[::1]:5060", address="127.0.0.1", address6="::1"), folder) as line:
+        with Party(1000, host="127.0.0.1") as caller, Party(600, host="::1") as callee:
+            line.call("open", "c1")
+            to_callee = line.sdp("caller", "c1", sdp("127.0.0.1", caller.port))
+            to_caller = line.sdp("callee", "c1", sdp("::1", callee.port, "0 101"))
+            assert ports_of(to_callee)[0] == "::1"
+            assert "IN IP6 ::1" in to_callee
+            assert ports_of(to_caller)[0] == "127.0.0.1"
+            callee.talk_to(ports_of(to_callee))
+            caller.talk_to(ports_of(to_caller))
+            time.sleep(0.3)
+            assert line.done("play_announcement", "c1", "PCMU") is True
+            time.sleep(0.3)
+            line.call("close", "c1")
+            assert share(caller.samples(0x1234 + callee.port), 600) > 0.9
+            heard = callee.samples()
+            assert share(heard[-1600:], 1000) > 0.9
+            assert share(heard[8000:16000], NOTICE) > 0.9
+
+
+def test_ipv6_alone(folder: Path) -> None:
+    with Line(config("[::1]:5060", address="::1"), folder) as line:
+        with Party(1000, host="::1") as caller, Party(600, host="::1") as callee:
+            bridge(line, "c1", caller, callee)
+            time.sleep(0.4)
+            assert share(caller.samples(), 600) > 0.9
+            assert share(callee.samples(), 1000) > 0.9
+        line.call("open", "c2")
+        with pytest.raises(ValueError, match="no IPv4 media address") as refused:
+            line.sdp("caller", "c2", sdp("127.0.0.1", 4000))
+        assert refused.value.args[0] == 488
+
+
+def test_behind_a_nat_sdp_names_the_outer_address(folder: Path) -> None:
+    with Line(config(address="203.0.113.9"), folder) as line, Party(1000) as caller, Party(600) as callee:
+        line.call("open", "c1")
+        to_callee = ports_of(line.sdp("caller", "c1", sdp("127.0.0.1", caller.port)))
+        to_caller = ports_of(line.sdp("callee", "c1", sdp("127.0.0.1", callee.port, "0 101")))
+        assert to_callee[0] == to_caller[0] == "203.0.113.9"
+        callee.talk_to(("127.0.0.1", to_callee[1]))
+        caller.talk_to(("127.0.0.1", to_caller[1]))
+        time.sleep(0.4)
+        assert share(caller.samples(), 600) > 0.9
+
+
+def test_when_the_ports_are_used_up_the_call_gets_an_error_and_a_freed_one_helps(folder: Path) -> None:
+    with Line(config(port_min=21000, port_max=21015), folder) as line:
+        assert line.call("capacity") == 2
+        opened = []
+        with pytest.raises(ValueError, match="RTPProxy") as refused:
+            for number in range(8):
+                line.call("open", f"c{number}")
+                line.sdp("caller", f"c{number}", sdp("127.0.0.1", 4000))
+                opened.append(f"c{number}")
+                line.sdp("callee", f"c{number}", sdp("127.0.0.1", 5000))
+        assert refused.value.args[0] == 502
+        line.call("close", opened[0])
+        line.call("close", f"c{len(opened)}")
+        freed, end = 0, time.monotonic() + 3.0
+        while not freed and time.monotonic() < end:  # the sockets are closed by another thread, soon
+            line.call("open", "again")
+            with contextlib.suppress(ValueError):
+                freed = ports_of(line.sdp("caller", "again", sdp("127.0.0.1", 4000)))[1]
+        assert freed
+
+
+def test_no_file_appears_in_the_working_directory(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """RTPProxy's accounting module would write call ids there."""
+    root = Path.cwd()
+    before = {path.name for path in root.iterdir()}
+    with Line(config(), folder) as line, Party(1000) as caller, Party(600) as callee:
+        bridge(line, "c1", caller, callee)
+        time.sleep(0.2)
+        line.call("close", "c1")
+    assert {path.name for path in root.iterdir() if path.suffix == ".csv"} <= before
+
+
+def test_playable(line: Line) -> None:
+    assert line.call("playable", ("opus", "PCMA")) is True
+    assert line.call("playable", ("G722",)) is True
+    assert line.call("playable", ("opus", "G729")) is False
+    assert line.call("playable", ()) is False
+
+
+def test_silence_sounds_like_silence() -> None:
+    """The measuring tools themselves: nothing is found where nothing is."""
+    assert share(np.zeros(100, np.int16), 440) == 0.0
+    assert share(tone(440, 1.0), 440) > 0.99
+    assert share(tone(440, 1.0), 600) < 0.01
