@@ -8,6 +8,7 @@ on is made anew here, so that no redirect, transfer or foreign header comes thro
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -72,24 +73,26 @@ class Bridge:
         self._waiting: list[Any] = []
         transactions = engine.transactions
         trunk = engine.config.trunk
-        self.caller = Leg(transactions, guarded("caller event", self._safely(self.on_caller)))
+        self.caller = Leg(transactions, self.safely(self.on_caller))
         self.callee = Leg(
-            transactions, guarded("callee event", self._safely(self.on_callee)), engine.trunk_address,
+            transactions, self.safely(self.on_callee), engine.trunk_address,
             trunk.username, engine.trunk_password,
         )  # fmt: skip
         self.offers = Offers(self)
         self.alive = Alive(self)
 
-    def _safely(self, step: Any) -> Any:
-        """A fault of ours in a step ends the call on both sides rather than leaving it hanging."""
+    def safely(self, step: Callable[..., None]) -> Callable[..., None]:
+        """``step`` with its faults caught: a fault of ours ends the call on both sides rather than leaving it
+        hanging."""
 
-        def run(event: Any) -> None:
+        def run(*values: Any, **named: Any) -> None:
             try:
-                step(event)
-            except Exception:  # noqa: BLE001 - the boundary to sippy: logged, and the call is ended with an answer
+                step(*values, **named)
+            except Exception:  # noqa: BLE001 - the boundary to sippy and the relay: logged, and the call is ended
                 _log.exception("call step failed", call_id=self.id)
-                self._finish(603, "Decline", "internal_error")
-                self.engine.events.failed(self.id, 603, "internal_error")
+                if self.phase != "over":
+                    self._finish(603, "Decline", "internal_error")
+                    guarded("failed", self.engine.events.failed)(self.id, 603, "internal_error")
 
         return run
 
@@ -114,10 +117,10 @@ class Bridge:
             self._give_up(603, "no_sdp")
             return
         self.caller_sdp = str(body)
-        self._timers.append(self.engine.after(self.engine.config.sip.no_answer_seconds, self._no_answer))
+        self._timers.append(self.engine.after(self.engine.config.sip.no_answer_seconds, self.safely(self._no_answer)))
         hops = event.max_forwards if event.max_forwards is not None else 70
         self.engine.relay.caller_sdp(
-            self.id, body, guarded("offer", lambda body, ex=None: self._offer_ready(body, hops, ex))
+            self.id, body, self.safely(lambda body, ex=None: self._offer_ready(body, hops, ex))
         )
 
     def _offer_ready(self, body: Any, hops: int, ex: Any) -> None:
@@ -156,7 +159,7 @@ class Bridge:
     def _next(self) -> None:
         self._busy = False
         while self._waiting and not self._busy:
-            self._safely(self.on_callee)(self._waiting.pop(0))
+            self.safely(self.on_callee)(self._waiting.pop(0))
 
     def _ringing(self, event: Any) -> None:
         code, phrase, body = event.getData()
@@ -175,7 +178,7 @@ class Bridge:
                 self._tell_ringing(code, phrase, self.early)
             self._next()
 
-        self.engine.relay.callee_sdp(self.id, body, guarded("early media", ready))
+        self.engine.relay.callee_sdp(self.id, body, self.safely(ready))
 
     def _tell_ringing(self, code: int, phrase: str, body: Any) -> None:
         self._ring(code, phrase, body)
@@ -205,7 +208,7 @@ class Bridge:
                 self._answer_ready(body)
             self._next()
 
-        self.engine.relay.callee_sdp(self.id, body, guarded("answer", ready))
+        self.engine.relay.callee_sdp(self.id, body, self.safely(ready))
 
     def _answer_ready(self, body: Any) -> None:
         if self.phase != "dialling" or self.caller.over:

@@ -13,7 +13,6 @@ from sippy.CCEvents import CCEventConnect, CCEventFail, CCEventUpdate
 
 from gate.sip import sdp
 from gate.sip.outcomes import PASSED
-from gate.sip.traps import guarded
 
 if TYPE_CHECKING:
     from gate.sip.bridge import Bridge
@@ -63,7 +62,7 @@ class Offers:
                 other.lSDP = other.good_local
             other.recvEvent(CCEventUpdate(body))
 
-        self._translate(side, body, guarded("re-INVITE offer", ready))
+        self._translate(side, body, self.bridge.safely(ready))
 
     def replied(self, side: str, event: Any) -> None:
         """The other side's answer to the offer under way; or SDP in an ACK, which is an offer to the other side."""
@@ -91,7 +90,7 @@ class Offers:
         if body is None:
             self._end(488, "Not Acceptable Here")
         else:
-            self._translate(side, body, guarded("re-INVITE answer", ready))
+            self._translate(side, body, self.bridge.safely(ready))
 
     def _settle(self, asker: str, body: Any, answer: str) -> None:
         """Offer and answer are done: remember them, answer the asker, tell the codec maps."""
@@ -148,7 +147,7 @@ class Offers:
             callee.recvEvent(CCEventConnect((200, "OK", answer)))
             bridge.tell_media()
 
-        self._translate("callee", body, guarded("offer before connect", ready))
+        self._translate("callee", body, self.bridge.safely(ready))
 
     def _translate(self, side: str, body: Any, done: Any) -> None:
         relay = self.bridge.engine.relay

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class TrunkStatus:
-    """The carrier, as last seen. None: not asked (``trunk.options_seconds = 0``), not answered yet, or not configured."""
+    """The carrier, as last seen. None: not asked (``trunk.options_seconds = 0``), not answered yet, or not
+    configured."""
 
     up: bool | None = None
     """It answers OPTIONS."""

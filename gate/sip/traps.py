@@ -5,6 +5,8 @@ trap (sippy 2.5.0)                  handled by
 ==================================  ====================================================================================
 ``;transport=UDP`` in capitals      ``tame``: the parameter is lower-cased, and another transport than UDP becomes UDP
 raises, the BYE or ACK is lost      (the peer did reach us over UDP)
+the ACK of a 3xx to 6xx goes to     ``tame``: such a response loses its Contact and Record-Route; nobody is redirected
+its Contact, wherever that is
 three UDP workers reorder           ``udp.Transport``: one receiving thread per socket
 a send looks the address up         ``udp.Transport``: literal addresses are sent to at once
 ``dump_exception``, ``print``       ``quieten``: they go to the log
@@ -38,6 +40,8 @@ import structlog
 _log = structlog.get_logger("gate.sip")
 
 _TRANSPORT = re.compile(rb";(\s*)transport(\s*)=(\s*)[A-Za-z0-9]+", re.IGNORECASE)
+_REJECTED = (b"SIP/2.0 3", b"SIP/2.0 4", b"SIP/2.0 5", b"SIP/2.0 6")
+_TARGETS = re.compile(rb"\r\n(?:Contact|m|Record-Route)[ \t]*:[^\r\n]*(?:\r\n[ \t][^\r\n]*)*", re.IGNORECASE)
 _SPLITTERS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 _NOT_ASCII = bytes(range(128)) + b"?" * 128
 
@@ -45,6 +49,8 @@ _NOT_ASCII = bytes(range(128)) + b"?" * 128
 def tame(data: bytes) -> bytes:
     """A datagram as sippy can take it; meaning is kept, for requests and responses alike."""
     head, gap, body = data.partition(b"\r\n\r\n")
+    if head.startswith(_REJECTED):
+        head = _TARGETS.sub(b"", head)
     if b"ransport" in head or b"RANSPORT" in head:
         head = _TRANSPORT.sub(rb";transport=udp", head)
     if not head.isascii():

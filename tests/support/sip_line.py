@@ -1,4 +1,5 @@
-"""A running line for tests: the real ``SipLine`` on its own thread, a conductor that answers from a table, no change of SDP."""
+"""A running line for tests: the real ``SipLine`` on its own thread, a conductor that answers from a table, no change
+of SDP."""
 
 from __future__ import annotations
 
@@ -39,7 +40,8 @@ class PassThrough:
 
 @dataclass
 class Conductor:
-    """Allows every call but those to numbers in ``refused`` (raw number -> reason), and connects as soon as it is answered."""
+    """Allows every call but those to numbers in ``refused`` (raw number -> reason), and connects as soon as it is
+    answered."""
 
     refused: dict[str, str] = field(default_factory=dict)
     decide_after: float = 0.0

@@ -1,0 +1,344 @@
+"""A call in every state, peers written byte by byte."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.sip_line import NUMBER, Conductor, RunningLine, config_for
+from tests.support.sip_peer import Callee, Heard, Phone, sdp
+
+
+class Call:
+    """A line between a phone and a callee."""
+
+    def __init__(self, conductor: Conductor | None = None, **config: object) -> None:
+        self.callee = Callee()
+        self.running = RunningLine(config_for(self.callee.address, **config), conductor)  # type: ignore[arg-type]
+        self.conductor = self.running.conductor
+
+    def __enter__(self) -> Call:
+        self.running.__enter__()
+        self.phone = Phone(self.running.address)
+        return self
+
+    def __exit__(self, *what: object) -> None:
+        self.running.__exit__(*what)
+        self.phone.sock.close()
+        self.callee.sock.close()
+
+    def set_up(self) -> Heard:
+        """Answered and connected; returns the 200."""
+        self.phone.dial()
+        self.callee.ring()
+        self.callee.pick_up()
+        answer = self.phone.recv(only="200")
+        self.phone.ack(answer)
+        return answer
+
+
+def test_identity_is_the_firms_and_nothing_of_the_callers_goes_on():
+    with Call() as call:
+        call.phone.dial(
+            headers=(
+                "P-Asserted-Identity: <sip:+15551234@evil.invalid>",
+                "Remote-Party-ID: <sip:1@x.invalid>",
+                "Subject: secret",
+                "Diversion: <sip:9@x.invalid>",
+            )
+        )
+        invite = call.callee.ring()
+    assert invite.start == f"INVITE sip:{NUMBER}@{call.callee.address} SIP/2.0"
+    assert invite.get("From").startswith('"Example Sales Ltd" <sip:+441632960001@127.0.0.1>')
+    assert invite.all("P-Asserted-Identity") == ['"Example Sales Ltd" <sip:+441632960001@127.0.0.1>']
+    assert invite.get("Privacy") == "none"
+    assert invite.get("Max-Forwards") == "69"
+    assert "Anonymous" not in invite.data.decode()
+    assert not invite.all("Remote-Party-ID") + invite.all("Subject") + invite.all("Diversion")
+    assert "alice" not in invite.data.decode()
+    assert invite.get("User-Agent") == "Dialgate"
+    assert invite.body == sdp()
+
+
+def test_the_caller_hears_ringing_until_connect():
+    conductor = Conductor(connect_after=None)
+    with Call(conductor) as call:
+        call.phone.dial()
+        assert call.phone.recv().code == 100
+        call.callee.ring()
+        assert call.phone.recv().code == 180
+        call.callee.pick_up()  # acknowledged at once
+        _, call_id, codec = conductor.wait("answered")
+        assert codec == "PCMU"
+        assert call.phone.quiet(0.4)
+        call.running.call(lambda: call.running.line.early_media(call_id))
+        early = call.phone.recv()
+        assert (early.code, early.body) == (183, sdp(41000))
+        call.running.call(lambda: call.running.line.connect(call_id))
+        answer = call.phone.recv()
+        assert (answer.code, answer.body) == (200, sdp(41000))
+        assert answer.to_tag == early.to_tag
+        assert answer.get("Contact") == "<sip:{}:{}>".format(*call.running.address)
+        call.phone.ack(answer)
+        call.phone.send(call.phone.next("BYE"))
+        assert call.phone.recv().code == 200
+        assert call.callee.recv().method == "BYE"
+    assert conductor.kinds() == ["incoming", "ringing", "answered", "hung_up"]
+    assert conductor.payloads[0]["caller"] == {0: "PCMU/8000", 8: "PCMA/8000", 101: "telephone-event/8000"}
+
+
+def test_early_media_of_the_trunk_reaches_the_caller():
+    with Call() as call:
+        call.phone.dial()
+        call.callee.ring(183, sdp(42000))
+        assert call.phone.recv(only="183").body == sdp(42000)
+
+
+def test_cancel_before_any_answer_of_the_trunk():
+    with Call() as call:
+        call.phone.dial()
+        call.callee.recv(only="INVITE")
+        call.phone.recv(only="100")
+        call.phone.cancel()
+        assert call.phone.recv().get("CSeq").endswith("CANCEL")
+        assert call.phone.recv().code == 487
+        # the trunk may be cancelled only after it has said something (RFC 3261 9.1)
+        call.callee.tag, call.callee.gate = "x", call.callee.last_from
+        call.conductor.wait("hung_up")
+
+
+def test_cancel_while_it_rings():
+    with Call() as call:
+        call.phone.dial()
+        call.callee.ring()
+        ringing = call.phone.recv(only="180")
+        call.phone.cancel()
+        assert call.phone.recv().get("CSeq").endswith("CANCEL")
+        gone = call.phone.recv()
+        assert gone.code == 487
+        assert gone.to_tag == ringing.to_tag
+        call.phone.ack(gone)
+        cancel = call.callee.recv(only="CANCEL")
+        call.callee.send(call.callee.answer(cancel, 200, "OK"), call.callee.gate)
+        call.callee.say(487, "Request Terminated")
+        assert call.callee.recv(only="ACK")
+    assert call.conductor.kinds() == ["incoming", "ringing", "hung_up"]
+
+
+def test_cancel_while_the_announcement_plays():
+    conductor = Conductor(connect_after=None)
+    with Call(conductor) as call:
+        call.phone.dial()
+        call.callee.ring()
+        call.callee.pick_up()
+        conductor.wait("answered")
+        call.phone.cancel()
+        assert call.phone.recv(only="487")
+        assert call.callee.recv(only="BYE")
+        assert conductor.wait("hung_up")[2] == "caller"
+
+
+def test_answer_and_cancel_cross():
+    """The callee answers after the caller has gone: it is acknowledged and gets BYE."""
+    with Call() as call:
+        call.phone.dial()
+        call.callee.ring()
+        call.phone.recv(only="180")
+        call.phone.cancel()
+        call.callee.recv(only="CANCEL")
+        call.callee.pick_up()
+        assert call.callee.recv(only="BYE")
+    assert "answered" not in call.conductor.kinds()
+
+
+@pytest.mark.parametrize(
+    ("trunk", "caller"),
+    [
+        (486, 486),
+        (480, 480),
+        (404, 404),
+        (408, 408),
+        (600, 600),
+        (603, 603),
+        (500, 603),
+        (503, 603),
+        (403, 603),
+        (420, 603),
+    ],
+)
+def test_what_the_caller_gets_of_the_trunks_refusal(trunk, caller):
+    with Call() as call:
+        call.phone.dial()
+        call.callee.ring()
+        call.callee.say(trunk, "No")
+        call.callee.recv(only="ACK")
+        heard = call.phone.recv(only=str(caller))
+        assert f"cause={trunk}" in heard.get("Reason")
+        call.phone.ack(heard)
+        assert call.conductor.wait("failed")[2] == str(trunk)
+
+
+def test_a_redirect_is_neither_followed_nor_passed_on():
+    with Call() as call:
+        call.phone.dial()
+        call.callee.ring()
+        call.callee.say(302, "Moved", contact="<sip:+441632960999@elsewhere.invalid>")
+        heard = call.phone.recv(only="603")
+        assert "elsewhere" not in heard.data.decode()
+        assert call.conductor.wait("failed")[2] == "302"
+
+
+def test_nobody_answers():
+    with Call(sip={"no_answer_seconds": 1}) as call:
+        call.phone.dial()
+        call.callee.ring()
+        heard = call.phone.recv(only="480")
+        assert "no_answer" in heard.get("Reason")
+        assert call.callee.recv(only="CANCEL")
+        assert call.conductor.wait("failed")[2:] == ("480", "no_answer")
+
+
+def test_the_callee_hangs_up_during_the_announcement():
+    conductor = Conductor(connect_after=None)
+    with Call(conductor) as call:
+        call.phone.dial()
+        call.callee.ring()
+        call.callee.pick_up()
+        conductor.wait("answered")
+        call.callee.send(call.callee.request("BYE", call.callee.dialog()), call.callee.gate)
+        assert call.callee.recv(only="200")
+        assert call.phone.recv(only="603")
+        assert conductor.wait("hung_up")[2] == "callee"
+
+
+def test_the_callee_hangs_up():
+    with Call() as call:
+        call.set_up()
+        call.callee.send(call.callee.request("BYE", call.callee.dialog()), call.callee.gate)
+        assert call.callee.recv(only="200")
+        bye = call.phone.recv(only="BYE")
+        call.phone.send(call.phone.answer(bye, 200, "OK"))
+        assert call.conductor.wait("hung_up")[2] == "callee"
+
+
+@pytest.mark.parametrize("when", ["dialling", "ringing", "answered", "connected"])
+def test_hang_up_in_every_state(when):
+    conductor = Conductor(connect_after=0.0 if when == "connected" else None)
+    with Call(conductor) as call:
+        call.phone.dial()
+        call_id = conductor.wait("incoming")[1]
+        if when == "dialling":
+            call.callee.recv(only="INVITE")
+        else:
+            call.callee.ring()
+            call.phone.recv(only="180")
+        if when in ("answered", "connected"):
+            call.callee.pick_up()
+        if when == "connected":
+            call.phone.ack(call.phone.recv(only="200"))
+        call.running.call(lambda: call.running.line.hang_up(call_id, "recorder_unavailable"))
+        ended = call.phone.recv(only="BYE" if when == "connected" else "603")
+        assert 'text="recorder_unavailable"' in ended.get("Reason")
+        if when == "ringing":
+            assert call.callee.recv(only="CANCEL")
+        elif when != "dialling":
+            assert 'text="recorder_unavailable"' in call.callee.recv(only="BYE").get("Reason")
+        assert not {"hung_up", "failed"} & set(conductor.kinds())
+        assert call.running.relay.closed == [call_id]
+
+
+def test_keys_told_by_info_are_heard_and_passed_on():
+    with Call() as call:
+        call.set_up()
+        dialog = call.callee.dialog()
+        key = call.callee.request(
+            "INFO", dialog, body="Signal=9\r\nDuration=160\r\n", content_type="application/dtmf-relay"
+        )
+        call.callee.send(key, call.callee.gate)
+        assert call.callee.recv(only="200")
+        assert call.conductor.wait("digit")[2:] == ("callee", "9")
+        passed = call.phone.recv(only="INFO")
+        assert passed.get("Content-Type") == "application/dtmf-relay"
+        assert passed.body == "Signal=9\r\nDuration=160\r\n"
+        call.phone.send(call.phone.answer(passed, 200, "OK"))
+        call.phone.send(call.phone.next("INFO", body="*", content_type="application/dtmf"))
+        assert call.conductor.wait("digit", count=2)[2:] == ("caller", "*")
+
+
+def test_other_requests_inside_a_call():
+    with Call() as call:
+        call.set_up()
+        call.phone.drain()
+        for method, code in [("OPTIONS", 200), ("UPDATE", 200), ("REFER", 405), ("MESSAGE", 405), ("FROB", 501)]:
+            call.phone.send(call.phone.next(method, headers=("Refer-To: <sip:09012345678@gate.invalid>",)))
+            heard = call.phone.recv()
+            assert (method, heard.code) == (method, code)
+        assert call.callee.quiet()
+
+
+def test_bye_with_also_transfers_nobody():
+    with Call() as call:
+        call.set_up()
+        call.phone.send(call.phone.next("BYE", headers=("Also: <sip:09012345678@x.invalid>",)))
+        bye = call.callee.recv()
+        assert bye.method == "BYE"
+        assert "0901" not in bye.data.decode()
+
+
+def test_a_dead_callee_is_noticed():
+    with Call(sip={"dead_peer_seconds": 2}) as call:
+        call.set_up()
+        asked = call.phone.recv(only="OPTIONS")
+        call.phone.send(call.phone.answer(asked, 405, "No"))  # any answer is a sign of life
+        assert call.callee.recv(only="OPTIONS")
+        assert call.conductor.wait("hung_up", 6)[2] == "callee"
+        assert call.phone.recv(only="BYE")
+
+
+def test_a_peer_that_knows_no_such_call_is_gone():
+    with Call(sip={"dead_peer_seconds": 2}) as call:
+        call.set_up()
+        asked = call.phone.recv(only="OPTIONS")
+        call.phone.send(call.phone.answer(asked, 481, "No"))
+        assert call.conductor.wait("hung_up", 6)[2] == "caller"
+        assert call.callee.recv(only="BYE")
+
+
+def test_a_fault_in_the_conductor_ends_the_call_with_an_answer():
+    def boom(*_: object) -> None:
+        raise RuntimeError("fault")
+
+    conductor = Conductor(on_answered=boom)
+    with Call(conductor) as call:
+        call.phone.dial()
+        call.callee.ring()
+        call.callee.pick_up()
+        assert "internal_error" in call.phone.recv(only="603").get("Reason")
+        assert call.callee.recv(only="BYE")
+        assert conductor.wait("failed")[3] == "internal_error"
+
+
+def test_an_offer_that_the_relay_refuses():
+    with Call() as call:
+        call.running.relay.caller_sdp = lambda call_id, body, done: done(None, ex=ValueError("no"))
+        call.phone.dial()
+        assert call.phone.recv(only="603")
+        assert call.callee.quiet()
+        assert call.conductor.wait("failed")
+
+
+def test_an_invite_without_sdp_is_told_to_the_conductor_and_never_dialled():
+    with Call() as call:
+        call.phone.dial(body="")
+        assert call.phone.recv(only="603")
+        assert call.callee.quiet()
+        assert call.conductor.incomings[0].codecs == ()
+
+
+def test_transport_in_capitals_does_not_lose_the_bye():
+    with Call() as call:
+        call.phone.dial()
+        call.callee.ring()
+        call.callee.pick_up(contact=f"<sip:bob@{call.callee.address};transport=UDP>")
+        call.phone.ack(call.phone.recv(only="200"))
+        call.phone.send(call.phone.next("BYE"))
+        assert call.callee.recv(only="BYE")
