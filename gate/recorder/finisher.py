@@ -145,7 +145,8 @@ def _given_up(ending: Ending, problem: str) -> Ended:
 
 
 def describe(error: BaseException) -> str:
-    """What went wrong, without a path (paths are for logs)."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    """What went wrong, in the system's words where it was the system: without a path (paths are for logs)."""
+    for one in (error, error.__cause__):
+        if isinstance(one, OSError) and one.strerror:
+            return one.strerror
     return str(error) or type(error).__name__

@@ -10,7 +10,6 @@ of them ends the pause.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -204,7 +203,6 @@ class Recording:
         self._map(payloads)
         self._discard(at)
         self._start = at.monotonic
-        make_folder(self.path.parent)
         self.file = self.seal.create(self.path)
         self._put(0, frames.encode_event(0, "start", {"at": day_time}))
         self._put(0, frames.encode_map(0, payloads))
@@ -278,21 +276,6 @@ class Recording:
         self._paused_at = offset / 1e6
         self._put(offset, frames.encode_event(offset, "pause"))
         self.seal_chunk()
-
-
-def make_folder(folder: Path) -> None:
-    """Create a folder and those above it, for the owner alone, so that a power cut does not lose their names."""
-    missing = []
-    while not folder.exists():
-        missing.append(folder)
-        folder = folder.parent
-    for new in reversed(missing):
-        new.mkdir(mode=0o700, exist_ok=True)
-        descriptor = os.open(new.parent, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def total(recordings: Iterable[Recording], what: Callable[[Side], int]) -> int:

@@ -22,7 +22,7 @@ class Summary(Protocol):
 
     @property
     def chunks(self) -> int:
-        """Sealed chunks, the closing one included where the format counts it."""
+        """Sealed chunks of audio."""
         ...
 
 
@@ -57,7 +57,8 @@ class Seal(Protocol):
         ...
 
     def create(self, path: Path) -> SealedFile:
-        """Create the file, which must not exist, with its header. Raises ``OSError`` or ``VaultError``."""
+        """Create the file, which must not exist, with its header, and the folders above it, durably. Raises ``OSError``
+        or ``VaultError``."""
         ...
 
 

@@ -1,0 +1,274 @@
+"""An opened recording as a stereo WAV: the agent left, the customer right, and a report of what is in it.
+
+The customer heard the announcement before the recording began, so it is not among the packets: it is put back at the
+beginning of the customer's channel, for as long as it played. Pauses stay as long as they were, as silence between two
+marker tones. Memory is bounded: blocks of a minute are written as soon as both sides have them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gate.core.frames import EventFrame, Frame, FrameError, MapFrame, PacketFrame, decode
+from gate.core.rtp import SIDES, STATIC_PAYLOADS
+from gate.exports.codecs import resample, sample_rate
+from gate.exports.side import Side, SideReport
+from gate.exports.track import Track
+from gate.exports.wav import ExportError, Samples, WavWriter
+
+PROMPT_RATE = 8000
+NARROW, WIDE = 8000, 16000
+BLOCK_SECONDS = 60
+LOOK_AHEAD_US = 2_000_000
+"""So much is read before the file's rate is chosen."""
+STEP_US = 200_000
+"""How often both sides are brought to the same time."""
+LONGEST_LEAD_GAP = 2.0
+"""Seconds between the announcement's end and the recording's start that are believed."""
+
+
+@dataclass(slots=True)
+class ExportReport:
+    """What an exported file holds; times in seconds. ``gaps`` and ``announcement`` lie on the file's own time line."""
+
+    path: str
+    rate: int
+    seconds: float = 0.0
+    started: str = ""
+    """Wall clock at the recording's start, ISO."""
+    recording_begins: float = 0.0
+    """Where the recorded audio begins in the file (after the announcement)."""
+    announcement: dict[str, Any] | None = None
+    """id, version, completed, and where it lies (``from``, ``to``); None where none was kept in the recording."""
+    gaps: list[tuple[float, float]] = field(default_factory=list)
+    sides: dict[str, SideReport] = field(default_factory=dict)
+    ended: bool = False
+    """True where the recording has its end; False where it was cut off."""
+    interrupted: bool = False
+    cause: str = ""
+    notes: list[str] = field(default_factory=list)
+
+    def as_json(self) -> str:
+        """The report as JSON text."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
+
+
+def export_wav(
+    chunks: Iterable[bytes],
+    out: Path,
+    *,
+    announcement: Samples | None = None,
+    rate: int | None = None,
+    report: Path | None = None,
+) -> ExportReport:
+    """Write ``out`` from the clear chunks of one recording, in order.
+
+    ``announcement`` is the prompt that was played: mono, 16 bit, 8,000 Hz. ``rate`` is that of the file; left out it is
+    16,000 where wideband is spoken at the beginning, else 8,000. With ``report`` the report is written there as JSON.
+    Both files have mode 0600 and are there only on success. Raises ``ExportError``, and whatever reading ``chunks``
+    raises.
+    """
+    try:
+        frames = _frames(chunks)
+        head = list(_head(frames))
+        target = rate or _rate(head)
+        with WavWriter(out, target) as wav:
+            rendering = _Rendering(wav, announcement)
+            for frame in chain(head, frames):
+                rendering.take(frame)
+            result = rendering.finish()
+    except FrameError as error:
+        raise ExportError(f"the recording holds something else than frames: {error}") from error
+    if report is not None:
+        try:
+            _write_text(report, result.as_json())
+        except OSError as error:
+            out.unlink(missing_ok=True)
+            raise ExportError(f"cannot write {report}: {error.strerror or error}") from error
+    return result
+
+
+class _Rendering:
+    """One pass over the frames."""
+
+    def __init__(self, wav: WavWriter, announcement: Samples | None) -> None:
+        self._wav = wav
+        self._prompt = announcement
+        self._tracks = {side: Track(wav.rate) for side in SIDES}
+        self._sides: dict[str, Side] = {}
+        self._report = ExportReport(str(wav.path), wav.rate)
+        self._notice: EventFrame | None = None
+        self._started: float | None = None
+        self._maps: Mapping[str, Mapping[int, str]] = {}
+        self._paused: int | None = None
+        self._now = self._advanced = 0
+
+    def take(self, frame: Frame) -> None:
+        """One frame, in the order of the file."""
+        self._now = max(self._now, frame.offset)
+        if isinstance(frame, PacketFrame):
+            self._begin()[frame.side].take(frame.offset, frame.rtp)
+        elif isinstance(frame, MapFrame):
+            self._maps = frame.payloads
+            for name, side in self._sides.items():
+                side.set_map(dict(frame.payloads.get(name, {})))
+        else:
+            self._event(frame)
+        self._write()
+
+    def finish(self) -> ExportReport:
+        """Everything is read."""
+        self._begin()
+        if self._paused is not None:
+            self._gap(self._now)
+        for side in self._sides.values():
+            side.finish(self._now)
+        longest = max(track.end for track in self._tracks.values())
+        for track in self._tracks.values():
+            track.silence_to(longest)
+        self._write(last=True)
+        report = self._report
+        report.seconds = self._wav.frames / self._wav.rate
+        report.sides = {name: side.report for name, side in self._sides.items()}
+        if not report.ended:
+            report.notes.append("the recording has no end: its recorder was cut off; at most a second is missing")
+        for name, side_report in report.sides.items():
+            for codec, count in side_report.undecoded.items():
+                report.notes.append(f"{name}: {count} packets of {codec} cannot be decoded here and are silent")
+            wide = [codec for codec in side_report.codecs if (sample_rate(codec) or 0) > self._wav.rate]
+            if wide:
+                report.notes.append(f"{name}: {', '.join(wide)} was brought down to {self._wav.rate} Hz")
+        return report
+
+    # --- events ---------------------------------------------------------------------------------------------------
+
+    def _event(self, frame: EventFrame) -> None:
+        match frame.event:
+            case "start":
+                self._report.started = str(frame.body.get("at", ""))
+                self._started = _moment(frame.body.get("at"))
+            case "announcement":
+                self._notice = self._notice or frame
+            case "pause":
+                for side in self._begin().values():
+                    side.cut(frame.offset)
+                self._paused = frame.offset if self._paused is None else self._paused
+            case "resume" if self._paused is not None:
+                self._gap(frame.offset)
+            case "end":
+                self._report.ended = True
+                self._report.interrupted = bool(frame.body.get("interrupted", False))
+                self._report.cause = str(frame.body.get("cause", ""))
+
+    def _gap(self, end: int) -> None:
+        start, self._paused = self._paused or 0, None
+        for side in self._sides.values():
+            side.gap(start, end)
+        lead = self._report.recording_begins
+        self._report.gaps.append((round(lead + start / 1e6, 3), round(lead + end / 1e6, 3)))
+
+    # --- the beginning --------------------------------------------------------------------------------------------
+
+    def _begin(self) -> dict[str, Side]:
+        """Both sides, behind the announcement; made when the first packet comes."""
+        if not self._sides:
+            lead = self._lead()
+            for name, track in self._tracks.items():
+                track.silence_to(lead)
+                side = self._sides[name] = Side(track, lead)
+                side.set_map(dict(self._maps.get(name, {})))
+            self._report.recording_begins = lead / self._wav.rate
+        return self._sides
+
+    def _lead(self) -> int:
+        """Samples before the recording's start, with the announcement in them."""
+        if self._notice is None:
+            return 0
+        body, rate = self._notice.body, self._wav.rate
+        started, ended = _moment(body.get("started")), _moment(body.get("ended"))
+        played = ended - started if started is not None and ended is not None else None
+        told = {key: body.get(key) for key in ("announcement", "id", "version", "completed") if key in body}
+        self._report.announcement = {**told, "seconds": played, "from": 0.0, "to": 0.0}
+        if self._prompt is None:
+            self._report.notes.append("the announcement's audio was not at hand; its event is in the report")
+            return 0
+        prompt = resample(self._prompt.astype(np.int16, copy=False), PROMPT_RATE, rate)
+        if played is not None and not body.get("completed", False):
+            prompt = prompt[: max(0, round(played * rate))]
+        self._tracks["callee"].add(prompt)
+        self._report.announcement["to"] = len(prompt) / rate
+        wait = self._started - ended if self._started is not None and ended is not None else 0.0
+        return len(prompt) + round(min(max(wait, 0.0), LONGEST_LEAD_GAP) * rate)
+
+    # --- out ------------------------------------------------------------------------------------------------------
+
+    def _write(self, *, last: bool = False) -> None:
+        if self._now - self._advanced < STEP_US and not last:
+            return
+        self._advanced = self._now
+        if self._paused is None and not last:
+            for side in self._sides.values():
+                side.advance(self._now)
+        left, right = (self._tracks[name] for name in SIDES)
+        block = self._wav.rate * BLOCK_SECONDS
+        while (ready := min(left.waiting, right.waiting)) >= block or (last and ready):
+            count = min(ready, block)
+            self._wav.write(np.column_stack((left.take(count), right.take(count))))
+
+
+def _frames(chunks: Iterable[bytes]) -> Iterator[Frame]:
+    for chunk in chunks:
+        yield from decode(chunk)
+
+
+def _head(frames: Iterator[Frame]) -> Iterator[Frame]:
+    for frame in frames:
+        yield frame
+        if frame.offset > LOOK_AHEAD_US:
+            return
+
+
+def _rate(frames: Iterable[Frame]) -> int:
+    """Wide where any packet in ``frames`` is of a wideband codec."""
+    maps: Mapping[str, Mapping[int, str]] = {}
+    for frame in frames:
+        if isinstance(frame, MapFrame):
+            maps = frame.payloads
+        elif isinstance(frame, PacketFrame) and len(frame.rtp) > 1:
+            number = frame.rtp[1] & 0x7F
+            name = maps.get(frame.side, {}).get(number) or STATIC_PAYLOADS.get(number, "")
+            if (sample_rate(name) or 0) > NARROW:
+                return WIDE
+    return NARROW
+
+
+def _moment(value: Any) -> float | None:
+    """Seconds, from a number or ISO text; None where it is neither."""
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(value, str):
+        with contextlib.suppress(ValueError):
+            return datetime.fromisoformat(value).timestamp()
+    return None
+
+
+def _write_text(path: Path, text: str) -> None:
+    temporary = path.with_name(f".{path.name}.part")
+    try:
+        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
