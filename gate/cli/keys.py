@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TextIO
 
 import click
 
@@ -61,7 +62,7 @@ def new(view: View, name: str, role: str, output: Path, passphrase_file: Path | 
 @make("add", group=command, example="dialgate key add ann.recipient\ndialgate key add - < ann.recipient")
 @click.argument("file", type=click.File("r", encoding="utf-8"))
 @click.option("--role", type=click.Choice(ROLES), help="In place of the role that the file names.")
-def add(view: View, file: click.utils.LazyFile, role: str | None) -> None:
+def add(view: View, file: TextIO, role: str | None) -> None:
     """Seal every recording from now on to one more recipient. What was sealed before stays closed to them."""
     with reach(view.config) as gate:
         view.data(gate.call("key_add", text=file.read(20_001), role=role or ""))

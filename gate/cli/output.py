@@ -75,7 +75,7 @@ class View:
             for row in rows:
                 click.echo("\t".join(clean(_plain(row.get(name))) for name, _ in columns))
         if value.get("next"):
-            say(f"There are more: --after {value['next']}")
+            say(f"There are more: --after '{value['next']}'")
 
     @contextmanager
     def progress(self, title: str) -> Iterator[Callable[[float, str], None] | None]:

@@ -26,7 +26,8 @@ option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
 def passphrase(file: Path | None, prompt: str, *, new: bool = False) -> str:
     """The passphrase in ``file``, or typed (twice where ``new``).
 
-    Raises ``ConfigError`` for a file that is missing, empty or open to others, ``UsageError`` without file and terminal.
+    Raises ``ConfigError`` for a file that is missing, empty or open to others; ``UsageError`` where there is neither a
+    file nor a terminal.
     """
     if file is not None:
         return read_secret(Path.cwd(), str(file))

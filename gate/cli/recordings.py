@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from gate.cli.command import command as make
 from gate.cli.command import paged
 from gate.cli.output import View, say
 from gate.cli.reach import reach
+from gate.errors import UsageError
 
 
 @click.group("recording", short_help="Sealed recordings: list, export, verify.")
@@ -87,5 +90,46 @@ def verify(view: View, recording_id: str | None) -> None:
 def open_to_wav(
     view: View, recording_id: str, key: Path, output: Path, purpose: str, passphrase_file: Path | None
 ) -> dict[str, Any]:
-    """Take the recording (logged by the gate), open it with the private key and write the WAV."""
-    raise NotImplementedError
+    """Take the recording (logged by the gate), open it with the private key and write the WAV; returns the report.
+
+    The key is opened first: a wrong passphrase takes nothing. A file that ends early opens only where the log says that
+    its recording was interrupted. Raises ``UsageError`` where ``output`` exists, and what the vault and export raise.
+    """
+    from gate.exports.audio import export_wav
+    from gate.vault.keyfile import load_private
+    from gate.vault.opening import open_recording
+
+    if output.exists():
+        raise UsageError(f"{output} exists", hint="name a new file")
+    private = load_private(key, asked.passphrase(passphrase_file, f"Passphrase of {key}"))
+    with reach(view.config) as gate:
+        taken = gate.call("recording_take", recording_id=recording_id, purpose=purpose, recipient=private.id)
+    wraps = [(each["recipient"], base64.b64decode(each["wrap"])) for each in taken["wraps"]]
+    _, chunks = open_recording(
+        Path(taken["path"]),
+        wraps,
+        private,
+        recording_id=recording_id,
+        allow_interrupted=taken["header"].get("state") == "interrupted",
+    )
+    report = export_wav(chunks, output, announcement=_announcement(view, taken["facts"]))
+    for note in report.notes:
+        say(f"Note: {note}.")
+    return {"recording_id": recording_id, "recipient": private.id} | dataclasses.asdict(report)
+
+
+def _announcement(view: View, facts: list[dict[str, Any]]) -> Any:
+    """The samples of the announcement that was played in this call; ``None`` where its sound is not here."""
+    import soundfile
+
+    played = next((fact["body"] for fact in facts if fact["kind"] == "announced" and fact.get("body")), None)
+    if played is None:
+        return None
+    name = f"{played['announcement']}@{played['version']}"
+    path = view.config.data / "prompts" / name / "announcement.wav"
+    try:
+        samples, _ = soundfile.read(path, dtype="int16")
+    except (OSError, soundfile.LibsndfileError):
+        say(f"Note: the announcement {name} is not among the prompts here; its place is left silent.")
+        return None
+    return samples

@@ -40,6 +40,8 @@ def write_new(folder: Path, *, example: bool, today: str, wavs: tuple[str, str] 
     try:
         if path.exists():
             raise UsageError(f"{path} exists", hint="name another folder, or edit the file")
+        if not folder.exists():
+            folder.mkdir(mode=0o700, parents=True)
         for name in FOLDERS:
             (folder / "data" / name).mkdir(mode=0o700, parents=True, exist_ok=True)
             (folder / "data" / name).chmod(0o700)

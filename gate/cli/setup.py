@@ -1,0 +1,137 @@
+"""``dialgate init``: a new configuration, data folders and first keys."""
+
+from __future__ import annotations
+
+import secrets
+import shutil
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+
+from gate.cli import passphrase as asked
+from gate.cli.command import command as make
+from gate.cli.output import View, say
+from gate.cli.reach import DeskHere
+from gate.clock import SystemClock
+from gate.config import Config, load
+
+SAMPLE_LISTS = Path(__file__).parents[2] / "sample_lists"
+"""Beside the packages in a checkout; an installed wheel has none."""
+WAVS = ("announcement.wav", "goodbye.wav")
+"""The example's sounds, in its folder."""
+
+
+@make("init", config=False, example="dialgate init /etc/dialgate\ndialgate init try-it --example")
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option("--example", is_flag=True, help="Drama numbers, an example firm, sample lists; not live.")
+@click.option("--name", default="Compliance", show_default=True, help="Whose the first key is.")
+@asked.option
+def command(view: View, folder: Path, example: bool, name: str, passphrase_file: Path | None) -> None:
+    """Make DIR with config.toml, data folders, account passwords and the first key that opens recordings.
+
+    Nothing that exists is changed. With --example the gate can be started at once; without, config.toml has blanks to
+    fill in, and dialgate config show names each.
+    """
+    now = SystemClock().now()
+    # Asked for before anything is made: an interrupted prompt leaves nothing behind.
+    words = _passphrase(passphrase_file, name, example)
+    fresh = not folder.exists()
+    try:
+        result = _make(folder, name, words, now, example=example, keep_words=example and passphrase_file is None)
+    except BaseException:
+        if fresh:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    view.data(result)
+    for line in _next_steps(result, example):
+        say(line)
+
+
+def _make(folder: Path, name: str, words: str, now: datetime, *, example: bool, keep_words: bool) -> dict[str, Any]:
+    from gate.config.write import write_new
+    from gate.vault.signing import CheckpointKey
+
+    today = now.astimezone(ZoneInfo("Europe/London")).date().isoformat()
+    path = write_new(folder, example=example, today=today, wavs=WAVS if example else ("", ""))
+    signer = CheckpointKey.create(folder / "data" / "gate.key", f"dialgate-{secrets.token_hex(4)}")
+    result: dict[str, Any] = {"config": str(path), "data": str(folder / "data"), "verifier": signer.vkey}
+    if words:
+        result |= _first_key(folder, name, words, now, keep_words=keep_words)
+    if example:
+        _copy_wavs(folder)
+        result |= _example(load(path), Path(result["recipient"]), today)
+    return result
+
+
+def _passphrase(file: Path | None, name: str, example: bool) -> str:
+    if example and file is None:
+        return secrets.token_urlsafe(18)
+    if file is None and not sys.stdin.isatty():
+        return ""
+    return asked.passphrase(file, f"Passphrase for the key of {name}", new=True)
+
+
+def _copy_wavs(folder: Path) -> None:
+    """The example firm's announcement and goodbye."""
+    from gate.media.prompts import example_wavs
+
+    for source, name in zip(example_wavs(), WAVS, strict=True):
+        if not (folder / name).exists():
+            shutil.copyfile(source, folder / name)
+
+
+def _first_key(folder: Path, name: str, words: str, now: datetime, *, keep_words: bool) -> dict[str, Any]:
+    """A private key and its recipient under ``keys/``; the example's passphrase lies beside it."""
+    from gate.config.write import private_file
+    from gate.vault import keyfile
+
+    keys = folder / "keys"
+    private, recipient = keyfile.generate(name, "compliance", words, now)
+    keyfile.save_private(keys / "first.key", private)
+    private_file(keys / "first.recipient", recipient.to_text())
+    made = {"key": str(keys / "first.key"), "recipient": str(keys / "first.recipient")}
+    if keep_words:
+        private_file(keys / "first.passphrase", words + "\n")
+        made["passphrase_file"] = str(keys / "first.passphrase")
+    return made
+
+
+def _example(config: Config, recipient: Path, today: str) -> dict[str, Any]:
+    """Prompts, the key put in force, and the sample registers: what a first call needs."""
+    from gate.daemon import open_desk
+    from gate.media.prompts import prepare
+
+    prepare(config.data / "prompts", config.announcement, Path(config.base))
+    imported = []
+    with open_desk(config) as desk:
+        gate = DeskHere(desk)
+        gate.call("key_add", text=recipient.read_text())
+        for name in ("tps", "ctps"):
+            sample = SAMPLE_LISTS / f"{name}_ns.txt"
+            if sample.is_file():
+                imported.append(gate.call("register_import", name=name, path=str(sample), as_of=today))
+    return {"registers": imported}
+
+
+def _next_steps(result: dict[str, Any], example: bool) -> list[str]:
+    path = result["config"]
+    if example:
+        steps = [f"Start it: dialgate serve -c {path}"]
+        if not result["registers"]:
+            steps.append("The sample lists are not part of this installation: dialgate register import tps FILE")
+        return steps
+    steps = [f"Fill in {path}: dialgate config show -c {path} names what is missing."]
+    if "key" not in result:
+        steps.append("Make a key, away from the gate: dialgate key new NAME -o FILE.key > FILE")
+    steps += [
+        f"Let the key in: dialgate key add {result.get('recipient', 'FILE')} -c {path}",
+        f"Import the registers: dialgate register import tps FILE -c {path} (and ctps)",
+        f"Start it: dialgate serve -c {path}",
+    ]
+    if "key" in result:
+        steps.append(f"Move {result['key']} off this machine: the gate needs no private key.")
+    return [f"{number}. {step}" for number, step in enumerate(steps, start=1)]
