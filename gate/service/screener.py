@@ -59,7 +59,7 @@ class Screener:
         else:
             decision = self.check(tx, attempt, now)
             if obstacle is not None and decision.allowed:
-                decision = screening.refusal(obstacle, attempt)
+                decision = screening.refusal(obstacle, attempt, after=decision)
         body = screening.decision_body(decision, attempt) | {"source": source} | (extra or {})
         tx.append(Fact(kind="decision", subject=call_id, at=now, actor=attempt.claimed_by, body=body))
         return decision

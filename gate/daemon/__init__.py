@@ -1,0 +1,42 @@
+"""The composition: the one room that names concrete classes.
+
+- ``serve(config)``      the gate: line thread, store thread, recorder process, control interface in the main thread
+- ``open_desk(config)``  the desk alone, for commands when no gate runs; holds the data lock as long as it is open
+- ``house``      what every way into the data folder shares
+- ``running``    a running gate
+- ``recording``  the recorder process (``python -m gate.daemon.recording DATA FD``), and waiting for an earlier one
+- ``logs``       structured logs
+
+Imports of rooms stand inside the functions that need them: a command that only looks something up must not pay for SIP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
+
+from gate.config import Config
+from gate.daemon.logs import configure_logs
+
+if TYPE_CHECKING:
+    from gate.service.desk import Desk
+
+
+@contextmanager
+def open_desk(config: Config) -> Iterator[Desk]:
+    """The desk of a gate that does not run. Raises ``GateError``, e.g. where a gate does run and holds the lock."""
+    from gate.daemon.house import House
+
+    configure_logs(config.log, quiet=True)
+    with ExitStack() as stack:
+        yield House(config, stack).desk
+
+
+def serve(config: Config) -> int:
+    """Run the gate until TERM or INT; returns the exit code. Raises ``GateError`` where it cannot start."""
+    from gate.daemon.running import Gate
+
+    configure_logs(config.log)
+    with ExitStack() as stack:
+        return Gate(config, stack).run()

@@ -1,0 +1,186 @@
+"""What every way into the data folder shares: lock, evidence, keys, registers, and the desk on top of them."""
+
+from __future__ import annotations
+
+import base64
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from datetime import date, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from gate.clock import SystemClock
+from gate.config import Config
+from gate.errors import ConfigError, StoreError
+
+if TYPE_CHECKING:
+    from gate.core.rules import Rules
+    from gate.service.desk import Desk
+
+LONDON = ZoneInfo("Europe/London")
+
+
+def new_id() -> str:
+    """A random id of 128 bits: names nobody."""
+    return secrets.token_hex(16)
+
+
+def rules_of(config: Config) -> Rules:
+    """The screening rules that a configuration sets."""
+    from gate.core.hours import Hours
+    from gate.core.rules import Rules
+
+    calling = config.calling
+    try:
+        return Rules(
+            own_numbers=frozenset(config.firm.numbers),
+            hours=Hours.parse(
+                calling.weekdays,
+                calling.saturday,
+                calling.sunday,
+                calling.closed_dates,
+                always=calling.hours == "always",
+            ),
+            timezone=LONDON,
+            registers=calling.registers,
+            redial=timedelta(hours=calling.redial_hours),
+            live=calling.live,
+        )
+    except ValueError as error:
+        raise ConfigError(str(error), hint="see the sections [firm] and [calling]") from error
+
+
+class House:
+    """What every way into the data folder shares: lock, evidence, keys, registers, and the desk on top of them."""
+
+    def __init__(self, config: Config, stack: ExitStack, live: Callable[[], list[dict[str, Any]]] = list) -> None:
+        """Open the data folder; what is opened closes with ``stack``. Raises ``GateError``."""
+        from gate.registers.library import RegisterLibrary
+        from gate.service.screener import Screener
+        from gate.store.lock import DataLock
+        from gate.store.store import EvidenceStore
+        from gate.vault.keystore import KeyStoreDb
+
+        data = config.data
+        if not data.is_dir():
+            raise ConfigError(f"the data folder {data} does not exist", hint="make it with: dialgate init")
+        stack.enter_context(DataLock(data))
+        self.config = config
+        self.clock = SystemClock()
+        self.store = EvidenceStore(data / "gate.db", pepper=_pepper(data))
+        stack.callback(self.store.close)
+        self.keys = KeyStoreDb(data / "keys.db")
+        stack.callback(self.keys.close)
+        self.registers = RegisterLibrary(data / "registers", config.calling.registers)
+        self.screener = Screener(self.registers, rules_of(config))
+        self.desk = self._desk(live)
+
+    def _desk(self, live: Callable[[], list[dict[str, Any]]]) -> Desk:
+        from gate.service.desk import Desk
+        from gate.service.reads import Offers
+        from gate.store import queries
+        from gate.vault.recipients import add_recipient, load_recipients
+        from gate.vault.sealed import scan
+
+        recipients = self.config.data / "recipients"
+
+        return Desk(
+            config=self.config,
+            store=self.store,
+            reads=queries,
+            registers=self.registers,
+            screener=self.screener,
+            offers=Offers(
+                import_register=self._import_register,
+                recipients=lambda: [each.row() for each in load_recipients(recipients)],
+                add_recipient=lambda text, role: add_recipient(recipients, text, role).row(),
+                wraps=self.keys.wraps,
+                scan=scan,
+                verify_log=self.verify_log,
+                checkpoint=self.checkpoint,
+                live=live,
+            ),
+            clock=self.clock,
+            new_id=new_id,
+        )
+
+    def _import_register(
+        self,
+        name: str,
+        source: Path,
+        as_of: date | None,
+        coverage: Sequence[str],
+        accept_shrink: bool,
+        progress: Callable[[float, str], None] | None,
+    ) -> dict[str, Any]:
+        from gate.registers.child import import_in_child
+        from gate.registers.importer import guess_as_of
+
+        now = self.clock.now()
+        report = import_in_child(
+            self.config.data / "registers",
+            name,
+            source,
+            as_of=as_of or guess_as_of(source, now),
+            now=now,
+            coverage=tuple(coverage),
+            accept_shrink=accept_shrink,
+            progress=progress,
+        )
+        return report.as_dict()
+
+    def checkpoint(self) -> dict[str, Any]:
+        """Sign the log as it stands."""
+        from gate.audit.checkpoints import Checkpointer
+        from gate.vault.signing import CheckpointKey
+
+        data = self.config.data
+        key = CheckpointKey.load(data / "gate.key")
+        written = Checkpointer(self.store, key.sign_note, origin=key.name, folder=data / "checkpoints").write(
+            self.clock.now()
+        )
+        return {
+            "size": written.size,
+            "root": base64.b64encode(written.root).decode(),
+            "note": written.note,
+            "missed": list(written.missed),
+        }
+
+    def verify_log(self, progress: Callable[[float, str], None] | None = None) -> dict[str, Any]:
+        """Verify rows, leaves, root and checkpoints, reading beside whatever is written."""
+        from gate.audit.verify import verify
+        from gate.store.projections import TABLES
+        from gate.vault.signing import CheckpointKey, verify_note
+
+        data = self.config.data
+        key = CheckpointKey.load(data / "gate.key")
+        report = verify(
+            data / "gate.db",
+            lambda note: verify_note(note, key.vkey),
+            tables=TABLES,
+            folders=[data / "checkpoints"],
+            origin=key.name,
+            pepper=_pepper(data),
+            progress=None if progress is None else lambda done, of: progress(done / max(of, 1), "leaves"),
+        )
+        return report.as_json()
+
+
+def _pepper(data: Path) -> bytes:
+    """The key of the number hashes: made with the data folder, never replaced."""
+    path = data / "number.key"
+    with suppress(FileNotFoundError):
+        return path.read_bytes()
+    if (data / "gate.db").exists():
+        raise StoreError(
+            f"{path} is missing", hint="restore it: without it nobody can tell who objected, so no call is allowed"
+        )
+    pepper = secrets.token_bytes(32)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(pepper)
+        file.flush()
+        os.fsync(file.fileno())
+    return pepper

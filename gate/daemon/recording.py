@@ -1,0 +1,58 @@
+"""The recorder process: ``python -m gate.daemon.recording DATA FD``, started by the gate."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import sys
+import time
+from contextlib import suppress
+from pathlib import Path
+
+from gate.clock import SystemClock
+from gate.config import Log
+from gate.daemon.logs import configure_logs
+from gate.errors import StoreError
+
+LOCK_SECONDS = 15.0
+"""How long a gate waits for the recorder of an earlier life to finish its files."""
+
+
+def record(data: Path, descriptor: int) -> int:
+    """The recorder process: seals until the gate's end of the socket closes."""
+    from gate.recorder.main import inherited
+    from gate.recorder.main import serve as serve_recorder
+    from gate.vault.sealer import sealer
+
+    configure_logs(Log())
+    recordings = data / "recordings"
+    # Held while this process lives: the next gate waits for it before it says how recordings ended.
+    lock = _recorder_lock(recordings)
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    return serve_recorder(inherited(descriptor), recordings, sealer(data / "recipients"), SystemClock())
+
+
+def _recorder_lock(recordings: Path) -> int:
+    recordings.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return os.open(recordings / ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+
+def wait_for_recorder(recordings: Path) -> None:
+    """Until no recorder of an earlier life runs any more; it needs a moment to seal what was open."""
+    lock = _recorder_lock(recordings)
+    try:
+        for _ in range(int(LOCK_SECONDS / 0.1)):
+            with suppress(BlockingIOError):
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return
+            time.sleep(0.1)
+    finally:
+        os.close(lock)
+    raise StoreError(
+        f"a recorder still writes to {recordings}",
+        hint="it seals what an earlier gate left open; try again in a minute",
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(record(Path(sys.argv[1]), int(sys.argv[2])))

@@ -1,0 +1,248 @@
+"""A running gate."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import queue
+import signal
+import sys
+import threading
+from contextlib import ExitStack, suppress
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from gate import systemd
+from gate.clock import SystemClock
+from gate.config import Config, read_secret
+from gate.daemon.house import House, new_id
+from gate.daemon.recording import wait_for_recorder
+from gate.errors import ConfigError, GateError, RecorderError, StoreError
+from gate.ports import Fact
+
+log = structlog.get_logger()
+
+CHECKPOINT_SECONDS = 60.0
+"""How often the log is signed while it grows."""
+
+
+class LateMedia:
+    """Stands for the media room until the line thread runs: RTPProxy's client belongs to that thread's loop."""
+
+    def __init__(self) -> None:
+        self.room: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.room, name)
+
+
+class Gate:
+    """A running gate."""
+
+    def __init__(self, config: Config, stack: ExitStack) -> None:
+        """Everything but the line; what is opened closes with ``stack``. Raises ``GateError``."""
+        from gate.service.metrics import Metrics
+
+        self._config = config
+        self._prepare()
+        self._house = House(config, stack, live=self._live)
+        self._metrics = Metrics()
+        self._reconciler = self._reconcile()
+        self._recorder = self._start_recorder(stack)
+        self._media = LateMedia()
+        self._built: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+        self._line, self._conductor = self._compose()
+
+    def _prepare(self) -> None:
+        """What must be there before the line opens: the announcement, and somebody to seal to."""
+        from gate.core.hours import public_holidays
+        from gate.media.prompts import prepare
+        from gate.vault.recipients import load_recipients
+
+        year = SystemClock().now().year
+        for each in (year, year + 1):  # known before a call asks: the first look takes a tenth of a second
+            public_holidays(each)
+        data = self._config.data
+        prepare(data / "prompts", self._config.announcement, Path(self._config.base))
+        if self._config.recording.enabled and not load_recipients(data / "recipients"):
+            raise ConfigError(
+                "calls are to be recorded, but there is no key to seal recordings to",
+                hint="make one: dialgate key new, then dialgate key add; or set recording.enabled = false",
+            )
+
+    def _reconcile(self) -> Any:
+        from gate.recorder import leftovers
+        from gate.service.reconcile import Reconciler
+        from gate.store import queries
+        from gate.vault.sealed import scan
+
+        house, recordings = self._house, self._config.data / "recordings"
+        wait_for_recorder(recordings)
+        reconciler = Reconciler(house.store, queries, scan, recordings, house.clock, lambda: leftovers.find(recordings))
+        reconciler.everything()
+        return reconciler
+
+    def _start_recorder(self, stack: ExitStack) -> Any:
+        from gate.recorder.client import RecorderClient, spawn_command
+
+        command = [sys.executable, "-P", "-m", "gate.daemon.recording", str(self._config.data)]
+        recorder = RecorderClient(spawn_command(command), Unheard(), self._house.clock)
+        if self._config.recording.enabled:
+            stack.callback(recorder.close_down)
+            with suppress(RecorderError):  # supervision goes on, and calls are refused until it is up
+                recorder.launch()
+        return recorder
+
+    def _compose(self) -> tuple[Any, Any]:
+        from gate.service.conductor import Conductor
+        from gate.service.settings import Settings
+        from gate.sip.line import SipLine
+
+        line = SipLine(self._config, self._media, self._secret_of)
+        conductor = Conductor(
+            line=line,
+            loop=line,
+            media=self._media,
+            recorder=self._recorder,
+            store=self._house.store,
+            keys=self._house.keys,
+            screener=self._house.screener,
+            settings=Settings.of(self._config),
+            clock=self._house.clock,
+            new_id=new_id,
+            metrics=self._metrics,
+            mend=self._mend,
+        )
+        self._recorder.events = conductor
+        line.bind(conductor)
+        line.open()
+        line.post(self._build_media)
+        return line, conductor
+
+    def _build_media(self) -> None:
+        """The line thread's first step, before any datagram."""
+        from gate.media.relay import RtpIoMedia
+
+        try:
+            room = RtpIoMedia(self._config, self._config.data / "prompts", self._line)
+            room.on_timeout = self._conductor.media_timeout
+            self._media.room = room
+        except Exception as error:  # noqa: BLE001 - told in the main thread, whatever it is
+            self._built.put(error)
+        else:
+            self._built.put(None)
+
+    def _secret_of(self, username: str) -> str:
+        base, trunk = self._config.base, self._config.trunk
+        for account in self._config.account:
+            if account.username == username:
+                return read_secret(base, account.password_file)
+        if username and username == trunk.username:
+            return read_secret(base, trunk.password_file)
+        raise ConfigError(f"there is no password for {username!r}")
+
+    def _mend(self, recording_id: str) -> None:
+        """Close in the log what a dead recorder left; reads a whole file, so not on the line thread."""
+
+        def work() -> None:
+            try:
+                self._reconciler.recording(recording_id)
+            except GateError as error:
+                log.error("recording_not_mended", recording=recording_id, error=str(error))
+
+        threading.Thread(target=work, name="mend", daemon=True).start()
+
+    def _live(self) -> list[dict[str, Any]]:
+        """The calls in hand, asked on the line thread."""
+        answer: queue.SimpleQueue[list[dict[str, Any]]] = queue.SimpleQueue()
+        self._line.post(lambda: answer.put(self._conductor.live(self._house.clock.now())))
+        try:
+            return answer.get(timeout=2.0)
+        except queue.Empty:
+            raise GateError("the line does not answer", hint="see the gate's log") from None
+
+    def run(self) -> int:
+        """The gate's life, from the first datagram to the last checkpoint."""
+        thread = threading.Thread(target=self._line.run, name="line")
+        thread.start()
+        try:
+            self._line.wait_ready()
+            if failure := self._built.get(timeout=10.0):
+                raise failure
+            self._note("gate_started", version=version("dialgate"), pid=os.getpid())
+            asyncio.run(self._serve())
+            self._note("gate_stopped")
+        finally:
+            self._line.stop()
+            thread.join(10.0)
+        self._sign()
+        return 0
+
+    def _note(self, kind: str, **body: Any) -> None:
+        fact = Fact(kind=kind, subject="gate", at=self._house.clock.now(), actor=f"uid:{os.getuid()}", body=body)
+        try:
+            self._house.store.call(lambda tx: tx.append(fact))
+        except StoreError as error:
+            log.error("not_noted", kind=kind, error=str(error))
+
+    async def _serve(self) -> None:
+        """Answer on the control interface until told to stop; then drain."""
+        from gate.control.server import serve as control
+
+        loop = asyncio.get_running_loop()
+        told, drained = asyncio.Event(), asyncio.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, told.set)
+        answering = asyncio.ensure_future(control(self._house.desk, self._config, self._metrics.registry, drained))
+        chores = asyncio.ensure_future(self._chores())
+        log.info("gate_started", listen=[f"{host}:{port}" for host, port in self._line.addresses])
+        systemd.tell("READY=1")
+        await asyncio.wait([answering, asyncio.ensure_future(told.wait())], return_when=asyncio.FIRST_COMPLETED)
+        log.info("gate_stopping", calls=self._conductor.active)
+        systemd.tell("STOPPING=1")
+        seconds = float(self._config.limits.drain_seconds)
+
+        def over() -> None:
+            loop.call_soon_threadsafe(drained.set)
+
+        self._line.post(lambda: self._conductor.drain(over, seconds))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(drained.wait(), seconds + 30.0)
+        drained.set()
+        chores.cancel()
+        await answering
+
+    async def _chores(self) -> None:
+        """What is done every so often: gauges each second, a checkpoint each minute."""
+        last = 0
+        while True:
+            await asyncio.sleep(1.0)
+            status = self._line.status()
+            self._metrics.trunk_up.set(bool(status.trunk.up))
+            self._metrics.recorder_up.set(self._recorder.available())
+            last += 1
+            if last >= CHECKPOINT_SECONDS:
+                last = 0
+                await asyncio.to_thread(self._sign)
+
+    def _sign(self) -> None:
+        try:
+            self._house.checkpoint()
+        except GateError as error:
+            log.error("not_signed", error=str(error), hint=error.hint)
+
+
+class Unheard:
+    """Takes the recorder's events before there is a conductor: no call exists then."""
+
+    def recorder_digit(self, call_id: str, side: str, digit: str) -> None:
+        """Nobody's."""
+
+    def recorder_failed(self, call_id: str, message: str) -> None:
+        """Nobody's."""
+
+    def recorder_away(self) -> None:
+        """It is started again."""
