@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from gate.cli.command import command as make
-from gate.cli.output import View, local
+from gate.cli.output import View
 from gate.cli.reach import reach
 from gate.cli.values import Moment
 from gate.core.screening import Purpose, Topic, Verdict
@@ -60,4 +60,4 @@ def _register(register: dict[str, Any]) -> str:
     if register.get("state") != "ok":
         return f"{name}: {register.get('state')}"
     left = "too old" if days is not None and days < 0 else f"{days} days left"
-    return f"{name}: as of {local(str(register['as_of']))}, {left}, {str(register.get('sha256', ''))[:16]}"
+    return f"{name}: as of {register['as_of']}, {left}, {str(register.get('sha256', ''))[:16]}"

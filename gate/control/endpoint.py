@@ -109,7 +109,9 @@ def endpoint_app(
 
 def _has(asked: web.Request, token: str) -> bool:
     scheme, _, given = asked.headers.get("Authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), token.encode())
+    return scheme.lower() == "bearer" and hmac.compare_digest(
+        given.strip().encode("utf-8", "surrogateescape"), token.encode()
+    )
 
 
 def _is_loopback(host: str) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import structlog
 from prometheus_client import CollectorRegistry
 
 from gate.config import Config
@@ -18,6 +20,8 @@ from gate.control.server import serve
 @contextmanager
 def serving(desk: Any, config: Config, metrics: CollectorRegistry | None = None) -> Iterator[asyncio.Event]:
     """``serve`` until the block ends; yields its ``stop`` (set it with the loop's ``call_soon_threadsafe``)."""
+    # Logs go to the real standard error: a command that runs in this process has its own standard output.
+    structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=sys.__stderr__))
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
     failed: list[BaseException] = []

@@ -1,0 +1,238 @@
+"""The command line as a whole: help, errors, exit codes, and what starting costs."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import click
+import pytest
+
+from gate.cli import main
+from gate.cli.command import Command
+from gate.cli.main import COMMANDS, cli
+from tests.support.commands import PROGRAM, ROOT, dialgate, program
+from tests.support.desks import SmallDesk
+
+DESIGNED = {
+    "demo": set(),
+    "init": set(),
+    "serve": set(),
+    "check": set(),
+    "register": {"import", "status"},
+    "objection": {"add", "remove", "list"},
+    "consent": {"add", "withdraw", "list"},
+    "calls": {"list", "show"},
+    "recording": {"list", "export", "verify"},
+    "key": {"new", "list", "add"},
+    "audit": {"verify", "checkpoint"},
+    "config": {"show"},
+    "console": set(),
+}
+
+
+def present() -> list[str]:
+    """The commands whose module is there."""
+    return [name for name, (module, _) in COMMANDS.items() if (ROOT / (module.replace(".", "/") + ".py")).exists()]
+
+
+def leaves() -> Iterator[tuple[str, click.Command]]:
+    """Every command that does something, with its full name."""
+    context = click.Context(cli)
+    for name in present():
+        command = cli.get_command(context, name)
+        assert command is not None
+        if isinstance(command, click.Group):
+            for inner in command.commands.values():
+                yield f"{name} {inner.name}", inner
+        else:
+            yield name, command
+
+
+LEAVES = dict(leaves())
+
+
+def test_every_designed_command_is_there() -> None:
+    assert set(COMMANDS) == set(DESIGNED)
+    for name, inner in DESIGNED.items():
+        if name in present():
+            assert inner <= {leaf.partition(" ")[2] for leaf in LEAVES if leaf.split()[0] == name} | {""}
+            assert bool(inner) == any(leaf.startswith(f"{name} ") for leaf in LEAVES)
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_every_command_has_json_help_and_an_example_of_itself(name: str) -> None:
+    options = {option for parameter in LEAVES[name].params for option in parameter.opts}
+    assert "--json" in options
+    if name not in ("init", "key new", "demo"):
+        assert {"-c", "--config"} <= options
+    shown = dialgate(*name.split(), "--help")
+    assert shown.code == 0
+    assert "Example" in shown.out
+    assert f"\n  dialgate {name}" in shown.out
+    assert all(parameter.help for parameter in LEAVES[name].params if isinstance(parameter, click.Option))
+    command = LEAVES[name]
+    assert command.help
+    if isinstance(command, Command):
+        assert command.example
+
+
+@pytest.mark.parametrize("name", LEAVES)
+def test_every_example_is_one_that_the_command_takes(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shlex
+
+    command = LEAVES[name]
+    if not isinstance(command, Command):
+        pytest.skip("not made by gate.cli.command")
+    monkeypatch.chdir(tmp_path)
+    for line in command.example.splitlines():
+        words = shlex.split(line.split(" > ")[0].split(" < ")[0])
+        for word in words[1:]:
+            if word.endswith((".txt", ".key", ".recipient")):
+                (tmp_path / word).touch()
+        rest = words[1 + len(name.split()) :]
+        command.make_context(name, rest, resilient_parsing=False)
+
+
+def test_the_short_helps_are_those_of_the_commands() -> None:
+    shown = dialgate("--help").out
+    for name in present():
+        assert COMMANDS[name][1] in shown
+        command = cli.get_command(click.Context(cli), name)
+        if isinstance(command, click.Group):
+            assert command.short_help == COMMANDS[name][1]
+            listed = COMMANDS[name][1].rpartition(": ")[2].rstrip(".").split(", ")
+            assert set(listed) == set(command.commands)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["chekc"], "No such command"),
+        (["check"], "Missing argument 'NUMBER'"),
+        (["check", "1", "--purpose", "fun"], "'fun' is not one of 'marketing', 'service'"),
+        (["check", "1", "--at", "teatime"], '"teatime" is not a time; write "2026-03-02 10:00" (London)'),
+        (["register", "import", "tps", "nowhere.txt"], "'nowhere.txt' does not exist"),
+        (["register", "import", "tps", "pyproject.toml", "--as-of", "2026-02-30"], '"2026-02-30" is not a date'),
+        (["register", "import", "tps", "pyproject.toml", "--coverage", "0161,x"], '"x" is not a dialling code'),
+        (["calls", "list", "--limit", "0"], "0 is not in the range"),
+    ],
+)
+def test_wrong_usage_is_exit_code_2_and_names_value_and_remedy(
+    arguments: list[str], said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    done = dialgate(*arguments)
+    assert (done.code, done.out) == (2, "")
+    assert said in done.err
+
+
+def test_without_a_configuration_the_ways_to_name_one_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DIALGATE_CONFIG", raising=False)
+    monkeypatch.chdir(tmp_path)
+    done = dialgate("calls", "list")
+    assert done.code == 2
+    assert done.err == (
+        "dialgate: config.toml does not exist\n"
+        "    hint: name one with -c FILE or DIALGATE_CONFIG, or make one: dialgate init DIR\n"
+    )
+
+
+def test_the_option_goes_before_the_variable_before_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert "config.toml does not exist" in dialgate("key", "list").err
+    monkeypatch.setenv("DIALGATE_CONFIG", "two.toml")
+    assert "two.toml does not exist" in dialgate("key", "list").err
+    assert "three.toml does not exist" in dialgate("key", "list", "-c", "three.toml").err
+
+
+def test_faults_of_the_configuration_come_one_a_line(config_path: Path) -> None:
+    config_path.write_text(config_path.read_text().replace("legal_name", "legal_nam").replace("live", "liv"))
+    done = dialgate("key", "list", "--json")
+    assert done.code == 2
+    lines = done.err.splitlines()
+    assert [line.split(": ")[-2] for line in lines[:2]] == ["firm.legal_name", "firm.legal_nam"]
+    assert all(line.startswith(" ") for line in lines[1:])
+    assert done.json["error"]["exit_code"] == 2
+    assert "did you mean live?" in done.json["error"]["message"]
+
+
+def test_an_error_with_json_is_json_on_standard_output_too(gate: SmallDesk, tmp_path: Path) -> None:
+    done = dialgate("calls", "show", "x" * 300, "--json")
+    assert done.code == 2
+    assert done.json["error"]["exit_code"] == 2
+    assert done.err.startswith("dialgate: calls_show: ")
+
+
+def test_an_unexpected_error_is_two_lines_and_a_file(
+    config_path: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("one\ntwo")
+
+    monkeypatch.setattr("gate.cli.keys.reach", broken)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
+    done = dialgate("key", "list")
+    assert done.code == 1
+    first, second = done.err.splitlines()
+    assert first.startswith("dialgate: unexpected ZeroDivisionError: one. Details are in ")
+    assert "report" in second
+    details = Path(first.rpartition(" are in ")[2].rstrip("."))
+    assert "in broken" in details.read_text()
+    assert details.stat().st_mode & 0o077 == 0
+    debug = dialgate("key", "list", "--debug")
+    assert "Traceback" in debug.err
+
+
+def test_interrupted_is_130(config_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("gate.cli.keys.reach", interrupted)
+    done = dialgate("key", "list")
+    assert (done.code, done.err.strip()) == (130, "dialgate: interrupted")
+
+
+def test_a_reader_that_goes_away_is_no_error(gate: SmallDesk, config_path: Path) -> None:
+    environment = {**os.environ, "DIALGATE_CONFIG": str(config_path)}
+    with subprocess.Popen(
+        [*PROGRAM, "calls", "show", "k-1"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, cwd=ROOT
+    ) as process:
+        assert process.stdout and process.stderr
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(30) == 1
+
+
+def test_check_as_a_program_starts_fast_and_imports_little(gate: SmallDesk, config_path: Path) -> None:
+    environment = {**os.environ, "DIALGATE_CONFIG": str(config_path)}
+    code = (
+        "import sys\n"
+        "from gate.cli.main import cli\n"
+        "try: cli.main(['check', '02079460001', '--json'])\n"
+        "except SystemExit as end: code = end.code\n"
+        "heavy = {'textual', 'aiohttp', 'numpy', 'sippy', 'rtp', 'rich', 'cryptography', 'sqlite_utils', 'structlog'}\n"
+        "print(sorted(heavy & set(sys.modules)), code, file=sys.stderr)\n"
+    )
+    best = 9.0
+    for _ in range(5):
+        began = time.perf_counter()
+        done = subprocess.run([PROGRAM[0], "-c", code], capture_output=True, text=True, env=environment, cwd=ROOT)
+        best = min(best, time.perf_counter() - began)
+    assert done.stderr == "[] 3\n"
+    assert json.loads(done.stdout)["reason"] == "listed_tps"
+    # A shared machine may be slow at any moment: what is promised on a free one is 0.3 s.
+    assert best < 0.6
+
+
+def test_the_program_says_its_version_and_its_exit_code(config_path: Path) -> None:
+    assert program("--version").out.startswith("dialgate, version ")
+    assert program("check").code == 2
+    assert main.COMMANDS["check"][1] in program("-h").out

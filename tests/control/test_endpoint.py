@@ -1,0 +1,159 @@
+"""The door for phone systems: token, browsers kept out, and a verdict in every answer."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry, Counter
+
+from gate.config import Config, load
+from gate.errors import ConfigError, ControlError
+from tests.support.desks import SmallDesk
+from tests.support.doors import free_port, serving
+from tests.support.settings import VALID, secret, write
+
+TOKEN = "a-token-of-enough-length"
+BEARER = {"Authorization": f"Bearer {TOKEN}"}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Config:
+    secret(tmp_path / "token", f"{TOKEN}\n")
+    text = VALID + f'[control]\nhttp = "127.0.0.1:{free_port()}"\ntoken_file = "token"\n'
+    return load(write(tmp_path, text))
+
+
+@pytest.fixture
+def desk() -> SmallDesk:
+    return SmallDesk()
+
+
+@pytest.fixture
+def door(config: Config, desk: SmallDesk) -> Iterator[str]:
+    metrics = CollectorRegistry()
+    Counter("dialgate_attempts", "Attempts.", registry=metrics).inc(3)
+    with serving(desk, config, metrics):
+        yield config.control.http
+
+
+def ask(
+    door: str, method: str, target: str, body: str = "", headers: dict[str, str] | None = None
+) -> tuple[int, Any, http.client.HTTPResponse]:
+    connection = http.client.HTTPConnection(door, timeout=10)
+    connection.request(method, target, body, BEARER if headers is None else headers)
+    response = connection.getresponse()
+    raw = response.read()
+    connection.close()
+    return response.status, json.loads(raw) if raw.startswith(b"{") else raw.decode(), response
+
+
+def test_a_phone_system_asks_and_is_answered(door: str, desk: SmallDesk) -> None:
+    question = json.dumps({"number": "020 7946 0000", "purpose": "service", "topic": "general", "account": "alice"})
+    status, answer, _ = ask(door, "POST", "/v1/decision", question)
+    assert (status, answer["verdict"], answer["decision_id"]) == (200, "allow", "d-1")
+    assert desk.asked[0][1]["actor"] == "http:127.0.0.1"
+    assert desk.asked[0][1]["purpose"] == "service"
+    status, answer, _ = ask(door, "POST", "/v1/decision", '{"number": "020 7946 0001"}')
+    assert (status, answer["verdict"], answer["reason"]) == (200, "block", "listed_tps")
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "reason"),
+    [
+        ('{"number": "full"}', 503, "evidence_unavailable"),
+        ('{"number": "crash"}', 500, "internal_error"),
+        ('{"number": 5}', 400, "internal_error"),
+        ('{"number": "1", "colour": "red"}', 400, "internal_error"),
+        ("{}", 400, "internal_error"),
+        ("", 400, "internal_error"),
+        ("not json", 400, "internal_error"),
+        ('{"number": "' + "1" * 20_000 + '"}', 400, "internal_error"),
+    ],
+    ids=lambda value: str(value)[:30],
+)
+def test_whatever_goes_wrong_the_verdict_is_block(body: str, status: int, reason: str, door: str) -> None:
+    found, answer, _ = ask(door, "POST", "/v1/decision", body)
+    assert (found, answer["verdict"], answer["reason"]) == (status, "block", reason)
+    assert "secret detail" not in json.dumps(answer)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"Authorization": "Bearer wrong"},
+        {"Authorization": f"Basic {TOKEN}"},
+        {"Authorization": f"Bearer {TOKEN}x"},
+        {"Authorization": "Bearer"},
+        {"Authorization": "Bearer ü".encode().decode("latin-1")},
+        {"Authorization": "Bearer \xfc"},
+    ],
+)
+def test_without_the_token_nothing_is_decided_or_told(headers: dict[str, str], door: str, desk: SmallDesk) -> None:
+    status, answer, response = ask(door, "POST", "/v1/decision", '{"number": "020 7946 0000"}', headers)
+    assert (status, answer["verdict"]) == (401, "block")
+    assert response.headers["WWW-Authenticate"] == "Bearer"
+    assert ask(door, "GET", "/metrics", headers=headers)[0] == 401
+    assert ask(door, "GET", "/nowhere", headers=headers)[0] == 401
+    assert desk.asked == []
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        BEARER | {"Origin": "https://evil.example"},
+        BEARER | {"Origin": "null"},
+        BEARER | {"Host": "evil.example"},
+        BEARER | {"Host": "evil.example:80"},
+        BEARER | {"Host": "127.0.0.1.evil.example"},
+        BEARER | {"Host": "192.0.2.1:8080"},
+        BEARER | {"Host": ""},
+    ],
+)
+def test_browsers_are_kept_out(headers: dict[str, str], door: str, desk: SmallDesk) -> None:
+    status, answer, _ = ask(door, "POST", "/v1/decision", '{"number": "020 7946 0000"}', headers)
+    assert (status, answer["verdict"]) == (403, "block")
+    assert desk.asked == []
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:80", "127.0.0.1", "127.0.0.1:1", "[::1]", "[::1]:8080"])
+def test_names_of_loopback_are_let_in(host: str, door: str) -> None:
+    headers = BEARER | {"Host": host}
+    assert ask(door, "POST", "/v1/decision", '{"number": "020 7946 0000"}', headers)[0] == 200
+
+
+def test_metrics_and_health(door: str, desk: SmallDesk) -> None:
+    status, text, response = ask(door, "GET", "/metrics")
+    assert status == 200
+    assert "dialgate_attempts_total 3.0" in text
+    assert response.headers["Content-Type"].startswith("text/plain; version=")
+    assert ask(door, "GET", "/healthz", headers={})[:2] == (200, {"state": "ok"})
+    desk.hold.clear()
+    assert ask(door, "GET", "/healthz", headers={})[:2] == (503, {"state": "not ok"})
+
+
+def test_no_operation_of_the_socket_is_on_this_door(door: str) -> None:
+    assert ask(door, "POST", "/v1/op/objection_add", '{"number": "1"}')[0] == 404
+    assert ask(door, "GET", "/v1/decision")[0] == 405
+
+
+def test_a_port_that_is_taken_and_a_token_that_is_gone_are_said_at_the_start(config: Config, door: str) -> None:
+    other = Path(config.base) / "other.sock"
+    text = (Path(config.base) / "config.toml").read_text() + f'socket = "{other}"\n'
+    second = load(write(Path(config.base), text))
+    with (
+        pytest.raises(ControlError, match=r"cannot listen at 127\.") as caught,
+        serving(SmallDesk(), second),
+    ):
+        pass
+    assert "free port" in caught.value.hint
+    assert not other.exists()
+    (Path(config.base) / "token").unlink()
+    with pytest.raises(ConfigError, match="does not exist"), serving(SmallDesk(), second):
+        pass
+    assert not other.exists()
