@@ -194,9 +194,10 @@ def _hex(algorithm: str, text: str) -> str:
 
 
 def _same_target(said: str, requested: str) -> bool:
-    """The digest's URI names what the request asks for: else a captured answer would serve for another number. Hosts
-    are not compared: what stands between phone and gate may have written another."""
-    return _user(said) == _user(requested)
+    """The digest's URI names the number that the request asks for: else a captured answer would serve for another one.
+    Some phones (pyVoIP) name the server alone; theirs serve once, since their nonce does. Hosts are not compared: what
+    stands between phone and gate may have written another."""
+    return _user(said) in ("", _user(requested))
 
 
 def _user(uri: str) -> str:

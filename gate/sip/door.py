@@ -180,7 +180,7 @@ class Door:
             self.engine.events.withdrawn(pending.call_id)
         elif self.answers.find(request.key):
             self.reply(request, source, face, 200, "OK")
-        elif self.engine.admitted(request.key):
+        elif self.engine.transactions.knows(request.call_id):
             self.engine.transactions.feed(data, source, face)
         elif self.strangers.allow(source[0]):
             self.reply(request, source, face, 481, "Call/Transaction Does Not Exist")

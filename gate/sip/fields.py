@@ -50,6 +50,12 @@ def tag_of(value: str) -> str:
     return found[1] if found else ""
 
 
+def parameters_of(value: str) -> dict[str, str]:
+    """The parameters of a Contact, From or To value (those behind the URI's closing bracket, where it has brackets)."""
+    plain = _QUOTED.sub("", value)
+    return parameters(plain.partition(">")[2] if ">" in plain else plain.partition(";")[2])
+
+
 def uri_of(value: str) -> str:
     """The URI of a From, To, Contact or P-Asserted-Identity value."""
     plain = _QUOTED.sub("", value)

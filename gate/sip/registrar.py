@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gate.sip.fields import parameters, split_list, uri_of, user_of
+from gate.sip.fields import parameters_of, split_list, uri_of, user_of
 from gate.sip.message import Message
 
 MAX_BINDINGS = 10
@@ -56,8 +56,7 @@ class Registrar:
         wanted = {}
         for contact in contacts:
             uri = uri_of(contact)
-            tail = contact.rpartition(">")[2] if ">" in contact else contact.partition(";")[2]
-            seconds = _seconds(parameters(tail).get("expires"), default)
+            seconds = _seconds(parameters_of(contact).get("expires"), default)
             if not uri.lower().startswith(("sip:", "sips:")) or len(uri) > 512:
                 return 400, "Bad Request", []
             if 0 < seconds < MIN_SECONDS:

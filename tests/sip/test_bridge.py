@@ -4,36 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.sip_line import NUMBER, Conductor, RunningLine, config_for
-from tests.support.sip_peer import Callee, Heard, Phone, sdp
-
-
-class Call:
-    """A line between a phone and a callee."""
-
-    def __init__(self, conductor: Conductor | None = None, **config: object) -> None:
-        self.callee = Callee()
-        self.running = RunningLine(config_for(self.callee.address, **config), conductor)  # type: ignore[arg-type]
-        self.conductor = self.running.conductor
-
-    def __enter__(self) -> Call:
-        self.running.__enter__()
-        self.phone = Phone(self.running.address)
-        return self
-
-    def __exit__(self, *what: object) -> None:
-        self.running.__exit__(*what)
-        self.phone.sock.close()
-        self.callee.sock.close()
-
-    def set_up(self) -> Heard:
-        """Answered and connected; returns the 200."""
-        self.phone.dial()
-        self.callee.ring()
-        self.callee.pick_up()
-        answer = self.phone.recv(only="200")
-        self.phone.ack(answer)
-        return answer
+from tests.support.sip_call import Call
+from tests.support.sip_line import NUMBER, Conductor
+from tests.support.sip_peer import sdp
 
 
 def test_identity_is_the_firms_and_nothing_of_the_callers_goes_on():

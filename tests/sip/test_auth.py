@@ -1,0 +1,172 @@
+"""Digest: vectors of RFC 7616, nonces, replays; PBX addresses."""
+
+from __future__ import annotations
+
+import pytest
+
+from gate.config import Account, Pbx
+from gate.errors import ConfigError
+from gate.sip.auth import MAX_NONCES, Authenticator, Nonces, Verdict, _hex, credentials, digest
+from gate.sip.message import parse
+from tests.support.sip_digest import authorization, challenge
+from tests.support.sip_line import PRESENTED, config_for
+
+# RFC 7616 section 3.9.1
+MUFASA = {
+    "uri": "/dir/index.html",
+    "nonce": "7ypf/xlj9XXwfDPEoM4URrv/xwf94BcCAzFZH4GiTo0v",
+    "nc": "00000001",
+    "cnonce": "f2/wE4q74E6zIJEtWaHKaf5wv/H5QzzpXusqGemxURZJ",
+    "qop": "auth",
+}
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "expected"),
+    [
+        ("MD5", "8ca523f5e9506fed4657c9700eebdbec"),
+        ("SHA-256", "753927fa0e85d155564e2e272a28d1802ca10daf4496794697cf8db5856cb6c1"),
+    ],
+)
+def test_vectors_of_rfc_7616(algorithm, expected):
+    half = _hex(algorithm, "Mufasa:http-auth@example.org:Circle of Life")
+    assert digest(algorithm, half, "GET", MUFASA) == expected
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock():
+    return Clock()
+
+
+@pytest.fixture
+def door(clock):
+    config = config_for("127.0.0.1:9", accounts=(Account("alice", "x", PRESENTED),))
+    return Authenticator(config, lambda _: "open sesame", clock)
+
+
+def register(header: str, uri: str = "sip:gate.invalid", method: str = "REGISTER"):
+    return parse(
+        f"{method} {uri} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKx\r\nFrom: <sip:alice@x>;tag=1\r\n"
+        f"To: <sip:alice@x>\r\nCall-ID: 1\r\nCSeq: 1 {method}\r\n{header}\r\n\r\n".encode()
+    )
+
+
+def asked(door, algorithm="MD5", stale=False):
+    found = [challenge(value) for _, value in door.challenges(stale)]
+    return next(each for each in found if each["algorithm"] == algorithm)
+
+
+def test_sha_256_is_offered_first(door):
+    assert [challenge(value)["algorithm"] for _, value in door.challenges()] == ["SHA-256", "MD5"]
+
+
+@pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
+@pytest.mark.parametrize("qop", [True, False])
+@pytest.mark.parametrize("header", ["Authorization", "Proxy-Authorization"])
+def test_the_right_password(door, algorithm, qop, header):
+    line = authorization(
+        asked(door, algorithm), "alice", "open sesame", "REGISTER", "sip:gate.invalid", qop=qop, header=header
+    )
+    verdict, caller = door.check(register(line))
+    assert verdict is Verdict.PROVEN
+    assert caller.claimed_by == "account:alice"
+
+
+def test_what_is_not_right(door):
+    good = authorization(asked(door), "alice", "open sesame", "REGISTER", "sip:gate.invalid")
+    assert door.check(register("X: y"))[0] is Verdict.CHALLENGE
+    for wrong in (
+        authorization(asked(door), "alice", "wrong", "REGISTER", "sip:gate.invalid"),
+        authorization(asked(door), "mallory", "open sesame", "REGISTER", "sip:gate.invalid"),
+        authorization(asked(door), "alice", "open sesame", "INVITE", "sip:gate.invalid"),
+        good.replace("0a4f113b", "0a4f113c"),
+        good.replace('response="', 'response="é'),
+    ):
+        assert door.check(register(wrong)) == (Verdict.WRONG, None)
+    for unusable in (
+        good.replace("algorithm=MD5", "algorithm=SHA-1"),
+        good.replace("qop=auth", "qop=auth-int"),
+        good.replace(', cnonce="0a4f113b"', ""),
+        good.replace('nonce="', 'nonce="AAAA'),
+        good.replace('realm="dialgate"', 'realm="other"'),
+        good.replace("Digest", "Basic"),
+        "Authorization:",
+        "Authorization: Digest",
+        'Authorization: Digest =,=,"',
+    ):
+        assert door.check(register(unusable)) == (Verdict.CHALLENGE, None)
+
+
+def test_an_answer_for_one_number_does_not_serve_for_another(door):
+    for_one = authorization(asked(door), "alice", "open sesame", "INVITE", "sip:1000@gate.invalid")
+    assert door.check(register(for_one, "sip:09012345678@gate.invalid", "INVITE"))[0] is Verdict.WRONG
+    for_server = authorization(
+        asked(door), "alice", "open sesame", "INVITE", "sip:gate.invalid;transport=UDP", qop=False
+    )
+    assert door.check(register(for_server, "sip:1000@gate.invalid", "INVITE"))[0] is Verdict.PROVEN
+    assert door.check(register(for_server, "sip:1001@gate.invalid", "INVITE"))[0] is Verdict.STALE
+
+
+def test_an_answer_serves_once_and_counts_rise(door):
+    nonce = asked(door)
+    first, second = (authorization(nonce, "alice", "open sesame", "REGISTER", "sip:gate.invalid", nc=n) for n in (1, 2))
+    assert door.check(register(first))[0] is Verdict.PROVEN
+    assert door.check(register(first))[0] is Verdict.STALE
+    assert door.check(register(second))[0] is Verdict.PROVEN
+    assert door.check(register(first))[0] is Verdict.STALE
+
+
+def test_a_nonce_grows_old_and_says_so(door, clock):
+    line = authorization(asked(door), "alice", "open sesame", "REGISTER", "sip:gate.invalid")
+    clock.now += 301
+    assert door.check(register(line))[0] is Verdict.STALE
+    assert "stale=true" in door.challenges(stale=True)[0][1]
+    wrong = authorization(asked(door), "alice", "wrong", "REGISTER", "sip:gate.invalid")
+    clock.now += 301
+    assert door.check(register(wrong))[0] is Verdict.WRONG
+
+
+def test_nonces_are_known_by_their_seal(clock):
+    ours, others = Nonces(10, clock), Nonces(10, clock)
+    nonce = ours.make()
+    assert ours.fresh(nonce)
+    assert others.age(nonce) is None
+    for index in range(len(nonce)):
+        if nonce[index] != "=":
+            assert ours.age(nonce[:index] + ("A" if nonce[index] != "A" else "B") + nonce[index + 1 :]) is None
+    assert ours.age("") is None
+    assert ours.age("é") is None
+    assert ours.make() != ours.make()
+
+
+def test_the_table_of_used_nonces_is_bounded(clock):
+    nonces = Nonces(10, clock)
+    for number in range(MAX_NONCES + 10):
+        nonces.use(str(number), 1)
+    assert len(nonces._used) == MAX_NONCES
+
+
+def test_credentials_are_read_as_written():
+    read = credentials(r'Digest username="a\"b", realm = "x, y", nc=00000001,qop=auth')
+    assert read == {"username": 'a"b', "realm": "x, y", "nc": "00000001", "qop": "auth"}
+
+
+def test_a_pbx_is_known_by_address():
+    config = config_for("127.0.0.1:9")
+    pbx = (Pbx("a", ("192.0.2.0/28", "2001:db8::/32"), PRESENTED), Pbx("b", ("192.0.2.99",), PRESENTED))
+    import msgspec
+
+    door = Authenticator(msgspec.structs.replace(config, pbx=pbx), lambda _: "")
+    assert door.pbx_at(("192.0.2.5", 1)).claimed_by == "trunk:a"
+    assert door.pbx_at(("192.0.2.99", 1)).claimed_by == "trunk:b"
+    assert door.pbx_at(("[2001:db8::7]", 1)).claimed_by == "trunk:a"
+    assert door.pbx_at(("192.0.2.16", 1)) is None
+    with pytest.raises(ConfigError, match="nonsense"):
+        Authenticator(msgspec.structs.replace(config, pbx=(Pbx("a", ("nonsense",), PRESENTED),)), lambda _: "")
