@@ -223,9 +223,9 @@ class FarEnd:
             if asked.method == "INVITE" and not asked.to_tag:
                 self._shown = {
                     "user": asked.uri.partition(":")[2].partition("@")[0],
-                    "from": asked.get("From"),
-                    "pai": asked.get("P-Asserted-Identity"),
-                    "privacy": asked.get("Privacy"),
+                    "from": asked.get("from"),
+                    "pai": asked.get("p-asserted-identity"),
+                    "privacy": asked.get("privacy"),
                     "call_id": asked.call_id,
                 }
         self._transactions.feed(data, source, face)
@@ -385,10 +385,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
 
     far = FarEnd(_options(sys.argv[1:] if arguments is None else arguments), tell)
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(
-            number, lambda *_: threading.Thread(target=far.stop).start()
-        )  # a handler must not wait for a lock
+    for number in (signal.SIGTERM, signal.SIGINT):  # by a thread, for a handler must not wait for a lock
+        signal.signal(number, lambda *_: threading.Thread(target=far.stop).start())
     far.run()
     return 0
 
