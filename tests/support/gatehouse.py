@@ -1,0 +1,220 @@
+"""A real gate in a process of its own, on a folder of its own: what a firm would run, with drama numbers.
+
+``Gatehouse`` prepares the folder through the command line (``init --example``), puts its addresses and what the test
+wants into the configuration, and starts ``dialgate serve``. Everything is asked through the control socket or read from
+the files as a user would.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import tomlkit
+
+from gate.config import load
+from gate.control.client import ControlClient
+
+ROOT = Path(__file__).parents[2]
+DIALGATE = [sys.executable, "-m", "gate.cli.main"]
+UNLISTED = "02079460123"
+LISTED = "02079460101"
+
+
+def free_port(kind: int = socket.SOCK_DGRAM) -> int:
+    """A port of 127.0.0.1 that was free a moment ago."""
+    with socket.socket(socket.AF_INET, kind) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def dialgate(*arguments: str, config: Path | None = None, check: bool = True, **environment: str) -> Any:
+    """Run a command with ``--json`` and return what it printed; fails the test where it fails."""
+    command = [*DIALGATE, *arguments, *(["-c", str(config)] if config else []), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env={**os.environ, **environment})
+    if check:
+        assert done.returncode == 0, f"{' '.join(arguments)}: exit code {done.returncode}\n{done.stderr}"
+    return json.loads(done.stdout) if done.stdout.strip() else {}
+
+
+def wav_of_silence(path: Path, seconds: float) -> None:
+    """A quiet tone of a length: an announcement for tests that only need its time."""
+    import numpy as np
+    import soundfile
+
+    time_axis = np.arange(int(8000 * seconds)) / 8000
+    soundfile.write(path, (0.2 * np.sin(2 * np.pi * 700 * time_axis)).astype("float32"), 8000, subtype="PCM_16")
+
+
+class Gatehouse:
+    """A gate's folder and, once started, its process."""
+
+    def __init__(self, folder: Path, *, announcement: float | None = 1.0, data: Path | None = None) -> None:
+        """``announcement``: seconds of a 700 Hz tone in place of the example's words (None keeps them). ``data``: where
+        the data folder lies, e.g. on a small disk."""
+        self.folder = folder
+        dialgate("init", str(folder), "--example")
+        self.config = folder / "config.toml"
+        self.port = free_port()
+        self.trunk_port = free_port()
+        first = random.randrange(20000, 50000, 1000)
+        self.set("sip", listen=f"127.0.0.1:{self.port}")
+        self.set("trunk", address=f"127.0.0.1:{self.trunk_port}", options_seconds=0)
+        self.set("media", port_min=first, port_max=first + 3999)
+        self.set("log", level="info", format="json")
+        if announcement is not None:
+            wav_of_silence(folder / "tone.wav", announcement)
+            self.set("announcement", id="tone", wav="tone.wav")
+        if data is not None:
+            shutil.copytree(folder / "data", data, dirs_exist_ok=True)
+            self.set("storage", data=str(data))
+        self.data = data or folder / "data"
+        self.log = folder / "gate.log"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def set(self, section: str, **values: Any) -> None:
+        """Change keys of a section."""
+        document = tomlkit.parse(self.config.read_text())
+        table = document.setdefault(section, tomlkit.table())
+        for key, value in values.items():
+            table[key] = value
+        self.config.write_text(tomlkit.dumps(document))
+
+    def add_pbx(self, **values: Any) -> None:
+        """Let a PBX on 127.0.0.1 call."""
+        document = tomlkit.parse(self.config.read_text())
+        pbx = tomlkit.table()
+        pbx.update({"name": "pbx", "addresses": ["127.0.0.1"], "presentation": "+442079460000"} | values)
+        document.setdefault("pbx", tomlkit.aot()).append(pbx)
+        self.config.write_text(tomlkit.dumps(document))
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Where phones send SIP."""
+        return ("127.0.0.1", self.port)
+
+    @property
+    def client(self) -> ControlClient:
+        """The control interface."""
+        return ControlClient(self.data / "control.sock")
+
+    def password(self, account: str = "alice") -> str:
+        """An account's password."""
+        return (self.folder / "secrets" / f"{account}.password").read_text().strip()
+
+    def start(self) -> Gatehouse:
+        """Start it and wait until it answers."""
+        load(self.config)
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [*DIALGATE, "serve", "-c", str(self.config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
+            )
+        self.wait(self.client.answers, 20, "the gate does not answer")
+        return self
+
+    def stop(self, number: int = signal.SIGTERM, seconds: float = 60) -> int:
+        """End it; returns its exit code."""
+        if self.process is None:
+            return 0
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise AssertionError(f"the gate did not stop\n{self.said()}") from None
+        finally:
+            self.process = None
+
+    def recorder_pid(self) -> int:
+        """The recorder's process id."""
+        found = self.pids("gate.daemon.recording")
+        assert len(found) == 1, found
+        return found[0]
+
+    def pids(self, word: str) -> list[int]:
+        """Processes with this word and this data folder on their command line."""
+        found = []
+        for entry in Path("/proc").iterdir():
+            if entry.name.isdigit():
+                try:
+                    line = (entry / "cmdline").read_bytes().decode(errors="replace")
+                except OSError:
+                    continue
+                if word in line and str(self.data) in line:
+                    found.append(int(entry.name))
+        return found
+
+    def wait(self, true: Callable[[], Any], seconds: float, otherwise: str) -> Any:
+        """Until something is so."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            if value := true():
+                return value
+            if self.process is not None and self.process.poll() is not None:
+                raise AssertionError(f"the gate ended with {self.process.returncode}\n{self.said()}")
+            time.sleep(0.05)
+        raise AssertionError(f"{otherwise} within {seconds} s\n{self.said()}")
+
+    def said(self) -> str:
+        """The end of its log."""
+        return self.log.read_text(errors="replace")[-6000:] if self.log.exists() else ""
+
+    def rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
+        """Rows of the evidence database, read beside the gate."""
+        connection = sqlite3.connect(f"file:{self.data / 'gate.db'}?mode=ro", uri=True)
+        connection.row_factory = sqlite3.Row
+        try:
+            return [dict(row) for row in connection.execute(sql, parameters)]
+        finally:
+            connection.close()
+
+    def kinds(self, call_id: str) -> list[str]:
+        """The facts of a call, in the log's order."""
+        return [
+            row["kind"] for row in self.rows("SELECT kind FROM facts WHERE call_id = ? ORDER BY leaf_index", call_id)
+        ]
+
+    def verified(self) -> dict[str, Any]:
+        """The log verified by the command line; fails the test where it does not hold."""
+        report = dialgate("audit", "verify", config=self.config)
+        assert report["ok"], report
+        return dict(report)
+
+    def export(self, recording_id: str, output: Path) -> dict[str, Any]:
+        """A recording opened into a WAV by the command line, with the first key."""
+        words = self.folder / "keys" / "first.passphrase"
+        report = dialgate(
+            "recording",
+            "export",
+            recording_id,
+            *("-k", str(self.folder / "keys" / "first.key"), "-o", str(output)),
+            *("--purpose", "test", "--passphrase-file", str(words)),
+            config=self.config,
+        )
+        return dict(report)
+
+
+@contextmanager
+def running(folder: Path, **options: Any) -> Iterator[Gatehouse]:
+    """A started gate with a PBX on 127.0.0.1, stopped at the end."""
+    house = Gatehouse(folder, **options)
+    house.add_pbx()
+    house.start()
+    try:
+        yield house
+    finally:
+        if house.process is not None:
+            house.stop()
