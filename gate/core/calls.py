@@ -16,8 +16,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from gate.core.call_words import (
-    Answered,
     AnnouncementOver,
+    Answered,
     Committed,
     Decided,
     Digit,

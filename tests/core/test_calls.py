@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from gate.core import calls
 from gate.core.call_words import (
-    Answered,
     AnnouncementOver,
+    Answered,
     Committed,
     Decided,
     Digit,
