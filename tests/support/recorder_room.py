@@ -30,7 +30,9 @@ def rtp(payload: bytes, seq: int, ts: int, *, pt: int = 0, ssrc: int = 1, marker
     return struct.pack(">BBHII", 0x80, pt | (marker << 7), seq & 0xFFFF, ts & 0xFFFFFFFF, ssrc) + payload
 
 
-def key(event: int, seq: int, ts: int, *, end: bool = False, duration: int = 160, marker: bool = False, **more: Any) -> bytes:
+def key(
+    event: int, seq: int, ts: int, *, end: bool = False, duration: int = 160, marker: bool = False, **more: Any
+) -> bytes:
     """One telephone-event packet."""
     return rtp(struct.pack(">BBH", event, (end << 7) | 10, duration), seq, ts, pt=101, marker=marker, **more)
 

@@ -1,5 +1,5 @@
-"""The vault's sealed file as the recorder takes it; the data key is handed out as the only wrap, so that a test can look
-inside. Wraps to real recipients are tested in ``tests/recorder/test_whole.py``."""
+"""The vault's sealed file as the recorder takes it; the data key is handed out as the only wrap, so that a test can
+look inside. Wraps to real recipients are tested in ``tests/recorder/test_whole.py``."""
 
 from __future__ import annotations
 
