@@ -1,0 +1,204 @@
+"""The conductor: what it tells the rooms, in which order, and what is in the log by then."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gate.core.call_words import Committed
+from gate.core.calls import Policy
+from gate.errors import StoreError
+from tests.support.playbook import LISTED, NUMBER, OWN, Play
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Iterator[Play]:
+    play = Play(tmp_path)
+    yield play
+    play.store.close()
+
+
+def test_an_unlisted_number_is_dialled_in_its_one_form_with_the_firms_name(play: Play) -> None:
+    play.attempt("(020) 7946-0123")
+    assert play.told() == [f"invite {NUMBER} as {OWN} Webeo"]
+    assert play.kinds() == ["decision"]
+
+
+def test_a_listed_number_is_refused_with_its_reason_and_a_sentence(play: Play) -> None:
+    play.attempt(LISTED)
+    assert play.told() == ["refuse listed_tps"]
+    assert "Telephone Preference Service" in play.stage.refused[0][1]
+    assert play.conductor.active == 0
+    assert play.call()["reason"] == "listed_tps"
+
+
+def test_evidence_comes_before_the_effect_it_allows(play: Play) -> None:
+    play.attempt()
+    play.conductor.answered("call", "PCMU")
+    play.settle()
+    assert play.told()[1:] == ["open recorder", "tap", "early media", "announce"]
+    assert play.kinds() == ["decision", "answered"]
+    play.over("announcement")
+    told = play.told()
+    assert told == ["keep keys", "record", "connect"]
+    assert play.kinds() == ["decision", "answered", "announced", "recording_opened", "connected"]
+
+
+def test_the_end_is_kept_with_the_recordings_digest(play: Play) -> None:
+    play.talk()
+    play.told()
+    play.conductor.hung_up("call", "callee")
+    play.settle()
+    assert play.told() == ["stop playing", "close recording", "forget"]
+    assert play.kinds()[-2:] == ["recording_closed", "ended"]
+    row = play.call()
+    assert (row["state"], row["ended_by"], row["bridged"]) == ("ended", "callee", 1)
+
+
+def test_no_room_for_the_decision_refuses_and_is_told_when_there_is_room(
+    play: Play, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_room(work: object, done: object) -> None:
+        done(None, StoreError("disk full"))  # type: ignore[operator]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(play.store, "submit", no_room)
+        play.attempt(call_id="lost1")
+        play.attempt(call_id="lost2")
+        assert play.told() == ["refuse evidence_unavailable"] * 2
+    play.attempt()
+    assert play.told() == [f"invite {NUMBER} as {OWN} Webeo"]
+    assert play.kinds() == ["decision", "refused_without_evidence"]
+
+
+def test_no_room_for_the_connection_never_bridges(play: Play) -> None:
+    play.stage.keys_fail = True
+    play.talk()
+    told = play.told()
+    assert "connect" not in told and "record" not in told
+    assert told[-3:] == ["stop playing", "close recording", "goodbye"]
+    play.over("goodbye")
+    assert play.told() == ["hang up evidence_unavailable", "forget"]
+    assert play.call()["bridged"] == 0
+
+
+def test_a_dead_recorder_refuses_before_the_invite(play: Play) -> None:
+    play.stage.recorder_up = False
+    play.attempt()
+    assert play.told() == ["refuse recorder_unavailable"]
+    assert play.call()["number"] == NUMBER
+
+
+def test_a_recorder_that_does_not_open_ends_the_call_politely(play: Play) -> None:
+    play.stage.recorder_opens = False
+    play.attempt()
+    play.conductor.answered("call", "PCMU")
+    play.settle()
+    assert play.told()[-2:] == ["stop playing", "goodbye"]
+
+
+def test_or_goes_on_unrecorded_with_a_leaf_where_the_rule_says_so(tmp_path: Path) -> None:
+    play = Play(tmp_path, policy=Policy(go_on_unrecorded=True))
+    play.stage.recorder_up = play.stage.recorder_opens = False
+    play.talk()
+    assert play.told()[-1] == "connect"
+    assert play.kinds() == ["decision", "answered", "unrecorded", "announced", "connected"]
+    play.store.close()
+
+
+def test_an_announcement_that_cannot_be_played_ends_the_call(play: Play) -> None:
+    play.stage.prompt_starts = False
+    play.attempt()
+    play.conductor.answered("call", "PCMU")
+    play.settle()
+    told = play.told()
+    assert "connect" not in told and told[-1] == "goodbye"
+
+
+def test_an_offer_that_cannot_be_announced_in_is_refused(play: Play) -> None:
+    play.attempt(codecs=("opus",))
+    assert play.told() == ["refuse announcement_unavailable"]
+
+
+def test_nine_objects_at_once_and_the_next_call_is_refused(play: Play) -> None:
+    play.talk()
+    play.told()
+    play.conductor.recorder_digit("call", "callee", "9")
+    play.settle()
+    assert play.kinds()[-1] == "objection"
+    assert play.told() == []
+    play.attempt(call_id="next")
+    assert play.told() == ["refuse objected"]
+
+
+def test_pause_and_resume_are_the_agents_and_are_kept(play: Play) -> None:
+    play.talk()
+    play.told()
+    for key in "*5123*6":
+        play.conductor.recorder_digit("call", "caller", key)
+    play.settle()
+    assert play.told() == ["pause", "resume"]
+    assert play.kinds()[-2:] == ["recording_paused", "recording_resumed"]
+
+
+def test_a_recorder_that_dies_ends_its_calls_and_its_files_are_mended(play: Play) -> None:
+    play.talk()
+    play.told()
+    play.stage.close = lambda call_id, done: done(None, StoreError("gone"))  # type: ignore[method-assign]
+    play.conductor.recorder_away()
+    play.settle()
+    assert play.told() == ["stop playing", "goodbye"]
+    assert play.mended == ["id0"]
+    play.pass_time(7)
+    assert play.told() == ["hang up recorder_unavailable", "forget"]
+
+
+def test_the_longest_call_ends(play: Play) -> None:
+    play.talk()
+    play.told()
+    play.pass_time(3601)
+    assert play.told() == ["stop playing", "hang up time_limit", "close recording", "forget"]
+
+
+def test_a_full_house_and_a_stopping_gate_refuse(tmp_path: Path) -> None:
+    play = Play(tmp_path, max_calls=1)
+    play.attempt()
+    play.attempt(call_id="second")
+    assert play.told()[-1] == "refuse too_many_calls"
+    drained: list[bool] = []
+    play.conductor.drain(lambda: drained.append(True), 5)
+    play.attempt(call_id="third")
+    assert play.told() == ["refuse gate_stopping"]
+    assert drained == []
+    play.pass_time(6)
+    assert play.told() == ["stop playing", "hang up gate_stopping", "forget"]
+    assert drained == [True]
+    play.store.close()
+
+
+def test_strangers_cannot_fill_the_log(play: Play) -> None:
+    for number in range(50):
+        play.attempt(call_id=f"x{number}", problem="not_authenticated")
+    assert play.told() == ["refuse not_authenticated"] * 50
+    assert play.kinds() == ["decision"]
+    play.clock.time = play.clock.time.replace(hour=12)
+    play.attempt(call_id="later", problem="not_authenticated")
+    assert play.kinds() == ["decision", "refused_strangers", "decision"]
+
+
+def test_a_caller_who_hangs_up_before_the_decision_is_never_put_through(play: Play) -> None:
+    play.begin()
+    play.conductor.withdrawn("call")
+    play.settle()
+    assert not any(word.startswith("invite") for word in play.told())
+    assert play.kinds() == ["decision", "ended"]
+
+
+def test_an_event_that_cannot_come_ends_the_call(play: Play) -> None:
+    play.attempt()
+    play.told()
+    play.conductor._tell_id("call", Committed())
+    play.settle()
+    assert play.told() == ["hang up internal_error", "forget"]

@@ -1,0 +1,273 @@
+"""A call told as a conversation: the conductor and the evidence store are real, the line is a script.
+
+The rooms around the conductor are stand-ins that write down what they are told and answer when the test says so; time
+moves when the test moves it. What the whole gate does with real rooms is in ``tests/e2e``.
+"""
+
+from __future__ import annotations
+
+import itertools
+import queue
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from gate.core.calls import Policy
+from gate.core.hours import Hours
+from gate.core.rules import Rules
+from gate.core.screening import Attempt, Purpose, RegisterView, Topic
+from gate.errors import RecorderError
+from gate.ports import Incoming, RecordingClosed, RecordingOpened, Transaction
+from gate.service.conductor import Conductor
+from gate.service.metrics import Metrics
+from gate.service.screener import Screener
+from gate.service.settings import Settings
+from gate.store.store import EvidenceStore
+
+NOW = datetime(2026, 3, 3, 11, 0, tzinfo=UTC)
+OWN = "+442079460000"
+NUMBER = "+442079460123"
+LISTED = "+442079460101"
+
+
+class Clock:
+    """Time that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.time = NOW
+
+    def now(self) -> datetime:
+        return self.time
+
+
+class Registers:
+    """One listed number in a fresh register."""
+
+    def view(self, number: str) -> tuple[RegisterView, ...]:
+        as_of = date(2026, 3, 1)
+        return tuple(
+            RegisterView(name, "ok", as_of, 1, "00", listed=number == LISTED and name == "tps")
+            for name in ("tps", "ctps")
+        )
+
+    def status(self, today: date) -> list[dict[str, Any]]:
+        return []
+
+
+@dataclass
+class _Timer:
+    due: datetime
+    step: Callable[[], None]
+    live: bool = True
+
+    def cancel(self) -> None:
+        self.live = False
+
+
+@dataclass
+class Stage:
+    """Line, loop, media, recorder and key store in one: ``told`` is what they were told, in order."""
+
+    clock: Clock
+    told: list[str] = field(default_factory=list)
+    steps: queue.SimpleQueue[Callable[[], None]] = field(default_factory=queue.SimpleQueue)
+    timers: list[_Timer] = field(default_factory=list)
+    recorder_up: bool = True
+    keys_fail: bool = False
+    recorder_opens: bool = True
+    prompt_starts: bool = True
+    waiting: dict[str, Callable[..., None]] = field(default_factory=dict)
+    refused: list[tuple[str, str]] = field(default_factory=list)
+
+    # --- loop
+
+    def post(self, step: Callable[[], None]) -> None:
+        self.steps.put(step)
+
+    def after(self, seconds: float, step: Callable[[], None]) -> _Timer:
+        timer = _Timer(self.clock.time + timedelta(seconds=seconds), step)
+        self.timers.append(timer)
+        return timer
+
+    # --- line
+
+    def refuse(self, call_id: str, reason: str, decision_id: str, explanation: str) -> None:
+        self.refused.append((reason, explanation))
+        self.told.append(f"refuse {reason}")
+
+    def invite(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
+        self.told.append(f"invite {number} as {presentation} {display_name}")
+
+    def early_media(self, call_id: str) -> None:
+        self.told.append("early media")
+
+    def connect(self, call_id: str) -> None:
+        self.told.append("connect")
+
+    def hang_up(self, call_id: str, reason: str) -> None:
+        self.told.append(f"hang up {reason}")
+
+    def forget(self, call_id: str) -> None:
+        self.told.append("forget")
+
+    # --- media
+
+    def playable(self, codecs: Sequence[str]) -> bool:
+        return "PCMU" in codecs
+
+    def play_announcement(self, call_id: str, codec: str, done: Callable[[bool], None]) -> float:
+        self.told.append("announce")
+        self.waiting["announcement"] = done
+        if not self.prompt_starts:
+            done(False)
+        return 4.0
+
+    def play_apology(self, call_id: str, codec: str, done: Callable[[bool], None]) -> float:
+        self.told.append("goodbye")
+        self.waiting["goodbye"] = done
+        return 1.0
+
+    def stop_playing(self, call_id: str) -> None:
+        self.told.append("stop playing")
+
+    def copy(self, call_id: str, caller_port: int, callee_port: int, done: Callable[[bool], None]) -> None:
+        self.told.append("tap")
+        done(True)
+
+    # --- recorder and keys
+
+    def available(self) -> bool:
+        return self.recorder_up
+
+    def open(self, call_id: str, recording_id: str, header: Mapping[str, Any], done: Callable[..., None]) -> None:
+        self.told.append("open recorder")
+        if self.recorder_opens:
+            done(
+                RecordingOpened(recording_id, 1, 2, "key", (("anna", b"wrap"),), f"2026/03/03/{recording_id}.dgr"), None
+            )
+        else:
+            done(None, RecorderError("no room"))
+
+    def start(self, call_id: str, payloads: Any, events: Any = ()) -> None:
+        self.told.append("record")
+
+    def pause(self, call_id: str) -> None:
+        self.told.append("pause")
+
+    def resume(self, call_id: str) -> None:
+        self.told.append("resume")
+
+    def close(self, call_id: str, done: Callable[..., None]) -> None:
+        self.told.append("close recording")
+        done(RecordingClosed("x", "00", 10, 2.0, 2, {"caller": 1, "callee": 1}, (), False), None)
+
+    def put(self, recording_id: str, key_id: str, wraps: Any, done: Callable[[Exception | None], None]) -> None:
+        self.told.append("keep keys")
+        done(RecorderError("no room") if self.keys_fail else None)
+
+
+class Play:
+    """One conductor on a stage."""
+
+    def __init__(self, folder: Path, *, policy: Policy | None = None, max_calls: int = 10) -> None:
+        self.clock = Clock()
+        self.stage = Stage(self.clock)
+        self.store = EvidenceStore(folder / "gate.db", pepper=b"0" * 32)
+        rules = Rules(frozenset({OWN}), Hours(), ZoneInfo("Europe/London"), live=False)
+        self.mended: list[str] = []
+        ids = (f"id{number}" for number in itertools.count())
+        stage: Any = self.stage
+        self.conductor = Conductor(
+            line=stage,
+            loop=stage,
+            media=stage,
+            recorder=stage,
+            store=self.store,
+            keys=stage,
+            screener=Screener(Registers(), rules),
+            settings=Settings(
+                policy or Policy(), "Webeo", {"announcement": "notice", "version": "1"}, "quality", max_calls, 3600
+            ),
+            clock=self.clock,
+            new_id=lambda: next(ids),
+            metrics=Metrics(),
+            mend=self.mended.append,
+        )
+
+    def attempt(
+        self,
+        raw: str = "020 7946 0123",
+        *,
+        call_id: str = "call",
+        problem: str = "",
+        codecs: tuple[str, ...] = ("PCMU",),
+    ) -> None:
+        """A phone dials; returns when the decision has been carried out."""
+        self.begin(raw, call_id=call_id, problem=problem, codecs=codecs)
+        self.settle()
+
+    def begin(
+        self,
+        raw: str = NUMBER,
+        *,
+        call_id: str = "call",
+        problem: str = "",
+        codecs: tuple[str, ...] = ("PCMU",),
+    ) -> None:
+        """A phone dials; the decision is still to come."""
+        attempt = Attempt(raw, Purpose.MARKETING, Topic.GENERAL, OWN, False, "account:alice")
+        self.conductor.incoming(Incoming(call_id, attempt, "127.0.0.1:5062", codecs, problem))
+
+    def settle(self) -> None:
+        """Until the store has committed and the line thread has nothing to do."""
+        while True:
+            self.store.call(lambda tx: None)
+            ran = False
+            while not self.stage.steps.empty():
+                self.stage.steps.get()()
+                ran = True
+            if not ran:
+                return
+
+    def pass_time(self, seconds: float) -> None:
+        """Move the clock, firing what is due."""
+        self.clock.time += timedelta(seconds=seconds)
+        for timer in list(self.stage.timers):
+            if timer.live and timer.due <= self.clock.time:
+                timer.live = False
+                timer.step()
+        self.settle()
+
+    def over(self, prompt: str, ok: bool = True) -> None:
+        """A prompt has played."""
+        self.stage.waiting[prompt](ok)
+        self.settle()
+
+    def talk(self) -> None:
+        """From dialling to the bridge."""
+        self.attempt()
+        self.conductor.ringing("call")
+        self.conductor.answered("call", "PCMU")
+        self.settle()
+        self.over("announcement")
+
+    def told(self) -> list[str]:
+        """What the rooms were told since the last time."""
+        told, self.stage.told = self.stage.told, []
+        return told
+
+    def kinds(self, subject: str | None = None) -> list[str]:
+        """Facts in the log, in order."""
+
+        def read(tx: Transaction) -> list[str]:
+            rows = tx.query("SELECT kind, subject FROM facts ORDER BY leaf_index")
+            return [row["kind"] for row in rows if subject is None or row["subject"] == subject]
+
+        return list(self.store.call(read))
+
+    def call(self, call_id: str = "call") -> dict[str, Any]:
+        """The row of a call."""
+        return dict(self.store.call(lambda tx: tx.query("SELECT * FROM calls WHERE call_id = ?", (call_id,)))[0])
