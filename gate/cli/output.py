@@ -57,7 +57,7 @@ class View:
             _json(shown)
         else:
             for line in text(shown) if text else pairs(shown):
-                click.echo(clean(line))
+                click.echo(clean(line).rstrip())
 
     def rows(self, value: Mapping[str, Any], key: str, columns: Sequence[Column], *, none: str) -> None:
         """A list: as JSON the whole ``value``, else the rows under ``key``, and how to go on where there are more."""

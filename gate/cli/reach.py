@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from gate.config import Config
 from gate.control.actors import user
 from gate.control.client import ControlClient
-from gate.control.messages import OPERATIONS, arguments
+from gate.control.messages import OPERATIONS, arguments, plain
 
 Progress = Callable[[float, str], None]
 
@@ -34,7 +34,7 @@ class DeskHere:
         values = arguments(op, fields)
         if OPERATIONS[op].streams:
             values["progress"] = progress
-        return getattr(self._desk, op)(actor=user(os.getuid()), **values)
+        return plain(getattr(self._desk, op)(actor=user(os.getuid()), **values))
 
 
 @contextmanager

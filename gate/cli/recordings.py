@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import hashlib
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from gate.cli.command import command as make
 from gate.cli.command import paged
 from gate.cli.output import View, say
 from gate.cli.reach import reach
-from gate.errors import UsageError
+from gate.errors import AuditError, UsageError
 
 
 @click.group("recording", short_help="Sealed recordings: list, export, verify.")
@@ -112,10 +114,27 @@ def open_to_wav(
         recording_id=recording_id,
         allow_interrupted=taken["header"].get("state") == "interrupted",
     )
+    _as_logged(Path(taken["path"]), taken["header"].get("sha256"), chunks)
     report = export_wav(chunks, output, announcement=_announcement(view, taken["facts"]))
     for note in report.notes:
         say(f"Note: {note}.")
     return {"recording_id": recording_id, "recipient": private.id} | dataclasses.asdict(report)
+
+
+def _as_logged(path: Path, digest: str | None, chunks: Iterable[bytes]) -> None:
+    """Raise where the file is not the one in the log: what its chunks show to be wrong, else ``AuditError``.
+
+    Whoever can write to the gate's folders can seal another sound under the same id, and the key would open it.
+    """
+    with path.open("rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if digest and found != digest:
+        for _ in chunks:
+            pass
+        raise AuditError(
+            f"{path.name} opens, but is not the file whose digest is in the log",
+            hint="it was replaced after the call; see: dialgate audit verify",
+        )
 
 
 def _announcement(view: View, facts: list[dict[str, Any]]) -> Any:
@@ -130,6 +149,5 @@ def _announcement(view: View, facts: list[dict[str, Any]]) -> Any:
     try:
         samples, _ = soundfile.read(path, dtype="int16")
     except (OSError, soundfile.LibsndfileError):
-        say(f"Note: the announcement {name} is not among the prompts here; its place is left silent.")
-        return None
+        return None  # the report says so
     return samples

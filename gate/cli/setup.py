@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import secrets
 import shutil
 import sys
@@ -15,7 +16,7 @@ import click
 from gate.cli import passphrase as asked
 from gate.cli.command import command as make
 from gate.cli.output import View, say
-from gate.cli.reach import DeskHere
+from gate.cli.reach import DeskHere, Gate
 from gate.clock import SystemClock
 from gate.config import Config, load
 
@@ -101,27 +102,43 @@ def _first_key(folder: Path, name: str, words: str, now: datetime, *, keep_words
 
 
 def _example(config: Config, recipient: Path, today: str) -> dict[str, Any]:
-    """Prompts, the key put in force, and the sample registers: what a first call needs."""
+    """Prompts, the key put in force, and the sample lists: what a first call needs."""
     from gate.daemon import open_desk
     from gate.media.prompts import prepare
 
     prepare(config.data / "prompts", config.announcement, Path(config.base))
-    imported = []
     with open_desk(config) as desk:
         gate = DeskHere(desk)
         gate.call("key_add", text=recipient.read_text())
-        for name in ("tps", "ctps"):
-            sample = SAMPLE_LISTS / f"{name}_ns.txt"
-            if sample.is_file():
-                imported.append(gate.call("register_import", name=name, path=str(sample), as_of=today))
-    return {"registers": imported}
+        return import_samples(gate, today)
+
+
+def import_samples(gate: Gate, today: str) -> dict[str, int]:
+    """Put the sample lists in force, as of ``today``; returns how many entries each has (nothing without them)."""
+    counts: dict[str, int] = {}
+    if not SAMPLE_LISTS.is_dir():
+        return counts
+    for name in ("tps", "ctps"):
+        report = gate.call("register_import", name=name, path=str(SAMPLE_LISTS / f"{name}_ns.txt"), as_of=today)
+        counts[name] = report["count"]
+    objections, consents = _rows("objections.csv"), _rows("consents.csv")
+    for row in objections:
+        gate.call("objection_add", number=row["number"], source=row["source"], note=row["note"])
+    for row in consents:
+        gate.call("consent_add", **row)
+    return counts | {"objections": len(objections), "consents": len(consents)}
+
+
+def _rows(name: str) -> list[dict[str, Any]]:
+    with (SAMPLE_LISTS / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def _next_steps(result: dict[str, Any], example: bool) -> list[str]:
     path = result["config"]
     if example:
         steps = [f"Start it: dialgate serve -c {path}"]
-        if not result["registers"]:
+        if "tps" not in result:
             steps.append("The sample lists are not part of this installation: dialgate register import tps FILE")
         return steps
     steps = [f"Fill in {path}: dialgate config show -c {path} names what is missing."]

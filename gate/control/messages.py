@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date, datetime
+from pathlib import PurePath
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
@@ -260,3 +261,14 @@ def conforms(name: str, value: Any) -> None:
         msgspec.convert(value, operation.response, strict=True)
     except msgspec.ValidationError as error:
         raise ControlError(f"{name} answered something else than it promises: {error}") from None
+
+
+def plain(value: Any) -> Any:
+    """A desk's answer as JSON values: tuples become lists, dates text. Raises ``TypeError`` for what cannot be one."""
+    return msgspec.to_builtins(value, enc_hook=_text_of)
+
+
+def _text_of(value: Any) -> str:
+    if isinstance(value, PurePath):
+        return str(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")

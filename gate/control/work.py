@@ -6,12 +6,11 @@ import asyncio
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
-import msgspec
 import structlog
 
+from gate.control.messages import plain
 from gate.errors import ControlError, GateError
 
 log = structlog.get_logger("gate.control")
@@ -64,14 +63,3 @@ def _guarded(desk: Any, name: str, actor: str, fields: Mapping[str, Any]) -> Any
 
 def _since(began: float) -> float:
     return round(time.monotonic() - began, 4)
-
-
-def plain(value: Any) -> Any:
-    """``value`` as JSON values; raises ``TypeError`` for what JSON cannot carry."""
-    return msgspec.to_builtins(value, enc_hook=_text_of)
-
-
-def _text_of(value: Any) -> str:
-    if isinstance(value, Path):
-        return str(value)
-    raise TypeError(f"{type(value).__name__} is not JSON")
