@@ -21,6 +21,7 @@ class Reader:
         """Open it. Raises ``StoreError``."""
         self._connection = open_reader(path)
         self._connection.execute("BEGIN")
+        self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # from here on it is one state
 
     def query(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Rows of a SELECT as dictionaries. Raises ``StoreError``."""

@@ -95,7 +95,7 @@ CREATE TABLE objections (
     source TEXT, note TEXT, actor TEXT, call_id TEXT,
     removed_at TEXT, removed_by TEXT, removed_why TEXT
 ) STRICT;
-CREATE INDEX objections_hash ON objections (number_hash);
+CREATE INDEX objections_hash ON objections (number_hash, made_at);
 CREATE INDEX objections_made ON objections (made_at, id);
 
 CREATE TABLE consents (
@@ -108,7 +108,7 @@ CREATE TABLE consents (
     how TEXT, wording TEXT, who TEXT, evidence TEXT, actor TEXT,
     withdrawn_at TEXT, withdrawn_by TEXT, withdrawn_why TEXT
 ) STRICT;
-CREATE INDEX consents_hash ON consents (number_hash);
+CREATE INDEX consents_hash ON consents (number_hash, given_at);
 CREATE INDEX consents_noted ON consents (noted_at, id);
 
 CREATE TABLE register_imports (

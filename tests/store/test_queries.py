@@ -1,0 +1,204 @@
+"""Pages by key, single rows and counts."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from gate.errors import StoreError, UsageError
+from gate.ports import Fact
+from gate.store import queries
+from gate.store.reader import Reader
+from gate.store.schema import migrations
+from tests.support.evidence import NUMBER, START, a_call, decision, own_lists, put
+
+
+def pages(store, function, **kwargs):
+    """Every row, page by page."""
+    found, after = [], None
+    while True:
+        page = store.call(lambda tx, after=after: function(tx, after, **kwargs))
+        found.append(page.items)
+        after = page.next
+        if after is None:
+            return found
+
+
+def test_pages_hold_every_call_once_newest_first(store):
+    same_moment = [decision(f"c{n:02}", at=START + timedelta(seconds=n // 4)) for n in range(23)]
+    put(store, *same_moment)
+    found = pages(store, queries.calls_page, limit=5)
+    assert [len(page) for page in found] == [5, 5, 5, 5, 3]
+    assert [call["call_id"] for page in found for call in page] == [f"c{n:02}" for n in reversed(range(23))]
+
+
+def test_a_call_that_comes_while_one_reads_moves_no_page(store):
+    put(store, *(decision(f"c{n}", at=START + timedelta(seconds=n)) for n in range(4)))
+    first = store.call(lambda tx: queries.calls_page(tx, None, 2))
+    put(store, decision("new", at=START + timedelta(seconds=9)))
+    second = store.call(lambda tx: queries.calls_page(tx, first.next, 2))
+    assert [call["call_id"] for call in (*first.items, *second.items)] == ["c3", "c2", "c1", "c0"]
+    assert second.next is None
+
+
+def test_calls_of_one_number_reason_and_time(store):
+    put(store, *(decision(f"c{n}", f"+44207946000{n % 3}", at=START + timedelta(days=n)) for n in range(9)))
+    put(store, decision("no", "+442079460001", reason="listed_tps", at=START + timedelta(days=4, hours=1)))
+
+    def ids(**kwargs):
+        return [call["call_id"] for page in pages(store, queries.calls_page, limit=2, **kwargs) for call in page]
+
+    assert ids(number="+442079460001") == ["c7", "no", "c4", "c1"]
+    assert ids(reason="listed_tps") == ["no"]
+    assert ids(number="+442079460000", reason="listed_tps") == []
+    assert ids(since=START + timedelta(days=2), until=START + timedelta(days=4)) == ["c3", "c2"]
+    assert ids(number="+442079460001", since=START + timedelta(days=2), until=START + timedelta(days=7)) == ["no", "c4"]
+
+
+@pytest.mark.parametrize("after", ["", "nonsense"])
+def test_a_place_that_is_none(store, after):
+    with pytest.raises(UsageError, match="not a place in a list"):
+        store.call(lambda tx: queries.calls_page(tx, after))
+
+
+def test_limits_are_kept(store):
+    put(store, decision("a"), decision("b"))
+    assert len(store.call(lambda tx: queries.calls_page(tx, None, -5)).items) == 1
+    assert len(store.call(lambda tx: queries.calls_page(tx, None, 10**9)).items) == 2
+
+
+def test_one_call_with_all_that_speaks_of_it(store):
+    put(store, *a_call(3), *a_call(4))
+    put(store, Fact("objection", "o", START, "callee", {"number": NUMBER, "call_id": "call-000003"}))
+    shown = store.call(lambda tx: queries.call(tx, "call-000003"))
+    assert [fact["kind"] for fact in shown["facts"]] == [
+        "decision", "answered", "announced", "recording_opened", "connected", "recording_closed", "ended", "objection",
+    ]  # fmt: skip
+    assert shown["facts"][0]["body"]["registers"][0]["name"] == "tps"
+    assert (shown["call"]["state"], shown["call"]["objected"]) == ("ended", 1)
+    assert [recording["gaps"] for recording in shown["recordings"]] == [[[1.0, 2.5]]]
+    assert store.call(lambda tx: queries.call(tx, "nobody")) is None
+    assert [f["kind"] for f in store.call(lambda tx: queries.facts_of(tx, "rec-000003"))] == [
+        "recording_opened",
+        "recording_closed",
+    ]
+
+
+def test_what_a_killed_gate_left_open(store):
+    put(store, *a_call(0), *list(a_call(1))[:5], *list(a_call(2))[:1])
+    put(store, decision("ask", source="ask"), decision("no", reason="objected"))
+    assert [call["call_id"] for call in store.call(queries.open_calls)] == ["call-000001", "call-000002"]
+    assert [recording["recording_id"] for recording in store.call(queries.open_recordings)] == ["rec-000001"]
+
+
+def test_own_lists(store):
+    put(store, *own_lists())
+    objections = store.call(queries.objections_page).items
+    assert [(row["id"], row["note"]) for row in objections] == [("obj-1", "angry")]
+    assert "number_hash" not in objections[0]
+    everything = store.call(lambda tx: queries.objections_page(tx, removed=True)).items
+    assert [row["id"] for row in everything] == ["obj-2", "obj-1"]
+    consents = store.call(queries.consents_page).items
+    assert [(row["id"], bool(row["withdrawn_at"])) for row in consents] == [("con-2", True), ("con-1", False)]
+    assert [c["id"] for c in store.call(lambda tx: queries.consents_page(tx, None, 9, "+447700900003")).items] == [
+        "con-1"
+    ]
+    assert store.call(queries.register_imports_page).items[0]["count"] == 18_000_000
+
+
+def test_counts(store):
+    put(
+        store,
+        decision("old", at=START - timedelta(days=1)),
+        decision("a"),
+        decision("b"),
+        decision("c", reason="objected"),
+    )
+    assert store.call(lambda tx: queries.counts_by_reason(tx, START)) == {"not_listed": 2, "objected": 1}
+
+
+def test_a_recording(store):
+    put(store, *a_call(0))
+    assert store.call(lambda tx: queries.recording(tx, "rec-000000"))["packets"] == {"caller": 10, "callee": 12}
+    assert store.call(lambda tx: queries.recording(tx, "rec-1")) is None
+    assert len(store.call(queries.recordings_page).items) == 1
+
+
+# --- no list reads the whole table
+
+PLANS = [
+    (lambda tx: queries.calls_page(tx, "2026 x"), "calls_at ((at,call_id)<"),
+    (lambda tx: queries.calls_page(tx, "2026 x", number=NUMBER), "calls_number (number=? AND (at,call_id)<"),
+    (
+        lambda tx: queries.calls_page(tx, None, number=NUMBER, since=START, until=START),
+        "calls_number (number=? AND at>? AND at<?",
+    ),
+    (lambda tx: queries.calls_page(tx, None, reason="objected"), "calls_reason (reason=?)"),
+    (queries.open_calls, "calls_open"),
+    (queries.open_recordings, "recordings_open"),
+    (queries.recordings_page, "recordings_opened"),
+    (queries.objections_page, "objections_made"),
+    (queries.consents_page, "consents_noted"),
+    (lambda tx: queries.counts_by_reason(tx, START), "COVERING INDEX calls_at (at>?"),
+    (lambda tx: queries.facts_of(tx, "x"), "facts_subject (subject=?)"),
+    (lambda tx: tx.objections(NUMBER), "objections_hash (number_hash=?)"),
+    (lambda tx: tx.consents(NUMBER), "consents_hash (number_hash=?)"),
+    (lambda tx: tx.last_unattended(NUMBER), "calls_unattended (number=?"),
+]
+
+
+@pytest.mark.parametrize(
+    ("ask", "index"), PLANS, ids=[index.split(" ")[0] + str(n) for n, (_, index) in enumerate(PLANS)]
+)
+def test_every_question_has_its_index(store, ask, index):
+    asked = []
+
+    def work(tx):
+        connection = tx._connection
+        connection.set_trace_callback(asked.append)
+        ask(tx)
+        connection.set_trace_callback(None)
+        sql = next(sql for sql in asked if sql.startswith("SELECT"))
+        return [row["detail"] for row in rows_of(connection, f"EXPLAIN QUERY PLAN {sql}")]
+
+    plan = store.call(work)
+    assert any(index in step for step in plan), plan
+    assert not any(step == "SCAN calls" or "TEMP B-TREE FOR ORDER" in step for step in plan), plan
+
+
+def rows_of(connection, sql):
+    cursor = connection.execute(sql)
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+# --- beside the gate
+
+
+def test_a_reader_sees_one_state_while_the_store_writes(store):
+    put(store, decision("a"))
+    with Reader(store.path) as reader:
+        put(store, decision("b"))
+        assert [call["call_id"] for call in queries.calls_page(reader).items] == ["a"]
+        with pytest.raises(StoreError, match="only SELECT"):
+            reader.query("DELETE FROM calls")
+        with pytest.raises(StoreError, match="no such table"):
+            reader.query("SELECT * FROM no_such")
+    with Reader(store.path) as reader:
+        assert len(queries.calls_page(reader).items) == 2
+
+
+def test_no_database_to_read(tmp_path):
+    with pytest.raises(StoreError, match="cannot read"):
+        Reader(tmp_path / "gate.db")
+
+
+def test_migrations_are_applied_once(store):
+    assert store._wait(lambda _c: migrations.pending(store_database(store)), 5, alone=True) == []
+
+
+def store_database(store):
+    import sqlite_utils
+
+    return sqlite_utils.Database(store.path)

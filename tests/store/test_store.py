@@ -1,0 +1,319 @@
+"""The queue, the thread and the group commit."""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import stat
+import threading
+
+import pytest
+
+from gate.core.evidence import EMPTY_ROOT, EvidenceError, leaf_hash, root_of
+from gate.errors import AuditError, StoreError
+from gate.ports import Fact
+from gate.store.store import BATCH, EvidenceStore
+from tests.support.evidence import NUMBER, PEPPER, START, a_call, decision, fill, open_store, put
+
+
+def rows(path, sql, *parameters):
+    connection = sqlite3.connect(path)
+    try:
+        return connection.execute(sql, parameters).fetchall()
+    finally:
+        connection.close()
+
+
+class Answers:
+    """Collects what ``done`` is told, and what was on the disk at that moment."""
+
+    def __init__(self, path):
+        self.path = path
+        self.queue = queue.SimpleQueue()
+
+    def done(self, name):
+        def tell(result, error):
+            durable = rows(self.path, "SELECT count(*) FROM facts")[0][0]
+            self.queue.put((name, result, error, durable, threading.current_thread().name))
+
+        return tell
+
+    def take(self, count):
+        return [self.queue.get(timeout=10) for _ in range(count)]
+
+
+def hold_up(store):
+    """Make the store wait, so that what is submitted meanwhile shares a commit; returns what lets it go on."""
+    started, go_on = threading.Event(), threading.Event()
+
+    def wait(_tx):
+        started.set()
+        go_on.wait(10)
+
+    store.submit(wait, lambda _result, _error: None)
+    started.wait(10)
+    return go_on
+
+
+def test_a_fact_becomes_a_row_and_a_leaf(store):
+    assert put(store, *a_call(0)) == list(range(7))
+    leaves = rows(store.path, "SELECT leaf, hash FROM leaves ORDER BY leaf_index")
+    assert [digest for _leaf, digest in leaves] == [leaf_hash(leaf) for leaf, _digest in leaves]
+    assert NUMBER.encode() not in b"".join(leaf for leaf, _digest in leaves)
+    assert store.call(lambda tx: tx.head()) == (7, root_of(digest for _leaf, digest in leaves))
+    salts = {salt for (salt,) in rows(store.path, "SELECT salt FROM facts")}
+    assert len(salts) == 7
+    assert {len(salt) for salt in salts} == {16}
+
+
+def test_an_empty_log_has_a_root(store):
+    assert store.call(lambda tx: tx.head()) == (0, EMPTY_ROOT)
+
+
+def test_done_comes_after_the_commit_on_the_store_thread(store):
+    answers = Answers(store.path)
+    go_on = hold_up(store)
+    for n in range(5):
+        store.submit(lambda tx, n=n: tx.append(decision(f"c{n}")), answers.done(n))
+    go_on.set()
+    told = answers.take(5)
+    assert [name for name, *_ in told] == list(range(5))
+    assert [result for _name, result, *_ in told] == list(range(5))
+    assert all(error is None for _name, _result, error, *_ in told)
+    assert {thread for *_, thread in told} == {"store"}
+    assert {durable for *_, durable, _thread in told} == {5}, "all five were durable before the first was told"
+
+
+def test_one_that_raises_leaves_nothing_and_touches_no_other(store):
+    answers = Answers(store.path)
+
+    def fails_late(tx):
+        tx.append(decision("bad"))
+        tx.append(Fact("objection", "o", START, "x", {"number": NUMBER}))
+        raise ValueError("no")
+
+    go_on = hold_up(store)
+    store.submit(lambda tx: tx.append(decision("one")), answers.done("one"))
+    store.submit(fails_late, answers.done("bad"))
+    store.submit(lambda tx: tx.append(decision("two")), answers.done("two"))
+    go_on.set()
+    told = {name: (result, error) for name, result, error, *_ in answers.take(3)}
+    assert told["one"] == (0, None)
+    assert told["two"] == (1, None)
+    assert isinstance(told["bad"][1], ValueError)
+    assert rows(store.path, "SELECT subject FROM facts ORDER BY leaf_index") == [("one",), ("two",)]
+    assert rows(store.path, "SELECT count(*) FROM leaves") == [(2,)]
+    assert rows(store.path, "SELECT count(*) FROM objections") == [(0,)]
+    put(store, decision("three"))
+    store.close()
+    open_store(store.path.parent).close()
+
+
+def test_work_that_swallows_a_database_error_keeps_nothing(store):
+    put(store, decision("c1"))
+
+    def swallows(tx):
+        tx.append(decision("c2"))
+        with pytest.raises(StoreError, match="UNIQUE"):
+            tx.append(decision("c1"))
+        with pytest.raises(StoreError, match="has failed"):
+            tx.append(decision("c3"))
+        return "all is well"
+
+    with pytest.raises(StoreError, match="UNIQUE"):
+        store.call(swallows)
+    assert rows(store.path, "SELECT subject FROM facts") == [("c1",)]
+    assert put(store, decision("c4")) == [1]
+
+
+def test_a_transaction_is_over_when_its_work_has_returned(store):
+    escaped = store.call(lambda tx: tx)
+    with pytest.raises(StoreError, match="is over"):
+        escaped.append(decision("late"))
+    with pytest.raises(StoreError, match="is over"):
+        store.call(lambda _tx: escaped.objections(NUMBER))
+
+
+def test_work_that_ends_its_thread_does_not_end_the_store(store):
+    def leaves(tx):
+        tx.append(decision("gone"))
+        raise SystemExit
+
+    with pytest.raises(StoreError, match="cut short"):
+        store.call(leaves)
+    assert put(store, decision("c1")) == [0]
+
+
+def test_a_callback_that_raises_does_not_end_the_store(store):
+    def raises(_result, _error):
+        raise RuntimeError("callback")
+
+    store.submit(lambda tx: tx.append(decision("c1")), raises)
+    assert put(store, decision("c2")) == [1]
+
+
+def test_the_store_thread_cannot_wait_for_itself(store):
+    with pytest.raises(StoreError, match="wait for itself"):
+        store.call(lambda _tx: store.call(lambda tx: tx.head()))
+
+
+def test_call_gives_up_waiting(store):
+    go_on = hold_up(store)
+    with pytest.raises(StoreError, match=r"no answer in 0\.05 s"):
+        store.call(lambda tx: tx.head(), timeout=0.05)
+    go_on.set()
+
+
+def test_close_finishes_what_is_queued_and_refuses_what_comes_later(store):
+    answers = Answers(store.path)
+    go_on = hold_up(store)
+    for n in range(BATCH + 10):
+        store.submit(lambda tx, n=n: tx.append(decision(f"c{n}")), answers.done(n))
+    go_on.set()
+    store.close()
+    assert all(error is None for _name, _result, error, *_ in answers.take(BATCH + 10))
+    late = []
+    store.submit(lambda tx: tx.append(decision("late")), lambda result, error: late.append((result, error)))
+    assert isinstance(late[0][1], StoreError)
+    with pytest.raises(StoreError, match="closed"):
+        store.call(lambda tx: tx.head())
+    store.close()
+
+
+def test_many_threads_one_log(store):
+    def writer(name):
+        for n in range(40):
+            put(store, decision(f"{name}-{n}"), Fact("answered", f"{name}-{n}", START, "gate", {}))
+
+    threads = [threading.Thread(target=writer, args=(name,)) for name in "abcd"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = rows(store.path, "SELECT subject, kind FROM facts ORDER BY leaf_index")
+    assert len(found) == 320
+    assert all(
+        one[0] == two[0] and (one[1], two[1]) == ("decision", "answered")
+        for one, two in zip(found[::2], found[1::2], strict=True)
+    ), "the two facts of one transaction stand side by side"
+
+
+@pytest.mark.parametrize(
+    ("fact", "error"),
+    [
+        (Fact("decision", "c", START.replace(tzinfo=None), "a"), EvidenceError),
+        (Fact("decision", "c", START, "account:+442079460000"), EvidenceError),
+        (Fact("decision", "c", START, "a", {"number": object()}), EvidenceError),
+        (Fact("consent", "c", START, "a", {"number": NUMBER, "given_at": "last week"}), ValueError),
+        (Fact("objection", "o", START, "a", {}), StoreError),
+        (Fact("ended", "c1", START, "a", {"code": 10**30}), StoreError),
+    ],
+)
+def test_what_cannot_be_evidence_is_refused_whole(store, fact, error):
+    put(store, decision("c1"))
+    with pytest.raises(error):
+        put(store, decision("c2"), fact)
+    assert rows(store.path, "SELECT subject FROM facts") == [("c1",)]
+    assert put(store, decision("c3")) == [1]
+
+
+def test_bytes_of_a_header_that_are_not_utf8_do_not_lose_the_evidence(store):
+    raw = b"\xff\x00\xe9".decode("utf-8", "surrogateescape")
+    put(store, Fact("decision", "c1", START, f"account:{raw}", {"raw": raw, "verdict": "block", "number": raw}))
+    assert store.call(lambda tx: tx.query("SELECT actor, raw FROM calls JOIN facts USING (leaf_index)")) == [
+        {"actor": "account:?\x00?", "raw": "?\x00?"}
+    ]
+
+
+def test_only_select_may_be_asked(store):
+    for sql in ("DELETE FROM facts", " update facts SET kind = 1", "PRAGMA user_version = 3"):
+        with pytest.raises(StoreError, match="only SELECT"):
+            store.call(lambda tx, sql=sql: tx.query(sql))
+    assert store.call(lambda tx: tx.query("WITH x(a) AS (SELECT ?) SELECT a FROM x", [1])) == [{"a": 1}]
+
+
+def test_files_are_for_their_owner_alone(store):
+    put(store, decision("c1"))
+    files = sorted(store.path.parent.glob("gate.db*"))
+    assert [file.name for file in files] == ["gate.db", "gate.db-shm", "gate.db-wal"]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+
+
+def test_evidence_is_durable_by_the_databases_own_rules(store):
+    pragmas = ("journal_mode", "synchronous", "secure_delete")
+    asked = store._wait(lambda c: [c.execute(f"PRAGMA {p}").fetchone()[0] for p in pragmas], 5, alone=True)
+    assert asked == ["wal", 2, 1]
+
+
+# --- at the start
+
+
+def test_reopened_it_goes_on_where_it_was(tmp_path):
+    store = open_store(tmp_path)
+    fill(store, 80)
+    head = store.call(lambda tx: tx.head())
+    store.close()
+    store = open_store(tmp_path)
+    assert store.call(lambda tx: tx.head()) == head
+    assert put(store, decision("next")) == [head[0]]
+    store.close()
+
+
+def spoil(folder, *statements):
+    connection = sqlite3.connect(folder / "gate.db")
+    for statement in statements:
+        connection.execute(statement)
+    connection.commit()
+    connection.close()
+
+
+@pytest.mark.parametrize(
+    ("statements", "says"),
+    [
+        (
+            ("DELETE FROM leaves WHERE leaf_index > 290", "DELETE FROM facts WHERE leaf_index > 290"),
+            "291 to 299 are gone",
+        ),
+        (("UPDATE leaves SET hash = zeroblob(32) WHERE leaf_index = 299",), "first 300 leaves .* not those"),
+        (("UPDATE tiles SET hash = zeroblob(32)",), "first 300 leaves .* not those that checkpoint 300"),
+        (("DELETE FROM tiles",), "no tile 0 of 1"),
+        (("DELETE FROM leaves WHERE leaf_index = 298",), "no leaf 298 of 302"),
+        (("DELETE FROM facts WHERE leaf_index >= 300",), "302 leaves but 300 facts"),
+        (
+            ("CREATE TRIGGER forget AFTER INSERT ON objections BEGIN DELETE FROM objections; END",),
+            "a trigger .*: forget",
+        ),
+        (("CREATE VIEW v AS SELECT 1",), "a view .*: v"),
+    ],
+)
+def test_a_log_that_is_not_what_was_signed_does_not_start(tmp_path, statements, says):
+    store = open_store(tmp_path)
+    put(store, *(decision(f"c{n}") for n in range(300)))
+    size, root = store.call(lambda tx: tx.head())
+    store.call(lambda tx: tx.keep_checkpoint(size, root, "note", START))
+    put(store, decision("c300"), decision("c301"))
+    store.close()
+    open_store(tmp_path).close()
+    spoil(tmp_path, *statements)
+    with pytest.raises(AuditError, match=says):
+        open_store(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", [b"no database at all, but long enough to be looked at" * 100, b"SQLite format 3\x00" + b"\xff" * 5000]
+)
+def test_a_file_that_is_no_database_is_an_error_of_ours(tmp_path, content):
+    (tmp_path / "gate.db").write_bytes(content)
+    with pytest.raises(StoreError, match=r"gate\.db"):
+        open_store(tmp_path)
+
+
+def test_no_folder(tmp_path):
+    with pytest.raises(StoreError, match="cannot open"):
+        open_store(tmp_path / "nowhere")
+
+
+def test_a_short_pepper_is_refused(tmp_path):
+    with pytest.raises(StoreError, match="too short"):
+        EvidenceStore(tmp_path / "gate.db", pepper=b"short")
+    assert EvidenceStore(tmp_path / "gate.db", pepper=PEPPER).close() is None
