@@ -173,7 +173,7 @@ def test_a_full_house_and_a_stopping_gate_refuse(tmp_path: Path) -> None:
     assert play.told() == ["refuse gate_stopping"]
     assert drained == []
     play.pass_time(6)
-    assert play.told() == ["stop playing", "hang up gate_stopping", "forget"]
+    assert play.told() == ["hang up gate_stopping", "forget"]
     assert drained == [True]
     play.store.close()
 
