@@ -36,14 +36,9 @@ _PULSE_RENEWED = 1800.0
 
 
 class Proxy:
-    """The running RTPProxy. Built and used on the line thread; ``ConfigError``, ``MediaError`` where it cannot run."""
+    """The running RTPProxy. Built and used on the line thread; ``MediaError`` where it does not start."""
 
     def __init__(self, config: Config, addresses: Addresses, loop: ports.Loop) -> None:
-        if capacity(config) < 1:
-            raise ConfigError(
-                f"[media] ports {config.media.port_min} to {config.media.port_max}: too few",
-                hint=f"a recorded call needs {PORTS_PER_CALL} ports",
-            )
         _raise_file_limit(config.limits.max_calls)
         self._loop = loop
         self._client = _start(config, addresses)
@@ -117,8 +112,14 @@ class _Pulse:
 
 
 def capacity(config: Config) -> int:
-    """How many recorded calls the configured port range holds."""
-    return (config.media.port_max - config.media.port_min + 1) // PORTS_PER_CALL
+    """How many recorded calls the configured port range holds; ``ConfigError`` where not one."""
+    calls = (config.media.port_max - config.media.port_min + 1) // PORTS_PER_CALL
+    if calls < 1:
+        raise ConfigError(
+            f"[media] ports {config.media.port_min} to {config.media.port_max}: too few",
+            hint=f"a recorded call needs {PORTS_PER_CALL} ports",
+        )
+    return calls
 
 
 def is_ok(reply: str | None) -> bool:

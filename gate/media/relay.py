@@ -19,6 +19,7 @@ from typing import Any
 
 from gate import ports
 from gate.config import Config
+from gate.errors import MediaError
 from gate.media import sdp
 from gate.media.addresses import Addresses
 from gate.media.prompts import PAYLOAD_TYPES, PIP_SECONDS, PromptSet
@@ -49,24 +50,45 @@ class _Call:
 
 
 class RtpIoMedia:
-    """Implements ``ports.MediaRelay`` and ``ports.Media``. Built and used on the line thread.
+    """Implements ``ports.MediaRelay`` and ``ports.Media``. Built on any thread; used, from ``start`` on, on the line's.
 
     ``prompts`` is the data folder's ``prompts``. Raises ``ConfigError`` where the addresses or the port range cannot
-    work, ``MediaError`` where no announcement is prepared or RTPProxy does not start.
+    work, ``MediaError`` where no announcement is prepared.
     """
 
     on_timeout: Callable[[str], None] | None = None
     """Called on the line thread with the call id where RTP has stopped both ways for ``sip.dead_peer_seconds`` and
     neither side is on hold; once a call. Watching begins with ``play_announcement``, ``copy`` or ``watch``."""
 
-    def __init__(self, config: Config, prompts: Path, loop: ports.Loop) -> None:
+    def __init__(self, config: Config, prompts: Path, loop: ports.Loop | None = None) -> None:
         self._config = config
-        self._loop = loop
+        self._bound = loop
         self._prompts = PromptSet.load(prompts)
         self._addresses = Addresses.of(config)
+        self._capacity = capacity(config)
         self._folder = speakable(self._prompts.folder)
         self._calls: dict[str, _Call] = {}
-        self._proxy = Proxy(config, self._addresses, loop)
+        self._running: Proxy | None = None
+
+    def bind(self, loop: ports.Loop) -> None:
+        """Whose loop it runs on, where that was not known when it was built; before ``start``."""
+        self._bound = loop
+
+    def start(self) -> None:
+        """Start RTPProxy, on the line thread (else the first call does); ``MediaError`` where it does not start."""
+        self._proxy  # noqa: B018 - started when first asked for
+
+    @property
+    def _loop(self) -> ports.Loop:
+        if self._bound is None:
+            raise MediaError("the media relay has no loop", hint="bind() it before use")
+        return self._bound
+
+    @property
+    def _proxy(self) -> Proxy:
+        if self._running is None:
+            self._running = Proxy(self._config, self._addresses, self._loop)
+        return self._running
 
     @property
     def prompts(self) -> PromptSet:
@@ -76,7 +98,7 @@ class RtpIoMedia:
     @property
     def capacity(self) -> int:
         """How many recorded calls the configured port range holds."""
-        return capacity(self._config)
+        return self._capacity
 
     # --- ports.MediaRelay -------------------------------------------------------------------------------------------
 
@@ -109,7 +131,9 @@ class RtpIoMedia:
         """Close every call and RTPProxy itself."""
         for call_id in list(self._calls):
             self.close(call_id)
-        self._proxy.shutdown()
+        if self._running is not None:
+            self._running.shutdown()
+            self._running = None
 
     def _anchor(self, call_id: str, side: str, body: Any, done: Callable[..., None]) -> None:
         from sippy.Exceptions.RtpProxyError import RtpProxyError

@@ -1,0 +1,22 @@
+"""The pyVoIP hook: a phone for Python diallers that cannot dial what the gate refuses.
+
+    ask = ask_gate("http://127.0.0.1:8080", token)
+    with GatedPhone(ask, "192.0.2.1", 5060, "alice", "secret", my_ip="192.0.2.7") as phone:
+        call = phone.call("020 7946 0000")      # CallRefused before any INVITE, or the call
+
+- ``phone``    ``GatedPhone`` and ``GatedCall``: pyVoIP's phone and call, with one door for dialling
+- ``asking``   ``Answer``, ``CallRefused``, ``ask_gate``: the question to the gate, and what is made of its answer
+- ``signals``  the SIP client: pyVoIP's registration, our own INVITE, ACK, CANCEL and BYE
+- ``voice``    the RTP client, and ``tone``
+
+pyVoIP (1.6.8) is mended here and nowhere else; what is wrong with it is told where it is put right.
+"""
+
+from __future__ import annotations
+
+from gate.softphone.asking import Answer as Answer
+from gate.softphone.asking import CallRefused as CallRefused
+from gate.softphone.asking import ask_gate as ask_gate
+from gate.softphone.phone import GatedCall as GatedCall
+from gate.softphone.phone import GatedPhone as GatedPhone
+from gate.softphone.voice import tone as tone
