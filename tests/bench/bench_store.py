@@ -1,0 +1,177 @@
+"""The evidence store and its verification: ``python -m tests.bench.bench_store [FACTS] [LEAVES]``.
+
+Facts kept durably each second, with decisions as the gate makes them (three look-ups and one fact), beside what plain
+``sqlite3`` does when every insert is a commit of its own with the same durability; then a log of so many leaves:
+start, search, proof and verification.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from gate.audit.verify import verify
+from gate.core.evidence import inclusion_proof
+from gate.ports import Fact
+from gate.store import queries
+from gate.store.projections import TABLES
+from gate.store.store import EvidenceStore
+from tests.support.evidence import PEPPER, START, a_call, decision, open_store
+
+Row = dict[str, Any]
+WINDOW = 2000
+"""Pieces of work under way at once."""
+
+
+def row(name: str, value: float, unit: str, note: str = "") -> Row:
+    return {"name": name, "value": round(value, 3), "unit": unit, "note": note}
+
+
+def pump(store: EvidenceStore, works: list[Callable[[Any], Any]]) -> float:
+    """Seconds until all of it was answered for, never more than ``WINDOW`` at once."""
+    room = threading.Semaphore(WINDOW)
+    over, failed, left = threading.Event(), [], [len(works)]
+
+    def done(_result: Any, error: Exception | None) -> None:
+        room.release()
+        failed.extend([error] if error else [])
+        left[0] -= 1
+        if not left[0]:
+            over.set()
+
+    began = time.perf_counter()
+    for work in works:
+        room.acquire()
+        store.submit(work, done)
+    over.wait()
+    assert not failed, failed[0]
+    return time.perf_counter() - began
+
+
+def keep(*facts: Fact) -> Callable[[Any], Any]:
+    return lambda tx: [tx.append(fact) for fact in facts]
+
+
+def decide(n: int) -> Callable[[Any], Any]:
+    number = f"+44207946{n % 1000:04}"
+    fact = decision(f"{n * 2654435761 % 2**32:08x}", number, at=START + timedelta(seconds=n))
+
+    def work(tx: Any) -> int:
+        tx.objections(number)
+        tx.consents(number)
+        tx.last_unattended(number)
+        return int(tx.append(fact))
+
+    return work
+
+
+def plain_inserts(folder: Path, facts: int) -> float:
+    """Facts a second with ``sqlite3`` alone: one table, one commit for each, as durable."""
+    connection = sqlite3.connect(folder / "plain.db", isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("CREATE TABLE facts (leaf_index INTEGER PRIMARY KEY, kind, subject, at, actor, body)")
+    fact = decision("c")
+    body = json.dumps(dict(fact.body))
+    began = time.perf_counter()
+    for n in range(facts):
+        values = (n, fact.kind, f"c{n}", fact.at.isoformat(), fact.actor, body)
+        connection.execute("INSERT INTO facts VALUES (?, ?, ?, ?, ?, ?)", values)
+    seconds = time.perf_counter() - began
+    connection.close()
+    return facts / seconds
+
+
+def writing(folder: Path, facts: int) -> list[Row]:
+    plain = plain_inserts(folder, min(facts, 3000))
+    store = open_store(folder)
+    one = [store_latency(store, n) for n in range(200)]
+    simple = facts / pump(
+        store, [keep(Fact("answered", f"c{n}", START, "gate", {"codec": "PCMU"})) for n in range(facts)]
+    )
+    decided = pump(store, [decide(n) for n in range(facts)]) / facts
+    store.close()
+    return [
+        row("sqlite3, a commit for each insert", plain, "facts/s", "one table, no leaf, no look-up"),
+        row("evidence store, facts", simple, "facts/s", f"{simple / plain:.1f} times plain sqlite3"),
+        row("evidence store, decisions", 1 / decided, "decisions/s", f"{1 / decided / plain:.1f} times plain sqlite3"),
+        row("one decision in its commit", decided * 1e6, "µs", "three look-ups, row, leaf, derived row; goal 150"),
+        row("one decision alone, to its answer", sorted(one)[100] * 1e3, "ms", "median, fsync included"),
+    ]
+
+
+def store_latency(store: EvidenceStore, n: int) -> float:
+    began = time.perf_counter()
+    store.call(decide(10**7 + n))
+    return time.perf_counter() - began
+
+
+def reading(folder: Path, leaves: int) -> list[Row]:
+    store = open_store(folder)
+    calls = leaves // 7
+    pump(store, [keep(*a_call(n, f"+44770{n % 10_000_000:07}")) for n in range(calls)])
+    size, root = store.call(lambda tx: tx.head())
+    store.call(lambda tx: tx.keep_checkpoint(size, root, "", START))
+    store.close()
+
+    began = time.perf_counter()
+    store = open_store(folder)
+    opened = time.perf_counter() - began
+    middle = START + timedelta(minutes=10 * (calls // 2))
+
+    def timed(work: Callable[[Any], Any]) -> float:
+        def inside(tx: Any) -> float:
+            began = time.perf_counter()
+            work(tx)
+            return time.perf_counter() - began
+
+        return float(store.call(inside))
+
+    number = f"+44770{calls // 2:07}"
+    search = timed(lambda tx: queries.calls_page(tx, number=number, since=START, until=middle + timedelta(days=1)))
+    page = timed(lambda tx: queries.calls_page(tx, since=START, until=middle))
+    prove = timed(
+        lambda tx: [
+            inclusion_proof(index, size, node) for node in [tx.node()] for index in range(0, size, size // 1000)
+        ]
+    )
+    store.call(lambda tx: tx.write("DELETE FROM checkpoints"))
+    store.close()
+    figures = []
+    for deep in (False, True):
+        began = time.perf_counter()
+        report = verify(folder / "gate.db", str, tables=TABLES, pepper=PEPPER, deep=deep)
+        seconds = time.perf_counter() - began
+        assert report.ok, report.first_fault
+        what = "verify, and every page of the file" if deep else "verify"
+        figures.append(row(what, seconds, "s", f"{size:,} leaves, {seconds / size * 1e6:.1f} µs each, rows too"))
+    megabytes = (folder / "gate.db").stat().st_size / 1e6
+    return [
+        row("start", opened, "s", f"{size:,} leaves, compared with the last checkpoint"),
+        row("search by number and time", search * 1e3, "ms", f"among {calls:,} calls; goal 50"),
+        row("page of a time span", page * 1e3, "ms", f"among {calls:,} calls"),
+        row("1,000 inclusion proofs", prove * 1e3, "ms"),
+        *figures,
+        row("size of the database", megabytes, "MB", f"{megabytes * 1e6 / size:.0f} bytes a leaf"),
+    ]
+
+
+def run(facts: int = 20_000, leaves: int = 1_000_000) -> list[Row]:
+    """Every figure as ``name``, ``value``, ``unit``, ``note``."""
+    with tempfile.TemporaryDirectory(prefix="dialgate-bench-") as name:
+        folder = Path(name)
+        (folder / "reading").mkdir()
+        return [*writing(folder, facts), *reading(folder / "reading", leaves)]
+
+
+if __name__ == "__main__":
+    for each in run(*(int(argument) for argument in sys.argv[1:3])):
+        print(f"{each['name']:<40} {each['value']:>12,.1f} {each['unit']:<12} {each['note']}")
