@@ -3,7 +3,7 @@
 Map, from the bottom up:
 
 - ``errors``      what can be wrong, one class each; all are ``VaultError``
-- ``files``       files that appear whole or not at all, 0600, in folders 0700
+- ``files``       files that appear whole or not at all, 0600, in folders 0700; ``text`` has base64 and times
 - ``recipients``  who can open recordings: public keys with a role
 - ``keyfile``     the private half, protected by a passphrase, kept off the gate
 - ``wrap``        a recording's key, closed to one recipient (HPKE, ML-KEM-768 with X25519)

@@ -19,7 +19,6 @@ damaged file from a wrong passphrase, which authenticated encryption alone canno
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import json
 import secrets
@@ -49,6 +48,7 @@ from gate.vault.recipients import (
     parse_recipient,
     retire_recipient,
 )
+from gate.vault.text import from_base64, to_base64
 
 __all__ = [
     "PrivateKey",
@@ -97,7 +97,7 @@ class _Kdf(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def derive(self, passphrase: str) -> bytes:
         """The file's key. Raises ``ValueError`` for parameters out of bounds."""
-        salt = base64.b64decode(self.salt, validate=True)
+        salt = from_base64(self.salt)
         bounded = 1 <= self.iterations <= 16 and 1 <= self.lanes <= 16 and 1024 <= self.memory_kib <= 1024 * 1024
         if not bounded or len(salt) != 16:
             raise ValueError("the passphrase parameters are out of bounds")
@@ -160,7 +160,7 @@ def _seal(recipient: Recipient, secret: bytes, passphrase: str) -> str:
             f"a passphrase has {MIN_PASSPHRASE} to {MAX_PASSPHRASE} characters, not {len(passphrase)}",
             hint="Several unrelated words are easy to keep and hard to guess.",
         )
-    kdf = _Kdf(salt=base64.b64encode(secrets.token_bytes(16)).decode())
+    kdf = _Kdf(salt=to_base64(secrets.token_bytes(16)))
     try:
         key = kdf.derive(passphrase)
     except UnicodeEncodeError:
@@ -172,7 +172,7 @@ def _seal(recipient: Recipient, secret: bytes, passphrase: str) -> str:
         "kdf": msgspec.to_builtins(kdf),
     }
     sealed = AESGCM(key).encrypt(_NONCE, secret, canonical(fields))
-    fields["sealed"] = base64.b64encode(sealed).decode()
+    fields["sealed"] = to_base64(sealed)
     fields["sha256"] = hashlib.sha256(canonical(fields)).hexdigest()
     return json.dumps(fields, indent=2, ensure_ascii=False) + "\n"
 
@@ -195,7 +195,7 @@ def _open(data: bytes, passphrase: str, where: str) -> tuple[PrivateKey, bytes]:
         {"dialgate": "private key", "version": 1, "recipient": file.recipient, "kdf": msgspec.to_builtins(file.kdf)}
     )
     try:
-        sealed = base64.b64decode(file.sealed, validate=True)
+        sealed = from_base64(file.sealed)
         secret = AESGCM(file.kdf.derive(passphrase)).decrypt(_NONCE, sealed, bound)
     except (InvalidTag, UnicodeEncodeError) as error:
         raise WrongPassphrase(

@@ -158,6 +158,8 @@ class KeyStoreDb:
         return rows
 
     def _call(self, work: Callable[[sqlite3.Connection], Any], *, erases: bool = False) -> Any:
+        if threading.current_thread() is self._thread:
+            raise KeyStoreError("the key store's thread cannot wait for itself")
         answer: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
         self._enqueue(_Item(work, lambda result, error: answer.put((result, error)), erases))
         try:

@@ -6,6 +6,7 @@ import hashlib
 import hmac
 import os
 import stat
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -79,11 +80,12 @@ class SealedReader:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._chunks: OpenChunks | None = None
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
         except OSError as error:
             raise trouble(error, f"cannot read {path}") from error
+        # Closed with the reader or, where only what ``open`` gave is kept, with the last use of that.
+        self._finalizer = weakref.finalize(self, os.close, self._fd)
         try:
             if not stat.S_ISREG(os.fstat(self._fd).st_mode):
                 raise HeaderDamaged(f"{path} is not a file")
@@ -119,14 +121,8 @@ class SealedReader:
 
     def close(self) -> None:
         """Close the file; what ``open`` gave stops working. Harmless twice."""
-        fd, self._fd = self._fd, -1
-        if fd >= 0:
-            os.close(fd)
-
-    @property
-    def trailer(self) -> dict[str, Any] | None:
-        """The trailer, when what ``open`` gave was read to its end; None before, and for an interrupted file."""
-        return self._chunks.trailer if self._chunks is not None else None
+        self._fd = -1
+        self._finalizer()
 
     def scan(self) -> Scan:
         """Walk the structure without a key, and hash the file. Raises ``VaultError`` only where it cannot be read."""
@@ -158,8 +154,7 @@ class SealedReader:
             cipher.decrypt(nonce(0, False), self._proof, self._digest)
         except InvalidTag as error:
             raise HeaderDamaged(f"the header of {self._path} was changed") from error
-        self._chunks = OpenChunks(self._walk(), cipher, self._digest, allow_interrupted)
-        return self._chunks
+        return OpenChunks(self._walk(), cipher, self._digest, allow_interrupted)
 
     def verify(self, data_key: bytes) -> int:
         """Open everything, strictly, and keep nothing; returns the number of chunks. Raises ``SealedFault``."""
@@ -170,25 +165,24 @@ class SealedReader:
         offset, expected, last = self._start, 1, False
         head = memoryview(self._read(offset, FRAME.size))
         while not last:
-            where = f"chunk {expected} of {self._path}"
             if not head:
                 raise Truncated(f"{self._path} ends after {expected - 1} chunks, before its last one")
             if len(head) < FRAME.size:
-                raise Truncated(f"{where} is cut off")
+                raise Truncated(f"chunk {expected} of {self._path} is cut off")
             try:
                 frame = parse_frame(head)
             except ChunkDamaged as error:
                 if self._blank_from(offset):
-                    raise Truncated(f"{where} was never written: only zeros follow") from error
-                raise ChunkDamaged(f"{where} is damaged: {error}") from error
+                    raise Truncated(f"chunk {expected} of {self._path} was never written: zeros follow") from error
+                raise ChunkDamaged(f"chunk {expected} of {self._path} is damaged: {error}") from error
             if frame.tag != self._digest[: len(frame.tag)]:
-                raise ChunkSpliced(f"{where} comes from another file")
+                raise ChunkSpliced(f"chunk {expected} of {self._path} comes from another file")
             if frame.number != expected:
-                raise ChunkOutOfOrder(f"where {where} must be, number {frame.number} stands")
+                raise ChunkOutOfOrder(f"where chunk {expected} of {self._path} must be, number {frame.number} stands")
             # The next frame comes with this chunk: one read a chunk.
             body = memoryview(self._read(offset + FRAME.size, frame.length + FRAME.size))
             if len(body) < frame.length:
-                raise Truncated(f"{where} is cut off")
+                raise Truncated(f"chunk {expected} of {self._path} is cut off")
             offset, last = offset + FRAME.size + frame.length, frame.last
             yield _Chunk(expected, last, head, body[: frame.length], offset)
             head, expected = body[frame.length :], expected + 1
@@ -223,32 +217,35 @@ class OpenChunks(Iterator[bytes]):
         self.trailer: dict[str, Any] | None = None
         self.interrupted = False
         """The file has no last chunk, and that was allowed."""
-        self._payloads = self._decrypt(chunks, cipher, digest, allow_interrupted)
+        self._chunks = chunks
+        self._cipher = cipher
+        self._digest = digest
+        self._allow_interrupted = allow_interrupted
 
     def __next__(self) -> bytes:
-        return next(self._payloads)
-
-    def _decrypt(
-        self, chunks: Iterator[_Chunk], cipher: AESGCM, digest: bytes, allow_interrupted: bool
-    ) -> Iterator[bytes]:
-        trailer: dict[str, Any] | None = None
         try:
-            for number, last, frame, sealed, _ in chunks:
-                try:
-                    payload = cipher.decrypt(nonce(number, last), sealed, digest + frame)
-                except InvalidTag as error:
-                    raise ChunkDamaged(f"chunk {number} was changed") from error
-                if not last:
-                    yield payload
-                    continue
-                trailer = decode_object(payload)
-                if trailer is None:
-                    raise ChunkDamaged(f"chunk {number} is marked last and holds no trailer")
-        except Truncated:
-            if not allow_interrupted:
+            return self._payload()
+        except SealedFault as error:
+            self._chunks = iter(())  # nothing is given out after a fault
+            if not (self._allow_interrupted and isinstance(error, Truncated)):
                 raise
             self.interrupted = True
-        self.trailer = trailer
+            raise StopIteration from None
+
+    def _payload(self) -> bytes:
+        trailer: dict[str, Any] | None = None
+        for number, last, frame, sealed, _ in self._chunks:
+            try:
+                payload = self._cipher.decrypt(nonce(number, last), sealed, self._digest + frame)
+            except InvalidTag as error:
+                raise ChunkDamaged(f"chunk {number} was changed") from error
+            if not last:
+                return payload
+            trailer = decode_object(payload)
+            if trailer is None:
+                raise ChunkDamaged(f"chunk {number} is marked last and holds no trailer")
+        self.trailer = trailer or self.trailer
+        raise StopIteration
 
 
 def scan(path: Path) -> Scan:

@@ -13,7 +13,6 @@ whoever compares keys with intent compares fingerprints.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import unicodedata
 from collections.abc import Callable
@@ -30,6 +29,7 @@ from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519Pu
 from gate.errors import VaultError
 from gate.vault.errors import NoRecipients, RecipientInvalid
 from gate.vault.files import read_bounded, sync_folder, trouble, write_whole
+from gate.vault.text import from_base64, parse_stamp, stamp, to_base64
 
 Role = Literal["compliance", "auditor", "escrow"]
 ROLES: Final = get_args(Role)
@@ -78,7 +78,7 @@ class Recipient:
             "dialgate": "recipient",
             "id": self.id,
             "name": self.name,
-            "public": base64.b64encode(self.public).decode(),
+            "public": to_base64(self.public),
             "role": self.role,
             "version": 1,
         }
@@ -122,7 +122,7 @@ def parse_recipient(text: str | bytes) -> Recipient:
         raise RecipientInvalid(f"longer than {MAX_TEXT} bytes")
     try:
         raw = msgspec.json.decode(text, type=_Text)
-        public = base64.b64decode(raw.public, validate=True)
+        public = from_base64(raw.public)
         created = parse_stamp(raw.created)
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:
         raise RecipientInvalid(f"not a recipient: {error}", hint="Give what `dialgate key new` wrote.") from error
@@ -219,13 +219,3 @@ def recipient_source(folder: Path) -> Callable[[], tuple[Recipient, ...]]:
         return known
 
     return recipients
-
-
-def stamp(when: datetime) -> str:
-    """UTC to the second, ``2026-01-05T09:00:00Z``."""
-    return when.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def parse_stamp(text: str) -> datetime:
-    """The inverse of ``stamp``. Raises ``ValueError``."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%SZ").replace(tzinfo=UTC)

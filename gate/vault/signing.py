@@ -12,8 +12,6 @@ from us.
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
 from pathlib import Path
 from typing import Final
@@ -25,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from gate.errors import UsageError
 from gate.vault.errors import KeyFileDamaged, NoteInvalid
 from gate.vault.files import read_bounded, write_whole
+from gate.vault.text import from_base64, to_base64
 
 ED25519: Final = b"\x01"
 MAX_NOTE: Final = 1024 * 1024
@@ -77,7 +76,7 @@ class CheckpointKey:
     @property
     def vkey(self) -> str:
         """The verifier key to give away: ``name+hash+base64``."""
-        return f"{self.name}+{_key_id(self.name, self._public).hex()}+{_base64(ED25519 + self._public)}"
+        return f"{self.name}+{_key_id(self.name, self._public).hex()}+{to_base64(ED25519 + self._public)}"
 
     def sign(self, data: bytes) -> bytes:
         """Ed25519 over ``data``: 64 bytes."""
@@ -89,7 +88,7 @@ class CheckpointKey:
         if not text.endswith("\n") or not _text_ok(text) or len(text) > MAX_NOTE // 4 - 1024:
             raise NoteInvalid("a note is text that ends in a newline, without control characters")
         signature = _key_id(self.name, self._public) + self.sign(text.encode())
-        return f"{text}\n{_DASH}{self.name} {_base64(signature)}\n"
+        return f"{text}\n{_DASH}{self.name} {to_base64(signature)}\n"
 
 
 def parse_vkey(vkey: str) -> tuple[str, Ed25519PublicKey]:
@@ -97,7 +96,7 @@ def parse_vkey(vkey: str) -> tuple[str, Ed25519PublicKey]:
     name, _, rest = vkey.partition("+")
     key_id, _, encoded = rest.partition("+")
     try:
-        public = base64.b64decode(encoded, validate=True)
+        public = from_base64(encoded)
         if (
             not _name_ok(name)
             or len(public) != 33
@@ -143,8 +142,8 @@ def _split(note: str) -> tuple[str, list[tuple[str, bytes]]]:
     for line in lines:
         name, _, encoded = line.removeprefix(_DASH).partition(" ")
         try:
-            signature = base64.b64decode(encoded, validate=True)
-        except (binascii.Error, ValueError) as error:
+            signature = from_base64(encoded)
+        except ValueError as error:
             raise NoteInvalid("a malformed signature line") from error
         if not line.startswith(_DASH) or not _name_ok(name) or len(signature) < 5:
             raise NoteInvalid("a malformed signature line")
@@ -168,7 +167,3 @@ def _text_ok(text: str) -> bool:
 
 def _key_id(name: str, public: bytes) -> bytes:
     return hashlib.sha256(name.encode() + b"\n" + ED25519 + public).digest()[:4]
-
-
-def _base64(data: bytes) -> str:
-    return base64.b64encode(data).decode()

@@ -93,6 +93,8 @@ class SealedWriter:
     def sync(self) -> None:
         """Bring what was written to the disk, the file's name included. Raises ``DiskFull`` or ``VaultError``: what was
         not yet on the disk may then be lost, and ``close`` will say so too."""
+        if self._fd < 0:
+            raise VaultError(f"{self._path} is closed")
         try:
             os.fdatasync(self._fd)
             if not self._named:

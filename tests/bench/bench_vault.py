@@ -1,0 +1,147 @@
+"""How fast the vault is: sealing and opening against the bare cipher, wraps, re-wraps, the key store.
+
+``python -m tests.bench.bench_vault`` prints the figures; ``measure()`` returns them. One chunk is what a second of a
+call with two G.711 directions gives, about 20 KB.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from gate.vault.keyfile import generate
+from gate.vault.keystore import KeyStoreDb
+from gate.vault.sealed import SealedReader, SealedWriter
+from gate.vault.wrap import rewrap, unwrap, wrap
+
+CHUNK = 20_000
+CHUNKS = 5_000
+NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def measure(folder: Path, *, chunks: int = CHUNKS, rewraps: int = 10_000) -> dict[str, float]:
+    """MB/s of clear audio, µs a piece, seconds in all. ``folder`` is for files; memory-backed ones measure the code."""
+    figures: dict[str, float] = {}
+    payload, key, megabytes = secrets.token_bytes(CHUNK), secrets.token_bytes(32), chunks * CHUNK / 1e6
+
+    figures |= _bare(folder, payload, key, chunks, megabytes)
+    figures |= _files(folder, payload, key, chunks, megabytes)
+
+    private, recipient = generate("Bench", "compliance", "bench bench bench", NOW)
+    ids = {"recording_id": "r" * 32, "key_id": "k" * 32}
+    count = 500
+    wrapped = wrap(key, recipient, **ids)
+    figures["wrap_us"] = _seconds(lambda: [wrap(key, recipient, **ids) for _ in range(count)]) / count * 1e6
+    figures["unwrap_us"] = _seconds(lambda: [unwrap(private, wrapped, **ids) for _ in range(count)]) / count * 1e6
+    figures |= _store(folder, private, recipient, wrapped, rewraps)
+    return figures
+
+
+def _bare(folder: Path, payload: bytes, key: bytes, chunks: int, megabytes: float) -> dict[str, float]:
+    """The cipher and the digest alone, and what they cost at least once the bytes go through a file."""
+    cipher, bound, digest, path = AESGCM(key), bytes(61), hashlib.sha256(), folder / "bare"
+    sealed = cipher.encrypt(bytes(12), payload, bound)
+
+    def each(work: Callable[[], object]) -> float:
+        def run() -> None:
+            for _ in range(chunks):
+                work()
+
+        return megabytes / _seconds(run)
+
+    figures = {
+        "raw_encrypt_mb_s": each(lambda: cipher.encrypt(bytes(12), payload, bound)),
+        "raw_decrypt_mb_s": each(lambda: cipher.decrypt(bytes(12), sealed, bound)),
+        "raw_sha256_mb_s": each(lambda: digest.update(payload)),
+    }
+    with path.open("wb", buffering=0) as file:
+        figures["raw_encrypt_write_mb_s"] = each(lambda: file.write(cipher.encrypt(bytes(12), payload, bound)))
+    with path.open("rb", buffering=0) as file:
+        figures["raw_read_decrypt_mb_s"] = each(lambda: cipher.decrypt(bytes(12), file.read(len(sealed)), bound))
+    return figures
+
+
+def _files(folder: Path, payload: bytes, key: bytes, chunks: int, megabytes: float) -> dict[str, float]:
+    path = folder / "bench.dgr"
+
+    def seal() -> None:
+        writer = SealedWriter(path, {"recording_id": "r", "key_id": "k"}, key)
+        for _ in range(chunks):
+            writer.write_chunk(payload)
+        writer.close({})
+
+    def read() -> None:
+        with SealedReader(path) as reader:
+            reader.verify(key)
+
+    def scan() -> None:
+        with SealedReader(path) as reader:
+            reader.scan()
+
+    sealing = _seconds(seal)
+    return {
+        "seal_mb_s": megabytes / sealing,
+        "seal_chunk_us": sealing / chunks * 1e6,
+        "open_mb_s": megabytes / _seconds(read),
+        "scan_mb_s": megabytes / _seconds(scan),
+    }
+
+
+def _store(folder: Path, private, recipient, wrapped: bytes, count: int) -> dict[str, float]:
+    store = KeyStoreDb(folder / "keys.db")
+    names = [f"{number:032x}" for number in range(count)]
+    wraps = {
+        name: wrap(private_key, recipient, recording_id=name, key_id="k")
+        for name, private_key in ((name, secrets.token_bytes(32)) for name in names)
+    }
+    left = threading.Semaphore(0)
+
+    def put() -> None:
+        for name in names:
+            store.put(name, "k", [(recipient.id, wraps[name])], lambda _error: left.release())
+        for _ in names:
+            left.acquire()
+
+    def renew() -> None:
+        store.replace_wraps(
+            {name: rewrap(private, wraps[name], [recipient], recording_id=name, key_id="k") for name in names}
+        )
+
+    figures = {
+        f"put_{count}_s": _seconds(put),
+        f"rewrap_{count}_s": _seconds(renew),
+        "shred_one_ms": _seconds(lambda: store.shred(names[:1])) * 1e3,
+        f"shred_{count}_s": _seconds(lambda: store.shred(names)),
+    }
+    store.close()
+    return figures
+
+
+def main() -> None:
+    """Print the figures, on a disk and in memory."""
+    for where in (None, "/dev/shm"):
+        folder = Path(tempfile.mkdtemp(dir=where))
+        try:
+            for name, value in measure(folder).items():
+                print(f"{where or 'disk':9} {name:24} {value:12,.2f}")
+        finally:
+            shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,56 @@
+"""Keys, sealed files and searches for the tests of the vault. Making a key is slow (0.2 s): they are shared."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+
+from gate.vault.keyfile import PrivateKey, generate
+from gate.vault.sealed import SealedWriter
+
+NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
+PASSPHRASE = "correct horse battery staple"
+HEADER = {"recording_id": "rec-1", "key_id": "key-1", "call_id": "call-1", "opened": "2026-01-05T09:00:00Z"}
+TRAILER = {"seconds": 3.5, "gaps": [[1.0, 2.0]]}
+
+
+@cache
+def private_key(name: str = "Ada (compliance)", role: str = "compliance") -> PrivateKey:
+    """The same key for the same name, throughout a test run."""
+    return generate(name, role, PASSPHRASE, NOW)[0]
+
+
+def payloads(count: int = 4, size: int = 200) -> list[bytes]:
+    """Random chunks, so that a run of one of them in a file is no accident."""
+    return [secrets.token_bytes(size) for _ in range(count)]
+
+
+def sealed(path: Path, data_key: bytes, chunks: Sequence[bytes], *, header=HEADER, trailer=TRAILER) -> Path:
+    """A whole sealed file; with ``trailer=None`` an interrupted one."""
+    writer = SealedWriter(path, header, data_key)
+    for chunk in chunks:
+        writer.write_chunk(chunk)
+    if trailer is None:
+        writer.abandon()
+    else:
+        writer.close(trailer)
+    return path
+
+
+def files_under(folder: Path) -> dict[Path, bytes]:
+    """Every file's bytes."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def found_in(folder: Path, needles: Iterable[bytes], *, run: int = 16) -> list[bytes]:
+    """The needles of which a run of ``run`` bytes, from one of five places in it, lies in a file under ``folder``."""
+    haystack = b"\x00".join(files_under(folder).values())
+    found = []
+    for needle in needles:
+        places = {0, len(needle) // 4, len(needle) // 2, 3 * len(needle) // 4, max(0, len(needle) - run)}
+        if any(needle[place : place + run] in haystack for place in places):
+            found.append(needle)
+    return found

@@ -1,0 +1,169 @@
+from __future__ import annotations
+
+import json
+import stat
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gate.errors import UsageError, VaultError
+from gate.vault.errors import KeyFileDamaged, RecipientInvalid, WrongPassphrase
+from gate.vault.keyfile import change_passphrase, generate, load_private, read_public, save_private
+from gate.vault.wrap import unwrap, wrap
+from tests.support.vault import NOW, PASSPHRASE, private_key
+
+IDS = {"recording_id": "rec-1", "key_id": "key-1"}
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    save_private(tmp_path / "ada.key", private_key())
+    return tmp_path / "ada.key"
+
+
+def test_a_key_is_closed_in_a_file_and_opened_again(path: Path) -> None:
+    ada = private_key()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    again = load_private(path, PASSPHRASE)
+    assert again.recipient == ada.recipient == read_public(path)
+    assert again.text == path.read_text()
+    wrapped = wrap(bytes(32), ada.recipient, **IDS)
+    assert unwrap(again, wrapped, **IDS) == bytes(32)
+
+
+def test_the_file_says_whose_it_is_and_hides_the_rest(path: Path) -> None:
+    fields = json.loads(path.read_text())
+    assert list(fields) == ["dialgate", "version", "recipient", "kdf", "sealed", "sha256"]
+    assert fields["recipient"]["name"] == "Ada (compliance)"
+    assert fields["kdf"]["name"] == "argon2id"
+    assert "recipient" not in repr(private_key().key)
+    assert fields["sealed"] not in repr(private_key())
+
+
+def test_a_wrong_passphrase_is_its_own_error(path: Path) -> None:
+    for wrong in ("", "correct horse battery stapl", PASSPHRASE.upper(), "\ud800"):
+        with pytest.raises(WrongPassphrase) as caught:
+            load_private(path, wrong)
+        assert caught.value.exit_code == 1
+        assert caught.value.hint
+
+
+def test_a_damaged_file_is_its_own_error_and_no_passphrase_is_tried(path: Path) -> None:
+    whole = path.read_bytes()
+    for size in (0, 1, 100, len(whole) - 3):
+        path.write_bytes(whole[:size])
+        with pytest.raises(KeyFileDamaged):
+            load_private(path, PASSPHRASE)
+    path.write_bytes(bytes(len(whole)))
+    with pytest.raises(KeyFileDamaged):
+        load_private(path, PASSPHRASE)
+    path.write_bytes(whole * 20)
+    with pytest.raises(VaultError, match="longer than"):
+        load_private(path, PASSPHRASE)
+    path.unlink()
+    with pytest.raises(VaultError, match="cannot read"):
+        load_private(path, PASSPHRASE)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(place=st.integers(min_value=0), bit=st.integers(0, 7))
+def test_every_flipped_bit_of_what_the_file_says_is_damage(tmp_path: Path, place: int, bit: int) -> None:
+    text = bytearray(private_key().text.encode())
+    place %= len(text)
+    text[place] ^= 1 << bit
+    path = tmp_path / "flipped.key"
+    path.write_bytes(text)
+    same = _fields(bytes(text)) == _fields(private_key().text.encode())
+    if same:  # space between the fields: nothing was said there
+        assert read_public(path) == private_key().recipient
+        return
+    with pytest.raises(KeyFileDamaged):
+        read_public(path)
+
+
+def _fields(text: bytes) -> object:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return None
+
+
+def test_a_forged_checksum_does_not_let_the_owner_or_the_cost_be_changed(path: Path) -> None:
+    import hashlib
+
+    from gate.core.evidence import canonical
+
+    def forge(change: object) -> None:
+        fields = json.loads(private_key().text)
+        change(fields)  # type: ignore[operator]
+        del fields["sha256"]
+        fields["sha256"] = hashlib.sha256(canonical(fields)).hexdigest()
+        path.write_text(json.dumps(fields))
+
+    def rename(fields: dict) -> None:
+        fields["recipient"]["name"] = "Eve"
+
+    def promote(fields: dict) -> None:
+        fields["recipient"]["role"] = "escrow"
+
+    def cheapen(fields: dict) -> None:
+        fields["kdf"]["iterations"] = 1
+
+    for change in (rename, promote, cheapen):
+        forge(change)
+        with pytest.raises(WrongPassphrase):
+            load_private(path, PASSPHRASE)
+
+    def devour(fields: dict) -> None:
+        fields["kdf"]["memory_kib"] = 2**31
+
+    def salt(fields: dict) -> None:
+        fields["kdf"]["salt"] = "AA=="
+
+    for change in (devour, salt):
+        forge(change)
+        with pytest.raises(KeyFileDamaged, match="out of bounds"):
+            load_private(path, PASSPHRASE)
+
+
+def test_a_passphrase_is_changed_in_place(path: Path) -> None:
+    before = path.read_text()
+    with pytest.raises(WrongPassphrase):
+        change_passphrase(path, "not the passphrase", "another passphrase")
+    with pytest.raises(UsageError):
+        change_passphrase(path, PASSPHRASE, "short")
+    assert path.read_text() == before
+    change_passphrase(path, PASSPHRASE, "another passphrase")
+    assert load_private(path, "another passphrase").recipient == private_key().recipient
+    with pytest.raises(WrongPassphrase):
+        load_private(path, PASSPHRASE)
+    after = json.loads(path.read_text())
+    assert after["kdf"]["salt"] != json.loads(before)["kdf"]["salt"]
+    assert [child.name for child in path.parent.iterdir()] == ["ada.key"]
+
+
+def test_what_is_refused_at_the_making() -> None:
+    for passphrase in ("", "1234567", "x" * 1025, "\ud800" * 8):
+        with pytest.raises(UsageError):
+            generate("Ada", "compliance", passphrase, NOW)
+    with pytest.raises(RecipientInvalid):
+        generate("Ada", "owner", PASSPHRASE, NOW)
+    with pytest.raises(RecipientInvalid):
+        generate("", "auditor", PASSPHRASE, NOW)
+
+
+def test_a_key_file_is_never_overwritten(path: Path) -> None:
+    with pytest.raises(VaultError, match="exists already"):
+        save_private(path, private_key("Bob (auditor)", "auditor"))
+    assert read_public(path).name == "Ada (compliance)"
+
+
+def test_two_spellings_of_one_passphrase_are_the_same(tmp_path: Path) -> None:
+    composed, apart = (unicodedata.normalize(form, "café au lait") for form in ("NFC", "NFD"))
+    assert composed != apart
+    private, recipient = generate("Zoë", "auditor", apart, NOW)
+    save_private(tmp_path / "zoe.key", private)
+    assert load_private(tmp_path / "zoe.key", composed).recipient == recipient

@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import random
+import resource
+import secrets
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from gate.vault import keystore
+from gate.vault.errors import KeyStoreError
+from gate.vault.keystore import KeyStoreDb
+from gate.vault.wrap import WRAP_BYTES
+from tests.support.vault import files_under, found_in
+
+RECIPIENTS = ("aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb", "cccccccccccccccc")
+
+
+@pytest.fixture
+def store(tmp_path: Path):
+    opened = KeyStoreDb(tmp_path / "keys.db")
+    yield opened
+    opened.close()
+
+
+def some_wraps(count: int = 2) -> list[tuple[str, bytes]]:
+    return [(name, secrets.token_bytes(WRAP_BYTES)) for name in RECIPIENTS[:count]]
+
+
+def put(store: KeyStoreDb, recording_id: str, wraps: list[tuple[str, bytes]], key_id: str = "key") -> Exception | None:
+    answers: list[Exception | None] = []
+    answered = threading.Event()
+
+    def done(error: Exception | None) -> None:
+        answers.append(error)
+        answered.set()
+
+    store.put(recording_id, key_id, wraps, done)
+    assert answered.wait(10)
+    return answers[0]
+
+
+def test_wraps_are_kept_and_found(store: KeyStoreDb, tmp_path: Path) -> None:
+    wraps = some_wraps()
+    assert put(store, "rec-1", wraps, "key-1") is None
+    assert store.wraps("rec-1") == wraps
+    assert store.key_id("rec-1") == "key-1"
+    assert (store.wraps("rec-2"), store.key_id("rec-2")) == ([], "")
+    assert {stat.S_IMODE(path.stat().st_mode) for path in files_under(tmp_path)} == {0o600}
+    store.close()
+    again = KeyStoreDb(tmp_path / "keys.db")
+    assert again.wraps("rec-1") == wraps
+    again.close()
+
+
+def test_what_is_answered_for_survives_a_kill(tmp_path: Path) -> None:
+    program = """
+import os, sys, threading
+from pathlib import Path
+from gate.vault.keystore import KeyStoreDb
+store = KeyStoreDb(Path(sys.argv[1]))
+answered = threading.Event()
+store.put("rec-1", "key-1", [("a", b"w" * 1169)], lambda error: answered.set())
+answered.wait()
+os.kill(os.getpid(), 9)
+"""
+    assert subprocess.run([sys.executable, "-c", program, str(tmp_path / "keys.db")]).returncode == -9
+    store = KeyStoreDb(tmp_path / "keys.db")
+    assert store.wraps("rec-1") == [("a", b"w" * 1169)]
+    store.close()
+
+
+def test_many_puts_share_commits_and_one_that_fails_does_not_touch_the_others(tmp_path: Path) -> None:
+    store = KeyStoreDb(tmp_path / "keys.db")
+    entered, go = threading.Event(), threading.Event()
+
+    def hold(_error: Exception | None) -> None:
+        entered.set()
+        go.wait(10)
+
+    store.put("first", "key", some_wraps(1), hold)
+    assert entered.wait(10)
+    answers: dict[int, Exception | None] = {}
+    left = threading.Semaphore(0)
+
+    def done(number: int, error: Exception | None) -> None:
+        answers[number] = error
+        left.release()
+
+    for number in range(100):
+        name = "rec-7" if number == 50 else f"rec-{number}"
+        wraps = [("a", object())] if number == 60 else [] if number == 70 else some_wraps(1)
+        store.put(name, "key", wraps, lambda error, number=number: done(number, error))  # type: ignore[arg-type]
+    go.set()
+    for _ in range(100):
+        assert left.acquire(timeout=10)
+    failed = {number for number, error in answers.items() if error is not None}
+    assert failed == {50, 60, 70}
+    assert {type(answers[number]) for number in failed} == {KeyStoreError}
+    assert "has keys already" in str(answers[50])
+    assert len(store.recording_ids()) == 1 + 97
+    store.close()
+
+
+def test_a_recordings_keys_are_never_put_over_others(store: KeyStoreDb) -> None:
+    wraps = some_wraps()
+    assert put(store, "rec-1", wraps) is None
+    assert isinstance(put(store, "rec-1", some_wraps()), KeyStoreError)
+    assert isinstance(put(store, "rec-2", [wraps[0], wraps[0]]), KeyStoreError)
+    assert store.wraps("rec-1") == wraps
+    assert store.wraps("rec-2") == []
+
+
+def test_a_callback_that_fails_does_not_end_the_store(store: KeyStoreDb) -> None:
+    store.put("rec-1", "key", some_wraps(), lambda error: 1 / 0)
+    assert put(store, "rec-2", some_wraps()) is None
+    assert len(store.wraps("rec-1")) == 2
+
+
+def test_the_stores_own_thread_cannot_wait_for_itself(store: KeyStoreDb) -> None:
+    caught: list[Exception] = []
+    answered = threading.Event()
+
+    def done(_error: Exception | None) -> None:
+        try:
+            store.wraps("rec-1")
+        except KeyStoreError as error:
+            caught.append(error)
+        answered.set()
+
+    store.put("rec-1", "key", some_wraps(), done)
+    assert answered.wait(10)
+    assert "wait for itself" in str(caught[0])
+
+
+def test_shredding_removes_what_it_counts_and_nothing_else(store: KeyStoreDb) -> None:
+    kept = some_wraps()
+    for name in ("rec-1", "rec-2", "rec-3"):
+        put(store, name, kept if name == "rec-3" else some_wraps())
+    assert store.shred(["rec-1", "rec-2", "rec-1", "none"]) == 2
+    assert store.shred(["rec-1", "rec-2"]) == 0
+    assert store.shred([]) == 0
+    assert store.recording_ids() == ["rec-3"]
+    assert store.wraps("rec-3") == kept
+    assert store.shred(f"other-{number}" for number in range(2000)) == 0
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_no_run_of_a_shredded_wraps_bytes_is_in_any_file(tmp_path: Path, seed: int) -> None:
+    """A life of puts, re-wraps and shreddings in a random order, so that rows move between pages."""
+    pick = random.Random(seed)
+    store = KeyStoreDb(tmp_path / "keys.db")
+    live: dict[str, list[tuple[str, bytes]]] = {}
+    gone: list[bytes] = []
+    for _ in range(60):
+        for _ in range(pick.randint(1, 8)):
+            name = secrets.token_hex(16)
+            live[name] = some_wraps(pick.randint(1, 3))
+            assert put(store, name, live[name]) is None
+        chosen = pick.sample(sorted(live), min(len(live), pick.randint(0, 6)))
+        if pick.random() < 0.3:
+            gone += [wrap for name in chosen for _, wrap in live[name]]
+            live |= {name: some_wraps(pick.randint(1, 3)) for name in chosen}
+            store.replace_wraps({name: live[name] for name in chosen})
+        else:
+            assert store.shred(chosen) == len(chosen)
+            gone += [wrap for name in chosen for _, wrap in live.pop(name)]
+    assert gone
+    assert found_in(tmp_path, gone) == []
+    kept = [wrap for wraps in live.values() for _, wrap in wraps]
+    assert found_in(tmp_path, kept) == kept
+    assert all(store.wraps(name) == wraps for name, wraps in live.items())
+    store.close()
+    assert [path.name for path in tmp_path.iterdir()] == ["keys.db"]
+    assert found_in(tmp_path, gone) == []
+
+
+def test_a_gate_that_dies_between_the_deletion_and_the_log_finishes_when_it_opens(tmp_path: Path) -> None:
+    program = """
+import os, sys, threading
+from pathlib import Path
+from gate.vault import keystore
+store = keystore.KeyStoreDb(Path(sys.argv[1]))
+answered = threading.Event()
+store.put("rec-1", "key-1", [("a", bytes.fromhex(sys.argv[2]))], lambda error: answered.set())
+answered.wait()
+keystore._scrub = lambda db: os.kill(os.getpid(), 9)
+store.shred(["rec-1"])
+"""
+    wrap = secrets.token_bytes(WRAP_BYTES)
+    path = tmp_path / "keys.db"
+    assert subprocess.run([sys.executable, "-c", program, str(path), wrap.hex()]).returncode == -9
+    assert found_in(tmp_path, [wrap]) == [wrap]
+    store = KeyStoreDb(path)
+    assert store.wraps("rec-1") == []
+    assert found_in(tmp_path, [wrap]) == []
+    store.close()
+
+
+def test_who_can_open_what(store: KeyStoreDb) -> None:
+    for number in range(5):
+        put(store, f"rec-{number}", some_wraps(1 if number < 2 else 3))
+    first, second, third = RECIPIENTS
+    assert store.recordings_for(first) == [f"rec-{number}" for number in range(5)]
+    assert store.recordings_for(second) == ["rec-2", "rec-3", "rec-4"]
+    assert store.recordings_for(first, after="rec-1", limit=2) == ["rec-2", "rec-3"]
+    assert store.recordings_for("nobody") == []
+    assert (store.only_for(first), store.only_for(second), store.only_for(third)) == (2, 0, 0)
+    assert store.recording_ids(after="rec-3") == ["rec-4"]
+    assert store.recording_ids(limit=1) == ["rec-0"]
+
+
+def test_wraps_are_replaced_all_or_none(store: KeyStoreDb, tmp_path: Path) -> None:
+    old = {name: some_wraps() for name in ("rec-1", "rec-2")}
+    for name, wraps in old.items():
+        put(store, name, wraps, "key-of-" + name)
+    for changes in (
+        {"rec-1": some_wraps(), "erased": some_wraps()},
+        {"rec-1": some_wraps(), "rec-2": []},
+    ):
+        with pytest.raises(KeyStoreError):
+            store.replace_wraps(changes)
+        assert {name: store.wraps(name) for name in old} == old
+    new = {name: some_wraps(3) for name in old}
+    store.replace_wraps(new)
+    assert {name: store.wraps(name) for name in old} == new
+    assert store.key_id("rec-2") == "key-of-rec-2"
+    assert found_in(tmp_path, [wrap for wraps in old.values() for _, wrap in wraps]) == []
+
+
+def test_no_room_is_an_answer_and_the_store_goes_on(tmp_path: Path) -> None:
+    store = KeyStoreDb(tmp_path / "keys.db")
+    assert put(store, "rec-1", some_wraps()) is None
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        assert isinstance(put(store, "rec-2", some_wraps()), KeyStoreError)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, before)
+    assert put(store, "rec-3", some_wraps()) is None
+    assert store.recording_ids() == ["rec-1", "rec-3"]
+    store.close()
+    again = KeyStoreDb(tmp_path / "keys.db")
+    assert again.recording_ids() == ["rec-1", "rec-3"]
+    again.close()
+
+
+def test_nobody_else_uses_the_file(store: KeyStoreDb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keystore, "BUSY_SECONDS", 0.1)
+    with pytest.raises(KeyStoreError, match="locked"):
+        KeyStoreDb(tmp_path / "keys.db")
+    with (
+        sqlite3.connect(tmp_path / "keys.db", timeout=0.1) as other,
+        pytest.raises(sqlite3.OperationalError, match="locked"),
+    ):
+        other.execute("SELECT * FROM wraps")
+    assert put(store, "rec-1", some_wraps()) is None
+
+
+def test_what_cannot_be_opened_is_said(tmp_path: Path) -> None:
+    (tmp_path / "keys.db").write_bytes(b"not a database " * 1000)
+    with pytest.raises(KeyStoreError, match="cannot open"):
+        KeyStoreDb(tmp_path / "keys.db")
+
+
+def test_a_closed_store_answers_that_it_is_closed(tmp_path: Path) -> None:
+    store = KeyStoreDb(tmp_path / "keys.db")
+    answers: list[Exception | None] = []
+    for number in range(20):
+        store.put(f"rec-{number}", "key", some_wraps(), answers.append)
+    store.close()
+    store.close()
+    assert answers == [None] * 20
+    store.put("late", "key", some_wraps(), answers.append)
+    assert isinstance(answers[-1], KeyStoreError)
+    with pytest.raises(KeyStoreError, match="closed"):
+        store.wraps("rec-1")

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gate.vault.errors import ChunkDamaged, KeyShredded, NoWrapForKey, Truncated, WrapDamaged, WrongKey, WrongRecording
+from gate.vault.opening import open_recording
+from gate.vault.recipients import add_recipient
+from gate.vault.sealer import Seal, sealer
+from gate.vault.wrap import wrap
+from tests.support.vault import payloads, private_key
+
+ADA, BOB = private_key(), private_key("Bob (auditor)", "auditor")
+CHUNKS = payloads(3)
+
+
+@pytest.fixture
+def seal(tmp_path: Path) -> Seal:
+    add_recipient(tmp_path / "recipients", ADA.recipient.to_text())
+    return sealer(tmp_path / "recipients")("rec-1", {"call_id": "call-1"})
+
+
+@pytest.fixture
+def path(tmp_path: Path, seal: Seal) -> Path:
+    file = seal.create(tmp_path / "a.dgr")
+    for chunk in CHUNKS:
+        file.write_chunk(chunk)
+    file.close({"seconds": 3.0})
+    return tmp_path / "a.dgr"
+
+
+def test_wraps_and_a_private_key_open_a_recording(path: Path, seal: Seal) -> None:
+    header, opened = open_recording(path, seal.wraps, ADA, recording_id="rec-1")
+    assert header["call_id"] == "call-1"
+    assert list(opened) == CHUNKS
+    assert opened.trailer == {"seconds": 3.0}
+
+
+def test_each_reason_why_not_is_its_own_error(path: Path, seal: Seal) -> None:
+    with pytest.raises(KeyShredded):
+        open_recording(path, [], ADA)
+    with pytest.raises(NoWrapForKey) as caught:
+        open_recording(path, seal.wraps, BOB)
+    assert ADA.id in caught.value.hint
+    with pytest.raises(WrongRecording, match="holds recording rec-1, not rec-2"):
+        open_recording(path, seal.wraps, ADA, recording_id="rec-2")
+    with pytest.raises(WrapDamaged):
+        open_recording(path, [(ADA.id, seal.wraps[0][1][:-1] + b"x")], ADA)
+    with pytest.raises(WrapDamaged):
+        open_recording(path, [(BOB.id, seal.wraps[0][1])], BOB)
+    other = wrap(bytes(32), ADA.recipient, recording_id="rec-1", key_id=seal.key_id)
+    with pytest.raises(WrongKey):
+        open_recording(path, [(ADA.id, other)], ADA)
+
+
+def test_an_interrupted_recording_is_opened_when_asked(path: Path, seal: Seal) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+    _, opened = open_recording(path, seal.wraps, ADA)
+    with pytest.raises(Truncated):
+        list(opened)
+    _, opened = open_recording(path, seal.wraps, ADA, allow_interrupted=True)
+    assert list(opened) == CHUNKS
+    assert opened.interrupted
+
+
+def test_damage_is_found_while_reading(path: Path, seal: Seal) -> None:
+    data = bytearray(path.read_bytes())
+    data[-100] ^= 1
+    path.write_bytes(data)
+    _, opened = open_recording(path, seal.wraps, ADA)
+    with pytest.raises(ChunkDamaged):
+        list(opened)
+
+
+def test_no_file_stays_open_after_a_refusal(path: Path, seal: Seal) -> None:
+    def count() -> int:
+        return sum(1 for _ in Path("/proc/self/fd").iterdir())
+
+    before = count()
+    for _ in range(20):
+        with pytest.raises(NoWrapForKey):
+            open_recording(path, seal.wraps, BOB)
+    assert count() == before
