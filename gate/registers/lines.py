@@ -115,7 +115,7 @@ def read_fast(data: bytes, tally: Tally) -> Iterator[Keys]:
         if stride - ending in (11, 12):
             table = np.frombuffer(data, np.uint8, rows * stride, start).reshape(rows, stride)
             if (table[:, -1] == _LF).all() and (ending == 1 or (table[:, -2] == _CR).all()):
-                keys = _read_table(table[:, : stride - ending], tally)
+                keys = _read_table(table[:, :-1], stride - ending, tally)
         if keys is None:
             stop = data.index(b"\n", stop - 1) + 1
             keys = np.array(read_plain(data[start:stop], tally), np.int64)
@@ -123,15 +123,16 @@ def read_fast(data: bytes, tally: Tally) -> Iterator[Keys]:
         yield keys
 
 
-def _read_table(table: npt.NDArray[np.uint8], tally: Tally) -> Keys | None:
-    """The numbers of records of 11 or 12 bytes each; None where a record holds a line end, so that it is not one line.
+def _read_table(table: npt.NDArray[np.uint8], width: int, tally: Tally) -> Keys | None:
+    """The numbers of lines (without their LF) of ``width`` bytes and perhaps a CR each; None where one of them holds an
+    LF, so that it is not one line.
 
     The usual records are those with ``0``, ten more digits and one space behind the fourth, the fifth or the last
     digit, and those with ``0``, nine more digits and two spaces at the end. All others go to ``parse_line``.
     """
-    rows, width = table.shape
+    rows = len(table)
     text = np.full((12, rows), _SPACE, np.uint8)
-    text[:width] = table.T
+    text[:width] = table[:, :width].T
     digit = text - np.uint8(_ZERO)
     digits = (digit < 10).sum(axis=0, dtype=np.uint8)
     space = text == _SPACE

@@ -138,6 +138,8 @@ class Snapshot:
         except (msgspec.MsgspecError, TypeError, ValueError) as error:
             raise self._damaged(f"its header makes no sense: {error}") from error
         self._digests = whole[digests : digests + DIGEST * blocks]
+        if len(self._index) != blocks or len(self._digests) != DIGEST * blocks:
+            raise self._damaged("its header makes no sense")
         self._records = whole[records:]
         self._at = records
         self.size: int = size

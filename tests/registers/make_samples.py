@@ -1,6 +1,6 @@
 """Writes ``sample_lists/``: small lists in the real formats, made of drama numbers only (LAW 6.5), always the same.
 
-Run as ``python -m tests.registers.make_samples`` from the top folder. ``test_samples.py`` sees that the files are these.
+Run as ``python -m tests.registers.make_samples``; ``test_samples.py`` sees that the files are these.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ OBJECTIONS = (
 
 CRM = (
     ("1001", "Harbour Bakery Ltd", "Siân Pryce", "020 7946 0150", "", "sian@harbour-bakery.example", "Bristol", ""),
-    ("1002", "", "Gareth Pugh", "01632 960202", "07700 900 417", "g.pugh@example.org", "Hexham", "rang 3 Nov, very keen"),
+    ("1002", "", "Gareth Pugh", "01632 960202", "07700 900 417", "g.pugh@example.org", "Hexham", "rang 3 Nov, keen"),
     ("1003", "", "Margaret O'Neill", "(020) 7946 0101", "", "", "London", "prefers mornings"),
     ("1004", "Brook & Sons", "Tom Brook", "+44 (0)20 7946 0123", "", "tom@brook.example", "London", 'said "call back"'),
     ("1005", "", "Amina Khan", "0113-496-0042", "", "amina@example.net", "Leeds", ""),
@@ -60,7 +60,7 @@ CRM = (
     ("1013", "Copper Kettle", "Iain Reid", "0131 496 0333 ", "", "iain@kettle.example", "Edinburgh", ""),
     ("1014", "", "Fiona Lamb", "0141.496.0518", "", "fiona@example.org", "Glasgow", ""),
     ("1015", "", "K. Adeyemi", "00 44 (0) 115 496 0720", "", "", "Nottingham", ""),
-    ("1016", "Mersey Print", "Joan Hart", "0151 496 0264 ext 12", "", "joan@mersey.example", "Liverpool", "has an extension"),
+    ("1016", "Mersey Print", "Joan Hart", "0151 496 0264 ext 12", "", "joan@mersey.example", "Liverpool", "extension"),
     ("1017", "", "B. Scott", "141 020 7946 0123", "", "", "London", "typed with 141"),
     ("1018", "", "unknown", "n/a", "", "", "", "no number yet"),
     ("1019", "", "Lena Fox", "496 0123", "", "", "Leeds", "without its dialling code"),
