@@ -208,7 +208,7 @@ class _Rendering:
         self._tracks["callee"].add(prompt)
         self._report.announcement["to"] = len(prompt) / rate
         wait = self._started - ended if self._started is not None and ended is not None else 0.0
-        return len(prompt) + round(min(max(wait, 0.0), LONGEST_LEAD_GAP) * rate)
+        return len(prompt) + (round(wait * rate) if 0 < wait <= LONGEST_LEAD_GAP else 0)
 
     # --- out ------------------------------------------------------------------------------------------------------
 

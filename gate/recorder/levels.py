@@ -1,7 +1,7 @@
 """A coarse loudness curve, cheap enough to keep for every call: the console's waveform.
 
 A level is 0 to 127: the peak of the G.711 code's magnitude, which is logarithmic already (16 steps are 6 dB). Every
-fourth sample is looked at. Other codecs give no level (0): their bytes say nothing without decoding.
+seventh sample is looked at. Other codecs give no level (0): their bytes say nothing without decoding.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ import base64
 from collections.abc import Mapping
 
 PER_SECOND = 10
+STRIDE = 7
+"""From one sample that is looked at to the next; odd, so that a tone of 1,000 Hz is not always met in one phase."""
 MAX_BINS = 2 * 3600 * PER_SECOND
 """Beyond this the curve is halved: pairs of bins become one, and memory stays bounded."""
 

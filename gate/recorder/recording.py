@@ -17,7 +17,7 @@ from typing import Any
 from gate.core import frames
 from gate.core.rtp import SIDES, STATIC_PAYLOADS, codec, is_key_press, parse, type_payloads
 from gate.recorder.keys import KeyListener
-from gate.recorder.levels import TABLES, Curve
+from gate.recorder.levels import STRIDE, TABLES, Curve
 from gate.recorder.seal import Seal, SealedFile
 from gate.recorder.taps import MAX_PACKET, Moment, Tap
 
@@ -114,11 +114,12 @@ class Recording:
     def drain(self, side: Side, at: Moment) -> int:
         """Take what has arrived on one side; returns how many datagrams that were."""
         count = 0
-        header = _HEADER.pack
-        kind, key_types, tables = side.kind, side.key_types, side.tables
+        header, extra = _HEADER.pack, _HEADER.size
+        kind, key_types, tables, loud = side.kind, side.key_types, side.tables, side.curve.add
         for arrival, data in side.tap.packets(at):
             count += 1
-            if not 12 <= len(data) < MAX_PACKET or data[0] & _RTP_BITS != 0x80 or 192 <= data[1] < 224:
+            size = len(data)
+            if not 12 <= size < MAX_PACKET or data[0] & _RTP_BITS != 0x80 or 192 <= data[1] < 224:
                 side.ignored += 1
                 continue
             payload_type = data[1] & 0x7F
@@ -130,12 +131,12 @@ class Recording:
                 continue
             offset = (arrival - self._start) // 1000
             self._room(offset)
-            self._parts += (header(kind, len(data), offset), data)
-            self._size += len(data) + _HEADER.size
+            self._parts += (header(kind, size, offset), data)
+            self._size += size + extra
             side.kept += 1
             table = tables.get(payload_type)
             if table is not None:
-                side.curve.add(offset, data[12::4].translate(table))
+                loud(offset, data[12::STRIDE].translate(table))
         return count
 
     def _key(self, side: Side, data: bytes, arrival: int) -> bool:

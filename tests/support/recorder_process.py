@@ -1,4 +1,7 @@
-"""The recorder as a process of its own, for tests: ``python -m tests.support.recorder_process FOLDER MIN_FREE FD``."""
+"""The recorder as a process, for tests: ``python -m tests.support.recorder_process FOLDER MIN_FREE LIMIT FD``.
+
+It seals to the recipients in a folder ``recipients`` beside FOLDER where there is one, else with ``recorder_seal``.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +14,8 @@ import structlog
 
 from gate.clock import SystemClock
 from gate.recorder.main import inherited, serve
+from gate.recorder.seal import SealFactory
+from gate.vault.sealer import sealer
 from tests.support.recorder_seal import Seal
 
 
@@ -22,7 +27,9 @@ def main() -> int:
     )
     if int(file_limit):
         resource.setrlimit(resource.RLIMIT_FSIZE, (int(file_limit), int(file_limit)))
-    return serve(inherited(int(descriptor)), Path(folder), Seal, SystemClock(), min_free_bytes=int(min_free))
+    recipients = Path(folder).parent / "recipients"
+    seal: SealFactory = sealer(recipients) if recipients.exists() else Seal
+    return serve(inherited(int(descriptor)), Path(folder), seal, SystemClock(), min_free_bytes=int(min_free))
 
 
 if __name__ == "__main__":
