@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import importlib
+import io
 import os
 import sys
 import tempfile
@@ -113,7 +114,10 @@ def cli() -> None:
 
 
 def main() -> NoReturn:
-    """The program."""
+    """The program. What it writes is UTF-8 whatever the locale: signed notes and JSON are no other."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(encoding="utf-8", errors="backslashreplace")
     cli.main(prog_name="dialgate")
 
 

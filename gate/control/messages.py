@@ -247,8 +247,10 @@ def arguments(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         raise UsageError(f"{name} is not an operation of the gate", hint=f"one of: {', '.join(OPERATIONS)}")
     try:
         checked = msgspec.convert(dict(fields), operation.request, strict=True)
-    except msgspec.ValidationError as error:
-        raise UsageError(f"{name}: {error}", hint=f"fields: {', '.join(operation.request.__struct_fields__)}") from None
+        msgspec.json.encode(checked)  # what was typed may be no text at all: bytes that are not UTF-8
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:
+        what = "not UTF-8 text" if isinstance(error, UnicodeEncodeError) else error
+        raise UsageError(f"{name}: {what}", hint=f"fields: {', '.join(operation.request.__struct_fields__)}") from None
     return {field: getattr(checked, field) for field in checked.__struct_fields__}
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -211,6 +211,31 @@ def test_a_reader_that_goes_away_is_no_error(gate: SmallDesk, config_path: Path)
         assert process.wait(30) == 1
 
 
+def test_what_is_written_is_utf_8_whatever_the_locale(gate: SmallDesk, config_path: Path) -> None:
+    environment = {**os.environ, "DIALGATE_CONFIG": str(config_path), "PYTHONIOENCODING": "ascii"}
+    done = program("audit", "checkpoint", env=environment)
+    assert (done.code, done.err) == (0, "")
+    assert "— dialgate sig" in done.out
+
+
+def test_what_was_typed_may_be_no_text(gate: SmallDesk, config_path: Path) -> None:
+    environment = {**os.environ, "DIALGATE_CONFIG": str(config_path)}
+    done = subprocess.run([*PROGRAM, "check", b"\xff\xfe"], capture_output=True, env=environment, cwd=ROOT)
+    assert done.returncode == 2
+    assert done.stderr.startswith(b"dialgate: check: not UTF-8 text")
+
+
+def test_serve_names_everything_that_is_wrong_before_it_starts(config_path: Path) -> None:
+    config_path.write_text(
+        config_path.read_text().replace("live = false", "live = 0").replace('"2026-01-15"', '"soon"')
+    )
+    done = program("serve", "-c", str(config_path))
+    assert (done.code, done.out) == (2, "")
+    assert "firm.policy_reviewed" in done.err
+    assert "calling.live" in done.err
+    assert not (config_path.parent / "data").exists()
+
+
 def test_check_as_a_program_starts_fast_and_imports_little(gate: SmallDesk, config_path: Path) -> None:
     environment = {**os.environ, "DIALGATE_CONFIG": str(config_path)}
     code = (
@@ -221,15 +246,16 @@ def test_check_as_a_program_starts_fast_and_imports_little(gate: SmallDesk, conf
         "heavy = {'textual', 'aiohttp', 'numpy', 'sippy', 'rtp', 'rich', 'cryptography', 'sqlite_utils', 'structlog'}\n"
         "print(sorted(heavy & set(sys.modules)), code, file=sys.stderr)\n"
     )
-    best = 9.0
+    spent = []
     for _ in range(5):
-        began = time.perf_counter()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         done = subprocess.run([PROGRAM[0], "-c", code], capture_output=True, text=True, env=environment, cwd=ROOT)
-        best = min(best, time.perf_counter() - began)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert done.stderr == "[] 3\n"
     assert json.loads(done.stdout)["reason"] == "listed_tps"
-    # A shared machine may be slow at any moment: what is promised on a free one is 0.3 s.
-    assert best < 0.6
+    # 0.3 s on a machine that has nothing else to do; processor time, so that a busy one does not count against it.
+    assert min(spent) < 0.5
 
 
 def test_the_program_says_its_version_and_its_exit_code(config_path: Path) -> None:

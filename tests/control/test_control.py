@@ -10,6 +10,7 @@ import pwd
 import socket
 import stat
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +24,7 @@ from gate.control import sockets
 from gate.control.client import ControlClient
 from gate.control.messages import OPERATIONS, arguments, conforms
 from gate.control.server import serve
+from gate.control.work import Busy, Workers
 from gate.errors import ControlError, GateError, RefusedError, RegisterError, UsageError, VaultError
 from tests.support.desks import SmallDesk, WrongKey
 from tests.support.doors import serving
@@ -194,7 +196,9 @@ def test_a_stranger_on_the_socket_is_not_taken_for_a_gate(tmp_path: Path) -> Non
 
     def answer(reply: bytes) -> None:
         connection, _ = listener.accept()
-        connection.recv(65536)
+        asked = b""
+        while not asked.endswith(b"}"):
+            asked += connection.recv(65536)
         connection.sendall(reply)
         connection.close()
 
@@ -243,6 +247,44 @@ def test_slow_work_does_not_hold_up_the_next(client: ControlClient, desk: SmallD
     assert all(name.startswith("control") and "_" in name for name in desk.threads)
 
 
+def test_an_import_goes_on_where_nobody_waits_for_it(client: ControlClient, desk: SmallDesk, tmp_path: Path) -> None:
+    (tmp_path / "tps.txt").write_text("1 2 3")
+    body = json.dumps({"name": "tps", "path": str(tmp_path / "tps.txt")})
+    connection = http.client.HTTPConnection("localhost", timeout=10)
+    connection.sock = sockets.connect(client.socket, 10)
+    connection.request("POST", "/v1/op/register_import", body)
+    while not desk.asked:
+        time.sleep(0.01)
+    connection.close()
+    for _ in range(200):
+        if "register_import" in desk.done:
+            break
+        time.sleep(0.02)
+    assert "register_import" in desk.done
+    assert client.call("check", number="1")["verdict"] == "block"
+
+
+async def test_more_than_the_bound_is_refused_and_the_rest_goes_on() -> None:
+    desk = SmallDesk()
+    desk.hold.clear()
+    workers = Workers("test", threads=2, most=2)
+    fields = arguments("check", {"number": "1"})
+    running = [asyncio.ensure_future(workers.call(desk, "check", "me", fields)) for _ in range(2)]
+    await asyncio.sleep(0)
+    with pytest.raises(Busy):
+        await workers.call(desk, "check", "me", fields)
+    desk.hold.set()
+    assert [answer["verdict"] for answer in await asyncio.gather(*running)] == ["block", "block"]
+    assert (await workers.call(desk, "check", "me", fields))["verdict"] == "block"
+    workers.close()
+
+
+def test_what_is_no_text_is_a_usage_error(client: ControlClient, desk: SmallDesk) -> None:
+    with pytest.raises(UsageError, match="not UTF-8 text"):
+        client.call("objection_add", number="1", note="caf\udce9")
+    assert desk.asked == []
+
+
 # --- the socket file ----------------------------------------------------------------------------------------------
 
 
@@ -254,6 +296,16 @@ def test_the_socket_is_the_owners_alone_and_goes_with_the_gate(config: Config) -
     finally:
         os.umask(old)
     assert not config.control_socket.exists()
+
+
+def test_the_socket_is_closed_to_others_from_its_first_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Path, "chmod", lambda *_: None)
+    old = os.umask(0)
+    try:
+        sockets.listen(tmp_path / "s", 0o600).close()
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE((tmp_path / "s").stat().st_mode) == 0o600
 
 
 def test_a_socket_set_on_purpose_is_the_groups_too(tmp_path: Path) -> None:

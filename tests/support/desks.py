@@ -23,6 +23,7 @@ class SmallDesk:
         self.hold = threading.Event()
         self.hold.set()
         self.threads: set[str] = set()
+        self.done: list[str] = []
 
     def _note(self, op: str, /, **fields: Any) -> None:
         self.threads.add(threading.current_thread().name)
@@ -58,6 +59,7 @@ class SmallDesk:
             time.sleep(0.05)
             progress(0.75, "sorting")
             time.sleep(0.05)
+        self.done.append("register_import")
         if not text:
             raise RegisterError("the file is empty", hint="fetch it again")
         return {"name": name, "count": len(text.split()), "sha256": "cd" * 32, "as_of": "2026-03-01"}
