@@ -126,6 +126,12 @@ class _Before:
     as_of: date | None = None
     """Count and date are known for a damaged one too, as long as anything can be read of it."""
 
+    def worth_keeping(self) -> tuple[str, ...]:
+        """The files that a new snapshot supersedes, newest first; not one that is damaged."""
+        if self.pointer is None:
+            return ()
+        return (self.pointer.file, *self.pointer.kept) if self.snapshot else self.pointer.kept
+
 
 def _before(folder: Path, name: str) -> _Before:
     pointer = None
@@ -244,7 +250,7 @@ class _Import:
     def _put_in_force(self, keys: Keys, source: Source) -> str:
         """Write the snapshot, read it back, swap. Returns its SHA-256."""
         self.tell(0.85, "writing")
-        kept = shelf.superseded(self.folder, shelf.with_old(self.before.pointer), self.now)
+        kept = shelf.superseded(self.folder, self.before.worth_keeping(), self.now)
         metadata = Metadata(self.name, self.as_of, self.coverage, source.name, source.sha256, self.now.astimezone(UTC))
         sha256, path = self._write(keys, metadata)
         try:

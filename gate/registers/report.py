@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date
 from typing import Any
 
@@ -40,5 +41,5 @@ class ImportReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     def as_dict(self) -> dict[str, Any]:
         """As JSON values: dates as ISO text, tuples as lists."""
-        found: dict[str, Any] = msgspec.to_builtins(self)
+        found: dict[str, Any] = json.loads(msgspec.json.encode(self))
         return found

@@ -194,11 +194,6 @@ def with_kept(pointer: Pointer, kept: tuple[str, ...]) -> Pointer:
     return msgspec.structs.replace(pointer, kept=kept)
 
 
-def with_old(pointer: Pointer | None) -> tuple[str, ...]:
-    """The files that a new snapshot supersedes, newest first: what was in force and what was kept with it."""
-    return (pointer.file, *pointer.kept) if pointer is not None else ()
-
-
 def superseded(folder: Path, files: tuple[str, ...], now: datetime) -> tuple[str, ...]:
     """Which superseded snapshots to keep: of ``files``, newest first, the first ``KEPT_SNAPSHOTS - 1`` that can be
     opened and were made in the last ``KEPT_DAYS`` days."""
