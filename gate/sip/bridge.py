@@ -132,7 +132,7 @@ class Bridge:
             return
         body.needs_update = False
         invite = _Try((SipCallId(), self.presentation, self.number, body, None, quotable(self.display_name)))
-        invite.max_forwards = max(0, hops - 1)
+        self.callee.hops = invite.max_forwards = max(0, hops - 1)
         invite.gate_token = self.engine.token
         self.callee.good_local = body.getCopy()
         self.callee.recvEvent(invite)

@@ -56,6 +56,8 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
         self.on_reinvite_cancelled: Callable[[], None] = lambda: None
         self.good_local: Any = None
         """Copy of the SDP that this peer has accepted last; sippy forgets it when a re-INVITE fails."""
+        self.hops: int | None = None
+        """Max-Forwards of our INVITEs."""
         self._stale_tried = False
 
     # --- requests --------------------------------------------------------------------------------------------------
@@ -119,7 +121,16 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
             if stale:
                 self._stale_tried = True
                 self.reqs[cseq].delHFs(auth_hfname)
-        return super().processChallenge(resp, cseq, ch_hfname, auth_hfname, extra_headers)
+        with self.transactions.after_this():
+            return super().processChallenge(resp, cseq, ch_hfname, auth_hfname, extra_headers)
+
+    def genRequest(
+        self, method: str, body: Any = None, cqop: Any = None, extra_headers: Any = None, max_forwards: Any = None
+    ) -> Any:
+        """A request of this dialog; an INVITE keeps its Max-Forwards when it is sent again with credentials."""
+        if method == "INVITE" and max_forwards is None:
+            max_forwards = self.hops
+        return super().genRequest(method, body, cqop, extra_headers, max_forwards)
 
     def newTransaction(self, req: Any, req_extra_headers: Any = None, **named: Any) -> Any:
         """Send a request; a BYE that the trunk challenges is sent again with credentials, so that the call really

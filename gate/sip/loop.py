@@ -20,6 +20,9 @@ _log = structlog.get_logger("gate.sip")
 LONGEST_SLEEP = 0.25
 """Seconds the loop sleeps where nothing is due (a step posted wakes it at once)."""
 
+_CLOCK = 4
+"""The clock of sippy's timers: CLOCK_MONOTONIC_RAW, by the number that sippy has for it."""
+
 BATCH = 64
 """Steps run before timers get their turn again."""
 
@@ -114,7 +117,9 @@ class Pulse:
         timers = self._loop.tlisteners
         pause = LONGEST_SLEEP
         if timers:
-            pause = min(pause, max(0.0, timers[0].etime.monot - time.monotonic())) if timers[0].cb_func else 0.0
+            pause = (
+                min(pause, max(0.0, timers[0].etime.monot - time.clock_gettime(_CLOCK))) if timers[0].cb_func else 0.0
+            )
         try:
             handler, values = self._calls.get(timeout=pause) if pause else self._calls.get_nowait()
             for _ in range(BATCH):

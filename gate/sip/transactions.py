@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from time import monotonic
 from typing import Any
 
@@ -39,10 +40,34 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         self.req_consumers: dict[str, Any] = {}
         self.cp_timer = Timeout(self.rCachePurge, 32, -1)
         self.init_time = monotonic()
+        self._holding = False
+        self._held: list[tuple[Any, ...]] = []
 
     def feed(self, data: bytes, source: Address, face: Face) -> None:
         """One datagram into sippy. Raises whatever sippy raises."""
-        self.handleIncoming(tame(data), Remote_address(source, "udp"), face, MonoTime())
+        try:
+            self.handleIncoming(tame(data), Remote_address(source, "udp"), face, MonoTime())
+        finally:
+            held, self._held = self._held, []
+            for values in held:
+                super().transmitData(*values)
+
+    @contextmanager
+    def after_this(self) -> Iterator[None]:
+        """What is sent inside leaves when the datagram under way is done with: sippy would send the INVITE with
+        credentials before the ACK of the 407 that asked for them."""
+        self._holding = True
+        try:
+            yield
+        finally:
+            self._holding = False
+
+    def transmitData(self, userv: Any, data: Any, address: Any, cachesum: Any = None, lossemul: int = 0) -> None:
+        """Send, or keep for the end of ``feed``."""
+        if self._holding:
+            self._held.append((userv, data, address, cachesum, lossemul))
+        else:
+            super().transmitData(userv, data, address, cachesum, lossemul)
 
     def knows(self, call_id: str) -> bool:
         """True where a dialog with this Call-ID is there."""

@@ -14,6 +14,8 @@ log to standard error               ``quieten``: ``SIPLOG_*`` is set before the 
 the loop belongs to the importer    ``loop.adopt``
 Contact is named Anonymous          ``legs.contact``
 bytes that are no UTF-8 raise       ``tame``
+``dir`` of every address (a seventh   ``quieten``: an attribute is asked for instead
+of the time of a call)
 ``splitlines`` splits at U+2028     ``tame``
 Content-Length counts characters    ``tame``: a body holds ASCII alone
 no Contact in an INVITE raises      ``door``: answered 400
@@ -75,6 +77,13 @@ def quieten() -> None:
             if hasattr(module, "dump_exception"):
                 vars(module)["dump_exception"] = _dumped
             vars(module)["print"] = _printed
+            if name in ("sippy.SipURL", "sippy.SipVia", "sippy.SipConf"):
+                vars(module)["dir"] = _mine
+
+
+def _mine(value: Any) -> tuple[str, ...]:
+    """All that sippy asks ``dir`` is whether ``my`` is in it."""
+    return ("my",) if hasattr(value, "my") else ()
 
 
 def _printed(*words: Any, **_: Any) -> None:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from gate.sip import traps
 
 RESPONSE = (
-    b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKx\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\n"
+    b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKx\r\n"
+    b"From: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\n"
     b"Call-ID: x\r\nCSeq: 1 INVITE\r\nContact: <sip:c@127.0.0.1:5062;transport=UDP>\r\nContent-Length: 0\r\n\r\n"
 )
 
@@ -28,7 +29,8 @@ def test_trap_transport_in_capitals():
 
 
 def test_a_rejection_redirects_nobody():
-    moved = RESPONSE.replace(b"200 OK", b"302 Moved").replace(b"Contact:", b"Record-Route: <sip:p;lr>\r\nm : <sip:z@y>\r\nContact:")
+    more = b"Record-Route: <sip:p;lr>\r\nm : <sip:z@y>\r\nContact:"
+    moved = RESPONSE.replace(b"200 OK", b"302 Moved").replace(b"Contact:", more)
     tamed = traps.tame(moved)
     assert b"sip:p" not in tamed
     assert b"sip:z" not in tamed

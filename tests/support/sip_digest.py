@@ -7,12 +7,13 @@ import re
 
 
 def challenge(value: str) -> dict[str, str]:
-    return {name.lower(): quoted or plain for name, quoted, plain in re.findall(r'(\w+)=(?:"([^"]*)"|([^,\s]+))', value)}
+    found = re.findall(r'(\w+)=(?:"([^"]*)"|([^,\s]+))', value)
+    return {name.lower(): quoted or plain for name, quoted, plain in found}
 
 
 def authorization(
     asked: dict[str, str], username: str, password: str, method: str, uri: str, *, qop: bool = True, nc: int = 1,
-    header: str = "Authorization",
+    header: str = "Authorization", cnonce: str = "0a4f113b",
 ) -> str:  # fmt: skip
     """The whole header line."""
     name = asked.get("algorithm", "MD5")
@@ -24,8 +25,8 @@ def authorization(
     first, second = h(f"{username}:{asked['realm']}:{password}"), h(f"{method}:{uri}")
     tail = ""
     if qop:
-        response = h(f"{first}:{asked['nonce']}:{nc:08x}:0a4f113b:auth:{second}")
-        tail = f', qop=auth, nc={nc:08x}, cnonce="0a4f113b"'
+        response = h(f"{first}:{asked['nonce']}:{nc:08x}:{cnonce}:auth:{second}")
+        tail = f', qop=auth, nc={nc:08x}, cnonce="{cnonce}"'
     else:
         response = h(f"{first}:{asked['nonce']}:{second}")
     return (
