@@ -11,7 +11,7 @@ plays finished files. Layout under ``prompts/``::
         progress.0 .8 .9              a soft pip, repeated to the caller while the announcement plays
         cue.0 .8 .9                   a clear pip: you can be heard now
         announcement.wav goodbye.wav
-        meta.json                     id, version, SHA-256 of the source and of every file, seconds
+        meta.json                     id, version, SHA-256 of the source and of every file
 
 A set is immutable because evidence names it: "announcement ``notice`` version ``1``" must mean one sound for ever, in
 the log as in an export made years later. Another sound under the same id and version is refused.
@@ -90,14 +90,17 @@ class PromptSet:
             for name, digest in meta["files"].items():
                 if hashlib.sha256((folder / name).read_bytes()).hexdigest() != digest:
                     raise MediaError(f"{folder / name} was changed", hint="restore it, or prepare a new version")
-            return cls(
+            prepared = cls(
                 folder,
                 str(meta["id"]),
                 str(meta["version"]),
                 str(meta["source_sha256"]),
-                float(meta["seconds"]),
-                float(meta["goodbye_seconds"]),
+                (folder / "announcement.0").stat().st_size / 8000,
+                (folder / "goodbye.0").stat().st_size / 8000 if "goodbye.0" in meta["files"] else 0.0,
             )
+            if folder.name != f"{prepared.id}@{prepared.version}":
+                raise ValueError(f"meta.json speaks of {prepared.id}@{prepared.version}")
+            return prepared
         except (KeyError, TypeError, ValueError, OSError) as error:
             raise MediaError(f"the prompts in {folder} are damaged ({error})", hint="restore them") from error
 
@@ -147,16 +150,10 @@ def _make(folder: Path, name: str, announcement: Announcement, base: Path, sourc
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     work = Path(tempfile.mkdtemp(prefix=".making-", dir=folder))
     try:
-        seconds = {prompt: _write(work, prompt, *made) for prompt, made in sounds.items()}
+        for prompt, made in sounds.items():
+            _write(work, prompt, *made)
         files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(work.iterdir())}
-        meta = {
-            "id": announcement.id,
-            "version": announcement.version,
-            "source_sha256": source,
-            "seconds": seconds["announcement"],
-            "goodbye_seconds": seconds.get("goodbye", 0.0),
-            "files": files,
-        }
+        meta = {"id": announcement.id, "version": announcement.version, "source_sha256": source, "files": files}
         (work / "meta.json").write_text(json.dumps(meta, indent=1))
         for path in work.iterdir():
             _sync(path)
@@ -167,8 +164,8 @@ def _make(folder: Path, name: str, announcement: Announcement, base: Path, sourc
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _write(folder: Path, prompt: str, samples: Sound, rate: int) -> float:
-    """The prompt in every codec; returns its length in seconds. Padded to whole 20 ms, for a player sends no less."""
+def _write(folder: Path, prompt: str, samples: Sound, rate: int) -> None:
+    """The prompt in every codec, padded to whole 20 ms, for a player drops what is less."""
     spoken = prompt in ("announcement", "goodbye")
     if spoken:
         samples = np.concatenate([sound.level(samples, rate), np.zeros(round(_PAD_SECONDS * rate))])
@@ -186,7 +183,6 @@ def _write(folder: Path, prompt: str, samples: Sound, rate: int) -> float:
         (folder / f"{prompt}.{payload_type}").write_bytes(payload)
     if spoken:
         soundfile.write(str(folder / f"{prompt}.wav"), narrow16, 8000, subtype="PCM_16")
-    return frames * 0.02
 
 
 def _fill(samples: Sound, length: int) -> Sound:

@@ -176,7 +176,7 @@ def _why(message: Any) -> str:
         return "no answer"
     text = message.raw.decode("utf-8", "replace")
     found = re.search(r'^Reason:.*?text="([^"]*)"', text, re.IGNORECASE | re.MULTILINE)
-    return found[1] if found else text.partition("\r\n")[0].partition(" ")[2]
+    return found[1] if found else text.partition("\r\n")[0].split(" ", 2)[-1]
 
 
 def _bindable(host: str, port: int) -> bool:

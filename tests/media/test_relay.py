@@ -323,24 +323,24 @@ def test_a_dead_far_end_is_told_and_a_hold_is_not_death(folder: Path) -> None:
 
 
 def test_ipv6_and_both_families_in_one_call(folder: Path) -> None:
-    with Line(config("[::1]:5060", address="127.0.0.1", address6="::1"), folder) as line:
-        with Party(1000, host="127.0.0.1") as caller, Party(600, host="::1") as callee:
-            line.call("open", "c1")
-            to_callee = line.sdp("caller", "c1", sdp("127.0.0.1", caller.port))
-            to_caller = line.sdp("callee", "c1", sdp("::1", callee.port, "0 101"))
-            assert ports_of(to_callee)[0] == "::1"
-            assert "IN IP6 ::1" in to_callee
-            assert ports_of(to_caller)[0] == "127.0.0.1"
-            callee.talk_to(ports_of(to_callee))
-            caller.talk_to(ports_of(to_caller))
-            time.sleep(0.3)
-            assert line.done("play_announcement", "c1", "PCMU") is True
-            time.sleep(0.3)
-            line.call("close", "c1")
-            assert share(caller.samples(0x1234 + callee.port), 600) > 0.9
-            heard = callee.samples()
-            assert share(heard[-1600:], 1000) > 0.9
-            assert share(heard[8000:16000], NOTICE) > 0.9
+    chosen = config("[::1]:5060", address="127.0.0.1", address6="::1")
+    with Line(chosen, folder) as line, Party(1000) as caller, Party(600, host="::1") as callee:
+        line.call("open", "c1")
+        to_callee = line.sdp("caller", "c1", sdp("127.0.0.1", caller.port))
+        to_caller = line.sdp("callee", "c1", sdp("::1", callee.port, "0 101"))
+        assert ports_of(to_callee)[0] == "::1"
+        assert "IN IP6 ::1" in to_callee
+        assert ports_of(to_caller)[0] == "127.0.0.1"
+        callee.talk_to(ports_of(to_callee))
+        caller.talk_to(ports_of(to_caller))
+        time.sleep(0.3)
+        assert line.done("play_announcement", "c1", "PCMU") is True
+        time.sleep(0.3)
+        line.call("close", "c1")
+        assert share(caller.samples(0x1234 + callee.port), 600) > 0.9
+        heard = callee.samples()
+        assert share(heard[-1600:], 1000) > 0.9
+        assert share(heard[8000:16000], NOTICE) > 0.9
 
 
 def test_ipv6_alone(folder: Path) -> None:

@@ -14,7 +14,7 @@ ROOT = Path(__file__).parents[2]
 
 
 class Far:
-    """``with Far("--tone", "1000") as far:`` runs ``python -m gate.sip.farend``; ``far.address`` is where it listens."""
+    """``with Far("--tone", "600") as far:`` runs ``python -m gate.sip.farend``; ``far.address`` is where it listens."""
 
     def __init__(self, *options: str) -> None:
         self._process = subprocess.Popen(
