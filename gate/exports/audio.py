@@ -24,7 +24,7 @@ from gate.core.rtp import SIDES, STATIC_PAYLOADS
 from gate.exports.codecs import resample, sample_rate
 from gate.exports.side import Side, SideReport
 from gate.exports.track import Track
-from gate.exports.wav import ExportError, Samples, WavWriter
+from gate.exports.wav import MAX_FRAMES, ExportError, Samples, WavWriter
 
 PROMPT_RATE = 8000
 NARROW, WIDE = 8000, 16000
@@ -220,6 +220,8 @@ class _Rendering:
             for side in self._sides.values():
                 side.advance(self._now)
         left, right = (self._tracks[name] for name in SIDES)
+        if max(left.end, right.end) > MAX_FRAMES:
+            raise ExportError(f"{self._wav.path}: longer than a WAV file can be")
         block = self._wav.rate * BLOCK_SECONDS
         while (ready := min(left.waiting, right.waiting)) >= block or (last and ready):
             count = min(ready, block)

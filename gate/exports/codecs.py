@@ -14,7 +14,9 @@ import numpy as np
 from gate.core.rtp import codec
 from gate.exports.wav import Samples
 
-TAPS = 33
+RATES = range(8000, 48001)
+"""Sample rates that are decoded, Hz."""
+TAPS_PER_STEP = 16
 
 
 def _ulaw(code: int) -> int:
@@ -55,6 +57,8 @@ class Decoder:
 def decoder(text: str) -> Decoder | None:
     """A fresh decoder for ``name/rate``, or ``None`` where the codec is not known here."""
     name, rate, channels = codec(text)
+    if rate not in RATES:
+        return None
     if name in _LAWS:
         table = _LAWS[name]
         return Decoder(name, rate, rate, lambda payload: table[np.frombuffer(payload, np.uint8)])
@@ -89,7 +93,7 @@ class Resampler:
         self._down = source // target if source % target == 0 else 1
         self._whole = self._up * source == self._down * target
         ratio = max(self._up, self._down)
-        taps = TAPS if ratio > 1 else 1
+        taps = TAPS_PER_STEP * ratio + 1 if ratio > 1 else 1
         middle = np.arange(taps) - (taps - 1) / 2
         self._filter = np.sinc(middle / ratio) * np.hamming(taps) if ratio > 1 else np.ones(1)
         self._filter *= self._up / self._filter.sum()

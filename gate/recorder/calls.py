@@ -16,7 +16,7 @@ from pathlib import Path
 import structlog
 
 from gate.clock import Clock
-from gate.errors import RecorderError
+from gate.errors import RecorderError, VaultError
 from gate.recorder import messages as m
 from gate.recorder.finisher import Ended, Ending, Finisher, describe
 from gate.recorder.recording import Recording, Side, total
@@ -24,6 +24,7 @@ from gate.recorder.seal import SealFactory
 from gate.recorder.taps import Moment, moment
 
 GATE_GONE = "gate_gone"
+_UNKNOWN = "the recorder knows no such call"
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 log = structlog.get_logger("recorder")
@@ -92,10 +93,7 @@ class Calls:
             return
         recording = self._calls.get(message.call_id)
         if recording is None:
-            if isinstance(message, m.Close):
-                self._tell(m.Closed(message.call_id, error="the recorder knows no such call"))
-            else:
-                self._tell(m.Failed(message.call_id, "the recorder knows no such call"))
+            self._tell_unknown(message)
             return
         at = moment()
         try:
@@ -112,6 +110,13 @@ class Calls:
                     self._close(recording, at)
         except Exception as error:  # noqa: BLE001 - one call's trouble must not end the others
             self._fail(recording, error)
+
+    def _tell_unknown(self, message: m.ToRecorder) -> None:
+        """Of a call that is not here (an earlier recorder's), nothing is kept: that matters to a start and a close."""
+        if isinstance(message, m.Close):
+            self._tell(m.Closed(message.call_id, error=_UNKNOWN))
+        elif isinstance(message, m.Start):
+            self._tell(m.Failed(message.call_id, _UNKNOWN))
 
     def _open(self, message: m.Open) -> None:
         try:
@@ -137,8 +142,10 @@ class Calls:
         if not _ID.fullmatch(message.recording_id):
             raise RecorderError("a recording id has letters, digits, - and _ only")
         day = date.fromisoformat(message.day)
-        if not self.free_bytes() >= self._min_free:
+        if self.free_bytes() < self._min_free:
             raise RecorderError("the disk is nearly full", hint="make room in the recordings folder")
+        if self._finisher.suspected:
+            raise RecorderError("the disk takes no more", hint="the last write failed; the log says how")
         relative = f"{day:%Y/%m/%d}/{message.recording_id}.dgr"
         path = self._folder / relative
         if path.exists():
@@ -174,6 +181,8 @@ class Calls:
             return
         recording.failure = describe(error)
         recording.keeping = False
+        if isinstance(error, OSError | VaultError):
+            self._finisher.suspect()
         log.error("recording_failed", recording_id=recording.recording_id, error=repr(error))
         self._tell(m.Failed(recording.call_id, recording.failure))
         if recording.file is not None:
@@ -242,7 +251,7 @@ class Calls:
         now = _counts(self._calls.values())
         return m.Alive(
             free_bytes=free,
-            available=free >= self._min_free,
+            available=free >= self._min_free and not self._finisher.suspected,
             calls=len(self._calls),
             unsynced_seconds=round(self._finisher.unsynced_seconds(), 3),
             **{what: now[what] + past for what, past in self._past.items()},
@@ -261,7 +270,7 @@ def _counts(recordings: Iterable[Recording]) -> dict[str, int]:
     calls = list(recordings)
     return {
         "packets": total(calls, lambda side: side.kept),
-        "dropped": total(calls, lambda side: side.tap.dropped),
+        "dropped": total(calls, lambda side: side.tap.dropped + side.refused),
         "ignored": total(calls, lambda side: side.ignored),
         "chunks": sum(recording.chunks for recording in calls),
         "bytes": sum(recording.clear_bytes for recording in calls),

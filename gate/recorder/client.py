@@ -25,7 +25,8 @@ from gate.recorder import messages as m
 from gate.recorder.leftovers import closing
 
 OPEN_SECONDS = 1.5
-CLOSE_SECONDS = 10.0
+CLOSE_SECONDS = 120.0
+"""A closing waits for the disk, and nobody waits for the closing; while it is not answered the file may still grow."""
 RESTART_SECONDS = 0.5
 QUIET_SECONDS = 3.0
 """Without an ``Alive`` for this long, no new recording."""

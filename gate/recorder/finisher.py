@@ -2,22 +2,29 @@
 
 Bounded by its shape: one sync at a time, each file at most once a round, a round a second at most. A slow disk makes
 rounds longer (``unsynced_seconds`` tells), never a queue. Closings come before syncs, because a call waits for them.
+
+After a write has failed the disk is suspected: free space does not tell of a quota or a dying device. A small file is
+then written once a round, and the suspicion ends when that works.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
+import os
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from gate.recorder.seal import SealedFile
 
 ROUND_SECONDS = 1.0
+PROBE_BYTES = 65536
+PROBE_NAME = ".probe"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +59,11 @@ class _Dirty:
 class Finisher(threading.Thread):
     """``ended`` and ``sync_failed(call_id, message)`` are called on this thread and must only post."""
 
-    def __init__(self, ended: Callable[[Ended], None], sync_failed: Callable[[str, str], None]) -> None:
+    def __init__(self, folder: Path, ended: Callable[[Ended], None], sync_failed: Callable[[str, str], None]) -> None:
         super().__init__(name="finisher", daemon=True)
+        self.suspected = False
+        """A write failed, and none has been seen to work since."""
+        self._folder = folder
         self._on_ended = ended
         self._on_sync_failed = sync_failed
         self._wake = threading.Condition()
@@ -90,28 +100,42 @@ class Finisher(threading.Thread):
             oldest = min((dirty.since for dirty in waiting), default=None)
         return 0.0 if oldest is None else max(0.0, time.monotonic() - oldest)
 
+    def suspect(self) -> None:
+        """A write has failed."""
+        self.suspected = True
+
     def run(self) -> None:
         """Until ``stop``."""
         next_round = time.monotonic() + ROUND_SECONDS
-        while True:
-            with self._wake:
-                if not self._endings and not self._round:
-                    if self._stopping:
-                        return
-                    self._wake.wait(max(0.0, next_round - time.monotonic()))
-                ending = self._endings.popleft() if self._endings else None
-                if ending is not None:
-                    self._forget(ending.file)
-                elif self._round:
-                    self._syncing = self._round.popleft()
-                elif time.monotonic() >= next_round:
-                    self._round.extend(self._dirty.values())
-                    self._dirty.clear()
-                    next_round = time.monotonic() + ROUND_SECONDS
-            if ending is not None:
-                self._on_ended(_close(ending))
-            elif self._syncing is not None:
-                self._sync(self._syncing)
+        while (job := self._next(next_round)) is not None:
+            if isinstance(job, Ending):
+                ended = _close(job)
+                self.suspected = self.suspected or bool(ended.problem)
+                self._on_ended(ended)
+            elif isinstance(job, _Dirty):
+                self._sync(job)
+            else:
+                next_round = time.monotonic() + ROUND_SECONDS
+                if self.suspected:
+                    self.suspected = not _probe(self._folder / PROBE_NAME)
+
+    def _next(self, next_round: float) -> Ending | _Dirty | Literal["round"] | None:
+        """What to do now; waits for it. ``"round"`` begins another round of syncs, None is the end."""
+        with self._wake:
+            while not self._endings and not self._round and (wait := next_round - time.monotonic()) > 0:
+                if self._stopping:
+                    return None
+                self._wake.wait(wait)
+            if self._endings:
+                ending = self._endings.popleft()
+                self._forget(ending.file)
+                return ending
+            if self._round:
+                self._syncing = self._round.popleft()
+                return self._syncing
+            self._round.extend(self._dirty.values())
+            self._dirty.clear()
+            return "round"
 
     def _forget(self, file: SealedFile) -> None:
         self._dirty.pop(id(file), None)
@@ -142,6 +166,21 @@ def _given_up(ending: Ending, problem: str) -> Ended:
     except OSError as error:
         return Ended(ending, problem=f"{problem}; and cannot be read: {describe(error)}")
     return Ended(ending, sha256, size, ending.chunks, problem)
+
+
+def _probe(path: Path) -> bool:
+    """True where a small file can be written, synced and removed."""
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+            file.write(bytes(PROBE_BYTES))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        return False
+    finally:
+        with contextlib.suppress(OSError):
+            path.unlink(missing_ok=True)
+    return True
 
 
 def describe(error: BaseException) -> str:

@@ -26,7 +26,8 @@ CHUNK_NS = 800_000_000
 CHUNK_SPAN_US = 990_000
 """No chunk spans more than this, even where the loop came late."""
 CHUNK_BYTES = 1 << 18
-"""Clear bytes that one call may hold in memory: beyond it the chunk is sealed early."""
+"""Clear bytes that one call may hold in memory, and so a bound of what it may write: a telephone call has a tenth of it
+in a chunk. What comes beyond it is refused and counted, so that a flood on one tap fills no disk."""
 MOST_ROUNDS = 64
 """Rounds of draining a tap at one go; more than a receive buffer holds, and an end where a flood never stops."""
 ASSUMED_KEYS = 101
@@ -48,8 +49,12 @@ class Side:
         self.tables: dict[int, bytes] = {}
         self.keys = KeyListener()
         self.curve = Curve()
+        self.open = 0
+        """Packets in the chunk that is open."""
         self.kept = 0
+        """Packets in sealed chunks."""
         self.ignored = 0
+        self.refused = 0
 
     def set_map(self, own: Mapping[int, str], other: Mapping[int, str]) -> None:
         """Codecs by payload type. A type that only the other side's map names counts too: some phones mix them up."""
@@ -131,9 +136,12 @@ class Recording:
                 continue
             offset = (arrival - self._start) // 1000
             self._room(offset)
+            if self._size > CHUNK_BYTES:
+                side.refused += 1
+                continue
             self._parts += (header(kind, size, offset), data)
             self._size += size + extra
-            side.kept += 1
+            side.open += 1
             table = tables.get(payload_type)
             if table is not None:
                 loud(offset, data[12::STRIDE].translate(table))
@@ -166,7 +174,7 @@ class Recording:
         if not self._parts:
             self._first = offset
             self._since = self._start + offset * 1000
-        elif offset - self._first >= CHUNK_SPAN_US or self._size >= CHUNK_BYTES:
+        elif offset - self._first >= CHUNK_SPAN_US:
             self.seal_chunk()
             self._first = offset
             self._since = self._start + offset * 1000
@@ -187,8 +195,13 @@ class Recording:
         payload = _EMPTY.join(self._parts)
         self._parts = []
         self._size = 0
+        packets = [side.open for side in self.sides]
+        for side in self.sides:
+            side.open = 0
         self.file.write_chunk(payload)
         self.chunks += 1
+        for side, count in zip(self.sides, packets, strict=True):
+            side.kept += count
         self.clear_bytes += len(payload)
 
     # --- the gate's wishes ----------------------------------------------------------------------------------------
@@ -255,6 +268,7 @@ class Recording:
         return {
             "seconds": offset / 1e6,
             "packets": {side.name: side.kept for side in self.sides},
+            "dropped": {side.name: side.tap.dropped + side.refused for side in self.sides},
             "gaps": [*self.gaps, (self._paused_at, offset / 1e6)] if self.paused else list(self.gaps),
             "interrupted": bool(cause),
             "cause": cause,

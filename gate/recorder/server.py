@@ -59,7 +59,7 @@ class Server:
         self._told: deque[tuple[float, m.Closed]] = deque()
         self._selector = selectors.DefaultSelector()
         self._wake_in, self._wake_out = socket.socketpair()
-        self._finisher = Finisher(self._post, lambda call_id, message: self._post((call_id, message)))
+        self._finisher = Finisher(folder, self._post, lambda call_id, message: self._post((call_id, message)))
         self._calls = Calls(
             folder, seal, clock, self._finisher, self._selector, self._tell, min_free_bytes=min_free_bytes
         )

@@ -12,11 +12,14 @@ from pathlib import Path
 import G722
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
-from gate.core.frames import MapFrame
+from gate.core.frames import EventFrame, Frame, MapFrame, PacketFrame, encode
+from gate.core.rtp import SIDES
 from gate.exports.audio import export_wav
 from gate.exports.wav import ExportError
-from tests.support.recorder_room import key
+from tests.support.recorder_room import key, rtp
 from tests.support.recorder_talk import (
     Speaker,
     loudness,
@@ -387,3 +390,48 @@ def test_a_long_call_passes_in_bounded_memory(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert report.seconds == pytest.approx(600, abs=0.1)
     assert peak < 12_000_000, "ten minutes of both sides are 19 MB"
+
+
+names = st.sampled_from(["PCMU/8000", "PCMA/8000", "G722/8000", "L16/16000", "L16/1", "opus/48000/2", "CN/8000", "x"])
+numbers = st.sampled_from([0, 8, 9, 13, 96, 101])
+rtp_packets = st.builds(
+    lambda payload, seq, ts, pt, ssrc, marker: rtp(payload, seq, ts, pt=pt, ssrc=ssrc, marker=marker),
+    st.binary(max_size=330),
+    st.integers(0, 65535),
+    st.integers(0, 2**32 - 1),
+    numbers,
+    st.integers(1, 2),
+    st.booleans(),
+)
+offsets = st.integers(0, 20_000_000)
+any_frames = st.one_of(
+    st.builds(PacketFrame, st.sampled_from(SIDES), offsets, rtp_packets | st.binary(max_size=40)),
+    st.builds(MapFrame, offsets, st.dictionaries(st.sampled_from(SIDES), st.dictionaries(numbers, names))),
+    st.builds(
+        EventFrame,
+        offsets,
+        st.sampled_from(["start", "announcement", "pause", "resume", "end", "other"]),
+        st.dictionaries(st.sampled_from(["at", "started", "ended", "completed"]), st.none() | st.floats(-1e9, 1e9)),
+    ),
+)
+
+
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(any_frames, max_size=40), st.booleans())
+def test_any_frames_give_a_file_of_their_length(tmp_path: Path, run: list[Frame], prompt: bool) -> None:
+    report = export_wav(
+        [encode(frame) for frame in run], tmp_path / "a.wav", announcement=sine(600, 0.5) if prompt else None
+    )
+    rate, left, right = read_wav(tmp_path / "a.wav")
+    assert len(left) == len(right) == round(report.seconds * rate)
+    longest = max((frame.offset for frame in run), default=0) / 1e6
+    assert longest - 0.01 <= report.seconds - report.recording_begins <= longest + 2.5
+    for side in report.sides.values():
+        assert min(side.packets, side.lost, side.late, side.broken, side.resyncs) >= 0
+    assert [path.name for path in tmp_path.iterdir()] == ["a.wav"]
+
+
+def test_a_recording_longer_than_a_wav_can_be_is_refused_at_once(tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="longer"):
+        export_wav([encode(EventFrame(10**14, "end", {}))], tmp_path / "a.wav")
+    assert list(tmp_path.iterdir()) == []

@@ -215,7 +215,7 @@ def test_a_recorder_that_never_starts_is_tried_no_more_than_twice_a_second(tmp_p
 
 
 def test_a_file_that_cannot_grow_fails_its_call_alone(tmp_path: Path) -> None:
-    room = Room(tmp_path / "recordings", file_limit=60_000)
+    room = Room(tmp_path / "recordings", file_limit=80_000)
     long, short = room.open("long"), room.open("short")
     talker, other = Phone(long.caller_port), Phone(short.caller_port)
     room.client.start("long", PAYLOADS)
@@ -228,6 +228,8 @@ def test_a_file_that_cannot_grow_fails_its_call_alone(tmp_path: Path) -> None:
     assert call_id == "long" and message == "File too large"
     Phone(long.callee_port).press(9)
     until(lambda: room.events.digits == [("long", "callee", "9")])
+
+    until(room.client.available, 5)  # the disk was suspected, and a probe has cleared it
 
     room.client.start("short", PAYLOADS)
     time.sleep(0.05)
@@ -243,6 +245,27 @@ def test_a_file_that_cannot_grow_fails_its_call_alone(tmp_path: Path) -> None:
     chunks, _ = room.chunks(long)
     kept = packets([frame for chunk in chunks for frame in decode(chunk)], "caller")
     assert [p.rtp[12:] for p in kept] == voice[: len(kept)] and len(kept) > 20
+    assert closed.packets == {"caller": len(kept), "callee": 0}, "what was lost with its chunk is not counted"
+    room.shut()
+
+
+def test_a_disk_that_takes_no_more_is_not_available_though_it_looks_empty(tmp_path: Path) -> None:
+    """A quota: free space says nothing of it."""
+    room = Room(tmp_path / "recordings", file_limit=30_000)
+    opened = room.open("a")
+    phone = Phone(opened.caller_port)
+    room.client.start("a", PAYLOADS)
+    time.sleep(0.05)
+    for _ in range(60):
+        phone.say(b"v" * 1000)
+        time.sleep(0.02)
+    assert room.events.failed.get(timeout=5)[0] == "a"
+    until(lambda: not room.client.available(), 3)
+    time.sleep(2.5)
+    assert not room.client.available(), "the probe is larger than what may be written"
+    with pytest.raises(RecorderError, match="takes no more"):
+        room.open("b")
+    assert not (room.folder / ".probe").exists()
     room.shut()
 
 

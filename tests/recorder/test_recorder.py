@@ -204,6 +204,27 @@ def test_what_is_not_rtp_is_ignored(room: Room) -> None:
     assert closed.packets["caller"] == 1
 
 
+def test_a_flood_on_one_tap_is_bounded_and_told(room: Room) -> None:
+    flooded, quiet = room.open("a"), room.open("b")
+    phone, other = Phone(flooded.caller_port), Phone(quiet.caller_port)
+    for name in ("a", "b"):
+        room.client.start(name, PAYLOADS)
+    time.sleep(0.05)
+    for index in range(2000):
+        phone.say(bytes(1000))
+        if index % 100 == 0:
+            other.say(b"q" * 160)
+            time.sleep(0.02)
+    closed = room.close("a")
+    assert closed is not None
+    _, trailer = room.chunks(flooded)
+    assert trailer is not None
+    assert closed.size < 900_000
+    assert trailer["dropped"]["caller"] == 2000 - closed.packets["caller"] > 1000
+    closed = room.close("b")
+    assert closed is not None and closed.packets["caller"] == 20
+
+
 def test_calls_do_not_mix(room: Room) -> None:
     calls = {name: room.open(name) for name in "abcdefgh"}
     phones = {name: Phone(opened.caller_port) for name, opened in calls.items()}
