@@ -1,0 +1,219 @@
+"""kill -9 in the middle of twenty recorded calls: no call without its leaf, no recording that does not open."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections import Counter
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.support.gatehouse import Gatehouse, dialgate, running
+from tests.support.phones import FarEnd, Phones, Talk
+from tests.support.sealed import first_key, opened
+
+CALLS = 20
+NUMBERS = [f"0113496{n:04d}" for n in range(500, 500 + CALLS)]
+NEXT = "01134960599"
+"""Drama numbers that the sample lists do not hold."""
+
+
+def e164(number: str) -> str:
+    return "+44" + number[1:]
+
+
+def talking(gate: Gatehouse, phones: Phones, numbers: list[str], seconds: float) -> list[Talk]:
+    """Calls that have been bridged, and recorded, for so long."""
+    talks = [phones.dial(number) for number in numbers]
+    phones.wait(talks, "up", 15)
+    time.sleep(seconds)
+    assert all(talk.packets_in > 40 * seconds for talk in talks), [talk.packets_in for talk in talks]
+    return talks
+
+
+def assert_no_invite_without_its_leaf(gate: Gatehouse, far: FarEnd) -> list[dict[str, object]]:
+    """Every INVITE that the far end saw has a decision in the log, and its call an end. Returns the calls."""
+    calls = {call["number"]: call for call in gate.rows("SELECT * FROM calls WHERE verdict = 'allow'")}
+    assert len(far.invites) >= CALLS
+    for invite in far.invites:
+        call = calls[invite["user"]]
+        kinds = gate.kinds(call["call_id"])
+        assert kinds[0] == "decision", kinds
+        assert kinds.count("ended") == 1, kinds
+    return list(calls.values())
+
+
+def assert_recordings_open(
+    gate: Gatehouse, numbers: list[str], ended: datetime, *, lost: float, cut: bool = True
+) -> None:
+    """Each recording opens, and holds both voices up to ``lost`` seconds before ``ended``; ``cut``: its recorder was
+    killed, so that nobody could seal its end."""
+    private = first_key(gate)
+    losses = []
+    for number in numbers:
+        (call,) = gate.rows("SELECT * FROM calls WHERE number = ?", e164(number))
+        (row,) = gate.rows("SELECT * FROM recordings WHERE call_id = ?", call["call_id"])
+        assert row["state"] == "interrupted", row
+        kept = opened(gate, row["recording_id"], private)
+        assert (kept.trailer is None) == cut
+        going = (ended - kept.started).total_seconds()
+        losses.append(going - kept.seconds)
+        assert -0.5 < losses[-1] < lost, f"{kept.seconds:.3f} s of {going:.3f} s were kept"
+        for side, packets in kept.packets.items():
+            assert packets > 50 * (going - lost) * 0.9, (side, packets, going)
+    print(f"seconds lost: {min(losses):.3f} to {max(losses):.3f}")
+
+
+def assert_evidence_holds(gate: Gatehouse) -> None:
+    log = gate.client.call("audit_verify")
+    assert log["ok"], log
+    report = gate.client.call("recording_verify", recording_id=None)
+    assert all(item["ok"] for item in report["items"]), report
+
+
+def assert_export(gate: Gatehouse, number: str, output: Path) -> None:
+    """The command line's own way to one of them, and to the proof of all of them."""
+    sql = "SELECT r.recording_id FROM recordings r JOIN calls c USING (call_id) WHERE c.number = ?"
+    (row,) = gate.rows(sql, e164(number))
+    report = gate.export(row["recording_id"], output)
+    assert report["interrupted"] or not report["ended"]
+    assert report["seconds"] > 2.0, report
+    assert output.stat().st_size > 8000 * 2
+    gate.verified()
+    verified = dialgate("recording", "verify", config=gate.config)
+    assert len(verified["items"]) == CALLS
+    assert all(item["ok"] for item in verified["items"]), verified
+
+
+def assert_takes_calls(gate: Gatehouse, number: str) -> None:
+    with Phones(to=gate.address) as phones:
+        (talk,) = phones.wait([phones.dial(number)], "up", 10)
+        time.sleep(0.3)
+        assert talk.packets_in > 5
+        phones.hang_up(talk)
+        gate.wait(lambda: not gate.client.call("status")["calls"], 10, "the call is left")
+
+
+def kill_gate(gate: Gatehouse) -> datetime:
+    assert gate.process
+    gate.process.kill()
+    at = datetime.now(UTC)
+    gate.process.wait(10)
+    gate.process = None
+    return at
+
+
+def test_a_killed_gate_loses_no_leaf_and_no_recording(tmp_path: Path) -> None:
+    with running(tmp_path / "gate", announcement=0.6) as gate, FarEnd(gate.trunk_port) as far:
+        with Phones(to=gate.address) as phones:
+            talking(gate, phones, NUMBERS, 3.3)
+            ended = kill_gate(gate)
+            phones.silent = True
+        gate.start()
+        calls = assert_no_invite_without_its_leaf(gate, far)
+        assert {(call["cause"], call["bridged"]) for call in calls} == {("gate_interrupted", 1)}
+        # The recorder outlives its gate by the moment that it takes to seal what it has.
+        assert_recordings_open(gate, NUMBERS, ended, lost=0.2, cut=False)
+        assert_evidence_holds(gate)
+        assert_export(gate, NUMBERS[0], tmp_path / "call.wav")
+        assert_takes_calls(gate, NEXT)
+
+
+def test_gate_and_recorder_killed_at_once_lose_less_than_a_second(tmp_path: Path) -> None:
+    with running(tmp_path / "gate", announcement=0.6) as gate, FarEnd(gate.trunk_port) as far:
+        with Phones(to=gate.address) as phones:
+            talking(gate, phones, NUMBERS, 3.6)
+            recorder = gate.recorder_pid()
+            os.kill(recorder, signal.SIGKILL)
+            ended = kill_gate(gate)
+            phones.silent = True
+        gate.start()
+        assert_no_invite_without_its_leaf(gate, far)
+        assert_recordings_open(gate, NUMBERS, ended, lost=1.05)
+        assert_evidence_holds(gate)
+        assert_takes_calls(gate, NEXT)
+
+
+def test_a_killed_gate_in_the_middle_of_setting_up_has_a_leaf_for_each_invite(tmp_path: Path) -> None:
+    """Killed while calls ring, hear the announcement, and have just been bridged."""
+    with running(tmp_path / "gate", announcement=0.6) as gate, FarEnd(gate.trunk_port) as far:
+        with Phones(to=gate.address) as phones:
+            numbers = iter(range(500, 590))
+            while sum(talk.state == "up" for talk in phones.all()) < 2:
+                phones.dial(f"0113496{next(numbers):04d}")
+                time.sleep(0.06)
+            kill_gate(gate)
+            phones.silent = True
+        gate.start()
+        calls = {row["number"]: row for row in gate.rows("SELECT * FROM calls WHERE verdict = 'allow'")}
+        assert {invite["user"] for invite in far.invites} <= set(calls)
+        how_far = Counter(
+            "bridged" if call["bridged"] else "answered" if call["answered_at"] else "dialled"
+            for call in calls.values()
+        )
+        print(how_far)
+        assert set(how_far) == {"bridged", "answered", "dialled"}
+        assert not gate.rows("SELECT call_id FROM calls WHERE state NOT IN ('ended', 'refused')")
+        assert not gate.rows("SELECT recording_id FROM recordings WHERE state = 'open'")
+        private = first_key(gate)
+        for row in gate.rows("SELECT recording_id FROM recordings WHERE size > 0"):
+            assert opened(gate, row["recording_id"], private).seconds < 3
+        assert_evidence_holds(gate)
+        assert_takes_calls(gate, NEXT)
+
+
+def test_a_killed_recorder_ends_calls_politely(tmp_path: Path) -> None:
+    with running(tmp_path / "gate", announcement=0.6) as gate, FarEnd(gate.trunk_port, "--tone", "1000") as far:
+        with Phones(to=gate.address) as phones:
+            talks = talking(gate, phones, NUMBERS, 3.3)
+            os.kill(gate.recorder_pid(), signal.SIGKILL)
+            ended = datetime.now(UTC)
+            killed = time.monotonic()
+            phones.wait(talks, "over", 20)
+            assert all(talk.ended_by == "them" for talk in talks)
+            assert all("recorder_unavailable" in talk.reasons[-1] for talk in talks), talks[0].reasons
+            # Politely: the goodbye (2.4 s in the example) was heard first.
+            assert min(talk.over_at for talk in talks) - killed > 1.0
+            gate.wait(lambda: len(far.calls) == CALLS, 10, "the far end has calls left")
+        gate.wait(lambda: not gate.client.call("status")["calls"], 10, "calls are left")
+        calls = assert_no_invite_without_its_leaf(gate, far)
+        assert {(call["ended_by"], call["cause"]) for call in calls} == {("gate", "recorder_unavailable")}
+        gate.wait(lambda: not gate.rows("SELECT 1 FROM recordings WHERE state = 'open'"), 10, "recordings are open")
+        assert_recordings_open(gate, NUMBERS, ended, lost=1.05)
+        assert_evidence_holds(gate)
+        assert_takes_calls(gate, NEXT)  # the recorder was started again
+
+
+def test_a_killed_recorder_lets_calls_go_on_with_a_leaf_that_says_so(tmp_path: Path) -> None:
+    gate = Gatehouse(tmp_path / "gate", announcement=0.6)
+    gate.set("recording", on_failure="unrecorded")
+    gate.add_pbx()
+    gate.start()
+    try:
+        with FarEnd(gate.trunk_port) as far, Phones(to=gate.address) as phones:
+            talks = talking(gate, phones, NUMBERS, 2.3)
+            os.kill(gate.recorder_pid(), signal.SIGKILL)
+            ended = datetime.now(UTC)
+            time.sleep(1.5)
+            before = [talk.packets_in for talk in talks]
+            time.sleep(0.5)
+            assert all(talk.state == "up" for talk in talks)
+            assert all(talk.packets_in - was > 15 for talk, was in zip(talks, before, strict=True))
+            for talk in talks:
+                phones.hang_up(talk)
+            gate.wait(lambda: not gate.client.call("status")["calls"], 10, "calls are left")
+            calls = assert_no_invite_without_its_leaf(gate, far)
+            for call in calls:
+                bodies = gate.rows("SELECT body FROM facts WHERE call_id = ? AND kind = 'unrecorded'", call["call_id"])
+                assert [json.loads(row["body"])["why"] for row in bodies] == ["recorder_unavailable"]
+            assert {call["ended_by"] for call in calls} == {"caller"}
+            gate.wait(lambda: not gate.rows("SELECT 1 FROM recordings WHERE state = 'open'"), 10, "recordings are open")
+            assert_recordings_open(gate, NUMBERS, ended, lost=1.05)
+            assert_evidence_holds(gate)
+            assert_takes_calls(gate, NEXT)
+        assert gate.stop() == 0
+    finally:
+        if gate.process is not None:
+            gate.stop()
