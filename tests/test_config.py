@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gate.config import Config, load, origins, read_secret, review_due
 from gate.config.lines import lines
@@ -227,3 +230,55 @@ def test_the_documents_keys_are_all_known() -> None:
     for example in (True, False):
         for name, section in document(example=example, today="2026-03-02").unwrap().items():
             assert name in Config.__struct_fields__, section
+
+
+# --- whatever is in the file --------------------------------------------------------------------------------------
+
+_ODD_LINES = (Path(__file__).parent / "data" / "config" / "odd_lines.txt").read_text().splitlines()
+
+
+_ODD_VALUES = [
+    r'"\u0000"',
+    r'"a\r\nVia: b"',
+    "5",
+    "[]",
+    '""',
+    '"x"',
+    "true",
+    "{}",
+    r'["\u0000"]',
+    "1.5",
+    "2026-01-01",
+    "inf",
+]
+
+
+def test_a_file_with_any_line_gone_wrong_is_a_configuration_or_one_error(tmp_path: Path) -> None:
+    rows = VALID.splitlines()
+    for place, row in enumerate(rows):
+        for odd in [*_ODD_LINES, *(row.partition("=")[0] + "= " + value for value in _ODD_VALUES)]:
+            path = write(tmp_path, "\n".join([*rows[:place], odd, *rows[place + 1 :]]))
+            try:
+                assert load(path).firm.numbers
+            except ConfigError as error:
+                for line in error.message.splitlines():
+                    assert line.startswith(str(path)), odd
+                    if found := re.match(rf"{re.escape(str(path))}:(\d+): ", line):
+                        assert 1 <= int(found[1]) <= len(rows)
+
+
+@pytest.mark.parametrize("key", ["trading_name", "legal_name", "address"])
+def test_what_goes_into_headers_is_one_printable_line(key: str, tmp_path: Path) -> None:
+    text = re.sub(rf"(?m)^{key} = .*$", rf'{key} = "a\\r\\nVia: b"', VALID, count=1)
+    assert [line.split(": ")[1:] for line in faults(tmp_path, text)] == [
+        [f"firm.{key}", "printable text on one line only"]
+    ]
+
+
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(content=st.binary(max_size=300))
+def test_any_bytes_are_a_configuration_or_one_error(content: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "config.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError):
+        load(path)

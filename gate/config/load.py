@@ -15,8 +15,9 @@ from typing import Any, Literal, get_args, get_origin
 
 import msgspec
 
+from gate.config.faults import Fault, Readable
 from gate.config.lines import Key, line_of, lines
-from gate.config.rules import Fault, Readable, faults_of
+from gate.config.rules import faults_of
 from gate.config.schema import Config, Section
 from gate.errors import ConfigError
 
@@ -108,8 +109,13 @@ def _error(path: Path, found: dict[Key, int], faults: list[Fault]) -> ConfigErro
     rows = []
     for line, fault in placed:
         place = f"{path}:{line}" if line else f"{path}"
-        rows.append(": ".join(part for part in (place, spelled(fault.key), fault.text) if part))
+        rows.append(_on_one_line(": ".join(part for part in (place, spelled(fault.key), fault.text) if part)))
     return ConfigError("\n".join(rows))
+
+
+def _on_one_line(text: str) -> str:
+    """Line breaks and control characters written out: what is quoted from the file must not look like another fault."""
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in text)
 
 
 def spelled(key: Key) -> str:

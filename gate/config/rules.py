@@ -7,14 +7,13 @@ sections that were readable, so that one look at the file is enough to mend it.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
 
 from gate.config.addresses import host_port, hours, network
+from gate.config.faults import Fault, Readable, at_least, blank, duplicates, unprintable
 from gate.config.lines import Key
 from gate.config.schema import (
     Account,
@@ -26,7 +25,6 @@ from gate.config.schema import (
     MediaConfig,
     Pbx,
     Recording,
-    Section,
     Sip,
     Storage,
     Trunk,
@@ -34,39 +32,6 @@ from gate.config.schema import (
 from gate.config.secrets import read_secret
 from gate.core import numbers
 from gate.errors import ConfigError
-
-S = TypeVar("S", bound=Section)
-
-
-class Fault(NamedTuple):
-    """One thing that is wrong: where, and what to do about it."""
-
-    key: Key
-    text: str
-
-
-@dataclass
-class Readable:
-    """The sections that have the right keys and types; ``None`` or absent where one has not."""
-
-    sections: dict[str, Any] = field(default_factory=dict)
-    arrays: dict[str, dict[int, Any]] = field(default_factory=dict)
-    """Array of tables -> index -> element."""
-
-    def get(self, name: str, kind: type[S]) -> S | None:
-        """A section, where it is readable."""
-        section = self.sections.get(name)
-        return section if isinstance(section, kind) else None
-
-    @property
-    def accounts_in_order(self) -> tuple[Account, ...]:
-        """The accounts that are readable."""
-        return tuple(self.arrays.get("account", {}).values())
-
-    @property
-    def pbxs_in_order(self) -> tuple[Pbx, ...]:
-        """The PBXs that are readable."""
-        return tuple(self.arrays.get("pbx", {}).values())
 
 
 def faults_of(readable: Readable, base: Path, *, secrets: bool = True) -> list[Fault]:
@@ -99,29 +64,10 @@ def faults_of(readable: Readable, base: Path, *, secrets: bool = True) -> list[F
     return found + list(_secrets(readable, base)) if secrets else found
 
 
-def _blank(section: Section, key: str, *names: str) -> Iterator[Fault]:
-    for name in names:
-        if not getattr(section, name).strip():
-            yield Fault((key, name), "must not be empty")
-
-
-def _least(section: Section, key: str, least: int, *names: str) -> Iterator[Fault]:
-    for name in names:
-        if getattr(section, name) < least:
-            yield Fault((key, name), f"{getattr(section, name)} is too small; at least {least}")
-
-
-def _duplicates(values: Iterable[str], key: Key) -> Iterator[Fault]:
-    seen: set[str] = set()
-    for index, value in enumerate(values):
-        if value in seen:
-            yield Fault((*key, index), f"{value} is there twice; leave one")
-        seen.add(value)
-
-
 def _firm(firm: Firm, *, live: bool) -> Iterator[Fault]:
     """PECR reg 24 (who calls) and Ofcom GC C6 (numbers that may be presented): LAW 1.8 and 3.1."""
-    yield from _blank(firm, "firm", "legal_name", "trading_name", "address", "policy_version")
+    yield from blank(firm, "firm", "legal_name", "trading_name", "address", "policy_version")
+    yield from unprintable(firm, ("firm",), "legal_name", "trading_name", "address", "policy_version")
     if fault := _date(firm.policy_reviewed):
         yield Fault(("firm", "policy_reviewed"), fault)
     if not firm.numbers:
@@ -129,7 +75,7 @@ def _firm(firm: Firm, *, live: bool) -> Iterator[Fault]:
     for index, number in enumerate(firm.numbers):
         if fault := _own_number(number, live=live):
             yield Fault(("firm", "numbers", index), fault)
-    yield from _duplicates(firm.numbers, ("firm", "numbers"))
+    yield from duplicates(firm.numbers, ("firm", "numbers"))
     if firm.freephone:
         canonical = _e164(firm.freephone)
         if canonical is None or not canonical.startswith("+4480"):
@@ -170,7 +116,8 @@ def _date(text: str) -> str:
 
 
 def _storage(storage: Storage) -> Iterator[Fault]:
-    yield from _blank(storage, "storage", "data")
+    yield from blank(storage, "storage", "data")
+    yield from unprintable(storage, ("storage",), "data")
     if storage.country != "GB":
         yield Fault(
             ("storage", "country"),
@@ -181,11 +128,12 @@ def _storage(storage: Storage) -> Iterator[Fault]:
 def _sip(sip: Sip) -> Iterator[Fault]:
     if fault := host_port(sip.listen, literal=True):
         yield Fault(("sip", "listen"), fault)
-    yield from _blank(sip, "sip", "realm")
-    if '"' in sip.realm or "\\" in sip.realm or not sip.realm.isprintable():
-        yield Fault(("sip", "realm"), "plain text only: no quotes, backslashes or control characters")
-    yield from _least(sip, "sip", 10, "nonce_seconds", "dead_peer_seconds")
-    yield from _least(sip, "sip", 60, "registration_seconds")
+    yield from blank(sip, "sip", "realm")
+    yield from unprintable(sip, ("sip",), "realm")
+    if '"' in sip.realm or "\\" in sip.realm:
+        yield Fault(("sip", "realm"), "no quotes or backslashes")
+    yield from at_least(sip, "sip", 10, "nonce_seconds", "dead_peer_seconds")
+    yield from at_least(sip, "sip", 60, "registration_seconds")
     if sip.no_answer_seconds < 15:
         yield Fault(("sip", "no_answer_seconds"), f"{sip.no_answer_seconds} is too short; ring at least 15 seconds")
 
@@ -193,8 +141,9 @@ def _sip(sip: Sip) -> Iterator[Fault]:
 def _trunk(trunk: Trunk) -> Iterator[Fault]:
     if fault := host_port(trunk.address, literal=False):
         yield Fault(("trunk", "address"), fault)
-    yield from _blank(trunk, "trunk", "name")
-    yield from _least(trunk, "trunk", 0, "options_seconds")
+    yield from blank(trunk, "trunk", "name")
+    yield from unprintable(trunk, ("trunk",), "name", "username")
+    yield from at_least(trunk, "trunk", 0, "options_seconds")
     if bool(trunk.username) != bool(trunk.password_file):
         missing = "password_file" if trunk.username else "username"
         yield Fault(("trunk", missing), "username and password_file go together")
@@ -251,7 +200,8 @@ def _media(media: MediaConfig, limits: Limits | None, sip: Sip | None) -> Iterat
 def _announcement(announcement: Announcement, base: Path) -> Iterator[Fault]:
     """The notice is required: without it nothing may be recorded (LAW 5.1)."""
     key = "announcement"
-    yield from _blank(announcement, key, "id", "version")
+    yield from blank(announcement, key, "id", "version")
+    yield from unprintable(announcement, (key,), "id", "version", "wav", "goodbye_wav")
     if not announcement.text.strip() and not announcement.wav:
         yield Fault((key, "text"), "say who calls, why, that the call is recorded and how to opt out (or name a wav)")
     for name in ("wav", "goodbye_wav"):
@@ -263,7 +213,7 @@ def _announcement(announcement: Announcement, base: Path) -> Iterator[Fault]:
 
 
 def _recording(recording: Recording) -> Iterator[Fault]:
-    yield from _blank(recording, "recording", "purpose")
+    yield from blank(recording, "recording", "purpose")
     for name in ("pause_code", "resume_code"):
         code = getattr(recording, name)
         if not re.fullmatch(r"[*#][0-9*#]{1,7}", code):
@@ -282,21 +232,22 @@ def _calling(calling: Calling) -> Iterator[Fault]:
     for index, name in enumerate(calling.registers):
         if name not in ("tps", "ctps"):
             yield Fault(("calling", "registers", index), f'"{name}" is not a register; tps or ctps')
-    yield from _duplicates(calling.registers, ("calling", "registers"))
+    yield from duplicates(calling.registers, ("calling", "registers"))
     if calling.live and (lacking := {"tps", "ctps"} - set(calling.registers)):
         yield Fault(
             ("calling", "registers"),
             f"a live gate screens against both; add {' and '.join(sorted(lacking))} (PECR reg 21)",
         )
-    yield from _least(calling, "calling", 0, "redial_hours")
+    yield from at_least(calling, "calling", 0, "redial_hours")
 
 
 def _limits(limits: Limits) -> Iterator[Fault]:
-    yield from _least(limits, "limits", 1, "max_calls", "max_call_seconds")
-    yield from _least(limits, "limits", 0, "drain_seconds")
+    yield from at_least(limits, "limits", 1, "max_calls", "max_call_seconds")
+    yield from at_least(limits, "limits", 0, "drain_seconds")
 
 
 def _control(control: Control) -> Iterator[Fault]:
+    yield from unprintable(control, ("control",), "socket")
     if control.http and (fault := host_port(control.http, literal=True)):
         yield Fault(("control", "http"), fault)
     if control.http and not control.token_file:
@@ -349,5 +300,4 @@ def _presented(caller: Account | Pbx, firm: Firm | None, key: Key) -> Iterator[F
             f'write it as in firm.numbers: "{canonical}"' if canonical in firm.numbers else "is not one of firm.numbers"
         )
         yield Fault((*key, "presentation"), f'"{caller.presentation}" {text}')
-    if not caller.display_name.isprintable():
-        yield Fault((*key, "display_name"), "printable text only")
+    yield from unprintable(caller, key, "display_name")

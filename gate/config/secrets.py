@@ -34,7 +34,7 @@ def read_secret(base: str | Path, reference: str) -> str:
             secret = file.readline(4096).rstrip("\r\n")
     except FileNotFoundError:
         raise ConfigError(f"{path} does not exist", hint="make it, with the secret on its first line") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except (OSError, ValueError) as error:  # not UTF-8, or a name that no file can have
         raise ConfigError(f"{path} cannot be read: {error}", hint="it must be readable by the gate's account") from None
     if not secret.strip():
         raise ConfigError(f"{path} is empty", hint="write the secret on its first line")

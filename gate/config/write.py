@@ -153,3 +153,13 @@ def _spoken(example: bool, wavs: tuple[str, str]) -> Rows:
         ("text", text if example else "", "who calls, why, that it is recorded, how to opt out; no marketing"),
         ("goodbye_text", _GOODBYE, "played where recording fails"),
     )
+
+
+def amend(path: Path, changes: Mapping[str, Mapping[str, Any]]) -> None:
+    """Set keys of sections in an existing configuration, keeping its comments; what results is not judged here."""
+    whole = tomlkit.parse(path.read_text(encoding="utf-8"))
+    for section, values in changes.items():
+        table = whole.setdefault(section, tomlkit.table())
+        for key, value in values.items():
+            table[key] = value
+    path.write_text(tomlkit.dumps(whole), encoding="utf-8")

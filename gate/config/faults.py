@@ -1,0 +1,73 @@
+"""A fault of the configuration, what was readable of the file, and the checks that all sections share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
+
+from gate.config.lines import Key
+from gate.config.schema import Account, Pbx, Section
+
+S = TypeVar("S", bound=Section)
+
+
+class Fault(NamedTuple):
+    """One thing that is wrong: where, and what to do about it."""
+
+    key: Key
+    text: str
+
+
+@dataclass
+class Readable:
+    """The sections that have the right keys and types; ``None`` or absent where one has not."""
+
+    sections: dict[str, Any] = field(default_factory=dict)
+    arrays: dict[str, dict[int, Any]] = field(default_factory=dict)
+    """Array of tables -> index -> element."""
+
+    def get(self, name: str, kind: type[S]) -> S | None:
+        """A section, where it is readable."""
+        section = self.sections.get(name)
+        return section if isinstance(section, kind) else None
+
+    @property
+    def accounts_in_order(self) -> tuple[Account, ...]:
+        """The accounts that are readable."""
+        return tuple(self.arrays.get("account", {}).values())
+
+    @property
+    def pbxs_in_order(self) -> tuple[Pbx, ...]:
+        """The PBXs that are readable."""
+        return tuple(self.arrays.get("pbx", {}).values())
+
+
+def blank(section: Section, key: str, *names: str) -> Iterator[Fault]:
+    """Texts that may not be empty."""
+    for name in names:
+        if not getattr(section, name).strip():
+            yield Fault((key, name), "must not be empty")
+
+
+def unprintable(section: Section, key: Key, *names: str) -> Iterator[Fault]:
+    """Line breaks and control characters: these texts go into SIP headers, file names and letters."""
+    for name in names:
+        if not getattr(section, name).isprintable():
+            yield Fault((*key, name), "printable text on one line only")
+
+
+def at_least(section: Section, key: str, least: int, *names: str) -> Iterator[Fault]:
+    """Numbers that may not be smaller than ``least``."""
+    for name in names:
+        if getattr(section, name) < least:
+            yield Fault((key, name), f"{getattr(section, name)} is too small; at least {least}")
+
+
+def duplicates(values: Iterable[str], key: Key) -> Iterator[Fault]:
+    """Values of a list that are there twice."""
+    seen: set[str] = set()
+    for index, value in enumerate(values):
+        if value in seen:
+            yield Fault((*key, index), f"{value} is there twice; leave one")
+        seen.add(value)
