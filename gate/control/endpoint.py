@@ -37,9 +37,8 @@ async def endpoint(
     token = read_secret(config.base, config.control.token_file)
     host, _, port = config.control.http.rpartition(":")
     host = host.strip("[]")
-    runner = web.AppRunner(
-        endpoint_app(desk, token, host, metrics, stop, workers), access_log=None, shutdown_timeout=2.0
-    )
+    app = endpoint_app(desk, token, host, metrics, stop, workers)
+    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, int(port)).start()
@@ -56,6 +55,11 @@ def endpoint_app(
 ) -> web.Application:
     """The application on TCP; ``host`` is the address it listens at."""
     loopback = ip_address(host).is_loopback
+    # Asked without a token: threads of its own, so that asking often takes none from the decisions.
+    checkers = Workers("health", threads=1, most=8)
+
+    async def close(_: web.Application) -> None:
+        checkers.close()
 
     @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -94,7 +98,7 @@ def endpoint_app(
         if not stop.is_set():
             try:
                 async with asyncio.timeout(_HEALTH_SECONDS):
-                    told = await workers.call(desk, "status", "http:healthz", {})
+                    told = await checkers.call(desk, "status", "http:healthz", {})
                 state = "ok" if told.get("ok", True) else "not ok"
             except (GateError, TimeoutError):
                 state = "not ok"
@@ -104,6 +108,7 @@ def endpoint_app(
     app.router.add_post("/v1/decision", decision)
     app.router.add_get("/metrics", exposition)
     app.router.add_get("/healthz", health)
+    app.on_cleanup.append(close)
     return app
 
 
