@@ -73,7 +73,11 @@ def _run(run: Any, arguments: list[str], json: bool, rest: tuple[Any, ...], extr
     except OSError as error:
         if error.errno == errno.EPIPE:
             return _reader_gone()
-        return _unexpected(error, arguments)
+        if error.filename is None and error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            return _unexpected(error, arguments)
+        place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        complain(GateError(f"{place}{error.strerror}", hint="check the path, its permissions and the disk"), json=json)
+        return 1
     except Exception as error:  # noqa: BLE001 - the last boundary: a user sees one line, the details go to a file
         return _unexpected(error, arguments)
     return code if isinstance(code, int) else 0

@@ -191,6 +191,26 @@ def test_an_unexpected_error_is_two_lines_and_a_file(
     assert "Traceback" in debug.err
 
 
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (PermissionError(13, "Permission denied", "/etc/secret"), "dialgate: /etc/secret: Permission denied"),
+        (OSError(28, "No space left on device"), "dialgate: No space left on device"),
+    ],
+)
+def test_a_file_or_disk_that_does_not_let_us_is_no_fault_of_dialgate(
+    error: OSError, said: str, config_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("gate.cli.keys.reach", broken)
+    done = dialgate("key", "list", "--json")
+    assert (done.code, done.json["error"]["exit_code"]) == (1, 1)
+    assert done.err.splitlines()[0] == said
+    assert "report" not in done.err
+
+
 def test_interrupted_is_130(config_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
