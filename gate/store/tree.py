@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from functools import lru_cache
 
-from gate.core.evidence import Frontier, Node, node_hash
+from gate.core.evidence import Frontier, Node, nodes_of
 from gate.errors import AuditError
 
 TILE_LEVEL = 8
@@ -83,19 +83,32 @@ def check_start(connection: sqlite3.Connection) -> Frontier:
 
 
 def node_provider(connection: sqlite3.Connection) -> Node:
-    """A provider of subtree hashes for the proofs of ``gate.core.evidence``; reads what it needs, and remembers.
+    """A provider of subtree hashes for the proofs of ``gate.core.evidence``: reads all tiles once, and the leaves of a
+    tile when one of them is asked for.
 
-    Lives as long as the transaction it is used in.
+    Lives as long as the transaction it is used in. Raises ``AuditError`` where a hash is not there.
     """
+    rows = connection.execute("SELECT tile, hash FROM tiles ORDER BY tile").fetchall()
+    if [tile for tile, _ in rows] != list(range(len(rows))):
+        raise AuditError("the evidence log lacks a tile", hint=VERIFY_HINT)
+    above = nodes_of([digest for _, digest in rows])
 
-    @lru_cache(maxsize=65536)
+    @lru_cache(maxsize=256)
+    def inside(tile: int) -> Node:
+        rows = connection.execute(
+            "SELECT hash FROM leaves WHERE leaf_index >= ? AND leaf_index < ? ORDER BY leaf_index",
+            (tile << TILE_LEVEL, (tile + 1) << TILE_LEVEL),
+        )
+        return nodes_of([digest for (digest,) in rows])
+
     def node(level: int, index: int) -> bytes:
-        if level in (0, TILE_LEVEL):
-            sql = "SELECT hash FROM tiles WHERE tile = ?" if level else "SELECT hash FROM leaves WHERE leaf_index = ?"
-            row = connection.execute(sql, (index,)).fetchone()
-            if row is None:
-                raise AuditError(f"the evidence log has no {'tile' if level else 'leaf'} {index}", hint=VERIFY_HINT)
-            return bytes(row[0])
-        return node_hash(node(level - 1, 2 * index), node(level - 1, 2 * index + 1))
+        try:
+            if level >= TILE_LEVEL:
+                return above(level - TILE_LEVEL, index)
+            width = TILE_LEVEL - level
+            return inside(index >> width)(level, index & ((1 << width) - 1))
+        except IndexError:
+            what = f"leaves {index << level} to {((index + 1) << level) - 1}" if level else f"leaf {index}"
+            raise AuditError(f"the evidence log has no {what}", hint=VERIFY_HINT) from None
 
     return node

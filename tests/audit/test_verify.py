@@ -420,6 +420,17 @@ def test_a_row_changed_after_an_erasure(data, statement):
     assert [fault.what for fault in audit(data).faults] == ["derived_changed"]
 
 
+def test_after_a_change_of_what_was_already_set(data):
+    store = open_store(data)
+    put(store, Fact("consent_withdrawn", "con-2", START, "y", {"at": "2027-01-01T00:00:00Z", "reason": "again"}))
+    put(store, Fact("objection_removed", "obj-2", START, "y", {"reason": "again"}))
+    put(store, Fact("recording_closed", "rec-000000", START, "y", {"call_id": "call-000000", "sha256": "ff"}))
+    store.close()
+    assert audit(data).ok
+    erase(data, 5)
+    assert audit(data).ok
+
+
 # --- a file that is damaged, and one that is written to
 
 

@@ -62,3 +62,7 @@ def test_what_is_not_there(log):
         store.call(lambda tx: tx.root_at(SIZE + 1))
     with pytest.raises(AuditError, match=f"no leaf {SIZE}"):
         store.call(lambda tx: tx.node()(0, SIZE))
+    with pytest.raises(AuditError, match=f"no leaves {4 * TILE} to {5 * TILE - 1}"):
+        store.call(lambda tx: tx.node()(8, 4))
+    with pytest.raises(AuditError, match="no leaves 800 to 831"):
+        store.call(lambda tx: tx.node()(5, 25))
