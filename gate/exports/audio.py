@@ -241,17 +241,18 @@ def _head(frames: Iterator[Frame]) -> Iterator[Frame]:
 
 
 def _rate(frames: Iterable[Frame]) -> int:
-    """Wide where any packet in ``frames`` is of a wideband codec."""
+    """Wide where a side speaks a wideband codec in ``frames``, or says nothing there and may yet."""
     maps: Mapping[str, Mapping[int, str]] = {}
+    spoken: dict[str, set[str]] = {}
     for frame in frames:
         if isinstance(frame, MapFrame):
             maps = frame.payloads
         elif isinstance(frame, PacketFrame) and len(frame.rtp) > 1:
             number = frame.rtp[1] & 0x7F
             name = maps.get(frame.side, {}).get(number) or STATIC_PAYLOADS.get(number, "")
-            if (sample_rate(name) or 0) > NARROW:
-                return WIDE
-    return NARROW
+            spoken.setdefault(frame.side, set()).add(name)
+    names = {name for side in SIDES for name in spoken.get(side) or maps.get(side, {}).values()}
+    return WIDE if any((sample_rate(name) or 0) > NARROW for name in names) else NARROW
 
 
 def _moment(value: Any) -> float | None:

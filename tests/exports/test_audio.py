@@ -262,6 +262,16 @@ def test_wideband_makes_a_wide_file(tmp_path: Path) -> None:
     assert report.sides["caller"].codecs == {"G722/8000": pytest.approx(2.0)}
 
 
+def test_wideband_that_may_come_makes_a_wide_file(tmp_path: Path) -> None:
+    customer = Speaker(ssrc=2, pt=9)
+    customer.say(g722(sine(5500, 2, 16000)), 4.0)
+    maps = {"caller": {0: "PCMU/8000"}, "callee": {9: "G722/8000"}}
+    export_wav(recording((), customer.packets, maps=maps, end=6), tmp_path / "a.wav")
+    rate, _, right = read_wav(tmp_path / "a.wav")
+    assert rate == 16000
+    assert pitch(right[65000:95000], rate) == pytest.approx(5500, abs=2)
+
+
 def test_wideband_that_comes_late_is_brought_down_and_told(tmp_path: Path) -> None:
     agent = Speaker()
     end = agent.say(packets_of(sine(400, 4)), 0.0)

@@ -1,0 +1,72 @@
+"""The ports: real sockets, and the kernel's own stamps and counts."""
+
+from __future__ import annotations
+
+import socket
+import time
+
+import pytest
+
+from gate.recorder.taps import PER_ROUND, Moment, Tap, moment
+
+
+@pytest.fixture
+def out() -> socket.socket:
+    return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+
+def test_stamps_are_of_the_arrival_and_not_of_the_reading(out: socket.socket) -> None:
+    tap = Tap()
+    out.sendto(b"first", ("127.0.0.1", tap.port))
+    sent = time.monotonic_ns()
+    time.sleep(0.1)
+    ((arrival, data),) = tap.packets(moment())
+    assert data == b"first"
+    assert abs(arrival - sent) < 10_000_000
+    tap.close()
+
+
+@pytest.mark.parametrize("step", [3600, -3600])
+def test_a_step_of_the_wall_clock_moves_nothing(out: socket.socket, step: int) -> None:
+    tap = Tap()
+    out.sendto(b"x", ("127.0.0.1", tap.port))
+    now = moment()
+    ((arrival, _),) = tap.packets(Moment(now.monotonic, now.wall + step * 1_000_000_000))
+    assert arrival == now.monotonic
+    tap.close()
+
+
+def test_a_backlog_is_taken_in_growing_bursts(out: socket.socket) -> None:
+    tap = Tap()
+    for number in range(200):
+        out.sendto(bytes([number]), ("127.0.0.1", tap.port))
+    at = moment()
+    bursts = []
+    got: list[int] = []
+    while burst := [data[0] for _, data in tap.packets(at)]:
+        bursts.append(len(burst))
+        got += burst
+    assert got == list(range(200))
+    assert bursts[:6] == [1, 2, 4, 8, 16, 32] and max(bursts) <= PER_ROUND
+    tap.close()
+
+
+def test_what_the_kernel_had_no_room_for_is_counted(out: socket.socket) -> None:
+    tap = Tap()
+    for _ in range(5000):
+        out.sendto(bytes(200), ("127.0.0.1", tap.port))
+    taken = 0
+    while burst := list(tap.packets(moment())):
+        taken += len(burst)
+    out.sendto(b"one more", ("127.0.0.1", tap.port))
+    taken += len(list(tap.packets(moment())))
+    assert 100 < taken < 5001
+    assert tap.dropped == 5001 - taken
+    tap.close()
+
+
+def test_it_listens_on_loopback_alone() -> None:
+    tap = Tap()
+    assert tap.socket.getsockname() == ("127.0.0.1", tap.port)
+    tap.close()
+    assert list(tap.packets(moment())) == []
