@@ -50,10 +50,11 @@ class _Call:
 
 
 class RtpIoMedia:
-    """Implements ``ports.MediaRelay`` and ``ports.Media``. Built on any thread; used, from ``start`` on, on the line's.
+    """Implements ``ports.MediaRelay`` and ``ports.Media``. Built with a loop, it starts at once, on the line thread;
+    built without one, on any thread, it is given one by ``bind`` and started there by ``start`` or its first call.
 
     ``prompts`` is the data folder's ``prompts``. Raises ``ConfigError`` where the addresses or the port range cannot
-    work, ``MediaError`` where no announcement is prepared.
+    work, ``MediaError`` where no announcement is prepared or RTPProxy does not start.
     """
 
     on_timeout: Callable[[str], None] | None = None
@@ -69,13 +70,15 @@ class RtpIoMedia:
         self._folder = speakable(self._prompts.folder)
         self._calls: dict[str, _Call] = {}
         self._running: Proxy | None = None
+        if loop is not None:
+            self.start()
 
     def bind(self, loop: ports.Loop) -> None:
         """Whose loop it runs on, where that was not known when it was built; before ``start``."""
         self._bound = loop
 
     def start(self) -> None:
-        """Start RTPProxy, on the line thread (else the first call does); ``MediaError`` where it does not start."""
+        """Start RTPProxy, on the line thread; ``MediaError`` where it does not start. Harmless where it runs."""
         self._proxy  # noqa: B018 - started when first asked for
 
     @property

@@ -1,0 +1,81 @@
+"""baresip, a phone of other people's making, registers with a real gate and calls through it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gate.core.numbers import parse
+from tests.support import baresip
+from tests.support.audio import read_wav, windows
+from tests.support.baresip import Baresip
+from tests.support.far import Far
+from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
+
+pytestmark = pytest.mark.peer
+
+AGENT, CUSTOMER, NOTICE = 1000, 600, 700
+
+
+def runs(samples: np.ndarray, wanted: int) -> list[int]:
+    """Which windows of 200 ms hold the wanted tone."""
+    return [at for at, hertz in enumerate(windows(samples)) if hertz and abs(hertz - wanted) < 15]
+
+
+def test_what_each_side_said_is_in_its_channel_and_the_announcement_before_it(tmp_path: Path) -> None:
+    baresip.required()
+    gate = Gatehouse(tmp_path / "gate", announcement=2.0)
+    with Far("--listen", f"127.0.0.1:{gate.trunk_port}", "--tone", str(CUSTOMER), "--hangup-after", "6") as far:
+        gate.start()
+        phone = Baresip(tmp_path / "phone", gate.address, "alice", gate.password(), AGENT)
+        phone.call(UNLISTED, 12)
+        phone.wait("200 OK.*binding")
+        phone.wait("Call established", 15)
+        shown = far.wait("call", 20)
+        phone.finish()
+        rows = gate.wait(
+            lambda: gate.rows("SELECT recording_id FROM recordings WHERE closed_at IS NOT NULL"), 10, "no recording"
+        )
+        assert gate.stop() == 0
+
+    tones = [(hertz, share) for _, hertz, share in shown["heard"]]
+    notice = [at for at, (hertz, _) in enumerate(tones) if hertz and abs(hertz - NOTICE) < 15]
+    agent = [at for at, (hertz, _) in enumerate(tones) if hertz and abs(hertz - AGENT) < 15]
+    assert len(notice) >= 8
+    assert len(agent) >= 8
+    assert max(notice) <= min(agent)
+
+    mine = runs(phone.heard(), CUSTOMER)
+    assert len(mine) >= 8
+
+    gate.export(rows[0]["recording_id"], tmp_path / "call.wav")
+    samples, rate = read_wav(tmp_path / "call.wav")
+    assert (samples.shape[1], rate) == (2, 8000)
+    left, right = samples[:, 0], samples[:, 1]
+    assert len(runs(left, AGENT)) >= 8
+    assert len(runs(right, CUSTOMER)) >= 8
+    assert not runs(right, AGENT)
+    assert not runs(left, CUSTOMER)
+    announced = sorted(set(runs(left, NOTICE)) | set(runs(right, NOTICE)))
+    assert len(announced) >= 8
+    assert max(announced) <= min(runs(left, AGENT) + runs(right, CUSTOMER)) + 1
+    gate.verified()
+
+
+def test_a_listed_number_is_refused_and_never_reaches_the_trunk(tmp_path: Path) -> None:
+    baresip.required()
+    gate = Gatehouse(tmp_path / "gate")
+    with Far("--listen", f"127.0.0.1:{gate.trunk_port}") as far:
+        gate.start()
+        phone = Baresip(tmp_path / "phone", gate.address, "alice", gate.password(), AGENT)
+        phone.call(LISTED, 4)
+        phone.wait("603 Decline")
+        phone.finish()
+        rows = gate.rows("SELECT number, verdict, reason FROM calls")
+        assert gate.stop() == 0
+        assert far.told[1:] == []
+    assert [(row["number"], row["verdict"], row["reason"]) for row in rows] == [
+        (parse(LISTED).e164, "block", "listed_tps")
+    ]

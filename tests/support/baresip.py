@@ -1,0 +1,92 @@
+"""baresip, headless: a configuration folder of its own, a tone to say, and a WAV of what it heard."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import shutil
+import subprocess
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.support.audio import Samples, read_wav, tone, write_wav
+
+MODULES = "/usr/lib/baresip/modules"
+CONFIG = """\
+sip_listen 127.0.0.1:0
+audio_player aufile,{folder}/heard.wav
+audio_source aufile,{folder}/tone.wav
+audio_alert aubridge,nil
+{rates}
+rtp_ports {port}-{last}
+module_path {modules}
+module g711.so
+module aufile.so
+module aubridge.so
+module_app account.so
+module_app menu.so
+"""
+_RATES = [f"{name} 8000" for name in ("audio_srate", "ausrc_srate", "auplay_srate")]
+_RATES += [f"{name} 1" for name in ("audio_channels", "ausrc_channels", "auplay_channels")]
+_RATES += ["ausrc_format s16", "auplay_format s16"]
+
+
+def required() -> None:
+    """Skip where baresip is not installed; fail where the suite must be whole."""
+    if not shutil.which("baresip") or not Path(MODULES, "aufile.so").exists():
+        assert not os.environ.get("CI"), "baresip must be installed"
+        pytest.skip("baresip is not installed")
+
+
+class Baresip:
+    """One phone, one account. ``ausine`` speaks at 48 kHz only, so the tone comes from a file."""
+
+    def __init__(self, folder: Path, server: tuple[str, int], user: str, password: str, frequency: float) -> None:
+        self.folder, self.server = folder, f"{server[0]}:{server[1]}"
+        folder.mkdir(parents=True, exist_ok=True)
+        write_wav(folder / "tone.wav", tone(frequency, 60.0))
+        port = random.randrange(29000, 31000, 20)
+        (folder / "config").write_text(
+            CONFIG.format(folder=folder, rates="\n".join(_RATES), port=port, last=port + 19, modules=MODULES)
+        )
+        (folder / "accounts").write_text(
+            f"<sip:{user}@{self.server}>;auth_user={user};auth_pass={password};regint=60;audio_codecs=PCMU\n"
+        )
+        (folder / "contacts").touch()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def call(self, number: str, seconds: int) -> None:
+        """Start, register, and dial; ends by itself, hanging up, after ``seconds``."""
+        command = ["baresip", "-f", str(self.folder), "-e", f"/dial sip:{number}@{self.server}", "-t", str(seconds)]
+        with (self.folder / "said").open("wb") as said:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+
+    @property
+    def said(self) -> str:
+        """What it printed."""
+        return (self.folder / "said").read_text(errors="replace")
+
+    def wait(self, pattern: str, seconds: float = 10.0) -> str:
+        """Until it says something."""
+        end = time.monotonic() + seconds
+        while not (found := re.search(pattern, self.said)):
+            assert time.monotonic() < end, f"no {pattern!r} in {seconds} s:\n{self.said[-3000:]}"
+            time.sleep(0.05)
+        return found[0]
+
+    def finish(self, seconds: float = 30.0) -> None:
+        """Wait until it has ended."""
+        assert self.process
+        try:
+            assert self.process.wait(seconds) == 0, self.said[-3000:]
+        finally:
+            self.process.kill()
+
+    def heard(self) -> Samples:
+        """What it heard, 8 kHz."""
+        samples, rate = read_wav(self.folder / "heard.wav")
+        assert rate == 8000
+        return samples[:, 0]
