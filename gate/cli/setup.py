@@ -20,8 +20,9 @@ from gate.cli.reach import DeskHere, Gate
 from gate.clock import SystemClock
 from gate.config import Config, load
 
-SAMPLE_LISTS = Path(__file__).parents[2] / "sample_lists"
-"""Beside the packages in a checkout; an installed wheel has none."""
+_BESIDE = Path(__file__).parents[2] / "sample_lists"
+SAMPLE_LISTS = _BESIDE if _BESIDE.is_dir() else Path(__file__).parents[1] / "sample_lists"
+"""Beside the packages in a checkout, inside ``gate`` in an installed wheel."""
 WAVS = ("announcement.wav", "goodbye.wav")
 """The example's sounds, in its folder."""
 

@@ -143,6 +143,9 @@ class Calling(Section, frozen=True):
     """Extra dates without calls, ``YYYY-MM-DD``."""
     registers: tuple[str, ...] = ("tps", "ctps")
     redial_hours: int = 72
+    """No redial so long after a call that was answered without an agent (LAW 3.4)."""
+    objection_stops_service: bool = False
+    """Let an objection stop service calls too; the law asks it of marketing calls (PECR reg 21(1)(a))."""
 
 
 class Limits(Section, frozen=True):

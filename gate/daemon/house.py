@@ -48,6 +48,7 @@ def rules_of(config: Config) -> Rules:
             registers=calling.registers,
             redial=timedelta(hours=calling.redial_hours),
             live=calling.live,
+            objection_stops_service=calling.objection_stops_service,
         )
     except ValueError as error:
         raise ConfigError(str(error), hint="see the sections [firm] and [calling]") from error

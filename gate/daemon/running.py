@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import queue
+import resource
 import signal
 import sys
 import threading
@@ -166,6 +167,7 @@ class Gate:
 
     def run(self) -> int:
         """The gate's life, from the first datagram to the last checkpoint."""
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # audio passes through this process: no dump of it on a disk
         thread = threading.Thread(target=self._line.run, name="line")
         thread.start()
         try:

@@ -44,12 +44,13 @@ class Desk(Lists, Records):
         presentation = self._config.firm.numbers[0]
         claimed_by = actor
         if account:
-            known = {each.username: each for each in self._config.account}
+            known = {each.username: (each.presentation, f"account:{each.username}") for each in self._config.account}
+            known |= {each.name: (each.presentation, f"trunk:{each.name}") for each in self._config.pbx}
             if account not in known:
                 raise UsageError(
-                    f"there is no account {account!r}", hint=f"Known accounts: {', '.join(sorted(known)) or 'none'}."
+                    f"there is no account or PBX {account!r}", hint=f"known: {', '.join(sorted(known)) or 'none'}"
                 )
-            presentation, claimed_by = known[account].presentation, f"account:{account}"
+            presentation, claimed_by = known[account]
         try:
             parsed_purpose, parsed_topic = Purpose(purpose), Topic(topic)
         except ValueError as error:
