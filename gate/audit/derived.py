@@ -15,7 +15,7 @@ Raw = tuple[int, str, str, str, str, str | None]
 
 
 class Folded(Protocol):
-    """What a row must hold, by the facts that speak of it (``gate.store.projections.Folded``)."""
+    """What a row must hold, by the facts that speak of it (``gate.store.fold.Folded``)."""
 
     @property
     def columns(self) -> dict[str, Any]:
@@ -34,7 +34,7 @@ class Folded(Protocol):
 
 
 class DerivedTable(Protocol):
-    """How a table follows from the facts (``gate.store.projections.Table``)."""
+    """How a table follows from the facts (``gate.store.fold.Table``)."""
 
     @property
     def name(self) -> str:

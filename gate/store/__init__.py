@@ -2,7 +2,7 @@
 
 - ``store``        ``EvidenceStore``: the queue, the thread, the group commit (``gate.ports.Store``)
 - ``transaction``  ``StoreTransaction``: a fact becomes a row, a leaf and what is derived from it, or nothing at all
-- ``projections``  what the tables say, derived from the facts: one function a kind
+- ``projections``  what the tables say, derived from the facts: one function a kind; ``fold`` is how a row follows
 - ``queries``      pages and counts for the lists, by key; ``reader`` asks them beside a running gate
 - ``tree``         the Merkle tree as it is kept; the check at the start
 - ``erasure``      facts emptied, their leaves kept

@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import Any
 
 from gate.ports import Fact
-from gate.store.projections import TOUCHED, Entry
+from gate.store.fold import Entry
+from gate.store.projections import TOUCHED
 from gate.store.transaction import StoreTransaction
 
 KIND = "facts_erased"

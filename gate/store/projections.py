@@ -10,109 +10,15 @@ A kind without an entry here is kept too: its row in ``facts`` and its leaf are 
 
 from __future__ import annotations
 
-import hmac
-import json
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from gate.core.evidence import canonical, stamp
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """A fact as it lies in the store: times are stamps, the body is what its canonical JSON says."""
-
-    leaf_index: int
-    kind: str
-    subject: str
-    at: str
-    actor: str
-    body: Mapping[str, Any] = field(default_factory=dict)
-    erased: bool = False
-    """The body is gone."""
-
-
-Columns = dict[str, Any]
-Derive = Callable[[Entry], Columns]
-
-
-Raw = tuple[int, str, str, str, str, str | None]
-"""A row of ``facts``: leaf_index, kind, subject, at, actor, body (None where it was erased)."""
-
-
-class Folded(NamedTuple):
-    """What a row must hold, by the facts that speak of it."""
-
-    columns: Columns
-    """All that the facts set; a column that is not here is NULL."""
-    unknown: frozenset[str]
-    """Columns of which nothing can be said: they rest on an erased fact, or on the key of the number hashes."""
-    emptied: frozenset[str]
-    """Those of them that must be NULL, because an erased person's data stood there."""
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A derived table."""
-
-    name: str
-    key: str
-    creates: str
-    """The kind of fact that makes a row."""
-    derive: Mapping[str, Derive]
-    own: frozenset[str] = frozenset()
-    """Kinds whose subject is the key where ``by_call``; others name it in their body, as ``call_id``."""
-    by_call: bool = False
-    """The key is the call that the fact speaks of, not the fact's subject."""
-    hashed: bool = False
-    """``number_hash``, the keyed hash of ``number``, is set with it."""
-    first_stands: bool = False
-    """A change of what is already set changes nothing: a second withdrawal does not undo the first."""
-    personal: tuple[str, ...] = ()
-    """Columns emptied when the person is erased."""
-
-    def fold(self, facts: Iterable[Raw], pepper: bytes | None = None) -> Folded | None:
-        """The row that these facts, in the order of their leaves, make; None where none of them creates one.
-
-        ``number_hash`` is known with the ``pepper`` only. Raises ``ValueError`` where a body cannot be read.
-        """
-        columns: Columns | None = None
-        unknown: set[str] = set()
-        emptied: set[str] = set()
-        for leaf_index, kind, subject, at, actor, body in facts:
-            derive = self.derive.get(kind)
-            if derive is None or (columns is None and kind != self.creates):
-                continue
-            new = derive(Entry(leaf_index, kind, subject, at, actor, json.loads(body or "{}"), body is None))
-            if self.hashed and kind == self.creates:
-                new["number_hash"] = number_hash(pepper, new["number"]) if pepper and new["number"] else None
-                if new["number_hash"] is None:
-                    unknown.add("number_hash")
-            if body is None:
-                lost = {name for name, value in new.items() if value is None}
-                unknown |= lost
-                emptied |= lost.intersection(self.personal)
-            elif not self.first_stands:
-                unknown.difference_update(new)
-                emptied.difference_update(new)
-            columns = self._changed(columns or {}, new)
-        return None if columns is None else Folded(columns, frozenset(unknown), frozenset(emptied))
-
-    def _changed(self, columns: Columns, new: Columns) -> Columns:
-        if self.first_stands:
-            new = {name: value for name, value in new.items() if columns.get(name) is None}
-        return columns | new
-
+from gate.store.fold import Columns, Derive, Entry, Table
 
 CALL_KINDS = frozenset({"decision", "answered", "announced", "connected", "unrecorded", "ended"})
 """Kinds whose subject is the call; others may name one in their body, as ``call_id``."""
-
-
-def number_hash(pepper: bytes, number: str) -> bytes:
-    """What stays of a number when its owner is erased: HMAC-SHA-256 under a key of its own."""
-    return hmac.digest(pepper, number.encode(), "sha256")
 
 
 def call_of(kind: str, subject: str, body: Mapping[str, Any]) -> str | None:

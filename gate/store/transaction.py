@@ -13,7 +13,8 @@ from gate.core.evidence import Frontier, Node, canonical, commitment, leaf_bytes
 from gate.core.screening import Consent, Objection
 from gate.errors import StoreError
 from gate.ports import Fact
-from gate.store.projections import TOUCHED, Columns, Entry, Table, call_of, number_hash, utf8
+from gate.store.fold import Columns, Entry, Table, number_hash
+from gate.store.projections import TOUCHED, call_of, utf8
 from gate.store.tree import TILE, TILE_LEVEL, load_frontier, node_provider
 
 Salts = Callable[[], bytes]

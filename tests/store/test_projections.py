@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from gate.core.screening import Consent, Objection
 from gate.ports import Fact
-from gate.store.projections import CALL_KINDS, TABLES, TOUCHED, Entry, call_of, number_hash
+from gate.store.fold import Entry, number_hash
+from gate.store.projections import CALL_KINDS, TABLES, TOUCHED, call_of
 from tests.support.evidence import NUMBER, PEPPER, START, a_call, decision, open_store, own_lists, put
 
 
