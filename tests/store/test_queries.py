@@ -6,11 +6,9 @@ from datetime import timedelta
 
 import pytest
 
-from gate.errors import StoreError, UsageError
+from gate.errors import UsageError
 from gate.ports import Fact
 from gate.store import queries
-from gate.store.reader import Reader
-from gate.store.schema import migrations
 from tests.support.evidence import NUMBER, START, a_call, decision, own_lists, put
 
 
@@ -171,34 +169,3 @@ def rows_of(connection, sql):
     cursor = connection.execute(sql)
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]
-
-
-# --- beside the gate
-
-
-def test_a_reader_sees_one_state_while_the_store_writes(store):
-    put(store, decision("a"))
-    with Reader(store.path) as reader:
-        put(store, decision("b"))
-        assert [call["call_id"] for call in queries.calls_page(reader).items] == ["a"]
-        with pytest.raises(StoreError, match="only SELECT"):
-            reader.query("DELETE FROM calls")
-        with pytest.raises(StoreError, match="no such table"):
-            reader.query("SELECT * FROM no_such")
-    with Reader(store.path) as reader:
-        assert len(queries.calls_page(reader).items) == 2
-
-
-def test_no_database_to_read(tmp_path):
-    with pytest.raises(StoreError, match="cannot read"):
-        Reader(tmp_path / "gate.db")
-
-
-def test_migrations_are_applied_once(store):
-    assert store._wait(lambda _c: migrations.pending(store_database(store)), 5, alone=True) == []
-
-
-def store_database(store):
-    import sqlite_utils
-
-    return sqlite_utils.Database(store.path)

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import queue
 import sqlite3
-import stat
 import threading
 
 import pytest
 
-from gate.core.evidence import EMPTY_ROOT, EvidenceError, leaf_hash, root_of
 from gate.errors import AuditError, StoreError
 from gate.ports import Fact
 from gate.store.store import BATCH, EvidenceStore
-from tests.support.evidence import NUMBER, PEPPER, START, a_call, decision, fill, open_store, put
+from tests.support.evidence import NUMBER, PEPPER, START, decision, fill, open_store, put
 
 
 def rows(path, sql, *parameters):
@@ -55,21 +53,6 @@ def hold_up(store):
     return go_on
 
 
-def test_a_fact_becomes_a_row_and_a_leaf(store):
-    assert put(store, *a_call(0)) == list(range(7))
-    leaves = rows(store.path, "SELECT leaf, hash FROM leaves ORDER BY leaf_index")
-    assert [digest for _leaf, digest in leaves] == [leaf_hash(leaf) for leaf, _digest in leaves]
-    assert NUMBER.encode() not in b"".join(leaf for leaf, _digest in leaves)
-    assert store.call(lambda tx: tx.head()) == (7, root_of(digest for _leaf, digest in leaves))
-    salts = {salt for (salt,) in rows(store.path, "SELECT salt FROM facts")}
-    assert len(salts) == 7
-    assert {len(salt) for salt in salts} == {16}
-
-
-def test_an_empty_log_has_a_root(store):
-    assert store.call(lambda tx: tx.head()) == (0, EMPTY_ROOT)
-
-
 def test_done_comes_after_the_commit_on_the_store_thread(store):
     answers = Answers(store.path)
     go_on = hold_up(store)
@@ -107,31 +90,6 @@ def test_one_that_raises_leaves_nothing_and_touches_no_other(store):
     put(store, decision("three"))
     store.close()
     open_store(store.path.parent).close()
-
-
-def test_work_that_swallows_a_database_error_keeps_nothing(store):
-    put(store, decision("c1"))
-
-    def swallows(tx):
-        tx.append(decision("c2"))
-        with pytest.raises(StoreError, match="UNIQUE"):
-            tx.append(decision("c1"))
-        with pytest.raises(StoreError, match="has failed"):
-            tx.append(decision("c3"))
-        return "all is well"
-
-    with pytest.raises(StoreError, match="UNIQUE"):
-        store.call(swallows)
-    assert rows(store.path, "SELECT subject FROM facts") == [("c1",)]
-    assert put(store, decision("c4")) == [1]
-
-
-def test_a_transaction_is_over_when_its_work_has_returned(store):
-    escaped = store.call(lambda tx: tx)
-    with pytest.raises(StoreError, match="is over"):
-        escaped.append(decision("late"))
-    with pytest.raises(StoreError, match="is over"):
-        store.call(lambda _tx: escaped.objections(NUMBER))
 
 
 def test_work_that_ends_its_thread_does_not_end_the_store(store):
@@ -198,53 +156,6 @@ def test_many_threads_one_log(store):
     ), "the two facts of one transaction stand side by side"
 
 
-@pytest.mark.parametrize(
-    ("fact", "error"),
-    [
-        (Fact("decision", "c", START.replace(tzinfo=None), "a"), EvidenceError),
-        (Fact("decision", "c", START, "account:+442079460000"), EvidenceError),
-        (Fact("decision", "c", START, "a", {"number": object()}), EvidenceError),
-        (Fact("consent", "c", START, "a", {"number": NUMBER, "given_at": "last week"}), ValueError),
-        (Fact("objection", "o", START, "a", {}), StoreError),
-        (Fact("ended", "c1", START, "a", {"code": 10**30}), StoreError),
-    ],
-)
-def test_what_cannot_be_evidence_is_refused_whole(store, fact, error):
-    put(store, decision("c1"))
-    with pytest.raises(error):
-        put(store, decision("c2"), fact)
-    assert rows(store.path, "SELECT subject FROM facts") == [("c1",)]
-    assert put(store, decision("c3")) == [1]
-
-
-def test_bytes_of_a_header_that_are_not_utf8_do_not_lose_the_evidence(store):
-    raw = b"\xff\x00\xe9".decode("utf-8", "surrogateescape")
-    put(store, Fact("decision", "c1", START, f"account:{raw}", {"raw": raw, "verdict": "block", "number": raw}))
-    assert store.call(lambda tx: tx.query("SELECT actor, raw FROM calls JOIN facts USING (leaf_index)")) == [
-        {"actor": "account:?\x00?", "raw": "?\x00?"}
-    ]
-
-
-def test_only_select_may_be_asked(store):
-    for sql in ("DELETE FROM facts", " update facts SET kind = 1", "PRAGMA user_version = 3"):
-        with pytest.raises(StoreError, match="only SELECT"):
-            store.call(lambda tx, sql=sql: tx.query(sql))
-    assert store.call(lambda tx: tx.query("WITH x(a) AS (SELECT ?) SELECT a FROM x", [1])) == [{"a": 1}]
-
-
-def test_files_are_for_their_owner_alone(store):
-    put(store, decision("c1"))
-    files = sorted(store.path.parent.glob("gate.db*"))
-    assert [file.name for file in files] == ["gate.db", "gate.db-shm", "gate.db-wal"]
-    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
-
-
-def test_evidence_is_durable_by_the_databases_own_rules(store):
-    pragmas = ("journal_mode", "synchronous", "secure_delete")
-    asked = store._wait(lambda c: [c.execute(f"PRAGMA {p}").fetchone()[0] for p in pragmas], 5, alone=True)
-    assert asked == ["wal", 2, 1]
-
-
 # --- at the start
 
 
@@ -297,20 +208,6 @@ def test_a_log_that_is_not_what_was_signed_does_not_start(tmp_path, statements, 
     spoil(tmp_path, *statements)
     with pytest.raises(AuditError, match=says):
         open_store(tmp_path)
-
-
-@pytest.mark.parametrize(
-    "content", [b"no database at all, but long enough to be looked at" * 100, b"SQLite format 3\x00" + b"\xff" * 5000]
-)
-def test_a_file_that_is_no_database_is_an_error_of_ours(tmp_path, content):
-    (tmp_path / "gate.db").write_bytes(content)
-    with pytest.raises(StoreError, match=r"gate\.db"):
-        open_store(tmp_path)
-
-
-def test_no_folder(tmp_path):
-    with pytest.raises(StoreError, match="cannot open"):
-        open_store(tmp_path / "nowhere")
 
 
 def test_a_short_pepper_is_refused(tmp_path):
