@@ -1,0 +1,178 @@
+"""Keys that matter: the callee's 9 ("do not call me again"), the agent's *5 and *6 (card data)."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.gatehouse import Gatehouse, running
+from tests.support.phones import FarEnd, Phones, Talk
+from tests.support.sealed import first_key, opened
+
+EARLY, LATE, PAUSED = "01134960500", "01134960501", "01134960502"
+"""A number for each test: a call that was answered and not bridged may not be made again for three days."""
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
+    with running(tmp_path_factory.mktemp("objection") / "gate", announcement=2.0) as gate:
+        yield gate
+
+
+@pytest.fixture(autouse=True)
+def the_log_holds(gate: Gatehouse) -> Iterator[None]:
+    yield
+    report = gate.client.call("audit_verify")
+    assert report["ok"], report
+
+
+def facts(gate: Gatehouse, kind: str) -> list[dict[str, Any]]:
+    """Facts about the number's calls, newest last: ``leaf_index``, ``at``, and the body's keys."""
+    rows = gate.rows("SELECT leaf_index, at, actor, subject, body FROM facts WHERE kind = ? ORDER BY leaf_index", kind)
+    return [{**row, **json.loads(row["body"])} for row in rows]
+
+
+def assert_refused(near: Phones, number: str) -> None:
+    (talk,) = near.wait([near.dial(number)], "over", 5)
+    assert talk.code == 603
+    assert "objected" in talk.reasons[0], talk.reasons
+
+
+def objection(gate: Gatehouse, number: str) -> dict[str, Any] | None:
+    found = [fact for fact in facts(gate, "objection") if fact["number"] == "+44" + number[1:]]
+    return found[-1] if found else None
+
+
+def assert_before_the_end(gate: Gatehouse, found: dict[str, Any]) -> None:
+    (ended,) = [fact for fact in facts(gate, "ended") if fact["subject"] == found["call_id"]]
+    assert found["leaf_index"] < ended["leaf_index"]
+    assert found["at"] < ended["at"]
+    assert (found["actor"], found["source"]) == ("callee", "keypad")
+
+
+def test_nine_during_the_announcement_ends_the_call_politely(gate: Gatehouse) -> None:
+    with FarEnd(gate.trunk_port, "--digit", "9@0.6") as far, Phones(to=gate.address) as near:
+        talk = near.dial(EARLY)
+        found = gate.wait(lambda: objection(gate, EARLY), 5, "the objection is not kept")
+        assert talk.state in ("calling", "early")
+        assert_refused(near, EARLY)  # at once: the first call is still up
+        assert talk.state in ("calling", "early")
+        near.wait([talk], "over", 10)
+        assert (talk.code, "objected" in talk.reasons[-1]) == (603, True), talk.reasons
+        gate.wait(lambda: far.calls, 5, "the far end is not told")
+        (call,) = far.calls
+        # The announcement (700 Hz) was cut at the key, and the goodbye, which is speech, was played.
+        notice = [second for second, hertz, share in call["heard"] if hertz and abs(hertz - 700) < 10 and share > 0.9]
+        assert notice and max(notice) < 1.4, call["heard"]
+        goodbye = [second for second, hertz, _ in call["heard"] if hertz and second > max(notice)]
+        assert len(goodbye) >= 5, call["heard"]
+        assert call["ended_by"] == "caller"
+        assert len(far.invites) == 1
+    gate.wait(lambda: not gate.client.call("status")["calls"], 5, "the call is left")
+    assert_before_the_end(gate, found)
+    (row,) = gate.rows("SELECT * FROM calls WHERE call_id = ?", found["call_id"])
+    assert (row["state"], row["cause"], row["ended_by"], row["bridged"], row["announced"]) == (
+        *("ended", "objected", "callee", 0, 0),
+    )
+    assert not gate.rows("SELECT 1 FROM recordings WHERE call_id = ?", found["call_id"])
+
+
+def test_nine_during_the_talk_is_kept_while_the_call_goes_on(gate: Gatehouse) -> None:
+    gate.client.call("consent_add", number=LATE, how="test", wording="call me", who="A. Person")
+    with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
+        (talk,) = near.wait([near.dial(LATE)], "up", 10)
+        (other,) = far.all()
+        time.sleep(0.5)
+        pressed = time.monotonic()
+        other.press("9")
+        found = gate.wait(lambda: objection(gate, LATE), 5, "the objection is not kept")
+        took = time.monotonic() - pressed
+        print(f"kept {took:.3f} s after the key")
+        assert took < 2.0
+        assert_refused(near, LATE)  # the consent is older than the objection
+        before = talk.packets_in, other.packets_in
+        time.sleep(1.0)
+        assert (talk.state, other.state) == ("up", "up")
+        assert talk.packets_in - before[0] > 30 and other.packets_in - before[1] > 30
+        near.hang_up(talk)
+        gate.wait(lambda: not gate.client.call("status")["calls"], 5, "the call is left")
+        assert len(far.all()) == 1
+    assert_before_the_end(gate, found)
+    (row,) = gate.rows("SELECT * FROM calls WHERE call_id = ?", found["call_id"])
+    assert (row["state"], row["ended_by"], row["bridged"], row["objected"]) == ("ended", "caller", 1, 1)
+
+
+def between(frames: list[tuple[float, bytes]], first: float, last: float) -> list[bytes]:
+    return [frame for at, frame in frames if first <= at <= last]
+
+
+def test_nothing_of_a_pause_is_kept(gate: Gatehouse) -> None:
+    with Phones(port=gate.trunk_port, keep=True) as far, Phones(to=gate.address, keep=True) as near:
+        (talk,) = near.wait([near.dial(PAUSED)], "up", 10)
+        (other,) = far.all()
+        time.sleep(1.0)
+        spoken_before = time.monotonic()
+        talk.press("*5")
+        paused = gate.wait(lambda: facts(gate, "recording_paused"), 5, "the pause is not kept")[-1]
+        first = time.monotonic()
+        other.press("4929")  # a card number has nines in it: none of them is an objection
+        talk.press("7")
+        time.sleep(1.6)
+        talk.press("*")
+        time.sleep(0.3)
+        last = time.monotonic()
+        talk.press("6")
+        resumed = gate.wait(lambda: facts(gate, "recording_resumed"), 5, "the resumption is not kept")[-1]
+        spoken_after = time.monotonic()
+        other.press("3")
+        time.sleep(1.0)
+        near.hang_up(talk)
+        gate.wait(lambda: not gate.client.call("status")["calls"], 5, "the call is left")
+    assert paused["call_id"] == resumed["call_id"]
+    assert objection_of(gate, paused["call_id"]) == 0
+    (row,) = gate.rows("SELECT * FROM recordings WHERE call_id = ?", paused["call_id"])
+    (gap,) = json.loads(row["gaps"])
+    assert gap[1] - gap[0] == pytest.approx(last - first, abs=0.5)
+    kept = opened(gate, row["recording_id"], first_key(gate))
+    assert kept.trailer and kept.trailer["gaps"] == [gap]
+    assert kept.events().count("pause") == kept.events().count("resume") == 1
+    for side, phone in (("caller", talk), ("callee", other)):
+        assert_silent_in_the_pause(kept, side, phone, gap, first, last)
+        # What was said before and after is there: the search finds what is kept.
+        for frames in (
+            between(phone.sent, talk.up_at + 0.4, spoken_before),
+            between(phone.sent, spoken_after + 0.3, talk.over_at - 0.2),
+        ):
+            assert len(frames) > 15
+            assert sum(frame in kept.clear for frame in frames) > 0.9 * len(frames)
+    # Of the keys: the agent's code up to the pause, and the callee's after it; nothing in between.
+    assert "".join(keys(kept.payloads("callee", 101))) == "3"
+    assert "".join(keys(kept.payloads("caller", 101))) == "*5"
+    assert b"4929" not in gate.log.read_bytes()
+
+
+def assert_silent_in_the_pause(kept: Any, side: str, phone: Talk, gap: list[float], first: float, last: float) -> None:
+    said = between(phone.sent, first, last)
+    assert len(said) > 50
+    assert not [frame for frame in said if frame in kept.clear], side
+    for payload_type in (0, 101):
+        times = [at for at, _ in kept.payloads(side, payload_type)]
+        assert not [at for at in times if gap[0] + 0.001 < at < gap[1] - 0.001], (side, payload_type)
+
+
+def keys(events: list[tuple[float, bytes]]) -> list[str]:
+    """Keys in telephone-event payloads, one for each run of the same."""
+    found: list[str] = []
+    for _, payload in events:
+        key = "0123456789*#"[payload[0]]
+        if not found or found[-1] != key:
+            found.append(key)
+    return found
+
+
+def objection_of(gate: Gatehouse, call_id: str) -> int:
+    return len([fact for fact in facts(gate, "objection") if fact["call_id"] == call_id])
