@@ -106,7 +106,7 @@ def test_a_killed_recorder_loses_less_than_a_second_and_comes_back(tmp_path: Pat
     opened = room.open("a")
     phone = Phone(opened.caller_port)
     room.client.start("a", PAYLOADS)
-    time.sleep(0.05)
+    room.settle()
     for payload in tone(300, 150):
         phone.say(payload)
         time.sleep(0.02)
@@ -119,7 +119,7 @@ def test_a_killed_recorder_loses_less_than_a_second_and_comes_back(tmp_path: Pat
     with pytest.raises(RecorderError):
         room.close("a")
     until(room.client.available, 10)
-    assert time.monotonic() - killed < 5
+    assert time.monotonic() - killed < 8
     assert room.client.pid != pid
     chunks, trailer = room.chunks(opened)
     assert trailer is None
@@ -128,7 +128,7 @@ def test_a_killed_recorder_loses_less_than_a_second_and_comes_back(tmp_path: Pat
 
     again = room.open("b")
     room.client.start("b", PAYLOADS)
-    time.sleep(0.05)
+    room.settle()
     Phone(again.caller_port).say(b"x" * 160)
     closed = room.close("b")
     assert closed is not None and closed.packets["caller"] == 1
@@ -157,7 +157,7 @@ def test_an_open_that_is_not_answered_fails_in_time(tmp_path: Path) -> None:
     room.client.open("a", "rec-a", {}, lambda result, error: answers.put(error))
     error = answers.get(timeout=5)
     assert isinstance(error, RecorderError) and "in time" in str(error)
-    assert 1.4 < time.monotonic() - began < 2.0
+    assert 1.4 < time.monotonic() - began < 3.0
     until(lambda: not room.client.available(), 5)
     os.kill(pid, signal.SIGCONT)
     until(room.client.available, 5)
@@ -180,7 +180,7 @@ def test_a_recorder_that_cannot_be_told_to_pause_is_killed(tmp_path: Path) -> No
     room = Room(tmp_path / "recordings")
     opened = room.open("a")
     room.client.start("a", PAYLOADS)
-    time.sleep(0.05)
+    room.settle()
     pid = room.client.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
@@ -219,7 +219,7 @@ def test_a_file_that_cannot_grow_fails_its_call_alone(tmp_path: Path) -> None:
     long, short = room.open("long"), room.open("short")
     talker, other = Phone(long.caller_port), Phone(short.caller_port)
     room.client.start("long", PAYLOADS)
-    time.sleep(0.05)
+    room.settle()
     voice = [os.urandom(1000) for _ in range(100)]
     for payload in voice:
         talker.say(payload)
@@ -232,7 +232,7 @@ def test_a_file_that_cannot_grow_fails_its_call_alone(tmp_path: Path) -> None:
     until(room.client.available, 5)  # the disk was suspected, and a probe has cleared it
 
     room.client.start("short", PAYLOADS)
-    time.sleep(0.05)
+    room.settle()
     other.say(b"x" * 160)
     closed = room.close("short")
     assert closed is not None and closed.packets["caller"] == 1 and not closed.interrupted
@@ -255,7 +255,7 @@ def test_a_disk_that_takes_no_more_is_not_available_though_it_looks_empty(tmp_pa
     opened = room.open("a")
     phone = Phone(opened.caller_port)
     room.client.start("a", PAYLOADS)
-    time.sleep(0.05)
+    room.settle()
     for _ in range(60):
         phone.say(b"v" * 1000)
         time.sleep(0.02)
@@ -293,7 +293,7 @@ def test_a_full_disk_fails_what_records_and_refuses_what_would(small_disk: Path)
         opened = room.open("a")
         phone = Phone(opened.caller_port)
         room.client.start("a", PAYLOADS)
-        time.sleep(0.05)
+        room.settle()
         for _ in range(50):
             phone.say(b"v" * 160)
             time.sleep(0.02)

@@ -116,6 +116,7 @@ class Room:
     def __init__(self, folder: Path, *, min_free: int = 1, file_limit: int = 0, **more: Any) -> None:
         self.folder = folder
         self.events = Events()
+        self._settled = 0
         self.client = RecorderClient(
             spawner(folder, min_free=min_free, file_limit=file_limit), self.events, SystemClock(), **more
         )
@@ -136,6 +137,12 @@ class Room:
         if error:
             raise error
         return result
+
+    def settle(self) -> None:
+        """Returns when the recorder has done what it was told so far, and read what had arrived until now."""
+        self._settled += 1
+        self.open(f"settle-{self._settled}")
+        assert self.close(f"settle-{self._settled}") is None
 
     def chunks(self, opened: RecordingOpened) -> tuple[list[bytes], dict[str, Any] | None]:
         return read(self.folder / opened.path, opened.wraps[0][1])
