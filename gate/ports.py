@@ -308,13 +308,18 @@ class Recorder(Protocol):
         ...
 
     def open(
-        self, call_id: str, recording_id: str, header: Mapping[str, Any],
+        self,
+        call_id: str,
+        recording_id: str,
+        header: Mapping[str, Any],
         done: Callable[[RecordingOpened | None, Exception | None], None],
     ) -> None:
         """Make the key, wrap it, bind the taps and listen for digits. No audio is kept until ``start``."""
         ...
 
-    def start(self, call_id: str, payloads: Mapping[str, Mapping[int, str]], events: Sequence[Mapping[str, Any]] = ()) -> None:
+    def start(
+        self, call_id: str, payloads: Mapping[str, Mapping[int, str]], events: Sequence[Mapping[str, Any]] = ()
+    ) -> None:
         """Keep audio from now on. ``payloads`` as in ``LineEvents.media_changed``; ``events`` (the announcement: id,
         version, started, ended, completed) go into the sealed file."""
         ...
@@ -342,7 +347,13 @@ class Recorder(Protocol):
 class KeyStore(Protocol):
     """Wrapped recording keys, apart from the audio; a database of its own that leaves nothing of a deleted row."""
 
-    def put(self, recording_id: str, key_id: str, wraps: Sequence[tuple[str, bytes]], done: Callable[[Exception | None], None]) -> None:
+    def put(
+        self,
+        recording_id: str,
+        key_id: str,
+        wraps: Sequence[tuple[str, bytes]],
+        done: Callable[[Exception | None], None],
+    ) -> None:
         """Keep the wraps durably, then ``done(None)`` on the key store's thread. Group-committed."""
         ...
 
