@@ -20,12 +20,11 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from gate.errors import RegisterError
-from gate.registers import shelf
+from gate.registers import guards, shelf
 from gate.registers.child import import_in_child
-from gate.registers.coverage import FULL, checked_coverage, key_ranges, parse_coverage
+from gate.registers.coverage import FULL, checked_coverage, parse_coverage
 from gate.registers.report import ImportReport
 from gate.registers.snapshot import Metadata, Snapshot
 
@@ -35,14 +34,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ImportReport", "guess_as_of", "import_file", "import_in_child", "parse_coverage", "prune"]
 
-SHRINK = 20
-"""An import that lets more than one in so many numbers vanish needs the operator's word (LAW 2.3: 5 %)."""
-
-EXCHANGE_GUARD = 100_000
-"""From this size on, vanished numbers count against that limit even where others took their place: that is how the
-CTPS file looks when it is imported as the TPS, or the other way round."""
-
-_LONDON = ZoneInfo("Europe/London")
 _NAME = re.compile(r"[a-z][a-z0-9]{0,15}")
 _DATE_IN_NAME = re.compile(r"(?<!\d)(20\d\d)([-_.]?)(\d\d)\2(\d\d)(?!\d)")
 
@@ -55,7 +46,7 @@ def guess_as_of(source: Path, now: datetime) -> date:
         written = source.stat().st_mtime
     except OSError as error:
         raise RegisterError(f"{source} cannot be read: {error.strerror}") from error
-    days = [now.astimezone(_LONDON).date(), datetime.fromtimestamp(written, _LONDON).date()]
+    days = [now.astimezone(guards.LONDON).date(), datetime.fromtimestamp(written, guards.LONDON).date()]
     for year, _, month, day in _DATE_IN_NAME.findall(source.name):
         with suppress(ValueError):
             days.append(date(int(year), int(month), int(day)))
@@ -88,9 +79,9 @@ def import_file(
     try:
         shelf.make_folder(folder)
         with shelf.locked(folder, name, lambda: tell(0.0, "waiting for another import")):
-            before = _before(folder, name)
+            before = guards.look(folder, name)
             shelf.clean(folder, name, before.pointer)
-            _check_date(name, as_of, now, None if accept_older else before.as_of)
+            guards.check_date(name, as_of, now, None if accept_older else before.as_of)
             return _Import(folder, name, source, as_of, now, covered, accept_shrink, before, tell).run()
     except (OSError, MemoryError) as error:
         why = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.filename else str(error)
@@ -116,57 +107,6 @@ def prune(folder: Path, name: str, now: datetime) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class _Before:
-    """What is in force when an import begins."""
-
-    pointer: shelf.Pointer | None = None
-    snapshot: Snapshot | None = None
-    """Verified as a whole; None where there is none or it is damaged."""
-    count: int = 0
-    as_of: date | None = None
-    """Count and date are known for a damaged one too, as long as anything can be read of it."""
-
-    def worth_keeping(self) -> tuple[str, ...]:
-        """The files that a new snapshot supersedes, newest first; not one that is damaged."""
-        if self.pointer is None:
-            return ()
-        return (self.pointer.file, *self.pointer.kept) if self.snapshot else self.pointer.kept
-
-
-def _before(folder: Path, name: str) -> _Before:
-    pointer = None
-    with suppress(RegisterError):
-        pointer = shelf.read_pointer(folder, name)
-        if pointer is None and not shelf.pointer_path(folder, name).exists():
-            return _Before()
-        if found := shelf.open_in_force(folder, name):
-            pointer, snapshot, _ = found
-            snapshot.verify(pointer.sha256)
-            return _Before(pointer, snapshot, snapshot.count, snapshot.metadata.as_of)
-    if pointer is not None:
-        return _Before(pointer, None, pointer.count, pointer.as_of)
-    for path in shelf.snapshots(folder, name):
-        with suppress(RegisterError):
-            snapshot = Snapshot(path)
-            return _Before(None, None, snapshot.count, snapshot.metadata.as_of)
-    return _Before()
-
-
-def _check_date(name: str, as_of: date, now: datetime, in_force: date | None) -> None:
-    today = now.astimezone(_LONDON).date()
-    if as_of > today:
-        raise RegisterError(
-            f"the {name.upper()} as of {as_of} lies in the future: today is {today}",
-            hint="give the day the file was made for",
-        )
-    if in_force is not None and as_of < in_force:
-        raise RegisterError(
-            f"the {name.upper()} as of {as_of} is older than the one in force, as of {in_force}",
-            hint="fetch the licensee's newest file",
-        )
-
-
-@dataclass(frozen=True, slots=True)
 class _Import:
     """One import, under the lock."""
 
@@ -177,7 +117,7 @@ class _Import:
     now: datetime
     coverage: tuple[str, ...]
     accept_shrink: bool
-    before: _Before
+    before: guards.Before
     tell: Progress
 
     def run(self) -> ImportReport:
@@ -195,8 +135,10 @@ class _Import:
             shared = build.common(in_force, keys)
             added, removed = keys.size - shared, in_force.size - shared
             del in_force
-            self._check_widened(keys)
-        shrunk = self._check_shrink(keys.size, removed)
+            guards.check_widened(self.source, self.coverage, self.before.snapshot.metadata.coverage, keys)
+        shrunk = guards.check_shrink(
+            self.source, self.name, self.before.count, keys.size, removed, accepted=self.accept_shrink
+        )
         sha256 = self._put_in_force(keys, source)
         self.tell(1.0, "done")
         return ImportReport(
@@ -216,36 +158,6 @@ class _Import:
             accepted_shrink=shrunk,
             previous_sha256=self.before.pointer.sha256 if self.before.pointer and self.before.snapshot else "",
         )
-
-    def _check_shrink(self, count: int, removed: int) -> bool:
-        """Refuse a file in which too much has vanished; True where it has and the operator accepted it."""
-        held = self.before.count
-        shrunk = (held - count) * SHRINK > held
-        exchanged = held >= EXCHANGE_GUARD and removed * SHRINK > held
-        if (shrunk or exchanged) and not self.accept_shrink:
-            what = f"from {held:,} to {count:,} numbers" if shrunk else f"by {removed:,} of its {held:,} numbers"
-            raise RegisterError(
-                f"{self.source} is refused: the {self.name.upper()} would shrink {what}, more than 5 %",
-                hint="see that it is the whole file and the right register; --accept-shrink takes it all the same",
-            )
-        return shrunk or exchanged
-
-    def _check_widened(self, keys: Keys) -> None:
-        """Refuse to call a file complete that holds no number outside of the dialling codes in force: a partial
-        licence's file imported without its coverage would turn every number it does not speak of into a cleared one."""
-        import numpy as np
-
-        in_force = self.before.snapshot.metadata.coverage if self.before.snapshot else (FULL,)
-        if self.coverage != (FULL,) or in_force == (FULL,):
-            return
-        bounds = np.array(key_ranges(in_force), np.int64)
-        inside = int(np.diff(np.searchsorted(keys, bounds)).sum())
-        if inside == keys.size:
-            codes = ",".join(in_force)
-            raise RegisterError(
-                f"{self.source} is refused: all of its numbers lie in {codes}, so it does not cover the whole country",
-                hint=f"give the licence's coverage: --coverage {codes}",
-            )
 
     def _put_in_force(self, keys: Keys, source: Source) -> str:
         """Write the snapshot, read it back, swap. Returns its SHA-256."""

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from gate.errors import RegisterError
-from gate.registers import build, importer, shelf
+from gate.registers import build, guards, importer, shelf
 from gate.registers.importer import guess_as_of, import_file, prune
 from gate.registers.library import RegisterLibrary
 from tests.support.registers import NOW, TODAY, drama, e164, files, put, record, write
@@ -145,7 +145,7 @@ def test_a_register_may_shrink_by_a_twentieth(tmp_path: Path, left: int, taken: 
 
 def test_the_other_registers_file_is_seen_by_what_vanishes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The TPS file imported as the CTPS: nothing shrinks, and everything in force is gone."""
-    monkeypatch.setattr(importer, "EXCHANGE_GUARD", 200)
+    monkeypatch.setattr(guards, "EXCHANGE_GUARD", 200)
     folder = tmp_path / "r"
     put(folder, "ctps", drama(200))
     source = write(tmp_path / "tps_ns.txt", drama(1500, start=100))

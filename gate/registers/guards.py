@@ -1,0 +1,112 @@
+"""What is in force when an import begins, and what the import is refused for by comparison with it (LAW 2.3)."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from gate.errors import RegisterError
+from gate.registers import shelf
+from gate.registers.coverage import FULL, key_ranges
+from gate.registers.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from gate.registers.lines import Keys
+
+LONDON = ZoneInfo("Europe/London")
+
+SHRINK = 20
+"""An import that lets more than one in so many numbers vanish needs the operator's word (LAW 2.3: 5 %)."""
+
+EXCHANGE_GUARD = 100_000
+"""From this size on, vanished numbers count against that limit even where others took their place: that is how the
+CTPS file looks when it is imported as the TPS, or the other way round."""
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """What is in force when an import begins."""
+
+    pointer: shelf.Pointer | None = None
+    snapshot: Snapshot | None = None
+    """Verified as a whole; None where there is none or it is damaged."""
+    count: int = 0
+    as_of: date | None = None
+    """Count and date are known for a damaged one too, as long as anything can be read of it."""
+
+    def worth_keeping(self) -> tuple[str, ...]:
+        """The files that a new snapshot supersedes, newest first; not one that is damaged."""
+        if self.pointer is None:
+            return ()
+        return (self.pointer.file, *self.pointer.kept) if self.snapshot else self.pointer.kept
+
+
+def look(folder: Path, name: str) -> Before:
+    """See what is in force. Damage is no error here: an import is what mends it."""
+    pointer = None
+    with suppress(RegisterError):
+        found = shelf.open_in_force(folder, name)
+        if found is None:
+            return Before()
+        pointer, snapshot, _ = found
+        snapshot.verify(pointer.sha256)
+        return Before(pointer, snapshot, snapshot.count, snapshot.metadata.as_of)
+    with suppress(RegisterError):
+        pointer = shelf.read_pointer(folder, name)
+    if pointer is not None:
+        return Before(pointer, None, pointer.count, pointer.as_of)
+    for path in shelf.snapshots(folder, name):
+        with suppress(RegisterError):
+            snapshot = Snapshot(path)
+            return Before(None, None, snapshot.count, snapshot.metadata.as_of)
+    return Before()
+
+
+def check_date(name: str, as_of: date, now: datetime, in_force: date | None) -> None:
+    """``RegisterError`` where a file is of the future, or older than what is in force (None: that does not matter)."""
+    today = now.astimezone(LONDON).date()
+    if as_of > today:
+        raise RegisterError(
+            f"the {name.upper()} as of {as_of} lies in the future: today is {today}",
+            hint="give the day the file was made for",
+        )
+    if in_force is not None and as_of < in_force:
+        raise RegisterError(
+            f"the {name.upper()} as of {as_of} is older than the one in force, as of {in_force}",
+            hint="fetch the licensee's newest file",
+        )
+
+
+def check_shrink(source: Path, name: str, held: int, count: int, removed: int, *, accepted: bool) -> bool:
+    """``RegisterError`` where too many of the ``held`` numbers have vanished; True where they have, and the operator
+    accepted it."""
+    shrunk = (held - count) * SHRINK > held
+    exchanged = held >= EXCHANGE_GUARD and removed * SHRINK > held
+    if (shrunk or exchanged) and not accepted:
+        what = f"from {held:,} to {count:,} numbers" if shrunk else f"by {removed:,} of its {held:,} numbers"
+        raise RegisterError(
+            f"{source} is refused: the {name.upper()} would shrink {what}, more than 5 %",
+            hint="see that it is the whole file and the right register; --accept-shrink takes it all the same",
+        )
+    return shrunk or exchanged
+
+
+def check_widened(source: Path, coverage: tuple[str, ...], in_force: tuple[str, ...], keys: Keys) -> None:
+    """``RegisterError`` where a file is called complete and holds no number outside of the dialling codes in force: a
+    partial licence's file imported without its coverage would clear every number that it does not speak of."""
+    import numpy as np  # here and not above: whoever only names an import does not pay for it
+
+    if coverage != (FULL,) or in_force == (FULL,):
+        return
+    bounds = np.array(key_ranges(in_force), np.int64)
+    inside = int(np.diff(np.searchsorted(keys, bounds)).sum())
+    if inside == keys.size:
+        codes = ",".join(in_force)
+        raise RegisterError(
+            f"{source} is refused: all of its numbers lie in {codes}, so it does not cover the whole country",
+            hint=f"give the licence's coverage: --coverage {codes}",
+        )
