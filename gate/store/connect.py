@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlite_utils import Database
 
 from gate.errors import StoreError
+from gate.store.fold import number_hash
 from gate.store.schema import migrations
 
 BUSY_SECONDS = 5.0
@@ -69,3 +70,16 @@ def open_reader(path: Path) -> sqlite3.Connection:
     except sqlite3.Error as error:
         raise StoreError(f"cannot read {path}: {error}") from error
     return connection
+
+
+def check_pepper(connection: sqlite3.Connection, pepper: bytes) -> None:
+    """With another key no objection would be found, and whoever objected would be called. Raises ``StoreError``."""
+    proof = number_hash(pepper, "")
+    if connection.execute("SELECT 1 FROM facts LIMIT 1").fetchone() is None:
+        connection.execute("DELETE FROM number_key")
+        connection.execute("INSERT INTO number_key (proof) VALUES (?)", (proof,))
+    if connection.execute("SELECT proof FROM number_key").fetchall() != [(proof,)]:
+        raise StoreError(
+            "the key of the number hashes is not the one that this evidence was kept with",
+            hint="restore the key that belongs to this database: without it nobody can tell who objected",
+        )

@@ -29,6 +29,9 @@ CREATE INDEX facts_subject ON facts (subject) WHERE call_id IS NULL OR call_id <
 
 CREATE TABLE leaves (leaf_index INTEGER PRIMARY KEY, leaf BLOB NOT NULL, hash BLOB NOT NULL) STRICT;
 CREATE TABLE tiles (tile INTEGER PRIMARY KEY, hash BLOB NOT NULL) STRICT;
+CREATE TABLE number_key (
+    proof BLOB NOT NULL -- one row: the hash of no number, to know the key again
+) STRICT;
 CREATE TABLE checkpoints (size INTEGER PRIMARY KEY, root BLOB NOT NULL, note TEXT NOT NULL, at TEXT NOT NULL) STRICT;
 """
 

@@ -16,7 +16,7 @@ from sqlite_utils import Database
 
 from gate.core.evidence import Frontier
 from gate.errors import AuditError, StoreError
-from gate.store.connect import open_writer
+from gate.store.connect import check_pepper, open_writer
 from gate.store.transaction import Salts, StoreTransaction
 from gate.store.tree import check_start, load_frontier
 
@@ -62,7 +62,8 @@ class EvidenceStore:
         """Open the database in a thread of its own and compare the log with its last checkpoint.
 
         ``pepper`` is the key of the numbers' hashes: losing it loses who objected. The caller holds the ``DataLock``.
-        Raises ``StoreError`` (cannot be opened) or ``AuditError`` (the log is not what was signed).
+        Raises ``StoreError`` (cannot be opened, or another pepper than before) or ``AuditError`` (the log is not what
+        was signed).
         """
         if len(pepper) < SALT_SIZE:
             raise StoreError("the key of the number hashes is too short", hint="it has at least 16 random bytes")
@@ -159,7 +160,8 @@ class EvidenceStore:
         connection: sqlite3.Connection = database.conn
         try:
             self._frontier = check_start(connection)
-        except AuditError:
+            check_pepper(connection, self._pepper)
+        except (AuditError, StoreError):
             connection.close()
             raise
         except sqlite3.Error as error:

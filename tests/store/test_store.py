@@ -214,3 +214,16 @@ def test_a_short_pepper_is_refused(tmp_path):
     with pytest.raises(StoreError, match="too short"):
         EvidenceStore(tmp_path / "gate.db", pepper=b"short")
     assert EvidenceStore(tmp_path / "gate.db", pepper=PEPPER).close() is None
+
+
+def test_another_pepper_does_not_start(tmp_path):
+    EvidenceStore(tmp_path / "gate.db", pepper=b"q" * 32).close()
+    store = open_store(tmp_path)
+    put(store, decision("c1"))
+    store.close()
+    with pytest.raises(StoreError, match="key of the number hashes is not the one"):
+        EvidenceStore(tmp_path / "gate.db", pepper=b"q" * 32)
+    open_store(tmp_path).close()
+    spoil(tmp_path, "DELETE FROM number_key")
+    with pytest.raises(StoreError, match="key of the number hashes"):
+        open_store(tmp_path)
