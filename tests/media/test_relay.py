@@ -95,16 +95,17 @@ def test_copies_can_be_sent_elsewhere_in_the_middle_of_a_call(line: Line) -> Non
         assert share(new2.samples(), 600) > 0.9
 
 
-def test_the_whole_announcement_is_sent_before_done(line: Line, folder: Path) -> None:
+@pytest.mark.parametrize(("codec", "suffix"), [("PCMU", ".0"), ("PCMA", ".8"), ("G722", ".9")])
+def test_the_whole_announcement_is_sent_before_done(line: Line, folder: Path, codec: str, suffix: str) -> None:
     with Party(1000) as caller, Party(600) as callee:
         bridge(line, "c1", caller, callee)
         began = time.monotonic()
-        seconds = line.begin("play_announcement", "c1", "PCMU")
+        seconds = line.begin("play_announcement", "c1", codec)
         assert line.finished() is True
         took = time.monotonic() - began
         line.call("close", "c1")
         own = [packet for packet in callee.heard if packet.ssrc != 0x1234 + caller.port]
-        expected = prompts.PromptSet.load(folder).path("announcement").with_suffix(".0").read_bytes()
+        expected = prompts.PromptSet.load(folder).path("announcement").with_suffix(suffix).read_bytes()
         assert b"".join(packet.payload for packet in own) == expected
         assert own[-1].at - began < took
         assert seconds == pytest.approx(len(expected) / 8000)
