@@ -11,6 +11,7 @@ of them ends the pause.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
@@ -70,24 +71,22 @@ class Recording:
     """A call's recording. Every method may raise what the sealed file raises (``OSError``, ``VaultError``)."""
 
     def __init__(
-        self, call_id: str, recording_id: str, path: Path, relative: str, seal: Seal,
+        self,
+        call_id: str,
+        recording_id: str,
+        path: Path,
+        relative: str,
+        seal: Seal,
         on_key: Callable[[str, str, str], None],
-    ) -> None:  # fmt: skip
+    ) -> None:
+        """Bind the taps. ``on_key(call_id, side, digit)`` is told of keys. Raises ``OSError``."""
         self.call_id = call_id
         self.recording_id = recording_id
         self.path = path
         self.relative = relative
         self.seal = seal
         self.file: SealedFile | None = None
-        self.sides: tuple[Side, ...] = ()
-        taps: list[Tap] = []
-        try:
-            taps.extend(Tap() for _ in SIDES)
-        except OSError:
-            for tap in taps:
-                tap.close()
-            raise
-        self.sides = tuple(Side(name, tap) for name, tap in zip(SIDES, taps, strict=True))
+        self.sides = _bind()
         self.keeping = False
         self.paused = False
         self.failure = ""
@@ -291,6 +290,14 @@ class Recording:
         self._paused_at = offset / 1e6
         self._put(offset, frames.encode_event(offset, "pause"))
         self.seal_chunk()
+
+
+def _bind() -> tuple[Side, ...]:
+    """A tap for each side. Raises ``OSError``; then none is left open."""
+    with ExitStack() as stack:
+        sides = tuple(Side(name, stack.enter_context(closing(Tap()))) for name in SIDES)
+        stack.pop_all()
+    return sides
 
 
 def total(recordings: Iterable[Recording], what: Callable[[Side], int]) -> int:
