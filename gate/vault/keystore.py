@@ -217,12 +217,11 @@ class KeyStoreDb:
             if db.in_transaction:
                 db.rollback()
             answers = [(None, KeyStoreError(f"keys could not be kept: {error}", hint=_HINT))] * len(items)
-        if any(item.erases for item in items):
-            failure = _scrub(db)
-            if failure is not None:
-                answers = [
-                    (None, failure) if item.erases else answer for item, answer in zip(items, answers, strict=True)
-                ]
+        if any(item.erases for item in items) and (unclean := _scrub(db)) is not None:
+            answers = [
+                (None, unclean) if item.erases and answer[1] is None else answer
+                for item, answer in zip(items, answers, strict=True)
+            ]
         for item, (result, failed) in zip(items, answers, strict=True):
             try:
                 item.done(result, failed)

@@ -9,6 +9,8 @@ import stat
 import subprocess
 import sys
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -234,23 +236,42 @@ def test_wraps_are_replaced_all_or_none(store: KeyStoreDb, tmp_path: Path) -> No
     assert found_in(tmp_path, [wrap for wraps in old.values() for _, wrap in wraps]) == []
 
 
-def test_no_room_is_an_answer_and_the_store_goes_on(tmp_path: Path) -> None:
-    store = KeyStoreDb(tmp_path / "keys.db")
-    assert put(store, "rec-1", some_wraps()) is None
+@contextmanager
+def no_file_longer_than(size: int) -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
     try:
-        assert isinstance(put(store, "rec-2", some_wraps()), KeyStoreError)
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
         signal.signal(signal.SIGXFSZ, before)
+
+
+def test_no_room_is_an_answer_and_the_store_goes_on(tmp_path: Path) -> None:
+    store = KeyStoreDb(tmp_path / "keys.db")
+    assert put(store, "rec-1", some_wraps()) is None
+    with no_file_longer_than(4096):
+        assert isinstance(put(store, "rec-2", some_wraps()), KeyStoreError)
     assert put(store, "rec-3", some_wraps()) is None
     assert store.recording_ids() == ["rec-1", "rec-3"]
     store.close()
     again = KeyStoreDb(tmp_path / "keys.db")
     assert again.recording_ids() == ["rec-1", "rec-3"]
     again.close()
+
+
+def test_a_shredding_without_room_says_so_and_is_done_when_asked_again(tmp_path: Path) -> None:
+    store = KeyStoreDb(tmp_path / "keys.db")
+    wraps = some_wraps()
+    put(store, "rec-1", wraps)
+    store.shred([])
+    with no_file_longer_than(1), pytest.raises(KeyStoreError, match="could not be kept"):
+        store.shred(["rec-1"])
+    assert store.wraps("rec-1") == wraps
+    assert store.shred(["rec-1"]) == 1
+    assert found_in(tmp_path, [wrap for _, wrap in wraps]) == []
+    store.close()
 
 
 def test_nobody_else_uses_the_file(store: KeyStoreDb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
