@@ -245,6 +245,12 @@ class Bridge:
         """End both legs; the conductor knows, so no event tells it."""
         self._finish(603, "Decline", why)
 
+    def drop(self) -> None:
+        """It never began: no leg is left to end."""
+        self.phase = "over"
+        self._stop_timers()
+        guarded("end of media", self.engine.relay.close)(self.id)
+
     # --- ends --------------------------------------------------------------------------------------------------------
 
     def _failed(self, event: Any) -> None:

@@ -108,11 +108,15 @@ class Door:
             self.refuse(pending, "internal_error", "", "The gate could not decide in time.")
             self.engine.events.failed(pending.call_id, 603, "internal_error")
 
+    def _welcome(self, source: Address) -> bool:
+        """Answer this request? A PBX always; others as often as strangers may ask."""
+        return self.auth.pbx_at(source) is not None or self.strangers.allow(source[0])
+
     # --- faults -----------------------------------------------------------------------------------------------------
 
     def _bad(self, bad: BadMessage, source: Address, face: Face) -> None:
         request = bad.message
-        if request is None or request.method in ("", "ACK") or not self.strangers.allow(source[0]):
+        if request is None or request.method in ("", "ACK") or not self._welcome(source):
             return
         self.reply(request, source, face, bad.code, bad.phrase)
 
@@ -143,7 +147,7 @@ class Door:
             self._in_dialog(request, data, source, face)
         elif handler := self._methods.get(request.method):
             handler(request, data, source, face)
-        elif self.strangers.allow(source[0]):
+        elif self._welcome(source):
             if request.method in ("BYE", "INFO", "UPDATE", "PRACK"):
                 self.reply(request, source, face, 481, "Call/Transaction Does Not Exist")
             elif request.method in KNOWN:
@@ -153,7 +157,7 @@ class Door:
 
     def _in_dialog(self, request: Message, data: bytes, source: Address, face: Face) -> None:
         if not self.engine.transactions.knows(request.call_id):
-            if self.strangers.allow(source[0]):
+            if self._welcome(source):
                 self.reply(request, source, face, 481, "Call/Transaction Does Not Exist")
         elif request.method in IN_DIALOG:
             content = (request.get("content-type") or "").partition(";")[0].strip().lower()
@@ -182,11 +186,11 @@ class Door:
             self.reply(request, source, face, 200, "OK")
         elif self.engine.transactions.knows(request.call_id):
             self.engine.transactions.feed(data, source, face)
-        elif self.strangers.allow(source[0]):
+        elif self._welcome(source):
             self.reply(request, source, face, 481, "Call/Transaction Does Not Exist")
 
     def _options(self, request: Message, data: bytes, source: Address, face: Face) -> None:
-        if self.strangers.allow(source[0]):
+        if self._welcome(source):
             self.reply(request, source, face, 200, "OK", ALLOWED + SDP_ONLY)
 
     def _register(self, request: Message, data: bytes, source: Address, face: Face) -> None:
@@ -195,7 +199,7 @@ class Door:
             return
         verdict, caller = self.auth.check(request)
         if caller is None:
-            if not self.strangers.allow(source[0]):
+            if not self._welcome(source):
                 return
             if verdict is Verdict.WRONG:
                 _log.warning("registration with wrong credentials", source=f"{source[0]}:{source[1]}")
@@ -223,7 +227,7 @@ class Door:
             self.engine.transactions.feed(data, source, face)
             return
         if fault := invite_fault(request):
-            if self.strangers.allow(source[0]):
+            if self._welcome(source):
                 self.reply(request, source, face, fault[0], fault[1], fault[2])
             return
         looped = request.get(LOOP_HEADER) == self.engine.token
@@ -242,7 +246,7 @@ class Door:
 
     def _unknown(self, request: Message, source: Address, face: Face, verdict: Verdict) -> None:
         """Nobody we know: the trunk is told that no call comes in here, anybody else to say who it is."""
-        if not self.strangers.allow(source[0]):
+        if not self._welcome(source):
             return
         if (
             verdict is Verdict.CHALLENGE

@@ -18,6 +18,7 @@ from gate.sip.bridge import Bridge
 from gate.sip.door import Door
 from gate.sip.legs import AGENT
 from gate.sip.message import Address, TransactionKey
+from gate.sip.pending import Pending
 from gate.sip.registrar import Registrar
 from gate.sip.status import LineStatus, TrunkStatus
 from gate.sip.transactions import Transactions
@@ -95,18 +96,25 @@ class Engine:
         bridge = Bridge(self, pending, number, presentation, display_name)
         self.bridges[call_id] = self._by_key[pending.request.key] = bridge
         self._admitting = bridge
+        failed = False
         try:
             self.relay.open(call_id)
             self.transactions.feed(pending.data, pending.source, pending.face)
         except Exception:  # noqa: BLE001 - sippy or the relay could not take it: the caller still gets its answer
             _log.exception("a call could not be set up", call_id=call_id)
+            failed = True
         finally:
             self._admitting = None
-        if bridge.caller.state is None:
-            del self.bridges[call_id], self._by_key[pending.request.key]
-            self.relay.close(call_id)
-            self.door.refuse(pending, "internal_error", "", "The gate failed.")
-            self.events.failed(call_id, 603, "internal_error")
+        if failed or bridge.caller.state is None:
+            self._undo(bridge, pending)
+
+    def _undo(self, bridge: Bridge, pending: Pending) -> None:
+        """sippy could not take an INVITE that was let through: nothing of it stays but the refusal."""
+        self.transactions.drop(pending.request.call_id)
+        bridge.drop()
+        del self.bridges[bridge.id], self._by_key[pending.request.key]
+        self.door.refuse(pending, "internal_error", "", "The gate failed.")
+        self.events.failed(bridge.id, 603, "internal_error")
 
     def over(self, bridge: Bridge) -> None:
         """A call has ended; its INVITE's retransmissions are absorbed for a while yet."""

@@ -1,32 +1,34 @@
 """sippy's traps, each handled once and here (or named here with the place that handles it).
 
-==================================  ====================================================================================
-trap (sippy 2.5.0)                  handled by
-==================================  ====================================================================================
-``;transport=UDP`` in capitals      ``tame``: the parameter is lower-cased, and another transport than UDP becomes UDP
-raises, the BYE or ACK is lost      (the peer did reach us over UDP)
-the ACK of a 3xx to 6xx goes to     ``tame``: such a response loses its Contact and Record-Route; nobody is redirected
-its Contact, wherever that is
-three UDP workers reorder           ``udp.Transport``: one receiving thread per socket
-a send looks the address up         ``udp.Transport``: literal addresses are sent to at once
-``dump_exception``, ``print``       ``quieten``: they go to the log
-log to standard error               ``quieten``: ``SIPLOG_*`` is set before the import
-the loop belongs to the importer    ``loop.adopt``
-Contact is named Anonymous          ``legs.contact``
-bytes that are no UTF-8 raise       ``tame``
-``dir`` of every address (a seventh   ``quieten``: an attribute is asked for instead
-of the time of a call)
-``splitlines`` splits at U+2028     ``tame``
-Content-Length counts characters    ``tame``: a body holds ASCII alone
-no Contact in an INVITE raises      ``door``: answered 400
-an exception means silence          ``door`` and ``bridge.guarded``: every entry is guarded, and an INVITE is answered
-REFER and ``Also`` redirect a call  ``door`` declines REFER; ``bridge`` makes its own events, so ``Also`` goes nowhere
-a failed re-INVITE forgets the SDP  ``reinvite``: the last good one is put back
-a re-INVITE without SDP is a hold   ``legs.CallerLeg``: answered with our own offer
-CANCEL of a re-INVITE ends a call   ``legs``
-487 carries another To tag          ``legs``
-a second 401 (stale) gives up       ``legs.CalleeLeg.processChallenge``
-==================================  ====================================================================================
+======================================================  ==========================================================
+trap (sippy 2.5.0)                                      handled by
+======================================================  ==========================================================
+``;transport=UDP`` in capitals raises: the BYE is lost  ``tame``: lower case; another transport becomes UDP
+the ACK of a 3xx to 6xx goes to its Contact             ``tame``: such a response loses Contact and Record-Route
+bytes that are no UTF-8 raise                           ``tame``
+``splitlines`` splits at U+2028 and the like            ``tame``
+Content-Length counts characters, not bytes             ``tame``: a body holds ASCII alone
+``dump_exception`` and ``print`` to standard output     ``quieten``: to the log
+``dir`` of every address: a seventh of a call's time    ``quieten``: an attribute is asked for
+its logger evaluates ``SIPLOG_LVL``                     ``prepare_import``
+the loop belongs to the importing thread, by signals    ``loop.Pulse``, ``loop.adopt``
+three UDP workers reorder messages                      ``udp.Transport``: one receiving thread per socket
+every send looks its address up                         ``udp.Transport``: literal addresses are sent to at once
+an INVITE without Contact raises                        ``door``: answered 400
+an exception means 100, then silence                    ``door``, ``engine``, ``bridge.safely``: an answer, always
+REFER and ``Also`` redirect a call                      ``door`` declines REFER; ``bridge`` makes its own events
+Contact is named Anonymous                              ``legs.contact``
+487 carries another To tag                              ``legs.Leg.recvRequest``
+requests that a state does not know get no answer       ``legs.Leg.recvRequest``: 481
+a re-INVITE without SDP is taken for a hold             ``legs.Leg``: answered with our own offer
+CANCEL of a re-INVITE ends the call                     ``legs.Leg``: the offer alone is off
+a second 401 (stale) gives up                           ``legs.Leg.processChallenge``
+the INVITE with credentials leaves before the ACK       ``transactions.after_this``
+and loses its Max-Forwards                              ``legs.Leg.genRequest``
+a challenged BYE is given up                            ``legs.Leg.newTransaction``
+a failed re-INVITE forgets our SDP                      ``reinvite``: the last good one is put back
+a 407 to REGISTER is answered in the wrong header       ``trunk`` registers by itself
+======================================================  ==========================================================
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -91,7 +94,19 @@ def _printed(*words: Any, **_: Any) -> None:
 
 
 def _dumped(text: str, f: Any = None, extra: Any = None) -> None:
-    _log.error("sippy caught an exception", text=text[:500], exc_info=True)
+    """An exception that sippy caught. What it cannot parse is the sender's fault, and anybody may send it: one line,
+    and not more than once a second. Everything else is ours, and told in full."""
+    if not text.startswith("can't parse"):
+        _log.error("sippy caught an exception", text=text[:500], exc_info=True)
+        return
+    now = time.monotonic()
+    if now - _parse_faults[0] >= 1.0:
+        _parse_faults[0] = now
+        _log.warning("a message could not be parsed", text=text[:200], error=repr(sys.exc_info()[1])[:200])
+
+
+_parse_faults = [0.0]
+"""When the last one was told."""
 
 
 def guarded(what: str, step: Callable[..., Any]) -> Callable[..., Any]:

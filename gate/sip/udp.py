@@ -230,7 +230,7 @@ class Transport:
             if not known or known[1] <= time.monotonic():
                 try:
                     found = socket.getaddrinfo(host, port, sock.family, socket.SOCK_DGRAM)[0][4][0]
-                except OSError as error:
+                except (OSError, ValueError, OverflowError) as error:  # a name out of a message may be anything
                     _log.warning("a name cannot be looked up", host=host, error=str(error))
                     continue
                 if len(self._names) > 1000:

@@ -1,0 +1,101 @@
+"""The line thread's loop: order, faults, adoption by another thread, and rest."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import pytest
+
+from gate.errors import ConfigError, GateError
+from gate.sip.line import SipLine
+from gate.sip.udp import split_address
+from tests.support.sip_line import PassThrough, RunningLine, config_for
+
+
+def test_steps_run_in_order_from_before_the_start_on():
+    seen: list[int] = []
+    line = RunningLine(config_for("127.0.0.1:9"))
+    for number in range(500):
+        line.line.post(lambda number=number: seen.append(number))
+    with line:
+        for number in range(500, 1000):
+            line.line.post(lambda number=number: seen.append(number))
+        line.call(lambda: None)
+    assert seen == list(range(1000))
+
+
+def test_a_fault_in_a_step_or_a_timer_stops_nothing():
+    def boom() -> None:
+        raise RuntimeError("fault")
+
+    fired = threading.Event()
+    with RunningLine(config_for("127.0.0.1:9")) as running:
+        running.line.post(boom)
+        running.call(lambda: running.line.after(0.01, boom) and None)
+        running.call(lambda: running.line.after(0.05, fired.set) and None)
+        assert fired.wait(2)
+
+
+def test_timers_fire_when_due_and_not_when_cancelled():
+    fired: list[float] = []
+    with RunningLine(config_for("127.0.0.1:9")) as running:
+        begin = time.monotonic()
+
+        def start() -> None:
+            running.line.after(0.2, lambda: fired.append(time.monotonic() - begin))
+            running.line.after(0.1, lambda: fired.append(-1)).cancel()
+
+        running.call(start)
+        time.sleep(0.5)
+    assert len(fired) == 1
+    assert 0.19 < fired[0] < 0.35
+
+
+def test_an_idle_line_rests():
+    with RunningLine(config_for("127.0.0.1:9")):
+        time.sleep(0.3)
+        begin = time.process_time()
+        time.sleep(1)
+        assert time.process_time() - begin < 0.2
+
+
+def test_another_thread_may_run_the_next_line():
+    for _ in range(3):
+        with RunningLine(config_for("127.0.0.1:9")) as running:
+            assert running.call(lambda: threading.current_thread().name) == "line"
+
+
+def test_a_taken_address_says_so():
+    with RunningLine(config_for("127.0.0.1:9")) as running:
+        host, port = running.address
+        other = SipLine(config_for("127.0.0.1:9", listen=f"{host}:{port}"), PassThrough(), lambda _: "x")
+        with pytest.raises(ConfigError, match=f"cannot listen on {host}:{port}"):
+            other.open()
+
+
+def test_a_line_without_conductor_says_so():
+    line = SipLine(config_for("127.0.0.1:9"), PassThrough(), lambda _: "x")
+    with pytest.raises(GateError, match="no conductor"):
+        line.run()
+    with pytest.raises(GateError, match="no conductor"):
+        line.wait_ready(1)
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("127.0.0.1", ("127.0.0.1", 5060)),
+        ("carrier.invalid:5080", ("carrier.invalid", 5080)),
+        ("[::1]:0", ("[::1]", 0)),
+        ("[::1]", ("[::1]", 5060)),
+    ],
+)
+def test_addresses(text, address):
+    assert split_address(text) == address
+
+
+@pytest.mark.parametrize("text", ["", ":5060", "::1", "a:b", "a:70000", "[::1", "[::1]5060"])
+def test_what_is_no_address(text):
+    with pytest.raises(ConfigError):
+        split_address(text)

@@ -1,0 +1,255 @@
+"""The small rooms of the line, each by itself: fields, identity, SDP, keys, outcomes, answers, pending, strangers."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gate.sip import answers, fields, identity, outcomes, pending, sdp, strangers
+from gate.sip.dtmf import digits_of
+from gate.sip.message import BadMessage, answer, destination, parse
+
+
+class Clock:
+    now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def invite(
+    *headers: str,
+    uri: str = "sip:02079460000@gate.invalid",
+    sender: str = "<sip:alice@10.0.0.1>;tag=f",
+    branch: str = "z9hG4bKx",
+):
+    lines = [f"INVITE {uri} SIP/2.0", f"Via: SIP/2.0/UDP 10.0.0.1:5062;branch={branch};rport", f"From: {sender}"]
+    lines += ["To: <sip:x@y>", "Call-ID: c", "CSeq: 7 INVITE", *headers]
+    return parse("\r\n".join([*lines, "", ""]).encode())
+
+
+# --- fields -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("value", "tag", "uri", "display"),
+    [
+        ('"A, B" <sip:a@b;tag=no>;tag=yes', "yes", "sip:a@b;tag=no", "A, B"),
+        ("sip:a@b;tag=t;x=y", "t", "sip:a@b", ""),
+        ('"\\"<sip:evil@x>;tag=z" <sip:a@b> ; TAG = t', "t", "sip:a@b", '"<sip:evil@x>;tag=z'),
+        ("Bob <sip:a@b>", "", "sip:a@b", "Bob"),
+        ("", "", "", ""),
+        ("<", "", "", ""),
+    ],
+)
+def test_from_and_to_values(value, tag, uri, display):
+    assert (fields.tag_of(value), fields.uri_of(value), fields.display_of(value)) == (tag, uri, display)
+
+
+@pytest.mark.parametrize(
+    ("uri", "user", "host"),
+    [
+        ("sip:02079460000@gate.invalid", "02079460000", "gate.invalid"),
+        ("sip:%2B442079460000;phone-context=x@[::1]:5060;user=phone", "+442079460000;phone-context=x", "[::1]"),
+        ("tel:+44-20-7946-0000", "+44-20-7946-0000", "+44-20-7946-0000"),
+        ("sip:gate.invalid", "", "gate.invalid"),
+        ("mailto:a@b", "", "b"),
+        ("", "", ""),
+    ],
+)
+def test_users_and_hosts(uri, user, host):
+    assert (fields.user_of(uri), fields.host_of(uri)) == (user, host)
+
+
+@given(st.text(max_size=80))
+@settings(max_examples=200, deadline=None)
+def test_fields_never_raise(text):
+    latin = text.encode("utf-8").decode("latin-1")
+    for read in (fields.tag_of, fields.uri_of, fields.display_of, fields.user_of, fields.host_of, fields.split_list):
+        read(latin)
+    fields.parameters(latin)
+
+
+def test_lists_part_at_commas_outside_of_quotes_and_brackets():
+    assert fields.split_list('"a,b" <sip:x,y@z>, <sip:c>,, d') == ['"a,b" <sip:x,y@z>', "<sip:c>", "d"]
+    assert fields.split_list('"a\\",b" <sip:x>, c') == ['"a\\",b" <sip:x>', "c"]
+
+
+# --- identity -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("request_", "hidden"),
+    [
+        (invite(), False),
+        (invite("Privacy: none"), False),
+        (invite("Privacy: session"), False),
+        (invite("Privacy: id"), True),
+        (invite("Privacy: none;  ID"), True),
+        (invite("Privacy: user;critical"), True),
+        (invite("Privacy: header"), True),
+        (invite(sender='"Anonymous" <sip:anonymous@anonymous.invalid>;tag=1'), True),
+        (invite(sender="<sip:x@anonymous.invalid>;tag=1"), True),
+        (invite(sender='"Anonymous" <sip:alice@10.0.0.1>;tag=1'), False),
+        (invite("P-Asserted-Identity: <sip:anonymous@10.0.0.1>"), True),
+        (invite("Remote-Party-ID: <sip:a@b>;privacy=full"), True),
+        (invite("Remote-Party-ID: <sip:a@b>;privacy=off"), False),
+        (invite(uri="sip:14102079460000@gate"), True),
+        (invite(uri="sip:147002079460000@gate"), False),
+        (invite(uri="sip:%2331%2302079460000@gate"), True),
+        (invite(uri="sip:01414960000@gate"), False),
+    ],
+)
+def test_who_hides(request_, hidden):
+    assert identity.withheld(request_) is hidden
+
+
+def test_a_display_name_stays_inside_its_quotes():
+    assert identity.quotable('Ex"ample\\ \r\nRoute: <x>\x00') == 'Ex\\"ample\\\\ Route: <x>'
+    assert identity.caller_name(invite(sender='"Café" <sip:a@b>;tag=1')) == "Café"
+
+
+# --- SDP and keys ---------------------------------------------------------------------------------------------------
+
+BODY = (
+    "v=0\r\no=- 1 1 IN IP4 1.2.3.4\r\ns=-\r\nc=IN IP4 1.2.3.4\r\nt=0 0\r\n"
+    "m=video 9 RTP/AVP 96\r\na=rtpmap:96 H264/90000\r\n"
+    "m=audio 4000 RTP/AVP 9 111 0 97 101 13\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:101 telephone-event/8000\r\n"
+    "a=fmtp:101 0-16\r\na=sendonly\r\nm=audio 5000 RTP/AVP 8\r\n"
+)
+
+
+def test_codecs_in_order():
+    assert sdp.codecs(BODY) == ("G722", "opus", "PCMU")
+    assert sdp.payload_map(BODY) == {
+        9: "G722/8000", 111: "opus/48000", 0: "PCMU/8000", 101: "telephone-event/8000", 13: "CN/8000",
+    }  # fmt: skip
+    assert sdp.codecs("") == ()
+
+
+def test_packets_carry_the_numbers_that_the_other_side_gave():
+    mine = "m=audio 1 RTP/AVP 0 101\r\na=rtpmap:101 telephone-event/8000\r\n"
+    theirs = "m=audio 1 RTP/AVP 0 96\r\na=rtpmap:96 telephone-event/8000\r\n"
+    maps = sdp.maps_in_packets(mine, theirs)
+    assert maps["caller"][96] == "telephone-event/8000"
+    assert maps["callee"][101] == "telephone-event/8000"
+
+
+def test_an_answer_holds_what_was_offered():
+    cut = sdp.answer_to("m=audio 1 RTP/AVP 0\r\na=sendonly\r\n", BODY)
+    assert "m=audio 4000 RTP/AVP 0\r\n" in cut
+    assert cut.endswith("a=recvonly\r\n")
+    assert "opus" not in cut
+    assert sdp.answer_to("m=audio 1 RTP/AVP 18\r\n", BODY) == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "keys"),
+    [
+        ("application/dtmf-relay", "Signal=5\r\nDuration=160\r\n", ["5"]),
+        ("application/dtmf-relay", "Signal= 11\nDuration=160", ["#"]),
+        ("application/dtmf-relay", "Signal=*\r\n", ["*"]),
+        ("application/dtmf-relay", "Signal=16\r\n", []),
+        ("application/dtmf-relay", "Duration=1", []),
+        ("application/dtmf", "9\r\n", ["9"]),
+        ("application/dtmf", "99999", []),
+        ("text/plain", "5", []),
+    ],
+)
+def test_keys_in_info(kind, body, keys):
+    assert digits_of(kind, body) == keys
+
+
+# --- what the caller gets -------------------------------------------------------------------------------------------
+
+
+def test_no_outcome_sends_a_pbx_to_its_next_trunk():
+    for code in range(300, 700):
+        given_, _ = outcomes.for_caller(code, "x")
+        assert given_ == code if code in outcomes.PASSED else given_ == 603
+        assert not 300 <= given_ < 400
+        assert not 500 <= given_ < 600
+
+
+# --- answers --------------------------------------------------------------------------------------------------------
+
+
+def test_an_answer_echoes_byte_for_byte():
+    raw = invite("Record-Route: <sip:p;lr>", sender='"Caf\u00e9" <sip:alice@10.0.0.1>;tag=f')
+    made = answer(raw, 486, "Busy Here", ("10.0.0.9", 999), [("X", "y")], "tt")
+    text = made.decode()
+    assert "Via: SIP/2.0/UDP 10.0.0.1:5062;branch=z9hG4bKx;rport=999;received=10.0.0.9" in text
+    assert 'From: "Café" <sip:alice@10.0.0.1>;tag=f' in text
+    assert "To: <sip:x@y>;tag=tt" in text
+    assert "Record-Route: <sip:p;lr>" in text
+    assert destination(raw, ("10.0.0.9", 999)) == ("10.0.0.9", 999)
+    assert b";tag=tt" not in answer(raw, 100, "Trying", ("10.0.0.9", 999), (), "tt")
+
+
+def test_a_refusal_cannot_be_broken_out_of():
+    why = 'No "calls"\\\r\nContact: <x> Café'
+    made = answers.refusal(invite(), ("10.0.0.1", 5062), "t", "listed_tps", "d\r\nX: y", why)
+    lines = made.decode().split("\r\n")
+    warning = next(line for line in lines if line.startswith("Warning:"))
+    assert warning.startswith('Warning: 399 dialgate "No  calls ')
+    assert warning.endswith('Contact: <x> Café"')
+    assert warning.count('"') == 2
+    assert not [line for line in lines if line.startswith(("X: y", "Contact"))]
+
+
+def test_answers_are_kept_for_a_while_and_not_without_bound(monkeypatch):
+    clock = Clock()
+    kept = answers.Answers(clock)
+    request = invite()
+    kept.keep(request.key, b"603", ("a", 1))
+    assert kept.find(request.key) == (b"603", ("a", 1))
+    assert kept.find(invite(branch="z9hG4bKy").key) is None
+    clock.now += answers.KEPT_SECONDS
+    assert kept.find(request.key) is None
+    monkeypatch.setattr(answers, "MAX_KEPT", 10)
+    for number in range(50):
+        kept.keep(invite(branch=f"z9hG4bK{number}").key, b"603", ("a", 1))
+    assert len(kept) == 10
+    assert kept.tag(request) == kept.tag(invite()) != kept.tag(invite(branch="z9hG4bKy"))
+
+
+def test_pending_calls():
+    clock = Clock()
+    waiting = pending.PendingCalls(2, clock)
+    first = pending.Pending("1", invite(), b"", ("a", 1), None)  # type: ignore[arg-type]
+    waiting.add(first)
+    clock.now += 0.1
+    waiting.add(pending.Pending("2", invite(branch="z9hG4bKy"), b"", ("a", 1), None))  # type: ignore[arg-type]
+    assert waiting.full
+    assert waiting.find(first.request.key) is first
+    clock.now += 0.1
+    assert waiting.due() == ([first], [])
+    assert waiting.due() == ([], [])
+    clock.now += pending.GIVE_UP_AFTER
+    assert [each.call_id for each in waiting.due()[1]] == ["1", "2"]
+    assert waiting.take("1") is first
+    assert waiting.take("1") is None
+    assert waiting.find(first.request.key) is None
+    assert len(waiting.take_all()) == 1
+
+
+def test_strangers():
+    clock = Clock()
+    table = strangers.Strangers(clock)
+    assert sum(table.allow("a") for _ in range(200)) == strangers.BURST
+    assert table.allow("b")
+    clock.now += 1
+    assert sum(table.allow("a") for _ in range(200)) == strangers.PER_SECOND
+    table.trust("a")
+    assert table.allow("a", cost=30)
+    for number in range(strangers.MAX_KNOWN + 50):
+        table.allow(str(number))
+    assert len(table._buckets) == strangers.MAX_KNOWN
+
+
+@pytest.mark.parametrize("data", [b"", b"GET / HTTP/1.1\r\nVia: x\r\n\r\n", b"INVITE sip:a SIP/2.0\r\nTo: x\r\n\r\n"])
+def test_what_cannot_be_answered(data):
+    with pytest.raises(BadMessage) as caught:
+        parse(data)
+    assert caught.value.message is None

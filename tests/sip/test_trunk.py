@@ -1,0 +1,167 @@
+"""The carrier outside of calls, played by a socket."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from tests.support.sip_call import Call
+from tests.support.sip_digest import authorization, challenge
+from tests.support.sip_line import RunningLine, config_for
+from tests.support.sip_peer import Callee, Peer, sdp
+
+NONCE = 'Digest realm="carrier", nonce="n1", algorithm=SHA-256, qop="auth"'
+
+
+@pytest.fixture
+def carrier():
+    with Peer() as peer:
+        yield peer
+
+
+def until(what, seconds=3.0):
+    end = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_up_and_down(carrier, monkeypatch):
+    monkeypatch.setattr("gate.sip.trunk.OVERDUE_SECONDS", 0.4)
+    changes = []
+    line = RunningLine(config_for(carrier.address, trunk_options={"options_seconds": 1}))
+    line.line.on_trunk = changes.append
+    with line as running:
+        assert running.line.trunk_up is None
+        asked = carrier.recv(only="OPTIONS")
+        assert asked.start == f"OPTIONS sip:{carrier.address} SIP/2.0"
+        assert "Anonymous" not in asked.data.decode().partition("User-Agent")[0].partition("From")[0]
+        carrier.send(carrier.answer(asked, 200, "OK"), carrier.last_from)
+        until(lambda: running.line.trunk_up is True)
+        until(lambda: running.line.trunk_up is False)
+        carrier.drain()
+        carrier.send(carrier.answer(carrier.recv(only="OPTIONS"), 404, "Not Found"), carrier.last_from)
+        until(lambda: running.line.trunk_up is True)
+        until(lambda: [each.up for each in changes] == [True, False, True])
+        carrier.drain()
+        carrier.send(carrier.answer(carrier.recv(only="OPTIONS"), 503, "Away"), carrier.last_from)
+        until(lambda: running.line.trunk_up is False)
+
+
+@pytest.mark.parametrize(
+    ("code", "asks", "gives"),
+    [
+        (401, "WWW-Authenticate", "Authorization"),
+        (407, "Proxy-Authenticate", "Proxy-Authorization"),
+    ],
+)
+def test_registration_with_digest_and_renewal(carrier, code, asks, gives):
+    options = {"username": "firm", "password_file": "x", "register": True}
+    with RunningLine(config_for(carrier.address, trunk_options=options), passwords={"firm": "pw"}) as running:
+        first = carrier.recv(only="REGISTER")
+        assert "sip:firm@" in first.get("To")
+        assert first.contact.startswith("sip:firm@127.0.0.1")
+        carrier.send(carrier.answer(first, code, "Who", tag="t", headers=(f"{asks}: {NONCE}",)), carrier.last_from)
+        second = carrier.recv(only="REGISTER")
+        told = challenge(second.get(gives))
+        right = authorization(told, "firm", "pw", "REGISTER", told["uri"], cnonce=told["cnonce"])
+        assert challenge(right)["response"] == told["response"]
+        assert second.get("Call-ID") == first.get("Call-ID")
+        assert int(second.get("CSeq").split()[0]) > int(first.get("CSeq").split()[0])
+        carrier.send(
+            carrier.answer(second, 200, "OK", tag="t", contact=f"<{second.contact}>;expires=2"), carrier.last_from
+        )
+        until(lambda: running.line.status and running.call(running.line.status).trunk.registered)
+        assert carrier.recv(3, only="REGISTER")  # before it runs out
+
+
+def test_credentials_that_are_never_right_end_no_loop(carrier):
+    options = {"username": "firm", "password_file": "x", "register": True}
+    with RunningLine(config_for(carrier.address, trunk_options=options)) as running:
+        for header in ("", ", stale=true", ""):
+            asked = carrier.recv(only="REGISTER")
+            carrier.send(
+                carrier.answer(asked, 401, "Who", tag="t", headers=(f"WWW-Authenticate: {NONCE}{header}",)),
+                carrier.last_from,
+            )
+        assert carrier.quiet(0.5)
+        assert running.call(running.line.status).trunk.registered is False
+
+
+TRUNK = {"trunk_options": {"username": "firm", "password_file": "x"}}
+
+
+def ask(call, invite, code=407, tail=""):
+    call.callee.send(
+        call.callee.answer(invite, code, "Who", tag="a", headers=(f"Proxy-Authenticate: {NONCE}{tail}",)),
+        call.callee.gate,
+    )
+
+
+def test_a_call_that_the_trunk_challenges_twice_because_of_a_stale_nonce():
+    with Call(**TRUNK) as call:
+        call.phone.dial()
+        first = call.callee.recv(only="INVITE")
+        call.callee.gate = call.callee.last_from
+        ask(call, first)
+        assert call.callee.recv().method == "ACK"
+        second = call.callee.recv()
+        assert second.get("Max-Forwards") == first.get("Max-Forwards") == "69"
+        assert second.get("Proxy-Authorization")
+        assert second.get("P-Asserted-Identity") == first.get("P-Asserted-Identity")
+        ask(call, second, tail=", stale=TRUE")
+        assert call.callee.recv().method == "ACK"
+        third = call.callee.recv()
+        assert len(third.all("Proxy-Authorization")) == 1
+        ask(call, third, tail=", stale=true")
+        heard = call.phone.recv(only="603")
+        assert "cause=407" in heard.get("Reason")
+        assert call.conductor.wait("failed")[2] == "407"
+
+
+def test_a_challenge_without_credentials_fails_the_call():
+    with Call() as call:
+        call.phone.dial()
+        first = call.callee.recv(only="INVITE")
+        call.callee.gate = call.callee.last_from
+        ask(call, first)
+        assert call.phone.recv(only="603")
+
+
+def test_a_bye_that_the_trunk_challenges_is_sent_again():
+    with Call(**TRUNK) as call:
+        call.set_up()
+        call.phone.send(call.phone.next("BYE"))
+        bye = call.callee.recv(only="BYE")
+        ask(call, bye)
+        again = call.callee.recv(only="BYE")
+        if again.get("CSeq") == bye.get("CSeq"):
+            again = call.callee.recv(only="BYE")
+        told = challenge(again.get("Proxy-Authorization"))
+        right = authorization(told, "firm", "secret", "BYE", told["uri"], cnonce=told["cnonce"])
+        assert challenge(right)["response"] == told["response"]
+        ask(call, again)
+        assert call.callee.quiet(0.8)
+
+
+def test_cancel_after_the_challenge():
+    with Call(**TRUNK) as call:
+        call.phone.dial()
+        first = call.callee.recv(only="INVITE")
+        call.callee.gate = call.callee.last_from
+        ask(call, first)
+        call.callee.ring()
+        call.phone.recv(only="180")
+        call.phone.cancel()
+        assert call.callee.recv(only="CANCEL")
+
+
+def test_a_trunk_by_name():
+    with (
+        Callee() as callee,
+        RunningLine(config_for(f"localhost:{callee.port}")) as running,
+        Peer(to=running.address) as phone,
+    ):
+        phone.send(phone.request("INVITE", phone.new_dialog(), body=sdp()))
+        assert callee.recv(only="INVITE").start.endswith(f"@localhost:{callee.port} SIP/2.0")
