@@ -33,6 +33,9 @@ from gate.config.secrets import read_secret
 from gate.core import numbers
 from gate.errors import ConfigError
 
+PORTS_PER_CALL = 8
+"""RTP and RTCP towards two parties, and towards the two taps of a recording."""
+
 
 def faults_of(readable: Readable, base: Path, *, secrets: bool = True) -> list[Fault]:
     """Every fault of the readable sections; ``base`` is the configuration's folder. ``secrets``: read those too."""
@@ -187,10 +190,10 @@ def _media(media: MediaConfig, limits: Limits | None, sip: Sip | None) -> Iterat
         yield Fault(
             ("media", "port_min"), f"{low} to {high} is not a port range; between 1024 and 65535, min below max"
         )
-    elif limits and high - low + 1 < 4 * limits.max_calls:
+    elif limits and high - low + 1 < PORTS_PER_CALL * limits.max_calls:
         yield Fault(
             ("media", "port_max"),
-            f"{high - low + 1} ports carry {(high - low + 1) // 4} calls; widen the range, "
+            f"{high - low + 1} ports carry {(high - low + 1) // PORTS_PER_CALL} calls; widen the range, "
             f"or lower limits.max_calls ({limits.max_calls})",
         )
     elif sip and not host_port(sip.listen, literal=True) and low <= int(sip.listen.rpartition(":")[2]) <= high:

@@ -37,6 +37,9 @@ class Storage(Section, frozen=True):
     data: str = "data"
     """Folder, relative to the configuration file."""
     country: str = "GB"
+    checkpoints_copy: str = ""
+    """A second folder for signed checkpoints, where this machine's administrators cannot rewrite them (a mounted share,
+    a synchronised folder); never made by the gate. Empty: none."""
 
 
 class Sip(Section, frozen=True):
@@ -101,8 +104,8 @@ class MediaConfig(Section, frozen=True):
     """The address that goes into SDP."""
     address6: str = ""
     """The IPv6 address beside an IPv4 ``address``, for phones or a trunk that are reached over IPv6."""
-    port_min: int = 35000
-    port_max: int = 39999
+    port_min: int = 20000
+    port_max: int = 29999
 
 
 class Announcement(Section, frozen=True):
@@ -125,6 +128,8 @@ class Recording(Section, frozen=True):
     purpose: str = "quality and training; protection of both parties"
     on_failure: Literal["refuse", "unrecorded"] = "refuse"
     """The recorder cannot start or dies: refuse and hang up politely, or go on with a leaf that says so."""
+    min_free_mb: int = 256
+    """No new recording while less than this is free on the disk, in MiB."""
     pause_code: str = "*5"
     resume_code: str = "*6"
 

@@ -4,7 +4,7 @@
 - ``open_desk(config)``  the desk alone, for commands when no gate runs; holds the data lock as long as it is open
 - ``house``      what every way into the data folder shares
 - ``running``    a running gate
-- ``recording``  the recorder process (``python -m gate.daemon.recording DATA FD``), and waiting for an earlier one
+- ``recording``  the recorder process (``python -m gate.daemon.recording``), and waiting for an earlier one
 - ``logs``       structured logs
 
 Imports of rooms stand inside the functions that need them: a command that only looks something up must not pay for SIP.

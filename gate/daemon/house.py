@@ -133,6 +133,11 @@ class House:
         )
         return report.as_dict()
 
+    @property
+    def _second_folder(self) -> Path | None:
+        name = self.config.storage.checkpoints_copy
+        return self.config.path(name) if name else None
+
     def checkpoint(self) -> dict[str, Any]:
         """Sign the log as it stands."""
         from gate.audit.checkpoints import Checkpointer
@@ -140,9 +145,9 @@ class House:
 
         data = self.config.data
         key = CheckpointKey.load(data / "gate.key")
-        written = Checkpointer(self.store, key.sign_note, origin=key.name, folder=data / "checkpoints").write(
-            self.clock.now()
-        )
+        written = Checkpointer(
+            self.store, key.sign_note, origin=key.name, folder=data / "checkpoints", second=self._second_folder
+        ).write(self.clock.now())
         return {
             "size": written.size,
             "root": base64.b64encode(written.root).decode(),
@@ -162,7 +167,7 @@ class House:
             data / "gate.db",
             lambda note: verify_note(note, key.vkey),
             tables=TABLES,
-            folders=[data / "checkpoints"],
+            folders=[data / "checkpoints", *([self._second_folder] if self._second_folder else [])],
             origin=key.name,
             pepper=_pepper(data),
             progress=None if progress is None else lambda done, of: progress(done / max(of, 1), "leaves"),

@@ -1,4 +1,4 @@
-"""The recorder process: ``python -m gate.daemon.recording DATA FD``, started by the gate."""
+"""The recorder process: ``python -m gate.daemon.recording DATA MIN_FREE_MB FD``, started by the gate."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ LOCK_SECONDS = 15.0
 """How long a gate waits for the recorder of an earlier life to finish its files."""
 
 
-def record(data: Path, descriptor: int) -> int:
+def record(data: Path, min_free_mb: int, descriptor: int) -> int:
     """The recorder process: seals until the gate's end of the socket closes."""
     from gate.recorder.main import inherited
     from gate.recorder.main import serve as serve_recorder
@@ -29,7 +29,9 @@ def record(data: Path, descriptor: int) -> int:
     # Held while this process lives: the next gate waits for it before it says how recordings ended.
     lock = _recorder_lock(recordings)
     fcntl.flock(lock, fcntl.LOCK_SH)
-    return serve_recorder(inherited(descriptor), recordings, sealer(data / "recipients"), SystemClock())
+    return serve_recorder(
+        inherited(descriptor), recordings, sealer(data / "recipients"), SystemClock(), min_free_bytes=min_free_mb << 20
+    )
 
 
 def _recorder_lock(recordings: Path) -> int:
@@ -55,4 +57,4 @@ def wait_for_recorder(recordings: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(record(Path(sys.argv[1]), int(sys.argv[2])))
+    sys.exit(record(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))

@@ -90,6 +90,7 @@ class Gate:
         from gate.recorder.client import RecorderClient, spawn_command
 
         command = [sys.executable, "-P", "-m", "gate.daemon.recording", str(self._config.data)]
+        command.append(str(self._config.recording.min_free_mb))
         recorder = RecorderClient(spawn_command(command), Unheard(), self._house.clock)
         if self._config.recording.enabled:
             stack.callback(recorder.close_down)
@@ -126,11 +127,13 @@ class Gate:
     def _build_media(self) -> None:
         """The line thread's first step, before any datagram."""
         from gate.media.relay import RtpIoMedia
+        from gate.sip import traps
 
         try:
             room = RtpIoMedia(self._config, self._config.data / "prompts", self._line)
             room.on_timeout = self._conductor.media_timeout
             self._media.room = room
+            traps.quieten()  # the media room has imported more of sippy
         except Exception as error:  # noqa: BLE001 - told in the main thread, whatever it is
             self._built.put(error)
         else:
@@ -232,7 +235,8 @@ class Gate:
 
     def _sign(self) -> None:
         try:
-            self._house.checkpoint()
+            for missed in self._house.checkpoint()["missed"]:
+                log.warning("checkpoint_copy_missed", why=missed)
         except GateError as error:
             log.error("not_signed", error=str(error), hint=error.hint)
 

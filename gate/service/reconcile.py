@@ -96,7 +96,7 @@ class Reconciler:
 
     def _closing(self, row: Row, heard: Leftover | None, now: datetime) -> Fact:
         if heard is not None:
-            body = closing_body(heard.closed) | {"interrupted": True}
+            body = closing_body(heard.closed)
         else:
             body = self._from_file(self._recordings / row["path"])
         return Fact(
