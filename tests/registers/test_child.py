@@ -23,7 +23,7 @@ from gate.registers.importer import import_file, import_in_child
 from gate.registers.library import RegisterLibrary
 from tests.support.registers import NOW, TODAY, drama, files, put, write
 
-LARGE = 120_000
+LARGE = 3_000_000
 
 
 @pytest.fixture(scope="module")
@@ -98,7 +98,7 @@ def test_a_killed_child_is_told_and_the_old_register_stays(tmp_path: Path, large
     put(folder, "tps", drama(100))
 
     def kill(_done: float, stage: str) -> None:
-        if stage == "sorting":
+        if stage == "reading":
             for process in Path("/proc").glob("[0-9]*"):
                 if _is_child(process):
                     os.kill(int(process.name), signal.SIGKILL)
@@ -139,7 +139,7 @@ def test_kill_at_random_moments(tmp_path: Path, large: Path) -> None:
         importing = _start(folder, large)
         assert importing.stdout is not None
         importing.stdout.readline()  # it has begun to read
-        time.sleep(draw.random() * 0.02)
+        time.sleep(draw.random() * 0.3)
         importing.kill()
         importing.communicate()
         killed += importing.returncode == -signal.SIGKILL
