@@ -3,6 +3,7 @@
 Map, in the order a packet passes:
 
 - ``client``     what the gate holds: starts and supervises the process, asks it to open, start, pause, close
+- ``outbox``     what it says, waiting in order where the recorder does not read for a moment
 - ``messages``   what the two say to each other, over one inherited Unix socket
 - ``main``       the process's entry: hardening (``shield``), then ``server``
 - ``server``     one single-threaded loop: control, taps, chunks that are due
@@ -14,6 +15,10 @@ Map, in the order a packet passes:
 - ``seal``       what the recorder needs of the vault, by injection
 - ``finisher``   the helper thread that waits for disks, so that the loop never does
 - ``leftovers``  closings that nobody was there to hear, kept for the next start of the gate
+
+A pause holds from the instant at which the gate asked for it, however late the recorder gets to read of it. Every round
+looks at the clock, then obeys what was asked, and then keeps only packets that arrived before it looked. Where it finds
+so much to obey that more may wait in the gate, packets stay in their ports until the gate has said that nothing does.
 
 What may be lost. A killed recorder: the open chunk, less than a second. A killed gate: nothing, the recorder seals what
 it has and marks it interrupted. A power cut: what was written since the last ``fdatasync``, about a second, more where

@@ -89,7 +89,7 @@ class Calls:
         if isinstance(message, m.Open):
             self._open(message)
             return
-        if isinstance(message, m.WatchLevels):
+        if isinstance(message, m.WatchLevels | m.InStep):
             return
         recording = self._calls.get(message.call_id)
         if recording is None:
@@ -103,7 +103,7 @@ class Calls:
                 case m.MediaChanged():
                     recording.media_changed(at, message.payloads)
                 case m.Pause():
-                    recording.pause(at)
+                    recording.pause(at, message.at)
                 case m.Resume():
                     recording.resume(at)
                 case m.Close():
@@ -220,9 +220,8 @@ class Calls:
         if recording is not None and recording.live:
             self._fail(recording, OSError(0, problem))
 
-    def interrupt(self, cause: str) -> None:
-        """End everything that is open, for ``cause``."""
-        at = moment()
+    def interrupt(self, cause: str, at: Moment) -> None:
+        """End everything that is open, for ``cause``, with what had arrived by ``at``."""
         for recording in list(self._calls.values()):
             if not recording.live:
                 continue

@@ -1,7 +1,7 @@
 """What the gate holds of its recorder: the process, its socket, and who waits for which answer.
 
-One thread reads, runs every callback and supervises. Sending is done by whoever calls, under a lock, and never waits: a
-recorder that does not read its socket is hung, could not be told to pause, and is therefore killed.
+One thread reads, runs every callback and supervises. Sending is done by whoever calls and never waits (``outbox``): a
+recorder that reads nothing for seconds is hung, could not be told to pause, and is therefore killed.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from gate.errors import RecorderError
 from gate.ports import RecorderEvents, RecordingClosed, RecordingOpened
 from gate.recorder import messages as m
 from gate.recorder.leftovers import closing
+from gate.recorder.outbox import Outbox
 
 OPEN_SECONDS = 1.5
 CLOSE_SECONDS = 120.0
@@ -32,6 +33,10 @@ QUIET_SECONDS = 3.0
 """Without an ``Alive`` for this long, no new recording."""
 HUNG_SECONDS = 15.0
 """Without any message for this long, it is killed and started again."""
+STUCK_SECONDS = 3.0
+"""So is one that takes nothing of what it is told for this long. Until then nothing that came after a pause is kept."""
+BEHIND = 64
+"""Messages waiting beyond which no new recording is begun."""
 TICK_SECONDS = 0.1
 
 Spawn = Callable[[socket.socket], "subprocess.Popen[bytes]"]
@@ -68,6 +73,7 @@ class RecorderClient:
         restart_seconds: float = RESTART_SECONDS,
         quiet_seconds: float = QUIET_SECONDS,
         hung_seconds: float = HUNG_SECONDS,
+        stuck_seconds: float = STUCK_SECONDS,
         on_levels: Callable[[Mapping[str, tuple[int, int]]], None] | None = None,
     ) -> None:
         self.events = events
@@ -76,8 +82,9 @@ class RecorderClient:
         self._clock = clock
         self._open_seconds, self._close_seconds = open_seconds, close_seconds
         self._restart_seconds, self._quiet_seconds, self._hung_seconds = restart_seconds, quiet_seconds, hung_seconds
+        self._stuck_seconds = stuck_seconds
         self._lock = threading.Lock()
-        self._control: socket.socket | None = None
+        self._outbox: Outbox | None = None
         self._process: subprocess.Popen[bytes] | None = None
         self._waiting: dict[tuple[str, str], tuple[_Done, float]] = {}
         self._refused: list[tuple[_Done, Exception]] = []
@@ -113,9 +120,15 @@ class RecorderClient:
         return True
 
     def available(self) -> bool:
-        """True where a recording could be opened now: process up and heard of lately, disk not full."""
-        alive = self._alive
-        return alive is not None and alive.available and time.monotonic() - self._heard < self._quiet_seconds
+        """True where a recording could be opened now: process up, heard of lately, not behind, disk not full."""
+        alive, outbox = self._alive, self._outbox
+        return (
+            alive is not None
+            and alive.available
+            and outbox is not None
+            and outbox.waiting <= BEHIND
+            and time.monotonic() - self._heard < self._quiet_seconds
+        )
 
     def stats(self) -> dict[str, Any]:
         """The last ``Alive`` message, and whether a recording could be opened; counts start anew with the process."""
@@ -152,8 +165,10 @@ class RecorderClient:
         self._send(m.MediaChanged(call_id, _payloads(payloads)))
 
     def pause(self, call_id: str) -> None:
-        """As ``gate.ports.Recorder.pause``."""
-        self._send(m.Pause(call_id))
+        """As ``gate.ports.Recorder.pause``; it holds from this instant, whenever the recorder reads of it."""
+        outbox = self._outbox
+        if outbox is not None:
+            outbox.pause(call_id)
 
     def resume(self, call_id: str) -> None:
         """As ``gate.ports.Recorder.resume``."""
@@ -189,27 +204,13 @@ class RecorderClient:
 
     def _send(self, message: m.ToRecorder) -> bool:
         """False where there is nobody to take it."""
-        data = m.encode(message)
-        with self._lock:
-            control, process = self._control, self._process
-            if control is None:
-                return False
-            try:
-                control.send(data, socket.MSG_DONTWAIT)
-            except BlockingIOError:
-                log.error("recorder_does_not_read")
-                if process is not None:
-                    process.kill()
-                return False
-            except OSError:
-                return False
-        return True
+        outbox = self._outbox
+        return outbox is not None and outbox.put(message)
 
     def _hang_up(self) -> None:
-        with self._lock:
-            if self._control is not None:
-                with contextlib.suppress(OSError):
-                    self._control.shutdown(socket.SHUT_WR)
+        outbox = self._outbox
+        if outbox is not None:
+            outbox.end()
 
     # --- the thread -----------------------------------------------------------------------------------------------
 
@@ -218,14 +219,14 @@ class RecorderClient:
             next_start = time.monotonic() + self._restart_seconds
             control = self._bring_up()
             if control is not None:
-                self._listen(control)
-                self._bury(control)
+                self._listen(*control)
+                self._bury(control[0])
             while time.monotonic() < next_start and not self._stopping.is_set():
                 self._expire()
                 self._stopping.wait(TICK_SECONDS)
         self._fail_waiting(RecorderError("the recorder is being closed down"))
 
-    def _bring_up(self) -> socket.socket | None:
+    def _bring_up(self) -> tuple[socket.socket, Outbox] | None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             try:
@@ -235,38 +236,43 @@ class RecorderClient:
                 ours.close()
                 return None
         self._heard = time.monotonic()
-        with self._lock:
-            self._control, self._process = ours, process
+        outbox = Outbox(ours)
+        self._outbox, self._process = outbox, process
         if self._stopping.is_set():
             self._hang_up()
-        return ours
+        return ours, outbox
 
-    def _listen(self, control: socket.socket) -> None:
+    def _listen(self, control: socket.socket, outbox: Outbox) -> None:
         """Until the recorder is gone or hung."""
         poll = select.poll()
-        poll.register(control, select.POLLIN)
         while True:
-            if poll.poll(TICK_SECONDS * 1000):
+            poll.register(control, select.POLLIN | (select.POLLOUT if outbox.waiting else 0))
+            ready = poll.poll(TICK_SECONDS * 1000)
+            if outbox.waiting:
+                outbox.flush()
+            if ready:
                 try:
                     data = control.recv(m.MAX_MESSAGE, socket.MSG_DONTWAIT)
                 except BlockingIOError:
-                    continue
+                    data = None
                 except OSError:
                     return
-                if not data:
-                    return
-                self._heard = time.monotonic()
-                self._take(data)
+                if data is not None:
+                    if not data:
+                        return
+                    self._heard = time.monotonic()
+                    self._take(data)
             self._expire()
+            if outbox.stuck_seconds > self._stuck_seconds and not self._stopping.is_set():
+                log.error("recorder_does_not_read", waiting=outbox.waiting)
+                return
             if time.monotonic() - self._heard > self._hung_seconds and not self._stopping.is_set():
                 log.error("recorder_hung")
                 return
 
     def _bury(self, control: socket.socket) -> None:
         """The recorder is gone, or must go: tell everybody who waits."""
-        with self._lock:
-            self._control = None
-            process = self._process
+        self._outbox, process = None, self._process
         was_up, self._alive = self._alive is not None, None
         control.close()
         if process is not None and not self._stopping.is_set():
@@ -298,6 +304,9 @@ class RecorderClient:
                 self._answer(("open", message.call_id), None, RecorderError(message.message))
             case m.Closed():
                 self._take_closed(message)
+            case m.Behind():
+                if self._outbox is not None:
+                    self._outbox.say_in_step()
             case m.Digit():
                 self._guarded(self.events.recorder_digit, message.call_id, message.side, message.digit)
             case m.Failed():

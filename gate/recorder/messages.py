@@ -46,9 +46,11 @@ class MediaChanged(Message, frozen=True):
 
 
 class Pause(Message, frozen=True):
-    """Keep nothing."""
+    """Keep nothing that came later than ``at``."""
 
     call_id: str
+    at: int
+    """Nanoseconds of ``CLOCK_MONOTONIC``, which both processes read: when the gate asked."""
 
 
 class Resume(Message, frozen=True):
@@ -67,6 +69,13 @@ class WatchLevels(Message, frozen=True):
     """Send ``Levels`` once a second, or stop."""
 
     on: bool
+
+
+class InStep(Message, frozen=True):
+    """Answer to ``Behind``: whatever was asked before ``at`` has been said."""
+
+    at: int
+    """Nanoseconds of ``CLOCK_MONOTONIC``."""
 
 
 # --- recorder to gate ---------------------------------------------------------------------------------------------
@@ -132,6 +141,10 @@ class Failed(Message, frozen=True):
     message: str
 
 
+class Behind(Message, frozen=True):
+    """So much was read at one go that more may wait in the gate; packets are left in their ports until ``InStep``."""
+
+
 class Alive(Message, frozen=True):
     """Once a second."""
 
@@ -158,8 +171,8 @@ class Levels(Message, frozen=True):
     calls: dict[str, tuple[int, int]]
 
 
-ToRecorder = Open | Start | MediaChanged | Pause | Resume | Close | WatchLevels
-ToGate = Ready | Opened | OpenFailed | Closed | Digit | Failed | Alive | Levels
+ToRecorder = Open | Start | MediaChanged | Pause | Resume | Close | WatchLevels | InStep
+ToGate = Ready | Opened | OpenFailed | Closed | Digit | Failed | Behind | Alive | Levels
 
 encode = msgspec.msgpack.Encoder().encode
 decode_for_recorder = msgspec.msgpack.Decoder(ToRecorder).decode

@@ -34,6 +34,7 @@ MOST_ROUNDS = 64
 ASSUMED_KEYS = 101
 """Payload type taken for telephone-event while no codec map has come: what nearly every phone offers."""
 
+_FOREVER = 1 << 63
 _HEADER = frames.HEADER
 _RTP_BITS = 0xC0
 _EMPTY = b""
@@ -107,6 +108,8 @@ class Recording:
         self._since = 0
         self._first = 0
         self._keep_from = 0
+        self._keep_until = _FOREVER
+        self._kept_to = 0
 
     @property
     def live(self) -> bool:
@@ -116,8 +119,10 @@ class Recording:
     # --- packets --------------------------------------------------------------------------------------------------
 
     def drain(self, side: Side, at: Moment) -> int:
-        """Take what has arrived on one side; returns how many datagrams that were."""
+        """Take what had arrived on one side by ``at``; returns how many datagrams that were."""
         count = 0
+        if self.keeping:
+            self._kept_to = at.monotonic
         header, extra = _HEADER.pack, _HEADER.size
         kind, key_types, tables, loud = side.kind, side.key_types, side.tables, side.curve.add
         for arrival, data in side.tap.packets(at):
@@ -130,7 +135,7 @@ class Recording:
             if payload_type in key_types and not self._key(side, data, arrival):
                 side.ignored += 1
                 continue
-            if not self.keeping or arrival < self._keep_from:
+            if not self.keeping or not self._keep_from <= arrival < self._keep_until:
                 side.ignored += 1
                 continue
             offset = (arrival - self._start) // 1000
@@ -151,8 +156,9 @@ class Recording:
         packet = parse(data)
         if packet is None:
             return False
-        digit, keepable = side.keys.hear(packet, arrival, muted=self.paused)
-        if digit and not (self.paused and side.name == "callee"):
+        muted = self.paused or arrival >= self._keep_until
+        digit, keepable = side.keys.hear(packet, arrival, muted=muted)
+        if digit and not (muted and side.name == "callee"):
             self._on_key(self.call_id, side.name, digit)
         return keepable
 
@@ -233,13 +239,17 @@ class Recording:
             offset = self.offset(at)
             self._put(offset, frames.encode_map(offset, payloads))
 
-    def pause(self, at: Moment) -> None:
-        """Keep nothing from now on; a second pause changes nothing."""
+    def pause(self, at: Moment, asked: int) -> None:
+        """Keep nothing that came after ``asked`` (monotonic nanoseconds); a second pause changes nothing."""
         if self.paused:
             return
-        self.paused, self.keeping = True, False
+        since = at.back_to(max(asked, self._kept_to))
+        if self.keeping:
+            self._keep_until = since.monotonic
+            self._drain_all(at)
+        self.paused, self.keeping, self._keep_until = True, False, _FOREVER
         if self.live:
-            self._mark_pause(at)
+            self._mark_pause(since)
 
     def resume(self, at: Moment) -> None:
         """Keep again; without a pause it changes nothing."""

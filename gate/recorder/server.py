@@ -1,8 +1,12 @@
 """The recorder's loop: control, taps, chunks that are due. One thread, nothing in it waits for anything but packets.
 
 A round takes what has arrived everywhere, then rests until ten milliseconds after it began: at thirty thousand packets
-a second the loop wakes a hundred times, not thirty thousand, and the kernel's stamps keep the times exact. Control
-comes before packets in every round, so that a pause holds for whatever has not been read yet.
+a second the loop wakes a hundred times, not thirty thousand, and the kernel's stamps keep the times exact.
+
+A round looks at the clock, then obeys what was asked, and then takes the packets that arrived before it looked: no
+packet is kept that came after a pause. That holds while whatever was asked is in the socket. A full socket is the only
+reason why it would not be, so a round that has read many messages asks the gate (``Behind``) and leaves the packets in
+their ports until it hears up to when nothing more waits (``InStep``).
 """
 
 from __future__ import annotations
@@ -25,13 +29,15 @@ from gate.recorder.calls import GATE_GONE, Calls
 from gate.recorder.finisher import Ended, Finisher
 from gate.recorder.leftovers import leave
 from gate.recorder.seal import SealFactory
-from gate.recorder.taps import moment
+from gate.recorder.taps import Moment, moment
 
 ROUND_SECONDS = 0.01
 CHORES_SECONDS = 0.1
 ALIVE_SECONDS = 1.0
 TOLD_SECONDS = 10.0
 """A gate that has died may not have acted on what it was told this recently; a note about it does no harm."""
+MANY_MESSAGES, MANY_BYTES = 64, 1 << 16
+"""No socket is full that holds less, whatever size of buffer the kernel grants."""
 MAX_UNSENT = 10_000
 """Messages of calls kept for a gate that does not read; beyond it the oldest go. The others never wait."""
 
@@ -65,6 +71,9 @@ class Server:
         )
         self._gate_gone = False
         self._watching = False
+        self._behind = False
+        self._in_step = moment()
+        """Everything that was asked up to here is done."""
 
     # --- the loop -------------------------------------------------------------------------------------------------
 
@@ -81,13 +90,14 @@ class Server:
         while not self._gate_gone:
             ready = self._selector.select(CHORES_SECONDS)
             began = time.monotonic()
-            self._read_control()
-            self._take_posts()
             at = moment()
-            for key, _ in ready:
-                if key.data is not None:
-                    recording, side = key.data
-                    self._calls.drain(recording, side, at)
+            moved = self._obey_all(at)
+            self._take_posts()
+            if moved:
+                for key, _ in ready:
+                    if key.data is not None:
+                        recording, side = key.data
+                        self._calls.drain(recording, side, self._in_step)
             if began - chores >= CHORES_SECONDS:
                 chores = began
                 self._calls.seal_due(at)
@@ -103,17 +113,35 @@ class Server:
 
     # --- the gate's wishes ----------------------------------------------------------------------------------------
 
-    def _read_control(self) -> None:
+    def _obey_all(self, at: Moment) -> bool:
+        """Carry out what was asked up to ``at``; True where ``_in_step`` has moved on."""
+        said, much = self._read_control()
+        if said is not None:
+            self._behind = False
+            self._in_step = at.back_to(said)
+        if much and not self._behind:
+            self._behind = True
+            self._tell(m.Behind())
+        elif not self._behind:
+            self._in_step = at
+        return said is not None or not self._behind
+
+    def _read_control(self) -> tuple[int | None, bool]:
+        """Read the socket until it is empty: (what ``InStep`` said, whether so much was read that more may wait)."""
+        count = size = 0
+        said: int | None = None
         while True:
             try:
                 data = self._control.recv(m.MAX_MESSAGE)
             except BlockingIOError:
-                return
+                break
             except OSError:
                 data = b""
             if not data:
                 self._gate_gone = True
-                return
+                break
+            count += 1
+            size += len(data)
             try:
                 message = m.decode_for_recorder(data)
             except msgspec.MsgspecError as error:
@@ -121,8 +149,11 @@ class Server:
                 continue
             if isinstance(message, m.WatchLevels):
                 self._watching = message.on
+            elif isinstance(message, m.InStep):
+                said = message.at
             else:
                 self._calls.obey(message)
+        return said, count >= MANY_MESSAGES or size >= MANY_BYTES
 
     def _take_posts(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -136,8 +167,8 @@ class Server:
 
     def _finish_all(self) -> None:
         """The gate is gone: close what is open as interrupted, and leave a note where nobody heard of a closing."""
-        self._read_control()
-        self._calls.interrupt(GATE_GONE)
+        self._obey_all(moment())
+        self._calls.interrupt(GATE_GONE, self._in_step)
         self._finisher.stop()
         self._take_posts()
         unheard = [*self._calls.unanswered(), *(closed for _, closed in self._told)]

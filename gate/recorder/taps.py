@@ -33,6 +33,9 @@ _COUNT = struct.Struct("@I")
 _STAMP_SIZE = _TIMESPEC.size
 _ANCILLARY = socket.CMSG_SPACE(_TIMESPEC.size) + socket.CMSG_SPACE(_COUNT.size)
 _LONGEST_WAIT = 60_000_000_000
+_LONGEST_HOLD = 5_000_000_000
+"""A stamp further ahead than this is no later packet, but a wall clock that was set back."""
+_TOGETHER = 100_000
 
 
 class Moment(NamedTuple):
@@ -41,10 +44,19 @@ class Moment(NamedTuple):
     monotonic: int
     wall: int
 
+    def back_to(self, monotonic: int) -> Moment:
+        """The earlier instant of that monotonic time (this one, where it is not earlier)."""
+        earlier = max(0, self.monotonic - monotonic)
+        return Moment(self.monotonic - earlier, self.wall - earlier)
+
 
 def moment() -> Moment:
-    """This instant."""
-    return Moment(time.monotonic_ns(), int(unix_seconds() * 1e9))
+    """This instant. Read again where the process was put aside between the two clocks."""
+    for _ in range(5):
+        before, wall, after = time.monotonic_ns(), int(unix_seconds() * 1e9), time.monotonic_ns()
+        if after - before < _TOGETHER:
+            break
+    return Moment(after, wall)
 
 
 class Tap:
@@ -65,37 +77,43 @@ class Tap:
             raise
         self.port: int = self.socket.getsockname()[1]
         self.dropped = 0
+        self._held: tuple[int, bytes] | None = None
         self._visited = 0
         self._burst = 1
 
     def packets(self, at: Moment) -> Iterator[tuple[int, bytes]]:
-        """What has arrived, or the beginning of it: (arrival in monotonic nanoseconds, datagram). Nothing only where
-        nothing is there. A stamp that the wall clock's adjustment has made absurd gives way to ``at``.
+        """What had arrived by ``at``, or the beginning of it: (arrival in monotonic nanoseconds, datagram). Nothing
+        only where nothing is there. A stamp that the wall clock's adjustment has made absurd gives way to ``at``.
 
         Asking an empty port costs as much as reading a packet. A port that has one packet in every other round is
         therefore asked once; one that has more in every round is asked for twice as many each time.
         """
         receive, unpack = self.socket.recvmsg, _TIMESPEC.unpack
         now, wall = at
-        behind, oldest = now - wall, now - _LONGEST_WAIT
+        behind, oldest, latest = now - wall, now - _LONGEST_WAIT, now + _LONGEST_HOLD
         self._burst = min(2 * self._burst, PER_ROUND) if now - self._visited < BUSY_NS else 1
         self._visited = now
         for _ in range(self._burst):
-            try:
-                data, ancillary, _, _ = receive(MAX_PACKET, _ANCILLARY)
-            except OSError:
-                self._burst = 1
+            if self._held is not None:
+                (stamp, data), self._held = self._held, None
+            else:
+                try:
+                    data, ancillary, _, _ = receive(MAX_PACKET, _ANCILLARY)
+                except OSError:
+                    self._burst = 1
+                    return
+                stamp = wall
+                for _, kind, value in ancillary:
+                    if kind == _SO_TIMESTAMPNS and len(value) == _STAMP_SIZE:
+                        seconds, nanoseconds = unpack(value)
+                        stamp = seconds * 1_000_000_000 + nanoseconds
+                    elif kind == _SO_RXQ_OVFL:
+                        self.dropped = _COUNT.unpack(value)[0]
+            arrival = stamp + behind
+            if now < arrival < latest:
+                self._held = stamp, data
                 return
-            arrival = now
-            for _, kind, value in ancillary:
-                if kind == _SO_TIMESTAMPNS and len(value) == _STAMP_SIZE:
-                    seconds, nanoseconds = unpack(value)
-                    stamped = seconds * 1_000_000_000 + nanoseconds + behind
-                    if oldest < stamped < now:
-                        arrival = stamped
-                elif kind == _SO_RXQ_OVFL:
-                    self.dropped = _COUNT.unpack(value)[0]
-            yield arrival, data
+            yield (arrival if oldest < arrival < now else now), data
 
     def close(self) -> None:
         """Free the port."""

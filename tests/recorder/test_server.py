@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from gate.core.frames import decode
 from gate.recorder import leftovers
 from gate.recorder import messages as m
-from tests.support.recorder_room import PAYLOADS, spawner
+from tests.support.recorder_room import PAYLOADS, Phone, packets, spawner
+from tests.support.recorder_seal import read
 
 
 class Wire:
@@ -28,9 +31,12 @@ class Wire:
 
     def next(self) -> m.ToGate:
         """The next message that is not about being alive."""
-        while isinstance(message := m.decode_for_gate(self.socket.recv(m.MAX_MESSAGE)), m.Alive | m.Levels):
+        while isinstance(message := self.any(), m.Alive | m.Levels | m.Behind):
             pass
         return message
+
+    def any(self) -> m.ToGate:
+        return m.decode_for_gate(self.socket.recv(m.MAX_MESSAGE))
 
     def end(self) -> int:
         self.socket.close()
@@ -46,7 +52,7 @@ def wire(tmp_path: Path) -> Iterator[Wire]:
 
 
 def test_nonsense_is_passed_over(wire: Wire) -> None:
-    for data in (b"\x00", b"nonsense", b"\x81\xa4type\xa4Open", m.encode(m.Pause("x"))[:-1], b"\xc1" * 5000):
+    for data in (b"\x00", b"nonsense", b"\x81\xa4type\xa4Open", m.encode(m.Pause("x", 0))[:-1], b"\xc1" * 5000):
         wire.socket.send(data)
     wire.send(m.Open("a", "rec-a", "2026-01-05", {}))
     opened = wire.next()
@@ -65,7 +71,7 @@ def test_a_day_that_is_none_is_refused(wire: Wire) -> None:
 
 
 def test_a_start_that_comes_to_nothing_is_told_and_a_pause_is_not(wire: Wire) -> None:
-    wire.send(m.Pause("unknown"))
+    wire.send(m.Pause("unknown", 0))
     wire.send(m.MediaChanged("unknown", {}))
     wire.send(m.Start("unknown", {}, []))
     assert wire.next() == m.Failed("unknown", "the recorder knows no such call")
@@ -115,3 +121,56 @@ def test_notes_that_cannot_be_read_are_passed_over(tmp_path: Path) -> None:
     note.drop()
     note.drop()
     assert leftovers.find(tmp_path) == []
+
+
+def behind(wire: Wire) -> tuple[m.Opened, Phone]:
+    """A call that is recorded, in a recorder that waits to hear whether more was asked of it."""
+    wire.send(m.Open("a", "rec-a", "2026-01-05", {}))
+    opened = wire.next()
+    assert isinstance(opened, m.Opened)
+    phone = Phone(opened.caller_port)
+    wire.send(m.Start("a", PAYLOADS, []))
+    time.sleep(0.1)
+    phone.say(b"a" * 160)
+    time.sleep(0.1)
+    for _ in range(150):
+        wire.send(m.MediaChanged("unknown", PAYLOADS))
+    while not isinstance(wire.any(), m.Behind):
+        pass
+    return opened, phone
+
+
+def kept(wire: Wire, opened: m.Opened) -> list[bytes]:
+    chunks, _ = read(wire.folder / opened.path, opened.wraps[0][1])
+    return [p.rtp[12:14] for p in packets([frame for chunk in chunks for frame in decode(chunk)], "caller")]
+
+
+def test_a_pause_on_its_way_holds_for_packets_that_come_before_it_is_read(wire: Wire) -> None:
+    opened, phone = behind(wire)
+    phone.say(b"b" * 160)
+    time.sleep(0.05)
+    asked = time.monotonic_ns()
+    phone.say(b"secret" * 20)
+    time.sleep(1.5)
+    wire.send(m.Pause("a", asked))
+    wire.send(m.InStep(time.monotonic_ns()))
+    time.sleep(0.1)
+    wire.send(m.Close("a"))
+    closed = wire.next()
+    assert isinstance(closed, m.Closed) and closed.gaps
+    assert kept(wire, opened) == [b"aa", b"bb"]
+
+
+def test_packets_wait_for_a_gate_that_has_more_to_say(wire: Wire) -> None:
+    opened, phone = behind(wire)
+    phone.say(b"b" * 160)
+    time.sleep(0.1)
+    said = time.monotonic_ns()
+    for _ in range(150):
+        wire.send(m.MediaChanged("unknown", PAYLOADS))
+    wire.send(m.InStep(said))
+    phone.say(b"c" * 160)
+    while not isinstance(wire.any(), m.Behind):
+        pass
+    assert wire.end() == 0, "gone, with what it had yet to say"
+    assert kept(wire, opened) == [b"aa", b"bb"], "up to where nothing waited, and no further"

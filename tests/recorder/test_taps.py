@@ -36,6 +36,24 @@ def test_a_step_of_the_wall_clock_moves_nothing(out: socket.socket, step: int) -
     tap.close()
 
 
+def test_what_came_later_is_left_for_later(out: socket.socket) -> None:
+    tap = Tap()
+    out.sendto(b"first", ("127.0.0.1", tap.port))
+    time.sleep(0.02)
+    at = moment()
+    time.sleep(0.02)
+    for data in (b"second", b"third"):
+        out.sendto(data, ("127.0.0.1", tap.port))
+    time.sleep(0.02)
+    got = [data for _ in range(3) for _, data in tap.packets(at)]
+    assert got == [b"first"]
+    later = moment()
+    taken = [each for _ in range(3) for each in tap.packets(later)]
+    assert [data for _, data in taken] == [b"second", b"third"]
+    assert all(at.monotonic < arrival < later.monotonic for arrival, _ in taken)
+    tap.close()
+
+
 def test_a_backlog_is_taken_in_growing_bursts(out: socket.socket) -> None:
     tap = Tap()
     for number in range(200):
