@@ -1,0 +1,139 @@
+"""The desk on a real data folder: what each use case answers, keeps and refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.config import load
+from gate.daemon.house import House
+from gate.errors import RefusedError, UsageError
+from tests.support.gatehouse import dialgate
+
+ACTOR = "user:ann(1000)"
+FREE = "020 7946 0123"
+LISTED = "020 7946 0101"
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("desk") / "gate"
+    dialgate("init", str(folder), "--example")
+    return folder
+
+
+@pytest.fixture
+def house(example: Path) -> Iterator[House]:
+    with ExitStack() as stack:
+        yield House(load(example / "config.toml"), stack)
+
+
+def facts(house: House) -> list[dict[str, Any]]:
+    rows = house.store.call(lambda tx: tx.query("SELECT kind, subject, actor FROM facts ORDER BY leaf_index"))
+    return list(rows)
+
+
+def test_a_check_answers_and_keeps_nothing(house: House) -> None:
+    before = len(facts(house))
+    assert house.desk.check(number=LISTED, actor=ACTOR)["reason"] == "listed_tps"
+    assert house.desk.check(number=FREE, actor=ACTOR)["verdict"] == "allow"
+    assert house.desk.check(number="118 500", actor=ACTOR)["verdict"] == "block"
+    assert len(facts(house)) == before
+
+
+def test_a_check_at_another_time_sees_the_register_age(house: House) -> None:
+    later = datetime.now(UTC) + timedelta(days=40)
+    assert house.desk.check(number=FREE, at=later, actor=ACTOR)["reason"] == "register_stale"
+
+
+def test_a_decision_is_kept_before_it_is_given(house: House) -> None:
+    answer = house.desk.decide(number=FREE, account="alice", actor="http:127.0.0.1")
+    shown = house.desk.calls_show(call_id=answer["decision_id"], actor=ACTOR)
+    assert (shown["call"]["number"], shown["call"]["claimed_by"]) == ("+442079460123", "account:alice")
+    with pytest.raises(UsageError, match="no account or PBX 'mallory'"):
+        house.desk.decide(number=FREE, account="mallory", actor="http:127.0.0.1")
+
+
+def test_an_objection_holds_at_once_and_goes_with_a_reason_only(house: House) -> None:
+    number = "07700 900111"
+    added = house.desk.objection_add(number=number, source="letter", note="", actor=ACTOR)
+    assert house.desk.check(number="+44 7700 900111", actor=ACTOR)["reason"] == "objected"
+    with pytest.raises(UsageError, match="for a reason only"):
+        house.desk.objection_remove(target=added["id"], reason=" ", actor=ACTOR)
+    assert house.desk.objection_remove(target=number, reason="typing mistake", actor=ACTOR) == {
+        "removed": [added["id"]]
+    }
+    assert house.desk.check(number=number, actor=ACTOR)["verdict"] == "allow"
+    with pytest.raises(UsageError, match="no objection in force"):
+        house.desk.objection_remove(target=number, reason="again", actor=ACTOR)
+    assert [row["actor"] for row in facts(house)[-2:]] == [ACTOR, ACTOR]
+
+
+def test_a_consent_needs_its_evidence_and_ends_when_withdrawn(house: House) -> None:
+    consent = {"how": "phone", "wording": "Yes, call me.", "who": "Mr Lee", "evidence": "note 17"}
+    with pytest.raises(UsageError, match="without wording proves nothing"):
+        house.desk.consent_add(number=LISTED, given_at=None, **consent | {"wording": ""}, actor=ACTOR)
+    with pytest.raises(UsageError, match="future"):
+        tomorrow = datetime.now(UTC) + timedelta(days=1)
+        house.desk.consent_add(number=LISTED, given_at=tomorrow, **consent, actor=ACTOR)
+    added = house.desk.consent_add(number=LISTED, given_at=None, **consent, actor=ACTOR)
+    assert house.desk.check(number=LISTED, actor=ACTOR)["consent_id"] == added["id"]
+    house.desk.consent_withdraw(target=added["id"], reason="phoned", actor=ACTOR)
+    assert house.desk.check(number=LISTED, actor=ACTOR)["reason"] == "consent_withdrawn"
+    listed = house.desk.consent_list(number=LISTED, actor=ACTOR)["items"]
+    assert [row["wording"] for row in listed] == ["Yes, call me."]
+
+
+def test_a_bad_number_is_named_and_kept_nowhere(house: House) -> None:
+    before = len(facts(house))
+    for number in ("0207", "999", "020 7946 0000 ext 5", "anonymous"):
+        with pytest.raises(UsageError, match="not a number the gate can keep"):
+            house.desk.objection_add(number=number, actor=ACTOR)
+    assert len(facts(house)) == before
+
+
+def test_an_import_is_a_fact_with_the_snapshots_identity(house: House, tmp_path: Path) -> None:
+    source = tmp_path / "ctps_ns.txt"
+    source.write_bytes(b"".join(b"0207946%04d \r\n" % number for number in range(300, 700)))
+    report = house.desk.register_import(
+        name="ctps", path=str(source), as_of=date.today(), accept_shrink=True, actor=ACTOR
+    )
+    assert report["count"] == 400
+    status = {row["name"]: row for row in house.desk.register_status(actor=ACTOR)["registers"]}
+    assert status["ctps"]["sha256"] == report["sha256"]
+    assert facts(house)[-1]["kind"] == "register_imported"
+
+
+def test_a_recording_is_taken_for_a_purpose_and_an_unknown_one_is_named(house: House) -> None:
+    with pytest.raises(UsageError, match="there is no recording"):
+        house.desk.recording_take(recording_id="none", purpose="x", recipient="y", actor=ACTOR)
+
+
+def test_a_recording_whose_key_is_gone_is_refused_as_erased(house: House) -> None:
+    from gate.ports import Fact
+
+    opened = {"call_id": "c9", "key_id": "k9", "path": "2026/03/03/r9.dgr", "recipients": [], "purpose": "test"}
+    house.store.call(lambda tx: tx.append(Fact("recording_opened", "r9", datetime.now(UTC), "gate", opened)))
+    with pytest.raises(RefusedError) as refused:
+        house.desk.recording_take(recording_id="r9", purpose="complaint 1", recipient="y", actor=ACTOR)
+    assert refused.value.reason == "erased"
+    assert facts(house)[-1]["kind"] != "exported"
+    with pytest.raises(UsageError, match="for a purpose only"):
+        house.desk.recording_take(recording_id="r9", purpose=" ", recipient="y", actor=ACTOR)
+
+
+def test_the_log_is_signed_and_verified(house: House) -> None:
+    signed = house.desk.audit_checkpoint(actor=ACTOR)
+    report = house.desk.audit_verify(actor=ACTOR)
+    assert report["ok"] and report["size"] == signed["size"] and report["root"] == signed["root"]
+
+
+def test_the_status_says_whether_calls_can_be_decided(house: House) -> None:
+    status = house.desk.status(actor=ACTOR)
+    assert status["ok"] is True
+    assert {row["name"] for row in status["registers"]} == {"tps", "ctps"}
