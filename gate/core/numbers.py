@@ -12,9 +12,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-import phonenumbers
-from phonenumbers import PhoneNumberType
-
 from gate.core import spelling
 from gate.core.spelling import NumberRefused as NumberRefused
 from gate.core.terms import Reason
@@ -91,18 +88,6 @@ _DRAMA: Final = frozenset(
 )
 """The ranges of 1,000 numbers that Ofcom keeps for drama: LAW 6.5, and the freephone, premium and UK-wide ones."""
 
-_FOREIGN_KINDS: Final = {
-    PhoneNumberType.FIXED_LINE: Kind.GEOGRAPHIC,
-    PhoneNumberType.FIXED_LINE_OR_MOBILE: Kind.GEOGRAPHIC,
-    PhoneNumberType.MOBILE: Kind.MOBILE,
-    PhoneNumberType.TOLL_FREE: Kind.FREEPHONE,
-    PhoneNumberType.PREMIUM_RATE: Kind.PREMIUM,
-    PhoneNumberType.SHARED_COST: Kind.REVENUE_SHARE,
-    PhoneNumberType.PERSONAL_NUMBER: Kind.PERSONAL,
-    PhoneNumberType.PAGER: Kind.PAGER,
-    PhoneNumberType.UAN: Kind.NON_GEOGRAPHIC,
-}
-
 
 def parse(raw: str) -> Number:
     """The one number that ``raw`` spells.
@@ -154,6 +139,13 @@ def _rest(text: str) -> Number:
     digits = text[1:] if text[0] == "+" else text[2:] if text.startswith("00") else ""
     if digits[:1] in ("", "0") or digits.startswith("44"):
         spelling.refuse_shape(text)
+    return _foreign(digits)
+
+
+def _foreign(digits: str) -> Number:
+    """The number of another country that these digits are, or a refusal."""
+    import phonenumbers  # not at the top: its tables take longer to load than a `check` of a UK number takes in all
+
     try:
         found = phonenumbers.parse("+" + digits)
     except phonenumbers.NumberParseException:
@@ -162,7 +154,22 @@ def _rest(text: str) -> Number:
         raise NumberRefused(Reason.NUMBER_INVALID, "This is not a telephone number of any country.")
     e164 = phonenumbers.format_number(found, phonenumbers.PhoneNumberFormat.E164)
     region = phonenumbers.region_code_for_number(found) or "001"
-    return Number(e164, region, _FOREIGN_KINDS.get(phonenumbers.number_type(found), Kind.OTHER))
+    kind = phonenumbers.PhoneNumberType.to_string(phonenumbers.number_type(found))
+    return Number(e164, region, _FOREIGN_KINDS.get(kind, Kind.OTHER))
+
+
+_FOREIGN_KINDS: Final = {
+    "FIXED_LINE": Kind.GEOGRAPHIC,
+    "FIXED_LINE_OR_MOBILE": Kind.GEOGRAPHIC,
+    "MOBILE": Kind.MOBILE,
+    "TOLL_FREE": Kind.FREEPHONE,
+    "PREMIUM_RATE": Kind.PREMIUM,
+    "SHARED_COST": Kind.REVENUE_SHARE,
+    "PERSONAL_NUMBER": Kind.PERSONAL,
+    "PAGER": Kind.PAGER,
+    "UAN": Kind.NON_GEOGRAPHIC,
+}
+"""``phonenumbers.PhoneNumberType`` by name -> kind."""
 
 
 def is_emergency_or_short(raw: str) -> bool:

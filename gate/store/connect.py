@@ -6,11 +6,9 @@ import os
 import sqlite3
 from pathlib import Path
 
-from sqlite_utils import Database
-
 from gate.errors import StoreError
 from gate.store.fold import number_hash
-from gate.store.schema import migrations
+from gate.store.schema import bring_up_to_date
 
 BUSY_SECONDS = 5.0
 """How long a lock of another process (a backup, a maintenance shell) is waited for."""
@@ -31,7 +29,7 @@ _PRAGMAS = (
 )
 
 
-def open_writer(path: Path) -> Database:
+def open_writer(path: Path) -> sqlite3.Connection:
     """Open (or make) the database and bring its tables up to date. The connection belongs to the calling thread.
 
     No transaction begins by itself: the store says BEGIN. The file is readable by its owner only, and so are those
@@ -47,15 +45,14 @@ def open_writer(path: Path) -> Database:
             connection.execute(pragma).fetchall()
         if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
             raise StoreError(f"{path} cannot have a write-ahead log", hint="a network file system cannot hold it")
-        database = Database(connection)
-        migrations.apply(database)
+        bring_up_to_date(connection)
     except sqlite3.Error as error:
         connection.close()
         raise StoreError(f"cannot open {path}: {error}", hint="is the disk full, or the file damaged?") from error
     except StoreError:
         connection.close()
         raise
-    return database
+    return connection
 
 
 def open_reader(path: Path) -> sqlite3.Connection:

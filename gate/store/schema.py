@@ -9,9 +9,13 @@ Times are stamps (``gate.core.evidence.stamp``): text whose order is that of tim
 
 from __future__ import annotations
 
-from sqlite_utils import Database, Migrations
+import sqlite3
+from typing import TYPE_CHECKING, Final
 
-migrations = Migrations("gate")
+if TYPE_CHECKING:
+    from sqlite_utils import Database, Migrations
+
+MIGRATION_SET: Final = "gate"
 
 EVIDENCE = """
 CREATE TABLE facts (
@@ -133,4 +137,36 @@ def m001_evidence_and_what_is_derived(db: Database) -> None:
                 db.execute(statement)
 
 
-migrations()(m001_evidence_and_what_is_derived)
+STEPS: Final = (m001_evidence_and_what_is_derived,)
+"""Every change of the tables, in order."""
+
+
+def migrations() -> Migrations:
+    """The changes as sqlite-utils applies them."""
+    from sqlite_utils import Migrations  # see ``bring_up_to_date``
+
+    steps = Migrations(MIGRATION_SET)
+    for step in STEPS:
+        steps()(step)
+    return steps
+
+
+def bring_up_to_date(connection: sqlite3.Connection) -> None:
+    """Apply the changes that a database lacks. Raises ``sqlite3.Error``.
+
+    Nearly always it lacks none, which one SELECT tells: sqlite-utils is imported only where there is work for it, as
+    that alone takes longer than a whole ``dialgate check``.
+    """
+    if {step.__name__ for step in STEPS} <= _applied(connection):
+        return
+    from sqlite_utils import Database
+
+    migrations().apply(Database(connection))
+
+
+def _applied(connection: sqlite3.Connection) -> set[str]:
+    kept = connection.execute("SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = '_sqlite_migrations'")
+    if kept.fetchone() is None:
+        return set()
+    rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ?", (MIGRATION_SET,))
+    return {name for (name,) in rows}

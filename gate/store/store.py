@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import structlog
-from sqlite_utils import Database
 
 from gate.core.evidence import Frontier
 from gate.errors import AuditError, StoreError
@@ -156,8 +155,7 @@ class EvidenceStore:
 
     def _open(self) -> None:
         """A connection, and the tree as the disk has it. Raises ``StoreError`` or ``AuditError``."""
-        database: Database = open_writer(self.path)
-        connection: sqlite3.Connection = database.conn
+        connection = open_writer(self.path)
         try:
             self._frontier = check_start(connection)
             check_pepper(connection, self._pepper)

@@ -5,22 +5,36 @@ from __future__ import annotations
 import sqlite_utils
 
 from gate.store.connect import open_writer
-from gate.store.schema import migrations
+from gate.store.schema import STEPS, bring_up_to_date, migrations
 from tests.support.evidence import open_store
 
 
 def test_migrations_are_applied_once(tmp_path):
     open_store(tmp_path).close()
     before = sqlite_utils.Database(tmp_path / "gate.db")
-    applied = [each.applied_at for each in migrations.applied(before)]
-    assert migrations.pending(before) == []
+    applied = migrations().applied(before)
+    assert [each.name for each in applied] == [step.__name__ for step in STEPS]
     open_store(tmp_path).close()
-    assert [each.applied_at for each in migrations.applied(before)] == applied
+    assert migrations().applied(before) == applied
     before.close()
 
 
+def test_a_database_that_lacks_a_change_gets_it(tmp_path, monkeypatch):
+    open_writer(tmp_path / "gate.db").close()
+
+    def m999_one_more(db):
+        db.execute("CREATE TABLE one_more (id INTEGER PRIMARY KEY) STRICT")
+
+    monkeypatch.setattr("gate.store.schema.STEPS", (*STEPS, m999_one_more))
+    connection = open_writer(tmp_path / "gate.db")
+    assert connection.execute("SELECT count(*) FROM one_more").fetchone() == (0,)
+    bring_up_to_date(connection)  # again: nothing to do
+    assert len(migrations().applied(sqlite_utils.Database(connection))) == len(STEPS) + 1
+    connection.close()
+
+
 def test_every_table_of_ours_is_strict(tmp_path):
-    database = open_writer(tmp_path / "gate.db")
+    database = sqlite_utils.Database(open_writer(tmp_path / "gate.db"))
     ours = [table for table in database.tables if not table.name.startswith(("_sqlite", "sqlite_"))]
     assert {table.name for table in ours} >= {"facts", "leaves", "tiles", "checkpoints", "calls"}
     assert [table.name for table in ours if not table.strict] == []
