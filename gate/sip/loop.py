@@ -6,6 +6,7 @@ running thread, so that the order of imports does not matter.
 
 from __future__ import annotations
 
+import ctypes
 import queue
 import threading
 import time
@@ -135,12 +136,9 @@ def adopt() -> Any:
     from sippy.Core.EventDispatcher import ED2
 
     if not isinstance(ED2.elp, Pulse):
-        _retired.append(ED2.elp)
+        # Freeing elperiodic's object while a signal is under way crashes, at the interpreter's end too: it never dies.
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(ED2.elp))
     ED2.elp = Pulse(ED2)
     ED2.tlisteners, ED2.twasted, ED2.endloop = [], 0, False
     ED2.my_ident = threading.get_ident()
     return ED2
-
-
-_retired: list[Any] = []
-"""elperiodic's own object, kept: freeing it while a signal is under way would crash."""
