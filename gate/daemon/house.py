@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 
 from gate.clock import SystemClock
 from gate.config import Config
-from gate.errors import ConfigError, StoreError
+from gate.errors import ConfigError, StoreError, VaultError
 
 if TYPE_CHECKING:
     from gate.core.rules import Rules
@@ -68,6 +68,11 @@ class House:
         data = config.data
         if not data.is_dir():
             raise ConfigError(f"the data folder {data} does not exist", hint="make it with: dialgate init")
+        if not (data / "gate.key").exists() and not (data / "gate.db").exists():
+            raise ConfigError(
+                f"the data folder {data} holds no evidence and no key",
+                hint="is its disk mounted? dialgate init makes one",
+            )
         stack.enter_context(DataLock(data))
         self.config = config
         self.clock = SystemClock()
@@ -137,6 +142,22 @@ class House:
     def _second_folder(self) -> Path | None:
         name = self.config.storage.checkpoints_copy
         return self.config.path(name) if name else None
+
+    def check_signer(self) -> None:
+        """Raises ``VaultError`` where the key that signs the log is missing, or is not the one that has signed it."""
+        from gate.vault.errors import NoteInvalid
+        from gate.vault.signing import CheckpointKey, verify_note
+
+        path = self.config.data / "gate.key"
+        hint = "restore it: what it has signed holds under no other key"
+        if not path.exists():
+            raise VaultError(f"{path} is missing", hint=hint)
+        key = CheckpointKey.load(path)
+        for row in self.store.call(lambda tx: tx.query("SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1")):
+            try:
+                verify_note(row["note"], key.vkey)
+            except NoteInvalid as error:
+                raise VaultError(f"{path} is not the key that has signed this log: {error}", hint=hint) from error
 
     def checkpoint(self) -> dict[str, Any]:
         """Sign the log as it stands."""

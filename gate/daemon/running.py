@@ -48,8 +48,9 @@ class Gate:
         from gate.service.metrics import Metrics
 
         self._config = config
+        self._house = House(config, stack, live=self._live)  # its lock first: nothing is touched beside another gate
+        self._house.check_signer()
         self._prepare()
-        self._house = House(config, stack, live=self._live)
         self._metrics = Metrics()
         self._reconciler = self._reconcile()
         self._recorder = self._start_recorder(stack)
@@ -179,6 +180,8 @@ class Gate:
                 raise failure
             self._note("gate_started", version=version("dialgate"), pid=os.getpid())
             asyncio.run(self._serve())
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, signal.SIG_IGN)  # to the end of the process, which is near
             self._note("gate_stopped")
         finally:
             self._line.stop()
@@ -199,8 +202,14 @@ class Gate:
 
         loop = asyncio.get_running_loop()
         told, drained = asyncio.Event(), asyncio.Event()
+
+        def stop(*_: object) -> None:
+            with suppress(RuntimeError):  # the loop is closed: the gate is ending already
+                loop.call_soon_threadsafe(told.set)
+
+        # Not the loop's own handlers, which end with it: a second TERM would then cut the last leaves off.
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, told.set)
+            signal.signal(number, stop)
         answering = asyncio.ensure_future(control(self._house.desk, self._config, self._metrics.registry, drained))
         chores = asyncio.ensure_future(self._chores())
         log.info("gate_started", listen=[f"{host}:{port}" for host, port in self._line.addresses])

@@ -1,0 +1,290 @@
+"""How a gate ends, and when it does not begin."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from gate.vault.signing import CheckpointKey
+from tests.support.gatehouse import DIALGATE, Gatehouse, free_port
+from tests.support.phones import FarEnd, Phones
+
+FIRST, SECOND, THIRD = "01134960500", "01134960501", "01134960502"
+TALKED = ["decision", "answered", "announced", "recording_opened", "connected", "recording_closed", "ended"]
+
+
+@contextmanager
+def draining(folder: Path, seconds: int) -> Iterator[tuple[Gatehouse, Phones]]:
+    """A gate with one call of ``FIRST`` up, told to stop."""
+    gate = Gatehouse(folder, announcement=0.6)
+    gate.set("limits", drain_seconds=seconds)
+    gate.add_pbx()
+    gate.start()
+    try:
+        with FarEnd(gate.trunk_port) as far, Phones(to=gate.address) as near:
+            near.wait([near.dial(FIRST)], "up", 10)
+            assert gate.process
+            gate.process.send_signal(signal.SIGTERM)
+            gate.wait(lambda: "gate_stopping" in gate.said(), 5, "the gate was not told")
+            yield gate, near
+            assert len(far.invites) == 1
+    finally:
+        if gate.process is not None:
+            gate.stop()
+
+
+def assert_ended_well(gate: Gatehouse, ended_by: str, cause: str) -> None:
+    """Exit code 0, all leaves there, the last of them signed."""
+    assert gate.stop() == 0
+    (call,) = gate.rows("SELECT * FROM calls WHERE verdict = 'allow'")
+    assert (call["ended_by"], call["cause"], call["bridged"]) == (ended_by, cause, 1)
+    assert sorted(gate.kinds(call["call_id"])) == sorted(TALKED)
+    (recording,) = gate.rows("SELECT * FROM recordings")
+    assert (recording["state"], recording["interrupted"]) == ("closed", 0)
+    (last,) = gate.rows("SELECT kind, leaf_index FROM facts ORDER BY leaf_index DESC LIMIT 1")
+    assert last["kind"] == "gate_stopped"
+    (signed,) = gate.rows("SELECT max(size) AS size FROM checkpoints")
+    assert signed["size"] == last["leaf_index"] + 1 == gate.verified()["size"]
+    assert not gate.pids("gate.daemon.recording")
+    assert not (gate.data / "control.sock").exists()
+
+
+def test_term_lets_a_running_call_end_and_takes_no_new_one(tmp_path: Path) -> None:
+    with draining(tmp_path / "gate", 20) as (gate, near):
+        (talk,) = near.all()
+        for number in (SECOND, THIRD):
+            (refused,) = near.wait([near.dial(number)], "over", 5)
+            assert refused.code == 603
+            assert "gate_stopping" in refused.reasons[0], refused.reasons
+        before = talk.packets_in
+        time.sleep(1.0)
+        assert (talk.state, talk.packets_in - before > 30) == ("up", True)
+        assert gate.client.call("status")["calls"]  # it can be asked while it drains
+        began = time.monotonic()
+        near.hang_up(talk)
+        assert_ended_well(gate, "caller", "hung_up")
+        assert time.monotonic() - began < 10
+        refusals = gate.rows("SELECT number, reason FROM calls WHERE verdict = 'block' ORDER BY leaf_index")
+        assert [(row["number"][-3:], row["reason"]) for row in refusals] == [
+            ("501", "gate_stopping"),
+            ("502", "gate_stopping"),
+        ]
+
+
+def test_a_call_that_does_not_end_gets_its_bye(tmp_path: Path) -> None:
+    with draining(tmp_path / "gate", 2) as (gate, near):
+        (talk,) = near.all()
+        told = time.monotonic()
+        near.wait([talk], "over", 10)
+        assert 1.0 < talk.over_at - told < 4.0
+        assert (talk.ended_by, "gate_stopping" in talk.reasons[-1]) == ("them", True), talk.reasons
+        assert gate.process
+        while gate.process.poll() is None:  # whoever is impatient does not cut the last leaves off
+            gate.process.send_signal(signal.SIGTERM)
+            time.sleep(0.01)
+        assert_ended_well(gate, "gate", "gate_stopping")
+
+
+def test_calls_in_every_state_are_ended_when_the_time_is_over(tmp_path: Path) -> None:
+    """One rings for ever, one hears the announcement, when the gate's patience ends."""
+    gate = Gatehouse(tmp_path / "gate", announcement=4.0)
+    gate.set("limits", drain_seconds=1)
+    gate.add_pbx()
+    gate.start()
+    try:
+        with FarEnd(gate.trunk_port) as far, Phones(to=gate.address) as near:
+            first = near.dial(FIRST)
+            gate.wait(lambda: gate.rows("SELECT 1 FROM calls WHERE answered_at IS NOT NULL"), 5, "no answer")
+            assert gate.process
+            gate.process.send_signal(signal.SIGTERM)
+            near.wait([first], "over", 6)
+            assert first.code == 603 and "gate_stopping" in first.reasons[-1], first.reasons
+            assert gate.stop() == 0
+            gate.process = None
+            deadline = time.monotonic() + 5
+            while not far.calls and time.monotonic() < deadline:
+                time.sleep(0.05)
+            assert [call["ended_by"] for call in far.calls] == ["caller"]
+        with Phones(port=gate.trunk_port, answers=False) as ringing, Phones(to=gate.address) as near:
+            gate.start()
+            second = near.dial(SECOND)
+            gate.wait(ringing.all, 5, "no INVITE")
+            assert gate.process
+            gate.process.send_signal(signal.SIGTERM)
+            near.wait([second, *ringing.all()], "over", 6)
+            assert gate.stop() == 0
+        for call in gate.rows("SELECT * FROM calls"):
+            assert (call["state"], call["ended_by"], call["cause"]) == ("ended", "gate", "gate_stopping"), call
+        gate.verified()
+    finally:
+        if gate.process is not None:
+            gate.stop()
+
+
+# --- when it does not begin ------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Gatehouse]:
+    """A gate's folder, ready to start."""
+    house = Gatehouse(tmp_path / "gate", announcement=0.6)
+    house.add_pbx()
+    yield house
+    if house.process is not None:
+        house.stop()
+    end = time.monotonic() + 5
+    while time.monotonic() < end and house.pids("gate"):
+        time.sleep(0.05)
+    assert not house.pids("gate")
+
+
+def refused(gate: Gatehouse, *, code: int) -> str:
+    """What a start says that must not come about; fails where it goes on, says nothing to do, or shows its insides."""
+    done = subprocess.run(
+        [*DIALGATE, "serve", "-c", str(gate.config)], capture_output=True, text=True, timeout=40, check=False
+    )
+    assert done.returncode == code, done.stderr
+    assert "Traceback" not in done.stderr and "fault of Dialgate" not in done.stderr, done.stderr
+    assert done.stdout == ""
+    said = done.stderr.partition("dialgate: ")[2]
+    assert said, done.stderr
+    return said
+
+
+def started_before(gate: Gatehouse) -> None:
+    """It has run, and been stopped: there is evidence, and it has been signed."""
+    gate.start()
+    assert gate.stop() == 0
+
+
+def test_a_second_gate_is_refused_and_told_which_process_has_the_folder(house: Gatehouse) -> None:
+    house.start()
+    before = house.rows("SELECT count(*) AS n FROM facts")
+    prompts = {path: path.stat().st_mtime_ns for path in (house.data / "prompts").rglob("*")}
+    original, pid = house.config.read_text(), house.process.pid if house.process else 0
+    house.set("sip", listen=f"127.0.0.1:{free_port()}")
+    house.set("announcement", version="2")
+    said = refused(house, code=1)
+    assert f"in use by process {pid}" in said, said
+    assert "hint:" in said
+    assert house.client.call("status")["calls"] == []
+    assert house.rows("SELECT count(*) AS n FROM facts") == before
+    # Nor has it touched what the first one uses.
+    assert {path: path.stat().st_mtime_ns for path in (house.data / "prompts").rglob("*")} == prompts
+    house.config.write_text(original)
+
+
+def test_a_wrong_configuration_names_every_fault(house: Gatehouse) -> None:
+    house.set("trunk", adress="127.0.0.1:5070", options_seconds=True)
+    house.set("firm", numbers=["+447679460000"])
+    house.set("storage", country="FR")
+    said = refused(house, code=2)
+    for word in ("trunk.adress", "trunk.options_seconds", "firm.numbers", "storage.country", "config.toml:"):
+        assert word in said, (word, said)
+
+
+def test_no_configuration_says_how_to_make_one(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*DIALGATE, "serve", "-c", str(tmp_path / "none.toml")], capture_output=True, text=True, timeout=20, check=False
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (2, False)
+    assert "does not exist" in done.stderr and "dialgate init" in done.stderr
+
+
+def test_no_signing_key(house: Gatehouse) -> None:
+    started_before(house)
+    (house.data / "gate.key").unlink()
+    said = refused(house, code=1)
+    assert f"{house.data / 'gate.key'} is missing" in said and "restore" in said, said
+    assert not (house.data / "gate.key").exists()
+
+
+def test_another_signing_key(house: Gatehouse) -> None:
+    started_before(house)
+    (house.data / "gate.key").unlink()
+    CheckpointKey.create(house.data / "gate.key", "dialgate-other")
+    said = refused(house, code=1)
+    assert "gate.key" in said and "restore" in said, said
+
+
+def test_no_key_of_the_number_hashes(house: Gatehouse) -> None:
+    (house.data / "number.key").unlink()
+    said = refused(house, code=1)
+    assert f"{house.data / 'number.key'} is missing" in said and "restore" in said, said
+    assert not (house.data / "number.key").exists()  # a new one would forget who objected
+
+
+@pytest.mark.parametrize("content", [b"", b"short", b"x" * 32])
+def test_another_key_of_the_number_hashes(house: Gatehouse, content: bytes) -> None:
+    """With another key no objection would be found any more: people who objected would be called."""
+    (house.data / "number.key").write_bytes(content)
+    said = refused(house, code=1)
+    assert "key of the number hashes" in said and "hint:" in said, said
+
+
+def test_prompts_that_were_changed(house: Gatehouse) -> None:
+    started_before(house)
+    (prompt,) = (house.data / "prompts").glob("tone@*/announcement.0")
+    prompt.write_bytes(prompt.read_bytes()[:-1] + b"x")
+    said = refused(house, code=1)
+    assert str(prompt) in said and "restore" in said, said
+
+
+def test_the_announcement_was_exchanged_under_its_version(house: Gatehouse) -> None:
+    started_before(house)
+    (house.folder / "tone.wav").write_bytes((house.folder / "goodbye.wav").read_bytes())
+    assert "announcement.version" in refused(house, code=2)
+
+
+def test_the_port_is_taken(house: Gatehouse) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(house.address)
+        said = refused(house, code=2)
+    assert f"127.0.0.1:{house.port}" in said and "Is another program" in said, said
+
+
+def test_the_port_of_the_decision_endpoint_is_taken(house: Gatehouse) -> None:
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        (house.folder / "secrets" / "token").write_text("t0ken-" + "x" * 40)
+        (house.folder / "secrets" / "token").chmod(0o600)
+        house.set("control", http=f"127.0.0.1:{port}", token_file="secrets/token")
+        said = refused(house, code=1)
+    assert f"127.0.0.1:{port}" in said and "hint:" in said, said
+
+
+def test_the_data_folder_is_not_there(house: Gatehouse) -> None:
+    """A disk that was not mounted: nothing is made in its place."""
+    house.data.rename(house.folder / "elsewhere")
+    assert f"{house.data} does not exist" in refused(house, code=2)
+    assert not house.data.exists()
+    house.data.mkdir()
+    said = refused(house, code=2)
+    assert "is its disk mounted?" in said, said
+    assert not [path for path in house.data.iterdir() if path.name != "gate.lock"]
+
+
+def test_nobody_to_seal_to(house: Gatehouse) -> None:
+    for path in (house.data / "recipients").iterdir():
+        path.unlink()
+    said = refused(house, code=2)
+    assert "no key to seal recordings to" in said and "dialgate key" in said, said
+
+
+def test_a_damaged_evidence_database(house: Gatehouse) -> None:
+    started_before(house)
+    content = bytearray((house.data / "gate.db").read_bytes())
+    content[:4096] = os.urandom(4096)
+    (house.data / "gate.db").write_bytes(content)
+    said = refused(house, code=1)
+    assert "gate.db" in said and "hint:" in said, said
