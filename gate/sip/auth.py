@@ -24,6 +24,9 @@ from gate.sip.message import Address, Message
 
 _HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
 """In the order offered: a phone takes the first that it knows (RFC 8760 2.3)."""
+_MD5_ALONE = re.compile(r"baresip v[0-2]\.")
+"""User-Agents of phones that give up where they are offered SHA-256 beside MD5 instead of passing it over (seen with
+baresip 1.1.0). Whoever could write another User-Agent on the way could take the offer out as well."""
 _PARAMETER = re.compile(r'([\w-]+)\s*=\s*(?:"((?:\\.|[^"\\])*)"|([^\s,"]+))')
 
 MAX_NONCES = 20_000
@@ -124,16 +127,17 @@ class Authenticator:
         pbx = self._by_host[host]
         return Caller(f"trunk:{pbx.name}", pbx) if pbx else None
 
-    def challenges(self, stale: bool = False) -> list[tuple[str, str]]:
-        """WWW-Authenticate headers, strongest first."""
+    def challenges(self, request: Message, stale: bool = False) -> list[tuple[str, str]]:
+        """WWW-Authenticate headers, strongest first, that the phone behind ``request`` can take."""
         nonce = self._nonces.make()
         tail = ", stale=true" if stale else ""
+        old = _MD5_ALONE.match(request.get("user-agent") or "")
         return [
             (
                 "WWW-Authenticate",
                 f'Digest realm="{self.realm}", nonce="{nonce}", algorithm={name}, qop="auth"{tail}',
             )
-            for name in _HASHES
+            for name in (("MD5",) if old else _HASHES)
         ]
 
     def check(self, request: Message) -> tuple[Verdict, Caller | None]:

@@ -206,7 +206,7 @@ class Door:
                 self.reply(request, source, face, 403, "Forbidden", keep=True)
             else:
                 stale = verdict is Verdict.STALE
-                self.reply(request, source, face, 401, "Unauthorized", self.auth.challenges(stale))
+                self.reply(request, source, face, 401, "Unauthorized", self.auth.challenges(request, stale))
             return
         self.strangers.trust(source[0])
         code, phrase, headers = self.registrar.register(caller.who.username, request)  # type: ignore[union-attr]  # check() proves accounts only
@@ -256,7 +256,7 @@ class Door:
             self.reply(request, source, face, 404, "Not Found")
         else:
             stale = verdict is Verdict.STALE
-            self.reply(request, source, face, 401, "Unauthorized", self.auth.challenges(stale))
+            self.reply(request, source, face, 401, "Unauthorized", self.auth.challenges(request, stale))
 
     def _came_back(self, request: Message, face: Face) -> bool:
         """One of our own INVITEs, come back through proxies: our Via is among those it passed."""

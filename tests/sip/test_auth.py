@@ -59,12 +59,21 @@ def register(header: str, uri: str = "sip:gate.invalid", method: str = "REGISTER
 
 
 def asked(door, algorithm="MD5", stale=False):
-    found = [challenge(value) for _, value in door.challenges(stale)]
+    found = [challenge(value) for _, value in door.challenges(register("X: y"), stale)]
     return next(each for each in found if each["algorithm"] == algorithm)
 
 
 def test_sha_256_is_offered_first(door):
-    assert [challenge(value)["algorithm"] for _, value in door.challenges()] == ["SHA-256", "MD5"]
+    assert offered(door, "X: y") == ["SHA-256", "MD5"]
+    assert offered(door, "User-Agent: Linphone/5.0") == ["SHA-256", "MD5"]
+
+
+def test_a_phone_that_stumbles_over_sha_256_is_offered_md5(door):
+    assert offered(door, "User-Agent: baresip v1.1.0 (x86_64/linux)") == ["MD5"]
+
+
+def offered(door, header):
+    return [challenge(value)["algorithm"] for _, value in door.challenges(register(header))]
 
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
@@ -127,7 +136,7 @@ def test_a_nonce_grows_old_and_says_so(door, clock):
     line = authorization(asked(door), "alice", "open sesame", "REGISTER", "sip:gate.invalid")
     clock.now += 301
     assert door.check(register(line))[0] is Verdict.STALE
-    assert "stale=true" in door.challenges(stale=True)[0][1]
+    assert "stale=true" in door.challenges(register("X: y"), stale=True)[0][1]
     wrong = authorization(asked(door), "alice", "wrong", "REGISTER", "sip:gate.invalid")
     clock.now += 301
     assert door.check(register(wrong))[0] is Verdict.WRONG
