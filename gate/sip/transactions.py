@@ -8,7 +8,7 @@ from time import monotonic
 from typing import Any
 
 from sippy.Network_server import Remote_address
-from sippy.SipTransactionManager import SipTransactionManager
+from sippy.SipTransactionManager import SipTransactionManager, check1918
 from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
 
@@ -44,7 +44,9 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         self._held: list[tuple[Any, ...]] = []
 
     def feed(self, data: bytes, source: Address, face: Face) -> None:
-        """One datagram into sippy. Raises whatever sippy raises."""
+        """One datagram into sippy. Raises whatever sippy raises. A private Contact that came from a public address is
+        one behind NAT: it is answered where it came from."""
+        self.nat_traversal = not check1918(source[0])
         try:
             self.handleIncoming(tame(data), Remote_address(source, "udp"), face, MonoTime())
         finally:

@@ -315,3 +315,14 @@ def test_transport_in_capitals_does_not_lose_the_bye():
         call.phone.ack(call.phone.recv(only="200"))
         call.phone.send(call.phone.next("BYE"))
         assert call.callee.recv(only="BYE")
+
+
+def test_a_phone_behind_nat_hears_the_bye():
+    with Call() as call:
+        call.phone.dialog = call.phone.new_dialog()
+        call.phone.send(call.phone.request("INVITE", call.phone.dialog, body=sdp(), contact="<sip:alice@10.1.2.3>"))
+        call.callee.ring()
+        call.callee.pick_up()
+        call.phone.ack(call.phone.recv(only="200"))
+        call.callee.send(call.callee.request("BYE", call.callee.dialog()), call.callee.gate)
+        assert call.phone.recv(only="BYE")

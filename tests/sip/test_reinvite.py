@@ -36,7 +36,7 @@ def test_hold_and_resume(of_callee):
         asker, asked = (call.callee, call.phone) if of_callee else (call.phone, call.callee)
         exchange(asker, asked, sdp(43000, "sendonly"), sdp(44000, "recvonly"), of_callee=of_callee, call=call)
         exchange(asker, asked, sdp(43000), sdp(44000), of_callee=of_callee, call=call)
-        assert len(call.conductor.payloads) == 3
+        call.conductor.wait("media_changed", count=3)
         call.phone.send(call.phone.next("BYE"))
         assert call.callee.recv(only="BYE")
 
