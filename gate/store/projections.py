@@ -158,6 +158,10 @@ def _recording_closed(fact: Entry) -> Columns:
     }
 
 
+def _recording_erasing(fact: Entry) -> Columns:
+    return {"erasing_at": fact.at}
+
+
 def _recording_erased(fact: Entry) -> Columns:
     return {"erased_at": fact.at}
 
@@ -169,6 +173,7 @@ RECORDINGS = Table(
     derive={
         "recording_opened": _recording_opened,
         "recording_closed": _recording_closed,
+        "recording_erasing": _recording_erasing,
         "recording_erased": _recording_erased,
     },
 )
@@ -226,6 +231,28 @@ CONSENTS = Table(
 )
 
 
+# --- holds --------------------------------------------------------------------------------------------------------
+
+
+def _hold(fact: Entry) -> Columns:
+    names = ("kind", "target", "recording_id", "call_id", "number", "reason", "reference")
+    return {"leaf_index": fact.leaf_index, "made_at": fact.at, "actor": fact.actor, **_texts(fact.body, *names)}
+
+
+def _hold_released(fact: Entry) -> Columns:
+    return {"released_at": fact.at, "released_by": fact.actor, "released_why": _text(fact.body.get("reason"))}
+
+
+HOLDS = Table(
+    name="holds",
+    key="id",
+    creates="hold",
+    derive={"hold": _hold, "hold_released": _hold_released},
+    first_stands=True,
+    personal=("number", "reason", "released_why"),
+)
+
+
 # --- registers ----------------------------------------------------------------------------------------------------
 
 
@@ -250,7 +277,7 @@ REGISTER_IMPORTS = Table(
     derive={"register_imported": _register_imported},
 )
 
-TABLES: tuple[Table, ...] = (CALLS, RECORDINGS, OBJECTIONS, CONSENTS, REGISTER_IMPORTS)
+TABLES: tuple[Table, ...] = (CALLS, RECORDINGS, OBJECTIONS, CONSENTS, HOLDS, REGISTER_IMPORTS)
 
 
 def _by_kind() -> dict[str, tuple[tuple[Table, Derive], ...]]:

@@ -36,7 +36,9 @@ class Page(NamedTuple):
     """Give it as ``after`` for the page that follows; ``None`` at the end."""
 
 
-def _page(tx: Source, table: str, time: str, key: str, where: Mapping[str, Any], after: str | None, limit: int) -> Page:
+def page_of(
+    tx: Source, table: str, time: str, key: str, where: Mapping[str, Any], after: str | None, limit: int
+) -> Page:
     """Rows ordered by (time, key) descending. ``where`` maps conditions, each with one ``?``, to their values; those
     whose value is None do not count. Conditions and names come from code alone."""
     conditions = {condition: value for condition, value in where.items() if value is not None}
@@ -89,7 +91,7 @@ def calls_page(
 ) -> Page:
     """Call attempts, newest first: of one E.164 number, of one reason code, from ``since`` on, before ``until``."""
     where = {"number = ?": number, "reason = ?": reason, "at >= ?": _stamp(since), "at < ?": _stamp(until)}
-    return _page(tx, "calls", "at", "call_id", where, after, limit)
+    return page_of(tx, "calls", "at", "call_id", where, after, limit)
 
 
 def call(tx: Source, call_id: str) -> Row | None:
@@ -144,7 +146,7 @@ def counts_by_reason(tx: Source, since: datetime) -> dict[str, int]:
 
 def recordings_page(tx: Source, after: str | None = None, limit: int = 50) -> Page:
     """Recordings, newest first."""
-    return _page(tx, "recordings", "opened_at", "recording_id", {}, after, limit)
+    return page_of(tx, "recordings", "opened_at", "recording_id", {}, after, limit)
 
 
 def recording(tx: Source, recording_id: str) -> Row | None:
@@ -155,7 +157,10 @@ def recording(tx: Source, recording_id: str) -> Row | None:
 
 def open_recordings(tx: Source) -> list[Row]:
     """Recordings that the log opened and never closed, oldest first."""
-    rows = tx.query("SELECT * FROM recordings WHERE closed_at IS NULL AND erased_at IS NULL ORDER BY opened_at")
+    rows = tx.query(
+        "SELECT * FROM recordings INDEXED BY recordings_open"
+        " WHERE closed_at IS NULL AND erased_at IS NULL ORDER BY opened_at"
+    )
     return [_decoded(row) for row in rows]
 
 
@@ -168,14 +173,14 @@ def objections_page(
     """Objections in force, newest first, with ``removed`` those taken back too; ``number`` is NULL where erased."""
     in_force = None if removed else ""
     where = {"number = ?": number, "coalesce(removed_at, '') = ?": in_force}
-    return _page(tx, "objections", "made_at", "id", where, after, limit)
+    return page_of(tx, "objections", "made_at", "id", where, after, limit)
 
 
 def consents_page(tx: Source, after: str | None = None, limit: int = 50, number: str | None = None) -> Page:
     """Consents, newest first, the withdrawn ones too (``withdrawn_at``)."""
-    return _page(tx, "consents", "noted_at", "id", {"number = ?": number}, after, limit)
+    return page_of(tx, "consents", "noted_at", "id", {"number = ?": number}, after, limit)
 
 
 def register_imports_page(tx: Source, after: str | None = None, limit: int = 50) -> Page:
     """Imports of registers, newest first."""
-    return _page(tx, "register_imports", "at", "import_id", {}, after, limit)
+    return page_of(tx, "register_imports", "at", "import_id", {}, after, limit)

@@ -128,16 +128,54 @@ CREATE TABLE register_imports (
 CREATE INDEX register_imports_at ON register_imports (at, import_id);
 """
 
+RETENTION = """
+CREATE TABLE holds (
+    leaf_index INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    made_at TEXT NOT NULL,
+    actor TEXT,
+    kind TEXT,         -- hold: not erased; restriction: not opened either
+    target TEXT,       -- recording, call or number: which of the next three it is put on
+    recording_id TEXT, call_id TEXT, number TEXT,
+    reason TEXT, reference TEXT,
+    released_at TEXT, released_by TEXT, released_why TEXT
+) STRICT;
+CREATE INDEX holds_made ON holds (made_at, id);
+CREATE INDEX holds_recording ON holds (recording_id) WHERE target = 'recording' AND released_at IS NULL;
+CREATE INDEX holds_call ON holds (call_id) WHERE target = 'call' AND released_at IS NULL;
+CREATE INDEX holds_number ON holds (number) WHERE target = 'number' AND released_at IS NULL;
+
+ALTER TABLE recordings DROP COLUMN state;
+ALTER TABLE recordings ADD COLUMN erasing_at TEXT;
+ALTER TABLE recordings ADD COLUMN state TEXT NOT NULL AS (CASE
+    WHEN erased_at IS NOT NULL THEN 'erased'
+    WHEN erasing_at IS NOT NULL THEN 'erasing' -- decided: whatever happens now, it is carried out
+    WHEN closed_at IS NULL THEN 'open'
+    WHEN interrupted = 1 THEN 'interrupted'
+    ELSE 'closed' END) VIRTUAL;
+CREATE INDEX recordings_kept ON recordings (opened_at, recording_id) WHERE erased_at IS NULL;
+CREATE INDEX recordings_erasing ON recordings (recording_id) WHERE erasing_at IS NOT NULL AND erased_at IS NULL;
+"""
+
 
 def m001_evidence_and_what_is_derived(db: Database) -> None:
     """The first tables."""
-    for script in (EVIDENCE, CALLS, RECORDINGS, OWN_LISTS):
+    _run(db, EVIDENCE, CALLS, RECORDINGS, OWN_LISTS)
+
+
+def m002_retention(db: Database) -> None:
+    """Holds, and erasures under way."""
+    _run(db, RETENTION)
+
+
+def _run(db: Database, *scripts: str) -> None:
+    for script in scripts:
         for statement in script.split(";\n"):
             if statement.strip():
                 db.execute(statement)
 
 
-STEPS: Final = (m001_evidence_and_what_is_derived,)
+STEPS: Final = (m001_evidence_and_what_is_derived, m002_retention)
 """Every change of the tables, in order."""
 
 

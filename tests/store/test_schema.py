@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import sqlite_utils
 
+from gate.ports import Fact
+from gate.store import schema
 from gate.store.connect import open_writer
 from gate.store.schema import STEPS, bring_up_to_date, migrations
-from tests.support.evidence import open_store
+from tests.support.evidence import START, a_call, open_store, put
 
 
 def test_migrations_are_applied_once(tmp_path):
@@ -31,6 +33,21 @@ def test_a_database_that_lacks_a_change_gets_it(tmp_path, monkeypatch):
     bring_up_to_date(connection)  # again: nothing to do
     assert len(migrations().applied(sqlite_utils.Database(connection))) == len(STEPS) + 1
     connection.close()
+
+
+def test_a_database_of_the_first_tables_is_brought_up_to_date(tmp_path, monkeypatch):
+    monkeypatch.setattr(schema, "STEPS", schema.STEPS[:1])
+    store = open_store(tmp_path)
+    put(store, *a_call(0))
+    store.close()
+    monkeypatch.undo()
+    store = open_store(tmp_path)
+    (row,) = store.call(lambda tx: tx.query("SELECT * FROM recordings"))
+    assert (row["recording_id"], row["state"], row["erasing_at"]) == ("rec-000000", "closed", None)
+    put(store, Fact("recording_erasing", "rec-000000", START, "gate", {"call_id": "call-000000"}))
+    assert store.call(lambda tx: tx.query("SELECT state FROM recordings")) == [{"state": "erasing"}]
+    assert store.call(lambda tx: tx.query("SELECT * FROM holds")) == []
+    store.close()
 
 
 def test_every_table_of_ours_is_strict(tmp_path):

@@ -1,0 +1,125 @@
+"""What retention asks of the store: recordings in the order of their age, holds, erasures under way, tombstones.
+
+Every function takes what has ``query``, as those of ``queries``. Recordings come oldest first, from an index that holds
+only those not erased: what has gone costs nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from gate.core.evidence import stamp
+from gate.store.queries import Page, Row, Source, page_of
+
+SLICE = 500
+"""Ids in one statement, at most."""
+
+_ROW = (
+    "SELECT r.recording_id, r.call_id, r.opened_at, r.path, r.key_id, r.erasing_at,"
+    " c.at, c.number, c.purpose, c.topic, c.claimed_by"
+    " FROM recordings AS r LEFT JOIN calls AS c ON c.call_id = r.call_id"
+)
+
+
+class Next(NamedTuple):
+    """Rows, and where the ones after them begin; ``None`` at the end."""
+
+    items: list[Row]
+    next: tuple[str, str] | None
+
+
+def oldest(tx: Source, before: datetime, after: tuple[str, str] | None = None, limit: int = 500) -> Next:
+    """Recordings not erased that were opened before a time, oldest first, with what the rules need of their calls."""
+    rows = tx.query(
+        f"{_ROW} WHERE r.erased_at IS NULL AND r.opened_at < ? AND (r.opened_at, r.recording_id) > (?, ?)"
+        " ORDER BY r.opened_at, r.recording_id LIMIT ?",
+        [stamp(before), *(after or ("", "")), limit],
+    )
+    last = (rows[-1]["opened_at"], rows[-1]["recording_id"]) if len(rows) == limit else None
+    return Next(rows, last)
+
+
+def these(tx: Source, recording_ids: Sequence[str]) -> list[Row]:
+    """The same rows of these recordings, those erased left out; at most ``SLICE`` ids."""
+    return tx.query(
+        f"{_ROW} WHERE r.erased_at IS NULL AND r.recording_id IN ({_marks(recording_ids)})", [*recording_ids]
+    )
+
+
+def erasing(tx: Source, limit: int = SLICE, after: str = "") -> list[Row]:
+    """The same rows of recordings whose erasure was decided and not yet finished, in the order of their ids."""
+    return tx.query(
+        f"{_ROW} WHERE r.erasing_at IS NOT NULL AND r.erased_at IS NULL AND r.recording_id > ?"
+        " ORDER BY r.recording_id LIMIT ?",
+        [after, limit],
+    )
+
+
+def erased_among(tx: Source, recording_ids: Sequence[str]) -> list[Row]:
+    """``recording_id``, ``call_id`` and ``key_id`` of those of these recordings that the log says are erased."""
+    return tx.query(
+        "SELECT recording_id, call_id, key_id FROM recordings"  # noqa: S608 - only marks are put in
+        f" WHERE erased_at IS NOT NULL AND recording_id IN ({_marks(recording_ids)})",
+        [*recording_ids],
+    )
+
+
+def holds_on(tx: Source, recording_ids: Sequence[str]) -> list[Row]:
+    """The holds in force that bear on any of these recordings, oldest first; at most ``SLICE`` ids."""
+    marks = _marks(recording_ids)
+    parts = [
+        f"SELECT h.* FROM recordings AS r {join} WHERE r.recording_id IN ({marks})"  # noqa: S608 - only marks
+        for join in (
+            "JOIN holds AS h ON h.recording_id = r.recording_id AND h.target = 'recording' AND h.released_at IS NULL",
+            "JOIN holds AS h ON h.call_id = r.call_id AND h.target = 'call' AND h.released_at IS NULL",
+            "JOIN calls AS c ON c.call_id = r.call_id"
+            " JOIN holds AS h ON h.number = c.number AND h.target = 'number' AND h.released_at IS NULL",
+        )
+    ]
+    return tx.query(" UNION ".join(parts) + " ORDER BY leaf_index", [*recording_ids] * len(parts))
+
+
+def hold(tx: Source, hold_id: str) -> Row | None:
+    """One hold."""
+    rows = tx.query("SELECT * FROM holds WHERE id = ?", [hold_id])
+    return rows[0] if rows else None
+
+
+def holds_page(
+    tx: Source, after: str | None = None, limit: int = 50, number: str | None = None, *, released: bool = False
+) -> Page:
+    """Holds in force, newest first; with ``released`` those that are over too."""
+    where = {"number = ?": number, "coalesce(released_at, '') = ?": None if released else ""}
+    return page_of(tx, "holds", "made_at", "id", where, after, limit)
+
+
+def covered(tx: Source, target: str, value: str) -> dict[str, int]:
+    """How many recordings a hold on this would keep (``kept``), and how many it comes too late for (``gone``)."""
+    where = {
+        "recording": "r.recording_id = ?",
+        "call": "r.call_id = ?",
+        "number": "r.call_id IN (SELECT call_id FROM calls WHERE number = ?)",
+    }[target]
+    (row,) = tx.query(
+        "SELECT count(*) AS everything, count(coalesce(r.erasing_at, r.erased_at)) AS gone"  # noqa: S608 - code's
+        f" FROM recordings AS r WHERE {where}",
+        [value],
+    )
+    return {"kept": row["everything"] - row["gone"], "gone": row["gone"]}
+
+
+def last_sweep(tx: Source) -> Row | None:
+    """The newest ``retention_swept`` fact: ``at``, ``actor`` and its body."""
+    rows = tx.query(
+        "SELECT at, actor, body FROM facts WHERE subject = 'retention' AND (call_id IS NULL OR call_id <> subject)"
+        " ORDER BY leaf_index DESC LIMIT 1"
+    )
+    found: dict[str, Any] | None = rows[0] if rows else None
+    return None if found is None else {**json.loads(found.pop("body") or "{}"), **found}
+
+
+def _marks(values: Sequence[str]) -> str:
+    return ", ".join("?" * len(values))
