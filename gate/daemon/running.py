@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 import queue
 import resource
@@ -64,8 +65,10 @@ class Gate:
         from gate.media.prompts import prepare
         from gate.vault.recipients import load_recipients
 
+        # Loaded before a call asks: each takes a tenth of a second.
+        importlib.import_module("phonenumbers")
         year = SystemClock().now().year
-        for each in (year, year + 1):  # known before a call asks: the first look takes a tenth of a second
+        for each in (year, year + 1):
             public_holidays(each)
         data = self._config.data
         prepare(data / "prompts", self._config.announcement, Path(self._config.base))
@@ -182,12 +185,14 @@ class Gate:
             asyncio.run(self._serve())
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_IGN)  # to the end of the process, which is near
+            if behind := self._conductor.behind:
+                log.error("evidence_lost", groups=behind, hint="there was no room for it until the end")
             self._note("gate_stopped")
         finally:
             self._line.stop()
             thread.join(10.0)
         self._sign()
-        return 0
+        return 1 if behind else 0
 
     def _note(self, kind: str, **body: Any) -> None:
         fact = Fact(kind=kind, subject="gate", at=self._house.clock.now(), actor=f"uid:{os.getuid()}", body=body)

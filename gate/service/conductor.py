@@ -78,7 +78,7 @@ class Conductor:
         self._clock = clock
         self._new_id = new_id
         self._metrics = metrics
-        self._keeper = Keeper(store, loop)
+        self._keeper = Keeper(store, loop, self._check_drained)
         self._refusals = Refusals(self._keeper, clock)
         self._talks: dict[str, Talk] = {}
         self._drained: Callable[[], None] | None = None
@@ -192,10 +192,15 @@ class Conductor:
         """How many calls are not over yet."""
         return len(self._talks)
 
+    @property
+    def behind(self) -> int:
+        """How many groups of facts have not found room yet."""
+        return self._keeper.behind
+
     def drain(self, drained: Callable[[], None], seconds: float) -> None:
         """No new calls; running ones go on for ``seconds`` at most and then get their BYE.
 
-        ``drained`` is called when the last one is over and its facts are on their way.
+        ``drained`` is called when the last one is over and its facts are kept: while there is no room for them, never.
         """
         self._drained = drained
         self._loop.after(seconds, lambda: self.stop_all("gate_stopping"))
@@ -207,9 +212,10 @@ class Conductor:
             self._tell(talk, Stop(cause))
 
     def _check_drained(self) -> None:
-        if self._drained is not None and not self._talks:
-            self._refusals.flush()
-            self._keeper.flush()
+        if self._drained is None or self._talks:
+            return
+        self._refusals.flush()
+        if self._keeper.settled:  # it asks again when it is
             drained, self._drained = self._drained, lambda: None
             drained()
 
@@ -221,6 +227,8 @@ class Conductor:
             return Reason(incoming.problem)
         if self._drained is not None:
             return Reason.GATE_STOPPING
+        if self._keeper.behind:
+            return Reason.EVIDENCE_UNAVAILABLE
         if len(self._talks) >= self._settings.max_calls:
             return Reason.TOO_MANY_CALLS
         if not self._media.playable(incoming.codecs):
@@ -239,6 +247,10 @@ class Conductor:
             self._tell(talk, EvidenceFailed())
             return
         talk.decision = decision
+        if decision.allowed and self._keeper.behind:
+            # An objection may be among what could not be kept: the decision was made without it.
+            self._tell(talk, Stop(Reason.EVIDENCE_UNAVAILABLE.value))
+            return
         self._refusals.room_again(self._clock.now())
         self._metrics.attempts.labels(decision.verdict.value, decision.reason.value).inc()
         self._tell(talk, Decided(decision.allowed))
@@ -275,9 +287,10 @@ class Conductor:
                 talk.pending.append(Stop("internal_error"))
 
     def _let_go(self, talk: Talk) -> None:
+        if self._talks.pop(talk.id, None) is None:
+            return
         for timer in talk.timers:
             timer.cancel()
-        self._talks.pop(talk.id, None)
         self._metrics.ended.labels(talk.call.ended_by, talk.call.cause).inc()
         self._metrics.calls.set(len(self._talks))
         self._metrics.evidence_behind.set(self._keeper.behind)

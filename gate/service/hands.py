@@ -5,7 +5,7 @@ Whatever takes time answers later, with an event that is told to the rules again
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import structlog
@@ -173,19 +173,25 @@ class Hands:
             log.error("no_evidence_no_bridge", call=talk.id, error=str(error))
             self._tell(talk, EvidenceFailed())
 
-        def facts_kept(error: Exception | None) -> None:
+        def facts_kept(facts: Sequence[Fact], error: Exception | None) -> None:
+            talk.committing = False
             if error is not None:
                 failed(error)
-                return
-            talk.announced_noted = True
-            talk.recording_noted = talk.opened is not None
-            self._tell(talk, Committed())
+            else:
+                talk.announced_noted = True
+                talk.recording_noted = any(fact.kind == "recording_opened" for fact in facts)
+                self._note_closing(talk)
+                self._tell(talk, Committed())
+            if talk.finishing:
+                self._finish(talk)
 
         def keys_kept(error: Exception | None) -> None:
             if error is not None:
                 failed(error)
             elif talk.call.state is State.COMMITTING:
-                self._keeper.attempt(self._connection_facts(talk), facts_kept)
+                facts = self._connection_facts(talk)
+                talk.committing = True
+                self._keeper.attempt(facts, lambda error: facts_kept(facts, error))
 
         def late() -> None:
             if talk.call.state is State.COMMITTING:
@@ -285,13 +291,21 @@ class Hands:
         self._recorder.close(talk.id, done)
 
     def _recording_closed(self, talk: Talk, closed: RecordingClosed | None, error: Exception | None) -> None:
-        if talk.recording_noted:
-            if error is not None:
-                log.error("recording_not_closed", call=talk.id, recording=talk.recording_id, error=str(error))
-                self._mend(talk.recording_id)
-            else:
-                self._keeper.keep(self._closing_fact(talk, closed))
+        talk.recorder_done, talk.closed, talk.not_closed = True, closed, error
+        self._note_closing(talk)
         self._tell(talk, RecordingDone())
+
+    def _note_closing(self, talk: Talk) -> None:
+        """How the recording ended, once the log says that there is one and the recorder is done with it: either may
+        come first, where a party hangs up while the connection is being made durable."""
+        if not (talk.recording_noted and talk.recorder_done):
+            return
+        if talk.not_closed is None:
+            self._keeper.keep(self._closing_fact(talk, talk.closed))
+        else:
+            error = str(talk.not_closed)
+            log.error("recording_not_closed", call=talk.id, recording=talk.recording_id, error=error)
+            self._mend(talk.recording_id)
 
     def _closing_fact(self, talk: Talk, closed: RecordingClosed | None) -> Fact:
         now = self._clock.now()
@@ -303,6 +317,9 @@ class Hands:
         return talk.fact("recording_closed", now, subject=talk.recording_id, call_id=talk.id, **body)
 
     def _finish(self, talk: Talk) -> None:
+        if talk.committing:  # what the log says of the connection comes first: its answer finishes the call
+            talk.finishing = True
+            return
         now = self._clock.now()
         facts = []
         if talk.announced_from is not None and not talk.announced_noted:

@@ -11,7 +11,7 @@ from typing import Any
 from gate.core.call_words import Event
 from gate.core.calls import Call
 from gate.core.screening import Decision
-from gate.ports import Fact, Incoming, RecordingOpened, Timer
+from gate.ports import Fact, Incoming, RecordingClosed, RecordingOpened, Timer
 
 
 @dataclass(slots=True)
@@ -27,6 +27,14 @@ class Talk:
     opened: RecordingOpened | None = None
     recording_noted: bool = False
     """The log says that a recording was opened: it must also say how it ended."""
+    committing: bool = False
+    """Announcement, recording and connection are being made durable."""
+    finishing: bool = False
+    """The call is over and waits for that alone."""
+    recorder_done: bool = False
+    """It answered that it is: ``closed`` says how (None where it never started), ``not_closed`` why it could not."""
+    closed: RecordingClosed | None = None
+    not_closed: Exception | None = None
     payloads: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
     answered_at: datetime | None = None
     announced_from: datetime | None = None
