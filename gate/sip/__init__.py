@@ -28,6 +28,7 @@ How a call comes in and goes out::
 - ``reinvite``       offers inside a call: hold, resume, codec change
 - ``trunk``          OPTIONS keep-alive and registration with the carrier
 - ``traps``          every fault of sippy that this gate works around, each with its test
+- ``swift``          what sippy does hundreds of times a call, made cheaper
 
 Not here, on purpose: calls *to* registered phones (an INVITE from the trunk gets 404), TLS and TCP, 100rel, transfers
 (REFER is declined: it would dial a number that nobody screened).

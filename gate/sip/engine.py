@@ -21,6 +21,7 @@ from gate.sip.message import Address, TransactionKey
 from gate.sip.pending import Pending
 from gate.sip.registrar import Registrar
 from gate.sip.status import LineStatus, TrunkStatus
+from gate.sip.swift import quicken
 from gate.sip.transactions import Transactions
 from gate.sip.traps import guarded, quieten
 from gate.sip.trunk import Trunk
@@ -65,6 +66,7 @@ class Engine:
         SipConf.my_uaname = AGENT
         SipConf.autoconvert_tel_url = True
         quieten()
+        quicken()
         self.config = config
         self.relay = relay
         self.events = events
