@@ -7,8 +7,6 @@ import importlib
 import io
 import os
 import sys
-import tempfile
-import traceback
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
@@ -90,6 +88,9 @@ def _reader_gone() -> int:
 
 
 def _unexpected(error: Exception, arguments: list[str]) -> int:
+    import tempfile  # both are for this rare end alone
+    import traceback
+
     details = traceback.format_exc()
     if "--debug" in arguments:
         click.echo(details, err=True)

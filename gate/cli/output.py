@@ -16,16 +16,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
 
-from gate.config import Config, load
 from gate.core import numbers
 from gate.errors import GateError, RefusedError
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from gate.config import Config
+
 Column = tuple[str, str]
 """Key of the row, heading."""
 _NUMBER_KEYS = frozenset({"number", "raw"})
@@ -48,6 +49,8 @@ class View:
     @functools.cached_property
     def config(self) -> Config:
         """The configuration, secrets unlooked at; raises ``ConfigError``."""
+        from gate.config import load  # not at the top: help and errors need no configuration
+
         return load(self.path, secrets=False)
 
     def data(self, value: Any, *, text: Callable[[Any], Iterable[str]] | None = None) -> None:

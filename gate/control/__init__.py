@@ -9,7 +9,7 @@
 - ``endpoint``   the optional TCP door for phone systems: ``POST /v1/decision``, ``GET /metrics``, ``GET /healthz``
 - ``faults``     errors as JSON and back, so that the far side raises what the gate raised
 - ``sockets``    Unix sockets whose path may be longer than the kernel's 107 bytes
-- ``client``     ``ControlClient(socket).call(name, **fields)``: blocking, quick to import
+- ``client``     ``ControlClient(socket).call(name, **fields)``: blocking, quick to import; ``exchange`` is its HTTP
 
 A *desk* is an object with one blocking, thread-safe method per operation, such as
 ``desk.check(actor="user:root(0)", number=…)``: it returns what JSON can carry, or raises a ``GateError``. Those that

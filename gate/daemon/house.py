@@ -88,10 +88,6 @@ class House:
         from gate.service.desk import Desk
         from gate.service.reads import Offers
         from gate.store import queries
-        from gate.vault.recipients import add_recipient, load_recipients
-        from gate.vault.sealed import scan
-
-        recipients = self.config.data / "recipients"
 
         return Desk(
             config=self.config,
@@ -101,10 +97,10 @@ class House:
             screener=self.screener,
             offers=Offers(
                 import_register=self._import_register,
-                recipients=lambda: [each.row() for each in load_recipients(recipients)],
-                add_recipient=lambda text, role: add_recipient(recipients, text, role).row(),
+                recipients=self._recipients,
+                add_recipient=self._add_recipient,
                 wraps=self.keys.wraps,
-                scan=scan,
+                scan=_scan,
                 verify_log=self.verify_log,
                 checkpoint=self.checkpoint,
                 live=live,
@@ -112,6 +108,16 @@ class House:
             clock=self.clock,
             new_id=new_id,
         )
+
+    def _recipients(self) -> list[dict[str, Any]]:
+        from gate.vault.recipients import load_recipients
+
+        return [each.row() for each in load_recipients(self.config.data / "recipients")]
+
+    def _add_recipient(self, text: str, role: str) -> dict[str, Any]:
+        from gate.vault.recipients import add_recipient
+
+        return add_recipient(self.config.data / "recipients", text, role).row()
 
     def _import_register(
         self,
@@ -194,6 +200,12 @@ class House:
             progress=None if progress is None else lambda done, of: progress(done / max(of, 1), "leaves"),
         )
         return report.as_json()
+
+
+def _scan(path: Path) -> Any:
+    from gate.vault.sealed import scan
+
+    return scan(path)
 
 
 def _pepper(data: Path) -> bytes:

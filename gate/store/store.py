@@ -11,15 +11,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import structlog
-
 from gate.core.evidence import Frontier
 from gate.errors import AuditError, StoreError
+from gate.log import Logger
 from gate.store.connect import check_pepper, open_writer
 from gate.store.transaction import Salts, StoreTransaction
 from gate.store.tree import check_start, load_frontier
 
-log = structlog.get_logger()
+log = Logger()
 
 Work = Callable[[StoreTransaction], Any]
 Done = Callable[[Any, Exception | None], None]

@@ -23,13 +23,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import structlog
-
 from gate.errors import VaultError
+from gate.log import Logger
 from gate.vault.errors import KeyStoreError
 from gate.vault.files import make_folder, trouble
 
-log = structlog.get_logger()
+log = Logger()
 
 Wraps = Sequence[tuple[str, bytes]]
 Done = Callable[[Any, Exception | None], None]

@@ -1,0 +1,58 @@
+"""What a short command does not import: a cold ``dialgate check`` answers at once because of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import ROOT, dialgate
+
+HEAVY = frozenset(
+    {
+        *("aiohttp", "asyncio", "cryptography", "holidays", "http.client", "numpy", "phonenumbers", "pyVoIP", "rich"),
+        *("prometheus_client", "rtp", "sippy", "soundfile", "sqlite_utils", "structlog", "textual", "tomlkit"),
+    }
+)
+WATCHED = (
+    "import sys\n"
+    "from gate.cli.main import cli\n"
+    "try: cli.main(sys.argv[1:])\n"
+    "except SystemExit as end: code = end.code\n"
+    f"print(code, *sorted({set(HEAVY)} & set(sys.modules)), file=sys.stderr)\n"
+)
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("start") / "gate"
+    assert dialgate("init", str(folder), "--example").code == 0
+    return folder / "config.toml"
+
+
+def imported(*arguments: str) -> list[str]:
+    """The exit code of a command in a process of its own, and what of ``HEAVY`` it imported."""
+    done = subprocess.run([sys.executable, "-c", WATCHED, *arguments], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout, done.stderr
+    return done.stderr.split()
+
+
+@pytest.mark.parametrize(("number", "code"), [("020 7946 0123", "0"), ("020 7946 0101", "3"), ("dial me", "3")])
+def test_a_cold_check_imports_nothing_heavy(config: Path, number: str, code: str) -> None:
+    assert imported("check", number, "-c", str(config)) == [code]
+
+
+def test_a_check_of_another_country_loads_its_numbering_plans(config: Path) -> None:
+    assert imported("check", "+33 6 12 34 56 78", "-c", str(config)) == ["3", "phonenumbers"]
+
+
+def test_lists_of_a_gate_that_does_not_run_import_nothing_heavy(config: Path) -> None:
+    for command in (("objection", "list"), ("register", "status"), ("calls", "list", "--json")):
+        assert imported(*command, "-c", str(config)) == ["0"]
+
+
+def test_help_imports_nothing_heavy() -> None:
+    assert imported("--help") == ["0"]
+    assert imported("check", "--help") == ["0"]
