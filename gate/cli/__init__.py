@@ -3,10 +3,11 @@
 - ``main``      the entry point: commands by name, loaded when used; errors become one line and an exit code
 - ``command``   what every command has: ``-c/--config``, ``--json``, ``--debug``, help with an example
 - ``output``    the one place that writes: data on standard output, narration on standard error
-- ``values``    times, dates and coverage as they are typed
+- ``values``    times, dates and coverage as they are typed; ``passphrase``: from a file, or typed unseen
 - ``reach``     the way to the gate: through the running one, else the data folder itself under its lock
 - one module for each command or group: ``setup`` (init), ``serve``, ``check``, ``register``, ``objection``,
   ``consent``, ``calls``, ``recordings``, ``keys``, ``audit``, ``settings`` (config), ``console``, ``demo``
+- ``demo_checks``  what the demo looks at: who is heard in a WAV, and whether audio lies in clear
 
 Exit codes: 0 done or allowed; 1 failed; 2 wrong usage; 3 refused by a rule; 130 interrupted.
 """

@@ -23,6 +23,7 @@ class Command(click.Command):
         self.example = example
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The example, under the options."""
         lines = self.example.strip().splitlines()
         with formatter.section("Example" if len(lines) == 1 else "Examples"):
             for line in lines:

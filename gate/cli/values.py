@@ -17,6 +17,7 @@ class Moment(click.ParamType[datetime]):
     name = "time"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The time, aware; raises ``click.BadParameter``."""
         if isinstance(value, datetime):
             return value
         try:
@@ -32,6 +33,7 @@ class Day(click.ParamType[date]):
     name = "date"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
+        """The date; raises ``click.BadParameter``."""
         if isinstance(value, date):
             return value
         try:
@@ -46,6 +48,7 @@ class Coverage(click.ParamType[str]):
     name = "coverage"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The codes without spaces; raises ``click.BadParameter``."""
         codes = [code.strip() for code in str(value).split(",")]
         for code in codes:
             known = code == "full" and len(codes) == 1

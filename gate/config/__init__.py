@@ -3,7 +3,7 @@
 - ``schema``    the sections: frozen structs, their keys and defaults; ``Config`` is the whole file
 - ``load``      ``load(path) -> Config``: every fault of the file in one ``ConfigError``, with line, key and what to do
 - ``rules``     what types cannot say: numbers, addresses, hours, dates, secrets; the firm complete, storage in the UK
-- ``faults``    what a fault is, and the checks that all sections share
+- ``faults``    what a fault is, and the checks that all sections share; ``addresses``: spellings of addresses and hours
 - ``lines``     which line of the file a key stands on
 - ``origins``   every value with where it came from (``dialgate config show``); the policy's yearly review
 - ``secrets``   passwords and tokens, by file or environment, never in the configuration itself

@@ -10,6 +10,7 @@
 - ``record``      decisions on their way into the evidence
 - ``call_words``  states, events and commands of a call
 - ``calls``       the life of a call: events in, commands out, one transition table
+- ``retention``   what is due for erasure, what is held, and why
 - ``rtp``         RTP packets and the key presses in them
 - ``frames``      what is inside the chunks of a sealed recording
 - ``evidence``    leaves, Merkle root, inclusion and consistency proofs (RFC 9162)

@@ -13,6 +13,7 @@ A licensee's file goes in at one end, and "is this number listed?" comes out at 
 - ``shelf``     the folder: which snapshot is in force, the lock, what is kept and what is deleted
 - ``guards``    what is in force when an import begins, and what it is refused for by comparison (LAW 2.3)
 - ``importer``  the use case: read, refuse or swap, report; in this process or in a ``child`` (LAW 2.2, 2.3)
+- ``report``    what an import did
 - ``library``   what the gate asks (``gate.ports.Registers``): trouble is a state of the answer, never an exception
 
 Nothing is imported here: asking must not pay for importing, and ``library`` and ``snapshot`` do without numpy.

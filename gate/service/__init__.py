@@ -1,9 +1,13 @@
 """The use cases: what the gate does, told in terms of ports.
 
-- ``conductor``  carries a call from INVITE to its last leaf: feeds events to ``core.calls``, carries out its commands
+- ``conductor``  carries a call from INVITE to its last leaf: feeds events to ``core.calls``
+- ``hands``      carries out what the rules of a call command, through ports
+- ``talk``       one call as the conductor holds it; ``settings``: what the configuration says of calls
+- ``refusals``   refusals that cannot each have a leaf: counted
 - ``screener``   a decision, made inside the store's transaction so that what it reads is what it commits
 - ``keeper``     facts that must not be lost: kept now, or as soon as there is room again
 - ``reconcile``  what a crash left open is closed, with a leaf that says so
-- ``desk``       what people ask for; ``lists`` (registers, objections, consents) and ``records`` are parts of it
+- ``desk``       what people ask for; ``lists`` (registers, objections, consents) and ``records`` are parts of it,
+                 ``desk_base`` is what they share, ``reads`` what they are given by other rooms
 - ``metrics``    counters for Prometheus
 """

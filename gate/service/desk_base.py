@@ -54,6 +54,7 @@ class DeskBase:
 
 
 def number_of(raw: str) -> str:
+    """The E.164 value of a number in any spelling; raises ``UsageError``."""
     try:
         return numbers.parse(raw).e164
     except NumberRefused as refused:

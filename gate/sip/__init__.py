@@ -26,9 +26,10 @@ How a call comes in and goes out::
 - ``bridge``         one call: caller leg, callee leg, and what the conductor commands
 - ``alive``          is the far end still there; ``dtmf``: keys told by INFO
 - ``reinvite``       offers inside a call: hold, resume, codec change
-- ``trunk``          OPTIONS keep-alive and registration with the carrier
+- ``trunk``          OPTIONS keep-alive and registration with the carrier; ``status``: what the line tells of itself
 - ``traps``          every fault of sippy that this gate works around, each with its test
 - ``swift``          what sippy does hundreds of times a call, made cheaper
+- ``farend``         not the gate: the carrier's far end, for the demo and for tests
 
 Not here, on purpose: calls *to* registered phones (an INVITE from the trunk gets 404), TLS and TCP, 100rel, transfers
 (REFER is declined: it would dial a number that nobody screened).
