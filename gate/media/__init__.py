@@ -2,6 +2,7 @@
 
 - ``relay``      ``RtpIoMedia``: a call's ports, prompts and copies; on the line thread
 - ``proxy``      RTPProxy inside the process, and what has to be known of it
+- ``worker``     the thread that carries commands to it
 - ``addresses``  which media address faces whom: IPv4, IPv6, NAT
 - ``sdp``        what of an SDP body may pass: one audio stream, through the gate, and nothing that leads around it
 - ``prompts``    ``prepare`` and ``PromptSet``: the announcement in every codec, made at set-up

@@ -27,6 +27,7 @@ from gate import ports
 from gate.config import Config
 from gate.errors import ConfigError, MediaError
 from gate.media.addresses import Addresses
+from gate.media.worker import take_place
 
 PORTS_PER_CALL = 8
 """RTP and RTCP towards two parties and towards two recorder taps."""
@@ -145,6 +146,7 @@ def speakable(folder: Path) -> str:
 def _start(config: Config, addresses: Addresses) -> Any:
     from sippy.Rtp_proxy.client import Rtp_proxy_client
 
+    take_place()
     longest = str(config.limits.max_call_seconds + config.sip.no_answer_seconds + 3600)
     arguments = ["-d", "CRIT", "-F", "-R", *addresses.listen]
     arguments += ["-m", str(config.media.port_min), "-M", str(config.media.port_max), "-T", longest, "-W", longest]
