@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import click
 
+from gate.cli.bulk import exports, imports, run_export, run_import
 from gate.cli.command import command as make
 from gate.cli.command import paged
 from gate.cli.output import View
@@ -14,7 +16,7 @@ from gate.cli.reach import reach
 from gate.cli.values import Moment
 
 
-@click.group("consent", short_help="Consents to calls: add, withdraw, list.")
+@click.group("consent", short_help="Consents to calls: add, withdraw, list, import, export.")
 def command() -> None:
     """Subscribers who told this firm that it may call this line (PECR reg 21(4)); withdrawn at any time (21(5))."""
 
@@ -67,3 +69,22 @@ def list_(view: View, number: str | None, after: str | None, limit: int) -> None
         ("withdrawn_at", "Withdrawn"),
     ]
     view.rows(answer, "items", columns, none="There is no consent.")
+
+
+@make("import", group=command, example="dialgate consent import consents.csv")
+@imports
+def import_(view: View, file: Path, skip_bad: bool) -> None:
+    """Keep the consents of a CSV FILE with the columns number, given_at, how, wording, who and evidence, each filled
+    in; withdrawn_at and withdrawn_why may be there too.
+
+    Every line is checked first: where one is wrong, nothing is imported. A consent counts from its own date: it does
+    not outlive an objection that was made after it, and one that was withdrawn stays withdrawn.
+    """
+    run_import(view, "consents", file, skip_bad=skip_bad)
+
+
+@make("export", group=command, example="dialgate consent export -o consents.csv")
+@exports
+def export(view: View, output: Path) -> None:
+    """Write the consents as CSV with their evidence, the withdrawn ones too. Who took the list out is logged."""
+    run_export(view, "consents", output)

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+from pathlib import Path
+
 import click
 
+from gate.cli.bulk import exports, imports, run_export, run_import
 from gate.cli.command import command as make
 from gate.cli.command import paged
 from gate.cli.output import View
 from gate.cli.reach import reach
+from gate.cli.values import Moment
 
 
-@click.group("objection", short_help="The firm's own do-not-call list: add, remove, list.")
+@click.group("objection", short_help="The firm's own do-not-call list: add, remove, list, import, export.")
 def command() -> None:
     """People and companies who told this firm not to call them again (PECR reg 21(1)(a)).
 
@@ -22,10 +27,11 @@ def command() -> None:
 @click.argument("number")
 @click.option("--source", default="told", show_default=True, help="How it came: told, letter, email, …")
 @click.option("--note", default="", help="Anything worth keeping with it.")
-def add(view: View, number: str, source: str, note: str) -> None:
+@click.option("--made-at", type=Moment(), metavar="TIME", help="When they said so (default: now).")
+def add(view: View, number: str, source: str, note: str, made_at: datetime | None) -> None:
     """Never again call NUMBER for marketing."""
     with reach(view.config) as gate:
-        view.data(gate.call("objection_add", number=number, source=source, note=note))
+        view.data(gate.call("objection_add", number=number, source=source, note=note, made_at=made_at))
 
 
 @make(
@@ -53,3 +59,25 @@ def list_(view: View, number: str | None, after: str | None, limit: int) -> None
         answer = gate.call("objection_list", number=number, after=after, limit=limit)
     columns = [("id", "Id"), ("number", "Number"), ("made_at", "Made"), ("source", "Source"), ("note", "Note")]
     view.rows(answer, "items", columns, none="There is no objection.")
+
+
+@make(
+    "import",
+    group=command,
+    example="dialgate objection import objections.csv\ndialgate objection import old-list.csv --skip-bad --json",
+)
+@imports
+def import_(view: View, file: Path, skip_bad: bool) -> None:
+    """Keep the objections of a CSV FILE with the columns number, made_at, source, note (only number is needed).
+
+    Every line is checked first: where one is wrong, nothing is imported. What is held already is not kept twice, so an
+    import that was cut off may be run again. An objection keeps its own date; without one it counts from now.
+    """
+    run_import(view, "objections", file, skip_bad=skip_bad)
+
+
+@make("export", group=command, example="dialgate objection export -o objections.csv")
+@exports
+def export(view: View, output: Path) -> None:
+    """Write the objections in force as CSV, numbers in full. Who took the list out is logged."""
+    run_export(view, "objections", output)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import secrets
 import shutil
 import sys
@@ -15,6 +14,7 @@ import click
 
 from gate.cli import passphrase as asked
 from gate.cli.command import command as make
+from gate.cli.lists import import_file
 from gate.cli.output import View, say
 from gate.cli.reach import DeskHere, Gate
 from gate.clock import SystemClock
@@ -122,17 +122,10 @@ def import_samples(gate: Gate, today: str) -> dict[str, int]:
     for name in ("tps", "ctps"):
         report = gate.call("register_import", name=name, path=str(SAMPLE_LISTS / f"{name}_ns.txt"), as_of=today)
         counts[name] = report["count"]
-    objections, consents = _rows("objections.csv"), _rows("consents.csv")
-    for row in objections:
-        gate.call("objection_add", number=row["number"], source=row["source"], note=row["note"])
-    for row in consents:
-        gate.call("consent_add", **row)
-    return counts | {"objections": len(objections), "consents": len(consents)}
-
-
-def _rows(name: str) -> list[dict[str, Any]]:
-    with (SAMPLE_LISTS / name).open(encoding="utf-8", newline="") as file:
-        return list(csv.DictReader(file))
+    now = SystemClock().now()
+    for name in ("objections", "consents"):
+        counts[name] = import_file(gate, name, SAMPLE_LISTS / f"{name}.csv", now)["imported"]
+    return counts
 
 
 def _next_steps(result: dict[str, Any], example: bool) -> list[str]:

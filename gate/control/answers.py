@@ -75,6 +75,14 @@ class Entry(Response, frozen=True):
     number: str
 
 
+class BatchKept(Response, frozen=True):
+    """The answer to a batch of an import."""
+
+    imported: int
+    held: int
+    """Those that were there already."""
+
+
 class Items(Response, frozen=True):
     """A page."""
 

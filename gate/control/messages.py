@@ -80,6 +80,28 @@ class ObjectionAdd(Request, frozen=True):
     source: Line = "told"
     """How it came: ``told``, ``letter``, ``email``, …"""
     note: Note = ""
+    made_at: Moment | None = None
+    """When they said so; ``None``: now."""
+
+
+class ObjectionRow(Request, frozen=True):
+    """One of ``ObjectionImport``."""
+
+    number: Line
+    made_at: Moment | None = None
+    source: Line = "import"
+    note: Note = ""
+    line: int = 0
+    """Where it stood in its file."""
+
+
+class ObjectionImport(Request, frozen=True):
+    """A batch of objections, kept as a whole or not at all."""
+
+    entries: Annotated[list[ObjectionRow], msgspec.Meta(max_length=500)]
+    source_name: Line = ""
+    """The file they come from, and its SHA-256: kept with each."""
+    sha256: Line = ""
 
 
 class ObjectionRemove(Request, frozen=True):
@@ -113,6 +135,35 @@ class ConsentAdd(Request, frozen=True):
     """Where the proof is: a document or recording id."""
     given_at: Moment | None = None
     """``None``: now."""
+
+
+class ConsentRow(Request, frozen=True):
+    """One of ``ConsentImport``: with its own date and evidence."""
+
+    number: Line
+    given_at: Moment
+    how: Line
+    wording: Note
+    who: Line
+    evidence: Note
+    withdrawn_at: Moment | None = None
+    withdrawn_why: Note = ""
+    line: int = 0
+
+
+class ConsentImport(Request, frozen=True):
+    """A batch of consents, kept as a whole or not at all."""
+
+    entries: Annotated[list[ConsentRow], msgspec.Meta(max_length=500)]
+    source_name: Line = ""
+    sha256: Line = ""
+
+
+class ListExport(Request, frozen=True):
+    """A page of a whole own list on its way out; the first page is logged."""
+
+    after: Line | None = None
+    limit: Page = 1000
 
 
 class ConsentWithdraw(Request, frozen=True):
@@ -220,9 +271,13 @@ OPERATIONS: Mapping[str, Operation] = {
     "register_status": Operation(RegisterStatus, answers.RegistersInForce, _ALL),
     "objection_add": Operation(ObjectionAdd, answers.Entry, _KEEPERS),
     "objection_remove": Operation(ObjectionRemove, None, _KEEPERS),
+    "objection_import": Operation(ObjectionImport, answers.BatchKept, _KEEPERS),
+    "objection_export": Operation(ListExport, answers.Items, _READERS),
     "objection_list": Operation(OwnList, answers.Items, _READERS),
     "consent_add": Operation(ConsentAdd, answers.Entry, _KEEPERS),
     "consent_withdraw": Operation(ConsentWithdraw, None, _KEEPERS),
+    "consent_import": Operation(ConsentImport, answers.BatchKept, _KEEPERS),
+    "consent_export": Operation(ListExport, answers.Items, _READERS),
     "consent_list": Operation(OwnList, answers.Items, _READERS),
     "calls_list": Operation(CallsList, answers.Items, _READERS),
     "calls_show": Operation(CallsShow, answers.CallShown, _READERS),

@@ -38,14 +38,24 @@ class Lists(DeskBase):
         """Age, size, coverage and identity of each register."""
         return {"registers": self._registers.status(self._clock.now().astimezone(LONDON).date())}
 
-    def objection_add(self, *, number: str, source: str = "told", note: str = "", actor: str) -> Row:
-        """Someone does not want to be called again: holds from the next call (PECR reg 21(1)(a))."""
+    def objection_add(
+        self, *, number: str, source: str = "told", note: str = "", made_at: datetime | None = None, actor: str
+    ) -> Row:
+        """Someone does not want to be called again: holds from the next call (PECR reg 21(1)(a)).
+
+        ``made_at`` is when they said so (now where None): a consent given after it, and no other, is newer.
+        """
         e164 = number_of(number)
+        now = self._clock.now()
+        made = made_at.astimezone(UTC) if made_at else now
+        if made > now:
+            raise UsageError(
+                f"an objection cannot be made in the future ({made_at})", hint="Give the time it was made."
+            )
         objection_id = self._new_id()
-        self._keep(
-            "objection", actor, {"number": e164, "source": source, "note": note, "call_id": None}, subject=objection_id
-        )
-        return {"id": objection_id, "number": e164}
+        body = {"number": e164, "made_at": made.isoformat(), "source": source, "note": note, "call_id": None}
+        self._keep("objection", actor, body, subject=objection_id)
+        return {"id": objection_id, "number": e164, "made_at": made.isoformat()}
 
     def objection_remove(self, *, target: str, reason: str, actor: str) -> Row:
         """Take objections back: the one with this id, or all of this number. The reason is kept."""

@@ -184,7 +184,8 @@ RECORDINGS = Table(
 
 def _objection(fact: Entry) -> Columns:
     names = ("number", "source", "note", "call_id")
-    return {"leaf_index": fact.leaf_index, "made_at": fact.at, "actor": fact.actor, **_texts(fact.body, *names)}
+    made_at = _when(fact, "made_at")  # said at an earlier time than it was noted, where the body says so
+    return {"leaf_index": fact.leaf_index, "made_at": made_at, "actor": fact.actor, **_texts(fact.body, *names)}
 
 
 def _objection_removed(fact: Entry) -> Columns:

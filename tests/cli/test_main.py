@@ -24,8 +24,8 @@ DESIGNED = {
     "serve": set(),
     "check": set(),
     "register": {"import", "status"},
-    "objection": {"add", "remove", "list"},
-    "consent": {"add", "withdraw", "list"},
+    "objection": {"add", "remove", "list", "import", "export"},
+    "consent": {"add", "withdraw", "list", "import", "export"},
     "calls": {"list", "show"},
     "recording": {"list", "export", "verify"},
     "key": {"new", "list", "add"},
@@ -94,7 +94,7 @@ def test_every_example_is_one_that_the_command_takes(
     for line in command.example.splitlines():
         words = shlex.split(line.split(" > ")[0].split(" < ")[0])
         for word in words[1:]:
-            if word.endswith((".txt", ".key", ".recipient")):
+            if word.endswith((".txt", ".key", ".recipient", ".csv")):
                 (tmp_path / word).touch()
         rest = words[1 + len(name.split()) :]
         command.make_context(name, rest, resilient_parsing=False)

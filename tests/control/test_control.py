@@ -83,6 +83,8 @@ def test_every_operation_answers_as_promised(client: ControlClient, tmp_path: Pa
         "decide": {"number": number},
         "register_import": {"name": "tps", "path": str(tmp_path / "tps.txt")},
         "objection_add": {"number": number},
+        "objection_import": {"entries": [{"number": number}]},
+        "consent_import": {"entries": []},
         "objection_remove": {"target": number, "reason": "mistake"},
         "consent_add": {"number": number, "how": "phone", "wording": "yes", "who": "A. Smith"},
         "consent_withdraw": {"target": "c-1"},

@@ -70,8 +70,10 @@ class SmallDesk:
         missing = {"name": "ctps", "state": "missing", "count": 0, "as_of": None, "days_left": None, "coverage": []}
         return {"registers": [ok | {"sha256": "ab" * 32}, missing | {"sha256": ""}]}
 
-    def objection_add(self, *, number: str, source: str, note: str, actor: str) -> dict[str, Any]:
-        self._note("objection_add", number=number, source=source, note=note, actor=actor)
+    def objection_add(
+        self, *, number: str, source: str, note: str, made_at: datetime | None, actor: str
+    ) -> dict[str, Any]:
+        self._note("objection_add", number=number, source=source, note=note, made_at=made_at, actor=actor)
         return {"id": "o-1", "number": "+442079460123"}
 
     def objection_remove(self, *, target: str, reason: str, actor: str) -> dict[str, Any]:
@@ -85,6 +87,22 @@ class SmallDesk:
         note = "[red]call\x1b[2J\u202eme[/red] on +447700900123"
         item = {"id": "o-1", "number": "+442079460123", "made_at": "2026-07-01T09:00:00+00:00", "source": "told"}
         return {"items": [item | {"note": note}], "next": "o-1"}
+
+    def objection_import(self, **fields: Any) -> dict[str, Any]:
+        self._note("objection_import", **fields)
+        return {"imported": len(fields["entries"]), "held": 0}
+
+    def consent_import(self, **fields: Any) -> dict[str, Any]:
+        self._note("consent_import", **fields)
+        return {"imported": len(fields["entries"]), "held": 0}
+
+    def objection_export(self, **fields: Any) -> dict[str, Any]:
+        self._note("objection_export", **fields)
+        return {"items": [], "next": None}
+
+    def consent_export(self, **fields: Any) -> dict[str, Any]:
+        self._note("consent_export", **fields)
+        return {"items": [], "next": None}
 
     def consent_add(self, **fields: Any) -> dict[str, Any]:
         self._note("consent_add", **fields)

@@ -1,0 +1,51 @@
+"""``import`` and ``export`` of the own lists: what ``dialgate objection`` and ``dialgate consent`` have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gate.cli.files import output_file
+from gate.cli.lists import export_list, read_list, send_list
+from gate.cli.output import View, say
+from gate.cli.reach import reach
+from gate.clock import SystemClock
+
+Body = Callable[..., Any]
+
+
+def imports(body: Body) -> Body:
+    """The arguments of an import."""
+    skip = click.option("--skip-bad", is_flag=True, help="Import the good lines of a file that has bad ones.")
+    file = click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    return file(skip(body))
+
+
+def exports(body: Body) -> Body:
+    """The arguments of an export."""
+    kind = click.Path(dir_okay=False, path_type=Path, allow_dash=True)
+    return click.option("-o", "--output", type=kind, default=Path("-"), metavar="FILE", help="Else standard output.")(
+        body
+    )
+
+
+def run_import(view: View, name: str, file: Path, *, skip_bad: bool) -> None:
+    """Check a file, keep what it holds, and say how many."""
+    found = read_list(name, file.read_bytes(), file.name, SystemClock().now())
+    if found.encoding == "cp1252":
+        say(f"{file} is not UTF-8: read as Windows-1252.")
+    with reach(view.config) as gate, view.progress(f"Importing {name}") as progress:
+        report = send_list(gate, found, skip_bad=skip_bad, progress=progress)
+    for fault in report["faults"]:
+        say(f"skipped line {fault['line']}: {fault['fault']}")
+    view.data(report if view.json else {key: value for key, value in report.items() if key != "faults"})
+
+
+def run_export(view: View, name: str, output: Path) -> None:
+    """Write a list; a file comes into being when it is whole."""
+    with reach(view.config) as gate, output_file(output) as file:
+        for piece in export_list(gate, name):
+            file.write(piece)

@@ -1,0 +1,171 @@
+"""Own lists as CSV files: read as a whole and checked before anything is sent, sent in batches, and written out again.
+
+The file's columns are ``gate.service.entries.COLUMNS``; the samples of ``dialgate init --example`` go this way too.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from gate.cli.reach import Gate
+from gate.errors import UsageError
+from gate.service.entries import COLUMNS, REQUIRED, read_row
+
+BATCH: Final = 200
+"""Entries in one transaction, at most: calls that come in meanwhile wait for some hundredths of a second."""
+BATCH_BYTES: Final = 96_000
+"""Of a batch as JSON, at most."""
+SHOWN: Final = 1000
+"""Faults in a message, at most."""
+
+Progress = Callable[[float, str], None]
+
+
+@dataclass
+class ListFile:
+    """A list as it was read: what may be kept, and what is wrong with the rest."""
+
+    name: str
+    """``objections`` or ``consents``."""
+    source_name: str
+    sha256: str
+    encoding: str
+    entries: list[dict[str, Any]] = field(default_factory=list)
+    faults: list[tuple[int, str]] = field(default_factory=list)
+    """(line, what is wrong), in the file's order."""
+
+    @property
+    def bad(self) -> int:
+        """How many lines are wrong."""
+        return len({line for line, _ in self.faults})
+
+
+def read_list(name: str, raw: bytes, source_name: str, now: datetime) -> ListFile:
+    """Read and check a whole file. Raises ``UsageError`` where it is no such list: header, encoding, broken quoting."""
+    text, encoding = _text(raw)
+    found = ListFile(name, source_name[-200:], hashlib.sha256(raw).hexdigest(), encoding)
+    delimiter = max(",;\t", key=text.partition("\n")[0].count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    line = 1
+    try:
+        header = _header(name, next(reader, []))
+        while True:
+            line = reader.line_num + 1
+            values = next(reader, None)
+            if values is None:
+                return found
+            if any(values):
+                _one(found, line, header, values, now)
+    except csv.Error as error:
+        raise UsageError(f"{source_name}, line {line}: {error}", hint="is a quote missing?") from None
+
+
+def _one(found: ListFile, line: int, header: Sequence[str], values: Sequence[str], now: datetime) -> None:
+    if len(values) != len(header):
+        found.faults.append((line, f"it has {len(values)} fields and the header {len(header)}"))
+        return
+    fields, faults = read_row(found.name, dict(zip(header, values, strict=True)), now)
+    if faults:
+        found.faults += [(line, fault) for fault in faults]
+    else:
+        found.entries.append(fields | {"line": line})
+
+
+def _header(name: str, values: Sequence[str]) -> list[str]:
+    header = [value.strip().casefold().replace(" ", "_") for value in values]
+    hint = f"columns: {', '.join(COLUMNS[name])}; needed: {', '.join(REQUIRED[name])}"
+    for column in header:
+        if column not in COLUMNS[name]:
+            raise UsageError(f'line 1: "{column}" is not a column of {name}', hint=hint)
+        if header.count(column) > 1:
+            raise UsageError(f'line 1: the column "{column}" is there twice', hint=hint)
+    missing = [column for column in REQUIRED[name] if column not in header]
+    if missing:
+        raise UsageError(f"line 1: no column {', '.join(missing)}", hint=hint)
+    return header
+
+
+def _text(raw: bytes) -> tuple[str, str]:
+    """The text and the encoding it was read as: UTF-8, UTF-16 with its mark, else Windows-1252."""
+    encodings = ["utf-16"] if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else ["utf-8-sig", "cp1252"]
+    for encoding in encodings:
+        try:
+            return raw.decode(encoding), encoding
+        except UnicodeDecodeError:
+            continue
+    raise UsageError("the file is no text in UTF-8, UTF-16 or Windows-1252", hint="save it as CSV in UTF-8")
+
+
+def send_list(gate: Gate, found: ListFile, *, skip_bad: bool, progress: Progress | None = None) -> dict[str, Any]:
+    """Keep what was read, in batches, each of them as a whole. Nothing is sent where a line is wrong, unless the wrong
+    ones are to be skipped. Raises ``UsageError`` that names every wrong line."""
+    if found.faults and not skip_bad:
+        shown = [f"line {line}: {fault}" for line, fault in found.faults[:SHOWN]]
+        if len(found.faults) > SHOWN:
+            shown.append(f"and {len(found.faults) - SHOWN:,} more")
+        raise UsageError(
+            "\n".join([f"{found.source_name}: {found.bad:,} lines are wrong and nothing was imported", *shown]),
+            hint="mend them, or import the others with --skip-bad",
+        )
+    counts = {"imported": 0, "held": 0}
+    done = 0
+    for batch in _batches(found.entries):
+        answer = gate.call(
+            f"{found.name.removesuffix('s')}_import",
+            entries=batch,
+            source_name=found.source_name,
+            sha256=found.sha256,
+        )
+        counts = {key: counts[key] + answer[key] for key in counts}
+        done += len(batch)
+        if progress:
+            progress(done / len(found.entries), f"{done:,} of {len(found.entries):,}")
+    faults = [{"line": line, "fault": fault} for line, fault in found.faults]
+    return counts | {"skipped": found.bad, "faults": faults, "sha256": found.sha256}
+
+
+def _batches(entries: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
+    batch: list[dict[str, Any]] = []
+    size = 0
+    for entry in entries:
+        weight = len(msgspec.json.encode(entry)) + 1
+        if batch and (len(batch) >= BATCH or size + weight > BATCH_BYTES):
+            yield batch
+            batch, size = [], 0
+        batch.append(entry)
+        size += weight
+    if batch:
+        yield batch
+
+
+def export_list(gate: Gate, name: str) -> Iterator[bytes]:
+    """The whole list as CSV in pieces; its first page leaves a leaf. An erased person has no number to write."""
+    after: str | None = None
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, COLUMNS[name], extrasaction="ignore", lineterminator="\r\n")
+    writer.writeheader()
+    while True:
+        page = gate.call(f"{name.removesuffix('s')}_export", after=after)
+        writer.writerows(row for row in page["items"] if row["number"])
+        yield out.getvalue().encode()
+        out.seek(0)
+        out.truncate()
+        after = page["next"]
+        if after is None:
+            return
+
+
+def import_file(
+    gate: Gate, name: str, path: Path, now: datetime, *, skip_bad: bool = False, progress: Progress | None = None
+) -> dict[str, Any]:
+    """Read a file and keep what it holds."""
+    return send_list(gate, read_list(name, path.read_bytes(), path.name, now), skip_bad=skip_bad, progress=progress)

@@ -1,0 +1,121 @@
+"""Own lists in bulk: many objections or consents in one transaction, and the whole lists out again.
+
+A batch is kept as a whole or not at all. Whatever is held already is left as it is, so that an import that was cut off
+may simply be run again. Every entry is a fact of its own with the file and line that it came from.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from gate.errors import UsageError
+from gate.ports import Transaction
+from gate.service.desk_base import DeskBase, number_of
+from gate.service.entries import COLUMNS, ConsentRow, ObjectionRow, faults_of
+from gate.service.reads import Row
+
+
+class BulkLists(DeskBase):
+    """Objections and consents by the hundred."""
+
+    def objection_import(
+        self, *, entries: Sequence[ObjectionRow], source_name: str = "", sha256: str = "", actor: str
+    ) -> Row:
+        """Keep a batch of objections, each with the time it was made at (now where it has none).
+
+        An objection that is in force already with the same time is not kept twice; one without a time is not where the
+        number is objected to and nobody ever consented for it.
+        """
+        now = self._clock.now()
+        self._check("objections", entries, now)
+
+        def keep(tx: Transaction, row: ObjectionRow, e164: str) -> bool:
+            in_force = tx.objections(e164)
+            made = row.made_at.astimezone(UTC) if row.made_at else None
+            if made is None and in_force and not tx.consents(e164):
+                return False
+            if made is not None and any(each.made_at == made for each in in_force):
+                return False
+            body: Row = {"number": e164, "made_at": (made or now).isoformat(), "source": row.source, "note": row.note}
+            body |= {"call_id": None, **_file(row, source_name, sha256)}
+            tx.append(self._fact("objection", actor, body, self._new_id()))
+            return True
+
+        def work(tx: Transaction) -> int:
+            return sum(keep(tx, row, number_of(row.number)) for row in entries)
+
+        return _counted(len(entries), self._store.call(work))
+
+    def consent_import(
+        self, *, entries: Sequence[ConsentRow], source_name: str = "", sha256: str = "", actor: str
+    ) -> Row:
+        """Keep a batch of consents, each with its own date and evidence, the withdrawn ones with their withdrawal.
+
+        A consent held already is never given new life: the withdrawal that is held stands, and one that the file tells
+        of is kept.
+        """
+        now = self._clock.now()
+        self._check("consents", entries, now)
+
+        def keep(tx: Transaction, row: ConsentRow, e164: str) -> bool:
+            held = _held_consent(tx, row, e164)
+            consent_id = held["id"] if held else self._new_id()
+            if held is None:
+                body: Row = {"number": e164, "given_at": row.given_at.astimezone(UTC).isoformat(), "how": row.how}
+                body |= {"wording": row.wording, "who": row.who, "evidence": row.evidence}
+                tx.append(self._fact("consent", actor, {**body, **_file(row, source_name, sha256)}, consent_id))
+            withdraws = row.withdrawn_at is not None and (held is None or held["withdrawn_at"] is None)
+            if withdraws and row.withdrawn_at is not None:
+                body = {"at": row.withdrawn_at.astimezone(UTC).isoformat(), "reason": row.withdrawn_why}
+                body |= _file(row, source_name, sha256)
+                tx.append(self._fact("consent_withdrawn", actor, body, consent_id))
+            return held is None or withdraws
+
+        def work(tx: Transaction) -> int:
+            return sum(keep(tx, row, number_of(row.number)) for row in entries)
+
+        return _counted(len(entries), self._store.call(work))
+
+    def _check(self, name: str, entries: Sequence[Any], now: datetime) -> None:
+        """Raises ``UsageError`` with every line that is wrong."""
+        faults = []
+        for row in entries:
+            fields = {column: getattr(row, column) for column in COLUMNS[name]}
+            faults += [f"line {row.line}: {fault}" for fault in faults_of(name, fields, now)]
+        if faults:
+            raise UsageError("\n".join([f"nothing of this batch of {name} was kept", *faults]))
+
+    def objection_export(self, *, after: str | None = None, limit: int = 1000, actor: str) -> Row:
+        """A page of the objections in force in full; the first one leaves a leaf that says who takes the list out."""
+        if after is None:
+            self._keep("list_exported", actor, {"list": "objections"}, subject=self._new_id())
+        return self._page(lambda tx: self._reads.objections_page(tx, after, limit))
+
+    def consent_export(self, *, after: str | None = None, limit: int = 1000, actor: str) -> Row:
+        """A page of the consents in full, the withdrawn ones too; the first one leaves a leaf."""
+        if after is None:
+            self._keep("list_exported", actor, {"list": "consents"}, subject=self._new_id())
+        return self._page(lambda tx: self._reads.consents_page(tx, after, limit))
+
+
+def _held_consent(tx: Transaction, row: ConsentRow, e164: str) -> Row | None:
+    """The same consent where it is held: same time, way, words, person and evidence."""
+    told = (row.how, row.wording, row.who, row.evidence)
+    for each in tx.consents(e164):
+        if each.given_at == row.given_at:
+            found = tx.query(
+                "SELECT id, how, wording, who, evidence, withdrawn_at FROM consents WHERE id = ?", (each.id,)
+            )[0]
+            if (found["how"], found["wording"], found["who"], found["evidence"] or "") == told:
+                return found
+    return None
+
+
+def _file(row: ObjectionRow | ConsentRow, source_name: str, sha256: str) -> Row:
+    return {"file": {"name": source_name, "sha256": sha256, "line": row.line}} if source_name or sha256 else {}
+
+
+def _counted(entries: int, kept: int) -> Row:
+    return {"imported": kept, "held": entries - kept}

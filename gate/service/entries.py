@@ -1,0 +1,119 @@
+"""One line of an own list, objection or consent, as it comes in bulk: what it must hold, and how its text is read.
+
+The command line reads a file with these functions before it sends anything, and the desk asks them again before it
+keeps anything: nothing gets in through the one that the other would have refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Any, Final, Protocol
+from zoneinfo import ZoneInfo
+
+from gate.core import numbers
+from gate.core.numbers import NumberRefused
+
+LONDON: Final = ZoneInfo("Europe/London")
+
+COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
+    "objections": ("number", "made_at", "source", "note"),
+    "consents": ("number", "given_at", "how", "wording", "who", "evidence", "withdrawn_at", "withdrawn_why"),
+}
+"""Columns of each list's file, in the order in which they are exported."""
+
+REQUIRED: Final[Mapping[str, tuple[str, ...]]] = {
+    "objections": ("number",),
+    "consents": ("number", "given_at", "how", "wording", "who", "evidence"),
+}
+"""Columns that a file to be imported must have; those of a consent must be filled in, on every line.
+
+PECR reg 21(4): it is for the caller to prove a consent. A consent that came in bulk without its own date and proof
+could otherwise outlive an objection by nothing but the moment of its import.
+"""
+
+MOST: Final = {"number": 200, "source": 200, "how": 200, "who": 200}
+"""Longest text of a column, in characters; ``NOTE`` for the others."""
+NOTE: Final = 4000
+
+
+class ObjectionRow(Protocol):
+    """An objection to be kept."""
+
+    number: str
+    made_at: datetime | None
+    """None: now."""
+    source: str
+    note: str
+    line: int
+    """Where it stood in its file."""
+
+
+class ConsentRow(Protocol):
+    """A consent to be kept, withdrawn or not."""
+
+    number: str
+    given_at: datetime
+    how: str
+    wording: str
+    who: str
+    evidence: str
+    withdrawn_at: datetime | None
+    withdrawn_why: str
+    line: int
+
+
+def read_row(name: str, row: Mapping[str, str], now: datetime) -> tuple[dict[str, Any], list[str]]:
+    """The fields that a line's texts spell, and everything that is wrong with them (then the fields are incomplete).
+
+    Times are ISO 8601; without an offset they are London's. A bare day is the end of it for an objection and for a
+    withdrawal, and the beginning of it for a consent: of two on one day the one that forbids the call stands.
+    """
+    fields: dict[str, Any] = {}
+    faults: list[str] = []
+    for column in COLUMNS[name]:
+        text = (row.get(column) or "").strip()
+        if column in ("made_at", "given_at", "withdrawn_at"):
+            try:
+                fields[column] = _moment(text, now, end=column != "given_at") if text else None
+            except ValueError:
+                faults.append(f'{column}: "{text[:40]}" is not a time; write 2026-03-02T10:00:00Z or 2026-03-02')
+        else:
+            fields[column] = text
+    if name == "objections" and not fields["source"]:
+        fields["source"] = "import"
+    return fields, faults or list(faults_of(name, fields, now))
+
+
+def faults_of(name: str, fields: Mapping[str, Any], now: datetime) -> list[str]:
+    """What is wrong with a line whose times are read; empty where it may be kept."""
+    faults = [f"{column} is empty" for column in REQUIRED[name] if not fields[column]]
+    faults += [
+        f"{column} is longer than {MOST.get(column, NOTE):,} characters"
+        for column, value in fields.items()
+        if isinstance(value, str) and len(value) > MOST.get(column, NOTE)
+    ]
+    try:
+        if fields["number"]:
+            numbers.parse(fields["number"])
+    except NumberRefused as refused:
+        faults.append(f"number: {refused.explanation}")
+    times = [column for column in ("made_at", "given_at", "withdrawn_at") if fields.get(column)]
+    faults += [f"{column} is in the future" for column in times if fields[column] > now]
+    if fields.get("withdrawn_at") and fields.get("given_at") and fields["withdrawn_at"] < fields["given_at"]:
+        faults.append("withdrawn_at is before given_at")
+    return faults
+
+
+def _moment(text: str, now: datetime, *, end: bool) -> datetime:
+    """A time as UTC; raises ``ValueError``."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        at = datetime.fromisoformat(text)
+        return (at if at.tzinfo else at.replace(tzinfo=LONDON)).astimezone(UTC)
+    first = datetime.combine(day, time(), LONDON).astimezone(UTC)
+    if not end:
+        return first
+    last = datetime.combine(day + timedelta(days=1), time(), LONDON).astimezone(UTC) - timedelta(microseconds=1)
+    return now if first <= now < last else last

@@ -1,0 +1,107 @@
+"""Own lists as CSV files, through the command line."""
+
+from __future__ import annotations
+
+import csv
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.cli.lists import BATCH, read_list, send_list
+from gate.errors import UsageError
+from tests.support.commands import dialgate
+
+NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
+
+
+class Kept:
+    """A gate that keeps every batch it is sent."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[dict[str, Any]]] = []
+
+    def call(self, op: str, /, *, progress: Any = None, **fields: Any) -> Any:
+        assert op == "objection_import"
+        self.batches.append(fields["entries"])
+        return {"imported": len(fields["entries"]), "held": 0}
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    place = tmp_path / "gate"
+    assert dialgate("init", str(place), "--example").code == 0
+    monkeypatch.setenv("DIALGATE_CONFIG", str(place / "config.toml"))
+    return tmp_path
+
+
+def test_out_and_in_again_changes_nothing(folder: Path) -> None:
+    for name in ("objection", "consent"):
+        file = folder / f"{name}.csv"
+        assert dialgate(name, "export", "-o", str(file)).code == 0
+        assert file.stat().st_mode & 0o777 == 0o600
+        report = dialgate(name, "import", str(file), "--json").json
+        assert (report["imported"], report["held"], report["skipped"]) == (0, 3, 0)
+        assert dialgate(name, "export").out == file.read_text(encoding="utf-8")
+        with file.open(newline="") as opened:
+            assert len(list(csv.DictReader(opened))) == 3
+
+
+def test_a_file_with_wrong_lines_imports_nothing_unless_they_are_to_be_skipped(folder: Path) -> None:
+    file = folder / "old.csv"
+    file.write_text("number;note\n07700 900401;a\n999;b\n\nnone;c\n07700 900402;d;e\n", encoding="utf-8")
+    refused = dialgate("objection", "import", str(file))
+    assert refused.code == 2
+    for words in ("3 lines are wrong and nothing was imported", "line 3: number", "line 5: number", "line 6: it has 3"):
+        assert words in refused.err
+    assert dialgate("check", "07700900401").code == 0
+    report = dialgate("objection", "import", str(file), "--skip-bad", "--json").json
+    assert (report["imported"], report["skipped"]) == (1, 3)
+    assert [fault["line"] for fault in report["faults"]] == [3, 5, 6]
+    assert dialgate("check", "07700900401", "--json").json["reason"] == "objected"
+
+
+def test_the_line_is_where_the_record_begins() -> None:
+    found = read_list("objections", b'number,note\n07700900401,"a\nb"\n12,x\n', "x.csv", NOW)
+    assert [entry["line"] for entry in found.entries] == [2]
+    assert [line for line, _ in found.faults] == [4]
+
+
+@pytest.mark.parametrize(
+    ("raw", "words"),
+    [
+        (b"", "no column number"),
+        (b"number,nots\n", '"nots" is not a column of objections'),
+        (b"number,number\n", "there twice"),
+        (b"note\nx\n", "no column number"),
+        (b'number,note\n07700900401,"never closed\n', "line 2: unexpected end of data"),
+        (b"\xff\xfe\x00", "no text"),
+    ],
+)
+def test_what_is_no_such_list_is_refused(raw: bytes, words: str) -> None:
+    with pytest.raises(UsageError, match=words):
+        read_list("objections", raw, "x.csv", NOW)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_encodings(encoding: str) -> None:
+    found = read_list("objections", "Number\tNote\r\n07700900401\tJürgen\r\n".encode(encoding), "x.csv", NOW)
+    assert found.entries[0]["note"] == "Jürgen"
+    assert (found.encoding == "cp1252") == (encoding == "cp1252")
+
+
+def test_batches_are_small_and_progress_is_told() -> None:
+    lines = "".join(f"07700900{number:03},{'n' * 900}\n" for number in range(BATCH + 50))
+    found = read_list("objections", f"number,note\n{lines}".encode(), "x.csv", NOW)
+    gate, seen = Kept(), []
+    report = send_list(gate, found, skip_bad=False, progress=lambda done, _: seen.append(done))
+    assert report["imported"] == BATCH + 50
+    assert len(gate.batches) > 2 and seen[-1] == 1.0
+    assert [entry["line"] for batch in gate.batches for entry in batch] == list(range(2, BATCH + 52))
+
+
+def test_a_failed_export_leaves_no_file(folder: Path) -> None:
+    target = folder / "nowhere" / "x.csv"
+    assert dialgate("objection", "export", "-o", str(target)).code == 1
+    assert not target.parent.exists()

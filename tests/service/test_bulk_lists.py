@@ -1,0 +1,135 @@
+"""Batches of objections and consents on a real data folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.config import load
+from gate.control.messages import arguments
+from gate.daemon.house import House
+from gate.errors import UsageError
+from tests.support.gatehouse import dialgate
+
+ACTOR = "user:ann(1000)"
+LISTED = "+442079460101"
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("bulk") / "gate"
+    dialgate("init", str(folder), "--example")
+    return folder
+
+
+@pytest.fixture
+def house(example: Path) -> Iterator[House]:
+    with ExitStack() as stack:
+        yield House(load(example / "config.toml"), stack)
+
+
+def objections(house: House, *rows: dict[str, Any]) -> dict[str, Any]:
+    fields = {"entries": list(rows), "source_name": "old.csv", "sha256": "ab"}
+    return house.desk.objection_import(**arguments("objection_import", fields), actor=ACTOR)
+
+
+def consents(house: House, *rows: dict[str, Any]) -> dict[str, Any]:
+    base = {"how": "web form", "wording": "Yes", "who": "Mr Lee", "evidence": "form 1"}
+    fields = {"entries": [base | row for row in rows]}
+    return house.desk.consent_import(**arguments("consent_import", fields), actor=ACTOR)
+
+
+def reason(house: House, number: str) -> str:
+    return str(house.desk.check(number=number, actor=ACTOR)["reason"])
+
+
+def day(days_ago: int) -> datetime:
+    return datetime(2026, 1, 1, 12, tzinfo=UTC) - timedelta(days=days_ago)
+
+
+def test_an_imported_objection_keeps_its_own_date_and_its_file(house: House) -> None:
+    assert objections(house, {"number": "07700 900301", "made_at": day(9), "line": 7}) == {"imported": 1, "held": 0}
+    kept = house.desk.objection_export(actor=ACTOR)["items"]
+    made = next(row["made_at"] for row in kept if row["number"] == "+447700900301")
+    assert datetime.fromisoformat(made) == day(9)
+    facts = house.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE body LIKE '%old.csv%'"))
+    assert '"line":7' in facts[-1]["body"] and '"sha256":"ab"' in facts[-1]["body"]
+    assert reason(house, "07700900301") == "objected"
+
+
+def test_an_objection_outlives_every_consent_that_is_not_later_by_its_own_date(house: House) -> None:
+    number = "+447700900302"
+    objections(house, {"number": number, "made_at": day(5)})
+    consents(house, {"number": number, "given_at": day(6)}, {"number": number, "given_at": day(5)})
+    assert reason(house, number) == "objected"
+    consents(house, {"number": number, "given_at": day(4)})
+    assert reason(house, number) == "consented"
+    objections(house, {"number": number, "made_at": day(3)})
+    assert reason(house, number) == "objected"
+
+
+def test_an_objection_without_a_date_counts_from_now_whatever_older_one_is_held(house: House) -> None:
+    number = "+447700900303"
+    objections(house, {"number": number, "made_at": day(5)})
+    consents(house, {"number": number, "given_at": day(4)})
+    assert reason(house, number) == "consented"
+    assert objections(house, {"number": number}) == {"imported": 1, "held": 0}
+    assert reason(house, number) == "objected"
+
+
+def test_the_same_again_is_not_kept_twice(house: House) -> None:
+    rows = [{"number": "+447700900304", "made_at": day(2)}, {"number": "+447700900304", "made_at": day(1)}]
+    assert objections(house, *rows) == {"imported": 2, "held": 0}
+    assert objections(house, *rows) == {"imported": 0, "held": 2}
+    assert objections(house, {"number": "07700900304"}) == {"imported": 0, "held": 1}
+    given = {"number": LISTED, "given_at": day(2)}
+    assert consents(house, given, given) == {"imported": 1, "held": 1}
+    assert consents(house, given | {"evidence": "form 2"}) == {"imported": 1, "held": 0}
+
+
+def test_a_withdrawn_consent_comes_in_withdrawn_and_is_never_revived(house: House) -> None:
+    number = "+442079460102"
+    withdrawn = {"number": number, "given_at": day(9), "withdrawn_at": day(8), "withdrawn_why": "wrote"}
+    assert consents(house, withdrawn)["imported"] == 1
+    assert reason(house, number) == "consent_withdrawn"
+    assert consents(house, {"number": number, "given_at": day(9)}) == {"imported": 0, "held": 1}
+    assert reason(house, number) == "consent_withdrawn"
+    live = {"number": "+442079460103", "given_at": day(9)}
+    consents(house, live)
+    assert consents(house, live | {"withdrawn_at": day(7)})["imported"] == 1
+    assert reason(house, "+442079460103") == "consent_withdrawn"
+
+
+def test_a_batch_with_a_wrong_line_is_kept_nowhere(house: House) -> None:
+    before = house.store.call(lambda tx: tx.head())
+    with pytest.raises(UsageError) as refused:
+        objections(
+            house,
+            {"number": "+447700900306", "line": 2},
+            {"number": "999", "line": 3},
+            {"number": "+447700900307", "made_at": datetime.now(UTC) + timedelta(hours=1), "line": 4},
+        )
+    assert "line 3: number" in refused.value.message and "line 4: made_at is in the future" in refused.value.message
+    with pytest.raises(UsageError, match="evidence is empty"):
+        consents(house, {"number": LISTED, "given_at": day(1), "evidence": ""})
+    with pytest.raises(UsageError, match="given_at"):
+        arguments("consent_import", {"entries": [{"number": LISTED}]})
+    assert house.store.call(lambda tx: tx.head()) == before
+
+
+def test_a_single_objection_may_have_its_own_date_too(house: House) -> None:
+    house.desk.objection_add(number="07700900308", made_at=day(3), actor=ACTOR)
+    with pytest.raises(UsageError, match="cannot be made in the future"):
+        house.desk.objection_add(number="07700900308", made_at=datetime.now(UTC) + timedelta(1), actor=ACTOR)
+
+
+def test_the_log_holds_after_imports_and_an_export_is_a_leaf(house: House) -> None:
+    house.desk.consent_export(actor=ACTOR)
+    last = house.store.call(lambda tx: tx.query("SELECT kind, body FROM facts ORDER BY leaf_index DESC LIMIT 1"))[0]
+    assert (last["kind"], last["body"]) == ("list_exported", '{"list":"consents"}')
+    assert house.desk.audit_verify(actor=ACTOR)["ok"]
