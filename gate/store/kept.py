@@ -18,7 +18,7 @@ SLICE = 500
 """Ids in one statement, at most."""
 
 _ROW = (
-    "SELECT r.recording_id, r.call_id, r.opened_at, r.path, r.key_id, r.erasing_at,"
+    "SELECT r.recording_id, r.call_id, r.opened_at, r.path, r.key_id, r.erasing_at, r.erasing_basis,"
     " c.at, c.number, c.purpose, c.topic, c.claimed_by"
     " FROM recordings AS r LEFT JOIN calls AS c ON c.call_id = r.call_id"
 )

@@ -159,7 +159,7 @@ def _recording_closed(fact: Entry) -> Columns:
 
 
 def _recording_erasing(fact: Entry) -> Columns:
-    return {"erasing_at": fact.at}
+    return {"erasing_at": fact.at, "erasing_basis": _text(fact.body.get("basis"))}
 
 
 def _recording_erased(fact: Entry) -> Columns:

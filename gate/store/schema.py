@@ -147,6 +147,7 @@ CREATE INDEX holds_number ON holds (number) WHERE target = 'number' AND released
 
 ALTER TABLE recordings DROP COLUMN state;
 ALTER TABLE recordings ADD COLUMN erasing_at TEXT;
+ALTER TABLE recordings ADD COLUMN erasing_basis TEXT;
 ALTER TABLE recordings ADD COLUMN state TEXT NOT NULL AS (CASE
     WHEN erased_at IS NOT NULL THEN 'erased'
     WHEN erasing_at IS NOT NULL THEN 'erasing' -- decided: whatever happens now, it is carried out

@@ -11,6 +11,7 @@ Map, from the bottom up:
 - ``writer``      writing it, a chunk at a time; ``reader`` finds every change to it; ``sealed`` is the door to both
 - ``sealer``      what the recorder is given: a fresh key, wrapped, and the file that it seals
 - ``keystore``    wrapped keys on disk, apart from the audio; shredding them is the erasure
+- ``removal``     sealed files removed, and looked for again
 - ``opening``     wraps and a private key -> the clear chunks
 - ``signing``     the gate's Ed25519 key, and C2SP signed notes
 

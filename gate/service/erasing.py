@@ -1,0 +1,309 @@
+"""Recordings erased: the key first, then the ciphertext, then the receipt.
+
+The order, and what a kill at each point leaves:
+
+1. one transaction looks once more at term and holds and commits ``recording_erasing`` for what may go. From here on the
+   erasure is decided: a later hold is refused, and whoever finds the fact without its receipt carries it out;
+2. the wraps are shredded: the recording cannot be opened any more (NIST SP 800-88 Rev 2, cryptographic erase);
+3. the sealed file is removed, and looked for;
+4. one transaction commits the receipt ``recording_erased``, where there is none yet. A file that would not go has no
+   receipt: its erasure stays under way, is told as a fault, and is tried again.
+
+Every step may be done twice, so that ``resume`` needs to know nothing of where the last life ended. ``replay`` erases
+again what came back from a backup (LAW 5.4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from functools import partial
+from itertools import islice
+from typing import Any, Protocol
+
+import structlog
+
+from gate.clock import Clock
+from gate.core.retention import Hold, Kind, Recording, Sorted, Target
+from gate.ports import Fact, Store, Transaction
+from gate.service.reads import Row
+
+log = structlog.get_logger()
+
+BATCH = 128
+"""Recordings in one transaction and one shredding: what a call's decision may have to wait for."""
+STILL_THERE = "erased_file_still_there"
+
+
+class KeptReads(Protocol):
+    """What retention reads from the store (``gate.store.kept``)."""
+
+    def oldest(
+        self, tx: Transaction, before: datetime, after: tuple[str, str] | None = None, limit: int = 500
+    ) -> tuple[list[Row], tuple[str, str] | None]:
+        """Recordings not erased, oldest first."""
+        ...
+
+    def these(self, tx: Transaction, recording_ids: Sequence[str]) -> list[Row]:
+        """The same rows of these."""
+        ...
+
+    def erasing(self, tx: Transaction, limit: int = 500, after: str = "") -> list[Row]:
+        """Erasures decided and not finished."""
+        ...
+
+    def erased_among(self, tx: Transaction, recording_ids: Sequence[str]) -> list[Row]:
+        """Tombstones."""
+        ...
+
+    def holds_on(self, tx: Transaction, recording_ids: Sequence[str]) -> list[Row]:
+        """Holds in force that bear on these recordings."""
+        ...
+
+    def hold(self, tx: Transaction, hold_id: str) -> Row | None:
+        """One hold."""
+        ...
+
+    def holds_page(
+        self, tx: Transaction, after: str | None = None, limit: int = 50, number: str | None = None, *, released: bool
+    ) -> tuple[list[Row], str | None]:
+        """Holds, newest first."""
+        ...
+
+    def covered(self, tx: Transaction, target: str, value: str) -> dict[str, int]:
+        """How many recordings a hold would keep, and how many it comes too late for."""
+        ...
+
+    def last_sweep(self, tx: Transaction) -> Row | None:
+        """The newest sweep."""
+        ...
+
+
+class Keys(Protocol):
+    """What erasing asks of the key store."""
+
+    def shred(self, recording_ids: Iterable[str]) -> int:
+        """Remove wraps so that no byte of them stays; returns how many recordings had any. Raises ``VaultError``."""
+        ...
+
+    def recording_ids(self, after: str = "", limit: int = 1000) -> list[str]:
+        """Recordings that have wraps, by id."""
+        ...
+
+
+class Removal(Protocol):
+    """What became of a recording's files."""
+
+    @property
+    def found(self) -> bool:
+        """There was one."""
+        ...
+
+    @property
+    def fault(self) -> str:
+        """Why one is still there; empty where none is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What erasing asks of the folder of sealed files."""
+
+    remove: Callable[[Sequence[str]], Sequence[Removal]]
+    """Paths relative to the folder -> what became of each."""
+    everything: Callable[[], Iterable[tuple[str, str]]]
+    """(recording id, path) of every file there is. Raises ``OSError``."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What an erasure came to."""
+
+    erased: int = 0
+    held: list[tuple[str, str]] = field(default_factory=list)
+    """(recording id, name of the hold)."""
+    faults: list[Row] = field(default_factory=list)
+    """``recording_id``, ``code`` (``erased_file_still_there``), ``fault``."""
+
+    def add(self, other: Outcome) -> None:
+        """Take in what another part came to."""
+        self.erased += other.erased
+        self.held += other.held
+        self.faults += other.faults
+
+
+Rule = Callable[[list[Recording], list[Hold]], Sorted]
+"""What may go of these recordings, with the holds that bear on them."""
+
+
+class Eraser:
+    """Blocking; never two at once (the caller sees to it), and not for the line thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        reads: KeptReads,
+        keys: Keys,
+        files: Files,
+        clock: Clock,
+        *,
+        backups_until: Callable[[], date],
+    ) -> None:
+        """``backups_until``: until when a backup made now may hold ciphertext; part of each receipt (LAW 5.5)."""
+        self._store = store
+        self._reads = reads
+        self._keys = keys
+        self._files = files
+        self._clock = clock
+        self._backups_until = backups_until
+
+    def erase(self, recording_ids: Sequence[str], rule: Rule, *, basis: str, actor: str) -> Outcome:
+        """Erase those of these recordings (at most ``BATCH``) that the rule lets go, as it is judged inside the
+        transaction that decides. ``basis`` says on what ground: no personal data.
+
+        Raises ``StoreError`` or ``VaultError``: then what was decided stays under way, for ``resume``.
+        """
+        rows, held = self._store.call(lambda tx: self._decide(tx, recording_ids, rule, basis, actor))
+        outcome = self._carry_out(rows, actor)
+        outcome.held = held
+        return outcome
+
+    def resume(self, actor: str) -> Outcome:
+        """Carry out what was decided and has no receipt. Raises as ``erase``."""
+        outcome, after = Outcome(), ""
+        while rows := self._store.call(partial(self._reads.erasing, limit=BATCH, after=after)):
+            outcome.add(self._carry_out(rows, actor))
+            after = rows[-1]["recording_id"]
+        if outcome.erased:
+            log.warning("erasures_resumed", erased=outcome.erased)
+        return outcome
+
+    def replay(self, actor: str) -> Outcome:
+        """Erase again what the log says is erased and is there again: restored from a backup (LAW 5.4).
+
+        A fact ``erased_came_back`` says so before it goes. Raises as ``erase``, and ``OSError`` where the folder of
+        recordings cannot be read.
+        """
+        outcome = Outcome()
+        for ids in _pages_of_keys(self._keys):
+            again = [row | {"what": "keys"} for row in self._tombstones(ids)]
+            outcome.add(self._erase_again(again, actor))
+        for part in _batches(self._files.everything(), 500):
+            paths = dict(part)
+            again = [
+                row | {"what": "file", "path": paths[row["recording_id"]]} for row in self._tombstones(list(paths))
+            ]
+            outcome.add(self._erase_again(again, actor))
+        if outcome.erased:
+            log.warning("erased_came_back", recordings=outcome.erased)
+        return outcome
+
+    # --- steps
+
+    def _decide(
+        self, tx: Transaction, recording_ids: Sequence[str], rule: Rule, basis: str, actor: str
+    ) -> tuple[list[Row], list[tuple[str, str]]]:
+        rows = {row["recording_id"]: row for row in self._reads.these(tx, recording_ids)}
+        open_ = [recording_of(row) for row in rows.values() if not row["erasing_at"]]
+        found = rule(open_, [hold_of(row) for row in self._reads.holds_on(tx, [each.id for each in open_])])
+        now = self._clock.now()
+        for each in found.due:
+            body = {"call_id": each.call_id, "basis": basis}
+            tx.append(Fact("recording_erasing", each.id, now, actor, body))
+            rows[each.id]["erasing_basis"] = basis
+        going = {each.id for each in found.due} | {key for key, row in rows.items() if row["erasing_at"]}
+        return [rows[key] for key in rows if key in going], [(each.id, hold.name) for each, hold in found.held]
+
+    def _carry_out(self, rows: Sequence[Row], actor: str) -> Outcome:
+        if not rows:
+            return Outcome()
+        self._keys.shred([row["recording_id"] for row in rows])
+        removals = self._files.remove([row["path"] or "" for row in rows])
+        gone = [(row, each.found) for row, each in zip(rows, removals, strict=True) if not each.fault]
+        faults = [_fault(row, each.fault) for row, each in zip(rows, removals, strict=True) if each.fault]
+        self._store.call(lambda tx: self._receipts(tx, gone, actor))
+        return Outcome(erased=len(gone), faults=faults)
+
+    def _receipts(self, tx: Transaction, gone: Sequence[tuple[Row, bool]], actor: str) -> None:
+        now, until = self._clock.now(), self._backups_until().isoformat()
+        kept = {row["recording_id"] for row in self._reads.these(tx, [row["recording_id"] for row, _ in gone])}
+        for row, found in gone:
+            if row["recording_id"] in kept:  # else it has its receipt
+                body = {
+                    "call_id": row["call_id"],
+                    "key_id": row["key_id"],
+                    "basis": row["erasing_basis"],
+                    "file": "removed" if found else "not_there",
+                    "backups_until": until,
+                }
+                tx.append(Fact("recording_erased", row["recording_id"], now, actor, body))
+
+    def _tombstones(self, ids: Sequence[str]) -> list[Row]:
+        rows: list[Row] = self._store.call(lambda tx: self._reads.erased_among(tx, ids))
+        return rows
+
+    def _erase_again(self, again: Sequence[Row], actor: str) -> Outcome:
+        if not again:
+            return Outcome()
+        now = self._clock.now()
+        facts = [
+            Fact("erased_came_back", row["recording_id"], now, actor, {"call_id": row["call_id"], "what": row["what"]})
+            for row in again
+        ]
+        self._store.call(lambda tx: [tx.append(fact) for fact in facts])
+        self._keys.shred([row["recording_id"] for row in again])
+        filed = [row for row in again if row["what"] == "file"]
+        removals = self._files.remove([row["path"] for row in filed])
+        faults = [_fault(row, each.fault) for row, each in zip(filed, removals, strict=True) if each.fault]
+        return Outcome(erased=len(again) - len(faults), faults=faults)
+
+
+def recording_of(row: Row) -> Recording:
+    """A row of ``KeptReads`` as the rules know it: the term runs from the call, where that is known."""
+    classes = {f"{name}:{row[name]}" for name in ("topic", "purpose") if row[name]}
+    if row["claimed_by"]:
+        classes.add(row["claimed_by"])
+    return Recording(
+        id=row["recording_id"],
+        at=datetime.fromisoformat(row["at"] or row["opened_at"]),
+        call_id=row["call_id"] or "",
+        number=row["number"] or "",
+        classes=frozenset(classes),
+    )
+
+
+def hold_of(row: Row) -> Hold:
+    """A row of the holds as the rules know it."""
+    target = Target(row["target"])
+    value = {Target.RECORDING: row["recording_id"], Target.CALL: row["call_id"], Target.NUMBER: row["number"]}[target]
+    released = row["released_at"]
+    return Hold(
+        id=row["id"],
+        target=target,
+        value=value or "",
+        kind=Kind(row["kind"]),
+        reason=row["reason"] or "(erased)",
+        reference=row["reference"] or "",
+        by=row["actor"],
+        at=datetime.fromisoformat(row["made_at"]),
+        released_at=datetime.fromisoformat(released) if released else None,
+    )
+
+
+def _fault(row: Row, fault: str) -> Row:
+    log.error(STILL_THERE, recording=row["recording_id"], fault=fault)
+    return {"recording_id": row["recording_id"], "code": STILL_THERE, "fault": fault}
+
+
+def _pages_of_keys(keys: Keys) -> Iterator[list[str]]:
+    after = ""
+    while ids := keys.recording_ids(after, 500):
+        yield ids
+        after = ids[-1]
+
+
+def _batches(items: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    iterator = iter(items)
+    while batch := list(islice(iterator, size)):
+        yield batch

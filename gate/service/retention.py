@@ -1,0 +1,268 @@
+"""Retention: what goes when, the dry run, and the sweep that carries it out.
+
+A sweep that people start is bound to a dry run by its digest: what was shown is what goes, less what was put on hold
+meanwhile. The daily one runs by itself, but not where the configured terms have become shorter than those of the last
+sweep: then somebody has to look at a dry run first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import date, datetime, time, timedelta
+from functools import partial
+
+import structlog
+
+from gate.clock import Clock
+from gate.core.retention import MONTHS, Day, Hold, Recording, Terms, due, forecast, merge
+from gate.errors import RefusedError
+from gate.ports import Fact, Store, Transaction
+from gate.service.erasing import BATCH, Eraser, Files, KeptReads, Keys, Outcome, hold_of, recording_of
+from gate.service.reads import Progress, Row
+
+log = structlog.get_logger()
+
+PAGE = 500
+SHOWN = 1000
+"""Ids and names in one answer, at most; counts and the digest are of all."""
+SWEPT = "retention_swept"
+
+
+@dataclass(slots=True)
+class Plan:
+    """What a sweep would do: as of a day, under these terms."""
+
+    today: date
+    digest: str
+    due: list[str] = field(default_factory=list)
+    held: list[tuple[str, str]] = field(default_factory=list)
+    """(recording id, name of the hold)."""
+    unfinished: int = 0
+    """Erasures that were decided before and have no receipt yet: carried out in any case."""
+
+    def as_row(self) -> Row:
+        """For an answer."""
+        return {
+            "day": self.today.isoformat(),
+            "digest": self.digest,
+            "due": len(self.due),
+            "held": len(self.held),
+            "unfinished": self.unfinished,
+            "due_ids": self.due[:SHOWN],
+            "held_by": [{"recording_id": key, "hold": name} for key, name in self.held[:SHOWN]],
+        }
+
+
+class Retention:
+    """Blocking and thread-safe; one sweep at a time."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        reads: KeptReads,
+        keys: Keys,
+        files: Files,
+        terms: Terms,
+        backup_days: int,
+        sweep_at: time,
+        clock: Clock,
+    ) -> None:
+        """``sweep_at``: when the daily sweep begins, a time of day where ``terms`` counts its days."""
+        self._store = store
+        self._reads = reads
+        self.terms = terms
+        self.backup_days = backup_days
+        self.sweep_at = sweep_at
+        self._clock = clock
+        self._eraser = Eraser(store, reads, keys, files, clock, backups_until=self._backups_until)
+        self._one = threading.Lock()
+        self._stopped = threading.Event()
+
+    # --- looking
+
+    def today(self) -> date:
+        """The day, where the firm is."""
+        return self._clock.now().astimezone(self.terms.timezone).date()
+
+    def plan(self) -> Plan:
+        """What a sweep would erase now. Nothing is changed."""
+        today = self.today()
+        digest = hashlib.sha256(f"retention {today} {terms_of(self.terms)}\n".encode())
+        plan = Plan(today, "")
+        for recordings, holds, unfinished in self._pages(today):
+            found = due(recordings, holds, today, self.terms)
+            for each in found.due:
+                digest.update(f"{each.id}\n".encode())
+                plan.due.append(each.id)
+            plan.held += [(each.id, hold.name) for each, hold in found.held]
+            plan.unfinished += unfinished
+        plan.digest = digest.hexdigest()[:32]
+        return plan
+
+    def forecast(self, days: int) -> list[Day]:
+        """What goes on each of the next days; what should have gone before is today's."""
+        today = self.today()
+        pages = self._pages(today + timedelta(days=days))
+        return merge(*(forecast(recordings, holds, today, days, self.terms) for recordings, holds, _ in pages))
+
+    def status(self) -> Row:
+        """Terms, what is due, what is held, the last sweep and what keeps the next one from running."""
+        plan = self.plan()
+        last = self._last()
+        return {
+            "terms": terms_of(self.terms),
+            "sweep_at": f"{self.sweep_at:%H:%M}",
+            "backup_days": self.backup_days,
+            "day": plan.today.isoformat(),
+            "due": len(plan.due),
+            "held": len(plan.held),
+            "unfinished": plan.unfinished,
+            "last": last,
+            "waits": self._waits(last),
+        }
+
+    def _pages(self, until: date) -> Iterator[tuple[list[Recording], list[Hold], int]]:
+        """Recordings that may be due by a day with the holds on them, and how many of each page are under way."""
+        after: tuple[str, str] | None = None
+        horizon = self.terms.horizon(until)
+        while True:
+            rows, holds, after = self._store.call(partial(self._page, horizon=horizon, after=after))
+            open_ = [recording_of(row) for row in rows if not row["erasing_at"]]
+            yield open_, [hold_of(row) for row in holds], len(rows) - len(open_)
+            if after is None:
+                return
+
+    def _page(
+        self, tx: Transaction, horizon: datetime, after: tuple[str, str] | None
+    ) -> tuple[list[Row], list[Row], tuple[str, str] | None]:
+        rows, following = self._reads.oldest(tx, horizon, after, PAGE)
+        return rows, self._reads.holds_on(tx, [row["recording_id"] for row in rows]), following
+
+    # --- sweeping
+
+    def at_start(self) -> Outcome:
+        """Before the line opens: erasures under way are finished, and what came back from a backup goes again."""
+        with self._alone():
+            outcome = self._eraser.resume("gate")
+            outcome.add(self._eraser.replay("gate"))
+        return outcome
+
+    def sweep(self, *, actor: str, digest: str | None = None, progress: Progress | None = None) -> Row:
+        """Erase what is due, and keep the fact ``retention_swept``. Harmless twice.
+
+        With ``digest``, only what the dry run of that digest showed. Raises ``RefusedError`` (``sweep_running``;
+        ``plan_changed`` where a dry run now would show something else), and what erasing raises: then the next sweep
+        goes on where this one ended.
+        """
+        with self._alone():
+            before = self._eraser.resume(actor)
+            before.add(self._eraser.replay(actor))
+            plan = self.plan()
+            if digest is not None and digest != plan.digest:
+                raise RefusedError(
+                    f"what is due is not what dry run {digest} showed",
+                    reason="plan_changed",
+                    hint="Look again: dialgate retention sweep --dry-run",
+                )
+            return self._execute(plan, before, actor, progress)
+
+    def _execute(self, plan: Plan, before: Outcome, actor: str, progress: Progress | None) -> Row:
+        basis = f"retention, swept {plan.today}"
+        outcome = Outcome()
+        done = 0
+        while done < len(plan.due) and not self._stopped.is_set():
+            part = plan.due[done : done + BATCH]
+            outcome.add(
+                self._eraser.erase(part, lambda r, h: due(r, h, plan.today, self.terms), basis=basis, actor=actor)
+            )
+            done += len(part)
+            if progress is not None:
+                progress(done / len(plan.due), "erasing")
+        faults = before.faults + outcome.faults
+        held = plan.held + outcome.held
+        body = {
+            "day": plan.today.isoformat(),
+            "digest": plan.digest,
+            "due": len(plan.due),
+            "erased": outcome.erased,
+            "resumed": before.erased,
+            "held": len(held),
+            "faults": len(faults),
+            "complete": done >= len(plan.due),
+            "terms": terms_of(self.terms),
+        }
+        self._store.call(lambda tx: tx.append(Fact(SWEPT, "retention", self._clock.now(), actor, body)))
+        log.info(SWEPT, **body)
+        return body | {
+            "ok": not faults and bool(body["complete"]),
+            "fault_list": faults[:SHOWN],
+            "held_by": [{"recording_id": key, "hold": name} for key, name in held[:SHOWN]],
+        }
+
+    def daily(self) -> Row | None:
+        """The daily sweep, where its time has come and it has not been done: the sweep's answer, else None.
+
+        A day that was missed is made up for at once. Raises as ``sweep``.
+        """
+        now = self._clock.now().astimezone(self.terms.timezone)
+        last = self._last()
+        if last is not None and last.get("complete"):
+            day = date.fromisoformat(last["day"])
+            if day >= now.date() or (day == now.date() - timedelta(days=1) and now.time() < self.sweep_at):
+                return None
+        elif last is None and now.time() < self.sweep_at:
+            return None
+        if waits := self._waits(last):
+            log.error("retention_waits", why=waits)
+            return None
+        return self.sweep(actor="gate")
+
+    def stop(self) -> None:
+        """The gate ends: a sweep under way ends after its batch."""
+        self._stopped.set()
+
+    # --- steps
+
+    def _last(self) -> Row | None:
+        last: Row | None = self._store.call(self._reads.last_sweep)
+        return last
+
+    def _waits(self, last: Row | None) -> str:
+        before = last["terms"] if last else {"months": MONTHS, "years": {}}
+        if not shorter(self.terms, before):
+            return ""
+        return (
+            "the terms have become shorter than those of the last sweep: look at dialgate retention sweep --dry-run, "
+            "then execute it by hand once"
+        )
+
+    def _backups_until(self) -> date:
+        return self.today() + timedelta(days=self.backup_days)
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._one.acquire(blocking=False):
+            raise RefusedError("a sweep is running", reason="sweep_running", hint="Wait until it is done.")
+        try:
+            yield
+        finally:
+            self._one.release()
+
+
+def terms_of(terms: Terms) -> Row:
+    """The terms as they go into evidence: ``months``, ``years`` by class."""
+    return {"months": terms.months, "years": dict(sorted(terms.years.items()))}
+
+
+def shorter(terms: Terms, before: Row) -> bool:
+    """Whether any recording is kept for a shorter time than under the terms before."""
+    years = {name: 12 * count for name, count in terms.years.items()}
+    was = {name: 12 * count for name, count in before["years"].items()}
+    return terms.months < before["months"] or any(
+        max(years.get(name, 0), terms.months) < max(months, before["months"]) for name, months in was.items()
+    )

@@ -1,0 +1,266 @@
+"""The erasure itself: nothing of the key anywhere, the file gone, one receipt, whatever happens in between."""
+
+from __future__ import annotations
+
+import json
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from gate.errors import StoreError, VaultError
+from gate.recorder.leftovers import SUFFIX
+from gate.vault.errors import KeyShredded
+from gate.vault.opening import open_recording
+from gate.vault.removal import BESIDE
+from tests.support.keeping import OLD, YOUNG, Keeping
+from tests.support.vault import files_under, found_in, private_key
+
+SWEEPER = Path(__file__).parents[1] / "support" / "sweeper.py"
+KILLS = 20
+
+
+@pytest.fixture
+def keeping(tmp_path):
+    opened = Keeping(tmp_path)
+    yield opened
+    opened.close()
+
+
+def test_nothing_of_the_key_and_no_file_is_left_and_the_log_holds(keeping, tmp_path_factory):
+    names = [keeping.record(f"old-{n}") for n in range(5)]
+    young = keeping.record("young", YOUNG)
+    note = keeping.path("old-0").with_name("old-0.dgr" + SUFFIX)
+    note.write_text("{}")
+    secrets = [wrap for name in names for _, wrap in keeping.wraps(name)]
+    sealed = [keeping.path(name).read_bytes()[200:] for name in names]
+    whole = keeping.path("old-0").read_bytes()
+    assert len(found_in(keeping.folder, secrets)) == 5
+    assert all(keeping.opens(name) for name in names)
+
+    answer = keeping.retention.sweep(actor="user:ann(1)")
+
+    assert (answer["erased"], answer["faults"], answer["ok"]) == (5, 0, True)
+    assert found_in(keeping.folder, secrets) == []
+    assert found_in(keeping.folder, sealed) == []
+    assert not any(keeping.opens(name) for name in names)
+    copy = tmp_path_factory.mktemp("backup") / "old-0.dgr"
+    copy.write_bytes(whole)
+    with pytest.raises(KeyShredded):
+        open_recording(copy, keeping.wraps("old-0"), private_key())
+    assert keeping.opens(young)
+    assert [path.name for path in files_under(keeping.recordings)] == ["young.dgr"]
+    keeping.verified()
+
+
+def test_a_receipt_says_what_the_law_asks_and_no_number(keeping):
+    keeping.record("old")
+    key_id = keeping.keys.key_id("old")
+    keeping.retention.sweep(actor="user:ann(1)")
+    (receipt,) = keeping.facts("recording_erased")
+    assert (receipt["subject"], receipt["actor"], receipt["at"]) == (
+        "old",
+        "user:ann(1)",
+        "2027-03-02T12:00:00.000000Z",
+    )
+    assert json.loads(receipt["body"]) == {
+        "call_id": "call-old",
+        "key_id": key_id,
+        "basis": "retention, swept 2027-03-02",
+        "file": "removed",
+        "backups_until": "2027-04-01",
+    }
+    (swept,) = keeping.facts("retention_swept")
+    assert "+44" not in receipt["body"] + swept["body"]
+
+
+def test_twice_is_harmless(keeping):
+    keeping.record("old")
+    keeping.retention.sweep(actor="gate")
+    again = keeping.retention.sweep(actor="gate")
+    assert (again["due"], again["erased"]) == (0, 0)
+    assert len(keeping.facts("recording_erased")) == 1
+
+
+def test_a_recording_without_a_file_has_its_receipt_too(keeping):
+    keeping.record("old")
+    keeping.path("old").unlink()
+    assert keeping.retention.sweep(actor="gate")["erased"] == 1
+    assert json.loads(keeping.facts("recording_erased")[0]["body"])["file"] == "not_there"
+
+
+def test_a_file_that_will_not_go_is_told_and_tried_again(keeping):
+    keeping.record("stuck")
+    keeping.record("free")
+    stuck = keeping.path("stuck")
+    stuck.unlink()
+    stuck.mkdir()
+    (stuck / "in-the-way").touch()
+
+    answer = keeping.retention.sweep(actor="gate")
+
+    assert (answer["ok"], answer["erased"], answer["faults"]) == (False, 1, 1)
+    (fault,) = answer["fault_list"]
+    assert (fault["recording_id"], fault["code"]) == ("stuck", "erased_file_still_there")
+    assert "still there" in fault["fault"]
+    assert keeping.state("stuck") == "erasing"
+    assert keeping.wraps("stuck") == [], "its key is gone all the same"
+    assert [row["subject"] for row in keeping.facts("recording_erased")] == ["free"]
+    assert keeping.retention.status()["unfinished"] == 1
+
+    (stuck / "in-the-way").unlink()
+    stuck.rmdir()
+    assert keeping.retention.sweep(actor="gate")["resumed"] == 1
+    assert keeping.state("stuck") == "erased"
+    assert len(keeping.facts("recording_erasing")) == 2
+
+
+def test_a_path_that_leads_out_of_the_folder_removes_nothing(keeping):
+    keeping.record("old")
+    victim = keeping.folder / "victim.dgr"
+    victim.touch()
+    keeping.store.call(lambda tx: tx.write("UPDATE recordings SET path = '../victim.dgr'"))
+    answer = keeping.retention.sweep(actor="gate")
+    assert "does not lead" in answer["fault_list"][0]["fault"]
+    assert victim.exists()
+
+
+def test_held_and_restricted_stay_and_are_named(keeping):
+    for name in ("by-recording", "by-call", "by-number", "free"):
+        keeping.record(name, number="+447700900001" if name == "by-number" else "+442079460123")
+    keeping.hold("h1", "recording", "by-recording")
+    keeping.hold("h2", "call", "call-by-call", kind="restriction")
+    keeping.hold("h3", "number", "+447700900001")
+    answer = keeping.retention.sweep(actor="gate")
+    assert answer["erased"] == 1
+    assert {each["recording_id"]: each["hold"] for each in answer["held_by"]} == {
+        "by-recording": "hold h1/26 (h1)",
+        "by-call": "restriction h2/26 (h2)",
+        "by-number": "hold h3/26 (h3)",
+    }
+    assert [keeping.opens(name) for name in ("by-recording", "by-call", "by-number", "free")] == [True] * 3 + [False]
+
+
+def test_a_hold_that_comes_after_the_plan_holds(keeping):
+    for n in range(4):
+        keeping.record(f"old-{n}")
+    plan = keeping.retention.plan
+
+    def then_held():
+        made = plan()
+        keeping.hold("h1", "recording", "old-2")
+        return made
+
+    keeping.retention.plan = then_held
+    answer = keeping.retention.sweep(actor="gate")
+    assert (answer["due"], answer["erased"], answer["held"]) == (4, 3, 1)
+    assert keeping.opens("old-2")
+
+
+@pytest.mark.parametrize("room", ["keys", "files", "store"])
+def test_a_room_that_fails_leaves_it_under_way_and_the_next_start_ends_it(keeping, monkeypatch, room):
+    keeping.record("old")
+    calls = 0
+    append = keeping.store.call
+
+    def refuse(*_):
+        raise VaultError("no")
+
+    def refuse_receipts(work, timeout=30.0):
+        nonlocal calls
+        calls += bool(keeping.wraps("old") == [])
+        if calls:
+            raise StoreError("full")
+        return append(work, timeout)
+
+    if room == "store":
+        monkeypatch.setattr(keeping.store, "call", refuse_receipts)
+    elif room == "keys":
+        monkeypatch.setattr(keeping.keys, "shred", refuse)
+    else:
+        monkeypatch.setattr("tests.support.keeping.remove", refuse)
+    with pytest.raises((VaultError, StoreError)):
+        keeping.retention.sweep(actor="gate")
+    monkeypatch.undo()
+    assert keeping.state("old") == "erasing"
+    assert keeping.retention.at_start().erased == 1
+    assert keeping.state("old") == "erased"
+    assert len(keeping.facts("recording_erased")) == 1
+    assert not keeping.path("old").exists()
+
+
+def test_what_a_backup_brings_back_goes_again(keeping, tmp_path_factory):
+    old, held = keeping.record("old"), keeping.record("held")
+    keeping.hold("h1", "recording", held)
+    keeping.close()
+    backup = tmp_path_factory.mktemp("backup")
+    shutil.copy(keeping.folder / "keys.db", backup)
+    shutil.copytree(keeping.recordings, backup / "recordings")
+
+    keeping = Keeping(keeping.folder)
+    secrets = [wrap for _, wrap in keeping.wraps(old)]
+    keeping.retention.sweep(actor="gate")
+    keeping.close()
+    assert found_in(keeping.folder, secrets) == []
+
+    shutil.copy(backup / "keys.db", keeping.folder)
+    shutil.copytree(backup / "recordings", keeping.recordings, dirs_exist_ok=True)
+    keeping = Keeping(keeping.folder)
+    assert keeping.opens(old), "the backup is a good one"
+    outcome = keeping.retention.at_start()
+    assert (outcome.erased, outcome.faults) == (2, [])
+    assert not keeping.opens(old)
+    assert found_in(keeping.folder, secrets) == []
+    assert not keeping.path(old).exists()
+    assert keeping.opens(held)
+    assert [json.loads(row["body"])["what"] for row in keeping.facts("erased_came_back")] == ["keys", "file"]
+    assert len(keeping.facts("recording_erased")) == 1
+    assert keeping.retention.at_start().erased == 0
+    keeping.verified()
+    keeping.close()
+
+
+def test_a_note_that_comes_back_alone_goes_too(keeping):
+    keeping.record("old")
+    keeping.retention.sweep(actor="gate")
+    note = keeping.path("old").with_name("old.dgr" + BESIDE[0])
+    note.write_text("{}")
+    assert keeping.retention.at_start().erased == 1
+    assert not note.exists()
+
+
+def test_what_a_recorder_leaves_beside_a_file_is_known():
+    assert SUFFIX in BESIDE
+
+
+def test_killed_at_random_steps(tmp_path):
+    chance = random.Random(20270302)
+    keeping = Keeping(tmp_path)
+    due = [keeping.record(f"due-{n:03}", OLD - timedelta(minutes=n)) for n in range(120)]
+    held = [keeping.record(f"held-{n:03}", OLD - timedelta(minutes=n), number="+447700900001") for n in range(10)]
+    young = [keeping.record(f"young-{n:03}", YOUNG + timedelta(minutes=n)) for n in range(70)]
+    keeping.hold("h1", "number", "+447700900001")
+    secrets = [wrap for name in due for _, wrap in keeping.wraps(name)]
+    keeping.close()
+
+    for _ in range(KILLS):
+        killed = subprocess.run([sys.executable, SWEEPER, tmp_path, str(chance.randrange(60))], capture_output=True)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    last = subprocess.run([sys.executable, SWEEPER, tmp_path, "100000"], capture_output=True)
+    assert last.returncode == 0, last.stderr.decode()
+
+    keeping = Keeping(tmp_path)
+    assert Counter(row["subject"] for row in keeping.facts("recording_erased")) == Counter(due)
+    assert found_in(tmp_path, secrets) == []
+    assert not any(keeping.opens(name) for name in due)
+    assert {path.stem for path in files_under(keeping.recordings)} == {*held, *young}
+    assert all(keeping.opens(name) for name in held + young)
+    assert keeping.retention.status()["unfinished"] == 0
+    keeping.verified()
+    keeping.close()

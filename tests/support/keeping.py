@@ -1,0 +1,145 @@
+"""A data folder with real evidence, keys and sealed recordings, and the retention that works on it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, time, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from gate.audit.verify import verify
+from gate.core.retention import Terms
+from gate.errors import VaultError
+from gate.ports import Fact
+from gate.service.erasing import Files
+from gate.service.retention import Retention
+from gate.store import kept
+from gate.store.projections import TABLES
+from gate.vault.keystore import KeyStoreDb
+from gate.vault.opening import open_recording
+from gate.vault.removal import remove, sealed_files
+from gate.vault.sealer import Seal
+from tests.support.evidence import PEPPER, decision, open_store
+from tests.support.vault import private_key
+
+LONDON = ZoneInfo("Europe/London")
+NOW = datetime(2027, 3, 2, 12, tzinfo=UTC)
+OLD = datetime(2026, 3, 2, 9, tzinfo=UTC)
+"""Due on the day of ``NOW``."""
+YOUNG = datetime(2026, 3, 3, 9, tzinfo=UTC)
+"""Due the day after."""
+SOUND = b"the sound of a call " * 20
+
+
+class SetClock:
+    """The clock of a test."""
+
+    def __init__(self, now: datetime = NOW) -> None:
+        self.time = now
+
+    def now(self) -> datetime:
+        return self.time
+
+
+class Keeping:
+    """Evidence store, key store, recordings, and the retention on top."""
+
+    def __init__(self, folder: Path, now: datetime = NOW, **options: Any) -> None:
+        self.folder = folder
+        self.recordings = folder / "recordings"
+        self.recordings.mkdir(exist_ok=True)
+        self.clock = SetClock(now)
+        self.store = open_store(folder)
+        self.keys = KeyStoreDb(folder / "keys.db")
+        self.retention = self.with_terms(**options)
+
+    def with_terms(self, months: int = 12, years: Mapping[str, int] | None = None) -> Retention:
+        """Another retention on the same folder."""
+        return Retention(
+            store=self.store,
+            reads=kept,
+            keys=self.keys,
+            files=Files(lambda paths: remove(self.recordings, paths), lambda: sealed_files(self.recordings)),
+            terms=Terms(LONDON, months, years or {}),
+            backup_days=30,
+            sweep_at=time(2, 30),
+            clock=self.clock,
+        )
+
+    def close(self) -> None:
+        self.keys.close()
+        self.store.close()
+
+    def record(self, name: str, at: datetime = OLD, *, number: str = "+442079460123", **said: Any) -> str:
+        """A call at this time, recorded and sealed as the gate does it; returns the recording's id."""
+        call, path = f"call-{name}", f"{at:%Y/%m/%d}/{name}.dgr"
+        seal = Seal(name, {"call_id": call, "opened": at.isoformat()}, (private_key().recipient,))
+        failed: list[Exception | None] = []
+        self.keys.put(name, seal.key_id, seal.wraps, failed.append)
+        writer = seal.create(self.recordings / path)
+        writer.write_chunk(SOUND)
+        summary = writer.close({"seconds": 1.0})
+        opened = {"call_id": call, "key_id": seal.key_id, "path": path, "recipients": [private_key().id]}
+        closed = {"call_id": call, "sha256": summary.sha256, "size": summary.size, "seconds": 1.0, "chunks": 1}
+        facts = [
+            decision(call, number, at=at, **said),
+            Fact("recording_opened", name, at + timedelta(seconds=9), "gate", opened),
+            Fact("recording_closed", name, at + timedelta(seconds=10), "gate", closed | {"interrupted": False}),
+        ]
+        self.put(*facts)
+        assert self.wraps(name) and failed == [None]
+        return name
+
+    def put(self, *facts: Fact) -> None:
+        self.store.call(lambda tx: [tx.append(fact) for fact in facts])
+
+    def hold(self, name: str, target: str, value: str, kind: str = "hold") -> None:
+        """A hold, as the desk keeps it."""
+        body = {"recording_id": None, "call_id": None, "number": None} | {
+            "recording": {"recording_id": value, "call_id": f"call-{value}"},
+            "call": {"call_id": value},
+            "number": {"number": value},
+        }[target]
+        body |= {"kind": kind, "target": target, "reason": "a claim", "reference": f"{name}/26"}
+        self.put(Fact("hold", name, self.clock.now(), "user:ann(1)", body))
+
+    def wraps(self, name: str) -> list[tuple[str, bytes]]:
+        return self.keys.wraps(name)
+
+    def path(self, name: str) -> Path:
+        (row,) = self.rows("SELECT path FROM recordings WHERE recording_id = ?", name)
+        return self.recordings / row["path"]
+
+    def rows(self, sql: str, *parameters: Any) -> list[dict[str, Any]]:
+        return self.store.call(lambda tx: tx.query(sql, parameters))
+
+    def facts(self, kind: str) -> list[dict[str, Any]]:
+        return self.rows("SELECT subject, at, actor, body FROM facts WHERE kind = ? ORDER BY leaf_index", kind)
+
+    def state(self, name: str) -> str:
+        (row,) = self.rows("SELECT state FROM recordings WHERE recording_id = ?", name)
+        return str(row["state"])
+
+    def opens(self, name: str) -> bool:
+        """Whether its owner's key opens the recording."""
+        try:
+            _, chunks = open_recording(self.path(name), self.wraps(name), private_key(), recording_id=name)
+            return b"".join(chunks) == SOUND
+        except VaultError:
+            return False
+
+    def verified(self) -> None:
+        """The log holds."""
+        report = verify(self.folder / "gate.db", str, tables=TABLES, pepper=PEPPER)
+        assert report.ok, report.first_fault
+
+
+def wraps_in(folder: Path, names: Sequence[str]) -> list[bytes]:
+    """The wraps of these recordings, read from a key store that nobody has open."""
+    connection = sqlite3.connect(folder / "keys.db")
+    marks = ", ".join("?" * len(names))
+    rows = connection.execute(f"SELECT wrap FROM wraps WHERE recording_id IN ({marks})", [*names]).fetchall()  # noqa: S608
+    connection.close()
+    return [wrap for (wrap,) in rows]
