@@ -1,0 +1,233 @@
+"""The data folder's disk is full while calls run: no evidence, no call; nothing broken; on by itself with room."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.gatehouse import LISTED, Gatehouse
+from tests.support.phones import FarEnd, Phones, Talk
+from tests.support.sealed import first_key, opened
+
+DISK = 24 << 20
+FREE = 4
+"""Megabytes that must be free for a new recording."""
+NUMBERS = [f"0113496{n:04d}" for n in range(500, 506)]
+LATE = "01134960506"
+MORE = iter(f"0113496{n:04d}" for n in range(507, 600))
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small disk of the test's own."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=0700", "dialgate-test", str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        problem = done.stderr.strip() if done.returncode else ""
+    except OSError as error:
+        problem = str(error)
+    if problem:
+        reason = f"a small disk cannot be mounted here (root is needed): {problem}"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    try:
+        yield folder
+    finally:
+        if subprocess.run(["umount", str(folder)], capture_output=True, check=False).returncode:
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+def gate_on(disk: Path, folder: Path, on_failure: str) -> Gatehouse:
+    gate = Gatehouse(folder, announcement=0.6, data=disk / "data")
+    gate.set("recording", on_failure=on_failure, min_free_mb=FREE)
+    gate.add_pbx()
+    return gate.start()
+
+
+class Ballast:
+    """A file that takes the room away."""
+
+    def __init__(self, disk: Path) -> None:
+        self._path = disk / "ballast"
+
+    def leave(self, free: int) -> None:
+        """So many bytes stay free."""
+        with self._path.open("ab") as file:
+            room = os.statvfs(self._path.parent)
+            os.posix_fallocate(file.fileno(), file.tell(), max(1, room.f_bavail * room.f_frsize - free))
+
+    def leave_nothing(self) -> None:
+        """Until not one byte more can be written."""
+        with self._path.open("ab") as file, suppress(OSError):
+            while True:
+                os.write(file.fileno(), b"\0" * 65536)
+        with self._path.open("ab") as file, suppress(OSError):
+            while True:
+                os.write(file.fileno(), b"\0")
+
+    def take_away(self) -> None:
+        """Room again."""
+        self._path.unlink()
+
+
+def refused(near: Phones, number: str) -> str:
+    """The reason with which a call is refused."""
+    (talk,) = near.wait([near.dial(number)], "over", 10)
+    assert talk.code == 603
+    return talk.reasons[0].partition('text="')[2].rstrip('"')
+
+
+def bodies(gate: Gatehouse, kind: str) -> list[dict[str, Any]]:
+    rows = gate.rows("SELECT body FROM facts WHERE kind = ? ORDER BY leaf_index", kind)
+    return [json.loads(row["body"]) for row in rows]
+
+
+def assert_whole(gate: Gatehouse, recordings: int) -> None:
+    """The log verifies, and every recording opens with both voices in it."""
+    log = gate.client.call("audit_verify")
+    assert log["ok"], log
+    report = gate.client.call("recording_verify", recording_id=None)
+    assert all(item["ok"] for item in report["items"]), report
+    assert not gate.rows("SELECT 1 FROM recordings WHERE state = 'open'")
+    private = first_key(gate)
+    rows = gate.rows("SELECT recording_id, seconds FROM recordings WHERE size > 0 ORDER BY leaf_index")
+    assert len(rows) >= recordings
+    for row in rows:
+        kept = opened(gate, row["recording_id"], private)
+        assert abs(kept.seconds - row["seconds"]) < 1.1, (kept.seconds, row)
+        assert min(kept.packets.values()) > 40 * (kept.seconds - 0.5), (kept.packets, kept.seconds)
+
+
+def test_little_room_stops_new_recordings_and_none_that_runs(disk: Path, tmp_path: Path) -> None:
+    gate = gate_on(disk, tmp_path / "gate", "refuse")
+    try:
+        with FarEnd(gate.trunk_port) as far, Phones(to=gate.address) as near:
+            (talk,) = near.wait([near.dial(NUMBERS[0])], "up", 10)
+            ballast = Ballast(disk)
+            ballast.leave((FREE << 20) - 65536)
+            time.sleep(1.3)  # the recorder looks once a second
+            assert refused(near, NUMBERS[1]) == "recorder_unavailable"
+            assert refused(near, LISTED) == "listed_tps"  # the number's own reason comes first
+            time.sleep(0.5)
+            assert talk.state == "up"
+            ballast.take_away()
+            calls_again(gate, near)
+            for each in near.all():
+                near.hang_up(each)
+            gate.wait(lambda: not gate.client.call("status")["calls"], 10, "calls are left")
+            assert len(far.invites) == 2
+            assert {row["cause"] for row in gate.rows("SELECT cause FROM recordings")} == {""}
+            assert_whole(gate, 2)
+        assert gate.stop() == 0
+    finally:
+        if gate.process is not None:
+            gate.stop()
+
+
+def calls_again(gate: Gatehouse, near: Phones) -> tuple[Talk, int]:
+    """Call until a call comes about, which must be in a few seconds; returns it and how many refusals left no leaf."""
+    began, without = time.monotonic(), 0
+    while True:
+        talk = near.dial(next(MORE))
+        while talk.state not in ("up", "over"):
+            time.sleep(0.02)
+        if talk.state == "up":
+            print(f"calls again {time.monotonic() - began:.1f} s after there was room")
+            return talk, without
+        without += not gate.rows("SELECT 1 FROM calls WHERE number = ?", "+44" + talk.number[1:])
+        assert time.monotonic() - began < 8, gate.said()
+        time.sleep(0.2)
+
+
+def fill(gate: Gatehouse, near: Phones, ballast: Ballast) -> tuple[int, int]:
+    """Fill the disk, and go on until nothing of what the database still had room for is left. Returns how many calls
+    were refused with a leaf and how many without one."""
+    with_leaf = without = 0
+    while without < 5:
+        ballast.leave_nothing()
+        reason = refused(near, next(MORE))
+        assert reason in ("recorder_unavailable", "evidence_unavailable"), reason
+        kept = len(gate.rows("SELECT 1 FROM calls WHERE verdict = 'block'"))
+        with_leaf, without = kept, without + (kept == with_leaf)
+        assert with_leaf < 40, "the disk is never full"
+    return with_leaf, without
+
+
+def test_a_full_disk_ends_calls_and_takes_none(disk: Path, tmp_path: Path) -> None:
+    gate = gate_on(disk, tmp_path / "gate", "refuse")
+    try:
+        with FarEnd(gate.trunk_port) as far, Phones(to=gate.address) as near:
+            talks = near.wait([near.dial(number) for number in NUMBERS], "up", 15)
+            time.sleep(1.5)
+            ballast = Ballast(disk)
+            (late,) = near.wait([near.dial(LATE)], "early", 5)
+            began = time.monotonic()
+            _, without = fill(gate, near, ballast)
+            near.wait([*talks, late], "over", 15)
+            assert "_unavailable" in late.reasons[-1], late.reasons
+            assert all("recorder_unavailable" in talk.reasons[-1] for talk in talks), talks[0].reasons
+            assert min(talk.over_at for talk in talks) - began > 1.0  # the goodbye was heard
+            gate.wait(lambda: not gate.client.call("status")["calls"], 10, "calls are left")
+            assert gate.process and gate.process.poll() is None
+            assert len(far.invites) == len(NUMBERS) + 1
+
+            ballast.take_away()
+            again, unseen = calls_again(gate, near)
+            without += unseen
+            near.hang_up(again)
+            gate.wait(lambda: not gate.client.call("status")["calls"], 10, "calls are left")
+            gate.wait(lambda: bodies(gate, "refused_without_evidence"), 5, "the gap in the log is not told")
+            assert sum(body["count"] for body in bodies(gate, "refused_without_evidence")) == without
+            for number in NUMBERS:
+                (call,) = gate.rows("SELECT * FROM calls WHERE number = ?", "+44" + number[1:])
+                assert (call["state"], call["ended_by"], call["cause"]) == ("ended", "gate", "recorder_unavailable")
+            (call,) = gate.rows("SELECT * FROM calls WHERE number = ?", "+44" + LATE[1:])
+            assert (call["state"], call["ended_by"], "_unavailable" in call["cause"]) == ("ended", "gate", True)
+            gate.wait(lambda: not gate.rows("SELECT 1 FROM recordings WHERE state = 'open'"), 5, "recordings are open")
+            assert_whole(gate, len(NUMBERS) + 1)
+        assert gate.stop() == 0
+        gate.verified()
+    finally:
+        if gate.process is not None:
+            gate.stop()
+
+
+def test_an_objection_made_on_a_full_disk_holds_when_there_is_room(disk: Path, tmp_path: Path) -> None:
+    gate = gate_on(disk, tmp_path / "gate", "unrecorded")
+    try:
+        with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
+            (talk,) = near.wait([near.dial(NUMBERS[0])], "up", 10)
+            (other,) = far.all()
+            time.sleep(1.0)
+            ballast = Ballast(disk)
+            fill(gate, near, ballast)
+            assert talk.state == "up"  # on_failure = unrecorded: it goes on
+            other.press("9")
+            time.sleep(1.5)  # a chunk is due in that time, too
+            assert not bodies(gate, "objection")[3:]  # the example brings three
+            ballast.take_away()
+            for _ in range(20):  # before, while and after the objection finds room
+                reason = refused(near, NUMBERS[0])
+                assert reason in ("evidence_unavailable", "objected"), reason
+                time.sleep(0.1)
+            assert reason == "objected"
+            assert len(far.all()) == 1
+            assert talk.state == "up"
+            near.hang_up(talk)
+            gate.wait(lambda: not gate.client.call("status")["calls"], 10, "calls are left")
+            (call,) = gate.rows("SELECT * FROM calls WHERE number = ? AND verdict = 'allow'", "+44" + NUMBERS[0][1:])
+            assert (call["objected"], call["ended_by"], call["unrecorded_why"]) == (1, "caller", "recorder_unavailable")
+            assert_whole(gate, 1)
+        assert gate.stop() == 0
+    finally:
+        if gate.process is not None:
+            gate.stop()
