@@ -76,7 +76,9 @@ class Engine:
         self.transactions = Transactions(transport, self._on_request)
         self.door = Door(self, authenticator, registrar)
         self.bridges: dict[str, Bridge] = {}
-        self._by_key: dict[TransactionKey, Bridge] = {}
+        self._admitted: set[TransactionKey] = set()
+        """Transactions of the calls that were let through, and of those that ended lately: keys alone, for the calls
+        themselves are a hundred kilobytes each."""
         self._admitting: Bridge | None = None
         self.trunk = Trunk(self, on_trunk)
         self.trunk.start()
@@ -88,7 +90,7 @@ class Engine:
 
     def admitted(self, key: TransactionKey) -> bool:
         """True where this transaction's call was let through."""
-        return key in self._by_key
+        return key in self._admitted
 
     def invite(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
         """Let a pending call through."""
@@ -96,7 +98,8 @@ class Engine:
         if pending is None:
             return
         bridge = Bridge(self, pending, number, presentation, display_name)
-        self.bridges[call_id] = self._by_key[pending.request.key] = bridge
+        self.bridges[call_id] = bridge
+        self._admitted.add(pending.request.key)
         self._admitting = bridge
         failed = False
         try:
@@ -114,13 +117,15 @@ class Engine:
         """sippy could not take an INVITE that was let through: nothing of it stays but the refusal."""
         self.transactions.drop(pending.request.call_id)
         bridge.drop()
-        del self.bridges[bridge.id], self._by_key[pending.request.key]
+        del self.bridges[bridge.id]
+        self._admitted.discard(pending.request.key)
         self.door.refuse(pending, "internal_error", "", "The gate failed.")
         self.events.failed(bridge.id, 603, "internal_error")
 
     def over(self, bridge: Bridge) -> None:
         """A call has ended; its INVITE's retransmissions are absorbed for a while yet."""
-        self.after(KEPT_SECONDS, lambda: self._drop(bridge))
+        call_id, key = bridge.id, bridge.pending.request.key
+        self.after(KEPT_SECONDS, lambda: self._drop(call_id, key))
 
     def forget(self, call_id: str) -> None:
         """The conductor is done with it."""
@@ -131,9 +136,9 @@ class Engine:
             self.door.refuse(pending, "internal_error", "", "The gate failed.")
         self.bridges.pop(call_id, None)
 
-    def _drop(self, bridge: Bridge) -> None:
-        self.bridges.pop(bridge.id, None)
-        self._by_key.pop(bridge.pending.request.key, None)
+    def _drop(self, call_id: str, key: TransactionKey) -> None:
+        self.bridges.pop(call_id, None)
+        self._admitted.discard(key)
 
     def _on_request(self, request: Any, transaction: Any) -> Any:
         """A request that no dialog of sippy's claims."""
