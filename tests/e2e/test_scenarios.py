@@ -1,0 +1,165 @@
+"""What happens to calls, with SIPp on both sides of the whole gate: each scenario, and what the log says of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.gatehouse import Gatehouse
+from tests.support.sip_peer import Phone, sdp
+from tests.support.sipp import Sipp
+
+pytestmark = pytest.mark.peer
+
+SCENARIOS = Path(__file__).parents[1] / "sip" / "scenarios"
+NUMBER = "+442079460123"
+SPELLINGS = [
+    *("02079460101", "+442079460101", "00442079460101", "442079460101", "+4402079460101", "020-7946-0101"),
+    *("+44(0)2079460101", "020.7946.0101", "02079460101;phone-context=+44", "%2B442079460101"),
+    *("0044%20020%207946%200101", "+44-20-7946-0101"),
+]
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
+    house = prepared(tmp_path_factory.mktemp("scenarios") / "gate").start()
+    yield house
+    house.stop()
+
+
+def prepared(folder: Path) -> Gatehouse:
+    """A gate with a short announcement that may call one number again and again."""
+    house = Gatehouse(folder, announcement=0.5)
+    house.add_pbx()
+    house.set("calling", redial_hours=0)
+    house.set("sip", dead_peer_seconds=300)  # SIPp takes the keep-alive inside a call for a fault
+    return house
+
+
+def unhurried(scenario: str, folder: Path) -> Path:
+    """A far end's scenario that lets the announcement play before it does anything."""
+    path = folder / f"{scenario}.xml"
+    text = (SCENARIOS / f"{scenario}.xml").read_text()
+    path.write_text(text.replace('milliseconds="200"', 'milliseconds="1200"'))
+    return path
+
+
+def finished(gate: Gatehouse, since: int) -> list[dict[str, Any]]:
+    """The calls after the ``since``-th leaf, once they are over."""
+
+    def over() -> list[dict[str, Any]]:
+        rows = gate.rows("SELECT * FROM calls WHERE leaf_index >= ?", since)
+        return rows if rows and all(row["state"] in ("ended", "refused") for row in rows) else []
+
+    return list(gate.wait(over, 15, "the call does not end in the log"))
+
+
+def size(gate: Gatehouse) -> int:
+    """Leaves in the log."""
+    return int(gate.rows("SELECT count(*) AS n FROM leaves")[0]["n"])
+
+
+def run(gate: Gatehouse, uac: str, uas: str, *, seconds: float = 25) -> dict[str, Any]:
+    """Both to their end, without a message that they did not expect; returns the call as the log has it."""
+    since = size(gate)
+    far = Sipp(unhurried(uas, gate.folder), port=gate.trunk_port, timeout=seconds)
+    far.wait_listening()
+    near = Sipp(SCENARIOS / f"{uac}.xml", remote=gate.address, timeout=seconds, service="02079460123")
+    called, answered = near.result(), far.result()
+    assert called.code == 0, called.errors + called.messages + gate.said()
+    assert answered.code == 0, answered.errors + answered.messages + gate.said()
+    (call,) = finished(gate, since)
+    assert call["verdict"] == "allow"
+    return call
+
+
+def test_cancel_before_180(gate: Gatehouse) -> None:
+    call = run(gate, "uac_cancel_before_180", "uas_silent_then_cancelled")
+    assert (call["ended_by"], call["answered_at"]) == ("caller", None)
+
+
+def test_cancel_after_180(gate: Gatehouse) -> None:
+    call = run(gate, "uac_cancel_after_180", "uas_rings_then_cancelled")
+    assert (call["ended_by"], call["answered_at"]) == ("caller", None)
+
+
+def test_busy(gate: Gatehouse) -> None:
+    call = run(gate, "uac_busy", "uas_busy")
+    assert (call["ended_by"], call["code"]) == ("trunk", 486)
+
+
+def test_bye_from_the_callee(gate: Gatehouse) -> None:
+    call = run(gate, "uac_is_hung_up_on", "uas_bye")
+    assert (call["ended_by"], call["bridged"]) == ("callee", 1)
+
+
+def test_the_caller_holds_and_resumes(gate: Gatehouse) -> None:
+    call = run(gate, "uac_hold", "uas_held")
+    assert (call["ended_by"], call["bridged"], call["recorded"]) == ("caller", 1, 1)
+
+
+def test_the_callee_holds_and_resumes(gate: Gatehouse) -> None:
+    call = run(gate, "uac_is_held", "uas_holds")
+    assert (call["ended_by"], call["bridged"], call["recorded"]) == ("callee", 1, 1)
+
+
+def test_a_listed_number_in_twelve_spellings_is_refused_and_each_has_its_leaf(gate: Gatehouse) -> None:
+    since = size(gate)
+    assert len(set(SPELLINGS)) == 12
+    for spelling in SPELLINGS:
+        with Phone(gate.address) as phone:
+            phone.dial(spelling)
+            heard = phone.recv()
+            assert (spelling, heard.code) == (spelling, 603)
+            assert 'text="listed_tps"' in heard.get("Reason")
+            phone.ack(heard)
+    rows = finished(gate, since)
+    assert [(row["number"], row["reason"]) for row in rows] == [("+442079460101", "listed_tps")] * 12
+
+
+def test_a_retransmitted_invite_gets_the_same_refusal_and_one_leaf(gate: Gatehouse) -> None:
+    since = size(gate)
+    with Phone(gate.address) as phone:
+        dialog = phone.new_dialog("02079460101")
+        invite = phone.request("INVITE", dialog, body=sdp())
+        phone.send(invite)
+        first = phone.recv()
+        for _ in range(5):
+            phone.send(invite)
+            assert phone.recv().data == first.data
+        assert first.code == 603
+    (row,) = finished(gate, since)
+    assert row["call_id"] == first.get("X-Dialgate-Decision")
+
+
+def test_no_answer_and_a_trunk_that_asks_for_credentials(tmp_path: Path) -> None:
+    house = prepared(tmp_path / "gate")
+    (house.folder / "secrets" / "trunk.password").write_text("carrier-secret\n")
+    (house.folder / "secrets" / "trunk.password").chmod(0o600)
+    house.set("trunk", username="firm", password_file="secrets/trunk.password")
+    house.set("sip", no_answer_seconds=15)
+    house.start()
+    try:
+        call = run(house, "uac_no_answer", "uas_rings_then_cancelled")
+        assert (call["ended_by"], call["cause"]) == ("trunk", "no_answer")
+        since = size(house)
+        far = Sipp(SCENARIOS / "uas_407.xml", port=house.trunk_port, timeout=25, extra=("-key", "algorithm", "SHA-256"))
+        far.wait_listening()
+        near = Sipp(SCENARIOS / "uac_hung_up.xml", remote=house.address, timeout=25, service="02079460123")
+        called, answered = near.result(), far.result()
+        assert (called.code, answered.code) == (0, 0), called.errors + answered.errors + house.said()
+        (row,) = finished(house, since)
+        assert row["bridged"] == 1
+        assert house.stop() == 0
+        house.verified()
+    finally:
+        house.stop()
+
+
+@pytest.mark.load
+def test_a_lost_ack_ends_the_call_and_the_log_says_so(gate: Gatehouse) -> None:
+    call = run(gate, "uac_never_acks", "uas_held_on", seconds=60)
+    assert (call["ended_by"], call["state"]) == ("caller", "ended")
