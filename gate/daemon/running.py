@@ -10,6 +10,7 @@ import resource
 import signal
 import sys
 import threading
+import time
 from contextlib import ExitStack, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -29,6 +30,9 @@ log = structlog.get_logger()
 
 CHECKPOINT_SECONDS = 60.0
 """How often the log is signed while it grows."""
+
+SLOW_SECONDS = 60.0
+"""How long a recording whose closing was not answered may still be written to by its recorder."""
 
 
 class LateMedia:
@@ -153,13 +157,21 @@ class Gate:
         raise ConfigError(f"there is no password for {username!r}")
 
     def _mend(self, recording_id: str) -> None:
-        """Close in the log what a dead recorder left; reads a whole file, so not on the line thread."""
+        """Close in the log what the recorder could not; reads a whole file, so not on the line thread."""
+        # A recorder that lives may only be slow, and write to the file yet.
+        slow = self._recorder.pid is not None
 
-        def work() -> None:
+        def mended(only_whole: bool) -> bool:
             try:
-                self._reconciler.recording(recording_id)
+                return bool(self._reconciler.recording(recording_id, only_whole=only_whole))
             except GateError as error:
                 log.error("recording_not_mended", recording=recording_id, error=str(error))
+                return False
+
+        def work() -> None:
+            until = time.monotonic() + SLOW_SECONDS
+            while not mended(slow and time.monotonic() < until):
+                time.sleep(1.0)
 
         threading.Thread(target=work, name="mend", daemon=True).start()
 
@@ -239,8 +251,7 @@ class Gate:
         last = 0
         while True:
             await asyncio.sleep(1.0)
-            status = self._line.status()
-            self._metrics.trunk_up.set(bool(status.trunk.up))
+            self._metrics.trunk_up.set(bool(self._line.trunk_up))
             self._metrics.recorder_up.set(self._recorder.available())
             last += 1
             if last >= CHECKPOINT_SECONDS:
@@ -253,6 +264,8 @@ class Gate:
                 log.warning("checkpoint_copy_missed", why=missed)
         except GateError as error:
             log.error("not_signed", error=str(error), hint=error.hint)
+        except Exception:  # a guarded boundary: whatever it was, the next minute's checkpoint is tried all the same
+            log.exception("not_signed")
 
 
 class Unheard:

@@ -78,11 +78,21 @@ class Reconciler:
             log.warning("reconciled_after_crash", recordings=len(recordings), calls=calls)
         return {"recordings": len(recordings), "calls": calls}
 
-    def recording(self, recording_id: str) -> None:
-        """One recording whose recorder is gone; harmless where it is closed already."""
+    def recording(self, recording_id: str, *, only_whole: bool = False) -> bool:
+        """One recording that its recorder could not close; harmless where it is closed already. ``only_whole``: where
+        its file lacks its last chunk, which somebody may still write, nothing is done and False returned."""
         for row in self._store.call(self._reads.open_recordings):
             if row["recording_id"] == recording_id:
+                if only_whole and not self._whole(self._recordings / row["path"]):
+                    return False
                 self._close(row, None)
+        return True
+
+    def _whole(self, path: Path) -> bool:
+        try:
+            return self._scan(path).complete
+        except (GateError, OSError):
+            return False
 
     def _close(self, row: Row, heard: Leftover | None) -> None:
         fact = self._closing(row, heard, self._clock.now())

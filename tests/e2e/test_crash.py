@@ -217,3 +217,28 @@ def test_a_killed_recorder_lets_calls_go_on_with_a_leaf_that_says_so(tmp_path: P
     finally:
         if gate.process is not None:
             gate.stop()
+
+
+def test_a_recorder_that_stands_still_for_a_moment_is_waited_for(tmp_path: Path) -> None:
+    """No call is begun that could not be recorded; what the log says of a recording is what its file is in the end."""
+    with running(tmp_path / "gate", announcement=0.6) as gate, FarEnd(gate.trunk_port) as far:
+        with Phones(to=gate.address) as phones:
+            (talk,) = talking(gate, phones, NUMBERS[:1], 1.5)
+            recorder = gate.recorder_pid()
+            os.kill(recorder, signal.SIGSTOP)
+            try:
+                phones.hang_up(talk)
+                time.sleep(4.0)
+                (refused,) = phones.wait([phones.dial(NUMBERS[1])], "over", 5)
+                assert "recorder_unavailable" in refused.reasons[0], refused.reasons
+            finally:
+                os.kill(recorder, signal.SIGCONT)
+            gate.wait(lambda: not gate.client.call("status")["calls"], 10, "the call is left")
+        assert len(far.invites) == 1
+        assert gate.recorder_pid() == recorder
+        (row,) = gate.rows("SELECT * FROM recordings")
+        assert (row["state"], row["interrupted"]) == ("closed", 0)
+        kept = opened(gate, row["recording_id"], first_key(gate))
+        assert kept.trailer and kept.seconds > 1.4
+        assert_evidence_holds(gate)
+        assert_takes_calls(gate, NEXT)

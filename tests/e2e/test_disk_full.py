@@ -231,3 +231,28 @@ def test_an_objection_made_on_a_full_disk_holds_when_there_is_room(disk: Path, t
     finally:
         if gate.process is not None:
             gate.stop()
+
+
+def test_a_gate_that_is_told_to_stop_waits_for_room(disk: Path, tmp_path: Path) -> None:
+    gate = gate_on(disk, tmp_path / "gate", "unrecorded")
+    try:
+        with FarEnd(gate.trunk_port), Phones(to=gate.address) as near:
+            (talk,) = near.wait([near.dial(NUMBERS[0])], "up", 10)
+            ballast = Ballast(disk)
+            fill(gate, near, ballast)
+            near.hang_up(talk)
+            gate.wait(lambda: not gate.client.call("status")["calls"], 10, "the call is left")
+            assert gate.process
+            gate.process.terminate()
+            time.sleep(2.0)
+            assert gate.process.poll() is None
+            assert not bodies(gate, "ended")
+            ballast.take_away()
+        assert gate.stop(seconds=10) == 0
+        assert [body["by"] for body in bodies(gate, "ended")] == ["caller"]
+        assert bodies(gate, "refused_without_evidence")
+        assert (gate.rows("SELECT kind FROM facts ORDER BY leaf_index DESC LIMIT 1"))[0]["kind"] == "gate_stopped"
+        gate.verified()
+    finally:
+        if gate.process is not None:
+            gate.stop()
