@@ -6,7 +6,7 @@ import json
 import re
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from gate.errors import ConfigError, RefusedError
@@ -26,6 +26,18 @@ class Answer:
     decision_id: str = ""
     number: str = ""
     """What may be dialled, E.164; never the number that was asked for, in its own spelling."""
+
+    @classmethod
+    def of(cls, told: Mapping[str, object]) -> Answer:
+        """From the gate's own words: the body of ``POST /v1/decision``, or what ``Desk.decide`` returns in the same
+        process. Raises ``KeyError`` where there is no verdict or reason."""
+        return cls(
+            str(told["verdict"]),
+            str(told["reason"]),
+            str(told.get("explanation") or told.get("error") or ""),
+            str(told.get("decision_id") or ""),
+            str(told.get("number") or ""),
+        )
 
 
 class CallRefused(RefusedError):
@@ -81,13 +93,7 @@ def ask_gate(
                 told = json.loads(response.read(_LONGEST))
         except urllib.error.HTTPError as error:
             told = _refusal(error)
-        return Answer(
-            str(told["verdict"]),
-            str(told["reason"]),
-            str(told.get("explanation") or told.get("error") or ""),
-            str(told.get("decision_id") or ""),
-            str(told.get("number") or ""),
-        )
+        return Answer.of(told)
 
     return ask
 

@@ -83,6 +83,8 @@ class Gatehouse:
         self.data = data or folder / "data"
         self.log = folder / "gate.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.http = ""
+        """Where a test has put the door for phone systems."""
 
     def set(self, section: str, **values: Any) -> None:
         """Change keys of a section."""
