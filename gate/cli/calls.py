@@ -8,6 +8,9 @@ from gate.cli.command import command as make
 from gate.cli.command import paged
 from gate.cli.output import View
 from gate.cli.reach import reach
+from gate.core.screening import Reason
+
+REASONS = click.Choice([each.value for each in Reason])
 
 
 @click.group("calls", short_help="Attempts and calls: list, show.")
@@ -22,7 +25,7 @@ def command() -> None:
     example="dialgate calls list --reason listed_tps\ndialgate calls list --number 02079460123 --json",
 )
 @click.option("--number", help="Only those to this number.")
-@click.option("--reason", metavar="CODE", help="Only those decided for this reason, e.g. listed_tps.")
+@click.option("--reason", type=REASONS, metavar="CODE", help="Only those decided for this reason, e.g. listed_tps.")
 @paged
 def list_(view: View, number: str | None, reason: str | None, after: str | None, limit: int) -> None:
     """The attempts, newest first."""

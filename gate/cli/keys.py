@@ -12,6 +12,7 @@ from gate.cli.command import command as make
 from gate.cli.output import View, say
 from gate.cli.reach import reach
 from gate.clock import SystemClock
+from gate.errors import UsageError
 
 ROLES = ("compliance", "auditor", "escrow")
 
@@ -64,8 +65,14 @@ def new(view: View, name: str, role: str, output: Path, passphrase_file: Path | 
 @click.option("--role", type=click.Choice(ROLES), help="In place of the role that the file names.")
 def add(view: View, file: TextIO, role: str | None) -> None:
     """Seal every recording from now on to one more recipient. What was sealed before stays closed to them."""
+    text = file.read(20_001)
+    if '"private key"' in text:  # sealed by its passphrase, but it has no business on the way to the gate
+        raise UsageError(
+            f"{file.name} is a private key: it stays where it is",
+            hint="give the recipient that dialgate key new wrote to standard output",
+        )
     with reach(view.config) as gate:
-        view.data(gate.call("key_add", text=file.read(20_001), role=role or ""))
+        view.data(gate.call("key_add", text=text, role=role or ""))
 
 
 @make("list", group=command, example="dialgate key list --json")

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import click
 
-from gate.cli.output import complain
+from gate.cli.output import complain, complain_as_json
 from gate.errors import GateError
 
 COMMANDS: dict[str, tuple[str, str]] = {
@@ -64,6 +64,8 @@ def _run(run: Any, arguments: list[str], json: bool, rest: tuple[Any, ...], extr
         sys.stdout.flush()
     except click.ClickException as error:
         error.show()
+        if json:
+            complain_as_json(error.format_message(), "", error.exit_code)
         return error.exit_code
     except (click.Abort, KeyboardInterrupt, EOFError):
         click.echo("dialgate: interrupted", err=True)

@@ -110,10 +110,13 @@ def complain(error: GateError, *, json: bool = False) -> None:
     if error.hint:
         click.echo(f"    hint: {clean(error.hint)}", err=True)
     if json:
-        body = {"message": error.message, "hint": error.hint, "exit_code": error.exit_code}
-        if isinstance(error, RefusedError):
-            body["reason"] = error.reason
-        _json({"error": body})
+        more = {"reason": error.reason} if isinstance(error, RefusedError) else {}
+        complain_as_json(error.message, error.hint, error.exit_code, **more)
+
+
+def complain_as_json(message: str, hint: str, exit_code: int, **more: str) -> None:
+    """An error as JSON, on standard output, so that whoever reads that is told too."""
+    _json({"error": {"message": message, "hint": hint, "exit_code": exit_code, **more}})
 
 
 def masked(value: Any, key: str = "") -> Any:
@@ -148,7 +151,7 @@ def pairs(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
                 yield f"{indent}  - {lines[0].strip()}" if lines else f"{indent}  -"
                 yield from lines[1:]
         else:
-            yield f"{name} {_plain(inner)}"
+            yield f"{name} {_plain(inner) or '-'}"
 
 
 def _plain(value: Any) -> str:
@@ -158,12 +161,20 @@ def _plain(value: Any) -> str:
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.1f}"
-    if isinstance(value, list):
-        return ", ".join(_plain(inner) for inner in value) or "-"
+    if isinstance(value, list | tuple):
+        return (
+            ", ".join(_plain(inner) if not _is_span(inner) else " to ".join(map(_plain, inner)) for inner in value)
+            or "-"
+        )
     if isinstance(value, Mapping):
         return json_module.dumps(value, ensure_ascii=False)
     text = str(value)
     return local(text) if _TIME.fullmatch(text) else text
+
+
+def _is_span(value: Any) -> bool:
+    """From and to, in seconds: a gap of a recording."""
+    return isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(each, float | int) for each in value)
 
 
 def local(stamp: str) -> str:

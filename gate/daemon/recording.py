@@ -1,4 +1,4 @@
-"""The recorder process: ``python -m gate.daemon.recording DATA MIN_FREE_MB FD``, started by the gate."""
+"""The recorder process: ``python -m gate.daemon.recording DATA MIN_FREE_MB LEVEL FORMAT FD``, started by the gate."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import msgspec
+
 from gate.clock import SystemClock
 from gate.config import Log
 from gate.daemon.logs import configure_logs
@@ -18,13 +20,13 @@ LOCK_SECONDS = 15.0
 """How long a gate waits for the recorder of an earlier life to finish its files."""
 
 
-def record(data: Path, min_free_mb: int, descriptor: int) -> int:
+def record(data: Path, min_free_mb: int, log: Log, descriptor: int) -> int:
     """The recorder process: seals until the gate's end of the socket closes."""
     from gate.recorder.main import inherited
     from gate.recorder.main import serve as serve_recorder
     from gate.vault.sealer import sealer
 
-    configure_logs(Log())
+    configure_logs(log)
     recordings = data / "recordings"
     # Held while this process lives: the next gate waits for it before it says how recordings ended.
     lock = _recorder_lock(recordings)
@@ -57,4 +59,6 @@ def wait_for_recorder(recordings: Path) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(record(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])))
+    folder, free, level, form, inherited_fd = sys.argv[1:]
+    told = msgspec.convert({"level": level, "format": form}, Log)
+    sys.exit(record(Path(folder), int(free), told, int(inherited_fd)))

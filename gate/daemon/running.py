@@ -98,7 +98,7 @@ class Gate:
         from gate.recorder.client import RecorderClient, spawn_command
 
         command = [sys.executable, "-P", "-m", "gate.daemon.recording", str(self._config.data)]
-        command.append(str(self._config.recording.min_free_mb))
+        command += [str(self._config.recording.min_free_mb), self._config.log.level, self._config.log.format]
         recorder = RecorderClient(spawn_command(command), Unheard(), self._house.clock)
         if self._config.recording.enabled:
             stack.callback(recorder.close_down)

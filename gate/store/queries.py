@@ -62,12 +62,16 @@ def page_of(
 
 
 _JSON_COLUMNS = ("recipients", "packets", "gaps")
+_YES_OR_NO = ("announced", "recorded", "objected", "bridged", "interrupted", "accepted_shrink")
 
 
 def _decoded(row: Row) -> Row:
     for name in _JSON_COLUMNS:
         if isinstance(row.get(name), str):
             row[name] = json.loads(row[name])
+    for name in _YES_OR_NO:
+        if row.get(name) is not None:
+            row[name] = bool(row[name])
     row.pop("number_hash", None)
     return row
 

@@ -186,7 +186,10 @@ def _parse(data: bytes, where: str) -> tuple[_File, Recipient]:
             raise KeyFileDamaged(f"{where} was changed or is damaged: its checksum does not match")
         return file, parse_recipient(json.dumps(file.recipient))
     except (msgspec.MsgspecError, ValueError, RecursionError, RecipientInvalid) as error:
-        raise KeyFileDamaged(f"{where} is not a private key file: {error}") from error
+        raise KeyFileDamaged(
+            f"{where} is not a private key file: {error}",
+            hint="Give the file that `dialgate key new` wrote with -o, not the recipient.",
+        ) from error
 
 
 def _open(data: bytes, passphrase: str, where: str) -> tuple[PrivateKey, bytes]:

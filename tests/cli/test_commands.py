@@ -227,6 +227,16 @@ def _read_until(controller: int, text: bytes) -> bytes:
     return seen
 
 
+def test_a_private_key_never_goes_to_the_gate(gate: SmallDesk, tmp_path: Path) -> None:
+    words = secret(tmp_path / "words")
+    key = tmp_path / "ann.key"
+    assert dialgate("key", "new", "Ann", "-o", str(key), "--passphrase-file", str(words)).code == 0
+    done = dialgate("key", "add", str(key))
+    assert done.code == 2
+    assert "private key" in done.err
+    assert gate.asked == []
+
+
 def test_keys_are_listed(gate: SmallDesk) -> None:
     assert "p-1\tJo\tcompliance\t-\tab:cd" in dialgate("key", "list").out
 

@@ -28,6 +28,8 @@ DESIGNED = {
     "consent": {"add", "withdraw", "list", "import", "export"},
     "calls": {"list", "show"},
     "recording": {"list", "export", "verify"},
+    "retention": {"status", "sweep", "forecast"},
+    "hold": {"add", "release", "list"},
     "key": {"new", "list", "add"},
     "audit": {"verify", "checkpoint"},
     "config": {"show"},
@@ -168,6 +170,14 @@ def test_an_error_with_json_is_json_on_standard_output_too(gate: SmallDesk, tmp_
     assert done.code == 2
     assert done.json["error"]["exit_code"] == 2
     assert done.err.startswith("dialgate: calls_show: ")
+
+
+def test_wrong_usage_with_json_is_json_on_standard_output_too(gate: SmallDesk) -> None:
+    done = dialgate("calls", "list", "--reason", "lsited_tps", "--json")
+    assert done.code == done.json["error"]["exit_code"] == 2
+    assert "lsited_tps" in done.json["error"]["message"]
+    assert "lsited_tps" in done.err
+    assert gate.asked == []
 
 
 def test_an_unexpected_error_is_two_lines_and_a_file(

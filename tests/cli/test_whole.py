@@ -140,6 +140,13 @@ def test_lists_are_paged_by_the_cursor_that_they_name(folder: Path) -> None:
     assert len(seen) == len(set(seen)) == 3
 
 
+def test_yes_and_no_are_shown_as_such(folder: Path) -> None:
+    call = dialgate("calls", "show", CALL, "--json").json["call"]
+    assert (call["announced"], call["recorded"], call["objected"]) == (True, True, None)
+    assert isinstance(call["recorded"], bool)
+    assert "recorded: yes" in dialgate("calls", "show", CALL).out
+
+
 def test_the_holder_of_the_key_opens_the_recording(folder: Path) -> None:
     done = export(folder, "--json")
     assert done.code == 0, done.err
