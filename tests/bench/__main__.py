@@ -1,0 +1,118 @@
+"""``make bench``: every measurement, or those named: ``python -m tests.bench [NAME …] [--quick]``.
+
+One table a module. ``--quick`` takes small sizes, to see that everything runs; its figures mean little.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+Table = list[tuple[str, str, str]]
+"""Rows: what, figure with its unit, note."""
+
+
+def _number(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:,.2f}"
+    return f"{value:,}" if isinstance(value, int) else str(value)
+
+
+def _named(figures: dict[str, float], unit: str = "") -> Table:
+    return [(name, f"{_number(value)} {unit}".rstrip(), "") for name, value in figures.items()]
+
+
+def bridge(quick: bool) -> Table:
+    """Calls through the whole gate beside b2bua_radius, and refusals."""
+    rows = import_module("tests.bench.bench_bridge").run(*((20, 4) if quick else (100, 60)))
+    return [
+        (f"{row['tool']}: {row['what']}", f"{row['figure']:,.2f} {row['unit']}".rstrip(), row["note"]) for row in rows
+    ]
+
+
+def media(quick: bool) -> Table:
+    """Calls with audio both ways, relayed and recorded."""
+    return _named(import_module("tests.bench.bench_media").measure(*((10, 3.0) if quick else (300, 20.0))))
+
+
+def recorder(quick: bool) -> Table:
+    """The recorder alone, under audio of 300 calls."""
+    return _named(import_module("tests.bench.bench_recorder").measure(*((10, 2.0) if quick else (300, 10.0))))
+
+
+def store(quick: bool) -> Table:
+    """Facts kept durably, and a long log verified."""
+    rows = import_module("tests.bench.bench_store").run(*((500, 2_000) if quick else (20_000, 1_000_000)))
+    return [(row["name"], f"{_number(row['value'])} {row['unit']}".rstrip(), row["note"]) for row in rows]
+
+
+def registers(quick: bool) -> Table:
+    """Registers of national size: import and look-up."""
+    rows = import_module("tests.bench.bench_registers").run((10_000,) if quick else (1_000_000, 18_000_000, 50_000_000))
+    return [
+        (
+            f"{row['size']:,}: {row['what']}, {row['tool']}",
+            f"{row['figure']:,.2f} {row['unit']}".rstrip(),
+            f"× {row['ratio']:.1f}" if row["ratio"] is not None else "",
+        )
+        for row in rows
+    ]
+
+
+def vault(quick: bool) -> Table:
+    """Sealing, opening, wraps, on a disk."""
+    with tempfile.TemporaryDirectory(prefix="dialgate-bench-") as folder:
+        more = {"chunks": 50, "rewraps": 50} if quick else {}
+        return _named(import_module("tests.bench.bench_vault").measure(Path(folder), **more))
+
+
+def screening(quick: bool) -> Table:
+    """One decision."""
+    return _named(import_module("tests.bench.screening").measure(*((200,) if quick else ())), "µs")
+
+
+BENCHES: dict[str, Callable[[bool], Table]] = {
+    each.__name__: each for each in (bridge, media, recorder, store, registers, vault, screening)
+}
+
+
+def show(rows: Iterable[Sequence[str]]) -> None:
+    """A table: figures to the right."""
+    table = [list(row) for row in rows]
+    wide = [max(len(row[column]) for row in table) for column in range(2)]
+    for what, figure, note in table:
+        print(f"  {what:<{wide[0]}}  {figure:>{wide[1]}}  {note}".rstrip())
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run them one after the other; 1 where one failed, 2 where one is not known."""
+    names = [word for word in arguments if not word.startswith("-")]
+    if unknown := [name for name in names if name not in BENCHES]:
+        print(f"no such measurement: {', '.join(unknown)}; there are {', '.join(BENCHES)}", file=sys.stderr)
+        return 2
+    print(f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, ", end="")
+    print(f"{platform.python_implementation()} {platform.python_version()}")
+    failed = 0
+    for name in names or BENCHES:
+        bench = BENCHES[name]
+        load = os.getloadavg()[0]
+        print(f"\n{name}: {bench.__doc__} Load before: {load:.2f}")
+        began = time.monotonic()
+        try:
+            show(bench("--quick" in arguments))
+        except Exception as error:  # noqa: BLE001 - one measurement's failure must not hide the others
+            failed = 1
+            print(f"  failed: {error!r}")
+        print(f"  in {time.monotonic() - began:.0f} s", flush=True)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
