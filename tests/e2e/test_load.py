@@ -1,0 +1,47 @@
+"""Some seconds of real load: nothing fails, nothing is missing. How fast it was is ``tests.bench``'s to say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.bench.bench_bridge import complete_calls
+from tests.support.gatehouse import LISTED, UNLISTED, running
+from tests.support.sipp import Sipp
+
+RATE, SECONDS = 50, 8
+CALLS = RATE * SECONDS
+
+
+@pytest.mark.peer
+@pytest.mark.load
+def test_fifty_calls_a_second_with_refusals_among_them(tmp_path: Path) -> None:
+    with running(tmp_path / "gate", announcement=1.0) as gate:
+        assert gate.process is not None
+        recorder = gate.recorder_pid()
+        far = Sipp("uas", port=gate.trunk_port, calls=CALLS, timeout=90, trace=False)
+        far.wait_listening()
+        near = Sipp(
+            "uac", remote=gate.address, calls=CALLS, rate=RATE, service=UNLISTED, timeout=60, trace=False,
+            extra=("-l", str(CALLS)),
+        )  # fmt: skip
+        listed = Sipp("uac", remote=gate.address, calls=CALLS, rate=RATE, service=LISTED, timeout=60, trace=False)
+        through, refused = near.result(), listed.result()
+        assert (through.successful, through.failed) == (CALLS, 0), through.errors[-2000:] + gate.said()
+        assert (refused.successful, refused.failed) == (0, CALLS)
+        assert far.result().failed == 0
+        gate.wait(lambda: not gate.client.call("status")["calls"], 30, "calls are left")
+        assert gate.recorder_pid() == recorder, "one recorder carried them all"
+        assert gate.stop() == 0
+        assert complete_calls(gate) == CALLS, "each call with each of its leaves, once"
+        verdicts = gate.rows("SELECT verdict, count(*) AS n FROM calls GROUP BY verdict ORDER BY verdict")
+        assert [(row["verdict"], row["n"]) for row in verdicts] == [("allow", CALLS), ("block", CALLS)]
+        endings = gate.rows("SELECT state, bridged, count(*) AS n FROM calls WHERE verdict = 'allow' GROUP BY 1, 2")
+        assert [(row["state"], row["bridged"], row["n"]) for row in endings] == [("ended", 1, CALLS)]
+        closed = gate.rows("SELECT path, size, state FROM recordings")
+        assert {row["state"] for row in closed} == {"closed"}
+        sizes = [(gate.data / "recordings" / row["path"]).stat().st_size for row in closed]
+        assert sizes == [row["size"] for row in closed]
+        assert gate.verified()["ok"]
+        assert [line for line in gate.log.read_text().splitlines() if '"level": "error"' in line] == []
