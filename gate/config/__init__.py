@@ -29,6 +29,7 @@ from gate.config.schema import Log as Log
 from gate.config.schema import MediaConfig as MediaConfig
 from gate.config.schema import Pbx as Pbx
 from gate.config.schema import Recording as Recording
+from gate.config.schema import Retention as Retention
 from gate.config.schema import Section as Section
 from gate.config.schema import Sip as Sip
 from gate.config.schema import Storage as Storage

@@ -25,6 +25,7 @@ from gate.config.schema import (
     MediaConfig,
     Pbx,
     Recording,
+    Retention,
     Sip,
     Storage,
     Trunk,
@@ -59,6 +60,8 @@ def faults_of(readable: Readable, base: Path, *, secrets: bool = True) -> list[F
         found += _recording(recording)
     if calling:
         found += _calling(calling)
+    if retention := get("retention", Retention):
+        found += _retention(retention)
     if limits := get("limits", Limits):
         found += _limits(limits)
     if control := get("control", Control):
@@ -223,6 +226,24 @@ def _recording(recording: Recording) -> Iterator[Fault]:
             yield Fault(("recording", name), f'"{code}" is not a code: * or #, then 1 to 7 keys')
     if recording.pause_code.startswith(recording.resume_code) or recording.resume_code.startswith(recording.pause_code):
         yield Fault(("recording", "resume_code"), "pause_code and resume_code must differ, and neither begin the other")
+
+
+def _retention(retention: Retention) -> Iterator[Fault]:
+    """LAW 5.3: so many calendar months, longer by class."""
+    yield from at_least(retention, "retention", 1, "months")
+    yield from at_least(retention, "retention", 0, "backup_days")
+    if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", retention.sweep_at):
+        yield Fault(("retention", "sweep_at"), f'"{retention.sweep_at}" is not a time of day; write "02:30"')
+    for index, each in enumerate(retention.classes):
+        if not re.fullmatch(
+            r"(topic:(general|claims|pensions)|purpose:(marketing|service)|(account|trunk):[A-Za-z0-9._+-]{1,64})=[1-9]\d?",
+            each,
+        ):
+            yield Fault(
+                ("retention", "classes", index),
+                f'"{each}" is not a class with its years; write "topic:pensions=5", "account:alice=7" or the like',
+            )
+    yield from duplicates([each.partition("=")[0] for each in retention.classes], ("retention", "classes"))
 
 
 def _calling(calling: Calling) -> Iterator[Fault]:

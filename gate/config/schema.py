@@ -153,6 +153,25 @@ class Calling(Section, frozen=True):
     """Let an objection stop service calls too; the law asks it of marketing calls (PECR reg 21(1)(a))."""
 
 
+class Retention(Section, frozen=True):
+    """How long recordings are kept (LAW 5.3)."""
+
+    months: int = 12
+    """Calendar months from the call; the recording is erased by the end of the day they come to."""
+    classes: tuple[str, ...] = ()
+    """What is kept for years instead, each ``CLASS=YEARS``: ``topic:pensions=5``, ``purpose:service=2``,
+    ``account:alice=7``, ``trunk:pbx1=7``. The longest that fits counts, never less than ``months``."""
+    sweep_at: str = "02:30"
+    """When the daily sweep begins, London time."""
+    backup_days: int = 30
+    """How long backups of recordings are kept: until when one may hold ciphertext, written into each receipt."""
+
+    @property
+    def years(self) -> dict[str, int]:
+        """``classes`` by name."""
+        return {name: int(count) for name, _, count in (each.partition("=") for each in self.classes)}
+
+
 class Limits(Section, frozen=True):
     """Bounds."""
 
@@ -193,6 +212,7 @@ class Config(Section, frozen=True):
     announcement: Announcement = Announcement()
     recording: Recording = Recording()
     calling: Calling = Calling()
+    retention: Retention = Retention()
     limits: Limits = Limits()
     control: Control = Control()
     log: Log = Log()

@@ -75,6 +75,12 @@ class Entry(Response, frozen=True):
     number: str
 
 
+class Kept(Response, frozen=True):
+    """Something was put into the log, under this id."""
+
+    id: str
+
+
 class BatchKept(Response, frozen=True):
     """The answer to a batch of an import."""
 
@@ -130,6 +136,56 @@ class VerifiedRecordings(Response, frozen=True):
     """The answer to ``recording_verify``."""
 
     items: list[VerifiedRecording]
+
+
+class HoldPut(Response, frozen=True):
+    """The answer to ``hold_add``."""
+
+    id: str
+    kept: int
+    """Recordings that it keeps as things stand."""
+    gone: int
+    """Recordings that it came too late for."""
+
+
+class RetentionNow(Response, frozen=True):
+    """The answer to ``retention_status``."""
+
+    terms: dict[str, Any]
+    """``months``, ``years`` by class."""
+    day: date
+    due: int
+    held: int
+    """Due but for a hold."""
+    unfinished: int
+    """Erasures decided and not finished: a file would not go, or the gate died."""
+    last: dict[str, Any] | None
+    waits: str
+    """Why the daily sweep does not run; empty where it does."""
+
+
+class Swept(Response, frozen=True):
+    """The answer to ``retention_sweep``: a dry run (``due_ids``), or what was done (``erased``, ``faults``, ``ok``)."""
+
+    dry_run: bool
+    day: date
+    digest: str
+    due: int
+    held: int
+
+
+class ForecastDay(Response, frozen=True):
+    """One day of ``retention_forecast``."""
+
+    day: date
+    due: int
+    held: int
+
+
+class Forecast(Response, frozen=True):
+    """The answer to ``retention_forecast``."""
+
+    days: list[ForecastDay]
 
 
 class Recipients(Response, frozen=True):

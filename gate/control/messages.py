@@ -166,6 +166,24 @@ class ListExport(Request, frozen=True):
     limit: Page = 1000
 
 
+class Screened(Request, frozen=True):
+    """A list was screened in bulk beside the gate: what it rested on and what came of it, without a number."""
+
+    source_name: Line
+    sha256: Line
+    output_sha256: Line
+    columns: Annotated[list[Line], msgspec.Meta(max_length=100)]
+    rows: int
+    reasons: dict[Line, dict[Line, int]]
+    """By column: how many rows have which reason."""
+    bad_rows: int
+    registers: list[dict[str, Any]]
+    purpose: Purpose
+    topic: Topic
+    as_of: Moment
+    hours_applied: bool
+
+
 class ConsentWithdraw(Request, frozen=True):
     """A consent ends: from the next attempt."""
 
@@ -214,6 +232,55 @@ class RecordingVerify(Request, frozen=True):
 
     recording_id: Line | None = None
     """``None``: all of them."""
+
+
+# --- retention ----------------------------------------------------------------------------------------------------
+
+
+class HoldAdd(Request, frozen=True):
+    """Keep the recordings of one of these three until the hold is released."""
+
+    reason: Note
+    reference: Line
+    """Where the matter is kept: a case, a claim, a request."""
+    recording_id: Line | None = None
+    call_id: Line | None = None
+    number: Line | None = None
+    restriction: bool = False
+    """They may not be opened either (LAW 4.7)."""
+
+
+class HoldRelease(Request, frozen=True):
+    """A hold ends; the log keeps it."""
+
+    hold_id: Line
+    reason: Note
+
+
+class HoldList(Request, frozen=True):
+    """A page of the holds in force, newest first."""
+
+    after: Line | None = None
+    limit: Page = 50
+    number: Line | None = None
+    released: bool = False
+    """Those that are over too."""
+
+
+class RetentionStatus(Request, frozen=True):
+    """Terms, what is due and held, the last sweep."""
+
+
+class RetentionSweep(Request, frozen=True):
+    """What a sweep would erase; with ``execute``, the digest that such a dry run gave, erase it."""
+
+    execute: Line | None = None
+
+
+class RetentionForecast(Request, frozen=True):
+    """What goes when."""
+
+    days: Annotated[int, msgspec.Meta(ge=0, le=3660)] = 30
 
 
 # --- keys, evidence, state ----------------------------------------------------------------------------------------
@@ -274,6 +341,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "objection_import": Operation(ObjectionImport, answers.BatchKept, _KEEPERS),
     "objection_export": Operation(ListExport, answers.Items, _READERS),
     "objection_list": Operation(OwnList, answers.Items, _READERS),
+    "screened": Operation(Screened, answers.Kept, _KEEPERS),
     "consent_add": Operation(ConsentAdd, answers.Entry, _KEEPERS),
     "consent_withdraw": Operation(ConsentWithdraw, None, _KEEPERS),
     "consent_import": Operation(ConsentImport, answers.BatchKept, _KEEPERS),
@@ -284,6 +352,12 @@ OPERATIONS: Mapping[str, Operation] = {
     "recording_list": Operation(RecordingList, answers.Items, _READERS),
     "recording_take": Operation(RecordingTake, answers.Taken, _READERS),
     "recording_verify": Operation(RecordingVerify, answers.VerifiedRecordings, _READERS),
+    "hold_add": Operation(HoldAdd, answers.HoldPut, _KEEPERS),
+    "hold_release": Operation(HoldRelease, None, _KEEPERS),
+    "hold_list": Operation(HoldList, answers.Items, _READERS),
+    "retention_status": Operation(RetentionStatus, answers.RetentionNow, _READERS),
+    "retention_sweep": Operation(RetentionSweep, answers.Swept, _KEEPERS, streams=True),
+    "retention_forecast": Operation(RetentionForecast, answers.Forecast, _READERS),
     "key_list": Operation(KeyList, answers.Recipients, _ALL),
     "key_add": Operation(KeyAdd, answers.Added, _ADMIN),
     "audit_verify": Operation(AuditVerify, answers.Audited, _READERS, streams=True),

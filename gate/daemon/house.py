@@ -7,7 +7,7 @@ import os
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from datetime import date, timedelta
+from datetime import date, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ from gate.errors import ConfigError, StoreError, VaultError
 if TYPE_CHECKING:
     from gate.core.rules import Rules
     from gate.service.desk import Desk
+    from gate.service.retention import Retention
 
 LONDON = ZoneInfo("Europe/London")
 
@@ -82,17 +83,38 @@ class House:
         stack.callback(self.keys.close)
         self.registers = RegisterLibrary(data / "registers", config.calling.registers)
         self.screener = Screener(self.registers, rules_of(config))
+        self.retention = self._retention()
         self.desk = self._desk(live)
+
+    def _retention(self) -> Retention:
+        from gate.core.retention import Terms
+        from gate.service.erasing import Files
+        from gate.service.retention import Retention
+        from gate.store import kept
+        from gate.vault.removal import remove, sealed_files
+
+        config, recordings = self.config.retention, self.config.data / "recordings"
+        return Retention(
+            store=self.store,
+            reads=kept,
+            keys=self.keys,
+            files=Files(lambda paths: remove(recordings, paths), lambda: sealed_files(recordings)),
+            terms=Terms(LONDON, config.months, config.years),
+            backup_days=config.backup_days,
+            sweep_at=time.fromisoformat(config.sweep_at),
+            clock=self.clock,
+        )
 
     def _desk(self, live: Callable[[], list[dict[str, Any]]]) -> Desk:
         from gate.service.desk import Desk
         from gate.service.reads import Offers
-        from gate.store import queries
+        from gate.store import kept, queries
 
         return Desk(
             config=self.config,
             store=self.store,
             reads=queries,
+            kept=kept,
             registers=self.registers,
             screener=self.screener,
             offers=Offers(
@@ -103,6 +125,7 @@ class House:
                 scan=_scan,
                 verify_log=self.verify_log,
                 checkpoint=self.checkpoint,
+                retention=self.retention,
                 live=live,
             ),
             clock=self.clock,

@@ -30,6 +30,10 @@ log = structlog.get_logger()
 
 CHECKPOINT_SECONDS = 60.0
 """How often the log is signed while it grows."""
+SWEEP_LOOK_SECONDS = 30.0
+"""How often it is asked whether the day's sweep is to begin."""
+SWEEP_AGAIN_SECONDS = 3600.0
+"""How long after one that failed."""
 
 SLOW_SECONDS = 60.0
 """How long a recording whose closing was not answered may still be written to by its recorder."""
@@ -92,6 +96,7 @@ class Gate:
         wait_for_recorder(recordings)
         reconciler = Reconciler(house.store, queries, scan, recordings, house.clock, lambda: leftovers.find(recordings))
         reconciler.everything()
+        house.retention.at_start()  # nothing that is erased can be opened again, whatever was restored meanwhile
         return reconciler
 
     def _start_recorder(self, stack: ExitStack) -> Any:
@@ -228,12 +233,13 @@ class Gate:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
         answering = asyncio.ensure_future(control(self._house.desk, self._config, self._metrics.registry, drained))
-        chores = asyncio.ensure_future(self._chores())
+        chores = asyncio.gather(self._chores(), self._sweeps())
         log.info("gate_started", listen=[f"{host}:{port}" for host, port in self._line.addresses])
         systemd.tell("READY=1")
         await asyncio.wait([answering, asyncio.ensure_future(told.wait())], return_when=asyncio.FIRST_COMPLETED)
         log.info("gate_stopping", calls=self._conductor.active)
         systemd.tell("STOPPING=1")
+        self._house.retention.stop()
         seconds = float(self._config.limits.drain_seconds)
 
         def over() -> None:
@@ -257,6 +263,20 @@ class Gate:
             if last >= CHECKPOINT_SECONDS:
                 last = 0
                 await asyncio.to_thread(self._sign)
+
+    async def _sweeps(self) -> None:
+        """The daily sweep, beside the calls."""
+        while True:
+            done = await asyncio.to_thread(self._sweep)
+            await asyncio.sleep(SWEEP_LOOK_SECONDS if done else SWEEP_AGAIN_SECONDS)
+
+    def _sweep(self) -> bool:
+        try:
+            self._house.retention.daily()
+        except GateError as error:
+            log.error("retention_not_swept", error=str(error), hint=error.hint)
+            return False
+        return True
 
     def _sign(self) -> None:
         try:

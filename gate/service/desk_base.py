@@ -11,6 +11,7 @@ from gate.core import numbers
 from gate.core.numbers import NumberRefused
 from gate.errors import UsageError
 from gate.ports import Fact, Registers, Store, Transaction
+from gate.service.erasing import KeptReads
 from gate.service.reads import Offers, Reads, Row
 from gate.service.screener import Screener
 
@@ -26,6 +27,7 @@ class DeskBase:
         config: Config,
         store: Store,
         reads: Reads,
+        kept: KeptReads,
         registers: Registers,
         screener: Screener,
         offers: Offers,
@@ -35,6 +37,7 @@ class DeskBase:
         self._config = config
         self._store = store
         self._reads = reads
+        self._kept = kept
         self._registers = registers
         self._screener = screener
         self._offers = offers

@@ -113,7 +113,7 @@ class Files:
     remove: Callable[[Sequence[str]], Sequence[Removal]]
     """Paths relative to the folder -> what became of each."""
     everything: Callable[[], Iterable[tuple[str, str]]]
-    """(recording id, path) of every file there is. Raises ``OSError``."""
+    """(recording id, path) of every file there is. Raises ``VaultError``."""
 
 
 @dataclass(slots=True)
@@ -182,8 +182,7 @@ class Eraser:
     def replay(self, actor: str) -> Outcome:
         """Erase again what the log says is erased and is there again: restored from a backup (LAW 5.4).
 
-        A fact ``erased_came_back`` says so before it goes. Raises as ``erase``, and ``OSError`` where the folder of
-        recordings cannot be read.
+        A fact ``erased_came_back`` says so before it goes. Raises as ``erase``.
         """
         outcome = Outcome()
         for ids in _pages_of_keys(self._keys):

@@ -6,9 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gate.ports import Transaction
+
+if TYPE_CHECKING:  # it works with rows of this module
+    from gate.service.retention import Retention
 
 Row = dict[str, Any]
 Progress = Callable[[float, str], None]
@@ -110,5 +113,6 @@ class Offers:
     """``ok``, ``size``, ``root``, ``first_fault`` …"""
     checkpoint: Callable[[], Mapping[str, Any]]
     """Sign the log as it stands: ``size``, ``root``, ``note``."""
+    retention: Retention
     live: Callable[[], list[Row]]
     """Calls in hand; empty without a running line."""

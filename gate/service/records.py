@@ -6,8 +6,11 @@ import base64
 from collections.abc import Iterable, Iterator
 from functools import partial
 
+from gate.core.retention import Kind
 from gate.errors import RefusedError, UsageError
+from gate.ports import Transaction
 from gate.service.desk_base import DeskBase, number_of
+from gate.service.erasing import hold_of
 from gate.service.reads import Progress, Row
 
 
@@ -45,16 +48,29 @@ class Records(DeskBase):
         """
         if not purpose.strip():
             raise UsageError("a recording is taken for a purpose only", hint="Say it: --purpose 'complaint 17'.")
-        row = self._recording(recording_id)
+        self._recording(recording_id)
         wraps = self._offers.wraps(recording_id)
-        if not wraps:
-            raise RefusedError(
-                f"recording {recording_id} cannot be opened: its key is gone",
-                reason="erased",
-                hint="Erased recordings stay closed; that is what erasing means.",
-            )
-        body = {"call_id": row["call_id"], "purpose": purpose, "recipient": recipient}
-        self._keep("exported", actor, body, subject=recording_id)
+
+        def take(tx: Transaction) -> Row:
+            row = self._reads.recording(tx, recording_id)
+            if not wraps or row is None or row["state"] in ("erasing", "erased"):
+                raise RefusedError(
+                    f"recording {recording_id} cannot be opened: its key is gone",
+                    reason="erased",
+                    hint="Erased recordings stay closed; that is what erasing means.",
+                )
+            for hold in map(hold_of, self._kept.holds_on(tx, [recording_id])):
+                if hold.kind is Kind.RESTRICTION:
+                    raise RefusedError(
+                        f"recording {recording_id} may not be opened: {hold.name}",
+                        reason="restricted",
+                        hint="When the matter is settled: dialgate hold release",
+                    )
+            body = {"call_id": row["call_id"], "purpose": purpose, "recipient": recipient}
+            tx.append(self._fact("exported", actor, body, recording_id))
+            return row
+
+        row = self._store.call(take)
         shown = self._store.call(lambda tx: self._reads.call(tx, row["call_id"]))
         return {
             "path": str(self._config.data / "recordings" / row["path"]),
@@ -71,6 +87,9 @@ class Records(DeskBase):
 
     def _verify(self, row: Row) -> Row:
         item = {"recording_id": row["recording_id"], "ok": False, "fault": None}
+        if row["state"] in ("erasing", "erased"):
+            there = (self._config.data / "recordings" / row["path"]).exists()
+            return item | {"ok": not there, "fault": "erased, but its file is still there" if there else "erased"}
         if row["state"] == "open":
             return item | {"ok": True, "fault": "still being recorded"}
         if not row["size"]:

@@ -207,7 +207,8 @@ class Retention:
     def daily(self) -> Row | None:
         """The daily sweep, where its time has come and it has not been done: the sweep's answer, else None.
 
-        A day that was missed is made up for at once. Raises as ``sweep``.
+        A day that was missed is made up for at once. Raises as ``sweep``, and ``RefusedError`` (``retention_waits``)
+        where the terms have become shorter.
         """
         now = self._clock.now().astimezone(self.terms.timezone)
         last = self._last()
@@ -218,8 +219,7 @@ class Retention:
         elif last is None and now.time() < self.sweep_at:
             return None
         if waits := self._waits(last):
-            log.error("retention_waits", why=waits)
-            return None
+            raise RefusedError(f"the daily sweep waits: {waits}", reason="retention_waits")
         return self.sweep(actor="gate")
 
     def stop(self) -> None:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Final, NamedTuple
 
-from gate.vault.files import sync_folder
+from gate.vault.files import sync_folder, trouble
 
 SUFFIX: Final = ".dgr"
 BESIDE: Final = (".closed.json", ".closed.tmp")
@@ -43,7 +43,7 @@ def remove(recordings: Path, paths: Sequence[str]) -> list[Removal]:
 
 def sealed_files(recordings: Path) -> Iterator[tuple[str, str]]:
     """(recording id, relative path of its sealed file) for every file that belongs to a recording; one may come twice,
-    where only a note is left too. Raises ``OSError`` where a folder cannot be read."""
+    where only a note is left too. Raises ``VaultError`` where a folder cannot be read."""
     for folder, _, names in os.walk(recordings, onerror=_raise):
         for name in names:
             stem, dot, _ = name.partition(SUFFIX)
@@ -52,7 +52,7 @@ def sealed_files(recordings: Path) -> Iterator[tuple[str, str]]:
 
 
 def _raise(error: OSError) -> None:
-    raise error
+    raise trouble(error, f"cannot look for sealed files in {error.filename}") from error
 
 
 def _remove(recordings: Path, path: str) -> Removal:

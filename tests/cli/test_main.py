@@ -23,6 +23,7 @@ DESIGNED = {
     "init": set(),
     "serve": set(),
     "check": set(),
+    "screen": set(),
     "register": {"import", "status"},
     "objection": {"add", "remove", "list", "import", "export"},
     "consent": {"add", "withdraw", "list", "import", "export"},

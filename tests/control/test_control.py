@@ -85,10 +85,15 @@ def test_every_operation_answers_as_promised(client: ControlClient, tmp_path: Pa
         "objection_add": {"number": number},
         "objection_import": {"entries": [{"number": number}]},
         "consent_import": {"entries": []},
+        "screened": dict.fromkeys(("source_name", "sha256", "output_sha256"), "x")
+        | {"columns": [], "rows": 0, "reasons": {}, "bad_rows": 0, "registers": [], "hours_applied": False}
+        | {"purpose": "marketing", "topic": "general", "as_of": datetime(2026, 3, 2, 10, tzinfo=UTC)},
         "objection_remove": {"target": number, "reason": "mistake"},
         "consent_add": {"number": number, "how": "phone", "wording": "yes", "who": "A. Smith"},
         "consent_withdraw": {"target": "c-1"},
         "calls_show": {"call_id": "k-1"},
+        "hold_add": {"number": number, "reason": "a claim", "reference": "17/2026"},
+        "hold_release": {"hold_id": "h-1", "reason": "settled"},
         "key_add": {"text": "recipient"},
     }
     for name in OPERATIONS:

@@ -145,7 +145,9 @@ def test_a_day_that_was_missed_is_made_up_for_at_once(keeping):
 def test_shorter_terms_wait_for_somebody_to_look(keeping):
     keeping.record("old", OLD + timedelta(days=40))
     careless = keeping.with_terms(months=1)
-    assert careless.daily() is None
+    with pytest.raises(RefusedError) as refused:
+        careless.daily()
+    assert refused.value.reason == "retention_waits"
     assert "shorter" in careless.status()["waits"]
     assert keeping.opens("old")
     careless.sweep(actor="user:ann(1)", digest=careless.plan().digest)

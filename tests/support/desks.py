@@ -96,6 +96,10 @@ class SmallDesk:
         self._note("consent_import", **fields)
         return {"imported": len(fields["entries"]), "held": 0}
 
+    def screened(self, **fields: Any) -> dict[str, Any]:
+        self._note("screened", **fields)
+        return {"id": "s-1"}
+
     def objection_export(self, **fields: Any) -> dict[str, Any]:
         self._note("objection_export", **fields)
         return {"items": [], "next": None}
@@ -141,6 +145,38 @@ class SmallDesk:
         self._note("recording_verify", recording_id=recording_id, actor=actor)
         good, bad = {"recording_id": "r-1", "ok": True, "fault": ""}, {"recording_id": "r-2", "ok": False}
         return {"items": [good] if recording_id == "r-1" else [good, bad | {"fault": "the file is missing"}]}
+
+    def hold_add(self, **fields: Any) -> dict[str, Any]:
+        self._note("hold_add", **fields)
+        return {"id": "h-1", "kind": "hold", "number": "+442079460123", "kept": 2, "gone": 1}
+
+    def hold_release(self, *, hold_id: str, reason: str, actor: str) -> dict[str, Any]:
+        self._note("hold_release", hold_id=hold_id, reason=reason, actor=actor)
+        return {"id": hold_id, "released": f"hold 17/2026 ({hold_id})"}
+
+    def hold_list(self, **fields: Any) -> dict[str, Any]:
+        self._note("hold_list", **fields)
+        item = {"id": "h-1", "kind": "hold", "target": "number", "number": "+442079460123", "reference": "17/2026"}
+        return {"items": [item | {"made_at": "2026-07-01T09:00:00+00:00", "reason": "a claim"}], "next": None}
+
+    def retention_status(self, *, actor: str) -> dict[str, Any]:
+        self._note("retention_status", actor=actor)
+        now = {"terms": {"months": 12, "years": {}}, "day": "2027-03-02", "due": 3, "held": 1, "unfinished": 0}
+        return now | {"last": None, "waits": ""}
+
+    def retention_sweep(self, *, execute: str | None, actor: str, progress: Any = None) -> dict[str, Any]:
+        self._note("retention_sweep", execute=execute, actor=actor)
+        both = {"dry_run": execute is None, "day": "2027-03-02", "digest": "d-1", "due": 1, "held": 0}
+        if execute is None:
+            return both | {"unfinished": 0, "due_ids": ["r-1"], "held_by": []}
+        if execute != "d-1":
+            raise RefusedError("not what was shown", reason="plan_changed", hint="look again")
+        fault = {"recording_id": "r-1", "code": "erased_file_still_there", "fault": "r-1.dgr is still there"}
+        return both | {"erased": 0, "faults": 1, "ok": False, "fault_list": [fault], "held_by": []}
+
+    def retention_forecast(self, *, days: int, actor: str) -> dict[str, Any]:
+        self._note("retention_forecast", days=days, actor=actor)
+        return {"days": [{"day": "2027-03-02", "due": 3, "held": 1}]}
 
     def key_list(self, *, actor: str) -> dict[str, Any]:
         self._note("key_list", actor=actor)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Mapping, Sequence
+import queue
+from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,10 @@ from gate.service.erasing import Files
 from gate.service.retention import Retention
 from gate.store import kept
 from gate.store.projections import TABLES
+from gate.store.store import EvidenceStore
 from gate.vault.keystore import KeyStoreDb
 from gate.vault.opening import open_recording
+from gate.vault.recipients import Recipient
 from gate.vault.removal import remove, sealed_files
 from gate.vault.sealer import Seal
 from tests.support.evidence import PEPPER, decision, open_store
@@ -41,6 +43,36 @@ class SetClock:
 
     def now(self) -> datetime:
         return self.time
+
+
+def plant(
+    store: EvidenceStore,
+    keys: KeyStoreDb,
+    recordings: Path,
+    recipient: Recipient,
+    name: str,
+    at: datetime = OLD,
+    number: str = "+442079460123",
+    **said: Any,
+) -> None:
+    """A call at this time, recorded and sealed as the gate does it, under the recording id ``name``."""
+    call, path = f"call-{name}", f"{at:%Y/%m/%d}/{name}.dgr"
+    seal = Seal(name, {"call_id": call, "opened": at.isoformat()}, (recipient,))
+    failed: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+    keys.put(name, seal.key_id, seal.wraps, failed.put)
+    assert failed.get() is None
+    writer = seal.create(recordings / path)
+    writer.write_chunk(SOUND)
+    summary = writer.close({"seconds": 1.0})
+    opened = {"call_id": call, "key_id": seal.key_id, "path": path, "recipients": [recipient.id]}
+    closed = {"call_id": call, "sha256": summary.sha256, "size": summary.size, "seconds": 1.0, "chunks": 1}
+    facts = [
+        decision(call, number, at=at, **said),
+        Fact("recording_opened", name, at + timedelta(seconds=9), "gate", opened),
+        Fact("recording_closed", name, at + timedelta(seconds=10), "gate", closed | {"interrupted": False}),
+        Fact("ended", call, at + timedelta(seconds=10), "gate", {"by": "callee", "seconds": 1.0, "bridged": True}),
+    ]
+    store.call(lambda tx: [tx.append(fact) for fact in facts])
 
 
 class Keeping:
@@ -73,23 +105,8 @@ class Keeping:
         self.store.close()
 
     def record(self, name: str, at: datetime = OLD, *, number: str = "+442079460123", **said: Any) -> str:
-        """A call at this time, recorded and sealed as the gate does it; returns the recording's id."""
-        call, path = f"call-{name}", f"{at:%Y/%m/%d}/{name}.dgr"
-        seal = Seal(name, {"call_id": call, "opened": at.isoformat()}, (private_key().recipient,))
-        failed: list[Exception | None] = []
-        self.keys.put(name, seal.key_id, seal.wraps, failed.append)
-        writer = seal.create(self.recordings / path)
-        writer.write_chunk(SOUND)
-        summary = writer.close({"seconds": 1.0})
-        opened = {"call_id": call, "key_id": seal.key_id, "path": path, "recipients": [private_key().id]}
-        closed = {"call_id": call, "sha256": summary.sha256, "size": summary.size, "seconds": 1.0, "chunks": 1}
-        facts = [
-            decision(call, number, at=at, **said),
-            Fact("recording_opened", name, at + timedelta(seconds=9), "gate", opened),
-            Fact("recording_closed", name, at + timedelta(seconds=10), "gate", closed | {"interrupted": False}),
-        ]
-        self.put(*facts)
-        assert self.wraps(name) and failed == [None]
+        """As ``plant``, opened by ``private_key()``."""
+        plant(self.store, self.keys, self.recordings, private_key().recipient, name, at, number, **said)
         return name
 
     def put(self, *facts: Fact) -> None:
@@ -134,12 +151,3 @@ class Keeping:
         """The log holds."""
         report = verify(self.folder / "gate.db", str, tables=TABLES, pepper=PEPPER)
         assert report.ok, report.first_fault
-
-
-def wraps_in(folder: Path, names: Sequence[str]) -> list[bytes]:
-    """The wraps of these recordings, read from a key store that nobody has open."""
-    connection = sqlite3.connect(folder / "keys.db")
-    marks = ", ".join("?" * len(names))
-    rows = connection.execute(f"SELECT wrap FROM wraps WHERE recording_id IN ({marks})", [*names]).fetchall()  # noqa: S608
-    connection.close()
-    return [wrap for (wrap,) in rows]

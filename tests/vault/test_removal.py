@@ -6,6 +6,7 @@ import os
 
 import pytest
 
+from gate.errors import VaultError
 from gate.vault.removal import remove, sealed_files
 
 
@@ -73,5 +74,5 @@ def test_every_file_of_a_recording_is_found_under_its_id(folder):
 
 
 def test_a_folder_that_cannot_be_read_is_not_an_empty_one(tmp_path):
-    with pytest.raises(FileNotFoundError):
+    with pytest.raises(VaultError, match="unmounted"):
         list(sealed_files(tmp_path / "unmounted"))

@@ -1,0 +1,91 @@
+"""``dialgate hold``: what may not be erased."""
+
+from __future__ import annotations
+
+import click
+
+from gate.cli.command import command as make
+from gate.cli.command import paged
+from gate.cli.output import View, say
+from gate.cli.reach import reach
+
+
+@click.group("hold", short_help="What may not be erased: add, release, list.")
+def command() -> None:
+    """Reasons not to erase: a claim, an investigation, a regulator's request.
+
+    What is held is erased neither when its time comes nor when it is asked for. A restriction stops playback and
+    export too.
+    """
+
+
+@make(
+    "add",
+    group=command,
+    numbers=True,
+    example=(
+        'dialgate hold add --recording 5b0d9f… --reason "claim of a customer" --reference "case 17/2026"\n'
+        'dialgate hold add --number 02079460123 --restriction --reason "accuracy contested" --reference "request 4"'
+    ),
+)
+@click.option("--recording", "recording_id", metavar="ID", help="Hold this recording.")
+@click.option("--call", "call_id", metavar="ID", help="Hold what belongs to this call.")
+@click.option("--number", help="Hold every recording of calls to this number, those to come too.")
+@click.option("--reason", required=True, help="Why; kept in the log.")
+@click.option("--reference", required=True, help="Where the matter is kept: a case, a claim, a request.")
+@click.option("--restriction", is_flag=True, help="They may not be played or exported either.")
+def add(
+    view: View,
+    recording_id: str | None,
+    call_id: str | None,
+    number: str | None,
+    reason: str,
+    reference: str,
+    restriction: bool,
+) -> None:
+    """Keep recordings from being erased until the hold is released."""
+    with reach(view.config) as gate:
+        answer = gate.call(
+            "hold_add",
+            recording_id=recording_id,
+            call_id=call_id,
+            number=number,
+            reason=reason,
+            reference=reference,
+            restriction=restriction,
+        )
+    view.data(answer)
+    if answer["gone"]:
+        say(f"It comes too late for {answer['gone']} recordings, which are erased.")
+
+
+@make("release", group=command, example='dialgate hold release 6f2c9e… --reason "settled on 3 March"')
+@click.argument("hold_id")
+@click.option("--reason", required=True, help="Why it ends; kept in the log.")
+def release(view: View, hold_id: str, reason: str) -> None:
+    """End a hold or a restriction. What is due goes with the next sweep."""
+    with reach(view.config) as gate:
+        view.data(gate.call("hold_release", hold_id=hold_id, reason=reason))
+
+
+@make("list", group=command, numbers=True, example="dialgate hold list\ndialgate hold list --released --json")
+@click.option("--number", help="Only those on this number.")
+@click.option("--released", is_flag=True, help="Those that are over too.")
+@paged
+def list_(view: View, number: str | None, released: bool, after: str | None, limit: int) -> None:
+    """The holds and restrictions in force, newest first."""
+    with reach(view.config) as gate:
+        answer = gate.call("hold_list", number=number, released=released, after=after, limit=limit)
+    columns = [
+        ("id", "Id"),
+        ("kind", "Kind"),
+        ("reference", "Reference"),
+        ("target", "On"),
+        ("recording_id", "Recording"),
+        ("call_id", "Call"),
+        ("number", "Number"),
+        ("made_at", "Since"),
+        ("reason", "Reason"),
+        ("released_at", "Released"),
+    ]
+    view.rows(answer, "items", columns, none="Nothing is held.")

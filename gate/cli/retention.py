@@ -1,0 +1,69 @@
+"""``dialgate retention``: what is erased when."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from gate.cli.command import command as make
+from gate.cli.output import View, say
+from gate.cli.reach import reach
+from gate.errors import UsageError
+
+
+@click.group("retention", short_help="What is erased when: status, sweep, forecast.")
+def command() -> None:
+    """Recordings are erased for good when their term ends: 12 calendar months from the call, unless configured longer.
+
+    A running gate sweeps once a day by itself (retention.sweep_at).
+    """
+
+
+@make("status", group=command, example="dialgate retention status\ndialgate retention status --json")
+def status(view: View) -> None:
+    """Terms, what is due and what is held, and the last sweep."""
+    with reach(view.config) as gate:
+        answer = gate.call("retention_status")
+    view.data(answer)
+    if answer["waits"]:
+        say(f"The daily sweep does not run: {answer['waits']}.")
+    if answer["unfinished"]:
+        say(f"{answer['unfinished']} erasures are not finished; the next sweep or start of the gate goes on with them.")
+
+
+@make(
+    "sweep",
+    group=command,
+    example="dialgate retention sweep --dry-run\ndialgate retention sweep --execute 5b0d9f…",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be erased, and the digest of it (the default).")
+@click.option("--execute", metavar="DIGEST", help="Erase what the dry run of this digest showed, and nothing else.")
+def sweep(view: View, dry_run: bool, execute: str | None) -> None:
+    """Show what is due, or erase it for good: keys, files, and a receipt for each.
+
+    Exit code 3 where something else is due than was shown; 1 where a file would not go.
+    """
+    if dry_run and execute:
+        raise UsageError("--dry-run and --execute together", hint="Look first, then give the digest that was shown.")
+    with reach(view.config) as gate, view.progress("erasing") as progress:
+        answer = gate.call("retention_sweep", execute=execute, progress=progress)
+    view.data(answer)
+    if answer["dry_run"]:
+        if answer["due"]:
+            say(f"To erase these for good: dialgate retention sweep --execute {answer['digest']}")
+        return
+    for fault in answer["fault_list"]:
+        say(f"Recording {fault['recording_id']}: {fault['fault']} ({fault['code']}).")
+    if not answer["ok"]:
+        sys.exit(1)
+
+
+@make("forecast", group=command, example="dialgate retention forecast --days 90")
+@click.option("--days", type=click.IntRange(0, 3660), default=30, show_default=True, help="How far to look.")
+def forecast(view: View, days: int) -> None:
+    """What goes on which day. What should have gone before today counts on today."""
+    with reach(view.config) as gate:
+        answer = gate.call("retention_forecast", days=days)
+    columns = [("day", "Day"), ("due", "To erase"), ("held", "Held")]
+    view.rows(answer, "days", columns, none="Nothing goes in these days.")

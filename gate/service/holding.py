@@ -1,0 +1,150 @@
+"""Retention and holds, as people ask for them."""
+
+from __future__ import annotations
+
+from gate.core.retention import Kind, Target
+from gate.errors import RefusedError, UsageError
+from gate.ports import Fact, Transaction
+from gate.service.desk_base import DeskBase, number_of
+from gate.service.erasing import hold_of
+from gate.service.reads import Progress, Row
+
+
+class Holding(DeskBase):
+    """What is kept, for how long, and what may not go."""
+
+    def hold_add(
+        self,
+        *,
+        recording_id: str | None = None,
+        call_id: str | None = None,
+        number: str | None = None,
+        reason: str,
+        reference: str,
+        restriction: bool = False,
+        actor: str,
+    ) -> Row:
+        """Keep a recording, a call's or a number's recordings, those to come too, until the hold is released.
+
+        A restriction keeps them from being opened as well (LAW 4.7). Raises ``RefusedError`` (``erased``) for a
+        recording that is erased, or whose erasure has begun.
+        """
+        target, value = _target(recording_id, call_id, number)
+        _said("a hold", reason=reason, reference=reference)
+        kind = Kind.RESTRICTION if restriction else Kind.HOLD
+        hold_id = self._new_id()
+
+        def work(tx: Transaction) -> Row:
+            call = self._call_of(tx, target, value)
+            body = {
+                "kind": kind.value,
+                "target": target.value,
+                "recording_id": value if target is Target.RECORDING else None,
+                "call_id": call,
+                "number": value if target is Target.NUMBER else None,
+                "reason": reason,
+                "reference": reference,
+            }
+            tx.append(Fact("hold", hold_id, self._clock.now(), actor, body))
+            return self._kept.covered(tx, target.value, value)
+
+        covered = self._store.call(work)
+        return {
+            "id": hold_id,
+            "kind": kind.value,
+            "target": target.value,
+            target.value: value,
+            "reference": reference,
+            "kept": covered["kept"],
+            "gone": covered["gone"],
+        }
+
+    def _call_of(self, tx: Transaction, target: Target, value: str) -> str | None:
+        """The call that the target belongs to, where it is one call's. Raises where there is no such target."""
+        if target is Target.NUMBER:
+            return None
+        if target is Target.CALL:
+            if self._reads.call(tx, value) is None:
+                raise UsageError(f"there is no call {value}", hint="See: dialgate calls list")
+            return value
+        row = self._reads.recording(tx, value)
+        if row is None:
+            raise UsageError(f"there is no recording {value}", hint="See: dialgate recording list")
+        if row["state"] in ("erasing", "erased"):
+            raise RefusedError(
+                f"recording {value} cannot be held: it is {row['state']}",
+                reason="erased",
+                hint="What is erased does not come back.",
+            )
+        call: str | None = row["call_id"]
+        return call
+
+    def hold_release(self, *, hold_id: str, reason: str, actor: str) -> Row:
+        """A hold ends: what is due goes with the next sweep. The log keeps the hold, and why it ended."""
+        _said("a release", reason=reason)
+
+        def work(tx: Transaction) -> Row:
+            row = self._kept.hold(tx, hold_id)
+            if row is None or row["released_at"] is not None:
+                raise UsageError(f"no hold {hold_id} is in force", hint="See: dialgate hold list")
+            tx.append(Fact("hold_released", hold_id, self._clock.now(), actor, {"reason": reason}))
+            return row
+
+        row = self._store.call(work)
+        return {"id": hold_id, "released": hold_of(row).name}
+
+    def hold_list(
+        self,
+        *,
+        after: str | None = None,
+        limit: int = 50,
+        number: str | None = None,
+        released: bool = False,
+        actor: str,
+    ) -> Row:
+        """Holds and restrictions in force, newest first; with ``released`` those that are over too."""
+        e164 = number_of(number) if number else None
+        return self._page(lambda tx: self._kept.holds_page(tx, after, limit, e164, released=released))
+
+    def retention_status(self, *, actor: str) -> Row:
+        """Terms, what is due and what is held, the last sweep, and what keeps the next one waiting."""
+        return self._offers.retention.status()
+
+    def retention_sweep(self, *, execute: str | None = None, actor: str, progress: Progress | None = None) -> Row:
+        """What a sweep would erase now (a dry run); with ``execute``, the digest of a dry run, do it.
+
+        Raises ``RefusedError``: ``plan_changed`` where it would not be what that dry run showed; ``sweep_running``.
+        """
+        if execute is None:
+            return {"dry_run": True} | self._offers.retention.plan().as_row()
+        return {"dry_run": False} | self._offers.retention.sweep(actor=actor, digest=execute, progress=progress)
+
+    def retention_forecast(self, *, days: int = 30, actor: str) -> Row:
+        """What goes when."""
+        return {
+            "days": [
+                {"day": each.day.isoformat(), "due": each.due, "held": each.held}
+                for each in self._offers.retention.forecast(days)
+            ]
+        }
+
+
+def _target(recording_id: str | None, call_id: str | None, number: str | None) -> tuple[Target, str]:
+    given = [
+        (target, value)
+        for target, value in ((Target.RECORDING, recording_id), (Target.CALL, call_id), (Target.NUMBER, number))
+        if value is not None
+    ]
+    if len(given) != 1:
+        raise UsageError(
+            "a hold is put on one thing: a recording, a call or a number",
+            hint="Give one of --recording ID, --call ID, --number NUMBER.",
+        )
+    target, value = given[0]
+    return target, number_of(value) if target is Target.NUMBER else value
+
+
+def _said(what: str, **given: str) -> None:
+    missing = [name for name, value in given.items() if not value.strip()]
+    if missing:
+        raise UsageError(f"{what} needs {' and '.join(missing)}", hint="Say why, and where the matter is kept.")

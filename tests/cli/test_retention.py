@@ -1,0 +1,61 @@
+"""``dialgate retention`` and ``dialgate hold``, with a gate that answers."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.commands import dialgate
+from tests.support.desks import SmallDesk
+
+
+def test_a_dry_run_says_how_to_go_on(gate: SmallDesk) -> None:
+    for arguments in ((), ("--dry-run",)):
+        done = dialgate("retention", "sweep", *arguments)
+        assert done.code == 0
+        assert "--execute d-1" in done.err
+        assert gate.asked[-1][1]["execute"] is None
+    assert dialgate("retention", "sweep", "--json").json["due_ids"] == ["r-1"]
+
+
+def test_a_file_that_would_not_go_is_an_error(gate: SmallDesk) -> None:
+    done = dialgate("retention", "sweep", "--execute", "d-1")
+    assert done.code == 1
+    assert "r-1.dgr is still there (erased_file_still_there)" in done.err
+
+
+def test_another_plan_is_refused(gate: SmallDesk) -> None:
+    done = dialgate("retention", "sweep", "--execute", "d-2", "--json")
+    assert done.code == 3
+    assert done.json["error"]["reason"] == "plan_changed"
+
+
+def test_looking_and_doing_at_once_is_wrong(gate: SmallDesk) -> None:
+    assert dialgate("retention", "sweep", "--dry-run", "--execute", "d-1").code == 2
+    assert gate.asked == []
+
+
+def test_status_and_forecast(gate: SmallDesk) -> None:
+    assert dialgate("retention", "status", "--json").json["due"] == 3
+    assert "2027-03-02\t3\t1" in dialgate("retention", "forecast", "--days", "90").out
+    assert gate.asked[-1][1]["days"] == 90
+
+
+def test_a_hold_is_put_on_and_taken_off(gate: SmallDesk) -> None:
+    why = ("--reason", "a claim", "--reference", "17/2026")
+    done = dialgate("hold", "add", "--number", "020 7946 0123", *why, "--restriction", "--json")
+    assert (done.code, done.json["id"]) == (0, "h-1")
+    assert "0123" not in done.json["number"]
+    assert "too late for 1 recordings" in done.err
+    assert gate.asked[-1][1]["restriction"] is True
+    assert dialgate("hold", "release", "h-1", "--reason", "settled").code == 0
+    assert "h-1" in dialgate("hold", "list").out
+
+
+@pytest.mark.parametrize("missing", ["--reason", "--reference"])
+def test_a_hold_says_why_and_where(gate: SmallDesk, missing: str) -> None:
+    given = {"--reason": "a claim", "--reference": "17/2026"}
+    given.pop(missing)
+    done = dialgate("hold", "add", "--call", "k-1", *(word for pair in given.items() for word in pair))
+    assert done.code == 2
+    assert missing in done.err
+    assert gate.asked == []

@@ -1,0 +1,173 @@
+"""Holds and retention as people ask for them, on a real data folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.config import load
+from gate.daemon.house import House
+from gate.errors import RefusedError, UsageError
+from gate.vault.keyfile import PrivateKey, load_private
+from gate.vault.opening import open_recording
+from tests.support.gatehouse import dialgate
+from tests.support.keeping import SOUND, plant
+
+ANN = "user:ann(1000)"
+OLD = datetime.now(UTC) - timedelta(days=400)
+WHY = {"reason": "claim of a customer", "reference": "case 17/2026"}
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("holding") / "gate"
+    dialgate("init", str(folder), "--example")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def private(example: Path) -> PrivateKey:
+    keys = example / "keys"
+    return load_private(keys / "first.key", (keys / "first.passphrase").read_text().strip())
+
+
+@pytest.fixture
+def house(example: Path) -> Iterator[House]:
+    with ExitStack() as stack:
+        house = House(load(example / "config.toml"), stack)
+        yield house
+        for hold in house.desk.hold_list(limit=1000, actor=ANN)["items"]:
+            house.desk.hold_release(hold_id=hold["id"], reason="the test is over", actor=ANN)
+
+
+@pytest.fixture
+def record(house: House, private: PrivateKey) -> Any:
+    """Makes an old recording under a name of the test's own."""
+
+    def made(number: str = "+442079460123") -> str:
+        count = house.store.call(lambda tx: tx.query("SELECT count(*) AS n FROM recordings"))[0]["n"]
+        name = f"rec{count:029}"
+        recordings = house.config.data / "recordings"
+        plant(house.store, house.keys, recordings, private.recipient, name, OLD + timedelta(minutes=count), number)
+        return name
+
+    return made
+
+
+def opens(house: House, name: str, private: PrivateKey) -> bool:
+    taken = house.desk.recording_take(recording_id=name, purpose="test", actor=ANN)
+    _, chunks = open_recording(Path(taken["path"]), house.keys.wraps(name), private, recording_id=name)
+    return b"".join(chunks) == SOUND
+
+
+def swept(house: House) -> dict[str, Any]:
+    shown = house.desk.retention_sweep(actor=ANN)
+    assert shown["dry_run"] is True
+    return house.desk.retention_sweep(execute=shown["digest"], actor=ANN)
+
+
+@pytest.mark.parametrize("target", ["recording_id", "call_id", "number"])
+def test_what_is_held_stays_until_it_is_released(house: House, record: Any, private: PrivateKey, target: str) -> None:
+    name, other = record("+447700900001"), record()
+    value = {"recording_id": name, "call_id": f"call-{name}", "number": "07700 900001"}[target]
+    hold = house.desk.hold_add(**{target: value}, **WHY, actor=ANN)
+    assert hold["kept"] >= 1
+    answer = swept(house)
+    assert name in {each["recording_id"] for each in answer["held_by"]}
+    assert opens(house, name, private)
+    with pytest.raises(RefusedError) as refused:
+        opens(house, other, private)
+    assert refused.value.reason == "erased"
+
+    house.desk.hold_release(hold_id=hold["id"], reason="settled", actor=ANN)
+    assert swept(house)["erased"] == 1
+    with pytest.raises(RefusedError):
+        opens(house, name, private)
+
+
+def test_a_restriction_is_not_opened_and_says_its_name(house: House, record: Any, private: PrivateKey) -> None:
+    name = record()
+    house.desk.hold_add(recording_id=name, **WHY, actor=ANN)
+    assert opens(house, name, private), "a hold alone lets it be heard"
+    hold = house.desk.hold_add(call_id=f"call-{name}", restriction=True, **WHY, actor=ANN)
+    before = len(house.desk.calls_show(call_id=f"call-{name}", actor=ANN)["facts"])
+    with pytest.raises(RefusedError, match=rf"restriction case 17/2026 \({hold['id']}\)") as refused:
+        opens(house, name, private)
+    assert refused.value.reason == "restricted"
+    shown = house.desk.calls_show(call_id=f"call-{name}", actor=ANN)
+    assert len(shown["facts"]) == before, "nothing was taken, so nothing says so"
+    assert [fact["kind"] for fact in shown["facts"]].count("hold") == 2
+    house.desk.hold_release(hold_id=hold["id"], reason="settled", actor=ANN)
+    assert opens(house, name, private)
+
+
+def test_a_hold_comes_too_late_for_what_is_erased_or_under_way(house: House, record: Any) -> None:
+    name, begun = record("+447700900002"), record("+447700900002")
+    swept(house)
+    with pytest.raises(RefusedError) as refused:
+        house.desk.hold_add(recording_id=name, **WHY, actor=ANN)
+    assert refused.value.reason == "erased"
+    hold = house.desk.hold_add(number="07700900002", **WHY, actor=ANN)
+    assert (hold["kept"], hold["gone"]) == (0, 2)
+    assert begun
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({}, "one thing"),
+        ({"recording_id": "a", "number": "02079460123"}, "one thing"),
+        ({"recording_id": "nothing"}, "no recording nothing"),
+        ({"call_id": "nothing"}, "no call nothing"),
+        ({"number": "nothing"}, "not a number"),
+        ({"number": "02079460123", "reason": " "}, "needs reason"),
+        ({"number": "02079460123", "reference": ""}, "needs reference"),
+    ],
+)
+def test_a_hold_names_one_thing_and_says_why(house: House, fields: dict[str, str], said: str) -> None:
+    with pytest.raises(UsageError, match=said):
+        house.desk.hold_add(**{**WHY, **fields}, actor=ANN)
+
+
+def test_a_hold_is_released_once_and_for_a_reason(house: House) -> None:
+    hold = house.desk.hold_add(number="07700900003", **WHY, actor=ANN)
+    assert hold["id"] in {each["id"] for each in house.desk.hold_list(number="07700900003", actor=ANN)["items"]}
+    with pytest.raises(UsageError, match="needs reason"):
+        house.desk.hold_release(hold_id=hold["id"], reason="", actor=ANN)
+    released = house.desk.hold_release(hold_id=hold["id"], reason="settled", actor="user:bob(2)")
+    assert released["released"] == f"hold case 17/2026 ({hold['id']})"
+    with pytest.raises(UsageError, match="no hold"):
+        house.desk.hold_release(hold_id=hold["id"], reason="settled", actor=ANN)
+    assert house.desk.hold_list(number="07700900003", actor=ANN)["items"] == []
+    (over,) = house.desk.hold_list(number="07700900003", released=True, actor=ANN)["items"]
+    assert (over["released_by"], over["released_why"]) == ("user:bob(2)", "settled")
+
+
+def test_erased_recordings_verify_as_such(house: House, record: Any) -> None:
+    name = record()
+    path = Path(house.desk.recording_take(recording_id=name, purpose="test", actor=ANN)["path"])
+    swept(house)
+    (item,) = house.desk.recording_verify(recording_id=name, actor=ANN)["items"]
+    assert (item["ok"], item["fault"]) == (True, "erased")
+    path.write_bytes(b"")
+    (item,) = house.desk.recording_verify(recording_id=name, actor=ANN)["items"]
+    assert (item["ok"], item["fault"]) == (False, "erased, but its file is still there")
+    house.retention.at_start()
+    assert not path.exists()
+
+
+def test_the_forecast_and_the_state_of_things(house: House, record: Any) -> None:
+    swept(house)
+    record()
+    house.desk.hold_add(recording_id=record(), **WHY, actor=ANN)
+    (today,) = house.desk.retention_forecast(days=0, actor=ANN)["days"]
+    assert (today["due"], today["held"]) == (1, 1)
+    status = house.desk.retention_status(actor=ANN)
+    assert (status["due"], status["held"], status["waits"]) == (1, 1, "")
+    assert status["last"]["complete"] is True
+    assert house.desk.audit_verify(actor=ANN)["ok"]
