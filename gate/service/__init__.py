@@ -8,7 +8,7 @@
 - ``keeper``     facts that must not be lost: kept now, or as soon as there is room again
 - ``reconcile``  what a crash left open is closed, with a leaf that says so
 - ``erasing``    recordings erased: key, ciphertext, receipt, in an order that survives a kill
-- ``retention``  what goes when, the dry run, and the sweep
+- ``retention``  what goes when, the dry run, and the sweep; ``holding`` is how people ask for them and for holds
 - ``desk``       what people ask for; ``lists`` (registers, objections, consents) and ``records`` are parts of it,
                  ``desk_base`` is what they share, ``reads`` what they are given by other rooms
 - ``metrics``    counters for Prometheus
