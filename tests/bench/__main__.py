@@ -53,6 +53,12 @@ def store(quick: bool) -> Table:
     return [(row["name"], f"{_number(row['value'])} {row['unit']}".rstrip(), row["note"]) for row in rows]
 
 
+def retention(quick: bool) -> Table:
+    """A sweep of recordings that are due, and what a call's decision waits for beside it."""
+    rows = import_module("tests.bench.bench_retention").run(*((500,) if quick else ()))
+    return [(row["name"], f"{_number(row['value'])} {row['unit']}".rstrip(), row["note"]) for row in rows]
+
+
 def registers(quick: bool) -> Table:
     """Registers of national size: import and look-up."""
     rows = import_module("tests.bench.bench_registers").run((10_000,) if quick else (1_000_000, 18_000_000, 50_000_000))
@@ -79,7 +85,7 @@ def screening(quick: bool) -> Table:
 
 
 BENCHES: dict[str, Callable[[bool], Table]] = {
-    each.__name__: each for each in (bridge, media, recorder, store, registers, vault, screening)
+    each.__name__: each for each in (bridge, media, recorder, store, retention, registers, vault, screening)
 }
 
 
