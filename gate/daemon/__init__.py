@@ -6,6 +6,7 @@
 - ``running``    a running gate
 - ``recording``  the recorder process (``python -m gate.daemon.recording``), and waiting for an earlier one
 - ``logs``       structured logs
+- ``garbage``    when Python looks for garbage
 
 Imports of rooms stand inside the functions that need them: a command that only looks something up must not pay for SIP.
 """
@@ -35,8 +36,11 @@ def open_desk(config: Config) -> Iterator[Desk]:
 
 def serve(config: Config) -> int:
     """Run the gate until TERM or INT; returns the exit code. Raises ``GateError`` where it cannot start."""
+    from gate.daemon.garbage import collect_seldom
     from gate.daemon.running import Gate
 
     configure_logs(config.log)
     with ExitStack() as stack:
-        return Gate(config, stack).run()
+        gate = Gate(config, stack)
+        collect_seldom()
+        return gate.run()
