@@ -67,6 +67,15 @@ def erased_among(tx: Source, recording_ids: Sequence[str]) -> list[Row]:
     )
 
 
+def known_among(tx: Source, recording_ids: Sequence[str]) -> set[str]:
+    """Those of these recordings that the log knows."""
+    rows = tx.query(
+        f"SELECT recording_id FROM recordings WHERE recording_id IN ({_marks(recording_ids)})",  # noqa: S608 - marks
+        [*recording_ids],
+    )
+    return {row["recording_id"] for row in rows}
+
+
 def holds_on(tx: Source, recording_ids: Sequence[str]) -> list[Row]:
     """The holds in force that bear on any of these recordings, oldest first; at most ``SLICE`` ids."""
     marks = _marks(recording_ids)
