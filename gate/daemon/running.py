@@ -250,6 +250,8 @@ class Gate:
             await asyncio.wait_for(drained.wait(), seconds + 30.0)
         drained.set()
         chores.cancel()
+        with suppress(asyncio.CancelledError):
+            await chores
         await answering
 
     async def _chores(self) -> None:
