@@ -57,6 +57,10 @@ class KeptReads(Protocol):
         """Tombstones."""
         ...
 
+    def known_among(self, tx: Transaction, recording_ids: Sequence[str]) -> set[str]:
+        """Those that the log knows."""
+        ...
+
     def holds_on(self, tx: Transaction, recording_ids: Sequence[str]) -> list[Row]:
         """Holds in force that bear on these recordings."""
         ...
@@ -125,12 +129,15 @@ class Outcome:
     """(recording id, name of the hold)."""
     faults: list[Row] = field(default_factory=list)
     """``recording_id``, ``code`` (``erased_file_still_there``), ``fault``."""
+    unknown: int = 0
+    """Sealed files of which the log knows nothing: no term ends for them, somebody has to look."""
 
     def add(self, other: Outcome) -> None:
         """Take in what another part came to."""
         self.erased += other.erased
         self.held += other.held
         self.faults += other.faults
+        self.unknown += other.unknown
 
 
 Rule = Callable[[list[Recording], list[Hold]], Sorted]
@@ -194,8 +201,11 @@ class Eraser:
                 row | {"what": "file", "path": paths[row["recording_id"]]} for row in self._tombstones(list(paths))
             ]
             outcome.add(self._erase_again(again, actor))
+            outcome.unknown += len(paths) - len(self._store.call(partial(self._known, ids=list(paths))))
         if outcome.erased:
             log.warning("erased_came_back", recordings=outcome.erased)
+        if outcome.unknown:
+            log.error("recordings_not_in_the_log", files=outcome.unknown)
         return outcome
 
     # --- steps
@@ -237,6 +247,9 @@ class Eraser:
                     "backups_until": until,
                 }
                 tx.append(Fact("recording_erased", row["recording_id"], now, actor, body))
+
+    def _known(self, tx: Transaction, ids: Sequence[str]) -> set[str]:
+        return self._reads.known_among(tx, ids)
 
     def _tombstones(self, ids: Sequence[str]) -> list[Row]:
         rows: list[Row] = self._store.call(lambda tx: self._reads.erased_among(tx, ids))

@@ -193,6 +193,7 @@ class Retention:
             "resumed": before.erased,
             "held": len(held),
             "faults": len(faults),
+            "unknown_files": before.unknown,
             "complete": done >= len(plan.due),
             "terms": terms_of(self.terms),
         }

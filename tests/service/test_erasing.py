@@ -235,6 +235,15 @@ def test_a_note_that_comes_back_alone_goes_too(keeping):
     assert not note.exists()
 
 
+def test_a_file_that_the_log_does_not_know_is_told_and_left_alone(keeping):
+    keeping.record("known", YOUNG)
+    stray = keeping.path("known").with_name("stray.dgr")
+    stray.touch()
+    assert keeping.retention.at_start().unknown == 1
+    assert keeping.retention.sweep(actor="gate")["unknown_files"] == 1
+    assert stray.exists()
+
+
 def test_what_a_recorder_leaves_beside_a_file_is_known():
     assert SUFFIX in BESIDE
 
@@ -262,5 +271,6 @@ def test_killed_at_random_steps(tmp_path):
     assert {path.stem for path in files_under(keeping.recordings)} == {*held, *young}
     assert all(keeping.opens(name) for name in held + young)
     assert keeping.retention.status()["unfinished"] == 0
+    assert keeping.facts("erased_came_back") == [], "no receipt came before its erasure"
     keeping.verified()
     keeping.close()
