@@ -250,8 +250,9 @@ class Gate:
             await asyncio.wait_for(drained.wait(), seconds + 30.0)
         drained.set()
         chores.cancel()
-        with suppress(asyncio.CancelledError):
-            await chores
+        for trouble in await asyncio.gather(chores, return_exceptions=True):
+            if not isinstance(trouble, asyncio.CancelledError):
+                log.error("chores_failed", error=repr(trouble))
         await answering
 
     async def _chores(self) -> None:
