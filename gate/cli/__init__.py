@@ -6,7 +6,10 @@
 - ``values``    times, dates and coverage as they are typed; ``passphrase``: from a file, or typed unseen
 - ``reach``     the way to the gate: through the running one, else the data folder itself under its lock
 - one module for each command or group: ``setup`` (init), ``serve``, ``check``, ``register``, ``objection``,
-  ``consent``, ``calls``, ``recordings``, ``keys``, ``audit``, ``settings`` (config), ``console``, ``demo``
+  ``consent``, ``calls``, ``recordings``, ``retention``, ``hold``, ``keys``, ``audit``, ``settings`` (config),
+  ``console``, ``demo``
+- ``bulk``      own lists as files: what ``objection`` and ``consent`` import and export; ``lists`` reads and writes
+- ``files``     output files: success arrives by rename, and what failed leaves nothing
 - ``demo_checks``  what the demo looks at: who is heard in a WAV, and whether audio lies in clear
 
 Exit codes: 0 done or allowed; 1 failed; 2 wrong usage; 3 refused by a rule; 130 interrupted.

@@ -11,5 +11,6 @@
 - ``retention``  what goes when, the dry run, and the sweep; ``holding`` is how people ask for them and for holds
 - ``desk``       what people ask for; ``lists`` (registers, objections, consents) and ``records`` are parts of it,
                  ``desk_base`` is what they share, ``reads`` what they are given by other rooms
+- ``bulk_lists`` own lists in bulk, in and out; ``entries``: one line of such a list
 - ``metrics``    counters for Prometheus
 """

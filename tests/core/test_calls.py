@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -174,8 +173,3 @@ def test_no_order_of_events_breaks_the_promises(events: list[Event], policy: Pol
         assert Do.CLOSE_RECORDING in done
     if call.state is State.ENDED:
         assert Do.FINISH in done or Do.REFUSE in done
-
-
-def test_the_documentation_shows_the_table() -> None:
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    assert calls.diagram() in readme, "README's diagram is not the table's: paste gate.core.calls.diagram()"

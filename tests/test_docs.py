@@ -1,0 +1,275 @@
+"""The documentation says what is so: commands, options, keys, reason codes, files, the diagram, the maps, docstrings.
+
+``DIALGATE_README`` names another README to judge, before it takes its place.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from gate.cli.main import cli
+from gate.config.load import fields
+from gate.config.schema import Config
+from gate.control import endpoint
+from gate.core import calls
+from gate.core.screening import Reason, Verdict
+from tests.support.commands import ROOT, dialgate
+
+README = Path(os.environ.get("DIALGATE_README") or ROOT / "README.md")
+TEXT = README.read_text(encoding="utf-8")
+
+FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+INDENTED = re.compile(r"(?:^ {4,}\S.*\n)+", re.MULTILINE)
+SPAN = re.compile(r"`([^`]+)`")
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+@cache
+def blocks() -> list[tuple[str, str]]:
+    """(language, text) of every code block, fenced or indented."""
+    fenced = [(match[2], match[3]) for match in FENCED.finditer(TEXT)]
+    return fenced + [("", match[0]) for match in INDENTED.finditer(FENCED.sub("", TEXT))]
+
+
+@cache
+def spans() -> list[str]:
+    """Every piece of code inside the prose."""
+    prose = INDENTED.sub("", FENCED.sub("", TEXT))
+    return [" ".join(match[1].split()) for match in SPAN.finditer(prose)]
+
+
+def section(title: str) -> str:
+    """The text under a heading, up to the next one."""
+    parts = re.split(r"^## (.+)$", FENCED.sub("", TEXT), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True)).get(title, "")
+
+
+# --- the command line ---------------------------------------------------------------------------------------------
+
+
+def typed(text: str) -> Iterator[str]:
+    """The ``dialgate …`` lines of a text, continued ones joined."""
+    for line in re.sub(r"\\\n\s*", "", text).splitlines():
+        if found := re.match(r"\s*(?:\S*ExecStart=)?(?:\S*/)?(dialgate(?: .*)?)$", line):
+            yield found[1]
+
+
+def understand(line: str, *, whole: bool) -> None:
+    """Fail where ``line`` is no command with these options; ``whole``: all that it needs must be given."""
+    words = shlex.split(line, comments=True)[1:]
+    words = words[: min((words.index(mark) for mark in "<>|" if mark in words), default=len(words))]
+    command: click.Command = cli
+    while isinstance(command, click.Group) and words and not words[0].startswith("-"):
+        inner = command.get_command(click.Context(command), words[0])
+        assert inner is not None, f"there is no command {words[0]!r}: {line}"
+        command, words = inner, words[1:]
+    context = click.Context(command, info_name=line)
+    try:
+        values, rest, _ = command.make_parser(context).parse_args(list(words))
+    except click.UsageError as error:
+        pytest.fail(f"{line}: {error.format_message()}")
+    assert not rest, f"{line}: {rest} is more than it takes"
+    for parameter in command.get_params(context):
+        value = values.get(parameter.name or "")
+        given = isinstance(value, str)
+        if given and isinstance(parameter.type, click.Choice):
+            parameter.type.convert(value, parameter, context)
+        assert given or not whole or not parameter.required, f"{line}: {parameter.name} is missing"
+
+
+def test_commands_in_code_blocks_exist_with_their_options() -> None:
+    lines = [line for _, text in blocks() for line in typed(text)]
+    assert len(lines) > 3
+    for line in lines:
+        understand(line, whole=True)
+
+
+def test_commands_in_the_prose_exist() -> None:
+    for span in spans():
+        if re.match(r"dialgate [a-z]", span):
+            understand(span.replace("|", " ").replace("…", ""), whole=False)
+
+
+@pytest.mark.parametrize("line", ["dialgate dance", "dialgate serve --fast", "dialgate key new", "dialgate check 1 2"])
+def test_what_is_no_command_is_seen(line: str) -> None:
+    with pytest.raises((AssertionError, pytest.fail.Exception)):
+        understand(line, whole=True)
+
+
+def test_make_targets_exist() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    named = set(re.findall(r"\bmake ([a-z]+)\b", "\n".join([*(text for _, text in blocks()), *spans()])))
+    assert named >= {"demo", "test"}
+    for target in named:
+        assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
+
+
+# --- configuration ------------------------------------------------------------------------------------------------
+
+
+def keys() -> dict[str, set[str]]:
+    """Section -> its keys, as they stand in a configuration file."""
+    sections = {}
+    for name, field in fields(Config).items():
+        kind: Any = getattr(field.type, "__args__", (field.type,))[0]
+        sections[name] = set(fields(kind))
+    return sections
+
+
+def test_configuration_keys_exist() -> None:
+    known = keys()
+    anywhere = set().union(*known.values())
+    seen = 0
+    for span in spans():
+        if dotted := re.fullmatch(r"([a-z]+)\.([a-z0-9_]+)(?: = .+)?", span):
+            if dotted[1] in known and dotted[2] not in ("db", "key", "toml", "wav"):
+                assert dotted[2] in known[dotted[1]], span
+                seen += 1
+        elif bracketed := re.fullmatch(r"\[{1,2}([a-z0-9_]+)\]{1,2}(?: ([a-z0-9_]+))?", span):
+            assert bracketed[1] in known, span
+            assert bracketed[2] is None or bracketed[2] in known[bracketed[1]], span
+            seen += 1
+        elif bare := re.fullmatch(r"([a-z0-9_]+) = .+", span):
+            assert bare[1] in anywhere, span
+        elif re.fullmatch(r"[a-z]+_[a-z0-9_]+", span):
+            assert span in anywhere | {reason.value for reason in Reason}, f"`{span}` is neither a key nor a reason"
+    assert seen
+
+
+def test_configuration_in_code_blocks_has_keys_that_exist() -> None:
+    known = keys()
+    for language, text in blocks():
+        if language == "toml":
+            for name, value in tomllib.loads(text).items():
+                for table in value if isinstance(value, list) else [value]:
+                    assert table.keys() <= known[name], name
+
+
+# --- reason codes -------------------------------------------------------------------------------------------------
+
+
+def test_the_table_of_reason_codes_is_complete() -> None:
+    rows = re.findall(r"^\| (`.+?) \|", section("Reason codes"), re.MULTILINE)
+    shown = [code for row in rows for code in SPAN.findall(row)]
+    assert sorted(shown) == sorted(reason.value for reason in Reason)
+
+
+# --- the first call -----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("docs") / "try-it"
+    done = dialgate("init", str(folder), "--example")
+    assert done.code == 0, done.err
+    return folder
+
+
+def test_the_numbers_to_dial_first_are_answered_as_told(example: Path) -> None:
+    rows = re.findall(r"^\| `([0-9 ]+)` \|(.+)\|$", TEXT, re.MULTILINE)
+    assert len(rows) >= 4
+    for number, told in rows:
+        answer = dialgate("check", number, "--json", "-c", str(example / "config.toml")).json
+        codes = set(re.findall(r"[a-z_]+", told)) & {reason.value for reason in Reason}
+        if codes:
+            assert codes == {answer["reason"]}, number
+        else:
+            assert answer["verdict"] == Verdict.ALLOW, number
+
+
+def test_the_files_named_of_the_example_are_made(example: Path) -> None:
+    named = {word for text in [TEXT] for word in re.findall(r"try-it/[\w./-]+\w", text)}
+    assert named
+    for path in named:
+        assert (example.parent / path).exists(), path
+
+
+# --- pictures, files, names ---------------------------------------------------------------------------------------
+
+
+def test_the_diagram_is_the_table() -> None:
+    drawn = [text.strip() for language, text in blocks() if language == "mermaid"]
+    assert drawn == [calls.diagram()], "paste gate.core.calls.diagram()"
+
+
+def test_files_and_names_of_the_code_exist() -> None:
+    for target in LINK.findall(TEXT):
+        if "://" not in target and not target.startswith("#"):
+            assert (README.parent / target).exists() or (ROOT / target).exists(), target
+    for span in spans():
+        if re.fullmatch(r"(?:gate|console|tests|sample_lists|\.ci)/[\w./*-]*", span):
+            assert list(ROOT.glob(span.rstrip("/"))), span
+        elif re.fullmatch(r"gate(?:\.[A-Za-z_]+)+", span) and span.rpartition(".")[2] not in ("db", "key", "lock"):
+            assert _named(span), span
+
+
+def _named(dotted: str) -> bool:
+    try:
+        importlib.import_module(dotted)
+    except ModuleNotFoundError:
+        module, _, name = dotted.rpartition(".")
+        return hasattr(importlib.import_module(module), name)
+    return True
+
+
+def test_http_paths_exist() -> None:
+    source = Path(endpoint.__file__).read_text(encoding="utf-8")
+    for method, path in re.findall(r"`(GET|POST) (/[\w/]+)`", TEXT):
+        assert f'add_{method.lower()}("{path}"' in source, path
+
+
+def test_the_version_has_an_entry_in_the_list_of_changes() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    assert re.search(rf"^## \[{re.escape(version)}\]", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+
+
+# --- the code's own documentation ---------------------------------------------------------------------------------
+
+SOURCES = sorted(path for room in ("gate", "console") for path in (ROOT / room).rglob("*.py"))
+
+
+PACKAGES = [str(path.parent.relative_to(ROOT)) for path in SOURCES if path.name == "__init__.py"]
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_a_packages_docstring_is_its_map(name: str) -> None:
+    package = ROOT / name
+    text = ast.get_docstring(ast.parse((package / "__init__.py").read_text(encoding="utf-8"))) or ""
+    named = set(re.findall(r"``(?:[\w.]*\.)?(\w+)(?:\.\w+)?``", text)) | set(re.findall(r"``(\w+)\.", text))
+    modules = {path.stem for path in package.glob("*.py")} - {"__init__", "__main__"}
+    modules |= {path.parent.name for path in package.glob("*/__init__.py")}
+    assert modules <= named, f"not in the map of {name}: {sorted(modules - named)}"
+
+
+def undocumented(node: ast.Module | ast.ClassDef, name: str) -> Iterator[str]:
+    """Public modules, classes and functions without a docstring."""
+    if ast.get_docstring(node) is None:
+        yield name
+    for inner in node.body:
+        if not isinstance(inner, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) or inner.name.startswith("_"):
+            continue
+        if isinstance(inner, ast.ClassDef):
+            yield from undocumented(inner, f"{name}:{inner.name}")
+        elif ast.get_docstring(inner) is None:
+            yield f"{name}:{inner.name}"
+
+
+def test_everything_public_has_a_docstring() -> None:
+    without = [
+        found
+        for path in SOURCES
+        for found in undocumented(ast.parse(path.read_text(encoding="utf-8")), str(path.relative_to(ROOT)))
+    ]
+    assert not without, "\n".join(without)
