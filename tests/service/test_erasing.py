@@ -15,7 +15,9 @@ from pathlib import Path
 import pytest
 
 from gate.errors import StoreError, VaultError
+from gate.ports import Fact
 from gate.recorder.leftovers import SUFFIX
+from gate.store import kept
 from gate.vault.errors import KeyShredded
 from gate.vault.opening import open_recording
 from gate.vault.removal import BESIDE
@@ -274,3 +276,12 @@ def test_killed_at_random_steps(tmp_path):
     assert keeping.facts("erased_came_back") == [], "no receipt came before its erasure"
     keeping.verified()
     keeping.close()
+
+
+def test_an_erasure_that_is_finished_gets_no_second_receipt(keeping):
+    keeping.record("old")
+    keeping.put(Fact("recording_erasing", "old", OLD, "gate", {"call_id": "call-old", "basis": "a test"}))
+    rows = keeping.store.call(kept.erasing)
+    keeping.retention.at_start()
+    assert keeping.retention._eraser._carry_out(rows, "gate").erased == 1
+    assert len(keeping.facts("recording_erased")) == 1
