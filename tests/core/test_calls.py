@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.core import calls
 from gate.core.call_words import (
     AnnouncementOver,
     Answered,
