@@ -1,0 +1,222 @@
+"""Calls with audio both ways through a whole gate, relayed and recorded.
+
+    python -m tests.bench.bench_media [CALLS [SECONDS]]
+
+Each party sends 50 packets a second of 160 bytes from its own port, so 300 calls are 30,000 packets a second in, as
+many out, and as many again to the recorder. What was kept is counted from the log; that all were relayed is seen in
+every party's port.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import resource
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+from tests.bench.proc import cpu_seconds, machine_busy, resident_mib
+from tests.support.gatehouse import UNLISTED, Gatehouse, running
+from tests.support.recorder_room import rtp
+from tests.support.sip_peer import Dialog, Heard, Peer, sdp
+
+SET_UP_A_SECOND = 30
+GROUPS = 10
+"""Packets of one tick go out in so many groups, spread over its 20 ms."""
+
+
+def send(targets: list[tuple[int, int]], seconds: float) -> int:
+    """The sender, a process of its own: (inherited socket, port of the gate) of every party. Returns packets sent."""
+    parties = [(socket.socket(fileno=descriptor), ("127.0.0.1", port)) for descriptor, port in targets]
+    voice = bytes(range(160))
+    rounds = int(seconds * 50)
+    began = time.perf_counter()
+    for tick in range(rounds):
+        for group in range(GROUPS):
+            data = rtp(voice, tick, tick * 160)
+            for party, address in parties[group::GROUPS]:
+                party.sendto(data, address)
+            wait = began + (tick + (group + 1) / GROUPS) * 0.02 - time.perf_counter()
+            if wait > 0:
+                time.sleep(wait)
+    return rounds * len(parties)
+
+
+class Party:
+    """One end's audio port, and the gate's that it sends to."""
+
+    def __init__(self) -> None:
+        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket.setblocking(False)
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = int(self.socket.getsockname()[1])
+        self.gate = 0
+
+    def received(self) -> int:
+        """Packets that wait in the port, taken out."""
+        count = 0
+        try:
+            while self.socket.recv(2048):
+                count += 1
+        except BlockingIOError:
+            return count
+        return count
+
+
+def media_port(body: str) -> int:
+    """Of an SDP body's audio."""
+    found = re.search(r"^m=audio (\d+)", body, re.MULTILINE)
+    assert found, body
+    return int(found[1])
+
+
+class Trunk(threading.Thread):
+    """The far end: picks up every call at once, on a port of its own."""
+
+    def __init__(self, port: int, count: int) -> None:
+        super().__init__(daemon=True)
+        self.peer = Peer()
+        self.peer.sock.close()
+        self.peer.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.peer.sock.bind(("127.0.0.1", port))
+        self.peer.port = port
+        self.parties = [Party() for _ in range(count)]
+        self._free = list(self.parties)
+        self._known: set[str] = set()
+
+    def run(self) -> None:
+        while True:
+            try:
+                heard = self.peer.recv(3600)
+            except OSError:
+                return
+            if heard.method == "INVITE" and heard.get("Call-ID") not in self._known:
+                self._known.add(heard.get("Call-ID"))
+                party = self._free.pop()
+                party.gate = media_port(heard.body)
+                tag = f"r{party.port}"
+                self.peer.send(self.peer.answer(heard, 200, "OK", tag=tag, body=sdp(party.port)), self.peer.last_from)
+            elif heard.method in ("BYE", "OPTIONS"):
+                self.peer.send(self.peer.answer(heard, 200, "OK"), self.peer.last_from)
+
+
+class Callers:
+    """The near end: dials, takes the gate's ports, and hangs up."""
+
+    def __init__(self, gate: Gatehouse, count: int) -> None:
+        self.peer = Peer(to=gate.address)
+        self.peer.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        self.parties = [Party() for _ in range(count)]
+        self._dialogs: list[Dialog] = []
+
+    def dial(self) -> None:
+        """Set up every call; returns when all are connected."""
+        waiting: dict[str, tuple[Dialog, Party]] = {}
+        for party in self.parties:
+            dialog = self.peer.new_dialog(UNLISTED)
+            self._dialogs.append(dialog)
+            waiting[dialog.call_id] = (dialog, party)
+            self.peer.send(self.peer.request("INVITE", dialog, body=sdp(party.port)))
+            self._take(waiting, 1 / SET_UP_A_SECOND)
+        end = time.monotonic() + 30
+        while waiting and time.monotonic() < end:
+            self._take(waiting, 0.5)
+        assert not waiting, f"{len(waiting)} calls were not connected"
+
+    def _take(self, waiting: dict[str, tuple[Dialog, Party]], seconds: float) -> None:
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            try:
+                heard = self.peer.recv(left)
+            except AssertionError:
+                return
+            if heard.code == 200 and heard.get("CSeq").endswith("INVITE"):
+                self._connected(heard, waiting)
+
+    def _connected(self, heard: Heard, waiting: dict[str, tuple[Dialog, Party]]) -> None:
+        found = waiting.pop(heard.get("Call-ID"), None)
+        if found is None:
+            return
+        dialog, party = found
+        dialog.remote, dialog.target = heard.get("To"), heard.contact
+        party.gate = media_port(heard.body)
+        self.peer.send(self.peer.request("ACK", dialog))
+
+    def hang_up(self) -> None:
+        """BYE to all."""
+        for dialog in self._dialogs:
+            dialog.cseq += 1
+            self.peer.send(self.peer.request("BYE", dialog))
+            time.sleep(1 / (2 * SET_UP_A_SECOND))
+
+
+def _sent(parties: list[Party], seconds: float) -> int:
+    targets = json.dumps([(party.socket.fileno(), party.gate) for party in parties])
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.bench.bench_media", "send", targets, str(seconds)],
+        pass_fds=[party.socket.fileno() for party in parties], capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    return int(done.stdout)
+
+
+def measure(calls: int = 300, seconds: float = 20.0) -> dict[str, float]:
+    """Processor shares of one core, and packets lost between the parties' ports and the sealed files."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, 65_536), hard))
+    with tempfile.TemporaryDirectory(prefix="dialgate-bench-") as place:
+        with running(Path(place) / "gate", announcement=1.0) as gate:
+            assert gate.process is not None
+            gate_pid, recorder_pid = gate.process.pid, gate.recorder_pid()
+            trunk = Trunk(gate.trunk_port, calls)
+            trunk.start()
+            callers = Callers(gate, calls)
+            callers.dial()
+            before = cpu_seconds(gate_pid), cpu_seconds(recorder_pid), machine_busy()[0]
+            began = time.perf_counter()
+            sent = _sent(callers.parties + trunk.parties, seconds)
+            elapsed = time.perf_counter() - began
+            after = cpu_seconds(gate_pid), cpu_seconds(recorder_pid), machine_busy()[0]
+            memory = resident_mib(gate_pid), resident_mib(recorder_pid)
+            heard = min(party.received() for party in callers.parties + trunk.parties)
+            assert heard > 0, "somebody heard nothing"
+            time.sleep(1.0)
+            callers.hang_up()
+            gate.wait(lambda: not gate.client.call("status")["calls"], 30, "calls are left")
+            assert gate.stop() == 0
+            trunk.peer.sock.close()
+        rows = gate.rows("SELECT packets, state FROM recordings")
+        gate.verified()
+    kept = sum(sum(json.loads(row["packets"]).values()) for row in rows)
+    assert [row["state"] for row in rows] == ["closed"] * calls
+    shares = [(late - early) / elapsed for early, late in zip(before, after, strict=True)]
+    return {
+        "calls": calls,
+        "packets a second in": round(sent / elapsed),
+        "processor, gate (cores)": round(shares[0], 3),
+        "processor, recorder (cores)": round(shares[1], 3),
+        "processor, whole machine (cores)": round(shares[2], 3),
+        "packets sent": sent,
+        "packets not in the sealed files": sent - kept,
+        "least packets waiting in a party's port (its buffer is small)": heard,
+        "memory, gate (MiB)": round(memory[0], 1),
+        "memory, recorder (MiB)": round(memory[1], 1),
+    }
+
+
+def main() -> None:
+    """Print the measurement."""
+    if sys.argv[1:2] == ["send"]:
+        print(send(json.loads(sys.argv[2]), float(sys.argv[3])))
+        return
+    calls = int(sys.argv[1]) if len(sys.argv) > 1 else 300
+    for name, figure in measure(calls, *(float(argument) for argument in sys.argv[2:3])).items():
+        print(f"{name:62} {figure:14,}")
+
+
+if __name__ == "__main__":
+    main()
