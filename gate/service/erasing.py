@@ -22,14 +22,13 @@ from functools import partial
 from itertools import islice
 from typing import Any, Protocol
 
-import structlog
-
 from gate.clock import Clock
 from gate.core.retention import Hold, Kind, Recording, Sorted, Target
+from gate.log import Logger
 from gate.ports import Fact, Store, Transaction
 from gate.service.reads import Row
 
-log = structlog.get_logger()
+log = Logger()
 
 BATCH = 128
 """Recordings in one transaction and one shredding: what a call's decision may have to wait for."""

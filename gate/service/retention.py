@@ -15,16 +15,15 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import partial
 
-import structlog
-
 from gate.clock import Clock
 from gate.core.retention import MONTHS, Day, Hold, Recording, Terms, due, forecast, merge
 from gate.errors import RefusedError
+from gate.log import Logger
 from gate.ports import Fact, Store, Transaction
 from gate.service.erasing import BATCH, Eraser, Files, KeptReads, Keys, Outcome, hold_of, recording_of
 from gate.service.reads import Progress, Row
 
-log = structlog.get_logger()
+log = Logger()
 
 PAGE = 500
 SHOWN = 1000
