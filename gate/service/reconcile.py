@@ -105,10 +105,7 @@ class Reconciler:
         self._store.call(work)
 
     def _closing(self, row: Row, heard: Leftover | None, now: datetime) -> Fact:
-        if heard is not None:
-            body = closing_body(heard.closed)
-        else:
-            body = self._from_file(self._recordings / row["path"])
+        body = closing_body(heard.closed) if heard is not None else self._from_file(self._recordings / row["path"])
         return Fact(
             kind="recording_closed",
             subject=row["recording_id"],

@@ -10,8 +10,9 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
+from tests.support.farend import FarEnd
 from tests.support.gatehouse import Gatehouse, dialgate, running
-from tests.support.phones import FarEnd, Phones, Talk
+from tests.support.phones import Phones, Talk
 from tests.support.sealed import first_key, opened
 
 CALLS = 20

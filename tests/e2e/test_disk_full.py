@@ -13,8 +13,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.farend import FarEnd
 from tests.support.gatehouse import LISTED, Gatehouse
-from tests.support.phones import FarEnd, Phones, Talk
+from tests.support.phones import Phones, Talk
 from tests.support.sealed import first_key, opened
 
 DISK = 24 << 20

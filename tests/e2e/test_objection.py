@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.farend import FarEnd
 from tests.support.gatehouse import Gatehouse, running
-from tests.support.phones import FarEnd, Phones, Talk
+from tests.support.phones import Phones, Talk
 from tests.support.sealed import first_key, opened
 
 EARLY, LATE, PAUSED = "01134960500", "01134960501", "01134960502"

@@ -14,8 +14,9 @@ from pathlib import Path
 import pytest
 
 from gate.vault.signing import CheckpointKey
+from tests.support.farend import FarEnd
 from tests.support.gatehouse import DIALGATE, Gatehouse, free_port
-from tests.support.phones import FarEnd, Phones
+from tests.support.phones import Phones
 
 FIRST, SECOND, THIRD = "01134960500", "01134960501", "01134960502"
 TALKED = ["decision", "answered", "announced", "recording_opened", "connected", "recording_closed", "ended"]

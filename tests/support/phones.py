@@ -8,20 +8,15 @@ hears. Sequence numbers and times run on without a gap, so that what is missing 
 from __future__ import annotations
 
 import contextlib
-import json
 import random
 import re
 import select
 import socket
 import struct
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
 
 from tests.support.sip_peer import Heard, read, sdp
 
@@ -354,47 +349,6 @@ class Phones:
         text = "\r\n".join(lines) + "\r\n\r\n" + body
         self._sip_to(text, to)
         return text
-
-
-class FarEnd:
-    """``python -m gate.sip.farend`` in a process of its own; ``invites`` and ``calls`` are what it has told so far."""
-
-    def __init__(self, port: int, *options: str) -> None:
-        command = [sys.executable, "-m", "gate.sip.farend", "--listen", f"127.0.0.1:{port}", *options]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=Path(__file__).parents[2])
-        self._told: list[dict[str, Any]] = []
-        self._listening = threading.Event()
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-        assert self._listening.wait(10), "the far end does not listen"
-
-    def __enter__(self) -> FarEnd:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._process.terminate()
-        try:
-            self._process.wait(10)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._thread.join(5)
-
-    def _read(self) -> None:
-        assert self._process.stdout
-        for line in self._process.stdout:
-            self._told.append(json.loads(line))
-            self._listening.set()
-
-    @property
-    def invites(self) -> list[dict[str, Any]]:
-        """INVITEs that reached it."""
-        return [told for told in self._told if told["event"] == "invite"]
-
-    @property
-    def calls(self) -> list[dict[str, Any]]:
-        """Calls that are over for it."""
-        return [told for told in self._told if told["event"] == "call"]
 
 
 def _udp() -> socket.socket:
