@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -45,3 +48,26 @@ def test_fifty_calls_a_second_with_refusals_among_them(tmp_path: Path) -> None:
         assert sizes == [row["size"] for row in closed]
         assert gate.verified()["ok"]
         assert [line for line in gate.log.read_text().splitlines() if '"level": "error"' in line] == []
+
+
+@pytest.mark.peer
+@pytest.mark.load
+def test_a_recorder_without_a_processor_for_a_moment_costs_no_call(tmp_path: Path) -> None:
+    calls = 120
+    with running(tmp_path / "gate", announcement=1.0) as gate:
+        recorder = gate.recorder_pid()
+        far = Sipp("uas", port=gate.trunk_port, calls=calls, timeout=60, trace=False)
+        far.wait_listening()
+        near = Sipp("uac", remote=gate.address, calls=calls, rate=30, service=UNLISTED, timeout=40, trace=False)
+        time.sleep(2.0)
+        os.kill(recorder, signal.SIGSTOP)
+        time.sleep(0.8)
+        os.kill(recorder, signal.SIGCONT)
+        result = near.result()
+        assert (result.successful, result.failed) == (calls, 0), result.errors[-2000:] + gate.said()
+        assert far.result().failed == 0
+        gate.wait(lambda: not gate.client.call("status")["calls"], 30, "calls are left")
+        assert gate.recorder_pid() == recorder
+        assert gate.stop() == 0
+        assert complete_calls(gate) == calls
+        assert {row["state"] for row in gate.rows("SELECT state FROM recordings")} == {"closed"}
