@@ -11,6 +11,10 @@
 - ``call_words``  states, events and commands of a call
 - ``calls``       the life of a call: events in, commands out, one transition table
 - ``retention``   what is due for erasure, what is held, and why
+- ``retention``   terms, holds, and what is due for erasure
+- ``request_words``  states, events and commands of a data-subject request
+- ``requests``    the life of a data-subject request: events in, commands out, one transition table
+- ``deadlines``   its statutory clocks
 - ``rtp``         RTP packets and the key presses in them
 - ``frames``      what is inside the chunks of a sealed recording
 - ``evidence``    leaves, Merkle root, inclusion and consistency proofs (RFC 9162)

@@ -1,0 +1,65 @@
+"""The statutory clocks."""
+
+from __future__ import annotations
+
+import json
+from datetime import date, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gate.core.deadlines import Clock, acknowledge_by, next_working_day
+from gate.core.retention import add_months
+
+VECTORS = json.loads((Path(__file__).parents[1] / "data/vectors/deadlines.json").read_text())
+days = st.dates(date(2020, 1, 1), date(2040, 12, 31))
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=[each["received"] for each in VECTORS])
+def test_the_vectors(vector):
+    received = date.fromisoformat(vector["received"])
+    clock = Clock(received)
+    assert add_months(received, 1).isoformat() == vector["corresponding"]
+    assert (received + timedelta(days=30)).isoformat() == vector["plus_30"]
+    assert clock.due.isoformat() == vector["due"]
+    assert clock.ico_date.isoformat() == vector["ico_date_england"]
+
+
+def test_warnings_come_at_twenty_and_twenty_five_days():
+    clock = Clock(date(2026, 9, 3))  # due on 3 October, 30 days later
+    assert clock.warnings == (date(2026, 9, 23), date(2026, 9, 28))
+    told = [clock.warned(date(2026, 9, day)) for day in (22, 23, 27, 28)]
+    assert told == [0, 1, 1, 2]
+    assert [clock.warned(date(2026, 10, day)) for day in (3, 4)] == [2, 3]
+
+
+def test_a_pause_and_an_extension_move_the_end():
+    clock = Clock(date(2026, 9, 3), paused_days=7)
+    assert clock.due == date(2026, 10, 10)
+    longer = Clock(date(2026, 9, 3), paused_days=7, extended=True)
+    assert longer.due == date(2026, 12, 10)
+    assert longer.extension_by == date(2026, 10, 10)
+    assert longer.ico_date == date(2026, 12, 10)
+
+
+def test_a_working_day_in_england():
+    assert next_working_day(date(2026, 12, 25)) == date(2026, 12, 29)
+    assert next_working_day(date(2026, 4, 3)) == date(2026, 4, 7)
+    assert next_working_day(date(2026, 8, 3)) == date(2026, 8, 3), "a holiday in Scotland alone"
+
+
+def test_a_complaint_is_acknowledged_within_thirty_days():
+    assert acknowledge_by(date(2026, 7, 1)) == date(2026, 7, 31)
+
+
+@settings(deadline=None, max_examples=150)
+@given(days, st.integers(0, 60), st.booleans())
+def test_the_policy_is_never_later_than_the_law(started, paused, extended):
+    clock = Clock(started, paused, extended)
+    assert clock.due <= clock.ico_date
+    assert clock.warnings[0] < clock.warnings[1] < clock.due
+    if not extended:
+        assert clock.due <= started + timedelta(days=30 + paused)
+        assert clock.due == clock.extension_by

@@ -1,0 +1,243 @@
+"""The life of a data-subject request."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gate.core.request_words import (
+    NEEDS_IDENTITY,
+    Acknowledged,
+    Asks,
+    AuthorityTold,
+    ClarificationAsked,
+    Clarified,
+    Do,
+    Extended,
+    Fulfilled,
+    Granted,
+    Ground,
+    IdentityAsked,
+    IdentityProven,
+    PersonTold,
+    Refused,
+    Searched,
+    State,
+    Withdrawn,
+)
+from gate.core.requests import TABLE, UnexpectedEvent, diagram, edges, handle, opened
+
+START = date(2026, 9, 3)
+EVENTS = {
+    IdentityAsked: {},
+    IdentityProven: {},
+    ClarificationAsked: {},
+    Clarified: {},
+    Extended: {},
+    Searched: {"found": 2},
+    Acknowledged: {},
+    Granted: {},
+    Refused: {"ground": Ground.LEGAL_CLAIMS},
+    PersonTold: {},
+    AuthorityTold: {},
+    Fulfilled: {},
+    Withdrawn: {},
+}
+
+
+def day(n):
+    return START + timedelta(days=n)
+
+
+def event(kind, on=0):
+    return kind(on=day(on), **EVENTS[kind])
+
+
+def walk(asks, *steps):
+    """The request after (event, day) steps, and all commands."""
+    request, commands = opened(asks, START)
+    for kind, on in steps:
+        request, more = handle(request, event(kind, on))
+        commands = commands + more
+    return request, commands
+
+
+# How each state is reached by an access request, for the table.
+REACHED = {
+    State.RECEIVED: [],
+    State.IDENTITY_ASKED: [(IdentityAsked, 1)],
+    State.IN_HAND: [(IdentityProven, 1), (Searched, 1)],
+    State.CLARIFYING: [(IdentityProven, 1), (ClarificationAsked, 2)],
+    State.GRANTED: [(IdentityProven, 1), (Searched, 1), (Granted, 2)],
+    State.REFUSED: [(Refused, 2)],
+    State.DONE: [(IdentityProven, 1), (Searched, 1), (Granted, 2), (Fulfilled, 3)],
+    State.CLOSED: [(Withdrawn, 1)],
+}
+
+
+def test_access_from_end_to_end():
+    request, commands = walk(Asks.ACCESS, (IdentityProven, 1), (Searched, 2), (Granted, 3), (Fulfilled, 4))
+    assert request.state is State.DONE
+    assert commands == [Do.ACKNOWLEDGE, Do.SEARCH, Do.MAKE_PACK, Do.ANSWER]
+
+
+def test_erasure_keeps_the_objection_before_it_erases():
+    _, commands = walk(Asks.ERASURE, (IdentityProven, 1), (Searched, 2), (Granted, 3))
+    assert commands[-3:] == [Do.KEEP_OBJECTION, Do.ERASE, Do.CONFIRM]
+    _, spoken = opened(Asks.ERASURE, START, written=False)
+    assert spoken == [Do.ACKNOWLEDGE, Do.ASK_FOR_WRITING]
+
+
+@pytest.mark.parametrize("asks", sorted(NEEDS_IDENTITY))
+def test_nothing_is_granted_without_identity_and_search(asks):
+    for steps in ([], [(IdentityProven, 1)]):
+        request, _ = walk(asks, *steps)
+        with pytest.raises(UnexpectedEvent, match=r"identity is not proven|nothing was searched"):
+            handle(request, event(Granted, 2))
+    asked, _ = walk(asks, (IdentityAsked, 1))
+    for kind in (Searched, Granted):
+        with pytest.raises(UnexpectedEvent):
+            handle(asked, event(kind, 2))
+
+
+@pytest.mark.parametrize("asks", sorted(set(Asks) - NEEDS_IDENTITY))
+def test_the_others_need_no_proof(asks):
+    assert walk(asks, (Granted, 0), (Fulfilled, 0))[0].state is State.DONE
+
+
+def test_an_objection_to_marketing_cannot_be_refused():
+    with pytest.raises(UnexpectedEvent, match="absolute"):
+        walk(Asks.OBJECTION, (Refused, 1))
+
+
+def test_a_refusal_is_over_when_both_were_told_in_either_order():
+    for first, second in ((PersonTold, AuthorityTold), (AuthorityTold, PersonTold)):
+        request, commands = walk(Asks.ERASURE, (Refused, 5), (first, 6))
+        assert request.state is State.REFUSED
+        assert commands[-2:] == [Do.TELL_REFUSAL, Do.NOTIFY_AUTHORITY]
+        assert request.due(day(6)) == date(2026, 10, 3), "until both are told it is not answered"
+        assert handle(request, event(second, 7))[0].state is State.CLOSED
+
+
+def test_telling_one_twice_is_not_telling_both():
+    request, _ = walk(Asks.ERASURE, (Refused, 5), (PersonTold, 6), (PersonTold, 7))
+    assert request.state is State.REFUSED
+
+
+def test_who_is_known_cannot_be_refused_for_being_unknown():
+    request, _ = walk(Asks.ACCESS, (IdentityProven, 1))
+    with pytest.raises(UnexpectedEvent, match="identity is proven"):
+        handle(request, Refused(day(2), Ground.IDENTITY_NOT_PROVEN))
+    asked, _ = walk(Asks.ACCESS, (IdentityAsked, 1))
+    assert handle(asked, Refused(day(40), Ground.IDENTITY_NOT_PROVEN))[0].state is State.REFUSED
+
+
+# --- clocks -------------------------------------------------------------------------------------------------------
+
+
+def test_the_clock_starts_with_the_request_or_with_the_proof_that_was_asked_for():
+    assert walk(Asks.ACCESS)[0].due(START) == date(2026, 10, 3)
+    assert walk(Asks.ACCESS, (IdentityProven, 10))[0].due(day(10)) == date(2026, 10, 3)
+    asked, _ = walk(Asks.ACCESS, (IdentityAsked, 1))
+    assert asked.due(day(5)) is None
+    proven, _ = handle(asked, event(IdentityProven, 10))
+    assert proven.due(day(10)) == date(2026, 10, 13)
+
+
+def test_a_clarification_stops_the_clock_from_asking_to_answer():
+    request, _ = walk(Asks.ACCESS, (IdentityProven, 1), (Searched, 1), (ClarificationAsked, 5))
+    assert [request.due(day(n)) for n in (5, 6, 12)] == [date(2026, 10, 3), date(2026, 10, 4), date(2026, 10, 10)]
+    answered, commands = handle(request, event(Clarified, 12))
+    assert answered.due(day(20)) == date(2026, 10, 10)
+    assert commands == [Do.SEARCH]
+    assert not answered.searched, "what is meant is known only now"
+    twice, _ = handle(handle(answered, event(ClarificationAsked, 14))[0], event(Clarified, 16))
+    assert twice.due(day(20)) == date(2026, 10, 12)
+
+
+def test_a_refusal_ends_the_pause():
+    request, _ = walk(Asks.ACCESS, (IdentityProven, 1), (ClarificationAsked, 5), (Refused, 12))
+    assert request.due(day(20)) == date(2026, 10, 10)
+
+
+def test_an_extension_is_told_within_the_first_month_and_once():
+    request, commands = walk(Asks.ACCESS, (IdentityProven, 1), (Extended, 30))
+    assert request.due(day(31)) == date(2026, 12, 3)
+    assert commands[-1] is Do.TELL_EXTENSION
+    with pytest.raises(UnexpectedEvent, match="extended already"):
+        handle(request, event(Extended, 30))
+    with pytest.raises(UnexpectedEvent, match="could be told until 2026-10-03"):
+        walk(Asks.ACCESS, (IdentityProven, 1), (Extended, 31))
+
+
+def test_a_complaint_is_acknowledged_in_its_time():
+    request, _ = opened(Asks.COMPLAINT, START)
+    assert request.acknowledge_by() == date(2026, 10, 3)
+    assert handle(request, event(Acknowledged, 2))[0].acknowledge_by() is None
+    assert opened(Asks.ACCESS, START)[0].acknowledge_by() is None
+    with pytest.raises(UnexpectedEvent, match="only a complaint"):
+        walk(Asks.ACCESS, (Acknowledged, 1))
+
+
+# --- the table ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("kind", EVENTS)
+def test_every_pair_leads_where_the_table_says_or_is_forbidden(state, kind):
+    asks = Asks.COMPLAINT if kind is Acknowledged else Asks.ACCESS
+    request, _ = walk(asks, *REACHED[state])
+    assert request.state is state
+    transition = TABLE.get((state, kind))
+    if transition is None:
+        with pytest.raises(UnexpectedEvent) as refused:
+            handle(request, event(kind, 4))
+        assert (refused.value.state, refused.value.event) == (state, kind)
+    elif (state, kind) == (State.RECEIVED, Granted):
+        assert handle(opened(Asks.OBJECTION, START)[0], event(kind, 4))[0].state is State.GRANTED
+    else:
+        assert handle(request, event(kind, 4))[0].state in transition.leads_to
+
+
+def test_every_state_is_reached_and_the_end_is_an_end():
+    assert {target for _, _, target in edges()} == set(State) - {State.RECEIVED}
+    assert not any(source in (State.DONE, State.CLOSED) for source, _ in TABLE)
+
+
+def test_the_diagram_is_the_table():
+    lines = diagram().splitlines()
+    assert lines[:2] == ["stateDiagram-v2", "    [*] --> received"]
+    drawn = {
+        (source.strip(), name, target.strip())
+        for line in lines[2:-2]
+        for source, rest in [line.split("-->")]
+        for target, names in [rest.split(":")]
+        for name in names.strip().split(", ")
+    }
+    assert drawn == {(str(source), name, str(target)) for source, name, target in edges()}
+
+
+steps = st.lists(st.tuples(st.sampled_from(list(EVENTS)), st.integers(0, 3)), max_size=14)
+
+
+@settings(deadline=None, max_examples=200)
+@given(st.sampled_from(Asks), steps)
+def test_whatever_comes_nothing_is_done_for_a_stranger_and_no_clock_runs_backwards(asks, steps):
+    request, commands = opened(asks, START)
+    on, due = 0, request.due(START)
+    for kind, later in steps:
+        on += later
+        try:
+            request, more = handle(request, event(kind, on))
+        except UnexpectedEvent:
+            continue
+        commands = commands + more
+        assert request.identified or not {Do.SEARCH, Do.MAKE_PACK, Do.ERASE} & set(commands)
+        now_due = request.due(day(on))
+        if due is not None and now_due is not None:
+            assert now_due >= due
+        due = now_due or due
+        assert (request.paused_on is not None) == (request.state is State.CLARIFYING)
