@@ -157,6 +157,10 @@ class RegisterLibrary:
             key = -1
         return tuple([register.view(number, key) for register in self._registers])
 
+    def editions(self) -> tuple[_Edition, ...]:
+        """Each register as it is at this moment, for ``gate.registers.fixed``."""
+        return tuple(register.edition for register in self._registers)
+
     def status(self, today: date) -> list[dict[str, Any]]:
         """Per register, as JSON values: ``name``, ``state`` (``ok``, ``stale``, ``missing``, ``damaged``), ``problem``
         (what is wrong, else empty), ``count``, ``as_of``, ``days_left`` (for how many days after ``today`` it supports

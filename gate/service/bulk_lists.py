@@ -1,4 +1,4 @@
-"""Own lists in bulk: many objections or consents in one transaction, and the whole lists out again.
+"""In bulk: many objections or consents in one transaction, the whole lists out again, and that a file was screened.
 
 A batch is kept as a whole or not at all. Whatever is held already is left as it is, so that an import that was cut off
 may simply be run again. Every entry is a fact of its own with the file and line that it came from.
@@ -6,7 +6,7 @@ may simply be run again. Every entry is a fact of its own with the file and line
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -86,6 +86,32 @@ class BulkLists(DeskBase):
             faults += [f"line {row.line}: {fault}" for fault in faults_of(name, fields, now)]
         if faults:
             raise UsageError("\n".join([f"nothing of this batch of {name} was kept", *faults]))
+
+    def screened(
+        self,
+        *,
+        source_name: str,
+        sha256: str,
+        output_sha256: str,
+        columns: Sequence[str],
+        rows: int,
+        reasons: Mapping[str, Mapping[str, int]],
+        bad_rows: int,
+        registers: Sequence[Mapping[str, Any]],
+        purpose: str,
+        topic: str,
+        as_of: datetime,
+        hours_applied: bool,
+        actor: str,
+    ) -> Row:
+        """A file was screened in bulk (``gate.service.screen_file``): what it rested on and what came of it."""
+        body: Row = {"source_name": source_name, "sha256": sha256, "output_sha256": output_sha256, "rows": rows}
+        body |= {"columns": list(columns), "reasons": {name: dict(counts) for name, counts in reasons.items()}}
+        body |= {"bad_rows": bad_rows, "registers": [dict(each) for each in registers], "as_of": as_of.isoformat()}
+        body |= {"purpose": str(purpose), "topic": str(topic), "hours_applied": hours_applied}
+        screening_id = self._new_id()
+        self._keep("screened", actor, body, subject=screening_id)
+        return {"id": screening_id}
 
     def objection_export(self, *, after: str | None = None, limit: int = 1000, actor: str) -> Row:
         """A page of the objections in force in full; the first one leaves a leaf that says who takes the list out."""

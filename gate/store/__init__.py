@@ -4,6 +4,7 @@
 - ``transaction``  ``StoreTransaction``: a fact becomes a row, a leaf and what is derived from it, or nothing at all
 - ``projections``  what the tables say, derived from the facts: one function a kind; ``fold`` is how a row follows
 - ``queries``      pages and counts for the lists, by key; ``reader`` asks them beside a running gate
+- ``own``          objections and consents in memory, read in one pass: for a screening in bulk
 - ``kept``         what retention asks: recordings by age, holds, erasures under way, tombstones
 - ``tree``         the Merkle tree as it is kept; the check at the start
 - ``erasure``      facts emptied, their leaves kept

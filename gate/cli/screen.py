@@ -1,0 +1,146 @@
+"""``dialgate screen``: a whole CRM file at once."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from gate.cli.check import PURPOSES, TOPICS
+from gate.cli.command import command as make
+from gate.cli.files import output_file
+from gate.cli.output import View, say
+from gate.cli.reach import reach
+from gate.cli.values import Moment
+from gate.clock import SystemClock
+from gate.control.actors import user
+from gate.errors import UsageError
+
+_SHOWN = 20
+"""Bad lines named on the terminal; ``--json`` names up to a thousand."""
+
+
+@make(
+    "screen",
+    example="dialgate screen crm.csv -o screened.csv\n"
+    "dialgate screen crm.csv -o screened.csv --column phone --column mobile\n"
+    'dialgate screen - -o - --column Phone --at "2026-03-02 10:00" < crm.csv > screened.csv',
+)
+@click.argument("source", metavar="IN.csv", type=click.Path(dir_okay=False, path_type=Path, allow_dash=True))
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    metavar="OUT.csv",
+    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+    help="Where the rows go; - for standard output.",
+)
+@click.option(
+    "--column", "columns", multiple=True, metavar="NAME", help="A phone column by name or number; may be repeated."
+)
+@click.option("--purpose", type=PURPOSES, default="marketing", help="What the calls are for.")
+@click.option("--topic", type=TOPICS, default="general", help="What marketing calls are about.")
+@click.option("--at", type=Moment(), metavar="TIME", help="As if all were called then: calling hours count too.")
+@click.option("--delimiter", metavar="CHAR", default="", help="In place of the one that is guessed; 'tab' for a tab.")
+@click.option("--no-header", is_flag=True, help="The first row is a row like the others; columns are numbers.")
+@click.option("--prefix", default="", help="Put before the names of the new columns.")
+def command(view: View, source: Path, output: Path, delimiter: str, **options: Any) -> None:
+    """Write the rows of IN.csv with a verdict for every number: may it be called?
+
+    Every byte of the rows stays as it is. Behind them come, for each phone column, verdict, reason, number (E.164) and
+    the day of each register. A row whose number is none is kept, blocked, and its line named. Calling hours are left
+    out unless --at is given: every call is asked again when it is made. The run is logged, without numbers.
+    """
+    if delimiter in ("tab", "\\t"):
+        delimiter = "\t"
+    if len(delimiter) > 1 or delimiter in ('"', "\n", "\r"):
+        raise UsageError(f'"{delimiter}" is not a delimiter', hint="give one character, or tab")
+    if str(source) != "-" and output.exists() and source.exists() and output.samefile(source):
+        raise UsageError("the output would replace the file that is read", hint="give another name with -o")
+    if str(source) == "-":
+        _screen(view, sys.stdin.buffer, "standard input", 0, output, delimiter=delimiter, **options)
+        return
+    with source.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        _screen(view, file, source.name, size, output, delimiter=delimiter, **options)
+
+
+def _screen(
+    view: View,
+    source: BinaryIO,
+    name: str,
+    size: int,
+    output: Path,
+    *,
+    columns: tuple[str, ...],
+    purpose: str,
+    topic: str,
+    at: datetime | None,
+    delimiter: str,
+    no_header: bool,
+    prefix: str,
+) -> None:
+    from gate.daemon.screening import bulk_screener
+    from gate.service.screen_file import ScreenedFile, evidence
+
+    now = SystemClock().now()
+    with reach(view.config) as gate:
+        screener = bulk_screener(view.config, purpose=purpose, topic=topic, now=now, at=at, actor=user(os.getuid()))
+        _warn(screener.registers.identities)
+        with view.progress(f"Screening {name}") as bar, output_file(output) as target:
+            run = ScreenedFile(
+                source,
+                target,
+                screener,
+                columns=columns,
+                delimiter=delimiter,
+                header=not no_header,
+                prefix=prefix,
+                tell=_teller(bar, size),
+            )
+            gc.disable()  # rows hold no cycles, and looking for some takes half of the time
+            report = run.run()
+            gc.enable()
+            # Kept before the output has its name: a file that exists is one whose screening is in the log.
+            logged = gate.call("screened", **evidence(report, screener, source_name=name, timed=at is not None))
+    result = asdict(report) | {"id": logged["id"], "registers": screener.registers.identities}
+    _narrate(result)
+    if str(output) != "-":
+        view.data(result if view.json else _short(result))
+
+
+def _teller(bar: Callable[[float, str], None] | None, size: int) -> Callable[[int], None]:
+    def tell(done: int) -> None:
+        if bar:
+            bar(done / size if size else 0.0, f"{done / 1e6:,.0f} MB")
+
+    return tell
+
+
+def _warn(registers: list[dict[str, Any]]) -> None:
+    for register in registers:
+        if register["state"] != "ok":
+            say(
+                f"The {register['name'].upper()} list is {register['state']}: marketing calls that need it are blocked."
+            )
+
+
+def _narrate(result: dict[str, Any]) -> None:
+    say(f"Screened: {', '.join(result['columns'])} of {result['rows']:,} rows, kept as {result['id']}.")
+    if result["not_utf8"]:
+        say(f"Line {result['not_utf8']} is not UTF-8: such fields were read as Windows-1252.")
+    if result["bad_rows"]:
+        lines = ", ".join(str(line) for line in result["bad_lines"][:_SHOWN])
+        more = " and more" if result["bad_rows"] > _SHOWN else ""
+        say(f"{result['bad_rows']:,} rows have a number that is none, or fields too many or few: lines {lines}{more}.")
+
+
+def _short(result: dict[str, Any]) -> dict[str, Any]:
+    return {key: result[key] for key in ("rows", "reasons", "bad_rows", "sha256", "output_sha256", "id")}

@@ -1,0 +1,267 @@
+"""A CSV file of any kind, read in blocks of rows without losing a byte of it.
+
+A row keeps its own text, quoting and line end beside its fields. Eight-bit files are handled as Latin-1, in which every
+byte is one character and back; only the fields that are asked for are decoded as what they are (UTF-8, or Windows-1252
+where they are no UTF-8). UTF-16 is decoded as such.
+"""
+
+from __future__ import annotations
+
+import codecs
+import csv
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO, Final, NoReturn
+
+from gate.errors import UsageError
+
+CHUNK: Final = 1 << 22
+"""Bytes read at once."""
+_HEAD: Final = 1 << 16
+_DELIMITERS: Final = ",;\t|"
+_MARKS: Final = (
+    (b"\xef\xbb\xbf", "utf-8"),
+    (b"\xff\xfe", "utf-16-le"),
+    (b"\xfe\xff", "utf-16-be"),
+)
+_SENTINEL: Final = "z\n"
+"""A line behind the last one: it is a row of its own unless a quote is still open."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How a file is written."""
+
+    mark: bytes
+    """The byte order mark, empty where there is none."""
+    encoding: str
+    """``utf-8`` (until a field is found that is none) or ``utf-16-le``, ``utf-16-be``."""
+    delimiter: str
+    quote: str
+    line_end: str
+    """``\\n`` (with or without a carriage return before it), or ``\\r`` alone."""
+
+
+@dataclass(slots=True)
+class Block:
+    """Some rows, in the order of the file."""
+
+    texts: list[str]
+    """Each row as it is in the file, without its line end."""
+    ends: list[str]
+    """Line ends; the file's last row may have none."""
+    rows: list[list[str]]
+    """Their fields; an empty list for an empty line."""
+    lines: Sequence[int]
+    """The line of the file on which each begins, from 1."""
+    behind: int
+    """The line on which the next row begins."""
+
+
+def sniff(head: bytes, delimiter: str = "") -> Dialect:
+    """How a file that begins with these bytes is written. ``delimiter`` where it is known."""
+    mark, encoding = next(((mark, name) for mark, name in _MARKS if head.startswith(mark)), (b"", "utf-8"))
+    text = _decoded(head[len(mark) :], encoding)
+    line_end = "\r" if "\r" in text and "\n" not in text else "\n"
+    lines = text.split(line_end)
+    whole = lines[:-1] or lines  # the last one may be cut
+    quote = "'" if '"' not in text and _quoted(lines[0]) else '"'
+    return Dialect(mark, encoding, delimiter or _delimiter(whole[:100], quote), quote, line_end)
+
+
+def _decoded(head: bytes, encoding: str) -> str:
+    if encoding == "utf-8":
+        return head.decode("latin-1")
+    return head[: len(head) & ~1].decode(encoding, "replace")
+
+
+def _quoted(header: str) -> bool:
+    """Every name of the header stands between single quotes."""
+    names = header.strip().replace(";", ",").replace("\t", ",").replace("|", ",").split(",")
+    return all(len(name.strip()) >= 2 and name.strip()[0] == name.strip()[-1] == "'" for name in names)
+
+
+def _delimiter(lines: Sequence[str], quote: str) -> str:
+    """The one that splits most rows into as many fields as the header, and those into the most."""
+    best, score = ",", (0, 0)
+    for candidate in _DELIMITERS:
+        try:
+            safe = [_safe(line.removesuffix("\r")) for line in lines]
+            rows = [row for row in csv.reader(safe, delimiter=candidate, quotechar=quote) if row]
+        except csv.Error:  # a field that is too long
+            continue
+        width = len(rows[0]) if rows else 1
+        alike = sum(len(row) == width for row in rows)
+        if width > 1 and (alike, width) > score:
+            best, score = candidate, (alike, width)
+    return best
+
+
+@dataclass(slots=True)
+class Sheet:
+    """An open file. ``blocks`` gives its rows, once."""
+
+    source: BinaryIO
+    delimiter: str = ""
+    tell: Callable[[int], None] = lambda _: None
+    """Told how many bytes were read so far."""
+    digest: Callable[[bytes], None] = lambda _: None
+    """Given every byte that was read, in order."""
+    dialect: Dialect = field(init=False)
+    not_utf8: int = field(init=False, default=0)
+    """The first line, counted at the beginning of its block, from which on the file is no UTF-8; 0: it is all UTF-8."""
+    _first: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._first = self._read(_HEAD)
+        self.dialect = sniff(self._first, self.delimiter)
+
+    def text_of(self, field_text: str) -> str:
+        """A field of a row as the text that was meant."""
+        if self.dialect.encoding != "utf-8" or field_text.isascii():
+            return field_text
+        raw = field_text.encode("latin-1")
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError:
+            return raw.decode("cp1252", "replace")
+
+    def bytes_of(self, text: str) -> bytes:
+        """The bytes of text that came out of the file, and of what was added to it."""
+        if self.dialect.encoding == "utf-8":
+            return text.encode("latin-1")
+        return text.encode(self.dialect.encoding, "surrogatepass")
+
+    def blocks(self) -> Iterator[Block]:
+        """Every row. Raises ``UsageError`` for a quote that is never closed and for UTF-16 that is none."""
+        carried = ""
+        line = 1
+        for text, last in self._texts():
+            carried += text
+            cut = len(carried) if last else carried.rfind(self.dialect.line_end) + 1
+            if not cut:
+                continue
+            block, rest = self._block(carried[:cut], line, last)
+            carried = rest + carried[cut:]
+            if block.texts:
+                line = block.behind
+                yield block
+
+    def _read(self, size: int) -> bytes:
+        pieces = []
+        while size > 0 and (piece := self.source.read(size)):
+            pieces.append(piece)
+            size -= len(piece)
+        return b"".join(pieces)
+
+    def _texts(self) -> Iterator[tuple[str, bool]]:
+        """The file's text in pieces; True with the last."""
+        plain = self.dialect.encoding == "utf-8"
+        decoder = codecs.getincrementaldecoder("latin-1" if plain else self.dialect.encoding)("surrogatepass")
+        raw, done = self._first, 0
+        first = True
+        while True:
+            self.digest(raw)
+            done += len(raw)
+            following = self._read(CHUNK)
+            body = raw[len(self.dialect.mark) :] if first else raw
+            try:
+                yield decoder.decode(body, not following), not following
+            except UnicodeDecodeError as error:
+                raise UsageError(f"the file is no {self.dialect.encoding}: {error.reason}") from None
+            self.tell(done)
+            if not following:
+                return
+            raw, first = following, False
+
+    def _block(self, text: str, line: int, last: bool) -> tuple[Block, str]:
+        """The rows of whole lines, and the text of a last row that goes on behind them."""
+        self._look_at(text, line)
+        end = self.dialect.line_end
+        texts, ends = _cut(text, end)
+        rows = self._simple(texts)
+        if rows is not None:
+            return Block(texts, ends, rows, range(line, line + len(texts)), line + len(texts)), ""
+        return self._joined(texts, ends, line, last)
+
+    def _look_at(self, text: str, line: int) -> None:
+        """Notice where the file is no UTF-8."""
+        if self.dialect.encoding == "utf-8" and not self.not_utf8 and not text.isascii():
+            try:
+                text.encode("latin-1").decode("utf-8")
+            except UnicodeDecodeError as error:
+                self.not_utf8 = line + text.encode("latin-1")[: error.start].count(self.dialect.line_end.encode())
+
+    def _simple(self, texts: Sequence[str]) -> list[list[str]] | None:
+        """The fields where every row is one line; None where some row goes over several, or csv cannot read one."""
+        delimiter, quote = self.dialect.delimiter, self.dialect.quote
+        rows = [text.split(delimiter) if text else [] for text in texts]
+        quoted = [place for place, text in enumerate(texts) if quote in text]
+        if quoted:
+            try:
+                read = list(self._csv([*(_safe(texts[place]) for place in quoted), _SENTINEL]))
+            except csv.Error:
+                return None
+            if len(read) != len(quoted) + 1:
+                return None
+            for place, row in zip(quoted, read, strict=False):
+                rows[place] = row
+        return rows
+
+    def _csv(self, lines: Sequence[str]) -> Iterator[list[str]]:
+        return csv.reader(lines, delimiter=self.dialect.delimiter, quotechar=self.dialect.quote)
+
+    def _joined(self, texts: Sequence[str], ends: Sequence[str], line: int, last: bool) -> tuple[Block, str]:
+        """Rows that go over several lines."""
+        block = Block([], [], [], lines := [], line)
+        reader = csv.reader(
+            [*(_safe(text) + "\n" for text in texts), _SENTINEL],
+            delimiter=self.dialect.delimiter,
+            quotechar=self.dialect.quote,
+        )
+        start = 0
+        while start < len(texts):
+            try:
+                row = next(reader)
+            except csv.Error as error:
+                _broken(line + start, str(error))
+            behind = reader.line_num
+            if behind > len(texts):  # the sentinel is in it: a quote is still open
+                if last:
+                    _broken(line + start, "the quote that opens there is never closed")
+                rest = "".join(text + end for text, end in zip(texts[start:], ends[start:], strict=True))
+                return block, rest
+            inner = [text + end for text, end in zip(texts[start : behind - 1], ends[start : behind - 1], strict=True)]
+            block.texts.append("".join(inner) + texts[behind - 1])
+            block.ends.append(ends[behind - 1])
+            block.rows.append(row)
+            lines.append(line + start)
+            start = behind
+            block.behind = line + start
+        return block, ""
+
+
+def _cut(text: str, end: str) -> tuple[list[str], list[str]]:
+    """Lines and their ends. The last one may have none."""
+    returns = text.count("\r") if end == "\n" else 0
+    if returns and returns == text.count("\r\n") == text.count("\n"):
+        end, returns = "\r\n", 0
+    texts = text.split(end)
+    tail = texts.pop()
+    ends = [end] * len(texts)
+    if returns:  # of several kinds
+        ends = ["\r\n" if each.endswith("\r") else end for each in texts]
+        texts = [each.removesuffix("\r") for each in texts]
+    if tail:
+        texts.append(tail)
+        ends.append("")
+    return texts, ends
+
+
+def _safe(text: str) -> str:
+    """A line for the csv module, which takes a lone carriage return for a line end: no number holds one anyway."""
+    return text.replace("\r", "\v") if "\r" in text else text
+
+
+def _broken(line: int, why: str) -> NoReturn:
+    raise UsageError(f"line {line}: {why}", hint="the file cannot be read from there on: mend it, or export it anew")

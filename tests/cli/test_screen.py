@@ -1,0 +1,121 @@
+"""``dialgate screen`` on a real data folder, with and without a gate that runs."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.commands import PROGRAM, ROOT, dialgate
+from tests.support.gatehouse import dialgate as outside
+from tests.support.gatehouse import running
+
+CRM = ROOT / "sample_lists" / "crm.csv"
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    place = tmp_path / "gate"
+    assert dialgate("init", str(place), "--example").code == 0
+    monkeypatch.setenv("DIALGATE_CONFIG", str(place / "config.toml"))
+    return tmp_path
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def kept(folder: Path) -> list[dict[str, Any]]:
+    import sqlite3
+
+    connection = sqlite3.connect(folder / "gate" / "data" / "gate.db")
+    found = connection.execute("SELECT body, actor FROM facts WHERE kind = 'screened' ORDER BY leaf_index").fetchall()
+    connection.close()
+    return [json.loads(body) | {"actor": actor} for body, actor in found]
+
+
+def test_every_row_has_the_verdict_that_check_gives(folder: Path) -> None:
+    out = folder / "out.csv"
+    done = dialgate("screen", str(CRM), "-o", str(out), "--column", "phone", "--json")
+    assert done.code == 0 and done.json["rows"] == len(rows(CRM))
+    for before, after in zip(rows(CRM), rows(out), strict=True):
+        assert {key: after[key] for key in before} == before
+        told = dialgate("check", "--json", "--", before["phone"]).json
+        assert (after["verdict"], after["reason"], after["number"]) == (told["verdict"], told["reason"], told["number"])
+    fact = kept(folder)[-1]
+    assert fact["rows"] == done.json["rows"] and fact["sha256"] == done.json["sha256"]
+    assert [register["name"] for register in fact["registers"]] == ["tps", "ctps"]
+    assert dialgate("audit", "verify").code == 0
+
+
+def test_hours_count_only_when_a_time_is_given(folder: Path) -> None:
+    out = folder / "out.csv"
+    free = folder / "free.csv"
+    free.write_text("phone\n020 7946 0123\n")
+    assert dialgate("screen", str(free), "-o", str(out)).code == 0
+    assert rows(out)[0]["reason"] == "not_listed"
+    config = folder / "gate" / "config.toml"
+    config.write_text(config.read_text().replace('hours = "always"', 'hours = "strict"'))
+    today = datetime.now(UTC)
+    at = f"{today + timedelta(days=6 - today.weekday()):%Y-%m-%d} 12:00"
+    assert dialgate("screen", str(free), "-o", str(out), "--at", at).code == 0
+    assert rows(out)[0]["reason"] == "outside_hours"
+    assert dialgate("screen", str(free), "-o", str(out)).code == 0
+    assert rows(out)[0]["reason"] == "not_listed"
+
+
+def test_standard_input_and_output(folder: Path) -> None:
+    piped = subprocess.run(
+        [*PROGRAM, "screen", "-", "-o", "-", "--column", "phone"],
+        input=b"phone\r\n02079460101\r\n",
+        capture_output=True,
+        cwd=ROOT,
+        timeout=60,
+    )
+    assert piped.returncode == 0, piped.stderr
+    assert piped.stdout.splitlines()[1].startswith(b"02079460101,block,listed_tps,+442079460101,")
+    assert b"Screened: phone of 1 rows" in piped.stderr
+
+
+def test_failed_output_leaves_no_file_and_the_old_one_as_it_was(folder: Path) -> None:
+    out = folder / "out.csv"
+    out.write_text("old")
+    broken = folder / "broken.csv"
+    broken.write_text('phone\n"02079460101\n')
+    before = sorted(folder.iterdir())
+    assert dialgate("screen", str(broken), "-o", str(out)).code == 2
+    assert out.read_text() == "old" and sorted(folder.iterdir()) == before
+    assert dialgate("screen", str(CRM), "-o", str(out), "--column", "fax").code == 2
+    assert dialgate("screen", str(CRM), "-o", str(CRM)).code == 2
+    assert dialgate("screen", str(CRM), "-o", str(out), "--delimiter", "ab").code == 2
+    assert out.read_text() == "old" and kept(folder) == []
+
+
+def test_bad_rows_are_named_on_standard_error(folder: Path) -> None:
+    done = dialgate("screen", str(CRM), "-o", str(folder / "out.csv"), "--column", "phone")
+    assert "rows have a number that is none" in done.err and "+44" not in done.err
+
+
+def test_without_the_key_of_the_hashes_nothing_is_screened(folder: Path) -> None:
+    (folder / "gate" / "data" / "number.key").unlink()
+    done = dialgate("screen", str(CRM), "-o", str(folder / "out.csv"))
+    assert done.code == 1 and not (folder / "out.csv").exists()
+
+
+def test_beside_a_running_gate(tmp_path: Path) -> None:
+    with running(tmp_path / "gate", announcement=1.0) as gate:
+        outside("objection", "add", "020 7946 0123", config=gate.config)
+        out = tmp_path / "out.csv"
+        report = outside("screen", str(CRM), "-o", str(out), "--column", "phone", config=gate.config)
+        assert report["reasons"]["phone"]["objected"] >= 3
+        told = [row["reason"] for row in rows(out) if row["phone"].endswith("20 7946 0123")]
+        assert "objected" in told
+        facts = gate.rows("SELECT actor, body FROM facts WHERE kind = 'screened'")
+        assert len(facts) == 1 and facts[0]["actor"].startswith("user:")
+        gate.verified()

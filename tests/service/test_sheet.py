@@ -1,0 +1,125 @@
+"""A CSV file in blocks: no byte is lost, and the fields are those of the csv module."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gate.errors import UsageError
+from gate.service import sheet as sheet_module
+from gate.service.sheet import Sheet, sniff
+
+CELL = st.text('ab0 "\n\r,;é', max_size=6)
+
+
+class Trickle(io.BytesIO):
+    """A pipe that gives a few bytes at a time."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        return super().read(min(size or 3, 3))
+
+
+def read(raw: bytes, **options: Any) -> tuple[bytes, list[list[str]], list[int], Sheet]:
+    """The file put together again, its rows as text, their lines."""
+    sheet = Sheet(Trickle(raw), **options)
+    out, rows, lines = [sheet.dialect.mark], [], []
+    for block in sheet.blocks():
+        out += [sheet.bytes_of(text + end) for text, end in zip(block.texts, block.ends, strict=True)]
+        rows += [[sheet.text_of(cell) for cell in row] for row in block.rows]
+        lines += block.lines
+    return b"".join(out), rows, lines, sheet
+
+
+@pytest.fixture(params=[5, 1 << 22])
+def chunks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sheet_module, "CHUNK", request.param)
+
+
+@given(
+    st.lists(st.lists(CELL, min_size=2, max_size=3), min_size=1, max_size=8),
+    st.sampled_from(["\n", "\r\n"]),
+    st.sampled_from([5, 1 << 22]),
+)
+@settings(max_examples=100, deadline=None)
+def test_what_csv_wrote_is_read_as_csv_reads_it(rows: list[list[str]], end: str, chunk: int) -> None:
+    text = io.StringIO(newline="")
+    csv.writer(text, lineterminator=end, quoting=csv.QUOTE_ALL).writerows([["h1", "h2"], *rows])
+    raw = text.getvalue().encode()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sheet_module, "CHUNK", chunk)
+        whole, read_rows, lines, _ = read(raw)
+    assert whole == raw
+    assert len(read_rows) == len(rows) + 1
+    for mine, theirs in zip(read_rows[1:], rows, strict=True):
+        # Line ends inside of a field may be told in another way; no number holds any.
+        assert [cell.translate({10: "|", 11: "|", 13: "|"}).replace("||", "|") for cell in mine] == [
+            cell.translate({10: "|", 11: "|", 13: "|"}).replace("||", "|") for cell in theirs
+        ]
+    assert lines[0] == 1 and lines == sorted(set(lines))
+
+
+@given(st.binary(max_size=60))
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_come_out_as_they_went_in_or_are_refused(raw: bytes) -> None:
+    try:
+        assert read(raw)[0] == raw
+    except UsageError as error:
+        assert error.message
+
+
+@pytest.mark.usefixtures("chunks")
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff"])
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_encodings_line_ends_and_delimiters(mark: bytes, end: str, delimiter: str) -> None:
+    encoding = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(mark, "utf-8")
+    lines = [delimiter.join(cells) for cells in (("name", "phone"), ("Siân 𝄞", "０２０ 7946"), ("x", '"1 2"'))]
+    raw = mark + (end.join(lines) + end).encode(encoding)
+    whole, rows, at, sheet = read(raw)
+    assert whole == raw
+    assert rows == [["name", "phone"], ["Siân 𝄞", "０２０ 7946"], ["x", "1 2"]]
+    assert (sheet.dialect.delimiter, sheet.dialect.encoding, at) == (delimiter, encoding, [1, 2, 3])
+    assert sheet.not_utf8 == 0
+
+
+def test_what_is_no_utf8_is_read_as_windows_1252_and_told() -> None:
+    raw = "a,b\nx,1\nJürgen,2\n".encode("cp1252") + b"\x81,3\n"
+    whole, rows, _, sheet = read(raw)
+    assert whole == raw
+    assert rows[2] == ["Jürgen", "2"]
+    assert sheet.not_utf8 == 3
+
+
+@pytest.mark.usefixtures("chunks")
+def test_rows_over_several_lines_and_mixed_line_ends() -> None:
+    raw = b'a,b\r\n1,"x\r\ny\nz"\n\n2,"say ""hi"""\r\n3,5" pipe\n4,last'
+    whole, rows, lines, _ = read(raw)
+    assert whole == raw
+    assert rows[1][0] == "1" and rows[2:] == [[], ["2", 'say "hi"'], ["3", '5" pipe'], ["4", "last"]]
+    assert lines == [1, 2, 5, 6, 7, 8]
+
+
+def test_a_quote_that_is_never_closed_names_its_line() -> None:
+    with pytest.raises(UsageError, match="line 3: the quote that opens there is never closed"):
+        read(b'a,b\n1,2\n3,"x\n4,5\n')
+    with pytest.raises(UsageError, match="line 2: field larger than field limit"):
+        list(Sheet(io.BytesIO(b'a,b\n3,"x\n' + b"4,5\n" * 60_000)).blocks())
+
+
+def test_single_quotes_and_single_columns_are_recognised() -> None:
+    assert sniff(b"'a';'b'\n'1;2';'3'\n").quote == "'"
+    assert sniff(b"'a';'b'\n'1;2';'3'\n").delimiter == ";"
+    assert sniff(b"phone\n0207\n").delimiter == ","
+    assert sniff(b'name,"a;b;c",x\n1,2,3\n').delimiter == ","
+    assert sniff(b"a|b\n1|2\n", "\t").delimiter == "\t"
+    assert read(b"")[1] == []
+
+
+def test_utf16_that_is_none_is_refused() -> None:
+    with pytest.raises(UsageError, match="no utf-16-le"):
+        read(b"\xff\xfea\0,\0b")
