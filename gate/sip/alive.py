@@ -7,6 +7,7 @@ A peer that does not answer, or says that it knows no such call (481), is dead: 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import proxy
 
 import structlog
 
@@ -20,7 +21,7 @@ class Alive:
     """The watch over one call. A dead peer is noticed ``sip.dead_peer_seconds`` after its last sign of life."""
 
     def __init__(self, bridge: Bridge) -> None:
-        self._bridge = bridge
+        self._bridge: Bridge = proxy(bridge)  # a call that is over goes at once, not when the collector comes
         self._interval = max(1.0, bridge.engine.config.sip.dead_peer_seconds / 2)
         self._timers: dict[str, Any] = {}
 

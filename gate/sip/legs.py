@@ -31,6 +31,10 @@ def reason(text: str, cause: int = 603, protocol: str = "SIP") -> Any:
     return SipReason(protocol=protocol, cause=cause, reason=clean)
 
 
+def _nothing() -> None:
+    """Where nobody listens."""
+
+
 class Leg(UA):  # type: ignore[misc]  # sippy has no types
     """One dialog. ``on_event(event)`` gets sippy's call-control events; exceptions in it end the call, not the
     answer."""
@@ -53,7 +57,7 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
         self.local_ua = AGENT
         self.lContact = contact()
         self.useRefer = False
-        self.on_reinvite_cancelled: Callable[[], None] = lambda: None
+        self.on_reinvite_cancelled: Callable[[], None] = _nothing
         self.good_local: Any = None
         """Copy of the SDP that this peer has accepted last; sippy forgets it when a re-INVITE fails."""
         self.hops: int | None = None
@@ -73,9 +77,14 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
         if method == "INVITE" and sip_t.r487 is not None and self.state is None:
             sip_t.r487.getHFBody("to").setTag(self.lTag)
         answer = super().recvRequest(req, sip_t)
+        vars(req).pop("sendResponse", None)  # sippy's closure over the request: a cycle for the collector to find
         if method == "INVITE" and answer is not None and answer[0] is None and self.isConnected():
             return (None, guarded("cancelled re-INVITE", self._cancelled), answer[2])
         return answer
+
+    def cleanup(self) -> None:
+        """sippy's last word to a dialog: it holds nothing of the call any more."""
+        self.on_reinvite_cancelled = _nothing
 
     def _handled(self) -> tuple[str, ...]:
         """Methods that the present state answers; sippy drops the rest in silence."""

@@ -7,6 +7,7 @@ way, another gets 491. Before the caller is answered it cannot be asked, so the 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
+from weakref import proxy
 
 import structlog
 from sippy.CCEvents import CCEventConnect, CCEventFail, CCEventUpdate
@@ -25,7 +26,7 @@ class Offers:
     """The offers of one call."""
 
     def __init__(self, bridge: Bridge) -> None:
-        self.bridge = bridge
+        self.bridge: Bridge = proxy(bridge)  # a call that is over goes at once, not when the collector comes
         self.from_side = ""
         """The side whose offer is under way; empty: none."""
         self.wants_answer = True
