@@ -313,8 +313,13 @@ class Recorder(Protocol):
         recording_id: str,
         header: Mapping[str, Any],
         done: Callable[[RecordingOpened | None, Exception | None], None],
+        *,
+        keep: bool = True,
     ) -> None:
-        """Make the key, wrap it, bind the taps and listen for digits. No audio is kept until ``start``."""
+        """Make the key, wrap it, bind the taps and listen for digits. No audio is kept until ``start``.
+
+        ``keep`` false: listen only. There is no key and no wrap, and ``start`` must not come.
+        """
         ...
 
     def start(

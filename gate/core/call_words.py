@@ -154,6 +154,7 @@ class Do(StrEnum):
     NOTE_ANSWERED = "note answered"
     """Keep the answer as a fact."""
     OPEN_RECORDER = "open recorder"
+    """Ask for taps, and for a key to seal with where calls are recorded."""
     TAP = "tap"
     """Copy both directions to the recorder, which keeps nothing yet but sees digits."""
     ANNOUNCE = "announce"

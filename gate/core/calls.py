@@ -133,10 +133,9 @@ def _ringing(call: Call, _event: Event, _policy: Policy) -> Step:
     return replace(call, state=State.RINGING), []
 
 
-def _answered(call: Call, _event: Event, policy: Policy) -> Step:
-    if policy.record:
-        return replace(call, state=State.PREPARING), [Do.NOTE_ANSWERED, Do.OPEN_RECORDER]
-    return replace(call, state=State.ANNOUNCING), [Do.NOTE_ANSWERED, Do.NOTE_UNRECORDED, Do.ANNOUNCE]
+def _answered(call: Call, _event: Event, _policy: Policy) -> Step:
+    """The recorder's taps are needed where nothing is recorded too: they hear the callee object."""
+    return replace(call, state=State.PREPARING), [Do.NOTE_ANSWERED, Do.OPEN_RECORDER]
 
 
 def _failed(call: Call, event: Failed, _policy: Policy) -> Step:
@@ -155,8 +154,9 @@ def _evidence_failed(call: Call, _event: Event, _policy: Policy) -> Step:
     return _goodbye(call, "gate", "evidence_unavailable")
 
 
-def _recorder_opened(call: Call, _event: Event, _policy: Policy) -> Step:
-    return replace(call, state=State.ANNOUNCING, recorder_open=True), [Do.TAP, Do.ANNOUNCE]
+def _recorder_opened(call: Call, _event: Event, policy: Policy) -> Step:
+    note = [] if policy.record else [Do.NOTE_UNRECORDED]
+    return replace(call, state=State.ANNOUNCING, recorder_open=True), [Do.TAP, *note, Do.ANNOUNCE]
 
 
 def _recorder_opened_late(call: Call, _event: Event, _policy: Policy) -> Step:
@@ -187,9 +187,10 @@ def _announced(call: Call, event: AnnouncementOver, _policy: Policy) -> Step:
     return _goodbye(call, "gate", "announcement_unavailable")
 
 
-def _committed(call: Call, _event: Event, _policy: Policy) -> Step:
-    talking = replace(call, state=State.TALKING, connected=True, recording=call.recorder_open)
-    return talking, [Do.START_RECORDING, Do.CONNECT] if call.recorder_open else [Do.CONNECT]
+def _committed(call: Call, _event: Event, policy: Policy) -> Step:
+    recording = call.recorder_open and policy.record
+    talking = replace(call, state=State.TALKING, connected=True, recording=recording)
+    return talking, [Do.START_RECORDING, Do.CONNECT] if recording else [Do.CONNECT]
 
 
 def _opted_out(call: Call, event: Digit, policy: Policy) -> bool:
@@ -273,7 +274,7 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         (s.CLOSING, RecordingDone): Transition(_recording_done, (s.ENDED,)),
     }
     for state in (s.DIALLING, s.RINGING):
-        table[state, Answered] = Transition(_answered, (s.PREPARING, s.ANNOUNCING))
+        table[state, Answered] = Transition(_answered, (s.PREPARING,))
         table[state, Failed] = Transition(_failed, ends)
     for state in (s.DIALLING, s.RINGING, s.PREPARING, s.ANNOUNCING, s.COMMITTING, s.TALKING):
         table[state, HungUp] = Transition(_hung_up, ends)

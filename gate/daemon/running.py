@@ -105,10 +105,9 @@ class Gate:
         command = [sys.executable, "-P", "-m", "gate.daemon.recording", str(self._config.data)]
         command += [str(self._config.recording.min_free_mb), self._config.log.level, self._config.log.format]
         recorder = RecorderClient(spawn_command(command), Unheard(), self._house.clock)
-        if self._config.recording.enabled:
-            stack.callback(recorder.close_down)
-            with suppress(RecorderError):  # supervision goes on, and calls are refused until it is up
-                recorder.launch()
+        stack.callback(recorder.close_down)
+        with suppress(RecorderError):  # supervision goes on, and calls are refused until it is up
+            recorder.launch()
         return recorder
 
     def _compose(self) -> tuple[Any, Any]:
@@ -259,9 +258,10 @@ class Gate:
         """What is done every so often: gauges each second, a checkpoint each minute."""
         last = 0
         while True:
-            await asyncio.sleep(1.0)
-            self._metrics.trunk_up.set(bool(self._line.trunk_up))
+            up = self._line.trunk_up
+            self._metrics.trunk_up.set(float("nan") if up is None else up)  # None: nobody asks the carrier
             self._metrics.recorder_up.set(self._recorder.available())
+            await asyncio.sleep(1.0)
             last += 1
             if last >= CHECKPOINT_SECONDS:
                 last = 0

@@ -20,7 +20,7 @@ from gate.errors import RecorderError, VaultError
 from gate.recorder import messages as m
 from gate.recorder.finisher import Ended, Ending, Finisher, describe
 from gate.recorder.recording import Recording, Side, total
-from gate.recorder.seal import SealFactory
+from gate.recorder.seal import NoSeal, Seal, SealFactory
 from gate.recorder.taps import Moment, moment
 
 GATE_GONE = "gate_gone"
@@ -142,15 +142,15 @@ class Calls:
         if not _ID.fullmatch(message.recording_id):
             raise RecorderError("a recording id has letters, digits, - and _ only")
         day = date.fromisoformat(message.day)
-        if self.free_bytes() < self._min_free:
+        if message.keep and self.free_bytes() < self._min_free:
             raise RecorderError("the disk is nearly full", hint="make room in the recordings folder")
-        if self._finisher.suspected:
+        if message.keep and self._finisher.suspected:
             raise RecorderError("the disk takes no more", hint="the last write failed; the log says how")
         relative = f"{day:%Y/%m/%d}/{message.recording_id}.dgr"
         path = self._folder / relative
         if path.exists():
             raise RecorderError("a recording of this id exists")
-        seal = self._seal(message.recording_id, message.header)
+        seal: Seal = self._seal(message.recording_id, message.header) if message.keep else NoSeal()
         return Recording(message.call_id, message.recording_id, path, relative, seal, self._key)
 
     def _key(self, call_id: str, side: str, digit: str) -> None:

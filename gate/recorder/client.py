@@ -149,10 +149,12 @@ class RecorderClient:
         recording_id: str,
         header: Mapping[str, Any],
         done: Callable[[RecordingOpened | None, Exception | None], None],
+        *,
+        keep: bool = True,
     ) -> None:
         """As ``gate.ports.Recorder.open``; an answer comes within ``open_seconds``, be it an error."""
         day = self._clock.now().date().isoformat()
-        self._ask("open", m.Open(call_id, recording_id, day, _plain(header)), done, self._open_seconds)
+        self._ask("open", m.Open(call_id, recording_id, day, _plain(header), keep), done, self._open_seconds)
 
     def start(
         self, call_id: str, payloads: Mapping[str, Mapping[int, str]], events: Sequence[Mapping[str, Any]] = ()

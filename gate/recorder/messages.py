@@ -28,6 +28,8 @@ class Open(Message, frozen=True):
     day: str
     """``YYYY-MM-DD``: the folder."""
     header: dict[str, Any]
+    keep: bool = True
+    """False: listen for keys only; there is no data key, and it cannot be started."""
 
 
 class Start(Message, frozen=True):

@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
+from gate.errors import RecorderError
+
 
 class Summary(Protocol):
     """A finished sealed file."""
@@ -60,6 +62,17 @@ class Seal(Protocol):
         """Create the file, which must not exist, with its header, and the folders above it, durably. Raises ``OSError``
         or ``VaultError``."""
         ...
+
+
+class NoSeal:
+    """Stands where a call is only listened to for keys: there is nothing to keep its audio in."""
+
+    key_id = ""
+    wraps: tuple[tuple[str, bytes], ...] = ()
+
+    def create(self, path: Path) -> SealedFile:
+        """Never."""
+        raise RecorderError(f"the call of {path.name} is only listened to")
 
 
 SealFactory = Callable[[str, Mapping[str, Any]], Seal]

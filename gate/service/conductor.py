@@ -233,8 +233,7 @@ class Conductor:
             return Reason.TOO_MANY_CALLS
         if not self._media.playable(incoming.codecs):
             return Reason.ANNOUNCEMENT_UNAVAILABLE
-        policy = self._settings.policy
-        if policy.record and not policy.go_on_unrecorded and not self._recorder.available():
+        if not self._settings.policy.go_on_unrecorded and not self._recorder.available():
             return Reason.RECORDER_UNAVAILABLE
         return None
 
@@ -253,6 +252,7 @@ class Conductor:
             return
         self._refusals.room_again(self._clock.now())
         self._metrics.attempts.labels(decision.verdict.value, decision.reason.value).inc()
+        log.info("decided", call=talk.id, by=talk.actor, verdict=decision.verdict.value, reason=decision.reason.value)
         self._tell(talk, Decided(decision.allowed))
 
     def _tell_id(self, call_id: str, event: Event) -> None:
@@ -292,6 +292,8 @@ class Conductor:
         for timer in talk.timers:
             timer.cancel()
         self._metrics.ended.labels(talk.call.ended_by, talk.call.cause).inc()
+        if talk.decision is not None and talk.decision.allowed:
+            log.info("ended", call=talk.id, by=talk.call.ended_by, cause=talk.call.cause, bridged=talk.call.connected)
         self._metrics.calls.set(len(self._talks))
         self._metrics.evidence_behind.set(self._keeper.behind)
         self._check_drained()

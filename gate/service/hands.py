@@ -134,7 +134,7 @@ class Hands:
         def done(opened: RecordingOpened | None, error: Exception | None) -> None:
             self._loop.post(lambda: self._recorder_opened(talk, opened, error))
 
-        self._recorder.open(talk.id, talk.recording_id, header, done)
+        self._recorder.open(talk.id, talk.recording_id, header, done, keep=self._settings.policy.record)
 
     def _recorder_opened(self, talk: Talk, opened: RecordingOpened | None, error: Exception | None) -> None:
         if opened is None:
@@ -198,7 +198,7 @@ class Hands:
                 failed(TimeoutError("evidence took too long"))
 
         talk.timers.append(self._loop.after(COMMIT_SECONDS, late))
-        if talk.opened is None or not talk.call.recorder_open:
+        if talk.opened is None or not self._records(talk):
             keys_kept(None)
             return
         self._keys.put(
@@ -208,9 +208,12 @@ class Hands:
             lambda error: self._loop.post(lambda: keys_kept(error)),
         )
 
+    def _records(self, talk: Talk) -> bool:
+        return talk.opened is not None and talk.call.recorder_open and self._settings.policy.record
+
     def _connection_facts(self, talk: Talk) -> list[Fact]:
         now = self._clock.now()
-        recorded = talk.opened is not None and talk.call.recorder_open
+        recorded = self._records(talk)
         facts = [talk.fact("announced", now, **talk.announcement(self._settings.announcement, True))]
         if recorded and talk.opened is not None:
             facts.append(

@@ -166,6 +166,8 @@ def test_no_order_of_events_breaks_the_promises(events: list[Event], policy: Pol
     if Do.START_RECORDING in done:
         assert done.index(Do.START_RECORDING) < done.index(Do.CONNECT)
         assert policy.record
+    if Do.ANNOUNCE in done and not policy.go_on_unrecorded:
+        assert Do.TAP in done, "nobody would hear the callee object"
     for once in (Do.INVITE, Do.CONNECT, Do.FINISH, Do.SAY_GOODBYE, Do.OBJECT, Do.COMMIT, Do.START_RECORDING):
         assert done.count(once) <= 1
     if call.state is State.ENDED and Do.OPEN_RECORDER in done and RecorderOpened() in seen:

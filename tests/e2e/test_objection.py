@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -177,3 +178,29 @@ def keys(events: list[tuple[float, bytes]]) -> list[str]:
 
 def objection_of(gate: Gatehouse, call_id: str) -> int:
     return len([fact for fact in facts(gate, "objection") if fact["call_id"] == call_id])
+
+
+def test_nine_is_heard_where_nothing_is_recorded(tmp_path: Path) -> None:
+    house = Gatehouse(tmp_path / "gate", announcement=1.5)
+    house.add_pbx()
+    house.set("recording", enabled=False)
+    house.start()
+    try:
+        with FarEnd(house.trunk_port, "--digit", "9@0.6"), Phones(to=house.address) as near:
+            (talk,) = near.wait([near.dial(EARLY)], "over", 10)
+            assert talk.code == 603
+            found = house.wait(lambda: objection(house, EARLY), 5, "the objection is not kept")
+            assert_refused(near, EARLY)
+        with Phones(port=house.trunk_port) as far, Phones(to=house.address) as near:
+            (talk,) = near.wait([near.dial(LATE)], "up", 10)
+            far.all()[0].press("9")
+            house.wait(lambda: objection(house, LATE), 5, "the objection is not kept")
+            assert talk.state == "up"
+            near.hang_up(talk)
+            house.wait(lambda: not house.client.call("status")["calls"], 5, "the call is left")
+        assert house.kinds(found["call_id"])[:3] == ["decision", "answered", "unrecorded"]
+        assert not house.rows("SELECT 1 FROM recordings")
+        assert not list((house.data / "recordings").rglob("*.dgr"))
+        assert house.stop() == 0
+    finally:
+        house.stop()

@@ -108,6 +108,21 @@ def test_or_goes_on_unrecorded_with_a_leaf_where_the_rule_says_so(tmp_path: Path
     play.store.close()
 
 
+def test_a_call_that_is_not_recorded_is_listened_to_for_the_nine(tmp_path: Path) -> None:
+    play = Play(tmp_path, policy=Policy(record=False))
+    play.talk()
+    told = play.told()
+    assert told[1:3] == ["listen", "tap"]
+    assert told[-1] == "connect" and not {"record", "keep keys"} & set(told)
+    play.conductor.recorder_digit("call", "callee", "9")
+    play.settle()
+    play.conductor.hung_up("call", "caller")
+    play.settle()
+    assert play.told() == ["stop playing", "close recording", "forget"]
+    assert play.kinds() == ["decision", "answered", "unrecorded", "announced", "connected", "objection", "ended"]
+    play.store.close()
+
+
 def test_an_announcement_that_cannot_be_played_ends_the_call(play: Play) -> None:
     play.stage.prompt_starts = False
     play.attempt()

@@ -142,8 +142,16 @@ class Stage:
     def available(self) -> bool:
         return self.recorder_up
 
-    def open(self, call_id: str, recording_id: str, header: Mapping[str, Any], done: Callable[..., None]) -> None:
-        self.told.append("open recorder")
+    def open(
+        self,
+        call_id: str,
+        recording_id: str,
+        header: Mapping[str, Any],
+        done: Callable[..., None],
+        *,
+        keep: bool = True,
+    ) -> None:
+        self.told.append("open recorder" if keep else "listen")
         if self.recorder_opens:
             done(
                 RecordingOpened(recording_id, 1, 2, "key", (("anna", b"wrap"),), f"2026/03/03/{recording_id}.dgr"), None
