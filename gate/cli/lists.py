@@ -52,7 +52,8 @@ class ListFile:
 def read_list(name: str, raw: bytes, source_name: str, now: datetime) -> ListFile:
     """Read and check a whole file. Raises ``UsageError`` where it is no such list: header, encoding, broken quoting."""
     text, encoding = _text(raw)
-    found = ListFile(name, source_name[-200:], hashlib.sha256(raw).hexdigest(), encoding)
+    shown = source_name[-200:].encode("utf-8", "replace").decode()
+    found = ListFile(name, shown, hashlib.sha256(raw).hexdigest(), encoding)
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     line = 1

@@ -49,7 +49,8 @@ def read(raw: str) -> Number | NumberRefused:
     try:
         return parse(raw)
     except NumberRefused as refused:
-        return refused
+        # A traceback holds its frames, and through them all that was in hand: a block of rows for every refusal.
+        return refused.with_traceback(None)
 
 
 class Readings:

@@ -104,7 +104,7 @@ class ScreenedFile:
         self._width = len(names)
         shown = [self._sheet.text_of(name).strip() for name in names]
         self._places = places_of(self._wanted, shown, header=self._has_header)
-        columns = [shown[place] if self._has_header else str(place + 1) for place in self._places]
+        columns = [_text(shown[place]) if self._has_header else str(place + 1) for place in self._places]
         self.report.columns = columns
         self.report.reasons = {column: {} for column in columns}
         if not self._has_header:
@@ -233,12 +233,12 @@ def places_of(wanted: Sequence[str], names: Sequence[str], *, header: bool) -> l
 def evidence(report: Report, screener: BulkScreener, *, source_name: str, timed: bool) -> dict[str, Any]:
     """The body of the ``screened`` fact: counts and digests, no number."""
     return {
-        "source_name": source_name[-200:],
+        "source_name": _text(source_name),
         "sha256": report.sha256,
         "output_sha256": report.output_sha256,
-        "columns": [column[:200] for column in report.columns],
+        "columns": list(report.columns),
         "rows": report.rows,
-        "reasons": {column[:200]: dict(counts) for column, counts in report.reasons.items()},
+        "reasons": {column: dict(counts) for column, counts in report.reasons.items()},
         "bad_rows": report.bad_rows,
         "registers": screener.registers.identities,
         "purpose": screener.attempt.purpose.value,
@@ -246,3 +246,8 @@ def evidence(report: Report, screener: BulkScreener, *, source_name: str, timed:
         "as_of": screener.now.isoformat(),
         "hours_applied": timed,
     }
+
+
+def _text(text: str) -> str:
+    """A name from outside, fit to be kept: at most 200 characters, no lone surrogates."""
+    return text[-200:].encode("utf-8", "replace").decode()

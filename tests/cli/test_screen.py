@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -119,3 +120,22 @@ def test_beside_a_running_gate(tmp_path: Path) -> None:
         facts = gate.rows("SELECT actor, body FROM facts WHERE kind = 'screened'")
         assert len(facts) == 1 and facts[0]["actor"].startswith("user:")
         gate.verified()
+
+
+def test_a_device_is_written_to_and_never_replaced(folder: Path) -> None:
+    pipe = folder / "pipe"
+    os.mkfifo(pipe)
+    reader = subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE)
+    assert dialgate("screen", str(CRM), "-o", str(pipe), "--column", "phone").code == 0
+    out, _ = reader.communicate(timeout=30)
+    assert out.count(b"listed_tps") == 2 and pipe.is_fifo()
+
+
+def test_names_that_are_no_text_are_kept_as_well_as_they_can_be(folder: Path) -> None:
+    odd = folder / os.fsdecode(b"crm-\xff.csv")
+    odd.write_bytes(b"\xff\xfe" + "\ud800phone,phone\n,02079460101\n".encode("utf-16-le", "surrogatepass"))
+    assert dialgate("screen", str(odd), "-o", str(folder / "out.csv"), "--column", "1", "--column", "2").code == 0
+    assert kept(folder)[-1]["source_name"] == "crm-?.csv"
+    lists = folder / os.fsdecode(b"list-\xff.csv")
+    lists.write_text("number\n07700900777\n")
+    assert dialgate("objection", "import", str(lists)).code == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.core.numbers import Number
+from gate.core.numbers import Number, NumberRefused
 from gate.service.readings import Readings, read, sort_of
 from tests.support.spellings import drama_numbers, plain_spellings, spellings
 
@@ -62,3 +62,8 @@ def test_what_is_not_plain_is_left_alone() -> None:
     raws = ["020 7946 0000)", "0２0 7946 0000", "", "\n", "0" * 300 + "2079460000", "0207946000\0", "tel:02079460000"]
     raws += [" " * 300 + "02079460000", "02079460000\n", "+4402079460000000", "999", "0044 999"]
     assert agree(raws) == 0
+
+
+def test_a_refusal_holds_on_to_nothing() -> None:
+    refused = read("n/a")
+    assert isinstance(refused, NumberRefused) and refused.__traceback__ is None and refused.__context__ is None
