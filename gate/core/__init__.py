@@ -10,7 +10,6 @@
 - ``record``      decisions on their way into the evidence
 - ``call_words``  states, events and commands of a call
 - ``calls``       the life of a call: events in, commands out, one transition table
-- ``retention``   what is due for erasure, what is held, and why
 - ``retention``   terms, holds, and what is due for erasure
 - ``request_words``  states, events and commands of a data-subject request
 - ``requests``    the life of a data-subject request: events in, commands out, one transition table
@@ -18,4 +17,7 @@
 - ``rtp``         RTP packets and the key presses in them
 - ``frames``      what is inside the chunks of a sealed recording
 - ``evidence``    leaves, Merkle root, inclusion and consistency proofs (RFC 9162)
+
+``LAW 1.4`` and the like in docstrings and comments are sections of ``LAW.md`` beside this file: the UK rules, each with
+its source and the mark of how sure it is.
 """

@@ -3,7 +3,7 @@
 A recording is kept for so many calendar months from the day of its call, counted in London and clamped at the end of a
 month (29 Feb -> 28 Feb), and is erased by the end of the day that this comes to (LAW 5.3). A class (what a call was
 about, who made it) may keep it for years instead; never shorter. A hold or a restriction stops the erasure for as long
-as it is in force (LAW 4.7, DESIGN invariant 9). Nothing here knows a clock: ``today`` is the day in London.
+as it is in force (LAW 4.7). Nothing here knows a clock: ``today`` is the day in London.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Facts emptied, their leaves kept (DESIGN.md section 6).
+"""Facts emptied, their leaves kept: a commitment without its salt and value says nothing.
 
 The body and the salt of a fact go, and the personal columns of what was derived from it; its leaf stays and so does the
 log. What may be erased, and why, is not decided here. An erasure is itself a fact, of kind ``facts_erased``, that names
