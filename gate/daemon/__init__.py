@@ -5,6 +5,7 @@
 - ``house``      what every way into the data folder shares
 - ``running``    a running gate
 - ``recording``  the recorder process (``python -m gate.daemon.recording``), and waiting for an earlier one
+- ``screening``  a CRM file screened beside a gate that runs or not
 - ``logs``       structured logs
 - ``garbage``    when Python looks for garbage
 
