@@ -106,8 +106,10 @@ def _screen(
                 tell=_teller(bar, size),
             )
             gc.disable()  # rows hold no cycles, and looking for some takes half of the time
-            report = run.run()
-            gc.enable()
+            try:
+                report = run.run()
+            finally:
+                gc.enable()
             # Kept before the output has its name: a file that exists is one whose screening is in the log.
             logged = gate.call("screened", **evidence(report, screener, source_name=name, timed=at is not None))
     result = asdict(report) | {"id": logged["id"], "registers": screener.registers.identities}
