@@ -46,6 +46,11 @@ def run_import(view: View, name: str, file: Path, *, skip_bad: bool) -> None:
 
 def run_export(view: View, name: str, output: Path) -> None:
     """Write a list; a file comes into being when it is whole."""
+
+    def left_out(entries: int) -> None:
+        if entries:
+            say(f"{entries:,} {name} of erased persons are not in the file: they stay in force here, without a number.")
+
     with reach(view.config) as gate, output_file(output) as file:
-        for piece in export_list(gate, name):
+        for piece in export_list(gate, name, left_out):
             file.write(piece)

@@ -148,20 +148,25 @@ def _batches(entries: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]
         yield batch
 
 
-def export_list(gate: Gate, name: str) -> Iterator[bytes]:
-    """The whole list as CSV in pieces; its first page leaves a leaf. An erased person has no number to write."""
+def export_list(gate: Gate, name: str, left_out: Callable[[int], None] = lambda _: None) -> Iterator[bytes]:
+    """The whole list as CSV in pieces; its first page leaves a leaf. An erased person has no number to write:
+    ``left_out`` is told at the end how many such entries there are."""
     after: str | None = None
+    erased = 0
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, COLUMNS[name], extrasaction="ignore", lineterminator="\r\n")
     writer.writeheader()
     while True:
         page = gate.call(f"{name.removesuffix('s')}_export", after=after)
-        writer.writerows(row for row in page["items"] if row["number"])
+        numbered = [row for row in page["items"] if row["number"]]
+        erased += len(page["items"]) - len(numbered)
+        writer.writerows(numbered)
         yield out.getvalue().encode()
         out.seek(0)
         out.truncate()
         after = page["next"]
         if after is None:
+            left_out(erased)
             return
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gate.cli.lists import BATCH, read_list, send_list
+from gate.cli.lists import BATCH, export_list, read_list, send_list
 from gate.errors import UsageError
 from tests.support.commands import dialgate
 
@@ -105,3 +105,15 @@ def test_a_failed_export_leaves_no_file(folder: Path) -> None:
     target = folder / "nowhere" / "x.csv"
     assert dialgate("objection", "export", "-o", str(target)).code == 1
     assert not target.parent.exists()
+
+
+def test_the_entries_of_erased_persons_are_counted_and_not_written() -> None:
+    class Erased:
+        def call(self, op: str, /, *, progress: Any = None, **fields: Any) -> Any:
+            if fields["after"] is None:
+                return {"items": [{"number": None, "made_at": "2026-01-01"}], "next": "1"}
+            return {"items": [{"number": "+447700900401", "note": "x"}, {"number": None}], "next": None}
+
+    told: list[int] = []
+    assert b"".join(export_list(Erased(), "objections", told.append)).splitlines()[1:] == [b"+447700900401,,,x"]
+    assert told == [2]
