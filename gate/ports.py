@@ -39,7 +39,7 @@ class Fact:
 
 
 class Transaction(Protocol):
-    """The inside of one store transaction; lives on the store thread and only until the function given to it returns."""
+    """The inside of one store transaction; lives on the store thread until the function given to it returns."""
 
     def append(self, fact: Fact) -> int:
         """Keep a fact: its row, its leaf and what is derived from it. Returns the leaf's index."""
@@ -67,8 +67,11 @@ class Store(Protocol):
 
     def submit(self, work: Callable[[Transaction], Any], done: Callable[[Any, Exception | None], None]) -> None:
         """Run ``work`` in a transaction; after the durable commit call ``done(result, None)``, or ``done(None, error)``
-        where it was rolled back (``StoreError``: disk full and the like; or what ``work`` raised). ``done`` runs on the
-        store thread and must only post. Several submissions share one commit; one that fails does not touch the others."""
+        where it was rolled back (``StoreError``: disk full and the like; or what ``work`` raised).
+
+        ``done`` runs on the store thread and must only post. Several submissions share one commit; one that fails does
+        not touch the others.
+        """
         ...
 
     def call(self, work: Callable[[Transaction], Any], timeout: float = 30.0) -> Any:
@@ -140,7 +143,7 @@ class LineEvents(Protocol):
     """What the line tells the conductor; every call comes on the line thread."""
 
     def incoming(self, incoming: Incoming) -> None:
-        """A new attempt. Answer with ``Line.refuse`` or ``Line.invite`` (later is fine: retransmissions are absorbed)."""
+        """A new attempt. Answer with ``Line.refuse`` or ``Line.invite``, later too: retransmissions are absorbed."""
         ...
 
     def withdrawn(self, call_id: str) -> None:
@@ -160,7 +163,7 @@ class LineEvents(Protocol):
         ...
 
     def hung_up(self, call_id: str, side: str) -> None:
-        """``side`` is ``caller`` or ``callee``: BYE, CANCEL, or a dead far end. The line ends the other leg by itself."""
+        """``side`` is ``caller`` or ``callee``: BYE, CANCEL, a dead far end. The line ends the other leg by itself."""
         ...
 
     def digit(self, call_id: str, side: str, digit: str) -> None:

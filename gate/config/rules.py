@@ -34,6 +34,8 @@ from gate.config.secrets import read_secret
 from gate.core import numbers
 from gate.errors import ConfigError
 
+_NAME = re.compile(r"(?!.*\+?[0-9]{7})[A-Za-z0-9._+-]{1,64}")
+"""A name stands in leaves, which are for good: no telephone number may be one."""
 PORTS_PER_CALL = 8
 """RTP and RTCP towards two parties, and towards the two taps of a recording."""
 
@@ -287,9 +289,12 @@ def _callers(readable: Readable, firm: Firm | None) -> list[Fault]:
     names: set[str] = set()
     for index, account in accounts.items():
         key: Key = ("account", index)
-        if not re.fullmatch(r"[A-Za-z0-9._+-]{1,64}", account.username):
+        if not _NAME.fullmatch(account.username):
             found.append(
-                Fault((*key, "username"), f'"{account.username}" is not a name: letters, digits and . _ + - only')
+                Fault(
+                    (*key, "username"),
+                    f'"{account.username}" is not a name: letters, digits and . _ + - only, and no telephone number',
+                )
             )
         if account.username in names:
             found.append(Fault((*key, "username"), f"{account.username} is there twice; leave one"))
@@ -299,8 +304,13 @@ def _callers(readable: Readable, firm: Firm | None) -> list[Fault]:
     taken: dict[str, str] = {}
     for index, pbx in pbxs.items():
         key = ("pbx", index)
-        if not re.fullmatch(r"[A-Za-z0-9._+-]{1,64}", pbx.name):
-            found.append(Fault((*key, "name"), f'"{pbx.name}" is not a name: letters, digits and . _ + - only'))
+        if not _NAME.fullmatch(pbx.name):
+            found.append(
+                Fault(
+                    (*key, "name"),
+                    f'"{pbx.name}" is not a name: letters, digits and . _ + - only, and no telephone number',
+                )
+            )
         if pbx.name in names:
             found.append(Fault((*key, "name"), f"{pbx.name} is there twice; leave one"))
         names.add(pbx.name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -30,10 +31,17 @@ if TYPE_CHECKING:
 _SHUTDOWN_SECONDS = 5.0
 
 
-async def serve(desk: Any, config: Config, metrics: CollectorRegistry, stop: asyncio.Event) -> None:
+async def serve(
+    desk: Any,
+    config: Config,
+    metrics: CollectorRegistry,
+    stop: asyncio.Event,
+    ready: Callable[[], None] = lambda: None,
+) -> None:
     """Answer on the control socket (and on ``control.http`` where set) until ``stop`` is set.
 
-    Raises ``ControlError`` where the socket or port cannot be had. The socket file is removed at the end.
+    ``ready`` is called once it answers. Raises ``ControlError`` where the socket or port cannot be had. The socket file
+    is removed at the end.
     """
     path = config.control_socket
     workers = Workers("control", threads=8, most=64)
@@ -45,7 +53,8 @@ async def serve(desk: Any, config: Config, metrics: CollectorRegistry, stop: asy
         runners.append(await _start(desk_app(desk, workers), listener))
         if config.control.http:
             runners.append(await endpoint(desk, config, metrics, stop, decisions))
-        log.info("control listening", socket=str(path), http=config.control.http)
+        log.info("control_listening", socket=str(path), http=config.control.http)
+        ready()
         await stop.wait()
     finally:
         for runner in runners:

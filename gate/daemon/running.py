@@ -231,10 +231,10 @@ class Gate:
         # Not the loop's own handlers, which end with it: a second TERM would then cut the last leaves off.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        answering = asyncio.ensure_future(control(self._house.desk, self._config, self._metrics.registry, drained))
+        answering = asyncio.ensure_future(
+            control(self._house.desk, self._config, self._metrics.registry, drained, self._tell_ready)
+        )
         chores = asyncio.gather(self._chores(), self._sweeps())
-        log.info("gate_started", listen=[f"{host}:{port}" for host, port in self._line.addresses])
-        systemd.tell("READY=1")
         await asyncio.wait([answering, asyncio.ensure_future(told.wait())], return_when=asyncio.FIRST_COMPLETED)
         log.info("gate_stopping", calls=self._conductor.active)
         systemd.tell("STOPPING=1")
@@ -253,6 +253,10 @@ class Gate:
             if not isinstance(trouble, asyncio.CancelledError):
                 log.error("chores_failed", error=repr(trouble))
         await answering
+
+    def _tell_ready(self) -> None:
+        log.info("gate_started", listen=[f"{host}:{port}" for host, port in self._line.addresses])
+        systemd.tell("READY=1")
 
     async def _chores(self) -> None:
         """What is done every so often: gauges each second, a checkpoint each minute."""

@@ -141,6 +141,7 @@ class _Rendering:
         report.seconds = self._wav.frames / self._wav.rate
         report.sides = {name: side.report for name, side in self._sides.items()}
         if not report.ended:
+            report.interrupted = True
             report.notes.append("the recording has no end: its recorder was cut off; at most a second is missing")
         for name, side_report in report.sides.items():
             for codec, count in side_report.undecoded.items():

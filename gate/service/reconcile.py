@@ -68,8 +68,9 @@ class Reconciler:
         def end_calls(tx: Transaction) -> int:
             rows = self._reads.open_calls(tx)
             for row in rows:
-                body = {"by": "gate", "cause": "gate_interrupted", "code": 0, "seconds": 0.0}
-                body["bridged"] = bool(row.get("connected_at"))
+                bridged = bool(row.get("connected_at"))
+                body = {"by": "gate", "cause": "gate_interrupted", "code": 0, "bridged": bridged}
+                body["seconds"] = None if bridged else 0.0  # nobody saw how long they talked
                 tx.append(Fact(kind="ended", subject=row["call_id"], at=now, actor="gate", body=body))
             return len(rows)
 
