@@ -15,6 +15,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 Table = list[tuple[str, str, str]]
 """Rows: what, figure with its unit, note."""
 
@@ -29,12 +31,22 @@ def _named(figures: dict[str, float], unit: str = "") -> Table:
     return [(name, f"{_number(value)} {unit}".rstrip(), "") for name, value in figures.items()]
 
 
+def _rows(rows: Iterable[dict[str, Any]]) -> Table:
+    """Rows as modules give them: ``what`` and ``tool``, or ``name``; ``figure`` or ``value``; ``note`` or ``ratio``."""
+    table: Table = []
+    for row in rows:
+        what = row["name"] if "name" in row else f"{row['tool']}: {row['what']}"
+        size = row.get("size", row.get("rows"))
+        figure = f"{_number(float(row.get('figure', row.get('value'))))} {row['unit']}".rstrip()
+        ratio = row.get("ratio")
+        note = row.get("note", "") or (f"× {ratio:.1f}" if ratio is not None else "")
+        table.append((what if size is None else f"{size:,}: {what}", figure, note))
+    return table
+
+
 def bridge(quick: bool) -> Table:
     """Calls through the whole gate beside b2bua_radius, and refusals."""
-    rows = import_module("tests.bench.bench_bridge").run(*((20, 4) if quick else (100, 60)))
-    return [
-        (f"{row['tool']}: {row['what']}", f"{row['figure']:,.2f} {row['unit']}".rstrip(), row["note"]) for row in rows
-    ]
+    return _rows(import_module("tests.bench.bench_bridge").run(*((20, 4) if quick else (100, 60))))
 
 
 def media(quick: bool) -> Table:
@@ -49,27 +61,24 @@ def recorder(quick: bool) -> Table:
 
 def store(quick: bool) -> Table:
     """Facts kept durably, and a long log verified."""
-    rows = import_module("tests.bench.bench_store").run(*((500, 2_000) if quick else (20_000, 1_000_000)))
-    return [(row["name"], f"{_number(row['value'])} {row['unit']}".rstrip(), row["note"]) for row in rows]
-
-
-def retention(quick: bool) -> Table:
-    """A sweep of recordings that are due, and what a call's decision waits for beside it."""
-    rows = import_module("tests.bench.bench_retention").run(*((500,) if quick else ()))
-    return [(row["name"], f"{_number(row['value'])} {row['unit']}".rstrip(), row["note"]) for row in rows]
+    return _rows(import_module("tests.bench.bench_store").run(*((500, 2_000) if quick else (20_000, 1_000_000))))
 
 
 def registers(quick: bool) -> Table:
     """Registers of national size: import and look-up."""
-    rows = import_module("tests.bench.bench_registers").run((10_000,) if quick else (1_000_000, 18_000_000, 50_000_000))
-    return [
-        (
-            f"{row['size']:,}: {row['what']}, {row['tool']}",
-            f"{row['figure']:,.2f} {row['unit']}".rstrip(),
-            f"× {row['ratio']:.1f}" if row["ratio"] is not None else "",
-        )
-        for row in rows
-    ]
+    sizes = (10_000,) if quick else (1_000_000, 18_000_000, 50_000_000)
+    return _rows(import_module("tests.bench.bench_registers").run(sizes))
+
+
+def screen(quick: bool) -> Table:
+    """A CRM file against the registers, beside a plain loop."""
+    module = import_module("tests.bench.bench_screen")
+    return _rows(module.run(2_000, tps=5_000, ctps=500, sample=1_000) if quick else module.run())
+
+
+def retention(quick: bool) -> Table:
+    """A sweep of recordings that are due."""
+    return _rows(import_module("tests.bench.bench_retention").run(200 if quick else 100_000))
 
 
 def vault(quick: bool) -> Table:
@@ -79,13 +88,13 @@ def vault(quick: bool) -> Table:
         return _named(import_module("tests.bench.bench_vault").measure(Path(folder), **more))
 
 
-def screening(quick: bool) -> Table:
+def decision(quick: bool) -> Table:
     """One decision."""
     return _named(import_module("tests.bench.screening").measure(*((200,) if quick else ())), "µs")
 
 
 BENCHES: dict[str, Callable[[bool], Table]] = {
-    each.__name__: each for each in (bridge, media, recorder, store, retention, registers, vault, screening)
+    each.__name__: each for each in (bridge, media, recorder, store, registers, screen, retention, vault, decision)
 }
 
 
@@ -103,6 +112,7 @@ def main(arguments: Sequence[str]) -> int:
     if unknown := [name for name in names if name not in BENCHES]:
         print(f"no such measurement: {', '.join(unknown)}; there are {', '.join(BENCHES)}", file=sys.stderr)
         return 2
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     print(f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()} {platform.release()}, ", end="")
     print(f"{platform.python_implementation()} {platform.python_version()}")
     failed = 0
