@@ -13,6 +13,6 @@
                  ``desk_base`` is what they share, ``reads`` what they are given by other rooms
 - ``bulk_lists`` own lists in bulk, in and out; ``entries``: one line of such a list
 - ``screen_file``  a CRM file screened: ``sheet`` reads any CSV without losing a byte, ``bulk_screen`` decides columns
-                 of numbers by ``core.screening.decide``, ``readings`` reads many numbers at once by ``core.numbers.parse``
+                 of numbers by ``core.screening.decide``, ``readings`` many numbers at once by ``numbers.parse``
 - ``metrics``    counters for Prometheus
 """
