@@ -8,26 +8,16 @@ Requests are strict: an unknown field or a wrong type is a ``UsageError``. Times
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import date
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
-from gate.control import answers
+from gate.control import answers, bulk
+from gate.control.request import Line, Moment, Note, Page, Request
 from gate.core.screening import Purpose, Topic
 from gate.errors import ControlError, UsageError
-
-Moment = Annotated[datetime, msgspec.Meta(tz=True)]
-Line = Annotated[str, msgspec.Meta(max_length=200)]
-"""A short text: an id, a name, a number in any spelling."""
-Note = Annotated[str, msgspec.Meta(max_length=4000)]
-Page = Annotated[int, msgspec.Meta(ge=1, le=1000)]
-
-
-class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
-    """Base of every request; its fields are the keyword arguments of the desk's method."""
-
 
 # --- screening ----------------------------------------------------------------------------------------------------
 
@@ -84,26 +74,6 @@ class ObjectionAdd(Request, frozen=True):
     """When they said so; ``None``: now."""
 
 
-class ObjectionRow(Request, frozen=True):
-    """One of ``ObjectionImport``."""
-
-    number: Line
-    made_at: Moment | None = None
-    source: Line = "import"
-    note: Note = ""
-    line: int = 0
-    """Where it stood in its file."""
-
-
-class ObjectionImport(Request, frozen=True):
-    """A batch of objections, kept as a whole or not at all."""
-
-    entries: Annotated[list[ObjectionRow], msgspec.Meta(max_length=500)]
-    source_name: Line = ""
-    """The file they come from, and its SHA-256: kept with each."""
-    sha256: Line = ""
-
-
 class ObjectionRemove(Request, frozen=True):
     """An objection was a mistake, or its maker says so; the entry stays in the log."""
 
@@ -135,53 +105,6 @@ class ConsentAdd(Request, frozen=True):
     """Where the proof is: a document or recording id."""
     given_at: Moment | None = None
     """``None``: now."""
-
-
-class ConsentRow(Request, frozen=True):
-    """One of ``ConsentImport``: with its own date and evidence."""
-
-    number: Line
-    given_at: Moment
-    how: Line
-    wording: Note
-    who: Line
-    evidence: Note
-    withdrawn_at: Moment | None = None
-    withdrawn_why: Note = ""
-    line: int = 0
-
-
-class ConsentImport(Request, frozen=True):
-    """A batch of consents, kept as a whole or not at all."""
-
-    entries: Annotated[list[ConsentRow], msgspec.Meta(max_length=500)]
-    source_name: Line = ""
-    sha256: Line = ""
-
-
-class ListExport(Request, frozen=True):
-    """A page of a whole own list on its way out; the first page is logged."""
-
-    after: Line | None = None
-    limit: Page = 1000
-
-
-class Screened(Request, frozen=True):
-    """A list was screened in bulk beside the gate: what it rested on and what came of it, without a number."""
-
-    source_name: Line
-    sha256: Line
-    output_sha256: Line
-    columns: Annotated[list[Line], msgspec.Meta(max_length=100)]
-    rows: int
-    reasons: dict[Line, dict[Line, int]]
-    """By column: how many rows have which reason."""
-    bad_rows: int
-    registers: list[dict[str, Any]]
-    purpose: Purpose
-    topic: Topic
-    as_of: Moment
-    hours_applied: bool
 
 
 class ConsentWithdraw(Request, frozen=True):
@@ -338,14 +261,14 @@ OPERATIONS: Mapping[str, Operation] = {
     "register_status": Operation(RegisterStatus, answers.RegistersInForce, _ALL),
     "objection_add": Operation(ObjectionAdd, answers.Entry, _KEEPERS),
     "objection_remove": Operation(ObjectionRemove, None, _KEEPERS),
-    "objection_import": Operation(ObjectionImport, answers.BatchKept, _KEEPERS),
-    "objection_export": Operation(ListExport, answers.Items, _READERS),
+    "objection_import": Operation(bulk.ObjectionImport, answers.BatchKept, _KEEPERS),
+    "objection_export": Operation(bulk.ListExport, answers.Items, _READERS),
     "objection_list": Operation(OwnList, answers.Items, _READERS),
-    "screened": Operation(Screened, answers.Kept, _KEEPERS),
+    "screened": Operation(bulk.Screened, answers.Kept, _KEEPERS),
     "consent_add": Operation(ConsentAdd, answers.Entry, _KEEPERS),
     "consent_withdraw": Operation(ConsentWithdraw, None, _KEEPERS),
-    "consent_import": Operation(ConsentImport, answers.BatchKept, _KEEPERS),
-    "consent_export": Operation(ListExport, answers.Items, _READERS),
+    "consent_import": Operation(bulk.ConsentImport, answers.BatchKept, _KEEPERS),
+    "consent_export": Operation(bulk.ListExport, answers.Items, _READERS),
     "consent_list": Operation(OwnList, answers.Items, _READERS),
     "calls_list": Operation(CallsList, answers.Items, _READERS),
     "calls_show": Operation(CallsShow, answers.CallShown, _READERS),
