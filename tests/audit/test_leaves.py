@@ -146,7 +146,13 @@ def test_a_log_cut_short(data):
 
 
 def test_a_log_with_nothing_left(data):
-    for table in ("facts", "leaves", "tiles", "checkpoints", *(table.name for table in TABLES if table.name != "holds")):  # none was made
+    for table in (
+        "facts",
+        "leaves",
+        "tiles",
+        "checkpoints",
+        *(table.name for table in TABLES if table.name != "holds"),
+    ):  # none was made
         change(data, f"DELETE FROM {table}")  # noqa: S608
     report = audit(data)
     assert found(report) == [("log_truncated", 0)]
