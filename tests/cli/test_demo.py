@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
 
-import pytest
+from tests.support.unprivileged import UNPRIVILEGED
 
 COMMAND = [sys.executable, "-m", "gate.cli.main", "demo", "--json"]
 
@@ -43,13 +42,8 @@ def test_twice_at_once_in_another_locale_and_at_another_hour(tmp_path: Path) -> 
     assert (tmp_path / "one" / "recording.wav").stat().st_size > 50_000
 
 
-UNSHARE = shutil.which("unshare")
-"""A user namespace of its own in which root is an account like any other: without one privilege, with its own files."""
-
-
-@pytest.mark.skipif(os.getuid() != 0 or UNSHARE is None, reason="runs unprivileged already, or util-linux is missing")
 def test_without_any_privilege_of_root(tmp_path: Path) -> None:
-    found = facts(start(tmp_path / "demo", str(UNSHARE), "--user", "--map-user=1000", "--map-group=1000"))
+    found = facts(start(tmp_path / "demo", *UNPRIVILEGED))
     assert found["log_verified"] is True
 
 

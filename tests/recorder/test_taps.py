@@ -4,10 +4,20 @@ from __future__ import annotations
 
 import socket
 import time
+from collections.abc import Iterator
 
 import pytest
 
 from gate.recorder.taps import PER_ROUND, Moment, Tap, moment
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stamping() -> Iterator[None]:
+    """The kernel begins to stamp a moment after the first socket that asks for it, and stops with the last."""
+    first = Tap()
+    time.sleep(0.1)
+    yield
+    first.close()
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ from typing import Any
 import tomlkit
 
 from gate.config import load
+from gate.config.write import amend
 from gate.control.client import ControlClient
 
 ROOT = Path(__file__).parents[2]
@@ -88,11 +89,7 @@ class Gatehouse:
 
     def set(self, section: str, **values: Any) -> None:
         """Change keys of a section."""
-        document = tomlkit.parse(self.config.read_text())
-        table = document.setdefault(section, tomlkit.table())
-        for key, value in values.items():
-            table[key] = value
-        self.config.write_text(tomlkit.dumps(document))
+        amend(self.config, {section: values})
 
     def add_pbx(self, **values: Any) -> None:
         """Let a PBX on 127.0.0.1 call."""
