@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from pathlib import Path
 from typing import Any, Protocol
 
 from gate.core.screening import Attempt, Consent, Objection, RegisterView
@@ -376,8 +375,3 @@ class CheckpointSigner(Protocol):
     def sign(self, size: int, root: bytes) -> str:
         """The signed checkpoint in C2SP tlog-checkpoint form."""
         ...
-
-
-def relative(path: Path, base: Path) -> str:
-    """``path`` as text relative to ``base``, for rows that must survive a moved data folder."""
-    return path.resolve().relative_to(base.resolve()).as_posix()

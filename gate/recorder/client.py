@@ -359,7 +359,9 @@ class RecorderClient:
     def _guarded(callback: Callable[..., None], *arguments: Any) -> None:
         try:
             callback(*arguments)
-        except Exception:
+        except (
+            Exception
+        ):  # the client thread's boundary: one listener's fault must not leave the others without an answer
             log.exception("callback_failed", callback=getattr(callback, "__qualname__", repr(callback)))
 
 
