@@ -4,6 +4,7 @@
 - ``wording``     what each reason code says to a salesperson
 - ``spelling``    from a raw spelling to plain digits: URIs, separators, scripts
 - ``numbers``     any spelling -> one E.164 value, or a refusal with its reason
+- ``masking``     numbers hidden in part, wherever they stand in what is shown
 - ``hours``       calling hours and public holidays
 - ``rules``       what a firm sets within the law
 - ``screening``   ``decide(...)``: may this attempt be dialled, and why (not)
@@ -14,6 +15,7 @@
 - ``request_words``  states, events and commands of a data-subject request
 - ``requests``    the life of a data-subject request: events in, commands out, one transition table
 - ``deadlines``   its statutory clocks
+- ``letter_words``  what a letter about a request has to say; ``pack_words``: what a data-subject pack has in it
 - ``rtp``         RTP packets and the key presses in them
 - ``frames``      what is inside the chunks of a sealed recording
 - ``evidence``    leaves, Merkle root, inclusion and consistency proofs (RFC 9162)

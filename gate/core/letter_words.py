@@ -28,6 +28,40 @@ class LetterKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Authority:
+    """A supervisory authority: whom a person can complain to (Art 77) and whom the firm tells of a refusal."""
+
+    name: str
+    address: str
+    """Postal, lines separated by newlines."""
+    web: str = ""
+    email: str = ""
+
+
+ICO = Authority(
+    name="Information Commissioner's Office",
+    address="Wycliffe House\nWater Lane\nWilmslow\nCheshire\nSK9 5AF",
+    web="https://ico.org.uk/make-a-complaint/",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LetterFirm:
+    """Who writes, and makes packs: the controller (Art 4(7))."""
+
+    legal_name: str
+    trading_name: str
+    address: str
+    """Postal, one line or several."""
+    email: str = ""
+    """Where answers to the letter go; also its sender unless ``[mail] from`` says otherwise."""
+    freephone: str = ""
+    signed: str = "Data compliance"
+    """Who signs: a person or a desk."""
+    authority: Authority = ICO
+
+
+@dataclass(frozen=True, slots=True)
 class LetterFacts:
     """All that a letter may speak of. Dates are days in London; texts come from people and are not trusted."""
 
@@ -44,13 +78,34 @@ class LetterFacts:
     """Who asks."""
     contact: str = ""
     """E-mail or postal address of who asks; lines separated by newlines."""
+    numbers: tuple[str, ...] = ()
+    """The lines that the request is about, as they are written for people (``020 7946 0123``)."""
     ground: Ground | None = None
     reasons: str = ""
-    """Free text: the reasons of a refusal or an extension, the question of a clarification."""
+    """Free text: the reasons of a refusal or an extension, the question of a clarification, what is asked for as proof of
+    identity."""
+    answer: str = ""
+    """Free text: what a complaint led to, or a remark on a response or confirmation."""
     found_calls: int = 0
     found_recordings: int = 0
+    pack: str = ""
+    """Name of the encrypted file that goes with a response; empty where there is none."""
     erased_recordings: int = 0
     backups_until: date | None = None
     """Until when backups may hold ciphertext that nobody can read (LAW 5.5)."""
     held_back: str = ""
     """What could not be erased or shown, and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """A letter, ready to be printed, sent or kept."""
+
+    kind: LetterKind
+    subject: str
+    to: str
+    """The e-mail address it goes to; empty where only a postal address is known."""
+    text: str
+    html: str
+    eml: bytes
+    """A whole message (RFC 5322, CRLF) with both forms in it."""

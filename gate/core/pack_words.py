@@ -1,0 +1,142 @@
+"""What a data-subject pack has in it: everything that Art 15 UK GDPR asks for, in words that a person reads (LAW 4.4).
+
+Texts here may come from people and are not trusted: the page shows them as text, never as markup.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from gate.core.letter_words import LetterFirm
+
+
+@dataclass(frozen=True, slots=True)
+class PackCall:
+    """A call or an attempt, as it is told to the person who was called."""
+
+    call_id: str
+    at: datetime
+    """Aware; shown in London time."""
+    number: str
+    """The person's line, E.164."""
+    decision: str
+    """What the gate decided, in words (``gate.core.wording.sentence``)."""
+    purpose: str = ""
+    """``marketing call``, ``service call``."""
+    outcome: str = ""
+    """What became of it, in words: ``answered, 3 min 5 s``; ``nobody answered``; ``not dialled``."""
+    recording: str = ""
+    """In words: ``in this file``; ``not recorded``; ``erased on 3 March 2026``; ``not in this file: …``."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackTable:
+    """One kind of thing that is held: consents, objections, contact rows, holds."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    """Texts, as many as ``columns`` in each; no row: ``none`` is said instead."""
+    none: str = "None."
+    note: str = ""
+    """A sentence under the title."""
+
+
+@dataclass(frozen=True, slots=True)
+class PackNotice:
+    """Art 15(1): why, what, who, how long, where from."""
+
+    purposes: tuple[str, ...]
+    categories: tuple[str, ...]
+    recipients: tuple[str, ...]
+    retention: tuple[str, ...]
+    source: tuple[str, ...]
+    automated: tuple[str, ...] = (
+        "Whether a number may be called is decided by fixed rules (registers, objections, consents, hours). No profile of "
+        "you is made, and nothing with a legal or similar effect on you is decided by a machine alone.",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class PackContents:
+    """All of a pack except the audio."""
+
+    firm: LetterFirm
+    reference: str
+    """The request's id as people see it; with the firm's trading name the only thing that is readable without the
+    passphrase."""
+    made_on: date
+    numbers: tuple[str, ...]
+    """The person's lines, E.164."""
+    notice: PackNotice
+    name: str = ""
+    calls: tuple[PackCall, ...] = ()
+    held: tuple[PackTable, ...] = ()
+    statements: tuple[str, ...] = ()
+    """Plain sentences that come first: ``One recording was erased on 3 March 2026, at the end of its term.``"""
+    held_back: tuple[str, ...] = ()
+    """What is held but not in the pack, and why (Art 15(4), DPA 2018 Sch 2)."""
+
+    @property
+    def nothing_held(self) -> bool:
+        """Neither a call nor an entry of any list."""
+        return not self.calls and not any(table.rows for table in self.held)
+
+
+@dataclass(frozen=True, slots=True)
+class PackRecording:
+    """A recording, opened: one at a time is in memory."""
+
+    recording_id: str
+    call_id: str
+    at: datetime
+    """Aware; shown in London time."""
+    seconds: float
+    title: str
+    audio: bytes
+    """A whole file in a format that browsers play (``gate.exports.compact`` makes FLAC)."""
+    media_type: str = "audio/flac"
+    notes: tuple[str, ...] = ()
+    """Sentences: pauses, a recording that was cut off."""
+
+
+def standard_notice(*, purpose: str, months: int, recorded: bool = True, longer: tuple[str, ...] = ()) -> PackNotice:
+    """The notice of a gate that works as shipped; a firm that does more with the data says more.
+
+    ``purpose``: of recording, from the configuration; ``months``: the term of recordings; ``longer``: sentences on what
+    is kept for longer and why.
+    """
+    recording = f"Recording of calls: {purpose}." if recorded else "Calls are not recorded."
+    return PackNotice(
+        purposes=(
+            "Calling you, where the law and your choices allow it: direct marketing (our legitimate interest, or your "
+            "consent where we need it) and service calls (our contract with you, or our legitimate interest).",
+            recording + (" Our legitimate interest; you were told before the recording began." if recorded else ""),
+            "Keeping evidence of each call: that registers and objections were looked at before dialling (Privacy and "
+            "Electronic Communications Regulations 2003, regulations 19 to 24). Our legal obligation.",
+            "Keeping your objection, so that you are not called again. Our legal obligation.",
+        ),
+        categories=(
+            "Telephone numbers; times, length and outcome of calls; why a call was allowed or refused.",
+            "Recordings of your voice and of our agent's voice." if recorded else "No recordings.",
+            "Objections and consents, with their dates and how they were given; entries of our contact lists; requests "
+            "that you made.",
+        ),
+        recipients=(
+            "Nobody outside this firm, except the telephone carrier that connects the calls.",
+            "A regulator, a court or an auditor, where the law asks for it; each such export is kept in our log.",
+            "Nothing is sent outside the United Kingdom.",
+        ),
+        retention=(
+            f"Recordings: {months} months from the call; then they are erased and cannot be read again.",
+            "Objections: for as long as you may not be called; after an erasure only a keyed hash of your number.",
+            "Evidence of calls: for as long as claims and inquiries about them are possible.",
+            *longer,
+        ),
+        source=(
+            "You, on our calls and in what you wrote to us.",
+            "Our contact lists, where your number is in them.",
+            "Whether your number is on the Telephone Preference Service or its corporate list: from their licensed files.",
+        ),
+    )
