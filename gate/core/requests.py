@@ -61,9 +61,14 @@ class Request:
     def due(self, today: date) -> date | None:
         """The last day for the answer as things stand; None while identity is asked for, and at the end. While the
         clock stands still: if it went on today."""
+        clock = self.clock_on(today)
+        return clock.due if clock else None
+
+    def clock_on(self, today: date) -> Clock | None:
+        """The clock as things stand, as for ``due``."""
         if self.clock is None or self.state in (State.DONE, State.CLOSED):
             return None
-        return _running(self, today).due if self.paused_on else self.clock.due
+        return _running(self, today) if self.paused_on else self.clock
 
     def acknowledge_by(self) -> date | None:
         """The last day for the acknowledgement of a complaint that has none yet."""

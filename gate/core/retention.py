@@ -151,6 +151,18 @@ def due(recordings: Iterable[Recording], holds: Iterable[Hold], today: date, ter
     return found
 
 
+def asked(recordings: Iterable[Recording], holds: Iterable[Hold]) -> Sorted:
+    """Which of these recordings may be erased because the person asks for it: all that nothing holds."""
+    index = _in_force(holds)
+    found = Sorted([], [], [])
+    for recording in recordings:
+        if (hold := _held_by(index, recording)) is not None:
+            found.held.append((recording, hold))
+        else:
+            found.due.append(recording)
+    return found
+
+
 def forecast(recordings: Iterable[Recording], holds: Iterable[Hold], today: date, days: int, terms: Terms) -> list[Day]:
     """What goes when, from ``today`` on for so many days, the days that bring nothing left out. What should have gone
     before is today's."""

@@ -2,7 +2,8 @@
 
 - ``store``        ``EvidenceStore``: the queue, the thread, the group commit (``gate.ports.Store``)
 - ``transaction``  ``StoreTransaction``: a fact becomes a row, a leaf and what is derived from it, or nothing at all
-- ``projections``  what the tables say, derived from the facts: one function a kind; ``fold`` is how a row follows
+- ``projections``  what the tables say, derived from the facts: one function a kind; ``fold`` is how a row follows,
+                   ``values`` what stands in its columns; ``request_table``: the table of data-subject requests
 - ``queries``      pages and counts for the lists, by key; ``reader`` asks them beside a running gate
 - ``own``          objections and consents in memory, read in one pass: for a screening in bulk
 - ``kept``         what retention asks: recordings by age, holds, erasures under way, tombstones

@@ -11,11 +11,11 @@ A kind without an entry here is kept too: its row in ``facts`` and its leaf are 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-from gate.core.evidence import canonical, stamp
 from gate.store.fold import Columns, Derive, Entry, Table
+from gate.store.request_table import REQUESTS
+from gate.store.values import flag, number, real, text, texts, when
 
 CALL_KINDS = frozenset({"decision", "answered", "announced", "connected", "unrecorded", "ended"})
 """Kinds whose subject is the call; others may name one in their body, as ``call_id``."""
@@ -29,48 +29,6 @@ def call_of(kind: str, subject: str, body: Mapping[str, Any]) -> str | None:
     return call_id if isinstance(call_id, str) and call_id else None
 
 
-# --- values -------------------------------------------------------------------------------------------------------
-
-
-def utf8(text: str) -> str:
-    """Text that a database can hold: lone surrogates (bytes of a SIP header that were not UTF-8) become ``?``."""
-    return text if text.isascii() else text.encode("utf-8", "replace").decode()
-
-
-def _text(value: Any) -> str | None:
-    if value is None:
-        return None
-    return utf8(value) if isinstance(value, str) else canonical(value).decode()
-
-
-def _number(value: Any) -> int | None:
-    return int(value) if isinstance(value, (int, float)) else None
-
-
-def _real(value: Any) -> float | None:
-    return float(value) if isinstance(value, (int, float)) else None
-
-
-def _flag(value: Any) -> int | None:
-    return None if value is None else int(bool(value))
-
-
-def _when(fact: Entry, name: str) -> str | None:
-    """A time in a body as a stamp, the fact's own where it names none; one without a zone counts as UTC.
-
-    Raises ``ValueError`` for what is no time.
-    """
-    value = fact.body.get(name)
-    if not value:
-        return None if fact.erased else fact.at
-    at = datetime.fromisoformat(str(value))
-    return stamp(at if at.tzinfo else at.replace(tzinfo=UTC))
-
-
-def _texts(body: Mapping[str, Any], *names: str) -> Columns:
-    return {name: _text(body.get(name)) for name in names}
-
-
 # --- calls --------------------------------------------------------------------------------------------------------
 
 _DECISION = ("number", "raw", "presentation", "purpose", "topic", "claimed_by", "source")
@@ -78,23 +36,23 @@ _GROUNDS = ("verdict", "reason", "consent_id", "objection_id")
 
 
 def _decision(fact: Entry) -> Columns:
-    return {"leaf_index": fact.leaf_index, "at": fact.at, **_texts(fact.body, *_DECISION, *_GROUNDS)}
+    return {"leaf_index": fact.leaf_index, "at": fact.at, **texts(fact.body, *_DECISION, *_GROUNDS)}
 
 
 def _answered(fact: Entry) -> Columns:
-    return {"answered_at": fact.at, "codec": _text(fact.body.get("codec"))}
+    return {"answered_at": fact.at, "codec": text(fact.body.get("codec"))}
 
 
 def _announced(fact: Entry) -> Columns:
-    return {"announced": _flag(fact.body.get("completed"))}
+    return {"announced": flag(fact.body.get("completed"))}
 
 
 def _connected(fact: Entry) -> Columns:
-    return {"connected_at": fact.at, "recorded": _flag(fact.body.get("recorded"))}
+    return {"connected_at": fact.at, "recorded": flag(fact.body.get("recorded"))}
 
 
 def _unrecorded(fact: Entry) -> Columns:
-    return {"recorded": 0, "unrecorded_why": _text(fact.body.get("why"))}
+    return {"recorded": 0, "unrecorded_why": text(fact.body.get("why"))}
 
 
 def _call_recording(fact: Entry) -> Columns:
@@ -110,11 +68,11 @@ def _ended(fact: Entry) -> Columns:
     bridged = body.get("bridged", bool(body["seconds"]) if "seconds" in body else None)
     return {
         "ended_at": fact.at,
-        "ended_by": _text(body.get("by")),
-        "cause": _text(body.get("cause")),
-        "code": _number(body.get("code")),
-        "seconds": _real(body.get("seconds")),
-        "bridged": _flag(bridged),
+        "ended_by": text(body.get("by")),
+        "cause": text(body.get("cause")),
+        "code": number(body.get("code")),
+        "seconds": real(body.get("seconds")),
+        "bridged": flag(bridged),
     }
 
 
@@ -143,23 +101,23 @@ CALLS = Table(
 
 def _recording_opened(fact: Entry) -> Columns:
     names = ("call_id", "path", "key_id", "recipients", "purpose")
-    return {"leaf_index": fact.leaf_index, "opened_at": fact.at, **_texts(fact.body, *names)}
+    return {"leaf_index": fact.leaf_index, "opened_at": fact.at, **texts(fact.body, *names)}
 
 
 def _recording_closed(fact: Entry) -> Columns:
     body = fact.body
     return {
         "closed_at": fact.at,
-        "size": _number(body.get("size")),
-        "seconds": _real(body.get("seconds")),
-        "chunks": _number(body.get("chunks")),
-        "interrupted": _flag(body.get("interrupted")),
-        **_texts(body, "sha256", "packets", "gaps", "cause"),
+        "size": number(body.get("size")),
+        "seconds": real(body.get("seconds")),
+        "chunks": number(body.get("chunks")),
+        "interrupted": flag(body.get("interrupted")),
+        **texts(body, "sha256", "packets", "gaps", "cause"),
     }
 
 
 def _recording_erasing(fact: Entry) -> Columns:
-    return {"erasing_at": fact.at, "erasing_basis": _text(fact.body.get("basis"))}
+    return {"erasing_at": fact.at, "erasing_basis": text(fact.body.get("basis"))}
 
 
 def _recording_erased(fact: Entry) -> Columns:
@@ -184,12 +142,12 @@ RECORDINGS = Table(
 
 def _objection(fact: Entry) -> Columns:
     names = ("number", "source", "note", "call_id")
-    made_at = _when(fact, "made_at")  # said at an earlier time than it was noted, where the body says so
-    return {"leaf_index": fact.leaf_index, "made_at": made_at, "actor": fact.actor, **_texts(fact.body, *names)}
+    made_at = when(fact, "made_at")  # said at an earlier time than it was noted, where the body says so
+    return {"leaf_index": fact.leaf_index, "made_at": made_at, "actor": fact.actor, **texts(fact.body, *names)}
 
 
 def _objection_removed(fact: Entry) -> Columns:
-    return {"removed_at": fact.at, "removed_by": fact.actor, "removed_why": _text(fact.body.get("reason"))}
+    return {"removed_at": fact.at, "removed_by": fact.actor, "removed_why": text(fact.body.get("reason"))}
 
 
 OBJECTIONS = Table(
@@ -207,17 +165,17 @@ def _consent(fact: Entry) -> Columns:
     return {
         "leaf_index": fact.leaf_index,
         "noted_at": fact.at,
-        "given_at": _when(fact, "given_at"),
+        "given_at": when(fact, "given_at"),
         "actor": fact.actor,
-        **_texts(fact.body, "number", "how", "wording", "who", "evidence"),
+        **texts(fact.body, "number", "how", "wording", "who", "evidence"),
     }
 
 
 def _consent_withdrawn(fact: Entry) -> Columns:
     return {
-        "withdrawn_at": _when(fact, "at"),
+        "withdrawn_at": when(fact, "at"),
         "withdrawn_by": fact.actor,
-        "withdrawn_why": _text(fact.body.get("reason")),
+        "withdrawn_why": text(fact.body.get("reason")),
     }
 
 
@@ -237,11 +195,11 @@ CONSENTS = Table(
 
 def _hold(fact: Entry) -> Columns:
     names = ("kind", "target", "recording_id", "call_id", "number", "reason", "reference")
-    return {"leaf_index": fact.leaf_index, "made_at": fact.at, "actor": fact.actor, **_texts(fact.body, *names)}
+    return {"leaf_index": fact.leaf_index, "made_at": fact.at, "actor": fact.actor, **texts(fact.body, *names)}
 
 
 def _hold_released(fact: Entry) -> Columns:
-    return {"released_at": fact.at, "released_by": fact.actor, "released_why": _text(fact.body.get("reason"))}
+    return {"released_at": fact.at, "released_by": fact.actor, "released_why": text(fact.body.get("reason"))}
 
 
 HOLDS = Table(
@@ -263,11 +221,11 @@ def _register_imported(fact: Entry) -> Columns:
         "leaf_index": fact.leaf_index,
         "at": fact.at,
         "actor": fact.actor,
-        "count": _number(body.get("count")),
-        "added": _number(body.get("added")),
-        "removed": _number(body.get("removed")),
-        "accepted_shrink": _flag(body.get("accepted_shrink")),
-        **_texts(body, "name", "as_of", "sha256", "coverage", "source_name"),
+        "count": number(body.get("count")),
+        "added": number(body.get("added")),
+        "removed": number(body.get("removed")),
+        "accepted_shrink": flag(body.get("accepted_shrink")),
+        **texts(body, "name", "as_of", "sha256", "coverage", "source_name"),
     }
 
 
@@ -278,7 +236,7 @@ REGISTER_IMPORTS = Table(
     derive={"register_imported": _register_imported},
 )
 
-TABLES: tuple[Table, ...] = (CALLS, RECORDINGS, OBJECTIONS, CONSENTS, HOLDS, REGISTER_IMPORTS)
+TABLES: tuple[Table, ...] = (CALLS, RECORDINGS, OBJECTIONS, CONSENTS, HOLDS, REGISTER_IMPORTS, REQUESTS)
 
 
 def _by_kind() -> dict[str, tuple[tuple[Table, Derive], ...]]:

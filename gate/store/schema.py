@@ -169,6 +169,13 @@ def m002_retention(db: Database) -> None:
     _run(db, RETENTION)
 
 
+def m003_requests(db: Database) -> None:
+    """Data-subject requests."""
+    from gate.store.request_table import SCHEMA
+
+    _run(db, SCHEMA)
+
+
 def _run(db: Database, *scripts: str) -> None:
     for script in scripts:
         for statement in script.split(";\n"):
@@ -176,7 +183,7 @@ def _run(db: Database, *scripts: str) -> None:
                 db.execute(statement)
 
 
-STEPS: Final = (m001_evidence_and_what_is_derived, m002_retention)
+STEPS: Final = (m001_evidence_and_what_is_derived, m002_retention, m003_requests)
 """Every change of the tables, in order."""
 
 

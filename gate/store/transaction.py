@@ -14,8 +14,9 @@ from gate.core.screening import Consent, Objection
 from gate.errors import StoreError
 from gate.ports import Fact
 from gate.store.fold import Columns, Entry, Table, number_hash
-from gate.store.projections import TOUCHED, call_of, utf8
+from gate.store.projections import TOUCHED, call_of
 from gate.store.tree import TILE, TILE_LEVEL, load_frontier, node_provider
+from gate.store.values import utf8
 
 Salts = Callable[[], bytes]
 
