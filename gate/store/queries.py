@@ -13,11 +13,8 @@ from typing import Any, NamedTuple, Protocol
 
 from gate.core.evidence import stamp
 from gate.errors import UsageError
+from gate.store.paging import LIMIT, Row
 
-LIMIT = 1000
-"""Rows in a page, at most."""
-
-Row = dict[str, Any]
 
 
 class Source(Protocol):
@@ -58,14 +55,15 @@ def page_of(
     )
     more = rows[count:]
     rows = rows[:count]
-    return Page([_decoded(row) for row in rows], f"{rows[-1][time]} {rows[-1][key]}" if more else None)
+    return Page([decoded(row) for row in rows], f"{rows[-1][time]} {rows[-1][key]}" if more else None)
 
 
 _JSON_COLUMNS = ("recipients", "packets", "gaps")
 _YES_OR_NO = ("announced", "recorded", "objected", "bridged", "interrupted", "accepted_shrink")
 
 
-def _decoded(row: Row) -> Row:
+def decoded(row: Row) -> Row:
+    """A row as it is shown: JSON columns read, yes or no as such, no keyed hash."""
     for name in _JSON_COLUMNS:
         if isinstance(row.get(name), str):
             row[name] = json.loads(row[name])
@@ -108,9 +106,9 @@ def call(tx: Source, call_id: str) -> Row | None:
     )
     recordings = tx.query("SELECT * FROM recordings WHERE call_id = ? ORDER BY opened_at", [call_id])
     return {
-        "call": _decoded(rows[0]),
+        "call": decoded(rows[0]),
         "facts": [_with_body(fact) for fact in facts],
-        "recordings": [_decoded(recording) for recording in recordings],
+        "recordings": [decoded(recording) for recording in recordings],
     }
 
 
@@ -156,7 +154,7 @@ def recordings_page(tx: Source, after: str | None = None, limit: int = 50) -> Pa
 def recording(tx: Source, recording_id: str) -> Row | None:
     """One recording."""
     rows = tx.query("SELECT * FROM recordings WHERE recording_id = ?", [recording_id])
-    return _decoded(rows[0]) if rows else None
+    return decoded(rows[0]) if rows else None
 
 
 def open_recordings(tx: Source) -> list[Row]:
@@ -165,7 +163,7 @@ def open_recordings(tx: Source) -> list[Row]:
         "SELECT * FROM recordings INDEXED BY recordings_open"
         " WHERE closed_at IS NULL AND erased_at IS NULL ORDER BY opened_at"
     )
-    return [_decoded(row) for row in rows]
+    return [decoded(row) for row in rows]
 
 
 # --- own lists ----------------------------------------------------------------------------------------------------

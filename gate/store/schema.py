@@ -158,6 +158,13 @@ CREATE INDEX recordings_kept ON recordings (opened_at, recording_id) WHERE erase
 CREATE INDEX recordings_erasing ON recordings (recording_id) WHERE erasing_at IS NOT NULL AND erased_at IS NULL;
 """
 
+LOOKING = """
+DROP INDEX calls_at;
+CREATE INDEX calls_at ON calls (at, call_id, reason, number);
+CREATE INDEX calls_claimed ON calls (claimed_by, at, call_id);
+CREATE INDEX facts_kind ON facts (kind);
+"""
+
 
 def m001_evidence_and_what_is_derived(db: Database) -> None:
     """The first tables."""
@@ -176,6 +183,11 @@ def m003_requests(db: Database) -> None:
     _run(db, SCHEMA)
 
 
+def m004_looking_for_calls_and_facts(db: Database) -> None:
+    """Indexes for what is typed into a filter, and for facts by their kind."""
+    _run(db, LOOKING)
+
+
 def _run(db: Database, *scripts: str) -> None:
     for script in scripts:
         for statement in script.split(";\n"):
@@ -183,7 +195,7 @@ def _run(db: Database, *scripts: str) -> None:
                 db.execute(statement)
 
 
-STEPS: Final = (m001_evidence_and_what_is_derived, m002_retention, m003_requests)
+STEPS: Final = (m001_evidence_and_what_is_derived, m002_retention, m003_requests, m004_looking_for_calls_and_facts)
 """Every change of the tables, in order."""
 
 

@@ -1,0 +1,80 @@
+"""Pages that can be turned both ways: by key, never by offset, so that a million rows cost what fifty do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from gate.errors import UsageError
+
+LIMIT = 1000
+"""Rows in a page, at most."""
+END = "end"
+"""As ``before``: the last page of all."""
+
+Row = dict[str, Any]
+
+
+class Way(NamedTuple):
+    """Which rows, and in which order, a page asks for. ``{key}`` in its texts stands for the columns of the key."""
+
+    newest_first: bool
+    cursor: tuple[str, ...] | None
+    """Only rows beyond this key, in that direction; None: from the beginning."""
+    count: int
+    """One more than are shown: so it is known whether there are more."""
+
+    @property
+    def sign(self) -> str:
+        """How a row's key compares with the cursor."""
+        return "<" if self.newest_first else ">"
+
+    @property
+    def direction(self) -> str:
+        """For ORDER BY."""
+        return "DESC" if self.newest_first else "ASC"
+
+
+class Window(NamedTuple):
+    """Some rows, newest first, and where the pages around them begin."""
+
+    items: list[Row]
+    next: str | None
+    """Give it as ``after`` for the older ones; None at the end."""
+    prev: str | None
+    """Give it as ``before`` for the newer ones; None at the beginning."""
+
+
+def window(
+    read: Callable[[Way], list[Row]], key: tuple[str, ...], after: str | None, before: str | None, limit: int
+) -> Window:
+    """A page by ``key`` (columns, the time first). ``read`` gives at most ``count`` rows of a way, in its order.
+
+    Raises ``UsageError`` for a cursor that no page has given, and where both ways are asked for at once.
+    """
+    if after is not None and before is not None:
+        raise UsageError("a page follows another or comes before it, not both", hint="give `after` or `before`")
+    limit = max(1, min(limit, LIMIT))
+    newest_first = before is None
+    given = after if newest_first else before
+    cursor = None if given is None or given == END else _parts(given, len(key))
+    rows = read(Way(newest_first, cursor, limit + 1))
+    more, rows = len(rows) > limit, rows[:limit]
+    if not newest_first:
+        rows.reverse()
+    there = cursor is not None
+    older, newer = (more, there) if newest_first else (there, more)
+    if not rows:
+        return Window([], None, None)
+    return Window(rows, _cursor(rows[-1], key) if older else None, _cursor(rows[0], key) if newer else None)
+
+
+def _cursor(row: Row, key: tuple[str, ...]) -> str:
+    return " ".join(str(row[name]) for name in key)
+
+
+def _parts(cursor: str, count: int) -> tuple[str, ...]:
+    parts = tuple(cursor.split(" ", count - 1))
+    if len(parts) != count or not all(parts):
+        raise UsageError(f"not a place in a list: {cursor!r}", hint="give `next` or `prev` of a page, unchanged")
+    return parts

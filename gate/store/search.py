@@ -1,0 +1,139 @@
+"""Calls found by a few typed signs, in pages both ways.
+
+What was typed may be the beginning of an id, a number or its beginning, a word of a reason code, part of who called.
+Each reading is an *arm*: a SELECT that an index answers in the order of the page, so that none reads more than it
+shows. The one that could (the beginning of a number that a large part of all calls has) walks an index that holds the
+number beside the time, and so touches no row either.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from gate.core import numbers
+from gate.core.numbers import NumberRefused
+from gate.core.terms import Reason
+from gate.store.paging import Row, Way, Window, window
+from gate.store.queries import Source, decoded
+
+FEW = 2000
+"""So many calls are sorted rather than looked for in the order of time."""
+ACTORS = 1000
+"""Different callers that are looked through, and at most a fiftieth of them taken."""
+SHORTEST = 4
+"""Signs of an id or of a number from which on they are looked for: fewer tell nothing apart."""
+
+_HEX = re.compile(r"[0-9a-f]{4,32}").fullmatch
+_DIGITS = re.compile(r"\+?[0-9]+").fullmatch
+_SEPARATORS = str.maketrans("", "", " -.()")
+
+_WHO = """
+WITH RECURSIVE who (name) AS (
+    SELECT min(claimed_by) FROM calls
+    UNION ALL
+    SELECT (SELECT min(claimed_by) FROM calls WHERE claimed_by > who.name) FROM who WHERE who.name IS NOT NULL
+)
+SELECT name FROM who WHERE name IS NOT NULL LIMIT ?
+"""
+"""Every caller there is, a step of the index each."""
+
+
+class Arm(NamedTuple):
+    """One reading of what was typed."""
+
+    condition: str
+    values: tuple[Any, ...]
+    index: str = ""
+    sort: bool = False
+    """Few rows: found by the condition, then sorted."""
+
+
+def calls_window(
+    tx: Source,
+    after: str | None = None,
+    before: str | None = None,
+    limit: int = 50,
+    number: str | None = None,
+    reason: str | None = None,
+    text: str | None = None,
+) -> Window:
+    """Call attempts, newest first: of one E.164 number, of one reason code, fitting ``text``."""
+    filters = {"number = ?": number, "reason = ?": reason}
+    conditions = tuple(condition for condition, value in filters.items() if value is not None)
+    values = tuple(value for value in filters.values() if value is not None)
+    arms = [Arm("1", ())] if not (text or "").strip() else _arms(tx, str(text))
+
+    def read(way: Way) -> list[Row]:
+        if not arms:
+            return []
+        pieces = [_piece(arm, conditions, values, way) for arm in arms]
+        found = " UNION ".join(sql for sql, _ in pieces)
+        order = f"ORDER BY at {way.direction}, call_id {way.direction}"
+        sql = (
+            f"SELECT calls.* FROM (SELECT at, call_id FROM ({found}) {order} LIMIT ?) AS found"  # noqa: S608 - code's own
+            f" CROSS JOIN calls ON calls.call_id = found.call_id ORDER BY found.at {way.direction},"
+            f" found.call_id {way.direction}"
+        )
+        parameters = [value for _, given in pieces for value in given]
+        return [decoded(row) for row in tx.query(sql, [*parameters, way.count])]
+
+    return window(read, ("at", "call_id"), after, before, limit)
+
+
+def _piece(arm: Arm, conditions: tuple[str, ...], values: tuple[Any, ...], way: Way) -> tuple[str, list[Any]]:
+    at = "+at" if arm.sort else "at"
+    clauses, given = [arm.condition, *conditions], [*arm.values, *values]
+    if way.cursor is not None:
+        clauses.append(f"({at}, call_id) {way.sign} (?, ?)")
+        given += way.cursor
+    index = f" INDEXED BY {arm.index}" if arm.index else ""
+    sql = (
+        f"SELECT * FROM (SELECT at, call_id FROM calls{index} WHERE {' AND '.join(clauses)}"  # noqa: S608 - code's own
+        f" ORDER BY {at} {way.direction}, call_id {way.direction} LIMIT ?)"
+    )
+    return sql, [*given, way.count]
+
+
+def _arms(tx: Source, text: str) -> list[Arm]:
+    typed = text.strip().casefold()
+    arms = []
+    if _HEX(typed):
+        arms.append(Arm("call_id >= ? AND call_id < ?", (typed, typed + "g"), sort=True))
+    word = re.sub(r"[ -]+", "_", typed)
+    arms += [Arm("reason = ?", (each.value,), "calls_reason") for each in Reason if len(word) > 1 and word in each]
+    names = [row["name"] for row in tx.query(_WHO, [ACTORS]) if typed in row["name"].casefold()]
+    arms += [Arm("claimed_by = ?", (name,), "calls_claimed") for name in names[: ACTORS // 50]]
+    return arms + _number_arms(tx, text.strip())
+
+
+def _number_arms(tx: Source, typed: str) -> list[Arm]:
+    try:
+        return [Arm("number = ?", (numbers.parse(typed).e164,), "calls_number")]
+    except NumberRefused:
+        pass
+    beginning = beginning_of(typed)
+    if not beginning:
+        return []
+    between, values = "number >= ? AND number < ?", (beginning, beginning + ":")
+    few = tx.query(
+        f"SELECT count(*) AS calls FROM (SELECT 1 FROM calls INDEXED BY calls_number WHERE {between} LIMIT ?)",  # noqa: S608
+        [*values, FEW + 1],
+    )[0]["calls"]
+    if few <= FEW:
+        return [Arm(between, values, "calls_number", sort=True)]
+    return [Arm(between, values, "calls_at")]
+
+
+def beginning_of(typed: str) -> str:
+    """The beginning of an E.164 number, from its beginning in any spelling; empty where it is none.
+
+    ``020 79`` and ``0044 2079`` are ``+442079``.
+    """
+    digits = typed.translate(_SEPARATORS)
+    if not _DIGITS(digits) or len(digits) < SHORTEST:
+        return ""
+    for written, meant in (("+", "+"), ("00", "+"), ("0", "+44"), ("44", "+44")):
+        if digits.startswith(written):
+            return meant + digits[len(written) :]
+    return ""
