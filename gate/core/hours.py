@@ -13,9 +13,10 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from typing import Final
 
+from gate.core.holiday_table import TABLE
 from gate.core.wording import day_text
 
-_SUBDIVISIONS: Final = ("ENG", "WLS", "SCT", "NIR")
+SUBDIVISIONS: Final = ("ENG", "WLS", "SCT", "NIR")
 """Each by name: what the library gives for the whole country omits Easter Monday and the August holiday."""
 
 _WINDOW = re.compile(r"([0-9]{2}):([0-9]{2})-([0-9]{2}):([0-9]{2})").fullmatch
@@ -33,12 +34,14 @@ _STRICT: Final = (*((8 * 60, 21 * 60),) * 5, (9 * 60, 21 * 60), None)
 def public_holidays(year: int) -> frozenset[date]:
     """The public holidays of any part of the UK in a year, observed days included (LAW 3.3).
 
-    Empty where the library knows none (far past or future): callers must then take every day for a holiday. The first
-    call loads the library (a tenth of a second), so a gate asks once before it takes calls; each year is kept.
+    Empty where nobody knows them (far past or future): callers must then take every day for a holiday. The years around
+    ours are in a table; the first other year loads a library, which takes a tenth of a second, and each year is kept.
     """
-    import holidays  # not at the top: the command line reads these modules and asks for no holidays
+    if year in TABLE:
+        return frozenset(date(year, int(day[:2]), int(day[2:])) for day in TABLE[year].split())
+    import holidays  # not at the top: a check of today's calls must not pay for it
 
-    return frozenset(day for part in _SUBDIVISIONS for day in holidays.country_holidays("GB", subdiv=part, years=year))
+    return frozenset(day for part in SUBDIVISIONS for day in holidays.country_holidays("GB", subdiv=part, years=year))
 
 
 @dataclass(frozen=True, slots=True)

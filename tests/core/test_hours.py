@@ -9,7 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gate.core.holiday_table import TABLE
 from gate.core.hours import Hours, public_holidays
+from tests.core.make_holiday_table import YEARS, days
 
 LONDON = ZoneInfo("Europe/London")
 
@@ -59,6 +61,17 @@ def test_law_3_3_strict_default(text: str, why: str) -> None:
 )
 def test_law_3_3_holidays_are_the_union_of_the_four_countries(day: str, what: str) -> None:
     assert "public holiday" in Hours().why_closed(wall(f"{day}T12:00")), what
+
+
+@pytest.mark.parametrize("year", sorted({*YEARS, *TABLE}))
+def test_law_3_3_the_table_of_holidays_is_what_the_library_says(year: int) -> None:
+    assert TABLE[year] == days(year), "make it anew: python -m tests.core.make_holiday_table"
+    assert public_holidays(year) == {date(year, int(day[:2]), int(day[2:])) for day in days(year).split()}
+
+
+def test_law_3_3_a_year_beyond_the_table_is_asked_of_the_library() -> None:
+    beyond = max(TABLE) + 1
+    assert {f"{day:%m%d}" for day in public_holidays(beyond)} == set(days(beyond).split())
 
 
 def test_law_3_3_days_around_holidays_are_open() -> None:
