@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
@@ -15,6 +15,18 @@ from gate.clock import SystemClock
 from gate.errors import UsageError
 
 ROLES = ("compliance", "auditor", "escrow")
+PURPOSES = ("regulator", "court", "internal_audit", "data_subject")
+HALVES = ("first", "second")
+COLUMNS = [
+    ("id", "Id"),
+    ("name", "Name"),
+    ("role", "Role"),
+    ("seals", "Sealed to"),
+    ("purpose", "Exports for"),
+    ("half", "Half"),
+    ("created", "Made"),
+    ("fingerprint", "Fingerprint"),
+]
 
 
 @click.group("key", short_help="Who can open recordings: new, list, add.")
@@ -60,11 +72,23 @@ def new(view: View, name: str, role: str, output: Path, passphrase_file: Path | 
     view.data(row | {"recipient": text, "file": str(output)}, text=lambda _: text.splitlines())
 
 
-@make("add", group=command, example="dialgate key add ann.recipient\ndialgate key add - < ann.recipient")
+@make(
+    "add",
+    group=command,
+    example="dialgate key add ann.recipient\n"
+    "dialgate key add ico.recipient --role auditor --purpose regulator --exports-only",
+)
 @click.argument("file", type=click.File("r", encoding="utf-8"))
 @click.option("--role", type=click.Choice(ROLES), help="In place of the role that the file names.")
-def add(view: View, file: TextIO, role: str | None) -> None:
-    """Seal every recording from now on to one more recipient. What was sealed before stays closed to them."""
+@click.option("--purpose", type=click.Choice(PURPOSES), help="What exports may go to them for; without it none may.")
+@click.option("--half", type=click.Choice(HALVES), help="Their share of a two-person key (recording.two_person).")
+@click.option("--exports-only", is_flag=True, help="New recordings are not sealed to them.")
+def add(view: View, file: TextIO, role: str | None, purpose: str | None, half: str | None, exports_only: bool) -> None:
+    """Put a public key on the register of recipients: every recording from now on is sealed to it too.
+
+    What was sealed before stays closed to them. With --purpose exports may go to them as well, with --exports-only
+    nothing but exports.
+    """
     text = file.read(20_001)
     if '"private key"' in text:  # sealed by its passphrase, but it has no business on the way to the gate
         raise UsageError(
@@ -72,13 +96,13 @@ def add(view: View, file: TextIO, role: str | None) -> None:
             hint="give the recipient that dialgate key new wrote to standard output",
         )
     with reach(view.config) as gate:
-        view.data(gate.call("key_add", text=text, role=role or ""))
+        terms: dict[str, Any] = {"role": role or "", "purpose": purpose or "", "half": half or ""}
+        view.data(gate.call("key_add", text=text, exports_only=exports_only, **terms))
 
 
 @make("list", group=command, example="dialgate key list --json")
 def list_(view: View) -> None:
-    """The recipients that recordings are sealed to."""
+    """The register of recipients: whom recordings are sealed to, and to whom exports may go."""
     with reach(view.config) as gate:
         answer = gate.call("key_list")
-    columns = [("id", "Id"), ("name", "Name"), ("role", "Role"), ("created", "Made"), ("fingerprint", "Fingerprint")]
-    view.rows(answer, "recipients", columns, none="There is no recipient: dialgate key new, then dialgate key add")
+    view.rows(answer, "recipients", COLUMNS, none="There is no recipient: dialgate key new, then dialgate key add")

@@ -1,7 +1,7 @@
 """The control interface: how the command line, the console and phone systems speak to a running gate.
 
 - ``messages``   every operation: its request, its answer and who may call it; ``request`` is what all requests share,
-                 ``bulk`` those of own lists by the hundred
+                 ``bulk`` those of own lists by the hundred, ``keys`` those of keys, with their answers
 - ``answers``    what each operation answers
 - ``actors``     who acts, as it is written into the log
 - ``wire``       JSON bodies in and out, bounded

@@ -188,18 +188,6 @@ class Forecast(Response, frozen=True):
     days: list[ForecastDay]
 
 
-class Recipients(Response, frozen=True):
-    """The answer to ``key_list``."""
-
-    recipients: list[dict[str, Any]]
-
-
-class Added(Response, frozen=True):
-    """The answer to ``key_add``."""
-
-    id: str
-
-
 class Audited(Response, frozen=True):
     """The answer to ``audit_verify``."""
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
-from gate.control import answers, bulk
+from gate.control import answers, bulk, keys
 from gate.control.request import Line, Moment, Note, Page, Request
 from gate.core.screening import Purpose, Topic
 from gate.errors import ControlError, UsageError
@@ -206,20 +206,7 @@ class RetentionForecast(Request, frozen=True):
     days: Annotated[int, msgspec.Meta(ge=0, le=3660)] = 30
 
 
-# --- keys, evidence, state ----------------------------------------------------------------------------------------
-
-
-class KeyList(Request, frozen=True):
-    """The recipients that recordings are sealed to."""
-
-
-class KeyAdd(Request, frozen=True):
-    """Seal every recording from now on to one more public key."""
-
-    text: Annotated[str, msgspec.Meta(max_length=20_000)]
-    """The recipient text that ``dialgate key new`` printed."""
-    role: Line = ""
-    """In place of the role that the text names; empty to keep it."""
+# --- evidence, state ----------------------------------------------------------------------------------------------
 
 
 class AuditVerify(Request, frozen=True):
@@ -281,8 +268,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "retention_status": Operation(RetentionStatus, answers.RetentionNow, _READERS),
     "retention_sweep": Operation(RetentionSweep, answers.Swept, _KEEPERS, streams=True),
     "retention_forecast": Operation(RetentionForecast, answers.Forecast, _READERS),
-    "key_list": Operation(KeyList, answers.Recipients, _ALL),
-    "key_add": Operation(KeyAdd, answers.Added, _ADMIN),
+    "key_list": Operation(keys.KeyList, keys.Recipients, _ALL),
+    "key_add": Operation(keys.KeyAdd, keys.Added, _ADMIN),
     "audit_verify": Operation(AuditVerify, answers.Audited, _READERS, streams=True),
     "audit_checkpoint": Operation(AuditCheckpoint, answers.Checkpoint, _READERS),
     "status": Operation(Status, None, _ALL),

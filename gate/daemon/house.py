@@ -109,7 +109,9 @@ class House:
         from gate.service.desk import Desk
         from gate.service.reads import Offers
         from gate.store import kept, queries
+        from gate.vault.keyring import Keyring
 
+        keyring = Keyring(self.config.data / "recipients")
         return Desk(
             config=self.config,
             store=self.store,
@@ -119,8 +121,8 @@ class House:
             screener=self.screener,
             offers=Offers(
                 import_register=self._import_register,
-                recipients=self._recipients,
-                add_recipient=self._add_recipient,
+                recipients=keyring.recipients,
+                keyring=keyring,
                 wraps=self.keys.wraps,
                 scan=_scan,
                 verify_log=self.verify_log,
@@ -131,16 +133,6 @@ class House:
             clock=self.clock,
             new_id=new_id,
         )
-
-    def _recipients(self) -> list[dict[str, Any]]:
-        from gate.vault.recipients import load_recipients
-
-        return [each.row() for each in load_recipients(self.config.data / "recipients")]
-
-    def _add_recipient(self, text: str, role: str) -> dict[str, Any]:
-        from gate.vault.recipients import add_recipient
-
-        return add_recipient(self.config.data / "recipients", text, role).row()
 
     def _import_register(
         self,

@@ -13,12 +13,13 @@ from gate.errors import UsageError
 from gate.service.bulk_lists import BulkLists
 from gate.service.desk_base import LONDON
 from gate.service.holding import Holding
+from gate.service.keys import KeyDesk
 from gate.service.lists import Lists
 from gate.service.reads import Row
 from gate.service.records import Records
 
 
-class Desk(Lists, BulkLists, Records, Holding):
+class Desk(Lists, BulkLists, Records, Holding, KeyDesk):
     """The use cases of admins, compliance officers and auditors."""
 
     def check(

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gate.ports import Transaction
 
-if TYPE_CHECKING:  # it works with rows of this module
+if TYPE_CHECKING:  # they work with rows of this module
+    from gate.service.keys import Keyring
     from gate.service.retention import Retention
 
 Row = dict[str, Any]
@@ -103,9 +104,8 @@ class Offers:
     import_register: Callable[[str, Path, date | None, Sequence[str], bool, Progress | None], Mapping[str, Any]]
     """(name, file, as-of day or None to guess, coverage, accept a shrink, progress) -> report; RegisterError."""
     recipients: Callable[[], list[Row]]
-    """Public keys that every new recording is sealed to."""
-    add_recipient: Callable[[str, str], Row]
-    """(text of a recipient file, role or empty to keep its own) -> its row; VaultError."""
+    """The register of recipients; see ``Keyring.recipients``."""
+    keyring: Keyring
     wraps: Callable[[str], list[tuple[str, bytes]]]
     """Recording id -> wrapped keys."""
     scan: ScanFile

@@ -1,4 +1,4 @@
-"""Calls, recordings, keys and proof."""
+"""Calls, recordings and proof."""
 
 from __future__ import annotations
 
@@ -117,18 +117,6 @@ class Records(DeskBase):
             yield from page
             if after is None:
                 return
-
-    def key_list(self, *, actor: str) -> Row:
-        """Whom new recordings are sealed to."""
-        return {"recipients": self._offers.recipients()}
-
-    def key_add(self, *, text: str, role: str = "", actor: str) -> Row:
-        """Let the owner of a public key open what is recorded from now on."""
-        row = self._offers.add_recipient(text, role)
-        self._keep(
-            "recipient_added", actor, {key: row[key] for key in ("name", "role", "fingerprint")}, subject=row["id"]
-        )
-        return row
 
     def audit_verify(self, *, actor: str, progress: Progress | None = None) -> Row:
         """Leaves, rows, root, checkpoints: does all of it hold?"""

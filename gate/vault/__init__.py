@@ -4,13 +4,15 @@ Map, from the bottom up:
 
 - ``errors``      what can be wrong, one class each; all are ``VaultError``
 - ``files``       files that appear whole or not at all, 0600, in folders 0700; ``text`` has base64 and times
-- ``recipients``  who can open recordings: public keys with a role
+- ``publickey``   a recipient: a public key, whose it is and what it is for
+- ``recipients``  the register of them: whom recordings are sealed to, to whom exports may go
 - ``keyfile``     the private half, protected by a passphrase, kept off the gate
 - ``wrap``        a recording's key, closed to one recipient (HPKE, ML-KEM-768 with X25519)
 - ``layout``      the sealed format, byte by byte
 - ``writer``      writing it, a chunk at a time; ``reader`` finds every change to it; ``sealed`` is the door to both
 - ``sealer``      what the recorder is given: a fresh key, wrapped, and the file that it seals
 - ``keystore``    wrapped keys on disk, apart from the audio; shredding them is the erasure
+- ``keyring``     both of these for the desk
 - ``removal``     sealed files removed, and looked for again
 - ``opening``     wraps and a private key -> the clear chunks
 - ``signing``     the gate's Ed25519 key, and C2SP signed notes

@@ -182,8 +182,8 @@ class SmallDesk:
         self._note("key_list", actor=actor)
         return {"recipients": [{"id": "p-1", "name": "Jo", "role": "compliance", "fingerprint": "ab:cd"}]}
 
-    def key_add(self, *, text: str, role: str, actor: str) -> dict[str, Any]:
-        self._note("key_add", text=text, role=role, actor=actor)
+    def key_add(self, **fields: Any) -> dict[str, Any]:
+        self._note("key_add", **fields)
         return {"id": "p-2", "name": "Ann"}
 
     def audit_verify(self, *, actor: str, progress: Any = None) -> dict[str, Any]:

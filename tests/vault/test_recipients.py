@@ -16,6 +16,7 @@ from gate.vault.recipients import (
     MLKEM_BYTES,
     PUBLIC_BYTES,
     add_recipient,
+    change_recipient,
     load_recipients,
     make_recipient,
     parse_recipient,
@@ -40,6 +41,9 @@ def test_a_recipient_survives_its_text() -> None:
         "id": ADA.id,
         "name": "Ada (compliance)",
         "role": "compliance",
+        "purpose": "",
+        "half": "",
+        "seals": True,
         "created": "2026-01-05T09:00:00Z",
         "fingerprint": ADA.fingerprint,
     }
@@ -63,6 +67,10 @@ OUT_OF_RANGE = b"\xff" * MLKEM_BYTES + ADA.public[MLKEM_BYTES:]
         changed(version=2),
         changed(dialgate="private key"),
         changed(role="owner"),
+        changed(purpose="marketing"),
+        changed(half="third"),
+        changed(seals=0),
+        changed(seals=False),
         changed(name=""),
         changed(name="  "),
         changed(name="a" * 101),
@@ -122,6 +130,41 @@ def test_adding_listing_retiring(tmp_path: Path) -> None:
     assert (folder / "retired" / f"{ADA.id}.json").is_file()
     with pytest.raises(NoRecipients, match="only recipient"):
         retire_recipient(folder, escrow.id)
+
+
+def test_what_a_recipient_is_for(tmp_path: Path) -> None:
+    add_recipient(tmp_path, ADA.to_text())
+    with pytest.raises(RecipientInvalid, match="neither recordings nor exports"):
+        add_recipient(tmp_path, BOB.to_text(), exports_only=True)
+    for wrong in ({"purpose": "marketing"}, {"half": "third"}):
+        with pytest.raises(RecipientInvalid, match="unknown"):
+            add_recipient(tmp_path, BOB.to_text(), **wrong)
+    bob = add_recipient(tmp_path, BOB.to_text(), purpose="regulator", half="second", exports_only=True)
+    assert (bob.purpose, bob.half, bob.seals) == ("regulator", "second", False)
+    assert parse_recipient(bob.to_text()) == bob
+    assert add_recipient(tmp_path, bob.to_text()) == bob, "its own text says so too"
+    assert {one.id: (one.purpose, one.seals) for one in load_recipients(tmp_path)} == {
+        ADA.id: ("", True),
+        BOB.id: ("regulator", False),
+    }
+    assert recipient_source(tmp_path)() == (ADA,)
+    with pytest.raises(NoRecipients, match="only recipient that"):
+        retire_recipient(tmp_path, ADA.id)
+    with pytest.raises(NoRecipients):
+        change_recipient(tmp_path, ADA.id, seals=False, purpose="court")
+
+
+def test_other_terms_are_noticed_at_once(tmp_path: Path) -> None:
+    source = recipient_source(tmp_path)
+    for one in (ADA, BOB):
+        add_recipient(tmp_path, one.to_text())
+    assert set(source()) == {ADA, BOB}
+    before, after = change_recipient(tmp_path, BOB.id, seals=False, purpose="court")
+    assert (before, after.seals, after.purpose) == (BOB, False, "court")
+    assert source() == (ADA,)
+    _, again = change_recipient(tmp_path, BOB.id, seals=True, purpose="", half="first", role="escrow")
+    assert (again.role, again.purpose, again.half, again.seals) == ("escrow", "", "first", True)
+    assert set(source()) == {ADA, again}
 
 
 def test_a_bad_file_stops_the_loading_and_is_named(tmp_path: Path) -> None:
