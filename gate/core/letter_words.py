@@ -82,7 +82,7 @@ class LetterFacts:
     """The lines that the request is about, as they are written for people (``020 7946 0123``)."""
     ground: Ground | None = None
     reasons: str = ""
-    """Free text: the reasons of a refusal or an extension, the question of a clarification, what is asked for as proof of
+    """Free text: the reasons of a refusal or an extension, the question of a clarification, what would prove the
     identity."""
     answer: str = ""
     """Free text: what a complaint led to, or a remark on a response or confirmation."""

@@ -7,8 +7,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Final
 
 from gate.core.letter_words import LetterFirm
+
+RIGHTS: Final = (
+    "You can object to our marketing calls at any time; we then stop, whatever the reason, and it costs you nothing.",
+    "You can take back a consent at any time; calls that were made before stay lawful.",
+    "You can have wrong data about you corrected, and have data erased or its use restricted; we keep what the law "
+    "makes us keep, and tell you so.",
+    "You can have what you gave us yourself in a form that machines read.",
+    "You can complain to us; we acknowledge it within 30 days and tell you what came of it.",
+    "You can complain to the supervisory authority below at any time, and you can go to a court.",
+)
+"""Art 12 to 22, 77 and 79 UK GDPR, DPA 2018 s.164A, in plain words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +65,8 @@ class PackNotice:
     retention: tuple[str, ...]
     source: tuple[str, ...]
     automated: tuple[str, ...] = (
-        "Whether a number may be called is decided by fixed rules (registers, objections, consents, hours). No profile of "
-        "you is made, and nothing with a legal or similar effect on you is decided by a machine alone.",
+        "Whether a number may be called is decided by fixed rules (registers, objections, consents, hours). No profile "
+        "of you is made, and nothing with a legal or similar effect on you is decided by a machine alone.",
     )
 
 
@@ -75,6 +87,7 @@ class PackContents:
     held: tuple[PackTable, ...] = ()
     statements: tuple[str, ...] = ()
     """Plain sentences that come first: ``One recording was erased on 3 March 2026, at the end of its term.``"""
+    rights: tuple[str, ...] = RIGHTS
     held_back: tuple[str, ...] = ()
     """What is held but not in the pack, and why (Art 15(4), DPA 2018 Sch 2)."""
 
@@ -137,6 +150,6 @@ def standard_notice(*, purpose: str, months: int, recorded: bool = True, longer:
         source=(
             "You, on our calls and in what you wrote to us.",
             "Our contact lists, where your number is in them.",
-            "Whether your number is on the Telephone Preference Service or its corporate list: from their licensed files.",
+            "The licensed files of the Telephone Preference Service and the corporate one: whether you are on them.",
         ),
     )

@@ -4,7 +4,10 @@
 - ``side``    one direction of a call: RTP packets placed on the time line
 - ``codecs``  payloads to samples
 - ``track``   samples in their order, and how silence, gaps and losses are filled
-- ``wav``     the file itself: there when it is whole, absent when anything failed
+- ``wav``     the file itself: there when it is whole, absent when anything failed; ``whole``: the same for any stream
+- ``pack``    a data-subject pack: one HTML file that a passphrase opens in any browser; ``pack_cipher``: its keys;
+  ``pack_page``: the page around the ciphertext
+- ``spoken``  days, times and numbers as they are written for people
 
 The audio here is in clear: whoever exports has the key and says where it goes.
 """

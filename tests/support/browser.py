@@ -1,0 +1,83 @@
+"""A real headless Chromium, driven by selenium; the page's own requests and console are looked at by tests."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+CHROMIUM, DRIVER = "/usr/bin/chromium", "/usr/bin/chromedriver"
+SECONDS = 30
+"""How long a page may take for what it is asked to do."""
+
+
+def required() -> None:
+    """Skip where the browser is not installed; fail where the suite must be whole."""
+    missing = [path for path in (CHROMIUM, DRIVER) if not shutil.which(path)]
+    if missing:
+        assert not os.environ.get("CI"), f"{' and '.join(missing)} must be installed"
+        pytest.skip(f"{' and '.join(missing)} not installed")
+
+
+@contextmanager
+def chromium(*, downloads: Path | None = None, offline: bool = False, size: str = "1200,900") -> Iterator[Any]:
+    """A browser (``selenium.webdriver.Chrome``) with a profile of its own; ``downloads`` is where it saves files.
+
+    ``offline``: no name resolves and no proxy answers, so that whatever is asked of the network fails. Console lines
+    and requests are kept: ``console_of``, ``requests_of``.
+    """
+    required()
+    from selenium import webdriver
+    from selenium.webdriver.chrome.service import Service
+
+    options = webdriver.ChromeOptions()
+    options.binary_location = CHROMIUM
+    flags = ["--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--autoplay-policy=no-user-gesture-required"]
+    flags += [f"--window-size={size}", "--disable-background-networking", "--no-first-run", "--mute-audio"]
+    if offline:
+        flags += ["--host-resolver-rules=MAP * ~NOTFOUND", "--proxy-server=127.0.0.1:9"]
+    for flag in flags:
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    if downloads is not None:
+        options.add_experimental_option("prefs", {"download.default_directory": str(downloads)})
+    driver = webdriver.Chrome(options=options, service=Service(DRIVER))
+    driver.set_page_load_timeout(SECONDS * 4)
+    driver.set_script_timeout(SECONDS)
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+def until(driver: Any, ready: Any, seconds: float = SECONDS) -> Any:
+    """Wait until ``ready(driver)`` is true; returns what it returned."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    return WebDriverWait(driver, seconds, poll_frequency=0.05).until(ready)
+
+
+def one(driver: Any, css: str) -> Any:
+    """The element that a CSS selector finds."""
+    return driver.find_element("css selector", css)
+
+
+def console_of(driver: Any) -> list[str]:
+    """What the page complained of since the last look."""
+    return [entry["message"] for entry in driver.get_log("browser")]
+
+
+def requests_of(driver: Any) -> list[str]:
+    """Every URL that was asked for since the last look, whether it was answered or blocked."""
+    urls = []
+    for entry in driver.get_log("performance"):
+        message = json.loads(entry["message"])["message"]
+        if message["method"] == "Network.requestWillBeSent":
+            urls.append(message["params"]["request"]["url"])
+    return urls
