@@ -36,6 +36,14 @@ class NoWrapForKey(VaultError):
     """The recording can be opened, but not with this private key."""
 
 
+class HalfMissing(NoWrapForKey):
+    """The recording takes two people, and keys of one half only were given."""
+
+
+class OtherHalf(VaultError):
+    """This recipient may not have this share: they are of the other half, or of none."""
+
+
 class KeyShredded(VaultError):
     """No wrap is left: the recording was erased (or its key never reached the key store)."""
 

@@ -1,4 +1,7 @@
-"""What the recorder is given: for each recording a fresh key, wrapped to every recipient, and its sealed file."""
+"""What the recorder is given: for each recording a fresh key, wrapped to every recipient, and its sealed file.
+
+The wraps are made before the file: a recording that could not be opened is never begun.
+"""
 
 from __future__ import annotations
 
@@ -10,20 +13,27 @@ from typing import Any
 from gate.errors import VaultError
 from gate.vault.layout import KEY_BYTES
 from gate.vault.recipients import Recipient, recipient_source
-from gate.vault.wrap import wrap
+from gate.vault.wrap import seal_key
 from gate.vault.writer import SealedWriter
 
 
 class Seal:
     """One recording's key, already wrapped. ``create`` makes the file, once; the key is forgotten with that."""
 
-    def __init__(self, recording_id: str, header: Mapping[str, Any], recipients: tuple[Recipient, ...]) -> None:
+    def __init__(
+        self,
+        recording_id: str,
+        header: Mapping[str, Any],
+        recipients: tuple[Recipient, ...],
+        *,
+        two_person: bool = False,
+    ) -> None:
         # From the system's generator: used for this one file, so that its nonces may simply count (see ``layout``).
         self._data_key: bytes | None = secrets.token_bytes(KEY_BYTES)
         self.key_id = secrets.token_hex(16)
         """Random; names the key, tells nothing about it."""
-        self.wraps: tuple[tuple[str, bytes], ...] = tuple(
-            (one.id, wrap(self._data_key, one, recording_id=recording_id, key_id=self.key_id)) for one in recipients
+        self.wraps: tuple[tuple[str, bytes], ...] = seal_key(
+            self._data_key, recipients, two_person=two_person, recording_id=recording_id, key_id=self.key_id
         )
         """(recipient id, wrap) for every recipient in force."""
         self._header = {**header, "recording_id": recording_id, "key_id": self.key_id}
@@ -39,15 +49,16 @@ class Seal:
         return SealedWriter(path, self._header, data_key)
 
 
-def sealer(recipients_folder: Path) -> Callable[[str, Mapping[str, Any]], Seal]:
+def sealer(recipients_folder: Path, *, two_person: bool = False) -> Callable[[str, Mapping[str, Any]], Seal]:
     """``(recording_id, header) -> Seal`` for the recipients in force at that moment; for one thread.
 
-    ``header`` stands in clear: no personal data. Raises ``NoRecipients``, ``RecipientInvalid``, ``VaultError``: then
-    there is no key, and the rule for a recorder that cannot start decides.
+    ``two_person``: it takes one of each half to open what is sealed. ``header`` stands in clear: no personal data.
+    Raises ``NoRecipients``, ``OtherHalf``, ``RecipientInvalid``, ``VaultError``: then there is no key, and the rule for
+    a recorder that cannot start decides.
     """
     recipients = recipient_source(recipients_folder)
 
     def seal(recording_id: str, header: Mapping[str, Any]) -> Seal:
-        return Seal(recording_id, header, recipients())
+        return Seal(recording_id, header, recipients(), two_person=two_person)
 
     return seal

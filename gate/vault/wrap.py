@@ -1,63 +1,178 @@
-"""A recording's key, closed to one recipient.
+"""A recording's key, closed to recipients: whole to each of them, or in two shares that it takes two people to join.
 
-A wrap is one byte, the kind (1: the whole key, by HPKE base mode of RFC 9180 with ``recipients.SUITE``), then the
-encapsulated key (1,120 bytes), then the sealed data key (32 bytes) and its tag (16): 1,169 bytes. Another kind can
-stand beside it later (a share of a key that takes two recipients).
+A wrap is one byte, the kind (1: the whole key; 2: its first share; 3: its second), then HPKE base mode (RFC 9180) with
+``publickey.SUITE``: the encapsulated key (1,120 bytes), the sealed 32 bytes and their tag (16). In all 1,169 bytes.
 
-Its ``info`` binds the ids of recording and key, each with its length before it, so that no two pairs of ids give the
-same bytes: a wrap moved to another recording does not open. The recipient's public key is bound by HPKE itself.
+Its ``info`` binds the kind and the ids of recording and key, each id with its length before it, so that no two
+different ones give the same bytes: a wrap moved to another recording, or a share passed off as a whole key, does not
+open. The recipient's public key is bound by HPKE itself.
+
+Two people. The first share is 32 bytes from the system's generator, the second the key XOR the first. Each alone is
+uniformly random whatever the key is (a one-time pad, used once): a holder of one share knows of the key no more than
+somebody without any, and no guess at it can be tried but against the file itself, at 2^256. Every recipient of half
+``first`` gets the same first share, every one of half ``second`` the second: any one of each half opens the recording,
+no number of one half does. A wrong share gives a wrong key, and a sealed file tells that (``WrongKey``) without giving
+out a byte: it commits to its key. Splitting once for each recording, with a fresh pad, is what makes this safe: two
+keys under one pad would give away their XOR.
 
 Nonces: HPKE derives key and nonce from a fresh encapsulation for each wrap, and each seals one message.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import secrets
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
 
-from gate.vault.errors import WrapDamaged
+from gate.errors import VaultError
+from gate.vault.errors import HalfMissing, KeyShredded, NoRecipients, NoWrapForKey, OtherHalf, WrapDamaged
 from gate.vault.keyfile import PrivateKey
-from gate.vault.recipients import SUITE, Recipient
+from gate.vault.publickey import HALVES, SUITE, Half, Recipient
 
 KEY_BYTES: Final = 32
 WRAP_BYTES: Final = 1 + 1120 + KEY_BYTES + 16
-_WHOLE: Final = b"\x01"
+_KINDS: Final[dict[int, Half]] = {1: "", 2: "first", 3: "second"}
+_CODES: Final = {half: bytes([code]) for code, half in _KINDS.items()}
+
+Wraps = tuple[tuple[str, bytes], ...]
+"""(recipient id, wrap)."""
+
+
+def seal_key(
+    data_key: bytes, recipients: Sequence[Recipient], *, two_person: bool = False, recording_id: str, key_id: str
+) -> Wraps:
+    """Close a fresh data key to recipients: whole, or with ``two_person`` each with the share of their half.
+
+    Raises ``NoRecipients`` where nobody could open it then: with ``two_person``, where a half has nobody; ``OtherHalf``
+    for a recipient of no half, who would be left out unseen.
+    """
+    if not two_person:
+        if not recipients:
+            raise NoRecipients("there is no recipient to seal to", hint="Add a public key: dialgate key add FILE")
+        return tuple((one.id, wrap(data_key, one, recording_id=recording_id, key_id=key_id)) for one in recipients)
+    halves_filled(recipients)
+    pad = secrets.token_bytes(KEY_BYTES)
+    shares = {"first": pad, "second": _xor(data_key, pad)}
+    return tuple((one.id, _close(shares[one.half], one, one.half, recording_id, key_id)) for one in recipients)
+
+
+def halves_filled(recipients: Iterable[Recipient]) -> None:
+    """Nothing where a two-person key can be sealed to these. Raises as ``seal_key``."""
+    halves: dict[str, list[str]] = {half: [] for half in HALVES}
+    for one in recipients:
+        if not one.half:
+            raise OtherHalf(
+                f"recipient {one.id} ({one.name!r}) is of no half, and recordings take two people",
+                hint=f"Say which: dialgate key change {one.id} --half first|second (or --exports-only).",
+            )
+        halves[one.half].append(one.id)
+    if missing := [half for half, names in halves.items() if not names]:
+        raise NoRecipients(
+            f"recordings take two people, and there is no recipient of the {' nor of the '.join(missing)} half",
+            hint="Add one: dialgate key add FILE --half first|second",
+        )
 
 
 def wrap(data_key: bytes, recipient: Recipient, *, recording_id: str, key_id: str) -> bytes:
-    """Close a 32-byte data key to a recipient; 1,169 bytes. Raises ``ValueError`` for a key of another length."""
-    if len(data_key) != KEY_BYTES:
-        raise ValueError(f"a data key has {KEY_BYTES} bytes, not {len(data_key)}")
-    return _WHOLE + SUITE.encrypt(data_key, recipient.key, info=_info(recording_id, key_id))
+    """Close a whole 32-byte data key to a recipient; 1,169 bytes. Raises ``ValueError`` for a key of another length."""
+    return _close(data_key, recipient, "", recording_id, key_id)
 
 
 def unwrap(private: PrivateKey, wrapped: bytes, *, recording_id: str, key_id: str) -> bytes:
-    """The 32-byte data key. Raises ``WrapDamaged`` where it was changed, is another recipient's or another recording's:
-    these cannot be told apart, because HPKE answers only yes or no."""
-    if len(wrapped) != WRAP_BYTES or wrapped[:1] != _WHOLE:
+    """The 32-byte data key in a wrap of the whole. Raises ``WrapDamaged`` where it was changed, is another recipient's
+    or another recording's (these cannot be told apart, because HPKE answers only yes or no); ``HalfMissing`` for a
+    share."""
+    half = half_of(wrapped)
+    inner = _open(private, wrapped, recording_id, key_id)
+    if half:
+        raise HalfMissing(f"recording {recording_id} takes two people: key {private.id} is of its {half} half")
+    return inner
+
+
+def half_of(wrapped: bytes) -> Half:
+    """Which share a wrap holds; empty for the whole key. Raises ``WrapDamaged`` for what is no wrap."""
+    half = _KINDS.get(wrapped[0]) if len(wrapped) == WRAP_BYTES else None
+    if half is None:
         raise WrapDamaged(f"not a wrapped key that this version knows ({len(wrapped)} bytes)")
-    try:
-        return SUITE.decrypt(wrapped[1:], private.key, info=_info(recording_id, key_id))
-    except (InvalidTag, ValueError) as error:
-        raise WrapDamaged(
-            f"the wrapped key of recording {recording_id} does not open with key {private.recipient.id}",
-            hint="It was changed, or belongs to another recording or recipient.",
-        ) from error
+    return half
+
+
+def data_key(
+    wraps: Sequence[tuple[str, bytes]], privates: Iterable[PrivateKey], *, recording_id: str, key_id: str
+) -> bytes:
+    """The 32-byte data key, from whichever of these private keys opens it: one to which it was closed whole, else one
+    of each half.
+
+    Raises ``KeyShredded``, ``NoWrapForKey``, ``HalfMissing``, ``WrapDamaged``.
+    """
+    if not wraps:
+        raise KeyShredded(f"recording {recording_id} cannot be opened: no key is left", hint="It was erased.")
+    held = list(privates)
+    by_id = {private.id: private for private in held}
+    mine = {half_of(wrapped): (by_id[who], wrapped) for who, wrapped in wraps if who in by_id}
+    opened = {half: _open(private, wrapped, recording_id, key_id) for half, (private, wrapped) in mine.items()}
+    if "" in opened:
+        return opened[""]
+    if {*HALVES} <= opened.keys():
+        return _xor(opened["first"], opened["second"])
+    if not mine:
+        names = ", ".join(private.id for private in held) or "none"
+        others = ", ".join(sorted(who for who, _ in wraps))
+        raise NoWrapForKey(f"recording {recording_id} is not sealed to key {names}", hint=f"It opens with: {others}")
+    (half,) = mine
+    others = ", ".join(sorted(who for who, wrapped in wraps if half_of(wrapped) not in (half, "")))
+    raise HalfMissing(
+        f"recording {recording_id} takes two people: key {mine[half][0].id} is of its {half} half",
+        hint=f"Give a second key beside it, one of: {others}" if others else "No key of the other half is left.",
+    )
 
 
 def rewrap(
     private: PrivateKey, wrapped: bytes, recipients: Iterable[Recipient], *, recording_id: str, key_id: str
 ) -> list[tuple[str, bytes]]:
-    """Open a wrap and close its key to others: access is given and keys are rotated without touching the audio.
+    """Open a wrap and close what is in it to others: access is given and keys are rotated without touching the audio.
 
-    Returns (recipient id, wrap) pairs. Raises ``WrapDamaged``.
+    A share stays a share: it goes to recipients of its half only, lest one person come to hold both. Returns (recipient
+    id, wrap) pairs. Raises ``WrapDamaged``; ``OtherHalf`` for a recipient of another half.
     """
-    data_key = unwrap(private, wrapped, recording_id=recording_id, key_id=key_id)
-    return [(one.id, wrap(data_key, one, recording_id=recording_id, key_id=key_id)) for one in recipients]
+    half = half_of(wrapped)
+    chosen = list(recipients)
+    for one in chosen:
+        if half and one.half != half:
+            raise OtherHalf(
+                f"recipient {one.id} is not of the {half} half of recording {recording_id}",
+                hint="A share goes to its own half only, so that it still takes two people.",
+            )
+    inner = _open(private, wrapped, recording_id, key_id)
+    return [(one.id, _close(inner, one, half, recording_id, key_id)) for one in chosen]
 
 
-def _info(recording_id: str, key_id: str) -> bytes:
+def _close(inner: bytes, recipient: Recipient, half: Half, recording_id: str, key_id: str) -> bytes:
+    if len(inner) != KEY_BYTES:
+        raise ValueError(f"a data key has {KEY_BYTES} bytes, not {len(inner)}")
+    code = _CODES[half]
+    return code + SUITE.encrypt(inner, recipient.key, info=_info(code, recording_id, key_id))
+
+
+def _open(private: PrivateKey, wrapped: bytes, recording_id: str, key_id: str) -> bytes:
+    try:
+        inner = SUITE.decrypt(wrapped[1:], private.key, info=_info(wrapped[:1], recording_id, key_id))
+    except (InvalidTag, ValueError) as error:
+        raise WrapDamaged(
+            f"the wrapped key of recording {recording_id} does not open with key {private.recipient.id}",
+            hint="It was changed, or belongs to another recording or recipient.",
+        ) from error
+    if len(inner) != KEY_BYTES:
+        raise VaultError(f"the wrapped key of recording {recording_id} has {len(inner)} bytes")
+    return inner
+
+
+def _xor(one: bytes, other: bytes) -> bytes:
+    return bytes(a ^ b for a, b in zip(one, other, strict=True))
+
+
+def _info(code: bytes, recording_id: str, key_id: str) -> bytes:
     ids = [text.encode() for text in (recording_id, key_id)]
-    return b"dialgate/wrap/1" + b"".join(len(one).to_bytes(2, "big") + one for one in ids)
+    return b"dialgate/wrap/%d" % code[0] + b"".join(len(one).to_bytes(2, "big") + one for one in ids)

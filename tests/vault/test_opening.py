@@ -4,9 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from gate.vault.errors import ChunkDamaged, KeyShredded, NoWrapForKey, Truncated, WrapDamaged, WrongKey, WrongRecording
+from gate.vault.errors import (
+    ChunkDamaged,
+    HalfMissing,
+    KeyShredded,
+    NoRecipients,
+    NoWrapForKey,
+    OtherHalf,
+    Truncated,
+    WrapDamaged,
+    WrongKey,
+    WrongRecording,
+)
 from gate.vault.opening import open_recording
-from gate.vault.recipients import add_recipient
+from gate.vault.recipients import add_recipient, change_recipient
 from gate.vault.sealer import Seal, sealer
 from gate.vault.wrap import wrap
 from tests.support.vault import payloads, private_key
@@ -52,6 +63,30 @@ def test_each_reason_why_not_is_its_own_error(path: Path, seal: Seal) -> None:
     other = wrap(bytes(32), ADA.recipient, recording_id="rec-1", key_id=seal.key_id)
     with pytest.raises(WrongKey):
         open_recording(path, [(ADA.id, other)], ADA)
+
+
+def test_a_recording_that_takes_two_people(tmp_path: Path) -> None:
+    folder = tmp_path / "recipients"
+    add_recipient(folder, ADA.recipient.to_text(), half="first")
+    with pytest.raises(NoRecipients, match="second half"):
+        sealer(folder, two_person=True)("rec-1", {})
+    add_recipient(folder, BOB.recipient.to_text())
+    with pytest.raises(OtherHalf, match="is of no half"):
+        sealer(folder, two_person=True)("rec-1", {})
+    change_recipient(folder, BOB.id, half="second")
+    seal = sealer(folder, two_person=True)("rec-1", {})
+    file = seal.create(tmp_path / "a.dgr")
+    file.write_chunk(CHUNKS[0])
+    file.close({})
+    for alone in (ADA, BOB, [ADA, ADA]):
+        with pytest.raises(HalfMissing):
+            open_recording(tmp_path / "a.dgr", seal.wraps, alone)
+    _, opened = open_recording(tmp_path / "a.dgr", seal.wraps, [BOB, ADA])
+    assert list(opened) == CHUNKS[:1]
+    other = sealer(folder, two_person=True)("rec-1", {})
+    mixed = [(ADA.id, dict(seal.wraps)[ADA.id]), (BOB.id, dict(other.wraps)[BOB.id])]
+    with pytest.raises(WrapDamaged):
+        open_recording(tmp_path / "a.dgr", mixed, [ADA, BOB])
 
 
 def test_an_interrupted_recording_is_opened_when_asked(path: Path, seal: Seal) -> None:

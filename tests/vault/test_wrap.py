@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.vault.errors import WrapDamaged
-from gate.vault.wrap import WRAP_BYTES, rewrap, unwrap, wrap
+from gate.vault import wrap as wrap_module
+from gate.vault.errors import HalfMissing, KeyShredded, NoRecipients, NoWrapForKey, OtherHalf, WrapDamaged
+from gate.vault.wrap import WRAP_BYTES, data_key, half_of, rewrap, seal_key, unwrap, wrap
 from tests.support.vault import private_key
 
 ADA, BOB = private_key(), private_key("Bob (auditor)", "auditor")
@@ -61,3 +62,81 @@ def test_access_is_given_by_a_new_wrap() -> None:
     assert unwrap(ADA, wraps[ADA.id], **IDS) == DATA_KEY
     with pytest.raises(WrapDamaged):
         rewrap(BOB, WRAPPED, [BOB.recipient], **IDS)
+
+
+# --- two people ---------------------------------------------------------------------------------------------------
+
+EVE = private_key("Eve (escrow)", "escrow")
+FIRST = [ADA.recipient.on_terms(half="first"), EVE.recipient.on_terms(half="first")]
+SECOND = BOB.recipient.on_terms(half="second")
+SHARES = seal_key(DATA_KEY, [*FIRST, SECOND], two_person=True, **IDS)
+
+
+def test_any_one_of_each_half_opens_it_and_no_number_of_one_half_does() -> None:
+    assert {who: half_of(wrapped) for who, wrapped in SHARES} == {ADA.id: "first", EVE.id: "first", BOB.id: "second"}
+    for keys in ([ADA, BOB], [BOB, EVE], [EVE, ADA, BOB]):
+        assert data_key(SHARES, keys, **IDS) == DATA_KEY
+    for keys, others in (([ADA], BOB.id), ([ADA, EVE], BOB.id), ([BOB], ADA.id)):
+        with pytest.raises(HalfMissing, match="takes two people") as caught:
+            data_key(SHARES, keys, **IDS)
+        assert others in caught.value.hint
+    with pytest.raises(NoWrapForKey, match="not sealed to"):
+        data_key(SHARES, [private_key("Mallory")], **IDS)
+    with pytest.raises(HalfMissing):
+        unwrap(ADA, dict(SHARES)[ADA.id], **IDS)
+
+
+def test_a_share_tells_nothing_of_the_key_and_comes_once() -> None:
+    def share(private, wraps):
+        return wrap_module._open(private, dict(wraps)[private.id], *IDS.values())
+
+    again = seal_key(DATA_KEY, [*FIRST, SECOND], two_person=True, **IDS)
+    shares = {share(private, wraps) for private in (ADA, BOB) for wraps in (SHARES, again)}
+    assert len(shares) == 4
+    assert DATA_KEY not in shares
+    assert share(ADA, SHARES) == share(EVE, SHARES)
+
+
+def test_a_share_is_no_whole_key_and_no_other_share() -> None:
+    mine = dict(SHARES)
+    for code in (b"\1", b"\3"):
+        with pytest.raises(WrapDamaged):
+            data_key([(ADA.id, code + mine[ADA.id][1:])], [ADA], **IDS)
+    with pytest.raises(WrapDamaged):
+        half_of(b"\4" + mine[ADA.id][1:])
+    with pytest.raises(WrapDamaged):
+        data_key([(ADA.id, b"\2" + WRAPPED[1:])], [ADA], **IDS)
+
+
+def test_a_key_that_was_closed_whole_still_takes_one_person() -> None:
+    wraps = seal_key(DATA_KEY, [*FIRST, SECOND], **IDS)
+    for private in (ADA, BOB, EVE):
+        assert data_key(wraps, [private], **IDS) == DATA_KEY
+    with pytest.raises(KeyShredded):
+        data_key([], [ADA], **IDS)
+
+
+def test_nobody_is_left_out_unseen() -> None:
+    for recipients, error in (
+        ([], NoRecipients),
+        (FIRST, NoRecipients),
+        ([SECOND], NoRecipients),
+        ([*FIRST, SECOND, private_key("Mallory").recipient], OtherHalf),
+    ):
+        with pytest.raises(error):
+            seal_key(DATA_KEY, recipients, two_person=True, **IDS)
+    with pytest.raises(NoRecipients):
+        seal_key(DATA_KEY, [], **IDS)
+
+
+def test_a_share_is_wrapped_anew_within_its_half() -> None:
+    new = private_key("Mallory")
+    wrapped = dict(SHARES)[ADA.id]
+    for half in ("", "second"):
+        with pytest.raises(OtherHalf, match="first half"):
+            rewrap(ADA, wrapped, [new.recipient.on_terms(half=half)], **IDS)
+    added = rewrap(ADA, wrapped, [new.recipient.on_terms(half="first")], **IDS)
+    assert half_of(added[0][1]) == "first"
+    assert data_key([*SHARES, *added], [new, BOB], **IDS) == DATA_KEY
+    with pytest.raises(HalfMissing):
+        data_key([*SHARES, *added], [new, ADA], **IDS)
