@@ -48,6 +48,15 @@ COMMIT_SECONDS = 5.0
 GRACE_SECONDS = 5.0
 """How much longer than its length a prompt may take before it counts as failed."""
 
+_CAUSES: Mapping[str, Reason] = {
+    each.value: each for each in (Reason.GATE_STOPPING, Reason.EVIDENCE_UNAVAILABLE, Reason.INTERNAL_ERROR)
+}
+
+
+def _without_decision(cause: str) -> Reason:
+    """Why a call is refused whose decision does not hold or did not come, by the cause of its end."""
+    return _CAUSES.get(cause, Reason.INTERNAL_ERROR)
+
 
 class Hands:
     """One method a command of ``core.call_words.Do``."""
@@ -109,8 +118,7 @@ class Hands:
     def _refuse(self, talk: Talk) -> None:
         decision = talk.decision
         if decision is None or decision.allowed:
-            reason = Reason.GATE_STOPPING if talk.call.cause == "gate_stopping" else Reason.EVIDENCE_UNAVAILABLE
-            decision = screening.refusal(reason, talk.incoming.attempt)
+            decision = screening.refusal(_without_decision(talk.call.cause), talk.incoming.attempt)
         self._line.refuse(talk.id, decision.reason.value, talk.id, decision.explanation)
         self._let_go(talk)
 

@@ -64,7 +64,7 @@ class Lists(DeskBase):
 
         def work(tx: Transaction) -> list[str]:
             ids = _ids(tx, "SELECT id FROM objections WHERE id = ? AND removed_at IS NULL", target)
-            ids = ids or [each.id for each in tx.objections(number_of(target))]
+            ids = ids or [each.id for each in tx.objections(_number_or_id(target, "objection"))]
             for each in ids:
                 tx.append(self._fact("objection_removed", actor, {"reason": reason}, each))
             return ids
@@ -122,7 +122,9 @@ class Lists(DeskBase):
 
         def work(tx: Transaction) -> list[str]:
             ids = _ids(tx, "SELECT id FROM consents WHERE id = ? AND withdrawn_at IS NULL", target)
-            ids = ids or [each.id for each in tx.consents(number_of(target)) if each.withdrawn_at is None]
+            ids = ids or [
+                each.id for each in tx.consents(_number_or_id(target, "consent")) if each.withdrawn_at is None
+            ]
             now = self._clock.now().isoformat()
             for each in ids:
                 tx.append(self._fact("consent_withdrawn", actor, {"at": now, "reason": reason}, each))
@@ -137,6 +139,17 @@ class Lists(DeskBase):
         """Consents with their evidence, the withdrawn ones too."""
         e164 = number_of(number) if number else None
         return self._page(lambda tx: self._reads.consents_page(tx, after, limit, e164))
+
+
+def _number_or_id(target: str, entry: str) -> str:
+    """The E.164 value of what is no id of an ``entry``; raises ``UsageError`` where it is no number either."""
+    try:
+        return number_of(target)
+    except UsageError as error:
+        raise UsageError(
+            f"{target!r} is neither the id of {'an' if entry == 'objection' else 'a'} {entry} in force nor a number",
+            hint=f"See the ids: dialgate {entry} list",
+        ) from error
 
 
 def _ids(tx: Transaction, sql: str, target: str) -> list[str]:

@@ -23,7 +23,7 @@ class Screener:
         try:
             number = numbers.parse(attempt.raw_number)
         except NumberRefused as refused:
-            number = refused
+            number = refused.with_traceback(None)  # which would hold the frames, and all that was in hand in them
         known = isinstance(number, Number)
         e164 = number.e164 if isinstance(number, Number) else ""
         return screening.decide(

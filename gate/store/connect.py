@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gate.errors import StoreError
 from gate.store.fold import number_hash
-from gate.store.schema import bring_up_to_date
+from gate.store.schema import bring_up_to_date, refuse_newer
 
 BUSY_SECONDS = 5.0
 """How long a lock of another process (a backup, a maintenance shell) is waited for."""
@@ -63,7 +63,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
         )
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA temp_store = MEMORY")
-        connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        refuse_newer(connection)
     except sqlite3.Error as error:
         raise StoreError(f"cannot read {path}: {error}") from error
     return connection

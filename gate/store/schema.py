@@ -12,6 +12,8 @@ from __future__ import annotations
 import sqlite3
 from typing import TYPE_CHECKING, Final
 
+from gate.errors import StoreError
+
 if TYPE_CHECKING:
     from sqlite_utils import Database, Migrations
 
@@ -210,16 +212,28 @@ def migrations() -> Migrations:
 
 
 def bring_up_to_date(connection: sqlite3.Connection) -> None:
-    """Apply the changes that a database lacks. Raises ``sqlite3.Error``.
+    """Apply the changes that a database lacks. Raises ``sqlite3.Error``, or ``StoreError`` as ``refuse_newer`` does.
 
     Nearly always it lacks none, which one SELECT tells: sqlite-utils is imported only where there is work for it, as
     that alone takes longer than a whole ``dialgate check``.
     """
-    if {step.__name__ for step in STEPS} <= _applied(connection):
+    if {step.__name__ for step in STEPS} <= refuse_newer(connection):
         return
     from sqlite_utils import Database
 
     migrations().apply(Database(connection))
+
+
+def refuse_newer(connection: sqlite3.Connection) -> set[str]:
+    """The names of the changes that a database has had. Raises ``StoreError`` where one of them is not known here: what
+    the rows mean then is not known either, and what is written beside them may be lost to the version that knows."""
+    applied = _applied(connection)
+    if newer := sorted(applied - {step.__name__ for step in STEPS}):
+        raise StoreError(
+            f"the database is of a newer version of Dialgate: it has had {', '.join(newer)}",
+            hint="run that version, or restore the backup from before it was first started",
+        )
+    return applied
 
 
 def _applied(connection: sqlite3.Connection) -> set[str]:

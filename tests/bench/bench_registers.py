@@ -9,7 +9,6 @@ multiplied, and says so; it gets large batches, so that syncing the disk is not 
 from __future__ import annotations
 
 import json
-import resource
 import shutil
 import sqlite3
 import subprocess
@@ -149,10 +148,17 @@ def _sqlite_utils(source: Path, place: Path, size: int) -> tuple[float, float]:
 
 def _private_mb() -> float:
     """Memory that is this process's alone: anonymous pages, resident."""
-    for line in Path("/proc/self/status").read_text().splitlines():
-        if line.startswith("RssAnon:"):
-            return int(line.split()[1]) / 1024
-    raise RuntimeError("no RssAnon in /proc/self/status")
+    return _status_mb("RssAnon")
+
+
+def _peak_mb() -> float:
+    """The most that this process had in memory. Not ``ru_maxrss``: that one starts from its parent's."""
+    return _status_mb("VmHWM")
+
+
+def _status_mb(name: str) -> float:
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith(f"{name}:")) / 1024
 
 
 def _measure_import(place: Path) -> dict[str, float]:
@@ -161,7 +167,7 @@ def _measure_import(place: Path) -> dict[str, float]:
     begun = time.perf_counter()
     import_file(place / "registers", "tps", place / "tps_ns.txt", as_of=date(2026, 2, 10), now=NOW)
     seconds = time.perf_counter() - begun
-    return {"seconds": seconds, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    return {"seconds": seconds, "mb": _peak_mb()}
 
 
 def _measure_look_ups(kind: str, place: Path) -> dict[str, float]:

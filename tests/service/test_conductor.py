@@ -217,3 +217,11 @@ def test_an_event_that_cannot_come_ends_the_call(play: Play) -> None:
     play.conductor._tell_id("call", Committed())
     play.settle()
     assert play.told() == ["hang up internal_error", "forget"]
+
+
+def test_a_fault_before_the_decision_is_the_gates_own_and_says_so(play: Play) -> None:
+    play.begin()
+    play.conductor._tell_id("call", Committed())
+    assert play.told() == ["refuse internal_error", "forget"]
+    play.settle()
+    assert not any(word.startswith("invite") for word in play.told())

@@ -137,3 +137,12 @@ def test_the_status_says_whether_calls_can_be_decided(house: House) -> None:
     status = house.desk.status(actor=ACTOR)
     assert status["ok"] is True
     assert {row["name"] for row in status["registers"]} == {"tps", "ctps"}
+
+
+@pytest.mark.parametrize("target", ["nope", "id-that-is-not-there", "12"])
+def test_what_is_neither_an_id_nor_a_number_is_said_to_be_neither(house: House, target: str) -> None:
+    with pytest.raises(UsageError, match=f"'{target}' is neither the id of an objection in force nor a number") as told:
+        house.desk.objection_remove(target=target, reason="typing mistake", actor=ACTOR)
+    assert "dialgate objection list" in told.value.hint
+    with pytest.raises(UsageError, match="neither the id of a consent"):
+        house.desk.consent_withdraw(target=target, actor=ACTOR)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlite_utils
 
+from gate.errors import StoreError
 from gate.ports import Fact
 from gate.store import schema
-from gate.store.connect import open_writer
+from gate.store.connect import open_reader, open_writer
 from gate.store.schema import STEPS, bring_up_to_date, migrations
 from tests.support.evidence import START, a_call, open_store, put
 
@@ -48,6 +50,22 @@ def test_a_database_of_the_first_tables_is_brought_up_to_date(tmp_path, monkeypa
     assert store.call(lambda tx: tx.query("SELECT state FROM recordings")) == [{"state": "erasing"}]
     assert store.call(lambda tx: tx.query("SELECT * FROM holds")) == []
     store.close()
+
+
+def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path, monkeypatch):
+    def m999_of_the_future(db):
+        db.execute("ALTER TABLE calls ADD COLUMN of_the_future TEXT")
+
+    path = tmp_path / "gate.db"
+    monkeypatch.setattr("gate.store.schema.STEPS", (*STEPS, m999_of_the_future))
+    open_writer(path).close()
+    monkeypatch.undo()
+    before = path.read_bytes()
+    for opened in (open_writer, open_reader):
+        with pytest.raises(StoreError, match=r"newer version of Dialgate.*m999_of_the_future") as told:
+            opened(path)
+        assert "run that version" in told.value.hint
+    assert path.read_bytes() == before
 
 
 def test_every_table_of_ours_is_strict(tmp_path):
