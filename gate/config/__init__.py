@@ -3,6 +3,7 @@
 - ``schema``    the sections: frozen structs, their keys and defaults; ``Config`` is the whole file
 - ``load``      ``load(path) -> Config``: every fault of the file in one ``ConfigError``, with line, key and what to do
 - ``rules``     what types cannot say: numbers, addresses, hours, dates, secrets; the firm complete, storage in the UK
+- ``mail``      the rules of letters and mail
 - ``faults``    what a fault is, and the checks that all sections share; ``addresses``: spellings of addresses and hours
 - ``lines``     which line of the file a key stands on
 - ``origins``   every value with where it came from (``dialgate config show``); the policy's yearly review
@@ -24,12 +25,15 @@ from gate.config.schema import Calling as Calling
 from gate.config.schema import Config as Config
 from gate.config.schema import Control as Control
 from gate.config.schema import Firm as Firm
+from gate.config.schema import Letters as Letters
 from gate.config.schema import Limits as Limits
 from gate.config.schema import Log as Log
+from gate.config.schema import Mail as Mail
 from gate.config.schema import MediaConfig as MediaConfig
 from gate.config.schema import Pbx as Pbx
 from gate.config.schema import Recording as Recording
 from gate.config.schema import Retention as Retention
+from gate.config.schema import Roles as Roles
 from gate.config.schema import Section as Section
 from gate.config.schema import Sip as Sip
 from gate.config.schema import Storage as Storage

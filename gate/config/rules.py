@@ -15,17 +15,21 @@ from pathlib import Path
 from gate.config.addresses import host_port, hours, network
 from gate.config.faults import Fault, Readable, at_least, blank, duplicates, unprintable
 from gate.config.lines import Key
+from gate.config.mail import letters_faults, mail_faults
 from gate.config.schema import (
     Account,
     Announcement,
     Calling,
     Control,
     Firm,
+    Letters,
     Limits,
+    Mail,
     MediaConfig,
     Pbx,
     Recording,
     Retention,
+    Roles,
     Sip,
     Storage,
     Trunk,
@@ -36,6 +40,8 @@ from gate.errors import ConfigError
 
 _NAME = re.compile(r"(?!.*\+?[0-9]{7})[A-Za-z0-9._+-]{1,64}")
 """A name stands in leaves, which are for good: no telephone number may be one."""
+_ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\$?")
+"""Names of accounts and groups, as ``useradd`` and directories have them."""
 PORTS_PER_CALL = 8
 """RTP and RTCP towards two parties, and towards the two taps of a recording."""
 
@@ -68,6 +74,12 @@ def faults_of(readable: Readable, base: Path, *, secrets: bool = True) -> list[F
         found += _limits(limits)
     if control := get("control", Control):
         found += _control(control)
+    if roles := get("roles", Roles):
+        found += _roles(roles)
+    if letters := get("letters", Letters):
+        found += letters_faults(letters, base)
+    if mail := get("mail", Mail):
+        found += mail_faults(mail, firm, base)
     found += _callers(readable, firm)
     return found + list(_secrets(readable, base)) if secrets else found
 
@@ -168,6 +180,9 @@ def _secrets(readable: Readable, base: Path) -> Iterator[Fault]:
     control = readable.get("control", Control)
     if control and control.token_file:
         yield from _secret(control.token_file, base, ("control", "token_file"), shortest=16)
+    mail = readable.get("mail", Mail)
+    if mail and mail.password_file:
+        yield from _secret(mail.password_file, base, ("mail", "password_file"))
 
 
 def _secret(reference: str, base: Path, key: Key, shortest: int = 1) -> Iterator[Fault]:
@@ -274,10 +289,22 @@ def _limits(limits: Limits) -> Iterator[Fault]:
 
 def _control(control: Control) -> Iterator[Fault]:
     yield from unprintable(control, ("control",), "socket")
+    if control.group and not _ACCOUNT.fullmatch(control.group):
+        yield Fault(("control", "group"), f'"{control.group}" is not the name of a group')
     if control.http and (fault := host_port(control.http, literal=True)):
         yield Fault(("control", "http"), fault)
     if control.http and not control.token_file:
         yield Fault(("control", "token_file"), "is missing: the HTTP endpoint asks for a token")
+
+
+def _roles(roles: Roles) -> Iterator[Fault]:
+    for role in roles.__struct_fields__:
+        accounts: tuple[str, ...] = getattr(roles, role)
+        for index, account in enumerate(accounts):
+            if not _ACCOUNT.fullmatch(account.removeprefix("@")):
+                text = f'"{account}" is neither an account nor an @group of this machine'
+                yield Fault(("roles", role, index), text)
+        yield from duplicates(accounts, ("roles", role))
 
 
 def _callers(readable: Readable, firm: Firm | None) -> list[Fault]:

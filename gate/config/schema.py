@@ -186,10 +186,54 @@ class Control(Section, frozen=True):
 
     socket: str = ""
     """Unix socket; ``control.sock`` in the data folder where empty."""
+    group: str = ""
+    """Group of accounts that may open the socket (those that have a role); empty: the gate's own alone."""
     http: str = ""
     """``address:port`` for the decision endpoint and metrics, loopback unless told otherwise; empty: off."""
     token_file: str = ""
     """Bearer token the HTTP endpoint asks for (required where ``http`` is set)."""
+
+
+class Roles(Section, frozen=True):
+    """Who may do what over the control socket: account names, uids, or ``@group``. The gate decides by the account that
+    the kernel names. Its own account always is an admin; who stands nowhere is refused."""
+
+    admin: tuple[str, ...] = ("root",)
+    """Everything, keys included."""
+    compliance: tuple[str, ...] = ()
+    """Registers, own lists, requests, holds, sweeps."""
+    auditor: tuple[str, ...] = ()
+    """Reads everything, takes recordings, verifies the log; changes nothing."""
+    viewer: tuple[str, ...] = ()
+    """Sees what happens, never a number in full."""
+
+
+class Letters(Section, frozen=True):
+    """Letters about data-subject requests (LAW section 4)."""
+
+    templates: str = ""
+    """Folder with the firm's own wording, file by file instead of the shipped one (``dialgate letters copy DIR``)."""
+    signed: str = "Data compliance"
+    """Who signs."""
+    authority_email: str = ""
+    """Where notifications to the supervisory authority go; empty: by post or its web site, not by mail."""
+
+
+class Mail(Section, frozen=True):
+    """How letters are sent; without ``host`` they are only written."""
+
+    host: str = ""
+    port: int = 0
+    """0: 587 with ``starttls``, 465 with ``tls``, 25 with ``none``."""
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """``none`` only to this machine itself (a loopback address)."""
+    username: str = ""
+    password_file: str = ""
+    sender: str = ""
+    """The address letters come from; ``firm.contact_email`` where empty."""
+    ca_file: str = ""
+    """Certificates (PEM) to trust instead of the system's: a mail server with one of its own."""
+    timeout_seconds: int = 30
 
 
 class Log(Section, frozen=True):
@@ -215,6 +259,9 @@ class Config(Section, frozen=True):
     retention: Retention = Retention()
     limits: Limits = Limits()
     control: Control = Control()
+    letters: Letters = Letters()
+    mail: Mail = Mail()
+    roles: Roles = Roles()
     log: Log = Log()
     base: str = "."
     """Folder of the file; set by the loader, not a key of the file."""

@@ -13,11 +13,11 @@ Format, so that another program can open it. Three kinds of ``<script>`` element
 - ``type="application/octet-stream" id="index"``: base64 of the index's ciphertext and tag
 
 The key of the index is PBKDF2 over the passphrase, reduced to ASCII letters and digits, small, ``o`` written ``0``,
-``i`` and ``l`` written ``1``. The index is AES-256-GCM with a nonce of 12 zero bytes and the header element's text, byte
+``i`` and ``l`` written ``1``. The index is AES-256-GCM with a nonce of 12 zero bytes and the text of the header, byte
 for byte, as associated data. It is UTF-8 JSON, padded with spaces to a multiple of 65,536 bytes: all fields of
 ``PackContents`` by their names, ``nothing_held``, times and numbers as people read them (``when``, ``number_words``);
 and of the audio ``audio_key`` (base64), ``piece_bytes``, ``pieces`` (how many there are) and ``recordings``: the fields
-of each, ``file`` (a name to save it under), ``bytes``, ``sha256``, and ``first``, the number of its first piece, counted
+of each, ``file`` (a name to save it as), ``bytes``, ``sha256``, and ``first``, the number of its first piece, counted
 from 0 in the order of the file. A recording is its pieces one after another, cut to ``bytes``: the last is filled up
 with zero bytes, so that the file tells neither how many recordings there are nor how long each is. Piece n is
 AES-256-GCM under ``audio_key``, nonce n as 12 bytes big-endian, no associated data.

@@ -1,0 +1,64 @@
+"""What the types of the sections on letters and mail cannot say."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Final
+
+from gate.config.faults import Fault, at_least, unprintable
+from gate.config.schema import Firm, Letters, Mail
+
+ADDRESS: Final = re.compile(
+    r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+"
+)
+"""An e-mail address that every server takes: ASCII, one ``@``, a domain with a dot (RFC 5321, without quoted names)."""
+PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
+
+
+def is_loopback(host: str) -> bool:
+    """Whether mail to ``host`` stays on this machine."""
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def letters_faults(letters: Letters, base: Path) -> Iterator[Fault]:
+    """The folder is there, the address is one."""
+    yield from unprintable(letters, ("letters",), "templates", "signed")
+    if letters.templates and letters.templates.isprintable() and not (base / letters.templates).is_dir():
+        yield Fault(
+            ("letters", "templates"), f"{base / letters.templates} is no folder; make it: dialgate letters copy DIR"
+        )
+    if letters.authority_email and not ADDRESS.fullmatch(letters.authority_email):
+        yield Fault(("letters", "authority_email"), f'"{letters.authority_email}" is not an email address')
+
+
+def mail_faults(mail: Mail, firm: Firm | None, base: Path) -> Iterator[Fault]:
+    """Everything that sending needs, and nothing in clear over a network."""
+    yield from unprintable(mail, ("mail",), "host", "username", "ca_file")
+    yield from at_least(mail, "mail", 1, "timeout_seconds")
+    if not 0 <= mail.port <= 65535:
+        yield Fault(("mail", "port"), f"{mail.port} is not a port; 0 (the usual one) to 65535")
+    if mail.sender and not ADDRESS.fullmatch(mail.sender):
+        yield Fault(("mail", "sender"), f'"{mail.sender}" is not an email address')
+    if bool(mail.username) != bool(mail.password_file):
+        missing = "password_file" if mail.username else "username"
+        yield Fault(("mail", missing), "username and password_file go together")
+    if not mail.host:
+        if mail != Mail():
+            yield Fault(("mail", "host"), "is missing: name the mail server")
+        return
+    if not re.fullmatch(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?", mail.host):
+        yield Fault(("mail", "host"), f'"{mail.host}" is not a host; the port goes into mail.port')
+    if mail.security == "none" and not is_loopback(mail.host):
+        yield Fault(
+            ("mail", "security"), f"letters hold personal data: to {mail.host} only with starttls or tls, not none"
+        )
+    if firm and not mail.sender and not ADDRESS.fullmatch(firm.contact_email):
+        yield Fault(("mail", "sender"), "is missing, and firm.contact_email is no address that letters can come from")
+    if mail.ca_file and mail.ca_file.isprintable() and not (base / mail.ca_file).is_file():
+        yield Fault(("mail", "ca_file"), f"{base / mail.ca_file} does not exist; a PEM file with certificates")
