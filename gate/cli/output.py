@@ -21,7 +21,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
-from gate.core import numbers
+from gate.core.masking import masked as masked
 from gate.errors import GateError, RefusedError
 
 if TYPE_CHECKING:
@@ -29,10 +29,6 @@ if TYPE_CHECKING:
 
 Column = tuple[str, str]
 """Key of the row, heading."""
-_NUMBER_KEYS = frozenset({"number", "raw"})
-_OWN_KEYS = frozenset({"presentation", "numbers", "freephone"})
-"""The firm's own numbers: shown in full, they are on every call."""
-_IN_TEXT = re.compile(r"\+[1-9][0-9]{7,14}\b")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*(Z|[+-]\d\d:\d\d)")
 
@@ -117,19 +113,6 @@ def complain(error: GateError, *, json: bool = False) -> None:
 def complain_as_json(message: str, hint: str, exit_code: int, **more: str) -> None:
     """An error as JSON, on standard output, so that whoever reads that is told too."""
     _json({"error": {"message": message, "hint": hint, "exit_code": exit_code, **more}})
-
-
-def masked(value: Any, key: str = "") -> Any:
-    """``value`` with the telephone numbers in it hidden in part; the firm's own stay."""
-    if key in _OWN_KEYS:
-        return value
-    if isinstance(value, Mapping):
-        return {name: masked(inner, name) for name, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [masked(inner, key) for inner in value]
-    if not isinstance(value, str):
-        return value
-    return numbers.mask(value) if key in _NUMBER_KEYS else _IN_TEXT.sub(lambda found: numbers.mask(found[0]), value)
 
 
 def clean(text: str) -> str:

@@ -10,7 +10,9 @@ from typing import Any, Protocol
 from gate.config import Config
 from gate.control.actors import user
 from gate.control.client import ControlClient
-from gate.control.messages import OPERATIONS, arguments, plain
+from gate.control.messages import OPERATIONS, arguments
+from gate.control.perform import perform
+from gate.errors import ControlError
 
 Progress = Callable[[float, str], None]
 
@@ -34,7 +36,9 @@ class DeskHere:
         values = arguments(op, fields)
         if OPERATIONS[op].streams:
             values["progress"] = progress
-        return plain(getattr(self._desk, op)(actor=user(os.getuid()), **values))
+        if not OPERATIONS[op].desk:
+            raise ControlError(f"{op} is asked of a running gate, and none runs here", hint="start it: dialgate serve")
+        return perform(self._desk, op, user(os.getuid()), values)
 
 
 @contextmanager

@@ -2,11 +2,14 @@
 
 - ``messages``   every operation: its request, its answer and who may call it; ``request`` is what all requests share,
                  ``bulk`` those of own lists by the hundred, ``keys`` those of keys, with their answers
+- ``looks``      requests of those who look: the live view, pages, a number in full, the log
 - ``answers``    what each operation answers
 - ``actors``     who acts, as it is written into the log
+- ``roles``      who may do what, by account and groups; ``doorman`` asks it, and notes who was refused
 - ``wire``       JSON bodies in and out, bounded
-- ``work``       calls the desk on threads, within bounds
+- ``perform``    an operation carried out on a desk; ``work`` does it on threads, within bounds
 - ``server``     the Unix socket: ``POST /v1/op/NAME``, who asks taken from the kernel, progress as lines
+- ``watchers``   those who watch: one look serves all; ``watching`` is their client
 - ``endpoint``   the optional TCP door for phone systems: ``POST /v1/decision``, ``GET /metrics``, ``GET /healthz``
 - ``faults``     errors as JSON and back, so that the far side raises what the gate raised
 - ``sockets``    Unix sockets whose path may be longer than the kernel's 107 bytes

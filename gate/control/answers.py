@@ -94,6 +94,9 @@ class Items(Response, frozen=True):
 
     items: list[dict[str, Any]]
     next: str | None = None
+    """Give it as ``after`` for the page that follows; None at the end."""
+    prev: str | None = None
+    """Give it as ``before`` for the page that comes first, where the list can go back; None at the beginning."""
 
 
 class CallShown(Response, frozen=True):
@@ -203,3 +206,31 @@ class Checkpoint(Response, frozen=True):
     note: str
     """C2SP signed note."""
     size: int
+
+
+class Session(Response, frozen=True):
+    """The answer to ``session``."""
+
+    actor: str
+    """As it is written into the log: ``user:ann(1000)``."""
+    role: str
+    """The one that may do most."""
+    roles: list[str]
+    can: list[str]
+    """Names of the operations."""
+
+
+class Revealed(Response, frozen=True):
+    """The answer to ``reveal``."""
+
+    number: str
+
+
+class LogNow(Response, frozen=True):
+    """The answer to ``audit_status``."""
+
+    size: int
+    checkpoint: dict[str, Any] | None
+    """``size``, ``root`` (Base64) and ``at`` of the newest signed head."""
+    verified: dict[str, Any] | None
+    """``at``, ``actor``, ``ok``, ``size``, ``first_fault`` of the last verification; None where there was none."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gate.control import sockets
 from gate.control.messages import OPERATIONS, arguments
 from gate.errors import ControlError
+
+if TYPE_CHECKING:
+    from gate.control.watching import Watching
 
 Progress = Callable[[float, str], None]
 
@@ -28,7 +31,7 @@ class ControlClient:
         except OSError as error:
             raise ControlError(
                 f"the gate at {self.socket} cannot be reached: {error.strerror or type(error).__name__}",
-                hint="run as the gate's account, or set control.socket to a path that your group may open",
+                hint="it is for accounts with a role ([roles]) that are in control.group, and may look into its folder",
             ) from None
 
     def call(self, op: str, /, *, progress: Progress | None = None, **fields: Any) -> Any:
@@ -44,3 +47,9 @@ class ControlClient:
         from gate.control.exchange import exchange  # HTTP is loaded where a gate answers, not to find that none does
 
         return exchange(self.socket, op, checked, timeout=timeout, streams=streams, progress=progress)
+
+    def watch(self) -> Watching:
+        """What happens, as snapshots (``gate.control.watching``): iterate, and ``close`` it from any thread."""
+        from gate.control.watching import Watching
+
+        return Watching(self.socket)

@@ -30,7 +30,7 @@ def exchange(
 
     Raises as ``gate.control.client.ControlClient.call``.
     """
-    connection = _Connection(path, timeout)
+    connection = Connection(path, timeout)
     try:
         connection.request("POST", f"/v1/op/{op}", msgspec.json.encode(fields), {"Content-Type": "application/json"})
         response = connection.getresponse()
@@ -43,27 +43,32 @@ def exchange(
         ) from None
     except (OSError, http.client.HTTPException) as error:
         raise ControlError(
-            f"the gate at {path} cannot be reached: {_said(error)}", hint="is it running? dialgate serve"
+            f"the gate at {path} cannot be reached: {said(error)}", hint="is it running? dialgate serve"
         ) from None
     finally:
         connection.close()
 
 
-class _Connection(http.client.HTTPConnection):
+class Connection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
     def __init__(self, path: Path, timeout: float) -> None:
         super().__init__("localhost", timeout=timeout)
         self._path = path
 
     def connect(self) -> None:
+        """As the library calls it."""
         self.sock: socket.socket = sockets.connect(self._path, self.timeout)
 
 
-def _said(error: Exception) -> str:
+def said(error: Exception) -> str:
+    """An error of the connection in a few words."""
     text = error.strerror if isinstance(error, OSError) else str(error)
     return text or type(error).__name__
 
 
-def _decoded(raw: bytes) -> Any:
+def decoded(raw: bytes) -> Any:
+    """JSON that came from the gate. Raises ``ControlError``."""
     try:
         return msgspec.json.decode(raw)
     except (msgspec.DecodeError, RecursionError):
@@ -73,7 +78,7 @@ def _decoded(raw: bytes) -> Any:
 
 
 def _answer(status: int, raw: bytes) -> Any:
-    body = _decoded(raw)
+    body = decoded(raw)
     if status == 200:
         return body
     raise revived(body) if isinstance(body, dict) else ControlError(f"the gate answered with status {status}")
@@ -82,7 +87,7 @@ def _answer(status: int, raw: bytes) -> Any:
 def _stream(response: http.client.HTTPResponse, progress: Callable[[float, str], None] | None) -> Any:
     """Lines of ``{"progress": …, "text": …}``, and at last ``{"result": …}`` or ``{"error": …}``."""
     while raw := response.readline(_LARGEST_LINE):
-        line = _decoded(raw)
+        line = decoded(raw)
         if not isinstance(line, dict):
             break
         if "result" in line:

@@ -8,6 +8,8 @@ from typing import Any
 from gate import errors
 from gate.errors import GateError, RefusedError
 
+NOT_PERMITTED = "not_permitted"
+"""Reason of a refusal: the account has no role that may ask for this."""
 _STATUS: dict[str, int] = {
     "UsageError": 400,
     "ConfigError": 400,
@@ -33,6 +35,8 @@ def fault(error: GateError) -> dict[str, Any]:
 
 def status(error: GateError) -> int:
     """The HTTP status that fits an error."""
+    if isinstance(error, RefusedError) and error.reason == NOT_PERMITTED:
+        return 403
     return _STATUS.get(_kind(error), 500)
 
 

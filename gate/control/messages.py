@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
-from gate.control import answers, bulk, keys
-from gate.control.request import Line, Moment, Note, Page, Request
+from gate.control import answers, bulk, keys, looks
+from gate.control.request import Line, Moment, Note, Page, Request, Showing
 from gate.core.screening import Purpose, Topic
 from gate.errors import ControlError, UsageError
 
@@ -82,7 +82,7 @@ class ObjectionRemove(Request, frozen=True):
     reason: Note
 
 
-class OwnList(Request, frozen=True):
+class OwnList(Showing, frozen=True):
     """A page of the objections or consents, newest first."""
 
     after: Line | None = None
@@ -118,16 +118,7 @@ class ConsentWithdraw(Request, frozen=True):
 # --- calls and recordings -----------------------------------------------------------------------------------------
 
 
-class CallsList(Request, frozen=True):
-    """A page of the calls, newest first."""
-
-    after: Line | None = None
-    limit: Page = 50
-    number: Line | None = None
-    reason: Line | None = None
-
-
-class CallsShow(Request, frozen=True):
+class CallsShow(Showing, frozen=True, kw_only=True):
     """One call with all its facts."""
 
     call_id: Line
@@ -180,7 +171,7 @@ class HoldRelease(Request, frozen=True):
     reason: Note
 
 
-class HoldList(Request, frozen=True):
+class HoldList(Showing, frozen=True):
     """A page of the holds in force, newest first."""
 
     after: Line | None = None
@@ -217,7 +208,7 @@ class AuditCheckpoint(Request, frozen=True):
     """Sign the log as it is now."""
 
 
-class Status(Request, frozen=True):
+class Status(Showing, frozen=True):
     """How the gate is."""
 
 
@@ -239,6 +230,8 @@ class Operation(NamedTuple):
     """Who may call it."""
     streams: bool = False
     """It takes long: its method has ``progress``."""
+    desk: bool = True
+    """The desk has a method for it; else the control interface answers it itself."""
 
 
 OPERATIONS: Mapping[str, Operation] = {
@@ -257,22 +250,28 @@ OPERATIONS: Mapping[str, Operation] = {
     "consent_import": Operation(bulk.ConsentImport, answers.BatchKept, _KEEPERS),
     "consent_export": Operation(bulk.ListExport, answers.Items, _READERS),
     "consent_list": Operation(OwnList, answers.Items, _READERS),
-    "calls_list": Operation(CallsList, answers.Items, _READERS),
-    "calls_show": Operation(CallsShow, answers.CallShown, _READERS),
-    "recording_list": Operation(RecordingList, answers.Items, _READERS),
+    "calls_list": Operation(looks.CallsList, answers.Items, _ALL),
+    "calls_show": Operation(CallsShow, answers.CallShown, _ALL),
+    "reveal": Operation(looks.Reveal, answers.Revealed, _READERS),
+    "recording_list": Operation(RecordingList, answers.Items, _ALL),
     "recording_take": Operation(RecordingTake, answers.Taken, _READERS),
     "recording_verify": Operation(RecordingVerify, answers.VerifiedRecordings, _READERS),
     "hold_add": Operation(HoldAdd, answers.HoldPut, _KEEPERS),
     "hold_release": Operation(HoldRelease, None, _KEEPERS),
     "hold_list": Operation(HoldList, answers.Items, _READERS),
-    "retention_status": Operation(RetentionStatus, answers.RetentionNow, _READERS),
+    "retention_status": Operation(RetentionStatus, answers.RetentionNow, _ALL),
     "retention_sweep": Operation(RetentionSweep, answers.Swept, _KEEPERS, streams=True),
-    "retention_forecast": Operation(RetentionForecast, answers.Forecast, _READERS),
+    "retention_forecast": Operation(RetentionForecast, answers.Forecast, _ALL),
     "key_list": Operation(keys.KeyList, keys.Recipients, _ALL),
     "key_add": Operation(keys.KeyAdd, keys.Added, _ADMIN),
     "audit_verify": Operation(AuditVerify, answers.Audited, _READERS, streams=True),
     "audit_checkpoint": Operation(AuditCheckpoint, answers.Checkpoint, _READERS),
+    "audit_leaves": Operation(looks.AuditLeaves, answers.Items, _ALL),
+    "audit_status": Operation(looks.AuditStatus, answers.LogNow, _ALL),
+    "checkpoints_list": Operation(looks.CheckpointsList, answers.Items, _ALL),
     "status": Operation(Status, None, _ALL),
+    "session": Operation(looks.Session, answers.Session, _ALL, desk=False),
+    "watch": Operation(looks.Watch, None, _ALL, desk=False),
 }
 
 

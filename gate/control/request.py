@@ -16,3 +16,10 @@ Page = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 
 class Request(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
     """Base of every request; its fields are the keyword arguments of the desk's method."""
+
+
+class Showing(Request, frozen=True):
+    """Base of those whose answer may hold telephone numbers. The gate hides them, not the desk (``perform``)."""
+
+    masked: bool = False
+    """Hide part of each number. An account that is a viewer and no more gets them so in any case."""

@@ -1,12 +1,14 @@
 """The gate's side of the control interface: HTTP over a Unix socket, and the endpoint for phone systems beside it.
 
-Who asks is not said but known: the kernel names the process at the other end (``SO_PEERCRED``), and that name goes into
-the evidence log with whatever it does. Whoever may open the socket file may ask; the file's permissions decide that.
+Who asks is not said but known: the kernel names the account of the process at the other end (``SO_PEERCRED``). That
+name goes into the evidence log with whatever it does, and its roles decide what it may ask (``gate.control.roles``).
+The socket file's permissions decide who may speak at all.
 """
 
 from __future__ import annotations
 
 import asyncio
+import grp
 import os
 import socket
 from collections.abc import Callable
@@ -16,12 +18,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from aiohttp import web
 
-from gate.config import Config
+from gate.config import Config, Control
 from gate.control import sockets
+from gate.control.doorman import Doorman, Guest, Refused
 from gate.control.endpoint import endpoint
 from gate.control.faults import fault, status
 from gate.control.messages import OPERATIONS, arguments
-from gate.control.wire import LARGEST_BODY, actor_of, answer, body
+from gate.control.roles import Roles, eyes, session
+from gate.control.watchers import Live, Watchers
+from gate.control.wire import LARGEST_BODY, answer, body
 from gate.control.work import Workers, log
 from gate.errors import ControlError, GateError
 
@@ -37,26 +42,36 @@ async def serve(
     metrics: CollectorRegistry,
     stop: asyncio.Event,
     ready: Callable[[], None] = lambda: None,
+    live: Live | None = None,
+    refused: Refused | None = None,
 ) -> None:
     """Answer on the control socket (and on ``control.http`` where set) until ``stop`` is set.
 
-    ``ready`` is called once it answers. Raises ``ControlError`` where the socket or port cannot be had. The socket file
+    ``ready`` is called once it answers; ``live`` is what can be watched; ``refused`` keeps note of who asked for
+    what is not theirs. Raises ``ControlError`` where the socket or port cannot be had. The socket file
     is removed at the end.
     """
     path = config.control_socket
     workers = Workers("control", threads=8, most=64)
     decisions = Workers("decision", threads=4, most=256)
     runners: list[web.AppRunner] = []
-    listener = _claim(path, 0o660 if config.control.socket else 0o600)
+    roles = Roles(config)
+    doorman = Doorman(roles, refused)
+    watchers = Watchers(live, doorman) if live is not None else None
+    listener = _claim(path, config.control)
     inode = path.stat().st_ino
     try:
-        runners.append(await _start(desk_app(desk, workers), listener))
+        if unknown := await asyncio.to_thread(roles.unknown):
+            log.warning("roles_of_nobody", accounts=unknown, hint="this machine does not know them")
+        runners.append(await _start(desk_app(desk, workers, doorman, watchers), listener))
         if config.control.http:
             runners.append(await endpoint(desk, config, metrics, stop, decisions))
         log.info("control_listening", socket=str(path), http=config.control.http)
         ready()
         await stop.wait()
     finally:
+        if watchers is not None:
+            await watchers.close()
         for runner in runners:
             await runner.cleanup()
         workers.close()
@@ -65,19 +80,29 @@ async def serve(
         _remove(path, inode)
 
 
-def desk_app(desk: Any, workers: Workers) -> web.Application:
+def desk_app(desk: Any, workers: Workers, doorman: Doorman, watchers: Watchers | None = None) -> web.Application:
     """The application on the Unix socket: ``POST /v1/op/{name}``."""
 
     async def operation(asked: web.Request) -> web.StreamResponse:
         try:
             name = asked.match_info["name"]
             fields = arguments(name, await body(asked))
-            actor = actor_of(asked)
+            guest = await doorman.admit(asked, name)
+            if name == "session":
+                return answer(session(guest.actor, guest.roles))
+            if name == "watch":
+                return await _watch(asked, guest)
+            fields = eyes(guest.roles, fields)
             if OPERATIONS[name].streams:
-                return await _stream(asked, desk, name, actor, fields, workers)
-            return answer(await workers.call(desk, name, actor, fields))
+                return await _stream(asked, desk, name, guest.actor, fields, workers)
+            return answer(await workers.call(desk, name, guest.actor, fields))
         except GateError as error:
             return answer(fault(error), status(error))
+
+    async def _watch(asked: web.Request, guest: Guest) -> web.StreamResponse:
+        if watchers is None:
+            raise ControlError("nothing can be watched here", hint="a running gate can: dialgate serve")
+        return await watchers.serve(asked, guest)
 
     app = web.Application(client_max_size=LARGEST_BODY)
     app.router.add_post("/v1/op/{name}", operation)
@@ -139,19 +164,46 @@ async def _start(app: web.Application, listener: socket.socket) -> web.AppRunner
     return runner
 
 
-def _claim(path: Path, mode: int) -> socket.socket:
+def _claim(path: Path, control: Control) -> socket.socket:
     """Bind the socket; a file that a dead gate left is replaced, a living one's is not."""
+    gid = _group(control.group)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if not path.parent.exists():
+            path.parent.mkdir(mode=0o700, parents=True)
+            if gid is not None:
+                _give(path.parent, gid, 0o710)
         if path.is_socket():
             if sockets.answers(path):
                 raise ControlError(f"another gate listens at {path}", hint="stop it first, or set control.socket")
             path.unlink()
-        return sockets.listen(path, mode)
+        listener = sockets.listen(path, 0o660 if control.socket and gid is None else 0o600)
+        if gid is not None:
+            _give(path, gid, 0o660)
+        return listener
     except OSError as error:
         raise ControlError(
             f"cannot listen at {path}: {error.strerror}", hint="check the folder, or set control.socket"
         ) from None
+
+
+def _group(name: str) -> int | None:
+    if not name:
+        return None
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise ControlError(f"there is no group {name!r}", hint="make it (groupadd), or set control.group") from None
+
+
+def _give(path: Path, gid: int, mode: int) -> None:
+    """To a group; raises ``ControlError`` where this account is not one of it."""
+    try:
+        os.chown(path, -1, gid)
+    except PermissionError:
+        raise ControlError(
+            f"{path} cannot be given to control.group", hint="the gate's own account must be in that group"
+        ) from None
+    path.chmod(mode)
 
 
 def _remove(path: Path, inode: int) -> None:

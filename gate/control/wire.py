@@ -10,7 +10,6 @@ from typing import Any
 import msgspec
 from aiohttp import web
 
-from gate.control.actors import user
 from gate.errors import ControlError, UsageError
 
 LARGEST_BODY = 128 * 1024
@@ -40,10 +39,11 @@ async def body(asked: web.Request) -> dict[str, Any]:
     return value
 
 
-def actor_of(asked: web.Request) -> str:
-    """``user:NAME(UID)`` of the process at the other end, told by the kernel."""
+def uid_of(asked: web.Request) -> int:
+    """The account of the process at the other end, told by the kernel."""
     connection = asked.transport.get_extra_info("socket") if asked.transport else None
     if connection is None:
         raise ControlError("the connection is gone")
+    uid: int
     _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
-    return user(uid)
+    return uid

@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 
-from gate.control.messages import plain
+from gate.control.perform import perform
 from gate.errors import ControlError, GateError
 
 log = structlog.get_logger("gate.control")
@@ -50,7 +50,7 @@ class Busy(ControlError):
 def _guarded(desk: Any, name: str, actor: str, fields: Mapping[str, Any]) -> Any:
     began = time.monotonic()
     try:
-        result = plain(getattr(desk, name)(actor=actor, **fields))
+        result = perform(desk, name, actor, fields)
     except GateError as error:
         log.info("operation", op=name, actor=actor, outcome=type(error).__name__, seconds=_since(began))
         raise

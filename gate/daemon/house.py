@@ -108,7 +108,7 @@ class House:
     def _desk(self, live: Callable[[], list[dict[str, Any]]]) -> Desk:
         from gate.service.desk import Desk
         from gate.service.reads import Offers
-        from gate.store import kept, queries
+        from gate.store import kept, queries, search
         from gate.vault.keyring import Keyring
 
         keyring = Keyring(self.config.data / "recipients")
@@ -129,10 +129,19 @@ class House:
                 checkpoint=self.checkpoint,
                 retention=self.retention,
                 live=live,
+                looks=search,
+                beside=self.beside,
             ),
             clock=self.clock,
             new_id=new_id,
         )
+
+    def beside(self, read: Callable[[Any], Any]) -> Any:
+        """What a function reads from the store as it is now, without holding it up. Raises ``StoreError``."""
+        from gate.store.reader import Reader
+
+        with Reader(self.config.data / "gate.db") as reader:
+            return read(reader)
 
     def _import_register(
         self,

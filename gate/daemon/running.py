@@ -66,6 +66,7 @@ class Gate:
         self._media = LateMedia()
         self._built: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
         self._line, self._conductor = self._compose()
+        self._watched = self._view()
 
     def _prepare(self) -> None:
         """What must be there before the line opens: the announcement, and somebody to seal to."""
@@ -135,6 +136,24 @@ class Gate:
         line.open()
         line.post(self._build_media)
         return line, conductor
+
+    def _view(self) -> Any:
+        """What can be watched."""
+        from gate.service.live import LiveView
+        from gate.store import search, tally
+
+        view = LiveView(
+            calls=self._live,
+            beside=self._house.beside,
+            tally=tally,
+            log_now=search.log_now,
+            registers=self._house.registers,
+            clock=self._house.clock,
+            watch_levels=self._recorder.watch_levels,
+            up=lambda: {"trunk_up": self._line.trunk_up, "recorder_up": self._recorder.available()},
+        )
+        self._recorder.on_levels = view.take_levels
+        return view
 
     def _build_media(self) -> None:
         """The line thread's first step, before any datagram."""
@@ -210,12 +229,17 @@ class Gate:
         self._sign()
         return 1 if behind else 0
 
-    def _note(self, kind: str, **body: Any) -> None:
-        fact = Fact(kind=kind, subject="gate", at=self._house.clock.now(), actor=f"uid:{os.getuid()}", body=body)
+    def _note(self, kind: str, *, subject: str = "gate", actor: str = "", **body: Any) -> None:
+        at = self._house.clock.now()
+        fact = Fact(kind=kind, subject=subject, at=at, actor=actor or f"uid:{os.getuid()}", body=body)
         try:
             self._house.store.call(lambda tx: tx.append(fact))
         except StoreError as error:
             log.error("not_noted", kind=kind, error=str(error))
+
+    def _refused(self, actor: str, op: str, roles: tuple[str, ...]) -> None:
+        """Who asked for what is not theirs leaves a leaf."""
+        self._note("not_permitted", subject=op, actor=actor, roles=list(roles))
 
     async def _serve(self) -> None:
         """Answer on the control interface until told to stop; then drain."""
@@ -232,7 +256,15 @@ class Gate:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
         answering = asyncio.ensure_future(
-            control(self._house.desk, self._config, self._metrics.registry, drained, self._tell_ready)
+            control(
+                self._house.desk,
+                self._config,
+                self._metrics.registry,
+                drained,
+                self._tell_ready,
+                live=self._watched,
+                refused=self._refused,
+            )
         )
         chores = asyncio.gather(self._chores(), self._sweeps())
         await asyncio.wait([answering, asyncio.ensure_future(told.wait())], return_when=asyncio.FIRST_COMPLETED)

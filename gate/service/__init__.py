@@ -11,6 +11,7 @@
 - ``retention``  what goes when, the dry run, and the sweep; ``holding`` is how people ask for them and for holds
 - ``desk``       what people ask for; ``lists`` (registers, objections, consents) and ``records`` are parts of it,
                  ``desk_base`` is what they share, ``reads`` what they are given by other rooms
+- ``looking``    pages of calls and of the log, a number in full; ``live``: what a watcher sees at this moment
 - ``keys``       the register of recipients: who can open recordings, and who decided it
 - ``bulk_lists`` own lists in bulk, in and out; ``entries``: one line of such a list
 - ``screen_file``  a CRM file screened: ``sheet`` reads any CSV without losing a byte, ``bulk_screen`` decides columns

@@ -301,13 +301,16 @@ class Conductor:
     # --- for the console and the command line -----------------------------------------------------------------------
 
     def live(self, now: datetime) -> list[dict[str, Any]]:
-        """The calls in hand: id, number, who asked, state, seconds since asked. Line thread only."""
+        """The calls in hand: id, number, when and by whom asked for, state, seconds since. Line thread only."""
         return [
             {
                 "call_id": talk.id,
                 "number": talk.number,
+                "at": talk.asked_at.isoformat(),
                 "claimed_by": talk.actor,
                 "purpose": talk.incoming.attempt.purpose.value,
+                "topic": talk.incoming.attempt.topic.value,
+                "announcement": talk.announcing,
                 "state": talk.call.state.value,
                 "recording": talk.call.recording,
                 "paused": talk.call.paused,

@@ -15,11 +15,12 @@ from gate.service.desk_base import LONDON
 from gate.service.holding import Holding
 from gate.service.keys import KeyDesk
 from gate.service.lists import Lists
+from gate.service.looking import Looking
 from gate.service.reads import Row
 from gate.service.records import Records
 
 
-class Desk(Lists, BulkLists, Records, Holding, KeyDesk):
+class Desk(Lists, BulkLists, Records, Holding, KeyDesk, Looking):
     """The use cases of admins, compliance officers and auditors."""
 
     def check(

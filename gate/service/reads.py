@@ -65,6 +65,52 @@ class Reads(Protocol):
         ...
 
 
+class Source(Protocol):
+    """What can be asked: a transaction, or the store as it was a moment ago, read beside it."""
+
+    def query(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[Row]:
+        """Rows of a SELECT as dictionaries."""
+        ...
+
+
+Window = tuple[list[Row], str | None, str | None]
+"""Rows of a page, newest first; ``after`` for the older ones, ``before`` for the newer ones, None where there are
+none."""
+
+
+class Looks(Protocol):
+    """Pages that can be turned both ways, and what is asked of the log (``gate.store.search``)."""
+
+    def calls_window(
+        self,
+        tx: Source,
+        after: str | None,
+        before: str | None,
+        limit: int,
+        number: str | None,
+        reason: str | None,
+        text: str | None,
+    ) -> Window:
+        """Attempts; ``text`` as it was typed."""
+        ...
+
+    def leaves_window(self, tx: Source, after: str | None, before: str | None, limit: int, kind: str | None) -> Window:
+        """The log."""
+        ...
+
+    def checkpoints_window(self, tx: Source, after: str | None, before: str | None, limit: int) -> Window:
+        """Signed heads."""
+        ...
+
+    def log_now(self, tx: Source) -> Row:
+        """``size``, ``checkpoint``, ``verified``."""
+        ...
+
+    def number_of(self, tx: Source, kind: str, key: str) -> str | None:
+        """A number in full; empty where it was erased, None where there is no such row."""
+        ...
+
+
 class Scan(Protocol):
     """What can be said of a sealed file without its key."""
 
@@ -116,3 +162,6 @@ class Offers:
     retention: Retention
     live: Callable[[], list[Row]]
     """Calls in hand; empty without a running line."""
+    looks: Looks
+    beside: Callable[[Callable[[Source], Any]], Any]
+    """What a function reads from the store as it is now, without keeping anybody waiting who writes."""

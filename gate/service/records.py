@@ -9,26 +9,13 @@ from functools import partial
 from gate.core.retention import Kind
 from gate.errors import RefusedError, UsageError
 from gate.ports import Transaction
-from gate.service.desk_base import DeskBase, number_of
+from gate.service.desk_base import DeskBase
 from gate.service.erasing import hold_of
-from gate.service.reads import Progress, Row
+from gate.service.reads import Row
 
 
 class Records(DeskBase):
     """What the gate has kept. Whoever takes a recording leaves a leaf before the first byte."""
-
-    def calls_list(
-        self,
-        *,
-        after: str | None = None,
-        limit: int = 100,
-        number: str | None = None,
-        reason: str | None = None,
-        actor: str,
-    ) -> Row:
-        """Every attempt, newest first."""
-        e164 = number_of(number) if number else None
-        return self._page(lambda tx: self._reads.calls_page(tx, after, limit, e164, reason))
 
     def calls_show(self, *, call_id: str, actor: str) -> Row:
         """One attempt with its facts, leaves and recordings."""
@@ -117,10 +104,6 @@ class Records(DeskBase):
             yield from page
             if after is None:
                 return
-
-    def audit_verify(self, *, actor: str, progress: Progress | None = None) -> Row:
-        """Leaves, rows, root, checkpoints: does all of it hold?"""
-        return dict(self._offers.verify_log(progress))
 
     def audit_checkpoint(self, *, actor: str) -> Row:
         """Sign the log as it stands."""

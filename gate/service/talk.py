@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from gate.core.call_words import Event
+from gate.core.call_words import Event, State
 from gate.core.calls import Call
 from gate.core.screening import Decision
 from gate.ports import Fact, Incoming, RecordingClosed, RecordingOpened, Timer
@@ -60,6 +60,15 @@ class Talk:
     def number(self) -> str:
         """What is dialled, E.164; empty before the decision."""
         return self.decision.number if self.decision else ""
+
+    @property
+    def announcing(self) -> str:
+        """What has become of the announcement: empty before it, ``playing``, ``played`` to its end, or ``cut``."""
+        if self.announced_from is None:
+            return ""
+        if self.call.announced:
+            return "played"
+        return "playing" if self.call.state is State.ANNOUNCING else "cut"
 
     def fact(self, kind: str, at: datetime, *, subject: str = "", actor: str = "gate", **body: Any) -> Fact:
         """A fact about this call (or about ``subject``)."""

@@ -5,8 +5,10 @@
 - ``projections``  what the tables say, derived from the facts: one function a kind; ``fold`` is how a row follows,
                    ``values`` what stands in its columns; ``request_table``: the table of data-subject requests
 - ``queries``      pages and counts for the lists, by key; ``reader`` asks them beside a running gate
-- ``paging``       pages that can be turned both ways; ``search`` finds calls by a few typed signs
+- ``paging``       pages that can be turned both ways; ``search`` finds calls by a few typed signs,
+                   ``tally`` counts attempts by minute and reason
 - ``own``          objections and consents in memory, read in one pass: for a screening in bulk
+- ``contacts``     the CRM's contacts and what the last screening said of them; no evidence, and not derived
 - ``kept``         what retention asks: recordings by age, holds, erasures under way, tombstones
 - ``tree``         the Merkle tree as it is kept; the check at the start
 - ``erasure``      facts emptied, their leaves kept

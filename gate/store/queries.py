@@ -13,8 +13,8 @@ from typing import Any, NamedTuple, Protocol
 
 from gate.core.evidence import stamp
 from gate.errors import UsageError
-from gate.store.paging import LIMIT, Row
-
+from gate.store.paging import LIMIT
+from gate.store.paging import Row as Row
 
 
 class Source(Protocol):

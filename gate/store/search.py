@@ -8,12 +8,15 @@ number beside the time, and so touches no row either.
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 from typing import Any, NamedTuple
 
 from gate.core import numbers
 from gate.core.numbers import NumberRefused
 from gate.core.terms import Reason
+from gate.errors import UsageError
 from gate.store.paging import Row, Way, Window, window
 from gate.store.queries import Source, decoded
 
@@ -137,3 +140,86 @@ def beginning_of(typed: str) -> str:
         if digits.startswith(written):
             return meant + digits[len(written) :]
     return ""
+
+
+# --- the evidence log -----------------------------------------------------------------------------------------------
+
+
+def leaves_window(
+    tx: Source, after: str | None = None, before: str | None = None, limit: int = 50, kind: str | None = None
+) -> Window:
+    """Leaves, newest first, of one kind of fact where named: ``index``, ``kind``, ``subject``, ``at``, ``actor``,
+    ``hash`` (hexadecimal)."""
+
+    def read(way: Way) -> list[Row]:
+        clauses, values = _beyond("facts.leaf_index", way)
+        if kind is not None:
+            clauses.append("kind = ?")
+            values.append(kind)
+        return tx.query(
+            "SELECT facts.leaf_index AS 'index', kind, subject, at, actor, lower(hex(hash)) AS hash"  # noqa: S608
+            f" FROM facts JOIN leaves USING (leaf_index) {_where(clauses)}"
+            f" ORDER BY facts.leaf_index {way.direction} LIMIT ?",
+            [*values, way.count],
+        )
+
+    return window(read, ("index",), after, before, limit)
+
+
+def checkpoints_window(tx: Source, after: str | None = None, before: str | None = None, limit: int = 50) -> Window:
+    """Signed heads, newest first: ``size``, ``root`` (Base64), ``at``, ``note``."""
+
+    def read(way: Way) -> list[Row]:
+        clauses, values = _beyond("size", way)
+        rows = tx.query(
+            f"SELECT size, root, at, note FROM checkpoints {_where(clauses)} ORDER BY size {way.direction} LIMIT ?",  # noqa: S608
+            [*values, way.count],
+        )
+        return [row | {"root": base64.b64encode(row["root"]).decode()} for row in rows]
+
+    return window(read, ("size",), after, before, limit)
+
+
+def log_now(tx: Source) -> Row:
+    """``size`` of the log, its newest ``checkpoint``, and the last time it was ``verified``; None where never."""
+    size = tx.query("SELECT coalesce(max(leaf_index) + 1, 0) AS size FROM leaves")[0]["size"]
+    heads = tx.query("SELECT size, root, at FROM checkpoints ORDER BY size DESC LIMIT 1")
+    facts = tx.query("SELECT at, actor, body FROM facts WHERE kind = 'log_verified' ORDER BY leaf_index DESC LIMIT 1")
+    verified = [{"at": each["at"], "actor": each["actor"], **json.loads(each["body"] or "{}")} for each in facts]
+    return {
+        "size": size,
+        "checkpoint": heads[0] | {"root": base64.b64encode(heads[0]["root"]).decode()} if heads else None,
+        "verified": verified[0] if verified else None,
+    }
+
+
+def _beyond(key: str, way: Way) -> tuple[list[str], list[Any]]:
+    """The condition that a cursor of one whole number makes. Raises ``UsageError``."""
+    if way.cursor is None:
+        return [], []
+    if not way.cursor[0].isdigit() or len(way.cursor[0]) > 18:
+        raise UsageError(f"not a place in a list: {way.cursor[0]!r}", hint="give `next` or `prev` of a page, unchanged")
+    return [f"{key} {way.sign} ?"], [int(way.cursor[0])]
+
+
+def _where(clauses: list[str]) -> str:
+    return "WHERE " + " AND ".join(clauses) if clauses else ""
+
+
+# --- a number in full -----------------------------------------------------------------------------------------------
+
+_NUMBERS = {
+    "call": "SELECT number FROM calls WHERE call_id = ?",
+    "objection": "SELECT number FROM objections WHERE id = ?",
+    "consent": "SELECT number FROM consents WHERE id = ?",
+    "hold": "SELECT number FROM holds WHERE id = ?",
+    "request": "SELECT (SELECT group_concat(value, ', ') FROM json_each(requests.numbers)) AS number"
+    " FROM requests WHERE id = ?",
+}
+"""Kind of thing -> how its number is found by its id."""
+
+
+def number_of(tx: Source, kind: str, key: str) -> str | None:
+    """The number of one row; empty where it has none any more, None where there is no such row."""
+    rows = tx.query(_NUMBERS[kind], [key]) if kind in _NUMBERS else []
+    return (rows[0]["number"] or "") if rows else None

@@ -201,3 +201,21 @@ class SmallDesk:
         if not self.hold.is_set():
             raise ConfigError("unwell")
         return {"calls": [], "path": Path("/a"), "at": "2026-03-02T10:00:00+00:00"}
+
+    def reveal(self, *, kind: str, id: str, why: str, actor: str) -> dict[str, Any]:
+        self._note("reveal", kind=kind, id=id, why=why, actor=actor)
+        return {"number": "+442079460123"}
+
+    def audit_leaves(self, **fields: Any) -> dict[str, Any]:
+        self._note("audit_leaves", **fields)
+        leaf = {"index": 6, "kind": "decision", "subject": "k-1", "at": "2026-01-05T09:00:00.000000Z"}
+        return {"items": [leaf | {"actor": "account:alice", "hash": "ab" * 32}], "next": None, "prev": None}
+
+    def checkpoints_list(self, **fields: Any) -> dict[str, Any]:
+        self._note("checkpoints_list", **fields)
+        head = {"size": 7, "root": "root=", "at": "2026-01-05T09:00:00.000000Z", "note": "dialgate\n7\nroot=\n"}
+        return {"items": [head], "next": None, "prev": None}
+
+    def audit_status(self, *, actor: str) -> dict[str, Any]:
+        self._note("audit_status", actor=actor)
+        return {"size": 7, "checkpoint": None, "verified": {"at": "2026-01-05T09:00:00.000000Z", "ok": True}}

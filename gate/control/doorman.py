@@ -1,0 +1,66 @@
+"""Lets in who has a role, and keeps note of who asked for what is not theirs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from aiohttp import web
+
+from gate.control import roles as of_roles
+from gate.control.actors import user
+from gate.control.roles import Roles
+from gate.control.wire import uid_of
+from gate.control.work import log
+
+NOTE_AGAIN_SECONDS = 3600.0
+"""An account that asks again for what it may not is noted again after this: a loop of refusals fills no log."""
+_MOST = 4096
+
+Refused = Callable[[str, str, tuple[str, ...]], None]
+"""(actor, operation, the roles it has): keep a fact; on a thread of its own, and it may raise nothing."""
+
+
+class Guest(NamedTuple):
+    """Who is at the other end."""
+
+    uid: int
+    actor: str
+    roles: frozenset[str]
+
+
+class Doorman:
+    """Roles asked on every request, of the gate's own configuration."""
+
+    def __init__(self, roles: Roles, refused: Refused | None = None) -> None:
+        self._roles = roles
+        self._refused = refused
+        self._noted: dict[tuple[int, str], float] = {}
+
+    async def admit(self, asked: web.Request, op: str) -> Guest:
+        """Who asks. Raises ``RefusedError`` where none of its roles may ask for ``op``."""
+        uid = uid_of(asked)
+        roles = await self.roles_of(uid)
+        guest = Guest(uid, user(uid), roles)
+        if of_roles.permits(roles, op):
+            return guest
+        await self._note(guest, op)
+        raise of_roles.refusal(guest.actor, roles, op)
+
+    async def roles_of(self, uid: int) -> frozenset[str]:
+        """As they are now; a slow account database holds up nobody else."""
+        roles = self._roles.fresh(uid)
+        return await asyncio.to_thread(self._roles.of, uid) if roles is None else roles
+
+    async def _note(self, guest: Guest, op: str) -> None:
+        held = tuple(role for role in of_roles.ORDER if role in guest.roles)
+        log.warning("not_permitted", op=op, actor=guest.actor, roles=held)
+        now = time.monotonic()
+        if self._refused is None or now < self._noted.get((guest.uid, op), 0.0):
+            return
+        if len(self._noted) >= _MOST:
+            self._noted.clear()
+        self._noted[guest.uid, op] = now + NOTE_AGAIN_SECONDS
+        await asyncio.to_thread(self._refused, guest.actor, op, held)

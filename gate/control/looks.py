@@ -1,0 +1,61 @@
+"""Requests of those who look: the console's live view, its pages, a number in full, and the evidence log."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from gate.control.request import Line, Note, Page, Request, Showing
+
+
+class Session(Request, frozen=True):
+    """Who am I to the gate, and what may I ask?"""
+
+
+class Watch(Request, frozen=True):
+    """What happens, as it happens: snapshots without end, one a line (``gate.control.watching``)."""
+
+
+class Reveal(Request, frozen=True):
+    """A number in full; logged before the answer."""
+
+    kind: Literal["call", "objection", "consent", "hold", "contact", "request"]
+    id: Line
+    why: Note
+
+
+class CallsList(Showing, frozen=True):
+    """A page of the calls, newest first."""
+
+    after: Line | None = None
+    """``next`` of a page: the one that follows, older."""
+    before: Line | None = None
+    """``prev`` of a page: the one before it, newer; ``end``: the last page of all, the oldest calls."""
+    limit: Page = 50
+    number: Line | None = None
+    reason: Line | None = None
+    text: Line | None = None
+    """The beginning of a call's id (four signs or more) or of a number in any spelling, a whole number, a word of a
+    reason code, or part of who called: what fits one of these."""
+
+
+class AuditLeaves(Request, frozen=True):
+    """A page of the evidence log, newest first."""
+
+    after: Line | None = None
+    before: Line | None = None
+    """As in ``CallsList``."""
+    limit: Page = 50
+    kind: Line | None = None
+    """Only facts of this kind."""
+
+
+class CheckpointsList(Request, frozen=True):
+    """A page of the signed heads of the log, newest first."""
+
+    after: Line | None = None
+    before: Line | None = None
+    limit: Page = 50
+
+
+class AuditStatus(Request, frozen=True):
+    """How long the log is, when it was signed last, when it was verified last and whether it held."""

@@ -1,0 +1,119 @@
+"""Who may do what: decided here, in the gate, by the account that the kernel names at the other end of the socket.
+
+``[roles]`` of the configuration gives each role its accounts: names, uids, or ``@group``. An account with several roles
+may do what any of them may. Without the section root and the gate's own account are admins and everybody else is
+nobody. The gate's own account always is an admin: it holds the data folder, and could open that without asking.
+"""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import time
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gate.config import Config
+from gate.control.faults import NOT_PERMITTED
+from gate.control.messages import ADMIN, AUDITOR, COMPLIANCE, OPERATIONS, VIEWER
+from gate.errors import RefusedError
+
+ORDER: Final = (ADMIN, COMPLIANCE, AUDITOR, VIEWER)
+"""From the one who may do most."""
+FRESH_SECONDS: Final = 10.0
+"""How long an account's groups are believed: whoever leaves one has lost its role after this."""
+_MOST = 1024
+
+
+class Roles:
+    """The roles of accounts, as the configuration and this machine's account database say. Thread-safe."""
+
+    def __init__(self, config: Config, own: int | None = None) -> None:
+        """``own`` is the uid of the gate's account (that of this process where None)."""
+        self._accounts: Mapping[str, tuple[str, ...]] = {role: getattr(config.roles, role) for role in ORDER}
+        self._own = os.geteuid() if own is None else own
+        self._known: dict[int, tuple[float, frozenset[str]]] = {}
+
+    def of(self, uid: int) -> frozenset[str]:
+        """The roles of an account; empty for a stranger. May ask the account database: not on an event loop."""
+        roles = self.fresh(uid)
+        if roles is None:
+            roles = self._found(uid)
+            if len(self._known) >= _MOST:
+                self._known.clear()
+            self._known[uid] = (time.monotonic() + FRESH_SECONDS, roles)
+        return roles
+
+    def fresh(self, uid: int) -> frozenset[str] | None:
+        """What was found a moment ago; None where the account database must be asked."""
+        until, roles = self._known.get(uid, (0.0, frozenset()))
+        return roles if time.monotonic() < until else None
+
+    def _found(self, uid: int) -> frozenset[str]:
+        names = names_of(uid)
+        roles = {role for role, accounts in self._accounts.items() if not names.isdisjoint(accounts)}
+        return frozenset(roles | {ADMIN} if uid == self._own else roles)
+
+    def unknown(self) -> list[str]:
+        """Accounts and groups of the configuration that this machine does not know, e.g. ``admin: @dialgate``."""
+        return [
+            f"{role}: {account}"
+            for role, accounts in self._accounts.items()
+            for account in accounts
+            if not _exists(account)
+        ]
+
+
+def names_of(uid: int) -> frozenset[str]:
+    """Every name that a role may have an account under: ``1000``, ``ann``, and ``@GROUP`` for each of its groups."""
+    names = {str(uid)}
+    try:
+        account = pwd.getpwuid(uid)
+    except KeyError:
+        return frozenset(names)
+    names.add(account.pw_name)
+    for gid in os.getgrouplist(account.pw_name, account.pw_gid):
+        try:
+            names.add(f"@{grp.getgrgid(gid).gr_name}")
+        except KeyError:
+            names.add(f"@{gid}")
+    return frozenset(names)
+
+
+def _exists(account: str) -> bool:
+    name = account.removeprefix("@")
+    try:
+        if name.isdigit():
+            return True
+        _ = grp.getgrnam(name) if name != account else pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True
+
+
+def permits(roles: frozenset[str], op: str) -> bool:
+    """True where one of these roles may ask for the operation."""
+    return not roles.isdisjoint(OPERATIONS[op].roles)
+
+
+def refusal(actor: str, roles: frozenset[str], op: str) -> RefusedError:
+    """What an account is told that may not: which role it would need."""
+    needed = [role for role in ORDER if role in OPERATIONS[op].roles]
+    has = ", ".join(role for role in ORDER if role in roles) or "no role"
+    return RefusedError(
+        f"{actor} may not ask for {op}: it has {has}",
+        reason=NOT_PERMITTED,
+        hint=f"it needs the role {' or '.join(needed)}: [roles] in the gate's configuration",
+    )
+
+
+def session(actor: str, roles: frozenset[str]) -> dict[str, Any]:
+    """The answer to ``session``."""
+    held = [role for role in ORDER if role in roles]
+    return {"actor": actor, "role": held[0], "roles": held, "can": [op for op in OPERATIONS if permits(roles, op)]}
+
+
+def eyes(roles: frozenset[str], fields: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a request as this account may ask it: who is a viewer and no more sees no number in full."""
+    return fields | {"masked": True} if "masked" in fields and roles <= {VIEWER} else fields

@@ -1,0 +1,42 @@
+"""Telephone numbers hidden in part, wherever they stand in what is shown.
+
+One number is hidden by ``numbers.mask``. Not every screen is for every eye: who wants a number in full asks for it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gate.core import numbers
+
+NUMBER_KEYS: Final = frozenset({"number", "raw"})
+OWN_KEYS: Final = frozenset({"presentation", "numbers", "freephone"})
+"""The firm's own numbers: shown in full, they are on every call."""
+
+_IN_TEXT = re.compile(r"\+[1-9][0-9]{7,14}\b|\b0[1-9](?:[ -]?[0-9]){7,9}\b")
+"""A number within other text: in E.164, or as the British write it."""
+_MASKED = re.compile(r"\+[0-9]+(?: ?[0-9])*(?: ?\*){4} ?[0-9]{2}|\*+").fullmatch
+"""What ``numbers.mask`` makes: hidden once by the gate, it is not hidden again by whoever shows it."""
+
+
+def masked(value: Any, key: str = "") -> Any:
+    """A JSON value with the telephone numbers in it hidden in part; ``key`` is the name it stands under. The firm's own
+    stay. Never raises."""
+    if key in OWN_KEYS:
+        return value
+    if isinstance(value, Mapping):
+        return {name: masked(inner, name) for name, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [masked(inner, key) for inner in value]
+    if not isinstance(value, str):
+        return value
+    if key in NUMBER_KEYS:
+        return value if _MASKED(value) else numbers.mask(value)
+    return _IN_TEXT.sub(_hidden, value)
+
+
+def _hidden(found: re.Match[str]) -> str:
+    text = found[0]
+    return numbers.mask(text) if text.startswith("+") else numbers.mask("+44" + re.sub("[ -]", "", text)[1:])

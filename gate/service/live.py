@@ -1,0 +1,159 @@
+"""The gate as it is at this moment, for those who watch: calls in hand, the last hour, registers, log.
+
+Everything here runs on one thread (``gate.control.watchers``), beside the line and the store: the calls are asked for
+there in one step, the rest is read beside the store. What has happened is counted once; a look costs what is new.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final, Protocol
+
+from gate.clock import Clock
+from gate.core import numbers
+from gate.core.terms import ALLOWING
+from gate.ports import Registers
+from gate.service.desk_base import LONDON
+from gate.service.reads import Row, Source
+
+MINUTES: Final = 60
+SLOW_SECONDS: Final = 1.0
+"""How old registers and the log's state may be; calls and counts are of this moment."""
+_ALLOW: Final = frozenset(reason.value for reason in ALLOWING)
+
+Counts = dict[tuple[str, str], int]
+
+
+class Tally(Protocol):
+    """Attempts by minute and reason (``gate.store.tally``)."""
+
+    def attempts_since(self, tx: Source, since: datetime) -> tuple[int, Counts]:
+        """The last leaf, and the attempts since a time."""
+        ...
+
+    def attempts_beyond(self, tx: Source, leaf: int) -> tuple[int, Counts]:
+        """The last leaf, and the attempts after one."""
+        ...
+
+
+class LiveView:
+    """``gate.control.watchers.Live``."""
+
+    def __init__(
+        self,
+        *,
+        calls: Callable[[], list[Row]],
+        beside: Callable[[Callable[[Source], Any]], Any],
+        tally: Tally,
+        log_now: Callable[[Source], Row],
+        registers: Registers,
+        clock: Clock,
+        watch_levels: Callable[[bool], None] = lambda on: None,
+        up: Callable[[], Mapping[str, bool | None]] = dict,
+    ) -> None:
+        """``calls``: those in hand; ``up``: what is up (``trunk_up``, ``recorder_up``)."""
+        self._calls = calls
+        self._beside = beside
+        self._tally = tally
+        self._log_now = log_now
+        self._registers = registers
+        self._clock = clock
+        self._watch_levels = watch_levels
+        self._up = up
+        self._levels: Mapping[str, tuple[int, int]] = {}
+        self._last = -1
+        self._counts: Counts = {}
+        self._slow: Row = {}
+        self._slow_at: datetime | None = None
+
+    def take_levels(self, levels: Mapping[str, tuple[int, int]]) -> None:
+        """Loudness by call, once a second while somebody watches; from any thread."""
+        self._levels = levels
+
+    def begin(self) -> None:
+        """Somebody watches: levels come, and the last hour is counted."""
+        self._watch_levels(True)
+        since = _minute(self._clock.now()) - timedelta(minutes=MINUTES - 1)
+        self._last, self._counts = self._beside(lambda tx: self._tally.attempts_since(tx, since))
+        self._slow_at = None
+
+    def end(self) -> None:
+        """Nobody does any more."""
+        self._watch_levels(False)
+        self._levels = {}
+        self._counts = {}
+
+    def look(self) -> Row:
+        """A snapshot, as ``gate.control.watching`` says."""
+        now = self._clock.now()
+        calls = self._calls()
+        self._last, new = self._beside(lambda tx: self._tally.attempts_beyond(tx, self._last))
+        for key, attempts in new.items():
+            self._counts[key] = self._counts.get(key, 0) + attempts
+        if self._slow_at is None or now - self._slow_at >= timedelta(seconds=SLOW_SECONDS):
+            self._slow, self._slow_at = self._look_slowly(now), now
+        return {
+            "at": now.isoformat(),
+            "calls": [self._shown(call) for call in calls],
+            **self._hour(_minute(now)),
+            **self._slow,
+            **self._up(),
+        }
+
+    def _look_slowly(self, now: datetime) -> Row:
+        log = self._beside(self._log_now)
+        verified, checkpoint = log["verified"] or {}, log["checkpoint"] or {}
+        return {
+            "registers": self._registers.status(now.astimezone(LONDON).date()),
+            "log": {
+                "size": log["size"],
+                "verified_at": verified.get("at"),
+                "verified_ok": verified.get("ok"),
+                "checkpoint_at": checkpoint.get("at"),
+            },
+        }
+
+    def _shown(self, call: Row) -> Row:
+        caller, callee = self._levels.get(call["call_id"], (0, 0))
+        return {
+            "call_id": call["call_id"],
+            "at": call["at"],
+            "from": call["claimed_by"],
+            "to": numbers.mask(call["number"]) if call["number"] else "",
+            "purpose": call["purpose"],
+            "topic": call["topic"],
+            "state": call["state"],
+            "announcement": call["announcement"],
+            "recorded": call["recording"],
+            "paused": call["paused"],
+            "levels": {"caller": caller, "callee": callee},
+            "seconds": call["seconds"],
+        }
+
+    def _hour(self, minute: datetime) -> Row:
+        """``counts`` and ``minutes`` of the sixty minutes up to this one; what is older is let go."""
+        times = [minute - timedelta(minutes=back) for back in range(MINUTES - 1, -1, -1)]
+        first = _key(times[0])
+        self._counts = {key: count for key, count in self._counts.items() if key[0] >= first}
+        by_reason: dict[str, int] = defaultdict(int)
+        by_minute: dict[tuple[str, bool], int] = defaultdict(int)
+        for (at, reason), count in self._counts.items():
+            by_reason[reason] += count
+            by_minute[at, reason in _ALLOW] += count
+        return {
+            "counts": dict(sorted(by_reason.items())),
+            "minutes": [
+                {"at": time.isoformat(), "allow": by_minute[_key(time), True], "block": by_minute[_key(time), False]}
+                for time in times
+            ],
+        }
+
+
+def _minute(at: datetime) -> datetime:
+    return at.astimezone(UTC).replace(second=0, microsecond=0)
+
+
+def _key(minute: datetime) -> str:
+    return minute.isoformat()[:16]

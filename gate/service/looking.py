@@ -1,0 +1,92 @@
+"""What those ask who look: calls found, the log page by page, and a number in full, which leaves a leaf."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from gate.errors import StoreError, UsageError
+from gate.log import Logger
+from gate.ports import Transaction
+from gate.service.desk_base import DeskBase, number_of
+from gate.service.reads import Progress, Row, Source
+
+log = Logger()
+
+VERIFIED: Final = "log_verified"
+SHOWN: Final = "number_shown"
+
+
+class Looking(DeskBase):
+    """Lists are read beside the store: whoever scrolls through a million calls keeps no decision waiting."""
+
+    def calls_list(
+        self,
+        *,
+        after: str | None = None,
+        before: str | None = None,
+        limit: int = 50,
+        number: str | None = None,
+        reason: str | None = None,
+        text: str | None = None,
+        actor: str,
+    ) -> Row:
+        """Every attempt, newest first; ``text``: only those that fit what was typed."""
+        e164 = number_of(number) if number else None
+        return self._window(lambda tx: self._offers.looks.calls_window(tx, after, before, limit, e164, reason, text))
+
+    def audit_leaves(
+        self,
+        *,
+        after: str | None = None,
+        before: str | None = None,
+        limit: int = 50,
+        kind: str | None = None,
+        actor: str,
+    ) -> Row:
+        """The log, newest first: ``index``, ``kind``, ``subject``, ``at``, ``actor``, ``hash`` (hexadecimal)."""
+        return self._window(lambda tx: self._offers.looks.leaves_window(tx, after, before, limit, kind))
+
+    def checkpoints_list(
+        self, *, after: str | None = None, before: str | None = None, limit: int = 50, actor: str
+    ) -> Row:
+        """Signed heads of the log, newest first: ``size``, ``root`` (Base64), ``at``, ``note``."""
+        return self._window(lambda tx: self._offers.looks.checkpoints_window(tx, after, before, limit))
+
+    def audit_status(self, *, actor: str) -> Row:
+        """Size of the log, its newest checkpoint, its last verification."""
+        now: Row = self._beside(self._offers.looks.log_now)
+        return now
+
+    def audit_verify(self, *, actor: str, progress: Progress | None = None) -> Row:
+        """Leaves, rows, root, checkpoints: does all of it hold? That it was asked, and the answer, is kept."""
+        report = dict(self._offers.verify_log(progress))
+        told = {name: report.get(name) for name in ("ok", "size", "root", "first_fault")}
+        try:
+            self._keep(VERIFIED, actor, told, subject="log")
+        except StoreError as error:  # what was found must be told even where nothing can be kept any more
+            log.error("not_noted", kind=VERIFIED, error=str(error))
+        return report
+
+    def reveal(self, *, kind: str, id: str, why: str, actor: str) -> Row:
+        """The number of a call, an objection, … in full. Who saw it, and why, is kept before it is given."""
+        if not why.strip():
+            raise UsageError("a number is shown for a reason only", hint="Say why: a callback, complaint 17, …")
+
+        def work(tx: Transaction) -> str:
+            found: str | None = self._offers.looks.number_of(tx, kind, id)
+            if found is None:
+                raise UsageError(f"there is no {kind} {id}", hint="Look it up in its list.")
+            if not found:
+                raise UsageError(f"{kind} {id} has no number: it was erased, or never was one")
+            tx.append(self._fact(SHOWN, actor, {"kind": kind, "why": why}, id))
+            return found
+
+        return {"number": self._store.call(work)}
+
+    def _window(self, read: Callable[[Source], Any]) -> Row:
+        items, after, before = self._beside(read)
+        return {"items": items, "next": after, "prev": before}
+
+    def _beside(self, read: Callable[[Source], Any]) -> Any:
+        return self._offers.beside(read)
