@@ -63,7 +63,8 @@ class Watching(Iterator[dict[str, Any]]):
         if "error" in line:
             self.close()
             raise revived(line)
-        return line
+        snapshot: dict[str, Any] = line
+        return snapshot
 
     def _begun(self) -> http.client.HTTPResponse:
         if self._response is None:

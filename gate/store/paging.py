@@ -21,8 +21,8 @@ class Way(NamedTuple):
     newest_first: bool
     cursor: tuple[str, ...] | None
     """Only rows beyond this key, in that direction; None: from the beginning."""
-    count: int
-    """One more than are shown: so it is known whether there are more."""
+    most: int
+    """Rows: one more than are shown: so it is known whether there are more."""
 
     @property
     def sign(self) -> str:
@@ -48,7 +48,7 @@ class Window(NamedTuple):
 def window(
     read: Callable[[Way], list[Row]], key: tuple[str, ...], after: str | None, before: str | None, limit: int
 ) -> Window:
-    """A page by ``key`` (columns, the time first). ``read`` gives at most ``count`` rows of a way, in its order.
+    """A page by ``key`` (columns, the time first). ``read`` gives at most ``most`` rows of a way, in its order.
 
     Raises ``UsageError`` for a cursor that no page has given, and where both ways are asked for at once.
     """

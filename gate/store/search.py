@@ -47,7 +47,8 @@ class Arm(NamedTuple):
 
     condition: str
     values: tuple[Any, ...]
-    index: str = ""
+    by: str = ""
+    """Name of the index."""
     sort: bool = False
     """Few rows: found by the condition, then sorted."""
 
@@ -79,7 +80,7 @@ def calls_window(
             f" found.call_id {way.direction}"
         )
         parameters = [value for _, given in pieces for value in given]
-        return [decoded(row) for row in tx.query(sql, [*parameters, way.count])]
+        return [decoded(row) for row in tx.query(sql, [*parameters, way.most])]
 
     return window(read, ("at", "call_id"), after, before, limit)
 
@@ -90,12 +91,12 @@ def _piece(arm: Arm, conditions: tuple[str, ...], values: tuple[Any, ...], way: 
     if way.cursor is not None:
         clauses.append(f"({at}, call_id) {way.sign} (?, ?)")
         given += way.cursor
-    index = f" INDEXED BY {arm.index}" if arm.index else ""
+    index = f" INDEXED BY {arm.by}" if arm.by else ""
     sql = (
         f"SELECT * FROM (SELECT at, call_id FROM calls{index} WHERE {' AND '.join(clauses)}"  # noqa: S608 - code's own
         f" ORDER BY {at} {way.direction}, call_id {way.direction} LIMIT ?)"
     )
-    return sql, [*given, way.count]
+    return sql, [*given, way.most]
 
 
 def _arms(tx: Source, text: str) -> list[Arm]:
@@ -160,7 +161,7 @@ def leaves_window(
             "SELECT facts.leaf_index AS 'index', kind, subject, at, actor, lower(hex(hash)) AS hash"  # noqa: S608
             f" FROM facts JOIN leaves USING (leaf_index) {_where(clauses)}"
             f" ORDER BY facts.leaf_index {way.direction} LIMIT ?",
-            [*values, way.count],
+            [*values, way.most],
         )
 
     return window(read, ("index",), after, before, limit)
@@ -173,7 +174,7 @@ def checkpoints_window(tx: Source, after: str | None = None, before: str | None 
         clauses, values = _beyond("size", way)
         rows = tx.query(
             f"SELECT size, root, at, note FROM checkpoints {_where(clauses)} ORDER BY size {way.direction} LIMIT ?",  # noqa: S608
-            [*values, way.count],
+            [*values, way.most],
         )
         return [row | {"root": base64.b64encode(row["root"]).decode()} for row in rows]
 
