@@ -1,4 +1,33 @@
 """The console: the Textual app in which admins run the gate and auditors look.
 
-It speaks to the gate's control client alone.
+It speaks to the gate's control client alone. Who may do what is decided in the gate by the account at the other end;
+here it is only shown. What needs files or private keys comes in from outside (``ports``).
+
+- ``app``       the app: modes, keys, themes, undo; ``run(Setup)`` starts it
+- ``ports``     what it is given: the socket, the clock, whoever opens recordings
+- ``feed``      the line to the gate: questions on threads, the stream of ``watch``, whether the gate is there
+- ``messages``  what the feed tells the screens
+- ``modes``     a module for each of the keys 1 to 8; ``modes.base`` is what they share
+- ``widgets``   tables, status line, dialogs, charts
+- ``keys``      every key, with an id by which the configuration gives it others
+- ``palette``   the actions as the command palette offers them; ``help``: what ``?`` shows
+- ``theme``     colours, and the tones of states; ``words``: values of the gate as short texts with a tone
+
+How to add a mode (``NAME`` is in ``keys.MODES``; ``modes/calls.py`` is the pattern):
+
+1. ``modes/NAME.py`` with a class ``Mode``. A mode of lists: ``ListMode`` with ``VIEWS``, each a ``View``: operation,
+   columns, key field, text for none, ``filters`` (what is typed behind ``/`` as fields of the operation). Paging,
+   filtering, greying, copying and revealing come with it. Anything else: ``ModeScreen`` and ``body()``.
+2. Columns are ``Column(heading, width, show)``; ``show(row)`` gives text and tone, see ``words``. A state is a word;
+   text from outside goes through ``words.text``, a number through ``words.number``. ``rank`` says what a narrow
+   terminal loses first.
+3. Enter: ``open_row(row)`` pushes a ``DetailScreen`` with ``sections()``. Questions to the gate:
+   ``await self.ask(op, …)`` in a worker (``@work``, ``run_worker``); None means that the failure was said already.
+4. Keys: a list in ``keys`` made with ``bind("NAME.what", …)``, and ``BINDINGS = keys.NAME``. The footer fits into 80
+   columns: ``show=True`` for the two or three that matter. ``check_action`` returns None for what this account may not
+   do (``self.feed.session.may(op)``).
+5. A reversible act: ``self.app.done("what was done", back=coroutine function)`` offers undo. An irreversible one or one
+   in bulk: ``await danger(self, …)`` of ``widgets.danger``. A question: ``push_screen_wait(Ask(title, fields))``.
+6. ``told(snapshot)`` comes with each snapshot of ``watch``; ``returned()`` when the gate is there again, and on ``r``.
+7. ``HELP_TEXT``, and pictures in ``tests/console`` at 80x24 and 120x40.
 """

@@ -14,14 +14,14 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import click
 
 from gate.core.masking import masked as masked
+from gate.core.showing import clean as clean
+from gate.core.showing import local
 from gate.errors import GateError, RefusedError
 
 if TYPE_CHECKING:
@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 Column = tuple[str, str]
 """Key of the row, heading."""
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d.*(Z|[+-]\d\d:\d\d)")
 
 
@@ -115,11 +114,6 @@ def complain_as_json(message: str, hint: str, exit_code: int, **more: str) -> No
     _json({"error": {"message": message, "hint": hint, "exit_code": exit_code, **more}})
 
 
-def clean(text: str) -> str:
-    """One line without control characters and direction marks."""
-    return _CONTROL.sub(" ", text)
-
-
 def pairs(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
     """``key: value`` lines; what is inside an object or a list of objects goes under it."""
     for key, inner in value.items():
@@ -158,14 +152,6 @@ def _plain(value: Any) -> str:
 def _is_span(value: Any) -> bool:
     """From and to, in seconds: a gap of a recording."""
     return isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(each, float | int) for each in value)
-
-
-def local(stamp: str) -> str:
-    """An ISO 8601 time as it was in London: ``2026-03-02 10:00:05 GMT``."""
-    try:
-        return f"{datetime.fromisoformat(stamp).astimezone(ZoneInfo('Europe/London')):%Y-%m-%d %H:%M:%S %Z}"
-    except ValueError:
-        return stamp
 
 
 def _json(value: Any) -> None:

@@ -1,0 +1,149 @@
+"""The app: modes, keys, themes, undo, and the feed that all screens read."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.message import Message
+
+from console import keys
+from console.feed import Feed
+from console.messages import LinkChanged, Snapshot
+from console.modes import screens
+from console.theme import CSS, THEMES
+from gate.errors import GateError, RefusedError
+
+if TYPE_CHECKING:
+    from textual.dom import DOMNode
+    from textual.screen import Screen
+
+    from console.ports import Setup
+
+UNDO_SECONDS = 30.0
+
+
+@dataclass(frozen=True)
+class Undo:
+    """How the last act is taken back."""
+
+    what: str
+    back: Callable[[], Awaitable[Any]]
+    until: float
+
+
+class ConsoleApp(App[None]):
+    """Dialgate's console."""
+
+    TITLE = "Dialgate"
+    CSS = CSS
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {**screens()}
+    DEFAULT_MODE = keys.MODES[0]
+    BINDINGS: ClassVar[list[BindingType]] = keys.APP
+    COMMAND_PALETTE_BINDING = "ctrl+p"
+    COMMAND_PALETTE_DISPLAY = "^p"
+    ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual's own annotation
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012
+
+    def __init__(self, setup: Setup) -> None:
+        super().__init__()
+        self.setup = setup
+        self.feed = Feed(setup.socket, setup.now, self._tell)
+        self._undo: Undo | None = None
+        for theme in THEMES:
+            self.register_theme(theme)
+        self.theme = setup.theme if setup.theme in {theme.name for theme in THEMES} else THEMES[0].name
+
+    def on_mount(self) -> None:
+        """Keys of the configuration; listen to the gate."""
+        self.set_keymap(dict(self.setup.keys))
+        self.feed.start()
+
+    def on_unmount(self) -> None:
+        """Wait for nobody; forget the key."""
+        self.feed.stop()
+        if self.setup.opener is not None:
+            self.setup.opener.lock()
+
+    def _tell(self, message: Message) -> None:
+        for screen in self.screen_stack:
+            screen.post_message(Snapshot(message.said) if isinstance(message, Snapshot) else LinkChanged())
+
+    # --- for the screens ------------------------------------------------------------------------------------------
+
+    def complain(self, error: GateError) -> None:
+        """Say what went wrong, and what to do about it."""
+        reason = f" ({error.reason})" if isinstance(error, RefusedError) and error.reason else ""
+        text = f"{error.message}{reason}" + (f"\n{error.hint}" if error.hint else "")
+        title = "Refused" if isinstance(error, RefusedError) else "It did not work"
+        self.notify(text, title=title, severity="error", timeout=10, markup=False)
+
+    def done(self, what: str, back: Callable[[], Awaitable[Any]] | None = None) -> None:
+        """Say that something was done; ``back`` takes it back while it is offered."""
+        if back is None:
+            self.notify(what, timeout=5, markup=False)
+            return
+        self._undo = Undo(what, back, time.monotonic() + UNDO_SECONDS)
+        self.notify(f"{what}\nz: undo", timeout=10, markup=False)
+
+    async def action_undo(self) -> None:
+        """Take back the last act that can be."""
+        undo, self._undo = self._undo, None
+        if undo is None or time.monotonic() > undo.until:
+            self.notify("There is nothing to undo.", timeout=3)
+            return
+        self.run_worker(self._take_back(undo), group="undo")
+
+    async def _take_back(self, undo: Undo) -> None:
+        try:
+            await undo.back()
+        except GateError as error:
+            self.complain(error)
+            return
+        self.notify(f"Undone: {undo.what}", timeout=5, markup=False)
+        for screen in self.screen_stack:
+            screen.post_message(LinkChanged())
+
+    # --- actions --------------------------------------------------------------------------------------------------
+
+    def action_mode(self, name: str) -> None:
+        """Go to a mode."""
+        if name != self.current_mode:
+            self.switch_mode(name)
+            self.screen.post_message(LinkChanged())
+
+    def action_help(self) -> None:
+        """What can be done here."""
+        from console.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.screen))
+
+    def action_next_theme(self) -> None:
+        """The other theme."""
+        names = [theme.name for theme in THEMES]
+        self.theme = names[(names.index(self.theme) + 1) % len(names)] if self.theme in names else names[0]
+        self.notify(f"Theme {self.theme}", timeout=3)
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """Every action that can be taken here, by its word."""
+        from console.palette import commands
+
+        yield from commands(self, screen)
+
+    def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
+        """A keymap that gives one key to two things: said once."""
+        names = ", ".join(sorted(binding.id or binding.action for binding in clashed_bindings))
+        if not getattr(self, "_clash_told", False):
+            self._clash_told = True
+            self.notify(f"One key for several actions: {names}", severity="warning", timeout=10, markup=False)
+
+
+def run(setup: Setup) -> None:
+    """The console in this terminal, until it is left."""
+    ConsoleApp(setup).run()

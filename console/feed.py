@@ -1,0 +1,242 @@
+"""The console's line to the gate: questions on threads, one stream of what happens now, and whether the gate is there.
+
+Nothing here blocks the screen. A question runs on a thread of its own, at most ``MOST`` at once, and is given up after
+its time; the stream runs on another, comes back by itself, and hands over only the newest of what it has heard, at most
+``PER_SECOND`` times a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, TypeVar
+
+from textual.message import Message
+
+from console.messages import LinkChanged, Snapshot
+from gate.control.client import ControlClient
+from gate.control.messages import OPERATIONS
+from gate.errors import ControlError, GateError
+
+ASK_SECONDS = 10.0
+LONG_SECONDS = 600.0
+"""How long a question may take; and one that streams, between two words of progress."""
+MOST = 12
+PER_SECOND = 5
+BACKOFF = (0.25, 0.5, 1.0, 2.0, 5.0)
+"""Seconds between attempts to hear from a gate that is away."""
+SILENT_SECONDS = 10.0
+"""A stream that says nothing for so long is taken for dead."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Whether the gate is there."""
+
+    up: bool | None
+    """None: not known yet."""
+    since: datetime
+    why: str = ""
+    """What was said when it could not be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Who we are to the gate."""
+
+    actor: str = ""
+    role: str = ""
+    can: frozenset[str] | None = None
+    """Operations we may call; None where the gate has not said."""
+
+    def may(self, op: str) -> bool:
+        """For show only: the gate itself refuses what is not ours."""
+        return self.can is None or op in self.can
+
+
+class Feed:
+    """One console's line to the gate at ``socket``; lives on the screen's event loop."""
+
+    def __init__(self, socket: Path, now: Callable[[], datetime], tell: Callable[[Message], object]) -> None:
+        """``tell`` gets ``LinkChanged`` and ``Snapshot`` on the event loop."""
+        self.socket = socket
+        self.now = now
+        self.link = Link(None, now())
+        self.session = Session()
+        self.snapshot: Mapping[str, Any] = {}
+        """The newest; empty before the first."""
+        self.heard_at: datetime | None = None
+        """When the gate last said anything."""
+        self._tell = tell
+        self._room = asyncio.Semaphore(MOST)
+        self._stopped = threading.Event()
+        self._newest: Mapping[str, Any] | None = None
+        self._waiting = False
+
+    # --- questions ------------------------------------------------------------------------------------------------
+
+    async def ask(
+        self, op: str, *, timeout: float = 0.0, progress: Callable[[float, str], None] | None = None, **fields: Any
+    ) -> Any:
+        """The gate's answer to an operation of ``gate.control.messages``.
+
+        ``timeout``: seconds, by default ``ASK_SECONDS``. ``progress`` comes on the event loop, the newest only. Raises
+        ``GateError``: what the gate raised, or ``ControlError`` where it is away or too slow.
+        """
+        streams = OPERATIONS[op].streams if op in OPERATIONS else False
+        seconds = timeout or (LONG_SECONDS if streams else ASK_SECONDS)
+        client = ControlClient(self.socket, timeout=seconds / 10 if streams else seconds)
+        report = _collapsed(progress) if progress is not None else None
+        async with self._room:
+            try:
+                answer = await on_thread(lambda: client.call(op, progress=report, **fields), timeout=seconds + 1.0)
+            except TimeoutError:
+                raise ControlError(f"the gate has not answered {op} in {seconds:.0f} s", hint="it is slow") from None
+        self.heard_at = self.now()
+        return answer
+
+    # --- what happens now -----------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to listen."""
+        loop = asyncio.get_running_loop()
+        threading.Thread(target=self._listen, args=(loop,), name="console-watch", daemon=True).start()
+
+    def stop(self) -> None:
+        """Listen no more; what is asked is not waited for."""
+        self._stopped.set()
+
+    def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        """The listening thread: on and on, with longer pauses the longer the gate is away."""
+        failures = 0
+        while not self._stopped.is_set():
+            try:
+                client = ControlClient(self.socket, timeout=SILENT_SECONDS)
+                session = _session(client)
+                _soon(loop, self._arrived, session)
+                for said in snapshots(client, self._stopped):
+                    failures = 0
+                    self._newest = said
+                    if not self._waiting:
+                        self._waiting = True
+                        _soon(loop, self._hand_over)
+                    if self._stopped.is_set():
+                        return
+                why = "the gate ended the stream"
+            except GateError as error:
+                why = error.message
+            _soon(loop, self._gone, why)
+            self._stopped.wait(BACKOFF[min(failures, len(BACKOFF) - 1)])
+            failures += 1
+
+    def _hand_over(self) -> None:
+        said, self._newest = self._newest, None
+        if said is not None and not self._stopped.is_set():
+            self.snapshot = said
+            self.heard_at = self.now()
+            self._tell(Snapshot(said))
+        asyncio.get_running_loop().call_later(1 / PER_SECOND, self._again)
+
+    def _again(self) -> None:
+        self._waiting = False
+        if self._newest is not None:
+            self._waiting = True
+            self._hand_over()
+
+    def _arrived(self, session: Session) -> None:
+        self.heard_at = self.now()
+        self.session = session
+        self._linked(True, "")
+
+    def _gone(self, why: str) -> None:
+        self._linked(False, why)
+
+    def _linked(self, up: bool, why: str) -> None:
+        since = self.link.since if self.link.up is up else self.now()
+        self.link = Link(up, since, why)
+        if not self._stopped.is_set():
+            self._tell(LinkChanged())
+
+
+def snapshots(client: ControlClient, stopped: threading.Event) -> Any:
+    """What the gate does now, again and again; from a gate that does not know ``watch``, its ``status`` each second."""
+    if "watch" in OPERATIONS:
+        yield from client.watch()
+        return
+    while not stopped.is_set():
+        status = client.call("status")
+        yield {
+            "at": status.get("at"),
+            "calls": status.get("calls", []),
+            "counts": status.get("last_hour", {}),
+            "minutes": [],
+            "registers": status.get("registers", []),
+            "log": {},
+        }
+        stopped.wait(1.0)
+
+
+def _session(client: ControlClient) -> Session:
+    if "session" not in OPERATIONS:
+        client.call("register_status")
+        return Session()
+    said = client.call("session")
+    return Session(str(said["actor"]), str(said["role"]), frozenset(said["can"]))
+
+
+# --- threads ------------------------------------------------------------------------------------------------------
+
+
+async def on_thread(work: Callable[[], T], *, timeout: float | None = None) -> T:
+    """What ``work`` returns or raises, run on a thread that nobody waits for when the console ends.
+
+    Raises ``TimeoutError`` after ``timeout`` seconds; the thread ends when ``work`` does.
+    """
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[T] = loop.create_future()
+
+    def settle(result: T | None, error: BaseException | None) -> None:
+        if future.done():
+            return
+        if error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(result)  # type: ignore[arg-type]
+
+    def run() -> None:
+        try:
+            result, error = work(), None
+        except BaseException as raised:  # noqa: BLE001 - it belongs to whoever waits
+            result, error = None, raised
+        _soon(loop, settle, result, error)
+
+    threading.Thread(target=run, name="console-work", daemon=True).start()
+    async with asyncio.timeout(timeout):
+        return await future
+
+
+def _soon(loop: asyncio.AbstractEventLoop, step: Callable[..., object], *values: Any) -> None:
+    with contextlib.suppress(RuntimeError):  # the console has ended; nobody listens
+        loop.call_soon_threadsafe(step, *values)
+
+
+def _collapsed(progress: Callable[[float, str], None]) -> Callable[[float, str], None]:
+    """``progress`` on the event loop that asks, at most ten times a second and for the end."""
+    loop = asyncio.get_running_loop()
+    last = [0.0]
+
+    def report(fraction: float, text: str) -> None:
+        now = time.monotonic()
+        if fraction >= 1.0 or now - last[0] >= 0.1:
+            last[0] = now
+            _soon(loop, progress, fraction, text)
+
+    return report

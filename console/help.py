@@ -1,0 +1,61 @@
+"""``?``: what this place is for, and every key that works here."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Static
+
+from console import keys
+from console.widgets.report import Report, ReportScroll, Section
+from console.words import Shown
+
+
+class HelpScreen(ModalScreen[None]):
+    """Over the screen that it speaks of."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keys.DIALOG
+    DEFAULT_CSS = """
+    HelpScreen { align: center middle; background: $background 60%; }
+    HelpScreen > Vertical { width: 76; max-width: 96%; height: 90%; background: $surface; border: round $primary; }
+    HelpScreen .title { margin-bottom: 1; }
+    """
+
+    def __init__(self, about: Screen[Any]) -> None:
+        super().__init__()
+        self._about = about
+        self._rows = _rows(about)
+
+    def compose(self) -> ComposeResult:
+        """What it is for, then the keys."""
+        text = getattr(self._about, "HELP_TEXT", "")
+        with Vertical():
+            yield Static("Help: esc closes", classes="title", markup=False)
+            with ReportScroll():
+                yield Report([Section("", lines=[(text, "")] if text else ()), Section("Keys here", pairs=self._rows)])
+
+    def on_mount(self) -> None:
+        """Scroll with the usual keys."""
+        self.query_one(ReportScroll).focus()
+
+    def action_leave(self) -> None:
+        """Close."""
+        self.dismiss(None)
+
+
+def _rows(screen: Screen[Any]) -> list[tuple[str, Shown]]:
+    """Keys with commas -> what they do, each action once."""
+    found: dict[str, tuple[list[str], str]] = {}
+    for active in screen.active_bindings.values():
+        binding = active.binding
+        if binding.id is None or not binding.description:
+            continue
+        shown, _ = found.setdefault(binding.id, ([], binding.description))
+        key = screen.app.get_key_display(binding)
+        if key not in shown:
+            shown.append(key)
+    return [(" ".join(shown), (f"{what}  ({ident})", "")) for ident, (shown, what) in found.items()]

@@ -1,0 +1,67 @@
+"""Every key of the console: an id, the keys that it has unless the configuration gives others, and what it does.
+
+``[console.keys]`` in the configuration names ids of ``all_ids``: ``"list.filter" = "f,slash"``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from textual.binding import Binding, BindingType
+
+MODES: Final = ("live", "registers", "contacts", "calls", "recordings", "retention", "requests", "audit")
+_MODE_GROUP: Final = Binding.Group("modes", compact=True)
+
+
+def bind(ident: str, keys: str, action: str, what: str, *, show: bool = False, shown_as: str | None = None) -> Binding:
+    """A binding known by ``ident``; ``what`` is its word in the footer and in the help."""
+    return Binding(keys, action, what, show=show, id=ident, key_display=shown_as)
+
+
+APP: Final[list[BindingType]] = [
+    *(bind(f"mode.{name}", str(place), f"mode('{name}')", f"Mode {name}") for place, name in enumerate(MODES, start=1)),
+    bind("app.help", "question_mark", "help", "help", show=True, shown_as="?"),
+    bind("app.palette", "ctrl+p,colon", "command_palette", "actions", show=True, shown_as="^p"),
+    bind("app.undo", "z", "undo", "undo"),
+    bind("app.theme", "ctrl+t", "next_theme", "next theme"),
+    bind("app.quit", "q", "quit", "quit", show=True),
+]
+SCREEN: Final[list[BindingType]] = [
+    bind("screen.back", "escape", "back", "back"),
+    bind("screen.copy", "y", "copy", "copy", show=True),
+    bind("screen.renew", "r", "renew", "look again"),
+    bind("screen.next_view", "tab", "view(1)", "next list"),
+    bind("screen.last_view", "shift+tab", "view(-1)", "list before"),
+]
+TABLE: Final[list[BindingType]] = [
+    bind("table.open", "enter", "open", "open", show=True, shown_as="⏎"),
+    bind("table.down", "j,down", "move(1)", "down"),
+    bind("table.up", "k,up", "move(-1)", "up"),
+    bind("table.page_down", "ctrl+f,pagedown,space", "page(1)", "a screen down"),
+    bind("table.page_up", "ctrl+b,pageup", "page(-1)", "a screen up"),
+    bind("table.first", "g,home", "first", "first"),
+    bind("table.last", "G,end", "last", "last"),
+]
+REVEAL: Final[list[BindingType]] = [bind("list.reveal", "u", "reveal", "unmask", show=True)]
+LIST: Final[list[BindingType]] = [
+    bind("list.filter", "slash", "filter", "filter", show=True, shown_as="/"),
+    *REVEAL,
+]
+LIVE: Final[list[BindingType]] = [bind("live.pause", "p", "pause", "pause", show=True)]
+DIALOG: Final[list[BindingType]] = [
+    bind("dialog.leave", "escape", "leave", "cancel", show=True, shown_as="esc"),
+]
+REPORT: Final[list[BindingType]] = [
+    bind("report.down", "j,down", "scroll_down", "down"),
+    bind("report.up", "k,up", "scroll_up", "up"),
+    bind("report.page_down", "ctrl+f,pagedown,space", "page_down", "a screen down"),
+    bind("report.page_up", "ctrl+b,pageup", "page_up", "a screen up"),
+    bind("report.first", "g,home", "scroll_home", "first"),
+    bind("report.last", "G,end", "scroll_end", "last"),
+]
+
+
+def unknown(keymap: Mapping[str, str], known: frozenset[str]) -> list[str]:
+    """Ids of a keymap that no binding has."""
+    return sorted(set(keymap) - known)

@@ -1,0 +1,34 @@
+"""The modes, keys 1 to 8: a module each, loaded when it is first gone to.
+
+- ``base``        what every mode has: status line, list, filter, footer, trouble
+- ``live``        calls in hand, counts of the last hour
+- ``registers``   TPS and CTPS, imports, look-ups; objections and consents
+- ``contacts``    the CRM's contacts as they were screened
+- ``calls``       every attempt, its decision explained, its leaf
+- ``recordings``  sealed recordings: waveform, export, play, hold
+- ``retention``   what goes when, the sweep, holds
+- ``requests``    data-subject requests by state and deadline
+- ``audit``       leaves, checkpoints, verification
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from console.keys import MODES
+
+if TYPE_CHECKING:
+    from console.modes.base import ModeScreen
+
+
+def screens() -> dict[str, Callable[[], ModeScreen]]:
+    """Mode -> its screen, whose module is imported when it is made: ``Mode`` in ``console.modes.NAME``."""
+    return {name: partial(_screen, name) for name in MODES}
+
+
+def _screen(name: str) -> ModeScreen:
+    made: ModeScreen = importlib.import_module(f"console.modes.{name}").Mode()
+    return made

@@ -1,0 +1,406 @@
+"""What every mode has: the lines at the top, its lists, a filter, the footer, and the same manners in trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.screen import Screen
+from textual.widgets import Footer, Static
+
+from console import keys
+from console.messages import LinkChanged, Snapshot
+from console.widgets.ask import Ask, Field
+from console.widgets.filter import FilterLine
+from console.widgets.pages import PagedTable, Rows
+from console.widgets.report import Report, ReportScroll, Section
+from console.widgets.rows import Column, Row, RowsTable
+from console.widgets.status import StatusLine
+from console.words import InFull
+from gate.control.messages import OPERATIONS
+from gate.errors import GateError
+
+if TYPE_CHECKING:
+    from console.app import ConsoleApp
+    from console.feed import Feed
+
+SMALL = (80, 24)
+"""Columns and lines below which something is missed."""
+REVEALED_SECONDS = 30.0
+"""How long a number that was asked for is shown in full."""
+
+
+class GateScreen(Screen[None]):
+    """Base of modes and details: knows the app's feed, asks the gate, says what went wrong."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keys.SCREEN
+    AUTO_FOCUS = ""
+    MODE: ClassVar[str] = ""
+    HELP_TEXT: ClassVar[str] = ""
+    """What ``?`` says of where one is."""
+
+    app: ConsoleApp
+
+    @property
+    def feed(self) -> Feed:
+        """The line to the gate."""
+        return self.app.feed
+
+    async def ask(self, op: str, **fields: Any) -> Any:
+        """The gate's answer to ``op``, numbers hidden; None where it failed, which has been said on the screen."""
+        try:
+            return await self.feed.ask(op, **given(op, masked=True), **fields)
+        except GateError as error:
+            self.complain(error)
+            return None
+
+    def complain(self, error: GateError) -> None:
+        """Say what went wrong and what to do."""
+        self.app.complain(error)
+
+    def on_snapshot(self, message: Snapshot) -> None:
+        """What the gate does now."""
+        for line in self.query(StatusLine):
+            line.refresh()
+        self.told(message.said)
+
+    def on_link_changed(self, message: LinkChanged) -> None:
+        """The gate went or came back."""
+        for line in self.query(StatusLine):
+            line.refresh()
+        for table in self.query(RowsTable):
+            table.old = self.feed.link.up is False
+        self.refresh_bindings()
+        if self.feed.link.up:
+            self.returned()
+
+    def told(self, said: Mapping[str, Any]) -> None:
+        """Override: a snapshot came (see ``watch`` in ``gate.control.messages``)."""
+
+    def returned(self) -> None:
+        """Override: the gate is there (again); look for what was missed."""
+
+    def on_resize(self, event: events.Resize) -> None:
+        """A small terminal is told what it misses."""
+        self.call_after_refresh(self._say_missed)
+
+    def _say_missed(self) -> None:
+        missed = [heading for table in self.query(RowsTable) if table.display for heading in table.missed]
+        small = self.size.width < SMALL[0] or self.size.height < SMALL[1]
+        for note in self.query("#small").results(Static):
+            note.display = small
+            gone = f" Not shown: {', '.join(missed)}." if missed else ""
+            note.update(f"{self.size.width}x{self.size.height} is small: at {SMALL[0]}x{SMALL[1]} all is seen.{gone}")
+
+    def action_back(self) -> None:
+        """Nothing to go back from, unless a detail says otherwise."""
+
+    def action_renew(self) -> None:
+        """Look again."""
+        self.returned()
+
+    def action_copy(self) -> None:
+        """Copy what ``copied`` says."""
+        text = self.copied()
+        if text:
+            self.app.copy_to_clipboard(text)
+            self.notify(f"Copied {text}", timeout=3, markup=False)
+
+    def copied(self) -> str:
+        """Override: what ``y`` copies."""
+        return ""
+
+    def action_view(self, by: int) -> None:
+        """Another list, where a mode has several."""
+
+
+def given(op: str, **fields: Any) -> dict[str, Any]:
+    """Those of ``fields`` that the operation's request knows."""
+    known = OPERATIONS[op].request.__struct_fields__ if op in OPERATIONS else ()
+    return {name: value for name, value in fields.items() if name in known}
+
+
+# --- lists --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class View:
+    """One list of a mode: an operation that pages, and how its rows are shown."""
+
+    name: str
+    op: str
+    columns: Sequence[Column]
+    key: str
+    """The field that a row is known by."""
+    none: str
+    """What is said where there is no row."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """What the operation is asked with, always."""
+    filters: Callable[[str], Mapping[str, Any]] | None = None
+    """What was typed behind ``/`` -> fields of the operation; None: it cannot be filtered."""
+    hint: str = "type to filter"
+    kind: str = ""
+    """What ``reveal`` calls a row of this list; empty: it holds no number."""
+
+
+class ModeScreen(GateScreen):
+    """A mode: the frame around its body."""
+
+    TITLE_TEXT: ClassVar[str] = ""
+
+    def compose(self) -> ComposeResult:
+        """Status, body, footer."""
+        yield StatusLine(self.MODE)
+        note = Static("", id="small", classes="note", markup=False)
+        note.display = False
+        yield note
+        yield from self.body()
+        yield Footer(compact=True, show_command_palette=False)
+
+    def body(self) -> ComposeResult:
+        """Override: what is between."""
+        yield from ()
+
+
+class ListMode(ModeScreen):
+    """A mode of one list or several (``VIEWS``): Tab goes from one to the next, ``/`` filters, Enter opens."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keys.LIST
+    VIEWS: ClassVar[Sequence[View]] = ()
+    DEFAULT_CSS = """
+    ListMode .views { height: 1; padding: 0 1; color: $muted; }
+    ListMode #lists { height: 1fr; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at = 0
+        """Number of the view that is shown."""
+        self._texts: dict[int, str] = {}
+
+    def body(self) -> ComposeResult:
+        """What stands above, a heading, a table for each view, the filter."""
+        yield from self.above()
+        yield Static("", classes="views", markup=False)
+        with Vertical(id="lists"):
+            for number, view in enumerate(self.VIEWS):
+                table = PagedTable(
+                    view.columns,
+                    self._fetch(number),
+                    both_ways="before" in given(view.op, before=None),
+                    key_of=view.key,
+                    none=view.none,
+                    id=f"view-{number}",
+                )
+                table.display = number == 0
+                yield table
+        yield from self.below()
+        yield FilterLine("")
+
+    def above(self) -> ComposeResult:
+        """Override: what stands above the lists."""
+        yield from ()
+
+    def below(self) -> ComposeResult:
+        """Override: what stands below the lists."""
+        yield from ()
+
+    @property
+    def view(self) -> View:
+        """The list that is shown."""
+        return self.VIEWS[self.at]
+
+    @property
+    def table(self) -> PagedTable:
+        """Its table."""
+        return self.query_one(f"#view-{self.at}", PagedTable)
+
+    def on_mount(self) -> None:
+        """The first list."""
+        self.show_view(0)
+
+    def show_view(self, number: int) -> None:
+        """Show one of the lists and give it the keys."""
+        self.at = number
+        for each in range(len(self.VIEWS)):
+            self.query_one(f"#view-{each}", PagedTable).display = each == number
+        line = self.query_one(FilterLine)
+        line.set_class(bool(self._texts.get(number)), "-open")
+        self._say_views()
+        self.table.focus()
+        self.table.load()
+        self.refresh_bindings()
+
+    def _say_views(self) -> None:
+        names = [f"[{view.name}]" if number == self.at else f" {view.name} " for number, view in enumerate(self.VIEWS)]
+        text = self._texts.get(self.at, "")
+        table = self.table
+        rows = f"{table.total:,}" + ("" if table.complete else "+") + " rows" if table.total else ""
+        said = "  ".join(names).strip() + (f"   filter: {text}" if text else "")
+        width = max(0, self.size.width - 2)
+        self.query_one(".views", Static).update(said.ljust(max(0, width - len(rows))) + rows)
+
+    def action_view(self, by: int) -> None:
+        """The next list, or the one before."""
+        if len(self.VIEWS) > 1:
+            self.show_view((self.at + by) % len(self.VIEWS))
+
+    # --- pages ----------------------------------------------------------------------------------------------------
+
+    def _fetch(self, number: int) -> Any:
+        view = self.VIEWS[number]
+
+        async def fetch(after: str | None, before: str | None, limit: int) -> Rows:
+            text = self._texts.get(number, "")
+            fields = dict(view.fields) | (dict(view.filters(text)) if text and view.filters else {})
+            fields |= {name: value for name, value in (("after", after), ("before", before)) if value is not None}
+            answer = await self.feed.ask(view.op, limit=limit, **given(view.op, masked=True), **fields)
+            return Rows(answer["items"], answer.get("next"), answer.get("prev"))
+
+        return fetch
+
+    @on(PagedTable.Loaded)
+    def _loaded(self) -> None:
+        self._say_views()
+        self._say_missed()
+
+    @on(PagedTable.Failed)
+    def _failed(self, message: PagedTable.Failed) -> None:
+        message.table.old = True
+        if self.feed.link.up is not False:
+            self.complain(message.error)
+
+    @on(RowsTable.Opened)
+    def _opened(self, message: RowsTable.Opened) -> None:
+        row = message.table.row
+        if row is not None:
+            self.open_row(row)
+
+    def open_row(self, row: Row) -> None:
+        """Override: Enter on a row."""
+
+    def returned(self) -> None:
+        """Look for news in the list that is shown."""
+        self.table.renew()
+
+    def copied(self) -> str:
+        """The row's id."""
+        row = self.table.row
+        return str(row.get(self.view.key, "")) if row else ""
+
+    # --- the filter -----------------------------------------------------------------------------------------------
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self.query_one(FilterLine).open()
+
+    def action_back(self) -> None:
+        """No filter any more."""
+        line = self.query_one(FilterLine)
+        if line.text:
+            line.clear()
+
+    @on(FilterLine.Changed)
+    def _filtered(self, message: FilterLine.Changed) -> None:
+        self._texts[self.at] = message.text
+        self.table.reload()
+        self._say_views()
+
+    @on(FilterLine.Left)
+    def _filter_left(self) -> None:
+        self.table.focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What this list, and this account, can do."""
+        if not self.VIEWS:
+            return True
+        if action == "filter":
+            return self.view.filters is not None
+        if action == "reveal":
+            return bool(self.view.kind) and (self.feed.session.may("reveal") or None)
+        return True
+
+    # --- numbers --------------------------------------------------------------------------------------------------
+
+    @work
+    async def action_reveal(self) -> None:
+        """Show the row's number in full for a while; the gate logs who asked, and why."""
+        row, table, view = self.table.row, self.table, self.view
+        if row is None:
+            return
+        answer = await reveal(self, view.kind, str(row[view.key]))
+        if answer is not None:
+            key = str(row[view.key])
+            table.amend(key, number=InFull(answer))
+            self.set_timer(REVEALED_SECONDS, lambda: table.restore(key))
+
+
+async def reveal(screen: GateScreen, kind: str, ident: str) -> str | None:
+    """Ask why, then ask the gate for a number. None where it was left or refused."""
+    told = await screen.app.push_screen_wait(
+        Ask(
+            "Show this number in full?",
+            [Field("why", "Why", hint="kept in the log: e.g. complaint 17")],
+            said=f"It is shown for {REVEALED_SECONDS:.0f} seconds. The log keeps who asked, and why.",
+            act="Show",
+        )
+    )
+    if told is None:
+        return None
+    answer = await screen.ask("reveal", kind=kind, id=ident, why=told["why"])
+    return str(answer["number"]) if answer else None
+
+
+# --- details ------------------------------------------------------------------------------------------------------
+
+
+class DetailScreen(GateScreen):
+    """One thing, told in sections; Esc goes back."""
+
+    def __init__(self, mode: str, title: str) -> None:
+        super().__init__()
+        self._mode = mode
+        self._title = title
+
+    def compose(self) -> ComposeResult:
+        """Status, title, what stands above, the report, footer."""
+        yield StatusLine(self._mode)
+        note = Static("", id="small", classes="note", markup=False)
+        note.display = False
+        yield note
+        yield Static(self._title, classes="title", markup=False)
+        yield from self.above()
+        with ReportScroll():
+            yield Report([Section("", lines=[("Loading…", "dim")])])
+        yield Footer(compact=True, show_command_palette=False)
+
+    def above(self) -> ComposeResult:
+        """Override: what stands above the report."""
+        yield from ()
+
+    def on_mount(self) -> None:
+        """Ask for it."""
+        self.query_one(ReportScroll).focus()
+        self.run_worker(self._load(), exclusive=True, group="detail")
+
+    async def _load(self) -> None:
+        sections = await self.sections()
+        if sections is not None:
+            self.query_one(Report).show(sections)
+
+    async def sections(self) -> Sequence[Section] | None:
+        """Override: what to show; None where it could not be had (and that was said)."""
+        return ()
+
+    def returned(self) -> None:
+        """Ask for it again."""
+        self.run_worker(self._load(), exclusive=True, group="detail")
+
+    def action_back(self) -> None:
+        """To the list."""
+        self.app.pop_screen()

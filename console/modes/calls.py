@@ -1,0 +1,187 @@
+"""Calls: every attempt, newest first; opened, its decision explained, and its leaf."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from textual import work
+from textual.binding import BindingType
+
+from console import keys, words
+from console.modes.base import DetailScreen, ListMode, View, given, reveal
+from console.theme import BAD, DIM, OK, PLAIN, WARN
+from console.widgets.report import Report, Section
+from console.widgets.rows import Column, Row
+from gate.control.messages import OPERATIONS
+from gate.core.showing import clean
+
+COLUMNS = (
+    Column("Asked", 15, lambda row: words.moment(row.get("at"))),
+    Column("From", 8, words.caller, grows=True),
+    Column("To", 17, words.called),
+    Column("Purpose", 9, lambda row: words.text(row.get("purpose")), rank=2),
+    Column("Verdict", 7, words.verdict),
+    Column("Reason", 16, lambda row: words.reason(row.get("reason"))),
+    Column("State", 8, lambda row: words.state(row.get("state"))),
+    Column("Talk", 6, lambda row: words.length(row.get("seconds")), right=True, rank=1),
+    Column("Leaf", 9, lambda row: words.count(row.get("leaf_index")), right=True, rank=3),
+)
+
+
+def filters(text: str) -> Mapping[str, Any]:
+    """What was typed as fields of ``calls_list``: ``text`` finds ids, numbers, reasons and callers."""
+    if "text" in OPERATIONS["calls_list"].request.__struct_fields__:
+        return {"text": text}
+    word = text.replace(" ", "_")
+    return {"number": text} if text[:1] in "+0" else {"reason": word}
+
+
+class Mode(ListMode):
+    """Every attempt."""
+
+    MODE = "calls"
+    HELP_TEXT = (
+        "Every attempt that the gate decided, newest first. / finds by a number or its beginning, by a word of the "
+        "reason, by who called, or by the beginning of an id. Enter explains the decision and shows its leaf. "
+        "u shows a number in full for half a minute; the log keeps who asked, and why."
+    )
+    VIEWS = (
+        View(
+            "calls",
+            "calls_list",
+            COLUMNS,
+            "call_id",
+            "No attempt fits.",
+            filters=filters,
+            kind="call",
+        ),
+    )
+
+    def open_row(self, row: Row) -> None:
+        """The call's details."""
+        self.app.push_screen(CallDetail(self.MODE, str(row["call_id"])))
+
+
+class CallDetail(DetailScreen):
+    """One attempt: the decision and its grounds, what happened, the facts with their leaves."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.REVEAL]
+    HELP_TEXT = "One attempt: what was decided on which grounds, what happened, and the leaves that prove it."
+
+    def __init__(self, mode: str, call_id: str) -> None:
+        super().__init__(mode, f"Call {call_id}")
+        self.call_id = call_id
+        self._number = ""
+
+    async def sections(self) -> Sequence[Section] | None:
+        """Ask for the call."""
+        answer = await self.ask("calls_show", call_id=self.call_id)
+        return None if answer is None else told(answer, self._number)
+
+    def copied(self) -> str:
+        """The id."""
+        return self.call_id
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether this account may ask for numbers."""
+        if action == "reveal":
+            return bool(given("reveal", kind="call")) and (self.feed.session.may("reveal") or None)
+        return True
+
+    @work
+    async def action_reveal(self) -> None:
+        """The number in full, until the screen is left."""
+        number = await reveal(self, "call", self.call_id)
+        if number is not None:
+            self._number = words.InFull(number)
+            sections = await self.sections()
+            if sections is not None:
+                self.query_one(Report).show(sections)
+
+
+def told(answer: Mapping[str, Any], number: str = "") -> list[Section]:
+    """A call's sections, from the answer to ``calls_show``."""
+    call, facts = answer["call"], answer["facts"]
+    body: Mapping[str, Any] = next((fact["body"] or {} for fact in facts if fact["kind"] == "decision"), {})
+    return [
+        _decision(call, body, number),
+        *_registers(body),
+        _happened(call),
+        *(_recording(row) for row in answer.get("recordings") or ()),
+        _facts(facts),
+    ]
+
+
+def _decision(call: Row, body: Mapping[str, Any], number: str) -> Section:
+    pairs: list[tuple[str, words.Shown]] = [
+        ("Asked", words.moment(call.get("at"))),
+        ("By", words.text(call.get("claimed_by"))),
+        ("Number", words.number(number) if number else words.called(call)),
+        ("Verdict", words.verdict(call)),
+        ("Reason", words.reason(call.get("reason"))),
+        ("That is", words.text(body.get("explanation"))),
+        ("Purpose", words.text(f"{call.get('purpose')}, topic {call.get('topic')}")),
+        ("Shows", (clean(str(call.get("presentation") or "-")), PLAIN)),
+    ]
+    for name, label in (("consent_id", "Consent"), ("objection_id", "Objection")):
+        if call.get(name):
+            pairs.append((label, words.text(call[name])))
+    leaf = call.get("leaf_index")
+    pairs.append(("Leaf", (f"{leaf:,} of the evidence log" if isinstance(leaf, int) else "-", PLAIN)))
+    return Section("Decision", pairs)
+
+
+def _registers(body: Mapping[str, Any]) -> list[Section]:
+    lines = []
+    for each in body.get("registers") or ():
+        listed = each.get("listed")
+        said = "LISTED" if listed else "not listed" if each.get("covered", True) else "outside its coverage"
+        tone = BAD if listed else OK if each.get("state") == "ok" else WARN
+        as_of = words.day(each.get("as_of"))[0]
+        sha = str(each.get("sha256") or "")[:12]
+        name = clean(str(each.get("name", "?"))).upper()
+        lines.append((f"{name:<5} {said}, list of {as_of} ({each.get('state')}), SHA-256 {sha}…", tone))
+    return [Section("Registers as they were", lines=lines)] if lines else []
+
+
+def _happened(call: Row) -> Section:
+    ended = " ".join(str(call.get(name) or "") for name in ("ended_by", "cause")).strip()
+    announced = {True: ("to its end", OK), False: ("cut short", WARN)}.get(call.get("announced"), ("-", DIM))  # type: ignore[arg-type]
+    recorded = {True: ("yes", OK), False: ("no", WARN)}.get(call.get("recorded"), ("-", DIM))  # type: ignore[arg-type]
+    return Section(
+        "What happened",
+        [
+            ("State", words.state(call.get("state"))),
+            ("Answered", words.clock(call.get("answered_at"))),
+            ("Notice", announced),
+            ("Connected", words.clock(call.get("connected_at"))),
+            ("Recorded", recorded),
+            ("Ended", words.text(f"{words.clock(call.get('ended_at'))[0]} by {ended}" if ended else None)),
+            ("Talk", words.length(call.get("seconds"))),
+        ],
+    )
+
+
+def _recording(row: Row) -> Section:
+    return Section(
+        "Recording",
+        [
+            ("Id", words.text(row.get("recording_id"))),
+            ("State", words.state(row.get("state"))),
+            ("Length", words.length(row.get("seconds"))),
+            ("SHA-256", words.text(row.get("sha256"))),
+        ],
+    )
+
+
+def _facts(facts: Sequence[Mapping[str, Any]]) -> Section:
+    lines = [
+        (
+            f"{fact.get('leaf_index', '-'):>9} {words.clock(fact.get('at'))[0]} {clean(str(fact.get('kind')))}"
+            f" by {words.text(fact.get('actor'))[0]}",
+            PLAIN,
+        )
+        for fact in facts
+    ]
+    return Section("Facts, each with its leaf", lines=lines)

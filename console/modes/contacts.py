@@ -1,0 +1,11 @@
+"""Contacts."""
+
+from __future__ import annotations
+
+from console.modes.base import ModeScreen
+
+
+class Mode(ModeScreen):
+    """Contacts."""
+
+    MODE = "contacts"

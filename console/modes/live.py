@@ -1,0 +1,130 @@
+"""Live: the calls in hand, and the last hour by reason."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.widgets import Static
+
+from console import keys, words
+from console.modes.base import ModeScreen
+from console.theme import DIM, LOUD, OK, PLAIN, WARN
+from console.widgets.chart import Hour
+from console.widgets.meter import meter
+from console.widgets.rows import Column, LocalTable, Row, RowsTable
+
+
+def notice(row: Row) -> words.Shown:
+    """How far the announcement is."""
+    said = row.get("announcement")
+    if isinstance(said, str):
+        return said.replace("_", " "), {"played": OK, "playing": LOUD, "cut short": WARN}.get(said, PLAIN)
+    if said is None:
+        how = row.get("state")
+        return ("playing", LOUD) if how == "announcing" else ("played", OK) if how == "talking" else ("-", DIM)
+    return ("played", OK) if said else ("cut short", WARN)
+
+
+def recording(row: Row) -> words.Shown:
+    """Whether it is recorded, and how loud both sides are."""
+    levels = row.get("levels") or {}
+    recorded = bool(row.get("recorded", row.get("recording")))
+    return meter(levels.get("caller"), levels.get("callee"), recorded=recorded, paused=bool(row.get("paused")))
+
+
+COLUMNS = (
+    Column("Asked", 8, lambda row: words.clock(row.get("at")), rank=2),
+    Column("From", 10, words.caller, grows=True),
+    Column("To", 17, lambda row: words.number(row.get("to") or row.get("number"))),
+    Column("Purpose", 9, lambda row: words.text(row.get("purpose")), rank=1),
+    Column("State", 10, lambda row: words.state(row.get("state"))),
+    Column("Notice", 9, notice, rank=1),
+    Column("Recording", 9, recording),
+    Column("Time", 6, lambda row: words.length(row.get("seconds")), right=True),
+)
+
+
+class Mode(ModeScreen):
+    """Calls in hand, newest first; below or beside them the last hour."""
+
+    MODE = "live"
+    BINDINGS: ClassVar[list[BindingType]] = keys.LIVE
+    HELP_TEXT = (
+        "Calls that the gate has in hand now. Numbers are hidden in part. The meters show how loud the agent and the "
+        "customer are (left, right) while the call is recorded. p stops the picture; the gate goes on."
+    )
+    DEFAULT_CSS = """
+    Mode #live-body { height: 1fr; }
+    Mode .live-heading { height: 1; padding: 0 1; color: $muted; }
+    Mode #live-hour { max-height: 9; }
+    .-high Mode #live-hour, Mode.-high #live-hour { max-height: 16; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.paused = False
+        self._drawn_at = ""
+        self._said: Mapping[str, Any] = {}
+
+    def body(self) -> ComposeResult:
+        """A line of counts, the calls, the hour."""
+        yield Static("Waiting for the gate…", classes="live-heading", markup=False)
+        yield LocalTable(COLUMNS, key_of="call_id", none="No call at the moment.", id="live-calls")
+        yield Hour(id="live-hour")
+
+    def on_mount(self) -> None:
+        """The keys go to the calls."""
+        self.query_one(LocalTable).focus()
+        if self.feed.snapshot:
+            self.told(self.feed.snapshot)
+
+    def told(self, said: Mapping[str, Any]) -> None:
+        """Draw, unless paused."""
+        self._said = said
+        if not self.paused:
+            self._draw()
+        else:
+            self._say()
+
+    def _draw(self) -> None:
+        said = self._said
+        self._drawn_at = str(said.get("at") or "")
+        table = self.query_one(LocalTable)
+        table.set_rows(list(said.get("calls") or ()))
+        table.old = self.feed.link.up is False
+        self.query_one(Hour).show(said.get("counts") or {}, said.get("minutes") or ())
+        self._say()
+        self._say_missed()
+
+    def _say(self) -> None:
+        calls = len(self.query_one(LocalTable)._rows)
+        text = f"{calls} calls in hand" if calls != 1 else "1 call in hand"
+        if self.paused:
+            text += f"   PAUSED at {words.clock(self._drawn_at)[0]}: p goes on"
+        self.query_one(".live-heading", Static).update(text)
+
+    def returned(self) -> None:
+        """What is known is drawn as new again."""
+        if self.feed.snapshot and not self.paused:
+            self.told(self.feed.snapshot)
+
+    def action_pause(self) -> None:
+        """Stop the picture, or go on."""
+        self.paused = not self.paused
+        self.told(self._said)
+
+    def on_rows_table_opened(self, message: RowsTable.Opened) -> None:
+        """The call's details."""
+        from console.modes.calls import CallDetail
+
+        row = message.table.row
+        if row is not None:
+            self.app.push_screen(CallDetail(self.MODE, str(row["call_id"])))
+
+    def copied(self) -> str:
+        """The call's id."""
+        row = self.query_one(LocalTable).row
+        return str(row.get("call_id", "")) if row else ""

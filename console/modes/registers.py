@@ -1,0 +1,11 @@
+"""Registers."""
+
+from __future__ import annotations
+
+from console.modes.base import ModeScreen
+
+
+class Mode(ModeScreen):
+    """Registers."""
+
+    MODE = "registers"

@@ -1,0 +1,11 @@
+"""Requests."""
+
+from __future__ import annotations
+
+from console.modes.base import ModeScreen
+
+
+class Mode(ModeScreen):
+    """Requests."""
+
+    MODE = "requests"

@@ -1,0 +1,11 @@
+"""Retention."""
+
+from __future__ import annotations
+
+from console.modes.base import ModeScreen
+
+
+class Mode(ModeScreen):
+    """Retention."""
+
+    MODE = "retention"

@@ -1,0 +1,81 @@
+"""What the console is given from outside: where the gate listens, the clock, and whoever holds private keys.
+
+The console itself opens no file and no key. ``gate.cli.console`` carries out what ``Opener`` promises.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+Progress = Callable[[float, str], None]
+"""Called on a worker's thread with the part done (0.0 to 1.0) and what is being done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """How loud both sides of a recording were over time; times in seconds from its beginning."""
+
+    seconds: float
+    caller: bytes
+    """A level (0 to 127, logarithmic: 16 are 6 dB) for each bin; the bins of a side are equally long and cover it."""
+    callee: bytes
+    gaps: tuple[tuple[float, float], ...] = ()
+    """Pauses."""
+    announcement: tuple[float, float] | None = None
+    """When the announcement played; it is before the recording, so at most zero."""
+
+
+class Opener(Protocol):
+    """Opens recordings with a private key. Every method blocks, so it is called on a worker's thread, and raises
+    ``GateError``. What opens a recording has the gate write a leaf first, with ``purpose``."""
+
+    def keys(self) -> Sequence[Path]:
+        """Key files that may be tried, the likeliest first."""
+        ...
+
+    def unlock(self, key: Path, passphrase: str) -> str:
+        """Open a key file and keep the key in memory until ``lock``; returns the name of its holder."""
+        ...
+
+    def holder(self) -> str:
+        """Whose key is open; empty where none is."""
+        ...
+
+    def lock(self) -> None:
+        """Forget the key."""
+        ...
+
+    def envelope(self, recording_id: str, purpose: str) -> Envelope:
+        """The envelope that was sealed with the recording."""
+        ...
+
+    def export(self, recording_id: str, purpose: str, output: Path, progress: Progress) -> Mapping[str, Any]:
+        """Write a WAV, which must not exist; returns the report."""
+        ...
+
+    def play(self, recording_id: str, purpose: str, stop: threading.Event, progress: Progress) -> str:
+        """Play through a pipe, nothing in clear on any disk, until the end or ``stop``; returns how it ended."""
+        ...
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that the console is started with."""
+
+    socket: Path
+    """The gate's control socket."""
+    now: Callable[[], datetime]
+    """The time, with its zone."""
+    opener: Opener | None = None
+    """None: recordings are not opened here."""
+    keys: Mapping[str, str] = field(default_factory=dict)
+    """Binding id -> keys with commas, in place of those of ``console.keys``."""
+    theme: str = ""
+    """Name of a theme of ``console.theme``; empty: the first."""
+    exports: Path = Path()
+    """Where exports are offered to go."""

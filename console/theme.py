@@ -1,0 +1,69 @@
+"""How the console looks: two themes, and the tones that give a state its colour. A state is always a word as well."""
+
+from __future__ import annotations
+
+from textual.theme import Theme
+
+DARK = Theme(
+    name="dialgate",
+    primary="#5fafd7",
+    secondary="#87afaf",
+    accent="#d7af5f",
+    foreground="#d0d4d8",
+    background="#11151a",
+    surface="#171c22",
+    panel="#20272f",
+    success="#7fc77f",
+    warning="#e0b050",
+    error="#f07070",
+    dark=True,
+    variables={
+        "footer-background": "#20272f",
+        "footer-key-foreground": "#d7af5f",
+        "footer-description-foreground": "#b0b8c0",
+        "block-cursor-text-style": "none",
+        "input-cursor-text-style": "none",
+        "muted": "#8a949e",
+    },
+)
+CONTRAST = Theme(
+    name="dialgate-contrast",
+    primary="#ffff00",
+    secondary="#ffffff",
+    accent="#00ffff",
+    foreground="#ffffff",
+    background="#000000",
+    surface="#000000",
+    panel="#000000",
+    success="#00ff00",
+    warning="#ffff00",
+    error="#ff8080",
+    dark=True,
+    text_alpha=1.0,
+    variables={
+        "footer-background": "#000000",
+        "footer-key-foreground": "#ffff00",
+        "footer-description-foreground": "#ffffff",
+        "block-cursor-foreground": "#000000",
+        "block-cursor-background": "#ffff00",
+        "block-cursor-text-style": "bold",
+        "border": "#ffffff",
+        "scrollbar": "#ffffff",
+        "scrollbar-background": "#000000",
+        "muted": "#ffffff",
+    },
+)
+THEMES = (DARK, CONTRAST)
+
+OK, BAD, WARN, DIM, LOUD, PLAIN = "ok", "bad", "warn", "dim", "loud", ""
+"""Tones of a text; ``LOUD`` stands out, ``DIM`` steps back."""
+TONES = (OK, BAD, WARN, DIM, LOUD)
+
+CSS = """
+Screen { background: $background; color: $foreground; }
+.title { height: 1; padding: 0 1; color: $primary; text-style: bold; }
+.note { height: auto; padding: 0 1; color: $muted; }
+Footer { height: 1; }
+ToastRack { margin-bottom: 1; }
+Toast { max-width: 76; }
+"""

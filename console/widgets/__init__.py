@@ -1,0 +1,12 @@
+"""What the console's screens are made of.
+
+- ``rows``    a table drawn line by line, with one cursor: ``RowsTable`` and ``LocalTable``, for what fits into memory
+- ``pages``   ``PagedTable``: pages by key from the gate, a window of them at a time
+- ``status``  the two lines at the top: modes, and what is true of the gate now
+- ``filter``  the line behind ``/``
+- ``report``  sections of ``label: value`` as one text, for details
+- ``ask``     a question in a dialog: a text, a passphrase, some fields
+- ``danger``  what cannot be undone: the gate's dry run, a phrase to type, a reason
+- ``wave``    both sides of a recording, pauses and announcement marked
+- ``meter``   levels of a call as bars; ``chart``: counts as bars, minutes as columns
+"""

@@ -1,0 +1,89 @@
+"""The line behind ``/``: what is typed is asked of the gate, a moment after the last key."""
+
+from __future__ import annotations
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import Input, Label
+
+DEBOUNCE = 0.15
+
+
+class FilterLine(Horizontal):
+    """Hidden until opened; Enter keeps the filter and gives the keys back, Esc takes it away."""
+
+    DEFAULT_CSS = """
+    FilterLine { height: 1; display: none; background: $panel; padding: 0 1; }
+    FilterLine.-open { display: block; }
+    FilterLine Label { color: $accent; width: auto; }
+    FilterLine Input { border: none; height: 1; padding: 0; background: $panel; width: 1fr; }
+    FilterLine Input:focus { border: none; }
+    """
+
+    class Changed(Message):
+        """Another filter; empty: none."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Left(Message):
+        """The keys go back to the table."""
+
+    def __init__(self, hint: str) -> None:
+        super().__init__()
+        self._hint = hint
+        self._timer: Timer | None = None
+        self._sent = ""
+
+    def compose(self) -> ComposeResult:
+        """A slash and the text."""
+        yield Label("/ ", markup=False)
+        yield Input(placeholder=self._hint, select_on_focus=False)
+
+    @property
+    def text(self) -> str:
+        """The filter in force."""
+        return self._sent
+
+    def open(self) -> None:
+        """Show it, and type into it."""
+        self.add_class("-open")
+        self.query_one(Input).focus()
+
+    def clear(self) -> None:
+        """No filter any more."""
+        self.query_one(Input).value = ""
+        self.remove_class("-open")
+        self._send()
+        self.post_message(self.Left())
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Wait for the next key before asking."""
+        event.stop()
+        if self._timer is not None:
+            self._timer.stop()
+        self._timer = self.set_timer(DEBOUNCE, self._send)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Keep it."""
+        event.stop()
+        self._send()
+        if not self._sent:
+            self.remove_class("-open")
+        self.post_message(self.Left())
+
+    def key_escape(self) -> None:
+        """Take it away."""
+        self.clear()
+
+    def _send(self) -> None:
+        if self._timer is not None:
+            self._timer.stop()
+            self._timer = None
+        text = self.query_one(Input).value.strip()
+        if text != self._sent:
+            self._sent = text
+            self.post_message(self.Changed(text))

@@ -1,0 +1,310 @@
+"""A table over any number of rows: pages by key from the gate, a window of them held at a time.
+
+Each page names where its neighbours begin. The table keeps those places (a few bytes a page) and the rows of ``WINDOW``
+pages around what is seen, so that going back fetches by key too and a million rows cost no more than a thousand. It
+begins with the newest page and grows at its end; after ``G`` it begins with the oldest and grows at its head.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import accumulate
+from typing import Any, NamedTuple
+
+from textual.message import Message
+
+from console.widgets.rows import Column, Row, RowsTable
+from gate.errors import GateError
+
+PAGE = 100
+WINDOW = 12
+MERGED = 500
+"""Rows of the first page, grown by news, beyond which it is read anew."""
+END = "end"
+"""As ``before``: the last page of all."""
+
+
+class Rows(NamedTuple):
+    """A page as the gate answers it."""
+
+    items: Sequence[Row]
+    next: str | None
+    """``after`` of the older page; None at the end."""
+    prev: str | None = None
+    """``before`` of the newer page; None at the beginning."""
+
+
+Fetch = Callable[[str | None, str | None, int], Awaitable[Rows]]
+"""(after, before, rows wanted); neither: the newest page. Raises ``GateError``."""
+
+
+@dataclass(slots=True)
+class _Page:
+    after: str | None
+    before: str | None
+    count: int
+    rows: Sequence[Row] | None
+    """None: let go of, to be fetched again."""
+
+
+class PagedTable(RowsTable):
+    """``fetch`` brings the pages; it is asked when the table is first shown (``load``)."""
+
+    class Failed(Message):
+        """A page could not be had."""
+
+        def __init__(self, table: PagedTable, error: GateError) -> None:
+            super().__init__()
+            self.table = table
+            self.error = error
+
+    class Loaded(Message):
+        """A page arrived."""
+
+        def __init__(self, table: PagedTable) -> None:
+            super().__init__()
+            self.table = table
+
+    def __init__(self, columns: Sequence[Column], fetch: Fetch, *, both_ways: bool = False, **extra: Any) -> None:
+        """``both_ways``: ``fetch`` knows ``before``."""
+        super().__init__(columns, **extra)
+        self._fetch = fetch
+        self._both_ways = both_ways
+        self._pages: list[_Page] = []
+        self._starts: list[int] = []
+        self._older: str | None = None
+        self._newer: str | None = None
+        self._asked = False
+        self._edition = 0
+        self._on_the_way: set[object] = set()
+        self._changes: dict[str, dict[str, Any]] = {}
+
+    # --- what there is --------------------------------------------------------------------------------------------
+
+    @property
+    def total(self) -> int:
+        """Rows known of, and one for what lies beyond at either end."""
+        known = self._starts[-1] + self._pages[-1].count if self._pages else 0
+        return known + (self._older is not None)
+
+    @property
+    def complete(self) -> bool:
+        """Both ends of the list have been seen."""
+        return bool(self._pages) and self._older is None and self._newer is None
+
+    @property
+    def saying(self) -> str:
+        """Nothing, or not yet."""
+        return self.none if self._pages else ("Loading…" if self._asked else "")
+
+    def row_at(self, index: int) -> Row | None:
+        """A row that is here; None for one that is on its way."""
+        number = bisect_right(self._starts, index) - 1
+        if number < 0:
+            return None
+        page, place = self._pages[number], index - self._starts[number]
+        if page.rows is None or place >= page.count:
+            return None
+        row = page.rows[place]
+        change = self._changes.get(str(row.get(self.key_of))) if self._changes else None
+        return {**row, **change} if change else row
+
+    def amend(self, key: str, **values: Any) -> None:
+        """Show other values in one row, until ``restore``: a number that was asked for."""
+        self._changes[key] = values
+        self.refresh()
+
+    def restore(self, key: str) -> None:
+        """Show the row as it came."""
+        self._changes.pop(key, None)
+        self.refresh()
+
+    # --- asking ---------------------------------------------------------------------------------------------------
+
+    def load(self) -> None:
+        """Fetch the newest page, unless that was done."""
+        if not self._asked:
+            self.reload()
+
+    def reload(self, before: str | None = None) -> None:
+        """From the newest page (or the oldest: ``END``); what is shown stays until it is there."""
+        self._asked = True
+        self._edition += 1
+        self._on_the_way.clear()
+        self._ask("first", None, before, partial(self._begin, before))
+
+    def renew(self) -> None:
+        """Look for news without losing the place: news above where the top is seen, else what is on the screen."""
+        if not self._asked:
+            return
+        if not self._pages:
+            self.reload()
+            return
+        for number in self._seen():
+            page = self._pages[number]
+            if number == 0 and self._newer is None:
+                self._ask("first", None, None, self._merge)
+            else:
+                self._ask(id(page), page.after, page.before, partial(self._refill, page))
+
+    def action_last(self) -> None:
+        """To the last row: of all, where the gate can begin there."""
+        if self._older is not None and self._both_ways:
+            self.reload(END)
+        else:
+            super().action_last()
+
+    def action_first(self) -> None:
+        """To the first row of all."""
+        if self._newer is not None:
+            self.reload()
+        else:
+            super().action_first()
+            self.renew()
+
+    def _ask(
+        self, what: object, after: str | None, before: str | None, take: Callable[[Rows], None], limit: int = PAGE
+    ) -> None:
+        if what in self._on_the_way:
+            return
+        self._on_the_way.add(what)
+        self.run_worker(self._bring(what, self._edition, after, before, limit, take), group="pages")
+
+    async def _bring(
+        self,
+        what: object,
+        edition: int,
+        after: str | None,
+        before: str | None,
+        limit: int,
+        take: Callable[[Rows], None],
+    ) -> None:
+        try:
+            answer = await self._fetch(after, before, limit)
+        except GateError as error:
+            if edition == self._edition:
+                self._on_the_way.discard(what)
+                self.post_message(self.Failed(self, error))
+            return
+        if edition != self._edition:
+            return
+        self._on_the_way.discard(what)
+        take(answer)
+        self.old = False
+        self.changed()
+        self._look_ahead()
+        self.post_message(self.Loaded(self))
+
+    # --- taking ---------------------------------------------------------------------------------------------------
+
+    def _begin(self, before: str | None, answer: Rows) -> None:
+        known = self.row.get(self.key_of) if self.row and self.cursor and before is None else None
+        self._pages = [_Page(None, before, len(answer.items), answer.items)]
+        self._older, self._newer = answer.next, answer.prev
+        self._number()
+        found = next((place for place, row in enumerate(answer.items) if row.get(self.key_of) == known), None)
+        at = len(answer.items) - 1 if before is not None else 0
+        self.set_reactive(RowsTable.cursor, at if known is None or found is None else found)
+        self.call_after_refresh(self._show_cursor)
+
+    def _merge(self, answer: Rows) -> None:
+        """The newest page again: what is new goes above, what is known is made new; the place is kept."""
+        first = self._pages[0]
+        held = first.rows or ()
+        if not held or not answer.items or first.count > MERGED:
+            self._begin(None, answer)
+            return
+        top = held[0].get(self.key_of)
+        news = next((place for place, row in enumerate(answer.items) if row.get(self.key_of) == top), None)
+        if news is None:
+            self._begin(None, answer)
+            return
+        again = {row.get(self.key_of) for row in answer.items}
+        rest = [row for row in held if row.get(self.key_of) not in again]
+        if answer.next is None:
+            rest = []  # the list ends in this page: what it does not name is gone
+        first.rows = [*answer.items, *rest]
+        grown, first.count = len(first.rows) - first.count, len(first.rows)
+        self._number()
+        if answer.next is None and len(self._pages) == 1:
+            self._older = None
+        if self.cursor > 0 and news:
+            self._shift(grown)
+
+    def _refill(self, page: _Page, answer: Rows) -> None:
+        """A page that was let go of, or may have changed; its rows may have become fewer."""
+        page.rows, page.count = answer.items, len(answer.items)
+        self._number()
+        self._forget_far(page)
+
+    def _append(self, place: str, answer: Rows) -> None:
+        self._pages.append(_Page(place, None, len(answer.items), answer.items))
+        self._older = answer.next
+        self._number()
+        self._forget_far(self._pages[-1])
+
+    def _prepend(self, place: str, answer: Rows) -> None:
+        self._pages.insert(0, _Page(None, place, len(answer.items), answer.items))
+        self._newer = answer.prev
+        self._number()
+        self._forget_far(self._pages[0])
+        self._shift(len(answer.items))
+
+    def _number(self) -> None:
+        self._starts = [0, *accumulate(page.count for page in self._pages)][:-1]
+
+    def _shift(self, by: int) -> None:
+        """Rows came in above: cursor and view stay on what they were on."""
+        self.set_reactive(RowsTable.cursor, self.cursor + by)
+        self.changed()
+        self.scroll_to(y=self.scroll_offset.y + by, animate=False, force=True)
+
+    def _forget_far(self, page: _Page) -> None:
+        at = self._pages.index(page)
+        held = [number for number, each in enumerate(self._pages) if each.rows is not None]
+        for far in sorted(held, key=lambda number: abs(number - at))[WINDOW:]:
+            self._pages[far].rows = None
+
+    # --- looking ahead --------------------------------------------------------------------------------------------
+
+    def _seen(self) -> range:
+        """Numbers of the pages on the screen."""
+        seen = self.visible_rows()
+        first = max(0, bisect_right(self._starts, seen.start) - 1)
+        return range(first, max(first, bisect_right(self._starts, max(0, seen.stop - 1)) - 1) + 1)
+
+    def _look_ahead(self) -> None:
+        """What is on the screen, one page before and one behind."""
+        if not self._pages:
+            return
+        seen = self._seen()
+        for number in (*seen, seen.stop, seen.start - 1):
+            if number == len(self._pages) and (older := self._older) is not None:
+                self._ask("older", older, None, partial(self._append, older))
+            elif number == -1 and (newer := self._newer) is not None:
+                self._ask("newer", None, newer, partial(self._prepend, newer))
+            elif 0 <= number < len(self._pages) and self._pages[number].rows is None:
+                page = self._pages[number]
+                limit = min(1000, max(PAGE, page.count))
+                take = self._merge if number == 0 and self._newer is None else None
+                self._ask(
+                    id(page),
+                    page.after,
+                    page.before,
+                    take or partial(self._refill, page),
+                    limit,
+                )
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        """Fetch what comes into sight."""
+        super().watch_scroll_y(old_value, new_value)
+        if round(old_value) != round(new_value):
+            self._look_ahead()
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        """Likewise."""
+        super().watch_cursor(old, new)
+        self._look_ahead()

@@ -1,0 +1,303 @@
+"""A table that draws only the lines that are seen: columns that give way to a narrow terminal, one cursor, vim keys."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from rich.cells import cell_len, set_cell_size
+from rich.segment import Segment
+from rich.style import Style
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.reactive import reactive
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from console import keys
+from console.theme import DIM, TONES
+
+Row = Mapping[str, Any]
+GAP = 1
+"""Cells between two columns."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of a table."""
+
+    heading: str
+    width: int
+    show: Callable[[Row], tuple[str, str]]
+    """The text of a row's cell, and its tone (see ``console.theme``)."""
+    grows: bool = False
+    """It takes what room the others leave."""
+    rank: int = 0
+    """Where the terminal is narrow those of the highest rank go first; 0 stays."""
+    right: bool = False
+    """Aligned to the right."""
+
+
+def fitting(columns: Sequence[Column], width: int) -> tuple[list[tuple[Column, int]], list[str]]:
+    """The columns that fit into ``width`` cells, each with its width; and the headings of those that do not."""
+    kept = list(columns)
+    while len(kept) > 1 and sum(column.width + GAP for column in kept) - GAP > width:
+        droppable = [column for column in kept if column.rank]
+        if not droppable:
+            break
+        kept.remove(max(droppable, key=lambda column: column.rank))
+    spare = max(0, width - sum(column.width + GAP for column in kept) + GAP)
+    growing = sum(column.grows for column in kept)
+    sized = [(column, column.width + (spare // growing if column.grows else 0)) for column in kept]
+    return sized, [column.heading for column in columns if column not in kept]
+
+
+class RowsTable(ScrollView, can_focus=True):
+    """Base of tables: ``total`` and ``row_at`` say what there is, ``key_of`` by which field a row is known again."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keys.TABLE
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "rows--heading",
+        "rows--cursor",
+        "rows--even",
+        *(f"rows--{tone}" for tone in TONES),
+    }
+    DEFAULT_CSS = """
+    RowsTable { height: 1fr; padding: 0 1; background: $background; scrollbar-size-vertical: 1; overflow-x: hidden; }
+    RowsTable .rows--heading { color: $muted; text-style: bold; background: $background; }
+    RowsTable .rows--cursor { background: $panel; }
+    RowsTable:focus .rows--cursor { background: $primary 35%; text-style: bold; }
+    RowsTable .rows--ok { color: $success; }
+    RowsTable .rows--bad { color: $error; }
+    RowsTable .rows--warn { color: $warning; }
+    RowsTable .rows--dim { color: $muted; }
+    RowsTable .rows--loud { color: $accent; text-style: bold; }
+    RowsTable.-old .rows--even, RowsTable.-old .rows--ok, RowsTable.-old .rows--bad, RowsTable.-old .rows--warn,
+    RowsTable.-old .rows--loud { color: $muted; text-style: dim; }
+    """
+
+    cursor: reactive[int] = reactive(0, repaint=False)
+    old: reactive[bool] = reactive(False)
+    """What it shows is not known to be true any more: greyed."""
+
+    class Moved(Message):
+        """The cursor is on another row."""
+
+        def __init__(self, table: RowsTable) -> None:
+            super().__init__()
+            self.table = table
+
+        @property
+        def control(self) -> RowsTable:
+            """The table."""
+            return self.table
+
+    class Opened(Moved):
+        """Enter, or a second click."""
+
+    def __init__(self, columns: Sequence[Column], *, key_of: str, none: str = "Nothing here.", **extra: Any) -> None:
+        """``none``: what is said where there is no row."""
+        super().__init__(**extra)
+        self.columns = tuple(columns)
+        self.key_of = key_of
+        self.none = none
+        self.missed: list[str] = []
+        """Headings of columns that this terminal is too narrow for."""
+        self._sized: list[tuple[Column, int]] = []
+
+    # --- what there is --------------------------------------------------------------------------------------------
+
+    @property
+    def total(self) -> int:
+        """Rows known of."""
+        raise NotImplementedError
+
+    def row_at(self, index: int) -> Row | None:
+        """The row at ``index``; None where it is on its way."""
+        raise NotImplementedError
+
+    @property
+    def row(self) -> Row | None:
+        """The row under the cursor."""
+        return self.row_at(self.cursor) if 0 <= self.cursor < self.total else None
+
+    @property
+    def saying(self) -> str:
+        """What stands in place of rows where there is none."""
+        return self.none
+
+    # --- drawing --------------------------------------------------------------------------------------------------
+
+    def changed(self) -> None:
+        """There are other rows than before."""
+        self.virtual_size = Size(self.scrollable_content_region.width, self.total + 1)
+        self.cursor = max(0, min(self.cursor, self.total - 1))
+        self.refresh()
+
+    def on_resize(self) -> None:
+        """Choose the columns anew."""
+        self._lay_out()
+        self.changed()
+        self._show_cursor()
+
+    def set_columns(self, columns: Sequence[Column]) -> None:
+        """Show other columns."""
+        self.columns = tuple(columns)
+        self._lay_out()
+        self.refresh()
+
+    def _lay_out(self) -> None:
+        self._sized, self.missed = fitting(self.columns, self.scrollable_content_region.width)
+
+    def render_line(self, y: int) -> Strip:
+        """The heading, then rows from where the table is scrolled to."""
+        width = self.scrollable_content_region.width
+        if y == 0:
+            return self._heading(width)
+        index = int(self.scroll_offset.y) + y - 1
+        plain = self.get_component_rich_style("rows--even")
+        if index >= self.total:
+            if index == 0 or (self.total == 0 and y == 2):
+                words = self.saying if y == 2 else ""
+                dim = self.get_component_rich_style("rows--dim")
+                return Strip([Segment(set_cell_size(words, width), dim)], width)
+            return Strip.blank(width, plain)
+        on_cursor = index == self.cursor
+        base = self.get_component_rich_style("rows--cursor") if on_cursor else plain
+        row = self.row_at(index)
+        if row is None:
+            return Strip([Segment(set_cell_size("  …", width), base)], width)
+        return self._line(row, base, on_cursor).adjust_cell_length(width, base)
+
+    def _heading(self, width: int) -> Strip:
+        style = self.get_component_rich_style("rows--heading")
+        texts = [_placed(column.heading, size, column.right) for column, size in self._sized]
+        return Strip([Segment(set_cell_size((" " * GAP).join(texts), width), style)], width)
+
+    def _line(self, row: Row, base: Style, on_cursor: bool) -> Strip:
+        segments: list[Segment] = []
+        for place, (column, size) in enumerate(self._sized):
+            try:
+                shown, tone = column.show(row)
+            except Exception:  # noqa: BLE001 - a row that is not as promised is shown as such; the rest goes on
+                shown, tone = "?", DIM
+            style = base + self._tone(tone, on_cursor) if tone else base
+            if place:
+                segments.append(Segment(" " * GAP, base))
+            segments.append(Segment(_placed(shown, size, column.right), style))
+        return Strip(segments)
+
+    def _tone(self, tone: str, on_cursor: bool) -> Style:
+        """The colour of a tone; on the cursor its background shows through."""
+        style = self.get_component_rich_style(f"rows--{tone}", partial=True)
+        return Style(color=style.color, bold=style.bold, dim=style.dim) if on_cursor else style
+
+    # --- the cursor -----------------------------------------------------------------------------------------------
+
+    def validate_cursor(self, value: int) -> int:
+        """Within the rows."""
+        return max(0, min(value, max(0, self.total - 1)))
+
+    def watch_cursor(self, old: int, new: int) -> None:
+        """Draw both lines anew and keep the cursor in sight."""
+        if old == new:
+            return
+        self.refresh()
+        self._show_cursor()
+        self.post_message(self.Moved(self))
+
+    def watch_old(self, old: bool) -> None:
+        """Grey, or not."""
+        self.set_class(old, "-old")
+
+    def _show_cursor(self) -> None:
+        height = max(1, self.scrollable_content_region.height - 1)
+        top = int(self.scroll_offset.y)
+        if self.cursor < top:
+            self.scroll_to(y=self.cursor, animate=False, force=True)
+        elif self.cursor >= top + height:
+            self.scroll_to(y=self.cursor - height + 1, animate=False, force=True)
+
+    @property
+    def _page(self) -> int:
+        return max(1, self.scrollable_content_region.height - 2)
+
+    def action_move(self, by: int) -> None:
+        """Rows down, or up."""
+        self.cursor += by
+
+    def action_page(self, by: int) -> None:
+        """Screens down, or up."""
+        self.cursor += by * self._page
+
+    def action_first(self) -> None:
+        """To the first row."""
+        self.cursor = 0
+        self.scroll_to(y=0, animate=False, force=True)
+
+    def action_last(self) -> None:
+        """To the last row known of."""
+        self.cursor = self.total - 1
+
+    def action_open(self) -> None:
+        """Open the row under the cursor."""
+        if self.row is not None:
+            self.post_message(self.Opened(self))
+
+    def on_click(self, event: events.Click) -> None:
+        """Put the cursor there; a second click opens."""
+        index = int(self.scroll_offset.y) + event.y - 1 - self.gutter.top
+        if event.y - self.gutter.top < 1 or index >= self.total:
+            return
+        self.cursor = index
+        if event.chain == 2:
+            self.action_open()
+
+    def visible_rows(self) -> range:
+        """Indexes of what is on the screen."""
+        top = int(self.scroll_offset.y)
+        return range(top, min(self.total, top + self.scrollable_content_region.height))
+
+    def cursor_region(self) -> Region:
+        """Where the cursor's line is."""
+        return Region(0, self.cursor + 1 - int(self.scroll_offset.y), self.size.width, 1)
+
+
+def _placed(text: str, width: int, right: bool) -> str:
+    length = cell_len(text)
+    if length > width:
+        return set_cell_size(text, max(0, width - 1)) + "…" if width else ""
+    return " " * (width - length) + text if right else text + " " * (width - length)
+
+
+class LocalTable(RowsTable):
+    """A table of rows that are all here."""
+
+    def __init__(self, columns: Sequence[Column], **extra: Any) -> None:
+        super().__init__(columns, **extra)
+        self._rows: Sequence[Row] = ()
+
+    @property
+    def total(self) -> int:
+        """How many."""
+        return len(self._rows)
+
+    def row_at(self, index: int) -> Row | None:
+        """One of them."""
+        return self._rows[index] if 0 <= index < len(self._rows) else None
+
+    def set_rows(self, rows: Sequence[Row]) -> None:
+        """Show these; the cursor stays on the row that it was on, wherever that is now."""
+        known = self.row.get(self.key_of) if self.row else None
+        self._rows = rows
+        if known is not None:
+            found = next((index for index, row in enumerate(rows) if row.get(self.key_of) == known), None)
+            if found is not None and found != self.cursor:
+                self.set_reactive(RowsTable.cursor, found)
+        self.changed()
+
+
+__all__ = ["Binding", "Column", "LocalTable", "Row", "RowsTable", "fitting"]

@@ -1,0 +1,192 @@
+"""Values of the gate as the console shows them: short, London time, numbers hidden, a state a word with a tone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime, timedelta
+from typing import Any, Final
+
+from console.theme import BAD, DIM, LOUD, OK, PLAIN, WARN
+from gate.core.masking import masked
+from gate.core.showing import LONDON, clean
+
+Row = Mapping[str, Any]
+Shown = tuple[str, str]
+"""A text and its tone."""
+NOTHING: Final[Shown] = ("-", DIM)
+
+
+def text(value: Any, tone: str = PLAIN) -> Shown:
+    """Text from outside: one line, numbers in it hidden."""
+    if value is None or value == "":
+        return NOTHING
+    return clean(masked(str(value))), tone
+
+
+class InFull(str):
+    """A number that was asked for, with a reason: shown as it is."""
+
+    __slots__ = ()
+
+
+def number(value: Any) -> Shown:
+    """A telephone number, hidden in part."""
+    if isinstance(value, InFull):
+        return str(value), LOUD
+    return (clean(str(masked(str(value), "number"))), PLAIN) if value else ("erased", DIM)
+
+
+def called(row: Row) -> Shown:
+    """Whom an attempt was for: what was dialled, where that is no number."""
+    value = row.get("number")
+    return number(row.get("raw")) if value == "" else number(value)
+
+
+def clock(stamp: Any) -> Shown:
+    """``14:03:05``, London."""
+    return _formatted(stamp, "%H:%M:%S")
+
+
+def moment(stamp: Any) -> Shown:
+    """``02 Mar 14:03:05``, London."""
+    return _formatted(stamp, "%d %b %H:%M:%S")
+
+
+def day(value: Any) -> Shown:
+    """``02 Mar 2026``."""
+    if not value:
+        return NOTHING
+    try:
+        return f"{date.fromisoformat(str(value)[:10]):%d %b %Y}", PLAIN
+    except ValueError:
+        return text(value)
+
+
+def _formatted(stamp: Any, form: str) -> Shown:
+    if not stamp:
+        return NOTHING
+    try:
+        return f"{datetime.fromisoformat(str(stamp)).astimezone(LONDON):{form}}", PLAIN
+    except ValueError:
+        return text(stamp)
+
+
+def length(seconds: Any) -> Shown:
+    """``1:05`` of minutes and seconds, ``1:00:05`` with hours."""
+    if seconds is None:
+        return NOTHING
+    whole = int(float(seconds))
+    hours, rest = divmod(whole, 3600)
+    return (f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"), PLAIN
+
+
+def age(span: timedelta) -> str:
+    """``3 s``, ``2 min``, ``4 h``, ``3 d``."""
+    seconds = max(0, int(span.total_seconds()))
+    for unit, size in (("d", 86_400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * size or (unit != "min" and seconds >= size):
+            return f"{seconds // size} {unit}"
+    return f"{seconds} s"
+
+
+def count(value: Any) -> Shown:
+    """``16,900,000``."""
+    return (f"{value:,}", PLAIN) if isinstance(value, int) else NOTHING
+
+
+def size(value: Any) -> Shown:
+    """Bytes: ``4.2 MB``."""
+    if not isinstance(value, int | float):
+        return NOTHING
+    amount, unit = float(value), "B"
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if amount < 1000 or unit == "TB":
+            break
+        amount /= 1000
+    return (f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"), PLAIN
+
+
+# --- states -------------------------------------------------------------------------------------------------------
+
+_STATES: Final[Mapping[str, str]] = {
+    "refused": BAD,
+    "talking": OK,
+    "answered": WARN,
+    "dialling": WARN,
+    "ringing": WARN,
+    "announcing": LOUD,
+    "preparing": WARN,
+    "committing": WARN,
+    "goodbye": BAD,
+    "closing": DIM,
+    "screening": WARN,
+    "asked": PLAIN,
+    "ended": DIM,
+    "closed": OK,
+    "open": LOUD,
+    "interrupted": WARN,
+    "erasing": WARN,
+    "erased": DIM,
+    "ok": OK,
+    "missing": BAD,
+    "stale": BAD,
+    "damaged": BAD,
+    "live": OK,
+    "withdrawn": DIM,
+    "in force": OK,
+    "released": DIM,
+    "removed": DIM,
+}
+
+
+def state(value: Any) -> Shown:
+    """A state by its own word."""
+    word = clean(str(value or "unknown"))
+    return word, _STATES.get(word, PLAIN)
+
+
+def verdict(row: Row) -> Shown:
+    """``allow`` or ``block`` of an attempt."""
+    word = clean(str(row.get("verdict") or "-"))
+    return word, OK if word == "allow" else BAD
+
+
+def reason(value: Any) -> Shown:
+    """A reason code in words: ``listed tps``."""
+    word = clean(str(value or "-"))
+    return word.replace("_", " "), OK if word in ALLOWING else BAD
+
+
+ALLOWING: Final = frozenset({"not_listed", "consented", "service_call"})
+
+
+def caller(row: Row) -> Shown:
+    """Who asked for a call: the account or trunk."""
+    who = str(row.get("from") or row.get("claimed_by") or "")
+    return text(who.partition(":")[2] or who)
+
+
+def register_line(row: Row) -> Shown:
+    """``TPS 12 d``, in the tone of what is left of it."""
+    name = clean(str(row.get("name", "?"))).upper()
+    left, how = row.get("days_left"), str(row.get("state") or "missing")
+    if how != "ok" or left is None:
+        return f"{name} {how.upper()}", BAD
+    if left < 0:
+        return f"{name} STALE", BAD
+    return f"{name} {left} d left", WARN if left <= 5 else OK
+
+
+def register_age(row: Row, today: date) -> Shown:
+    """Days since the as-of day."""
+    try:
+        return f"{(today - date.fromisoformat(str(row.get('as_of')))).days} d", PLAIN
+    except ValueError:
+        return NOTHING
+
+
+def coverage(value: Any) -> Shown:
+    """``full``, or the dialling codes."""
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        value = ", ".join(str(each) for each in value) or None
+    return text(value)

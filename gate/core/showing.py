@@ -1,0 +1,24 @@
+"""Texts as people read them, wherever they are shown: one line without control characters, times of London."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Final
+from zoneinfo import ZoneInfo
+
+LONDON: Final = ZoneInfo("Europe/London")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
+
+
+def clean(text: str) -> str:
+    """One line without control characters and direction marks: nothing in it moves a cursor or paints."""
+    return _CONTROL.sub(" ", text)
+
+
+def local(stamp: str) -> str:
+    """An ISO 8601 time as it was in London: ``2026-03-02 10:00:05 GMT``; other text as it is."""
+    try:
+        return f"{datetime.fromisoformat(stamp).astimezone(LONDON):%Y-%m-%d %H:%M:%S %Z}"
+    except ValueError:
+        return stamp
