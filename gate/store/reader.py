@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -28,6 +28,14 @@ class Reader:
         require_select(sql)
         try:
             return rows_of(self._connection, sql, parameters)
+        except sqlite3.Error as error:
+            raise StoreError(f"the database failed: {error}") from error
+
+    def each(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """Rows of a SELECT as tuples, one by one: for a million of them. Raises ``StoreError``."""
+        require_select(sql)
+        try:
+            yield from self._connection.execute(sql, parameters)
         except sqlite3.Error as error:
             raise StoreError(f"the database failed: {error}") from error
 

@@ -3,6 +3,7 @@
 ``facts`` and ``leaves`` are the evidence; ``tiles`` holds the root of every complete run of 256 leaves, so that proofs
 and a start need not read them all; ``checkpoints`` are the signed heads. Every other table is derived from the facts
 (``gate.store.projections``) and could be built again from them; ``leaf_index`` there is the fact that made the row.
+Those of the CRM's contacts (``gate.store.contacts``) are neither: copies of what the CRM holds.
 
 Times are stamps (``gate.core.evidence.stamp``): text whose order is that of time.
 """
@@ -190,6 +191,13 @@ def m004_looking_for_calls_and_facts(db: Database) -> None:
     _run(db, LOOKING)
 
 
+def m005_contacts(db: Database) -> None:
+    """The CRM's contacts."""
+    from gate.store.contacts import SCHEMA
+
+    _run(db, SCHEMA)
+
+
 def _run(db: Database, *scripts: str) -> None:
     for script in scripts:
         for statement in script.split(";\n"):
@@ -197,7 +205,13 @@ def _run(db: Database, *scripts: str) -> None:
                 db.execute(statement)
 
 
-STEPS: Final = (m001_evidence_and_what_is_derived, m002_retention, m003_requests, m004_looking_for_calls_and_facts)
+STEPS: Final = (
+    m001_evidence_and_what_is_derived,
+    m002_retention,
+    m003_requests,
+    m004_looking_for_calls_and_facts,
+    m005_contacts,
+)
 """Every change of the tables, in order."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
@@ -152,10 +152,16 @@ class StoreTransaction:
         with self._guarded() as connection:
             return rows_of(connection, sql, parameters)
 
-    def write(self, sql: str, parameters: Sequence[Any] = ()) -> None:
-        """A statement of this package's own (erasure); evidence itself goes through ``append`` alone."""
+    def write(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """A statement of this package's own (erasure); evidence itself goes through ``append`` alone. Returns how many
+        rows it changed."""
         with self._guarded() as connection:
-            connection.execute(sql, parameters)
+            return connection.execute(sql, parameters).rowcount
+
+    def write_many(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
+        """The same statement for many rows; returns how many it changed."""
+        with self._guarded() as connection:
+            return connection.executemany(sql, rows).rowcount
 
     # --- the log
 

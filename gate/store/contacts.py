@@ -1,0 +1,306 @@
+"""The CRM's contacts: numbers with the CRM's own references, and what the last screening said of each.
+
+Not evidence and not derived from facts: the CRM holds the original, and a screening makes the verdicts again. So there
+is no leaf for a contact; what was imported, screened and forgotten has one, in counts. All of it is personal data.
+
+A list comes in beside the one in force, in as many transactions as it needs, and takes its place in one: whoever is
+killed in between leaves the old one in force, whole. Rows of one number agree in outcome, since and was.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from gate.store.queries import Source
+from gate.store.reader import Reader
+from gate.store.transaction import StoreTransaction
+
+Row = dict[str, Any]
+
+SCHEMA: Final = """
+CREATE TABLE contact_lists (
+    list INTEGER PRIMARY KEY,
+    state TEXT NOT NULL,       -- loading, in_force, gone (on its way out)
+    imported_at TEXT NOT NULL,
+    actor TEXT NOT NULL,
+    source_name TEXT NOT NULL, sha256 TEXT NOT NULL,
+    topic TEXT NOT NULL,       -- what the calls are about: it decides with the registers
+    contacts INTEGER NOT NULL DEFAULT 0,
+    bad_rows INTEGER NOT NULL DEFAULT 0,
+    screened_at TEXT,          -- when all of it was last screened
+    registers TEXT,            -- JSON: the editions that this rested on
+    leaf INTEGER NOT NULL DEFAULT 0 -- own lists are taken into account up to this leaf
+) STRICT;
+CREATE UNIQUE INDEX contact_list_in_force ON contact_lists (state) WHERE state = 'in_force';
+
+CREATE TABLE contacts (
+    list INTEGER NOT NULL,
+    number INTEGER NOT NULL,   -- the digits of its E.164 form
+    reference TEXT NOT NULL,   -- the CRM's own id; empty where none was given
+    outcome INTEGER NOT NULL,
+    since INTEGER NOT NULL,    -- when the verdict became what it is, in seconds since 1970
+    was TEXT,                  -- the verdict before that; NULL: it came to the list then
+    PRIMARY KEY (list, number, reference)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE contact_outcomes (
+    outcome INTEGER PRIMARY KEY, verdict TEXT NOT NULL, reason TEXT NOT NULL, UNIQUE (verdict, reason)
+) STRICT;
+
+CREATE TABLE contact_faults (
+    list INTEGER NOT NULL, line INTEGER NOT NULL, field TEXT NOT NULL,
+    reference TEXT NOT NULL, fault TEXT NOT NULL,
+    PRIMARY KEY (list, line, field)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE contact_forgotten (
+    list INTEGER NOT NULL, number INTEGER NOT NULL, -- forgotten while its list was loading
+    PRIMARY KEY (list, number)
+) STRICT, WITHOUT ROWID;
+"""
+
+OWN_KINDS: Final = ("objection", "objection_removed", "consent", "consent_withdrawn")
+"""Facts that can change the verdict of one number."""
+
+_ADD = "INSERT OR IGNORE INTO contacts (list, number, reference, outcome, since, was) VALUES (?, ?, ?, ?, ?, ?)"
+_CHANGE = "UPDATE contacts SET outcome = ?, since = ?, was = ? WHERE list = ? AND number = ?"
+_FAULT = "INSERT OR REPLACE INTO contact_faults (list, line, field, reference, fault) VALUES (?, ?, ?, ?, ?)"
+_ROW = """SELECT number, reference, verdict, reason, since, was
+    FROM contacts CROSS JOIN contact_outcomes USING (outcome) WHERE list = ?"""
+_OLD = "SELECT number, reference, outcome, since, was FROM contacts WHERE list = ? AND (number, reference) > (?, ?)"
+
+CHANGED: Final[Mapping[str, str]] = {
+    "newly_blocked": "verdict = 'block' AND was = 'allow'",
+    "newly_allowed": "verdict = 'allow' AND was = 'block'",
+    "first_blocked": "verdict = 'block' AND was IS NULL",
+}
+"""What a change is called: blocked or allowed where it was the other way before, or blocked from its first day on."""
+
+Key = tuple[int, str]
+"""Number and reference, by which lists are paged."""
+
+
+# --- lists --------------------------------------------------------------------------------------------------------
+
+
+def in_force(tx: Source) -> Row | None:
+    """The list in force, its ``registers`` decoded; None where nothing was ever imported."""
+    rows = tx.query("SELECT * FROM contact_lists WHERE state = 'in_force'")
+    return rows[0] | {"registers": json.loads(rows[0]["registers"] or "[]")} if rows else None
+
+
+def new_list(tx: StoreTransaction, *, at: str, actor: str, source_name: str, topic: str) -> int:
+    """Begin a list beside the one in force."""
+    (row,) = tx.query("SELECT coalesce(max(list), 0) + 1 AS list FROM contact_lists")
+    values = (row["list"], "loading", at, actor, source_name, "", topic)
+    tx.write(
+        "INSERT INTO contact_lists (list, state, imported_at, actor, source_name, sha256, topic)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        values,
+    )
+    return int(row["list"])
+
+
+def put_in_force(
+    tx: StoreTransaction, list_id: int, *, at: str, sha256: str, contacts: int, bad_rows: int, leaf: int
+) -> int:
+    """The list takes the place of the one in force. Returns how many contacts it has: those that were forgotten while
+    it came in are not among them."""
+    tx.write("UPDATE contact_lists SET state = 'gone' WHERE state = 'in_force'")
+    gone = tx.write(
+        "DELETE FROM contacts WHERE list = ? AND number IN (SELECT number FROM contact_forgotten WHERE list = ?)",
+        (list_id, list_id),
+    )
+    tx.write("DELETE FROM contact_forgotten WHERE list = ?", (list_id,))
+    tx.write(
+        "UPDATE contact_lists SET state = 'in_force', imported_at = ?, sha256 = ?, contacts = ?, bad_rows = ?, leaf = ?"
+        " WHERE list = ?",
+        (at, sha256, contacts - gone, bad_rows, leaf, list_id),
+    )
+    return contacts - gone
+
+
+def screened(tx: StoreTransaction, list_id: int, *, at: str, registers: Sequence[Mapping[str, Any]], leaf: int) -> None:
+    """All of a list was screened against these registers, and own lists as they were at this leaf."""
+    tx.write(
+        "UPDATE contact_lists SET screened_at = ?, registers = ?, leaf = ? WHERE list = ?",
+        (at, json.dumps([dict(each) for each in registers]), leaf, list_id),
+    )
+
+
+def followed(tx: StoreTransaction, list_id: int, leaf: int) -> None:
+    """Own lists are taken into account up to this leaf."""
+    tx.write("UPDATE contact_lists SET leaf = ? WHERE list = ?", (leaf, list_id))
+
+
+def leftovers(tx: Source) -> list[int]:
+    """Lists that were replaced, or whose import was cut off."""
+    return [row["list"] for row in tx.query("SELECT list FROM contact_lists WHERE state <> 'in_force'")]
+
+
+def drop_some(tx: StoreTransaction, list_id: int, limit: int) -> bool:
+    """Delete so many rows of a list that is not in force; the list itself with the last. True where there are more."""
+    rows = tx.query("SELECT number, reference FROM contacts WHERE list = ? LIMIT 1 OFFSET ?", (list_id, limit))
+    if rows:
+        last = (rows[0]["number"], rows[0]["reference"])
+        tx.write("DELETE FROM contacts WHERE list = ? AND (number, reference) < (?, ?)", (list_id, *last))
+        return True
+    for table in ("contacts", "contact_faults", "contact_forgotten", "contact_lists"):
+        tx.write(f"DELETE FROM {table} WHERE list = ?", (list_id,))  # noqa: S608 - names are the code's
+    return False
+
+
+# --- rows ---------------------------------------------------------------------------------------------------------
+
+
+def outcome_of(tx: StoreTransaction, verdict: str, reason: str) -> int:
+    """The number that stands for a verdict and its reason."""
+    tx.write("INSERT OR IGNORE INTO contact_outcomes (verdict, reason) VALUES (?, ?)", (verdict, reason))
+    rows = tx.query("SELECT outcome FROM contact_outcomes WHERE verdict = ? AND reason = ?", (verdict, reason))
+    return int(rows[0]["outcome"])
+
+
+def add(tx: StoreTransaction, list_id: int, rows: Iterable[tuple[int, str, int, int, str | None]]) -> int:
+    """Add (number, reference, outcome, since, was); returns how many were not there already."""
+    return tx.write_many(_ADD, ((list_id, *row) for row in rows))
+
+
+def add_faults(tx: StoreTransaction, list_id: int, faults: Iterable[tuple[int, str, str, str]]) -> None:
+    """Keep (line, field, reference, fault) of what could not be a contact."""
+    tx.write_many(_FAULT, ((list_id, *fault) for fault in faults))
+
+
+def carry_over(
+    tx: StoreTransaction, old: int, new: int, after: Key, limit: int, without: Collection[str]
+) -> tuple[int, Key | None]:
+    """Copy a piece of one list into another, but for these references: how many came, and where to go on."""
+    rows = tx.query(f"{_OLD} ORDER BY number, reference LIMIT ?", (old, *after, limit))
+    kept = (tuple(row.values()) for row in rows if not row["reference"] or row["reference"] not in without)
+    added = tx.write_many(_ADD, ((new, *row) for row in kept))
+    return added, (rows[-1]["number"], rows[-1]["reference"]) if len(rows) == limit else None
+
+
+def change(tx: StoreTransaction, list_id: int, rows: Iterable[tuple[int, int, int, str | None]]) -> None:
+    """New outcomes: (number, outcome, since, was), for every contact with this number."""
+    tx.write_many(_CHANGE, ((outcome, since, was, list_id, number) for number, outcome, since, was in rows))
+
+
+def forget_number(tx: StoreTransaction, number: str) -> int:
+    """Delete every contact with this E.164 number, those of a list that is just coming in too; returns how many.
+
+    For the erasure of a person. What the CRM holds is not reached: its next list brings the number back, unless it is
+    gone there. After the commit, ``EvidenceStore.scrub`` removes what the write-ahead log still holds.
+    """
+    key = int(number.removeprefix("+"))
+    tx.write(
+        "INSERT OR IGNORE INTO contact_forgotten SELECT list, ? FROM contact_lists WHERE state = 'loading'", (key,)
+    )
+    tx.write(
+        "UPDATE contact_lists SET contacts = contacts - (SELECT count(*) FROM contacts AS c"
+        " WHERE c.list = contact_lists.list AND c.number = ?) WHERE state = 'in_force'",
+        (key,),
+    )
+    return tx.write("DELETE FROM contacts WHERE number = ? AND list IN (SELECT list FROM contact_lists)", (key,))
+
+
+# --- reading ------------------------------------------------------------------------------------------------------
+
+
+def of_number(tx: Source, list_id: int, number: int) -> Row | None:
+    """``outcome``, ``verdict``, ``reason``, ``since`` and ``was`` of a number; None where it is no contact's."""
+    rows = tx.query(
+        "SELECT outcome, verdict, reason, since, was FROM contacts JOIN contact_outcomes USING (outcome)"
+        " WHERE list = ? AND number = ? LIMIT 1",
+        (list_id, number),
+    )
+    return rows[0] if rows else None
+
+
+def states(reader: Reader, list_id: int) -> Iterator[tuple[int, int, int, int]]:
+    """Number, outcome, since, and the verdict before (0 none, 1 allow, 2 block) of every contact, by rising number."""
+    return reader.each(
+        "SELECT number, outcome, since, CASE was WHEN 'allow' THEN 1 WHEN 'block' THEN 2 ELSE 0 END"
+        " FROM contacts WHERE list = ? ORDER BY number, reference",
+        (list_id,),
+    )
+
+
+def touched(tx: Source, leaf: int, limit: int) -> tuple[list[str], int, bool]:
+    """Numbers whose own entries changed from this leaf on, the leaf up to which they are looked through, and whether
+    there are more behind it."""
+    marks = ", ".join("?" * len(OWN_KINDS))
+    rows = tx.query(
+        "SELECT f.leaf_index, coalesce(o.number, c.number) AS number FROM facts AS f"  # noqa: S608 - only marks
+        " LEFT JOIN objections AS o ON o.id = f.subject LEFT JOIN consents AS c ON c.id = f.subject"
+        f" WHERE f.leaf_index >= ? AND f.kind IN ({marks}) ORDER BY f.leaf_index LIMIT ?",
+        (leaf, *OWN_KINDS, limit),
+    )
+    numbers = list(dict.fromkeys(row["number"] for row in rows if row["number"]))
+    if len(rows) == limit:
+        return numbers, int(rows[-1]["leaf_index"]) + 1, True
+    return numbers, head(tx), False
+
+
+def head(tx: Source) -> int:
+    """How many leaves the log has."""
+    (row,) = tx.query("SELECT coalesce(max(leaf_index) + 1, 0) AS size FROM facts")
+    return int(row["size"])
+
+
+def outcomes(tx: Source) -> dict[int, tuple[str, str]]:
+    """What the numbers in ``outcome`` stand for: verdict and reason."""
+    rows = tx.query("SELECT outcome, verdict, reason FROM contact_outcomes")
+    return {row["outcome"]: (row["verdict"], row["reason"]) for row in rows}
+
+
+def counts(tx: Source, list_id: int) -> list[Row]:
+    """``verdict``, ``reason`` and ``contacts`` for each."""
+    return tx.query(
+        "SELECT verdict, reason, contacts FROM (SELECT outcome, count(*) AS contacts FROM contacts WHERE list = ?"
+        " GROUP BY outcome) JOIN contact_outcomes USING (outcome) ORDER BY verdict, contacts DESC",
+        (list_id,),
+    )
+
+
+def changes_since(tx: Source, list_id: int, since: int) -> dict[str, int]:
+    """How many contacts changed from this second on, by the names of ``CHANGED``."""
+    sums = ", ".join(f"coalesce(sum({condition}), 0) AS {name}" for name, condition in CHANGED.items())
+    (row,) = tx.query(
+        f"SELECT {sums} FROM contacts JOIN contact_outcomes USING (outcome) WHERE list = ? AND since >= ?",  # noqa: S608
+        (list_id, since),
+    )
+    return row
+
+
+def page(
+    tx: Source, list_id: int, after: Key | None, limit: int, where: Mapping[str, Any], *, changed_since: int | None
+) -> tuple[list[Row], Key | None]:
+    """Contacts in the order of their numbers. ``where``: values that columns must have, those that are None left out.
+    With ``changed_since``, only what changed from that second on, each with its ``change``."""
+    asked = {name: value for name, value in where.items() if value is not None}
+    sql, values = _ROW, [list_id, *asked.values()]
+    sql += "".join(f" AND {name} = ?" for name in asked)
+    if changed_since is not None:
+        sql += " AND since >= ? AND (" + " OR ".join(f"({each})" for each in CHANGED.values()) + ")"
+        values.append(changed_since)
+    if after is not None:
+        sql += " AND (number, reference) > (?, ?)"
+        values += after
+    rows = tx.query(f"{sql} ORDER BY number, reference LIMIT ?", [*values, limit + 1])
+    following = rows[limit:]
+    rows = rows[:limit]
+    return rows, (rows[-1]["number"], rows[-1]["reference"]) if following else None
+
+
+def faults_page(tx: Source, list_id: int, after: Key | None, limit: int) -> tuple[list[Row], Key | None]:
+    """What of a list's file was no contact, in the order of its lines."""
+    rows = tx.query(
+        "SELECT line, field, reference, fault FROM contact_faults WHERE list = ? AND (line, field) > (?, ?)"
+        " ORDER BY line, field LIMIT ?",
+        (list_id, *(after or (0, "")), limit + 1),
+    )
+    more = len(rows) > limit
+    rows = rows[:limit]
+    return rows, (rows[-1]["line"], rows[-1]["field"]) if more else None
