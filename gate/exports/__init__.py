@@ -2,6 +2,7 @@
 
 - ``audio``   an opened recording as a stereo WAV, agent left and customer right, with a report of what is in it
 - ``side``    one direction of a call: RTP packets placed on the time line
+- ``envelope``  ``read_envelope(trailer)``: the loudness of both sides over time, without opening the audio
 - ``codecs``  payloads to samples
 - ``track``   samples in their order, and how silence, gaps and losses are filled
 - ``wav``     the file itself: there when it is whole, absent when anything failed; ``whole``: the same for any stream

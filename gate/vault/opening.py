@@ -38,6 +38,18 @@ def open_recording(
         raise
 
 
+def open_trailer(
+    path: Path, wraps: Sequence[tuple[str, bytes]], private: PrivateKey, *, recording_id: str = ""
+) -> dict[str, Any]:
+    """What was sealed at the recording's end (seconds, packets, gaps, cause, levels), without reading its audio.
+
+    ``gate.exports.envelope`` makes a waveform of it. Raises as ``open_recording``, ``Truncated`` for an interrupted
+    one, which has no end.
+    """
+    with SealedReader(path) as reader:
+        return reader.trailer(data_key_for(reader.header, wraps, private, recording_id=recording_id))
+
+
 def data_key_for(
     header: dict[str, Any], wraps: Sequence[tuple[str, bytes]], private: Keys, *, recording_id: str = ""
 ) -> bytes:

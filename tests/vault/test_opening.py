@@ -11,12 +11,13 @@ from gate.vault.errors import (
     NoRecipients,
     NoWrapForKey,
     OtherHalf,
+    TrailingData,
     Truncated,
     WrapDamaged,
     WrongKey,
     WrongRecording,
 )
-from gate.vault.opening import open_recording
+from gate.vault.opening import open_recording, open_trailer
 from gate.vault.recipients import add_recipient, change_recipient
 from gate.vault.sealer import Seal, sealer
 from gate.vault.wrap import wrap
@@ -117,3 +118,31 @@ def test_no_file_stays_open_after_a_refusal(path: Path, seal: Seal) -> None:
         with pytest.raises(NoWrapForKey):
             open_recording(path, seal.wraps, BOB)
     assert count() == before
+
+
+def test_a_trailer_comes_without_its_audio(path: Path, seal: Seal) -> None:
+    assert open_trailer(path, seal.wraps, ADA, recording_id="rec-1") == {"seconds": 3.0}
+    with pytest.raises(KeyShredded):
+        open_trailer(path, [], ADA)
+    with pytest.raises(WrongRecording):
+        open_trailer(path, seal.wraps, ADA, recording_id="rec-2")
+
+
+@pytest.mark.parametrize(
+    ("end", "byte", "error"), [(-1, None, Truncated), (None, -1, ChunkDamaged), (-40, None, Truncated)]
+)
+def test_a_trailer_that_was_cut_or_changed_is_none(
+    end: int | None, byte: int | None, error: type[Exception], path: Path, seal: Seal
+) -> None:
+    data = bytearray(path.read_bytes()[:end])
+    if byte is not None:
+        data[byte] ^= 1
+    path.write_bytes(data)
+    with pytest.raises(error):
+        open_trailer(path, seal.wraps, ADA)
+
+
+def test_what_was_put_behind_the_trailer_is_seen(path: Path, seal: Seal) -> None:
+    path.write_bytes(path.read_bytes() + b"x")
+    with pytest.raises(TrailingData):
+        open_trailer(path, seal.wraps, ADA)
