@@ -82,6 +82,7 @@ class Gatehouse:
             shutil.copytree(folder / "data", data, dirs_exist_ok=True)
             self.set("storage", data=str(data))
         self.data = data or folder / "data"
+        self.socket = self.data / "control.sock"
         self.log = folder / "gate.log"
         self.process: subprocess.Popen[bytes] | None = None
         self.http = ""
@@ -107,7 +108,7 @@ class Gatehouse:
     @property
     def client(self) -> ControlClient:
         """The control interface."""
-        return ControlClient(self.data / "control.sock")
+        return ControlClient(self.socket)
 
     def password(self, account: str = "alice") -> str:
         """An account's password."""

@@ -1,0 +1,192 @@
+"""Roles under real accounts: every operation, asked of a running gate by every role, is let in or refused as told."""
+
+from __future__ import annotations
+
+import datetime
+import enum
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, NamedTuple, get_args, get_origin
+
+import msgspec
+import pytest
+
+from gate.config.write import amend
+from gate.control.client import ControlClient
+from gate.control.messages import ADMIN, AUDITOR, COMPLIANCE, OPERATIONS, VIEWER
+from gate.errors import GateError, RefusedError
+from tests.support.accounts import NEEDS_ROOT, accounts, as_account
+from tests.support.gatehouse import Gatehouse
+
+pytestmark = NEEDS_ROOT
+
+NUMBER = "020 7946 0123"
+GIVEN = {"number": NUMBER, "path": "/nowhere", "recipient": ""}
+"""Fields whose names say what they hold."""
+
+
+class Asked(NamedTuple):
+    """A gate that runs, the accounts, and what each was told: account -> operation -> reason of the refusal, or the
+    error, or ``answered``."""
+
+    gate: Gatehouse
+    names: Mapping[str, str]
+    told: Mapping[str, Mapping[str, str]]
+
+
+def value_for(name: str, kind: Any) -> Any:
+    """Something that a field of a request takes."""
+    if get_origin(kind) is Annotated:
+        kind = get_args(kind)[0]
+    if name in GIVEN:
+        return GIVEN[name]
+    if get_origin(kind) is Literal:
+        return get_args(kind)[0]
+    if get_args(kind) and get_origin(kind) not in (list, dict, tuple):
+        return value_for(name, get_args(kind)[0])
+    kind = get_origin(kind) or kind
+    if issubclass(kind, enum.Enum):
+        return next(iter(kind))
+    made: dict[type, Any] = {str: "x", int: 0, bool: False, list: [], tuple: [], dict: {}, float: 0.0}
+    made |= {datetime.datetime: "2026-03-02T10:00:00Z", datetime.date: "2026-03-02"}
+    return made[kind]
+
+
+def fields_of(op: str) -> dict[str, Any]:
+    """The least that an operation can be asked with."""
+    fields = msgspec.structs.fields(OPERATIONS[op].request)
+    return {field.name: value_for(field.name, field.type) for field in fields if field.required}
+
+
+def ask(client: ControlClient, op: str) -> str:
+    """``answered``, the reason of a refusal, or the kind of error."""
+    try:
+        if op == "watch":
+            with client.watch() as watching:
+                next(watching)
+        else:
+            client.call(op, **fields_of(op))
+    except RefusedError as refused:
+        return refused.reason
+    except GateError as error:
+        return type(error).__name__
+    return "answered"
+
+
+@pytest.fixture(scope="module")
+def asked() -> Iterator[Asked]:
+    members = {
+        ADMIN: ("phones", "admins"),
+        COMPLIANCE: ("phones",),
+        AUDITOR: ("phones", "auditors"),
+        VIEWER: ("phones",),
+        "both": ("phones", "auditors"),
+        "stranger": ("phones",),
+        "outsider": (),
+    }
+    place = Path(tempfile.mkdtemp(prefix="dialgate-roles-"))
+    place.chmod(0o755)
+    try:
+        with accounts(members) as names:
+            gate = Gatehouse(place / "gate")
+            (place / "gate").chmod(0o700)
+            socket = place / "run" / "gate.sock"
+            roles = {
+                ADMIN: ["root", f"@{names['@admins']}"],
+                COMPLIANCE: [names[COMPLIANCE], names["both"]],
+                AUDITOR: [f"@{names['@auditors']}"],
+                VIEWER: [names[VIEWER]],
+            }
+            amend(gate.config, {"control": {"socket": str(socket), "group": names["@phones"]}, "roles": roles})
+            gate.socket = socket
+            client = gate.start().client
+            try:
+                client.call("decide", number=NUMBER)
+                told = {
+                    word: as_account(names[word], lambda: {op: ask(client, op) for op in OPERATIONS})
+                    for word in members
+                    if word != "outsider"
+                }
+                yield Asked(gate, names, told)
+            finally:
+                gate.stop()
+    finally:
+        shutil.rmtree(place)
+
+
+@pytest.mark.parametrize("role", [ADMIN, COMPLIANCE, AUDITOR, VIEWER])
+@pytest.mark.parametrize("op", OPERATIONS)
+def test_each_role_is_let_do_what_is_its_own_and_nothing_else(op: str, role: str, asked: Asked) -> None:
+    refused = asked.told[role][op] == "not_permitted"
+    assert refused is (role not in OPERATIONS[op].roles), asked.told[role][op]
+
+
+@pytest.mark.parametrize("op", OPERATIONS)
+def test_an_account_with_two_roles_may_do_what_either_may(op: str, asked: Asked) -> None:
+    refused = asked.told["both"][op] == "not_permitted"
+    assert refused is OPERATIONS[op].roles.isdisjoint({AUDITOR, COMPLIANCE})
+
+
+def test_who_has_no_role_is_refused_whatever_is_asked(asked: Asked) -> None:
+    assert set(asked.told["stranger"].values()) == {"not_permitted"}
+
+
+def test_who_is_not_in_the_group_does_not_reach_the_gate(asked: Asked) -> None:
+    def answers() -> str:
+        try:
+            return str(asked.gate.client.answers())
+        except GateError as error:
+            return str(error)
+
+    assert "Permission denied" in as_account(asked.names["outsider"], answers)
+
+
+def test_whoever_asked_in_vain_stands_in_the_log_once_for_each_thing(asked: Asked) -> None:
+    rows = asked.gate.rows("SELECT subject, actor, body FROM facts WHERE kind = 'not_permitted'")
+    kept = {(row["actor"].split("(")[0].removeprefix("user:"), row["subject"]) for row in rows}
+    expected = {
+        (asked.names[word], op)
+        for word, told in asked.told.items()
+        for op, reason in told.items()
+        if reason == "not_permitted"
+    }
+    assert kept == expected
+    assert len(rows) == len(expected)
+
+
+def test_a_refusal_says_which_role_it_would_take(asked: Asked) -> None:
+    def refused() -> list[Any]:
+        try:
+            asked.gate.client.call("hold_add", reason="x", reference="x")
+        except RefusedError as error:
+            return [error.message, error.hint, error.exit_code]
+        return []
+
+    message, hint, code = as_account(asked.names[VIEWER], refused)
+    assert f"user:{asked.names[VIEWER]}(" in message
+    assert "it has viewer" in message
+    assert "admin or compliance" in hint
+    assert code == 3
+
+
+def test_a_session_says_who_one_is_to_the_gate(asked: Asked) -> None:
+    session = as_account(asked.names["both"], lambda: asked.gate.client.call("session"))
+    assert session["actor"].startswith(f"user:{asked.names['both']}(")
+    assert (session["role"], session["roles"]) == (COMPLIANCE, [COMPLIANCE, AUDITOR])
+    assert set(session["can"]) == {op for op, told in asked.told["both"].items() if told != "not_permitted"}
+
+
+def test_a_viewer_sees_no_number_in_full_whatever_it_asks(asked: Asked) -> None:
+    def looks() -> list[Any]:
+        client = asked.gate.client
+        page = client.call("calls_list", masked=False)
+        shown = client.call("calls_show", call_id=page["items"][0]["call_id"], masked=False)
+        return [page, shown, client.call("status", masked=False)]
+
+    told = as_account(asked.names[VIEWER], looks)
+    assert told[0]["items"][0]["number"] == "+44 20 79** **23"
+    assert "0123" not in str([told[0]["items"][0]["raw"], told[1]["facts"][0]["body"]["number"]])
+    assert "+442079460123" not in str(told)
+    assert "+442079460123" in str(as_account(asked.names[AUDITOR], lambda: asked.gate.client.call("calls_list")))
