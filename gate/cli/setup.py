@@ -5,9 +5,9 @@ from __future__ import annotations
 import secrets
 import shutil
 import sys
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import click
@@ -19,6 +19,10 @@ from gate.cli.output import View, say
 from gate.cli.reach import DeskHere, Gate
 from gate.clock import SystemClock
 from gate.config import Config, load
+from gate.errors import GateError, UsageError
+
+if TYPE_CHECKING:
+    from gate.cli.guided import Guided
 
 _BESIDE = Path(__file__).parents[2] / "sample_lists"
 SAMPLE_LISTS = _BESIDE if _BESIDE.is_dir() else Path(__file__).parents[1] / "sample_lists"
@@ -30,15 +34,20 @@ WAVS = ("announcement.wav", "goodbye.wav")
 @make("init", config=False, example="dialgate init /etc/dialgate\ndialgate init try-it --example")
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 @click.option("--example", is_flag=True, help="Drama numbers, an example firm, sample lists; not live.")
+@click.option("--blank", is_flag=True, help="Ask nothing: config.toml has blanks to fill in.")
 @click.option("--name", default="Compliance", show_default=True, help="Whose the first key is.")
 @asked.option
-def command(view: View, folder: Path, example: bool, name: str, passphrase_file: Path | None) -> None:
+def command(view: View, folder: Path, example: bool, blank: bool, name: str, passphrase_file: Path | None) -> None:
     """Make DIR with config.toml, data folders, account passwords and the first key that opens recordings.
 
-    Nothing that exists is changed. With --example the gate can be started at once; without, config.toml has blanks to
-    fill in, and dialgate config show names each.
+    Nothing that exists is changed. On a terminal it asks for what the configuration needs, lets you hear the
+    announcement, and imports the registers; with --example the gate can be started at once; else config.toml has
+    blanks to fill in, and dialgate config show names each.
     """
     now = SystemClock().now()
+    if not (example or blank or view.json) and sys.stdin.isatty() and sys.stderr.isatty():
+        _guided(view, folder, now, passphrase_file)
+        return
     # Asked for before anything is made: an interrupted prompt leaves nothing behind.
     words = _passphrase(passphrase_file, name, example)
     fresh = not folder.exists()
@@ -53,12 +62,84 @@ def command(view: View, folder: Path, example: bool, name: str, passphrase_file:
         say(line)
 
 
-def _make(folder: Path, name: str, words: str, now: datetime, *, example: bool, keep_words: bool) -> dict[str, Any]:
-    from gate.config.write import write_new
+def _guided(view: View, folder: Path, now: datetime, passphrase_file: Path | None) -> None:
+    """Ask, then make all that was asked for; what cannot be put in force at once is told, and left to a command."""
+    from gate.cli.guided import guide
+
+    if (folder / "config.toml").exists():
+        raise UsageError(f"{folder / 'config.toml'} exists", hint="name another folder, or edit the file")
+    given = guide(folder, _today(now))
+    words = asked.passphrase(passphrase_file, f"Passphrase for the key of {given.key_name}", new=True)
+    fresh = not folder.exists()
+    try:
+        result = _make(folder, given.key_name, words, now, given=given)
+    except BaseException:
+        if fresh:
+            shutil.rmtree(folder, ignore_errors=True)
+        raise
+    left = _put_in_force(view, given, result)
+    view.data(result)
+    for line in _last_steps(result, given, left):
+        say(line)
+
+
+def _put_in_force(view: View, given: Guided, result: dict[str, Any]) -> list[str]:
+    """The key, the prompts and the registers of a guided set-up; returns the commands that are still to be given."""
+    from gate.daemon import open_desk
+    from gate.media.prompts import prepare
+
+    config = load(Path(result["config"]))
+    left = []
+    try:
+        prepare(config.data / "prompts", config.announcement, Path(config.base))
+    except GateError as error:
+        say(f"The announcement is not prepared: {error.message} ({error.hint}).")
+    with open_desk(config) as desk:
+        gate = DeskHere(desk)
+        gate.call("key_add", text=Path(result["recipient"]).read_text())
+        for name in ("tps", "ctps"):
+            try:
+                if name in given.registers:
+                    result[name] = _import(view, gate, name, *given.registers[name])
+                    continue
+            except GateError as error:
+                say(f"{name.upper()} is not in force: {error.message} ({error.hint}).")
+            left.append(f"dialgate register import {name} FILE -c {result['config']}")
+    return left
+
+
+def _import(view: View, gate: Gate, name: str, file: Path, as_of: date | None) -> int:
+    with view.progress(f"Importing {name.upper()}") as progress:
+        day = as_of.isoformat() if as_of else None
+        count: int = gate.call("register_import", name=name, path=str(file), as_of=day, progress=progress)["count"]
+    return count
+
+
+def _today(now: datetime) -> str:
+    return now.astimezone(ZoneInfo("Europe/London")).date().isoformat()
+
+
+def _make(
+    folder: Path,
+    name: str,
+    words: str,
+    now: datetime,
+    *,
+    example: bool = False,
+    keep_words: bool = False,
+    given: Guided | None = None,
+) -> dict[str, Any]:
+    from gate.config.write import private_file, write_new
     from gate.vault.signing import CheckpointKey
 
-    today = now.astimezone(ZoneInfo("Europe/London")).date().isoformat()
-    path = write_new(folder, example=example, today=today, wavs=WAVS if example else ("", ""))
+    today = _today(now)
+    sound = given.take_wav() if given else None
+    wavs, answers = WAVS if example else ("", ""), given.values if given else {}
+    path = write_new(folder, example=example, today=today, wavs=wavs, answers=answers)
+    if sound:
+        shutil.copyfile(sound, folder / WAVS[0])
+    if given and given.trunk_password:
+        private_file(folder / "secrets" / "trunk.password", given.trunk_password + "\n")
     signer = CheckpointKey.create(folder / "data" / "gate.key", f"dialgate-{secrets.token_hex(4)}")
     result: dict[str, Any] = {"config": str(path), "data": str(folder / "data"), "verifier": signer.vkey}
     if words:
@@ -145,4 +226,20 @@ def _next_steps(result: dict[str, Any], example: bool) -> list[str]:
     ]
     if "key" in result:
         steps.append(f"Move {result['key']} off this machine: the gate needs no private key.")
+    return [f"{number}. {step}" for number, step in enumerate(steps, start=1)]
+
+
+def _last_steps(result: dict[str, Any], given: Guided, left: list[str]) -> list[str]:
+    """What is left to do after a guided set-up."""
+    folder = Path(result["config"]).parent
+    steps = [
+        f"Phone {each['username']}: its password is in {folder / each['password_file']}"
+        for each in given.values["account"]
+    ]
+    steps += left
+    steps += [
+        f"Start it: dialgate serve -c {result['config']}",
+        f"Move {result['key']} off this machine: the gate needs no private key.",
+        "Keep the line verifier somewhere else: it is what the log's signatures are checked against.",
+    ]
     return [f"{number}. {step}" for number, step in enumerate(steps, start=1)]

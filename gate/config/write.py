@@ -1,6 +1,7 @@
 """A new configuration: ``config.toml`` with comments, the data folders, and passwords of its first accounts.
 
 Everything is made with the permissions it is to have: folders 0700, files 0600. Nothing that exists is touched.
+Answers of a guided set-up stand where an operator would fill in the blanks, under the same comments.
 """
 
 from __future__ import annotations
@@ -29,12 +30,20 @@ _ANNOUNCEMENT = (
 _GOODBYE = "Sorry, we cannot continue this call. Goodbye."
 
 
-def write_new(folder: Path, *, example: bool, today: str, wavs: tuple[str, str] = ("", "")) -> Path:
+Answers = Mapping[str, Any]
+"""Section -> key -> value, and ``account`` -> a list of such; as the file would be read."""
+NO_ANSWERS: Answers = {}
+
+
+def write_new(
+    folder: Path, *, example: bool, today: str, wavs: tuple[str, str] = ("", ""), answers: Answers = NO_ANSWERS
+) -> Path:
     """Make ``folder/config.toml`` and what it names; returns its path.
 
     ``example``: drama numbers and not live, ready to run; else the firm's own facts are left empty for the operator,
     and ``load`` names each. ``today`` (``YYYY-MM-DD``) dates the policy's review. ``wavs``: the announcement and the
-    goodbye, relative to ``folder``. Raises ``UsageError`` where the configuration exists or a folder cannot be made.
+    goodbye, relative to ``folder``. ``answers`` stand in for blanks and defaults; each account gets a password file of
+    its own. Raises ``UsageError`` where the configuration exists or a folder cannot be made.
     """
     path = folder / "config.toml"
     try:
@@ -46,9 +55,10 @@ def write_new(folder: Path, *, example: bool, today: str, wavs: tuple[str, str] 
             (folder / "data" / name).mkdir(mode=0o700, parents=True, exist_ok=True)
             (folder / "data" / name).chmod(0o700)
         (folder / "secrets").mkdir(mode=0o700, exist_ok=True)
-        for name in _passwords(example):
-            private_file(folder / "secrets" / name, secrets.token_urlsafe(18) + "\n")
-        private_file(path, tomlkit.dumps(document(example=example, today=today, wavs=wavs)))
+        file = document(example=example, today=today, wavs=wavs, answers=answers)
+        for account in file.unwrap().get("account", []):
+            private_file(folder / account["password_file"], secrets.token_urlsafe(18) + "\n")
+        private_file(path, tomlkit.dumps(file))
     except OSError as error:
         raise UsageError(
             f"{error.filename or folder}: {error.strerror}", hint="name a folder that can be made"
@@ -62,12 +72,17 @@ def private_file(path: Path, text: str) -> None:
         file.write(text)
 
 
-def document(*, example: bool, today: str, wavs: tuple[str, str] = ("", "")) -> tomlkit.TOMLDocument:
+def document(
+    *, example: bool, today: str, wavs: tuple[str, str] = ("", ""), answers: Answers = NO_ANSWERS
+) -> tomlkit.TOMLDocument:
     """The text of a new configuration, as tomlkit has it."""
     file = tomlkit.document()
     file.add(tomlkit.comment("Dialgate. Every key and its default: dialgate config show"))
     file.add(tomlkit.comment("Secrets are never in here: password_file names a file, or env:NAME a variable."))
-    for name, rows in _sections(example, today, wavs).items():
+    for name, blank in _sections(example, today, wavs).items():
+        rows = _answered(blank, answers.get(name))
+        if not rows:
+            continue
         file.add(tomlkit.nl())
         if isinstance(rows, list):
             array = tomlkit.aot()
@@ -79,8 +94,21 @@ def document(*, example: bool, today: str, wavs: tuple[str, str] = ("", "")) -> 
     return file
 
 
-def _passwords(example: bool) -> tuple[str, ...]:
-    return ("alice.password", "bob.password") if example else ("agent.password",)
+def _answered(rows: Rows | list[Rows], given: Any) -> Rows | list[Rows]:
+    """The rows with their answers, under their own comments; what is answered besides follows them."""
+    if given is None:
+        return rows
+    if isinstance(rows, list):
+        return [_with(rows[0] if rows else (), each) for each in given]
+    return _with(rows, given)
+
+
+def _with(rows: Rows, given: Mapping[str, Any]) -> Rows:
+    known = {key for key, _, _ in rows}
+    return (
+        *((key, given.get(key, value), comment) for key, value, comment in rows),
+        *((key, value, "") for key, value in given.items() if key not in known),
+    )
 
 
 def _table(rows: Rows) -> Table:
@@ -113,6 +141,7 @@ def _sections(example: bool, today: str, wavs: tuple[str, str]) -> Mapping[str, 
             ("name", "carrier", ""),
         ),
         "account": _accounts(example, own),
+        "pbx": [],
         "announcement": (
             ("id", "notice", ""),
             ("version", "1", "another text or recording is another version"),
