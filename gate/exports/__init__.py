@@ -8,6 +8,9 @@
 - ``wav``     the file itself: there when it is whole, absent when anything failed; ``whole``: the same for any stream
 - ``pack``    a data-subject pack: one HTML file that a passphrase opens in any browser; ``pack_cipher``: its keys;
   ``pack_page``: the page around the ciphertext
+- ``letters``  letters about data-subject requests, from the templates in ``templates/letters``; ``letter_facts``: what
+  those may write about; ``letter_blocks``: their marks; ``letter_message``: a letter as an e-mail message
+- ``mail``    a letter to a mail server: one recipient, one try, over TLS
 - ``spoken``  days, times and numbers as they are written for people
 
 The audio here is in clear: whoever exports has the key and says where it goes.

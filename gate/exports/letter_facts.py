@@ -1,0 +1,120 @@
+"""What a template may write about: the facts of a letter in words, all of it text that is safe on its line.
+
+``templates/letters/README.txt`` tells whoever edits the templates the same.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Any, Final
+
+from gate.config.mail import ADDRESS
+from gate.core.letter_words import LetterFacts, LetterFirm, LetterKind
+from gate.core.request_words import Asks, Ground
+from gate.exports.letter_blocks import one_line, plain_lines, quoted
+from gate.exports.spoken import spoken_day
+
+_MATTERS: Final[dict[Asks, tuple[str, str, str]]] = {
+    Asks.ACCESS: ("request", "for a copy of {} personal data", "Article 15 of the UK GDPR"),
+    Asks.ERASURE: ("request", "to erase {} personal data", "Article 17 of the UK GDPR"),
+    Asks.OBJECTION: ("objection", "to our marketing calls", "Article 21 of the UK GDPR"),
+    Asks.RESTRICTION: ("request", "to restrict the use of {} personal data", "Article 18 of the UK GDPR"),
+    Asks.COMPLAINT: ("complaint", "about how we use {} personal data", "section 164A of the Data Protection Act 2018"),
+}
+GROUNDS: Final[dict[Ground, str]] = {
+    Ground.LEGAL_OBLIGATION: "We are under a legal obligation that needs this data (Article 17(3)(b) of the UK GDPR).",
+    Ground.LEGAL_CLAIMS: "We need this data to establish, exercise or defend legal claims (Article 17(3)(e) of the UK "
+    "GDPR).",
+    Ground.CONTRACT: "We still need this data for the contract for which it was collected, so that there is no reason "
+    "in law to erase it (Article 17(1)(a) and Article 6(1)(b) of the UK GDPR).",
+    Ground.PROTECTION_OF_A_PARTY: "This data is needed to protect the rights of one of the parties to the calls (our "
+    "policy; Article 17(3)(e) and Article 18(2) of the UK GDPR).",
+    Ground.RIGHTS_OF_OTHERS: "Doing it would harm the rights and freedoms of other people (Article 15(4) of the UK "
+    "GDPR; Schedule 2, paragraph 16 of the Data Protection Act 2018).",
+    Ground.MANIFESTLY_UNFOUNDED: "The request is manifestly unfounded or excessive (Article 12(5) of the UK GDPR). It "
+    "is for us to show that, and our reasons follow.",
+    Ground.IDENTITY_NOT_PROVEN: "We could not establish who asks, although we asked for what would show it (Article "
+    "12(2) and (6) of the UK GDPR). Data about calls must not be given to, or erased for, somebody else.",
+}
+
+
+def email_of(text: str) -> str:
+    """The e-mail address that a contact is; empty where it is something else."""
+    address = text.strip()
+    return address if len(address) <= 254 and ADDRESS.fullmatch(address) else ""
+
+
+def context(facts: LetterFacts, firm: LetterFirm) -> dict[str, Any]:
+    """Names and values for a template: strings and numbers alone."""
+    noun, matter, article = _MATTERS[facts.asks]
+    received, about = spoken_day(facts.received), matter.format("your")
+    authority = facts.kind is LetterKind.AUTHORITY
+    return {
+        "kind": facts.kind.value,
+        "asks": facts.asks.value,
+        "reference": one_line(facts.reference),
+        "matter": f"a {noun} {matter.format('their')}".replace("a objection", "an objection"),
+        "your_matter": f"your {noun} {about}",
+        "about": f"{noun} of {received}" + ("" if facts.asks is Asks.COMPLAINT else f" {about}"),
+        "article": article,
+        "received": received,
+        "today": spoken_day(facts.today),
+        "due": _day(facts.due),
+        "ico_due": _day(facts.ico_due),
+        "backups_until": _day(facts.backups_until),
+        "name": "" if authority else one_line(facts.name),
+        "numbers": "" if authority else _listed([one_line(number) for number in facts.numbers]),
+        "one_number": len(facts.numbers) <= 1,
+        "ground": GROUNDS[facts.ground] if facts.ground else "",
+        "reasons": quoted(facts.reasons),
+        "answer": quoted(facts.answer),
+        "held_back": quoted(facts.held_back),
+        "found_calls": facts.found_calls,
+        "found_recordings": facts.found_recordings,
+        "erased_recordings": facts.erased_recordings,
+        "pack": one_line(facts.pack),
+        "letterhead": _letterhead(firm),
+        "addressee": _addressee(facts, firm),
+        "firm": _firm(firm),
+        "authority": _authority(firm),
+    }
+
+
+def _day(day: date | None) -> str:
+    return spoken_day(day) if day else ""
+
+
+def _listed(texts: list[str]) -> str:
+    """``a``, ``a and b``, ``a, b and c``."""
+    return " and ".join(part for part in (", ".join(texts[:-1]), *texts[-1:]) if part)
+
+
+def _addressee(facts: LetterFacts, firm: LetterFirm) -> str:
+    """The lines at the top."""
+    if facts.kind is LetterKind.AUTHORITY:
+        return "\n".join([one_line(firm.authority.name), *plain_lines(firm.authority.address)])
+    email = email_of(facts.contact)
+    where = [f"By email to {email}"] if email else plain_lines(facts.contact)
+    return "\n".join([line for line in [one_line(facts.name), *where] if line])
+
+
+def _letterhead(firm: LetterFirm) -> list[str]:
+    trading = f"trading as {firm.trading_name}" if firm.trading_name != firm.legal_name else ""
+    free = f"{firm.freephone} (free)" if firm.freephone else ""
+    lines = [firm.legal_name, trading, *plain_lines(firm.address), firm.email, free]
+    return [one_line(line) for line in lines if line.strip()]
+
+
+def _firm(firm: LetterFirm) -> dict[str, str]:
+    names = ("legal_name", "trading_name", "email", "freephone", "signed")
+    return {name: one_line(getattr(firm, name)) for name in names} | {"address": _lines(firm.address)}
+
+
+def _authority(firm: LetterFirm) -> dict[str, str]:
+    names = ("name", "web", "email")
+    texts = {name: one_line(getattr(firm.authority, name)) for name in names}
+    return texts | {"address": _lines(firm.authority.address)}
+
+
+def _lines(text: str) -> str:
+    return "\n".join(plain_lines(text))

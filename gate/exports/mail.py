@@ -1,0 +1,181 @@
+"""Letters by mail: one letter, one recipient, one try; over TLS unless the server is this machine.
+
+What the server said comes back for the evidence. Where the connection breaks after the text was handed over and before
+the server's answer, nobody knows whether it was taken: that error says so (``uncertain``), and nothing is sent again by
+itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+from dataclasses import dataclass
+from email import message_from_bytes
+from typing import TYPE_CHECKING, Final
+
+from gate.config import Config, Mail, read_secret
+from gate.config.mail import PORTS, is_loopback
+from gate.core.letter_words import Letter
+from gate.errors import GateError
+from gate.exports.letter_blocks import one_line
+from gate.exports.letter_message import DRAFT
+
+if TYPE_CHECKING:
+    from aiosmtplib import SMTP
+
+_LONGEST: Final = 300
+"""Of what a server says, in characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A letter that a server took."""
+
+    to: str
+    server: str
+    """``host:port``."""
+    tls: str
+    """``TLSv1.3``; empty to this machine itself without it."""
+    said: str
+    """The server's answer, with its code."""
+    message_id: str
+
+
+class MailError(GateError):
+    """A letter was not sent; where ``uncertain``, it may have been."""
+
+    def __init__(self, message: str, *, hint: str = "", uncertain: bool = False) -> None:
+        super().__init__(message, hint=hint)
+        self.uncertain = uncertain
+
+
+def sender_of(config: Config) -> str:
+    """The address that letters come from; empty where there is none."""
+    return config.mail.sender or config.firm.contact_email
+
+
+def send(letter: Letter, config: Config) -> Delivery:
+    """Send ``letter`` through ``[mail]``; blocks until the server has answered, on no event loop of the caller's.
+
+    Raises ``MailError``, and ``ConfigError`` where the password cannot be read.
+    """
+    mail, sender = config.mail, sender_of(config)
+    if not mail.host:
+        raise MailError("no mail server is configured", hint="set [mail] host, or print the letter and send it by post")
+    if not letter.to:
+        raise MailError("the letter has no email address", hint="print it and send it by post")
+    if mail.security == "none" and not is_loopback(mail.host):
+        raise MailError(f"letters go to {mail.host} over TLS only", hint="set mail.security to starttls or tls")
+    password = read_secret(config.base, mail.password_file) if mail.password_file else ""
+    context = None if mail.security == "none" else _context(config)
+    return asyncio.run(_send(letter, mail, sender, password, context))
+
+
+def _context(config: Config) -> ssl.SSLContext:
+    """TLS 1.2 or newer, with a certificate that was checked."""
+    file = config.path(config.mail.ca_file) if config.mail.ca_file else None
+    try:
+        context = ssl.create_default_context(cafile=file)
+    except (OSError, ssl.SSLError) as error:
+        raise MailError(f"{file} holds no certificates: {error}", hint="mail.ca_file is a PEM file") from None
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+async def _send(letter: Letter, mail: Mail, sender: str, password: str, context: ssl.SSLContext | None) -> Delivery:
+    from aiosmtplib import SMTP, SMTPException
+
+    port = mail.port or PORTS[mail.security]
+    server = f"{mail.host}:{port}"
+    client = SMTP(
+        hostname=mail.host.strip("[]"),
+        port=port,
+        use_tls=mail.security == "tls",
+        start_tls=mail.security == "starttls",
+        tls_context=context,
+        timeout=mail.timeout_seconds,
+        local_hostname=sender.partition("@")[2] or "localhost",  # not this machine's own name
+    )
+    try:
+        await _connected(client, server)
+        if mail.username:
+            await _authenticated(client, server, mail.username, password)
+        tls = client.get_transport_info("ssl_object")
+        said = await _handed_over(client, server, sender, letter)
+    finally:
+        try:
+            await client.quit()
+        except SMTPException:
+            client.close()
+    identity = str(message_from_bytes(letter.eml)["Message-ID"])
+    return Delivery(letter.to, server, tls.version() if tls else "", said, identity)
+
+
+async def _connected(client: SMTP, server: str) -> None:
+    from aiosmtplib import SMTPConnectError, SMTPException, SMTPTimeoutError
+
+    try:
+        await client.connect()
+    except SMTPTimeoutError as error:
+        raise MailError(f"{server} does not answer: {_said(error)}", hint="see mail.host and mail.port") from None
+    except SMTPConnectError as error:
+        raise MailError(f"{server} cannot be reached: {_said(error)}", hint=_reach_hint(error)) from None
+    except (SMTPException, OSError) as error:
+        raise MailError(
+            f"{server} gives no protected connection: {_said(error)}",
+            hint="see mail.security, and mail.ca_file for a certificate of its own",
+        ) from None
+
+
+def _reach_hint(error: Exception) -> str:
+    if "certificate" in str(error).lower():
+        return "its certificate is not trusted or not its own: see mail.host and mail.ca_file"
+    return "see mail.host, mail.port and mail.security; nothing was sent"
+
+
+async def _authenticated(client: SMTP, server: str, username: str, password: str) -> None:
+    from aiosmtplib import SMTPException
+
+    try:
+        await client.login(username, password)
+    except SMTPException as error:
+        raise MailError(
+            f"{server} does not let {username} in: {_said(error)}", hint="see mail.username and mail.password_file"
+        ) from None
+
+
+async def _handed_over(client: SMTP, server: str, sender: str, letter: Letter) -> str:
+    """Sender, recipient, text; returns what the server said to the text."""
+    from aiosmtplib import SMTPDataError, SMTPException, SMTPRecipientRefused, SMTPSenderRefused
+
+    try:
+        await client.mail(sender)
+        await client.rcpt(letter.to)
+    except SMTPSenderRefused as error:
+        raise MailError(f"{server} takes no mail from {sender}: {_said(error)}", hint="see mail.sender") from None
+    except SMTPRecipientRefused as error:
+        raise MailError(
+            f"{server} does not deliver to {letter.to}: {_said(error)}", hint="ask for another address, or use post"
+        ) from None
+    except SMTPException as error:
+        raise MailError(f"{server} broke off: {_said(error)}", hint="nothing was sent; try again later") from None
+    try:
+        answer = await client.data(letter.eml.replace(f"{DRAFT}: 1\r\n".encode(), b"", 1))
+    except SMTPDataError as error:
+        raise MailError(f"{server} refused the letter: {_said(error)}", hint="nothing was sent") from None
+    except SMTPException as error:
+        raise MailError(
+            f"{server} broke off before it said whether it took the letter: {_said(error)}",
+            hint="ask the mail server's log before sending it again",
+            uncertain=True,
+        ) from None
+    return f"{answer.code} {one_line(answer.message)}"[:_LONGEST]
+
+
+def _said(error: Exception) -> str:
+    """What the server said, with its code, on one line."""
+    code = getattr(error, "code", None)
+    message = getattr(error, "message", None) or str(error) or type(error).__name__
+    text = one_line(str(message))
+    return re.sub(r"[.\s]+$", "", f"{code} {text}" if isinstance(code, int) and code > 0 else text)[:_LONGEST]
