@@ -5,6 +5,7 @@
 - ``envelope``  ``read_envelope(trailer)``: the loudness of both sides over time, without opening the audio
 - ``codecs``  payloads to samples
 - ``track``   samples in their order, and how silence, gaps and losses are filled
+- ``compact`` the same as FLAC in memory, for what is encrypted before it reaches a disk
 - ``wav``     the file itself: there when it is whole, absent when anything failed; ``whole``: the same for any stream
 - ``pack``    a data-subject pack: one HTML file that a passphrase opens in any browser; ``pack_cipher``: its keys;
   ``pack_page``: the page around the ciphertext

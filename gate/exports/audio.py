@@ -10,12 +10,12 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -78,17 +78,7 @@ def export_wav(
     Both files have mode 0600 and are there only on success. Raises ``ExportError``, and whatever reading ``chunks``
     raises.
     """
-    try:
-        frames = _frames(chunks)
-        head = list(_head(frames))
-        target = rate or _rate(head)
-        with WavWriter(out, target) as wav:
-            rendering = _Rendering(wav, announcement)
-            for frame in chain(head, frames):
-                rendering.take(frame)
-            result = rendering.finish()
-    except FrameError as error:
-        raise ExportError(f"the recording holds something else than frames: {error}") from error
+    result = rendered(chunks, lambda target: WavWriter(out, target), announcement=announcement, rate=rate)
     if report is not None:
         try:
             _write_text(report, result.as_json())
@@ -98,10 +88,46 @@ def export_wav(
     return result
 
 
+class Writer(Protocol):
+    """Where the samples go."""
+
+    path: Path
+    rate: int
+    frames: int
+    """Written so far."""
+
+    def write(self, samples: Samples) -> None:
+        """Append stereo frames: shape (n, 2)."""
+        ...
+
+
+def rendered(
+    chunks: Iterable[bytes],
+    writer_at: Callable[[int], contextlib.AbstractContextManager[Writer]],
+    *,
+    announcement: Samples | None = None,
+    rate: int | None = None,
+) -> ExportReport:
+    """Render the clear chunks of one recording into the writer that ``writer_at`` makes for the file's rate.
+
+    As ``export_wav`` otherwise.
+    """
+    try:
+        frames = _frames(chunks)
+        head = list(_head(frames))
+        with writer_at(rate or _rate(head)) as writer:
+            rendering = _Rendering(writer, announcement)
+            for frame in chain(head, frames):
+                rendering.take(frame)
+            return rendering.finish()
+    except FrameError as error:
+        raise ExportError(f"the recording holds something else than frames: {error}") from error
+
+
 class _Rendering:
     """One pass over the frames."""
 
-    def __init__(self, wav: WavWriter, announcement: Samples | None) -> None:
+    def __init__(self, wav: Writer, announcement: Samples | None) -> None:
         self._wav = wav
         self._prompt = announcement
         self._tracks = {side: Track(wav.rate) for side in SIDES}
