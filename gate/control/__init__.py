@@ -3,6 +3,8 @@
 - ``messages``   every operation: its request, its answer and who may call it; ``request`` is what all requests share,
                  ``bulk`` those of own lists by the hundred, ``keys`` those of keys, with their answers
 - ``looks``      requests of those who look: the live view, pages, a number in full, the log
+- ``requests``   requests and answers about data-subject requests
+- ``contacts``   requests and answers of the CRM's contacts
 - ``answers``    what each operation answers
 - ``actors``     who acts, as it is written into the log
 - ``roles``      who may do what, by account and groups; ``doorman`` asks it, and notes who was refused

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
-from gate.control import answers, bulk, keys, looks
+from gate.control import answers, bulk, contacts, exporting, keys, looks, requests
 from gate.control.request import Line, Moment, Note, Page, Request, Showing
 from gate.core.screening import Purpose, Topic
 from gate.errors import ControlError, UsageError
@@ -54,6 +54,10 @@ class RegisterImport(Request, frozen=True):
     coverage: Note = "full"
     """``full``, or the dialling codes that the licence covers, with commas: ``0161,020``."""
     accept_shrink: bool = False
+    accept_older: bool = False
+    """Take a file of an earlier day than the one in force."""
+    once: bool = False
+    """Refuse bytes that were imported before: what is sent again does not become newer by it."""
 
 
 class RegisterStatus(Request, frozen=True):
@@ -200,10 +204,6 @@ class RetentionForecast(Request, frozen=True):
 # --- evidence, state ----------------------------------------------------------------------------------------------
 
 
-class AuditVerify(Request, frozen=True):
-    """Recompute the whole evidence log from its rows."""
-
-
 class AuditCheckpoint(Request, frozen=True):
     """Sign the log as it is now."""
 
@@ -249,6 +249,13 @@ OPERATIONS: Mapping[str, Operation] = {
     "consent_withdraw": Operation(ConsentWithdraw, None, _KEEPERS),
     "consent_import": Operation(bulk.ConsentImport, answers.BatchKept, _KEEPERS),
     "consent_export": Operation(bulk.ListExport, answers.Items, _READERS),
+    "contacts_import": Operation(contacts.ContactsImport, contacts.ContactsImported, _KEEPERS, streams=True),
+    "contacts_rescreen": Operation(contacts.ContactsRescreen, contacts.ContactsScreened, _KEEPERS, streams=True),
+    "contacts_status": Operation(contacts.ContactsStatus, contacts.ContactsNow, _READERS),
+    "contacts_list": Operation(contacts.ContactsList, answers.Items, _READERS),
+    "contacts_faults": Operation(contacts.ContactsFaults, answers.Items, _READERS),
+    "contacts_changes": Operation(contacts.ContactsChanges, answers.Items, _READERS),
+    "contacts_forget": Operation(contacts.ContactsForget, contacts.Forgotten, _KEEPERS),
     "consent_list": Operation(OwnList, answers.Items, _READERS),
     "calls_list": Operation(looks.CallsList, answers.Items, _ALL),
     "calls_show": Operation(CallsShow, answers.CallShown, _ALL),
@@ -262,9 +269,34 @@ OPERATIONS: Mapping[str, Operation] = {
     "retention_status": Operation(RetentionStatus, answers.RetentionNow, _ALL),
     "retention_sweep": Operation(RetentionSweep, answers.Swept, _KEEPERS, streams=True),
     "retention_forecast": Operation(RetentionForecast, answers.Forecast, _ALL),
+    "request_open": Operation(requests.Open, requests.Standing, _KEEPERS),
+    "request_ask_identity": Operation(requests.AskIdentity, requests.Standing, _KEEPERS),
+    "request_verify_identity": Operation(requests.VerifyIdentity, requests.Standing, _KEEPERS),
+    "request_clarify": Operation(requests.Clarify, requests.Standing, _KEEPERS),
+    "request_clarified": Operation(requests.Clarified, requests.Standing, _KEEPERS),
+    "request_extend": Operation(requests.Extend, requests.Standing, _KEEPERS),
+    "request_acknowledge": Operation(requests.Acknowledge, requests.Standing, _KEEPERS),
+    "request_search": Operation(requests.Search, requests.Found, _KEEPERS),
+    "request_decide": Operation(requests.Decide, requests.Standing, _KEEPERS),
+    "request_carry_out": Operation(requests.CarryOut, requests.Carried, _KEEPERS, streams=True),
+    "request_contents": Operation(requests.Contents, None, _KEEPERS),
+    "request_pack_made": Operation(requests.PackMade, requests.Standing, _KEEPERS),
+    "request_told": Operation(requests.Told, requests.Standing, _KEEPERS),
+    "request_withdraw": Operation(requests.Withdraw, requests.Standing, _KEEPERS),
+    "request_letter": Operation(requests.Letter, requests.Rendered, _KEEPERS),
+    "request_list": Operation(requests.ListOf, answers.Items, _READERS),
+    "request_show": Operation(requests.Show, requests.Standing, _READERS),
     "key_list": Operation(keys.KeyList, keys.Recipients, _ALL),
     "key_add": Operation(keys.KeyAdd, keys.Added, _ADMIN),
-    "audit_verify": Operation(AuditVerify, answers.Audited, _READERS, streams=True),
+    "key_change": Operation(keys.KeyChange, keys.Added, _ADMIN),
+    "key_retire": Operation(keys.KeyRetire, keys.Retired, _ADMIN),
+    "key_wraps": Operation(keys.KeyWraps, keys.HeldKeys, _KEEPERS),
+    "key_rewrap": Operation(keys.KeyRewrap, keys.Rewrapped, _KEEPERS),
+    "audit_verify": Operation(exporting.AuditVerify, answers.Audited, _READERS, streams=True),
+    "audit_key": Operation(exporting.AuditKey, exporting.VerifierKey, _READERS),
+    "audit_export": Operation(exporting.AuditExport, exporting.Begun, _READERS, streams=True),
+    "audit_export_take": Operation(exporting.AuditExportTake, exporting.Taken, _READERS),
+    "audit_export_sign": Operation(exporting.AuditExportSign, exporting.Signed, _READERS),
     "audit_checkpoint": Operation(AuditCheckpoint, answers.Checkpoint, _READERS),
     "audit_leaves": Operation(looks.AuditLeaves, answers.Items, _ALL),
     "audit_status": Operation(looks.AuditStatus, answers.LogNow, _ALL),

@@ -16,6 +16,7 @@
 - ``request_words``  states, events and commands of a data-subject request
 - ``requests``    the life of a data-subject request: events in, commands out, one transition table
 - ``deadlines``   its statutory clocks
+- ``outcomes``    what became of a call, in words
 - ``letter_words``  what a letter about a request has to say; ``pack_words``: what a data-subject pack has in it
 - ``rtp``         RTP packets and the key presses in them
 - ``frames``      what is inside the chunks of a sealed recording

@@ -18,7 +18,9 @@ from gate.errors import ConfigError, StoreError, VaultError
 
 if TYPE_CHECKING:
     from gate.core.rules import Rules
+    from gate.service.contacts import Contacts
     from gate.service.desk import Desk
+    from gate.service.request_erasing import RequestEraser
     from gate.service.retention import Retention
 
 LONDON = ZoneInfo("Europe/London")
@@ -84,6 +86,8 @@ class House:
         self.registers = RegisterLibrary(data / "registers", config.calling.registers)
         self.screener = Screener(self.registers, rules_of(config))
         self.retention = self._retention()
+        self.contacts = self._contacts()
+        self.request_eraser = self._request_eraser()
         self.desk = self._desk(live)
 
     def _retention(self) -> Retention:
@@ -105,13 +109,28 @@ class House:
             clock=self.clock,
         )
 
+    def _request_eraser(self) -> RequestEraser:
+        from gate.service.request_erasing import RequestEraser
+        from gate.store import requests
+
+        return RequestEraser(self.store, requests, self.retention, self.store.scrub, self.clock)
+
+    def _contacts(self) -> Contacts:
+        from gate.daemon.contacts import contacts_of
+
+        return contacts_of(self)
+
     def _desk(self, live: Callable[[], list[dict[str, Any]]]) -> Desk:
+        from gate.daemon.bundles import Signing
+        from gate.daemon.letters import Letters
         from gate.service.desk import Desk
         from gate.service.reads import Offers
-        from gate.store import kept, queries, search
+        from gate.store import kept, queries, requests, search
         from gate.vault.keyring import Keyring
 
-        keyring = Keyring(self.config.data / "recipients")
+        two_person = self.config.recording.two_person
+        keyring = Keyring(self.config.data / "recipients", self.keys, two_person=two_person)
+        letters = Letters(self.config, self.clock)
         return Desk(
             config=self.config,
             store=self.store,
@@ -127,10 +146,17 @@ class House:
                 scan=_scan,
                 verify_log=self.verify_log,
                 checkpoint=self.checkpoint,
+                bundles=Signing(self.config.data),
                 retention=self.retention,
+                contacts=self.contacts,
                 live=live,
                 looks=search,
                 beside=self.beside,
+                requests=requests,
+                request_eraser=self.request_eraser,
+                render_letter=letters.render,
+                send_letter=letters.send,
+                scrub=self.store.scrub,
             ),
             clock=self.clock,
             new_id=new_id,
@@ -150,6 +176,7 @@ class House:
         as_of: date | None,
         coverage: Sequence[str],
         accept_shrink: bool,
+        accept_older: bool,
         progress: Callable[[float, str], None] | None,
     ) -> dict[str, Any]:
         from gate.registers.child import import_in_child
@@ -164,6 +191,7 @@ class House:
             now=now,
             coverage=tuple(coverage),
             accept_shrink=accept_shrink,
+            accept_older=accept_older,
             progress=progress,
         )
         return report.as_dict()
@@ -206,24 +234,35 @@ class House:
             "missed": list(written.missed),
         }
 
-    def verify_log(self, progress: Callable[[float, str], None] | None = None) -> dict[str, Any]:
-        """Verify rows, leaves, root and checkpoints, reading beside whatever is written."""
+    def verify_log(
+        self,
+        progress: Callable[[float, str], None] | None = None,
+        vkey: str = "",
+        checkpoints: Sequence[tuple[str, str]] = (),
+    ) -> dict[str, Any]:
+        """Verify rows, leaves, root and checkpoints, reading beside whatever is written.
+
+        ``vkey`` (else that of ``gate.key``) and ``checkpoints``, (where, signed note), are known from elsewhere: what
+        lies here cannot have been made to fit them. Raises ``GateError``.
+        """
         from gate.audit.verify import verify
+        from gate.daemon.bundles import check_vkey
         from gate.store.projections import TABLES
         from gate.vault.signing import CheckpointKey, verify_note
 
         data = self.config.data
-        key = CheckpointKey.load(data / "gate.key")
+        trusted = check_vkey(vkey) if vkey else CheckpointKey.load(data / "gate.key").vkey
         report = verify(
             data / "gate.db",
-            lambda note: verify_note(note, key.vkey),
+            lambda note: verify_note(note, trusted),
             tables=TABLES,
             folders=[data / "checkpoints", *([self._second_folder] if self._second_folder else [])],
-            origin=key.name,
+            notes=checkpoints,
+            origin=trusted.partition("+")[0],
             pepper=_pepper(data),
             progress=None if progress is None else lambda done, of: progress(done / max(of, 1), "leaves"),
         )
-        return report.as_json()
+        return report.as_json() | {"vkey": trusted, "vkey_from": "elsewhere" if vkey else "gate.key"}
 
 
 def _scan(path: Path) -> Any:

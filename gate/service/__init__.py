@@ -9,6 +9,9 @@
 - ``reconcile``  what a crash left open is closed, with a leaf that says so
 - ``erasing``    recordings erased: key, ciphertext, receipt, in an order that survives a kill
 - ``retention``  what goes when, the dry run, and the sweep; ``holding`` is how people ask for them and for holds
+- ``requests``   data-subject requests: their course (``request_facts``: as the log has it), ``request_search`` what is held,
+                 ``request_letters``, ``request_erasing``: an erasure in an order that survives a kill; ``request_desk``
+                 puts them together, on ``request_base`` and ``request_reads``
 - ``desk``       what people ask for; ``lists`` (registers, objections, consents) and ``records`` are parts of it,
                  ``desk_base`` is what they share, ``reads`` what they are given by other rooms
 - ``looking``    pages of calls and of the log, a number in full; ``live``: what a watcher sees at this moment
@@ -16,5 +19,8 @@
 - ``bulk_lists`` own lists in bulk, in and out; ``entries``: one line of such a list
 - ``screen_file``  a CRM file screened: ``sheet`` reads any CSV without losing a byte, ``bulk_screen`` decides columns
                  of numbers by ``core.screening.decide``, ``readings`` many numbers at once by ``numbers.parse``
+- ``contacts``   the CRM's contacts, kept and screened again; ``contact_import`` reads a list (``contact_file``),
+                 ``contact_states`` says what a screening changes, ``contact_room`` is what they work with,
+                 ``contact_desk`` is how people ask for them
 - ``metrics``    counters for Prometheus
 """

@@ -11,16 +11,19 @@ from datetime import UTC, datetime
 from gate.core.screening import Attempt, Decision, Purpose, Topic
 from gate.errors import UsageError
 from gate.service.bulk_lists import BulkLists
+from gate.service.contact_desk import ContactDesk
 from gate.service.desk_base import LONDON
+from gate.service.exporting import Exporting
 from gate.service.holding import Holding
 from gate.service.keys import KeyDesk
 from gate.service.lists import Lists
 from gate.service.looking import Looking
 from gate.service.reads import Row
 from gate.service.records import Records
+from gate.service.request_desk import RequestDesk
 
 
-class Desk(Lists, BulkLists, Records, Holding, KeyDesk, Looking):
+class Desk(Lists, BulkLists, ContactDesk, Records, Holding, KeyDesk, Looking, Exporting, RequestDesk):
     """The use cases of admins, compliance officers and auditors."""
 
     def check(
@@ -95,4 +98,5 @@ class Desk(Lists, BulkLists, Records, Holding, KeyDesk, Looking):
             "calls": self._offers.live(),
             "last_hour": self._store.call(lambda tx: self._reads.counts_by_reason(tx, since)),
             "registers": registers,
+            "requests": self._store.call(self._requests_now),
         }

@@ -11,7 +11,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from gate.ports import Transaction
 
 if TYPE_CHECKING:  # they work with rows of this module
+    from gate.core.letter_words import Letter, LetterFacts
+    from gate.service.contacts import Contacts
+    from gate.service.exporting import Bundles
     from gate.service.keys import Keyring
+    from gate.service.request_erasing import RequestEraser
+    from gate.service.request_reads import RequestReads
     from gate.service.retention import Retention
 
 Row = dict[str, Any]
@@ -147,21 +152,33 @@ class ScanFile(Protocol):
 class Offers:
     """What the rooms offer to the desk, as plain functions; ``gate.daemon`` fills them in."""
 
-    import_register: Callable[[str, Path, date | None, Sequence[str], bool, Progress | None], Mapping[str, Any]]
-    """(name, file, as-of day or None to guess, coverage, accept a shrink, progress) -> report; RegisterError."""
+    import_register: Callable[[str, Path, date | None, Sequence[str], bool, bool, Progress | None], Mapping[str, Any]]
+    """(name, file, as-of day or None to guess, coverage, accept a shrink, accept an older day, progress) -> report;
+    RegisterError."""
     recipients: Callable[[], list[Row]]
     """The register of recipients; see ``Keyring.recipients``."""
     keyring: Keyring
     wraps: Callable[[str], list[tuple[str, bytes]]]
     """Recording id -> wrapped keys."""
     scan: ScanFile
-    verify_log: Callable[[Progress | None], Mapping[str, Any]]
-    """``ok``, ``size``, ``root``, ``first_fault`` …"""
+    verify_log: Callable[[Progress | None, str, Sequence[tuple[str, str]]], Mapping[str, Any]]
+    """(progress, verifier key from elsewhere or empty, checkpoints from elsewhere as (where, note)) -> ``ok``,
+    ``size``, ``root``, ``first_fault`` …"""
     checkpoint: Callable[[], Mapping[str, Any]]
     """Sign the log as it stands: ``size``, ``root``, ``note``."""
+    bundles: Bundles
     retention: Retention
+    contacts: Contacts
     live: Callable[[], list[Row]]
     """Calls in hand; empty without a running line."""
     looks: Looks
     beside: Callable[[Callable[[Source], Any]], Any]
     """What a function reads from the store as it is now, without keeping anybody waiting who writes."""
+    requests: RequestReads
+    request_eraser: RequestEraser
+    render_letter: Callable[[LetterFacts], Letter]
+    """Raises ``GateError`` where a template is at fault."""
+    send_letter: Callable[[Letter], str]
+    """By mail: what the server said; raises ``GateError`` where the server did not take it."""
+    scrub: Callable[[], bool]
+    """Cut the write-ahead log, so that nothing erased stays in it; False where somebody reads an older state."""

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import partial
 
 from gate.clock import Clock
-from gate.core.retention import MONTHS, Day, Hold, Recording, Terms, due, forecast, merge
+from gate.core.retention import MONTHS, Day, Hold, Recording, Terms, asked, due, forecast, merge
 from gate.errors import RefusedError
 from gate.log import Logger
 from gate.ports import Fact, Store, Transaction
@@ -29,6 +29,8 @@ PAGE = 500
 SHOWN = 1000
 """Ids and names in one answer, at most; counts and the digest are of all."""
 SWEPT = "retention_swept"
+ASKED_SECONDS = 60.0
+"""How long an erasure that was asked for waits for a sweep to end."""
 
 
 @dataclass(slots=True)
@@ -78,7 +80,7 @@ class Retention:
         self.backup_days = backup_days
         self.sweep_at = sweep_at
         self._clock = clock
-        self._eraser = Eraser(store, reads, keys, files, clock, backups_until=self._backups_until)
+        self._eraser = Eraser(store, reads, keys, files, clock, backups_until=self.backups_until)
         self._one = threading.Lock()
         self._stopped = threading.Event()
 
@@ -204,6 +206,22 @@ class Retention:
             "held_by": [{"recording_id": key, "hold": name} for key, name in held[:SHOWN]],
         }
 
+    def erase_asked(self, recording_ids: Sequence[str], *, basis: str, actor: str) -> Outcome:
+        """Erase these recordings because somebody asked for it, but for what is held; waits for a sweep under way.
+
+        Raises ``RefusedError`` (``sweep_running``) where that takes too long, and what erasing raises.
+        """
+        outcome = Outcome()
+        with self._alone(ASKED_SECONDS):
+            for start in range(0, len(recording_ids), BATCH):
+                part = recording_ids[start : start + BATCH]
+                outcome.add(self._eraser.erase(part, asked, basis=basis, actor=actor))
+        return outcome
+
+    def backups_until(self) -> date:
+        """Until when a backup that was made before now may hold ciphertext."""
+        return self.today() + timedelta(days=self.backup_days)
+
     def daily(self) -> Row | None:
         """The daily sweep, where its time has come and it has not been done: the sweep's answer, else None.
 
@@ -241,12 +259,9 @@ class Retention:
             "then execute it by hand once"
         )
 
-    def _backups_until(self) -> date:
-        return self.today() + timedelta(days=self.backup_days)
-
     @contextmanager
-    def _alone(self) -> Iterator[None]:
-        if not self._one.acquire(blocking=False):
+    def _alone(self, seconds: float = 0.0) -> Iterator[None]:
+        if not self._one.acquire(timeout=seconds):
             raise RefusedError("a sweep is running", reason="sweep_running", hint="Wait until it is done.")
         try:
             yield

@@ -9,6 +9,7 @@
                    ``tally`` counts attempts by minute and reason
 - ``own``          objections and consents in memory, read in one pass: for a screening in bulk
 - ``contacts``     the CRM's contacts and what the last screening said of them; no evidence, and not derived
+- ``requests``     what is held of a person, found by number or time, and its erasure
 - ``kept``         what retention asks: recordings by age, holds, erasures under way, tombstones
 - ``tree``         the Merkle tree as it is kept; the check at the start
 - ``erasure``      facts emptied, their leaves kept

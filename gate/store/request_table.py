@@ -27,7 +27,8 @@ def _opened(fact: Entry) -> Columns:
 
 
 def _person(fact: Entry) -> Columns:
-    return texts(fact.body, "name", "contact", "numbers", "about", "since", "until")
+    names = ("name", "contact", "about", "since", "until")
+    return {"numbers": text(fact.body.get("lines")), **texts(fact.body, *names)}
 
 
 def _on(column: str, **more: str | None) -> Derive:

@@ -140,6 +140,10 @@ class StoreTransaction:
             for key, given, ended in rows
         ]
 
+    def hash_of(self, number: str) -> bytes:
+        """The keyed hash that stands for an E.164 number in ``number_hash``."""
+        return number_hash(self._pepper, number)
+
     def last_unattended(self, number: str) -> datetime | None:
         """When a call to this number was last answered without an agent ever being heard (LAW 3.4)."""
         with self._guarded() as connection:

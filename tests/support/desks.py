@@ -15,6 +15,15 @@ class WrongKey(VaultError):
     """A room's own error, unknown to the far side."""
 
 
+CONTACT = {
+    "reference": "c-1",
+    "number": "+442079460101",
+    "verdict": "block",
+    "reason": "listed_tps",
+    "since": "2026-03-02T10:00:00+00:00",
+}
+
+
 class SmallDesk:
     """Answers as ``gate.control.answers`` promises; ``asked`` keeps what it was asked."""
 
@@ -108,6 +117,44 @@ class SmallDesk:
         self._note("consent_export", **fields)
         return {"items": [], "next": None}
 
+    def contacts_import(self, **fields: Any) -> dict[str, Any]:
+        self._note("contacts_import", **fields)
+        counts = {"contacts": 3, "in_file": 3, "rows": 4, "bad_rows": 1, "reasons": {"not_listed": 2, "listed_tps": 1}}
+        faults = [{"line": 5, "column": "phone", "reference": "c-4", "fault": "it is empty"}]
+        return counts | {"faults": faults, "sha256": "ab" * 32, "mode": "replace", "new": 3, "before": 0}
+
+    def contacts_rescreen(self, **fields: Any) -> dict[str, Any]:
+        self._note("contacts_rescreen", **fields)
+        return {"contacts": 3, "newly_blocked": 1, "newly_allowed": 0}
+
+    def contacts_status(self, **fields: Any) -> dict[str, Any]:
+        self._note("contacts_status", **fields)
+        return {
+            "contacts": 3,
+            "verdicts": {"allow": 2, "block": 1},
+            "reasons": {"not_listed": 2, "listed_tps": 1},
+            "bad_rows": 1,
+            "imported_at": "2026-03-02T10:00:00+00:00",
+        }
+
+    def contacts_list(self, **fields: Any) -> dict[str, Any]:
+        self._note("contacts_list", **fields)
+        return {"items": [CONTACT], "next": None}
+
+    def contacts_faults(self, **fields: Any) -> dict[str, Any]:
+        self._note("contacts_faults", **fields)
+        return {"items": [{"line": 5, "field": "phone", "reference": "c-4", "fault": "it is empty"}], "next": None}
+
+    def contacts_changes(self, **fields: Any) -> dict[str, Any]:
+        self._note("contacts_changes", **fields)
+        if fields["after"] is None:
+            return {"items": [CONTACT | {"change": "newly_blocked"}], "next": "442079460101 c-1"}
+        return {"items": [CONTACT | {"reference": "c-2", "change": "first_blocked"}], "next": None}
+
+    def contacts_forget(self, **fields: Any) -> dict[str, Any]:
+        self._note("contacts_forget", **fields)
+        return {"number": "+442079460101", "forgotten": 2}
+
     def consent_add(self, **fields: Any) -> dict[str, Any]:
         self._note("consent_add", **fields)
         return {"id": "c-1", "number": "+442079460123"}
@@ -178,19 +225,114 @@ class SmallDesk:
         self._note("retention_forecast", days=days, actor=actor)
         return {"days": [{"day": "2027-03-02", "due": 3, "held": 1}]}
 
+    def _request(self, op: str, fields: dict[str, Any], **more: Any) -> dict[str, Any]:
+        self._note(op, **fields)
+        standing = {"id": "q-1", "reference": "DSR-2026-0001", "asks": "access", "state": "in_hand"}
+        standing |= {"received": "2026-03-02", "name": "Ann Example", "lines": ["+442079460123"], "due": "2026-04-01"}
+        return standing | {"ico_due": "2026-04-02", "days_left": 30, "warning": "", "next": []} | more
+
+    def request_open(self, **fields: Any) -> dict[str, Any]:
+        return self._request("request_open", fields, state="received")
+
+    def request_ask_identity(self, **fields: Any) -> dict[str, Any]:
+        return self._request("request_ask_identity", fields, state="identity_asked", due=None, days_left=None)
+
+    def request_verify_identity(self, **fields: Any) -> dict[str, Any]:
+        return self._request("request_verify_identity", fields)
+
+    def request_clarify(self, **fields: Any) -> dict[str, Any]:
+        return self._request("request_clarify", fields, state="clarifying")
+
+    def request_clarified(self, **fields: Any) -> dict[str, Any]:
+        return self._request("request_clarified", fields)
+
+    def request_extend(self, **fields: Any) -> dict[str, Any]:
+        return self._request("request_extend", fields)
+
+    def request_acknowledge(self, **fields: Any) -> dict[str, Any]:
+        return self._request("request_acknowledge", fields)
+
+    def request_search(self, **fields: Any) -> dict[str, Any]:
+        call = {"call_id": "k-1", "at": "2026-01-05T09:00:00+00:00", "number": "+442079460123", "reason": "not_listed"}
+        call |= {"outcome": "not answered", "recording_id": None, "recording": None}
+        return self._request("request_search", fields, candidates=False, whole=True, found=1, calls=[call])
+
+    def request_decide(self, **fields: Any) -> dict[str, Any]:
+        return self._request("request_decide", fields, state="granted" if fields["grant"] else "refused")
+
+    def request_carry_out(self, *, progress: Any = None, **fields: Any) -> dict[str, Any]:
+        plan = {"dry_run": not fields["execute"], "calls": 2, "recordings": 1, "whole": True}
+        return self._request("request_carry_out", fields, **plan, held_calls=0, held_by=[])
+
+    def request_contents(self, **fields: Any) -> dict[str, Any]:
+        return self._request("request_contents", fields)
+
+    def request_pack_made(self, **fields: Any) -> dict[str, Any]:
+        return self._request("request_pack_made", fields)
+
+    def request_told(self, **fields: Any) -> dict[str, Any]:
+        return self._request("request_told", fields, state="done")
+
+    def request_withdraw(self, **fields: Any) -> dict[str, Any]:
+        return self._request("request_withdraw", fields, state="closed")
+
+    def request_letter(self, **fields: Any) -> dict[str, Any]:
+        letter = {"kind": fields["kind"], "subject": "Your request DSR-2026-0001", "to": "ann@example.org"}
+        letter |= {"text": "Dear Ann", "html": "<p>Dear Ann</p>", "eml": "RGVhciBBbm4=", "sha256": "ab" * 32}
+        return self._request("request_letter", fields, **letter, sent=fields["send"])
+
+    def request_list(self, **fields: Any) -> dict[str, Any]:
+        return {"items": [self._request("request_list", fields)], "next": None}
+
+    def request_show(self, **fields: Any) -> dict[str, Any]:
+        return self._request("request_show", fields, facts=[])
+
     def key_list(self, *, actor: str) -> dict[str, Any]:
         self._note("key_list", actor=actor)
-        return {"recipients": [{"id": "p-1", "name": "Jo", "role": "compliance", "fingerprint": "ab:cd"}]}
+        jo = {"id": "p-1", "name": "Jo", "role": "compliance", "fingerprint": "ab:cd", "recordings": 3, "alone": 3}
+        return {"recipients": [jo], "retired": [], "warnings": ["the key of Jo alone"]}
 
     def key_add(self, **fields: Any) -> dict[str, Any]:
         self._note("key_add", **fields)
         return {"id": "p-2", "name": "Ann"}
 
-    def audit_verify(self, *, actor: str, progress: Any = None) -> dict[str, Any]:
-        self._note("audit_verify", actor=actor)
+    def key_change(self, **fields: Any) -> dict[str, Any]:
+        self._note("key_change", **fields)
+        return {"id": "p-1"}
+
+    def key_retire(self, **fields: Any) -> dict[str, Any]:
+        self._note("key_retire", **fields)
+        return {"id": "p-1", "name": "Jo", "recordings": 3, "alone": 0, "retired": not fields["dry_run"]}
+
+    def key_wraps(self, **fields: Any) -> dict[str, Any]:
+        self._note("key_wraps", **fields)
+        return {"items": [], "next": None}
+
+    def key_rewrap(self, **fields: Any) -> dict[str, Any]:
+        self._note("key_rewrap", **fields)
+        return {"added": 0, "dropped": 0}
+
+    def audit_verify(self, *, actor: str, progress: Any = None, **given: Any) -> dict[str, Any]:
+        self._note("audit_verify", actor=actor, **given)
         if progress:
             progress(1.0, "done")
         return {"ok": not self.asked[:-1], "size": 7, "root": "ef" * 32, "first_fault": None}
+
+    def audit_key(self, *, actor: str) -> dict[str, Any]:
+        self._note("audit_key", actor=actor)
+        return {"name": "dialgate", "vkey": "dialgate+00000000+AAAA", "pem": "-----BEGIN PUBLIC KEY-----\n"}
+
+    def audit_export(self, *, progress: Any = None, **fields: Any) -> dict[str, Any]:
+        self._note("audit_export", **fields)
+        return {"bundle": "b-1", "recipient": {"id": "p-1", "name": "ICO", "purpose": "regulator"}}
+
+    def audit_export_take(self, **fields: Any) -> dict[str, Any]:
+        self._note("audit_export_take", **fields)
+        return {"items": [], "next": None}
+
+    def audit_export_sign(self, **fields: Any) -> dict[str, Any]:
+        self._note("audit_export_sign", **fields)
+        return {"signature": "c2ln"}
 
     def audit_checkpoint(self, *, actor: str) -> dict[str, Any]:
         self._note("audit_checkpoint", actor=actor)

@@ -1,0 +1,28 @@
+"""What became of a call, in words that the person who was called reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def outcome(call: Mapping[str, Any]) -> str:
+    """From a call's row (``state``, ``bridged``, ``answered_at``, ``seconds``): ``answered, 3 min 5 s``."""
+    state = call["state"]
+    if state == "refused":
+        return "not dialled"
+    if state == "asked":
+        return "allowed to the phone system, which dials by itself"
+    if state != "ended":
+        return "in progress"
+    if not call["answered_at"]:
+        return "not answered"
+    if not call["bridged"]:
+        return "answered, ended before an agent was heard"
+    return f"answered, {length(call['seconds'] or 0.0)}"
+
+
+def length(seconds: float) -> str:
+    """Seconds as they are said: ``3 min 5 s``."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

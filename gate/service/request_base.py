@@ -1,0 +1,200 @@
+"""What all of the desk does with data-subject requests: find one, take a step, show how it stands."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from gate.core.deadlines import Clock
+from gate.core.request_words import NEEDS_IDENTITY, Asks, Do, Event, Searched, State
+from gate.core.requests import Request, UnexpectedEvent, handle
+from gate.errors import RefusedError, UsageError
+from gate.ports import Fact, Transaction
+from gate.service.desk_base import LONDON, DeskBase, number_of
+from gate.service.reads import Row
+from gate.service.request_facts import CARRIED, KINDS, PACK, PERSON, WORDS, body_of, last, replay
+from gate.service.request_reads import RequestReads
+
+WARNINGS = ("", "20 days have passed", "25 days have passed", "overdue")
+READY = "request_not_ready"
+
+
+class RequestBase(DeskBase):
+    """Steps of a request, taken inside the store's transaction: no two people take the same one."""
+
+    @property
+    def _book(self) -> RequestReads:
+        return self._offers.requests
+
+    def _today(self) -> date:
+        return self._clock.now().astimezone(LONDON).date()
+
+    def _day(self, on: date | None, request: Request | None = None) -> date:
+        """The day of a step: not in the future, and not before the request came."""
+        today = self._today()
+        if on is None:
+            return today
+        if on > today:
+            raise UsageError(f"{on} is in the future", hint="give the day on which it happened")
+        if request is not None and on < request.received:
+            raise UsageError(f"{on} is before the request came ({request.received})", hint="check the date")
+        return on
+
+    def _load(self, tx: Transaction, name: str) -> tuple[Row, list[Row], Request]:
+        """Row, course and state of a request; raises ``UsageError`` where there is none."""
+        row = self._book.find(tx, name)
+        if row is None:
+            raise UsageError(f"there is no request {name}", hint="See: dialgate request list --all")
+        course = self._book.course(tx, row["id"])
+        return row, course, replay(course)
+
+    def _take(self, tx: Transaction, row: Row, request: Request, event: Event, actor: str, **more: Any) -> Request:
+        """Take a step where the rules allow it, and keep its fact; ``more`` goes into the fact, nothing personal."""
+        after, _ = allowed(row, request, event)
+        tx.append(self._fact(KINDS[type(event)], actor, body_of(event) | more, row["id"]))
+        return after
+
+    def _say(self, tx: Transaction, row: Row, actor: str, step: str, text: str) -> None:
+        """Keep what was said at a step, in a fact that can be erased."""
+        if text.strip():
+            tx.append(self._fact(WORDS, actor, {"step": step, "text": text.strip()}, row["id"]))
+
+    def _amend(self, tx: Transaction, row: Row, actor: str, numbers: Sequence[str]) -> list[str]:
+        """Add numbers to what is known of the person; returns all of them."""
+        lines = list(dict.fromkeys([*row["numbers"], *numbers]))
+        if lines != row["numbers"]:
+            body = {name: row[name] for name in ("name", "contact", "about", "since", "until")}
+            tx.append(self._fact(PERSON, actor, body | {"lines": lines}, row["id"]))
+            row["numbers"] = lines
+        return lines
+
+    def _keep_objections(self, tx: Transaction, row: Row, actor: str) -> None:
+        """The person's numbers are uncallable from the next attempt on (LAW 1.2, 4.6). Harmless twice."""
+        for place, number in enumerate(row["numbers"]):
+            objection_id = f"{row['id']}-o{place}"
+            if tx.query("SELECT id FROM objections WHERE id = ?", (objection_id,)):
+                continue
+            body = {"number": number, "made_at": self._clock.now().isoformat(), "source": "request"}
+            tx.append(Fact("objection", objection_id, self._clock.now(), actor, body | _OF_NO_CALL))
+
+    def _step(self, name: str, on: date | None, actor: str, make: Any, *, words: Mapping[str, str], **more: Any) -> Row:
+        """A step that does no more than be taken."""
+
+        def work(tx: Transaction) -> Row:
+            row, _, request = self._load(tx, name)
+            self._take(tx, row, request, make(self._day(on, request)), actor, **more)
+            for step, text in words.items():
+                self._say(tx, row, actor, step, text)
+            return self._shown(tx, row["id"])
+
+        shown: Row = self._store.call(work)
+        return shown
+
+    def _shown(self, tx: Transaction, name: str) -> Row:
+        row, course, request = self._load(tx, name)
+        return shown(row, course, request, self._today())
+
+
+_OF_NO_CALL: Row = {"note": "", "call_id": None}
+
+
+def allowed(row: Row, request: Request, event: Event) -> tuple[Request, list[Do]]:
+    """What ``gate.core.requests.handle`` says. Raises ``RefusedError`` where the step cannot be taken now."""
+    try:
+        return handle(request, event)
+    except UnexpectedEvent as error:
+        unproven = request.asks in NEEDS_IDENTITY and not request.identified
+        raise RefusedError(
+            f"{row['reference']}: {error}",
+            reason="identity_not_proven" if unproven and request.state is not State.CLOSED else READY,
+            hint=f"Now: {'; '.join(next_steps(row, request)) or 'it is over'}.",
+        ) from None
+
+
+def numbers_of(numbers: Sequence[str]) -> list[str]:
+    """E.164 values of numbers in any spelling, each once; raises ``UsageError``."""
+    return list(dict.fromkeys(number_of(number) for number in numbers))
+
+
+def shown(row: Row, course: list[Row], request: Request, today: date) -> Row:
+    """A request as it stands on a day."""
+    clock = request.clock_on(today)
+    carried = last(course, CARRIED)
+    return {
+        "id": row["id"],
+        "reference": row["reference"],
+        "asks": request.asks.value,
+        "state": request.state.value,
+        "channel": row["channel"],
+        "received": request.received.isoformat(),
+        "opened_at": row["opened_at"],
+        "written": row["written"],
+        "name": row["name"],
+        "contact": row["contact"],
+        "lines": row["numbers"],
+        "about": row["about"],
+        "since": row["since"],
+        "until": row["until"],
+        **clocks(request, clock, today),
+        "identified": request.identified,
+        "checked": row["checked"],
+        "searched": request.searched,
+        "found": row["found"],
+        "ground": request.ground.value if request.ground else None,
+        "told": sorted(request.told),
+        "carried_out": carried or None,
+        "pack": last(course, PACK) or None,
+        "next": next_steps(row, request),
+    }
+
+
+def something_held(course: list[Row]) -> bool:
+    """The newest search found a call or an entry of a list."""
+    found = last(course, KINDS[Searched])
+    return bool(found.get("found") or found.get("entries"))
+
+
+def clocks(request: Request, clock: Clock | None, today: date) -> Row:
+    """Due date, the regulator's beside it, days left, and what to warn of."""
+    acknowledge = request.acknowledge_by() if request.state not in (State.DONE, State.CLOSED) else None
+    warning = WARNINGS[clock.warned(today)] if clock else ""
+    if acknowledge is not None and today > acknowledge:
+        warning = "overdue"
+    return {
+        "started": clock.started.isoformat() if clock else None,
+        "due": clock.due.isoformat() if clock else None,
+        "ico_due": clock.ico_date.isoformat() if clock else None,
+        "days_left": (clock.due - today).days if clock else None,
+        "warning": warning,
+        "paused_on": request.paused_on.isoformat() if request.paused_on else None,
+        "extended": bool(clock and clock.extended),
+        "acknowledge_by": acknowledge.isoformat() if acknowledge else None,
+    }
+
+
+def next_steps(row: Row, request: Request) -> list[str]:
+    """What can be done now, in the words of the command line."""
+    unproven = request.asks in NEEDS_IDENTITY
+    steps = {
+        State.RECEIVED: ["verify-identity", "ask-identity"] if unproven else ["decide"],
+        State.IDENTITY_ASKED: ["verify-identity", "decide --refuse identity_not_proven"],
+        State.IN_HAND: ["decide", "clarify", "extend"] if request.searched else ["search", "clarify", "extend"],
+        State.CLARIFYING: ["clarified"],
+        State.GRANTED: _to_fulfil(row, request),
+        State.REFUSED: [f"told {who}" for who in ("person", "authority") if who not in request.told],
+    }.get(request.state, [])
+    if request.acknowledge_by() is not None and request.state not in (State.DONE, State.CLOSED, State.GRANTED):
+        steps = [*steps, "acknowledge"]
+    return [f"dialgate request {step.split(' ')[0]} {row['reference']}{_rest(step)}" for step in steps]
+
+
+def _to_fulfil(row: Row, request: Request) -> list[str]:
+    if request.asks is Asks.ACCESS or (request.asks is Asks.ERASURE and row["carried_at"] is None):
+        return ["fulfil", *(["told person"] if request.asks is Asks.ACCESS else [])]
+    return ["told person"]
+
+
+def _rest(step: str) -> str:
+    _, space, rest = step.partition(" ")
+    return space + rest

@@ -1,0 +1,279 @@
+"""An erasure that was granted, carried out: recordings, then what the log says of the person, then the receipt.
+
+The order, and what a kill at each point leaves. The objection that keeps the person uncallable was kept with the grant.
+
+1. ``request_carrying`` names the calls (random ids): from here on it is decided, and whoever finds it without its
+   receipt carries it out again. Every further step may be done twice;
+2. recordings go, but for what is held (``gate.service.erasing``): key, file, receipt;
+3. facts of the calls are emptied, a few hundred in a transaction, once nothing of their recordings is left; where the
+   whole of a person was searched for, so is every other fact that holds one of their numbers, contacts too;
+4. the write-ahead log is cut, so that no file holds an older page;
+5. ``request_carried`` is the receipt: what went, what is held by which hold, until when backups may hold ciphertext.
+
+What a hold keeps stays whole: its recording, the facts of its call, and everything of a number that is held.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from gate.clock import Clock
+from gate.core import request_words as events
+from gate.core.request_words import Asks, State
+from gate.errors import GateError, RefusedError, StoreError
+from gate.log import Logger
+from gate.ports import Fact, Store
+from gate.service.erasing import hold_of
+from gate.service.reads import Progress, Row
+from gate.service.request_facts import CARRIED, CARRYING, KINDS, last, replay
+from gate.service.request_reads import RequestReads, Tx
+from gate.service.retention import Retention
+
+log = Logger()
+
+CALLS = 100
+"""Calls whose facts are emptied in one transaction: what a call's decision may have to wait for."""
+LEAVES = 5_000
+"""Facts that are looked through in one."""
+SCRUBS = 10
+"""How often cutting the write-ahead log is tried, half a second apart: a reader may hold an older state."""
+_LIVE = ("dialling", "answered", "talking")
+
+
+@dataclass(slots=True)
+class Plan:
+    """What goes and what stays."""
+
+    request_id: str
+    reference: str
+    lines: list[str]
+    whole: bool
+    """All of the person, not only some calls."""
+    calls: list[Row]
+    held: dict[str, str] = field(default_factory=dict)
+    """Call -> name of the hold that keeps it."""
+    held_lines: dict[str, str] = field(default_factory=dict)
+    """Number -> name of the hold on it."""
+
+    @property
+    def going(self) -> list[str]:
+        """Calls that nothing holds."""
+        return [each["call_id"] for each in self.calls if each["call_id"] not in self.held]
+
+    @property
+    def recordings(self) -> list[str]:
+        """Recordings that are not erased yet, held ones too: what holds them is judged when they go."""
+        return [each["recording_id"] for each in self.calls if each["recording_id"] and each["recording"] != "erased"]
+
+    @property
+    def free_lines(self) -> list[str]:
+        """Numbers of which everything goes."""
+        return [line for line in self.lines if line not in self.held_lines] if self.whole else []
+
+    def as_row(self) -> Row:
+        """For an answer: a dry run."""
+        return {
+            "calls": len(self.going),
+            "recordings": sum(each["recording_id"] in self.recordings for each in self.calls if not self._kept(each)),
+            "whole": self.whole,
+            "held_calls": len(self.held),
+            "held_by": sorted({*self.held.values(), *self.held_lines.values()}),
+        }
+
+    def _kept(self, call: Row) -> bool:
+        return call["call_id"] in self.held
+
+
+class RequestEraser:
+    """Blocking and thread-safe; not for the line thread."""
+
+    def __init__(
+        self, store: Store, reads: RequestReads, retention: Retention, scrub: Callable[[], bool], clock: Clock
+    ) -> None:
+        """``scrub`` cuts the write-ahead log (``EvidenceStore.scrub``)."""
+        self._store = store
+        self._reads = reads
+        self._retention = retention
+        self._scrub = scrub
+        self._clock = clock
+
+    def plan(self, request: str) -> Row:
+        """What would go now. Nothing is changed."""
+        plan: Plan = self._store.call(lambda tx: self._plan(tx, self._row(tx, request)))
+        return plan.as_row()
+
+    def carry_out(self, request: str, actor: str, progress: Progress | None = None) -> Row:
+        """Erase what a granted request asks for; its receipt. Harmless twice.
+
+        Raises ``RefusedError`` (``request_not_ready``, ``call_in_progress``), and what erasing raises: then it goes on
+        where it stopped when it is asked for again, or when the gate starts.
+        """
+        plan, receipt = self._store.call(lambda tx: self._begin(tx, request, actor))
+        if receipt:
+            return dict(receipt)
+        outcome = self._retention.erase_asked(plan.recordings, basis=f"request {plan.reference}", actor=actor)
+        if outcome.faults:
+            first = outcome.faults[0]
+            raise StoreError(
+                f"{plan.reference}: {len(outcome.faults)} recordings have lost their key, but their files would not "
+                f"go: {first['fault']}",
+                hint=f"see to the disk, then again: dialgate request fulfil {plan.reference}",
+            )
+        # What was put on hold since the plan was made is judged again: nothing of it is emptied.
+        plan = self._store.call(lambda tx: self._plan(tx, self._row(tx, plan.request_id)))
+        facts = sum(self._empty(plan, actor, progress))
+        self._cut()
+        return dict(self._store.call(lambda tx: self._receipt(tx, plan, facts, actor)))
+
+    def resume(self, actor: str = "gate") -> int:
+        """Carry out what was begun and has no receipt; returns how many. Errors are logged: the next start tries
+        again."""
+        done = 0
+        for request_id in self._store.call(self._reads.unfinished):
+            try:
+                self.carry_out(request_id, actor)
+                done += 1
+            except GateError as error:
+                log.error("request_not_carried_out", request=request_id, error=str(error), hint=error.hint)
+        if done:
+            log.warning("requests_resumed", requests=done)
+        self._scrub()  # a gate that died after the last commit had not cut the log
+        return done
+
+    # --- steps
+
+    def _row(self, tx: Tx, name: str) -> Row:
+        row = self._reads.find(tx, name)
+        if row is None:
+            raise RefusedError(f"there is no request {name}", reason="request_not_ready", hint="dialgate request list")
+        return row
+
+    def _begin(self, tx: Tx, name: str, actor: str) -> tuple[Plan | None, Row]:
+        row = self._row(tx, name)
+        course = self._reads.course(tx, row["id"])
+        if receipt := last(course, CARRIED):
+            return None, receipt
+        request = replay(course)
+        if request.asks is not Asks.ERASURE or request.state is not State.GRANTED:
+            raise RefusedError(
+                f"{row['reference']} is for {request.asks} and {request.state}: there is nothing to erase",
+                reason="request_not_ready",
+                hint=f"dialgate request show {row['reference']}",
+            )
+        plan = self._plan(tx, row)
+        live = [each["call_id"] for each in plan.calls if each["state"] in _LIVE or each["recording"] == "open"]
+        if live:
+            raise RefusedError(
+                f"{row['reference']}: call {live[0]} with this person is not over",
+                reason="call_in_progress",
+                hint="Wait until it is, then again.",
+            )
+        if row["carrying_at"] is None:
+            body = {"calls": [each["call_id"] for each in plan.calls]}
+            tx.append(Fact(CARRYING, row["id"], self._clock.now(), actor, body))
+        return plan, {}
+
+    def _plan(self, tx: Tx, row: Row) -> Plan:
+        course = self._reads.course(tx, row["id"])
+        scope, carrying = last(course, KINDS[events.Searched]), last(course, CARRYING)
+        whole, lines = bool(scope.get("whole")), row["numbers"]
+        calls = {each["call_id"]: each for each in self._reads.calls(tx, carrying.get("calls") or scope["calls"])}
+        if whole and lines:
+            calls |= {each["call_id"]: each for each in self._reads.calls_of(tx, lines, limit=1_000_000)}
+        plan = Plan(row["id"], row["reference"], lines, whole, list(calls.values()))
+        for hold in self._reads.holds_of(tx, lines, calls):
+            name = hold_of(hold).name
+            if hold["target"] == "number":
+                plan.held_lines.setdefault(hold["number"], name)
+            else:
+                plan.held.setdefault(hold["call_id"], name)
+        for each in calls.values():
+            if each["number"] in plan.held_lines:
+                plan.held.setdefault(each["call_id"], plan.held_lines[each["number"]])
+        return plan
+
+    def _empty(self, plan: Plan, actor: str, progress: Progress | None) -> Iterator[int]:
+        """Facts of the calls, then whatever else holds a number of theirs; how many at a time."""
+        going = plan.going
+        for start in range(0, len(going), CALLS):
+            part = going[start : start + CALLS]
+            yield self._store.call(partial(self._empty_calls, plan=plan, call_ids=part, actor=actor))
+            if progress is not None:
+                progress(0.5 * (start + len(part)) / len(going), "calls")
+        if not plan.free_lines:
+            return
+        place, size = 0, self._store.call(lambda tx: tx.query("SELECT max(leaf_index) AS last FROM facts"))[0]["last"]
+        while True:
+            emptied, place = self._store.call(partial(self._empty_mentions, plan=plan, first=place, actor=actor))
+            yield emptied
+            if not place:
+                break
+            if progress is not None:
+                progress(0.5 + 0.5 * min(1.0, place / max(1, size)), "everything else")
+        self._store.call(lambda tx: self._reads.forget_contacts(tx, plan.free_lines))
+
+    def _empty_calls(self, tx: Tx, plan: Plan, call_ids: list[str], actor: str) -> int:
+        now = self._clock.now()
+        return self._reads.erase_calls(tx, call_ids, plan.lines, request=plan.request_id, at=now, actor=actor)
+
+    def _empty_mentions(self, tx: Tx, plan: Plan, first: int, actor: str) -> tuple[int, int]:
+        """Facts with one of these numbers among the next leaves, with all other facts about the same thing.
+
+        Requests that are not over keep what they need until they are; this one until the person has been told.
+        """
+        found, following = self._reads.mentions(tx, plan.free_lines, first, LEAVES)
+        open_ = {each["id"] for each in self._reads.open_ones(tx)}
+        leaves: set[int] = set()
+        for leaf, kind, subject, call_id in found:
+            if subject in open_ or call_id in plan.held:
+                continue
+            if kind.startswith("request_"):
+                leaves |= set(self._reads.personal_leaves(tx, subject))
+            elif kind in ("objection", "consent", "hold"):
+                leaves |= set(self._reads.leaves_of(tx, [subject]))
+            else:
+                leaves.add(leaf)
+        now = self._clock.now()
+        return (
+            self._reads.erase_leaves(tx, leaves, request=plan.request_id, what="numbers", at=now, actor=actor),
+            following,
+        )
+
+    def _cut(self) -> None:
+        for _ in range(SCRUBS):
+            if self._scrub():
+                return
+            time.sleep(0.5)
+        raise StoreError(
+            "what was erased still stands in the write-ahead log: somebody reads the database",
+            hint="end what reads it (an export, a console), then again",
+        )
+
+    def _receipt(self, tx: Tx, plan: Plan, facts: int, actor: str) -> Row:
+        kept = last(self._reads.course(tx, plan.request_id), CARRIED)
+        if kept:
+            return kept
+        calls = self._reads.calls(tx, [each["call_id"] for each in plan.calls])
+        body: dict[str, Any] = {
+            "calls": len(plan.going),
+            "recordings": sum(each["recording"] == "erased" for each in calls),
+            "facts": facts,
+            "whole": plan.whole,
+            "held_back": sum(each["recording"] not in (None, "erased") for each in calls),
+            "held_calls": len(plan.held),
+            "held_by": sorted({*plan.held.values(), *plan.held_lines.values()}),
+            "open_requests": self._still_open(tx, plan),
+            "backups_until": self._retention.backups_until().isoformat(),
+        }
+        tx.append(Fact(CARRIED, plan.request_id, self._clock.now(), actor, body))
+        return body
+
+    def _still_open(self, tx: Tx, plan: Plan) -> list[str]:
+        """References of other requests of the person that are not over: they keep their numbers until they are."""
+        open_ = {each["id"] for each in self._reads.open_ones(tx)} - {plan.request_id}
+        lines = plan.free_lines
+        return [each["reference"] for each in self._reads.of_numbers(tx, lines) if each["id"] in open_] if lines else []

@@ -1,0 +1,280 @@
+"""What data-subject requests ask of the store: their own rows, everything that is held of a person, and its erasure.
+
+A person is found by numbers (E.164, by index; objections and consents by their keyed hash, so that an erased person's
+objection is found too) and calls by a span of time. Every function takes a transaction, as those of ``queries``.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import datetime
+from itertools import islice
+from typing import Any, Final
+
+from gate.core.evidence import stamp
+from gate.store import contacts, erasure
+from gate.store.queries import Page, facts_of, page_of
+from gate.store.transaction import StoreTransaction
+
+Row = dict[str, Any]
+
+SLICE: Final = 500
+"""Ids in one statement, at most."""
+_CALL = (
+    "SELECT c.call_id, c.at, c.number, c.verdict, c.reason, c.purpose, c.topic, c.state, c.seconds, c.bridged,"
+    " c.answered_at, c.unrecorded_why, r.recording_id, r.state AS recording, r.seconds AS recorded_seconds, r.erased_at"
+    " FROM calls AS c LEFT JOIN recordings AS r ON r.call_id = c.call_id"
+)
+_OVER = "fulfilled_on IS NULL AND withdrawn_on IS NULL AND (person_told_on IS NULL OR authority_told_on IS NULL)"
+
+
+# --- requests -----------------------------------------------------------------------------------------------------
+
+
+def find(tx: StoreTransaction, name: str) -> Row | None:
+    """A request by its reference or its id."""
+    rows = tx.query("SELECT * FROM requests WHERE reference = ? OR id = ?", (name.strip().upper(), name.strip()))
+    return _request(rows[0]) if rows else None
+
+
+def course(tx: StoreTransaction, request_id: str) -> list[Row]:
+    """Every fact of a request, in the order of the log; the body of an erased one is None."""
+    return facts_of(tx, request_id)
+
+
+def next_reference(tx: StoreTransaction, year: int) -> str:
+    """The reference of the next request of a year."""
+    (row,) = tx.query(
+        "SELECT max(CAST(substr(reference, 10) AS INTEGER)) AS last FROM requests WHERE reference LIKE ?",
+        (f"DSR-{year}-%",),
+    )
+    return f"DSR-{year}-{(row['last'] or 0) + 1:04}"
+
+
+def open_ones(tx: StoreTransaction) -> list[Row]:
+    """Requests that are not over, oldest first."""
+    rows = tx.query(f"SELECT * FROM requests WHERE {_OVER} ORDER BY received, id")  # noqa: S608 - the code's own
+    return [_request(row) for row in rows]
+
+
+def page(tx: StoreTransaction, after: str | None = None, limit: int = 50, state: str | None = None) -> Page:
+    """Requests, newest first."""
+    found = page_of(tx, "requests", "opened_at", "id", {"state = ?": state}, after, limit)
+    return Page([_request(row) for row in found.items], found.next)
+
+
+def unfinished(tx: StoreTransaction) -> list[str]:
+    """Ids of the requests whose erasure has begun and not ended."""
+    rows = tx.query("SELECT id FROM requests WHERE carrying_at IS NOT NULL AND carried_at IS NULL ORDER BY id")
+    return [row["id"] for row in rows]
+
+
+def of_numbers(tx: StoreTransaction, numbers: Sequence[str]) -> list[Row]:
+    """Requests by or about these numbers, oldest first."""
+    asked = " OR ".join("instr(numbers, ?) > 0" for _ in numbers) or "0"
+    rows = tx.query(
+        f"SELECT * FROM requests WHERE numbers IS NOT NULL AND ({asked}) ORDER BY opened_at, id",  # noqa: S608 - marks
+        [json.dumps(number) for number in numbers],
+    )
+    return [_request(row) for row in rows]
+
+
+def _request(row: Row) -> Row:
+    row["numbers"] = json.loads(row["numbers"]) if row["numbers"] else []
+    row["written"] = None if row["written"] is None else bool(row["written"])
+    return row
+
+
+# --- what is held of a person -------------------------------------------------------------------------------------
+
+
+def calls_of(
+    tx: StoreTransaction,
+    numbers: Sequence[str] | None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+    limit: int = 1000,
+) -> list[Row]:
+    """Attempts to these numbers (None: to any) within a span, oldest first, each with its recording where it has one:
+    refused ones and those that were not recorded too."""
+    times = {"c.at >= ?": since, "c.at < ?": until}
+    conditions = [condition for condition, at in times.items() if at is not None]
+    values: list[Any] = [stamp(at) for at in times.values() if at is not None]
+    if numbers is not None:
+        conditions.append(f"c.number IN ({_marks(numbers)})")
+        values += numbers
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return tx.query(f"{_CALL}{where} ORDER BY c.at, c.call_id LIMIT ?", [*values, limit])
+
+
+def calls(tx: StoreTransaction, call_ids: Collection[str]) -> list[Row]:
+    """The same rows of these calls."""
+    found: list[Row] = []
+    for part in _slices(call_ids):
+        found += tx.query(f"{_CALL} WHERE c.call_id IN ({_marks(part)})", part)
+    return sorted(found, key=lambda row: (row["at"], row["call_id"]))
+
+
+def decisions(tx: StoreTransaction, call_ids: Collection[str]) -> dict[str, Mapping[str, Any]]:
+    """Call -> body of its decision; those that are erased are left out."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for part in _slices(call_ids):
+        rows = tx.query(
+            "SELECT call_id, body FROM facts WHERE kind = 'decision' AND body IS NOT NULL"  # noqa: S608 - only marks
+            f" AND call_id IN ({_marks(part)})",
+            part,
+        )
+        found |= {row["call_id"]: json.loads(row["body"]) for row in rows}
+    return found
+
+
+def objections_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[Row]:
+    """Objections of these numbers, those taken back and those of an erased person too."""
+    names = "id, made_at, source, note, call_id, removed_at, removed_why, number IS NULL AS erased"
+    return _by_hash(tx, "objections", names, "made_at", numbers)
+
+
+def consents_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[Row]:
+    """Consents of these numbers, the withdrawn ones too."""
+    names = "id, given_at, how, wording, who, evidence, withdrawn_at, withdrawn_why"
+    return _by_hash(tx, "consents", names, "given_at", numbers)
+
+
+def _by_hash(tx: StoreTransaction, table: str, names: str, order: str, numbers: Sequence[str]) -> list[Row]:
+    return [
+        {"number": number, **row}
+        for number in numbers
+        for row in tx.query(
+            f"SELECT {names} FROM {table} WHERE number_hash = ? ORDER BY {order}",  # noqa: S608 - names are the code's
+            (tx.hash_of(number),),
+        )
+    ]
+
+
+def contacts_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[Row]:
+    """Rows of the contact list in force with these numbers."""
+    current = contacts.in_force(tx)
+    if current is None:
+        return []
+    return [
+        row | {"number": number, "imported_at": current["imported_at"]}
+        for number in numbers
+        for row in contacts.page(
+            tx, current["list"], None, 1000, {"number": int(number.removeprefix("+"))}, changed_since=None
+        )[0]
+    ]
+
+
+def holds_of(tx: StoreTransaction, numbers: Sequence[str], call_ids: Collection[str]) -> list[Row]:
+    """Holds in force on these numbers, or on these calls and their recordings."""
+    found: dict[str, Row] = {}
+    for name, values in (("number", numbers), ("call_id", call_ids)):
+        for part in _slices(values):
+            rows = tx.query(
+                f"SELECT * FROM holds WHERE released_at IS NULL AND {name} IN ({_marks(part)})",  # noqa: S608 - marks
+                part,
+            )
+            found |= {row["id"]: row for row in rows}
+    return sorted(found.values(), key=lambda row: row["leaf_index"])
+
+
+# --- erasure ------------------------------------------------------------------------------------------------------
+
+
+def erase_calls(
+    tx: StoreTransaction, call_ids: Sequence[str], numbers: Sequence[str], *, request: str, at: datetime, actor: str
+) -> int:
+    """Empty the facts of these calls that hold a number: the decision, and whatever else one was written into.
+    Objections keep the person uncallable and are left as they are. Returns how many facts were emptied."""
+    written = _written(numbers)
+    leaves = []
+    for part in _slices(call_ids):
+        rows = tx.query(
+            "SELECT leaf_index, kind, body FROM facts WHERE body IS NOT NULL"  # noqa: S608 - only marks are put in
+            f" AND call_id IN ({_marks(part)}) AND kind NOT IN ('objection', 'hold')",
+            part,
+        )
+        leaves += [row["leaf_index"] for row in rows if row["kind"] == "decision" or written.search(row["body"])]
+    return _erase(tx, leaves, request, "calls", at, actor)
+
+
+def mentions(
+    tx: StoreTransaction, numbers: Sequence[str], first: int, count: int
+) -> tuple[list[tuple[int, str, str, str | None]], int]:
+    """Facts with one of these numbers in their body, in any spelling, among ``count`` leaves from ``first`` on:
+    (leaf, kind, subject, call), and the leaf to go on from (0 at the end)."""
+    patterns = [number.removeprefix("+44") for number in numbers]
+    plain = "replace(replace(replace(body, ' ', ''), '-', ''), ')', '')"
+    asked = " OR ".join(f"instr({plain}, ?) > 0" for _ in patterns) or "0"
+    rows = tx.query(
+        "SELECT leaf_index, kind, subject, call_id, body FROM facts"  # noqa: S608 - only marks are put in
+        f" WHERE leaf_index >= ? AND leaf_index < ? AND body IS NOT NULL AND ({asked})",
+        [first, first + count, *patterns],
+    )
+    written = _written(numbers)
+    found = [
+        (row["leaf_index"], row["kind"], row["subject"], row["call_id"]) for row in rows if written.search(row["body"])
+    ]
+    (head,) = tx.query("SELECT coalesce(max(leaf_index), -1) AS last FROM facts")
+    return found, first + count if first + count <= head["last"] else 0
+
+
+def leaves_of(tx: StoreTransaction, subjects: Collection[str]) -> list[int]:
+    """The leaves of every fact about these objections, consents, holds or requests that has a body."""
+    leaves = []
+    for subject in subjects:
+        leaves += [row["leaf_index"] for row in facts_of(tx, subject) if row["body"] is not None]
+    return leaves
+
+
+def personal_leaves(tx: StoreTransaction, request_id: str) -> list[int]:
+    """The leaves of a request that say who asked, and what was said."""
+    kinds = ("request_person", "request_words")
+    return [row["leaf_index"] for row in facts_of(tx, request_id) if row["kind"] in kinds and row["body"] is not None]
+
+
+def erase_leaves(
+    tx: StoreTransaction, leaves: Collection[int], *, request: str, what: str, at: datetime, actor: str
+) -> int:
+    """Empty these facts; returns how many were."""
+    return _erase(tx, leaves, request, what, at, actor)
+
+
+def forget_contacts(tx: StoreTransaction, numbers: Sequence[str]) -> int:
+    """Delete the contacts with these numbers; returns how many."""
+    return sum(contacts.forget_number(tx, number) for number in numbers)
+
+
+def _erase(tx: StoreTransaction, leaves: Collection[int], request: str, what: str, at: datetime, actor: str) -> int:
+    """Nothing to erase leaves no fact behind: whoever carries an erasure out again adds nothing to the log."""
+    there = [leaf for part in _slices(sorted(set(leaves))) for leaf in _with_body(tx, part)]
+    if there:
+        receipt = {"basis": "request", "what": what}
+        erasure.erase_facts(tx, there, subject=request, at=at, actor=actor, receipt=receipt)
+    return len(there)
+
+
+def _with_body(tx: StoreTransaction, leaves: Sequence[int]) -> list[int]:
+    rows = tx.query(
+        f"SELECT leaf_index FROM facts WHERE body IS NOT NULL AND leaf_index IN ({_marks(leaves)})",  # noqa: S608
+        leaves,
+    )
+    return [row["leaf_index"] for row in rows]
+
+
+def _written(numbers: Sequence[str]) -> re.Pattern[str]:
+    """Finds these numbers in any spelling that ends in their own digits: ``+44 (0)20 7946 0123``, ``020-7946-0123``."""
+    spelled = [r"[\s().\-/]*".join(number.removeprefix("+44").removeprefix("+")) for number in numbers]
+    return re.compile("|".join(f"(?:{each})(?![0-9])" for each in spelled) or r"(?!)")
+
+
+def _marks(values: Collection[Any]) -> str:
+    return ", ".join("?" * len(values))
+
+
+def _slices(values: Collection[Any]) -> Iterator[list[Any]]:
+    iterator = iter(values)
+    while part := list(islice(iterator, SLICE)):
+        yield part
