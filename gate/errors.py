@@ -42,6 +42,11 @@ class RegisterError(GateError):
     """A register file or snapshot is not usable; the snapshot in force stays as it is."""
 
 
+class RegisterFailed(RegisterError):
+    """A register file could not be imported now, for a reason that is not the file's (disk full, a process killed, an
+    upload that is not complete): the same file may be taken when it is tried again."""
+
+
 class StoreError(GateError):
     """Evidence could not be made durable (disk full, database damaged or locked)."""
 

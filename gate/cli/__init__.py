@@ -5,7 +5,7 @@
 - ``output``    the one place that writes: data on standard output, narration on standard error
 - ``values``    times, dates and coverage as they are typed; ``passphrase``: from a file, or typed unseen
 - ``reach``     the way to the gate: through the running one, else the data folder itself under its lock
-- one module for each command or group: ``setup`` (init; ``guided``: its questions), ``serve``, ``check``, ``screen``, ``register``, ``objection``,
+- one module for each command or group: ``setup`` (init; ``guided``: its questions), ``serve``, ``check``, ``screen``, ``contacts``, ``register``, ``objection``,
   ``consent``, ``calls``, ``recordings``, ``retention``, ``hold``, ``keys``, ``audit``, ``settings`` (config),
   ``console``, ``demo``
 - ``bulk``      own lists as files: what ``objection`` and ``consent`` import and export; ``lists`` reads and writes

@@ -40,7 +40,8 @@ def command() -> None:
     help="The dialling codes that the licence covers; outside them, absence is not clearance.",
 )
 @click.option("--accept-shrink", is_flag=True, help="Accept a file that is much smaller than the one in force.")
-def import_(view: View, name: str, file: Path, as_of: date | None, coverage: str, accept_shrink: bool) -> None:
+@click.option("--accept-older", is_flag=True, help="Accept a file of an earlier day than the one in force.")
+def import_(view: View, name: str, file: Path, as_of: date | None, coverage: str, **accepted: bool) -> None:
     """Put a register FILE in force. A file that is refused leaves the one in force as it is."""
     with reach(view.config) as gate, view.progress(f"Importing {name.upper()}") as progress:
         report = gate.call(
@@ -49,8 +50,8 @@ def import_(view: View, name: str, file: Path, as_of: date | None, coverage: str
             path=str(file.resolve()),
             as_of=as_of,
             coverage=coverage,
-            accept_shrink=accept_shrink,
             progress=progress,
+            **accepted,
         )
     view.data(report)
 

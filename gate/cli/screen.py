@@ -58,10 +58,7 @@ def command(view: View, source: Path, output: Path, delimiter: str, **options: A
     the day of each register. A row whose number is none is kept, blocked, and its line named. Calling hours are left
     out unless --at is given: every call is asked again when it is made. The run is logged, without numbers.
     """
-    if delimiter in ("tab", "\\t"):
-        delimiter = "\t"
-    if len(delimiter) > 1 or delimiter in ('"', "\n", "\r"):
-        raise UsageError(f'"{delimiter}" is not a delimiter', hint="give one character, or tab")
+    delimiter = delimiter_of(delimiter)
     if str(source) != "-" and output.exists() and source.exists() and output.samefile(source):
         raise UsageError("the output would replace the file that is read", hint="give another name with -o")
     if str(source) == "-":
@@ -70,6 +67,15 @@ def command(view: View, source: Path, output: Path, delimiter: str, **options: A
     with source.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         _screen(view, file, source.name, size, output, delimiter=delimiter, **options)
+
+
+def delimiter_of(text: str) -> str:
+    """The delimiter that was typed: one character, ``tab``, or empty; raises ``UsageError``."""
+    if text in ("tab", "\\t"):
+        return "\t"
+    if len(text) > 1 or text in ('"', "\n", "\r"):
+        raise UsageError(f'"{text}" is not a delimiter', hint="give one character, or tab")
+    return text
 
 
 def _screen(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
+
+from gate.clock import SystemClock
 
 LONDON = ZoneInfo("Europe/London")
 
@@ -25,6 +27,19 @@ class Moment(click.ParamType[datetime]):
         except ValueError:
             self.fail(f'"{value}" is not a time; write "2026-03-02 10:00" (London) or 2026-03-02T10:00:00Z', param, ctx)
         return moment if moment.tzinfo else moment.replace(tzinfo=LONDON)
+
+
+class Since(Moment):
+    """A time in the past: as ``Moment``, or ``today`` and ``yesterday`` (from 00:00 in London)."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The time, aware; raises ``click.BadParameter``."""
+        if value in ("today", "yesterday"):
+            day = SystemClock().now().astimezone(LONDON).date() - timedelta(days=value == "yesterday")
+            return datetime.combine(day, time(), LONDON)
+        return super().convert(value, param, ctx)
 
 
 class Day(click.ParamType[date]):

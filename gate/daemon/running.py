@@ -21,6 +21,7 @@ import structlog
 from gate import systemd
 from gate.clock import SystemClock
 from gate.config import Config, read_secret
+from gate.daemon.contacts import follow
 from gate.daemon.house import House, new_id
 from gate.daemon.recording import wait_for_recorder
 from gate.errors import ConfigError, GateError, RecorderError, StoreError
@@ -266,11 +267,12 @@ class Gate:
                 refused=self._refused,
             )
         )
-        chores = asyncio.gather(self._chores(), self._sweeps())
+        chores = asyncio.gather(self._chores(), self._sweeps(), follow(self._house.contacts))
         await asyncio.wait([answering, asyncio.ensure_future(told.wait())], return_when=asyncio.FIRST_COMPLETED)
         log.info("gate_stopping", calls=self._conductor.active)
         systemd.tell("STOPPING=1")
         self._house.retention.stop()
+        self._house.contacts.stop()
         seconds = float(self._config.limits.drain_seconds)
 
         def over() -> None:

@@ -15,7 +15,7 @@ from typing import IO
 import msgspec
 
 import gate
-from gate.errors import RegisterError
+from gate.errors import RegisterError, RegisterFailed
 from gate.registers.report import ImportReport
 
 
@@ -46,7 +46,7 @@ def import_in_child(
                 command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True, env=_environment()
             )
         except OSError as error:
-            raise RegisterError(f"the import process could not be started: {error}") from error
+            raise RegisterFailed(f"the import process could not be started: {error}") from error
         try:
             assert child.stdout is not None  # noqa: S101 - asked for above
             report = _listen(child.stdout, progress or (lambda _fraction, _stage: None))
@@ -61,7 +61,7 @@ def import_in_child(
         errors.seek(0)
         said = errors.read().decode("utf-8", "replace").strip().splitlines()
         ended = f"was ended by signal {-code}" if code < 0 else f"failed (exit code {code})"
-        raise RegisterError(
+        raise RegisterFailed(
             f"the import process {ended}" + (f": {said[-1]}" if said else ""),
             hint="import the file again; unless 'register status' shows the new one, the register in force has stayed",
         )
@@ -84,7 +84,8 @@ def _listen(lines: IO[str], progress: Callable[[float, str], None]) -> ImportRep
         if "progress" in message:
             progress(message["progress"], message["stage"])
         elif "error" in message:
-            raise RegisterError(message["error"], hint=message["hint"])
+            kind = RegisterFailed if message.get("again") else RegisterError
+            raise kind(message["error"], hint=message["hint"])
         elif "report" in message:
             return msgspec.convert(message["report"], ImportReport)
     return None

@@ -77,7 +77,7 @@ def check_date(name: str, as_of: date, now: datetime, in_force: date | None) -> 
     if in_force is not None and as_of < in_force:
         raise RegisterError(
             f"the {name.upper()} as of {as_of} is older than the one in force, as of {in_force}",
-            hint="fetch the licensee's newest file",
+            hint="fetch the licensee's newest file; --accept-older takes this one all the same",
         )
 
 

@@ -4,7 +4,8 @@
 file that is refused, an import that is killed, a disk that is full: the old snapshot stays in force, whole, and its age
 goes on counting (LAW 2.2, 2.3). ``import_in_child`` does the same in a process of its own;
 ``python -m gate.registers.importer`` is that process, and tells how far it is as JSON lines on standard output:
-``{"progress": 0.4, "stage": "reading"}``, and at the end ``{"report": {…}}`` or ``{"error": "…", "hint": "…"}``.
+``{"progress": 0.4, "stage": "reading"}``, and at the end ``{"report": {…}}``
+or ``{"error": "…", "hint": "…", "again": false}`` (true: ``RegisterFailed``).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gate.errors import RegisterError
+from gate.errors import RegisterError, RegisterFailed
 from gate.registers import guards, shelf
 from gate.registers.child import import_in_child
 from gate.registers.coverage import FULL, checked_coverage, parse_coverage
@@ -69,8 +70,8 @@ def import_file(
 
     ``as_of`` is the day it speaks of (Europe/London), ``now`` aware, ``coverage`` what the licence covers.
     ``accept_shrink`` takes a file in which more than 5 % of the numbers in force are gone, ``accept_older`` one that is
-    older than what is in force. Waits for another import of the same register. Raises ``RegisterError`` only; then the
-    register in force has stayed.
+    older than what is in force. Waits for another import of the same register. Raises ``RegisterError`` only
+    (``RegisterFailed`` where trying again may help); then the register in force has stayed.
     """
     covered = checked_coverage(coverage)
     if not _NAME.fullmatch(name):
@@ -85,7 +86,7 @@ def import_file(
             return _Import(folder, name, source, as_of, now, covered, accept_shrink, before, tell).run()
     except (OSError, MemoryError) as error:
         why = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.filename else str(error)
-        raise RegisterError(
+        raise RegisterFailed(
             f"{source} could not be imported: {why or 'out of memory'}",
             hint="the register in force stays; put right what is said and import again",
         ) from error
@@ -237,7 +238,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             progress=lambda done, stage: _say({"progress": round(done, 4), "stage": stage}),
         )
     except RegisterError as error:
-        _say({"error": error.message, "hint": error.hint})
+        _say({"error": error.message, "hint": error.hint, "again": isinstance(error, RegisterFailed)})
         return 1
     _say({"report": report.as_dict()})
     return 0

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from gate.errors import RegisterError
+from gate.errors import RegisterError, RegisterFailed
 from gate.registers.lines import Keys, Tally, read_fast
 
 Progress = Callable[[float, str], None]
@@ -95,7 +95,7 @@ def _judge(path: Path, tally: Tally) -> None:
 
 
 def _changed(path: Path) -> RegisterError:
-    return RegisterError(f"{path} changed while it was read", hint="import it when its upload is complete")
+    return RegisterFailed(f"{path} changed while it was read", hint="import it when its upload is complete")
 
 
 def _refused(path: Path, why: str) -> RegisterError:

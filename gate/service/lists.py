@@ -2,41 +2,17 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime
-from pathlib import Path
+from datetime import UTC, datetime
 
 from gate.errors import UsageError
 from gate.ports import Transaction
-from gate.service.desk_base import LONDON, DeskBase, number_of
-from gate.service.reads import Progress, Row
+from gate.service.desk_base import number_of
+from gate.service.reads import Row
+from gate.service.registering import RegisterDesk
 
 
-class Lists(DeskBase):
+class Lists(RegisterDesk):
     """What decides which numbers may be dialled. Changes hold from the next call."""
-
-    def register_import(
-        self,
-        *,
-        name: str,
-        path: str,
-        as_of: date | None = None,
-        coverage: str = "full",
-        accept_shrink: bool = False,
-        actor: str,
-        progress: Progress | None = None,
-    ) -> Row:
-        """Put a licensee's file in force, as of a day (guessed from the file where None).
-
-        ``coverage``: ``full``, or the dialling codes that the licence covers, with commas.
-        """
-        cover = tuple(code.strip() for code in coverage.split(",") if code.strip())
-        report = dict(self._offers.import_register(name, Path(path), as_of, cover, accept_shrink, progress))
-        self._keep("register_imported", actor, report, subject=self._new_id())
-        return report
-
-    def register_status(self, *, actor: str) -> Row:
-        """Age, size, coverage and identity of each register."""
-        return {"registers": self._registers.status(self._clock.now().astimezone(LONDON).date())}
 
     def objection_add(
         self, *, number: str, source: str = "told", note: str = "", made_at: datetime | None = None, actor: str

@@ -17,6 +17,7 @@ if TYPE_CHECKING:  # they work with rows of this module
     from gate.service.keys import Keyring
     from gate.service.request_erasing import RequestEraser
     from gate.service.request_reads import RequestReads
+    from gate.service.contacts import Contacts
     from gate.service.retention import Retention
 
 Row = dict[str, Any]

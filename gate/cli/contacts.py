@@ -1,0 +1,197 @@
+"""``dialgate contacts``: the CRM's numbers, kept, and screened again whenever a register or an own list changes."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gate.cli.check import TOPICS
+from gate.cli.command import command as make
+from gate.cli.command import paged
+from gate.cli.files import output_file
+from gate.cli.output import View, say
+from gate.cli.reach import Gate, reach
+from gate.cli.screen import delimiter_of
+from gate.cli.values import Since
+
+COLUMNS = ("reference", "number", "change", "verdict", "reason", "since")
+"""Of the file that the CRM takes back."""
+_PAGE = 1000
+_SHOWN = 20
+"""Bad rows named on the terminal; ``contacts list --bad`` has all of them."""
+
+_HEADINGS = [
+    ("reference", "Reference"),
+    ("number", "Number"),
+    ("verdict", "Verdict"),
+    ("reason", "Reason"),
+    ("since", "Since"),
+]
+
+
+@click.group("contacts", short_help="The CRM's numbers, re-screened: import, status, changes.")
+def command() -> None:
+    """The CRM's numbers: kept, and screened again whenever a register or an own list changes.
+
+    What is kept is for reports. No call is decided by it: every call is screened when it is made.
+    """
+
+
+@make(
+    "import",
+    group=command,
+    example="dialgate contacts import crm.csv --reference id\n"
+    "dialgate contacts import new_leads.csv --reference id --column mobile --add",
+)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, readable=True, path_type=Path))
+@click.option("--reference", metavar="COLUMN", default="", help="The column of the CRM's own id.")
+@click.option(
+    "--column", "columns", multiple=True, metavar="NAME", help="A phone column by name or number; may be repeated."
+)
+@click.option("--add", is_flag=True, help="Merge the file with the contacts that are kept; else it replaces them.")
+@click.option("--topic", type=TOPICS, default="general", help="What marketing calls to them are about.")
+@click.option("--delimiter", metavar="CHAR", default="", help="In place of the one that is guessed; 'tab' for a tab.")
+@click.option("--no-header", is_flag=True, help="The first row is a row like the others; columns are numbers.")
+@click.option("--accept-shrink", is_flag=True, help="Accept a list of fewer than half as many contacts as before.")
+def import_(view: View, file: Path, delimiter: str, no_header: bool, **options: Any) -> None:
+    """Keep and screen the numbers of FILE, any CSV. Rows without one are kept apart, with their line.
+
+    The file is the whole list: contacts that are not in it are gone. With --add it is merged instead: its contacts are
+    added, and the numbers of a reference that it names replace those that were kept for it. A verdict that stays the
+    same keeps its time.
+    """
+    with reach(view.config) as gate, view.progress(f"Importing {file.name}") as progress:
+        answer = gate.call(
+            "contacts_import",
+            path=str(file.resolve()),
+            delimiter=delimiter_of(delimiter),
+            header=not no_header,
+            progress=progress,
+            **options,
+        )
+    if not view.json:
+        _narrate(answer)
+        answer = {key: answer[key] for key in ("contacts", "new", "before", "reasons", "bad_rows", "sha256")}
+    view.data(answer)
+
+
+def _narrate(answer: dict[str, Any]) -> None:
+    if answer.get("not_utf8"):
+        say(f"Line {answer['not_utf8']} is not UTF-8: such fields were read as Windows-1252.")
+    if not answer["bad_rows"]:
+        return
+    for each in answer["faults"][:_SHOWN]:
+        where = f"line {each['line']}" + (f", {each['column']}" if each["column"] else "")
+        say(f"{where}{' (' + each['reference'] + ')' if each['reference'] else ''}: {each['fault']}")
+    say(f"{answer['bad_rows']:,} rows are kept apart: dialgate contacts list --bad")
+
+
+@make("status", group=command, example="dialgate contacts status --since 2026-03-01")
+@click.option("--since", type=Since(), default="yesterday", show_default=True, metavar="TIME", help="For what changed.")
+def status(view: View, since: datetime) -> None:
+    """How many may be called and why not, what has changed, and which registers that rests on."""
+    with reach(view.config) as gate:
+        answer = gate.call("contacts_status", since=since)
+    if not view.json:
+        if not answer["contacts"]:
+            say("There are no contacts: dialgate contacts import FILE")
+        elif answer.get("up_to_date") is False:
+            say("A register has changed: the contacts are being screened again.")
+        answer["registers"] = [
+            {key: each.get(key) for key in ("name", "state", "as_of", "count")} for each in answer.get("registers", [])
+        ]
+    view.data(answer)
+
+
+@make("rescreen", group=command, example="dialgate contacts rescreen")
+def rescreen(view: View) -> None:
+    """Screen all of them now. It happens by itself when a register or an own list changes."""
+    with reach(view.config) as gate, view.progress("Screening the contacts") as progress:
+        answer = gate.call("contacts_rescreen", progress=progress)
+    view.data(answer if view.json else {key: answer[key] for key in ("contacts", "newly_blocked", "newly_allowed")})
+
+
+@make("list", group=command, numbers=True, example="dialgate contacts list --verdict block --show-numbers")
+@click.option("--number", metavar="NUMBER", help="This number only.")
+@click.option("--reference", metavar="ID", help="The CRM's own id.")
+@click.option("--verdict", type=click.Choice(["allow", "block"]), help="Those that may be called, or may not.")
+@click.option("--reason", metavar="CODE", help="A reason code, such as listed_tps.")
+@click.option("--bad", is_flag=True, help="In place of contacts the rows of the file that were none.")
+@paged
+def list_(view: View, bad: bool, after: str | None, limit: int, **where: Any) -> None:
+    """Contacts with what the last screening said of them, in the order of their numbers."""
+    with reach(view.config) as gate:
+        if bad:
+            answer = gate.call("contacts_faults", after=after, limit=limit)
+            columns = [("line", "Line"), ("field", "Column"), ("reference", "Reference"), ("fault", "What is wrong")]
+            view.rows(answer, "items", columns, none="No row was kept apart.")
+            return
+        answer = gate.call("contacts_list", after=after, limit=limit, **where)
+    view.rows(answer, "items", _HEADINGS, none="There is no such contact.")
+
+
+@make(
+    "changes",
+    group=command,
+    numbers=True,
+    example="dialgate contacts changes --since yesterday\n"
+    "dialgate contacts changes --since 2026-03-01 -o for_the_crm.csv",
+)
+@click.option(
+    "--since", type=Since(), default="yesterday", show_default=True, metavar="TIME", help="yesterday, today, or a time."
+)
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE.csv",
+    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+    help="Write all of them as CSV, numbers in full, for the CRM to take back; - for standard output. It is logged.",
+)
+@paged
+def changes(view: View, since: datetime, output: Path | None, after: str | None, limit: int) -> None:
+    """Contacts that are newly blocked or newly allowed since a time, and those blocked from their first day on."""
+    with reach(view.config) as gate:
+        if output is None:
+            answer = gate.call("contacts_changes", since=since, after=after, limit=limit)
+            heads = [*_HEADINGS[:2], ("change", "Change"), *_HEADINGS[2:]]
+            view.rows(answer, "items", heads, none="Nothing has changed.")
+            return
+        counts = _export(gate, since, output)
+    say(f"{sum(counts.values()):,} changes written: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
+    if view.json and str(output) != "-":
+        view.data(counts)
+
+
+def _export(gate: Gate, since: datetime, output: Path) -> dict[str, int]:
+    counts = dict.fromkeys(("newly_blocked", "newly_allowed", "first_blocked"), 0)
+    with output_file(output) as file:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\r\n")
+        writer.writeheader()
+        after: str | None = None
+        while True:
+            page = gate.call("contacts_changes", since=since, after=after, limit=_PAGE, export=True)
+            writer.writerows(page["items"])
+            for item in page["items"]:
+                counts[item["change"]] += 1
+            file.write(text.getvalue().encode())
+            text.seek(0)
+            text.truncate()
+            after = page["next"]
+            if after is None:
+                return counts
+
+
+@make("forget", group=command, numbers=True, example='dialgate contacts forget "020 7946 0123"')
+@click.argument("number")
+def forget(view: View, number: str) -> None:
+    """Delete what is kept of a number's contacts. Objections and consents stay."""
+    with reach(view.config) as gate:
+        answer = gate.call("contacts_forget", number=number)
+    say("Take it out of the CRM too: its next list brings the number back.")
+    view.data(answer)

@@ -1,0 +1,115 @@
+"""Requests and answers of the CRM's contacts."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+
+from gate.control.answers import Response
+from gate.control.request import Line, Moment, Page, Request
+from gate.core.screening import Topic
+
+
+class ContactsImport(Request, frozen=True):
+    """Keep and screen the CRM's list. ``path`` is absolute and read by the gate's account."""
+
+    path: Annotated[str, msgspec.Meta(max_length=4096, pattern="^/")]
+    columns: Annotated[tuple[Line, ...], msgspec.Meta(max_length=100)] = ()
+    """Phone columns by name, or number from 1; empty: those that look like phones."""
+    reference: Line = ""
+    """The column of the CRM's own id."""
+    delimiter: Annotated[str, msgspec.Meta(max_length=1)] = ""
+    header: bool = True
+    add: bool = False
+    """Merge it with the list in force; else it takes its place."""
+    topic: Topic = Topic.GENERAL
+    accept_shrink: bool = False
+
+
+class ContactsRescreen(Request, frozen=True):
+    """Screen all contacts now."""
+
+
+class ContactsStatus(Request, frozen=True):
+    """Counts by verdict and reason, and what has changed since a time."""
+
+    since: Moment | None = None
+    """``None``: since yesterday, London time."""
+
+
+class ContactsList(Request, frozen=True):
+    """A page of the contacts, by rising number."""
+
+    after: Line | None = None
+    limit: Page = 50
+    number: Line | None = None
+    reference: Line | None = None
+    verdict: Literal["allow", "block"] | None = None
+    reason: Line | None = None
+
+
+class ContactsFaults(Request, frozen=True):
+    """A page of what in the CRM's file was no contact."""
+
+    after: Line | None = None
+    limit: Page = 50
+
+
+class ContactsChanges(Request, frozen=True):
+    """A page of the contacts that are newly blocked or newly allowed."""
+
+    since: Moment
+    after: Line | None = None
+    limit: Page = 50
+    export: bool = False
+    """The list is taken out; the first page is logged."""
+
+
+class ContactsForget(Request, frozen=True):
+    """Delete what is kept of a number's contacts."""
+
+    number: Line
+
+
+class ContactsImported(Response, frozen=True, kw_only=True):
+    """The answer to ``contacts_import``."""
+
+    contacts: int
+    """In force now."""
+    in_file: int
+    rows: int
+    bad_rows: int
+    reasons: dict[str, int]
+    faults: list[dict[str, Any]]
+    """``line``, ``column``, ``reference`` and ``fault`` of the first thousand."""
+    sha256: str
+
+
+class ContactsScreened(Response, frozen=True, kw_only=True):
+    """The answer to ``contacts_rescreen``."""
+
+    contacts: int
+    newly_blocked: int
+    newly_allowed: int
+
+
+class ContactsNow(Response, frozen=True, kw_only=True):
+    """The answer to ``contacts_status``."""
+
+    contacts: int
+    verdicts: dict[str, int]
+    reasons: dict[str, int]
+    bad_rows: int
+    imported_at: str | None
+    screened_at: str | None = None
+    newly_blocked: int = 0
+    newly_allowed: int = 0
+    first_blocked: int = 0
+
+
+class Forgotten(Response, frozen=True, kw_only=True):
+    """The answer to ``contacts_forget``."""
+
+    number: str
+    forgotten: int

@@ -1,0 +1,197 @@
+"""A CRM's list takes the place of the one that was kept, or is merged with it.
+
+Two rules. A list replaces: contacts that are not in the file are gone. With ``add`` it merges: every contact in the
+file is kept, and so are those held before, but for the numbers of a reference that the file names again. Either way the
+list comes in beside the one in force and takes its place in one transaction at the end. A contact's verdict keeps its
+time as long as it stays the same.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import numpy as np
+
+from gate.core.evidence import stamp
+from gate.errors import GateError, RefusedError, UsageError
+from gate.ports import Fact, Transaction
+from gate.service.bulk_screen import BulkScreener
+from gate.service.contact_file import ContactFile, Part
+from gate.service.contact_room import Key, Room, Wish
+from gate.service.contact_states import BATCH, WORDS, Book, States, settle
+from gate.service.reads import Progress, Row
+
+SHOWN = 1000
+"""Faults in an answer, at most; all of them are kept with the list."""
+SHRINK = 2
+"""A list with fewer than one in so many of the contacts before needs the operator's word."""
+
+
+@dataclass(slots=True)
+class ContactImport:
+    """One import. The caller sees to it that there is no other."""
+
+    room: Room
+    wish: Wish
+    stopped: Callable[[], bool]
+    progress: Progress | None = None
+    _old: Row | None = None
+    _states: States = field(default_factory=States)
+    _list: int = 0
+    _contacts: int = 0
+    _new: int = 0
+    _carried: int = 0
+    _faults: list[Row] = field(default_factory=list)
+    _references: set[str] = field(default_factory=set)
+
+    def run(self) -> Row:
+        """Read, screen, keep, swap. Raises ``UsageError`` (no such file, column, or no contact in it), ``RefusedError``
+        (``contacts_shrink``), ``RegisterError``, ``StoreError``; then the list in force has stayed."""
+        room, wish = self.room, self.wish
+        now = room.clock.now()
+        self._old = room.store.call(room.rows.in_force)
+        if self._old:
+            with room.beside() as reader:
+                self._states = States(room.rows.states(reader, self._old["list"]))
+        leaf = room.store.call(room.rows.head)  # before own lists are read: what comes now is followed afterwards
+        screener = room.screener(wish.topic, now)
+        name = wish.path.name[-200:].encode("utf-8", "replace").decode()
+        self._list = room.store.call(
+            lambda tx: room.rows.new_list(tx, at=stamp(now), actor=wish.actor, source_name=name, topic=wish.topic)
+        )
+        file = self._read(screener, int(now.timestamp()))
+        if self._contacts == 0:
+            raise UsageError(
+                f"{wish.path} holds no telephone number: the contacts stay as they are",
+                hint="is the right column named? --column NAME",
+            )
+        if wish.add and self._old:
+            self._carry_over(self._old["list"])
+        self._check_size()
+        fact = self._fact(file, screener, name)
+        at = stamp(room.clock.now())
+
+        def swap(tx: Transaction) -> int:
+            contacts = room.rows.put_in_force(
+                tx,
+                self._list,
+                at=at,
+                sha256=file.sha256,
+                contacts=self._contacts + self._carried,
+                bad_rows=file.bad_rows,
+                leaf=leaf,
+            )
+            room.rows.screened(tx, self._list, at=stamp(now), registers=screener.registers.identities, leaf=leaf)
+            body = {**fact, "contacts": contacts}
+            tx.append(Fact("contacts_imported", "contacts", room.clock.now(), wish.actor, body))
+            return contacts
+
+        contacts = room.store.call(swap)
+        return {**fact, "contacts": contacts, "faults": self._faults, "not_utf8": file.not_utf8}
+
+    # --- steps
+
+    def _tell(self, done: float, what: str) -> None:
+        if self.stopped():
+            raise GateError("the gate is stopping: the contacts stay as they were", hint="import the list again")
+        if self.progress:
+            self.progress(min(done, 1.0), what)
+
+    def _read(self, screener: BulkScreener, now: int) -> ContactFile:
+        wish = self.wish
+        book = Book(self.room)
+        try:
+            with wish.path.open("rb") as source:
+                size = max(os.fstat(source.fileno()).st_size, 1)
+                file = ContactFile(
+                    source,
+                    columns=wish.columns,
+                    reference=wish.reference,
+                    delimiter=wish.delimiter,
+                    header=wish.header,
+                    tell=lambda done: self._tell(done / size * 0.95, f"{self._contacts:,} contacts"),
+                )
+                for part in file.parts(screener):
+                    self._keep(part, book.numbers_of(screener.outcomes), now, book)
+        except OSError as error:
+            raise UsageError(
+                f"{wish.path} cannot be read: {error.strerror}", hint="the gate's own account reads the file"
+            ) from None
+        return file
+
+    def _keep(self, part: Part, outcome_numbers: Any, now: int, book: Book) -> None:
+        """Add a part's contacts, a thousand to a transaction."""
+        rows, store = self.room.rows, self.room.store
+        numbers = np.array(part.numbers, dtype=np.int64)
+        outcomes = outcome_numbers[np.array(part.outcomes, dtype=np.int64)]
+        since, was = settle(self._states, numbers, outcomes, now, book)
+        table = list(
+            zip(
+                part.numbers,
+                part.references,
+                outcomes.tolist(),
+                since.tolist(),
+                [WORDS[code] for code in was.tolist()],
+                strict=True,
+            )
+        )
+        for start in range(0, len(table), BATCH):
+            piece = table[start : start + BATCH]
+            self._contacts += store.call(partial(rows.add, list_id=self._list, rows=piece))
+        for start in range(0, len(part.faults), BATCH):
+            faults = part.faults[start : start + BATCH]
+            store.call(partial(rows.add_faults, list_id=self._list, faults=faults))
+        for line, column, reference, fault in part.faults[: SHOWN - len(self._faults)]:
+            self._faults.append({"line": line, "column": column, "reference": reference, "fault": fault})
+        self._new += int(np.count_nonzero(~self._states.places(numbers)[1]))
+        if self.wish.add and self.wish.reference:
+            self._references.update(part.references)
+
+    def _carry_over(self, old: int) -> None:
+        """What was held before and is not named again comes along."""
+        rows, after = self.room.rows, (-1, "")
+        following: Key | None = after
+        while following is not None:
+            added, following = self.room.store.call(
+                partial(
+                    rows.carry_over, old=old, new=self._list, after=following, limit=BATCH, without=self._references
+                )
+            )
+            self._carried += added
+            self._tell(0.97, f"{self._contacts + self._carried:,} contacts")
+
+    def _check_size(self) -> None:
+        held = self._old["contacts"] if self._old else 0
+        if self._contacts + self._carried >= held / SHRINK or self.wish.accept_shrink:
+            return
+        raise RefusedError(
+            f"{self.wish.path} holds {self._contacts:,} contacts, fewer than half of the {held:,} that are kept",
+            reason="contacts_shrink",
+            hint="see that it is the whole list; --add merges a part of it, --accept-shrink takes it all the same",
+        )
+
+    def _fact(self, file: ContactFile, screener: BulkScreener, name: str) -> Row:
+        """What the log says of it: counts, and no number."""
+        counts: dict[str, int] = {}
+        with self.room.beside() as reader:
+            for row in self.room.rows.counts(reader, self._list):
+                counts[row["reason"]] = row["contacts"]
+        return {
+            "source_name": name,
+            "sha256": file.sha256,
+            "mode": "add" if self.wish.add else "replace",
+            "columns": file.columns,
+            "topic": self.wish.topic,
+            "rows": file.rows,
+            "bad_rows": file.bad_rows,
+            "before": self._old["contacts"] if self._old else 0,
+            "in_file": self._contacts,
+            "new": self._new,
+            "carried_over": self._carried,
+            "reasons": counts,
+            "registers": screener.registers.identities,
+        }

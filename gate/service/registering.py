@@ -1,0 +1,112 @@
+"""TPS and CTPS as they are asked for: an import with what it changes for the contacts, and the state of each.
+
+A file that is refused leaves a fact too: who looks at a register's state sees what did not get in, and why.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import date
+from pathlib import Path
+from typing import Final
+
+from gate.errors import RegisterError, RegisterFailed
+from gate.ports import Transaction
+from gate.service.desk_base import LONDON, DeskBase
+from gate.service.reads import Progress, Row
+
+IMPORTED: Final = "register_imported"
+REFUSED: Final = "register_refused"
+REMEMBERED: Final = 500
+"""Imports looked through for bytes that were imported before: more than the eight months of both registers."""
+
+
+class RegisterDesk(DeskBase):
+    """The registers."""
+
+    def register_import(
+        self,
+        *,
+        name: str,
+        path: str,
+        as_of: date | None = None,
+        coverage: str = "full",
+        accept_shrink: bool = False,
+        accept_older: bool = False,
+        once: bool = False,
+        actor: str,
+        progress: Progress | None = None,
+    ) -> Row:
+        """Put a licensee's file in force, as of a day (guessed from the file where None).
+
+        ``coverage``: ``full``, or the dialling codes that the licence covers, with commas. ``once``: bytes that were
+        imported before are refused. The report's ``contacts`` says how many of them are newly listed and no longer
+        listed (None without contacts). Raises ``RegisterError``; then the register in force has stayed.
+        """
+        cover = tuple(code.strip() for code in coverage.split(",") if code.strip())
+        contacts = self._offers.contacts
+        before = contacts.listing(name)
+        source = Path(path)
+        try:
+            if once:
+                self._refuse_again(name, source)
+            report = dict(
+                self._offers.import_register(name, source, as_of, cover, accept_shrink, accept_older, progress)
+            )
+        except RegisterFailed:
+            raise
+        except RegisterError as error:
+            body = {"name": name, "source_name": _text(source.name), "why": error.message, "watched": once}
+            self._keep(REFUSED, actor, body, subject=self._new_id())
+            raise
+        report["contacts"] = contacts.compared(name, before)
+        self._keep(IMPORTED, actor, report, subject=self._new_id())
+        if not contacts.background:
+            contacts.follow(progress)
+        return report
+
+    def register_status(self, *, actor: str) -> Row:
+        """Age, size, coverage and identity of each register, and the file that was last refused where none was taken
+        since (``refused``: at, source_name, why)."""
+        rows = self._registers.status(self._clock.now().astimezone(LONDON).date())
+        refused = self._store.call(_refused)
+        return {"registers": [row | {"refused": refused.get(row["name"])} for row in rows]}
+
+    def _refuse_again(self, name: str, source: Path) -> None:
+        """Raises ``RegisterError`` where these bytes were imported before as this register."""
+        try:
+            with source.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise RegisterFailed(f"{source} cannot be read: {error.strerror}") from None
+        for at, body in self._store.call(lambda tx: _facts(tx, IMPORTED)):
+            if body.get("name") == name and body.get("source_sha256") == sha256:
+                raise RegisterError(
+                    f"{source} is refused: the same bytes were imported on {at[:10]} as of {body.get('as_of')}",
+                    hint="a file that is sent again does not become newer by it: does the fetch still work?",
+                )
+
+
+def _refused(tx: Transaction) -> dict[str, Row]:
+    """By register the last refusal, where no import came after it."""
+    taken = {body["name"]: at for at, body in reversed(_facts(tx, IMPORTED)) if "name" in body}
+    found: dict[str, Row] = {}
+    for at, body in reversed(_facts(tx, REFUSED)):
+        if "name" in body and at > taken.get(body["name"], ""):
+            found[body["name"]] = {"at": at, "source_name": body["source_name"], "why": body["why"]}
+    return found
+
+
+def _facts(tx: Transaction, kind: str) -> list[tuple[str, Row]]:
+    """The newest facts of a kind, newest first."""
+    rows = tx.query(
+        "SELECT at, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index DESC LIMIT ?",
+        (kind, REMEMBERED),
+    )
+    return [(row["at"], json.loads(row["body"])) for row in rows]
+
+
+def _text(text: str) -> str:
+    """A file's name, fit to be kept."""
+    return text[-200:].encode("utf-8", "replace").decode()
