@@ -57,8 +57,12 @@ def check_heads(
     check_note: CheckNote,
     origin: str | None,
     findings: Findings,
+    notes: Sequence[tuple[str, str]] = (),
 ) -> list[Head]:
-    """The checkpoints that hold, by size. Those that do not are faults, and so are two roots for one size."""
+    """The checkpoints that hold, by size: those of the database, of ``files``, and ``notes`` from elsewhere.
+
+    Those that do not hold are faults, and so are two roots for one size.
+    """
     heads: list[Head] = []
     for size, root, note in connection.execute("SELECT size, root, note FROM checkpoints ORDER BY size"):
         place = f"checkpoint {size} in the database"
@@ -74,6 +78,10 @@ def check_heads(
             findings.fault("checkpoint_invalid", f"{path} holds the checkpoint of size {head.checkpoint.size}")
         heads += [head] if head else []
         findings.tally("checkpoint_files")
+    for place, given in notes:
+        head = _head(place, given, check_note, origin, findings)
+        heads += [head] if head else []
+        findings.tally("checkpoints_given")
     heads.sort(key=lambda head: head.checkpoint.size)
     for one, other in pairwise(heads):
         if one.checkpoint.size == other.checkpoint.size and one.checkpoint.root != other.checkpoint.root:

@@ -39,7 +39,7 @@ class Report:
     fault_count: int
     checked: Mapping[str, int]
     """How many of each: ``leaves``, ``erased``, ``unsigned`` (leaves after the last checkpoint), ``tiles``,
-    ``checkpoints``, ``checkpoint_files`` and one for each derived table."""
+    ``checkpoints``, ``checkpoint_files``, ``checkpoints_given`` and one for each derived table."""
 
     @property
     def ok(self) -> bool:

@@ -22,6 +22,7 @@ def verify(
     *,
     tables: Sequence[DerivedTable],
     folders: Sequence[Path] = (),
+    notes: Sequence[tuple[str, str]] = (),
     origin: str | None = None,
     pepper: bytes | None = None,
     deep: bool = True,
@@ -31,8 +32,9 @@ def verify(
 
     ``check_note`` turns a signed note into its text or raises (``GateError``, ``ValueError``). ``tables`` are the
     derived tables (``gate.store.projections.TABLES``); ``folders`` hold checkpoint files, those of the second place
-    too; ``origin`` is the log's name that every checkpoint must bear; with ``pepper`` the hashes of numbers are checked
-    as well; ``deep`` reads every page of the file for damage first.
+    too; ``notes`` are checkpoints from anywhere, as (where, signed note): the log must have grown from each of them,
+    so that any two are consistent; ``origin`` is the log's name that every checkpoint must bear; with ``pepper`` the
+    hashes of numbers are checked as well; ``deep`` reads every page of the file for damage first.
 
     Raises ``AuditError`` where the database or a folder cannot be opened at all; all else is in the report.
     """
@@ -47,7 +49,7 @@ def verify(
         if deep:
             _check_file(connection, findings)
         if _check_schema(connection, tables, findings):
-            heads = check_heads(connection, files, check_note, origin, findings)
+            heads = check_heads(connection, files, check_note, origin, findings, notes)
             leaves = LeafCheck(connection, heads, findings)
             leaves.run(progress)
             for table in tables:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from gate.errors import StoreError, UsageError
@@ -58,9 +58,19 @@ class Looking(DeskBase):
         now: Row = self._beside(self._offers.looks.log_now)
         return now
 
-    def audit_verify(self, *, actor: str, progress: Progress | None = None) -> Row:
-        """Leaves, rows, root, checkpoints: does all of it hold? That it was asked, and the answer, is kept."""
-        report = dict(self._offers.verify_log(progress))
+    def audit_verify(
+        self,
+        *,
+        vkey: str = "",
+        checkpoints: Sequence[tuple[str, str]] = (),
+        actor: str,
+        progress: Progress | None = None,
+    ) -> Row:
+        """Leaves, rows, root, checkpoints: does all of it hold? That it was asked, and the answer, is kept.
+
+        ``vkey`` and ``checkpoints``, (where, signed note), are known from elsewhere.
+        """
+        report = dict(self._offers.verify_log(progress, vkey, checkpoints))
         told = {name: report.get(name) for name in ("ok", "size", "root", "first_fault")}
         try:
             self._keep(VERIFIED, actor, told, subject="log")

@@ -18,7 +18,13 @@ from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+    load_pem_private_key,
+)
 
 from gate.errors import UsageError
 from gate.vault.errors import KeyFileDamaged, NoteInvalid
@@ -107,6 +113,23 @@ def parse_vkey(vkey: str) -> tuple[str, Ed25519PublicKey]:
         return name, Ed25519PublicKey.from_public_bytes(public[1:])
     except ValueError as error:
         raise NoteInvalid(f"not a verifier key: {error}") from error
+
+
+def verify_signature(data: bytes, signature: bytes, vkey: str) -> None:
+    """A signature that ``CheckpointKey.sign`` made. Raises ``NoteInvalid`` where it does not hold."""
+    name, public = parse_vkey(vkey)
+    try:
+        public.verify(signature, data)
+    except InvalidSignature as error:
+        raise NoteInvalid(
+            f"the signature of {name} does not hold: what was signed or the signature was changed"
+        ) from error
+
+
+def public_pem(vkey: str) -> bytes:
+    """The public key as PEM (SubjectPublicKeyInfo, RFC 8410), as ``openssl`` takes it. Raises ``NoteInvalid``."""
+    _, public = parse_vkey(vkey)
+    return public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 def verify_note(note: str, vkey: str) -> str:

@@ -95,6 +95,10 @@ def test_every_operation_answers_as_promised(client: ControlClient, tmp_path: Pa
         "hold_add": {"number": number, "reason": "a claim", "reference": "17/2026"},
         "hold_release": {"hold_id": "h-1", "reason": "settled"},
         "key_add": {"text": "recipient"},
+        "audit_export": dict.fromkeys(("recipient", "purpose"), "x")
+        | {"since": datetime(2026, 3, 2, tzinfo=UTC), "until": datetime(2026, 3, 3, tzinfo=UTC)},
+        "audit_export_take": {"bundle": "b-1"},
+        "audit_export_sign": {"bundle": "b-1", "manifest_sha256": "ab" * 32, "size": 1, "checkpoint": 7},
         "reveal": {"kind": "call", "id": "k-1", "why": "a callback"},
     }
     for name in OPERATIONS:

@@ -1,0 +1,204 @@
+"""``dialgate audit export``: a bundle for an auditor, made beside the gate so that private keys never go there."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gate.cli import passphrase as asked
+from gate.cli.files import output_file
+from gate.cli.output import View, say
+from gate.cli.reach import Gate, reach
+from gate.cli.values import LONDON, Moment
+from gate.clock import SystemClock
+from gate.core.evidence import stamp
+from gate.errors import GateError, UsageError
+
+FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+MAX_NOTE = 8000
+
+
+class Until(Moment):
+    """A time, itself not included; a date stands for the end of that day."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The time, aware; raises ``click.BadParameter``."""
+        moment = super().convert(value, param, ctx)
+        if isinstance(value, str) and len(value) == len("2026-03-02"):
+            return (moment.replace(tzinfo=None) + timedelta(days=1)).replace(tzinfo=LONDON)
+        return moment
+
+
+def checkpoint_notes(paths: Sequence[Path]) -> list[tuple[str, str]]:
+    """(path, signed note) of files with checkpoints. Raises ``UsageError`` for what is none by its looks."""
+    notes = []
+    for path in paths:
+        with path.open("rb") as file:
+            data = file.read(MAX_NOTE + 1)
+        with suppress(UnicodeDecodeError):
+            if len(data) <= MAX_NOTE:
+                notes.append((str(path)[-200:], data.decode()))
+                continue
+        raise UsageError(f"{path} is not a checkpoint", hint="give a file as dialgate audit checkpoint -o writes it")
+    return notes
+
+
+def run(
+    view: View,
+    *,
+    since: datetime,
+    until: datetime,
+    recipient: str,
+    keys: Sequence[Path],
+    passphrase_files: Sequence[Path],
+    purpose: str,
+    checkpoints: Sequence[Path],
+    output: Path,
+) -> None:
+    """The command."""
+    if output.exists():
+        raise UsageError(f"{output} exists", hint="name a new file")
+    privates = _privates(keys, passphrase_files)
+    notes = checkpoint_notes(checkpoints)
+    with reach(view.config) as gate, view.progress("Exporting") as bar, output_file(output) as file:
+        begun = gate.call(
+            "audit_export",
+            since=since,
+            until=until,
+            recipient=_named(recipient),
+            purpose=purpose,
+            openers=[private.id for private in privates],
+            progress=bar,
+        )
+        manifest, damaged = _write(view, gate, begun, privates, notes, file, output, bar)
+    for recording_id in damaged:
+        say(f"Recording {recording_id} is not the file whose digest is in the log. It went out as it is.")
+    counts = {name: count for name, count in manifest.counts.items() if count}
+    told = (
+        f"{counts.get('calls', 0):,} calls, {counts.get('included', 0):,} of {counts.get('recordings', 0):,} recordings"
+    )
+    say(f"Wrote {output} for {manifest.recipient.name} ({manifest.recipient.purpose}): {told}.")
+    say(f"Give the verifier key by another way: {manifest.vkey}")
+    result = {"file": str(output), "bundle": manifest.bundle, "recipient": begun["recipient"]["id"], "counts": counts}
+    result |= {"from": manifest.period.since, "to": manifest.period.until, "checkpoint": manifest.checkpoint.size}
+    view.data(result | {"vkey": manifest.vkey, "damaged": damaged})
+
+
+def _privates(keys: Sequence[Path], passphrase_files: Sequence[Path]) -> list[Any]:
+    """The keys, opened here: a wrong passphrase begins nothing."""
+    from gate.vault.keyfile import load_private
+
+    if len(passphrase_files) not in (0, 1, len(keys)):
+        raise UsageError("give --passphrase-file once, or once for each --key, in their order")
+    files: list[Path | None] = [*passphrase_files] or [None]
+    each = files * len(keys) if len(files) == 1 else files
+    return [
+        load_private(key, asked.passphrase(file, f"Passphrase of {key}")) for key, file in zip(keys, each, strict=True)
+    ]
+
+
+def _named(recipient: str) -> str:
+    """Who is meant: a file with a recipient stands for the key in it."""
+    path = Path(recipient)
+    if not path.is_file():
+        return recipient
+    from gate.vault.recipients import parse_recipient
+
+    with path.open("rb") as file:
+        text = file.read(20_001)
+    if b'"private key"' in text:
+        raise UsageError(f"{path} is a private key", hint="give the recipient, or the name on the register")
+    return parse_recipient(text).fingerprint
+
+
+def _write(
+    view: View,
+    gate: Gate,
+    begun: dict[str, Any],
+    privates: Sequence[Any],
+    notes: Sequence[tuple[str, str]],
+    file: Any,
+    output: Path,
+    bar: Callable[[float, str], None] | None,
+) -> tuple[Any, list[str]]:
+    from gate.daemon import bundles
+    from gate.exports import bundle as form
+    from gate.exports.bundle_write import Contents, waiting_room, write_bundle
+
+    bundle, who = begun["bundle"], begun["recipient"]
+    target = bundles.registered(view.config, who["id"])
+    with waiting_room(output) as room:
+        wrapped = bundles.Wrapped(Path(room) / "wraps")
+        try:
+            statuses = _take(gate, bundle, wrapped, privates, target, bar)
+        finally:
+            wrapped.close()
+        vkey = gate.call("audit_key")
+        head = gate.call("audit_checkpoint")
+        log = bundles.log_slice(view.config, head["size"], begun["from"], begun["to"])
+        contents = Contents(
+            bundle=bundle,
+            made=stamp(SystemClock().now()),
+            firm=begun["firm"],
+            vkey=vkey["vkey"],
+            pem=vkey["pem"].encode(),
+            checkpoint=head["note"],
+            period=form.Period(begun["from"], begun["to"]),
+            recipient=form.To(who["id"], who["name"], who["purpose"], who["fingerprint"]),
+            recipients=bundles.key_list(view.config),
+            statuses=statuses,
+            older=[*bundles.earlier(log), *bundles.older_checkpoints(vkey["vkey"], log, notes)],
+        )
+
+        def sign(digest: str, size: int) -> bytes:
+            told = {"manifest_sha256": digest, "size": size, "checkpoint": head["size"]}
+            return base64.b64decode(gate.call("audit_export_sign", bundle=bundle, **told)["signature"])
+
+        try:
+            return write_bundle(
+                file,
+                contents,
+                log,
+                wrapped,
+                seal=bundles.sealing(target),
+                sign=sign,
+                folder=Path(room),
+                progress=bar,
+            )
+        except FileNotFoundError as error:
+            raise GateError(
+                f"{error.filename} went away while the bundle was made", hint="if it was erased just now, export again"
+            ) from error
+
+
+def _take(
+    gate: Gate,
+    bundle: str,
+    wrapped: Any,
+    privates: Sequence[Any],
+    target: Any,
+    bar: Callable[[float, str], None] | None,
+) -> dict[str, tuple[str, str]]:
+    """What became of each recording; the keys of those that go out are wrapped to the recipient, here."""
+    from gate.daemon.bundles import rewrapped
+
+    statuses: dict[str, tuple[str, str]] = {}
+    after: str | None = None
+    while True:
+        page = gate.call("audit_export_take", bundle=bundle, after=after)
+        for row in page["items"]:
+            statuses[row["recording_id"]] = (row["status"], row["why"])
+            if row["status"] == "included":
+                wraps = [(each["recipient"], base64.b64decode(each["wrap"])) for each in row["wraps"]]
+                wrapped.add(row, rewrapped(row, wraps, privates, target))
+        if bar:
+            bar(0.0, f"{len(statuses):,} recordings' keys")
+        after = page["next"]
+        if after is None:
+            return statuses

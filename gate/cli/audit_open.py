@@ -1,0 +1,172 @@
+"""``dialgate audit open``: a bundle checked and opened, on any machine: no gate, no configuration, no database."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from gate.cli import passphrase as asked
+from gate.cli.audit_export import checkpoint_notes
+from gate.cli.output import View, clean, say
+from gate.errors import GateError, UsageError
+
+
+def read_vkey(given: str) -> str:
+    """A verifier key as it is, or in a file. Raises ``UsageError``."""
+    from gate.daemon.bundles import check_vkey
+
+    path = Path(given)
+    if "+" not in given or path.is_file():
+        try:
+            with path.open("rb") as file:
+                given = file.read(4096).decode("utf-8", "replace").partition("\n")[0]
+        except OSError as error:
+            raise UsageError(f"{given} is neither a verifier key nor a file with one: {error.strerror}") from None
+    return check_vkey(given)
+
+
+def run(
+    view: View,
+    *,
+    file: Path,
+    key: Path | None,
+    passphrase_file: Path | None,
+    vkey: str | None,
+    checkpoints: Sequence[Path],
+    output: Path | None,
+) -> None:
+    """The command. Exit code 1 where anything does not hold."""
+    if output is not None and (output.exists() or key is None):
+        raise UsageError(*((f"{output} exists",) if output.exists() else ("to open a bundle its key is needed",)),
+                         hint="name a new folder with -o" if output.exists() else "give --key FILE")  # fmt: skip
+    trusted = read_vkey(vkey) if vkey else ""
+    notes = checkpoint_notes(checkpoints)
+    private = _private(key, passphrase_file)
+    from gate.exports.bundle_read import Findings
+
+    findings = Findings()
+    told: dict[str, Any] = {}
+    try:
+        told = _open(view, file, private, trusted, notes, output, findings)
+    except GateError as error:
+        if error.exit_code != 1:
+            raise
+        findings.fails("bundle", error.message + (f" ({error.hint})" if error.hint else ""))
+    result = {"ok": findings.ok, "checks": [check.as_json() for check in findings.checks], **told}
+    view.data(result, text=_lines)
+    if not findings.ok:
+        say(
+            "The bundle does not hold." if told else "Not all of it could be checked, because the bundle does not hold."
+        )
+        sys.exit(1)
+
+
+def _private(key: Path | None, passphrase_file: Path | None) -> Any:
+    from gate.vault.keyfile import load_private
+
+    return None if key is None else load_private(key, asked.passphrase(passphrase_file, f"Passphrase of {key}"))
+
+
+def _open(
+    view: View,
+    path: Path,
+    private: Any,
+    vkey: str,
+    notes: Sequence[tuple[str, str]],
+    output: Path | None,
+    findings: Any,
+) -> dict[str, Any]:
+    from gate.daemon.bundles import SIGNATURES, opener
+    from gate.exports.bundle_check import Workplace, check_contents
+    from gate.exports.bundle_read import open_bundle
+
+    with path.open("rb") as file:
+        with view.progress("Checking the files") as bar:
+            bundle = open_bundle(file, SIGNATURES, findings, vkey=vkey, older=notes, progress=bar)
+        manifest = bundle.manifest
+        told: dict[str, Any] = {
+            "bundle": manifest.bundle,
+            "made": manifest.made,
+            "firm": manifest.firm,
+            "log": manifest.log,
+            "vkey": manifest.vkey,
+            "vkey_from": "elsewhere" if vkey else "the bundle itself",
+            "from": manifest.period.since,
+            "to": manifest.period.until,
+            "recipient": f"{manifest.recipient.name} ({manifest.recipient.id}), {manifest.recipient.purpose}",
+            "checkpoint": manifest.checkpoint.size,
+            "counts": {name: count for name, count in manifest.counts.items() if count},
+            "folder": str(output) if output else None,
+        }
+        if private is None:
+            told["opened"] = False
+            say("No key was given: logs and recordings were compared with the manifest, and not opened.")
+            return told
+        if private.id != manifest.recipient.id:
+            raise UsageError(
+                f"the bundle is for {manifest.recipient.name} (key {manifest.recipient.id}), not for key {private.id}",
+                hint="give that key with --key",
+            )
+        with _folder(output) as target, tempfile.TemporaryDirectory(prefix="dialgate-") as sealed:
+            wav = None if target is None else _to_wav(target)
+            place = Workplace(Path(sealed), None if target is None else target / "log", wav)
+            with view.progress("Opening") as bar:
+                check_contents(bundle, opener(private), findings, place, bar)
+            if target is not None:
+                _keep_clear(bundle, target)
+                checks = [check.as_json() for check in findings.checks]
+                report = json.dumps({"ok": findings.ok, "checks": checks, **told}, indent=2, ensure_ascii=False)
+                (target / "report.json").write_text(report + "\n", encoding="utf-8")
+        told["opened"] = True
+        return told
+
+
+def _to_wav(target: Path) -> Any:
+    from gate.exports.audio import export_wav
+
+    def to_wav(chunks: Iterator[bytes], recording_id: str) -> Sequence[str]:
+        place = target / "recordings" / f"{recording_id}.wav"
+        return export_wav(chunks, place, report=place.with_suffix(".json")).notes
+
+    return to_wav
+
+
+def _keep_clear(bundle: Any, target: Path) -> None:
+    """The clear members beside what was opened, so that everything can be checked again by hand."""
+    for name, entry in bundle.members.items():
+        if "/" not in name:
+            with (target / name).open("xb") as file:
+                file.writelines(entry.blocks())
+
+
+@contextmanager
+def _folder(output: Path | None) -> Iterator[Path | None]:
+    """A folder that takes its name when the block has ended well; what fails leaves nothing."""
+    if output is None:
+        yield None
+        return
+    part = output.with_name(f".{output.name}.{secrets.token_hex(4)}.part")
+    for folder in (part, part / "log", part / "recordings"):
+        folder.mkdir(mode=0o700)
+    try:
+        yield part
+        os.rename(part, output)  # noqa: PTH104 - never onto something that came meanwhile, as Path.replace would
+    except BaseException:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+
+
+def _lines(result: dict[str, Any]) -> Iterator[str]:
+    for check in result["checks"]:
+        yield f"{'holds' if check['holds'] else 'FAILS'}  {clean(check['text'])}"
+    for name in ("firm", "from", "to", "recipient", "made", "folder"):
+        if result.get(name):
+            yield f"{name}: {result[name]}"

@@ -1,0 +1,197 @@
+"""The auditor's bundle: what it is made of. ``bundle.txt`` beside this module is its description, byte by byte, for
+those who check it by hand or write another reader; each bundle carries it as ``README.txt``.
+
+One plain tar (see ``bundle_tar``). Clear members can be checked by anybody: the description, the gate's verifier key,
+the signed checkpoint, proofs of consistency with older ones, wrapped keys, the manifest, and the seal with its
+signature. The members of ``log/`` hold numbers and names: each is sealed like a recording, under a fresh key that is
+wrapped to the recipient of the bundle. Recordings are the sealed files of the gate, unchanged.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Literal
+
+import msgspec
+
+from gate.errors import GateError
+
+VERSION: Final = 1
+
+README: Final = "README.txt"
+VKEY: Final = "gate.vkey"
+PEM: Final = "gate.pem"
+CHECKPOINT: Final = "checkpoint.txt"
+CONSISTENCY: Final = "consistency.jsonl"
+KEYS: Final = "keys.jsonl"
+MANIFEST: Final = "manifest.json"
+SEAL: Final = "seal.txt"
+SIGNATURE: Final = "seal.sig"
+CLOSING: Final = (MANIFEST, SEAL, SIGNATURE)
+"""The last three members, in this order: the manifest lists all others, the seal the manifest."""
+
+LOGS: Final = (
+    "calls.jsonl",
+    "calls.csv",
+    "decisions.jsonl",
+    "decisions.csv",
+    "recordings.jsonl",
+    "recordings.csv",
+    "facts.jsonl",
+    "registers.jsonl",
+    "leaves.jsonl",
+    "recipients.jsonl",
+)
+"""What is inside ``log/``, each name followed by ``.dgr``."""
+
+RECORDING_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+STATUSES: Final = {
+    "included": "in the bundle",
+    "restricted": "left out: its processing is restricted",
+    "erased": "erased; its receipt is among the facts",
+    "erasing": "left out: its erasure has been decided",
+    "open": "left out: it was still being recorded",
+    "empty": "nothing was recorded",
+    "missing": "its sealed file was not where the gate keeps it",
+}
+"""What became of a recording; the words that ``audit open`` uses."""
+
+MAX_MANIFEST: Final = 256 << 20
+MAX_SMALL: Final = 1 << 20
+"""Bytes of the other clear members that are read whole (not keys and consistency, which are read by line)."""
+MAX_LINE: Final = 16 << 20
+
+
+class BundleError(GateError):
+    """Not a bundle, or one that was changed: the one error of the readers."""
+
+
+Read = Callable[[int], bytes]
+
+
+class Period(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """From (with) and to (without), as stamps of ``core.evidence``."""
+
+    since: str
+    until: str
+
+
+class To(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose private key opens the bundle."""
+
+    id: str
+    name: str
+    purpose: str
+    fingerprint: str
+
+
+class Head(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The tree head that all proofs lead to; ``root`` in base64, as in the checkpoint."""
+
+    size: int
+    root: str
+
+
+class Member(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One file of the bundle."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``manifest.json``."""
+
+    dialgate: Literal["audit bundle"]
+    version: Literal[1]
+    bundle: str
+    """Random id; the subject of the facts ``bundle_exported`` and ``bundle_signed``."""
+    made: str
+    firm: str
+    log: str
+    """The log's name, in every checkpoint of it."""
+    vkey: str
+    period: Period
+    recipient: To
+    checkpoint: Head
+    leaves: dict[str, int | None]
+    """``first`` and ``last`` leaf of the period (null where there is none), ``count`` of all that are given."""
+    counts: dict[str, int]
+    """``calls``, ``decisions``, ``facts`` and ``recordings``; of the recordings as many by status."""
+    members: list[Member]
+    """In the order of the tar; the closing three are not among them."""
+
+
+def manifest_bytes(manifest: Manifest) -> bytes:
+    """``manifest.json``: JSON, indented by two, ended by a newline."""
+    return msgspec.json.format(msgspec.json.encode(manifest), indent=2) + b"\n"
+
+
+def parse_manifest(data: bytes) -> Manifest:
+    """The inverse, strict. Raises ``BundleError``."""
+    try:
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        raise BundleError(f"{MANIFEST} is not a manifest: {error}") from error
+    if manifest_bytes(manifest) != data:
+        raise BundleError(f"{MANIFEST} is not written as a manifest is")
+    return manifest
+
+
+def seal_text(bundle: str, manifest_sha256: str) -> str:
+    """``seal.txt``, which is what the gate signs. Its last line is one of ``sha256sum``.
+
+    It can be taken for no checkpoint, which the same key signs: its second line is no number.
+    """
+    return f"dialgate audit bundle {VERSION}\nbundle {bundle}\n{manifest_sha256}  {MANIFEST}\n"
+
+
+def log_member(name: str) -> str:
+    """Name of the member that holds a log."""
+    return f"log/{name}.dgr"
+
+
+def log_id(bundle: str, name: str) -> str:
+    """The ``recording_id`` in the header of a sealed log: its key can be taken for no recording's."""
+    return f"{bundle}/{name}"
+
+
+def recording_member(recording_id: str) -> str:
+    """Name of the member that holds a recording. Raises ``BundleError`` for an id that cannot be a file's name."""
+    if not RECORDING_ID.fullmatch(recording_id):
+        raise BundleError(f"a recording cannot be named {recording_id[:80]!r} in a bundle")
+    return f"recordings/{recording_id}.dgr"
+
+
+def lines_of(chunks: Iterator[bytes], where: str) -> Iterator[bytes]:
+    """Lines without their newlines, from chunks cut anywhere; the last one must be ended. Raises ``BundleError``."""
+    rest = b""
+    for chunk in chunks:
+        *whole, rest = (rest + chunk).split(b"\n")
+        yield from whole
+        if len(rest) > MAX_LINE:
+            raise BundleError(f"{where} has a line of more than {MAX_LINE} bytes")
+    if rest:
+        raise BundleError(f"{where} ends in the middle of a line")
+
+
+def json_line(value: Any) -> bytes:
+    """A line of JSON, ended by a newline. Lone surrogates are escaped, so that evidence is never lost to them."""
+    from gate.core.evidence import canonical
+
+    return canonical(value) + b"\n"
+
+
+def from_line(line: bytes, where: str) -> dict[str, Any]:
+    """The JSON object of a line. Raises ``BundleError``."""
+    import json
+
+    try:
+        value = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{where} holds a line that is not JSON") from error
+    if not isinstance(value, dict):
+        raise BundleError(f"{where} holds a line that is no object")
+    return value

@@ -1,0 +1,376 @@
+"""What is inside a bundle, opened with its recipient's key: every fact against its leaf, every leaf against the
+checkpoint, every row against its facts, every recording against the digest in the log.
+
+Logs are opened into streams and read side by side; what is kept is 33 bytes for each leaf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from hashlib import sha256
+from itertools import zip_longest
+from pathlib import Path
+from typing import Any, Final
+
+from gate.core.evidence import EvidenceError, leaf_hash, verify_inclusion
+from gate.errors import GateError
+from gate.exports import bundle as form
+from gate.exports import bundle_rows as rows
+from gate.exports.bundle import BundleError
+from gate.exports.bundle_read import Bundle, Findings, proof_of
+from gate.exports.bundle_tar import Entry
+
+SHOWN: Final = 5
+"""Places named in a sentence, at most."""
+Progress = Callable[[float, str], None]
+OpenSealed = Callable[[Path, str, str, Sequence[tuple[str, bytes]], bool], Iterator[bytes]]
+"""(sealed file, recording id, key id, wraps, may it end early) -> clear chunks; raises ``GateError``."""
+Keys = Iterator[tuple[str, str, list[tuple[str, bytes]]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Where things are put: ``sealed`` takes sealed files for a moment, ``logs`` (None: nowhere) the clear logs."""
+
+    sealed: Path
+    logs: Path | None = None
+    to_wav: Callable[[Iterator[bytes], str], Sequence[str]] | None = None
+    """(clear chunks, recording id) -> notes; None: recordings are opened and nothing of them is kept."""
+
+
+def check_contents(
+    bundle: Bundle, open_sealed: OpenSealed, findings: Findings, place: Workplace, progress: Progress | None = None
+) -> None:
+    """Open everything with the recipient's key. Raises ``BundleError`` where what was signed is no bundle inside, and
+    what ``open_sealed`` raises for the logs: without them nothing can be said."""
+    _Contents(bundle, open_sealed, findings, place, progress or (lambda done, what: None)).run()
+
+
+class _Faults:
+    """Places where one kind of thing does not hold."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first: list[str] = []
+
+    def add(self, place: str) -> None:
+        self.count += 1
+        if len(self.first) < SHOWN:
+            self.first.append(place)
+
+    def tell(self, findings: Findings, name: str, holds: str, fails: str) -> None:
+        if self.count:
+            more = " and more" if self.count > len(self.first) else ""
+            findings.fails(name, f"{fails}: {', '.join(self.first)}{more}.")
+        else:
+            findings.holds(name, holds)
+
+
+class _Contents:
+    def __init__(
+        self, bundle: Bundle, open_sealed: OpenSealed, findings: Findings, place: Workplace, progress: Progress
+    ) -> None:
+        self._bundle = bundle
+        self._open_sealed = open_sealed
+        self._findings = findings
+        self._place = place
+        self._progress = progress
+        self._manifest = bundle.manifest
+        self._leaves = Leaves(bundle)
+        self._counts = dict.fromkeys(self._manifest.counts, 0)
+        self._facts = _Faults()
+        self._rows = _Faults()
+        self._emptied: set[int] = set()
+        self._receipts: set[int] = set()
+        self._sealed: dict[str, tuple[Path, str, str, list[tuple[str, bytes]]]] = {}
+
+    def run(self) -> None:
+        with ExitStack() as stack:
+            keys = self._keys()
+            logs = {name: self._log(name, keys, stack) for name in form.LOGS}
+            self._findings.holds("opened", "The logs open with your key, whole and unchanged.")
+            self._leaves.read(logs["leaves.jsonl"], self._findings, self._progress)
+            self._calls(logs)
+            self._others(logs)
+            for line in logs["recipients.jsonl"]:
+                form.from_line(line, "recipients.jsonl")
+            self._tell()
+            self._recordings(keys, self._again("recordings.jsonl"))
+
+    # --- logs
+
+    def _keys(self) -> Keys:
+        for line in self._bundle.lines(form.KEYS):
+            try:
+                wrap = _unbase64(line["wrap"])
+                what, key_id, recipient = (str(line[name]) for name in ("id", "key_id", "recipient"))
+            except (KeyError, TypeError, ValueError) as error:
+                raise BundleError(f"{form.KEYS} holds a line that is no key") from error
+            yield what, key_id, [(recipient, wrap)]
+
+    def _log(self, name: str, keys: Keys, stack: ExitStack) -> Iterator[bytes]:
+        """The lines of a log, opened once to its end before anything of it is read."""
+        what, key_id, wraps = next(keys, ("", "", []))
+        if what != form.log_id(self._manifest.bundle, name):
+            raise BundleError(f"{form.KEYS} has no key for {name} in its place")
+        sealed = self._place.sealed / name
+        _extract(self._bundle.members[form.log_member(name)], sealed)
+        stack.callback(sealed.unlink, missing_ok=True)
+        clear = None if self._place.logs is None else (self._place.logs / name).open("xb")
+        try:
+            for chunk in self._open_sealed(sealed, what, key_id, wraps, False):
+                if clear:
+                    clear.write(chunk)
+        finally:
+            if clear:
+                clear.close()
+        self._sealed[name] = (sealed, what, key_id, wraps)
+        return self._again(name)
+
+    def _again(self, name: str) -> Iterator[bytes]:
+        sealed, what, key_id, wraps = self._sealed[name]
+        return form.lines_of(self._open_sealed(sealed, what, key_id, wraps, False), name)
+
+    # --- facts and rows
+
+    def _calls(self, logs: Mapping[str, Iterator[bytes]]) -> None:
+        heads = {"calls": rows.CALL_COLUMNS, "decisions": rows.DECISION_COLUMNS, "recordings": rows.RECORDING_COLUMNS}
+        for name, columns in heads.items():
+            self._same(next(logs[f"{name}.csv"], b""), rows.csv_head(columns)[:-1], f"{name}.csv, first line")
+        total = max(self._manifest.counts.get("calls", 1), 1)
+        for line in logs["calls.jsonl"]:
+            value = form.from_line(line, "calls.jsonl")
+            told, raw = value.get("call"), value.get("facts")
+            if not isinstance(told, dict) or not isinstance(raw, list):
+                raise BundleError("calls.jsonl holds a line that is no call")
+            facts = [self._fact(each) for each in raw]
+            call_id = str(told.get("call_id"))
+            self._call(call_id, told, facts, logs)
+            self._counts["calls"] += 1
+            if self._counts["calls"] % 200 == 0:
+                self._progress(0.4 + 0.2 * self._counts["calls"] / total, f"{self._counts['calls']:,} calls")
+        for name in ("calls.csv", "decisions.jsonl", "decisions.csv", "recordings.jsonl", "recordings.csv"):
+            if next(logs[name], None) is not None:
+                self._rows.add(f"{name} has rows that belong to no call")
+
+    def _call(
+        self, call_id: str, told: Mapping[str, Any], facts: Sequence[rows.FactRow], logs: Mapping[str, Iterator[bytes]]
+    ) -> None:
+        call = rows.call_row(call_id, facts)
+        if call != told:
+            self._rows.add(f"call {call_id[:64]}")
+        self._csv(logs, "calls", rows.CALL_COLUMNS, call)
+        for decision in rows.decision_rows(facts):
+            self._same(next(logs["decisions.jsonl"], b""), form.json_line(decision)[:-1], f"decision of {call_id[:64]}")
+            self._csv(logs, "decisions", rows.DECISION_COLUMNS, decision)
+            self._counts["decisions"] += 1
+        for recording in rows.recording_rows(facts):
+            line = form.from_line(next(logs["recordings.jsonl"], b"{}"), "recordings.jsonl")
+            status = line.get("status")
+            if {**recording, "status": status, "why": line.get("why")} != line or status not in form.STATUSES:
+                self._rows.add(f"recording {recording['recording_id'][:64]}")
+                continue
+            self._csv(logs, "recordings", rows.RECORDING_COLUMNS, line)
+            self._counts["recordings"] += 1
+            self._counts[str(status)] += 1
+
+    def _csv(self, logs: Mapping[str, Iterator[bytes]], name: str, columns: Sequence[str], row: rows.Row) -> None:
+        wanted = rows.csv_lines(columns, [row]).split(b"\n")[:-1]
+        found = [next(logs[f"{name}.csv"], b"") for _ in wanted]  # a text may hold a newline, inside of quotes
+        if found != wanted:
+            self._rows.add(f"{name}.csv, {row[columns[0]] or row[columns[1]]}")
+
+    def _same(self, found: bytes, wanted: bytes, where: str) -> None:
+        if found != wanted:
+            self._rows.add(where)
+
+    def _others(self, logs: Mapping[str, Iterator[bytes]]) -> None:
+        for line in logs["facts.jsonl"]:
+            fact = self._fact(form.from_line(line, "facts.jsonl"))
+            if fact.kind == "facts_erased":
+                leaves = rows.body_of(fact).get("leaves", [])
+                self._receipts.update(leaf for leaf in leaves if isinstance(leaf, int))
+            if fact.kind == "register_imported":
+                row = form.json_line(rows.register_row(fact))[:-1]
+                self._same(next(logs["registers.jsonl"], b""), row, f"registers.jsonl, leaf {fact.leaf}")
+        if next(logs["registers.jsonl"], None) is not None:
+            self._rows.add("registers.jsonl has rows that are made by no fact")
+
+    def _fact(self, value: Any) -> rows.FactRow:
+        fact, leaf = rows.read_fact(value)
+        self._counts["facts"] += 1
+        if fact.body is None:
+            self._emptied.add(fact.leaf)
+        if not self._leaves.meet(fact.leaf, leaf):
+            self._facts.add(f"fact {fact.leaf} ({fact.kind[:40]})")
+        return fact
+
+    def _tell(self) -> None:
+        findings, manifest = self._findings, self._manifest
+        emptied = self._emptied - self._receipts
+        self._facts.tell(
+            findings, "facts", f"All {self._counts['facts']:,} facts are those that their leaves commit to.",
+            "Facts are not those that their leaves commit to",
+        )  # fmt: skip
+        if self._emptied and not emptied:
+            findings.holds("erased_facts", f"{len(self._emptied):,} facts were erased; each has its receipt.")
+        elif emptied:
+            findings.fails(
+                "erased_facts", f"{len(emptied):,} facts are empty, and no receipt says that they were erased."
+            )
+        self._leaves.tell(findings)
+        self._rows.tell(
+            findings, "rows", f"{self._counts['calls']:,} calls, {self._counts['decisions']:,} decisions and "
+            f"{self._counts['recordings']:,} recordings are listed as their facts say, in JSON lines and CSV alike.",
+            "Rows are not what their facts say",
+        )  # fmt: skip
+        told = {name: count for name, count in manifest.counts.items() if self._counts.get(name) != count}
+        if told:
+            findings.fails("counts", f"The manifest counts other numbers of: {', '.join(sorted(told))[:200]}.")
+
+    # --- recordings
+
+    def _recordings(self, keys: Keys, lines: Iterator[bytes]) -> None:
+        listed = (form.from_line(line, "recordings.jsonl") for line in lines)
+        included = (row for row in listed if row.get("status") == "included")
+        faults, done, total = _Faults(), 0, max(len(self._bundle.recordings), 1)
+        for name, row, key in zip_longest(self._bundle.recordings, included, keys):
+            if name is None or row is None or key is None or name != form.recording_member(str(row["recording_id"])):
+                faults.add("files, keys and the list of recordings do not agree")
+                break
+            if key[0] != row["recording_id"] or key[1] != row["key_id"]:
+                faults.add(f"{row['recording_id']} (its key is another one's)")
+                continue
+            if problem := self._recording(self._bundle.members[name], row, key):
+                faults.add(f"{row['recording_id']} ({problem})")
+            done += 1
+            self._progress(0.6 + 0.4 * done / total, f"{done:,} of {total:,} recordings")
+        faults.tell(
+            self._findings, "recordings",
+            f"All {done:,} recordings in the bundle are those of the log, and open with your key.",
+            f"{faults.count:,} recordings do not hold",
+        )  # fmt: skip
+        left = [f"{self._counts[status]:,} {words}" for status, words in form.STATUSES.items()
+                if status != "included" and self._counts[status]]  # fmt: skip
+        if self._counts["missing"]:
+            self._findings.fails("not_included", f"Recordings that are not in the bundle: {'; '.join(left)}.")
+        elif left:
+            self._findings.holds("not_included", f"Recordings that are not in the bundle: {'; '.join(left)}.")
+
+    def _recording(self, entry: Entry, row: Mapping[str, Any], key: tuple[str, str, list[tuple[str, bytes]]]) -> str:
+        """What is wrong with it; empty where it holds."""
+        sealed = self._place.sealed / "recording.dgr"
+        try:
+            if _extract(entry, sealed) != row["sha256"]:
+                return "not the file whose digest is in the log"
+            chunks = self._open_sealed(sealed, key[0], key[1], key[2], row["interrupted"] is True)
+            if self._place.to_wav is not None:
+                self._place.to_wav(chunks, key[0])
+            else:
+                for _ in chunks:
+                    pass
+        except GateError as error:
+            return error.message.replace(str(sealed), "the file")
+        finally:
+            sealed.unlink(missing_ok=True)
+        return ""
+
+
+class Leaves:
+    """The leaves of a bundle: hash by index, and which of them the facts have met."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._head = bundle.checkpoint
+        self._period = bundle.manifest.period
+        first, last = (bundle.manifest.leaves.get(name) for name in ("first", "last"))
+        self._told = bundle.manifest.leaves
+        self._run = range(0)
+        if first is not None and last is not None and 0 <= first <= last < self._head.size:
+            self._run = range(max(first - 1, 0), min(last + 2, self._head.size))
+        self._hashes = bytearray()
+        self._due = bytearray()
+        """For each leaf of the run: 1 while it lies in the period and no fact has met it."""
+        self._outside: dict[int, bytes] = {}
+
+    def read(self, lines: Iterator[bytes], findings: Findings, progress: Progress) -> None:
+        """All leaves with their proofs. Raises ``BundleError``."""
+        head, faults, count, before, expected = self._head, _Faults(), 0, -1, self._run.start
+        total = max(self._told.get("count") or 1, 1)
+        for line in lines:
+            value = form.from_line(line, "leaves.jsonl")
+            index, leaf = value.get("index"), value.get("leaf")
+            if type(index) is not int or not isinstance(leaf, str) or index <= before:
+                raise BundleError("leaves.jsonl holds a line that is no leaf, or one out of order")
+            digest = leaf_hash(leaf.encode("utf-8", "surrogatepass"))
+            proof = proof_of(value.get("proof"), f"leaf {index}")
+            if not verify_inclusion(digest, index, head.size, proof, head.root):
+                faults.add(f"leaf {index}")
+            if index in self._run and index == expected:
+                expected += 1
+                self._hashes += digest
+                self._due.append(self._in_period(leaf))
+            else:
+                self._outside[index] = digest
+            before, count = index, count + 1
+            if count % 2000 == 0:
+                progress(0.4 * count / total, f"{count:,} leaves")
+        faults.tell(
+            findings, "leaves", f"All {count:,} leaves are in the signed log, each with its proof.",
+            "Leaves are not in the signed log",
+        )  # fmt: skip
+        if count != self._told.get("count") or expected != self._run.stop:
+            findings.fails("complete", "Leaves of the period are missing from the bundle: the run is broken.")
+
+    def _in_period(self, leaf: str) -> bool:
+        try:
+            at = form.from_line(leaf.encode("utf-8", "surrogatepass"), "leaves.jsonl")["at"]
+            return bool(self._period.since <= at < self._period.until)
+        except (KeyError, TypeError, EvidenceError) as error:
+            raise BundleError("leaves.jsonl holds a leaf without a time") from error
+
+    def meet(self, index: int, leaf: bytes) -> bool:
+        """A fact with this leaf; whether that is the one in the log."""
+        digest = leaf_hash(leaf)
+        place = index - self._run.start
+        if index in self._run and (place + 1) * 32 <= len(self._hashes):
+            self._due[place] = 0
+            return self._hashes[place * 32 : place * 32 + 32] == digest
+        return self._outside.get(index) == digest
+
+    def tell(self, findings: Findings) -> None:
+        """Is anything of the period left out?"""
+        missing = self._due.count(1)
+        if missing:
+            at = self._run.start + self._due.index(1)
+            findings.fails(
+                "complete", f"{missing:,} facts of the period are left out; the first is that of leaf {at:,}."
+            )
+        elif not self._run:
+            findings.holds("complete", "The gate says that no entry lies in the period; a bundle cannot prove that.")
+        else:
+            findings.holds(
+                "complete",
+                f"No entry between leaf {self._run.start:,} and leaf {self._run.stop - 1:,} is left out: "
+                "the period is whole.",
+            )
+
+
+def _extract(entry: Entry, path: Path) -> str:
+    """A member into a file; its SHA-256."""
+    digest = sha256()
+    try:
+        with path.open("wb") as file:
+            for block in entry.blocks():
+                file.write(block)
+                digest.update(block)
+    except OSError as error:
+        raise BundleError(f"cannot write to {path.parent}: {error.strerror or error}") from error
+    return digest.hexdigest()
+
+
+def _unbase64(text: str) -> bytes:
+    import base64
+
+    return base64.b64decode(text, validate=True)

@@ -1,0 +1,229 @@
+"""The rows of a bundle's logs, each made from the facts that it rests on: by the writer, and again by the reader.
+
+A column takes its value from the last fact of one kind: a field of its body, or its time, subject or leaf index. Where
+there is no such fact, or its body was erased, it is null. ``bundle.txt`` shows these tables.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final, NamedTuple
+
+from gate.core.evidence import commitment, leaf_bytes
+from gate.exports.bundle import BundleError
+
+Row = dict[str, Any]
+
+
+class FactRow(NamedTuple):
+    """A fact as it lies in the store; ``salt`` and ``body`` (canonical JSON) are None where it was erased."""
+
+    leaf: int
+    """Index of its leaf."""
+    kind: str
+    subject: str
+    at: str
+    actor: str
+    salt: bytes | None
+    body: str | None
+
+
+AT, SUBJECT, INDEX = "(at)", "(subject)", "(leaf_index)"
+Source = tuple[str, str]
+"""Kind of fact; field of its body, or one of the three above."""
+
+CALL: Final[Mapping[str, Source]] = {
+    "at": ("decision", AT),
+    "number": ("decision", "number"),
+    "raw": ("decision", "raw"),
+    "presentation": ("decision", "presentation"),
+    "purpose": ("decision", "purpose"),
+    "topic": ("decision", "topic"),
+    "claimed_by": ("decision", "claimed_by"),
+    "verdict": ("decision", "verdict"),
+    "reason": ("decision", "reason"),
+    "answered_at": ("answered", AT),
+    "codec": ("answered", "codec"),
+    "announced_at": ("announced", AT),
+    "announced_to_its_end": ("announced", "completed"),
+    "connected_at": ("connected", AT),
+    "recorded": ("connected", "recorded"),
+    "unrecorded_why": ("unrecorded", "why"),
+    "recording_id": ("recording_opened", SUBJECT),
+    "objected_at": ("objection", AT),
+    "ended_at": ("ended", AT),
+    "ended_by": ("ended", "by"),
+    "cause": ("ended", "cause"),
+    "code": ("ended", "code"),
+    "seconds": ("ended", "seconds"),
+    "decision_leaf": ("decision", INDEX),
+}
+"""Columns of ``calls``, after ``call_id``."""
+
+DECISION: Final[Mapping[str, Source]] = {
+    "leaf_index": ("decision", INDEX),
+    "call_id": ("decision", SUBJECT),
+    "at": ("decision", AT),
+    **{
+        name: ("decision", name)
+        for name in (
+            "number", "verdict", "reason", "explanation", "purpose", "topic", "presentation", "claimed_by", "source",
+            "consent_id", "objection_id", "registers",
+        )
+    },
+}  # fmt: skip
+"""Columns of ``decisions``: one row for each fact."""
+
+RECORDING: Final[Mapping[str, Source]] = {
+    "call_id": ("recording_opened", "call_id"),
+    "opened_at": ("recording_opened", AT),
+    "key_id": ("recording_opened", "key_id"),
+    "closed_at": ("recording_closed", AT),
+    "sha256": ("recording_closed", "sha256"),
+    "size": ("recording_closed", "size"),
+    "seconds": ("recording_closed", "seconds"),
+    "gaps": ("recording_closed", "gaps"),
+    "interrupted": ("recording_closed", "interrupted"),
+    "erasure_decided_at": ("recording_erasing", AT),
+    "erasure_basis": ("recording_erasing", "basis"),
+    "erased_at": ("recording_erased", AT),
+    "receipt_leaf": ("recording_erased", INDEX),
+    "backups_until": ("recording_erased", "backups_until"),
+}
+"""Columns of ``recordings``, after ``recording_id`` and before ``status`` and ``why``, which are the gate's word."""
+
+REGISTER: Final[Mapping[str, Source]] = {
+    "leaf_index": ("register_imported", INDEX),
+    "imported_at": ("register_imported", AT),
+    **{name: ("register_imported", name) for name in ("name", "as_of", "sha256", "count", "coverage", "source_name")},
+}
+"""Columns of ``registers``: snapshots that were in force in the period."""
+
+CALL_COLUMNS: Final = ("call_id", *CALL)
+DECISION_COLUMNS: Final = tuple(DECISION)
+RECORDING_COLUMNS: Final = ("recording_id", *RECORDING, "status", "why")
+
+
+def description() -> bytes:
+    """``README.txt`` of a bundle: ``bundle.txt`` with the tables above in their place."""
+    tables = {"calls": CALL, "decisions": DECISION, "recordings": RECORDING, "registers": REGISTER}
+    told = "\n\n".join(f"  {name}\n" + "\n".join(_told(sources)) for name, sources in tables.items())
+    return Path(__file__).with_name("bundle.txt").read_text(encoding="utf-8").replace("{rows}", told).encode()
+
+
+def _told(sources: Mapping[str, Source]) -> Iterable[str]:
+    return (f"    {name:<22}{kind}: {field}" for name, (kind, field) in sources.items())
+
+
+def body_of(fact: FactRow) -> Mapping[str, Any]:
+    """The body; empty where it was erased. Raises ``BundleError`` where it is no object."""
+    if fact.body is None:
+        return {}
+    try:
+        body = json.loads(fact.body)
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"the body of fact {fact.leaf} is not JSON") from error
+    if not isinstance(body, dict):
+        raise BundleError(f"the body of fact {fact.leaf} is no object")
+    return body
+
+
+def _row(sources: Mapping[str, Source], facts: Iterable[FactRow]) -> Row:
+    last = {fact.kind: fact for fact in facts}
+    bodies = {kind: body_of(fact) for kind, fact in last.items()}
+    return {name: _value(last.get(kind), bodies.get(kind, {}), field) for name, (kind, field) in sources.items()}
+
+
+def _value(fact: FactRow | None, body: Mapping[str, Any], field: str) -> Any:
+    if fact is None:
+        return None
+    named = {AT: fact.at, SUBJECT: fact.subject, INDEX: fact.leaf}
+    return named[field] if field in named else body.get(field)
+
+
+def call_row(call_id: str, facts: Sequence[FactRow]) -> Row:
+    """The row of a call, from all facts that speak of it, in the order of their leaves."""
+    return {"call_id": call_id, **_row(CALL, facts)}
+
+
+def decision_rows(facts: Sequence[FactRow]) -> list[Row]:
+    """The decisions among a call's facts."""
+    return [_row(DECISION, [fact]) for fact in facts if fact.kind == "decision"]
+
+
+def recording_rows(facts: Sequence[FactRow]) -> list[Row]:
+    """The recordings among a call's facts, without ``status`` and ``why``."""
+    opened = dict.fromkeys(fact.subject for fact in facts if fact.kind == "recording_opened")
+    return [
+        {"recording_id": name, **_row(RECORDING, [fact for fact in facts if fact.subject == name])} for name in opened
+    ]
+
+
+def register_row(fact: FactRow) -> Row:
+    """The row of an import."""
+    return _row(REGISTER, [fact])
+
+
+# --- facts ---------------------------------------------------------------------------------------------------------
+
+
+def fact_value(fact: FactRow, leaf: bytes | None = None) -> Row:
+    """A fact as it stands in a bundle: with ``salt`` (hex) and ``body`` (text); an erased one with its leaf's
+    ``commit`` in place of both."""
+    value: Row = {"index": fact.leaf, "kind": fact.kind, "subject": fact.subject, "at": fact.at, "actor": fact.actor}
+    if fact.body is None or fact.salt is None:
+        return value | {"commit": json.loads(leaf or b"{}").get("commit", "")}
+    return value | {"salt": fact.salt.hex(), "body": fact.body}
+
+
+def read_fact(value: Any) -> tuple[FactRow, bytes]:
+    """A fact of a bundle, and the leaf that it must have. Raises ``BundleError``."""
+    try:
+        texts = [value[name] for name in ("kind", "subject", "at", "actor")]
+        index = value["index"]
+        if not all(isinstance(text, str) for text in texts) or type(index) is not int:
+            raise TypeError("a field of another type")
+        kind, subject, at, actor = texts
+        salt: bytes | None = None
+        body: str | None = None
+        if "commit" in value:
+            commit = bytes.fromhex(value["commit"])
+        else:
+            salt, body = bytes.fromhex(value["salt"]), str(value["body"])
+            commit = commitment(salt, body.encode())
+        return FactRow(index, kind, subject, at, actor, salt, body), leaf_bytes(kind, subject, at, actor, commit)
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise BundleError(f"a fact is not written as facts are: {error}") from error
+
+
+# --- CSV -----------------------------------------------------------------------------------------------------------
+
+
+def csv_lines(columns: Sequence[str], rows: Iterable[Row]) -> bytes:
+    """Rows as CSV (RFC 4180, UTF-8): null is empty, yes and no are ``true`` and ``false``, lists are JSON.
+
+    A text that a spreadsheet would take for a formula gets an apostrophe before it: numbers and names come from phones.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\r\n")
+    for row in rows:
+        writer.writerow([_cell(row[name]) for name in columns])
+    return text.getvalue().encode("utf-8", "replace")
+
+
+def csv_head(columns: Sequence[str]) -> bytes:
+    """The first line."""
+    return (",".join(columns) + "\r\n").encode()
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        formula = value[:1] in ("=", "@", "\t", "\r") or (value[:1] in ("+", "-") and not value[1:].isdigit())
+        return f"'{value}" if formula else value
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -1,0 +1,369 @@
+"""Writing an auditor's bundle: one pass over the period's calls, facts and leaves, then the recordings.
+
+Memory is bounded: rows and leaves stream; what is kept is eight bytes for each fact outside the period's own run of
+leaves, and one small row for each recording. What waits beside the output while it is made is sealed already.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import tempfile
+from array import array
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Protocol
+
+from gate.core.evidence import parse_checkpoint
+from gate.exports import bundle as form
+from gate.exports import bundle_rows as rows
+from gate.exports.bundle import BundleError
+from gate.exports.bundle_rows import FactRow
+from gate.exports.bundle_tar import TarWriter
+
+CHUNK: Final = 256 * 1024
+"""Bytes of a log that are sealed at once."""
+Progress = Callable[[float, str], None]
+RawFact = tuple[int, str, str, str, str, bytes | None, str | None]
+
+
+class Log(Protocol):
+    """The period of the evidence log that goes out (``gate.store.slices.LogSlice``)."""
+
+    @property
+    def size(self) -> int:
+        """Leaves of the tree that all proofs lead to."""
+        ...
+
+    @property
+    def bounds(self) -> tuple[int | None, int | None]:
+        """First and last leaf of the period."""
+        ...
+
+    def count_calls(self) -> int:
+        """Calls of the period."""
+        ...
+
+    def calls(self) -> Iterator[tuple[str, list[RawFact]]]:
+        """Calls of the period with their facts."""
+        ...
+
+    def others(self, subject: str) -> Iterator[RawFact]:
+        """Facts that belong to none of them."""
+        ...
+
+    def leaf(self, index: int) -> bytes:
+        """One leaf."""
+        ...
+
+    def leaves(self, others: Collection[int]) -> Iterator[tuple[int, bytes, list[bytes]]]:
+        """Leaves with proofs."""
+        ...
+
+    def heads(self, sizes: Collection[int]) -> Iterator[tuple[int, bytes, str | None, list[bytes]]]:
+        """Older heads with proofs."""
+        ...
+
+
+class SealedFile(Protocol):
+    """A sealed file that grows (``gate.vault.writer.SealedWriter``)."""
+
+    def write_chunk(self, payload: bytes) -> None:
+        """Append."""
+        ...
+
+    def close(self, trailer: Mapping[str, Any]) -> Any:
+        """The end."""
+        ...
+
+    def abandon(self) -> None:
+        """Close without an end."""
+        ...
+
+
+class Sealing(Protocol):
+    """A fresh key, wrapped to the recipient (``gate.vault.sealer.Seal``)."""
+
+    key_id: str
+    wraps: tuple[tuple[str, bytes], ...]
+
+    def create(self, path: Path) -> SealedFile:
+        """The file that it seals."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """A recording that goes out: its sealed file, and its key wrapped to the recipient."""
+
+    recording_id: str
+    key_id: str
+    path: Path
+    sha256: str
+    """In the log."""
+    size: int
+    wrap: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What goes out, besides the log itself."""
+
+    bundle: str
+    made: str
+    firm: str
+    vkey: str
+    pem: bytes
+    checkpoint: str
+    """The signed note."""
+    period: form.Period
+    recipient: form.To
+    recipients: Sequence[Mapping[str, Any]]
+    """The key list: rows with public parts."""
+    statuses: Mapping[str, tuple[str, str]]
+    """Recording -> (one of ``bundle.STATUSES``, why)."""
+    older: Collection[int] = field(default_factory=tuple)
+    """Sizes of older checkpoints that somebody holds."""
+
+
+def write_bundle(
+    file: BinaryIO,
+    contents: Contents,
+    log: Log,
+    recorded: Callable[[], Iterable[Recorded]],
+    *,
+    seal: Callable[[str], Sealing],
+    sign: Callable[[str, int], bytes],
+    folder: Path,
+    progress: Progress | None = None,
+) -> tuple[form.Manifest, list[str]]:
+    """Write the bundle into ``file``, which is seekable and empty.
+
+    Returns its manifest, and the recordings whose sealed file is not the one of the log: they go out as they are, and
+    the reader finds it too.
+
+    ``recorded`` gives the recordings anew each time it is called; ``seal(id)`` makes a key for a log; ``sign(SHA-256 of
+    the manifest in hexadecimal, its size)`` gives the signature of ``seal_text``; ``folder`` takes sealed files while
+    they wait. Raises ``BundleError`` where something was erased meanwhile, and what the others raise.
+    """
+    writing = _Writing(file, contents, log, recorded, seal, sign, folder, progress or (lambda done, what: None))
+    return writing.run(), writing.damaged
+
+
+class _SealedLog:
+    """One of the logs on its way into a sealed file."""
+
+    def __init__(self, name: str, key: Sealing, path: Path) -> None:
+        self.name = name
+        self.key = key
+        self.path = path
+        self._file = key.create(path)
+        self._waiting = bytearray()
+
+    def write(self, data: bytes) -> None:
+        self._waiting += data
+        while len(self._waiting) >= CHUNK:
+            self._file.write_chunk(bytes(self._waiting[:CHUNK]))
+            del self._waiting[:CHUNK]
+
+    def close(self) -> None:
+        if self._waiting:
+            self._file.write_chunk(bytes(self._waiting))
+        self._file.close({"log": self.name})
+
+    def abandon(self) -> None:
+        self._file.abandon()
+
+
+class _Writing:
+    def __init__(
+        self,
+        file: BinaryIO,
+        contents: Contents,
+        log: Log,
+        recorded: Callable[[], Iterable[Recorded]],
+        seal: Callable[[str], Sealing],
+        sign: Callable[[str, int], bytes],
+        folder: Path,
+        progress: Progress,
+    ) -> None:
+        self._tar = TarWriter(file)
+        self._contents = contents
+        self._log = log
+        self._recorded = recorded
+        self._seal = seal
+        self._sign = sign
+        self._folder = folder
+        self._progress = progress
+        self._counts = dict.fromkeys(("calls", "decisions", "facts", "recordings", *form.STATUSES), 0)
+        first, last = log.bounds
+        self._run = range(0) if first is None or last is None else range(max(first - 1, 0), min(last + 2, log.size))
+        self._outside: array[int] = array("Q")
+        """Leaves of facts outside of that run."""
+        self._keys: list[Mapping[str, Any]] = []
+        """Wraps of the logs' keys."""
+        self._emptied: set[int] = set()
+        self._receipts: set[int] = set()
+        self.damaged: list[str] = []
+
+    def run(self) -> form.Manifest:
+        contents, tar = self._contents, self._tar
+        tar.add(form.README, rows.description())
+        tar.add(form.VKEY, contents.vkey.encode() + b"\n")
+        tar.add(form.PEM, contents.pem)
+        tar.add(form.CHECKPOINT, contents.checkpoint.encode())
+        self._consistency()
+        with ExitStack() as stack:
+            logs = {name: self._new_log(name, stack) for name in form.LOGS}
+            self._calls(logs)
+            self._others(logs)
+            leaves = self._leaves(logs["leaves.jsonl"])
+            for row in contents.recipients:
+                logs["recipients.jsonl"].write(form.json_line(row))
+            for each in logs.values():
+                each.close()
+                with each.path.open("rb") as sealed, tar.member(form.log_member(each.name)) as member:
+                    member.copy(sealed)
+                each.path.unlink()
+        self._recordings()
+        self._wraps()
+        return self._close(leaves)
+
+    def _new_log(self, name: str, stack: ExitStack) -> _SealedLog:
+        key = self._seal(form.log_id(self._contents.bundle, name))
+        log = _SealedLog(name, key, self._folder / name)
+        stack.callback(log.abandon)
+        self._keys.append(_key_line(form.log_id(self._contents.bundle, name), key.key_id, *key.wraps[0]))
+        return log
+
+    def _consistency(self) -> None:
+        with self._tar.member(form.CONSISTENCY) as member:
+            for size, root, note, proof in self._log.heads(self._contents.older):
+                line = {"size": size, "root": _base64(root), "proof": _base64(b"".join(proof)), "note": note}
+                member.write(form.json_line(line))
+
+    def _calls(self, logs: Mapping[str, _SealedLog]) -> None:
+        logs["calls.csv"].write(rows.csv_head(rows.CALL_COLUMNS))
+        logs["decisions.csv"].write(rows.csv_head(rows.DECISION_COLUMNS))
+        logs["recordings.csv"].write(rows.csv_head(rows.RECORDING_COLUMNS))
+        total = self._log.count_calls()
+        for call_id, raw in self._log.calls():
+            facts = [FactRow(*each) for each in raw]
+            call = rows.call_row(call_id, facts)
+            line = {"call": call, "facts": [self._fact(fact) for fact in facts]}
+            logs["calls.jsonl"].write(form.json_line(line))
+            logs["calls.csv"].write(rows.csv_lines(rows.CALL_COLUMNS, [call]))
+            decisions = rows.decision_rows(facts)
+            _both(logs, "decisions", rows.DECISION_COLUMNS, decisions)
+            recordings = [self._status(row) for row in rows.recording_rows(facts)]
+            _both(logs, "recordings", rows.RECORDING_COLUMNS, recordings)
+            self._counts["calls"] += 1
+            self._counts["decisions"] += len(decisions)
+            self._counts["recordings"] += len(recordings)
+            if self._counts["calls"] % 200 == 0:
+                self._progress(0.3 * self._counts["calls"] / max(total, 1), f"{self._counts['calls']:,} calls")
+
+    def _status(self, row: rows.Row) -> rows.Row:
+        status, why = self._contents.statuses.get(row["recording_id"], ("open", "it began after the export did"))
+        self._counts[status] += 1
+        return row | {"status": status, "why": why}
+
+    def _others(self, logs: Mapping[str, _SealedLog]) -> None:
+        for raw in self._log.others(self._contents.bundle):
+            fact = FactRow(*raw)
+            logs["facts.jsonl"].write(form.json_line(self._fact(fact)))
+            if fact.kind == "register_imported":
+                logs["registers.jsonl"].write(form.json_line(rows.register_row(fact)))
+            if fact.kind == "facts_erased":
+                self._receipts.update(rows.body_of(fact).get("leaves", ()))
+        if left := self._emptied - self._receipts:
+            raise BundleError(
+                f"fact {min(left)} is empty, and no receipt for it is in the log up to the checkpoint",
+                hint="if somebody's data was erased just now, export again; else see: dialgate audit verify",
+            )
+
+    def _fact(self, fact: FactRow) -> rows.Row:
+        self._counts["facts"] += 1
+        if fact.leaf not in self._run:
+            self._outside.append(fact.leaf)
+        erased = fact.body is None or fact.salt is None
+        if erased:
+            self._emptied.add(fact.leaf)
+        return rows.fact_value(fact, self._log.leaf(fact.leaf) if erased else None)
+
+    def _leaves(self, log: _SealedLog) -> dict[str, int | None]:
+        outside = array("Q", sorted(set(self._outside)))
+        total, count = len(self._run) + len(outside), 0
+        for index, leaf, proof in self._log.leaves(outside):
+            # A leaf is canonical JSON: as text it stands in a line, and comes back to the byte.
+            log.write(form.json_line({"index": index, "leaf": leaf.decode(), "proof": _base64(b"".join(proof))}))
+            count += 1
+            if count % 4096 == 0:
+                self._progress(0.3 + 0.3 * count / total, f"{count:,} of {total:,} leaves")
+        first, last = self._log.bounds
+        return {"first": first, "last": last, "count": count}
+
+    def _recordings(self) -> None:
+        total = max(self._counts["included"], 1)
+        for done, each in enumerate(self._recorded(), 1):
+            with self._tar.member(form.recording_member(each.recording_id)) as member:
+                with each.path.open("rb") as sealed:
+                    member.copy(sealed)
+                if member.digest.hexdigest() != each.sha256:
+                    self.damaged.append(each.recording_id)
+            self._progress(0.6 + 0.4 * done / total, f"{done:,} of {total:,} recordings")
+
+    def _wraps(self) -> None:
+        with self._tar.member(form.KEYS) as member:
+            for line in self._keys:
+                member.write(form.json_line(line))
+            for each in self._recorded():
+                line = _key_line(each.recording_id, each.key_id, self._contents.recipient.id, each.wrap)
+                member.write(form.json_line(line))
+
+    def _close(self, leaves: dict[str, int | None]) -> form.Manifest:
+        contents = self._contents
+        head = parse_checkpoint(contents.checkpoint.partition("\n\n")[0] + "\n")
+        manifest = form.Manifest(
+            dialgate="audit bundle",
+            version=1,
+            bundle=contents.bundle,
+            made=contents.made,
+            firm=contents.firm,
+            log=head.origin,
+            vkey=contents.vkey,
+            period=contents.period,
+            recipient=contents.recipient,
+            checkpoint=form.Head(head.size, _base64(head.root)),
+            leaves=leaves,
+            counts=self._counts,
+            members=list(self._tar.members),
+        )
+        data = form.manifest_bytes(manifest)
+        digest = hashlib.sha256(data).hexdigest()
+        self._tar.add(form.MANIFEST, data)
+        self._tar.add(form.SEAL, form.seal_text(contents.bundle, digest).encode())
+        self._tar.add(form.SIGNATURE, self._sign(digest, len(data)))
+        self._tar.finish()
+        return manifest
+
+
+def _both(logs: Mapping[str, _SealedLog], name: str, columns: Sequence[str], found: Sequence[rows.Row]) -> None:
+    for row in found:
+        logs[f"{name}.jsonl"].write(form.json_line(row))
+    logs[f"{name}.csv"].write(rows.csv_lines(columns, found))
+
+
+def _key_line(what: str, key_id: str, recipient: str, wrap: bytes) -> dict[str, str]:
+    return {"id": what, "key_id": key_id, "recipient": recipient, "wrap": _base64(wrap)}
+
+
+def _base64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def waiting_room(beside: Path) -> tempfile.TemporaryDirectory[str]:
+    """A folder beside the output for what waits: on the same disk, for its owner only, gone when it is left."""
+    return tempfile.TemporaryDirectory(dir=beside.parent, prefix=f".{beside.name}.", suffix=".part")

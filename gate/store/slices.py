@@ -1,0 +1,206 @@
+"""A period of the log, read for an export beside whatever is written: facts, leaves with their proofs, checkpoints.
+
+Everything is read in pages, each with a connection of its own: no state of the database is held for long, so that what
+is erased meanwhile leaves the write-ahead log too. Only facts below ``size`` are seen; they never change, except that
+their bodies may be erased between two pages.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from typing import Final, NamedTuple
+
+from gate.core.evidence import consistency_proof, inclusion_proof
+from gate.errors import StoreError
+from gate.store.connect import open_reader
+from gate.store.tree import load_frontier, node_provider
+
+PAGE: Final = 500
+LEAVES: Final = 4096
+
+Fact = tuple[int, str, str, str, str, bytes | None, str | None]
+"""leaf_index, kind, subject, at, actor, salt, body."""
+_FACT = "leaf_index, kind, subject, at, actor, salt, body"
+_IN_CALLS = (
+    "EXISTS (SELECT 1 FROM calls WHERE calls.call_id = facts.call_id"
+    " AND calls.at >= :since AND calls.at < :until AND calls.leaf_index < :size)"
+)
+
+
+class Bounds(NamedTuple):
+    """The first and the last leaf of a period; both None where it has none."""
+
+    first: int | None
+    last: int | None
+
+
+class LogSlice:
+    """The facts from ``since`` until before ``until`` (stamps) in the first ``size`` leaves.
+
+    Every method raises ``StoreError`` where the database cannot be read, ``AuditError`` where the tree has holes.
+    """
+
+    def __init__(self, path: Path, *, size: int, since: str, until: str) -> None:
+        self._path = path
+        self.size = size
+        self._period = {"since": since, "until": until, "size": size}
+        with self._open() as db:
+            row = db.execute(
+                "SELECT min(leaf_index), max(leaf_index) FROM facts"
+                " WHERE leaf_index < :size AND at >= :since AND at < :until",
+                self._period,
+            ).fetchone()
+        self.bounds = Bounds(*row)
+
+    def _open(self) -> closing[sqlite3.Connection]:
+        connection = open_reader(self._path)
+        connection.execute("BEGIN")
+        return closing(connection)
+
+    def count_calls(self) -> int:
+        """How many calls were attempted in the period."""
+        with self._open() as db:
+            sql = "SELECT count(*) FROM calls WHERE at >= :since AND at < :until AND leaf_index < :size"
+            return int(db.execute(sql, self._period).fetchone()[0])
+
+    def calls(self) -> Iterator[tuple[str, list[Fact]]]:
+        """The calls attempted in the period, in the order of their attempts, each with every fact that speaks of it:
+        those after the period too."""
+        after = ("", "")
+        while True:
+            with self._open() as db:
+                page = db.execute(
+                    "SELECT at, call_id FROM calls WHERE at >= :since AND at < :until AND leaf_index < :size"
+                    " AND (at, call_id) > (:at, :call) ORDER BY at, call_id LIMIT :page",
+                    self._period | {"at": after[0], "call": after[1], "page": PAGE},
+                ).fetchall()
+                facts = self._facts_of([call_id for _, call_id in page], db)
+            for _, call_id in page:
+                yield call_id, facts[call_id]
+            if len(page) < PAGE:
+                return
+            after = page[-1]
+
+    def _facts_of(self, call_ids: Sequence[str], db: sqlite3.Connection) -> dict[str, list[Fact]]:
+        marks = ",".join("?" * len(call_ids))
+        cursor = db.execute(
+            f"SELECT call_id, {_FACT} FROM facts WHERE call_id IN ({marks}) AND leaf_index < ?"  # noqa: S608 - marks
+            " ORDER BY call_id, leaf_index",
+            [*call_ids, self.size],
+        )
+        return {call: [row[1:] for row in rows] for call, rows in groupby(cursor, key=itemgetter(0))}
+
+    def others(self, subject: str) -> Iterator[Fact]:
+        """The other facts, in the order of the log: those of the period that speak of none of its calls; the imports of
+        the registers that were in force when it began; what was erased since; and those about ``subject``."""
+        with self._open() as db:
+            extra = self._extra(db, subject)
+        first, last = self.bounds
+        if first is None or last is None:
+            first, last = 0, -1
+        yield from self._these([index for index in extra if index < first])
+        more = ",".join(str(index) for index in extra if first <= index <= last) or "-1"
+        after = first - 1
+        while after < last:
+            with self._open() as db:
+                page = db.execute(
+                    f"SELECT {_FACT} FROM facts WHERE leaf_index > :after AND leaf_index <= :last"  # noqa: S608
+                    f" AND ((at >= :since AND at < :until) OR leaf_index IN ({more}))"
+                    f" AND NOT {_IN_CALLS} ORDER BY leaf_index LIMIT {PAGE}",
+                    self._period | {"after": after, "last": last},
+                ).fetchall()
+            yield from page
+            if len(page) < PAGE:
+                break
+            after = page[-1][0]
+        yield from self._these([index for index in extra if index > last])
+
+    def _extra(self, db: sqlite3.Connection, subject: str) -> list[int]:
+        begun = db.execute(
+            "SELECT max(leaf_index) FROM register_imports WHERE at < :since AND leaf_index < :size GROUP BY name",
+            self._period,
+        ).fetchall()
+        own = db.execute(
+            "SELECT leaf_index FROM facts WHERE subject = :subject AND (call_id IS NULL OR call_id <> subject)"
+            " AND leaf_index < :size",
+            self._period | {"subject": subject},
+        ).fetchall()
+        # A receipt comes after what it speaks of.
+        erased = db.execute(
+            "SELECT leaf_index FROM facts WHERE leaf_index >= :first AND leaf_index < :size AND kind = 'facts_erased'",
+            self._period | {"first": self.bounds.first or 0},
+        ).fetchall()
+        return sorted({index for (index,) in [*begun, *own, *erased]})
+
+    def _these(self, indexes: Sequence[int]) -> Iterator[Fact]:
+        for start in range(0, len(indexes), PAGE):
+            part = ",".join(str(index) for index in indexes[start : start + PAGE])
+            with self._open() as db:
+                page = db.execute(
+                    f"SELECT {_FACT} FROM facts WHERE leaf_index IN ({part}) AND NOT {_IN_CALLS}"  # noqa: S608 - integers
+                    " ORDER BY leaf_index",
+                    self._period,
+                ).fetchall()
+            yield from page
+
+    def leaf(self, index: int) -> bytes:
+        """One leaf."""
+        with self._open() as db:
+            row = db.execute("SELECT leaf FROM leaves WHERE leaf_index = ?", [index]).fetchone()
+        if row is None:
+            raise StoreError(f"the evidence log has no leaf {index}")
+        return bytes(row[0])
+
+    def leaves(self, others: Collection[int]) -> Iterator[tuple[int, bytes, list[bytes]]]:
+        """Leaves with their inclusion proofs in the tree of ``size``, in order: every one from just before the period's
+        first to just after its last, and ``others`` (given in order)."""
+        first, last = self.bounds
+        run = range(0) if first is None or last is None else range(max(first - 1, 0), min(last + 2, self.size))
+        yield from self._proven([index for index in others if index < run.start] if run else list(others))
+        for start in range(run.start, run.stop, LEAVES):
+            yield from self._proven(range(start, min(start + LEAVES, run.stop)))
+        if run:
+            yield from self._proven([index for index in others if index >= run.stop])
+
+    def _proven(self, indexes: Sequence[int]) -> Iterator[tuple[int, bytes, list[bytes]]]:
+        for start in range(0, len(indexes), LEAVES):
+            part = indexes[start : start + LEAVES]
+            with self._open() as db:
+                node = node_provider(db)
+                page = []
+                for index in part:
+                    row = db.execute("SELECT leaf FROM leaves WHERE leaf_index = ?", [index]).fetchone()
+                    if row is None:
+                        raise StoreError(f"the evidence log has no leaf {index}")
+                    page.append((index, bytes(row[0]), inclusion_proof(index, self.size, node)))
+            yield from page
+
+    def heads(self, sizes: Collection[int]) -> Iterator[tuple[int, bytes, str | None, list[bytes]]]:
+        """Size, root, signed note (None where none is kept) and the proof that the tree of ``size`` begins with it: for
+        ``sizes``, and the last checkpoint of each day (UTC)."""
+        with self._open() as db:
+            daily = db.execute(
+                "SELECT max(size) FROM checkpoints WHERE size < ? AND size > 0 GROUP BY substr(at, 1, 10)", [self.size]
+            ).fetchall()
+            node = node_provider(db)
+            for size in sorted({size for (size,) in daily} | {size for size in sizes if 0 < size < self.size}):
+                row = db.execute("SELECT root, note FROM checkpoints WHERE size = ?", [size]).fetchone()
+                root = load_frontier(db, size).root if row is None else bytes(row[0])
+                yield size, root, row[1] if row else None, consistency_proof(size, self.size, node)
+
+    def bundle_sizes(self) -> list[int]:
+        """Sizes of the checkpoints that earlier bundles were made with."""
+        with self._open() as db:
+            sql = "SELECT json_extract(body, '$.checkpoint') FROM facts WHERE kind = 'bundle_signed' AND leaf_index < ?"
+            rows = db.execute(sql, [self.size]).fetchall()
+        return sorted({size for (size,) in rows if isinstance(size, int)})
+
+    def root_at(self, size: int) -> bytes:
+        """Root over the first ``size`` leaves."""
+        with self._open() as db:
+            return load_frontier(db, size).root
