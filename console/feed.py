@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.message import Message
 
@@ -23,6 +23,9 @@ from console.messages import LinkChanged, Snapshot
 from gate.control.client import ControlClient
 from gate.control.messages import OPERATIONS
 from gate.errors import ControlError, GateError
+
+if TYPE_CHECKING:  # HTTP is loaded on the listening thread, after the first picture
+    from gate.control.watching import Watching
 
 ASK_SECONDS = 10.0
 LONG_SECONDS = 600.0
@@ -80,6 +83,7 @@ class Feed:
         self._stopped = threading.Event()
         self._newest: Mapping[str, Any] | None = None
         self._waiting = False
+        self._watching: Watching | None = None
 
     # --- questions ------------------------------------------------------------------------------------------------
 
@@ -113,29 +117,32 @@ class Feed:
     def stop(self) -> None:
         """Listen no more; what is asked is not waited for."""
         self._stopped.set()
+        if self._watching is not None:
+            self._watching.close()
 
     def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
         """The listening thread: on and on, with longer pauses the longer the gate is away."""
-        failures = 0
+        failures: int | None = 0
+        """In a row; None while it is heard."""
         while not self._stopped.is_set():
             try:
                 client = ControlClient(self.socket, timeout=SILENT_SECONDS)
                 session = _session(client)
-                _soon(loop, self._arrived, session)
-                for said in snapshots(client, self._stopped):
-                    failures = 0
-                    self._newest = said
-                    if not self._waiting:
-                        self._waiting = True
-                        _soon(loop, self._hand_over)
-                    if self._stopped.is_set():
-                        return
+                with client.watch() as self._watching:
+                    for said in self._watching:
+                        if failures is not None:
+                            failures = None
+                            _soon(loop, self._arrived, session)
+                        self._newest = said
+                        if not self._waiting:
+                            self._waiting = True
+                            _soon(loop, self._hand_over)
                 why = "the gate ended the stream"
             except GateError as error:
                 why = error.message
             _soon(loop, self._gone, why)
+            failures = 0 if failures is None else failures + 1
             self._stopped.wait(BACKOFF[min(failures, len(BACKOFF) - 1)])
-            failures += 1
 
     def _hand_over(self) -> None:
         said, self._newest = self._newest, None
@@ -166,28 +173,7 @@ class Feed:
             self._tell(LinkChanged())
 
 
-def snapshots(client: ControlClient, stopped: threading.Event) -> Any:
-    """What the gate does now, again and again; from a gate that does not know ``watch``, its ``status`` each second."""
-    if "watch" in OPERATIONS:
-        yield from client.watch()
-        return
-    while not stopped.is_set():
-        status = client.call("status")
-        yield {
-            "at": status.get("at"),
-            "calls": status.get("calls", []),
-            "counts": status.get("last_hour", {}),
-            "minutes": [],
-            "registers": status.get("registers", []),
-            "log": {},
-        }
-        stopped.wait(1.0)
-
-
 def _session(client: ControlClient) -> Session:
-    if "session" not in OPERATIONS:
-        client.call("register_status")
-        return Session()
     said = client.call("session")
     return Session(str(said["actor"]), str(said["role"]), frozenset(said["can"]))
 

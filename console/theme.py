@@ -24,6 +24,10 @@ DARK = Theme(
         "block-cursor-text-style": "none",
         "input-cursor-text-style": "none",
         "muted": "#8a949e",
+        "scrollbar": "#3a4550",
+        "scrollbar-background": "#171c22",
+        "scrollbar-hover": "#5a6570",
+        "scrollbar-active": "#5fafd7",
     },
 )
 CONTRAST = Theme(

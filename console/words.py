@@ -166,15 +166,15 @@ def caller(row: Row) -> Shown:
     return text(who.partition(":")[2] or who)
 
 
-def register_line(row: Row) -> Shown:
-    """``TPS 12 d``, in the tone of what is left of it."""
+def register_line(row: Row, *, short: bool = False) -> Shown:
+    """``TPS 12 d left``, in the tone of what is left of it."""
     name = clean(str(row.get("name", "?"))).upper()
     left, how = row.get("days_left"), str(row.get("state") or "missing")
     if how != "ok" or left is None:
         return f"{name} {how.upper()}", BAD
     if left < 0:
         return f"{name} STALE", BAD
-    return f"{name} {left} d left", WARN if left <= 5 else OK
+    return f"{name} {left} d{'' if short else ' left'}", WARN if left <= 5 else OK
 
 
 def register_age(row: Row, today: date) -> Shown:

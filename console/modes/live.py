@@ -11,34 +11,30 @@ from textual.widgets import Static
 
 from console import keys, words
 from console.modes.base import ModeScreen
-from console.theme import DIM, LOUD, OK, PLAIN, WARN
+from console.theme import LOUD, OK, WARN
 from console.widgets.chart import Hour
 from console.widgets.meter import meter
 from console.widgets.rows import Column, LocalTable, Row, RowsTable
 
+_NOTICES = {"playing": ("playing", LOUD), "played": ("played", OK), "cut": ("cut short", WARN)}
+
 
 def notice(row: Row) -> words.Shown:
     """How far the announcement is."""
-    said = row.get("announcement")
-    if isinstance(said, str):
-        return said.replace("_", " "), {"played": OK, "playing": LOUD, "cut short": WARN}.get(said, PLAIN)
-    if said is None:
-        how = row.get("state")
-        return ("playing", LOUD) if how == "announcing" else ("played", OK) if how == "talking" else ("-", DIM)
-    return ("played", OK) if said else ("cut short", WARN)
+    return _NOTICES.get(str(row.get("announcement")), words.NOTHING)
 
 
 def recording(row: Row) -> words.Shown:
     """Whether it is recorded, and how loud both sides are."""
     levels = row.get("levels") or {}
-    recorded = bool(row.get("recorded", row.get("recording")))
+    recorded = bool(row.get("recorded"))
     return meter(levels.get("caller"), levels.get("callee"), recorded=recorded, paused=bool(row.get("paused")))
 
 
 COLUMNS = (
     Column("Asked", 8, lambda row: words.clock(row.get("at")), rank=2),
     Column("From", 10, words.caller, grows=True),
-    Column("To", 17, lambda row: words.number(row.get("to") or row.get("number"))),
+    Column("To", 17, lambda row: words.number(row.get("to") or "")),
     Column("Purpose", 9, lambda row: words.text(row.get("purpose")), rank=1),
     Column("State", 10, lambda row: words.state(row.get("state"))),
     Column("Notice", 9, notice, rank=1),
@@ -48,7 +44,7 @@ COLUMNS = (
 
 
 class Mode(ModeScreen):
-    """Calls in hand, newest first; below or beside them the last hour."""
+    """Calls in hand, the longest first; below them the last hour."""
 
     MODE = "live"
     BINDINGS: ClassVar[list[BindingType]] = keys.LIVE

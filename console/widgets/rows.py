@@ -107,6 +107,7 @@ class RowsTable(ScrollView, can_focus=True):
         self.missed: list[str] = []
         """Headings of columns that this terminal is too narrow for."""
         self._sized: list[tuple[Column, int]] = []
+        self._laid_out = 0
 
     # --- what there is --------------------------------------------------------------------------------------------
 
@@ -133,7 +134,7 @@ class RowsTable(ScrollView, can_focus=True):
 
     def changed(self) -> None:
         """There are other rows than before."""
-        self.virtual_size = Size(self.scrollable_content_region.width, self.total + 1)
+        self.virtual_size = Size(1, self.total + 1)
         self.cursor = max(0, min(self.cursor, self.total - 1))
         self.refresh()
 
@@ -150,11 +151,15 @@ class RowsTable(ScrollView, can_focus=True):
         self.refresh()
 
     def _lay_out(self) -> None:
-        self._sized, self.missed = fitting(self.columns, self.scrollable_content_region.width)
+        self._laid_out = self.scrollable_content_region.width
+        beside_bar = 1 if self.show_vertical_scrollbar else 0
+        self._sized, self.missed = fitting(self.columns, self._laid_out - beside_bar)
 
     def render_line(self, y: int) -> Strip:
         """The heading, then rows from where the table is scrolled to."""
         width = self.scrollable_content_region.width
+        if width != self._laid_out:  # the scrollbar came or went
+            self._lay_out()
         if y == 0:
             return self._heading(width)
         index = int(self.scroll_offset.y) + y - 1

@@ -20,9 +20,9 @@ FRESH_SECONDS = 5
 
 
 def pieces(
-    link: Link, session: Session, snapshot: Mapping[str, Any], heard_at: datetime | None, now: datetime
+    link: Link, session: Session, snapshot: Mapping[str, Any], heard_at: datetime | None, now: datetime, *, short: bool
 ) -> list[tuple[str, str]]:
-    """What the status line says, in its order, each with its tone."""
+    """What the status line says, in its order, each with its tone; ``short`` to fit into 80 columns."""
     since = words.age(now - link.since)
     if link.up is None:
         said = [("asking the gate", WARN)]
@@ -34,12 +34,22 @@ def pieces(
         said.append(("no data yet", WARN))
     else:
         old = now - heard_at
-        said.append((f"data {words.age(old)} old", PLAIN if old.total_seconds() <= FRESH_SECONDS else WARN))
-    said += [words.register_line(row) for row in snapshot.get("registers") or ()]
+        said.append(
+            (f"data {words.age(old)}{'' if short else ' old'}", PLAIN if old.total_seconds() <= FRESH_SECONDS else WARN)
+        )
+    said += [words.register_line(row, short=short) for row in snapshot.get("registers") or ()]
     said.append((session.role or "role not told", PLAIN if session.role else DIM))
-    verified = (snapshot.get("log") or {}).get("verified_at")
-    said.append((f"log verified {_when(verified, now)}", PLAIN) if verified else ("log not verified", WARN))
+    said.append(_log(snapshot.get("log") or {}, now))
     return said
+
+
+def _log(log: Mapping[str, Any], now: datetime) -> tuple[str, str]:
+    at = log.get("verified_at")
+    if not at:
+        return "log never verified", WARN
+    if log.get("verified_ok") is False:
+        return f"LOG DID NOT HOLD {_when(at, now)}", BAD
+    return f"log verified {_when(at, now)}", PLAIN
 
 
 def _when(stamp: str, now: datetime) -> str:
@@ -83,7 +93,7 @@ class StatusLine(Widget):
         """Both lines."""
         feed = self.app.feed  # type: ignore[attr-defined]
         width = self.content_size.width
-        told = pieces(feed.link, feed.session, feed.snapshot, feed.heard_at, feed.now())
+        told = pieces(feed.link, feed.session, feed.snapshot, feed.heard_at, feed.now(), short=width < 100)
         lower = Text(no_wrap=True, overflow="ellipsis")
         for place, (text, tone) in enumerate(told):
             piece = f"{' · ' if place else ''}{text}"

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.pilot import Pilot
+from textual.widgets import Input
+
+from console.app import ConsoleApp
+from console.ports import Setup
+from tests.console.served import Served
+
+SMALL, LARGE = (80, 24), (120, 40)
+
+
+@pytest.fixture(scope="package")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """The recorded day, for tests that change nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        served = Served(tmp_path_factory.mktemp("day"), patch).start()
+        yield served
+        served.stop()
+
+
+@pytest.fixture
+def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+    """The recorded day, for a test that changes something."""
+    served = Served(tmp_path, monkeypatch).start()
+    yield served
+    served.stop()
+
+
+def app_of(served: Served, **setup: Any) -> ConsoleApp:
+    """The console at the day's gate; its clock stands, nothing moves by itself."""
+    app = ConsoleApp(Setup(socket=served.socket, now=served.clock.now, **setup))
+    app.animation_level = "none"
+    return app
+
+
+async def until(pilot: Pilot[Any], true: Callable[[], Any], seconds: float = 8.0) -> None:
+    """Until something is so."""
+    end = asyncio.get_running_loop().time() + seconds
+    while not true():
+        assert asyncio.get_running_loop().time() < end, f"not within {seconds} s\n{screen_text(pilot.app)}"
+        await pilot.pause(0.02)
+    await pilot.pause()
+
+
+def screen_text(app: Any) -> str:
+    """What is on the screen, as text."""
+    height = app.size.height
+    lines = app.screen._compositor.render_strips()
+    return "\n".join("".join(segment.text for segment in line).rstrip() for line in lines[:height])
+
+
+def shows(pilot: Pilot[Any], *texts: str) -> Callable[[], bool]:
+    """For ``until``: all of these are on the screen."""
+    return lambda: all(text in screen_text(pilot.app) for text in texts)
+
+
+Before = Callable[[Pilot[Any]], Awaitable[None]]
+
+
+def steps(*keys: str, then: tuple[str, ...] = ()) -> Before:
+    """For ``snap_compare``: the gate has been heard, these keys are pressed, these texts are there; no blinking."""
+
+    async def before(pilot: Pilot[Any]) -> None:
+        await until(pilot, lambda: pilot.app.feed.snapshot and pilot.app.feed.link.up)
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause(0.05)
+        if then:
+            await until(pilot, shows(pilot, *then))
+        for field in pilot.app.screen.query(Input):
+            field.cursor_blink = False
+        await pilot.pause()
+
+    return before

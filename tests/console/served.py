@@ -1,0 +1,151 @@
+"""The recorded day behind a real control socket: real store, real desk, real server, and a clock that stands."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import itertools
+import json
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from gate.config import load
+from gate.control.server import serve
+from gate.daemon import house as house_module
+from gate.daemon.house import House
+from gate.ports import Fact
+from gate.registers.importer import import_file
+from gate.service.live import LiveView
+from gate.store import search, tally
+from gate.store.store import EvidenceStore
+from gate.vault.signing import CheckpointKey
+from tests.console.day import FILE
+from tests.support.settings import VALID
+from tests.support.settings import write as write_config
+
+ROOT = Path(__file__).parents[2]
+PEPPER = b"p" * 32
+
+
+class SetClock:
+    """Stands until it is moved."""
+
+    def __init__(self, now: datetime) -> None:
+        self.time = now
+
+    def now(self) -> datetime:
+        """The time that it was set to."""
+        return self.time
+
+
+class Served:
+    """A gate that tells of the recorded day. ``stop`` and ``start`` make it go away and come back."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        day = json.loads(FILE.read_text(encoding="utf-8"))
+        self.clock = SetClock(datetime.fromisoformat(day["now"]))
+        self.calls: list[dict[str, Any]] = day["live"]
+        self.folder = folder
+        self.config = load(write_config(folder, VALID), secrets=False)
+        self.slow: Callable[[str], None] = lambda op: None
+        """Called with each operation's name before the desk is asked: a test may wait in it."""
+        self.asked: list[tuple[str, dict[str, Any]]] = []
+        self._patch = patch
+        self._prepare(day["facts"])
+        self._stack = ExitStack()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def socket(self) -> Path:
+        """Where it listens."""
+        return self.config.control_socket
+
+    def _prepare(self, facts: list[dict[str, Any]]) -> None:
+        data = self.config.data
+        for name in ("", "registers", "recordings", "recipients", "checkpoints"):
+            (data / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+        (data / "number.key").write_bytes(PEPPER)
+        CheckpointKey.create(data / "gate.key", "dialgate.example")
+        for name, day in (("tps", 14), ("ctps", 13)):
+            import_file(
+                data / "registers",
+                name,
+                ROOT / "sample_lists" / f"{name}_ns.txt",
+                as_of=datetime(2026, 7, day).date(),
+                now=datetime(2026, 7, day, 5, 31, tzinfo=self.clock.time.tzinfo),
+            )
+        counter = itertools.count()
+        salts = lambda: hashlib.sha256(next(counter).to_bytes(8)).digest()  # noqa: E731 - the same leaves on every run
+        store = EvidenceStore(data / "gate.db", pepper=PEPPER, salts=salts)
+        made = [Fact(**{**fact, "at": datetime.fromisoformat(fact["at"])}) for fact in facts]
+        store.call(lambda tx: [tx.append(fact) for fact in made])
+        store.close()
+
+    # --- there and away -------------------------------------------------------------------------------------------
+
+    def start(self) -> Served:
+        """Answer."""
+        self._patch.setattr(house_module, "SystemClock", lambda: self.clock)
+        house = House(self.config, self._stack, self._live)
+        view = LiveView(
+            calls=self._live,
+            beside=house.beside,
+            tally=tally,
+            log_now=search.log_now,
+            registers=house.registers,
+            clock=self.clock,
+            up=lambda: {"trunk_up": True, "recorder_up": True},
+        )
+        view.take_levels({call["call_id"]: tuple(call["levels"]) for call in self.calls})
+        ready = threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(_Told(house.desk, self), view, ready), daemon=True)
+        self._thread.start()
+        assert ready.wait(10), "the server did not start"
+        return self
+
+    def stop(self) -> None:
+        """Go away."""
+        if self._thread is not None:
+            self._loop.call_soon_threadsafe(self._over.set)
+            self._thread.join(15)
+            self._thread = None
+            self._stack.close()
+
+    def _run(self, desk: Any, view: LiveView, ready: threading.Event) -> None:
+        async def main() -> None:
+            self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
+            await serve(desk, self.config, CollectorRegistry(), self._over, ready.set, live=view)
+
+        asyncio.run(main())
+
+    def _live(self) -> list[dict[str, Any]]:
+        return [dict(call) for call in self.calls]
+
+    def rows(self, op: str) -> list[Mapping[str, Any]]:
+        """What an operation was asked with."""
+        return [fields for name, fields in self.asked if name == op]
+
+
+class _Told:
+    """A desk that tells what it is asked, and may be slow."""
+
+    def __init__(self, desk: Any, served: Served) -> None:
+        self._desk = desk
+        self._served = served
+
+    def __getattr__(self, op: str) -> Any:
+        method = getattr(self._desk, op)
+
+        def call(**fields: Any) -> Any:
+            self._served.slow(op)
+            self._served.asked.append((op, fields))
+            return method(**fields)
+
+        return call
