@@ -88,13 +88,19 @@ def vault(quick: bool) -> Table:
         return _named(import_module("tests.bench.bench_vault").measure(Path(folder), **more))
 
 
+def pages(quick: bool) -> Table:
+    """Pages and filters of a million calls, as a console asks for them."""
+    return _rows(import_module("tests.bench.bench_pages").run(*((5_000, 10) if quick else (1_000_000, 100))))
+
+
 def decision(quick: bool) -> Table:
     """One decision."""
     return _named(import_module("tests.bench.screening").measure(*((200,) if quick else ())), "µs")
 
 
 BENCHES: dict[str, Callable[[bool], Table]] = {
-    each.__name__: each for each in (bridge, media, recorder, store, registers, screen, retention, vault, decision)
+    each.__name__: each
+    for each in (bridge, media, recorder, store, registers, screen, retention, vault, pages, decision)
 }
 
 

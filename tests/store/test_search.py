@@ -1,0 +1,306 @@
+"""Calls found by a few typed signs, and pages turned both ways."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gate.errors import UsageError
+from gate.ports import Fact
+from gate.store import paging, search, tally
+from tests.support.evidence import NUMBER, START, decision, own_lists, put
+
+
+def window(store, function=search.calls_window, **kwargs):
+    return store.call(lambda tx: function(tx, **kwargs))
+
+
+def ids(page):
+    return [call["call_id"] for call in page.items]
+
+
+def fill(store, count=23):
+    put(store, *(decision(f"c{n:02}", at=START + timedelta(seconds=n // 4)) for n in range(count)))
+    return [f"c{n:02}" for n in reversed(range(count))]
+
+
+# --- both ways
+
+
+def test_pages_forward_hold_every_call_once_newest_first(store):
+    everything, found, after = fill(store), [], None
+    while True:
+        page = window(store, after=after, limit=5)
+        found += ids(page)
+        after = page.next
+        if after is None:
+            break
+    assert found == everything
+
+
+def test_pages_backward_from_the_end_are_the_same(store):
+    everything, found, before = fill(store), [], paging.END
+    while True:
+        page = window(store, before=before, limit=5)
+        found = ids(page) + found
+        before = page.prev
+        if before is None:
+            break
+    assert found == everything
+
+
+def test_the_first_page_has_none_before_it_and_the_last_none_after(store):
+    everything = fill(store)
+    first = window(store, limit=5)
+    assert (first.prev, ids(first)) == (None, everything[:5])
+    second = window(store, after=first.next, limit=5)
+    assert ids(window(store, before=second.prev, limit=5)) == ids(first)
+    last = window(store, before=paging.END, limit=5)
+    assert (last.next, ids(last)) == (None, everything[-5:])
+    assert ids(window(store, after=window(store, before=last.prev, limit=5).next, limit=5)) == ids(last)
+
+
+def test_a_call_that_comes_meanwhile_moves_no_page_and_is_found_before_it(store):
+    everything = fill(store)
+    first = window(store, limit=5)
+    put(store, decision("new", at=START + timedelta(hours=1)))
+    assert ids(window(store, after=first.next, limit=5)) == everything[5:10]
+    again = window(store, after=first.next, limit=5)
+    assert ids(window(store, before=again.prev, limit=50)) == ["new", *everything[:5]]
+
+
+@given(st.lists(st.integers(0, 6), max_size=30), st.integers(1, 9), st.booleans())
+@settings(max_examples=60, deadline=None)
+def test_whatever_the_order_each_row_is_met_once(times, limit, backward):
+    rows = sorted(((str(at), str(n)) for n, at in enumerate(times)), reverse=True)
+
+    def read(way):
+        found = [row for row in (rows if way.newest_first else rows[::-1]) if way.cursor is None or beyond(row, way)]
+        return [{"at": at, "id": key} for at, key in found[: way.most]]
+
+    def beyond(row, way):
+        return row < way.cursor if way.newest_first else row > way.cursor
+
+    found, cursor = [], paging.END if backward else None
+    while True:
+        page = paging.window(read, ("at", "id"), None if backward else cursor, cursor if backward else None, limit)
+        met = [(row["at"], row["id"]) for row in page.items]
+        found = met + found if backward else found + met
+        cursor = page.prev if backward else page.next
+        if cursor is None:
+            break
+    assert found == rows
+
+
+@pytest.mark.parametrize("cursor", ["", "nonsense", "2026-03-02T10:00:00Z "])
+@pytest.mark.parametrize("name", ["after", "before"])
+def test_a_place_that_is_none(store, cursor, name):
+    with pytest.raises(UsageError, match="not a place in a list"):
+        window(store, **{name: cursor})
+
+
+def test_both_ways_at_once_are_none(store):
+    with pytest.raises(UsageError, match="not both"):
+        window(store, after="a b", before="a b")
+
+
+# --- what was typed
+
+TYPED = [
+    ("020 7946 0001", {"a"}),
+    ("+442079460001", {"a"}),
+    ("(020) 7946-0001", {"a"}),
+    ("0044 20 7946 0001", {"a"}),
+    ("020 7946", {"a", "b"}),
+    ("+44 7700", {"c"}),
+    ("0770", {"c"}),
+    ("00447700", {"c"}),
+    ("tps", {"b", "c"}),
+    ("listed tps", {"b"}),
+    ("NOT_LISTED", {"a"}),
+    ("alice", {"a", "b"}),
+    ("account:", {"a", "b"}),
+    ("PBX", {"c"}),
+    ("00aa", {"a"}),
+    ("00aabb", {"a"}),
+    ("00AABB", {"a"}),
+    ("00aabbcc", set()),
+    ("079", set()),
+    ("zebra", set()),
+    ("%", set()),
+    ("' OR 1=1 --", set()),
+    ("  ", {"a", "b", "c"}),
+]
+
+
+@pytest.fixture
+def three(store):
+    calls = {
+        "a": decision("00aabb", "+442079460001", claimed_by="account:alice"),
+        "b": decision("11aabb", "+442079460002", claimed_by="account:alice", reason="listed_tps", verdict="block"),
+        "c": decision("22aabb", "+447700900001", claimed_by="trunk:pbx1", reason="listed_ctps", verdict="block"),
+    }
+    put(store, *calls.values())
+    return {fact.subject: name for name, fact in calls.items()}
+
+
+@pytest.mark.parametrize("few", [0, search.FEW])
+@pytest.mark.parametrize(("text", "found"), TYPED)
+def test_what_was_typed_is_understood(store, three, text, found, few, monkeypatch):
+    monkeypatch.setattr(search, "FEW", few)
+    assert {three[call] for call in ids(window(store, text=text))} == found
+    assert {three[call] for call in ids(window(store, text=text, before=paging.END))} == found
+
+
+def test_a_filter_beside_the_text_holds_too(store, three):
+    assert ids(window(store, text="alice", reason="listed_tps")) == ["11aabb"]
+    assert ids(window(store, text="020 79", number="+442079460001")) == ["00aabb"]
+    assert ids(window(store, text="alice", number="+447700900001")) == []
+
+
+@pytest.mark.parametrize("few", [0, search.FEW])
+def test_what_is_found_comes_page_by_page_as_if_all_of_it_had_been_looked_at(store, few, monkeypatch):
+    monkeypatch.setattr(search, "FEW", few)
+    chance = random.Random(5)
+    facts = [
+        decision(
+            f"{chance.getrandbits(64):016x}",
+            f"+4420794600{chance.randrange(30):02}",
+            at=START + timedelta(seconds=chance.randrange(40)),
+            reason=chance.choice(["listed_tps", "not_listed", "objected"]),
+            claimed_by=chance.choice(["account:alice", "account:tps", "trunk:pbx"]),
+        )
+        for _ in range(300)
+    ]
+    put(store, *facts)
+    everything = sorted(((fact.at, fact.subject) for fact in facts if fits(fact)), reverse=True)
+    for backward in (False, True):
+        found, cursor = [], paging.END if backward else None
+        while True:
+            page = window(store, text="tps", limit=7, **{"before" if backward else "after": cursor})
+            found = ids(page) + found if backward else found + ids(page)
+            cursor = page.prev if backward else page.next
+            if cursor is None:
+                break
+        assert found == [key for _, key in everything]
+    number = sorted(((f.at, f.subject) for f in facts if f.body["number"].startswith("+44207946001")), reverse=True)
+    assert ids(window(store, text="020 7946 001", limit=1000)) == [key for _, key in number]
+
+
+def fits(fact):
+    return "tps" in fact.body["reason"] or "tps" in fact.body["claimed_by"]
+
+
+@pytest.mark.parametrize(
+    ("typed", "beginning"),
+    [
+        ("020 79", "+442079"),
+        ("0044 20", "+4420"),
+        ("+44(0)20", "+44020"),
+        ("44 20", "+4420"),
+        ("+33 1", "+331"),
+        ("2079", ""),
+        ("020", ""),
+        ("020x79", ""),
+        ("", ""),
+    ],
+)
+def test_the_beginning_of_a_number(typed, beginning):
+    assert search.beginning_of(typed) == beginning
+
+
+# --- the log
+
+
+def test_the_log_page_by_page(store):
+    put(store, *own_lists(), decision("a"))
+    page = window(store, search.leaves_window, limit=2)
+    assert [row["index"] for row in page.items] == [int(page.next) + 1, int(page.next)]
+    assert page.items[0]["kind"] == "decision"
+    assert len(page.items[0]["hash"]) == 64
+    oldest = window(store, search.leaves_window, before=paging.END, limit=2)
+    assert [row["index"] for row in oldest.items] == [1, 0]
+    only = window(store, search.leaves_window, kind="objection_removed")
+    assert {row["kind"] for row in only.items} == {"objection_removed"}
+    for cursor in ("x", "-1", "9" * 40):
+        with pytest.raises(UsageError, match="not a place"):
+            window(store, search.leaves_window, after=cursor)
+
+
+def test_signed_heads(store):
+    put(store, decision("a"), decision("b"))
+    for size in (1, 2):
+        store.call(lambda tx, size=size: tx.keep_checkpoint(size, bytes([size]) * 32, f"note {size}", START))
+    page = window(store, search.checkpoints_window, limit=1)
+    assert (page.items[0]["size"], page.items[0]["note"], page.next) == (2, "note 2", "2")
+    assert [row["size"] for row in window(store, search.checkpoints_window, after="2").items] == [1]
+
+
+def test_how_the_log_is(store):
+    assert window(store, lambda tx: search.log_now(tx)) == {"size": 0, "checkpoint": None, "verified": None}
+    put(store, decision("a"), Fact("log_verified", "log", START, "user:ann(1)", {"ok": True, "size": 1}))
+    now = window(store, lambda tx: search.log_now(tx))
+    assert now["size"] == 2
+    assert now["verified"] == {"at": "2026-03-02T09:00:00.000000Z", "actor": "user:ann(1)", "ok": True, "size": 1}
+
+
+def test_a_number_by_the_id_of_what_has_it(store):
+    put(store, decision("a", NUMBER), *own_lists())
+    assert window(store, lambda tx: search.number_of(tx, "call", "a")) == NUMBER
+    assert window(store, lambda tx: search.number_of(tx, "call", "b")) is None
+    assert window(store, lambda tx: search.number_of(tx, "nothing", "a")) is None
+
+
+# --- the tally
+
+
+def test_attempts_are_counted_once_however_often_one_looks(store):
+    put(store, decision("a", at=START), decision("b", at=START + timedelta(minutes=1), reason="listed_tps"))
+    last, counts = store.call(lambda tx: tally.attempts_since(tx, START))
+    assert counts == {("2026-03-02T09:00", "not_listed"): 1, ("2026-03-02T09:01", "listed_tps"): 1}
+    assert store.call(lambda tx: tally.attempts_beyond(tx, last)) == (last, {})
+    put(store, decision("late", at=START - timedelta(hours=2)), decision("c", at=START))
+    newer, more = store.call(lambda tx: tally.attempts_beyond(tx, last))
+    assert newer > last
+    assert more == {("2026-03-02T07:00", "not_listed"): 1, ("2026-03-02T09:00", "not_listed"): 1}
+    assert store.call(lambda tx: tally.attempts_beyond(tx, newer)) == (newer, {})
+
+
+# --- no question reads the whole table
+
+PLANS = [
+    (lambda tx: search.calls_window(tx), ["calls_at"]),
+    (lambda tx: search.calls_window(tx, "2026 x"), ["calls_at ((at,call_id)<"]),
+    (lambda tx: search.calls_window(tx, None, "2026 x"), ["calls_at ((at,call_id)>"]),
+    (lambda tx: search.calls_window(tx, "2026 x", text="tps"), ["calls_reason (reason=? AND (at,call_id)<"]),
+    (lambda tx: search.calls_window(tx, "2026 x", text="alice"), ["calls_claimed (claimed_by=? AND (at,call_id)<"]),
+    (lambda tx: search.calls_window(tx, text=NUMBER), ["calls_number (number=?"]),
+    (lambda tx: search.calls_window(tx, text="020 7946"), ["calls_number (number>? AND number<?"]),
+    (lambda tx: search.calls_window(tx, text="00aabbcc"), ["(call_id>? AND call_id<?"]),
+    (lambda tx: search.leaves_window(tx, "5", kind="hold"), ["facts_kind (kind=? AND rowid<?"]),
+    (search.log_now, ["facts_kind (kind=?)", "SEARCH leaves"]),
+    (lambda tx: tally.attempts_since(tx, START), ["COVERING INDEX calls_at (at>?"]),
+    (lambda tx: tally.attempts_beyond(tx, 7), ["INTEGER PRIMARY KEY (rowid>?"]),
+]
+
+
+@pytest.mark.parametrize(("ask", "steps"), PLANS, ids=range(len(PLANS)))
+def test_every_question_has_its_index(store, ask, steps):
+    put(store, decision("a", NUMBER, claimed_by="account:alice"))
+
+    def work(tx):
+        asked = []
+        connection = tx._connection
+        connection.set_trace_callback(asked.append)
+        ask(tx)
+        connection.set_trace_callback(None)
+        return [row[3] for sql in asked for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
+
+    plan = store.call(work)
+    for step in steps:
+        assert any(step in line for line in plan), plan
+    assert not any(line in ("SCAN calls", "SCAN facts") for line in plan), plan
