@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,9 +13,13 @@ from gate.cli.command import command as make
 from gate.cli.output import View, say
 from gate.cli.reach import reach
 from gate.cli.values import Coverage, Day
+from gate.clock import SystemClock
+
+if TYPE_CHECKING:
+    from gate.registers.watch import Outcome
 
 
-@click.group("register", short_help="TPS and CTPS: import, status.")
+@click.group("register", short_help="TPS and CTPS: import, watch, status.")
 def command() -> None:
     """The Telephone Preference Service registers: TPS (people) and CTPS (companies).
 
@@ -56,6 +61,59 @@ def import_(view: View, name: str, file: Path, as_of: date | None, coverage: str
     view.data(report)
 
 
+@make(
+    "watch",
+    group=command,
+    example="dialgate register watch /srv/tps\ndialgate register watch /srv/tps --once --settle 0",
+)
+@click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("--once", is_flag=True, help="Look once, take what has landed, and end: for a timer.")
+@click.option(
+    "--settle", type=click.IntRange(0, 3600), metavar="SECONDS", help="How long nobody must have written to a file."
+)
+def watch(view: View, folder: Path, once: bool, settle: int | None) -> int:
+    """Import the licensee's files when they land in DIR, by the names and the coverage of [registers].
+
+    What was taken goes to DIR/taken, what was refused to DIR/refused with the reason beside it. A running gate does
+    this by itself where [registers] watch is set. Bytes that were imported before are refused: a file that is sent
+    again does not become newer by it.
+    """
+    from gate.daemon.drop import drop_folder
+
+    section, clock = view.config.registers, SystemClock()
+
+    def take(**fields: Any) -> Any:
+        with reach(view.config) as gate, view.progress(f"Importing {fields['name'].upper()}") as progress:
+            return gate.call("register_import", progress=progress, **fields)
+
+    drop = drop_folder(section, folder, take, settle)
+    if once:
+        outcomes = [_row(each) for each in drop.look(time.monotonic(), clock.now())]
+        view.data({"items": outcomes}, text=lambda _: map(_line, outcomes))
+        return int(any(each["state"] != "taken" for each in outcomes))
+    say(f"Watching {drop.folder}: stop with Ctrl-C.")
+    while True:
+        for each in drop.look(time.monotonic(), clock.now()):
+            view.data(_row(each), text=lambda row: [_line(row)])
+        time.sleep(section.poll_seconds)
+
+
+def _row(outcome: Outcome) -> dict[str, Any]:
+    return {
+        "state": outcome.state,
+        "register": outcome.name,
+        "file": str(outcome.file),
+        "why": outcome.why,
+        "report": dict(outcome.report),
+    }
+
+
+def _line(row: dict[str, Any]) -> str:
+    report = row["report"]
+    what = f"{report['count']:,} numbers as of {report['as_of']}" if report else row["why"]
+    return f"{row['register'].upper()} {row['state']}: {row['file']}: {what}"
+
+
 @make("status", group=command, example="dialgate register status --json")
 def status(view: View) -> None:
     """Each register's age, size, coverage and identity."""
@@ -74,10 +132,14 @@ def status(view: View) -> None:
     if not view.json:
         for register in answer["registers"]:
             _warn(register)
+        if answer.get("watch"):
+            say(f"A running gate takes new files from {answer['watch']}.")
 
 
 def _warn(register: dict[str, Any]) -> None:
     name, days = str(register["name"]).upper(), register.get("days_left")
+    if refused := register.get("refused"):
+        say(f"{name}: {refused['source_name']} was refused on {refused['at'][:10]}: {refused['why']}")
     if register.get("state") != "ok":
         say(f"{name} is {register.get('state')}: marketing calls are refused until it is imported.")
     elif days is not None and days < 0:

@@ -4,6 +4,7 @@
 - ``load``      ``load(path) -> Config``: every fault of the file in one ``ConfigError``, with line, key and what to do
 - ``rules``     what types cannot say: numbers, addresses, hours, dates, secrets; the firm complete, storage in the UK
 - ``mail``      the rules of letters and mail
+- ``drop``      the rules of the folder in which register files land
 - ``faults``    what a fault is, and the checks that all sections share; ``addresses``: spellings of addresses and hours
 - ``lines``     which line of the file a key stands on
 - ``origins``   every value with where it came from (``dialgate config show``); the policy's yearly review
@@ -32,6 +33,7 @@ from gate.config.schema import Mail as Mail
 from gate.config.schema import MediaConfig as MediaConfig
 from gate.config.schema import Pbx as Pbx
 from gate.config.schema import Recording as Recording
+from gate.config.schema import Registers as Registers
 from gate.config.schema import Retention as Retention
 from gate.config.schema import Roles as Roles
 from gate.config.schema import Section as Section

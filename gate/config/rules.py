@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from gate.config.addresses import host_port, hours, network
+from gate.config.drop import registers_faults
 from gate.config.faults import Fault, Readable, at_least, blank, duplicates, unprintable
 from gate.config.lines import Key
 from gate.config.mail import letters_faults, mail_faults
@@ -28,6 +29,7 @@ from gate.config.schema import (
     MediaConfig,
     Pbx,
     Recording,
+    Registers,
     Retention,
     Roles,
     Sip,
@@ -68,6 +70,8 @@ def faults_of(readable: Readable, base: Path, *, secrets: bool = True) -> list[F
         found += _recording(recording)
     if calling:
         found += _calling(calling)
+    if registers := get("registers", Registers):
+        found += registers_faults(registers)
     if retention := get("retention", Retention):
         found += _retention(retention)
     if limits := get("limits", Limits):

@@ -153,6 +153,23 @@ class Calling(Section, frozen=True):
     """Let an objection stop service calls too; the law asks it of marketing calls (PECR reg 21(1)(a))."""
 
 
+class Registers(Section, frozen=True):
+    """Where the licensee's daily files land (LAW 2.2)."""
+
+    watch: str = ""
+    """The drop folder, relative to the configuration file; empty: none is watched. Files in it are imported when they
+    are complete, and moved to ``taken`` or ``refused`` in it."""
+    tps_names: tuple[str, ...] = ("tps*.txt",)
+    ctps_names: tuple[str, ...] = ("ctps*.txt",)
+    """What the files are called; case does not count."""
+    coverage: str = "full"
+    """Of the licence: ``full``, or dialling codes with commas, ``0161,020``."""
+    settle_seconds: int = 60
+    """How long nobody must have written to a file before it is taken; one that is renamed into place is taken at
+    once."""
+    poll_seconds: int = 5
+
+
 class Retention(Section, frozen=True):
     """How long recordings are kept (LAW 5.3)."""
 
@@ -256,6 +273,7 @@ class Config(Section, frozen=True):
     announcement: Announcement = Announcement()
     recording: Recording = Recording()
     calling: Calling = Calling()
+    registers: Registers = Registers()
     retention: Retention = Retention()
     limits: Limits = Limits()
     control: Control = Control()

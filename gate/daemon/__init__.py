@@ -7,6 +7,7 @@
 - ``recording``  the recorder process (``python -m gate.daemon.recording``), and waiting for an earlier one
 - ``screening``  a CRM file screened beside a gate that runs or not
 - ``contacts``   the CRM's contacts, and following them in the background
+- ``drop``       the folder in which the registers' files land
 - ``letters``    letters wired: the firm's particulars, its templates, its mail server
 - ``logs``       structured logs
 - ``garbage``    when Python looks for garbage

@@ -22,6 +22,7 @@ from gate import systemd
 from gate.clock import SystemClock
 from gate.config import Config, read_secret
 from gate.daemon.contacts import follow
+from gate.daemon.drop import watch
 from gate.daemon.house import House, new_id
 from gate.daemon.recording import wait_for_recorder
 from gate.errors import ConfigError, GateError, RecorderError, StoreError
@@ -267,7 +268,7 @@ class Gate:
                 refused=self._refused,
             )
         )
-        chores = asyncio.gather(self._chores(), self._sweeps(), follow(self._house.contacts))
+        chores = asyncio.gather(self._chores(), self._sweeps(), follow(self._house.contacts), watch(self._house))
         await asyncio.wait([answering, asyncio.ensure_future(told.wait())], return_when=asyncio.FIRST_COMPLETED)
         log.info("gate_stopping", calls=self._conductor.active)
         systemd.tell("STOPPING=1")

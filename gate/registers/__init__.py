@@ -14,6 +14,7 @@ A licensee's file goes in at one end, and "is this number listed?" comes out at 
 - ``guards``    what is in force when an import begins, and what it is refused for by comparison (LAW 2.3)
 - ``importer``  the use case: read, refuse or swap, report; in this process or in a ``child`` (LAW 2.2, 2.3)
 - ``report``    what an import did
+- ``watch``     a drop folder: the daily file is taken when it has landed (LAW 2.2)
 - ``library``   what the gate asks (``gate.ports.Registers``): trouble is a state of the answer, never an exception
 - ``fixed``     the same answers from editions that do not change, for many numbers at once: a screening in bulk
 

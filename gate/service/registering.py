@@ -68,10 +68,14 @@ class RegisterDesk(DeskBase):
 
     def register_status(self, *, actor: str) -> Row:
         """Age, size, coverage and identity of each register, and the file that was last refused where none was taken
-        since (``refused``: at, source_name, why)."""
+        since (``refused``: at, source_name, why); the drop folder that a running gate watches (``watch``)."""
         rows = self._registers.status(self._clock.now().astimezone(LONDON).date())
         refused = self._store.call(_refused)
-        return {"registers": [row | {"refused": refused.get(row["name"])} for row in rows]}
+        watched = self._config.registers.watch
+        return {
+            "registers": [row | {"refused": refused.get(row["name"])} for row in rows],
+            "watch": str(self._config.path(watched)) if watched else None,
+        }
 
     def _refuse_again(self, name: str, source: Path) -> None:
         """Raises ``RegisterError`` where these bytes were imported before as this register."""

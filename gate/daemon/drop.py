@@ -1,0 +1,70 @@
+"""The drop folder of the registers: a licensee's daily file is imported when it has landed, the usual guarded way."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from gate.config import Registers
+from gate.errors import GateError
+
+if TYPE_CHECKING:
+    from gate.daemon.house import House
+    from gate.registers.watch import DropFolder, Outcome
+
+log = structlog.get_logger()
+
+AGAIN_SECONDS = 60.0
+"""How long after a look that failed."""
+
+
+def drop_folder(
+    section: Registers, folder: Path, register_import: Callable[..., Mapping[str, Any]], settle: float | None = None
+) -> DropFolder:
+    """The folder as the configuration names its files. ``register_import`` takes the fields of that operation."""
+    from gate.registers.watch import DropFolder
+
+    def take(name: str, path: Path) -> Mapping[str, Any]:
+        return register_import(name=name, path=str(path), coverage=section.coverage, once=True)
+
+    names = {"tps": section.tps_names, "ctps": section.ctps_names}
+    return DropFolder(folder.resolve(), names, section.settle_seconds if settle is None else settle, take)
+
+
+async def watch(house: House) -> None:
+    """Look at the configured drop folder until cancelled; at once back where there is none."""
+    section = house.config.registers
+    if not section.watch:
+        return
+    folder = drop_folder(
+        section, house.config.path(section.watch), partial(house.desk.register_import, actor="gate:watch")
+    )
+    log.info("registers_watched", folder=str(folder.folder))
+    while True:
+        done = await asyncio.to_thread(_look, folder, house)
+        await asyncio.sleep(section.poll_seconds if done else AGAIN_SECONDS)
+
+
+def _look(folder: DropFolder, house: House) -> bool:
+    try:
+        for each in folder.look(time.monotonic(), house.clock.now()):
+            _tell(each)
+    except GateError as error:
+        log.error("registers_not_watched", folder=str(folder.folder), error=str(error), hint=error.hint)
+        return False
+    except Exception:  # a guarded boundary: the next look is tried all the same, and an old register refuses calls
+        log.exception("registers_not_watched", folder=str(folder.folder))
+        return False
+    return True
+
+
+def _tell(outcome: Outcome) -> None:
+    told = log.info if outcome.state == "taken" else log.error
+    counts = {key: outcome.report[key] for key in ("count", "as_of", "added", "removed") if key in outcome.report}
+    told(f"register_{outcome.state}", register=outcome.name, file=str(outcome.file), why=outcome.why, **counts)

@@ -1,0 +1,215 @@
+"""A drop folder: the licensee's daily file is taken when it has landed.
+
+SFTP is the usual way in: a file grows, and then it is complete; or it grows under another name and is renamed. Nothing
+tells which, so a file is taken when nobody has written to it for ``settle`` seconds, and at once where it was renamed
+into place. The folder is looked at again and again: file systems of other machines do not notify. What was taken goes
+to ``taken/``, what was refused to ``refused/``, with the reason beside it in ``NAME.why``. Both are copies of a
+register, personal data under licence: they are deleted like old snapshots.
+
+    tps_ns.txt  ──settled──▶  import  ──▶  taken/tps_ns.txt
+                                     └──▶  refused/tps_ns.txt, refused/tps_ns.txt.why
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final
+
+from gate.errors import GateError, RegisterError, RegisterFailed
+from gate.registers.shelf import KEPT_DAYS, KEPT_SNAPSHOTS
+
+TAKEN: Final = "taken"
+REFUSED: Final = "refused"
+WHY: Final = ".why"
+UNFINISHED: Final = (".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".swp", "~", WHY)
+"""Ends of names that say that a file is not complete, or not to be taken; names with a dot in front are not either."""
+MOST: Final = 32
+"""Files taken in one look, at most."""
+AGAIN_SECONDS: Final = 60.0
+"""How long after a failure that is not the file's it is tried again."""
+_RENAMED_NS: Final = 5_000_000
+"""An inode changed so long after the last byte was written was renamed since, or closed with another time."""
+
+_MOVED: Final = re.compile(r"^\d{8}T\d{12}-")
+
+Stamp = tuple[int, int, int]
+"""Inode, size, time of the last byte in nanoseconds: the same as long as nobody writes."""
+Take = Callable[[str, Path], Mapping[str, Any]]
+"""(register, file) -> report of its import; raises ``GateError``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a file."""
+
+    name: str
+    """Of the register."""
+    file: Path
+    """Where it is now."""
+    state: str
+    """``taken``, ``refused``; ``waits`` where it is tried again; ``stuck`` where it was imported or refused and cannot
+    be moved."""
+    why: str = ""
+    report: Mapping[str, Any] = field(default_factory=dict)
+
+
+class DropFolder:
+    """One folder, looked at from one thread."""
+
+    def __init__(self, folder: Path, names: Mapping[str, Sequence[str]], settle: float, take: Take) -> None:
+        """``names``: register -> patterns of its files' names, in which case does not count. ``settle``: seconds."""
+        self.folder = folder
+        self._patterns = {name: tuple(each.casefold() for each in patterns) for name, patterns in names.items()}
+        self._settle = settle
+        self._take = take
+        self._since: dict[str, tuple[Stamp, float]] = {}
+        """File -> how it looked, and since when."""
+        self._unfinished: set[int] = set()
+        """Inodes met under a name that says that they are not complete."""
+        self._later: dict[str, tuple[Stamp, float]] = {}
+        """File that is not to be touched before a time, as long as it looks so."""
+
+    def look(self, tick: float, now: datetime) -> list[Outcome]:
+        """Take every file that has landed; ``tick`` is ``time.monotonic()``. Raises ``RegisterError`` where the folder
+        cannot be read."""
+        outcomes = []
+        for path, name, seen in self._landed(tick, now.timestamp()):
+            outcome = self._one(path, name, seen, tick, now)
+            if outcome is not None:
+                outcomes.append(outcome)
+        if outcomes:
+            self._delete_old(now)
+        return outcomes
+
+    # --- what has landed
+
+    def _landed(self, tick: float, now: float) -> list[tuple[Path, str, Stamp]]:
+        try:
+            with os.scandir(self.folder) as entries:
+                found = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
+        except OSError as error:
+            raise RegisterError(
+                f"the drop folder {self.folder} cannot be read: {error.strerror}", hint="is its disk or share mounted?"
+            ) from None
+        landed = []
+        for name, seen in sorted(found, key=lambda each: (each[1].st_mtime_ns, each[0])):
+            if not stat.S_ISREG(seen.st_mode):
+                continue
+            register = self.register_of(name)
+            if register is None:
+                if _unfinished(name):
+                    self._unfinished.add(seen.st_ino)
+            elif self._settled(name, seen, tick, now):
+                landed.append((self.folder / name, register, _stamp(seen)))
+        there, inodes = {name for name, _ in found}, {seen.st_ino for _, seen in found}
+        self._unfinished &= inodes
+        for known in (self._since, self._later):
+            for name in known.keys() - there:
+                del known[name]
+        return landed[:MOST]
+
+    def register_of(self, name: str) -> str | None:
+        """Which register a file of this name is; None where it is none, or not complete."""
+        if _unfinished(name):
+            return None
+        folded = name.casefold()
+        for register, patterns in self._patterns.items():
+            if any(fnmatchcase(folded, pattern) for pattern in patterns):
+                return register
+        return None
+
+    def _settled(self, name: str, seen: os.stat_result, tick: float, now: float) -> bool:
+        stamp = _stamp(seen)
+        later = self._later.get(name)
+        if later and later[0] == stamp and tick < later[1]:
+            return False
+        before = self._since.get(name)
+        if before is None or before[0] != stamp:
+            self._since[name] = (stamp, tick)
+            # Not written to for so long by its own time, or complete before it had this name.
+            return 0 < seen.st_mtime <= now - self._settle or seen.st_ino in self._unfinished
+        renamed = seen.st_ctime_ns - seen.st_mtime_ns > _RENAMED_NS
+        return renamed or tick - before[1] >= self._settle
+
+    # --- what becomes of it
+
+    def _one(self, path: Path, name: str, seen: Stamp, tick: float, now: datetime) -> Outcome | None:
+        try:
+            report = self._take(name, path)
+        except GateError as error:
+            if not path.exists():
+                return None  # somebody else has taken it
+            if not isinstance(error, RegisterError) or isinstance(error, RegisterFailed):
+                self._later[path.name] = (seen, tick + AGAIN_SECONDS)
+                return Outcome(name, path, "waits", error.message)
+            return self._move(path, name, REFUSED, seen, now, why=error)
+        with suppress(OSError):
+            if _stamp(path.lstat()) != seen:  # what was imported was not all of it
+                return Outcome(name, path, "waits", "it was written to while it was imported: it is taken again")
+        return self._move(path, name, TAKEN, seen, now, report=report)
+
+    def _move(
+        self,
+        path: Path,
+        name: str,
+        to: str,
+        seen: Stamp,
+        now: datetime,
+        *,
+        why: GateError | None = None,
+        report: Mapping[str, Any] | None = None,
+    ) -> Outcome:
+        text = why.message if why else ""
+        try:
+            target = self._place(to, path.name, now)
+            if why:
+                lines = [f"{now.isoformat(timespec='seconds')} {why.message}", *([why.hint] if why.hint else [])]
+                _write(target.with_name(target.name + WHY), "\n".join(lines) + "\n")
+            path.rename(target)
+        except OSError as error:
+            # It stays where it is, and is left alone until somebody writes to it.
+            self._later[path.name] = (seen, float("inf"))
+            return Outcome(name, path, "stuck", f"{text + '; ' if text else ''}it cannot be moved: {error.strerror}")
+        return Outcome(name, target, to, text, report or {})
+
+    def _place(self, to: str, name: str, now: datetime) -> Path:
+        folder = self.folder / to
+        folder.mkdir(mode=0o700, exist_ok=True)
+        target = folder / name
+        if target.exists():
+            target = folder / f"{now:%Y%m%dT%H%M%S%f}-{name}"  # as in ``_MOVED``
+        return target
+
+    def _delete_old(self, now: datetime) -> None:
+        """Of each register the newest ``KEPT_SNAPSHOTS`` that were taken stay, and nothing after ``KEPT_DAYS``."""
+        kept: dict[str, int] = {}
+        for to in (TAKEN, REFUSED):
+            with suppress(OSError):
+                files = [(path.lstat(), path) for path in (self.folder / to).iterdir()]
+                for seen, path in sorted(files, key=lambda each: -each[0].st_ctime_ns):
+                    name = self.register_of(_MOVED.sub("", path.name)) or ""
+                    kept[name] = kept.get(name, 0) + 1
+                    old = now.timestamp() - seen.st_ctime > KEPT_DAYS * 86_400
+                    if stat.S_ISREG(seen.st_mode) and (old or (to == TAKEN and kept[name] > KEPT_SNAPSHOTS)):
+                        path.unlink(missing_ok=True)
+
+
+def _unfinished(name: str) -> bool:
+    return name.startswith(".") or name.casefold().endswith(UNFINISHED)
+
+
+def _stamp(seen: os.stat_result) -> Stamp:
+    return (seen.st_ino, seen.st_size, seen.st_mtime_ns)
+
+
+def _write(path: Path, text: str) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
