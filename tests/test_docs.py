@@ -83,8 +83,8 @@ def understand(line: str, *, whole: bool) -> None:
     assert not rest, f"{line}: {rest} is more than it takes"
     for parameter in command.get_params(context):
         value = values.get(parameter.name or "")
-        given = isinstance(value, str)
-        if given and isinstance(parameter.type, click.Choice):
+        given = bool(value) if isinstance(value, list | tuple) else isinstance(value, str)
+        if isinstance(value, str) and isinstance(parameter.type, click.Choice):
             parameter.type.convert(value, parameter, context)
         assert given or not whole or not parameter.required, f"{line}: {parameter.name} is missing"
 

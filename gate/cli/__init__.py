@@ -8,6 +8,7 @@
 - one module for each command or group: ``setup`` (init; ``guided``: its questions), ``serve``, ``check``, ``screen``, ``contacts``, ``register``, ``objection``,
   ``consent``, ``calls``, ``recordings``, ``retention``, ``hold``, ``keys``, ``audit``, ``settings`` (config),
   ``console``, ``demo``
+- ``rotation``  recordings given to another key, for ``keys``
 - ``bulk``      own lists as files: what ``objection`` and ``consent`` import and export; ``lists`` reads and writes
 - ``files``     output files: success arrives by rename, and what failed leaves nothing
 - ``demo_checks``  what the demo looks at: who is heard in a WAV, and whether audio lies in clear

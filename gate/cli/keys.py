@@ -21,20 +21,19 @@ COLUMNS = [
     ("id", "Id"),
     ("name", "Name"),
     ("role", "Role"),
-    ("seals", "Sealed to"),
-    ("purpose", "Exports for"),
-    ("half", "Half"),
-    ("created", "Made"),
+    ("given", "Is given"),
+    ("recordings", "Opens"),
+    ("alone", "Alone"),
     ("fingerprint", "Fingerprint"),
 ]
 
 
-@click.group("key", short_help="Who can open recordings: new, list, add.")
+@click.group("key", short_help="Who can open recordings: new, list, add, change, retire, rotate.")
 def command() -> None:
     """Public keys that recordings are sealed to, and private keys that open them.
 
     A private key is a file that a passphrase protects. It is kept off the gate, and so is at least one copy of it: what
-    is sealed to a lost key is lost.
+    is sealed to a lost key is lost, unless it is sealed to another one too.
     """
 
 
@@ -86,23 +85,147 @@ def new(view: View, name: str, role: str, output: Path, passphrase_file: Path | 
 def add(view: View, file: TextIO, role: str | None, purpose: str | None, half: str | None, exports_only: bool) -> None:
     """Put a public key on the register of recipients: every recording from now on is sealed to it too.
 
-    What was sealed before stays closed to them. With --purpose exports may go to them as well, with --exports-only
-    nothing but exports.
+    What was sealed before stays closed to them until dialgate key rotate. With --purpose exports may go to them as
+    well, with --exports-only nothing but exports.
     """
+    text = _recipient_text(file)
+    with reach(view.config) as gate:
+        terms: dict[str, Any] = {"role": role or "", "purpose": purpose or "", "half": half or ""}
+        view.data(gate.call("key_add", text=text, exports_only=exports_only, **terms))
+
+
+def _recipient_text(file: TextIO) -> str:
     text = file.read(20_001)
     if '"private key"' in text:  # sealed by its passphrase, but it has no business on the way to the gate
         raise UsageError(
             f"{file.name} is a private key: it stays where it is",
             hint="give the recipient that dialgate key new wrote to standard output",
         )
-    with reach(view.config) as gate:
-        terms: dict[str, Any] = {"role": role or "", "purpose": purpose or "", "half": half or ""}
-        view.data(gate.call("key_add", text=text, exports_only=exports_only, **terms))
+    return text
 
 
 @make("list", group=command, example="dialgate key list --json")
 def list_(view: View) -> None:
-    """The register of recipients: whom recordings are sealed to, and to whom exports may go."""
+    """The register of recipients: whom recordings are sealed to, and to whom exports may go.
+
+    "Alone" counts the recordings that would be lost with that key: no other recipient in force opens them.
+    """
     with reach(view.config) as gate:
         answer = gate.call("key_list")
+    for row in answer["recipients"]:
+        row["given"] = _given(row)
     view.rows(answer, "recipients", COLUMNS, none="There is no recipient: dialgate key new, then dialgate key add")
+    for row in answer["retired"]:
+        say(f"Retired, and still opens {row['recordings']} recordings: {row['name']} ({row['id']})")
+    for warning in answer["warnings"]:
+        say(f"Warning: {warning}. Add another key: dialgate key add")
+    for row in answer["recipients"]:
+        if row["alone"]:
+            say(f"Warning: {row['alone']} recordings would be lost with the key of {row['name']}: dialgate key rotate")
+
+
+def _given(row: dict[str, Any]) -> str:
+    """What a recipient is on the register for, in words."""
+    half = f" ({row['half']} half)" if row.get("half") else ""
+    said = [f"recordings{half}"] if row.get("seals") else []
+    return ", ".join([*said, *([f"exports: {row['purpose']}"] if row.get("purpose") else [])])
+
+
+@make(
+    "change",
+    group=command,
+    example="dialgate key change 0123456789abcdef --purpose internal_audit\n"
+    "dialgate key change 0123456789abcdef --half first",
+)
+@click.argument("recipient_id", metavar="ID")
+@click.option("--role", type=click.Choice(ROLES), help="What the key is for.")
+@click.option("--purpose", type=click.Choice((*PURPOSES, "none")), help="What exports may go to them for.")
+@click.option("--half", type=click.Choice((*HALVES, "none")), help="Their share of a two-person key.")
+@click.option("--seal/--exports-only", "seals", default=None, help="Whether new recordings are sealed to them.")
+def change(
+    view: View, recipient_id: str, role: str | None, purpose: str | None, half: str | None, seals: bool | None
+) -> None:
+    """Put a recipient on other terms: for new recordings and exports, nothing that they can open already."""
+    if (role, purpose, half, seals) == (None, None, None, None):
+        raise UsageError("there is nothing to change", hint="give --role, --purpose, --half, --seal or --exports-only")
+    cleared: dict[str, Any] = {"purpose": "" if purpose == "none" else purpose, "half": "" if half == "none" else half}
+    with reach(view.config) as gate:
+        view.data(gate.call("key_change", recipient_id=recipient_id, role=role or "", seals=seals, **cleared))
+
+
+@make("retire", group=command, example="dialgate key retire 0123456789abcdef --dry-run")
+@click.argument("recipient_id", metavar="ID")
+@click.option("--dry-run", is_flag=True, help="Say what could then be opened by nobody else, and do nothing.")
+def retire(view: View, recipient_id: str, dry_run: bool) -> None:
+    """Seal nothing more to a recipient. What they can open they still can, until dialgate key rotate --drop.
+
+    Refused while there are recordings that no other recipient in force opens: give them to somebody first.
+    """
+    with reach(view.config) as gate:
+        answer = gate.call("key_retire", recipient_id=recipient_id, dry_run=dry_run)
+    view.data(answer)
+    if answer["alone"]:
+        say(f"{answer['alone']} recordings could then be opened by nobody else: dialgate key rotate KEY --to FILE")
+    elif not dry_run and answer["recordings"]:
+        say(f"This key still opens {answer['recordings']} recordings; to end that: dialgate key rotate … --drop")
+
+
+@make(
+    "rotate",
+    group=command,
+    example="dialgate key rotate ann.key --to bob.recipient\ndialgate key rotate ann.key --to bob.recipient --drop",
+)
+@click.argument("key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--to", "target", required=True, type=click.File("r", encoding="utf-8"), help="Whose key is added.")
+@click.option("--drop", is_flag=True, help="And KEY opens none of them any more.")
+@asked.option
+def rotate(view: View, key: Path, target: TextIO, drop: bool, passphrase_file: Path | None) -> None:
+    """Let another recipient open whatever the private key in KEY opens. No recording is encrypted anew.
+
+    The other one is named by the recipient file that dialgate key new wrote, and is on the register (dialgate key
+    add). Run it where KEY is: it is not given to the gate. Ended in the middle, run it again.
+    """
+    from gate.cli import rotation
+    from gate.vault.keyfile import load_private
+    from gate.vault.recipients import parse_recipient
+
+    recipient = parse_recipient(_recipient_text(target))
+    private = load_private(key, asked.passphrase(passphrase_file, f"Passphrase of {key}"))
+    with reach(view.config) as gate, view.progress("Recordings") as progress:
+        done = rotation.rotate(gate, private, recipient, drop=drop, progress=progress)
+    view.data({"from": private.id, "to": recipient.id} | done)
+    if done["other_half"]:
+        say(
+            f"{done['other_half']} recordings take two people, and {recipient.name} is not of the half of this key:"
+            " they stay as they were."
+        )
+
+
+@make(
+    "passphrase",
+    group=command,
+    config=False,
+    example="dialgate key passphrase ann.key\n"
+    "dialgate key passphrase ann.key --passphrase-file old --new-passphrase-file new",
+)
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@asked.option
+@click.option(
+    "--new-passphrase-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="File with the new passphrase on its first line (else it is asked for, twice).",
+)
+def passphrase(view: View, file: Path, passphrase_file: Path | None, new_passphrase_file: Path | None) -> None:
+    """Close a private key with another passphrase. FILE is replaced as a whole or stays as it was.
+
+    Copies of it, backups too, still open with the old one: a key that others may have seen is rotated, not re-closed.
+    """
+    from gate.vault.keyfile import change_passphrase, load_private
+
+    old = asked.passphrase(passphrase_file, f"Old passphrase of {file}")
+    load_private(file, old)  # before a new one is asked for
+    words = asked.passphrase(new_passphrase_file, f"New passphrase of {file}", new=True)
+    changed = change_passphrase(file.resolve(), old, words)
+    view.data({"id": changed.id, "file": str(file), "changed": True}, text=lambda _: ())
+    say(f"{file} now opens with the new passphrase only. Copies of it still open with the old one.")

@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "recording": ("gate.cli.recordings", "Sealed recordings: list, export, verify."),
     "retention": ("gate.cli.retention", "What is erased when: status, sweep, forecast."),
     "hold": ("gate.cli.hold", "What may not be erased: add, release, list."),
-    "key": ("gate.cli.keys", "Who can open recordings: new, list, add."),
+    "key": ("gate.cli.keys", "Who can open recordings: new, list, add, change, retire, rotate."),
     "audit": ("gate.cli.audit", "The evidence log: verify, checkpoint."),
     "config": ("gate.cli.settings", "The configuration: show."),
     "console": ("gate.cli.console", "The console, in this terminal."),

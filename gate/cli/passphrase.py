@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,36 @@ option: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
     metavar="FILE",
     help=f"File with the passphrase on its first line (else ${VARIABLE}, else it is asked for).",
 )
+
+many: Callable[[Callable[..., Any]], Callable[..., Any]] = click.option(
+    "--passphrase-file",
+    "passphrase_files",
+    multiple=True,
+    type=click.Path(dir_okay=False, path_type=Path),
+    envvar=VARIABLE,
+    metavar="FILE",
+    help=f"File with the passphrase on its first line, one for each --key (else ${VARIABLE}, else it is asked for).",
+)
+"""For a command that takes several keys; in the environment the files are separated by colons."""
+
+
+def private_keys(keys: Sequence[Path], files: Sequence[Path]) -> list[Any]:
+    """The private keys in these files, opened: each with the passphrase file of its place, else the one that is typed.
+
+    Raises ``UsageError`` where there are more passphrases than keys, or one key twice; what ``passphrase`` and
+    ``gate.vault.keyfile.load_private`` raise.
+    """
+    from gate.vault.keyfile import load_private
+
+    if len(files) > len(keys):
+        raise UsageError(f"{len(files)} passphrase files for {len(keys)} keys", hint="give one for each --key")
+    opened = []
+    for place, key in enumerate(keys):
+        file = files[place] if place < len(files) else None
+        opened.append(load_private(key, passphrase(file, f"Passphrase of {key}")))
+    if len({private.id for private in opened}) < len(opened):
+        raise UsageError("the same key is given twice", hint="a recording that takes two people needs two keys")
+    return opened
 
 
 def passphrase(file: Path | None, prompt: str, *, new: bool = False) -> str:

@@ -6,7 +6,7 @@ import base64
 import dataclasses
 import hashlib
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +52,12 @@ def list_(view: View, after: str | None, limit: int) -> None:
 @click.option(
     "-k",
     "--key",
+    "keys",
     required=True,
+    multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="The private key.",
+    help="The private key; twice where the recording takes two people.",
 )
 @click.option(
     "-o",
@@ -66,13 +68,21 @@ def list_(view: View, after: str | None, limit: int) -> None:
     help="The WAV to write; must not exist.",
 )
 @click.option("--purpose", required=True, help="Why it is opened; kept in the log before the first byte.")
-@asked.option
-def export(view: View, recording_id: str, key: Path, output: Path, purpose: str, passphrase_file: Path | None) -> None:
+@asked.many
+def export(
+    view: View,
+    recording_id: str,
+    keys: tuple[Path, ...],
+    output: Path,
+    purpose: str,
+    passphrase_files: tuple[Path, ...],
+) -> None:
     """Open a recording into a stereo WAV: agent left, customer right, the announcement in its place, gaps marked.
 
-    The key is opened here: neither it nor its passphrase goes to the gate.
+    The key is opened here: neither it nor its passphrase goes to the gate. A recording that takes two people takes two
+    keys: -k FILE -k FILE.
     """
-    view.data(open_to_wav(view, recording_id, key, output, purpose, passphrase_file))
+    view.data(open_to_wav(view, recording_id, keys, output, purpose, passphrase_files))
 
 
 @make("verify", group=command, example="dialgate recording verify\ndialgate recording verify 5b0d9f… --json")
@@ -90,27 +100,33 @@ def verify(view: View, recording_id: str | None) -> None:
 
 
 def open_to_wav(
-    view: View, recording_id: str, key: Path, output: Path, purpose: str, passphrase_file: Path | None
+    view: View,
+    recording_id: str,
+    keys: Sequence[Path],
+    output: Path,
+    purpose: str,
+    passphrase_files: Sequence[Path] = (),
 ) -> dict[str, Any]:
-    """Take the recording (logged by the gate), open it with the private key and write the WAV; returns the report.
+    """Take the recording (logged by the gate), open it with the private keys and write the WAV; returns the report.
 
-    The key is opened first: a wrong passphrase takes nothing. A file that ends early opens only where the log says that
-    its recording was interrupted. Raises ``UsageError`` where ``output`` exists, and what the vault and export raise.
+    The keys are opened first: a wrong passphrase takes nothing. A file that ends early opens only where the log says
+    that its recording was interrupted. Raises ``UsageError`` where ``output`` exists, and what the vault and the export
+    raise.
     """
     from gate.exports.audio import export_wav
-    from gate.vault.keyfile import load_private
     from gate.vault.opening import open_recording
 
     if output.exists():
         raise UsageError(f"{output} exists", hint="name a new file")
-    private = load_private(key, asked.passphrase(passphrase_file, f"Passphrase of {key}"))
+    privates = asked.private_keys(keys, passphrase_files)
+    recipient = " ".join(private.id for private in privates)
     with reach(view.config) as gate:
-        taken = gate.call("recording_take", recording_id=recording_id, purpose=purpose, recipient=private.id)
+        taken = gate.call("recording_take", recording_id=recording_id, purpose=purpose, recipient=recipient)
     wraps = [(each["recipient"], base64.b64decode(each["wrap"])) for each in taken["wraps"]]
     _, chunks = open_recording(
         Path(taken["path"]),
         wraps,
-        private,
+        privates,
         recording_id=recording_id,
         allow_interrupted=taken["header"].get("state") == "interrupted",
     )
@@ -118,7 +134,7 @@ def open_to_wav(
     report = export_wav(chunks, output, announcement=_announcement(view, taken["facts"]))
     for note in report.notes:
         say(f"Note: {note}.")
-    return {"recording_id": recording_id, "recipient": private.id} | dataclasses.asdict(report)
+    return {"recording_id": recording_id, "recipient": recipient} | dataclasses.asdict(report)
 
 
 def _as_logged(path: Path, digest: str | None, chunks: Iterable[bytes]) -> None:

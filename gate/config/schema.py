@@ -130,6 +130,8 @@ class Recording(Section, frozen=True):
     """The recorder cannot start or dies: refuse and hang up politely, or go on with a leaf that says so."""
     min_free_mb: int = 256
     """No new recording while less than this is free on the disk, in MiB."""
+    two_person: bool = False
+    """It takes two people to open a recording: its key is split, a share for each half of the recipients."""
     pause_code: str = "*5"
     resume_code: str = "*6"
 

@@ -7,11 +7,13 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from gate.control.answers import Response
-from gate.control.request import Request
+from gate.control.request import Line, Request
 
 Role = Literal["", "compliance", "auditor", "escrow"]
 Purpose = Literal["", "regulator", "court", "internal_audit", "data_subject"]
 Half = Literal["", "first", "second"]
+BATCH = 64
+"""Wrapped keys in one message: its size is bounded (``wire.LARGEST_BODY``)."""
 
 
 class KeyList(Request, frozen=True):
@@ -33,13 +35,89 @@ class KeyAdd(Request, frozen=True):
     """New recordings are not sealed to it."""
 
 
+class KeyChange(Request, frozen=True):
+    """Put a recipient on other terms; what is not given stays, an empty text takes away."""
+
+    recipient_id: Line
+    role: Role = ""
+    purpose: Purpose | None = None
+    half: Half | None = None
+    seals: bool | None = None
+    """New recordings are sealed to it."""
+
+
+class KeyRetire(Request, frozen=True):
+    """Seal nothing more to a recipient; refused where only its key opens a recording."""
+
+    recipient_id: Line
+    dry_run: bool = False
+    """Say what would be, and do nothing."""
+
+
+class KeyWraps(Request, frozen=True):
+    """A page of the wrapped keys that ``source`` opens, to be closed to ``target``; logged before the answer."""
+
+    source: Line
+    target: Line
+    after: Line = ""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=BATCH)] = BATCH
+
+
+class KeyRewrap(Request, frozen=True):
+    """Wrapped keys of ``source``, closed to ``target``."""
+
+    source: Line
+    target: Line
+    wraps: Annotated[dict[Line, Annotated[str, msgspec.Meta(max_length=4096)]], msgspec.Meta(max_length=BATCH)]
+    """Recording id -> base64."""
+    drop: Annotated[tuple[Line, ...], msgspec.Meta(max_length=BATCH)] = ()
+    """Recordings that ``source`` is not to open any more, once ``target`` can."""
+
+
 class Recipients(Response, frozen=True):
     """The answer to ``key_list``."""
 
     recipients: list[dict[str, Any]]
+    retired: list[dict[str, Any]]
+    """Those no longer in force whose keys still open something."""
+    warnings: list[str]
 
 
 class Added(Response, frozen=True):
-    """The answer to ``key_add``."""
+    """The answer to ``key_add`` and ``key_change``."""
 
     id: str
+
+
+class Retired(Response, frozen=True):
+    """The answer to ``key_retire``."""
+
+    id: str
+    recordings: int
+    """What its key opens."""
+    alone: int
+    """Of these: what no other recipient in force could open."""
+    retired: bool
+
+
+class HeldKey(Response, frozen=True):
+    """One of ``key_wraps``."""
+
+    recording_id: str
+    key_id: str
+    wrap: str | None
+    """Base64; None where the target has it already."""
+
+
+class HeldKeys(Response, frozen=True):
+    """The answer to ``key_wraps``."""
+
+    items: list[HeldKey]
+    next: str | None
+
+
+class Rewrapped(Response, frozen=True):
+    """The answer to ``key_rewrap``."""
+
+    added: int
+    dropped: int

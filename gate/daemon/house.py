@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from gate.service.desk import Desk
     from gate.service.request_erasing import RequestEraser
     from gate.service.retention import Retention
+    from gate.vault.keyring import Keyring
 
 LONDON = ZoneInfo("Europe/London")
 
@@ -126,10 +127,6 @@ class House:
         from gate.service.desk import Desk
         from gate.service.reads import Offers
         from gate.store import kept, queries, requests, search
-        from gate.vault.keyring import Keyring
-
-        two_person = self.config.recording.two_person
-        keyring = Keyring(self.config.data / "recipients", self.keys, two_person=two_person)
         letters = Letters(self.config, self.clock)
         return Desk(
             config=self.config,
@@ -140,8 +137,8 @@ class House:
             screener=self.screener,
             offers=Offers(
                 import_register=self._import_register,
-                recipients=keyring.recipients,
-                keyring=keyring,
+                recipients=lambda: self._keyring().recipients(),
+                keyring=self._keyring,
                 wraps=self.keys.wraps,
                 scan=_scan,
                 verify_log=self.verify_log,
@@ -168,6 +165,11 @@ class House:
 
         with Reader(self.config.data / "gate.db") as reader:
             return read(reader)
+
+    def _keyring(self) -> Keyring:
+        from gate.vault.keyring import Keyring
+
+        return Keyring(self.config.data / "recipients", self.keys, two_person=self.config.recording.two_person)
 
     def _import_register(
         self,

@@ -1,4 +1,7 @@
-"""The recorder process: ``python -m gate.daemon.recording DATA MIN_FREE_MB LEVEL FORMAT FD``, started by the gate."""
+"""The recorder process: ``python -m gate.daemon.recording DATA MIN_FREE_MB PEOPLE LEVEL FORMAT FD``, from the gate.
+
+PEOPLE is 2 where it takes a key of each half to open what is recorded, else 1.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ LOCK_SECONDS = 15.0
 """How long a gate waits for the recorder of an earlier life to finish its files."""
 
 
-def record(data: Path, min_free_mb: int, log: Log, descriptor: int) -> int:
+def record(data: Path, min_free_mb: int, people: int, log: Log, descriptor: int) -> int:
     """The recorder process: seals until the gate's end of the socket closes."""
     from gate.recorder.main import inherited
     from gate.recorder.main import serve as serve_recorder
@@ -31,9 +34,8 @@ def record(data: Path, min_free_mb: int, log: Log, descriptor: int) -> int:
     # Held while this process lives: the next gate waits for it before it says how recordings ended.
     lock = _recorder_lock(recordings)
     fcntl.flock(lock, fcntl.LOCK_SH)
-    return serve_recorder(
-        inherited(descriptor), recordings, sealer(data / "recipients"), SystemClock(), min_free_bytes=min_free_mb << 20
-    )
+    seal = sealer(data / "recipients", two_person=people == 2)
+    return serve_recorder(inherited(descriptor), recordings, seal, SystemClock(), min_free_bytes=min_free_mb << 20)
 
 
 def _recorder_lock(recordings: Path) -> int:
@@ -59,6 +61,6 @@ def wait_for_recorder(recordings: Path) -> None:
 
 
 if __name__ == "__main__":
-    folder, free, level, form, inherited_fd = sys.argv[1:]
+    folder, free, people, level, form, inherited_fd = sys.argv[1:]
     told = msgspec.convert({"level": level, "format": form}, Log)
-    sys.exit(record(Path(folder), int(free), told, int(inherited_fd)))
+    sys.exit(record(Path(folder), int(free), int(people), told, int(inherited_fd)))

@@ -74,7 +74,7 @@ class Gate:
         """What must be there before the line opens: the announcement, and somebody to seal to."""
         from gate.core.hours import public_holidays
         from gate.media.prompts import prepare
-        from gate.vault.recipients import load_recipients
+        from gate.vault.keyring import sealable, warnings
 
         # Loaded before a call asks: each takes a tenth of a second.
         importlib.import_module("phonenumbers")
@@ -83,11 +83,11 @@ class Gate:
             public_holidays(each)
         data = self._config.data
         prepare(data / "prompts", self._config.announcement, Path(self._config.base))
-        if self._config.recording.enabled and not load_recipients(data / "recipients"):
-            raise ConfigError(
-                "calls are to be recorded, but there is no key to seal recordings to",
-                hint="make one: dialgate key new, then dialgate key add; or set recording.enabled = false",
-            )
+        recording = self._config.recording
+        if recording.enabled:
+            recipients = sealable(data / "recipients", two_person=recording.two_person)
+            for warning in warnings(recipients, two_person=recording.two_person):
+                log.warning("one_key_alone", why=warning, hint="dialgate key add")
 
     def _reconcile(self) -> Any:
         from gate.recorder import leftovers
@@ -106,7 +106,8 @@ class Gate:
         from gate.recorder.client import RecorderClient, spawn_command
 
         command = [sys.executable, "-P", "-m", "gate.daemon.recording", str(self._config.data)]
-        command += [str(self._config.recording.min_free_mb), self._config.log.level, self._config.log.format]
+        recording, told = self._config.recording, self._config.log
+        command += [str(recording.min_free_mb), "2" if recording.two_person else "1", told.level, told.format]
         recorder = RecorderClient(spawn_command(command), Unheard(), self._house.clock)
         stack.callback(recorder.close_down)
         with suppress(RecorderError):  # supervision goes on, and calls are refused until it is up

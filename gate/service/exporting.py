@@ -76,7 +76,7 @@ class Exporting(DeskBase):
             raise UsageError("an export is made for a purpose only", hint="Say it: --purpose 'annual audit 2026'.")
         if since >= until:
             raise UsageError("the period ends before it begins", hint="Give --from and --to, the latter not included.")
-        who = _allowed(self._offers.keyring.recipients(), recipient)
+        who = _allowed(self._offers.keyring().recipients(), recipient)
         period = (stamp(since.astimezone(UTC)), stamp(until.astimezone(UTC)))
         self._openable(period, who["id"], openers, progress)
         bundle = self._new_id()

@@ -1,14 +1,47 @@
-"""The register of recipients: whom recordings are sealed to, to whom exports may go, and who decided it."""
+"""The register of recipients: whom recordings are sealed to, to whom exports may go, and who decided it.
+
+A change is in the log before it is in force. Private keys never come here: wraps are given out to whoever holds one,
+and come back closed to somebody else (``key_wraps``, ``key_rewrap``).
+"""
 
 from __future__ import annotations
 
-from typing import Protocol
+import base64
+import binascii
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Protocol
 
+from gate.errors import RefusedError, UsageError
 from gate.service.desk_base import DeskBase
 from gate.service.reads import Row
 
 TERMS = ("name", "role", "purpose", "half", "seals", "fingerprint")
 """What the log keeps of a recipient: keys and people of the firm, nobody who was called."""
+SOLE = "sole_recipient"
+
+
+class HeldKey(Protocol):
+    """A recording that a recipient can open."""
+
+    @property
+    def recording_id(self) -> str:
+        """Whose key it is."""
+        ...
+
+    @property
+    def key_id(self) -> str:
+        """The key's own id."""
+        ...
+
+    @property
+    def wrap(self) -> bytes:
+        """Closed to that recipient."""
+        ...
+
+    @property
+    def there(self) -> bool:
+        """The recipient it is to go to has it already."""
+        ...
 
 
 class Keyring(Protocol):
@@ -16,6 +49,10 @@ class Keyring(Protocol):
 
     def recipients(self) -> list[Row]:
         """Those in force: ``id`` and ``TERMS``, ``created``."""
+        ...
+
+    def retired(self) -> list[Row]:
+        """Those retired."""
         ...
 
     def read(self, text: str, *, role: str, purpose: str, half: str, exports_only: bool) -> Row:
@@ -26,20 +63,149 @@ class Keyring(Protocol):
         """Put a recipient in force."""
         ...
 
+    def terms(self, recipient_id: str, **terms: Any) -> tuple[Row, Row]:
+        """A recipient as it is, and as ``change`` would leave it; nothing done."""
+        ...
+
+    def change(self, recipient_id: str, **terms: Any) -> None:
+        """Put a recipient on other terms: ``role``, ``purpose``, ``half``, ``seals``; None to keep."""
+        ...
+
+    def retirable(self, recipient_id: str) -> Row:
+        """The row of a recipient that new recordings can do without; nothing done."""
+        ...
+
+    def retire(self, recipient_id: str) -> None:
+        """It is in force no more; what it could open it still can."""
+        ...
+
+    def warnings(self) -> list[str]:
+        """Whose key alone, lost, would lose every new recording."""
+        ...
+
+    def worth(self, recipient_id: str) -> Row:
+        """``recordings`` that its key opens; ``alone``: those that no other recipient in force could open; ``first``
+        and ``second``: those of which it holds a share."""
+        ...
+
+    def held(self, source: str, target: str, after: str, limit: int) -> Sequence[HeldKey]:
+        """What a recipient can open, by recording id."""
+        ...
+
+    def hand_over(self, source: str, target: str, wraps: Mapping[str, bytes], drop: Collection[str]) -> tuple[int, int]:
+        """Keep new wraps for ``target``; drop those of ``source`` that have one: how many of each. Twice is harmless,
+        and no recording loses anybody without having somebody new."""
+        ...
+
 
 class KeyDesk(DeskBase):
-    """Keys. A change is in the log before it is in force."""
+    """Keys."""
 
     def key_list(self, *, actor: str) -> Row:
-        """Whom new recordings are sealed to, and to whom exports may go."""
-        return {"recipients": self._offers.keyring.recipients()}
+        """Whom new recordings are sealed to, to whom exports may go, and what each key is worth."""
+        keyring = self._offers.keyring()
+        retired = [row | keyring.worth(row["id"]) for row in keyring.retired()]
+        return {
+            "recipients": [row | keyring.worth(row["id"]) for row in keyring.recipients()],
+            "retired": [row for row in retired if row["recordings"]],
+            "warnings": keyring.warnings(),
+        }
 
     def key_add(
         self, *, text: str, role: str = "", purpose: str = "", half: str = "", exports_only: bool = False, actor: str
     ) -> Row:
         """Let the owner of a public key open what is recorded from now on, and be given exports for a purpose; with
         ``exports_only`` no more than that."""
-        keyring = self._offers.keyring
+        keyring = self._offers.keyring()
         row = keyring.read(text, role=role, purpose=purpose, half=half, exports_only=exports_only)
-        self._keep("recipient_added", actor, {name: row[name] for name in TERMS}, subject=row["id"])
+        self._keep("recipient_added", actor, _terms(row), subject=row["id"])
         return keyring.add(text, role=role, purpose=purpose, half=half, exports_only=exports_only)
+
+    def key_change(
+        self,
+        *,
+        recipient_id: str,
+        role: str = "",
+        purpose: str | None = None,
+        half: str | None = None,
+        seals: bool | None = None,
+        actor: str,
+    ) -> Row:
+        """Put a recipient on other terms; None keeps one, an empty text takes it away."""
+        keyring = self._offers.keyring()
+        terms: Row = {"role": role, "purpose": purpose, "half": half, "seals": seals}
+        before, after = keyring.terms(recipient_id, **terms)
+        if after != before:
+            body = _terms(after) | {"before": _terms(before)}
+            self._keep("recipient_changed", actor, body, subject=recipient_id)
+            keyring.change(recipient_id, **terms)
+        return after
+
+    def key_retire(self, *, recipient_id: str, dry_run: bool = False, actor: str) -> Row:
+        """Seal nothing more to a recipient. Refused where recordings would be left that only this key opens."""
+        keyring = self._offers.keyring()
+        row = keyring.retirable(recipient_id)
+        worth = keyring.worth(recipient_id)
+        if worth["alone"] and not dry_run:
+            raise RefusedError(
+                f"{worth['alone']} of the {worth['recordings']} recordings that {row['name']} opens could then be"
+                " opened by nobody else",
+                reason=SOLE,
+                hint="Give them to another recipient first: dialgate key rotate KEY --to RECIPIENT",
+            )
+        if not dry_run:
+            self._keep("recipient_retired", actor, _terms(row), subject=recipient_id)
+            keyring.retire(recipient_id)
+        return row | worth | {"retired": not dry_run}
+
+    def key_wraps(self, *, source: str, target: str, after: str = "", limit: int = 64, actor: str) -> Row:
+        """A page of what ``source`` can open, for whoever holds its private key to close it to ``target``; a wrap that
+        is given out is in the log before."""
+        to = self._in_force(source, target)
+        keyring = self._offers.keyring()
+        page = keyring.held(source, target, after, limit)
+        given = [each.recording_id for each in page if not each.there]
+        if given:
+            self._keep("keys_given_out", actor, {"to": target, "recordings": given}, subject=source)
+        items = [
+            {
+                "recording_id": each.recording_id,
+                "key_id": each.key_id,
+                "wrap": None if each.there else base64.b64encode(each.wrap).decode(),
+            }
+            for each in page
+        ]
+        answer: Row = {"items": items, "next": page[-1].recording_id if len(page) == limit else None}
+        if not after:
+            answer |= {"target": to, "worth": keyring.worth(source)}
+        return answer
+
+    def key_rewrap(
+        self, *, source: str, target: str, wraps: Mapping[str, str], drop: Sequence[str] = (), actor: str
+    ) -> Row:
+        """Keep what ``key_wraps`` gave out, closed to ``target``. ``drop``: of these recordings ``source`` is to open
+        none any more that ``target`` can."""
+        self._in_force(source, target)
+        try:
+            given = {recording: base64.b64decode(wrap, validate=True) for recording, wrap in wraps.items()}
+        except binascii.Error as error:
+            raise UsageError(f"a wrap is base64: {error}") from error
+        body = {"from": source, "recordings": sorted(given), "dropped": sorted(drop)}
+        self._keep("keys_rewrapped", actor, body, subject=target)
+        added, dropped = self._offers.keyring().hand_over(source, target, given, drop)
+        return {"added": added, "dropped": dropped}
+
+    def _in_force(self, source: str, target: str) -> Row:
+        if source == target:
+            raise UsageError("a key is rotated to another one, not to itself")
+        for row in self._offers.keyring().recipients():
+            if row["id"] == target:
+                return row
+        raise UsageError(
+            f"there is no recipient {target} in force",
+            hint="Put it on the register first: dialgate key add FILE",
+        )
+
+
+def _terms(row: Row) -> Row:
+    return {name: row[name] for name in TERMS}

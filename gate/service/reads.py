@@ -158,7 +158,8 @@ class Offers:
     RegisterError."""
     recipients: Callable[[], list[Row]]
     """The register of recipients; see ``Keyring.recipients``."""
-    keyring: Keyring
+    keyring: Callable[[], Keyring]
+    """The register of recipients and the wrapped keys; loaded when it is asked for."""
     wraps: Callable[[str], list[tuple[str, bytes]]]
     """Recording id -> wrapped keys."""
     scan: ScanFile

@@ -7,19 +7,20 @@ Map, from the bottom up:
 - ``publickey``   a recipient: a public key, whose it is and what it is for
 - ``recipients``  the register of them: whom recordings are sealed to, to whom exports may go
 - ``keyfile``     the private half, protected by a passphrase, kept off the gate
-- ``wrap``        a recording's key, closed to one recipient (HPKE, ML-KEM-768 with X25519)
+- ``wrap``        a recording's key, closed to recipients (HPKE, ML-KEM-768 with X25519), whole or in two shares
 - ``layout``      the sealed format, byte by byte
 - ``writer``      writing it, a chunk at a time; ``reader`` finds every change to it; ``sealed`` is the door to both
 - ``sealer``      what the recorder is given: a fresh key, wrapped, and the file that it seals
-- ``keystore``    wrapped keys on disk, apart from the audio; shredding them is the erasure
-- ``keyring``     both of these for the desk
+- ``keystore``    wrapped keys on disk, apart from the audio; shredding them is the erasure; ``keyrows`` is its SQL
+- ``keyring``     the register and the wrapped keys, for the desk
 - ``removal``     sealed files removed, and looked for again
-- ``opening``     wraps and a private key -> the clear chunks
+- ``opening``     wraps and private keys -> the clear chunks
 - ``signing``     the gate's Ed25519 key, and C2SP signed notes
 
 What it promises. A stolen gate reads nothing that it recorded: it holds public keys only, and a recording's own key
 lives in memory until the recording is closed. No byte of a sealed file can be changed, moved, added or taken away
-unseen. When the wraps are shredded the recording cannot be opened with every private key there is.
+unseen. When the wraps are shredded the recording cannot be opened with every private key there is. Where recordings
+take two people (``recording.two_person``), one key opens none of them, and no number of keys of one half does.
 
 What it does not. Python cannot wipe memory: a key may linger in the process until it ends. Shredding leaves nothing in
 any file, but what a drive or a copying file system keeps of overwritten blocks is beyond a program. Whoever may write

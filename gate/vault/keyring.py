@@ -2,27 +2,148 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from gate.vault.recipients import add_recipient, load_recipients, read_recipient
+from gate.errors import ConfigError, VaultError
+from gate.vault.errors import NoRecipients, OtherHalf
+from gate.vault.keyrows import Held
+from gate.vault.keystore import KeyStoreDb
+from gate.vault.publickey import HALVES, Recipient
+from gate.vault.recipients import (
+    change_recipient,
+    load_recipients,
+    load_retired,
+    put_recipient,
+    read_recipient,
+    retirable,
+    retire_recipient,
+    terms_changed,
+)
+from gate.vault.wrap import halves_filled
+
+Row = dict[str, Any]
 
 
 class Keyring:
     """``gate.service.keys.Keyring``. Every method raises ``VaultError`` for what cannot be."""
 
-    def __init__(self, folder: Path) -> None:
-        """``folder`` is the register of recipients."""
+    def __init__(self, folder: Path, keys: KeyStoreDb, *, two_person: bool) -> None:
+        """``folder`` is the register of recipients; ``two_person``: new recordings take one of each half to open."""
         self._folder = folder
+        self._keys = keys
+        self._two_person = two_person
 
-    def recipients(self) -> list[dict[str, Any]]:
+    # --- the register
+
+    def recipients(self) -> list[Row]:
         """Those in force."""
         return [each.row() for each in load_recipients(self._folder)]
 
-    def read(self, text: str, **terms: Any) -> dict[str, Any]:
-        """The row that ``add`` would put in force."""
-        return read_recipient(self._folder, text, **terms).row()
+    def retired(self) -> list[Row]:
+        """Those retired and not in force again."""
+        in_force = {each.id for each in load_recipients(self._folder)}
+        return [each.row() for each in load_retired(self._folder) if each.id not in in_force]
 
-    def add(self, text: str, **terms: Any) -> dict[str, Any]:
-        """Put a recipient in force, on terms as ``add_recipient`` has them."""
-        return add_recipient(self._folder, text, **terms).row()
+    def read(self, text: str, **terms: Any) -> Row:
+        """The row that ``add`` would put in force."""
+        return self._read(text, **terms).row()
+
+    def add(self, text: str, **terms: Any) -> Row:
+        """Put a recipient in force, on terms as ``read_recipient`` has them."""
+        return put_recipient(self._folder, self._read(text, **terms)).row()
+
+    def terms(self, recipient_id: str, **terms: Any) -> tuple[Row, Row]:
+        """A recipient as it is, and as ``change`` would leave it."""
+        before, after = terms_changed(self._folder, recipient_id, **terms)
+        self._still_sealable(recipient_id, after)
+        return before.row(), after.row()
+
+    def change(self, recipient_id: str, **terms: Any) -> None:
+        """Put a recipient on other terms, as ``change_recipient`` has them."""
+        change_recipient(self._folder, recipient_id, **terms)
+
+    def retirable(self, recipient_id: str) -> Row:
+        """The row of a recipient that may be retired, as far as new recordings are concerned."""
+        found = retirable(self._folder, recipient_id)
+        self._still_sealable(recipient_id, None)
+        return found.row()
+
+    def retire(self, recipient_id: str) -> None:
+        """Nothing is sealed to it any more, and no export goes to it; its wraps stay."""
+        retire_recipient(self._folder, recipient_id)
+
+    def warnings(self) -> list[str]:
+        """Whose key alone, lost, would lose every new recording: one sentence each."""
+        return warnings(load_recipients(self._folder), two_person=self._two_person)
+
+    def _read(self, text: str, **terms: Any) -> Recipient:
+        recipient = read_recipient(self._folder, text, **terms)
+        if self._two_person and recipient.seals and not recipient.half:
+            raise OtherHalf(
+                f"recordings take two people, and {recipient.name!r} is of no half",
+                hint="Say which: --half first|second, or --exports-only.",
+            )
+        return recipient
+
+    def _still_sealable(self, recipient_id: str, after: Recipient | None) -> None:
+        """Raise where a change would end what two people need; what was not so before may be mended in any order."""
+        now = [each for each in load_recipients(self._folder) if each.seals]
+        then = [each for each in now if each.id != recipient_id]
+        if after is not None and after.seals:
+            then.append(after)
+        if self._two_person and _sealable(now):
+            halves_filled(then)
+
+    # --- wraps
+
+    def worth(self, recipient_id: str) -> Row:
+        """``recordings`` that its key opens; ``alone``: those of them that no other recipient in force could open;
+        ``first`` and ``second``: those of which it holds a share."""
+        others = [each.id for each in load_recipients(self._folder) if each.id != recipient_id]
+        return self._keys.tally(recipient_id, others)._asdict()
+
+    def held(self, source: str, target: str, after: str, limit: int) -> Sequence[Held]:
+        """What ``source`` can open, by recording id, each with whether ``target`` can open it too."""
+        return self._keys.held(source, target, after, limit)
+
+    def hand_over(self, source: str, target: str, wraps: Mapping[str, bytes], drop: Collection[str]) -> tuple[int, int]:
+        """Keep new wraps, drop old ones that have one: how many of each."""
+        return self._keys.hand_over(source, target, wraps, drop)
+
+
+def sealable(folder: Path, *, two_person: bool) -> list[Recipient]:
+    """Those that recordings can be sealed to. Raises ``ConfigError`` where a recording could not be sealed."""
+    recipients = [each for each in load_recipients(folder) if each.seals]
+    if not recipients:
+        raise ConfigError(
+            "calls are to be recorded, but there is no key to seal recordings to",
+            hint="make one: dialgate key new, then dialgate key add; or set recording.enabled = false",
+        )
+    if two_person:
+        try:
+            halves_filled(recipients)
+        except VaultError as error:
+            raise ConfigError(f"recording.two_person is set: {error}", hint=error.hint) from error
+    return recipients
+
+
+def warnings(recipients: Sequence[Recipient], *, two_person: bool) -> list[str]:
+    """Whose key alone, lost, would lose every new recording: one sentence each."""
+    sealed = [each for each in recipients if each.seals]
+    groups = [[each for each in sealed if each.half == half] for half in HALVES] if two_person else [sealed]
+    what = "a share of every recording" if two_person else "recordings"
+    return [
+        f"{what} can be opened with the key of {group[0].name} ({group[0].id}) alone: lost, it loses them all"
+        for group in groups
+        if len(group) == 1
+    ]
+
+
+def _sealable(recipients: Sequence[Recipient]) -> bool:
+    try:
+        halves_filled(recipients)
+    except (NoRecipients, OtherHalf):
+        return False
+    return True

@@ -19,7 +19,9 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
@@ -27,6 +29,7 @@ from gate.errors import VaultError
 from gate.log import Logger
 from gate.vault.errors import KeyStoreError
 from gate.vault.files import make_folder, trouble
+from gate.vault.keyrows import SCHEMA, Held, alone, hand_over, held, insert, shred
 
 log = Logger()
 
@@ -38,7 +41,7 @@ BATCH: Final = 256
 """Pieces of work in one commit, at most."""
 BUSY_SECONDS: Final = 5.0
 CALL_SECONDS: Final = 60.0
-_SLICE: Final = 500
+_PAGE: Final = 2000
 _HINT: Final = "Is there room on the disk of the data folder, and is no other program using keys.db?"
 
 _PRAGMAS: Final = (
@@ -51,18 +54,18 @@ _PRAGMAS: Final = (
     "PRAGMA trusted_schema = OFF",
     "PRAGMA cell_size_check = ON",
 )
-_SCHEMA: Final = """
-CREATE TABLE IF NOT EXISTS wraps (
-    id INTEGER PRIMARY KEY,
-    recording_id TEXT NOT NULL,
-    recipient_id TEXT NOT NULL,
-    key_id TEXT NOT NULL,
-    wrap BLOB NOT NULL,
-    UNIQUE (recording_id, recipient_id)
-) STRICT;
-CREATE INDEX IF NOT EXISTS wraps_of_recipient ON wraps (recipient_id, recording_id);
-PRAGMA user_version = 1;
-"""
+
+
+class Tally(NamedTuple):
+    """What one recipient's private key is worth."""
+
+    recordings: int
+    """Recordings that it opens, or helps to open."""
+    alone: int
+    """Of these: recordings that nobody could open without it."""
+    first: int
+    second: int
+    """Of these: recordings that take two people, of which this key holds the first or the second share."""
 
 
 class _Item(NamedTuple):
@@ -99,7 +102,7 @@ class KeyStoreDb:
         ``close`` it comes at once on the calling thread.
         """
         rows = [(recording_id, recipient_id, key_id, wrap) for recipient_id, wrap in wraps]
-        self._enqueue(_Item(lambda db: _insert(db, rows), lambda _result, error: done(error)))
+        self._enqueue(_Item(lambda db: insert(db, rows), lambda _result, error: done(error)))
 
     def wraps(self, recording_id: str) -> list[tuple[str, bytes]]:
         """(recipient id, wrap) pairs of a recording; empty where they were shredded or never were."""
@@ -121,19 +124,33 @@ class KeyStoreDb:
         sql = "SELECT recording_id FROM wraps WHERE recipient_id = ? AND recording_id > ? ORDER BY recording_id LIMIT ?"
         return [recording for (recording,) in self._select(sql, (recipient_id, after, limit))]
 
-    def only_for(self, recipient_id: str) -> int:
-        """How many recordings nobody but this recipient can open: what would be lost with that private key."""
-        sql = """SELECT count(*) FROM wraps AS mine WHERE recipient_id = ? AND NOT EXISTS (
-                   SELECT 1 FROM wraps WHERE recording_id = mine.recording_id AND recipient_id <> mine.recipient_id)"""
-        return int(self._select(sql, (recipient_id,))[0][0])
+    def held(self, recipient_id: str, other: str, after: str = "", limit: int = 500) -> list[Held]:
+        """Recordings that a recipient can open, by id, each with whether ``other`` can too."""
+        found: list[Held] = self._call(lambda db: held(db, recipient_id, other, after, limit))
+        return found
 
-    def replace_wraps(self, changes: Mapping[str, Wraps]) -> None:
-        """Give recordings new wraps for their old key, all in one commit; the old wraps are shredded.
+    def tally(self, recipient_id: str, others: Collection[str] | None = None) -> Tally:
+        """What a recipient can open, and what nobody could without that private key: where ``others`` are given, none
+        of them. A page at a time, so that no recording's key waits long."""
+        after, counted = "", Counter[bytes]()
+        lost = 0
+        while page := self._call(partial(_alone_page, recipient_id, others, after)):
+            counted.update(kind for _, kind, _ in page)
+            lost += sum(sole for *_, sole in page)
+            after = page[-1][0]
+        return Tally(counted.total(), lost, counted[b"\2"], counted[b"\3"])
 
-        Raises ``KeyStoreError``, and then nothing has changed: where a recording has no wraps (an erased one must not
-        come back to life), or would be left with none.
+    def hand_over(
+        self, source: str, target: str, wraps: Mapping[str, bytes], drop: Collection[str] = ()
+    ) -> tuple[int, int]:
+        """Keep new wraps of old keys for ``target``, all in one commit, and drop those of ``source`` for the recordings
+        in ``drop`` that ``target`` can open; returns how many of each. Dropped ones are shredded.
+
+        Twice is harmless, and never can fewer people open a recording than before: what was erased meanwhile stays so,
+        and nothing is dropped that has no new wrap of its kind. Raises ``KeyStoreError``: then nothing has changed.
         """
-        self._call(lambda db: _replace(db, changes), erases=True)
+        given: tuple[int, int] = self._call(lambda db: hand_over(db, source, target, wraps, drop), erases=bool(drop))
+        return given
 
     def shred(self, recording_ids: Iterable[str]) -> int:
         """Remove the wraps of recordings; returns how many recordings had any. Twice is harmless.
@@ -142,7 +159,7 @@ class KeyStoreDb:
         asked for again, though the rows may be gone already.
         """
         ids = list(recording_ids)
-        return int(self._call(lambda db: _shred(db, ids), erases=True))
+        return int(self._call(lambda db: shred(db, ids), erases=True))
 
     def close(self) -> None:
         """Finish what is queued and close the database; harmless twice."""
@@ -228,6 +245,12 @@ class KeyStoreDb:
                 log.exception("key_store_answer_failed")
 
 
+def _alone_page(
+    recipient_id: str, others: Collection[str] | None, after: str, db: sqlite3.Connection
+) -> list[tuple[str, bytes, int]]:
+    return alone(db, recipient_id, others, after, _PAGE)
+
+
 def _connect(path: Path) -> sqlite3.Connection:
     try:
         make_folder(path.parent)
@@ -242,7 +265,7 @@ def _connect(path: Path) -> sqlite3.Connection:
             "wal",
         ):
             raise KeyStoreError(f"{path} cannot be kept so that keys can be shredded", hint="Use a local disk.")
-        db.executescript(_SCHEMA)
+        db.executescript(SCHEMA)
         if (failure := _scrub(db)) is not None:
             raise failure
     except sqlite3.Error as error:
@@ -281,32 +304,3 @@ def _perform(db: sqlite3.Connection, work: Callable[[sqlite3.Connection], Any]) 
         return None, failure
     db.execute("RELEASE piece")
     return result, None
-
-
-def _insert(db: sqlite3.Connection, rows: list[tuple[str, str, str, bytes]]) -> None:
-    if not rows:
-        raise KeyStoreError("a recording without wraps could never be opened")
-    (found,) = db.execute("SELECT count(*) FROM wraps WHERE recording_id = ?", (rows[0][0],)).fetchone()
-    if found:
-        raise KeyStoreError(f"recording {rows[0][0]} has keys already")
-    db.executemany("INSERT INTO wraps (recording_id, recipient_id, key_id, wrap) VALUES (?, ?, ?, ?)", rows)
-
-
-def _replace(db: sqlite3.Connection, changes: Mapping[str, Wraps]) -> None:
-    for recording_id, wraps in changes.items():
-        row = db.execute("SELECT key_id FROM wraps WHERE recording_id = ? LIMIT 1", (recording_id,)).fetchone()
-        if row is None:
-            raise KeyStoreError(f"recording {recording_id} has no key to wrap anew: it was erased")
-        db.execute("DELETE FROM wraps WHERE recording_id = ?", (recording_id,))
-        _insert(db, [(recording_id, recipient_id, row[0], wrap) for recipient_id, wrap in wraps])
-
-
-def _shred(db: sqlite3.Connection, ids: list[str]) -> int:
-    shredded = 0
-    for start in range(0, len(ids), _SLICE):
-        part = list(dict.fromkeys(ids[start : start + _SLICE]))
-        marks = ",".join("?" * len(part))
-        where = f"FROM wraps WHERE recording_id IN ({marks})"  # question marks only
-        shredded += db.execute(f"SELECT count(DISTINCT recording_id) {where}", part).fetchone()[0]
-        db.execute(f"DELETE {where}", part)
-    return shredded

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from gate.errors import VaultError
 from gate.vault.errors import NoRecipients, RecipientInvalid
@@ -41,9 +41,12 @@ __all__ = [
     "load_retired",
     "make_recipient",
     "parse_recipient",
+    "put_recipient",
     "read_recipient",
     "recipient_source",
+    "retirable",
     "retire_recipient",
+    "terms_changed",
 ]
 
 _RETIRED: Final = "retired"
@@ -81,7 +84,11 @@ def _load(path: Path) -> Recipient:
 def read_recipient(
     folder: Path, text: str | bytes, role: str = "", *, purpose: str = "", half: str = "", exports_only: bool = False
 ) -> Recipient:
-    """The recipient that ``add_recipient`` would put in force, nothing done. Raises as it does."""
+    """The recipient that a text names, on the terms that are given in place of its own; nothing is done.
+
+    Raises ``RecipientInvalid``; ``VaultError`` where it is in force with another name or on other terms (the same one
+    twice is no error).
+    """
     recipient = parse_recipient(text)
     recipient = recipient.on_terms(
         role=role, purpose=purpose or None, half=half or None, seals=False if exports_only else None
@@ -95,22 +102,24 @@ def read_recipient(
     return recipient
 
 
-def add_recipient(
-    folder: Path, text: str | bytes, role: str = "", *, purpose: str = "", half: str = "", exports_only: bool = False
-) -> Recipient:
-    """Put a recipient in force; what is given replaces what its text says. The same one twice is no error.
-
-    Raises ``RecipientInvalid``; ``VaultError`` where it is there with another name or on other terms, or cannot be
-    written.
-    """
-    recipient = read_recipient(folder, text, role, purpose=purpose, half=half, exports_only=exports_only)
+def put_recipient(folder: Path, recipient: Recipient) -> Recipient:
+    """Put in force what ``read_recipient`` gave. Raises ``VaultError`` where it cannot be written."""
     path = folder / f"{recipient.id}.json"
     if not path.exists():
         write_whole(path, recipient.to_text().encode())
     return recipient
 
 
-def change_recipient(
+def add_recipient(
+    folder: Path, text: str | bytes, role: str = "", *, purpose: str = "", half: str = "", exports_only: bool = False
+) -> Recipient:
+    """``read_recipient`` and ``put_recipient``."""
+    return put_recipient(
+        folder, read_recipient(folder, text, role, purpose=purpose, half=half, exports_only=exports_only)
+    )
+
+
+def terms_changed(
     folder: Path,
     recipient_id: str,
     *,
@@ -119,7 +128,7 @@ def change_recipient(
     half: str | None = None,
     seals: bool | None = None,
 ) -> tuple[Recipient, Recipient]:
-    """Put a recipient on other terms: as it was, and as it is now. What is not given stays; ``""`` takes away.
+    """A recipient as it is, and as ``change_recipient`` would leave it. What is not given stays; ``""`` takes away.
 
     Raises ``VaultError`` where it is not there; ``NoRecipients`` where nobody would be left to seal to;
     ``RecipientInvalid``.
@@ -129,20 +138,32 @@ def change_recipient(
     after = before.on_terms(role=role, purpose=purpose, half=half, seals=seals)
     if before.seals and not after.seals:
         _leave_one(recipients, recipient_id)
+    return before, after
+
+
+def change_recipient(folder: Path, recipient_id: str, **terms: Any) -> tuple[Recipient, Recipient]:
+    """Put a recipient on other terms: as it was, and as it is now. Raises as ``terms_changed``, which has the terms;
+    ``VaultError`` where it cannot be written."""
+    before, after = terms_changed(folder, recipient_id, **terms)
     if after != before:
         write_whole(folder / f"{after.id}.json", after.to_text().encode(), replace=True)
     return before, after
 
 
-def retire_recipient(folder: Path, recipient_id: str) -> Recipient:
-    """Seal nothing more to this recipient: its file moves to ``retired/``, its wraps stay.
-
-    Raises ``VaultError`` where it is not there; ``NoRecipients`` where nobody would be left to seal to.
-    """
+def retirable(folder: Path, recipient_id: str) -> Recipient:
+    """The recipient that ``retire_recipient`` would retire, nothing done. Raises ``VaultError`` where it is not there;
+    ``NoRecipients`` where nobody would be left to seal to."""
     recipients = load_recipients(folder)
     found = _find(recipients, recipient_id)
     if found.seals:
         _leave_one(recipients, recipient_id)
+    return found
+
+
+def retire_recipient(folder: Path, recipient_id: str) -> Recipient:
+    """Seal nothing more to this recipient: its file moves to ``retired/``, its wraps stay. Raises as ``retirable``, and
+    ``VaultError`` where it cannot be written."""
+    found = retirable(folder, recipient_id)
     write_whole(folder / _RETIRED / f"{found.id}.json", found.to_text().encode(), replace=True)
     try:
         (folder / f"{found.id}.json").unlink()

@@ -118,9 +118,10 @@ def _store(folder: Path, private, recipient, wrapped: bytes, count: int) -> dict
             left.acquire()
 
     def renew() -> None:
-        store.replace_wraps(
-            {name: rewrap(private, wraps[name], [recipient], recording_id=name, key_id="k") for name in names}
-        )
+        new = {}
+        for name in names:
+            ((_, new[name]),) = rewrap(private, wraps[name], [recipient], recording_id=name, key_id="k")
+        assert store.hand_over(recipient.id, "another", new, names) == (count, count)
 
     figures = {
         f"put_{count}_s": _seconds(put),

@@ -31,7 +31,7 @@ DESIGNED = {
     "recording": {"list", "export", "verify"},
     "retention": {"status", "sweep", "forecast"},
     "hold": {"add", "release", "list"},
-    "key": {"new", "list", "add"},
+    "key": {"new", "list", "add", "change", "retire", "rotate", "passphrase"},
     "audit": {"verify", "checkpoint"},
     "config": {"show"},
     "console": set(),
@@ -71,7 +71,7 @@ def test_every_designed_command_is_there() -> None:
 def test_every_command_has_json_help_and_an_example_of_itself(name: str) -> None:
     options = {option for parameter in LEAVES[name].params for option in parameter.opts}
     assert "--json" in options
-    if name not in ("init", "key new", "demo"):
+    if name not in ("init", "key new", "key passphrase", "demo"):
         assert {"-c", "--config"} <= options
     shown = dialgate(*name.split(), "--help")
     assert shown.code == 0

@@ -95,6 +95,10 @@ def test_every_operation_answers_as_promised(client: ControlClient, tmp_path: Pa
         "hold_add": {"number": number, "reason": "a claim", "reference": "17/2026"},
         "hold_release": {"hold_id": "h-1", "reason": "settled"},
         "key_add": {"text": "recipient"},
+        "key_change": {"recipient_id": "p-1", "purpose": "court"},
+        "key_retire": {"recipient_id": "p-1"},
+        "key_wraps": {"source": "p-1", "target": "p-2"},
+        "key_rewrap": {"source": "p-1", "target": "p-2", "wraps": {}},
         "audit_export": dict.fromkeys(("recipient", "purpose"), "x")
         | {"since": datetime(2026, 3, 2, tzinfo=UTC), "until": datetime(2026, 3, 3, tzinfo=UTC)},
         "audit_export_take": {"bundle": "b-1"},

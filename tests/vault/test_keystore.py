@@ -31,8 +31,9 @@ def store(tmp_path: Path):
     opened.close()
 
 
-def some_wraps(count: int = 2) -> list[tuple[str, bytes]]:
-    return [(name, secrets.token_bytes(WRAP_BYTES)) for name in RECIPIENTS[:count]]
+def some_wraps(count: int = 2, kinds: bytes = b"\1\1\1") -> list[tuple[str, bytes]]:
+    pairs = zip(RECIPIENTS[:count], kinds, strict=False)
+    return [(name, bytes([kind]) + secrets.token_bytes(WRAP_BYTES - 1)) for name, kind in pairs]
 
 
 def put(store: KeyStoreDb, recording_id: str, wraps: list[tuple[str, bytes]], key_id: str = "key") -> Exception | None:
@@ -167,9 +168,12 @@ def test_no_run_of_a_shredded_wraps_bytes_is_in_any_file(tmp_path: Path, seed: i
             assert put(store, name, live[name]) is None
         chosen = pick.sample(sorted(live), min(len(live), pick.randint(0, 6)))
         if pick.random() < 0.3:
+            chosen = [name for name in chosen if [who for who, _ in live[name]] == [RECIPIENTS[0]]]
             gone += [wrap for name in chosen for _, wrap in live[name]]
-            live |= {name: some_wraps(pick.randint(1, 3)) for name in chosen}
-            store.replace_wraps({name: live[name] for name in chosen})
+            new = {name: some_wraps(2)[1] for name in chosen}
+            changes = {name: wrap for name, (_, wrap) in new.items()}
+            assert store.hand_over(RECIPIENTS[0], RECIPIENTS[1], changes, chosen) == (len(chosen),) * 2
+            live |= {name: [one] for name, one in new.items()}
         else:
             assert store.shred(chosen) == len(chosen)
             gone += [wrap for name in chosen for _, wrap in live.pop(name)]
@@ -213,27 +217,62 @@ def test_who_can_open_what(store: KeyStoreDb) -> None:
     assert store.recordings_for(second) == ["rec-2", "rec-3", "rec-4"]
     assert store.recordings_for(first, after="rec-1", limit=2) == ["rec-2", "rec-3"]
     assert store.recordings_for("nobody") == []
-    assert (store.only_for(first), store.only_for(second), store.only_for(third)) == (2, 0, 0)
+    assert [store.tally(each) for each in (first, second, "nobody")] == [(5, 2, 0, 0), (3, 0, 0, 0), (0, 0, 0, 0)]
+    assert store.tally(first, [second]).alone == 2
+    assert store.tally(second, [third]).alone == 0
+    assert store.tally(second, []).alone == 3
     assert store.recording_ids(after="rec-3") == ["rec-4"]
     assert store.recording_ids(limit=1) == ["rec-0"]
 
 
-def test_wraps_are_replaced_all_or_none(store: KeyStoreDb, tmp_path: Path) -> None:
-    old = {name: some_wraps() for name in ("rec-1", "rec-2")}
+def test_a_share_is_stood_for_by_its_own_half_only(store: KeyStoreDb, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keystore, "_PAGE", 2)
+    first, second, third = RECIPIENTS
+    for number in range(5):
+        wraps = some_wraps(3, b"\2\3\3" if number < 3 else b"\2\3\2")
+        assert put(store, f"rec-{number}", wraps) is None
+    assert store.tally(first) == (5, 3, 5, 0)
+    assert store.tally(second) == (5, 2, 0, 5)
+    assert store.tally(third) == (5, 0, 2, 3)
+    assert [each.there for each in store.held(first, third)] == [False] * 3 + [True] * 2
+
+
+def test_keys_are_handed_over_all_or_none(store: KeyStoreDb, tmp_path: Path) -> None:
+    first, second, _ = RECIPIENTS
+    old = {f"rec-{n}": some_wraps(1) for n in range(3)}
     for name, wraps in old.items():
         put(store, name, wraps, "key-of-" + name)
-    for changes in (
-        {"rec-1": some_wraps(), "erased": some_wraps()},
-        {"rec-1": some_wraps(), "rec-2": []},
-    ):
-        with pytest.raises(KeyStoreError):
-            store.replace_wraps(changes)
+    new = {name: secrets.token_bytes(WRAP_BYTES - 1) for name in old}
+    for wrong in (b"\2", b"", b"\1x"):
+        with pytest.raises(KeyStoreError, match="no wrap of the same kind"):
+            store.hand_over(first, second, {"rec-0": b"\1" + new["rec-0"], "rec-1": wrong + new["rec-1"]})
         assert {name: store.wraps(name) for name in old} == old
-    new = {name: some_wraps(3) for name in old}
-    store.replace_wraps(new)
-    assert {name: store.wraps(name) for name in old} == new
+    new = {name: b"\1" + wrap for name, wrap in new.items()}
+    assert store.hand_over(first, second, {name: new[name] for name in ("rec-0", "rec-1")}) == (2, 0)
+    page = store.held(first, second)
+    assert [(each.recording_id, each.key_id, each.there) for each in page] == [
+        ("rec-0", "key-of-rec-0", True),
+        ("rec-1", "key-of-rec-1", True),
+        ("rec-2", "key-of-rec-2", False),
+    ]
+    assert [each.recording_id for each in store.held(first, second, after="rec-0", limit=1)] == ["rec-1"]
+    assert store.hand_over(first, second, new | {"erased": new["rec-0"]}) == (1, 0), "again, and one that was erased"
+    assert store.wraps("erased") == []
+    assert store.wraps("rec-2") == [*old["rec-2"], (second, new["rec-2"])]
     assert store.key_id("rec-2") == "key-of-rec-2"
-    assert found_in(tmp_path, [wrap for wraps in old.values() for _, wrap in wraps]) == []
+
+
+def test_what_is_dropped_has_a_new_wrap_and_is_shredded(store: KeyStoreDb, tmp_path: Path) -> None:
+    first, second, _ = RECIPIENTS
+    old = {name: some_wraps(1) for name in ("rec-1", "rec-2")}
+    for name, wraps in old.items():
+        put(store, name, wraps)
+    new = b"\1" + secrets.token_bytes(WRAP_BYTES - 1)
+    assert store.hand_over(first, second, {"rec-1": new}, ["rec-1", "rec-2", "erased"]) == (1, 1)
+    assert store.wraps("rec-1") == [(second, new)]
+    assert store.wraps("rec-2") == old["rec-2"], "there would be nobody left"
+    assert store.hand_over(first, second, {"rec-1": new}, ["rec-1"]) == (0, 0)
+    assert found_in(tmp_path, [wrap for _, wrap in old["rec-1"]]) == []
 
 
 @contextmanager
