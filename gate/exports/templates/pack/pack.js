@@ -248,7 +248,7 @@
         URL.revokeObjectURL(address);
         play.disabled = false;
       };
-      audio.play().catch(() => { status.textContent = "Press play."; });
+      audio.play().catch(() => { if (!audio.error) status.textContent = "Press play."; });
     });
     save.addEventListener("click", async () => {
       save.disabled = true;
