@@ -20,7 +20,7 @@ from gate.errors import UsageError
 from gate.store.paging import Row, Way, Window, window
 from gate.store.queries import Source, decoded
 
-FEW = 2000
+FEW = 50_000
 """So many calls are sorted rather than looked for in the order of time."""
 ACTORS = 1000
 """Different callers that are looked through, and at most a fiftieth of them taken."""
