@@ -1,0 +1,66 @@
+"""Numbers hidden wherever they stand, and hidden once."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from gate.core.masking import masked
+
+
+def test_numbers_are_hidden_by_their_key_in_text_and_in_lists() -> None:
+    value = {
+        "number": "+442079460123",
+        "raw": "020 7946 0123",
+        "presentation": "+442079460000",
+        "note": "rang +447700900123, then 020 7946 0123 and 01632 960123",
+        "items": [{"number": "+441632960123"}, ["+442079460123"]],
+    }
+    assert masked(value) == {
+        "number": "+44 20 79** **23",
+        "raw": "*" * 13,
+        "presentation": "+442079460000",
+        "note": "rang +44 7700 *** *23, then +44 20 79** **23 and +44 1632 *** *23",
+        "items": [{"number": "+44 1632 *** *23"}, ["+44 20 79** **23"]],
+    }
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-03-02T10:00:00.123456Z",
+        "case 17/2026",
+        "6f2c9e0123456789abcdef0123456789",
+        "0" * 64,
+        "2026-03-02 10:00:05",
+        "127.0.0.1:5062",
+        "user:ann(1000)",
+    ],
+)
+def test_what_is_no_number_stays(text: str) -> None:
+    assert masked({"text": text}) == {"text": text}
+
+
+def test_other_values_stay() -> None:
+    value = {"seconds": 31.5, "bridged": True, "code": None, "count": 18_000_000}
+    assert masked(value) == value
+
+
+NUMBERS = st.from_regex(r"\+44(20794600[0-9]{2}|7700900[0-9]{3}|163296[0-9]{3,4})", fullmatch=True)
+
+
+@given(NUMBERS | NUMBERS.map(lambda number: f"0{number[3:]}"), st.sampled_from(["number", "note", "target"]))
+@settings(max_examples=100, deadline=None)
+def test_what_is_hidden_once_is_not_hidden_again(number: str, key: str) -> None:
+    once = masked({key: number})
+    assert masked(once) == once
+    assert number not in str(once)
+
+
+@given(st.dictionaries(st.sampled_from(["number", "raw", "note"]), st.text(max_size=30)))
+@settings(max_examples=100, deadline=None)
+def test_whatever_stands_there_a_second_look_shows_no_more(value: dict[str, str]) -> None:
+    once = masked(value)
+    twice = masked(once)
+    assert all(twice[key] == once[key] or "*" in twice[key] for key in value)
