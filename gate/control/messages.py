@@ -64,6 +64,19 @@ class RegisterStatus(Request, frozen=True):
     """The registers in force."""
 
 
+class RegisterImports(Request, frozen=True):
+    """A page of the imports, newest first."""
+
+    after: Line | None = None
+    limit: Page = 50
+
+
+class RegisterCancel(Request, frozen=True):
+    """End an import that is under way; the register in force stays."""
+
+    name: Literal["tps", "ctps"]
+
+
 # --- own lists ----------------------------------------------------------------------------------------------------
 
 
@@ -238,6 +251,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "check": Operation(Check, answers.Verdict, _ALL),
     "decide": Operation(Decide, answers.Decided, _ADMIN),
     "register_import": Operation(RegisterImport, answers.Imported, _KEEPERS, streams=True),
+    "register_imports": Operation(RegisterImports, answers.Items, _READERS),
+    "register_cancel": Operation(RegisterCancel, None, _KEEPERS),
     "register_status": Operation(RegisterStatus, answers.RegistersInForce, _ALL),
     "objection_add": Operation(ObjectionAdd, answers.Entry, _KEEPERS),
     "objection_remove": Operation(ObjectionRemove, None, _KEEPERS),

@@ -12,7 +12,8 @@
 - ``requests``   data-subject requests: their course (``request_facts``: as the log has it), ``request_search`` what is held,
                  ``request_letters``, ``request_erasing``: an erasure in an order that survives a kill; ``request_desk``
                  puts them together, on ``request_base`` and ``request_reads``
-- ``desk``       what people ask for; ``lists`` (objections, consents), ``registering`` and ``records`` are parts of it,
+- ``desk``       what people ask for; ``lists`` (objections, consents), ``registering`` (imports, and
+                 ``importing``: their history, and stopping one) and ``records`` are parts of it,
                  ``desk_base`` is what they share, ``reads`` what they are given by other rooms
 - ``looking``    pages of calls and of the log, a number in full; ``live``: what a watcher sees at this moment
 - ``keys``       the register of recipients: who can open recordings, and who decided it

@@ -17,7 +17,6 @@ if TYPE_CHECKING:  # they work with rows of this module
     from gate.service.keys import Keyring
     from gate.service.request_erasing import RequestEraser
     from gate.service.request_reads import RequestReads
-    from gate.service.contacts import Contacts
     from gate.service.retention import Retention
 
 Row = dict[str, Any]
@@ -56,6 +55,10 @@ class Reads(Protocol):
         self, tx: Transaction, after: str | None, limit: int, number: str | None = None
     ) -> tuple[list[Row], str | None]:
         """Consents, the withdrawn ones too."""
+        ...
+
+    def register_imports_page(self, tx: Transaction, after: str | None, limit: int) -> tuple[list[Row], str | None]:
+        """Imports of registers."""
         ...
 
     def open_recordings(self, tx: Transaction) -> list[Row]:

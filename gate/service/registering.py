@@ -13,7 +13,8 @@ from typing import Final
 
 from gate.errors import RegisterError, RegisterFailed
 from gate.ports import Transaction
-from gate.service.desk_base import LONDON, DeskBase
+from gate.service.desk_base import LONDON
+from gate.service.importing import ImportDesk, Stopped
 from gate.service.reads import Progress, Row
 
 IMPORTED: Final = "register_imported"
@@ -22,7 +23,7 @@ REMEMBERED: Final = 500
 """Imports looked through for bytes that were imported before: more than the eight months of both registers."""
 
 
-class RegisterDesk(DeskBase):
+class RegisterDesk(ImportDesk):
     """The registers."""
 
     def register_import(
@@ -46,14 +47,22 @@ class RegisterDesk(DeskBase):
         """
         cover = tuple(code.strip() for code in coverage.split(",") if code.strip())
         contacts = self._offers.contacts
-        before = contacts.listing(name)
+        before, in_force = contacts.listing(name), self._register_now(name)
         source = Path(path)
         try:
             if once:
                 self._refuse_again(name, source)
-            report = dict(
-                self._offers.import_register(name, source, as_of, cover, accept_shrink, accept_older, progress)
-            )
+            with self._stops.running(name):
+                tell = self._stops.heeding(name, progress)
+                report = dict(
+                    self._offers.import_register(name, source, as_of, cover, accept_shrink, accept_older, tell)
+                )
+        except Stopped:
+            now = self._register_now(name)
+            if now.get("sha256") == in_force.get("sha256"):
+                raise
+            # Its process was quicker than its end: the new snapshot is in force, and so it has its fact.
+            report = {key: now[key] for key in ("name", "count", "as_of", "sha256", "coverage", "source_name")}
         except RegisterFailed:
             raise
         except RegisterError as error:

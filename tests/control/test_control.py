@@ -82,6 +82,7 @@ def test_every_operation_answers_as_promised(client: ControlClient, tmp_path: Pa
         "check": {"number": number},
         "decide": {"number": number},
         "register_import": {"name": "tps", "path": str(tmp_path / "tps.txt")},
+        "register_cancel": {"name": "tps"},
         "objection_add": {"number": number},
         "objection_import": {"entries": [{"number": number}]},
         "consent_import": {"entries": []},

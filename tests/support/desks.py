@@ -73,6 +73,14 @@ class SmallDesk:
             raise RegisterError("the file is empty", hint="fetch it again")
         return {"name": name, "count": len(text.split()), "sha256": "cd" * 32, "as_of": "2026-03-01"}
 
+    def register_imports(self, **fields: Any) -> dict[str, Any]:
+        self._note("register_imports", **fields)
+        return {"items": [], "next": None}
+
+    def register_cancel(self, *, name: str, actor: str) -> dict[str, Any]:
+        self._note("register_cancel", name=name, actor=actor)
+        return {"name": name}
+
     def register_status(self, *, actor: str) -> dict[str, Any]:
         self._note("register_status", actor=actor)
         ok = {"name": "tps", "state": "ok", "count": 1200, "as_of": "2026-03-01", "days_left": 3, "coverage": ["full"]}
