@@ -5,10 +5,13 @@
 - ``output``    the one place that writes: data on standard output, narration on standard error
 - ``values``    times, dates and coverage as they are typed; ``passphrase``: from a file, or typed unseen
 - ``reach``     the way to the gate: through the running one, else the data folder itself under its lock
-- one module for each command or group: ``setup`` (init; ``guided``: its questions), ``serve``, ``check``, ``screen``, ``contacts``, ``register``, ``objection``,
-  ``consent``, ``calls``, ``recordings``, ``retention``, ``hold``, ``keys``, ``audit``, ``settings`` (config),
+- one module for each command or group: ``setup`` (init; ``guided``: its questions), ``serve``, ``check``, ``screen``,
+  ``contacts``, ``register``, ``objection``, ``consent``, ``calls``, ``recordings``, ``retention``, ``hold``, ``keys``, ``audit``, ``settings`` (config),
   ``console``, ``demo``
+- ``letters``   the wording of the letters about requests
 - ``rotation``  recordings given to another key, for ``keys``
+- ``request``   its commands: ``request_course``, ``request_fulfil``, ``request_letters``, in the group of
+  ``request_group``; ``request_pack`` makes a pack, ``request_values`` is what they share
 - ``bulk``      own lists as files: what ``objection`` and ``consent`` import and export; ``lists`` reads and writes
 - ``files``     output files: success arrives by rename, and what failed leaves nothing
 - ``demo_checks``  what the demo looks at: who is heard in a WAV, and whether audio lies in clear

@@ -28,9 +28,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "calls": ("gate.cli.calls", "Attempts and calls: list, show."),
     "recording": ("gate.cli.recordings", "Sealed recordings: list, export, verify."),
     "retention": ("gate.cli.retention", "What is erased when: status, sweep, forecast."),
+    "request": ("gate.cli.request", "Data-subject requests: open, verify, search, decide, fulfil, letters."),
+    "letters": ("gate.cli.letters", "The wording of the letters about requests: show, copy, check."),
     "hold": ("gate.cli.hold", "What may not be erased: add, release, list."),
     "key": ("gate.cli.keys", "Who can open recordings: new, list, add, change, retire, rotate."),
-    "audit": ("gate.cli.audit", "The evidence log: verify, checkpoint."),
+    "audit": ("gate.cli.audit", "The evidence log: verify, checkpoint, key, export, open."),
     "config": ("gate.cli.settings", "The configuration: show."),
     "console": ("gate.cli.console", "The console, in this terminal."),
 }

@@ -9,8 +9,12 @@
 - ``wav``     the file itself: there when it is whole, absent when anything failed; ``whole``: the same for any stream
 - ``pack``    a data-subject pack: one HTML file that a passphrase opens in any browser; ``pack_cipher``: its keys;
   ``pack_page``: the page around the ciphertext
+- ``bundle``  the auditor's bundle (``bundle.txt`` describes it byte by byte): ``bundle_tar`` its container,
+  ``bundle_rows`` its rows, made from facts, ``bundle_write``, ``bundle_read`` (container, seal, checkpoints) and
+  ``bundle_check`` (what is sealed inside)
 - ``letters``  letters about data-subject requests, from the templates in ``templates/letters``; ``letter_facts``: what
-  those may write about; ``letter_blocks``: their marks; ``letter_message``: a letter as an e-mail message
+  those may write about; ``letter_blocks``: their marks; ``letter_message``: a letter as an e-mail message;
+  ``letter_samples``: letters to look at
 - ``mail``    a letter to a mail server: one recipient, one try, over TLS
 - ``spoken``  days, times and numbers as they are written for people
 

@@ -95,7 +95,7 @@ def _environment(templates: Path | None) -> Environment:
     if templates is not None and not templates.is_dir():
         raise LetterError(f"{templates} is no folder", hint=f"make it: dialgate letters copy {templates}")
     environment = ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader(folders),
+        loader=FileSystemLoader(folders, encoding="utf-8-sig"),
         undefined=StrictUndefined,
         autoescape=lambda name: bool(name and name.endswith(".html")),
         lstrip_blocks=True,

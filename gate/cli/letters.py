@@ -1,0 +1,79 @@
+"""``dialgate letters``: the wording of the letters about requests."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from pathlib import Path
+
+import click
+
+from gate.cli.command import command as make
+from gate.cli.output import View, say
+from gate.core.letter_words import LetterKind
+from gate.core.request_words import Asks
+from gate.errors import UsageError
+
+
+@click.group("letters", short_help="The letters' wording: show, copy, check.")
+def command() -> None:
+    """Letters about data-subject requests are made from templates that the firm can edit. A letter is sent by
+    dialgate request, or printed.
+    """
+
+
+@make(
+    "show", group=command, example="dialgate letters show refusal\ndialgate letters show response --asks access --html"
+)
+@click.argument("kind", type=click.Choice([kind.value for kind in LetterKind]))
+@click.option("--asks", type=click.Choice([asks.value for asks in Asks]), help="As the answer to this sort of request.")
+@click.option("--html", is_flag=True, help="The HTML form.")
+def show(view: View, kind: str, asks: str | None, html: bool) -> None:
+    """A letter to a person who does not exist, in your wording and under your name."""
+    from gate.exports.letter_samples import NOW, samples
+    from gate.exports.letters import firm_of, render, templates_of
+
+    fitting = [facts for facts in samples() if facts.kind == kind and asks in (None, facts.asks)]
+    if not fitting:
+        known = ", ".join(dict.fromkeys(facts.asks.value for facts in samples() if facts.kind == kind))
+        raise UsageError(f"there is no {kind} to a request of {asks}", hint=f"it answers: {known}")
+    letter = render(fitting[0], firm_of(view.config), templates_of(view.config), now=NOW)
+    if view.json:
+        view.data({"kind": kind, "subject": letter.subject, "text": letter.text, "html": letter.html})
+    else:
+        click.echo(letter.html if html else letter.text)
+
+
+@make("copy", group=command, example="dialgate letters copy wording")
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+def copy(view: View, folder: Path) -> None:
+    """Copy the shipped templates to DIR, for you to edit, with a README.txt on how; nothing that exists is changed."""
+    from gate.exports.letters import SHIPPED
+
+    folder.mkdir(parents=True, exist_ok=True)
+    made, kept = [], []
+    for source in sorted(SHIPPED.iterdir()):
+        target = folder / source.name
+        if target.exists():
+            kept.append(target.name)
+        else:
+            shutil.copyfile(source, target)
+            made.append(target.name)
+    view.data({"folder": str(folder), "copied": made, "kept": kept})
+    say("Edit them, take away what you do not change, and set [letters] templates to the folder (from config.toml's).")
+
+
+@make("check", group=command, example="dialgate letters check")
+def check(view: View) -> None:
+    """Make every letter from your templates, and say what is wrong with them. Exit code 1 where something is."""
+    from gate.exports.letter_samples import faults, samples
+    from gate.exports.letters import firm_of, templates_of
+
+    templates = templates_of(view.config)
+    found = faults(firm_of(view.config), templates)
+    value = {"templates": str(templates) if templates else "", "letters": len(samples()), "faults": found}
+    view.data(value, text=lambda shown: shown["faults"])
+    if found:
+        say(f"{len(found)} faults: no letter is made from a faulty template.")
+        sys.exit(1)
+    say(f"All letters come out, from {templates or 'the shipped templates'}.")
