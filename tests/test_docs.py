@@ -23,7 +23,7 @@ from gate.cli.main import cli
 from gate.config.load import fields
 from gate.config.schema import Config
 from gate.control import endpoint
-from gate.core import calls
+from gate.core import calls, requests
 from gate.core.screening import Reason, Verdict
 from tests.support.commands import ROOT, dialgate
 
@@ -199,9 +199,9 @@ def test_the_files_named_of_the_example_are_made(example: Path) -> None:
 # --- pictures, files, names ---------------------------------------------------------------------------------------
 
 
-def test_the_diagram_is_the_table() -> None:
+def test_the_diagrams_are_the_tables() -> None:
     drawn = [text.strip() for language, text in blocks() if language == "mermaid"]
-    assert drawn == [calls.diagram()], "paste gate.core.calls.diagram()"
+    assert drawn == [calls.diagram(), requests.diagram()], "paste diagram() of gate.core.calls and gate.core.requests"
 
 
 def test_files_and_names_of_the_code_exist() -> None:

@@ -114,14 +114,26 @@ def open_to_wav(
     raise.
     """
     from gate.exports.audio import export_wav
-    from gate.vault.opening import open_recording
 
     if output.exists():
         raise UsageError(f"{output} exists", hint="name a new file")
     privates = asked.private_keys(keys, passphrase_files)
-    recipient = " ".join(private.id for private in privates)
     with reach(view.config) as gate:
-        taken = gate.call("recording_take", recording_id=recording_id, purpose=purpose, recipient=recipient)
+        taken = gate.call("recording_take", recording_id=recording_id, purpose=purpose, recipient=who(privates))
+    chunks, announcement = open_taken(view, recording_id, taken, privates)
+    report = export_wav(chunks, output, announcement=announcement)
+    for note in report.notes:
+        say(f"Note: {note}.")
+    return {"recording_id": recording_id, "recipient": who(privates)} | dataclasses.asdict(report)
+
+
+def open_taken(
+    view: View, recording_id: str, taken: dict[str, Any], privates: Sequence[Any]
+) -> tuple[Iterable[bytes], Any]:
+    """What the gate gave for a recording, opened here: the clear chunks, and the samples of the announcement (None
+    where its sound is not here). Raises what the vault raises, and ``AuditError``."""
+    from gate.vault.opening import open_recording
+
     wraps = [(each["recipient"], base64.b64decode(each["wrap"])) for each in taken["wraps"]]
     _, chunks = open_recording(
         Path(taken["path"]),
@@ -131,10 +143,12 @@ def open_to_wav(
         allow_interrupted=taken["header"].get("state") == "interrupted",
     )
     _as_logged(Path(taken["path"]), taken["header"].get("sha256"), chunks)
-    report = export_wav(chunks, output, announcement=_announcement(view, taken["facts"]))
-    for note in report.notes:
-        say(f"Note: {note}.")
-    return {"recording_id": recording_id, "recipient": recipient} | dataclasses.asdict(report)
+    return chunks, _announcement(view, taken["facts"])
+
+
+def who(privates: Sequence[Any]) -> str:
+    """The recipients who open a recording, as the log names them."""
+    return " ".join(private.id for private in privates)
 
 
 def _as_logged(path: Path, digest: str | None, chunks: Iterable[bytes]) -> None:

@@ -15,11 +15,9 @@ def outcome(call: Mapping[str, Any]) -> str:
         return "allowed to the phone system, which dials by itself"
     if state != "ended":
         return "in progress"
-    if not call["answered_at"]:
-        return "not answered"
-    if not call["bridged"]:
-        return "answered, ended before an agent was heard"
-    return f"answered, {length(call['seconds'] or 0.0)}"
+    if call["bridged"]:
+        return f"answered, {length(call['seconds'] or 0.0)}"
+    return "answered, ended before an agent was heard" if call["answered_at"] else "not answered"
 
 
 def length(seconds: float) -> str:

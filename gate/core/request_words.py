@@ -65,6 +65,24 @@ class Do(StrEnum):
     CONFIRM = "confirm"
 
 
+ACTS: Final[dict[str, str]] = {
+    "IdentityAsked": "identity cannot be asked for",
+    "IdentityProven": "identity cannot be proven",
+    "ClarificationAsked": "clarification cannot be asked for",
+    "Clarified": "no clarification is waited for",
+    "Extended": "the time cannot be extended",
+    "Searched": "nothing may be searched for",
+    "Acknowledged": "it cannot be acknowledged",
+    "Granted": "it cannot be granted",
+    "Refused": "it cannot be refused",
+    "PersonTold": "there is no refusal to tell of",
+    "AuthorityTold": "there is no refusal to tell of",
+    "Fulfilled": "there is nothing granted to tell of",
+    "Withdrawn": "it cannot be withdrawn",
+}
+"""What is told to people where an event cannot come."""
+
+
 # --- events -------------------------------------------------------------------------------------------------------
 
 

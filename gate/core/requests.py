@@ -83,6 +83,8 @@ class UnexpectedEvent(ValueError):
         super().__init__(f"{event.__name__} cannot come while the request is {state}{': ' if why else ''}{why}")
         self.state = state
         self.event = event
+        self.why = why
+        """What forbids it besides the state; empty where the table has no such pair."""
 
 
 Step = tuple[Request, list[Do]]

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from gate.core.deadlines import Clock
-from gate.core.request_words import NEEDS_IDENTITY, Asks, Do, Event, Searched, State
+from gate.core.request_words import ACTS, NEEDS_IDENTITY, Asks, Do, Event, Searched, State
 from gate.core.requests import Request, UnexpectedEvent, handle
 from gate.errors import RefusedError, UsageError
 from gate.ports import Fact, Transaction
@@ -105,11 +105,17 @@ def allowed(row: Row, request: Request, event: Event) -> tuple[Request, list[Do]
         return handle(request, event)
     except UnexpectedEvent as error:
         unproven = request.asks in NEEDS_IDENTITY and not request.identified
+        state = request.state.value.replace("_", " ")
+        why = f": {error.why}" if error.why else f" while it is {state}"
         raise RefusedError(
-            f"{row['reference']}: {error}",
+            f"{row['reference']}: {ACTS[type(event).__name__]}{why}{_proof(unproven, event)}",
             reason="identity_not_proven" if unproven and request.state is not State.CLOSED else READY,
             hint=f"Now: {'; '.join(next_steps(row, request)) or 'it is over'}.",
         ) from None
+
+
+def _proof(unproven: bool, event: Event) -> str:
+    return ": the identity is not proven" if unproven and isinstance(event, Searched) else ""
 
 
 def numbers_of(numbers: Sequence[str]) -> list[str]:
@@ -145,7 +151,7 @@ def shown(row: Row, course: list[Row], request: Request, today: date) -> Row:
         "told": sorted(request.told),
         "carried_out": carried or None,
         "pack": last(course, PACK) or None,
-        "next": next_steps(row, request),
+        "next": next_steps(row, request, course),
     }
 
 
@@ -173,7 +179,7 @@ def clocks(request: Request, clock: Clock | None, today: date) -> Row:
     }
 
 
-def next_steps(row: Row, request: Request) -> list[str]:
+def next_steps(row: Row, request: Request, course: list[Row] | None = None) -> list[str]:
     """What can be done now, in the words of the command line."""
     unproven = request.asks in NEEDS_IDENTITY
     steps = {
@@ -181,7 +187,7 @@ def next_steps(row: Row, request: Request) -> list[str]:
         State.IDENTITY_ASKED: ["verify-identity", "decide --refuse identity_not_proven"],
         State.IN_HAND: ["decide", "clarify", "extend"] if request.searched else ["search", "clarify", "extend"],
         State.CLARIFYING: ["clarified"],
-        State.GRANTED: _to_fulfil(row, request),
+        State.GRANTED: _to_fulfil(row, request, course or []),
         State.REFUSED: [f"told {who}" for who in ("person", "authority") if who not in request.told],
     }.get(request.state, [])
     if request.acknowledge_by() is not None and request.state not in (State.DONE, State.CLOSED, State.GRANTED):
@@ -189,10 +195,10 @@ def next_steps(row: Row, request: Request) -> list[str]:
     return [f"dialgate request {step.split(' ')[0]} {row['reference']}{_rest(step)}" for step in steps]
 
 
-def _to_fulfil(row: Row, request: Request) -> list[str]:
-    if request.asks is Asks.ACCESS or (request.asks is Asks.ERASURE and row["carried_at"] is None):
-        return ["fulfil", *(["told person"] if request.asks is Asks.ACCESS else [])]
-    return ["told person"]
+def _to_fulfil(row: Row, request: Request, course: list[Row]) -> list[str]:
+    undone = request.asks is Asks.ERASURE and row["carried_at"] is None
+    undone |= request.asks is Asks.ACCESS and something_held(course) and not last(course, PACK)
+    return ["fulfil"] if undone else ["told person"]
 
 
 def _rest(step: str) -> str:

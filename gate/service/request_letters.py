@@ -65,6 +65,7 @@ class RequestLetters(RequestBase):
             self._keep("letter_sent", actor, {"kind": wanted.value, "sha256": digest, "server": answer}, request_id)
         return {
             "reference": said_in_it.reference,
+            "asks": said_in_it.asks.value,
             "kind": wanted.value,
             "subject": letter.subject,
             "to": letter.to,

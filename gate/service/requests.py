@@ -16,8 +16,8 @@ from gate.core.requests import Request
 from gate.errors import RefusedError, UsageError
 from gate.ports import Fact, Transaction
 from gate.service.reads import Row
-from gate.service.request_base import READY, RequestBase, numbers_of, shown, something_held
-from gate.service.request_facts import OPENED, PACK, PERSON, last, replay
+from gate.service.request_base import READY, RequestBase, next_steps, numbers_of, shown
+from gate.service.request_facts import OPENED, PACK, PERSON, replay
 
 CHANNELS = ("phone", "email", "post", "in_person", "web")
 _WRITTEN = ("email", "post", "web")
@@ -317,11 +317,7 @@ def _done(row: Row, course: list[Row], request: Request) -> None:
     """Raise where what was granted is not done yet: nobody is told of what has not happened."""
     if request.state is not State.GRANTED:
         return  # the rules say what is wrong
-    undone = {
-        Asks.ERASURE: row["carried_at"] is None,
-        Asks.ACCESS: something_held(course) and not last(course, PACK),
-    }.get(request.asks, False)
-    if undone:
+    if any(step.startswith("dialgate request fulfil") for step in next_steps(row, request, course)):
         raise RefusedError(
             f"{row['reference']}: it is granted, but not done yet",
             reason=READY,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -49,22 +49,27 @@ def plant(
     store: EvidenceStore,
     keys: KeyStoreDb,
     recordings: Path,
-    recipient: Recipient,
+    recipient: Recipient | Sequence[Recipient],
     name: str,
     at: datetime = OLD,
     number: str = "+442079460123",
+    two_person: bool = False,
+    sound: Iterable[bytes] = (SOUND,),
     **said: Any,
 ) -> None:
-    """A call at this time, recorded and sealed as the gate does it, under the recording id ``name``."""
+    """A call at this time, recorded and sealed as the gate does it, under the recording id ``name``; ``sound``: its
+    chunks."""
     call, path = f"call-{name}", f"{at:%Y/%m/%d}/{name}.dgr"
-    seal = Seal(name, {"call_id": call, "opened": at.isoformat()}, (recipient,))
+    recipients = (recipient,) if isinstance(recipient, Recipient) else tuple(recipient)
+    seal = Seal(name, {"call_id": call, "opened": at.isoformat()}, recipients, two_person=two_person)
     failed: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
     keys.put(name, seal.key_id, seal.wraps, failed.put)
     assert failed.get() is None
     writer = seal.create(recordings / path)
-    writer.write_chunk(SOUND)
+    for chunk in sound:
+        writer.write_chunk(chunk)
     summary = writer.close({"seconds": 1.0})
-    opened = {"call_id": call, "key_id": seal.key_id, "path": path, "recipients": [recipient.id]}
+    opened = {"call_id": call, "key_id": seal.key_id, "path": path, "recipients": [one.id for one in recipients]}
     closed = {"call_id": call, "sha256": summary.sha256, "size": summary.size, "seconds": 1.0, "chunks": 1}
     facts = [
         decision(call, number, at=at, **said),

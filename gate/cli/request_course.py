@@ -1,0 +1,345 @@
+"""The course of a request: opened, proven, clarified, searched, decided, told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date, time, timedelta
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gate.cli.command import command as make
+from gate.cli.command import paged
+from gate.cli.output import View, say
+from gate.cli.reach import reach
+from gate.cli.request_group import command
+from gate.cli.request_values import call_line, dated, numbers, show, span, spanned, words
+from gate.cli.values import Day
+from gate.core.request_words import Asks, Ground, State
+from gate.errors import UsageError
+
+CHANNELS = click.Choice(["phone", "email", "post", "in_person", "web"])
+ASKS = click.Choice([each.value for each in Asks])
+
+
+@make(
+    "open",
+    group=command,
+    numbers=True,
+    example=(
+        'dialgate request open erasure --by phone --name "Ann Example" --number "020 7946 0123" --on 2026-03-02 '
+        "--around 14:30\n"
+        'dialgate request open objection --by email --number 07700900123 --contact "ann@example.org"'
+    ),
+)
+@click.argument("asks", type=ASKS, metavar="access|erasure|objection|restriction|complaint")
+@click.option("--by", "channel", type=CHANNELS, required=True, help="How it came.")
+@click.option("--name", default="", help="Who asks.")
+@click.option("--contact", default="", help="E-mail or postal address for the answer.")
+@numbers
+@click.option("--about", default="", help="What it is about, in their words.")
+@spanned
+@click.option("--received", type=Day(), metavar="DATE", help="The day it came (default: today).")
+@click.option("--written/--spoken", default=None, help="Whether it is in writing (default: by how it came).")
+def open_(
+    view: View,
+    asks: str,
+    channel: str,
+    name: str,
+    contact: str,
+    numbers: tuple[str, ...],
+    about: str,
+    day: date | None,
+    around: time | None,
+    within: timedelta,
+    first: date | None,
+    last: date | None,
+    received: date | None,
+    written: bool | None,
+) -> None:
+    """A request came. An objection holds from the next call, and is granted at once.
+
+    --on, --around and --within say which call it is about, where the person knows.
+    """
+    since, until = span(day, around, within, first, last)
+    with reach(view.config) as gate:
+        standing = gate.call(
+            "request_open",
+            asks=asks,
+            channel=channel,
+            name=name,
+            contact=contact,
+            numbers=numbers,
+            about=about,
+            since=since,
+            until=until,
+            received=received,
+            written=written,
+        )
+    show(view, standing)
+    say(f"Acknowledge it: dialgate request letter {standing['reference']} acknowledgement")
+    if asks == Asks.ERASURE and not standing["written"]:
+        say(f"It was asked for by word of mouth: dialgate request letter {standing['reference']} writing")
+
+
+@make(
+    "ask-identity",
+    group=command,
+    numbers=True,
+    example='dialgate request ask-identity DSR-2026-0007 --note "a bill with the number on it"',
+)
+@click.argument("request")
+@click.option("--note", default="", help="What is asked for; it goes into the letter.")
+@dated
+def ask_identity(view: View, request: str, note: str, on: date | None) -> None:
+    """There is reasonable doubt who asks: the clock starts when the proof arrives."""
+    _step(view, "request_ask_identity", request, on, note=note)
+    say(f"The letter: dialgate request letter {request} identity")
+
+
+@make(
+    "verify-identity",
+    group=command,
+    numbers=True,
+    example='dialgate request verify-identity DSR-2026-0007 --checked "passport seen in person"',
+)
+@click.argument("request")
+@click.option("--checked", required=True, help="What was looked at; never what stood in it.")
+@numbers
+@dated
+def verify_identity(view: View, request: str, checked: str, numbers: tuple[str, ...], on: date | None) -> None:
+    """Who asks is known. Kept are what was checked, by whom and when; never the document."""
+    _step(view, "request_verify_identity", request, on, checked=checked, numbers=numbers)
+
+
+@make(
+    "clarify",
+    group=command,
+    numbers=True,
+    example='dialgate request clarify DSR-2026-0007 --question "Which of our calls do you mean?"',
+)
+@click.argument("request")
+@click.option("--question", required=True, help="What is asked; it goes into the letter.")
+@dated
+def clarify(view: View, request: str, question: str, on: date | None) -> None:
+    """Ask what is meant: the clock stands still until the answer."""
+    _step(view, "request_clarify", request, on, question=question)
+    say(f"The letter: dialgate request letter {request} clarification")
+
+
+@make(
+    "clarified",
+    group=command,
+    numbers=True,
+    example='dialgate request clarified DSR-2026-0007 --answer "the call of 2 March"',
+)
+@click.argument("request")
+@click.option("--answer", required=True, help="What they said.")
+@numbers
+@dated
+def clarified(view: View, request: str, answer: str, numbers: tuple[str, ...], on: date | None) -> None:
+    """The answer came: the clock goes on."""
+    _step(view, "request_clarified", request, on, answer=answer, numbers=numbers)
+
+
+@make(
+    "extend",
+    group=command,
+    numbers=True,
+    example='dialgate request extend DSR-2026-0007 --reasons "forty recordings have to be heard"',
+)
+@click.argument("request")
+@click.option("--reasons", required=True, help="Why; they go into the letter.")
+@dated
+def extend(view: View, request: str, reasons: str, on: date | None) -> None:
+    """Three months in total, told with the reasons within the first."""
+    _step(view, "request_extend", request, on, reasons=reasons)
+    say(f"The letter: dialgate request letter {request} extension")
+
+
+@make("acknowledge", group=command, numbers=True, example="dialgate request acknowledge DSR-2026-0007")
+@click.argument("request")
+@dated
+def acknowledge(view: View, request: str, on: date | None) -> None:
+    """The acknowledgement of a complaint was sent: the law gives 30 days."""
+    _step(view, "request_acknowledge", request, on)
+
+
+@make(
+    "search",
+    group=command,
+    numbers=True,
+    example=(
+        "dialgate request search DSR-2026-0007\n"
+        "dialgate request search DSR-2026-0007 --on 2026-03-02 --around 14:30 --within 45m"
+    ),
+)
+@click.argument("request")
+@numbers
+@spanned
+@click.option("--call", "calls", multiple=True, metavar="ID", help="Just this call; repeat for more.")
+@click.option("--everything", is_flag=True, help="At any time, whatever call the request names.")
+@dated
+def search(
+    view: View,
+    request: str,
+    numbers: tuple[str, ...],
+    day: date | None,
+    around: time | None,
+    within: timedelta,
+    first: date | None,
+    last: date | None,
+    calls: tuple[str, ...],
+    everything: bool,
+    on: date | None,
+) -> None:
+    """Find what is held: calls with and without a recording, refused attempts, objections, consents, contacts, holds.
+
+    It is searched by the request's numbers and those given here, in any spelling, and by time. What is found last is
+    what a decision is about. Where only a time is known, every call in it is shown: choose with --call.
+    """
+    since, until = span(day, around, within, first, last)
+    with reach(view.config) as gate:
+        found = gate.call(
+            "request_search",
+            request=request,
+            numbers=numbers,
+            since=since,
+            until=until,
+            calls=calls,
+            everything=everything,
+            on=on,
+        )
+    view.data(found, text=_found)
+    if found["candidates"]:
+        say(f"Nobody's number is known: choose with dialgate request search {request} --call ID")
+        return
+    say(f"Next: dialgate request decide {request} --grant, or --refuse GROUND --reasons TEXT")
+
+
+def _found(found: dict[str, Any]) -> Iterator[str]:
+    calls = found["calls"]
+    yield f"calls: {len(calls)}{' (there are more: narrow the time)' if found.get('more') else ''}"
+    for call in calls:
+        yield f"  {call['call_id']}  {call_line(call)}"
+    for name in ("objections", "consents", "contacts", "holds", "requests"):
+        entries = found.get(name) or []
+        yield f"{name}: {len(entries)}"
+        for entry in entries:
+            shown = {key: value for key, value in entry.items() if value not in (None, "", 0)}
+            yield "  " + ", ".join(f"{words(key)} {value}" for key, value in shown.items())
+
+
+@make(
+    "decide",
+    group=command,
+    numbers=True,
+    example=(
+        "dialgate request decide DSR-2026-0007 --grant\n"
+        'dialgate request decide DSR-2026-0007 --refuse legal_claims --reasons "your claim of 3 March" --letters out'
+    ),
+)
+@click.argument("request")
+@click.option("--grant", is_flag=True, help="Do as is asked.")
+@click.option("--refuse", "ground", type=click.Choice([each.value for each in Ground]), help="Refuse, on this ground.")
+@click.option("--reasons", default="", help="In words that the person understands; they go into the letters.")
+@click.option(
+    "--letters", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Write the letters there."
+)
+@dated
+def decide(
+    view: View, request: str, grant: bool, ground: str | None, reasons: str, letters: Path | None, on: date | None
+) -> None:
+    """Grant it, or refuse it on a ground from the list.
+
+    A grant of an erasure or an objection makes the numbers uncallable at once. A refusal is over when the person and
+    the supervisory authority have been told: both letters are made for it.
+    """
+    if grant == (ground is not None):
+        raise UsageError("decide one way or the other", hint="give --grant, or --refuse GROUND --reasons TEXT")
+    from gate.cli.request_letters import write_letters
+
+    with reach(view.config) as gate:
+        standing = gate.call("request_decide", request=request, grant=grant, ground=ground, reasons=reasons, on=on)
+        if letters is not None and ground is not None:
+            write_letters(gate, standing["reference"], ("refusal", "authority"), letters)
+    show(view, standing)
+    if ground is not None and letters is None:
+        for kind in ("refusal", "authority"):
+            say(f"The letter: dialgate request letter {standing['reference']} {kind} -o FILE")
+
+
+@make(
+    "told",
+    group=command,
+    numbers=True,
+    example=(
+        "dialgate request told DSR-2026-0007 person --dated 2026-03-20\ndialgate request told DSR-2026-0007 authority"
+    ),
+)
+@click.argument("request")
+@click.argument("who", type=click.Choice(["person", "authority"]), default="person")
+@dated
+def told(view: View, request: str, who: str, on: date | None) -> None:
+    """The answer went out: the person has it, or the supervisory authority has the refusal.
+
+    With the person told, what was granted is over. A request for erasure then forgets who asked: make the letter first.
+    """
+    _step(view, "request_told", request, on, who=who)
+
+
+@make("withdraw", group=command, numbers=True, example='dialgate request withdraw DSR-2026-0007 --reason "settled"')
+@click.argument("request")
+@click.option("--reason", default="", help="What they said.")
+@dated
+def withdraw(view: View, request: str, reason: str, on: date | None) -> None:
+    """The person takes it back."""
+    _step(view, "request_withdraw", request, on, reason=reason)
+
+
+@make(
+    "list",
+    group=command,
+    numbers=True,
+    example="dialgate request list\ndialgate request list --state refused\ndialgate request list --all --json",
+)
+@click.option("--all", "everything", is_flag=True, help="Those that are over too, newest first.")
+@click.option("--state", type=click.Choice([each.value for each in State]), help="Only those in this state.")
+@paged
+def list_(view: View, everything: bool, state: str | None, after: str | None, limit: int) -> None:
+    """The requests that are not over, the one due first at the top, with days left and warnings."""
+    with reach(view.config) as gate:
+        answer = gate.call("request_list", everything=everything, state=state, after=after, limit=limit)
+    columns = [
+        ("reference", "Request"),
+        ("asks", "Asks for"),
+        ("state", "State"),
+        ("received", "Received"),
+        ("due", "Due"),
+        ("days_left", "Days left"),
+        ("ico_due", "Regulator's date"),
+        ("acknowledge_by", "Acknowledge by"),
+        ("warning", "Warning"),
+        ("name", "From"),
+    ]
+    view.rows(answer, "items", columns, none="No request is open." if not everything and not state else "None.")
+
+
+@make("show", group=command, numbers=True, example="dialgate request show DSR-2026-0007")
+@click.argument("request")
+def show_(view: View, request: str) -> None:
+    """One request, and every step of it with who took it and when."""
+    from gate.core.showing import local
+
+    with reach(view.config) as gate:
+        standing = gate.call("request_show", request=request)
+    show(view, standing)
+    if not view.json:
+        for fact in standing["facts"]:
+            say(f"{local(fact['at'])}  {words(fact['kind'].removeprefix('request_'))}  {fact['actor']}")
+
+
+def _step(view: View, op: str, request: str, on: date | None, **fields: Any) -> None:
+    with reach(view.config) as gate:
+        show(view, gate.call(op, request=request, on=on, **fields))

@@ -1,0 +1,132 @@
+"""``dialgate request fulfil``: what was granted is done: an erasure carried out, or a pack made of all that is held."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gate.cli import passphrase as asked
+from gate.cli.command import command as make
+from gate.cli.output import View, say
+from gate.cli.reach import Gate, reach
+from gate.cli.request_group import command
+from gate.cli.request_values import show
+from gate.core.letter_words import LetterKind
+from gate.core.request_words import Asks, State
+from gate.errors import RefusedError, UsageError
+
+
+@make(
+    "fulfil",
+    group=command,
+    numbers=True,
+    example=(
+        "dialgate request fulfil DSR-2026-0007 --letters out\n"
+        "dialgate request fulfil DSR-2026-0008 --key compliance.key -o pack.html --letters out"
+    ),
+)
+@click.argument("request")
+@click.option(
+    "-k",
+    "--key",
+    "keys",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="For a pack: the private key that opens recordings; twice where they take two people.",
+)
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="The pack to write (.html)."
+)
+@click.option(
+    "--leave-out", multiple=True, metavar="ID", help="A recording that is not to be in the pack; repeat for more."
+)
+@click.option(
+    "--letters", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Write the letter there."
+)
+@click.option("--told", is_flag=True, help="The person has the letter: the request is over.")
+@click.option("--yes", is_flag=True, help="Erase without asking again.")
+@asked.many
+def fulfil(
+    view: View,
+    request: str,
+    keys: tuple[Path, ...],
+    output: Path | None,
+    leave_out: tuple[str, ...],
+    letters: Path | None,
+    told: bool,
+    yes: bool,
+    passphrase_files: tuple[Path, ...],
+) -> None:
+    """Do what was granted, and write the letter that says so.
+
+    An erasure is shown first: what would go, and what a hold keeps. It goes on where it stopped, whatever happened in
+    between. For an access request recordings are opened here, with the private key, and everything goes into one file
+    that a passphrase opens: it is shown once, to be told by another way.
+    """
+    with reach(view.config) as gate:
+        standing = gate.call("request_show", request=request)
+        if standing["state"] != State.GRANTED:
+            raise RefusedError(
+                f"{standing['reference']} is {standing['state']}: only what is granted can be done",
+                reason="request_not_ready",
+                hint="; ".join(standing["next"]),
+            )
+        pack = _do(view, gate, standing, keys, passphrase_files, output, leave_out, yes)
+        if letters is not None:
+            from gate.cli.request_letters import write_letters
+
+            answer = standing["asks"] in (Asks.ACCESS, Asks.COMPLAINT)
+            kind = LetterKind.RESPONSE if answer else LetterKind.CONFIRMATION
+            write_letters(gate, standing["reference"], (kind.value,), letters, pack)
+        standing = gate.call("request_told" if told else "request_show", request=request)
+    show(view, standing)
+
+
+def _do(
+    view: View,
+    gate: Gate,
+    standing: dict[str, Any],
+    keys: tuple[Path, ...],
+    passphrase_files: tuple[Path, ...],
+    output: Path | None,
+    leave_out: tuple[str, ...],
+    yes: bool,
+) -> str:
+    """The act itself; the name of the pack where one was made."""
+    if standing["asks"] == Asks.ERASURE:
+        _erase(view, gate, standing, yes)
+    if standing["asks"] != Asks.ACCESS:
+        return ""
+    from gate.cli.request_pack import make_pack
+
+    return make_pack(view, gate, standing, keys, passphrase_files, output, leave_out)
+
+
+def _erase(view: View, gate: Gate, standing: dict[str, Any], yes: bool) -> None:
+    reference = standing["reference"]
+    if standing["carried_out"]:
+        return
+    plan = gate.call("request_carry_out", request=reference)
+    for line in _plan(plan):
+        say(line)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise UsageError("nothing was erased: it has to be confirmed", hint="give --yes, or run it on a terminal")
+        if not click.confirm("Erase this for good?", err=True):
+            raise click.Abort
+    with view.progress("erasing") as progress:
+        gate.call("request_carry_out", request=reference, execute=True, progress=progress)
+
+
+def _plan(plan: dict[str, Any]) -> Iterator[str]:
+    scope = "all that is held in connection with the numbers" if plan["whole"] else "only the calls that were found"
+    yield f"To be erased: {plan['calls']} calls, {plan['recordings']} recordings; {scope}."
+    if plan["held_calls"]:
+        yield f"Kept: {plan['held_calls']} calls."
+    for name in plan["held_by"]:
+        yield f"Held by: {name}"

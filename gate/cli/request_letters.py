@@ -1,0 +1,84 @@
+"""``dialgate request letter``: the letters of a request, as files or by mail."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gate.cli.command import command as make
+from gate.cli.files import output_file
+from gate.cli.output import View, say
+from gate.cli.reach import Gate, reach
+from gate.cli.request_group import command
+from gate.cli.request_values import dated
+from gate.core.letter_words import LetterKind
+from gate.errors import UsageError
+
+FORMS = ("txt", "html", "eml")
+
+
+@make(
+    "letter",
+    group=command,
+    example=(
+        "dialgate request letter DSR-2026-0007 acknowledgement -o letter.txt\n"
+        "dialgate request letter DSR-2026-0007 refusal -o refusal.eml\n"
+        "dialgate request letter DSR-2026-0007 refusal --send"
+    ),
+)
+@click.argument("request")
+@click.argument("kind", type=click.Choice([each.value for each in LetterKind]))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="Write it there: .txt, .html, or .eml, a whole message (default: its text is shown).",
+)
+@click.option("--send", is_flag=True, help="Send it by mail, to the address in the request.")
+@click.option("--pack", default="", help="The name of the pack that goes with an answer.")
+@dated
+def letter(view: View, request: str, kind: str, output: Path | None, send: bool, pack: str, on: date | None) -> None:
+    """A letter of a request, in the firm's words. That one was made or sent is kept in the log, the letter is not."""
+    if output is not None and output.suffix.removeprefix(".") not in FORMS:
+        raise UsageError(f"{output}: a letter is .txt, .html or .eml", hint="name the file so")
+    with reach(view.config) as gate:
+        made = gate.call("request_letter", request=request, kind=kind, send=send, pack=pack, on=on)
+    if output is not None:
+        _write(made, output)
+    if view.json:
+        view.data(made)
+    elif output is None and not send:
+        click.echo(made["text"])
+    if send:
+        say(f"Sent to {made['to']}.")
+    who = "authority" if kind == LetterKind.AUTHORITY else "person"
+    if kind in (LetterKind.REFUSAL, LetterKind.AUTHORITY, LetterKind.RESPONSE, LetterKind.CONFIRMATION):
+        say(f"When it has gone out: dialgate request told {made['reference']} {who}")
+    if kind == LetterKind.ACKNOWLEDGEMENT and made["asks"] == "complaint":
+        say(f"When it has gone out: dialgate request acknowledge {made['reference']}")
+
+
+def write_letters(gate: Gate, reference: str, kinds: Iterable[str], folder: Path, pack: str = "") -> list[Path]:
+    """Letters of a request in all three forms, as files of a folder that is made where it is missing; their paths."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = []
+    for kind in kinds:
+        made = gate.call("request_letter", request=reference, kind=kind, pack=pack)
+        for form in FORMS:
+            paths.append(folder / f"{reference}-{kind}.{form}")
+            _write(made, paths[-1])
+        say(f"Letter: {folder / f'{reference}-{kind}'}.txt, .html, .eml")
+    return paths
+
+
+def _write(made: dict[str, Any], path: Path) -> None:
+    form = path.suffix.removeprefix(".")
+    data = base64.b64decode(made["eml"]) if form == "eml" else made["html" if form == "html" else "text"].encode()
+    with output_file(path) as file:
+        file.write(data)

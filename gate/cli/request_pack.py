@@ -1,0 +1,221 @@
+"""The pack of an access request: what is held comes from the gate, recordings are opened here, one file is made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gate.cli import passphrase as asked
+from gate.cli.output import View, say
+from gate.cli.reach import Gate
+from gate.cli.recordings import open_taken, who
+from gate.clock import SystemClock
+from gate.core.outcomes import length
+from gate.core.pack_words import PackCall, PackContents, PackRecording, PackTable, standard_notice
+from gate.core.showing import LONDON, local
+from gate.errors import RefusedError, UsageError
+
+if TYPE_CHECKING:
+    from gate.config import Config
+
+_HELD = ("closed", "interrupted")
+"""States of a recording that can be opened."""
+_LEFT_OUT = "It cannot be shown without harm to somebody else, or cannot be opened."
+Rows = Sequence[dict[str, Any]]
+
+
+def make_pack(
+    view: View,
+    gate: Gate,
+    standing: dict[str, Any],
+    keys: Sequence[Path],
+    passphrase_files: Sequence[Path],
+    output: Path | None,
+    leave_out: Sequence[str] = (),
+) -> str:
+    """Write the pack, tell the gate, show the passphrase; returns the pack's name, empty where nothing is held.
+
+    Raises ``UsageError`` where a key or the output is missing, and what the gate, the vault and the export raise.
+    """
+    held = gate.call("request_contents", request=standing["reference"])
+    if not held["calls"] and not any(held[name] for name in ("objections", "consents", "contacts")):
+        say("Nothing is held: the answer says so, and there is no pack to make.")
+        return ""
+    if output is None:
+        raise UsageError("the pack needs a file", hint=f"-o {standing['reference']}.html")
+    if output.exists():
+        raise UsageError(f"{output} exists", hint="name a new file")
+    there = [call for call in held["calls"] if call["recording"] in _HELD]
+    if there and not keys:
+        raise UsageError(f"{len(there)} recordings have to be opened", hint="give the private key: --key FILE")
+    privates = asked.private_keys(keys, passphrase_files) if there else []
+    from gate.exports.pack import build_pack
+    from gate.exports.pack_cipher import new_passphrase
+
+    taken, left_out = _take(gate, there, standing["reference"], who(privates), leave_out)
+    contents = contents_of(view.config, held, left_out, SystemClock().now().astimezone(LONDON).date())
+    passphrase = new_passphrase()
+    with view.progress("recordings") as progress:
+        made = build_pack(
+            contents,
+            _opened(view, there, taken, privates),
+            passphrase,
+            output,
+            progress=(lambda done, title: progress(done / max(1, len(taken)), title)) if progress else None,
+        )
+    gate.call(
+        "request_pack_made",
+        request=standing["reference"],
+        sha256=made.sha256,
+        calls=len(held["calls"]),
+        recordings=made.recordings,
+        left_out=len(left_out),
+        why=" ".join(contents.held_back),
+    )
+    say(f"Pack: {output}, SHA-256 {made.sha256}")
+    say(f"Passphrase, shown only now, to be told by another way: {passphrase}")
+    return output.name
+
+
+def _take(
+    gate: Gate, calls: Rows, reference: str, recipient: str, leave_out: Sequence[str]
+) -> tuple[dict[str, Any], dict[str, str]]:
+    """What the gate gives out of these recordings, each logged before; and why it gives the others not."""
+    taken, left_out = {}, {}
+    for call in calls:
+        recording_id = call["recording_id"]
+        if recording_id in leave_out:
+            left_out[recording_id] = _LEFT_OUT
+            continue
+        try:
+            taken[recording_id] = gate.call(
+                "recording_take", recording_id=recording_id, purpose=f"access request {reference}", recipient=recipient
+            )
+        except RefusedError as refused:
+            if refused.reason != "restricted":
+                raise
+            left_out[recording_id] = "Its use is restricted for the time being."
+    return taken, left_out
+
+
+def _opened(view: View, calls: Rows, taken: dict[str, Any], privates: Sequence[Any]) -> Iterator[PackRecording]:
+    """One at a time: a recording's audio is in memory only while it is encrypted again."""
+    from gate.exports.compact import MEDIA_TYPE, export_flac
+
+    for call in calls:
+        recording_id = call["recording_id"]
+        if recording_id not in taken:
+            continue
+        chunks, announcement = open_taken(view, recording_id, taken[recording_id], privates)
+        audio, report = export_flac(chunks, announcement=announcement)
+        at = datetime.fromisoformat(call["at"])
+        yield PackRecording(
+            recording_id=recording_id,
+            call_id=call["call_id"],
+            at=at,
+            seconds=report.seconds,
+            title=f"Call of {local(call['at'])}",
+            audio=audio,
+            media_type=MEDIA_TYPE,
+            notes=tuple(f"{note}." for note in report.notes),
+        )
+
+
+def contents_of(config: Config, held: dict[str, Any], left_out: dict[str, str], made_on: date) -> PackContents:
+    """All of a pack but the audio, from what the gate holds."""
+    from gate.daemon.letters import firm_of
+
+    notice = standard_notice(
+        purpose=config.recording.purpose,
+        months=config.retention.months,
+        recorded=config.recording.enabled,
+        longer=tuple(
+            f"Recordings of {name.replace(':', ' ')}: {years} years." for name, years in config.retention.years.items()
+        ),
+    )
+    reasons = sorted(set(left_out.values()))
+    return PackContents(
+        firm=firm_of(config),
+        reference=held["reference"],
+        made_on=made_on,
+        numbers=tuple(held["lines"]),
+        notice=notice,
+        name=held["name"] or "",
+        calls=tuple(_call(call, left_out) for call in held["calls"]),
+        held=tuple(_tables(held)),
+        statements=tuple(_statements(held)),
+        held_back=tuple(
+            f"Recordings that are not in this file: {list(left_out.values()).count(reason)}. {reason}"
+            for reason in reasons
+        ),
+    )
+
+
+def _call(call: dict[str, Any], left_out: dict[str, str]) -> PackCall:
+    return PackCall(
+        call_id=call["call_id"],
+        at=datetime.fromisoformat(call["at"]),
+        number=call["number"] or "",
+        decision=call["explanation"] or call["reason"],
+        purpose=f"{call['purpose']} call" if call["purpose"] else "",
+        outcome=call["outcome"],
+        recording=_recording(call, left_out),
+    )
+
+
+def _recording(call: dict[str, Any], left_out: dict[str, str]) -> str:
+    if call["recording_id"] in left_out:
+        return f"not in this file: {left_out[call['recording_id']]}"
+    if call["recording"] in _HELD:
+        return f"in this file, {length(call['recorded_seconds'] or 0.0)}"
+    if call["recording"] == "erased":
+        return f"erased on {local(call['erased_at'])}"
+    return {None: "not recorded", "erasing": "being erased"}.get(call["recording"], "being recorded")
+
+
+def _tables(held: dict[str, Any]) -> Iterator[PackTable]:
+    """The entries of every list, and what is kept of earlier requests."""
+    yield PackTable(
+        "Objections to our calls",
+        ("Number", "Made", "How it came", "Note", "Taken back"),
+        _rows(held["objections"], "number", "made_at", "source", "note", "removed_at"),
+        note="For as long as an objection stands you are not called for marketing.",
+    )
+    yield PackTable(
+        "Consents to our calls",
+        ("Number", "Given", "How", "What was agreed", "By", "Evidence", "Withdrawn"),
+        _rows(held["consents"], "number", "given_at", "how", "wording", "who", "evidence", "withdrawn_at"),
+    )
+    yield PackTable(
+        "Entries of our contact list",
+        ("Number", "Our reference", "May be called", "Why"),
+        _rows(held["contacts"], "number", "reference", "verdict", "reason"),
+    )
+    yield PackTable(
+        "Requests you made before",
+        ("Reference", "For", "Received", "State"),
+        _rows(held["requests"], "reference", "asks", "received", "state"),
+    )
+    yield PackTable(
+        "What keeps data from being erased",
+        ("Kind", "Since"),
+        _rows(held["holds"], "kind", "made_at"),
+        note="A hold keeps recordings for a legal claim or an inquiry; a restriction closes them as well.",
+    )
+
+
+def _rows(entries: Rows, *names: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(
+        tuple(local(str(entry[name])) if entry.get(name) not in (None, "") else "" for name in names)
+        for entry in entries
+    )
+
+
+def _statements(held: dict[str, Any]) -> Iterator[str]:
+    erased = sum(call["recording"] == "erased" for call in held["calls"])
+    if erased:
+        yield f"Recordings of calls with you that are erased and cannot be read again: {erased}."
+    if not held["whole"]:
+        yield "This file is about the calls that you asked for; we may hold more."

@@ -1,0 +1,143 @@
+"""What the commands about requests share: how a span of time is typed, and how a request is shown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
+import click
+
+from gate.cli.output import View, say
+from gate.cli.values import LONDON, Day
+
+Body = Callable[..., Any]
+
+
+class Clock(click.ParamType[time]):
+    """A time of day: ``14:30``."""
+
+    name = "time of day"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> time:
+        """The time; raises ``click.BadParameter``."""
+        if isinstance(value, time):
+            return value
+        try:
+            return time.fromisoformat(value)
+        except ValueError:
+            self.fail(f'"{value}" is not a time of day; write 14:30', param, ctx)
+
+
+class Length(click.ParamType[timedelta]):
+    """A length of time: ``45m``, ``2h``, ``1h30m``."""
+
+    name = "length"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> timedelta:
+        """The length; raises ``click.BadParameter``."""
+        if isinstance(value, timedelta):
+            return value
+        found = re.fullmatch(r"(?:(\d{1,3})h)?(?:(\d{1,4})m?)?", value)
+        if not found or not (found[1] or found[2]):
+            self.fail(f'"{value}" is not a length of time; write 45m or 2h', param, ctx)
+        return timedelta(hours=int(found[1] or 0), minutes=int(found[2] or 0))
+
+
+def spanned(body: Body) -> Body:
+    """The options that say when a call was: ``--on``, ``--around``, ``--within``, ``--from``, ``--to``."""
+    for option in (
+        click.option("--to", "last", type=Day(), metavar="DATE", help="Calls up to this day."),
+        click.option("--from", "first", type=Day(), metavar="DATE", help="Calls from this day on."),
+        click.option(
+            "--within", type=Length(), default="1h", show_default=True, metavar="LENGTH", help="Before and after that."
+        ),
+        click.option("--around", type=Clock(), metavar="HH:MM", help="About when on that day (London)."),
+        click.option("--on", "day", type=Day(), metavar="DATE", help="The day of the call."),
+    ):
+        body = option(body)
+    return body
+
+
+def span(
+    day: date | None, around: time | None, within: timedelta, first: date | None, last: date | None
+) -> tuple[datetime | None, datetime | None]:
+    """From and to, aware; ``(None, None)`` where nothing was said. Raises ``click.UsageError``."""
+    if around is not None and day is None:
+        raise click.UsageError("--around needs the day: --on DATE")
+    if day is not None and (first or last):
+        raise click.UsageError("give --on, or --from and --to")
+    if day is not None and around is not None:
+        middle = datetime.combine(day, around, LONDON)
+        return middle - within, middle + within
+    first, last = (day, day) if day else (first, last)
+    since = datetime.combine(first, time(), LONDON) if first else None
+    until = datetime.combine(last + timedelta(days=1), time(), LONDON) if last else None
+    return since, until
+
+
+dated: Callable[[Body], Body] = click.option(
+    "--dated", "on", type=Day(), metavar="DATE", help="The day it happened (default: today)."
+)
+numbers: Callable[[Body], Body] = click.option(
+    "--number", "numbers", multiple=True, metavar="NUMBER", help="A number of theirs, in any spelling; repeat for more."
+)
+
+
+def show(view: View, standing: dict[str, Any]) -> None:
+    """A request as it stands; what can be done now, as narration."""
+    view.data(standing, text=lines)
+    for step in standing["next"]:
+        say(f"Next: {step}")
+
+
+def lines(standing: dict[str, Any]) -> Iterator[str]:
+    """What is known of a request, a line each."""
+    yield f"{standing['reference']}: {standing['asks']}, {words(standing['state'])}"
+    given = {
+        "came": f"{standing['received']} by {words(standing.get('channel') or '-')}",
+        "from": standing["name"] or ("(forgotten)" if standing["name"] is None else "-"),
+        "contact": (standing.get("contact") or "").replace("\n", ", "),
+        "numbers": ", ".join(standing["lines"]),
+        "about": standing.get("about"),
+        "identity": standing.get("checked"),
+        "found": None if standing.get("found") is None else f"{standing['found']} calls",
+        "refused": words(standing.get("ground") or ""),
+        "told": ", ".join(standing.get("told") or []),
+    }
+    for name, value in given.items():
+        if value:
+            yield f"  {name}: {value}"
+    yield from _clock(standing)
+    if standing.get("carried_out"):
+        done = standing["carried_out"]
+        yield f"  erased: {done['calls']} calls, {done['recordings']} recordings; backups until {done['backups_until']}"
+        for name in done["held_by"]:
+            yield f"  held: {name}"
+
+
+def _clock(standing: dict[str, Any]) -> Iterator[str]:
+    if standing["due"]:
+        paused = f"; the clock stands still since {standing['paused_on']}" if standing.get("paused_on") else ""
+        left = f"{standing['days_left']} days left"
+        yield f"  due: {standing['due']} ({left}; the regulator counts to {standing['ico_due']}){paused}"
+    elif standing["state"] == "identity_asked":
+        yield "  due: 30 days after the proof of identity arrives"
+    if standing.get("acknowledge_by"):
+        yield f"  acknowledge by: {standing['acknowledge_by']}"
+    if standing["warning"]:
+        yield f"  WARNING: {standing['warning']}"
+
+
+def words(code: str) -> str:
+    """A code as words."""
+    return code.replace("_", " ")
+
+
+def call_line(call: dict[str, Any]) -> str:
+    """A call that was found, on one line."""
+    from gate.core.showing import local
+
+    recording = f"; recording {call['recording_id']} ({call['recording']})" if call["recording_id"] else ""
+    return f"{local(call['at'])}  {call['number'] or '(erased)'}  {call['outcome']}, {call['reason']}{recording}"
