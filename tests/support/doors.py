@@ -18,7 +18,9 @@ from gate.control.server import serve
 
 
 @contextmanager
-def serving(desk: Any, config: Config, metrics: CollectorRegistry | None = None) -> Iterator[asyncio.Event]:
+def serving(
+    desk: Any, config: Config, metrics: CollectorRegistry | None = None, **more: Any
+) -> Iterator[asyncio.Event]:
     """``serve`` until the block ends; yields its ``stop`` (set it with the loop's ``call_soon_threadsafe``)."""
     # Logs go to the real standard error: a command that runs in this process has its own standard output.
     structlog.configure(logger_factory=structlog.WriteLoggerFactory(file=sys.__stderr__))
@@ -28,7 +30,7 @@ def serving(desk: Any, config: Config, metrics: CollectorRegistry | None = None)
 
     def run() -> None:
         try:
-            loop.run_until_complete(serve(desk, config, metrics or CollectorRegistry(), stop))
+            loop.run_until_complete(serve(desk, config, metrics or CollectorRegistry(), stop, **more))
         except BaseException as error:  # noqa: BLE001 - told to the test's thread
             failed.append(error)
 
