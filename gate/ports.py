@@ -185,6 +185,11 @@ class Line(Protocol):
         """Let the call through to the trunk: the canonical number, and the firm's own number and name as identity."""
         ...
 
+    def invite_emergency(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
+        """Let the call through to the emergency route, under whatever load; its refusals pass as they are, so that a
+        phone system goes on to its next route."""
+        ...
+
     def early_media(self, call_id: str) -> None:
         """Open the caller's audio before it is answered (183), so that it hears progress and a cue."""
         ...

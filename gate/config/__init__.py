@@ -5,6 +5,7 @@
 - ``rules``     what types cannot say: numbers, addresses, hours, dates, secrets; the firm complete, storage in the UK
 - ``mail``      the rules of letters and mail
 - ``drop``      the rules of the folder in which register files land
+- ``dialling``  the same of what is dialled beside the number: prefixes, the purpose header, the emergency route
 - ``faults``    what a fault is, and the checks that all sections share; ``addresses``: spellings of addresses and hours
 - ``lines``     which line of the file a key stands on
 - ``origins``   every value with where it came from (``dialgate config show``); the policy's yearly review
@@ -25,6 +26,8 @@ from gate.config.schema import Announcement as Announcement
 from gate.config.schema import Calling as Calling
 from gate.config.schema import Config as Config
 from gate.config.schema import Control as Control
+from gate.config.schema import DialPrefix as DialPrefix
+from gate.config.schema import Emergency as Emergency
 from gate.config.schema import Firm as Firm
 from gate.config.schema import Letters as Letters
 from gate.config.schema import Limits as Limits
@@ -32,6 +35,7 @@ from gate.config.schema import Log as Log
 from gate.config.schema import Mail as Mail
 from gate.config.schema import MediaConfig as MediaConfig
 from gate.config.schema import Pbx as Pbx
+from gate.config.schema import PurposeHeader as PurposeHeader
 from gate.config.schema import Recording as Recording
 from gate.config.schema import Registers as Registers
 from gate.config.schema import Retention as Retention

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 from gate.config.lines import Key
-from gate.config.schema import Account, Pbx, Section
+from gate.config.schema import Section
 
 S = TypeVar("S", bound=Section)
 
@@ -33,14 +33,9 @@ class Readable:
         return section if isinstance(section, kind) else None
 
     @property
-    def accounts_in_order(self) -> tuple[Account, ...]:
-        """The accounts that are readable."""
-        return tuple(self.arrays.get("account", {}).values())
-
-    @property
-    def pbxs_in_order(self) -> tuple[Pbx, ...]:
-        """The PBXs that are readable."""
-        return tuple(self.arrays.get("pbx", {}).values())
+    def in_order(self) -> dict[str, tuple[Any, ...]]:
+        """The arrays, with those of their elements that are readable."""
+        return {name: tuple(elements.values()) for name, elements in self.arrays.items()}
 
 
 def blank(section: Section, key: str, *names: str) -> Iterator[Fault]:

@@ -41,8 +41,8 @@ def load(path: Path, *, secrets: bool = True) -> Config:
     faults += faults_of(readable, base, secrets=secrets)
     if faults:
         raise _error(path, lines(text), faults)
-    values = {name: section for name, section in readable.sections.items() if section is not None}
-    return Config(**values, account=readable.accounts_in_order, pbx=readable.pbxs_in_order, base=str(base))
+    values: dict[str, Any] = {name: section for name, section in readable.sections.items() if section is not None}
+    return Config(**values | readable.in_order, base=str(base))
 
 
 def read(data: dict[str, Any]) -> tuple[Readable, list[Fault]]:

@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from gate.config.addresses import host_port, hours, network
+from gate.config.dialling import dialled
 from gate.config.drop import registers_faults
 from gate.config.faults import Fault, Readable, at_least, blank, duplicates, unprintable
 from gate.config.lines import Key
@@ -22,6 +23,7 @@ from gate.config.schema import (
     Announcement,
     Calling,
     Control,
+    Emergency,
     Firm,
     Letters,
     Limits,
@@ -85,6 +87,7 @@ def faults_of(readable: Readable, base: Path, *, secrets: bool = True) -> list[F
     if mail := get("mail", Mail):
         found += mail_faults(mail, firm, base)
     found += _callers(readable, firm)
+    found += dialled(readable, firm)
     return found + list(_secrets(readable, base)) if secrets else found
 
 
@@ -181,6 +184,9 @@ def _secrets(readable: Readable, base: Path) -> Iterator[Fault]:
     trunk = readable.get("trunk", Trunk)
     if trunk and trunk.password_file:
         yield from _secret(trunk.password_file, base, ("trunk", "password_file"))
+    emergency = readable.get("emergency", Emergency)
+    if emergency and emergency.password_file:
+        yield from _secret(emergency.password_file, base, ("emergency", "password_file"))
     control = readable.get("control", Control)
     if control and control.token_file:
         yield from _secret(control.token_file, base, ("control", "token_file"), shortest=16)

@@ -97,6 +97,40 @@ class Trunk(Section, frozen=True):
     """Keep-alive interval; 0 for none."""
 
 
+class Emergency(Section, frozen=True):
+    """A way of its own for emergency numbers: out at once, unscreened, unannounced, unrecorded (LAW 3.5)."""
+
+    trunk: str = ""
+    """``host:port`` or ``[v6]:port``, UDP; may be the carrier's too. Empty: such calls are refused with advice."""
+    numbers: tuple[str, ...] = ("999", "112", "18000", "101", "111")
+    """Which numbers go there; 105 and 116… may be added. Any other short number is refused."""
+    presentation: str = ""
+    """The own number that these calls show, at which the caller can be rung back; the caller's own where empty."""
+    username: str = ""
+    password_file: str = ""
+
+
+class DialPrefix(Section, frozen=True):
+    """Keys dialled before a number that say what the call is for; they are cut off before the number is looked at."""
+
+    prefix: str
+    """``*`` or ``#`` and more keys: ``*71``."""
+    purpose: Literal["marketing", "service"]
+    allowed: tuple[str, ...]
+    """Who may use it: ``account:alice``, ``trunk:pbx1``. Everybody else is refused with it."""
+    topic: Literal["", "general", "claims", "pensions"] = ""
+    """Empty: that of the account or PBX."""
+
+
+class PurposeHeader(Section, frozen=True):
+    """A header of an INVITE that says what the call is for: ``service``, or ``marketing;topic=claims``."""
+
+    name: str = ""
+    """``X-…``; empty: none is read."""
+    allowed: tuple[str, ...] = ()
+    """Whose word it is: ``trunk:pbx1``, ``account:alice``. Everybody else is refused with it."""
+
+
 class MediaConfig(Section, frozen=True):
     """Audio."""
 
@@ -269,6 +303,9 @@ class Config(Section, frozen=True):
     trunk: Trunk
     account: tuple[Account, ...] = ()
     pbx: tuple[Pbx, ...] = ()
+    dial_prefix: tuple[DialPrefix, ...] = ()
+    purpose_header: PurposeHeader = PurposeHeader()
+    emergency: Emergency = Emergency()
     storage: Storage = Storage()
     sip: Sip = Sip()
     media: MediaConfig = MediaConfig()

@@ -42,6 +42,11 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
+class Emergency:
+    """The number is one of those for help, and has a route of its own: nothing is waited for."""
+
+
+@dataclass(frozen=True, slots=True)
 class EvidenceFailed:
     """What had to be made durable could not be."""
 
@@ -125,6 +130,7 @@ class RecordingDone:
 
 Event = (
     Decided
+    | Emergency
     | EvidenceFailed
     | Ringing
     | Answered
@@ -151,6 +157,12 @@ class Do(StrEnum):
     """Answer 603 with the decision's reason."""
     INVITE = "invite"
     """Let the INVITE leave."""
+    INVITE_EMERGENCY = "invite emergency"
+    """Let the INVITE leave, to the emergency route."""
+    NOTE_EMERGENCY = "note emergency"
+    """Keep the decision as a fact, as soon as there is room for it."""
+    NOTE_TALKING = "note talking"
+    """Keep answer and connection as facts, as soon as there is room for them."""
     NOTE_ANSWERED = "note answered"
     """Keep the answer as a fact."""
     OPEN_RECORDER = "open recorder"

@@ -6,7 +6,8 @@ performs nothing itself. ``TABLE`` is the whole of it: a pair of state and event
 States, events and commands are in ``call_words``.
 
 The order of the commands is the law of the house: what a call is allowed to do next waits for an event which says that
-the evidence of it is durable (``Decided``, ``Committed``).
+the evidence of it is durable (``Decided``, ``Committed``). An emergency call alone waits for nothing (LAW 3.5): it is
+never announced, recorded or ended by the gate, and its evidence follows when there is room.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from gate.core.call_words import (
     Decided,
     Digit,
     Do,
+    Emergency,
     Event,
     EvidenceFailed,
     Failed,
@@ -53,6 +55,8 @@ class Call:
     """A call, as far as the rules need to know it."""
 
     state: State = State.SCREENING
+    emergency: bool = False
+    """It goes the emergency route (LAW 3.5)."""
     recorder_open: bool = False
     """The recorder holds taps for this call: it must be closed."""
     recording: bool = False
@@ -116,6 +120,11 @@ def _decided(call: Call, event: Decided, _policy: Policy) -> Step:
     return replace(_end(call, "gate", "refused"), state=State.ENDED), [Do.REFUSE]
 
 
+def _emergency(call: Call, _event: Emergency, _policy: Policy) -> Step:
+    """LAW 3.5: used at once. The INVITE leaves first, and then it is written down."""
+    return replace(call, state=State.DIALLING, emergency=True), [Do.INVITE_EMERGENCY, Do.NOTE_EMERGENCY]
+
+
 def _undecided(call: Call, _event: Event, _policy: Policy) -> Step:
     """No evidence, no call: refused without a durable decision; the refusal itself needs none."""
     return replace(_end(call, "gate", "evidence_unavailable"), state=State.ENDED), [Do.REFUSE]
@@ -134,7 +143,10 @@ def _ringing(call: Call, _event: Event, _policy: Policy) -> Step:
 
 
 def _answered(call: Call, _event: Event, _policy: Policy) -> Step:
-    """The recorder's taps are needed where nothing is recorded too: they hear the callee object."""
+    """The recorder's taps are needed where nothing is recorded too: they hear the callee object. Whoever is called for
+    help is heard at once, and by nobody else."""
+    if call.emergency:
+        return replace(call, state=State.TALKING, connected=True), [Do.CONNECT, Do.NOTE_TALKING]
     return replace(call, state=State.PREPARING), [Do.NOTE_ANSWERED, Do.OPEN_RECORDER]
 
 
@@ -146,11 +158,19 @@ def _hung_up(call: Call, event: HungUp, _policy: Policy) -> Step:
     return _close(_end(call, event.by, event.cause), [Do.STOP_PLAYING])
 
 
+_SPARED = frozenset({"gate_stopping", "time_limit", "media_timeout"})
+"""Causes for which the gate ends calls, and none of them ends one for help."""
+
+
 def _stop(call: Call, event: Stop, _policy: Policy) -> Step:
+    if call.emergency and event.cause in _SPARED:
+        return call, []
     return _cut(call, "gate", event.cause)
 
 
 def _evidence_failed(call: Call, _event: Event, _policy: Policy) -> Step:
+    if call.emergency:
+        return call, []
     return _goodbye(call, "gate", "evidence_unavailable")
 
 
@@ -206,6 +226,8 @@ def _digit_while_announcing(call: Call, event: Digit, policy: Policy) -> Step:
 
 
 def _digit(call: Call, event: Digit, policy: Policy) -> Step:
+    if call.emergency:
+        return call, []
     if _opted_out(call, event, policy):
         return replace(call, objected=True), [Do.OBJECT]
     if event.side != "caller":
@@ -251,6 +273,7 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
     ends = (s.CLOSING, s.ENDED)
     table: dict[tuple[State, type[Event]], Transition] = {
         (s.SCREENING, Decided): Transition(_decided, (s.DIALLING, s.ENDED)),
+        (s.SCREENING, Emergency): Transition(_emergency, (s.DIALLING,)),
         (s.SCREENING, EvidenceFailed): Transition(_undecided, (s.ENDED,)),
         (s.SCREENING, HungUp): Transition(_withdrawn, (s.ENDED,)),
         (s.SCREENING, Stop): Transition(_stopped_early, (s.ENDED,)),
@@ -274,13 +297,13 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         (s.CLOSING, RecordingDone): Transition(_recording_done, (s.ENDED,)),
     }
     for state in (s.DIALLING, s.RINGING):
-        table[state, Answered] = Transition(_answered, (s.PREPARING,))
+        table[state, Answered] = Transition(_answered, (s.PREPARING, s.TALKING))
         table[state, Failed] = Transition(_failed, ends)
     for state in (s.DIALLING, s.RINGING, s.PREPARING, s.ANNOUNCING, s.COMMITTING, s.TALKING):
         table[state, HungUp] = Transition(_hung_up, ends)
-        table[state, Stop] = Transition(_stop, ends)
+        table[state, Stop] = Transition(_stop, (state, *ends))
     for state in (s.PREPARING, s.ANNOUNCING, s.COMMITTING, s.TALKING):
-        table[state, EvidenceFailed] = Transition(_evidence_failed, (s.GOODBYE,))
+        table[state, EvidenceFailed] = Transition(_evidence_failed, (state, s.GOODBYE))
     late: tuple[tuple[tuple[State, ...], tuple[type[Event], ...]], ...] = (
         ((s.DIALLING, s.RINGING), (Digit,)),
         ((s.PREPARING, s.ANNOUNCING, s.COMMITTING, s.TALKING), (Ringing,)),

@@ -8,6 +8,7 @@ numbers of other countries are left to ``phonenumbers``. Whatever is not plainly
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -181,6 +182,28 @@ def is_emergency_or_short(raw: str) -> bool:
         return spelling.is_short(spelling.plain(raw))
     except NumberRefused:
         return False
+
+
+def emergency_number(raw: str, routed: Collection[str]) -> str:
+    """The one of ``routed`` that ``raw`` spells, as it is dialled: ``999``; empty where it spells none. Never raises.
+
+    Nothing but these numbers themselves comes out, so what is longer, or goes on after them, never gets this way.
+    """
+    try:
+        short = spelling.short_number(spelling.plain(raw))
+    except NumberRefused:
+        return ""
+    return short if short in routed else ""
+
+
+def may_be_routed(short: str) -> bool:
+    """True for a short number that an emergency route may carry: free, and for help. Not 118, which is premium."""
+    return _HELP(short) is not None
+
+
+_HELP = re.compile(r"999|112|18000|10[15]|111|116[0-9]{3}").fullmatch
+"""999 and 112, 18000 (999 by text relay), 101 and 105 (police, power cuts), 111 (NHS), 116… (free services of social
+value in all of Europe: Samaritans 116123, missing children 116000): Ofcom's national numbering plan, type A access."""
 
 
 def register_key(e164: str) -> int:

@@ -61,6 +61,7 @@ def decision_body(decision: Decision, attempt: Attempt) -> dict[str, Any]:
         "topic": attempt.topic.value,
         "presentation": _text(attempt.presentation),
         "claimed_by": _text(attempt.claimed_by),
+        "claimed_through": _text(attempt.claimed_through),
     }
 
 

@@ -7,7 +7,7 @@ from datetime import date, timedelta, tzinfo
 from typing import Final
 
 from gate.core.hours import Hours
-from gate.core.numbers import presentable
+from gate.core.numbers import may_be_routed, presentable
 from gate.core.wording import REGISTER_TITLES
 
 MAX_AGE_DAYS: Final = 27
@@ -32,6 +32,8 @@ class Rules:
     allowed_countries: frozenset[str] = frozenset({"GB", "JE", "GG", "IM"})
     live: bool = True
     """A live gate refuses the drama ranges (LAW 6.5)."""
+    emergency_numbers: frozenset[str] = frozenset()
+    """Short numbers that have a route of their own; all others are refused with advice (LAW 3.5)."""
     objection_stops_service: bool = False
     """Reg 21(1)(a) speaks of marketing calls; a firm may let an objection stop its service calls too."""
 
@@ -41,6 +43,9 @@ class Rules:
                 raise ValueError(
                     f'own number "{number}" may not be presented: write +44 and a number in 01, 02, 03, 07 or 080'
                 )
+        for short in self.emergency_numbers:
+            if not may_be_routed(short):
+                raise ValueError(f'"{short}" is no emergency number that may have a route of its own')
         if not self.registers or not set(self.registers) <= REGISTER_TITLES.keys():
             raise ValueError(f"registers must name tps, ctps or both, not {list(self.registers)}")
         if not 0 <= self.max_age_days <= MAX_AGE_DAYS:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
-from gate.core.numbers import Kind, Number, NumberRefused, is_drama
+from gate.core.numbers import Kind, Number, NumberRefused, emergency_number, is_drama
 from gate.core.record import decision_body, refusal
 from gate.core.rules import MAX_AGE_DAYS, Rules, days_left
 from gate.core.terms import (
@@ -44,6 +44,7 @@ __all__ = [
     "days_left",
     "decide",
     "decision_body",
+    "emergency",
     "live_consent",
     "refusal",
     "sentence",
@@ -72,6 +73,8 @@ def decide(
     """
     e164 = number.e164 if isinstance(number, Number) else ""
     try:
+        if not e164 and (routed := emergency(attempt, rules)):
+            return routed
         answer = _answer(attempt, number, registers, consents, objections, last_unattended, rules, now)
         verdict = Verdict.ALLOW if answer.reason in ALLOWING else Verdict.BLOCK
         return Decision(
@@ -85,6 +88,14 @@ def decide(
         )
     except Exception:  # noqa: BLE001 - invariant 2: whatever fails here, the call is refused and gets its answer
         return Decision(Verdict.BLOCK, Reason.INTERNAL_ERROR, e164, sentence(Reason.INTERNAL_ERROR))
+
+
+def emergency(attempt: Attempt, rules: Rules) -> Decision | None:
+    """The decision on an attempt at an emergency number that has a route: allowed, before every other rule and with
+    nothing looked up (LAW 3.5). None for any other attempt. Never raises."""
+    if rules.emergency_numbers and (short := emergency_number(attempt.raw_number, rules.emergency_numbers)):
+        return Decision(Verdict.ALLOW, Reason.EMERGENCY_CALL, short, sentence(Reason.EMERGENCY_CALL))
+    return None
 
 
 @dataclass(frozen=True, slots=True)

@@ -34,7 +34,7 @@ _PARAMETER = re.compile(r"[A-Za-z][A-Za-z0-9._-]*").fullmatch
 _MORE_DIGITS: Final = frozenset({"ext", "isub", "postd"})
 """Parameters that lead past the number itself: extension, ISDN subaddress, digits sent after the answer (RFC 3966)."""
 
-_SHORT = re.compile(r"(?:(?:\+|00)?44)?(?:999|911|1[0-9]{2,5})|[09](?:999|112)").fullmatch
+_SHORT = re.compile(r"(?:(?:\+|00)?44)?(999|911|1[0-9]{2,5})|[09](999|112)").fullmatch
 """UK emergency (999, 112; 911 by mistake) and type A access codes (1…, three to six digits): 101, 111, 118xxx, 116xxx,
 1471. An outside-line 0 or 9 before 999 and 112 is somebody in need, and is told the same."""
 _WITHHOLD = re.compile(r"141 ?(?=[0+(]|44[0-9]{9})|[#*]31#|\*67").match
@@ -110,6 +110,13 @@ def _to_ascii(text: str) -> str:
 def is_short(digits: str) -> bool:
     """True for an emergency or short number; ``digits`` as ``plain`` returns them."""
     return _SHORT(digits) is not None
+
+
+def short_number(digits: str) -> str:
+    """The emergency or short number that ``digits`` spell, without country code or outside-line digit: ``999``,
+    ``101``; empty where they spell none."""
+    match = _SHORT(digits)
+    return (match[1] or match[2]) if match else ""
 
 
 def refuse_short(digits: str) -> None:

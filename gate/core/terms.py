@@ -57,13 +57,15 @@ class Reason(StrEnum):
     LOOP_DETECTED = "loop_detected"
     GATE_STOPPING = "gate_stopping"
     NOT_AUTHENTICATED = "not_authenticated"
+    CLAIM_REFUSED = "claim_refused"
     INTERNAL_ERROR = "internal_error"
     NOT_LISTED = "not_listed"
     CONSENTED = "consented"
     SERVICE_CALL = "service_call"
+    EMERGENCY_CALL = "emergency_call"
 
 
-ALLOWING = frozenset({Reason.NOT_LISTED, Reason.CONSENTED, Reason.SERVICE_CALL})
+ALLOWING = frozenset({Reason.NOT_LISTED, Reason.CONSENTED, Reason.SERVICE_CALL, Reason.EMERGENCY_CALL})
 """The reasons that an allow may have; every other one blocks."""
 
 
@@ -79,7 +81,10 @@ class Attempt:
     withheld: bool
     """The caller asked to hide: Privacy header, anonymous From, or a 141 prefix."""
     claimed_by: str
-    """Who asks, e.g. ``account:alice``, ``trunk:pbx1``, ``user:root(0)``."""
+    """Who asks, e.g. ``account:alice``, ``trunk:pbx1``, ``user:root(0)``; purpose and topic are their word."""
+    claimed_through: str = ""
+    """By which way they said it: ``configuration`` (of the account or PBX), ``prefix *71``, ``header X-…``, ``request``
+    (of a phone system or a person who asks); empty where nobody has proven who they are."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,10 +36,13 @@ _SENTENCES: Final = {
     Reason.LOOP_DETECTED: "This call has come back to where it started: tell whoever runs the phone system.",
     Reason.GATE_STOPPING: "The gate is being stopped and takes no new calls: try again in a few minutes.",
     Reason.NOT_AUTHENTICATED: "The gate does not know this phone: check its user name and password.",
+    Reason.CLAIM_REFUSED: "What this call says it is for is not accepted from this phone: dial the number alone, "
+    "or ask for it to be allowed.",
     Reason.INTERNAL_ERROR: "Something went wrong inside the gate, so the call is not made: tell whoever runs the gate.",
     Reason.NOT_LISTED: "This number is on neither register and nobody has objected: you may call.",
     Reason.CONSENTED: "They have agreed to our calls: you may call.",
     Reason.SERVICE_CALL: "Allowed as a service call, which must hold no marketing.",
+    Reason.EMERGENCY_CALL: "An emergency call: it goes out at once, unscreened and unrecorded.",
 }
 
 

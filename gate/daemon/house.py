@@ -52,6 +52,7 @@ def rules_of(config: Config) -> Rules:
             registers=calling.registers,
             redial=timedelta(hours=calling.redial_hours),
             live=calling.live,
+            emergency_numbers=frozenset(config.emergency.numbers if config.emergency.trunk else ()),
             objection_stops_service=calling.objection_stops_service,
         )
     except ValueError as error:

@@ -174,12 +174,14 @@ class Gate:
             self._built.put(None)
 
     def _secret_of(self, username: str) -> str:
-        base, trunk = self._config.base, self._config.trunk
+        base, trunk, emergency = self._config.base, self._config.trunk, self._config.emergency
         for account in self._config.account:
             if account.username == username:
                 return read_secret(base, account.password_file)
         if username and username == trunk.username:
             return read_secret(base, trunk.password_file)
+        if username and username == emergency.username:
+            return read_secret(base, emergency.password_file)
         raise ConfigError(f"there is no password for {username!r}")
 
     def _mend(self, recording_id: str) -> None:

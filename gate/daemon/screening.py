@@ -26,7 +26,7 @@ def bulk_screener(
     Raises ``StoreError`` where own lists cannot be read.
     """
     moment = at or now
-    rules = rules_of(config)
+    rules = replace(rules_of(config), emergency_numbers=frozenset())  # nobody sells to them: in a list they are faults
     if at is None:
         rules = replace(rules, hours=Hours.always(), redial=timedelta(0))
     path = config.data / "number.key"

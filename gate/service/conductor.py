@@ -18,6 +18,7 @@ from gate.core.call_words import (
     Answered,
     Decided,
     Digit,
+    Emergency,
     Event,
     EvidenceFailed,
     Failed,
@@ -103,6 +104,9 @@ class Conductor:
         """A new attempt: screened and made durable on the store thread, then refused or let through."""
         now = self._clock.now()
         talk = Talk(incoming=incoming, asked_at=now, recording_id=self._new_id())
+        if (emergency := self._emergency(incoming)) is not None:
+            self._help(talk, emergency)
+            return
         obstacle = self._obstacle(incoming)
         if obstacle is Reason.NOT_AUTHENTICATED and not self._refusals.worth_a_leaf(incoming.source, now):
             decision = screening.refusal(obstacle, incoming.attempt)
@@ -117,15 +121,29 @@ class Conductor:
                 incoming.attempt,
                 now,
                 call_id=talk.id,
-                source=incoming.source,
                 obstacle=obstacle,
-                extra={"codecs": list(incoming.codecs), "sip_call_id": incoming.sip_call_id},
+                origin=talk.origin,
             )
 
         def done(decision: Decision | None, error: Exception | None) -> None:
             self._loop.post(lambda: self._decided(talk, decision, error))
 
         self._store.submit(work, done)
+
+    def _emergency(self, incoming: Incoming) -> Decision | None:
+        """What a caller who has proven who they are claims of the call does not count for those in need."""
+        if incoming.problem in ("", Reason.CLAIM_REFUSED):
+            return self._screener.emergency(incoming.attempt)
+        return None
+
+    def _help(self, talk: Talk, decision: Decision) -> None:
+        """LAW 3.5: past every limit, and out before anything is written."""
+        talk.decision = decision
+        self._talks[talk.id] = talk
+        self._tell(talk, Emergency())
+        self._metrics.calls.set(len(self._talks))
+        self._metrics.attempts.labels(decision.verdict.value, decision.reason.value).inc()
+        log.warning("emergency_call", call=talk.id, by=talk.actor)
 
     def withdrawn(self, call_id: str) -> None:
         """The caller cancelled before the decision."""

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from gate.core.screening import Attempt, Decision, Purpose, Topic
+from gate.core.screening import Attempt, Decision, Purpose, Topic, decision_body
 from gate.errors import UsageError
+from gate.log import Logger
 from gate.service.bulk_lists import BulkLists
 from gate.service.contact_desk import ContactDesk
 from gate.service.desk_base import LONDON
@@ -21,6 +22,11 @@ from gate.service.looking import Looking
 from gate.service.reads import Row
 from gate.service.records import Records
 from gate.service.request_desk import RequestDesk
+
+log = Logger()
+
+_ASKED = {"source": "ask"}
+"""Origin of a decision for a phone system that dials by itself."""
 
 
 class Desk(Lists, BulkLists, ContactDesk, Records, Holding, KeyDesk, Looking, Exporting, RequestDesk):
@@ -42,10 +48,24 @@ class Desk(Lists, BulkLists, ContactDesk, Records, Holding, KeyDesk, Looking, Ex
         now = self._clock.now()
         attempt = self._attempt(number, purpose, topic, account, actor)
         call_id = self._new_id()
+        if (help_needed := self._screener.emergency(attempt)) is not None:
+            self._help(help_needed, attempt, call_id)
+            return self._answer(help_needed, now) | {"decision_id": call_id}
         decision: Decision = self._store.call(
-            lambda tx: self._screener.decide(tx, attempt, now, call_id=call_id, source="ask")
+            lambda tx: self._screener.decide(tx, attempt, now, call_id=call_id, origin=_ASKED)
         )
         return self._answer(decision, now) | {"decision_id": call_id}
+
+    def _help(self, decision: Decision, attempt: Attempt, call_id: str) -> None:
+        """LAW 3.5: an emergency number waits for no evidence; what cannot be kept is told in the gate's own log."""
+        body = decision_body(decision, attempt) | _ASKED
+        fact = self._fact("decision", attempt.claimed_by, body, call_id)
+
+        def kept(_index: object, error: Exception | None) -> None:
+            if error is not None:
+                log.error("emergency_not_kept", decision=call_id, error=str(error))
+
+        self._store.submit(lambda tx: tx.append(fact), kept)
 
     def _attempt(self, number: str, purpose: str, topic: str, account: str, actor: str) -> Attempt:
         presentation = self._config.firm.numbers[0]
@@ -62,7 +82,7 @@ class Desk(Lists, BulkLists, ContactDesk, Records, Holding, KeyDesk, Looking, Ex
             parsed_purpose, parsed_topic = Purpose(purpose), Topic(topic)
         except ValueError as error:
             raise UsageError(str(error), hint=f"Purposes: {', '.join(Purpose)}. Topics: {', '.join(Topic)}.") from error
-        return Attempt(number, parsed_purpose, parsed_topic, presentation, False, claimed_by)
+        return Attempt(number, parsed_purpose, parsed_topic, presentation, False, claimed_by, "request")
 
     def _answer(self, decision: Decision, now: datetime) -> Row:
         today = now.astimezone(LONDON).date()

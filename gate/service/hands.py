@@ -93,6 +93,9 @@ class Hands:
         self._methods: Mapping[Do, Callable[[Talk], None]] = {
             Do.REFUSE: self._refuse,
             Do.INVITE: self._invite,
+            Do.INVITE_EMERGENCY: self._invite_emergency,
+            Do.NOTE_EMERGENCY: self._note_emergency,
+            Do.NOTE_TALKING: self._note_talking,
             Do.NOTE_ANSWERED: self._note_answered,
             Do.OPEN_RECORDER: self._open_recorder,
             Do.TAP: self._tap,
@@ -127,6 +130,20 @@ class Hands:
         self._line.invite(
             talk.id, talk.number, attempt.presentation, talk.incoming.display_name or self._settings.trading_name
         )
+
+    def _invite_emergency(self, talk: Talk) -> None:
+        presentation = self._settings.emergency_presentation or talk.incoming.attempt.presentation
+        self._line.invite_emergency(talk.id, talk.number, presentation, self._settings.trading_name)
+
+    def _note_emergency(self, talk: Talk) -> None:
+        """Kept when there is room, in the order in which it happened; until then no other call is let through."""
+        if talk.decision is not None:
+            body = screening.decision_body(talk.decision, talk.incoming.attempt) | talk.origin
+            self._keeper.keep(talk.fact("decision", talk.asked_at, actor=talk.actor, **body))
+
+    def _note_talking(self, talk: Talk) -> None:
+        at = talk.answered_at or self._clock.now()
+        self._keeper.keep(talk.fact("answered", at, codec=talk.codec), talk.fact("connected", at, recorded=False))
 
     def _note_answered(self, talk: Talk) -> None:
         def done(error: Exception | None) -> None:
@@ -246,6 +263,8 @@ class Hands:
     def _connect(self, talk: Talk) -> None:
         talk.connected_at = self._clock.now()
         self._line.connect(talk.id)
+        if talk.call.emergency:
+            return
         talk.timers.append(
             self._loop.after(self._settings.max_call_seconds, lambda: self._tell(talk, Stop("time_limit")))
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 
 from gate.core import numbers, screening
@@ -16,6 +17,10 @@ class Screener:
     def __init__(self, registers: Registers, rules: screening.Rules) -> None:
         self._registers = registers
         self._rules = rules
+
+    def emergency(self, attempt: Attempt) -> Decision | None:
+        """The decision on an attempt at an emergency number that has a route; None for every other. Any thread."""
+        return screening.emergency(attempt, self._rules)
 
     def check(self, tx: Transaction, attempt: Attempt, now: datetime) -> Decision:
         """The decision for an attempt at ``now``; nothing is kept."""
@@ -44,15 +49,14 @@ class Screener:
         now: datetime,
         *,
         call_id: str,
-        source: str,
+        origin: Mapping[str, object],
         obstacle: Reason | None = None,
-        extra: dict[str, object] | None = None,
     ) -> Decision:
         """The decision for an attempt, kept with its leaf.
 
-        ``obstacle`` is what stands in the way on the gate's own side (recorder away, stopping, …): it turns an allowed
-        call into a refused one, and never the other way round. A caller who has not proven who it is learns nothing
-        about the number: there the obstacle comes first.
+        ``origin`` (``source``, ``codecs``, …) is kept with it. ``obstacle`` is what stands in the way on the gate's own
+        side (recorder away, stopping, …): it turns an allowed call into a refused one, and never the other way round. A
+        caller who has not proven who it is learns nothing about the number: there the obstacle comes first.
         """
         if obstacle is Reason.NOT_AUTHENTICATED:
             decision = screening.refusal(obstacle, attempt)
@@ -60,6 +64,6 @@ class Screener:
             decision = self.check(tx, attempt, now)
             if obstacle is not None and decision.allowed:
                 decision = screening.refusal(obstacle, attempt, after=decision)
-        body = screening.decision_body(decision, attempt) | {"source": source} | (extra or {})
+        body = screening.decision_body(decision, attempt) | dict(origin)
         tx.append(Fact(kind="decision", subject=call_id, at=now, actor=attempt.claimed_by, body=body))
         return decision

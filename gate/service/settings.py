@@ -20,6 +20,8 @@ class Settings:
     recording_purpose: str
     max_calls: int
     max_call_seconds: int
+    emergency_presentation: str = ""
+    """The own number that emergency calls show; the caller's where empty."""
 
     @classmethod
     def of(cls, config: Config) -> Settings:
@@ -37,4 +39,5 @@ class Settings:
             recording_purpose=config.recording.purpose,
             max_calls=config.limits.max_calls,
             max_call_seconds=config.limits.max_call_seconds,
+            emergency_presentation=config.emergency.presentation,
         )

@@ -70,6 +70,16 @@ class Talk:
             return "played"
         return "playing" if self.call.state is State.ANNOUNCING else "cut"
 
+    @property
+    def origin(self) -> dict[str, Any]:
+        """Where the call came from, as it goes into the decision's fact."""
+        incoming = self.incoming
+        return {
+            "source": incoming.source,
+            "codecs": list(incoming.codecs),
+            "sip_call_id": incoming.sip_call_id,
+        }
+
     def fact(self, kind: str, at: datetime, *, subject: str = "", actor: str = "gate", **body: Any) -> Fact:
         """A fact about this call (or about ``subject``)."""
         return Fact(kind=kind, subject=subject or self.id, at=at, actor=actor, body=body)

@@ -12,12 +12,14 @@ How a call comes in and goes out::
 - ``message``        the cheap parser, and answers made without a dialog; ``fields``: pieces of header values
 - ``door``           the one door: every datagram, from size check to sippy; nothing passes an exception
 - ``admission``      what a new INVITE must be, and what the conductor is told of it
+- ``claims``         what a call says it is for: prefixes, the purpose header
 - ``strangers``      how much addresses get that have not proven anything
 - ``pending``        INVITEs that wait for the conductor's decision
 - ``answers``        what was answered, for retransmissions; refusals (603)
 - ``auth``           digest authentication and PBX addresses
 - ``registrar``      REGISTER
 - ``identity``       what a caller asks (number, withheld) and what the trunk is shown
+- ``routes``         where INVITEs go: the carrier's trunk, the emergency route
 - ``sdp``            codec names and payload maps
 - ``outcomes``       which answer of the trunk the caller gets
 - ``legs``           sippy's user agents, mended

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from gate.core.screening import Attempt, Purpose, Topic
+from gate.core.screening import Attempt
 from gate.ports import Incoming
 from gate.sip import identity, sdp
 from gate.sip.auth import Caller
+from gate.sip.claims import Claims
 from gate.sip.fields import split_list
 from gate.sip.message import Address, Message, body_of
 
@@ -40,23 +41,27 @@ def invite_fault(request: Message) -> tuple[int, str, list[tuple[str, str]]] | N
     return None
 
 
-def attempt_of(request: Message, source: Address, caller: Caller | None, looped: bool, call_id: str) -> Incoming:
+def attempt_of(
+    request: Message, source: Address, caller: Caller | None, looped: bool, call_id: str, claims: Claims
+) -> Incoming:
     """The attempt as the conductor gets it. Without a ``caller`` nothing is presumed: marketing, no presentation."""
-    who = caller.who if caller else None
     body = body_of(request)
+    claim = claims.of(request, identity.raw_number(request)[:128], caller)
+    problem = "" if caller else "not_authenticated"
     return Incoming(
         call_id=call_id,
         attempt=Attempt(
-            raw_number=identity.raw_number(request)[:128],
-            purpose=Purpose(who.purpose if who else "marketing"),
-            topic=Topic(who.topic if who else "general"),
-            presentation=who.presentation if who else "",
-            withheld=identity.withheld(request),
+            raw_number=claim.number,
+            purpose=claim.purpose,
+            topic=claim.topic,
+            presentation=caller.who.presentation if caller else "",
+            withheld=identity.withheld(request) or identity.hides(claim.number),
             claimed_by=caller.claimed_by if caller else "unproven",
+            claimed_through=claim.through,
         ),
         source=f"{source[0]}:{source[1]}",
         codecs=sdp.codecs(body.decode("utf-8", "replace")) if body else (),
-        problem="loop_detected" if looped else "" if caller else "not_authenticated",
+        problem="loop_detected" if looped else problem or ("claim_refused" if claim.refused else ""),
         display_name=identity.caller_name(request),
         sip_call_id=request.call_id[:256],
     )

@@ -29,9 +29,9 @@ from gate.sip.alive import Alive
 from gate.sip.dtmf import digits_of
 from gate.sip.identity import headers_for_trunk, quotable
 from gate.sip.legs import Leg, reason
-from gate.sip.outcomes import for_caller
 from gate.sip.pending import Pending
 from gate.sip.reinvite import Offers
+from gate.sip.routes import Route
 from gate.sip.traps import guarded
 
 if TYPE_CHECKING:
@@ -52,13 +52,18 @@ class _Try(CCEventTry):  # type: ignore[misc]  # sippy has no types
 class Bridge:
     """One call from ``invite`` to its end. Every method runs on the line thread."""
 
-    def __init__(self, engine: Engine, pending: Pending, number: str, presentation: str, display_name: str) -> None:
+    def __init__(
+        self, engine: Engine, pending: Pending, number: str, presentation: str, display_name: str, route: Route
+    ) -> None:
         self.engine = engine
         self.id = pending.call_id
         self.pending = pending
         self.number = number
         self.presentation = presentation
         self.display_name = display_name
+        self.route = route
+        self.unrelayed = False
+        """An emergency call that the media relay did not take: the parties' own bodies pass, audio goes its own way."""
         self.phase = "dialling"
         self.rang = False
         """The far end has said anything at all."""
@@ -72,11 +77,9 @@ class Bridge:
         self._busy = False
         self._waiting: list[Any] = []
         transactions = engine.transactions
-        trunk = engine.config.trunk
         self.caller = Leg(transactions, self.safely(self.on_caller))
         self.callee = Leg(
-            transactions, self.safely(self.on_callee), engine.trunk_address,
-            trunk.username, engine.trunk_password,
+            transactions, self.safely(self.on_callee), route.address, route.username, route.password,
         )  # fmt: skip
         self.offers = Offers(self)
         self.alive = Alive(self)
@@ -91,8 +94,8 @@ class Bridge:
             except Exception:  # noqa: BLE001 - the boundary to sippy and the relay: logged, and the call is ended
                 _log.exception("call step failed", call_id=self.id)
                 if self.phase != "over":
-                    self._finish(603, "Decline", "internal_error")
-                    guarded("failed", self.engine.events.failed)(self.id, 603, "internal_error")
+                    self._finish(*self.route.refusal, "internal_error")
+                    guarded("failed", self.engine.events.failed)(self.id, self.route.refusal[0], "internal_error")
 
         return run
 
@@ -117,15 +120,21 @@ class Bridge:
             self._give_up(603, "no_sdp")
             return
         self.caller_sdp = str(body)
-        self._timers.append(self.engine.after(self.engine.config.sip.no_answer_seconds, self.safely(self._no_answer)))
+        if not self.route.emergency:
+            seconds = self.engine.config.sip.no_answer_seconds
+            self._timers.append(self.engine.after(seconds, self.safely(self._no_answer)))
         hops = event.max_forwards if event.max_forwards is not None else 70
+        own = body.getCopy() if self.route.emergency else None
         self.engine.relay.caller_sdp(
-            self.id, body, self.safely(lambda body, ex=None: self._offer_ready(body, hops, ex))
+            self.id, body, self.safely(lambda body, ex=None: self._offer_ready(body, hops, ex, own))
         )
 
-    def _offer_ready(self, body: Any, hops: int, ex: Any) -> None:
+    def _offer_ready(self, body: Any, hops: int, ex: Any, own: Any) -> None:
         if self.phase != "dialling" or self.caller.over:
             return
+        if own is not None and (body is None or ex is not None):
+            _log.error("the media relay refuses the offer; passed on as it is", call_id=self.id, error=str(ex))
+            body, ex, self.unrelayed = own, None, True
         if body is None or ex is not None:
             _log.warning("the media relay refuses the offer", call_id=self.id, error=str(ex))
             self._give_up(488, "media_unavailable")
@@ -178,7 +187,13 @@ class Bridge:
                 self._tell_ringing(code, phrase, self.early)
             self._next()
 
-        self.engine.relay.callee_sdp(self.id, body, self.safely(ready))
+        self._callee_sdp(body, ready)
+
+    def _callee_sdp(self, body: Any, ready: Callable[..., None]) -> None:
+        if self.unrelayed:
+            self.safely(ready)(body)
+        else:
+            self.engine.relay.callee_sdp(self.id, body, self.safely(ready))
 
     def _tell_ringing(self, code: int, phrase: str, body: Any) -> None:
         self._ring(code, phrase, body)
@@ -208,7 +223,7 @@ class Bridge:
                 self._answer_ready(body)
             self._next()
 
-        self.engine.relay.callee_sdp(self.id, body, self.safely(ready))
+        self._callee_sdp(body, ready)
 
     def _answer_ready(self, body: Any) -> None:
         if self.phase != "dialling" or self.caller.over:
@@ -256,9 +271,9 @@ class Bridge:
     def _failed(self, event: Any) -> None:
         code, phrase = event.getData()[:2]
         if code == 408 and not self.rang:
-            self._give_up(code, "trunk_unreachable", passed=(603, "Decline"))
+            self._give_up(code, "trunk_unreachable", passed=self.route.refusal)
             return
-        self._give_up(code, phrase, passed=for_caller(code, phrase))
+        self._give_up(code, phrase, passed=self.route.outcome(code, phrase))
 
     def _no_answer(self) -> None:
         if self.phase == "dialling":
@@ -268,7 +283,7 @@ class Bridge:
         """The call did not come about: tell the caller and the conductor."""
         if self.phase == "over":
             return
-        answer = passed or (603, "Decline")
+        answer = passed or self.route.refusal
         self._finish(answer[0], answer[1], why, cause=code)
         self.engine.events.failed(self.id, code, why)
 

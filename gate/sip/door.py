@@ -15,6 +15,7 @@ import structlog
 from gate.sip.admission import ALLOWED, SDP_ONLY, attempt_of, invite_fault, usable_contact
 from gate.sip.answers import Answers, refusal
 from gate.sip.auth import Authenticator, Caller, Verdict
+from gate.sip.claims import Claims
 from gate.sip.identity import LOOP_HEADER
 from gate.sip.message import Address, BadMessage, Message, answer, body_of, destination, parse
 from gate.sip.pending import Pending, PendingCalls
@@ -52,6 +53,7 @@ class Door:
         self.answers = Answers()
         self.pending = PendingCalls(limit=max(2000, 2 * engine.config.limits.max_calls))
         self.strangers = Strangers()
+        self._claims = Claims(engine.config)
         self._methods: dict[str, Callable[[Message, bytes, Address, Face], None]] = {
             "INVITE": self._invite,
             "CANCEL": self._cancel,
@@ -250,7 +252,7 @@ class Door:
             return
         if (
             verdict is Verdict.CHALLENGE
-            and source[0] == self.engine.trunk_address[0]
+            and source[0] == self.engine.route.address[0]
             and not self.engine.config.account
         ):
             self.reply(request, source, face, 404, "Not Found")
@@ -267,11 +269,11 @@ class Door:
         self, request: Message, data: bytes, source: Address, face: Face, caller: Caller | None, looped: bool
     ) -> None:
         pending = Pending(secrets.token_hex(16), request, data, source, face)
-        if self.pending.full:
+        incoming = attempt_of(request, source, caller, looped, pending.call_id, self._claims)
+        if self.pending.full and not self.engine.for_help(incoming.attempt.raw_number):
             self.refuse(pending, "too_many_calls", "", "The gate has too many calls waiting.")
             return
         self.pending.add(pending)
-        incoming = attempt_of(request, source, caller, looped, pending.call_id)
         try:
             self.engine.events.incoming(incoming)
         except Exception:  # noqa: BLE001 - the conductor's fault must not leave the caller without an answer

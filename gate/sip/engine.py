@@ -12,20 +12,22 @@ from sippy.SipConf import SipConf
 from sippy.Time.Timeout import Timeout
 
 from gate.config import Config
+from gate.core.numbers import emergency_number
 from gate.ports import LineEvents, MediaRelay
 from gate.sip.auth import Authenticator
 from gate.sip.bridge import Bridge
 from gate.sip.door import Door
 from gate.sip.legs import AGENT
-from gate.sip.message import Address, TransactionKey
+from gate.sip.message import TransactionKey
 from gate.sip.pending import Pending
 from gate.sip.registrar import Registrar
+from gate.sip.routes import Route, emergency_route, trunk_route
 from gate.sip.status import LineStatus, TrunkStatus
 from gate.sip.swift import quicken
 from gate.sip.transactions import Transactions
 from gate.sip.traps import guarded, quieten
 from gate.sip.trunk import Trunk
-from gate.sip.udp import Transport, split_address
+from gate.sip.udp import Transport
 
 _log = structlog.get_logger("gate.sip")
 
@@ -60,7 +62,7 @@ class Engine:
 
     def __init__(
         self, config: Config, transport: Transport, relay: MediaRelay, events: LineEvents,
-        authenticator: Authenticator, registrar: Registrar, trunk_password: str,
+        authenticator: Authenticator, registrar: Registrar, trunk_password: str, emergency_password: str,
         on_trunk: Callable[[TrunkStatus], None],
     ) -> None:  # fmt: skip
         SipConf.my_uaname = AGENT
@@ -71,8 +73,8 @@ class Engine:
         self.relay = relay
         self.events = events
         self.token = secrets.token_hex(16)
-        self.trunk_address: Address = split_address(config.trunk.address)
-        self.trunk_password = trunk_password
+        self.route = trunk_route(config, trunk_password)
+        self.emergency = emergency_route(config, emergency_password)
         self.transactions = Transactions(transport, self._on_request)
         self.door = Door(self, authenticator, registrar)
         self.bridges: dict[str, Bridge] = {}
@@ -92,12 +94,16 @@ class Engine:
         """True where this transaction's call was let through."""
         return key in self._admitted
 
-    def invite(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
+    def for_help(self, dialled: str) -> bool:
+        """True for an emergency number that has a route."""
+        return self.emergency is not None and bool(emergency_number(dialled, self.config.emergency.numbers))
+
+    def invite(self, call_id: str, number: str, presentation: str, display_name: str, route: Route) -> None:
         """Let a pending call through."""
         pending = self.door.pending.take(call_id)
         if pending is None:
             return
-        bridge = Bridge(self, pending, number, presentation, display_name)
+        bridge = Bridge(self, pending, number, presentation, display_name, route)
         self.bridges[call_id] = bridge
         self._admitted.add(pending.request.key)
         self._admitting = bridge
@@ -119,8 +125,11 @@ class Engine:
         bridge.drop()
         del self.bridges[bridge.id]
         self._admitted.discard(pending.request.key)
-        self.door.refuse(pending, "internal_error", "", "The gate failed.")
-        self.events.failed(bridge.id, 603, "internal_error")
+        if bridge.route.emergency:
+            self.door.reply(pending.request, pending.source, pending.face, *bridge.route.refusal, keep=True)
+        else:
+            self.door.refuse(pending, "internal_error", "", "The gate failed.")
+        self.events.failed(bridge.id, bridge.route.refusal[0], "internal_error")
 
     def over(self, bridge: Bridge) -> None:
         """A call has ended; its INVITE's retransmissions are absorbed for a while yet."""

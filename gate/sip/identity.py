@@ -24,7 +24,7 @@ def raw_number(request: Message) -> str:
 
 def withheld(request: Message) -> bool:
     """The caller asks to hide: Privacy id, user or header, an anonymous From or asserted identity, Remote-Party-ID with
-    privacy, or a 141 (or #31#) prefix. Such a call is refused, not repaired (LAW 3.2)."""
+    privacy, or a prefix as in ``hides``. Such a call is refused, not repaired (LAW 3.2)."""
     tokens = {token.strip().lower() for value in request.all("privacy") for token in value.split(";")}
     if tokens & _HIDING:
         return True
@@ -37,7 +37,12 @@ def withheld(request: Message) -> bool:
         for value in request.all("remote-party-id")
     ):
         return True
-    return _PREFIX.match(raw_number(request)) is not None
+    return hides(raw_number(request))
+
+
+def hides(dialled: str) -> bool:
+    """True where a number is dialled with 141, #31# or *31# before it."""
+    return _PREFIX.match(dialled) is not None
 
 
 def _anonymous(value: str) -> bool:

@@ -46,6 +46,7 @@ class SipLine:
         self._authenticator = Authenticator(config, secret_of)
         self._registrar = Registrar(config.sip.registration_seconds)
         self._trunk_password = secret_of(config.trunk.username) if config.trunk.username else ""
+        self._emergency_password = secret_of(config.emergency.username) if config.emergency.username else ""
         self._events: LineEvents | None = None
         self._engine: Engine | None = None
         self._opened = False
@@ -94,7 +95,7 @@ class SipLine:
 
             self._engine = Engine(
                 self._config, self._transport, self._relay, self._events,
-                self._authenticator, self._registrar, self._trunk_password,
+                self._authenticator, self._registrar, self._trunk_password, self._emergency_password,
                 self._trunk_changed,
             )  # fmt: skip
         except Exception as error:
@@ -156,7 +157,15 @@ class SipLine:
 
     def invite(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
         """Let the call through to the trunk."""
-        self._running().invite(call_id, number, presentation, display_name)
+        engine = self._running()
+        engine.invite(call_id, number, presentation, display_name, engine.route)
+
+    def invite_emergency(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
+        """Let the call through to the emergency route."""
+        engine = self._running()
+        if engine.emergency is None:
+            raise GateError("there is no emergency route", hint="see the section [emergency]")
+        engine.invite(call_id, number, presentation, display_name, engine.emergency)
 
     def early_media(self, call_id: str) -> None:
         """183 with the callee's SDP to the caller; only between ``answered`` and ``connect``."""

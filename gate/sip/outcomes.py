@@ -14,3 +14,9 @@ PASSED = frozenset({404, 408, 410, 480, 484, 486, 487, 488, 600, 603, 604, 606, 
 def for_caller(code: int, phrase: str) -> tuple[int, str]:
     """Code and phrase for the caller, from those of the trunk."""
     return (code, phrase) if code in PASSED else (603, "Decline")
+
+
+def as_it_is(code: int, phrase: str) -> tuple[int, str]:
+    """The same of an emergency route: a PBX that is refused there shall try its next one. Only a redirect, whose target
+    nobody here knows, becomes 503."""
+    return (code, phrase) if code >= 400 else (503, "Service Unavailable")

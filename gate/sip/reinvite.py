@@ -152,6 +152,9 @@ class Offers:
 
     def _translate(self, side: str, body: Any, done: Any) -> None:
         relay = self.bridge.engine.relay
+        if self.bridge.unrelayed:
+            done(body)
+            return
         (relay.caller_sdp if side == "caller" else relay.callee_sdp)(self.bridge.id, body, done)
 
 

@@ -112,7 +112,7 @@ class Trunk:
         """Send the next request; a challenge is answered once (and once more where only its nonce was too old)."""
         if self._stopped:
             return
-        host, port = self._engine.trunk_address
+        host, port = self._engine.route.address
         user = self._config.username or None
         party = SipAddress(url=SipURL(username=user, host=host, port=None), hadbrace=True)
         sender = SipFrom(address=party.getCopy())
@@ -154,7 +154,7 @@ class Trunk:
             supported, qop = challenge.supportedAlgorithm()
             if supported and (not tried or stale):
                 uri = str(request.getRURI())
-                return challenge.genAuthHF(self._config.username, self._engine.trunk_password, method, uri, None, qop)
+                return challenge.genAuthHF(self._config.username, self._engine.route.password, method, uri, None, qop)
         return None
 
     def _change(self, up: bool | None = None, registered: bool | None = None, code: int = 0) -> None:

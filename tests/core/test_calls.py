@@ -15,6 +15,7 @@ from gate.core.call_words import (
     Decided,
     Digit,
     Do,
+    Emergency,
     Event,
     EvidenceFailed,
     Failed,
@@ -32,6 +33,7 @@ from gate.core.calls import TABLE, Call, Policy, UnexpectedEvent, handle
 EVENTS = [
     Decided(True),
     Decided(False),
+    Emergency(),
     EvidenceFailed(),
     Ringing(),
     Answered(),
@@ -50,6 +52,7 @@ EVENTS = [
     Digit("caller", "6"),
     GoodbyeOver(),
     Stop("time_limit"),
+    Stop("internal_error"),
     RecordingDone(),
 ]
 POLICIES = [Policy(), Policy(go_on_unrecorded=True), Policy(record=False)]
@@ -102,6 +105,25 @@ def test_no_evidence_no_call() -> None:
     call, done = converse(Decided(True), Answered(), RecorderOpened(), AnnouncementOver(True), EvidenceFailed())
     assert call.state is State.GOODBYE
     assert Do.CONNECT not in done and Do.START_RECORDING not in done
+
+
+def test_law_3_5_an_emergency_call_waits_for_nothing_and_is_not_ended_by_the_gate() -> None:
+    call, done = converse(
+        Emergency(),
+        Ringing(),
+        Answered(),
+        Digit("callee", "9"),
+        *(Digit("caller", key) for key in "*5"),
+        RecorderFailed("gone"),
+        EvidenceFailed(),
+        *(Stop(cause) for cause in ("gate_stopping", "time_limit", "media_timeout")),
+    )
+    assert (call.state, call.connected, call.objected, call.recording) == (State.TALKING, True, False, False)
+    assert done == [Do.INVITE_EMERGENCY, Do.NOTE_EMERGENCY, Do.CONNECT, Do.NOTE_TALKING]
+    call, done = converse(Emergency(), Answered(), HungUp("callee", "bye"))
+    assert (call.state, done[-1]) == (State.ENDED, Do.FINISH)
+    call, done = converse(Emergency(), Stop("gate_stopping"), Stop("internal_error"))
+    assert (call.state, done[2:]) == (State.ENDED, [Do.STOP_PLAYING, Do.HANG_UP, Do.FINISH])
 
 
 def test_opting_out_during_the_announcement_keeps_the_objection_before_anything_else() -> None:
@@ -161,7 +183,11 @@ def test_no_order_of_events_breaks_the_promises(events: list[Event], policy: Pol
         done += commands
     if Do.INVITE in done:
         assert seen[0] == Decided(True)
-    if Do.CONNECT in done:
+    if Do.INVITE_EMERGENCY in done:
+        assert seen[0] == Emergency()
+        assert not {Do.INVITE, Do.OPEN_RECORDER, Do.ANNOUNCE, Do.START_RECORDING, Do.OBJECT, Do.REFUSE} & set(done)
+        assert done[1] is Do.NOTE_EMERGENCY
+    elif Do.CONNECT in done:
         assert AnnouncementOver(True) in seen and Committed() in seen
     if Do.START_RECORDING in done:
         assert done.index(Do.START_RECORDING) < done.index(Do.CONNECT)

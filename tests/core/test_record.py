@@ -35,6 +35,7 @@ def test_law_1_11_the_decision_holds_its_proof() -> None:
         "topic": "general",
         "presentation": OWN,
         "claimed_by": "account:alice",
+        "claimed_through": "configuration",
     }  # fmt: skip
 
 

@@ -101,6 +101,9 @@ class Stage:
     def invite(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
         self.told.append(f"invite {number} as {presentation} {display_name}")
 
+    def invite_emergency(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
+        self.told.append(f"invite emergency {number} as {presentation} {display_name}")
+
     def early_media(self, call_id: str) -> None:
         self.told.append("early media")
 
@@ -180,11 +183,18 @@ class Stage:
 class Play:
     """One conductor on a stage."""
 
-    def __init__(self, folder: Path, *, policy: Policy | None = None, max_calls: int = 10) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        policy: Policy | None = None,
+        max_calls: int = 10,
+        emergency: frozenset[str] = frozenset(),
+    ) -> None:
         self.clock = Clock()
         self.stage = Stage(self.clock)
         self.store = EvidenceStore(folder / "gate.db", pepper=b"0" * 32)
-        rules = Rules(frozenset({OWN}), Hours(), ZoneInfo("Europe/London"), live=False)
+        rules = Rules(frozenset({OWN}), Hours(), ZoneInfo("Europe/London"), live=False, emergency_numbers=emergency)
         self.mended: list[str] = []
         ids = (f"id{number}" for number in itertools.count())
         stage: Any = self.stage

@@ -16,7 +16,15 @@ OWN = "+442079460999"
 RULES = Rules(own_numbers=frozenset({OWN}), hours=Hours(), timezone=LONDON, live=False)
 NOON = datetime(2026, 3, 3, 12, 0, tzinfo=UTC)
 """A Tuesday on which calls may be made."""
-ATTEMPT = Attempt("020 7946 0000", Purpose.MARKETING, Topic.GENERAL, OWN, withheld=False, claimed_by="account:alice")
+ATTEMPT = Attempt(
+    "020 7946 0000",
+    Purpose.MARKETING,
+    Topic.GENERAL,
+    OWN,
+    withheld=False,
+    claimed_by="account:alice",
+    claimed_through="configuration",
+)
 TPS = RegisterView("tps", "ok", date(2026, 3, 2), 16_900_000, "ab" * 32)
 CTPS = RegisterView("ctps", "ok", date(2026, 3, 2), 1_340_000, "cd" * 32)
 

@@ -1,0 +1,44 @@
+"""Where the INVITEs that were let through go: the carrier's trunk, and the emergency route where there is one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gate.config import Config
+from gate.sip.message import Address
+from gate.sip.outcomes import as_it_is, for_caller
+from gate.sip.udp import split_address
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """One way out."""
+
+    address: Address
+    username: str
+    password: str
+    emergency: bool = False
+    """LAW 3.5: no time to answer is set, and nothing of ours may stop the call."""
+
+    @property
+    def refusal(self) -> tuple[int, str]:
+        """The answer to the caller where the gate itself cannot go on: 603, so that no PBX leads the call around the
+        gate; 503 on the emergency route, so that it does (RFC 3261 16.7, 21.5.4)."""
+        return (503, "Service Unavailable") if self.emergency else (603, "Decline")
+
+    def outcome(self, code: int, phrase: str) -> tuple[int, str]:
+        """What the caller gets of the trunk's answer."""
+        return as_it_is(code, phrase) if self.emergency else for_caller(code, phrase)
+
+
+def trunk_route(config: Config, password: str) -> Route:
+    """The carrier."""
+    return Route(split_address(config.trunk.address), config.trunk.username, password)
+
+
+def emergency_route(config: Config, password: str) -> Route | None:
+    """The emergency route; None where none is configured."""
+    emergency = config.emergency
+    if not emergency.trunk:
+        return None
+    return Route(split_address(emergency.trunk), emergency.username, password, emergency=True)

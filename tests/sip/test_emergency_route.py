@@ -1,0 +1,131 @@
+"""Emergency calls on the line (LAW 3.5): their own route, under any load, and refusals that a PBX gets around."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import msgspec
+import pytest
+
+from gate.config import Emergency
+from gate.core.numbers import emergency_number
+from tests.support.sip_line import PRESENTED, Conductor, RunningLine, config_for
+from tests.support.sip_peer import Callee, Phone, sdp
+
+
+@dataclass
+class Helping(Conductor):
+    """Lets emergency numbers through at once, and decides nothing else."""
+
+    helped: list[str] = field(default_factory=list)
+
+    def incoming(self, incoming) -> None:
+        number = emergency_number(incoming.attempt.raw_number, ("999", "112"))
+        if number and not incoming.problem:
+            self.incomings.append(incoming)
+            self.helped.append(number)
+            self.line.invite_emergency(incoming.call_id, number, PRESENTED, "Example")
+        else:
+            super().incoming(incoming)
+
+
+class Trunks:
+    """The carrier, the emergency route, and a line between them and a phone."""
+
+    def __init__(self, **emergency) -> None:
+        self.carrier, self.help = Callee(), Callee()
+        config = config_for(self.carrier.address)
+        route = Emergency(trunk=self.help.address, numbers=("999", "112"), **emergency)
+        self.running = RunningLine(msgspec.structs.replace(config, emergency=route), Helping(silent=True))
+        self.conductor = self.running.conductor
+
+    @contextmanager
+    def up(self) -> Iterator[Phone]:
+        with self.running, Phone(self.running.address) as phone, self.carrier, self.help:
+            yield phone
+            assert self.carrier.quiet(0.1), "an emergency call reached the carrier"
+
+
+@pytest.mark.parametrize("dialled", ["999", "9-9-9", "+44999", "9112"])
+def test_law_3_5_it_rings_at_the_emergency_route_and_both_are_heard_at_once(dialled: str) -> None:
+    trunks = Trunks()
+    with trunks.up() as phone:
+        phone.dial(dialled, headers=("Privacy: id",))
+        invite = trunks.help.ring()
+        assert invite.start == f"INVITE sip:{'112' if '112' in dialled else '999'}@{trunks.help.address} SIP/2.0"
+        assert PRESENTED in invite.get("From") and PRESENTED in invite.get("P-Asserted-Identity")
+        assert invite.get("Privacy") == "none"
+        assert phone.recv(only="180").code == 180
+        trunks.help.pick_up()
+        answer = phone.recv(only="200")
+        assert "m=audio" in answer.body
+        phone.ack(answer)
+        phone.send(phone.next("BYE"))
+        assert trunks.help.recv(only="BYE")
+
+
+@pytest.mark.parametrize(
+    ("code", "phrase", "heard"),
+    [(503, "Service Unavailable", 503), (500, "Server Error", 500), (486, "Busy Here", 486), (404, "Not Found", 404),
+     (403, "Forbidden", 403), (302, "Moved Temporarily", 503)],
+)  # fmt: skip
+def test_law_3_5_what_the_route_refuses_passes_so_that_a_pbx_tries_its_next(code: int, phrase: str, heard: int) -> None:
+    trunks = Trunks()
+    with trunks.up() as phone:
+        phone.dial("999")
+        trunks.help.ring()
+        trunks.help.say(code, phrase, contact="<sip:999@192.0.2.1>")
+        assert phone.recv(only=str(heard)).code == heard
+        trunks.conductor.wait("failed")
+
+
+def test_law_3_5_it_goes_out_where_more_calls_wait_than_the_gate_takes() -> None:
+    trunks = Trunks()
+    with trunks.up() as phone:
+        door = trunks.running.line._engine.door
+        door.pending.limit = 1
+        phone.dial("02079460001")
+        trunks.conductor.wait("incoming")
+        full = Phone(trunks.running.address)
+        full.dial("02079460002")
+        assert "too_many_calls" in full.recv(only="603").get("Reason")
+        needy = Phone(trunks.running.address)
+        needy.dial("112")
+        assert "112@" in trunks.help.recv(only="INVITE").start
+
+
+def test_law_3_5_a_media_relay_without_ports_does_not_stop_it() -> None:
+    trunks = Trunks()
+    relay = trunks.running.relay
+    relay.caller_sdp = lambda call_id, body, done: done(None, ex=OSError("no media ports"))
+    with trunks.up() as phone:
+        phone.dial("999", body=sdp(41000))
+        assert "m=audio 41000" in trunks.help.ring().body
+        trunks.help.pick_up(sdp(42000))
+        answer = phone.recv(only="200")
+        assert "m=audio 42000" in answer.body
+        phone.ack(answer)
+
+
+def test_law_3_5_a_media_relay_with_a_fault_ends_in_an_answer_that_a_pbx_gets_around() -> None:
+    trunks = Trunks()
+
+    def fault(call_id: str) -> None:
+        raise RuntimeError("no room")
+
+    trunks.running.relay.open = fault
+    with trunks.up() as phone:
+        phone.dial("999")
+        assert phone.recv(only="503").code == 503
+
+
+def test_law_3_5_the_route_may_ask_for_credentials_of_its_own() -> None:
+    trunks = Trunks(username="helper", password_file="x")
+    with trunks.up() as phone:
+        phone.dial("999")
+        trunks.help.ring(100)
+        trunks.help.say(407, "Auth", headers=('Proxy-Authenticate: Digest realm="r", nonce="n", algorithm=MD5',))
+        again = trunks.help.recv(only="INVITE")
+        assert 'username="helper"' in again.get("Proxy-Authorization")
