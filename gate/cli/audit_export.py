@@ -114,7 +114,9 @@ def _named(recipient: str) -> str:
         text = file.read(20_001)
     if b'"private key"' in text:
         raise UsageError(f"{path} is a private key", hint="give the recipient, or the name on the register")
-    return parse_recipient(text).fingerprint
+    found = parse_recipient(text)
+    say(f"{path} is the key of {found.name}: {found.fingerprint}")
+    return found.fingerprint
 
 
 def _write(
@@ -153,6 +155,7 @@ def _write(
             recipient=form.To(who["id"], who["name"], who["purpose"], who["fingerprint"]),
             recipients=bundles.key_list(view.config),
             statuses=statuses,
+            sound=lambda name: bundles.announcement(view.config, name),
             older=[*bundles.earlier(log), *bundles.older_checkpoints(vkey["vkey"], log, notes)],
         )
 

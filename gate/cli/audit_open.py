@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import secrets
@@ -132,19 +133,28 @@ def _open(
 def _to_wav(target: Path) -> Any:
     from gate.exports.audio import export_wav
 
-    def to_wav(chunks: Iterator[bytes], recording_id: str) -> Sequence[str]:
+    def to_wav(chunks: Iterator[bytes], recording_id: str, announcement: bytes | None) -> None:
         place = target / "recordings" / f"{recording_id}.wav"
-        return export_wav(chunks, place, report=place.with_suffix(".json")).notes
+        export_wav(chunks, place, announcement=_samples(announcement), report=place.with_suffix(".json"))
 
     return to_wav
 
 
+def _samples(wav: bytes | None) -> Any:
+    """The samples of an announcement; None where its sound is not in the bundle (the report says so)."""
+    import soundfile
+
+    try:
+        return None if wav is None else soundfile.read(io.BytesIO(wav), dtype="int16")[0]
+    except soundfile.LibsndfileError:
+        return None
+
+
 def _keep_clear(bundle: Any, target: Path) -> None:
-    """The clear members beside what was opened, so that everything can be checked again by hand."""
-    for name, entry in bundle.members.items():
-        if "/" not in name:
-            with (target / name).open("xb") as file:
-                file.writelines(entry.blocks())
+    """What is worth keeping beside what was opened: the checkpoint for the next bundle, and what the logs mean."""
+    for name in ("README.txt", "gate.vkey", "checkpoint.txt", "manifest.json"):
+        with (target / name).open("xb") as file:
+            file.writelines(bundle.members[name].blocks())
 
 
 @contextmanager

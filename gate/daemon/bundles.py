@@ -10,7 +10,7 @@ from typing import Any
 from gate.config import Config
 from gate.core.evidence import Checkpoint, parse_checkpoint
 from gate.errors import AuditError, GateError, UsageError
-from gate.exports.bundle import seal_text
+from gate.exports.bundle import announcement_member, seal_text
 from gate.exports.bundle_read import Signatures
 from gate.exports.bundle_write import Recorded
 from gate.store.slices import LogSlice
@@ -70,6 +70,12 @@ def key_list(config: Config) -> list[dict[str, Any]]:
     retired = load_retired(folder)
     both = [(each, False) for each in load_recipients(folder)] + [(each, True) for each in retired]
     return [each.row() | {"public": to_base64(each.public), "retired": gone} for each, gone in both]
+
+
+def announcement(config: Config, name: str) -> Path | None:
+    """The WAV of an announcement, ``ID@VERSION``; None where it is not there."""
+    path = config.data / "prompts" / name / "announcement.wav"
+    return path if announcement_member(name) and path.is_file() else None
 
 
 def log_slice(config: Config, size: int, since: str, until: str) -> LogSlice:

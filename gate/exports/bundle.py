@@ -46,6 +46,7 @@ LOGS: Final = (
 """What is inside ``log/``, each name followed by ``.dgr``."""
 
 RECORDING_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+ANNOUNCEMENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,39}@[A-Za-z0-9][A-Za-z0-9._-]{0,19}")
 STATUSES: Final = {
     "included": "in the bundle",
     "restricted": "left out: its processing is restricted",
@@ -59,7 +60,8 @@ STATUSES: Final = {
 
 MAX_MANIFEST: Final = 256 << 20
 MAX_SMALL: Final = 1 << 20
-"""Bytes of the other clear members that are read whole (not keys and consistency, which are read by line)."""
+"""Bytes of the small clear members, which are read whole."""
+MAX_SOUND: Final = 64 << 20
 MAX_LINE: Final = 16 << 20
 
 
@@ -163,6 +165,11 @@ def recording_member(recording_id: str) -> str:
     if not RECORDING_ID.fullmatch(recording_id):
         raise BundleError(f"a recording cannot be named {recording_id[:80]!r} in a bundle")
     return f"recordings/{recording_id}.dgr"
+
+
+def announcement_member(name: str) -> str:
+    """Name of the member that holds an announcement, ``ID@VERSION``; empty where it cannot be one."""
+    return f"announcements/{name}.wav" if ANNOUNCEMENT.fullmatch(name) and ".." not in name else ""
 
 
 def lines_of(chunks: Iterator[bytes], where: str) -> Iterator[bytes]:

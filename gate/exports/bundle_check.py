@@ -36,8 +36,8 @@ class Workplace:
 
     sealed: Path
     logs: Path | None = None
-    to_wav: Callable[[Iterator[bytes], str], Sequence[str]] | None = None
-    """(clear chunks, recording id) -> notes; None: recordings are opened and nothing of them is kept."""
+    to_wav: Callable[[Iterator[bytes], str, bytes | None], None] | None = None
+    """(clear chunks, recording id, WAV of the announcement); None: what is opened is not kept."""
 
 
 def check_contents(
@@ -267,7 +267,7 @@ class _Contents:
                 return "not the file whose digest is in the log"
             chunks = self._open_sealed(sealed, key[0], key[1], key[2], row["interrupted"] is True)
             if self._place.to_wav is not None:
-                self._place.to_wav(chunks, key[0])
+                self._place.to_wav(chunks, key[0], self._announcement(row))
             else:
                 for _ in chunks:
                     pass
@@ -276,6 +276,10 @@ class _Contents:
         finally:
             sealed.unlink(missing_ok=True)
         return ""
+
+    def _announcement(self, row: Mapping[str, Any]) -> bytes | None:
+        entry = self._bundle.members.get(form.announcement_member(rows.announcement_of(dict(row))))
+        return entry.read(form.MAX_SOUND) if entry else None
 
 
 class Leaves:

@@ -153,7 +153,8 @@ def _members(found: dict[str, Entry], manifest: form.Manifest, findings: Finding
     recordings = [name for name in names if name.startswith("recordings/")]
     logs = [form.log_member(name) for name in form.LOGS]
     first = [form.README, form.VKEY, form.PEM, form.CHECKPOINT, form.CONSISTENCY]
-    if names != [*first, *logs, *recordings, form.KEYS]:
+    sounds = [name for name in names if name.startswith("announcements/")]
+    if names != [*first, *logs, *recordings, *sounds, form.KEYS]:
         raise BundleError("the manifest does not list what a bundle holds")
     total, done = sum(member.size for member in manifest.members) or 1, 0
     for member in manifest.members:

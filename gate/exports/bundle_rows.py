@@ -82,6 +82,8 @@ RECORDING: Final[Mapping[str, Source]] = {
     "call_id": ("recording_opened", "call_id"),
     "opened_at": ("recording_opened", AT),
     "key_id": ("recording_opened", "key_id"),
+    "announcement": ("announced", "announcement"),
+    "announcement_version": ("announced", "version"),
     "closed_at": ("recording_closed", AT),
     "sha256": ("recording_closed", "sha256"),
     "size": ("recording_closed", "size"),
@@ -145,6 +147,12 @@ def _value(fact: FactRow | None, body: Mapping[str, Any], field: str) -> Any:
     return named[field] if field in named else body.get(field)
 
 
+def announcement_of(row: Row) -> str:
+    """``ID@VERSION`` of what was played before a recording; empty where that is not known."""
+    name, version = row["announcement"], row["announcement_version"]
+    return f"{name}@{version}" if isinstance(name, str) and isinstance(version, str) else ""
+
+
 def call_row(call_id: str, facts: Sequence[FactRow]) -> Row:
     """The row of a call, from all facts that speak of it, in the order of their leaves."""
     return {"call_id": call_id, **_row(CALL, facts)}
@@ -159,7 +167,11 @@ def recording_rows(facts: Sequence[FactRow]) -> list[Row]:
     """The recordings among a call's facts, without ``status`` and ``why``."""
     opened = dict.fromkeys(fact.subject for fact in facts if fact.kind == "recording_opened")
     return [
-        {"recording_id": name, **_row(RECORDING, [fact for fact in facts if fact.subject == name])} for name in opened
+        {
+            "recording_id": name,
+            **_row(RECORDING, [fact for fact in facts if fact.subject == name or fact.kind == "announced"]),
+        }
+        for name in opened
     ]
 
 

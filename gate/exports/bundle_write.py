@@ -124,6 +124,8 @@ class Contents:
     """The key list: rows with public parts."""
     statuses: Mapping[str, tuple[str, str]]
     """Recording -> (one of ``bundle.STATUSES``, why)."""
+    sound: Callable[[str], Path | None] = lambda name: None
+    """An announcement's WAV by ``ID@VERSION``; None where it is not kept any more."""
     older: Collection[int] = field(default_factory=tuple)
     """Sizes of older checkpoints that somebody holds."""
 
@@ -206,6 +208,8 @@ class _Writing:
         """Wraps of the logs' keys."""
         self._emptied: set[int] = set()
         self._receipts: set[int] = set()
+        self._played: set[str] = set()
+        """Announcements of the recordings that go out."""
         self.damaged: list[str] = []
 
     def run(self) -> form.Manifest:
@@ -228,6 +232,7 @@ class _Writing:
                     member.copy(sealed)
                 each.path.unlink()
         self._recordings()
+        self._announcements()
         self._wraps()
         return self._close(leaves)
 
@@ -268,6 +273,8 @@ class _Writing:
     def _status(self, row: rows.Row) -> rows.Row:
         status, why = self._contents.statuses.get(row["recording_id"], ("open", "it began after the export did"))
         self._counts[status] += 1
+        if status == "included":
+            self._played.add(rows.announcement_of(row))
         return row | {"status": status, "why": why}
 
     def _others(self, logs: Mapping[str, _SealedLog]) -> None:
@@ -314,6 +321,13 @@ class _Writing:
                 if member.digest.hexdigest() != each.sha256:
                     self.damaged.append(each.recording_id)
             self._progress(0.6 + 0.4 * done / total, f"{done:,} of {total:,} recordings")
+
+    def _announcements(self) -> None:
+        for name in sorted(self._played):
+            member, path = form.announcement_member(name), self._contents.sound(name)
+            if member and path is not None:
+                with path.open("rb") as wav, self._tar.member(member) as writer:
+                    writer.copy(wav)
 
     def _wraps(self) -> None:
         with self._tar.member(form.KEYS) as member:
