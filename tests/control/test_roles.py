@@ -1,0 +1,87 @@
+"""Roles of accounts as the configuration and the machine's account database say."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+from pathlib import Path
+
+import pytest
+
+from gate.config import load
+from gate.control import roles
+from gate.control.roles import Roles
+from gate.errors import ConfigError
+from tests.support.settings import VALID, write
+
+ME = os.geteuid()
+NOBODY = pwd.getpwnam("nobody").pw_uid
+STRANGER = 987_654
+
+
+def of(folder: Path, text: str = "", own: int = STRANGER) -> Roles:
+    return Roles(load(write(folder, VALID + text)), own)
+
+
+def test_without_the_section_root_and_the_gates_own_account_are_admins(tmp_path: Path) -> None:
+    found = of(tmp_path)
+    assert found.of(0) == {"admin"}
+    assert found.of(STRANGER) == {"admin"}
+    assert found.of(NOBODY) == frozenset()
+    assert Roles(load(tmp_path / "config.toml")).of(ME) == {"admin"}
+
+
+def test_accounts_stand_by_name_uid_or_group(tmp_path: Path) -> None:
+    group = f"@{grp.getgrgid(pwd.getpwnam('nobody').pw_gid).gr_name}"
+    for account in ("nobody", str(NOBODY), group):
+        assert of(tmp_path, f'[roles]\nauditor = ["{account}"]\n').of(NOBODY) == {"auditor"}
+    several = '[roles]\nauditor = ["nobody"]\nviewer = ["nobody", "root"]\n'
+    assert of(tmp_path, several).of(NOBODY) == {"auditor", "viewer"}
+    assert of(tmp_path, several).of(0) == {"admin", "viewer"}
+
+
+def test_root_can_be_left_out_the_gates_own_account_cannot(tmp_path: Path) -> None:
+    found = of(tmp_path, "[roles]\nadmin = []\n")
+    assert found.of(0) == frozenset()
+    assert found.of(STRANGER) == {"admin"}
+
+
+def test_an_account_that_the_machine_does_not_know_has_a_role_by_its_uid_alone(tmp_path: Path) -> None:
+    assert of(tmp_path, f'[roles]\nviewer = ["{STRANGER + 1}"]\n').of(STRANGER + 1) == {"viewer"}
+    assert of(tmp_path).of(STRANGER + 1) == frozenset()
+
+
+def test_a_role_that_was_taken_away_is_gone_after_a_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = of(tmp_path, '[roles]\nviewer = ["nobody"]\n')
+    assert found.of(NOBODY) == {"viewer"}
+    monkeypatch.setattr(roles, "names_of", lambda _: frozenset())
+    assert found.of(NOBODY) == {"viewer"}
+    now = roles.time.monotonic()
+    monkeypatch.setattr(roles.time, "monotonic", lambda: now + roles.FRESH_SECONDS + 1)
+    assert found.of(NOBODY) == frozenset()
+
+
+def test_accounts_that_nobody_has_are_named(tmp_path: Path) -> None:
+    text = '[roles]\nadmin = ["root", "no-such-account"]\nviewer = ["@no-such-group", "12345", "@root"]\n'
+    assert of(tmp_path, text).unknown() == ["admin: no-such-account", "viewer: @no-such-group"]
+
+
+@pytest.mark.parametrize("account", ["", "@", "a b", "x;y", "@@x", "a" * 70])
+def test_what_is_no_account_is_a_fault_of_the_configuration(tmp_path: Path, account: str) -> None:
+    with pytest.raises(ConfigError, match=r"roles\.viewer\[0\]: .*neither an account nor an @group"):
+        load(write(tmp_path, f'{VALID}[roles]\nviewer = ["{account}"]\n'))
+
+
+def test_an_account_twice_in_a_role_and_a_group_that_is_none_are_faults(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="is there twice"):
+        load(write(tmp_path, f'{VALID}[roles]\nviewer = ["ann", "ann"]\n'))
+    with pytest.raises(ConfigError, match=r"control\.group"):
+        load(write(tmp_path, f'{VALID}[control]\ngroup = "two words"\n'))
+
+
+def test_only_who_is_a_viewer_and_no_more_sees_numbers_hidden() -> None:
+    fields = {"masked": False, "limit": 5}
+    assert roles.eyes(frozenset({"viewer"}), fields) == {"masked": True, "limit": 5}
+    assert roles.eyes(frozenset({"viewer", "auditor"}), fields) == fields
+    assert roles.eyes(frozenset({"viewer"}), {"limit": 5}) == {"limit": 5}
