@@ -1,0 +1,117 @@
+"""What those ask who look, on a real data folder: numbers shown leave a leaf, and so does a verification."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.config import load
+from gate.daemon.house import House
+from gate.errors import StoreError, UsageError
+from tests.support.gatehouse import dialgate
+
+ACTOR = "user:ann(1000)"
+NUMBER = "+442079460123"
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("looking") / "gate"
+    dialgate("init", str(folder), "--example")
+    return folder
+
+
+@pytest.fixture
+def house(example: Path) -> Iterator[House]:
+    with ExitStack() as stack:
+        yield House(load(example / "config.toml"), stack)
+
+
+def facts(house: House, kind: str) -> list[dict[str, Any]]:
+    rows = house.store.call(
+        lambda tx: tx.query("SELECT subject, actor, body FROM facts WHERE kind = ? ORDER BY leaf_index", [kind])
+    )
+    return [row | {"body": json.loads(row["body"])} for row in rows]
+
+
+def things(house: House) -> dict[str, str]:
+    """One of each kind that has a number, by its id."""
+    desk = house.desk
+    consent = {"how": "phone", "wording": "Yes.", "who": "Mr Lee", "evidence": "note 17"}
+    return {
+        "call": desk.decide(number=NUMBER, actor=ACTOR)["decision_id"],
+        "objection": desk.objection_add(number=NUMBER, actor=ACTOR)["id"],
+        "consent": desk.consent_add(number=NUMBER, **consent, actor=ACTOR)["id"],
+        "hold": desk.hold_add(number=NUMBER, reason="a claim", reference="17", actor=ACTOR)["id"],
+    }
+
+
+def test_a_number_is_shown_after_the_leaf_that_says_to_whom_and_why(house: House) -> None:
+    for kind, key in things(house).items():
+        assert house.desk.reveal(kind=kind, id=key, why="a callback", actor=ACTOR) == {"number": NUMBER}
+        last = facts(house, "number_shown")[-1]
+        assert last == {"subject": key, "actor": ACTOR, "body": {"kind": kind, "why": "a callback"}}
+
+
+def test_no_number_without_a_reason_nor_where_there_is_none(house: House) -> None:
+    call = house.desk.decide(number=NUMBER, actor=ACTOR)["decision_id"]
+    before = len(facts(house, "number_shown"))
+    with pytest.raises(UsageError, match="for a reason only"):
+        house.desk.reveal(kind="call", id=call, why=" ", actor=ACTOR)
+    with pytest.raises(UsageError, match="there is no call nothing"):
+        house.desk.reveal(kind="call", id="nothing", why="x", actor=ACTOR)
+    nameless = house.desk.decide(number="no number", actor=ACTOR)["decision_id"]
+    with pytest.raises(UsageError, match="has no number"):
+        house.desk.reveal(kind="call", id=nameless, why="x", actor=ACTOR)
+    assert len(facts(house, "number_shown")) == before
+
+
+def test_no_number_is_given_where_the_leaf_cannot_be_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    call = house.desk.decide(number=NUMBER, actor=ACTOR)["decision_id"]
+
+    def full(*_: Any) -> int:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr("gate.store.transaction.StoreTransaction.append", full)
+    with pytest.raises(StoreError, match="the disk is full"):
+        house.desk.reveal(kind="call", id=call, why="x", actor=ACTOR)
+
+
+def test_a_verification_is_kept_with_what_it_found(house: House) -> None:
+    report = house.desk.audit_verify(actor=ACTOR)
+    status = house.desk.audit_status(actor=ACTOR)
+    assert report["ok"]
+    assert status["size"] == report["size"] + 1
+    assert (status["verified"]["ok"], status["verified"]["size"], status["verified"]["actor"]) == (
+        True,
+        report["size"],
+        ACTOR,
+    )
+    house.desk.audit_checkpoint(actor=ACTOR)
+    head = house.desk.audit_status(actor=ACTOR)["checkpoint"]
+    assert head["size"] == status["size"]
+    assert house.desk.checkpoints_list(actor=ACTOR)["items"][0]["root"] == head["root"]
+    assert house.desk.audit_verify(actor=ACTOR)["ok"]
+
+
+def test_what_was_found_is_told_where_it_cannot_be_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> int:
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr("gate.store.transaction.StoreTransaction.append", full)
+    assert house.desk.audit_verify(actor=ACTOR)["ok"]
+
+
+def test_calls_and_leaves_are_read_beside_the_store(house: House) -> None:
+    call = house.desk.decide(number=NUMBER, actor=ACTOR)["decision_id"]
+    page = house.desk.calls_list(text="020 7946 0123", limit=1, actor=ACTOR)
+    assert [item["call_id"] for item in page["items"]] == [call]
+    assert page["prev"] is None
+    assert house.desk.calls_list(after=page["next"], limit=1, actor=ACTOR)["prev"]
+    leaves = house.desk.audit_leaves(limit=1, kind="decision", actor=ACTOR)["items"]
+    assert (leaves[0]["subject"], leaves[0]["actor"]) == (call, ACTOR)
