@@ -1,0 +1,64 @@
+"""A real call, watched: its states, its announcement, its levels, its end; and its envelope afterwards."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from pathlib import Path
+from typing import Any
+
+from gate.exports.envelope import read_envelope
+from gate.vault.opening import open_trailer
+from tests.support.gatehouse import running
+from tests.support.phones import Phones
+from tests.support.sealed import first_key
+
+NUMBER = "01134960510"
+
+
+def test_a_call_is_seen_from_its_first_ring_to_its_end(tmp_path: Path) -> None:
+    seen: list[dict[str, Any]] = []
+    with running(tmp_path / "gate", announcement=1.0) as gate:
+        watching = gate.client.watch()
+
+        def read() -> None:
+            for snapshot in watching:
+                seen.append(snapshot)
+
+        thread = threading.Thread(target=read)
+        thread.start()
+        with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
+            (talk,) = near.wait([near.dial(NUMBER)], "up", 10)
+            gate.wait(lambda: level(seen[-1], "caller") > 20 and level(seen[-1], "callee") > 20, 5, "no level moves")
+            near.hang_up(talk)
+            assert len(far.all()) == 1
+            gate.wait(lambda: seen[-1]["counts"] and not seen[-1]["calls"], 5, "the call is left")
+        watching.close()
+        thread.join(5)
+        (row,) = gate.rows("SELECT * FROM recordings")
+        listed = gate.client.call("calls_list", text=NUMBER)["items"]
+        (wraps,) = [gate.client.call("recording_take", recording_id=row["recording_id"], purpose="test")["wraps"]]
+        told = [(wrap["recipient"], base64.b64decode(wrap["wrap"])) for wrap in wraps]
+        trailer = open_trailer(gate.data / "recordings" / row["path"], told, first_key(gate))
+    calls = [snapshot["calls"][0] for snapshot in seen if snapshot["calls"]]
+    assert {call["call_id"] for call in calls} == {row["call_id"]} == {call["call_id"] for call in listed}
+    states = list(dict.fromkeys(call["state"] for call in calls))
+    assert states.index("announcing") < states.index("talking")
+    assert {"playing", "played"} <= {call["announcement"] for call in calls}
+    assert all(call["to"].endswith("*10") and call["from"] == "trunk:pbx" for call in calls)
+    assert NUMBER[1:] not in json.dumps(seen)
+    assert calls[-1]["recorded"]
+    assert not calls[0]["recorded"]
+    assert seen[-1]["counts"] == {"not_listed": 1}
+    assert seen[-1]["minutes"][-1]["allow"] + seen[-1]["minutes"][-2]["allow"] == 1
+
+    envelope = read_envelope(trailer)
+    assert abs(envelope.seconds - row["seconds"]) < 0.1
+    assert len(envelope.caller) == len(envelope.callee) == int(envelope.seconds / envelope.bin_seconds) + 1
+    assert max(envelope.caller) > 20
+    assert max(envelope.callee) > 20
+
+
+def level(snapshot: dict[str, Any], side: str) -> int:
+    return max((call["levels"][side] for call in snapshot["calls"]), default=0)
