@@ -14,7 +14,7 @@ from gate.cli.command import paged
 from gate.cli.output import View, say
 from gate.cli.reach import reach
 from gate.cli.request_group import command
-from gate.cli.request_values import call_line, dated, numbers, show, span, spanned, words
+from gate.cli.request_values import call_line, dated, lines, numbers, show, span, spanned, words
 from gate.cli.values import Day
 from gate.core.request_words import Asks, Ground, State
 from gate.errors import UsageError
@@ -334,10 +334,11 @@ def show_(view: View, request: str) -> None:
 
     with reach(view.config) as gate:
         standing = gate.call("request_show", request=request)
-    show(view, standing)
-    if not view.json:
-        for fact in standing["facts"]:
-            say(f"{local(fact['at'])}  {words(fact['kind'].removeprefix('request_'))}  {fact['actor']}")
+    steps = [
+        f"  {local(fact['at'])}  {words(fact['kind'].removeprefix('request_'))}, {fact['actor']}"
+        for fact in standing["facts"]
+    ]
+    view.data(standing, text=lambda shown: [*lines(shown), *steps])
 
 
 def _step(view: View, op: str, request: str, on: date | None, **fields: Any) -> None:

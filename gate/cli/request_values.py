@@ -120,7 +120,8 @@ def lines(standing: dict[str, Any]) -> Iterator[str]:
 def _clock(standing: dict[str, Any]) -> Iterator[str]:
     if standing["due"]:
         paused = f"; the clock stands still since {standing['paused_on']}" if standing.get("paused_on") else ""
-        left = f"{standing['days_left']} days left"
+        days = standing["days_left"]
+        left = f"{days} days left" if days >= 0 else f"{-days} days ago"
         yield f"  due: {standing['due']} ({left}; the regulator counts to {standing['ico_due']}){paused}"
     elif standing["state"] == "identity_asked":
         yield "  due: 30 days after the proof of identity arrives"

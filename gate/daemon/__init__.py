@@ -8,6 +8,7 @@
 - ``screening``  a CRM file screened beside a gate that runs or not
 - ``contacts``   the CRM's contacts, and following them in the background
 - ``drop``       the folder in which the registers' files land
+- ``requests``   data-subject requests beside the calls: what was begun is finished, what is due is told
 - ``letters``    letters wired: the firm's particulars, its templates, its mail server
 - ``logs``       structured logs
 - ``garbage``    when Python looks for garbage

@@ -25,6 +25,7 @@ from gate.daemon.contacts import follow
 from gate.daemon.drop import watch
 from gate.daemon.house import House, new_id
 from gate.daemon.recording import wait_for_recorder
+from gate.daemon.requests import remind
 from gate.errors import ConfigError, GateError, RecorderError, StoreError
 from gate.ports import Fact
 
@@ -100,6 +101,7 @@ class Gate:
         reconciler = Reconciler(house.store, queries, scan, recordings, house.clock, lambda: leftovers.find(recordings))
         reconciler.everything()
         house.retention.at_start()  # nothing that is erased can be opened again, whatever was restored meanwhile
+        house.request_eraser.resume()  # and what was asked for and begun is done
         return reconciler
 
     def _start_recorder(self, stack: ExitStack) -> Any:
@@ -271,7 +273,13 @@ class Gate:
                 refused=self._refused,
             )
         )
-        chores = asyncio.gather(self._chores(), self._sweeps(), follow(self._house.contacts), watch(self._house))
+        chores = asyncio.gather(
+            self._chores(),
+            self._sweeps(),
+            follow(self._house.contacts),
+            watch(self._house),
+            remind(self._house, self._metrics),
+        )
         await asyncio.wait([answering, asyncio.ensure_future(told.wait())], return_when=asyncio.FIRST_COMPLETED)
         log.info("gate_stopping", calls=self._conductor.active)
         systemd.tell("STOPPING=1")

@@ -11,7 +11,7 @@
 - ``retention``  what goes when, the dry run, and the sweep; ``holding`` is how people ask for them and for holds
 - ``requests``   data-subject requests: their course (``request_facts``: as the log has it), ``request_search`` what is held,
                  ``request_letters``, ``request_erasing``: an erasure in an order that survives a kill; ``request_desk``
-                 puts them together, on ``request_base`` and ``request_reads``
+                 puts them together, on ``request_base`` and ``request_reads``; ``request_watch``: what is due
 - ``desk``       what people ask for; ``lists`` (objections, consents), ``registering`` (imports, and
                  ``importing``: their history, and stopping one) and ``records`` are parts of it,
                  ``desk_base`` is what they share, ``reads`` what they are given by other rooms

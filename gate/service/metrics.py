@@ -30,4 +30,10 @@ class Metrics:
         self.evidence_behind = Gauge(
             "dialgate_evidence_behind", "Groups of facts that wait for room in the store", registry=self.registry
         )
+        self.requests_open = Gauge(
+            "dialgate_requests_open", "Data-subject requests that are not over", registry=self.registry
+        )
+        self.requests_overdue = Gauge(
+            "dialgate_requests_overdue", "Data-subject requests past their last day", registry=self.registry
+        )
         self.trunk_up = Gauge("dialgate_trunk_up", "1 while the carrier answers OPTIONS", registry=self.registry)

@@ -14,7 +14,7 @@ from gate.ports import Fact, Transaction
 from gate.service.desk_base import LONDON, DeskBase, number_of
 from gate.service.reads import Row
 from gate.service.request_facts import CARRIED, KINDS, PACK, PERSON, WORDS, body_of, last, replay
-from gate.service.request_reads import RequestReads
+from gate.service.request_reads import RequestReads, Tx
 
 WARNINGS = ("", "20 days have passed", "25 days have passed", "overdue")
 READY = "request_not_ready"
@@ -155,6 +155,24 @@ def shown(row: Row, course: list[Row], request: Request, today: date) -> Row:
     }
 
 
+def open_standings(reads: RequestReads, tx: Tx, today: date) -> list[Row]:
+    """Every request that is not over as it stands, the one due first at the top."""
+    found = []
+    for row in reads.open_ones(tx):
+        course = reads.course(tx, row["id"])
+        found.append(shown(row, course, replay(course), today))
+    return sorted(found, key=lambda each: (each["due"] or each["acknowledge_by"] or "9999", each["reference"]))
+
+
+def counted(standings: list[Row]) -> Row:
+    """How many are open, warned of and overdue."""
+    return {
+        "open": len(standings),
+        "warned": sum(bool(each["warning"]) for each in standings),
+        "overdue": sum(each["warning"] == WARNINGS[-1] for each in standings),
+    }
+
+
 def something_held(course: list[Row]) -> bool:
     """The newest search found a call or an entry of a list."""
     found = last(course, KINDS[Searched])
@@ -166,7 +184,7 @@ def clocks(request: Request, clock: Clock | None, today: date) -> Row:
     acknowledge = request.acknowledge_by() if request.state not in (State.DONE, State.CLOSED) else None
     warning = WARNINGS[clock.warned(today)] if clock else ""
     if acknowledge is not None and today > acknowledge:
-        warning = "overdue"
+        warning = WARNINGS[-1]
     return {
         "started": clock.started.isoformat() if clock else None,
         "due": clock.due.isoformat() if clock else None,

@@ -156,4 +156,5 @@ def _held_back(carried: Row) -> str:
     if not carried.get("held_by"):
         return ""
     recordings, calls = carried["held_back"], carried["held_calls"]
-    return f"Calls: {calls}, recordings: {recordings}. Kept because of: {'; '.join(carried['held_by'])}."
+    holds = [name.rpartition(" (")[0] for name in carried["held_by"]]  # ids are for the firm
+    return f"Calls: {calls}, recordings: {recordings}. Kept because of: {'; '.join(holds)}."

@@ -99,7 +99,7 @@ class RequestSearch(RequestBase):
             "reference": row["reference"],
             "candidates": True,
             "more": len(found) > CANDIDATES,
-            "calls": found[:CANDIDATES],
+            "calls": [each | {"outcome": outcome(each)} for each in found[:CANDIDATES]],
         }
 
     def request_contents(self, *, request: str, actor: str) -> Row:

@@ -16,7 +16,7 @@ from gate.core.requests import Request
 from gate.errors import RefusedError, UsageError
 from gate.ports import Fact, Transaction
 from gate.service.reads import Row
-from gate.service.request_base import READY, RequestBase, next_steps, numbers_of, shown
+from gate.service.request_base import READY, RequestBase, counted, next_steps, numbers_of, open_standings, shown
 from gate.service.request_facts import OPENED, PACK, PERSON, replay
 
 CHANNELS = ("phone", "email", "post", "in_person", "web")
@@ -249,9 +249,7 @@ class Requests(RequestBase):
             if everything or state is not None:
                 rows, following = self._book.page(tx, after, limit, state)
                 return {"items": [self._brief(tx, row, today) for row in rows], "next": following}
-            briefs = [self._brief(tx, row, today) for row in self._book.open_ones(tx)]
-            briefs.sort(key=lambda each: (each["due"] or each["acknowledge_by"] or "9999", each["reference"]))
-            return {"items": briefs, "next": None}
+            return {"items": open_standings(self._book, tx, today), "next": None}
 
         found: Row = self._store.call(work)
         return found
@@ -272,13 +270,7 @@ class Requests(RequestBase):
         return found
 
     def _requests_now(self, tx: Transaction) -> Row:
-        """How many are open, warned of and overdue."""
-        open_ = [self._brief(tx, row, self._today()) for row in self._book.open_ones(tx)]
-        return {
-            "open": len(open_),
-            "warned": sum(bool(each["warning"]) for each in open_),
-            "overdue": sum(each["warning"] == "overdue" for each in open_),
-        }
+        return counted(open_standings(self._book, tx, self._today()))
 
 
 def _complete(

@@ -1,0 +1,36 @@
+"""Data-subject requests in a running gate: what was begun is finished before the line opens, what is due is told."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import structlog
+
+from gate.errors import GateError
+
+if TYPE_CHECKING:
+    from gate.daemon.house import House
+    from gate.service.metrics import Metrics
+
+log = structlog.get_logger()
+
+LOOK_SECONDS = 60.0
+"""How often deadlines are looked at."""
+
+
+async def remind(house: House, metrics: Metrics) -> None:
+    """Keep the gauges of requests true, and log each day which of them are due; without end."""
+    from gate.service.request_watch import RequestWatch
+    from gate.store import requests
+
+    watch = RequestWatch(house.store, requests, house.clock)
+    while True:
+        try:
+            now = await asyncio.to_thread(watch.look)
+        except GateError as error:
+            log.error("requests_not_looked_at", error=str(error), hint=error.hint)
+        else:
+            metrics.requests_open.set(now["open"])
+            metrics.requests_overdue.set(now["overdue"])
+        await asyncio.sleep(LOOK_SECONDS)
