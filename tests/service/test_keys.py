@@ -1,0 +1,269 @@
+"""The register of recipients on a real data folder: what is refused, what is in the log, and before what."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.config import load
+from gate.config.write import amend
+from gate.daemon.house import House
+from gate.errors import ConfigError, RefusedError, UsageError, VaultError
+from gate.vault import keyring
+from gate.vault.errors import NoRecipients, OtherHalf
+from gate.vault.keyring import sealable
+from gate.vault.wrap import data_key, rewrap
+from tests.support.gatehouse import dialgate
+from tests.support.keeping import plant
+from tests.support.vault import private_key
+
+ACTOR = "user:ann(1000)"
+ADA, BOB, EVE = private_key(), private_key("Bob (auditor)", "auditor"), private_key("Eve (escrow)", "escrow")
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("keys") / "gate"
+    dialgate("init", str(folder), "--example")
+    for path in (folder / "data" / "recipients").iterdir():
+        path.unlink()
+    return folder
+
+
+@pytest.fixture
+def house(example: Path, tmp_path: Path) -> Iterator[House]:
+    with ExitStack() as stack:
+        yield opened(example, tmp_path, stack)
+
+
+def opened(example: Path, tmp_path: Path, stack: ExitStack, **recording: Any) -> House:
+    """A copy of the example with nobody on the register."""
+    folder = tmp_path / "gate"
+    if not folder.exists():
+        shutil.copytree(example, folder)
+    amend(folder / "config.toml", {"recording": recording})
+    return House(load(folder / "config.toml"), stack)
+
+
+def add(house: House, private: Any, **terms: Any) -> dict[str, Any]:
+    return house.desk.key_add(text=private.recipient.to_text(), actor=ACTOR, **terms)
+
+
+def facts(house: House, *kinds: str) -> list[tuple[str, str, str, dict[str, Any]]]:
+    rows = house.store.call(lambda tx: tx.query("SELECT kind, subject, actor, body FROM facts ORDER BY leaf_index"))
+    return [
+        (row["kind"], row["subject"], row["actor"], json.loads(row["body"])) for row in rows if row["kind"] in kinds
+    ]
+
+
+def record(house: House, name: str, *recipients: Any, **how: Any) -> None:
+    plant(house.store, house.keys, house.config.data / "recordings", recipients, name, **how)
+
+
+def key_of(house: House, name: str, *privates: Any) -> bytes:
+    return data_key(house.keys.wraps(name), privates, recording_id=name, key_id=house.keys.key_id(name))
+
+
+def test_every_change_is_a_fact_with_its_actor(house: House) -> None:
+    add(house, ADA)
+    add(house, BOB, purpose="internal_audit")
+    changed = house.desk.key_change(recipient_id=BOB.id, purpose="regulator", seals=False, actor=ACTOR)
+    assert (changed["purpose"], changed["seals"], changed["role"]) == ("regulator", False, "auditor")
+    house.desk.key_change(recipient_id=BOB.id, purpose="regulator", actor=ACTOR)
+    add(house, EVE)
+    house.desk.key_retire(recipient_id=EVE.id, actor=ACTOR)
+    told = facts(house, "recipient_added", "recipient_changed", "recipient_retired")[1:]
+    assert [(kind, subject, actor) for kind, subject, actor, _ in told] == [
+        ("recipient_added", ADA.id, ACTOR),
+        ("recipient_added", BOB.id, ACTOR),
+        ("recipient_changed", BOB.id, ACTOR),
+        ("recipient_added", EVE.id, ACTOR),
+        ("recipient_retired", EVE.id, ACTOR),
+    ], "what changes nothing is no change"
+    body = told[2][3]
+    assert (body["purpose"], body["seals"], body["before"]["purpose"]) == ("regulator", False, "internal_audit")
+    assert body["fingerprint"] == BOB.recipient.fingerprint
+    listed = house.desk.key_list(actor=ACTOR)
+    assert {row["id"]: (row["purpose"], row["seals"]) for row in listed["recipients"]} == {
+        ADA.id: ("", True),
+        BOB.id: ("regulator", False),
+    }
+    assert "alone: lost, it loses them all" in listed["warnings"][0], "Bob is given exports only"
+
+
+def test_nothing_is_in_force_that_is_not_in_the_log(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    add(house, ADA)
+    add(house, BOB)
+
+    def full(*_: Any, **__: Any) -> None:
+        raise VaultError("no room")
+
+    for name in ("put_recipient", "change_recipient", "retire_recipient"):
+        monkeypatch.setattr(keyring, name, full)
+    before = len(facts(house, "recipient_added", "recipient_changed", "recipient_retired"))
+    for work in (
+        lambda: add(house, EVE),
+        lambda: house.desk.key_change(recipient_id=BOB.id, half="first", actor=ACTOR),
+        lambda: house.desk.key_retire(recipient_id=BOB.id, actor=ACTOR),
+    ):
+        with pytest.raises(VaultError, match="no room"):
+            work()
+    assert len(facts(house, "recipient_added", "recipient_changed", "recipient_retired")) == before + 3
+    monkeypatch.undo()
+    monkeypatch.setattr(house.desk, "_keep", full)
+    with pytest.raises(VaultError):
+        add(house, EVE)
+    monkeypatch.undo()
+    assert {row["id"] for row in house.desk.key_list(actor=ACTOR)["recipients"]} == {ADA.id, BOB.id}
+
+
+def test_what_only_one_key_opens_is_told_and_keeps_its_recipient(house: House) -> None:
+    add(house, ADA)
+    add(house, BOB)
+    for n in range(3):
+        record(house, f"old-{n}", ADA.recipient)
+    record(house, "both", ADA.recipient, BOB.recipient)
+    rows = {row["id"]: row for row in house.desk.key_list(actor=ACTOR)["recipients"]}
+    assert (rows[ADA.id]["recordings"], rows[ADA.id]["alone"]) == (4, 3)
+    assert (rows[BOB.id]["recordings"], rows[BOB.id]["alone"]) == (1, 0)
+    told = house.desk.key_retire(recipient_id=ADA.id, dry_run=True, actor=ACTOR)
+    assert (told["alone"], told["retired"]) == (3, False)
+    with pytest.raises(RefusedError, match="3 of the 4 recordings") as caught:
+        house.desk.key_retire(recipient_id=ADA.id, actor=ACTOR)
+    assert caught.value.reason == "sole_recipient"
+    assert "key rotate" in caught.value.hint
+
+    rotate(house, ADA, BOB)
+    retired = house.desk.key_retire(recipient_id=ADA.id, actor=ACTOR)
+    assert (retired["alone"], retired["recordings"], retired["retired"]) == (0, 4, True)
+    assert key_of(house, "old-0", ADA) == key_of(house, "old-0", BOB), "what it could open it still can"
+    listed = house.desk.key_list(actor=ACTOR)
+    assert [(row["id"], row["recordings"]) for row in listed["retired"]] == [(ADA.id, 4)]
+    with pytest.raises(NoRecipients):
+        house.desk.key_retire(recipient_id=BOB.id, actor=ACTOR)
+    rotate(house, ADA, BOB, drop=True)
+    assert house.desk.key_list(actor=ACTOR)["retired"] == []
+
+
+def rotate(house: House, source: Any, target: Any, drop: bool = False) -> None:
+    """As ``gate.cli.rotation`` does it, in one page."""
+    page = house.desk.key_wraps(source=source.id, target=target.id, actor=ACTOR)
+    wraps = {}
+    for item in page["items"]:
+        if item["wrap"]:
+            ids = {"recording_id": item["recording_id"], "key_id": item["key_id"]}
+            ((_, new),) = rewrap(source, base64.b64decode(item["wrap"]), [target.recipient], **ids)
+            wraps[item["recording_id"]] = base64.b64encode(new).decode()
+    gone = [item["recording_id"] for item in page["items"]] if drop else []
+    house.desk.key_rewrap(source=source.id, target=target.id, wraps=wraps, drop=gone, actor=ACTOR)
+
+
+def test_wraps_are_given_out_and_taken_back_with_a_leaf_before(house: House) -> None:
+    for private in (ADA, BOB):
+        add(house, private)
+    record(house, "r1", ADA.recipient)
+    record(house, "r2", ADA.recipient, BOB.recipient)
+    page = house.desk.key_wraps(source=ADA.id, target=BOB.id, actor=ACTOR)
+    assert [(item["recording_id"], bool(item["wrap"])) for item in page["items"]] == [("r1", True), ("r2", False)]
+    assert (page["next"], page["target"]["name"], page["worth"]["recordings"]) == (None, "Bob (auditor)", 2)
+    assert house.desk.key_wraps(source=ADA.id, target=BOB.id, limit=1, actor=ACTOR)["next"] == "r1"
+    given = facts(house, "keys_given_out")
+    assert given[0] == ("keys_given_out", ADA.id, ACTOR, {"to": BOB.id, "recordings": ["r1"]})
+    rotate(house, ADA, BOB, drop=True)
+    ((_, subject, actor, body),) = facts(house, "keys_rewrapped")
+    assert (subject, actor, body) == (
+        BOB.id,
+        ACTOR,
+        {"from": ADA.id, "recordings": ["r1"], "dropped": ["r1", "r2"]},
+    )
+    for name in ("r1", "r2"):
+        assert [who for who, _ in house.keys.wraps(name)] == [BOB.id]
+
+
+def test_what_was_erased_meanwhile_stays_so(house: House) -> None:
+    for private in (ADA, BOB):
+        add(house, private)
+    record(house, "r1", ADA.recipient)
+    page = house.desk.key_wraps(source=ADA.id, target=BOB.id, actor=ACTOR)
+    house.keys.shred(["r1"])
+    wraps = {"r1": page["items"][0]["wrap"]}
+    answer = house.desk.key_rewrap(source=ADA.id, target=BOB.id, wraps=wraps, drop=["r1"], actor=ACTOR)
+    assert answer == {"added": 0, "dropped": 0}
+    assert house.keys.wraps("r1") == []
+
+
+def test_keys_go_only_to_who_is_on_the_register(house: House) -> None:
+    add(house, ADA)
+    record(house, "r1", ADA.recipient)
+    with pytest.raises(UsageError, match="there is no recipient"):
+        house.desk.key_wraps(source=ADA.id, target=BOB.id, actor=ACTOR)
+    with pytest.raises(UsageError, match="there is no recipient"):
+        house.desk.key_rewrap(source=ADA.id, target=BOB.id, wraps={"r1": "AA=="}, actor=ACTOR)
+    with pytest.raises(UsageError, match="not to itself"):
+        house.desk.key_wraps(source=ADA.id, target=ADA.id, actor=ACTOR)
+    add(house, BOB)
+    with pytest.raises(UsageError, match="base64"):
+        house.desk.key_rewrap(source=ADA.id, target=BOB.id, wraps={"r1": "?"}, actor=ACTOR)
+    assert facts(house, "keys_given_out", "keys_rewrapped") == []
+
+
+# --- two people ---------------------------------------------------------------------------------------------------
+
+
+def test_two_people_are_always_enough_and_always_needed(example: Path, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        house = opened(example, tmp_path, stack, two_person=True)
+        folder = house.config.data / "recipients"
+        with pytest.raises(ConfigError, match="no key to seal"):
+            sealable(folder, two_person=True)
+        with pytest.raises(OtherHalf, match="of no half"):
+            add(house, ADA)
+        add(house, ADA, half="first")
+        with pytest.raises(ConfigError, match="no recipient of the second half"):
+            sealable(folder, two_person=True)
+        add(house, BOB, half="second")
+        assert len(sealable(folder, two_person=True)) == 2
+        warned = house.desk.key_list(actor=ACTOR)["warnings"]
+        assert len(warned) == 2
+        assert "a share of every recording" in warned[0]
+        for change in (
+            lambda: house.desk.key_retire(recipient_id=BOB.id, actor=ACTOR),
+            lambda: house.desk.key_change(recipient_id=BOB.id, half="first", actor=ACTOR),
+            lambda: house.desk.key_change(recipient_id=ADA.id, seals=False, purpose="court", actor=ACTOR),
+            lambda: house.desk.key_change(recipient_id=ADA.id, half="", actor=ACTOR),
+        ):
+            with pytest.raises((NoRecipients, OtherHalf)):
+                change()
+        assert facts(house, "recipient_changed", "recipient_retired") == []
+        add(house, EVE, half="second")
+        house.desk.key_retire(recipient_id=BOB.id, actor=ACTOR)
+        assert len(sealable(folder, two_person=True)) == 2
+
+
+def test_a_gate_of_one_person_that_becomes_one_of_two(example: Path, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        house = opened(example, tmp_path, stack)
+        for private in (ADA, BOB):
+            add(house, private)
+        record(house, "old", ADA.recipient, BOB.recipient)
+    with ExitStack() as stack:
+        house = opened(example, tmp_path, stack, two_person=True)
+        with pytest.raises(ConfigError, match="is of no half") as caught:
+            sealable(house.config.data / "recipients", two_person=True)
+        assert "key change" in caught.value.hint
+        for private, half in ((ADA, "first"), (BOB, "second")):
+            house.desk.key_change(recipient_id=private.id, half=half, actor=ACTOR)
+        shared = sealable(house.config.data / "recipients", two_person=True)
+        record(house, "new", *shared, two_person=True)
+        assert key_of(house, "old", ADA) == key_of(house, "old", BOB)
+        assert len(key_of(house, "new", ADA, BOB)) == 32
+        add(house, EVE, half="second")
+        page = house.desk.key_wraps(source=ADA.id, target=EVE.id, actor=ACTOR)
+        assert (page["target"]["half"], page["worth"]["first"]) == ("second", 1)
