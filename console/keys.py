@@ -29,7 +29,7 @@ APP: Final[list[BindingType]] = [
 ]
 SCREEN: Final[list[BindingType]] = [
     bind("screen.back", "escape", "back", "back"),
-    bind("screen.copy", "y", "copy", "copy", show=True),
+    bind("screen.copy", "y", "copy", "copy"),
     bind("screen.renew", "r", "renew", "look again"),
     bind("screen.next_view", "tab", "view(1)", "next list"),
     bind("screen.last_view", "shift+tab", "view(-1)", "list before"),
@@ -47,6 +47,12 @@ REVEAL: Final[list[BindingType]] = [bind("list.reveal", "u", "reveal", "unmask",
 LIST: Final[list[BindingType]] = [
     bind("list.filter", "slash", "filter", "filter", show=True, shown_as="/"),
     *REVEAL,
+]
+REGISTERS: Final[list[BindingType]] = [
+    bind("registers.import", "i", "import", "import", show=True),
+    bind("registers.look_up", "n", "look_up", "number", show=True),
+    bind("registers.add", "a", "add", "add", show=True),
+    bind("registers.remove", "d", "remove", "remove", show=True),
 ]
 LIVE: Final[list[BindingType]] = [bind("live.pause", "p", "pause", "pause", show=True)]
 DIALOG: Final[list[BindingType]] = [

@@ -144,6 +144,8 @@ class View:
     filters: Callable[[str], Mapping[str, Any]] | None = None
     """What was typed behind ``/`` -> fields of the operation; None: it cannot be filtered."""
     hint: str = "type to filter"
+    items: str = "items"
+    """Where the answer has the rows."""
     kind: str = ""
     """What ``reveal`` calls a row of this list; empty: it holds no number."""
 
@@ -259,8 +261,8 @@ class ListMode(ModeScreen):
             text = self._texts.get(number, "")
             fields = dict(view.fields) | (dict(view.filters(text)) if text and view.filters else {})
             fields |= {name: value for name, value in (("after", after), ("before", before)) if value is not None}
-            answer = await self.feed.ask(view.op, limit=limit, **given(view.op, masked=True), **fields)
-            return Rows(answer["items"], answer.get("next"), answer.get("prev"))
+            answer = await self.feed.ask(view.op, **given(view.op, masked=True, limit=limit), **fields)
+            return Rows(answer[view.items], answer.get("next"), answer.get("prev"))
 
         return fetch
 

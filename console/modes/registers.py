@@ -1,11 +1,377 @@
-"""Registers."""
+"""Registers: TPS and CTPS with their age; what imports changed; the firm's own objections and consents."""
 
 from __future__ import annotations
 
-from console.modes.base import ModeScreen
+from collections.abc import Mapping, Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import work
+from textual.binding import BindingType
+
+from console import keys, words
+from console.modes.base import DetailScreen, ListMode, View, given
+from console.theme import BAD, DIM, OK, PLAIN, WARN
+from console.widgets.ask import Ask, Field
+from console.widgets.report import Section
+from console.widgets.rows import Column, Row
+from console.widgets.working import Working
+from gate.core.showing import clean
+from gate.errors import GateError, UsageError
+
+REGISTERS, IMPORTS, OBJECTIONS, CONSENTS = range(4)
 
 
-class Mode(ModeScreen):
-    """Registers."""
+def left(row: Row) -> words.Shown:
+    """Days that it still supports calls for (PECR reg 21(3): 27 days after its date)."""
+    days = row.get("days_left")
+    if days is None:
+        return words.NOTHING
+    return f"{days} d", BAD if days < 0 else WARN if days <= 5 else OK
+
+
+def changed(row: Row) -> words.Shown:
+    """What an import added and removed."""
+    added, removed = row.get("added"), row.get("removed")
+    return (f"+{added:,} -{removed:,}", PLAIN) if added is not None and removed is not None else words.NOTHING
+
+
+def consent_state(row: Row) -> words.Shown:
+    """Live or withdrawn."""
+    return words.state("withdrawn" if row.get("withdrawn_at") else "live")
+
+
+def by_text(text: str) -> Mapping[str, Any]:
+    """What was typed, as fields of the own lists' operations."""
+    return given("objection_list", text=text) or {"number": text}
+
+
+VIEWS = (
+    View(
+        "registers",
+        "register_status",
+        (
+            Column("Register", 8, lambda row: (clean(str(row.get("name"))).upper(), PLAIN)),
+            Column("State", 8, lambda row: words.state(row.get("state"))),
+            Column("List of", 12, lambda row: words.day(row.get("as_of"))),
+            Column("Left", 5, left, right=True),
+            Column("Numbers", 12, lambda row: words.count(row.get("count")), right=True),
+            Column("Coverage", 9, lambda row: words.coverage(row.get("coverage")), grows=True),
+            Column("SHA-256", 12, lambda row: words.text(str(row.get("sha256") or "")[:12]), rank=1),
+        ),
+        "name",
+        "No register is asked for.",
+        items="registers",
+    ),
+    View(
+        "imports",
+        "register_imports",
+        (
+            Column("At", 15, lambda row: words.moment(row.get("at"))),
+            Column("Register", 8, lambda row: (clean(str(row.get("name"))).upper(), PLAIN)),
+            Column("List of", 12, lambda row: words.day(row.get("as_of"))),
+            Column("Numbers", 12, lambda row: words.count(row.get("count")), right=True),
+            Column("Changed", 18, changed),
+            Column("By", 10, lambda row: words.text(row.get("actor")), grows=True, rank=1),
+            Column("File", 12, lambda row: words.text(row.get("source_name")), rank=2),
+        ),
+        "import_id",
+        "Nothing was imported.",
+    ),
+    View(
+        "objections",
+        "objection_list",
+        (
+            Column("Made", 15, lambda row: words.moment(row.get("made_at"))),
+            Column("Number", 17, lambda row: words.number(row.get("number"))),
+            Column("Told by", 9, lambda row: words.text(row.get("source"))),
+            Column("Note", 14, lambda row: words.text(row.get("note")), grows=True),
+            Column("Noted by", 16, lambda row: words.text(row.get("actor")), rank=1),
+        ),
+        "id",
+        "Nobody has objected.",
+        filters=by_text,
+        kind="objection",
+    ),
+    View(
+        "consents",
+        "consent_list",
+        (
+            Column("Given", 15, lambda row: words.moment(row.get("given_at"))),
+            Column("Number", 17, lambda row: words.number(row.get("number"))),
+            Column("State", 9, consent_state),
+            Column("How", 9, lambda row: words.text(row.get("how"))),
+            Column("By", 12, lambda row: words.text(row.get("who")), grows=True),
+            Column("Evidence", 14, lambda row: words.text(row.get("evidence")), rank=1),
+        ),
+        "id",
+        "Nobody has consented.",
+        filters=by_text,
+        kind="consent",
+    ),
+)
+
+
+class Mode(ListMode):
+    """The registers and the own lists."""
 
     MODE = "registers"
+    VIEWS = VIEWS
+    BINDINGS: ClassVar[list[BindingType]] = keys.REGISTERS
+    HELP_TEXT = (
+        "TPS and CTPS: the day each list speaks of, and how many days it still supports marketing calls (27 after its "
+        "date). Tab goes on to the imports, with what each changed, and to the firm's own objections and consents. "
+        "i imports a licensee's file; n asks whether a number may be dialled, without dialling it; a and d add to and "
+        "take from the own list that is shown. An addition can be undone with z."
+    )
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Each list has its own acts."""
+        may = self.feed.session.may
+        if action == "import":
+            return self.at in (REGISTERS, IMPORTS) and (may("register_import") or None)
+        if action == "add":
+            return self.at in (OBJECTIONS, CONSENTS) and (may(("objection_add", "consent_add")[self.at - 2]) or None)
+        if action == "remove":
+            return self.at in (OBJECTIONS, CONSENTS) and (
+                may(("objection_remove", "consent_withdraw")[self.at - 2]) or None
+            )
+        return super().check_action(action, parameters)
+
+    def open_row(self, row: Row) -> None:
+        """Everything about it."""
+        kind = ("Register", "Import", "Objection", "Consent")[self.at]
+        self.app.push_screen(RowDetail(self.MODE, f"{kind} {words.text(row.get(self.view.key))[0]}", row))
+
+    # --- import ---------------------------------------------------------------------------------------------------
+
+    @work
+    async def action_import(self) -> None:
+        """Ask for a file, then import it: the gate reads it, with its own account."""
+        row = self.table.row or {}
+        told = await self.app.push_screen_wait(
+            Ask(
+                "Import a register",
+                (
+                    Field("name", "Register: tps or ctps", str(row.get("name") or "")),
+                    Field("path", "File, as the gate sees it", hint="/srv/tps/tps_ns.txt"),
+                    Field("as_of", "The day it speaks of", hint="YYYY-MM-DD; empty: from the file", needed=False),
+                    Field("coverage", "Coverage", "full", hint="full, or dialling codes: 0161,020"),
+                    Field("accept_shrink", "Accept that it shrinks (yes or no)", "no"),
+                ),
+                said="A file that is refused leaves the register in force as it is.",
+                act="Import",
+            )
+        )
+        if told is None:
+            return
+        try:
+            fields = import_fields(told)
+        except GateError as error:
+            self.complain(error)
+            return
+        name = fields["name"]
+        answer = await self.app.push_screen_wait(
+            Working(
+                f"Importing {name.upper()} from {Path(fields['path']).name}",
+                lambda progress: self.feed.ask("register_import", progress=progress, **fields),
+                lambda: self.feed.ask("register_cancel", name=name),
+            )
+        )
+        if isinstance(answer, GateError):
+            self.complain(answer)
+        elif answer is not None:
+            counts = f"{answer['count']:,} numbers, {changed(answer)[0]}"
+            self.app.done(f"{name.upper()} of {words.day(answer['as_of'])[0]} is in force: {counts}")
+        self.returned()
+
+    # --- a number -------------------------------------------------------------------------------------------------
+
+    @work
+    async def action_look_up(self) -> None:
+        """May this number be dialled?"""
+        told = await self.app.push_screen_wait(
+            Ask(
+                "May a number be dialled?",
+                (
+                    Field("number", "Number, in any spelling", hint="020 7946 0123"),
+                    Field("purpose", "Purpose: marketing or service", "marketing"),
+                ),
+                said="Nothing is dialled, and no decision is logged.",
+                act="Look up",
+            )
+        )
+        if told is None:
+            return
+        answer = await self.ask("check", number=told["number"].strip(), purpose=told["purpose"].strip())
+        if answer is not None:
+            self.app.push_screen(Verdict(self.MODE, answer))
+
+    # --- own lists ------------------------------------------------------------------------------------------------
+
+    @work
+    async def action_add(self) -> None:
+        """An objection or a consent, by what is shown."""
+        objection = self.at == OBJECTIONS
+        told = await self.app.push_screen_wait(Ask(*(_OBJECTION if objection else _CONSENT), act="Add"))
+        if told is None:
+            return
+        op = "objection_add" if objection else "consent_add"
+        answer = await self.ask(op, **{name: value.strip() for name, value in told.items()})
+        if answer is None:
+            return
+        back, reason = ("objection_remove" if objection else "consent_withdraw"), "added by mistake: undone"
+        self.app.done(
+            f"{'Objection' if objection else 'Consent'} added: it holds from the next call",
+            back=lambda: self.feed.ask(back, target=answer["id"], reason=reason),
+        )
+        self.returned()
+
+    @work
+    async def action_remove(self) -> None:
+        """Take an objection back, or withdraw a consent."""
+        row, objection = self.table.row, self.at == OBJECTIONS
+        if row is None:
+            return
+        what = "Remove this objection?" if objection else "Withdraw this consent?"
+        said = (
+            "The number may be called again unless something else forbids it. The entry stays in the log."
+            if objection
+            else "From the next call the number is not called by this consent. Only a new consent brings it back."
+        )
+        told = await self.app.push_screen_wait(
+            Ask(what, (Field("reason", "Reason, kept in the log"),), said=f"{_of(row)}\n{said}", act="Remove")
+        )
+        if told is None:
+            return
+        op = "objection_remove" if objection else "consent_withdraw"
+        answer = await self.ask(op, target=str(row["id"]), reason=told["reason"])
+        if answer is not None:
+            if objection:
+                self.app.done("Objection removed", back=lambda: self._put_back(row))
+            else:
+                self.app.done("Consent withdrawn")
+            self.table.reload()
+
+    async def _put_back(self, row: Row) -> None:
+        """An objection that was removed, with its own date: its number is asked for, which the log keeps."""
+        why = "to undo the removal of this objection"
+        shown = await self.feed.ask("reveal", kind="objection", id=str(row["id"]), why=why)
+        await self.feed.ask(
+            "objection_add",
+            number=shown["number"],
+            source=str(row.get("source") or "told"),
+            note=str(row.get("note") or ""),
+            made_at=row.get("made_at"),
+        )
+        self.table.reload()
+
+
+_OBJECTION = (
+    "Somebody does not want calls",
+    (
+        Field("number", "Number"),
+        Field("source", "How it came", "told", hint="told, letter, email"),
+        Field("note", "Note", needed=False),
+    ),
+)
+_CONSENT = (
+    "A subscriber agrees to calls of this firm",
+    (
+        Field("number", "Number"),
+        Field("who", "Who gave it"),
+        Field("how", "How", hint="phone, web form, paper"),
+        Field("wording", "What they agreed to, word for word"),
+        Field("evidence", "Where the proof is"),
+    ),
+)
+
+
+def import_fields(told: Mapping[str, str]) -> dict[str, Any]:
+    """The fields of ``register_import`` from what was typed. Raises ``UsageError``."""
+    fields: dict[str, Any] = {
+        "name": told["name"].strip().lower(),
+        "path": told["path"].strip(),
+        "coverage": told["coverage"].strip(),
+        "accept_shrink": told["accept_shrink"].strip().lower() in ("yes", "y"),
+    }
+    if as_of := told["as_of"].strip():
+        try:
+            fields["as_of"] = date.fromisoformat(as_of)
+        except ValueError:
+            raise UsageError(f"{as_of!r} is not a day", hint="write it as 2026-03-02") from None
+    return fields
+
+
+def _of(row: Row) -> str:
+    return f"{words.number(row.get('number'))[0]}, of {words.moment(row.get('made_at') or row.get('given_at'))[0]}"
+
+
+# --- details ------------------------------------------------------------------------------------------------------
+
+
+class RowDetail(DetailScreen):
+    """Every field of a row."""
+
+    def __init__(self, mode: str, title: str, row: Row) -> None:
+        super().__init__(mode, title)
+        self._row = row
+
+    async def sections(self) -> Sequence[Section]:
+        """One section."""
+        return [Section("", [(name.replace("_", " "), _shown(name, value)) for name, value in self._row.items()])]
+
+    def copied(self) -> str:
+        """Its id, or the digest of a register."""
+        row = self._row
+        return str(row.get("id") or row.get("sha256") or row.get("import_id") or "")
+
+
+def _shown(name: str, value: Any) -> words.Shown:
+    if name in ("number", "raw"):
+        return words.number(value)
+    if name == "state":
+        return words.state(value)
+    if name.endswith("_at") or name == "at":
+        return words.moment(value)
+    if isinstance(value, bool):
+        return ("yes" if value else "no"), PLAIN
+    if isinstance(value, int):
+        return words.count(value)
+    if isinstance(value, Mapping):
+        return words.text(", ".join(f"{key} {inner}" for key, inner in value.items()))
+    if isinstance(value, list | tuple):
+        return words.coverage(value)
+    return words.text(value)
+
+
+class Verdict(DetailScreen):
+    """The answer to a look-up."""
+
+    HELP_TEXT = "What the gate would answer to an attempt on this number now. Nothing was dialled."
+
+    def __init__(self, mode: str, answer: Mapping[str, Any]) -> None:
+        super().__init__(mode, "May it be dialled?")
+        self._answer = answer
+
+    async def sections(self) -> Sequence[Section]:
+        """Verdict, then what each register says."""
+        answer = self._answer
+        pairs = [
+            ("Number", words.number(answer.get("number"))),
+            ("Verdict", words.verdict(answer)),
+            ("Reason", words.reason(answer.get("reason"))),
+            ("That is", words.text(answer.get("explanation"))),
+            ("Consent", words.text(answer.get("consent_id"))),
+            ("Objection", words.text(answer.get("objection_id"))),
+        ]
+        lines = [
+            (
+                f"{clean(str(each['name'])).upper():<5} {clean(str(each['state']))}, list of "
+                f"{words.day(each.get('as_of'))[0]}, {each.get('days_left')} days left",
+                OK if each["state"] == "ok" else BAD,
+            )
+            for each in answer.get("registers") or ()
+        ]
+        return [Section("The gate would answer", pairs), Section("Registers", lines=lines or [("none asked", DIM)])]

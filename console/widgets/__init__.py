@@ -7,6 +7,7 @@
 - ``report``  sections of ``label: value`` as one text, for details
 - ``ask``     a question in a dialog: a text, a passphrase, some fields
 - ``danger``  what cannot be undone: the gate's dry run, a phrase to type, a reason
+- ``working`` how far something is that takes long, and a way to stop it
 - ``wave``    both sides of a recording, pauses and announcement marked
 - ``meter``   levels of a call as bars; ``chart``: counts as bars, minutes as columns
 """

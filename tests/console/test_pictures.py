@@ -20,3 +20,50 @@ def test_live(shared: Served, snap_compare: Any, size: tuple[int, int]) -> None:
 @SIZES
 def test_calls(shared: Served, snap_compare: Any, size: tuple[int, int]) -> None:
     assert snap_compare(app_of(shared), terminal_size=size, run_before=steps("4", then=("dialling", "rows")))
+
+
+@SIZES
+def test_a_call_explained(shared: Served, snap_compare: Any, size: tuple[int, int]) -> None:
+    before = steps("4", *"jjjjj", "enter", then=("Registers as they were", "LISTED"))
+    assert snap_compare(app_of(shared), terminal_size=size, run_before=before)
+
+
+@SIZES
+def test_registers(shared: Served, snap_compare: Any, size: tuple[int, int]) -> None:
+    assert snap_compare(app_of(shared), terminal_size=size, run_before=steps("2", then=("TPS", "14 Jul 2026")))
+
+
+@SIZES
+def test_objections(shared: Served, snap_compare: Any, size: tuple[int, int]) -> None:
+    before = steps("2", "tab", "tab", then=("[objections]", "14 rows"))
+    assert snap_compare(app_of(shared), terminal_size=size, run_before=before)
+
+
+def test_consents(shared: Served, snap_compare: Any) -> None:
+    before = steps("2", "shift+tab", then=("[consents]", "9 rows"))
+    assert snap_compare(app_of(shared), terminal_size=SMALL, run_before=before)
+
+
+def test_imports(shared: Served, snap_compare: Any) -> None:
+    before = steps("2", "tab", then=("[imports]", "2 rows"))
+    assert snap_compare(app_of(shared), terminal_size=SMALL, run_before=before)
+
+
+def test_help(shared: Served, snap_compare: Any) -> None:
+    before = steps("2", "question_mark", then=("Keys here",))
+    assert snap_compare(app_of(shared), terminal_size=SMALL, run_before=before)
+
+
+def test_adding_a_consent(shared: Served, snap_compare: Any) -> None:
+    before = steps("2", "shift+tab", "a", then=("Who gave it",))
+    assert snap_compare(app_of(shared), terminal_size=SMALL, run_before=before)
+
+
+def test_high_contrast(shared: Served, snap_compare: Any) -> None:
+    app = app_of(shared, theme="dialgate-contrast")
+    assert snap_compare(app, terminal_size=SMALL, run_before=steps("4", then=("dialling", "rows")))
+
+
+def test_without_colour(shared: Served, snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert snap_compare(app_of(shared), terminal_size=SMALL, run_before=steps("4", then=("dialling", "rows")))

@@ -1,0 +1,206 @@
+"""What cannot be undone: the gate's own dry run, a phrase to type, a reason; what is done is what was shown.
+
+The dialog asks the gate what the act would do (``dry_run``) and shows its counts. The act is bound to that answer by
+its digest, so that the gate refuses where it would not be the same any more; then the dialog asks again. Cancel has the
+focus. A thing that is held is refused by the gate with the hold's name, which is shown as it is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical, VerticalScroll
+from textual.screen import ModalScreen
+from textual.widgets import Button, Input, Label, Static
+
+from console import keys
+from console.widgets.ask import DIALOG_CSS
+from console.widgets.report import Report, Section
+from console.words import Shown
+from gate.errors import GateError, RefusedError
+
+if TYPE_CHECKING:
+    from console.modes.base import GateScreen
+
+CHANGED = "plan_changed"
+"""Reason of the gate's refusal where the act would not be what its dry run showed."""
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What the gate says that the act would do."""
+
+    digest: str
+    """Binds the act to this plan."""
+    counts: Sequence[tuple[str, Shown]]
+    """What it would do, in counts."""
+    phrase: str
+    """What must be typed: it names the act and its size, ``erase 3``."""
+    held: Sequence[str] = ()
+    """What stays because it is held, by the hold's name."""
+    nothing: str = ""
+    """Why there is nothing to do; then nothing can be done."""
+
+
+@dataclass(frozen=True)
+class Danger:
+    """An act that cannot be undone, or touches many things at once."""
+
+    title: str
+    warning: str
+    button: str
+    dry_run: Callable[[], Awaitable[Plan]]
+    """Raises ``GateError``."""
+    act: Callable[[str, str, Progress], Awaitable[str]]
+    """(digest, reason, progress on the screen's thread) -> what was done. Raises ``GateError``."""
+    reason: bool = True
+    """A reason is asked for."""
+
+
+async def danger(screen: GateScreen, what: Danger) -> str | None:
+    """Show the dialog; what was done, or None. Call it in a worker."""
+    return await screen.app.push_screen_wait(DangerDialog(what))
+
+
+class DangerDialog(ModalScreen[str | None]):
+    """See the module."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keys.DIALOG
+    AUTO_FOCUS = "#dialog-cancel"
+    DEFAULT_CSS = f"""
+    DangerDialog {{ {DIALOG_CSS} }}
+    DangerDialog > Vertical {{ width: 74; max-width: 98%; height: auto; max-height: 96%; background: $surface;
+        border: heavy $error; padding: 0 1; }}
+    DangerDialog .dialog-title {{ color: $error; text-style: bold; }}
+    DangerDialog VerticalScroll {{ height: auto; max-height: 9; }}
+    DangerDialog Report {{ padding: 0; }}
+    DangerDialog Input {{ border: none; height: 1; padding: 0 1; background: $panel; }}
+    DangerDialog Input:focus {{ background: $primary 25%; }}
+    DangerDialog .dialog-fault {{ color: $error; height: auto; }}
+    DangerDialog Horizontal {{ height: 1; align-horizontal: right; }}
+    DangerDialog Button {{ margin-left: 2; }}
+    """
+
+    def __init__(self, what: Danger) -> None:
+        super().__init__()
+        self._what = what
+        self._plan: Plan | None = None
+        self._acting = False
+
+    def compose(self) -> ComposeResult:
+        """Title, what it would do, phrase, reason, buttons."""
+        with Vertical():
+            yield Static(self._what.title, classes="dialog-title", markup=False)
+            yield Static(self._what.warning, markup=False)
+            with VerticalScroll(can_focus=False):
+                yield Report([Section("", lines=[("Asking the gate what this would do…", "warn")])])
+            yield Label("", id="danger-asks", markup=False)
+            yield Input(id="danger-phrase", select_on_focus=False)
+            if self._what.reason:
+                yield Label("Reason, kept in the log:", markup=False)
+                yield Input(id="danger-reason", select_on_focus=False)
+            yield Static("", classes="dialog-fault", markup=False)
+            with Horizontal():
+                yield Button("Cancel", id="dialog-cancel", compact=True)
+                yield Button(self._what.button, id="danger-do", variant="error", compact=True, disabled=True)
+
+    def on_mount(self) -> None:
+        """Ask the gate."""
+        self._look()
+
+    @work(exclusive=True, group="danger")
+    async def _look(self, said: str = "") -> None:
+        self._plan = None
+        self._ready()
+        try:
+            plan = await self._what.dry_run()
+        except GateError as error:
+            self._fail(error)
+            return
+        self._plan = plan
+        sections = [Section("The gate says that this would", plan.counts)]
+        if plan.held:
+            sections.append(Section("Held, and stays", lines=[(name, "warn") for name in plan.held]))
+        if plan.nothing:
+            sections = [Section("", lines=[(plan.nothing, "warn")]), *sections[1:]]
+        self.query_one(Report).show(sections)
+        self.query_one("#danger-asks", Label).update(f"Type: {plan.phrase}" if not plan.nothing else "")
+        self.query_one("#danger-phrase", Input).value = ""
+        self._say(said)
+        self._ready()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """It can be done when the phrase and a reason are there."""
+        event.stop()
+        self._ready()
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """On to the next; Enter alone does nothing that cannot be undone."""
+        event.stop()
+        self.focus_next()
+
+    def _ready(self) -> None:
+        plan = self._plan
+        typed = self.query_one("#danger-phrase", Input).value.strip()
+        reasoned = not self._what.reason or bool(self.query_one("#danger-reason", Input).value.strip())
+        ready = plan is not None and not plan.nothing and typed == plan.phrase and reasoned and not self._acting
+        self.query_one("#danger-do", Button).disabled = not ready
+        for field in self.query(Input):
+            field.disabled = plan is None or bool(plan.nothing) or self._acting
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Do it, or leave."""
+        event.stop()
+        if event.button.id == "danger-do":
+            self._do()
+        else:
+            self.action_leave()
+
+    def action_leave(self) -> None:
+        """Nothing is done. What the gate has begun it finishes."""
+        if self._acting:
+            self.app.notify("The gate goes on with it; the log says how it ended.", timeout=5)
+        self.dismiss(None)
+
+    @work(exclusive=True, group="act", exit_on_error=False)
+    async def _do(self) -> None:
+        plan = self._plan
+        if plan is None:
+            return
+        reason = self.query_one("#danger-reason", Input).value.strip() if self._what.reason else ""
+        self._acting = True
+        self._ready()
+        self._say("The gate is at work…")
+        try:
+            done = await self._what.act(plan.digest, reason, self._progress)
+        except RefusedError as error:
+            self._acting = False
+            if error.reason == CHANGED:
+                self._look("It is not what was shown any more. This is what it would do now.")
+            else:
+                self._fail(error)
+            return
+        except GateError as error:
+            self._acting = False
+            self._fail(error)
+            return
+        self.dismiss(done)
+
+    def _progress(self, fraction: float, text: str) -> None:
+        self._say(f"{fraction:.0%} {text}")
+
+    def _fail(self, error: GateError) -> None:
+        reason = f" ({error.reason})" if isinstance(error, RefusedError) and error.reason else ""
+        self._say(f"{error.message}{reason}" + (f"\n{error.hint}" if error.hint else ""))
+        if self._plan is None:
+            self.query_one(Report).show([Section("", lines=[("The gate has not said what this would do.", "bad")])])
+        self._ready()
+
+    def _say(self, text: str) -> None:
+        self.query_one(".dialog-fault", Static).update(text)

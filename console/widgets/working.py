@@ -1,0 +1,101 @@
+"""Something that takes the gate long: how far it is, and a way to stop it where the gate has one."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, ProgressBar, Static
+
+from console import keys
+from console.widgets.ask import DIALOG_CSS
+from gate.errors import GateError
+
+Progress = Callable[[float, str], None]
+Result = Any
+
+
+class Working(ModalScreen[Result | GateError | None]):
+    """Its answer is what ``act`` returned, or the error; None where the dialog was closed and the work goes on."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keys.DIALOG
+    AUTO_FOCUS = "Button"
+    DEFAULT_CSS = f"""
+    Working {{ {DIALOG_CSS} }}
+    Working > Vertical {{ width: 66; max-width: 96%; height: auto; background: $surface; border: round $primary;
+        padding: 0 1; }}
+    Working .dialog-title {{ text-style: bold; color: $primary; }}
+    Working ProgressBar {{ width: 1fr; }}
+    Working Bar {{ width: 1fr; }}
+    Working Horizontal {{ height: 1; align-horizontal: right; }}
+    """
+
+    def __init__(
+        self,
+        title: str,
+        act: Callable[[Progress], Awaitable[Result]],
+        stop: Callable[[], Awaitable[Any]] | None = None,
+    ) -> None:
+        """``stop`` asks for its end; ``act`` then raises. Without it, Esc closes the dialog and the work goes on."""
+        super().__init__()
+        self._title = title
+        self._act = act
+        self._stop = stop
+
+    def compose(self) -> ComposeResult:
+        """Title, bar, words, button."""
+        with Vertical():
+            yield Static(self._title, classes="dialog-title", markup=False)
+            yield ProgressBar(total=1.0, show_eta=False)
+            yield Static("Begun…", classes="dialog-said", markup=False)
+            with Horizontal():
+                yield Button("Stop" if self._stop else "Close", compact=True)
+
+    def on_mount(self) -> None:
+        """Begin."""
+        self._work()
+
+    @work(exit_on_error=False)
+    async def _work(self) -> None:
+        try:
+            answer = await self._act(self._progress)
+        except GateError as error:
+            self.dismiss(error)
+            return
+        self.dismiss(answer)
+
+    def _progress(self, fraction: float, text: str) -> None:
+        if self.is_mounted:
+            self.query_one(ProgressBar).update(progress=fraction)
+            self.query_one(".dialog-said", Static).update(text)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """The same as Esc."""
+        event.stop()
+        self.action_leave()
+
+    def action_leave(self) -> None:
+        """Ask for its end, or close."""
+        if self._stop is None:
+            self.app.notify("It goes on in the gate.", timeout=4)
+            self.dismiss(None)
+            return
+        self.query_one(".dialog-said", Static).update("Stopping…")
+        self.query_one(Button).disabled = True
+        self._ask_for_its_end()
+
+    @work(exit_on_error=False)
+    async def _ask_for_its_end(self) -> None:
+        if self._stop is None:
+            return
+        try:
+            await self._stop()
+        except GateError as error:
+            if self.is_mounted:
+                self.query_one(".dialog-said", Static).update(error.message)
+                self.query_one(Button).disabled = False
