@@ -23,8 +23,7 @@ def test_a_call_is_seen_from_its_first_ring_to_its_end(tmp_path: Path) -> None:
         watching = gate.client.watch()
 
         def read() -> None:
-            for snapshot in watching:
-                seen.append(snapshot)
+            seen.extend(watching)
 
         thread = threading.Thread(target=read)
         thread.start()
