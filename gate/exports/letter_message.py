@@ -26,6 +26,7 @@ Mailbox = tuple[str, str]
 def message(*, sender: Mailbox, reply_to: str, to: Mailbox, subject: str, text: str, html: str, now: datetime) -> bytes:
     """The message. Without an address there is no From or To: a mail program puts its own, or a person types it."""
     mail = EmailMessage(policy=SMTP)
+    mail["Date"] = format_datetime(now.astimezone(LONDON))
     if sender[1]:
         mail["From"] = _address(*sender)
         if reply_to and reply_to != sender[1]:
@@ -33,7 +34,6 @@ def message(*, sender: Mailbox, reply_to: str, to: Mailbox, subject: str, text: 
     if to[1]:
         mail["To"] = _address(*to)
     mail["Subject"] = one_line(subject)
-    mail["Date"] = format_datetime(now.astimezone(LONDON))
     digest = hashlib.sha256("\0".join((*sender, *to, subject, text, html, now.isoformat())).encode("utf-8", "replace"))
     domain = sender[1].partition("@")[2] or "dialgate.invalid"
     mail["Message-ID"] = f"<{digest.hexdigest()[:40]}@{domain}>"
@@ -41,7 +41,8 @@ def message(*, sender: Mailbox, reply_to: str, to: Mailbox, subject: str, text: 
     mail.set_content(text, cte="quoted-printable")
     mail.add_alternative(html, subtype="html", cte="quoted-printable")
     mail.set_boundary(f"=_{digest.hexdigest()[40:]}")
-    return mail.as_bytes()
+    # A subject that fits a line, but not behind its name, is folded behind an empty first line: some filters drop that.
+    return mail.as_bytes().replace(b"\r\nSubject:\r\n ", b"\r\nSubject: ", 1)
 
 
 def _address(name: str, address: str) -> Address:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -88,14 +89,24 @@ def templates_of(config: Config) -> Path | None:
 
 
 def _environment(templates: Path | None) -> Environment:
+    """The firm's templates before the shipped ones, as they are now."""
+    if templates is None:
+        return _made(())
+    try:
+        files = sorted((path.name, path.stat().st_mtime_ns) for path in templates.iterdir())
+    except OSError:
+        raise LetterError(f"{templates} is no folder", hint=f"make it: dialgate letters copy {templates}") from None
+    return _made((templates,), tuple(files))
+
+
+@lru_cache(maxsize=4)
+def _made(folders: tuple[Path, ...], files: tuple[tuple[str, int], ...] = ()) -> Environment:
+    """Jinja sees a file that was changed, but not one that was added: so ``files`` is part of the key."""
     from jinja2 import FileSystemLoader, StrictUndefined
     from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-    folders = [SHIPPED] if templates is None else [templates, SHIPPED]
-    if templates is not None and not templates.is_dir():
-        raise LetterError(f"{templates} is no folder", hint=f"make it: dialgate letters copy {templates}")
     environment = ImmutableSandboxedEnvironment(
-        loader=FileSystemLoader(folders, encoding="utf-8-sig"),
+        loader=FileSystemLoader([*folders, SHIPPED], encoding="utf-8-sig"),
         undefined=StrictUndefined,
         autoescape=lambda name: bool(name and name.endswith(".html")),
         lstrip_blocks=True,
