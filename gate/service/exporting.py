@@ -11,6 +11,7 @@ import base64
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
@@ -100,8 +101,11 @@ class Exporting(DeskBase):
     ) -> None:
         closed, looked, after = 0, 0, ("", "", -1)
         while rows := self._in_period(period, after):
+            ids = [row["recording_id"] for row in rows]
+            held = self._store.call(partial(self._restricted, ids=ids))
             for row in rows:
-                wraps = self._offers.wraps(row["recording_id"]) if row["state"] in ("closed", "interrupted") else []
+                goes = row["state"] in ("closed", "interrupted") and row["recording_id"] not in held
+                wraps = self._offers.wraps(row["recording_id"]) if goes else []
                 closed += bool(wraps) and not self._offers.bundles.openable(wraps, recipient, openers)
             after = (rows[-1]["at"], rows[-1]["call_id"], rows[-1]["leaf_index"])
             looked += len(rows)
@@ -202,7 +206,7 @@ def _allowed(register: Sequence[Row], named: str) -> Row:
     found = [row for row in register if named in (row["id"], row["name"], row["fingerprint"])]
     if len(found) != 1:
         raise RefusedError(
-            f"{named[:100]!r} is {'more than one' if found else 'not on the'} register of recipients",
+            f"{named[:100]!r} names {'more than one' if found else 'nobody'} on the register of recipients",
             reason="recipient_not_allowed",
             hint="Exports go to registered recipients only: dialgate key list; dialgate key add FILE --purpose …",
         )

@@ -1,0 +1,165 @@
+"""A gate that lies: bundles whose every byte is signed, and whose contents do not hold together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.daemon import bundles
+from gate.exports import bundle_rows
+from gate.store.slices import LogSlice
+from tests.support.bundles import Made, make
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return make(tmp_path_factory.mktemp("lies"))
+
+
+class Lying(LogSlice):
+    """The log as it is; each test bends one thing."""
+
+    def __init__(self, *places: Any, **period: Any) -> None:
+        super().__init__(*places, **period)
+
+
+class ChangedFact(Lying):
+    def calls(self) -> Iterator[tuple[str, list[Any]]]:
+        for call_id, facts in super().calls():
+            index, kind, subject, at, actor, salt, body = facts[0]
+            if body is not None and "listed_tps" in body:
+                facts[0] = (index, kind, subject, at, actor, salt, body.replace("listed_tps", "not_listed"))
+            yield call_id, facts
+
+
+class ChangedTime(Lying):
+    def calls(self) -> Iterator[tuple[str, list[Any]]]:
+        for call_id, facts in super().calls():
+            index, kind, subject, at, *rest = facts[-1]
+            yield call_id, [*facts[:-1], (index, kind, subject, at.replace("T10", "T11"), *rest)]
+
+
+class NoCall(Lying):
+    def calls(self) -> Iterator[tuple[str, list[Any]]]:
+        return (each for each in super().calls() if each[0] != "call-refused")
+
+
+class NoFact(Lying):
+    def calls(self) -> Iterator[tuple[str, list[Any]]]:
+        return ((call, [fact for fact in facts if fact[1] != "connected"]) for call, facts in super().calls())
+
+
+class NoReceipt(Lying):
+    def others(self, subject: str) -> Iterator[Any]:
+        for fact in super().others(subject):
+            if fact[1] != "facts_erased":
+                yield fact
+
+
+class NoLeaf(Lying):
+    def leaves(self, others: Any) -> Iterator[Any]:
+        for place, each in enumerate(super().leaves(others)):
+            if place != 3:
+                yield each
+
+
+class FewerLeaves(Lying):
+    """A period said to be shorter than it is."""
+
+    def __init__(self, *places: Any, **period: Any) -> None:
+        super().__init__(*places, **period)
+        first, last = self.bounds
+        assert first is not None and last is not None
+        self.bounds = type(self.bounds)(first + 1, last)
+
+    def calls(self) -> Iterator[tuple[str, list[Any]]]:
+        return (each for each in super().calls() if each[0] != "call-refused")
+
+
+class WrongProof(Lying):
+    def leaves(self, others: Any) -> Iterator[Any]:
+        for index, leaf, proof in super().leaves(others):
+            yield index, leaf, [bytes(32), *proof[1:]]
+
+
+class OtherLeaf(Lying):
+    """A leaf that fits the changed fact, with the proof of the true one."""
+
+    def leaves(self, others: Any) -> Iterator[Any]:
+        for index, leaf, proof in super().leaves(others):
+            yield index, leaf.replace(b"account:alice", b"account:bob"), proof
+
+
+class OtherHead(Lying):
+    def heads(self, sizes: Any) -> Iterator[Any]:
+        for size, root, _note, proof in super().heads([self.size - 1]):
+            yield size, root[::-1], None, proof
+
+
+@pytest.mark.parametrize(
+    ("log", "check", "words"),
+    [
+        (ChangedFact, "facts", "not those that their leaves commit to"),
+        (ChangedTime, "facts", "not those that their leaves commit to"),
+        (NoCall, "complete", "facts of the period are left out"),
+        (NoFact, "complete", "facts of the period are left out"),
+        (NoLeaf, "complete", "Leaves of the period are missing"),
+        (FewerLeaves, "complete", "facts of the period are left out"),
+        (WrongProof, "leaves", "not in the signed log"),
+        (OtherLeaf, "leaves", "not in the signed log"),
+        (OtherHead, "consistency", "did not grow from"),
+    ],
+)
+def test_a_log_that_was_bent_does_not_hold(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, log: type[LogSlice], check: str, words: str
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(bundles, "log_slice", _slicer(log))
+        done = made.export(tmp_path / "b.bundle")
+        assert done.code == 0, done.err
+    assert words in _failed(made, tmp_path / "b.bundle")[check]
+
+
+def test_what_was_erased_without_a_receipt_does_not_go_out(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bundles, "log_slice", _slicer(NoReceipt))
+    done = made.export(tmp_path / "b.bundle")
+    assert done.code == 1
+    assert "no receipt for it is in the log" in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def _slicer(log: type[LogSlice]) -> Callable[..., LogSlice]:
+    return lambda config, size, since, until: log(config.data / "gate.db", size=size, since=since, until=until)
+
+
+@pytest.mark.parametrize("what", ["call_row", "decision_rows", "recording_rows", "csv_lines"])
+def test_rows_that_are_not_what_their_facts_say_are_found(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    honest = getattr(bundle_rows, what)
+
+    def bent(*arguments: Any) -> Any:
+        answer = honest(*arguments)
+        if isinstance(answer, bytes):
+            return answer.replace(b"listed_tps", b"not_listed")
+        text = json.dumps(answer).replace("listed_tps", "not_listed").replace("rec-plain", "rec-plane")
+        return json.loads(text)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bundle_rows, what, bent)
+        assert made.export(tmp_path / "b.bundle").code == 0
+    found = _failed(made, tmp_path / "b.bundle")
+    assert "not what their facts say" in found["rows"]
+    assert len(found["rows"]) < 400
+
+
+def _failed(made: Made, path: Path) -> dict[str, str]:
+    done = made.open(path, "--json")
+    assert done.code == 1, done.out
+    return {each["check"]: each["text"] for each in done.json["checks"] if not each["holds"]}

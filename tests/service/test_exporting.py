@@ -1,0 +1,154 @@
+"""The desk of auditors: who may have a bundle, what is logged before anything leaves, what is signed."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from gate.config import load
+from gate.daemon.house import House
+from gate.errors import RefusedError, UsageError
+from gate.exports.bundle import seal_text
+from gate.service import exporting
+from gate.vault.keyring import Keyring
+from gate.vault.signing import verify_signature
+from tests.support.bundles import BEGAN, Made, make
+
+ANN, BOB = "user:ann(1000)", "user:bob(1001)"
+DAY = {"since": BEGAN.replace(hour=0), "until": BEGAN.replace(hour=0) + timedelta(days=1)}
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    return make(tmp_path_factory.mktemp("exporting"))
+
+
+@pytest.fixture(scope="module")
+def house(made: Made) -> Iterator[House]:
+    with ExitStack() as stack:
+        yield House(load(made.config), stack)
+
+
+@pytest.fixture
+def opener(made: Made) -> str:
+    return next(path.stem for path in (made.data / "recipients").glob("*.json") if path.stem != made.private.id)
+
+
+def begin(house: House, opener: str, **more: Any) -> dict[str, Any]:
+    told = {"recipient": "Auditor", "purpose": "annual audit", "openers": [opener], "actor": ANN, **DAY}
+    return house.desk.audit_export(**(told | more))
+
+
+def facts(house: House, kind: str) -> list[dict[str, Any]]:
+    rows = house.store.call(
+        lambda tx: tx.query("SELECT leaf_index, subject, actor, body FROM facts WHERE kind = ? ORDER BY 1", [kind])
+    )
+    return [row | {"body": json.loads(row["body"])} for row in rows]
+
+
+def test_who_takes_what_for_whom_is_a_leaf_before_anything_leaves(house: House, made: Made, opener: str) -> None:
+    begun = begin(house, opener)
+    fact = facts(house, "bundle_exported")[-1]
+    assert (fact["subject"], fact["actor"]) == (begun["bundle"], ANN)
+    assert fact["body"] == {
+        "from": "2026-03-02T00:00:00.000000Z",
+        "to": "2026-03-03T00:00:00.000000Z",
+        "recipient": made.private.id,
+        "recipient_purpose": "regulator",
+        "purpose": "annual audit",
+        "openers": [opener],
+    }
+    page = house.desk.audit_export_take(bundle=begun["bundle"], actor=ANN)
+    assert page["next"] is None
+    told = {item["recording_id"]: (item["status"], len(item["wraps"])) for item in page["items"]}
+    assert told == {
+        "rec-plain": ("included", 1),
+        "rec-cut": ("included", 1),
+        "rec-restricted": ("restricted", 0),
+        "rec-erased": ("erased", 0),
+        "rec-other": ("included", 1),
+    }
+    logged = [fact for fact in facts(house, "exported") if fact["body"].get("bundle") == begun["bundle"]]
+    assert [fact["subject"] for fact in logged] == ["rec-plain", "rec-cut", "rec-other"]
+    assert {fact["body"]["recipient"] for fact in logged} == {made.private.id}
+
+
+@pytest.mark.parametrize(
+    ("register", "why"),
+    [([], "nobody on the register"), ([""], "without a purpose"), (["data_subject"], "other people's calls"),
+     (["regulator", "court"], "more than one")],
+)  # fmt: skip
+def test_others_are_refused_and_nothing_is_kept(
+    house: House, opener: str, monkeypatch: pytest.MonkeyPatch, register: list[str], why: str
+) -> None:
+    rows = [{"id": f"id{n}", "name": "Auditor", "fingerprint": f"f{n}", "purpose": each}
+            for n, each in enumerate(register)]  # fmt: skip
+    monkeypatch.setattr(Keyring, "recipients", lambda _: rows)
+    before = house.store.call(lambda tx: tx.head())
+    with pytest.raises(RefusedError, match=why) as refused:
+        begin(house, opener)
+    assert (refused.value.reason, refused.value.exit_code) == ("recipient_not_allowed", 3)
+    assert house.store.call(lambda tx: tx.head()) == before
+
+
+def test_what_nobody_could_open_is_told_before_anything_is_kept(house: House, opener: str) -> None:
+    before = house.store.call(lambda tx: tx.head())
+    with pytest.raises(UsageError, match="3 recordings of the period are not sealed to"):
+        begin(house, opener, openers=[])
+    for wrong in ({"purpose": " "}, {"until": DAY["since"]}):
+        with pytest.raises(UsageError):
+            begin(house, opener, **wrong)
+    assert house.store.call(lambda tx: tx.head()) == before
+
+
+def test_an_export_is_its_beginners_own(house: House, opener: str) -> None:
+    begun = begin(house, opener)
+    told = {"bundle": begun["bundle"], "actor": BOB}
+    with pytest.raises(UsageError, match="of yours has begun"):
+        house.desk.audit_export_take(**told)
+    with pytest.raises(UsageError, match="of yours has begun"):
+        house.desk.audit_export_sign(manifest_sha256="ab" * 32, size=1, checkpoint=1, **told)
+    with pytest.raises(UsageError, match="not a place"):
+        house.desk.audit_export_take(bundle=begun["bundle"], after="x", actor=ANN)
+
+
+def test_one_digest_is_signed_once_and_nothing_else_is(house: House, opener: str) -> None:
+    bundle = begin(house, opener)["bundle"]
+    told = {"bundle": bundle, "size": 10, "checkpoint": 5, "actor": ANN}
+    with pytest.raises(UsageError, match="not a SHA-256"):
+        house.desk.audit_export_sign(manifest_sha256="dialgate\n5\n", **told)
+    answer = house.desk.audit_export_sign(manifest_sha256="ab" * 32, **told)
+    vkey = house.desk.audit_key(actor=ANN)["vkey"]
+    verify_signature(seal_text(bundle, "ab" * 32).encode(), base64.b64decode(answer["signature"]), vkey)
+    fact = facts(house, "bundle_signed")[-1]
+    assert (fact["subject"], fact["body"]["manifest_sha256"]) == (bundle, "ab" * 32)
+    with pytest.raises(UsageError, match="signed already"):
+        house.desk.audit_export_sign(manifest_sha256="cd" * 32, **told)
+
+
+def test_pages_follow_each_other_and_give_each_recording_once(
+    house: House, opener: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "PAGE", 2)
+    bundle = begin(house, opener)["bundle"]
+    seen, after = [], None
+    while True:
+        page = house.desk.audit_export_take(bundle=bundle, after=after, actor=ANN)
+        seen += [item["recording_id"] for item in page["items"]]
+        after = page["next"]
+        if after is None:
+            break
+    assert seen == ["rec-plain", "rec-cut", "rec-restricted", "rec-erased", "rec-other"]
+
+
+def test_a_seal_can_never_be_taken_for_a_checkpoint() -> None:
+    from gate.core.evidence import EvidenceError, parse_checkpoint
+
+    with pytest.raises(EvidenceError):
+        parse_checkpoint(seal_text("5", "ab" * 32))
