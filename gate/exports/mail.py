@@ -106,7 +106,7 @@ async def _send(letter: Letter, mail: Mail, sender: str, password: str, context:
     finally:
         try:
             await client.quit()
-        except SMTPException:
+        except (SMTPException, OSError):
             client.close()
     identity = str(message_from_bytes(letter.eml)["Message-ID"])
     return Delivery(letter.to, server, tls.version() if tls else "", said, identity)
