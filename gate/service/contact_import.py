@@ -12,7 +12,6 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 import numpy as np
 
@@ -23,12 +22,46 @@ from gate.service.bulk_screen import BulkScreener
 from gate.service.contact_file import ContactFile, Part
 from gate.service.contact_room import Key, Room, Wish
 from gate.service.contact_states import BATCH, WORDS, Book, States, settle
+from gate.service.readings import Integers
 from gate.service.reads import Progress, Row
 
 SHOWN = 1000
 """Faults in an answer, at most; all of them are kept with the list."""
 SHRINK = 2
 """A list with fewer than one in so many of the contacts before needs the operator's word."""
+
+
+READ = 0.4
+"""Part of the time that reading and screening takes; the rest is writing."""
+
+
+class Gathered:
+    """The contacts of a file. They are kept by rising number: in the file's order each would be written into another
+    page of the database."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._numbers: list[Integers] = [np.zeros(0, dtype=np.int64)]
+        self._outcomes: list[Integers] = [np.zeros(0, dtype=np.int64)]
+        self._references: list[str] = []
+
+    def take(self, part: Part, screener: BulkScreener) -> None:
+        """Add a part's."""
+        numbers_of = self._book.numbers_of(screener.outcomes)
+        self._numbers.append(np.array(part.numbers, dtype=np.int64))
+        self._outcomes.append(numbers_of[np.array(part.outcomes, dtype=np.int64)])
+        self._references += part.references
+
+    def sorted(self) -> tuple[Integers, Integers, list[str]]:
+        """Numbers, outcomes and references, by rising number."""
+        numbers = np.concatenate(self._numbers)
+        order = np.argsort(numbers, kind="stable")
+        references = self._references
+        return (
+            numbers[order],
+            np.concatenate(self._outcomes)[order],
+            [references[place] for place in order.tolist()] if any(references) else references,
+        )
 
 
 @dataclass(slots=True)
@@ -113,43 +146,43 @@ class ContactImport:
                     reference=wish.reference,
                     delimiter=wish.delimiter,
                     header=wish.header,
-                    tell=lambda done: self._tell(done / size * 0.95, f"{self._contacts:,} contacts"),
+                    tell=lambda done: self._tell(done / size * READ, "reading"),
                 )
+                gathered = Gathered(book)
                 for part in file.parts(screener):
-                    self._keep(part, book.numbers_of(screener.outcomes), now, book)
+                    gathered.take(part, screener)
+                    self._keep_faults(part)
         except OSError as error:
             raise UsageError(
                 f"{wish.path} cannot be read: {error.strerror}", hint="the gate's own account reads the file"
             ) from None
+        self._keep(gathered, now, book)
         return file
 
-    def _keep(self, part: Part, outcome_numbers: Any, now: int, book: Book) -> None:
-        """Add a part's contacts, a thousand to a transaction."""
+    def _keep(self, gathered: Gathered, now: int, book: Book) -> None:
+        """Add the contacts by rising number, so many to a transaction."""
         rows, store = self.room.rows, self.room.store
-        numbers = np.array(part.numbers, dtype=np.int64)
-        outcomes = outcome_numbers[np.array(part.outcomes, dtype=np.int64)]
+        numbers, outcomes, references = gathered.sorted()
         since, was = settle(self._states, numbers, outcomes, now, book)
-        table = list(
-            zip(
-                part.numbers,
-                part.references,
-                outcomes.tolist(),
-                since.tolist(),
-                [WORDS[code] for code in was.tolist()],
-                strict=True,
-            )
-        )
-        for start in range(0, len(table), BATCH):
-            piece = table[start : start + BATCH]
+        self._new = int(np.count_nonzero(~self._states.places(numbers)[1]))
+        for start in range(0, len(numbers), BATCH):
+            columns = [column[start : start + BATCH].tolist() for column in (numbers, outcomes, since, was)]
+            part = references[start : start + BATCH]
+            piece = [
+                (number, reference, outcome, at, WORDS[before])
+                for reference, number, outcome, at, before in zip(part, *columns, strict=True)
+            ]
             self._contacts += store.call(partial(rows.add, list_id=self._list, rows=piece))
+            self._tell(READ + (1 - READ) * start / len(numbers), f"{self._contacts:,} contacts")
+        if self.wish.add and self.wish.reference:
+            self._references.update(references)
+
+    def _keep_faults(self, part: Part) -> None:
         for start in range(0, len(part.faults), BATCH):
             faults = part.faults[start : start + BATCH]
-            store.call(partial(rows.add_faults, list_id=self._list, faults=faults))
+            self.room.store.call(partial(self.room.rows.add_faults, list_id=self._list, faults=faults))
         for line, column, reference, fault in part.faults[: SHOWN - len(self._faults)]:
             self._faults.append({"line": line, "column": column, "reference": reference, "fault": fault})
-        self._new += int(np.count_nonzero(~self._states.places(numbers)[1]))
-        if self.wish.add and self.wish.reference:
-            self._references.update(part.references)
 
     def _carry_over(self, old: int) -> None:
         """What was held before and is not named again comes along."""
@@ -162,7 +195,7 @@ class ContactImport:
                 )
             )
             self._carried += added
-            self._tell(0.97, f"{self._contacts + self._carried:,} contacts")
+            self._tell(1.0, f"{self._contacts + self._carried:,} contacts")
 
     def _check_size(self) -> None:
         held = self._old["contacts"] if self._old else 0

@@ -76,6 +76,11 @@ def screen(quick: bool) -> Table:
     return _rows(module.run(2_000, tps=5_000, ctps=500, sample=1_000) if quick else module.run())
 
 
+def contacts(quick: bool) -> Table:
+    """The CRM's contacts imported and screened again, and what a decision waits for meanwhile."""
+    return _rows(import_module("tests.bench.bench_contacts").run(*((2_000, 5_000) if quick else ())))
+
+
 def retention(quick: bool) -> Table:
     """A sweep of recordings that are due."""
     return _rows(import_module("tests.bench.bench_retention").run(200 if quick else 100_000))
@@ -100,7 +105,7 @@ def decision(quick: bool) -> Table:
 
 BENCHES: dict[str, Callable[[bool], Table]] = {
     each.__name__: each
-    for each in (bridge, media, recorder, store, registers, screen, retention, vault, pages, decision)
+    for each in (bridge, media, recorder, store, registers, screen, contacts, retention, vault, pages, decision)
 }
 
 

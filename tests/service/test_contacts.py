@@ -1,0 +1,329 @@
+"""The CRM's contacts on a real data folder: imported, followed, reported, forgotten; and no call decided by them."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.config import load
+from gate.daemon.house import House
+from gate.errors import RefusedError, RegisterError, UsageError
+from tests.support.gatehouse import dialgate
+from tests.support.registers import write
+
+ACTOR = "user:ann(1000)"
+TPS = ["02079460101", "01632960202"]
+BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)
+
+
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder as ``init --example`` makes it, with this TPS; each test has a copy."""
+    place = tmp_path_factory.mktemp("contacts")
+    dialgate("init", str(place / "gate"), "--example")
+    with ExitStack() as stack:
+        put(House(load(place / "gate" / "config.toml"), stack), place, TPS)
+    return place / "gate"
+
+
+@pytest.fixture
+def house(template: Path, tmp_path: Path) -> Iterator[House]:
+    folder = shutil.copytree(template, tmp_path / "gate")
+    with ExitStack() as stack:
+        yield House(load(folder / "config.toml"), stack)
+
+
+def put(house: House, tmp_path: Path, numbers: list[str], name: str = "tps") -> dict[str, Any]:
+    source = write(tmp_path / f"{name}_ns.txt", numbers)
+    return house.desk.register_import(name=name, path=str(source), accept_shrink=True, actor=ACTOR)
+
+
+def crm(tmp_path: Path, *rows: str, header: str = "id,phone") -> str:
+    path = tmp_path / "crm.csv"
+    path.write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    return str(path)
+
+
+def load_list(house: House, path: str, **options: Any) -> dict[str, Any]:
+    return house.desk.contacts_import(**{"path": path, "reference": "id", "actor": ACTOR} | options)
+
+
+def held(house: House) -> dict[str, tuple[str, str]]:
+    """Reference -> number and reason."""
+    page = house.desk.contacts_list(limit=1000, actor=ACTOR)
+    assert page["next"] is None
+    return {row["reference"]: (row["number"], row["reason"]) for row in page["items"]}
+
+
+def changes(house: House, since: datetime = BEGINNING) -> dict[str, str]:
+    page = house.desk.contacts_changes(since=since, limit=1000, actor=ACTOR)
+    return {row["reference"]: row["change"] for row in page["items"]}
+
+
+def kinds(house: House) -> list[str]:
+    rows = house.store.call(
+        lambda tx: tx.query("SELECT kind FROM facts WHERE subject = 'contacts' ORDER BY leaf_index")
+    )
+    return [row["kind"] for row in rows]
+
+
+def test_a_list_is_kept_and_screened(house: House, tmp_path: Path) -> None:
+    path = crm(
+        tmp_path, "a,020 7946 0101", "b,07700 900417", "c,", "d,nonsense", "e,1,2", "f,+44 (0)1632 960202", "g,999"
+    )
+    answer = load_list(house, path)
+    assert (answer["contacts"], answer["rows"], answer["bad_rows"], answer["new"]) == (3, 7, 4, 3)
+    assert answer["reasons"] == {"listed_tps": 1, "not_listed": 1, "consented": 1}
+    assert [(each["line"], each["reference"]) for each in answer["faults"]] == [(6, ""), (4, "c"), (5, "d"), (8, "g")]
+    assert held(house) == {
+        "a": ("+442079460101", "listed_tps"),
+        "b": ("+447700900417", "not_listed"),
+        "f": ("+441632960202", "consented"),
+    }
+    status = house.desk.contacts_status(actor=ACTOR)
+    assert (status["contacts"], status["verdicts"], status["bad_rows"]) == (3, {"allow": 2, "block": 1}, 4)
+    assert [each["name"] for each in status["registers"]] == ["tps", "ctps"]
+    assert status["up_to_date"] is True
+    faults = house.desk.contacts_faults(limit=2, actor=ACTOR)
+    assert [row["line"] for row in faults["items"]] == [4, 5]
+    assert len(house.desk.contacts_faults(after=faults["next"], limit=10, actor=ACTOR)["items"]) == 2
+    assert kinds(house) == ["contacts_imported"]
+
+
+def test_no_number_is_in_the_log(house: House, tmp_path: Path) -> None:
+    load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417"))
+    house.desk.contacts_forget(number="07700 900417", actor=ACTOR)
+    put(house, tmp_path, [*TPS, "07700900999"])
+    rows = house.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE subject = 'contacts'"))
+    assert len(rows) == 3
+    assert not any("7700900417" in row["body"] or "2079460101" in row["body"] for row in rows)
+
+
+def test_several_phone_columns_and_an_empty_one_is_no_fault(house: House, tmp_path: Path) -> None:
+    path = crm(tmp_path, "a;020 7946 0101;07700900417", "b;;07700900418", header="id;phone;mobile")
+    answer = load_list(house, path)
+    assert (answer["contacts"], answer["bad_rows"]) == (3, 0)
+    numbers = [(row["reference"], row["number"]) for row in house.desk.contacts_list(actor=ACTOR)["items"]]
+    assert numbers == [("a", "+442079460101"), ("a", "+447700900417"), ("b", "+447700900418")]
+
+
+def test_a_full_list_replaces_and_keeps_the_time_of_verdicts_that_stay(house: House, tmp_path: Path) -> None:
+    load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417", "c,07700 900418"))
+    house.store.call(lambda tx: tx.write("UPDATE contacts SET since = 1000000000"))
+    answer = load_list(house, crm(tmp_path, "b2,07700 900417", "a,020 7946 0101", "d,01632 960001"))
+    assert (answer["contacts"], answer["new"], answer["before"]) == (3, 1, 3)
+    assert set(held(house)) == {"a", "b2", "d"}
+    since = {row["reference"]: row["since"][:4] for row in house.desk.contacts_list(actor=ACTOR)["items"]}
+    assert (since["a"], since["b2"]) == ("2001", "2001")
+    assert since["d"] > "2001"
+    assert len(house.store.call(lambda tx: tx.query("SELECT * FROM contact_lists"))) == 1, "the old one is gone"
+    assert len(house.store.call(lambda tx: tx.query("SELECT * FROM contacts"))) == 3
+
+
+def test_add_merges_by_reference(house: House, tmp_path: Path) -> None:
+    load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417", "c,07700 900418"))
+    answer = load_list(house, crm(tmp_path, "b,07700 900777", "d,07700 900418"), add=True)
+    assert answer["contacts"] == 4
+    assert held(house) == {
+        "a": ("+442079460101", "listed_tps"),
+        "b": ("+447700900777", "not_listed"),
+        "c": ("+447700900418", "not_listed"),
+        "d": ("+447700900418", "not_listed"),
+    }
+
+
+def test_a_list_without_numbers_or_of_less_than_half_is_refused(house: House, tmp_path: Path) -> None:
+    load_list(house, crm(tmp_path, *(f"{n},07700 900{n:03}" for n in range(10))))
+    with pytest.raises(UsageError, match="no telephone number"):
+        load_list(house, crm(tmp_path, "a,none", "b,"))
+    with pytest.raises(UsageError, match="not there"):
+        load_list(house, crm(tmp_path, "a,07700 900001"), columns=["mobile"])
+    with pytest.raises(RefusedError) as refused:
+        load_list(house, crm(tmp_path, "a,07700 900001"))
+    assert refused.value.reason == "contacts_shrink"
+    assert len(held(house)) == 10
+    load_list(house, crm(tmp_path, "a,07700 900001"), accept_shrink=True)
+    assert set(held(house)) == {"a"}
+
+
+def test_a_register_that_changes_is_followed_and_told_of(house: House, tmp_path: Path) -> None:
+    load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417", "c,07700 900417", "d,07700 900418"))
+    started = datetime.now(UTC) - timedelta(seconds=1)
+    report = put(house, tmp_path, ["07700900417", "01632960202"])
+    assert report["contacts"] == {"newly_listed": 2, "no_longer_listed": 1}
+    fact = house.store.call(
+        lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'register_imported' ORDER BY leaf_index DESC LIMIT 1")
+    )
+    assert '"newly_listed":2' in fact[0]["body"]
+    assert changes(house, started) == {"a": "newly_allowed", "b": "newly_blocked", "c": "newly_blocked"}
+    status = house.desk.contacts_status(since=started, actor=ACTOR)
+    assert (status["newly_blocked"], status["newly_allowed"], status["first_blocked"]) == (2, 1, 0)
+    assert changes(house, datetime.now(UTC) + timedelta(hours=1)) == {}
+    assert kinds(house) == ["contacts_imported", "contacts_screened"]
+    assert held(house)["b"][1] == "listed_tps"
+
+
+def test_the_same_register_again_changes_nothing_and_screens_nothing_twice(house: House, tmp_path: Path) -> None:
+    load_list(house, crm(tmp_path, "a,020 7946 0101"))
+    put(house, tmp_path, TPS)  # a new edition of the same numbers
+    before = kinds(house)
+    for _ in range(3):
+        assert house.contacts.follow() is None
+    assert kinds(house) == before
+
+
+@pytest.mark.parametrize("background", [False, True])
+def test_an_objection_and_a_consent_change_that_number_alone(house: House, tmp_path: Path, background: bool) -> None:
+    load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417", "c,07700 900418"))
+    house.contacts.background = background
+    house.desk.objection_add(number="07700 900417", actor=ACTOR)
+    words = {"how": "phone", "wording": "you may call me", "who": "Jo", "actor": ACTOR}
+    consent = house.desk.consent_add(number="020 7946 0101", **words)
+    if background:
+        assert held(house)["b"][1] == "not_listed"
+        house.contacts.follow()
+    assert {ref: reason for ref, (_, reason) in held(house).items()} == {
+        "a": "consented",
+        "b": "objected",
+        "c": "not_listed",
+    }
+    house.desk.consent_withdraw(target=consent["id"], actor=ACTOR)
+    house.desk.objection_remove(target="07700 900417", reason="a mistake", actor=ACTOR)
+    house.contacts.follow()
+    assert {ref: reason for ref, (_, reason) in held(house).items()} == {
+        "a": "consent_withdrawn",
+        "b": "not_listed",
+        "c": "not_listed",
+    }
+    assert changes(house) == {"a": "newly_blocked", "b": "newly_allowed"}
+    assert kinds(house) == ["contacts_imported"], "only the register is a reason to screen all"
+
+
+def test_an_objection_while_the_list_comes_in_is_not_lost(house: House, tmp_path: Path) -> None:
+    load_list(house, crm(tmp_path, "b,07700 900417"))
+    objected = threading.Event()
+
+    def progress(_done: float, what: str) -> None:
+        if not objected.is_set() and "contacts" in what:
+            objected.set()
+            house.desk.objection_add(number="07700 900417", actor=ACTOR)
+
+    house.desk.contacts_import(path=crm(tmp_path, "b,07700 900417"), reference="id", actor=ACTOR, progress=progress)
+    assert objected.is_set()
+    assert held(house)["b"] == ("+447700900417", "objected")
+
+
+def test_a_stale_register_blocks_in_the_report_too(house: House, tmp_path: Path) -> None:
+    source = write(tmp_path / "tps_old.txt", TPS)
+    old = (datetime.now(UTC) - timedelta(days=40)).date()
+    load_list(house, crm(tmp_path, "b,07700 900417"))
+    house.desk.register_import(name="tps", path=str(source), as_of=old, accept_older=True, actor=ACTOR)
+    assert held(house)["b"][1] == "register_stale"
+
+
+def test_a_call_is_never_decided_by_what_is_kept(house: House, tmp_path: Path) -> None:
+    load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417"))
+
+    def turn(tx: Any) -> None:
+        outcomes = {row["verdict"]: row["outcome"] for row in tx.query("SELECT * FROM contact_outcomes")}
+        tx.write("UPDATE contacts SET outcome = ? WHERE reference = 'a'", (outcomes["allow"],))
+        tx.write("UPDATE contacts SET outcome = ? WHERE reference = 'b'", (outcomes["block"],))
+
+    house.store.call(turn)
+    assert held(house) == {"a": ("+442079460101", "not_listed"), "b": ("+447700900417", "listed_tps")}
+    assert house.desk.decide(number="020 7946 0101", actor="dialler")["reason"] == "listed_tps"
+    assert house.desk.decide(number="07700 900417", actor="dialler")["verdict"] == "allow"
+
+
+def test_a_number_is_forgotten_and_stays_objected(house: House, tmp_path: Path) -> None:
+    load_list(house, crm(tmp_path, "ref-of-jo,07700 900417", "c,07700 900418"))
+    house.desk.objection_add(number="07700 900417", actor=ACTOR)
+    assert house.desk.contacts_forget(number="07700 900 417", actor=ACTOR) == {
+        "number": "+447700900417",
+        "forgotten": 1,
+    }
+    assert set(held(house)) == {"c"}
+    data = house.config.data
+    assert b"ref-of-jo" not in (data / "gate.db").read_bytes() + (data / "gate.db-wal").read_bytes()
+    assert house.desk.check(number="07700 900417", actor=ACTOR)["reason"] == "objected"
+    with pytest.raises(UsageError, match="no contact"):
+        house.desk.contacts_forget(number="07700 900417", actor=ACTOR)
+
+
+def test_one_import_at_a_time(house: House, tmp_path: Path) -> None:
+    path = crm(tmp_path, "a,020 7946 0101")
+    refused: list[Exception] = []
+
+    def progress(_done: float, _what: str) -> None:
+        try:
+            house.desk.contacts_rescreen(actor=ACTOR)
+        except RefusedError as error:
+            refused.append(error)
+
+    house.desk.contacts_import(path=path, reference="id", actor=ACTOR, progress=progress)
+    assert {error.reason for error in refused} == {"contacts_busy"}  # type: ignore[attr-defined]
+
+
+def test_taking_the_changes_out_leaves_a_leaf(house: House, tmp_path: Path) -> None:
+    load_list(house, crm(tmp_path, *(f"{n},020 7946 0101" for n in range(5))))
+    page = house.desk.contacts_changes(since=BEGINNING, limit=2, export=True, actor=ACTOR)
+    again = house.desk.contacts_changes(since=BEGINNING, limit=2, export=True, after=page["next"], actor=ACTOR)
+    assert len(again["items"]) == 2
+    facts = house.store.call(lambda tx: tx.query("SELECT actor, body FROM facts WHERE kind = 'list_exported'"))
+    assert [(fact["actor"], '"list":"contacts"' in fact["body"]) for fact in facts] == [(ACTOR, True)]
+
+
+def test_without_contacts_everything_answers(house: House, tmp_path: Path) -> None:
+    assert house.desk.contacts_status(actor=ACTOR)["contacts"] == 0
+    assert house.desk.contacts_list(actor=ACTOR)["items"] == []
+    assert changes(house) == {}
+    with pytest.raises(UsageError, match="no contacts"):
+        house.desk.contacts_rescreen(actor=ACTOR)
+    assert put(house, tmp_path, TPS)["contacts"] is None
+
+
+def test_the_log_still_verifies(house: House, tmp_path: Path) -> None:
+    load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417"))
+    put(house, tmp_path, ["07700900417"])
+    house.desk.contacts_forget(number="07700 900417", actor=ACTOR)
+    assert house.verify_log()["ok"]
+
+
+# --- registers: refused files -------------------------------------------------------------------------------------
+
+
+def test_a_refused_file_is_shown_until_one_is_taken(house: House, tmp_path: Path) -> None:
+    bad = tmp_path / "tps_bad.txt"
+    bad.write_text("rubbish\n")
+    with pytest.raises(RegisterError):
+        house.desk.register_import(name="tps", path=str(bad), actor=ACTOR)
+    tps, ctps = house.desk.register_status(actor=ACTOR)["registers"]
+    assert (tps["state"], tps["refused"]["source_name"], ctps["refused"]) == ("ok", "tps_bad.txt", None)
+    assert "0.1 %" in tps["refused"]["why"]
+    put(house, tmp_path, ["02079460101", "02079460102"])
+    assert house.desk.register_status(actor=ACTOR)["registers"][0]["refused"] is None
+
+
+def test_the_same_bytes_are_not_taken_twice_where_that_is_asked(house: House, tmp_path: Path) -> None:
+    source = write(tmp_path / "tps_again.txt", ["02079460101", "02079460103"])
+    house.desk.register_import(name="tps", path=str(source), once=True, accept_shrink=True, actor=ACTOR)
+    with pytest.raises(RegisterError, match="the same bytes were imported on"):
+        house.desk.register_import(name="tps", path=str(source), once=True, actor=ACTOR)
+    house.desk.register_import(name="ctps", path=str(source), once=True, accept_shrink=True, actor=ACTOR)
+    house.desk.register_import(name="tps", path=str(source), actor=ACTOR)
+
+
+def test_an_older_day_is_taken_by_name_only(house: House, tmp_path: Path) -> None:
+    source = write(tmp_path / "tps_older.txt", TPS)
+    day = (datetime.now(UTC) - timedelta(days=3)).date()
+    with pytest.raises(RegisterError, match="older than the one in force"):
+        house.desk.register_import(name="tps", path=str(source), as_of=day, actor=ACTOR)
+    house.desk.register_import(name="tps", path=str(source), as_of=day, accept_older=True, actor=ACTOR)
+    assert house.desk.register_status(actor=ACTOR)["registers"][0]["as_of"] == day.isoformat()
