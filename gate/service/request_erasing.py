@@ -24,7 +24,7 @@ from typing import Any
 from gate.clock import Clock
 from gate.core import request_words as events
 from gate.core.request_words import Asks, State
-from gate.errors import GateError, RefusedError, StoreError
+from gate.errors import GateError, RefusedError, StoreError, UsageError
 from gate.log import Logger
 from gate.ports import Fact, Store
 from gate.service.erasing import hold_of
@@ -102,8 +102,8 @@ class RequestEraser:
         self._clock = clock
 
     def plan(self, request: str) -> Row:
-        """What would go now. Nothing is changed."""
-        plan: Plan = self._store.call(lambda tx: self._plan(tx, self._row(tx, request)))
+        """What would go now. Nothing is changed. Raises ``RefusedError`` where it is not granted."""
+        plan: Plan = self._store.call(lambda tx: self._plan(tx, self._granted(tx, request)))
         return plan.as_row()
 
     def carry_out(self, request: str, actor: str, progress: Progress | None = None) -> Row:
@@ -124,7 +124,7 @@ class RequestEraser:
                 hint=f"see to the disk, then again: dialgate request fulfil {plan.reference}",
             )
         # What was put on hold since the plan was made is judged again: nothing of it is emptied.
-        plan = self._store.call(lambda tx: self._plan(tx, self._row(tx, plan.request_id)))
+        plan = self._store.call(lambda tx: self._plan(tx, self._granted(tx, plan.request_id)))
         facts = sum(self._empty(plan, actor, progress))
         self._cut()
         return dict(self._store.call(lambda tx: self._receipt(tx, plan, facts, actor)))
@@ -146,24 +146,24 @@ class RequestEraser:
 
     # --- steps
 
-    def _row(self, tx: Tx, name: str) -> Row:
+    def _granted(self, tx: Tx, name: str) -> Row:
+        """The row of an erasure that is granted; raises for any other."""
         row = self._reads.find(tx, name)
         if row is None:
-            raise RefusedError(f"there is no request {name}", reason="request_not_ready", hint="dialgate request list")
-        return row
-
-    def _begin(self, tx: Tx, name: str, actor: str) -> tuple[Plan | None, Row]:
-        row = self._row(tx, name)
-        course = self._reads.course(tx, row["id"])
-        if receipt := last(course, CARRIED):
-            return None, receipt
-        request = replay(course)
+            raise UsageError(f"there is no request {name}", hint="See: dialgate request list --all")
+        request = replay(self._reads.course(tx, row["id"]))
         if request.asks is not Asks.ERASURE or request.state is not State.GRANTED:
             raise RefusedError(
                 f"{row['reference']} is for {request.asks} and {request.state}: there is nothing to erase",
                 reason="request_not_ready",
                 hint=f"dialgate request show {row['reference']}",
             )
+        return row
+
+    def _begin(self, tx: Tx, name: str, actor: str) -> tuple[Plan | None, Row]:
+        row = self._granted(tx, name)
+        if receipt := last(self._reads.course(tx, row["id"]), CARRIED):
+            return None, receipt
         plan = self._plan(tx, row)
         live = [each["call_id"] for each in plan.calls if each["state"] in _LIVE or each["recording"] == "open"]
         if live:

@@ -1,21 +1,32 @@
-"""Data-subject requests over the desk, on a real data folder."""
+"""Data-subject requests over the desk, on a real data folder: every step, every forbidden one, the clocks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gate.config import load
+from gate.core import request_words as events
+from gate.core.request_words import Asks, Event, State
+from gate.core.requests import UnexpectedEvent, handle
 from gate.daemon.house import House
 from gate.errors import RefusedError, UsageError
+from gate.service.request_facts import replay
+from gate.service.request_watch import RequestWatch
+from gate.store import requests as book
 from tests.support.gatehouse import dialgate
+from tests.support.keeping import SetClock
 
 ANN = "user:ann(1000)"
+TODAY = date(2026, 9, 3)
+VECTORS = json.loads((Path(__file__).parents[1] / "data/vectors/deadlines.json").read_text())
 
 
 @pytest.fixture(scope="module")
@@ -26,32 +37,268 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         yield House(load(folder / "config.toml"), stack)
 
 
+@pytest.fixture
+def clock(house: House) -> SetClock:
+    """The desk's clock, at noon of ``TODAY``."""
+    set_clock = SetClock(datetime(2026, 9, 3, 12, tzinfo=UTC))
+    house.desk._clock = set_clock
+    return set_clock
+
+
 def opened(house: House, asks: str = "access", **more: Any) -> str:
     fields = {"channel": "email", "name": "Ann Example", "contact": "ann@example.org", "numbers": ["020 7946 0123"]}
     return str(house.desk.request_open(asks=asks, actor=ANN, **(fields | more))["reference"])
 
 
-def test_smoke(house: House) -> None:
-    ref = opened(house)
-    print(house.desk.request_show(request=ref, actor=ANN))
-    with pytest.raises(RefusedError) as e:
-        house.desk.request_search(request=ref, actor=ANN)
-    print(e.value, e.value.reason, e.value.hint)
-    print(house.desk.request_verify_identity(request=ref, checked="passport seen", actor=ANN))
-    print(house.desk.request_search(request=ref, actor=ANN))
-    print(house.desk.request_decide(request=ref, grant=True, actor=ANN))
-    print(house.desk.request_contents(request=ref, actor=ANN))
-    print(house.desk.request_letter(request=ref, kind="response", actor=ANN)["text"])
-    print(house.desk.request_list(actor=ANN))
-    print(house.desk.request_told(request=ref, actor=ANN))
-    print(house.desk.status(actor=ANN)["requests"])
-    ref = opened(house, "erasure", channel="phone")
-    house.desk.request_verify_identity(request=ref, checked="passport seen", actor=ANN)
-    print(house.desk.request_search(request=ref, actor=ANN))
-    print(house.desk.request_decide(request=ref, grant=True, actor=ANN))
-    print(house.desk.request_carry_out(request=ref, actor=ANN))
-    print(house.desk.request_carry_out(request=ref, execute=True, actor=ANN))
-    print(house.desk.request_letter(request=ref, kind="confirmation", actor=ANN)["text"])
-    print(house.desk.request_told(request=ref, actor=ANN))
-    print(house.desk.request_show(request=ref, actor=ANN))
-    assert house.verify_log()["ok"]
+def state(house: House, reference: str) -> str:
+    """As the rules have it, and as the table has it: they agree."""
+    shown = house.desk.request_show(request=reference, actor=ANN)
+    (row,) = house.store.call(lambda tx: tx.query("SELECT state FROM requests WHERE reference = ?", (reference,)))
+    assert row["state"] == shown["state"]
+    return str(shown["state"])
+
+
+def do(house: House, name: str, reference: str, **fields: Any) -> dict[str, Any]:
+    return dict(getattr(house.desk, f"request_{name}")(request=reference, actor=ANN, **fields))
+
+
+STEPS: dict[type[Event], Callable[[House, str], Any]] = {
+    events.IdentityAsked: lambda h, r: do(h, "ask_identity", r, note="a bill"),
+    events.IdentityProven: lambda h, r: do(h, "verify_identity", r, checked="passport seen"),
+    events.ClarificationAsked: lambda h, r: do(h, "clarify", r, question="Which call?"),
+    events.Clarified: lambda h, r: do(h, "clarified", r, answer="that of March"),
+    events.Extended: lambda h, r: do(h, "extend", r, reasons="many recordings"),
+    events.Searched: lambda h, r: do(h, "search", r),
+    events.Acknowledged: lambda h, r: do(h, "acknowledge", r),
+    events.Granted: lambda h, r: do(h, "decide", r, grant=True),
+    events.Refused: lambda h, r: do(h, "decide", r, grant=False, ground="legal_claims", reasons="a claim"),
+    events.AuthorityTold: lambda h, r: do(h, "told", r, who="authority"),
+    events.Withdrawn: lambda h, r: do(h, "withdraw", r, reason="settled"),
+}
+PROVEN = (events.IdentityProven, events.Searched)
+REACHED: dict[State, tuple[type[Event], ...]] = {
+    State.RECEIVED: (),
+    State.IDENTITY_ASKED: (events.IdentityAsked,),
+    State.IN_HAND: PROVEN,
+    State.CLARIFYING: (*PROVEN, events.ClarificationAsked),
+    State.GRANTED: (*PROVEN, events.Granted),
+    State.REFUSED: (*PROVEN, events.Refused),
+    State.CLOSED: (events.Withdrawn,),
+}
+MADE = {events.Searched: {"found": 0}, events.Refused: {"ground": events.Ground.LEGAL_CLAIMS}}
+
+
+@pytest.mark.parametrize("asks", [Asks.ACCESS, Asks.COMPLAINT])
+@pytest.mark.parametrize("event", STEPS)
+@pytest.mark.parametrize("before", REACHED)
+def test_each_step_is_taken_or_refused_as_the_rules_say(
+    house: House, clock: SetClock, before: State, event: type[Event], asks: Asks
+) -> None:
+    reference = opened(house, asks.value, numbers=["07700 900321"])
+    for step in REACHED[before]:
+        STEPS[step](house, reference)
+    assert state(house, reference) == before
+    request = replay(house.desk.request_show(request=reference, actor=ANN)["facts"])
+    facts = len(house.desk.request_show(request=reference, actor=ANN)["facts"])
+    try:
+        after = handle(request, event(TODAY, **MADE.get(event, {})))[0].state
+    except UnexpectedEvent:
+        with pytest.raises(RefusedError) as refused:
+            STEPS[event](house, reference)
+        assert refused.value.reason in ("request_not_ready", "identity_not_proven")
+        assert reference in refused.value.message
+        assert state(house, reference) == before
+        assert len(house.desk.request_show(request=reference, actor=ANN)["facts"]) == facts, "nothing says it happened"
+    else:
+        STEPS[event](house, reference)
+        assert state(house, reference) == after
+
+
+def test_told_ends_what_was_granted_and_both_end_a_refusal(house: House, clock: SetClock) -> None:
+    granted, refused = opened(house, numbers=["07700 900322"]), opened(house, "restriction")
+    with pytest.raises(RefusedError):
+        do(house, "told", granted)
+    for step in REACHED[State.GRANTED]:
+        STEPS[step](house, granted)
+    assert do(house, "told", granted)["state"] == "done"
+    STEPS[events.Refused](house, refused)
+    assert do(house, "told", refused)["next"] == [f"dialgate request told {refused} authority"]
+    assert do(house, "told", refused, who="authority")["state"] == "closed"
+    with pytest.raises(RefusedError):
+        do(house, "told", refused)
+
+
+def test_nothing_is_searched_counted_or_shown_before_the_identity_is_proven(house: House, clock: SetClock) -> None:
+    for asks in ("access", "erasure"):
+        reference = opened(house, asks)
+        leaves = house.store.call(lambda tx: tx.head()[0])
+        acts: list[tuple[str, dict[str, Any]]] = [
+            ("search", {}),
+            ("search", {"numbers": ["07700 900200"]}),
+            ("search", {"since": datetime(2026, 1, 1, tzinfo=UTC)}),
+            ("search", {"calls": ["no such call"]}),
+            ("contents", {}),
+            ("carry_out", {}),
+            ("carry_out", {"execute": True}),
+            ("decide", {"grant": True}),
+            ("pack_made", {"sha256": "", "calls": 0, "recordings": 0, "left_out": 0}),
+        ]
+        for name, fields in acts:
+            with pytest.raises(RefusedError) as refused:
+                do(house, name, reference, **fields)
+            if name == "search":
+                assert refused.value.reason == "identity_not_proven"
+        assert house.store.call(lambda tx: tx.head()[0]) == leaves
+        assert house.desk.request_show(request=reference, actor=ANN)["found"] is None
+
+
+def test_of_two_who_take_the_same_step_at_once_one_does(house: House, clock: SetClock) -> None:
+    reference = opened(house, "complaint")
+
+    def decide(_: int) -> bool:
+        try:
+            do(house, "decide", reference, grant=True)
+        except RefusedError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(4) as pool:
+        assert sorted(pool.map(decide, range(4))) == [False, False, False, True]
+    kinds = [fact["kind"] for fact in do(house, "show", reference)["facts"]]
+    assert kinds.count("request_granted") == 1
+
+
+def test_references_are_of_the_year_and_in_order(house: House, clock: SetClock) -> None:
+    first, second = opened(house), opened(house)
+    assert first.startswith("DSR-2026-")
+    assert int(second[-4:]) == int(first[-4:]) + 1
+    assert opened(house, received=date(2025, 12, 31)) == "DSR-2025-0001"
+    assert do(house, "show", first.lower())["reference"] == first
+    with pytest.raises(UsageError, match="no request DSR-2026-9999"):
+        do(house, "show", "DSR-2026-9999")
+
+
+# --- clocks -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=[each["received"] for each in VECTORS])
+def test_the_vectors_over_the_desk(house: House, clock: SetClock, vector: dict[str, str]) -> None:
+    received = date.fromisoformat(vector["received"])
+    clock.time = datetime(received.year, received.month, received.day, 12, tzinfo=UTC)
+    shown = do(house, "show", opened(house, received=received))
+    assert (shown["due"], shown["ico_due"]) == (vector["due"], vector["ico_date_england"])
+    assert shown["days_left"] == (date.fromisoformat(vector["due"]) - received).days
+
+
+def test_the_clock_starts_with_the_proof_pauses_and_is_extended(house: House, clock: SetClock) -> None:
+    reference = opened(house, received=TODAY)
+    assert do(house, "ask_identity", reference)["due"] is None
+    clock.time += timedelta(days=10)
+    assert do(house, "verify_identity", reference, checked="bill seen")["due"] == "2026-10-13"
+    assert do(house, "clarify", reference, question="Which?")["paused_on"] == "2026-09-13"
+    clock.time += timedelta(days=7)
+    assert do(house, "show", reference)["due"] == "2026-10-20"
+    assert do(house, "clarified", reference, answer="all")["due"] == "2026-10-20"
+    assert do(house, "extend", reference, reasons="many")["due"] == "2026-12-20"
+
+
+def test_warnings_and_the_order_of_the_list(house: House, clock: SetClock) -> None:
+    old, young = opened(house, received=TODAY), opened(house, "complaint", received=TODAY)
+    for days, warning in ((19, ""), (20, "20 days have passed"), (25, "25 days have passed"), (31, "overdue")):
+        clock.time = datetime(2026, 9, 3, 12, tzinfo=UTC) + timedelta(days=days)
+        assert do(house, "show", old)["warning"] == warning
+    do(house, "acknowledge", young)
+    items = house.desk.request_list(actor=ANN)["items"]
+    dues = [each["due"] for each in items if each["due"]]
+    assert dues == sorted(dues)
+    now = house.desk.status(actor=ANN)["requests"]
+    assert now["open"] == len(items) and now["overdue"] >= 2
+    assert RequestWatch(house.store, book, clock).look() == now
+    page = house.desk.request_list(everything=True, limit=2, actor=ANN)
+    assert len(page["items"]) == 2
+    following = house.desk.request_list(everything=True, limit=2, after=page["next"], actor=ANN)
+    assert not {each["id"] for each in page["items"]} & {each["id"] for each in following["items"]}
+    assert {each["state"] for each in house.desk.request_list(state="closed", actor=ANN)["items"]} == {"closed"}
+
+
+def test_a_complaint_is_acknowledged_within_thirty_days(house: House, clock: SetClock) -> None:
+    reference = opened(house, "complaint", received=TODAY)
+    assert do(house, "show", reference)["acknowledge_by"] == "2026-10-03"
+    assert do(house, "acknowledge", reference)["acknowledge_by"] is None
+
+
+def test_days_that_cannot_be(house: House, clock: SetClock) -> None:
+    with pytest.raises(UsageError, match="in the future"):
+        opened(house, received=TODAY + timedelta(days=1))
+    reference = opened(house, received=TODAY)
+    with pytest.raises(UsageError, match="before the request came"):
+        do(house, "verify_identity", reference, checked="bill seen", on=TODAY - timedelta(days=1))
+
+
+# --- what is kept -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("checked", ["passport 123456789", "born 12 03 1970", "mail from ann@example.org", " "])
+def test_what_was_checked_is_kept_never_the_document(house: House, clock: SetClock, checked: str) -> None:
+    with pytest.raises(UsageError, match="check"):
+        do(house, "verify_identity", opened(house), checked=checked)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"name": "", "numbers": []}, "comes from somebody"),
+        ({"asks": "objection", "numbers": []}, "kept by number"),
+        ({"channel": "pigeon"}, "no channel"),
+        ({"numbers": ["12"]}, "not a number"),
+        ({"since": datetime(2026, 3, 2, tzinfo=UTC), "until": datetime(2026, 3, 1, tzinfo=UTC)}, "ends before"),
+    ],
+)
+def test_a_request_that_cannot_be(house: House, clock: SetClock, wrong: dict[str, Any], message: str) -> None:
+    before = house.store.call(lambda tx: tx.head()[0])
+    with pytest.raises(UsageError, match=message):
+        opened(house, **wrong)
+    assert house.store.call(lambda tx: tx.head()[0]) == before
+
+
+def test_an_objection_holds_from_the_next_call(house: House, clock: SetClock) -> None:
+    house.desk.consent_add(number="07700 900330", how="phone", wording="yes", who="B", actor=ANN)
+    clock.time += timedelta(seconds=1)
+    reference = opened(house, "objection", channel="phone", numbers=["07700 900330", "+447700900331"])
+    assert state(house, reference) == "granted"
+    for number in ("07700900330", "07700900331"):
+        assert house.desk.check(number=number, actor=ANN)["reason"] == "objected"
+    assert do(house, "told", reference)["state"] == "done"
+
+
+def test_a_restriction_closes_and_keeps_the_recordings(house: House, clock: SetClock) -> None:
+    reference = opened(house, "restriction", numbers=["07700 900340"])
+    do(house, "decide", reference, grant=True)
+    (hold,) = house.desk.hold_list(number="07700 900340", actor=ANN)["items"]
+    assert (hold["kind"], hold["reference"]) == ("restriction", reference)
+    nobody = opened(house, "restriction", numbers=[])
+    with pytest.raises(UsageError, match="which number"):
+        do(house, "decide", nobody, grant=True)
+    assert state(house, nobody) == "received"
+
+
+def test_the_course_holds_nothing_personal(house: House, clock: SetClock) -> None:
+    reference = opened(house, "access", about="about my aunt", numbers=["07700 900350"])
+    STEPS[events.IdentityProven](house, reference)
+    STEPS[events.ClarificationAsked](house, reference)
+    do(house, "clarified", reference, answer="my aunt", numbers=["07700 900351"])
+    STEPS[events.Searched](house, reference)
+    STEPS[events.Refused](house, reference)
+    facts = do(house, "show", reference)["facts"]
+    personal = ("request_person", "request_words")
+    course = json.dumps([fact["body"] for fact in facts if fact["kind"] not in personal])
+    assert [
+        word for word in ("Ann", "example.org", "7700900350", "aunt", "Which call", "a claim") if word in course
+    ] == []
+    said = json.dumps([fact["body"] for fact in facts if fact["kind"] in personal])
+    assert "aunt" in said and "+447700900351" in said and "a claim" in said
+
+
+def test_the_log_verifies_with_all_of_it(house: House) -> None:
+    report = house.verify_log()
+    assert report["ok"], report["first_fault"]
