@@ -128,7 +128,15 @@ def mail_server(
     try:
         yield mailbox
     finally:
-        server.close()
+        asyncio.run_coroutine_threadsafe(_shut(server), loop).result(5)
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
         loop.close()
+
+
+async def _shut(server: asyncio.Server) -> None:
+    server.close()
+    sessions = asyncio.all_tasks() - {asyncio.current_task()}
+    for session in sessions:
+        session.cancel()
+    await asyncio.gather(*sessions, return_exceptions=True)
