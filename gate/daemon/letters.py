@@ -6,21 +6,11 @@ from dataclasses import replace
 
 from gate.clock import Clock
 from gate.config import Config
-from gate.core.letter_words import ICO, Authority, Letter, LetterFacts, LetterFirm
-
-
-def firm_of(config: Config) -> LetterFirm:
-    """Who writes letters and makes packs."""
-    firm, letters = config.firm, config.letters
-    return LetterFirm(
-        legal_name=firm.legal_name,
-        trading_name=firm.trading_name,
-        address=firm.address,
-        email=firm.contact_email,
-        freephone=firm.freephone,
-        signed=letters.signed,
-        authority=Authority(ICO.name, ICO.address, ICO.web, letters.authority_email),
-    )
+from gate.core.letter_words import Letter, LetterFacts
+from gate.exports.letters import firm_of as firm_of
+from gate.exports.letters import render, templates_of
+from gate.exports.mail import send, sender_of
+from gate.exports.spoken import spoken_number
 
 
 class Letters:
@@ -32,17 +22,11 @@ class Letters:
 
     def render(self, facts: LetterFacts) -> Letter:
         """A letter. Raises ``GateError`` where a template is at fault."""
-        from gate.exports.letters import render
-        from gate.exports.spoken import spoken_number
-
         config = self._config
-        templates = config.path(config.letters.templates) if config.letters.templates else None
         facts = replace(facts, numbers=tuple(spoken_number(number) for number in facts.numbers))
-        return render(facts, firm_of(config), templates, now=self._clock.now(), sender=config.mail.sender)
+        return render(facts, firm_of(config), templates_of(config), now=self._clock.now(), sender=sender_of(config))
 
     def send(self, letter: Letter) -> str:
         """Send one by mail; what the server said. Raises ``GateError`` where there is none, or it did not take it."""
-        from gate.exports.mail import send
-
         delivery = send(letter, self._config)
         return f"{delivery.server}: {delivery.said}"
