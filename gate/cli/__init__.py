@@ -9,6 +9,7 @@
   ``contacts``, ``register``, ``objection``, ``consent``, ``calls``, ``recordings``, ``retention``, ``hold``, ``keys``, ``audit``, ``settings`` (config),
   ``console``, ``demo``
 - ``letters``   the wording of the letters about requests
+- ``audit_export``, ``audit_open``  bundles for auditors, made and opened, for ``audit``
 - ``rotation``  recordings given to another key, for ``keys``
 - ``request``   its commands: ``request_course``, ``request_fulfil``, ``request_letters``, in the group of
   ``request_group``; ``request_pack`` makes a pack, ``request_values`` is what they share

@@ -6,6 +6,7 @@
 - ``contacts``   requests and answers of the CRM's contacts
 - ``requests``   requests and answers about data-subject requests
 - ``contacts``   requests and answers of the CRM's contacts
+- ``exporting``  requests and answers about bundles for auditors, and proof
 - ``answers``    what each operation answers
 - ``actors``     who acts, as it is written into the log
 - ``roles``      who may do what, by account and groups; ``doorman`` asks it, and notes who was refused

@@ -10,6 +10,7 @@
 - ``drop``       the folder in which the registers' files land
 - ``requests``   data-subject requests beside the calls: what was begun is finished, what is due is told
 - ``letters``    letters wired: the firm's particulars, its templates, its mail server
+- ``bundles``    auditors' bundles, made and opened beside a gate that runs or not
 - ``logs``       structured logs
 - ``garbage``    when Python looks for garbage
 

@@ -11,6 +11,7 @@
 - ``contacts``     the CRM's contacts and what the last screening said of them; no evidence, and not derived
 - ``requests``     what is held of a person, found by number or time, and its erasure
 - ``kept``         what retention asks: recordings by age, holds, erasures under way, tombstones
+- ``slices``       a period of the log with its proofs, for a bundle
 - ``tree``         the Merkle tree as it is kept; the check at the start
 - ``erasure``      facts emptied, their leaves kept
 - ``schema``, ``connect``  the tables and their migrations; how the file is opened
