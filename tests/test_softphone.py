@@ -133,12 +133,19 @@ def test_a_refused_number_sends_no_invite(server: Server) -> None:
         Answer("allow", "not_listed", number="+442079460000@evil.example"),
         Answer("allow", "not_listed", number="+442079460000\r\nTo: x"),
         Answer("allow", "not_listed", number="+44207946000\u0660"),
+        Answer("allow", "not_listed", number="999"),
+        Answer("allow", "emergency_call", number="+442079460000"),
     ],
 )
 def test_whatever_is_no_clear_allow_is_a_refusal(answer: Any) -> None:
     with pytest.raises(CallRefused) as refused:
         permitted(lambda _: answer, "020 7946 0000")
     assert refused.value.reason == "internal_error"
+
+
+def test_law_3_5_an_emergency_number_is_dialled_where_the_gate_has_a_route_for_it() -> None:
+    allowed = Answer("allow", "emergency_call", number="999")
+    assert permitted(lambda _: allowed, "9 9 9").number == "999"
 
 
 @pytest.mark.parametrize("error", [OSError("away"), ValueError("x"), KeyError("verdict"), RuntimeError("fault")])

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from gate.errors import ConfigError, RefusedError
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+_HELP = re.compile(r"[0-9]{3,6}")
+"""An emergency number, as it is dialled; no other answer may name one."""
 _LONGEST = 64 * 1024
 
 
@@ -64,7 +66,8 @@ def permitted(ask: Callable[[str], Answer], number: str) -> Answer:
         raise CallRefused("internal_error", f"the gate could not be asked: {error}") from error
     if verdict == "block":
         raise CallRefused(reason or "internal_error", explanation, decision_id)
-    if verdict != "allow" or not _E164.fullmatch(dialled):
+    shape = _HELP if reason == "emergency_call" else _E164
+    if verdict != "allow" or not shape.fullmatch(dialled):
         raise CallRefused("internal_error", "the gate's answer is not understood", decision_id)
     return Answer(verdict, reason, explanation, decision_id, dialled)
 

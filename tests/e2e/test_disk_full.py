@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.support.disks import Ballast, small_disk
 from tests.support.farend import FarEnd
 from tests.support.gatehouse import LISTED, Gatehouse
 from tests.support.phones import Phones, Talk
@@ -29,22 +27,8 @@ MORE = iter(f"0113496{n:04d}" for n in range(507, 600))
 @pytest.fixture
 def disk(tmp_path: Path) -> Iterator[Path]:
     """A small disk of the test's own."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    command = ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=0700", "dialgate-test", str(folder)]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
-        problem = done.stderr.strip() if done.returncode else ""
-    except OSError as error:
-        problem = str(error)
-    if problem:
-        reason = f"a small disk cannot be mounted here (root is needed): {problem}"
-        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
-    try:
+    with small_disk(tmp_path / "disk", DISK) as folder:
         yield folder
-    finally:
-        if subprocess.run(["umount", str(folder)], capture_output=True, check=False).returncode:
-            subprocess.run(["umount", "--lazy", str(folder)], check=True)
 
 
 def gate_on(disk: Path, folder: Path, on_failure: str) -> Gatehouse:
@@ -52,32 +36,6 @@ def gate_on(disk: Path, folder: Path, on_failure: str) -> Gatehouse:
     gate.set("recording", on_failure=on_failure, min_free_mb=FREE)
     gate.add_pbx()
     return gate.start()
-
-
-class Ballast:
-    """A file that takes the room away."""
-
-    def __init__(self, disk: Path) -> None:
-        self._path = disk / "ballast"
-
-    def leave(self, free: int) -> None:
-        """So many bytes stay free."""
-        with self._path.open("ab") as file:
-            room = os.statvfs(self._path.parent)
-            os.posix_fallocate(file.fileno(), file.tell(), max(1, room.f_bavail * room.f_frsize - free))
-
-    def leave_nothing(self) -> None:
-        """Until not one byte more can be written."""
-        with self._path.open("ab") as file, suppress(OSError):
-            while True:
-                os.write(file.fileno(), b"\0" * 65536)
-        with self._path.open("ab") as file, suppress(OSError):
-            while True:
-                os.write(file.fileno(), b"\0")
-
-    def take_away(self) -> None:
-        """Room again."""
-        self._path.unlink()
 
 
 def refused(near: Phones, number: str) -> str:

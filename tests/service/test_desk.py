@@ -8,11 +8,12 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
-from gate.config import load
+from gate.config import Emergency, load
 from gate.daemon.house import House
-from gate.errors import RefusedError, UsageError
+from gate.errors import RefusedError, StoreError, UsageError
 from tests.support.gatehouse import dialgate
 
 ACTOR = "user:ann(1000)"
@@ -146,3 +147,27 @@ def test_what_is_neither_an_id_nor_a_number_is_said_to_be_neither(house: House, 
     assert "dialgate objection list" in told.value.hint
     with pytest.raises(UsageError, match="neither the id of a consent"):
         house.desk.consent_withdraw(target=target, actor=ACTOR)
+
+
+def test_law_3_5_an_emergency_number_with_a_route_is_allowed_and_kept_whenever_there_is_room(example: Path) -> None:
+    config = load(example / "config.toml")
+    with ExitStack() as stack:
+        house = House(config, stack)
+        refused = house.desk.check(number="999", actor=ACTOR)
+        assert (refused["verdict"], refused["reason"]) == ("block", "destination_not_allowed")
+        assert "direct line" in refused["explanation"]
+    with ExitStack() as stack:
+        house = House(msgspec.structs.replace(config, emergency=Emergency(trunk="127.0.0.1:9")), stack)
+        told = house.desk.check(number="+44 999", actor=ACTOR)
+        assert (told["verdict"], told["reason"], told["number"]) == ("allow", "emergency_call", "999")
+        before = len(facts(house))
+        told = house.desk.decide(number="112", account="alice", actor="http:127.0.0.1")
+        assert (told["verdict"], told["number"]) == ("allow", "112")
+        kept = facts(house)[before:]
+        assert kept == [{"kind": "decision", "subject": told["decision_id"], "actor": "account:alice"}]
+
+        def full(work: Any, done: Any) -> None:
+            done(None, StoreError("no room"))
+
+        house.store.submit = full  # type: ignore[method-assign]
+        assert house.desk.decide(number="999", actor="http:127.0.0.1")["verdict"] == "allow"

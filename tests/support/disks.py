@@ -1,0 +1,57 @@
+"""A small disk of a test's own, and what fills it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import pytest
+
+
+@contextmanager
+def small_disk(folder: Path, size: int) -> Iterator[Path]:
+    """A file system of ``size`` bytes at ``folder``; skips (in CI: fails) where none can be mounted."""
+    folder.mkdir()
+    command = ["mount", "-t", "tmpfs", "-o", f"size={size},mode=0700", "dialgate-test", str(folder)]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, timeout=10, check=False)
+        problem = done.stderr.strip() if done.returncode else ""
+    except OSError as error:
+        problem = str(error)
+    if problem:
+        reason = f"a small disk cannot be mounted here (root is needed): {problem}"
+        pytest.fail(reason) if os.environ.get("CI") else pytest.skip(reason)
+    try:
+        yield folder
+    finally:
+        if subprocess.run(["umount", str(folder)], capture_output=True, check=False).returncode:
+            subprocess.run(["umount", "--lazy", str(folder)], check=True)
+
+
+class Ballast:
+    """A file that takes the room away."""
+
+    def __init__(self, disk: Path) -> None:
+        self._path = disk / "ballast"
+
+    def leave(self, free: int) -> None:
+        """So many bytes stay free."""
+        with self._path.open("ab") as file:
+            room = os.statvfs(self._path.parent)
+            os.posix_fallocate(file.fileno(), file.tell(), max(1, room.f_bavail * room.f_frsize - free))
+
+    def leave_nothing(self) -> None:
+        """Until not one byte more can be written."""
+        with self._path.open("ab") as file, suppress(OSError):
+            while True:
+                os.write(file.fileno(), b"\0" * 65536)
+        with self._path.open("ab") as file, suppress(OSError):
+            while True:
+                os.write(file.fileno(), b"\0")
+
+    def take_away(self) -> None:
+        """Room again."""
+        self._path.unlink()
