@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
+import os
 import sys
-from collections.abc import Iterable, Sequence
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -135,15 +138,33 @@ def open_taken(
     from gate.vault.opening import open_recording
 
     wraps = [(each["recipient"], base64.b64decode(each["wrap"])) for each in taken["wraps"]]
-    _, chunks = open_recording(
-        Path(taken["path"]),
-        wraps,
-        privates,
-        recording_id=recording_id,
-        allow_interrupted=taken["header"].get("state") == "interrupted",
-    )
-    _as_logged(Path(taken["path"]), taken["header"].get("sha256"), chunks)
+    with sealed_file(view, recording_id, Path(taken["path"])) as path:
+        _, chunks = open_recording(
+            path,
+            wraps,
+            privates,
+            recording_id=recording_id,
+            allow_interrupted=taken["header"].get("state") == "interrupted",
+        )
+        _as_logged(path, taken["header"].get("sha256"), chunks)
     return chunks, _announcement(view, taken["facts"])
+
+
+@contextmanager
+def sealed_file(view: View, recording_id: str, path: Path) -> Iterator[Path]:
+    """The sealed file of a recording that was taken: where it lies, or for an account that may not read the gate's
+    folder a copy that the gate hands out, still sealed; it is gone at the end (who has opened it may go on reading)."""
+    if os.access(path, os.R_OK):
+        yield path
+        return
+    with tempfile.TemporaryDirectory(prefix="dialgate-") as folder:
+        copy = Path(folder) / path.name
+        with reach(view.config) as gate, copy.open("wb") as file:
+            while piece := base64.b64decode(
+                gate.call("recording_piece", recording_id=recording_id, offset=file.tell())["data"]
+            ):
+                file.write(piece)
+        yield copy
 
 
 def who(privates: Sequence[Any]) -> str:

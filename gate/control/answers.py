@@ -226,6 +226,15 @@ class Revealed(Response, frozen=True):
     number: str
 
 
+class Piece(Response, frozen=True):
+    """The answer to ``recording_piece``."""
+
+    data: str
+    """Base64; empty at the end of the file."""
+    size: int
+    """Of the whole file, in bytes."""
+
+
 class LogNow(Response, frozen=True):
     """The answer to ``audit_status``."""
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+import msgspec
 
 from gate.control.request import Line, Note, Page, Request, Showing
 
@@ -36,6 +38,14 @@ class CallsList(Showing, frozen=True):
     text: Line | None = None
     """The beginning of a call's id (four signs or more) or of a number in any spelling, a whole number, a word of a
     reason code, or part of who called: what fits one of these."""
+
+
+class RecordingPiece(Request, frozen=True):
+    """A piece of the sealed file of a recording that this account has taken: for whoever may not read the gate's own
+    folder. It opens with the key alone, as the whole file does."""
+
+    recording_id: Line
+    offset: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
 class AuditLeaves(Request, frozen=True):

@@ -277,6 +277,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "reveal": Operation(looks.Reveal, answers.Revealed, _READERS),
     "recording_list": Operation(RecordingList, answers.Items, _ALL),
     "recording_take": Operation(RecordingTake, answers.Taken, _READERS),
+    "recording_piece": Operation(looks.RecordingPiece, answers.Piece, _READERS),
     "recording_verify": Operation(RecordingVerify, answers.VerifiedRecordings, _READERS),
     "hold_add": Operation(HoldAdd, answers.HoldPut, _KEEPERS),
     "hold_release": Operation(HoldRelease, None, _KEEPERS),

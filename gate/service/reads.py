@@ -115,6 +115,10 @@ class Looks(Protocol):
         """``size``, ``checkpoint``, ``verified``."""
         ...
 
+    def taken_by(self, tx: Source, recording_id: str, actor: str) -> bool:
+        """This account has taken the recording."""
+        ...
+
     def number_of(self, tx: Source, kind: str, key: str) -> str | None:
         """A number in full; empty where it was erased, None where there is no such row."""
         ...

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Iterable, Iterator
 from functools import partial
 
 from gate.core.retention import Kind
-from gate.errors import RefusedError, UsageError
+from gate.errors import RefusedError, UsageError, VaultError
 from gate.ports import Transaction
 from gate.service.desk_base import DeskBase
 from gate.service.erasing import hold_of
 from gate.service.reads import Row
+
+PIECE = 1 << 20
+"""Bytes of a sealed file in one answer."""
 
 
 class Records(DeskBase):
@@ -39,20 +43,7 @@ class Records(DeskBase):
         wraps = self._offers.wraps(recording_id)
 
         def take(tx: Transaction) -> Row:
-            row = self._reads.recording(tx, recording_id)
-            if not wraps or row is None or row["state"] in ("erasing", "erased"):
-                raise RefusedError(
-                    f"recording {recording_id} cannot be opened: its key is gone",
-                    reason="erased",
-                    hint="Erased recordings stay closed; that is what erasing means.",
-                )
-            for hold in map(hold_of, self._kept.holds_on(tx, [recording_id])):
-                if hold.kind is Kind.RESTRICTION:
-                    raise RefusedError(
-                        f"recording {recording_id} may not be opened: {hold.name}",
-                        reason="restricted",
-                        hint="When the matter is settled: dialgate hold release",
-                    )
+            row = self._openable(tx, recording_id, there=bool(wraps))
             body = {"call_id": row["call_id"], "purpose": purpose, "recipient": recipient}
             tx.append(self._fact("exported", actor, body, recording_id))
             return row
@@ -66,6 +57,47 @@ class Records(DeskBase):
             "call": shown["call"] if shown else {},
             "facts": shown["facts"] if shown else [],
         }
+
+    def _openable(self, tx: Transaction, recording_id: str, *, there: bool = True) -> Row:
+        """The recording's row. Raises ``RefusedError`` where it may not be opened; ``there``: its key is."""
+        row = self._reads.recording(tx, recording_id)
+        if not there or row is None or row["state"] in ("erasing", "erased"):
+            raise RefusedError(
+                f"recording {recording_id} cannot be opened: its key is gone",
+                reason="erased",
+                hint="Erased recordings stay closed; that is what erasing means.",
+            )
+        for hold in map(hold_of, self._kept.holds_on(tx, [recording_id])):
+            if hold.kind is Kind.RESTRICTION:
+                raise RefusedError(
+                    f"recording {recording_id} may not be opened: {hold.name}",
+                    reason="restricted",
+                    hint="When the matter is settled: dialgate hold release",
+                )
+        return row
+
+    def recording_piece(self, *, recording_id: str, offset: int = 0, actor: str) -> Row:
+        """A piece of the sealed file, for an account that took the recording and may not read the gate's folder."""
+
+        def look(tx: Transaction) -> Row:
+            if not self._offers.looks.taken_by(tx, recording_id, actor):
+                raise RefusedError(
+                    f"recording {recording_id} was not taken by {actor}",
+                    reason="not_taken",
+                    hint="Take it first, with its purpose: dialgate recording export",
+                )
+            return self._openable(tx, recording_id)
+
+        self._recording(recording_id)
+        row = self._store.call(look)
+        try:
+            with (self._config.data / "recordings" / row["path"]).open("rb") as file:
+                size = file.seek(0, os.SEEK_END)
+                file.seek(offset)
+                piece = file.read(PIECE)
+        except OSError as error:
+            raise VaultError(f"the file of recording {recording_id} cannot be read: {error.strerror}") from error
+        return {"data": base64.b64encode(piece).decode(), "size": size}
 
     def recording_verify(self, *, recording_id: str | None = None, actor: str) -> Row:
         """Each recording's file against the digest in the log; no key is needed."""

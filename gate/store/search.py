@@ -207,6 +207,16 @@ def _where(clauses: list[str]) -> str:
     return "WHERE " + " AND ".join(clauses) if clauses else ""
 
 
+def taken_by(tx: Source, recording_id: str, actor: str) -> bool:
+    """True where the log says that this account has taken the recording."""
+    found = tx.query(
+        "SELECT 1 FROM facts WHERE subject = ? AND kind = 'exported' AND actor = ?"
+        " AND (call_id IS NULL OR call_id <> subject) LIMIT 1",
+        [recording_id, actor],
+    )
+    return bool(found)
+
+
 # --- a number in full -----------------------------------------------------------------------------------------------
 
 _NUMBERS = {

@@ -196,6 +196,10 @@ class SmallDesk:
             raise RefusedError("its key is gone", reason="erased", hint="erased recordings stay closed")
         raise WrongKey("this key does not open it", hint="use the key of another recipient")
 
+    def recording_piece(self, *, recording_id: str, offset: int, actor: str) -> dict[str, Any]:
+        self._note("recording_piece", recording_id=recording_id, offset=offset, actor=actor)
+        return {"data": "c2VhbGVk" if offset == 0 else "", "size": 6}
+
     def recording_verify(self, *, recording_id: str | None, actor: str) -> dict[str, Any]:
         self._note("recording_verify", recording_id=recording_id, actor=actor)
         good, bad = {"recording_id": "r-1", "ok": True, "fault": ""}, {"recording_id": "r-2", "ok": False}
