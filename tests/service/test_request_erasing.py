@@ -1,0 +1,308 @@
+"""An erasure that was asked for: everything of the person goes, what is held stays, whatever happens in between."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.daemon.house import House
+from gate.errors import GateError, RefusedError, StoreError
+from gate.vault.errors import KeyShredded
+from gate.vault.opening import open_recording
+from tests.support.requesting import (
+    ANN,
+    OTHER,
+    PERSON,
+    SPELLED,
+    START,
+    granted,
+    key_of,
+    opened,
+    prepared,
+    spelled_in,
+)
+from tests.support.vault import found_in
+
+SAID = ("7700900123", "7700 900123", "7700-900 123", "Pat Person", "1 High Street")
+"""What must be in no file any more."""
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("erasing") / "gate"
+    prepared(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(original: Path, tmp_path: Path) -> Path:
+    """A copy of a data folder in which a person was called."""
+    shutil.copytree(original, tmp_path / "gate")
+    return tmp_path / "gate"
+
+
+@pytest.fixture
+def house(folder: Path) -> Iterator[House]:
+    with opened(folder) as house:
+        yield house
+
+
+def facts(house: House, kind: str) -> list[dict[str, Any]]:
+    rows = house.store.call(lambda tx: tx.query("SELECT subject, body FROM facts WHERE kind = ?", (kind,)))
+    return [row | {"body": json.loads(row["body"]) if row["body"] else None} for row in rows]
+
+
+def states(house: House) -> dict[str, str]:
+    rows = house.store.call(lambda tx: tx.query("SELECT recording_id, state FROM recordings"))
+    return {row["recording_id"]: row["state"] for row in rows}
+
+
+def carry_out(house: House, reference: str) -> dict[str, Any]:
+    return dict(house.desk.request_carry_out(request=reference, execute=True, actor=ANN))
+
+
+def gone(house: House, reference: str) -> None:
+    """Nothing of the person is left but that she is not to be called."""
+    data = house.config.data
+    assert spelled_in(data, *SAID) == []
+    assert {name for name, each in states(house).items() if each == "erased"} == {"rec0", "rec1", "rec2"}
+    assert not list((data / "recordings").rglob("rec*.dgr"))
+    assert house.keys.wraps("rec0") == []
+    assert house.desk.check(number=SPELLED, actor=ANN)["reason"] == "objected"
+    assert [each["subject"] for each in facts(house, "recording_erased")] == ["rec0", "rec1", "rec2"]
+    (receipt,) = facts(house, "request_carried")
+    assert receipt["body"]["recordings"] == 3
+    report = house.verify_log()
+    assert report["ok"], report["first_fault"]
+    assert house.desk.request_show(request=reference, actor=ANN)["name"] is None
+
+
+def test_nothing_is_left_in_any_file_and_the_person_stays_uncallable(house: House, folder: Path) -> None:
+    wraps = [wrap for n in range(3) for _, wrap in house.keys.wraps(f"rec{n}")]
+    sealed = {path.name: path.read_bytes() for path in (house.config.data / "recordings").rglob("rec*.dgr")}
+    assert len(spelled_in(house.config.data, *SAID)) > 2
+    assert len(found_in(house.config.data, wraps)) == 3
+    reference = granted(house)
+    plan = house.desk.request_carry_out(request=reference, actor=ANN)
+    assert (plan["dry_run"], plan["calls"], plan["recordings"], plan["held_by"]) == (True, 4, 3, [])
+    assert states(house)["rec0"] == "closed", "a dry run erases nothing"
+
+    done = carry_out(house, reference)
+
+    assert (done["calls"], done["recordings"], done["held_back"], done["open_requests"]) == (4, 3, 0, [])
+    assert found_in(house.config.data, wraps) == []
+    assert found_in(house.config.data, [each[200:] for each in sealed.values()]) == []
+    assert spelled_in(house.config.data, SAID[0]) != [], "the request knows whom to tell"
+    house.desk.request_told(request=reference, actor=ANN)
+    gone(house, reference)
+    with pytest.raises(KeyShredded):
+        backup = folder / "rec0.dgr"
+        backup.write_bytes(sealed["rec0.dgr"])
+        open_recording(backup, house.keys.wraps("rec0"), key_of(folder), recording_id="rec0")
+    assert states(house)["other"] == "closed"
+    assert house.desk.calls_list(number=OTHER, actor=ANN)["items"]
+    assert carry_again(house, reference) == "request_not_ready"
+
+
+def carry_again(house: House, reference: str) -> str:
+    with pytest.raises(RefusedError) as refused:
+        carry_out(house, reference)
+    return refused.value.reason
+
+
+def test_the_receipt_names_nobody(house: House) -> None:
+    reference = granted(house)
+    carry_out(house, reference)
+    (receipt,) = facts(house, "request_carried")
+    assert receipt["body"] == {
+        "calls": 4,
+        "recordings": 3,
+        "facts": receipt["body"]["facts"],
+        "whole": True,
+        "held_back": 0,
+        "held_calls": 0,
+        "held_by": [],
+        "open_requests": [],
+        "backups_until": house.retention.backups_until().isoformat(),
+    }
+    erased = [each["body"] for each in facts(house, "recording_erased")]
+    assert {each["basis"] for each in erased} == {f"request {reference}"}
+
+
+def test_twice_is_harmless(house: House) -> None:
+    reference = granted(house)
+    first = carry_out(house, reference)
+    leaves = house.store.call(lambda tx: tx.head()[0])
+    assert carry_out(house, reference) == first
+    assert house.store.call(lambda tx: tx.head()[0]) == leaves
+
+
+@pytest.mark.parametrize("target", ["recording_id", "call_id"])
+def test_what_a_hold_keeps_stays_whole_and_is_named(house: House, folder: Path, target: str) -> None:
+    value = {"recording_id": "rec1", "call_id": "call-rec1"}[target]
+    why = {"reason": "a claim", "reference": "case 17/2026"}
+    hold = house.desk.hold_add(**{target: value}, **why, actor=ANN)
+    reference = granted(house)
+    done = carry_out(house, reference)
+    assert done["held_by"] == [f"hold case 17/2026 ({hold['id']})"]
+    assert (done["recordings"], done["held_back"], done["held_calls"]) == (2, 1, 1)
+    assert states(house)["rec1"] == "closed"
+    taken = house.desk.recording_take(recording_id="rec1", purpose="the claim", actor=ANN)
+    _, chunks = open_recording(Path(taken["path"]), house.keys.wraps("rec1"), key_of(folder), recording_id="rec1")
+    assert b"".join(chunks)
+    assert taken["call"]["number"] == PERSON, "evidence that is held is whole"
+    letter = house.desk.request_letter(request=reference, kind="confirmation", actor=ANN)
+    assert "case 17/2026" in letter["text"] and hold["id"] not in letter["text"]
+    house.desk.request_told(request=reference, actor=ANN)
+    assert house.desk.check(number=SPELLED, actor=ANN)["reason"] == "objected"
+    assert house.verify_log()["ok"]
+
+
+def test_a_held_number_keeps_everything(house: House) -> None:
+    house.desk.hold_add(number=SPELLED, reason="a claim", reference="case 18/2026", actor=ANN)
+    reference = granted(house)
+    done = carry_out(house, reference)
+    assert (done["recordings"], done["held_calls"]) == (0, 4)
+    assert set(states(house).values()) == {"closed"}
+    assert len(house.desk.calls_list(number=SPELLED, actor=ANN)["items"]) == 4
+    assert house.desk.consent_list(number=SPELLED, actor=ANN)["items"]
+
+
+def test_a_restriction_of_their_own_keeps_everything_too(house: House) -> None:
+    granted(house, "restriction")
+    done = carry_out(house, granted(house))
+    assert done["recordings"] == 0
+    assert done["held_by"][0].startswith("restriction DSR-")
+
+
+def test_a_search_narrowed_by_time_erases_those_calls_only(house: House) -> None:
+    from datetime import timedelta
+
+    reference = granted(house, since=START - timedelta(hours=1), until=START + timedelta(minutes=5))
+    done = carry_out(house, reference)
+    assert (done["calls"], done["recordings"], done["whole"]) == (1, 1, False)
+    assert states(house) | {"other": ""} == {"rec0": "erased", "rec1": "closed", "rec2": "closed", "other": ""}
+    assert len(house.desk.calls_list(number=SPELLED, actor=ANN)["items"]) == 3
+    assert house.desk.consent_list(number=SPELLED, actor=ANN)["items"]
+    text = house.desk.request_letter(request=reference, kind="confirmation", actor=ANN)["text"]
+    assert "What else we hold" in " ".join(text.split())
+
+
+def test_earlier_requests_forget_the_person_and_open_ones_are_named(house: House) -> None:
+    done, open_ = granted(house, "restriction"), granted(house, "access")
+    house.desk.request_told(request=done, actor=ANN)
+    (hold,) = house.desk.hold_list(actor=ANN)["items"]
+    house.desk.hold_release(hold_id=hold["id"], reason="lifted for Pat Person", actor=ANN)
+    carried = carry_out(house, granted(house))
+    assert carried["open_requests"] == [open_]
+    assert house.desk.request_show(request=done, actor=ANN)["name"] is None
+    assert house.desk.request_show(request=open_, actor=ANN)["name"] == "Pat Person"
+    (released,) = house.desk.hold_list(released=True, actor=ANN)["items"]
+    assert (released["number"], released["released_why"]) == (None, None)
+    assert house.verify_log()["ok"]
+
+
+def test_a_call_in_progress_is_waited_for(house: House) -> None:
+    from tests.support.evidence import decision
+
+    house.store.call(lambda tx: tx.append(decision("live", PERSON, at=START)))
+    reference = granted(house)
+    with pytest.raises(RefusedError) as refused:
+        carry_out(house, reference)
+    assert refused.value.reason == "call_in_progress"
+    assert set(states(house).values()) == {"closed"}
+
+
+def test_a_file_that_will_not_go_is_told_and_tried_again(house: House) -> None:
+    reference = granted(house)
+    (file,) = (house.config.data / "recordings").rglob("rec1.dgr")
+    file.unlink()
+    file.mkdir()
+    (file / "in-the-way").touch()
+    with pytest.raises(StoreError, match="would not go"):
+        carry_out(house, reference)
+    assert house.keys.wraps("rec1") == []
+    (file / "in-the-way").unlink()
+    file.rmdir()
+    assert carry_out(house, reference)["recordings"] == 3
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+class Dying:
+    """Lets so many calls pass and dies at the next: before it, or after its commit."""
+
+    def __init__(self, passes: int, *, after: bool) -> None:
+        self.left, self.after = passes, after
+
+    def __call__(self, act: Any) -> Any:
+        def acting(*arguments: Any, **more: Any) -> Any:
+            self.left -= 1
+            if self.left < 0 and not self.after:
+                raise Killed
+            result = act(*arguments, **more)
+            if self.left < 0:
+                raise Killed
+            return result
+
+        return acting
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+def test_killed_at_any_point_it_is_finished_at_the_next_start(original: Path, tmp_path: Path, after: bool) -> None:
+    with_request = tmp_path / "with-request"
+    shutil.copytree(original, with_request)
+    with opened(with_request) as house:
+        reference = granted(house)
+    deaths = 0
+    while True:
+        folder = tmp_path / f"gate-{deaths}"
+        shutil.copytree(with_request, folder)
+        with opened(folder) as house, pytest.MonkeyPatch.context() as patch:
+            dying = Dying(deaths, after=after)
+            patch.setattr(house.store, "call", dying(house.store.call))
+            patch.setattr(house.keys, "shred", dying(house.keys.shred))
+            patch.setattr(house.request_eraser, "_scrub", dying(house.store.scrub))
+            try:
+                house.request_eraser.carry_out(reference, ANN)
+            except Killed:
+                pass
+            else:
+                break
+        with opened(folder) as house:  # as the gate starts
+            house.retention.at_start()
+            house.request_eraser.resume()
+            shown = house.desk.request_show(request=reference, actor=ANN)
+            if shown["carried_out"] is None:
+                assert states(house)["rec0"] == "closed", "it had not begun"
+                house.request_eraser.carry_out(reference, ANN)
+            house.desk.request_told(request=reference, actor=ANN)
+            gone(house, reference)
+        shutil.rmtree(folder)
+        deaths += 1
+    assert deaths >= 9
+
+
+def test_an_erasure_that_cannot_be_resumed_does_not_keep_the_gate_from_starting(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reference = granted(house)
+    with monkeypatch.context() as patch, pytest.raises(GateError):
+        patch.setattr(house.request_eraser, "_scrub", lambda: False)
+        patch.setattr("gate.service.request_erasing.time.sleep", lambda _: None)
+        carry_out(house, reference)
+    monkeypatch.setattr(house.retention, "erase_asked", _no_room)
+    assert house.request_eraser.resume() == 0
+    monkeypatch.undo()
+    assert house.request_eraser.resume() == 1
+
+
+def _no_room(*_: Any, **__: Any) -> None:
+    raise StoreError("no room")

@@ -1,0 +1,97 @@
+"""A data folder with calls of a person in it, and a data-subject request worked on it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from gate.config import load
+from gate.daemon.house import House
+from gate.ports import Fact
+from gate.vault.keyfile import PrivateKey, load_private
+from tests.support.evidence import decision
+from tests.support.gatehouse import dialgate
+from tests.support.keeping import plant
+from tests.support.recorder_talk import Speaker, packets_of, recording, sine
+
+ANN = "user:ann(1000)"
+PERSON = "+447700900123"
+SPELLED = "07700 900123"
+OTHER = "+447700900555"
+START = datetime.now(UTC).replace(microsecond=0) - timedelta(days=30)
+"""When the first call was made."""
+
+
+def sound() -> list[bytes]:
+    """The chunks of a short recording."""
+    speaker = Speaker()
+    speaker.say(packets_of(sine(440, 1)), 0.2)
+    return list(recording(speaker.packets, end=1.5))
+
+
+def prepared(folder: Path, recordings: int = 3) -> Path:
+    """The configuration of an example folder in which the person was called, refused, consented and was on a note."""
+    dialgate("init", str(folder), "--example")
+    private = key_of(folder)
+    with opened(folder) as house:
+        chunks = sound()
+        for n in range(recordings):
+            at = START + timedelta(days=n)
+            place = house.config.data / "recordings"
+            plant(house.store, house.keys, place, private.recipient, f"rec{n}", at, PERSON, sound=chunks)
+        at = START + timedelta(minutes=10)
+        plant(
+            house.store,
+            house.keys,
+            house.config.data / "recordings",
+            private.recipient,
+            "other",
+            at,
+            OTHER,
+            sound=chunks,
+        )
+        wild = decision("refused", PERSON, at=at, reason="listed_tps", raw="sip:+44 (0)7700-900 123@gate")
+        house.store.call(lambda tx: tx.append(wild))
+        house.store.call(
+            lambda tx: tx.append(Fact("note", "note-1", START, ANN, {"text": f"she said: not {SPELLED} but mine"}))
+        )
+        house.desk.consent_add(number=PERSON, how="phone", wording="you may call", who="Pat Person", actor=ANN)
+    return folder / "config.toml"
+
+
+def key_of(folder: Path) -> PrivateKey:
+    """The private key that opens the recordings."""
+    return load_private(folder / "keys" / "first.key", (folder / "keys" / "first.passphrase").read_text().strip())
+
+
+@contextmanager
+def opened(folder: Path) -> Iterator[House]:
+    """The data folder, as a command opens it."""
+    with ExitStack() as stack:
+        yield House(load(folder / "config.toml"), stack)
+
+
+def granted(house: House, asks: str = "erasure", **search: Any) -> str:
+    """A request of the person, worked up to its grant; its reference."""
+    desk = house.desk
+    reference = desk.request_open(
+        asks=asks, channel="post", name="Pat Person", contact="1 High Street", numbers=[SPELLED], actor=ANN
+    )["reference"]
+    desk.request_verify_identity(request=reference, checked="passport seen", actor=ANN)
+    desk.request_search(request=reference, actor=ANN, **search)
+    desk.request_decide(request=reference, grant=True, actor=ANN)
+    return str(reference)
+
+
+def spelled_in(folder: Path, *texts: str) -> list[str]:
+    """Files under the folder that hold one of these texts."""
+    return [
+        f"{path.relative_to(folder)}: {text}"
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+        for text in texts
+        if text.encode() in path.read_bytes()
+    ]
