@@ -1,20 +1,32 @@
 """Private keys, in files that a passphrase protects.
 
-The file is JSON, so that people can see whose it is::
+The file is UTF-8 JSON, so that people can see whose it is, at most 32 KiB. Every field is there, and no other::
 
-    {"dialgate": "private key", "version": 1,
-     "recipient": {the recipient file's fields, see ``recipients``},
-     "kdf": {"name": "argon2id", "iterations": 3, "lanes": 4, "memory_kib": 65536, "salt": "<base64, 16 bytes>"},
+    {"dialgate": "private key",        what it is
+     "version": 1,
+     "recipient": {…},                 the public half: the fields of a recipient's text, see ``publickey``
+     "kdf": {"name": "argon2id",
+             "iterations": 3,          1 to 16
+             "lanes": 4,               1 to 16
+             "memory_kib": 65536,      1,024 to 1,048,576
+             "salt": "<base64, 16 bytes>"},
      "sealed": "<base64, 112 bytes>",
      "sha256": "<64 hexadecimal digits>"}
 
-``sealed`` is AES-256-GCM over the ML-KEM-768 seed (64 bytes, FIPS 203) and the X25519 private key (32 bytes), under
-``Argon2id(passphrase in NFC and UTF-8, salt)`` of 32 bytes with the parameters that RFC 9106 recommends where memory is
-limited. Associated data is the canonical JSON of everything but ``sealed`` and ``sha256``, so that neither parameters,
-name nor role can be changed. Nonce: twelve zero bytes; every save draws a new salt, so each key seals once.
+To open it by other means: ``K = Argon2id(passphrase, salt, iterations, lanes, memory, 32 bytes)`` (RFC 9106, version
+0x13, no secret, no associated data), the passphrase being UTF-8 of its NFC form, without a line end. ``sealed`` is
+AES-256-GCM under K: 96 bytes of ciphertext and the tag (16); nonce: twelve zero bytes; associated data: the canonical
+JSON (``gate.core.evidence.canonical``: keys sorted, no spaces, UTF-8, no escapes that need not be) of ``dialgate``,
+``version``, ``recipient`` and ``kdf``, so that neither parameters, name nor role can be changed. In clear it is the
+ML-KEM-768 seed (64 bytes, d then z of FIPS 203) and the X25519 private key (32 bytes, RFC 7748). Every save draws a new
+salt, so that each K seals once and the nonce never comes twice.
 
-``sha256`` is over the canonical JSON of everything else. It is no protection (anyone can compute it): it tells a
-damaged file from a wrong passphrase, which authenticated encryption alone cannot.
+The parameters are those that RFC 9106 recommends where memory is limited. ``sha256`` is over the canonical JSON of
+everything else. It is no protection (anyone can compute it): it tells a damaged file from a wrong passphrase, which
+authenticated encryption alone cannot.
+
+A changed passphrase is a new file put in the place of the old one by rename, with a new salt; copies of the old file
+still open with the old passphrase.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ from typing import Any
 
 from gate.core.frames import EventFrame, Frame, PacketFrame, decode
 from gate.vault.keyfile import PrivateKey, load_private
-from gate.vault.opening import open_recording
+from gate.vault.opening import Keys, open_recording
 from tests.support.gatehouse import Gatehouse
 
 
@@ -53,9 +53,9 @@ def first_key(gate: Gatehouse) -> PrivateKey:
     return load_private(keys / "first.key", (keys / "first.passphrase").read_text().strip())
 
 
-def opened(gate: Gatehouse, recording_id: str, private: PrivateKey) -> Opened:
-    """A recording as its key holder sees it, through the running gate; fails where it does not open."""
-    taken = gate.client.call("recording_take", recording_id=recording_id, purpose="test", recipient=private.id)
+def opened(gate: Gatehouse, recording_id: str, private: Keys) -> Opened:
+    """A recording as its key holders see it, through the running gate; fails where it does not open."""
+    taken = gate.client.call("recording_take", recording_id=recording_id, purpose="test")
     wraps = [(each["recipient"], base64.b64decode(each["wrap"])) for each in taken["wraps"]]
     row = taken["header"]
     _, chunks = open_recording(

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import stat
 import unicodedata
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -167,3 +173,21 @@ def test_two_spellings_of_one_passphrase_are_the_same(tmp_path: Path) -> None:
     private, recipient = generate("Zoë", "auditor", apart, NOW)
     save_private(tmp_path / "zoe.key", private)
     assert load_private(tmp_path / "zoe.key", composed).recipient == recipient
+
+
+def test_another_program_can_open_it_by_the_documentation(path: Path) -> None:
+    fields = json.loads(path.read_text())
+    kdf, digest = fields["kdf"], fields.pop("sha256")
+
+    def canonical(value: object) -> bytes:
+        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+    assert hashlib.sha256(canonical(fields)).hexdigest() == digest
+    sealed = base64.b64decode(fields.pop("sealed"))
+    cost = {"iterations": kdf["iterations"], "lanes": kdf["lanes"], "memory_cost": kdf["memory_kib"]}
+    derived = Argon2id(salt=base64.b64decode(kdf["salt"]), length=32, **cost).derive(PASSPHRASE.encode())
+    secret = AESGCM(derived).decrypt(bytes(12), sealed, canonical(fields))
+    assert len(sealed) - 16 == len(secret) == 96
+    mlkem, x25519 = MLKEM768PrivateKey.from_seed_bytes(secret[:64]), X25519PrivateKey.from_private_bytes(secret[64:])
+    public = mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw()
+    assert public == base64.b64decode(fields["recipient"]["public"])
