@@ -8,6 +8,11 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from gate.cli.output import View
+from gate.cli.recordings import sealed_file
+from gate.errors import RefusedError
 from gate.exports.envelope import read_envelope
 from gate.vault.opening import open_trailer
 from tests.support.gatehouse import running
@@ -37,15 +42,23 @@ def test_a_call_is_seen_from_its_first_ring_to_its_end(tmp_path: Path) -> None:
         thread.join(5)
         (row,) = gate.rows("SELECT * FROM recordings")
         listed = gate.client.call("calls_list", text=NUMBER)["items"]
-        (wraps,) = [gate.client.call("recording_take", recording_id=row["recording_id"], purpose="test")["wraps"]]
+        sealed = gate.data / "recordings" / row["path"]
+        with pytest.raises(RefusedError) as refused:
+            gate.client.call("recording_piece", recording_id=row["recording_id"])
+        assert refused.value.reason == "not_taken"
+        wraps = gate.client.call("recording_take", recording_id=row["recording_id"], purpose="test")["wraps"]
+        view = View(json=True, show_numbers=False, debug=False, path=gate.config)
+        with sealed_file(view, row["recording_id"], tmp_path / "not-for-us" / "x.dgr") as copy:
+            assert copy.read_bytes() == sealed.read_bytes()
         told = [(wrap["recipient"], base64.b64decode(wrap["wrap"])) for wrap in wraps]
-        trailer = open_trailer(gate.data / "recordings" / row["path"], told, first_key(gate))
+        trailer = open_trailer(sealed, told, first_key(gate))
     calls = [snapshot["calls"][0] for snapshot in seen if snapshot["calls"]]
     assert {call["call_id"] for call in calls} == {row["call_id"]} == {call["call_id"] for call in listed}
     states = list(dict.fromkeys(call["state"] for call in calls))
     assert states.index("announcing") < states.index("talking")
     assert {"playing", "played"} <= {call["announcement"] for call in calls}
-    assert all(call["to"].endswith("*10") and call["from"] == "trunk:pbx" for call in calls)
+    assert {call["from"] for call in calls} == {"trunk:pbx"}
+    assert {call["to"] for call in calls if call["state"] != "screening"} == {"+44 1134 *** *10"}
     assert NUMBER[1:] not in json.dumps(seen)
     assert calls[-1]["recorded"]
     assert not calls[0]["recorded"]
