@@ -62,6 +62,27 @@ def test_every_fault_says_line_key_and_remedy(case: dict[str, Any], tmp_path: Pa
     assert faults(tmp_path, text + case.get("append", "")) == case["faults"]
 
 
+@pytest.mark.parametrize("key", ["legal_name", "trading_name", "address", "numbers"])
+def test_law_1_8_the_gate_does_not_start_without_saying_who_calls(tmp_path: Path, key: str) -> None:
+    text = re.sub(rf"(?m)^{key} = .*\n", "", VALID, count=1)
+    assert text != VALID
+    assert f"firm.{key}: is missing from [firm]" in "\n".join(faults(tmp_path, text))
+
+
+def test_law_1_9_the_announcement_is_required_and_the_example_says_what_it_must(tmp_path: Path) -> None:
+    assert "announcement.text: say who calls" in "\n".join(
+        faults(tmp_path, re.sub("(?m)^text = .*$", 'text = " "', VALID))
+    )
+    spoken = str(document(example=True, today="2026-01-15")["announcement"]["text"])  # type: ignore[index]
+    for part in ("This is Webeo", "calling about", "is recorded", "press 9"):
+        assert part in spoken
+
+
+def test_law_3_4_the_far_end_may_ring_for_fifteen_seconds_at_least(tmp_path: Path) -> None:
+    assert "ring at least 15 seconds" in "\n".join(faults(tmp_path, VALID + "[sip]\nno_answer_seconds = 14\n"))
+    assert load(write(tmp_path, VALID + "[sip]\nno_answer_seconds = 15\n")).sip.no_answer_seconds == 15
+
+
 def test_all_faults_come_together_in_the_order_of_the_file(tmp_path: Path) -> None:
     text = (
         VALID.replace("legal_name", "legal_nam").replace('"2026-01-15"', '"soon"').replace("live = false", "live = 1")
