@@ -1,0 +1,302 @@
+"""``dialgate request`` as a compliance officer works with it, on a real data folder."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from aiosmtpd.controller import Controller
+from aiosmtpd.smtp import Envelope
+
+from gate.config.write import amend
+from gate.exports.pack_cipher import checked
+from tests.support.commands import PROGRAM, Done, dialgate
+from tests.support.desks import SmallDesk
+from tests.support.gatehouse import free_port
+from tests.support.requesting import OTHER, PERSON, SPELLED, START, opened, prepared, spelled_in
+
+Officer = Callable[..., Done]
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("officer") / "gate"
+    prepared(folder)
+    return folder
+
+
+@pytest.fixture
+def folder(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    shutil.copytree(original, tmp_path / "gate")
+    monkeypatch.setenv("DIALGATE_CONFIG", str(tmp_path / "gate" / "config.toml"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "gate"
+
+
+@pytest.fixture
+def officer(folder: Path) -> Officer:
+    """Runs ``dialgate request …``; fails the test where that fails, unless another exit code is expected."""
+
+    def run(*arguments: str, code: int = 0) -> Done:
+        done = dialgate("request", *arguments)
+        assert done.code == code, f"{arguments}: exit code {done.code}\n{done.out}{done.err}"
+        return done
+
+    return run
+
+
+def key(folder: Path) -> tuple[str, ...]:
+    keys = folder / "keys"
+    return ("--key", str(keys / "first.key"), "--passphrase-file", str(keys / "first.passphrase"))
+
+
+WHO = ("--name", "Pat Person", "--contact", "pat@example.org", "--number", SPELLED)
+
+
+def test_access_from_the_phone_call_to_the_pack(officer: Officer, folder: Path, tmp_path: Path) -> None:
+    done = officer("open", "access", "--by", "phone", *WHO)
+    assert "DSR-" in done.out and "verify-identity" in done.err
+    assert PERSON not in done.out, "numbers are hidden until asked for"
+    reference = re.findall(r"DSR-\d{4}-\d{4}", done.out)[0]
+    assert PERSON in officer("show", reference, "--show-numbers").out
+
+    refused = officer("search", reference, code=3)
+    assert "identity is not proven" in refused.err and "(identity_not_proven)" in refused.err
+    assert refused.out == ""
+    officer("verify-identity", reference, "--checked", "passport seen in person")
+    found = officer("search", reference, "--json").json
+    assert [call["outcome"] for call in found["calls"]] == [
+        "answered, 1 s",
+        "not dialled",
+        "answered, 1 s",
+        "answered, 1 s",
+    ]
+    assert [consent["who"] for consent in found["consents"]] == ["Pat Person"]
+    text = officer("search", reference)
+    assert "calls: 4" in text.out and "recording rec0 (closed)" in text.out and "decide" in text.err
+
+    officer("decide", reference, "--grant")
+    assert "--key FILE" in officer("fulfil", reference, "-o", "pack.html", code=2).err
+    not_yet = officer("told", reference, code=3)
+    assert "not done yet" in not_yet.err
+    assert "not made yet" in officer("letter", reference, "response", code=3).err
+    made = officer("fulfil", reference, *key(folder), "-o", "pack.html", "--letters", "out")
+    passphrase = re.findall(r"by another way: (\S+)", made.err)[0]
+    assert checked(passphrase) and passphrase not in made.out
+    pack = (tmp_path / "pack.html").read_text()
+    assert reference in pack
+    assert spelled_in(tmp_path, passphrase) == [], "it is kept nowhere"
+    assert "Pat Person" not in pack and "7700 900" not in pack, "nothing is readable without it"
+    letter = (tmp_path / "out" / f"{reference}-response.txt").read_text()
+    assert "4 calls and 3 recordings" in letter and "pack.html" in letter
+    assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".eml", ".html", ".txt"]
+    assert "exists" in officer("fulfil", reference, *key(folder), "-o", "pack.html", code=2).err
+    assert "access, done" in officer("told", reference).out
+    with opened(folder) as house:
+        taken = house.store.call(lambda tx: tx.query("SELECT subject FROM facts WHERE kind = 'exported'"))
+        assert sorted(row["subject"] for row in taken) == ["rec0", "rec1", "rec2"]
+        assert house.verify_log()["ok"]
+
+
+def test_an_access_request_with_nothing_held_says_so(officer: Officer) -> None:
+    reference = officer("open", "access", "--by", "web", "--name", "N", "--number", "07700900777", "--json").json[
+        "reference"
+    ]
+    officer("verify-identity", reference, "--checked", "signed in")
+    officer("search", reference)
+    officer("decide", reference, "--grant")
+    done = officer("fulfil", reference, "--letters", "out", "--told")
+    assert "Nothing is held" in done.err
+    assert "We hold nothing about you" in Path("out", f"{reference}-response.txt").read_text()
+    assert "access, done" in done.out
+
+
+def test_a_restricted_recording_is_not_in_the_pack_and_the_letter_says_why(officer: Officer, folder: Path) -> None:
+    why = ("--reason", "contested", "--reference", "request 4")
+    assert dialgate("hold", "add", "--recording", "rec1", *why, "--restriction").code == 0
+    reference = officer("open", "access", "--by", "post", *WHO, "--json").json["reference"]
+    officer("verify-identity", reference, "--checked", "bill seen")
+    officer("search", reference)
+    officer("decide", reference, "--grant")
+    officer("fulfil", reference, *key(folder), "-o", "pack.html", "--letters", "out", "--leave-out", "rec2")
+    letter = " ".join(Path("out", f"{reference}-response.txt").read_text().split())
+    assert "not in this file: 1. Its use is restricted" in letter
+    assert "without harm to somebody else" in letter
+    pack = officer("show", reference, "--json").json["pack"]
+    assert (pack["recordings"], pack["left_out"], pack["calls"]) == (1, 2, 4)
+
+
+def test_a_refusal_with_both_letters(officer: Officer, tmp_path: Path) -> None:
+    reference = officer("open", "erasure", "--by", "email", *WHO, "--json").json["reference"]
+    officer("verify-identity", reference, "--checked", "bill seen")
+    officer("search", reference)
+    assert "one way or the other" in officer("decide", reference, code=2).err
+    assert "needs reasons" in officer("decide", reference, "--refuse", "legal_claims", code=2).err
+    why = ("--refuse", "legal_claims", "--reasons", "Your claim of 3 March is before the court.")
+    done = officer("decide", reference, *why, "--letters", "out")
+    assert "refused: legal claims" in done.out
+    person = " ".join((tmp_path / "out" / f"{reference}-refusal.txt").read_text().split())
+    authority = " ".join((tmp_path / "out" / f"{reference}-authority.txt").read_text().split())
+    for letter in (person, authority):
+        assert reference in letter and "Your claim of 3 March is before the court." in letter
+    assert "complain" in person and "court" in person
+    assert "Pat Person" not in authority, "the authority is told of the refusal, not of the person"
+    assert "(request_not_ready)" in officer("fulfil", reference, code=3).err
+    assert "told " + reference + " authority" in officer("told", reference).err
+    assert "erasure, closed" in officer("told", reference, "authority").out
+    assert officer("list").out == ""
+    assert reference in officer("list", "--all").out
+
+
+def test_an_erasure_with_a_hold(officer: Officer, folder: Path, tmp_path: Path) -> None:
+    hold = dialgate("hold", "add", "--recording", "rec1", "--reason", "claim", "--reference", "case 17/2026", "--json")
+    done = officer("open", "erasure", "--by", "phone", *WHO)
+    reference = re.findall(r"DSR-\d{4}-\d{4}", done.out)[0]
+    assert f"letter {reference} writing" in done.err, "it is asked for in writing besides"
+    assert "in writing" in officer("letter", reference, "writing").out
+    officer("verify-identity", reference, "--checked", "called back")
+    officer("search", reference)
+    officer("decide", reference, "--grant")
+    asked = officer("fulfil", reference, code=2)
+    assert "To be erased: 3 calls, 2 recordings" in asked.err
+    assert f"Held by: hold case 17/2026 ({hold.json['id']})" in asked.err
+    assert "--yes" in asked.err
+    fulfilled = officer("fulfil", reference, "--yes", "--letters", "out")
+    assert "erased: 3 calls, 2 recordings" in fulfilled.out and "held: hold case 17/2026" in fulfilled.out
+    assert "case 17/2026" in (tmp_path / "out" / f"{reference}-confirmation.txt").read_text()
+    assert "from: (forgotten)" in officer("told", reference).out
+    assert "forgotten who asked" in officer("letter", reference, "confirmation", code=3).err
+    recordings = dialgate("recording", "list", "--json").json["items"]
+    assert {each["recording_id"]: each["state"] for each in recordings} == {
+        "rec0": "erased",
+        "rec1": "closed",
+        "rec2": "erased",
+        "other": "closed",
+    }
+    assert dialgate("check", SPELLED, "--json").json["reason"] == "objected"
+    assert dialgate("audit", "verify", "--json").json["ok"]
+    assert not spelled_in(folder / "data", "Pat Person", "pat@example.org")
+
+
+def test_a_call_is_found_by_its_time_and_chosen(officer: Officer) -> None:
+    day, near = f"{START:%Y-%m-%d}", START.astimezone()
+    about = ("--on", day, "--around", f"{near:%H:%M}", "--within", "45m")
+    reference = officer("open", "access", "--by", "phone", "--name", "Pat Person", *about, "--json").json["reference"]
+    officer("verify-identity", reference, "--checked", "bill seen")
+    shown = officer("search", reference)
+    assert "choose with" in shown.err and "call-rec0" in shown.out and "call-other" in shown.out
+    assert "nothing was searched" in officer("decide", reference, "--grant", code=3).err
+    found = officer("search", reference, "--call", "call-rec0", "--json", "--show-numbers").json
+    assert (found["found"], found["lines"], found["whole"]) == (1, [PERSON], False)
+    assert OTHER not in str(found)
+    assert "narrowed" not in officer("search", reference, "--everything").out
+    assert officer("search", reference, "--everything", "--json").json["found"] == 4
+    assert "no call nowhere" in officer("search", reference, "--call", "nowhere", code=2).err
+
+
+def test_identity_asked_clarified_and_extended(officer: Officer) -> None:
+    reference = officer("open", "access", "--by", "email", *WHO, "--json").json["reference"]
+    assert "after the proof" in officer("ask-identity", reference, "--note", "a bill").out
+    assert "a bill" in officer("letter", reference, "identity").out
+    officer("verify-identity", reference, "--checked", "bill seen", "--number", "07700 900124")
+    assert "stands still" in officer("clarify", reference, "--question", "Which of our calls?").out
+    assert "Which of our calls?" in officer("letter", reference, "clarification").out
+    officer("clarified", reference, "--answer", "all of them")
+    officer("extend", reference, "--reasons", "Many recordings have to be heard.")
+    assert "Many recordings" in officer("letter", reference, "extension").out
+    assert "extended already" in officer("extend", reference, "--reasons", "again", code=3).err
+    assert "access, closed" in officer("withdraw", reference, "--reason", "settled").out
+
+
+def test_an_objection_needs_no_decision_and_a_complaint_an_acknowledgement(officer: Officer) -> None:
+    done = officer("open", "objection", "--by", "email", "--number", "07700 900450")
+    assert "objection, granted" in done.out
+    assert dialgate("check", "07700900450").code == 3
+    complaint = officer("open", "complaint", "--by", "post", "--name", "C", "--received", "2026-10-01")
+    assert "acknowledge by: 2026-10-31" in complaint.out
+    reference = re.findall(r"DSR-\d{4}-\d{4}", complaint.out)[0]
+    assert f"acknowledge {reference}" in officer("letter", reference, "acknowledgement").err
+    assert "acknowledge by" not in officer("acknowledge", reference).out
+    officer("decide", reference, "--grant", "--reasons", "You will not be called on Sundays again.")
+    assert "on Sundays again" in officer("letter", reference, "response").out
+
+
+def test_letters_as_files(officer: Officer, tmp_path: Path) -> None:
+    reference = officer("open", "access", "--by", "email", *WHO, "--json").json["reference"]
+    for name, mark in (("a.txt", "Dear Pat Person"), ("a.html", "<html"), ("a.eml", "Subject:")):
+        officer("letter", reference, "acknowledgement", "-o", name)
+        assert mark in (tmp_path / name).read_text()
+    assert (tmp_path / "a.eml").stat().st_mode & 0o777 == 0o600
+    assert ".txt, .html or .eml" in officer("letter", reference, "acknowledgement", "-o", "a.pdf", code=2).err
+    assert "no confirmation letter" in officer("letter", reference, "confirmation", code=3).err
+    assert "no mail server" in officer("letter", reference, "acknowledgement", "--send", code=1).err
+
+
+def test_a_letter_goes_by_mail_and_the_log_says_so(officer: Officer, folder: Path) -> None:
+    taken: list[Envelope] = []
+
+    class Taker:
+        async def handle_DATA(self, server: object, session: object, envelope: Envelope) -> str:
+            taken.append(envelope)
+            return "250 taken as 17"
+
+    server = Controller(Taker(), hostname="127.0.0.1", port=free_port(socket.SOCK_STREAM))
+    server.start()
+    try:
+        amend(folder / "config.toml", {"mail": {"host": "127.0.0.1", "port": server.port, "security": "none"}})
+        reference = officer("open", "access", "--by", "email", *WHO, "--json").json["reference"]
+        assert "Sent to pat@example.org." in officer("letter", reference, "acknowledgement", "--send").err
+        post = ("--name", "P", "--contact", "1 High Street")
+        postal = officer("open", "access", "--by", "post", *post, "--json").json["reference"]
+        assert "no e-mail address" in officer("letter", postal, "acknowledgement", "--send", code=2).err
+    finally:
+        server.stop()
+    (envelope,) = taken
+    assert envelope.rcpt_tos == ["pat@example.org"]
+    facts = officer("show", reference, "--json").json["facts"]
+    made, sent = (
+        next(fact["body"] for fact in facts if fact["kind"] == kind) for kind in ("letter_made", "letter_sent")
+    )
+    assert made["sha256"] == sent["sha256"] and "17" in sent["server"]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("open", "erasure"),
+        ("open", "party", "--by", "phone"),
+        ("open", "access", "--by", "phone", "--around", "14:30"),
+        ("open", "access", "--by", "phone", "--on", "2026-03-02", "--from", "2026-03-01"),
+        ("open", "access", "--by", "phone", "--on", "2026-03-02", "--around", "2pm"),
+        ("open", "access", "--by", "phone", "--on", "2026-03-02", "--around", "14:00", "--within", "long"),
+        ("decide", "DSR-2026-0001", "--refuse", "no_time"),
+        ("letter", "DSR-2026-0001", "love"),
+        ("told", "DSR-2026-0001", "everybody"),
+    ],
+)
+def test_wrong_use_is_told(gate: SmallDesk, arguments: tuple[str, ...]) -> None:
+    assert dialgate("request", *arguments).code == 2
+    assert gate.asked == []
+
+
+def test_times_are_those_of_london(gate: SmallDesk) -> None:
+    assert dialgate("request", "open", "access", "--by", "phone", "--on", "2026-07-01", "--around", "14:30").code == 0
+    asked = gate.asked[-1][1]
+    assert (asked["since"].isoformat(), asked["until"].isoformat()) == (
+        "2026-07-01T13:30:00+01:00",
+        "2026-07-01T15:30:00+01:00",
+    )
+    dialgate("request", "search", "DSR-2026-0001", "--from", "2026-03-28", "--to", "2026-03-29")
+    asked = gate.asked[-1][1]
+    assert (asked["until"] - asked["since"]).total_seconds() == 47 * 3600, "the clocks went forward"
+
+
+def test_help_has_examples_that_are_commands() -> None:
+    done = subprocess.run([*PROGRAM, "request", "--help"], capture_output=True, text=True, timeout=60, check=True)
+    for name in ("open", "verify-identity", "clarify", "search", "decide", "fulfil", "list", "show", "told", "letter"):
+        assert f"\n  {name} " in done.stdout
