@@ -35,7 +35,7 @@ MOST: Final = 32
 """Files taken in one look, at most."""
 AGAIN_SECONDS: Final = 60.0
 """How long after a failure that is not the file's it is tried again."""
-_RENAMED_NS: Final = 5_000_000
+_RENAMED_NS: Final = 1_000_000
 """An inode changed so long after the last byte was written was renamed since, or closed with another time."""
 
 _MOVED: Final = re.compile(r"^\d{8}T\d{12}-")

@@ -69,6 +69,7 @@ class RegisterDesk(ImportDesk):
             body = {"name": name, "source_name": _text(source.name), "why": error.message, "watched": once}
             self._keep(REFUSED, actor, body, subject=self._new_id())
             raise
+        self._status()  # whoever asks from now on asks the new edition
         report["contacts"] = contacts.compared(name, before)
         self._keep(IMPORTED, actor, report, subject=self._new_id())
         if not contacts.background:
@@ -78,13 +79,16 @@ class RegisterDesk(ImportDesk):
     def register_status(self, *, actor: str) -> Row:
         """Age, size, coverage and identity of each register, and the file that was last refused where none was taken
         since (``refused``: at, source_name, why); the drop folder that a running gate watches (``watch``)."""
-        rows = self._registers.status(self._clock.now().astimezone(LONDON).date())
+        rows = self._status()
         refused = self._store.call(_refused)
         watched = self._config.registers.watch
         return {
             "registers": [row | {"refused": refused.get(row["name"])} for row in rows],
             "watch": str(self._config.path(watched)) if watched else None,
         }
+
+    def _status(self) -> list[Row]:
+        return self._registers.status(self._clock.now().astimezone(LONDON).date())
 
     def _refuse_again(self, name: str, source: Path) -> None:
         """Raises ``RegisterError`` where these bytes were imported before as this register."""

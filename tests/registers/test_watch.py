@@ -1,0 +1,203 @@
+"""The drop folder: a file is taken when it has landed, whatever way it came, and once."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.errors import RegisterError, RegisterFailed, StoreError
+from gate.registers.watch import DropFolder, Outcome
+
+NAMES = {"tps": ("tps*.txt",), "ctps": ("CTPS*.txt",)}
+SETTLE = 60.0
+
+
+class Bench:
+    """A drop folder, the seconds of a clock, and an importer that keeps what it was given."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.taken: list[tuple[str, str, bytes]] = []
+        self.error: Exception | None = None
+        self.during: Any = None
+        self.drop = DropFolder(folder, NAMES, SETTLE, self.take)
+        self.tick = 1000.0
+
+    def take(self, name: str, path: Path) -> Mapping[str, Any]:
+        self.taken.append((name, path.name, path.read_bytes()))
+        if self.during:
+            self.during(path)
+        if self.error:
+            raise self.error
+        return {"count": 1, "as_of": "2026-03-02"}
+
+    def look(self, later: float = 5.0) -> list[Outcome]:
+        """Look again ``later`` seconds on; files keep the time of this machine."""
+        self.tick += later
+        return self.drop.look(self.tick, datetime.now(UTC))
+
+    def land(self, name: str, text: str = "x", age: float = 0.0) -> Path:
+        """A file written ``age`` seconds ago, and not changed since in any way."""
+        path = self.folder / name
+        path.write_text(text)
+        if age:
+            then = time.time() - age
+            os.utime(path, (then, then))
+        return path
+
+
+@pytest.fixture
+def bench(tmp_path: Path) -> Bench:
+    return Bench(tmp_path)
+
+
+def states(outcomes: list[Outcome]) -> list[tuple[str, str, str]]:
+    return [(each.name, each.file.name, each.state) for each in outcomes]
+
+
+def test_a_file_that_grows_is_taken_when_it_has_settled(bench: Bench) -> None:
+    path = bench.land("tps_ns.txt", "1")
+    assert bench.look() == []
+    for _ in range(3):
+        with path.open("a") as file:
+            file.write("2")
+        assert bench.look(SETTLE) == [], "it was written to since the last look"
+    assert bench.look(SETTLE / 2) == []
+    assert states(bench.look(SETTLE / 2)) == [("tps", "tps_ns.txt", "taken")]
+    assert bench.taken == [("tps", "tps_ns.txt", b"1222")]
+    assert (bench.folder / "taken" / "tps_ns.txt").read_bytes() == b"1222"
+    assert not path.exists()
+    assert bench.look(SETTLE) == []
+
+
+def test_a_file_that_nobody_has_written_to_for_long_is_taken_at_once(bench: Bench) -> None:
+    bench.land("tps_ns.txt", age=SETTLE + 5)
+    assert states(bench.look()) == [("tps", "tps_ns.txt", "taken")]
+
+
+@pytest.mark.parametrize("name", [".tps_ns.txt.a8f3", "tps_ns.txt.filepart", "tps_ns.txt.part", "tps_ns.txt~"])
+def test_a_file_renamed_into_place_is_taken_at_once(bench: Bench, name: str) -> None:
+    part = bench.land(name)
+    assert bench.look() == []
+    assert bench.look(10 * SETTLE) == [], "not as long as it is called so"
+    part.rename(bench.folder / "tps_ns.txt")
+    assert states(bench.look()) == [("tps", "tps_ns.txt", "taken")]
+
+
+def test_a_file_renamed_from_elsewhere_is_taken_at_the_second_look(bench: Bench, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    part = bench.land("elsewhere/x")
+    time.sleep(0.02)
+    part.rename(bench.folder / "tps_ns.txt")
+    assert bench.look() == []
+    assert states(bench.look(1)) == [("tps", "tps_ns.txt", "taken")]
+
+
+def test_only_regular_files_of_these_names_are_touched(bench: Bench) -> None:
+    target = bench.land("readme.txt", age=2 * SETTLE)
+    (bench.folder / "tps_link.txt").symlink_to(target)
+    (bench.folder / "tps_dir.txt").mkdir()
+    os.mkfifo(bench.folder / "tps_pipe.txt")
+    bench.land("mytps.txt", age=2 * SETTLE)
+    bench.land("TPS_NS.TXT", "t", age=3 * SETTLE)
+    bench.land("ctps_20260302.txt", "c", age=2 * SETTLE)
+    assert states(bench.look()) == [("tps", "TPS_NS.TXT", "taken"), ("ctps", "ctps_20260302.txt", "taken")]
+    assert bench.look(SETTLE * 10) == []
+    assert target.exists()
+
+
+def test_a_refused_file_lies_beside_the_reason(bench: Bench) -> None:
+    bench.error = RegisterError("it is cut in the middle", hint="fetch it again")
+    bench.land("tps_ns.txt", age=2 * SETTLE)
+    (outcome,) = bench.look()
+    assert (outcome.state, outcome.why) == ("refused", "it is cut in the middle")
+    refused = bench.folder / "refused"
+    assert (refused / "tps_ns.txt").exists()
+    why = (refused / "tps_ns.txt.why").read_text()
+    assert "it is cut in the middle\nfetch it again\n" in why
+    assert (refused / "tps_ns.txt.why").stat().st_mode & 0o077 == 0
+    bench.land("tps_ns.txt", age=2 * SETTLE)
+    bench.look()
+    assert len(list(refused.glob("*tps_ns.txt"))) == 2, "a file of the same name takes no other's place"
+    assert len(list(refused.glob("*.why"))) == 2
+
+
+@pytest.mark.parametrize("error", [RegisterFailed("the disk is full"), StoreError("no room")])
+def test_a_failure_that_is_not_the_files_is_tried_again(bench: Bench, error: Exception) -> None:
+    bench.error = error
+    path = bench.land("tps_ns.txt", age=2 * SETTLE)
+    assert states(bench.look()) == [("tps", "tps_ns.txt", "waits")]
+    assert bench.look(30) == []
+    assert path.exists()
+    bench.error = None
+    assert states(bench.look(31)) == [("tps", "tps_ns.txt", "taken")]
+    assert len(bench.taken) == 2
+
+
+def test_a_file_that_is_written_to_while_it_is_imported_is_taken_again(bench: Bench) -> None:
+    path = bench.land("tps_ns.txt", "part", age=2 * SETTLE)
+
+    def grow(file: Path) -> None:
+        with file.open("a") as more:
+            more.write(", all")
+
+    bench.during = grow
+    assert states(bench.look()) == [("tps", "tps_ns.txt", "waits")]
+    bench.during = None
+    assert path.exists()
+    assert bench.look() == []
+    assert states(bench.look(SETTLE)) == [("tps", "tps_ns.txt", "taken")]
+    assert bench.taken[-1][2] == b"part, all"
+
+
+def test_a_file_that_somebody_else_took_is_nothing(bench: Bench) -> None:
+    bench.land("tps_ns.txt", age=2 * SETTLE)
+    bench.error = RegisterFailed("it cannot be read")
+    bench.during = lambda path: path.unlink()
+    assert bench.look() == []
+
+
+def test_a_file_that_cannot_be_moved_is_left_alone(bench: Bench) -> None:
+    (bench.folder / "taken").write_text("a file where the folder should be")
+    path = bench.land("tps_ns.txt", age=2 * SETTLE)
+    (outcome,) = bench.look()
+    assert outcome.state == "stuck"
+    assert "cannot be moved" in outcome.why
+    assert bench.look(10 * SETTLE) == []
+    assert len(bench.taken) == 1
+    (bench.folder / "taken").unlink()
+    path.write_text("new")
+    bench.look()
+    assert states(bench.look(SETTLE)) == [("tps", "tps_ns.txt", "taken")]
+
+
+def test_old_copies_are_deleted(bench: Bench) -> None:
+    for day in range(5):
+        bench.land(f"tps_{day}.txt", age=2 * SETTLE)
+        bench.look()
+        time.sleep(0.01)
+    bench.land("ctps_1.txt", age=2 * SETTLE)
+    bench.look()
+    taken = sorted(path.name for path in (bench.folder / "taken").iterdir())
+    assert taken == ["ctps_1.txt", "tps_2.txt", "tps_3.txt", "tps_4.txt"]
+    bench.land("ctps_2.txt", age=2 * SETTLE)
+    bench.drop.look(bench.tick + 5, datetime.now(UTC) + timedelta(days=36))
+    assert list((bench.folder / "taken").iterdir()) == []
+
+
+def test_a_folder_that_is_gone_says_so(bench: Bench) -> None:
+    with pytest.raises(RegisterError, match="cannot be read"):
+        DropFolder(bench.folder / "gone", NAMES, SETTLE, bench.take).look(1.0, datetime.now(UTC))
+
+
+def test_what_has_come_is_bounded_in_one_look(bench: Bench) -> None:
+    for number in range(40):
+        bench.land(f"tps_{number}.txt", age=2 * SETTLE)
+    assert len(bench.look()) == 32
+    assert len(bench.look()) == 8
