@@ -62,6 +62,9 @@ class ConsoleApp(App[None]):
     def on_mount(self) -> None:
         """Keys of the configuration; listen to the gate."""
         self.set_keymap(dict(self.setup.keys))
+        if wrong := keys.unknown(self.setup.keys):
+            text = f"console.keys names what no key does: {', '.join(wrong)}. The ids are in the help (?)."
+            self.notify(text, severity="warning", timeout=10, markup=False)
         self.feed.start()
 
     def on_unmount(self) -> None:

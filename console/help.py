@@ -58,4 +58,9 @@ def _rows(screen: Screen[Any]) -> list[tuple[str, Shown]]:
         key = screen.app.get_key_display(binding)
         if key not in shown:
             shown.append(key)
-    return [(" ".join(shown), (f"{what}  ({ident})", "")) for ident, (shown, what) in found.items()]
+    ordered = sorted(found.items(), key=lambda item: _ORDER.get(item[0].partition(".")[0], 0))
+    return [(" ".join(shown), (f"{what}  ({ident})", "")) for ident, (shown, what) in ordered]
+
+
+_ORDER = {"list": 1, "screen": 2, "table": 3, "report": 3, "app": 4, "mode": 5}
+"""What is of this place alone comes first."""

@@ -54,6 +54,14 @@ REGISTERS: Final[list[BindingType]] = [
     bind("registers.add", "a", "add", "add", show=True),
     bind("registers.remove", "d", "remove", "remove", show=True),
 ]
+RECORDING: Final[list[BindingType]] = [
+    bind("recording.open", "o", "open_key", "open", show=True),
+    bind("recording.play", "p", "play", "play/stop", show=True),
+    bind("recording.export", "e", "export", "export", show=True),
+    bind("recording.hold", "h", "hold", "hold", show=True),
+    bind("recording.another_key", "K", "another_key", "one more key"),
+    bind("recording.lock", "L", "lock", "forget the keys"),
+]
 LIVE: Final[list[BindingType]] = [bind("live.pause", "p", "pause", "pause", show=True)]
 DIALOG: Final[list[BindingType]] = [
     bind("dialog.leave", "escape", "leave", "cancel", show=True, shown_as="esc"),
@@ -68,6 +76,12 @@ REPORT: Final[list[BindingType]] = [
 ]
 
 
-def unknown(keymap: Mapping[str, str], known: frozenset[str]) -> list[str]:
-    """Ids of a keymap that no binding has."""
-    return sorted(set(keymap) - known)
+def all_ids() -> frozenset[str]:
+    """The id of every key here."""
+    lists = [value for name, value in globals().items() if name.isupper() and isinstance(value, list)]
+    return frozenset(each.id for each in (*APP, *(one for some in lists for one in some)) if each.id)
+
+
+def unknown(keymap: Mapping[str, str]) -> list[str]:
+    """Ids of a keymap that no key has."""
+    return sorted(set(keymap) - all_ids())

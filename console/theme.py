@@ -64,7 +64,6 @@ OK, BAD, WARN, DIM, LOUD, PLAIN = "ok", "bad", "warn", "dim", "loud", ""
 TONES = (OK, BAD, WARN, DIM, LOUD)
 
 CSS = """
-Screen { background: $background; color: $foreground; }
 .title { height: 1; padding: 0 1; color: $primary; text-style: bold; }
 .note { height: auto; padding: 0 1; color: $muted; }
 Footer { height: 1; }

@@ -1,11 +1,368 @@
-"""Recordings."""
+"""Recordings: sealed while they arrived; opened only with a private key, which the gate does not have."""
 
 from __future__ import annotations
 
-from console.modes.base import ModeScreen
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from console import keys, words
+from console.feed import on_thread
+from console.modes.base import DetailScreen, ListMode, View, given
+from console.theme import BAD, DIM, OK, PLAIN, WARN
+from console.widgets.ask import Ask, Field
+from console.widgets.report import Section
+from console.widgets.rows import Column, Row
+from console.widgets.wave import Wave
+from console.widgets.working import Working
+from gate.core.showing import clean
+from gate.errors import GateError, UsageError
+
+T = TypeVar("T")
 
 
-class Mode(ModeScreen):
-    """Recordings."""
+def pauses(row: Row) -> words.Shown:
+    """How often it was paused."""
+    gaps = row.get("gaps") or ()
+    return (f"{len(gaps)}", PLAIN) if gaps else words.NOTHING
+
+
+class Mode(ListMode):
+    """Every recording."""
 
     MODE = "recordings"
+    HELP_TEXT = (
+        "Recordings, sealed while they arrived. Enter shows one: there o opens it with your private key and draws the "
+        "waveform of both sides, p plays it, e exports it as a WAV, h holds it against erasure. The key stays in this "
+        "console; who takes which recording, and for what, is in the log before the first byte."
+    )
+    VIEWS = (
+        View(
+            "recordings",
+            "recording_list",
+            (
+                Column("Opened", 15, lambda row: words.moment(row.get("opened_at"))),
+                Column("State", 11, lambda row: words.state(row.get("state"))),
+                Column("Length", 7, lambda row: words.length(row.get("seconds")), right=True),
+                Column("Size", 8, lambda row: words.size(row.get("size")), right=True),
+                Column("Pauses", 6, pauses, right=True),
+                Column("Recording", 12, lambda row: words.text(row.get("recording_id")), grows=True),
+                Column("Call", 12, lambda row: words.text(row.get("call_id")), rank=1),
+            ),
+            "recording_id",
+            "There is no recording.",
+            filters=(lambda text: {"text": text}) if given("recording_list", text="") else None,
+        ),
+    )
+
+    def open_row(self, row: Row) -> None:
+        """The recording."""
+        self.app.push_screen(RecordingDetail(self.MODE, row))
+
+
+class RecordingDetail(DetailScreen):
+    """One recording: what is known of it without a key, and what can be done with one."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keys.RECORDING
+    HELP_TEXT = (
+        "One sealed recording. o opens it with a private key: the waveform comes from an envelope that was sealed with "
+        "it. p plays, or stops; e exports a WAV; h holds it. Each opening is in the log with your purpose."
+    )
+
+    def __init__(self, mode: str, row: Row) -> None:
+        self.recording_id = str(row["recording_id"])
+        super().__init__(mode, f"Recording {clean(self.recording_id)}")
+        self._row = row
+        self._purpose = ""
+        self._playing: threading.Event | None = None
+
+    def above(self) -> ComposeResult:
+        """The waveform, once it is opened."""
+        wave = Wave()
+        wave.display = False
+        yield wave
+
+    def copied(self) -> str:
+        """The id."""
+        return self.recording_id
+
+    async def sections(self) -> Sequence[Section]:
+        """The row, the holds on it, its call."""
+        row = self._row
+        call: Any = await self.ask("calls_show", call_id=row["call_id"]) if row.get("call_id") else None
+        fresh = next(
+            (each for each in (call or {}).get("recordings", ()) if each["recording_id"] == self.recording_id), row
+        )
+        holds = await self._holds(fresh) if self.feed.session.may("hold_list") else []
+        return [_known(fresh), Section("Holds", lines=holds), *_call(call)]
+
+    async def _holds(self, row: Row) -> list[words.Shown]:
+        answer = await self.ask("hold_list", limit=1000)
+        found = [
+            each
+            for each in (answer or {}).get("items", ())
+            if self.recording_id == each.get("recording_id")
+            or (row["call_id"] and row["call_id"] == each.get("call_id"))
+        ]
+        shown = [
+            (clean(f"{each['kind']} {each['reference']}: {each['reason']} ({each['id'][:12]})"), WARN) for each in found
+        ]
+        return shown or [("none on this recording or its call", DIM)]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What this account may, and this state allows."""
+        if action in ("open_key", "play", "export"):
+            shut = self._row.get("state") in ("erased", "erasing", "open")
+            return (
+                None if shut or self.app.setup.opener is None or not self.feed.session.may("recording_take") else True
+            )
+        if action == "hold":
+            return self.feed.session.may("hold_add") or None
+        return True
+
+    def action_back(self) -> None:
+        """To the list; what plays stops."""
+        self._stop()
+        super().action_back()
+
+    # --- with a key -----------------------------------------------------------------------------------------------
+
+    async def _unlocked(self) -> bool:
+        """A key is open, and a purpose is said. A passphrase goes from the field to the opener, and nowhere else."""
+        opener = self.app.setup.opener
+        if opener is None:
+            return False
+        if not opener.holder():
+            known = await on_thread(opener.keys)
+            told = await self.app.push_screen_wait(
+                Ask(
+                    "Open with a private key",
+                    (
+                        Field("key", "Key file", str(known[0]) if known else ""),
+                        Field("passphrase", "Passphrase", secret=True),
+                    ),
+                    said="The key is opened in this console. Neither it nor its passphrase goes to the gate.",
+                    act="Open",
+                )
+            )
+            if told is None:
+                return False
+            holder = await self._tried(partial(opener.unlock, Path(told["key"].strip()), told["passphrase"]))
+            del told
+            if holder is None:
+                return False
+            self.notify(f"Open with the key of {holder}", timeout=4, markup=False)
+        if not self._purpose:
+            told = await self.app.push_screen_wait(
+                Ask(
+                    "What is it opened for?",
+                    (Field("purpose", "Purpose, kept in the log", hint="access request 17"),),
+                    act="Go on",
+                )
+            )
+            if told is None:
+                return False
+            self._purpose = told["purpose"].strip()
+        return True
+
+    async def _tried(self, step: Callable[[], T]) -> T | None:
+        """What a step gave on its thread; None where it failed, which is said."""
+        try:
+            return await on_thread(step)
+        except GateError as error:
+            self.complain(error)
+            return None
+
+    @work
+    async def action_open_key(self) -> None:
+        """Draw the waveform."""
+        opener = self.app.setup.opener
+        if opener is None or not await self._unlocked():
+            return
+        envelope = await self._tried(partial(opener.envelope, self.recording_id, self._purpose))
+        if envelope is not None:
+            wave = self.query_one(Wave)
+            wave.display = True
+            wave.show(envelope)
+            self.returned()
+
+    @work
+    async def action_another_key(self) -> None:
+        """One more key: a recording may take two people."""
+        opener = self.app.setup.opener
+        if opener is None:
+            return
+        told = await self.app.push_screen_wait(
+            Ask(
+                "Open one more private key",
+                (Field("key", "Key file"), Field("passphrase", "Passphrase", secret=True)),
+                said=f"Open now: {opener.holder() or 'none'}.",
+                act="Open",
+            )
+        )
+        if told is not None:
+            holder = await self._tried(partial(opener.unlock, Path(told["key"].strip()), told["passphrase"]))
+            if holder is not None:
+                self.notify(f"Open with the keys of {holder}", timeout=4, markup=False)
+
+    def action_lock(self) -> None:
+        """Forget the keys."""
+        if self.app.setup.opener is not None:
+            self.app.setup.opener.lock()
+            self.notify("No key is open any more.", timeout=3)
+
+    @work
+    async def action_export(self) -> None:
+        """Write a WAV."""
+        opener = self.app.setup.opener
+        if opener is None or not await self._unlocked():
+            return
+        told = await self.app.push_screen_wait(
+            Ask(
+                "Export as a WAV",
+                (Field("output", "File", str(self.app.setup.exports / f"{self.recording_id[:12]}.wav")),),
+                said="Agent left, customer right, pauses marked. The file is in clear: you answer for it.",
+                act="Export",
+            )
+        )
+        if told is None:
+            return
+        output = Path(told["output"].strip())
+        answer = await self.app.push_screen_wait(
+            Working(f"Exporting to {output}", partial(self._exported, output)),
+        )
+        if isinstance(answer, GateError):
+            self.complain(answer)
+        elif answer is not None:
+            self.app.done(f"Written: {output}, {words.length(answer['seconds'])[0]}")
+
+    async def _exported(self, output: Path, progress: Callable[[float, str], None]) -> Mapping[str, Any]:
+        opener = self.app.setup.opener
+        if opener is None:
+            raise UsageError("recordings are not opened here")
+        told = partial(self.app.call_from_thread, progress)
+        return await on_thread(partial(opener.export, self.recording_id, self._purpose, output, told))
+
+    # --- playing --------------------------------------------------------------------------------------------------
+
+    @work
+    async def action_play(self) -> None:
+        """Play, or stop."""
+        if self._playing is not None:
+            self._stop()
+            return
+        opener = self.app.setup.opener
+        if opener is None or not await self._unlocked():
+            return
+        stop = self._playing = threading.Event()
+        begun: list[float] = []
+        moving = self.set_interval(0.25, lambda: self._move(begun))
+        try:
+            how = await on_thread(
+                partial(
+                    opener.play,
+                    self.recording_id,
+                    self._purpose,
+                    stop,
+                    lambda _part, _text: begun.append(time.monotonic()),
+                )
+            )
+            self.notify(how.capitalize(), timeout=3, markup=False)
+        except GateError as error:
+            self.complain(error)
+        finally:
+            moving.stop()
+            self._playing = None
+            if self.is_mounted:
+                self.query_one(Wave).play_at(None)
+
+    def _move(self, begun: Sequence[float]) -> None:
+        wave = self.query_one(Wave)
+        if begun and wave.envelope is not None:
+            wave.play_at(wave.begins + time.monotonic() - begun[0])
+
+    def _stop(self) -> None:
+        if self._playing is not None:
+            self._playing.set()
+
+    # --- holds ----------------------------------------------------------------------------------------------------
+
+    @work
+    async def action_hold(self) -> None:
+        """Keep it from being erased."""
+        told = await self.app.push_screen_wait(
+            Ask(
+                "Hold this recording",
+                (
+                    Field("reason", "Reason"),
+                    Field("reference", "Where the matter is kept", hint="case 17/2026"),
+                    Field("restriction", "Nobody may open it either (yes or no)", "no"),
+                ),
+                said="It is not erased until the hold is released.",
+                act="Hold",
+            )
+        )
+        if told is None:
+            return
+        restriction = told["restriction"].strip().lower() in ("yes", "y")
+        answer = await self.ask(
+            "hold_add",
+            recording_id=self.recording_id,
+            reason=told["reason"],
+            reference=told["reference"],
+            restriction=restriction,
+        )
+        if answer is not None:
+            self.app.done(
+                f"Held: {told['reference']}",
+                back=lambda: self.feed.ask("hold_release", hold_id=answer["id"], reason="held by mistake: undone"),
+            )
+            self.returned()
+
+
+def _known(row: Row) -> Section:
+    gaps = [f"{start:.1f} to {end:.1f} s" for start, end in row.get("gaps") or ()]
+    packets = row.get("packets") or {}
+    recipients = row.get("recipients") or ()
+    pairs = [
+        ("State", words.state(row.get("state"))),
+        ("Opened", words.moment(row.get("opened_at"))),
+        ("Length", words.length(row.get("seconds"))),
+        ("Size", words.size(row.get("size"))),
+        ("Pauses", words.text(", ".join(gaps))),
+        ("Packets", words.text(", ".join(f"{side} {count:,}" for side, count in packets.items()))),
+        ("Purpose", words.text(row.get("purpose"))),
+        ("Sealed to", words.text(", ".join(map(str, recipients)))),
+        ("SHA-256", words.text(row.get("sha256"))),
+        ("Leaf", words.count(row.get("leaf_index"))),
+    ]
+    if row.get("interrupted"):
+        pairs.insert(1, ("Cut off", words.text(row.get("cause"), BAD)))
+    if row.get("erased_at"):
+        pairs.insert(1, ("Erased", words.moment(row.get("erased_at"))))
+    return Section("", pairs)
+
+
+def _call(answer: Any) -> list[Section]:
+    if not answer:
+        return []
+    call = answer["call"]
+    return [
+        Section(
+            "Call",
+            [
+                ("Id", words.text(call.get("call_id"))),
+                ("By", words.text(call.get("claimed_by"))),
+                ("Number", words.called(call)),
+                ("Reason", words.reason(call.get("reason"))),
+                ("Notice", ("to its end", OK) if call.get("announced") else ("not to its end", WARN)),
+            ],
+        )
+    ]

@@ -41,7 +41,7 @@ class Ask(ModalScreen[Mapping[str, str] | None]):
         border: round $primary; padding: 0 1; }}
     Ask VerticalScroll {{ height: auto; max-height: 14; }}
     Ask .dialog-title {{ text-style: bold; color: $primary; }}
-    Ask Input {{ border: none; height: 1; padding: 0 1; background: $panel; margin-bottom: 1; }}
+    Ask Input {{ padding: 0 1; background: $panel; margin-bottom: 1; }}
     Ask Input:focus {{ background: $primary 25%; }}
     Ask .dialog-fault {{ color: $error; height: auto; }}
     Ask Horizontal {{ height: 1; align-horizontal: right; }}
@@ -65,7 +65,12 @@ class Ask(ModalScreen[Mapping[str, str] | None]):
                 for field in self._fields:
                     yield Label(field.label, markup=False)
                     yield Input(
-                        field.value, placeholder=field.hint, password=field.secret, id=field.name, select_on_focus=False
+                        field.value,
+                        placeholder=field.hint,
+                        password=field.secret,
+                        id=field.name,
+                        select_on_focus=False,
+                        compact=True,
                     )
             yield Static("", classes="dialog-fault", markup=False)
             with Horizontal():

@@ -80,7 +80,7 @@ class DangerDialog(ModalScreen[str | None]):
     DangerDialog .dialog-title {{ color: $error; text-style: bold; }}
     DangerDialog VerticalScroll {{ height: auto; max-height: 9; }}
     DangerDialog Report {{ padding: 0; }}
-    DangerDialog Input {{ border: none; height: 1; padding: 0 1; background: $panel; }}
+    DangerDialog Input {{ padding: 0 1; background: $panel; }}
     DangerDialog Input:focus {{ background: $primary 25%; }}
     DangerDialog .dialog-fault {{ color: $error; height: auto; }}
     DangerDialog Horizontal {{ height: 1; align-horizontal: right; }}
@@ -101,10 +101,10 @@ class DangerDialog(ModalScreen[str | None]):
             with VerticalScroll(can_focus=False):
                 yield Report([Section("", lines=[("Asking the gate what this would do…", "warn")])])
             yield Label("", id="danger-asks", markup=False)
-            yield Input(id="danger-phrase", select_on_focus=False)
+            yield Input(id="danger-phrase", select_on_focus=False, compact=True)
             if self._what.reason:
                 yield Label("Reason, kept in the log:", markup=False)
-                yield Input(id="danger-reason", select_on_focus=False)
+                yield Input(id="danger-reason", select_on_focus=False, compact=True)
             yield Static("", classes="dialog-fault", markup=False)
             with Horizontal():
                 yield Button("Cancel", id="dialog-cancel", compact=True)

@@ -18,8 +18,7 @@ class FilterLine(Horizontal):
     FilterLine { height: 1; display: none; background: $panel; padding: 0 1; }
     FilterLine.-open { display: block; }
     FilterLine Label { color: $accent; width: auto; }
-    FilterLine Input { border: none; height: 1; padding: 0; background: $panel; width: 1fr; }
-    FilterLine Input:focus { border: none; }
+    FilterLine Input { padding: 0; background: $panel; width: 1fr; }
     """
 
     class Changed(Message):
@@ -41,7 +40,7 @@ class FilterLine(Horizontal):
     def compose(self) -> ComposeResult:
         """A slash and the text."""
         yield Label("/ ", markup=False)
-        yield Input(placeholder=self._hint, select_on_focus=False)
+        yield Input(placeholder=self._hint, select_on_focus=False, compact=True)
 
     @property
     def text(self) -> str:

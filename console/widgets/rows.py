@@ -71,7 +71,7 @@ class RowsTable(ScrollView, can_focus=True):
     RowsTable .rows--cursor { background: $panel; }
     RowsTable:focus .rows--cursor { background: $primary 35%; text-style: bold; }
     RowsTable .rows--ok { color: $success; }
-    RowsTable .rows--bad { color: $error; }
+    RowsTable .rows--bad { color: $error; text-style: bold; }
     RowsTable .rows--warn { color: $warning; }
     RowsTable .rows--dim { color: $muted; }
     RowsTable .rows--loud { color: $accent; text-style: bold; }

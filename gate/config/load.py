@@ -197,6 +197,8 @@ def _wrong_type(key: Key, kind: Any, value: Any, message: str) -> Fault:
         return Fault(key, f"{_described(value)} is not one of {', '.join(choices)}{ask}")
     if isinstance(value, date | time) and kind is str:
         return Fault(key, f'put it in quotes: "{value}"')
+    if get_origin(kind) is dict:
+        return Fault(key, f"expected keys with texts in quotes, not {_described(value)}")
     wanted = {bool: "true or false", int: "a whole number", str: "text in quotes"}.get(kind, 'a list of texts: ["…"]')
     return Fault(key, f"expected {wanted}, not {_described(value)}")
 

@@ -289,6 +289,18 @@ class Mail(Section, frozen=True):
     timeout_seconds: int = 30
 
 
+class Console(Section, frozen=True):
+    """The console (``dialgate console``)."""
+
+    theme: Literal["dialgate", "dialgate-contrast"] = "dialgate"
+    """The second is of high contrast."""
+    player: str = ""
+    """The command that plays recordings from its standard input, with ``{rate}`` for the samples a second (16 bit,
+    little-endian, two channels); empty: what this machine has of aplay, pw-play, paplay, play, ffplay."""
+    keys: dict[str, str] = {}
+    """Other keys: the id of an action (shown by ``?``) to keys with commas, ``"list.filter" = "f,slash"``."""
+
+
 class Log(Section, frozen=True):
     """Structured logs on standard error."""
 
@@ -319,6 +331,7 @@ class Config(Section, frozen=True):
     letters: Letters = Letters()
     mail: Mail = Mail()
     roles: Roles = Roles()
+    console: Console = Console()
     log: Log = Log()
     base: str = "."
     """Folder of the file; set by the loader, not a key of the file."""

@@ -2,6 +2,7 @@
 
 - ``audio``   an opened recording as a stereo WAV, agent left and customer right, with a report of what is in it
 - ``side``    one direction of a call: RTP packets placed on the time line
+- ``playing``   an opened recording through a pipe into a player, nothing of it on any disk
 - ``envelope``  ``read_envelope(trailer)``: the loudness of both sides over time, without opening the audio
 - ``codecs``  payloads to samples
 - ``track``   samples in their order, and how silence, gaps and losses are filled
@@ -10,8 +11,8 @@
 - ``pack``    a data-subject pack: one HTML file that a passphrase opens in any browser; ``pack_cipher``: its keys;
   ``pack_page``: the page around the ciphertext
 - ``bundle``  the auditor's bundle (``bundle.txt`` describes it byte by byte): ``bundle_tar`` its container,
-  ``bundle_rows`` its rows, made from facts, ``bundle_write``, ``bundle_read`` (container, seal, checkpoints) and
-  ``bundle_check`` (what is sealed inside)
+  ``bundle_rows`` its rows, made from facts, ``bundle_write`` (from ``bundle_parts``), ``bundle_read`` (container, seal,
+  checkpoints), ``bundle_check`` (what is sealed inside) and ``bundle_leaves`` (leaves and their proofs)
 - ``letters``  letters about data-subject requests, from the templates in ``templates/letters``; ``letter_facts``: what
   those may write about; ``letter_blocks``: their marks; ``letter_message``: a letter as an e-mail message;
   ``letter_samples``: letters to look at

@@ -39,7 +39,7 @@ def open_recording(
 
 
 def open_trailer(
-    path: Path, wraps: Sequence[tuple[str, bytes]], private: PrivateKey, *, recording_id: str = ""
+    path: Path, wraps: Sequence[tuple[str, bytes]], private: Keys, *, recording_id: str = ""
 ) -> dict[str, Any]:
     """What was sealed at the recording's end (seconds, packets, gaps, cause, levels), without reading its audio.
 

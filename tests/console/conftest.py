@@ -61,6 +61,12 @@ def shows(pilot: Pilot[Any], *texts: str) -> Callable[[], bool]:
     return lambda: all(text in screen_text(pilot.app) for text in texts)
 
 
+async def typed(pilot: Pilot[Any], text: str) -> None:
+    """Type a text, and Enter."""
+    await pilot.press(*("space" if sign == " " else sign for sign in text), "enter")
+    await pilot.pause()
+
+
 Before = Callable[[Pilot[Any]], Awaitable[None]]
 
 

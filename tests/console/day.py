@@ -88,7 +88,7 @@ class Day:
         self._put_proof()
 
     def _registers(self) -> None:
-        for name, day, count, more, less in (("tps", 14, 1200, 31, 9), ("ctps", 13, 240, 4, 1)):
+        for name, day, count, more, less in (("tps", 14, 340, 31, 9), ("ctps", 13, 255, 4, 1)):
             self.put(
                 "register_imported",
                 self.ident(),
@@ -156,7 +156,7 @@ class Day:
             registers=[
                 {"name": name, "as_of": day, "sha256": SHA[name], "count": count, "state": "ok"}
                 | {"covered": True, "listed": name == listed}
-                for name, day, count in (("tps", "2026-07-14", 1200), ("ctps", "2026-07-13", 240))
+                for name, day, count in (("tps", "2026-07-14", 340), ("ctps", "2026-07-13", 255))
             ],
             consent_id=self.ident() if reason == "consented" else None,
             objection_id=self.ident() if reason == "objected" else None,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 
-from tests.console.conftest import LARGE, SMALL, app_of, steps
+from tests.console.conftest import LARGE, SMALL, app_of, shows, steps, typed, until
+from tests.console.opener import PASSPHRASE, MadeUpOpener
 from tests.console.served import Served
 
 SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
@@ -67,3 +70,25 @@ def test_high_contrast(shared: Served, snap_compare: Any) -> None:
 def test_without_colour(shared: Served, snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
     assert snap_compare(app_of(shared), terminal_size=SMALL, run_before=steps("4", then=("dialling", "rows")))
+
+
+@SIZES
+def test_recordings(shared: Served, snap_compare: Any, size: tuple[int, int]) -> None:
+    assert snap_compare(app_of(shared), terminal_size=size, run_before=steps("5", then=("closed", "rows")))
+
+
+@SIZES
+def test_a_recording_opened(shared: Served, snap_compare: Any, size: tuple[int, int], tmp_path: Path) -> None:
+    async def opened(pilot: Pilot[Any]) -> None:
+        await steps("5", *"jjjjj", "enter", then=("Sealed to",))(pilot)
+        await pilot.press("o")
+        await until(pilot, shows(pilot, "Passphrase"))
+        await typed(pilot, PASSPHRASE)
+        await until(pilot, shows(pilot, "What is it opened for?"))
+        await typed(pilot, "complaint 17")
+        await until(pilot, shows(pilot, "customer", "1 pauses"))
+        pilot.app.clear_notifications()
+        await pilot.pause(0.1)
+
+    app = app_of(shared, opener=MadeUpOpener(tmp_path))
+    assert snap_compare(app, terminal_size=size, run_before=opened)

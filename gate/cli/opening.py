@@ -1,0 +1,118 @@
+"""Recordings opened for the console: the private keys stay in this process, and are forgotten when they are locked."""
+
+from __future__ import annotations
+
+import base64
+import dataclasses
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gate.cli.output import View
+from gate.cli.recordings import open_taken, who
+from gate.control.client import ControlClient
+from gate.errors import UsageError
+
+if TYPE_CHECKING:
+    from console.ports import Envelope, Progress
+    from gate.vault.keyfile import PrivateKey
+
+
+class KeyOpener:
+    """``console.ports.Opener`` with key files of this machine."""
+
+    def __init__(self, view: View, keys: Sequence[Path] = (), player: str = "") -> None:
+        """``keys``: key files to be offered first. ``player``: as in ``gate.exports.playing``."""
+        self._view = view
+        self._client = ControlClient(view.config.control_socket)
+        self._named = tuple(keys)
+        self._player = player
+        self._privates: list[PrivateKey] = []
+
+    def keys(self) -> Sequence[Path]:
+        """Those named on the command line, then those of the folder beside the configuration."""
+        beside = sorted((self._view.config.path("keys")).glob("*.key"))
+        return [*self._named, *(path for path in beside if path not in self._named)]
+
+    def unlock(self, key: Path, passphrase: str) -> str:
+        """Open one more key: a recording that takes two people needs two."""
+        from gate.vault.keyfile import load_private
+
+        if not key.is_file():
+            raise UsageError(f"there is no key file {key}", hint="give the path of a private key: NAME.key")
+        private = load_private(key, passphrase)
+        self._privates = [each for each in self._privates if each.id != private.id] + [private]
+        return self.holder()
+
+    def holder(self) -> str:
+        """Names of those whose keys are open."""
+        return ", ".join(each.recipient.name for each in self._privates)
+
+    def lock(self) -> None:
+        """Forget every key."""
+        self._privates = []
+
+    def envelope(self, recording_id: str, purpose: str) -> Envelope:
+        """The curve in the sealed trailer; no audio is read."""
+        from console.ports import Envelope
+        from gate.exports.envelope import read_envelope
+        from gate.vault.opening import open_trailer
+
+        privates, taken = self._taken(recording_id, purpose)
+        wraps = [(each["recipient"], base64.b64decode(each["wrap"])) for each in taken["wraps"]]
+        found = read_envelope(open_trailer(Path(taken["path"]), wraps, privates, recording_id=recording_id))
+        return Envelope(found.seconds, found.caller, found.callee, found.gaps, _announced(taken))
+
+    def export(self, recording_id: str, purpose: str, output: Path, progress: Progress) -> Mapping[str, Any]:
+        """As ``dialgate recording export``."""
+        from gate.exports.audio import export_wav
+
+        if output.exists():
+            raise UsageError(f"{output} exists", hint="name a new file")
+        privates, taken = self._taken(recording_id, purpose)
+        progress(0.1, "opening")
+        chunks, announcement = open_taken(self._view, recording_id, taken, privates)
+        report = export_wav(chunks, output, announcement=announcement)
+        progress(1.0, "written")
+        return dataclasses.asdict(report)
+
+    def play(self, recording_id: str, purpose: str, stop: threading.Event, progress: Progress) -> str:
+        """Through a pipe into a player."""
+        from gate.exports.playing import PlayStopped, play, player
+
+        player(self._player)  # before the leaf: what cannot be played is not taken
+        privates, taken = self._taken(recording_id, purpose)
+        chunks, announcement = open_taken(self._view, recording_id, taken, privates)
+        try:
+            play(
+                chunks,
+                stop=stop,
+                announcement=announcement,
+                command=self._player,
+                begun=lambda: progress(0.0, "playing"),
+            )
+        except PlayStopped:
+            return "stopped"
+        return "played to its end"
+
+    def _taken(self, recording_id: str, purpose: str) -> tuple[list[PrivateKey], dict[str, Any]]:
+        if not self._privates:
+            raise UsageError("no key is open", hint="open a private key first")
+        privates = list(self._privates)
+        taken = self._client.call("recording_take", recording_id=recording_id, purpose=purpose, recipient=who(privates))
+        return privates, taken
+
+
+def _announced(taken: Mapping[str, Any]) -> tuple[float, float] | None:
+    """When the announcement played, in seconds from the recording's beginning."""
+    from datetime import datetime
+
+    bodies = [fact["body"] for fact in taken["facts"] if fact["kind"] == "announced" and fact.get("body")]
+    opened = taken["header"].get("opened_at")
+    try:
+        began = datetime.fromisoformat(bodies[0]["started"]) - datetime.fromisoformat(opened)
+        ended = datetime.fromisoformat(bodies[0]["ended"]) - datetime.fromisoformat(opened)
+    except (IndexError, KeyError, TypeError, ValueError):
+        return None
+    return min(0.0, began.total_seconds()), min(0.0, ended.total_seconds())

@@ -1,0 +1,63 @@
+"""Somebody who opens recordings, for tests of the console: a curve that was made up, and what it was asked."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from console.ports import Envelope, Progress
+from gate.vault.errors import WrongPassphrase
+
+SECONDS = 96.0
+PASSPHRASE = "correct horse"
+
+
+def curve(phase: float) -> bytes:
+    """Ten levels a second: somebody talks, somebody listens."""
+    talks = [math.sin(place / 40 + phase) > -0.2 for place in range(int(SECONDS * 10))]
+    return bytes(int(40 + 60 * abs(math.sin(place / 3.1 + phase))) if on else 6 for place, on in enumerate(talks))
+
+
+class MadeUpOpener:
+    """``console.ports.Opener``; ``asked`` keeps what it was asked, never a passphrase."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.asked: list[tuple[str, ...]] = []
+        self.playing = threading.Event()
+        self._holder = ""
+
+    def keys(self) -> Sequence[Path]:
+        return [self.folder / "ann.key"]
+
+    def unlock(self, key: Path, passphrase: str) -> str:
+        self.asked.append(("unlock", key.name))
+        if passphrase != PASSPHRASE:
+            raise WrongPassphrase(f"the passphrase does not open {key.name}", hint="try again")
+        self._holder = "Ann Example"
+        return self._holder
+
+    def holder(self) -> str:
+        return self._holder
+
+    def lock(self) -> None:
+        self._holder = ""
+
+    def envelope(self, recording_id: str, purpose: str) -> Envelope:
+        self.asked.append(("envelope", recording_id, purpose))
+        return Envelope(SECONDS, curve(0.0), curve(math.pi), ((30.0, 52.5),), (-8.4, 0.0))
+
+    def export(self, recording_id: str, purpose: str, output: Path, progress: Progress) -> Mapping[str, Any]:
+        self.asked.append(("export", recording_id, purpose, str(output)))
+        progress(0.5, "opening")
+        output.write_bytes(b"RIFF")
+        return {"path": str(output), "seconds": SECONDS}
+
+    def play(self, recording_id: str, purpose: str, stop: threading.Event, progress: Progress) -> str:
+        self.asked.append(("play", recording_id, purpose))
+        progress(0.0, "playing")
+        self.playing.set()
+        return "stopped" if stop.wait(20) else "played to its end"
