@@ -25,7 +25,9 @@ from tests.support.keeping import OLD, YOUNG, Keeping
 from tests.support.vault import files_under, found_in, private_key
 
 SWEEPER = Path(__file__).parents[1] / "support" / "sweeper.py"
-KILLS = 20
+KILLS = 50
+STEPS = 5000
+"""Of a sweep of 800 recordings, at least (``sweeper``)."""
 
 
 @pytest.fixture
@@ -250,21 +252,20 @@ def test_what_a_recorder_leaves_beside_a_file_is_known():
     assert SUFFIX in BESIDE
 
 
-def test_killed_at_random_steps(tmp_path):
+def test_killed_at_fifty_points_of_a_sweep_of_a_thousand(tmp_path):
     chance = random.Random(20270302)
     keeping = Keeping(tmp_path)
-    due = [keeping.record(f"due-{n:03}", OLD - timedelta(minutes=n)) for n in range(120)]
-    held = [keeping.record(f"held-{n:03}", OLD - timedelta(minutes=n), number="+447700900001") for n in range(10)]
-    young = [keeping.record(f"young-{n:03}", YOUNG + timedelta(minutes=n)) for n in range(70)]
+    due = [keeping.record(f"due-{n:03}", OLD - timedelta(minutes=n)) for n in range(800)]
+    held = [keeping.record(f"held-{n:03}", OLD - timedelta(minutes=n), number="+447700900001") for n in range(100)]
+    young = [keeping.record(f"young-{n:03}", YOUNG + timedelta(minutes=n)) for n in range(100)]
     keeping.hold("h1", "number", "+447700900001")
     secrets = [wrap for name in due for _, wrap in keeping.wraps(name)]
     keeping.close()
 
-    for _ in range(KILLS):
-        killed = subprocess.run([sys.executable, SWEEPER, tmp_path, str(chance.randrange(60))], capture_output=True)
-        assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
-    last = subprocess.run([sys.executable, SWEEPER, tmp_path, "100000"], capture_output=True)
-    assert last.returncode == 0, last.stderr.decode()
+    steps = [chance.randrange(2 * STEPS // KILLS) for _ in range(KILLS)]
+    swept = subprocess.run([sys.executable, SWEEPER, tmp_path, *map(str, [*steps, 10**6])], capture_output=True)
+    ended = [int(line.split()[1]) for line in swept.stdout.splitlines() if line.startswith(b"ended ")]
+    assert ended == [-signal.SIGKILL] * KILLS + [0], swept.stderr.decode()
 
     keeping = Keeping(tmp_path)
     assert Counter(row["subject"] for row in keeping.facts("recording_erased")) == Counter(due)

@@ -1,7 +1,8 @@
-"""A process that sweeps a data folder and kills itself after so many steps: ``sweeper.py FOLDER STEPS``.
+"""Sweeps of a data folder that kill themselves: ``sweeper.py FOLDER STEPS…``, one sweep for each number of steps.
 
 A step is the beginning or the end of a transaction, of a shredding, of what a shredding does to the write-ahead log, or
-of the removal of one file.
+of the removal of one file. Each sweep is a process of its own, forked here so that none imports anything; what ended
+them is printed, a line each: ``ended -9``, or ``ended 0`` for one that had fewer steps to do.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from gate.vault import keystore
 from tests.support.keeping import Keeping
 
 
-def main() -> None:
-    left = int(sys.argv[2])
+def sweep(folder: Path, left: int) -> None:
+    """At start what is left of the last one, then the sweep; killed after so many steps."""
 
     def step() -> None:
         nonlocal left
@@ -39,7 +40,7 @@ def main() -> None:
         return run
 
     erasing.BATCH = retention.BATCH = 8
-    keeping = Keeping(Path(sys.argv[1]))
+    keeping = Keeping(folder)
     keeping.store.call = stepped(keeping.store.call)
     keeping.keys.shred = stepped(keeping.keys.shred)
     keystore._scrub = stepped(keystore._scrub)
@@ -47,6 +48,19 @@ def main() -> None:
     keeping.retention.at_start()
     keeping.retention.sweep(actor="gate")
     keeping.close()
+
+
+def main() -> None:
+    for steps in sys.argv[2:]:
+        child = os.fork()
+        if child == 0:
+            try:
+                sweep(Path(sys.argv[1]), int(steps))
+            except BaseException:  # noqa: BLE001 - told by its traceback and its exit code
+                sys.excepthook(*sys.exc_info())
+                os._exit(1)
+            os._exit(0)
+        print("ended", os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 
 
 main()

@@ -8,12 +8,15 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
+import numpy as np
+
 from gate.vault.keyfile import PrivateKey, generate
 from gate.vault.sealed import SealedWriter
 
 NOW = datetime(2026, 1, 5, 9, 0, tzinfo=UTC)
 PASSPHRASE = "correct horse battery staple"
 HEADER = {"recording_id": "rec-1", "key_id": "key-1", "call_id": "call-1", "opened": "2026-01-05T09:00:00Z"}
+WORD = 8
 TRAILER = {"seconds": 3.5, "gaps": [[1.0, 2.0]]}
 
 
@@ -48,9 +51,26 @@ def files_under(folder: Path) -> dict[Path, bytes]:
 def found_in(folder: Path, needles: Iterable[bytes], *, run: int = 16) -> list[bytes]:
     """The needles of which a run of ``run`` bytes, from one of five places in it, lies in a file under ``folder``."""
     haystack = b"\x00".join(files_under(folder).values())
-    found = []
-    for needle in needles:
-        places = {0, len(needle) // 4, len(needle) // 2, 3 * len(needle) // 4, max(0, len(needle) - run)}
-        if any(needle[place : place + run] in haystack for place in places):
-            found.append(needle)
+    sought = {needle: _runs(needle, run) for needle in needles}
+    words = _words_in(haystack, {part[:WORD] for parts in sought.values() for part in parts if len(part) >= WORD})
+    return [
+        needle
+        for needle, parts in sought.items()
+        if any((len(part) < WORD or part[:WORD] in words) and part in haystack for part in parts)
+    ]
+
+
+def _runs(needle: bytes, run: int) -> list[bytes]:
+    places = {0, len(needle) // 4, len(needle) // 2, 3 * len(needle) // 4, max(0, len(needle) - run)}
+    return [needle[place : place + run] for place in places]
+
+
+def _words_in(haystack: bytes, words: set[bytes]) -> set[bytes]:
+    """Those of these words of eight bytes that lie in the haystack, at whatever offset: one pass for all of them."""
+    sought = np.unique(np.frombuffer(b"".join(words), "<u8"))
+    found: set[bytes] = set()
+    for offset in range(WORD if words else 0):
+        seen = np.frombuffer(haystack, "<u8", max(0, (len(haystack) - offset) // WORD), offset)
+        places = np.searchsorted(sought, seen).clip(max=len(sought) - 1)
+        found |= {word.tobytes() for word in np.unique(seen[sought[places] == seen])}
     return found
