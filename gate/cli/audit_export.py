@@ -131,7 +131,8 @@ def _write(
 ) -> tuple[Any, list[str]]:
     from gate.daemon import bundles
     from gate.exports import bundle as form
-    from gate.exports.bundle_write import Contents, waiting_room, write_bundle
+    from gate.exports.bundle_parts import Contents
+    from gate.exports.bundle_write import waiting_room, write_bundle
 
     bundle, who = begun["bundle"], begun["recipient"]
     target = bundles.registered(view.config, who["id"])

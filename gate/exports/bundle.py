@@ -9,12 +9,15 @@ wrapped to the recipient of the bundle. Recordings are the sealed files of the g
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, Final, Literal
 
 import msgspec
 
+from gate.core.evidence import canonical
 from gate.errors import GateError
 
 VERSION: Final = 1
@@ -58,7 +61,7 @@ STATUSES: Final = {
 }
 """What became of a recording; the words that ``audit open`` uses."""
 
-MAX_MANIFEST: Final = 256 << 20
+MAX_MANIFEST: Final = 64 << 20
 MAX_SMALL: Final = 1 << 20
 """Bytes of the small clear members, which are read whole."""
 MAX_SOUND: Final = 64 << 20
@@ -69,7 +72,13 @@ class BundleError(GateError):
     """Not a bundle, or one that was changed: the one error of the readers."""
 
 
-Read = Callable[[int], bytes]
+@contextmanager
+def one_error(what: str) -> Iterator[None]:
+    """A guarded boundary: whatever odd values a signer has put into a bundle, its reader meets ``BundleError``."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
+        raise BundleError(f"{what} is not written as in a bundle ({type(error).__name__})") from error
 
 
 class Period(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -186,15 +195,11 @@ def lines_of(chunks: Iterator[bytes], where: str) -> Iterator[bytes]:
 
 def json_line(value: Any) -> bytes:
     """A line of JSON, ended by a newline. Lone surrogates are escaped, so that evidence is never lost to them."""
-    from gate.core.evidence import canonical
-
     return canonical(value) + b"\n"
 
 
 def from_line(line: bytes, where: str) -> dict[str, Any]:
     """The JSON object of a line. Raises ``BundleError``."""
-    import json
-
     try:
         value = json.loads(line)
     except (ValueError, RecursionError) as error:

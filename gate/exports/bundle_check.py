@@ -6,24 +6,23 @@ Logs are opened into streams and read side by side; what is kept is 33 bytes for
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from hashlib import sha256
 from itertools import zip_longest
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
-from gate.core.evidence import EvidenceError, leaf_hash, verify_inclusion
 from gate.errors import GateError
 from gate.exports import bundle as form
 from gate.exports import bundle_rows as rows
 from gate.exports.bundle import BundleError
-from gate.exports.bundle_read import Bundle, Findings, proof_of
+from gate.exports.bundle_leaves import Faults, Leaves
+from gate.exports.bundle_read import Bundle, Findings
 from gate.exports.bundle_tar import Entry
 
-SHOWN: Final = 5
-"""Places named in a sentence, at most."""
 Progress = Callable[[float, str], None]
 OpenSealed = Callable[[Path, str, str, Sequence[tuple[str, bytes]], bool], Iterator[bytes]]
 """(sealed file, recording id, key id, wraps, may it end early) -> clear chunks; raises ``GateError``."""
@@ -45,27 +44,8 @@ def check_contents(
 ) -> None:
     """Open everything with the recipient's key. Raises ``BundleError`` where what was signed is no bundle inside, and
     what ``open_sealed`` raises for the logs: without them nothing can be said."""
-    _Contents(bundle, open_sealed, findings, place, progress or (lambda done, what: None)).run()
-
-
-class _Faults:
-    """Places where one kind of thing does not hold."""
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.first: list[str] = []
-
-    def add(self, place: str) -> None:
-        self.count += 1
-        if len(self.first) < SHOWN:
-            self.first.append(place)
-
-    def tell(self, findings: Findings, name: str, holds: str, fails: str) -> None:
-        if self.count:
-            more = " and more" if self.count > len(self.first) else ""
-            findings.fails(name, f"{fails}: {', '.join(self.first)}{more}.")
-        else:
-            findings.holds(name, holds)
+    with form.one_error("what is sealed inside"):
+        _Contents(bundle, open_sealed, findings, place, progress or (lambda done, what: None)).run()
 
 
 class _Contents:
@@ -80,8 +60,8 @@ class _Contents:
         self._manifest = bundle.manifest
         self._leaves = Leaves(bundle)
         self._counts = dict.fromkeys(self._manifest.counts, 0)
-        self._facts = _Faults()
-        self._rows = _Faults()
+        self._facts = Faults()
+        self._rows = Faults()
         self._emptied: set[int] = set()
         self._receipts: set[int] = set()
         self._sealed: dict[str, tuple[Path, str, str, list[tuple[str, bytes]]]] = {}
@@ -104,7 +84,7 @@ class _Contents:
     def _keys(self) -> Keys:
         for line in self._bundle.lines(form.KEYS):
             try:
-                wrap = _unbase64(line["wrap"])
+                wrap = base64.b64decode(line["wrap"], validate=True)
                 what, key_id, recipient = (str(line[name]) for name in ("id", "key_id", "recipient"))
             except (KeyError, TypeError, ValueError) as error:
                 raise BundleError(f"{form.KEYS} holds a line that is no key") from error
@@ -235,7 +215,7 @@ class _Contents:
     def _recordings(self, keys: Keys, lines: Iterator[bytes]) -> None:
         listed = (form.from_line(line, "recordings.jsonl") for line in lines)
         included = (row for row in listed if row.get("status") == "included")
-        faults, done, total = _Faults(), 0, max(len(self._bundle.recordings), 1)
+        faults, done, total = Faults(), 0, max(len(self._bundle.recordings), 1)
         for name, row, key in zip_longest(self._bundle.recordings, included, keys):
             if name is None or row is None or key is None or name != form.recording_member(str(row["recording_id"])):
                 faults.add("files, keys and the list of recordings do not agree")
@@ -282,85 +262,6 @@ class _Contents:
         return entry.read(form.MAX_SOUND) if entry else None
 
 
-class Leaves:
-    """The leaves of a bundle: hash by index, and which of them the facts have met."""
-
-    def __init__(self, bundle: Bundle) -> None:
-        self._head = bundle.checkpoint
-        self._period = bundle.manifest.period
-        first, last = (bundle.manifest.leaves.get(name) for name in ("first", "last"))
-        self._told = bundle.manifest.leaves
-        self._run = range(0)
-        if first is not None and last is not None and 0 <= first <= last < self._head.size:
-            self._run = range(max(first - 1, 0), min(last + 2, self._head.size))
-        self._hashes = bytearray()
-        self._due = bytearray()
-        """For each leaf of the run: 1 while it lies in the period and no fact has met it."""
-        self._outside: dict[int, bytes] = {}
-
-    def read(self, lines: Iterator[bytes], findings: Findings, progress: Progress) -> None:
-        """All leaves with their proofs. Raises ``BundleError``."""
-        head, faults, count, before, expected = self._head, _Faults(), 0, -1, self._run.start
-        total = max(self._told.get("count") or 1, 1)
-        for line in lines:
-            value = form.from_line(line, "leaves.jsonl")
-            index, leaf = value.get("index"), value.get("leaf")
-            if type(index) is not int or not isinstance(leaf, str) or index <= before:
-                raise BundleError("leaves.jsonl holds a line that is no leaf, or one out of order")
-            digest = leaf_hash(leaf.encode("utf-8", "surrogatepass"))
-            proof = proof_of(value.get("proof"), f"leaf {index}")
-            if not verify_inclusion(digest, index, head.size, proof, head.root):
-                faults.add(f"leaf {index}")
-            if index in self._run and index == expected:
-                expected += 1
-                self._hashes += digest
-                self._due.append(self._in_period(leaf))
-            else:
-                self._outside[index] = digest
-            before, count = index, count + 1
-            if count % 2000 == 0:
-                progress(0.4 * count / total, f"{count:,} leaves")
-        faults.tell(
-            findings, "leaves", f"All {count:,} leaves are in the signed log, each with its proof.",
-            "Leaves are not in the signed log",
-        )  # fmt: skip
-        if count != self._told.get("count") or expected != self._run.stop:
-            findings.fails("complete", "Leaves of the period are missing from the bundle: the run is broken.")
-
-    def _in_period(self, leaf: str) -> bool:
-        try:
-            at = form.from_line(leaf.encode("utf-8", "surrogatepass"), "leaves.jsonl")["at"]
-            return bool(self._period.since <= at < self._period.until)
-        except (KeyError, TypeError, EvidenceError) as error:
-            raise BundleError("leaves.jsonl holds a leaf without a time") from error
-
-    def meet(self, index: int, leaf: bytes) -> bool:
-        """A fact with this leaf; whether that is the one in the log."""
-        digest = leaf_hash(leaf)
-        place = index - self._run.start
-        if index in self._run and (place + 1) * 32 <= len(self._hashes):
-            self._due[place] = 0
-            return self._hashes[place * 32 : place * 32 + 32] == digest
-        return self._outside.get(index) == digest
-
-    def tell(self, findings: Findings) -> None:
-        """Is anything of the period left out?"""
-        missing = self._due.count(1)
-        if missing:
-            at = self._run.start + self._due.index(1)
-            findings.fails(
-                "complete", f"{missing:,} facts of the period are left out; the first is that of leaf {at:,}."
-            )
-        elif not self._run:
-            findings.holds("complete", "The gate says that no entry lies in the period; a bundle cannot prove that.")
-        else:
-            findings.holds(
-                "complete",
-                f"No entry between leaf {self._run.start:,} and leaf {self._run.stop - 1:,} is left out: "
-                "the period is whole.",
-            )
-
-
 def _extract(entry: Entry, path: Path) -> str:
     """A member into a file; its SHA-256."""
     digest = sha256()
@@ -372,9 +273,3 @@ def _extract(entry: Entry, path: Path) -> str:
     except OSError as error:
         raise BundleError(f"cannot write to {path.parent}: {error.strerror or error}") from error
     return digest.hexdigest()
-
-
-def _unbase64(text: str) -> bytes:
-    import base64
-
-    return base64.b64decode(text, validate=True)

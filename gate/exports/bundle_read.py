@@ -106,12 +106,13 @@ def open_bundle(
     found = {entry.name: entry for entry in entries(file)}
     manifest = _manifest(found, signatures, findings, vkey)
     _members(found, manifest, findings, progress)
-    _key_files(found, manifest, signatures)
-    checkpoint = _checkpoint(found, manifest, signatures, findings)
-    bundle = Bundle(manifest, found, checkpoint)
-    heads = _consistency(bundle, signatures, findings)
-    for where, note in older:
-        _older(bundle, heads, where, note, signatures, findings)
+    with form.one_error("what the manifest lists"):
+        _key_files(found, manifest, signatures)
+        checkpoint = _checkpoint(found, manifest, signatures, findings)
+        bundle = Bundle(manifest, found, checkpoint)
+        heads = _consistency(bundle, signatures, findings)
+        for where, note in older:
+            _older(bundle, heads, where, note, signatures, findings)
     return bundle
 
 

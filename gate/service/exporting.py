@@ -79,7 +79,7 @@ class Exporting(DeskBase):
             raise UsageError("the period ends before it begins", hint="Give --from and --to, the latter not included.")
         who = _allowed(self._offers.keyring().recipients(), recipient)
         period = (stamp(since.astimezone(UTC)), stamp(until.astimezone(UTC)))
-        self._openable(period, who["id"], openers, progress)
+        self._bundle_openable(period, who["id"], openers, progress)
         bundle = self._new_id()
         told = {"recipient": who["id"], "recipient_purpose": who["purpose"], "purpose": purpose}
         self._keep(
@@ -96,13 +96,13 @@ class Exporting(DeskBase):
             "firm": self._config.firm.legal_name,
         }
 
-    def _openable(
+    def _bundle_openable(
         self, period: tuple[str, str], recipient: str, openers: Sequence[str], progress: Progress | None
     ) -> None:
         closed, looked, after = 0, 0, ("", "", -1)
-        while rows := self._in_period(period, after):
+        while rows := self._bundle_period(period, after):
             ids = [row["recording_id"] for row in rows]
-            held = self._store.call(partial(self._restricted, ids=ids))
+            held = self._store.call(partial(self._bundle_restricted, ids=ids))
             for row in rows:
                 goes = row["state"] in ("closed", "interrupted") and row["recording_id"] not in held
                 wraps = self._offers.wraps(row["recording_id"]) if goes else []
@@ -117,7 +117,7 @@ class Exporting(DeskBase):
                 hint="Give a private key that opens them with --key: it stays with you.",
             )
 
-    def _in_period(self, period: tuple[str, str], after: tuple[str, str, int]) -> list[Row]:
+    def _bundle_period(self, period: tuple[str, str], after: tuple[str, str, int]) -> list[Row]:
         rows: list[Row] = self._store.call(lambda tx: tx.query(_IN_PERIOD, [*period, *after, PAGE]))
         return rows
 
@@ -126,17 +126,17 @@ class Exporting(DeskBase):
 
         Those that go out come with their wrapped keys, after the leaf that says so.
         """
-        begun = self._begun(bundle, actor)
+        begun = self._bundle_begun(bundle, actor)
         place = _place(after)
         period = (begun["from"], begun["to"])
-        rows = self._in_period(period, place)
+        rows = self._bundle_period(period, place)
         wraps = {row["recording_id"]: self._offers.wraps(row["recording_id"]) for row in rows}
         folder = self._config.data / "recordings"
 
         def take(tx: Transaction) -> list[Row]:
             ids = [row["recording_id"] for row in rows]
-            states = {each["recording_id"]: each for each in self._now(tx, ids)}
-            held = self._restricted(tx, ids)
+            states = {each["recording_id"]: each for each in self._bundle_states(tx, ids)}
+            held = self._bundle_restricted(tx, ids)
             items = []
             for row in rows:
                 now = row | states[row["recording_id"]]
@@ -158,14 +158,14 @@ class Exporting(DeskBase):
             "next": f"{last['at']} {last['leaf_index']} {last['call_id']}" if last else None,
         }
 
-    def _now(self, tx: Transaction, ids: Sequence[str]) -> list[Row]:
+    def _bundle_states(self, tx: Transaction, ids: Sequence[str]) -> list[Row]:
         marks = ",".join("?" * len(ids))
         return tx.query(
             f"SELECT recording_id, state, sha256, size FROM recordings WHERE recording_id IN ({marks})",  # noqa: S608
             [*ids],
         )
 
-    def _restricted(self, tx: Transaction, ids: Sequence[str]) -> dict[str, str]:
+    def _bundle_restricted(self, tx: Transaction, ids: Sequence[str]) -> dict[str, str]:
         """Recording -> the restriction that bears on it (LAW 4.7)."""
         found: dict[str, str] = {}
         for recording_id in ids:
@@ -176,7 +176,7 @@ class Exporting(DeskBase):
 
     def audit_export_sign(self, *, bundle: str, manifest_sha256: str, size: int, checkpoint: int, actor: str) -> Row:
         """Sign a finished bundle: the digest of its manifest, once the fact of it is kept."""
-        self._begun(bundle, actor)
+        self._bundle_begun(bundle, actor)
         if len(manifest_sha256) != 64 or not all(digit in "0123456789abcdef" for digit in manifest_sha256):
             raise UsageError("not a SHA-256 in hexadecimal")
 
@@ -189,7 +189,7 @@ class Exporting(DeskBase):
         self._store.call(keep)
         return {"signature": base64.b64encode(self._offers.bundles.sign(bundle, manifest_sha256)).decode()}
 
-    def _begun(self, bundle: str, actor: str) -> Row:
+    def _bundle_begun(self, bundle: str, actor: str) -> Row:
         rows = self._store.call(
             lambda tx: tx.query(
                 "SELECT actor, body FROM facts WHERE subject = ? AND kind = 'bundle_exported'", [bundle]

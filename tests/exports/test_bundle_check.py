@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from gate.daemon import bundles
+from gate.errors import GateError
 from gate.exports import bundle_rows
+from gate.exports.bundle import LOGS
+from gate.exports.bundle_check import Workplace, check_contents
+from gate.exports.bundle_read import Findings, open_bundle
 from gate.store.slices import LogSlice
-from tests.support.bundles import Made, make
+from tests.support.bundles import Made, clear_logs, make, signed_anew, unpacked
 
 
 @pytest.fixture(scope="module")
@@ -163,3 +171,82 @@ def _failed(made: Made, path: Path) -> dict[str, str]:
     done = made.open(path, "--json")
     assert done.code == 1, done.out
     return {each["check"]: each["text"] for each in done.json["checks"] if not each["holds"]}
+
+
+# --- odd values, signed --------------------------------------------------------------------------------------------
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=4,
+)
+NAMES = (*(name for name in LOGS if name.endswith("jsonl")), "keys.jsonl", "consistency.jsonl")
+
+
+@dataclass(repr=False)
+class Whole:
+    """A bundle that holds, with an older checkpoint in it; its lines in clear."""
+
+    path: Path
+    clear: dict[str, bytes]
+
+
+@pytest.fixture(scope="module")
+def whole(made: Made, tmp_path_factory: pytest.TempPathFactory) -> Whole:
+    folder = tmp_path_factory.mktemp("whole")
+    assert made.export(folder / "first.bundle").code == 0
+    path = folder / "second.bundle"
+    assert made.export(path).code == 0
+    return Whole(path, {**unpacked(path), **clear_logs(made, path)})
+
+
+def test_what_is_signed_anew_unchanged_holds(made: Made, whole: Whole, tmp_path: Path) -> None:
+    path, clear = whole.path, whole.clear
+    data = signed_anew(made, path, {name: clear[name] for name in NAMES if name != "keys.jsonl"}, tmp_path)
+    findings = opened(made, data, tmp_path)
+    assert findings.ok, [each for each in findings.checks if not each.ok]
+
+
+def opened(made: Made, data: bytes, folder: Path) -> Findings:
+    findings = Findings()
+    bundle = open_bundle(io.BytesIO(data), bundles.SIGNATURES, findings)
+    check_contents(bundle, bundles.opener(made.private), findings, Workplace(folder))
+    return findings
+
+
+@given(st.data())
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_odd_values_that_are_signed_are_refused_in_one_way(
+    made: Made, whole: Whole, tmp_path: Path, data: st.DataObject
+) -> None:
+    path, clear = whole.path, whole.clear
+    name = data.draw(st.sampled_from(NAMES))
+    lines = clear[name].split(b"\n")[:-1]
+    if not lines:
+        return
+    place = data.draw(st.integers(0, len(lines) - 1))
+    value = json.loads(lines[place])
+    bent = _bend(value, data)
+    line = json.dumps(bent, sort_keys=True).encode()
+    lines[place : place + 1] = data.draw(st.sampled_from([[line], [], [line, lines[place]], [b"{", line]]))
+    try:
+        findings = opened(made, signed_anew(made, path, {name: b"\n".join([*lines, b""])}, tmp_path), tmp_path)
+    except GateError:  # BundleError, or the vault's word for a log that does not open
+        return
+    free = ("recipients.jsonl", "keys.jsonl", "consistency.jsonl")  # a gate may say less in these
+    if bent != value and name not in free:
+        said = json.dumps(bent, sort_keys=True) if name != "recordings.jsonl" else ""  # "why" is the gate's own word
+        assert not findings.ok or not said, said
+
+
+def _bend(value: Any, data: st.DataObject) -> Any:
+    """The value with something in it exchanged or taken away."""
+    if isinstance(value, dict) and value and data.draw(st.booleans() | st.just(True)):
+        key = data.draw(st.sampled_from(sorted(value)))
+        if data.draw(st.integers(0, 9)) == 0:
+            return {name: inner for name, inner in value.items() if name != key}
+        return value | {key: _bend(value[key], data)}
+    if isinstance(value, list) and value and data.draw(st.booleans()):
+        place = data.draw(st.integers(0, len(value) - 1))
+        return [*value[:place], _bend(value[place], data), *value[place + 1 :]]
+    return data.draw(JSON)

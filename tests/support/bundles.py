@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import io
+import json
 import tarfile
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -11,14 +13,18 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from gate.config import load
 from gate.core.frames import encode_event, encode_map, encode_packet
 from gate.daemon.house import House
+from gate.exports.bundle import LOGS, Manifest, json_line, manifest_bytes, seal_text
 from gate.media import g711
 from gate.ports import Fact
 from gate.store.erasure import erase_facts
 from gate.vault.keyfile import PrivateKey, generate, save_private
 from gate.vault.sealer import Seal, sealer
+from gate.vault.signing import CheckpointKey
 from tests.support.audio import tone
 from tests.support.commands import Done, dialgate
 from tests.support.evidence import decision
@@ -177,3 +183,51 @@ def packed(members: dict[str, bytes]) -> bytes:
         tar.add(name, data)
     tar.finish()
     return file.getvalue()
+
+
+def clear_logs(made: Made, bundle: Path) -> dict[str, bytes]:
+    """The logs of a bundle, opened with the vault alone."""
+    from gate.vault.opening import open_recording
+
+    members = unpacked(bundle)
+    keys = {each["id"]: each for each in map(json.loads, members["keys.jsonl"].splitlines())}
+    number = json.loads(members["manifest.json"])["bundle"]
+    logs = {}
+    for name in LOGS:
+        place = bundle.with_name("one.dgr")
+        place.write_bytes(members[f"log/{name}.dgr"])
+        key = keys[f"{number}/{name}"]
+        _, chunks = open_recording(place, [(key["recipient"], base64.b64decode(key["wrap"]))], made.private)
+        logs[name] = b"".join(chunks)
+        place.unlink()
+    return logs
+
+
+def signed_anew(made: Made, bundle: Path, changed: dict[str, bytes], folder: Path) -> bytes:
+    """What a gate that lies can make: logs (``calls.jsonl``) or clear members exchanged, sealed and signed as ever."""
+    members = unpacked(bundle)
+    manifest = json.loads(members.pop("manifest.json"))
+    del members["seal.txt"], members["seal.sig"]
+    keys = [json.loads(line) for line in members["keys.jsonl"].splitlines()]
+    for name, data in changed.items():
+        if name in members:
+            members[name] = data
+            continue
+        what, place = f"{manifest['bundle']}/{name}", folder / "sealed"
+        seal = Seal(what, {}, (made.private.recipient,))
+        writer = seal.create(place)
+        writer.write_chunk(data)
+        writer.close({})
+        members[f"log/{name}.dgr"] = place.read_bytes()
+        place.unlink()
+        wrap = base64.b64encode(seal.wraps[0][1]).decode()
+        keys = [each | {"key_id": seal.key_id, "wrap": wrap} if each["id"] == what else each for each in keys]
+    if "keys.jsonl" not in changed:
+        members["keys.jsonl"] = b"".join(json_line(each) for each in keys)
+    manifest["members"] = [
+        {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in members.items()
+    ]
+    text = manifest_bytes(msgspec.convert(manifest, Manifest))
+    seal_ = seal_text(manifest["bundle"], hashlib.sha256(text).hexdigest()).encode()
+    signature = CheckpointKey.load(made.data / "gate.key").sign(seal_)
+    return packed({**members, "manifest.json": text, "seal.txt": seal_, "seal.sig": signature})

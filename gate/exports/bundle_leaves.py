@@ -1,0 +1,116 @@
+"""The leaves of a bundle, each proven to be in the signed log, and which of them its facts have met."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from gate.core.evidence import EvidenceError, leaf_hash, verify_inclusion
+from gate.exports import bundle as form
+from gate.exports.bundle import BundleError
+from gate.exports.bundle_read import Bundle, Findings, proof_of
+
+SHOWN: Final = 5
+"""Places named in a sentence, at most."""
+Progress = Callable[[float, str], None]
+
+
+class Faults:
+    """Places where one kind of thing does not hold."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.first: list[str] = []
+
+    def add(self, place: str) -> None:
+        """One more."""
+        self.count += 1
+        if len(self.first) < SHOWN:
+            self.first.append(place)
+
+    def tell(self, findings: Findings, name: str, holds: str, fails: str) -> None:
+        """What came of it."""
+        if self.count:
+            more = " and more" if self.count > len(self.first) else ""
+            findings.fails(name, f"{fails}: {', '.join(self.first)}{more}.")
+        else:
+            findings.holds(name, holds)
+
+
+class Leaves:
+    """The leaves of a bundle: hash by index, and which of them the facts have met."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._head = bundle.checkpoint
+        self._period = bundle.manifest.period
+        first, last = (bundle.manifest.leaves.get(name) for name in ("first", "last"))
+        self._told = bundle.manifest.leaves
+        self._run = range(0)
+        if first is not None and last is not None and 0 <= first <= last < self._head.size:
+            self._run = range(max(first - 1, 0), min(last + 2, self._head.size))
+        self._hashes = bytearray()
+        self._due = bytearray()
+        """For each leaf of the run: 1 while it lies in the period and no fact has met it."""
+        self._outside: dict[int, bytes] = {}
+
+    def read(self, lines: Iterator[bytes], findings: Findings, progress: Progress) -> None:
+        """All leaves with their proofs. Raises ``BundleError``."""
+        head, faults, count, before, expected = self._head, Faults(), 0, -1, self._run.start
+        total = max(self._told.get("count") or 1, 1)
+        for line in lines:
+            value = form.from_line(line, "leaves.jsonl")
+            index, leaf = value.get("index"), value.get("leaf")
+            if type(index) is not int or not isinstance(leaf, str) or index <= before:
+                raise BundleError("leaves.jsonl holds a line that is no leaf, or one out of order")
+            digest = leaf_hash(leaf.encode("utf-8", "surrogatepass"))
+            proof = proof_of(value.get("proof"), f"leaf {index}")
+            if not verify_inclusion(digest, index, head.size, proof, head.root):
+                faults.add(f"leaf {index}")
+            if index in self._run and index == expected:
+                expected += 1
+                self._hashes += digest
+                self._due.append(self._in_period(leaf))
+            else:
+                self._outside[index] = digest
+            before, count = index, count + 1
+            if count % 2000 == 0:
+                progress(0.4 * count / total, f"{count:,} leaves")
+        faults.tell(
+            findings, "leaves", f"All {count:,} leaves are in the signed log, each with its proof.",
+            "Leaves are not in the signed log",
+        )  # fmt: skip
+        if count != self._told.get("count") or expected != self._run.stop:
+            findings.fails("complete", "Leaves of the period are missing from the bundle: the run is broken.")
+
+    def _in_period(self, leaf: str) -> bool:
+        try:
+            at = form.from_line(leaf.encode("utf-8", "surrogatepass"), "leaves.jsonl")["at"]
+            return bool(self._period.since <= at < self._period.until)
+        except (KeyError, TypeError, EvidenceError) as error:
+            raise BundleError("leaves.jsonl holds a leaf without a time") from error
+
+    def meet(self, index: int, leaf: bytes) -> bool:
+        """A fact with this leaf; whether that is the one in the log."""
+        digest = leaf_hash(leaf)
+        place = index - self._run.start
+        if index in self._run and (place + 1) * 32 <= len(self._hashes):
+            self._due[place] = 0
+            return self._hashes[place * 32 : place * 32 + 32] == digest
+        return self._outside.get(index) == digest
+
+    def tell(self, findings: Findings) -> None:
+        """Is anything of the period left out?"""
+        missing = self._due.count(1)
+        if missing:
+            at = self._run.start + self._due.index(1)
+            findings.fails(
+                "complete", f"{missing:,} facts of the period are left out; the first is that of leaf {at:,}."
+            )
+        elif not self._run:
+            findings.holds("complete", "The gate says that no entry lies in the period; a bundle cannot prove that.")
+        else:
+            findings.holds(
+                "complete",
+                f"No entry between leaf {self._run.start:,} and leaf {self._run.stop - 1:,} is left out: "
+                "the period is whole.",
+            )
