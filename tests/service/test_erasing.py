@@ -21,7 +21,8 @@ from gate.store import kept
 from gate.vault.errors import KeyShredded
 from gate.vault.opening import open_recording
 from gate.vault.removal import BESIDE
-from tests.support.keeping import OLD, YOUNG, Keeping
+from gate.vault.wrap import rewrap
+from tests.support.keeping import OLD, YOUNG, Keeping, plant
 from tests.support.vault import files_under, found_in, private_key
 
 SWEEPER = Path(__file__).parents[1] / "support" / "sweeper.py"
@@ -60,6 +61,38 @@ def test_nothing_of_the_key_and_no_file_is_left_and_the_log_holds(keeping, tmp_p
         open_recording(copy, keeping.wraps("old-0"), private_key())
     assert keeping.opens(young)
     assert [path.name for path in files_under(keeping.recordings)] == ["young.dgr"]
+    keeping.verified()
+
+
+def test_no_private_key_there_is_opens_it_and_the_person_stays_uncallable(keeping, tmp_path_factory):
+    people = [private_key(), private_key("Bob (auditor)", "auditor"), private_key("Eve (escrow)", "escrow")]
+    halves = [
+        one.recipient.on_terms(half=half) for one, half in zip(people, ("first", "second", "second"), strict=True)
+    ]
+    rooms = (keeping.store, keeping.keys, keeping.recordings)
+    plant(*rooms, [one.recipient for one in people[:2]], "whole")
+    plant(*rooms, halves, "shared", two_person=True)
+    keeping.put(Fact("objection", "o1", OLD, "user:ann(1)", {"number": "+442079460123", "source": "told"}))
+    # Given to Eve and taken from Ada: what is dropped is gone as what is erased.
+    ids = {"recording_id": "whole", "key_id": keeping.keys.key_id("whole")}
+    secrets = [wrap for name in ("whole", "shared") for _, wrap in keeping.wraps(name)]
+    ((_, new),) = rewrap(people[0], dict(keeping.wraps("whole"))[people[0].id], [people[2].recipient], **ids)
+    assert keeping.keys.hand_over(people[0].id, people[2].id, {"whole": new}, ["whole"]) == (1, 1)
+    backup = tmp_path_factory.mktemp("backup")
+    for name in ("whole", "shared"):
+        shutil.copy(keeping.path(name), backup)
+        open_recording(keeping.path(name), keeping.wraps(name), people[1:] if name == "whole" else people)
+
+    assert keeping.retention.sweep(actor="gate")["erased"] == 2
+
+    assert found_in(keeping.folder, [*secrets, new]) == []
+    for name in ("whole", "shared"):
+        with pytest.raises(KeyShredded):
+            open_recording(backup / f"{name}.dgr", keeping.wraps(name), people)
+    assert keeping.store.call(lambda tx: len(tx.objections("+442079460123"))) == 1
+    holders = {path.name for path, data in files_under(keeping.folder).items() if b"442079460123" in data}
+    assert holders <= {"gate.db", "gate.db-wal"}, "the call log alone knows who was called"
+    assert holders
     keeping.verified()
 
 
