@@ -1,0 +1,112 @@
+"""An erasure on a real gate: a call made and recorded, the request worked over the socket, the gate killed in the
+middle of it, finished at the next start."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from gate.errors import GateError, VaultError
+from gate.vault.opening import open_recording
+from tests.support.farend import FarEnd
+from tests.support.gatehouse import Gatehouse, dialgate
+from tests.support.keeping import plant
+from tests.support.phones import Phones
+from tests.support.requesting import PERSON, SPELLED, START, opened, spelled_in
+from tests.support.sealed import first_key
+from tests.support.vault import found_in
+
+DIALLED = SPELLED.replace(" ", "")
+PLANTED = 60
+SAID = ("7700900123", "7700 900123", "Pat Person", "pat@example.org")
+
+
+def count(gate: Gatehouse, kind: str) -> int:
+    return int(gate.rows("SELECT count(*) AS n FROM facts WHERE kind = ?", kind)[0]["n"])
+
+
+def test_erased_for_good_whatever_happens_to_the_gate(tmp_path: Path) -> None:
+    gate = Gatehouse(tmp_path / "gate", announcement=0.6)
+    gate.add_pbx()
+    private = first_key(gate)
+    with opened(gate.folder) as house:
+        for n in range(PLANTED):
+            at = START + timedelta(hours=n)
+            plant(house.store, house.keys, gate.data / "recordings", private.recipient, f"old{n:02}", at, PERSON)
+    gate.start()
+    with FarEnd(gate.trunk_port), Phones(to=gate.address) as near:
+        talk = near.dial(DIALLED)
+        near.wait([talk], "up", 10)
+        near.hang_up(talk)
+    gate.wait(lambda: count(gate, "recording_closed") == PLANTED + 1, 10, "the call is not recorded")
+    recordings = [row["recording_id"] for row in gate.rows("SELECT recording_id FROM recordings")]
+    sealed = {path.stem: path.read_bytes() for path in (gate.data / "recordings").rglob("*.dgr")}
+    assert set(sealed) == set(recordings)
+
+    who = ("--name", "Pat Person", "--contact", "pat@example.org", "--number", SPELLED)
+    request = dialgate("request", "open", "erasure", "--by", "email", *who, config=gate.config)["reference"]
+    dialgate("request", "verify-identity", request, "--checked", "passport seen", config=gate.config)
+    assert dialgate("request", "search", request, config=gate.config)["found"] == PLANTED + 1
+    dialgate("request", "decide", request, "--grant", config=gate.config)
+    wraps = [wrap for name in recordings for wrap in wraps_of(gate, name)]
+    with FarEnd(gate.trunk_port), Phones(to=gate.address) as near:
+        talk = near.dial(DIALLED)
+        near.wait([talk], "over", 10)
+        assert "objected" in talk.reasons[0], "uncallable from the grant on"
+
+    killed_while_erasing(gate, request)
+    gate.start()
+    shown = dialgate("request", "show", request, config=gate.config)
+    assert shown["carried_out"]["recordings"] == PLANTED + 1, "finished before the line opened"
+    assert count(gate, "recording_erased") == PLANTED + 1
+    dialgate("request", "letter", request, "confirmation", config=gate.config)
+    dialgate("request", "told", request, config=gate.config)
+
+    assert spelled_in(gate.data, *SAID) == []
+    assert found_in(gate.data, wraps) == []
+    assert list((gate.data / "recordings").rglob("*.dgr")) == []
+    for name, data in list(sealed.items())[-3:]:
+        backup = tmp_path / f"{name}.dgr"
+        backup.write_bytes(data)
+        with pytest.raises(VaultError):
+            open_recording(backup, [], private, recording_id=name)
+    assert dialgate("check", DIALLED, config=gate.config, check=False)["reason"] == "objected"
+    assert gate.client.call("status")["requests"] == {"open": 0, "warned": 0, "overdue": 0}
+    gate.verified()
+    assert gate.stop() == 0
+    assert spelled_in(gate.data, *SAID) == []
+    gate.verified()
+
+
+def wraps_of(gate: Gatehouse, recording_id: str) -> list[bytes]:
+    import base64
+
+    taken = gate.client.call("recording_take", recording_id=recording_id, purpose="test", recipient="")
+    return [base64.b64decode(each["wrap"]) for each in taken["wraps"]]
+
+
+def killed_while_erasing(gate: Gatehouse, request: str) -> None:
+    """The erasure begun over the socket, and the gate killed in it. One file will not go, so that it cannot end before;
+    afterwards it would."""
+    (stuck,) = (gate.data / "recordings").rglob("old30.dgr")
+    stuck.unlink()
+    stuck.mkdir()
+    (stuck / "in-the-way").touch()
+
+    def ask() -> None:
+        with suppress(GateError):  # the gate is gone before it answers, or says that one file would not go
+            gate.client.call("request_carry_out", request=request, execute=True)
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    gate.wait(lambda: count(gate, "request_carrying"), 10, "the erasure does not begin")
+    gate.stop(signal.SIGKILL)
+    asking.join()
+    assert count(gate, "request_carried") == 0
+    (stuck / "in-the-way").unlink()
+    stuck.rmdir()
