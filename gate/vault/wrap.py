@@ -109,22 +109,29 @@ def data_key(
     """
     if not wraps:
         raise KeyShredded(f"recording {recording_id} cannot be opened: no key is left", hint="It was erased.")
-    held = list(privates)
-    by_id = {private.id: private for private in held}
-    mine = {half_of(wrapped): (by_id[who], wrapped) for who, wrapped in wraps if who in by_id}
-    opened = {half: _open(private, wrapped, recording_id, key_id) for half, (private, wrapped) in mine.items()}
+    by_id = {private.id: private for private in privates}
+    opened: dict[Half, tuple[PrivateKey, bytes]] = {}
+    damaged: WrapDamaged | None = None
+    mine = [(by_id[who], wrapped) for who, wrapped in wraps if who in by_id]
+    for private, wrapped in mine:
+        try:
+            opened[half_of(wrapped)] = private, _open(private, wrapped, recording_id, key_id)
+        except WrapDamaged as error:  # another key may do; if none does, this is what there is to say
+            damaged = error
     if "" in opened:
-        return opened[""]
+        return opened[""][1]
     if {*HALVES} <= opened.keys():
-        return _xor(opened["first"], opened["second"])
+        return _xor(opened["first"][1], opened["second"][1])
+    if damaged is not None:
+        raise damaged
     if not mine:
-        names = ", ".join(private.id for private in held) or "none"
+        names = ", ".join(by_id) or "none"
         others = ", ".join(sorted(who for who, _ in wraps))
         raise NoWrapForKey(f"recording {recording_id} is not sealed to key {names}", hint=f"It opens with: {others}")
-    (half,) = mine
+    ((half, (private, _)),) = opened.items()
     others = ", ".join(sorted(who for who, wrapped in wraps if half_of(wrapped) not in (half, "")))
     raise HalfMissing(
-        f"recording {recording_id} takes two people: key {mine[half][0].id} is of its {half} half",
+        f"recording {recording_id} takes two people: key {private.id} is of its {half} half",
         hint=f"Give a second key beside it, one of: {others}" if others else "No key of the other half is left.",
     )
 
