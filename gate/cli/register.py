@@ -14,6 +14,7 @@ from gate.cli.output import View, say
 from gate.cli.reach import reach
 from gate.cli.values import Coverage, Day
 from gate.clock import SystemClock
+from gate.errors import RegisterError
 
 if TYPE_CHECKING:
     from gate.registers.watch import Outcome
@@ -93,8 +94,11 @@ def watch(view: View, folder: Path, once: bool, settle: int | None) -> int:
         return int(any(each["state"] != "taken" for each in outcomes))
     say(f"Watching {drop.folder}: stop with Ctrl-C.")
     while True:
-        for each in drop.look(time.monotonic(), clock.now()):
-            view.data(_row(each), text=lambda row: [_line(row)])
+        try:
+            for each in drop.look(time.monotonic(), clock.now()):
+                view.data(_row(each), text=lambda row: [_line(row)])
+        except RegisterError as error:  # a share that is away comes back
+            say(f"{error.message}; {error.hint}")
         time.sleep(section.poll_seconds)
 
 

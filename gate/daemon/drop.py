@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -46,9 +47,14 @@ async def watch(house: House) -> None:
         section, house.config.path(section.watch), partial(house.desk.register_import, actor="gate:watch")
     )
     log.info("registers_watched", folder=str(folder.folder))
-    while True:
-        done = await asyncio.to_thread(_look, folder, house)
-        await asyncio.sleep(section.poll_seconds if done else AGAIN_SECONDS)
+    try:
+        while True:
+            done = await asyncio.to_thread(_look, folder, house)
+            await asyncio.sleep(section.poll_seconds if done else AGAIN_SECONDS)
+    finally:
+        for name in ("tps", "ctps"):  # the gate does not wait for an import: its file is taken at the next start
+            with suppress(GateError):
+                house.desk.register_cancel(name=name, actor="gate")
 
 
 def _look(folder: DropFolder, house: House) -> bool:

@@ -132,11 +132,12 @@ class DropFolder:
         if later and later[0] == stamp and tick < later[1]:
             return False
         before = self._since.get(name)
+        renamed = seen.st_ctime_ns - seen.st_mtime_ns > _RENAMED_NS
         if before is None or before[0] != stamp:
             self._since[name] = (stamp, tick)
-            # Not written to for so long by its own time, or complete before it had this name.
-            return 0 < seen.st_mtime <= now - self._settle or seen.st_ino in self._unfinished
-        renamed = seen.st_ctime_ns - seen.st_mtime_ns > _RENAMED_NS
+            # Not written to for so long by its own time, or complete before it had this name. The inode alone does not
+            # say so: that of a file that was deleted may be a new one's, which grows.
+            return 0 < seen.st_mtime <= now - self._settle or (renamed and seen.st_ino in self._unfinished)
         return renamed or tick - before[1] >= self._settle
 
     # --- what becomes of it

@@ -188,7 +188,8 @@ def change(tx: StoreTransaction, list_id: int, rows: Iterable[tuple[int, int, in
 
 
 def forget_number(tx: StoreTransaction, number: str) -> int:
-    """Delete every contact with this E.164 number, those of a list that is just coming in too; returns how many.
+    """Delete every contact with this E.164 number, and what is kept apart of its references; those of a list that is
+    just coming in too. Returns how many contacts.
 
     For the erasure of a person. What the CRM holds is not reached: its next list brings the number back, unless it is
     gone there. After the commit, ``EvidenceStore.scrub`` removes what the write-ahead log still holds.
@@ -196,6 +197,12 @@ def forget_number(tx: StoreTransaction, number: str) -> int:
     key = int(number.removeprefix("+"))
     tx.write(
         "INSERT OR IGNORE INTO contact_forgotten SELECT list, ? FROM contact_lists WHERE state = 'loading'", (key,)
+    )
+    tx.write(
+        "DELETE FROM contact_faults WHERE reference <> ''"
+        " AND (list, reference) IN (SELECT list, reference FROM contacts WHERE number = ?"
+        " AND list IN (SELECT list FROM contact_lists))",
+        (key,),
     )
     tx.write(
         "UPDATE contact_lists SET contacts = contacts - (SELECT count(*) FROM contacts AS c"

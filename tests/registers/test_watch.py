@@ -86,8 +86,14 @@ def test_a_file_renamed_into_place_is_taken_at_once(bench: Bench, name: str) -> 
     part = bench.land(name)
     assert bench.look() == []
     assert bench.look(10 * SETTLE) == [], "not as long as it is called so"
+    time.sleep(0.02)
     part.rename(bench.folder / "tps_ns.txt")
     assert states(bench.look()) == [("tps", "tps_ns.txt", "taken")]
+
+
+def test_a_file_that_grows_in_the_inode_of_another_is_not_taken(bench: Bench) -> None:
+    bench.drop._unfinished.add(bench.land("tps_ns.txt").stat().st_ino)
+    assert bench.look() == []
 
 
 def test_a_file_renamed_from_elsewhere_is_taken_at_the_second_look(bench: Bench, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from gate.config import load
 from gate.daemon.house import House
-from gate.errors import RefusedError, RegisterError, UsageError
+from gate.errors import GateError, RefusedError, RegisterError, UsageError
 from tests.support.gatehouse import dialgate
 from tests.support.registers import write
 
@@ -177,6 +177,34 @@ def test_the_same_register_again_changes_nothing_and_screens_nothing_twice(house
     for _ in range(3):
         assert house.contacts.follow() is None
     assert kinds(house) == before
+
+
+def test_a_screening_that_was_cut_off_is_made_up_for(house: House, tmp_path: Path) -> None:
+    load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417"))
+    house.contacts.background = True
+    put(house, tmp_path, ["07700900417", "01632960202"])
+
+    def cut(_done: float, _what: str) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        house.contacts.follow(cut)
+    assert house.desk.contacts_status(actor=ACTOR)["up_to_date"] is False
+    assert house.contacts.follow() is not None
+    assert house.desk.contacts_status(actor=ACTOR)["up_to_date"] is True
+    assert changes(house) == {"a": "newly_allowed", "b": "newly_blocked"}
+    assert house.contacts.follow() is None
+
+
+def test_a_gate_that_stops_leaves_the_list_before(house: House, tmp_path: Path) -> None:
+    load_list(house, crm(tmp_path, "a,020 7946 0101"))
+
+    def stop(_done: float, _what: str) -> None:
+        house.contacts.stop()
+
+    with pytest.raises(GateError, match="stopping"):
+        house.desk.contacts_import(path=crm(tmp_path, "b,07700 900417"), reference="id", actor=ACTOR, progress=stop)
+    assert [row["number"] for row in house.desk.contacts_list(actor=ACTOR)["items"]] == ["+442079460101"]
 
 
 @pytest.mark.parametrize("background", [False, True])

@@ -63,7 +63,8 @@ def test_a_list_takes_the_place_of_the_one_before_and_that_one_goes_piece_by_pie
 
 
 def test_forgetting_reaches_every_list_and_one_that_is_just_coming_in(store):
-    put(store, [(ONE, "a", False, 1, None), (ONE, "b", False, 1, None), (TWO, "", False, 1, None)])
+    faults = [(7, "mobile", "a", "it is empty"), (8, "mobile", "c", "it is empty"), (9, "mobile", "", "it is empty")]
+    put(store, [(ONE, "a", False, 1, None), (ONE, "b", False, 1, None), (TWO, "", False, 1, None)], faults=faults)
 
     def begin(tx):
         key = contacts.new_list(tx, at=AT, actor="user:ann(1000)", source_name="crm.csv", topic="general")
@@ -73,6 +74,7 @@ def test_forgetting_reaches_every_list_and_one_that_is_just_coming_in(store):
     loading = store.call(begin)
     assert store.call(lambda tx: contacts.forget_number(tx, f"+{ONE}")) == 2
     assert store.call(contacts.in_force)["contacts"] == 1
+    assert [row["line"] for row in store.call(lambda tx: tx.query("SELECT line FROM contact_faults"))] == [8, 9]
     store.call(lambda tx: contacts.add(tx, loading, [(ONE, "a", 1, 1, None)]))  # the file is read on, and holds it
 
     def swap(tx):
