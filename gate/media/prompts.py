@@ -52,6 +52,8 @@ than any keypad digit: RFC 4733 events last 40 ms at least, and their end is sen
 
 _SPEAKER = "espeak-ng"
 _PAD_SECONDS = 0.1
+"""Silence behind the words: a callee's phone plays what it got some 40 to 100 ms later, and neither the agent nor the
+recording may begin before the notice is heard."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,8 +28,9 @@ from gate.media.proxy import Proxy, capacity, counts, is_ok, speakable
 _PIP_EVERY = 2.0
 _CUE_BEFORE_END = (0.40, 0.20)
 """The caller's cue: two pips, these seconds before the announcement's end."""
-_MARGIN = 0.05
-"""Added to a prompt's length: RTPProxy sends in steps of 10 ms."""
+_MARGIN = 0.02
+"""Added to a prompt's length, two of the packets of 10 ms that RTPProxy sends. The last tenth of a prompt is silence
+(``prompts``), so the words are out even where RTPProxy lags behind."""
 
 
 @dataclass(slots=True)
