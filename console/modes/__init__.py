@@ -1,6 +1,7 @@
 """The modes, keys 1 to 8: a module each, loaded when it is first gone to.
 
 - ``base``        what every mode has: status line, list, filter, footer, trouble
+- ``row``         one row with every field
 - ``live``        calls in hand, counts of the last hour
 - ``registers``   TPS and CTPS, imports, look-ups; objections and consents
 - ``contacts``    the CRM's contacts as they were screened

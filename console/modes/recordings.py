@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -24,6 +24,9 @@ from console.widgets.wave import Wave
 from console.widgets.working import Working
 from gate.core.showing import clean
 from gate.errors import GateError, UsageError
+
+if TYPE_CHECKING:
+    from console.ports import Opener
 
 T = TypeVar("T")
 
@@ -82,6 +85,8 @@ class RecordingDetail(DetailScreen):
         self._row = row
         self._purpose = ""
         self._playing: threading.Event | None = None
+        self._asking = False
+        """A key or a purpose is being asked for: once at a time."""
 
     def above(self) -> ComposeResult:
         """The waveform, once it is opened."""
@@ -137,8 +142,15 @@ class RecordingDetail(DetailScreen):
     async def _unlocked(self) -> bool:
         """A key is open, and a purpose is said. A passphrase goes from the field to the opener, and nowhere else."""
         opener = self.app.setup.opener
-        if opener is None:
+        if opener is None or self._asking:
             return False
+        self._asking = True
+        try:
+            return await self._key_and_purpose(opener)
+        finally:
+            self._asking = False
+
+    async def _key_and_purpose(self, opener: Opener) -> bool:
         if not opener.holder():
             known = await on_thread(opener.keys)
             told = await self.app.push_screen_wait(
@@ -154,8 +166,8 @@ class RecordingDetail(DetailScreen):
             )
             if told is None:
                 return False
+            self.notify("Opening the key…", timeout=1)
             holder = await self._tried(partial(opener.unlock, Path(told["key"].strip()), told["passphrase"]))
-            del told
             if holder is None:
                 return False
             self.notify(f"Open with the key of {holder}", timeout=4, markup=False)

@@ -12,6 +12,7 @@ from textual.binding import BindingType
 
 from console import keys, words
 from console.modes.base import DetailScreen, ListMode, View, given
+from console.modes.row import RowDetail
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.ask import Ask, Field
 from console.widgets.report import Section
@@ -309,41 +310,6 @@ def _of(row: Row) -> str:
 
 
 # --- details ------------------------------------------------------------------------------------------------------
-
-
-class RowDetail(DetailScreen):
-    """Every field of a row."""
-
-    def __init__(self, mode: str, title: str, row: Row) -> None:
-        super().__init__(mode, title)
-        self._row = row
-
-    async def sections(self) -> Sequence[Section]:
-        """One section."""
-        return [Section("", [(name.replace("_", " "), _shown(name, value)) for name, value in self._row.items()])]
-
-    def copied(self) -> str:
-        """Its id, or the digest of a register."""
-        row = self._row
-        return str(row.get("id") or row.get("sha256") or row.get("import_id") or "")
-
-
-def _shown(name: str, value: Any) -> words.Shown:
-    if name in ("number", "raw"):
-        return words.number(value)
-    if name == "state":
-        return words.state(value)
-    if name.endswith("_at") or name == "at":
-        return words.moment(value)
-    if isinstance(value, bool):
-        return ("yes" if value else "no"), PLAIN
-    if isinstance(value, int):
-        return words.count(value)
-    if isinstance(value, Mapping):
-        return words.text(", ".join(f"{key} {inner}" for key, inner in value.items()))
-    if isinstance(value, list | tuple):
-        return words.coverage(value)
-    return words.text(value)
 
 
 class Verdict(DetailScreen):

@@ -41,7 +41,7 @@ class Ask(ModalScreen[Mapping[str, str] | None]):
         border: round $primary; padding: 0 1; }}
     Ask VerticalScroll {{ height: auto; max-height: 14; }}
     Ask .dialog-title {{ text-style: bold; color: $primary; }}
-    Ask Input {{ padding: 0 1; background: $panel; margin-bottom: 1; }}
+    Ask Input {{ padding: 0 1; background: $panel; }}
     Ask Input:focus {{ background: $primary 25%; }}
     Ask .dialog-fault {{ color: $error; height: auto; }}
     Ask Horizontal {{ height: 1; align-horizontal: right; }}

@@ -94,7 +94,7 @@ class Wave(Widget):
         whole.append(" " * _LABEL)
         whole.append(f"{NOTICE} announcement  ", self._of("notice"))
         whole.append(f"{PAUSE} pause: nothing kept  ", self._of("pause"))
-        whole.append(f"{len(envelope.gaps)} pauses, {words.length(envelope.seconds)[0]} long", self._of("axis"))
+        whole.append(f"pauses: {len(envelope.gaps)}, length: {words.length(envelope.seconds)[0]}", self._of("axis"))
         return whole
 
     def _line(

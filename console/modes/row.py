@@ -1,0 +1,47 @@
+"""One row of a list with every field: what Enter shows where a mode has no more to say of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from console import words
+from console.modes.base import DetailScreen
+from console.theme import PLAIN
+from console.widgets.report import Section
+from console.widgets.rows import Row
+
+
+class RowDetail(DetailScreen):
+    """Every field of a row."""
+
+    def __init__(self, mode: str, title: str, row: Row) -> None:
+        super().__init__(mode, title)
+        self._row = row
+
+    async def sections(self) -> Sequence[Section]:
+        """One section."""
+        return [Section("", [(name.replace("_", " "), _shown(name, value)) for name, value in self._row.items()])]
+
+    def copied(self) -> str:
+        """Its id, or the digest of a register."""
+        row = self._row
+        return str(row.get("id") or row.get("sha256") or row.get("import_id") or "")
+
+
+def _shown(name: str, value: Any) -> words.Shown:
+    if name in ("number", "raw"):
+        return words.number(value)
+    if name == "state":
+        return words.state(value)
+    if name.endswith("_at") or name == "at":
+        return words.moment(value)
+    if isinstance(value, bool):
+        return ("yes" if value else "no"), PLAIN
+    if isinstance(value, int):
+        return words.count(value)
+    if isinstance(value, Mapping):
+        return words.text(", ".join(f"{key} {inner}" for key, inner in value.items()))
+    if isinstance(value, list | tuple):
+        return words.coverage(value)
+    return words.text(value)
