@@ -8,17 +8,17 @@ their bodies may be erased between two pages.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import closing
 from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from typing import Final, NamedTuple
 
-from gate.core.evidence import consistency_proof, inclusion_proof
+from gate.core.evidence import Node, consistency_proof, inclusion_proof
 from gate.errors import StoreError
 from gate.store.connect import open_reader
-from gate.store.tree import load_frontier, node_provider
+from gate.store.tree import TILE_LEVEL, load_frontier, node_provider
 
 PAGE: Final = 500
 LEAVES: Final = 4096
@@ -171,13 +171,13 @@ class LogSlice:
         for start in range(0, len(indexes), LEAVES):
             part = indexes[start : start + LEAVES]
             with self._open() as db:
-                node = node_provider(db)
+                prove = _prover(node_provider(db), self.size)
                 page = []
                 for index in part:
                     row = db.execute("SELECT leaf FROM leaves WHERE leaf_index = ?", [index]).fetchone()
                     if row is None:
                         raise StoreError(f"the evidence log has no leaf {index}")
-                    page.append((index, bytes(row[0]), inclusion_proof(index, self.size, node)))
+                    page.append((index, bytes(row[0]), prove(index)))
             yield from page
 
     def heads(self, sizes: Collection[int]) -> Iterator[tuple[int, bytes, str | None, list[bytes]]]:
@@ -204,3 +204,19 @@ class LogSlice:
         """Root over the first ``size`` leaves."""
         with self._open() as db:
             return load_frontier(db, size).root
+
+
+def _prover(node: Node, size: int) -> Callable[[int], list[bytes]]:
+    """Inclusion proofs of many leaves: what leads from a whole tile up is the same for all of its leaves."""
+    tops: dict[int, list[bytes]] = {}
+
+    def prove(index: int) -> list[bytes]:
+        tile = index >> TILE_LEVEL
+        if (tile + 1) << TILE_LEVEL > size:
+            return inclusion_proof(index, size, node)
+        if tile not in tops:
+            tops.clear()
+            tops[tile] = inclusion_proof(index, size, node)[TILE_LEVEL:]
+        return [node(level, (index >> level) ^ 1) for level in range(TILE_LEVEL)] + tops[tile]
+
+    return prove
