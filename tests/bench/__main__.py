@@ -86,6 +86,11 @@ def retention(quick: bool) -> Table:
     return _rows(import_module("tests.bench.bench_retention").run(200 if quick else 100_000))
 
 
+def audit(quick: bool) -> Table:
+    """Bundles for auditors: a long log and many recordings, made, verified, opened."""
+    return _rows(import_module("tests.bench.bench_audit").run(*((2_000, 10) if quick else ())))
+
+
 def vault(quick: bool) -> Table:
     """Sealing, opening, wraps, on a disk."""
     with tempfile.TemporaryDirectory(prefix="dialgate-bench-") as folder:
@@ -105,7 +110,20 @@ def decision(quick: bool) -> Table:
 
 BENCHES: dict[str, Callable[[bool], Table]] = {
     each.__name__: each
-    for each in (bridge, media, recorder, store, registers, screen, contacts, retention, vault, pages, decision)
+    for each in (
+        bridge,
+        media,
+        recorder,
+        store,
+        registers,
+        screen,
+        contacts,
+        retention,
+        audit,
+        vault,
+        pages,
+        decision,
+    )
 }
 
 
