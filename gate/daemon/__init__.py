@@ -11,6 +11,7 @@
 - ``requests``   data-subject requests beside the calls: what was begun is finished, what is due is told
 - ``letters``    letters wired: the firm's particulars, its templates, its mail server
 - ``bundles``    auditors' bundles, made and opened beside a gate that runs or not
+- ``later``      what is made when it is first asked for
 - ``logs``       structured logs
 - ``garbage``    when Python looks for garbage
 

@@ -11,8 +11,8 @@ from gate.config import Config
 from gate.core.evidence import Checkpoint, parse_checkpoint
 from gate.errors import AuditError, GateError, UsageError
 from gate.exports.bundle import announcement_member, seal_text
-from gate.exports.bundle_read import Signatures
 from gate.exports.bundle_parts import Recorded
+from gate.exports.bundle_read import Signatures
 from gate.store.slices import LogSlice
 from gate.vault.errors import WrapDamaged
 from gate.vault.keyfile import PrivateKey

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import structlog
-
 from gate.errors import GateError, RegisterError
+from gate.log import Logger
 
 if TYPE_CHECKING:
     from gate.daemon.house import House
     from gate.service.bulk_screen import BulkScreener
     from gate.service.contacts import Contacts
 
-log = structlog.get_logger()
+log = Logger()
 
 FOLLOW_SECONDS = 2.0
 """How often a running gate looks whether contacts have to be screened again."""
@@ -72,6 +70,8 @@ def contacts_of(house: House) -> Contacts:
 
 async def follow(contacts: Contacts) -> None:
     """Screen contacts again whenever that may have changed something, until cancelled."""
+    import asyncio  # not at the top: every command wires the contacts, and a check must not pay for it
+
     contacts.background = True
     while True:
         done = await asyncio.to_thread(_follow, contacts)

@@ -14,10 +14,13 @@ from zoneinfo import ZoneInfo
 
 from gate.clock import SystemClock
 from gate.config import Config
+from gate.daemon.later import Later
 from gate.errors import ConfigError, StoreError, VaultError
 
 if TYPE_CHECKING:
     from gate.core.rules import Rules
+    from gate.daemon.bundles import Signing
+    from gate.daemon.letters import Letters
     from gate.service.contacts import Contacts
     from gate.service.desk import Desk
     from gate.service.request_erasing import RequestEraser
@@ -123,12 +126,11 @@ class House:
         return contacts_of(self)
 
     def _desk(self, live: Callable[[], list[dict[str, Any]]]) -> Desk:
-        from gate.daemon.bundles import Signing
-        from gate.daemon.letters import Letters
         from gate.service.desk import Desk
         from gate.service.reads import Offers
         from gate.store import kept, queries, requests, search
-        letters = Letters(self.config, self.clock)
+
+        letters = Later(self._letters)
         return Desk(
             config=self.config,
             store=self.store,
@@ -144,7 +146,7 @@ class House:
                 scan=_scan,
                 verify_log=self.verify_log,
                 checkpoint=self.checkpoint,
-                bundles=Signing(self.config.data),
+                bundles=Later(self._bundles),
                 retention=self.retention,
                 contacts=self.contacts,
                 live=live,
@@ -152,13 +154,23 @@ class House:
                 beside=self.beside,
                 requests=requests,
                 request_eraser=self.request_eraser,
-                render_letter=letters.render,
-                send_letter=letters.send,
+                render_letter=letters.method("render"),
+                send_letter=letters.method("send"),
                 scrub=self.store.scrub,
             ),
             clock=self.clock,
             new_id=new_id,
         )
+
+    def _letters(self) -> Letters:
+        from gate.daemon.letters import Letters
+
+        return Letters(self.config, self.clock)
+
+    def _bundles(self) -> Signing:
+        from gate.daemon.bundles import Signing
+
+        return Signing(self.config.data)
 
     def beside(self, read: Callable[[Any], Any]) -> Any:
         """What a function reads from the store as it is now, without holding it up. Raises ``StoreError``."""
