@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import gc
 import io
 from datetime import datetime
 from pathlib import Path
@@ -65,15 +66,20 @@ def import_(view: View, file: Path, delimiter: str, no_header: bool, **options: 
     added, and the numbers of a reference that it names replace those that were kept for it. A verdict that stays the
     same keeps its time.
     """
+    delimiter = delimiter_of(delimiter)
     with reach(view.config) as gate, view.progress(f"Importing {file.name}") as progress:
-        answer = gate.call(
-            "contacts_import",
-            path=str(file.resolve()),
-            delimiter=delimiter_of(delimiter),
-            header=not no_header,
-            progress=progress,
-            **options,
-        )
+        gc.disable()  # without a gate it is done here: rows hold no cycles, and looking for some takes its time
+        try:
+            answer = gate.call(
+                "contacts_import",
+                path=str(file.resolve()),
+                delimiter=delimiter,
+                header=not no_header,
+                progress=progress,
+                **options,
+            )
+        finally:
+            gc.enable()
     if not view.json:
         _narrate(answer)
         answer = {key: answer[key] for key in ("contacts", "new", "before", "reasons", "bad_rows", "sha256")}
