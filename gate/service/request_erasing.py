@@ -41,6 +41,8 @@ LEAVES = 5_000
 """Facts that are looked through in one."""
 SCRUBS = 10
 """How often cutting the write-ahead log is tried, half a second apart: a reader may hold an older state."""
+MOST = 1_000_000
+"""Calls of one person: all there are."""
 _LIVE = ("dialling", "answered", "talking")
 
 
@@ -181,17 +183,20 @@ class RequestEraser:
         course = self._reads.course(tx, row["id"])
         scope, carrying = last(course, KINDS[events.Searched]), last(course, CARRYING)
         whole, lines = bool(scope.get("whole")), row["numbers"]
-        calls = {each["call_id"]: each for each in self._reads.calls(tx, carrying.get("calls") or scope["calls"])}
+        calls = self._reads.calls(tx, carrying.get("calls") or scope["calls"])
+        known = {each["call_id"] for each in calls}
         if whole and lines:
-            calls |= {each["call_id"]: each for each in self._reads.calls_of(tx, lines, limit=1_000_000)}
-        plan = Plan(row["id"], row["reference"], lines, whole, list(calls.values()))
-        for hold in self._reads.holds_of(tx, lines, calls):
+            later = self._reads.calls_of(tx, lines, limit=MOST)
+            calls += [each for each in later if each["call_id"] not in known]
+        plan = Plan(row["id"], row["reference"], lines, whole, calls)
+        recorded = {each["recording_id"]: each["call_id"] for each in calls}
+        for hold in self._reads.holds_of(tx, lines, {each["call_id"] for each in calls}):
             name = hold_of(hold).name
             if hold["target"] == "number":
                 plan.held_lines.setdefault(hold["number"], name)
             else:
-                plan.held.setdefault(hold["call_id"], name)
-        for each in calls.values():
+                plan.held.setdefault(recorded.get(hold["recording_id"]) or hold["call_id"], name)
+        for each in calls:
             if each["number"] in plan.held_lines:
                 plan.held.setdefault(each["call_id"], plan.held_lines[each["number"]])
         return plan

@@ -27,6 +27,7 @@ _CALL = (
     " c.answered_at, c.unrecorded_why, r.recording_id, r.state AS recording, r.seconds AS recorded_seconds, r.erased_at"
     " FROM calls AS c LEFT JOIN recordings AS r ON r.call_id = c.call_id"
 )
+_PLAIN = "replace(replace(replace(replace(replace(body, ' ', ''), '-', ''), ')', ''), '.', ''), '/', '')"
 _OVER = "fulfilled_on IS NULL AND withdrawn_on IS NULL AND (person_told_on IS NULL OR authority_told_on IS NULL)"
 
 
@@ -169,11 +170,17 @@ def contacts_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[Row]:
 
 def holds_of(tx: StoreTransaction, numbers: Sequence[str], call_ids: Collection[str]) -> list[Row]:
     """Holds in force on these numbers, or on these calls and their recordings."""
+    recordings = "SELECT recording_id FROM recordings WHERE call_id IN"
     found: dict[str, Row] = {}
-    for name, values in (("number", numbers), ("call_id", call_ids)):
+    for target, values, among in (
+        ("number", numbers, "number IN ({})"),
+        ("call", call_ids, "call_id IN ({})"),
+        ("recording", call_ids, f"recording_id IN ({recordings} ({{}}))"),
+    ):
         for part in _slices(values):
             rows = tx.query(
-                f"SELECT * FROM holds WHERE released_at IS NULL AND {name} IN ({_marks(part)})",  # noqa: S608 - marks
+                f"SELECT * FROM holds WHERE target = '{target}' AND released_at IS NULL"  # noqa: S608 - the code's own
+                f" AND {among.format(_marks(part))}",
                 part,
             )
             found |= {row["id"]: row for row in rows}
@@ -206,8 +213,7 @@ def mentions(
     """Facts with one of these numbers in their body, in any spelling, among ``count`` leaves from ``first`` on:
     (leaf, kind, subject, call), and the leaf to go on from (0 at the end)."""
     patterns = [number.removeprefix("+44") for number in numbers]
-    plain = "replace(replace(replace(body, ' ', ''), '-', ''), ')', '')"
-    asked = " OR ".join(f"instr({plain}, ?) > 0" for _ in patterns) or "0"
+    asked = " OR ".join(f"instr({_PLAIN}, ?) > 0" for _ in patterns) or "0"
     rows = tx.query(
         "SELECT leaf_index, kind, subject, call_id, body FROM facts"  # noqa: S608 - only marks are put in
         f" WHERE leaf_index >= ? AND leaf_index < ? AND body IS NOT NULL AND ({asked})",

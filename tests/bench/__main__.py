@@ -86,6 +86,11 @@ def retention(quick: bool) -> Table:
     return _rows(import_module("tests.bench.bench_retention").run(200 if quick else 100_000))
 
 
+def requests(quick: bool) -> Table:
+    """What is held of a person, found among a million calls, and erased."""
+    return _rows(import_module("tests.bench.bench_requests").run(*((5_000, 2_000) if quick else (1_000_000, 200_000))))
+
+
 def audit(quick: bool) -> Table:
     """Bundles for auditors: a long log and many recordings, made, verified, opened."""
     return _rows(import_module("tests.bench.bench_audit").run(*((2_000, 10) if quick else ())))
@@ -119,6 +124,7 @@ BENCHES: dict[str, Callable[[bool], Table]] = {
         screen,
         contacts,
         retention,
+        requests,
         audit,
         vault,
         pages,
