@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from gate.config.faults import Fault, at_least, unprintable
-from gate.config.schema import Firm, Letters, Mail
+from gate.config.schema import Firm, Letters, Mail, Storage
 
 ADDRESS: Final = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+"
@@ -35,6 +35,15 @@ def letters_faults(letters: Letters, base: Path) -> Iterator[Fault]:
         )
     if letters.authority_email and not ADDRESS.fullmatch(letters.authority_email):
         yield Fault(("letters", "authority_email"), f'"{letters.authority_email}" is not an email address')
+
+
+def checkpoint_faults(storage: Storage, mail: Mail) -> Iterator[Fault]:
+    """A mailbox for checkpoints is an address, and there is a server to send through."""
+    address = storage.checkpoints_mail
+    if address and not ADDRESS.fullmatch(address):
+        yield Fault(("storage", "checkpoints_mail"), f'"{address}" is not an email address')
+    elif address and not mail.host:
+        yield Fault(("storage", "checkpoints_mail"), "checkpoints are sent through [mail]: name its host")
 
 
 def mail_faults(mail: Mail, firm: Firm | None, base: Path) -> Iterator[Fault]:

@@ -17,7 +17,7 @@ from gate.config.dialling import dialled
 from gate.config.drop import registers_faults
 from gate.config.faults import Fault, Readable, at_least, blank, duplicates, unprintable
 from gate.config.lines import Key
-from gate.config.mail import letters_faults, mail_faults
+from gate.config.mail import checkpoint_faults, letters_faults, mail_faults
 from gate.config.schema import (
     Account,
     Announcement,
@@ -86,6 +86,8 @@ def faults_of(readable: Readable, base: Path, *, secrets: bool = True) -> list[F
         found += letters_faults(letters, base)
     if mail := get("mail", Mail):
         found += mail_faults(mail, firm, base)
+        if storage := get("storage", Storage):
+            found += checkpoint_faults(storage, mail)
     found += _callers(readable, firm)
     found += dialled(readable, firm)
     return found + list(_secrets(readable, base)) if secrets else found

@@ -40,6 +40,8 @@ class Storage(Section, frozen=True):
     checkpoints_copy: str = ""
     """A second folder for signed checkpoints, where this machine's administrators cannot rewrite them (a mounted share,
     a synchronised folder); never made by the gate. Empty: none."""
+    checkpoints_mail: str = ""
+    """An e-mail address that gets the newest checkpoint once a day, through ``[mail]``. Empty: none."""
 
 
 class Sip(Section, frozen=True):

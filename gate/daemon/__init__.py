@@ -12,6 +12,7 @@
 - ``letters``    letters wired: the firm's particulars, its templates, its mail server
 - ``bundles``    auditors' bundles, made and opened beside a gate that runs or not
 - ``later``      what is made when it is first asked for
+- ``checkpoint_mail``  the newest checkpoint into the firm's mailbox, once a day
 - ``logs``       structured logs
 - ``garbage``    when Python looks for garbage
 

@@ -21,6 +21,7 @@ import structlog
 from gate import systemd
 from gate.clock import SystemClock
 from gate.config import Config, read_secret
+from gate.daemon.checkpoint_mail import mail_checkpoints
 from gate.daemon.contacts import follow
 from gate.daemon.drop import watch
 from gate.daemon.house import House, new_id
@@ -279,6 +280,7 @@ class Gate:
             follow(self._house.contacts),
             watch(self._house),
             remind(self._house, self._metrics),
+            mail_checkpoints(self._house),
         )
         await asyncio.wait([answering, asyncio.ensure_future(told.wait())], return_when=asyncio.FIRST_COMPLETED)
         log.info("gate_stopping", calls=self._conductor.active)

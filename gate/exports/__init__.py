@@ -16,6 +16,7 @@
 - ``letters``  letters about data-subject requests, from the templates in ``templates/letters``; ``letter_facts``: what
   those may write about; ``letter_blocks``: their marks; ``letter_message``: a letter as an e-mail message;
   ``letter_samples``: letters to look at
+- ``checkpoint_mail``  a signed checkpoint as an e-mail message
 - ``mail``    a letter to a mail server: one recipient, one try, over TLS
 - ``spoken``  days, times and numbers as they are written for people
 

@@ -12,11 +12,10 @@ import re
 import ssl
 from dataclasses import dataclass
 from email import message_from_bytes
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from gate.config import Config, Mail, read_secret
 from gate.config.mail import PORTS, is_loopback
-from gate.core.letter_words import Letter
 from gate.errors import GateError
 from gate.exports.letter_blocks import one_line
 from gate.exports.letter_message import DRAFT
@@ -42,6 +41,20 @@ class Delivery:
     message_id: str
 
 
+class Message(Protocol):
+    """What can be sent: a letter, a checkpoint."""
+
+    @property
+    def to(self) -> str:
+        """The e-mail address; empty where there is none."""
+        ...
+
+    @property
+    def eml(self) -> bytes:
+        """The whole message (RFC 5322, CRLF)."""
+        ...
+
+
 class MailError(GateError):
     """A letter was not sent; where ``uncertain``, it may have been."""
 
@@ -55,7 +68,7 @@ def sender_of(config: Config) -> str:
     return config.mail.sender or config.firm.contact_email
 
 
-def send(letter: Letter, config: Config) -> Delivery:
+def send(letter: Message, config: Config) -> Delivery:
     """Send ``letter`` through ``[mail]``; blocks until the server has answered, on no event loop of the caller's.
 
     Raises ``MailError``, and ``ConfigError`` where the password cannot be read.
@@ -83,7 +96,7 @@ def _context(config: Config) -> ssl.SSLContext:
     return context
 
 
-async def _send(letter: Letter, mail: Mail, sender: str, password: str, context: ssl.SSLContext | None) -> Delivery:
+async def _send(letter: Message, mail: Mail, sender: str, password: str, context: ssl.SSLContext | None) -> Delivery:
     from aiosmtplib import SMTP, SMTPException
 
     port = mail.port or PORTS[mail.security]
@@ -145,7 +158,7 @@ async def _authenticated(client: SMTP, server: str, username: str, password: str
         ) from None
 
 
-async def _handed_over(client: SMTP, server: str, sender: str, letter: Letter) -> str:
+async def _handed_over(client: SMTP, server: str, sender: str, letter: Message) -> str:
     """Sender, recipient, text; returns what the server said to the text."""
     from aiosmtplib import SMTPDataError, SMTPException, SMTPRecipientRefused, SMTPSenderRefused
 
