@@ -1,0 +1,88 @@
+"""The newest checkpoint into the firm's mailbox, once a day while a gate runs (``storage.checkpoints_mail``)."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from gate.clock import Clock
+from gate.config import Config
+from gate.errors import GateError
+from gate.exports.checkpoint_mail import checkpoint_mail
+from gate.exports.mail import MailError, send, sender_of
+from gate.ports import Fact, Store, Transaction
+
+if TYPE_CHECKING:
+    from gate.daemon.house import House
+
+log = structlog.get_logger()
+
+LOOK_SECONDS = 60.0
+AGAIN = timedelta(hours=1)
+"""After a mail server did not take it."""
+MAILED = "checkpoint_mailed"
+
+
+async def mail_checkpoints(house: House) -> None:
+    """Look every minute whether today's is still to be sent; without end."""
+    if not house.config.storage.checkpoints_mail:
+        return
+    post = CheckpointPost(house.config, house.store, house.clock)
+    while True:
+        await asyncio.to_thread(post.look)
+        await asyncio.sleep(LOOK_SECONDS)
+
+
+class CheckpointPost:
+    """Sends at most one a day (UTC). What was sent is a fact: a restart sends none twice."""
+
+    def __init__(self, config: Config, store: Store, clock: Clock) -> None:
+        self._config = config
+        self._store = store
+        self._clock = clock
+        self._not_before: datetime | None = None
+
+    def look(self) -> bool:
+        """Send today's if it is due; whether one was sent. Never raises: what went wrong is in the gate's log."""
+        now = self._clock.now()
+        if self._not_before is not None and now < self._not_before:
+            return False
+        try:
+            head = self._store.call(lambda tx: _due(tx, now))
+            if head is None:
+                return False
+            self._send(head, now)
+            return True
+        except GateError as error:
+            self._not_before = now + AGAIN
+            log.error("checkpoint_not_mailed", error=str(error), hint=error.hint)
+            return False
+
+    def _send(self, head: dict[str, Any], now: datetime) -> None:
+        to, note = self._config.storage.checkpoints_mail, str(head["note"])
+        name = note.partition("\n")[0]
+        mail = checkpoint_mail(note, log=name, size=head["size"], sender=sender_of(self._config), to=to, now=now)
+        body = {"size": head["size"], "to": to}
+        try:
+            body["said"] = send(mail, self._config).said
+        except MailError as error:
+            if not error.uncertain:
+                raise
+            body["said"] = error.message  # it may have arrived; another one comes tomorrow
+        self._store.call(lambda tx: tx.append(Fact(MAILED, "log", now, "gate", body)))
+
+
+def _due(tx: Transaction, now: datetime) -> dict[str, Any] | None:
+    """The newest checkpoint, where none was mailed today."""
+    last = tx.query(
+        "SELECT at FROM facts WHERE subject = 'log' AND (call_id IS NULL OR call_id <> subject) AND kind = ?"
+        " ORDER BY leaf_index DESC LIMIT 1",
+        [MAILED],
+    )
+    if last and datetime.fromisoformat(last[0]["at"]).date() >= now.date():
+        return None
+    heads = tx.query("SELECT size, note FROM checkpoints WHERE size > 0 ORDER BY size DESC LIMIT 1")
+    return heads[0] if heads else None
