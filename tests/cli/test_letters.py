@@ -1,0 +1,51 @@
+"""``dialgate letters``: the wording shown, copied and checked."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from gate.core.letter_words import LetterKind
+from gate.exports.letters import SHIPPED
+from tests.support.commands import dialgate
+from tests.support.settings import VALID, write
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> str:
+    return str(write(tmp_path))
+
+
+@pytest.mark.parametrize("kind", LetterKind)
+def test_every_kind_is_shown_under_the_firms_name(kind: LetterKind, config: str) -> None:
+    done = dialgate("letters", "show", kind.value, "-c", config)
+    assert done.code == 0 and "Webeo Example Ltd" in done.out and "Dear" in done.out
+    whole = dialgate("letters", "show", kind.value, "--json", "-c", config).json
+    assert whole["text"].strip() == done.out.strip() and whole["subject"] in whole["html"].replace("&#39;", "'")
+
+
+def test_as_the_answer_to_a_sort_of_request(config: str) -> None:
+    done = dialgate("letters", "show", "confirmation", "--asks", "restriction", "--html", "-c", config)
+    assert "<!DOCTYPE html>" in done.out and "is locked" in done.out
+    done = dialgate("letters", "show", "writing", "--asks", "access", "-c", config)
+    assert done.code == 2 and "it answers: erasure" in done.err
+
+
+def test_copied_edited_and_checked(config: str, tmp_path: Path) -> None:
+    folder = tmp_path / "wording"
+    done = dialgate("letters", "copy", str(folder), "--json", "-c", config)
+    assert set(done.json["copied"]) == {path.name for path in SHIPPED.iterdir()}
+    assert done.json["kept"] == []
+    write(tmp_path, VALID + '[letters]\ntemplates = "wording"\n')
+    assert dialgate("letters", "check", "-c", config).code == 0
+
+    (folder / "refusal.txt").write_text("Subject: No\n\nBecause {{ becuase }}")
+    (folder / "refusel.txt").write_text("Subject: No\n\nNo")
+    done = dialgate("letters", "check", "-c", config)
+    assert done.code == 1 and "2 faults" in done.err
+    assert "refusal.txt:3: 'becuase' is undefined" in done.out and "refusel.txt: is no template" in done.out
+    done = dialgate("letters", "show", "refusal", "-c", config)
+    assert done.code == 1 and "refusal.txt:3" in done.err and "dialgate letters check" in done.err
+    assert dialgate("letters", "copy", str(folder), "--json", "-c", config).json["copied"] == []
+    assert "becuase" in (folder / "refusal.txt").read_text(), "an edited file is not overwritten"
