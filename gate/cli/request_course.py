@@ -78,9 +78,6 @@ def open_(
             written=written,
         )
     show(view, standing)
-    say(f"Acknowledge it: dialgate request letter {standing['reference']} acknowledgement")
-    if asks == Asks.ERASURE and not standing["written"]:
-        say(f"It was asked for by word of mouth: dialgate request letter {standing['reference']} writing")
 
 
 @make(
@@ -95,7 +92,6 @@ def open_(
 def ask_identity(view: View, request: str, note: str, on: date | None) -> None:
     """There is reasonable doubt who asks: the clock starts when the proof arrives."""
     _step(view, "request_ask_identity", request, on, note=note)
-    say(f"The letter: dialgate request letter {request} identity")
 
 
 @make(
@@ -125,7 +121,6 @@ def verify_identity(view: View, request: str, checked: str, numbers: tuple[str, 
 def clarify(view: View, request: str, question: str, on: date | None) -> None:
     """Ask what is meant: the clock stands still until the answer."""
     _step(view, "request_clarify", request, on, question=question)
-    say(f"The letter: dialgate request letter {request} clarification")
 
 
 @make(
@@ -155,7 +150,6 @@ def clarified(view: View, request: str, answer: str, numbers: tuple[str, ...], o
 def extend(view: View, request: str, reasons: str, on: date | None) -> None:
     """Three months in total, told with the reasons within the first."""
     _step(view, "request_extend", request, on, reasons=reasons)
-    say(f"The letter: dialgate request letter {request} extension")
 
 
 @make("acknowledge", group=command, numbers=True, example="dialgate request acknowledge DSR-2026-0007")
@@ -264,10 +258,8 @@ def decide(
         standing = gate.call("request_decide", request=request, grant=grant, ground=ground, reasons=reasons, on=on)
         if letters is not None and ground is not None:
             write_letters(gate, standing["reference"], ("refusal", "authority"), letters)
+            standing = gate.call("request_show", request=request)
     show(view, standing)
-    if ground is not None and letters is None:
-        for kind in ("refusal", "authority"):
-            say(f"The letter: dialgate request letter {standing['reference']} {kind} -o FILE")
 
 
 @make(

@@ -88,6 +88,8 @@ numbers: Callable[[Body], Body] = click.option(
 def show(view: View, standing: dict[str, Any]) -> None:
     """A request as it stands; what can be done now, as narration."""
     view.data(standing, text=lines)
+    for kind in standing["letters"]:
+        say(f"Letter: dialgate request letter {standing['reference']} {kind} -o FILE, or --send")
     for step in standing["next"]:
         say(f"Next: {step}")
 

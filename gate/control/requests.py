@@ -182,6 +182,8 @@ class Standing(Response, frozen=True):
     ico_due: date | None
     days_left: int | None
     warning: str
+    letters: list[str]
+    """Kinds of letters that it needs now and that nobody has made."""
     next: list[str]
     """What can be done now, as commands."""
 

@@ -11,11 +11,13 @@
 - ``retention``  what goes when, the dry run, and the sweep; ``holding`` is how people ask for them and for holds
 - ``requests``   data-subject requests: their course (``request_facts``: as the log has it), ``request_search`` what is held,
                  ``request_letters``, ``request_erasing``: an erasure in an order that survives a kill; ``request_desk``
-                 puts them together, on ``request_base`` and ``request_reads``; ``request_watch``: what is due
+                 puts them together, on ``request_base`` and ``request_reads``; ``request_watch``: what is due,
+                 ``request_due``: the letters that a request needs
 - ``desk``       what people ask for; ``lists`` (objections, consents), ``registering`` (imports, and
                  ``importing``: their history, and stopping one) and ``records`` are parts of it,
                  ``desk_base`` is what they share, ``reads`` what they are given by other rooms
 - ``looking``    pages of calls and of the log, a number in full; ``live``: what a watcher sees at this moment
+- ``reporting``  figures of a month; ``article30``: the record of processing
 - ``keys``       the register of recipients: who can open recordings, and who decided it
 - ``exporting``  bundles for auditors: who may have one, what is logged before it leaves, what is signed
 - ``bulk_lists`` own lists in bulk, in and out; ``entries``: one line of such a list

@@ -13,6 +13,7 @@ from gate.errors import RefusedError, UsageError
 from gate.ports import Fact, Transaction
 from gate.service.desk_base import LONDON, DeskBase, number_of
 from gate.service.reads import Row
+from gate.service.request_due import letters_due
 from gate.service.request_facts import CARRIED, KINDS, PACK, PERSON, WORDS, body_of, last, replay
 from gate.service.request_reads import RequestReads, Tx
 
@@ -151,6 +152,7 @@ def shown(row: Row, course: list[Row], request: Request, today: date) -> Row:
         "told": sorted(request.told),
         "carried_out": carried or None,
         "pack": last(course, PACK) or None,
+        "letters": letters_due(row, course, request, done=not undone(row, request, course)),
         "next": next_steps(row, request, course),
     }
 
@@ -205,7 +207,7 @@ def next_steps(row: Row, request: Request, course: list[Row] | None = None) -> l
         State.IDENTITY_ASKED: ["verify-identity", "decide --refuse identity_not_proven"],
         State.IN_HAND: ["decide", "clarify", "extend"] if request.searched else ["search", "clarify", "extend"],
         State.CLARIFYING: ["clarified"],
-        State.GRANTED: _to_fulfil(row, request, course or []),
+        State.GRANTED: ["fulfil" if undone(row, request, course or []) else "told person"],
         State.REFUSED: [f"told {who}" for who in ("person", "authority") if who not in request.told],
     }.get(request.state, [])
     if request.acknowledge_by() is not None and request.state not in (State.DONE, State.CLOSED, State.GRANTED):
@@ -213,10 +215,11 @@ def next_steps(row: Row, request: Request, course: list[Row] | None = None) -> l
     return [f"dialgate request {step.split(' ')[0]} {row['reference']}{_rest(step)}" for step in steps]
 
 
-def _to_fulfil(row: Row, request: Request, course: list[Row]) -> list[str]:
-    undone = request.asks is Asks.ERASURE and row["carried_at"] is None
-    undone |= request.asks is Asks.ACCESS and something_held(course) and not last(course, PACK)
-    return ["fulfil"] if undone else ["told person"]
+def undone(row: Row, request: Request, course: list[Row]) -> bool:
+    """What was granted is still to be done: an erasure to be carried out, a pack to be made."""
+    if request.asks is Asks.ACCESS:
+        return something_held(course) and not last(course, PACK)
+    return request.asks is Asks.ERASURE and row["carried_at"] is None
 
 
 def _rest(step: str) -> str:

@@ -189,7 +189,7 @@ class RequestEraser:
             later = self._reads.calls_of(tx, lines, limit=MOST)
             calls += [each for each in later if each["call_id"] not in known]
         plan = Plan(row["id"], row["reference"], lines, whole, calls)
-        recorded = {each["recording_id"]: each["call_id"] for each in calls}
+        recorded = {each["recording_id"]: each["call_id"] for each in calls if each["recording_id"]}
         for hold in self._reads.holds_of(tx, lines, {each["call_id"] for each in calls}):
             name = hold_of(hold).name
             if hold["target"] == "number":

@@ -22,6 +22,8 @@ WORDS: Final = "request_words"
 CARRYING: Final = "request_carrying"
 CARRIED: Final = "request_carried"
 PACK: Final = "request_pack_made"
+MADE: Final = "letter_made"
+SENT: Final = "letter_sent"
 
 EVENTS: Final[dict[str, type[Event]]] = {
     "request_identity_asked": words.IdentityAsked,

@@ -12,13 +12,14 @@ from typing import Final
 
 from gate.core import request_words as events
 from gate.core.letter_words import Letter, LetterFacts, LetterKind
-from gate.core.request_words import Asks, State
+from gate.core.request_words import Asks
 from gate.core.requests import Request
 from gate.errors import RefusedError, UsageError
 from gate.ports import Transaction
 from gate.service.reads import Row
 from gate.service.request_base import READY, RequestBase, something_held
-from gate.service.request_facts import CARRIED, KINDS, PACK, last, said
+from gate.service.request_due import fits
+from gate.service.request_facts import CARRIED, KINDS, MADE, PACK, SENT, last, said
 
 _SAID: Final = {
     LetterKind.IDENTITY: "proof",
@@ -46,7 +47,7 @@ class RequestLetters(RequestBase):
 
         def facts(tx: Transaction) -> tuple[str, LetterFacts]:
             row, course, before = self._load(tx, request)
-            _fits(row, before, wanted)
+            _checked(row, before, wanted)
             access = wanted is LetterKind.RESPONSE and before.asks is Asks.ACCESS
             name = _pack_of(row, course, pack) if access else ""
             return row["id"], self._letter_facts(tx, row, course, before, wanted, self._day(on, before), name)
@@ -59,10 +60,10 @@ class RequestLetters(RequestBase):
                 f"{said_in_it.reference}: no e-mail address is known for this letter",
                 hint="Print it and post it: -o FILE",
             )
-        self._keep("letter_made", actor, {"kind": wanted.value, "sha256": digest}, request_id)
+        self._keep(MADE, actor, {"kind": wanted.value, "sha256": digest}, request_id)
         if send:
             answer = self._offers.send_letter(letter)
-            self._keep("letter_sent", actor, {"kind": wanted.value, "sha256": digest, "server": answer}, request_id)
+            self._keep(SENT, actor, {"kind": wanted.value, "sha256": digest, "server": answer}, request_id)
         return {
             "reference": said_in_it.reference,
             "asks": said_in_it.asks.value,
@@ -106,24 +107,10 @@ class RequestLetters(RequestBase):
         )
 
 
-def _fits(row: Row, request: Request, kind: LetterKind) -> None:
+def _checked(row: Row, request: Request, kind: LetterKind) -> None:
     """Raise where this letter would say what is not so."""
     asks, state = request.asks, request.state
-    answered = state in (State.GRANTED, State.DONE)
-    fits = {
-        LetterKind.ACKNOWLEDGEMENT: state is not State.CLOSED,
-        LetterKind.WRITING: asks is Asks.ERASURE and not row["written"],
-        LetterKind.IDENTITY: state is State.IDENTITY_ASKED,
-        LetterKind.CLARIFICATION: state is State.CLARIFYING,
-        LetterKind.EXTENSION: bool(request.clock and request.clock.extended),
-        LetterKind.RESPONSE: answered and asks in (Asks.ACCESS, Asks.COMPLAINT),
-        LetterKind.CONFIRMATION: answered
-        and asks not in (Asks.ACCESS, Asks.COMPLAINT)
-        and (asks is not Asks.ERASURE or row["carried_at"] is not None),
-        LetterKind.REFUSAL: request.ground is not None,
-        LetterKind.AUTHORITY: request.ground is not None,
-    }[kind]
-    if not fits:
+    if not fits(row, request, kind):
         raise RefusedError(
             f"{row['reference']} is for {asks} and {state}: there is no {kind} letter to write",
             reason=READY,

@@ -16,7 +16,7 @@ from gate.core.requests import Request
 from gate.errors import RefusedError, UsageError
 from gate.ports import Fact, Transaction
 from gate.service.reads import Row
-from gate.service.request_base import READY, RequestBase, counted, next_steps, numbers_of, open_standings, shown
+from gate.service.request_base import READY, RequestBase, counted, numbers_of, open_standings, shown, undone
 from gate.service.request_facts import OPENED, PACK, PERSON, replay
 
 CHANNELS = ("phone", "email", "post", "in_person", "web")
@@ -309,7 +309,7 @@ def _done(row: Row, course: list[Row], request: Request) -> None:
     """Raise where what was granted is not done yet: nobody is told of what has not happened."""
     if request.state is not State.GRANTED:
         return  # the rules say what is wrong
-    if any(step.startswith("dialgate request fulfil") for step in next_steps(row, request, course)):
+    if undone(row, request, course):
         raise RefusedError(
             f"{row['reference']}: it is granted, but not done yet",
             reason=READY,

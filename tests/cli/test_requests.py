@@ -158,6 +158,7 @@ def test_an_erasure_with_a_hold(officer: Officer, folder: Path, tmp_path: Path) 
     done = officer("open", "erasure", "--by", "phone", *WHO)
     reference = re.findall(r"DSR-\d{4}-\d{4}", done.out)[0]
     assert f"letter {reference} writing" in done.err, "it is asked for in writing besides"
+    assert f"letter {reference} acknowledgement" in done.err
     assert "in writing" in officer("letter", reference, "writing").out
     officer("verify-identity", reference, "--checked", "called back")
     officer("search", reference)
@@ -167,6 +168,7 @@ def test_an_erasure_with_a_hold(officer: Officer, folder: Path, tmp_path: Path) 
     assert f"Held by: hold case 17/2026 ({hold.json['id']})" in asked.err
     assert "--yes" in asked.err
     fulfilled = officer("fulfil", reference, "--yes", "--letters", "out")
+    assert f"letter {reference} acknowledgement" in fulfilled.err and "confirmation -o" not in fulfilled.err
     assert "erased: 3 calls, 2 recordings" in fulfilled.out and "held: hold case 17/2026" in fulfilled.out
     assert "case 17/2026" in (tmp_path / "out" / f"{reference}-confirmation.txt").read_text()
     assert "from: (forgotten)" in officer("told", reference).out

@@ -14,6 +14,7 @@ from gate.daemon.house import House
 from gate.errors import GateError, RefusedError, StoreError
 from gate.vault.errors import KeyShredded
 from gate.vault.opening import open_recording
+from tests.support.gatehouse import dialgate
 from tests.support.requesting import (
     ANN,
     OTHER,
@@ -205,6 +206,21 @@ def test_earlier_requests_forget_the_person_and_open_ones_are_named(house: House
     (released,) = house.desk.hold_list(released=True, actor=ANN)["items"]
     assert (released["number"], released["released_why"]) == (None, None)
     assert house.verify_log()["ok"]
+
+
+def test_the_contact_list_forgets_the_person(folder: Path, tmp_path: Path) -> None:
+    crm = tmp_path / "crm.csv"
+    crm.write_text(f"id,phone\n17,{SPELLED}\n18,{OTHER}\n")
+    dialgate("contacts", "import", str(crm), "--reference", "id", config=folder / "config.toml")
+    with opened(folder) as house:
+        reference = granted(house)
+        entries = facts(house, "request_searched")[-1]["body"]["entries"]
+        assert entries == 2, "a consent and a contact"
+        carry_out(house, reference)
+        left = house.store.call(lambda tx: tx.query("SELECT number, reference FROM contacts"))
+        assert [row["reference"] for row in left] == ["18"]
+        house.desk.request_told(request=reference, actor=ANN)
+        assert spelled_in(house.config.data, *SAID) == []
 
 
 def test_a_call_in_progress_is_waited_for(house: House) -> None:

@@ -18,6 +18,7 @@ from gate.core.request_words import Asks, Event, State
 from gate.core.requests import UnexpectedEvent, handle
 from gate.daemon.house import House
 from gate.errors import RefusedError, UsageError
+from gate.service import request_watch
 from gate.service.request_facts import replay
 from gate.service.request_watch import RequestWatch
 from gate.store import requests as book
@@ -233,6 +234,52 @@ def test_days_that_cannot_be(house: House, clock: SetClock) -> None:
     reference = opened(house, received=TODAY)
     with pytest.raises(UsageError, match="before the request came"):
         do(house, "verify_identity", reference, checked="bill seen", on=TODAY - timedelta(days=1))
+
+
+def test_each_command_of_the_rules_yields_its_letter_once(house: House, clock: SetClock) -> None:
+    reference = opened(house, "erasure", channel="phone")
+
+    def due() -> list[str]:
+        return list(do(house, "show", reference)["letters"])
+
+    assert due() == ["acknowledgement", "writing"]
+    do(house, "letter", reference, kind="acknowledgement")
+    STEPS[events.IdentityAsked](house, reference)
+    assert due() == ["writing", "identity"]
+    do(house, "letter", reference, kind="identity")
+    STEPS[events.IdentityProven](house, reference)
+    STEPS[events.ClarificationAsked](house, reference)
+    STEPS[events.Clarified](house, reference)
+    assert due() == ["writing"], "what was asked is answered: no letter asks again"
+    STEPS[events.Extended](house, reference)
+    STEPS[events.Refused](house, reference)
+    assert due() == ["writing", "extension", "refusal", "authority"]
+    for kind in due():
+        made = do(house, "letter", reference, kind=kind)
+        facts = do(house, "show", reference)["facts"]
+        assert facts[-1]["body"] == {"kind": kind, "sha256": made["sha256"]}
+    assert due() == []
+    granted = opened(house, "access", numbers=["07700 900360"])
+    for step in REACHED[State.GRANTED]:
+        STEPS[step](house, granted)
+    assert do(house, "show", granted)["letters"] == ["acknowledgement", "response"]
+
+
+def test_who_is_due_is_logged_once_a_day(house: House, clock: SetClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    late = opened(house, received=TODAY - timedelta(days=25))
+    said: list[tuple[str, dict[str, Any]]] = []
+    monkeypatch.setattr(request_watch.log, "warning", lambda event, **facts: said.append((event, facts)), raising=False)
+    watch = RequestWatch(house.store, book, clock)
+    watch.look()
+    (found,) = [facts for event, facts in said if event == "request_due" and facts["request"] == late]
+    assert (found["warning"], found["days_left"]) == ("25 days have passed", 5)
+    assert "Ann" not in str(said) and "+44" not in str(said)
+    count = len(said)
+    watch.look()
+    assert len(said) == count
+    clock.time += timedelta(days=1)
+    watch.look()
+    assert len(said) > count
 
 
 # --- what is kept -------------------------------------------------------------------------------------------------

@@ -241,7 +241,7 @@ class SmallDesk:
         self._note(op, **fields)
         standing = {"id": "q-1", "reference": "DSR-2026-0001", "asks": "access", "state": "in_hand"}
         standing |= {"received": "2026-03-02", "name": "Ann Example", "lines": ["+442079460123"], "due": "2026-04-01"}
-        return standing | {"ico_due": "2026-04-02", "days_left": 30, "warning": "", "next": []} | more
+        return standing | {"ico_due": "2026-04-02", "days_left": 30, "warning": "", "letters": [], "next": []} | more
 
     def request_open(self, **fields: Any) -> dict[str, Any]:
         return self._request("request_open", fields, state="received")
@@ -369,6 +369,17 @@ class SmallDesk:
         self._note("checkpoints_list", **fields)
         head = {"size": 7, "root": "root=", "at": "2026-01-05T09:00:00.000000Z", "note": "dialgate\n7\nroot=\n"}
         return {"items": [head], "next": None, "prev": None}
+
+    def report_month(self, *, month: str, actor: str) -> dict[str, Any]:
+        self._note("report_month", month=month, actor=actor)
+        dicts = dict.fromkeys(("policy", "attempts", "recordings", "holds", "own_lists", "exports", "evidence"), {})
+        report = {"month": month, "first": "2026-11-01", "last": "2026-11-30", "whole": True, "made_at": "", "firm": ""}
+        return report | dicts | {"registers": [], "requests": []}
+
+    def report_article30(self, *, actor: str) -> dict[str, Any]:
+        self._note("report_article30", actor=actor)
+        dicts = dict.fromkeys(("policy", "controller", "recipients", "transfers", "terms", "security"), {})
+        return {"made_at": "", "firm": "", "activities": []} | dicts
 
     def audit_status(self, *, actor: str) -> dict[str, Any]:
         self._note("audit_status", actor=actor)
