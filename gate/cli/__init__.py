@@ -10,6 +10,7 @@
   ``console`` (recordings are opened there by ``opening``), ``demo``
 - ``letters``   the wording of the letters about requests
 - ``audit_export``, ``audit_open``  bundles for auditors, made and opened, for ``audit``
+- ``report``    a month in figures, or the record of processing, as one page
 - ``rotation``  recordings given to another key, for ``keys``
 - ``request``   its commands: ``request_course``, ``request_fulfil``, ``request_letters``, in the group of
   ``request_group``; ``request_pack`` makes a pack, ``request_values`` is what they share

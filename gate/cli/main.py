@@ -32,6 +32,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "letters": ("gate.cli.letters", "The wording of the letters about requests: show, copy, check."),
     "hold": ("gate.cli.hold", "What may not be erased: add, release, list."),
     "key": ("gate.cli.keys", "Who can open recordings: new, list, add, change, retire, rotate."),
+    "report": ("gate.cli.report", "A month in figures, or the record of processing, as one page."),
     "audit": ("gate.cli.audit", "The evidence log: verify, checkpoint, key, export, open."),
     "config": ("gate.cli.settings", "The configuration: show."),
     "console": ("gate.cli.console", "The console, in this terminal."),

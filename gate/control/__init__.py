@@ -3,7 +3,6 @@
 - ``messages``   every operation: its request, its answer and who may call it; ``request`` is what all requests share,
                  ``bulk`` those of own lists by the hundred, ``keys`` those of keys, with their answers
 - ``looks``      requests of those who look: the live view, pages, a number in full, the log
-- ``contacts``   requests and answers of the CRM's contacts
 - ``requests``   requests and answers about data-subject requests
 - ``contacts``   requests and answers of the CRM's contacts
 - ``exporting``  requests and answers about bundles for auditors, and proof

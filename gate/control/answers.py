@@ -235,6 +235,41 @@ class Piece(Response, frozen=True):
     """Of the whole file, in bytes."""
 
 
+class MonthReport(Response, frozen=True):
+    """The answer to ``report_month``; ``gate.service.reporting`` says what is in each."""
+
+    month: str
+    first: date
+    last: date
+    whole: bool
+    """The month is over."""
+    made_at: str
+    firm: str
+    policy: dict[str, str]
+    attempts: dict[str, Any]
+    registers: list[dict[str, Any]]
+    recordings: dict[str, Any]
+    requests: list[dict[str, Any]]
+    holds: dict[str, int]
+    own_lists: dict[str, int]
+    exports: dict[str, int]
+    evidence: dict[str, Any]
+
+
+class ProcessingRecord(Response, frozen=True):
+    """The answer to ``report_article30``: the letters of UK GDPR Art 30(1)."""
+
+    made_at: str
+    firm: str
+    policy: dict[str, str]
+    controller: dict[str, str]
+    activities: list[dict[str, str]]
+    recipients: dict[str, str]
+    transfers: dict[str, str]
+    terms: dict[str, str]
+    security: dict[str, str]
+
+
 class LogNow(Response, frozen=True):
     """The answer to ``audit_status``."""
 

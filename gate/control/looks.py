@@ -1,4 +1,4 @@
-"""Requests of those who look: the console's live view, its pages, a number in full, and the evidence log."""
+"""Requests of those who look: the console's live view, its pages, a number in full, the evidence log, reports."""
 
 from __future__ import annotations
 
@@ -57,6 +57,17 @@ class AuditLeaves(Request, frozen=True):
     limit: Page = 50
     kind: Line | None = None
     """Only facts of this kind."""
+
+
+class ReportMonth(Request, frozen=True):
+    """Figures of a month: attempts, registers, recordings, requests, evidence; nobody is named."""
+
+    month: Annotated[str, msgspec.Meta(max_length=7)]
+    """``YYYY-MM``, in days of London."""
+
+
+class ReportArticle30(Request, frozen=True):
+    """The record of processing activities (UK GDPR Art 30), as the configuration makes it."""
 
 
 class CheckpointsList(Request, frozen=True):

@@ -317,6 +317,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "audit_leaves": Operation(looks.AuditLeaves, answers.Items, _ALL),
     "audit_status": Operation(looks.AuditStatus, answers.LogNow, _ALL),
     "checkpoints_list": Operation(looks.CheckpointsList, answers.Items, _ALL),
+    "report_month": Operation(looks.ReportMonth, answers.MonthReport, _READERS),
+    "report_article30": Operation(looks.ReportArticle30, answers.ProcessingRecord, _READERS),
     "status": Operation(Status, None, _ALL),
     "session": Operation(looks.Session, answers.Session, _ALL, desk=False),
     "watch": Operation(looks.Watch, None, _ALL, desk=False),

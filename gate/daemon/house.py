@@ -118,7 +118,7 @@ class House:
         from gate.service.request_erasing import RequestEraser
         from gate.store import requests
 
-        return RequestEraser(self.store, requests, self.retention, self.store.scrub, self.clock)
+        return RequestEraser(self.store, requests, self.retention, self.beside, self.store.scrub, self.clock)
 
     def _contacts(self) -> Contacts:
         from gate.daemon.contacts import contacts_of
@@ -128,7 +128,7 @@ class House:
     def _desk(self, live: Callable[[], list[dict[str, Any]]]) -> Desk:
         from gate.service.desk import Desk
         from gate.service.reads import Offers
-        from gate.store import kept, queries, requests, search
+        from gate.store import figures, kept, queries, requests, search
 
         letters = Later(self._letters)
         return Desk(
@@ -151,6 +151,7 @@ class House:
                 contacts=self.contacts,
                 live=live,
                 looks=search,
+                figures=figures,
                 beside=self.beside,
                 requests=requests,
                 request_eraser=self.request_eraser,

@@ -4,6 +4,7 @@
 - ``side``    one direction of a call: RTP packets placed on the time line
 - ``playing``   an opened recording through a pipe into a player, nothing of it on any disk
 - ``envelope``  ``read_envelope(trailer)``: the loudness of both sides over time, without opening the audio
+- ``report``    a month's figures and the record of processing as pages; ``report_charts`` draws their charts
 - ``codecs``  payloads to samples
 - ``track``   samples in their order, and how silence, gaps and losses are filled
 - ``compact`` the same as FLAC in memory, for what is encrypted before it reaches a disk

@@ -21,6 +21,7 @@ from gate.service.lists import Lists
 from gate.service.looking import Looking
 from gate.service.reads import Row
 from gate.service.records import Records
+from gate.service.reporting import Reporting
 from gate.service.request_desk import RequestDesk
 
 log = Logger()
@@ -29,7 +30,7 @@ _ASKED = {"source": "ask"}
 """Origin of a decision for a phone system that dials by itself."""
 
 
-class Desk(Lists, BulkLists, ContactDesk, Records, Holding, KeyDesk, Looking, Exporting, RequestDesk):
+class Desk(Lists, BulkLists, ContactDesk, Records, Holding, KeyDesk, Looking, Reporting, Exporting, RequestDesk):
     """The use cases of admins, compliance officers and auditors."""
 
     def check(

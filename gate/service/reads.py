@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # they work with rows of this module
     from gate.service.contacts import Contacts
     from gate.service.exporting import Bundles
     from gate.service.keys import Keyring
+    from gate.service.reporting import Figures
     from gate.service.request_erasing import RequestEraser
     from gate.service.request_reads import RequestReads
     from gate.service.retention import Retention
@@ -181,6 +182,7 @@ class Offers:
     live: Callable[[], list[Row]]
     """Calls in hand; empty without a running line."""
     looks: Looks
+    figures: Figures
     beside: Callable[[Callable[[Source], Any]], Any]
     """What a function reads from the store as it is now, without keeping anybody waiting who writes."""
     requests: RequestReads

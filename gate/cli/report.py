@@ -1,0 +1,50 @@
+"""``dialgate report``: a month for the firm's management, and the record of processing, each as one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from gate.cli.command import command as make
+from gate.cli.files import output_file
+from gate.cli.output import View, say
+from gate.cli.reach import reach
+from gate.errors import UsageError
+
+
+@make(
+    "report",
+    example="dialgate report --month 2026-11 -o november.html\n"
+    "dialgate report --article-30 -o record.html\ndialgate report --month 2026-11 --json",
+)
+@click.option("--month", metavar="YYYY-MM", help="The figures of a month.")
+@click.option("--article-30", "record", is_flag=True, help="The record of processing (UK GDPR Art 30), as configured.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path, allow_dash=True),
+    metavar="FILE",
+    help="The HTML page to write; - for standard output.",
+)
+def command(view: View, month: str | None, record: bool, output: Path | None) -> None:
+    """Write a report: one HTML page that needs no network and no script, for the screen and for paper.
+
+    It holds counts, codes and dates, and names nobody. With --json the figures are written instead.
+    """
+    if (month is None) is not record:
+        raise UsageError("a report is of a month, or the record of processing", hint="--month YYYY-MM or --article-30")
+    if output is None and not view.json:
+        raise UsageError("a page needs a file", hint="-o FILE.html, or --json for the figures alone")
+    with reach(view.config) as gate:
+        answer = gate.call("report_month", month=month) if month else gate.call("report_article30")
+    if output is not None:
+        from gate.exports.report import month_page, record_page
+
+        page = month_page(answer) if month else record_page(answer)
+        with output_file(output) as file:
+            file.write(page.encode("utf-8", "replace"))
+        if str(output) != "-":
+            say(f"Wrote {output}.")
+    if view.json and str(output) != "-":
+        view.data(answer)

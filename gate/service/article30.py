@@ -1,0 +1,168 @@
+"""The record of processing activities (UK GDPR Art 30(1)), as far as the gate's configuration makes it.
+
+Said is what this gate does and how it is set; what only the firm can know (its legal bases, what else it does with the
+data) is named as not said. Each letter of Art 30(1) is in it: controller (a), purposes (b), data subjects and data (c),
+recipients (d), transfers (e), time limits (f), security (g).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Final
+
+from gate.config import Config
+
+Row = dict[str, Any]
+UNSAID: Final = "not in the configuration: add it by hand"
+_TOLD: Final = "people who are called, as subscribers of their line"
+
+
+def record_of(config: Config, recipients: Iterable[Mapping[str, Any]], now: datetime) -> Row:
+    """``controller``, ``activities`` (a row each), ``recipients``, ``transfers``, ``terms``, ``security``: names and
+    texts. Of recipients and accounts only roles and counts: the record names nobody."""
+    firm = config.firm
+    return {
+        "made_at": now.isoformat(),
+        "firm": firm.legal_name,
+        "policy": {"version": firm.policy_version, "reviewed": firm.policy_reviewed},
+        "controller": {
+            "Controller": firm.legal_name,
+            "Trading name": firm.trading_name,
+            "Address": firm.address,
+            "Telephone": firm.freephone or UNSAID,
+            "Email": firm.contact_email or UNSAID,
+            "Data protection officer": UNSAID,
+            "Legal bases": UNSAID,
+        },
+        "activities": _activities(config),
+        "recipients": _recipients(config, recipients),
+        "transfers": {
+            "Outside the United Kingdom": "none",
+            "Where data lie": "in the United Kingdom: the gate does not start with storage elsewhere",
+        },
+        "terms": _terms(config),
+        "security": _security(config),
+    }
+
+
+def _activities(config: Config) -> list[Row]:
+    found = [
+        _activity(
+            "Screening of outbound calls",
+            "to call nobody who may not be called, and to prove it (PECR 2003 reg 21 to 21B)",
+            _TOLD,
+            "telephone number, purpose and topic of the call, decision with its reason, times, who asked for the call",
+            "evidence of calls",
+        ),
+        _activity(
+            "Preference service registers",
+            f"the lists that calls are screened against: {', '.join(config.calling.registers).upper()}, under licence",
+            "subscribers on these lists",
+            "telephone numbers, and nothing else",
+            "registers",
+        ),
+        _activity(
+            "Objections and consents",
+            "to keep a wish not to be called, and to prove an agreement to be called",
+            _TOLD,
+            "telephone number, date, how it was said, wording and proof of a consent, notes",
+            "objections and consents",
+        ),
+    ]
+    if config.recording.enabled:
+        found.append(
+            _activity(
+                "Recording of calls",
+                f"{config.recording.purpose} (SI 2018/356); announced before it begins",
+                "people who are called, and the firm's own callers",
+                "voices of both sides and what they say, times, gaps",
+                "recordings",
+            )
+        )
+    found += [
+        _activity(
+            "Contact lists",
+            "to tell before a call which numbers may be dialled",
+            "people on the firm's own lists",
+            "telephone number, the firm's own reference, result of the screening",
+            "contact lists",
+        ),
+        _activity(
+            "Requests of data subjects",
+            "to answer access, erasure, objection, restriction and complaints in time",
+            "people who ask, and those who act for them",
+            "name, how they are reached, their numbers, what was asked and answered; of a proof of identity that it "
+            "was seen, never the document",
+            "requests",
+        ),
+        _activity(
+            "Use of the gate",
+            "to know who did what: every act has an actor",
+            "the firm's own people who use the gate",
+            "account name, act, time, and the reason that they gave",
+            "evidence of calls",
+        ),
+    ]
+    return found
+
+
+def _activity(name: str, purpose: str, subjects: str, data: str, term: str) -> Row:
+    return {"name": name, "purpose": purpose, "subjects": subjects, "data": data, "term": term}
+
+
+def _recipients(config: Config, recipients: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    roles: dict[str, int] = {}
+    for each in recipients:
+        roles[str(each.get("role") or "no role")] = roles.get(str(each.get("role") or "no role"), 0) + 1
+    holders = ", ".join(f"{count} {role}" for role, count in sorted(roles.items())) or "nobody yet"
+    told = {
+        "Carrier": f"the telecommunications carrier ({config.trunk.name}): the number dialled, and the call itself",
+        "Those who can open recordings": f"{holders} (by their private keys)" if config.recording.enabled else "none",
+        "Auditors": "bundles of evidence, where the firm hands them out",
+        "The person": "their own data, on request",
+        "Supervisory authority": "where a request is refused: reasons, as the firm's policy asks",
+    }
+    if config.mail.host:
+        told["Mail server"] = "letters about requests pass through it"
+    if config.emergency.trunk:
+        told["Emergency route"] = "the number dialled and the call itself"
+    return told
+
+
+def _terms(config: Config) -> dict[str, str]:
+    retention = config.retention
+    longer = ", ".join(f"{name}: {years} years" for name, years in sorted(retention.years.items()))
+    recordings = f"{retention.months} calendar months from the call, erased by the end of that day"
+    return {
+        "recordings": f"{recordings}; longer: {longer}" if longer else recordings,
+        "backups of recordings": f"at most {retention.backup_days} days; unreadable once the key is shredded",
+        "evidence of calls": "as long as the log is kept; what is personal in it is erased on request, the leaf stays",
+        "registers": "until a newer one is in force; none is relied on after 27 days",
+        "objections and consents": "as long as they hold; of an erased person a keyed hash of the number stays, so "
+        "that nobody calls again",
+        "contact lists": "until a newer list takes their place, or the person is erased",
+        "requests": "as long as the log is kept; names and words are erased on request",
+        "holds": "recordings under a hold or a restriction are kept until it is released",
+    }
+
+
+def _security(config: Config) -> dict[str, str]:
+    copies = "signed heads of the log are copied to a second place" if config.storage.checkpoints_copy else ""
+    roles = {role: len(getattr(config.roles, role)) for role in config.roles.__struct_fields__}
+    told = {
+        "Confidentiality of recordings": "sealed while they arrive, AES-256-GCM with a key for each recording, wrapped "
+        "to public keys with HPKE (ML-KEM-768 with X25519); the gate holds no private key",
+        "Erasure": "the recording's keys are shredded, then its file is removed, then a receipt is logged",
+        "Integrity": "every act is a leaf of an append-only log (RFC 9162), signed each minute while it grows"
+        + (f"; {copies}" if copies else ""),
+        "Access": "by account and role, decided in the gate; accounts or groups named: "
+        + ", ".join(f"{role} {count}" for role, count in roles.items()),
+        "Numbers": "hidden in part; shown in full for a reason that is logged first",
+        "Availability": "no evidence, no call: whatever fails, a marketing call is refused and never let through",
+        "In transit": "SIP and audio as the carrier takes them; the control socket is local",
+        "Review": f"policy version {config.firm.policy_version}, reviewed on {config.firm.policy_reviewed}",
+    }
+    if config.recording.two_person:
+        told["Two people"] = "a recording opens with the keys of two people only"
+    return told

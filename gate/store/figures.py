@@ -1,0 +1,186 @@
+"""What a month's report counts: sums that the database makes, by hours of UTC, which add up to days of London.
+
+Nothing here names anybody: counts, times, codes, and the references of requests. Every function takes a ``Source``;
+``since`` and ``until`` are times, the end left out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from gate.core.evidence import stamp
+from gate.store.paging import Row
+from gate.store.queries import Source
+
+
+def month(tx: Source, days: tuple[date, date], span: tuple[datetime, datetime], kinds: Sequence[str]) -> Row:
+    """All of it: ``days`` the first and last one, ``span`` their beginning and end, ``kinds`` of facts to count."""
+    return {
+        "began": began(tx),
+        "attempts": attempts(tx, *span),
+        "outcomes": outcomes(tx, *span),
+        "imports": imports(tx, span[1]),
+        "made": recordings_made(tx, *span),
+        "erased": recordings_erased(tx, *span),
+        "kept": recordings_kept(tx, span[1]),
+        "facts": facts_by_kind(tx, kinds, *span),
+        "without_evidence": counted_in(tx, "refused_without_evidence", *span),
+        "strangers": counted_in(tx, "refused_strangers", *span),
+        "verified": verifications(tx, *span),
+        "heads": heads(tx, *span),
+        "holds": holds(tx, *span),
+        "own_lists": own_lists(tx, *span),
+        "requests": requests(tx, *days),
+    }
+
+
+def began(tx: Source) -> str | None:
+    """When the log begins; None where it is empty."""
+    rows = tx.query("SELECT at FROM facts ORDER BY leaf_index LIMIT 1")
+    return rows[0]["at"] if rows else None
+
+
+def attempts(tx: Source, since: datetime, until: datetime) -> list[Row]:
+    """``hour`` (``2026-03-02T10``), ``reason``, ``attempts``."""
+    return tx.query(
+        "SELECT substr(at, 1, 13) AS hour, reason, count(*) AS attempts FROM calls INDEXED BY calls_at"
+        " WHERE at >= ? AND at < ? GROUP BY hour, reason",
+        [stamp(since), stamp(until)],
+    )
+
+
+def outcomes(tx: Source, since: datetime, until: datetime) -> Row:
+    """Of these attempts: ``connected``, ``unrecorded`` and ``objected`` to in the call."""
+    return tx.query(
+        "SELECT count(connected_at) AS connected, count(unrecorded_why) AS unrecorded,"
+        " coalesce(sum(objected), 0) AS objected FROM calls INDEXED BY calls_at WHERE at >= ? AND at < ?",
+        [stamp(since), stamp(until)],
+    )[0]
+
+
+def imports(tx: Source, until: datetime) -> list[Row]:
+    """Every import of a register before the end, oldest first: ``name``, ``at``, ``as_of``, ``count``, ``added``,
+    ``removed``."""
+    return tx.query(
+        "SELECT name, at, as_of, count, added, removed FROM register_imports WHERE at < ? ORDER BY at, import_id",
+        [stamp(until)],
+    )
+
+
+def recordings_made(tx: Source, since: datetime, until: datetime) -> list[Row]:
+    """``hour``, ``made``, ``seconds``, ``interrupted``."""
+    return tx.query(
+        "SELECT substr(opened_at, 1, 13) AS hour, count(*) AS made, coalesce(sum(seconds), 0.0) AS seconds,"
+        " coalesce(sum(interrupted), 0) AS interrupted FROM recordings WHERE opened_at >= ? AND opened_at < ?"
+        " GROUP BY hour",
+        [stamp(since), stamp(until)],
+    )
+
+
+def recordings_erased(tx: Source, since: datetime, until: datetime) -> list[Row]:
+    """``hour``, ``basis``, ``erased``."""
+    return tx.query(
+        "SELECT substr(erased_at, 1, 13) AS hour, erasing_basis AS basis, count(*) AS erased FROM recordings"
+        " WHERE erased_at >= ? AND erased_at < ? GROUP BY hour, basis",
+        [stamp(since), stamp(until)],
+    )
+
+
+def recordings_kept(tx: Source, at: datetime) -> Row:
+    """``recordings`` that were there at a time, with their ``seconds`` and ``bytes``."""
+    return tx.query(
+        "SELECT count(*) AS recordings, coalesce(sum(seconds), 0.0) AS seconds, coalesce(sum(size), 0) AS bytes"
+        " FROM recordings WHERE opened_at < :at AND (erased_at IS NULL OR erased_at >= :at)",
+        {"at": stamp(at)},
+    )[0]
+
+
+def facts_by_kind(tx: Source, kinds: Sequence[str], since: datetime, until: datetime) -> dict[str, int]:
+    """How often each of these happened; 0 where never."""
+    marks = ", ".join("?" * len(kinds))
+    rows = tx.query(
+        f"SELECT kind, count(*) AS facts FROM facts WHERE kind IN ({marks}) AND at >= ? AND at < ? GROUP BY kind",  # noqa: S608
+        [*kinds, stamp(since), stamp(until)],
+    )
+    return dict.fromkeys(kinds, 0) | {row["kind"]: row["facts"] for row in rows}
+
+
+def counted_in(tx: Source, kind: str, since: datetime, until: datetime) -> int:
+    """The sum of ``count`` in the bodies of a kind of fact: what has one leaf for many."""
+    rows = tx.query(
+        "SELECT coalesce(sum(json_extract(body, '$.count')), 0) AS total FROM facts"
+        " WHERE kind = ? AND at >= ? AND at < ? AND body IS NOT NULL",
+        [kind, stamp(since), stamp(until)],
+    )
+    return int(rows[0]["total"])
+
+
+def verifications(tx: Source, since: datetime, until: datetime) -> list[Row]:
+    """Each verification of the log: ``at``, ``ok``, ``size``."""
+    rows = tx.query(
+        "SELECT at, body FROM facts WHERE kind = 'log_verified' AND at >= ? AND at < ? ORDER BY leaf_index",
+        [stamp(since), stamp(until)],
+    )
+    bodies = [(row["at"], json.loads(row["body"] or "{}")) for row in rows]
+    return [{"at": at, "ok": body.get("ok"), "size": body.get("size")} for at, body in bodies]
+
+
+def heads(tx: Source, since: datetime, until: datetime) -> Row:
+    """Signed heads of the log: how many ``checkpoints``, and the ``first`` and ``last`` size that they sign (None where
+    there is none)."""
+    return tx.query(
+        "SELECT count(*) AS checkpoints, min(size) AS first, max(size) AS last FROM checkpoints"
+        " WHERE at >= ? AND at < ?",
+        [stamp(since), stamp(until)],
+    )[0]
+
+
+def holds(tx: Source, since: datetime, until: datetime) -> Row:
+    """``put`` and ``released`` in the time; ``in_force`` and ``restrictions`` at its end."""
+    return tx.query(
+        "SELECT coalesce(sum(made_at >= :since), 0) AS put,"
+        " coalesce(sum(released_at >= :since AND released_at < :until), 0) AS released,"
+        " coalesce(sum(released_at IS NULL OR released_at >= :until), 0) AS in_force,"
+        " coalesce(sum(kind = 'restriction' AND (released_at IS NULL OR released_at >= :until)), 0) AS restrictions"
+        " FROM holds WHERE made_at < :until",
+        {"since": stamp(since), "until": stamp(until)},
+    )[0]
+
+
+def own_lists(tx: Source, since: datetime, until: datetime) -> Row:
+    """``objections`` noted and ``removed``, ``consents`` noted and ``withdrawn``: facts of the time, whatever day they
+    speak of."""
+    kinds = facts_by_kind(tx, ("objection", "objection_removed", "consent", "consent_withdrawn"), since, until)
+    names = ("objections", "removed", "consents", "withdrawn")
+    return dict(zip(names, kinds.values(), strict=True))
+
+
+_OVER = (
+    "coalesce(fulfilled_on, withdrawn_on,"
+    " CASE WHEN person_told_on IS NOT NULL AND authority_told_on IS NOT NULL"
+    " THEN max(person_told_on, authority_told_on) END)"
+)
+
+
+def requests(tx: Source, first: date, last: date) -> list[Row]:
+    """Data-subject requests that were open on one of these days: ``id``, ``reference``, ``asks``, ``received``,
+    ``over_on`` (None where it was still open on the last), ``fulfilled``, ``refused``, ``withdrawn``."""
+    rows = tx.query(
+        f"SELECT id, reference, asks, received, {_OVER} AS over_on, fulfilled_on, refused_on, withdrawn_on"  # noqa: S608
+        f" FROM requests WHERE received <= :last AND coalesce({_OVER}, '9999') >= :first ORDER BY received, reference",
+        {"first": first.isoformat(), "last": last.isoformat()},
+    )
+    return [_request(row, last.isoformat()) for row in rows]
+
+
+def _request(row: Row, last: str) -> dict[str, Any]:
+    def by(name: str) -> bool:
+        return row[name] is not None and row[name] <= last
+
+    over = row["over_on"] if row["over_on"] is not None and row["over_on"] <= last else None
+    kept = {name: row[name] for name in ("id", "reference", "asks", "received")}
+    steps = {"fulfilled": by("fulfilled_on"), "refused": by("refused_on"), "withdrawn": by("withdrawn_on")}
+    return kept | {"over_on": over} | steps
