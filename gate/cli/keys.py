@@ -118,7 +118,7 @@ def list_(view: View) -> None:
     for row in answer["retired"]:
         say(f"Retired, and still opens {row['recordings']} recordings: {row['name']} ({row['id']})")
     for warning in answer["warnings"]:
-        say(f"Warning: {warning}. Add another key: dialgate key add")
+        say(f"Warning: {warning}.")
     for row in answer["recipients"]:
         if row["alone"]:
             say(f"Warning: {row['alone']} recordings would be lost with the key of {row['name']}: dialgate key rotate")

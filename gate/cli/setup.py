@@ -29,6 +29,7 @@ SAMPLE_LISTS = _BESIDE if _BESIDE.is_dir() else Path(__file__).parents[1] / "sam
 """Beside the packages in a checkout, inside ``gate`` in an installed wheel."""
 WAVS = ("announcement.wav", "goodbye.wav")
 """The example's sounds, in its folder."""
+_SECOND = "Make a second key, for a second person: lost, an only key loses every recording (dialgate key new, key add)."
 
 
 @make("init", config=False, example="dialgate init /etc/dialgate\ndialgate init try-it --example")
@@ -221,6 +222,7 @@ def _next_steps(result: dict[str, Any], example: bool) -> list[str]:
         steps.append("Make a key, away from the gate: dialgate key new NAME -o FILE.key > FILE")
     steps += [
         f"Let the key in: dialgate key add {result.get('recipient', 'FILE')} -c {path}",
+        _SECOND,
         f"Import the registers: dialgate register import tps FILE -c {path} (and ctps)",
         f"Start it: dialgate serve -c {path}",
     ]
@@ -240,6 +242,7 @@ def _last_steps(result: dict[str, Any], given: Guided, left: list[str]) -> list[
     steps += [
         f"Start it: dialgate serve -c {result['config']}",
         f"Move {result['key']} off this machine: the gate needs no private key.",
+        _SECOND,
         "Keep the line verifier somewhere else: it is what the log's signatures are checked against.",
     ]
     return [f"{number}. {step}" for number, step in enumerate(steps, start=1)]

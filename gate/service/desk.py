@@ -120,4 +120,5 @@ class Desk(Lists, BulkLists, ContactDesk, Records, Holding, KeyDesk, Looking, Re
             "last_hour": self._store.call(lambda tx: self._reads.counts_by_reason(tx, since)),
             "registers": registers,
             "requests": self._store.call(self._requests_now),
+            "warnings": self._key_warnings(),
         }

@@ -8,16 +8,23 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
-from gate.errors import RefusedError, UsageError
+from gate.errors import RefusedError, UsageError, VaultError
+from gate.ports import Transaction
 from gate.service.desk_base import DeskBase
 from gate.service.reads import Row
 
 TERMS = ("name", "role", "purpose", "half", "seals", "fingerprint")
 """What the log keeps of a recipient: keys and people of the firm, nobody who was called."""
+_LAST = """
+SELECT kind, body FROM facts WHERE subject = ? AND (call_id IS NULL OR call_id <> subject)
+    AND kind IN ('recipient_added', 'recipient_changed', 'recipient_retired') ORDER BY leaf_index DESC LIMIT 1
+"""
 SOLE = "sole_recipient"
+EXPORTS_ONLY = "exports_only"
 
 
 class HeldKey(Protocol):
@@ -108,7 +115,7 @@ class KeyDesk(DeskBase):
         return {
             "recipients": [row | keyring.worth(row["id"]) for row in keyring.recipients()],
             "retired": [row for row in retired if row["recordings"]],
-            "warnings": keyring.warnings(),
+            "warnings": keyring.warnings() + self._strangers(keyring.recipients()),
         }
 
     def key_add(
@@ -195,16 +202,51 @@ class KeyDesk(DeskBase):
         added, dropped = self._offers.keyring().hand_over(source, target, given, drop)
         return {"added": added, "dropped": dropped}
 
+    def _key_warnings(self) -> list[str]:
+        """What ``status`` says of keys."""
+        if not self._config.recording.enabled:
+            return []
+        try:
+            keyring = self._offers.keyring()
+            return keyring.warnings() + self._strangers(keyring.recipients())
+        except VaultError as error:  # the register itself is damaged: that is told, and the rest of the status too
+            return [str(error)]
+
+    def _strangers(self, recipients: Sequence[Row]) -> list[str]:
+        """Recipients whose terms are not those that the log has: a sentence for each. Somebody has written into the
+        folder of the register past the gate."""
+
+        def read(tx: Transaction) -> list[Row]:
+            known = [tx.query(_LAST, [row["id"]]) for row in recipients]
+            return [row for row, last in zip(recipients, known, strict=True) if not last or _differs(row, last[0])]
+
+        return [
+            f"{row['name']} ({row['id']}) is on the register on terms that are not in the log: nobody is known to have"
+            " put them there. Look, then: dialgate key retire"
+            for row in self._store.call(read)
+        ]
+
     def _in_force(self, source: str, target: str) -> Row:
         if source == target:
             raise UsageError("a key is rotated to another one, not to itself")
         for row in self._offers.keyring().recipients():
+            if row["id"] == target and not row["seals"]:
+                raise RefusedError(
+                    f"{row['name']} is on the register for exports only",
+                    reason=EXPORTS_ONLY,
+                    hint="Give them an export: dialgate audit export; or first: dialgate key change ID --seal",
+                )
             if row["id"] == target:
                 return row
         raise UsageError(
             f"there is no recipient {target} in force",
             hint="Put it on the register first: dialgate key add FILE",
         )
+
+
+def _differs(row: Row, last: Row) -> bool:
+    body = json.loads(last["body"] or "{}")
+    return last["kind"] == "recipient_retired" or any(name in body and body[name] != row[name] for name in TERMS)
 
 
 def _terms(row: Row) -> Row:

@@ -136,6 +136,7 @@ def warnings(recipients: Sequence[Recipient], *, two_person: bool) -> list[str]:
     what = "a share of every recording" if two_person else "recordings"
     return [
         f"{what} can be opened with the key of {group[0].name} ({group[0].id}) alone: lost, it loses them all"
+        " (dialgate key add)"
         for group in groups
         if len(group) == 1
     ]

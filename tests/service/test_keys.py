@@ -19,6 +19,7 @@ from gate.errors import ConfigError, RefusedError, UsageError, VaultError
 from gate.vault import keyring
 from gate.vault.errors import NoRecipients, OtherHalf
 from gate.vault.keyring import sealable
+from gate.vault.recipients import add_recipient, change_recipient
 from gate.vault.wrap import data_key, rewrap
 from tests.support.gatehouse import dialgate
 from tests.support.keeping import plant
@@ -91,6 +92,7 @@ def test_every_change_is_a_fact_with_its_actor(house: House) -> None:
     assert (body["purpose"], body["seals"], body["before"]["purpose"]) == ("regulator", False, "internal_audit")
     assert body["fingerprint"] == BOB.recipient.fingerprint
     listed = house.desk.key_list(actor=ACTOR)
+    assert house.desk.status(actor=ACTOR)["warnings"] == listed["warnings"]
     assert {row["id"]: (row["purpose"], row["seals"]) for row in listed["recipients"]} == {
         ADA.id: ("", True),
         BOB.id: ("regulator", False),
@@ -122,6 +124,23 @@ def test_nothing_is_in_force_that_is_not_in_the_log(house: House, monkeypatch: p
         add(house, EVE)
     monkeypatch.undo()
     assert {row["id"] for row in house.desk.key_list(actor=ACTOR)["recipients"]} == {ADA.id, BOB.id}
+
+
+def test_who_was_put_there_past_the_gate_is_told(house: House) -> None:
+    add(house, ADA)
+    add(house, BOB)
+    folder = house.config.data / "recipients"
+    add_recipient(folder, EVE.recipient.to_text())
+    change_recipient(folder, BOB.id, purpose="court")
+    warned = house.desk.key_list(actor=ACTOR)["warnings"]
+    assert ["Eve" in each or "Bob" in each for each in warned] == [True, True]
+    assert all("not in the log" in each for each in warned)
+    assert house.desk.status(actor=ACTOR)["warnings"] == warned
+    house.desk.key_retire(recipient_id=EVE.id, actor=ACTOR)
+    house.desk.key_change(recipient_id=BOB.id, purpose="", actor=ACTOR)
+    assert house.desk.key_list(actor=ACTOR)["warnings"] == []
+    (folder / "retired" / f"{EVE.id}.json").rename(folder / f"{EVE.id}.json")
+    assert "Eve" in house.desk.key_list(actor=ACTOR)["warnings"][0], "retired, and back"
 
 
 def test_what_only_one_key_opens_is_told_and_keeps_its_recipient(house: House) -> None:
@@ -206,6 +225,9 @@ def test_keys_go_only_to_who_is_on_the_register(house: House) -> None:
         house.desk.key_wraps(source=ADA.id, target=BOB.id, actor=ACTOR)
     with pytest.raises(UsageError, match="there is no recipient"):
         house.desk.key_rewrap(source=ADA.id, target=BOB.id, wraps={"r1": "AA=="}, actor=ACTOR)
+    add(house, EVE, purpose="regulator", exports_only=True)
+    with pytest.raises(RefusedError, match="for exports only"):
+        house.desk.key_wraps(source=ADA.id, target=EVE.id, actor=ACTOR)
     with pytest.raises(UsageError, match="not to itself"):
         house.desk.key_wraps(source=ADA.id, target=ADA.id, actor=ACTOR)
     add(house, BOB)
