@@ -14,7 +14,7 @@ import pytest
 
 from gate.config import load
 from gate.daemon.house import House
-from gate.errors import GateError, RefusedError, RegisterError, UsageError
+from gate.errors import GateError, RefusedError, UsageError
 from tests.support.gatehouse import dialgate
 from tests.support.registers import write
 
@@ -234,6 +234,17 @@ def test_an_objection_and_a_consent_change_that_number_alone(house: House, tmp_p
     assert kinds(house) == ["contacts_imported"], "only the register is a reason to screen all"
 
 
+def test_another_reason_for_the_same_verdict_is_no_change(house: House, tmp_path: Path) -> None:
+    load_list(house, crm(tmp_path, "a,020 7946 0101"))
+    house.store.call(lambda tx: tx.write("UPDATE contacts SET since = 1000000000, was = 'allow'"))
+    house.desk.objection_add(number="020 7946 0101", actor=ACTOR)
+    (row,) = house.desk.contacts_list(actor=ACTOR)["items"]
+    assert (row["reason"], row["since"][:4]) == ("objected", "2001")
+    put(house, tmp_path, ["07700900417", "01632960202"])
+    assert changes(house) == {}
+    assert changes(house, datetime(2001, 1, 1, tzinfo=UTC)) == {"a": "newly_blocked"}
+
+
 def test_an_objection_while_the_list_comes_in_is_not_lost(house: House, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "b,07700 900417"))
     objected = threading.Event()
@@ -243,6 +254,7 @@ def test_an_objection_while_the_list_comes_in_is_not_lost(house: House, tmp_path
             objected.set()
             house.desk.objection_add(number="07700 900417", actor=ACTOR)
 
+    house.contacts.background = True
     house.desk.contacts_import(path=crm(tmp_path, "b,07700 900417"), reference="id", actor=ACTOR, progress=progress)
     assert objected.is_set()
     assert held(house)["b"] == ("+447700900417", "objected")
@@ -322,36 +334,3 @@ def test_the_log_still_verifies(house: House, tmp_path: Path) -> None:
     put(house, tmp_path, ["07700900417"])
     house.desk.contacts_forget(number="07700 900417", actor=ACTOR)
     assert house.verify_log()["ok"]
-
-
-# --- registers: refused files -------------------------------------------------------------------------------------
-
-
-def test_a_refused_file_is_shown_until_one_is_taken(house: House, tmp_path: Path) -> None:
-    bad = tmp_path / "tps_bad.txt"
-    bad.write_text("rubbish\n")
-    with pytest.raises(RegisterError):
-        house.desk.register_import(name="tps", path=str(bad), actor=ACTOR)
-    tps, ctps = house.desk.register_status(actor=ACTOR)["registers"]
-    assert (tps["state"], tps["refused"]["source_name"], ctps["refused"]) == ("ok", "tps_bad.txt", None)
-    assert "0.1 %" in tps["refused"]["why"]
-    put(house, tmp_path, ["02079460101", "02079460102"])
-    assert house.desk.register_status(actor=ACTOR)["registers"][0]["refused"] is None
-
-
-def test_the_same_bytes_are_not_taken_twice_where_that_is_asked(house: House, tmp_path: Path) -> None:
-    source = write(tmp_path / "tps_again.txt", ["02079460101", "02079460103"])
-    house.desk.register_import(name="tps", path=str(source), once=True, accept_shrink=True, actor=ACTOR)
-    with pytest.raises(RegisterError, match="the same bytes were imported on"):
-        house.desk.register_import(name="tps", path=str(source), once=True, actor=ACTOR)
-    house.desk.register_import(name="ctps", path=str(source), once=True, accept_shrink=True, actor=ACTOR)
-    house.desk.register_import(name="tps", path=str(source), actor=ACTOR)
-
-
-def test_an_older_day_is_taken_by_name_only(house: House, tmp_path: Path) -> None:
-    source = write(tmp_path / "tps_older.txt", TPS)
-    day = (datetime.now(UTC) - timedelta(days=3)).date()
-    with pytest.raises(RegisterError, match="older than the one in force"):
-        house.desk.register_import(name="tps", path=str(source), as_of=day, actor=ACTOR)
-    house.desk.register_import(name="tps", path=str(source), as_of=day, accept_older=True, actor=ACTOR)
-    assert house.desk.register_status(actor=ACTOR)["registers"][0]["as_of"] == day.isoformat()
