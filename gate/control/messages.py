@@ -106,6 +106,8 @@ class OwnList(Showing, frozen=True):
     """``next`` of the page before."""
     limit: Page = 50
     number: Line | None = None
+    text: Line | None = None
+    """Only entries in which it stands: in the number (or its beginning, in any spelling), the note, who, how, the id."""
 
 
 class ConsentAdd(Request, frozen=True):
@@ -146,6 +148,8 @@ class RecordingList(Request, frozen=True):
 
     after: Line | None = None
     limit: Page = 50
+    text: Line | None = None
+    """Only those in whose ids or state it stands."""
 
 
 class RecordingTake(Request, frozen=True):

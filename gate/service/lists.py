@@ -51,11 +51,17 @@ class Lists(RegisterDesk):
         return {"removed": removed}
 
     def objection_list(
-        self, *, after: str | None = None, limit: int = 100, number: str | None = None, actor: str
+        self,
+        *,
+        after: str | None = None,
+        limit: int = 100,
+        number: str | None = None,
+        text: str | None = None,
+        actor: str,
     ) -> Row:
-        """The firm's own do-not-call list."""
+        """The firm's own do-not-call list; ``text``: only entries in which it stands."""
         e164 = number_of(number) if number else None
-        return self._page(lambda tx: self._reads.objections_page(tx, after, limit, e164))
+        return self._page(lambda tx: self._reads.objections_page(tx, after, limit, e164, text=text))
 
     def consent_add(
         self,
@@ -111,10 +117,18 @@ class Lists(RegisterDesk):
             raise UsageError(f"no live consent for {target}", hint="See: dialgate consent list")
         return {"withdrawn": withdrawn}
 
-    def consent_list(self, *, after: str | None = None, limit: int = 100, number: str | None = None, actor: str) -> Row:
-        """Consents with their evidence, the withdrawn ones too."""
+    def consent_list(
+        self,
+        *,
+        after: str | None = None,
+        limit: int = 100,
+        number: str | None = None,
+        text: str | None = None,
+        actor: str,
+    ) -> Row:
+        """Consents with their evidence, the withdrawn ones too; ``text``: only entries in which it stands."""
         e164 = number_of(number) if number else None
-        return self._page(lambda tx: self._reads.consents_page(tx, after, limit, e164))
+        return self._page(lambda tx: self._reads.consents_page(tx, after, limit, e164, text=text))
 
 
 def _number_or_id(target: str, entry: str) -> str:

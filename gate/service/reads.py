@@ -38,7 +38,9 @@ class Reads(Protocol):
         """One attempt: ``call``, ``facts`` and ``recordings``; None where there is none."""
         ...
 
-    def recordings_page(self, tx: Transaction, after: str | None, limit: int) -> tuple[list[Row], str | None]:
+    def recordings_page(
+        self, tx: Transaction, after: str | None, limit: int, *, text: str | None = None
+    ) -> tuple[list[Row], str | None]:
         """Recordings."""
         ...
 
@@ -47,13 +49,13 @@ class Reads(Protocol):
         ...
 
     def objections_page(
-        self, tx: Transaction, after: str | None, limit: int, number: str | None = None
+        self, tx: Transaction, after: str | None, limit: int, number: str | None = None, *, text: str | None = None
     ) -> tuple[list[Row], str | None]:
         """Objections in force."""
         ...
 
     def consents_page(
-        self, tx: Transaction, after: str | None, limit: int, number: str | None = None
+        self, tx: Transaction, after: str | None, limit: int, number: str | None = None, *, text: str | None = None
     ) -> tuple[list[Row], str | None]:
         """Consents, the withdrawn ones too."""
         ...

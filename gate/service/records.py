@@ -28,9 +28,9 @@ class Records(DeskBase):
             raise UsageError(f"there is no call {call_id}", hint="See: dialgate calls list")
         return dict(row)
 
-    def recording_list(self, *, after: str | None = None, limit: int = 100, actor: str) -> Row:
-        """Recordings, newest first."""
-        return self._page(lambda tx: self._reads.recordings_page(tx, after, limit))
+    def recording_list(self, *, after: str | None = None, limit: int = 100, text: str | None = None, actor: str) -> Row:
+        """Recordings, newest first; ``text``: only those in whose ids or state it stands."""
+        return self._page(lambda tx: self._reads.recordings_page(tx, after, limit, text=text))
 
     def recording_take(self, *, recording_id: str, purpose: str, recipient: str = "", actor: str) -> Row:
         """What is needed to open a recording, given out only after the leaf that says who takes it, and for what.

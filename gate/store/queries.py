@@ -146,9 +146,19 @@ def counts_by_reason(tx: Source, since: datetime) -> dict[str, int]:
 # --- recordings ---------------------------------------------------------------------------------------------------
 
 
-def recordings_page(tx: Source, after: str | None = None, limit: int = 50) -> Page:
-    """Recordings, newest first."""
-    return page_of(tx, "recordings", "opened_at", "recording_id", {}, after, limit)
+def recordings_page(tx: Source, after: str | None = None, limit: int = 50, *, text: str | None = None) -> Page:
+    """Recordings, newest first; with ``text`` those in whose ids or state it stands."""
+    where = _where_text(text, "recording_id", "call_id", "state")
+    return page_of(tx, "recordings", "opened_at", "recording_id", where, after, limit)
+
+
+def _where_text(text: str | None, *columns: str) -> dict[str, str | None]:
+    """For ``page_of``: what was typed stands in one of these columns; the beginning of a number in any spelling."""
+    from gate.store.search import beginning_of  # it works with rows of this module
+
+    typed = (text or "").strip().casefold()
+    joined = " || ' ' || ".join(f"coalesce({column}, '')" for column in columns)
+    return {f"instr(lower({joined}), ?) > 0": (beginning_of(typed) or typed) or None}
 
 
 def recording(tx: Source, recording_id: str) -> Row | None:
@@ -170,17 +180,31 @@ def open_recordings(tx: Source) -> list[Row]:
 
 
 def objections_page(
-    tx: Source, after: str | None = None, limit: int = 50, number: str | None = None, *, removed: bool = False
+    tx: Source,
+    after: str | None = None,
+    limit: int = 50,
+    number: str | None = None,
+    *,
+    text: str | None = None,
+    removed: bool = False,
 ) -> Page:
-    """Objections in force, newest first, with ``removed`` those taken back too; ``number`` is NULL where erased."""
+    """Objections in force, newest first, with ``removed`` those taken back too; ``number`` is NULL where erased.
+
+    ``text``: those in whose number, note, source or id it stands.
+    """
     in_force = None if removed else ""
     where = {"number = ?": number, "coalesce(removed_at, '') = ?": in_force}
+    where |= _where_text(text, "number", "note", "source", "id")
     return page_of(tx, "objections", "made_at", "id", where, after, limit)
 
 
-def consents_page(tx: Source, after: str | None = None, limit: int = 50, number: str | None = None) -> Page:
-    """Consents, newest first, the withdrawn ones too (``withdrawn_at``)."""
-    return page_of(tx, "consents", "noted_at", "id", {"number = ?": number}, after, limit)
+def consents_page(
+    tx: Source, after: str | None = None, limit: int = 50, number: str | None = None, *, text: str | None = None
+) -> Page:
+    """Consents, newest first, the withdrawn ones too (``withdrawn_at``); with ``text`` those in whose number, way,
+    giver, evidence or id it stands."""
+    where = {"number = ?": number} | _where_text(text, "number", "how", "who", "evidence", "id")
+    return page_of(tx, "consents", "noted_at", "id", where, after, limit)
 
 
 def register_imports_page(tx: Source, after: str | None = None, limit: int = 50) -> Page:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -169,3 +170,18 @@ def rows_of(connection, sql):
     cursor = connection.execute(sql)
     names = [column[0] for column in cursor.description]
     return [dict(zip(names, row, strict=True)) for row in cursor]
+
+
+def test_lists_are_found_by_what_was_typed(store: EvidenceStore) -> None:
+    store.call(lambda tx: [tx.append(fact) for fact in (*own_lists(), *a_call(1))])
+
+    def found(read: Any, text: str, key: str = "id") -> list[str]:
+        return [row[key] for row in store.call(lambda tx: read(tx, text=text)).items]
+
+    assert found(queries.objections_page, "07700 9000") == ["obj-1"]
+    assert found(queries.objections_page, "ANGRY") == ["obj-1"]
+    assert found(queries.objections_page, "nobody") == []
+    assert found(queries.consents_page, "bob") == ["con-2"]
+    assert found(queries.consents_page, "") == ["con-2", "con-1"]
+    assert found(queries.recordings_page, "rec-000001", "recording_id") == ["rec-000001"]
+    assert found(queries.recordings_page, "erased", "recording_id") == []
