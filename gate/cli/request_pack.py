@@ -13,7 +13,7 @@ from gate.cli.reach import Gate
 from gate.cli.recordings import open_taken, who
 from gate.clock import SystemClock
 from gate.core.outcomes import length
-from gate.core.pack_words import PackCall, PackContents, PackRecording, PackTable, standard_notice
+from gate.core.pack_words import PackCall, PackContents, PackRecording, PackTable, standard_notice, told
 from gate.core.showing import LONDON, local
 from gate.errors import RefusedError, UsageError
 
@@ -103,6 +103,7 @@ def _take(
 def _opened(view: View, calls: Rows, taken: dict[str, Any], privates: Sequence[Any]) -> Iterator[PackRecording]:
     """One at a time: a recording's audio is in memory only while it is encrypted again."""
     from gate.exports.compact import MEDIA_TYPE, export_flac
+    from gate.exports.spoken import spoken_day
 
     for call in calls:
         recording_id = call["recording_id"]
@@ -116,7 +117,7 @@ def _opened(view: View, calls: Rows, taken: dict[str, Any], privates: Sequence[A
             call_id=call["call_id"],
             at=at,
             seconds=report.seconds,
-            title=f"Call of {local(call['at'])}",
+            title=f"Call of {spoken_day(at.astimezone(LONDON).date())}",
             audio=audio,
             media_type=MEDIA_TYPE,
             notes=tuple(f"{note}." for note in report.notes),
@@ -158,7 +159,7 @@ def _call(call: dict[str, Any], left_out: dict[str, str]) -> PackCall:
         call_id=call["call_id"],
         at=datetime.fromisoformat(call["at"]),
         number=call["number"] or "",
-        decision=call["explanation"] or call["reason"],
+        decision=told(call["reason"]),
         purpose=f"{call['purpose']} call" if call["purpose"] else "",
         outcome=call["outcome"],
         recording=_recording(call, left_out),

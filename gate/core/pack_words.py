@@ -10,6 +10,7 @@ from datetime import date, datetime
 from typing import Final
 
 from gate.core.letter_words import LetterFirm
+from gate.core.terms import Reason
 
 RIGHTS: Final = (
     "You can object to our marketing calls at any time; we then stop, whatever the reason, and it costs you nothing.",
@@ -33,7 +34,7 @@ class PackCall:
     number: str
     """The person's line, E.164."""
     decision: str
-    """What the gate decided, in words (``gate.core.wording.sentence``)."""
+    """What the gate decided, in words (``told``)."""
     purpose: str = ""
     """``marketing call``, ``service call``."""
     outcome: str = ""
@@ -139,7 +140,7 @@ def standard_notice(*, purpose: str, months: int, recorded: bool = True, longer:
         recipients=(
             "Nobody outside this firm, except the telephone carrier that connects the calls.",
             "A regulator, a court or an auditor, where the law asks for it; each such export is kept in our log.",
-            "Nothing is sent outside the United Kingdom.",
+            "It is kept in the United Kingdom.",
         ),
         retention=(
             f"Recordings: {months} months from the call; then they are erased and cannot be read again.",
@@ -153,3 +154,32 @@ def standard_notice(*, purpose: str, months: int, recorded: bool = True, longer:
             "The licensed files of the Telephone Preference Service and the corporate one: whether you are on them.",
         ),
     )
+
+
+_TOLD: Final = {
+    Reason.NOT_LISTED: "Yes: your number was on neither register, and you had not objected.",
+    Reason.CONSENTED: "Yes: you had agreed to our calls.",
+    Reason.SERVICE_CALL: "Yes, as a service call, which must hold no marketing.",
+    Reason.EMERGENCY_CALL: "Yes, as an emergency call.",
+    Reason.LISTED_TPS: "No: your number was on the Telephone Preference Service.",
+    Reason.LISTED_CTPS: "No: your number was on the Corporate Telephone Preference Service.",
+    Reason.OBJECTED: "No: you had asked us not to call.",
+    Reason.CONSENT_WITHDRAWN: "No: you had taken back your consent to our calls.",
+    Reason.TOPIC_NEEDS_CONSENT: "No: calls about claims or pensions need your consent first, and we held none.",
+    Reason.REGISTER_MISSING: "No: we could not look whether your number was on a register.",
+    Reason.REGISTER_STALE: "No: our copy of a register was too old to tell whether your number was on it.",
+    Reason.REGISTER_DAMAGED: "No: we could not look whether your number was on a register.",
+    Reason.OUTSIDE_COVERAGE: "No: we could not look whether your number was on a register.",
+    Reason.OUTSIDE_HOURS: "No: it was outside our calling hours.",
+    Reason.DESTINATION_NOT_ALLOWED: "No: we do not call numbers of this kind.",
+    Reason.IDENTITY_WITHHELD: "No: the call would have hidden our number.",
+    Reason.CLI_NOT_OWNED: "No: the call would have shown a number that is not ours.",
+    Reason.NUMBER_INVALID: "No: it was no number that can be called.",
+    Reason.REDIAL_TOO_SOON: "No: shortly before, you had answered a call of ours and found nobody there.",
+}
+_OURS: Final = "No: something on our side was not ready for a call."
+
+
+def told(reason: str) -> str:
+    """Whether a call was allowed, and why, as it is told to the person who was called; every reason code has words."""
+    return _TOLD.get(Reason(reason), _OURS) if reason in set(Reason) else _OURS

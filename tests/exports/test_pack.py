@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from cryptography.exceptions import InvalidTag
 
-from gate.core.pack_words import PackRecording
+from gate.core.pack_words import PackRecording, told
+from gate.core.terms import ALLOWING, Reason
 from gate.exports import pack
 from gate.exports.pack import build_pack
 from gate.exports.pack_cipher import ALPHABET, new_passphrase, normalised
@@ -93,6 +94,13 @@ def test_what_people_wrote_cannot_break_the_page(tmp_path: Path) -> None:
     page = path.read_text()
     assert "<script>alert" not in page
     assert OpenedPack(path, PASSPHRASE).index["name"].startswith("</script><script>alert(1)")
+
+
+def test_every_reason_is_told_to_the_person_as_a_yes_or_a_no() -> None:
+    for reason in Reason:
+        assert told(reason).startswith("Yes" if reason in ALLOWING else "No"), reason
+        assert "call it" not in told(reason), "they are not the salesperson"
+    assert told("").startswith("No") and told("no_such_code").startswith("No")
 
 
 def test_nothing_held_is_said(tmp_path: Path) -> None:
