@@ -23,23 +23,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from gate.config import Config
 from gate.daemon.logs import configure_logs
 
 if TYPE_CHECKING:
+    from gate.daemon.house import House
     from gate.service.desk import Desk
 
 
 @contextmanager
 def open_desk(config: Config) -> Iterator[Desk]:
-    """The desk of a gate that does not run. Raises ``GateError``, e.g. where a gate does run and holds the lock."""
+    """The desk of a gate that does not run; a check loads no more than it needs.
+
+    Raises ``GateError``, e.g. where a gate does run and holds the lock.
+    """
     from gate.daemon.house import House
 
     configure_logs(config.log, quiet=True)
     with ExitStack() as stack:
-        yield House(config, stack).desk
+        yield cast("Desk", _Desk(House(config, stack)))
+
+
+class _Desk:
+    """Operations of the desk by name."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._house.deciding if name == "check" else self._house.desk, name)
 
 
 def serve(config: Config) -> int:

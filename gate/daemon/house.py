@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from datetime import date, time, timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from gate.daemon.bundles import Signing
     from gate.daemon.letters import Letters
     from gate.service.contacts import Contacts
+    from gate.service.deciding import Deciding
     from gate.service.desk import Desk
     from gate.service.request_erasing import RequestEraser
     from gate.service.retention import Retention
@@ -90,12 +92,11 @@ class House:
         stack.callback(self.keys.close)
         self.registers = RegisterLibrary(data / "registers", config.calling.registers)
         self.screener = Screener(self.registers, rules_of(config))
-        self.retention = self._retention()
-        self.contacts = self._contacts()
-        self.request_eraser = self._request_eraser()
-        self.desk = self._desk(live)
+        self._live = live
 
-    def _retention(self) -> Retention:
+    @cached_property
+    def retention(self) -> Retention:
+        """What is due, and the sweep."""
         from gate.core.retention import Terms
         from gate.service.erasing import Files
         from gate.service.retention import Retention
@@ -114,18 +115,38 @@ class House:
             clock=self.clock,
         )
 
-    def _request_eraser(self) -> RequestEraser:
+    @cached_property
+    def request_eraser(self) -> RequestEraser:
+        """Erasures that people ask for."""
         from gate.service.request_erasing import RequestEraser
         from gate.store import requests
 
         return RequestEraser(self.store, requests, self.retention, self.beside, self.store.scrub, self.clock)
 
-    def _contacts(self) -> Contacts:
+    @cached_property
+    def contacts(self) -> Contacts:
+        """The CRM's contacts."""
         from gate.daemon.contacts import contacts_of
 
         return contacts_of(self)
 
-    def _desk(self, live: Callable[[], list[dict[str, Any]]]) -> Desk:
+    @cached_property
+    def deciding(self) -> Deciding:
+        """The part of the desk that answers checks, without the other parts."""
+        from gate.service.deciding import Deciding
+
+        return Deciding(
+            config=self.config,
+            store=self.store,
+            registers=self.registers,
+            screener=self.screener,
+            clock=self.clock,
+            new_id=new_id,
+        )
+
+    @cached_property
+    def desk(self) -> Desk:
+        """What people ask for."""
         from gate.service.desk import Desk
         from gate.service.reads import Offers
         from gate.store import figures, kept, queries, requests, search
@@ -149,7 +170,7 @@ class House:
                 bundles=Later(self._bundles),
                 retention=self.retention,
                 contacts=self.contacts,
-                live=live,
+                live=self._live,
                 looks=search,
                 figures=figures,
                 beside=self.beside,

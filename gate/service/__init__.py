@@ -15,7 +15,8 @@
                  ``request_due``: the letters that a request needs
 - ``desk``       what people ask for; ``lists`` (objections, consents), ``registering`` (imports, and
                  ``importing``: their history, and stopping one) and ``records`` are parts of it,
-                 ``desk_base`` is what they share, ``reads`` what they are given by other rooms
+                 ``deciding`` answers checks and imports no other part, ``desk_base`` is what they share,
+                 ``reads`` what they are given by other rooms
 - ``looking``    pages of calls and of the log, a number in full; ``live``: what a watcher sees at this moment
 - ``reporting``  figures of a month; ``article30``: the record of processing
 - ``keys``       the register of recipients: who can open recordings, and who decided it

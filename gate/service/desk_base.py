@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from zoneinfo import ZoneInfo
 
 from gate.clock import Clock
 from gate.config import Config
@@ -11,14 +10,14 @@ from gate.core import numbers
 from gate.core.numbers import NumberRefused
 from gate.errors import UsageError
 from gate.ports import Fact, Registers, Store, Transaction
+from gate.service.deciding import LONDON as LONDON
+from gate.service.deciding import Deciding
 from gate.service.erasing import KeptReads
 from gate.service.reads import Offers, Reads, Row
 from gate.service.screener import Screener
 
-LONDON = ZoneInfo("Europe/London")
 
-
-class DeskBase:
+class DeskBase(Deciding):
     """The rooms, and the few steps that all use cases share."""
 
     def __init__(
@@ -34,15 +33,10 @@ class DeskBase:
         clock: Clock,
         new_id: Callable[[], str],
     ) -> None:
-        self._config = config
-        self._store = store
+        super().__init__(config=config, store=store, registers=registers, screener=screener, clock=clock, new_id=new_id)
         self._reads = reads
         self._kept = kept
-        self._registers = registers
-        self._screener = screener
         self._offers = offers
-        self._clock = clock
-        self._new_id = new_id
 
     def _fact(self, kind: str, actor: str, body: Row, subject: str) -> Fact:
         return Fact(kind=kind, subject=subject, at=self._clock.now(), actor=actor, body=body)

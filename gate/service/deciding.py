@@ -1,0 +1,121 @@
+"""What the gate would answer: the part of the desk that a check needs, and that imports nothing of the others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from gate.clock import Clock
+from gate.config import Config
+from gate.core.screening import Attempt, Decision, Purpose, Topic, decision_body
+from gate.errors import UsageError
+from gate.log import Logger
+from gate.ports import Fact, Registers, Store
+from gate.service.screener import Screener
+
+log = Logger()
+
+LONDON = ZoneInfo("Europe/London")
+
+_ASKED = {"source": "ask"}
+"""Origin of a decision for a phone system that dials by itself."""
+
+Row = dict[str, Any]
+
+
+class Deciding:
+    """May this number be dialled? Asked by people, and by phone systems that dial by themselves."""
+
+    def __init__(
+        self,
+        *,
+        config: Config,
+        store: Store,
+        registers: Registers,
+        screener: Screener,
+        clock: Clock,
+        new_id: Callable[[], str],
+    ) -> None:
+        self._config = config
+        self._store = store
+        self._registers = registers
+        self._screener = screener
+        self._clock = clock
+        self._new_id = new_id
+
+    def check(
+        self, *, number: str, purpose: str = "marketing", topic: str = "general", at: datetime | None = None, actor: str
+    ) -> Row:
+        """What the gate would answer (at a time, now where None); nothing is kept."""
+        now = at.astimezone(UTC) if at else self._clock.now()
+        attempt = self._attempt(number, purpose, topic, "", actor)
+        decision: Decision = self._store.call(lambda tx: self._screener.check(tx, attempt, now))
+        return self._answer(decision, now)
+
+    def decide(
+        self, *, number: str, purpose: str = "marketing", topic: str = "general", account: str = "", actor: str
+    ) -> Row:
+        """The answer for a phone system that dials by itself, kept with its leaf before it is given."""
+        now = self._clock.now()
+        attempt = self._attempt(number, purpose, topic, account, actor)
+        call_id = self._new_id()
+        if (help_needed := self._screener.emergency(attempt)) is not None:
+            self._help(help_needed, attempt, call_id)
+            return self._answer(help_needed, now) | {"decision_id": call_id}
+        decision: Decision = self._store.call(
+            lambda tx: self._screener.decide(tx, attempt, now, call_id=call_id, origin=_ASKED)
+        )
+        return self._answer(decision, now) | {"decision_id": call_id}
+
+    def _help(self, decision: Decision, attempt: Attempt, call_id: str) -> None:
+        """LAW 3.5: an emergency number waits for no evidence; what cannot be kept is told in the gate's own log."""
+        body = decision_body(decision, attempt) | _ASKED
+        fact = Fact(kind="decision", subject=call_id, at=self._clock.now(), actor=attempt.claimed_by, body=body)
+
+        def kept(_index: object, error: Exception | None) -> None:
+            if error is not None:
+                log.error("emergency_not_kept", decision=call_id, error=str(error))
+
+        self._store.submit(lambda tx: tx.append(fact), kept)
+
+    def _attempt(self, number: str, purpose: str, topic: str, account: str, actor: str) -> Attempt:
+        presentation = self._config.firm.numbers[0]
+        claimed_by = actor
+        if account:
+            known = {each.username: (each.presentation, f"account:{each.username}") for each in self._config.account}
+            known |= {each.name: (each.presentation, f"trunk:{each.name}") for each in self._config.pbx}
+            if account not in known:
+                raise UsageError(
+                    f"there is no account or PBX {account!r}", hint=f"known: {', '.join(sorted(known)) or 'none'}"
+                )
+            presentation, claimed_by = known[account]
+        try:
+            parsed_purpose, parsed_topic = Purpose(purpose), Topic(topic)
+        except ValueError as error:
+            raise UsageError(str(error), hint=f"Purposes: {', '.join(Purpose)}. Topics: {', '.join(Topic)}.") from error
+        return Attempt(number, parsed_purpose, parsed_topic, presentation, False, claimed_by, "request")
+
+    def _answer(self, decision: Decision, now: datetime) -> Row:
+        today = now.astimezone(LONDON).date()
+        days = {row["name"]: row["days_left"] for row in self._registers.status(today)}
+        return {
+            "number": decision.number,
+            "verdict": decision.verdict.value,
+            "reason": decision.reason.value,
+            "explanation": decision.explanation,
+            "registers": [
+                {
+                    "name": view.name,
+                    "state": view.state,
+                    "as_of": view.as_of.isoformat() if view.as_of else None,
+                    "days_left": days.get(view.name),
+                    "sha256": view.sha256,
+                    "covered": view.covered,
+                }
+                for view in decision.registers
+            ],
+            "consent_id": decision.consent_id,
+            "objection_id": decision.objection_id,
+        }
