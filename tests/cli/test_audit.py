@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from gate.config import load
+from gate.daemon import bundles
 from gate.daemon.house import House
 from gate.vault.sealer import sealer
 from gate.vault.signing import CheckpointKey
@@ -205,6 +206,20 @@ def test_a_bundle_of_a_rewritten_log_is_found_by_an_older_checkpoint(made: Made,
     done = made.open(tmp_path / "b.bundle", "--checkpoint", str(old), "--json")
     assert done.code == 1
     assert failed(done)["older_checkpoint"]
+
+
+def test_a_proof_made_for_a_rewritten_log_says_that_it_was_rewritten(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = checkpoint(made, tmp_path / "old.checkpoint")
+    size = int(old.read_text().split("\n")[1])
+    rewrite_all(made, reason="not_listed", verdict="allow")
+    with monkeypatch.context() as patch:
+        patch.setattr(bundles, "older_checkpoints", lambda *_: [size])
+        assert made.export(tmp_path / "b.bundle").code == 0
+    done = made.open(tmp_path / "b.bundle", "--checkpoint", str(old), "--json")
+    assert done.code == 1
+    assert "The log was rewritten" in failed(done)["older_checkpoint"]
 
 
 def rewrite_all(made: Made, **changed: str) -> None:
