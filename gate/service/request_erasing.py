@@ -37,8 +37,8 @@ log = Logger()
 
 CALLS = 100
 """Calls whose facts are emptied in one transaction: what a call's decision may have to wait for."""
-LEAVES = 5_000
-"""Facts that are looked through in one."""
+LEAVES = 20_000
+"""Facts that are looked through at a time, beside whatever is written."""
 SCRUBS = 10
 """How often cutting the write-ahead log is tried, half a second apart: a reader may hold an older state."""
 MOST = 1_000_000
@@ -94,12 +94,20 @@ class RequestEraser:
     """Blocking and thread-safe; not for the line thread."""
 
     def __init__(
-        self, store: Store, reads: RequestReads, retention: Retention, scrub: Callable[[], bool], clock: Clock
+        self,
+        store: Store,
+        reads: RequestReads,
+        retention: Retention,
+        beside: Callable[[Callable[[Any], Any]], Any],
+        scrub: Callable[[], bool],
+        clock: Clock,
     ) -> None:
-        """``scrub`` cuts the write-ahead log (``EvidenceStore.scrub``)."""
+        """``beside`` reads the store without holding it up; ``scrub`` cuts its write-ahead log
+        (``EvidenceStore.scrub``)."""
         self._store = store
         self._reads = reads
         self._retention = retention
+        self._beside = beside
         self._scrub = scrub
         self._clock = clock
 
@@ -197,8 +205,9 @@ class RequestEraser:
             else:
                 plan.held.setdefault(recorded.get(hold["recording_id"]) or hold["call_id"], name)
         for each in calls:
-            if each["number"] in plan.held_lines:
-                plan.held.setdefault(each["call_id"], plan.held_lines[each["number"]])
+            unread = next(iter(plan.held_lines.values()), "") if not each["number"] else ""
+            if name := plan.held_lines.get(each["number"], unread):  # no number: its spelling was refused
+                plan.held.setdefault(each["call_id"], name)
         return plan
 
     def _empty(self, plan: Plan, actor: str, progress: Progress | None) -> Iterator[int]:
@@ -213,8 +222,10 @@ class RequestEraser:
             return
         place, size = 0, self._store.call(lambda tx: tx.query("SELECT max(leaf_index) AS last FROM facts"))[0]["last"]
         while True:
-            emptied, place = self._store.call(partial(self._empty_mentions, plan=plan, first=place, actor=actor))
-            yield emptied
+            look = partial(self._reads.mentions, numbers=plan.free_lines, first=place, count=LEAVES)
+            found, place = self._beside(look)
+            if found:
+                yield self._store.call(partial(self._empty_mentions, plan=plan, found=found, actor=actor))
             if not place:
                 break
             if progress is not None:
@@ -225,12 +236,11 @@ class RequestEraser:
         now = self._clock.now()
         return self._reads.erase_calls(tx, call_ids, plan.lines, request=plan.request_id, at=now, actor=actor)
 
-    def _empty_mentions(self, tx: Tx, plan: Plan, first: int, actor: str) -> tuple[int, int]:
-        """Facts with one of these numbers among the next leaves, with all other facts about the same thing.
+    def _empty_mentions(self, tx: Tx, plan: Plan, found: list[tuple[int, str, str, str | None]], actor: str) -> int:
+        """Facts that hold one of these numbers, with all other facts about the same thing.
 
         Requests that are not over keep what they need until they are; this one until the person has been told.
         """
-        found, following = self._reads.mentions(tx, plan.free_lines, first, LEAVES)
         open_ = {each["id"] for each in self._reads.open_ones(tx)}
         leaves: set[int] = set()
         for leaf, kind, subject, call_id in found:
@@ -243,10 +253,7 @@ class RequestEraser:
             else:
                 leaves.add(leaf)
         now = self._clock.now()
-        return (
-            self._reads.erase_leaves(tx, leaves, request=plan.request_id, what="numbers", at=now, actor=actor),
-            following,
-        )
+        return self._reads.erase_leaves(tx, leaves, request=plan.request_id, what="numbers", at=now, actor=actor)
 
     def _cut(self) -> None:
         for _ in range(SCRUBS):

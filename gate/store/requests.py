@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from gate.core.evidence import stamp
 from gate.store import contacts, erasure
-from gate.store.queries import Page, facts_of, page_of
+from gate.store.queries import Page, Source, facts_of, page_of
 from gate.store.transaction import StoreTransaction
 
 Row = dict[str, Any]
@@ -27,6 +27,11 @@ _CALL = (
     " c.answered_at, c.unrecorded_why, r.recording_id, r.state AS recording, r.seconds AS recorded_seconds, r.erased_at"
     " FROM calls AS c LEFT JOIN recordings AS r ON r.call_id = c.call_id"
 )
+_OF_CALLS = (
+    *("decision", "answered", "announced", "connected", "unrecorded", "ended"),
+    *("recording_opened", "recording_closed", "recording_erasing", "recording_erased"),
+)
+"""Kinds that hold no number but that of their call."""
 _PLAIN = "replace(replace(replace(replace(replace(body, ' ', ''), '-', ''), ')', ''), '.', ''), '/', '')"
 _OVER = "fulfilled_on IS NULL AND withdrawn_on IS NULL AND (person_told_on IS NULL OR authority_told_on IS NULL)"
 
@@ -99,15 +104,20 @@ def calls_of(
     limit: int = 1000,
 ) -> list[Row]:
     """Attempts to these numbers (None: to any) within a span, oldest first, each with its recording where it has one:
-    refused ones and those that were not recorded too."""
+    refused ones and those that were not recorded too, and those whose spelling was refused (``07700 900123 x5``)."""
     times = {"c.at >= ?": since, "c.at < ?": until}
     conditions = [condition for condition, at in times.items() if at is not None]
-    values: list[Any] = [stamp(at) for at in times.values() if at is not None]
-    if numbers is not None:
-        conditions.append(f"c.number IN ({_marks(numbers)})")
-        values += numbers
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    return tx.query(f"{_CALL}{where} ORDER BY c.at, c.call_id LIMIT ?", [*values, limit])
+    span = [stamp(at) for at in times.values() if at is not None]
+    if numbers is None:
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        return tx.query(f"{_CALL}{where} ORDER BY c.at, c.call_id LIMIT ?", [*span, limit])
+    rest = "".join(f" AND {condition}" for condition in conditions)
+    of_them = f"{_CALL} WHERE c.number IN ({_marks(numbers)}){rest} ORDER BY c.at, c.call_id LIMIT ?"
+    found = tx.query(of_them, [*numbers, *span, limit])
+    written = _written(numbers)
+    raws = tx.query(f"SELECT c.call_id, c.raw FROM calls AS c WHERE c.number = ''{rest}", span)  # noqa: S608 - marks
+    refused = [row["call_id"] for row in raws if written.search(row["raw"] or "")]
+    return sorted([*found, *calls(tx, refused)], key=lambda row: (row["at"], row["call_id"]))[:limit]
 
 
 def calls(tx: StoreTransaction, call_ids: Collection[str]) -> list[Row]:
@@ -208,16 +218,17 @@ def erase_calls(
 
 
 def mentions(
-    tx: StoreTransaction, numbers: Sequence[str], first: int, count: int
+    tx: Source, numbers: Sequence[str], first: int, count: int
 ) -> tuple[list[tuple[int, str, str, str | None]], int]:
     """Facts with one of these numbers in their body, in any spelling, among ``count`` leaves from ``first`` on:
-    (leaf, kind, subject, call), and the leaf to go on from (0 at the end)."""
+    (leaf, kind, subject, call), and the leaf to go on from (0 at the end). Decisions are found by their calls."""
     patterns = [number.removeprefix("+44") for number in numbers]
     asked = " OR ".join(f"instr({_PLAIN}, ?) > 0" for _ in patterns) or "0"
     rows = tx.query(
         "SELECT leaf_index, kind, subject, call_id, body FROM facts"  # noqa: S608 - only marks are put in
-        f" WHERE leaf_index >= ? AND leaf_index < ? AND body IS NOT NULL AND ({asked})",
-        [first, first + count, *patterns],
+        f" WHERE leaf_index >= ? AND leaf_index < ? AND kind NOT IN ({_marks(_OF_CALLS)})"
+        f" AND body IS NOT NULL AND ({asked})",
+        [first, first + count, *_OF_CALLS, *patterns],
     )
     written = _written(numbers)
     found = [

@@ -73,12 +73,13 @@ def test_access_from_the_phone_call_to_the_pack(officer: Officer, folder: Path, 
     assert [call["outcome"] for call in found["calls"]] == [
         "answered, 1 s",
         "not dialled",
+        "not dialled",
         "answered, 1 s",
         "answered, 1 s",
     ]
     assert [consent["who"] for consent in found["consents"]] == ["Pat Person"]
     text = officer("search", reference)
-    assert "calls: 4" in text.out and "recording rec0 (closed)" in text.out and "decide" in text.err
+    assert "calls: 5" in text.out and "recording rec0 (closed)" in text.out and "decide" in text.err
 
     officer("decide", reference, "--grant")
     assert "--key FILE" in officer("fulfil", reference, "-o", "pack.html", code=2).err
@@ -93,7 +94,7 @@ def test_access_from_the_phone_call_to_the_pack(officer: Officer, folder: Path, 
     assert spelled_in(tmp_path, passphrase) == [], "it is kept nowhere"
     assert "Pat Person" not in pack and "7700 900" not in pack, "nothing is readable without it"
     letter = (tmp_path / "out" / f"{reference}-response.txt").read_text()
-    assert "4 calls and 3 recordings" in letter and "pack.html" in letter
+    assert "5 calls and 3 recordings" in letter and "pack.html" in letter
     assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".eml", ".html", ".txt"]
     assert "exists" in officer("fulfil", reference, *key(folder), "-o", "pack.html", code=2).err
     assert "access, done" in officer("told", reference).out
@@ -128,7 +129,7 @@ def test_a_restricted_recording_is_not_in_the_pack_and_the_letter_says_why(offic
     assert "not in this file: 1. Its use is restricted" in letter
     assert "without harm to somebody else" in letter
     pack = officer("show", reference, "--json").json["pack"]
-    assert (pack["recordings"], pack["left_out"], pack["calls"]) == (1, 2, 4)
+    assert (pack["recordings"], pack["left_out"], pack["calls"]) == (1, 2, 5)
 
 
 def test_a_refusal_with_both_letters(officer: Officer, tmp_path: Path) -> None:
@@ -164,12 +165,12 @@ def test_an_erasure_with_a_hold(officer: Officer, folder: Path, tmp_path: Path) 
     officer("search", reference)
     officer("decide", reference, "--grant")
     asked = officer("fulfil", reference, code=2)
-    assert "To be erased: 3 calls, 2 recordings" in asked.err
+    assert "To be erased: 4 calls, 2 recordings" in asked.err
     assert f"Held by: hold case 17/2026 ({hold.json['id']})" in asked.err
     assert "--yes" in asked.err
     fulfilled = officer("fulfil", reference, "--yes", "--letters", "out")
     assert f"letter {reference} acknowledgement" in fulfilled.err and "confirmation -o" not in fulfilled.err
-    assert "erased: 3 calls, 2 recordings" in fulfilled.out and "held: hold case 17/2026" in fulfilled.out
+    assert "erased: 4 calls, 2 recordings" in fulfilled.out and "held: hold case 17/2026" in fulfilled.out
     assert "case 17/2026" in (tmp_path / "out" / f"{reference}-confirmation.txt").read_text()
     assert "from: (forgotten)" in officer("told", reference).out
     assert "forgotten who asked" in officer("letter", reference, "confirmation", code=3).err
@@ -197,7 +198,7 @@ def test_a_call_is_found_by_its_time_and_chosen(officer: Officer) -> None:
     assert (found["found"], found["lines"], found["whole"]) == (1, [PERSON], False)
     assert OTHER not in str(found)
     assert "narrowed" not in officer("search", reference, "--everything").out
-    assert officer("search", reference, "--everything", "--json").json["found"] == 4
+    assert officer("search", reference, "--everything", "--json").json["found"] == 5
     assert "no call nowhere" in officer("search", reference, "--call", "nowhere", code=2).err
 
 

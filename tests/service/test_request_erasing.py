@@ -90,12 +90,12 @@ def test_nothing_is_left_in_any_file_and_the_person_stays_uncallable(house: Hous
     assert len(found_in(house.config.data, wraps)) == 3
     reference = granted(house)
     plan = house.desk.request_carry_out(request=reference, actor=ANN)
-    assert (plan["dry_run"], plan["calls"], plan["recordings"], plan["held_by"]) == (True, 4, 3, [])
+    assert (plan["dry_run"], plan["calls"], plan["recordings"], plan["held_by"]) == (True, 5, 3, [])
     assert states(house)["rec0"] == "closed", "a dry run erases nothing"
 
     done = carry_out(house, reference)
 
-    assert (done["calls"], done["recordings"], done["held_back"], done["open_requests"]) == (4, 3, 0, [])
+    assert (done["calls"], done["recordings"], done["held_back"], done["open_requests"]) == (5, 3, 0, [])
     assert found_in(house.config.data, wraps) == []
     assert found_in(house.config.data, [each[200:] for each in sealed.values()]) == []
     assert spelled_in(house.config.data, SAID[0]) != [], "the request knows whom to tell"
@@ -121,7 +121,7 @@ def test_the_receipt_names_nobody(house: House) -> None:
     carry_out(house, reference)
     (receipt,) = facts(house, "request_carried")
     assert receipt["body"] == {
-        "calls": 4,
+        "calls": 5,
         "recordings": 3,
         "facts": receipt["body"]["facts"],
         "whole": True,
@@ -168,7 +168,7 @@ def test_a_held_number_keeps_everything(house: House) -> None:
     house.desk.hold_add(number=SPELLED, reason="a claim", reference="case 18/2026", actor=ANN)
     reference = granted(house)
     done = carry_out(house, reference)
-    assert (done["recordings"], done["held_calls"]) == (0, 4)
+    assert (done["recordings"], done["held_calls"]) == (0, 5)
     assert set(states(house).values()) == {"closed"}
     assert len(house.desk.calls_list(number=SPELLED, actor=ANN)["items"]) == 4
     assert house.desk.consent_list(number=SPELLED, actor=ANN)["items"]

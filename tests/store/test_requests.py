@@ -89,6 +89,9 @@ def test_calls_are_found_by_number_and_time_recorded_or_not(store):
     assert calls(store, None, START, START + timedelta(minutes=11)) == ["call-000000", "call-000001"]
     assert calls(store, [PERSON, OTHER], limit=2) == ["call-000000", "call-000001"]
     assert calls(store, []) == []
+    refused = {"raw": "07700-900 123 x5", "reason": "number_invalid"}
+    put(store, decision("unread", "", at=late, **refused), decision("other", "", raw="0207", reason="number_invalid"))
+    assert sorted(calls(store, [PERSON], late)) == ["call-000002", "no-recording", "refused", "unread"]
     (row,) = store.call(lambda tx: book.calls(tx, ["call-000002"]))
     assert (row["recording_id"], row["recording"], row["state"]) == ("rec-000002", "closed", "ended")
     assert list(store.call(lambda tx: book.decisions(tx, ["refused", "none"]))) == ["refused"]
@@ -146,7 +149,7 @@ def test_a_number_is_seen_in_any_spelling(store, text):
 
 
 def test_mentions_are_read_a_piece_at_a_time(store):
-    put(store, *(decision(f"c{n}", PERSON) for n in range(5)))
+    put(store, *(Fact("note", f"n{n}", START, ANN, {"text": PERSON}) for n in range(5)))
     found, following = store.call(lambda tx: book.mentions(tx, [PERSON], 0, 3))
     assert ([each[0] for each in found], following) == ([0, 1, 2], 3)
     found, following = store.call(lambda tx: book.mentions(tx, [PERSON], following, 3))

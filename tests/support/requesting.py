@@ -54,7 +54,8 @@ def prepared(folder: Path, recordings: int = 3) -> Path:
             sound=chunks,
         )
         wild = decision("refused", PERSON, at=at, reason="listed_tps", raw="sip:+44 (0)7700-900 123@gate")
-        house.store.call(lambda tx: tx.append(wild))
+        unread = decision("unread", "", at=at, reason="number_invalid", raw=f"{SPELLED} x5")
+        house.store.call(lambda tx: [tx.append(wild), tx.append(unread)])
         house.store.call(
             lambda tx: tx.append(Fact("note", "note-1", START, ANN, {"text": f"she said: not {SPELLED} but mine"}))
         )
