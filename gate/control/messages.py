@@ -107,7 +107,7 @@ class OwnList(Showing, frozen=True):
     limit: Page = 50
     number: Line | None = None
     text: Line | None = None
-    """Only entries in which it stands: in the number (or its beginning, in any spelling), the note, who, how, the id."""
+    """Only entries in which it stands: in the number (its beginning in any spelling), the note, who, how, the id."""
 
 
 class ConsentAdd(Request, frozen=True):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 
@@ -172,10 +171,10 @@ def rows_of(connection, sql):
     return [dict(zip(names, row, strict=True)) for row in cursor]
 
 
-def test_lists_are_found_by_what_was_typed(store: EvidenceStore) -> None:
+def test_lists_are_found_by_what_was_typed(store):
     store.call(lambda tx: [tx.append(fact) for fact in (*own_lists(), *a_call(1))])
 
-    def found(read: Any, text: str, key: str = "id") -> list[str]:
+    def found(read, text, key="id"):
         return [row[key] for row in store.call(lambda tx: read(tx, text=text)).items]
 
     assert found(queries.objections_page, "07700 9000") == ["obj-1"]
