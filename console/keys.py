@@ -46,6 +46,7 @@ TABLE: Final[list[BindingType]] = [
 REVEAL: Final[list[BindingType]] = [bind("list.reveal", "u", "reveal", "unmask", show=True)]
 LIST: Final[list[BindingType]] = [
     bind("list.filter", "slash", "filter", "filter", show=True, shown_as="/"),
+    bind("list.pause", "p", "pause", "pause, or follow what happens"),
     *REVEAL,
 ]
 REGISTERS: Final[list[BindingType]] = [

@@ -66,7 +66,6 @@ TONES = (OK, BAD, WARN, DIM, LOUD)
 CSS = """
 .title { height: 1; padding: 0 1; color: $primary; text-style: bold; }
 .note { height: auto; padding: 0 1; color: $muted; }
-Footer { height: 1; }
 ToastRack { margin-bottom: 1; }
 Toast { max-width: 76; }
 """

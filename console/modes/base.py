@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -11,12 +12,13 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from console import keys
 from console.messages import LinkChanged, Snapshot
 from console.widgets.ask import Ask, Field
 from console.widgets.filter import FilterLine
+from console.widgets.footer import KeyLine
 from console.widgets.pages import PagedTable, Rows
 from console.widgets.report import Report, ReportScroll, Section
 from console.widgets.rows import Column, Row, RowsTable
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
 
 SMALL = (80, 24)
 """Columns and lines below which something is missed."""
+FOLLOW_SECONDS = 2.0
+"""How often a list looks for news at most."""
 REVEALED_SECONDS = 30.0
 """How long a number that was asked for is shown in full."""
 
@@ -162,7 +166,7 @@ class ModeScreen(GateScreen):
         note.display = False
         yield note
         yield from self.body()
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyLine()
 
     def body(self) -> ComposeResult:
         """Override: what is between."""
@@ -183,7 +187,10 @@ class ListMode(ModeScreen):
         super().__init__()
         self.at = 0
         """Number of the view that is shown."""
+        self.paused = False
         self._texts: dict[int, str] = {}
+        self._leaves: object = None
+        self._renewed = 0.0
 
     def body(self) -> ComposeResult:
         """What stands above, a heading, a table for each view, the filter."""
@@ -243,7 +250,7 @@ class ListMode(ModeScreen):
         text = self._texts.get(self.at, "")
         table = self.table
         rows = f"{table.total:,}" + ("" if table.complete else "+") + " rows" if table.total else ""
-        said = "  ".join(names).strip() + (f"   filter: {text}" if text else "")
+        said = "  ".join(names).strip() + (f"   filter: {text}" if text else "") + ("   PAUSED" if self.paused else "")
         width = max(0, self.size.width - 2)
         self.query_one(".views", Static).update(said.ljust(max(0, width - len(rows))) + rows)
 
@@ -251,6 +258,22 @@ class ListMode(ModeScreen):
         """The next list, or the one before."""
         if len(self.VIEWS) > 1:
             self.show_view((self.at + by) % len(self.VIEWS))
+
+    def told(self, said: Mapping[str, Any]) -> None:
+        """Whatever a list shows comes from the log: where that has grown, look again, though not all the time."""
+        leaves, now = (said.get("log") or {}).get("size"), time.monotonic()
+        if leaves == self._leaves or self.paused or now - self._renewed < FOLLOW_SECONDS:
+            return
+        first, self._leaves, self._renewed = self._leaves is None, leaves, now
+        if not first:
+            self.table.renew()
+
+    def action_pause(self) -> None:
+        """Follow what happens, or let the list stand."""
+        self.paused = not self.paused
+        self._say_views()
+        if not self.paused:
+            self.table.renew()
 
     # --- pages ----------------------------------------------------------------------------------------------------
 
@@ -379,7 +402,7 @@ class DetailScreen(GateScreen):
         yield from self.above()
         with ReportScroll():
             yield Report([Section("", lines=[("Loading…", "dim")])])
-        yield Footer(compact=True, show_command_palette=False)
+        yield KeyLine()
 
     def above(self) -> ComposeResult:
         """Override: what stands above the report."""

@@ -3,6 +3,7 @@
 - ``rows``    a table drawn line by line, with one cursor: ``RowsTable`` and ``LocalTable``, for what fits into memory
 - ``pages``   ``PagedTable``: pages by key from the gate, a window of them at a time
 - ``status``  the two lines at the top: modes, and what is true of the gate now
+- ``footer``  the line at the bottom: the keys that matter here
 - ``filter``  the line behind ``/``
 - ``report``  sections of ``label: value`` as one text, for details
 - ``ask``     a question in a dialog: a text, a passphrase, some fields

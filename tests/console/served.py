@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import itertools
 import json
+import sqlite3
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
@@ -131,6 +132,16 @@ class Served:
     def rows(self, op: str) -> list[Mapping[str, Any]]:
         """What an operation was asked with."""
         return [fields for name, fields in self.asked if name == op]
+
+    def facts(self, kind: str = "") -> list[dict[str, Any]]:
+        """What the log holds, in its order; of one kind where named."""
+        connection = sqlite3.connect(f"file:{self.config.data / 'gate.db'}?mode=ro", uri=True)
+        try:
+            rows = connection.execute("SELECT kind, subject, actor, body FROM facts ORDER BY leaf_index").fetchall()
+        finally:
+            connection.close()
+        made = [dict(zip(("kind", "subject", "actor", "body"), row, strict=True)) for row in rows]
+        return [fact | {"body": json.loads(fact["body"] or "{}")} for fact in made if kind in ("", fact["kind"])]
 
 
 class _Told:

@@ -86,7 +86,7 @@ def test_a_recording_opened(shared: Served, snap_compare: Any, size: tuple[int, 
         await typed(pilot, PASSPHRASE)
         await until(pilot, shows(pilot, "What is it opened for?"))
         await typed(pilot, "complaint 17")
-        await until(pilot, shows(pilot, "customer", "1 pauses"))
+        await until(pilot, shows(pilot, "customer", "pauses: 1"))
         pilot.app.clear_notifications()
         await pilot.pause(0.1)
 

@@ -1,0 +1,171 @@
+"""The console in a browser on this machine: textual-serve behind a door of its own.
+
+textual-serve asks nobody who they are and takes a websocket from any page. So every request passes ``door`` first: the
+``Host`` has to be ours (another name that resolves to loopback is DNS rebinding), a websocket's ``Origin`` too, and
+whoever asks has the cookie that the one-time token in the printed address was changed for. The page itself is ours:
+the one of textual-serve loads a font from elsewhere.
+
+It listens on 127.0.0.1 alone, without TLS: from another machine, tunnel the same port (``ssh -L 8090:127.0.0.1:8090``).
+Who is served acts with the rights of the account that started it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import secrets
+import shlex
+import signal
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+import aiohttp_jinja2
+import jinja2
+from aiohttp import web
+from textual_serve.server import Server
+
+from gate.errors import ControlError
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+COOKIE = "dialgate_console"
+LOOPBACK = "127.0.0.1"
+SESSIONS = 4
+"""Browser windows at once; each is a console process."""
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+def serve(command: Sequence[str], port: int, told: Callable[[str], None]) -> None:
+    """Serve the console that ``command`` starts, until INT or TERM.
+
+    ``port`` 0: any free one. ``told`` gets the address with its one-time token once it listens. Raises
+    ``ControlError`` where the port is taken.
+    """
+    asyncio.run(_serve(command, port, told))
+
+
+async def _serve(command: Sequence[str], port: int, told: Callable[[str], None]) -> None:
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((LOOPBACK, port))
+    except OSError as error:
+        listener.close()
+        raise ControlError(f"{LOOPBACK}:{port}: {error.strerror}", hint="name another port, or 0 for any") from None
+    bound = listener.getsockname()[1]
+    door = Door(bound)
+    runner = web.AppRunner(_Served(command, door).app(), access_log=None, shutdown_timeout=2.0)
+    await runner.setup()
+    ended = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    try:
+        await web.SockSite(runner, listener).start()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, ended.set)
+        told(door.address)
+        await ended.wait()
+    finally:
+        await runner.cleanup()
+
+
+class Door:
+    """Who may come in."""
+
+    def __init__(self, port: int) -> None:
+        self._hosts = {f"{LOOPBACK}:{port}", f"localhost:{port}"}
+        self._token: str | None = secrets.token_urlsafe(32)
+        self._session = secrets.token_urlsafe(32)
+        self.address = f"http://{LOOPBACK}:{port}/?token={self._token}"
+        """Where to sign in, once."""
+
+    def known(self, request: web.Request) -> bool:
+        """It has the session's cookie."""
+        return hmac.compare_digest(request.cookies.get(COOKIE, "").encode(), self._session.encode())
+
+    def ours(self, request: web.Request) -> bool:
+        """It was sent to us by name, and a websocket by a page of ours."""
+        if request.host not in self._hosts:
+            return False
+        origin = request.headers.get("Origin")
+        if origin is None:
+            return request.headers.get("Upgrade") is None
+        return origin == f"http://{request.host}"
+
+    def sign_in(self, token: str) -> web.Response | None:
+        """The token changed for a cookie, once; None where it is not the one, or was used."""
+        if self._token is None or not hmac.compare_digest(token.encode(), self._token.encode()):
+            return None
+        self._token = None
+        response = web.HTTPSeeOther("/")  # the address with the token is not the one that stays in the history
+        response.set_cookie(COOKIE, self._session, httponly=True, samesite="Strict", path="/")
+        return response
+
+
+class _Served(Server):
+    """The server of textual-serve with the door before it and a page of ours."""
+
+    def __init__(self, command: Sequence[str], door: Door) -> None:
+        here = Path(__file__).parent
+        super().__init__(shlex.join(command), host=LOOPBACK, title="Dialgate", templates_path=here)
+        self._door = door
+        self._open = 0
+
+    def app(self) -> web.Application:
+        """Page, websocket and their files."""
+        made = web.Application(middlewares=[web.middleware(self._guard)])
+        aiohttp_jinja2.setup(made, loader=jinja2.FileSystemLoader(self.templates_path))
+        made.add_routes(
+            [
+                web.get("/", self._page, name="index"),
+                web.get("/ws", self._session, name="websocket"),
+                web.static("/static", self.statics_path, name="static"),
+            ]
+        )
+        return made
+
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if not self._door.ours(request):
+            return _refused("This page or address may not open the console.")
+        token = request.query.get("token")
+        if token is not None and request.path == "/" and not self._door.known(request):
+            return self._door.sign_in(token) or _refused("This address was used already, or is wrong.")
+        if not self._door.known(request):
+            return _refused("Sign in with the address that dialgate console --web printed.")
+        response = await handler(request)
+        if not response.prepared:
+            response.headers.update(HEADERS)
+        return response
+
+    async def _page(self, request: web.Request) -> web.StreamResponse:
+        self.public_url = f"http://{request.host}"
+        context = {
+            "font_size": 16,
+            "app_websocket_url": f"ws://{request.host}/ws",
+            "config": {"static": {"url": "/static/"}},
+            "application": {"name": self.title},
+        }
+        page = aiohttp_jinja2.render_template("web_page.html", request, context)
+        page.headers["Content-Security-Policy"] = (
+            "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+            f"font-src 'self'; connect-src ws://{request.host}; base-uri 'none'; form-action 'none'; "
+            "frame-ancestors 'none'"
+        )
+        return page
+
+    async def _session(self, request: web.Request) -> web.StreamResponse:
+        if self._open >= SESSIONS:
+            return _refused(f"{SESSIONS} consoles are open already; close one.", status=503)
+        self._open += 1
+        try:
+            return await self.handle_websocket(request)
+        finally:
+            self._open -= 1
+
+
+def _refused(why: str, *, status: int = 403) -> web.Response:
+    return web.Response(status=status, text=f"{why}\n", headers=HEADERS)

@@ -1,0 +1,261 @@
+"""How the console behaves: keys, filter, numbers, pause, trouble, small terminals, undo."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from textual.widgets import Input
+
+from console import keys
+from console.modes.base import ListMode
+from console.widgets.footer import KeyLine
+from console.widgets.pages import PagedTable
+from tests.console.conftest import SMALL, app_of, screen_text, shows, typed, until
+from tests.console.served import Served
+
+
+def table(app: Any) -> PagedTable:
+    """The list that is shown."""
+    assert isinstance(app.screen, ListMode)
+    return app.screen.table
+
+
+async def test_the_number_keys_go_to_the_modes(shared: Served) -> None:
+    app = app_of(shared)
+    async with app.run_test(size=SMALL) as pilot:
+        for place, name in enumerate(keys.MODES, start=1):
+            await pilot.press(str(place))
+            await pilot.pause()
+            assert app.screen.MODE == name  # noqa: SIM300
+
+
+async def test_vim_keys_move_about(shared: Served) -> None:
+    app = app_of(shared)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("4")
+        await until(pilot, lambda: table(app).complete)
+        await pilot.press("j", "j", "j", "k")
+        assert table(app).cursor == 2
+        await pilot.press("G")
+        await until(pilot, lambda: table(app).cursor == table(app).total - 1)
+        await pilot.press("g")
+        await until(pilot, lambda: table(app).cursor == 0)
+
+
+async def test_the_mouse_selects_and_opens(shared: Served) -> None:
+    app = app_of(shared)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.click("StatusLine", offset=(32, 0))
+        await until(pilot, lambda: app.screen.MODE == "calls" and table(app).complete)
+        await pilot.click(PagedTable, offset=(5, 4))
+        assert table(app).cursor == 3
+        await pilot.click(PagedTable, offset=(5, 4), times=2)
+        await until(pilot, shows(pilot, "Decision", "Verdict"))
+
+
+async def test_a_filter_is_asked_of_the_gate_as_one_types(served: Served) -> None:
+    app = app_of(served)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("4")
+        await until(pilot, lambda: table(app).complete)
+        served.asked.clear()
+        await pilot.press("slash", *"ctps")
+        await until(pilot, lambda: table(app).row and table(app).row["reason"] == "listed_ctps")
+        assert 1 <= len(served.rows("calls_list")) <= 2, "not once for each key"
+        assert served.rows("calls_list")[-1]["text"] == "ctps"
+        await pilot.press("enter")
+        assert app.focused is table(app)
+        await pilot.press("j", "escape")
+        await until(pilot, lambda: table(app).total > 100)
+        assert app.focused is table(app)
+
+
+async def test_a_number_is_shown_when_asked_for_and_the_log_keeps_it(served: Served) -> None:
+    app = app_of(served)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("4")
+        await until(pilot, lambda: table(app).complete)
+        assert "****" in str(table(app).row["number"]).replace(" ", "")
+        number = served.calls[-1]["number"]
+        assert number not in screen_text(app)
+        await pilot.press("u")
+        await until(pilot, shows(pilot, "Show this number in full?"))
+        await typed(pilot, "complaint 17")
+        await until(pilot, shows(pilot, number))
+        assert served.rows("reveal")[0]["why"] == "complaint 17"
+        kept = served.facts("number_shown")
+        assert [fact["body"]["why"] for fact in kept] == ["complaint 17"]
+
+
+async def test_lists_are_asked_for_with_numbers_hidden(served: Served) -> None:
+    app = app_of(served)
+    async with app.run_test(size=SMALL) as pilot:
+        for key in "245":
+            await pilot.press(key)
+            await until(pilot, lambda: table(app).complete)
+        assert "+44113" not in screen_text(app)
+
+
+async def test_the_live_picture_stands_while_paused(served: Served) -> None:
+    app = app_of(served)
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, shows(pilot, "4 calls in hand"))
+        await pilot.press("p")
+        served.calls.pop()
+        served.clock.time += timedelta(seconds=5)
+        await pilot.pause(0.6)
+        assert "4 calls in hand" in screen_text(app) and "PAUSED" in screen_text(app)
+        await pilot.press("p")
+        await until(pilot, shows(pilot, "3 calls in hand"))
+
+
+async def test_a_gate_that_goes_away_leaves_the_data_grey_and_comes_back(served: Served) -> None:
+    app = app_of(served)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("4")
+        await until(pilot, lambda: table(app).complete)
+        served.stop()
+        await until(pilot, shows(pilot, "gate AWAY"))
+        served.clock.time += timedelta(seconds=42)
+        await until(pilot, shows(pilot, "data 42 s"))
+        assert table(app).has_class("-old") and table(app).total > 100
+        await pilot.press("j", "j")
+        assert table(app).cursor == 2
+        served.start()
+        await until(pilot, shows(pilot, "gate up", "data 0 s"), seconds=12)
+        await until(pilot, lambda: not table(app).has_class("-old"))
+
+
+async def test_a_slow_gate_does_not_freeze_the_keys(served: Served) -> None:
+    held = threading.Event()
+    app = app_of(served)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("4")
+        await until(pilot, lambda: table(app).complete)
+        served.slow = lambda op: held.wait(10) and None
+        try:
+            await pilot.press("slash", *"bilal")
+            await pilot.pause(0.4)
+            loop = asyncio.get_running_loop()
+            began = loop.time()
+            await pilot.press("escape", "j", "j")
+            assert loop.time() - began < 1.0
+            assert table(app).cursor == 2
+        finally:
+            served.slow = lambda op: None
+            held.set()
+
+
+async def test_a_small_terminal_is_told_what_it_misses(shared: Served) -> None:
+    app = app_of(shared)
+    async with app.run_test(size=(60, 18)) as pilot:
+        await pilot.press("4")
+        await until(pilot, shows(pilot, "60x18 is small", "Not shown:"))
+        await pilot.resize_terminal(80, 24)
+        await until(pilot, lambda: "is small" not in screen_text(app))
+
+
+async def test_the_footer_fits_into_eighty_columns(shared: Served) -> None:
+    app = app_of(shared)
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: app.feed.link.up)
+        for place in range(1, len(keys.MODES) + 1):
+            await pilot.press(str(place))
+            await pilot.pause()
+            views = len(app.screen.VIEWS) if isinstance(app.screen, ListMode) else 1
+            for _ in range(views):
+                await pilot.press("tab")
+                await pilot.pause()
+                text = app.screen.query_one(KeyLine).text
+                assert "q quit" in text and len(text) <= 80, (app.screen.MODE, text)
+
+
+async def test_an_objection_is_added_and_the_addition_undone(served: Served) -> None:
+    app = app_of(served)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("2", "tab", "tab")
+        await until(pilot, shows(pilot, "14 rows"))
+        await pilot.press("a")
+        await until(pilot, shows(pilot, "Somebody does not want calls"))
+        await typed(pilot, "020 7946 0777")
+        await typed(pilot, "")
+        await typed(pilot, "on the phone")
+        await until(pilot, shows(pilot, "15 rows"))
+        await pilot.press("z")
+        await until(pilot, shows(pilot, "14 rows"))
+        assert [fact["kind"] for fact in served.facts()[-2:]] == ["objection", "objection_removed"]
+
+
+async def test_a_removed_objection_comes_back_with_its_own_date(served: Served) -> None:
+    app = app_of(served)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("2", "tab", "tab")
+        await until(pilot, shows(pilot, "14 rows"))
+        row = dict(table(app).row)
+        await pilot.press("d")
+        await until(pilot, shows(pilot, "Remove this objection?"))
+        await typed(pilot, "typing mistake")
+        await until(pilot, shows(pilot, "13 rows"))
+        await pilot.press("z")
+        await until(pilot, shows(pilot, "14 rows"))
+        again = next(fact for fact in reversed(served.facts("objection")))
+        assert again["body"]["made_at"][:19] == row["made_at"][:19]
+
+
+async def test_what_is_copied_is_the_rows_id(shared: Served) -> None:
+    app = app_of(shared)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("4")
+        await until(pilot, lambda: table(app).complete)
+        await pilot.press("y")
+        await pilot.pause()
+        assert app.clipboard == table(app).row["call_id"]
+
+
+async def test_keys_are_other_ones_where_the_configuration_says_so(shared: Served) -> None:
+    app = app_of(shared, keys={"list.filter": "f", "no.such": "x"})
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await until(pilot, shows(pilot, "no.such"))
+        await pilot.press("4")
+        await until(pilot, lambda: table(app).complete)
+        await pilot.press("slash")
+        assert not isinstance(app.focused, Input)
+        await pilot.press("f")
+        assert isinstance(app.focused, Input)
+
+
+async def test_the_palette_offers_every_action_of_the_place(shared: Served) -> None:
+    app = app_of(shared)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("2", "tab", "tab")
+        await until(pilot, shows(pilot, "14 rows"))
+        offered = {command.help.rpartition(" ")[2] for command in app.get_system_commands(app.screen)}
+        assert {"registers.add", "registers.look_up", "list.filter", "app.help", "mode.audit", "app.quit"} <= offered
+        await pilot.press("ctrl+p")
+        await typed(pilot, "look a num")
+        await pilot.pause(0.3)
+
+
+@pytest.mark.parametrize("where", ["1", "2", "4", "5", "8"])
+async def test_help_speaks_of_the_place(shared: Served, where: str) -> None:
+    app = app_of(shared)
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press(where)
+        about = app.screen.HELP_TEXT[:30]
+        await pilot.press("question_mark")
+        await until(pilot, shows(pilot, about, "Keys here"))
+        await pilot.press("escape")
+        assert app.screen.MODE
+
+
+async def test_a_click_on_the_bottom_line_presses_the_key(shared: Served) -> None:
+    app = app_of(shared)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("4")
+        await until(pilot, lambda: table(app).complete)
+        await pilot.click(KeyLine, offset=(app.screen.query_one(KeyLine).text.index("filter"), 0))
+        await until(pilot, lambda: isinstance(app.focused, Input))

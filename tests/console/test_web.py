@@ -1,0 +1,138 @@
+"""The console in a real browser, beside a real gate with a real call; and everybody else at its door."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import aiohttp
+import pytest
+
+from tests.support.browser import chromium, console_of, requests_of, required, until
+from tests.support.farend import FarEnd
+from tests.support.gatehouse import DIALGATE, UNLISTED, Gatehouse, running
+from tests.support.phones import Phones
+
+_PAINT = re.compile(r"\x1b(?:\[[0-9;?<>=]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)")
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
+    with running(tmp_path_factory.mktemp("web") / "gate", announcement=1.0) as gate:
+        yield gate
+
+
+@pytest.fixture
+def address(gate: Gatehouse) -> Iterator[str]:
+    """``dialgate console --web`` as a process; the address that it prints."""
+    command = [*DIALGATE, "console", "--web", "-c", str(gate.config)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    try:
+        assert process.stdout is not None
+        yield process.stdout.readline().strip()
+    finally:
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+
+
+def painted(driver: Any, seen: dict[str, str]) -> str:
+    """All the text that the page's websocket has brought so far."""
+    for entry in driver.get_log("performance"):
+        message = json.loads(entry["message"])["message"]
+        if message["method"] == "Network.webSocketFrameReceived":
+            frame = message["params"]["response"]
+            data = frame["payloadData"]
+            raw = base64.b64decode(data) if frame["opcode"] == 2 else data.encode()
+            seen["text"] = seen.get("text", "") + _PAINT.sub(" ", raw.decode(errors="replace"))
+    return seen.get("text", "")
+
+
+@pytest.mark.peer
+def test_a_browser_signs_in_by_the_token_and_sees_a_live_call(gate: Gatehouse, address: str) -> None:
+    required()
+    seen: dict[str, str] = {}
+    with FarEnd(gate.trunk_port), Phones(to=gate.address) as near, chromium() as driver:
+        near.wait([near.dial(UNLISTED)], "up", 10)
+        driver.get(address)
+        asked = requests_of(driver)
+        until(driver, lambda d: "alice" in painted(d, seen))
+        assert "token" not in driver.current_url
+        assert "+44 20" in seen["text"] or "+4420" in seen["text"], seen["text"]
+        assert UNLISTED[1:] not in seen["text"]
+        hosts = {urlsplit(url).netloc for url in [*asked, *requests_of(driver)] if not url.startswith("data:")}
+        assert hosts <= {urlsplit(address).netloc}
+        assert not [line for line in console_of(driver) if "Content Security Policy" in line]
+        driver.get(address)  # it is signed in: the address is of no use to anybody else, and no hindrance here
+        assert "Opening the console" in driver.page_source
+    with chromium() as other:
+        other.get(address)
+        assert "used already" in other.page_source
+
+
+def asked(address: str, path: str, **headers: str) -> tuple[int, str]:
+    """A request of a page's, or of a program's; code and text. For ``/ws`` a websocket is asked for."""
+
+    async def ask() -> tuple[int, str]:
+        parts = urlsplit(address)
+        url = f"http://{parts.netloc}{path}"
+        if path == "/ws":
+            headers.update(
+                {
+                    "Upgrade": "websocket",
+                    "Connection": "Upgrade",
+                    "Sec-WebSocket-Version": "13",
+                    "Sec-WebSocket-Key": base64.b64encode(bytes(16)).decode(),
+                }
+            )
+        async with (
+            aiohttp.ClientSession() as session,
+            session.get(url, headers=headers, allow_redirects=False) as response,
+        ):
+            if response.status == 101:
+                return 101, ""
+            return response.status, response.headers.get("Set-Cookie", "") + await response.text()
+
+    return asyncio.run(ask())
+
+
+def test_nobody_else_gets_in(address: str) -> None:
+    parts = urlsplit(address)
+    own, query = f"http://{parts.netloc}", f"/?{parts.query}"
+    for path in ("/", "/ws", "/static/js/textual.js", "/?token=wrong", "/?token="):
+        assert asked(address, path, Origin=own)[0] == 403, path
+    # A foreign page, and a foreign name that resolves to this machine, do not even use the token up.
+    assert asked(address, query, Origin="http://evil.example")[0] == 403
+    assert asked(address, query, Host=f"evil.example:{parts.port}")[0] == 403
+    code, cookie = asked(address, query)
+    assert code == 303
+    assert "HttpOnly" in cookie and "SameSite=Strict" in cookie
+    session = cookie.partition(";")[0]
+    assert asked(address, query)[0] == 403  # once
+    assert asked(address, "/", Cookie=session)[0] == 200
+    assert asked(address, "/ws", Cookie=session)[0] == 403  # no Origin: no browser's page of ours
+    for origin in ("http://evil.example", f"https://{parts.netloc}", own + ".evil.example", "null"):
+        assert asked(address, "/ws", Cookie=session, Origin=origin)[0] == 403, origin
+    assert asked(address, "/ws", Cookie=session + "x", Origin=own)[0] == 403
+    assert asked(address, "/ws", Cookie=session, Origin=own)[0] == 101
+
+
+def test_it_listens_on_loopback_and_a_taken_port_is_told(gate: Gatehouse, address: str) -> None:
+    parts = urlsplit(address)
+    assert parts.hostname == "127.0.0.1"
+    command = [*DIALGATE, "console", "--web", "--port", str(parts.port), "-c", str(gate.config)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 1
+    assert f"127.0.0.1:{parts.port}" in done.stderr and "another port" in done.stderr
+    listening = Path("/proc/net/tcp").read_text().splitlines()[1:]
+    ours = [
+        row.split()[1] for row in listening if row.split()[1].endswith(f":{parts.port:04X}") and row.split()[3] == "0A"
+    ]
+    assert ours == [f"0100007F:{parts.port:04X}"] if sys.byteorder == "little" else ours
