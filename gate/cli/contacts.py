@@ -100,7 +100,7 @@ def _narrate(answer: dict[str, Any]) -> None:
 @make("status", group=command, example="dialgate contacts status --since 2026-03-01")
 @click.option("--since", type=Since(), default="yesterday", show_default=True, metavar="TIME", help="For what changed.")
 def status(view: View, since: datetime) -> None:
-    """How many may be called and why not, what has changed, and which registers that rests on."""
+    """Counts by verdict and reason, what has changed, and which registers that rests on."""
     with reach(view.config) as gate:
         answer = gate.call("contacts_status", since=since)
     if not view.json:
@@ -130,7 +130,7 @@ def rescreen(view: View) -> None:
 @click.option("--bad", is_flag=True, help="In place of contacts the rows of the file that were none.")
 @paged
 def list_(view: View, bad: bool, after: str | None, limit: int, **where: Any) -> None:
-    """Contacts with what the last screening said of them, in the order of their numbers."""
+    """Contacts and what the last screening said of them, by rising number."""
     with reach(view.config) as gate:
         if bad:
             answer = gate.call("contacts_faults", after=after, limit=limit)
@@ -160,7 +160,7 @@ def list_(view: View, bad: bool, after: str | None, limit: int, **where: Any) ->
 )
 @paged
 def changes(view: View, since: datetime, output: Path | None, after: str | None, limit: int) -> None:
-    """Contacts that are newly blocked or newly allowed since a time, and those blocked from their first day on."""
+    """What is newly blocked or allowed. Contacts that came blocked are told of too: first_blocked."""
     with reach(view.config) as gate:
         if output is None:
             answer = gate.call("contacts_changes", since=since, after=after, limit=limit)
