@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from gate.control.answers import Response
-from gate.control.request import Line, Moment, Page, Request
+from gate.control.request import Line, Moment, Page, Request, Showing
 from gate.core.screening import Topic
 
 
@@ -38,7 +38,7 @@ class ContactsStatus(Request, frozen=True):
     """``None``: since yesterday, London time."""
 
 
-class ContactsList(Request, frozen=True):
+class ContactsList(Showing, frozen=True):
     """A page of the contacts, by rising number."""
 
     after: Line | None = None
@@ -49,14 +49,14 @@ class ContactsList(Request, frozen=True):
     reason: Line | None = None
 
 
-class ContactsFaults(Request, frozen=True):
+class ContactsFaults(Showing, frozen=True):
     """A page of what in the CRM's file was no contact."""
 
     after: Line | None = None
     limit: Page = 50
 
 
-class ContactsChanges(Request, frozen=True):
+class ContactsChanges(Showing, frozen=True, kw_only=True):
     """A page of the contacts that are newly blocked or newly allowed."""
 
     since: Moment

@@ -83,15 +83,24 @@ class Looking(DeskBase):
         if not why.strip():
             raise UsageError("a number is shown for a reason only", hint="Say why: a callback, complaint 17, …")
 
-        def work(tx: Transaction) -> str:
-            found: str | None = self._offers.looks.number_of(tx, kind, id)
+        def look(tx: Source) -> str:
+            found = self._offers.looks.number_of(tx, kind, id)
             if found is None:
                 raise UsageError(f"there is no {kind} {id}", hint="Look it up in its list.")
             if not found:
                 raise UsageError(f"{kind} {id} has no number: it was erased, or never was one")
-            tx.append(self._fact(SHOWN, actor, {"kind": kind, "why": why}, id))
             return found
 
+        def work(tx: Transaction) -> str:
+            # A contact is found by walking its list, which no decision may wait for; and its id is the CRM's own, that
+            # may be anything: it stands where it can be erased.
+            number = look(tx) if not contact else found
+            more = {"reference": id} if contact else {}
+            tx.append(self._fact(SHOWN, actor, {"kind": kind, "why": why, **more}, kind if contact else id))
+            return number
+
+        contact = kind == "contact"
+        found: str = self._beside(look) if contact else ""
         return {"number": self._store.call(work)}
 
     def _window(self, read: Callable[[Source], Any]) -> Row:

@@ -228,9 +228,13 @@ _NUMBERS = {
     " FROM requests WHERE id = ?",
 }
 """Kind of thing -> how its number is found by its id."""
+_CONTACT = """SELECT '+' || number AS number FROM contacts
+    WHERE list = (SELECT list FROM contact_lists WHERE state = 'in_force') AND reference = ? AND reference <> '' LIMIT 1"""
+"""By the CRM's own id; walks the list: not for the store's own thread."""
 
 
 def number_of(tx: Source, kind: str, key: str) -> str | None:
     """The number of one row; empty where it has none any more, None where there is no such row."""
-    rows = tx.query(_NUMBERS[kind], [key]) if kind in _NUMBERS else []
+    sql = _CONTACT if kind == "contact" else _NUMBERS.get(kind)
+    rows = tx.query(sql, [key]) if sql else []
     return (rows[0]["number"] or "") if rows else None

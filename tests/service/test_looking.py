@@ -58,6 +58,18 @@ def test_a_number_is_shown_after_the_leaf_that_says_to_whom_and_why(house: House
         assert last == {"subject": key, "actor": ACTOR, "body": {"kind": kind, "why": "a callback"}}
 
 
+def test_a_contacts_number_is_shown_by_the_crms_own_id(house: House, tmp_path: Path) -> None:
+    crm = tmp_path / "crm.csv"
+    crm.write_text("id,phone\n10000017,020 7946 0123\n")
+    house.desk.contacts_import(path=str(crm), columns=["phone"], reference="id", actor=ACTOR)
+    assert house.desk.contacts_list(actor=ACTOR)["items"][0]["reference"] == "10000017"
+    assert house.desk.reveal(kind="contact", id="10000017", why="a callback", actor=ACTOR) == {"number": NUMBER}
+    told = {"kind": "contact", "why": "a callback", "reference": "10000017"}
+    assert facts(house, "number_shown")[-1] == {"subject": "contact", "actor": ACTOR, "body": told}
+    with pytest.raises(UsageError, match="there is no contact 18"):
+        house.desk.reveal(kind="contact", id="18", why="x", actor=ACTOR)
+
+
 def test_no_number_without_a_reason_nor_where_there_is_none(house: House) -> None:
     call = house.desk.decide(number=NUMBER, actor=ACTOR)["decision_id"]
     before = len(facts(house, "number_shown"))
