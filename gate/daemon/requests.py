@@ -24,7 +24,7 @@ async def remind(house: House, metrics: Metrics) -> None:
     from gate.service.request_watch import RequestWatch
     from gate.store import requests
 
-    watch = RequestWatch(house.store, requests, house.clock)
+    watch = RequestWatch(house.beside, requests, house.clock)
     while True:
         try:
             now = await asyncio.to_thread(watch.look)

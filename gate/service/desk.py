@@ -36,6 +36,6 @@ class Desk(Lists, BulkLists, ContactDesk, Records, Holding, KeyDesk, Looking, Re
             "calls": self._offers.live(),
             "last_hour": self._store.call(lambda tx: self._reads.counts_by_reason(tx, since)),
             "registers": registers,
-            "requests": self._store.call(self._requests_now),
+            "requests": self._offers.beside(self._requests_now),
             "warnings": self._key_warnings(),
         }

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date
+from typing import Any
 
 from gate.clock import Clock
 from gate.log import Logger
-from gate.ports import Store
 from gate.service.desk_base import LONDON
-from gate.service.reads import Row
+from gate.service.reads import Row, Source
 from gate.service.request_base import counted, open_standings
 from gate.service.request_reads import RequestReads
 
@@ -18,8 +19,9 @@ log = Logger()
 class RequestWatch:
     """Blocking; one thread at a time."""
 
-    def __init__(self, store: Store, reads: RequestReads, clock: Clock) -> None:
-        self._store = store
+    def __init__(self, beside: Callable[[Callable[[Source], Any]], Any], reads: RequestReads, clock: Clock) -> None:
+        """``beside`` reads the store without holding it up."""
+        self._beside = beside
         self._reads = reads
         self._clock = clock
         self._reminded: date | None = None
@@ -27,7 +29,7 @@ class RequestWatch:
     def look(self) -> Row:
         """How many are ``open``, ``warned`` and ``overdue``; once a day (London) each that is due soon is logged."""
         today = self._clock.now().astimezone(LONDON).date()
-        standings: list[Row] = self._store.call(lambda tx: open_standings(self._reads, tx, today))
+        standings: list[Row] = self._beside(lambda tx: open_standings(self._reads, tx, today))
         if self._reminded != today:
             self._reminded = today
             for each in standings:

@@ -15,7 +15,7 @@ from gate.core.request_words import Asks, Ground, State
 from gate.core.requests import Request
 from gate.errors import RefusedError, UsageError
 from gate.ports import Fact, Transaction
-from gate.service.reads import Row
+from gate.service.reads import Row, Source
 from gate.service.request_base import READY, RequestBase, counted, numbers_of, open_standings, shown, undone
 from gate.service.request_facts import OPENED, PACK, PERSON, replay
 
@@ -269,7 +269,7 @@ class Requests(RequestBase):
         found: Row = self._store.call(work)
         return found
 
-    def _requests_now(self, tx: Transaction) -> Row:
+    def _requests_now(self, tx: Source) -> Row:
         return counted(open_standings(self._book, tx, self._today()))
 
 
