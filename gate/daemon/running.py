@@ -303,6 +303,8 @@ class Gate:
         await answering
 
     def _tell_ready(self) -> None:
+        if not self._config.emergency.trunk:
+            log.warning("no_emergency_route", hint="999 and 112 are refused: see emergency.trunk, or lead them past us")
         log.info("gate_started", listen=[f"{host}:{port}" for host, port in self._line.addresses])
         systemd.tell("READY=1")
 

@@ -233,7 +233,8 @@ class Bridge:
         self.answer = body
         chosen = sdp.codecs(self.callee_sdp)
         self.tell_media()
-        self.alive.start()
+        if not self.route.emergency:  # a route that does not answer such questions must not lose the call for it
+            self.alive.start()
         self.engine.events.answered(self.id, chosen[0] if chosen else "")
 
     def tell_media(self) -> None:

@@ -16,13 +16,8 @@ HEAVY = frozenset(
         *("prometheus_client", "rtp", "sippy", "soundfile", "sqlite_utils", "structlog", "textual", "tomlkit"),
     }
 )
-WATCHED = (
-    "import sys\n"
-    "from gate.cli.main import cli\n"
-    "try: cli.main(sys.argv[1:])\n"
-    "except SystemExit as end: code = end.code\n"
-    f"print(code, *sorted({set(HEAVY)} & set(sys.modules)), file=sys.stderr)\n"
-)
+OTHER_PARTS = frozenset({"gate.service.desk", "gate.service.requests", "gate.exports", "gate.vault.keyfile", "email"})
+"""What a check has no use for: the desk without its deciding part."""
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +27,16 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "config.toml"
 
 
-def imported(*arguments: str) -> list[str]:
-    """The exit code of a command in a process of its own, and what of ``HEAVY`` it imported."""
-    done = subprocess.run([sys.executable, "-c", WATCHED, *arguments], capture_output=True, text=True, cwd=ROOT)
+def imported(*arguments: str, watched: frozenset[str] = HEAVY) -> list[str]:
+    """The exit code of a command in a process of its own, and what of ``watched`` it imported."""
+    program = (
+        "import sys\n"
+        "from gate.cli.main import cli\n"
+        "try: cli.main(sys.argv[1:])\n"
+        "except SystemExit as end: code = end.code\n"
+        f"print(code, *sorted({set(watched)} & set(sys.modules)), file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program, *arguments], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout, done.stderr
     return done.stderr.split()
 
@@ -42,6 +44,11 @@ def imported(*arguments: str) -> list[str]:
 @pytest.mark.parametrize(("number", "code"), [("020 7946 0123", "0"), ("020 7946 0101", "3"), ("dial me", "3")])
 def test_a_cold_check_imports_nothing_heavy(config: Path, number: str, code: str) -> None:
     assert imported("check", number, "-c", str(config)) == [code]
+
+
+def test_a_cold_check_loads_its_own_part_of_the_desk(config: Path) -> None:
+    assert imported("check", "020 7946 0123", "-c", str(config), watched=OTHER_PARTS) == ["0"]
+    assert "gate.service.desk" in imported("objection", "list", "-c", str(config), watched=OTHER_PARTS)
 
 
 def test_a_check_of_another_country_loads_its_numbering_plans(config: Path) -> None:

@@ -34,9 +34,9 @@ class Helping(Conductor):
 class Trunks:
     """The carrier, the emergency route, and a line between them and a phone."""
 
-    def __init__(self, **emergency) -> None:
+    def __init__(self, sip=None, **emergency) -> None:
         self.carrier, self.help = Callee(), Callee()
-        config = config_for(self.carrier.address)
+        config = config_for(self.carrier.address, sip=sip)
         route = Emergency(trunk=self.help.address, numbers=("999", "112"), **emergency)
         self.running = RunningLine(msgspec.structs.replace(config, emergency=route), Helping(silent=True))
         self.conductor = self.running.conductor
@@ -129,3 +129,17 @@ def test_law_3_5_the_route_may_ask_for_credentials_of_its_own() -> None:
         trunks.help.say(407, "Auth", headers=('Proxy-Authenticate: Digest realm="r", nonce="n", algorithm=MD5',))
         again = trunks.help.recv(only="INVITE")
         assert 'username="helper"' in again.get("Proxy-Authorization")
+
+
+def test_law_3_5_a_route_that_answers_no_question_does_not_lose_the_call() -> None:
+    trunks = Trunks(sip={"dead_peer_seconds": 2, "no_answer_seconds": 1})
+    with trunks.up() as phone:
+        phone.dial("999")
+        trunks.help.ring()
+        assert phone.recv(only="180")
+        assert phone.quiet(1.5)  # it may ring for as long as it takes
+        trunks.help.pick_up()
+        phone.ack(phone.recv(only="200"))
+        assert trunks.help.quiet(3.0)
+        phone.send(phone.next("BYE"))
+        assert trunks.help.recv(only="BYE")
