@@ -28,6 +28,7 @@ _SAMPLES: Final[tuple[tuple[LetterKind, Asks, dict[str, Any]], ...]] = (
     (_K.IDENTITY, _A.ERASURE, {"due": None, "ico_due": None, "reasons": "A call on the number that it is about."}),
     (_K.CLARIFICATION, _A.ACCESS, {"reasons": "Which of your two numbers do you mean?"}),
     (_K.EXTENSION, _A.ACCESS, {"reasons": "There are 400 recordings.", "due": date(2026, 6, 3), "ico_due": None}),
+    (_K.EXTENSION, _A.COMPLAINT, {"reasons": "We wait for what the carrier says.", "due": date(2026, 6, 3)}),
     (
         _K.RESPONSE,
         _A.ACCESS,
@@ -47,6 +48,7 @@ _SAMPLES: Final[tuple[tuple[LetterKind, Asks, dict[str, Any]], ...]] = (
     (_K.CONFIRMATION, _A.RESTRICTION, {"held_back": "Calls to other numbers."}),
     (_K.REFUSAL, _A.ERASURE, {"ground": Ground.LEGAL_CLAIMS, "reasons": _REASONS}),
     (_K.REFUSAL, _A.ACCESS, {"ground": Ground.RIGHTS_OF_OTHERS, "held_back": "The recording of 3 March 2026."}),
+    (_K.REFUSAL, _A.COMPLAINT, {"ground": Ground.MANIFESTLY_UNFOUNDED, "reasons": "It repeats that of 2 February."}),
     (_K.AUTHORITY, _A.ERASURE, {"ground": Ground.LEGAL_CLAIMS, "reasons": _REASONS}),
 )
 
