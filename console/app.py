@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from console.ports import Setup
 
 UNDO_SECONDS = 30.0
+COMPLAINT_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class ConsoleApp(App[None]):
         self.setup = setup
         self.feed = Feed(setup.socket, setup.now, self._tell)
         self._undo: Undo | None = None
+        self._complained = ("", 0.0)
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = setup.theme if setup.theme in {theme.name for theme in THEMES} else THEMES[0].name
@@ -84,7 +86,11 @@ class ConsoleApp(App[None]):
         reason = f" ({error.reason})" if isinstance(error, RefusedError) and error.reason else ""
         text = f"{error.message}{reason}" + (f"\n{error.hint}" if error.hint else "")
         title = "Refused" if isinstance(error, RefusedError) else "It did not work"
-        self.notify(text, title=title, severity="error", timeout=10, markup=False)
+        said, now = self._complained, time.monotonic()
+        self._complained = (text, now + COMPLAINT_SECONDS)
+        if said[0] == text and now < said[1]:
+            return  # it stands on the screen already
+        self.notify(text, title=title, severity="error", timeout=COMPLAINT_SECONDS, markup=False)
 
     def done(self, what: str, back: Callable[[], Awaitable[Any]] | None = None) -> None:
         """Say that something was done; ``back`` takes it back while it is offered."""

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from console.theme import BAD, DIM, LOUD, OK, PLAIN, WARN
 from gate.core.masking import masked
+from gate.core.rules import MAX_AGE_DAYS
 from gate.core.showing import LONDON, clean
 
 Row = Mapping[str, Any]
@@ -177,12 +178,16 @@ def register_line(row: Row, *, short: bool = False) -> Shown:
     return f"{name} {left} d{'' if short else ' left'}", WARN if left <= 5 else OK
 
 
-def register_age(row: Row, today: date) -> Shown:
-    """Days since the as-of day."""
+def until(row: Row) -> Shown:
+    """``until 10 Aug 2026, 26 days more``: how long a register supports marketing calls (PECR reg 21(3))."""
+    left = row.get("days_left")
     try:
-        return f"{(today - date.fromisoformat(str(row.get('as_of')))).days} d", PLAIN
+        last = date.fromisoformat(str(row.get("as_of"))) + timedelta(days=MAX_AGE_DAYS)
     except ValueError:
-        return NOTHING
+        return "no calls: there is no list", BAD
+    if left is None or left < 0:
+        return f"no calls: its last day was {last:%d %b %Y}", BAD
+    return f"until {last:%d %b %Y}, {left} days more", WARN if left <= 5 else OK
 
 
 def coverage(value: Any) -> Shown:

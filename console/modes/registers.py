@@ -7,7 +7,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any, ClassVar
 
-from textual import work
+from textual import on, work
+from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from console import keys, words
@@ -15,8 +16,9 @@ from console.modes.base import DetailScreen, ListMode, View, given
 from console.modes.row import RowDetail
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.ask import Ask, Field
-from console.widgets.report import Section
-from console.widgets.rows import Column, Row
+from console.widgets.pages import PagedTable
+from console.widgets.report import Report, Section
+from console.widgets.rows import Column, Row, RowsTable
 from console.widgets.working import Working
 from gate.core.showing import clean
 from gate.errors import GateError, UsageError
@@ -41,6 +43,22 @@ def changed(row: Row) -> words.Shown:
 def consent_state(row: Row) -> words.Shown:
     """Live or withdrawn."""
     return words.state("withdrawn" if row.get("withdrawn_at") else "live")
+
+
+def more(row: Row) -> Section:
+    """What a line of the table has no room for: until when it may be used, where it came from, what was refused."""
+    refused = row.get("refused") or {}
+    pairs = [
+        ("Supports calls", words.until(row)),
+        ("Imported", words.moment(row.get("imported_at"))),
+        ("From", words.text(row.get("source_name"))),
+    ]
+    if row.get("problem"):
+        pairs.append(("Trouble", words.text(row["problem"], BAD)))
+    if refused:
+        at, name = words.moment(refused.get("at"))[0], words.text(refused.get("source_name"))[0]
+        pairs.append(("Refused since", words.text(f"{name}, {at}: {refused.get('why')}", WARN)))
+    return Section(clean(str(row.get("name"))).upper(), pairs)
 
 
 def by_text(text: str) -> Mapping[str, Any]:
@@ -139,6 +157,24 @@ class Mode(ListMode):
                 may(("objection_remove", "consent_withdraw")[self.at - 2]) or None
             )
         return super().check_action(action, parameters)
+
+    def below(self) -> ComposeResult:
+        """More of the register under the cursor."""
+        yield Report(id="more")
+
+    def show_view(self, number: int) -> None:
+        """Another list; only registers have more to say below."""
+        super().show_view(number)
+        self._say_more()
+
+    @on(RowsTable.Moved)
+    @on(PagedTable.Loaded)
+    def _say_more(self) -> None:
+        report = self.query_one("#more", Report)
+        row = self.table.row
+        report.display = self.at == REGISTERS and row is not None
+        if row is not None and report.display:
+            report.show([more(row)])
 
     def open_row(self, row: Row) -> None:
         """Everything about it."""
