@@ -24,6 +24,8 @@ from gate.errors import ControlError, GateError
 LOOK_SECONDS: Final = 0.2
 BEAT_SECONDS: Final = 1.0
 """A snapshot goes out after this though nothing has changed: so that silence means trouble."""
+REST: Final = 4.0
+"""A look that takes long is followed by a rest of so many times as long: watching costs a full gate a fifth at most."""
 MOST: Final = 32
 """Watchers at once."""
 STUCK_SECONDS: Final = 30.0
@@ -111,7 +113,8 @@ class Watchers:
                 if essence != last or began - sent_at >= BEAT_SECONDS:
                     last, sent_at = essence, began
                     self._publish(line)
-                await asyncio.sleep(max(0.01, LOOK_SECONDS - (loop.time() - began)))
+                took = loop.time() - began
+                await asyncio.sleep(max(LOOK_SECONDS - took, REST * took))
         finally:
             self._looking = None
             with suppress(RuntimeError):  # the pool is closed: the gate ends

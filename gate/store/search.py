@@ -229,7 +229,8 @@ _NUMBERS = {
 }
 """Kind of thing -> how its number is found by its id."""
 _CONTACT = """SELECT '+' || number AS number FROM contacts
-    WHERE list = (SELECT list FROM contact_lists WHERE state = 'in_force') AND reference = ? AND reference <> '' LIMIT 1"""
+    WHERE list = (SELECT list FROM contact_lists WHERE state = 'in_force') AND reference = ? AND reference <> ''
+    LIMIT 1"""
 """By the CRM's own id; walks the list: not for the store's own thread."""
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime
 import enum
+import importlib
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -18,7 +20,10 @@ from gate.control.client import ControlClient
 from gate.control.messages import ADMIN, AUDITOR, COMPLIANCE, OPERATIONS, VIEWER
 from gate.errors import GateError, RefusedError
 from tests.support.accounts import NEEDS_ROOT, accounts, as_account
+from tests.support.commands import dialgate
 from tests.support.gatehouse import Gatehouse
+from tests.support.keeping import plant
+from tests.support.requesting import key_of, opened, sound
 
 pytestmark = NEEDS_ROOT
 
@@ -34,6 +39,13 @@ class Asked(NamedTuple):
     gate: Gatehouse
     names: Mapping[str, str]
     told: Mapping[str, Mapping[str, str]]
+
+
+def recorded(gate: Gatehouse, recording_id: str) -> None:
+    """A recording in the gate's folder, as if a call had been made a year ago."""
+    with opened(gate.folder) as house:
+        recipient = key_of(gate.folder).recipient
+        plant(house.store, house.keys, house.config.data / "recordings", recipient, recording_id, sound=sound())
 
 
 def value_for(name: str, kind: Any) -> Any:
@@ -91,7 +103,7 @@ def asked() -> Iterator[Asked]:
     try:
         with accounts(members) as names:
             gate = Gatehouse(place / "gate")
-            (place / "gate").chmod(0o700)
+            (place / "gate").chmod(0o755)  # as /etc/dialgate: the configuration is for everybody, the data are not
             socket = place / "run" / "gate.sock"
             roles = {
                 ADMIN: ["root", f"@{names['@admins']}"],
@@ -99,7 +111,9 @@ def asked() -> Iterator[Asked]:
                 AUDITOR: [f"@{names['@auditors']}"],
                 VIEWER: [names[VIEWER]],
             }
+            recorded(gate, "rec-1")
             amend(gate.config, {"control": {"socket": str(socket), "group": names["@phones"]}, "roles": roles})
+            gate.config.chmod(0o644)
             gate.socket = socket
             client = gate.start().client
             try:
@@ -190,3 +204,33 @@ def test_a_viewer_sees_no_number_in_full_whatever_it_asks(asked: Asked) -> None:
     assert "0123" not in str([told[0]["items"][0]["raw"], told[1]["facts"][0]["body"]["number"]])
     assert "+442079460123" not in str(told)
     assert "+442079460123" in str(as_account(asked.names[AUDITOR], lambda: asked.gate.client.call("calls_list")))
+
+
+def test_an_auditor_opens_a_recording_with_a_key_of_their_own_and_without_the_gates_folder(asked: Asked) -> None:
+    """The program is not readable to everybody everywhere: what it loads late is loaded before."""
+    for module in ("gate.exports.audio", "gate.vault.opening", "gate.vault.keyfile", "soundfile", "encodings.cp1252"):
+        importlib.import_module(module)
+    mine = Path(tempfile.mkdtemp(prefix="dialgate-auditor-"))
+    try:
+        for name, source in (("first.key", "keys"), ("first.passphrase", "keys")):
+            shutil.copy(asked.gate.folder / source / name, mine / name)
+        for path in (mine, *mine.iterdir()):
+            shutil.chown(path, asked.names[AUDITOR])
+
+        def export() -> list[Any]:
+            done = dialgate(
+                *("recording", "export", "rec-1", "-k", str(mine / "first.key"), "-o", str(mine / "out.wav")),
+                *("--purpose", "a check", "--passphrase-file", str(mine / "first.passphrase")),
+                *("-c", str(asked.gate.config), "--json"),
+            )
+            return [done.code, done.out, done.err]
+
+        code, out, err = as_account(asked.names[AUDITOR], export)
+        assert code == 0, err
+        assert json.loads(out)["seconds"] > 0.5
+        assert (mine / "out.wav").stat().st_size > 8000
+        assert not asked.gate.data.stat().st_mode & 0o077
+        row = asked.gate.rows("SELECT actor, body FROM facts WHERE kind = 'exported' ORDER BY leaf_index DESC LIMIT 1")
+        assert asked.names[AUDITOR] in row[0]["actor"]
+    finally:
+        shutil.rmtree(mine)
