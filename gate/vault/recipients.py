@@ -6,6 +6,7 @@ change is a fact in the evidence log, which this folder can be compared with.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -198,18 +199,31 @@ def recipient_source(folder: Path) -> Callable[[], tuple[Recipient, ...]]:
 
     def recipients() -> tuple[Recipient, ...]:
         nonlocal seen, known
-        try:
-            # Each change of a recipient is another file under its name.
-            found = frozenset(
-                (entry.name, entry.inode(), entry.stat().st_mtime_ns) for entry in os.scandir(folder) if entry.is_file()
-            )
-        except OSError as error:
-            raise trouble(error, f"cannot read {folder}") from error
-        if found != seen:
-            known = tuple(one for one in load_recipients(folder) if one.seals)
-            seen = found
+        found = _files(folder)
+        while found != seen:
+            try:
+                known = tuple(one for one in load_recipients(folder) if one.seals)
+                seen = found
+            except VaultError:
+                before, found = found, _files(folder)
+                if found == before:  # else somebody was retired between two looks
+                    raise
         if not known:
             raise NoRecipients(f"there is no recipient in {folder}", hint="Add a public key: dialgate key add FILE")
         return known
 
     return recipients
+
+
+def _files(folder: Path) -> frozenset[tuple[str, int, int]]:
+    """What tells one state of the register from another: each change of a recipient is another file under its name."""
+    found = []
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                with contextlib.suppress(FileNotFoundError):
+                    if entry.name.endswith(".json") and not entry.name.startswith("."):
+                        found.append((entry.name, entry.inode(), entry.stat().st_mtime_ns))
+    except OSError as error:
+        raise trouble(error, f"cannot read {folder}") from error
+    return frozenset(found)

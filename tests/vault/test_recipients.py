@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gate.errors import VaultError
+from gate.vault import recipients
 from gate.vault.errors import NoRecipients, RecipientInvalid
 from gate.vault.recipients import (
     MLKEM_BYTES,
@@ -165,6 +166,24 @@ def test_other_terms_are_noticed_at_once(tmp_path: Path) -> None:
     _, again = change_recipient(tmp_path, BOB.id, seals=True, purpose="", half="first", role="escrow")
     assert (again.role, again.purpose, again.half, again.seals) == ("escrow", "", "first", True)
     assert set(source()) == {ADA, again}
+
+
+def test_a_register_that_changes_while_it_is_read_refuses_no_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for one in (ADA, BOB):
+        add_recipient(tmp_path, one.to_text())
+    load, retired = recipients._load, []
+
+    def load_late(path: Path) -> object:
+        if not retired and path.stem == BOB.id:
+            retired.append(path)
+            retire_recipient(tmp_path, BOB.id)
+        return load(path)
+
+    monkeypatch.setattr(recipients, "_load", load_late)
+    assert recipient_source(tmp_path)() == (ADA,)
+    assert retired
 
 
 def test_a_bad_file_stops_the_loading_and_is_named(tmp_path: Path) -> None:
