@@ -19,6 +19,7 @@ from gate.cli.values import LONDON, Moment
 from gate.clock import SystemClock
 from gate.core.evidence import stamp
 from gate.errors import GateError, UsageError
+from gate.exports.bundle import many
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 MAX_NOTE = 8000
@@ -80,9 +81,8 @@ def run(
     for recording_id in damaged:
         say(f"Recording {recording_id} is not the file whose digest is in the log. It went out as it is.")
     counts = {name: count for name, count in manifest.counts.items() if count}
-    told = (
-        f"{counts.get('calls', 0):,} calls, {counts.get('included', 0):,} of {counts.get('recordings', 0):,} recordings"
-    )
+    recordings = many(counts.get("recordings", 0), "recording")
+    told = f"{many(counts.get('calls', 0), 'call')}, {counts.get('included', 0):,} of {recordings}"
     say(f"Wrote {output} for {manifest.recipient.name} ({manifest.recipient.purpose}): {told}.")
     say(f"Give the verifier key by another way: {manifest.vkey}")
     result = {"file": str(output), "bundle": manifest.bundle, "recipient": begun["recipient"]["id"], "counts": counts}

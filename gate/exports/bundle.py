@@ -181,6 +181,11 @@ def announcement_member(name: str) -> str:
     return f"announcements/{name}.wav" if ANNOUNCEMENT.fullmatch(name) and ".." not in name else ""
 
 
+def many(number: int, thing: str) -> str:
+    """``1 call``, ``2,000 calls``."""
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
+
+
 def lines_of(chunks: Iterator[bytes], where: str) -> Iterator[bytes]:
     """Lines without their newlines, from chunks cut anywhere; the last one must be ended. Raises ``BundleError``."""
     rest = b""

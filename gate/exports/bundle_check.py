@@ -149,7 +149,7 @@ class _Contents:
         for recording in rows.recording_rows(facts):
             line = form.from_line(next(logs["recordings.jsonl"], b"{}"), "recordings.jsonl")
             status = line.get("status")
-            if {**recording, "status": status, "why": line.get("why")} != line or status not in form.STATUSES:
+            if {**recording, "status": status, "why": line.get("why")} != line or not _fits(str(status), line):
                 self._rows.add(f"recording {recording['recording_id'][:64]}")
                 continue
             self._csv(logs, "recordings", rows.RECORDING_COLUMNS, line)
@@ -191,19 +191,23 @@ class _Contents:
         findings, manifest = self._findings, self._manifest
         emptied = self._emptied - self._receipts
         self._facts.tell(
-            findings, "facts", f"All {self._counts['facts']:,} facts are those that their leaves commit to.",
+            findings, "facts",
+            f"{form.many(self._counts['facts'], 'fact')} given, each the one that its leaf commits to.",
             "Facts are not those that their leaves commit to",
         )  # fmt: skip
         if self._emptied and not emptied:
-            findings.holds("erased_facts", f"{len(self._emptied):,} facts were erased; each has its receipt.")
+            findings.holds("erased_facts", f"{form.many(len(self._emptied), 'fact')} erased, each with its receipt.")
         elif emptied:
             findings.fails(
                 "erased_facts", f"{len(emptied):,} facts are empty, and no receipt says that they were erased."
             )
         self._leaves.tell(findings)
+        calls, decisions, recordings = (
+            form.many(self._counts[f"{one}s"], one) for one in ("call", "decision", "recording")
+        )
         self._rows.tell(
-            findings, "rows", f"{self._counts['calls']:,} calls, {self._counts['decisions']:,} decisions and "
-            f"{self._counts['recordings']:,} recordings are listed as their facts say, in JSON lines and CSV alike.",
+            findings, "rows",
+            f"{calls}, {decisions} and {recordings}, listed as their facts say, in JSON lines and CSV alike.",
             "Rows are not what their facts say",
         )  # fmt: skip
         told = {name: count for name, count in manifest.counts.items() if self._counts.get(name) != count}
@@ -229,8 +233,8 @@ class _Contents:
             self._progress(0.6 + 0.4 * done / total, f"{done:,} of {total:,} recordings")
         faults.tell(
             self._findings, "recordings",
-            f"All {done:,} recordings in the bundle are those of the log, and open with your key.",
-            f"{faults.count:,} recordings do not hold",
+            f"{form.many(done, 'recording')} in the bundle, each the one of the log, and each opens with your key.",
+            "Recordings that do not hold",
         )  # fmt: skip
         left = [f"{self._counts[status]:,} {words}" for status, words in form.STATUSES.items()
                 if status != "included" and self._counts[status]]  # fmt: skip
@@ -260,6 +264,12 @@ class _Contents:
     def _announcement(self, row: Mapping[str, Any]) -> bytes | None:
         entry = self._bundle.members.get(form.announcement_member(rows.announcement_of(dict(row))))
         return entry.read(form.MAX_SOUND) if entry else None
+
+
+def _fits(status: str, row: Mapping[str, Any]) -> bool:
+    """Whether the facts bear out what is said of a recording; of the rest they say nothing."""
+    needs = {"erased": "erased_at", "erasing": "erasure_decided_at", "included": "sha256"}
+    return status in form.STATUSES and bool(row[needs.get(status, "recording_id")])
 
 
 def _extract(entry: Entry, path: Path) -> str:

@@ -76,7 +76,7 @@ class Leaves:
             if count % 2000 == 0:
                 progress(0.4 * count / total, f"{count:,} leaves")
         faults.tell(
-            findings, "leaves", f"All {count:,} leaves are in the signed log, each with its proof.",
+            findings, "leaves", f"{count:,} leaves, each proven to be in the signed log.",
             "Leaves are not in the signed log",
         )  # fmt: skip
         if count != self._told.get("count") or expected != self._run.stop:
@@ -104,7 +104,7 @@ class Leaves:
         if missing:
             at = self._run.start + self._due.index(1)
             findings.fails(
-                "complete", f"{missing:,} facts of the period are left out; the first is that of leaf {at:,}."
+                "complete", f"{form.many(missing, 'fact')} of the period left out; the first is that of leaf {at:,}."
             )
         elif not self._run:
             findings.holds("complete", "The gate says that no entry lies in the period; a bundle cannot prove that.")

@@ -234,8 +234,8 @@ def _consistency(bundle: Bundle, signatures: Signatures, findings: Findings) -> 
                 continue
         heads[size] = root
     if heads and all(check.ok for check in findings.checks if check.name == "consistency"):
-        findings.holds("consistency", f"The log has only grown since {len(heads):,} older checkpoints (the first: "
-                       f"{min(heads):,} entries).")  # fmt: skip
+        since = f"{form.many(len(heads), 'older checkpoint')} (the first: {min(heads):,} entries)"
+        findings.holds("consistency", f"The log has only grown since {since}.")
     return heads
 
 

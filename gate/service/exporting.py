@@ -113,7 +113,7 @@ class Exporting(DeskBase):
                 progress(0.0, f"{looked:,} recordings looked at")
         if closed:
             raise UsageError(
-                f"{closed:,} recordings of the period are not sealed to the recipient, nor to a key that you gave",
+                f"recordings that are sealed neither to the recipient nor to a key that you gave: {closed:,}",
                 hint="Give a private key that opens them with --key: it stays with you.",
             )
 

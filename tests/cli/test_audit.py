@@ -136,7 +136,7 @@ def test_what_is_sealed_to_the_auditor_already_needs_no_key(made: Made, tmp_path
     without = made.command("audit", "export", "--from", "2026-03-02", "--to", "2026-03-12", *told[:-1],
                            str(tmp_path / "c.bundle"))  # fmt: skip
     assert without.code == 2
-    assert "are not sealed to the recipient" in without.err
+    assert "sealed neither to the recipient" in without.err
 
 
 def test_the_same_through_a_running_gate(made: Made, house: House, tmp_path: Path) -> None:

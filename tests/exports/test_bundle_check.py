@@ -19,6 +19,7 @@ from gate.exports import bundle_rows
 from gate.exports.bundle import LOGS
 from gate.exports.bundle_check import Workplace, check_contents
 from gate.exports.bundle_read import Findings, open_bundle
+from gate.service import exporting
 from gate.store.slices import LogSlice
 from tests.support.bundles import Made, clear_logs, make, signed_anew, unpacked
 
@@ -113,10 +114,10 @@ class OtherHead(Lying):
     [
         (ChangedFact, "facts", "not those that their leaves commit to"),
         (ChangedTime, "facts", "not those that their leaves commit to"),
-        (NoCall, "complete", "facts of the period are left out"),
-        (NoFact, "complete", "facts of the period are left out"),
+        (NoCall, "complete", "of the period left out"),
+        (NoFact, "complete", "of the period left out"),
         (NoLeaf, "complete", "Leaves of the period are missing"),
-        (FewerLeaves, "complete", "facts of the period are left out"),
+        (FewerLeaves, "complete", "of the period left out"),
         (WrongProof, "leaves", "not in the signed log"),
         (OtherLeaf, "leaves", "not in the signed log"),
         (OtherHead, "consistency", "did not grow from"),
@@ -171,6 +172,20 @@ def _failed(made: Made, path: Path) -> dict[str, str]:
     done = made.open(path, "--json")
     assert done.code == 1, done.out
     return {each["check"]: each["text"] for each in done.json["checks"] if not each["holds"]}
+
+
+def test_a_recording_said_to_be_erased_needs_its_receipt(
+    made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        honest = exporting._status
+        patch.setattr(
+            exporting,
+            "_status",
+            lambda row, *rest: ("erased", "") if row["recording_id"] == "rec-other" else honest(row, *rest),
+        )
+        assert made.export(tmp_path / "b.bundle").code == 0
+    assert "recording rec-other" in _failed(made, tmp_path / "b.bundle")["rows"]
 
 
 # --- odd values, signed --------------------------------------------------------------------------------------------
