@@ -16,8 +16,8 @@ from gate.service.bulk_screen import BulkScreener
 from gate.service.screen_file import places_of
 from gate.service.sheet import Block, Sheet
 
-LONGEST: Final = 200
-"""Characters of a reference, at most."""
+LONGEST: Final = 180
+"""Characters of a reference or a column's name, at most: with a number before it, it is the place where a page ends."""
 
 
 @dataclass(slots=True)

@@ -73,7 +73,7 @@ def test_of_several_columns_empty_ones_say_nothing() -> None:
         ("id,phone\nSiân,02079460100\n".encode(), "Siân"),
         ("id,phone\nSiân,02079460100\n".encode("cp1252"), "Siân"),
         ("\ufeffid,phone\nSiân,02079460100\n".encode("utf-16-le"), "Siân"),
-        (b"id,phone\n" + b"x" * 300 + b",02079460100\n", "x" * 200),
+        (b"id,phone\n" + b"x" * 300 + b",02079460100\n", "x" * 180),
         (b"id,phone\n,02079460100\n", ""),
     ],
 )
