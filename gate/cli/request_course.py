@@ -14,7 +14,7 @@ from gate.cli.command import paged
 from gate.cli.output import View, say
 from gate.cli.reach import reach
 from gate.cli.request_group import command
-from gate.cli.request_values import call_line, dated, lines, numbers, show, span, spanned, words
+from gate.cli.request_values import call_line, dated, lines, numbers, show, span, spanned, step, words
 from gate.cli.values import Day
 from gate.core.request_words import Asks, Ground, State
 from gate.errors import UsageError
@@ -209,6 +209,8 @@ def search(
     if found["candidates"]:
         say(f"Nobody's number is known: choose with dialgate request search {request} --call ID")
         return
+    if not found["whole"]:
+        say("The decision will be about these calls alone; --everything finds all that is held of the numbers.")
     say(f"Next: dialgate request decide {request} --grant, or --refuse GROUND --reasons TEXT")
 
 
@@ -322,14 +324,9 @@ def list_(view: View, everything: bool, state: str | None, after: str | None, li
 @click.argument("request")
 def show_(view: View, request: str) -> None:
     """One request, and every step of it with who took it and when."""
-    from gate.core.showing import local
-
     with reach(view.config) as gate:
         standing = gate.call("request_show", request=request)
-    steps = [
-        f"  {local(fact['at'])}  {words(fact['kind'].removeprefix('request_'))}, {fact['actor']}"
-        for fact in standing["facts"]
-    ]
+    steps = [step(fact) for fact in standing["facts"]]
     view.data(standing, text=lambda shown: [*lines(shown), *steps])
 
 

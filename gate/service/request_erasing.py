@@ -196,19 +196,25 @@ class RequestEraser:
         if whole and lines:
             later = self._reads.calls_of(tx, lines, limit=MOST)
             calls += [each for each in later if each["call_id"] not in known]
-        plan = Plan(row["id"], row["reference"], lines, whole, calls)
+        held, held_lines = self._holds(tx, lines, calls)
+        return Plan(row["id"], row["reference"], lines, whole, calls, held, held_lines)
+
+    def _holds(self, tx: Tx, lines: list[str], calls: list[Row]) -> tuple[dict[str, str], dict[str, str]]:
+        """Call -> name of the hold that keeps it, and number -> name of the hold on it."""
+        held: dict[str, str] = {}
+        held_lines: dict[str, str] = {}
         recorded = {each["recording_id"]: each["call_id"] for each in calls if each["recording_id"]}
         for hold in self._reads.holds_of(tx, lines, {each["call_id"] for each in calls}):
             name = hold_of(hold).name
             if hold["target"] == "number":
-                plan.held_lines.setdefault(hold["number"], name)
+                held_lines.setdefault(hold["number"], name)
             else:
-                plan.held.setdefault(recorded.get(hold["recording_id"]) or hold["call_id"], name)
+                held.setdefault(recorded.get(hold["recording_id"]) or hold["call_id"], name)
         for each in calls:
-            unread = next(iter(plan.held_lines.values()), "") if not each["number"] else ""
-            if name := plan.held_lines.get(each["number"], unread):  # no number: its spelling was refused
-                plan.held.setdefault(each["call_id"], name)
-        return plan
+            unread = next(iter(held_lines.values()), "") if not each["number"] else ""
+            if name := held_lines.get(each["number"], unread):  # no number: its spelling was refused
+                held.setdefault(each["call_id"], name)
+        return held, held_lines
 
     def _empty(self, plan: Plan, actor: str, progress: Progress | None) -> Iterator[int]:
         """Facts of the calls, then whatever else holds a number of theirs; how many at a time."""
@@ -233,14 +239,19 @@ class RequestEraser:
         self._store.call(lambda tx: self._reads.forget_contacts(tx, plan.free_lines))
 
     def _empty_calls(self, tx: Tx, plan: Plan, call_ids: list[str], actor: str) -> int:
+        """Facts of these calls, but for what somebody has put on hold since the plan was made."""
+        held, _ = self._holds(tx, plan.lines, self._reads.calls(tx, call_ids))
+        going = [call_id for call_id in call_ids if call_id not in held]
         now = self._clock.now()
-        return self._reads.erase_calls(tx, call_ids, plan.lines, request=plan.request_id, at=now, actor=actor)
+        return self._reads.erase_calls(tx, going, plan.lines, request=plan.request_id, at=now, actor=actor)
 
     def _empty_mentions(self, tx: Tx, plan: Plan, found: list[tuple[int, str, str, str | None]], actor: str) -> int:
         """Facts that hold one of these numbers, with all other facts about the same thing.
 
         Requests that are not over keep what they need until they are; this one until the person has been told.
         """
+        if self._holds(tx, plan.free_lines, [])[1]:
+            return 0  # put on hold since the plan was made
         open_ = {each["id"] for each in self._reads.open_ones(tx)}
         leaves: set[int] = set()
         for leaf, kind, subject, call_id in found:

@@ -174,6 +174,8 @@ def test_an_erasure_with_a_hold(officer: Officer, folder: Path, tmp_path: Path) 
     assert "case 17/2026" in (tmp_path / "out" / f"{reference}-confirmation.txt").read_text()
     assert "from: (forgotten)" in officer("told", reference).out
     assert "forgotten who asked" in officer("letter", reference, "confirmation", code=3).err
+    course = officer("show", reference).out
+    assert "erasure begun, user:" in course and "letter made (confirmation), user:" in course
     recordings = dialgate("recording", "list", "--json").json["items"]
     assert {each["recording_id"]: each["state"] for each in recordings} == {
         "rec0": "erased",
@@ -197,7 +199,8 @@ def test_a_call_is_found_by_its_time_and_chosen(officer: Officer) -> None:
     found = officer("search", reference, "--call", "call-rec0", "--json", "--show-numbers").json
     assert (found["found"], found["lines"], found["whole"]) == (1, [PERSON], False)
     assert OTHER not in str(found)
-    assert "narrowed" not in officer("search", reference, "--everything").out
+    assert "these calls alone" in officer("search", reference, "--call", "call-rec0").err
+    assert "these calls alone" not in officer("search", reference, "--everything").err
     assert officer("search", reference, "--everything", "--json").json["found"] == 5
     assert "no call nowhere" in officer("search", reference, "--call", "nowhere", code=2).err
 

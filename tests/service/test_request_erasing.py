@@ -164,6 +164,24 @@ def test_what_a_hold_keeps_stays_whole_and_is_named(house: House, folder: Path, 
     assert house.verify_log()["ok"]
 
 
+@pytest.mark.parametrize("where", [{"call_id": "refused"}, {"number": SPELLED}])
+def test_a_hold_put_on_at_the_last_moment_is_kept(
+    house: House, monkeypatch: pytest.MonkeyPatch, where: dict[str, str]
+) -> None:
+    reference = granted(house)
+    empty = house.request_eraser._empty
+
+    def late(*arguments: Any) -> Any:
+        house.desk.hold_add(**where, reason="a claim", reference="case 19/2026", actor=ANN)
+        return empty(*arguments)
+
+    monkeypatch.setattr(house.request_eraser, "_empty", late)
+    carry_out(house, reference)
+    left = {each["call_id"] for each in house.desk.calls_list(number=SPELLED, actor=ANN)["items"]}
+    assert "refused" in left
+    assert bool(house.desk.consent_list(number=SPELLED, actor=ANN)["items"]) is ("number" in where)
+
+
 def test_a_held_number_keeps_everything(house: House) -> None:
     house.desk.hold_add(number=SPELLED, reason="a claim", reference="case 18/2026", actor=ANN)
     reference = granted(house)
