@@ -168,9 +168,9 @@ async def _handed_over(client: SMTP, server: str, sender: str, letter: Message) 
     except SMTPSenderRefused as error:
         raise MailError(f"{server} takes no mail from {sender}: {_said(error)}", hint="see mail.sender") from None
     except SMTPRecipientRefused as error:
-        raise MailError(
-            f"{server} does not deliver to {letter.to}: {_said(error)}", hint="ask for another address, or use post"
-        ) from None
+        later = error.code < 500  # RFC 5321, 4.2.1: 4yz is for now, 5yz for good
+        hint = "nothing was sent; try again later" if later else "ask for another address, or use post"
+        raise MailError(f"{server} does not deliver to {letter.to}: {_said(error)}", hint=hint) from None
     except SMTPException as error:
         raise MailError(f"{server} broke off: {_said(error)}", hint="nothing was sent; try again later") from None
     try:

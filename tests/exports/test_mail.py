@@ -119,23 +119,31 @@ def test_a_wrong_password_says_so(tmp_path: Path, starttls: Mailbox, keys: tuple
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "said", "hint"),
     [
-        ({"rcpt_says": "550 5.1.1 no such mailbox\r\n"}, "does not deliver to ann@example.invalid: 550 5.1.1 no such"),
-        ({"mail_says": "553 5.7.1 not yours"}, "takes no mail from letters@example.invalid: 553 5.7.1 not yours"),
-        ({"data_says": "554 5.7.1 looks like spam"}, "refused the letter: 554 5.7.1 looks like spam"),
-        ({"rcpt_says": "451 4.7.1 greylisted"}, "451 4.7.1 greylisted"),
+        (
+            {"rcpt_says": "550 5.1.1 no such mailbox\r\n"},
+            "does not deliver to ann@example.invalid: 550 5.1.1 no such",
+            "post",
+        ),
+        (
+            {"mail_says": "553 5.7.1 not yours"},
+            "takes no mail from letters@example.invalid: 553 5.7.1 not yours",
+            "mail.sender",
+        ),
+        ({"data_says": "554 5.7.1 looks like spam"}, "refused the letter: 554 5.7.1 looks like spam", "nothing"),
+        ({"rcpt_says": "451 4.7.1 greylisted"}, "451 4.7.1 greylisted", "later"),
     ],
 )
 def test_what_the_server_refuses_is_told_in_its_words(
-    changes: dict[str, str], said: str, tmp_path: Path, plain: Mailbox
+    changes: dict[str, str], said: str, hint: str, tmp_path: Path, plain: Mailbox
 ) -> None:
     for name, value in changes.items():
         setattr(plain, name, value.strip())
     config = clear(tmp_path, plain)
     with pytest.raises(MailError) as caught:
         send(letter_for(config), config)
-    assert said in caught.value.message and not caught.value.uncertain and caught.value.hint
+    assert said in caught.value.message and not caught.value.uncertain and hint in caught.value.hint
     assert plain.letters == []
 
 
