@@ -117,7 +117,12 @@ class _Served(Server):
 
     def app(self) -> web.Application:
         """Page, websocket and their files."""
-        made = web.Application(middlewares=[web.middleware(self._guard)])
+
+        @web.middleware
+        async def door(request: web.Request, handler: Handler) -> web.StreamResponse:
+            return await self._guard(request, handler)
+
+        made = web.Application(middlewares=[door])
         aiohttp_jinja2.setup(made, loader=jinja2.FileSystemLoader(self.templates_path))
         made.add_routes(
             [

@@ -1,4 +1,4 @@
-"""``dialgate console``: the console in this terminal."""
+"""``dialgate console``: the console in this terminal, or in a browser on this machine."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from pathlib import Path
 import click
 
 from gate.cli.command import command as make
-from gate.cli.output import View
+from gate.cli.output import View, say
 from gate.errors import UsageError
 
 
 @make(
     "console",
-    example="dialgate console -c /etc/dialgate/config.toml\ndialgate console -k /media/ann/ann.key",
+    example="dialgate console\ndialgate console -k /media/ann/ann.key\ndialgate console --web",
 )
 @click.option(
     "-k",
@@ -30,12 +30,22 @@ from gate.errors import UsageError
     type=click.Choice(["dialgate", "dialgate-contrast"]),
     help="Colours (else console.theme); NO_COLOR counts.",
 )
-def command(view: View, keys: tuple[Path, ...], theme: str | None) -> None:
+@click.option(
+    "--web", is_flag=True, help="Serve it to a browser on this machine; the address that is printed signs in once."
+)
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=0, metavar="PORT", help="Port of --web; any free one otherwise."
+)
+@click.option("--served", is_flag=True, hidden=True)
+def command(view: View, keys: tuple[Path, ...], theme: str | None, web: bool, port: int, served: bool) -> None:
     """Open the console: what the gate does now, its lists, calls, recordings, requests and proof.
 
     It asks the running gate, and shows what your account may see and do there. Press ? for the keys.
     """
-    if view.json or not all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr)):
+    if web:
+        _web(view, keys, theme, port)
+        return
+    if view.json or not (served or all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))):
         raise UsageError(
             "the console needs a terminal", hint="in scripts: dialgate register status, dialgate calls list, …"
         )
@@ -55,3 +65,22 @@ def command(view: View, keys: tuple[Path, ...], theme: str | None) -> None:
             exports=Path.cwd(),
         )
     )
+
+
+def _web(view: View, keys: tuple[Path, ...], theme: str | None, port: int) -> None:
+    """Each browser window is a console process of this account's."""
+    from console.web import serve
+
+    child = [sys.executable, "-P", "-m", "gate.cli.main", "console", "--served", "-c", str(view.path.resolve())]
+    for key in keys:
+        child += ["-k", str(key.resolve())]
+    if theme:
+        child += ["--theme", theme]
+    view.config  # noqa: B018 - a faulty configuration is told here rather than in the browser
+    serve(child, port, lambda address: _told(view, address))
+
+
+def _told(view: View, address: str) -> None:
+    view.data({"address": address}, text=lambda shown: [shown["address"]])
+    sys.stdout.flush()
+    say("Open this address in a browser on this machine; it signs in once. Ctrl+C ends it.")
