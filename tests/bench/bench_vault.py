@@ -12,6 +12,7 @@ times as long as the cipher, and it bounds the whole: no arrangement of the rest
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 import shutil
 import tempfile
@@ -86,6 +87,7 @@ def _bare(folder: Path, payload: bytes, key: bytes, chunks: int, megabytes: floa
         with path.open("wb", buffering=0) as file:
             for _ in range(chunks):
                 file.write(cipher.encrypt(bytes(12), payload, bound))
+            os.fsync(file.fileno())  # as closing a sealed file does
 
     def from_a_file() -> None:
         with path.open("rb", buffering=0) as file:
