@@ -33,6 +33,10 @@ DESIGNED = {
     "hold": {"add", "release", "list"},
     "key": {"new", "list", "add", "change", "retire", "rotate", "passphrase"},
     "audit": {"verify", "checkpoint"},
+    "contacts": {"import", "status", "list"},
+    "request": {"open", "verify-identity", "clarify", "search", "decide", "fulfil", "list", "show"},
+    "letters": {"show", "check"},
+    "report": set(),
     "config": {"show"},
     "console": set(),
 }
