@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -57,10 +57,6 @@ class RequestReads(Protocol):
 
     def calls(self, tx: Tx, call_ids: Collection[str]) -> list[Row]:
         """The same rows of these calls."""
-        ...
-
-    def decisions(self, tx: Tx, call_ids: Collection[str]) -> dict[str, Mapping[str, Any]]:
-        """Bodies of their decisions."""
         ...
 
     def objections_of(self, tx: Tx, numbers: Sequence[str]) -> list[Row]:

@@ -113,9 +113,6 @@ class RequestSearch(RequestBase):
             _for_pack(row, before)
             scope = last(course, KINDS[events.Searched])
             found = self._book.calls(tx, scope.get("calls", []))
-            decisions = self._book.decisions(tx, [each["call_id"] for each in found])
-            for each in found:
-                each["explanation"] = decisions.get(each["call_id"], {}).get("explanation", "")
             held = self._held(tx, row, found)
             return held | {"id": row["id"], "name": row["name"], "whole": bool(scope.get("whole"))}
 

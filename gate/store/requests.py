@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 from typing import Any, Final
@@ -126,19 +126,6 @@ def calls(tx: StoreTransaction, call_ids: Collection[str]) -> list[Row]:
     for part in _slices(call_ids):
         found += tx.query(f"{_CALL} WHERE c.call_id IN ({_marks(part)})", part)
     return sorted(found, key=lambda row: (row["at"], row["call_id"]))
-
-
-def decisions(tx: StoreTransaction, call_ids: Collection[str]) -> dict[str, Mapping[str, Any]]:
-    """Call -> body of its decision; those that are erased are left out."""
-    found: dict[str, Mapping[str, Any]] = {}
-    for part in _slices(call_ids):
-        rows = tx.query(
-            "SELECT call_id, body FROM facts WHERE kind = 'decision' AND body IS NOT NULL"  # noqa: S608 - only marks
-            f" AND call_id IN ({_marks(part)})",
-            part,
-        )
-        found |= {row["call_id"]: json.loads(row["body"]) for row in rows}
-    return found
 
 
 def objections_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[Row]:

@@ -18,6 +18,7 @@ from gate.exports.pack_cipher import checked
 from tests.support.commands import PROGRAM, Done, dialgate
 from tests.support.desks import SmallDesk
 from tests.support.gatehouse import free_port
+from tests.support.packs import OpenedPack
 from tests.support.requesting import OTHER, PERSON, SPELLED, START, opened, prepared, spelled_in
 
 Officer = Callable[..., Done]
@@ -92,6 +93,11 @@ def test_access_from_the_phone_call_to_the_pack(officer: Officer, folder: Path, 
     pack = (tmp_path / "pack.html").read_text()
     assert reference in pack
     assert spelled_in(tmp_path, passphrase) == [], "it is kept nowhere"
+    inside = OpenedPack(tmp_path / "pack.html", passphrase).index
+    assert [call["outcome"] for call in inside["calls"]].count("not dialled") == 2
+    assert "No: your number was on the Telephone Preference Service." in {call["decision"] for call in inside["calls"]}
+    assert [table["title"] for table in inside["held"] if table["rows"]] == ["Consents to our calls"]
+    assert [each["recording_id"] for each in inside["recordings"]] == ["rec0", "rec1", "rec2"]
     assert "Pat Person" not in pack and "7700 900" not in pack, "nothing is readable without it"
     letter = (tmp_path / "out" / f"{reference}-response.txt").read_text()
     assert "5 calls and 3 recordings" in letter and "pack.html" in letter

@@ -94,7 +94,6 @@ def test_calls_are_found_by_number_and_time_recorded_or_not(store):
     assert sorted(calls(store, [PERSON], late)) == ["call-000002", "no-recording", "refused", "unread"]
     (row,) = store.call(lambda tx: book.calls(tx, ["call-000002"]))
     assert (row["recording_id"], row["recording"], row["state"]) == ("rec-000002", "closed", "ended")
-    assert list(store.call(lambda tx: book.decisions(tx, ["refused", "none"]))) == ["refused"]
 
 
 def test_an_hour_that_the_clocks_skip_or_repeat_is_found(store):
@@ -186,7 +185,6 @@ def test_searches_use_indexes(store):
         book.calls_of(planned, [PERSON], START, START)
         book.calls_of(planned, None, START, START)
         book.calls(planned, ["a"])
-        book.decisions(planned, ["a"])
         book.objections_of(planned, [PERSON])
         book.consents_of(planned, [PERSON])
         book.holds_of(planned, [PERSON], ["a"])
