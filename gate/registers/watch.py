@@ -12,6 +12,7 @@ register, personal data under licence: they are deleted like old snapshots.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -184,6 +185,10 @@ class DropFolder:
     def _place(self, to: str, name: str, now: datetime) -> Path:
         folder = self.folder / to
         folder.mkdir(mode=0o700, exist_ok=True)
+        seen = folder.lstat()
+        if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.geteuid():
+            # Whoever may put files into the drop folder must not say where ours are written.
+            raise PermissionError(errno.EPERM, f"{folder} is no folder of the gate's own account")
         target = folder / name
         if target.exists():
             target = folder / f"{now:%Y%m%dT%H%M%S%f}-{name}"  # as in ``_MOVED``
@@ -212,5 +217,6 @@ def _stamp(seen: os.stat_result) -> Stamp:
 
 
 def _write(path: Path, text: str) -> None:
-    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as file:
+    path.unlink(missing_ok=True)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         file.write(text)

@@ -183,6 +183,26 @@ def test_a_file_that_cannot_be_moved_is_left_alone(bench: Bench) -> None:
     assert states(bench.look(SETTLE)) == [("tps", "tps_ns.txt", "taken")]
 
 
+def test_whoever_may_upload_cannot_say_where_things_are_written(bench: Bench, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "precious").write_text("evidence")
+    (bench.folder / "refused").symlink_to(elsewhere)
+    bench.error = RegisterError("rubbish")
+    bench.land("tps_ns.txt", age=2 * SETTLE)
+    (outcome,) = bench.look()
+    assert (outcome.state, "rubbish; it cannot be moved" in outcome.why) == ("stuck", True)
+    assert "no folder of the gate's own account" in outcome.why
+    (bench.folder / "refused").unlink()
+    (bench.folder / "refused").mkdir()
+    (bench.folder / "refused" / "tps_2.txt.why").symlink_to(elsewhere / "precious")
+    bench.land("tps_2.txt", age=2 * SETTLE)
+    (outcome,) = bench.look()
+    assert outcome.state == "refused"
+    assert sorted(path.name for path in elsewhere.iterdir()) == ["precious"]
+    assert (elsewhere / "precious").read_text() == "evidence"
+
+
 def test_old_copies_are_deleted(bench: Bench) -> None:
     for day in range(5):
         bench.land(f"tps_{day}.txt", age=2 * SETTLE)
