@@ -68,7 +68,7 @@ def _open(path: Path) -> sqlite3.Connection:
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("BEGIN")
         connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite quotes damaged names in its messages
         raise AuditError(
             f"cannot read {path}: {error}",
             hint="is it an evidence database, and may we read it and write to its folder (SQLite's -shm file)?",

@@ -10,6 +10,8 @@ from gate.errors import StoreError
 from gate.store.fold import number_hash
 from gate.store.schema import bring_up_to_date, refuse_newer
 
+UNREADABLE = (sqlite3.Error, UnicodeDecodeError)
+"""What a damaged file brings about: SQLite quotes damaged names in its messages, and Python cannot always read them."""
 BUSY_SECONDS = 5.0
 """How long a lock of another process (a backup, a maintenance shell) is waited for."""
 WAL_LIMIT = 64 * 1024 * 1024
@@ -46,7 +48,7 @@ def open_writer(path: Path) -> sqlite3.Connection:
         if connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
             raise StoreError(f"{path} cannot have a write-ahead log", hint="a network file system cannot hold it")
         bring_up_to_date(connection)
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         connection.close()
         raise StoreError(f"cannot open {path}: {error}", hint="is the disk full, or the file damaged?") from error
     except StoreError:
@@ -64,7 +66,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.execute("PRAGMA temp_store = MEMORY")
         refuse_newer(connection)
-    except sqlite3.Error as error:
+    except UNREADABLE as error:
         raise StoreError(f"cannot read {path}: {error}") from error
     return connection
 

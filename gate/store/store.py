@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from gate.core.evidence import Frontier
 from gate.errors import AuditError, StoreError
 from gate.log import Logger
-from gate.store.connect import check_pepper, open_writer
+from gate.store.connect import UNREADABLE, check_pepper, open_writer
 from gate.store.transaction import Salts, StoreTransaction
 from gate.store.tree import check_start, load_frontier
 
@@ -161,7 +161,7 @@ class EvidenceStore:
         except (AuditError, StoreError):
             connection.close()
             raise
-        except sqlite3.Error as error:
+        except UNREADABLE as error:
             connection.close()
             raise StoreError(f"cannot read {self.path}: {error}", hint="is the file damaged?") from error
         self._connection = connection

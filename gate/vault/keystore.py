@@ -268,7 +268,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         db.executescript(SCHEMA)
         if (failure := _scrub(db)) is not None:
             raise failure
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite quotes damaged names in its messages
         db.close()
         raise KeyStoreError(f"cannot open {path}: {error}", hint=_HINT) from error
     except KeyStoreError:

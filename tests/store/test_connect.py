@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sqlite3
 import stat
 
 import pytest
 
 from gate.errors import StoreError
+from gate.store.connect import open_reader, open_writer
+from gate.store.store import EvidenceStore
 from tests.support.evidence import decision, open_store, put
 
 
@@ -35,3 +38,18 @@ def test_a_file_that_is_no_database_is_an_error_of_ours(tmp_path, content):
 def test_no_folder(tmp_path):
     with pytest.raises(StoreError, match="cannot open"):
         open_store(tmp_path / "nowhere")
+
+
+def test_a_damaged_name_that_is_no_text_is_a_store_error(tmp_path):
+    path = tmp_path / "gate.db"
+    open_writer(path).close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA journal_mode = DELETE")
+    connection.close()
+    content = bytearray(path.read_bytes())
+    name = content.index(b"holdsholds")
+    content[name + 2] = 0xD5
+    path.write_bytes(content)
+    for opened in (open_reader, open_writer, lambda path: EvidenceStore(path, pepper=b"p" * 32)):
+        with pytest.raises(StoreError):
+            opened(path)
