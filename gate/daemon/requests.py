@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
+from gate.core.deadlines import next_working_day
 from gate.errors import GateError
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ async def remind(house: House, metrics: Metrics) -> None:
     from gate.service.request_watch import RequestWatch
     from gate.store import requests
 
+    # The library of public holidays takes a while to load: not on the store's thread, when the first request is opened.
+    await asyncio.to_thread(next_working_day, house.clock.now().date())
     watch = RequestWatch(house.beside, requests, house.clock)
     while True:
         try:
