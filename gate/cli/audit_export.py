@@ -81,8 +81,8 @@ def run(
     for recording_id in damaged:
         say(f"Recording {recording_id} is not the file whose digest is in the log. It went out as it is.")
     counts = {name: count for name, count in manifest.counts.items() if count}
-    recordings = many(counts.get("recordings", 0), "recording")
-    told = f"{many(counts.get('calls', 0), 'call')}, {counts.get('included', 0):,} of {recordings}"
+    told = f"{many(counts.get('calls', 0), 'call')}, {counts.get('included', 0):,} of {counts.get('recordings', 0):,}"
+    told += " recordings"
     say(f"Wrote {output} for {manifest.recipient.name} ({manifest.recipient.purpose}): {told}.")
     say(f"Give the verifier key by another way: {manifest.vkey}")
     result = {"file": str(output), "bundle": manifest.bundle, "recipient": begun["recipient"]["id"], "counts": counts}
