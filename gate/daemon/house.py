@@ -161,8 +161,8 @@ class House:
             screener=self.screener,
             offers=Offers(
                 import_register=self._import_register,
-                recipients=lambda: self._keyring().recipients(),
-                keyring=self._keyring,
+                recipients=lambda: self.keyring().recipients(),
+                keyring=self.keyring,
                 wraps=self.keys.wraps,
                 scan=_scan,
                 verify_log=self.verify_log,
@@ -201,7 +201,8 @@ class House:
         with Reader(self.config.data / "gate.db") as reader:
             return read(reader)
 
-    def _keyring(self) -> Keyring:
+    def keyring(self) -> Keyring:
+        """The register of recipients and the wrapped keys."""
         from gate.vault.keyring import Keyring
 
         return Keyring(self.config.data / "recipients", self.keys, two_person=self.config.recording.two_person)

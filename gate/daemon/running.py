@@ -93,6 +93,7 @@ class Gate:
 
     def _reconcile(self) -> Any:
         from gate.recorder import leftovers
+        from gate.service.dropped import drop_again
         from gate.service.reconcile import Reconciler
         from gate.store import queries
         from gate.vault.sealed import scan
@@ -102,6 +103,7 @@ class Gate:
         reconciler = Reconciler(house.store, queries, scan, recordings, house.clock, lambda: leftovers.find(recordings))
         reconciler.everything()
         house.retention.at_start()  # nothing that is erased can be opened again, whatever was restored meanwhile
+        drop_again(house.store, house.keyring())  # nor by a key from which it was taken
         house.request_eraser.resume()  # and what was asked for and begun is done
         return reconciler
 

@@ -16,6 +16,7 @@ from gate.config import load
 from gate.config.write import amend
 from gate.daemon.house import House
 from gate.errors import ConfigError, RefusedError, UsageError, VaultError
+from gate.service.dropped import drop_again
 from gate.vault import keyring
 from gate.vault.errors import NoRecipients, OtherHalf
 from gate.vault.keyring import sealable
@@ -234,6 +235,36 @@ def test_keys_go_only_to_who_is_on_the_register(house: House) -> None:
     with pytest.raises(UsageError, match="base64"):
         house.desk.key_rewrap(source=ADA.id, target=BOB.id, wraps={"r1": "?"}, actor=ACTOR)
     assert facts(house, "keys_given_out", "keys_rewrapped") == []
+
+
+def test_what_was_taken_from_a_key_and_comes_back_goes_again(example: Path, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        house = opened(example, tmp_path, stack)
+        for private in (ADA, BOB, EVE):
+            add(house, private)
+        for name in ("r1", "r2", "r3"):
+            record(house, name, ADA.recipient)
+        record(house, "later", ADA.recipient, BOB.recipient)
+        rotate(house, ADA, BOB)
+        path = house.config.data / "keys.db"
+    shutil.copy(path, tmp_path / "backup.db")
+    with ExitStack() as stack:
+        house = opened(example, tmp_path, stack)
+        assert drop_again(house.store, house.keyring()) == 0
+        rotate(house, ADA, BOB, drop=True)
+        page = house.desk.key_wraps(source=BOB.id, target=ADA.id, actor=ACTOR)
+        back = {"r2": next(each["wrap"] for each in page["items"] if each["recording_id"] == "r2")}
+        house.desk.key_rewrap(source=BOB.id, target=ADA.id, wraps=back, actor=ACTOR)  # given back
+        record(house, "new", ADA.recipient)
+        assert drop_again(house.store, house.keyring()) == 0, "what is as the log says stays"
+        now = {name: [who for who, _ in house.keys.wraps(name)] for name in ("r1", "r2", "r3", "later")}
+    shutil.copy(tmp_path / "backup.db", path)
+    with ExitStack() as stack:
+        house = opened(example, tmp_path, stack)
+        assert len(house.keys.wraps("r1")) == 2, "the backup is a good one"
+        assert drop_again(house.store, house.keyring()) == 3
+        assert {name: [who for who, _ in house.keys.wraps(name)] for name in now} == now
+        assert drop_again(house.store, house.keyring()) == 0
 
 
 # --- two people ---------------------------------------------------------------------------------------------------
