@@ -9,6 +9,7 @@
   ``contacts``, ``register``, ``objection``, ``consent``, ``calls``, ``recordings``, ``retention``, ``hold``, ``keys``, ``audit``, ``settings`` (config),
   ``console`` (recordings are opened there by ``opening``), ``demo``
 - ``letters``   the wording of the letters about requests
+- ``audit_log``  the log page by page, for ``audit``; ``reveal``: a number in full
 - ``audit_export``, ``audit_open``  bundles for auditors, made and opened, for ``audit``
 - ``report``    a month in figures, or the record of processing, as one page
 - ``rotation``  recordings given to another key, for ``keys``

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from gate.cli import audit_export, audit_open
+from gate.cli import audit_export, audit_log, audit_open
 from gate.cli import passphrase as asked
 from gate.cli.command import command as make
 from gate.cli.output import View, say
@@ -28,9 +28,12 @@ _CHECKPOINTS = click.option(
 _VKEY = click.option("--vkey", metavar="KEY|FILE", help="The gate's verifier key, as it is known from elsewhere.")
 
 
-@click.group("audit", short_help="The evidence log: verify, checkpoint, key, export, open.")
+@click.group("audit", short_help="The log: verify, status, leaves, checkpoint, checkpoints, key, export, open.")
 def command() -> None:
     """The log of everything that the gate did: append-only, and provably so (RFC 9162)."""
+
+
+audit_log.add_to(command)
 
 
 @make(

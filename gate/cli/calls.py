@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
+from gate.cli.command import both_ways
 from gate.cli.command import command as make
-from gate.cli.command import paged
 from gate.cli.output import View
 from gate.cli.reach import reach
 from gate.core.screening import Reason
@@ -22,15 +22,27 @@ def command() -> None:
     "list",
     group=command,
     numbers=True,
-    example="dialgate calls list --reason listed_tps\ndialgate calls list --number 02079460123 --json",
+    example="dialgate calls list --reason listed_tps\ndialgate calls list --number 02079460123 --json\n"
+    "dialgate calls list --text '020 7946'",
 )
 @click.option("--number", help="Only those to this number.")
 @click.option("--reason", type=REASONS, metavar="CODE", help="Only those decided for this reason, e.g. listed_tps.")
-@paged
-def list_(view: View, number: str | None, reason: str | None, after: str | None, limit: int) -> None:
+@click.option("--text", help="What fits: a number or its beginning, a word of a reason, who called, an id.")
+@both_ways
+def list_(
+    view: View,
+    number: str | None,
+    reason: str | None,
+    text: str | None,
+    before: str | None,
+    after: str | None,
+    limit: int,
+) -> None:
     """The attempts, newest first."""
     with reach(view.config) as gate:
-        answer = gate.call("calls_list", number=number, reason=reason, after=after, limit=limit)
+        answer = gate.call(
+            "calls_list", number=number, reason=reason, text=text, before=before, after=after, limit=limit
+        )
     columns = [
         ("call_id", "Call"),
         ("at", "At"),

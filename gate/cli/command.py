@@ -88,3 +88,9 @@ def paged(body: Body) -> Body:
     for option in reversed(page_options):
         body = option(body)
     return body
+
+
+def both_ways(body: Body) -> Body:
+    """The same, and ``--before``, for a list that can be turned back."""
+    text = "The page before one, by its `prev` in JSON; `end` for the last page of all."
+    return click.option("--before", metavar="CURSOR", help=text)(paged(body))

@@ -26,6 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "objection": ("gate.cli.objection", "The firm's own do-not-call list: add, remove, list, import, export."),
     "consent": ("gate.cli.consent", "Consents to calls: add, withdraw, list, import, export."),
     "calls": ("gate.cli.calls", "Attempts and calls: list, show."),
+    "reveal": ("gate.cli.reveal", "A telephone number in full, for a reason that is logged."),
     "recording": ("gate.cli.recordings", "Sealed recordings: list, export, verify."),
     "retention": ("gate.cli.retention", "What is erased when: status, sweep, forecast."),
     "request": ("gate.cli.request", "Data-subject requests: open, verify, search, decide, fulfil, letters."),
@@ -33,7 +34,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "hold": ("gate.cli.hold", "What may not be erased: add, release, list."),
     "key": ("gate.cli.keys", "Who can open recordings: new, list, add, change, retire, rotate."),
     "report": ("gate.cli.report", "A month in figures, or the record of processing, as one page."),
-    "audit": ("gate.cli.audit", "The evidence log: verify, checkpoint, key, export, open."),
+    "audit": (
+        "gate.cli.audit",
+        "The log: verify, status, leaves, checkpoint, checkpoints, key, export, open.",
+    ),
     "config": ("gate.cli.settings", "The configuration: show."),
     "console": ("gate.cli.console", "The console, in this terminal."),
 }
