@@ -1,0 +1,50 @@
+"""``dialgate audit status|leaves|checkpoints``: the log as it lies, page by page."""
+
+from __future__ import annotations
+
+import click
+
+from gate.cli.command import both_ways
+from gate.cli.command import command as make
+from gate.cli.output import View
+from gate.cli.reach import reach
+
+
+def add_to(group: click.Group) -> None:
+    """Put the commands into ``dialgate audit``."""
+    for each in (status, leaves, checkpoints):
+        group.add_command(each)
+
+
+@make("status", example="dialgate audit status --json")
+def status(view: View) -> None:
+    """How long the log is, when it was signed and verified last, and whether it held."""
+    with reach(view.config) as gate:
+        view.data(gate.call("audit_status"))
+
+
+@make("leaves", example="dialgate audit leaves --kind number_shown\ndialgate audit leaves --before end --json")
+@click.option("--kind", help="Only facts of this kind, e.g. exported.")
+@both_ways
+def leaves(view: View, kind: str | None, before: str | None, after: str | None, limit: int) -> None:
+    """The entries of the log, newest first: what happened, to what, by whom, and the hash of its leaf."""
+    with reach(view.config) as gate:
+        answer = gate.call("audit_leaves", kind=kind, before=before, after=after, limit=limit)
+    columns = [
+        ("index", "Leaf"),
+        ("at", "At"),
+        ("kind", "What"),
+        ("subject", "Of"),
+        ("actor", "By"),
+        ("hash", "Hash"),
+    ]
+    view.rows(answer, "items", columns, none="There is no entry.")
+
+
+@make("checkpoints", example="dialgate audit checkpoints --limit 5")
+@both_ways
+def checkpoints(view: View, before: str | None, after: str | None, limit: int) -> None:
+    """The signed heads of the log, newest first."""
+    with reach(view.config) as gate:
+        answer = gate.call("checkpoints_list", before=before, after=after, limit=limit)
+    view.rows(answer, "items", [("size", "Entries"), ("at", "Signed"), ("root", "Root")], none="There is none yet.")

@@ -1,0 +1,24 @@
+"""``dialgate reveal``: a number in full, for a reason."""
+
+from __future__ import annotations
+
+import click
+
+from gate.cli.command import command as make
+from gate.cli.output import View
+from gate.cli.reach import reach
+
+KINDS = click.Choice(["call", "objection", "consent", "hold", "contact", "request"])
+
+
+@make("reveal", example='dialgate reveal call 6f2c9e… --why "asked to be called back"')
+@click.argument("kind", type=KINDS)
+@click.argument("id_", metavar="ID")
+@click.option("--why", required=True, help="The reason; it is kept in the log before the number is shown.")
+def command(view: View, kind: str, id_: str, why: str) -> None:
+    """The telephone number of a call, an objection, … in full. Who asked, and why, is logged first.
+
+    A contact is named by the CRM's own id.
+    """
+    with reach(view.config) as gate:
+        view.data(gate.call("reveal", kind=kind, id=id_, why=why), text=lambda shown: [shown["number"]])

@@ -1,0 +1,53 @@
+"""``dialgate audit status|leaves|checkpoints``, ``calls list --text`` and ``reveal`` on a real data folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import dialgate
+from tests.support.gatehouse import dialgate as example
+from tests.support.requesting import opened
+
+NUMBER = "020 7946 0101"
+
+
+@pytest.fixture(scope="module")
+def config(tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder: Path = tmp_path_factory.mktemp("looking") / "gate"
+    example("init", str(folder), "--example")
+    with opened(folder) as house:
+        house.desk.decide(number=NUMBER, actor="user:ann(1000)")
+    return str(folder / "config.toml")
+
+
+def test_a_call_is_found_by_what_is_typed_and_its_number_shown_for_a_reason(config: str) -> None:
+    found = dialgate("calls", "list", "--text", "020 7946", "--json", "-c", config).json["items"]
+    assert [item["number"] for item in found] == ["+44 20 79** **01"]
+    assert dialgate("calls", "list", "--text", "zebra", "-c", config).err == "There is no call.\n"
+    call = found[0]["call_id"]
+    shown = dialgate("reveal", "call", call, "--why", "a callback", "-c", config)
+    assert (shown.code, shown.out) == (0, "+442079460101\n")
+    leaf = dialgate("audit", "leaves", "--kind", "number_shown", "--json", "-c", config).json["items"]
+    assert [each["subject"] for each in leaf] == [call]
+    assert dialgate("reveal", "call", call, "--why", " ", "-c", config).code == 2
+
+
+def test_the_log_is_told_page_by_page_both_ways(config: str) -> None:
+    first = dialgate("audit", "leaves", "--limit", "2", "--json", "-c", config).json
+    last = dialgate("audit", "leaves", "--limit", "2", "--before", "end", "--json", "-c", config).json
+    assert [each["index"] for each in last["items"]] == [1, 0]
+    second = dialgate("audit", "leaves", "--limit", "2", "--after", first["next"], "--json", "-c", config).json
+    back = dialgate("audit", "leaves", "--limit", "2", "--before", second["prev"], "--json", "-c", config).json
+    assert back["items"] == first["items"]
+
+
+def test_the_logs_state_says_when_it_was_signed_and_verified(config: str) -> None:
+    assert dialgate("audit", "status", "--json", "-c", config).json["verified"] is None
+    assert dialgate("audit", "verify", "-c", config).code == 0
+    assert dialgate("audit", "checkpoint", "-c", config).code == 0
+    told = dialgate("audit", "status", "--json", "-c", config).json
+    assert told["verified"]["ok"] is True
+    heads = dialgate("audit", "checkpoints", "--json", "-c", config).json["items"]
+    assert [head["size"] for head in heads] == [told["checkpoint"]["size"]]
