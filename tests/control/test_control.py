@@ -109,11 +109,20 @@ def test_every_operation_answers_as_promised(client: ControlClient, tmp_path: Pa
         | {"since": datetime(2026, 3, 2, tzinfo=UTC), "until": datetime(2026, 3, 3, tzinfo=UTC)},
         "audit_export_take": {"bundle": "b-1"},
         "audit_export_sign": {"bundle": "b-1", "manifest_sha256": "ab" * 32, "size": 1, "checkpoint": 7},
+        "request_open": {"asks": "access", "channel": "post", "name": "A. Smith"},
+        "request_verify_identity": {"checked": "bill seen"},
+        "request_clarify": {"question": "Which?"},
+        "request_clarified": {"answer": "all"},
+        "request_extend": {"reasons": "many"},
+        "request_decide": {"grant": True},
+        "request_pack_made": {"sha256": "ab" * 32, "calls": 1, "recordings": 0, "left_out": 0},
+        "request_letter": {"kind": "response"},
         "reveal": {"kind": "call", "id": "k-1", "why": "a callback"},
     }
     for name in OPERATIONS:
         if name not in ("recording_take", "watch"):
-            conforms(name, client.call(name, **fields.get(name, {})))
+            of_one = {"request": "DSR-2026-0001"} if "request" in OPERATIONS[name].request.__struct_fields__ else {}
+            conforms(name, client.call(name, **of_one, **fields.get(name, {})))
 
 
 def test_what_is_promised_is_looked_at() -> None:
