@@ -97,8 +97,10 @@ class SmallDesk:
         self._note("objection_remove", target=target, reason=reason, actor=actor)
         return {"removed": ["o-1"]}
 
-    def objection_list(self, *, after: str | None, limit: int, number: str | None, actor: str) -> dict[str, Any]:
-        self._note("objection_list", after=after, limit=limit, number=number, actor=actor)
+    def objection_list(
+        self, *, after: str | None, limit: int, number: str | None, text: str | None, actor: str
+    ) -> dict[str, Any]:
+        self._note("objection_list", after=after, limit=limit, number=number, text=text, actor=actor)
         if number:
             return {"items": [], "next": None}
         note = "[red]call\x1b[2J\u202eme[/red] on +447700900123"
