@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import accumulate
 from typing import Any, NamedTuple
@@ -21,8 +20,8 @@ from gate.errors import GateError
 
 PAGE = 100
 WINDOW = 12
-MERGED = 500
-"""Rows of the first page, grown by news, beyond which it is read anew."""
+LARGEST = 1000
+"""Rows in a page of the gate, at most."""
 END = "end"
 """As ``before``: the last page of all."""
 
@@ -41,13 +40,18 @@ Fetch = Callable[[str | None, str | None, int], Awaitable[Rows]]
 """(after, before, rows wanted); neither: the newest page. Raises ``GateError``."""
 
 
-@dataclass(slots=True)
 class _Page:
-    after: str | None
-    before: str | None
-    count: int
-    rows: Sequence[Row] | None
-    """None: let go of, to be fetched again."""
+    """Some rows that follow each other, and how to ask for them again."""
+
+    __slots__ = ("after", "before", "count", "prev", "rows")
+
+    def __init__(self, after: str | None, before: str | None, answer: Rows) -> None:
+        self.after = after
+        self.before = before
+        self.prev = answer.prev
+        self.rows: Sequence[Row] | None = answer.items
+        """None: let go of, to be fetched again."""
+        self.count = len(answer.items)
 
 
 class PagedTable(RowsTable):
@@ -148,7 +152,7 @@ class PagedTable(RowsTable):
             if number == 0 and self._newer is None:
                 self._ask("first", None, None, self._merge)
             else:
-                self._ask(id(page), page.after, page.before, partial(self._refill, page))
+                self._ask(id(page), page.after, page.before, partial(self._refill, page), max(1, page.count))
 
     def action_last(self) -> None:
         """To the last row: of all, where the gate can begin there."""
@@ -201,9 +205,12 @@ class PagedTable(RowsTable):
     # --- taking ---------------------------------------------------------------------------------------------------
 
     def _begin(self, before: str | None, answer: Rows) -> None:
+        """This page alone; the cursor stays on its row where that is in it."""
+        self._edition += 1  # what is still on the way belongs to the pages that go
+        self._on_the_way.clear()
         known = self.row.get(self.key_of) if self.row and self.cursor and before is None else None
-        self._pages = [_Page(None, before, len(answer.items), answer.items)]
-        self._older, self._newer = answer.next, answer.prev
+        self._pages = [_Page(None, before, answer)]
+        self._older, self._newer = answer.next, answer.prev if before is not None else None
         self._number()
         found = next((place for place, row in enumerate(answer.items) if row.get(self.key_of) == known), None)
         at = len(answer.items) - 1 if before is not None else 0
@@ -211,27 +218,23 @@ class PagedTable(RowsTable):
         self.call_after_refresh(self._show_cursor)
 
     def _merge(self, answer: Rows) -> None:
-        """The newest page again: what is new goes above, what is known is made new; the place is kept."""
+        """The newest page again: news go above, what is known is made new, and the place is kept."""
         first = self._pages[0]
-        held = first.rows or ()
-        if not held or not answer.items or first.count > MERGED:
+        keys = {row.get(self.key_of) for row in answer.items}
+        top = first.rows[0].get(self.key_of) if first.rows else None
+        if top not in keys and self.cursor > 0 and self._read_back():
+            return
+        if top not in keys or answer.next is None:  # nothing joins them, or all is in this page
             self._begin(None, answer)
             return
-        top = held[0].get(self.key_of)
-        news = next((place for place, row in enumerate(answer.items) if row.get(self.key_of) == top), None)
-        if news is None:
-            self._begin(None, answer)
-            return
-        again = {row.get(self.key_of) for row in answer.items}
-        rest = [row for row in held if row.get(self.key_of) not in again]
-        if answer.next is None:
-            rest = []  # the list ends in this page: what it does not name is gone
-        first.rows = [*answer.items, *rest]
-        grown, first.count = len(first.rows) - first.count, len(first.rows)
+        rest = [row for row in first.rows or () if row.get(self.key_of) not in keys]
+        pages = [_Page(None, None, answer)]
+        if rest:
+            pages.append(_Page(answer.next, None, Rows(rest, None, None)))
+        grown = sum(page.count for page in pages) - first.count
+        self._pages[0:1] = pages
         self._number()
-        if answer.next is None and len(self._pages) == 1:
-            self._older = None
-        if self.cursor > 0 and news:
+        if self.cursor > 0 and grown:
             self._shift(grown)
 
     def _refill(self, page: _Page, answer: Rows) -> None:
@@ -240,14 +243,19 @@ class PagedTable(RowsTable):
         self._number()
         self._forget_far(page)
 
+    def _refill_first(self, answer: Rows) -> None:
+        """The first page, read back from the second: there may be news above it by now."""
+        self._refill(self._pages[0], answer)
+        self._newer = answer.prev
+
     def _append(self, place: str, answer: Rows) -> None:
-        self._pages.append(_Page(place, None, len(answer.items), answer.items))
+        self._pages.append(_Page(place, None, answer))
         self._older = answer.next
         self._number()
         self._forget_far(self._pages[-1])
 
     def _prepend(self, place: str, answer: Rows) -> None:
-        self._pages.insert(0, _Page(None, place, len(answer.items), answer.items))
+        self._pages.insert(0, _Page(None, place, answer))
         self._newer = answer.prev
         self._number()
         self._forget_far(self._pages[0])
@@ -287,16 +295,23 @@ class PagedTable(RowsTable):
             elif number == -1 and (newer := self._newer) is not None:
                 self._ask("newer", None, newer, partial(self._prepend, newer))
             elif 0 <= number < len(self._pages) and self._pages[number].rows is None:
-                page = self._pages[number]
-                limit = min(1000, max(PAGE, page.count))
-                take = self._merge if number == 0 and self._newer is None else None
-                self._ask(
-                    id(page),
-                    page.after,
-                    page.before,
-                    take or partial(self._refill, page),
-                    limit,
-                )
+                self._fetch_again(number)
+
+    def _fetch_again(self, number: int) -> None:
+        """A page that was let go of."""
+        page = self._pages[number]
+        limit = min(LARGEST, max(1, page.count))
+        if number > 0 or self._newer is not None or page.before is not None:
+            self._ask(id(page), page.after, page.before, partial(self._refill, page), limit)
+        elif not self._read_back():
+            self._ask("first", None, None, partial(self._begin, None))
+
+    def _read_back(self) -> bool:
+        """Ask for the first page by the second, whatever came above it since; False where the gate has no way."""
+        if not self._both_ways or len(self._pages) < 2 or self._pages[1].prev is None:
+            return False
+        self._ask("first again", None, self._pages[1].prev, self._refill_first, max(1, self._pages[0].count))
+        return True
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         """Fetch what comes into sight."""

@@ -6,11 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input
 
 from console.app import ConsoleApp
 from console.ports import Setup
+from console.theme import THEMES
 from tests.console.served import Served
 
 SMALL, LARGE = (80, 24), (120, 40)
@@ -38,6 +40,16 @@ def app_of(served: Served, **setup: Any) -> ConsoleApp:
     app = ConsoleApp(Setup(socket=served.socket, now=served.clock.now, **setup))
     app.animation_level = "none"
     return app
+
+
+class Themed(App[None]):
+    """An app of a test's own with the console's colours: for one widget alone."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_theme(THEMES[0])
+        self.theme = THEMES[0].name
+        self.animation_level = "none"
 
 
 async def until(pilot: Pilot[Any], true: Callable[[], Any], seconds: float = 8.0) -> None:

@@ -1,0 +1,164 @@
+"""A table over a million rows: pages by key, both ways, a window of them held, the place kept when news come."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from textual.app import ComposeResult
+
+from console.widgets.pages import END, PAGE, WINDOW, PagedTable, Rows
+from console.widgets.rows import Column
+from gate.errors import ControlError
+from tests.console.conftest import Themed, screen_text, until
+
+COLUMNS = (Column("Key", 9, lambda row: (str(row["key"]), "")), Column("Text", 10, lambda row: (row["text"], "dim")))
+
+
+class Source:
+    """``count`` rows, the newest first: keys fall. Asked by key as the gate is."""
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self.asked: list[tuple[str | None, str | None]] = []
+        self.fails = False
+
+    async def fetch(self, after: str | None, before: str | None, limit: int) -> Rows:
+        self.asked.append((after, before))
+        if self.fails:
+            raise ControlError("the gate is away")
+        if before is None:
+            top = int(after) - 1 if after is not None else self.count
+            keys = list(range(top, max(0, top - limit), -1))
+        else:
+            low = 0 if before == END else int(before)
+            keys = list(range(min(self.count, low + limit), low, -1))
+        return Rows(
+            [{"key": key, "text": f"row {key}"} for key in keys],
+            str(keys[-1]) if keys and keys[-1] > 1 else None,
+            str(keys[0]) if keys and keys[0] < self.count else None,
+        )
+
+
+class Shown(Themed):
+    """The table alone."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__()
+        self.table = PagedTable(COLUMNS, source.fetch, both_ways=True, key_of="key")
+
+    def compose(self) -> ComposeResult:
+        yield self.table
+
+    def on_mount(self) -> None:
+        self.table.focus()
+        self.table.load()
+
+
+def held(table: PagedTable) -> int:
+    """Pages whose rows are in memory."""
+    return sum(page.rows is not None for page in table._pages)
+
+
+async def test_the_end_of_a_million_rows_is_one_question_away() -> None:
+    source = Source(1_000_000)
+    app = Shown(source)
+    async with app.run_test(size=(40, 20)) as pilot:
+        await until(pilot, lambda: app.table.row)
+        assert app.table.row["key"] == 1_000_000
+        await pilot.press("G")
+        await until(pilot, lambda: app.table.row and app.table.row["key"] == 1)
+        assert len(source.asked) <= 5
+        await pilot.press("k", "k")
+        assert app.table.row["key"] == 3
+        await pilot.press("g")
+        await until(pilot, lambda: app.table.row and app.table.row["key"] == 1_000_000)
+
+
+async def test_every_row_comes_once_on_the_way_down_and_up_again() -> None:
+    source = Source(16 * PAGE + 7)
+    app = Shown(source)
+    async with app.run_test(size=(40, 20)) as pilot:
+        await until(pilot, lambda: app.table.row)
+        for expected in range(source.count, 0, -15):
+            await until(pilot, lambda: app.table.row)
+            assert app.table.row["key"] == expected
+            assert held(app.table) <= WINDOW + 2
+            for _ in range(15):
+                app.table.action_move(1)
+            await pilot.pause()
+        await until(pilot, lambda: app.table.complete)
+        assert app.table.total == source.count
+        app.table.cursor = 0
+        await until(pilot, lambda: app.table.row and app.table.row["key"] == source.count)
+
+
+async def test_going_up_from_the_end_keeps_the_place_when_pages_come_in_above() -> None:
+    source = Source(20 * PAGE)
+    app = Shown(source)
+    async with app.run_test(size=(40, 20)) as pilot:
+        await until(pilot, lambda: app.table.row)
+        await pilot.press("G")
+        await until(pilot, lambda: app.table.row and app.table.row["key"] == 1)
+        for expected in range(1, 5 * PAGE, 10):
+            assert app.table.row["key"] == expected
+            for _ in range(10):
+                app.table.action_move(-1)
+            await until(pilot, lambda: app.table.row)
+
+
+async def test_news_come_in_above_and_the_cursor_stays_on_its_row() -> None:
+    source = Source(500)
+    app = Shown(source)
+    async with app.run_test(size=(40, 20)) as pilot:
+        await until(pilot, lambda: app.table.row)
+        source.count += 3
+        app.table.renew()
+        await until(pilot, lambda: app.table.row and app.table.row["key"] == 503)
+        await pilot.press("j", "j")
+        source.count += 5
+        app.table.renew()
+        await until(pilot, lambda: "508" in screen_text(app) or app.table.cursor == 7)
+        assert app.table.row["key"] == 501
+        for _ in range(400):
+            app.table.action_move(1)
+            await pilot.pause(0)
+        await until(pilot, lambda: app.table.row and app.table.row["key"] == 101)
+
+
+async def test_more_news_than_a_page_leave_the_place_too() -> None:
+    source = Source(500)
+    app = Shown(source)
+    async with app.run_test(size=(40, 20)) as pilot:
+        await until(pilot, lambda: len(app.table._pages) > 1)
+        await pilot.press("j", "j", "j")
+        source.count += 3 * PAGE
+        app.table.renew()
+        await until(pilot, lambda: app.table._newer is not None)
+        assert app.table.row["key"] == 497
+        app.table.cursor -= 60
+        await until(pilot, lambda: app.table.row and app.table.row["key"] > 500)
+        await pilot.press("g")
+        await until(pilot, lambda: app.table.row and app.table.row["key"] == 800)
+
+
+async def test_a_page_that_cannot_be_had_leaves_what_is_there() -> None:
+    source = Source(500)
+    app = Shown(source)
+    failures: list[Any] = []
+    app.on_paged_table_failed = failures.append  # type: ignore[attr-defined]
+    async with app.run_test(size=(40, 20)) as pilot:
+        await until(pilot, lambda: app.table.row)
+        source.fails = True
+        app.table.renew()
+        await pilot.pause(0.1)
+        assert app.table.row["key"] == 500
+        source.fails = False
+        app.table.renew()
+        await until(pilot, lambda: not app.table.old)
+
+
+async def test_nothing_is_said_where_nothing_is() -> None:
+    app = Shown(Source(0))
+    async with app.run_test(size=(40, 20)) as pilot:
+        await until(pilot, lambda: "Nothing here." in screen_text(app))
+        await pilot.press("j", "G", "k", "g", "enter")
