@@ -191,8 +191,8 @@ def _tables(held: dict[str, Any]) -> Iterator[PackTable]:
     )
     yield PackTable(
         "Entries of our contact list",
-        ("Number", "Our reference", "May be called", "Why"),
-        _rows(held["contacts"], "number", "reference", "verdict", "reason"),
+        ("Number", "Our reference", "Could it be called, when we looked last"),
+        tuple((each["number"], each["reference"], told(each["reason"])) for each in held["contacts"]),
     )
     yield PackTable(
         "Requests you made before",
@@ -208,10 +208,14 @@ def _tables(held: dict[str, Any]) -> Iterator[PackTable]:
 
 
 def _rows(entries: Rows, *names: str) -> tuple[tuple[str, ...], ...]:
-    return tuple(
-        tuple(local(str(entry[name])) if entry.get(name) not in (None, "") else "" for name in names)
-        for entry in entries
-    )
+    return tuple(tuple(_cell(entry, name) for name in names) for entry in entries)
+
+
+def _cell(entry: dict[str, Any], name: str) -> str:
+    value = entry.get(name)
+    if value is None:
+        return ""
+    return local(str(value)) if name.endswith("_at") else str(value)
 
 
 def _statements(held: dict[str, Any]) -> Iterator[str]:

@@ -138,6 +138,23 @@ def test_a_restricted_recording_is_not_in_the_pack_and_the_letter_says_why(offic
     assert (pack["recordings"], pack["left_out"], pack["calls"]) == (1, 2, 5)
 
 
+def test_the_entries_of_every_list_are_in_the_pack(officer: Officer, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "crm.csv").write_text(f"id,phone\n20260302,{SPELLED}\n18,{OTHER}\n")
+    assert dialgate("contacts", "import", "crm.csv", "--reference", "id").code == 0
+    assert dialgate("objection", "add", SPELLED, "--note", "asked on the phone").code == 0
+    reference = officer("open", "access", "--by", "post", *WHO, "--json").json["reference"]
+    officer("verify-identity", reference, "--checked", "bill seen")
+    officer("search", reference)
+    officer("decide", reference, "--grant")
+    made = officer("fulfil", reference, *key(folder), "-o", "pack.html")
+    passphrase = re.findall(r"by another way: (\S+)", made.err)[0]
+    rows = {table["title"]: table["rows"] for table in OpenedPack(tmp_path / "pack.html", passphrase).index["held"]}
+    ((_, made_at, source, note, _),) = rows["Objections to our calls"]
+    assert (source, note) == ("told", "asked on the phone") and made_at[-3:] in ("GMT", "BST")
+    ((_, contact, verdict),) = rows["Entries of our contact list"]
+    assert (contact, verdict) == ("20260302", "Yes: you had agreed to our calls.")
+
+
 def test_a_refusal_with_both_letters(officer: Officer, tmp_path: Path) -> None:
     reference = officer("open", "erasure", "--by", "email", *WHO, "--json").json["reference"]
     officer("verify-identity", reference, "--checked", "bill seen")
