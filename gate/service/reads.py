@@ -28,12 +28,6 @@ Progress = Callable[[float, str], None]
 class Reads(Protocol):
     """Rows of the projections, paged by key: newest first, ``after`` is the last page's ``next``."""
 
-    def calls_page(
-        self, tx: Transaction, after: str | None, limit: int, number: str | None = None, reason: str | None = None
-    ) -> tuple[list[Row], str | None]:
-        """Attempts."""
-        ...
-
     def call(self, tx: Transaction, call_id: str) -> Row | None:
         """One attempt: ``call``, ``facts`` and ``recordings``; None where there is none."""
         ...

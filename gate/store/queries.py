@@ -1,6 +1,6 @@
 """What the lists show: pages by key (never by offset), newest first, and counts.
 
-Every function takes what has ``query``: a transaction (``store.call(lambda tx: calls_page(tx))``) or a ``Reader``.
+Every function takes what has ``query``: a transaction (``store.call(lambda tx: recordings_page(tx))``) or a ``Reader``.
 Rows are dictionaries named as the columns of ``gate.store.schema``; JSON columns are decoded.
 """
 
@@ -74,26 +74,7 @@ def decoded(row: Row) -> Row:
     return row
 
 
-def _stamp(at: datetime | None) -> str | None:
-    return stamp(at) if at is not None else None
-
-
 # --- calls --------------------------------------------------------------------------------------------------------
-
-
-def calls_page(
-    tx: Source,
-    after: str | None = None,
-    limit: int = 50,
-    number: str | None = None,
-    reason: str | None = None,
-    *,
-    since: datetime | None = None,
-    until: datetime | None = None,
-) -> Page:
-    """Call attempts, newest first: of one E.164 number, of one reason code, from ``since`` on, before ``until``."""
-    where = {"number = ?": number, "reason = ?": reason, "at >= ?": _stamp(since), "at < ?": _stamp(until)}
-    return page_of(tx, "calls", "at", "call_id", where, after, limit)
 
 
 def call(tx: Source, call_id: str) -> Row | None:

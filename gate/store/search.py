@@ -11,9 +11,12 @@ from __future__ import annotations
 import base64
 import json
 import re
+from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from gate.core import numbers
+from gate.core.evidence import stamp
 from gate.core.numbers import NumberRefused
 from gate.core.terms import Reason
 from gate.errors import UsageError
@@ -61,42 +64,56 @@ def calls_window(
     number: str | None = None,
     reason: str | None = None,
     text: str | None = None,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
 ) -> Window:
-    """Call attempts, newest first: of one E.164 number, of one reason code, fitting ``text``."""
-    filters = {"number = ?": number, "reason = ?": reason}
-    conditions = tuple(condition for condition, value in filters.items() if value is not None)
-    values = tuple(value for value in filters.values() if value is not None)
-    arms = [Arm("1", ())] if not (text or "").strip() else _arms(tx, str(text))
+    """Call attempts, newest first: of one E.164 number, of one reason code, fitting ``text``, from ``since`` on, before
+    ``until``."""
+    span = {"at >= ?": stamp(since) if since else None, "at < ?": stamp(until) if until else None}
+    filters = {"number = ?": number, "reason = ?": reason} | span
+    kept = {condition: value for condition, value in filters.items() if value is not None}
+    arms = _arms(tx, text) if text and text.strip() else None
 
     def read(way: Way) -> list[Row]:
-        if not arms:
+        if arms is None:
+            sql, values = _ordered("*", "", list(kept), list(kept.values()), "at", way)
+        elif arms:
+            sql, values = _united(arms, kept, way)
+        else:
             return []
-        pieces = [_piece(arm, conditions, values, way) for arm in arms]
-        found = " UNION ".join(sql for sql, _ in pieces)
-        order = f"ORDER BY at {way.direction}, call_id {way.direction}"
-        sql = (
-            f"SELECT calls.* FROM (SELECT at, call_id FROM ({found}) {order} LIMIT ?) AS found"  # noqa: S608 - code's own
-            f" CROSS JOIN calls ON calls.call_id = found.call_id ORDER BY found.at {way.direction},"
-            f" found.call_id {way.direction}"
-        )
-        parameters = [value for _, given in pieces for value in given]
-        return [decoded(row) for row in tx.query(sql, [*parameters, way.most])]
+        return [decoded(row) for row in tx.query(sql, values)]
 
     return window(read, ("at", "call_id"), after, before, limit)
 
 
-def _piece(arm: Arm, conditions: tuple[str, ...], values: tuple[Any, ...], way: Way) -> tuple[str, list[Any]]:
-    at = "+at" if arm.sort else "at"
-    clauses, given = [arm.condition, *conditions], [*arm.values, *values]
-    if way.cursor is not None:
-        clauses.append(f"({at}, call_id) {way.sign} (?, ?)")
-        given += way.cursor
-    index = f" INDEXED BY {arm.by}" if arm.by else ""
+def _united(arms: list[Arm], kept: Mapping[str, Any], way: Way) -> tuple[str, list[Any]]:
+    """The rows of all arms, each once; each arm gives a page at most."""
+    pieces, values = [], []
+    for arm in arms:
+        index = f" INDEXED BY {arm.by}" if arm.by else ""
+        conditions, given = [arm.condition, *kept], [*arm.values, *kept.values()]
+        sql, given = _ordered("at, call_id", index, conditions, given, "+at" if arm.sort else "at", way)
+        pieces.append(f"SELECT * FROM ({sql})")  # noqa: S608 - the code's own
+        values += given
     sql = (
-        f"SELECT * FROM (SELECT at, call_id FROM calls{index} WHERE {' AND '.join(clauses)}"  # noqa: S608 - code's own
-        f" ORDER BY {at} {way.direction}, call_id {way.direction} LIMIT ?)"
+        f"SELECT calls.* FROM (SELECT at, call_id FROM ({' UNION '.join(pieces)})"  # noqa: S608 - the code's own
+        f" ORDER BY at {way.direction}, call_id {way.direction} LIMIT ?) AS found"
+        " CROSS JOIN calls ON calls.call_id = found.call_id"
+        f" ORDER BY found.at {way.direction}, found.call_id {way.direction}"
     )
-    return sql, [*given, way.most]
+    return sql, [*values, way.most]
+
+
+def _ordered(
+    columns: str, index: str, conditions: list[str], values: list[Any], at: str, way: Way
+) -> tuple[str, list[Any]]:
+    """Rows of ``calls`` in the order of the page, beyond its cursor."""
+    if way.cursor is not None:
+        conditions, values = [*conditions, f"({at}, call_id) {way.sign} (?, ?)"], [*values, *way.cursor]
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    order = f" ORDER BY {at} {way.direction}, call_id {way.direction} LIMIT ?"
+    return f"SELECT {columns} FROM calls{index}{where}{order}", [*values, way.most]  # noqa: S608 - the code's own
 
 
 def _arms(tx: Source, text: str) -> list[Arm]:
@@ -224,10 +241,10 @@ _NUMBERS = {
     "objection": "SELECT number FROM objections WHERE id = ?",
     "consent": "SELECT number FROM consents WHERE id = ?",
     "hold": "SELECT number FROM holds WHERE id = ?",
-    "request": "SELECT (SELECT group_concat(value, ', ') FROM json_each(requests.numbers)) AS number"
+    "request": "SELECT coalesce((SELECT group_concat(value, ', ') FROM json_each(requests.numbers)), name) AS number"
     " FROM requests WHERE id = ?",
 }
-"""Kind of thing -> how its number is found by its id."""
+"""Kind of thing -> how its number is found by its id; of a request without one, who asks."""
 _CONTACT = """SELECT '+' || number AS number FROM contacts
     WHERE list = (SELECT list FROM contact_lists WHERE state = 'in_force') AND reference = ? AND reference <> ''
     LIMIT 1"""

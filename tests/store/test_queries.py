@@ -8,7 +8,7 @@ import pytest
 
 from gate.errors import UsageError
 from gate.ports import Fact
-from gate.store import queries
+from gate.store import queries, search
 from tests.support.evidence import NUMBER, START, a_call, decision, own_lists, put
 
 
@@ -26,16 +26,16 @@ def pages(store, function, **kwargs):
 def test_pages_hold_every_call_once_newest_first(store):
     same_moment = [decision(f"c{n:02}", at=START + timedelta(seconds=n // 4)) for n in range(23)]
     put(store, *same_moment)
-    found = pages(store, queries.calls_page, limit=5)
+    found = pages(store, search.calls_window, limit=5)
     assert [len(page) for page in found] == [5, 5, 5, 5, 3]
     assert [call["call_id"] for page in found for call in page] == [f"c{n:02}" for n in reversed(range(23))]
 
 
 def test_a_call_that_comes_while_one_reads_moves_no_page(store):
     put(store, *(decision(f"c{n}", at=START + timedelta(seconds=n)) for n in range(4)))
-    first = store.call(lambda tx: queries.calls_page(tx, None, 2))
+    first = store.call(lambda tx: search.calls_window(tx, None, limit=2))
     put(store, decision("new", at=START + timedelta(seconds=9)))
-    second = store.call(lambda tx: queries.calls_page(tx, first.next, 2))
+    second = store.call(lambda tx: search.calls_window(tx, first.next, limit=2))
     assert [call["call_id"] for call in (*first.items, *second.items)] == ["c3", "c2", "c1", "c0"]
     assert second.next is None
 
@@ -45,7 +45,7 @@ def test_calls_of_one_number_reason_and_time(store):
     put(store, decision("no", "+442079460001", reason="listed_tps", at=START + timedelta(days=4, hours=1)))
 
     def ids(**kwargs):
-        return [call["call_id"] for page in pages(store, queries.calls_page, limit=2, **kwargs) for call in page]
+        return [call["call_id"] for page in pages(store, search.calls_window, limit=2, **kwargs) for call in page]
 
     assert ids(number="+442079460001") == ["c7", "no", "c4", "c1"]
     assert ids(reason="listed_tps") == ["no"]
@@ -57,13 +57,13 @@ def test_calls_of_one_number_reason_and_time(store):
 @pytest.mark.parametrize("after", ["", "nonsense"])
 def test_a_place_that_is_none(store, after):
     with pytest.raises(UsageError, match="not a place in a list"):
-        store.call(lambda tx: queries.calls_page(tx, after))
+        store.call(lambda tx: search.calls_window(tx, after))
 
 
 def test_limits_are_kept(store):
     put(store, decision("a"), decision("b"))
-    assert len(store.call(lambda tx: queries.calls_page(tx, None, -5)).items) == 1
-    assert len(store.call(lambda tx: queries.calls_page(tx, None, 10**9)).items) == 2
+    assert len(store.call(lambda tx: search.calls_window(tx, None, limit=-5)).items) == 1
+    assert len(store.call(lambda tx: search.calls_window(tx, None, limit=10**9)).items) == 2
 
 
 def test_one_call_with_all_that_speaks_of_it(store):
@@ -126,13 +126,13 @@ def test_a_recording(store):
 # --- no list reads the whole table
 
 PLANS = [
-    (lambda tx: queries.calls_page(tx, "2026 x"), "calls_at ((at,call_id)<"),
-    (lambda tx: queries.calls_page(tx, "2026 x", number=NUMBER), "calls_number (number=? AND (at,call_id)<"),
+    (lambda tx: search.calls_window(tx, "2026 x"), "calls_at ((at,call_id)<"),
+    (lambda tx: search.calls_window(tx, "2026 x", number=NUMBER), "calls_number (number=? AND (at,call_id)<"),
     (
-        lambda tx: queries.calls_page(tx, None, number=NUMBER, since=START, until=START),
+        lambda tx: search.calls_window(tx, None, number=NUMBER, since=START, until=START),
         "calls_number (number=? AND at>? AND at<?",
     ),
-    (lambda tx: queries.calls_page(tx, None, reason="objected"), "calls_reason (reason=?)"),
+    (lambda tx: search.calls_window(tx, None, reason="objected"), "calls_reason (reason=?)"),
     (queries.open_calls, "calls_open"),
     (queries.open_recordings, "recordings_open"),
     (queries.recordings_page, "recordings_opened"),

@@ -241,9 +241,9 @@ def test_signed_heads(store):
 
 
 def test_how_the_log_is(store):
-    assert window(store, lambda tx: search.log_now(tx)) == {"size": 0, "checkpoint": None, "verified": None}
+    assert window(store, search.log_now) == {"size": 0, "checkpoint": None, "verified": None}
     put(store, decision("a"), Fact("log_verified", "log", START, "user:ann(1)", {"ok": True, "size": 1}))
-    now = window(store, lambda tx: search.log_now(tx))
+    now = window(store, search.log_now)
     assert now["size"] == 2
     assert now["verified"] == {"at": "2026-03-02T09:00:00.000000Z", "actor": "user:ann(1)", "ok": True, "size": 1}
 
@@ -273,7 +273,7 @@ def test_attempts_are_counted_once_however_often_one_looks(store):
 # --- no question reads the whole table
 
 PLANS = [
-    (lambda tx: search.calls_window(tx), ["calls_at"]),
+    (search.calls_window, ["calls_at"]),
     (lambda tx: search.calls_window(tx, "2026 x"), ["calls_at ((at,call_id)<"]),
     (lambda tx: search.calls_window(tx, None, "2026 x"), ["calls_at ((at,call_id)>"]),
     (lambda tx: search.calls_window(tx, "2026 x", text="tps"), ["calls_reason (reason=? AND (at,call_id)<"]),
