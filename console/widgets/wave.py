@@ -28,7 +28,7 @@ def peaks(levels: bytes, start: float, end: float, seconds: float, width: int) -
         first = (start + (end - start) * column / width) / seconds * len(levels)
         last = (start + (end - start) * (column + 1) / width) / seconds * len(levels)
         low, high = max(0, int(first)), min(len(levels), max(int(first) + 1, round(last)))
-        found.append(max(levels[low:high], default=0))
+        found.append(max(levels[low:high], default=0) if last > 0 else 0)
     return found
 
 

@@ -38,7 +38,7 @@ async def test_an_import_is_followed_to_its_end(served: Served) -> None:
 
 async def test_an_import_is_stopped_and_the_register_stays(served: Served) -> None:
     app = app_of(served)
-    path = lines(served.folder / "tps.txt", 600_000)
+    path = lines(served.folder / "tps.txt", 2_000_000)
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         await import_asked(pilot, path, "2026-07-15")
         await until(pilot, shows(pilot, "Importing TPS"))

@@ -1,0 +1,32 @@
+"""How the console starts: not without a terminal, and not by loading what it does not need."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from tests.support.gatehouse import DIALGATE
+
+
+def test_without_a_terminal_the_command_lines_twins_are_named() -> None:
+    done = subprocess.run(
+        [*DIALGATE, "console", "-c", "no.toml"], capture_output=True, text=True, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == 2
+    assert "needs a terminal" in done.stderr and "dialgate calls list" in done.stderr
+    assert done.stdout == ""
+
+
+def test_the_first_picture_needs_no_crypto_numbers_or_http_server() -> None:
+    code = "import sys, console.app, console.modes.live; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    for heavy in (
+        "cryptography",
+        "numpy",
+        "aiohttp",
+        "sqlite3",
+        "phonenumbers",
+        "soundfile",
+        "textual.widgets._markdown",
+    ):
+        assert heavy not in loaded, heavy

@@ -1,0 +1,68 @@
+"""Values as the console shows them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from console import words
+from console.theme import BAD, LOUD, OK, PLAIN, WARN
+
+
+def test_texts_from_outside_are_one_line_without_control_characters_and_numbers() -> None:
+    shown, _ = words.text("call\x1b[2J me\nback on +447700900123 \u202eevil")
+    assert "\x1b" not in shown and "\n" not in shown and "\u202e" not in shown
+    assert "+447700900123" not in shown
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [("+442079460123", "+44 20 79** **23"), ("+44 20 79** **23", "+44 20 79** **23"), (None, "erased")],
+)
+def test_numbers_are_hidden_in_part_once(value: str | None, shown: str) -> None:
+    assert words.number(value)[0] == shown
+
+
+def test_a_number_that_was_asked_for_is_shown() -> None:
+    assert words.number(words.InFull("+442079460123")) == ("+442079460123", LOUD)
+
+
+def test_times_are_londons() -> None:
+    assert words.clock("2026-07-15T13:32:10+00:00")[0] == "14:32:10"
+    assert words.moment("2026-01-15T13:32:10+00:00")[0] == "15 Jan 13:32:10"
+    assert words.day("2026-07-15")[0] == "15 Jul 2026"
+    assert words.clock("never")[0] == "never"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "shown"), [(0, "0 s"), (59, "59 s"), (119, "119 s"), (120, "2 min"), (3600, "1 h"), (200_000, "2 d")]
+)
+def test_ages(seconds: int, shown: str) -> None:
+    assert words.age(timedelta(seconds=seconds)) == shown
+
+
+@pytest.mark.parametrize(("seconds", "shown"), [(None, "-"), (5, "0:05"), (65.9, "1:05"), (3605, "1:00:05")])
+def test_lengths(seconds: float | None, shown: str) -> None:
+    assert words.length(seconds)[0] == shown
+
+
+def test_sizes() -> None:
+    assert [words.size(value)[0] for value in (10, 4200, 5_000_000)] == ["10 B", "4.2 kB", "5.0 MB"]
+
+
+def test_a_register_says_in_a_word_whether_it_supports_calls() -> None:
+    row = {"name": "tps", "state": "ok", "days_left": 20, "as_of": "2026-07-08"}
+    assert words.register_line(row) == ("TPS 20 d left", OK)
+    assert words.register_line(row | {"days_left": 3})[1] == WARN
+    assert words.register_line(row | {"days_left": -1}) == ("TPS STALE", BAD)
+    assert words.register_line({"name": "ctps", "state": "missing"}) == ("CTPS MISSING", BAD)
+    assert words.until(row) == ("until 04 Aug 2026, 20 days more", OK)
+    assert words.until(row | {"days_left": -1})[1] == BAD
+
+
+def test_every_state_of_a_call_has_a_word_and_unknown_ones_too() -> None:
+    assert words.state("talking") == ("talking", OK)
+    assert words.state("something new") == ("something new", PLAIN)
+    assert words.reason("listed_tps") == ("listed tps", BAD)
+    assert words.called({"number": "", "raw": "999"})[0] == "***"

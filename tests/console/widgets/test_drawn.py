@@ -1,0 +1,65 @@
+"""What is drawn of signs: charts, meters, waveforms, tables that give way to narrow terminals."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from console.widgets.chart import columns, strip
+from console.widgets.meter import bar, meter
+from console.widgets.rows import Column, fitting
+from console.widgets.wave import peaks
+
+
+def column(heading: str, width: int, rank: int = 0, *, grows: bool = False) -> Column:
+    return Column(heading, width, lambda row: ("", ""), rank=rank, grows=grows)
+
+
+COLUMNS = (column("a", 8), column("b", 10, grows=True), column("c", 9, rank=1), column("d", 5, rank=2))
+
+
+def test_columns_give_way_by_rank_and_the_growing_one_takes_the_rest() -> None:
+    sized, missed = fitting(COLUMNS, 80)
+    assert missed == [] and sum(width for _, width in sized) + 3 == 80
+    assert fitting(COLUMNS, 34)[1] == ["d"]
+    assert fitting(COLUMNS, 20)[1] == ["c", "d"]
+    assert [each.heading for each, _ in fitting(COLUMNS, 3)[0]] == ["a", "b"]
+
+
+@given(st.integers(0, 300))
+def test_columns_that_may_go_never_overflow(width: int) -> None:
+    sized, _ = fitting(COLUMNS, width)
+    if width >= 19:
+        assert sum(size for _, size in sized) + len(sized) - 1 <= width
+
+
+@given(st.lists(st.integers(0, 10_000), min_size=1, max_size=60), st.integers(1, 4))
+def test_a_chart_shows_something_for_whatever_there_is(values: list[int], height: int) -> None:
+    lines = columns(values, height)
+    assert len(lines) == height and all(len(line) == len(values) for line in lines)
+    assert all((sign != " ") == (value > 0) for sign, value in zip(lines[-1], values, strict=True))
+
+
+@given(st.integers(0, 10_000), st.integers(0, 10_000), st.integers(1, 100))
+def test_a_bar_fits(value: int, most: int, width: int) -> None:
+    drawn = strip(min(value, most), most, width)
+    assert len(drawn) <= width and bool(drawn) == (min(value, most) > 0)
+
+
+def test_meters_are_words_where_nothing_is_recorded() -> None:
+    assert meter(100, 5, recorded=False)[0] == "not rec."
+    assert meter(100, 5, recorded=True, paused=True)[0] == "paused"
+    assert meter(127, 0, recorded=True)[0] == "rec █  "
+    assert [bar(level) for level in (0, 1, 127, 300, None)] == [" ", "▁", "█", "█", " "]
+
+
+@given(st.binary(max_size=500), st.integers(1, 200), st.floats(0.1, 10_000))
+def test_a_waveform_of_any_length_has_its_loudest_moment(levels: bytes, width: int, seconds: float) -> None:
+    drawn = peaks(levels, 0.0, seconds, seconds, width)
+    assert len(drawn) == width
+    assert max(drawn) == max(levels, default=0)
+
+
+def test_before_the_recording_nothing_is_drawn() -> None:
+    drawn = peaks(bytes([50]) * 10, -5.0, 5.0, 5.0, 10)
+    assert drawn == [0] * 5 + [50] * 5
