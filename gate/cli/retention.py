@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
+from datetime import date
 
 import click
 
 from gate.cli.command import command as make
+from gate.cli.command import paged
 from gate.cli.output import View, say
 from gate.cli.reach import reach
+from gate.cli.values import Day
 from gate.errors import UsageError
 
 
@@ -39,7 +42,8 @@ def status(view: View) -> None:
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be erased, and the digest of it (the default).")
 @click.option("--execute", metavar="DIGEST", help="Erase what the dry run of this digest showed, and nothing else.")
-def sweep(view: View, dry_run: bool, execute: str | None) -> None:
+@click.option("--reason", metavar="TEXT", default="", help="With --execute: why it is done by hand; kept in the log.")
+def sweep(view: View, dry_run: bool, execute: str | None, reason: str) -> None:
     """Show what is due, or erase it for good: keys, files, and a receipt for each.
 
     Exit code 3 where something else is due than was shown; 1 where a file would not go.
@@ -47,7 +51,7 @@ def sweep(view: View, dry_run: bool, execute: str | None) -> None:
     if dry_run and execute:
         raise UsageError("--dry-run and --execute together", hint="Look first, then give the digest that was shown.")
     with reach(view.config) as gate, view.progress("erasing") as progress:
-        answer = gate.call("retention_sweep", execute=execute, progress=progress)
+        answer = gate.call("retention_sweep", execute=execute, reason=reason, progress=progress)
     view.data(answer)
     if answer["dry_run"]:
         if answer["due"]:
@@ -59,11 +63,27 @@ def sweep(view: View, dry_run: bool, execute: str | None) -> None:
         sys.exit(1)
 
 
-@make("forecast", group=command, example="dialgate retention forecast --days 90")
+@make(
+    "forecast",
+    group=command,
+    example="dialgate retention forecast --days 90\ndialgate retention forecast --on 2027-03-02",
+)
 @click.option("--days", type=click.IntRange(0, 3660), default=30, show_default=True, help="How far to look.")
-def forecast(view: View, days: int) -> None:
+@click.option("--on", "day", type=Day(), metavar="DATE", help="In place of counts the recordings that go on this day.")
+@paged
+def forecast(view: View, days: int, day: date | None, after: str | None, limit: int) -> None:
     """What goes on which day. What should have gone before today counts on today."""
     with reach(view.config) as gate:
+        if day is not None:
+            answer = gate.call("retention_day", day=day, after=after, limit=limit)
+            columns = [
+                ("opened_at", "Opened"),
+                ("recording_id", "Recording"),
+                ("purpose", "Purpose"),
+                ("held", "Held by"),
+            ]
+            view.rows(answer, "items", columns, none="Nothing goes on this day.")
+            return
         answer = gate.call("retention_forecast", days=days)
     columns = [("day", "Day"), ("due", "To erase"), ("held", "Held")]
     view.rows(answer, "days", columns, none="Nothing goes in these days.")

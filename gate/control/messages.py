@@ -210,12 +210,22 @@ class RetentionSweep(Request, frozen=True):
     """What a sweep would erase; with ``execute``, the digest that such a dry run gave, erase it."""
 
     execute: Line | None = None
+    reason: Note = ""
+    """Why it is done by hand; kept in the log."""
 
 
 class RetentionForecast(Request, frozen=True):
     """What goes when."""
 
     days: Annotated[int, msgspec.Meta(ge=0, le=3660)] = 30
+
+
+class RetentionDay(Request, frozen=True, kw_only=True):
+    """A page of the recordings that go on a day, oldest first, held ones among them."""
+
+    day: date
+    after: Line | None = None
+    limit: Page = 50
 
 
 # --- evidence, state ----------------------------------------------------------------------------------------------
@@ -289,6 +299,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "retention_status": Operation(RetentionStatus, answers.RetentionNow, _ALL),
     "retention_sweep": Operation(RetentionSweep, answers.Swept, _KEEPERS, streams=True),
     "retention_forecast": Operation(RetentionForecast, answers.Forecast, _ALL),
+    "retention_day": Operation(RetentionDay, answers.Items, _READERS),
     "request_open": Operation(requests.Open, requests.Standing, _KEEPERS),
     "request_ask_identity": Operation(requests.AskIdentity, requests.Standing, _KEEPERS),
     "request_verify_identity": Operation(requests.VerifyIdentity, requests.Standing, _KEEPERS),

@@ -111,6 +111,22 @@ class Terms:
         day = add_months(today, -self.months) + timedelta(days=4)
         return datetime.combine(day, time(), self.timezone)
 
+    def spans(self, day: date) -> list[tuple[datetime, datetime]]:
+        """When calls may have been made whose recordings have their last day on ``day``: where to search, in the order
+        of time, none over another. A day longer than the rule needs: a recording opens after its call began."""
+        found: list[tuple[date, date]] = []
+        for months in sorted({self.months, *(12 * count for count in self.years.values())}, reverse=True):
+            start = add_months(day, -months)
+            end = start + timedelta(days=5)  # clamped, the end of a month stands for up to three days more
+            if found and found[-1][1] >= start:
+                found[-1] = (found[-1][0], end)
+            else:
+                found.append((start, end))
+        return [
+            (datetime.combine(start, time(), self.timezone), datetime.combine(end, time(), self.timezone))
+            for start, end in found
+        ]
+
 
 class Sorted(NamedTuple):
     """Recordings by what is to be done with them."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from gate.core.retention import Kind, Target
 from gate.errors import RefusedError, UsageError
 from gate.ports import Fact, Transaction
@@ -110,14 +112,17 @@ class Holding(DeskBase):
         """Terms, what is due and what is held, the last sweep, and what keeps the next one waiting."""
         return self._offers.retention.status()
 
-    def retention_sweep(self, *, execute: str | None = None, actor: str, progress: Progress | None = None) -> Row:
+    def retention_sweep(
+        self, *, execute: str | None = None, reason: str = "", actor: str, progress: Progress | None = None
+    ) -> Row:
         """What a sweep would erase now (a dry run); with ``execute``, the digest of a dry run, do it.
 
         Raises ``RefusedError``: ``plan_changed`` where it would not be what that dry run showed; ``sweep_running``.
         """
         if execute is None:
             return {"dry_run": True} | self._offers.retention.plan().as_row()
-        return {"dry_run": False} | self._offers.retention.sweep(actor=actor, digest=execute, progress=progress)
+        done = self._offers.retention.sweep(actor=actor, digest=execute, reason=reason.strip(), progress=progress)
+        return {"dry_run": False} | done
 
     def retention_forecast(self, *, days: int = 30, actor: str) -> Row:
         """What goes when."""
@@ -127,6 +132,11 @@ class Holding(DeskBase):
                 for each in self._offers.retention.forecast(days)
             ]
         }
+
+    def retention_day(self, *, day: date, after: str | None = None, limit: int = 50, actor: str) -> Row:
+        """A page of the recordings that go on a day, oldest first: ``recording_id``, ``call_id``, ``opened_at``,
+        ``purpose``, ``claimed_by``, and in ``held`` the name of what keeps it, or None."""
+        return self._offers.retention.on_day(day, after, limit)
 
 
 def _target(recording_id: str | None, call_id: str | None, number: str | None) -> tuple[Target, str]:

@@ -16,8 +16,9 @@ from datetime import date, datetime, time, timedelta
 from functools import partial
 
 from gate.clock import Clock
+from gate.core.evidence import stamp
 from gate.core.retention import MONTHS, Day, Hold, Recording, Terms, asked, due, forecast, merge
-from gate.errors import RefusedError
+from gate.errors import RefusedError, UsageError
 from gate.log import Logger
 from gate.ports import Fact, Store, Transaction
 from gate.service.erasing import BATCH, Eraser, Files, KeptReads, Keys, Outcome, hold_of, recording_of
@@ -111,6 +112,40 @@ class Retention:
         pages = self._pages(today + timedelta(days=days))
         return merge(*(forecast(recordings, holds, today, days, self.terms) for recordings, holds, _ in pages))
 
+    def on_day(self, day: date, after: str | None, limit: int) -> Row:
+        """The recordings that go on a day, oldest first, each with the name of what holds it; a page of them.
+
+        Today's are what a sweep would erase now: what should have gone before too. No day before today has any.
+        """
+        today = self.today()
+        items: list[Row] = []
+        if day < today:
+            return {"items": items, "next": None}
+        late = [("", self.terms.horizon(today))]
+        spans = [(stamp(start), end) for start, end in self.terms.spans(day)] if day > today else late
+        place = _place(after)
+        for start, end in spans:
+            for rows, holds in self._between(max(place, (start, "")), end):
+                found = due([recording_of(row) for row in rows], holds, day, self.terms)
+                names = {each.id: hold.name for each, hold in found.held}
+                going = {
+                    each.id
+                    for each in (*found.due, *(held for held, _ in found.held))
+                    if day == today or self.terms.last_day(each) == day
+                }
+                items += [_going(row, names.get(row["recording_id"])) for row in rows if row["recording_id"] in going]
+                if len(items) > limit:
+                    last = items[limit - 1]
+                    return {"items": items[:limit], "next": f"{last['opened_at']} {last['recording_id']}"}
+        return {"items": items, "next": None}
+
+    def _between(self, after: tuple[str, str], end: datetime) -> Iterator[tuple[list[Row], list[Hold]]]:
+        """Recordings not erased, nor on their way out, opened before ``end``, oldest first, with their holds."""
+        place: tuple[str, str] | None = after
+        while place is not None:
+            rows, holds, place = self._store.call(partial(self._page, horizon=end, after=place))
+            yield [row for row in rows if not row["erasing_at"]], [hold_of(row) for row in holds]
+
     def status(self) -> Row:
         """Terms, what is due, what is held, the last sweep and what keeps the next one from running."""
         plan = self.plan()
@@ -153,8 +188,10 @@ class Retention:
             outcome.add(self._eraser.replay("gate"))
         return outcome
 
-    def sweep(self, *, actor: str, digest: str | None = None, progress: Progress | None = None) -> Row:
-        """Erase what is due, and keep the fact ``retention_swept``. Harmless twice.
+    def sweep(
+        self, *, actor: str, digest: str | None = None, reason: str = "", progress: Progress | None = None
+    ) -> Row:
+        """Erase what is due, and keep the fact ``retention_swept``, with ``reason`` where one is given. Harmless twice.
 
         With ``digest``, only what the dry run of that digest showed. Raises ``RefusedError`` (``sweep_running``;
         ``plan_changed`` where a dry run now would show something else), and what erasing raises: then the next sweep
@@ -170,9 +207,9 @@ class Retention:
                     reason="plan_changed",
                     hint="Look again: dialgate retention sweep --dry-run",
                 )
-            return self._execute(plan, before, actor, progress)
+            return self._execute(plan, before, actor, reason, progress)
 
-    def _execute(self, plan: Plan, before: Outcome, actor: str, progress: Progress | None) -> Row:
+    def _execute(self, plan: Plan, before: Outcome, actor: str, reason: str, progress: Progress | None) -> Row:
         basis = f"retention, swept {plan.today}"
         outcome = Outcome()
         done = 0
@@ -198,6 +235,8 @@ class Retention:
             "complete": done >= len(plan.due),
             "terms": terms_of(self.terms),
         }
+        if reason:
+            body["reason"] = reason
         self._store.call(lambda tx: tx.append(Fact(SWEPT, "retention", self._clock.now(), actor, body)))
         log.info(SWEPT, **body)
         return body | {
@@ -267,6 +306,22 @@ class Retention:
             yield
         finally:
             self._one.release()
+
+
+def _place(after: str | None) -> tuple[str, str]:
+    """Where a page of ``on_day`` begins. Raises ``UsageError``."""
+    if after is None:
+        return "", ""
+    at, _, recording_id = after.partition(" ")
+    if not recording_id:
+        raise UsageError(f"not a place in a list: {after!r}", hint="give `next` of a page, unchanged")
+    return at, recording_id
+
+
+def _going(row: Row, hold: str | None) -> Row:
+    """A recording that goes, for an answer."""
+    shown = {name: row[name] for name in ("recording_id", "call_id", "opened_at", "purpose", "claimed_by")}
+    return shown | {"held": hold}
 
 
 def terms_of(terms: Terms) -> Row:

@@ -59,3 +59,12 @@ def test_a_hold_says_why_and_where(gate: SmallDesk, missing: str) -> None:
     assert done.code == 2
     assert missing in done.err
     assert gate.asked == []
+
+
+def test_a_day_is_listed_and_a_reason_goes_with_a_sweep(gate: SmallDesk) -> None:
+    shown = dialgate("retention", "forecast", "--on", "2027-03-02")
+    assert shown.code == 0
+    assert "r-1" in shown.out
+    assert gate.asked[-1][1]["day"].isoformat() == "2027-03-02"
+    dialgate("retention", "sweep", "--execute", "d-1", "--reason", "their year is over")
+    assert gate.asked[-1][1]["reason"] == "their year is over"

@@ -87,6 +87,49 @@ def test_the_term_runs_from_the_call_not_from_its_answer(keeping):
     assert keeping.retention.plan().due == ["old"]
 
 
+def test_a_day_lists_what_goes_on_it_and_what_holds_it(keeping, monkeypatch):
+    monkeypatch.setattr("gate.service.retention.PAGE", 2)
+    keeping.record("late", OLD - timedelta(days=300))
+    keeping.record("old")
+    keeping.record("young", YOUNG)
+    keeping.record("held", YOUNG + timedelta(seconds=1))
+    keeping.record("later", YOUNG + timedelta(days=60))
+    keeping.hold("h1", "recording", "held")
+    today = NOW.date()
+
+    def on(day, retention=keeping.retention):
+        items, after = [], None
+        while True:
+            page = retention.on_day(day, after, 1)
+            items += [(row["recording_id"], row["held"]) for row in page["items"]]
+            after = page["next"]
+            if after is None:
+                return items
+
+    assert on(today) == [("late", None), ("old", None)]
+    assert on(today + timedelta(days=1)) == [("young", None), ("held", "hold h1/26 (h1)")]
+    assert on(today + timedelta(days=2)) == on(today - timedelta(days=1)) == []
+
+
+def test_a_day_of_a_class_is_found_years_back(keeping):
+    keeping.record("pension", OLD - timedelta(days=4 * 365 - 10), topic="pensions")
+    keeping.record("plain", YOUNG)
+    retention = keeping.with_terms(years={"topic:pensions": 5})
+    tomorrow = NOW.date() + timedelta(days=1)
+    days = {day.day: day.due for day in retention.forecast(400)}
+    assert sum(days.values()) == 2
+    for day, due in days.items():
+        assert len(retention.on_day(day, None, 10)["items"]) == due
+    assert [row["recording_id"] for row in retention.on_day(tomorrow, None, 10)["items"]] == ["plain"]
+
+
+def test_the_reason_of_a_sweep_is_kept(keeping):
+    keeping.record("old")
+    row = keeping.retention.sweep(actor="user:ann(1)", reason="their year is over")
+    assert row["reason"] == "their year is over"
+    assert keeping.retention.status()["last"]["reason"] == "their year is over"
+
+
 def test_classes_keep_longer(keeping):
     keeping.record("pension", topic="pensions")
     keeping.record("alice", claimed_by="account:alice")

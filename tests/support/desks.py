@@ -225,8 +225,10 @@ class SmallDesk:
         now = {"terms": {"months": 12, "years": {}}, "day": "2027-03-02", "due": 3, "held": 1, "unfinished": 0}
         return now | {"last": None, "waits": ""}
 
-    def retention_sweep(self, *, execute: str | None, actor: str, progress: Any = None) -> dict[str, Any]:
-        self._note("retention_sweep", execute=execute, actor=actor)
+    def retention_sweep(
+        self, *, execute: str | None, actor: str, reason: str = "", progress: Any = None
+    ) -> dict[str, Any]:
+        self._note("retention_sweep", execute=execute, reason=reason, actor=actor)
         both = {"dry_run": execute is None, "day": "2027-03-02", "digest": "d-1", "due": 1, "held": 0}
         if execute is None:
             return both | {"unfinished": 0, "due_ids": ["r-1"], "held_by": []}
@@ -238,6 +240,11 @@ class SmallDesk:
     def retention_forecast(self, *, days: int, actor: str) -> dict[str, Any]:
         self._note("retention_forecast", days=days, actor=actor)
         return {"days": [{"day": "2027-03-02", "due": 3, "held": 1}]}
+
+    def retention_day(self, **fields: Any) -> dict[str, Any]:
+        self._note("retention_day", **fields)
+        row = {"recording_id": "r-1", "call_id": "c-1", "opened_at": "2026-03-02T10:00:00+00:00"}
+        return {"items": [row | {"purpose": "quality", "claimed_by": "account:alice", "held": None}], "next": None}
 
     def _request(self, op: str, fields: dict[str, Any], **more: Any) -> dict[str, Any]:
         self._note(op, **fields)
@@ -276,7 +283,7 @@ class SmallDesk:
 
     def request_carry_out(self, *, progress: Any = None, **fields: Any) -> dict[str, Any]:
         plan = {"dry_run": not fields["execute"], "calls": 2, "recordings": 1, "whole": True}
-        return self._request("request_carry_out", fields, **plan, held_calls=0, held_by=[])
+        return self._request("request_carry_out", fields, **plan, held_calls=0, held_by=[], digest="d-1")
 
     def request_contents(self, **fields: Any) -> dict[str, Any]:
         return self._request("request_contents", fields)
