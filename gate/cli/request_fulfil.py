@@ -120,7 +120,7 @@ def _erase(view: View, gate: Gate, standing: dict[str, Any], yes: bool) -> None:
         if not click.confirm("Erase this for good?", err=True):
             raise click.Abort
     with view.progress("erasing") as progress:
-        gate.call("request_carry_out", request=reference, execute=True, progress=progress)
+        gate.call("request_carry_out", request=reference, execute=True, digest=plan["digest"], progress=progress)
 
 
 def _plan(plan: dict[str, Any]) -> Iterator[str]:

@@ -103,10 +103,14 @@ class Decide(_OfOne, frozen=True, kw_only=True):
 
 
 class CarryOut(Request, frozen=True):
-    """Erase what a granted request asks for; without ``execute`` only say what would go."""
+    """Erase what a granted request asks for; without ``execute`` only say what would go, also before it is granted."""
 
     request: Line
     execute: bool = False
+    digest: Line = ""
+    """That of a dry run: what it showed goes, or nothing does (``plan_changed``)."""
+    reason: Note = ""
+    """Why, kept until the request forgets the person."""
 
 
 class Contents(Request, frozen=True):
@@ -151,6 +155,8 @@ class Letter(_OfOne, frozen=True, kw_only=True):
 class ListOf(Showing, frozen=True):
     """Requests that are not over, the one due first at the top; or all, or those in a state, newest first."""
 
+    text: Line | None = None
+    """Only those in whose reference, kind, state, name or number it stands."""
     after: Line | None = None
     limit: Page = 50
     state: State | None = None

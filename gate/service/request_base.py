@@ -157,10 +157,10 @@ def shown(row: Row, course: list[Row], request: Request, today: date) -> Row:
     }
 
 
-def open_standings(reads: RequestReads, tx: Tx, today: date) -> list[Row]:
-    """Every request that is not over as it stands, the one due first at the top."""
+def open_standings(reads: RequestReads, tx: Tx, today: date, text: str = "") -> list[Row]:
+    """Every request that is not over (and fits ``text``) as it stands, the one due first at the top."""
     found = []
-    for row in reads.open_ones(tx):
+    for row in reads.open_ones(tx, text):
         course = reads.course(tx, row["id"])
         found.append(shown(row, course, replay(course), today))
     return sorted(found, key=lambda each: (each["due"] or each["acknowledge_by"] or "9999", each["reference"]))

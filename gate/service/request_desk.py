@@ -12,9 +12,19 @@ class RequestDesk(Requests, RequestSearch, RequestLetters):
     """All of the use cases about requests."""
 
     def request_carry_out(
-        self, *, request: str, execute: bool = False, actor: str, progress: Progress | None = None
+        self,
+        *,
+        request: str,
+        execute: bool = False,
+        digest: str = "",
+        reason: str = "",
+        actor: str,
+        progress: Progress | None = None,
     ) -> Row:
-        """Erase what a granted request asks for, and keep the receipt; without ``execute`` say what would go."""
+        """Erase what a granted request asks for, and keep the receipt; without ``execute`` say what would go, also
+        before it is granted. With ``digest``, that of such an answer, only what was shown goes."""
         if not execute:
             return {"dry_run": True} | self._offers.request_eraser.plan(request)
-        return {"dry_run": False} | self._offers.request_eraser.carry_out(request, actor, progress)
+        return {"dry_run": False} | self._offers.request_eraser.carry_out(
+            request, actor, progress, digest=digest, reason=reason
+        )

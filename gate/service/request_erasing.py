@@ -15,6 +15,8 @@ What a hold keeps stays whole: its recording, the facts of its call, and everyth
 
 from __future__ import annotations
 
+import hashlib
+import json
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -29,7 +31,7 @@ from gate.log import Logger
 from gate.ports import Fact, Store
 from gate.service.erasing import hold_of
 from gate.service.reads import Progress, Row
-from gate.service.request_facts import CARRIED, CARRYING, KINDS, last, replay
+from gate.service.request_facts import CARRIED, CARRYING, KINDS, WORDS, last, replay
 from gate.service.request_reads import RequestReads, Tx
 from gate.service.retention import Retention
 
@@ -84,7 +86,20 @@ class Plan:
             "whole": self.whole,
             "held_calls": len(self.held),
             "held_by": sorted({*self.held.values(), *self.held_lines.values()}),
+            "digest": self.digest,
         }
+
+    @property
+    def digest(self) -> str:
+        """Stands for what would go and what stays: another plan has another one."""
+        what = [
+            self.request_id,
+            sorted(self.going),
+            sorted(self.recordings),
+            self.free_lines,
+            sorted(self.held.items()),
+        ]
+        return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
 
     def _kept(self, call: Row) -> bool:
         return call["call_id"] in self.held
@@ -112,17 +127,21 @@ class RequestEraser:
         self._clock = clock
 
     def plan(self, request: str) -> Row:
-        """What would go now. Nothing is changed. Raises ``RefusedError`` where it is not granted."""
-        plan: Plan = self._store.call(lambda tx: self._plan(tx, self._granted(tx, request)))
+        """What would go now. Nothing is changed. Raises ``RefusedError`` where it neither is granted nor can be."""
+        plan: Plan = self._store.call(lambda tx: self._plan(tx, self._granted(tx, request, soon=True)))
         return plan.as_row()
 
-    def carry_out(self, request: str, actor: str, progress: Progress | None = None) -> Row:
-        """Erase what a granted request asks for; its receipt. Harmless twice.
+    def carry_out(
+        self, request: str, actor: str, progress: Progress | None = None, *, digest: str = "", reason: str = ""
+    ) -> Row:
+        """Erase what a granted request asks for; its receipt. Harmless twice. With ``digest``, only what the plan of
+        that digest showed; ``reason`` is kept until the request forgets the person.
 
-        Raises ``RefusedError`` (``request_not_ready``, ``call_in_progress``), and what erasing raises: then it goes on
-        where it stopped when it is asked for again, or when the gate starts.
+        Raises ``RefusedError`` (``request_not_ready``, ``call_in_progress``; ``plan_changed`` where something else would
+        go now), and what erasing raises: then it goes on where it stopped when it is asked for again, or when the gate
+        starts.
         """
-        plan, receipt = self._store.call(lambda tx: self._begin(tx, request, actor))
+        plan, receipt = self._store.call(lambda tx: self._begin(tx, request, actor, digest, reason))
         if receipt:
             return dict(receipt)
         outcome = self._retention.erase_asked(plan.recordings, basis=f"request {plan.reference}", actor=actor)
@@ -156,13 +175,14 @@ class RequestEraser:
 
     # --- steps
 
-    def _granted(self, tx: Tx, name: str) -> Row:
-        """The row of an erasure that is granted; raises for any other."""
+    def _granted(self, tx: Tx, name: str, *, soon: bool = False) -> Row:
+        """The row of an erasure that is granted (``soon``: or can be now); raises for any other."""
         row = self._reads.find(tx, name)
         if row is None:
             raise UsageError(f"there is no request {name}", hint="See: dialgate request list --all")
         request = replay(self._reads.course(tx, row["id"]))
-        if request.asks is not Asks.ERASURE or request.state is not State.GRANTED:
+        ready = request.state is State.GRANTED or (soon and request.state is State.IN_HAND and request.searched)
+        if request.asks is not Asks.ERASURE or not ready:
             raise RefusedError(
                 f"{row['reference']} is for {request.asks} and {request.state}: there is nothing to erase",
                 reason="request_not_ready",
@@ -170,7 +190,7 @@ class RequestEraser:
             )
         return row
 
-    def _begin(self, tx: Tx, name: str, actor: str) -> tuple[Plan | None, Row]:
+    def _begin(self, tx: Tx, name: str, actor: str, digest: str, reason: str) -> tuple[Plan | None, Row]:
         row = self._granted(tx, name)
         if receipt := last(self._reads.course(tx, row["id"]), CARRIED):
             return None, receipt
@@ -182,6 +202,14 @@ class RequestEraser:
                 reason="call_in_progress",
                 hint="Wait until it is, then again.",
             )
+        if digest and digest != plan.digest:
+            raise RefusedError(
+                f"{row['reference']}: what would go is not what the dry run showed",
+                reason="plan_changed",
+                hint=f"Look again: dialgate request fulfil {row['reference']}",
+            )
+        if reason.strip():
+            tx.append(Fact(WORDS, row["id"], self._clock.now(), actor, {"step": "erasing", "text": reason.strip()}))
         if row["carrying_at"] is None:
             body = {"calls": [each["call_id"] for each in plan.calls]}
             tx.append(Fact(CARRYING, row["id"], self._clock.now(), actor, body))

@@ -26,14 +26,14 @@ class RequestReads(Protocol):
         """The next reference."""
         ...
 
-    def open_ones(self, tx: Tx) -> list[Row]:
-        """Requests that are not over."""
+    def open_ones(self, tx: Tx, text: str = "") -> list[Row]:
+        """Requests that are not over, and fit ``text``."""
         ...
 
     def page(
-        self, tx: Tx, after: str | None = None, limit: int = 50, state: str | None = None
+        self, tx: Tx, after: str | None = None, limit: int = 50, state: str | None = None, text: str = ""
     ) -> tuple[list[Row], str | None]:
-        """Requests, newest first."""
+        """Requests that fit ``text``, newest first."""
         ...
 
     def unfinished(self, tx: Tx) -> list[str]:

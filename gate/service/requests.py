@@ -236,20 +236,23 @@ class Requests(RequestBase):
     def request_list(
         self,
         *,
+        text: str | None = None,
         after: str | None = None,
         limit: int = 50,
         state: str | None = None,
         everything: bool = False,
         actor: str,
     ) -> Row:
-        """Requests that are not over, the one due first at the top; or ``everything``, newest first, or one state."""
-        today = self._today()
+        """Requests that are not over, the one due first at the top; or ``everything``, newest first, or one state.
+        ``text``: only those in whose reference, kind, state, name or number it stands."""
+        today, words = self._today(), (text or "").strip()
 
         def work(tx: Transaction) -> Row:
             if everything or state is not None:
-                rows, following = self._book.page(tx, after, limit, state)
+                rows, following = self._book.page(tx, after, limit, state, words)
                 return {"items": [self._brief(tx, row, today) for row in rows], "next": following}
-            return {"items": open_standings(self._book, tx, today), "next": None}
+            standing = open_standings(self._book, tx, today, words)
+            return {"items": standing, "next": None}
 
         found: Row = self._store.call(work)
         return found

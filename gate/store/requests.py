@@ -33,6 +33,10 @@ _OF_CALLS = (
 )
 """Kinds that hold no number but that of their call."""
 _PLAIN = "replace(replace(replace(replace(replace(body, ' ', ''), '-', ''), ')', ''), '.', ''), '/', '')"
+_FITS = (
+    "instr(lower(coalesce(reference, '') || ' ' || coalesce(asks, '') || ' ' || replace(state, '_', ' ') || ' ' ||"
+    " coalesce(name, '') || ' ' || coalesce(numbers, '')), ?) > 0"
+)
 _OVER = "fulfilled_on IS NULL AND withdrawn_on IS NULL AND (person_told_on IS NULL OR authority_told_on IS NULL)"
 
 
@@ -59,16 +63,28 @@ def next_reference(tx: StoreTransaction, year: int) -> str:
     return f"DSR-{year}-{(row['last'] or 0) + 1:04}"
 
 
-def open_ones(tx: StoreTransaction) -> list[Row]:
-    """Requests that are not over, oldest first."""
-    rows = tx.query(f"SELECT * FROM requests WHERE {_OVER} ORDER BY received, id")  # noqa: S608 - the code's own
+def open_ones(tx: StoreTransaction, text: str = "") -> list[Row]:
+    """Requests that are not over and fit ``text`` (see ``page``), oldest first."""
+    rows = tx.query(
+        f"SELECT * FROM requests WHERE {_OVER} AND {_FITS} ORDER BY received, id",  # noqa: S608 - the code's own
+        [_typed(text)],
+    )
     return [_request(row) for row in rows]
 
 
-def page(tx: StoreTransaction, after: str | None = None, limit: int = 50, state: str | None = None) -> Page:
-    """Requests, newest first."""
-    found = page_of(tx, "requests", "opened_at", "id", {"state = ?": state}, after, limit)
+def page(
+    tx: StoreTransaction, after: str | None = None, limit: int = 50, state: str | None = None, text: str = ""
+) -> Page:
+    """Requests, newest first; with ``text`` those in whose reference, kind, state, name or number it stands."""
+    where = {"state = ?": state, _FITS: _typed(text) or None}
+    found = page_of(tx, "requests", "opened_at", "id", where, after, limit)
     return Page([_request(row) for row in found.items], found.next)
+
+
+def _typed(text: str) -> str:
+    """What was typed as it stands in a row: a number's beginning, as the British write it, in E.164."""
+    plain = re.sub(r"[ -]", "", text)
+    return f"+44{plain[1:]}" if re.fullmatch(r"0[1-9]\d*", plain) else text.strip().lower()
 
 
 def unfinished(tx: StoreTransaction) -> list[str]:

@@ -45,6 +45,17 @@ SELECT name FROM who WHERE name IS NOT NULL LIMIT ?
 """Every caller there is, a step of the index each."""
 
 
+_EACH = """
+WITH RECURSIVE each (name) AS (
+    SELECT min({column}) FROM facts
+    UNION ALL
+    SELECT (SELECT min({column}) FROM facts WHERE {column} > each.name) FROM each WHERE each.name IS NOT NULL
+)
+SELECT name FROM each WHERE name IS NOT NULL LIMIT ?
+"""
+"""Every kind or actor of the facts, likewise."""
+
+
 class Arm(NamedTuple):
     """One reading of what was typed."""
 
@@ -164,24 +175,78 @@ def beginning_of(typed: str) -> str:
 
 
 def leaves_window(
-    tx: Source, after: str | None = None, before: str | None = None, limit: int = 50, kind: str | None = None
+    tx: Source,
+    after: str | None = None,
+    before: str | None = None,
+    limit: int = 50,
+    kind: str | None = None,
+    text: str | None = None,
 ) -> Window:
     """Leaves, newest first, of one kind of fact where named: ``index``, ``kind``, ``subject``, ``at``, ``actor``,
-    ``hash`` (hexadecimal)."""
+    ``hash`` (hexadecimal). ``text`` is what was typed: part of a kind or of an actor, the beginning of an id, a leaf's
+    number."""
+    typed = (text or "").strip()
+    arms = _leaf_arms(tx, typed) if typed else [Arm("1", ())]
 
     def read(way: Way) -> list[Row]:
-        clauses, values = _beyond("facts.leaf_index", way)
+        clauses, given = _beyond("leaf_index", way)
         if kind is not None:
             clauses.append("kind = ?")
-            values.append(kind)
+            given.append(kind)
+        pieces, values = [], []
+        for arm in arms:
+            index = f" INDEXED BY {arm.by}" if arm.by else ""
+            pieces.append(
+                f"SELECT * FROM (SELECT leaf_index FROM facts{index} {_where([arm.condition, *clauses])}"  # noqa: S608
+                f" ORDER BY leaf_index {way.direction} LIMIT ?)"
+            )
+            values += [*arm.values, *given, way.most]
+        if not pieces:
+            return []
         return tx.query(
             "SELECT facts.leaf_index AS 'index', kind, subject, at, actor, lower(hex(hash)) AS hash"  # noqa: S608
-            f" FROM facts JOIN leaves USING (leaf_index) {_where(clauses)}"
-            f" ORDER BY facts.leaf_index {way.direction} LIMIT ?",
+            f" FROM (SELECT leaf_index FROM ({' UNION '.join(pieces)}) ORDER BY leaf_index {way.direction} LIMIT ?)"
+            " CROSS JOIN facts USING (leaf_index) JOIN leaves USING (leaf_index)"
+            f" ORDER BY facts.leaf_index {way.direction}",
             [*values, way.most],
         )
 
     return window(read, ("index",), after, before, limit)
+
+
+def _leaf_arms(tx: Source, typed: str) -> list[Arm]:
+    word = typed.casefold()
+    arms = []
+    number = word.replace(",", "")
+    if number.isdecimal() and number.isascii() and len(number) <= 18:
+        arms.append(Arm("leaf_index = ?", (int(number),)))
+    if _HEX(word):
+        between = (word, word + "g")
+        arms.append(Arm("call_id >= ? AND call_id < ?", between, "facts_call"))
+        other = "subject >= ? AND subject < ? AND (call_id IS NULL OR call_id <> subject)"
+        arms.append(Arm(other, between, "facts_subject"))
+    for column, part in (("kind", re.sub(r"[ -]+", "_", word)), ("actor", word)):
+        names = [row["name"] for row in tx.query(_EACH.format(column=column), [ACTORS])]
+        fit = [name for name in names if part in name.casefold()]
+        arms += [Arm(f"{column} = ?", (name,), f"facts_{column}") for name in fit[: ACTORS // 50]]
+    return arms
+
+
+def leaf(tx: Source, index: int) -> Row | None:
+    """One leaf with what it commits to; None where there is none. ``leaf``: its canonical text, whose hash is ``hash``;
+    ``commit``: the salted hash in it; ``body``: what that is the hash of, None where it was ``erased``; ``signed``: the
+    size of the first checkpoint over it, None before there is one."""
+    rows = tx.query(
+        "SELECT facts.leaf_index AS 'index', kind, subject, at, actor, call_id, body, CAST(leaf AS TEXT) AS leaf,"
+        " lower(hex(hash)) AS hash, (SELECT min(size) FROM checkpoints WHERE size > facts.leaf_index) AS signed"
+        " FROM facts JOIN leaves USING (leaf_index) WHERE facts.leaf_index = ?",
+        [index],
+    )
+    for row in rows:
+        body = row["body"]
+        commit = json.loads(row["leaf"]).get("commit")
+        return row | {"commit": commit, "erased": body is None, "body": None if body is None else json.loads(body)}
+    return None
 
 
 def checkpoints_window(tx: Source, after: str | None = None, before: str | None = None, limit: int = 50) -> Window:

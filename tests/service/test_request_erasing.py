@@ -83,6 +83,39 @@ def gone(house: House, reference: str) -> None:
     assert house.desk.request_show(request=reference, actor=ANN)["name"] is None
 
 
+def test_what_goes_is_what_was_shown_or_nothing_does(house: House) -> None:
+    reference = granted(house)
+    plan = house.desk.request_carry_out(request=reference, actor=ANN)
+    house.desk.hold_add(recording_id="rec0", reason="a claim", reference="claim 1", actor=ANN)
+    with pytest.raises(RefusedError) as refused:
+        house.desk.request_carry_out(request=reference, execute=True, digest=plan["digest"], actor=ANN)
+    assert refused.value.reason == "plan_changed"
+    assert facts(house, "request_carrying") == [] and states(house)["rec1"] == "closed"
+    now = house.desk.request_carry_out(request=reference, actor=ANN)
+    done = house.desk.request_carry_out(
+        request=reference, execute=True, digest=now["digest"], reason="asked for in writing", actor=ANN
+    )
+    assert (now["recordings"], done["recordings"], done["held_back"]) == (2, 2, 1)
+    said = [each["body"] for each in facts(house, "request_words")]
+    assert {"step": "erasing", "text": "asked for in writing"} in said
+
+
+def test_what_would_go_is_told_before_it_is_granted_and_not_before_the_search(house: House) -> None:
+    desk = house.desk
+    reference = desk.request_open(asks="erasure", channel="post", name="Pat Person", numbers=[SPELLED], actor=ANN)[
+        "reference"
+    ]
+    desk.request_verify_identity(request=reference, checked="passport seen", actor=ANN)
+    with pytest.raises(RefusedError):
+        desk.request_carry_out(request=reference, actor=ANN)
+    desk.request_search(request=reference, actor=ANN)
+    plan = desk.request_carry_out(request=reference, actor=ANN)
+    assert (plan["calls"], plan["recordings"]) == (5, 3)
+    with pytest.raises(RefusedError):
+        desk.request_carry_out(request=reference, execute=True, digest=plan["digest"], actor=ANN)
+    assert states(house)["rec0"] == "closed"
+
+
 def test_nothing_is_left_in_any_file_and_the_person_stays_uncallable(house: House, folder: Path) -> None:
     wraps = [wrap for n in range(3) for _, wrap in house.keys.wraps(f"rec{n}")]
     sealed = {path.name: path.read_bytes() for path in (house.config.data / "recordings").rglob("rec*.dgr")}

@@ -349,3 +349,20 @@ def test_the_course_holds_nothing_personal(house: House, clock: SetClock) -> Non
 def test_the_log_verifies_with_all_of_it(house: House) -> None:
     report = house.verify_log()
     assert report["ok"], report["first_fault"]
+
+
+def test_the_list_is_searched_by_what_people_know_of_a_request(house: House, clock: SetClock) -> None:
+    reference = opened(house, "erasure", name="Zebedee Example", numbers=["020 7946 0987"])
+    found = lambda text, **more: [  # noqa: E731 - said five times
+        each["reference"] for each in house.desk.request_list(text=text, actor=ANN, **more)["items"]
+    ]
+    for text in ("zebedee", reference.lower(), "020 7946 098", "+442079460987"):
+        assert found(text) == [reference] == found(text, everything=True)
+    assert found("no such thing") == [] == found("zebedee", state="closed")
+    assert reference in found("received") and reference in found("")
+
+
+def test_who_asks_is_shown_for_a_reason_where_there_is_no_number(house: House, clock: SetClock) -> None:
+    opened_id = house.desk.request_open(asks="access", channel="email", name="Nan Onumber", actor=ANN)["id"]
+    shown = house.desk.reveal(kind="request", id=opened_id, why="to write to her", actor=ANN)
+    assert shown["number"] == "Nan Onumber"
