@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -10,7 +9,8 @@ from typing import Any
 import click
 
 from gate.cli.output import View, say
-from gate.cli.values import LONDON, Day
+from gate.cli.values import Day
+from gate.core import spans
 
 Body = Callable[..., Any]
 
@@ -39,10 +39,10 @@ class Length(click.ParamType[timedelta]):
         """The length; raises ``click.BadParameter``."""
         if isinstance(value, timedelta):
             return value
-        found = re.fullmatch(r"(?:(\d{1,3})h)?(?:(\d{1,4})m?)?", value)
-        if not found or not (found[1] or found[2]):
-            self.fail(f'"{value}" is not a length of time; write 45m or 2h', param, ctx)
-        return timedelta(hours=int(found[1] or 0), minutes=int(found[2] or 0))
+        try:
+            return spans.length_of(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
 
 
 def spanned(body: Body) -> Body:
@@ -64,17 +64,10 @@ def span(
     day: date | None, around: time | None, within: timedelta, first: date | None, last: date | None
 ) -> tuple[datetime | None, datetime | None]:
     """From and to, aware; ``(None, None)`` where nothing was said. Raises ``click.UsageError``."""
-    if around is not None and day is None:
-        raise click.UsageError("--around needs the day: --on DATE")
-    if day is not None and (first or last):
-        raise click.UsageError("give --on, or --from and --to")
-    if day is not None and around is not None:
-        middle = datetime.combine(day, around, LONDON)
-        return middle - within, middle + within
-    first, last = (day, day) if day else (first, last)
-    since = datetime.combine(first, time(), LONDON) if first else None
-    until = datetime.combine(last + timedelta(days=1), time(), LONDON) if last else None
-    return since, until
+    try:
+        return spans.span(day, around, within, first, last)
+    except ValueError as error:
+        raise click.UsageError(f"{error}: --on DATE [--around HH:MM], or --from and --to") from None
 
 
 dated: Callable[[Body], Body] = click.option(

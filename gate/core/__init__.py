@@ -15,7 +15,7 @@
 - ``retention``   terms, holds, and what is due for erasure
 - ``request_words``  states, events and commands of a data-subject request
 - ``requests``    the life of a data-subject request: events in, commands out, one transition table
-- ``deadlines``   its statutory clocks
+- ``deadlines``   its statutory clocks; ``spans``: when a call was, as people say it
 - ``outcomes``    what became of a call, in words
 - ``letter_words``  what a letter about a request has to say; ``pack_words``: what a data-subject pack has in it
 - ``rtp``         RTP packets and the key presses in them

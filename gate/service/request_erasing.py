@@ -137,9 +137,9 @@ class RequestEraser:
         """Erase what a granted request asks for; its receipt. Harmless twice. With ``digest``, only what the plan of
         that digest showed; ``reason`` is kept until the request forgets the person.
 
-        Raises ``RefusedError`` (``request_not_ready``, ``call_in_progress``; ``plan_changed`` where something else would
-        go now), and what erasing raises: then it goes on where it stopped when it is asked for again, or when the gate
-        starts.
+        Raises ``RefusedError`` (``request_not_ready``, ``call_in_progress``; ``plan_changed`` where now it would be
+        something else), and what erasing raises: then it goes on where it stopped when it is asked for again, or when
+        the gate starts.
         """
         plan, receipt = self._store.call(lambda tx: self._begin(tx, request, actor, digest, reason))
         if receipt:
