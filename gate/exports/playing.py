@@ -7,6 +7,8 @@ command that is configured, in which ``{rate}`` stands for the samples a second 
 from __future__ import annotations
 
 import contextlib
+import os
+import select
 import shlex
 import shutil
 import subprocess
@@ -26,8 +28,10 @@ PLAYERS: Final = (
     "play -q -t raw -e signed-integer -b 16 -L -c 2 -r {rate} -",
     "ffplay -loglevel error -nodisp -autoexit -f s16le -ch_layout stereo -sample_rate {rate} -i -",
 )
-_SLICE = 4000
-"""Frames handed over at once: a quarter of a second or less, so that a stop is heard soon."""
+_AT_ONCE = 4096
+"""Bytes that a pipe takes whole or not at all."""
+_LISTEN_SECONDS = 0.1
+"""How soon a stop is heard while the player takes nothing."""
 
 
 class PlayStopped(ExportError):
@@ -78,30 +82,32 @@ class _Pipe:
     def __enter__(self) -> Self:
         try:
             self._player = subprocess.Popen(
-                self._command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+                self._command, stdin=subprocess.PIPE, bufsize=0, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
             )
         except OSError as error:
             raise ExportError(f"{self.path} cannot be started: {error.strerror}") from error
+        if self._player.stdin is not None:
+            os.set_blocking(self._player.stdin.fileno(), False)  # a player that takes nothing must not hold up a stop
         return self
 
     def write(self, samples: Samples) -> None:
         """Hand over frames; waits for the player to take them."""
         if self._player is None or self._player.stdin is None:
             raise ExportError(f"{self.path} does not run")
-        raw = samples.astype("<i2", copy=False)
-        if not self.frames and len(raw):
+        rest = memoryview(samples.astype("<i2", copy=False).tobytes())
+        if not self.frames and rest:
             self._begun()
-        for start in range(0, len(raw), _SLICE):
+        while rest:
             if self._stop.is_set():
                 raise PlayStopped("stopped")
+            _, ready, _ = select.select([], [self._player.stdin], [], _LISTEN_SECONDS)
             try:
-                self._player.stdin.write(raw[start : start + _SLICE].tobytes())
-                self._player.stdin.flush()
-            except (BrokenPipeError, ValueError):
+                rest = rest[os.write(ready[0].fileno(), rest[:_AT_ONCE]) if ready else 0 :]
+            except BrokenPipeError:
                 raise ExportError(
                     f"{self.path} ended before the recording did", hint="can it play here? try it with another sound"
                 ) from None
-        self.frames += len(raw)
+        self.frames += len(samples)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

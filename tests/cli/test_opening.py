@@ -1,0 +1,94 @@
+"""Recordings opened for the console, with a real gate, a real call and a real key."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gate.cli.opening import KeyOpener
+from gate.cli.output import View
+from gate.errors import UsageError
+from gate.exports.wav import ExportError
+from gate.vault.errors import WrongPassphrase
+from tests.support.farend import FarEnd
+from tests.support.gatehouse import Gatehouse, running
+from tests.support.phones import Phones
+
+
+@pytest.fixture(scope="module")
+def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
+    with running(tmp_path_factory.mktemp("opening") / "gate", announcement=0.5) as gate:
+        with FarEnd(gate.trunk_port), Phones(to=gate.address) as near:
+            (talk,) = near.wait([near.dial("01134960500")], "up", 10)
+            time.sleep(2.0)
+            near.hang_up(talk)
+            gate.wait(lambda: gate.rows("SELECT 1 FROM recordings WHERE closed_at IS NOT NULL"), 10, "no recording")
+        yield gate
+
+
+def opener(gate: Gatehouse, player: str = "") -> KeyOpener:
+    return KeyOpener(View(json=False, show_numbers=True, debug=False, path=gate.config), (), player)
+
+
+def recording(gate: Gatehouse) -> str:
+    return str(gate.rows("SELECT recording_id FROM recordings")[0]["recording_id"])
+
+
+def test_a_key_is_found_opened_and_forgotten(gate: Gatehouse) -> None:
+    one = opener(gate)
+    (key,) = one.keys()
+    with pytest.raises(WrongPassphrase):
+        one.unlock(key, "not it")
+    with pytest.raises(UsageError, match="no key is open"):
+        one.envelope(recording(gate), "test")
+    assert one.unlock(key, words(gate)) == one.holder() != ""
+    one.lock()
+    assert one.holder() == ""
+
+
+def words(gate: Gatehouse) -> str:
+    return (gate.folder / "keys" / "first.passphrase").read_text().strip()
+
+
+def test_the_envelope_shows_both_voices_and_the_announcement_before_them(gate: Gatehouse) -> None:
+    one = opener(gate)
+    one.unlock(one.keys()[0], words(gate))
+    envelope = one.envelope(recording(gate), "complaint 17")
+    assert 1.0 < envelope.seconds < 5.0
+    assert max(envelope.caller) > 20 and max(envelope.callee) > 20
+    assert envelope.announcement is not None and -1.5 < envelope.announcement[0] < envelope.announcement[1] <= 0
+    kept = gate.rows("SELECT body FROM facts WHERE kind = 'exported'")[-1]["body"]
+    assert "complaint 17" in kept
+
+
+def test_an_export_is_a_file_that_did_not_exist(gate: Gatehouse, tmp_path: Path) -> None:
+    one = opener(gate)
+    one.unlock(one.keys()[0], words(gate))
+    told: list[float] = []
+    report = one.export(recording(gate), "complaint 17", tmp_path / "a.wav", lambda part, _: told.append(part))
+    assert (tmp_path / "a.wav").stat().st_size > 10_000 and report["seconds"] > 1 and told[-1] == 1.0
+    with pytest.raises(UsageError, match="exists"):
+        one.export(recording(gate), "complaint 17", tmp_path / "a.wav", lambda *_: None)
+
+
+def test_it_plays_and_what_cannot_be_played_is_not_taken(gate: Gatehouse) -> None:
+    one = opener(gate, "cat")
+    one.unlock(one.keys()[0], words(gate))
+    told: list[str] = []
+    assert one.play(recording(gate), "complaint 17", threading.Event(), lambda _, text: told.append(text)) == (
+        "played to its end"
+    )
+    assert told == ["playing"]
+    stop = threading.Event()
+    stop.set()
+    assert one.play(recording(gate), "complaint 17", stop, lambda *_: None) == "stopped"
+    before = len(gate.rows("SELECT 1 FROM facts WHERE kind = 'exported'"))
+    mute = opener(gate, "no-such-player")
+    mute.unlock(mute.keys()[0], words(gate))
+    with pytest.raises(ExportError, match="not installed"):
+        mute.play(recording(gate), "complaint 17", threading.Event(), lambda *_: None)
+    assert len(gate.rows("SELECT 1 FROM facts WHERE kind = 'exported'")) == before
