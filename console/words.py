@@ -158,7 +158,7 @@ def reason(value: Any) -> Shown:
     return word.replace("_", " "), OK if word in ALLOWING else BAD
 
 
-ALLOWING: Final = frozenset({"not_listed", "consented", "service_call"})
+ALLOWING: Final = frozenset({"not_listed", "consented", "service_call", "emergency_call"})
 
 
 def caller(row: Row) -> Shown:
