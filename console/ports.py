@@ -62,6 +62,22 @@ class Opener(Protocol):
         """Play through a pipe, nothing in clear on any disk, until the end or ``stop``; returns how it ended."""
         ...
 
+    def pack(self, request: str, output: Path, progress: Progress) -> Mapping[str, Any]:
+        """Write the pack of an access request to a file that must not exist, and tell the gate.
+
+        Returns ``path``, ``sha256``, ``calls``, ``recordings``, ``left_out``, and the ``passphrase`` that opens it: it is
+        kept nowhere.
+        """
+        ...
+
+
+class Files(Protocol):
+    """Writes files for the console. Called on a worker's thread."""
+
+    def write(self, path: Path, data: bytes) -> None:
+        """Write a file that must not exist, with the folders that it needs; raises ``GateError``."""
+        ...
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -73,6 +89,8 @@ class Setup:
     """The time, with its zone."""
     opener: Opener | None = None
     """None: recordings are not opened here."""
+    files: Files | None = None
+    """None: nothing is saved here."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Binding id -> keys with commas, in place of those of ``console.keys``."""
     theme: str = ""

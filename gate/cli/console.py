@@ -51,7 +51,7 @@ def command(view: View, keys: tuple[Path, ...], theme: str | None, web: bool, po
         )
     from console.app import run  # with all of Textual: not for --help
     from console.ports import Setup
-    from gate.cli.opening import KeyOpener
+    from gate.cli.opening import KeyOpener, OutputFiles
     from gate.clock import SystemClock
 
     config = view.config
@@ -60,6 +60,7 @@ def command(view: View, keys: tuple[Path, ...], theme: str | None, web: bool, po
             socket=config.control_socket,
             now=SystemClock().now,
             opener=KeyOpener(view, keys, config.console.player),
+            files=OutputFiles(),
             keys=config.console.keys,
             theme=theme or config.console.theme,
             exports=Path.cwd(),

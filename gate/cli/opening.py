@@ -1,4 +1,7 @@
-"""Recordings opened for the console: the private keys stay in this process, and are forgotten when they are locked."""
+"""Recordings opened and files written for the console, which opens no file itself.
+
+Private keys stay in this process, and are forgotten when they are locked.
+"""
 
 from __future__ import annotations
 
@@ -17,6 +20,23 @@ from gate.errors import UsageError
 if TYPE_CHECKING:
     from console.ports import Envelope, Progress
     from gate.vault.keyfile import PrivateKey
+
+
+class OutputFiles:
+    """``console.ports.Files`` on this machine."""
+
+    def write(self, path: Path, data: bytes) -> None:
+        """There when it is whole, readable by its owner only."""
+        from gate.cli.files import output_file
+
+        if path.exists():
+            raise UsageError(f"{path} exists", hint="name a new file")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with output_file(path) as file:
+                file.write(data)
+        except OSError as error:
+            raise UsageError(f"{path} cannot be written: {error.strerror or error}", hint="name another file") from None
 
 
 class KeyOpener:
@@ -95,6 +115,18 @@ class KeyOpener:
         except PlayStopped:
             return "stopped"
         return "played to its end"
+
+    def pack(self, request: str, output: Path, progress: Progress) -> Mapping[str, Any]:
+        """As ``dialgate request fulfil`` of an access request."""
+        from gate.cli.request_pack import recordings_in, write_pack
+
+        if output.exists():
+            raise UsageError(f"{output} exists", hint="name a new file")
+        held = self._client.call("request_contents", request=request)
+        if recordings_in(held) and not self._privates:
+            raise UsageError("no key is open", hint="open a private key first")
+        made = write_pack(self._view, self._client, held, list(self._privates), output, progress=progress)
+        return dataclasses.asdict(made)
 
     def _taken(self, recording_id: str, purpose: str) -> tuple[list[PrivateKey], dict[str, Any]]:
         if not self._privates:

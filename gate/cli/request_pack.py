@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,18 @@ _LEFT_OUT = "It cannot be shown without harm to somebody else, or cannot be open
 Rows = Sequence[dict[str, Any]]
 
 
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """A pack that was written, and what opens it."""
+
+    path: Path
+    sha256: str
+    passphrase: str
+    calls: int
+    recordings: int
+    left_out: int
+
+
 def make_pack(
     view: View,
     gate: Gate,
@@ -40,43 +53,71 @@ def make_pack(
     Raises ``UsageError`` where a key or the output is missing, and what the gate, the vault and the export raise.
     """
     held = gate.call("request_contents", request=standing["reference"])
-    if not held["calls"] and not any(held[name] for name in ("objections", "consents", "contacts")):
+    if not anything(held):
         say("Nothing is held: the answer says so, and there is no pack to make.")
         return ""
     if output is None:
         raise UsageError("the pack needs a file", hint=f"-o {standing['reference']}.html")
     if output.exists():
         raise UsageError(f"{output} exists", hint="name a new file")
-    there = [call for call in held["calls"] if call["recording"] in _HELD]
+    there = recordings_in(held)
     if there and not keys:
         raise UsageError(f"{len(there)} recordings have to be opened", hint="give the private key: --key FILE")
     privates = asked.private_keys(keys, passphrase_files) if there else []
+    with view.progress("recordings") as progress:
+        made = write_pack(view, gate, held, privates, output, leave_out, progress)
+    say(f"Pack: {output}, SHA-256 {made.sha256}")
+    say(f"Passphrase, shown only now, to be told by another way: {made.passphrase}")
+    return output.name
+
+
+def anything(held: dict[str, Any]) -> bool:
+    """Whether there is anything to put into a pack."""
+    return bool(held["calls"] or any(held[name] for name in ("objections", "consents", "contacts")))
+
+
+def recordings_in(held: dict[str, Any]) -> list[dict[str, Any]]:
+    """The calls whose recordings have to be opened."""
+    return [call for call in held["calls"] if call["recording"] in _HELD]
+
+
+def write_pack(
+    view: View,
+    gate: Gate,
+    held: dict[str, Any],
+    privates: Sequence[Any],
+    output: Path,
+    leave_out: Sequence[str] = (),
+    progress: Callable[[float, str], None] | None = None,
+) -> Pack:
+    """Write the pack of what is ``held`` (the answer to ``request_contents``), and tell the gate.
+
+    Raises what the gate, the vault and the export raise: ``ExportError`` where ``output`` exists.
+    """
     from gate.exports.pack import build_pack
     from gate.exports.pack_cipher import new_passphrase
 
-    taken, left_out = _take(gate, there, standing["reference"], who(privates), leave_out)
+    there = recordings_in(held)
+    taken, left_out = _take(gate, there, held["reference"], who(privates), leave_out)
     contents = contents_of(view.config, held, left_out, SystemClock().now().astimezone(LONDON).date())
     passphrase = new_passphrase()
-    with view.progress("recordings") as progress:
-        made = build_pack(
-            contents,
-            _opened(view, there, taken, privates),
-            passphrase,
-            output,
-            progress=(lambda done, title: progress(done / max(1, len(taken)), title)) if progress else None,
-        )
+    made = build_pack(
+        contents,
+        _opened(view, there, taken, privates),
+        passphrase,
+        output,
+        progress=(lambda done, title: progress(done / max(1, len(taken)), title)) if progress else None,
+    )
     gate.call(
         "request_pack_made",
-        request=standing["reference"],
+        request=held["reference"],
         sha256=made.sha256,
         calls=len(held["calls"]),
         recordings=made.recordings,
         left_out=len(left_out),
         why=" ".join(contents.held_back),
     )
-    say(f"Pack: {output}, SHA-256 {made.sha256}")
-    say(f"Passphrase, shown only now, to be told by another way: {passphrase}")
-    return output.name
+    return Pack(output, made.sha256, passphrase, len(held["calls"]), made.recordings, len(left_out))
 
 
 def _take(

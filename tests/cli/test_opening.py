@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gate.cli.opening import KeyOpener
+from gate.cli.opening import KeyOpener, OutputFiles
 from gate.cli.output import View
 from gate.errors import UsageError
 from gate.exports.wav import ExportError
@@ -92,3 +92,33 @@ def test_it_plays_and_what_cannot_be_played_is_not_taken(gate: Gatehouse) -> Non
     with pytest.raises(ExportError, match="not installed"):
         mute.play(recording(gate), "complaint 17", threading.Event(), lambda *_: None)
     assert len(gate.rows("SELECT 1 FROM facts WHERE kind = 'exported'")) == before
+
+
+def test_a_pack_is_written_with_the_key_that_is_open_and_told_to_the_gate(gate: Gatehouse, tmp_path: Path) -> None:
+    call = gate.client.call
+    reference = call("request_open", asks="access", channel="post", name="Pat", numbers=["01134960500"])["reference"]
+    call("request_verify_identity", request=reference, checked="passport seen")
+    call("request_search", request=reference)
+    call("request_decide", request=reference, grant=True)
+    one, output = opener(gate), tmp_path / "pack.html"
+    with pytest.raises(UsageError, match="no key is open"):
+        one.pack(reference, output, lambda part, text: None)
+    one.unlock(one.keys()[0], words(gate))
+    made = one.pack(reference, output, lambda part, text: None)
+    assert (made["calls"], made["recordings"], made["left_out"]) == (1, 1, 0)
+    assert made["passphrase"].encode() not in output.read_bytes()
+    standing = call("request_show", request=reference)
+    assert standing["pack"]["sha256"] == made["sha256"] and made["passphrase"] not in str(standing)
+    with pytest.raises(UsageError, match="exists"):
+        one.pack(reference, output, lambda part, text: None)
+
+
+def test_a_file_arrives_whole_and_replaces_none(tmp_path: Path) -> None:
+    files, path = OutputFiles(), tmp_path / "letters" / "one.txt"
+    files.write(path, b"Dear Pat")
+    assert path.read_bytes() == b"Dear Pat" and path.stat().st_mode & 0o777 == 0o600
+    with pytest.raises(UsageError, match="exists"):
+        files.write(path, b"other")
+    with pytest.raises(UsageError, match="cannot be written"):
+        files.write(path / "below", b"no folder")
+    assert [each.name for each in path.parent.iterdir()] == ["one.txt"]

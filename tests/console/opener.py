@@ -56,6 +56,13 @@ class MadeUpOpener:
         output.write_bytes(b"RIFF")
         return {"path": str(output), "seconds": SECONDS}
 
+    def pack(self, request: str, output: Path, progress: Progress) -> Mapping[str, Any]:
+        self.asked.append(("pack", request, str(output)))
+        progress(0.5, "Call of 2 March")
+        output.write_bytes(b"<html>")
+        made = {"path": output, "sha256": "ab" * 32, "calls": 5, "recordings": 3, "left_out": 0}
+        return made | {"passphrase": "apple-river-stone-cloud-lamp-seven"}
+
     def play(self, recording_id: str, purpose: str, stop: threading.Event, progress: Progress) -> str:
         self.asked.append(("play", recording_id, purpose))
         progress(0.0, "playing")
