@@ -38,6 +38,10 @@ class RefusedError(GateError):
         self.reason = reason
 
 
+class StoppedError(GateError):
+    """Whoever asked for it has asked for its end."""
+
+
 class RegisterError(GateError):
     """A register file or snapshot is not usable; the snapshot in force stays as it is."""
 

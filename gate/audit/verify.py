@@ -10,7 +10,7 @@ from gate.audit.derived import DerivedTable, check_derived
 from gate.audit.heads import CheckNote, check_heads, read_files
 from gate.audit.leaves import LeafCheck, Progress
 from gate.audit.report import Findings, Report
-from gate.errors import AuditError
+from gate.errors import AuditError, StoppedError
 
 _EVIDENCE_TABLES = ("facts", "leaves", "tiles", "checkpoints")
 _MOST_DAMAGE = 20
@@ -36,7 +36,8 @@ def verify(
     so that any two are consistent; ``origin`` is the log's name that every checkpoint must bear; with ``pepper`` the
     hashes of numbers are checked as well; ``deep`` reads every page of the file for damage first.
 
-    Raises ``AuditError`` where the database or a folder cannot be opened at all; all else is in the report.
+    Raises ``AuditError`` where the database or a folder cannot be opened at all, and the ``StoppedError`` of
+    ``progress``; all else is in the report.
     """
     for folder in folders:
         if not folder.is_dir():
@@ -54,6 +55,8 @@ def verify(
             leaves.run(progress)
             for table in tables:
                 check_derived(connection, table, pepper, findings)
+    except StoppedError:  # raised by ``progress``: nothing is said of a log that was not read to its end
+        raise
     except Exception as error:  # noqa: BLE001 - a guarded boundary: whatever a damaged file brings about is a finding
         findings.fault("damaged", f"the file cannot be read on: {error}", leaves.size)
     finally:

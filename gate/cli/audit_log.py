@@ -1,4 +1,4 @@
-"""``dialgate audit status|leaves|checkpoints``: the log as it lies, page by page."""
+"""``dialgate audit status|leaves|leaf|checkpoints``: the log as it lies, page by page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from gate.cli.reach import reach
 
 def add_to(group: click.Group) -> None:
     """Put the commands into ``dialgate audit``."""
-    for each in (status, leaves, checkpoints):
+    for each in (status, leaves, leaf, checkpoints):
         group.add_command(each)
 
 
@@ -25,11 +25,12 @@ def status(view: View) -> None:
 
 @make("leaves", example="dialgate audit leaves --kind number_shown\ndialgate audit leaves --before end --json")
 @click.option("--kind", help="Only facts of this kind, e.g. exported.")
+@click.option("--text", help="Only what fits: part of a kind or of who did it, the beginning of an id.")
 @both_ways
-def leaves(view: View, kind: str | None, before: str | None, after: str | None, limit: int) -> None:
+def leaves(view: View, kind: str | None, text: str | None, before: str | None, after: str | None, limit: int) -> None:
     """The entries of the log, newest first: what happened, to what, by whom, and the hash of its leaf."""
     with reach(view.config) as gate:
-        answer = gate.call("audit_leaves", kind=kind, before=before, after=after, limit=limit)
+        answer = gate.call("audit_leaves", kind=kind, text=text, before=before, after=after, limit=limit)
     columns = [
         ("index", "Leaf"),
         ("at", "At"),
@@ -39,6 +40,14 @@ def leaves(view: View, kind: str | None, before: str | None, after: str | None, 
         ("hash", "Hash"),
     ]
     view.rows(answer, "items", columns, none="There is no entry.")
+
+
+@make("leaf", example="dialgate audit leaf 4211\ndialgate audit leaf 4211 --show-numbers --json")
+@click.argument("index", type=click.IntRange(min=0), metavar="LEAF")
+def leaf(view: View, index: int) -> None:
+    """One entry with what its leaf commits to: the fact, the leaf and its hash, the first checkpoint over it."""
+    with reach(view.config) as gate:
+        view.data(gate.call("audit_leaf", index=index))
 
 
 @make("checkpoints", example="dialgate audit checkpoints --limit 5")

@@ -270,6 +270,26 @@ class ProcessingRecord(Response, frozen=True):
     security: dict[str, str]
 
 
+class LeafShown(Response, frozen=True):
+    """The answer to ``audit_leaf``."""
+
+    index: int
+    kind: str
+    subject: str
+    at: str
+    actor: str
+    leaf: str
+    """The canonical text; ``hash`` is the hash of it (RFC 9162: of a zero byte and it)."""
+    hash: str
+    commit: str
+    """The salted hash of the body."""
+    erased: bool
+    body: dict[str, Any] | None
+    """None where it was erased."""
+    signed: int | None
+    """The size of the first checkpoint over it."""
+
+
 class LogNow(Response, frozen=True):
     """The answer to ``audit_status``."""
 

@@ -23,6 +23,10 @@ class AuditVerify(Request, frozen=True):
     """Checkpoints from elsewhere: (where, signed note). The log must have grown from each."""
 
 
+class AuditCancel(Request, frozen=True):
+    """End a verification of one's own that is under way."""
+
+
 class AuditKey(Request, frozen=True):
     """The verifier key, for auditors."""
 

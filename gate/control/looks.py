@@ -57,6 +57,15 @@ class AuditLeaves(Request, frozen=True):
     limit: Page = 50
     kind: Line | None = None
     """Only facts of this kind."""
+    text: Line | None = None
+    """Part of a kind or of who did it, the beginning of an id (four signs or more), or a leaf's number: what fits one
+    of these."""
+
+
+class AuditLeaf(Showing, frozen=True, kw_only=True):
+    """One leaf of the log with what it commits to."""
+
+    index: Annotated[int, msgspec.Meta(ge=0, lt=10**18)]
 
 
 class ReportMonth(Request, frozen=True):

@@ -14,6 +14,8 @@ from gate.core import numbers
 CURSOR_KEYS: Final = frozenset({"next", "prev"})
 """Where a list goes on: given back as they are, and not for eyes."""
 NUMBER_KEYS: Final = frozenset({"number", "raw"})
+PROOF_KEYS: Final = frozenset({"vkey", "pem"})
+"""Verifier keys: the hash in one can look like a number, and then nobody could verify with it."""
 OWN_KEYS: Final = frozenset({"presentation", "numbers", "freephone"})
 """The firm's own numbers: shown in full, they are on every call."""
 
@@ -26,7 +28,7 @@ _MASKED = re.compile(r"\+[0-9]+(?: ?[0-9])*(?: ?\*){4} ?[0-9]{2}|\*+").fullmatch
 def masked(value: Any, key: str = "") -> Any:
     """A JSON value with the telephone numbers in it hidden in part; ``key`` is the name it stands under. The firm's own
     stay. Never raises."""
-    if key in OWN_KEYS or key in CURSOR_KEYS:
+    if key in OWN_KEYS or key in CURSOR_KEYS or key in PROOF_KEYS:
         return value
     if isinstance(value, Mapping):
         return {name: masked(inner, name) for name, inner in value.items()}

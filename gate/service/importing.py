@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from gate.errors import RegisterFailed, UsageError
+from gate.errors import GateError, RegisterFailed, UsageError
 from gate.service.desk_base import LONDON, DeskBase
 from gate.service.reads import Progress, Row
 
@@ -19,8 +19,14 @@ class Stopped(RegisterFailed):
     """Somebody stopped the import."""
 
 
+def _import_stopped(name: str, actor: str) -> Stopped:
+    return Stopped(
+        f"the import of {name.upper()} was stopped by {actor}", hint="the register in force has stayed as it was"
+    )
+
+
 class Stops:
-    """Who wants which import to end. Thread-safe."""
+    """Who wants what to end: an import by its register's name. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -48,16 +54,16 @@ class Stops:
                 if not self._running[name]:
                     self._asked.pop(name, None)
 
-    def heeding(self, name: str, progress: Progress | None) -> Progress:
-        """``progress`` that raises ``Stopped`` once somebody has asked for it: the importer's process ends by that."""
+    def heeding(
+        self, name: str, progress: Progress | None, stopped: Callable[[str, str], GateError] = _import_stopped
+    ) -> Progress:
+        """``progress`` that raises once somebody has asked for it, by default ``Stopped``: the importer's process ends
+        by that."""
 
         def tell(fraction: float, text: str) -> None:
             asked = self._asked.get(name)
             if asked is not None and fraction < LAST_STOP:
-                raise Stopped(
-                    f"the import of {name.upper()} was stopped by {asked}",
-                    hint="the register in force has stayed as it was",
-                )
+                raise stopped(name, asked)
             if progress is not None:
                 progress(fraction, text)
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from gate.errors import StoreError, UsageError
+from gate.errors import StoppedError, StoreError, UsageError
 from gate.log import Logger
 from gate.ports import Transaction
 from gate.service.desk_base import DeskBase, number_of
+from gate.service.importing import Stops
 from gate.service.reads import Progress, Row, Source
 
 log = Logger()
@@ -19,6 +20,11 @@ SHOWN: Final = "number_shown"
 
 class Looking(DeskBase):
     """Lists are read beside the store: whoever scrolls through a million calls keeps no decision waiting."""
+
+    def __init__(self, **rooms: Any) -> None:
+        super().__init__(**rooms)
+        self._verifying = Stops()
+        """By actor."""
 
     def calls_list(
         self,
@@ -42,10 +48,19 @@ class Looking(DeskBase):
         before: str | None = None,
         limit: int = 50,
         kind: str | None = None,
+        text: str | None = None,
         actor: str,
     ) -> Row:
-        """The log, newest first: ``index``, ``kind``, ``subject``, ``at``, ``actor``, ``hash`` (hexadecimal)."""
-        return self._window(lambda tx: self._offers.looks.leaves_window(tx, after, before, limit, kind))
+        """The log, newest first: ``index``, ``kind``, ``subject``, ``at``, ``actor``, ``hash`` (hexadecimal); ``text``:
+        only those that fit what was typed."""
+        return self._window(lambda tx: self._offers.looks.leaves_window(tx, after, before, limit, kind, text))
+
+    def audit_leaf(self, *, index: int, actor: str) -> Row:
+        """One leaf with what it commits to (``gate.store.search.leaf``)."""
+        found: Row | None = self._beside(lambda tx: self._offers.looks.leaf(tx, index))
+        if found is None:
+            raise UsageError(f"there is no leaf {index}", hint="See: dialgate audit leaves")
+        return found
 
     def checkpoints_list(
         self, *, after: str | None = None, before: str | None = None, limit: int = 50, actor: str
@@ -68,15 +83,25 @@ class Looking(DeskBase):
     ) -> Row:
         """Leaves, rows, root, checkpoints: does all of it hold? That it was asked, and the answer, is kept.
 
-        ``vkey`` and ``checkpoints``, (where, signed note), are known from elsewhere.
+        ``vkey`` and ``checkpoints``, (where, signed note), are known from elsewhere. Raises ``StoppedError``
+        (``audit_cancel``).
         """
-        report = dict(self._offers.verify_log(progress, vkey, checkpoints))
+        with self._verifying.running(actor):
+            heed = self._verifying.heeding(actor, progress, _stopped)
+            heed(0.0, "the database file")
+            report = dict(self._offers.verify_log(heed, vkey, checkpoints))
         told = {name: report.get(name) for name in ("ok", "size", "root", "first_fault")}
         try:
             self._keep(VERIFIED, actor, told, subject="log")
         except StoreError as error:  # what was found must be told even where nothing can be kept any more
             log.error("not_noted", kind=VERIFIED, error=str(error))
         return report
+
+    def audit_cancel(self, *, actor: str) -> Row:
+        """End one's own verification that is under way: nothing is found then, and nothing kept."""
+        if not self._verifying.ask(actor, actor):
+            raise UsageError("no verification of yours is under way", hint="dialgate audit verify begins one")
+        return {}
 
     def reveal(self, *, kind: str, id: str, why: str, actor: str) -> Row:
         """The number of a call, an objection, … in full. Who saw it, and why, is kept before it is given."""
@@ -95,12 +120,14 @@ class Looking(DeskBase):
             # A contact is found by walking its list, which no decision may wait for; and its id is the CRM's own, that
             # may be anything: it stands where it can be erased.
             number = look(tx) if not contact else found
-            more = {"reference": id} if contact else {}
+            more = {"reference": reference} if contact else {}
             tx.append(self._fact(SHOWN, actor, {"kind": kind, "why": why, **more}, kind if contact else id))
             return number
 
         contact = kind == "contact"
-        found: str = self._beside(look) if contact else ""
+        named = self._offers.contacts.named(id) if contact else None
+        reference = named["reference"] if named else id
+        found: str = named["number"] if named else self._beside(look) if contact else ""
         return {"number": self._store.call(work)}
 
     def _window(self, read: Callable[[Source], Any]) -> Row:
@@ -109,3 +136,9 @@ class Looking(DeskBase):
 
     def _beside(self, read: Callable[[Source], Any]) -> Any:
         return self._offers.beside(read)
+
+
+def _stopped(_name: str, actor: str) -> StoppedError:
+    return StoppedError(
+        f"the verification was stopped by {actor}", hint="nothing is known of the log by it: verify again"
+    )

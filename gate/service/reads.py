@@ -100,8 +100,20 @@ class Looks(Protocol):
         """Attempts; ``text`` as it was typed."""
         ...
 
-    def leaves_window(self, tx: Source, after: str | None, before: str | None, limit: int, kind: str | None) -> Window:
-        """The log."""
+    def leaves_window(
+        self,
+        tx: Source,
+        after: str | None,
+        before: str | None,
+        limit: int,
+        kind: str | None,
+        text: str | None,
+    ) -> Window:
+        """The log; ``text`` as it was typed."""
+        ...
+
+    def leaf(self, tx: Source, index: int) -> Row | None:
+        """One leaf with what it commits to; None where there is none."""
         ...
 
     def checkpoints_window(self, tx: Source, after: str | None, before: str | None, limit: int) -> Window:

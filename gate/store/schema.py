@@ -168,6 +168,10 @@ CREATE INDEX calls_claimed ON calls (claimed_by, at, call_id);
 CREATE INDEX facts_kind ON facts (kind);
 """
 
+FACTS_BY_ACTOR = """
+CREATE INDEX facts_actor ON facts (actor);
+"""
+
 
 def m001_evidence_and_what_is_derived(db: Database) -> None:
     """The first tables."""
@@ -198,6 +202,11 @@ def m005_contacts(db: Database) -> None:
     _run(db, SCHEMA)
 
 
+def m006_facts_by_actor(db: Database) -> None:
+    """An index for the log of what somebody did."""
+    _run(db, FACTS_BY_ACTOR)
+
+
 def _run(db: Database, *scripts: str) -> None:
     for script in scripts:
         for statement in script.split(";\n"):
@@ -211,6 +220,7 @@ STEPS: Final = (
     m003_requests,
     m004_looking_for_calls_and_facts,
     m005_contacts,
+    m006_facts_by_actor,
 )
 """Every change of the tables, in order."""
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from gate.audit.checkpoints import Checkpointer
 from gate.audit.heads import file_name
 from gate.audit.verify import verify
-from gate.errors import AuditError
+from gate.errors import AuditError, StoppedError
 from gate.ports import Fact
 from gate.store.projections import TABLES
 from tests.support.evidence import START, a_call, open_store, put
@@ -114,6 +114,16 @@ def test_progress(data, monkeypatch):
     steps = []
     audit(data, progress=lambda done, of: steps.append((done, of)))
     assert steps == [(n, 568) for n in (100, 200, 300, 400, 500, 568)]
+
+
+def test_whoever_stops_it_is_told_nothing_of_the_log(data, monkeypatch):
+    monkeypatch.setattr("gate.audit.leaves.STEP", 4)
+
+    def stop(done, _of):
+        raise StoppedError(f"stopped at {done}")
+
+    with pytest.raises(StoppedError, match="stopped at 4"):
+        audit(data, progress=stop)
 
 
 def test_faults_are_counted_beyond_what_is_kept(data):

@@ -42,6 +42,11 @@ def test_what_is_no_number_stays(text: str) -> None:
     assert masked({"text": text}) == {"text": text}
 
 
+def test_a_verifier_key_stays_whatever_its_hash_looks_like() -> None:
+    told = {"vkey": "dialgate.example+12345678+AfK2", "pem": "MCow+12345678+"}
+    assert masked(told) == told
+
+
 def test_other_values_stay() -> None:
     value = {"seconds": 31.5, "bridged": True, "code": None, "count": 18_000_000}
     assert masked(value) == value

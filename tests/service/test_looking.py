@@ -12,7 +12,7 @@ import pytest
 
 from gate.config import load
 from gate.daemon.house import House
-from gate.errors import StoreError, UsageError
+from gate.errors import StoppedError, StoreError, UsageError
 from tests.support.gatehouse import dialgate
 
 ACTOR = "user:ann(1000)"
@@ -117,6 +117,33 @@ def test_what_was_found_is_told_where_it_cannot_be_kept(house: House, monkeypatc
 
     monkeypatch.setattr("gate.store.transaction.StoreTransaction.append", full)
     assert house.desk.audit_verify(actor=ACTOR)["ok"]
+
+
+def test_a_verification_is_stopped_by_who_asked_for_it_alone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("gate.audit.leaves.STEP", 1)
+    desk = house.desk
+    before = len(facts(house, "log_verified"))
+    with pytest.raises(UsageError, match="no verification of yours"):
+        desk.audit_cancel(actor=ACTOR)
+
+    def stopping(_fraction: float, _text: str) -> None:
+        with pytest.raises(UsageError, match="no verification of yours"):
+            desk.audit_cancel(actor="user:bob(1001)")
+        desk.audit_cancel(actor=ACTOR)
+
+    with pytest.raises(StoppedError, match="stopped by user:ann"):
+        desk.audit_verify(actor=ACTOR, progress=stopping)
+    assert len(facts(house, "log_verified")) == before
+    assert desk.audit_verify(actor=ACTOR)["ok"], "the stop was for that one"
+
+
+def test_a_leaf_with_what_it_commits_to(house: House) -> None:
+    call = house.desk.decide(number=NUMBER, actor=ACTOR)["decision_id"]
+    row = house.desk.audit_leaves(text=call[:8], limit=1, actor=ACTOR)["items"][0]
+    leaf = house.desk.audit_leaf(index=row["index"], actor=ACTOR)
+    assert (leaf["subject"], leaf["hash"], leaf["body"]["number"]) == (call, row["hash"], NUMBER)
+    with pytest.raises(UsageError, match="there is no leaf 999999"):
+        house.desk.audit_leaf(index=999_999, actor=ACTOR)
 
 
 def test_calls_and_leaves_are_read_beside_the_store(house: House) -> None:

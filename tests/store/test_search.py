@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 from datetime import timedelta
 
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from gate.errors import UsageError
 from gate.ports import Fact
 from gate.store import paging, search, tally
+from gate.store.erasure import erase_facts
 from tests.support.evidence import NUMBER, START, decision, own_lists, put
 
 
@@ -231,6 +233,49 @@ def test_the_log_page_by_page(store):
             window(store, search.leaves_window, after=cursor)
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("objection rem", {"objection_removed"}),
+        ("alice", {"decision"}),
+        ("USER:", {"objection", "objection_removed", "consent", "consent_withdrawn", "register_imported"}),
+        ("00aabb", {"decision", "ended"}),
+        ("0a1b2c3d", {"hold"}),
+        ("nothing of it", set()),
+    ],
+)
+def test_the_log_by_what_is_typed(store, text, found):
+    ended = Fact("ended", "00aabbcc", START, "gate", {"by": "caller"})
+    held = Fact("hold", "0a1b2c3d", START, "gate", {"kind": "hold", "target": "recording"})
+    put(store, *own_lists(), decision("00aabbcc", claimed_by="account:alice"), ended, held)
+    rows = window(store, search.leaves_window, text=text).items
+    assert {row["kind"] for row in rows} == found
+    assert [row["index"] for row in rows] == sorted((row["index"] for row in rows), reverse=True)
+
+
+def test_a_leaf_by_its_number_and_pages_of_what_was_typed(store):
+    put(store, *(decision(f"c{n:02}") for n in range(12)))
+    assert [row["index"] for row in window(store, search.leaves_window, text="7").items] == [7]
+    first = window(store, search.leaves_window, text="decision", limit=5)
+    rest = window(store, search.leaves_window, text="decision", after=first.next, limit=50)
+    assert [row["index"] for row in (*first.items, *rest.items)] == list(range(11, -1, -1))
+    back = window(store, search.leaves_window, text="decision", before=rest.prev, limit=5)
+    assert back.items == first.items
+
+
+def test_a_leaf_with_what_it_commits_to(store):
+    put(store, decision("a", NUMBER), decision("b"))
+    store.call(lambda tx: tx.keep_checkpoint(1, b"r" * 32, "note", START))
+    found = window(store, lambda tx: search.leaf(tx, 0))
+    assert (found["kind"], found["subject"], found["body"]["number"], found["signed"]) == ("decision", "a", NUMBER, 1)
+    assert hashlib.sha256(b"\x00" + found["leaf"].encode()).hexdigest() == found["hash"]
+    assert found["commit"] in found["leaf"]
+    store.call(lambda tx: erase_facts(tx, [1], subject="r-1", at=START, actor="gate", receipt={}))
+    gone = window(store, lambda tx: search.leaf(tx, 1))
+    assert (gone["erased"], gone["body"], gone["signed"]) == (True, None, None)
+    assert window(store, lambda tx: search.leaf(tx, 99)) is None
+
+
 def test_signed_heads(store):
     put(store, decision("a"), decision("b"))
     for size in (1, 2):
@@ -282,6 +327,18 @@ PLANS = [
     (lambda tx: search.calls_window(tx, text="020 7946"), ["calls_number (number>? AND number<?"]),
     (lambda tx: search.calls_window(tx, text="00aabbcc"), ["(call_id>? AND call_id<?"]),
     (lambda tx: search.leaves_window(tx, "5", kind="hold"), ["facts_kind (kind=? AND rowid<?"]),
+    (
+        lambda tx: search.leaves_window(tx, "5", text="00aabbcc"),
+        ["facts_call (call_id>? AND call_id<?", "facts_subject (subject>? AND subject<?"],
+    ),
+    (
+        lambda tx: search.leaves_window(tx, "5", text="decision"),
+        ["facts_kind (kind=? AND rowid<?", "facts_kind (kind>?"],
+    ),
+    (
+        lambda tx: search.leaves_window(tx, "5", text="alice"),
+        ["facts_actor (actor=? AND rowid<?", "facts_actor (actor>?"],
+    ),
     (search.log_now, ["facts_kind (kind=?)", "SEARCH leaves"]),
     (lambda tx: tally.attempts_since(tx, START), ["COVERING INDEX calls_at (at>?"]),
     (lambda tx: tally.attempts_beyond(tx, 7), ["INTEGER PRIMARY KEY (rowid>?"]),

@@ -383,6 +383,15 @@ class SmallDesk:
         self._note("report_month", month=month, actor=actor)
         dicts = dict.fromkeys(("policy", "attempts", "recordings", "holds", "own_lists", "exports", "evidence"), {})
         report = {"month": month, "first": "2026-11-01", "last": "2026-11-30", "whole": True, "made_at": "", "firm": ""}
+    def audit_leaf(self, *, index: int, actor: str) -> dict[str, Any]:
+        self._note("audit_leaf", index=index, actor=actor)
+        row = {"index": index, "kind": "ended", "subject": "k-1", "at": "", "actor": "gate", "leaf": "{}", "hash": ""}
+        return row | {"commit": "ab" * 32, "erased": False, "body": {"cause": "hung_up"}, "signed": 7}
+
+    def audit_cancel(self, *, actor: str) -> dict[str, Any]:
+        self._note("audit_cancel", actor=actor)
+        return {}
+
         return report | dicts | {"registers": [], "requests": []}
 
     def report_article30(self, *, actor: str) -> dict[str, Any]:
