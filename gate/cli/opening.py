@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gate.cli.output import View
-from gate.cli.recordings import open_taken, who
+from gate.cli.recordings import open_taken, sealed_file, who
 from gate.control.client import ControlClient
 from gate.errors import UsageError
 
@@ -81,7 +81,8 @@ class KeyOpener:
 
         privates, taken = self._taken(recording_id, purpose)
         wraps = [(each["recipient"], base64.b64decode(each["wrap"])) for each in taken["wraps"]]
-        found = read_envelope(open_trailer(Path(taken["path"]), wraps, privates, recording_id=recording_id))
+        with sealed_file(self._view, recording_id, Path(taken["path"])) as path:
+            found = read_envelope(open_trailer(path, wraps, privates, recording_id=recording_id))
         return Envelope(found.seconds, found.caller, found.callee, found.gaps, _announced(taken))
 
     def export(self, recording_id: str, purpose: str, output: Path, progress: Progress) -> Mapping[str, Any]:
