@@ -65,8 +65,8 @@ class Opener(Protocol):
     def pack(self, request: str, output: Path, progress: Progress) -> Mapping[str, Any]:
         """Write the pack of an access request to a file that must not exist, and tell the gate.
 
-        Returns ``path``, ``sha256``, ``calls``, ``recordings``, ``left_out``, and the ``passphrase`` that opens it: it is
-        kept nowhere.
+        Returns ``path``, ``sha256``, ``calls``, ``recordings``, ``left_out``, and the ``passphrase`` that opens it, which
+        is kept nowhere.
         """
         ...
 

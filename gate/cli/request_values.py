@@ -11,6 +11,7 @@ import click
 from gate.cli.output import View, say
 from gate.cli.values import Day
 from gate.core import spans
+from gate.core.request_words import step_words
 
 Body = Callable[..., Any]
 
@@ -126,22 +127,12 @@ def _clock(standing: dict[str, Any]) -> Iterator[str]:
         yield f"  WARNING: {standing['warning']}"
 
 
-_STEPS = {
-    "request_person": "who asks, noted",
-    "request_words": "what was said, noted",
-    "request_looked": "calls of a time looked at",
-    "request_carrying": "erasure begun",
-    "request_carried": "erasure done",
-    "facts_erased": "erased from the log",
-}
-
-
 def step(fact: dict[str, Any]) -> str:
     """A fact of a request's course, on one line."""
     from gate.core.showing import local
 
     kind = fact["kind"]
-    what = _STEPS.get(kind) or words(kind.removeprefix("request_"))
+    what = step_words(kind)
     letter = f" ({fact['body']['kind']})" if kind.startswith("letter_") and fact["body"] else ""
     return f"  {local(fact['at'])}  {what}{letter}, {fact['actor']}"
 

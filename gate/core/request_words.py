@@ -82,6 +82,20 @@ ACTS: Final[dict[str, str]] = {
 }
 """What is told to people where an event cannot come."""
 
+_STEPS: Final[dict[str, str]] = {
+    "request_person": "who asks, noted",
+    "request_words": "what was said, noted",
+    "request_looked": "calls of a time looked at",
+    "request_carrying": "erasure begun",
+    "request_carried": "erasure done",
+    "facts_erased": "erased from the log",
+}
+
+
+def step_words(kind: str) -> str:
+    """The kind of a fact in the course of a request, in words."""
+    return _STEPS.get(kind) or kind.removeprefix("request_").replace("_", " ")
+
 
 # --- events -------------------------------------------------------------------------------------------------------
 
