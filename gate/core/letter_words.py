@@ -74,6 +74,8 @@ class LetterFacts:
     due: date | None = None
     """The firm's last day for the answer; None while identity is asked for."""
     ico_due: date | None = None
+    decided: date | None = None
+    """The day of the decision; None where there is none yet."""
     name: str = ""
     """Who asks."""
     contact: str = ""

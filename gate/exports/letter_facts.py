@@ -61,6 +61,7 @@ def context(facts: LetterFacts, firm: LetterFirm) -> dict[str, Any]:
         "today": spoken_day(facts.today),
         "due": _day(facts.due),
         "ico_due": _day(facts.ico_due),
+        "decided": _day(facts.decided),
         "backups_until": _day(facts.backups_until),
         "name": "" if authority else one_line(facts.name),
         "numbers": "" if authority else _listed([one_line(number) for number in facts.numbers]),

@@ -92,6 +92,7 @@ class RequestLetters(RequestBase):
             today=today,
             due=clock.due if clock else None,
             ico_due=clock.ico_date if clock else None,
+            decided=_decided(course),
             name=row["name"] or "",
             contact=row["contact"] or "",
             numbers=tuple(row["numbers"]),
@@ -135,6 +136,11 @@ def _pack_of(row: Row, course: list[Row], name: str) -> str:
             hint=f"dialgate request fulfil {row['reference']} --key FILE -o PACK.html",
         )
     return name or f"{row['reference']}.html"
+
+
+def _decided(course: list[Row]) -> date | None:
+    decision = last(course, KINDS[events.Refused]) or last(course, KINDS[events.Granted])
+    return date.fromisoformat(decision["on"]) if decision else None
 
 
 def _held_back(carried: Row) -> str:
