@@ -64,6 +64,7 @@ class Reporting(DeskBase):
             "first": first.isoformat(),
             "last": last.isoformat(),
             "whole": whole,
+            "began": counted["began"],
             "made_at": now.isoformat(),
             "firm": self._config.firm.legal_name,
             "policy": {"version": self._config.firm.policy_version, "reviewed": self._config.firm.policy_reviewed},

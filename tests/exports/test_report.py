@@ -126,6 +126,7 @@ def test_a_month_in_which_nothing_happened(month: Month) -> None:
     report = month.report("2026-08")
     page = month_page(report)
     assert "There was no attempt." in page
+    assert "The log begins on 24 September 2026, 09:00." in page
     assert "Nothing is known of it in this time." in page
     assert Seen(page).open == []
 
