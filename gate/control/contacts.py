@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 
 from gate.control.answers import Response
-from gate.control.request import Line, Moment, Page, Request, Showing
+from gate.control.request import Line, Moment, Note, Page, Request, Showing
 from gate.core.screening import Topic
 
 
@@ -47,6 +47,18 @@ class ContactsList(Showing, frozen=True):
     reference: Line | None = None
     verdict: Literal["allow", "block"] | None = None
     reason: Line | None = None
+    text: Line | None = None
+    """As it was typed: the beginning of a number in any spelling, or part of a reference, a verdict or a reason."""
+
+
+class ContactsShow(Showing, frozen=True, kw_only=True):
+    """One contact, and what a check says of it now."""
+
+    id: Line
+
+
+class ContactsCancel(Request, frozen=True):
+    """End an import of contacts that is under way; they stay as they were."""
 
 
 class ContactsFaults(Showing, frozen=True):
@@ -66,10 +78,16 @@ class ContactsChanges(Showing, frozen=True, kw_only=True):
     """The list is taken out; the first page is logged."""
 
 
-class ContactsForget(Request, frozen=True):
-    """Delete what is kept of a number's contacts."""
+class ContactsForget(Showing, frozen=True):
+    """Delete what is kept of a number's contacts. One of ``number`` and ``id``, a contact's."""
 
-    number: Line
+    number: Line | None = None
+    id: Line | None = None
+    dry_run: bool = False
+    """Only say what would go."""
+    execute: Line | None = None
+    """The digest that a dry run gave: what it showed goes, and nothing else."""
+    reason: Note = ""
 
 
 class ContactsImported(Response, frozen=True, kw_only=True):
@@ -113,3 +131,15 @@ class Forgotten(Response, frozen=True, kw_only=True):
 
     number: str
     forgotten: int
+    """Contacts; of a dry run, those that would go."""
+    digest: str = ""
+    dry_run: bool = False
+
+
+class ContactShown(Response, frozen=True, kw_only=True):
+    """The answer to ``contacts_show``."""
+
+    contact: dict[str, Any]
+    """As in ``contacts_list``, with ``same_number`` (contacts with its number) and ``topic`` (of the list)."""
+    now: dict[str, Any]
+    """As ``check`` answers."""

@@ -282,6 +282,8 @@ OPERATIONS: Mapping[str, Operation] = {
     "contacts_rescreen": Operation(contacts.ContactsRescreen, contacts.ContactsScreened, _KEEPERS, streams=True),
     "contacts_status": Operation(contacts.ContactsStatus, contacts.ContactsNow, _READERS),
     "contacts_list": Operation(contacts.ContactsList, answers.Items, _READERS),
+    "contacts_show": Operation(contacts.ContactsShow, contacts.ContactShown, _READERS),
+    "contacts_cancel": Operation(contacts.ContactsCancel, None, _KEEPERS),
     "contacts_faults": Operation(contacts.ContactsFaults, answers.Items, _READERS),
     "contacts_changes": Operation(contacts.ContactsChanges, answers.Items, _READERS),
     "contacts_forget": Operation(contacts.ContactsForget, contacts.Forgotten, _KEEPERS),

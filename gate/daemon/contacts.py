@@ -28,6 +28,7 @@ def contacts_of(house: House) -> Contacts:
     """The contacts of a data folder."""
     from gate.core.hours import Hours
     from gate.daemon.house import rules_of
+    from gate.service.contact_ids import ContactIds
     from gate.service.contact_room import Room
     from gate.service.contacts import Contacts
     from gate.service.screener import Screener
@@ -61,6 +62,7 @@ def contacts_of(house: House) -> Contacts:
             registers=house.registers,
             screener=in_bulk,
             single=Screener(house.registers, at_any_hour),
+            ids=ContactIds(house.pepper),
             presentation=config.firm.numbers[0],
             listing=listing,
             clock=house.clock,

@@ -27,6 +27,6 @@
                  of numbers by ``core.screening.decide``, ``readings`` many numbers at once by ``numbers.parse``
 - ``contacts``   the CRM's contacts, kept and screened again; ``contact_import`` reads a list (``contact_file``),
                  ``contact_states`` says what a screening changes, ``contact_room`` is what they work with,
-                 ``contact_desk`` is how people ask for them
+                 ``contact_ids`` names a contact without its number, ``contact_desk`` is how people ask for them
 - ``metrics``    counters for Prometheus
 """

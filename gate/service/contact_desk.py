@@ -67,13 +67,29 @@ class ContactDesk(DeskBase):
         reference: str | None = None,
         verdict: str | None = None,
         reason: str | None = None,
+        text: str | None = None,
         actor: str,
     ) -> Row:
-        """A page of the contacts with what the last screening said of them."""
+        """A page of the contacts with what the last screening said of them; ``text``: those that fit what was typed."""
         self._up_to_date()
         key = int(number_of(number)[1:]) if number else None
         where = {"number": key, "reference": reference, "verdict": verdict, "reason": reason}
-        return self._offers.contacts.page(after, limit, where)
+        return self._offers.contacts.page(after, limit, where, text=text)
+
+    def contacts_show(self, *, id: str, actor: str) -> Row:
+        """One contact: what the last screening said of it (``contact``), and what a check says now (``now``)."""
+        self._up_to_date()
+        found = self._offers.contacts.named(id)
+        if found is None:
+            raise UsageError(f"there is no contact {id}", hint="it may have gone with the last list: look again")
+        now = self.check(number=found["number"], topic=found["topic"], actor=actor)
+        return {"contact": found, "now": now}
+
+    def contacts_cancel(self, *, actor: str) -> Row:
+        """End an import that is under way; the contacts stay as they were."""
+        if not self._offers.contacts.cancel(actor):
+            raise UsageError("no import of contacts is under way", hint="See: dialgate contacts status")
+        return {}
 
     def contacts_faults(self, *, after: str | None = None, limit: int = 100, actor: str) -> Row:
         """A page of what in the CRM's file was no contact: line, column, reference, what is wrong."""
@@ -94,13 +110,40 @@ class ContactDesk(DeskBase):
                 self._keep("list_exported", actor, body, subject=self._new_id())
         return self._offers.contacts.page(after, limit, {}, changed_since=since)
 
-    def contacts_forget(self, *, number: str, actor: str) -> Row:
-        """Delete what is kept of a number's contacts. Objections and consents are not touched."""
-        e164 = number_of(number)
-        gone = self._offers.contacts.forget(e164, actor)
+    def contacts_forget(
+        self,
+        *,
+        number: str | None = None,
+        id: str | None = None,
+        dry_run: bool = False,
+        execute: str | None = None,
+        reason: str = "",
+        actor: str,
+    ) -> Row:
+        """Delete what is kept of a number's contacts: of the number given, or of the contact with ``id``. Objections
+        and consents are not touched.
+
+        ``dry_run``: only say how many there are, and their ``digest``; with that in ``execute`` just these go, or
+        none. Raises ``RefusedError`` (``plan_changed``).
+        """
+        e164 = self._whose(number, id)
+        if dry_run:
+            plan = self._offers.contacts.would_forget(e164)
+            return {"number": e164, "dry_run": True} | plan
+        gone = self._offers.contacts.forget(e164, actor, digest=execute, reason=reason.strip())
         if not gone:
             raise UsageError(f"{number} is no contact's number", hint="See: dialgate contacts list")
         return {"number": e164, "forgotten": gone}
+
+    def _whose(self, number: str | None, ident: str | None) -> str:
+        if (number is None) == (ident is None):
+            raise UsageError("a number is forgotten, or a contact's number", hint="give one of number and id")
+        if number is not None:
+            return number_of(number)
+        found = self._offers.contacts.named(str(ident))
+        if found is None:
+            raise UsageError(f"there is no contact {ident}", hint="it may have gone with the last list: look again")
+        return str(found["number"])
 
     def _up_to_date(self) -> None:
         """Without a gate that does it in the background, what may have changed is screened again now."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gate.clock import Clock
 from gate.ports import Registers, Store
+from gate.service.contact_ids import ContactIds
 from gate.service.reads import Row
 from gate.service.screener import Screener
 
@@ -118,6 +119,7 @@ class ContactRows(Protocol):
         where: Mapping[str, Any],
         *,
         changed_since: int | None,
+        text: str | None = None,
     ) -> tuple[list[Row], Key | None]:
         """Contacts by number."""
         ...
@@ -143,6 +145,7 @@ class Room:
     single: Screener
     """The same rules for one number, inside a transaction."""
     presentation: str
+    ids: ContactIds
     listing: Callable[[str], Callable[[Integers], Any] | None]
     """Register -> which of many numbers are on the edition in force; None where it has none that is sound."""
     clock: Clock

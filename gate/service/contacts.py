@@ -10,6 +10,7 @@ thread of its own; without one the commands that look at contacts follow first.
 
 from __future__ import annotations
 
+import hashlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from gate.core.screening import Attempt, Purpose, Topic
 from gate.errors import GateError, RefusedError, RegisterError
 from gate.log import Logger
 from gate.ports import Fact, Transaction
+from gate.service.contact_ids import ContactIds
 from gate.service.contact_room import Key, Room, Wish
 from gate.service.desk_base import LONDON
 from gate.service.reads import Progress, Row
@@ -32,6 +34,8 @@ SOME = 200
 """Own entries looked through in one transaction."""
 LEAVES = 5_000
 """Leaves without own entries after which the place in the log is written down."""
+ALL = 1_000_000
+"""More contacts than one number has."""
 DROPPED = 2_000
 """Rows of an old list deleted in one transaction."""
 
@@ -45,6 +49,9 @@ class Contacts:
         self._room = room
         self._one = threading.Lock()
         self._stopped = threading.Event()
+        self._loading = False
+        self._unwanted_by = ""
+        """Who has asked for the end of the import under way."""
         self._tried: tuple[Any, Any] | None = None
         self.background = False
         """Somebody calls ``follow`` every few seconds: nobody else needs to wait for it."""
@@ -57,11 +64,31 @@ class Contacts:
 
         with self._alone():
             self._sweep()
+            self._loading, self._unwanted_by = True, ""
             try:
-                return ContactImport(self._room, wish, self._stopped.is_set, progress).run()
+                return ContactImport(self._room, wish, self._stopped.is_set, self._heeding(progress)).run()
             finally:
+                self._loading = False
                 self._catch_up()
                 self._sweep()
+
+    def cancel(self, actor: str) -> bool:
+        """End an import that is under way: the contacts stay as they were. False where none is."""
+        if not self._loading:
+            return False
+        self._unwanted_by = actor
+        return True
+
+    def _heeding(self, progress: Progress | None) -> Progress:
+        def tell(done: float, what: str) -> None:
+            if self._unwanted_by:
+                raise GateError(
+                    f"the import of contacts was stopped by {self._unwanted_by}", hint="the contacts are as they were"
+                )
+            if progress:
+                progress(done, what)
+
+        return tell
 
     def rescreen(self, actor: str, progress: Progress | None = None) -> Row | None:
         """Screen all of them now: what changed; None where there are none."""
@@ -92,14 +119,22 @@ class Contacts:
         finally:
             self._one.release()
 
-    def forget(self, number: str, actor: str) -> int:
-        """Delete an E.164 number's contacts, without a trace in the database's files; returns how many there were."""
+    def forget(self, number: str, actor: str, *, digest: str | None = None, reason: str = "") -> int:
+        """Delete an E.164 number's contacts, without a trace in the database's files; returns how many there were.
+
+        With ``digest``, only what ``would_forget`` showed. Raises ``RefusedError`` (``plan_changed``).
+        """
         room = self._room
 
         def work(tx: Transaction) -> int:
+            if digest is not None and self._forgetting(tx, number)["digest"] != digest:
+                raise RefusedError(
+                    "the contacts of this number are not what was shown", reason="plan_changed", hint="Look again."
+                )
             gone = room.rows.forget_number(tx, number)
             if gone:
-                tx.append(Fact("contacts_forgotten", "contacts", room.clock.now(), actor, {"contacts": gone}))
+                body = {"contacts": gone} | ({"reason": reason} if reason else {})
+                tx.append(Fact("contacts_forgotten", "contacts", room.clock.now(), actor, body))
             return gone
 
         gone: int = room.store.call(work)
@@ -142,7 +177,12 @@ class Contacts:
         }
 
     def page(
-        self, after: str | None, limit: int, where: Mapping[str, Any], changed_since: datetime | None = None
+        self,
+        after: str | None,
+        limit: int,
+        where: Mapping[str, Any],
+        changed_since: datetime | None = None,
+        text: str | None = None,
     ) -> Row:
         """A page of contacts, or of what has changed."""
         current = self._in_force()
@@ -151,9 +191,41 @@ class Contacts:
         second = int(changed_since.timestamp()) if changed_since else None
         with self._room.beside() as reader:
             rows, following = self._room.rows.page(
-                reader, current["list"], _key(after), limit, where, changed_since=second
+                reader, current["list"], _key(after), limit, where, changed_since=second, text=text
             )
-        return {"items": [_shown(row, changes=second is not None) for row in rows], "next": _cursor(following)}
+        items = [_shown(self._room.ids, row, changes=second is not None) for row in rows]
+        return {"items": items, "next": _cursor(following)}
+
+    def named(self, ident: str) -> Row | None:
+        """The contact with an id, as a page shows it, and in ``same_number`` how many contacts have its number; None
+        where there is none."""
+        named, current = self._room.ids.read(ident), self._in_force()
+        if named is None or current is None:
+            return None
+        with self._room.beside() as reader:
+            rows = [_shown(self._room.ids, row, changes=False) for row in self._of_number(reader, named.number)]
+        found = next((row for row in rows if row["id"] == ident), None)
+        return found and found | {"same_number": len(rows), "topic": current["topic"]}
+
+    def would_forget(self, number: str) -> Row:
+        """What ``forget`` would delete now: ``forgotten``, how many contacts, and ``digest``, by which it is bound to
+        just these."""
+        with self._room.beside() as reader:
+            return self._forgetting(reader, number)
+
+    def _forgetting(self, source: Any, number: str) -> Row:
+        rows = self._of_number(source, int(number[1:]))
+        digest = hashlib.sha256(f"forget {number}\n".encode())
+        for row in rows:
+            digest.update(f"{self._room.ids.of(row['number'], row['reference'])}\n".encode())
+        return {"forgotten": len(rows), "digest": digest.hexdigest()[:32]}
+
+    def _of_number(self, source: Any, number: int) -> list[Row]:
+        """Every contact in force with the digits of an E.164 number."""
+        current = self._room.rows.in_force(source)
+        if current is None:
+            return []
+        return self._room.rows.page(source, current["list"], None, ALL, {"number": number}, changed_since=None)[0]
 
     def faults(self, after: str | None, limit: int) -> Row:
         """A page of what in the file was no contact."""
@@ -301,8 +373,9 @@ def _cursor(key: Key | None) -> str | None:
     return f"{key[0]} {key[1]}" if key else None
 
 
-def _shown(row: Row, *, changes: bool) -> Row:
+def _shown(ids: ContactIds, row: Row, *, changes: bool) -> Row:
     shown = {
+        "id": ids.of(row["number"], row["reference"]),
         "reference": row["reference"],
         "number": f"+{row['number']}",
         "verdict": row["verdict"],

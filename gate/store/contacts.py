@@ -10,11 +10,13 @@ killed in between leaves the old one in force, whole. Rows of one number agree i
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from gate.store.queries import Source
 from gate.store.reader import Reader
+from gate.store.search import beginning_of
 from gate.store.transaction import StoreTransaction
 
 Row = dict[str, Any]
@@ -71,6 +73,8 @@ _ROW = """SELECT number, reference, verdict, reason, since, was
     FROM contacts CROSS JOIN contact_outcomes USING (outcome) WHERE list = ?"""
 _OLD = "SELECT number, reference, outcome, since, was FROM contacts WHERE list = ? AND (number, reference) > (?, ?)"
 
+LONGEST: Final = 15
+"""Digits of an E.164 number, at most."""
 CHANGED: Final[Mapping[str, str]] = {
     "newly_blocked": "verdict = 'block' AND was = 'allow'",
     "newly_allowed": "verdict = 'allow' AND was = 'block'",
@@ -282,16 +286,28 @@ def changes_since(tx: Source, list_id: int, since: int) -> dict[str, int]:
 
 
 def page(
-    tx: Source, list_id: int, after: Key | None, limit: int, where: Mapping[str, Any], *, changed_since: int | None
+    tx: Source,
+    list_id: int,
+    after: Key | None,
+    limit: int,
+    where: Mapping[str, Any],
+    *,
+    changed_since: int | None,
+    text: str | None = None,
 ) -> tuple[list[Row], Key | None]:
     """Contacts in the order of their numbers. ``where``: values that columns must have, those that are None left out.
-    With ``changed_since``, only what changed from that second on, each with its ``change``."""
+    With ``changed_since``, only what changed from that second on, each with its ``change``. ``text``: as it was typed,
+    the beginning of a number in any spelling, or part of a reference, a verdict or a reason."""
     asked = {name: value for name, value in where.items() if value is not None}
     sql, values = _ROW, [list_id, *asked.values()]
     sql += "".join(f" AND {name} = ?" for name in asked)
     if changed_since is not None:
         sql += " AND since >= ? AND (" + " OR ".join(f"({each})" for each in CHANGED.values()) + ")"
         values.append(changed_since)
+    if text and text.strip():
+        condition, more = _fitting(text.strip())
+        sql += f" AND ({condition})"
+        values += more
     if after is not None:
         sql += " AND (number, reference) > (?, ?)"
         values += after
@@ -299,6 +315,19 @@ def page(
     following = rows[limit:]
     rows = rows[:limit]
     return rows, (rows[-1]["number"], rows[-1]["reference"]) if following else None
+
+
+def _fitting(typed: str) -> tuple[str, list[Any]]:
+    """The condition for what was typed, and its values."""
+    beginning = beginning_of(typed)
+    if 1 < len(beginning) <= 1 + LONGEST and beginning[1] != "0":
+        digits = int(beginning[1:])
+        spans = [(digits * 10**more, (digits + 1) * 10**more - 1) for more in range(1 + LONGEST - len(str(digits)))]
+        condition = " OR ".join(["number BETWEEN ? AND ?"] * len(spans))
+        return f"{condition} OR instr(reference, ?) > 0", [*(end for span in spans for end in span), typed]
+    word = re.sub(r"[ -]+", "_", typed.casefold())
+    outcomes = "SELECT outcome FROM contact_outcomes WHERE verdict = ? OR instr(reason, ?) > 0"
+    return f"instr(lower(reference), ?) > 0 OR outcome IN ({outcomes})", [typed.casefold(), word, word]
 
 
 def faults_page(tx: Source, list_id: int, after: Key | None, limit: int) -> tuple[list[Row], Key | None]:

@@ -349,3 +349,81 @@ def test_the_log_still_verifies(house: House, tmp_path: Path) -> None:
     put(house, tmp_path, ["07700900417"])
     house.desk.contacts_forget(number="07700 900417", actor=ACTOR)
     assert house.verify_log()["ok"]
+
+
+def test_a_contact_has_an_id_in_which_no_number_stands(house: House, tmp_path: Path) -> None:
+    load_list(house, crm(tmp_path, "r,020 7946 0101,07700 900417", ",020 7946 0102,", header="id,phone,mobile"))
+    rows = house.desk.contacts_list(actor=ACTOR)["items"]
+    assert len({row["id"] for row in rows}) == len(rows) == 3
+    for row in rows:
+        shown = house.desk.contacts_show(id=row["id"], actor=ACTOR)
+        assert (shown["contact"]["number"], shown["contact"]["reference"]) == (row["number"], row["reference"])
+        assert shown["contact"]["same_number"] == 1
+        assert (shown["now"]["number"], shown["now"]["verdict"]) == (row["number"], row["verdict"])
+        assert row["number"][-6:] not in row["id"]
+        told = house.desk.reveal(kind="contact", id=row["id"], why="callback", actor=ACTOR)
+        assert told["number"] == row["number"], "one reference may have several numbers"
+    for nobody in ("0" * 32, "r", ""):
+        with pytest.raises(UsageError):
+            house.desk.contacts_show(id=nobody, actor=ACTOR)
+
+
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("020 7946", ["a-1", "c_1"]),
+        ("07700900417", ["b%1"]),
+        ("+44 7700", ["b%1"]),
+        ("A-", ["a-1"]),
+        ("%", ["b%1"]),
+        ("block", ["a-1"]),
+        ("listed tps", ["a-1"]),
+        ("not_listed", ["c_1", "b%1"]),
+        ("nothing of the kind", []),
+        ("0207946010100000000000", []),
+        ("00000", []),
+        ("  ", ["a-1", "c_1", "b%1"]),
+    ],
+)
+def test_contacts_are_found_by_what_is_typed(house: House, tmp_path: Path, typed: str, found: list[str]) -> None:
+    load_list(house, crm(tmp_path, "a-1,020 7946 0101", "c_1,020 7946 0102", "b%1,07700 900417"))
+    pages, after = [], None
+    while True:
+        page = house.desk.contacts_list(text=typed, after=after, limit=1, actor=ACTOR)
+        pages += [row["reference"] for row in page["items"]]
+        if (after := page["next"]) is None:
+            break
+    assert pages == found
+
+
+def test_forgetting_is_bound_to_what_was_shown(house: House, tmp_path: Path) -> None:
+    load_list(house, crm(tmp_path, "a,07700 900417", "b,07700 900418"))
+    ident = house.desk.contacts_list(actor=ACTOR)["items"][0]["id"]
+    plan = house.desk.contacts_forget(id=ident, dry_run=True, actor=ACTOR)
+    assert (plan["number"], plan["forgotten"]) == ("+447700900417", 1)
+    load_list(house, crm(tmp_path, "c,07700 900417"), add=True)
+    with pytest.raises(RefusedError) as refused:
+        house.desk.contacts_forget(id=ident, execute=plan["digest"], actor=ACTOR)
+    assert refused.value.reason == "plan_changed"
+    again = house.desk.contacts_forget(number="07700 900417", dry_run=True, actor=ACTOR)
+    done = house.desk.contacts_forget(id=ident, execute=again["digest"], reason="asked to", actor=ACTOR)
+    assert done == {"number": "+447700900417", "forgotten": 2}
+    for wrong in ({}, {"number": "07700 900418", "id": ident}, {"id": ident}):
+        with pytest.raises(UsageError):
+            house.desk.contacts_forget(**wrong, actor=ACTOR)
+
+
+def test_an_import_is_stopped_and_the_contacts_stay(house: House, tmp_path: Path) -> None:
+    load_list(house, crm(tmp_path, "a,07700 900417"))
+    with pytest.raises(UsageError, match="no import"):
+        house.desk.contacts_cancel(actor=ACTOR)
+    path = crm(tmp_path, *(f"n{n},07700 9{n:05}" for n in range(500)))
+
+    def stop(done: float, what: str) -> None:
+        house.desk.contacts_cancel(actor="user:bob(2)")
+
+    with pytest.raises(GateError, match=r"stopped by user:bob\(2\)"):
+        load_list(house, path, progress=stop)
+    assert [row["reference"] for row in house.desk.contacts_list(actor=ACTOR)["items"]] == ["a"]
+    load_list(house, path)
+    assert house.desk.contacts_status(actor=ACTOR)["contacts"] == 500

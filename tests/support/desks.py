@@ -16,6 +16,7 @@ class WrongKey(VaultError):
 
 
 CONTACT = {
+    "id": "5c" * 16,
     "reference": "c-1",
     "number": "+442079460101",
     "verdict": "block",
@@ -150,6 +151,14 @@ class SmallDesk:
     def contacts_list(self, **fields: Any) -> dict[str, Any]:
         self._note("contacts_list", **fields)
         return {"items": [CONTACT], "next": None}
+
+    def contacts_show(self, **fields: Any) -> dict[str, Any]:
+        self._note("contacts_show", **fields)
+        return {"contact": CONTACT | {"same_number": 1, "topic": "general"}, "now": {"verdict": "block"}}
+
+    def contacts_cancel(self, **fields: Any) -> dict[str, Any]:
+        self._note("contacts_cancel", **fields)
+        return {}
 
     def contacts_faults(self, **fields: Any) -> dict[str, Any]:
         self._note("contacts_faults", **fields)
