@@ -169,8 +169,8 @@ def attempts_of(days: Iterable[date], rows: Iterable[Row]) -> Row:
 def registers_of(
     names: Iterable[str], days: list[date], imports: list[Row], began: str | None, now: datetime
 ) -> Iterator[Row]:
-    """Each register by day: ``age`` of the snapshot in force at the day's end, and the worst ``state`` that it was in on
-    that day (``ok``, ``stale``, ``missing``; empty before the log begins). A snapshot of day D supports calls to D + 27
+    """Each register by day: ``age`` of the snapshot in force at the day's end, and the worst ``state`` of the day
+    (``ok``, ``stale``, ``missing``; empty before the log begins). A snapshot of day D supports calls to D + 27
     (LAW 1.4): a day on which that was over until a new one came is a stale one."""
     start = datetime.fromisoformat(began) if began else now
     for name in names:
