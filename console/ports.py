@@ -65,8 +65,26 @@ class Opener(Protocol):
     def pack(self, request: str, output: Path, progress: Progress) -> Mapping[str, Any]:
         """Write the pack of an access request to a file that must not exist, and tell the gate.
 
-        Returns ``path``, ``sha256``, ``calls``, ``recordings``, ``left_out``, and the ``passphrase`` that opens it, which
-        is kept nowhere.
+        Returns ``path``, ``sha256``, ``calls``, ``recordings``, ``left_out``, and the ``passphrase`` that opens it: kept
+        nowhere.
+        """
+        ...
+
+    def bundle(
+        self,
+        since: datetime,
+        until: datetime,
+        recipient: str,
+        purpose: str,
+        output: Path,
+        stop: threading.Event,
+        progress: Progress,
+    ) -> Mapping[str, Any]:
+        """Write the period ``[since, until)`` as a bundle for a recipient (its id) to a file that must not exist.
+
+        Recordings that are not sealed to the recipient are opened with the keys that are open. Returns ``file``,
+        ``counts``, ``vkey``, ``checkpoint`` (size of the log) and ``damaged``: recordings that are not as the log says.
+        ``stop`` ends it with a ``StoppedError``, and there is no file.
         """
         ...
 

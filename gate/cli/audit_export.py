@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import os
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -17,6 +18,7 @@ from gate.cli.output import View, say
 from gate.cli.reach import Gate, reach
 from gate.cli.values import LONDON, Moment
 from gate.clock import SystemClock
+from gate.config import Config
 from gate.core.evidence import stamp
 from gate.errors import GateError, UsageError
 from gate.exports.bundle import many
@@ -63,31 +65,71 @@ def run(
     output: Path,
 ) -> None:
     """The command."""
-    if output.exists():
-        raise UsageError(f"{output} exists", hint="name a new file")
+    _absent(output)
     privates = _privates(keys, passphrase_files)
     notes = checkpoint_notes(checkpoints)
-    with reach(view.config) as gate, view.progress("Exporting") as bar, output_file(output) as file:
-        begun = gate.call(
-            "audit_export",
-            since=since,
-            until=until,
-            recipient=_named(recipient),
-            purpose=purpose,
-            openers=[private.id for private in privates],
-            progress=bar,
-        )
-        manifest, damaged = _write(view, gate, begun, privates, notes, file, output, bar)
-    for recording_id in damaged:
+    named = _named(recipient)
+    with reach(view.config) as gate, view.progress("Exporting") as bar:
+        manifest, result = make_bundle(
+            view.config, gate, since=since, until=until, recipient=named, privates=privates, purpose=purpose,
+            notes=notes, output=output, progress=bar,
+        )  # fmt: skip
+    for recording_id in result["damaged"]:
         say(f"Recording {recording_id} is not the file whose digest is in the log. It went out as it is.")
-    counts = {name: count for name, count in manifest.counts.items() if count}
+    counts = result["counts"]
     told = f"{many(counts.get('calls', 0), 'call')}, {counts.get('included', 0):,} of {counts.get('recordings', 0):,}"
     told += " recordings"
     say(f"Wrote {output} for {manifest.recipient.name} ({manifest.recipient.purpose}): {told}.")
     say(f"Give the verifier key by another way: {manifest.vkey}")
+    view.data(result)
+
+
+def make_bundle(
+    config: Config,
+    gate: Gate,
+    *,
+    since: datetime,
+    until: datetime,
+    recipient: str,
+    privates: Sequence[Any],
+    purpose: str,
+    output: Path,
+    notes: Sequence[tuple[str, str]] = (),
+    progress: Callable[[float, str], None] | None = None,
+) -> tuple[Any, dict[str, Any]]:
+    """Write a bundle to a file that must not exist; its manifest, and what ``--json`` tells of it.
+
+    ``recipient`` is an id, a name or a fingerprint on the register; ``privates`` open what is not sealed to it. Raises
+    ``GateError``; then there is no file.
+    """
+    _absent(output)
+    if not os.access(config.data / "gate.db", os.R_OK):  # before the gate keeps the fact that it goes out
+        raise UsageError(
+            f"this account may not read {config.data}",
+            hint="exports are made by the gate's own account: sudo -u dialgate",
+        )
+    with output_file(output) as file:
+        begun = gate.call(
+            "audit_export",
+            since=since,
+            until=until,
+            recipient=recipient,
+            purpose=purpose,
+            openers=[private.id for private in privates],
+            progress=progress,
+        )
+        manifest, damaged = _write(config, gate, begun, privates, notes, file, output, progress)
+    counts = {name: count for name, count in manifest.counts.items() if count}
     result = {"file": str(output), "bundle": manifest.bundle, "recipient": begun["recipient"]["id"], "counts": counts}
     result |= {"from": manifest.period.since, "to": manifest.period.until, "checkpoint": manifest.checkpoint.size}
-    view.data(result | {"vkey": manifest.vkey, "damaged": damaged})
+    return manifest, result | {"vkey": manifest.vkey, "damaged": damaged}
+
+
+def _absent(output: Path) -> None:
+    if output.exists():
+        raise UsageError(f"{output} exists", hint="name a new file")
+    if not output.absolute().parent.is_dir():
+        raise UsageError(f"there is no folder {output.absolute().parent}", hint="make it, or name another file")
 
 
 def _privates(keys: Sequence[Path], passphrase_files: Sequence[Path]) -> list[Any]:
@@ -120,7 +162,7 @@ def _named(recipient: str) -> str:
 
 
 def _write(
-    view: View,
+    config: Config,
     gate: Gate,
     begun: dict[str, Any],
     privates: Sequence[Any],
@@ -135,7 +177,7 @@ def _write(
     from gate.exports.bundle_write import waiting_room, write_bundle
 
     bundle, who = begun["bundle"], begun["recipient"]
-    target = bundles.registered(view.config, who["id"])
+    target = bundles.registered(config, who["id"])
     with waiting_room(output) as room:
         wrapped = bundles.Wrapped(Path(room) / "wraps")
         try:
@@ -144,7 +186,7 @@ def _write(
             wrapped.close()
         vkey = gate.call("audit_key")
         head = gate.call("audit_checkpoint")
-        log = bundles.log_slice(view.config, head["size"], begun["from"], begun["to"])
+        log = bundles.log_slice(config, head["size"], begun["from"], begun["to"])
         contents = Contents(
             bundle=bundle,
             made=stamp(SystemClock().now()),
@@ -154,9 +196,9 @@ def _write(
             checkpoint=head["note"],
             period=form.Period(begun["from"], begun["to"]),
             recipient=form.To(who["id"], who["name"], who["purpose"], who["fingerprint"]),
-            recipients=bundles.key_list(view.config),
+            recipients=bundles.key_list(config),
             statuses=statuses,
-            sound=lambda name: bundles.announcement(view.config, name),
+            sound=lambda name: bundles.announcement(config, name),
             older=[*bundles.earlier(log), *bundles.older_checkpoints(vkey["vkey"], log, notes)],
         )
 

@@ -56,4 +56,5 @@ def checkpoints(view: View, before: str | None, after: str | None, limit: int) -
     """The signed heads of the log, newest first."""
     with reach(view.config) as gate:
         answer = gate.call("checkpoints_list", before=before, after=after, limit=limit)
-    view.rows(answer, "items", [("size", "Entries"), ("at", "Signed"), ("root", "Root")], none="There is none yet.")
+    columns = [("size", "Entries"), ("at", "Signed"), ("root", "Root"), ("copies", "Files")]
+    view.rows(answer, "items", columns, none="There is none yet.")

@@ -9,13 +9,14 @@ import base64
 import dataclasses
 import threading
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gate.cli.output import View
 from gate.cli.recordings import open_taken, sealed_file, who
 from gate.control.client import ControlClient
-from gate.errors import UsageError
+from gate.errors import StoppedError, UsageError
 
 if TYPE_CHECKING:
     from console.ports import Envelope, Progress
@@ -129,6 +130,37 @@ class KeyOpener:
         made = write_pack(self._view, self._client, held, list(self._privates), output, progress=progress)
         return dataclasses.asdict(made)
 
+    def bundle(
+        self,
+        since: datetime,
+        until: datetime,
+        recipient: str,
+        purpose: str,
+        output: Path,
+        stop: threading.Event,
+        progress: Progress,
+    ) -> Mapping[str, Any]:
+        """As ``dialgate audit export``."""
+        from gate.cli.audit_export import make_bundle
+
+        def heed(fraction: float, text: str) -> None:
+            if stop.is_set():
+                raise StoppedError("the export was stopped", hint="nothing was written; that it began is in the log")
+            progress(fraction, text)
+
+        _, result = make_bundle(
+            self._view.config,
+            self._client,
+            since=since,
+            until=until,
+            recipient=recipient,
+            privates=list(self._privates),
+            purpose=purpose,
+            output=output,
+            progress=heed,
+        )
+        return result
+
     def _taken(self, recording_id: str, purpose: str) -> tuple[list[PrivateKey], dict[str, Any]]:
         if not self._privates:
             raise UsageError("no key is open", hint="open a private key first")
@@ -139,8 +171,6 @@ class KeyOpener:
 
 def _announced(taken: Mapping[str, Any]) -> tuple[float, float] | None:
     """When the announcement played, in seconds from the recording's beginning."""
-    from datetime import datetime
-
     bodies = [fact["body"] for fact in taken["facts"] if fact["kind"] == "announced" and fact.get("body")]
     opened = taken["header"].get("opened_at")
     try:

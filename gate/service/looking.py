@@ -65,8 +65,12 @@ class Looking(DeskBase):
     def checkpoints_list(
         self, *, after: str | None = None, before: str | None = None, limit: int = 50, actor: str
     ) -> Row:
-        """Signed heads of the log, newest first: ``size``, ``root`` (Base64), ``at``, ``note``."""
-        return self._window(lambda tx: self._offers.looks.checkpoints_window(tx, after, before, limit))
+        """Signed heads of the log, newest first: ``size``, ``root`` (Base64), ``at``, ``note``, and the ``copies`` of it as
+        files (``folder``, ``second place``)."""
+        page = self._window(lambda tx: self._offers.looks.checkpoints_window(tx, after, before, limit))
+        for row in page["items"]:
+            row["copies"] = self._offers.copies(row["size"], row["note"])
+        return page
 
     def audit_status(self, *, actor: str) -> Row:
         """Size of the log, its newest checkpoint, its last verification."""

@@ -184,6 +184,8 @@ class Offers:
     ``size``, ``root``, ``first_fault`` …"""
     checkpoint: Callable[[], Mapping[str, Any]]
     """Sign the log as it stands: ``size``, ``root``, ``note``."""
+    copies: Callable[[int, str], list[str]]
+    """(size, note) of a checkpoint -> where its file lies: ``folder``, ``second place``."""
     bundles: Bundles
     retention: Retention
     contacts: Contacts

@@ -5,18 +5,22 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from gate.cli.opening import KeyOpener, OutputFiles
 from gate.cli.output import View
-from gate.errors import UsageError
+from gate.errors import StoppedError, UsageError
 from gate.exports.wav import ExportError
 from gate.vault.errors import WrongPassphrase
+from gate.vault.keyfile import generate, save_private
+from tests.support.commands import dialgate
 from tests.support.farend import FarEnd
 from tests.support.gatehouse import Gatehouse, running
 from tests.support.phones import Phones
+from tests.support.settings import secret
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +52,35 @@ def test_a_key_is_found_opened_and_forgotten(gate: Gatehouse) -> None:
     assert one.unlock(key, words(gate)) == one.holder() != ""
     one.lock()
     assert one.holder() == ""
+
+
+def test_a_bundle_for_an_auditor_with_the_key_that_is_open(gate: Gatehouse, tmp_path: Path) -> None:
+    private, recipient = generate("Auditor", "auditor", "battery staple", datetime.now(UTC))
+    text, key = tmp_path / "auditor.recipient", tmp_path / "auditor.key"
+    text.write_text(recipient.to_text())
+    save_private(key, private)
+    done = dialgate("key", "add", str(text), "--exports-only", "--purpose", "regulator", "-c", str(gate.config))
+    assert done.code == 0, done.err
+    one, output, told = opener(gate), tmp_path / "march.bundle", []
+    whole = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC), private.id, "annual audit", output)
+    with pytest.raises(UsageError, match="sealed neither to the recipient nor to a key"):
+        one.bundle(*whole, threading.Event(), lambda _done, what: told.append(what))
+    one.unlock(one.keys()[0], words(gate))
+    stop = threading.Event()
+    stop.set()
+    with pytest.raises(StoppedError, match="the export was stopped"):
+        one.bundle(*whole, stop, lambda _done, what: told.append(what))
+    assert not output.exists()
+    made = one.bundle(*whole, threading.Event(), lambda _done, what: told.append(what))
+    assert (made["file"], made["counts"]["included"], made["damaged"]) == (str(output), 1, [])
+    assert any("recordings" in what for what in told), told
+    passphrase = secret(tmp_path / "auditor.passphrase", "battery staple\n")
+    opened = dialgate("audit", "open", str(output), "--key", str(key), "--passphrase-file", str(passphrase))
+    assert opened.code == 0, opened.err
+    with pytest.raises(UsageError, match="exists"):
+        one.bundle(*whole, threading.Event(), lambda _done, _what: None)
+    with pytest.raises(UsageError, match="there is no folder"):
+        one.bundle(*whole[:4], tmp_path / "no" / "folder", threading.Event(), lambda _done, _what: None)
 
 
 def words(gate: Gatehouse) -> str:

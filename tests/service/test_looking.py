@@ -137,6 +137,15 @@ def test_a_verification_is_stopped_by_who_asked_for_it_alone(house: House, monke
     assert desk.audit_verify(actor=ACTOR)["ok"], "the stop was for that one"
 
 
+def test_where_the_copies_of_a_checkpoint_lie(house: House, example: Path) -> None:
+    made = house.desk.audit_checkpoint(actor=ACTOR)
+    assert house.desk.checkpoints_list(limit=1, actor=ACTOR)["items"][0]["copies"] == ["folder"]
+    [file] = [each for each in (example / "data" / "checkpoints").iterdir() if int(each.stem) == made["size"]]
+    file.write_text(made["note"] + "\n")
+    assert house.desk.checkpoints_list(limit=1, actor=ACTOR)["items"][0]["copies"] == [], "another text is no copy"
+    file.write_text(made["note"])
+
+
 def test_a_leaf_with_what_it_commits_to(house: House) -> None:
     call = house.desk.decide(number=NUMBER, actor=ACTOR)["decision_id"]
     row = house.desk.audit_leaves(text=call[:8], limit=1, actor=ACTOR)["items"][0]
