@@ -14,7 +14,7 @@ from gate.errors import UsageError
 
 @make(
     "console",
-    example="dialgate console\ndialgate console -k /media/ann/ann.key\ndialgate console --web",
+    example="dialgate console\ndialgate console -k ann.key\ndialgate console --web",
 )
 @click.option(
     "-k",

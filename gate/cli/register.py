@@ -65,7 +65,7 @@ def import_(view: View, name: str, file: Path, as_of: date | None, coverage: str
 @make(
     "watch",
     group=command,
-    example="dialgate register watch /srv/tps\ndialgate register watch /srv/tps --once --settle 0",
+    example="dialgate register watch drop\ndialgate register watch drop --once --settle 0",
 )
 @click.argument("folder", metavar="DIR", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("--once", is_flag=True, help="Look once, take what has landed, and end: for a timer.")
