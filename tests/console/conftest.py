@@ -83,11 +83,17 @@ Before = Callable[[Pilot[Any]], Awaitable[None]]
 
 
 def steps(*keys: str, then: tuple[str, ...] = ()) -> Before:
-    """For ``snap_compare``: the gate has been heard, these keys are pressed, these texts are there; no blinking."""
+    """For ``snap_compare``: the gate has been heard, these keys are pressed, these texts are there; no blinking.
+
+    ``~text`` among the keys waits until the text is on the screen.
+    """
 
     async def before(pilot: Pilot[Any]) -> None:
         await until(pilot, lambda: pilot.app.feed.snapshot and pilot.app.feed.link.up)
         for key in keys:
+            if key.startswith("~"):
+                await until(pilot, shows(pilot, key[1:]))
+                continue
             await pilot.press(key)
             await pilot.pause(0.05)
         if then:

@@ -102,9 +102,10 @@ class Served:
             log_now=search.log_now,
             registers=house.registers,
             clock=self.clock,
+            watch_levels=lambda on: view.take_levels(levels if on else {}),
             up=lambda: {"trunk_up": True, "recorder_up": True},
         )
-        view.take_levels({call["call_id"]: tuple(call["levels"]) for call in self.calls})
+        levels = {call["call_id"]: tuple(call["levels"]) for call in self.calls}
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(_Told(house.desk, self), view, ready), daemon=True)
         self._thread.start()

@@ -27,13 +27,13 @@ def test_calls(shared: Served, snap_compare: Any, size: tuple[int, int]) -> None
 
 @SIZES
 def test_a_call_explained(shared: Served, snap_compare: Any, size: tuple[int, int]) -> None:
-    before = steps("4", *"jjjjj", "enter", then=("Registers as they were", "LISTED"))
+    before = steps("4", "~182 rows", *"jjjjj", "enter", then=("Registers as they were", "LISTED"))
     assert snap_compare(app_of(shared), terminal_size=size, run_before=before)
 
 
 @SIZES
 def test_registers(shared: Served, snap_compare: Any, size: tuple[int, int]) -> None:
-    assert snap_compare(app_of(shared), terminal_size=size, run_before=steps("2", then=("TPS", "14 Jul 2026")))
+    assert snap_compare(app_of(shared), terminal_size=size, run_before=steps("2", then=("2 rows", "tps_ns.txt")))
 
 
 @SIZES
@@ -53,12 +53,12 @@ def test_imports(shared: Served, snap_compare: Any) -> None:
 
 
 def test_help(shared: Served, snap_compare: Any) -> None:
-    before = steps("2", "question_mark", then=("Keys here",))
+    before = steps("2", "~tps_ns.txt", "question_mark", then=("Keys here",))
     assert snap_compare(app_of(shared), terminal_size=SMALL, run_before=before)
 
 
 def test_adding_a_consent(shared: Served, snap_compare: Any) -> None:
-    before = steps("2", "shift+tab", "a", then=("Who gave it",))
+    before = steps("2", "shift+tab", "~9 rows", "a", then=("Who gave it",))
     assert snap_compare(app_of(shared), terminal_size=SMALL, run_before=before)
 
 
@@ -80,7 +80,7 @@ def test_recordings(shared: Served, snap_compare: Any, size: tuple[int, int]) ->
 @SIZES
 def test_a_recording_opened(shared: Served, snap_compare: Any, size: tuple[int, int], tmp_path: Path) -> None:
     async def opened(pilot: Pilot[Any]) -> None:
-        await steps("5", *"jjjjj", "enter", then=("Sealed to",))(pilot)
+        await steps("5", "~89 rows", *"jjjjj", "enter", then=("Sealed to", "Notice"))(pilot)
         await pilot.press("o")
         await until(pilot, shows(pilot, "Passphrase"))
         await typed(pilot, PASSPHRASE)

@@ -1,0 +1,67 @@
+"""Questions in a dialog: typed by somebody who does not look."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from textual import events
+from textual.widgets import Button, Input
+
+from console.widgets.ask import Ask, Field
+from tests.console.conftest import Themed, until
+
+KEY = (Field("key", "Key file"), Field("passphrase", "Passphrase", secret=True))
+
+
+class Asking(Themed):
+    """An app that asks for a key file and its passphrase."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[Mapping[str, str] | None] = []
+
+    def on_mount(self) -> None:
+        self.push_screen(Ask("Open a key", KEY), self.told.append)
+
+
+def typed_ahead(app: Asking, *keys: str) -> None:
+    """Keys that are all there before the first of them is looked at, as from a paste or a machine that was busy."""
+    for key in keys:
+        app.post_message(events.Key(key, key if len(key) == 1 else None))
+
+
+@pytest.mark.parametrize("next_field", ["enter", "tab"])
+async def test_what_is_typed_ahead_lands_in_its_own_field(next_field: str) -> None:
+    app = Asking()
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        typed_ahead(app, *"a.key", next_field, *"s3cret")
+        await until(pilot, lambda: app.screen.query_one("#passphrase", Input).value == "s3cret")
+        assert app.screen.query_one("#key", Input).value == "a.key"
+        await pilot.press("enter")
+        await until(pilot, lambda: app.told)
+        assert app.told == [{"key": "a.key", "passphrase": "s3cret"}]
+
+
+async def test_enter_waits_for_the_last_letters() -> None:
+    app = Asking()
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        typed_ahead(app, *"a.key", "enter", *"s3cret", "enter")
+        await until(pilot, lambda: app.told)
+        assert app.told == [{"key": "a.key", "passphrase": "s3cret"}]
+
+
+async def test_a_needed_field_is_asked_for_and_cancel_answers_nothing() -> None:
+    app = Asking()
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        await pilot.press(*"a.key", "enter", "enter")
+        assert not app.told
+        assert app.focused is app.screen.query_one("#passphrase", Input)
+        await pilot.press("s", "tab")
+        assert isinstance(app.focused, Button)
+        await pilot.press("enter")
+        await until(pilot, lambda: app.told)
+        assert app.told == [None]
