@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
@@ -34,7 +36,13 @@ DIALOG_CSS = """
 class Ask(ModalScreen[Mapping[str, str] | None]):
     """Fill in some fields; None where it was left. Enter goes on to the next field, at the last it answers."""
 
-    BINDINGS = keys.DIALOG
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *keys.DIALOG,
+        # Before any field sees them: what is typed next is never put into the field before, a passphrase least of all.
+        Binding("enter", "enter", show=False, priority=True),
+        Binding("tab", "app.focus_next", show=False, priority=True),
+        Binding("shift+tab", "app.focus_previous", show=False, priority=True),
+    ]
     DEFAULT_CSS = f"""
     Ask {{ {DIALOG_CSS} }}
     Ask > Vertical {{ width: 72; max-width: 96%; height: auto; max-height: 94%; background: $surface;
@@ -83,15 +91,15 @@ class Ask(ModalScreen[Mapping[str, str] | None]):
         if inputs:
             next((each for each in inputs if not each.value), inputs[0]).focus()
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """On to the next, or done."""
-        event.stop()
+    def action_enter(self) -> None:
+        """On to the next field; at the last one done, when the letters that it was sent are in it."""
         inputs = list(self.query(Input))
-        place = inputs.index(event.input)
-        if place + 1 < len(inputs):
-            inputs[place + 1].focus()
-        else:
-            self._answer()
+        if isinstance(self.focused, Button):
+            self.focused.press()
+        elif self.focused in inputs[:-1]:
+            self.set_focus(inputs[inputs.index(self.focused) + 1])
+        elif self.focused is not None:
+            self.focused.call_later(self._answer)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Either."""
