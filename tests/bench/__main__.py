@@ -108,6 +108,11 @@ def pages(quick: bool) -> Table:
     return _rows(import_module("tests.bench.bench_pages").run(*((5_000, 10) if quick else (1_000_000, 100))))
 
 
+def console(quick: bool) -> Table:
+    """The console in a terminal, from the key to what is painted: start, a long list, keys under load, memory."""
+    return _rows(import_module("tests.bench.bench_console").run(*((2_000, 3.0, 3, 10) if quick else ())))
+
+
 def decision(quick: bool) -> Table:
     """One decision."""
     return _named(import_module("tests.bench.screening").measure(*((200,) if quick else ())), "µs")
@@ -128,6 +133,7 @@ BENCHES: dict[str, Callable[[bool], Table]] = {
         audit,
         vault,
         pages,
+        console,
         decision,
     )
 }

@@ -1,0 +1,252 @@
+"""The console as a person has it: ``dialgate console`` in a terminal, from the key to what is painted.
+
+``python -m tests.bench.bench_console [CALLS [SECONDS]]``. Start to first paint; a list of a million calls opened, paged
+and filtered, at a running gate; memory after that; keys pressed ten times a second while the gate decides 200 calls a
+second, and while a stream tells of 200 snapshots a second. Times are those of the whole way: terminal, console, socket,
+gate, and back to the picture.
+"""
+
+from __future__ import annotations
+
+import itertools
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from tests.bench.bench_pages import fill
+from tests.bench.bench_store import Row, row
+from tests.bench.console_feeds import decisions, snapshots
+from tests.support.gatehouse import ROOT, Gatehouse, dialgate
+from tests.support.painted import Painted
+
+PROGRAM = [sys.executable, "-P", "-m", "gate.cli.main"]
+RATE = 200.0
+KEY_EVERY = 0.1
+FIRST_ROW = 4
+"""Of the list of calls: two status lines, the name of the list, the heading."""
+TYPED = {
+    "a word of a reason": ("tps", "tps "),
+    "a caller": ("alice", "alice"),
+    "the beginning of a number": ("02079460", "+44 20 79"),
+    "the beginning of a number, in the oldest calls alone": ("0161", "+44 161"),
+    "what fits nothing": ("zebra", "No attempt fits"),
+}
+"""What is typed, and what each row shows then."""
+
+
+def console(config: Path) -> Painted:
+    """``dialgate console`` in 80x24."""
+    return Painted([*PROGRAM, "console", "-c", str(config)], cwd=ROOT)
+
+
+def run(count: int = 1_000_000, seconds: float = 30.0, starts: int = 9, pages: int = 100) -> list[Row]:
+    """Rows for the table."""
+    with tempfile.TemporaryDirectory(prefix="dialgate-bench-") as folder:
+        gate = Gatehouse(Path(folder) / "gate", announcement=None)
+        fill(gate.data / "gate.db", count)
+        gate.start()
+        try:
+            rows = [*start(gate.config, starts), *lists(gate.config, count, pages), *deciding(gate, seconds)]
+        finally:
+            gate.stop()
+        dialgate("init", str(Path(folder) / "other"), "--example")
+        return [*rows, *flooded(Path(folder) / "other", seconds)]
+
+
+def told(what: str, times: Sequence[float]) -> Row:
+    """Milliseconds: the median, with the 99th percentile and the longest."""
+    ordered = sorted(times)
+    high = ordered[min(len(ordered) - 1, int(len(ordered) * 0.99))]
+    note = f"99th percentile {high * 1000:.1f}, longest {ordered[-1] * 1000:.1f} of {len(ordered)}"
+    return row(what, statistics.median(ordered) * 1000, "ms", note)
+
+
+# --- start --------------------------------------------------------------------------------------------------------
+
+
+def start(config: Path, runs: int) -> Iterator[Row]:
+    """From exec to the line of modes, and to what the gate says; and what of it is Python and Textual alone."""
+    painted, heard = [], []
+    for _ in range(runs):
+        with console(config) as terminal:
+            painted.append(terminal.until(lambda: "1Live" in terminal.picture.line(0), 30) - terminal.began)
+            heard.append(terminal.until(lambda: "gate up" in terminal.picture.line(1), 30) - terminal.began)
+            assert terminal.end("q") == 0
+    yield told("start to the first picture", painted)
+    yield told("start to what the gate says", heard)
+    textual = "import textual.app, textual.screen, textual.widgets, textual.containers"
+    for what, code in (("Python alone", "pass"), ("Python and Textual, imported", textual)):
+        yield told(what, [_took([sys.executable, "-P", "-c", code]) for _ in range(runs)])
+
+
+def _took(command: Sequence[str]) -> float:
+    began = time.perf_counter()
+    subprocess.run(command, check=True, cwd=ROOT)
+    return time.perf_counter() - began
+
+
+# --- lists --------------------------------------------------------------------------------------------------------
+
+
+def rows_of(terminal: Painted) -> list[str]:
+    """The lines of the list of calls; empty while one of them is on its way."""
+    picture = terminal.picture
+    lines = [picture.line(y)[1:] for y in range(FIRST_ROW, picture.height - 1)]
+    return [] if any(line.strip() == "…" for line in lines) else lines
+
+
+def lists(config: Path, count: int, pages: int) -> Iterator[Row]:
+    """The calls opened, paged, filtered; then memory, when every mode was seen."""
+    with console(config) as terminal:
+        terminal.until(lambda: "gate up" in terminal.picture.line(1), 30)
+        pressed = terminal.press("4")
+        yield told(f"open {count:,} calls", [terminal.until(lambda: has_rows(terminal)) - pressed])
+        first_turn(terminal, " ")
+        yield told("a screen down", [turned(terminal, " ") for _ in range(pages)])
+        terminal.press("G")
+        terminal.until(lambda: "01 Jan 00:00:00" in terminal.picture.line(22))
+        first_turn(terminal, "\x02")
+        yield told("a screen up, from the end", [turned(terminal, "\x02") for _ in range(pages)])
+        terminal.press("g")
+        terminal.idle(0.5)
+        for what, (text, shown) in TYPED.items():
+            yield told(f"filter: {what}", [filtered(terminal, text, shown) for _ in range(5)])
+        for mode in "12356781":
+            terminal.press(mode)
+            terminal.idle(0.3)
+        yield row("memory, at most", terminal.peak_mb(), "MB", "every mode was open")
+        assert terminal.end("q") == 0
+
+
+def has_rows(terminal: Painted) -> bool:
+    """Calls are on the screen."""
+    lines = rows_of(terminal)
+    return bool(lines) and all("+44" in line for line in lines)
+
+
+def first_turn(terminal: Painted, key: str) -> None:
+    """The cursor goes to the other end of the screen before the first screen is turned."""
+    terminal.press(key)
+    terminal.idle(0.5)
+
+
+def turned(terminal: Painted, key: str) -> float:
+    """Seconds from a key to other rows on the whole screen."""
+    before = rows_of(terminal)
+    pressed = terminal.press(key)
+    painted = terminal.until(lambda: has_rows(terminal) and rows_of(terminal)[0] != before[0])
+    terminal.idle(0.05)
+    return painted - pressed
+
+
+def filtered(terminal: Painted, text: str, shown: str) -> float:
+    """Seconds from the last key of a filter to rows that fit it."""
+    terminal.press("/")
+    terminal.idle(0.1)
+    for sign in text[:-1]:
+        terminal.press(sign)
+        terminal.idle(0.06)
+
+    def fits() -> bool:
+        lines = [line for line in rows_of(terminal)[:-1] if line.strip()]
+        return bool(lines) and all(shown in line for line in lines) and f"filter: {text}" in terminal.picture.line(2)
+
+    pressed = terminal.press(text[-1])
+    painted = terminal.until(fits, 20)
+    terminal.press("\x1b")
+    terminal.until(lambda: "filter:" not in terminal.picture.line(2) and has_rows(terminal))
+    terminal.idle(0.2)
+    return painted - pressed
+
+
+# --- keys under load ----------------------------------------------------------------------------------------------
+
+
+def deciding(gate: Gatehouse, seconds: float) -> Iterator[Row]:
+    """Keys while the gate decides."""
+    with console(gate.config) as terminal, decisions(gate.socket, RATE) as made:
+        terminal.until(lambda: "gate up" in terminal.picture.line(1), 30)
+        began, before = time.monotonic(), made.value
+        live = pressing(terminal, itertools.cycle([("p", paused(terminal)), ("p", going(terminal))]), seconds / 3)
+        terminal.press("4")
+        terminal.until(lambda: has_rows(terminal))
+        terminal.idle(0.5)
+        moves = pressing(terminal, up_and_down(terminal), seconds / 3)
+        modes = pressing(terminal, itertools.cycle([("1", mode(terminal, 1)), ("4", mode(terminal, 4))]), seconds / 3)
+        rate = (made.value - before) / (time.monotonic() - began)
+        yield row("decisions at the gate meanwhile", rate, "a second", f"wanted: {RATE:.0f}")
+        yield told("a key on the live picture", live)
+        yield told("a key in the list of calls", moves)
+        yield told("a key to another mode", modes)
+        yield row("memory, at most, with the list that grows", terminal.peak_mb(), "MB")
+        assert terminal.end("q") == 0
+
+
+def flooded(folder: Path, seconds: float) -> Iterator[Row]:
+    """Keys while 200 snapshots a second come in."""
+    with snapshots(folder / "data" / "control.sock", RATE) as told_of, console(folder / "config.toml") as terminal:
+        terminal.until(lambda: "calls in hand" in terminal.picture.line(2), 30)
+        began, before = time.monotonic(), told_of.value
+        keys = pressing(terminal, up_and_down(terminal), seconds)
+        rate = (told_of.value - before) / (time.monotonic() - began)
+        yield row("snapshots that the console was told", rate, "a second", f"wanted: {RATE:.0f}")
+        yield told("a key among 30 calls in hand", keys)
+        yield row("memory, at most, with that stream", terminal.peak_mb(), "MB")
+        assert terminal.end("q") == 0
+
+
+Keys = Iterator[tuple[str, Callable[[], bool]]]
+"""A key, and what says on the picture that it was answered."""
+
+
+def pressing(terminal: Painted, keys: Keys, seconds: float) -> list[float]:
+    """A key every tenth of a second; seconds until each was answered."""
+    times = []
+    for _ in range(int(seconds / KEY_EVERY)):
+        key, answered = next(keys)
+        pressed = terminal.press(key)
+        times.append(terminal.until(answered) - pressed)
+        terminal.idle(max(0.0, pressed + KEY_EVERY - time.perf_counter()))
+    return times
+
+
+def up_and_down(terminal: Painted) -> Keys:
+    """The cursor of a table some lines down, and up again; the rows below it may change meanwhile."""
+    lines = range(FIRST_ROW, 12)
+
+    def at(line: int) -> Callable[[], bool]:
+        return lambda: terminal.picture.marked(lines) == line
+
+    first = terminal.picture.marked(lines)
+    assert first is not None, terminal.picture.text
+    while True:
+        for by in (1, 2, 3):
+            yield "j", at(first + by)
+        for by in (2, 1, 0):
+            yield "k", at(first + by)
+
+
+def paused(terminal: Painted) -> Callable[[], bool]:
+    """The live picture stands."""
+    return lambda: "PAUSED" in terminal.picture.line(2)
+
+
+def going(terminal: Painted) -> Callable[[], bool]:
+    """It goes on."""
+    return lambda: "PAUSED" not in terminal.picture.line(2)
+
+
+def mode(terminal: Painted, number: int) -> Callable[[], bool]:
+    """Another mode's list is there."""
+    heading = {1: "Notice", 4: "Verdict"}[number]
+    return lambda: heading in terminal.picture.line(3) and (number == 1 or has_rows(terminal))
+
+
+if __name__ == "__main__":
+    given = [float(word) for word in sys.argv[1:]]
+    for line in run(int(given[0]) if given else 1_000_000, given[1] if len(given) > 1 else 30.0):
+        print(line)
