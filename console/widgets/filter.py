@@ -8,7 +8,8 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input, Label
 
-DEBOUNCE = 0.15
+DEBOUNCE = 0.05
+"""Seconds: what is typed at once is asked once, and the answer is there before the next key."""
 
 
 class FilterLine(Horizontal):
