@@ -75,6 +75,15 @@ class ConsoleApp(App[None]):
         if self.setup.opener is not None:
             self.setup.opener.lock()
 
+    def _fatal_error(self) -> None:
+        """An error that nobody expected ends the console.
+
+        Textual would print it with the values of all variables, a number or a passphrase among them: ``run`` raises it
+        instead, and it is told as that of every other command.
+        """
+        self.bell()
+        self._close_messages_no_wait()
+
     def _tell(self, message: Message) -> None:
         for screen in self.screen_stack:
             screen.post_message(Snapshot(message.said) if isinstance(message, Snapshot) else LinkChanged())
@@ -154,5 +163,8 @@ class ConsoleApp(App[None]):
 
 
 def run(setup: Setup) -> None:
-    """The console in this terminal, until it is left."""
-    ConsoleApp(setup).run()
+    """The console in this terminal, until it is left. Raises what ended it, where that was not its user."""
+    app = ConsoleApp(setup)
+    app.run()
+    if app._exception is not None:
+        raise app._exception

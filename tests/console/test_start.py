@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
+import pytest
+
+from console.app import ConsoleApp, run
+from console.ports import Setup
+from tests.console.served import Served
 from tests.support.gatehouse import DIALGATE
 
 
@@ -30,3 +36,19 @@ def test_the_first_picture_needs_no_crypto_numbers_or_http_server() -> None:
         "textual.widgets._markdown",
     ):
         assert heavy not in loaded, heavy
+
+
+def test_an_unexpected_end_prints_no_variables(shared: Served, monkeypatch: pytest.MonkeyPatch, capsys: Any) -> None:
+    secret = "correct horse"
+
+    class Broken(ConsoleApp):
+        def on_mount(self) -> None:
+            local = secret
+            raise ZeroDivisionError(f"{len(local)}")
+
+    monkeypatch.setattr("console.app.ConsoleApp", Broken)
+    monkeypatch.setattr(Broken, "run", lambda self: ConsoleApp.run(self, headless=True))
+    with pytest.raises(ZeroDivisionError):
+        run(Setup(socket=shared.socket, now=shared.clock.now))
+    told = capsys.readouterr()
+    assert secret not in told.out + told.err and "Traceback" not in told.out + told.err
