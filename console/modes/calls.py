@@ -73,11 +73,26 @@ class CallDetail(DetailScreen):
         super().__init__(mode, f"Call {call_id}")
         self.call_id = call_id
         self._number = ""
+        self._over = False
+        self._state: object = None
 
     async def sections(self) -> Sequence[Section] | None:
         """Ask for the call."""
         answer = await self.ask("calls_show", call_id=self.call_id)
-        return None if answer is None else told(answer, self._number)
+        if answer is None:
+            return None
+        self._over = answer["call"].get("state") in ("ended", "refused", "asked")
+        return told(answer, self._number)
+
+    def told(self, said: Mapping[str, Any]) -> None:
+        """A call that goes on is looked at again when it has come to another state."""
+        if self._over:
+            return
+        now = next((call["state"] for call in said.get("calls") or () if call["call_id"] == self.call_id), "over")
+        if now != self._state:
+            first, self._state = self._state is None, now
+            if not first:
+                self.returned()
 
     def copied(self) -> str:
         """The id."""

@@ -98,6 +98,9 @@ class Mode(ModeScreen):
     def _say(self) -> None:
         calls = len(self.query_one(LocalTable)._rows)
         text = f"{calls} calls in hand" if calls != 1 else "1 call in hand"
+        for what in ("trunk", "recorder"):
+            up = self._said.get(f"{what}_up")
+            text += f" · {what} {'up' if up else 'DOWN'}" if up is not None else ""
         if self.paused:
             text += f"   PAUSED at {words.clock(self._drawn_at)[0]}: p goes on"
         self.query_one(".live-heading", Static).update(text)

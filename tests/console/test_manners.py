@@ -262,3 +262,23 @@ async def test_a_click_on_the_bottom_line_presses_the_key(shared: Served) -> Non
         await until(pilot, lambda: table(app).complete)
         await pilot.click(KeyLine, offset=(app.screen.query_one(KeyLine).text.index("filter"), 0))
         await until(pilot, lambda: isinstance(app.focused, Input))
+
+
+async def test_a_call_that_goes_on_is_shown_as_it_is(served: Served) -> None:
+    app = app_of(served)
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, shows(pilot, "4 calls in hand"))
+        await pilot.press("j", "j", "j", "enter")
+        await until(pilot, shows(pilot, "What happened"))
+        await until(pilot, lambda: app.screen._state == "ringing")
+        asked = len(served.rows("calls_show"))
+        served.calls[3] = {**served.calls[3], "state": "preparing"}
+        await until(pilot, lambda: len(served.rows("calls_show")) > asked)
+
+
+async def test_what_is_down_is_said_in_words(served: Served) -> None:
+    app = app_of(served)
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, shows(pilot, "trunk up", "recorder up"))
+        app.screen.told({**app.feed.snapshot, "trunk_up": False})
+        await until(pilot, shows(pilot, "trunk DOWN"))
