@@ -37,6 +37,9 @@ _FITS = (
     "instr(lower(coalesce(reference, '') || ' ' || coalesce(asks, '') || ' ' || replace(state, '_', ' ') || ' ' ||"
     " coalesce(name, '') || ' ' || coalesce(numbers, '')), ?) > 0"
 )
+_APART = r"[\s().\-/]"
+_BEFORE = rf"(?:9|141|147[015]|1280)?{_APART}*(?:(?:00)?{_APART}*44{_APART}*0?|00?)"
+"""What may stand before the digits of a number's own: codes of services, of the country, the trunk's 0."""
 _OVER = "fulfilled_on IS NULL AND withdrawn_on IS NULL AND (person_told_on IS NULL OR authority_told_on IS NULL)"
 
 
@@ -233,7 +236,7 @@ def mentions(
         f" AND body IS NOT NULL AND ({asked})",
         [first, first + count, *_OF_CALLS, *patterns],
     )
-    written = _written(numbers)
+    written = _spelled(numbers)
     found = [
         (row["leaf_index"], row["kind"], row["subject"], row["call_id"]) for row in rows if written.search(row["body"])
     ]
@@ -286,8 +289,17 @@ def _with_body(tx: StoreTransaction, leaves: Sequence[int]) -> list[int]:
 
 def _written(numbers: Sequence[str]) -> re.Pattern[str]:
     """Finds these numbers in any spelling that ends in their own digits: ``+44 (0)20 7946 0123``, ``020-7946-0123``."""
-    spelled = [r"[\s().\-/]*".join(number.removeprefix("+44").removeprefix("+")) for number in numbers]
-    return re.compile("|".join(f"(?:{each})(?![0-9])" for each in spelled) or r"(?!)")
+    return _ending(numbers, "")
+
+
+def _spelled(numbers: Sequence[str]) -> re.Pattern[str]:
+    """The same, but not at the end of another number: ``+44169772345`` is no part of ``+447169772345``."""
+    return _ending(numbers, rf"(?:(?<![0-9])|(?<=\\u[0-9a-f]{{4}}))(?:{_BEFORE}{_APART}*)?")
+
+
+def _ending(numbers: Sequence[str], before: str) -> re.Pattern[str]:
+    spelled = [f"{_APART}*".join(number.removeprefix("+44").removeprefix("+")) for number in numbers]
+    return re.compile("|".join(f"(?:{before}{each}(?![0-9]))" for each in spelled) or r"(?!)")
 
 
 def _marks(values: Collection[Any]) -> str:

@@ -147,6 +147,28 @@ def test_a_number_is_seen_in_any_spelling(store, text):
     assert ([each[2] for each in found], following) == (["n"], 0)
 
 
+@pytest.mark.parametrize(
+    ("person", "other"),
+    [
+        ("+44169772345", "+447169772345"),  # nine digits, and a mobile that ends in them
+        ("+44169772345", "07169 772345"),
+        ("+448001111", "+441298001111"),
+        ("+447700900123", "+17700900123"),
+    ],
+)
+def test_a_number_that_ends_in_anothers_digits_is_somebody_elses(store, person, other):
+    consent = {"number": other, "how": "phone", "wording": "yes", "who": "Olu", "evidence": ""}
+    put(store, Fact("consent", "c", START, ANN, consent), Fact("note", "n", START, ANN, {"text": f"call {other}"}))
+    found, _ = store.call(lambda tx: book.mentions(tx, [person], 0, 100))
+    assert "c" not in [each[2] for each in found] and "n" not in [each[2] for each in found]
+
+
+@pytest.mark.parametrize("before", ["141", "1470 ", "9", "\x07", "ring:"])
+def test_a_number_is_seen_behind_what_is_dialled_before_it(store, before):
+    put(store, Fact("note", "n", START, ANN, {"text": f"{before}07700 900123"}))
+    assert [each[2] for each in store.call(lambda tx: book.mentions(tx, [PERSON], 0, 100))[0]] == ["n"]
+
+
 def test_mentions_are_read_a_piece_at_a_time(store):
     put(store, *(Fact("note", f"n{n}", START, ANN, {"text": PERSON}) for n in range(5)))
     found, following = store.call(lambda tx: book.mentions(tx, [PERSON], 0, 3))
