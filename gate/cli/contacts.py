@@ -35,7 +35,7 @@ _HEADINGS = [
 ]
 
 
-@click.group("contacts", short_help="The CRM's numbers, re-screened: import, status, rescreen, list, changes, forget.")
+@click.group("contacts", short_help="The CRM's numbers: import, status, rescreen, list, changes, forget.")
 def command() -> None:
     """The CRM's numbers: kept, and screened again whenever a register or an own list changes.
 
