@@ -19,8 +19,14 @@ PROOF_KEYS: Final = frozenset({"vkey", "pem"})
 OWN_KEYS: Final = frozenset({"presentation", "numbers", "freephone"})
 """The firm's own numbers: shown in full, they are on every call."""
 
-_IN_TEXT = re.compile(r"\+[1-9][0-9]{7,14}\b|\b0[1-9](?:[ -]?[0-9]){7,9}\b")
-"""A number within other text: in E.164, or as the British write it."""
+_IN_TEXT = re.compile(
+    r"(?<![0-9A-Za-z+])(?:"
+    r"(?:\+|00[ .-]?)[1-9](?:[ ().-]{0,3}[0-9]){7,14}"
+    r"|44(?:[ ().-]{0,3}[0-9]){9,11}"
+    r"|0[1-9](?:[ ()./-]{0,3}[0-9]){7,9}"
+    r")(?![0-9*])"
+)
+"""A number within other text: in E.164 or with a country code, spaced or not; or as the British write it."""
 _MASKED = re.compile(r"\+[0-9]+(?: ?[0-9])*(?: ?\*){4} ?[0-9]{2}|\*+").fullmatch
 """What ``numbers.mask`` makes: hidden once by the gate, it is not hidden again by whoever shows it."""
 
@@ -42,5 +48,11 @@ def masked(value: Any, key: str = "") -> Any:
 
 
 def _hidden(found: re.Match[str]) -> str:
-    text = found[0]
-    return numbers.mask(text) if text.startswith("+") else numbers.mask("+44" + re.sub("[ -]", "", text)[1:])
+    digits = re.sub("[^0-9]", "", found[0])
+    if digits.startswith("00"):
+        digits = digits[2:]
+    elif digits.startswith("0"):
+        digits = f"44{digits[1:]}"
+    if digits.startswith("440"):  # +44 (0)20 …
+        digits = f"44{digits[3:]}"
+    return numbers.mask(f"+{digits}")

@@ -29,6 +29,34 @@ def test_numbers_are_hidden_by_their_key_in_text_and_in_lists() -> None:
 @pytest.mark.parametrize(
     "text",
     [
+        "+44 7700 900123",
+        "+44 (0)7700-900-123",
+        "0044 7700 900 123",
+        "00447700900123",
+        "447700900123",
+        "44 7700 900123",
+        "(07700) 900 123",
+        "07700.900.123",
+        "07700/900123",
+        "07700 - 900123",
+    ],
+)
+def test_a_number_in_a_text_is_hidden_however_people_write_it(text: str) -> None:
+    shown = masked({"purpose": f"complaint of {text}, again"})["purpose"]
+    assert "7700 *** *23" in shown and "900" not in shown
+
+
+def test_a_foreign_number_in_a_text_is_hidden_once() -> None:
+    once = masked({"why": "ring +33 1 23 45 67 89 or 0049 30 123456789"})
+    assert once == {"why": "ring +33123****89 or +4930123****89"}
+    assert masked({"why": "+123456789****45"}) == {"why": "+123456789****45"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "01-02-2026 at 10:00",
+        "DSR-2026-0001",
         "2026-03-02T10:00:00.123456Z",
         "case 17/2026",
         "6f2c9e0123456789abcdef0123456789",
