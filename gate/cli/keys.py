@@ -28,7 +28,7 @@ COLUMNS = [
 ]
 
 
-@click.group("key", short_help="Who can open recordings: new, list, add, change, retire, rotate.")
+@click.group("key", short_help="Who can open recordings: new, list, add, change, retire, rotate, passphrase.")
 def command() -> None:
     """Public keys that recordings are sealed to, and private keys that open them.
 

@@ -15,7 +15,7 @@ from gate.core.request_words import Asks
 from gate.errors import UsageError
 
 
-@click.group("letters", short_help="The letters' wording: show, copy, check.")
+@click.group("letters", short_help="The wording of the letters about requests: show, copy, check.")
 def command() -> None:
     """Letters about data-subject requests are made from templates that the firm can edit. A letter is sent by
     dialgate request, or printed.

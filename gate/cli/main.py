@@ -29,10 +29,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "reveal": ("gate.cli.reveal", "A telephone number in full, for a reason that is logged."),
     "recording": ("gate.cli.recordings", "Sealed recordings: list, export, verify."),
     "retention": ("gate.cli.retention", "What is erased when: status, sweep, forecast."),
-    "request": ("gate.cli.request", "Data-subject requests: open, verify, search, decide, fulfil, letters."),
+    "request": ("gate.cli.request", "Data-subject requests, from the day they come to the letter that ends them."),
     "letters": ("gate.cli.letters", "The wording of the letters about requests: show, copy, check."),
     "hold": ("gate.cli.hold", "What may not be erased: add, release, list."),
-    "key": ("gate.cli.keys", "Who can open recordings: new, list, add, change, retire, rotate."),
+    "key": ("gate.cli.keys", "Who can open recordings: new, list, add, change, retire, rotate, passphrase."),
     "report": ("gate.cli.report", "A month in figures, or the record of processing, as one page."),
     "audit": (
         "gate.cli.audit",

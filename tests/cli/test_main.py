@@ -117,8 +117,9 @@ def test_the_short_helps_are_those_of_the_commands() -> None:
         command = cli.get_command(click.Context(cli), name)
         if isinstance(command, click.Group):
             assert command.short_help == COMMANDS[name][1]
-            listed = COMMANDS[name][1].rpartition(": ")[2].rstrip(".").split(", ")
-            assert set(listed) == set(command.commands)
+            _, colon, listed = COMMANDS[name][1].rpartition(": ")
+            if colon:  # a group of many commands is described
+                assert set(listed.rstrip(".").split(", ")) == set(command.commands)
 
 
 @pytest.mark.parametrize(
