@@ -6,7 +6,8 @@
 - ``values``    times, dates and coverage as they are typed; ``passphrase``: from a file, or typed unseen
 - ``reach``     the way to the gate: through the running one, else the data folder itself under its lock
 - one module for each command or group: ``setup`` (init; ``guided``: its questions), ``serve``, ``check``, ``screen``,
-  ``contacts``, ``register``, ``objection``, ``consent``, ``calls``, ``recordings``, ``retention``, ``hold``, ``keys``, ``audit``, ``settings`` (config),
+  ``contacts``, ``register``, ``objection``, ``consent``, ``calls``, ``recordings``, ``retention``, ``hold``, ``keys``,
+  ``audit``, ``settings`` (config),
   ``console`` (recordings are opened there by ``opening``), ``demo``
 - ``letters``   the wording of the letters about requests
 - ``audit_log``  the log page by page, for ``audit``; ``reveal``: a number in full
@@ -17,7 +18,8 @@
   ``request_group``; ``request_pack`` makes a pack, ``request_values`` is what they share
 - ``bulk``      own lists as files: what ``objection`` and ``consent`` import and export; ``lists`` reads and writes
 - ``files``     output files: success arrives by rename, and what failed leaves nothing
-- ``demo_checks``  what the demo looks at: who is heard in a WAV, and whether audio lies in clear
+- ``demo_year``  the demo's second half: an audit, an access request, an erasure; ``demo_scene``: what it stands on;
+  ``demo_checks``: what it looks at (who is heard in a WAV, whether audio lies in clear, whether a key is left)
 
 Exit codes: 0 done or allowed; 1 failed; 2 wrong usage; 3 refused by a rule; 130 interrupted.
 """
