@@ -2,19 +2,16 @@
 
 A gate of its own with the sample lists, a far end that plays the carrier and the people called, and a pyVoIP softphone:
 three processes beside this one, on free ports, in a folder of their own. Whatever the story says is checked; the exit
-code is 1 where anything of it does not hold.
+code is 1 where anything of it does not hold. The calls are told here, what is asked of the gate later in ``demo_year``.
 """
 
 from __future__ import annotations
 
-import json
 import random
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -24,20 +21,20 @@ from typing import Any
 import click
 
 from gate.cli.command import command as make
-from gate.cli.demo_checks import Heard, clear_audio, listen
+from gate.cli.demo_checks import Heard, clear_audio, heard_after, listen
+from gate.cli.demo_scene import CUSTOMER_HERTZ, DIALGATE, FarEnd, far_end, free_port, run, until
+from gate.cli.demo_year import Afterwards
 from gate.cli.output import View, say
 from gate.config import load
 from gate.config.write import amend
 from gate.control.client import ControlClient
 from gate.core import numbers
-from gate.errors import GateError
 
 LISTED = "020 7946 0101"
 UNLISTED = "020 7946 0123"
 CONSENTED = "01632 960202"
-AGENT_HERTZ, CUSTOMER_HERTZ = 440.0, 1000.0
+AGENT_HERTZ = 440.0
 TALK_SECONDS = 3.0
-_DIALGATE = [sys.executable, "-m", "gate.cli.main"]
 
 
 @make("demo", config=False, example="dialgate demo\ndialgate demo --json\ndialgate demo --folder /tmp/try-it")
@@ -50,8 +47,9 @@ def command(view: View, folder: Path | None) -> None:
     """Show the whole job on loopback, with real SIP, RTP and files.
 
     A softphone registers and dials three numbers: one on the TPS (refused), one that is not (announced, recorded,
-    opened again with the key), and one on the TPS whose subscriber consented. Nothing leaves this machine; the numbers
-    are those reserved for drama. Takes about half a minute.
+    opened again with the key), and one on the TPS whose subscriber consented. Then what is asked of it afterwards: a
+    bundle for an auditor, a person's access request, and an erasure. Nothing leaves this machine; the numbers are those
+    reserved for drama. Takes about half a minute.
     """
     if folder is not None and folder.exists() and any(folder.iterdir()):
         raise click.UsageError(f"{folder} is not empty: name a new folder")
@@ -83,11 +81,12 @@ class Demo:
             self._tell("1. A gate with the sample lists: TPS, CTPS, objections and consents, drama numbers only.")
             stack.enter_context(self._gate())
             phone = stack.enter_context(self._phone())
-            self._check("registered", True, "   The softphone alice has registered with the gate.")
+            self.check("registered", True, "   The softphone alice has registered with the gate.")
             self._refused(phone, far)
             self._recorded(phone, far)
             self._consented(phone, far)
-        self._open_again()
+        recording = self._open_again()
+        Afterwards(self.folder, numbers.parse(UNLISTED).e164, recording, self.check, self._tell).play()
         self._verify()
         self._where()
 
@@ -112,7 +111,7 @@ class Demo:
         log = self.folder / "gate.log"
         with log.open("ab") as sink:
             process = subprocess.Popen(
-                [*_DIALGATE, "serve", "-c", str(self.config)], stdin=subprocess.DEVNULL, stdout=sink, stderr=sink
+                [*DIALGATE, "serve", "-c", str(self.config)], stdin=subprocess.DEVNULL, stdout=sink, stderr=sink
             )
         client = ControlClient(load(self.config).control_socket)
         try:
@@ -121,7 +120,7 @@ class Demo:
             yield
             process.send_signal(signal.SIGTERM)
             code = process.wait(30)
-            self._check("gate_exit_code", code, expected=0)
+            self.check("gate_exit_code", code, expected=0)
         finally:
             if process.poll() is None:
                 process.kill()
@@ -145,9 +144,9 @@ class Demo:
         self._tell(f"\n2. alice dials {LISTED}, which is on the TPS.")
         call = phone.call(LISTED)
         call.wait_answered(10.0)
-        self._check("listed_code", call.code, f"   The gate answers {call.code} Decline: {call.why}.", expected=603)
-        self._check("listed_reason", call.why, expected="listed_tps")
-        self._check("listed_reached_carrier", far.invites, "   Nothing reached the carrier.", expected=0)
+        self.check("listed_code", call.code, f"   The gate answers {call.code} Decline: {call.why}.", expected=603)
+        self.check("listed_reason", call.why, expected="listed_tps")
+        self.check("listed_reached_carrier", far.invites, "   Nothing reached the carrier.", expected=0)
 
     def _recorded(self, phone: Any, far: FarEnd) -> None:
         from gate.softphone import tone
@@ -155,27 +154,27 @@ class Demo:
         self._tell(f"\n3. alice dials {UNLISTED}, which is on no register.")
         call = phone.call(UNLISTED)
         answered = call.wait_answered(30.0)
-        self._check("unlisted_answered", answered, "   It was answered, and the announcement played to its end first.")
+        self.check("unlisted_answered", answered, "   It was answered, and the announcement played to its end first.")
         call.write_audio(tone(AGENT_HERTZ, TALK_SECONDS))
         time.sleep(TALK_SECONDS + 0.2)
         heard = listen(call.heard())
-        self._check("agent_heard_customer", CUSTOMER_HERTZ in heard, "   Both spoke; alice heard the customer.")
+        self.check("agent_heard_customer", CUSTOMER_HERTZ in heard, "   Both spoke; alice heard the customer.")
         call.hangup()
         told = far.call()
         shown = str(told["from"]).partition(";tag=")[0]
-        self._check("shown_number", "+442079460000" in shown, f"   The customer saw {shown}.")
-        self._check("customer_heard_agent", _heard_after(told["heard"]), "   The customer heard alice.")
+        self.check("shown_number", "+442079460000" in shown, f"   The customer saw {shown}.")
+        self.check("customer_heard_agent", heard_after(told["heard"], AGENT_HERTZ), "   The customer heard alice.")
         self._call_id = self._newest(numbers.parse(UNLISTED).e164)
 
     def _consented(self, phone: Any, far: FarEnd) -> None:
         self._tell(f"\n4. alice dials {CONSENTED}, which is on the TPS too, but whose subscriber consented.")
         call = phone.call(CONSENTED)
         answered = call.wait_answered(30.0)
-        self._check("consented_answered", answered, "   It was put through, on the strength of that consent.")
+        self.check("consented_answered", answered, "   It was put through, on the strength of that consent.")
         call.hangup()
         far.call()
         shown = self._shown(self._newest(numbers.parse(CONSENTED).e164))
-        self._check("consented_reason", shown["call"]["reason"], expected="consented")
+        self.check("consented_reason", shown["call"]["reason"], expected="consented")
 
     def _newest(self, e164: str) -> str:
         """The id of the last call to a number, once it has ended in the log."""
@@ -192,7 +191,7 @@ class Demo:
 
     # --- afterwards ---
 
-    def _open_again(self) -> None:
+    def _open_again(self) -> str:
         self._tell("\n5. The gate has stopped. The recording is opened with the key that the gate never had.")
         shown = run("calls", "show", self._call_id, "-c", str(self.config))
         recording = shown["recordings"][0]["recording_id"]
@@ -204,35 +203,40 @@ class Demo:
             *("--passphrase-file", str(words), "-c", str(self.config)),
         )
         heard = Heard.of(wav, self.folder / "announcement.wav", AGENT_HERTZ, CUSTOMER_HERTZ)
-        self._check(
+        self.check(
             "wav_announcement", heard.announcement, "   It begins with the announcement, on the customer's side,"
         )
-        self._check("wav_agent", heard.agent, "   then alice is on the left")
-        self._check("wav_customer", heard.customer, "   and the customer on the right.")
+        self.check("wav_agent", heard.agent, "   then alice is on the left")
+        self.check("wav_customer", heard.customer, "   and the customer on the right.")
         self.facts["recording"] = {"id": recording, "wav": str(wav), "report": report}
         found = clear_audio(self.folder, recording, key, words.read_text(encoding="utf-8").strip())
-        self._check("audio_in_clear", found, "   None of the audio lies in clear anywhere in the folder.", expected=[])
+        self.check("audio_in_clear", found, "   None of the audio lies in clear anywhere in the folder.", expected=[])
+        return str(recording)
 
     def _verify(self) -> None:
         audit = run("audit", "verify", "-c", str(self.config))
-        self._check("log_verified", audit["ok"], f"\n6. The evidence log holds: {audit['size']} leaves, verified.")
+        self.check("log_verified", audit["ok"], f"\n9. The evidence log holds: {audit['size']} leaves, verified.")
         sealed = run("recording", "verify", "-c", str(self.config))
-        self._check("recordings_verified", all(item["ok"] for item in sealed["items"]))
+        self.check("recordings_verified", all(item["ok"] for item in sealed["items"]))
 
     def _where(self) -> None:
         lines = [
             ("configuration", "config.toml"),
             ("evidence", "data/gate.db"),
             ("sealed recordings", "data/recordings"),
+            ("recording 2, opened", "recording.wav"),
+            ("the auditor's folder", "auditor"),
+            ("the access pack", "pack.html"),
+            ("letters", "letters"),
+            ("the gate's log", "gate.log"),
         ]
-        lines += [("recording 2, opened", "recording.wav"), ("the gate's log", "gate.log")]
         self._tell("\nWhere everything is:")
         for what, name in lines:
             self._tell(f"   {what:<20} {self.folder / name}")
         verdict = "All of it holds." if self.holds else "NOT all of it holds; see above."
         self._tell(f"\n{verdict}\nLook further: dialgate calls list -c {self.config}")
 
-    def _check(self, fact: str, found: Any, text: str = "", *, expected: Any = True) -> None:
+    def check(self, fact: str, found: Any, text: str = "", *, expected: Any = True) -> None:
         """Note a fact; tell its sentence, or that it does not hold."""
         self.facts[fact] = found
         if found == expected:
@@ -241,95 +245,3 @@ class Demo:
         else:
             self.holds = False
             self._tell(f"   DOES NOT HOLD: {fact} is {found!r}, expected {expected!r}")
-
-
-class FarEnd:
-    """The carrier's far end, in a process of its own; what it tells is read by a thread."""
-
-    def __init__(self, process: subprocess.Popen[str]) -> None:
-        self.address = ""
-        self.invites = 0
-        self._calls: list[dict[str, Any]] = []
-        self._process = process
-        self._told = threading.Condition()
-        threading.Thread(target=self._read, name="far end", daemon=True).start()
-        with self._told:
-            if not self._told.wait_for(lambda: self.address, 20.0):
-                raise GateError("the far end did not start")
-
-    def _read(self) -> None:
-        for line in self._process.stdout or ():
-            told = json.loads(line)
-            with self._told:
-                match told["event"]:
-                    case "listening":
-                        self.address = str(told["address"])
-                    case "invite":
-                        self.invites += 1
-                    case "call":
-                        self._calls.append(told)
-                self._told.notify_all()
-
-    def call(self) -> dict[str, Any]:
-        """The next call that has ended there."""
-        with self._told:
-            if not self._told.wait_for(lambda: self._calls, 15.0):
-                raise GateError("the far end did not see the end of the call")
-            return self._calls.pop(0)
-
-
-@contextmanager
-def far_end() -> Iterator[FarEnd]:
-    """The far end with the customer's tone."""
-    command = [sys.executable, "-m", "gate.sip.farend", "--listen", "127.0.0.1:0", "--tone", str(CUSTOMER_HERTZ)]
-    process = subprocess.Popen(
-        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    try:
-        yield FarEnd(process)
-    finally:
-        process.terminate()
-        try:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-
-
-def _heard_after(windows: list[list[Any]]) -> bool:
-    """True where the customer heard other sound (the announcement) first, and then the agent's tone."""
-    agent = [at for at, hertz, share in windows if hertz and abs(hertz - AGENT_HERTZ) < 15 and share > 0.8]
-    spoken = [at for at, hertz, share in windows if hertz and share <= 0.8]
-    return len(agent) >= 5 and len(spoken) >= 5 and min(spoken) < min(agent)
-
-
-def run(*arguments: str) -> dict[str, Any]:
-    """A command of this program, with ``--json``; ``GateError`` where it fails."""
-    done = subprocess.run([*_DIALGATE, *arguments, "--json"], capture_output=True, text=True, timeout=60, check=False)
-    try:
-        told: dict[str, Any] = json.loads(done.stdout)
-    except ValueError:
-        raise GateError(f"dialgate {' '.join(arguments)} failed: {done.stderr.strip()}") from None
-    if "error" in told:
-        raise GateError(f"dialgate {' '.join(arguments)}: {told['error']['message']}", hint=told["error"]["hint"])
-    return told
-
-
-def until(
-    true: Callable[[], Any], seconds: float, otherwise: str, process: subprocess.Popen[bytes] | None = None
-) -> Any:
-    """Wait until something is so, and return it; ``GateError`` where it does not come, or the process ends."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if value := true():
-            return value
-        if process is not None and process.poll() is not None:
-            break
-        time.sleep(0.05)
-    raise GateError(otherwise)
-
-
-def free_port() -> int:
-    """A UDP port of 127.0.0.1 that was free a moment ago."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

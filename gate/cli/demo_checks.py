@@ -1,4 +1,4 @@
-"""What the demo looks at: who is heard in a WAV and where, and whether any audio lies in clear."""
+"""What the demo looks at: who is heard and where, whether any audio lies in clear, whether a key is left anywhere."""
 
 from __future__ import annotations
 
@@ -33,6 +33,13 @@ def _pitches(samples: npt.NDArray[np.float64]) -> list[float]:
         clear = power.sum() > 0 and near > 0.9 * float(power.sum())
         pitches.append(peak * RATE / WINDOW if clear else 0.0)
     return pitches
+
+
+def heard_after(windows: list[list[Any]], pitch: float) -> bool:
+    """True where the customer heard other sound first (the announcement), and then the agent's ``pitch``, in hertz."""
+    agent = [at for at, hertz, share in windows if hertz and abs(hertz - pitch) < 15 and share > 0.8]
+    spoken = [at for at, hertz, share in windows if hertz and share <= 0.8]
+    return len(agent) >= 5 and len(spoken) >= 5 and min(spoken) < min(agent)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +112,22 @@ def clear_audio(folder: Path, recording_id: str, key: Path, passphrase: str) -> 
     if not runs:
         return ["the recording holds no audio"]
     return [str(path) for path in sorted(_files(folder)) if _has(path, runs)]
+
+
+def wraps_of(data: Path, recording_id: str) -> set[bytes]:
+    """The recording's key as it lies in the gate's data folder: once for each recipient, wrapped."""
+    from gate.vault.keystore import KeyStoreDb
+
+    store = KeyStoreDb(data / "keys.db")
+    try:
+        return {wrap for _, wrap in store.wraps(recording_id)}
+    finally:
+        store.close()
+
+
+def holding(folder: Path, runs: set[bytes]) -> list[str]:
+    """Files under ``folder`` that hold any of ``runs``."""
+    return [str(path) for path in sorted(folder.rglob("*")) if path.is_file() and _has(path, runs)]
 
 
 def _files(folder: Path) -> list[Path]:

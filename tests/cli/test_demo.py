@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from gate.cli.demo import Demo
+from gate.cli.demo_checks import holding
 from tests.support.unprivileged import UNPRIVILEGED
 
 COMMAND = [sys.executable, "-m", "gate.cli.main", "demo", "--json"]
@@ -39,12 +41,41 @@ def test_twice_at_once_in_another_locale_and_at_another_hour(tmp_path: Path) -> 
         assert found["consented_reason"] == "consented"
         assert found["audio_in_clear"] == []
         assert all(found[name] for name in ("wav_announcement", "wav_agent", "wav_customer", "log_verified"))
-    assert (tmp_path / "one" / "recording.wav").stat().st_size > 50_000
+        assert (found["bundle_recordings"], found["bundle_holds"], found["pack"]) == (2, True, [1, 1])
+        assert (found["pack_in_clear"], found["erased_opens"], found["keys_left"]) == ([], "erased", [])
+        assert found["erased_refused"] == "objected"
+    folder = tmp_path / "one"
+    assert (folder / "recording.wav").stat().st_size > 50_000
+    assert (folder / "pack.html").stat().st_size > 10_000
+    assert sorted(path.name for path in (folder / "auditor").iterdir()) == [
+        "auditor.key", "auditor.passphrase", "demo.bundle", "opened"
+    ]  # fmt: skip
+    assert [path.name[-16:] for path in sorted((folder / "letters").glob("*.txt"))] == [
+        "001-response.txt", "confirmation.txt"
+    ]  # fmt: skip
 
 
 def test_without_any_privilege_of_root(tmp_path: Path) -> None:
     found = facts(start(tmp_path / "demo", *UNPRIVILEGED))
     assert found["log_verified"] is True
+
+
+def test_what_does_not_hold_is_said(tmp_path: Path) -> None:
+    told: list[str] = []
+    demo = Demo(tmp_path, tell=told.append)
+    demo.check("erased_opens", "erased", "It does not open.", expected="erased")
+    assert demo.holds
+    demo.check("erased_opens", "it was opened", "It does not open.", expected="erased")
+    assert not demo.holds
+    assert told == ["It does not open.", "   DOES NOT HOLD: erased_opens is 'it was opened', expected 'erased'"]
+
+
+def test_a_key_left_in_any_file_is_found(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "clean").write_bytes(b"nothing")
+    (tmp_path / "deep" / "keys.db-wal").write_bytes(b"before" + bytes(range(64)) + b"after")
+    assert holding(tmp_path, {bytes(range(64))}) == [str(tmp_path / "deep" / "keys.db-wal")]
+    assert holding(tmp_path, {bytes(range(65))}) == []
 
 
 def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
