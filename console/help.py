@@ -62,5 +62,5 @@ def _rows(screen: Screen[Any]) -> list[tuple[str, Shown]]:
     return [(" ".join(shown), (f"{what}  ({ident})", "")) for ident, (shown, what) in ordered]
 
 
-_ORDER = {"list": 1, "screen": 2, "table": 3, "report": 3, "app": 4, "mode": 5}
+_ORDER = {"list": 1, "screen": 2, "table": 3, "report": 3, "board": 3, "app": 4, "mode": 5}
 """What is of this place alone comes first."""

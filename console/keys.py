@@ -55,6 +55,34 @@ REGISTERS: Final[list[BindingType]] = [
     bind("registers.add", "a", "add", "add", show=True),
     bind("registers.remove", "d", "remove", "remove", show=True),
 ]
+RETENTION: Final[list[BindingType]] = [
+    bind("retention.sweep", "s", "sweep", "sweep", show=True),
+    bind("retention.hold", "a", "hold", "hold", show=True),
+    bind("retention.release", "d", "release", "release", show=True),
+]
+CALENDAR: Final[list[BindingType]] = [
+    bind("calendar.open", "enter", "open", "list day", show=True, shown_as="⏎"),
+    bind("calendar.next_day", "l,right", "move(1)", "next day"),
+    bind("calendar.last_day", "h,left", "move(-1)", "day before"),
+    bind("calendar.next_week", "j,down", "move(7)", "a week on"),
+    bind("calendar.last_week", "k,up", "move(-7)", "a week back"),
+    bind("calendar.next_month", "right_square_bracket,pagedown", "month(1)", "next month", show=True, shown_as="[ ]"),
+    bind("calendar.last_month", "left_square_bracket,pageup", "month(-1)", "month before"),
+    bind("calendar.today", "t,home", "today", "today"),
+]
+DAY: Final[list[BindingType]] = [bind("day.hold", "h", "hold", "hold", show=True)]
+CONTACTS: Final[list[BindingType]] = [
+    bind("contacts.import", "i", "import", "import", show=True),
+    bind("contacts.rescreen", "s", "rescreen", "screen", show=True),
+    bind("contacts.export", "e", "export", "export", show=True),
+    bind("contacts.since", "d", "since", "since"),
+    bind("contacts.forget", "x", "forget", "forget", show=True),
+]
+CONTACT: Final[list[BindingType]] = [
+    bind("contact.reveal", "u", "reveal", "unmask", show=True),
+    bind("contact.look_up", "n", "renew", "look up now", show=True),
+    bind("contact.forget", "x", "forget", "forget", show=True),
+]
 RECORDING: Final[list[BindingType]] = [
     bind("recording.open", "o", "open_key", "open", show=True),
     bind("recording.play", "p", "play", "play/stop", show=True),
@@ -62,6 +90,50 @@ RECORDING: Final[list[BindingType]] = [
     bind("recording.hold", "h", "hold", "hold", show=True),
     bind("recording.another_key", "K", "another_key", "one more key"),
     bind("recording.lock", "L", "lock", "forget the keys"),
+]
+BOARD: Final[list[BindingType]] = [
+    bind("board.open", "enter", "open", "open", show=True, shown_as="⏎"),
+    bind("board.down", "j,down", "card(1)", "card below"),
+    bind("board.up", "k,up", "card(-1)", "card above"),
+    bind("board.right", "l,right", "column(1)", "column to the right"),
+    bind("board.left", "h,left", "column(-1)", "column to the left"),
+    bind("board.page_down", "ctrl+f,pagedown,space", "screen(1)", "a screen down"),
+    bind("board.page_up", "ctrl+b,pageup", "screen(-1)", "a screen up"),
+    bind("board.first", "g,home", "first", "first card"),
+    bind("board.last", "G,end", "last", "last card"),
+]
+REQUESTS: Final[list[BindingType]] = [bind("requests.new", "n", "new", "new request", show=True)]
+REQUEST: Final[list[BindingType]] = [
+    bind("request.acknowledge", "a", "acknowledge", "acknowledgement was sent"),
+    bind("request.ask_identity", "i", "ask_identity", "ask who it is"),
+    bind("request.verify", "v", "verify", "identity is proven"),
+    bind("request.clarify", "c", "clarify", "clarify, or the answer came"),
+    bind("request.extend", "e", "extend", "extend to three months"),
+    bind("request.search", "s", "search", "search", show=True),
+    bind("request.grant", "plus", "grant", "grant", show=True, shown_as="+"),
+    bind("request.refuse", "minus", "refuse", "refuse", show=True, shown_as="-"),
+    bind("request.fulfil", "f", "fulfil", "fulfil", show=True),
+    bind("request.told", "t", "told", "told", show=True),
+    bind("request.told_authority", "T", "told_authority", "the authority was told"),
+    bind("request.letter", "l", "letter", "letter", show=True),
+    bind("request.restrict", "x", "restrict", "restrict the use of their recordings"),
+    bind("request.withdraw", "w", "withdraw", "taken back"),
+    bind("request.reveal", "u", "reveal", "unmask"),
+]
+FOUND: Final[list[BindingType]] = [
+    bind("found.mark", "m", "mark", "mark as theirs", show=True),
+    bind("found.take", "s", "take", "these are it", show=True),
+]
+LETTER: Final[list[BindingType]] = [
+    bind("letter.save", "s", "save", "save", show=True),
+    bind("letter.save_all", "S", "save_all", "save all forms", show=True),
+    bind("letter.send", "m", "send", "mail", show=True),
+]
+AUDIT: Final[list[BindingType]] = [
+    bind("audit.verify", "v", "verify", "verify", show=True),
+    bind("audit.checkpoint", "c", "checkpoint", "sign", show=True),
+    bind("audit.export", "e", "export", "export", show=True),
+    bind("audit.verifier_key", "K", "verifier_key", "verifier key"),
 ]
 LIVE: Final[list[BindingType]] = [bind("live.pause", "p", "pause", "pause", show=True)]
 DIALOG: Final[list[BindingType]] = [

@@ -12,7 +12,7 @@ from textual.screen import Screen
 if TYPE_CHECKING:
     from console.app import ConsoleApp
 
-_SKIPPED = ("table.", "report.")
+_SKIPPED = ("table.", "report.", "board.")
 """Moving about needs no palette."""
 
 

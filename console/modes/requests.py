@@ -1,54 +1,197 @@
-"""Requests: what people asked the firm to do with what it holds of them."""
+"""Requests: what people asked the firm to do with what it holds of them, by state on a board, or as lists."""
 
 from __future__ import annotations
 
-from console import words
-from console.modes.base import ListMode, View
-from console.modes.row import RowDetail
-from console.theme import BAD, OK, WARN
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from console import keys, words
+from console.messages import LinkChanged
+from console.modes import request_doing as doing
+from console.modes import request_shown as shown
+from console.modes.base import ListMode, View, given
+from console.modes.request_detail import RequestDetail
+from console.modes.request_forms import OPEN, filled, opening
+from console.modes.requests_board import Board
+from console.widgets.filter import FilterLine
+from console.widgets.pages import PagedTable, Rows
 from console.widgets.rows import Column, Row
+from gate.core.request_words import Asks, State
+from gate.errors import RefusedError
+
+BOARD = 0
+OVER = 100
+"""Requests that are over, of either kind, on the board; the list has all."""
+ASKS = {
+    Asks.ACCESS: "what is held of them",
+    Asks.ERASURE: "that it is erased",
+    Asks.OBJECTION: "not to be called: granted at once",
+    Asks.RESTRICTION: "that nobody uses it for the time being",
+    Asks.COMPLAINT: "about what the firm did",
+}
+CHANNELS = {"phone": "", "email": "", "post": "", "in_person": "", "web": ""}
 
 
-def _left(row: Row) -> words.Shown:
-    days = row.get("days_left")
-    return (f"{days} d", BAD if days < 0 else WARN if days <= 5 else OK) if days is not None else words.NOTHING
+COLUMNS = (
+    Column("Request", 13, lambda row: words.text(row.get("reference"))),
+    Column("Asks for", 11, shown.asks),
+    Column("State", 14, shown.state),
+    Column("Left", 15, shown.left),
+    Column("Due", 11, lambda row: words.day(row.get("due"))),
+    Column("From", 8, shown.name, grows=True),
+    Column("Received", 11, lambda row: words.day(row.get("received")), rank=1),
+    Column("Regulator", 11, lambda row: words.day(row.get("ico_due")), rank=2),
+)
+
+
+def by_text(text: str) -> Mapping[str, Any]:
+    """What was typed, as fields of ``request_list``."""
+    return given("request_list", text=text)
 
 
 class Mode(ListMode):
-    """The requests."""
+    """The board, those that are not over, all of them."""
 
     MODE = "requests"
-    HELP_TEXT = "Requests that are not over, the one due first at the top. Tab: all of them."
+    BINDINGS: ClassVar[list[BindingType]] = keys.REQUESTS
+    HELP_TEXT = (
+        "Requests of people about what the firm holds of them, each with the days that are left: due, soon (20 days "
+        "have passed), OVERDUE, or paused while the firm waits for an answer. On the board h and l go from column to "
+        "column, j and k from card to card, the one due first at the top; Tab goes on to the lists. / finds by "
+        "reference, kind, state, name or number. n notes a new one; Enter opens one: its steps, its letters, and what "
+        "may be done."
+    )
     VIEWS = (
-        View(
-            "open",
-            "request_list",
-            (
-                Column("Reference", 12, lambda row: words.text(row.get("reference"))),
-                Column("Asks", 12, lambda row: words.text(row.get("asks"))),
-                Column("State", 16, lambda row: words.state(row.get("state"))),
-                Column("Received", 12, lambda row: words.day(row.get("received"))),
-                Column("Due", 12, lambda row: words.day(row.get("due"))),
-                Column("Left", 5, _left, right=True),
-            ),
-            "id",
-            "No request is open.",
-        ),
+        View("board", "request_list", COLUMNS, "id", "There is no request.", filters=by_text, kind="request"),
+        View("open", "request_list", COLUMNS, "id", "No request is open.", filters=by_text, kind="request"),
         View(
             "all",
             "request_list",
-            (
-                Column("Reference", 12, lambda row: words.text(row.get("reference"))),
-                Column("Asks", 12, lambda row: words.text(row.get("asks"))),
-                Column("State", 16, lambda row: words.state(row.get("state"))),
-                Column("Received", 12, lambda row: words.day(row.get("received"))),
-            ),
+            COLUMNS,
             "id",
             "There is no request.",
             fields={"everything": True},
+            filters=by_text,
+            kind="request",
         ),
     )
 
+    # --- the board ------------------------------------------------------------------------------------------------
+
+    def below(self) -> ComposeResult:
+        """The board; the lists are hidden while it is shown."""
+        yield Board()
+
+    @property
+    def board(self) -> Board:
+        """It."""
+        return self.query_one(Board)
+
+    def show_view(self, number: int) -> None:
+        """The board, or a list; the board's rows come through its own table, which is not shown."""
+        super().show_view(number)
+        board = self.board
+        board.display = number == BOARD
+        self.query_one("#lists").display = number != BOARD
+        if number == BOARD:
+            board.focus()
+
+    def _fetch(self, number: int) -> Any:
+        """For the board: what is not over, and the newest of what is."""
+        fetch = super()._fetch(number)
+        if number != BOARD:
+            return fetch
+
+        async def cards(after: str | None, before: str | None, limit: int) -> Rows:
+            rows = list((await fetch(after, before, limit)).items)
+            text = self._texts.get(BOARD, "")
+            fields = dict(by_text(text)) if text else {}
+            for over in (State.DONE, State.CLOSED):
+                answer = await self.feed.ask("request_list", masked=True, state=over, limit=OVER, **fields)
+                rows += answer["items"]
+            return Rows(rows, None)
+
+        return cards
+
+    @on(PagedTable.Loaded)
+    def _cards(self, message: PagedTable.Loaded) -> None:
+        if message.table.id == f"view-{BOARD}":
+            self._show_cards(message.table)
+
+    def _show_cards(self, table: PagedTable) -> None:
+        rows = [row for index in range(table.total) if (row := table.row_at(index)) is not None]
+        self.board.show(rows, table.none)
+        self.board.set_class(table.old, "-old")
+
+    @on(PagedTable.Failed)
+    def _no_cards(self, message: PagedTable.Failed) -> None:
+        board = self.board
+        board.add_class("-old")
+        if isinstance(message.error, RefusedError):
+            board.show([], message.error.message)
+
+    @on(Board.Moved)
+    def _card(self) -> None:
+        """The board's row is the row of its table: copied, unmasked, opened as in any list."""
+        row, table = self.board.row, self.query_one(f"#view-{BOARD}", PagedTable)
+        if row is not None:
+            places = range(table.total)
+            table.cursor = next((at for at in places if (table.row_at(at) or {}).get("id") == row["id"]), 0)
+
+    @on(Board.Opened)
+    def _open_card(self) -> None:
+        if self.board.row is not None:
+            self.open_row(self.board.row)
+
+    @on(FilterLine.Left)
+    def _to_the_board(self) -> None:
+        if self.at == BOARD:
+            self.board.focus()
+
+    def on_link_changed(self, message: LinkChanged) -> None:
+        """The gate went or came back."""
+        super().on_link_changed(message)
+        self.board.set_class(self.feed.link.up is False, "-old")
+
+    def on_screen_resume(self) -> None:
+        """Back from a request: it may stand otherwise."""
+        if self.is_mounted and self.query(PagedTable):
+            self.table.renew()
+
+    # --- acts -----------------------------------------------------------------------------------------------------
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Whether this account may note one."""
+        if action == "new":
+            return self.feed.session.may("request_open") or None
+        return super().check_action(action, parameters)
+
     def open_row(self, row: Row) -> None:
-        """Every field of it."""
-        self.app.push_screen(RowDetail(self.MODE, f"{self.view.name} {words.text(row.get(self.view.key))[0]}", row))
+        """The request."""
+        self.app.push_screen(RequestDetail(self.MODE, row))
+
+    def copied(self) -> str:
+        """The reference."""
+        row = self.table.row
+        return str(row.get("reference", "")) if row else ""
+
+    @work
+    async def action_new(self) -> None:
+        """A request came."""
+        asks = await doing.choose(self, "A request came", "Asks for", list(ASKS.items()))
+        channel = await doing.choose(self, "A request came", "How", list(CHANNELS.items())) if asks else None
+        if asks is None or channel is None:
+            return
+
+        async def send(told: Mapping[str, str]) -> Any:
+            return await self.feed.ask("request_open", asks=asks, channel=channel, **opening(told))
+
+        said = "A name, a number, or both." + (" It holds from the next call." if asks == Asks.OBJECTION else "")
+        answer = await filled(self, f"A request for {asks}", OPEN, send, said=said, act="Note it")
+        if answer is not None:
+            self.app.done(f"{answer['reference']}: {answer['asks']}, {shown.left(answer)[0]}")
+            self.open_row(answer)

@@ -1,0 +1,205 @@
+"""What cannot be undone of a request: its grant, its erasure, the pack that is handed out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Button, Static
+
+from console import keys
+from console.feed import on_thread
+from console.modes.base import GateScreen
+from console.modes.keyring import key_open
+from console.theme import DIM, PLAIN, WARN
+from console.widgets.ask import DIALOG_CSS, Ask, Field
+from console.widgets.danger import Danger, Plan
+from console.widgets.pick import Pick
+from console.widgets.rows import Column
+from console.widgets.working import Working
+from gate.core.request_words import Asks, Ground
+from gate.core.showing import clean
+from gate.errors import GateError, UsageError
+
+if TYPE_CHECKING:
+    from console.widgets.working import Progress
+
+T = TypeVar("T")
+
+GRANTED: Final = {
+    Asks.ACCESS: "They get all that is held of them: make the pack with f, then the response with l.",
+    Asks.ERASURE: "Their numbers become uncallable at once. Nothing is erased before f; a grant cannot be taken back.",
+    Asks.OBJECTION: "Their numbers are not called for marketing from the next attempt on.",
+    Asks.RESTRICTION: "Recordings with their numbers are closed: nobody plays, exports or erases them.",
+    Asks.COMPLAINT: "The remark says what the complaint led to: it goes into the response.",
+}
+GROUNDS: Final = {
+    Ground.LEGAL_OBLIGATION: "the law requires us to keep it",
+    Ground.LEGAL_CLAIMS: "it is needed for a claim",
+    Ground.CONTRACT: "it is needed for a contract with them",
+    Ground.PROTECTION_OF_A_PARTY: "it is needed to protect somebody",
+    Ground.RIGHTS_OF_OTHERS: "it would harm the rights of others",
+    Ground.MANIFESTLY_UNFOUNDED: "it is manifestly unfounded or excessive",
+    Ground.IDENTITY_NOT_PROVEN: "nobody knows who asks",
+}
+
+
+async def tried(screen: GateScreen, answer: Awaitable[T]) -> T | None:
+    """The answer; None where there was none, which is said."""
+    try:
+        return await answer
+    except GateError as error:
+        screen.complain(error)
+        return None
+
+
+async def choose(
+    screen: GateScreen, title: str, what: str, options: Sequence[tuple[str, str]], *, said: str = ""
+) -> str | None:
+    """One of the options (value, what it means); None where it was left."""
+    columns = (
+        Column(what, 24, lambda row: (row["value"].replace("_", " "), PLAIN)),
+        Column("", 30, lambda row: (row["means"], DIM), grows=True),
+    )
+    rows = [{"value": value, "means": means} for value, means in options]
+    row = await screen.app.push_screen_wait(Pick(title, columns, rows, key_of="value", said=said, none="Nothing."))
+    return str(row["value"]) if row else None
+
+
+# --- erasures -----------------------------------------------------------------------------------------------------
+
+
+async def _plan(screen: GateScreen, reference: str, phrase: Callable[[Mapping[str, Any]], str]) -> Plan:
+    """The gate's dry run of an erasure. Raises ``GateError``."""
+    answer = await screen.feed.ask("request_carry_out", request=reference)
+    whole = "all that is held of their numbers" if answer["whole"] else "only the calls that were found"
+    counts = [
+        ("Calls", (f"{answer['calls']:,}, emptied in the log", PLAIN)),
+        ("Recordings", (f"{answer['recordings']:,}, keys and files destroyed", PLAIN)),
+        ("That is", (whole, PLAIN)),
+        ("Kept", (f"{answer['held_calls']:,} calls", WARN if answer["held_calls"] else DIM)),
+    ]
+    return Plan(answer["digest"], counts, phrase(answer), [clean(each) for each in answer["held_by"]])
+
+
+def granting(screen: GateScreen, reference: str, remark: str) -> Danger:
+    """Granting an erasure: what it will come to is shown; nothing is erased yet."""
+
+    async def act(_digest: str, _reason: str, _progress: Progress) -> str:
+        answer = await screen.feed.ask("request_decide", request=reference, grant=True, reasons=remark.strip())
+        return f"{reference} is {answer['state']}: their numbers are uncallable. Now erase, with f."
+
+    return Danger(
+        title=f"Grant the erasure {reference}",
+        warning="This is what would be erased then. A grant cannot be taken back.",
+        button="Grant",
+        dry_run=partial(_plan, screen, reference, lambda _plan: f"grant {reference}"),
+        act=act,
+        reason=False,
+    )
+
+
+def erasing(screen: GateScreen, reference: str) -> Danger:
+    """Carrying an erasure out: bound to the dry run that is shown."""
+
+    async def act(digest: str, reason: str, progress: Progress) -> str:
+        done = await screen.feed.ask(
+            "request_carry_out", request=reference, execute=True, digest=digest, reason=reason, progress=progress
+        )
+        held = (
+            f"; {done['held_calls']} calls stay, held by {clean(', '.join(done['held_by']))}" if done["held_by"] else ""
+        )
+        return f"Erased: {done['calls']} calls, {done['recordings']} recordings{held}"
+
+    return Danger(
+        title=f"Erase what {reference} asks for",
+        warning="Keys and files are destroyed, and what the log says of them. Nothing brings it back.",
+        button="Erase",
+        dry_run=partial(_plan, screen, reference, lambda plan: f"erase {plan['calls']} calls"),
+        act=act,
+    )
+
+
+# --- the pack -----------------------------------------------------------------------------------------------------
+
+
+async def pack(screen: GateScreen, reference: str) -> str | None:
+    """Make the pack of an access request here, with a private key; its name, None where it was not made."""
+    opener = screen.app.setup.opener
+    twin = f"dialgate request fulfil {reference} --key FILE -o {reference}.html --letters FOLDER"
+    if opener is None:
+        screen.notify(f"No key can be opened in this console. On the command line:\n{twin}", timeout=15, markup=False)
+        return None
+    held = await tried(screen, screen.feed.ask("request_contents", request=reference))
+    if held is None:
+        return None
+    recordings = sum(call["recording"] in ("closed", "interrupted") for call in held["calls"])
+    if recordings and not await key_open(screen):
+        return None
+    held_is = f"{len(held['calls'])} calls, {recordings} recordings, and what the lists hold"
+    said = f"{held_is}. One file, which a passphrase opens."
+    output = Field("output", "File, a new one", str(screen.app.setup.exports / f"{reference}.html"))
+    told = await screen.app.push_screen_wait(Ask(f"Pack of {reference}", (output,), said=said, act="Make it"))
+    if told is None:
+        return None
+    path = Path(told["output"].strip())
+
+    async def made(progress: Progress) -> Mapping[str, Any]:
+        if opener is None:
+            raise UsageError("no key can be opened here", hint=twin)
+        return await on_thread(partial(opener.pack, reference, path, partial(screen.app.call_from_thread, progress)))
+
+    answer = await screen.app.push_screen_wait(Working(f"Making {path}", made))
+    if isinstance(answer, GateError):
+        screen.complain(answer)
+        return None
+    if answer is None:
+        return None
+    await screen.app.push_screen_wait(Passphrase(path, answer))
+    return path.name
+
+
+class Passphrase(ModalScreen[None]):
+    """What opens a pack, shown once; it is kept nowhere."""
+
+    BINDINGS = keys.DIALOG
+    AUTO_FOCUS = "Button"
+    DEFAULT_CSS = f"""
+    Passphrase {{ {DIALOG_CSS} }}
+    Passphrase > Vertical {{ width: 72; max-width: 96%; height: auto; background: $surface; border: round $primary;
+        padding: 0 1; }}
+    Passphrase .dialog-title {{ text-style: bold; color: $primary; }}
+    Passphrase #passphrase {{ color: $accent; text-style: bold; margin: 1 0; }}
+    Passphrase Horizontal {{ height: 1; align-horizontal: right; }}
+    """
+
+    def __init__(self, path: Path, made: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._path = path
+        self._made = made
+
+    def compose(self) -> ComposeResult:
+        """The file, the passphrase, what to do with it."""
+        made = self._made
+        left = f", {made['left_out']} left out" if made["left_out"] else ""
+        with Vertical():
+            yield Static("The pack is written", classes="dialog-title", markup=False)
+            yield Static(f"{self._path}: {made['calls']} calls, {made['recordings']} recordings{left}", markup=False)
+            yield Static(str(made["passphrase"]), id="passphrase", markup=False)
+            yield Static("Shown only now. Tell it by another way than the file goes: on the phone, say.", markup=False)
+            with Horizontal():
+                yield Button("I have it", compact=True)
+
+    def on_button_pressed(self, event: Button.Pressed) -> None:
+        """Gone."""
+        event.stop()
+        self.action_leave()
+
+    def action_leave(self) -> None:
+        """Gone."""
+        self.dismiss(None)

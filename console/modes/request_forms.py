@@ -1,0 +1,128 @@
+"""What is filled in for the steps of a request, and how it becomes the fields of an operation.
+
+A form that the gate does not take is shown again as it was filled in, with what the gate said.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import date, time
+from typing import TYPE_CHECKING, Any, Final
+
+from console.widgets.ask import Ask, Field
+from gate.core.spans import length_of, span
+from gate.errors import GateError, RefusedError, UsageError
+
+if TYPE_CHECKING:
+    from console.modes.base import GateScreen
+
+Told = Mapping[str, str]
+DAY: Final = Field("on", "The day it happened", hint="YYYY-MM-DD; empty: today", needed=False)
+NUMBERS: Final = Field("numbers", "Numbers of theirs, in any spelling", hint="with commas between", needed=False)
+
+OPEN: Final = (
+    Field("name", "Who asks", needed=False),
+    Field("contact", "E-mail or postal address", needed=False),
+    NUMBERS,
+    Field("about", "What it is about, in their words", needed=False),
+    Field(
+        "call",
+        "The call that it is about",
+        hint="2026-03-02, or 2026-03-02 14:30, or with give or take: 45m",
+        needed=False,
+    ),
+    Field("received", "The day it came", hint="YYYY-MM-DD; empty: today", needed=False),
+)
+SEARCH: Final = (
+    dataclasses.replace(NUMBERS, label="More numbers of theirs, in any spelling"),
+    Field("call", "When the call was", hint="2026-03-02, or 2026-03-02 14:30, or 2026-03-02 14:30 45m", needed=False),
+    Field("everything", "At any time, whatever call the request names (yes or no)", "no"),
+)
+
+
+async def filled(
+    screen: GateScreen,
+    title: str,
+    fields: Sequence[Field],
+    send: Callable[[Told], Awaitable[Any]],
+    *,
+    said: str = "",
+    act: str = "OK",
+) -> Any:
+    """What ``send`` answered to what was filled in; None where the form was left. Call it in a worker."""
+    fault = ""
+    while True:
+        told = await screen.app.push_screen_wait(
+            Ask(title, fields, said=f"Not taken: {fault}" if fault else said, act=act)
+        )
+        if told is None:
+            return None
+        try:
+            return await send(told)
+        except GateError as error:
+            reason = f" ({error.reason})" if isinstance(error, RefusedError) and error.reason else ""
+            fault = f"{error.message}{reason}" + (f"\n{error.hint}" if error.hint else "")
+            fields = [dataclasses.replace(each, value=told[each.name]) for each in fields]
+
+
+def step(told: Told) -> dict[str, Any]:
+    """The fields of a step: texts as they are, ``numbers`` and ``on`` read. Raises ``UsageError``."""
+    values: dict[str, Any] = {name: value.strip() for name, value in told.items() if name not in ("numbers", "on")}
+    if "numbers" in told:
+        values["numbers"] = numbers(told["numbers"])
+    return values | {"on": day(told.get("on", ""))}
+
+
+def opening(told: Told) -> dict[str, Any]:
+    """The fields of ``request_open``. Raises ``UsageError``."""
+    since, until = call_time(told["call"])
+    texts = {name: told[name].strip() for name in ("name", "contact", "about")}
+    return texts | {
+        "numbers": numbers(told["numbers"]),
+        "since": since,
+        "until": until,
+        "received": day(told["received"]),
+    }
+
+
+def searching(told: Told) -> dict[str, Any]:
+    """The fields of ``request_search``. Raises ``UsageError``."""
+    since, until = call_time(told["call"])
+    everything = told["everything"].strip().lower() in ("yes", "y")
+    return {"numbers": numbers(told["numbers"]), "since": since, "until": until, "everything": everything}
+
+
+def numbers(text: str) -> list[str]:
+    """With commas or semicolons between."""
+    return [each.strip() for each in re.split(r"[,;]", text) if each.strip()]
+
+
+def day(text: str) -> date | None:
+    """A day; None for nothing. Raises ``UsageError``."""
+    if not text.strip():
+        return None
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(f"{text.strip()!r} is not a day", hint="write it as 2026-03-02") from None
+
+
+def call_time(text: str) -> tuple[Any, Any]:
+    """From and to of ``2026-03-02``, ``2026-03-02 14:30``, ``2026-03-02 14:30 45m`` or ``2026-03-02 to 2026-03-09``.
+
+    Raises ``UsageError``.
+    """
+    words = text.split()
+    try:
+        if len(words) == 3 and words[1] == "to":
+            return span(None, first=date.fromisoformat(words[0]), last=date.fromisoformat(words[2]))
+        if len(words) > 3:
+            raise ValueError(f"{text!r} is too long")
+        read = (date.fromisoformat, time.fromisoformat, length_of)
+        values = [each(word) for each, word in zip(read, words, strict=False)]
+        return span(*values) if values else (None, None)  # type: ignore[arg-type]
+    except ValueError:
+        hint = "write 2026-03-02, or 2026-03-02 14:30, or 2026-03-02 14:30 45m, or 2026-03-02 to 2026-03-09"
+        raise UsageError(f"{text!r} does not say when", hint=hint) from None

@@ -1,0 +1,157 @@
+"""What a search found: every call with that person, recorded or not, every entry of a list; or calls to choose from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.widgets import Static
+
+from console import keys, words
+from console.modes.base import GateScreen
+from console.modes.calls import CallDetail
+from console.theme import DIM, LOUD, OK, PLAIN, WARN
+from console.widgets.footer import KeyLine
+from console.widgets.report import Report, Section
+from console.widgets.rows import Column, LocalTable, Row, RowsTable
+from console.widgets.status import StatusLine
+from gate.core.showing import clean
+
+LISTS = ("objections", "consents", "contacts", "holds", "requests")
+
+
+def _recording(row: Row) -> words.Shown:
+    return words.state(row["recording"]) if row.get("recording") else ("not recorded", DIM)
+
+
+def _marked(row: Row) -> words.Shown:
+    return ("theirs", LOUD) if row.get("marked") else ("", PLAIN)
+
+
+COLUMNS = (
+    Column("Called", 15, lambda row: words.moment(row.get("at"))),
+    Column("Number", 17, words.called),
+    Column("Outcome", 18, lambda row: words.text(row.get("outcome")), grows=True),
+    Column("Reason", 14, lambda row: words.reason(row.get("reason"))),
+    Column("Recording", 12, _recording),
+    Column("Call", 12, lambda row: words.text(row.get("call_id")), rank=1),
+)
+
+
+class FoundScreen(GateScreen):
+    """The answer to a search; where only a time was known, calls to mark as theirs."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keys.FOUND
+    HELP_TEXT = (
+        "What is held: calls answered or not, refused attempts, those without a recording; objections, consents, "
+        "contacts, holds, earlier requests. A decision is about what was found last. Where only a time was known, mark "
+        "with m the calls that were with this person, then s: the request is about these. Enter shows a call."
+    )
+
+    def __init__(self, mode: str, found: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._mode = mode
+        self._found = found
+        self._rows = [dict(row) for row in found["calls"]]
+
+    @property
+    def candidates(self) -> bool:
+        """These are calls to choose from."""
+        return bool(self._found["candidates"])
+
+    def compose(self) -> ComposeResult:
+        """Status, what this is, the calls, the entries, footer."""
+        yield StatusLine(self._mode)
+        yield Static(self._said(), classes="title", markup=False)
+        columns = (Column("", 6, _marked), *COLUMNS) if self.candidates else COLUMNS
+        yield LocalTable(columns, key_of="call_id", none="No call was found.")
+        yield Report(_entries(self._found))
+        yield KeyLine()
+
+    def on_mount(self) -> None:
+        """The rows."""
+        table = self.query_one(LocalTable)
+        table.set_rows(self._rows)
+        table.focus()
+
+    def _said(self) -> str:
+        reference, count = self._found["reference"], len(self._rows)
+        if self.candidates:
+            more = ", and there are more: narrow the time" if self._found.get("more") else ""
+            return f"{reference}: whose calls? {count} of that time{more}. m marks, s takes them."
+        scope = "all that is held" if self._found.get("whole") else "these calls alone"
+        return f"{reference}: found {count} calls; a decision is about {scope}"
+
+    @on(RowsTable.Opened)
+    def _opened(self) -> None:
+        row = self.query_one(LocalTable).row
+        if row is not None:
+            self.app.push_screen(CallDetail(self._mode, str(row["call_id"])))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Marking is for calls to choose from."""
+        if action == "mark":
+            return self.candidates
+        if action == "take":
+            return self.candidates and (any(row.get("marked") for row in self._rows) or None)
+        return True
+
+    def action_mark(self) -> None:
+        """This call was with them, or was not."""
+        table = self.query_one(LocalTable)
+        if table.row is not None:
+            row = self._rows[table.cursor]
+            row["marked"] = not row.get("marked")
+            table.set_rows(self._rows)
+            self.refresh_bindings()
+
+    def action_take(self) -> None:
+        """The request is about the marked calls."""
+        self.run_worker(self._take(), exclusive=True, group="take")
+
+    async def _take(self) -> None:
+        calls = [row["call_id"] for row in self._rows if row.get("marked")]
+        answer = await self.ask("request_search", request=self._found["reference"], calls=calls)
+        if answer is not None:
+            await self.app.switch_screen(FoundScreen(self._mode, answer))
+
+    def copied(self) -> str:
+        """The call's id."""
+        row = self.query_one(LocalTable).row
+        return str(row["call_id"]) if row else ""
+
+    def action_back(self) -> None:
+        """To the request."""
+        self.app.pop_screen()
+
+
+def _entries(found: Mapping[str, Any]) -> list[Section]:
+    """A line for each list, with what matters of its entries."""
+    if found["candidates"]:
+        return [Section("", lines=[("Nothing is found yet: nobody's number is known.", WARN)])]
+    pairs = []
+    for name in LISTS:
+        entries = found.get(name) or ()
+        said = "; ".join(filter(None, (_entry(name, each) for each in entries[:4])))
+        more = f"; and {len(entries) - 4} more" if len(entries) > 4 else ""
+        tone = (WARN if name == "holds" else OK) if entries else DIM
+        pairs.append((name.capitalize(), (clean(f"{len(entries)}" + (f": {said}{more}" if said else "")), tone)))
+    return [Section("", pairs)]
+
+
+def _entry(name: str, row: Row) -> str:
+    shown = {
+        "objections": ("made_at", "source"),
+        "consents": ("given_at", "how"),
+        "contacts": ("reference", "verdict"),
+        "holds": ("name",),
+        "requests": ("reference", "asks", "state"),
+    }[name]
+    return " ".join(
+        words.day(row[each])[0] if each.endswith("_at") else words.text(row.get(each))[0]
+        for each in shown
+        if row.get(each)
+    )

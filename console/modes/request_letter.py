@@ -1,0 +1,159 @@
+"""The letters of a request: read, saved as files, sent by mail. The gate keeps that each was made, and its digest."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar, Final
+
+from textual import work
+from textual.binding import BindingType
+from textual.widgets import Static
+
+from console import keys
+from console.feed import on_thread
+from console.modes.base import DetailScreen
+from console.modes.request_forms import filled
+from console.theme import DIM, LOUD, PLAIN, WARN
+from console.widgets.ask import Ask, Field
+from console.widgets.report import Report, ReportScroll, Section
+from gate.core.showing import clean
+from gate.errors import UsageError
+
+FORMS: Final = ("txt", "html", "eml")
+Letter = Mapping[str, Any]
+"""The answer to ``request_letter``."""
+
+
+class LetterScreen(DetailScreen):
+    """One letter, or the two of a refusal: Tab goes from one to the other."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keys.LETTER
+    HELP_TEXT = (
+        "A letter in the firm's words. It is kept nowhere in the gate: s saves it as .txt, .html or .eml, S all three, "
+        "m sends it by mail where a server is configured. Tab: the other letter. Sending is not telling: when it has "
+        "gone out, say so with t (T for the authority) on the request."
+    )
+
+    def __init__(self, mode: str, letters: Sequence[Letter]) -> None:
+        super().__init__(mode, _title(letters[0], 0, len(letters)))
+        self.letters = tuple(letters)
+        self.at = 0
+        self._sent: set[str] = set()
+
+    @property
+    def letter(self) -> Letter:
+        """The one that is shown."""
+        return self.letters[self.at]
+
+    async def sections(self) -> Sequence[Section]:
+        """To whom, what about, the text."""
+        letter = self.letter
+        to = (clean(letter["to"]), LOUD) if letter["to"] else ("no e-mail address is known: print it and post it", WARN)
+        pairs = [("To", to), ("Subject", (clean(letter["subject"]), PLAIN))]
+        if letter["kind"] in self._sent:
+            pairs.append(("Sent", (clean(f"to {letter['to']}"), LOUD)))
+        text = [(clean(line), PLAIN) for line in letter["text"].splitlines()]
+        return [Section("", pairs), Section("", lines=text or [("empty", DIM)])]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What can be done from here, and with a letter without an address."""
+        if action in ("save", "save_all"):
+            return self.app.setup.files is not None or None
+        if action == "send":
+            return bool(self.letter["to"]) or None
+        return True
+
+    def action_view(self, by: int) -> None:
+        """The other letter."""
+        self.at = (self.at + by) % len(self.letters)
+        self.query_one(".title", Static).update(_title(self.letter, self.at, len(self.letters)))
+        self.query_one(ReportScroll).scroll_home(animate=False)
+        self.returned()
+        self.refresh_bindings()
+
+    def copied(self) -> str:
+        """The text of it."""
+        return str(self.letter["text"])
+
+    # --- files ----------------------------------------------------------------------------------------------------
+
+    @work
+    async def action_save(self) -> None:
+        """As a file, in the form that its name says."""
+        offered = self.app.setup.exports / f"{_name(self.letter)}.eml"
+        field = Field("output", "File: .txt, .html or .eml", str(offered))
+        path = await filled(self, "Save this letter", (field,), self._save, said=_KEPT, act="Save")
+        if path is not None:
+            self.app.done(f"Written: {path}")
+
+    async def _save(self, told: Mapping[str, str]) -> Path:
+        path = Path(told["output"].strip())
+        if path.suffix.removeprefix(".") not in FORMS:
+            raise UsageError(f"{path}: a letter is .txt, .html or .eml", hint="name the file so")
+        await self._write(path, self.letter)
+        return path
+
+    @work
+    async def action_save_all(self) -> None:
+        """Each of these letters in all three forms, in a folder."""
+        field = Field("folder", "Folder", str(self.app.setup.exports))
+        told = await filled(self, "Save as .txt, .html and .eml", (field,), self._save_all, said=_KEPT, act="Save")
+        if told is not None:
+            self.app.done(f"Written: {told}")
+
+    async def _save_all(self, told: Mapping[str, str]) -> str:
+        folder = Path(told["folder"].strip())
+        for letter in self.letters:
+            for form in FORMS:
+                await self._write(folder / f"{_name(letter)}.{form}", letter)
+        return f"{folder / ' and '.join(map(_name, self.letters))}, {', '.join(FORMS)}"
+
+    async def _write(self, path: Path, letter: Letter) -> None:
+        files = self.app.setup.files
+        if files is None:
+            raise UsageError("nothing is saved here", hint="dialgate request letter … -o FILE")
+        await on_thread(partial(files.write, path, data_of(letter, path.suffix.removeprefix("."))))
+
+    # --- mail -----------------------------------------------------------------------------------------------------
+
+    @work
+    async def action_send(self) -> None:
+        """By mail, after a question."""
+        letter = self.letter
+        said = (
+            f"To {clean(letter['to'])}: {clean(letter['subject'])}\nIt is sent once, and what the server says is kept."
+        )
+        if await self.app.push_screen_wait(Ask("Send this letter by mail?", (), said=said, act="Send")) is None:
+            return
+        answer = await self.ask(
+            "request_letter", request=letter["reference"], kind=letter["kind"], pack=letter["pack"], send=True
+        )
+        if answer is not None:
+            self._sent.add(letter["kind"])
+            self.app.done(f"Sent to {answer['to']}. When they have it, say so: {'T' if _of_authority(letter) else 't'}")
+            self.query_one(Report).show(await self.sections())
+
+
+_KEPT = "The letter holds personal data, and is kept nowhere in the gate."
+
+
+def data_of(letter: Letter, form: str) -> bytes:
+    """A letter as the bytes of a file."""
+    if form == "eml":
+        return base64.b64decode(letter["eml"])
+    return str(letter["html" if form == "html" else "text"]).encode()
+
+
+def _of_authority(letter: Letter) -> bool:
+    return bool(letter["kind"] == "authority")
+
+
+def _name(letter: Letter) -> str:
+    return f"{letter['reference']}-{letter['kind']}"
+
+
+def _title(letter: Letter, at: int, count: int) -> str:
+    return f"{letter['reference']}: {letter['kind']}" + (f" ({at + 1} of {count}, Tab: the other)" if count > 1 else "")

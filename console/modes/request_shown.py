@@ -1,0 +1,193 @@
+"""A data-subject request as the console shows it: days left as a word, who asks hidden in part, its course in words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any, Final
+
+from console import words
+from console.theme import BAD, DIM, LOUD, OK, PLAIN, WARN
+from console.widgets.report import Section
+from console.widgets.rows import Row
+from gate.core.deadlines import Clock
+from gate.core.request_words import State, step_words
+from gate.core.showing import clean
+
+PLACES: Final[Sequence[tuple[str, frozenset[str]]]] = (
+    ("Received", frozenset({State.RECEIVED, State.IDENTITY_ASKED})),
+    ("In hand", frozenset({State.IN_HAND, State.CLARIFYING})),
+    ("Granted", frozenset({State.GRANTED})),
+    ("Refused", frozenset({State.REFUSED})),
+    ("Over", frozenset({State.DONE, State.CLOSED})),
+)
+"""Columns of the board, and the states in each."""
+_TONES: Final = {
+    State.RECEIVED: LOUD,
+    State.IDENTITY_ASKED: WARN,
+    State.IN_HAND: PLAIN,
+    State.CLARIFYING: WARN,
+    State.GRANTED: OK,
+    State.REFUSED: BAD,
+    State.DONE: DIM,
+    State.CLOSED: DIM,
+}
+
+
+def state(row: Row) -> words.Shown:
+    """``identity asked``."""
+    word = clean(str(row.get("state") or "-"))
+    return word.replace("_", " "), _TONES.get(word, PLAIN)  # type: ignore[call-overload]
+
+
+def left(row: Row) -> words.Shown:
+    """``due in 25 d``, ``soon: 4 d``, ``OVERDUE 2 d``, ``paused, 12 d``."""
+    if row.get("state") in (State.DONE, State.CLOSED):
+        return state(row)
+    days, warning = row.get("days_left"), row.get("warning")
+    if days is None:
+        return "waits for proof", DIM
+    if days < 0:
+        return f"OVERDUE {-days} d", BAD
+    if row.get("paused_on"):
+        return f"paused, {days} d", LOUD
+    if warning == "overdue":  # its acknowledgement is
+        return "ack. OVERDUE", BAD
+    return (f"soon: {days} d", WARN) if warning else (f"due in {days} d", OK)
+
+
+def asks(row: Row) -> words.Shown:
+    """``erasure``."""
+    return words.text(row.get("asks"))
+
+
+def in_part(text: Any) -> str:
+    """``A** E******``: who asks, for eyes that have not asked."""
+    return re.sub(r"(?<=\w)\w", "*", str(text or ""))
+
+
+def name(row: Row, *, full: bool = False) -> words.Shown:
+    """Who asks."""
+    if row.get("name") is None:
+        return "forgotten", DIM
+    return _person(row["name"], full)
+
+
+def _person(value: Any, full: bool) -> words.Shown:
+    if not value:
+        return words.NOTHING
+    text = ", ".join(part.strip() for part in str(value).splitlines())
+    return (clean(text), LOUD) if full else (clean(in_part(text)), PLAIN)
+
+
+# --- sections -----------------------------------------------------------------------------------------------------
+
+
+def told(row: Row, *, full: bool = False) -> list[Section]:
+    """A request's sections, from the answer to ``request_show``; ``full``: who asks was asked for."""
+    return [_who(row, full), _clock(row), *_became(row)]
+
+
+def _who(row: Row, full: bool) -> Section:
+    lines = row.get("lines") or ()
+    numbers = ", ".join(words.number(words.InFull(line) if full else line)[0] for line in lines)
+    by = str(row.get("channel") or "-").replace("_", " ")
+    asked = f"{asks(row)[0]}, {state(row)[0]}"
+    pairs: list[tuple[str, words.Shown]] = [
+        ("Asks for", (asked, state(row)[1])),
+        ("Came", words.text(f"{words.day(row.get('received'))[0]} by {by}{'' if row.get('written') else ', spoken'}")),
+        ("From", name(row, full=full)),
+        ("Contact", _person(row.get("contact"), full)),
+        ("Numbers", (numbers or "-", LOUD if full else PLAIN)),
+    ]
+    if row.get("about"):
+        pairs.append(("About", words.text(row["about"])))
+    if row.get("since") or row.get("until"):
+        pairs.append(("Call of", words.text(f"{_minute(row.get('since'))} to {_minute(row.get('until'))}")))
+    return Section("", pairs)
+
+
+def _minute(stamp: Any) -> str:
+    return words.moment(stamp)[0][:12]
+
+
+def _clock(row: Row) -> Section:
+    pairs: list[tuple[str, words.Shown]] = []
+    if row.get("due"):
+        pairs = [
+            ("Due", (f"{words.day(row['due'])[0]} ({left(row)[0]})", left(row)[1])),
+            ("Regulator", words.day(row.get("ico_due"))),
+            ("Warnings", words.text(_warnings(row))),
+        ]
+        if row.get("paused_on"):
+            pairs.append(("Paused", (f"since {words.day(row['paused_on'])[0]}: the clock stands still", LOUD)))
+        if row.get("extended"):
+            pairs.append(("Extended", ("three months in total", WARN)))
+    elif row.get("state") == State.IDENTITY_ASKED:
+        pairs.append(("Due", ("30 days after the proof of identity arrives", DIM)))
+    if row.get("acknowledge_by"):
+        pairs.append(("Acknowledge", (f"by {words.day(row['acknowledge_by'])[0]}", WARN)))
+    return Section("Clock", pairs) if pairs else Section("", lines=[("no clock runs: it is over", DIM)])
+
+
+def _warnings(row: Row) -> str:
+    days = [f"{day:%d %b}" for day in clock_of(row).warnings]
+    came = row.get("warning")
+    return " and ".join(days) + (f"; now: {came}" if came else "")
+
+
+def clock_of(row: Row) -> Clock:
+    """The clock of a request that has one, as the row has it."""
+    started, extended = date.fromisoformat(row["started"]), bool(row.get("extended"))
+    fresh = Clock(started, 0, extended)
+    return Clock(started, (date.fromisoformat(row["due"]) - fresh.due).days, extended)
+
+
+def _became(row: Row) -> list[Section]:
+    pairs: list[tuple[str, words.Shown]] = []
+    if row.get("checked"):
+        pairs.append(("Identity", words.text(f"proven: {row['checked']}", OK)))
+    if row.get("found") is not None:
+        pairs.append(
+            ("Found", words.text(f"{row['found']} calls" + ("" if row.get("searched") else ", to be renewed")))
+        )
+    if row.get("ground"):
+        pairs.append(("Refused", (str(row["ground"]).replace("_", " "), BAD)))
+        pairs.append(("Told", words.text(", ".join(row.get("told") or ()) or "nobody yet")))
+    if pack := row.get("pack"):
+        made = f"{pack['calls']} calls, {pack['recordings']} recordings, SHA-256 {pack['sha256'][:12]}…"
+        pairs.append(("Pack", words.text(made, OK)))
+    if done := row.get("carried_out"):
+        until = words.day(done["backups_until"])[0]
+        gone = f"{done['calls']} calls, {done['recordings']} recordings; backups until {until}"
+        pairs.append(("Erased", (gone, OK)))
+        pairs += [("Held, stays", words.text(each, WARN)) for each in done["held_by"]]
+        if done.get("open_requests"):
+            pairs.append(("Kept by", words.text(f"open requests {', '.join(done['open_requests'])}", WARN)))
+    return [Section("Course so far", pairs)] if pairs else []
+
+
+def course(facts: Sequence[Mapping[str, Any]]) -> Section:
+    """Every step with who took it, newest last."""
+    lines = []
+    for fact in facts:
+        who = words.text(fact.get("actor"))[0]
+        lines.append((f"{words.moment(fact.get('at'))[0]}  {step_words(str(fact['kind']))}{_more(fact)}, {who}", PLAIN))
+    return Section("Steps", lines=lines)
+
+
+def _more(fact: Mapping[str, Any]) -> str:
+    body = fact.get("body")
+    if not body:
+        return " (erased)" if body is None else ""
+    kind = str(fact["kind"])
+    if kind == "request_words":
+        return clean(f": {body['step']}: {words.text(body['text'])[0]}")
+    if kind.startswith("letter_"):
+        return clean(f": {body['kind']}")
+    if kind == "request_searched":
+        return f": {body['found']} calls"
+    if kind == "request_refused":
+        return clean(f": {str(body['ground']).replace('_', ' ')}")
+    return ""

@@ -1,0 +1,63 @@
+"""One of a few rows, picked in a dialog."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from console import keys
+from console.widgets.ask import DIALOG_CSS
+from console.widgets.rows import Column, LocalTable, Row, RowsTable
+
+
+class Pick(ModalScreen[Row | None]):
+    """Its answer is the row; None where it was left."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keys.DIALOG
+    AUTO_FOCUS = "LocalTable"
+    DEFAULT_CSS = f"""
+    Pick {{ {DIALOG_CSS} }}
+    Pick > Vertical {{ width: 76; max-width: 98%; height: auto; max-height: 94%; background: $surface;
+        border: round $primary; padding: 0 1; }}
+    Pick .dialog-title {{ text-style: bold; color: $primary; }}
+    Pick LocalTable {{ height: auto; max-height: 16; background: $surface; padding: 0; }}
+    """
+
+    def __init__(
+        self, title: str, columns: Sequence[Column], rows: Sequence[Row], *, key_of: str, said: str = "", none: str
+    ) -> None:
+        """``none``: what is said where there is no row."""
+        super().__init__()
+        self._title = title
+        self._said = said
+        self._rows = rows
+        self._table = LocalTable(columns, key_of=key_of, none=none)
+
+    def compose(self) -> ComposeResult:
+        """Title, what is said, the rows."""
+        with Vertical():
+            yield Static(self._title, classes="dialog-title", markup=False)
+            if self._said:
+                yield Static(self._said, markup=False)
+            yield self._table
+            yield Static("Enter picks, Esc leaves.", classes="note", markup=False)
+
+    def on_mount(self) -> None:
+        """Show them."""
+        self._table.styles.height = max(3, len(self._rows) + 1)
+        self._table.set_rows(self._rows)
+
+    @on(RowsTable.Opened)
+    def _picked(self, message: RowsTable.Opened) -> None:
+        self.dismiss(message.table.row)
+
+    def action_leave(self) -> None:
+        """Pick none."""
+        self.dismiss(None)
