@@ -17,6 +17,7 @@ from typing import Any, Final
 from gate.config import Config
 from gate.control.faults import NOT_PERMITTED
 from gate.control.messages import ADMIN, AUDITOR, COMPLIANCE, OPERATIONS, VIEWER
+from gate.core.masking import blunted
 from gate.errors import RefusedError
 
 ORDER: Final = (ADMIN, COMPLIANCE, AUDITOR, VIEWER)
@@ -115,5 +116,9 @@ def session(actor: str, roles: frozenset[str]) -> dict[str, Any]:
 
 
 def eyes(roles: frozenset[str], fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a request as this account may ask it: who is a viewer and no more sees no number in full."""
-    return fields | {"masked": True} if "masked" in fields and roles <= {VIEWER} else fields
+    """The fields of a request as this account may ask it: who is a viewer and no more sees no number in full, nor
+    finds one by its beginning beyond what is shown of it."""
+    if "masked" not in fields or not roles <= {VIEWER}:
+        return fields
+    text = fields.get("text")
+    return fields | {"masked": True} | ({"text": blunted(text)} if text else {})

@@ -47,6 +47,20 @@ def masked(value: Any, key: str = "") -> Any:
     return _IN_TEXT.sub(_hidden, value)
 
 
+VISIBLE: Final = 6
+"""Signs at the beginning of an E.164 number that ``numbers.mask`` shows of any number of ten digits and more."""
+
+
+def blunted(typed: str) -> str:
+    """What was typed to look for, for eyes that see numbers in part: the beginning of a number no longer than it is
+    shown, lest the rest of it be found sign by sign. Whole numbers and everything else stay."""
+    try:
+        numbers.parse(typed)
+    except numbers.NumberRefused:
+        return numbers.beginning_of(typed)[:VISIBLE] or typed
+    return typed
+
+
 def _hidden(found: re.Match[str]) -> str:
     digits = re.sub("[^0-9]", "", found[0])
     if digits.startswith("00"):

@@ -227,6 +227,24 @@ def is_drama(e164: str) -> bool:
     return e164[:10] in _DRAMA and len(e164) == 13
 
 
+SHORTEST: Final = 4
+"""Signs of a number from which on it is looked for: fewer tell nothing apart."""
+
+
+def beginning_of(typed: str) -> str:
+    """The beginning of an E.164 number, from its beginning in any spelling; empty where it is none.
+
+    ``020 79`` and ``0044 2079`` are ``+442079``.
+    """
+    digits = spelling.compact(typed)
+    if len(digits) < SHORTEST:
+        return ""
+    for written, meant in (("+", "+"), ("00", "+"), ("0", "+44"), ("44", "+44")):
+        if digits.startswith(written):
+            return meant + digits[len(written) :]
+    return ""
+
+
 def presentable(e164: str) -> bool:
     """True where a firm may present this number: +44 with 01, 02, 03, mobile 07 or 080, 10 or 11 digits (LAW 3.1).
 

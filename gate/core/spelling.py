@@ -60,6 +60,12 @@ def plain(raw: str) -> str:
     return digits
 
 
+def compact(text: str) -> str:
+    """``+`` (or not) and ASCII digits, separators dropped; empty where there is anything else."""
+    digits = text.translate(_SEPARATORS)
+    return digits if _DIGITS(digits) else ""
+
+
 def _unwrap(text: str) -> str:
     """The number inside a ``tel:`` URI, a SIP URI or a SIP user part, its parameters checked and dropped."""
     scheme = _SCHEME(text)

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 from gate.core import numbers
 from gate.core.evidence import stamp
 from gate.core.numbers import NumberRefused
+from gate.core.numbers import beginning_of as beginning_of
 from gate.core.terms import Reason
 from gate.errors import UsageError
 from gate.store.paging import Row, Way, Window, window
@@ -27,12 +28,8 @@ FEW = 50_000
 """So many calls are sorted rather than looked for in the order of time."""
 ACTORS = 1000
 """Different callers that are looked through, and at most a fiftieth of them taken."""
-SHORTEST = 4
-"""Signs of an id or of a number from which on they are looked for: fewer tell nothing apart."""
 
 _HEX = re.compile(r"[0-9a-f]{4,32}").fullmatch
-_DIGITS = re.compile(r"\+?[0-9]+").fullmatch
-_SEPARATORS = str.maketrans("", "", " -.()")
 
 _WHO = """
 WITH RECURSIVE who (name) AS (
@@ -155,20 +152,6 @@ def _number_arms(tx: Source, typed: str) -> list[Arm]:
     if few <= FEW:
         return [Arm(between, values, "calls_number", sort=True)]
     return [Arm(between, values, "calls_at")]
-
-
-def beginning_of(typed: str) -> str:
-    """The beginning of an E.164 number, from its beginning in any spelling; empty where it is none.
-
-    ``020 79`` and ``0044 2079`` are ``+442079``.
-    """
-    digits = typed.translate(_SEPARATORS)
-    if not _DIGITS(digits) or len(digits) < SHORTEST:
-        return ""
-    for written, meant in (("+", "+"), ("00", "+"), ("0", "+44"), ("44", "+44")):
-        if digits.startswith(written):
-            return meant + digits[len(written) :]
-    return ""
 
 
 # --- the evidence log -----------------------------------------------------------------------------------------------

@@ -85,3 +85,23 @@ def test_only_who_is_a_viewer_and_no_more_sees_numbers_hidden() -> None:
     assert roles.eyes(frozenset({"viewer"}), fields) == {"masked": True, "limit": 5}
     assert roles.eyes(frozenset({"viewer", "auditor"}), fields) == fields
     assert roles.eyes(frozenset({"viewer"}), {"limit": 5}) == {"limit": 5}
+
+
+@pytest.mark.parametrize(
+    ("typed", "looked_for"),
+    [
+        ("+447700900", "+44770"),
+        ("07700 9001", "+44770"),
+        ("0044 2079460", "+44207"),
+        ("4477009001", "+44770"),
+        ("07700 900123", "07700 900123"),
+        ("listed", "listed"),
+        ("6f2c9e01", "6f2c9e01"),
+        ("020 7", "+44207"),
+        (None, None),
+    ],
+)
+def test_a_viewer_finds_no_number_sign_by_sign(typed: str | None, looked_for: str | None) -> None:
+    fields = {"masked": False, "text": typed}
+    assert roles.eyes(frozenset({"viewer"}), fields) == {"masked": True, "text": looked_for}
+    assert roles.eyes(frozenset({"viewer", "auditor"}), fields) == fields
