@@ -152,8 +152,11 @@ class RequestEraser:
                 f"go: {first['fault']}",
                 hint=f"see to the disk, then again: dialgate request fulfil {plan.reference}",
             )
-        # What was put on hold since the plan was made is judged again: nothing of it is emptied.
+        # What was put on hold since the plan was made is judged again: nothing of it is emptied; nor of a call that has
+        # come since, whose recording is there.
+        decided = {each["call_id"] for each in plan.calls}
         plan = self._store.call(lambda tx: self._plan(tx, self._granted(tx, plan.request_id)))
+        plan.calls = [each for each in plan.calls if each["call_id"] in decided]
         facts = sum(self._empty(plan, actor, progress))
         self._cut()
         return dict(self._store.call(lambda tx: self._receipt(tx, plan, facts, actor)))

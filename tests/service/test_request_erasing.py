@@ -12,6 +12,7 @@ import pytest
 
 from gate.daemon.house import House
 from gate.errors import GateError, RefusedError, StoreError
+from gate.ports import Fact
 from gate.vault.errors import KeyShredded
 from gate.vault.opening import open_recording
 from tests.support.gatehouse import dialgate
@@ -283,6 +284,27 @@ def test_a_call_in_progress_is_waited_for(house: House) -> None:
         carry_out(house, reference)
     assert refused.value.reason == "call_in_progress"
     assert set(states(house).values()) == {"closed"}
+
+
+def test_a_call_that_came_while_it_was_carried_out_stays_whole(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service call, say: nothing of its recording is gone, so nothing of its facts goes."""
+    from tests.support.evidence import decision
+
+    reference = granted(house)
+    erase = house.retention.erase_asked
+
+    def meanwhile(*arguments: Any, **more: Any) -> Any:
+        outcome = erase(*arguments, **more)
+        opened = {"call_id": "live", "key_id": "k", "path": "x.dgr", "recipients": [], "purpose": "service"}
+        late = [decision("live", PERSON, at=START), Fact("recording_opened", "rec-live", START, "gate", opened)]
+        house.store.call(lambda tx: [tx.append(fact) for fact in late])
+        return outcome
+
+    monkeypatch.setattr(house.retention, "erase_asked", meanwhile)
+    carry_out(house, reference)
+    shown = house.desk.calls_show(call_id="live", actor=ANN)
+    assert shown["call"]["number"] == PERSON
+    assert [each["call_id"] for each in house.desk.calls_list(number=SPELLED, actor=ANN)["items"]] == ["live"]
 
 
 def test_a_file_that_will_not_go_is_told_and_tried_again(house: House) -> None:
