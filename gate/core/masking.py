@@ -20,13 +20,14 @@ OWN_KEYS: Final = frozenset({"presentation", "numbers", "freephone"})
 """The firm's own numbers: shown in full, they are on every call."""
 
 _IN_TEXT = re.compile(
-    r"(?<![0-9A-Za-z+])(?:"
+    r"(?<![0-9A-Za-z+])(?!(?=[0-9]*[a-f])[0-9a-f]{16,64}(?![0-9A-Za-z]))(?:"
     r"(?:\+|00[ .-]?)[1-9](?:[ ().-]{0,3}[0-9]){7,14}"
     r"|44(?:[ ().-]{0,3}[0-9]){9,11}"
     r"|0[1-9](?:[ ()./-]{0,3}[0-9]){7,9}"
     r")(?![0-9*])"
 )
-"""A number within other text: in E.164 or with a country code, spaced or not; or as the British write it."""
+"""A number within other text: in E.164 or with a country code, spaced or not; or as the British write it. The digits at
+the beginning of an id or a digest are none: who copies it must get it whole."""
 _MASKED = re.compile(r"\+[0-9]+(?: ?[0-9])*(?: ?\*){4} ?[0-9]{2}|\*+").fullmatch
 """What ``numbers.mask`` makes: hidden once by the gate, it is not hidden again by whoever shows it."""
 

@@ -70,6 +70,13 @@ def test_what_is_no_number_stays(text: str) -> None:
     assert masked({"text": text}) == {"text": text}
 
 
+def test_an_id_or_a_digest_stays_whatever_it_begins_with() -> None:
+    ids = ["0635677841f2ac25e74416aed0c1b2a3", "44791234567890aa", "02079460123" + "0c" * 26 + "d"]
+    text = f"hold 17: {ids[0]} of {ids[1]}, {ids[2]}"
+    assert masked({"recording_id": ids[0], "text": text}) == {"recording_id": ids[0], "text": text}
+    assert "7946012" not in masked("ring 02079460123a or 02079460123abcdefz")
+
+
 def test_a_verifier_key_stays_whatever_its_hash_looks_like() -> None:
     told = {"vkey": "dialgate.example+12345678+AfK2", "pem": "MCow+12345678+"}
     assert masked(told) == told
