@@ -89,7 +89,7 @@ class Ask(ModalScreen[Mapping[str, str] | None]):
         """The first field that is empty."""
         inputs = list(self.query(Input))
         if inputs:
-            next((each for each in inputs if not each.value), inputs[0]).focus()
+            self.set_focus(next((each for each in inputs if not each.value), inputs[0]))
 
     def action_enter(self) -> None:
         """On to the next field; at the last one done, when the letters that it was sent are in it."""
