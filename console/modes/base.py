@@ -282,12 +282,16 @@ class ListMode(ModeScreen):
 
         async def fetch(after: str | None, before: str | None, limit: int) -> Rows:
             text = self._texts.get(number, "")
-            fields = dict(view.fields) | (dict(view.filters(text)) if text and view.filters else {})
+            fields = dict(self.asked(view)) | (dict(view.filters(text)) if text and view.filters else {})
             fields |= {name: value for name, value in (("after", after), ("before", before)) if value is not None}
             answer = await self.feed.ask(view.op, **given(view.op, masked=True, limit=limit), **fields)
             return Rows(answer[view.items], answer.get("next"), answer.get("prev"))
 
         return fetch
+
+    def asked(self, view: View) -> Mapping[str, Any]:
+        """Override: what the list's operation is asked with, where that is not always the same."""
+        return view.fields
 
     @on(PagedTable.Loaded)
     def _loaded(self) -> None:

@@ -1,49 +1,247 @@
-"""Retention: what goes when, and what is held."""
+"""Retention: what goes when, as a calendar; the sweep; what is held, and by whom."""
 
 from __future__ import annotations
 
-from console import words
+import time
+from collections.abc import Mapping
+from datetime import date
+from typing import Any, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.widgets import Static
+
+from console import keys, words
+from console.messages import LinkChanged
 from console.modes.base import ListMode, View
-from console.modes.row import RowDetail
+from console.modes.retention_calendar import FARTHEST, LEGEND, Calendar, Going
+from console.modes.retention_day import DayScreen
+from console.modes.retention_holds import MADE, WHAT, WHY, HoldDetail, ask_for_hold, hold_again
+from console.modes.retention_shown import day_line, in_force, kind, many, plan_of, standing
+from console.theme import DIM
+from console.widgets.ask import Ask, Field
+from console.widgets.danger import Danger, Plan, Progress, danger
+from console.widgets.pages import Rows
+from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row
+from gate.core.showing import LONDON, clean
+from gate.errors import GateError
+
+CALENDAR, HOLDS, ALL = range(3)
+SPARE_DAYS = 62
+"""Days asked for beyond those that are shown, so that a step further needs no question."""
+CALENDAR_SECONDS = 30.0
+"""How often the calendar looks for news at most: the gate goes through all recordings for it."""
+
+
+VIEWS = (
+    View("calendar", "retention_forecast", (), "day", "", items="days"),
+    View(
+        "holds",
+        "hold_list",
+        (MADE, *WHAT, *WHY),
+        "id",
+        "Nothing is held.",
+        filters=lambda text: {"text": text},
+        kind="hold",
+    ),
+    View(
+        "released too",
+        "hold_list",
+        (MADE, Column("State", 8, in_force), *WHAT, *WHY),
+        "id",
+        "Nothing was ever held.",
+        fields={"released": True},
+        filters=lambda text: {"text": text},
+        kind="hold",
+    ),
+)
 
 
 class Mode(ListMode):
-    """What goes when; holds."""
+    """The calendar, the sweep, the holds."""
 
     MODE = "retention"
-    HELP_TEXT = "How many recordings go on which day, and how many of them are held. Tab: the holds in force."
-    VIEWS = (
-        View(
-            "forecast",
-            "retention_forecast",
-            (
-                Column("Day", 12, lambda row: words.day(row.get("day"))),
-                Column("Goes", 9, lambda row: words.count(row.get("due")), right=True),
-                Column("Held", 9, lambda row: words.count(row.get("held")), right=True),
-            ),
-            "day",
-            "Nothing goes in the next year.",
-            fields={"days": 366},
-            items="days",
-        ),
-        View(
-            "holds",
-            "hold_list",
-            (
-                Column("Made", 15, lambda row: words.moment(row.get("made_at"))),
-                Column("Kind", 11, lambda row: words.text(row.get("kind"))),
-                Column("On", 9, lambda row: words.text(row.get("target"))),
-                Column("Reference", 16, lambda row: words.text(row.get("reference"))),
-                Column("Reason", 16, lambda row: words.text(row.get("reason")), grows=True),
-                Column("By", 16, lambda row: words.text(row.get("actor")), rank=1),
-            ),
-            "id",
-            "Nothing is held.",
-            kind="hold",
-        ),
+    VIEWS = VIEWS
+    BINDINGS: ClassVar[list[BindingType]] = keys.RETENTION
+    HELP_TEXT = (
+        "What goes when: each day with how many recordings are erased on it, and how many are held. The bars "
+        "compare a day with the busiest one seen. What should have gone before today counts on today. Enter lists a "
+        "day. s sweeps now: a dry run first, and what it showed is what goes. Tab goes on to the holds: a adds one, d "
+        "releases the one under the cursor. A restriction also keeps recordings from being opened."
     )
+    DEFAULT_CSS = """
+    Mode #day { height: 1; padding: 0 1; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._status: Mapping[str, Any] = {}
+        self._days = 0
+        """How far was asked."""
+        self._looked = 0.0
+
+    def above(self) -> ComposeResult:
+        """How it stands."""
+        yield Report([Section("", lines=[("Asking the gate…", DIM)])], id="standing")
+
+    def below(self) -> ComposeResult:
+        """The calendar, and the day under its cursor."""
+        yield Calendar(self._today())
+        yield Static("", id="day", markup=False)
+
+    def _today(self) -> date:
+        return self.feed.now().astimezone(LONDON).date()
+
+    @property
+    def calendar(self) -> Calendar:
+        """The calendar."""
+        return self.query_one(Calendar)
+
+    def show_view(self, number: int) -> None:
+        """The calendar stands in the place of the first list."""
+        self.calendar.display = self.query_one("#day").display = number == CALENDAR
+        self.query_one("#lists").display = number != CALENDAR
+        super().show_view(number)
+        if number == CALENDAR:
+            self.calendar.focus()
+        self._look()
+
+    def _fetch(self, number: int) -> Any:
+        if number != CALENDAR:
+            return super()._fetch(number)
+
+        async def fetch(after: str | None, before: str | None, limit: int) -> Rows:
+            days = min(FARTHEST, max(self._days, (self.calendar.last_shown - self._today()).days + SPARE_DAYS))
+            answer = await self.feed.ask("retention_forecast", timeout=60.0, days=days)
+            self._days, self._looked = days, time.monotonic()
+            going = {date.fromisoformat(row["day"]): Going(row["due"], row["held"]) for row in answer["days"]}
+            self.calendar.show(self._today(), going)
+            self._say_day()
+            return Rows((), None)  # the calendar shows them, not the list behind it
+
+        return fetch
+
+    def told(self, said: Mapping[str, Any]) -> None:
+        """The lists follow the log; the calendar more slowly."""
+        if self.at != CALENDAR or time.monotonic() - self._looked > CALENDAR_SECONDS:
+            super().told(said)
+
+    def returned(self) -> None:
+        """All of it again."""
+        super().returned()
+        self._look()
+
+    def on_link_changed(self, message: LinkChanged) -> None:
+        """The calendar is greyed too while the gate is away."""
+        self.calendar.old = self.feed.link.up is False
+        super().on_link_changed(message)
+
+    @work(exclusive=True, group="standing", exit_on_error=False)
+    async def _look(self) -> None:
+        if not self.feed.session.may("retention_status"):
+            return
+        try:
+            self._status = await self.feed.ask("retention_status")
+        except GateError as error:
+            if self.feed.link.up is not False:
+                self.complain(error)
+            return
+        self.query_one("#standing", Report).show([Section("", lines=standing(self._status))])
+
+    # --- the calendar ---------------------------------------------------------------------------------------------
+
+    @on(Calendar.Moved)
+    def _say_day(self) -> None:
+        day = self.calendar.cursor
+        if self._days and (self.calendar.last_shown - self._today()).days > self._days < FARTHEST:
+            self.table.reload()
+        said = day_line(day, self._today(), self.calendar.going(day))
+        room = self.size.width - 2 - len(LEGEND)
+        self.query_one("#day", Static).update(said.ljust(room) + LEGEND if len(said) < room else said)
+
+    @on(Calendar.Opened)
+    def _open_day(self, message: Calendar.Opened) -> None:
+        if self.feed.session.may("retention_day"):
+            self.app.push_screen(DayScreen(message.day))
+        else:
+            self.notify("This account sees how many go, not which: that takes an auditor or more.", timeout=5)
 
     def open_row(self, row: Row) -> None:
-        """Every field of it."""
-        self.app.push_screen(RowDetail(self.MODE, f"{self.view.name} {words.text(row.get(self.view.key))[0]}", row))
+        """The hold."""
+        self.app.push_screen(HoldDetail(row))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What this view, and this account, can do."""
+        may = self.feed.session.may
+        if action == "sweep":
+            return may("retention_sweep") or None
+        if action == "hold":
+            return may("hold_add") or None
+        if action == "release":
+            return self.at != CALENDAR and (may("hold_release") or None)
+        return super().check_action(action, parameters)
+
+    # --- acts -----------------------------------------------------------------------------------------------------
+
+    @work
+    async def action_sweep(self) -> None:
+        """A dry run, then what it showed."""
+        done = await danger(
+            self,
+            Danger(
+                "Sweep: erase what is due, for good",
+                "Keys go first, then files; a receipt is kept for each. It does not come back, from no backup either.",
+                "Erase",
+                self._dry_run,
+                self._sweep,
+            ),
+        )
+        if done is not None:
+            self.app.done(done)
+            self.returned()
+
+    async def _dry_run(self) -> Plan:
+        return plan_of(await self.feed.ask("retention_sweep"))
+
+    async def _sweep(self, digest: str, reason: str, progress: Progress) -> str:
+        answer = await self.feed.ask("retention_sweep", execute=digest, reason=reason, progress=progress)
+        for fault in answer["fault_list"][:3]:
+            text = f"Recording {fault['recording_id'][:12]}: {fault['fault']} ({fault['code']})"
+            self.notify(clean(text), title="It would not go", severity="error", timeout=15, markup=False)
+        faults = f", {answer['faults']:,} would not go: the next sweep tries again" if answer["faults"] else ""
+        gone = many(answer["erased"] + answer["resumed"], "recording")
+        return f"{gone} erased, {answer['held']:,} held and kept{faults}"
+
+    @work
+    async def action_hold(self) -> None:
+        """Keep something from being erased."""
+        if await ask_for_hold(self):
+            self.returned()
+
+    @work
+    async def action_release(self) -> None:
+        """A hold ends."""
+        row = self.table.row
+        if row is None:
+            return
+        if row.get("released_at"):
+            self.notify("It is released already.", timeout=3)
+            return
+        next_sweep = f" The next sweep is at {self._status['sweep_at']}." if self._status.get("sweep_at") else ""
+        told = await self.app.push_screen_wait(
+            Ask(
+                f"Release this {kind(row)[0]}?",
+                (Field("reason", "Reason, kept in the log"),),
+                said=f"{words.text(row.get('reference'))[0]}: {words.text(row.get('reason'))[0]}\n"
+                f"What it kept and whose term is over goes with the next sweep, and does not come back.{next_sweep}",
+                act="Release",
+            )
+        )
+        if told is None:
+            return
+        answer = await self.ask("hold_release", hold_id=str(row["id"]), reason=told["reason"])
+        if answer is not None:
+            self.app.done("Released; undo puts on a new hold like it", back=lambda: hold_again(self, row))
+            self.returned()

@@ -200,6 +200,8 @@ class HoldList(Showing, frozen=True):
     number: Line | None = None
     released: bool = False
     """Those that are over too."""
+    text: Line | None = None
+    """Only holds in which it stands: in the reference, the reason, the kind, what is held, the beginning of a number."""
 
 
 class RetentionStatus(Request, frozen=True):

@@ -69,7 +69,14 @@ class KeptReads(Protocol):
         ...
 
     def holds_page(
-        self, tx: Transaction, after: str | None = None, limit: int = 50, number: str | None = None, *, released: bool
+        self,
+        tx: Transaction,
+        after: str | None = None,
+        limit: int = 50,
+        number: str | None = None,
+        *,
+        released: bool,
+        text: str | None = None,
     ) -> tuple[list[Row], str | None]:
         """Holds, newest first."""
         ...

@@ -102,11 +102,13 @@ class Holding(DeskBase):
         limit: int = 50,
         number: str | None = None,
         released: bool = False,
+        text: str | None = None,
         actor: str,
     ) -> Row:
-        """Holds and restrictions in force, newest first; with ``released`` those that are over too."""
+        """Holds and restrictions in force, newest first; with ``released`` those that are over too; ``text``: only those
+        that fit what was typed."""
         e164 = number_of(number) if number else None
-        return self._page(lambda tx: self._kept.holds_page(tx, after, limit, e164, released=released))
+        return self._page(lambda tx: self._kept.holds_page(tx, after, limit, e164, released=released, text=text))
 
     def retention_status(self, *, actor: str) -> Row:
         """Terms, what is due and what is held, the last sweep, and what keeps the next one waiting."""

@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from gate.core.evidence import stamp
-from gate.store.queries import Page, Row, Source, page_of
+from gate.store.queries import Page, Row, Source, page_of, where_text
 
 SLICE = 500
 """Ids in one statement, at most."""
@@ -98,10 +98,18 @@ def hold(tx: Source, hold_id: str) -> Row | None:
 
 
 def holds_page(
-    tx: Source, after: str | None = None, limit: int = 50, number: str | None = None, *, released: bool = False
+    tx: Source,
+    after: str | None = None,
+    limit: int = 50,
+    number: str | None = None,
+    *,
+    released: bool = False,
+    text: str | None = None,
 ) -> Page:
-    """Holds in force, newest first; with ``released`` those that are over too."""
+    """Holds in force, newest first; with ``released`` those that are over too. ``text``: those in whose reference,
+    reason, kind, target, ids or number it stands."""
     where = {"number = ?": number, "coalesce(released_at, '') = ?": None if released else ""}
+    where |= where_text(text, "reference", "reason", "kind", "target", "id", "recording_id", "call_id", "number")
     return page_of(tx, "holds", "made_at", "id", where, after, limit)
 
 

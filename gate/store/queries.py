@@ -129,11 +129,11 @@ def counts_by_reason(tx: Source, since: datetime) -> dict[str, int]:
 
 def recordings_page(tx: Source, after: str | None = None, limit: int = 50, *, text: str | None = None) -> Page:
     """Recordings, newest first; with ``text`` those in whose ids or state it stands."""
-    where = _where_text(text, "recording_id", "call_id", "state")
+    where = where_text(text, "recording_id", "call_id", "state")
     return page_of(tx, "recordings", "opened_at", "recording_id", where, after, limit)
 
 
-def _where_text(text: str | None, *columns: str) -> dict[str, str | None]:
+def where_text(text: str | None, *columns: str) -> dict[str, str | None]:
     """For ``page_of``: what was typed stands in one of these columns; the beginning of a number in any spelling."""
     from gate.store.search import beginning_of  # it works with rows of this module
 
@@ -175,7 +175,7 @@ def objections_page(
     """
     in_force = None if removed else ""
     where = {"number = ?": number, "coalesce(removed_at, '') = ?": in_force}
-    where |= _where_text(text, "number", "note", "source", "id")
+    where |= where_text(text, "number", "note", "source", "id")
     return page_of(tx, "objections", "made_at", "id", where, after, limit)
 
 
@@ -184,7 +184,7 @@ def consents_page(
 ) -> Page:
     """Consents, newest first, the withdrawn ones too (``withdrawn_at``); with ``text`` those in whose number, way,
     giver, evidence or id it stands."""
-    where = {"number = ?": number} | _where_text(text, "number", "how", "who", "evidence", "id")
+    where = {"number = ?": number} | where_text(text, "number", "how", "who", "evidence", "id")
     return page_of(tx, "consents", "noted_at", "id", where, after, limit)
 
 

@@ -118,6 +118,9 @@ def test_pages_of_holds(store):
     assert [[row["id"] for row in page.items] for page in (first, second)] == [["h4", "h2", "h1"], ["h0"]]
     everything = store.call(lambda tx: kept.holds_page(tx, released=True))
     assert [row["id"] for row in everything.items] == ["h4", "h3", "h2", "h1", "h0"]
+    found = store.call(lambda tx: kept.holds_page(tx, text="H2/26"))
+    assert [row["id"] for row in found.items] == ["h2"]
+    assert store.call(lambda tx: kept.holds_page(tx, text="h3")).items == []
 
 
 def test_the_last_sweep(store):

@@ -1,0 +1,136 @@
+"""Holds: listed, shown, put on from a dialog, and put on again where a release is undone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from console import words
+from console.modes.base import DetailScreen
+from console.modes.retention_shown import in_force, kind, many, target_of
+from console.theme import PLAIN
+from console.widgets.ask import Ask, Field
+from console.widgets.report import Section
+from console.widgets.rows import Column, Row
+from gate.errors import UsageError
+
+if TYPE_CHECKING:
+    from console.modes.base import GateScreen
+
+TARGETS = {"number": "number", "call": "call_id", "recording": "recording_id"}
+"""What a hold can be put on -> the field of ``hold_add`` that says which."""
+_YES = frozenset({"yes", "y"})
+
+
+WHAT = (
+    Column("Kind", 11, kind),
+    Column("On", 9, lambda row: words.text(row.get("target"))),
+    Column("Which", 17, target_of),
+    Column("Reference", 16, lambda row: words.text(row.get("reference"))),
+)
+WHY = (
+    Column("Reason", 16, lambda row: words.text(row.get("reason")), grows=True, rank=1),
+    Column("By", 16, lambda row: words.text(row.get("actor")), rank=3),
+)
+MADE = Column("Made", 15, lambda row: words.moment(row.get("made_at")), rank=2)
+
+
+async def ask_for_hold(screen: GateScreen, recording_id: str = "") -> bool:
+    """Ask what is to be held and why, and put the hold on; True where it was. Call it in a worker."""
+    which = (
+        ()
+        if recording_id
+        else (
+            Field("on", "On: number, call or recording", "number"),
+            Field("which", "Which: the number in any spelling, or the id"),
+        )
+    )
+    told = await screen.app.push_screen_wait(
+        Ask(
+            "Hold this recording" if recording_id else "Hold recordings",
+            (
+                *which,
+                Field("reason", "Reason"),
+                Field("reference", "Where the matter is kept", hint="case 17/2026"),
+                Field("restriction", "Nobody may open them either: a restriction (yes or no)", "no"),
+            ),
+            said="What is held is not erased until the hold is released. On a number it holds what is to come too.",
+            act="Hold",
+        )
+    )
+    if told is None:
+        return False
+    field = TARGETS.get("recording" if recording_id else told["on"].strip().lower())
+    if field is None:
+        screen.complain(UsageError(f"{told['on']!r} cannot be held", hint="one of: number, call, recording"))
+        return False
+    answer = await screen.ask(
+        "hold_add",
+        **{field: recording_id or told["which"].strip()},
+        reason=told["reason"],
+        reference=told["reference"],
+        restriction=told["restriction"].strip().lower() in _YES,
+    )
+    if answer is None:
+        return False
+    late = f"; too late for {answer['gone']:,} that were erased" if answer["gone"] else ""
+    screen.app.done(
+        f"Held: {told['reference']}, {many(answer['kept'], 'recording')} as things stand{late}",
+        back=lambda: screen.feed.ask("hold_release", hold_id=answer["id"], reason="held by mistake: undone"),
+    )
+    return True
+
+
+async def hold_again(screen: GateScreen, row: Row) -> Any:
+    """A new hold like one that was released. A number is asked for, which the log keeps. Raises ``GateError``."""
+    target = str(row["target"])
+    value = row.get(TARGETS[target])
+    if target == "number":
+        why = "to undo the release of this hold"
+        value = (await screen.feed.ask("reveal", kind="hold", id=str(row["id"]), why=why))["number"]
+    return await screen.feed.ask(
+        "hold_add",
+        **{TARGETS[target]: value},
+        reason=str(row["reason"]),
+        reference=str(row["reference"]),
+        restriction=row.get("kind") == "restriction",
+    )
+
+
+class HoldDetail(DetailScreen):
+    """One hold."""
+
+    HELP_TEXT = "One hold, with its reason. Releasing it is in the list: d."
+
+    def __init__(self, row: Row) -> None:
+        super().__init__("retention", f"{kind(row)[0].capitalize()} {words.text(row.get('reference'))[0]}")
+        self._row = row
+
+    def copied(self) -> str:
+        """Its id."""
+        return str(self._row["id"])
+
+    async def sections(self) -> Sequence[Section]:
+        """What it is on, and what came of it."""
+        row = self._row
+        restricts = row.get("kind") == "restriction"
+        pairs = [
+            ("State", in_force(row)),
+            ("Kind", kind(row)),
+            ("That is", ("neither erased nor opened" if restricts else "not erased; it may be opened", PLAIN)),
+            ("On", words.text(row.get("target"))),
+            ("Number", words.number(row.get("number")) if row.get("target") == "number" else words.NOTHING),
+            ("Recording", words.text(row.get("recording_id"))),
+            ("Call", words.text(row.get("call_id"))),
+            ("Reference", words.text(row.get("reference"))),
+            ("Reason", words.text(row.get("reason"))),
+            ("Made", words.moment(row.get("made_at"))),
+            ("By", words.text(row.get("actor"))),
+            ("Id", words.text(row.get("id"))),
+        ]
+        if row.get("released_at"):
+            pairs += [
+                ("Released", words.moment(row["released_at"])),
+                ("Why", words.text(row.get("released_why"))),
+            ]
+        return [Section("", pairs)]

@@ -1,0 +1,105 @@
+"""What retention says, in words with their tone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Any
+
+from console import words
+from console.modes.retention_calendar import Going
+from console.theme import BAD, LOUD, OK, PLAIN, WARN
+from console.widgets.danger import Plan
+from console.widgets.rows import Row
+from gate.core.showing import clean
+
+
+def kind(row: Row) -> words.Shown:
+    """A hold, or a restriction."""
+    word = clean(str(row.get("kind")))
+    return word, LOUD if word == "restriction" else PLAIN
+
+
+def in_force(row: Row) -> words.Shown:
+    """In force, or released."""
+    return words.state("released" if row.get("released_at") else "in force")
+
+
+def goes(row: Row) -> words.Shown:
+    """Whether it goes, as a word."""
+    return ("held", WARN) if row.get("held") else ("goes", BAD)
+
+
+def target_of(row: Row) -> words.Shown:
+    """What a hold is on: a number, hidden in part, or the beginning of an id."""
+    if row.get("target") == "number":
+        return words.number(row.get("number"))
+    return clean(str(row.get(f"{row.get('target')}_id") or "-"))[:16], PLAIN
+
+
+def standing(status: Mapping[str, Any]) -> list[words.Shown]:
+    """Terms, what is due and held, the last sweep, and what keeps the next one waiting."""
+    terms = status["terms"]
+    classes = "".join(f"; {name} {years} years" for name, years in terms["years"].items())
+    lines = [
+        (
+            clean(f"Kept {terms['months']} months{classes}. Swept daily at {status['sweep_at']}."),
+            PLAIN,
+        )
+    ]
+    now = f"Due now {status['due']:,} · held {status['held']:,} · begun, not finished {status['unfinished']:,}"
+    lines.append((now, WARN if status["due"] or status["unfinished"] else PLAIN))
+    last = status.get("last")
+    if last is None:
+        lines.append(("Never swept.", WARN))
+    else:
+        faults, whole = last.get("faults", 0), last.get("complete", True)
+        text = f"Last sweep {words.moment(last['at'])[0]} by {words.text(last.get('actor'))[0]}: "
+        gone = last.get("erased", 0) + last.get("resumed", 0)
+        text += f"{gone:,} erased, {last.get('held', 0):,} held, {many(faults, 'fault')}"
+        lines.append((text + ("" if whole else ", NOT COMPLETE"), OK if whole and not faults else BAD))
+    if status["waits"]:
+        lines.append((clean(f"The daily sweep WAITS: {status['waits']}"), BAD))
+    return lines
+
+
+def day_line(day: date, today: date, going: Going) -> str:
+    """The day under the cursor, in words."""
+    when = (
+        "today"
+        if day == today
+        else "tomorrow"
+        if day == today + timedelta(days=1)
+        else f"in {(day - today).days:,} days"
+    )
+    if not going.due and not going.held:
+        return f"{day:%a %d %b %Y}, {when}: nothing goes"
+    held = f"; {going.held:,} more would, but {'is' if going.held == 1 else 'are'} held" if going.held else ""
+    return f"{day:%a %d %b %Y}, {when}: {going.due:,} to erase{held}"
+
+
+def many(count: int, noun: str) -> str:
+    """``1 recording``, ``2,000 recordings``."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
+def plan_of(answer: Mapping[str, Any]) -> Plan:
+    """A dry run of the gate as the dialog shows it."""
+    due, held, unfinished = answer["due"], answer["held"], answer["unfinished"]
+    by_hold = Counter(each["hold"] for each in answer["held_by"])
+    names = [f"{clean(name)}: {many(count, 'recording')}" for name, count in by_hold.most_common(8)]
+    if len(by_hold) > len(names):
+        names.append(f"and {len(by_hold) - len(names):,} holds more")
+    return Plan(
+        digest=answer["digest"],
+        counts=[
+            ("As of", words.day(answer["day"])),
+            ("Erase for good", (many(due, "recording"), BAD if due else PLAIN)),
+            ("Finish", (f"{many(unfinished, 'erasure')} begun before", WARN if unfinished else PLAIN)),
+            ("Keep", (f"{held:,} that are due, but held", WARN if held else PLAIN)),
+        ],
+        phrase=f"erase {due}",
+        held=names,
+        nothing="" if due or unfinished else "Nothing is due: there is nothing to erase.",
+    )
