@@ -61,14 +61,23 @@ class RequestBase(DeskBase):
         if text.strip():
             tx.append(self._fact(WORDS, actor, {"step": step, "text": text.strip()}, row["id"]))
 
-    def _amend(self, tx: Transaction, row: Row, actor: str, numbers: Sequence[str]) -> list[str]:
-        """Add numbers to what is known of the person; returns all of them."""
-        lines = list(dict.fromkeys([*row["numbers"], *numbers]))
-        if lines != row["numbers"]:
+    def _amend(
+        self,
+        tx: Transaction,
+        row: Row,
+        course: list[Row],
+        actor: str,
+        numbers: Sequence[str],
+        chosen: Sequence[str] = (),
+    ) -> None:
+        """Add numbers to what is known of the person; ``chosen``: those of calls that a search chose."""
+        told = list(dict.fromkeys([*told_of(row, course), *numbers]))
+        found = [each for each in dict.fromkeys(chosen) if each not in told]
+        lines = [*told, *found]
+        if lines != row["numbers"] or found != last(course, PERSON).get("chosen", []):
             body = {name: row[name] for name in ("name", "contact", "about", "since", "until")}
-            tx.append(self._fact(PERSON, actor, body | {"lines": lines}, row["id"]))
+            tx.append(self._fact(PERSON, actor, body | {"lines": lines, "chosen": found}, row["id"]))
             row["numbers"] = lines
-        return lines
 
     def _keep_objections(self, tx: Transaction, row: Row, actor: str) -> None:
         """The person's numbers are uncallable from the next attempt on (LAW 1.2, 4.6). Harmless twice."""
@@ -117,6 +126,12 @@ def allowed(row: Row, request: Request, event: Event) -> tuple[Request, list[Do]
 
 def _proof(unproven: bool, event: Event) -> str:
     return ": the identity is not proven" if unproven and isinstance(event, Searched) else ""
+
+
+def told_of(row: Row, course: list[Row]) -> list[str]:
+    """The person's numbers, without those of calls that the last search chose: a wrong choice goes with that search."""
+    chosen = last(course, PERSON).get("chosen", [])
+    return [each for each in row["numbers"] if each not in chosen]
 
 
 def numbers_of(numbers: Sequence[str]) -> list[str]:

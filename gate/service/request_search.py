@@ -14,7 +14,7 @@ from gate.errors import UsageError
 from gate.ports import Transaction
 from gate.service.erasing import hold_of
 from gate.service.reads import Row
-from gate.service.request_base import RequestBase, allowed, numbers_of
+from gate.service.request_base import RequestBase, allowed, numbers_of, told_of
 from gate.service.request_facts import KINDS, last
 from gate.service.requests import _for_pack
 
@@ -48,14 +48,15 @@ class RequestSearch(RequestBase):
         lines = numbers_of(numbers)
 
         def work(tx: Transaction) -> Row:
-            row, _, before = self._load(tx, request)
+            row, course, before = self._load(tx, request)
             day = self._day(on, before)
             allowed(row, before, events.Searched(day, 0))  # before anything is looked at
-            known = list(dict.fromkeys([*row["numbers"], *lines]))
+            known = list(dict.fromkeys([*told_of(row, course), *lines]))
+            chosen: list[str] = []
             span = (since, until) if since or until else self._own_span(row, skip=everything or bool(calls))
             if calls:
                 found = self._chosen(tx, calls)
-                known = list(dict.fromkeys([*known, *(each["number"] for each in found if each["number"])]))
+                chosen = [each["number"] for each in found if each["number"]]
             elif known:
                 found = self._book.calls_of(tx, known, *span, limit=MOST + 1)
             elif any(span):
@@ -67,7 +68,7 @@ class RequestSearch(RequestBase):
                 )
             if len(found) > MOST:
                 raise UsageError(f"more than {MOST} calls", hint="narrow the span: --on, --from, --until")
-            self._amend(tx, row, actor, known)
+            self._amend(tx, row, course, actor, lines, chosen)
             held = self._held(tx, row, found)
             whole = not calls and not any(span)
             entries = sum(len(held[name]) for name in ("objections", "consents", "contacts"))

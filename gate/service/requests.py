@@ -17,7 +17,7 @@ from gate.errors import RefusedError, UsageError
 from gate.ports import Fact, Transaction
 from gate.service.reads import Row, Source
 from gate.service.request_base import READY, RequestBase, counted, numbers_of, open_standings, shown, undone
-from gate.service.request_facts import OPENED, PACK, PERSON, replay
+from gate.service.request_facts import OPENED, PACK, PERSON, last, replay
 
 CHANNELS = ("phone", "email", "post", "in_person", "web")
 _WRITTEN = ("email", "post", "web")
@@ -99,10 +99,10 @@ class Requests(RequestBase):
         lines = numbers_of(numbers)
 
         def work(tx: Transaction) -> Row:
-            row, _, before = self._load(tx, request)
+            row, course, before = self._load(tx, request)
             event = events.IdentityProven(self._day(on, before))
             self._take(tx, row, before, event, actor, checked=checked.strip())
-            self._amend(tx, row, actor, lines)
+            self._amend(tx, row, course, actor, lines, last(course, PERSON).get("chosen", []))
             return self._shown(tx, row["id"])
 
         proven: Row = self._store.call(work)
@@ -120,10 +120,10 @@ class Requests(RequestBase):
         lines = numbers_of(numbers)
 
         def work(tx: Transaction) -> Row:
-            row, _, before = self._load(tx, request)
+            row, course, before = self._load(tx, request)
             self._take(tx, row, before, events.Clarified(self._day(on, before)), actor)
             self._say(tx, row, actor, "answer", answer)
-            self._amend(tx, row, actor, lines)
+            self._amend(tx, row, course, actor, lines, last(course, PERSON).get("chosen", []))
             return self._shown(tx, row["id"])
 
         clarified: Row = self._store.call(work)

@@ -275,6 +275,25 @@ def test_the_contact_list_forgets_the_person(folder: Path, tmp_path: Path) -> No
         assert spelled_in(house.config.data, *SAID) == []
 
 
+def test_a_call_chosen_by_mistake_leads_to_nobody_elses_erasure(house: House) -> None:
+    desk = house.desk
+    reference = desk.request_open(asks="erasure", channel="post", name="Pat Person", numbers=[SPELLED], actor=ANN)[
+        "reference"
+    ]
+    desk.request_verify_identity(request=reference, checked="passport seen", actor=ANN)
+    assert OTHER in desk.request_search(request=reference, calls=["call-other"], actor=ANN)["lines"]
+    assert desk.request_search(request=reference, everything=True, actor=ANN)["lines"] == [PERSON]
+    assert desk.request_show(request=reference, actor=ANN)["lines"] == [PERSON]
+    desk.request_search(request=reference, calls=["call-other"], actor=ANN)
+    desk.request_clarify(request=reference, question="which?", actor=ANN)
+    desk.request_clarified(request=reference, answer="all of mine", actor=ANN)
+    assert desk.request_search(request=reference, everything=True, actor=ANN)["lines"] == [PERSON]
+    desk.request_decide(request=reference, grant=True, actor=ANN)
+    carry_out(house, reference)
+    assert states(house)["other"] == "closed" and states(house)["rec0"] == "erased"
+    assert desk.check(number=OTHER, actor=ANN)["reason"] != "objected"
+
+
 def test_a_call_in_progress_is_waited_for(house: House) -> None:
     from tests.support.evidence import decision
 
