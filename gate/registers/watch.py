@@ -2,7 +2,8 @@
 
 SFTP is the usual way in: a file grows, and then it is complete; or it grows under another name and is renamed. Nothing
 tells which, so a file is taken when nobody has written to it for ``settle`` seconds, and at once where it was renamed
-into place. The folder is looked at again and again: file systems of other machines do not notify. What was taken goes
+into place. An upload that only paused goes on in the file that was taken: that is seen, and it is taken again, whole.
+The folder is looked at again and again: file systems of other machines do not notify. What was taken goes
 to ``taken/``, what was refused to ``refused/``, with the reason beside it in ``NAME.why``. Both are copies of a
 register, personal data under licence: they are deleted like old snapshots.
 
@@ -77,17 +78,40 @@ class DropFolder:
         """Inodes met under a name that says that they are not complete."""
         self._later: dict[str, tuple[Stamp, float]] = {}
         """File that is not to be touched before a time, as long as it looks so."""
+        self._last: dict[str, tuple[Path, str, Stamp]] = {}
+        """Register -> the file that was taken last, its name before, and how it looked."""
 
     def look(self, tick: float, now: datetime) -> list[Outcome]:
         """Take every file that has landed; ``tick`` is ``time.monotonic()``. Raises ``RegisterError`` where the folder
         cannot be read."""
-        outcomes = []
+        outcomes = self._grown()
         for path, name, seen in self._landed(tick, now.timestamp()):
             outcome = self._one(path, name, seen, tick, now)
             if outcome is not None:
                 outcomes.append(outcome)
         if outcomes:
             self._delete_old(now)
+        return outcomes
+
+    def _grown(self) -> list[Outcome]:
+        """Files that somebody has written to since they were taken: their upload had only paused, and numbers of the
+        rest would be called. They are put back, to be taken as a whole."""
+        outcomes = []
+        for register, (path, name, seen) in list(self._last.items()):
+            back = self.folder / name
+            try:
+                if _stamp(path.lstat()) == seen:
+                    continue
+                if not back.exists():  # else a newer one has come
+                    path.rename(back)
+                    why = "it was written to after it was taken: it is taken again"
+                    outcomes.append(Outcome(register, back, "waits", why))
+            except FileNotFoundError:
+                pass
+            except OSError as error:
+                why = f"it was written to after it was taken, and cannot be put back: {error.strerror}"
+                outcomes.append(Outcome(register, path, "stuck", why))
+            del self._last[register]
         return outcomes
 
     # --- what has landed
@@ -156,7 +180,10 @@ class DropFolder:
         with suppress(OSError):
             if _stamp(path.lstat()) != seen:  # what was imported was not all of it
                 return Outcome(name, path, "waits", "it was written to while it was imported: it is taken again")
-        return self._move(path, name, TAKEN, seen, now, report=report)
+        outcome = self._move(path, name, TAKEN, seen, now, report=report)
+        if outcome.state == TAKEN:
+            self._last[name] = (outcome.file, path.name, seen)
+        return outcome
 
     def _move(
         self,

@@ -162,6 +162,35 @@ def test_a_file_that_is_written_to_while_it_is_imported_is_taken_again(bench: Be
     assert bench.taken[-1][2] == b"part, all"
 
 
+def test_a_file_whose_upload_had_only_paused_is_taken_again(bench: Bench) -> None:
+    """SFTP goes on writing into the file wherever it was moved to."""
+    path = bench.land("tps_ns.txt", "1\n")
+    with path.open("a") as upload:
+        bench.look()
+        assert states(bench.look(SETTLE)) == [("tps", "tps_ns.txt", "taken")]
+        assert bench.look() == []
+        upload.write("2\n")
+    assert states(bench.look()) == [("tps", "tps_ns.txt", "waits")]
+    assert path.read_text() == "1\n2\n"
+    bench.look(SETTLE)
+    bench.look(SETTLE)
+    assert [each[2] for each in bench.taken] == [b"1\n", b"1\n2\n"]
+    assert (bench.folder / "taken" / "tps_ns.txt").read_text() == "1\n2\n"
+    assert bench.look(SETTLE) == []
+
+
+def test_a_newer_file_is_not_put_aside_for_one_that_grew(bench: Bench) -> None:
+    path = bench.land("tps_ns.txt", "1\n")
+    with path.open("a") as upload:
+        bench.look()
+        bench.look(SETTLE)
+        bench.land("tps_ns.txt", "new\n")
+        upload.write("2\n")
+    bench.look()
+    assert path.read_text() == "new\n"
+    assert (bench.folder / "taken" / "tps_ns.txt").read_text() == "1\n2\n"
+
+
 def test_a_file_that_somebody_else_took_is_nothing(bench: Bench) -> None:
     bench.land("tps_ns.txt", age=2 * SETTLE)
     bench.error = RegisterFailed("it cannot be read")
