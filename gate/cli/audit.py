@@ -127,7 +127,7 @@ def export(
     output: Path,
     passphrase_files: tuple[Path, ...],
 ) -> None:
-    """One file for an auditor: calls, decisions, sealed recordings, and the proof of all of it.
+    """One file for an auditor. Calls, decisions, sealed recordings, and the proof of all of it.
 
     It is sealed to the recipient, who opens it with dialgate audit open on any machine, or by the description inside.
     Exports go to recipients on the register with a purpose only (dialgate key add --purpose); others are refused, exit

@@ -28,7 +28,7 @@ def status(view: View) -> None:
 @click.option("--text", help="Only what fits: part of a kind or of who did it, the beginning of an id.")
 @both_ways
 def leaves(view: View, kind: str | None, text: str | None, before: str | None, after: str | None, limit: int) -> None:
-    """The entries of the log, newest first: what happened, to what, by whom, and the hash of its leaf."""
+    """The entries of the log, newest first. What happened, to what, by whom, and the hash of its leaf."""
     with reach(view.config) as gate:
         answer = gate.call("audit_leaves", kind=kind, text=text, before=before, after=after, limit=limit)
     columns = [
@@ -42,10 +42,10 @@ def leaves(view: View, kind: str | None, text: str | None, before: str | None, a
     view.rows(answer, "items", columns, none="There is no entry.")
 
 
-@make("leaf", example="dialgate audit leaf 4211\ndialgate audit leaf 4211 --show-numbers --json")
+@make("leaf", numbers=True, example="dialgate audit leaf 4211\ndialgate audit leaf 4211 --show-numbers --json")
 @click.argument("index", type=click.IntRange(min=0), metavar="LEAF")
 def leaf(view: View, index: int) -> None:
-    """One entry with what its leaf commits to: the fact, the leaf and its hash, the first checkpoint over it."""
+    """One entry with what its leaf commits to. The fact, the leaf and its hash, the first checkpoint over it."""
     with reach(view.config) as gate:
         view.data(gate.call("audit_leaf", index=index))
 

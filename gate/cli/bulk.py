@@ -54,3 +54,7 @@ def run_export(view: View, name: str, output: Path) -> None:
     with reach(view.config) as gate, output_file(output) as file:
         for piece in export_list(gate, name, left_out):
             file.write(piece)
+    if str(output) != "-":
+        say(f"Wrote {output}.")
+        if view.json:
+            view.data({"file": str(output)})

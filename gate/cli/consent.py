@@ -74,8 +74,8 @@ def list_(view: View, number: str | None, after: str | None, limit: int) -> None
 @make("import", group=command, example="dialgate consent import consents.csv")
 @imports
 def import_(view: View, file: Path, skip_bad: bool) -> None:
-    """Keep the consents of a CSV FILE with the columns number, given_at, how, wording, who and evidence, each filled
-    in; withdrawn_at and withdrawn_why may be there too.
+    """Keep the consents of a CSV FILE. Its columns: number, given_at, how, wording, who and evidence, each filled in;
+    withdrawn_at and withdrawn_why may be there too.
 
     Every line is checked first: where one is wrong, nothing is imported. A consent counts from its own date: it does
     not outlive an objection that was made after it, and one that was withdrawn stays withdrawn.

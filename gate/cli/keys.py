@@ -83,7 +83,7 @@ def new(view: View, name: str, role: str, output: Path, passphrase_file: Path | 
 @click.option("--half", type=click.Choice(HALVES), help="Their share of a two-person key (recording.two_person).")
 @click.option("--exports-only", is_flag=True, help="New recordings are not sealed to them.")
 def add(view: View, file: TextIO, role: str | None, purpose: str | None, half: str | None, exports_only: bool) -> None:
-    """Put a public key on the register of recipients: every recording from now on is sealed to it too.
+    """Put a public key on the register of recipients. Every recording from now on is sealed to it too.
 
     What was sealed before stays closed to them until dialgate key rotate. With --purpose exports may go to them as
     well, with --exports-only nothing but exports.
@@ -106,7 +106,7 @@ def _recipient_text(file: TextIO) -> str:
 
 @make("list", group=command, example="dialgate key list --json")
 def list_(view: View) -> None:
-    """The register of recipients: whom recordings are sealed to, and to whom exports may go.
+    """The register of recipients. Whom recordings are sealed to, and to whom exports may go.
 
     "Alone" counts the recordings that would be lost with that key: no other recipient in force opens them.
     """
@@ -145,7 +145,7 @@ def _given(row: dict[str, Any]) -> str:
 def change(
     view: View, recipient_id: str, role: str | None, purpose: str | None, half: str | None, seals: bool | None
 ) -> None:
-    """Put a recipient on other terms: for new recordings and exports, nothing that they can open already."""
+    """Put a recipient on other terms. They hold for new recordings and exports; what they can open they still can."""
     if (role, purpose, half, seals) == (None, None, None, None):
         raise UsageError("there is nothing to change", hint="give --role, --purpose, --half, --seal or --exports-only")
     cleared: dict[str, Any] = {"purpose": "" if purpose == "none" else purpose, "half": "" if half == "none" else half}

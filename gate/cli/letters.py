@@ -25,11 +25,15 @@ def command() -> None:
 @make(
     "show", group=command, example="dialgate letters show refusal\ndialgate letters show response --asks access --html"
 )
-@click.argument("kind", type=click.Choice([kind.value for kind in LetterKind]))
+@click.argument("kind", type=click.Choice([kind.value for kind in LetterKind]), metavar="KIND")
 @click.option("--asks", type=click.Choice([asks.value for asks in Asks]), help="As the answer to this sort of request.")
 @click.option("--html", is_flag=True, help="The HTML form.")
 def show(view: View, kind: str, asks: str | None, html: bool) -> None:
-    """A letter to a person who does not exist, in your wording and under your name."""
+    """A letter to a person who does not exist, in your wording and under your name.
+
+    KIND is one of acknowledgement, writing, identity, clarification, extension, response, confirmation, refusal and
+    authority.
+    """
     from gate.exports.letter_samples import NOW, samples
     from gate.exports.letters import firm_of, render, templates_of
 
@@ -47,7 +51,7 @@ def show(view: View, kind: str, asks: str | None, html: bool) -> None:
 @make("copy", group=command, example="dialgate letters copy wording")
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 def copy(view: View, folder: Path) -> None:
-    """Copy the shipped templates to DIR, for you to edit, with a README.txt on how; nothing that exists is changed."""
+    """Copy the shipped templates to DIR, for you to edit. A README.txt says how; nothing that exists is changed."""
     from gate.exports.letters import SHIPPED
 
     folder.mkdir(parents=True, exist_ok=True)

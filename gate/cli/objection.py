@@ -68,7 +68,7 @@ def list_(view: View, number: str | None, after: str | None, limit: int) -> None
 )
 @imports
 def import_(view: View, file: Path, skip_bad: bool) -> None:
-    """Keep the objections of a CSV FILE with the columns number, made_at, source, note (only number is needed).
+    """Keep the objections of a CSV FILE. Its columns: number, made_at, source, note; only number is needed.
 
     Every line is checked first: where one is wrong, nothing is imported. What is held already is not kept twice, so an
     import that was cut off may be run again. An objection keeps its own date; without one it counts from now.

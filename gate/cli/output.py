@@ -118,7 +118,7 @@ def pairs(value: Mapping[str, Any], indent: str = "") -> Iterator[str]:
     """``key: value`` lines; what is inside an object or a list of objects goes under it."""
     for key, inner in value.items():
         name = f"{indent}{key.replace('_', ' ')}:"
-        if isinstance(inner, Mapping):
+        if isinstance(inner, Mapping) and inner:
             yield name
             yield from pairs(inner, indent + "  ")
         elif isinstance(inner, list) and inner and isinstance(inner[0], Mapping):
@@ -144,7 +144,7 @@ def _plain(value: Any) -> str:
             or "-"
         )
     if isinstance(value, Mapping):
-        return json_module.dumps(value, ensure_ascii=False)
+        return json_module.dumps(value, ensure_ascii=False) if value else "-"
     text = str(value)
     return local(text) if _TIME.fullmatch(text) else text
 

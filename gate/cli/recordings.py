@@ -80,7 +80,7 @@ def export(
     purpose: str,
     passphrase_files: tuple[Path, ...],
 ) -> None:
-    """Open a recording into a stereo WAV: agent left, customer right, the announcement in its place, gaps marked.
+    """Open a recording into a stereo WAV. Agent left, customer right, the announcement in its place, gaps marked.
 
     The key is opened here: neither it nor its passphrase goes to the gate. A recording that takes two people takes two
     keys: -k FILE -k FILE.

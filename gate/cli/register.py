@@ -73,7 +73,7 @@ def import_(view: View, name: str, file: Path, as_of: date | None, coverage: str
     "--settle", type=click.IntRange(0, 3600), metavar="SECONDS", help="How long nobody must have written to a file."
 )
 def watch(view: View, folder: Path, once: bool, settle: int | None) -> int:
-    """Import the licensee's files when they land in DIR, by the names and the coverage of [registers].
+    """Import the licensee's files when they land in DIR. Names and coverage are those of [registers].
 
     What was taken goes to DIR/taken, what was refused to DIR/refused with the reason beside it. A running gate does
     this by itself where [registers] watch is set. Bytes that were imported before are refused: a file that is sent

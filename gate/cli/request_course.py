@@ -21,6 +21,7 @@ from gate.errors import UsageError
 
 CHANNELS = click.Choice(["phone", "email", "post", "in_person", "web"])
 ASKS = click.Choice([each.value for each in Asks])
+GROUNDS = click.Choice([each.value for each in Ground])
 
 
 @make(
@@ -188,7 +189,7 @@ def search(
     everything: bool,
     on: date | None,
 ) -> None:
-    """Find what is held: calls with and without a recording, refused attempts, objections, consents, contacts, holds.
+    """Find what is held. Calls with and without a recording, refused attempts, objections, consents, contacts, holds.
 
     It is searched by the request's numbers and those given here, in any spelling, and by time. What is found last is
     what a decision is about. Where only a time is known, every call in it is shown: choose with --call.
@@ -238,7 +239,7 @@ def _found(found: dict[str, Any]) -> Iterator[str]:
 )
 @click.argument("request")
 @click.option("--grant", is_flag=True, help="Do as is asked.")
-@click.option("--refuse", "ground", type=click.Choice([each.value for each in Ground]), help="Refuse, on this ground.")
+@click.option("--refuse", "ground", type=GROUNDS, metavar="GROUND", help="Refuse, on this ground.")
 @click.option("--reasons", default="", help="In words that the person understands; they go into the letters.")
 @click.option(
     "--letters", type=click.Path(file_okay=False, path_type=Path), metavar="DIR", help="Write the letters there."
@@ -250,7 +251,8 @@ def decide(
     """Grant it, or refuse it on a ground from the list.
 
     A grant of an erasure or an objection makes the numbers uncallable at once. A refusal is over when the person and
-    the supervisory authority have been told: both letters are made for it.
+    the supervisory authority have been told: both letters are made for it. GROUND is one of legal_obligation,
+    legal_claims, contract, protection_of_a_party, rights_of_others, manifestly_unfounded and identity_not_proven.
     """
     if grant == (ground is not None):
         raise UsageError("decide one way or the other", hint="give --grant, or --refuse GROUND --reasons TEXT")
@@ -276,7 +278,7 @@ def decide(
 @click.argument("who", type=click.Choice(["person", "authority"]), default="person")
 @dated
 def told(view: View, request: str, who: str, on: date | None) -> None:
-    """The answer went out: the person has it, or the supervisory authority has the refusal.
+    """The answer went out: to the person, or a refusal to the authority.
 
     With the person told, what was granted is over. A request for erasure then forgets who asked: make the letter first.
     """
@@ -302,7 +304,7 @@ def withdraw(view: View, request: str, reason: str, on: date | None) -> None:
 @click.option("--state", type=click.Choice([each.value for each in State]), help="Only those in this state.")
 @paged
 def list_(view: View, everything: bool, state: str | None, after: str | None, limit: int) -> None:
-    """The requests that are not over, the one due first at the top, with days left and warnings."""
+    """The requests that are not over, the one due first at the top. With days left, and warnings."""
     with reach(view.config) as gate:
         answer = gate.call("request_list", everything=everything, state=state, after=after, limit=limit)
     columns = [

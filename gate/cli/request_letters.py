@@ -32,7 +32,7 @@ FORMS = ("txt", "html", "eml")
     ),
 )
 @click.argument("request")
-@click.argument("kind", type=click.Choice([each.value for each in LetterKind]))
+@click.argument("kind", type=click.Choice([each.value for each in LetterKind]), metavar="KIND")
 @click.option(
     "-o",
     "--output",
@@ -44,7 +44,11 @@ FORMS = ("txt", "html", "eml")
 @click.option("--pack", default="", help="The name of the pack that goes with an answer.")
 @dated
 def letter(view: View, request: str, kind: str, output: Path | None, send: bool, pack: str, on: date | None) -> None:
-    """A letter of a request, in the firm's words. That one was made or sent is kept in the log, the letter is not."""
+    """A letter of a request, in the firm's words. That one was made or sent is kept in the log, the letter is not.
+
+    KIND is one of acknowledgement, writing, identity, clarification, extension, response, confirmation, refusal and
+    authority.
+    """
     if output is not None and output.suffix.removeprefix(".") not in FORMS:
         raise UsageError(f"{output}: a letter is .txt, .html or .eml", hint="name the file so")
     with reach(view.config) as gate:

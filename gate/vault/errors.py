@@ -24,6 +24,12 @@ class RecipientInvalid(VaultError):
     """The text is not a recipient: the one error of the recipient parser."""
 
 
+class NoSuchRecipient(VaultError):
+    """No recipient has this id: a wrong value, as any other that names nothing (exit code 2)."""
+
+    exit_code = 2
+
+
 class NoRecipients(VaultError):
     """There is nobody to seal to: a recording that nobody could open is not started."""
 

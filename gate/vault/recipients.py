@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gate.errors import VaultError
-from gate.vault.errors import NoRecipients, RecipientInvalid
+from gate.vault.errors import NoRecipients, NoSuchRecipient, RecipientInvalid
 from gate.vault.files import read_bounded, sync_folder, trouble, write_whole
 from gate.vault.publickey import (
     HALVES,
@@ -177,7 +177,7 @@ def retire_recipient(folder: Path, recipient_id: str) -> Recipient:
 def _find(recipients: Iterable[Recipient], recipient_id: str) -> Recipient:
     found = next((one for one in recipients if one.id == recipient_id), None)
     if found is None:
-        raise VaultError(f"there is no recipient {recipient_id}", hint="See: dialgate key list")
+        raise NoSuchRecipient(f"there is no recipient {recipient_id}", hint="See: dialgate key list")
     return found
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 
 from gate.core.letter_words import LetterKind
+from gate.core.request_words import Ground
 from gate.exports.letters import SHIPPED
 from tests.support.commands import dialgate
 from tests.support.settings import VALID, write
@@ -49,3 +51,11 @@ def test_copied_edited_and_checked(config: str, tmp_path: Path) -> None:
     assert done.code == 1 and "refusal.txt:3" in done.err and "dialgate letters check" in done.err
     assert dialgate("letters", "copy", str(folder), "--json", "-c", config).json["copied"] == []
     assert "becuase" in (folder / "refusal.txt").read_text(), "an edited file is not overwritten"
+
+
+def test_help_names_every_kind_and_every_ground() -> None:
+    for command, values in (
+        (("letters", "show"), LetterKind), (("request", "letter"), LetterKind), (("request", "decide"), Ground)
+    ):  # fmt: skip
+        told = dialgate(*command, "--help").out
+        assert {value.value for value in values} <= set(re.findall(r"[a-z_]+", told)), command

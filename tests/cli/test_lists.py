@@ -43,6 +43,8 @@ def test_out_and_in_again_changes_nothing(folder: Path) -> None:
         assert file.stat().st_mode & 0o777 == 0o600
         report = dialgate(name, "import", str(file), "--json").json
         assert (report["imported"], report["held"], report["skipped"]) == (0, 3, 0)
+        again = file.with_suffix(".2.csv")
+        assert dialgate(name, "export", "-o", str(again), "--json").json == {"file": str(again)}
         assert dialgate(name, "export").out == file.read_text(encoding="utf-8")
         with file.open(newline="") as opened:
             assert len(list(csv.DictReader(opened))) == 3

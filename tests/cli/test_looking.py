@@ -34,6 +34,16 @@ def test_a_call_is_found_by_what_is_typed_and_its_number_shown_for_a_reason(conf
     assert dialgate("reveal", "call", call, "--why", " ", "-c", config).code == 2
 
 
+def test_an_entry_of_the_log_shows_a_number_in_part(config: str) -> None:
+    (decision,) = dialgate("audit", "leaves", "--kind", "decision", "--json", "-c", config).json["items"]
+    shown = dialgate("audit", "leaf", str(decision["index"]), "--json", "-c", config)
+    assert shown.json["body"]["number"] == "+44 20 79** **01"
+    assert "79460101" not in shown.out
+    whole = dialgate("audit", "leaf", str(decision["index"]), "--show-numbers", "--json", "-c", config).json
+    assert whole["body"]["number"] == "+442079460101"
+    assert whole["hash"] == shown.json["hash"]
+
+
 def test_the_log_is_told_page_by_page_both_ways(config: str) -> None:
     first = dialgate("audit", "leaves", "--limit", "2", "--json", "-c", config).json
     last = dialgate("audit", "leaves", "--limit", "2", "--before", "end", "--json", "-c", config).json

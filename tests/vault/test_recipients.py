@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gate.errors import VaultError
 from gate.vault import recipients
-from gate.vault.errors import NoRecipients, RecipientInvalid
+from gate.vault.errors import NoRecipients, NoSuchRecipient, RecipientInvalid
 from gate.vault.recipients import (
     MLKEM_BYTES,
     PUBLIC_BYTES,
@@ -124,8 +124,9 @@ def test_adding_listing_retiring(tmp_path: Path) -> None:
         add_recipient(folder, BOB.to_text())
     with pytest.raises(RecipientInvalid, match="unknown role"):
         add_recipient(folder, BOB.to_text(), role="owner")
-    with pytest.raises(VaultError, match="there is no recipient"):
+    with pytest.raises(NoSuchRecipient, match="there is no recipient") as wrong:
         retire_recipient(folder, "0" * 16)
+    assert wrong.value.exit_code == 2
     assert retire_recipient(folder, ADA.id) == ADA
     assert load_recipients(folder) == [escrow]
     assert (folder / "retired" / f"{ADA.id}.json").is_file()
