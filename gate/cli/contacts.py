@@ -19,9 +19,8 @@ from gate.cli.output import View, say
 from gate.cli.reach import Gate, reach
 from gate.cli.screen import delimiter_of
 from gate.cli.values import Since
+from gate.control.contacts import CHANGE_COLUMNS
 
-COLUMNS = ("reference", "number", "change", "verdict", "reason", "since")
-"""Of the file that the CRM takes back."""
 _PAGE = 1000
 _SHOWN = 20
 """Bad rows named on the terminal; ``contacts list --bad`` has all of them."""
@@ -59,6 +58,7 @@ def command() -> None:
 @click.option("--delimiter", metavar="CHAR", default="", help="In place of the one that is guessed; 'tab' for a tab.")
 @click.option("--no-header", is_flag=True, help="The first row is a row like the others; columns are numbers.")
 @click.option("--accept-shrink", is_flag=True, help="Accept a list of fewer than half as many contacts as before.")
+@click.option("--dry-run", is_flag=True, help="Read and screen it, and only say what would come of it.")
 def import_(view: View, file: Path, delimiter: str, no_header: bool, **options: Any) -> None:
     """Keep and screen the numbers of FILE, any CSV. Rows without one are kept apart, with their line.
 
@@ -82,6 +82,8 @@ def import_(view: View, file: Path, delimiter: str, no_header: bool, **options: 
             gc.enable()
     if not view.json:
         _narrate(answer)
+        if options["dry_run"]:
+            say("Nothing was kept." + (" It would need --accept-shrink." if answer.get("shrinks") else ""))
         answer = {key: answer[key] for key in ("contacts", "new", "before", "reasons", "bad_rows", "sha256")}
     view.data(answer)
 
@@ -177,7 +179,7 @@ def _export(gate: Gate, since: datetime, output: Path) -> dict[str, int]:
     counts = dict.fromkeys(("newly_blocked", "newly_allowed", "first_blocked"), 0)
     with output_file(output) as file:
         text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, COLUMNS, extrasaction="ignore", lineterminator="\r\n")
+        writer = csv.DictWriter(text, CHANGE_COLUMNS, extrasaction="ignore", lineterminator="\r\n")
         writer.writeheader()
         after: str | None = None
         while True:

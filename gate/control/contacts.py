@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
 from gate.control.answers import Response
 from gate.control.request import Line, Moment, Note, Page, Request, Showing
 from gate.core.screening import Topic
+
+
+CHANGE_COLUMNS: Final = ("reference", "number", "change", "verdict", "reason", "since")
+"""Of the file of changes that the CRM takes back."""
 
 
 class ContactsImport(Request, frozen=True):
@@ -25,6 +29,10 @@ class ContactsImport(Request, frozen=True):
     """Merge it with the list in force; else it takes its place."""
     topic: Topic = Topic.GENERAL
     accept_shrink: bool = False
+    dry_run: bool = False
+    """Only say what would come of it; nothing is kept."""
+    only: Line = ""
+    """The SHA-256 that a dry run told: another file is refused."""
 
 
 class ContactsRescreen(Request, frozen=True):
@@ -102,6 +110,8 @@ class ContactsImported(Response, frozen=True, kw_only=True):
     faults: list[dict[str, Any]]
     """``line``, ``column``, ``reference`` and ``fault`` of the first thousand."""
     sha256: str
+    shrinks: bool = False
+    """Of a dry run: it would need ``accept_shrink``."""
 
 
 class ContactsScreened(Response, frozen=True, kw_only=True):

@@ -26,10 +26,16 @@ class ContactDesk(DeskBase):
         add: bool = False,
         topic: str = "general",
         accept_shrink: bool = False,
+        dry_run: bool = False,
+        only: str = "",
         actor: str,
         progress: Progress | None = None,
     ) -> Row:
-        """Keep and screen the CRM's list: in place of the one before, or merged with it where ``add``."""
+        """Keep and screen the CRM's list: in place of the one before, or merged with it where ``add``.
+
+        ``dry_run``: only say what would come of it, and whether it ``shrinks``; with its ``sha256`` in ``only`` no
+        other file is taken. Raises ``RefusedError`` (``contacts_shrink``, ``plan_changed``, ``contacts_busy``).
+        """
         wish = Wish(
             path=Path(path),
             columns=columns,
@@ -40,6 +46,8 @@ class ContactDesk(DeskBase):
             topic=str(topic),
             accept_shrink=accept_shrink,
             actor=actor,
+            dry_run=dry_run,
+            only=only,
         )
         return self._offers.contacts.load(wish, progress)
 

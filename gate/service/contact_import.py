@@ -104,6 +104,14 @@ class ContactImport:
             )
         if wish.add and self._old:
             self._carry_over(self._old["list"])
+        if wish.only and file.sha256 != wish.only:
+            raise RefusedError(
+                f"{wish.path} is not the file that was shown", reason="plan_changed", hint="Look again, then import it."
+            )
+        if wish.dry_run:
+            fact = self._fact(file, screener, name)
+            shrinks = self._shrinks()
+            return {**fact, "contacts": self._contacts + self._carried, "faults": self._faults, "shrinks": shrinks}
         self._check_size()
         fact = self._fact(file, screener, name)
         at = stamp(room.clock.now())
@@ -197,10 +205,14 @@ class ContactImport:
             self._carried += added
             self._tell(1.0, f"{self._contacts + self._carried:,} contacts")
 
-    def _check_size(self) -> None:
+    def _shrinks(self) -> bool:
         held = self._old["contacts"] if self._old else 0
-        if self._contacts + self._carried >= held / SHRINK or self.wish.accept_shrink:
+        return bool(self._contacts + self._carried < held / SHRINK)
+
+    def _check_size(self) -> None:
+        if self.wish.accept_shrink or not self._shrinks():
             return
+        held = self._old["contacts"] if self._old else 0
         raise RefusedError(
             f"{self.wish.path} holds {self._contacts:,} contacts, fewer than half of the {held:,} that are kept",
             reason="contacts_shrink",

@@ -168,3 +168,7 @@ class Wish:
     """What the calls are about."""
     accept_shrink: bool
     actor: str
+    dry_run: bool = False
+    """Only say what would come of it."""
+    only: str = ""
+    """SHA-256 that the file must have; empty: any."""

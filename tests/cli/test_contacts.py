@@ -43,6 +43,8 @@ def test_import_says_what_was_kept_apart(gate: SmallDesk, crm: Path) -> None:
         "add": True,
         "topic": "general",
         "accept_shrink": False,
+        "dry_run": False,
+        "only": "",
     }
     assert dialgate("contacts", "import", str(crm), "--json").json["faults"][0]["line"] == 5
     assert dialgate("contacts", "import", str(crm), "--delimiter", "ab").code == 2

@@ -427,3 +427,18 @@ def test_an_import_is_stopped_and_the_contacts_stay(house: House, tmp_path: Path
     assert [row["reference"] for row in house.desk.contacts_list(actor=ACTOR)["items"]] == ["a"]
     load_list(house, path)
     assert house.desk.contacts_status(actor=ACTOR)["contacts"] == 500
+
+
+def test_a_dry_run_of_an_import_keeps_nothing_and_binds_the_file(house: House, tmp_path: Path) -> None:
+    load_list(house, crm(tmp_path, *(f"n{n},07700 90000{n}" for n in range(5))))
+    path = crm(tmp_path, "a,020 7946 0101")
+    shown = load_list(house, path, dry_run=True)
+    assert (shown["contacts"], shown["before"], shown["shrinks"]) == (1, 5, True)
+    assert shown["reasons"] == {"listed_tps": 1}
+    assert house.desk.contacts_status(actor=ACTOR)["contacts"] == 5
+    crm(tmp_path, "b,020 7946 0102")
+    with pytest.raises(RefusedError) as refused:
+        load_list(house, path, accept_shrink=True, only=shown["sha256"])
+    assert refused.value.reason == "plan_changed"
+    crm(tmp_path, "a,020 7946 0101")
+    assert load_list(house, path, accept_shrink=True, only=shown["sha256"])["contacts"] == 1
