@@ -129,7 +129,7 @@ def _proof(unproven: bool, event: Event) -> str:
 
 
 def told_of(row: Row, course: list[Row]) -> list[str]:
-    """The person's numbers, without those of calls that the last search chose: a wrong choice goes with that search."""
+    """The person's numbers, without those of calls that the last search chose: somebody may have chosen wrongly."""
     chosen = last(course, PERSON).get("chosen", [])
     return [each for each in row["numbers"] if each not in chosen]
 

@@ -52,7 +52,9 @@ class RequestSearch(RequestBase):
             day = self._day(on, before)
             allowed(row, before, events.Searched(day, 0))  # before anything is looked at
             known = list(dict.fromkeys([*told_of(row, course), *lines]))
-            chosen: list[str] = []
+            # A choice of calls is how a number is learnt where none is known; else it goes with its own search.
+            chosen: list[str] = [] if known or calls else row["numbers"]
+            known = known or chosen
             span = (since, until) if since or until else self._own_span(row, skip=everything or bool(calls))
             if calls:
                 found = self._chosen(tx, calls)

@@ -294,6 +294,16 @@ def test_a_call_chosen_by_mistake_leads_to_nobody_elses_erasure(house: House) ->
     assert desk.check(number=OTHER, actor=ANN)["reason"] != "objected"
 
 
+def test_a_number_learnt_by_a_choice_is_that_of_the_last_choice(house: House) -> None:
+    desk = house.desk
+    reference = desk.request_open(asks="access", channel="post", name="Pat Person", actor=ANN)["reference"]
+    desk.request_verify_identity(request=reference, checked="passport seen", actor=ANN)
+    for call, line in (("call-other", OTHER), ("call-rec0", PERSON)):
+        assert desk.request_search(request=reference, calls=[call], actor=ANN)["lines"] == [line]
+        for _ in range(2):
+            assert desk.request_search(request=reference, everything=True, actor=ANN)["lines"] == [line]
+
+
 def test_a_call_in_progress_is_waited_for(house: House) -> None:
     from tests.support.evidence import decision
 
