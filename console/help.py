@@ -54,7 +54,7 @@ def _rows(screen: Screen[Any]) -> list[tuple[str, Shown]]:
         binding = active.binding
         if binding.id is None or not binding.description:
             continue
-        shown, _ = found.setdefault(binding.id, ([], binding.description))
+        shown, _ = found.setdefault(binding.id, ([], binding.tooltip or binding.description))
         key = screen.app.get_key_display(binding)
         if key not in shown:
             shown.append(key)

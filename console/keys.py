@@ -14,9 +14,11 @@ MODES: Final = ("live", "registers", "contacts", "calls", "recordings", "retenti
 _MODE_GROUP: Final = Binding.Group("modes", compact=True)
 
 
-def bind(ident: str, keys: str, action: str, what: str, *, show: bool = False, shown_as: str | None = None) -> Binding:
-    """A binding known by ``ident``; ``what`` is its word in the footer and in the help."""
-    return Binding(keys, action, what, show=show, id=ident, key_display=shown_as)
+def bind(
+    ident: str, keys: str, action: str, what: str, *, show: bool = False, shown_as: str | None = None, more: str = ""
+) -> Binding:
+    """A binding known by ``ident``; ``what`` its word in the bottom line, ``more`` that of help and palette."""
+    return Binding(keys, action, what, show=show, id=ident, key_display=shown_as, tooltip=more)
 
 
 APP: Final[list[BindingType]] = [
@@ -43,17 +45,19 @@ TABLE: Final[list[BindingType]] = [
     bind("table.first", "g,home", "first", "first"),
     bind("table.last", "G,end", "last", "last"),
 ]
-REVEAL: Final[list[BindingType]] = [bind("list.reveal", "u", "reveal", "unmask", show=True)]
+REVEAL: Final[list[BindingType]] = [
+    bind("list.reveal", "u", "reveal", "unmask", show=True, more="show the number in full; the log keeps why")
+]
 LIST: Final[list[BindingType]] = [
     bind("list.filter", "slash", "filter", "filter", show=True, shown_as="/"),
     bind("list.pause", "p", "pause", "pause, or follow what happens"),
     *REVEAL,
 ]
 REGISTERS: Final[list[BindingType]] = [
-    bind("registers.import", "i", "import", "import", show=True),
-    bind("registers.look_up", "n", "look_up", "number", show=True),
-    bind("registers.add", "a", "add", "add", show=True),
-    bind("registers.remove", "d", "remove", "remove", show=True),
+    bind("registers.import", "i", "import", "import", show=True, more="import a register file"),
+    bind("registers.look_up", "n", "look_up", "number", show=True, more="look a number up: may it be dialled?"),
+    bind("registers.add", "a", "add", "add", show=True, more="add an objection or a consent"),
+    bind("registers.remove", "d", "remove", "remove", show=True, more="remove an objection, withdraw a consent"),
 ]
 RETENTION: Final[list[BindingType]] = [
     bind("retention.sweep", "s", "sweep", "sweep", show=True),
@@ -84,10 +88,10 @@ CONTACT: Final[list[BindingType]] = [
     bind("contact.forget", "x", "forget", "forget", show=True),
 ]
 RECORDING: Final[list[BindingType]] = [
-    bind("recording.open", "o", "open_key", "open", show=True),
+    bind("recording.open", "o", "open_key", "open", show=True, more="open with a private key: waveform"),
     bind("recording.play", "p", "play", "play/stop", show=True),
-    bind("recording.export", "e", "export", "export", show=True),
-    bind("recording.hold", "h", "hold", "hold", show=True),
+    bind("recording.export", "e", "export", "export", show=True, more="export as a WAV"),
+    bind("recording.hold", "h", "hold", "hold", show=True, more="hold against erasure"),
     bind("recording.another_key", "K", "another_key", "one more key"),
     bind("recording.lock", "L", "lock", "forget the keys"),
 ]

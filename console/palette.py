@@ -25,7 +25,8 @@ def commands(app: ConsoleApp, screen: Screen[Any]) -> Iterable[SystemCommand]:
         if not ident or ident in seen or ident.startswith(_SKIPPED) or not active.enabled or ident == "app.palette":
             continue
         seen.add(ident)
-        words = binding.description[:1].upper() + binding.description[1:]
+        said = binding.tooltip or binding.description
+        words = said[:1].upper() + said[1:]
         key = app.get_key_display(binding)
         run = partial(app.run_action, binding.action, active.node)
         yield SystemCommand(words, f"key {key} · {ident}", run)

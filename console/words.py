@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final
@@ -21,7 +22,15 @@ def text(value: Any, tone: str = PLAIN) -> Shown:
     """Text from outside: one line, numbers in it hidden."""
     if value is None or value == "":
         return NOTHING
-    return clean(masked(str(value))), tone
+    return ident(value, tone) if _ID(str(value)) else (clean(masked(str(value))), tone)
+
+
+def ident(value: Any, tone: str = PLAIN) -> Shown:
+    """An id or a digest: it names nobody, and digits in it are no number."""
+    return (clean(str(value)), tone) if value else NOTHING
+
+
+_ID = re.compile(r"(?=.*[a-f])[0-9a-f]{12,}").fullmatch
 
 
 class InFull(str):

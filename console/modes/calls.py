@@ -18,14 +18,14 @@ from gate.core.showing import clean
 
 COLUMNS = (
     Column("Asked", 15, lambda row: words.moment(row.get("at"))),
-    Column("From", 8, words.caller, grows=True),
+    Column("From", 8, words.caller, grows=True, rank=3),
     Column("To", 17, words.called),
-    Column("Purpose", 9, lambda row: words.text(row.get("purpose")), rank=2),
-    Column("Verdict", 7, words.verdict),
+    Column("Purpose", 9, lambda row: words.text(row.get("purpose")), rank=4),
+    Column("Verdict", 7, words.verdict, rank=2),
     Column("Reason", 16, lambda row: words.reason(row.get("reason"))),
-    Column("State", 8, lambda row: words.state(row.get("state"))),
-    Column("Talk", 6, lambda row: words.length(row.get("seconds")), right=True, rank=1),
-    Column("Leaf", 9, lambda row: words.count(row.get("leaf_index")), right=True, rank=3),
+    Column("State", 8, lambda row: words.state(row.get("state")), rank=1),
+    Column("Talk", 6, lambda row: words.length(row.get("seconds")), right=True, rank=5),
+    Column("Leaf", 9, lambda row: words.count(row.get("leaf_index")), right=True, rank=6),
 )
 
 
@@ -141,7 +141,7 @@ def _decision(call: Row, body: Mapping[str, Any], number: str) -> Section:
     ]
     for name, label in (("consent_id", "Consent"), ("objection_id", "Objection")):
         if call.get(name):
-            pairs.append((label, words.text(call[name])))
+            pairs.append((label, words.ident(call[name])))
     leaf = call.get("leaf_index")
     pairs.append(("Leaf", (f"{leaf:,} of the evidence log" if isinstance(leaf, int) else "-", PLAIN)))
     return Section("Decision", pairs)
@@ -182,10 +182,10 @@ def _recording(row: Row) -> Section:
     return Section(
         "Recording",
         [
-            ("Id", words.text(row.get("recording_id"))),
+            ("Id", words.ident(row.get("recording_id"))),
             ("State", words.state(row.get("state"))),
             ("Length", words.length(row.get("seconds"))),
-            ("SHA-256", words.text(row.get("sha256"))),
+            ("SHA-256", words.ident(row.get("sha256"))),
         ],
     )
 

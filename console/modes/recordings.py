@@ -56,8 +56,8 @@ class Mode(ListMode):
                 Column("Length", 7, lambda row: words.length(row.get("seconds")), right=True),
                 Column("Size", 8, lambda row: words.size(row.get("size")), right=True),
                 Column("Pauses", 6, pauses, right=True),
-                Column("Recording", 12, lambda row: words.text(row.get("recording_id")), grows=True),
-                Column("Call", 12, lambda row: words.text(row.get("call_id")), rank=1),
+                Column("Recording", 12, lambda row: words.ident(row.get("recording_id")), grows=True),
+                Column("Call", 12, lambda row: words.ident(row.get("call_id")), rank=1),
             ),
             "recording_id",
             "There is no recording.",
@@ -351,8 +351,8 @@ def _known(row: Row) -> Section:
         ("Pauses", words.text(", ".join(gaps))),
         ("Packets", words.text(", ".join(f"{side} {count:,}" for side, count in packets.items()))),
         ("Purpose", words.text(row.get("purpose"))),
-        ("Sealed to", words.text(", ".join(map(str, recipients)))),
-        ("SHA-256", words.text(row.get("sha256"))),
+        ("Sealed to", words.ident(", ".join(map(str, recipients)))),
+        ("SHA-256", words.ident(row.get("sha256"))),
         ("Leaf", words.count(row.get("leaf_index"))),
     ]
     if row.get("interrupted"):
@@ -370,7 +370,7 @@ def _call(answer: Any) -> list[Section]:
         Section(
             "Call",
             [
-                ("Id", words.text(call.get("call_id"))),
+                ("Id", words.ident(call.get("call_id"))),
                 ("By", words.text(call.get("claimed_by"))),
                 ("Number", words.called(call)),
                 ("Reason", words.reason(call.get("reason"))),

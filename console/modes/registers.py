@@ -20,6 +20,7 @@ from console.widgets.pages import PagedTable
 from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row, RowsTable
 from console.widgets.working import Working
+from gate.core.rules import MAX_AGE_DAYS
 from gate.core.showing import clean
 from gate.errors import GateError, UsageError
 
@@ -32,6 +33,12 @@ def left(row: Row) -> words.Shown:
     if days is None:
         return words.NOTHING
     return f"{days} d", BAD if days < 0 else WARN if days <= 5 else OK
+
+
+def age(row: Row) -> words.Shown:
+    """Days since the day it speaks of."""
+    days = row.get("days_left")
+    return (f"{MAX_AGE_DAYS - days} d", PLAIN) if isinstance(days, int) else words.NOTHING
 
 
 def changed(row: Row) -> words.Shown:
@@ -74,10 +81,11 @@ VIEWS = (
             Column("Register", 8, lambda row: (clean(str(row.get("name"))).upper(), PLAIN)),
             Column("State", 8, lambda row: words.state(row.get("state"))),
             Column("List of", 12, lambda row: words.day(row.get("as_of"))),
+            Column("Age", 5, age, right=True),
             Column("Left", 5, left, right=True),
             Column("Numbers", 12, lambda row: words.count(row.get("count")), right=True),
             Column("Coverage", 9, lambda row: words.coverage(row.get("coverage")), grows=True),
-            Column("SHA-256", 12, lambda row: words.text(str(row.get("sha256") or "")[:12]), rank=1),
+            Column("SHA-256", 12, lambda row: words.ident(str(row.get("sha256") or "")[:12]), rank=1),
         ),
         "name",
         "No register is asked for.",
@@ -365,8 +373,8 @@ class Verdict(DetailScreen):
             ("Verdict", words.verdict(answer)),
             ("Reason", words.reason(answer.get("reason"))),
             ("That is", words.text(answer.get("explanation"))),
-            ("Consent", words.text(answer.get("consent_id"))),
-            ("Objection", words.text(answer.get("objection_id"))),
+            ("Consent", words.ident(answer.get("consent_id"))),
+            ("Objection", words.ident(answer.get("objection_id"))),
         ]
         lines = [
             (

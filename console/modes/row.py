@@ -32,6 +32,8 @@ class RowDetail(DetailScreen):
 def _shown(name: str, value: Any) -> words.Shown:
     if name in ("number", "raw"):
         return words.number(value)
+    if name == "id" or name.endswith("_id") or "sha256" in name:
+        return words.ident(value)
     if name == "state":
         return words.state(value)
     if name.endswith("_at") or name == "at":

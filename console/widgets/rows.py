@@ -49,6 +49,8 @@ def fitting(columns: Sequence[Column], width: int) -> tuple[list[tuple[Column, i
         if not droppable:
             break
         kept.remove(max(droppable, key=lambda column: column.rank))
+    while len(kept) > 1 and sum(column.width + GAP for column in kept) - GAP > width:
+        kept.pop()  # what would be cut is left out, and said to be
     spare = max(0, width - sum(column.width + GAP for column in kept) + GAP)
     growing = sum(column.grows for column in kept)
     sized = [(column, column.width + (spare // growing if column.grows else 0)) for column in kept]

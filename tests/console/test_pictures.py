@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -92,3 +93,30 @@ def test_a_recording_opened(shared: Served, snap_compare: Any, size: tuple[int, 
 
     app = app_of(shared, opener=MadeUpOpener(tmp_path))
     assert snap_compare(app, terminal_size=size, run_before=opened)
+
+
+def test_the_gate_is_away(served: Served, snap_compare: Any) -> None:
+    async def away(pilot: Pilot[Any]) -> None:
+        await steps("4", then=("182 rows",))(pilot)
+        await until(pilot, lambda: not pilot.app.screen.table._on_the_way)
+        served.stop()
+        await until(pilot, shows(pilot, "gate AWAY"))
+        served.clock.time += timedelta(seconds=42)
+        await until(pilot, shows(pilot, "AWAY 42 s", "data 42 s"))
+
+    assert snap_compare(app_of(served), terminal_size=SMALL, run_before=away)
+
+
+def test_a_small_terminal(shared: Served, snap_compare: Any) -> None:
+    before = steps("4", then=("182 rows", "is small"))
+    assert snap_compare(app_of(shared), terminal_size=(60, 16), run_before=before)
+
+
+def test_a_number_is_asked_for(shared: Served, snap_compare: Any) -> None:
+    before = steps("4", "~182 rows", "u", then=("Show this number in full?",))
+    assert snap_compare(app_of(shared), terminal_size=SMALL, run_before=before)
+
+
+def test_the_palette(shared: Served, snap_compare: Any) -> None:
+    before = steps("2", "~tps_ns.txt", "ctrl+p", *"look", then=("registers.look_up",))
+    assert snap_compare(app_of(shared), terminal_size=SMALL, run_before=before)

@@ -24,6 +24,12 @@ def test_numbers_are_hidden_in_part_once(value: str | None, shown: str) -> None:
     assert words.number(value)[0] == shown
 
 
+def test_digits_of_an_id_are_no_number() -> None:
+    ident = "02307392521e624de1258cafe0123456"
+    assert words.ident(ident)[0] == words.text(ident)[0] == ident
+    assert words.text("02079460123")[0] != "02079460123"
+
+
 def test_a_number_that_was_asked_for_is_shown() -> None:
     assert words.number(words.InFull("+442079460123")) == ("+442079460123", LOUD)
 
