@@ -224,6 +224,15 @@ def _named(dotted: str) -> bool:
     return True
 
 
+def test_links_to_sections_lead_there() -> None:
+    """By the anchors that GitHub makes of headings: lower case, without punctuation, dashes for spaces."""
+    headings = re.findall(r"^#{2,} (.+)$", FENCED.sub("", TEXT), flags=re.MULTILINE)
+    anchors = {"#" + re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    linked = {target for target in LINK.findall(TEXT) if target.startswith("#")}
+    assert linked
+    assert linked <= anchors, linked - anchors
+
+
 def test_http_paths_exist() -> None:
     source = Path(endpoint.__file__).read_text(encoding="utf-8")
     for method, path in re.findall(r"`(GET|POST) (/[\w/]+)`", TEXT):
