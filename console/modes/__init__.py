@@ -12,7 +12,8 @@
 - ``requests``    data-subject requests by state and deadline: ``requests_board``, ``request_detail`` with the steps that
   ``request_rules`` allow, ``request_forms``, ``request_found``, ``request_letter``, ``request_doing`` (what cannot be
   undone), ``request_shown``; ``keyring`` opens a private key
-- ``audit``       leaves, checkpoints, verification
+- ``audit``       leaves, checkpoints, recipients; verify and sign; ``audit_bundle``: an export, ``audit_shown``: all of
+                 it in words
 """
 
 from __future__ import annotations

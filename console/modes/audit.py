@@ -1,46 +1,268 @@
-"""Audit: the evidence log, its signed heads."""
+"""Audit: the evidence log, its signed heads, whom recordings are sealed to; verify, sign, export."""
 
 from __future__ import annotations
 
-from console import words
-from console.modes.base import ListMode, View
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from console import keys, words
+from console.modes import audit_bundle
+from console.modes import audit_shown as shown
+from console.modes.base import DetailScreen, ListMode, View, given
 from console.modes.row import RowDetail
+from console.widgets.ask import Ask, Field
+from console.widgets.pages import PagedTable
+from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row
+from console.widgets.working import Working
+from gate.core.showing import clean
+from gate.errors import GateError, StoppedError
+
+LEAVES, CHECKPOINTS, KEYS = range(3)
+
+VIEWS = (
+    View(
+        "leaves",
+        "audit_leaves",
+        (
+            Column("Leaf", 10, lambda row: words.count(row.get("index")), right=True),
+            Column("At", 15, lambda row: words.moment(row.get("at"))),
+            Column("Kind", 19, lambda row: words.text(row.get("kind"))),
+            Column("By", 14, lambda row: words.text(row.get("actor")), grows=True),
+            Column("Hash", 12, lambda row: (clean(str(row.get("hash") or "-"))[:12], "dim")),
+            Column("Of", 32, lambda row: words.text(row.get("subject")), rank=1),
+        ),
+        "index",
+        "No leaf fits.",
+        filters=lambda text: {"text": text},
+    ),
+    View(
+        "checkpoints",
+        "checkpoints_list",
+        (
+            Column("Size", 10, lambda row: words.count(row.get("size")), right=True),
+            Column("Signed", 15, lambda row: words.moment(row.get("at"))),
+            Column("Root", 20, lambda row: (clean(str(row.get("root") or "-")), ""), grows=True),
+            Column("Files", 20, shown.copies),
+        ),
+        "size",
+        "The log was not signed yet.",
+    ),
+    View("keys", "key_list", audit_bundle.RECIPIENTS, "id", "There is no recipient.", items="recipients"),
+)
 
 
 class Mode(ListMode):
-    """The log."""
+    """The log, its heads, the register of recipients."""
 
     MODE = "audit"
-    HELP_TEXT = "Every leaf of the evidence log, newest first; / takes a kind of fact. Tab: the signed heads."
-    VIEWS = (
-        View(
-            "leaves",
-            "audit_leaves",
-            (
-                Column("Leaf", 10, lambda row: words.count(row.get("index")), right=True),
-                Column("At", 15, lambda row: words.moment(row.get("at"))),
-                Column("Kind", 19, lambda row: words.text(row.get("kind"))),
-                Column("By", 14, lambda row: words.text(row.get("actor")), grows=True),
-                Column("Hash", 16, lambda row: words.text(row.get("hash"))),
-            ),
-            "index",
-            "The log is empty.",
-            filters=lambda text: {"kind": text},
-        ),
-        View(
-            "checkpoints",
-            "checkpoints_list",
-            (
-                Column("Size", 10, lambda row: words.count(row.get("size")), right=True),
-                Column("Signed", 15, lambda row: words.moment(row.get("at"))),
-                Column("Root", 44, lambda row: words.text(row.get("root")), grows=True),
-            ),
-            "size",
-            "The log was not signed yet.",
-        ),
+    VIEWS = VIEWS
+    BINDINGS: ClassVar[list[BindingType]] = keys.AUDIT
+    HELP_TEXT = (
+        "Every leaf of the evidence log, newest first. / finds by part of a kind or of who did it, by the beginning of "
+        "an id, or by a leaf's number. Enter shows what a leaf commits to. Tab goes on to the signed heads, and to "
+        "those who can open recordings or be given exports. v verifies the log, c signs it as it is, e makes a bundle "
+        "for an auditor, K shows the verifier key. Checkpoints that you have kept are compared on the command line: "
+        "dialgate audit verify --checkpoint FILE."
     )
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._vkey = ""
+        self._status: Mapping[str, Any] = {}
+        self._keys: Mapping[str, Any] = {}
+
+    def below(self) -> ComposeResult:
+        """How the log is; what there is to say of the keys."""
+        yield Report(id="more")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What this account may."""
+        may = self.feed.session.may
+        needs = {"verify": "audit_verify", "checkpoint": "audit_checkpoint", "verifier_key": "audit_key"}
+        if action in needs:
+            return may(needs[action]) or None
+        if action == "export":
+            return (self.app.setup.opener is not None and may("audit_export")) or None
+        return super().check_action(action, parameters)
+
+    # --- what stands below ----------------------------------------------------------------------------------------
+
+    def show_view(self, number: int) -> None:
+        """Another list, and what there is to say of it."""
+        super().show_view(number)
+        self._say_more()
+
+    @on(PagedTable.Loaded)
+    def _news(self) -> None:
+        self.run_worker(self._look, exclusive=True, group="more")
+
+    async def _look(self) -> None:
+        if self.at == KEYS:
+            self._keys = await self._quietly("key_list") or self._keys
+        else:
+            self._status = await self._quietly("audit_status") or self._status
+            if not self._vkey and self.feed.session.may("audit_key"):
+                self._vkey = str((await self._quietly("audit_key") or {}).get("vkey", ""))
+        self._say_more()
+
+    async def _quietly(self, op: str) -> Any:
+        """The answer; None where it failed: the list above has said so."""
+        try:
+            return await self.feed.ask(op)
+        except GateError:
+            return None
+
+    def _say_more(self) -> None:
+        said = self._keys if self.at == KEYS else self._status
+        report = self.query_one("#more", Report)
+        report.display = bool(said)
+        if said:
+            report.show([shown.keys_now(said) if self.at == KEYS else shown.now(said, self._vkey)])
+
+    # --- opening --------------------------------------------------------------------------------------------------
+
     def open_row(self, row: Row) -> None:
-        """Every field of it."""
-        self.app.push_screen(RowDetail(self.MODE, f"{self.view.name} {words.text(row.get(self.view.key))[0]}", row))
+        """A leaf with what it commits to, a signed note, a recipient."""
+        if self.at == CHECKPOINTS:
+            title = f"Checkpoint of {row.get('size') or 0:,} leaves"
+            self.app.push_screen(Told(self.MODE, title, shown.checkpoint(row), str(row.get("note") or ""), "the note"))
+        elif self.at == KEYS:
+            told = shown.recipient(row)
+            self.app.push_screen(
+                Told(self.MODE, "Recipient", told, str(row.get("fingerprint") or ""), "the fingerprint")
+            )
+        elif self.feed.session.may("audit_leaf") and given("audit_leaf", index=0):
+            self.app.push_screen(LeafDetail(self.MODE, row))
+        else:
+            self.app.push_screen(RowDetail(self.MODE, f"Leaf {words.count(row.get('index'))[0]}", row))
+
+    @work
+    async def action_verifier_key(self) -> None:
+        """The key, to be copied."""
+        answer = await self.ask("audit_key")
+        if answer is not None:
+            told = shown.verifier_key(answer)
+            self.app.push_screen(Told(self.MODE, "The verifier key", told, str(answer["vkey"]), "the verifier key"))
+
+    # --- acts -----------------------------------------------------------------------------------------------------
+
+    @work
+    async def action_verify(self) -> None:
+        """Compute all of it anew, and say what was found."""
+        told = await self.app.push_screen_wait(
+            Ask(
+                "Verify the log?",
+                (
+                    Field(
+                        "vkey",
+                        "Verifier key, as you know it from elsewhere",
+                        hint="empty: the gate's own",
+                        needed=False,
+                    ),
+                ),
+                said="Rows, leaves, roots and lists are computed anew. That it was asked is kept in the log.",
+                act="Verify",
+            )
+        )
+        if told is None:
+            return
+        answer = await self.app.push_screen_wait(
+            Working(
+                "Verifying the log",
+                lambda progress: self.feed.ask("audit_verify", progress=progress, vkey=told["vkey"].strip()),
+                lambda: self.feed.ask("audit_cancel"),
+            )
+        )
+        if isinstance(answer, StoppedError):
+            self.notify("Stopped: nothing is known of the log by it.", timeout=5)
+        elif isinstance(answer, GateError):
+            self.complain(answer)
+        elif answer is not None:
+            self.app.push_screen(
+                Told(self.MODE, "Verification", shown.verification(answer), _line(answer), "the result")
+            )
+        self.returned()
+
+    @work
+    async def action_checkpoint(self) -> None:
+        """Sign the log as it is now."""
+        answer = await self.ask("audit_checkpoint")
+        if answer is None:
+            return
+        for missed in answer.get("missed") or ():
+            self.notify(f"No copy: {clean(str(missed))}", severity="warning", timeout=8, markup=False)
+        self.app.done(f"Signed: the log's first {answer['size']:,} leaves")
+        if self.at != CHECKPOINTS:
+            self.show_view(CHECKPOINTS)
+        self.table.reload()
+
+    @work
+    async def action_export(self) -> None:
+        """A bundle for whoever is under the cursor of the keys, else for one that is picked."""
+        opener = self.app.setup.opener
+        if opener is None:
+            return
+        who = self.table.row if self.at == KEYS else await audit_bundle.recipient(self)
+        if who is None:
+            return
+        answer = await audit_bundle.export(self, opener, who)
+        if answer is not None:
+            self.app.done("\n".join(text for text, _ in audit_bundle.written(answer)))
+        self.returned()
+
+
+def _line(answer: Mapping[str, Any]) -> str:
+    held = "holds" if answer.get("ok") else "does NOT hold"
+    return f"log {held}: {answer.get('size')} leaves, root {answer.get('root')}"
+
+
+# --- details ------------------------------------------------------------------------------------------------------
+
+
+class Told(DetailScreen):
+    """What is known already; ``y`` copies the text that matters in it."""
+
+    HELP_TEXT = "y copies what one keeps elsewhere or hands to others; Esc goes back."
+
+    def __init__(self, mode: str, title: str, sections: Sequence[Section], text: str, what: str) -> None:
+        super().__init__(mode, title)
+        self._told = sections
+        self._text = text
+        self._what = what
+
+    async def sections(self) -> Sequence[Section]:
+        """As they were given."""
+        return self._told
+
+    def action_copy(self) -> None:
+        """The text, which may be long."""
+        if self._text:
+            self.app.copy_to_clipboard(self._text)
+            self.notify(f"Copied {self._what}", timeout=3, markup=False)
+
+
+class LeafDetail(DetailScreen):
+    """One leaf: the fact, what it commits to, its proof."""
+
+    HELP_TEXT = (
+        "One leaf of the evidence log. It holds no personal data: it commits to the fact by a salted hash, so that the "
+        "fact can be erased and the leaf stays. y copies its hash."
+    )
+
+    def __init__(self, mode: str, row: Row) -> None:
+        super().__init__(mode, f"Leaf {words.count(row.get('index'))[0]}")
+        self._row = row
+
+    async def sections(self) -> Sequence[Section] | None:
+        """Ask for it."""
+        answer = await self.ask("audit_leaf", index=self._row["index"])
+        return None if answer is None else shown.leaf(answer)
+
+    def copied(self) -> str:
+        """Its hash."""
+        return str(self._row.get("hash") or "")

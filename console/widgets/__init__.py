@@ -7,6 +7,7 @@
 - ``filter``  the line behind ``/``
 - ``report``  sections of ``label: value`` as one text, for details
 - ``ask``     a question in a dialog: a text, a passphrase, some fields
+- ``pick``    one of a few rows, picked in a dialog
 - ``danger``  what cannot be undone: the gate's dry run, a phrase to type, a reason
 - ``working`` how far something is that takes long, and a way to stop it
 - ``wave``    both sides of a recording, pauses and announcement marked

@@ -47,7 +47,7 @@ class Pick(ModalScreen[Row | None]):
             if self._said:
                 yield Static(self._said, markup=False)
             yield self._table
-            yield Static("Enter picks, Esc leaves.", classes="note", markup=False)
+            yield Static("Enter picks, Esc leaves.", markup=False)
 
     def on_mount(self) -> None:
         """Show them."""

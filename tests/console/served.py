@@ -8,13 +8,14 @@ import itertools
 import json
 import sqlite3
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prometheus_client import CollectorRegistry
 
 from gate.config import load
@@ -26,6 +27,7 @@ from gate.registers.importer import import_file
 from gate.service.live import LiveView
 from gate.store import search, tally
 from gate.store.store import EvidenceStore
+from gate.vault import signing
 from gate.vault.signing import CheckpointKey
 from tests.console.day import FILE
 from tests.support.settings import VALID
@@ -49,7 +51,8 @@ class SetClock:
 class Served:
     """A gate that tells of the recorded day. ``stop`` and ``start`` make it go away and come back."""
 
-    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch, more: Sequence[dict[str, Any]] = ()) -> None:
+        """``more``: facts behind those of the day."""
         day = json.loads(FILE.read_text(encoding="utf-8"))
         self.clock = SetClock(datetime.fromisoformat(day["now"]))
         self.calls: list[dict[str, Any]] = day["live"]
@@ -59,7 +62,7 @@ class Served:
         """Called with each operation's name before the desk is asked: a test may wait in it."""
         self.asked: list[tuple[str, dict[str, Any]]] = []
         self._patch = patch
-        self._prepare(day["facts"])
+        self._prepare([*day["facts"], *more])
         self._stack = ExitStack()
         self._thread: threading.Thread | None = None
 
@@ -73,7 +76,9 @@ class Served:
         for name in ("", "registers", "recordings", "recipients", "checkpoints"):
             (data / name).mkdir(mode=0o700, parents=True, exist_ok=True)
         (data / "number.key").write_bytes(PEPPER)
-        CheckpointKey.create(data / "gate.key", "dialgate.example")
+        with pytest.MonkeyPatch.context() as patch:  # the same key on every run: it is in pictures
+            patch.setattr(signing, "Ed25519PrivateKey", _Seeded)
+            CheckpointKey.create(data / "gate.key", "dialgate.example")
         for name, day in (("tps", 14), ("ctps", 13)):
             import_file(
                 data / "registers",
@@ -143,6 +148,14 @@ class Served:
             connection.close()
         made = [dict(zip(("kind", "subject", "actor", "body"), row, strict=True)) for row in rows]
         return [fact | {"body": json.loads(fact["body"] or "{}")} for fact in made if kind in ("", fact["kind"])]
+
+
+class _Seeded:
+    """Makes always the same key."""
+
+    @staticmethod
+    def generate() -> Ed25519PrivateKey:
+        return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"the recorded day").digest())
 
 
 class _Told:
