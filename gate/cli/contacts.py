@@ -172,7 +172,7 @@ def changes(view: View, since: datetime, output: Path | None, after: str | None,
         counts = _export(gate, since, output)
     say(f"{sum(counts.values()):,} changes written: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
     if view.json and str(output) != "-":
-        view.data(counts)
+        view.data({"file": str(output)} | counts)
 
 
 def _export(gate: Gate, since: datetime, output: Path) -> dict[str, int]:

@@ -124,9 +124,11 @@ def _erase(view: View, gate: Gate, standing: dict[str, Any], yes: bool) -> None:
 
 
 def _plan(plan: dict[str, Any]) -> Iterator[str]:
+    from gate.exports.bundle import many
+
     scope = "all that is held in connection with the numbers" if plan["whole"] else "only the calls that were found"
-    yield f"To be erased: {plan['calls']} calls, {plan['recordings']} recordings; {scope}."
+    yield f"To be erased: {many(plan['calls'], 'call')}, {many(plan['recordings'], 'recording')}; {scope}."
     if plan["held_calls"]:
-        yield f"Kept: {plan['held_calls']} calls."
+        yield f"Kept: {many(plan['held_calls'], 'call')}."
     for name in plan["held_by"]:
         yield f"Held by: {name}"

@@ -108,7 +108,10 @@ def lines(standing: dict[str, Any]) -> Iterator[str]:
     yield from _clock(standing)
     if standing.get("carried_out"):
         done = standing["carried_out"]
-        yield f"  erased: {done['calls']} calls, {done['recordings']} recordings; backups until {done['backups_until']}"
+        from gate.exports.bundle import many
+
+        what = f"{many(done['calls'], 'call')}, {many(done['recordings'], 'recording')}"
+        yield f"  erased: {what}; backups until {done['backups_until']}"
         for name in done["held_by"]:
             yield f"  held: {name}"
 

@@ -76,6 +76,8 @@ def test_numbers_are_hidden_on_the_terminal_and_full_in_the_file(gate: SmallDesk
     assert output.stat().st_mode & 0o077 == 0
     asked = [fields for op, fields in gate.asked if op == "contacts_changes"][-2:]
     assert [(each["after"], each["export"]) for each in asked] == [(None, True), ("442079460101 c-1", True)]
+    told = dialgate("contacts", "changes", "-o", str(output), "--json").json
+    assert told == {"file": str(output), "newly_blocked": 1, "newly_allowed": 0, "first_blocked": 1}
     assert dialgate("contacts", "changes", "-o", "-").out.count("\n") == 3
 
 
