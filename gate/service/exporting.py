@@ -198,6 +198,7 @@ class Exporting(DeskBase):
         if not rows or rows[0]["actor"] != actor or rows[0]["body"] is None:
             raise UsageError(f"no export {bundle} of yours has begun", hint="dialgate audit export begins one")
         begun: Row = json.loads(rows[0]["body"])
+        _allowed(self._offers.keyring().recipients(), begun["recipient"])  # still: it may have changed since
         return begun
 
 

@@ -118,6 +118,24 @@ def test_an_export_is_its_beginners_own(house: House, opener: str) -> None:
         house.desk.audit_export_take(bundle=begun["bundle"], after="x", actor=ANN)
 
 
+def test_nothing_goes_to_a_recipient_who_has_lost_the_purpose_since(house: House, made: Made, opener: str) -> None:
+    begun = begin(house, opener)
+    (seals,) = (each["seals"] for each in house.desk.key_list(actor=BOB)["recipients"] if each["id"] == made.private.id)
+    house.desk.key_change(recipient_id=made.private.id, purpose="", seals=True, actor=BOB)
+    try:
+        taken = len(facts(house, "exported"))
+        with pytest.raises(RefusedError) as refused:
+            house.desk.audit_export_take(bundle=begun["bundle"], actor=ANN)
+        assert refused.value.reason == "recipient_not_allowed"
+        with pytest.raises(RefusedError):
+            house.desk.audit_export_sign(
+                bundle=begun["bundle"], manifest_sha256="a" * 64, size=1, checkpoint=1, actor=ANN
+            )
+        assert len(facts(house, "exported")) == taken
+    finally:
+        house.desk.key_change(recipient_id=made.private.id, purpose="regulator", seals=seals, actor=BOB)
+
+
 def test_one_digest_is_signed_once_and_nothing_else_is(house: House, opener: str) -> None:
     bundle = begin(house, opener)["bundle"]
     told = {"bundle": bundle, "size": 10, "checkpoint": 5, "actor": ANN}
