@@ -45,3 +45,4 @@ from gate.config.schema import Sip as Sip
 from gate.config.schema import Storage as Storage
 from gate.config.schema import Trunk as Trunk
 from gate.config.secrets import read_secret as read_secret
+from gate.config.secrets import secret_files as secret_files

@@ -72,19 +72,19 @@ def parse_line(line: bytes) -> int:
 
 
 def _fault(line: bytes, digits: bytes) -> str:
-    """What is wrong with a line, showing enough of it to find it and no more."""
+    """What is wrong with a line. Nothing of it is shown: it may be somebody's number, or of a file that only the gate
+    may read, and not whoever asked it to."""
     if not line:
         return "is empty"
     if not digits:
         return "holds only spaces"
-    text = repr(line[:24].decode("ascii", "backslashreplace")) + ("…" if len(line) > 24 else "")
     odd = next((byte for byte in digits if not 0x30 <= byte <= 0x39), None)
     if odd is not None:
         what = repr(chr(odd)) if 0x20 < odd < 0x7F else f"the byte 0x{odd:02x}"
-        return f"({text}) holds {what}, which is neither a digit nor a space"
+        return f"holds {what}, which is neither a digit nor a space"
     if digits[0] != _ZERO:
-        return f"({text}) does not start with 0"
-    return f"({text}) holds {len(digits)} digits where 10 or 11 are needed"
+        return "does not start with 0"
+    return f"holds {len(digits)} digits where 10 or 11 are needed"
 
 
 def read_plain(data: bytes, tally: Tally) -> list[int]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
-from pathlib import Path
 
 from gate.errors import UsageError
 from gate.service.contact_room import Wish
@@ -37,7 +36,7 @@ class ContactDesk(DeskBase):
         other file is taken. Raises ``RefusedError`` (``contacts_shrink``, ``plan_changed``, ``contacts_busy``).
         """
         wish = Wish(
-            path=Path(path),
+            path=self._given(path),
             columns=columns,
             reference=reference,
             delimiter=delimiter,

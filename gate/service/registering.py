@@ -48,7 +48,7 @@ class RegisterDesk(ImportDesk):
         cover = tuple(code.strip() for code in coverage.split(",") if code.strip())
         contacts = self._offers.contacts
         before, in_force = contacts.listing(name), self._register_now(name)
-        source = Path(path)
+        source = self._given(path)
         try:
             if once:
                 self._refuse_again(name, source)

@@ -208,7 +208,9 @@ class ScreenedFile:
 
 def places_of(wanted: Sequence[str], names: Sequence[str], *, header: bool) -> list[int]:
     """The places of the phone columns. Raises ``UsageError`` that lists the columns where one is not there."""
-    hint = f"columns: {', '.join(names)}" if header else f"columns are named by their numbers, 1 to {len(names)}"
+    # One column alone may be no list at all: nothing of it is told to whoever had the gate look into it.
+    told = header and len(names) > 1
+    hint = f"columns: {', '.join(names)}" if told else f"columns are named by their numbers, 1 to {len(names)}"
     if not wanted:
         found = [
             place for place, name in enumerate(names) if header and _PHONE(re.sub(r"[\s_-]+", " ", name.casefold()))

@@ -40,7 +40,7 @@ def test_the_report_says_what_changed(tmp_path: Path) -> None:
     assert report.as_dict() == {
         "name": "tps", "as_of": "2026-02-10", "sha256": shelf.read_pointer(folder, "tps").sha256, "count": 997,
         "coverage": ["01632"], "added": 900, "removed": 3, "lines": 1100, "duplicates": 102, "bad": 1,
-        "bad_lines": [[1000, "('call me') holds 'c', which is neither a digit nor a space"]],
+        "bad_lines": [[1000, "holds 'c', which is neither a digit nor a space"]],
         "source_name": "tps_ns.txt", "source_sha256": report.source_sha256, "accepted_shrink": False,
         "previous_sha256": first.sha256,
     }  # fmt: skip

@@ -39,7 +39,7 @@ def test_a_line_is_a_number(line: bytes, number: int) -> None:
         (b"", "is empty"),
         (b"\r", "is empty"),
         (b"            \r", "holds only spaces"),
-        (b"O1632960202 ", "('O1632960202 ') holds 'O', which is neither a digit nor a space"),
+        (b"O1632960202 ", "holds 'O', which is neither a digit nor a space"),
         (b"01632\t960202", "holds the byte 0x09"),
         (b"441632960202", "does not start with 0"),
         (b"016329602   ", "holds 9 digits where 10 or 11 are needed"),

@@ -25,17 +25,17 @@ FAULTS = {
     "cut_before_its_line_end.txt": "line 20, the last one, has no line end",
     "cut_between_cr_and_lf.txt": "line 20, the last one, has no line end",
     "cut_to_what_looks_like_a_shorter_number.txt": "line 20, the last one, has no line end",
-    "letter_in_line_7.txt": "1 of 20 lines are no numbers, more than 0.1 %: line 7 ('O1632960007 ') holds 'O'",
-    "international_in_line_3.txt": "line 3 ('441632960003') does not start with 0",
-    "too_short_in_line_12.txt": "line 12 ('016329600   ') holds 9 digits where 10 or 11 are needed",
-    "too_long_in_line_1.txt": "line 1 ('016329600001') holds 12 digits where 10 or 11 are needed",
+    "letter_in_line_7.txt": "1 of 20 lines are no numbers, more than 0.1 %: line 7 holds 'O'",
+    "international_in_line_3.txt": "line 3 does not start with 0",
+    "too_short_in_line_12.txt": "line 12 holds 9 digits where 10 or 11 are needed",
+    "too_long_in_line_1.txt": "line 1 holds 12 digits where 10 or 11 are needed",
     "blank_line_5.txt": "line 5 holds only spaces",
-    "tab_in_line_9.txt": "line 9 ('01632\\t960009') holds the byte 0x09",
-    "header_line.txt": "line 1 ('telephone number') holds 't'",
+    "tab_in_line_9.txt": "line 9 holds the byte 0x09",
+    "header_line.txt": "line 1 holds 't'",
     "utf16.txt": "the last one, has no line end",
     "old_mac_line_ends.txt": "line 1, the last one, has no line end",
     "zip_archive.txt": "the last one, has no line end",
-    "seven_bad_lines.txt": "line 8 ('bad line 4  ') holds 'b', which is neither a digit nor a space; and 2 more",
+    "seven_bad_lines.txt": "line 8 holds 'b', which is neither a digit nor a space; and 2 more",
 }
 
 
@@ -96,7 +96,7 @@ def test_one_bad_line_in_a_thousand_is_tolerated_and_noted(tmp_path: Path) -> No
     read = _read(path)
     assert len(read.keys) == 999
     assert [str(bad) for bad in read.tally.faults] == [
-        "line 500 ('0800 NO') holds 'N', which is neither a digit nor a space"
+        "line 500 holds 'N', which is neither a digit nor a space"
     ]
     path.write_bytes("".join([*text[:499], "0800 NO\r\n", *text[500:]]).encode())
     with pytest.raises(RegisterError, match="1 of 999 lines"):
