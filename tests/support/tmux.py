@@ -16,6 +16,8 @@ from types import TracebackType
 import pytest
 
 TMUX = shutil.which("tmux")
+SETTLED = 0.15
+"""Seconds: what is painted is seen a moment before it takes keys, on a machine that is busy."""
 _NUMBERS = itertools.count()
 _SETTINGS = """
 set -g status off
@@ -37,7 +39,14 @@ def need_tmux() -> str:
 class Tmux:
     """``with Tmux(command) as screen: screen.wait("Live"); screen.press("4")``"""
 
-    def __init__(self, command: Sequence[str | Path], *, size: tuple[int, int] = (80, 24), **environment: str) -> None:
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        size: tuple[int, int] = (80, 24),
+        cwd: Path | None = None,
+        **environment: str,
+    ) -> None:
         self._program = need_tmux()
         self._folder = Path(tempfile.mkdtemp(prefix="tmux-"))
         self._server = f"dialgate-{os.getpid()}-{next(_NUMBERS)}"
@@ -45,8 +54,22 @@ class Tmux:
         settings.write_text(_SETTINGS)
         self._environment = {**os.environ, "TMUX_TMPDIR": str(self._folder), **environment}
         width, height = map(str, size)
-        line = shlex.join(map(str, command))
-        self._tmux("-f", str(settings), "new-session", "-d", "-s", "test", "-x", width, "-y", height, line)
+        line = shlex.join(command)
+        self._tmux(
+            "-f",
+            str(settings),
+            "new-session",
+            "-d",
+            "-s",
+            "test",
+            "-x",
+            width,
+            "-y",
+            height,
+            "-c",
+            str(cwd or Path.cwd()),
+            line,
+        )
 
     def _tmux(self, *arguments: str) -> str:
         done = subprocess.run(
@@ -63,9 +86,9 @@ class Tmux:
         """Press keys by tmux's names: ``Enter``, ``Escape``, ``C-p``, or what they write."""
         self._tmux("send-keys", "-t", "test", *keys)
 
-    def type(self, text: str, *then: str) -> None:
+    def write(self, text: str, *then: str) -> None:
         """Write a text, letter by letter; then press keys."""
-        self._tmux("send-keys", "-t", "test", "-l", text)
+        self._tmux("send-keys", "-t", "test", "-l", "--", text)
         if then:
             self.press(*then)
 
@@ -80,6 +103,7 @@ class Tmux:
         while True:
             shown = self.text
             if all(text in shown for text in texts) and not (gone and gone in shown):
+                time.sleep(SETTLED)
                 return shown
             assert time.monotonic() < end, (
                 f"not within {seconds} s: {texts}{f', without {gone!r}' if gone else ''}\n{shown}"
@@ -89,12 +113,14 @@ class Tmux:
     def ended(self, seconds: float = 10.0) -> int:
         """Wait for the command's end; its exit code."""
         end = time.monotonic() + seconds
-        while (said := self._tmux("display-message", "-p", "-t", "test", "#{pane_dead} #{pane_dead_status}").split())[
-            0
-        ] != "1":
+        while True:
+            dead, code = self._tmux("display-message", "-p", "-t", "test", "#{pane_dead}=#{pane_dead_status}").split(
+                "="
+            )
+            if dead == "1":
+                return int(code)
             assert time.monotonic() < end, f"it does not end\n{self.text}"
             time.sleep(0.1)
-        return int(said[1])
 
     def __enter__(self) -> Tmux:
         return self
