@@ -32,7 +32,7 @@ TYPED = {
     "a word of a reason": ("tps", "tps "),
     "a caller": ("alice", "alice"),
     "the beginning of a number": ("02079460", "+44 20 79"),
-    "the beginning of a number, in the oldest calls alone": ("0161", "+44 161"),
+    "the beginning of a number, in the oldest calls alone": ("0161496", "+44 161"),
     "what fits nothing": ("zebra", "No attempt fits"),
 }
 """What is typed, and what each row shows then."""
