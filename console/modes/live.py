@@ -63,6 +63,7 @@ class Mode(ModeScreen):
         super().__init__()
         self.paused = False
         self._drawn_at = ""
+        self._missed: list[str] = []
         self._said: Mapping[str, Any] = {}
 
     def body(self) -> ComposeResult:
@@ -93,7 +94,9 @@ class Mode(ModeScreen):
         table.old = self.feed.link.up is False
         self.query_one(Hour).show(said.get("counts") or {}, said.get("minutes") or ())
         self._say()
-        self._say_missed()
+        if self._missed != table.missed:
+            self._missed = table.missed
+            self._say_missed()
 
     def _say(self) -> None:
         calls = len(self.query_one(LocalTable)._rows)
@@ -103,7 +106,7 @@ class Mode(ModeScreen):
             text += f" · {what} {'up' if up else 'DOWN'}" if up is not None else ""
         if self.paused:
             text += f"   PAUSED at {words.clock(self._drawn_at)[0]}: p goes on"
-        self.query_one(".live-heading", Static).update(text)
+        self.query_one(".live-heading", Static).update(text, layout=False)
 
     def returned(self) -> None:
         """What is known is drawn as new again."""

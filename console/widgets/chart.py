@@ -56,9 +56,10 @@ class Hour(Widget):
         self._minutes: Sequence[Mapping[str, Any]] = ()
 
     def show(self, counts: Mapping[str, int], minutes: Sequence[Mapping[str, Any]]) -> None:
-        """Draw these."""
+        """Draw these; the screen is laid out anew only where there are more lines or fewer."""
+        lines = len(self._counts), bool(self._minutes)
         self._counts, self._minutes = counts, minutes
-        self.refresh(layout=True)
+        self.refresh(layout=lines != (len(counts), bool(minutes)))
 
     def render(self) -> Text:
         """The columns, then the bars."""
