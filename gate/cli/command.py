@@ -22,6 +22,10 @@ class Command(click.Command):
         super().__init__(*args, **extra)
         self.example = example
 
+    def get_short_help_str(self, limit: int = 45) -> str:
+        """The first sentence, whole: in a list of commands it goes over lines where it must."""
+        return super().get_short_help_str(max(limit, 200))
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The example, under the options."""
         lines = self.example.strip().splitlines()

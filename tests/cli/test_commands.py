@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from gate.cli.output import masked
+from gate.cli.output import masked, pairs
 from gate.config import load
 from tests.support.commands import PROGRAM, ROOT, dialgate, program
 from tests.support.desks import SmallDesk
@@ -322,3 +322,14 @@ def test_the_way_goes_through_a_running_gate_and_says_so_to_its_log(gate: SmallD
     assert done.code == 0
     assert gate.asked[-1][1]["actor"].endswith(f"({os.getuid()})")
     assert load(config_path).control_socket.is_socket()
+
+
+@pytest.mark.parametrize("group", ["contacts", "register", "objection", "consent", "request", "key", "audit"])
+def test_what_a_group_offers_is_told_whole(group: str) -> None:
+    _, _, offered = dialgate(group, "--help").out.partition("Commands:\n")
+    assert offered.count("\n") > 2
+    assert "..." not in offered
+
+
+def test_what_holds_nothing_is_a_dash() -> None:
+    assert list(pairs({"terms": {"months": 12, "years": {}}})) == ["terms:", "  months: 12", "  years: -"]
