@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: demo test bench check lock clean
+.PHONY: demo test bench check pictures lock clean
 
 $(READY): .requirements.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "dialgate needs Python 3.11 to 3.13; this is %d.%d. Try: make PYTHON=python3.13" % v)'
@@ -27,6 +27,9 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+pictures: $(READY)
+	$(BIN)/python -m tests.console.pictures
 
 lock: $(READY)
 	$(BIN)/python -m pip install --quiet uv
