@@ -10,6 +10,9 @@ from textual import events
 from textual.screen import Screen
 from textual.widget import Widget
 
+_KNOWN = frozenset({"question_mark", "ctrl+p", "q"})
+"""Keys whose word can be spared."""
+
 
 class KeyLine(Widget):
     """The bindings in force that are to be shown; what this account may not do is dim. A click presses the key."""
@@ -30,14 +33,23 @@ class KeyLine(Widget):
         self.refresh()
 
     def keys(self) -> list[tuple[str, str, str, bool]]:
-        """Key as shown, its word, the key, whether it can be pressed; each action once."""
+        """Key as shown, its word, the key, whether it can be pressed; each action once.
+
+        Where there is no room for all words those of the keys that are the same everywhere go first.
+        """
         found: dict[str, tuple[str, str, str, bool]] = {}
         for active in self.screen.active_bindings.values():
             binding = active.binding
             if binding.show and binding.action not in found:
                 shown = self.app.get_key_display(binding)
                 found[binding.action] = (shown, binding.description, binding.key, active.enabled)
-        return list(found.values())
+        line = list(found.values())
+        room = self.size.width or self.app.size.width
+        for place in sorted(range(len(line)), key=lambda at: (line[at][2] not in _KNOWN, -at)):
+            if sum(cell_len(f"{key} {word}".strip()) + 1 for key, word, _, _ in line) - 1 <= room:
+                break
+            line[place] = (line[place][0], "", line[place][2], line[place][3])
+        return line
 
     @property
     def text(self) -> str:
@@ -53,14 +65,14 @@ class KeyLine(Widget):
         for shown, word, _, enabled in self.keys():
             line.append(" " if line else "")
             line.append(shown, key_style if enabled else shut_style)
-            line.append(f" {word}", word_style if enabled else shut_style)
+            line.append(f" {word}" if word else "", word_style if enabled else shut_style)
         return line
 
     async def on_click(self, event: events.Click) -> None:
         """Press the key that was clicked on."""
         at = 0
         for shown, word, key, _ in self.keys():
-            end = at + cell_len(f"{shown} {word}")
+            end = at + cell_len(f"{shown} {word}".strip())
             if at <= event.x < end:
                 await self.run_action(f"app.simulate_key({key!r})")
                 return

@@ -174,7 +174,7 @@ async def test_the_footer_fits_into_eighty_columns(shared: Served) -> None:
                 await pilot.press("tab")
                 await pilot.pause()
                 text = app.screen.query_one(KeyLine).text
-                assert "q quit" in text and len(text) <= 80, (app.screen.MODE, text)
+                assert text.endswith(("q quit", "q")) and len(text) <= 80, (app.screen.MODE, text)
 
 
 async def test_an_objection_is_added_and_the_addition_undone(served: Served) -> None:
@@ -253,6 +253,15 @@ async def test_help_speaks_of_the_place(shared: Served, where: str) -> None:
         await until(pilot, shows(pilot, about, "Keys here"))
         await pilot.press("escape")
         assert app.screen.MODE
+
+
+async def test_a_narrow_bottom_line_spares_the_words_that_one_knows(shared: Served) -> None:
+    app = app_of(shared)
+    async with app.run_test(size=(58, 24)) as pilot:
+        await pilot.press("2", "tab", "tab")
+        await until(pilot, lambda: "a add" in app.screen.query_one(KeyLine).text)
+        text = app.screen.query_one(KeyLine).text
+        assert len(text) <= 58 and text.endswith("? ^p q"), text
 
 
 async def test_a_click_on_the_bottom_line_presses_the_key(shared: Served) -> None:
