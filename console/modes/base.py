@@ -415,8 +415,9 @@ class DetailScreen(GateScreen):
     def on_mount(self) -> None:
         """Ask for it."""
         self.query_one(ReportScroll).focus()
-        self.run_worker(self._load(), exclusive=True, group="detail")
+        self._load()
 
+    @work(exclusive=True, group="detail")
     async def _load(self) -> None:
         sections = await self.sections()
         if sections is not None:
@@ -428,7 +429,7 @@ class DetailScreen(GateScreen):
 
     def returned(self) -> None:
         """Ask for it again."""
-        self.run_worker(self._load(), exclusive=True, group="detail")
+        self._load()
 
     def action_back(self) -> None:
         """To the list."""

@@ -30,6 +30,11 @@ from gate.core.showing import LONDON, clean
 _WORDS = {each.action: each for each in keys.REQUEST if isinstance(each, Binding)}
 
 
+def _title(row: Mapping[str, Any]) -> str:
+    state, left = shown.state(row)[0], shown.left(row)[0]
+    return state if state == left else f"{state}, {left}"
+
+
 class RequestDetail(DetailScreen):
     """One request."""
 
@@ -61,7 +66,7 @@ class RequestDetail(DetailScreen):
         if self._full is not None:
             self._full = {**answer, **{name: self._full[name] for name in ("name", "contact", "lines")}}
         self.refresh_bindings()
-        self.query_one(".title", Static).update(f"Request {clean(self.reference)}: {shown.left(answer)[0]}")
+        self.query_one(".title", Static).update(f"Request {clean(self.reference)}: {_title(answer)}")
         now, later = self._can(answer)
         return [
             *shown.told(self._full or answer, full=self._full is not None),
@@ -84,12 +89,12 @@ class RequestDetail(DetailScreen):
         now: list[Shown] = []
         later: list[Shown] = []
         for act in self._acts(row):
-            line = f"{self.app.get_key_display(_WORDS[act.name]):<3}{act.says}"
+            key = f"{self.app.get_key_display(_WORDS[act.name]):<3}"
             if act.why_not:
-                later.append((clean(f"{line}: {act.why_not}"), DIM))
+                later.append((clean(f"{key}{act.says.partition(':')[0]}: {act.why_not}"), DIM))
             else:
                 due = f"; to be written: {', '.join(row['letters'])}" if act.name == "letter" and row["letters"] else ""
-                now.append((clean(line + due), OK))
+                now.append((clean(f"{key}{act.says}{due}"), OK))
         return now, later
 
     def _acts(self, row: Mapping[str, Any]) -> list[Act]:
@@ -276,7 +281,7 @@ class RequestDetail(DetailScreen):
     @work
     async def action_letter(self) -> None:
         """Make a letter and read it."""
-        due = (self._standing or {}).get("letters") or []
+        due = [*reversed((self._standing or {}).get("letters") or ())]  # the newest command first
         options = [(each, "to be written") for each in due]
         options += [(each.value, "") for each in LetterKind if each.value not in due]
         said = "That a letter was made is in the log. The gate refuses one that would say what is not so."

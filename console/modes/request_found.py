@@ -116,7 +116,7 @@ class FoundScreen(GateScreen):
         calls = [row["call_id"] for row in self._rows if row.get("marked")]
         answer = await self.ask("request_search", request=self._found["reference"], calls=calls)
         if answer is not None:
-            await self.app.switch_screen(FoundScreen(self._mode, answer))
+            self.app.switch_screen(FoundScreen(self._mode, answer))
 
     def copied(self) -> str:
         """The call's id."""

@@ -47,7 +47,8 @@ def acts(row: Row, today: date) -> list[Act]:
     """All of them, in the order of a request's life."""
     request = request_of(row)
     undone = any(" fulfil " in step for step in row.get("next") or ())
-    over = request.state in (State.DONE, State.CLOSED)
+    no_more = "it is over" if request.state in (State.DONE, State.CLOSED) else ""
+    no_number = "" if row.get("lines") else "no number of theirs is known"
 
     def can(event: Event) -> str:
         return why_not(request, event)
@@ -64,13 +65,8 @@ def acts(row: Row, today: date) -> list[Act]:
         _fulfil(request, undone=undone),
         Act("told", "request_told", "the person was told", _told(request, today, undone=undone)),
         Act("told_authority", "request_told", "the authority was told", _told_authority(request, today)),
-        Act("letter", "request_letter", "letters", "it is over" if over else ""),
-        Act(
-            "restrict",
-            "hold_add",
-            "close their recordings to everybody",
-            "" if row.get("lines") else "no number is known",
-        ),
+        Act("letter", "request_letter", "letters", no_more),
+        Act("restrict", "hold_add", "close their recordings to everybody", no_more or no_number),
         Act("withdraw", "request_withdraw", "they take it back", can(events.Withdrawn(today))),
     ]
 

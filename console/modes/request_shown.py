@@ -86,17 +86,16 @@ def _person(value: Any, full: bool) -> words.Shown:
 
 def told(row: Row, *, full: bool = False) -> list[Section]:
     """A request's sections, from the answer to ``request_show``; ``full``: who asks was asked for."""
-    return [_who(row, full), _clock(row), *_became(row)]
+    return [_who(row, full), Section("How it stands", [*_clock(row), *_became(row)])]
 
 
 def _who(row: Row, full: bool) -> Section:
     lines = row.get("lines") or ()
     numbers = ", ".join(words.number(words.InFull(line) if full else line)[0] for line in lines)
     by = str(row.get("channel") or "-").replace("_", " ")
-    asked = f"{asks(row)[0]}, {state(row)[0]}"
+    came = f"{asks(row)[0]}, came {words.day(row.get('received'))[0]} by {by}{'' if row.get('written') else ', spoken'}"
     pairs: list[tuple[str, words.Shown]] = [
-        ("Asks for", (asked, state(row)[1])),
-        ("Came", words.text(f"{words.day(row.get('received'))[0]} by {by}{'' if row.get('written') else ', spoken'}")),
+        ("Asks for", words.text(came)),
         ("From", name(row, full=full)),
         ("Contact", _person(row.get("contact"), full)),
         ("Numbers", (numbers or "-", LOUD if full else PLAIN)),
@@ -112,7 +111,7 @@ def _minute(stamp: Any) -> str:
     return words.moment(stamp)[0][:12]
 
 
-def _clock(row: Row) -> Section:
+def _clock(row: Row) -> list[tuple[str, words.Shown]]:
     pairs: list[tuple[str, words.Shown]] = []
     if row.get("due"):
         pairs = [
@@ -128,7 +127,7 @@ def _clock(row: Row) -> Section:
         pairs.append(("Due", ("30 days after the proof of identity arrives", DIM)))
     if row.get("acknowledge_by"):
         pairs.append(("Acknowledge", (f"by {words.day(row['acknowledge_by'])[0]}", WARN)))
-    return Section("Clock", pairs) if pairs else Section("", lines=[("no clock runs: it is over", DIM)])
+    return [("State", state(row)), *pairs]
 
 
 def _warnings(row: Row) -> str:
@@ -144,7 +143,7 @@ def clock_of(row: Row) -> Clock:
     return Clock(started, (date.fromisoformat(row["due"]) - fresh.due).days, extended)
 
 
-def _became(row: Row) -> list[Section]:
+def _became(row: Row) -> list[tuple[str, words.Shown]]:
     pairs: list[tuple[str, words.Shown]] = []
     if row.get("checked"):
         pairs.append(("Identity", words.text(f"proven: {row['checked']}", OK)))
@@ -165,7 +164,7 @@ def _became(row: Row) -> list[Section]:
         pairs += [("Held, stays", words.text(each, WARN)) for each in done["held_by"]]
         if done.get("open_requests"):
             pairs.append(("Kept by", words.text(f"open requests {', '.join(done['open_requests'])}", WARN)))
-    return [Section("Course so far", pairs)] if pairs else []
+    return pairs
 
 
 def course(facts: Sequence[Mapping[str, Any]]) -> Section:

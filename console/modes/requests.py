@@ -66,8 +66,8 @@ class Mode(ListMode):
         "may be done."
     )
     VIEWS = (
-        View("board", "request_list", COLUMNS, "id", "There is no request.", filters=by_text, kind="request"),
-        View("open", "request_list", COLUMNS, "id", "No request is open.", filters=by_text, kind="request"),
+        View("board", "request_list", COLUMNS, "id", "There is no request.", filters=by_text),
+        View("open", "request_list", COLUMNS, "id", "No request is open.", filters=by_text),
         View(
             "all",
             "request_list",
@@ -76,7 +76,6 @@ class Mode(ListMode):
             "There is no request.",
             fields={"everything": True},
             filters=by_text,
-            kind="request",
         ),
     )
 
@@ -136,7 +135,7 @@ class Mode(ListMode):
 
     @on(Board.Moved)
     def _card(self) -> None:
-        """The board's row is the row of its table: copied, unmasked, opened as in any list."""
+        """The board's row is the row of its table: copied and opened as in any list."""
         row, table = self.board.row, self.query_one(f"#view-{BOARD}", PagedTable)
         if row is not None:
             places = range(table.total)

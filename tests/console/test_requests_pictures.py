@@ -60,3 +60,9 @@ def test_a_new_request(asked: Served, snap_compare: Any) -> None:
 def test_the_grounds_of_a_refusal(asked: Served, snap_compare: Any) -> None:
     before = steps("7", "l", "enter", "minus", then=("on which ground", "legal claims"))
     assert snap_compare(app_of(asked), terminal_size=SMALL, run_before=before)
+
+
+@SIZES
+def test_a_search(asked: Served, snap_compare: Any, size: tuple[int, int]) -> None:
+    before = steps("7", "l", "enter", "s", *["enter"] * 3, then=("found", "Objections"))
+    assert snap_compare(app_of(asked), terminal_size=size, run_before=before)
