@@ -20,8 +20,8 @@ How to add a mode (``NAME`` is in ``keys.MODES``; ``modes/calls.py`` is the patt
    columns, key field, text for none, ``filters`` (what is typed behind ``/`` as fields of the operation). Paging,
    filtering, greying, copying and revealing come with it. Anything else: ``ModeScreen`` and ``body()``.
 2. Columns are ``Column(heading, width, show)``; ``show(row)`` gives text and tone, see ``words``. A state is a word;
-   text from outside goes through ``words.text``, a number through ``words.number``. ``rank`` says what a narrow
-   terminal loses first.
+   text from outside goes through ``words.text``, a number through ``words.number``, an id through ``words.ident``.
+   ``rank`` says what a narrow terminal loses first.
 3. Enter: ``open_row(row)`` pushes a ``DetailScreen`` with ``sections()``. Questions to the gate:
    ``await self.ask(op, …)`` in a worker (``@work``, ``run_worker``); None means that the failure was said already.
 4. Keys: a list in ``keys`` made with ``bind("NAME.what", …)``, and ``BINDINGS = keys.NAME``. The footer fits into 80
@@ -29,6 +29,7 @@ How to add a mode (``NAME`` is in ``keys.MODES``; ``modes/calls.py`` is the patt
    do (``self.feed.session.may(op)``).
 5. A reversible act: ``self.app.done("what was done", back=coroutine function)`` offers undo. An irreversible one or one
    in bulk: ``await danger(self, …)`` of ``widgets.danger``. A question: ``push_screen_wait(Ask(title, fields))``.
-6. ``told(snapshot)`` comes with each snapshot of ``watch``; ``returned()`` when the gate is there again, and on ``r``.
+6. ``told(snapshot)`` comes with each snapshot of ``watch``; ``returned()`` when the gate is there again, and on ``r``. A
+   list follows the log by itself, which ``p`` pauses.
 7. ``HELP_TEXT``, and pictures in ``tests/console`` at 80x24 and 120x40.
 """
