@@ -29,7 +29,7 @@ How to add a mode (``NAME`` is in ``keys.MODES``; ``modes/calls.py`` is the patt
    do (``self.feed.session.may(op)``).
 5. A reversible act: ``self.app.done("what was done", back=coroutine function)`` offers undo. An irreversible one or one
    in bulk: ``await danger(self, …)`` of ``widgets.danger``. A question: ``push_screen_wait(Ask(title, fields))``.
-6. ``told(snapshot)`` comes with each snapshot of ``watch``; ``returned()`` when the gate is there again, and on ``r``. A
-   list follows the log by itself, which ``p`` pauses.
+6. ``told(snapshot)`` comes with each snapshot of ``watch``; ``returned()`` when the gate is there again, and on ``r``.
+   A list follows the log by itself, which ``p`` pauses.
 7. ``HELP_TEXT``, and pictures in ``tests/console`` at 80x24 and 120x40.
 """
