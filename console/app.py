@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
@@ -165,6 +166,7 @@ class ConsoleApp(App[None]):
 def run(setup: Setup) -> None:
     """The console in this terminal, until it is left. Raises what ended it, where that was not its user."""
     app = ConsoleApp(setup)
+    gc.freeze()  # to look for garbage among all that was loaded takes longer than a key may
     app.run()
     if app._exception is not None:
         raise app._exception
