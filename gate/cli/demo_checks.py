@@ -125,9 +125,10 @@ def wraps_of(data: Path, recording_id: str) -> set[bytes]:
         store.close()
 
 
-def holding(folder: Path, runs: set[bytes]) -> list[str]:
-    """Files under ``folder`` that hold any of ``runs``."""
-    return [str(path) for path in sorted(folder.rglob("*")) if path.is_file() and _has(path, runs)]
+def holding(place: Path, runs: set[bytes]) -> list[str]:
+    """The file ``place``, or files under the folder, that hold any of ``runs``."""
+    paths = [place] if place.is_file() else sorted(place.rglob("*"))
+    return [str(path) for path in paths if path.is_file() and _has(path, runs)]
 
 
 def _files(folder: Path) -> list[Path]:

@@ -34,6 +34,8 @@ class Afterwards:
     def __init__(self, folder: Path, number: str, recording: str, check: Check, tell: Callable[[str], None]) -> None:
         self._folder = folder
         self._number = number
+        self._person = {number[-10:].encode(), b"020 7946 0123", b"Ann Example"}
+        """How the customer may stand in a file."""
         self._recording = recording
         self._check = check
         self._tell = tell
@@ -82,11 +84,11 @@ class Afterwards:
             made = write_pack(self._view, gate, gate.call("request_contents", request=reference), first, pack)
             with redirect_stderr(io.StringIO()):  # the names of the letters: they are told at the end
                 write_letters(gate, reference, ("response",), self._folder / "letters", pack.name)
+            gate.call("request_told", request=reference)
         told = f"{many(made.calls, 'call')}, {many(made.recordings, 'recording')}"
         self._check("pack", [made.calls, made.recordings], f"   Written as one HTML file: {told}.", expected=[1, 1])
         self._tell(f"   It opens in any browser with {made.passphrase}, told by another way.")
-        number = {self._number[-10:].encode(), b"020 7946 0123", b"Ann Example"}
-        self._check("pack_in_clear", holding(pack, number), "   Closed, it names nobody.", expected=[])
+        self._check("pack_in_clear", holding(pack, self._person), "   Closed, it names nobody.", expected=[])
 
     def _erasure(self) -> None:
         self._tell("\n8. And asks to be erased.")
@@ -103,10 +105,10 @@ class Afterwards:
         self._check("erased_opens", reason, "   The recording does not open again: erased.", expected="erased")
         left = holding(data, wraps)
         self._check("keys_left", left, "   No key of it is left, for a copy in a backup either.", expected=[])
+        named = holding(data, self._person)
+        self._check("erased_named", named, "   The gate's folder names the customer nowhere,", expected=[])
         verdict = ask("check", self._number, *self._config).get("reason", "")
-        self._check(
-            "erased_refused", verdict, "   The number is forgotten, and refused: objected.", expected="objected"
-        )
+        self._check("erased_refused", verdict, "   and yet refuses the number: objected.", expected="objected")
 
     def _granted(self, asks: str) -> str:
         """A request of the customer's, from its arrival to the decision; its reference."""

@@ -43,6 +43,7 @@ def test_twice_at_once_in_another_locale_and_at_another_hour(tmp_path: Path) -> 
         assert all(found[name] for name in ("wav_announcement", "wav_agent", "wav_customer", "log_verified"))
         assert (found["bundle_recordings"], found["bundle_holds"], found["pack"]) == (2, True, [1, 1])
         assert (found["pack_in_clear"], found["erased_opens"], found["keys_left"]) == ([], "erased", [])
+        assert found["erased_named"] == []
         assert found["erased_refused"] == "objected"
     folder = tmp_path / "one"
     assert (folder / "recording.wav").stat().st_size > 50_000
@@ -76,6 +77,7 @@ def test_a_key_left_in_any_file_is_found(tmp_path: Path) -> None:
     (tmp_path / "deep" / "keys.db-wal").write_bytes(b"before" + bytes(range(64)) + b"after")
     assert holding(tmp_path, {bytes(range(64))}) == [str(tmp_path / "deep" / "keys.db-wal")]
     assert holding(tmp_path, {bytes(range(65))}) == []
+    assert holding(tmp_path / "clean", {b"thing"}) == [str(tmp_path / "clean")]
 
 
 def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
