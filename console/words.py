@@ -104,6 +104,11 @@ def count(value: Any) -> Shown:
     return (f"{value:,}", PLAIN) if isinstance(value, int) else NOTHING
 
 
+def many(value: int, noun: str) -> str:
+    """``1 recording``, ``2,000 recordings``."""
+    return f"{value:,} {noun}{'' if value == 1 else 's'}"
+
+
 def size(value: Any) -> Shown:
     """Bytes: ``4.2 MB``."""
     if not isinstance(value, int | float):

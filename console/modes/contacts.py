@@ -1,45 +1,254 @@
-"""Contacts: the CRM's numbers as they were screened."""
+"""Contacts: the CRM's numbers as they were screened, what has changed of them, and what was no contact."""
 
 from __future__ import annotations
 
-from console import words
+import time
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from datetime import time as day_time
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+
+from console import keys, words
+from console.feed import on_thread
 from console.modes.base import ListMode, View
+from console.modes.contact import ContactDetail, forget
+from console.modes.contact_file import ask_for_file, changes_file, import_file
+from console.modes.contact_shown import change, standing
 from console.modes.row import RowDetail
+from console.theme import DIM
+from console.widgets.ask import Ask, Field
+from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row
+from console.widgets.working import Working
+from gate.core.showing import LONDON
+from gate.errors import GateError, UsageError
+
+CONTACTS, CHANGES, FAULTS = range(3)
+LOOK_SECONDS = 10.0
+"""How often the counts are asked for at most: the gate goes through all contacts for them."""
+
+_NUMBER = Column("Number", 17, lambda row: words.number(row.get("number")))
+_REFERENCE = Column("Reference", 14, lambda row: words.text(row.get("reference")), grows=True)
+_REASON = Column("Reason", 20, lambda row: words.reason(row.get("reason")))
+_SINCE = Column("Since", 15, lambda row: words.moment(row.get("since")))
+VIEWS = (
+    View(
+        "contacts",
+        "contacts_list",
+        (_NUMBER, _REFERENCE, Column("Verdict", 7, words.verdict), _REASON, _SINCE),
+        "id",
+        "No contact: i imports the CRM's list.",
+        filters=lambda text: {"text": text},
+        kind="contact",
+    ),
+    View(
+        "changes",
+        "contacts_changes",
+        (_SINCE, _NUMBER, _REFERENCE, Column("Change", 13, change), _REASON),
+        "id",
+        "Nothing has changed since then: d asks for another day.",
+        kind="contact",
+    ),
+    View(
+        "bad rows",
+        "contacts_faults",
+        (
+            Column("Line", 8, lambda row: words.count(row.get("line")), right=True),
+            Column("Column", 14, lambda row: words.text(row.get("field"))),
+            Column("Reference", 14, lambda row: words.text(row.get("reference"))),
+            Column("What is wrong", 20, lambda row: words.text(row.get("fault")), grows=True),
+        ),
+        "line",
+        "Every row of the CRM's file was a contact.",
+    ),
+)
 
 
 class Mode(ListMode):
     """The contacts."""
 
     MODE = "contacts"
-    HELP_TEXT = "The CRM's contacts with what the last screening said of each. Tab: what in the file was no contact."
-    VIEWS = (
-        View(
-            "contacts",
-            "contacts_list",
-            (
-                Column("Number", 17, lambda row: words.number(row.get("number"))),
-                Column("Reference", 14, lambda row: words.text(row.get("reference")), grows=True),
-                Column("Verdict", 7, words.verdict),
-                Column("Reason", 22, lambda row: words.reason(row.get("reason"))),
-            ),
-            "reference",
-            "No contacts were imported: dialgate contacts import FILE.",
-        ),
-        View(
-            "faults",
-            "contacts_faults",
-            (
-                Column("Line", 8, lambda row: words.count(row.get("line")), right=True),
-                Column("Column", 16, lambda row: words.text(row.get("column"))),
-                Column("Reference", 14, lambda row: words.text(row.get("reference"))),
-                Column("Fault", 20, lambda row: words.text(row.get("fault")), grows=True),
-            ),
-            "line",
-            "Every row of the CRM's file was a contact.",
-        ),
+    VIEWS = VIEWS
+    BINDINGS: ClassVar[list[BindingType]] = keys.CONTACTS
+    HELP_TEXT = (
+        "The CRM's contacts with what the last screening said of each. It is for reports: every call is screened when "
+        "it is made. / finds the beginning of a number, part of a reference, a verdict or a reason. Tab goes on to "
+        "what is newly blocked or allowed (d: since which day; e writes it as a CSV for the CRM) and to the rows of "
+        "the file that were no contact. i imports a list; s screens all of them again; x forgets a number."
     )
 
+    def __init__(self) -> None:
+        super().__init__()
+        self._since: datetime | None = None
+        """Changes from then on; None: since yesterday."""
+        self._looked = 0.0
+
+    def above(self) -> ComposeResult:
+        """How they stand."""
+        yield Report([Section("", lines=[("Asking the gate…", DIM)])], id="standing")
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What this account may, and this list can do."""
+        may = self.feed.session.may
+        if action == "import":
+            return may("contacts_import") or None
+        if action == "rescreen":
+            return may("contacts_rescreen") or None
+        if action == "export":
+            return (may("contacts_changes") and self.app.setup.files is not None) or None
+        if action == "forget":
+            return self.at != FAULTS and (may("contacts_forget") or None)
+        return super().check_action(action, parameters)
+
+    @property
+    def since(self) -> datetime:
+        """Changes from then on: by default since yesterday, London time."""
+        if self._since is not None:
+            return self._since
+        day = self.feed.now().astimezone(LONDON).date() - timedelta(days=1)
+        return datetime.combine(day, day_time(), LONDON)
+
+    def asked(self, view: View) -> Mapping[str, Any]:
+        """Changes since a day."""
+        return {"since": self.since} if view.op == "contacts_changes" else view.fields
+
+    def show_view(self, number: int) -> None:
+        """Another list."""
+        super().show_view(number)
+        self._look()
+
+    def returned(self) -> None:
+        """All of it again."""
+        super().returned()
+        self._look()
+
+    def told(self, said: Mapping[str, Any]) -> None:
+        """The lists follow the log; so do the counts, more slowly."""
+        before = self._leaves
+        super().told(said)
+        if self._leaves != before and not self.paused and time.monotonic() - self._looked > LOOK_SECONDS:
+            self._look()
+
+    @work(exclusive=True, group="standing", exit_on_error=False)
+    async def _look(self) -> None:
+        if not self.feed.session.may("contacts_status"):
+            return
+        self._looked = time.monotonic()
+        try:
+            status = await self.feed.ask("contacts_status", since=self.since)
+        except GateError as error:
+            if self.feed.link.up is not False:
+                self.complain(error)
+            return
+        self.query_one("#standing", Report).show([Section("", lines=standing(status, self.since))])
+
     def open_row(self, row: Row) -> None:
-        """Every field of it."""
-        self.app.push_screen(RowDetail(self.MODE, f"{self.view.name} {words.text(row.get(self.view.key))[0]}", row))
+        """The contact; of a bad row every field."""
+        if self.at == FAULTS:
+            self.app.push_screen(RowDetail(self.MODE, f"Line {row['line']} of the CRM's file", row))
+        else:
+            self.app.push_screen(ContactDetail(str(row["id"])))
+
+    # --- acts -----------------------------------------------------------------------------------------------------
+
+    @work
+    async def action_import(self) -> None:
+        """Keep and screen the CRM's list."""
+        fields = await ask_for_file(self)
+        if fields is not None:
+            await import_file(self, fields)
+            self.returned()
+
+    @work
+    async def action_rescreen(self) -> None:
+        """Screen all of them now."""
+        answer = await self.app.push_screen_wait(
+            Working("Screening the contacts", lambda progress: self.feed.ask("contacts_rescreen", progress=progress))
+        )
+        if isinstance(answer, GateError):
+            self.complain(answer)
+        elif answer is not None:
+            counts = f"{answer['newly_blocked']:,} newly blocked, {answer['newly_allowed']:,} newly allowed"
+            self.app.done(f"{words.many(answer['contacts'], 'contact')} screened: {counts}")
+            self.returned()
+
+    @work
+    async def action_since(self) -> None:
+        """Changes since another day."""
+        told = await self.app.push_screen_wait(
+            Ask(
+                "What has changed since when?",
+                (Field("since", "Day", f"{self.since:%Y-%m-%d}", hint="2026-03-02, today, yesterday"),),
+                said="From 00:00 in London.",
+                act="Show",
+            )
+        )
+        if told is None:
+            return
+        try:
+            self._since = self._day(told["since"].strip().lower())
+        except GateError as error:
+            self.complain(error)
+            return
+        if self.at != CHANGES:
+            self.show_view(CHANGES)
+        self.table.reload()
+        self._look()
+
+    def _day(self, typed: str) -> datetime | None:
+        if typed == "yesterday":
+            return None
+        today = self.feed.now().astimezone(LONDON).date()
+        try:
+            day = today if typed == "today" else datetime.fromisoformat(typed).date()
+        except ValueError:
+            raise UsageError(f"{typed!r} is not a day", hint="write it as 2026-03-02, or today, or yesterday") from None
+        return datetime.combine(day, day_time(), LONDON)
+
+    @work
+    async def action_export(self) -> None:
+        """Write what has changed as a CSV, with the numbers in full."""
+        files = self.app.setup.files
+        if files is None:
+            return
+        since = self.since
+        name = self.app.setup.exports / f"changes_since_{since:%Y-%m-%d}.csv"
+        told = await self.app.push_screen_wait(
+            Ask(
+                f"Export what has changed since {since:%d %b %Y}",
+                (Field("output", "File", str(name)),),
+                said="For the CRM to take back: numbers in full. Who takes it out is in the log.",
+                act="Export",
+            )
+        )
+        if told is None:
+            return
+        output = Path(told["output"].strip())
+        answer = await self.app.push_screen_wait(
+            Working(f"Exporting to {output}", lambda progress: changes_file(self.feed, since, progress))
+        )
+        if answer is None:
+            return
+        try:
+            if isinstance(answer, GateError):
+                raise answer
+            data, count = answer
+            await on_thread(partial(files.write, output, data))
+        except GateError as error:
+            self.complain(error)
+            return
+        self.app.done(f"Written: {output}, {words.many(count, 'change')}")
+
+    @work
+    async def action_forget(self) -> None:
+        """Forget the number under the cursor."""
+        row = self.table.row
+        if row is not None and await forget(self, str(row["id"])):
+            self.table.reload()
+            self._look()

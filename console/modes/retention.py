@@ -18,7 +18,7 @@ from console.modes.base import ListMode, View
 from console.modes.retention_calendar import FARTHEST, LEGEND, Calendar, Going
 from console.modes.retention_day import DayScreen
 from console.modes.retention_holds import MADE, WHAT, WHY, HoldDetail, ask_for_hold, hold_again
-from console.modes.retention_shown import day_line, in_force, kind, many, plan_of, standing
+from console.modes.retention_shown import day_line, in_force, kind, plan_of, standing
 from console.theme import DIM
 from console.widgets.ask import Ask, Field
 from console.widgets.danger import Danger, Plan, Progress, danger
@@ -211,7 +211,7 @@ class Mode(ListMode):
             text = f"Recording {fault['recording_id'][:12]}: {fault['fault']} ({fault['code']})"
             self.notify(clean(text), title="It would not go", severity="error", timeout=15, markup=False)
         faults = f", {answer['faults']:,} would not go: the next sweep tries again" if answer["faults"] else ""
-        gone = many(answer["erased"] + answer["resumed"], "recording")
+        gone = words.many(answer["erased"] + answer["resumed"], "recording")
         return f"{gone} erased, {answer['held']:,} held and kept{faults}"
 
     @work

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from console import words
 from console.modes.base import DetailScreen
-from console.modes.retention_shown import in_force, kind, many, target_of
+from console.modes.retention_shown import in_force, kind, target_of
 from console.theme import PLAIN
 from console.widgets.ask import Ask, Field
 from console.widgets.report import Section
@@ -75,7 +75,7 @@ async def ask_for_hold(screen: GateScreen, recording_id: str = "") -> bool:
         return False
     late = f"; too late for {answer['gone']:,} that were erased" if answer["gone"] else ""
     screen.app.done(
-        f"Held: {told['reference']}, {many(answer['kept'], 'recording')} as things stand{late}",
+        f"Held: {told['reference']}, {words.many(answer['kept'], 'recording')} as things stand{late}",
         back=lambda: screen.feed.ask("hold_release", hold_id=answer["id"], reason="held by mistake: undone"),
     )
     return True

@@ -57,7 +57,7 @@ def standing(status: Mapping[str, Any]) -> list[words.Shown]:
         faults, whole = last.get("faults", 0), last.get("complete", True)
         text = f"Last sweep {words.moment(last['at'])[0]} by {words.text(last.get('actor'))[0]}: "
         gone = last.get("erased", 0) + last.get("resumed", 0)
-        text += f"{gone:,} erased, {last.get('held', 0):,} held, {many(faults, 'fault')}"
+        text += f"{gone:,} erased, {last.get('held', 0):,} held, {words.many(faults, 'fault')}"
         lines.append((text + ("" if whole else ", NOT COMPLETE"), OK if whole and not faults else BAD))
     if status["waits"]:
         lines.append((clean(f"The daily sweep WAITS: {status['waits']}"), BAD))
@@ -79,24 +79,19 @@ def day_line(day: date, today: date, going: Going) -> str:
     return f"{day:%a %d %b %Y}, {when}: {going.due:,} to erase{held}"
 
 
-def many(count: int, noun: str) -> str:
-    """``1 recording``, ``2,000 recordings``."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
-
-
 def plan_of(answer: Mapping[str, Any]) -> Plan:
     """A dry run of the gate as the dialog shows it."""
     due, held, unfinished = answer["due"], answer["held"], answer["unfinished"]
     by_hold = Counter(each["hold"] for each in answer["held_by"])
-    names = [f"{clean(name)}: {many(count, 'recording')}" for name, count in by_hold.most_common(8)]
+    names = [f"{clean(name)}: {words.many(count, 'recording')}" for name, count in by_hold.most_common(8)]
     if len(by_hold) > len(names):
         names.append(f"and {len(by_hold) - len(names):,} holds more")
     return Plan(
         digest=answer["digest"],
         counts=[
             ("As of", words.day(answer["day"])),
-            ("Erase for good", (many(due, "recording"), BAD if due else PLAIN)),
-            ("Finish", (f"{many(unfinished, 'erasure')} begun before", WARN if unfinished else PLAIN)),
+            ("Erase for good", (words.many(due, "recording"), BAD if due else PLAIN)),
+            ("Finish", (f"{words.many(unfinished, 'erasure')} begun before", WARN if unfinished else PLAIN)),
             ("Keep", (f"{held:,} that are due, but held", WARN if held else PLAIN)),
         ],
         phrase=f"erase {due}",

@@ -10,7 +10,6 @@ from gate.control.answers import Response
 from gate.control.request import Line, Moment, Note, Page, Request, Showing
 from gate.core.screening import Topic
 
-
 CHANGE_COLUMNS: Final = ("reference", "number", "change", "verdict", "reason", "since")
 """Of the file of changes that the CRM takes back."""
 

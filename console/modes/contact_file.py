@@ -1,0 +1,119 @@
+"""Files of contacts: the CRM's list in, what has changed out."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from console import words
+from console.theme import BAD, PLAIN, WARN
+from console.widgets.ask import Ask, Field
+from console.widgets.danger import Danger, Plan, Progress, danger
+from console.widgets.working import Working
+from gate.control.contacts import CHANGE_COLUMNS
+from gate.errors import GateError, RefusedError
+
+if TYPE_CHECKING:
+    from console.feed import Feed
+    from console.modes.base import GateScreen
+
+PAGE = 1000
+SHRINKS = "contacts_shrink"
+"""Reason of the gate's refusal of a list with fewer than half of the contacts before."""
+
+
+async def ask_for_file(screen: GateScreen) -> Mapping[str, Any] | None:
+    """The fields of ``contacts_import`` as they are typed; None where it was left."""
+    told = await screen.app.push_screen_wait(
+        Ask(
+            "Import the CRM's list",
+            (
+                Field("path", "File, as the gate sees it", hint="/srv/crm/export.csv"),
+                Field("reference", "Column of the CRM's own id", hint="id; empty: none", needed=False),
+                Field("columns", "Phone columns", hint="phone, mobile; empty: those that look like it", needed=False),
+                Field("topic", "What calls are about: general, claims or pensions", "general"),
+                Field("add", "Merge it with what is kept (yes or no)", "no"),
+            ),
+            said="The file is the whole list: contacts that are not in it are gone, unless it is merged.",
+            act="Import",
+        )
+    )
+    if told is None:
+        return None
+    return {
+        "path": told["path"].strip(),
+        "reference": told["reference"].strip(),
+        "columns": [name.strip() for name in told["columns"].split(",") if name.strip()],
+        "topic": told["topic"].strip().lower(),
+        "add": told["add"].strip().lower() in ("yes", "y"),
+    }
+
+
+async def import_file(screen: GateScreen, fields: Mapping[str, Any]) -> None:
+    """Import it with its progress; one that shrinks is shown first. Call it in a worker."""
+    name = Path(fields["path"]).name
+    answer = await screen.app.push_screen_wait(
+        Working(
+            f"Importing {name}",
+            lambda progress: screen.feed.ask("contacts_import", progress=progress, **fields),
+            lambda: screen.feed.ask("contacts_cancel"),
+        )
+    )
+    if isinstance(answer, RefusedError) and answer.reason == SHRINKS:
+        done = await danger(screen, _shrinking(screen.feed, fields, answer))
+        if done is not None:
+            screen.app.done(done)
+    elif isinstance(answer, GateError):
+        screen.complain(answer)
+    elif answer is not None:
+        screen.app.done(_told(answer))
+
+
+def _told(answer: Mapping[str, Any]) -> str:
+    bad = f"; {words.many(answer['bad_rows'], 'row')} held no number" if answer["bad_rows"] else ""
+    return f"{words.many(answer['contacts'], 'contact')} in force, {answer['in_file']:,} of this file{bad}"
+
+
+def _shrinking(feed: Feed, fields: Mapping[str, Any], refused: RefusedError) -> Danger:
+    """What is asked before a list is taken that shrinks: the gate's own words, and a dry run of the same file."""
+
+    async def dry_run() -> Plan:
+        answer = await feed.ask("contacts_import", **fields, dry_run=True)
+        gone = max(0, answer["before"] - answer["contacts"])
+        return Plan(
+            digest=answer["sha256"],
+            counts=[
+                ("Keep", (words.many(answer["contacts"], "contact"), PLAIN)),
+                ("In place of", (words.many(answer["before"], "contact"), WARN)),
+                ("Lose", (words.many(gone, "contact"), BAD)),
+                ("No contact", (words.many(answer["bad_rows"], "row"), PLAIN)),
+                ("File", words.ident(answer["sha256"][:16])),
+            ],
+            phrase=f"keep {answer['contacts']}",
+        )
+
+    async def act(digest: str, _reason: str, progress: Progress) -> str:
+        answer = await feed.ask("contacts_import", progress=progress, **fields, accept_shrink=True, only=digest)
+        return _told(answer)
+
+    warning = f"{refused.message}. Objections and consents are not touched."
+    return Danger("Take a list that shrinks?", warning, "Take it", dry_run, act, reason=False)
+
+
+async def changes_file(feed: Feed, since: datetime, progress: Callable[[float, str], None]) -> tuple[bytes, int]:
+    """What has changed since then as a CSV, and in how many lines; the gate logs who takes it. Raises ``GateError``."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, CHANGE_COLUMNS, extrasaction="ignore", lineterminator="\r\n")
+    writer.writeheader()
+    count, after = 0, None
+    while True:
+        page = await feed.ask("contacts_changes", since=since, after=after, limit=PAGE, export=True)
+        writer.writerows(page["items"])
+        count, after = count + len(page["items"]), page["next"]
+        progress(0.5, f"{count:,} changes")
+        if after is None:
+            return text.getvalue().encode(), count

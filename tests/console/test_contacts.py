@@ -1,0 +1,363 @@
+"""Contacts in the console: found, explained, imported, changed, exported, forgotten."""
+
+from __future__ import annotations
+
+import csv
+import itertools
+import time
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from textual.widgets import Button, Input
+
+from console.modes.contact_shown import change, standing
+from console.modes.contacts import Mode
+from gate.control.client import ControlClient
+from gate.daemon import house as house_module
+from gate.errors import UsageError
+from gate.service.contact_import import ContactImport
+from tests.console.conftest import LARGE, SMALL, app_of, screen_text, shows, steps, until
+from tests.console.served import Served
+
+SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
+LISTED = "020 7946 0101"
+"""On the TPS of the samples."""
+TOWNS = ("0113 496 0{:03}", "01632 960{:03}", "07700 900{:03}")
+
+
+def rows(count: int) -> list[str]:
+    """Lines of a CRM's file."""
+    return [f"C-{1000 + n},{TOWNS[n % 3].format(100 + n)},{'[b]notes[/b]' if n % 2 else ''}" for n in range(count)]
+
+
+def crm(folder: Path, *lines: str) -> Path:
+    path = folder / "crm.csv"
+    path.write_text("\n".join(["id,phone,notes", *lines]) + "\n", encoding="utf-8")
+    return path
+
+
+def kept(served: Served) -> Served:
+    """Contacts since yesterday, three of which came to be blocked since then."""
+    now = served.clock.time
+    served.clock.time = now - timedelta(days=1)
+    path = crm(served.folder, *rows(57), f"C-2000,{LISTED},", "C-2001,020 7946 0102,", "C-2002,12,", "C-2003,,")
+    client = ControlClient(served.socket)
+    client.call("contacts_import", path=str(path), reference="id", columns=["phone"])
+    served.clock.time = now - timedelta(minutes=9)
+    for number in (TOWNS[0].format(103), TOWNS[1].format(104), TOWNS[2].format(105)):
+        client.call("objection_add", number=number)
+    client.call("contacts_list")
+    served.clock.time = now
+    served.asked.clear()
+    return served
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Contacts, for tests that change nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        ids = itertools.count(1)
+        patch.setattr(house_module, "new_id", lambda: f"{next(ids):08x}" * 4)  # the same pictures on every run
+        served = kept(Served(tmp_path_factory.mktemp("contacts"), patch).start())
+        yield served
+        served.stop()
+
+
+@pytest.fixture
+def mine(served: Served) -> Served:
+    """Contacts, for a test that changes something."""
+    return kept(served)
+
+
+class Disk:
+    """Keeps what is written."""
+
+    def __init__(self) -> None:
+        self.written: dict[Path, bytes] = {}
+
+    def write(self, path: Path, data: bytes) -> None:
+        if path in self.written:
+            raise UsageError(f"{path} is there already", hint="give another name")
+        self.written[path] = data
+
+
+async def fill(pilot: Any, **values: str) -> None:
+    """Fill in the dialog's fields and answer."""
+    for name, value in values.items():
+        pilot.app.screen.query_one(f"#{name}", Input).value = value
+    await pilot.pause()
+    pilot.app.screen.query_one("#dialog-ok", Button).press()
+
+
+async def confirm(pilot: Any, phrase: str, reason: str = "") -> None:
+    """Type what the danger dialog asks for, and do it."""
+    await until(pilot, shows(pilot, f"Type: {phrase}"))
+    assert pilot.app.focused.id == "dialog-cancel"
+    button = pilot.app.screen.query_one("#danger-do", Button)
+    assert button.disabled
+    pilot.app.screen.query_one("#danger-phrase", Input).value = phrase
+    if reason:
+        pilot.app.screen.query_one("#danger-reason", Input).value = reason
+    await until(pilot, lambda: not button.disabled)
+    await pilot.click("#danger-do")
+
+
+def mode(app: Any) -> Mode:
+    assert isinstance(app.screen, Mode)
+    return app.screen
+
+
+# --- pictures -----------------------------------------------------------------------------------------------------
+
+
+@SIZES
+def test_picture_of_the_contacts(full: Served, snap_compare: Any, size: tuple[int, int]) -> None:
+    before = steps("3", "j", then=("59 contacts", "up to date", "59 rows"))
+    assert snap_compare(app_of(full), terminal_size=size, run_before=before)
+
+
+@SIZES
+def test_picture_of_the_changes(full: Served, snap_compare: Any, size: tuple[int, int]) -> None:
+    before = steps("3", "tab", then=("[changes]", "newly blocked", "7 rows", "up to date"))
+    assert snap_compare(app_of(full), terminal_size=size, run_before=before)
+
+
+def test_picture_of_bad_rows(full: Served, snap_compare: Any) -> None:
+    before = steps("3", "shift+tab", then=("[bad rows]", "C-2002", "2 rows", "up to date"))
+    assert snap_compare(app_of(full), terminal_size=SMALL, run_before=before)
+
+
+@SIZES
+def test_picture_of_a_contact(full: Served, snap_compare: Any, size: tuple[int, int]) -> None:
+    before = steps("3", "tab", "enter", then=("As it was screened", "A check now", "objected"))
+    assert snap_compare(app_of(full), terminal_size=size, run_before=before)
+
+
+def test_picture_of_the_import(full: Served, snap_compare: Any) -> None:
+    before = steps("3", "i", then=("Import the CRM's list", "Phone columns"))
+    assert snap_compare(app_of(full), terminal_size=SMALL, run_before=before)
+
+
+@SIZES
+def test_picture_of_forgetting(full: Served, snap_compare: Any, size: tuple[int, int]) -> None:
+    before = steps("3", "x", then=("Forget a number", "Type: forget 1"))
+    assert snap_compare(app_of(full), terminal_size=size, run_before=before)
+
+
+def test_picture_without_colour(full: Served, snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_COLOR", "1")
+    before = steps("3", "tab", then=("[changes]", "newly blocked", "7 rows", "up to date"))
+    assert snap_compare(app_of(full), terminal_size=SMALL, run_before=before)
+
+
+# --- looking ------------------------------------------------------------------------------------------------------
+
+
+async def test_contacts_are_found_as_one_types(full: Served) -> None:
+    app = app_of(full)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("3")
+        await until(pilot, shows(pilot, "59 rows"))
+        assert "+4411349601" not in screen_text(app)
+        await pilot.press("slash")
+        for typed, found in (("listed tps", 2), ("block", 7), ("c-101", 10), ("0113 496", 19), ("nobody", 0)):
+            app.screen.query_one(Input).value = typed
+            await until(pilot, lambda found=found: mode(app).table.complete and mode(app).table.total == found)
+            assert full.rows("contacts_list")[-1]["text"] == typed
+        await until(pilot, shows(pilot, "No contact"))
+
+
+async def test_a_contact_is_explained_without_a_leaf(full: Served) -> None:
+    app = app_of(full)
+    before = len(full.facts())
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("3")
+        await until(pilot, shows(pilot, "59 rows"))
+        await pilot.press("slash", *"2000", "enter")
+        await until(pilot, lambda: mode(app).table.total == 1)
+        await pilot.press("enter")
+        await until(pilot, shows(pilot, "As it was screened", "listed tps", "A check now", "TPS", "14 Jul 14:32:10"))
+        asked = len(full.rows("contacts_show"))
+        await pilot.press("n")
+        await until(pilot, lambda: len(full.rows("contacts_show")) > asked)
+        await pilot.press("escape")
+        await until(pilot, shows(pilot, "[contacts]"))
+    assert len(full.facts()) == before
+
+
+async def test_changes_are_since_yesterday_or_a_day(full: Served) -> None:
+    app = app_of(full)
+    async with app.run_test(size=SMALL, notifications=True) as pilot:
+        await pilot.press("3", "tab")
+        await until(pilot, shows(pilot, "7 rows", "came blocked", "Since 14 Jul 2026: 3 newly blocked"))
+        await pilot.press("d")
+        await until(pilot, shows(pilot, "What has changed since when?"))
+        await fill(pilot, since="2026-07-15")
+        await until(pilot, shows(pilot, "3 rows", "Since 15 Jul 2026: 3 newly blocked"))
+        await pilot.press("d")
+        await until(pilot, shows(pilot, "What has changed since when?"))
+        await fill(pilot, since="soon")
+        await until(pilot, shows(pilot, "'soon' is not a day"))
+
+
+async def test_a_number_is_shown_for_a_reason(mine: Served) -> None:
+    app = app_of(mine)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("3", "tab")
+        await until(pilot, shows(pilot, "7 rows"))
+        await pilot.press("enter")
+        await until(pilot, shows(pilot, "A check now"))
+        await pilot.press("u")
+        await until(pilot, shows(pilot, "Show this number in full?"))
+        await fill(pilot, why="callback")
+        await until(pilot, shows(pilot, "+441134960103"))
+    (shown,) = mine.facts("number_shown")
+    assert (shown["body"]["why"], shown["body"]["reference"]) == ("callback", "C-1003")
+
+
+# --- files --------------------------------------------------------------------------------------------------------
+
+
+async def test_a_list_is_imported_with_what_was_no_contact(mine: Served) -> None:
+    app = app_of(mine)
+    path = crm(mine.folder, *rows(58), "C-9,nobody,")
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await pilot.press("3", "i")
+        await until(pilot, shows(pilot, "Import the CRM's list"))
+        await fill(pilot, path=str(path), reference="id", columns="phone")
+        await until(pilot, shows(pilot, "58 contacts in force", "58 rows", "1 bad row"), seconds=20)
+    assert mine.facts("contacts_imported")[-1]["body"]["columns"] == ["phone"]
+
+
+async def test_an_import_is_stopped_and_the_contacts_stay(mine: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    app = app_of(mine)
+    path = crm(mine.folder, *rows(200))
+    monkeypatch.setattr("gate.service.contact_import.BATCH", 2)
+    tell = ContactImport._tell
+    monkeypatch.setattr(ContactImport, "_tell", lambda *said: (time.sleep(0.05), tell(*said)))
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await pilot.press("3", "i")
+        await until(pilot, shows(pilot, "Import the CRM's list"))
+        await fill(pilot, path=str(path), reference="id", columns="phone")
+        await until(pilot, lambda: "Importing" in screen_text(app) and "Begun" not in screen_text(app))
+        await pilot.press("escape")
+        await until(pilot, shows(pilot, "was stopped by", "59 contacts"), seconds=20)
+    assert len(mine.facts("contacts_imported")) == 1
+
+
+async def test_a_list_that_shrinks_is_shown_before_it_is_taken(mine: Served) -> None:
+    app = app_of(mine)
+    path = crm(mine.folder, *rows(5))
+    async with app.run_test(size=(100, 36), notifications=True) as pilot:
+        await pilot.press("3", "i")
+        await until(pilot, shows(pilot, "Import the CRM's list"))
+        await fill(pilot, path=str(path), reference="id", columns="phone")
+        await until(pilot, shows(pilot, "fewer than half of the 59", "54 contacts", "Type: keep 5"), seconds=20)
+        assert len(mine.facts("contacts_imported")) == 1
+        crm(mine.folder, *rows(4))
+        await confirm(pilot, "keep 5")
+        await until(pilot, shows(pilot, "It is not what was shown", "Type: keep 4"), seconds=20)
+        await confirm(pilot, "keep 4")
+        await until(pilot, shows(pilot, "4 contacts in force", "4 rows"), seconds=20)
+    assert mine.rows("contacts_import")[-1]["only"] == mine.facts("contacts_imported")[-1]["body"]["sha256"]
+
+
+async def test_a_file_that_is_not_there_is_told(mine: Served) -> None:
+    app = app_of(mine)
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await pilot.press("3", "i")
+        await until(pilot, shows(pilot, "Import the CRM's list"))
+        await fill(pilot, path=str(mine.folder / "none.csv"))
+        await until(pilot, shows(pilot, "It did not work", "cannot be read", "59 contacts"), seconds=20)
+
+
+async def test_all_are_screened_again(mine: Served) -> None:
+    app = app_of(mine)
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await pilot.press("3")
+        await until(pilot, shows(pilot, "Oldest screening 14 Jul"))
+        await pilot.press("s")
+        await until(pilot, shows(pilot, "59 contacts screened", "Oldest screening 15 Jul"), seconds=20)
+
+
+async def test_changes_are_written_for_the_crm_and_that_is_logged(mine: Served) -> None:
+    disk = Disk()
+    app = app_of(mine, files=disk, exports=Path("/srv/out"))
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await pilot.press("3", "e")
+        await until(pilot, shows(pilot, "Export what has changed since 14 Jul 2026"))
+        await fill(pilot)
+        await until(pilot, shows(pilot, "Written:", "7 changes"))
+        await pilot.press("e")
+        await until(pilot, shows(pilot, "Export what has changed"))
+        await fill(pilot)
+        await until(pilot, shows(pilot, "is there already"))
+    ((path, data),) = disk.written.items()
+    assert path == Path("/srv/out/changes_since_2026-07-14.csv")
+    lines = list(csv.DictReader(data.decode().splitlines()))
+    found = {line["reference"]: (line["number"], line["change"]) for line in lines}
+    assert found["C-1003"] == ("+441134960103", "newly_blocked")
+    assert found["C-2000"] == ("+442079460101", "first_blocked")
+    assert [fact["body"]["list"] for fact in mine.facts("list_exported")] == ["contacts", "contacts"]
+
+
+# --- forgetting ---------------------------------------------------------------------------------------------------
+
+
+async def test_a_number_is_forgotten_after_it_was_shown(mine: Served) -> None:
+    app = app_of(mine)
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await pilot.press("3", "tab")
+        await until(pilot, shows(pilot, "7 rows"))
+        await pilot.press("x")
+        await until(pilot, shows(pilot, "Forget a number", "1 contact"))
+        assert "+441134960103" not in screen_text(app)
+        await confirm(pilot, "forget 1", "erasure request 7")
+        await until(pilot, shows(pilot, "1 contact forgotten", "6 rows", "58 contacts"))
+    (gone,) = mine.facts("contacts_forgotten")
+    assert gone["body"] == {"contacts": 1, "reason": "erasure request 7"}
+    assert mine.rows("contacts_forget")[-1]["execute"]
+    assert len(mine.facts("objection")) == 17, "objections stay"
+
+
+async def test_one_contact_is_forgotten_from_its_own_screen(mine: Served) -> None:
+    app = app_of(mine)
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await pilot.press("3")
+        await until(pilot, shows(pilot, "59 rows"))
+        await pilot.press("enter")
+        await until(pilot, shows(pilot, "A check now"))
+        await pilot.press("x")
+        await confirm(pilot, "forget 1", "asked to")
+        await until(pilot, shows(pilot, "[contacts]", "58 contacts"))
+
+
+async def test_an_account_that_may_not_is_shown_that(full: Served) -> None:
+    app = app_of(full)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("3")
+        await until(pilot, lambda: app.feed.session.can)
+        object.__setattr__(app.feed.session, "can", frozenset({"contacts_list", "contacts_status"}))
+        screen = mode(app)
+        acts = ("import", "rescreen", "export", "forget", "reveal")
+        assert [screen.check_action(name, ()) for name in acts] == [None] * 5
+        await pilot.press("i", "s", "e", "x", "u")
+        await pilot.pause()
+        assert app.screen is screen
+
+
+# --- words --------------------------------------------------------------------------------------------------------
+
+
+def test_no_contacts_and_a_register_that_has_changed_are_told(full: Served) -> None:
+    since = full.clock.time
+    assert standing({"contacts": 0}, since) == [("No contacts are kept: i imports the CRM's list.", "warn")]
+    status = {"contacts": 1, "verdicts": {"allow": 1}, "reasons": {"not_listed": 1}, "bad_rows": 0, "registers": []}
+    status |= {"imported_at": "2026-07-13T10:00:00Z", "source_name": "c.csv", "screened_at": "2026-07-13T10:00:00Z"}
+    lines = standing(status | {"up_to_date": False}, since)
+    assert ("BEHIND" in lines[2][0], lines[2][1]) == (True, "warn")
+    assert change({"change": "first_blocked"})[0] == "came blocked"
+    assert change({})[0] == "-"
