@@ -1,7 +1,7 @@
 """What is inside a bundle, opened with its recipient's key: every fact against its leaf, every leaf against the
 checkpoint, every row against its facts, every recording against the digest in the log.
 
-Logs are opened into streams and read side by side; what is kept is 33 bytes for each leaf.
+Logs are opened into streams and read side by side; what is kept is 33 bytes for each leaf, and a number for each call.
 """
 
 from __future__ import annotations
@@ -62,6 +62,8 @@ class _Contents:
         self._counts = dict.fromkeys(self._manifest.counts, 0)
         self._facts = Faults()
         self._rows = Faults()
+        self._aside = Faults()
+        self._calls_given: set[int] = set()
         self._emptied: set[int] = set()
         self._receipts: set[int] = set()
         self._sealed: dict[str, tuple[Path, str, str, list[tuple[str, bytes]]]] = {}
@@ -127,6 +129,7 @@ class _Contents:
                 raise BundleError("calls.jsonl holds a line that is no call")
             facts = [self._fact(each) for each in raw]
             call_id = str(told.get("call_id"))
+            self._calls_given.add(_short(call_id))
             self._call(call_id, told, facts, logs)
             self._counts["calls"] += 1
             if self._counts["calls"] % 200 == 0:
@@ -138,6 +141,9 @@ class _Contents:
     def _call(
         self, call_id: str, told: Mapping[str, Any], facts: Sequence[rows.FactRow], logs: Mapping[str, Iterator[bytes]]
     ) -> None:
+        for fact in facts:
+            if rows.call_of(fact) != call_id and (fact.body is not None or fact.kind in rows.OF_CALLS):
+                self._aside.add(f"leaf {fact.leaf}")
         call = rows.call_row(call_id, facts)
         if call != told:
             self._rows.add(f"call {call_id[:64]}")
@@ -169,6 +175,9 @@ class _Contents:
     def _others(self, logs: Mapping[str, Iterator[bytes]]) -> None:
         for line in logs["facts.jsonl"]:
             fact = self._fact(form.from_line(line, "facts.jsonl"))
+            attempt = fact.kind == "decision" and self._leaves.in_period(fact.at)
+            if attempt or _short(rows.call_of(fact)) in self._calls_given:
+                self._aside.add(f"leaf {fact.leaf}")
             if fact.kind == "facts_erased":
                 leaves = rows.body_of(fact).get("leaves", [])
                 self._receipts.update(leaf for leaf in leaves if isinstance(leaf, int))
@@ -210,6 +219,8 @@ class _Contents:
             f"{calls}, {decisions} and {recordings}, listed as their facts say, in JSON lines and CSV alike.",
             "Rows are not what their facts say",
         )  # fmt: skip
+        if self._aside.count:
+            self._aside.tell(findings, "aside", "", "Facts that belong to calls of the period are not given with them")
         told = {name: count for name, count in manifest.counts.items() if self._counts.get(name) != count}
         if told:
             findings.fails("counts", f"The manifest counts other numbers of: {', '.join(sorted(told))[:200]}.")
@@ -264,6 +275,11 @@ class _Contents:
     def _announcement(self, row: Mapping[str, Any]) -> bytes | None:
         entry = self._bundle.members.get(form.announcement_member(rows.announcement_of(dict(row))))
         return entry.read(form.MAX_SOUND) if entry else None
+
+
+def _short(call_id: str) -> int:
+    """Stands for a call's id in memory."""
+    return int.from_bytes(sha256(call_id.encode("utf-8", "surrogatepass")).digest()[:8])
 
 
 def _fits(status: str, row: Mapping[str, Any]) -> bool:

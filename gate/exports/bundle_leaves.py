@@ -85,9 +85,13 @@ class Leaves:
     def _in_period(self, leaf: str) -> bool:
         try:
             at = form.from_line(leaf.encode("utf-8", "surrogatepass"), "leaves.jsonl")["at"]
-            return bool(self._period.since <= at < self._period.until)
+            return self.in_period(at)
         except (KeyError, TypeError, EvidenceError) as error:
             raise BundleError("leaves.jsonl holds a leaf without a time") from error
+
+    def in_period(self, at: str) -> bool:
+        """Whether a stamp lies in the period."""
+        return self._period.since <= at < self._period.until
 
     def meet(self, index: int, leaf: bytes) -> bool:
         """A fact with this leaf; whether that is the one in the log."""

@@ -147,6 +147,18 @@ def _value(fact: FactRow | None, body: Mapping[str, Any], field: str) -> Any:
     return named[field] if field in named else body.get(field)
 
 
+OF_CALLS: Final = frozenset({"decision", "answered", "announced", "connected", "unrecorded", "ended"})
+"""Kinds whose subject is the call."""
+
+
+def call_of(fact: FactRow) -> str:
+    """Id of the call that a fact speaks of: its subject, or the ``call_id`` of its body; empty where it names none."""
+    if fact.kind in OF_CALLS:
+        return fact.subject
+    call_id = body_of(fact).get("call_id")
+    return call_id if isinstance(call_id, str) else ""
+
+
 def announcement_of(row: Row) -> str:
     """``ID@VERSION`` of what was played before a recording; empty where that is not known."""
     name, version = row["announcement"], row["announcement_version"]

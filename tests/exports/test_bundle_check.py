@@ -62,6 +62,47 @@ class NoFact(Lying):
         return ((call, [fact for fact in facts if fact[1] != "connected"]) for call, facts in super().calls())
 
 
+class Aside(Lying):
+    """Facts that belong to a call, put among those that belong to none: the tables do not show them then."""
+
+    def aside(self, call_id: str, fact: Any) -> bool:
+        raise NotImplementedError
+
+    def calls(self) -> Iterator[tuple[str, list[Any]]]:
+        for call_id, facts in super().calls():
+            kept = [fact for fact in facts if not self.aside(call_id, fact)]
+            if kept:
+                yield call_id, kept
+
+    def others(self, subject: str) -> Iterator[Any]:
+        moved = [fact for call, facts in super().calls() for fact in facts if self.aside(call, fact)]
+        yield from sorted([*super().others(subject), *moved])
+
+
+class CallAside(Aside):
+    def aside(self, call_id: str, fact: Any) -> bool:
+        return call_id == "call-refused"
+
+
+class RecordingAside(Aside):
+    def aside(self, call_id: str, fact: Any) -> bool:
+        return call_id == "call-plain" and str(fact[1]).startswith("recording_")
+
+
+class EndAside(Aside):
+    def aside(self, call_id: str, fact: Any) -> bool:
+        return fact[1] == "ended"
+
+
+class OfAnother(Lying):
+    """A call given as part of the one before it."""
+
+    def calls(self) -> Iterator[tuple[str, list[Any]]]:
+        (first, facts), (_, more), *rest = super().calls()
+        yield first, sorted([*facts, *more])
+        yield from rest
+
+
 class NoReceipt(Lying):
     def others(self, subject: str) -> Iterator[Any]:
         for fact in super().others(subject):
@@ -116,6 +157,10 @@ class OtherHead(Lying):
         (ChangedTime, "facts", "not those that their leaves commit to"),
         (NoCall, "complete", "of the period left out"),
         (NoFact, "complete", "of the period left out"),
+        (CallAside, "aside", "belong to calls of the period"),
+        (RecordingAside, "aside", "belong to calls of the period"),
+        (EndAside, "aside", "belong to calls of the period"),
+        (OfAnother, "aside", "belong to calls of the period"),
         (NoLeaf, "complete", "Leaves of the period are missing"),
         (FewerLeaves, "complete", "of the period left out"),
         (WrongProof, "leaves", "not in the signed log"),
