@@ -189,7 +189,7 @@ def deciding(gate: Gatehouse, seconds: float) -> Iterator[Row]:
 def flooded(folder: Path, seconds: float) -> Iterator[Row]:
     """Keys while 200 snapshots a second come in."""
     with snapshots(folder / "data" / "control.sock", RATE) as told_of, console(folder / "config.toml") as terminal:
-        terminal.until(lambda: "calls in hand" in terminal.picture.line(2), 30)
+        terminal.until(lambda: terminal.picture.marked(range(FIRST_ROW, 12)) is not None, 30)
         began, before = time.monotonic(), told_of.value
         keys = pressing(terminal, up_and_down(terminal), seconds)
         rate = (told_of.value - before) / (time.monotonic() - began)
