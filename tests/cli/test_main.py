@@ -22,6 +22,7 @@ DESIGNED = {
     "demo": set(),
     "init": set(),
     "serve": set(),
+    "status": set(),
     "check": set(),
     "screen": set(),
     "register": {"import", "status"},

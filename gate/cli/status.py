@@ -1,0 +1,83 @@
+"""``dialgate status``: the gate at a glance, for a person, a cron job or a monitoring check."""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from gate.cli.command import command as make
+from gate.cli.output import View
+from gate.cli.reach import reach
+from gate.core.showing import local
+
+SOON_DAYS: Final = 5
+"""A register that supports calls for no longer needs a new file."""
+
+Row = Mapping[str, Any]
+
+
+@make("status", example="dialgate status\ndialgate status --json")
+def command(view: View) -> None:
+    """Calls now, the last hour, registers, log, requests, and what needs attention: then the exit code is 1.
+
+    That is a register which supports calls for five days more or none, a log that did not hold when it was verified
+    last, a request that is overdue, a key which alone, lost, would lose recordings.
+    """
+    with reach(view.config) as gate:
+        answer = gate.call("status") | {"log": gate.call("audit_status")}
+    answer["attention"] = list(attention(answer))
+    view.data(answer, text=lines)
+    if answer["attention"]:
+        sys.exit(1)
+
+
+def attention(answer: Row) -> Iterator[str]:
+    """A sentence for each thing that somebody must see to; ``answer`` is that of ``status`` with the ``log``."""
+    for row in answer["registers"]:
+        name, left = str(row["name"]).upper(), row.get("days_left")
+        if row["state"] != "ok" or left is None or left < 0:
+            why = row.get("problem") or ("its days are over" if row["state"] == "ok" else row["state"])
+            yield f"{name} supports no calls: {why}. Import a file: dialgate register import"
+        elif left <= SOON_DAYS:
+            yield f"{name} supports calls for {left} days more. Import a newer file: dialgate register import"
+    verified = answer["log"]["verified"]
+    if verified and not verified.get("ok"):
+        yield f"The log did not hold on {local(verified['at'])}: dialgate audit verify"
+    if overdue := answer["requests"].get("overdue"):
+        yield f"Requests overdue: {overdue}. dialgate request list"
+    yield from answer["warnings"]
+
+
+def lines(answer: Row) -> Iterator[str]:
+    """As it is read."""
+    states = Counter(str(call["state"]) for call in answer["calls"])
+    yield f"calls now: {_counted(len(answer['calls']), states)}"
+    hour = answer["last_hour"]
+    yield f"last hour: {_counted(sum(hour.values()), hour)}"
+    for row in answer["registers"]:
+        left = row.get("days_left")
+        days = f"{left} days left" if left is not None and left >= 0 else "no days left"
+        count = f"{row['count']:,} numbers" if row.get("count") is not None else "no numbers"
+        yield f"{str(row['name']).upper()}: {row['state']}, {days}, list of {row.get('as_of') or '-'}, {count}"
+    log = answer["log"]
+    head = log["checkpoint"]
+    yield f"log: {log['size']:,} leaves, {_verified(log['verified'])}, " + (
+        f"signed {local(head['at'])}" if head else "not signed"
+    )
+    told = {name: value for name, value in answer["requests"].items() if isinstance(value, int)}
+    yield "requests: " + (", ".join(f"{name.replace('_', ' ')} {value}" for name, value in told.items()) or "none")
+    for each in answer["attention"]:
+        yield f"ATTENTION: {each}"
+
+
+def _counted(total: int, parts: Mapping[str, int]) -> str:
+    each = ", ".join(f"{name} {count}" for name, count in sorted(parts.items(), key=lambda item: (-item[1], item[0])))
+    return f"{total:,}" + (f" ({each})" if each else "")
+
+
+def _verified(last: Row | None) -> str:
+    if not last:
+        return "never verified"
+    return f"verified {local(last['at'])}" + ("" if last.get("ok") else ": it did NOT hold")

@@ -1,0 +1,78 @@
+"""``dialgate status``: what is told at a glance, and when its exit code says that somebody must look."""
+
+from __future__ import annotations
+
+import sqlite3
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.cli.status import attention
+from gate.vault.keyfile import generate
+from tests.support.commands import Done, dialgate
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("status") / "gate"
+    assert dialgate("init", str(folder), "--example").code == 0
+    return folder
+
+
+def status(folder: Path, *more: str) -> Done:
+    return dialgate("status", "-c", str(folder / "config.toml"), *more)
+
+
+def test_at_a_glance_and_the_exit_code(example: Path) -> None:
+    alone = status(example)
+    assert alone.code == 1
+    assert "TPS: ok, 27 days left" in alone.out and "never verified" in alone.out and "requests: open 0" in alone.out
+    assert "ATTENTION: recordings can be opened with the key of" in alone.out
+    _, recipient = generate("Carol", "escrow", "correct horse battery", datetime.now(UTC))
+    (example / "carol.recipient").write_text(recipient.to_text())
+    config = ("-c", str(example / "config.toml"))
+    assert dialgate("key", "add", str(example / "carol.recipient"), *config).code == 0
+    assert dialgate("audit", "verify", *config).code == 0
+    well = status(example, "--json")
+    assert (well.code, well.json["attention"], well.json["log"]["verified"]["ok"]) == (0, [], True)
+    assert {row["name"] for row in well.json["registers"]} == {"tps", "ctps"}
+    _tamper(example / "data" / "gate.db")
+    assert dialgate("audit", "verify", *config).code == 1
+    bad = status(example)
+    assert bad.code == 1
+    assert "ATTENTION: The log did not hold on" in bad.out and "it did NOT hold" in bad.out
+
+
+def _tamper(database: Path) -> None:
+    connection = sqlite3.connect(database)
+    connection.execute("UPDATE facts SET actor = 'user:nobody(1)' WHERE leaf_index = 1")
+    connection.commit()
+    connection.close()
+
+
+WELL: dict[str, Any] = {
+    "registers": [{"name": "tps", "state": "ok", "days_left": 6}],
+    "requests": {"open": 2, "warned": 1, "overdue": 0},
+    "log": {"verified": None},
+    "warnings": [],
+}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({}, None),
+        ({"registers": [{"name": "tps", "state": "ok", "days_left": 5}]}, "TPS supports calls for 5 days more"),
+        ({"registers": [{"name": "tps", "state": "ok", "days_left": -1}]}, "TPS supports no calls: its days are over"),
+        ({"registers": [{"name": "ctps", "state": "missing", "days_left": None}]}, "CTPS supports no calls: missing"),
+        ({"registers": [{"name": "tps", "state": "damaged", "days_left": 9, "problem": "cut"}]}, "no calls: cut"),
+        ({"requests": {"open": 2, "overdue": 1}}, "Requests overdue: 1"),
+        ({"log": {"verified": {"at": "2026-03-02T09:00:00.000000Z", "ok": False}}}, "did not hold on 2026-03-02 09:00"),
+        ({"warnings": ["one key alone"]}, "one key alone"),
+    ],
+)
+def test_what_needs_attention(change: dict[str, Any], said: str | None) -> None:
+    found = list(attention(WELL | change))
+    assert (found == []) if said is None else (len(found) == 1 and said in found[0]), found
