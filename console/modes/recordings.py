@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from textual import work
 from textual.app import ComposeResult
@@ -16,6 +16,7 @@ from textual.binding import BindingType
 from console import keys, words
 from console.feed import on_thread
 from console.modes.base import DetailScreen, ListMode, View, given
+from console.modes.keyring import key_open
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.ask import Ask, Field
 from console.widgets.report import Section
@@ -24,9 +25,6 @@ from console.widgets.wave import Wave
 from console.widgets.working import Working
 from gate.core.showing import clean
 from gate.errors import GateError, UsageError
-
-if TYPE_CHECKING:
-    from console.ports import Opener
 
 T = TypeVar("T")
 
@@ -146,31 +144,13 @@ class RecordingDetail(DetailScreen):
             return False
         self._asking = True
         try:
-            return await self._key_and_purpose(opener)
+            return await self._key_and_purpose()
         finally:
             self._asking = False
 
-    async def _key_and_purpose(self, opener: Opener) -> bool:
-        if not opener.holder():
-            known = await on_thread(opener.keys)
-            told = await self.app.push_screen_wait(
-                Ask(
-                    "Open with a private key",
-                    (
-                        Field("key", "Key file", str(known[0]) if known else ""),
-                        Field("passphrase", "Passphrase", secret=True),
-                    ),
-                    said="The key is opened in this console. Neither it nor its passphrase goes to the gate.",
-                    act="Open",
-                )
-            )
-            if told is None:
-                return False
-            self.notify("Opening the key…", timeout=1)
-            holder = await self._tried(partial(opener.unlock, Path(told["key"].strip()), told["passphrase"]))
-            if holder is None:
-                return False
-            self.notify(f"Open with the key of {holder}", timeout=4, markup=False)
+    async def _key_and_purpose(self) -> bool:
+        if not await key_open(self):
+            return False
         if not self._purpose:
             told = await self.app.push_screen_wait(
                 Ask(

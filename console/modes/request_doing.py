@@ -118,7 +118,7 @@ def erasing(screen: GateScreen, reference: str) -> Danger:
 
     return Danger(
         title=f"Erase what {reference} asks for",
-        warning="Keys and files are destroyed, and what the log says of them. Nothing brings it back.",
+        warning="Keys and files are destroyed, and what the log says. Nothing brings it back.",
         button="Erase",
         dry_run=partial(_plan, screen, reference, lambda plan: f"erase {plan['calls']} calls"),
         act=act,

@@ -34,10 +34,10 @@ def _marked(row: Row) -> words.Shown:
 COLUMNS = (
     Column("Called", 15, lambda row: words.moment(row.get("at"))),
     Column("Number", 17, words.called),
-    Column("Outcome", 18, lambda row: words.text(row.get("outcome")), grows=True),
-    Column("Reason", 14, lambda row: words.reason(row.get("reason"))),
+    Column("Outcome", 15, lambda row: words.text(row.get("outcome")), grows=True),
+    Column("Reason", 13, lambda row: words.reason(row.get("reason")), rank=1),
     Column("Recording", 12, _recording),
-    Column("Call", 12, lambda row: words.text(row.get("call_id")), rank=1),
+    Column("Call", 12, lambda row: words.text(row.get("call_id")), rank=2),
 )
 
 

@@ -15,7 +15,8 @@ from gate.config import load
 from gate.control.client import ControlClient
 from tests.console.served import Served, SetClock
 
-NUMBER = "020 7946 0321"
+CALLED = "+447700900279"
+"""A number that was called on the recorded day: once it was answered, once not."""
 PEOPLE = (
     # asks, days ago, name, channel, how far it went
     ("access", 31, "Olga Overdue", "post", ()),
@@ -56,7 +57,7 @@ def board(served: Served) -> None:
             channel=channel,
             name=name,
             contact=contact,
-            numbers=[f"020 7946 03{place:02}"],
+            numbers=[CALLED if name == "Hana Hand" else f"020 7946 03{place:02}"],
             about="the call about solar panels" if place % 2 else "",
         )
         for step in steps:
