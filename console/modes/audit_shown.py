@@ -105,7 +105,9 @@ def leaf(row: Row) -> list[Section]:
     if row.get("erased"):
         body = Section("What it commits to", lines=[("erased: the leaf stays, and says nothing any more", WARN)])
     else:
-        body = Section("What it commits to", [(_label(name), _value(name, each)) for name, each in row["body"].items()])
+        pairs = [(_label(name), _value(name, each)) for name, each in row["body"].items()]
+        more = () if pairs else (("no more than stands above", DIM),)
+        body = Section("What it commits to", pairs, more)
     proof = [
         ("Hash", _as_is(row.get("hash"))),
         ("Commits by", _as_is(row.get("commit"))),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from gate.cli.command import command as make
 from gate.cli.output import View, say
 from gate.cli.reach import reach
 from gate.cli.values import Moment
-from gate.errors import UsageError
+from gate.errors import GateError, UsageError
 
 _CHECKPOINTS = click.option(
     "--checkpoint",
@@ -53,7 +54,12 @@ def verify(view: View, vkey: str | None, checkpoints: tuple[Path, ...]) -> None:
     trusted = audit_open.read_vkey(vkey) if vkey else ""
     notes = audit_export.checkpoint_notes(checkpoints)
     with reach(view.config) as gate, view.progress("Verifying the log") as progress:
-        answer = gate.call("audit_verify", vkey=trusted, checkpoints=notes, progress=progress)
+        try:
+            answer = gate.call("audit_verify", vkey=trusted, checkpoints=notes, progress=progress)
+        except KeyboardInterrupt:
+            with suppress(GateError):  # a gate that runs would go on for nobody
+                gate.call("audit_cancel")
+            raise
     view.data(answer)
     if not answer["ok"]:
         say(f"The log does not hold: {answer.get('first_fault')}")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from gate.errors import UsageError
 from tests.support.commands import dialgate
 from tests.support.gatehouse import dialgate as example
 from tests.support.requesting import opened
@@ -42,6 +44,20 @@ def test_an_entry_of_the_log_shows_a_number_in_part(config: str) -> None:
     whole = dialgate("audit", "leaf", str(decision["index"]), "--show-numbers", "--json", "-c", config).json
     assert whole["body"]["number"] == "+442079460101"
     assert whole["hash"] == shown.json["hash"]
+
+
+def test_a_verification_that_is_broken_off_ends_in_the_gate_too(config: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    class Gate:
+        def call(self, op: str, **_: object) -> None:
+            asked.append(op)
+            raise KeyboardInterrupt if op == "audit_verify" else UsageError("it is over already")
+
+    monkeypatch.setattr("gate.cli.audit.reach", lambda _: nullcontext(Gate()))
+    done = dialgate("audit", "verify", "-c", config)
+    assert (done.code, asked) == (130, ["audit_verify", "audit_cancel"])
+    assert "interrupted" in done.err
 
 
 def test_the_log_is_told_page_by_page_both_ways(config: str) -> None:
