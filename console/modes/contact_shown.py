@@ -34,16 +34,16 @@ def standing(status: Mapping[str, Any], since: datetime) -> list[words.Shown]:
         (f"{words.many(status['contacts'], 'contact')}: {counted} · {came}", PLAIN),
         (_reasons(status["reasons"]), PLAIN),
     ]
-    registers = ", ".join(
-        f"{clean(str(each['name'])).upper()} of {words.day(each.get('as_of'))[0]}" for each in status["registers"]
+    registers = "".join(
+        f", {clean(str(each['name'])).upper()} of {words.day(each.get('as_of'))[0][:6]}" for each in status["registers"]
     )
-    text = f"Oldest screening {words.moment(status.get('screened_at'))[0]} with {registers or 'no register'}"
+    screened = f"oldest screening {words.moment(status.get('screened_at'))[0]}{registers or ', no register'}"
     if status.get("up_to_date") is False:
-        lines.append((f"{text}: BEHIND, a register has changed", WARN))
+        lines.append((f"BEHIND, a register has changed: {screened}", WARN))
     else:
-        lines.append((f"{text}: up to date", OK))
+        lines.append((f"Up to date: {screened}", OK))
     blocked, allowed = status.get("newly_blocked", 0), status.get("newly_allowed", 0)
-    changed = f"Since {since:%d %b %Y}: {blocked:,} newly blocked, {allowed:,} newly allowed"
+    changed = f"Since {since:%d %b}: {blocked:,} newly blocked, {allowed:,} newly allowed"
     changed += f", {status.get('first_blocked', 0):,} came blocked · {words.many(status['bad_rows'], 'bad row')}"
     lines.append((changed, WARN if blocked or status["bad_rows"] else PLAIN))
     return lines

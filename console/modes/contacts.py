@@ -34,8 +34,8 @@ LOOK_SECONDS = 10.0
 """How often the counts are asked for at most: the gate goes through all contacts for them."""
 
 _NUMBER = Column("Number", 17, lambda row: words.number(row.get("number")))
-_REFERENCE = Column("Reference", 14, lambda row: words.text(row.get("reference")), grows=True)
-_REASON = Column("Reason", 20, lambda row: words.reason(row.get("reason")))
+_REFERENCE = Column("Reference", 10, lambda row: words.text(row.get("reference")), grows=True)
+_REASON = Column("Reason", 17, lambda row: words.reason(row.get("reason")))
 _SINCE = Column("Since", 15, lambda row: words.moment(row.get("since")))
 VIEWS = (
     View(
@@ -101,7 +101,7 @@ class Mode(ListMode):
         if action == "rescreen":
             return may("contacts_rescreen") or None
         if action == "export":
-            return (may("contacts_changes") and self.app.setup.files is not None) or None
+            return self.at == CHANGES and ((may("contacts_changes") and self.app.setup.files is not None) or None)
         if action == "forget":
             return self.at != FAULTS and (may("contacts_forget") or None)
         return super().check_action(action, parameters)

@@ -115,18 +115,18 @@ def mode(app: Any) -> Mode:
 
 @SIZES
 def test_picture_of_the_contacts(full: Served, snap_compare: Any, size: tuple[int, int]) -> None:
-    before = steps("3", "j", then=("59 contacts", "up to date", "59 rows"))
+    before = steps("3", "j", then=("59 contacts", "Up to date", "59 rows"))
     assert snap_compare(app_of(full), terminal_size=size, run_before=before)
 
 
 @SIZES
 def test_picture_of_the_changes(full: Served, snap_compare: Any, size: tuple[int, int]) -> None:
-    before = steps("3", "tab", then=("[changes]", "newly blocked", "7 rows", "up to date"))
+    before = steps("3", "tab", then=("[changes]", "newly blocked", "7 rows", "Up to date"))
     assert snap_compare(app_of(full), terminal_size=size, run_before=before)
 
 
 def test_picture_of_bad_rows(full: Served, snap_compare: Any) -> None:
-    before = steps("3", "shift+tab", then=("[bad rows]", "C-2002", "2 rows", "up to date"))
+    before = steps("3", "shift+tab", then=("[bad rows]", "C-2002", "2 rows", "Up to date"))
     assert snap_compare(app_of(full), terminal_size=SMALL, run_before=before)
 
 
@@ -149,7 +149,7 @@ def test_picture_of_forgetting(full: Served, snap_compare: Any, size: tuple[int,
 
 def test_picture_without_colour(full: Served, snap_compare: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_COLOR", "1")
-    before = steps("3", "tab", then=("[changes]", "newly blocked", "7 rows", "up to date"))
+    before = steps("3", "tab", then=("[changes]", "newly blocked", "7 rows", "Up to date"))
     assert snap_compare(app_of(full), terminal_size=SMALL, run_before=before)
 
 
@@ -192,11 +192,11 @@ async def test_changes_are_since_yesterday_or_a_day(full: Served) -> None:
     app = app_of(full)
     async with app.run_test(size=SMALL, notifications=True) as pilot:
         await pilot.press("3", "tab")
-        await until(pilot, shows(pilot, "7 rows", "came blocked", "Since 14 Jul 2026: 3 newly blocked"))
+        await until(pilot, shows(pilot, "7 rows", "came blocked", "Since 14 Jul: 3 newly blocked"))
         await pilot.press("d")
         await until(pilot, shows(pilot, "What has changed since when?"))
         await fill(pilot, since="2026-07-15")
-        await until(pilot, shows(pilot, "3 rows", "Since 15 Jul 2026: 3 newly blocked"))
+        await until(pilot, shows(pilot, "3 rows", "Since 15 Jul: 3 newly blocked"))
         await pilot.press("d")
         await until(pilot, shows(pilot, "What has changed since when?"))
         await fill(pilot, since="soon")
@@ -278,16 +278,16 @@ async def test_all_are_screened_again(mine: Served) -> None:
     app = app_of(mine)
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         await pilot.press("3")
-        await until(pilot, shows(pilot, "Oldest screening 14 Jul"))
+        await until(pilot, shows(pilot, "oldest screening 14 Jul"))
         await pilot.press("s")
-        await until(pilot, shows(pilot, "59 contacts screened", "Oldest screening 15 Jul"), seconds=20)
+        await until(pilot, shows(pilot, "59 contacts screened", "oldest screening 15 Jul"), seconds=20)
 
 
 async def test_changes_are_written_for_the_crm_and_that_is_logged(mine: Served) -> None:
     disk = Disk()
     app = app_of(mine, files=disk, exports=Path("/srv/out"))
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
-        await pilot.press("3", "e")
+        await pilot.press("3", "tab", "e")
         await until(pilot, shows(pilot, "Export what has changed since 14 Jul 2026"))
         await fill(pilot)
         await until(pilot, shows(pilot, "Written:", "7 changes"))
@@ -342,6 +342,7 @@ async def test_an_account_that_may_not_is_shown_that(full: Served) -> None:
         await until(pilot, lambda: app.feed.session.can)
         object.__setattr__(app.feed.session, "can", frozenset({"contacts_list", "contacts_status"}))
         screen = mode(app)
+        await pilot.press("tab")
         acts = ("import", "rescreen", "export", "forget", "reveal")
         assert [screen.check_action(name, ()) for name in acts] == [None] * 5
         await pilot.press("i", "s", "e", "x", "u")
