@@ -99,7 +99,7 @@ class GateScreen(Screen[None]):
         for note in self.query("#small").results(Static):
             note.display = small
             gone = f" Not shown: {', '.join(missed)}." if missed else ""
-            note.update(f"{self.size.width}x{self.size.height} is small: at {SMALL[0]}x{SMALL[1]} all is seen.{gone}")
+            note.update(f"{self.size.width}x{self.size.height} is small: {SMALL[0]}x{SMALL[1]} shows more.{gone}")
 
     def action_back(self) -> None:
         """Nothing to go back from, unless a detail says otherwise."""

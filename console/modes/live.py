@@ -10,6 +10,7 @@ from textual.binding import BindingType
 from textual.widgets import Static
 
 from console import keys, words
+from console.messages import LinkChanged
 from console.modes.base import ModeScreen
 from console.theme import LOUD, OK, WARN
 from console.widgets.chart import Hour
@@ -104,9 +105,16 @@ class Mode(ModeScreen):
         for what in ("trunk", "recorder"):
             up = self._said.get(f"{what}_up")
             text += f" · {what} {'up' if up else 'DOWN'}" if up is not None else ""
-        if self.paused:
+        if self.feed.link.up is False and self._drawn_at:
+            text += f"   AS IT WAS at {words.clock(self._drawn_at)[0]}"
+        elif self.paused:
             text += f"   PAUSED at {words.clock(self._drawn_at)[0]}: p goes on"
         self.query_one(".live-heading", Static).update(text, layout=False)
+
+    def on_link_changed(self, message: LinkChanged) -> None:
+        """While the gate is away, the picture says of when it is."""
+        super().on_link_changed(message)
+        self._say()
 
     def returned(self) -> None:
         """What is known is drawn as new again."""

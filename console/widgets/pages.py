@@ -83,6 +83,8 @@ class PagedTable(RowsTable):
         self._newer: str | None = None
         self._asked = False
         self._edition = 0
+        self._failed = False
+        """The last page that was asked for could not be had."""
         self._on_the_way: set[object] = set()
         self._changes: dict[str, dict[str, Any]] = {}
 
@@ -102,7 +104,9 @@ class PagedTable(RowsTable):
     @property
     def saying(self) -> str:
         """Nothing, or not yet."""
-        return self.none if self._pages else ("Loading…" if self._asked else "")
+        if self._pages or not self._asked:
+            return self.none if self._pages else ""
+        return "Not known: the gate did not answer. r asks again." if self._failed else "Loading…"
 
     def row_at(self, index: int) -> Row | None:
         """A row that is here; None for one that is on its way."""
@@ -191,11 +195,14 @@ class PagedTable(RowsTable):
         except GateError as error:
             if edition == self._edition:
                 self._on_the_way.discard(what)
+                self._failed = True
+                self.refresh()
                 self.post_message(self.Failed(self, error))
             return
         if edition != self._edition:
             return
         self._on_the_way.discard(what)
+        self._failed = False
         take(answer)
         self.old = False
         self.changed()

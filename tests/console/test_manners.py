@@ -133,6 +133,20 @@ async def test_a_gate_that_goes_away_leaves_the_data_grey_and_comes_back(served:
         await until(pilot, lambda: not table(app).has_class("-old"))
 
 
+async def test_what_was_never_seen_is_not_known_while_the_gate_is_away(served: Served) -> None:
+    app = app_of(served)
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, shows(pilot, "4 calls in hand"))
+        served.stop()
+        await until(pilot, shows(pilot, "gate AWAY", "AS IT WAS at "))
+        await pilot.press("4")
+        await until(pilot, shows(pilot, "Not known: the gate did not answer."))
+        served.start()
+        await until(pilot, shows(pilot, "gate up", "182 rows"), seconds=12)
+        await pilot.press("1")
+        assert "AS IT WAS" not in screen_text(app)
+
+
 async def test_a_slow_gate_does_not_freeze_the_keys(served: Served) -> None:
     held = threading.Event()
     app = app_of(served)
