@@ -56,7 +56,8 @@ async def export(screen: GateScreen, opener: Opener, who: Row) -> Mapping[str, A
     values, said = _begin(screen), f"For {clean(str(who.get('name')))}, {shown.purpose(who)[0].replace('_', ' ')}."
     wrong = ""
     while True:
-        told = await screen.app.push_screen_wait(_form(values, "\n".join(filter(None, (said, wrong)))))
+        keys = f"Keys open now: {clean(opener.holder())}." if opener.holder() else ""
+        told = await screen.app.push_screen_wait(_form(values, "\n".join(filter(None, (said, keys, wrong)))))
         if told is None:
             return None
         values = dict(told)
@@ -64,14 +65,15 @@ async def export(screen: GateScreen, opener: Opener, who: Row) -> Mapping[str, A
             since, until = period(told["since"], told["until"])
             if told["key"].strip() and not await _unlocked(screen, opener, Path(told["key"].strip())):
                 continue
+            values["key"] = ""  # it is open now
             answer: Any = await _made(screen, opener, who, (since, until), told)
         except GateError as error:
             answer = error
-        if isinstance(answer, UsageError):
-            wrong = f"{answer.message}\n{answer.hint}".strip()
-        elif isinstance(answer, RefusedError | GateError):
+        if isinstance(answer, RefusedError | StoppedError):
             _say(screen, answer)
             return None
+        if isinstance(answer, GateError):
+            wrong = f"{answer.message}\n{answer.hint}".strip()
         else:
             made: Mapping[str, Any] | None = answer
             return made

@@ -346,9 +346,14 @@ async def test_what_was_wrong_stands_in_the_form_that_comes_back(held: Served, t
         app.screen.query_one("#key", Input).focus()
         await asked(pilot, str(tmp_path / "ann.key"))
         await until(pilot, shows(pilot, "Passphrase of ann.key"))
+        await typed(pilot, "wrong horse")
+        await until(pilot, shows(pilot, "the passphrase does not open ann.key"))
+        app.screen.query_one("#key", Input).focus()
+        await asked(pilot, str(tmp_path / "ann.key"))
+        await until(pilot, shows(pilot, "Passphrase of ann.key"))
         await typed(pilot, "correct horse")
         await until(pilot, shows(pilot, "Written:"))
-        assert [each[0] for each in opener.asked] == ["bundle", "unlock", "bundle"]
+        assert [each[0] for each in opener.asked] == ["bundle", "unlock", "unlock", "bundle"]
         assert "correct horse" not in str(opener.asked)
 
 
