@@ -197,9 +197,15 @@ def _export(gate: Gate, since: datetime, output: Path) -> dict[str, int]:
 
 @make("forget", group=command, numbers=True, example='dialgate contacts forget "020 7946 0123"')
 @click.argument("number")
-def forget(view: View, number: str) -> None:
+@click.option("--dry-run", is_flag=True, help="Only say how many contacts would go.")
+@click.option("--reason", metavar="TEXT", default="", help="Why; kept in the log.")
+def forget(view: View, number: str, dry_run: bool, reason: str) -> None:
     """Delete what is kept of a number's contacts. Objections and consents stay."""
     with reach(view.config) as gate:
-        answer = gate.call("contacts_forget", number=number)
+        answer = gate.call("contacts_forget", number=number, dry_run=dry_run, reason=reason)
+    if dry_run:
+        say("Nothing was deleted.")
+        view.data(answer)
+        return
     say("Take it out of the CRM too: its next list brings the number back.")
     view.data(answer)

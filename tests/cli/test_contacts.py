@@ -127,3 +127,10 @@ def test_accept_older_is_passed_on(gate: SmallDesk, crm: Path) -> None:
     assert dialgate("register", "import", "tps", str(crm), "--accept-older").code == 0
     asked = gate.asked[-1][1]
     assert (asked["accept_older"], asked["accept_shrink"]) == (True, False)
+
+
+def test_forgetting_is_looked_at_first_and_says_why(gate: SmallDesk) -> None:
+    assert "Nothing was deleted." in dialgate("contacts", "forget", "020 7946 0101", "--dry-run").err
+    assert gate.asked[-1][1]["dry_run"] is True
+    assert "Take it out of the CRM too" in dialgate("contacts", "forget", "020 7946 0101", "--reason", "asked to").err
+    assert (gate.asked[-1][1]["dry_run"], gate.asked[-1][1]["reason"]) == (False, "asked to")
