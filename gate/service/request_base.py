@@ -91,15 +91,29 @@ class RequestBase(DeskBase):
     def _step(self, name: str, on: date | None, actor: str, make: Any, *, words: Mapping[str, str], **more: Any) -> Row:
         """A step that does no more than be taken."""
 
-        def work(tx: Transaction) -> Row:
+        def work(tx: Transaction) -> tuple[Row, bool]:
             row, _, request = self._load(tx, name)
-            self._take(tx, row, request, make(self._day(on, request)), actor, **more)
+            after = self._take(tx, row, request, make(self._day(on, request)), actor, **more)
             for step, text in words.items():
                 self._say(tx, row, actor, step, text)
-            return self._shown(tx, row["id"])
+            return self._shown(tx, row["id"]), self._let_go(tx, row, after, actor)
 
-        shown: Row = self._store.call(work)
-        return shown
+        shown, forgotten = self._store.call(work)
+        if forgotten:
+            self._offers.scrub()
+        return dict(shown)
+
+    def _let_go(self, tx: Transaction, row: Row, request: Request, actor: str) -> bool:
+        """Forget who asked, now that the request is over, where it need not be known any more: the person was told of
+        their erasure, or another request of theirs erased them while this one was open. True where something went."""
+        if request.state not in (State.DONE, State.CLOSED):
+            return False
+        erased = request.asks is Asks.ERASURE and request.state is State.DONE
+        if not erased and not self._book.outlived(tx, row["reference"]):
+            return False
+        leaves, now = self._book.personal_leaves(tx, row["id"]), self._clock.now()
+        self._book.erase_leaves(tx, leaves, request=row["id"], what="request", at=now, actor=actor)
+        return True
 
     def _shown(self, tx: Transaction, name: str) -> Row:
         row, course, request = self._load(tx, name)

@@ -40,6 +40,10 @@ class RequestReads(Protocol):
         """Requests whose erasure has begun and not ended."""
         ...
 
+    def outlived(self, tx: Tx, reference: str) -> bool:
+        """True where an erasure of the person was carried out while this request was open."""
+        ...
+
     def of_numbers(self, tx: Tx, numbers: Sequence[str]) -> list[Row]:
         """Requests about these numbers."""
         ...

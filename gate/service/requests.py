@@ -187,8 +187,8 @@ class Requests(RequestBase):
     def request_told(self, *, request: str, who: str = "person", on: date | None = None, actor: str) -> Row:
         """The answer went out: to the person, or a refusal to the supervisory ``authority``.
 
-        What was granted is over with it. When a person has been told of their erasure, the request forgets them too:
-        reference, dates, decision and receipts stay.
+        What was granted is over with it. When a person has been told of their erasure, the request forgets them too,
+        and so does one that was open while another erased them: reference, dates, decision and receipts stay.
         """
         if who not in ("person", "authority"):
             raise UsageError(f"{who!r} is nobody to tell", hint="person or authority")
@@ -196,17 +196,15 @@ class Requests(RequestBase):
         def work(tx: Transaction) -> tuple[Row, bool]:
             row, course, before = self._load(tx, request)
             day = self._day(on, before)
+            event: events.Event
             if before.state is State.REFUSED or who == "authority":
                 event = events.PersonTold(day) if who == "person" else events.AuthorityTold(day)
-                self._take(tx, row, before, event, actor)
-                return self._shown(tx, row["id"]), False
-            _done(row, course, before)
-            self._take(tx, row, before, events.Fulfilled(day), actor)
-            if forget := before.asks is Asks.ERASURE:
-                leaves = self._book.personal_leaves(tx, row["id"])
-                now = self._clock.now()
-                self._book.erase_leaves(tx, leaves, request=row["id"], what="request", at=now, actor=actor)
-            return self._shown(tx, row["id"]), forget
+            else:
+                _done(row, course, before)
+                event = events.Fulfilled(day)
+            after = self._take(tx, row, before, event, actor)
+            forgotten = self._let_go(tx, row, after, actor)
+            return self._shown(tx, row["id"]), forgotten
 
         told, forgotten = self._store.call(work)
         if forgotten:

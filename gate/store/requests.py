@@ -96,6 +96,15 @@ def unfinished(tx: StoreTransaction) -> list[str]:
     return [row["id"] for row in rows]
 
 
+def outlived(tx: StoreTransaction, reference: str) -> bool:
+    """True where the receipt of an erasure names this request as still open: it kept its numbers until it is over."""
+    receipts = (
+        "SELECT 1 FROM requests JOIN facts ON facts.subject = requests.id AND facts.kind = 'request_carried' "
+        "WHERE carried_at IS NOT NULL AND instr(body, ?) > 0 LIMIT 1"
+    )
+    return bool(tx.query(receipts, [json.dumps(reference)]))
+
+
 def of_numbers(tx: StoreTransaction, numbers: Sequence[str]) -> list[Row]:
     """Requests by or about these numbers, oldest first."""
     asked = " OR ".join("instr(numbers, ?) > 0" for _ in numbers) or "0"

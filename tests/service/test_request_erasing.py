@@ -22,6 +22,7 @@ from tests.support.requesting import (
     PERSON,
     SPELLED,
     START,
+    asked,
     granted,
     key_of,
     opened,
@@ -247,7 +248,7 @@ def test_a_search_narrowed_by_time_erases_those_calls_only(house: House) -> None
 
 
 def test_earlier_requests_forget_the_person_and_open_ones_are_named(house: House) -> None:
-    done, open_ = granted(house, "restriction"), granted(house, "access")
+    done, open_ = granted(house, "restriction"), asked(house, "access")
     house.desk.request_told(request=done, actor=ANN)
     (hold,) = house.desk.hold_list(actor=ANN)["items"]
     house.desk.hold_release(hold_id=hold["id"], reason="lifted for Pat Person", actor=ANN)
@@ -255,6 +256,14 @@ def test_earlier_requests_forget_the_person_and_open_ones_are_named(house: House
     assert carried["open_requests"] == [open_]
     assert house.desk.request_show(request=done, actor=ANN)["name"] is None
     assert house.desk.request_show(request=open_, actor=ANN)["name"] == "Pat Person"
+    other = asked(house, "access")
+    for reference in (open_, other):
+        house.desk.request_withdraw(request=reference, reason="Pat takes it back", actor=ANN)
+    gone, kept = (house.desk.request_show(request=each, actor=ANN) for each in (open_, other))
+    assert (gone["state"], gone["name"]) == ("closed", None)  # it outlived the erasure
+    assert kept["name"] == "Pat Person"  # it came later
+    bodies = house.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE subject = ?", [gone["id"]]))
+    assert not [row["body"] for row in bodies if "Pat" in (row["body"] or "")]
     (released,) = house.desk.hold_list(released=True, actor=ANN)["items"]
     assert (released["number"], released["released_why"]) == (None, None)
     assert house.verify_log()["ok"]

@@ -75,16 +75,21 @@ def opened(folder: Path) -> Iterator[House]:
         yield House(load(folder / "config.toml"), stack)
 
 
+def asked(house: House, asks: str) -> str:
+    """A request of the person that has come; its reference."""
+    opened = house.desk.request_open(
+        asks=asks, channel="post", name="Pat Person", contact="1 High Street", numbers=[SPELLED], actor=ANN
+    )
+    return str(opened["reference"])
+
+
 def granted(house: House, asks: str = "erasure", **search: Any) -> str:
     """A request of the person, worked up to its grant; its reference."""
-    desk = house.desk
-    reference = desk.request_open(
-        asks=asks, channel="post", name="Pat Person", contact="1 High Street", numbers=[SPELLED], actor=ANN
-    )["reference"]
+    desk, reference = house.desk, asked(house, asks)
     desk.request_verify_identity(request=reference, checked="passport seen", actor=ANN)
     desk.request_search(request=reference, actor=ANN, **search)
     desk.request_decide(request=reference, grant=True, actor=ANN)
-    return str(reference)
+    return reference
 
 
 def spelled_in(folder: Path, *texts: str) -> list[str]:
