@@ -99,8 +99,9 @@ class Mode(ListMode):
 
     @on(PagedTable.Loaded)
     def _news(self) -> None:
-        self.run_worker(self._look, exclusive=True, group="more")
+        self._look()
 
+    @work(exclusive=True, group="more")
     async def _look(self) -> None:
         if self.at == KEYS:
             self._keys = await self._quietly("key_list") or self._keys
