@@ -65,7 +65,7 @@ class Opener(Protocol):
     def pack(self, request: str, output: Path, progress: Progress) -> Mapping[str, Any]:
         """Write the pack of an access request to a file that must not exist, and tell the gate.
 
-        Returns ``path``, ``sha256``, ``calls``, ``recordings``, ``left_out``, and the ``passphrase`` that opens it: kept
+        Returns ``path``, ``sha256``, ``calls``, ``recordings``, ``left_out``, and the ``passphrase`` of it: kept
         nowhere.
         """
         ...

@@ -31,12 +31,12 @@ class ContactDetail(DetailScreen):
 
     def __init__(self, ident: str) -> None:
         super().__init__("contacts", "Contact")
-        self._id = ident
+        self._contact_id = ident
         self._in_full = ""
 
     def copied(self) -> str:
         """Its id: not its number."""
-        return self._id
+        return self._contact_id
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What this account may."""
@@ -48,7 +48,7 @@ class ContactDetail(DetailScreen):
 
     async def sections(self) -> Sequence[Section] | None:
         """The screening, then the check."""
-        answer: Any = await self.ask("contacts_show", id=self._id)
+        answer: Any = await self.ask("contacts_show", id=self._contact_id)
         if answer is None:
             return None
         contact, now = answer["contact"], answer["now"]
@@ -87,7 +87,7 @@ class ContactDetail(DetailScreen):
     @work
     async def action_reveal(self) -> None:
         """The number in full for a while; the gate logs who asked, and why."""
-        answer = await reveal(self, "contact", self._id)
+        answer = await reveal(self, "contact", self._contact_id)
         if answer is not None:
             self._in_full = answer
             self.returned()
@@ -100,7 +100,7 @@ class ContactDetail(DetailScreen):
     @work
     async def action_forget(self) -> None:
         """Forget its number."""
-        if await forget(self, self._id):
+        if await forget(self, self._contact_id):
             self.app.pop_screen()
             self.app.screen.post_message(LinkChanged())  # the list looks again
 

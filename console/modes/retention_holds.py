@@ -88,9 +88,10 @@ async def hold_again(screen: GateScreen, row: Row) -> Any:
     if target == "number":
         why = "to undo the release of this hold"
         value = (await screen.feed.ask("reveal", kind="hold", id=str(row["id"]), why=why))["number"]
+    held: dict[str, Any] = {TARGETS[target]: value}
     return await screen.feed.ask(
         "hold_add",
-        **{TARGETS[target]: value},
+        **held,
         reason=str(row["reason"]),
         reference=str(row["reference"]),
         restriction=row.get("kind") == "restriction",

@@ -9,7 +9,7 @@
 - ``reconcile``  what a crash left open is closed, with a leaf that says so
 - ``erasing``    recordings erased: key, ciphertext, receipt, in an order that survives a kill
 - ``retention``  what goes when, the dry run, and the sweep; ``holding`` is how people ask for them and for holds
-- ``requests``   data-subject requests: their course (``request_facts``: as the log has it), ``request_search`` what is held,
+- ``requests``   of data subjects: their course (``request_facts``: as the log has it), ``request_search`` what is held
                  ``request_letters``, ``request_erasing``: an erasure in an order that survives a kill; ``request_desk``
                  puts them together, on ``request_base`` and ``request_reads``; ``request_watch``: what is due,
                  ``request_due``: the letters that a request needs

@@ -105,7 +105,7 @@ class Holding(DeskBase):
         text: str | None = None,
         actor: str,
     ) -> Row:
-        """Holds and restrictions in force, newest first; with ``released`` those that are over too; ``text``: only those
+        """Holds and restrictions in force, newest first; with ``released`` those that are over too; ``text``: those
         that fit what was typed."""
         e164 = number_of(number) if number else None
         return self._page(lambda tx: self._kept.holds_page(tx, after, limit, e164, released=released, text=text))

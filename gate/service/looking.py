@@ -65,7 +65,7 @@ class Looking(DeskBase):
     def checkpoints_list(
         self, *, after: str | None = None, before: str | None = None, limit: int = 50, actor: str
     ) -> Row:
-        """Signed heads of the log, newest first: ``size``, ``root`` (Base64), ``at``, ``note``, and the ``copies`` of it as
+        """Signed heads of the log, newest first: ``size``, ``root`` (Base64), ``at``, ``note``, and its ``copies`` as
         files (``folder``, ``second place``)."""
         page = self._window(lambda tx: self._offers.looks.checkpoints_window(tx, after, before, limit))
         for row in page["items"]:

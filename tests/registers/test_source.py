@@ -95,9 +95,7 @@ def test_one_bad_line_in_a_thousand_is_tolerated_and_noted(tmp_path: Path) -> No
     path.write_bytes("".join([*text[:499], "0800 NO\r\n", *text[499:]]).encode())
     read = _read(path)
     assert len(read.keys) == 999
-    assert [str(bad) for bad in read.tally.faults] == [
-        "line 500 holds 'N', which is neither a digit nor a space"
-    ]
+    assert [str(bad) for bad in read.tally.faults] == ["line 500 holds 'N', which is neither a digit nor a space"]
     path.write_bytes("".join([*text[:499], "0800 NO\r\n", *text[500:]]).encode())
     with pytest.raises(RegisterError, match="1 of 999 lines"):
         _read(path)
