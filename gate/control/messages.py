@@ -201,7 +201,7 @@ class HoldList(Showing, frozen=True):
     released: bool = False
     """Those that are over too."""
     text: Line | None = None
-    """Only holds in which it stands: in the reference, the reason, the kind, what is held, the beginning of a number."""
+    """Only holds in which it stands: in reference, reason, kind, what is held, or the beginning of a number."""
 
 
 class RetentionStatus(Request, frozen=True):
@@ -328,16 +328,16 @@ OPERATIONS: Mapping[str, Operation] = {
     "key_wraps": Operation(keys.KeyWraps, keys.HeldKeys, _KEEPERS),
     "key_rewrap": Operation(keys.KeyRewrap, keys.Rewrapped, _KEEPERS),
     "audit_verify": Operation(exporting.AuditVerify, answers.Audited, _READERS, streams=True),
+    "audit_cancel": Operation(exporting.AuditCancel, None, _READERS),
     "audit_key": Operation(exporting.AuditKey, exporting.VerifierKey, _READERS),
     "audit_export": Operation(exporting.AuditExport, exporting.Begun, _READERS, streams=True),
-    "audit_cancel": Operation(exporting.AuditCancel, None, _READERS),
     "audit_export_take": Operation(exporting.AuditExportTake, exporting.Taken, _READERS),
     "audit_export_sign": Operation(exporting.AuditExportSign, exporting.Signed, _READERS),
     "audit_checkpoint": Operation(AuditCheckpoint, answers.Checkpoint, _READERS),
     "audit_leaves": Operation(looks.AuditLeaves, answers.Items, _ALL),
+    "audit_leaf": Operation(looks.AuditLeaf, answers.LeafShown, _READERS),
     "audit_status": Operation(looks.AuditStatus, answers.LogNow, _ALL),
     "checkpoints_list": Operation(looks.CheckpointsList, answers.Items, _ALL),
-    "audit_leaf": Operation(looks.AuditLeaf, answers.LeafShown, _READERS),
     "report_month": Operation(looks.ReportMonth, answers.MonthReport, _READERS),
     "report_article30": Operation(looks.ReportArticle30, answers.ProcessingRecord, _READERS),
     "status": Operation(Status, None, _ALL),

@@ -383,15 +383,6 @@ class SmallDesk:
         leaf = {"index": 6, "kind": "decision", "subject": "k-1", "at": "2026-01-05T09:00:00.000000Z"}
         return {"items": [leaf | {"actor": "account:alice", "hash": "ab" * 32}], "next": None, "prev": None}
 
-    def checkpoints_list(self, **fields: Any) -> dict[str, Any]:
-        self._note("checkpoints_list", **fields)
-        head = {"size": 7, "root": "root=", "at": "2026-01-05T09:00:00.000000Z", "note": "dialgate\n7\nroot=\n"}
-        return {"items": [head], "next": None, "prev": None}
-
-    def report_month(self, *, month: str, actor: str) -> dict[str, Any]:
-        self._note("report_month", month=month, actor=actor)
-        dicts = dict.fromkeys(("policy", "attempts", "recordings", "holds", "own_lists", "exports", "evidence"), {})
-        report = {"month": month, "first": "2026-11-01", "last": "2026-11-30", "whole": True, "made_at": "", "firm": ""}
     def audit_leaf(self, *, index: int, actor: str) -> dict[str, Any]:
         self._note("audit_leaf", index=index, actor=actor)
         row = {"index": index, "kind": "ended", "subject": "k-1", "at": "", "actor": "gate", "leaf": "{}", "hash": ""}
@@ -401,11 +392,20 @@ class SmallDesk:
         self._note("audit_cancel", actor=actor)
         return {}
 
+    def checkpoints_list(self, **fields: Any) -> dict[str, Any]:
+        self._note("checkpoints_list", **fields)
+        head = {"size": 7, "root": "root=", "at": "2026-01-05T09:00:00.000000Z", "note": "dialgate\n7\nroot=\n"}
+        return {"items": [head], "next": None, "prev": None}
+
+    def report_month(self, *, month: str, actor: str) -> dict[str, Any]:
+        self._note("report_month", month=month, actor=actor)
+        dicts = {name: {} for name in ("policy", "attempts", "recordings", "holds", "own_lists", "exports", "evidence")}
+        report = {"month": month, "first": "2026-11-01", "last": "2026-11-30", "whole": True, "made_at": "", "firm": ""}
         return report | dicts | {"registers": [], "requests": []}
 
     def report_article30(self, *, actor: str) -> dict[str, Any]:
         self._note("report_article30", actor=actor)
-        dicts = dict.fromkeys(("policy", "controller", "recipients", "transfers", "terms", "security"), {})
+        dicts = {name: {} for name in ("policy", "controller", "recipients", "transfers", "terms", "security")}
         return {"made_at": "", "firm": "", "activities": []} | dicts
 
     def audit_status(self, *, actor: str) -> dict[str, Any]:
