@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 UNDO_SECONDS = 30.0
 COMPLAINT_SECONDS = 10.0
+HELD_SECONDS = 0.01
+"""How long the old picture stands when another screen comes."""
 
 
 @dataclass(frozen=True)
@@ -129,6 +131,10 @@ class ConsoleApp(App[None]):
             screen.post_message(LinkChanged())
 
     # --- actions --------------------------------------------------------------------------------------------------
+
+    def delay_update(self, delay: float = HELD_SECONDS) -> None:
+        """Textual's own delay is as long as a key may take to be answered."""
+        super().delay_update(delay)
 
     def action_mode(self, name: str) -> None:
         """Go to a mode."""
