@@ -12,7 +12,7 @@ import stat
 import threading
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,8 @@ def test_every_operation_answers_as_promised(client: ControlClient, tmp_path: Pa
         "contacts_import": {"path": str(tmp_path / "tps.txt")},
         "contacts_changes": {"since": datetime(2026, 3, 2, 10, tzinfo=UTC)},
         "contacts_forget": {"number": number},
+        "contacts_show": {"id": "c-1"},
+        "retention_day": {"day": date(2026, 3, 2)},
         "objection_add": {"number": number},
         "objection_import": {"entries": [{"number": number}]},
         "consent_import": {"entries": []},
