@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from gate.clock import SystemClock
+from gate.clock import Clock, SystemClock
 from gate.config import Config
 from gate.daemon.later import Later
 from gate.errors import ConfigError, StoreError, VaultError
@@ -67,8 +67,15 @@ def rules_of(config: Config) -> Rules:
 class House:
     """What every way into the data folder shares: lock, evidence, keys, registers, and the desk on top of them."""
 
-    def __init__(self, config: Config, stack: ExitStack, live: Callable[[], list[dict[str, Any]]] = list) -> None:
-        """Open the data folder; what is opened closes with ``stack``. Raises ``GateError``."""
+    def __init__(
+        self,
+        config: Config,
+        stack: ExitStack,
+        live: Callable[[], list[dict[str, Any]]] = list,
+        clock: Clock | None = None,
+    ) -> None:
+        """Open the data folder; what is opened closes with ``stack``. ``clock``: None for the machine's. Raises
+        ``GateError``."""
         from gate.registers.library import RegisterLibrary
         from gate.service.screener import Screener
         from gate.store.lock import DataLock
@@ -85,7 +92,7 @@ class House:
             )
         stack.enter_context(DataLock(data))
         self.config = config
-        self.clock = SystemClock()
+        self.clock = clock or SystemClock()
         self.pepper = _pepper(data)
         self.store = EvidenceStore(data / "gate.db", pepper=self.pepper)
         stack.callback(self.store.close)

@@ -21,16 +21,15 @@ SMALL, LARGE = (80, 24), (120, 40)
 @pytest.fixture(scope="package")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The recorded day, for tests that change nothing."""
-    with pytest.MonkeyPatch.context() as patch:
-        served = Served(tmp_path_factory.mktemp("day"), patch).start()
-        yield served
-        served.stop()
+    served = Served(tmp_path_factory.mktemp("day")).start()
+    yield served
+    served.stop()
 
 
 @pytest.fixture
-def served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def served(tmp_path: Path) -> Iterator[Served]:
     """The recorded day, for a test that changes something."""
-    served = Served(tmp_path, monkeypatch).start()
+    served = Served(tmp_path).start()
     yield served
     served.stop()
 

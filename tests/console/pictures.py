@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import pytest
 from textual.pilot import Pilot
 
 from console.ports import Envelope
@@ -108,19 +107,18 @@ PICTURES = {
 async def svg(name: str, folder: Path) -> str:
     """One of ``PICTURES``; ``folder`` takes the data of its gate."""
     wanted = PICTURES[name]
-    with pytest.MonkeyPatch.context() as patch:
-        served = Served(folder, patch)
-        wanted.day(served)
-        served.start()
-        try:
-            wanted.asked(served)
-            app = app_of(served, opener=_Opener(Path("/media/ann")), files=Disk(), exports=Path("/srv/exports"))
-            async with app.run_test(size=SIZE) as pilot:
-                await wanted.before(pilot)
-                await until(pilot, shows(pilot, "data 0 s"))
-                return _plain(app.export_screenshot(title=f"dialgate console: {name}"))
-        finally:
-            served.stop()
+    served = Served(folder)
+    wanted.day(served)
+    served.start()
+    try:
+        wanted.asked(served)
+        app = app_of(served, opener=_Opener(Path("/media/ann")), files=Disk(), exports=Path("/srv/exports"))
+        async with app.run_test(size=SIZE) as pilot:
+            await wanted.before(pilot)
+            await until(pilot, shows(pilot, "data 0 s"))
+            return _plain(app.export_screenshot(title=f"dialgate console: {name}"))
+    finally:
+        served.stop()
 
 
 def _plain(text: str) -> str:

@@ -20,7 +20,6 @@ from prometheus_client import CollectorRegistry
 
 from gate.config import load
 from gate.control.server import serve
-from gate.daemon import house as house_module
 from gate.daemon.house import House
 from gate.ports import Fact
 from gate.registers.importer import import_file
@@ -51,7 +50,7 @@ class SetClock:
 class Served:
     """A gate that tells of the recorded day. ``stop`` and ``start`` make it go away and come back."""
 
-    def __init__(self, folder: Path, patch: pytest.MonkeyPatch, more: Sequence[dict[str, Any]] = ()) -> None:
+    def __init__(self, folder: Path, more: Sequence[dict[str, Any]] = ()) -> None:
         """``more``: facts behind those of the day."""
         day = json.loads(FILE.read_text(encoding="utf-8"))
         self.clock = SetClock(datetime.fromisoformat(day["now"]))
@@ -61,7 +60,6 @@ class Served:
         self.slow: Callable[[str], None] = lambda op: None
         """Called with each operation's name before the desk is asked: a test may wait in it."""
         self.asked: list[tuple[str, dict[str, Any]]] = []
-        self._patch = patch
         self._prepare([*day["facts"], *more])
         self._stack = ExitStack()
         self._thread: threading.Thread | None = None
@@ -98,8 +96,7 @@ class Served:
 
     def start(self) -> Served:
         """Answer."""
-        self._patch.setattr(house_module, "SystemClock", lambda: self.clock)
-        house = House(self.config, self._stack, self._live)
+        house = House(self.config, self._stack, self._live, self.clock)
         view = LiveView(
             calls=self._live,
             beside=house.beside,

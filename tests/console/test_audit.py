@@ -69,7 +69,7 @@ class Bundler(MadeUpOpener):
         return {"file": str(output), "counts": counts, "vkey": VKEY, "checkpoint": 700, "damaged": []}
 
 
-def register(folder: Path, patch: pytest.MonkeyPatch) -> Served:
+def register(folder: Path) -> Served:
     """The recorded day with three on the register of recipients."""
     rows = [parse_recipient(json.dumps(each)) for each in json.loads(RECIPIENTS.read_text())]
     terms = ("name", "role", "purpose", "half", "seals", "fingerprint")
@@ -78,7 +78,7 @@ def register(folder: Path, patch: pytest.MonkeyPatch) -> Served:
         | {"body": {name: row.row()[name] for name in terms}}
         for row in rows
     ]
-    served = Served(folder, patch, facts)
+    served = Served(folder, facts)
     for row in rows:
         (served.config.data / "recipients" / f"{row.id}.json").write_text(row.to_text())
     return served.start()
@@ -87,17 +87,16 @@ def register(folder: Path, patch: pytest.MonkeyPatch) -> Served:
 @pytest.fixture(scope="module")
 def keyed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """With a checkpoint too, for tests that change nothing."""
-    with pytest.MonkeyPatch.context() as patch:
-        served = register(tmp_path_factory.mktemp("audit"), patch)
-        ControlClient(served.socket).call("audit_checkpoint")
-        yield served
-        served.stop()
+    served = register(tmp_path_factory.mktemp("audit"))
+    ControlClient(served.socket).call("audit_checkpoint")
+    yield served
+    served.stop()
 
 
 @pytest.fixture
-def held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def held(tmp_path: Path) -> Iterator[Served]:
     """For a test that changes something."""
-    served = register(tmp_path, monkeypatch)
+    served = register(tmp_path)
     yield served
     served.stop()
 

@@ -61,7 +61,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with pytest.MonkeyPatch.context() as patch:
         ids = itertools.count(1)
         patch.setattr(house_module, "new_id", lambda: f"{next(ids):08x}" * 4)  # the same pictures on every run
-        served = kept(Served(tmp_path_factory.mktemp("contacts"), patch).start())
+        served = kept(Served(tmp_path_factory.mktemp("contacts")).start())
         yield served
         served.stop()
 

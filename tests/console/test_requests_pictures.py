@@ -18,11 +18,10 @@ SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
 @pytest.fixture(scope="module")
 def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The recorded day with requests in every state; these tests change nothing."""
-    with pytest.MonkeyPatch.context() as patch:
-        served = Served(tmp_path_factory.mktemp("asked"), patch).start()
-        board(served)
-        yield served
-        served.stop()
+    served = Served(tmp_path_factory.mktemp("asked")).start()
+    board(served)
+    yield served
+    served.stop()
 
 
 def at(*walk: str, request: str = "", keys: tuple[str, ...] = (), then: tuple[str, ...] = ()) -> Before:

@@ -63,17 +63,16 @@ def year_ago(served: Served) -> None:
 @pytest.fixture(scope="module")
 def aged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """The recorded day of a gate that is a year old, for tests that change nothing."""
-    with pytest.MonkeyPatch.context() as patch:
-        served = Served(tmp_path_factory.mktemp("aged"), patch)
-        year_ago(served)
-        yield served.start()
-        served.stop()
+    served = Served(tmp_path_factory.mktemp("aged"))
+    year_ago(served)
+    yield served.start()
+    served.stop()
 
 
 @pytest.fixture
-def old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Served]:
+def old(tmp_path: Path) -> Iterator[Served]:
     """A gate with three sealed recordings that are due today, and one that is due tomorrow."""
-    served = Served(tmp_path, monkeypatch)
+    served = Served(tmp_path)
     data = served.config.data
     store, keys = EvidenceStore(data / "gate.db", pepper=PEPPER), KeyStoreDb(data / "keys.db")
     for name, at in (("one", 0), ("two", 0), ("three", 0), ("next", 1)):
