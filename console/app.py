@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 UNDO_SECONDS = 30.0
 COMPLAINT_SECONDS = 10.0
-HELD_SECONDS = 0.01
-"""How long the old picture stands when another screen comes."""
+SETTLED_SECONDS = 0.3
+"""So long after a mode was opened first, it is there."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,7 @@ class ConsoleApp(App[None]):
         self.feed = Feed(setup.socket, setup.now, self._tell)
         self._undo: Undo | None = None
         self._complained = ("", 0.0)
+        self._opened: set[str] = set()
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = setup.theme if setup.theme in {theme.name for theme in THEMES} else THEMES[0].name
@@ -132,15 +133,17 @@ class ConsoleApp(App[None]):
 
     # --- actions --------------------------------------------------------------------------------------------------
 
-    def delay_update(self, delay: float = HELD_SECONDS) -> None:
-        """Textual's own delay is as long as a key may take to be answered."""
-        super().delay_update(delay)
+    def delay_update(self, delay: float = 0.0) -> None:
+        """Nothing is held back: Textual's delay is as long as a key may take, and its timer can miss its only tick."""
 
     def action_mode(self, name: str) -> None:
         """Go to a mode."""
         if name != self.current_mode:
             self.switch_mode(name)
             self.screen.post_message(LinkChanged())
+            if name not in self._opened:
+                self._opened.add(name)
+                self.set_timer(SETTLED_SECONDS, settle)
 
     def action_help(self) -> None:
         """What can be done here."""
@@ -169,10 +172,19 @@ class ConsoleApp(App[None]):
             self.notify(f"One key for several actions: {names}", severity="warning", timeout=10, markup=False)
 
 
+def settle() -> None:
+    """What is there by now stays until the end: to look for garbage among it time and again takes longer than a key may.
+
+    For what is loaded, and once for each mode; whatever comes and goes otherwise is no part of it.
+    """
+    gc.collect()
+    gc.freeze()
+
+
 def run(setup: Setup) -> None:
     """The console in this terminal, until it is left. Raises what ended it, where that was not its user."""
     app = ConsoleApp(setup)
-    gc.freeze()  # to look for garbage among all that was loaded takes longer than a key may
+    settle()
     app.run()
     if app._exception is not None:
         raise app._exception

@@ -159,6 +159,13 @@ class ModeScreen(GateScreen):
 
     TITLE_TEXT: ClassVar[str] = ""
 
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        """The styles of a mode that comes back are as they were: a quarter of what its key would wait for.
+
+        Of another theme the app tells every screen itself (``refresh_css``), of another size ``on_resize``.
+        """
+        event.refresh_styles = self.stack_updates == 0
+
     def compose(self) -> ComposeResult:
         """Status, body, footer."""
         yield StatusLine(self.MODE)

@@ -13,6 +13,7 @@ from textual.widgets import Input
 
 from console import keys
 from console.modes.base import ListMode
+from console.theme import THEMES
 from console.widgets.footer import KeyLine
 from console.widgets.pages import PagedTable
 from tests.console.conftest import SMALL, app_of, screen_text, shows, typed, until
@@ -32,6 +33,28 @@ async def test_the_number_keys_go_to_the_modes(shared: Served) -> None:
             await pilot.press(str(place))
             await pilot.pause()
             assert app.screen.MODE == name  # noqa: SIM300
+
+
+async def test_a_mode_that_comes_back_has_the_theme_and_the_size_of_now(shared: Served) -> None:
+    def looks(app: Any) -> list[Any]:
+        strips = app.screen._compositor.render_strips(app.screen.size)
+        return [[(segment.text, segment.style) for segment in strip] for strip in strips[3:-1]]
+
+    app, fresh = app_of(shared), app_of(shared, theme=THEMES[1].name)
+    async with fresh.run_test(size=(100, 30)) as pilot:
+        await pilot.press("4")
+        await until(pilot, lambda: table(fresh).complete and shows(pilot, "dialling")())
+        wanted = looks(fresh)
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("4")
+        await until(pilot, lambda: table(app).complete)
+        before = looks(app)
+        await pilot.press("1")
+        app.theme = THEMES[1].name
+        await pilot.resize_terminal(100, 30)
+        await pilot.press("4")
+        await until(pilot, lambda: table(app).complete and looks(app) == wanted)
+        assert before != wanted
 
 
 async def test_vim_keys_move_about(shared: Served) -> None:
