@@ -173,9 +173,9 @@ class ConsoleApp(App[None]):
 
 
 def settle() -> None:
-    """What is there by now stays until the end: to look for garbage among it time and again takes longer than a key may.
+    """What is there by now stays to the end: to look for garbage among it again and again takes longer than a key may.
 
-    For what is loaded, and once for each mode; whatever comes and goes otherwise is no part of it.
+    Done for what is loaded, and once for each mode: of what comes and goes later, garbage is collected as ever.
     """
     gc.collect()
     gc.freeze()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from textual import on, work
+from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
@@ -156,7 +156,7 @@ class Mode(ListMode):
         super().on_link_changed(message)
         self.board.set_class(self.feed.link.up is False, "-old")
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
         """Back from a request: it may stand otherwise."""
         if self.is_mounted and self.query(PagedTable):
             self.table.renew()
