@@ -54,8 +54,8 @@ def sweep(view: View, dry_run: bool, execute: str | None, reason: str) -> None:
         answer = gate.call("retention_sweep", execute=execute, reason=reason, progress=progress)
     view.data(answer)
     if answer["dry_run"]:
-        if answer["due"]:
-            say(f"To erase these for good: dialgate retention sweep --execute {answer['digest']}")
+        what = "To erase these for good" if answer["due"] else "Nothing is due. Where the daily sweep waits for you"
+        say(f"{what}: dialgate retention sweep --execute {answer['digest']}")
         return
     for fault in answer["fault_list"]:
         say(f"Recording {fault['recording_id']}: {fault['fault']} ({fault['code']}).")

@@ -9,6 +9,7 @@
 - ``contacts``   the CRM's contacts, and following them in the background
 - ``drop``       the folder in which the registers' files land
 - ``requests``   data-subject requests beside the calls: what was begun is finished, what is due is told
+- ``sweeping``   the daily sweep beside the calls
 - ``letters``    letters wired: the firm's particulars, its templates, its mail server
 - ``bundles``    auditors' bundles, made and opened beside a gate that runs or not
 - ``later``      what is made when it is first asked for

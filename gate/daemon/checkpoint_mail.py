@@ -60,6 +60,10 @@ class CheckpointPost:
             self._not_before = now + AGAIN
             log.error("checkpoint_not_mailed", error=str(error), hint=error.hint)
             return False
+        except Exception:  # a guarded boundary: whatever it was, it is tried again as after a server that said no
+            self._not_before = now + AGAIN
+            log.exception("checkpoint_not_mailed")
+            return False
 
     def _send(self, head: dict[str, Any], now: datetime) -> None:
         to, note = self._config.storage.checkpoints_mail, str(head["note"])

@@ -13,6 +13,7 @@ from gate.errors import GateError
 if TYPE_CHECKING:
     from gate.daemon.house import House
     from gate.service.metrics import Metrics
+    from gate.service.request_watch import RequestWatch
 
 log = structlog.get_logger()
 
@@ -29,11 +30,17 @@ async def remind(house: House, metrics: Metrics) -> None:
     await asyncio.to_thread(next_working_day, house.clock.now().date())
     watch = RequestWatch(house.beside, requests, house.clock)
     while True:
-        try:
-            now = await asyncio.to_thread(watch.look)
-        except GateError as error:
-            log.error("requests_not_looked_at", error=str(error), hint=error.hint)
-        else:
-            metrics.requests_open.set(now["open"])
-            metrics.requests_overdue.set(now["overdue"])
+        await asyncio.to_thread(_look, watch, metrics)
         await asyncio.sleep(LOOK_SECONDS)
+
+
+def _look(watch: RequestWatch, metrics: Metrics) -> None:
+    try:
+        now = watch.look()
+    except GateError as error:
+        log.error("requests_not_looked_at", error=str(error), hint=error.hint)
+    except Exception:  # a guarded boundary: the next minute's look is tried all the same
+        log.exception("requests_not_looked_at")
+    else:
+        metrics.requests_open.set(now["open"])
+        metrics.requests_overdue.set(now["overdue"])

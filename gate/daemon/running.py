@@ -27,6 +27,7 @@ from gate.daemon.drop import watch
 from gate.daemon.house import House, new_id
 from gate.daemon.recording import wait_for_recorder
 from gate.daemon.requests import remind
+from gate.daemon.sweeping import sweep
 from gate.errors import ConfigError, GateError, RecorderError, StoreError
 from gate.ports import Fact
 
@@ -34,10 +35,6 @@ log = structlog.get_logger()
 
 CHECKPOINT_SECONDS = 60.0
 """How often the log is signed while it grows."""
-SWEEP_LOOK_SECONDS = 30.0
-"""How often it is asked whether the day's sweep is to begin."""
-SWEEP_AGAIN_SECONDS = 3600.0
-"""How long after one that failed."""
 
 SLOW_SECONDS = 60.0
 """How long a recording whose closing was not answered may still be written to by its recorder."""
@@ -278,7 +275,7 @@ class Gate:
         )
         chores = asyncio.gather(
             self._chores(),
-            self._sweeps(),
+            sweep(self._house, self._metrics),
             follow(self._house.contacts),
             watch(self._house),
             remind(self._house, self._metrics),
@@ -322,20 +319,6 @@ class Gate:
             if last >= CHECKPOINT_SECONDS:
                 last = 0
                 await asyncio.to_thread(self._sign)
-
-    async def _sweeps(self) -> None:
-        """The daily sweep, beside the calls."""
-        while True:
-            done = await asyncio.to_thread(self._sweep)
-            await asyncio.sleep(SWEEP_LOOK_SECONDS if done else SWEEP_AGAIN_SECONDS)
-
-    def _sweep(self) -> bool:
-        try:
-            self._house.retention.daily()
-        except GateError as error:
-            log.error("retention_not_swept", error=str(error), hint=error.hint)
-            return False
-        return True
 
     def _sign(self) -> None:
         try:

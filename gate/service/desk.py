@@ -37,5 +37,5 @@ class Desk(Lists, BulkLists, ContactDesk, Records, Holding, KeyDesk, Looking, Re
             "last_hour": self._store.call(lambda tx: self._reads.counts_by_reason(tx, since)),
             "registers": registers,
             "requests": self._offers.beside(self._requests_now),
-            "warnings": self._key_warnings(),
+            "warnings": self._key_warnings() + self._retention_warnings(),
         }

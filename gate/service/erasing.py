@@ -89,6 +89,10 @@ class KeptReads(Protocol):
         """The newest sweep."""
         ...
 
+    def swept_until(self, tx: Transaction, day: str) -> str | None:
+        """The newest day of a sweep that is not after this one."""
+        ...
+
 
 class Keys(Protocol):
     """What erasing asks of the key store."""

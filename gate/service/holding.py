@@ -114,6 +114,11 @@ class Holding(DeskBase):
         """Terms, what is due and what is held, the last sweep, and what keeps the next one waiting."""
         return self._offers.retention.status()
 
+    def _retention_warnings(self) -> list[str]:
+        """What ``status`` says of retention."""
+        waits = self._offers.retention.waits()
+        return [f"The daily sweep waits: {waits}"] if waits else []
+
     def retention_sweep(
         self, *, execute: str | None = None, reason: str = "", actor: str, progress: Progress | None = None
     ) -> Row:

@@ -36,4 +36,7 @@ class Metrics:
         self.requests_overdue = Gauge(
             "dialgate_requests_overdue", "Data-subject requests past their last day", registry=self.registry
         )
+        self.retention_waits = Gauge(
+            "dialgate_retention_waits", "1 while the daily sweep waits for somebody to look", registry=self.registry
+        )
         self.trunk_up = Gauge("dialgate_trunk_up", "1 while the carrier answers OPTIONS", registry=self.registry)

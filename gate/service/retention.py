@@ -2,7 +2,8 @@
 
 A sweep that people start is bound to a dry run by its digest: what was shown is what goes, less what was put on hold
 meanwhile. The daily one runs by itself, but not where the configured terms have become shorter than those of the last
-sweep: then somebody has to look at a dry run first.
+sweep, nor where the day is far from that of any sweep before: a clock that is ahead would erase what has years to go.
+Then somebody has to look at a dry run first.
 """
 
 from __future__ import annotations
@@ -30,6 +31,12 @@ PAGE = 500
 SHOWN = 1000
 """Ids and names in one answer, at most; counts and the digest are of all."""
 SWEPT = "retention_swept"
+REASON = "retention_reason"
+"""Follows the sweep it was given for. A fact of its own: people write numbers into reasons, and an erasure that empties
+one leaves the record of the sweep."""
+STEADY_DAYS = 14
+"""A clock that has moved on by more since the last sweep is not believed before somebody has looked."""
+_LOOK = "look at dialgate retention sweep --dry-run, then execute it by hand once"
 ASKED_SECONDS = 60.0
 """How long an erasure that was asked for waits for a sweep to end."""
 
@@ -162,6 +169,10 @@ class Retention:
             "waits": self._waits(last),
         }
 
+    def waits(self) -> str:
+        """What keeps the daily sweep from running until somebody has executed a dry run; empty where nothing does."""
+        return self._waits(self._last())
+
     def _pages(self, until: date) -> Iterator[tuple[list[Recording], list[Hold], int]]:
         """Recordings that may be due by a day with the holds on them, and how many of each page are under way."""
         after: tuple[str, str] | None = None
@@ -191,7 +202,7 @@ class Retention:
     def sweep(
         self, *, actor: str, digest: str | None = None, reason: str = "", progress: Progress | None = None
     ) -> Row:
-        """Erase what is due, and keep the fact ``retention_swept``, with ``reason`` where one is given. Harmless twice.
+        """Erase what is due, and keep the fact ``retention_swept``, and ``reason`` where one is given. Harmless twice.
 
         With ``digest``, only what the dry run of that digest showed. Raises ``RefusedError`` (``sweep_running``;
         ``plan_changed`` where a dry run now would show something else), and what erasing raises: then the next sweep
@@ -235,15 +246,22 @@ class Retention:
             "complete": done >= len(plan.due),
             "terms": terms_of(self.terms),
         }
-        if reason:
-            body["reason"] = reason
-        self._store.call(lambda tx: tx.append(Fact(SWEPT, "retention", self._clock.now(), actor, body)))
+        now, said = self._clock.now(), {"reason": reason} if reason else {}
+        facts = [
+            Fact(SWEPT, "retention", now, actor, body),
+            *(Fact(REASON, "retention", now, actor, said) for _ in said),
+        ]
+        self._store.call(lambda tx: [tx.append(fact) for fact in facts])
         log.info(SWEPT, **body)
-        return body | {
-            "ok": not faults and bool(body["complete"]),
-            "fault_list": faults[:SHOWN],
-            "held_by": [{"recording_id": key, "hold": name} for key, name in held[:SHOWN]],
-        }
+        return (
+            body
+            | said
+            | {
+                "ok": not faults and bool(body["complete"]),
+                "fault_list": faults[:SHOWN],
+                "held_by": [{"recording_id": key, "hold": name} for key, name in held[:SHOWN]],
+            }
+        )
 
     def erase_asked(self, recording_ids: Sequence[str], *, basis: str, actor: str) -> Outcome:
         """Erase these recordings because somebody asked for it, but for what is held; waits for a sweep under way.
@@ -265,13 +283,15 @@ class Retention:
         """The daily sweep, where its time has come and it has not been done: the sweep's answer, else None.
 
         A day that was missed is made up for at once. Raises as ``sweep``, and ``RefusedError`` (``retention_waits``)
-        where the terms have become shorter.
+        where somebody has to look at a dry run first: see ``waits``.
         """
         now = self._clock.now().astimezone(self.terms.timezone)
         last = self._last()
         if last is not None and last.get("complete"):
             day = date.fromisoformat(last["day"])
-            if day >= now.date() or (day == now.date() - timedelta(days=1) and now.time() < self.sweep_at):
+            if day > now.date():  # the clock was ahead: what falls due until then must not be kept for it
+                log.warning("retention_swept_ahead", day=last["day"], today=now.date().isoformat())
+            elif day == now.date() or (day == now.date() - timedelta(days=1) and now.time() < self.sweep_at):
                 return None
         elif last is None and now.time() < self.sweep_at:
             return None
@@ -291,12 +311,21 @@ class Retention:
 
     def _waits(self, last: Row | None) -> str:
         before = last["terms"] if last else {"months": MONTHS, "years": {}}
-        if not shorter(self.terms, before):
+        if shorter(self.terms, before):
+            return f"the terms have become shorter than those of the last sweep: {_LOOK}"
+        today = self.today()
+        if last is None:  # where the clock was right from the first day on, the first sweep has nothing to erase
+            return f"recordings are due, and no sweep was ever made: is the clock right? {_LOOK}" if self._due() else ""
+        # Of all sweeps, not of the last one: that may have been made while the clock was behind, or ahead.
+        swept = self._store.call(partial(self._reads.swept_until, day=today.isoformat()))
+        if swept is None or (today - date.fromisoformat(swept)).days <= STEADY_DAYS:
             return ""
-        return (
-            "the terms have become shorter than those of the last sweep: look at dialgate retention sweep --dry-run, "
-            "then execute it by hand once"
-        )
+        return f"the last sweep was on {swept}, and today is {today}: is the clock right? {_LOOK}"
+
+    def _due(self) -> bool:
+        """Whether a sweep would erase anything."""
+        today = self.today()
+        return any(due(recordings, holds, today, self.terms).due for recordings, holds, _ in self._pages(today))
 
     @contextmanager
     def _alone(self, seconds: float = 0.0) -> Iterator[None]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gate.core.evidence import stamp
 from gate.store.queries import Page, Row, Source, page_of, where_text
@@ -22,6 +22,8 @@ _ROW = (
     " c.at, c.number, c.purpose, c.topic, c.claimed_by"
     " FROM recordings AS r LEFT JOIN calls AS c ON c.call_id = r.call_id"
 )
+
+_SWEPT = "FROM facts WHERE kind = 'retention_swept' AND subject = 'retention' AND body IS NOT NULL"
 
 
 class Next(NamedTuple):
@@ -129,13 +131,26 @@ def covered(tx: Source, target: str, value: str) -> dict[str, int]:
 
 
 def last_sweep(tx: Source) -> Row | None:
-    """The newest ``retention_swept`` fact: ``at``, ``actor`` and its body."""
-    rows = tx.query(
-        "SELECT at, actor, body FROM facts WHERE subject = 'retention' AND (call_id IS NULL OR call_id <> subject)"
-        " ORDER BY leaf_index DESC LIMIT 1"
+    """The newest ``retention_swept`` fact that is not erased: ``at``, ``actor``, its body and, where it is not erased,
+    the ``reason`` that was given for it."""
+    rows = tx.query(f"SELECT leaf_index, at, actor, body {_SWEPT} ORDER BY leaf_index DESC LIMIT 1")
+    if not rows:
+        return None
+    (found,) = rows
+    said = tx.query(
+        "SELECT body FROM facts WHERE leaf_index = ? AND kind = 'retention_reason'", [found.pop("leaf_index") + 1]
     )
-    found: dict[str, Any] | None = rows[0] if rows else None
-    return None if found is None else {**json.loads(found.pop("body") or "{}"), **found}
+    reason: Row = json.loads(said[0]["body"] or "{}") if said else {}
+    return {**json.loads(found.pop("body")), **reason, **found}
+
+
+def swept_until(tx: Source, day: str) -> str | None:
+    """The newest day, as ISO text and not after ``day``, on which there was a sweep."""
+    (row,) = tx.query(
+        f"SELECT max(json_extract(body, '$.day')) AS day {_SWEPT} AND json_extract(body, '$.day') <= ?", [day]
+    )
+    found: str | None = row["day"]
+    return found
 
 
 def _marks(values: Sequence[str]) -> str:

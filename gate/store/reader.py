@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from gate.errors import StoreError
-from gate.store.connect import open_reader
+from gate.store.connect import UNREADABLE, open_reader
 from gate.store.transaction import require_select, rows_of
 
 
@@ -20,8 +20,12 @@ class Reader:
     def __init__(self, path: Path) -> None:
         """Open it. Raises ``StoreError``."""
         self._connection = open_reader(path)
-        self._connection.execute("BEGIN")
-        self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # from here on it is one state
+        try:
+            self._connection.execute("BEGIN")
+            self._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()  # from here on it is one state
+        except UNREADABLE as error:
+            self._connection.close()
+            raise StoreError(f"cannot read {path}: {error}") from error
 
     def query(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Rows of a SELECT as dictionaries. Raises ``StoreError``."""

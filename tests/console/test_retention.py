@@ -224,7 +224,8 @@ async def test_a_sweep_erases_what_its_dry_run_showed(old: Served) -> None:
         assert calendar(app).going(TODAY).due == 0
     old.stop()
     (swept,) = old.facts("retention_swept")
-    assert (swept["body"]["erased"], swept["body"]["reason"]) == (3, "their year is over")
+    (said,) = old.facts("retention_reason")
+    assert (swept["body"]["erased"], said["body"]) == (3, {"reason": "their year is over"})
     assert old.rows("retention_sweep")[-1]["execute"] == swept["body"]["digest"]
     assert [opens(old, name) for name in ("one", "two", "three", "next")] == [False, False, False, True]
 

@@ -8,7 +8,8 @@ from datetime import timedelta
 from email import message_from_bytes
 from email.policy import default
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import msgspec
 import pytest
@@ -104,3 +105,21 @@ def test_what_was_not_taken_is_tried_again_in_an_hour(store: EvidenceStore, mail
 def test_a_mailbox_needs_an_address_and_a_server(tmp_path: Path, told: str, why: str) -> None:
     with pytest.raises(ConfigError, match=why):
         load(write(tmp_path, VALID + f"\n[storage]\n{told}\n"))
+
+
+def test_a_fault_ends_no_chore_and_is_tried_again_in_an_hour(store: EvidenceStore, tmp_path: Path) -> None:
+    clock = SetClock(START)
+    post = CheckpointPost(config_of(tmp_path, 1), store, clock)
+    asked = []
+
+    def fail(work: Any) -> Any:
+        asked.append(work)
+        raise ZeroDivisionError
+
+    post._store = cast("Any", SimpleNamespace(call=fail))
+    assert not post.look()
+    assert not post.look()
+    assert len(asked) == 1
+    clock.time += timedelta(hours=1)
+    assert not post.look()
+    assert len(asked) == 2

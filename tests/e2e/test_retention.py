@@ -9,6 +9,7 @@ from pathlib import Path
 
 from gate.config import load
 from gate.daemon.house import House
+from gate.ports import Fact
 from gate.vault.keyfile import PrivateKey
 from tests.support.gatehouse import Gatehouse, dialgate
 from tests.support.keeping import plant
@@ -19,9 +20,12 @@ OLD = datetime.now(UTC) - timedelta(days=400)
 
 
 def planted(gate: Gatehouse, private: PrivateKey) -> list[bytes]:
-    """Two old recordings and a young one, made while no gate runs; the wraps of the first."""
+    """Two old recordings and a young one, made while no gate runs, and a sweep of yesterday; the wraps of the first."""
     with ExitStack() as stack:
         house = House(load(gate.config), stack)
+        now = house.clock.now()
+        body = {"day": f"{now - timedelta(days=1):%Y-%m-%d}", "complete": True, "terms": {"months": 12, "years": {}}}
+        house.store.call(lambda tx: tx.append(Fact("retention_swept", "retention", now, "gate", body)))
         for name, at in (("old", OLD), ("held", OLD), ("young", datetime.now(UTC) - timedelta(days=300))):
             plant(house.store, house.keys, gate.data / "recordings", private.recipient, name, at)
         return [wrap for _, wrap in house.keys.wraps("old")]
@@ -52,7 +56,7 @@ def test_the_daily_sweep_and_a_backup_put_back(tmp_path: Path) -> None:
     shutil.copy(file_of(gate, "old"), backup)
 
     gate.start()
-    gate.wait(lambda: count(gate, "retention_swept"), 10, "no sweep")
+    gate.wait(lambda: count(gate, "retention_swept") > 1, 10, "no sweep")
     assert [state(gate, name) for name in ("old", "held", "young")] == ["erased", "closed", "closed"]
     assert not file_of(gate, "old").exists()
     assert file_of(gate, "held").exists()

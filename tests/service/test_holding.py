@@ -171,3 +171,15 @@ def test_the_forecast_and_the_state_of_things(house: House, record: Any) -> None
     assert (status["due"], status["held"], status["waits"]) == (1, 1, "")
     assert status["last"]["complete"] is True
     assert house.desk.audit_verify(actor=ANN)["ok"]
+
+
+def test_the_status_of_the_gate_says_that_the_daily_sweep_waits(
+    house: House, record: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    swept(house)
+    assert not [each for each in house.desk.status(actor=ANN)["warnings"] if "sweep" in each]
+    monkeypatch.setattr(house.retention, "_last", lambda: None)
+    record()
+    (warning,) = [each for each in house.desk.status(actor=ANN)["warnings"] if "sweep" in each]
+    assert warning.startswith("The daily sweep waits: recordings are due")
+    assert house.desk.retention_status(actor=ANN)["waits"] in warning

@@ -9,7 +9,10 @@ import pytest
 
 from gate.core.retention import Day, Terms
 from gate.errors import RefusedError
+from gate.ports import Fact
 from gate.service.retention import shorter
+from gate.store import requests
+from gate.store.erasure import erase_facts
 from tests.support.keeping import LONDON, NOW, OLD, YOUNG, Keeping
 
 
@@ -158,7 +161,7 @@ def test_forecast_and_status(keeping):
         "held": 0,
         "unfinished": 0,
         "last": None,
-        "waits": "",
+        "waits": keeping.retention.waits(),
     }
     keeping.retention.sweep(actor="user:ann(1)")
     last = keeping.retention.status()["last"]
@@ -182,6 +185,89 @@ def test_a_day_that_was_missed_is_made_up_for_at_once(keeping):
     keeping.clock.time = at("2027-03-02 03:00")
     assert keeping.retention.daily() is not None
     keeping.clock.time = at("2027-03-04 00:10")
+    assert keeping.retention.daily() is not None
+
+
+def swept(day, actor="gate"):
+    """A sweep of another day, as the log has it."""
+    body = {"day": day, "complete": True, "terms": {"months": 12, "years": {}}}
+    return Fact("retention_swept", "retention", NOW, actor, body)
+
+
+def waits(retention):
+    with pytest.raises(RefusedError) as refused:
+        retention.daily()
+    assert refused.value.reason == "retention_waits"
+    assert retention.status()["waits"] == retention.waits() != ""
+    return retention.waits()
+
+
+def test_a_clock_that_is_ahead_erases_nothing(keeping):
+    keeping.record("thirty days old", NOW - timedelta(days=30))
+    assert keeping.retention.daily() is not None
+    keeping.clock.time += timedelta(days=400)
+    assert "the last sweep was on 2027-03-02, and today is 2028-04-05" in waits(keeping.retention)
+    assert keeping.opens("thirty days old")
+    keeping.clock.time -= timedelta(days=399)
+    assert keeping.retention.waits() == ""
+    assert keeping.retention.daily()["erased"] == 0
+
+
+def test_a_gate_that_stood_off_waits_for_somebody_to_look(keeping):
+    keeping.record("young", YOUNG)
+    assert keeping.retention.daily() is not None
+    keeping.clock.time += timedelta(days=14)
+    assert keeping.retention.waits() == ""
+    keeping.clock.time += timedelta(days=7)
+    waits(keeping.retention)
+    keeping.retention.sweep(actor="user:ann(1)", digest=keeping.retention.plan().digest)
+    assert not keeping.opens("young")
+    keeping.clock.time += timedelta(days=1)
+    assert keeping.retention.daily() is not None
+
+
+def test_the_first_sweep_waits_where_anything_is_due(keeping):
+    keeping.record("held")
+    keeping.hold("h1", "recording", "held")
+    assert keeping.retention.waits() == ""
+    keeping.record("old")
+    assert "no sweep was ever made" in waits(keeping.retention)
+    assert keeping.opens("old")
+    keeping.retention.sweep(actor="user:ann(1)", digest=keeping.retention.plan().digest)
+    assert keeping.retention.waits() == ""
+
+
+def test_a_sweep_of_a_day_to_come_keeps_nothing(keeping):
+    keeping.record("old")
+    keeping.put(swept("2028-04-05"))
+    assert keeping.retention.daily()["erased"] == 1
+    assert keeping.retention.daily() is None, "done, once"
+
+
+def test_a_clock_that_was_behind_is_no_clock_that_is_ahead(keeping):
+    keeping.record("old")
+    keeping.put(swept("2027-03-01"), swept("2020-01-01"))
+    assert keeping.retention.daily()["erased"] == 1
+
+
+def test_an_erased_reason_leaves_the_record_of_its_sweep(keeping):
+    keeping.put(swept("2027-03-01"))
+    keeping.retention.sweep(actor="user:ann(1)", reason="before the answer to 07700 900123")
+    found, _ = keeping.store.call(lambda tx: requests.mentions(tx, ["+447700900123"], 0, 100))
+    keeping.store.call(
+        lambda tx: erase_facts(tx, [leaf for leaf, *_ in found], subject="r", at=NOW, actor="x", receipt={})
+    )
+    last = keeping.retention.status()["last"]
+    assert (len(found), last["day"], last.get("reason")) == (1, "2027-03-02", None)
+    assert keeping.retention.daily() is None
+    keeping.verified()
+
+
+def test_an_erased_sweep_is_passed_over(keeping):
+    keeping.put(swept("2027-03-01"), swept("2027-03-02"))
+    (head,) = keeping.rows("SELECT max(leaf_index) AS leaf FROM facts")
+    keeping.store.call(lambda tx: erase_facts(tx, [head["leaf"]], subject="r", at=NOW, actor="x", receipt={}))
+    assert keeping.retention.status()["last"]["day"] == "2027-03-01"
     assert keeping.retention.daily() is not None
 
 

@@ -128,7 +128,18 @@ def test_the_last_sweep(store):
     for day in (1, 2):
         at = START + timedelta(days=day)
         put(store, Fact("retention_swept", "retention", at, "gate", {"erased": day}))
-    assert store.call(kept.last_sweep) == {"erased": 2, "at": "2026-03-04T09:00:00.000000Z", "actor": "gate"}
+    known = {"erased": 2, "at": "2026-03-04T09:00:00.000000Z", "actor": "gate"}
+    assert store.call(kept.last_sweep) == known
+    put(store, Fact("retention_reason", "retention", at, "gate", {"reason": "their year is over"}))
+    assert store.call(kept.last_sweep) == {**known, "reason": "their year is over"}
+
+
+def test_the_newest_day_of_a_sweep(store):
+    put(store, *(Fact("retention_swept", "retention", START, "x", {"day": f"2027-03-{n:02}"}) for n in (2, 9, 4)))
+    days = [
+        store.call(lambda tx, day=day: kept.swept_until(tx, day)) for day in ("2027-03-01", "2027-03-04", "2027-03-08")
+    ]
+    assert days == [None, "2027-03-04", "2027-03-04"]
 
 
 def test_the_log_holds_with_all_of_it(store):
@@ -158,7 +169,8 @@ PLANS = [
     (lambda tx: kept.erased_among(tx, ["a", "b"]), "recording_id=?"),
     (lambda tx: kept.holds_on(tx, ["a", "b"]), "holds_number (number=?)"),
     (kept.holds_page, "holds_made"),
-    (kept.last_sweep, "facts_subject (subject=?)"),
+    (kept.last_sweep, "facts_kind (kind=?)"),
+    (lambda tx: kept.swept_until(tx, "2027-03-02"), "facts_kind (kind=?)"),
 ]
 
 
