@@ -12,7 +12,7 @@ from gate.cli.command import command as make
 from gate.cli.command import paged
 from gate.cli.output import View
 from gate.cli.reach import reach
-from gate.cli.values import Moment
+from gate.cli.values import Said
 
 
 @click.group("objection", short_help="The firm's own do-not-call list: add, remove, list, import, export.")
@@ -27,7 +27,7 @@ def command() -> None:
 @click.argument("number")
 @click.option("--source", default="told", show_default=True, help="How it came: told, letter, email, …")
 @click.option("--note", default="", help="Anything worth keeping with it.")
-@click.option("--made-at", type=Moment(), metavar="TIME", help="When they said so (default: now).")
+@click.option("--made-at", type=Said(), metavar="TIME", help="When they said so (default: now).")
 def add(view: View, number: str, source: str, note: str, made_at: datetime | None) -> None:
     """Never again call NUMBER for marketing."""
     with reach(view.config) as gate:

@@ -29,6 +29,22 @@ class Moment(click.ParamType[datetime]):
         return moment if moment.tzinfo else moment.replace(tzinfo=LONDON)
 
 
+class Said(Moment):
+    """A time at which somebody said no: as ``Moment``, but a bare day is its end (today: now). Of what is said on one
+    day, the one that forbids the call stands."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The time, aware; raises ``click.BadParameter``."""
+        from gate.service.entries import moment
+
+        try:
+            return moment(value, SystemClock().now(), end=True)
+        except (TypeError, ValueError):
+            return super().convert(value, param, ctx)
+
+
 class Since(Moment):
     """A time in the past: as ``Moment``, or ``today`` and ``yesterday`` (from 00:00 in London)."""
 

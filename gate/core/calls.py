@@ -294,6 +294,8 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         (s.GOODBYE, GoodbyeOver): Transition(_goodbye_over, ends),
         (s.GOODBYE, HungUp): Transition(_goodbye_over, ends),
         (s.GOODBYE, Stop): Transition(_goodbye_over, ends),
+        # Pressed before the end, and heard after it: the audio's way is longer than the BYE's.
+        (s.CLOSING, Digit): Transition(_digit, (s.CLOSING,)),
         (s.CLOSING, RecordingDone): Transition(_recording_done, (s.ENDED,)),
     }
     for state in (s.DIALLING, s.RINGING):
@@ -309,8 +311,8 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         ((s.PREPARING, s.ANNOUNCING, s.COMMITTING, s.TALKING), (Ringing,)),
         ((s.ANNOUNCING, s.COMMITTING, s.TALKING), (RecordingDone,)),
         ((s.GOODBYE, *ends), (RecorderFailed, AnnouncementOver, Committed, EvidenceFailed)),
-        (ends, (Digit, HungUp, Stop, GoodbyeOver, Failed, Ringing, Answered)),
-        ((s.ENDED,), (Decided, RecordingDone)),
+        (ends, (HungUp, Stop, GoodbyeOver, Failed, Ringing, Answered)),
+        ((s.ENDED,), (Decided, RecordingDone, Digit)),
     )
     # What was asked of other rooms may be answered after the call has moved on: nothing is left open or done twice.
     for states, events in late:

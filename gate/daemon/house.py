@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gate.daemon.bundles import Signing
     from gate.daemon.letters import Letters
     from gate.service.contacts import Contacts
-    from gate.service.deciding import Deciding
+    from gate.service.deciding import AtTheLine, Deciding
     from gate.service.desk import Desk
     from gate.service.request_erasing import RequestEraser
     from gate.service.retention import Retention
@@ -73,10 +73,12 @@ class House:
         stack: ExitStack,
         live: Callable[[], list[dict[str, Any]]] = list,
         clock: Clock | None = None,
+        line: AtTheLine | None = None,
     ) -> None:
-        """Open the data folder; what is opened closes with ``stack``. ``clock``: None for the machine's. Raises
-        ``GateError``."""
+        """Open the data folder; what is opened closes with ``stack``. ``clock``: None for the machine's; ``line``:
+        of a running gate. Raises ``GateError``."""
         from gate.registers.library import RegisterLibrary
+        from gate.service.deciding import AtTheLine
         from gate.service.screener import Screener
         from gate.store.lock import DataLock
         from gate.store.store import EvidenceStore
@@ -101,6 +103,7 @@ class House:
         self.registers = RegisterLibrary(data / "registers", config.calling.registers)
         self.screener = Screener(self.registers, rules_of(config))
         self._live = live
+        self._line = line or AtTheLine()
 
     @cached_property
     def retention(self) -> Retention:
@@ -150,6 +153,7 @@ class House:
             screener=self.screener,
             clock=self.clock,
             new_id=new_id,
+            line=self._line,
         )
 
     @cached_property
@@ -191,6 +195,7 @@ class House:
             ),
             clock=self.clock,
             new_id=new_id,
+            line=self._line,
         )
 
     def _letters(self) -> Letters:

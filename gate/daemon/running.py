@@ -11,16 +11,18 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 
 from gate import systemd
 from gate.clock import SystemClock
 from gate.config import Config, read_secret
+from gate.core.screening import Reason
 from gate.daemon.checkpoint_mail import mail_checkpoints
 from gate.daemon.contacts import follow
 from gate.daemon.drop import watch
@@ -30,6 +32,9 @@ from gate.daemon.requests import remind
 from gate.daemon.sweeping import sweep
 from gate.errors import ConfigError, GateError, RecorderError, StoreError
 from gate.ports import Fact
+from gate.service.deciding import AtTheLine
+
+T = TypeVar("T")
 
 log = structlog.get_logger()
 
@@ -58,7 +63,9 @@ class Gate:
         from gate.service.metrics import Metrics
 
         self._config = config
-        self._house = House(config, stack, live=self._live)  # its lock first: nothing is touched beside another gate
+        line = AtTheLine(self._obstacle, self._keep)
+        # Its lock first: nothing is touched beside another gate.
+        self._house = House(config, stack, live=self._live, line=line)
         self._house.check_signer()
         self._prepare()
         self._metrics = Metrics()
@@ -206,9 +213,24 @@ class Gate:
         threading.Thread(target=work, name="mend", daemon=True).start()
 
     def _live(self) -> list[dict[str, Any]]:
-        """The calls in hand, asked on the line thread."""
-        answer: queue.SimpleQueue[list[dict[str, Any]]] = queue.SimpleQueue()
-        self._line.post(lambda: answer.put(self._conductor.live(self._house.clock.now())))
+        """The calls in hand."""
+        return self._at_the_line(lambda: self._conductor.live(self._house.clock.now()))
+
+    def _obstacle(self) -> Reason | None:
+        """What forbids every call now; a line that does not answer lets nobody be called."""
+        try:
+            found: Reason | None = self._at_the_line(lambda: self._conductor.obstacle)
+        except GateError:
+            return Reason.EVIDENCE_UNAVAILABLE
+        return found
+
+    def _keep(self, fact: Fact) -> None:
+        self._conductor.keep(fact)
+
+    def _at_the_line(self, ask: Callable[[], T]) -> T:
+        """What is asked on the line thread. Raises ``GateError`` where it does not answer."""
+        answer: queue.SimpleQueue[T] = queue.SimpleQueue()
+        self._line.post(lambda: answer.put(ask()))
         try:
             return answer.get(timeout=2.0)
         except queue.Empty:

@@ -160,6 +160,7 @@ class Calls:
 
     def _close(self, recording: Recording, at: Moment) -> None:
         recording.closing = True
+        recording.take_all(at)  # a key that waits there is an objection: it is told before the closing is
         if recording.file is None and not recording.failure:
             self._drop(recording)
             self._tell(m.Closed(recording.call_id))

@@ -164,10 +164,11 @@ class Recording:
 
     def _discard(self, at: Moment) -> None:
         """Empty the taps while nothing is kept; keys are heard. What comes later with an older stamp is not kept."""
-        self._drain_all(at)
+        self.take_all(at)
         self._keep_from = at.monotonic
 
-    def _drain_all(self, at: Moment) -> None:
+    def take_all(self, at: Moment) -> None:
+        """Take what had arrived on both sides by ``at``."""
         for side in self.sides:
             for _ in range(MOST_ROUNDS):
                 if not self.drain(side, at):
@@ -246,7 +247,7 @@ class Recording:
         since = at.back_to(max(asked, self._kept_to))
         if self.keeping:
             self._keep_until = since.monotonic
-            self._drain_all(at)
+            self.take_all(at)
         self.paused, self.keeping, self._keep_until = True, False, _FOREVER
         if self.live:
             self._mark_pause(since)
@@ -267,7 +268,7 @@ class Recording:
         """Stop keeping, put what is left into the last chunk, and give the trailer. ``cause`` says why it was not the
         gate that ended it. The taps stay open."""
         if self.keeping:
-            self._drain_all(at)
+            self.take_all(at)
         self.keeping = False
         offset = self.offset(at)
         if self.live:

@@ -5,7 +5,8 @@
 - ``talk``       one call as the conductor holds it; ``settings``: what the configuration says of calls
 - ``refusals``   refusals that cannot each have a leaf: counted
 - ``screener``   a decision, made inside the store's transaction so that what it reads is what it commits
-- ``keeper``     facts that must not be lost: kept now, or as soon as there is room again
+- ``keeper``     facts that must not be lost: kept now, or as soon as there is room again; ``objecting``: an
+                 objection told now is the last word
 - ``reconcile``  what a crash left open is closed, with a leaf that says so
 - ``erasing``    recordings erased: key, ciphertext, receipt, in an order that survives a kill
 - ``retention``  what goes when, the dry run, and the sweep; ``holding`` is how people ask for them and for holds

@@ -14,6 +14,7 @@ from gate.errors import UsageError
 from gate.ports import Transaction
 from gate.service.desk_base import DeskBase, number_of
 from gate.service.entries import COLUMNS, ConsentRow, ObjectionRow, faults_of
+from gate.service.objecting import last_word
 from gate.service.reads import Row
 
 
@@ -38,9 +39,11 @@ class BulkLists(DeskBase):
                 return False
             if made is not None and any(each.made_at == made for each in in_force):
                 return False
-            body: Row = {"number": e164, "made_at": (made or now).isoformat(), "source": row.source, "note": row.note}
+            body: Row = {"number": e164, "source": row.source, "note": row.note}
             body |= {"call_id": None, **_file(row, source_name, sha256)}
-            tx.append(self._fact("objection", actor, body, self._new_id()))
+            if made is not None:
+                body["made_at"] = made.isoformat()
+            tx.append(last_word(tx, self._fact("objection", actor, body, self._new_id())))
             return True
 
         def work(tx: Transaction) -> int:

@@ -29,6 +29,7 @@ from gate.core.call_words import (
 )
 from gate.core.screening import Decision, Reason
 from gate.ports import (
+    Fact,
     Incoming,
     KeyStore,
     Line,
@@ -239,14 +240,26 @@ class Conductor:
 
     # --- feeding the rules ------------------------------------------------------------------------------------------
 
-    def _obstacle(self, incoming: Incoming) -> Reason | None:
-        """What on the gate's own side forbids the call, whatever the lists say."""
-        if incoming.problem:
-            return Reason(incoming.problem)
+    @property
+    def obstacle(self) -> Reason | None:
+        """What forbids every call now, whoever dials it. Line thread only: there, what the store said so far is
+        known."""
         if self._drained is not None:
             return Reason.GATE_STOPPING
         if self._keeper.behind:
             return Reason.EVIDENCE_UNAVAILABLE
+        return None
+
+    def keep(self, fact: Fact) -> None:
+        """Keep a fact as soon as there is room; from any thread."""
+        self._loop.post(lambda: self._keeper.keep(fact))
+
+    def _obstacle(self, incoming: Incoming) -> Reason | None:
+        """What on the gate's own side forbids the call, whatever the lists say."""
+        if incoming.problem:
+            return Reason(incoming.problem)
+        if (obstacle := self.obstacle) is not None:
+            return obstacle
         if len(self._talks) >= self._settings.max_calls:
             return Reason.TOO_MANY_CALLS
         if not self._media.playable(incoming.codecs):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
 from gate.clock import Clock
 from gate.config import Config
-from gate.core.screening import Attempt, Decision, Purpose, Topic, decision_body
+from gate.core.screening import Attempt, Decision, Purpose, Reason, Topic, decision_body
 from gate.errors import UsageError
 from gate.log import Logger
 from gate.ports import Fact, Registers, Store
@@ -25,6 +26,20 @@ _ASKED = {"source": "ask"}
 Row = dict[str, Any]
 
 
+def _nothing() -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class AtTheLine:
+    """What a running gate's line knows before the store does. As it stands: there is no line."""
+
+    obstacle: Callable[[], Reason | None] = _nothing
+    """What forbids every call now: the gate stops, or an objection may be among the facts that wait for room."""
+    keep: Callable[[Fact], None] | None = None
+    """Keeps a fact as soon as there is room."""
+
+
 class Deciding:
     """May this number be dialled? Asked by people, and by phone systems that dial by themselves."""
 
@@ -37,6 +52,7 @@ class Deciding:
         screener: Screener,
         clock: Clock,
         new_id: Callable[[], str],
+        line: AtTheLine = AtTheLine(),
     ) -> None:
         self._config = config
         self._store = store
@@ -44,6 +60,7 @@ class Deciding:
         self._screener = screener
         self._clock = clock
         self._new_id = new_id
+        self._line = line
 
     def check(
         self, *, number: str, purpose: str = "marketing", topic: str = "general", at: datetime | None = None, actor: str
@@ -64,15 +81,27 @@ class Deciding:
         if (help_needed := self._screener.emergency(attempt)) is not None:
             self._help(help_needed, attempt, call_id)
             return self._answer(help_needed, now) | {"decision_id": call_id}
-        decision: Decision = self._store.call(
-            lambda tx: self._screener.decide(tx, attempt, now, call_id=call_id, origin=_ASKED)
-        )
+        decision = self._durable(attempt, now, call_id, self._line.obstacle())
+        if decision.allowed and (obstacle := self._line.obstacle()):
+            # It was made without what the line still has to tell: another leaf takes it back.
+            call_id = self._new_id()
+            decision = self._durable(attempt, now, call_id, obstacle)
         return self._answer(decision, now) | {"decision_id": call_id}
 
+    def _durable(self, attempt: Attempt, now: datetime, call_id: str, obstacle: Reason | None) -> Decision:
+        decision: Decision = self._store.call(
+            lambda tx: self._screener.decide(tx, attempt, now, call_id=call_id, origin=_ASKED, obstacle=obstacle)
+        )
+        return decision
+
     def _help(self, decision: Decision, attempt: Attempt, call_id: str) -> None:
-        """LAW 3.5: an emergency number waits for no evidence; what cannot be kept is told in the gate's own log."""
+        """LAW 3.5: an emergency number waits for no evidence: it is kept when there is room. Without a line to wait for
+        that, what cannot be kept is told in the gate's own log."""
         body = decision_body(decision, attempt) | _ASKED
         fact = Fact(kind="decision", subject=call_id, at=self._clock.now(), actor=attempt.claimed_by, body=body)
+        if self._line.keep is not None:
+            self._line.keep(fact)
+            return
 
         def kept(_index: object, error: Exception | None) -> None:
             if error is not None:

@@ -75,7 +75,7 @@ def read_row(name: str, row: Mapping[str, str], now: datetime) -> tuple[dict[str
         text = (row.get(column) or "").strip()
         if column in ("made_at", "given_at", "withdrawn_at"):
             try:
-                fields[column] = _moment(text, now, end=column != "given_at") if text else None
+                fields[column] = moment(text, now, end=column != "given_at") if text else None
             except ValueError:
                 faults.append(f'{column}: "{text[:40]}" is not a time; write 2026-03-02T10:00:00Z or 2026-03-02')
         else:
@@ -105,8 +105,8 @@ def faults_of(name: str, fields: Mapping[str, Any], now: datetime) -> list[str]:
     return faults
 
 
-def _moment(text: str, now: datetime, *, end: bool) -> datetime:
-    """A time as UTC; raises ``ValueError``."""
+def moment(text: str, now: datetime, *, end: bool) -> datetime:
+    """A time as UTC; a bare day is its beginning, or its ``end`` (today: now). Raises ``ValueError``."""
     try:
         day = date.fromisoformat(text)
     except ValueError:

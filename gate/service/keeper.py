@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Sequence
+from itertools import count
 
 import structlog
 
 from gate.errors import StoreError
 from gate.ports import Fact, Loop, Store, Timer, Transaction
+from gate.service.objecting import last_word
 
 log = structlog.get_logger()
 
@@ -20,7 +21,7 @@ NOT_KEPT = "not_kept"
 def _append_all(facts: Sequence[Fact]) -> Callable[[Transaction], None]:
     def work(tx: Transaction) -> None:
         for fact in facts:
-            tx.append(fact)
+            tx.append(last_word(tx, fact))
 
     return work
 
@@ -33,19 +34,23 @@ class Keeper:
         self._store = store
         self._loop = loop
         self._tell_settled = settled
+        self._numbers = count()
         self._going = 0
-        self._backlog: deque[Sequence[Fact]] = deque()
+        self._behind: set[int] = set()
+        """Groups that have found no room, or came after one that had not, until they are kept: on their way too."""
+        self._waiting: dict[int, Sequence[Fact]] = {}
+        """Those of them that are not on their way."""
         self._retry: Timer | None = None
 
     @property
     def behind(self) -> int:
-        """How many groups of facts wait for room."""
-        return len(self._backlog)
+        """How many groups of facts have not found room yet."""
+        return len(self._behind)
 
     @property
     def settled(self) -> bool:
         """True where everything that was to be kept is."""
-        return not self._backlog and not self._going
+        return not self._behind and not self._going
 
     def attempt(self, facts: Sequence[Fact], done: Callable[[Exception | None], None]) -> None:
         """Keep facts in one transaction, for evidence that something waits for.
@@ -61,45 +66,53 @@ class Keeper:
     def keep(self, *facts: Fact) -> None:
         """Keep facts of what has already happened: in one transaction, tried again each second until it holds. In the
         order in which they came."""
-        if self._backlog:
-            self._backlog.append(facts)
+        number = next(self._numbers)
+        if self._behind:
+            self._wait(number, facts)
         else:
-            self._submit(facts)
+            self._submit(number, facts)
 
-    def _submit(self, facts: Sequence[Fact]) -> None:
+    def _submit(self, number: int, facts: Sequence[Fact]) -> None:
         def done(error: Exception | None) -> None:
             self._going -= 1
             if isinstance(error, StoreError):
                 kinds = [fact.kind for fact in facts]
                 log.error("evidence_waits_for_room", facts=len(facts), kinds=kinds, error=str(error))
-                self._backlog.append(facts)
-                self._schedule()
-            elif error is not None:
-                self._part(facts, error)
+                self._wait(number, facts)
+            else:
+                if error is not None:
+                    self._part(number, facts, error)
+                self._behind.discard(number)
             if self.settled:
                 self._tell_settled()
 
         self._going += 1
         self.attempt(facts, done)
 
-    def _part(self, facts: Sequence[Fact], error: Exception) -> None:
+    def _wait(self, number: int, facts: Sequence[Fact]) -> None:
+        self._behind.add(number)
+        self._waiting[number] = facts
+        if self._retry is None:
+            self._retry = self._loop.after(RETRY_SECONDS, self._try_again)
+
+    def _part(self, number: int, facts: Sequence[Fact], error: Exception) -> None:
         """No room will help these: each goes by itself, and of one that cannot be kept the log says that it is not."""
         if len(facts) > 1:
             for fact in facts:
-                self._submit([fact])
+                part = next(self._numbers)
+                if number in self._behind:
+                    self._behind.add(part)
+                self._submit(part, [fact])
             return
         (fact,) = facts
         log.error("evidence_cannot_be_kept", kind=fact.kind, subject=fact.subject, error=str(error))
         if fact.kind != NOT_KEPT:
             body = {"kind": fact.kind, "error": type(error).__name__}
-            self._submit([Fact(kind=NOT_KEPT, subject="gate", at=fact.at, actor="gate", body=body)])
-
-    def _schedule(self) -> None:
-        if self._retry is None:
-            self._retry = self._loop.after(RETRY_SECONDS, self._try_again)
+            kept = Fact(kind=NOT_KEPT, subject="gate", at=fact.at, actor="gate", body=body)
+            self._submit(next(self._numbers), [kept])
 
     def _try_again(self) -> None:
         self._retry = None
-        waiting, self._backlog = list(self._backlog), deque()
-        for facts in waiting:
-            self._submit(facts)
+        waiting, self._waiting = sorted(self._waiting.items()), {}
+        for number, facts in waiting:
+            self._submit(number, facts)

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from gate.errors import UsageError
 from gate.ports import Transaction
 from gate.service.desk_base import number_of
+from gate.service.objecting import last_word
 from gate.service.reads import Row
 from gate.service.registering import RegisterDesk
 
@@ -22,16 +23,21 @@ class Lists(RegisterDesk):
         ``made_at`` is when they said so (now where None): a consent given after it, and no other, is newer.
         """
         e164 = number_of(number)
-        now = self._clock.now()
-        made = made_at.astimezone(UTC) if made_at else now
-        if made > now:
+        made = made_at.astimezone(UTC) if made_at else None
+        if made and made > self._clock.now():
             raise UsageError(
                 f"an objection cannot be made in the future ({made_at})", hint="Give the time it was made."
             )
-        objection_id = self._new_id()
-        body = {"number": e164, "made_at": made.isoformat(), "source": source, "note": note, "call_id": None}
-        self._keep("objection", actor, body, subject=objection_id)
-        return {"id": objection_id, "number": e164, "made_at": made.isoformat()}
+        body = {"number": e164, "source": source, "note": note, "call_id": None}
+        if made:
+            body["made_at"] = made.isoformat()
+
+        def work(tx: Transaction) -> Row:
+            fact = last_word(tx, self._fact("objection", actor, body, self._new_id()))
+            tx.append(fact)
+            return {"id": fact.subject, "number": e164, "made_at": fact.body["made_at"]}
+
+        return dict(self._store.call(work))
 
     def objection_remove(self, *, target: str, reason: str, actor: str) -> Row:
         """Take objections back: the one with this id, or all of this number. The reason is kept."""

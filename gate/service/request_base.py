@@ -12,6 +12,7 @@ from gate.core.requests import Request, UnexpectedEvent, handle
 from gate.errors import RefusedError, UsageError
 from gate.ports import Fact, Transaction
 from gate.service.desk_base import LONDON, DeskBase, number_of
+from gate.service.objecting import last_word
 from gate.service.reads import Row
 from gate.service.request_due import letters_due
 from gate.service.request_facts import CARRIED, KINDS, PACK, PERSON, WORDS, body_of, last, replay
@@ -85,8 +86,8 @@ class RequestBase(DeskBase):
             objection_id = f"{row['id']}-o{place}"
             if tx.query("SELECT id FROM objections WHERE id = ?", (objection_id,)):
                 continue
-            body = {"number": number, "made_at": self._clock.now().isoformat(), "source": "request"}
-            tx.append(Fact("objection", objection_id, self._clock.now(), actor, body | _OF_NO_CALL))
+            body = {"number": number, "source": "request"} | _OF_NO_CALL
+            tx.append(last_word(tx, Fact("objection", objection_id, self._clock.now(), actor, body)))
 
     def _step(self, name: str, on: date | None, actor: str, make: Any, *, words: Mapping[str, str], **more: Any) -> Row:
         """A step that does no more than be taken."""

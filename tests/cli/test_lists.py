@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gate.cli.lists import BATCH, export_list, read_list, send_list
+from gate.cli.values import LONDON
 from gate.errors import UsageError
 from tests.support.commands import dialgate
 
@@ -119,3 +120,19 @@ def test_the_entries_of_erased_persons_are_counted_and_not_written() -> None:
     told: list[int] = []
     assert b"".join(export_list(Erased(), "objections", told.append)).splitlines()[1:] == [b"+447700900401,,,x"]
     assert told == [2]
+
+
+def test_an_objection_of_a_bare_day_stands_against_a_consent_of_that_day(folder: Path) -> None:
+    number, day = "020 7946 0877", (datetime.now(LONDON) - timedelta(days=2)).date()
+    words = ("--how", "phone", "--wording", "yes", "--who", "Pat")
+    assert dialgate("consent", "add", number, *words, "--given-at", f"{day} 10:00").code == 0
+    assert dialgate("check", number, "--json").json["reason"] != "objected"
+    added = dialgate("objection", "add", number, "--made-at", str(day), "--json")
+    assert datetime.fromisoformat(added.json["made_at"]).astimezone(LONDON).date() == day
+    assert dialgate("check", number, "--json").json["reason"] == "objected"
+
+
+def test_an_objection_of_today_is_made_now(folder: Path) -> None:
+    before = datetime.now(UTC)
+    added = dialgate("objection", "add", "020 7946 0877", "--made-at", str(datetime.now(LONDON).date()), "--json")
+    assert before <= datetime.fromisoformat(added.json["made_at"]) <= datetime.now(UTC)

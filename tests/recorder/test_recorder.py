@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import queue
 import signal
 import time
 from collections.abc import Iterator
@@ -206,6 +207,23 @@ def test_keys_are_heard_before_the_start_and_without_a_map(room: Room) -> None:
     phone.raw(rtp(b"\x01\x0a\x00\xa0", 1, 99, pt=96, marker=True))
     until(lambda: room.events.digits == [("a", "callee", "9"), ("a", "callee", "1")])
     assert room.close("a") is None
+
+
+@pytest.mark.parametrize("started", [False, True])
+def test_a_key_pressed_just_before_the_end_is_told_before_it(room: Room, started: bool) -> None:
+    opened = room.open("a")
+    phone = Phone(opened.callee_port)
+    if started:
+        room.client.start("a", PAYLOADS)
+    room.settle()
+    pid = room.client.pid
+    assert pid is not None
+    heard: queue.Queue[list[tuple[str, str, str]]] = queue.Queue()
+    os.kill(pid, signal.SIGSTOP)  # it comes late: the key and the wish to close wait for it together
+    phone.press(9)
+    room.client.close("a", lambda _closed, _error: heard.put(list(room.events.digits)))
+    os.kill(pid, signal.SIGCONT)
+    assert heard.get(timeout=10) == [("a", "callee", "9")]
 
 
 def test_what_is_not_rtp_is_ignored(room: Room) -> None:

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import threading
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from gate.core.screening import Reason
 from gate.errors import StoreError
 from gate.ports import Fact
+from gate.service.deciding import AtTheLine, Deciding
 from gate.service.keeper import NOT_KEPT, Keeper
-from tests.support.playbook import NOW, NUMBER, Play
+from tests.support.playbook import NOW, NUMBER, OWN, Play, Registers
 
 
 class Disk:
@@ -74,6 +79,113 @@ def test_a_decision_made_beside_an_objection_without_room_does_not_count(play: P
     row = play.call("again")
     assert (row["verdict"], row["state"], row["cause"]) == ("allow", "ended", "evidence_unavailable")
     assert play.conductor.active == 1
+
+
+def test_it_does_not_count_either_while_the_objection_is_on_its_way_again(play: Play, disk: Disk) -> None:
+    play.talk()
+    play.told()
+    disk.full = True
+    play.conductor.digit("call", "callee", "9")
+    play.store.call(lambda tx: None)
+    disk.full = False
+    slow = threading.Event()
+    play.store.submit(lambda tx: slow.wait(5), lambda result, error: None)
+    play.begin(call_id="again")  # decided before the objection is tried again, and told after that
+    while not play.stage.steps.empty():
+        play.stage.steps.get()()
+    play.clock.time += timedelta(seconds=1.1)
+    for timer in [timer for timer in play.stage.timers if timer.live and timer.due <= play.clock.time]:
+        timer.live = False
+        timer.step()
+    assert play.conductor.behind == 1
+    slow.set()
+    play.settle()
+    assert play.told() == ["refuse evidence_unavailable", "forget"]
+    play.pass_time(2)
+    assert play.kinds()[-3:] == ["decision", "objection", "ended"]
+    assert play.conductor.behind == 0
+
+
+def asking(play: Play, line: AtTheLine) -> Deciding:
+    config: Any = SimpleNamespace(firm=SimpleNamespace(numbers=(OWN,)), account=(), pbx=())
+    screener = play.conductor._screener
+    ids = (f"asked{number}" for number in range(9))
+    return Deciding(
+        config=config,
+        store=play.store,
+        registers=Registers(),
+        screener=screener,
+        clock=play.clock,
+        new_id=lambda: next(ids),
+        line=line,
+    )
+
+
+def test_who_asks_is_told_no_while_an_objection_waits_for_room(play: Play, disk: Disk) -> None:
+    ask = asking(play, AtTheLine(lambda: play.conductor.obstacle, play.conductor.keep))
+    assert ask.decide(number=NUMBER, actor="uid:0")["verdict"] == "allow"
+    play.talk()
+    disk.full = True
+    play.conductor.digit("call", "callee", "9")
+    play.settle()
+    disk.full = False
+    assert ask.decide(number=NUMBER, actor="uid:0")["reason"] == "evidence_unavailable"
+    play.conductor.drain(lambda: None, 5)
+    assert ask.decide(number=NUMBER, actor="uid:0")["reason"] == "gate_stopping"
+
+
+def test_an_answer_made_beside_an_objection_without_room_is_taken_back(play: Play) -> None:
+    seen = iter([None, Reason.EVIDENCE_UNAVAILABLE])
+    ask = asking(play, AtTheLine(lambda: next(seen)))
+    answer = ask.decide(number=NUMBER, actor="uid:0")
+    assert (answer["verdict"], answer["reason"]) == ("block", "evidence_unavailable")
+    kept = [json.loads(row["body"]) for row in play.store.call(lambda tx: tx.query("SELECT body FROM facts"))]
+    assert [body["verdict"] for body in kept] == ["allow", "block"]
+    assert answer["decision_id"] == "asked1"
+
+
+def test_a_call_for_help_by_a_phone_system_is_written_down_when_there_is_room(tmp_path: Path) -> None:
+    play = Play(tmp_path, emergency=frozenset({"999"}))
+    disk = Disk(play)
+    ask = asking(play, AtTheLine(lambda: play.conductor.obstacle, play.conductor.keep))
+    disk.full = True
+    assert ask.decide(number="999", actor="uid:0")["reason"] == "emergency_call"
+    play.settle()
+    assert play.kinds() == []
+    disk.full = False
+    play.pass_time(2)
+    assert play.kinds() == ["decision"]
+    play.store.close()
+
+
+def test_a_key_that_is_heard_after_the_end_of_a_call_is_an_objection(play: Play) -> None:
+    play.attempt()
+    play.conductor.answered("call", "PCMU")
+    play.settle()
+    closing: list[Callable[..., None]] = []
+    play.stage.close = lambda call_id, done: closing.append(done)  # type: ignore[method-assign]
+    play.conductor.hung_up("call", "callee")
+    play.conductor.recorder_digit("call", "callee", "9")
+    play.settle()
+    closing[0](None, None)
+    play.settle()
+    assert play.kinds()[-3:] == ["objection", "announced", "ended"]
+    play.attempt(call_id="again")
+    assert play.told()[-1] == "refuse objected"
+
+
+def test_an_objection_is_newer_than_a_consent_dated_by_a_clock_that_was_ahead(play: Play) -> None:
+    ahead = NOW + timedelta(hours=1)
+    consent = {"number": NUMBER, "given_at": ahead.isoformat(), "how": "web", "wording": "yes", "who": "Pat"}
+    play.store.call(lambda tx: tx.append(Fact("consent", "c1", ahead, "uid:0", consent)))
+    play.talk()
+    play.conductor.digit("call", "callee", "9")
+    play.conductor.hung_up("call", "callee")
+    play.settle()
+    play.told()
+    play.clock.time = NOW + timedelta(hours=5)
+    play.attempt(call_id="again")
+    assert play.told() == ["refuse objected"]
 
 
 def test_stopping_waits_for_room(play: Play, disk: Disk) -> None:
