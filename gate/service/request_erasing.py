@@ -10,16 +10,14 @@ The order, and what a kill at each point leaves. The objection that keeps the pe
 4. the write-ahead log is cut, so that no file holds an older page;
 5. ``request_carried`` is the receipt: what went, what is held by which hold, until when backups may hold ciphertext.
 
-What a hold keeps stays whole: its recording, the facts of its call, and everything of a number that is held.
+What a hold keeps stays whole: its recording, the facts of its call, and everything of a number that is held. So does
+what is about somebody else and mentions one of the numbers: the receipt says where, by ids, for a person to look at.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -32,6 +30,7 @@ from gate.ports import Fact, Store
 from gate.service.erasing import hold_of
 from gate.service.reads import Progress, Row
 from gate.service.request_facts import CARRIED, CARRYING, KINDS, WORDS, last, replay
+from gate.service.request_plan import GONE, Plan
 from gate.service.request_reads import RequestReads, Tx
 from gate.service.retention import Retention
 
@@ -43,66 +42,11 @@ LEAVES = 20_000
 """Facts that are looked through at a time, beside whatever is written."""
 SCRUBS = 10
 """How often cutting the write-ahead log is tried, half a second apart: a reader may hold an older state."""
+ROUNDS = 5
+"""How often recordings are gone through: holds come and go meanwhile."""
 MOST = 1_000_000
 """Calls of one person: all there are."""
 _LIVE = ("dialling", "answered", "talking")
-
-
-@dataclass(slots=True)
-class Plan:
-    """What goes and what stays."""
-
-    request_id: str
-    reference: str
-    lines: list[str]
-    whole: bool
-    """All of the person, not only some calls."""
-    calls: list[Row]
-    held: dict[str, str] = field(default_factory=dict)
-    """Call -> name of the hold that keeps it."""
-    held_lines: dict[str, str] = field(default_factory=dict)
-    """Number -> name of the hold on it."""
-
-    @property
-    def going(self) -> list[str]:
-        """Calls that nothing holds."""
-        return [each["call_id"] for each in self.calls if each["call_id"] not in self.held]
-
-    @property
-    def recordings(self) -> list[str]:
-        """Recordings that are not erased yet, held ones too: what holds them is judged when they go."""
-        return [each["recording_id"] for each in self.calls if each["recording_id"] and each["recording"] != "erased"]
-
-    @property
-    def free_lines(self) -> list[str]:
-        """Numbers of which everything goes."""
-        return [line for line in self.lines if line not in self.held_lines] if self.whole else []
-
-    def as_row(self) -> Row:
-        """For an answer: a dry run."""
-        return {
-            "calls": len(self.going),
-            "recordings": sum(each["recording_id"] in self.recordings for each in self.calls if not self._kept(each)),
-            "whole": self.whole,
-            "held_calls": len(self.held),
-            "held_by": sorted({*self.held.values(), *self.held_lines.values()}),
-            "digest": self.digest,
-        }
-
-    @property
-    def digest(self) -> str:
-        """Stands for what would go and what stays: another plan has another one."""
-        what = [
-            self.request_id,
-            sorted(self.going),
-            sorted(self.recordings),
-            self.free_lines,
-            sorted(self.held.items()),
-        ]
-        return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
-
-    def _kept(self, call: Row) -> bool:
-        return call["call_id"] in self.held
 
 
 class RequestEraser:
@@ -128,7 +72,7 @@ class RequestEraser:
 
     def plan(self, request: str) -> Row:
         """What would go now. Nothing is changed. Raises ``RefusedError`` where it neither is granted nor can be."""
-        plan: Plan = self._store.call(lambda tx: self._plan(tx, self._granted(tx, request, soon=True)))
+        plan: Plan = self._store.call(partial(self._planned, name=request, soon=True))
         return plan.as_row()
 
     def carry_out(
@@ -144,19 +88,7 @@ class RequestEraser:
         plan, receipt = self._store.call(lambda tx: self._begin(tx, request, actor, digest, reason))
         if receipt:
             return dict(receipt)
-        outcome = self._retention.erase_asked(plan.recordings, basis=f"request {plan.reference}", actor=actor)
-        if outcome.faults:
-            first = outcome.faults[0]
-            raise StoreError(
-                f"{plan.reference}: {len(outcome.faults)} recordings have lost their key, but their files would not "
-                f"go: {first['fault']}",
-                hint=f"see to the disk, then again: dialgate request fulfil {plan.reference}",
-            )
-        # What was put on hold since the plan was made is judged again: nothing of it is emptied; nor of a call that has
-        # come since, whose recording is there.
-        decided = {each["call_id"] for each in plan.calls}
-        plan = self._store.call(lambda tx: self._plan(tx, self._granted(tx, plan.request_id)))
-        plan.calls = [each for each in plan.calls if each["call_id"] in decided]
+        plan = self._erase(plan, actor)
         facts = sum(self._empty(plan, actor, progress))
         self._cut()
         return dict(self._store.call(lambda tx: self._receipt(tx, plan, facts, actor)))
@@ -218,6 +150,9 @@ class RequestEraser:
             tx.append(Fact(CARRYING, row["id"], self._clock.now(), actor, body))
         return plan, {}
 
+    def _planned(self, tx: Tx, name: str, *, soon: bool = False) -> Plan:
+        return self._plan(tx, self._granted(tx, name, soon=soon))
+
     def _plan(self, tx: Tx, row: Row) -> Plan:
         course = self._reads.course(tx, row["id"])
         scope, carrying = last(course, KINDS[events.Searched]), last(course, CARRYING)
@@ -247,6 +182,32 @@ class RequestEraser:
                 held.setdefault(each["call_id"], name)
         return held, held_lines
 
+    def _erase(self, plan: Plan, actor: str) -> Plan:
+        """Recordings go; returns the plan as it is after them.
+
+        What was put on hold since the plan was made is judged again: nothing of it is emptied; nor of a call that has
+        come since, whose recording is there. What was held and is no more goes as well: facts are emptied only where
+        no recording of theirs opens.
+        """
+        decided = {each["call_id"] for each in plan.calls}
+        for _ in range(ROUNDS):
+            outcome = self._retention.erase_asked(plan.recordings, basis=f"request {plan.reference}", actor=actor)
+            if outcome.faults:
+                first = outcome.faults[0]
+                raise StoreError(
+                    f"{plan.reference}: {len(outcome.faults)} recordings have lost their key, but their files would "
+                    f"not go: {first['fault']}",
+                    hint=f"see to the disk, then again: dialgate request fulfil {plan.reference}",
+                )
+            plan = self._store.call(partial(self._planned, name=plan.request_id))
+            plan.calls = [each for each in plan.calls if each["call_id"] in decided]
+            if not plan.standing:
+                return plan
+        raise StoreError(
+            f"{plan.reference}: {len(plan.standing)} recordings were held when their turn came and are not now",
+            hint=f"again: dialgate request fulfil {plan.reference}",
+        )
+
     def _empty(self, plan: Plan, actor: str, progress: Progress | None) -> Iterator[int]:
         """Facts of the calls, then whatever else holds a number of theirs; how many at a time."""
         going = plan.going
@@ -255,15 +216,14 @@ class RequestEraser:
             yield self._store.call(partial(self._empty_calls, plan=plan, call_ids=part, actor=actor))
             if progress is not None:
                 progress(0.5 * (start + len(part)) / len(going), "calls")
-        if not plan.free_lines:
-            return
         place, size = 0, self._store.call(lambda tx: tx.query("SELECT max(leaf_index) AS last FROM facts"))[0]["last"]
-        while True:
-            look = partial(self._reads.mentions, numbers=plan.free_lines, first=place, count=LEAVES)
-            found, place = self._beside(look)
+        while free := plan.free_lines:
+            found, place = self._beside(partial(self._reads.mentions, numbers=free, first=place, count=LEAVES))
             if found:
                 yield self._store.call(partial(self._empty_mentions, plan=plan, found=found, actor=actor))
-            if not place:
+            if plan.free_lines != free:
+                place = 0  # a number was put on hold meanwhile: again, without it
+            elif not place:
                 break
             if progress is not None:
                 progress(0.5 + 0.5 * min(1.0, place / max(1, size)), "everything else")
@@ -271,29 +231,39 @@ class RequestEraser:
 
     def _empty_calls(self, tx: Tx, plan: Plan, call_ids: list[str], actor: str) -> int:
         """Facts of these calls, but for what somebody has put on hold since the plan was made."""
-        held, _ = self._holds(tx, plan.lines, self._reads.calls(tx, call_ids))
-        going = [call_id for call_id in call_ids if call_id not in held]
+        calls = self._reads.calls(tx, call_ids)
+        self._hold(tx, plan, calls)
+        going = [each["call_id"] for each in calls if each["call_id"] not in plan.held and each["recording"] in GONE]
         now = self._clock.now()
         return self._reads.erase_calls(tx, going, plan.lines, request=plan.request_id, at=now, actor=actor)
 
+    def _hold(self, tx: Tx, plan: Plan, calls: list[Row]) -> bool:
+        """Note what has been put on hold since the plan was made; True where a number was."""
+        free = plan.free_lines
+        held, lines = self._holds(tx, plan.lines, calls)
+        plan.held |= held
+        plan.held_lines |= lines
+        return plan.free_lines != free
+
     def _empty_mentions(self, tx: Tx, plan: Plan, found: list[tuple[int, str, str, str | None]], actor: str) -> int:
-        """Facts that hold one of these numbers, with all other facts about the same thing.
+        """Facts that hold one of these numbers; of the person's own records all facts, and of others' none.
 
         Requests that are not over keep what they need until they are; this one until the person has been told.
         """
-        if self._holds(tx, plan.free_lines, [])[1]:
-            return 0  # put on hold since the plan was made
-        open_ = {each["id"] for each in self._reads.open_ones(tx)}
+        if self._hold(tx, plan, []):
+            return 0
         leaves: set[int] = set()
         for leaf, kind, subject, call_id in found:
-            if subject in open_ or call_id in plan.held:
+            if subject == plan.request_id or call_id in plan.held:
                 continue
-            if kind.startswith("request_"):
-                leaves |= set(self._reads.personal_leaves(tx, subject))
-            elif kind in ("objection", "consent", "hold"):
-                leaves |= set(self._reads.leaves_of(tx, [subject]))
-            else:
+            record = self._reads.record_of(tx, kind, subject)
+            if record is None:
                 leaves.add(leaf)
+            elif not plan.spares(record):
+                of_request = record["record"] == "request"
+                leaves |= set(
+                    self._reads.personal_leaves(tx, subject) if of_request else self._reads.leaves_of(tx, [subject])
+                )
         now = self._clock.now()
         return self._reads.erase_leaves(tx, leaves, request=plan.request_id, what="numbers", at=now, actor=actor)
 
@@ -317,10 +287,11 @@ class RequestEraser:
             "recordings": sum(each["recording"] == "erased" for each in calls),
             "facts": facts,
             "whole": plan.whole,
-            "held_back": sum(each["recording"] not in (None, "erased") for each in calls),
+            "held_back": sum(each["recording"] not in GONE for each in calls),
             "held_calls": len(plan.held),
-            "held_by": sorted({*plan.held.values(), *plan.held_lines.values()}),
+            "held_by": plan.held_by,
             "open_requests": self._still_open(tx, plan),
+            "mentions": sorted(plan.mentions),
             "backups_until": self._retention.backups_until().isoformat(),
         }
         tx.append(Fact(CARRIED, plan.request_id, self._clock.now(), actor, body))
@@ -330,4 +301,5 @@ class RequestEraser:
         """References of other requests of the person that are not over: they keep their numbers until they are."""
         open_ = {each["id"] for each in self._reads.open_ones(tx)} - {plan.request_id}
         lines = plan.free_lines
-        return [each["reference"] for each in self._reads.of_numbers(tx, lines) if each["id"] in open_] if lines else []
+        known = {each["reference"] for each in self._reads.of_numbers(tx, lines) if each["id"] in open_}
+        return sorted(known | plan.open_requests)

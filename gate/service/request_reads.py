@@ -91,6 +91,12 @@ class RequestReads(Protocol):
         """Facts that hold one of these numbers: (leaf, kind, subject, call), and where to go on."""
         ...
 
+    def record_of(self, tx: Tx, kind: str, subject: str) -> Row | None:
+        """What a fact of this kind about this subject is part of, where that is a hold, an objection, a consent or a
+        request: ``record`` (which), ``id``, ``name`` (what people look it up by), ``numbers`` it is about (None: they
+        were erased), ``call_id`` it belongs to, ``in_force``, and of a hold its ``kind``."""
+        ...
+
     def leaves_of(self, tx: Tx, subjects: Collection[str]) -> list[int]:
         """Leaves of the facts about these."""
         ...

@@ -41,6 +41,8 @@ _APART = r"[\s().\-/]"
 _BEFORE = rf"(?:9|141|147[015]|1280)?{_APART}*(?:(?:00)?{_APART}*44{_APART}*0?|00?)"
 """What may stand before the digits of a number's own: codes of services, of the country, the trunk's 0."""
 _OVER = "fulfilled_on IS NULL AND withdrawn_on IS NULL AND (person_told_on IS NULL OR authority_told_on IS NULL)"
+_ENDS: Final = {"hold": "released_at", "objection": "removed_at", "consent": "withdrawn_at"}
+"""Records of others' lists: hold, objection, consent -> the column that ends one."""
 
 
 # --- requests -----------------------------------------------------------------------------------------------------
@@ -99,10 +101,10 @@ def unfinished(tx: StoreTransaction) -> list[str]:
 def outlived(tx: StoreTransaction, reference: str) -> bool:
     """True where the receipt of an erasure names this request as still open: it kept its numbers until it is over."""
     receipts = (
-        "SELECT 1 FROM requests JOIN facts ON facts.subject = requests.id AND facts.kind = 'request_carried' "
-        "WHERE carried_at IS NOT NULL AND instr(body, ?) > 0 LIMIT 1"
+        "SELECT 1 FROM requests JOIN facts ON facts.subject = requests.id AND facts.kind = 'request_carried',"
+        " json_each(body, '$.open_requests') AS still WHERE carried_at IS NOT NULL AND still.value = ? LIMIT 1"
     )
-    return bool(tx.query(receipts, [json.dumps(reference)]))
+    return bool(tx.query(receipts, [reference]))
 
 
 def of_numbers(tx: StoreTransaction, numbers: Sequence[str]) -> list[Row]:
@@ -251,6 +253,27 @@ def mentions(
     ]
     (head,) = tx.query("SELECT coalesce(max(leaf_index), -1) AS last FROM facts")
     return found, first + count if first + count <= head["last"] else 0
+
+
+def record_of(tx: StoreTransaction, kind: str, subject: str) -> Row | None:
+    """What a fact of this kind about this subject is part of: see ``gate.service.request_reads``."""
+    record = kind.partition("_")[0].replace("letter", "request")
+    if record not in (*_ENDS, "request"):
+        return None
+    rows = tx.query(f"SELECT * FROM {record}s WHERE id = ?", [subject])  # noqa: S608 - one of four
+    if not rows:
+        return None
+    (row,) = rows
+    if record == "request":
+        name, in_force = row["reference"], row["state"] not in ("done", "closed")
+        numbers = None if row["numbers"] is None else json.loads(row["numbers"])
+    else:
+        name, in_force = subject, row[_ENDS[record]] is None
+        numbers = None if row["number"] is None else [row["number"]]
+    if record == "hold" and row["target"] != "number":
+        numbers = []
+    of = {"numbers": numbers, "call_id": row.get("call_id"), "in_force": in_force}
+    return {"record": record, "id": subject, "name": name, "kind": row.get("kind"), **of}
 
 
 def leaves_of(tx: StoreTransaction, subjects: Collection[str]) -> list[int]:

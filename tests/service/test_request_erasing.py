@@ -164,6 +164,7 @@ def test_the_receipt_names_nobody(house: House) -> None:
         "held_calls": 0,
         "held_by": [],
         "open_requests": [],
+        "mentions": [],
         "backups_until": house.retention.backups_until().isoformat(),
     }
     erased = [each["body"] for each in facts(house, "recording_erased")]

@@ -1,0 +1,192 @@
+"""An erasure leaves what is about somebody else: mentioning the person costs nobody a hold, a consent or a request."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.config import load
+from gate.daemon.house import House
+from gate.errors import StoreError
+from gate.store import kept
+from tests.support.keeping import SetClock
+from tests.support.requesting import ANN, OTHER, PERSON, SPELLED, START, granted, opened, prepared, spelled_in
+
+SECOND = "+447700900777"
+"""Another number of the person."""
+WHY = {"reason": "a claim", "reference": "case 17/2026"}
+
+
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("mentions") / "gate"
+    prepared(folder, recordings=1)
+    return folder
+
+
+@pytest.fixture
+def folder(original: Path, tmp_path: Path) -> Path:
+    shutil.copytree(original, tmp_path / "gate")
+    return tmp_path / "gate"
+
+
+@pytest.fixture
+def house(folder: Path) -> Iterator[House]:
+    with opened(folder) as house:
+        yield house
+
+
+def carry_out(house: House, reference: str) -> dict[str, Any]:
+    return dict(house.desk.request_carry_out(request=reference, execute=True, actor=ANN))
+
+
+def rows(house: House, sql: str, *values: str) -> list[dict[str, Any]]:
+    return list(house.store.call(lambda tx: tx.query(sql, values)))
+
+
+@pytest.mark.parametrize("restriction", [False, True], ids=["hold", "restriction"])
+@pytest.mark.parametrize("where", ["reason", "reference"])
+def test_a_hold_on_somebody_else_that_mentions_the_person_stays_in_force(
+    folder: Path, where: str, restriction: bool
+) -> None:
+    with opened(folder) as house:
+        why = WHY | {where: f"Pat, {SPELLED}, is a witness"}
+        hold = house.desk.hold_add(number=OTHER, restriction=restriction, **why, actor=ANN)
+        reference = granted(house)
+        done = carry_out(house, reference)
+        kind = "restriction" if restriction else "hold"
+        assert done["held_by"] == [f"{kind} on another matter ({hold['id']})"]
+        assert (done["recordings"], done["held_calls"], done["mentions"]) == (1, 0, [])
+        (receipt,) = rows(house, "SELECT body FROM facts WHERE kind = 'request_carried'")
+        assert "900123" not in receipt["body"] and "900 123" not in receipt["body"]
+        assert [row["id"] for row in house.store.call(lambda tx: kept.holds_on(tx, ["other"]))] == [hold["id"]]
+        letter = house.desk.request_letter(request=reference, kind="confirmation", actor=ANN)
+        said = " ".join(letter["text"].split())
+        assert "on another matter" in said and why["reference"] not in said
+    with ExitStack() as stack:
+        house = House(load(folder / "config.toml"), stack, clock=SetClock(START + timedelta(days=600)))
+        assert house.retention.sweep(actor=ANN)["held"] == 1
+        (row,) = rows(house, "SELECT state FROM recordings WHERE recording_id = 'other'")
+        assert row["state"] == "closed"
+        assert house.desk.hold_release(hold_id=hold["id"], reason="settled", actor=ANN)["released"]
+        assert house.retention.sweep(actor=ANN)["erased"] == 1
+        assert house.verify_log()["ok"]
+
+
+def test_a_hold_on_one_number_of_a_person_mentions_the_other(house: House) -> None:
+    hold = house.desk.hold_add(number=SECOND, reason=f"also {SPELLED}", reference="case 3", actor=ANN)
+    desk = house.desk
+    reference = desk.request_open(
+        asks="erasure", channel="post", name="Pat Person", numbers=[SPELLED, SECOND], actor=ANN
+    )["reference"]
+    desk.request_verify_identity(request=reference, checked="passport seen", actor=ANN)
+    desk.request_search(request=reference, actor=ANN)
+    desk.request_decide(request=reference, grant=True, actor=ANN)
+    done = carry_out(house, reference)
+    assert done["held_by"] == [f"hold case 3 ({hold['id']})"]
+    (kept_,) = desk.hold_list(actor=ANN)["items"]
+    assert (kept_["number"], kept_["reason"]) == (SECOND, f"also {SPELLED}")
+    assert desk.consent_list(number=SPELLED, actor=ANN)["items"] == []
+
+
+def test_what_others_said_is_theirs_and_the_receipt_says_where(house: House) -> None:
+    desk = house.desk
+    consent = desk.consent_add(
+        number=OTHER, how="phone", wording="yes", who="Olu", evidence=f"asked from {SPELLED}", actor=ANN
+    )["id"]
+    objection = desk.objection_add(number=SECOND, note=f"not {SPELLED} either", actor=ANN)["id"]
+    released = desk.hold_add(number=OTHER, **WHY, actor=ANN)["id"]
+    desk.hold_release(hold_id=released, reason=f"{SPELLED} says so", actor=ANN)
+    closed, open_ = (
+        desk.request_open(
+            asks="access", channel="post", name="Olu Other", numbers=[OTHER], about=f"a call from {SPELLED}", actor=ANN
+        )["reference"]
+        for _ in range(2)
+    )
+    desk.request_withdraw(request=closed, actor=ANN)
+    reference = granted(house)
+    done = carry_out(house, reference)
+    assert done["mentions"] == sorted(
+        [f"consent {consent}", f"objection {objection}", f"hold {released}", f"request {closed}", f"request {open_}"]
+    )
+    assert (done["held_by"], done["open_requests"]) == ([], [])
+    assert carry_out(house, reference)["mentions"] == done["mentions"]
+    desk.request_told(request=reference, actor=ANN)
+    assert [each["who"] for each in desk.consent_list(number=OTHER, actor=ANN)["items"]] == ["Olu"]
+    assert desk.check(number=OTHER, actor=ANN)["reason"] == "consented"
+    assert [each["note"] for each in desk.objection_list(number=SECOND, actor=ANN)["items"]]
+    desk.request_withdraw(request=open_, actor=ANN)
+    assert {desk.request_show(request=each, actor=ANN)["name"] for each in (closed, open_)} == {"Olu Other"}
+    assert desk.request_show(request=reference, actor=ANN)["carried_out"]["mentions"] == done["mentions"]
+    assert house.verify_log()["ok"]
+
+
+def test_a_hold_put_on_while_the_log_is_gone_through_is_named(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    reference = granted(house)
+    beside, put = house.request_eraser._beside, []
+
+    def late(read: Any) -> Any:
+        found = beside(read)
+        if not put:
+            put.append(house.desk.hold_add(number=SPELLED, **WHY, actor=ANN)["id"])
+        return found
+
+    monkeypatch.setattr(house.request_eraser, "_beside", late)
+    assert carry_out(house, reference)["held_by"] == [f"hold case 17/2026 ({put[0]})"]
+    assert house.desk.consent_list(number=SPELLED, actor=ANN)["items"]
+
+
+def test_a_hold_that_ends_while_recordings_go_leaves_no_recording_behind(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hold = house.desk.hold_add(recording_id="rec0", **WHY, actor=ANN)["id"]
+    reference = granted(house)
+    erase = house.retention.erase_asked
+
+    def meanwhile(*arguments: Any, **more: Any) -> Any:
+        outcome = erase(*arguments, **more)
+        if house.store.call(lambda tx: kept.hold(tx, hold))["released_at"] is None:
+            house.desk.hold_release(hold_id=hold, reason="settled", actor=ANN)
+        return outcome
+
+    monkeypatch.setattr(house.retention, "erase_asked", meanwhile)
+    done = carry_out(house, reference)
+    assert (done["recordings"], done["held_back"], done["held_by"]) == (1, 0, [])
+    (row,) = rows(house, "SELECT state FROM recordings WHERE recording_id = 'rec0'")
+    assert row["state"] == "erased" and house.keys.wraps("rec0") == []
+
+
+def test_facts_are_not_emptied_while_their_recording_opens(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Holds that come and go at the wrong moments each time: nothing of the call is lost, and it is told."""
+    reference = granted(house)
+    erase = house.retention.erase_asked
+
+    def meanwhile(*arguments: Any, **more: Any) -> Any:
+        hold = house.desk.hold_add(recording_id="rec0", **WHY, actor=ANN)["id"]
+        outcome = erase(*arguments, **more)
+        house.desk.hold_release(hold_id=hold, reason="settled", actor=ANN)
+        return outcome
+
+    with monkeypatch.context() as patch, pytest.raises(StoreError, match="held when their turn came"):
+        patch.setattr(house.retention, "erase_asked", meanwhile)
+        carry_out(house, reference)
+    assert house.desk.calls_show(call_id="call-rec0", actor=ANN)["call"]["number"] == PERSON
+    assert carry_out(house, reference)["recordings"] == 1
+
+
+def test_a_file_that_only_mentions_is_looked_for_in_clear(house: House) -> None:
+    """What the receipt names is all that is left."""
+    hold = house.desk.hold_add(number=OTHER, reason=f"{SPELLED} is a witness", reference="case 4", actor=ANN)["id"]
+    reference = granted(house)
+    carry_out(house, reference)
+    house.desk.request_told(request=reference, actor=ANN)
+    assert spelled_in(house.config.data, "Pat Person", "1 High Street", "7700900123") == []
+    left = rows(house, "SELECT subject, body FROM facts WHERE instr(body, ?) > 0", SPELLED)
+    assert [(row["subject"], json.loads(row["body"])["reference"]) for row in left] == [(hold, "case 4")]
