@@ -164,6 +164,7 @@ def _became(row: Row) -> list[tuple[str, words.Shown]]:
         pairs += [("Held, stays", words.text(each, WARN)) for each in done["held_by"]]
         if done.get("open_requests"):
             pairs.append(("Kept by", words.text(f"open requests {', '.join(done['open_requests'])}", WARN)))
+        pairs += [("Mentioned in", words.text(f"somebody else's {each}", WARN)) for each in done.get("mentions") or ()]
     return pairs
 
 

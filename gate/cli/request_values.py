@@ -114,6 +114,8 @@ def lines(standing: dict[str, Any]) -> Iterator[str]:
         yield f"  erased: {what}; backups until {done['backups_until']}"
         for name in done["held_by"]:
             yield f"  held: {name}"
+        for name in done.get("mentions") or []:
+            yield f"  still mentioned in somebody else's {name}: look whether it has to be"
 
 
 def _clock(standing: dict[str, Any]) -> Iterator[str]:

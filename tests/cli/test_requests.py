@@ -179,6 +179,8 @@ def test_a_refusal_with_both_letters(officer: Officer, tmp_path: Path) -> None:
 
 def test_an_erasure_with_a_hold(officer: Officer, folder: Path, tmp_path: Path) -> None:
     hold = dialgate("hold", "add", "--recording", "rec1", "--reason", "claim", "--reference", "case 17/2026", "--json")
+    theirs = ("02079460999", "--how", "phone", "--wording", "yes", "--who", "Olu", "--evidence", f"from {SPELLED}")
+    consent = dialgate("consent", "add", *theirs, "--json").json["id"]
     done = officer("open", "erasure", "--by", "phone", *WHO)
     reference = re.findall(r"DSR-\d{4}-\d{4}", done.out)[0]
     assert f"letter {reference} writing" in done.err, "it is asked for in writing besides"
@@ -194,6 +196,7 @@ def test_an_erasure_with_a_hold(officer: Officer, folder: Path, tmp_path: Path) 
     fulfilled = officer("fulfil", reference, "--yes", "--letters", "out")
     assert f"letter {reference} acknowledgement" in fulfilled.err and "confirmation -o" not in fulfilled.err
     assert "erased: 4 calls, 2 recordings" in fulfilled.out and "held: hold case 17/2026" in fulfilled.out
+    assert f"still mentioned in somebody else's consent {consent}" in fulfilled.out
     assert "case 17/2026" in (tmp_path / "out" / f"{reference}-confirmation.txt").read_text()
     assert "from: (forgotten)" in officer("told", reference).out
     assert "forgotten who asked" in officer("letter", reference, "confirmation", code=3).err

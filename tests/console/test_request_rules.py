@@ -9,7 +9,7 @@ import pytest
 
 from console.modes.request_forms import call_time, day, numbers, opening, searching, step
 from console.modes.request_rules import acts, request_of
-from console.modes.request_shown import in_part, left
+from console.modes.request_shown import in_part, left, told
 from gate.core import request_words as events
 from gate.core.deadlines import Clock
 from gate.core.request_words import Asks, Event, Ground, State
@@ -144,3 +144,16 @@ def test_what_is_filled_in_becomes_the_fields_of_an_operation() -> None:
     told = {"name": "Ann", "contact": "", "numbers": "", "about": "", "call": "2026-03-02", "received": "2026-03-03"}
     assert opening(told)["received"] == date(2026, 3, 3) and opening(told)["until"] is not None
     assert searching({"numbers": "", "call": "", "everything": "yes"})["everything"] is True
+
+
+def test_what_an_erasure_left_is_shown() -> None:
+    gone = {"calls": 2, "recordings": 1, "backups_until": "2026-10-13", "held_by": ["hold 17 (h1)"]}
+    gone |= {"open_requests": ["DSR-2026-0002"], "mentions": ["consent c1"]}
+    shown = dict(
+        pair for section in told(row(reachable(Asks.ERASURE)[0]) | {"carried_out": gone}) for pair in section.pairs
+    )
+    assert shown["Held, stays"][0] == "hold 17 (h1)"
+    assert shown["Kept by"][0] == "open requests DSR-2026-0002"
+    assert shown["Mentioned in"][0] == "somebody else's consent c1"
+    del gone["mentions"]  # a receipt of before it was noted
+    assert told(row(reachable(Asks.ERASURE)[0]) | {"carried_out": gone})
