@@ -7,7 +7,7 @@
 - ``recording``  the recorder process (``python -m gate.daemon.recording``), and waiting for an earlier one
 - ``screening``  a CRM file screened beside a gate that runs or not
 - ``contacts``   the CRM's contacts, and following them in the background
-- ``drop``       the folder in which the registers' files land
+- ``drop``       the folder in which the registers' files land; ``superseded``: old snapshots go
 - ``requests``   data-subject requests beside the calls: what was begun is finished, what is due is told
 - ``sweeping``   the daily sweep beside the calls
 - ``letters``    letters wired: the firm's particulars, its templates, its mail server

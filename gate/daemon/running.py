@@ -29,6 +29,7 @@ from gate.daemon.drop import watch
 from gate.daemon.house import House, new_id
 from gate.daemon.recording import wait_for_recorder
 from gate.daemon.requests import remind
+from gate.daemon.superseded import delete_superseded
 from gate.daemon.sweeping import sweep
 from gate.errors import ConfigError, GateError, RecorderError, StoreError
 from gate.ports import Fact
@@ -109,6 +110,7 @@ class Gate:
         house.retention.at_start()  # nothing that is erased can be opened again, whatever was restored meanwhile
         drop_again(house.store, house.keyring())  # nor by a key from which it was taken
         house.request_eraser.resume()  # and what was asked for and begun is done
+        house.desk.note_registers()  # an import whose process outlived its gate is in force, and has no leaf
         return reconciler
 
     def _start_recorder(self, stack: ExitStack) -> Any:
@@ -300,6 +302,7 @@ class Gate:
             sweep(self._house, self._metrics),
             follow(self._house.contacts),
             watch(self._house),
+            delete_superseded(self._house),
             remind(self._house, self._metrics),
             mail_checkpoints(self._house),
         )

@@ -89,8 +89,7 @@ class DropFolder:
             outcome = self._one(path, name, seen, tick, now)
             if outcome is not None:
                 outcomes.append(outcome)
-        if outcomes:
-            self._delete_old(now)
+        self._delete_old(now)
         return outcomes
 
     def _grown(self) -> list[Outcome]:

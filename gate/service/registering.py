@@ -11,11 +11,14 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from gate.errors import RegisterError, RegisterFailed
+from gate.errors import GateError, RegisterError, RegisterFailed
+from gate.log import Logger
 from gate.ports import Transaction
 from gate.service.desk_base import LONDON
 from gate.service.importing import ImportDesk, Stopped
 from gate.service.reads import Progress, Row
+
+log = Logger()
 
 IMPORTED: Final = "register_imported"
 REFUSED: Final = "register_refused"
@@ -62,7 +65,7 @@ class RegisterDesk(ImportDesk):
             if now.get("sha256") == in_force.get("sha256"):
                 raise
             # Its process was quicker than its end: the new snapshot is in force, and so it has its fact.
-            report = {key: now[key] for key in ("name", "count", "as_of", "sha256", "coverage", "source_name")}
+            report = _edition(now)
         except RegisterFailed:
             raise
         except RegisterError as error:
@@ -70,11 +73,22 @@ class RegisterDesk(ImportDesk):
             self._keep(REFUSED, actor, body, subject=self._new_id())
             raise
         self._status()  # whoever asks from now on asks the new edition
-        report["contacts"] = contacts.compared(name, before)
+        try:
+            report["contacts"] = contacts.compared(name, before)
+        except GateError as error:  # the edition is in force: its leaf waits for nothing else
+            log.error("contacts_not_compared", register=name, error=error.message)
+            report["contacts"] = None
         self._keep(IMPORTED, actor, report, subject=self._new_id())
         if not contacts.background:
             contacts.follow(progress)
         return report
+
+    def note_registers(self) -> None:
+        """Keep a leaf of every edition in force that has none: the gate that imported it was ended in between."""
+        noted = {body.get("sha256") for _, body in self._store.call(lambda tx: _facts(tx, IMPORTED))}
+        for row in self._status():
+            if row.get("sha256") and row["sha256"] not in noted:
+                self._keep(IMPORTED, "gate", _edition(row) | {"noted_late": True}, subject=self._new_id())
 
     def register_status(self, *, actor: str) -> Row:
         """Age, size, coverage and identity of each register, and the file that was last refused where none was taken
@@ -103,6 +117,11 @@ class RegisterDesk(ImportDesk):
                     f"{source} is refused: the same bytes were imported on {at[:10]} as of {body.get('as_of')}",
                     hint="a file that is sent again does not become newer by it: does the fetch still work?",
                 )
+
+
+def _edition(row: Row) -> Row:
+    """What is known of a register in force without the report of its import."""
+    return {key: row[key] for key in ("name", "count", "as_of", "sha256", "coverage", "source_name")}
 
 
 def _refused(tx: Transaction) -> dict[str, Row]:

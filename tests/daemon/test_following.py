@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import pytest
 
 from gate.config import load
 from gate.daemon import contacts as following
-from gate.daemon import drop
+from gate.daemon import drop, superseded
 from gate.daemon.house import House
 from gate.errors import RegisterError
+from gate.registers import importer
 from gate.registers.watch import DropFolder
 from tests.support.gatehouse import dialgate
 from tests.support.registers import write
@@ -58,3 +60,39 @@ def test_a_look_that_fails_is_told_and_a_file_that_lands_later_is_taken(house: H
     assert drop._look(folder, house) is True
     assert (tmp_path / "drop" / "taken" / "tps_1.txt").exists()
     assert house.desk.register_status(actor="test")["registers"][0]["count"] == 1
+
+
+def test_superseded_snapshots_go_though_no_new_file_comes(tmp_path: Path) -> None:
+    dialgate("init", str(tmp_path / "gate"), "--example")
+    config = load(tmp_path / "gate" / "config.toml")
+    with ExitStack() as stack:
+        house = House(config, stack)
+        source = write(tmp_path / "tps_ns.txt", ["02079460101", "02079460102"])
+        house.desk.register_import(name="tps", path=str(source), accept_shrink=True, actor="uid:0")
+        superseded.look(house)
+        assert len(list((config.data / "registers").glob("tps-*.snap"))) == 2
+        house.clock = Ahead()
+        superseded.look(house)
+        assert len(list((config.data / "registers").glob("tps-*.snap"))) == 1
+
+
+class Ahead:
+    """The clock, 36 days from now."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC) + timedelta(days=36)
+
+
+@pytest.mark.parametrize("error", [RegisterError("no right"), ZeroDivisionError("a fault")])
+def test_looking_for_superseded_snapshots_survives_what_goes_wrong(
+    house: House, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    asked = []
+
+    def fail(_folder: Path, name: str, _now: datetime) -> None:
+        asked.append(name)
+        raise error
+
+    monkeypatch.setattr(importer, "prune", fail)
+    superseded.look(house)
+    assert asked == list(house.config.calling.registers)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gate.daemon.house import House
-from gate.errors import RegisterError
+from gate.errors import RegisterError, StoreError
+from gate.registers.importer import import_file
 from tests.service.test_contacts import ACTOR, TPS, put
 from tests.service.test_contacts import house as house
 from tests.service.test_contacts import template as template
@@ -43,3 +46,30 @@ def test_an_older_day_is_taken_by_name_only(house: House, tmp_path: Path) -> Non
         house.desk.register_import(name="tps", path=str(source), as_of=day, actor=ACTOR)
     house.desk.register_import(name="tps", path=str(source), as_of=day, accept_older=True, actor=ACTOR)
     assert house.desk.register_status(actor=ACTOR)["registers"][0]["as_of"] == day.isoformat()
+
+
+def imported(house: House) -> list[dict[str, Any]]:
+    rows = house.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'register_imported'"))
+    return [json.loads(row["body"]) for row in rows]
+
+
+def test_an_edition_whose_import_could_not_tell_of_the_contacts_has_its_leaf(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: Any) -> Any:
+        raise StoreError("the database failed")
+
+    monkeypatch.setattr(house.contacts, "compared", fail)
+    report = put(house, tmp_path, ["02079460101", "02079460102", "02079460103"])
+    assert report["contacts"] is None
+    assert imported(house)[-1]["sha256"] == report["sha256"]
+
+
+def test_an_edition_that_came_in_force_without_its_leaf_gets_it(house: House, tmp_path: Path) -> None:
+    source, now = write(tmp_path / "tps_silent.txt", ["02079460101", "02079460104"]), datetime.now(UTC)
+    report = import_file(house.config.data / "registers", "tps", source, as_of=now.date(), now=now, accept_shrink=True)
+    before = len(imported(house))
+    for _ in range(2):
+        house.desk.note_registers()
+    (late,) = imported(house)[before:]
+    assert (late["name"], late["sha256"], late["noted_late"]) == ("tps", report.sha256, True)
