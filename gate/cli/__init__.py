@@ -5,9 +5,10 @@
 - ``output``    the one place that writes: data on standard output, narration on standard error
 - ``values``    times, dates and coverage as they are typed; ``passphrase``: from a file, or typed unseen
 - ``reach``     the way to the gate: through the running one, else the data folder itself under its lock
-- one module for each command or group: ``setup`` (init; ``guided``: its questions), ``serve``, ``status``, ``check``,
-  ``screen``, ``contacts``, ``register``, ``objection``, ``consent``, ``calls``, ``recordings``, ``retention``,
-  ``hold``, ``keys``, ``audit``, ``settings`` (config), ``console`` (``opening``: recordings, there), ``demo``
+- one module for each command or group: ``setup`` (init; ``guided``: its questions, ``answers``: how they are judged),
+  ``serve``, ``status``, ``check``, ``screen``, ``contacts``, ``register``, ``objection``, ``consent``, ``calls``,
+  ``recordings``, ``retention``, ``hold``, ``keys``, ``audit``,
+  ``settings`` (config), ``console`` (``opening``: recordings, there), ``demo``
 - ``letters``   the wording of the letters about requests
 - ``audit_log``  the log page by page, for ``audit``; ``reveal``: a number in full
 - ``audit_export``, ``audit_open``  bundles for auditors, made and opened, for ``audit``

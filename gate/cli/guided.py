@@ -1,7 +1,8 @@
 """The questions of ``dialgate init`` on a terminal: firm, numbers, trunk, phones, announcement, key, registers.
 
-Every answer is judged at once by the rules that the file is judged by when it is read, so what is written is what
-would have been written by hand. Nothing is made before the last question: an interrupted set-up leaves nothing.
+Every answer is judged at once by the rules that the file is judged by when it is read, alone and beside the answers
+before it, and all of them once more at the end: what is written can be loaded. Nothing is made before the last
+question: an interrupted set-up leaves nothing.
 """
 
 from __future__ import annotations
@@ -9,22 +10,20 @@ from __future__ import annotations
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 import click
 
+from gate.cli.answers import CARRIER_SECRET, Asking, Guided
 from gate.cli.output import clean, say
 from gate.config import Announcement
 from gate.config.faults import Fault
-from gate.config.load import read
-from gate.config.rules import faults_of
-from gate.config.write import document
+from gate.config.load import spelled
 from gate.core import numbers
-from gate.errors import GateError
+from gate.errors import GateError, UsageError
 
 PLAYERS = (
     ("aplay", "-q"),
@@ -40,82 +39,16 @@ NOTICE = (
 )
 
 
-@dataclass
-class Guided:
-    """What was answered."""
-
-    values: dict[str, Any] = field(default_factory=dict)
-    """Section -> key -> value, as in the configuration file; ``account`` and ``pbx`` are lists."""
-    key_name: str = "Compliance"
-    trunk_password: str = ""
-    registers: dict[str, tuple[Path, date | None]] = field(default_factory=dict)
-    """Register -> its file and as-of day (None: taken from the file)."""
-
-    def take_wav(self) -> Path | None:
-        """The firm's own recording, which is from now on to lie beside the configuration; None where there is none."""
-        spoken = self.values["announcement"]
-        source = spoken.get("wav")
-        if not source:
-            return None
-        spoken["wav"] = "announcement.wav"
-        return Path(source)
-
-
 def guide(folder: Path, today: str) -> Guided:
     """Ask; raises ``click.Abort`` where the operator leaves or says no at the end."""
-    asking = _Asking(folder, today)
-    for step in (_firm, _calling, _trunk, _phones, _announcement, _key, _registers):
+    asking = Asking(folder, today)
+    for step in (_firm, _calling, _carrier, _reached, _phones, _announcement, _key, _registers):
         step(asking)
+    while faults := asking.faults(asking.whole()):
+        _mend(asking, faults[0])
     _summary(asking.given)
     click.confirm(f"Write {folder / 'config.toml'}?", default=True, abort=True, err=True)
     return asking.given
-
-
-class _Asking:
-    """The answers so far, and the ways to ask for another."""
-
-    def __init__(self, folder: Path, today: str) -> None:
-        self.folder = folder
-        self.given = Guided()
-        self._today = today
-        self._blank = document(example=False, today=today).unwrap()
-
-    def fault(self, section: str, key: str, value: Any) -> str:
-        """What would be wrong with this value of a key, given the answers so far; empty where nothing is."""
-        values = {**self._blank, **self.given.values}
-        values[section] = {**self._blank.get(section, {}), **self.given.values.get(section, {}), key: value}
-        readable, faults = read(values)
-        faults += faults_of(readable, self.folder, secrets=False)
-        return next((each.text for each in faults if _speaks_of(each, section, key)), "")
-
-    def set(self, section: str, **values: Any) -> None:
-        """Keep answers."""
-        self.given.values.setdefault(section, {}).update(values)
-
-    def text(self, section: str, key: str, question: str, *, default: str = "", why: str = "") -> str:
-        """A text that the rules accept; an empty one where they do."""
-        if why:
-            say(why)
-        while True:
-            answer: str = click.prompt(question, default=default, show_default=bool(default), err=True).strip()
-            if fault := self.fault(section, key, answer):
-                say(f"  {fault}")
-                continue
-            self.set(section, **{key: answer})
-            return answer
-
-    def until(self, question: str, read_one: Callable[[str], Any], *, default: str | None = None) -> Any:
-        """What ``read_one`` makes of an answer; where it raises ``ValueError`` its text is shown, and asked again."""
-        while True:
-            answer: str = click.prompt(question, default=default, show_default=bool(default), err=True).strip()
-            try:
-                return read_one(answer)
-            except ValueError as error:
-                say(f"  {error}")
-
-
-def _speaks_of(fault: Fault, section: str, key: str) -> bool:
-    return fault.key[:2] == (section, key)
 
 
 def _head(title: str, why: str) -> None:
@@ -123,7 +56,7 @@ def _head(title: str, why: str) -> None:
     say(why)
 
 
-def _firm(asking: _Asking) -> None:
+def _firm(asking: Asking) -> None:
     _head("The firm", "Who calls has to be said on every call (PECR reg 24).")
     legal = asking.text("firm", "legal_name", "Legal name, as registered")
     asking.text("firm", "trading_name", "Trading name: what callees see and hear", default=legal)
@@ -133,7 +66,7 @@ def _firm(asking: _Asking) -> None:
     asking.text("firm", "policy_version", "Version of the calling policy", default="1")
 
 
-def _calling(asking: _Asking) -> None:
+def _calling(asking: Asking) -> None:
     live = click.confirm(
         "Will this gate call real people? (no: it dials the numbers reserved for drama)", True, err=True
     )
@@ -142,7 +75,7 @@ def _calling(asking: _Asking) -> None:
 
     def read_numbers(answer: str) -> list[str]:
         found = [_e164(each) for each in answer.split(",") if each.strip()]
-        if fault := asking.fault("firm", "numbers", found):
+        if fault := asking.wrong("firm", numbers=found):
             raise ValueError(fault)
         return found
 
@@ -156,84 +89,109 @@ def _e164(text: str) -> str:
         raise ValueError(f"{text.strip()} is not a UK number") from None
 
 
-def _trunk(asking: _Asking) -> None:
-    _head("The carrier", "Where calls go that may be dialled, and where phones reach the gate.")
+def _carrier(asking: Asking) -> None:
+    _head("The carrier", "Where calls go that may be dialled.")
+    asking.given.values.pop("trunk", None)
+    asking.given.trunk_password = ""
     asking.text("trunk", "address", "The carrier's SIP address, host:port")
-    if click.confirm("Does the carrier ask for a name and a password?", False, err=True):
-        name: str = click.prompt("Name", err=True).strip()
-        password: str = click.prompt("Password", hide_input=True, err=True)
-        asking.given.trunk_password = password
-        asking.set("trunk", username=name, password_file="secrets/trunk.password")  # noqa: S106 - a file's name
+    if not click.confirm("Does the carrier ask for a name and a password?", False, err=True):
+        return
+
+    def read_name(answer: str) -> str:
+        if not answer:
+            raise ValueError("a name, please")
+        if fault := asking.wrong("trunk", username=answer, password_file=CARRIER_SECRET):
+            raise ValueError(fault)
+        return answer
+
+    asking.set("trunk", username=asking.until("Name", read_name), password_file=CARRIER_SECRET)
+    asking.given.trunk_password = _password()
+
+
+def _password() -> str:
+    """Typed unseen; one that can be read back from the first line of a file."""
+    while True:
+        answer: str = click.prompt("Password", hide_input=True, err=True)
+        if answer.strip() and answer.isprintable():
+            return answer
+        say("  more than blanks, please, and printable text only")
+
+
+def _reached(asking: Asking) -> None:
+    _head("The gate", "Where phones reach it.")
     listen = asking.text("sip", "listen", "Address and port where phones reach the gate", default="127.0.0.1:5060")
     asking.text(
         "media", "address", "The address that phones and carrier send audio to", default=listen.rpartition(":")[0]
     )
 
 
-def _phones(asking: _Asking) -> None:
+def _phones(asking: Asking) -> None:
     _head("Phones", "A softphone signs in by name and password; a PBX is known by its address. At least one of them.")
-    accounts: list[dict[str, Any]] = []
-    pbxs: list[dict[str, Any]] = []
+    values = asking.given.values
+    values |= {"account": [], "pbx": []}
     while True:
+        known = values["account"] or values["pbx"]
         kind = click.prompt(
             "Add a softphone, a PBX, or go on",
             type=click.Choice(["softphone", "pbx", "go on"]),
-            default="go on" if accounts or pbxs else "softphone",
+            default="go on" if known else "softphone",
             err=True,
         )
-        if kind == "go on" and (accounts or pbxs):
+        if kind == "go on" and known:
             break
         if kind == "softphone":
-            accounts.append(_softphone(asking, accounts))
+            values["account"].append(_softphone(asking))
         elif kind == "pbx":
-            pbxs.append(_pbx(asking, pbxs))
+            values["pbx"].append(_pbx(asking))
         else:
             say("  Nobody could call: add a softphone or a PBX.")
-    asking.given.values |= {"account": accounts, **({"pbx": pbxs} if pbxs else {})}
 
 
-def _softphone(asking: _Asking, others: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _softphone(asking: Asking) -> dict[str, Any]:
     own = asking.given.values["firm"]["numbers"]
     made = {"username": "agent", "password_file": "secrets/agent.password", "presentation": own[0]}
-    name = asking.until("Its name", _judge(asking, "account", others, made, "username"))
-    made |= {"username": name, "password_file": f"secrets/{name}.password"}
-    return _who_calls(asking, "account", others, made)
+    judge = _judge(asking, "account", made, "username")
+
+    def read_name(answer: str) -> str:
+        made["password_file"] = f"secrets/{answer}.password"
+        name: str = judge(answer)
+        if (asking.folder / made["password_file"]).exists():
+            raise ValueError(f"{asking.folder / made['password_file']} exists: another name, or move it away")
+        return name
+
+    made["username"] = asking.until("Its name", read_name)
+    return _who_calls(asking, "account", made)
 
 
-def _pbx(asking: _Asking, others: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _pbx(asking: Asking) -> dict[str, Any]:
     own = asking.given.values["firm"]["numbers"]
     made = {"name": "pbx", "addresses": ["127.0.0.1"], "presentation": own[0]}
-    made["name"] = asking.until("Its name", _judge(asking, "pbx", others, made, "name"))
-    judge = _judge(asking, "pbx", others, made, "addresses")
+    made["name"] = asking.until("Its name", _judge(asking, "pbx", made, "name"))
+    judge = _judge(asking, "pbx", made, "addresses")
     made["addresses"] = asking.until(
         "Addresses or networks it calls from, with commas",
         lambda answer: judge([each.strip() for each in answer.split(",") if each.strip()]),
     )
-    return _who_calls(asking, "pbx", others, made)
+    return _who_calls(asking, "pbx", made)
 
 
-def _judge(
-    asking: _Asking, kind: str, others: Sequence[dict[str, Any]], made: dict[str, Any], key: str
-) -> Callable[[Any], Any]:
+def _judge(asking: Asking, kind: str, made: dict[str, Any], key: str) -> Callable[[Any], Any]:
     """A reader that accepts what the rules accept as this key of one more caller."""
 
     def judged(value: Any) -> Any:
-        values = {**asking.given.values, kind: [*others, {**made, key: value}]}
-        readable, faults = read(values)
-        faults += faults_of(readable, asking.folder, secrets=False)
-        for fault in faults:
-            if fault.key[:3] == (kind, len(others), key):
-                raise ValueError(fault.text)
+        others = asking.given.values[kind]
+        if fault := asking.fault(kind, [*others, {**made, key: value}], (kind, len(others), key)):
+            raise ValueError(fault)
         return value
 
     return judged
 
 
-def _who_calls(asking: _Asking, kind: str, others: Sequence[dict[str, Any]], made: dict[str, Any]) -> dict[str, Any]:
+def _who_calls(asking: Asking, kind: str, made: dict[str, Any]) -> dict[str, Any]:
     """The number it shows and what its calls are for."""
     own = asking.given.values["firm"]["numbers"]
     if len(own) > 1:
-        judge = _judge(asking, kind, others, made, "presentation")
+        judge = _judge(asking, kind, made, "presentation")
         made["presentation"] = asking.until(
             f"The number its calls show ({', '.join(own)})", lambda answer: judge(_e164(answer)), default=own[0]
         )
@@ -243,7 +201,7 @@ def _who_calls(asking: _Asking, kind: str, others: Sequence[dict[str, Any]], mad
     return made
 
 
-def _announcement(asking: _Asking) -> None:
+def _announcement(asking: Asking) -> None:
     _head(
         "The announcement",
         "The callee hears it first: who calls, why, that the call is recorded, how to opt out. No marketing in it.",
@@ -265,8 +223,13 @@ def _announcement(asking: _Asking) -> None:
                 default = NOTICE.format(name=name, about=about.strip(), digit=9)
             default = click.prompt("Text", default=default, err=True).strip()
             values = {"text": default, "wav": ""}
+        if fault := asking.wrong("announcement", **values):
+            say(f"  {fault}")
+            default = ""
+            continue
         if not _listen(asking, values) or click.confirm("Is it right?", True, err=True):
-            asking.set("announcement", **{key: value for key, value in values.items() if value or key == "text"})
+            kept = {key: value for key, value in values.items() if value or key == "text"}
+            asking.given.values["announcement"] = kept
             return
 
 
@@ -277,7 +240,7 @@ def _existing(answer: str) -> Path:
     return path.resolve()
 
 
-def _listen(asking: _Asking, values: dict[str, str]) -> bool:
+def _listen(asking: Asking, values: dict[str, str]) -> bool:
     """Make the announcement as callees will hear it and play it; False where it cannot be made yet, which is told."""
     from gate.media.prompts import prepare  # numpy and libsndfile, for this step alone
 
@@ -300,20 +263,22 @@ def _listen(asking: _Asking, values: dict[str, str]) -> bool:
     return True
 
 
-def _key(asking: _Asking) -> None:
+def _key(asking: Asking) -> None:
     _head(
         "The first key", "Recordings are sealed to it. Its private half is for whoever answers requests, not the gate."
     )
-    asking.given.key_name = asking.until("Whose it is", _filled, default="Compliance")
+    asking.given.key_name = asking.until("Whose it is", _named, default="Compliance")
 
 
-def _filled(answer: str) -> str:
-    if not answer:
-        raise ValueError("a name, please")
+def _named(answer: str) -> str:
+    from gate.vault.publickey import MAX_NAME  # cryptography, for this step alone
+
+    if not answer or len(answer) > MAX_NAME or not answer.isprintable():
+        raise ValueError(f"a name of 1 to {MAX_NAME} printable characters, please")
     return answer
 
 
-def _registers(asking: _Asking) -> None:
+def _registers(asking: Asking) -> None:
     _head("The registers", "The licensee's full files. Marketing calls are refused until both are in force.")
     for name in ("tps", "ctps"):
         path = asking.until(f"{name.upper()} file (Enter: later)", lambda a: _existing(a) if a else None, default="")
@@ -332,6 +297,28 @@ def _day(answer: str) -> date | None:
         return date.fromisoformat(answer) if answer else None
     except ValueError:
         raise ValueError(f"{answer} is not a date; write YYYY-MM-DD") from None
+
+
+_ASKED = {
+    "firm": _firm,
+    "calling": _calling,
+    "trunk": _carrier,
+    "sip": _reached,
+    "media": _reached,
+    "account": _phones,
+    "pbx": _phones,
+    "announcement": _announcement,
+}
+"""Section -> where it is asked about."""
+
+
+def _mend(asking: Asking, fault: Fault) -> None:
+    """Ask again for what came to be wrong since it was answered (a file that has gone)."""
+    step = _ASKED.get(str(fault.key[0])) if fault.key else _phones
+    if step is None:
+        raise UsageError(f"{spelled(fault.key)}: {fault.text}", hint="make it with --blank, and fill it in by hand")
+    say(f"\n{spelled(fault.key)}: {fault.text}")
+    step(asking)
 
 
 def _summary(given: Guided) -> None:

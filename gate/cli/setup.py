@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,13 +24,17 @@ from gate.config import Config, load
 from gate.errors import GateError, UsageError
 
 if TYPE_CHECKING:
-    from gate.cli.guided import Guided
+    from gate.cli.answers import Guided
 
 _BESIDE = Path(__file__).parents[2] / "sample_lists"
 SAMPLE_LISTS = _BESIDE if _BESIDE.is_dir() else Path(__file__).parents[1] / "sample_lists"
 """Beside the packages in a checkout, inside ``gate`` in an installed wheel."""
 WAVS = ("announcement.wav", "goodbye.wav")
 """The example's sounds, in its folder."""
+_FOLDERS = ("data", "secrets", "keys")
+"""What a set-up fills."""
+_NEW = ("config.toml", "data/gate.key", "keys/first.key", "keys/first.recipient")
+"""What a guided one makes whatever is answered: where one of them is there, nothing is asked."""
 _SECOND = "Make a second key, for a second person: lost, an only key loses every recording (dialgate key new, key add)."
 
 
@@ -51,13 +57,8 @@ def command(view: View, folder: Path, example: bool, blank: bool, name: str, pas
         return
     # Asked for before anything is made: an interrupted prompt leaves nothing behind.
     words = _passphrase(passphrase_file, name, example)
-    fresh = not folder.exists()
-    try:
+    with _whole_or_nothing(folder):
         result = _make(folder, name, words, now, example=example, keep_words=example and passphrase_file is None)
-    except BaseException:
-        if fresh:
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
     view.data(result)
     for line in _next_steps(result, example):
         say(line)
@@ -65,31 +66,62 @@ def command(view: View, folder: Path, example: bool, blank: bool, name: str, pas
 
 def _guided(view: View, folder: Path, now: datetime, passphrase_file: Path | None) -> None:
     """Ask, then make all that was asked for; what cannot be put in force at once is told, and left to a command."""
+    from gate.cli.answers import CARRIER_SECRET
     from gate.cli.guided import guide
 
-    if (folder / "config.toml").exists():
-        raise UsageError(f"{folder / 'config.toml'} exists", hint="name another folder, or edit the file")
+    if there := next((folder / name for name in (*_NEW, CARRIER_SECRET) if (folder / name).exists()), None):
+        hint = "or edit the file" if there.name == "config.toml" else "or move it away"
+        raise UsageError(f"{there} exists", hint=f"name another folder, {hint}")
     given = guide(folder, _today(now))
-    words = asked.passphrase(passphrase_file, f"Passphrase for the key of {given.key_name}", new=True)
-    fresh = not folder.exists()
-    try:
+    words = _new_passphrase(passphrase_file, given.key_name)
+    with _whole_or_nothing(folder):
         result = _make(folder, given.key_name, words, now, given=given)
-    except BaseException:
-        if fresh:
-            shutil.rmtree(folder, ignore_errors=True)
-        raise
-    left = _put_in_force(view, given, result)
+        config = load(Path(result["config"]))
+    left = _put_in_force(view, given, config, result)
     view.data(result)
     for line in _last_steps(result, given, left):
         say(line)
 
 
-def _put_in_force(view: View, given: Guided, result: dict[str, Any]) -> list[str]:
+def _new_passphrase(file: Path | None, name: str) -> str:
+    """One that a key can be closed with: what was answered so far is not lost over one that is too short."""
+    from gate.vault import keyfile
+
+    while True:
+        try:
+            words = asked.passphrase(file, f"Passphrase for the key of {name}", new=True)
+            keyfile.generate(name, "compliance", words, SystemClock().now())
+            return words
+        except UsageError as error:
+            say(f"{error.message}: {error.hint}")
+            file = None  # a person is here, and types another
+
+
+@contextmanager
+def _whole_or_nothing(folder: Path) -> Iterator[None]:
+    """What is made in the block goes again where it fails; what was there before stays."""
+    before = _there(folder)
+    try:
+        yield
+    except BaseException:
+        for path in sorted(_there(folder) - before, reverse=True):  # what is in a folder goes before it
+            with suppress(OSError):
+                path.rmdir() if path.is_dir() and not path.is_symlink() else path.unlink()
+        raise
+
+
+def _there(folder: Path) -> set[Path]:
+    """What there is of ``folder``, the way to it, and the files and folders that a set-up makes in it."""
+    made = [*folder.glob("announcement*.wav"), *(folder / name for name in ("config.toml", *WAVS, *_FOLDERS))]
+    inside = (path for name in _FOLDERS for path in (folder / name).rglob("*"))
+    return {path for path in (folder, *folder.parents, *made, *inside) if path.exists() or path.is_symlink()}
+
+
+def _put_in_force(view: View, given: Guided, config: Config, result: dict[str, Any]) -> list[str]:
     """The key, the prompts and the registers of a guided set-up; returns the commands that are still to be given."""
     from gate.daemon import open_desk
     from gate.media.prompts import prepare
 
-    config = load(Path(result["config"]))
     left = []
     try:
         prepare(config.data / "prompts", config.announcement, Path(config.base))
@@ -134,13 +166,13 @@ def _make(
     from gate.vault.signing import CheckpointKey
 
     today = _today(now)
-    sound = given.take_wav() if given else None
+    sound = given.take_wav(folder) if given else None
     wavs, answers = WAVS if example else ("", ""), given.values if given else {}
     path = write_new(folder, example=example, today=today, wavs=wavs, answers=answers)
-    if sound:
-        shutil.copyfile(sound, folder / WAVS[0])
+    if given and sound:
+        shutil.copyfile(sound, folder / given.values["announcement"]["wav"])
     if given and given.trunk_password:
-        private_file(folder / "secrets" / "trunk.password", given.trunk_password + "\n")
+        private_file(folder / given.values["trunk"]["password_file"], given.trunk_password + "\n")
     signer = CheckpointKey.create(folder / "data" / "gate.key", f"dialgate-{secrets.token_hex(4)}")
     result: dict[str, Any] = {"config": str(path), "data": str(folder / "data"), "verifier": signer.vkey}
     if words:

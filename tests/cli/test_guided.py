@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from gate.config import load
+from gate.cli.answers import Guided
+from gate.config import load, read_secret
 from tests.support.commands import ROOT, program
 from tests.support.terminal import Terminal
 
 WORDS = "correct horse battery staple"
+NOTICE = ROOT / "gate" / "media" / "example_notice.wav"
 
 
 def answered(terminal: Terminal, folder: Path) -> None:
@@ -48,7 +50,7 @@ def answered(terminal: Terminal, folder: Path) -> None:
     terminal.answer("go on")
     terminal.answer("give a recording", "wav")
     terminal.answer("WAV file", "nothing.wav")
-    terminal.answer("WAV file", str(ROOT / "gate" / "media" / "example_notice.wav"))
+    terminal.answer("WAV file", str(NOTICE))
     if any(shutil.which(name) for name in ("aplay", "paplay", "pw-play", "play", "ffplay")):
         terminal.answer("Listen to it?", "n")
     terminal.answer("Is it right?")
@@ -127,3 +129,172 @@ def test_what_exists_is_not_asked_about(tmp_path: Path) -> None:
         assert terminal.end() == 2
     assert "exists" in terminal.text
     assert "Legal name" not in terminal.text
+
+
+def asked(terminal: Terminal) -> None:
+    """Firm, number and carrier of a small set-up, up to whether the carrier asks for a name."""
+    for prompt, line in (("Legal name", "Acme Ltd"), ("Trading name", ""), ("Address", "1 Road, Portsmouth")):
+        terminal.answer(prompt, line)
+    for prompt in ("Freephone", "E-mail", "policy"):
+        terminal.answer(prompt)
+    terminal.answer("call real people", "n")
+    terminal.answer("Numbers", "020 7946 0000")
+    terminal.answer("host:port", "127.0.0.1:5070")
+
+
+def reached(terminal: Terminal) -> None:
+    terminal.answer("Address and port")
+    terminal.answer("send audio to")
+
+
+def softphone(terminal: Terminal, *names: str) -> None:
+    """The name that is taken is the last of these."""
+    terminal.answer("go on")
+    for name in names:
+        terminal.answer("Its name", name)
+    terminal.answer("calls are for")
+    terminal.answer("go on")
+
+
+def spoken(terminal: Terminal, wav: Path) -> None:
+    terminal.answer("give a recording", "wav")
+    terminal.answer("WAV file", str(wav))
+    if any(shutil.which(name) for name in ("aplay", "paplay", "pw-play", "play", "ffplay")):
+        terminal.answer("Listen to it?", "n")
+    terminal.answer("Is it right?")
+
+
+def written(terminal: Terminal, *phrases: str) -> None:
+    """Key, no registers, and the last yes; passphrases are typed twice each."""
+    terminal.answer("Whose it is")
+    terminal.answer("TPS file")
+    terminal.answer("CTPS file")
+    terminal.answer("Write ")
+    for phrase in phrases or (WORDS,):
+        terminal.answer("Passphrase for the key", phrase)
+        terminal.answer("Repeat", phrase)
+
+
+def listed(folder: Path) -> set[str]:
+    """All that is in the folder."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*")}
+
+
+def test_a_name_or_password_that_would_not_load_is_asked_again_at_once(tmp_path: Path) -> None:
+    folder = tmp_path / "gate"
+    with Terminal("init", str(folder)) as terminal:
+        asked(terminal)
+        terminal.answer("name and a password", "y")
+        terminal.answer("Name", " ")
+        terminal.answer("Name", "acme")
+        terminal.answer("Password", "  ")
+        terminal.answer("Password", " a secret of the carrier")
+        terminal.answer("Address and port", "127.0.0.1:20000")  # among the ports of audio
+        reached(terminal)
+        softphone(terminal, "acme", "alice")
+        spoken(terminal, NOTICE)
+        written(terminal, "short", WORDS)
+        assert terminal.end() == 0, terminal.text
+    for text in (
+        "a name, please",
+        "more than blanks",
+        "the range holds the SIP port",
+        "acme has another password elsewhere",
+        "Several unrelated words",
+    ):
+        assert text in terminal.text
+    config = load(folder / "config.toml")
+    assert (config.trunk.username, [each.username for each in config.account]) == ("acme", ["alice"])
+    assert read_secret(config.base, config.trunk.password_file) == " a secret of the carrier"
+
+
+@pytest.mark.parametrize("name", ["trunk", "carrier"])
+def test_no_softphone_takes_the_file_of_the_carriers_password(tmp_path: Path, name: str) -> None:
+    folder = tmp_path / "gate"
+    with Terminal("init", str(folder)) as terminal:
+        asked(terminal)
+        terminal.answer("name and a password", "y")
+        terminal.answer("Name", "acme")
+        terminal.answer("Password", "a secret of the carrier")
+        reached(terminal)
+        softphone(terminal, name)
+        spoken(terminal, NOTICE)
+        written(terminal)
+        assert terminal.end() == 0, terminal.text
+    config = load(folder / "config.toml")
+    secrets = {read_secret(config.base, each.password_file) for each in (config.trunk, *config.account)}
+    assert len(secrets) == 2
+
+
+def test_in_a_folder_that_exists_what_lies_there_is_used_or_kept(tmp_path: Path) -> None:
+    folder = tmp_path / "gate"
+    (folder / "secrets").mkdir(parents=True)
+    (folder / "secrets" / "bob.password").write_text("bob's")
+    own = folder / "announcement.wav"
+    shutil.copyfile(NOTICE, own)
+    with Terminal("init", str(folder)) as terminal:
+        asked(terminal)
+        terminal.answer("name and a password")
+        reached(terminal)
+        softphone(terminal, "bob", "alice")
+        spoken(terminal, own)
+        written(terminal)
+        assert terminal.end() == 0, terminal.text
+    config = load(folder / "config.toml")
+    assert config.announcement.wav == "announcement.wav"
+    assert own.read_bytes() == NOTICE.read_bytes()
+    assert (folder / "secrets" / "bob.password").read_text() == "bob's"
+    assert (folder / "data" / "gate.key").exists()
+
+
+def test_another_recording_of_that_name_is_kept(tmp_path: Path) -> None:
+    given = Guided({"announcement": {"wav": str(NOTICE), "text": ""}})
+    (tmp_path / "announcement.wav").write_bytes(b"another")
+    assert given.take_wav(tmp_path) == NOTICE
+    assert given.values["announcement"]["wav"] == "announcement-2.wav"
+
+
+def test_a_recording_that_has_gone_by_the_end_is_asked_for_again(tmp_path: Path) -> None:
+    folder, gone = tmp_path / "gate", tmp_path / "notice.wav"
+    shutil.copyfile(NOTICE, gone)
+    with Terminal("init", str(folder)) as terminal:
+        asked(terminal)
+        terminal.answer("name and a password")
+        reached(terminal)
+        softphone(terminal, "alice")
+        spoken(terminal, gone)
+        terminal.answer("Whose it is")
+        terminal.answer("TPS file")
+        gone.unlink()
+        terminal.answer("CTPS file")
+        spoken(terminal, NOTICE)
+        terminal.answer("Write ")
+        terminal.answer("Passphrase for the key", WORDS)
+        terminal.answer("Repeat", WORDS)
+        assert terminal.end() == 0, terminal.text
+    assert "notice.wav does not exist" in terminal.text
+    assert load(folder / "config.toml").announcement.wav == "announcement.wav"
+
+
+def test_a_set_up_that_fails_takes_away_what_it_made_and_no_more(tmp_path: Path) -> None:
+    folder = tmp_path / "gate"
+    (folder / "data" / "recordings").mkdir(parents=True)
+    (folder / "data" / "recordings" / "kept").write_text("kept")
+    (folder / "keys").write_text("in the way")
+    before = listed(folder)
+    with Terminal("init", str(folder)) as terminal:
+        asked(terminal)
+        terminal.answer("name and a password")
+        reached(terminal)
+        softphone(terminal, "alice")
+        spoken(terminal, NOTICE)
+        written(terminal)
+        assert terminal.end() == 1, terminal.text
+    assert "a fault of Dialgate" not in terminal.text
+    assert listed(folder) == before
+    far = tmp_path / "no" / "such" / "gate"
+    words = tmp_path / "words"
+    words.write_text("short\n")
+    words.chmod(0o600)
+    assert program("init", str(far), "--passphrase-file", str(words)).code == 2
+    assert not (tmp_path / "no").exists()
