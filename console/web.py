@@ -5,6 +5,10 @@ textual-serve asks nobody who they are and takes a websocket from any page. So e
 whoever asks has the cookie that the one-time token in the printed address was changed for. The page itself is ours:
 the one of textual-serve loads a font from elsewhere.
 
+A browser sends a cookie to every port of a host, and counts them all as one site: what another account serves on this
+machine would be given ours. So all is served under a path that nobody can guess, and the cookie is for that path alone.
+The path is told by the redirect that takes the token, for what is printed may be seen (a browser's command line is).
+
 It listens on 127.0.0.1 alone, without TLS: from another machine, tunnel the same port (``ssh -L 8090:127.0.0.1:8090``).
 Who is served acts with the rights of the account that started it.
 """
@@ -80,12 +84,15 @@ class Door:
         self._hosts = {f"{LOOPBACK}:{port}", f"localhost:{port}"}
         self._token: str | None = secrets.token_urlsafe(32)
         self._session = secrets.token_urlsafe(32)
+        self.place = f"/s/{secrets.token_urlsafe(32)}/"
+        """The path under which all is served."""
         self.address = f"http://{LOOPBACK}:{port}/?token={self._token}"
         """Where to sign in, once."""
 
     def known(self, request: web.Request) -> bool:
-        """It has the session's cookie."""
-        return hmac.compare_digest(request.cookies.get(COOKIE, "").encode(), self._session.encode())
+        """It was sent to our path, with the session's cookie."""
+        asked, cookie = request.path[: len(self.place)], request.cookies.get(COOKIE, "")
+        return _same(asked, self.place) and _same(cookie, self._session)
 
     def ours(self, request: web.Request) -> bool:
         """It was sent to us by name, and a websocket by a page of ours."""
@@ -98,12 +105,17 @@ class Door:
 
     def sign_in(self, token: str) -> web.Response | None:
         """The token changed for a cookie, once; None where it is not the one, or was used."""
-        if self._token is None or not hmac.compare_digest(token.encode(), self._token.encode()):
+        if self._token is None or not _same(token, self._token):
             return None
         self._token = None
-        response = web.HTTPSeeOther("/")  # the address with the token is not the one that stays in the history
-        response.set_cookie(COOKIE, self._session, httponly=True, samesite="Strict", path="/")
+        response = web.HTTPSeeOther(self.place, headers=HEADERS)  # the token does not stay in the history
+        response.set_cookie(COOKIE, self._session, httponly=True, samesite="Strict", path=self.place)
         return response
+
+
+def _same(given: str, secret: str) -> bool:
+    """In a time that tells nothing of where they differ."""
+    return hmac.compare_digest(given.encode(errors="replace"), secret.encode())
 
 
 class _Served(Server):
@@ -126,9 +138,9 @@ class _Served(Server):
         aiohttp_jinja2.setup(made, loader=jinja2.FileSystemLoader(self.templates_path))
         made.add_routes(
             [
-                web.get("/", self._page, name="index"),
-                web.get("/ws", self._session, name="websocket"),
-                web.static("/static", self.statics_path, name="static"),
+                web.get(self._door.place, self._page, name="index"),
+                web.get(f"{self._door.place}ws", self._session, name="websocket"),
+                web.static(f"{self._door.place}static", self.statics_path, name="static"),
             ]
         )
         return made
@@ -137,8 +149,10 @@ class _Served(Server):
         if not self._door.ours(request):
             return _refused("This page or address may not open the console.")
         token = request.query.get("token")
-        if token is not None and request.path == "/" and not self._door.known(request):
-            return self._door.sign_in(token) or _refused("This address was used already, or is wrong.")
+        if token is not None and request.path == "/":
+            return self._door.sign_in(token) or _refused(
+                "This address was used already, or is wrong. Where it was used, the page can be reloaded."
+            )
         if not self._door.known(request):
             return _refused("Sign in with the address that dialgate console --web printed.")
         response = await handler(request)
@@ -150,8 +164,8 @@ class _Served(Server):
         self.public_url = f"http://{request.host}"
         context = {
             "font_size": 16,
-            "app_websocket_url": f"ws://{request.host}/ws",
-            "config": {"static": {"url": "/static/"}},
+            "app_websocket_url": f"ws://{request.host}{self._door.place}ws",
+            "config": {"static": {"url": f"{self._door.place}static/"}},
             "application": {"name": self.title},
         }
         page = aiohttp_jinja2.render_template("web_page.html", request, context)

@@ -9,13 +9,17 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 from urllib.parse import urlsplit
 
 import aiohttp
 import pytest
 
+from console.web import COOKIE
 from tests.support.browser import chromium, console_of, required, until
 from tests.support.farend import FarEnd
 from tests.support.gatehouse import DIALGATE, UNLISTED, Gatehouse, running
@@ -78,17 +82,20 @@ def test_a_browser_signs_in_by_the_token_and_sees_a_live_call(gate: Gatehouse, a
         assert UNLISTED[1:] not in page.text
         assert page.hosts == {urlsplit(address).netloc}
         assert not [line for line in console_of(driver) if "Content Security Policy" in line]
-        driver.get(address)  # it is signed in: the address is of no use to anybody else, and no hindrance here
-        assert "Opening the console" in driver.page_source
+        page_address = driver.current_url
+        driver.get(address)
+        assert "used already" in driver.page_source
+        driver.get(page_address)
+        until(driver, lambda _: page.look().count("talking") > 1)
 
 
 def asked(address: str, path: str, **headers: str) -> tuple[int, str]:
-    """A request of a page's, or of a program's; code and text. For ``/ws`` a websocket is asked for."""
+    """A request of a page's, or of a program's; code and text. For ``…/ws`` a websocket is asked for."""
 
     async def ask() -> tuple[int, str]:
         parts = urlsplit(address)
         url = f"http://{parts.netloc}{path}"
-        if path == "/ws":
+        if path.endswith("/ws"):
             headers.update(
                 {
                     "Upgrade": "websocket",
@@ -119,14 +126,79 @@ def test_nobody_else_gets_in(address: str) -> None:
     code, cookie = asked(address, query)
     assert code == 303
     assert "HttpOnly" in cookie and "SameSite=Strict" in cookie
-    session = cookie.partition(";")[0]
+    session, place = cookie.partition(";")[0], path_of(cookie)
     assert asked(address, query)[0] == 403  # once
-    assert asked(address, "/", Cookie=session)[0] == 200
-    assert asked(address, "/ws", Cookie=session)[0] == 403  # no Origin: no browser's page of ours
+    assert asked(address, place)[0] == 403
+    assert asked(address, place, Cookie=session)[0] == 200
+    assert asked(address, place + "ws", Cookie=session)[0] == 403  # no Origin: no browser's page of ours
     for origin in ("http://evil.example", f"https://{parts.netloc}", own + ".evil.example", "null"):
-        assert asked(address, "/ws", Cookie=session, Origin=origin)[0] == 403, origin
-    assert asked(address, "/ws", Cookie=session + "x", Origin=own)[0] == 403
-    assert asked(address, "/ws", Cookie=session, Origin=own)[0] == 101
+        assert asked(address, place + "ws", Cookie=session, Origin=origin)[0] == 403, origin
+    assert asked(address, place + "ws", Cookie=session + "x", Origin=own)[0] == 403
+    assert asked(address, place + "ws", Cookie=session, Origin=own)[0] == 101
+
+
+def path_of(cookie: str) -> str:
+    """The path for which a cookie is set."""
+    found = re.search(r"; Path=([^;\s]*)", cookie)
+    assert found, cookie
+    return found[1]
+
+
+def test_the_cookie_is_for_a_path_that_nobody_can_guess_and_elsewhere_it_opens_nothing(address: str) -> None:
+    parts = urlsplit(address)
+    own = f"http://{parts.netloc}"
+    _, cookie = asked(address, f"/?{parts.query}")
+    session, place = cookie.partition(";")[0], path_of(cookie)
+    assert re.fullmatch(r"/s/[\w-]{43}/", place)
+    assert place not in address
+    other = f"/s/{'x' * 43}/"
+    for path in ("/", "/ws", "/static/js/textual.js", "/download/key", "/s/", place[:-1], place[:-1] + "/../"):
+        assert asked(address, path, Cookie=session, Origin=own)[0] == 403, path
+    for path in ("", "ws", "static/js/textual.js"):
+        assert asked(address, other + path, Cookie=session, Origin=own)[0] == 403, path
+    page = asked(address, place, Cookie=session)[1]
+    assert asked(address, place + "static/js/textual.js", Cookie=session)[0] == 200
+    assert set(re.findall(r'(?:href|src|url)="([^"]*)"', page)) == {
+        "data:,",
+        f"{place}static/css/xterm.css",
+        f"{place}static/js/textual.js",
+        f"ws://{parts.netloc}{place}ws",
+    }
+
+
+@pytest.mark.peer
+def test_a_browser_gives_the_cookie_to_no_other_port(address: str) -> None:
+    required()
+    with listening() as (port, heard), chromium() as driver:
+        driver.get(address)
+        until(driver, lambda _: "Opening the console" in driver.page_source)
+        driver.get(f"http://127.0.0.1:{port}/")
+        assert heard and not [cookie for cookie in heard if COOKIE in cookie]
+
+
+@contextmanager
+def listening() -> Iterator[tuple[int, list[str]]]:
+    """What another account may serve beside us: its port, and the cookies that come to it."""
+    heard: list[str] = []
+
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append(self.headers.get("Cookie", ""))
+            self.send_response(200)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Other)
+    thread = Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.server_address[1], heard
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 def test_it_listens_on_loopback_and_a_taken_port_is_told(gate: Gatehouse, address: str) -> None:
