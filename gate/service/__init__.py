@@ -13,7 +13,8 @@
 - ``requests``   of data subjects: their course (``request_facts``: as the log has it), ``request_search`` what is held
                  ``request_letters``, ``request_erasing``: an erasure in an order that survives a kill,
                  ``request_plan``: what it takes and leaves; ``request_desk`` puts them together, on
-                 ``request_base`` and ``request_reads``; ``request_watch``: what is due, ``request_due``: the letters that a request needs
+                 ``request_base`` and ``request_reads``; ``request_watch``: what is due, ``request_due``: the letters
+                 that a request needs
 - ``desk``       what people ask for; ``lists`` (objections, consents), ``registering`` (imports, and
                  ``importing``: their history, and stopping one) and ``records`` are parts of it,
                  ``deciding`` answers checks and imports no other part, ``desk_base`` is what they share,

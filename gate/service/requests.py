@@ -7,6 +7,7 @@ person safe by (an objection, a restriction) is kept in the same transaction as 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from datetime import date, datetime
 
@@ -22,6 +23,9 @@ from gate.service.request_facts import OPENED, PACK, PERSON, last, replay
 CHANNELS = ("phone", "email", "post", "in_person", "web")
 _WRITTEN = ("email", "post", "web")
 _DOCUMENT = re.compile(r"\d(?:[ -]?\d){5}|\S@\S")
+_TITLES = frozenset({"mr", "mrs", "ms", "miss", "mx", "dr"})
+_PROOFS = frozenset({"bill", "card", "in", "letter", "licence", "passport", "person", "seen", "signed"})
+"""Words that say the kind of a proof, whatever somebody is called."""
 _CALLED = (Asks.OBJECTION, Asks.RESTRICTION)
 """What is granted by number: there must be one."""
 MOST_NUMBERS = 50
@@ -100,6 +104,7 @@ class Requests(RequestBase):
 
         def work(tx: Transaction) -> Row:
             row, course, before = self._load(tx, request)
+            _nameless(checked, row["name"] or "")
             event = events.IdentityProven(self._day(on, before))
             self._take(tx, row, before, event, actor, checked=checked.strip())
             self._amend(tx, row, course, actor, lines, last(course, PERSON).get("chosen", []))
@@ -294,6 +299,22 @@ def _complete(
 def _needs(text: str, what: str, example: str) -> None:
     if not text.strip():
         raise UsageError(f"this needs {what}", hint=f"Example: {example}")
+
+
+def _nameless(checked: str, name: str) -> None:
+    """Raise where what was checked names who asks: it stays when the request forgets them."""
+    if (_words(name) & _words(checked)) - _TITLES - _PROOFS:
+        raise UsageError(
+            "what was checked is kept, also when the person is forgotten: their name is in it",
+            hint="Say the kind of proof only: 'passport seen in person'.",
+        )
+
+
+def _words(text: str) -> set[str]:
+    """Its words, without case and accents."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    letters = "".join(each for each in plain if not unicodedata.combining(each))
+    return set(re.findall(r"[^\W\d_]{2,}", letters))
 
 
 def _for_pack(row: Row, request: Request) -> None:

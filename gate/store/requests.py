@@ -41,6 +41,8 @@ _APART = r"[\s().\-/]"
 _BEFORE = rf"(?:9|141|147[015]|1280)?{_APART}*(?:(?:00)?{_APART}*44{_APART}*0?|00?)"
 """What may stand before the digits of a number's own: codes of services, of the country, the trunk's 0."""
 _OVER = "fulfilled_on IS NULL AND withdrawn_on IS NULL AND (person_told_on IS NULL OR authority_told_on IS NULL)"
+_SAID: Final = ("request_person", "request_words", "number_shown", "letter_sent")
+"""Kinds of facts of a request in which a person is named, or may be."""
 _ENDS: Final = {"hold": "released_at", "objection": "removed_at", "consent": "withdrawn_at"}
 """Records of others' lists: hold, objection, consent -> the column that ends one."""
 
@@ -285,9 +287,9 @@ def leaves_of(tx: StoreTransaction, subjects: Collection[str]) -> list[int]:
 
 
 def personal_leaves(tx: StoreTransaction, request_id: str) -> list[int]:
-    """The leaves of a request that say who asked, and what was said."""
-    kinds = ("request_person", "request_words")
-    return [row["leaf_index"] for row in facts_of(tx, request_id) if row["kind"] in kinds and row["body"] is not None]
+    """The leaves of a request that say who asked, and what was said: to the gate, why somebody was shown the number,
+    and by the mail server, which may name whom it would write to."""
+    return [row["leaf_index"] for row in facts_of(tx, request_id) if row["kind"] in _SAID and row["body"] is not None]
 
 
 def erase_leaves(

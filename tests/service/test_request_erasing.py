@@ -134,6 +134,10 @@ def test_nothing_is_left_in_any_file_and_the_person_stays_uncallable(house: Hous
     assert found_in(house.config.data, wraps) == []
     assert found_in(house.config.data, [each[200:] for each in sealed.values()]) == []
     assert spelled_in(house.config.data, SAID[0]) != [], "the request knows whom to tell"
+    request_id = house.desk.request_show(request=reference, actor=ANN)["id"]
+    house.desk.reveal(kind="request", id=request_id, why=f"to ring Pat Person back on {SPELLED}", actor=ANN)
+    said = {"kind": "confirmation", "sha256": "ab" * 32, "server": "250 <Pat Person@example.org> 1 High Street: queued"}
+    house.store.call(lambda tx: tx.append(Fact("letter_sent", request_id, START, ANN, said)))
     house.desk.request_told(request=reference, actor=ANN)
     gone(house, reference)
     with pytest.raises(KeyShredded):
@@ -253,13 +257,18 @@ def test_earlier_requests_forget_the_person_and_open_ones_are_named(house: House
     house.desk.request_told(request=done, actor=ANN)
     (hold,) = house.desk.hold_list(actor=ANN)["items"]
     house.desk.hold_release(hold_id=hold["id"], reason="lifted for Pat Person", actor=ANN)
+    wordy = house.desk.request_open(
+        asks="complaint", channel="post", name="Pat Person", about=f"rung up on {SPELLED}", actor=ANN
+    )["reference"]
     carried = carry_out(house, granted(house))
-    assert carried["open_requests"] == [open_]
+    assert (carried["open_requests"], carried["mentions"]) == ([open_, wordy], [])
     assert house.desk.request_show(request=done, actor=ANN)["name"] is None
     assert house.desk.request_show(request=open_, actor=ANN)["name"] == "Pat Person"
     other = asked(house, "access")
-    for reference in (open_, other):
+    for reference in (open_, wordy, other):
         house.desk.request_withdraw(request=reference, reason="Pat takes it back", actor=ANN)
+    worded = house.desk.request_show(request=wordy, actor=ANN)
+    assert (worded["name"], worded["about"]) == (None, None)
     gone, kept = (house.desk.request_show(request=each, actor=ANN) for each in (open_, other))
     assert (gone["state"], gone["name"]) == ("closed", None)  # it outlived the erasure
     assert kept["name"] == "Pat Person"  # it came later

@@ -285,10 +285,34 @@ def test_who_is_due_is_logged_once_a_day(house: House, clock: SetClock, monkeypa
 # --- what is kept -------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("checked", ["passport 123456789", "born 12 03 1970", "mail from ann@example.org", " "])
+@pytest.mark.parametrize(
+    "checked",
+    [
+        "passport 123456789",
+        "born 12 03 1970",
+        "mail from ann@example.org",
+        " ",
+        "Miss EXAMPLE's passport",
+        "Ann's bill",
+    ],
+)
 def test_what_was_checked_is_kept_never_the_document(house: House, clock: SetClock, checked: str) -> None:
     with pytest.raises(UsageError, match="check"):
         do(house, "verify_identity", opened(house), checked=checked)
+
+
+@pytest.mark.parametrize(
+    ("name", "checked"),
+    [("Mr Zoë O'Brien-Li", "zoe known"), ("Mr Zoe O'Brien-Li", "O’Brien known"), ("Mr Zoe O'Brien-Li", "li known")],
+)
+def test_a_name_is_seen_in_any_writing(house: House, clock: SetClock, name: str, checked: str) -> None:
+    with pytest.raises(UsageError, match="their name is in it"):
+        do(house, "verify_identity", opened(house, name=name), checked=checked)
+
+
+def test_a_kind_of_proof_is_nobodys_name(house: House, clock: SetClock) -> None:
+    reference = opened(house, name="Mr Bill Person")
+    assert do(house, "verify_identity", reference, checked="bill of Mr P. seen in person")["state"] == "in_hand"
 
 
 @pytest.mark.parametrize(
