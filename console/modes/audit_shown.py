@@ -21,6 +21,7 @@ _CHECKED: Final = {
     "checkpoints": "checkpoints: signature, root, and that the log has grown from it",
     "checkpoint_files": "files of checkpoints",
     "checkpoints_given": "checkpoints from elsewhere",
+    "objections_unverified": "objections of erased persons that no receipt speaks of",
 }
 
 

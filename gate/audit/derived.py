@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, Protocol
 
+from gate.audit.leaves import ERASURE
 from gate.audit.report import Findings
+from gate.core.evidence import remnant
+
+Row = Mapping[str, Any]
 
 Raw = tuple[int, str, str, str, str, str | None]
 """A row of ``facts``: leaf_index, kind, subject, at, actor, body (None where it was erased)."""
@@ -61,6 +66,11 @@ class DerivedTable(Protocol):
         """By kind of fact."""
         ...
 
+    @property
+    def outlives(self) -> bool:
+        """A row still stands for its number when the person is erased."""
+        ...
+
     def fold(self, facts: Iterable[Raw], pepper: bytes | None = None) -> Folded | None:
         """The row that these facts make. Raises ``ValueError``."""
         ...
@@ -73,7 +83,8 @@ _NOT_STORED = frozenset({"state"})
 def check_derived(
     connection: sqlite3.Connection, table: DerivedTable, pepper: bytes | None, findings: Findings
 ) -> None:
-    """Compare a derived table with what its facts make."""
+    """Compare a derived table with what its facts make, and what stays of an erased person with the receipt of that."""
+    stays = _stays(connection, table.name) if table.outlives else {}
     if table.by_call:
         _check_call_ids(connection, table.own, findings)
     groups = _groups(connection, table)
@@ -93,7 +104,7 @@ def check_derived(
                 findings.fault("derived_missing", f"{table.name}: row {group[0]} (leaf {first}) is not there", first)
             group = next(groups, None)
         else:
-            _compare(table, row, group[1], pepper, findings)
+            _compare(table, row, group[1], pepper, stays, findings)
             row, group = next(rows, None), next(groups, None)
 
 
@@ -111,8 +122,23 @@ def _groups(connection: sqlite3.Connection, table: DerivedTable) -> Iterator[tup
         yield name, [fact[1:] for fact in facts]
 
 
+def _stays(connection: sqlite3.Connection, name: str) -> dict[str, Row]:
+    """What receipts of erasures say of the rows of a table that stay, by their keys; the first one stands."""
+    said: dict[str, Row] = {}
+    query = "SELECT json_extract(body, ?) FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index"
+    for (text,) in connection.execute(query, [f"$.{name}", ERASURE]):
+        for each in json.loads(text or "[]"):
+            said.setdefault(each.pop("id"), each)
+    return said
+
+
 def _compare(
-    table: DerivedTable, row: Mapping[str, Any], facts: list[Raw], pepper: bytes | None, findings: Findings
+    table: DerivedTable,
+    row: Row,
+    facts: list[Raw],
+    pepper: bytes | None,
+    stays: Mapping[str, Row],
+    findings: Findings,
 ) -> None:
     findings.tally(table.name)
     where = f"{table.name}: row {row[table.key]} (leaf {row['leaf_index']})"
@@ -125,12 +151,14 @@ def _compare(
         findings.fault("derived_extra", f"{where} is made by no fact", row["leaf_index"])
         return
     wrong = list(_wrong(row, folded, table.key))
+    if table.outlives and "made_at" in folded.unknown:  # its first fact is empty
+        wrong += _replaced(row, stays.get(row[table.key]), table.name, findings)
     if wrong:
         leaf = folded.columns.get("leaf_index")
         findings.fault("derived_changed", f"{where} is not what its facts say: {', '.join(wrong)}", leaf)
 
 
-def _wrong(row: Mapping[str, Any], folded: Folded, key: str) -> Iterator[str]:
+def _wrong(row: Row, folded: Folded, key: str) -> Iterator[str]:
     """Names of the columns that do not follow from the facts."""
     for name, value in row.items():
         if name == key or name in _NOT_STORED:
@@ -140,6 +168,15 @@ def _wrong(row: Mapping[str, Any], folded: Folded, key: str) -> Iterator[str]:
                 yield name
         elif value != folded.columns.get(name):
             yield name
+
+
+def _replaced(row: Row, said: Row | None, name: str, findings: Findings) -> list[str]:
+    """Names of the columns that are not as the receipt of the erasure says; counted where it says nothing."""
+    if said is None:
+        findings.tally(f"{name}_unverified")
+        return []
+    now = remnant(row["made_at"], row["number_hash"])
+    return [column for column in now if now[column] != said.get(column)]
 
 
 def _check_call_ids(connection: sqlite3.Connection, own: Collection[str], findings: Findings) -> None:

@@ -39,7 +39,8 @@ class Report:
     fault_count: int
     checked: Mapping[str, int]
     """How many of each: ``leaves``, ``erased``, ``unsigned`` (leaves after the last checkpoint), ``tiles``,
-    ``checkpoints``, ``checkpoint_files``, ``checkpoints_given`` and one for each derived table."""
+    ``checkpoints``, ``checkpoint_files``, ``checkpoints_given``, one for each derived table, and
+    ``objections_unverified`` (of erased persons, where no receipt says what stays)."""
 
     @property
     def ok(self) -> bool:

@@ -57,6 +57,12 @@ def stamp(at: datetime) -> str:
     return at.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
+def remnant(made_at: str, number_hash: bytes) -> dict[str, str]:
+    """What the receipt of an erasure commits to of an objection that stays, though its fact is empty: a hash of the
+    number's keyed hash, which alone keeps the person uncallable, and since when it does."""
+    return {"made_at": made_at, "number_hash": sha256(number_hash).hexdigest()}
+
+
 def canonical(value: Any) -> bytes:
     """Canonical JSON: keys sorted, no spaces, UTF-8. Times become stamps, dates ``YYYY-MM-DD``.
 

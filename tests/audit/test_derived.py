@@ -72,12 +72,28 @@ def test_an_erasure_does_not_hide_a_change(data):
         "UPDATE calls SET ended_at = NULL WHERE leaf_index = 8",
         "UPDATE objections SET removed_at = made_at WHERE id = 'obj-1'",
         "UPDATE consents SET who = 'Bob Example' WHERE id = 'con-2'",
+        "UPDATE objections SET number_hash = zeroblob(32) WHERE number IS NULL",
+        "UPDATE objections SET made_at = '2026-01-01T00:00:00.000000Z' WHERE number IS NULL",
     ],
 )
 def test_a_row_changed_after_an_erasure(data, statement):
     erase(data, 0, 4, 8)
     change(data, statement)
     assert [fault.what for fault in audit(data).faults] == ["derived_changed"]
+    assert [fault.what for fault in audit(data, pepper=None).faults] == ["derived_changed"]
+
+
+def test_an_objection_that_no_receipt_speaks_of_is_counted_as_unverified(data, monkeypatch):
+    monkeypatch.setattr("gate.store.erasure._commit", lambda *_: None)
+    erase(data, 0, 1, 2)
+    report = audit(data)
+    assert report.ok, report.faults
+    assert report.checked["objections_unverified"] == 2
+
+
+def test_every_objection_that_is_erased_is_spoken_of(data):
+    erase(data, 0, 1, 2)
+    assert "objections_unverified" not in audit(data).checked
 
 
 def test_after_a_change_of_what_was_already_set(data):

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from hashlib import sha256
 
 from gate.ports import Fact
 from gate.store.erasure import erase_facts
-from tests.support.evidence import START, a_call, decision, open_store, own_lists, put
+from gate.store.fold import number_hash
+from tests.support.evidence import PEPPER, START, a_call, decision, open_store, own_lists, put
 
 PERSON = "+447700900001"
 
@@ -38,7 +40,9 @@ def test_the_number_is_in_no_file_and_the_person_stays_uncallable(store):
     rows = store.call(lambda tx: tx.query("SELECT leaf_index FROM facts WHERE body IS NULL AND salt IS NULL"))
     assert [row["leaf_index"] for row in rows] == [0, leaves[0]]
     (said,) = store.call(lambda tx: tx.query("SELECT body FROM facts WHERE leaf_index = ?", [receipt]))
-    assert json.loads(said["body"]) == {"leaves": [0, leaves[0]], "request": "req-1"}
+    hashed = sha256(number_hash(PEPPER, PERSON)).hexdigest()
+    stays = [{"id": "obj-1", "made_at": "2026-03-02T09:00:00.000000Z", "number_hash": hashed}]
+    assert json.loads(said["body"]) == {"leaves": [0, leaves[0]], "request": "req-1", "objections": stays}
     (call,) = store.call(lambda tx: tx.query("SELECT * FROM calls WHERE leaf_index = ?", [leaves[0]]))
     assert (call["number"], call["raw"], call["verdict"], call["seconds"]) == (None, None, "allow", 30.5)
 
