@@ -52,6 +52,8 @@ class Request:
     identified: bool = False
     paused_on: date | None = None
     """Since when the clock stands still."""
+    clarified_on: date | None = None
+    """When it last went on."""
     searched: bool = False
     acknowledged: bool = False
     told: frozenset[str] = frozenset()
@@ -122,7 +124,7 @@ def _clarification_asked(request: Request, event: Event) -> Step:
 
 def _clarified(request: Request, event: Event) -> Step:
     running = replace(request, state=State.IN_HAND, clock=_running(request, event.on), paused_on=None)
-    return replace(running, searched=False), [Do.SEARCH]
+    return replace(running, clarified_on=event.on, searched=False), [Do.SEARCH]
 
 
 def _extended(request: Request, event: Event) -> Step:
@@ -232,6 +234,22 @@ def handle(request: Request, event: Event) -> Step:
     if transition is None:
         raise UnexpectedEvent(request.state, type(event))
     return transition.handler(request, event)
+
+
+def misdated(request: Request, event: Event) -> str:
+    """Why this step cannot have been taken on its day, after those before it; empty where it can.
+
+    A pause runs from asking to the answer (LAW 4.2): it begins after the clock does and after the pause before it, or a
+    day that was mistyped moves the end past the law. Not for ``handle``: what was kept once is replayed as it is.
+    """
+    bounds: dict[str, date | None] = {}
+    if isinstance(event, ClarificationAsked):
+        started = request.clock.started if request.clock else None
+        bounds = {"the clock started": started, "the last answer came": request.clarified_on}
+    elif isinstance(event, Clarified):
+        bounds = {"the clarification was asked for": request.paused_on}
+    late = [f"before {what} ({day})" for what, day in bounds.items() if day is not None and event.on < day]
+    return f"{event.on} is {late[-1]}" if late else ""
 
 
 def edges() -> Iterator[tuple[State, str, State]]:

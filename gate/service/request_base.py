@@ -8,7 +8,7 @@ from typing import Any
 
 from gate.core.deadlines import Clock
 from gate.core.request_words import ACTS, NEEDS_IDENTITY, Asks, Do, Event, Searched, State
-from gate.core.requests import Request, UnexpectedEvent, handle
+from gate.core.requests import Request, UnexpectedEvent, handle, misdated
 from gate.errors import RefusedError, UsageError
 from gate.ports import Fact, Transaction
 from gate.service.desk_base import LONDON, DeskBase, number_of
@@ -52,8 +52,13 @@ class RequestBase(DeskBase):
         return row, course, replay(course)
 
     def _take(self, tx: Transaction, row: Row, request: Request, event: Event, actor: str, **more: Any) -> Request:
-        """Take a step where the rules allow it, and keep its fact; ``more`` goes into the fact, nothing personal."""
+        """Take a step where the rules allow it, and keep its fact; ``more`` goes into the fact, nothing personal.
+
+        Raises ``RefusedError`` where it cannot be taken now, and ``UsageError`` where not on that day.
+        """
         after, _ = allowed(row, request, event)
+        if why := misdated(request, event):
+            raise UsageError(f"{row['reference']}: {why}", hint="check the date")
         tx.append(self._fact(KINDS[type(event)], actor, body_of(event) | more, row["id"]))
         return after
 

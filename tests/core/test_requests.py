@@ -28,7 +28,7 @@ from gate.core.request_words import (
     State,
     Withdrawn,
 )
-from gate.core.requests import TABLE, UnexpectedEvent, diagram, edges, handle, opened
+from gate.core.requests import TABLE, UnexpectedEvent, diagram, edges, handle, misdated, opened
 
 START = date(2026, 9, 3)
 EVENTS = {
@@ -156,6 +156,24 @@ def test_a_clarification_stops_the_clock_from_asking_to_answer():
     assert not answered.searched, "what is meant is known only now"
     twice, _ = handle(handle(answered, event(ClarificationAsked, 14))[0], event(Clarified, 16))
     assert twice.due(day(20)) == date(2026, 10, 12)
+
+
+def test_a_pause_begins_after_the_clock_and_after_the_pause_before_it():
+    late, _ = walk(Asks.ACCESS, (IdentityAsked, 1), (IdentityProven, 22))
+    assert misdated(late, event(ClarificationAsked, 0)) == "2026-09-03 is before the clock started (2026-09-25)"
+    assert misdated(late, event(ClarificationAsked, 22)) == ""
+    asked, _ = walk(Asks.ACCESS, (IdentityProven, 1), (ClarificationAsked, 7))
+    assert "before the clarification was asked for (2026-09-10)" in misdated(asked, event(Clarified, 6))
+    assert misdated(asked, event(Clarified, 7)) == ""
+    answered, _ = handle(asked, event(Clarified, 17))
+    assert "before the last answer came (2026-09-20)" in misdated(answered, event(ClarificationAsked, 8))
+    assert misdated(answered, event(ClarificationAsked, 17)) == ""
+
+
+def test_a_course_with_such_a_day_is_replayed_as_it_was_kept():
+    steps = ((IdentityProven, 1), (ClarificationAsked, 7), (Clarified, 17), (ClarificationAsked, 8), (Clarified, 22))
+    request, _ = walk(Asks.ACCESS, *steps)
+    assert request.clock is not None and request.clock.paused_days == 24
 
 
 def test_a_refusal_ends_the_pause():

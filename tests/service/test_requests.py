@@ -203,6 +203,32 @@ def test_the_clock_starts_with_the_proof_pauses_and_is_extended(house: House, cl
     assert do(house, "extend", reference, reasons="many")["due"] == "2026-12-20"
 
 
+def test_two_pauses_never_cover_the_same_days(house: House, clock: SetClock) -> None:
+    """A mistyped day would put off the last day beyond the law (LAW 4.2)."""
+    reference = opened(house, received=date(2026, 9, 3))
+    clock.time += timedelta(days=30)
+    do(house, "verify_identity", reference, checked="passport seen", on=date(2026, 9, 4))
+    do(house, "clarify", reference, question="Which?", on=date(2026, 9, 10))
+    with pytest.raises(UsageError, match=f"{reference}: 2026-09-09 is before the clarification was asked for"):
+        do(house, "clarified", reference, answer="all", on=date(2026, 9, 9))
+    do(house, "clarified", reference, answer="all", on=date(2026, 9, 20))
+    with pytest.raises(UsageError, match="2026-09-11 is before the last answer came"):
+        do(house, "clarify", reference, question="All?", on=date(2026, 9, 11))
+    do(house, "clarify", reference, question="All?", on=date(2026, 9, 21))
+    do(house, "clarified", reference, answer="yes", on=date(2026, 9, 25))
+    assert do(house, "show", reference)["due"] == "2026-10-17", "14 days after 3 October"
+
+
+def test_no_pause_begins_before_the_clock(house: House, clock: SetClock) -> None:
+    reference = opened(house, received=date(2026, 9, 3))
+    clock.time += timedelta(days=30)
+    do(house, "ask_identity", reference, on=date(2026, 9, 3))
+    do(house, "verify_identity", reference, checked="passport seen", on=date(2026, 9, 25))
+    with pytest.raises(UsageError, match="2026-09-03 is before the clock started"):
+        do(house, "clarify", reference, question="Which?", on=date(2026, 9, 3))
+    assert do(house, "show", reference)["due"] == "2026-10-25"
+
+
 def test_warnings_and_the_order_of_the_list(house: House, clock: SetClock) -> None:
     old, young = opened(house, received=TODAY), opened(house, "complaint", received=TODAY)
     for days, warning in ((19, ""), (20, "20 days have passed"), (25, "25 days have passed"), (31, "overdue")):
