@@ -202,4 +202,5 @@ class Offers:
     send_letter: Callable[[Letter], str]
     """By mail: what the server said; raises ``GateError`` where the server did not take it."""
     scrub: Callable[[], bool]
-    """Cut the write-ahead log, so that nothing erased stays in it; False where somebody reads an older state."""
+    """Cut the write-ahead log, so that nothing erased stays in it; False where somebody reads an older state: then it
+    is cut when they are done."""

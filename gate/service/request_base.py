@@ -10,6 +10,7 @@ from gate.core.deadlines import Clock
 from gate.core.request_words import ACTS, NEEDS_IDENTITY, Asks, Do, Event, Searched, State
 from gate.core.requests import Request, UnexpectedEvent, handle, misdated
 from gate.errors import RefusedError, UsageError
+from gate.log import Logger
 from gate.ports import Fact, Transaction
 from gate.service.desk_base import LONDON, DeskBase, number_of
 from gate.service.objecting import last_word
@@ -17,6 +18,8 @@ from gate.service.reads import Row
 from gate.service.request_due import letters_due
 from gate.service.request_facts import CARRIED, KINDS, PACK, PERSON, WORDS, body_of, last, replay
 from gate.service.request_reads import RequestReads, Tx
+
+log = Logger()
 
 WARNINGS = ("", "20 days have passed", "25 days have passed", "overdue")
 READY = "request_not_ready"
@@ -105,9 +108,13 @@ class RequestBase(DeskBase):
             return self._shown(tx, row["id"]), self._let_go(tx, row, after, actor)
 
         shown, forgotten = self._store.call(work)
-        if forgotten:
-            self._offers.scrub()
+        self._cut_log(forgotten)
         return dict(shown)
+
+    def _cut_log(self, forgotten: bool) -> None:
+        """Leave no older page of what a request forgot, at the latest when nobody reads one any more."""
+        if forgotten and not self._offers.scrub():
+            log.warning("request_still_in_log", hint="somebody reads the database; the log is cut when they are done")
 
     def _let_go(self, tx: Transaction, row: Row, request: Request, actor: str) -> bool:
         """Forget who asked, now that the request is over, where it need not be known any more: the person was told of

@@ -212,8 +212,7 @@ class Requests(RequestBase):
             return self._shown(tx, row["id"]), forgotten
 
         told, forgotten = self._store.call(work)
-        if forgotten:
-            self._offers.scrub()
+        self._cut_log(forgotten)
         return dict(told)
 
     def request_pack_made(

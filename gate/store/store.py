@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from gate.core.evidence import Frontier
 from gate.errors import AuditError, StoreError
 from gate.log import Logger
-from gate.store.connect import UNREADABLE, check_pepper, open_writer
+from gate.store.connect import BUSY_SECONDS, UNREADABLE, check_pepper, open_writer
 from gate.store.transaction import Salts, StoreTransaction
 from gate.store.tree import check_start, load_frontier
 
@@ -32,6 +32,10 @@ CHECKPOINT_CHANGES = 4000
 """Changed rows after which the write-ahead log is carried into the database file."""
 IDLE_SECONDS = 2.0
 """Quiet time after which it is carried over in any case."""
+CUT_SECONDS = 10.0
+"""How often it is tried to cut a log that a reader kept from being cut, while there is no quiet time."""
+SCRUB_PAUSES = (0.1, 0.3)
+"""Seconds before whoever asks for the cut tries again: most readers are gone by then."""
 SALT_SIZE = 16
 ROOM_HINT = "evidence cannot be kept: is there room on the disk of the data folder?"
 
@@ -72,6 +76,8 @@ class EvidenceStore:
         self._gate = threading.Lock()
         self._closed = False
         self._put_back: _Item | None = None
+        self._cut_due: float | None = None
+        """When the log that still is to be cut is tried again; None where it is cut. The store thread's."""
         self._ready: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
         self._thread.start()
@@ -100,14 +106,16 @@ class EvidenceStore:
     def scrub(self, timeout: float = 30.0) -> bool:
         """Carry the write-ahead log into the database and cut it to nothing, so that no copy of what was erased stays.
 
-        False where a reader still holds an older state: try again when it is done. Raises ``StoreError``.
+        False where a reader still holds an older state: the store cuts it by itself once that is let go, at the next
+        quiet moment. Whoever writes waits for no reader; the caller does, between tries. Raises ``StoreError``.
         """
-
-        def truncate(connection: sqlite3.Connection) -> bool:
-            busy, _frames, _carried = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
-            return not busy
-
-        return bool(self._wait(truncate, timeout, alone=True))
+        cut = bool(self._wait(self._cut, timeout, alone=True))
+        for pause in SCRUB_PAUSES:
+            if cut:
+                break
+            time.sleep(pause)
+            cut = bool(self._wait(self._cut, timeout, alone=True))
+        return cut
 
     def _enqueue(self, item: _Item) -> None:
         with self._gate:
@@ -175,6 +183,7 @@ class EvidenceStore:
                 item = self._put_back or self._queue.get(timeout=IDLE_SECONDS)
             except queue.Empty:
                 self._carry_over(1)
+                self._cut_again(quiet=True)
                 continue
             self._put_back = None
             if item is None:
@@ -184,6 +193,7 @@ class EvidenceStore:
             elif self._commit_with(item):
                 return
             self._carry_over(CHECKPOINT_CHANGES)
+            self._cut_again(quiet=False)
 
     def _shut(self) -> None:
         """Nobody waits for ever: what is still queued (the thread died of something unforeseen) is answered."""
@@ -288,5 +298,27 @@ class EvidenceStore:
             if total - self._carried >= changes:
                 self._carried = total
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        except sqlite3.Error as error:
+            log.warning("write_ahead_log_waits", error=str(error))
+
+    def _cut(self, connection: sqlite3.Connection) -> bool:
+        """Cut the write-ahead log to nothing; False where it is in use. Waits for nobody: decisions would wait too."""
+        self._cut_due = time.monotonic() + CUT_SECONDS
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            busy, _frames, _carried = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {round(BUSY_SECONDS * 1000)}")
+        if not busy:
+            self._cut_due = None
+        return not busy
+
+    def _cut_again(self, *, quiet: bool) -> None:
+        """Cut what a reader kept from being cut, where there is quiet time or it is due."""
+        if self._cut_due is None or not (quiet or time.monotonic() >= self._cut_due):
+            return
+        try:
+            if self._cut(self._connection):
+                log.info("write_ahead_log_cut")
         except sqlite3.Error as error:
             log.warning("write_ahead_log_waits", error=str(error))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
@@ -16,6 +17,8 @@ from gate.config import load
 from gate.daemon.house import House
 from gate.errors import StoreError
 from gate.store import kept
+from gate.store.reader import Reader
+from gate.store.store import IDLE_SECONDS
 from tests.support.keeping import SetClock
 from tests.support.requesting import ANN, OTHER, PERSON, SPELLED, START, granted, opened, prepared, spelled_in
 
@@ -190,3 +193,18 @@ def test_a_file_that_only_mentions_is_looked_for_in_clear(house: House) -> None:
     assert spelled_in(house.config.data, "Pat Person", "1 High Street", "7700900123") == []
     left = rows(house, "SELECT subject, body FROM facts WHERE instr(body, ?) > 0", SPELLED)
     assert [(row["subject"], json.loads(row["body"])["reference"]) for row in left] == [(hold, "case 4")]
+
+
+def test_what_a_request_forgot_leaves_the_log_when_its_readers_are_done(house: House) -> None:
+    reference = granted(house)
+    carry_out(house, reference)
+    reader = Reader(house.store.path)
+    house.desk.request_told(request=reference, actor=ANN)
+    names = ("Pat Person", "1 High Street", "7700900123")
+    assert spelled_in(house.config.data, *names) != []
+    assert house.desk.check(number=SPELLED, actor=ANN)["reason"] == "objected"
+    reader.close()
+    end = time.monotonic() + 10 * IDLE_SECONDS
+    while spelled_in(house.config.data, *names) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert spelled_in(house.config.data, *names) == []
