@@ -44,6 +44,10 @@ class LogStore(Protocol):
         ...
 
 
+Newest = tuple[str, Checkpoint]
+"""The file of the largest size in a folder: its path, and what it says."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """A checkpoint that was signed and kept."""
@@ -59,9 +63,17 @@ class Checkpointer:
     """Signs the head of the log, on a schedule and on demand. Not from the store thread; one call at a time."""
 
     def __init__(
-        self, store: LogStore, sign_note: SignNote, *, origin: str, folder: Path, second: Path | None = None
+        self,
+        store: LogStore,
+        sign_note: SignNote,
+        *,
+        origin: str,
+        folder: Path,
+        second: Path | None = None,
+        newest: dict[Path, Newest] | None = None,
     ) -> None:
-        """``origin`` names the log in every checkpoint; ``folder`` and ``second`` get one file for each.
+        """``origin`` names the log in every checkpoint; ``folder`` and ``second`` get one file for each. ``newest``
+        remembers the newest in each from one time to the next: a gate has half a million of them in a year.
 
         ``second`` is a place of the firm's choice that this machine cannot rewrite unseen: a mounted share, a
         synchronised folder. It is never made: an unmounted share is not there.
@@ -71,6 +83,7 @@ class Checkpointer:
         self._origin = origin
         self._folder = folder
         self._second = second
+        self._remembered = {} if newest is None else newest
 
     def write(self, now: datetime) -> Written:
         """Sign the log as it stands. Where nothing was added since the last checkpoint, that one is given again.
@@ -99,24 +112,41 @@ class Checkpointer:
             raise StoreError(f"cannot write to {self._folder}: {error.strerror or error}") from error
         return Written(size, root, note, self._fill_second())
 
-    def _newest(self) -> tuple[str, Checkpoint] | None:
+    def _newest(self) -> Newest | None:
         try:
-            return newest_file(self._folder)
+            return self._newest_in(self._folder)
         except OSError as error:
             raise StoreError(f"cannot read {self._folder}: {error.strerror or error}") from error
 
-    def _newest_in_second(self) -> tuple[str, Checkpoint] | None:
+    def _newest_in_second(self) -> Newest | None:
         """Not there is no reason to stop signing: it is told as ``missed`` when it cannot be written either."""
         with suppress(OSError):
-            return newest_file(self._second) if self._second is not None else None
+            return self._newest_in(self._second) if self._second is not None else None
         return None
+
+    def _newest_in(self, folder: Path) -> Newest | None:
+        known = self._remembered.get(folder)
+        if known is not None and Path(known[0]).exists():
+            return known
+        self._remembered.pop(folder, None)  # another folder is there by now: a share that came or went
+        return newest_file(folder)
 
     def _fill(self, folder: Path) -> None:
         """Write the file of every kept checkpoint that has none there: the newest one, and those a crash left out."""
-        there = {path.name for path in folder.iterdir()}
-        sizes = self._store.call(lambda tx: tx.query("SELECT size FROM checkpoints ORDER BY size"))
-        for size in (row["size"] for row in sizes if file_name(row["size"]) not in there):
-            write_file(folder / file_name(size), self._kept(size))
+        known = self._remembered.pop(folder, None)
+        there = {path.name for path in folder.iterdir()} if known is None else set()
+        beyond = -1 if known is None else known[1].size
+        sizes = self._store.call(
+            lambda tx: tx.query("SELECT size FROM checkpoints WHERE size > ? ORDER BY size", (beyond,))
+        )
+        for size in (row["size"] for row in sizes):
+            if file_name(size) not in there:
+                write_file(folder / file_name(size), self._kept(size))
+        if sizes:
+            last = sizes[-1]["size"]
+            known = str(folder / file_name(last)), parse_checkpoint(note_text(self._kept(last)))
+        if known is not None:
+            self._remembered[folder] = known
 
     def _kept(self, size: int) -> str:
         rows = self._store.call(lambda tx: tx.query("SELECT note FROM checkpoints WHERE size = ?", (size,)))
@@ -131,7 +161,7 @@ class Checkpointer:
         return ()
 
 
-def newest_file(folder: Path) -> tuple[str, Checkpoint] | None:
+def newest_file(folder: Path) -> Newest | None:
     """The checkpoint file of the largest size in a folder, as (path, checkpoint); None where there is none.
 
     Its signature is not looked at here (``verify`` does). Raises ``AuditError`` (not well formed) or ``OSError``.

@@ -19,6 +19,7 @@ from gate.daemon.later import Later
 from gate.errors import ConfigError, StoreError, VaultError
 
 if TYPE_CHECKING:
+    from gate.audit.checkpoints import Newest
     from gate.core.rules import Rules
     from gate.daemon.bundles import Signing
     from gate.daemon.letters import Letters
@@ -103,6 +104,7 @@ class House:
         self.registers = RegisterLibrary(data / "registers", config.calling.registers)
         self.screener = Screener(self.registers, rules_of(config))
         self._live = live
+        self._newest_checkpoints: dict[Path, Newest] = {}
         self._line = line or AtTheLine()
 
     @cached_property
@@ -277,7 +279,12 @@ class House:
         data = self.config.data
         key = CheckpointKey.load(data / "gate.key")
         written = Checkpointer(
-            self.store, key.sign_note, origin=key.name, folder=data / "checkpoints", second=self._second_folder
+            self.store,
+            key.sign_note,
+            origin=key.name,
+            folder=data / "checkpoints",
+            second=self._second_folder,
+            newest=self._newest_checkpoints,
         ).write(self.clock.now())
         return {
             "size": written.size,

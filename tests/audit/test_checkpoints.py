@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
+from pathlib import Path
 
 import pytest
 
@@ -24,8 +26,9 @@ def store(tmp_path):
     opened.close()
 
 
-def pointer(store, *, second=None, sign=KEY.sign):
-    return Checkpointer(store, sign, origin=KEY.name, folder=store.path.parent / "checkpoints", second=second)
+def pointer(store, *, second=None, sign=KEY.sign, newest=None):
+    folder = store.path.parent / "checkpoints"
+    return Checkpointer(store, sign, origin=KEY.name, folder=folder, second=second, newest=newest)
 
 
 def test_it_is_kept_in_the_database_and_in_both_folders(store, tmp_path):
@@ -79,6 +82,36 @@ def test_a_second_place_that_is_away_does_not_stop_the_first(store, tmp_path):
     put(store, decision("new"))
     assert pointer(store, second=share).write(START).missed == ()
     assert sorted(path.name for path in share.iterdir()) == [file_name(300), file_name(301)]
+
+
+def test_a_year_of_files_is_not_looked_through_each_minute(store, tmp_path, monkeypatch):
+    share, newest = tmp_path / "share", {}
+    share.mkdir()
+    pointer(store, second=share, newest=newest).write(START)
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            "gate.audit.checkpoints.newest_file", lambda folder: pytest.fail(f"{folder} was looked through")
+        )
+        patched.setattr(Path, "iterdir", lambda folder: pytest.fail(f"{folder} was looked through"))
+        for name in ("new", "newer"):
+            put(store, decision(name))
+            assert pointer(store, second=share, newest=newest).write(START).missed == ()
+    share.rename(tmp_path / "unmounted")
+    share.mkdir()
+    put(store, decision("newest"))
+    pointer(store, second=share, newest=newest).write(START)
+    names = [file_name(size) for size in (300, 301, 302, 303)]
+    assert sorted(path.name for path in share.iterdir()) == names, "another folder is there: it gets them all"
+    assert sorted(path.name for path in (tmp_path / "checkpoints").iterdir()) == names
+
+
+def test_a_log_cut_while_the_gate_runs_gets_no_signature(store, tmp_path):
+    newest = {}
+    pointer(store, newest=newest).write(START)
+    ((folder, (path, known)),) = newest.items()
+    newest[folder] = path, dataclasses.replace(known, size=301)
+    with pytest.raises(AuditError, match="leaves 300 to 300 are gone"):
+        pointer(store, newest=newest).write(START)
 
 
 def test_a_signer_that_fails_leaves_no_checkpoint(store, tmp_path):
