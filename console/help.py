@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any
 
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen, Screen
+from textual.screen import Screen
 from textual.widgets import Static
 
-from console import keys
+from console.widgets.dialog import DIALOG_CSS, Dialog
 from console.widgets.report import Report, ReportScroll, Section
 from console.words import Shown
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Dialog[None]):
     """Over the screen that it speaks of."""
 
-    BINDINGS: ClassVar[list[BindingType]] = keys.DIALOG
-    DEFAULT_CSS = """
-    HelpScreen { align: center middle; background: $background 60%; }
-    HelpScreen > Vertical { width: 76; max-width: 96%; height: 90%; background: $surface; border: round $primary; }
-    HelpScreen .title { margin-bottom: 1; }
+    DEFAULT_CSS = f"""
+    HelpScreen {{ {DIALOG_CSS} }}
+    HelpScreen > Vertical {{ width: 76; max-width: 96%; height: 90%; background: $surface; border: round $primary; }}
+    HelpScreen .title {{ margin-bottom: 1; }}
     """
 
     def __init__(self, about: Screen[Any]) -> None:

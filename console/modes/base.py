@@ -104,6 +104,11 @@ class GateScreen(Screen[None]):
     def action_back(self) -> None:
         """Nothing to go back from, unless a detail says otherwise."""
 
+    def leave(self) -> None:
+        """To the screen below; a second of two quick Escs finds this one gone, and takes no other."""
+        if self.app.screen is self:
+            self.app.pop_screen()
+
     def action_renew(self) -> None:
         """Look again."""
         self.returned()
@@ -440,4 +445,4 @@ class DetailScreen(GateScreen):
 
     def action_back(self) -> None:
         """To the list."""
-        self.app.pop_screen()
+        self.leave()

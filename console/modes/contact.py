@@ -101,7 +101,7 @@ class ContactDetail(DetailScreen):
     async def action_forget(self) -> None:
         """Forget its number."""
         if await forget(self, self._contact_id):
-            self.app.pop_screen()
+            self.leave()
             self.app.screen.post_message(LinkChanged())  # the list looks again
 
 

@@ -231,7 +231,7 @@ class Mode(ListMode):
             return
         output = Path(told["output"].strip())
         answer = await self.app.push_screen_wait(
-            Working(f"Exporting to {output}", lambda progress: changes_file(self.feed, since, progress))
+            Working(f"Exporting to {output}", lambda progress: changes_file(self.feed, since, progress), local=True)
         )
         if answer is None:
             return

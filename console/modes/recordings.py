@@ -228,7 +228,7 @@ class RecordingDetail(DetailScreen):
             return
         output = Path(told["output"].strip())
         answer = await self.app.push_screen_wait(
-            Working(f"Exporting to {output}", partial(self._exported, output)),
+            Working(f"Exporting to {output}", partial(self._exported, output), local=True),
         )
         if isinstance(answer, GateError):
             self.complain(answer)
@@ -272,8 +272,8 @@ class RecordingDetail(DetailScreen):
         finally:
             moving.stop()
             self._playing = None
-            if self.is_mounted:
-                self.query_one(Wave).play_at(None)
+            for wave in self.query(Wave):
+                wave.play_at(None)
 
     def _move(self, begun: Sequence[float]) -> None:
         wave = self.query_one(Wave)

@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
-from console import keys
 from console.feed import on_thread
 from console.modes.base import GateScreen
 from console.modes.keyring import key_open
 from console.theme import DIM, PLAIN, WARN
-from console.widgets.ask import DIALOG_CSS, Ask, Field
+from console.widgets.ask import Ask, Field
 from console.widgets.danger import Danger, Plan
+from console.widgets.dialog import DIALOG_CSS, Dialog
 from console.widgets.pick import Pick
 from console.widgets.rows import Column
 from console.widgets.working import Working
@@ -154,7 +153,7 @@ async def pack(screen: GateScreen, reference: str) -> str | None:
             raise UsageError("no key can be opened here", hint=twin)
         return await on_thread(partial(opener.pack, reference, path, partial(screen.app.call_from_thread, progress)))
 
-    answer = await screen.app.push_screen_wait(Working(f"Making {path}", made))
+    answer = await screen.app.push_screen_wait(Working(f"Making {path}", made, local=True))
     if isinstance(answer, GateError):
         screen.complain(answer)
         return None
@@ -164,11 +163,11 @@ async def pack(screen: GateScreen, reference: str) -> str | None:
     return path.name
 
 
-class Passphrase(ModalScreen[None]):
+class Passphrase(Dialog[None]):
     """What opens a pack, shown once; it is kept nowhere."""
 
-    BINDINGS = keys.DIALOG
-    AUTO_FOCUS = "Button"
+    AUTO_FOCUS = ""
+    """No button: an Enter that was meant for what was before would take it away unread."""
     DEFAULT_CSS = f"""
     Passphrase {{ {DIALOG_CSS} }}
     Passphrase > Vertical {{ width: 72; max-width: 96%; height: auto; background: $surface; border: round $primary;
@@ -192,14 +191,15 @@ class Passphrase(ModalScreen[None]):
             yield Static(f"{self._path}: {made['calls']} calls, {made['recordings']} recordings{left}", markup=False)
             yield Static(str(made["passphrase"]), id="passphrase", markup=False)
             yield Static("Shown only now. Tell it by another way than the file goes: on the phone, say.", markup=False)
+            yield Static("Tab, then Enter: you have it.", markup=False)
             with Horizontal():
                 yield Button("I have it", compact=True)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """Gone."""
         event.stop()
-        self.action_leave()
+        self.dismiss(None)
 
     def action_leave(self) -> None:
-        """Gone."""
-        self.dismiss(None)
+        """Not by one key: to the button, which says it."""
+        self.query_one(Button).focus()

@@ -125,7 +125,7 @@ class FoundScreen(GateScreen):
 
     def action_back(self) -> None:
         """To the request."""
-        self.app.pop_screen()
+        self.leave()
 
 
 def _entries(found: Mapping[str, Any]) -> list[Section]:

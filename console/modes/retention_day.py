@@ -68,7 +68,7 @@ class DayScreen(ListMode):
 
     def action_back(self) -> None:
         """To the calendar."""
-        self.app.pop_screen()
+        self.leave()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What this account may."""

@@ -9,10 +9,10 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
 from console import keys
+from console.widgets.dialog import DIALOG_CSS, Dialog
 
 
 @dataclass(frozen=True)
@@ -27,13 +27,7 @@ class Field:
     needed: bool = True
 
 
-DIALOG_CSS = """
-    align: center middle;
-    background: $background 60%;
-"""
-
-
-class Ask(ModalScreen[Mapping[str, str] | None]):
+class Ask(Dialog[Mapping[str, str] | None]):
     """Fill in some fields; None where it was left. Enter goes on to the next field, at the last it answers."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -111,10 +105,14 @@ class Ask(ModalScreen[Mapping[str, str] | None]):
 
     def action_leave(self) -> None:
         """Answer nothing."""
+        if self.answered:
+            return
         self._clear_secrets()
         self.dismiss(None)
 
     def _answer(self) -> None:
+        if self.answered:  # by an Enter before: the fields are gone
+            return
         values = {field.name: self.query_one(f"#{field.name}", Input).value for field in self._fields}
         missing = [field for field in self._fields if field.needed and not values[field.name].strip()]
         if missing:

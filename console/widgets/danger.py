@@ -9,17 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
-from console import keys
-from console.widgets.ask import DIALOG_CSS
+from console.widgets.dialog import DIALOG_CSS, Dialog
 from console.widgets.report import Report, Section
 from console.words import Shown
 from gate.errors import GateError, RefusedError
@@ -68,10 +65,9 @@ async def danger(screen: GateScreen, what: Danger) -> str | None:
     return await screen.app.push_screen_wait(DangerDialog(what))
 
 
-class DangerDialog(ModalScreen[str | None]):
+class DangerDialog(Dialog[str | None]):
     """See the module."""
 
-    BINDINGS: ClassVar[list[BindingType]] = keys.DIALOG
     AUTO_FOCUS = "#dialog-cancel"
     DEFAULT_CSS = f"""
     DangerDialog {{ {DIALOG_CSS} }}
@@ -158,13 +154,15 @@ class DangerDialog(ModalScreen[str | None]):
         """Do it, or leave."""
         event.stop()
         if event.button.id == "danger-do":
-            self._do()
+            if not self._acting:  # a second Enter was there before the button was shut
+                self._acting = True
+                self._do()
         else:
             self.action_leave()
 
     def action_leave(self) -> None:
         """Nothing is done. What the gate has begun it finishes."""
-        if self._acting:
+        if self._acting and not self.answered:
             self.app.notify("The gate goes on with it; the log says how it ended.", timeout=5)
         self.dismiss(None)
 
@@ -172,9 +170,9 @@ class DangerDialog(ModalScreen[str | None]):
     async def _do(self) -> None:
         plan = self._plan
         if plan is None:
+            self._acting = False
             return
         reason = self.query_one("#danger-reason", Input).value.strip() if self._what.reason else ""
-        self._acting = True
         self._ready()
         self._say("The gate is at work…")
         try:
@@ -203,4 +201,5 @@ class DangerDialog(ModalScreen[str | None]):
         self._ready()
 
     def _say(self, text: str) -> None:
-        self.query_one(".dialog-fault", Static).update(text)
+        for line in self.query(".dialog-fault").results(Static):  # none where the dialog was left meanwhile
+            line.update(text)

@@ -3,24 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from textual import on
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
-from console import keys
-from console.widgets.ask import DIALOG_CSS
+from console.widgets.dialog import DIALOG_CSS, Dialog
 from console.widgets.rows import Column, LocalTable, Row, RowsTable
 
 
-class Pick(ModalScreen[Row | None]):
+class Pick(Dialog[Row | None]):
     """Its answer is the row; None where it was left."""
 
-    BINDINGS: ClassVar[list[BindingType]] = keys.DIALOG
     AUTO_FOCUS = "LocalTable"
     DEFAULT_CSS = f"""
     Pick {{ {DIALOG_CSS} }}

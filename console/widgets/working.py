@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Button, ProgressBar, Static
 
-from console import keys
-from console.widgets.ask import DIALOG_CSS
+from console.widgets.dialog import DIALOG_CSS, Dialog
 from gate.errors import GateError
 
 Progress = Callable[[float, str], None]
 Result = Any
 
 
-class Working(ModalScreen[Result | GateError | None]):
+class Working(Dialog[Result | GateError | None]):
     """Its answer is what ``act`` returned, or the error; None where the dialog was closed and the work goes on."""
 
-    BINDINGS: ClassVar[list[BindingType]] = keys.DIALOG
-    AUTO_FOCUS = "Button"
+    AUTO_FOCUS = ""
+    """No button: the Enter that began it may come twice."""
     DEFAULT_CSS = f"""
     Working {{ {DIALOG_CSS} }}
     Working > Vertical {{ width: 66; max-width: 96%; height: auto; background: $surface; border: round $primary;
@@ -40,12 +37,16 @@ class Working(ModalScreen[Result | GateError | None]):
         title: str,
         act: Callable[[Progress], Awaitable[Result]],
         stop: Callable[[], Awaitable[Any]] | None = None,
+        *,
+        local: bool = False,
     ) -> None:
-        """``stop`` asks for its end; ``act`` then raises. Without it, Esc closes the dialog and the work goes on."""
+        """``stop`` asks for its end; ``act`` then raises. Without it, Esc closes the dialog and the work goes on in the
+        gate; with ``local`` it is done in this console, and its answer must not be lost: it cannot be left."""
         super().__init__()
         self._title = title
         self._act = act
         self._stop = stop
+        self._local = local
 
     def compose(self) -> ComposeResult:
         """Title, bar, words, button."""
@@ -54,13 +55,14 @@ class Working(ModalScreen[Result | GateError | None]):
             yield ProgressBar(total=1.0, show_eta=False)
             yield Static("Begun…", classes="dialog-said", markup=False)
             with Horizontal():
-                yield Button("Stop" if self._stop else "Close", compact=True)
+                if self._stop or not self._local:
+                    yield Button("Stop" if self._stop else "Close", compact=True)
 
     def on_mount(self) -> None:
         """Begin."""
         self._work()
 
-    @work(exit_on_error=False)
+    @work
     async def _work(self) -> None:
         try:
             answer = await self._act(self._progress)
@@ -70,9 +72,14 @@ class Working(ModalScreen[Result | GateError | None]):
         self.dismiss(answer)
 
     def _progress(self, fraction: float, text: str) -> None:
-        if self.is_mounted:
-            self.query_one(ProgressBar).update(progress=fraction)
-            self.query_one(".dialog-said", Static).update(text)
+        """May come when the dialog is gone already: whoever works must not be hurt by that."""
+        for bar in self.query(ProgressBar):
+            bar.update(progress=fraction)
+        self._say(text)
+
+    def _say(self, text: str) -> None:
+        for line in self.query(".dialog-said").results(Static):
+            line.update(text)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
         """The same as Esc."""
@@ -81,11 +88,16 @@ class Working(ModalScreen[Result | GateError | None]):
 
     def action_leave(self) -> None:
         """Ask for its end, or close."""
+        if self.answered:
+            return
+        if self._local and self._stop is None:
+            self.app.notify("It is done here, in this console: wait for its end.", timeout=4)
+            return
         if self._stop is None:
             self.app.notify("It goes on in the gate.", timeout=4)
             self.dismiss(None)
             return
-        self.query_one(".dialog-said", Static).update("Stopping…")
+        self._say("Stopping…")
         self.query_one(Button).disabled = True
         self._ask_for_its_end()
 
@@ -96,6 +108,6 @@ class Working(ModalScreen[Result | GateError | None]):
         try:
             await self._stop()
         except GateError as error:
-            if self.is_mounted:
-                self.query_one(".dialog-said", Static).update(error.message)
-                self.query_one(Button).disabled = False
+            self._say(error.message)
+            for button in self.query(Button):
+                button.disabled = False

@@ -118,7 +118,7 @@ async def test_an_access_request_from_its_arrival_to_the_answer(worked: Worked, 
         await pilot.press("enter")
         await until(pilot, shows(pilot, "The pack is written"), 20)
         words = str(app.screen.query_one("#passphrase").render())
-        await pilot.press("enter")
+        await pilot.press("tab", "enter")
         await until(pilot, shows(pilot, "Pack", "3 recordings, SHA-256"))
         assert words not in screen_text(app)
         (pack,) = tmp_path.glob("DSR-*.html")

@@ -1,0 +1,50 @@
+"""What every dialog has: it lies over a screen, and is answered once."""
+
+from __future__ import annotations
+
+from typing import ClassVar, TypeVar
+
+from textual.await_complete import AwaitComplete
+from textual.binding import BindingType
+from textual.screen import ModalScreen
+
+from console import keys
+
+T = TypeVar("T")
+
+DIALOG_CSS = """
+    align: center middle;
+    background: $background 60%;
+"""
+
+
+class Dialog(ModalScreen[T]):
+    """Base of dialogs. Textual's own ``dismiss`` takes whatever screen is on top, as often as it is called: the second
+    of two quick Enters would take the screen below, with its work, or end the console."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keys.DIALOG
+
+    answered = False
+    """It has its answer: nothing that comes later counts."""
+    _waiting = False
+    _answer_kept: T | None = None
+
+    def dismiss(self, result: T | None = None) -> AwaitComplete:
+        """Give the answer and close; where another screen lies above, as soon as that is gone."""
+        if self.answered:
+            return AwaitComplete()
+        self.answered = True
+        if self.app.screen is self:
+            return self._close(result)
+        self._waiting, self._answer_kept = True, result
+        return AwaitComplete()
+
+    def on_screen_resume(self) -> None:
+        """What lay above is gone."""
+        if self._waiting:
+            self._waiting = False
+            self._close(self._answer_kept)
+
+    def _close(self, result: T | None) -> AwaitComplete:
+        closed: AwaitComplete = super().dismiss(result)
+        return closed
