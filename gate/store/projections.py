@@ -208,7 +208,7 @@ HOLDS = Table(
     creates="hold",
     derive={"hold": _hold, "hold_released": _hold_released},
     first_stands=True,
-    personal=("number", "reason", "released_why"),
+    personal=("number", "reason", "reference", "released_why"),
 )
 
 

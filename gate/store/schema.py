@@ -207,6 +207,11 @@ def m006_facts_by_actor(db: Database) -> None:
     _run(db, FACTS_BY_ACTOR)
 
 
+def m007_references_of_erased_holds(db: Database) -> None:
+    """Where a hold's matter is kept is what somebody wrote: it goes with the rest of an erased one."""
+    _run(db, "UPDATE holds SET reference = NULL WHERE leaf_index IN (SELECT leaf_index FROM facts WHERE body IS NULL)")
+
+
 def _run(db: Database, *scripts: str) -> None:
     for script in scripts:
         for statement in script.split(";\n"):
@@ -221,6 +226,7 @@ STEPS: Final = (
     m004_looking_for_calls_and_facts,
     m005_contacts,
     m006_facts_by_actor,
+    m007_references_of_erased_holds,
 )
 """Every change of the tables, in order."""
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
 import sqlite_utils
 
@@ -9,6 +11,8 @@ from gate.errors import StoreError
 from gate.ports import Fact
 from gate.store import schema
 from gate.store.connect import open_reader, open_writer
+from gate.store.erasure import erase_facts
+from gate.store.projections import HOLDS, TOUCHED
 from gate.store.schema import STEPS, bring_up_to_date, migrations
 from tests.support.evidence import START, a_call, open_store, put
 
@@ -50,6 +54,23 @@ def test_a_database_of_the_first_tables_is_brought_up_to_date(tmp_path, monkeypa
     assert store.call(lambda tx: tx.query("SELECT state FROM recordings")) == [{"state": "erasing"}]
     assert store.call(lambda tx: tx.query("SELECT * FROM holds")) == []
     store.close()
+
+
+def test_the_reference_of_a_hold_erased_before_goes(tmp_path, monkeypatch):
+    monkeypatch.setattr(schema, "STEPS", schema.STEPS[:6])
+    monkeypatch.setitem(TOUCHED, "hold", ((dataclasses.replace(HOLDS, personal=("number",)), HOLDS.derive["hold"]),))
+    hold = {"kind": "hold", "target": "number", "recording_id": None, "call_id": None, "number": "+447700900123"}
+    store = open_store(tmp_path)
+    for name in ("gone", "kept"):
+        put(store, Fact("hold", name, START, "x", hold | {"reason": "a claim", "reference": f"Pat {name}"}))
+    store.call(lambda tx: erase_facts(tx, [0], subject="r", at=START, actor="x", receipt={}))
+    store.close()
+    monkeypatch.undo()
+    store = open_store(tmp_path)
+    found = store.call(lambda tx: tx.query("SELECT id, reference FROM holds ORDER BY id"))
+    assert found == [{"id": "gone", "reference": None}, {"id": "kept", "reference": "Pat kept"}]
+    store.close()
+    assert b"Pat gone" not in (tmp_path / "gate.db").read_bytes()
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path, monkeypatch):
