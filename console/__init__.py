@@ -7,7 +7,7 @@ here it is only shown. What needs files or private keys comes in from outside (`
 - ``ports``     what it is given: the socket, the clock, whoever opens recordings
 - ``feed``      the line to the gate: questions on threads, the stream of ``watch``, whether the gate is there
 - ``messages``  what the feed tells the screens
-- ``modes``     a module for each of the keys 1 to 8; ``modes.base`` is what they share
+- ``modes``     a module for each of the keys 1 to 8; ``modes.base`` and ``modes.detail`` are what they share
 - ``widgets``   tables, status line, dialogs, charts
 - ``keys``      every key, with an id by which the configuration gives it others
 - ``palette``   the actions as the command palette offers them; ``help``: what ``?`` shows

@@ -12,7 +12,8 @@ from textual.binding import BindingType
 from console import keys, words
 from console.modes import audit_bundle
 from console.modes import audit_shown as shown
-from console.modes.base import DetailScreen, ListMode, View, given
+from console.modes.base import ListMode, View, given
+from console.modes.detail import DetailScreen
 from console.modes.row import RowDetail
 from console.widgets.ask import Ask, Field
 from console.widgets.pages import PagedTable

@@ -16,11 +16,10 @@ from textual.widgets import Static
 
 from console import keys
 from console.messages import LinkChanged, Snapshot
-from console.widgets.ask import Ask, Field
+from console.modes import revealing
 from console.widgets.filter import FilterLine
 from console.widgets.footer import KeyLine
 from console.widgets.pages import PagedTable, Rows
-from console.widgets.report import Report, ReportScroll, Section
 from console.widgets.rows import Column, Row, RowsTable
 from console.widgets.status import StatusLine
 from console.words import InFull
@@ -35,8 +34,6 @@ SMALL = (80, 24)
 """Columns and lines below which something is missed."""
 FOLLOW_SECONDS = 2.0
 """How often a list looks for news at most."""
-REVEALED_SECONDS = 30.0
-"""How long a number that was asked for is shown in full."""
 
 
 class GateScreen(Screen[None]):
@@ -374,75 +371,8 @@ class ListMode(ModeScreen):
         row, table, view = self.table.row, self.table, self.view
         if row is None:
             return
-        answer = await reveal(self, view.kind, str(row[view.key]))
+        answer = await revealing.reveal(self, view.kind, str(row[view.key]))
         if answer is not None:
             key = str(row[view.key])
             table.amend(key, number=InFull(answer))
-            self.set_timer(REVEALED_SECONDS, lambda: table.restore(key))
-
-
-async def reveal(screen: GateScreen, kind: str, ident: str) -> str | None:
-    """Ask why, then ask the gate for a number. None where it was left or refused."""
-    told = await screen.app.push_screen_wait(
-        Ask(
-            "Show this number in full?",
-            [Field("why", "Why", hint="kept in the log: e.g. complaint 17")],
-            said=f"It is shown for {REVEALED_SECONDS:.0f} seconds. The log keeps who asked, and why.",
-            act="Show",
-        )
-    )
-    if told is None:
-        return None
-    answer = await screen.ask("reveal", kind=kind, id=ident, why=told["why"])
-    return str(answer["number"]) if answer else None
-
-
-# --- details ------------------------------------------------------------------------------------------------------
-
-
-class DetailScreen(GateScreen):
-    """One thing, told in sections; Esc goes back."""
-
-    def __init__(self, mode: str, title: str) -> None:
-        super().__init__()
-        self._mode = mode
-        self._title = title
-
-    def compose(self) -> ComposeResult:
-        """Status, title, what stands above, the report, footer."""
-        yield StatusLine(self._mode)
-        note = Static("", id="small", classes="note", markup=False)
-        note.display = False
-        yield note
-        yield Static(self._title, classes="title", markup=False)
-        yield from self.above()
-        with ReportScroll():
-            yield Report([Section("", lines=[("Loading…", "dim")])])
-        yield KeyLine()
-
-    def above(self) -> ComposeResult:
-        """Override: what stands above the report."""
-        yield from ()
-
-    def on_mount(self) -> None:
-        """Ask for it."""
-        self.query_one(ReportScroll).focus()
-        self._load()
-
-    @work(exclusive=True, group="detail")
-    async def _load(self) -> None:
-        sections = await self.sections()
-        if sections is not None:
-            self.query_one(Report).show(sections)
-
-    async def sections(self) -> Sequence[Section] | None:
-        """Override: what to show; None where it could not be had (and that was said)."""
-        return ()
-
-    def returned(self) -> None:
-        """Ask for it again."""
-        self._load()
-
-    def action_back(self) -> None:
-        """To the list."""
-        self.leave()
+            self.set_timer(revealing.REVEALED_SECONDS, lambda: table.restore(key))

@@ -9,9 +9,11 @@ from textual import work
 from textual.binding import BindingType
 
 from console import keys, words
-from console.modes.base import DetailScreen, ListMode, View, given, reveal
+from console.modes.base import ListMode, View, given
+from console.modes.detail import DetailScreen
+from console.modes.revealing import reveal
 from console.theme import BAD, DIM, OK, PLAIN, WARN
-from console.widgets.report import Report, Section
+from console.widgets.report import Section
 from console.widgets.rows import Column, Row
 from gate.control.messages import OPERATIONS
 from gate.core.showing import clean
@@ -72,6 +74,7 @@ class CallDetail(DetailScreen):
     def __init__(self, mode: str, call_id: str) -> None:
         super().__init__(mode, f"Call {call_id}")
         self.call_id = call_id
+        self._answer: Any = None
         self._number = ""
         self._over = False
         self._state: object = None
@@ -81,8 +84,13 @@ class CallDetail(DetailScreen):
         answer = await self.ask("calls_show", call_id=self.call_id)
         if answer is None:
             return None
+        self._answer = answer
         self._over = answer["call"].get("state") in ("ended", "refused", "asked")
-        return told(answer, self._number)
+        return self.drawn()
+
+    def drawn(self) -> Sequence[Section] | None:
+        """The call as it was told last."""
+        return told(self._answer, self._number) if self._answer is not None else None
 
     def told(self, said: Mapping[str, Any]) -> None:
         """A call that goes on is looked at again when it has come to another state."""
@@ -106,13 +114,15 @@ class CallDetail(DetailScreen):
 
     @work
     async def action_reveal(self) -> None:
-        """The number in full, until the screen is left."""
+        """The number in full for a while; the gate logs who asked, and why."""
         number = await reveal(self, "call", self.call_id)
         if number is not None:
             self._number = words.InFull(number)
-            sections = await self.sections()
-            if sections is not None:
-                self.query_one(Report).show(sections)
+            self.revealed()
+
+    def hidden(self) -> None:
+        """Its number."""
+        self._number = ""
 
 
 def told(answer: Mapping[str, Any], number: str = "") -> list[Section]:

@@ -10,7 +10,8 @@ from textual.binding import BindingType
 
 from console import keys, words
 from console.messages import LinkChanged
-from console.modes.base import REVEALED_SECONDS, DetailScreen, reveal
+from console.modes.detail import DetailScreen
+from console.modes.revealing import reveal
 from console.theme import BAD, DIM, OK, WARN
 from console.widgets.danger import Danger, Plan, Progress, danger
 from console.widgets.report import Section
@@ -33,6 +34,7 @@ class ContactDetail(DetailScreen):
         super().__init__("contacts", "Contact")
         self._contact_id = ident
         self._in_full = ""
+        self._answer: Any = None
 
     def copied(self) -> str:
         """Its id: not its number."""
@@ -47,8 +49,16 @@ class ContactDetail(DetailScreen):
         return True
 
     async def sections(self) -> Sequence[Section] | None:
+        """Ask for it, as it was screened and as a check says now."""
+        answer = await self.ask("contacts_show", id=self._contact_id)
+        if answer is None:
+            return None
+        self._answer = answer
+        return self.drawn()
+
+    def drawn(self) -> Sequence[Section] | None:
         """The screening, then the check."""
-        answer: Any = await self.ask("contacts_show", id=self._contact_id)
+        answer = self._answer
         if answer is None:
             return None
         contact, now = answer["contact"], answer["now"]
@@ -90,12 +100,11 @@ class ContactDetail(DetailScreen):
         answer = await reveal(self, "contact", self._contact_id)
         if answer is not None:
             self._in_full = answer
-            self.returned()
-            self.set_timer(REVEALED_SECONDS, self._hide)
+            self.revealed()
 
-    def _hide(self) -> None:
+    def hidden(self) -> None:
+        """Its number."""
         self._in_full = ""
-        self.returned()
 
     @work
     async def action_forget(self) -> None:

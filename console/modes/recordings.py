@@ -15,7 +15,8 @@ from textual.binding import BindingType
 
 from console import keys, words
 from console.feed import on_thread
-from console.modes.base import DetailScreen, ListMode, View, given
+from console.modes.base import ListMode, View, given
+from console.modes.detail import DetailScreen
 from console.modes.keyring import key_open
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.ask import Ask, Field

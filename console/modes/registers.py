@@ -12,7 +12,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from console import keys, words
-from console.modes.base import DetailScreen, ListMode, View, given
+from console.modes.base import ListMode, View, given
+from console.modes.detail import DetailScreen
 from console.modes.row import RowDetail
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.ask import Ask, Field

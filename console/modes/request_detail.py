@@ -13,11 +13,12 @@ from textual.widgets import Static
 from console import keys
 from console.modes import request_doing as doing
 from console.modes import request_shown as shown
-from console.modes.base import DetailScreen, reveal
+from console.modes.detail import DetailScreen
 from console.modes.request_forms import DAY, NUMBERS, SEARCH, filled, searching, step
 from console.modes.request_found import FoundScreen
 from console.modes.request_letter import LetterScreen
 from console.modes.request_rules import Act, acts
+from console.modes.revealing import reveal
 from console.theme import DIM, OK
 from console.widgets.ask import Ask, Field
 from console.widgets.danger import danger
@@ -51,7 +52,7 @@ class RequestDetail(DetailScreen):
         self.request_id = str(row["id"])
         self._standing: Mapping[str, Any] | None = None
         self._full: Mapping[str, Any] | None = None
-        """As it stands, numbers in full, once somebody has asked for them."""
+        """As it stands, numbers in full, for a while after somebody has asked for them."""
         self._pack = ""
         """The name of a pack that was made here."""
 
@@ -67,6 +68,13 @@ class RequestDetail(DetailScreen):
             self._full = {**answer, **{name: self._full[name] for name in ("name", "contact", "lines")}}
         self.refresh_bindings()
         self.query_one(".title", Static).update(f"Request {clean(self.reference)}: {_title(answer)}")
+        return self.drawn()
+
+    def drawn(self) -> Sequence[Section] | None:
+        """Of the last answer."""
+        answer = self._standing
+        if answer is None:
+            return None
         now, later = self._can(answer)
         return [
             *shown.told(self._full or answer, full=self._full is not None),
@@ -114,10 +122,14 @@ class RequestDetail(DetailScreen):
 
     @work
     async def action_reveal(self) -> None:
-        """Who asks, in full, until the screen is left; the gate logs who looked, and why."""
+        """Who asks, in full for a while; the gate logs who looked, and why."""
         if await reveal(self, "request", self.request_id) is not None:
             self._full = await self._whole()
-            self.returned()
+            self.revealed()
+
+    def hidden(self) -> None:
+        """Who asks."""
+        self._full = None
 
     async def _whole(self) -> Mapping[str, Any] | None:
         """The request with its numbers in full."""

@@ -14,7 +14,7 @@ from textual.widgets import Static
 
 from console import keys
 from console.feed import on_thread
-from console.modes.base import DetailScreen
+from console.modes.detail import DetailScreen
 from console.modes.request_forms import filled
 from console.theme import DIM, LOUD, PLAIN, WARN
 from console.widgets.ask import Ask, Field

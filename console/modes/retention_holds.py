@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from console import words
-from console.modes.base import DetailScreen
+from console.modes.detail import DetailScreen
 from console.modes.retention_shown import in_force, kind, target_of
 from console.theme import PLAIN
 from console.widgets.ask import Ask, Field

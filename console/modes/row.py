@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from console import words
-from console.modes.base import DetailScreen
+from console.modes.detail import DetailScreen
 from console.theme import PLAIN
 from console.widgets.report import Section
 from console.widgets.rows import Row

@@ -109,14 +109,20 @@ class PagedTable(RowsTable):
         return "Not known: the gate did not answer. r asks again." if self._failed else "Loading…"
 
     def row_at(self, index: int) -> Row | None:
-        """A row that is here; None for one that is on its way."""
+        """A row that is here, as it came; None for one that is on its way."""
         number = bisect_right(self._starts, index) - 1
         if number < 0:
             return None
         page, place = self._pages[number], index - self._starts[number]
         if page.rows is None or place >= page.count:
             return None
-        row = page.rows[place]
+        return page.rows[place]
+
+    def shown_at(self, index: int) -> Row | None:
+        """With what was asked for in full: that is for eyes alone, and goes on to no other screen."""
+        row = self.row_at(index)
+        if row is None:
+            return None
         change = self._changes.get(str(row.get(self.key_of))) if self._changes else None
         return {**row, **change} if change else row
 

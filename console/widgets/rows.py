@@ -122,9 +122,13 @@ class RowsTable(ScrollView, can_focus=True):
         """The row at ``index``; None where it is on its way."""
         raise NotImplementedError
 
+    def shown_at(self, index: int) -> Row | None:
+        """The row at ``index`` as it is drawn; ``row_at`` is as it came."""
+        return self.row_at(index)
+
     @property
     def row(self) -> Row | None:
-        """The row under the cursor."""
+        """The row under the cursor, as it came."""
         return self.row_at(self.cursor) if 0 <= self.cursor < self.total else None
 
     @property
@@ -174,7 +178,7 @@ class RowsTable(ScrollView, can_focus=True):
             return Strip.blank(width, plain)
         on_cursor = index == self.cursor
         base = self.get_component_rich_style("rows--cursor") if on_cursor else plain
-        row = self.row_at(index)
+        row = self.shown_at(index)
         if row is None:
             return Strip([Segment(set_cell_size("  …", width), base)], width)
         return self._line(row, base, on_cursor).adjust_cell_length(width, base)
