@@ -48,7 +48,7 @@ class CheckpointPost:
     def look(self) -> bool:
         """Send today's if it is due; whether one was sent. Never raises: what went wrong is in the gate's log."""
         now = self._clock.now()
-        if self._not_before is not None and now < self._not_before:
+        if self._not_before is not None and now < self._not_before <= now + AGAIN:  # else: the clock was ahead
             return False
         try:
             head = self._store.call(lambda tx: _due(tx, now))
@@ -80,13 +80,14 @@ class CheckpointPost:
 
 
 def _due(tx: Transaction, now: datetime) -> dict[str, Any] | None:
-    """The newest checkpoint, where none was mailed today."""
+    """The newest checkpoint, where none was mailed today. One that was mailed on a day to come holds none back: the
+    clock was ahead."""
     last = tx.query(
         "SELECT at FROM facts WHERE subject = 'log' AND (call_id IS NULL OR call_id <> subject) AND kind = ?"
         " ORDER BY leaf_index DESC LIMIT 1",
         [MAILED],
     )
-    if last and datetime.fromisoformat(last[0]["at"]).date() >= now.date():
+    if last and datetime.fromisoformat(last[0]["at"]).date() == now.date():
         return None
     heads = tx.query("SELECT size, note FROM checkpoints WHERE size > 0 ORDER BY size DESC LIMIT 1")
     return heads[0] if heads else None

@@ -306,6 +306,7 @@ class Gate:
             remind(self._house, self._metrics),
             mail_checkpoints(self._house),
         )
+        chores.add_done_callback(_tell)
         await asyncio.wait([answering, asyncio.ensure_future(told.wait())], return_when=asyncio.FIRST_COMPLETED)
         log.info("gate_stopping", calls=self._conductor.active)
         systemd.tell("STOPPING=1")
@@ -321,9 +322,7 @@ class Gate:
             await asyncio.wait_for(drained.wait(), seconds + 30.0)
         drained.set()
         chores.cancel()
-        for trouble in await asyncio.gather(chores, return_exceptions=True):
-            if not isinstance(trouble, asyncio.CancelledError):
-                log.error("chores_failed", error=repr(trouble))
+        await asyncio.gather(chores, return_exceptions=True)
         await answering
 
     def _tell_ready(self) -> None:
@@ -353,6 +352,13 @@ class Gate:
             log.error("not_signed", error=str(error), hint=error.hint)
         except Exception:  # a guarded boundary: whatever it was, the next minute's checkpoint is tried all the same
             log.exception("not_signed")
+
+
+def _tell(chores: asyncio.Future[Any]) -> None:
+    """A chore has ended, which none does by itself: that is said at once, and the others go on."""
+    trouble = None if chores.cancelled() else chores.exception()
+    if trouble is not None and not isinstance(trouble, asyncio.CancelledError):
+        log.error("chores_failed", error=repr(trouble))
 
 
 class Unheard:

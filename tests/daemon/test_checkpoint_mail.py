@@ -123,3 +123,17 @@ def test_a_fault_ends_no_chore_and_is_tried_again_in_an_hour(store: EvidenceStor
     clock.time += timedelta(hours=1)
     assert not post.look()
     assert len(asked) == 2
+
+
+def test_a_clock_that_was_ahead_holds_nothing_back(store: EvidenceStore, mailbox: Mailbox, tmp_path: Path) -> None:
+    signed(store, tmp_path)
+    clock = SetClock(START + timedelta(days=400))
+    post = CheckpointPost(config_of(tmp_path, mailbox.port), store, clock)
+    assert post.look()
+    clock.time += timedelta(days=1)
+    post._config = config_of(tmp_path, 1)
+    assert not post.look()
+    post._config = config_of(tmp_path, mailbox.port)
+    clock.time = START
+    assert post.look()
+    assert not post.look()
