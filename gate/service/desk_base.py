@@ -33,7 +33,7 @@ class DeskBase(Deciding):
         offers: Offers,
         clock: Clock,
         new_id: Callable[[], str],
-        line: AtTheLine,
+        line: AtTheLine = AtTheLine(),
     ) -> None:
         super().__init__(
             config=config, store=store, registers=registers, screener=screener, clock=clock, new_id=new_id, line=line
