@@ -79,7 +79,7 @@ class House:
         """Open the data folder; what is opened closes with ``stack``. ``clock``: None for the machine's; ``line``:
         of a running gate. Raises ``GateError``."""
         from gate.registers.library import RegisterLibrary
-        from gate.service.deciding import AtTheLine
+        from gate.service.deciding import NO_LINE
         from gate.service.screener import Screener
         from gate.store.lock import DataLock
         from gate.store.store import EvidenceStore
@@ -105,7 +105,7 @@ class House:
         self.screener = Screener(self.registers, rules_of(config))
         self._live = live
         self._newest_checkpoints: dict[Path, Newest] = {}
-        self._line = line or AtTheLine()
+        self._line = line or NO_LINE
 
     @cached_property
     def retention(self) -> Retention:

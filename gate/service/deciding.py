@@ -40,6 +40,9 @@ class AtTheLine:
     """Keeps a fact as soon as there is room."""
 
 
+NO_LINE = AtTheLine()
+
+
 class Deciding:
     """May this number be dialled? Asked by people, and by phone systems that dial by themselves."""
 
@@ -52,7 +55,7 @@ class Deciding:
         screener: Screener,
         clock: Clock,
         new_id: Callable[[], str],
-        line: AtTheLine = AtTheLine(),
+        line: AtTheLine = NO_LINE,
     ) -> None:
         self._config = config
         self._store = store

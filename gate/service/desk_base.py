@@ -12,7 +12,7 @@ from gate.core.numbers import NumberRefused
 from gate.errors import UsageError
 from gate.ports import Fact, Registers, Store, Transaction
 from gate.service.deciding import LONDON as LONDON
-from gate.service.deciding import AtTheLine, Deciding
+from gate.service.deciding import NO_LINE, AtTheLine, Deciding
 from gate.service.erasing import KeptReads
 from gate.service.reads import Offers, Reads, Row
 from gate.service.screener import Screener
@@ -33,7 +33,7 @@ class DeskBase(Deciding):
         offers: Offers,
         clock: Clock,
         new_id: Callable[[], str],
-        line: AtTheLine = AtTheLine(),
+        line: AtTheLine = NO_LINE,
     ) -> None:
         super().__init__(
             config=config, store=store, registers=registers, screener=screener, clock=clock, new_id=new_id, line=line
