@@ -107,11 +107,16 @@ class ConsoleApp(App[None]):
 
     def done(self, what: str, back: Callable[[], Awaitable[Any]] | None = None) -> None:
         """Say that something was done; ``back`` takes it back while it is offered."""
+        self.nothing_to_undo()
         if back is None:
             self.notify(what, timeout=5, markup=False)
             return
         self._undo = Undo(what, back, time.monotonic() + UNDO_SECONDS)
         self.notify(f"{what}\nz: undo", timeout=10, markup=False)
+
+    def nothing_to_undo(self) -> None:
+        """Something else was done: what was done before it is not the last act any more, which alone is taken back."""
+        self._undo = None
 
     async def action_undo(self) -> None:
         """Take back the last act that can be."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from console import keys, words
 from console.modes.base import ListMode, View, given
 from console.modes.detail import DetailScreen
 from console.modes.row import RowDetail
+from console.modes.taking_back import objection_again, whole
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.ask import Ask, Field
 from console.widgets.pages import PagedTable
@@ -151,7 +153,8 @@ class Mode(ListMode):
         "TPS and CTPS: the day each list speaks of, and how many days it still supports marketing calls (27 after its "
         "date). Tab goes on to the imports, with what each changed, and to the firm's own objections and consents. "
         "i imports a licensee's file; n asks whether a number may be dialled, without dialling it; a and d add to and "
-        "take from the own list that is shown. An addition can be undone with z."
+        "take from the own list that is shown. z takes back what was done to objections; not to consents, for one that "
+        "is withdrawn blocks its number until a later one."
     )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -260,18 +263,19 @@ class Mode(ListMode):
     async def action_add(self) -> None:
         """An objection or a consent, by what is shown."""
         objection = self.at == OBJECTIONS
-        told = await self.app.push_screen_wait(Ask(*(_OBJECTION if objection else _CONSENT), act="Add"))
+        title, fields, said = _OBJECTION if objection else _CONSENT
+        told = await self.app.push_screen_wait(Ask(title, fields, said=said, act="Add"))
         if told is None:
             return
         op = "objection_add" if objection else "consent_add"
         answer = await self.ask(op, **{name: value.strip() for name, value in told.items()})
         if answer is None:
             return
-        back, reason = ("objection_remove" if objection else "consent_withdraw"), "added by mistake: undone"
-        self.app.done(
-            f"{'Objection' if objection else 'Consent'} added: it holds from the next call",
-            back=lambda: self.feed.ask(back, target=answer["id"], reason=reason),
-        )
+        if objection:
+            undone = partial(self.feed.ask, "objection_remove", target=answer["id"], reason="added by mistake: undone")
+            self.app.done("Objection added: it holds from the next call", back=undone)
+        else:
+            self.app.done(f"Consent added: it holds from the next call. {_NO_WAY_BACK}")
         self.returned()
 
     @work
@@ -291,29 +295,23 @@ class Mode(ListMode):
         )
         if told is None:
             return
+        back = await self._way_back(row) if objection else None
         op = "objection_remove" if objection else "consent_withdraw"
         answer = await self.ask(op, target=str(row["id"]), reason=told["reason"])
         if answer is not None:
-            if objection:
-                self.app.done("Objection removed", back=lambda: self._put_back(row))
-            else:
-                self.app.done("Consent withdrawn")
+            self.app.done("Objection removed" if objection else "Consent withdrawn", back=back)
             self.table.reload()
 
-    async def _put_back(self, row: Row) -> None:
-        """An objection that was removed, with its own date: its number is asked for, which the log keeps."""
-        why = "to undo the removal of this objection"
-        shown = await self.feed.ask("reveal", kind="objection", id=str(row["id"]), why=why)
-        await self.feed.ask(
-            "objection_add",
-            number=shown["number"],
-            source=str(row.get("source") or "told"),
-            note=str(row.get("note") or ""),
-            made_at=row.get("made_at"),
-        )
-        self.table.reload()
+    async def _way_back(self, row: Row) -> Callable[[], Awaitable[None]] | None:
+        """How this objection is put back, found out while its list still has it; None where its texts are not had."""
+        try:
+            kept = await whole(self.feed, "objection_list", row)
+        except GateError:
+            return None
+        return partial(objection_again, self.feed, kept)
 
 
+_NO_WAY_BACK = "It cannot be undone: withdrawn, it would block the number until a later consent."
 _OBJECTION = (
     "Somebody does not want calls",
     (
@@ -321,6 +319,7 @@ _OBJECTION = (
         Field("source", "How it came", "told", hint="told, letter, email"),
         Field("note", "Note", needed=False),
     ),
+    "",
 )
 _CONSENT = (
     "A subscriber agrees to calls of this firm",
@@ -331,6 +330,7 @@ _CONSENT = (
         Field("wording", "What they agreed to, word for word"),
         Field("evidence", "Where the proof is"),
     ),
+    _NO_WAY_BACK,
 )
 
 

@@ -248,6 +248,7 @@ class RequestDetail(DetailScreen):
         said = "By the request's own numbers, and by those given here; London time."
         found = await filled(self, f"{self.reference}: search", SEARCH, send, said=said, act="Search")
         if found is not None:
+            self.app.nothing_to_undo()
             self.app.push_screen(FoundScreen(self._mode, found))
 
     # --- the decision ---------------------------------------------------------------------------------------------
@@ -308,6 +309,7 @@ class RequestDetail(DetailScreen):
             made = await self.ask("request_letter", request=self.request_id, kind=kind.value, pack=pack)
             if made is None:
                 return
+            self.app.nothing_to_undo()
             letters.append({**made, "pack": pack})
         self.app.push_screen(LetterScreen(self._mode, letters))
 

@@ -116,6 +116,7 @@ class FoundScreen(GateScreen):
         calls = [row["call_id"] for row in self._rows if row.get("marked")]
         answer = await self.ask("request_search", request=self._found["reference"], calls=calls)
         if answer is not None:
+            self.app.nothing_to_undo()
             self.app.switch_screen(FoundScreen(self._mode, answer))
 
     def copied(self) -> str:

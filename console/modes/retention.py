@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from datetime import date
+from functools import partial
 from typing import Any, ClassVar
 
 from textual import on, work
@@ -17,8 +18,9 @@ from console.messages import LinkChanged
 from console.modes.base import ListMode, View
 from console.modes.retention_calendar import FARTHEST, LEGEND, Calendar, Going
 from console.modes.retention_day import DayScreen
-from console.modes.retention_holds import MADE, WHAT, WHY, HoldDetail, ask_for_hold, hold_again
+from console.modes.retention_holds import MADE, TARGETS, WHAT, WHY, HoldDetail, ask_for_hold
 from console.modes.retention_shown import day_line, in_force, kind, plan_of, standing
+from console.modes.taking_back import hold_again
 from console.theme import DIM
 from console.widgets.ask import Ask, Field
 from console.widgets.danger import Danger, Plan, Progress, danger
@@ -243,5 +245,6 @@ class Mode(ListMode):
             return
         answer = await self.ask("hold_release", hold_id=str(row["id"]), reason=told["reason"])
         if answer is not None:
-            self.app.done("Released; undo puts on a new hold like it", back=lambda: hold_again(self, row))
+            again = partial(hold_again, self.feed, row, TARGETS[str(row["target"])])
+            self.app.done("Released; undo puts on a new hold like it", back=again)
             self.returned()

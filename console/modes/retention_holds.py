@@ -1,9 +1,9 @@
-"""Holds: listed, shown, put on from a dialog, and put on again where a release is undone."""
+"""Holds: listed, shown, and put on from a dialog."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from console import words
 from console.modes.detail import DetailScreen
@@ -79,23 +79,6 @@ async def ask_for_hold(screen: GateScreen, recording_id: str = "") -> bool:
         back=lambda: screen.feed.ask("hold_release", hold_id=answer["id"], reason="held by mistake: undone"),
     )
     return True
-
-
-async def hold_again(screen: GateScreen, row: Row) -> Any:
-    """A new hold like one that was released. A number is asked for, which the log keeps. Raises ``GateError``."""
-    target = str(row["target"])
-    value = row.get(TARGETS[target])
-    if target == "number":
-        why = "to undo the release of this hold"
-        value = (await screen.feed.ask("reveal", kind="hold", id=str(row["id"]), why=why))["number"]
-    held: dict[str, Any] = {TARGETS[target]: value}
-    return await screen.feed.ask(
-        "hold_add",
-        **held,
-        reason=str(row["reason"]),
-        reference=str(row["reference"]),
-        restriction=row.get("kind") == "restriction",
-    )
 
 
 class HoldDetail(DetailScreen):

@@ -62,7 +62,11 @@ class Danger:
 
 async def danger(screen: GateScreen, what: Danger) -> str | None:
     """Show the dialog; what was done, or None. Call it in a worker."""
-    return await screen.app.push_screen_wait(DangerDialog(what))
+    dialog = DangerDialog(what)
+    done = await screen.app.push_screen_wait(dialog)
+    if dialog.acts:
+        screen.app.nothing_to_undo()  # left, and the gate goes on with it
+    return done
 
 
 class DangerDialog(Dialog[str | None]):
@@ -88,6 +92,11 @@ class DangerDialog(Dialog[str | None]):
         self._what = what
         self._plan: Plan | None = None
         self._acting = False
+
+    @property
+    def acts(self) -> bool:
+        """The gate was told to do it, and has not refused."""
+        return self._acting
 
     def compose(self) -> ComposeResult:
         """Title, what it would do, phrase, reason, buttons."""

@@ -1,0 +1,60 @@
+"""Undo of what took something away: another entry like the one that was, its texts as they were, not as shown."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from gate.errors import UsageError
+
+if TYPE_CHECKING:
+    from console.feed import Feed
+    from console.widgets.rows import Row
+
+_TEXTS: Final = ("note", "source", "reference", "reason")
+_HIDDEN: Final = "*"
+"""Stands in a text in which a number was hidden."""
+
+
+async def whole(feed: Feed, op: str, row: Row, **fields: Any) -> Row:
+    """The row with its texts in full: asked for again where its list has hidden a number in one. Raises ``GateError``.
+
+    ``op`` is the operation of its list, which finds by id.
+    """
+    if not any(_HIDDEN in str(row.get(name) or "") for name in _TEXTS):
+        return row
+    answer = await feed.ask(op, text=str(row["id"]), limit=1000, **fields)
+    found: Row | None = next((each for each in answer["items"] if each["id"] == row["id"]), None)
+    if found is None:
+        raise UsageError("its texts cannot be had any more", hint="Add it anew by hand.")
+    return found
+
+
+async def objection_again(feed: Feed, row: Row) -> None:
+    """An objection that was removed, with its own date: its number is asked for, which the log keeps."""
+    why = "to undo the removal of this objection"
+    shown = await feed.ask("reveal", kind="objection", id=str(row["id"]), why=why)
+    await feed.ask(
+        "objection_add",
+        number=shown["number"],
+        source=str(row.get("source") or "told"),
+        note=str(row.get("note") or ""),
+        made_at=row.get("made_at"),
+    )
+
+
+async def hold_again(feed: Feed, row: Row, field: str) -> Any:
+    """A new hold like one that was released; ``field`` of ``hold_add`` says what it is on. A number is asked for, which
+    the log keeps. Raises ``GateError``."""
+    row = await whole(feed, "hold_list", row, released=True)
+    value = row.get(field)
+    if field == "number":
+        why = "to undo the release of this hold"
+        value = (await feed.ask("reveal", kind="hold", id=str(row["id"]), why=why))["number"]
+    held: dict[str, Any] = {field: value}
+    return await feed.ask(
+        "hold_add",
+        **held,
+        reason=str(row["reason"]),
+        reference=str(row["reference"]),
+        restriction=row.get("kind") == "restriction",
+    )
