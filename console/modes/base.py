@@ -243,12 +243,13 @@ class ListMode(ModeScreen):
         self.show_view(0)
 
     def show_view(self, number: int) -> None:
-        """Show one of the lists and give it the keys."""
+        """Show one of the lists and give it the keys; the filter's line, which they share, has that of this list."""
+        line = self.query_one(FilterLine)
+        self._filter_by(line.settled())  # what was typed last belongs to the list that is left
         self.at = number
+        line.show(self._texts.get(number, ""))
         for each in range(len(self.VIEWS)):
             self.query_one(f"#view-{each}", PagedTable).display = each == number
-        line = self.query_one(FilterLine)
-        line.set_class(bool(self._texts.get(number)), "-open")
         self._say_views()
         self.table.focus()
         self.table.load()
@@ -345,9 +346,14 @@ class ListMode(ModeScreen):
 
     @on(FilterLine.Changed)
     def _filtered(self, message: FilterLine.Changed) -> None:
-        self._texts[self.at] = message.text
-        self.table.reload()
-        self._say_views()
+        if message.text == self.query_one(FilterLine).text:  # else it was meant for the list before, which has it
+            self._filter_by(message.text)
+
+    def _filter_by(self, text: str) -> None:
+        if text != self._texts.get(self.at, ""):
+            self._texts[self.at] = text
+            self.table.reload()
+            self._say_views()
 
     @on(FilterLine.Left)
     def _filter_left(self) -> None:

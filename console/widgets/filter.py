@@ -48,6 +48,21 @@ class FilterLine(Horizontal):
         """The filter in force."""
         return self._sent
 
+    def settled(self) -> str:
+        """The filter as it is typed by now: nothing of it comes later."""
+        self._stop_timer()
+        for field in self.query(Input):
+            self._sent = field.value.strip()
+        return self._sent
+
+    def show(self, text: str) -> None:
+        """The filter of another list, which has it already."""
+        self._stop_timer()
+        self._sent = text
+        for field in self.query(Input):
+            field.value = text
+        self.set_class(bool(text), "-open")
+
     def open(self) -> None:
         """Show it, and type into it."""
         self.add_class("-open")
@@ -63,8 +78,7 @@ class FilterLine(Horizontal):
     def on_input_changed(self, event: Input.Changed) -> None:
         """Wait for the next key before asking."""
         event.stop()
-        if self._timer is not None:
-            self._timer.stop()
+        self._stop_timer()
         self._timer = self.set_timer(DEBOUNCE, self._send)
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -79,10 +93,13 @@ class FilterLine(Horizontal):
         """Take it away."""
         self.clear()
 
-    def _send(self) -> None:
+    def _stop_timer(self) -> None:
         if self._timer is not None:
             self._timer.stop()
             self._timer = None
+
+    def _send(self) -> None:
+        self._stop_timer()
         text = self.query_one(Input).value.strip()
         if text != self._sent:
             self._sent = text
