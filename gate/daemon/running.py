@@ -100,6 +100,7 @@ class Gate:
         from gate.recorder import leftovers
         from gate.service.dropped import drop_again
         from gate.service.reconcile import Reconciler
+        from gate.service.registering import note_editions
         from gate.store import queries
         from gate.vault.sealed import scan
 
@@ -110,7 +111,9 @@ class Gate:
         house.retention.at_start()  # nothing that is erased can be opened again, whatever was restored meanwhile
         drop_again(house.store, house.keyring())  # nor by a key from which it was taken
         house.request_eraser.resume()  # and what was asked for and begun is done
-        house.desk.note_registers()  # an import whose process outlived its gate is in force, and has no leaf
+        note_editions(
+            house.store, house.registers, house.clock, new_id
+        )  # an import whose process outlived its gate is in force, and has no leaf
         return reconciler
 
     def _start_recorder(self, stack: ExitStack) -> Any:

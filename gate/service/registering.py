@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from datetime import date
 from pathlib import Path
 from typing import Final
 
+from gate.clock import Clock
 from gate.errors import GateError, RegisterError, RegisterFailed
 from gate.log import Logger
-from gate.ports import Transaction
+from gate.ports import Fact, Registers, Store, Transaction
 from gate.service.desk_base import LONDON
 from gate.service.importing import ImportDesk, Stopped
 from gate.service.reads import Progress, Row
@@ -83,13 +85,6 @@ class RegisterDesk(ImportDesk):
             contacts.follow(progress)
         return report
 
-    def note_registers(self) -> None:
-        """Keep a leaf of every edition in force that has none: the gate that imported it was ended in between."""
-        noted = {body.get("sha256") for _, body in self._store.call(lambda tx: _facts(tx, IMPORTED))}
-        for row in self._status():
-            if row.get("sha256") and row["sha256"] not in noted:
-                self._keep(IMPORTED, "gate", _edition(row) | {"noted_late": True}, subject=self._new_id())
-
     def register_status(self, *, actor: str) -> Row:
         """Age, size, coverage and identity of each register, and the file that was last refused where none was taken
         since (``refused``: at, source_name, why); the drop folder that a running gate watches (``watch``)."""
@@ -117,6 +112,20 @@ class RegisterDesk(ImportDesk):
                     f"{source} is refused: the same bytes were imported on {at[:10]} as of {body.get('as_of')}",
                     hint="a file that is sent again does not become newer by it: does the fetch still work?",
                 )
+
+
+def note_editions(store: Store, registers: Registers, clock: Clock, new_id: Callable[[], str]) -> None:
+    """Keep a leaf of every edition in force that has none: the gate that imported it was ended in between."""
+    now = clock.now()
+    rows = [row for row in registers.status(now.astimezone(LONDON).date()) if row.get("sha256")]
+
+    def work(tx: Transaction) -> None:
+        noted = {body.get("sha256") for _, body in _facts(tx, IMPORTED)}
+        for row in rows:
+            if row["sha256"] not in noted:
+                tx.append(Fact(IMPORTED, new_id(), now, "gate", _edition(row) | {"noted_late": True}))
+
+    store.call(work)
 
 
 def _edition(row: Row) -> Row:

@@ -9,9 +9,10 @@ from typing import Any
 
 import pytest
 
-from gate.daemon.house import House
+from gate.daemon.house import House, new_id
 from gate.errors import RegisterError, StoreError
 from gate.registers.importer import import_file
+from gate.service.registering import note_editions
 from tests.service.test_contacts import ACTOR, TPS, put
 from tests.service.test_contacts import house as house
 from tests.service.test_contacts import template as template
@@ -70,6 +71,6 @@ def test_an_edition_that_came_in_force_without_its_leaf_gets_it(house: House, tm
     report = import_file(house.config.data / "registers", "tps", source, as_of=now.date(), now=now, accept_shrink=True)
     before = len(imported(house))
     for _ in range(2):
-        house.desk.note_registers()
+        note_editions(house.store, house.registers, house.clock, new_id)
     (late,) = imported(house)[before:]
     assert (late["name"], late["sha256"], late["noted_late"]) == ("tps", report.sha256, True)
