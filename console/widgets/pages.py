@@ -241,17 +241,40 @@ class PagedTable(RowsTable):
             self._begin(None, answer)
             return
         rest = [row for row in first.rows or () if row.get(self.key_of) not in keys]
-        pages = [_Page(None, None, answer)]
+        self._pages[0] = _Page(None, None, answer)
         if rest:
-            pages.append(_Page(answer.next, None, Rows(rest, None, None)))
-        grown = sum(page.count for page in pages) - first.count
-        self._pages[0:1] = pages
+            self._push_down(answer.next, rest)
+        grown = len(answer.items) + len(rest) - first.count
         self._number()
         if self.cursor > 0 and grown:
             self._shift(grown)
+        self._forget_far(self._pages[0])
+        self._drop_tail()
+
+    def _push_down(self, after: str, rest: list[Row]) -> None:
+        """What the news took out of the first page: with the rows below in one page, while they are few."""
+        below = self._pages[1] if len(self._pages) > 1 else None
+        # Another page in any case: what is still on the way for the one below is no answer for both.
+        if below is not None and below.rows is not None and len(rest) + below.count <= PAGE:
+            self._pages[1] = _Page(after, None, Rows([*rest, *below.rows], None, None))
+        else:
+            self._pages.insert(1, _Page(after, None, Rows(rest, None, None)))
+
+    def _drop_tail(self) -> None:
+        """A list that is left open on its newest rows does not grow: pages far below go, places and all."""
+        if len(self._pages) <= 2 * WINDOW:
+            return
+        far = range(WINDOW, len(self._pages))
+        cut = next((number for number in far if self._pages[number].after is not None), None)
+        if cut is None or max(self.cursor, self.visible_rows().stop) >= self._starts[cut]:
+            return
+        self._older = self._pages[cut].after
+        del self._pages[cut:], self._starts[cut:]
 
     def _refill(self, page: _Page, answer: Rows) -> None:
         """A page that was let go of, or may have changed; its rows may have become fewer."""
+        if page not in self._pages:  # it went while this was on the way
+            return
         page.rows, page.count = answer.items, len(answer.items)
         self._number()
         self._forget_far(page)
@@ -262,6 +285,8 @@ class PagedTable(RowsTable):
         self._newer = answer.prev
 
     def _append(self, place: str, answer: Rows) -> None:
+        if place != self._older:  # the end is another one by now
+            return
         self._pages.append(_Page(place, None, answer))
         self._older = answer.next
         self._number()

@@ -44,6 +44,7 @@ class Shown(Themed):
 
     def __init__(self, source: Source) -> None:
         super().__init__()
+        self.source = source
         self.table = PagedTable(COLUMNS, source.fetch, both_ways=True, key_of="key")
 
     def compose(self) -> ComposeResult:
@@ -162,3 +163,48 @@ async def test_nothing_is_said_where_nothing_is() -> None:
     async with app.run_test(size=(40, 20)) as pilot:
         await until(pilot, lambda: "Nothing here." in screen_text(app))
         await pilot.press("j", "G", "k", "g", "enter")
+
+
+async def renewed(pilot: Any, app: Shown, times: int, news: int) -> None:
+    """News come, again and again."""
+    for _ in range(times):
+        app.source.count += news
+        asked = len(app.source.asked)
+        app.table.renew()
+        while len(app.source.asked) == asked or "first" in app.table._on_the_way:
+            await pilot.pause(0)
+
+
+async def test_a_list_that_is_left_open_does_not_grow() -> None:
+    app = Shown(Source(5000))
+    async with app.run_test(size=(40, 20)) as pilot:
+        await until(pilot, lambda: app.table.row)
+        most = 0
+        for _ in range(50):
+            await renewed(pilot, app, 10, 10)
+            most = max(most, len(app.table._pages))
+            assert sum(len(page.rows) for page in app.table._pages if page.rows is not None) <= WINDOW * PAGE
+        assert most <= 2 * WINDOW + 1
+        assert app.table.row and app.table.row["key"] == 10_000
+        for expected in range(10_000, 10_000 - 30 * PAGE, -50):
+            await until(pilot, lambda: app.table.row)
+            assert app.table.row["key"] == expected, "every row is there on the way down"
+            app.table.action_move(50)
+            await pilot.pause(0)
+
+
+async def test_renewals_keep_the_place_of_whoever_has_scrolled() -> None:
+    app = Shown(Source(5000))
+    async with app.run_test(size=(40, 20)) as pilot:
+        await until(pilot, lambda: app.table.row)
+        app.table.action_move(40)
+        await until(pilot, lambda: len(app.table._pages) > 1)
+        for _ in range(60):
+            app.source.count += 10
+            app.table.renew()
+            await pilot.pause(0.01)
+            assert app.table.row and app.table.row["key"] == 4960
+        assert len(app.table._pages) <= 2 * WINDOW + 1
+        app.table.action_move(-40)
+        await until(pilot, lambda: app.table.row)
+        assert app.table.row["key"] == 5000
