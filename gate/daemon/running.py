@@ -111,9 +111,8 @@ class Gate:
         house.retention.at_start()  # nothing that is erased can be opened again, whatever was restored meanwhile
         drop_again(house.store, house.keyring())  # nor by a key from which it was taken
         house.request_eraser.resume()  # and what was asked for and begun is done
-        note_editions(
-            house.store, house.registers, house.clock, new_id
-        )  # an import whose process outlived its gate is in force, and has no leaf
+        # An import whose process outlived its gate is in force, and has no leaf.
+        note_editions(house.store, house.registers, house.clock, new_id)
         return reconciler
 
     def _start_recorder(self, stack: ExitStack) -> Any:
