@@ -1,7 +1,8 @@
 """The modes, keys 1 to 8: a module each, loaded when it is first gone to.
 
 - ``base``        what every mode has: status line, list, filter, footer, trouble
-- ``row``         one row with every field
+- ``detail``      what every detail has; ``row``: one row with every field, ``revealing``: a number in full, for its time
+- ``taking_back`` undo of what took something away
 - ``live``        calls in hand, counts of the last hour
 - ``registers``   TPS and CTPS, imports, look-ups; objections and consents
 - ``contacts``    the CRM's contacts as they were screened; ``contact``: one of them, ``contact_file``: lists in and
