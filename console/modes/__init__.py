@@ -1,7 +1,7 @@
 """The modes, keys 1 to 8: a module each, loaded when it is first gone to.
 
 - ``base``        what every mode has: status line, list, filter, footer, trouble
-- ``detail``      what every detail has; ``row``: one row with every field, ``revealing``: a number in full, for its time
+- ``detail``      what every detail has; ``row``: one row of fields, ``revealing``: a number in full, for its time
 - ``taking_back`` undo of what took something away
 - ``live``        calls in hand, counts of the last hour
 - ``registers``   TPS and CTPS, imports, look-ups; objections and consents
