@@ -311,6 +311,7 @@ def test_a_challenge_is_answered_once_with_the_stronger_digest_and_a_new_branch(
         credentials = second.get("Authorization")
         assert "algorithm=SHA-256" in credentials
         assert f'uri="sip:{NUMBER}@127.0.0.1"' in credentials
+        server.wait("ACK", 2)
         assert len(server.of("ACK")) == 2
 
 
