@@ -247,21 +247,17 @@ class Retention:
             "terms": terms_of(self.terms),
         }
         now, said = self._clock.now(), {"reason": reason} if reason else {}
-        facts = [
-            Fact(SWEPT, "retention", now, actor, body),
-            *(Fact(REASON, "retention", now, actor, said) for _ in said),
-        ]
+        facts = [Fact(SWEPT, "retention", now, actor, body)]
+        if said:
+            facts.append(Fact(REASON, "retention", now, actor, said))
         self._store.call(lambda tx: [tx.append(fact) for fact in facts])
         log.info(SWEPT, **body)
-        return (
-            body
-            | said
-            | {
-                "ok": not faults and bool(body["complete"]),
-                "fault_list": faults[:SHOWN],
-                "held_by": [{"recording_id": key, "hold": name} for key, name in held[:SHOWN]],
-            }
-        )
+        more = {
+            "ok": not faults and bool(body["complete"]),
+            "fault_list": faults[:SHOWN],
+            "held_by": [{"recording_id": key, "hold": name} for key, name in held[:SHOWN]],
+        }
+        return body | said | more
 
     def erase_asked(self, recording_ids: Sequence[str], *, basis: str, actor: str) -> Outcome:
         """Erase these recordings because somebody asked for it, but for what is held; waits for a sweep under way.
