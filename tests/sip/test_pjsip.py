@@ -1,0 +1,114 @@
+"""PJSIP, the SIP stack of Asterisk's chan_pjsip, on either side of a real gate: phone, PBX and carrier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.support import pjsip
+from tests.support.audio import read_wav, windows
+from tests.support.far import Far
+from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
+from tests.support.pjsip import Pjsip
+
+pytestmark = pytest.mark.peer
+
+AGENT, CUSTOMER, NOTICE = 1000, 600, 700
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gatehouse]:
+    pjsip.required()
+    house = Gatehouse(tmp_path / "gate", announcement=1.0)
+    house.set("calling", redial_hours=0)
+    house.start()
+    yield house
+    house.stop()
+
+
+def phone_of(gate: Gatehouse, **settings: str) -> Pjsip:
+    """Alice's phone."""
+    return Pjsip(gate.folder / "phone", gate.address, "alice", tone=AGENT, password=gate.password(), **settings)
+
+
+def runs(samples: np.ndarray, wanted: int) -> list[int]:
+    """Which windows of 200 ms hold the wanted tone."""
+    return [at for at, hertz in enumerate(windows(samples)) if hertz and abs(hertz - wanted) < 15]
+
+
+def recording(gate: Gatehouse, output: Path) -> np.ndarray:
+    """The one recording, opened."""
+    rows = gate.wait(
+        lambda: gate.rows("SELECT recording_id FROM recordings WHERE closed_at IS NOT NULL"), 10, "no recording"
+    )
+    gate.export(rows[0]["recording_id"], output)
+    samples, _ = read_wav(output)
+    return np.asarray(samples)
+
+
+@pytest.mark.parametrize("codec", ["PCMU/8000", "PCMA/8000"])
+def test_a_phone_registers_and_talks_after_the_announcement(gate: Gatehouse, codec: str, tmp_path: Path) -> None:
+    far = Far("--listen", f"127.0.0.1:{gate.trunk_port}", "--tone", str(CUSTOMER), "--hangup-after", "4")
+    with far, phone_of(gate, codec=codec) as phone:
+        phone.wait("registered", code=200)
+        phone.do("dial", number=UNLISTED)
+        phone.wait("state", state="CONFIRMED")
+        phone.wait("state", state="DISCONNECTED")
+        shown = far.wait("call")
+    tones = [(hertz, at) for at, (_, hertz, _) in enumerate(shown["heard"]) if hertz]
+    notice = [at for hertz, at in tones if abs(hertz - NOTICE) < 15]
+    agent = [at for hertz, at in tones if abs(hertz - AGENT) < 15]
+    assert len(notice) >= 4
+    assert len(agent) >= 5
+    assert max(notice) <= min(agent)
+    assert len(runs(phone.heard(), CUSTOMER)) >= 5
+    samples = recording(gate, tmp_path / "call.wav")
+    assert len(runs(samples[:, 0], AGENT)) >= 5
+    assert len(runs(samples[:, 1], CUSTOMER)) >= 5
+
+
+def test_a_listed_number_is_refused_and_the_carrier_hears_nothing(gate: Gatehouse) -> None:
+    with Far("--listen", f"127.0.0.1:{gate.trunk_port}") as far, phone_of(gate) as phone:
+        phone.wait("registered", code=200)
+        phone.do("dial", number=LISTED)
+        assert phone.wait("state", state="DISCONNECTED")["code"] == 603
+        phone.do("dial", number=UNLISTED)
+        far.wait("invite")
+        assert [what["user"] for what in far.told if what["event"] == "invite"] == [f"+44{UNLISTED[1:]}"]
+
+
+def test_hold_and_resume_in_a_call(gate: Gatehouse) -> None:
+    with Far("--listen", f"127.0.0.1:{gate.trunk_port}", "--tone", str(CUSTOMER)), phone_of(gate) as phone:
+        phone.wait("registered", code=200)
+        phone.do("dial", number=UNLISTED)
+        phone.wait("state", state="CONFIRMED")
+        phone.wait("media", active=True)
+        phone.do("hold")
+        phone.wait("media", active=False)
+        active = sum(what == {"event": "media", "active": True} for what in phone.told)
+        phone.do("resume")
+        phone.wait("media", active=True, count=active + 1)
+        phone.do("hang_up")
+        phone.wait("state", state="DISCONNECTED")
+    gate.wait(lambda: gate.rows("SELECT 1 FROM calls WHERE state='ended' AND ended_by='caller'"), 10, "no end")
+
+
+def test_the_carrier_presses_nine_and_is_on_the_list(gate: Gatehouse) -> None:
+    carrier = Pjsip(
+        gate.folder / "far", gate.address, "carrier", tone=CUSTOMER, port=gate.trunk_port, answer=True
+    )  # fmt: skip
+    with carrier, phone_of(gate) as phone:
+        phone.wait("registered", code=200)
+        phone.do("dial", number=UNLISTED)
+        carrier.wait("state", state="CONFIRMED")
+        carrier.wait("media", active=True)
+        carrier.do("keys", keys="9")
+        carrier.wait("state", state="DISCONNECTED")
+        phone.wait("state", state="DISCONNECTED")
+        phone.do("dial", number=UNLISTED)
+        phone.wait("state", state="DISCONNECTED", count=2)
+    reasons = [row["reason"] for row in gate.rows("SELECT reason FROM calls ORDER BY leaf_index")]
+    assert reasons == ["not_listed", "objected"]
