@@ -19,6 +19,7 @@ How a call comes in and goes out::
 - ``auth``           digest authentication and PBX addresses
 - ``registrar``      REGISTER
 - ``identity``       what a caller asks (number, withheld) and what the trunk is shown
+- ``loops``          calls that have come back
 - ``routes``         where INVITEs go: the carrier's trunk, the emergency route
 - ``sdp``            codec names and payload maps
 - ``outcomes``       which answer of the trunk the caller gets

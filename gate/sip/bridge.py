@@ -43,10 +43,10 @@ _log = structlog.get_logger("gate.sip")
 class _Try(CCEventTry):  # type: ignore[misc]  # sippy has no types
     """The INVITE to the trunk, with our identity on it."""
 
-    gate_token = ""
+    mark = ""
 
     def onUacSetupComplete(self, uac: Any) -> None:
-        self.extra_headers = headers_for_trunk(uac, self.gate_token)
+        self.extra_headers = headers_for_trunk(uac, self.mark)
 
 
 class Bridge:
@@ -140,9 +140,10 @@ class Bridge:
             self._give_up(488, "media_unavailable")
             return
         body.needs_update = False
-        invite = _Try((SipCallId(), self.presentation, self.number, body, None, quotable(self.display_name)))
+        sip_call_id = SipCallId()
+        invite = _Try((sip_call_id, self.presentation, self.number, body, None, quotable(self.display_name)))
         self.callee.hops = invite.max_forwards = max(0, hops - 1)
-        invite.gate_token = self.engine.token
+        invite.mark = self.engine.away.mark(self.id, str(sip_call_id))
         self.callee.good_local = body.getCopy()
         self.callee.recvEvent(invite)
 

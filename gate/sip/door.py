@@ -16,7 +16,6 @@ from gate.sip.admission import ALLOWED, SDP_ONLY, attempt_of, invite_fault, usab
 from gate.sip.answers import Answers, refusal
 from gate.sip.auth import Authenticator, Caller, Verdict
 from gate.sip.claims import Claims
-from gate.sip.identity import LOOP_HEADER
 from gate.sip.message import Address, BadMessage, Message, answer, body_of, destination, parse
 from gate.sip.pending import Pending, PendingCalls
 from gate.sip.registrar import Registrar
@@ -232,7 +231,7 @@ class Door:
             if self._welcome(source):
                 self.reply(request, source, face, fault[0], fault[1], fault[2])
             return
-        looped = request.get(LOOP_HEADER) == self.engine.token
+        looped = self.engine.away.back(request)
         verdict, caller = self.auth.check(request)
         if caller is None and verdict is Verdict.CHALLENGE:
             caller = self.auth.pbx_at(source)

@@ -3,7 +3,6 @@ sippy)."""
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 from typing import Any
 
@@ -18,6 +17,7 @@ from gate.sip.auth import Authenticator
 from gate.sip.bridge import Bridge
 from gate.sip.door import Door
 from gate.sip.legs import AGENT
+from gate.sip.loops import Away
 from gate.sip.message import TransactionKey
 from gate.sip.pending import Pending
 from gate.sip.registrar import Registrar
@@ -72,7 +72,7 @@ class Engine:
         self.config = config
         self.relay = relay
         self.events = events
-        self.token = secrets.token_hex(16)
+        self.away = Away()
         self.route = trunk_route(config, trunk_password)
         self.emergency = emergency_route(config, emergency_password)
         self.transactions = Transactions(transport, self._on_request)
@@ -123,6 +123,7 @@ class Engine:
         """sippy could not take an INVITE that was let through: nothing of it stays but the refusal."""
         self.transactions.drop(pending.request.call_id)
         bridge.drop()
+        self.away.over(bridge.id)
         del self.bridges[bridge.id]
         self._admitted.discard(pending.request.key)
         if bridge.route.emergency:
@@ -134,6 +135,7 @@ class Engine:
     def over(self, bridge: Bridge) -> None:
         """A call has ended; its INVITE's retransmissions are absorbed for a while yet."""
         call_id, key = bridge.id, bridge.pending.request.key
+        self.away.over(call_id)
         self.after(KEPT_SECONDS, lambda: self._drop(call_id, key))
 
     def forget(self, call_id: str) -> None:

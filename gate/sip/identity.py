@@ -63,7 +63,7 @@ def quotable(name: str) -> str:
     return plain.replace("\\", "\\\\").replace('"', '\\"')
 
 
-def headers_for_trunk(ua: Any, gate_token: str) -> list[Any]:
+def headers_for_trunk(ua: Any, mark: str) -> list[Any]:
     """Headers of the INVITE to the trunk (``sippy.SipHeader``), made from the leg's own From."""
     from sippy.SipAddress import SipAddress
     from sippy.SipGenericHF import SipGenericHF
@@ -76,10 +76,10 @@ def headers_for_trunk(ua: Any, gate_token: str) -> list[Any]:
         SipHeader(name="p-asserted-identity", body=asserted),
         SipHeader(name="privacy", body=SipGenericHF("none", "privacy")),
         SipHeader(name="allow", body=SipGenericHF(ALLOW, "allow")),
-        SipHeader(name=LOOP_HEADER, body=SipGenericHF(gate_token, LOOP_HEADER)),
+        SipHeader(name=LOOP_HEADER, body=SipGenericHF(mark, LOOP_HEADER)),
     ]
 
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
 LOOP_HEADER = "x-dialgate-hop"
-"""Carries a token of this gate's run: an INVITE that comes back with it is a loop."""
+"""Carries the mark of one call (``gate.sip.loops``): an INVITE that comes back with it is a loop."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 
 import pytest
@@ -310,7 +311,7 @@ def test_an_answer_goes_where_rfc_3261_says():
 
 
 def test_a_loop_is_seen():
-    """The trunk sends our own INVITE back: once through a proxy (our Via), once through a B2BUA (our header)."""
+    """The trunk sends our own INVITE back: through a B2BUA (our header), through proxies (our Via, our Call-ID)."""
     with Call() as call:
         call.phone.dial()
         ours = call.callee.recv(only="INVITE")
@@ -325,7 +326,33 @@ def test_a_loop_is_seen():
         via = f"Via: {ours.get('Via')}"
         call.callee.send(call.callee.request("INVITE", call.callee.new_dialog(), body=sdp(), headers=(via,)), gate)
         assert "loop_detected" in call.callee.recv(only="603").get("Reason")
-        assert [told.problem for told in call.conductor.incomings] == ["", "loop_detected", "loop_detected"]
+        through_a_proxy = call.callee.request("INVITE", call.callee.new_dialog(), body=sdp())
+        through_a_proxy = re.sub(r"Call-ID: [^\r]*", f"Call-ID: {ours.get('Call-ID')}", through_a_proxy)
+        call.callee.send(through_a_proxy, gate)
+        assert "loop_detected" in call.callee.recv(only="603").get("Reason")
+        assert [told.problem for told in call.conductor.incomings] == ["", *["loop_detected"] * 3]
+
+
+def test_the_mark_of_a_loop_is_one_calls_and_ends_with_it():
+    marks = []
+    with Call() as call:
+        for _ in range(2):
+            call.phone.dial()
+            ours = call.callee.recv(only="INVITE")
+            gate = call.callee.last_from
+            mark = ours.get("X-dialgate-hop")
+            assert not set(marks) & {value for _, value in ours.headers}
+            call.callee.send(call.callee.answer(ours, 486, "Busy Here", tag="busy"), gate)
+            call.callee.recv(only="ACK")
+            assert call.phone.recv(only="486").code == 486
+            marks.append(mark)
+        for mark in marks:
+            dialog = call.callee.new_dialog()
+            call.callee.send(
+                call.callee.request("INVITE", dialog, body=sdp(), headers=(f"X-Dialgate-Hop: {mark}",)), gate
+            )
+            assert call.callee.recv(only="INVITE").get("Call-ID") != dialog.call_id
+        assert [told.problem for told in call.conductor.incomings] == [""] * 4
 
 
 def test_ipv6():
