@@ -135,6 +135,7 @@ class Incoming:
     problem: str = ""
     """A reason code where the line itself already refuses (``not_authenticated``, ``loop_detected``, …)."""
     display_name: str = ""
+    """The name that the configuration gives this caller; empty where it gives none."""
     sip_call_id: str = ""
 
 

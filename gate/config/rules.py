@@ -40,6 +40,7 @@ from gate.config.schema import (
 )
 from gate.config.secrets import read_secret
 from gate.core import numbers
+from gate.core.showing import LONGEST_NAME
 from gate.errors import ConfigError
 
 _NAME = re.compile(r"(?!.*\+?[0-9]{7})[A-Za-z0-9._+-]{1,64}")
@@ -374,3 +375,5 @@ def _presented(caller: Account | Pbx, firm: Firm | None, key: Key) -> Iterator[F
         )
         yield Fault((*key, "presentation"), f'"{caller.presentation}" {text}')
     yield from unprintable(caller, key, "display_name")
+    if len(caller.display_name) > LONGEST_NAME:
+        yield Fault((*key, "display_name"), f"too long for a telephone: at most {LONGEST_NAME} characters")

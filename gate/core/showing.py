@@ -8,12 +8,19 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 LONDON: Final = ZoneInfo("Europe/London")
+LONGEST_NAME: Final = 80
+"""Of the name that a callee's phone is sent, in characters."""
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 
 
 def clean(text: str) -> str:
     """One line without control characters and direction marks: nothing in it moves a cursor or paints."""
     return _CONTROL.sub(" ", text)
+
+
+def shown_name(name: str) -> str:
+    """A firm's name as it is sent to the callee's phone: printable, at most ``LONGEST_NAME`` characters."""
+    return "".join(sign for sign in name if sign.isprintable())[:LONGEST_NAME]
 
 
 def local(stamp: str) -> str:

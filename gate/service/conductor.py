@@ -104,8 +104,10 @@ class Conductor:
     def incoming(self, incoming: Incoming) -> None:
         """A new attempt: screened and made durable on the store thread, then refused or let through."""
         now = self._clock.now()
-        talk = Talk(incoming=incoming, asked_at=now, recording_id=self._new_id())
-        if (emergency := self._emergency(incoming)) is not None:
+        emergency = self._emergency(incoming)
+        number, name = self._settings.shown(incoming, emergency=emergency is not None)
+        talk = Talk(incoming, now, self._new_id(), presentation=number, display_name=name)
+        if emergency is not None:
             self._help(talk, emergency)
             return
         obstacle = self._obstacle(incoming)

@@ -126,14 +126,10 @@ class Hands:
         self._let_go(talk)
 
     def _invite(self, talk: Talk) -> None:
-        attempt = talk.incoming.attempt
-        self._line.invite(
-            talk.id, talk.number, attempt.presentation, talk.incoming.display_name or self._settings.trading_name
-        )
+        self._line.invite(talk.id, talk.number, talk.presentation, talk.display_name)
 
     def _invite_emergency(self, talk: Talk) -> None:
-        presentation = self._settings.emergency_presentation or talk.incoming.attempt.presentation
-        self._line.invite_emergency(talk.id, talk.number, presentation, self._settings.trading_name)
+        self._line.invite_emergency(talk.id, talk.number, talk.presentation, talk.display_name)
 
     def _note_emergency(self, talk: Talk) -> None:
         """Kept when there is room, in the order in which it happened; until then no other call is let through."""

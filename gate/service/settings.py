@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 from gate.config import Config
 from gate.core.calls import Policy
+from gate.core.showing import shown_name
+from gate.ports import Incoming
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +24,13 @@ class Settings:
     max_call_seconds: int
     emergency_presentation: str = ""
     """The own number that emergency calls show; the caller's where empty."""
+
+    def shown(self, incoming: Incoming, *, emergency: bool = False) -> tuple[str, str]:
+        """Number and name that the callee is shown: what the configuration gives the caller, never the caller's own
+        words. An emergency call may have a number of its own at which to ring back."""
+        number = incoming.attempt.presentation
+        name = shown_name(incoming.display_name) or shown_name(self.trading_name)
+        return (self.emergency_presentation or number) if emergency else number, name
 
     @classmethod
     def of(cls, config: Config) -> Settings:

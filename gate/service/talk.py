@@ -21,6 +21,10 @@ class Talk:
     incoming: Incoming
     asked_at: datetime
     recording_id: str
+    presentation: str = ""
+    """The number that the callee is shown."""
+    display_name: str = ""
+    """The name that the callee is shown."""
     call: Call = field(default_factory=Call)
     decision: Decision | None = None
     codec: str = ""
@@ -72,12 +76,14 @@ class Talk:
 
     @property
     def origin(self) -> dict[str, Any]:
-        """Where the call came from, as it goes into the decision's fact."""
+        """Where the call came from and what the callee is shown of it, as they go into the decision's fact."""
         incoming = self.incoming
         return {
             "source": incoming.source,
             "codecs": list(incoming.codecs),
             "sip_call_id": incoming.sip_call_id,
+            "presentation": self.presentation,
+            "display_name": self.display_name,
         }
 
     def fact(self, kind: str, at: datetime, *, subject: str = "", actor: str = "gate", **body: Any) -> Fact:

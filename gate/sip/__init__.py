@@ -18,7 +18,7 @@ How a call comes in and goes out::
 - ``answers``        what was answered, for retransmissions; refusals (603)
 - ``auth``           digest authentication and PBX addresses
 - ``registrar``      REGISTER
-- ``identity``       what a caller asks (number, withheld) and what the trunk is shown
+- ``identity``       what a caller asks (number, withheld) and what the trunk is shown; ``names``: display names
 - ``loops``          calls that have come back
 - ``routes``         where INVITEs go: the carrier's trunk, the emergency route
 - ``sdp``            codec names and payload maps

@@ -9,6 +9,7 @@ from gate.sip.auth import Caller
 from gate.sip.claims import Claims
 from gate.sip.fields import split_list
 from gate.sip.message import Address, Message, body_of
+from gate.sip.names import ends
 
 ALLOWED = [("Allow", identity.ALLOW + ", REGISTER")]
 SDP_ONLY = [("Accept", "application/sdp")]
@@ -18,6 +19,11 @@ def usable_contact(request: Message) -> bool:
     """Exactly what sippy needs: one contact with a SIP URI."""
     contacts = [part for value in request.all("contact") for part in split_list(value)]
     return len(contacts) == 1 and "sip:" in contacts[0].lower()
+
+
+def usable_names(request: Message) -> bool:
+    """From and To are one address each, their quoted names have an end: what sippy can read."""
+    return all(len(split_list(value)) == 1 and ends(value) for value in request.all("from") + request.all("to"))
 
 
 def invite_fault(request: Message) -> tuple[int, str, list[tuple[str, str]]] | None:
@@ -31,7 +37,7 @@ def invite_fault(request: Message) -> tuple[int, str, list[tuple[str, str]]] | N
         return 416, "Unsupported URI Scheme", []
     if required := [option for value in request.all("require") for option in split_list(value) if option]:
         return 420, "Bad Extension", [("Unsupported", ", ".join(required))]
-    if not usable_contact(request):
+    if not usable_contact(request) or not usable_names(request):
         return 400, "Bad Request", []
     if body_of(request):
         if (request.get("content-type") or "").partition(";")[0].strip().lower() != "application/sdp":
@@ -62,6 +68,6 @@ def attempt_of(
         source=f"{source[0]}:{source[1]}",
         codecs=sdp.codecs(body.decode("utf-8", "replace")) if body else (),
         problem="loop_detected" if looped else problem or ("claim_refused" if claim.refused else ""),
-        display_name=identity.caller_name(request),
+        display_name=caller.who.display_name if caller else "",
         sip_call_id=request.call_id[:256],
     )

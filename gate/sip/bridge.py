@@ -27,8 +27,9 @@ from sippy.SipCallId import SipCallId
 from gate.sip import sdp
 from gate.sip.alive import Alive
 from gate.sip.dtmf import digits_of
-from gate.sip.identity import headers_for_trunk, quotable
+from gate.sip.identity import headers_for_trunk
 from gate.sip.legs import Leg, reason
+from gate.sip.names import quotable
 from gate.sip.pending import Pending
 from gate.sip.reinvite import Offers
 from gate.sip.routes import Route

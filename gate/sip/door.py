@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from gate.sip.admission import ALLOWED, SDP_ONLY, attempt_of, invite_fault, usable_contact
+from gate.sip.admission import ALLOWED, SDP_ONLY, attempt_of, invite_fault, usable_contact, usable_names
 from gate.sip.answers import Answers, refusal
 from gate.sip.auth import Authenticator, Caller, Verdict
 from gate.sip.claims import Claims
@@ -161,6 +161,9 @@ class Door:
             if self._welcome(source):
                 self.reply(request, source, face, 481, "Call/Transaction Does Not Exist")
         elif request.method in IN_DIALOG:
+            if not usable_names(request):
+                self.reply(request, source, face, 400, "Bad Request")
+                return
             content = (request.get("content-type") or "").partition(";")[0].strip().lower()
             if request.method == "INVITE" and body_of(request) and content != "application/sdp":
                 self.reply(request, source, face, 415, "Unsupported Media Type", SDP_ONLY)

@@ -19,6 +19,7 @@ from gate.sip.door import Door
 from gate.sip.legs import AGENT
 from gate.sip.loops import Away
 from gate.sip.message import TransactionKey
+from gate.sip.names import mend
 from gate.sip.pending import Pending
 from gate.sip.registrar import Registrar
 from gate.sip.routes import Route, emergency_route, trunk_route
@@ -69,6 +70,7 @@ class Engine:
         SipConf.autoconvert_tel_url = True
         quieten()
         quicken()
+        mend()
         self.config = config
         self.relay = relay
         self.events = events

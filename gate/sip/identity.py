@@ -1,7 +1,8 @@
 """Who calls whom: what the caller asks (number, withheld), and what the trunk is shown.
 
-Nothing of the caller's own identity goes on: From, P-Asserted-Identity and Privacy are made here from the firm's number
-and name (LAW: PECR reg 21(A1), reg 24; SIP: RFC 3323, RFC 3325).
+Nothing of the caller's own identity goes on, its display name neither: From, P-Asserted-Identity and Privacy are made
+here from the number and name that the configuration gives the caller (LAW: PECR reg 21(A1), reg 24; SIP: RFC 3323,
+RFC 3325).
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from gate.sip.fields import display_of, host_of, uri_of, user_of
+from gate.sip.fields import host_of, uri_of, user_of
 from gate.sip.message import Message
 
 _HIDING = {"id", "user", "header"}
@@ -50,17 +51,6 @@ def _anonymous(value: str) -> bool:
     uri = uri_of(value)
     user, host = user_of(uri).lower(), host_of(uri)
     return user in ("anonymous", "unavailable", "restricted") or host == "anonymous.invalid"
-
-
-def caller_name(request: Message) -> str:
-    """The display name of From, for the record."""
-    return display_of(request.get("from") or "")[:120]
-
-
-def quotable(name: str) -> str:
-    """A display name for inside quotes: no control character, quotes and backslashes escaped (RFC 3261 25.1)."""
-    plain = "".join(sign for sign in name if sign.isprintable())[:80]
-    return plain.replace("\\", "\\\\").replace('"', '\\"')
 
 
 def headers_for_trunk(ua: Any, mark: str) -> list[Any]:

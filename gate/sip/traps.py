@@ -28,6 +28,8 @@ and loses its Max-Forwards                              ``legs.Leg.genRequest``
 a challenged BYE is given up                            ``legs.Leg.newTransaction``
 a failed re-INVITE forgets our SDP                      ``reinvite``: the last good one is put back
 a 407 to REGISTER is answered in the wrong header       ``trunk`` registers by itself
+names with ``\\\\`` or ``\\"`` before the last quote raise  ``names``: read as RFC 3261 25.1 writes them
+names of letters outside ASCII go without quotes        ``names``
 ======================================================  ==========================================================
 """
 

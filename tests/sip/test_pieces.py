@@ -105,11 +105,6 @@ def test_who_hides(request_, hidden):
     assert identity.withheld(request_) is hidden
 
 
-def test_a_display_name_stays_inside_its_quotes():
-    assert identity.quotable('Ex"ample\\ \r\nRoute: <x>\x00') == 'Ex\\"ample\\\\ Route: <x>'
-    assert identity.caller_name(invite(sender='"Café" <sip:a@b>;tag=1')) == "Café"
-
-
 # --- SDP and keys ---------------------------------------------------------------------------------------------------
 
 BODY = (

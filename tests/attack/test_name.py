@@ -1,0 +1,48 @@
+"""Nobody but the configuration says what the callee's telephone shows."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.gatehouse import UNLISTED, Gatehouse
+
+NUMBER = "+442079460000"
+
+
+@pytest.mark.parametrize(
+    ("configured", "shown"),
+    [("", '"Example Sales" <sip:+442079460000'), ('A "B" \\ Zoë\\', '"A \\"B\\" \\\\ Zoë\\\\" <sip:+442079460000')],
+    ids=["the firm's trading name", "of the PBX, with quotes and backslashes"],
+)
+def test_a_phone_does_not_choose_its_name(tmp_path, configured, shown):
+    house = Gatehouse(tmp_path)
+    house.set("firm", trading_name="Example Sales")
+    house.add_pbx(display_name=configured)
+    house.start()
+    try:
+        done = subprocess.run(
+            [
+                *(sys.executable, "-m", "tests.attack.name", "--gate", f"127.0.0.1:{house.port}"),
+                *("--carrier", f"127.0.0.1:{house.trunk_port}", "--number", UNLISTED),
+            ],
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=True,
+        )
+        did = json.loads(done.stdout)
+        assert did["shown"] == [shown]
+        assert did["answered"] == did["calls"]
+        assert did["codes"] == [400, 400]  # two addresses in a From, and a quote without an end
+        bodies = [json.loads(row["body"]) for row in house.rows("SELECT body FROM facts WHERE kind = 'decision'")]
+        assert len(bodies) == did["calls"] - 2
+        assert {(body["presentation"], body["display_name"]) for body in bodies} == {
+            (NUMBER, configured or "Example Sales")
+        }
+        assert "Traceback" not in house.log.read_text()
+    finally:
+        house.stop()
