@@ -12,6 +12,7 @@ here it is only shown. What needs files or private keys comes in from outside (`
 - ``keys``      every key, with an id by which the configuration gives it others
 - ``palette``   the actions as the command palette offers them; ``help``: what ``?`` shows
 - ``web``       the console in a browser on this machine, and who may come in; ``web_page.html`` is its page
+- ``served``    one browser window's process: what bounds it
 - ``theme``     colours, and the tones of states; ``words``: values of the gate as short texts with a tone
 
 How to add a mode (``NAME`` is in ``keys.MODES``; ``modes/calls.py`` is the pattern):

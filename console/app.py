@@ -21,6 +21,7 @@ from gate.errors import GateError, RefusedError
 
 if TYPE_CHECKING:
     from textual.dom import DOMNode
+    from textual.driver import Driver
     from textual.screen import Screen
 
     from console.ports import Setup
@@ -54,8 +55,8 @@ class ConsoleApp(App[None]):
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual's own annotation
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012
 
-    def __init__(self, setup: Setup) -> None:
-        super().__init__()
+    def __init__(self, setup: Setup, driver: type[Driver] | None = None) -> None:
+        super().__init__(driver_class=driver)
         self.setup = setup
         self.feed = Feed(setup.socket, setup.now, self._tell)
         self._undo: Undo | None = None
@@ -186,9 +187,15 @@ def settle() -> None:
     gc.freeze()
 
 
-def run(setup: Setup) -> None:
-    """The console in this terminal, until it is left. Raises what ended it, where that was not its user."""
-    app = ConsoleApp(setup)
+def run(setup: Setup, *, served: bool = False) -> None:
+    """The console in this terminal, or ``served`` to a browser window, until it is left. Raises what ended it, where
+    that was not its user."""
+    driver: type[Driver] | None = None
+    if served:
+        from console.served import ServedDriver
+
+        driver = ServedDriver
+    app = ConsoleApp(setup, driver)
     settle()
     app.run()
     if app._exception is not None:

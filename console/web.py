@@ -113,6 +113,12 @@ class Door:
         return response
 
 
+def _ahead(request: web.Request) -> bool:
+    """A browser or a preview that only looks ahead: nobody has opened the page yet."""
+    purposes = (request.headers.get(name, "") for name in ("Sec-Purpose", "Purpose", "X-Moz", "X-Purpose"))
+    return any(word in purpose.lower() for purpose in purposes for word in ("prefetch", "preview", "prerender"))
+
+
 def _same(given: str, secret: str) -> bool:
     """In a time that tells nothing of where they differ."""
     return hmac.compare_digest(given.encode(errors="replace"), secret.encode())
@@ -150,6 +156,8 @@ class _Served(Server):
             return _refused("This page or address may not open the console.")
         token = request.query.get("token")
         if token is not None and request.path == "/":
+            if request.method != "GET" or _ahead(request):
+                return _refused("Open this address in a browser: it was not signed in.", status=405)
             return self._door.sign_in(token) or _refused(
                 "This address was used already, or is wrong. Where it was used, the page can be reloaded."
             )

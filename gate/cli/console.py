@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 import sys
 from pathlib import Path
 
@@ -45,6 +47,7 @@ def command(view: View, keys: tuple[Path, ...], theme: str | None, web: bool, po
     if web:
         _web(view, keys, theme, port)
         return
+    served = served and _fed()
     if view.json or not (served or all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))):
         raise UsageError(
             "the console needs a terminal", hint="in scripts: dialgate register status, dialgate calls list, …"
@@ -54,6 +57,10 @@ def command(view: View, keys: tuple[Path, ...], theme: str | None, web: bool, po
     from gate.cli.opening import KeyOpener, OutputFiles
     from gate.clock import SystemClock
 
+    if served:
+        from console.served import bound
+
+        bound()
     config = view.config
     run(
         Setup(
@@ -64,8 +71,15 @@ def command(view: View, keys: tuple[Path, ...], theme: str | None, web: bool, po
             keys=config.console.keys,
             theme=theme or config.console.theme,
             exports=Path.cwd(),
-        )
+        ),
+        served=served,
     )
+
+
+def _fed() -> bool:
+    """Standard input is a pipe or a socket, as the server of the browser gives it."""
+    mode = os.fstat(0).st_mode
+    return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
 def _web(view: View, keys: tuple[Path, ...], theme: str | None, port: int) -> None:
