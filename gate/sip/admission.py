@@ -7,7 +7,7 @@ from gate.ports import Incoming
 from gate.sip import identity, sdp
 from gate.sip.auth import Caller
 from gate.sip.claims import Claims
-from gate.sip.fields import split_list
+from gate.sip.fields import split_list, whole
 from gate.sip.message import Address, Message, body_of
 from gate.sip.names import ends
 
@@ -28,10 +28,11 @@ def usable_names(request: Message) -> bool:
 
 def invite_fault(request: Message) -> tuple[int, str, list[tuple[str, str]]] | None:
     """What RFC 3261 8.2 says to answer before the call is looked at: code, phrase, headers; None where all is well."""
-    hops = request.get("max-forwards")
-    if hops is not None and (not hops.isdigit() or int(hops) > 255):
+    told = request.get("max-forwards")
+    hops = 70 if told is None else whole(told)
+    if hops is None or hops > 255:
         return 400, "Bad Request", []
-    if hops is not None and int(hops) == 0:
+    if hops == 0:
         return 483, "Too Many Hops", []
     if request.uri.partition(":")[0].lower() not in ("sip", "tel"):
         return 416, "Unsupported URI Scheme", []

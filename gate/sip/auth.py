@@ -20,6 +20,7 @@ from enum import Enum
 
 from gate.config import Account, Config, Pbx
 from gate.errors import ConfigError
+from gate.sip.fields import pairs
 from gate.sip.message import Address, Message
 
 _HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
@@ -27,7 +28,6 @@ _HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {"SHA-256": hashlib.sha25
 _MD5_ALONE = re.compile(r"baresip v[0-2]\.")
 """User-Agents of phones that give up where they are offered SHA-256 beside MD5 instead of passing it over (seen with
 baresip 1.1.0). Whoever could write another User-Agent on the way could take the offer out as well."""
-_PARAMETER = re.compile(r'([\w-]+)\s*=\s*(?:"((?:\\.|[^"\\])*)"|([^\s,"]+))')
 
 MAX_NONCES = 20_000
 
@@ -178,10 +178,7 @@ def credentials(value: str) -> dict[str, str]:
     scheme, _, rest = value.strip().partition(" ")
     if scheme.lower() != "digest":
         return {}
-    return {
-        found[1].lower(): re.sub(r"\\(.)", r"\1", found[2]) if found[2] is not None else found[3]
-        for found in _PARAMETER.finditer(rest)
-    }
+    return {name.lower(): given for name, given in pairs(rest)}
 
 
 def digest(algorithm: str, half: str, method: str, given: dict[str, str]) -> str:

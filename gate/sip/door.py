@@ -20,7 +20,7 @@ from gate.sip.message import Address, BadMessage, Message, answer, body_of, dest
 from gate.sip.pending import Pending, PendingCalls
 from gate.sip.registrar import Registrar
 from gate.sip.strangers import Strangers
-from gate.sip.udp import MAX_DATAGRAM, Face
+from gate.sip.udp import Face
 
 if TYPE_CHECKING:
     from gate.sip.engine import Engine
@@ -53,7 +53,7 @@ class Door:
         self.pending = PendingCalls(limit=max(2000, 2 * engine.config.limits.max_calls))
         self.strangers = Strangers()
         self._claims = Claims(engine.config)
-        self._methods: dict[str, Callable[[Message, bytes, Address, Face], None]] = {
+        self._methods: dict[str, Callable[[Message, Address, Face], None]] = {
             "INVITE": self._invite,
             "CANCEL": self._cancel,
             "REGISTER": self._register,
@@ -63,10 +63,11 @@ class Door:
     def receive(self, data: bytes, source: Address, face: Face) -> None:
         """One datagram."""
         try:
-            if data.startswith(b"SIP/2.0 "):
-                self.engine.transactions.feed(data, source, face)
-                return
             request = parse(data)
+            if not request.method:
+                if self.engine.transactions.expects(request):
+                    self.engine.transactions.feed(request, source, face)
+                return
         except BadMessage as bad:
             self._bad(bad, source, face)
             return
@@ -74,7 +75,7 @@ class Door:
             _log.exception("a datagram could not be taken", source=f"{source[0]}:{source[1]}")
             return
         try:
-            self._request(request, data, source, face)
+            self._request(request, source, face)
         except Exception:  # noqa: BLE001 - the same boundary, now with something that can be answered
             _log.exception("a request failed", method=request.method, source=f"{source[0]}:{source[1]}")
             self._internal(request, source, face)
@@ -137,17 +138,14 @@ class Door:
 
     # --- requests ---------------------------------------------------------------------------------------------------
 
-    def _request(self, request: Message, data: bytes, source: Address, face: Face) -> None:
-        if len(data) > MAX_DATAGRAM:
-            if request.method != "ACK":
-                self.reply(request, source, face, 513, "Message Too Large")
-        elif request.method == "ACK":
+    def _request(self, request: Message, source: Address, face: Face) -> None:
+        if request.method == "ACK":
             if self.engine.transactions.knows(request.call_id):
-                self.engine.transactions.feed(data, source, face)
+                self.engine.transactions.feed(request, source, face)
         elif request.to_tag and request.method != "CANCEL":
-            self._in_dialog(request, data, source, face)
+            self._in_dialog(request, source, face)
         elif handler := self._methods.get(request.method):
-            handler(request, data, source, face)
+            handler(request, source, face)
         elif self._welcome(source):
             if request.method in ("BYE", "INFO", "UPDATE", "PRACK"):
                 self.reply(request, source, face, 481, "Call/Transaction Does Not Exist")
@@ -156,7 +154,7 @@ class Door:
             else:
                 self.reply(request, source, face, 501, "Not Implemented", ALLOWED)
 
-    def _in_dialog(self, request: Message, data: bytes, source: Address, face: Face) -> None:
+    def _in_dialog(self, request: Message, source: Address, face: Face) -> None:
         if not self.engine.transactions.knows(request.call_id):
             if self._welcome(source):
                 self.reply(request, source, face, 481, "Call/Transaction Does Not Exist")
@@ -171,7 +169,7 @@ class Door:
             if request.method == "INVITE" and not usable_contact(request):
                 self.reply(request, source, face, 400, "Bad Request")
                 return
-            self.engine.transactions.feed(data, source, face)
+            self.engine.transactions.feed(request, source, face)
         elif request.method == "UPDATE" and not body_of(request):
             self.reply(request, source, face, 200, "OK", ALLOWED)
         elif request.method in KNOWN:
@@ -179,7 +177,7 @@ class Door:
         else:
             self.reply(request, source, face, 501, "Not Implemented", ALLOWED)
 
-    def _cancel(self, request: Message, data: bytes, source: Address, face: Face) -> None:
+    def _cancel(self, request: Message, source: Address, face: Face) -> None:
         pending = self.pending.find(request.key)
         if pending is not None:
             self.pending.take(pending.call_id)
@@ -189,15 +187,15 @@ class Door:
         elif self.answers.find(request.key):
             self.reply(request, source, face, 200, "OK")
         elif self.engine.transactions.knows(request.call_id):
-            self.engine.transactions.feed(data, source, face)
+            self.engine.transactions.feed(request, source, face)
         elif self._welcome(source):
             self.reply(request, source, face, 481, "Call/Transaction Does Not Exist")
 
-    def _options(self, request: Message, data: bytes, source: Address, face: Face) -> None:
+    def _options(self, request: Message, source: Address, face: Face) -> None:
         if self._welcome(source):
             self.reply(request, source, face, 200, "OK", ALLOWED + SDP_ONLY)
 
-    def _register(self, request: Message, data: bytes, source: Address, face: Face) -> None:
+    def _register(self, request: Message, source: Address, face: Face) -> None:
         if kept := self.answers.find(request.key):
             face.send_to(*kept)
             return
@@ -218,7 +216,7 @@ class Door:
 
     # --- a new INVITE -----------------------------------------------------------------------------------------------
 
-    def _invite(self, request: Message, data: bytes, source: Address, face: Face) -> None:
+    def _invite(self, request: Message, source: Address, face: Face) -> None:
         key = request.key
         if kept := self.answers.find(key):
             face.send_to(*kept)
@@ -228,7 +226,7 @@ class Door:
                 self.reply(request, source, face, 100, "Trying")
             return
         if self.engine.admitted(key):
-            self.engine.transactions.feed(data, source, face)
+            self.engine.transactions.feed(request, source, face)
             return
         if fault := invite_fault(request):
             if self._welcome(source):
@@ -246,7 +244,7 @@ class Door:
             looped = looped or self._came_back(request, face)
         elif not self.strangers.allow(source[0], cost=5.0):
             return
-        self._ask(request, data, source, face, caller, looped)
+        self._ask(request, source, face, caller, looped)
 
     def _unknown(self, request: Message, source: Address, face: Face, verdict: Verdict) -> None:
         """Nobody we know: the trunk is told that no call comes in here, anybody else to say who it is."""
@@ -267,10 +265,8 @@ class Door:
         ours = f"{face.address[0]}:{face.address[1]}"
         return any(ours in via.replace(" ", "") for via in request.vias[1:])
 
-    def _ask(
-        self, request: Message, data: bytes, source: Address, face: Face, caller: Caller | None, looped: bool
-    ) -> None:
-        pending = Pending(secrets.token_hex(16), request, data, source, face)
+    def _ask(self, request: Message, source: Address, face: Face, caller: Caller | None, looped: bool) -> None:
+        pending = Pending(secrets.token_hex(16), request, source, face)
         incoming = attempt_of(request, source, caller, looped, pending.call_id, self._claims)
         if self.pending.full and not self.engine.for_help(incoming.attempt.raw_number):
             self.refuse(pending, "too_many_calls", "", "The gate has too many calls waiting.")

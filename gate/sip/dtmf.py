@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-import re
+from gate.sip.fields import whole
 
-_SIGNAL = re.compile(r"^\s*Signal\s*=\s*([0-9]{1,2}|[*#A-Da-d])\s*$", re.IGNORECASE | re.MULTILINE)
 _KEYS = "0123456789*#ABCD"
+MAX_BODY = 1024
+"""Characters that are looked at: a key and its duration have about 30."""
 
 
 def digits_of(content_type: str, body: str) -> list[str]:
     """The keys in an INFO body (one, as a rule); empty for another type or a body that is not understood."""
     if content_type == "application/dtmf-relay":
-        found = _SIGNAL.search(body)
-        text = found[1].upper() if found else ""
+        lines = (line.partition("=") for line in body[:MAX_BODY].splitlines())
+        text = next((value.strip().upper() for name, _, value in lines if name.strip().lower() == "signal"), "")
     elif content_type == "application/dtmf":
-        text = body.strip().upper()
+        text = body[:MAX_BODY].strip().upper()
     else:
         return []
-    if text.isdigit() and len(text) == 2:  # event numbers of RFC 4733
-        return [_KEYS[int(text)]] if int(text) < len(_KEYS) else []
+    event = whole(text, 2) if len(text) == 2 else None  # an event number of RFC 4733
+    if event is not None:
+        return [_KEYS[event]] if event < len(_KEYS) else []
     return [text] if len(text) == 1 and text in _KEYS else []

@@ -112,7 +112,7 @@ class Engine:
         failed = False
         try:
             self.relay.open(call_id)
-            self.transactions.feed(pending.data, pending.source, pending.face)
+            self.transactions.feed(pending.request, pending.source, pending.face)
         except Exception:  # noqa: BLE001 - sippy or the relay could not take it: the caller still gets its answer
             _log.exception("a call could not be set up", call_id=call_id)
             failed = True

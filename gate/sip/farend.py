@@ -228,7 +228,7 @@ class FarEnd:
                     "privacy": asked.get("privacy"),
                     "call_id": asked.call_id,
                 }
-        self._transactions.feed(data, source, face)
+            self._transactions.feed(asked, source, face)
 
     def _request(self, request: Any, transaction: Any) -> Any:
         from sippy.UA import UA

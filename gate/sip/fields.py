@@ -1,34 +1,56 @@
-"""Pieces of SIP header values: lists, parameters, tags, URIs and what is in them (RFC 3261 section 25)."""
+"""Pieces of SIP header values: lists, parameters, tags, URIs and what is in them (RFC 3261 section 25).
+
+Anybody may send such a value before anything is known of them, so every function here takes time in proportion to its
+length: each reads it once, from left to right, and nothing is tried again from another place.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from urllib.parse import unquote
 
-_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"')
-_TAG = re.compile(r";\s*tag\s*=\s*([^;,\s]+)", re.IGNORECASE)
+_QUOTED = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)("?)', re.DOTALL)
+"""A quoted string; or a quote without an end with all that follows, so that it is not looked at again."""
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_MARKS = re.compile(r'[",<>]')
+_NAME = re.compile(r"[\s,]*([\w-]*)\s*(=?)\s*")
+_TOKEN = re.compile(r'[^\s,"]*')
+_HOST = re.compile(r"\[[^\]]*\]|[^:;?>]*")
+
+
+def whole(text: str, digits: int = 10) -> int | None:
+    """A number of ASCII digits, at most so many; None for anything else (``²`` is a digit to Python, and no number)."""
+    return int(text) if 0 < len(text) <= digits and text.isascii() and text.isdigit() else None
+
+
+def without_quoted(value: str) -> str:
+    """The value with its quoted strings taken out; a quote without an end stays."""
+    return _QUOTED.sub(lambda found: "" if found[2] else found[0], value) if '"' in value else value
+
+
+def unescaped(text: str) -> str:
+    """What a quoted string says: backslashes undone."""
+    return _ESCAPED.sub(r"\1", text) if "\\" in text else text
 
 
 def split_list(value: str) -> list[str]:
     """The members of a comma-separated header value; commas in quotes and in <> do not part."""
     if "," not in value:
         return [value]
-    parts, begin, quoted, depth, escaped = [], 0, False, 0, False
-    for index, sign in enumerate(value):
-        if escaped:
-            escaped = False
-        elif quoted:
-            escaped = sign == "\\"
-            quoted = sign != '"'
-        elif sign == '"':
-            quoted = True
+    parts, begin, at, depth = [], 0, 0, 0
+    while found := _MARKS.search(value, at):
+        at, sign = found.end(), found[0]
+        if sign == '"':
+            quoted = _QUOTED.match(value, at - 1)
+            at = quoted.end() if quoted and quoted[2] else len(value)
         elif sign == "<":
             depth += 1
         elif sign == ">":
             depth = max(0, depth - 1)
-        elif sign == "," and depth == 0:
-            parts.append(value[begin:index].strip())
-            begin = index + 1
+        elif depth == 0:
+            parts.append(value[begin : at - 1].strip())
+            begin = at
     parts.append(value[begin:].strip())
     return [part for part in parts if part]
 
@@ -43,22 +65,44 @@ def parameters(text: str) -> dict[str, str]:
     return found
 
 
+def pairs(text: str) -> Iterator[tuple[str, str]]:
+    """``name=value, name="value"``, as credentials and challenges are written: quotes undone; what is no pair is passed
+    over up to the next comma."""
+    at = 0
+    while at < len(text):
+        name = _NAME.match(text, at)
+        at = name.end() if name else len(text)
+        if not name or not (name[1] and name[2]):
+            comma = text.find(",", at)
+            at = comma + 1 if comma >= 0 else len(text)
+        elif quoted := _QUOTED.match(text, at):
+            at = quoted.end()
+            if quoted[2]:
+                yield name[1], unescaped(quoted[1])
+        elif token := _TOKEN.match(text, at):
+            at = token.end()
+            yield name[1], token[0]
+
+
 def tag_of(value: str) -> str:
     """The tag of a From or To value; empty where there is none."""
-    plain = _QUOTED.sub("", value)
-    found = _TAG.search(plain[plain.rfind(">") + 1 :] if ">" in plain else plain)
-    return found[1] if found else ""
+    plain = without_quoted(value)
+    for part in plain[plain.rfind(">") + 1 :].split(";")[1:]:
+        name, _, tag = part.partition("=")
+        if name.strip().lower() == "tag":
+            return (tag.partition(",")[0].split(None, 1) or [""])[0]
+    return ""
 
 
 def parameters_of(value: str) -> dict[str, str]:
     """The parameters of a Contact, From or To value (those behind the URI's closing bracket, where it has brackets)."""
-    plain = _QUOTED.sub("", value)
+    plain = without_quoted(value)
     return parameters(plain.partition(">")[2] if ">" in plain else plain.partition(";")[2])
 
 
 def uri_of(value: str) -> str:
     """The URI of a From, To, Contact or P-Asserted-Identity value."""
-    plain = _QUOTED.sub("", value)
+    plain = without_quoted(value)
     if "<" in plain:
         return plain.partition("<")[2].partition(">")[0].strip()
     return plain.partition(";")[0].strip()
@@ -66,9 +110,26 @@ def uri_of(value: str) -> str:
 
 def display_of(value: str) -> str:
     """The display name of such a value, as text; empty where there is none."""
-    quoted = re.match(r'\s*"((?:\\.|[^"\\])*)"', value)
-    name = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else value.partition("<")[0].strip() if "<" in value else ""
-    return text_of(name)
+    quoted = _QUOTED.match(value.lstrip())
+    if quoted and quoted[2]:
+        return text_of(unescaped(quoted[1]))
+    return text_of(value.partition("<")[0].strip() if "<" in value else "")
+
+
+def split_address(value: str) -> tuple[str, str, str]:
+    """Display name (quotes undone), URI, and the parameters behind it with their first semicolon."""
+    text = value.strip()
+    quoted = _QUOTED.match(text)
+    if quoted and quoted[2]:
+        name, rest = unescaped(quoted[1]), text[quoted.end() :].lstrip()
+    else:
+        name, bracket, rest = text.partition("<")
+        if not bracket:  # no brackets: parameters are the header's (RFC 3261 section 20.10)
+            uri, semicolon, params = text.partition(";")
+            return "", uri.strip(), semicolon + params
+        rest = bracket + rest
+    uri, _, params = rest.removeprefix("<").partition(">")
+    return name.strip(), uri.strip(), params.strip()
 
 
 def user_of(uri: str) -> str:
@@ -88,7 +149,7 @@ def host_of(uri: str) -> str:
     """The host of a ``sip:`` URI, lower-case, without its port."""
     rest = uri.partition(":")[2]
     rest = rest.partition("@")[2] if "@" in rest else rest
-    host = re.match(r"\[[^\]]*\]|[^:;?>]*", rest)
+    host = _HOST.match(rest)
     return host[0].lower() if host else ""
 
 

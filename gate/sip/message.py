@@ -1,8 +1,11 @@
 """SIP messages as the door sees them: parsed once, cheaply, before any transaction exists (RFC 3261 section 7).
 
 This parser answers what must be answered without a dialog (refusals, challenges, registrations) and reads what a
-decision rests on. What goes on into a dialog is parsed a second time by sippy; nothing that this parser says is
-dialled.
+decision rests on. sippy gets what this parser has understood, written anew (``gate.sip.traps.tame``), so the two never
+read a message differently.
+
+Anybody may send a datagram. So nothing here takes more time than in proportion to its length, and the bounds below hold
+for every message; what is over them is answered by name, from the message alone, and kept nowhere.
 
 Text is Latin-1 inside: every byte survives, so that what is echoed in an answer is byte for byte what came.
 """
@@ -12,8 +15,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-from gate.sip.fields import parameters, split_list, tag_of
+from gate.sip.fields import parameters, split_list, tag_of, whole
 
 _COMPACT = {
     "v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length", "c": "content-type",
@@ -22,13 +26,22 @@ _COMPACT = {
     "a": "accept-contact", "n": "identity-info", "y": "identity",
 }  # fmt: skip
 _FOLD = re.compile(rb"\r?\n[ \t]+")
-_VIA = re.compile(
-    r"\s*SIP\s*/\s*2\.0\s*/\s*\w+\s+(\[[0-9a-fA-F:.]+\]|[^\s;:\[\]]+)\s*(?::\s*(\d{1,5}))?\s*((?:;.*)?)$", re.DOTALL
-)
-_METHOD = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]{1,32}$")
-_CSEQ = re.compile(r"\s*(\d{1,10})\s+(\S+)\s*$")
+_METHOD = re.compile(r"[A-Za-z0-9\-.!%*_+`'~]{1,32}")
+_HOST = re.compile(r"\[[0-9a-fA-F:.]+\]|[^\s:\[\]]+")
 
+MAX_MESSAGE = 16384
+"""Bytes of a message. An INVITE of a browser with two video streams has about 8,000."""
 MAX_HEADERS = 128
+"""Header lines. A call that has passed several carriers has about 50."""
+MAX_VALUE = 4096
+"""Bytes of one header's value, unfolded. A signed identity (RFC 8224), the longest in use, has about 1,500."""
+MAX_URI = 1024
+"""Characters of the Request-URI."""
+MAX_VIAS = 70
+"""Hops that a message may have passed: as many as Max-Forwards lets it (RFC 3261 section 8.1.1.6)."""
+MAX_MEMBERS = 256
+"""Parameters, or members of a list, in one address header."""
+_ADDRESSES = frozenset({"from", "to", "contact", "record-route", "route", "via"})
 
 Address = tuple[str, int]
 """Host (IPv6 in brackets) and port, as sippy writes it."""
@@ -56,7 +69,9 @@ class Message:
     method: str
     """Of a request; empty for a response."""
     uri: str
+    """Of a request; a response's phrase."""
     code: int
+    """Of a response; 0 for a request."""
     headers: list[tuple[str, str]]
     body: bytes
     vias: list[str] = field(default_factory=list)
@@ -85,24 +100,38 @@ class Message:
         return (self.call_id, self.from_tag, self.cseq, self.branch, f"{self.sent_by[0]}:{self.sent_by[1]}")
 
 
+class Via(NamedTuple):
+    """One hop: ``SIP/2.0/UDP host:port;params``."""
+
+    transport: str
+    host: str
+    """IPv6 in brackets."""
+    port: int
+    """0 where none is told."""
+    params: str
+    """As they came, from the first semicolon on."""
+
+
 def parse(data: bytes) -> Message:
-    """Read a datagram.
+    """Read a datagram: a request, or a response.
 
     Raises:
-        BadMessage: not SIP, or SIP with a fault that RFC 3261 says to answer with 400, 505 or the like.
+        BadMessage: not SIP, or SIP with a fault that RFC 3261 says to answer with 400, 505 or the like; a faulty
+            response is never answered.
     """
     head, body = _split(data)
     lines = _FOLD.sub(b" ", head).replace(b"\r\n", b"\n").decode("latin-1").split("\n")
-    start = lines[0].strip()
-    message, fault = _start(start)
-    fault = _read_headers(message, lines[1:]) or fault
+    message, fault = _start(lines[0].strip())
+    if len(data) > MAX_MESSAGE:
+        fault = fault or BadMessage("too long", message=message, code=513, phrase="Message Too Large")
+    read = _read_headers(message, lines[1:])
+    fault = fault or read
     if not message.vias:
         raise BadMessage("no Via: there is nowhere to answer to")
-    fault = _read_via(message) or fault
-    if message.method:
-        fault = fault or _check(message, body)
-        if fault:
-            raise fault
+    read = _read_vias(message)
+    fault = fault or read or _check(message, body)
+    if fault:
+        raise fault if message.method else BadMessage(str(fault))
     message.body = body
     return message
 
@@ -119,18 +148,20 @@ def _split(data: bytes) -> tuple[bytes, bytes]:
 def _start(line: str) -> tuple[Message, BadMessage | None]:
     """The start line. Raises BadMessage where it is no SIP at all."""
     if line.startswith("SIP/2.0 "):
-        code = line[8:11]
-        if not code.isdigit():
+        code = whole(line[8:11])
+        if code is None or code < 100 or line[11:12] not in ("", " "):
             raise BadMessage("no status code")
-        return Message("", "", int(code), [], b""), None
+        return Message("", line[12:], code, [], b""), None
     parts = line.split()
-    if len(parts) < 2 or not parts[-1].upper().startswith("SIP/") or not _METHOD.match(parts[0]):
+    if len(parts) < 2 or not parts[-1].upper().startswith("SIP/") or not _METHOD.fullmatch(parts[0]):
         raise BadMessage("no start line")
     message = Message(parts[0], parts[1] if len(parts) > 2 else "", 0, [], b"")
     if parts[-1].upper() != "SIP/2.0":
         return message, BadMessage("another version", message=message, code=505, phrase="Version Not Supported")
     if len(parts) != 3 or line != " ".join(parts):
         return message, BadMessage("white space in the Request-URI", message=message)
+    if len(message.uri) > MAX_URI:
+        return message, BadMessage("too long a URI", message=message, code=414, phrase="Request-URI Too Long")
     return message, None
 
 
@@ -142,54 +173,83 @@ def _read_headers(message: Message, lines: list[str]) -> BadMessage | None:
             continue
         name, colon, value = line.partition(":")
         name = name.strip().lower()
-        if not colon or not name or len(message.headers) >= MAX_HEADERS:
-            fault = fault or BadMessage("a header line without a name, or too many", message=message)
+        if not colon or not name:
+            fault = fault or BadMessage("a header line without a name", message=message)
             continue
+        if len(message.headers) >= MAX_HEADERS:
+            return fault or BadMessage("too many headers", message=message, phrase="Too Many Header Fields")
         name = _COMPACT.get(name, name)
         value = value.strip()
         message.headers.append((name, value))
+        if len(value) > MAX_VALUE or len(name) > MAX_VALUE:
+            fault = fault or BadMessage("too long a header", message=message, phrase="Header Field Too Long")
+        elif "\r" in value:
+            fault = fault or BadMessage("a line end inside a line", message=message)
+        elif name in _ADDRESSES and (value.count(";") > MAX_MEMBERS or value.count(",") > MAX_MEMBERS):
+            fault = fault or BadMessage("too many parameters", message=message, phrase="Too Many Parameters")
         if name == "via":
             message.vias.extend(split_list(value))
     return fault
 
 
-def _read_via(message: Message) -> BadMessage | None:
-    """The top Via: where the answer goes."""
-    found = _VIA.match(message.vias[0])
-    if not found:
+def _read_vias(message: Message) -> BadMessage | None:
+    """The top Via, which is where the answer goes, and whether the others can be read."""
+    top = read_via(message.vias[0])
+    if top is None:
         raise BadMessage("the top Via cannot be read")
-    port = int(found[2] or 5060)
-    if not 0 < port < 65536:
-        raise BadMessage("the top Via has no such port")
-    message.sent_by = (found[1], port)
-    message.branch = parameters(found[3]).get("branch") or ""
+    message.sent_by = (top.host, top.port or 5060)
+    message.branch = parameters(top.params).get("branch") or ""
+    if len(message.vias) > MAX_VIAS:
+        return BadMessage("too many hops", message=message, phrase="Too Many Via Header Fields")
+    if any(read_via(via) is None for via in message.vias[1:]):
+        return BadMessage("a Via cannot be read", message=message)
     return None
 
 
+def read_via(text: str) -> Via | None:
+    """One Via value; None where it is none. White space may stand around the slashes and the colon (RFC 3261 25.1)."""
+    hop, semicolon, params = text.partition(";")
+    protocol, _, rest = hop.partition("/")
+    version, _, rest = rest.partition("/")
+    words = rest.split(None, 1)
+    if protocol.strip() != "SIP" or version.strip() != "2.0" or len(words) != 2 or not words[0].isalnum():
+        return None
+    host = _HOST.match(words[1])
+    if not host:
+        return None
+    colon, text = words[1][host.end() :].lstrip()[:1], words[1][host.end() :].lstrip()[1:].strip()
+    port = whole(text, 5) if colon == ":" else 0 if not colon else None
+    if port is None or (colon and port == 0) or port > 65535:
+        return None
+    return Via(words[0], host[0], port, semicolon + params)
+
+
 def _check(message: Message, body: bytes) -> BadMessage | None:
-    """Fill the ids of a request; what RFC 3261 section 8.1.1 requires must be there, once."""
+    """Fill the ids; what RFC 3261 section 8.1.1 requires must be there, once."""
     for name in ("from", "to", "call-id", "cseq"):
         if len(message.all(name)) != 1:
             return BadMessage(f"not exactly one {name}", message=message)
     message.call_id = message.get("call-id") or ""
     message.from_tag = tag_of(message.get("from") or "")
     message.to_tag = tag_of(message.get("to") or "")
-    cseq = _CSEQ.match(message.get("cseq") or "")
-    if not cseq or int(cseq[1]) >= 2**31 or cseq[2] != message.method:
+    number, method = [*(message.get("cseq") or "").split(None, 1), "", ""][:2]
+    count = whole(number)
+    if count is None or count >= 2**31 or not _METHOD.fullmatch(method) or method != (message.method or method):
         return BadMessage("the CSeq does not fit the request", message=message)
-    message.cseq, message.cseq_method = int(cseq[1]), cseq[2]
+    message.cseq, message.cseq_method = count, method
     if not message.call_id:
         return BadMessage("an empty Call-ID", message=message)
-    length = message.get("content-length")
-    if length is not None and (not length.isdigit() or int(length) > len(body)):
+    told = message.get("content-length")
+    length = 0 if told is None else whole(told)
+    if length is None or (message.method and length > len(body)):
         return BadMessage("Content-Length is not what came", message=message)
     return None
 
 
 def body_of(message: Message) -> bytes:
     """The body as long as Content-Length says (what follows it in a datagram is dropped, RFC 3261 18.3)."""
-    length = message.get("content-length")
-    return message.body[: int(length)] if length is not None and length.isdigit() else message.body
+    told = message.get("content-length")
+    return message.body if told is None else message.body[: whole(told)]
 
 
 # --- answers --------------------------------------------------------------------------------------------------------
@@ -220,13 +280,21 @@ def answer(
 
 def _marked_via(request: Message, source: Address) -> str:
     """The top Via with ``received`` and, where asked for, ``rport``."""
-    via = re.sub(r";\s*received\s*=\s*[^;]*", "", request.vias[0])
-    via, asked = re.subn(r";\s*rport(\s*=\s*\d*)?(?=\s*(;|$))", f";rport={source[1]}", via)
-    return f"{via};received={source[0].strip('[]')}" if asked or request.sent_by[0] != source[0] else via
+    hop, *params = request.vias[0].split(";")
+    names = [param.partition("=")[0].strip().lower() for param in params]
+    kept = [
+        f"rport={source[1]}" if name == "rport" else param
+        for name, param in zip(names, params, strict=True)
+        if name != "received"
+    ]
+    if "rport" in names or request.sent_by[0] != source[0]:
+        kept.append(f"received={source[0].strip('[]')}")
+    return ";".join([hop, *kept])
 
 
 def destination(request: Message, source: Address) -> Address:
     """Where an answer goes: back to the source address; its port where rport asks for it, else the Via's."""
-    if re.search(r";\s*rport", request.vias[0]):
+    _, *params = request.vias[0].split(";")
+    if any(param.partition("=")[0].strip().lower() == "rport" for param in params):
         return source
     return (source[0], request.sent_by[1])

@@ -21,7 +21,6 @@ class Pending:
 
     call_id: str
     request: Message
-    data: bytes
     source: Address
     face: Face
     presentation: str = ""

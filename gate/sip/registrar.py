@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gate.sip.fields import parameters_of, split_list, uri_of, user_of
+from gate.sip.fields import parameters_of, split_list, uri_of, user_of, whole
 from gate.sip.message import Message
 
 MAX_BINDINGS = 10
@@ -107,4 +107,5 @@ def _aor(request: Message) -> str:
 
 
 def _seconds(text: str | None, default: int) -> int:
-    return min(int(text), 2**32 - 1) if text and text.isdigit() and len(text) < 12 else default
+    told = whole(text or "", 11)
+    return default if told is None else min(told, 2**32 - 1)

@@ -6,6 +6,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from gate.sip.fields import whole
+
 _STATIC = {
     0: "PCMU/8000", 3: "GSM/8000", 4: "G723/8000", 5: "DVI4/8000", 6: "DVI4/16000", 7: "LPC/8000", 8: "PCMA/8000",
     9: "G722/8000", 12: "QCELP/8000", 13: "CN/8000", 15: "G728/8000", 18: "G729/8000",
@@ -28,7 +30,7 @@ def payload_map(body: str) -> dict[int, str]:
             parts = line[2:].split()
             inside = len(parts) > 3 and parts[0] == "audio" and parts[1].split("/")[0] != "0"
             if inside:
-                types = [int(part) for part in parts[3:] if part.isdigit() and int(part) < 128]
+                types = [kind for part in parts[3:] if (kind := whole(part, 3)) is not None and kind < 128]
         elif inside and (found := _RTPMAP.match(line)):
             name = found[2].upper()
             names[int(found[1])] = f"{_SPELLING.get(name, found[2] if name == 'TELEPHONE-EVENT' else name)}/{found[3]}"
@@ -53,15 +55,16 @@ def answer_to(offer: str, mine: str) -> str:
     empty where nothing is left. Directions are mirrored."""
     offered = payload_map(offer)
     wanted = {name.lower() for name in offered.values()}
-    keep = {number for number, name in payload_map(mine).items() if name.lower() in wanted}
-    if not any(payload_map(mine)[number].partition("/")[0].upper() not in _NOT_SPEECH for number in keep):
+    ours = payload_map(mine)
+    keep = {number for number, name in ours.items() if name.lower() in wanted}
+    if not any(ours[number].partition("/")[0].upper() not in _NOT_SPEECH for number in keep):
         return ""
     lines = []
     for line in mine.splitlines():
         about = re.match(r"a=(?:rtpmap|fmtp|rtcp-fb):\s*(\d{1,3})\b", line)
         if line.startswith("m=audio"):
             head, types = line.split()[:3], line.split()[3:]
-            lines.append(" ".join([*head, *(kind for kind in types if kind.isdigit() and int(kind) in keep)]))
+            lines.append(" ".join([*head, *(kind for kind in types if whole(kind, 3) in keep)]))
         elif not (about and int(about[1]) not in keep) and line.strip() not in _DIRECTIONS:
             lines.append(line)
     theirs = next((line.strip() for line in offer.splitlines() if line.strip() in _DIRECTIONS), "a=sendrecv")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from hashlib import md5
 from time import monotonic
 from typing import Any
 
@@ -12,7 +13,7 @@ from sippy.SipTransactionManager import SipTransactionManager, check1918
 from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
 
-from gate.sip.message import Address
+from gate.sip.message import Address, Message
 from gate.sip.traps import tame
 from gate.sip.udp import Face, Transport
 
@@ -43,12 +44,23 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         self._holding = False
         self._held: list[tuple[Any, ...]] = []
 
-    def feed(self, data: bytes, source: Address, face: Face) -> None:
-        """One datagram into sippy. Raises whatever sippy raises. A private Contact that came from a public address is
+    def expects(self, response: Message) -> bool:
+        """True where a request of ours waits for this response, or it is the repetition of one whose ACK is still
+        known. sippy would parse any other, and remember for a minute that it knows nothing of it."""
+        key = (response.call_id, response.from_tag, response.cseq, response.cseq_method, response.branch)
+        if key in self.tclient:
+            return True
+        if response.code < 200 or response.cseq_method != "INVITE":
+            return False
+        mark = md5(tame(response), usedforsecurity=False).digest()
+        return mark in self.l1rcache or mark in self.l2rcache
+
+    def feed(self, message: Message, source: Address, face: Face) -> None:
+        """One message into sippy. Raises whatever sippy raises. A private Contact that came from a public address is
         one behind NAT: it is answered where it came from."""
         self.nat_traversal = not check1918(source[0])
         try:
-            self.handleIncoming(tame(data), Remote_address(source, "udp"), face, MonoTime())
+            self.handleIncoming(tame(message), Remote_address(source, "udp"), face, MonoTime())
         finally:
             held, self._held = self._held, []
             for values in held:

@@ -6,8 +6,11 @@ trap (sippy 2.5.0)                                      handled by
 ``;transport=UDP`` in capitals raises: the BYE is lost  ``tame``: lower case; another transport becomes UDP
 the ACK of a 3xx to 6xx goes to its Contact             ``tame``: such a response loses Contact and Record-Route
 bytes that are no UTF-8 raise                           ``tame``
-``splitlines`` splits at U+2028 and the like            ``tame``
+``splitlines`` splits at CR, FS, U+2028 and the like    ``tame``: a header stays one line
 Content-Length counts characters, not bytes             ``tame``: a body holds ASCII alone
+lists and parameters take quadratic time                ``message``: bounds; ``tame``: known headers alone pass
+a name with ``\\"`` or ``\\\\`` raises, or moves the URI    ``tame``: without quotes and backslashes
+every unknown response is remembered for a minute       ``transactions.expects``: it is not let in
 ``dump_exception`` and ``print`` to standard output     ``quieten``: to the log
 ``dir`` of every address: a seventh of a call's time    ``quieten``: an attribute is asked for
 its logger evaluates ``SIPLOG_LVL``                     ``prepare_import``
@@ -44,28 +47,67 @@ from typing import Any
 
 import structlog
 
+from gate.sip.fields import split_address, split_list, whole
+from gate.sip.message import Message, body_of, read_via
+
 _log = structlog.get_logger("gate.sip")
 
-_TRANSPORT = re.compile(rb";(\s*)transport(\s*)=(\s*)[A-Za-z0-9]+", re.IGNORECASE)
-_REJECTED = (b"SIP/2.0 3", b"SIP/2.0 4", b"SIP/2.0 5", b"SIP/2.0 6")
-_TARGETS = re.compile(rb"\r\n(?:Contact|m|Record-Route)[ \t]*:[^\r\n]*(?:\r\n[ \t][^\r\n]*)*", re.IGNORECASE)
-_SPLITTERS = re.compile("[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_TRANSPORT = re.compile(r";\s*transport\s*=\s*[A-Za-z0-9]+", re.IGNORECASE)
+_NOT_PRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOT_ASCII = bytes(range(128)) + b"?" * 128
+_ADDRESSES = frozenset({"from", "to", "contact", "record-route", "route"})
+_TARGETS = frozenset({"contact", "record-route"})
+_NUMBERS = frozenset({"expires", "max-forwards", "rseq", "min-se"})
+_PASSED = (
+    _ADDRESSES
+    | _NUMBERS
+    | {"via", "call-id", "cseq", "content-type", "www-authenticate", "proxy-authenticate", "reason", "server"}
+    | {"user-agent", "retry-after", "session-expires", "supported", "require", "allow", "warning", "rack"}
+)
+"""Headers that sippy is shown. The rest it does not need; some it would act on (Also, Refer-To, Replaces), and on some
+it would fail (Authorization, which the door has checked)."""
 
 
-def tame(data: bytes) -> bytes:
-    """A datagram as sippy can take it; meaning is kept, for requests and responses alike."""
-    head, gap, body = data.partition(b"\r\n\r\n")
-    if head.startswith(_REJECTED):
-        head = _TARGETS.sub(b"", head)
-    if b"ransport" in head or b"RANSPORT" in head:
-        head = _TRANSPORT.sub(rb";transport=udp", head)
-    if not head.isascii():
-        text = head.decode("utf-8", "replace")
-        head = _SPLITTERS.sub("?", text).encode("utf-8")
-    if body and not body.isascii():
-        body = body.translate(_NOT_ASCII)
-    return head + gap + body
+def tame(message: Message) -> bytes:
+    """A message that the door has read, written anew as sippy can take it; meaning is kept, for requests and responses
+    alike."""
+    if message.method:
+        lines = [f"{message.method} {_line(_TRANSPORT.sub(';transport=udp', message.uri))} SIP/2.0"]
+    else:
+        lines = [f"SIP/2.0 {message.code} {_line(message.uri) or 'Unspecified'}"]
+    for via in message.vias:
+        hop = read_via(via)
+        if hop is not None:
+            port = f":{hop.port}" if hop.port else ""
+            lines.append(f"Via: SIP/2.0/{hop.transport} {hop.host}{port}{_line(hop.params)}")
+    for name, value in message.headers:
+        if name == "via" or name not in _PASSED or (message.code >= 300 and name in _TARGETS):
+            continue
+        if name in _ADDRESSES:
+            members = split_list(value)
+            lines.extend(f"{name}: {_address(_line(each))}" for each in (members if name in _TARGETS else members[:1]))
+        elif name == "cseq":
+            lines.append(f"cseq: {message.cseq} {message.cseq_method}")
+        elif name not in _NUMBERS or whole(value) is not None:
+            lines.append(f"{name}: {_line(value)}")
+    body = body_of(message)
+    lines.append(f"content-length: {len(body)}\r\n\r\n")
+    return "\r\n".join(lines).encode("utf-8") + body.translate(_NOT_ASCII)
+
+
+def _line(latin: str) -> str:
+    """Text that stays on its line, as the UTF-8 that it is; what is none, and what is not printed, becomes a mark."""
+    if latin.isascii() and latin.isprintable():
+        return latin
+    return _NOT_PRINTED.sub("?", latin.encode("latin-1", "replace").decode("utf-8", "replace"))
+
+
+def _address(value: str) -> str:
+    """A From, To, Contact or Route value as ``"name" <uri>;params``."""
+    name, uri, params = split_address(value)
+    name = "".join(sign for sign in name if sign not in '"\\')
+    uri = _TRANSPORT.sub(";transport=udp", uri)
+    return f'"{name}" <{uri}>{params}' if name else f"<{uri}>{params}"
 
 
 def prepare_import() -> None:

@@ -20,6 +20,7 @@ from sippy.SipRequest import SipRequest
 from sippy.SipTo import SipTo
 from sippy.SipURL import SipURL
 
+from gate.sip.fields import whole
 from gate.sip.status import TrunkStatus
 from gate.sip.traps import guarded
 
@@ -173,8 +174,8 @@ class Trunk:
 def _granted(response: Any) -> float:
     """Seconds that the registrar gave: of our contact, else of Expires, else what was asked for."""
     for contact in response.getHFBodys("contact"):
-        seconds = str(contact.address.params.get("expires", ""))
-        if seconds.isdigit():
+        seconds = whole(str(contact.address.params.get("expires", "")))
+        if seconds is not None:
             return float(seconds)
     if response.countHFs("expires"):
         return float(response.getHFBody("expires").getNum())

@@ -19,12 +19,10 @@ import structlog
 
 from gate.errors import ConfigError
 from gate.sip.loop import Steps
-from gate.sip.message import Address
+from gate.sip.message import MAX_MESSAGE, Address
 
 _log = structlog.get_logger("gate.sip")
 
-MAX_DATAGRAM = 16384
-"""Longer ones are cut here; an INVITE among them is answered 513."""
 BACKLOG = 4000
 """Steps waiting for the line thread beyond which datagrams are dropped."""
 RESOLVE_SECONDS = 60.0
@@ -152,7 +150,7 @@ class Transport:
         v6 = sock.family == socket.AF_INET6
         while not self._closing:
             try:
-                data, source = sock.recvfrom(MAX_DATAGRAM + 1)
+                data, source = sock.recvfrom(MAX_MESSAGE + 1)
             except OSError:
                 if self._closing:
                     return

@@ -212,10 +212,10 @@ def test_answers_are_kept_for_a_while_and_not_without_bound(monkeypatch):
 def test_pending_calls():
     clock = Clock()
     waiting = pending.PendingCalls(2, clock)
-    first = pending.Pending("1", invite(), b"", ("a", 1), None)  # type: ignore[arg-type]
+    first = pending.Pending("1", invite(), ("a", 1), None)  # type: ignore[arg-type]
     waiting.add(first)
     clock.now += 0.1
-    waiting.add(pending.Pending("2", invite(branch="z9hG4bKy"), b"", ("a", 1), None))  # type: ignore[arg-type]
+    waiting.add(pending.Pending("2", invite(branch="z9hG4bKy"), ("a", 1), None))  # type: ignore[arg-type]
     assert waiting.full
     assert waiting.find(first.request.key) is first
     clock.now += 0.1

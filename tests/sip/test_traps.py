@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.sip import traps
+from gate.sip.message import parse
 
 RESPONSE = (
     b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKx\r\n"
@@ -16,10 +17,15 @@ RESPONSE = (
 )
 
 
+def tamed(data: bytes) -> bytes:
+    return traps.tame(parse(data))
+
+
 def test_transport_is_lower_case_in_requests_and_responses():
-    assert b";transport=udp>" in traps.tame(RESPONSE)
-    assert b";transport=udp>" in traps.tame(RESPONSE.replace(b"transport=UDP", b"Transport = TLS"))
-    assert b"transport=UDP" in traps.tame(RESPONSE + b"a ;transport=UDP in a body")
+    assert b";transport=udp>" in tamed(RESPONSE)
+    assert b";transport=udp>" in tamed(RESPONSE.replace(b"transport=UDP", b"Transport = TLS"))
+    body = RESPONSE.replace(b"Content-Length: 0", b"Content-Length: 27") + b"a ;transport=UDP in a body."
+    assert b"transport=UDP" in tamed(body)
 
 
 def test_trap_transport_in_capitals():
@@ -30,29 +36,68 @@ def test_trap_transport_in_capitals():
 
 def test_a_rejection_redirects_nobody():
     more = b"Record-Route: <sip:p;lr>\r\nm : <sip:z@y>\r\nContact:"
-    moved = RESPONSE.replace(b"200 OK", b"302 Moved").replace(b"Contact:", more)
-    tamed = traps.tame(moved)
-    assert b"sip:p" not in tamed
-    assert b"sip:z" not in tamed
-    assert b"5062" not in tamed
-    assert b"Content-Length: 0\r\n\r\n" in tamed
-    assert traps.tame(RESPONSE).count(b"Contact") == 1
+    moved = tamed(RESPONSE.replace(b"200 OK", b"302 Moved").replace(b"Contact:", more))
+    assert b"sip:p" not in moved
+    assert b"sip:z" not in moved
+    assert b"5062" not in moved
+    assert b"content-length: 0\r\n\r\n" in moved
+    assert tamed(RESPONSE).count(b"contact") == 1
 
 
 @given(st.binary(max_size=300))
 @settings(max_examples=200, deadline=None)
 def test_what_is_tamed_decodes_and_has_no_stray_line_ends(rubbish):
-    text = traps.tame(RESPONSE.replace(b"OK", b"O" + rubbish.replace(b"\r", b"").replace(b"\n", b"") + b"K")).decode()
-    head = text.partition("\r\n\r\n")[0]
-    assert len([line for line in head.splitlines() if line]) >= 8
-    assert not {"\u2028", "\u2029", "\x85"} & set(head)
+    """Where it stands among the headers, in a name, in a parameter: sippy sees as many lines as were written."""
+    rubbish = rubbish.replace(b"\r", b"").replace(b"\n", b"")
+    for old, new in ((b"OK", b"O%sK"), (b"<sip:a@b>", b'"%s" <sip:a@b>'), (b"tag=2", b"tag=2;x=%s")):
+        head = tamed(RESPONSE.replace(old, new.replace(b"%s", rubbish))).decode().partition("\r\n\r\n")[0]
+        assert [line.partition(":")[0].lower() for line in head.splitlines()][1:] == [
+            "via", "from", "to", "call-id", "cseq", "contact", "content-length",
+        ]  # fmt: skip
+
+
+@pytest.mark.parametrize("end", ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\x85", "\u2028", "\u2029"])
+def test_a_header_cannot_hold_another(end):
+    """What Python's ``splitlines`` takes for a line end is none in SIP."""
+    data = RESPONSE.replace(b"Contact:", f"Server: x{end}Record-Route: <sip:evil.invalid;lr>\r\nContact:".encode())
+    assert not any(line.startswith("Record-Route") for line in tamed(data).decode().splitlines())
+
+
+def test_sippy_is_shown_what_it_needs_alone():
+    more = (
+        b"Also: <sip:x@y>\r\nRefer-To: <sip:x@y>\r\nReplaces: x\r\nAuthorization: Digest\r\nExpires: soon\r\nContact:"
+    )
+    names = [line.partition(b":")[0] for line in tamed(RESPONSE.replace(b"Contact:", more)).split(b"\r\n")]
+    assert not {b"also", b"refer-to", b"replaces", b"authorization", b"expires"} & set(names)
+
+
+@pytest.mark.parametrize(
+    ("written", "understood"),
+    [
+        ('"A, B" <sip:a@b>;tag=1', '"A, B" <sip:a@b>;tag=1'),
+        ("Bob Jones <sip:a@b>;tag=1", '"Bob Jones" <sip:a@b>;tag=1'),
+        ("sip:a@b;tag=1", "<sip:a@b>;tag=1"),
+        (r'"a \"b\" c\\" <sip:a@b>;tag=1', '"a b c" <sip:a@b>;tag=1'),
+        (r'"\"<sip:evil@x>;tag=z" <sip:a@b>;tag=1', '"<sip:evil@x>;tag=z" <sip:a@b>;tag=1'),
+        ('"no end <sip:a@b>;tag=1', '"no end" <sip:a@b>;tag=1'),
+        ("<sip:a@b>;tag=1, <sip:c@d>;tag=2", "<sip:a@b>;tag=1"),
+    ],
+)
+def test_an_address_means_to_sippy_what_it_means_to_the_door(written, understood):
+    from sippy.SipFrom import SipFrom
+
+    data = tamed(RESPONSE.replace(b"<sip:a@b>;tag=1", written.encode()))
+    line = next(line for line in data.decode().split("\r\n") if line.startswith("from: "))
+    assert line == f"from: {understood}"
+    header = SipFrom(line.removeprefix("from: "))
+    header.parse()
+    assert (header.getTag(), str(header.getUrl())) == ("1", "sip:a@b")
 
 
 def test_a_body_is_ascii_and_as_long_as_before():
-    request = "INVITE sip:a@b SIP/2.0\r\nContent-Length: 9\r\n\r\ns=Café\r\n".encode()
-    tamed = traps.tame(request)
-    assert tamed.endswith(b"s=Caf??\r\n")
-    assert len(tamed) == len(request)
+    data = RESPONSE.replace(b"Content-Length: 0", b"Content-Length: 9") + "s=Café\r\n".encode()
+    assert tamed(data).endswith(b"\r\ncontent-length: 9\r\n\r\ns=Caf??\r\n")
+    assert len(tamed(data.replace(b"Length: 9", b"Length: 7"))) == len(tamed(data)) - 2
 
 
 def test_trap_content_length_counts_characters():
