@@ -1,0 +1,39 @@
+"""Set-up: whatever is fetched is fetched by its hash, the tools that build from source included."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+
+def installs() -> list[list[str]]:
+    """The ``pip install`` commands of set-up on a fresh machine and of ``make lock``, as make would run them."""
+    shown = subprocess.run(
+        ["make", "-n", "-B", "VENV=/nonexistent", "lock"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout
+    commands = [shlex.split(line, comments=True) for line in shown.splitlines() if "pip install" in line]
+    assert len(commands) >= 4, shown
+    return commands
+
+
+def test_whatever_is_fetched_has_a_hash() -> None:
+    for command in installs():
+        assert "--require-hashes" in command or "--no-index" in command, command
+
+
+def test_nothing_is_fetched_to_build_with() -> None:
+    """pip would build in an isolated environment, with the newest tools and no hash."""
+    for command in installs():
+        assert "--no-build-isolation" in command or "--only-binary" in command, command
+
+
+def test_what_builds_is_installed_first_and_locked() -> None:
+    files = [command[command.index("-r") + 1] for command in installs() if "-r" in command]
+    assert files.index(".build.lock") < files.index(".requirements.lock")
+    for name in files:
+        for block in (ROOT / name).read_text().replace("\\\n", " ").splitlines():
+            assert "==" in block and "--hash=sha256:" in block, block[:80]
+    assert "\nsetuptools==" in "\n" + (ROOT / ".build.lock").read_text()
