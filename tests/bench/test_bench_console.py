@@ -6,12 +6,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.bench.bench_console import flooded
-from tests.support.gatehouse import dialgate
+from tests.support.example import make_example
 from tests.support.painted import Picture
 
 
 def test_keys_are_answered_while_snapshots_come_in(tmp_path: Path) -> None:
-    dialgate("init", str(tmp_path / "gate"), "--example")
+    make_example(tmp_path / "gate")
     rows = {row["name"]: row for row in flooded(tmp_path / "gate", 1.0)}
     assert rows["a key among 30 calls in hand"]["note"].endswith("of 10")
     assert all(row["value"] > 0 for row in rows.values())

@@ -21,6 +21,7 @@ from gate.vault.keyfile import load_private, save_private
 from gate.vault.publickey import Recipient
 from gate.vault.wrap import data_key
 from tests.support.commands import Done, dialgate
+from tests.support.example import make_example
 from tests.support.keeping import plant
 from tests.support.vault import PASSPHRASE, found_in, private_key
 
@@ -32,7 +33,7 @@ RECORDINGS, KILLS = 200, 5
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("keys") / "gate"
-    assert dialgate("init", str(folder), "--example").code == 0
+    make_example(folder)
     for path in (folder / "data" / "recipients").iterdir():
         path.unlink()
     return folder

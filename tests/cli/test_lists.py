@@ -13,6 +13,7 @@ from gate.cli.lists import BATCH, export_list, read_list, send_list
 from gate.cli.values import LONDON
 from gate.errors import UsageError
 from tests.support.commands import dialgate
+from tests.support.example import make_example
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
@@ -32,7 +33,7 @@ class Kept:
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     place = tmp_path / "gate"
-    assert dialgate("init", str(place), "--example").code == 0
+    make_example(place)
     monkeypatch.setenv("DIALGATE_CONFIG", str(place / "config.toml"))
     return tmp_path
 

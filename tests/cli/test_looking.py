@@ -9,7 +9,7 @@ import pytest
 
 from gate.errors import UsageError
 from tests.support.commands import dialgate
-from tests.support.gatehouse import dialgate as example
+from tests.support.example import make_example
 from tests.support.requesting import opened
 
 NUMBER = "020 7946 0101"
@@ -18,7 +18,7 @@ NUMBER = "020 7946 0101"
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder: Path = tmp_path_factory.mktemp("looking") / "gate"
-    example("init", str(folder), "--example")
+    make_example(folder)
     with opened(folder) as house:
         house.desk.decide(number=NUMBER, actor="user:ann(1000)")
     return str(folder / "config.toml")

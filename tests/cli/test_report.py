@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.commands import dialgate
+from tests.support.example import make_example
 
 
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("report") / "gate"
-    assert dialgate("init", str(folder), "--example").code == 0
+    make_example(folder)
     return str(folder / "config.toml")
 
 

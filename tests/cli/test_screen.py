@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from tests.support.commands import PROGRAM, ROOT, dialgate
+from tests.support.example import make_example
 from tests.support.gatehouse import dialgate as outside
 from tests.support.gatehouse import running
 
@@ -22,7 +23,7 @@ CRM = ROOT / "sample_lists" / "crm.csv"
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     place = tmp_path / "gate"
-    assert dialgate("init", str(place), "--example").code == 0
+    make_example(place)
     monkeypatch.setenv("DIALGATE_CONFIG", str(place / "config.toml"))
     return tmp_path
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.commands import ROOT, dialgate
+from tests.support.commands import ROOT
+from tests.support.example import make_example
 
 HEAVY = frozenset(
     {
@@ -23,7 +24,7 @@ OTHER_PARTS = frozenset({"gate.service.desk", "gate.service.requests", "gate.exp
 @pytest.fixture(scope="module")
 def config(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("start") / "gate"
-    assert dialgate("init", str(folder), "--example").code == 0
+    make_example(folder)
     return folder / "config.toml"
 
 

@@ -12,12 +12,13 @@ import pytest
 from gate.cli.status import attention
 from gate.vault.keyfile import generate
 from tests.support.commands import Done, dialgate
+from tests.support.example import make_example
 
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("status") / "gate"
-    assert dialgate("init", str(folder), "--example").code == 0
+    make_example(folder)
     return folder
 
 

@@ -17,7 +17,7 @@ from gate.daemon.house import House
 from gate.errors import RegisterError
 from gate.registers import importer
 from gate.registers.watch import DropFolder
-from tests.support.gatehouse import dialgate
+from tests.support.example import make_example
 from tests.support.registers import write
 
 
@@ -40,7 +40,7 @@ def test_following_survives_what_goes_wrong(error: Exception) -> None:
 
 @pytest.fixture
 def house(tmp_path: Path) -> Any:
-    dialgate("init", str(tmp_path / "gate"), "--example")
+    make_example(tmp_path / "gate")
     with ExitStack() as stack:
         yield House(load(tmp_path / "gate" / "config.toml"), stack)
 
@@ -63,7 +63,7 @@ def test_a_look_that_fails_is_told_and_a_file_that_lands_later_is_taken(house: H
 
 
 def test_superseded_snapshots_go_though_no_new_file_comes(tmp_path: Path) -> None:
-    dialgate("init", str(tmp_path / "gate"), "--example")
+    make_example(tmp_path / "gate")
     config = load(tmp_path / "gate" / "config.toml")
     with ExitStack() as stack:
         house = House(config, stack)

@@ -14,7 +14,7 @@ from gate.config import load
 from gate.control.messages import arguments
 from gate.daemon.house import House
 from gate.errors import UsageError
-from tests.support.gatehouse import dialgate
+from tests.support.example import make_example
 
 ACTOR = "user:ann(1000)"
 LISTED = "+442079460101"
@@ -23,7 +23,7 @@ LISTED = "+442079460101"
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("bulk") / "gate"
-    dialgate("init", str(folder), "--example")
+    make_example(folder)
     return folder
 
 

@@ -16,7 +16,7 @@ from gate.config import load
 from gate.control.messages import arguments
 from gate.daemon.house import House
 from gate.errors import GateError, RefusedError, UsageError
-from tests.support.gatehouse import dialgate
+from tests.support.example import make_example
 from tests.support.registers import write
 
 ACTOR = "user:ann(1000)"
@@ -28,7 +28,7 @@ BEGINNING = datetime(2020, 1, 1, tzinfo=UTC)
 def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder as ``init --example`` makes it, with this TPS; each test has a copy."""
     place = tmp_path_factory.mktemp("contacts")
-    dialgate("init", str(place / "gate"), "--example")
+    make_example(place / "gate")
     with ExitStack() as stack:
         put(House(load(place / "gate" / "config.toml"), stack), place, TPS)
     return place / "gate"

@@ -14,7 +14,7 @@ import pytest
 from gate.config import Emergency, load
 from gate.daemon.house import House
 from gate.errors import RefusedError, StoreError, UsageError
-from tests.support.gatehouse import dialgate
+from tests.support.example import make_example
 
 ACTOR = "user:ann(1000)"
 FREE = "020 7946 0123"
@@ -24,7 +24,7 @@ LISTED = "020 7946 0101"
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("desk") / "gate"
-    dialgate("init", str(folder), "--example")
+    make_example(folder)
     return folder
 
 

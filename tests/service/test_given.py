@@ -11,7 +11,7 @@ import pytest
 from gate.config import load
 from gate.daemon.house import House
 from gate.errors import GateError, UsageError
-from tests.support.gatehouse import dialgate
+from tests.support.example import make_example
 
 COLE = "user:cole(1001)"
 PASSWORD = "s3cret word"
@@ -20,7 +20,7 @@ PASSWORD = "s3cret word"
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("given") / "gate"
-    dialgate("init", str(folder), "--example")
+    make_example(folder)
     with ExitStack() as stack:
         yield House(load(folder / "config.toml"), stack)
 

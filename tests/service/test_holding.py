@@ -15,7 +15,7 @@ from gate.daemon.house import House
 from gate.errors import RefusedError, UsageError
 from gate.vault.keyfile import PrivateKey, load_private
 from gate.vault.opening import open_recording
-from tests.support.gatehouse import dialgate
+from tests.support.example import make_example
 from tests.support.keeping import SOUND, plant
 
 ANN = "user:ann(1000)"
@@ -26,7 +26,7 @@ WHY = {"reason": "claim of a customer", "reference": "case 17/2026"}
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("holding") / "gate"
-    dialgate("init", str(folder), "--example")
+    make_example(folder)
     return folder
 
 

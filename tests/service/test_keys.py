@@ -22,7 +22,7 @@ from gate.vault.errors import NoRecipients, OtherHalf
 from gate.vault.keyring import sealable
 from gate.vault.recipients import add_recipient, change_recipient
 from gate.vault.wrap import data_key, rewrap
-from tests.support.gatehouse import dialgate
+from tests.support.example import make_example
 from tests.support.keeping import plant
 from tests.support.vault import private_key
 
@@ -33,7 +33,7 @@ ADA, BOB, EVE = private_key(), private_key("Bob (auditor)", "auditor"), private_
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("keys") / "gate"
-    dialgate("init", str(folder), "--example")
+    make_example(folder)
     for path in (folder / "data" / "recipients").iterdir():
         path.unlink()
     return folder

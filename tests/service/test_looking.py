@@ -13,7 +13,7 @@ import pytest
 from gate.config import load
 from gate.daemon.house import House
 from gate.errors import StoppedError, StoreError, UsageError
-from tests.support.gatehouse import dialgate
+from tests.support.example import make_example
 
 ACTOR = "user:ann(1000)"
 NUMBER = "+442079460123"
@@ -22,7 +22,7 @@ NUMBER = "+442079460123"
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("looking") / "gate"
-    dialgate("init", str(folder), "--example")
+    make_example(folder)
     return folder
 
 

@@ -22,7 +22,7 @@ from gate.service import request_watch
 from gate.service.request_facts import replay
 from gate.service.request_watch import RequestWatch
 from gate.store import requests as book
-from tests.support.gatehouse import dialgate
+from tests.support.example import make_example
 from tests.support.keeping import SetClock
 
 ANN = "user:ann(1000)"
@@ -33,7 +33,7 @@ VECTORS = json.loads((Path(__file__).parents[1] / "data/vectors/deadlines.json")
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     folder = tmp_path_factory.mktemp("requests") / "gate"
-    dialgate("init", str(folder), "--example")
+    make_example(folder)
     with ExitStack() as stack:
         yield House(load(folder / "config.toml"), stack)
 

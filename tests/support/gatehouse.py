@@ -27,6 +27,7 @@ import tomlkit
 from gate.config import load
 from gate.config.write import amend
 from gate.control.client import ControlClient
+from tests.support.example import make_example
 
 ROOT = Path(__file__).parents[2]
 DIALGATE = [sys.executable, "-m", "gate.cli.main"]
@@ -66,7 +67,7 @@ class Gatehouse:
         """``announcement``: seconds of a 700 Hz tone in place of the example's words (None keeps them). ``data``: where
         the data folder lies, e.g. on a small disk."""
         self.folder = folder
-        dialgate("init", str(folder), "--example")
+        make_example(folder)
         self.config = folder / "config.toml"
         self.port = free_port()
         self.trunk_port = free_port()

@@ -13,7 +13,7 @@ from gate.daemon.house import House
 from gate.ports import Fact
 from gate.vault.keyfile import PrivateKey, load_private
 from tests.support.evidence import decision
-from tests.support.gatehouse import dialgate
+from tests.support.example import make_example
 from tests.support.keeping import plant
 from tests.support.recorder_talk import Speaker, packets_of, recording, sine
 
@@ -34,7 +34,7 @@ def sound() -> list[bytes]:
 
 def prepared(folder: Path, recordings: int = 3) -> Path:
     """The configuration of an example folder in which the person was called, refused, consented and was on a note."""
-    dialgate("init", str(folder), "--example")
+    make_example(folder)
     private = key_of(folder)
     with opened(folder) as house:
         chunks = sound()
