@@ -54,6 +54,8 @@ def lines(answer: Row) -> Iterator[str]:
     """As it is read."""
     states = Counter(str(call["state"]) for call in answer["calls"])
     yield f"calls now: {_counted(len(answer['calls']), states)}"
+    if told := {name: count for name, count in answer.get("line", {}).items() if count}:
+        yield "line: " + ", ".join(f"{name} {count:,}" for name, count in told.items())
     hour = answer["last_hour"]
     yield f"last hour: {_counted(sum(hour.values()), hour)}"
     for row in answer["registers"]:

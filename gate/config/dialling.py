@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Sequence
 
 from gate.config.addresses import host_port
-from gate.config.faults import Fault, Readable, duplicates, unprintable
+from gate.config.faults import Fault, Readable, duplicates, no_networks, unprintable
 from gate.config.lines import Key
 from gate.config.schema import DialPrefix, Emergency, Firm, PurposeHeader, Trunk
 from gate.core import numbers
@@ -108,6 +108,7 @@ def _emergency(emergency: Emergency, firm: Firm | None) -> Iterator[Fault]:
     if firm and emergency.presentation and emergency.presentation not in firm.numbers:
         yield Fault(("emergency", "presentation"), f'"{emergency.presentation}" is not one of firm.numbers')
     yield from unprintable(emergency, ("emergency",), "username")
+    yield from no_networks(emergency.addresses, ("emergency", "addresses"))
     if bool(emergency.username) != bool(emergency.password_file):
         missing = "password_file" if emergency.username else "username"
         yield Fault(("emergency", missing), "username and password_file go together")

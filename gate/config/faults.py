@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
+from gate.config.addresses import network
 from gate.config.lines import Key
 from gate.config.schema import Section
 
@@ -57,6 +58,13 @@ def at_least(section: Section, key: str, least: int, *names: str) -> Iterator[Fa
     for name in names:
         if getattr(section, name) < least:
             yield Fault((key, name), f"{getattr(section, name)} is too small; at least {least}")
+
+
+def no_networks(values: Iterable[str], key: Key) -> Iterator[Fault]:
+    """Members of a list that are no address or network."""
+    for index, value in enumerate(values):
+        if fault := network(value):
+            yield Fault((*key, index), fault)
 
 
 def duplicates(values: Iterable[str], key: Key) -> Iterator[Fault]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from gate.config.addresses import host_port, hours, network
 from gate.config.dialling import dialled
 from gate.config.drop import registers_faults
-from gate.config.faults import Fault, Readable, at_least, blank, duplicates, unprintable
+from gate.config.faults import Fault, Readable, at_least, blank, duplicates, no_networks, unprintable
 from gate.config.lines import Key
 from gate.config.mail import checkpoint_faults, letters_faults, mail_faults
 from gate.config.schema import (
@@ -174,6 +174,7 @@ def _trunk(trunk: Trunk) -> Iterator[Fault]:
     yield from blank(trunk, "trunk", "name")
     yield from unprintable(trunk, ("trunk",), "name", "username")
     yield from at_least(trunk, "trunk", 0, "options_seconds")
+    yield from no_networks(trunk.addresses, ("trunk", "addresses"))
     if bool(trunk.username) != bool(trunk.password_file):
         missing = "password_file" if trunk.username else "username"
         yield Fault(("trunk", missing), "username and password_file go together")

@@ -97,6 +97,8 @@ class Trunk(Section, frozen=True):
     """Register with the carrier (needs username and password_file)."""
     options_seconds: int = 30
     """Keep-alive interval; 0 for none."""
+    addresses: tuple[str, ...] = ()
+    """Addresses or networks that it signals from inside a call, beside those of ``address`` and of its Contact."""
 
 
 class Emergency(Section, frozen=True):
@@ -110,6 +112,8 @@ class Emergency(Section, frozen=True):
     """The own number that these calls show, at which the caller can be rung back; the caller's own where empty."""
     username: str = ""
     password_file: str = ""
+    addresses: tuple[str, ...] = ()
+    """As in ``[trunk]``."""
 
 
 class DialPrefix(Section, frozen=True):

@@ -75,9 +75,10 @@ class House:
         live: Callable[[], list[dict[str, Any]]] = list,
         clock: Clock | None = None,
         line: AtTheLine | None = None,
+        gate_now: Callable[[], dict[str, Any]] = dict,
     ) -> None:
-        """Open the data folder; what is opened closes with ``stack``. ``clock``: None for the machine's; ``line``:
-        of a running gate. Raises ``GateError``."""
+        """Open the data folder; what is opened closes with ``stack``. ``clock``: None for the machine's; ``line`` and
+        ``gate_now``: of a running gate. Raises ``GateError``."""
         from gate.registers.library import RegisterLibrary
         from gate.service.deciding import NO_LINE
         from gate.service.screener import Screener
@@ -104,6 +105,7 @@ class House:
         self.registers = RegisterLibrary(data / "registers", config.calling.registers)
         self.screener = Screener(self.registers, rules_of(config))
         self._live = live
+        self._gate_now = gate_now
         self._newest_checkpoints: dict[Path, Newest] = {}
         self._line = line or NO_LINE
 
@@ -186,6 +188,7 @@ class House:
                 retention=self.retention,
                 contacts=self.contacts,
                 live=self._live,
+                gate_now=self._gate_now,
                 looks=search,
                 figures=figures,
                 beside=self.beside,

@@ -66,7 +66,7 @@ class Gate:
         self._config = config
         line = AtTheLine(self._obstacle, self._keep)
         # Its lock first: nothing is touched beside another gate.
-        self._house = House(config, stack, live=self._live, line=line)
+        self._house = House(config, stack, live=self._live, line=line, gate_now=self._now)
         self._house.check_signer()
         self._prepare()
         self._metrics = Metrics()
@@ -220,6 +220,10 @@ class Gate:
         """The calls in hand."""
         return self._at_the_line(lambda: self._conductor.live(self._house.clock.now()))
 
+    def _now(self) -> dict[str, Any]:
+        """What ``status`` says of a running gate."""
+        return {"line": self._line.counts()}
+
     def _obstacle(self) -> Reason | None:
         """What forbids every call now; a line that does not answer lets nobody be called."""
         try:
@@ -340,6 +344,7 @@ class Gate:
             up = self._line.trunk_up
             self._metrics.trunk_up.set(float("nan") if up is None else up)  # None: nobody asks the carrier
             self._metrics.recorder_up.set(self._recorder.available())
+            self._metrics.line(self._line.counts())
             await asyncio.sleep(1.0)
             last += 1
             if last >= CHECKPOINT_SECONDS:

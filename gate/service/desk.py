@@ -26,7 +26,7 @@ class Desk(Lists, BulkLists, ContactDesk, Records, Holding, KeyDesk, Looking, Re
     """The use cases of admins, compliance officers and auditors."""
 
     def status(self, *, actor: str) -> Row:
-        """The gate at a glance: calls in hand, attempts of the last hour by reason, registers."""
+        """The gate at a glance: calls in hand, attempts of the last hour by reason, registers, what the line counts."""
         now = self._clock.now()
         registers = self._registers.status(now.astimezone(LONDON).date())
         since = datetime.fromtimestamp(now.timestamp() - 3600, UTC)
@@ -38,4 +38,5 @@ class Desk(Lists, BulkLists, ContactDesk, Records, Holding, KeyDesk, Looking, Re
             "registers": registers,
             "requests": self._offers.beside(self._requests_now),
             "warnings": self._key_warnings() + self._retention_warnings(),
+            **self._offers.gate_now(),
         }

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+_LINE = {
+    "dropped": "Datagrams dropped because the line did not keep up",
+    "unanswered": "Requests of strangers that were left without an answer",
+    "foreign": "Messages inside a call that came from an address that is not that side's",
+}
+"""What the line counts: ``SipLine.counts``."""
 
 
 class Metrics:
@@ -40,3 +49,13 @@ class Metrics:
             "dialgate_retention_waits", "1 while the daily sweep waits for somebody to look", registry=self.registry
         )
         self.trunk_up = Gauge("dialgate_trunk_up", "1 while the carrier answers OPTIONS", registry=self.registry)
+        self._line = {
+            name: Counter(f"dialgate_line_{name}", words, registry=self.registry) for name, words in _LINE.items()
+        }
+        self._line_before: dict[str, int] = {}
+
+    def line(self, counts: Mapping[str, int]) -> None:
+        """What the line has counted since its start."""
+        for name, count in counts.items():
+            self._line[name].inc(max(0, count - self._line_before.get(name, 0)))
+        self._line_before = dict(counts)

@@ -191,6 +191,8 @@ class Offers:
     contacts: Contacts
     live: Callable[[], list[Row]]
     """Calls in hand; empty without a running line."""
+    gate_now: Callable[[], Row]
+    """What a running gate counts, for ``status``: ``line``; empty without one."""
     looks: Looks
     figures: Figures
     beside: Callable[[Callable[[Source], Any]], Any]

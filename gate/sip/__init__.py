@@ -14,11 +14,12 @@ How a call comes in and goes out::
 - ``admission``      what a new INVITE must be, and what the conductor is told of it
 - ``claims``         what a call says it is for: prefixes, the purpose header
 - ``strangers``      how much addresses get that have not proven anything
+- ``sides``          who may speak for one side of a call, and where accounts have proven themselves
 - ``pending``        INVITEs that wait for the conductor's decision
 - ``answers``        what was answered, for retransmissions; refusals (603)
 - ``auth``           digest authentication and PBX addresses
 - ``registrar``      REGISTER
-- ``identity``       what a caller asks (number, withheld) and what the trunk is shown; ``names``: display names
+- ``identity``       what a caller asks (number, withheld) and what the trunk is shown
 - ``loops``          calls that have come back
 - ``routes``         where INVITEs go: the carrier's trunk, the emergency route
 - ``sdp``            codec names and payload maps

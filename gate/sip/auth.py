@@ -173,6 +173,11 @@ class Authenticator:
         return Verdict.PROVEN, account
 
 
+def claims(request: Message) -> bool:
+    """True where it brings credentials, of whatever worth."""
+    return bool(request.get("authorization") or request.get("proxy-authorization"))
+
+
 def credentials(value: str) -> dict[str, str]:
     """The parameters of an Authorization or WWW-Authenticate value of the Digest scheme; empty for another scheme."""
     scheme, _, rest = value.strip().partition(" ")

@@ -27,12 +27,12 @@ from sippy.SipCallId import SipCallId
 from gate.sip import sdp
 from gate.sip.alive import Alive
 from gate.sip.dtmf import digits_of
-from gate.sip.identity import headers_for_trunk
+from gate.sip.identity import headers_for_trunk, quotable
 from gate.sip.legs import Leg, reason
-from gate.sip.names import quotable
 from gate.sip.pending import Pending
 from gate.sip.reinvite import Offers
 from gate.sip.routes import Route
+from gate.sip.sides import Side
 from gate.sip.traps import guarded
 
 if TYPE_CHECKING:
@@ -78,9 +78,12 @@ class Bridge:
         self._busy = False
         self._waiting: list[Any] = []
         transactions = engine.transactions
-        self.caller = Leg(transactions, self.safely(self.on_caller))
+        self.caller = Leg(
+            transactions, self.safely(self.on_caller), Side(pending.claimed_by, {pending.source[0]}),
+        )  # fmt: skip
         self.callee = Leg(
-            transactions, self.safely(self.on_callee), route.address, route.username, route.password,
+            transactions, self.safely(self.on_callee), Side(networks=route.networks), route.address, route.username,
+            route.password,
         )  # fmt: skip
         self.offers = Offers(self)
         self.alive = Alive(self)

@@ -14,11 +14,12 @@ import structlog
 
 from gate.sip.admission import ALLOWED, SDP_ONLY, attempt_of, invite_fault, usable_contact, usable_names
 from gate.sip.answers import Answers, refusal
-from gate.sip.auth import Authenticator, Caller, Verdict
+from gate.sip.auth import Authenticator, Caller, Verdict, claims
 from gate.sip.claims import Claims
 from gate.sip.message import Address, BadMessage, Message, answer, body_of, destination, parse
 from gate.sip.pending import Pending, PendingCalls
 from gate.sip.registrar import Registrar
+from gate.sip.sides import Proven, Side
 from gate.sip.strangers import Strangers
 from gate.sip.udp import Face
 
@@ -52,6 +53,9 @@ class Door:
         self.answers = Answers()
         self.pending = PendingCalls(limit=max(2000, 2 * engine.config.limits.max_calls))
         self.strangers = Strangers()
+        self.proven = Proven()
+        self.foreign = 0
+        """Requests inside a call from an address that is not that side's."""
         self._claims = Claims(engine.config)
         self._methods: dict[str, Callable[[Message, Address, Face], None]] = {
             "INVITE": self._invite,
@@ -140,7 +144,8 @@ class Door:
 
     def _request(self, request: Message, source: Address, face: Face) -> None:
         if request.method == "ACK":
-            if self.engine.transactions.knows(request.call_id):
+            leg = self.engine.transactions.leg_of(request)
+            if leg is not None and self._speaks(leg.side, leg.speaks_at, request, source, face):
                 self.engine.transactions.feed(request, source, face)
         elif request.to_tag and request.method != "CANCEL":
             self._in_dialog(request, source, face)
@@ -155,9 +160,12 @@ class Door:
                 self.reply(request, source, face, 501, "Not Implemented", ALLOWED)
 
     def _in_dialog(self, request: Message, source: Address, face: Face) -> None:
-        if not self.engine.transactions.knows(request.call_id):
+        leg = self.engine.transactions.leg_of(request)
+        if leg is None:
             if self._welcome(source):
                 self.reply(request, source, face, 481, "Call/Transaction Does Not Exist")
+        elif not self._speaks(leg.side, leg.speaks_at, request, source, face):
+            return
         elif request.method in IN_DIALOG:
             if not usable_names(request):
                 self.reply(request, source, face, 400, "Bad Request")
@@ -177,17 +185,50 @@ class Door:
         else:
             self.reply(request, source, face, 501, "Not Implemented", ALLOWED)
 
+    def _speaks(self, side: Side, has: Callable[[str], bool], request: Message, source: Address, face: Face) -> bool:
+        """The request comes from this side of the call (``has`` knows its hosts); else it is answered here, and
+        counted."""
+        host = source[0]
+        if has(host) or self.proven.at(side.claimed_by, host):
+            return True
+        pbx = self.auth.pbx_at(source)
+        if pbx is not None and pbx.claimed_by == side.claimed_by:
+            return True
+        verdict, caller = self.auth.check(request)
+        if caller is not None and caller.claimed_by == side.claimed_by:
+            self._prove(caller, source)
+            return True
+        self.foreign += 1
+        if request.method == "ACK" or not self._welcome(source):
+            return False
+        if verdict in (Verdict.CHALLENGE, Verdict.STALE) and side.claimed_by.startswith("account:") and claims(request):
+            stale = verdict is Verdict.STALE
+            self.reply(request, source, face, 401, "Unauthorized", self.auth.challenges(request, stale))
+        else:
+            self.reply(request, source, face, 403, "Forbidden")
+        return False
+
+    def _prove(self, caller: Caller, source: Address) -> None:
+        """An account has proven itself at this address just now."""
+        self.strangers.trust(source[0])
+        self.proven.note(caller.claimed_by, source[0], self.engine.config.sip.registration_seconds)
+
     def _cancel(self, request: Message, source: Address, face: Face) -> None:
         pending = self.pending.find(request.key)
+        leg = self.engine.transactions.leg_of(request) if pending is None else None
         if pending is not None:
+            side = Side(pending.claimed_by, {pending.source[0]})
+            if not self._speaks(side, side.has, request, source, face):
+                return
             self.pending.take(pending.call_id)
             self.reply(request, source, face, 200, "OK")
             self.reply(pending.request, pending.source, pending.face, 487, "Request Terminated", keep=True)
             self.engine.events.withdrawn(pending.call_id)
         elif self.answers.find(request.key):
             self.reply(request, source, face, 200, "OK")
-        elif self.engine.transactions.knows(request.call_id):
-            self.engine.transactions.feed(request, source, face)
+        elif leg is not None:
+            if self._speaks(leg.side, leg.speaks_at, request, source, face):
+                self.engine.transactions.feed(request, source, face)
         elif self._welcome(source):
             self.reply(request, source, face, 481, "Call/Transaction Does Not Exist")
 
@@ -210,7 +251,7 @@ class Door:
                 stale = verdict is Verdict.STALE
                 self.reply(request, source, face, 401, "Unauthorized", self.auth.challenges(request, stale))
             return
-        self.strangers.trust(source[0])
+        self._prove(caller, source)
         code, phrase, headers = self.registrar.register(caller.who.username, request)  # type: ignore[union-attr]  # check() proves accounts only
         self.reply(request, source, face, code, phrase, headers, keep=True)
 
@@ -240,7 +281,7 @@ class Door:
             self._unknown(request, source, face, verdict)
             return
         if caller is not None:
-            self.strangers.trust(source[0])
+            self._prove(caller, source)
             looped = looped or self._came_back(request, face)
         elif not self.strangers.allow(source[0], cost=5.0):
             return
@@ -266,7 +307,8 @@ class Door:
         return any(ours in via.replace(" ", "") for via in request.vias[1:])
 
     def _ask(self, request: Message, source: Address, face: Face, caller: Caller | None, looped: bool) -> None:
-        pending = Pending(secrets.token_hex(16), request, source, face)
+        claimed_by = caller.claimed_by if caller else ""
+        pending = Pending(secrets.token_hex(16), request, source, face, claimed_by)
         incoming = attempt_of(request, source, caller, looped, pending.call_id, self._claims)
         if self.pending.full and not self.engine.for_help(incoming.attempt.raw_number):
             self.refuse(pending, "too_many_calls", "", "The gate has too many calls waiting.")

@@ -19,7 +19,6 @@ from gate.sip.door import Door
 from gate.sip.legs import AGENT
 from gate.sip.loops import Away
 from gate.sip.message import TransactionKey
-from gate.sip.names import mend
 from gate.sip.pending import Pending
 from gate.sip.registrar import Registrar
 from gate.sip.routes import Route, emergency_route, trunk_route
@@ -70,7 +69,6 @@ class Engine:
         SipConf.autoconvert_tel_url = True
         quieten()
         quicken()
-        mend()
         self.config = config
         self.relay = relay
         self.events = events
@@ -166,6 +164,10 @@ class Engine:
     def _sweep(self) -> None:
         self.door.sweep()
 
+    def counts(self) -> dict[str, int]:
+        """As ``SipLine.counts``; from any thread."""
+        return {"unanswered": self.door.strangers.dropped, "foreign": self.door.foreign + self.transactions.foreign}
+
     def status(self, dropped: int) -> LineStatus:
         """Counts, as they are now."""
         return LineStatus(
@@ -173,6 +175,7 @@ class Engine:
             undecided=len(self.door.pending),
             registered=tuple(self.door.registrar.registered),
             dropped=dropped + self.door.strangers.dropped,
+            foreign=self.door.foreign + self.transactions.foreign,
             trunk=self.trunk.status,
         )
 

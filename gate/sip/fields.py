@@ -117,19 +117,18 @@ def display_of(value: str) -> str:
 
 
 def split_address(value: str) -> tuple[str, str, str]:
-    """Display name (quotes undone), URI, and the parameters behind it with their first semicolon."""
-    text = value.strip()
-    quoted = _QUOTED.match(text)
+    """Display name (quotes undone), URI, and the parameters behind it with their first semicolon. What stands between a
+    quoted name and the URI (quotes in a name that a phone did not escape) belongs to the name."""
+    name, rest = "", value.strip()
+    quoted = _QUOTED.match(rest)
     if quoted and quoted[2]:
-        name, rest = unescaped(quoted[1]), text[quoted.end() :].lstrip()
-    else:
-        name, bracket, rest = text.partition("<")
-        if not bracket:  # no brackets: parameters are the header's (RFC 3261 section 20.10)
-            uri, semicolon, params = text.partition(";")
-            return "", uri.strip(), semicolon + params
-        rest = bracket + rest
-    uri, _, params = rest.removeprefix("<").partition(">")
-    return name.strip(), uri.strip(), params.strip()
+        name, rest = unescaped(quoted[1]), rest[quoted.end() :].lstrip()
+    more, bracket, behind = rest.partition("<")
+    if not bracket:  # no brackets: parameters are the header's (RFC 3261 section 20.10)
+        uri, semicolon, params = rest.partition(";")
+        return name.strip(), uri.strip(), semicolon + params
+    uri, _, params = behind.partition(">")
+    return (name + more).strip(), uri.strip(), params.strip()
 
 
 def user_of(uri: str) -> str:

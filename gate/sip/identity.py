@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from gate.core.showing import shown_name
 from gate.sip.fields import host_of, uri_of, user_of
 from gate.sip.message import Message
 
@@ -51,6 +52,11 @@ def _anonymous(value: str) -> bool:
     uri = uri_of(value)
     user, host = user_of(uri).lower(), host_of(uri)
     return user in ("anonymous", "unavailable", "restricted") or host == "anonymous.invalid"
+
+
+def quotable(name: str) -> str:
+    """A display name for inside quotes: bounded, printable, quotes and backslashes escaped (RFC 3261 25.1)."""
+    return shown_name(name).replace("\\", "\\\\").replace('"', '\\"')
 
 
 def headers_for_trunk(ua: Any, mark: str) -> list[Any]:

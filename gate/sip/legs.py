@@ -14,6 +14,7 @@ from sippy.SipURL import SipURL
 from sippy.UA import UA
 
 from gate.sip.message import Address
+from gate.sip.sides import Side
 from gate.sip.transactions import Transactions
 from gate.sip.traps import guarded
 
@@ -43,7 +44,7 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
     """The peer's last CSeq number (sippy's)."""
 
     def __init__(
-        self, transactions: Transactions, on_event: Callable[[Any], None], next_hop: Address | None = None,
+        self, transactions: Transactions, on_event: Callable[[Any], None], side: Side, next_hop: Address | None = None,
         username: str = "", password: str = "",
     ) -> None:  # fmt: skip
         super().__init__(
@@ -54,6 +55,7 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
             nh_address=next_hop,
         )
         self.transactions = transactions
+        self.side = side
         self.local_ua = AGENT
         self.lContact = contact()
         self.useRefer = False
@@ -63,6 +65,14 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
         self.hops: int | None = None
         """Max-Forwards of our INVITEs."""
         self._stale_tried = False
+
+    def speaks_at(self, host: str) -> bool:
+        """True where this peer's own messages may come from: ``gate.sip.sides``."""
+        if self.side.has(host):
+            return True
+        hosts = [self.rAddr[0][0]] if self.rAddr and self.rAddr[0] else []
+        hosts += [self.rTarget.host] if self.rTarget is not None else []
+        return any(host in self.transactions.l4r.hosts_of(str(each)) for each in hosts)
 
     # --- requests --------------------------------------------------------------------------------------------------
 

@@ -196,6 +196,11 @@ class SipLine:
         """Whether the carrier answers; None where it is not asked or has not answered yet. From any thread."""
         return self._engine.trunk.status.up if self._engine else None
 
+    def counts(self) -> dict[str, int]:
+        """What was passed over or refused to its face since the start, by kind; from any thread."""
+        counts = {"dropped": self._transport.dropped, "foreign": 0}
+        return counts | (self._engine.counts() if self._engine else {})
+
     def status(self) -> LineStatus:
         """Counts; on the line thread."""
         return self._running().status(self._transport.dropped)

@@ -23,7 +23,8 @@ class Pending:
     request: Message
     source: Address
     face: Face
-    presentation: str = ""
+    claimed_by: str = ""
+    """``account:NAME`` or ``trunk:NAME``; empty where nobody has proven anything."""
     since: float = field(default=0.0)
     trying: bool = False
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 
 from gate.config import Config
 from gate.sip.message import Address
 from gate.sip.outcomes import as_it_is, for_caller
+from gate.sip.sides import networks
 from gate.sip.udp import split_address
 
 
@@ -17,6 +19,8 @@ class Route:
     address: Address
     username: str
     password: str
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Where its signalling may come from, beside what its name says."""
     emergency: bool = False
     """LAW 3.5: no time to answer is set, and nothing of ours may stop the call."""
 
@@ -33,7 +37,8 @@ class Route:
 
 def trunk_route(config: Config, password: str) -> Route:
     """The carrier."""
-    return Route(split_address(config.trunk.address), config.trunk.username, password)
+    trunk = config.trunk
+    return Route(split_address(trunk.address), trunk.username, password, networks(trunk.addresses))
 
 
 def emergency_route(config: Config, password: str) -> Route | None:
@@ -41,4 +46,6 @@ def emergency_route(config: Config, password: str) -> Route | None:
     emergency = config.emergency
     if not emergency.trunk:
         return None
-    return Route(split_address(emergency.trunk), emergency.username, password, emergency=True)
+    return Route(
+        split_address(emergency.trunk), emergency.username, password, networks(emergency.addresses), emergency=True
+    )

@@ -30,4 +30,6 @@ class LineStatus:
     """Accounts with a registered phone."""
     dropped: int = 0
     """Datagrams dropped: the line thread did not keep up, or a stranger asked too often."""
+    foreign: int = 0
+    """Messages inside a call, or answers, that came from an address that is not that side's."""
     trunk: TrunkStatus = TrunkStatus()

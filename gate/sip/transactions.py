@@ -41,6 +41,8 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         self.req_consumers: dict[str, Any] = {}
         self.cp_timer = Timeout(self.rCachePurge, 32, -1)
         self.init_time = monotonic()
+        self.foreign = 0
+        """Answers passed over because they did not come from where the request went."""
         self._holding = False
         self._held: list[tuple[Any, ...]] = []
 
@@ -83,6 +85,18 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         else:
             super().transmitData(userv, data, address, cachesum, lossemul)
 
+    def incomingResponse(self, msg: Any, t: Any, checksum: Any) -> None:
+        """An answer to a request of ours: from where the request went, or from that side's own hosts; another one is
+        passed over."""
+        host, leg = msg.getSource()[0], self._leg(t.tid[0], t.tid[1])
+        if host in self.l4r.hosts_of(t.address[0]):
+            if leg is not None:
+                leg.side.hosts.add(host)
+        elif leg is None or not leg.speaks_at(host):
+            self.foreign += 1
+            return
+        super().incomingResponse(msg, t, checksum)
+
     def drop(self, call_id: str) -> None:
         """Forget a server transaction that sippy failed in, and its dialog: it would answer 487 minutes later."""
         for tid in [tid for tid in self.tserver if tid[0] == call_id]:
@@ -93,6 +107,17 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
             transaction.cleanup()
         self.req_consumers.pop(call_id, None)
 
-    def knows(self, call_id: str) -> bool:
-        """True where a dialog with this Call-ID is there."""
-        return call_id in self.req_consumers
+    def leg_of(self, request: Message) -> Any:
+        """The leg that a request inside a call is for (a CANCEL: the one that its INVITE made); None for none."""
+        if request.method != "CANCEL":
+            return self._leg(request.call_id, request.to_tag)
+        for consumer in self.req_consumers.get(request.call_id, ()):
+            if consumer.cobj.rUri is not None and consumer.cobj.rUri.getTag() == request.from_tag:
+                return consumer.cobj
+        return None
+
+    def _leg(self, call_id: str, tag: str) -> Any:
+        for consumer in self.req_consumers.get(call_id, ()):
+            if consumer.cobj.lTag == tag:
+                return consumer.cobj
+        return None

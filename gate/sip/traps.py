@@ -31,8 +31,7 @@ and loses its Max-Forwards                              ``legs.Leg.genRequest``
 a challenged BYE is given up                            ``legs.Leg.newTransaction``
 a failed re-INVITE forgets our SDP                      ``reinvite``: the last good one is put back
 a 407 to REGISTER is answered in the wrong header       ``trunk`` registers by itself
-names with ``\\\\`` or ``\\"`` before the last quote raise  ``names``: read as RFC 3261 25.1 writes them
-names of letters outside ASCII go without quotes        ``names``
+a name of letters outside ASCII goes without quotes     ``quieten``: quotes around it
 ======================================================  ==========================================================
 """
 
@@ -55,6 +54,7 @@ _log = structlog.get_logger("gate.sip")
 _TRANSPORT = re.compile(r";\s*transport\s*=\s*[A-Za-z0-9]+", re.IGNORECASE)
 _NOT_PRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOT_ASCII = bytes(range(128)) + b"?" * 128
+_TOKEN = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~")
 _ADDRESSES = frozenset({"from", "to", "contact", "record-route", "route"})
 _TARGETS = frozenset({"contact", "record-route"})
 _NUMBERS = frozenset({"expires", "max-forwards", "rseq", "min-se"})
@@ -126,6 +126,13 @@ def quieten() -> None:
             vars(module)["print"] = _printed
             if name in ("sippy.SipURL", "sippy.SipVia", "sippy.SipConf"):
                 vars(module)["dir"] = _mine
+            if name == "sippy.SipAddress":
+                vars(module)["needquotes"] = _needs_quotes
+
+
+def _needs_quotes(name: str, _: Any) -> bool:
+    """Unless it is a token (RFC 3261 25.1)."""
+    return not _TOKEN.issuperset(name)
 
 
 def _mine(value: Any) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ import structlog
 from gate.errors import ConfigError
 from gate.sip.loop import Steps
 from gate.sip.message import MAX_MESSAGE, Address
+from gate.sip.sides import plain
 
 _log = structlog.get_logger("gate.sip")
 
@@ -94,7 +95,8 @@ class Transport:
         self._sockets: list[tuple[socket.socket, Address, bool]] = []
         self._faces: dict[tuple[int, str], Face] = {}
         self._closing = False
-        self._names: dict[str, tuple[str, float]] = {}
+        self._names: dict[str, tuple[tuple[str, ...], float]] = {}
+        """Name -> its addresses, and until when they need not be asked for again."""
         self._unresolved: queue.Queue[tuple[socket.socket, bytes, Address] | None] = queue.Queue(1000)
         self.dropped = 0
         """Datagrams dropped because the line thread did not keep up."""
@@ -204,12 +206,18 @@ class Transport:
         else:
             known = self._names.get(host)
             if known and known[1] > time.monotonic():
-                self._send(sock, data, (known[0], port))
+                self._send(sock, data, (known[0][0], port))
                 return
             try:
                 self._unresolved.put_nowait((sock, data, address))
             except queue.Full:
                 _log.warning("too many names to look up; a datagram is dropped", host=host)
+
+    def hosts_of(self, host: str) -> frozenset[str]:
+        """The addresses of a host, as datagrams come from them: itself where it is one, else those that its name had
+        when something was sent to it last."""
+        known = self._names.get(host)
+        return frozenset({plain(host)} if known is None else (plain(each) for each in known[0]))
 
     def _send(self, sock: socket.socket, data: bytes, address: tuple[str, int]) -> None:
         try:
@@ -227,14 +235,15 @@ class Transport:
             known = self._names.get(host)
             if not known or known[1] <= time.monotonic():
                 try:
-                    found = socket.getaddrinfo(host, port, sock.family, socket.SOCK_DGRAM)[0][4][0]
+                    found = socket.getaddrinfo(host, port, sock.family, socket.SOCK_DGRAM)
                 except (OSError, ValueError, OverflowError) as error:  # a name out of a message may be anything
                     _log.warning("a name cannot be looked up", host=host, error=str(error))
                     continue
                 if len(self._names) > 1000:
                     self._names.clear()
-                known = self._names[host] = (str(found), time.monotonic() + RESOLVE_SECONDS)
-            self._send(sock, data, (known[0], port))
+                addresses = tuple(str(each[4][0]) for each in found)
+                known = self._names[host] = (addresses, time.monotonic() + RESOLVE_SECONDS)
+            self._send(sock, data, (known[0][0], port))
 
 
 def _route(host: str, family: int) -> str:

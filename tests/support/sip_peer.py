@@ -74,10 +74,10 @@ class Peer:
 
     _count = 0
 
-    def __init__(self, host: str = "127.0.0.1", to: tuple[str, int] | None = None) -> None:
+    def __init__(self, host: str = "127.0.0.1", to: tuple[str, int] | None = None, port: int = 0) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         self.sock = socket.socket(family, socket.SOCK_DGRAM)
-        self.sock.bind((host, 0))
+        self.sock.bind((host, port))
         self.host = f"[{host}]" if ":" in host else host
         self.port = int(self.sock.getsockname()[1])
         self.to = to

@@ -1,0 +1,86 @@
+"""Who may speak for one side of a call.
+
+The ids of a dialog cross the network in clear, so whoever knows them has proven nothing (RFC 3261 26.1.2). A request
+inside a call, its CANCEL and its ACK, and the answers to what the gate asked are taken from that side's own hosts:
+
+- where its INVITE, or its answers to ours, came from, and where the gate sends to (Contact, Record-Route); any port of
+  them, for NAT gives a phone another one
+- of a PBX and of the carrier: any address of the configuration
+- of an account: any host at which it has lately proven itself, or from which this very request does (digest)
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+
+MAX_HOSTS = 16
+"""Remembered for an account; the one that proved itself longest ago is forgotten first."""
+
+
+@dataclass(slots=True)
+class Side:
+    """One side of a call."""
+
+    claimed_by: str = ""
+    """``account:NAME`` or ``trunk:NAME``; empty for the carrier."""
+    hosts: set[str] = field(default_factory=set)
+    """Where it has spoken from in this call, as ``plain`` writes them."""
+    networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Where else it may speak from, by the configuration."""
+
+    def has(self, host: str) -> bool:
+        """True for one of its own hosts."""
+        return host in self.hosts or (bool(self.networks) and within(host, self.networks))
+
+
+class Proven:
+    """Hosts at which accounts have proven themselves, each for a time."""
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._until: dict[str, dict[str, float]] = {}
+        """Account -> host -> until when."""
+
+    def note(self, account: str, host: str, seconds: float) -> None:
+        """``account`` has proven itself at ``host``; that holds for ``seconds``, or longer where it did before."""
+        now = self._monotonic()
+        hosts = self._until.setdefault(account, {})
+        until = max(now + seconds, hosts.pop(host, 0.0))
+        for old in [old for old, end in hosts.items() if end <= now]:
+            del hosts[old]
+        while len(hosts) >= MAX_HOSTS:
+            del hosts[next(iter(hosts))]
+        hosts[host] = until
+
+    def at(self, account: str, host: str) -> bool:
+        """True where it has, and that still holds."""
+        return self._until.get(account, {}).get(host, 0.0) > self._monotonic()
+
+
+def networks(texts: Iterable[str]) -> tuple[IPv4Network | IPv6Network, ...]:
+    """Addresses and networks of the configuration."""
+    return tuple(ip_network(text.strip("[]"), strict=False) for text in texts)
+
+
+@lru_cache(4096)
+def within(host: str, where: tuple[IPv4Network | IPv6Network, ...]) -> bool:
+    """True for an address in one of these networks."""
+    try:
+        address = ip_address(host.strip("[]").partition("%")[0])
+    except ValueError:
+        return False
+    return any(address in network for network in where)
+
+
+@lru_cache(4096)
+def plain(host: str) -> str:
+    """A host as sockets write it: addresses of IPv6 in brackets and in their shortest form, names in small letters."""
+    try:
+        address = ip_address(host.strip("[]"))
+    except ValueError:
+        return host.lower()
+    return f"[{address}]" if address.version == 6 else str(address)

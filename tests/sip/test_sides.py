@@ -1,0 +1,161 @@
+"""Who may speak for a side of a call: its own hosts, a PBX's other addresses, an account that has proven itself."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from gate.config import Account, Pbx
+from gate.sip.loop import Steps
+from gate.sip.sides import MAX_HOSTS, Proven, Side, networks, plain
+from gate.sip.udp import Transport
+from tests.support.sip_call import Call
+from tests.support.sip_digest import authorization, challenge
+from tests.support.sip_line import PRESENTED, Conductor, RunningLine, config_for
+from tests.support.sip_peer import Callee, Peer, Phone, sdp
+
+ALICE, BOB = (Account(name, "x", PRESENTED) for name in ("alice", "bob"))
+ELSEWHERE = "127.0.0.9"
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_what_is_proven_holds_for_its_time():
+    proven, clock = Proven(), Clock()
+    proven._monotonic = clock
+    proven.note("account:alice", "192.0.2.1", 60)
+    proven.note("account:alice", "192.0.2.1", 10)
+    clock.now += 59
+    assert proven.at("account:alice", "192.0.2.1")
+    assert not proven.at("account:alice", "192.0.2.2")
+    assert not proven.at("account:bob", "192.0.2.1")
+    clock.now += 1
+    assert not proven.at("account:alice", "192.0.2.1")
+
+
+def test_the_hosts_of_an_account_are_bounded():
+    proven = Proven(Clock())
+    for number in range(MAX_HOSTS + 1):
+        proven.note("account:alice", f"192.0.2.{number}", 60)
+    held = [number for number in range(MAX_HOSTS + 1) if proven.at("account:alice", f"192.0.2.{number}")]
+    assert held == list(range(1, MAX_HOSTS + 1))
+
+
+def test_hosts_are_compared_as_sockets_write_them():
+    assert plain("[2001:DB8:0::1]") == "[2001:db8::1]"
+    assert plain("192.0.2.1") == "192.0.2.1"
+    assert plain("PBX.Example") == "pbx.example"
+    side = Side(hosts={"192.0.2.1"}, networks=networks(("198.51.100.0/24", "2001:db8::/32")))
+    assert [side.has(host) for host in ("192.0.2.1", "198.51.100.7", "[2001:db8::7]", "192.0.2.2", "name")] == [
+        True, True, True, False, False,
+    ]  # fmt: skip
+
+
+def test_a_name_stands_for_all_its_addresses():
+    transport = Transport("127.0.0.1:0", Steps(), lambda *_: None)
+    transport._names["carrier.invalid"] = (("192.0.2.1", "192.0.2.2"), 0.0)
+    assert transport.hosts_of("carrier.invalid") == {"192.0.2.1", "192.0.2.2"}
+    assert transport.hosts_of("192.0.2.1") == {"192.0.2.1"}
+    assert transport.hosts_of("never.asked.invalid") == {"never.asked.invalid"}
+
+
+def credentials(peer: Peer, method: str, uri: str, name: str = "alice", word: str = "secret") -> str:
+    """Credentials for one request, from a challenge that ``peer`` has just been given."""
+    peer.send(peer.request("REGISTER", peer.new_dialog(host="gate.invalid")))
+    asked = challenge(peer.recv(only="401").get("WWW-Authenticate"))
+    return authorization(asked, name, word, method, uri)
+
+
+@pytest.fixture
+def call():
+    """Alice, at 127.0.0.1, in a call."""
+    with Call(Conductor(), pbx=False, accounts=(ALICE, BOB)) as call:
+        phone = call.phone
+        dialog = phone.new_dialog()
+        line = credentials(phone, "INVITE", dialog.target)
+        phone.dialog, phone.branch = dialog, "z9hG4bKalice"
+        phone.send(phone.request("INVITE", dialog, body=sdp(), headers=(line,), branch=phone.branch))
+        call.callee.ring()
+        call.callee.pick_up()
+        phone.ack(phone.recv(only="200"))
+        yield call
+
+
+def hang_up(call: Call, peer: Peer, *headers: str) -> int:
+    """BYE of Alice's dialog from another socket; the answer's code."""
+    call.phone.dialog.cseq += 1
+    peer.send(peer.request("BYE", call.phone.dialog, headers=headers))
+    return peer.recv().code
+
+
+def test_an_account_at_another_host_proves_itself(call):
+    with Peer(ELSEWHERE, call.running.address) as peer:
+        target = call.phone.dialog.target
+        assert hang_up(call, peer) == 403
+        assert hang_up(call, peer, credentials(peer, "BYE", target, word="guess")) == 403
+        assert hang_up(call, peer, credentials(peer, "BYE", target, name="bob")) == 403
+        with Peer(to=call.running.address) as first:  # credentials that are no longer worth anything: asked anew
+            old = credentials(first, "BYE", target)
+        old = old.replace('nonce="', 'nonce="AAAA')
+        assert hang_up(call, peer, old) == 401
+        assert call.callee.quiet()
+        assert call.running.line.counts()["foreign"] == 4
+        assert hang_up(call, peer, credentials(peer, "BYE", target)) == 200
+    assert call.callee.recv(only="BYE")
+
+
+def test_an_account_that_registers_elsewhere_goes_on_there(call):
+    with Peer(ELSEWHERE, call.running.address) as peer:
+        assert hang_up(call, peer) == 403
+        uri = "sip:gate.invalid"
+        line = credentials(peer, "REGISTER", uri)
+        dialog = peer.new_dialog("alice")
+        dialog.target = uri
+        peer.send(peer.request("REGISTER", dialog, headers=(line,)))
+        assert peer.recv(only="200")
+        assert hang_up(call, peer) == 200
+
+
+def test_a_pbx_speaks_from_any_of_its_addresses():
+    with Callee() as callee:
+        config = msgspec.structs.replace(
+            config_for(callee.address),
+            pbx=(Pbx("one", ("127.0.0.1", "127.0.0.2"), PRESENTED), Pbx("two", ("127.0.0.3",), PRESENTED)),
+        )
+        with RunningLine(config) as running, Phone(running.address) as phone:
+            phone.dial()
+            callee.ring()
+            callee.pick_up()
+            phone.ack(phone.recv(only="200"))
+            for host, code in (("127.0.0.3", 403), ("127.0.0.4", 403), ("127.0.0.2", 200)):
+                with Peer(host, running.address) as peer:
+                    phone.dialog.cseq += 1
+                    peer.send(peer.request("BYE", phone.dialog))
+                    assert (host, peer.recv().code) == (host, code)
+
+
+def test_a_stranger_does_not_cancel_before_the_decision():
+    conductor = Conductor(silent=True)
+    with RunningLine(config_for("127.0.0.1:9"), conductor) as running, Phone(running.address) as phone:
+        phone.dial()
+        conductor.wait("incoming")
+        with Peer(ELSEWHERE, running.address) as peer:
+            peer.send(phone.request("CANCEL", phone.dialog, branch=phone.branch))
+            assert peer.recv().code == 403
+        phone.cancel()
+        assert phone.recv(only="487")
+        assert conductor.kinds() == ["incoming", "withdrawn"]
+
+
+def test_the_carrier_may_have_more_addresses():
+    for addresses, code in (((), 403), (("127.0.0.8/29",), 200)):
+        with Call(trunk_options={"addresses": addresses}) as call:
+            call.set_up()
+            with Peer(ELSEWHERE, call.running.address) as peer:
+                peer.send(peer.request("BYE", call.callee.dialog()))
+                assert peer.recv().code == code
