@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +13,7 @@ from console.widgets.ask import Ask, Field
 from console.widgets.danger import Danger, Plan, Progress, danger
 from console.widgets.working import Working
 from gate.control.contacts import CHANGE_COLUMNS
+from gate.core.cells import csv_text
 from gate.errors import GateError, RefusedError
 
 if TYPE_CHECKING:
@@ -106,14 +105,12 @@ def _shrinking(feed: Feed, fields: Mapping[str, Any], refused: RefusedError) -> 
 
 async def changes_file(feed: Feed, since: datetime, progress: Callable[[float, str], None]) -> tuple[bytes, int]:
     """What has changed since then as a CSV, and in how many lines; the gate logs who takes it. Raises ``GateError``."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, CHANGE_COLUMNS, extrasaction="ignore", lineterminator="\r\n")
-    writer.writeheader()
+    pieces = [csv_text([CHANGE_COLUMNS])]
     count, after = 0, None
     while True:
         page = await feed.ask("contacts_changes", since=since, after=after, limit=PAGE, export=True)
-        writer.writerows(page["items"])
+        pieces.append(csv_text([str(item[name] or "") for name in CHANGE_COLUMNS] for item in page["items"]))
         count, after = count + len(page["items"]), page["next"]
         progress(0.5, f"{count:,} changes")
         if after is None:
-            return text.getvalue().encode(), count
+            return "".join(pieces).encode(), count

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import csv
 import gc
-import io
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -20,6 +18,7 @@ from gate.cli.reach import Gate, reach
 from gate.cli.screen import delimiter_of
 from gate.cli.values import Since
 from gate.control.contacts import CHANGE_COLUMNS
+from gate.core.cells import csv_text
 
 _PAGE = 1000
 _SHOWN = 20
@@ -178,18 +177,13 @@ def changes(view: View, since: datetime, output: Path | None, after: str | None,
 def _export(gate: Gate, since: datetime, output: Path) -> dict[str, int]:
     counts = dict.fromkeys(("newly_blocked", "newly_allowed", "first_blocked"), 0)
     with output_file(output) as file:
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, CHANGE_COLUMNS, extrasaction="ignore", lineterminator="\r\n")
-        writer.writeheader()
+        file.write(csv_text([CHANGE_COLUMNS]).encode())
         after: str | None = None
         while True:
             page = gate.call("contacts_changes", since=since, after=after, limit=_PAGE, export=True)
-            writer.writerows(page["items"])
+            file.write(csv_text([str(item[name] or "") for name in CHANGE_COLUMNS] for item in page["items"]).encode())
             for item in page["items"]:
                 counts[item["change"]] += 1
-            file.write(text.getvalue().encode())
-            text.seek(0)
-            text.truncate()
             after = page["next"]
             if after is None:
                 return counts

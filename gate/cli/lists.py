@@ -17,6 +17,7 @@ from typing import Any, Final
 import msgspec
 
 from gate.cli.reach import Gate
+from gate.core.cells import csv_rows, csv_text
 from gate.errors import UsageError
 from gate.service.entries import COLUMNS, REQUIRED, read_row
 
@@ -55,19 +56,16 @@ def read_list(name: str, raw: bytes, source_name: str, now: datetime) -> ListFil
     shown = source_name[-200:].encode("utf-8", "replace").decode()
     found = ListFile(name, shown, hashlib.sha256(raw).hexdigest(), encoding)
     delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    line = 1
+    rows = csv_rows(io.StringIO(text, newline=""), delimiter)
     try:
-        header = _header(name, next(reader, []))
-        while True:
-            line = reader.line_num + 1
-            values = next(reader, None)
-            if values is None:
-                return found
+        _, names = next(rows, (1, []))
+        header = _header(name, names)
+        for line, values in rows:
             if any(values):
                 _one(found, line, header, values, now)
+        return found
     except csv.Error as error:
-        raise UsageError(f"{source_name}, line {line}: {error}", hint="is a quote missing?") from None
+        raise UsageError(f"{source_name}, {error}", hint="is a quote missing?") from None
 
 
 def _one(found: ListFile, line: int, header: Sequence[str], values: Sequence[str], now: datetime) -> None:
@@ -153,17 +151,13 @@ def export_list(gate: Gate, name: str, left_out: Callable[[int], None] = lambda 
     ``left_out`` is told at the end how many such entries there are."""
     after: str | None = None
     erased = 0
-    out = io.StringIO(newline="")
-    writer = csv.DictWriter(out, COLUMNS[name], extrasaction="ignore", lineterminator="\r\n")
-    writer.writeheader()
+    columns = COLUMNS[name]
+    yield csv_text([columns]).encode()
     while True:
         page = gate.call(f"{name.removesuffix('s')}_export", after=after)
         numbered = [row for row in page["items"] if row["number"]]
         erased += len(page["items"]) - len(numbered)
-        writer.writerows(numbered)
-        yield out.getvalue().encode()
-        out.seek(0)
-        out.truncate()
+        yield csv_text([row[column] or "" for column in columns] for row in numbered).encode()
         after = page["next"]
         if after is None:
             left_out(erased)

@@ -5,6 +5,7 @@
 - ``spelling``    from a raw spelling to plain digits: URIs, separators, scripts
 - ``numbers``     any spelling -> one E.164 value, or a refusal with its reason
 - ``masking``     numbers hidden in part, wherever they stand in what is shown
+- ``cells``       CSV out and in: cells that no spreadsheet takes for a formula
 - ``showing``     texts on one line without control characters, names for telephones, times of London
 - ``hours``       calling hours and public holidays; ``holiday_table``: those of the years around ours
 - ``rules``       what a firm sets within the law

@@ -6,13 +6,12 @@ there is no such fact, or its body was erased, it is null. ``bundle.txt`` shows 
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
+from gate.core.cells import csv_text
 from gate.core.evidence import commitment, leaf_bytes
 from gate.exports.bundle import BundleError
 
@@ -230,13 +229,10 @@ def read_fact(value: Any) -> tuple[FactRow, bytes]:
 def csv_lines(columns: Sequence[str], rows: Iterable[Row]) -> bytes:
     """Rows as CSV (RFC 4180, UTF-8): null is empty, yes and no are ``true`` and ``false``, lists are JSON.
 
-    A text that a spreadsheet would take for a formula gets an apostrophe before it: numbers and names come from phones.
+    A text that a spreadsheet would take for a formula gets an apostrophe before it (``gate.core.cells``): numbers and
+    names come from phones.
     """
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\r\n")
-    for row in rows:
-        writer.writerow([_cell(row[name]) for name in columns])
-    return text.getvalue().encode("utf-8", "replace")
+    return csv_text([_cell(row[name]) for name in columns] for row in rows).encode("utf-8", "replace")
 
 
 def csv_head(columns: Sequence[str]) -> bytes:
@@ -248,6 +244,5 @@ def _cell(value: Any) -> str:
     if value is None:
         return ""
     if isinstance(value, str):
-        formula = value[:1] in ("=", "@", "\t", "\r") or (value[:1] in ("+", "-") and not value[1:].isdigit())
-        return f"'{value}" if formula else value
+        return value
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
+from gate.core import cells
 from gate.core.numbers import Number, NumberRefused
 from gate.core.screening import Attempt, Consent, Objection, RegisterView, Rules, decide
 from gate.service.readings import Integers, Readings, read
@@ -147,7 +148,7 @@ class BulkScreener:
             numbers[row] = ""
         for row in np.flatnonzero(alone).tolist():
             raw = raws[row]
-            outcomes[row], numbers[row] = self._one(raw if raw.isascii() else text_of(raw))
+            outcomes[row], numbers[row] = self._one(cells.plain(raw if raw.isascii() else text_of(raw)))
         return Screened(outcomes, numbers)
 
     def _held(self, keys: Integers, numbered: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
+from gate.core.cells import MARK, plain
 from gate.core.terms import Reason
 from gate.errors import UsageError
 from gate.service.bulk_screen import BulkScreener
@@ -129,7 +130,7 @@ class ContactFile:
             return [""] * len(rows)
         at, text_of = self._reference, self._sheet.text_of
         return [
-            text if len(text) <= LONGEST and text.isascii() else text_of(text)[:LONGEST]
+            text if len(text) <= LONGEST and text.isascii() and text[:1] != MARK else plain(text_of(text))[:LONGEST]
             for text in (row[at].strip() for row in rows)
         ]
 

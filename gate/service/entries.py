@@ -35,6 +35,7 @@ could otherwise outlive an objection by nothing but the moment of its import.
 MOST: Final = {"number": 200, "source": 200, "how": 200, "who": 200}
 """Longest text of a column, in characters; ``NOTE`` for the others."""
 NOTE: Final = 4000
+_TIMES: Final = ("made_at", "given_at", "withdrawn_at")
 
 
 class ObjectionRow(Protocol):
@@ -72,8 +73,10 @@ def read_row(name: str, row: Mapping[str, str], now: datetime) -> tuple[dict[str
     fields: dict[str, Any] = {}
     faults: list[str] = []
     for column in COLUMNS[name]:
-        text = (row.get(column) or "").strip()
-        if column in ("made_at", "given_at", "withdrawn_at"):
+        text = row.get(column) or ""
+        if column in ("number", *_TIMES) or text.isspace():
+            text = text.strip()
+        if column in _TIMES:
             try:
                 fields[column] = moment(text, now, end=column != "given_at") if text else None
             except ValueError:
@@ -98,7 +101,7 @@ def faults_of(name: str, fields: Mapping[str, Any], now: datetime) -> list[str]:
             numbers.parse(fields["number"])
     except NumberRefused as refused:
         faults.append(f"number: {refused.explanation}")
-    times = [column for column in ("made_at", "given_at", "withdrawn_at") if fields.get(column)]
+    times = [column for column in _TIMES if fields.get(column)]
     faults += [f"{column} is in the future" for column in times if fields[column] > now]
     if fields.get("withdrawn_at") and fields.get("given_at") and fields["withdrawn_at"] < fields["given_at"]:
         faults.append("withdrawn_at is before given_at")

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Final
 
 import numpy as np
 
+from gate.core.cells import guarded
 from gate.core.screening import Reason
 from gate.errors import UsageError
 from gate.service.bulk_screen import BulkScreener, Screened
@@ -134,7 +135,7 @@ class ScreenedFile:
         ]
 
     def _cell(self, text: str) -> str:
-        quote = self._sheet.dialect.quote
+        quote, text = self._sheet.dialect.quote, guarded(text)
         if any(sign in text for sign in (self._sheet.dialect.delimiter, quote, "\n", "\r")):
             return quote + text.replace(quote, 2 * quote) + quote
         return text

@@ -1,0 +1,72 @@
+"""CSV as it leaves and comes in: one writer, one reader, and cells that no spreadsheet takes for a formula.
+
+A spreadsheet evaluates a cell that begins with ``=``, ``+``, ``-``, ``@``, a tab or a line end, wherever the text came
+from: a note that somebody typed, a caller's name. Such a cell leaves with an apostrophe before it, which makes it text
+(OWASP, CSV Injection), and comes back without it. So does one with white space at an end, which a reader of hand-made
+files strips. A sign with digits and nothing else, as in +442079460000, is a number and stays.
+"""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+MARK: Final = "'"
+LINE_END: Final = "\r\n"
+_SIGNS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+"""With the full-width forms, which some spreadsheets read as the plain ones."""
+_NUMBER: Final = re.compile(r"[+-][0-9]+")
+
+
+def guarded(text: str) -> str:
+    """A text as it leaves in a cell. ``plain`` of it is the text again, whatever it is."""
+    return MARK + text if _marked(text) else text
+
+
+def plain(cell: str) -> str:
+    """What a cell means: ``guarded`` undone, else without the white space around it."""
+    cell = cell.strip() if not cell.lstrip().startswith(MARK) else cell.lstrip()
+    if cell.startswith(MARK) and _marked(cell[1:]):
+        return cell[1:]
+    return cell.strip()
+
+
+def csv_text(rows: Iterable[Iterable[str]]) -> str:
+    """Rows as CSV (RFC 4180, comma, CR LF), every cell ``guarded``."""
+    lines: list[str] = []
+    csv.writer(_Lines(lines), lineterminator=LINE_END).writerows([guarded(cell) for cell in row] for row in rows)
+    return "".join(lines)
+
+
+def csv_rows(lines: Iterable[str], delimiter: str = ",") -> Iterator[tuple[int, list[str]]]:
+    """The rows of a CSV file: the line on which each begins, from 1, and its cells, ``plain``. Lines keep their ends.
+
+    Raises ``csv.Error`` that names the line where a quote is out of place.
+    """
+    reader = csv.reader(lines, delimiter=delimiter, strict=True)
+    while True:
+        line = reader.line_num + 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise csv.Error(f"line {line}: {error}") from None
+        yield line, [plain(cell) for cell in cells]
+
+
+def _marked(text: str) -> bool:
+    """It needs the mark: it would be evaluated or stripped, or it looks like what was marked."""
+    core = text.lstrip(MARK)
+    if not core:
+        return False
+    return (core.startswith(_SIGNS) and not _NUMBER.fullmatch(text)) or core != core.strip()
+
+
+class _Lines:
+    """A file for the csv module."""
+
+    def __init__(self, lines: Sequence[str]) -> None:
+        self.write = list.append.__get__(lines)
