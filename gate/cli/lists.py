@@ -157,7 +157,7 @@ def export_list(gate: Gate, name: str, left_out: Callable[[int], None] = lambda 
         page = gate.call(f"{name.removesuffix('s')}_export", after=after)
         numbered = [row for row in page["items"] if row["number"]]
         erased += len(page["items"]) - len(numbered)
-        yield csv_text([row[column] or "" for column in columns] for row in numbered).encode()
+        yield csv_text([row.get(column) or "" for column in columns] for row in numbered).encode()
         after = page["next"]
         if after is None:
             left_out(erased)
