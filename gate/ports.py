@@ -271,6 +271,8 @@ class RecordingOpened:
     """(recipient id, HPKE ciphertext) for every recipient."""
     path: str
     """The sealed file, relative to the recordings folder."""
+    commitments: Mapping[str, str] = field(default_factory=dict)
+    """To the key, or its shares: what proves later that a wrap opens (``gate.vault.proof``)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@
 - ``reach``     the way to the gate: through the running one, else the data folder itself under its lock
 - one module for each command or group: ``setup`` (init; ``guided``: its questions, ``answers``: how they are judged),
   ``serve``, ``status``, ``check``, ``screen``, ``contacts``, ``register``, ``objection``, ``consent``, ``calls``,
-  ``recordings``, ``retention``, ``hold``, ``keys``, ``audit``,
+  ``recordings``, ``retention``, ``hold``, ``keys``, ``proposals``, ``audit``,
   ``settings`` (config), ``console`` (``opening``: recordings, there), ``demo``
 - ``letters``   the wording of the letters about requests
 - ``audit_log``  the log page by page, for ``audit``; ``reveal``: a number in full

@@ -7,6 +7,7 @@ import click
 from gate.cli.command import command as make
 from gate.cli.command import paged
 from gate.cli.output import View, say
+from gate.cli.proposals import say_waits
 from gate.cli.reach import reach
 
 
@@ -63,9 +64,11 @@ def add(
 @click.argument("hold_id")
 @click.option("--reason", required=True, help="Why it ends; kept in the log.")
 def release(view: View, hold_id: str, reason: str) -> None:
-    """End a hold or a restriction. What is due goes with the next sweep."""
+    """End a hold or a restriction. What is due goes with the next sweep. It may take two people: dialgate proposal."""
     with reach(view.config) as gate:
-        view.data(gate.call("hold_release", hold_id=hold_id, reason=reason))
+        answer = gate.call("hold_release", hold_id=hold_id, reason=reason)
+    view.data(answer)
+    say_waits(answer)
 
 
 @make("list", group=command, numbers=True, example="dialgate hold list\ndialgate hold list --released --json")

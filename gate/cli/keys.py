@@ -10,9 +10,10 @@ import click
 from gate.cli import passphrase as asked
 from gate.cli.command import command as make
 from gate.cli.output import View, say
+from gate.cli.proposals import say_waits
 from gate.cli.reach import reach
 from gate.clock import SystemClock
-from gate.errors import UsageError
+from gate.errors import UsageError, VaultError
 
 ROLES = ("compliance", "auditor", "escrow")
 PURPOSES = ("regulator", "court", "internal_audit", "data_subject")
@@ -28,7 +29,9 @@ COLUMNS = [
 ]
 
 
-@click.group("key", short_help="Who can open recordings: new, list, add, change, retire, rotate, passphrase.")
+@click.group(
+    "key", short_help="Who can open recordings: new, list, add, change, retire, rotate, prove, drop, passphrase."
+)
 def command() -> None:
     """Public keys that recordings are sealed to, and private keys that open them.
 
@@ -157,7 +160,7 @@ def change(
 @click.argument("recipient_id", metavar="ID")
 @click.option("--dry-run", is_flag=True, help="Say what could then be opened by nobody else, and do nothing.")
 def retire(view: View, recipient_id: str, dry_run: bool) -> None:
-    """Seal nothing more to a recipient. What they can open they still can, until dialgate key rotate --drop.
+    """Seal nothing more to a recipient. What they can open they still can, until dialgate key drop.
 
     Refused while there are recordings that no other recipient in force opens: give them to somebody first.
     """
@@ -167,23 +170,23 @@ def retire(view: View, recipient_id: str, dry_run: bool) -> None:
     if answer["alone"]:
         say(f"{answer['alone']} recordings could then be opened by nobody else: dialgate key rotate KEY --to FILE")
     elif not dry_run and answer["recordings"]:
-        say(f"This key still opens {answer['recordings']} recordings; to end that: dialgate key rotate … --drop")
+        say(f"This key still opens {answer['recordings']} recordings; to end that: dialgate key drop")
 
 
 @make(
     "rotate",
     group=command,
-    example="dialgate key rotate ann.key --to bob.recipient\ndialgate key rotate ann.key --to bob.recipient --drop",
+    example="dialgate key rotate ann.key --to bob.recipient",
 )
 @click.argument("key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--to", "target", required=True, type=click.File("r", encoding="utf-8"), help="Whose key is added.")
-@click.option("--drop", is_flag=True, help="And KEY opens none of them any more.")
 @asked.option
-def rotate(view: View, key: Path, target: TextIO, drop: bool, passphrase_file: Path | None) -> None:
+def rotate(view: View, key: Path, target: TextIO, passphrase_file: Path | None) -> None:
     """Let another recipient open whatever the private key in KEY opens. No recording is encrypted anew.
 
     The other one is named by the recipient file that dialgate key new wrote, and is on the register (dialgate key
-    add). Run it where KEY is: it is not given to the gate. Ended in the middle, run it again.
+    add). Run it where KEY is: it is not given to the gate, which keeps a new wrap only with the proof that whoever made
+    it had the recording's key. KEY still opens them, until dialgate key drop. Ended in the middle, run it again.
     """
     from gate.cli import rotation
     from gate.vault.keyfile import load_private
@@ -192,13 +195,63 @@ def rotate(view: View, key: Path, target: TextIO, drop: bool, passphrase_file: P
     recipient = parse_recipient(_recipient_text(target))
     private = load_private(key, asked.passphrase(passphrase_file, f"Passphrase of {key}"))
     with reach(view.config) as gate, view.progress("Recordings") as progress:
-        done = rotation.rotate(gate, private, recipient, drop=drop, progress=progress)
+        done = rotation.rotate(gate, private, recipient, progress=progress)
     view.data({"from": private.id, "to": recipient.id} | done)
     if done["other_half"]:
         say(
             f"{done['other_half']} recordings take two people, and {recipient.name} is not of the half of this key:"
             " they stay as they were."
         )
+
+
+@make("prove", group=command, example="dialgate key prove bob.key")
+@click.argument("key", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@asked.option
+def prove(view: View, key: Path, passphrase_file: Path | None) -> None:
+    """Show the gate that the private key in KEY opens what is wrapped to it. Each wrap is opened here, once.
+
+    Nothing is taken from another key (dialgate key drop) that has not been proven so. Run it where KEY is: neither it
+    nor a recording's key is given to the gate. What a version without commitments has sealed cannot be proven.
+    """
+    from gate.cli import rotation
+    from gate.vault.keyfile import load_private
+
+    private = load_private(key, asked.passphrase(passphrase_file, f"Passphrase of {key}"))
+    with reach(view.config) as gate, view.progress("Recordings") as progress:
+        done = rotation.prove(gate, private, progress=progress)
+    view.data({"recipient": private.id} | done)
+    if done["without"]:
+        say(f"{done['without']} recordings of an older version cannot be proven: no key is ever taken from them.")
+    if done["failed"]:
+        raise VaultError(
+            f"{done['failed']} wraps do not open with this key: {', '.join(done['failed_ids'][:3])}",
+            hint="Give them again from a key that opens them; until then nothing is taken from that one.",
+        )
+
+
+@make(
+    "drop",
+    group=command,
+    example="dialgate key drop 0123456789abcdef --to fedcba9876543210 --dry-run\n"
+    "dialgate key drop 0123456789abcdef --to fedcba9876543210",
+)
+@click.argument("recipient_id", metavar="ID")
+@click.option("--to", "target", required=True, metavar="ID", help="Whose key opens them from now on.")
+@click.option("--dry-run", is_flag=True, help="Say what would be taken and what stays, and do nothing.")
+def drop(view: View, recipient_id: str, target: str, dry_run: bool) -> None:
+    """Let a recipient's key open none of the recordings any more that another one is proven to open.
+
+    What is held stays, and so does what the other one has not proven (dialgate key prove). Where two people are needed
+    it waits for the second one: dialgate proposal list.
+    """
+    with reach(view.config) as gate:
+        answer = gate.call("key_drop", source=recipient_id, target=target, dry_run=dry_run)
+    view.data(answer)
+    if answer["held"]:
+        say(f"{answer['held']} recordings are held and stay as they are.")
+    if answer["unproven"]:
+        say(f"{answer['unproven']} recordings stay: {target} has not proven to open them. dialgate key prove KEY")
+    say_waits(answer)
 
 
 @make(

@@ -33,7 +33,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "request": ("gate.cli.request", "Data-subject requests, from the day they come to the letter that ends them."),
     "letters": ("gate.cli.letters", "The wording of the letters about requests: show, copy, check."),
     "hold": ("gate.cli.hold", "What may not be erased: add, release, list."),
-    "key": ("gate.cli.keys", "Who can open recordings: new, list, add, change, retire, rotate, passphrase."),
+    "key": (
+        "gate.cli.keys",
+        "Who can open recordings: new, list, add, change, retire, rotate, prove, drop, passphrase.",
+    ),
+    "proposal": ("gate.cli.proposals", "What waits for a second person: list, confirm, withdraw."),
     "report": ("gate.cli.report", "A month in figures, or the record of processing, as one page."),
     "audit": (
         "gate.cli.audit",

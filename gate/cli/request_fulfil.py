@@ -17,6 +17,7 @@ from gate.cli.request_group import command
 from gate.cli.request_values import show
 from gate.core.letter_words import LetterKind
 from gate.core.request_words import Asks, State
+from gate.core.showing import local
 from gate.errors import RefusedError, UsageError
 
 
@@ -120,7 +121,13 @@ def _erase(view: View, gate: Gate, standing: dict[str, Any], yes: bool) -> None:
         if not click.confirm("Erase this for good?", err=True):
             raise click.Abort
     with view.progress("erasing") as progress:
-        gate.call("request_carry_out", request=reference, execute=True, digest=plan["digest"], progress=progress)
+        done = gate.call("request_carry_out", request=reference, execute=True, digest=plan["digest"], progress=progress)
+    if waits := done.get("waits"):
+        raise RefusedError(
+            f"nothing is erased yet: another person confirms {reference} until {local(waits['until'])}",
+            reason="second_person_needed",
+            hint=f"dialgate proposal confirm {waits['id']}; then again: dialgate request fulfil {reference}",
+        )
 
 
 def _plan(plan: dict[str, Any]) -> Iterator[str]:

@@ -1,7 +1,7 @@
 """Recordings given to another key: unwrapped and wrapped here, where the private key is; the gate sees neither.
 
 Page by page, each kept by the gate in one transaction. Whatever ends it in the middle, the same command goes on: what
-is done is passed over, and nothing is taken from the old key that the new one does not have.
+is done is passed over. What is shown to the gate is shown by proofs (``gate.vault.proof``), never by a key.
 """
 
 from __future__ import annotations
@@ -11,42 +11,44 @@ from collections.abc import Callable
 from typing import Any
 
 from gate.cli.reach import Gate
+from gate.vault.errors import WrapDamaged
 from gate.vault.keyfile import PrivateKey
+from gate.vault.proof import answer, opened, rewrapped
 from gate.vault.publickey import Recipient
-from gate.vault.wrap import half_of, rewrap
+from gate.vault.wrap import half_of
 
 Progress = Callable[[float, str], None]
 
 
-def rotate(
-    gate: Gate, private: PrivateKey, target: Recipient, *, drop: bool, progress: Progress | None
-) -> dict[str, Any]:
-    """Give ``target`` whatever ``private`` opens, and with ``drop`` take it from the old key.
+def rotate(gate: Gate, private: PrivateKey, target: Recipient, *, progress: Progress | None) -> dict[str, Any]:
+    """Give ``target`` whatever ``private`` opens.
 
     The public key is that of the caller's own file: a gate that has been tampered with could name another one's. Of the
     gate it is only asked which half the recipient is of. Returns counts: ``recordings`` that the key opens, ``added``,
-    ``there`` (the target had them), ``other_half`` (shares that may not go to it), ``dropped``. Raises ``GateError``.
+    ``there`` (the target had them), ``other_half`` (shares that may not go to it). Raises ``GateError``.
     """
-    done = dict.fromkeys(("recordings", "added", "there", "other_half", "dropped"), 0)
+    done = dict.fromkeys(("recordings", "added", "there", "other_half"), 0)
     asked: dict[str, Any] = {"source": private.id, "target": target.id}
     page: dict[str, Any] = gate.call("key_wraps", **asked)
     to = target.on_terms(half=page["target"]["half"])
     total = page["worth"]["recordings"]
     while page["items"]:
         wraps: dict[str, str] = {}
+        proofs: dict[str, str] = {}
         for item in page["items"]:
             done["recordings"] += 1
             if item["wrap"] is None:
                 done["there"] += 1
-            elif new := _closed(private, base64.b64decode(item["wrap"]), to, item):
-                wraps[item["recording_id"]] = base64.b64encode(new).decode()
-            else:
+                continue
+            wrapped = base64.b64decode(item["wrap"])
+            if half_of(wrapped) not in ("", to.half):
                 done["other_half"] += 1
-        gone = [item["recording_id"] for item in page["items"]] if drop else []
-        if wraps or gone:
-            kept = gate.call("key_rewrap", **asked, wraps=wraps, drop=gone)
-            done["added"] += kept["added"]
-            done["dropped"] += kept["dropped"]
+                continue
+            new, proof = rewrapped(private, wrapped, to, **_ids(item))
+            wraps[item["recording_id"]] = base64.b64encode(new).decode()
+            proofs[item["recording_id"]] = base64.b64encode(proof).decode()
+        if wraps:
+            done["added"] += gate.call("key_rewrap", **asked, wraps=wraps, proofs=proofs)["added"]
         if progress is not None:
             progress(min(1.0, done["recordings"] / max(1, total)), "Recordings")
         if page["next"] is None:
@@ -55,9 +57,38 @@ def rotate(
     return done
 
 
-def _closed(private: PrivateKey, wrapped: bytes, to: Recipient, item: dict[str, Any]) -> bytes | None:
-    """The wrap closed to the recipient; None for a share of the half that they are not of."""
-    if half_of(wrapped) not in ("", to.half):
-        return None
-    ((_, new),) = rewrap(private, wrapped, [to], recording_id=item["recording_id"], key_id=item["key_id"])
-    return new
+def prove(gate: Gate, private: PrivateKey, *, progress: Progress | None) -> dict[str, Any]:
+    """Show the gate which wrapped keys ``private`` opens, by opening each of them here.
+
+    Returns counts: ``proven``; ``failed``, with the ids in ``failed_ids``: wraps that do not open; ``without``: those
+    of recordings without a commitment, of which nothing can be shown. Raises ``GateError``.
+    """
+    done: dict[str, Any] = {"proven": 0, "failed": 0, "without": 0, "failed_ids": []}
+    after = ""
+    while True:
+        page = gate.call("key_unproven", recipient_id=private.id, after=after)
+        challenge = answer(private, base64.b64decode(page["challenge"])) if page["items"] else b""
+        proofs: dict[str, str] = {}
+        for item in page["items"]:
+            if item["wrap"] is None:
+                done["without"] += 1
+                continue
+            try:
+                proof = opened(private, base64.b64decode(item["wrap"]), challenge, **_ids(item))
+                proofs[item["recording_id"]] = base64.b64encode(proof).decode()
+            except WrapDamaged:
+                done["failed_ids"].append(item["recording_id"])
+        if proofs:
+            told = gate.call("key_prove", recipient_id=private.id, proofs=proofs)
+            done["proven"] += told["proven"]
+            done["failed_ids"] += told["failed"]
+        done["failed"] = len(done["failed_ids"])
+        if progress is not None:
+            progress(0.0, f"{done['proven']} proven")
+        if page["next"] is None:
+            return done
+        after = page["next"]
+
+
+def _ids(item: dict[str, Any]) -> dict[str, str]:
+    return {"recording_id": item["recording_id"], "key_id": item["key_id"]}

@@ -312,7 +312,7 @@ def _control(control: Control) -> Iterator[Fault]:
 
 
 def _roles(roles: Roles) -> Iterator[Fault]:
-    for role in roles.__struct_fields__:
+    for role in ("admin", "compliance", "auditor", "viewer"):
         accounts: tuple[str, ...] = getattr(roles, role)
         for index, account in enumerate(accounts):
             if not _ACCOUNT.fullmatch(account.removeprefix("@")):

@@ -265,6 +265,10 @@ class Roles(Section, frozen=True):
     """Reads everything, takes recordings, verifies the log; changes nothing."""
     viewer: tuple[str, ...] = ()
     """Sees what happens, never a number in full."""
+    dual_control: Literal["auto", "on", "off"] = "auto"
+    """What destroys or frees evidence (taking recordings from a key, releasing a hold, an erasure outside the sweep) is
+    asked for by one account and confirmed by another within a day, both admins or of compliance. ``auto``: on a live
+    gate where these roles have two accounts."""
 
 
 class Letters(Section, frozen=True):

@@ -14,6 +14,8 @@ Purpose = Literal["", "regulator", "court", "internal_audit", "data_subject"]
 Half = Literal["", "first", "second"]
 BATCH = 64
 """Wrapped keys in one message: its size is bounded (``wire.LARGEST_BODY``)."""
+Proofs = Annotated[dict[Line, Annotated[str, msgspec.Meta(max_length=128)]], msgspec.Meta(max_length=BATCH)]
+"""Recording id -> base64 of 64 bytes (``gate.vault.proof``)."""
 
 
 class KeyList(Request, frozen=True):
@@ -64,14 +66,38 @@ class KeyWraps(Request, frozen=True):
 
 
 class KeyRewrap(Request, frozen=True):
-    """Wrapped keys of ``source``, closed to ``target``."""
+    """Wrapped keys of ``source``, closed to ``target``, each with the proof that what is in it is what was sealed."""
 
     source: Line
     target: Line
     wraps: Annotated[dict[Line, Annotated[str, msgspec.Meta(max_length=4096)]], msgspec.Meta(max_length=BATCH)]
     """Recording id -> base64."""
-    drop: Annotated[tuple[Line, ...], msgspec.Meta(max_length=BATCH)] = ()
-    """Recordings that ``source`` is not to open any more, once ``target`` can."""
+    proofs: Proofs = msgspec.field(default_factory=dict)
+    """Recordings that were sealed before there were commitments need none."""
+
+
+class KeyUnproven(Request, frozen=True):
+    """A page of a recipient's wraps that have not been shown to open; logged before the answer."""
+
+    recipient_id: Line
+    after: Line = ""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=BATCH)] = BATCH
+
+
+class KeyProve(Request, frozen=True):
+    """Proofs that a recipient's wraps open, made with its private key."""
+
+    recipient_id: Line
+    proofs: Proofs
+
+
+class KeyDrop(Request, frozen=True):
+    """Take from ``source`` what ``target`` is proven to open and nothing holds."""
+
+    source: Line
+    target: Line
+    dry_run: bool = False
+    """Say what would be dropped, and do nothing."""
 
 
 class Recipients(Response, frozen=True):
@@ -120,4 +146,35 @@ class Rewrapped(Response, frozen=True):
     """The answer to ``key_rewrap``."""
 
     added: int
+
+
+class Unproven(Response, frozen=True):
+    """The answer to ``key_unproven``."""
+
+    items: list[HeldKey]
+    """``wrap`` is None where there is no commitment to prove it by."""
+    next: str | None
+    challenge: str
+    """Base64: what only the recipient's private key can answer."""
+
+
+class Proven(Response, frozen=True):
+    """The answer to ``key_prove``."""
+
+    proven: int
+    failed: list[str]
+    """Recordings whose proof does not hold."""
+
+
+class Dropped(Response, frozen=True):
+    """The answer to ``key_drop``."""
+
+    recordings: int
+    """What ``source`` opened."""
     dropped: int
+    held: int
+    """Stays, because a hold keeps it."""
+    unproven: int
+    """Stays, because ``target`` has not shown that it opens it."""
+    waits: dict[str, Any] | None
+    """``id`` and ``until`` of the proposal that another person confirms."""

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
-from gate.control import answers, bulk, contacts, exporting, keys, looks, requests
+from gate.control import answers, bulk, contacts, exporting, keys, looks, proposals, requests
 from gate.control.request import Line, Moment, Note, Page, Request, Showing
 from gate.core.screening import Purpose, Topic
 from gate.errors import ControlError, UsageError
@@ -327,6 +327,12 @@ OPERATIONS: Mapping[str, Operation] = {
     "key_retire": Operation(keys.KeyRetire, keys.Retired, _ADMIN),
     "key_wraps": Operation(keys.KeyWraps, keys.HeldKeys, _KEEPERS),
     "key_rewrap": Operation(keys.KeyRewrap, keys.Rewrapped, _KEEPERS),
+    "key_unproven": Operation(keys.KeyUnproven, keys.Unproven, _READERS),
+    "key_prove": Operation(keys.KeyProve, keys.Proven, _READERS),
+    "key_drop": Operation(keys.KeyDrop, keys.Dropped, _ADMIN),
+    "proposal_list": Operation(proposals.ProposalList, proposals.Waiting, _READERS),
+    "proposal_confirm": Operation(proposals.ProposalConfirm, proposals.Settled, _KEEPERS, streams=True),
+    "proposal_withdraw": Operation(proposals.ProposalWithdraw, proposals.Settled, _KEEPERS),
     "audit_verify": Operation(exporting.AuditVerify, answers.Audited, _READERS, streams=True),
     "audit_cancel": Operation(exporting.AuditCancel, None, _READERS),
     "audit_key": Operation(exporting.AuditKey, exporting.VerifierKey, _READERS),

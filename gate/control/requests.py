@@ -215,6 +215,8 @@ class Carried(Response, frozen=True):
     calls: int
     recordings: int
     held_by: list[str]
+    waits: dict[str, Any] | None = None
+    """``id`` and ``until`` of the proposal that another person confirms: nothing has gone yet."""
 
 
 class Rendered(Response, frozen=True):

@@ -178,6 +178,7 @@ class House:
             offers=Offers(
                 import_register=self._import_register,
                 recipients=lambda: self.keyring().recipients(),
+                two_people=self._two_people,
                 keyring=self.keyring,
                 wraps=self.keys.wraps,
                 scan=_scan,
@@ -202,6 +203,11 @@ class House:
             new_id=new_id,
             line=self._line,
         )
+
+    def _two_people(self) -> bool:
+        from gate.control.roles import two_people
+
+        return two_people(self.config)
 
     def _letters(self) -> Letters:
         from gate.daemon.letters import Letters

@@ -101,7 +101,7 @@ class Gate:
         from gate.service.dropped import drop_again
         from gate.service.reconcile import Reconciler
         from gate.service.registering import note_editions
-        from gate.store import queries
+        from gate.store import kept, queries
         from gate.vault.sealed import scan
 
         house, recordings = self._house, self._config.data / "recordings"
@@ -109,7 +109,7 @@ class Gate:
         reconciler = Reconciler(house.store, queries, scan, recordings, house.clock, lambda: leftovers.find(recordings))
         reconciler.everything()
         house.retention.at_start()  # nothing that is erased can be opened again, whatever was restored meanwhile
-        drop_again(house.store, house.keyring())  # nor by a key from which it was taken
+        drop_again(house.store, house.keyring(), kept)  # nor by a key from which it was taken
         house.request_eraser.resume()  # and what was asked for and begun is done
         # An import whose process outlived its gate is in force, and has no leaf.
         note_editions(house.store, house.registers, house.clock, new_id)

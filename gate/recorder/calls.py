@@ -130,9 +130,10 @@ class Calls:
             self._selector.register(side.tap.socket, selectors.EVENT_READ, (recording, side))
         caller, callee = recording.sides
         ports = (caller.tap.port, callee.tap.port)
-        wraps = list(recording.seal.wraps)
+        seal = recording.seal
+        wraps, known = list(seal.wraps), seal.commitments
         self._tell(
-            m.Opened(message.call_id, message.recording_id, *ports, recording.seal.key_id, wraps, recording.relative)
+            m.Opened(message.call_id, message.recording_id, *ports, seal.key_id, wraps, recording.relative, known)
         )
 
     def _opened(self, message: m.Open) -> Recording:

@@ -372,6 +372,7 @@ def _opened(message: m.Opened) -> RecordingOpened:
         callee_port=message.callee_port,
         key_id=message.key_id,
         wraps=tuple(message.wraps),
+        commitments=message.commitments,
         path=message.path,
     )
 

@@ -101,6 +101,8 @@ class Opened(Message, frozen=True):
     key_id: str
     wraps: list[tuple[str, bytes]]
     path: str
+    commitments: dict[str, str] = {}
+    """To the key, or its shares: what proves later that a wrap opens."""
 
 
 class OpenFailed(Message, frozen=True):

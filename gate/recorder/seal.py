@@ -58,6 +58,11 @@ class Seal(Protocol):
         """(recipient id, wrapped key)."""
         ...
 
+    @property
+    def commitments(self) -> dict[str, str]:
+        """What proves later that a wrap of this key opens; no secret."""
+        ...
+
     def create(self, path: Path) -> SealedFile:
         """Create the file, which must not exist, with its header, and the folders above it, durably. Raises ``OSError``
         or ``VaultError``."""
@@ -69,6 +74,11 @@ class NoSeal:
 
     key_id = ""
     wraps: tuple[tuple[str, bytes], ...] = ()
+
+    @property
+    def commitments(self) -> dict[str, str]:
+        """None."""
+        return {}
 
     def create(self, path: Path) -> SealedFile:
         """Never."""

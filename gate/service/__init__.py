@@ -21,8 +21,10 @@
                  ``reads`` what they are given by other rooms
 - ``looking``    pages of calls and of the log, a number in full; ``live``: what a watcher sees at this moment
 - ``reporting``  figures of a month; ``article30``: the record of processing
-- ``keys``       the register of recipients: who can open recordings, and who decided it; ``dropped``: what was taken
-                 from a key and came back with a backup
+- ``keys``       the register of recipients: who can open recordings, and who decided it; ``key_rotation``: what one
+                 opens given to another, with proof, or taken from it; ``dropped``: what was taken from a key and came
+                 back with a backup
+- ``proposals``  what takes two people: asked for by one, confirmed by another within a day
 - ``exporting``  bundles for auditors: who may have one, what is logged before it leaves, what is signed
 - ``bulk_lists`` own lists in bulk, in and out; ``entries``: one line of such a list
 - ``screen_file``  a CRM file screened: ``sheet`` reads any CSV without losing a byte, ``bulk_screen`` decides columns

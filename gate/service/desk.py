@@ -13,6 +13,7 @@ from gate.service.contact_desk import ContactDesk
 from gate.service.desk_base import LONDON
 from gate.service.exporting import Exporting
 from gate.service.holding import Holding
+from gate.service.key_rotation import KeyRotation
 from gate.service.keys import KeyDesk
 from gate.service.lists import Lists
 from gate.service.looking import Looking
@@ -22,7 +23,9 @@ from gate.service.reporting import Reporting
 from gate.service.request_desk import RequestDesk
 
 
-class Desk(Lists, BulkLists, ContactDesk, Records, Holding, KeyDesk, Looking, Reporting, Exporting, RequestDesk):
+class Desk(
+    Lists, BulkLists, ContactDesk, Records, Holding, KeyDesk, KeyRotation, Looking, Reporting, Exporting, RequestDesk
+):
     """The use cases of admins, compliance officers and auditors."""
 
     def status(self, *, actor: str) -> Row:
@@ -37,6 +40,6 @@ class Desk(Lists, BulkLists, ContactDesk, Records, Holding, KeyDesk, Looking, Re
             "last_hour": self._store.call(lambda tx: self._reads.counts_by_reason(tx, since)),
             "registers": registers,
             "requests": self._offers.beside(self._requests_now),
-            "warnings": self._key_warnings() + self._retention_warnings(),
+            "warnings": self._key_warnings() + self._retention_warnings() + self._proposal_warnings(),
             **self._offers.gate_now(),
         }

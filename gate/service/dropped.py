@@ -1,8 +1,9 @@
 """What was taken from a key and is there again: a copy of the key store from before was put back.
 
-``key_rewrap`` with ``drop`` says in the log from whom which recordings were taken. At the start of the gate that is
-carried out again, where the key store has it otherwise. As then, nothing goes that its new holder cannot open: a copy
-from before the new wraps were made leaves everybody what they had, and the rotation is asked for again.
+``key_drop`` says in the log from whom which recordings were taken (``keys_dropped``; older logs say it in
+``keys_rewrapped``). At the start of the gate that is carried out again, where the key store has it otherwise. As then,
+nothing goes that its new holder is not proven to open, nor what is held: a copy from before the proof leaves everybody
+what they had, and it is asked for again.
 """
 
 from __future__ import annotations
@@ -14,19 +15,25 @@ from functools import partial
 
 from gate.log import Logger
 from gate.ports import Store, Transaction
+from gate.service.erasing import KeptReads
+from gate.service.key_rotation import REWRAPPED, unheld
 from gate.service.keys import Keyring
 from gate.service.reads import Row
 
 log = Logger()
 
 PAGE = 500
-_SOURCES = "SELECT DISTINCT json_extract(body, '$.from') AS source FROM facts WHERE kind = 'keys_rewrapped'"
-_REWRAPPED = """
-SELECT leaf_index, subject, body FROM facts WHERE kind = 'keys_rewrapped' AND leaf_index > ? ORDER BY leaf_index LIMIT ?
+_SOURCES = """
+SELECT DISTINCT json_extract(body, '$.from') AS source FROM facts
+WHERE kind IN ('keys_rewrapped', 'keys_dropped') AND body IS NOT NULL
+"""
+_MOVED = """
+SELECT leaf_index, kind, subject, body FROM facts
+WHERE kind IN ('keys_rewrapped', 'keys_dropped') AND body IS NOT NULL AND leaf_index > ? ORDER BY leaf_index LIMIT ?
 """
 
 
-def drop_again(store: Store, keyring: Keyring) -> int:
+def drop_again(store: Store, keyring: Keyring, kept: KeptReads) -> int:
     """Take from keys what the log says was taken from them and not given back; how many wraps that were.
 
     Costs a look where there is nothing to do. Raises ``StoreError``, ``VaultError``.
@@ -36,28 +43,30 @@ def drop_again(store: Store, keyring: Keyring) -> int:
     if not back:
         return 0
     taken: dict[str, dict[str, str]] = defaultdict(dict)
-    for target, body in _facts(store):
-        for recording in body["recordings"]:
+    for kind, target, body in _facts(store):
+        given, gone = (body["recordings"], body.get("dropped", ())) if kind == REWRAPPED else ((), body["recordings"])
+        for recording in given:
             taken[target].pop(recording, None)  # given to somebody from whom it had been taken
         if body["from"] in back:
-            taken[body["from"]] |= dict.fromkeys(body["dropped"], target)
+            taken[body["from"]] |= dict.fromkeys(gone, target)
     dropped = 0
     for source, recordings in taken.items():
         for target in set(recordings.values()):
             names = [recording for recording, to in recordings.items() if to == target]
             for start in range(0, len(names), PAGE):
-                dropped += keyring.hand_over(source, target, {}, names[start : start + PAGE])[1]
+                free = store.call(partial(unheld, kept=kept, recording_ids=names[start : start + PAGE]))
+                dropped += keyring.drop(source, target, free)
     if dropped:
         log.warning("dropped_keys_came_back", wraps=dropped)
     return dropped
 
 
-def _facts(store: Store) -> Iterator[tuple[str, Row]]:
+def _facts(store: Store) -> Iterator[tuple[str, str, Row]]:
     after = -1
     while rows := store.call(partial(_page, after=after)):
-        yield from ((row["subject"], json.loads(row["body"])) for row in rows)
+        yield from ((row["kind"], row["subject"], json.loads(row["body"])) for row in rows)
         after = rows[-1]["leaf_index"]
 
 
 def _page(tx: Transaction, after: int) -> list[Row]:
-    return tx.query(_REWRAPPED, [after, PAGE])
+    return tx.query(_MOVED, [after, PAGE])

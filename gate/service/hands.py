@@ -246,6 +246,7 @@ class Hands:
                     key_id=talk.opened.key_id,
                     path=talk.opened.path,
                     recipients=[recipient for recipient, _ in talk.opened.wraps],
+                    commitments=dict(talk.opened.commitments),
                     purpose=self._settings.recording_purpose,
                 )
             )

@@ -1,18 +1,16 @@
 """The register of recipients: whom recordings are sealed to, to whom exports may go, and who decided it.
 
-A change is in the log before it is in force. Private keys never come here: wraps are given out to whoever holds one,
-and come back closed to somebody else (``key_wraps``, ``key_rewrap``).
+A change is in the log before it is in force. Private keys never come here. ``key_rotation`` gives what one recipient
+opens to another.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import json
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Protocol
 
-from gate.errors import RefusedError, UsageError, VaultError
+from gate.errors import RefusedError, VaultError
 from gate.ports import Transaction
 from gate.service.desk_base import DeskBase
 from gate.service.reads import Row
@@ -27,8 +25,8 @@ SOLE = "sole_recipient"
 EXPORTS_ONLY = "exports_only"
 
 
-class HeldKey(Protocol):
-    """A recording that a recipient can open."""
+class KeptKey(Protocol):
+    """A wrapped key of a recipient."""
 
     @property
     def recording_id(self) -> str:
@@ -45,9 +43,18 @@ class HeldKey(Protocol):
         """Closed to that recipient."""
         ...
 
+
+class HeldKey(KeptKey, Protocol):
+    """A recording that a recipient can open, on the way to another one."""
+
     @property
     def there(self) -> bool:
         """The recipient it is to go to has it already."""
+        ...
+
+    @property
+    def proven(self) -> bool:
+        """And has shown that it opens."""
         ...
 
 
@@ -99,9 +106,34 @@ class Keyring(Protocol):
         """What a recipient can open, by recording id."""
         ...
 
-    def hand_over(self, source: str, target: str, wraps: Mapping[str, bytes], drop: Collection[str]) -> tuple[int, int]:
-        """Keep new wraps for ``target``; drop those of ``source`` that have one: how many of each. Twice is harmless,
-        and no recording loses anybody without having somebody new."""
+    def give(self, source: str, target: str, wraps: Mapping[str, bytes]) -> int:
+        """Keep new wraps for ``target``: how many. Twice is harmless."""
+        ...
+
+    def holds(self, proof: bytes, known: Mapping[str, str], wrapped: bytes, recipient_id: str) -> bool:
+        """Whether a proof shows that what was committed to was closed into this wrap."""
+        ...
+
+    def challenge(self, recipient_id: str) -> bytes:
+        """What only the private key of a recipient can answer."""
+        ...
+
+    def unproven(self, recipient_id: str, after: str, limit: int) -> Sequence[KeptKey]:
+        """A recipient's wraps that have not been shown to open, by recording id."""
+        ...
+
+    def prove(
+        self, recipient_id: str, proofs: Mapping[str, bytes], known: Mapping[str, Mapping[str, str]]
+    ) -> tuple[dict[str, bytes], list[str]]:
+        """The wraps that these proofs show to open, and the recordings of the other proofs; nothing is kept."""
+        ...
+
+    def keep_proven(self, recipient_id: str, wraps: Mapping[str, bytes]) -> int:
+        """Note that these wraps open: how many were not known to."""
+        ...
+
+    def drop(self, source: str, target: str, recording_ids: Collection[str]) -> int:
+        """Take from ``source`` what ``target`` is proven to open: how many. Twice is harmless."""
         ...
 
 
@@ -165,43 +197,6 @@ class KeyDesk(DeskBase):
             keyring.retire(recipient_id)
         return row | worth | {"retired": not dry_run}
 
-    def key_wraps(self, *, source: str, target: str, after: str = "", limit: int = 64, actor: str) -> Row:
-        """A page of what ``source`` can open, for whoever holds its private key to close it to ``target``; a wrap that
-        is given out is in the log before."""
-        to = self._in_force(source, target)
-        keyring = self._offers.keyring()
-        page = keyring.held(source, target, after, limit)
-        given = [each.recording_id for each in page if not each.there]
-        if given:
-            self._keep("keys_given_out", actor, {"to": target, "recordings": given}, subject=source)
-        items = [
-            {
-                "recording_id": each.recording_id,
-                "key_id": each.key_id,
-                "wrap": None if each.there else base64.b64encode(each.wrap).decode(),
-            }
-            for each in page
-        ]
-        answer: Row = {"items": items, "next": page[-1].recording_id if len(page) == limit else None}
-        if not after:
-            answer |= {"target": to, "worth": keyring.worth(source)}
-        return answer
-
-    def key_rewrap(
-        self, *, source: str, target: str, wraps: Mapping[str, str], drop: Sequence[str] = (), actor: str
-    ) -> Row:
-        """Keep what ``key_wraps`` gave out, closed to ``target``. ``drop``: of these recordings ``source`` is to open
-        none any more that ``target`` can."""
-        self._in_force(source, target)
-        try:
-            given = {recording: base64.b64decode(wrap, validate=True) for recording, wrap in wraps.items()}
-        except binascii.Error as error:
-            raise UsageError(f"a wrap is base64: {error}") from error
-        body = {"from": source, "recordings": sorted(given), "dropped": sorted(drop)}
-        self._keep("keys_rewrapped", actor, body, subject=target)
-        added, dropped = self._offers.keyring().hand_over(source, target, given, drop)
-        return {"added": added, "dropped": dropped}
-
     def _key_warnings(self) -> list[str]:
         """What ``status`` says of keys."""
         if not self._config.recording.enabled:
@@ -225,23 +220,6 @@ class KeyDesk(DeskBase):
             " put them there. Look, then: dialgate key retire"
             for row in self._store.call(read)
         ]
-
-    def _in_force(self, source: str, target: str) -> Row:
-        if source == target:
-            raise UsageError("a key is rotated to another one, not to itself")
-        for row in self._offers.keyring().recipients():
-            if row["id"] == target and not row["seals"]:
-                raise RefusedError(
-                    f"{row['name']} is on the register for exports only",
-                    reason=EXPORTS_ONLY,
-                    hint="Give them an export: dialgate audit export; or first: dialgate key change ID --seal",
-                )
-            if row["id"] == target:
-                return row
-        raise UsageError(
-            f"there is no recipient {target} in force",
-            hint="Put it on the register first: dialgate key add FILE",
-        )
 
 
 def _differs(row: Row, last: Row) -> bool:

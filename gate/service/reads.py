@@ -174,6 +174,8 @@ class Offers:
     RegisterError."""
     recipients: Callable[[], list[Row]]
     """The register of recipients; see ``Keyring.recipients``."""
+    two_people: Callable[[], bool]
+    """Whether what destroys or frees evidence takes two people (``roles.dual_control``)."""
     keyring: Callable[[], Keyring]
     """The register of recipients and the wrapped keys; loaded when it is asked for."""
     wraps: Callable[[str], list[tuple[str, bytes]]]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from gate.service.proposals import Act, Proposals
 from gate.service.reads import Progress, Row
 from gate.service.request_letters import RequestLetters
 from gate.service.request_search import RequestSearch
 from gate.service.requests import Requests
 
 
-class RequestDesk(Requests, RequestSearch, RequestLetters):
+class RequestDesk(Requests, RequestSearch, RequestLetters, Proposals):
     """All of the use cases about requests."""
 
     def request_carry_out(
@@ -22,9 +23,32 @@ class RequestDesk(Requests, RequestSearch, RequestLetters):
         progress: Progress | None = None,
     ) -> Row:
         """Erase what a granted request asks for, and keep the receipt; without ``execute`` say what would go, also
-        before it is granted. With ``digest``, that of such an answer, only what was shown goes."""
+        before it is granted. With ``digest``, that of such an answer, only what was shown goes.
+
+        Where two people are needed it is only asked for, and bound to what would go now: ``waits``. One that was begun
+        goes on without being asked for again.
+        """
+        eraser = self._offers.request_eraser
         if not execute:
-            return {"dry_run": True} | self._offers.request_eraser.plan(request)
-        return {"dry_run": False} | self._offers.request_eraser.carry_out(
-            request, actor, progress, digest=digest, reason=reason
-        )
+            return {"dry_run": True, "waits": None} | eraser.plan(request)
+        if not eraser.begun(request):
+            plan = eraser.plan_to_carry_out(request, digest)
+            if waits := self._second_person(
+                "request_carry_out",
+                plan.request_id,
+                actor,
+                request=plan.reference,
+                digest=plan.digest,
+                reason=reason.strip(),
+            ):
+                return {"dry_run": True} | plan.as_row() | waits
+        return self._carry_out(request=request, digest=digest, reason=reason, actor=actor, progress=progress)
+
+    def _carry_out(
+        self, *, request: str, digest: str, reason: str, actor: str, progress: Progress | None = None
+    ) -> Row:
+        done = self._offers.request_eraser.carry_out(request, actor, progress, digest=digest, reason=reason)
+        return {"dry_run": False, "waits": None} | done
+
+    def _acts(self) -> dict[str, tuple[str, Act]]:
+        return super()._acts() | {"request_carry_out": ("the erasure {request}", self._carry_out)}

@@ -75,6 +75,16 @@ class RequestEraser:
         plan: Plan = self._store.call(partial(self._planned, name=request, soon=True))
         return plan.as_row()
 
+    def begun(self, request: str) -> bool:
+        """True where it was decided already: what is left of it needs nobody's word. Raises as ``carry_out``."""
+        return self._store.call(lambda tx: self._granted(tx, request)["carrying_at"]) is not None
+
+    def plan_to_carry_out(self, request: str, digest: str = "") -> Plan:
+        """What would go now, of an erasure that could be carried out now. Nothing is changed. Raises as
+        ``carry_out``."""
+        plan: Plan = self._store.call(lambda tx: self._ready(tx, self._granted(tx, request), digest))
+        return plan
+
     def carry_out(
         self, request: str, actor: str, progress: Progress | None = None, *, digest: str = "", reason: str = ""
     ) -> Row:
@@ -129,6 +139,15 @@ class RequestEraser:
         row = self._granted(tx, name)
         if receipt := last(self._reads.course(tx, row["id"]), CARRIED):
             return None, receipt
+        plan = self._ready(tx, row, digest)
+        if reason.strip():
+            tx.append(Fact(WORDS, row["id"], self._clock.now(), actor, {"step": "erasing", "text": reason.strip()}))
+        if row["carrying_at"] is None:
+            body = {"calls": [each["call_id"] for each in plan.calls]}
+            tx.append(Fact(CARRYING, row["id"], self._clock.now(), actor, body))
+        return plan, {}
+
+    def _ready(self, tx: Tx, row: Row, digest: str) -> Plan:
         plan = self._plan(tx, row)
         live = [each["call_id"] for each in plan.calls if each["state"] in _LIVE or each["recording"] == "open"]
         if live:
@@ -143,12 +162,7 @@ class RequestEraser:
                 reason="plan_changed",
                 hint=f"Look again: dialgate request fulfil {row['reference']}",
             )
-        if reason.strip():
-            tx.append(Fact(WORDS, row["id"], self._clock.now(), actor, {"step": "erasing", "text": reason.strip()}))
-        if row["carrying_at"] is None:
-            body = {"calls": [each["call_id"] for each in plan.calls]}
-            tx.append(Fact(CARRYING, row["id"], self._clock.now(), actor, body))
-        return plan, {}
+        return plan
 
     def _planned(self, tx: Tx, name: str, *, soon: bool = False) -> Plan:
         return self._plan(tx, self._granted(tx, name, soon=soon))

@@ -41,7 +41,7 @@ _APART = r"[\s().\-/]"
 _BEFORE = rf"(?:9|141|147[015]|1280)?{_APART}*(?:(?:00)?{_APART}*44{_APART}*0?|00?)"
 """What may stand before the digits of a number's own: codes of services, of the country, the trunk's 0."""
 _OVER = "fulfilled_on IS NULL AND withdrawn_on IS NULL AND (person_told_on IS NULL OR authority_told_on IS NULL)"
-_SAID: Final = ("request_person", "request_words", "number_shown", "letter_sent")
+_SAID: Final = ("request_person", "request_words", "number_shown", "letter_sent", "proposed")
 """Kinds of facts of a request in which a person is named, or may be."""
 _ENDS: Final = {"hold": "released_at", "objection": "removed_at", "consent": "withdrawn_at"}
 """Records of others' lists: hold, objection, consent -> the column that ends one."""

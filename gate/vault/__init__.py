@@ -8,6 +8,7 @@ Map, from the bottom up:
 - ``recipients``  the register of them: whom recordings are sealed to, to whom exports may go
 - ``keyfile``     the private half, protected by a passphrase, kept off the gate
 - ``wrap``        a recording's key, closed to recipients (HPKE, ML-KEM-768 with X25519), whole or in two shares
+- ``proof``       proof that a wrap opens, checked without any key
 - ``layout``      the sealed format, byte by byte
 - ``writer``      writing it, a chunk at a time; ``reader`` finds every change to it; ``sealed`` is the door to both
 - ``sealer``      what the recorder is given: a fresh key, wrapped, and the file that it seals

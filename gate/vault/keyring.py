@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import hmac
+import secrets
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from gate.errors import ConfigError, VaultError
-from gate.vault.errors import NoRecipients, OtherHalf
-from gate.vault.keyrows import Held
+from gate.vault.errors import NoRecipients, NoSuchRecipient, OtherHalf
+from gate.vault.keyrows import Held, Kept
 from gate.vault.keystore import KeyStoreDb
+from gate.vault.proof import CHALLENGE_BYTES, challenge_to, holds
 from gate.vault.publickey import HALVES, Recipient
 from gate.vault.recipients import (
     change_recipient,
@@ -24,6 +27,8 @@ from gate.vault.recipients import (
 from gate.vault.wrap import halves_filled
 
 Row = dict[str, Any]
+_CHALLENGES: Final = secrets.token_bytes(CHALLENGE_BYTES)
+"""Of this process: what it asks one recipient to find is the same until it ends, and nobody else's."""
 
 
 class Keyring:
@@ -108,9 +113,52 @@ class Keyring:
         """What ``source`` can open, by recording id, each with whether ``target`` can open it too."""
         return self._keys.held(source, target, after, limit)
 
-    def hand_over(self, source: str, target: str, wraps: Mapping[str, bytes], drop: Collection[str]) -> tuple[int, int]:
-        """Keep new wraps, drop old ones that have one: how many of each."""
-        return self._keys.hand_over(source, target, wraps, drop)
+    def give(self, source: str, target: str, wraps: Mapping[str, bytes]) -> int:
+        """Keep new wraps for ``target``: how many."""
+        return self._keys.give(source, target, wraps)
+
+    def holds(self, proof: bytes, known: Mapping[str, str], wrapped: bytes, recipient_id: str) -> bool:
+        """Whether ``proof`` shows that what the commitments name was closed into this wrap."""
+        return holds("closed", proof, known, wrapped, recipient_id)
+
+    def challenge(self, recipient_id: str) -> bytes:
+        """What only the private key of a recipient, in force or retired, can answer."""
+        return challenge_to(self._known(recipient_id), self._secret(recipient_id))
+
+    def unproven(self, recipient_id: str, after: str, limit: int) -> Sequence[Kept]:
+        """A recipient's wraps that have not been shown to open."""
+        return self._keys.unproven(recipient_id, after, limit)
+
+    def prove(
+        self, recipient_id: str, proofs: Mapping[str, bytes], known: Mapping[str, Mapping[str, str]]
+    ) -> tuple[dict[str, bytes], list[str]]:
+        """Of these proofs (recording id -> proof) those that show that the recipient's wrap opens, as recording id ->
+        wrap, and the ids of the others. ``known``: the commitments of each recording. Nothing is kept."""
+        good, bad, secret = {}, [], self._secret(recipient_id)
+        for recording_id, proof in proofs.items():
+            wrapped = dict(self._keys.wraps(recording_id)).get(recipient_id, b"")
+            if holds("opened", proof, known.get(recording_id, {}), wrapped, recipient_id, secret):
+                good[recording_id] = wrapped
+            else:
+                bad.append(recording_id)
+        return good, bad
+
+    def keep_proven(self, recipient_id: str, wraps: Mapping[str, bytes]) -> int:
+        """Note what ``prove`` has found good: how many were not known to open."""
+        return self._keys.prove(recipient_id, wraps)
+
+    def drop(self, source: str, target: str, recording_ids: Collection[str]) -> int:
+        """Take from ``source`` what ``target`` is proven to open: how many."""
+        return self._keys.drop(source, target, recording_ids)
+
+    def _known(self, recipient_id: str) -> Recipient:
+        for each in [*load_recipients(self._folder), *load_retired(self._folder)]:
+            if each.id == recipient_id:
+                return each
+        raise NoSuchRecipient(f"there is no recipient {recipient_id}", hint="See: dialgate key list")
+
+    def _secret(self, recipient_id: str) -> bytes:
+        return hmac.digest(_CHALLENGES, recipient_id.encode(), "sha256")
 
 
 def sealable(folder: Path, *, two_person: bool) -> list[Recipient]:

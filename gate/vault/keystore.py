@@ -29,7 +29,7 @@ from gate.errors import VaultError
 from gate.log import Logger
 from gate.vault.errors import KeyStoreError
 from gate.vault.files import make_folder, trouble
-from gate.vault.keyrows import SCHEMA, Held, alone, hand_over, held, insert, shred
+from gate.vault.keyrows import OLDER, SCHEMA, Held, Kept, alone, drop, give, held, insert, prove, shred, unproven
 
 log = Logger()
 
@@ -140,17 +140,27 @@ class KeyStoreDb:
             after = page[-1][0]
         return Tally(counted.total(), lost, counted[b"\2"], counted[b"\3"])
 
-    def hand_over(
-        self, source: str, target: str, wraps: Mapping[str, bytes], drop: Collection[str] = ()
-    ) -> tuple[int, int]:
-        """Keep new wraps of old keys for ``target``, all in one commit, and drop those of ``source`` for the recordings
-        in ``drop`` that ``target`` can open; returns how many of each. Dropped ones are shredded.
+    def unproven(self, recipient_id: str, after: str = "", limit: int = 500) -> list[Kept]:
+        """A recipient's wraps that have not been shown to open, by recording id."""
+        found: list[Kept] = self._call(lambda db: unproven(db, recipient_id, after, limit))
+        return found
 
-        Twice is harmless, and never can fewer people open a recording than before: what was erased meanwhile stays so,
-        and nothing is dropped that has no new wrap of its kind. Raises ``KeyStoreError``: then nothing has changed.
+    def give(self, source: str, target: str, wraps: Mapping[str, bytes]) -> int:
+        """Keep new wraps of old keys for ``target``, all in one commit; returns how many.
+
+        Twice is harmless, and what was erased meanwhile stays so. Raises ``KeyStoreError``: then nothing has changed.
         """
-        given: tuple[int, int] = self._call(lambda db: hand_over(db, source, target, wraps, drop), erases=bool(drop))
-        return given
+        return int(self._call(lambda db: give(db, source, target, wraps)))
+
+    def prove(self, recipient_id: str, wraps: Mapping[str, bytes]) -> int:
+        """Note that these wraps, as they are, open with the recipient's private key; returns how many were not known
+        to. The caller has checked the proof (``proof.holds``)."""
+        return int(self._call(lambda db: prove(db, recipient_id, wraps)))
+
+    def drop(self, source: str, target: str, recording_ids: Collection[str]) -> int:
+        """Shred the wraps of ``source`` for these recordings, where ``target`` has one that is proven to open; returns
+        how many. Twice is harmless. Raises as ``shred``."""
+        return int(self._call(lambda db: drop(db, source, target, recording_ids), erases=True))
 
     def shred(self, recording_ids: Iterable[str]) -> int:
         """Remove the wraps of recordings; returns how many recordings had any. Twice is harmless.
@@ -265,6 +275,8 @@ def _connect(path: Path) -> sqlite3.Connection:
             "wal",
         ):
             raise KeyStoreError(f"{path} cannot be kept so that keys can be shredded", hint="Use a local disk.")
+        if db.execute("PRAGMA user_version").fetchone() == (1,):
+            db.execute(OLDER)
         db.executescript(SCHEMA)
         if (failure := _scrub(db)) is not None:
             raise failure

@@ -12,8 +12,9 @@ from typing import Any
 
 from gate.errors import VaultError
 from gate.vault.layout import KEY_BYTES
+from gate.vault.proof import commitments
 from gate.vault.recipients import Recipient, recipient_source
-from gate.vault.wrap import seal_key
+from gate.vault.wrap import close_all, split
 from gate.vault.writer import SealedWriter
 
 
@@ -32,11 +33,13 @@ class Seal:
         self._data_key: bytes | None = secrets.token_bytes(KEY_BYTES)
         self.key_id = secrets.token_hex(16)
         """Random; names the key, tells nothing about it."""
-        self.wraps: tuple[tuple[str, bytes], ...] = seal_key(
-            self._data_key, recipients, two_person=two_person, recording_id=recording_id, key_id=self.key_id
-        )
+        ids = {"recording_id": recording_id, "key_id": self.key_id}
+        inner = split(self._data_key, two_person=two_person)
+        self.wraps: tuple[tuple[str, bytes], ...] = close_all(inner, recipients, **ids)
         """(recipient id, wrap) for every recipient in force."""
-        self._header = {**header, "recording_id": recording_id, "key_id": self.key_id}
+        self.commitments: dict[str, str] = commitments(inner, **ids)
+        """What proves later that a wrap of this key opens (see ``proof``); no secret."""
+        self._header = {**header, **ids, "commitments": self.commitments}
 
     def create(self, path: Path) -> SealedWriter:
         """The file, ready for chunks; ``path`` must not exist. Raises what ``SealedWriter`` raises.

@@ -9,11 +9,11 @@ open. The recipient's public key is bound by HPKE itself.
 
 Two people. The first share is 32 bytes from the system's generator, the second the key XOR the first. Each alone is
 uniformly random whatever the key is (a one-time pad, used once): a holder of one share knows of the key no more than
-somebody without any, and no guess at it can be tried but against the file itself, at 2^256. Every recipient of half
-``first`` gets the same first share, every one of half ``second`` the second: any one of each half opens the recording,
-no number of one half does. A wrong share gives a wrong key, and a sealed file tells that (``WrongKey``) without giving
-out a byte: it commits to its key. Splitting once for each recording, with a fresh pad, is what makes this safe: two
-keys under one pad would give away their XOR.
+somebody without any, and no guess at it can be tried but against the file itself or the published commitments
+(``proof``), at 2^256. Every recipient of half ``first`` gets the same first share, every one of half ``second`` the
+second: any one of each half opens the recording, no number of one half does. A wrong share gives a wrong key, and a
+sealed file tells that (``WrongKey``) without giving out a byte: it commits to its key. Splitting once for each
+recording, with a fresh pad, is what makes this safe: two keys under one pad would give away their XOR.
 
 Nonces: HPKE derives key and nonce from a fresh encapsulation for each wrap, and each seals one message.
 """
@@ -21,7 +21,7 @@ Nonces: HPKE derives key and nonce from a fresh encapsulation for each wrap, and
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -38,6 +38,8 @@ _CODES: Final = {half: bytes([code]) for code, half in _KINDS.items()}
 
 Wraps = tuple[tuple[str, bytes], ...]
 """(recipient id, wrap)."""
+Inner = Mapping[Half, bytes]
+"""What is in the wraps of a recording, by their kind."""
 
 
 def seal_key(
@@ -48,14 +50,26 @@ def seal_key(
     Raises ``NoRecipients`` where nobody could open it then: with ``two_person``, where a half has nobody; ``OtherHalf``
     for a recipient of no half, who would be left out unseen.
     """
+    return close_all(split(data_key, two_person=two_person), recipients, recording_id=recording_id, key_id=key_id)
+
+
+def split(data_key: bytes, *, two_person: bool) -> Inner:
+    """What goes into wraps: the key as it is, or its two shares."""
     if not two_person:
+        return {"": data_key}
+    pad = secrets.token_bytes(KEY_BYTES)
+    return {"first": pad, "second": _xor(data_key, pad)}
+
+
+def close_all(inner: Inner, recipients: Sequence[Recipient], *, recording_id: str, key_id: str) -> Wraps:
+    """What ``split`` gave, closed to each recipient: the whole, or the share of their half. Raises as ``seal_key``."""
+    ids = {"recording_id": recording_id, "key_id": key_id}
+    if "" in inner:
         if not recipients:
             raise NoRecipients("there is no recipient to seal to", hint="Add a public key: dialgate key add FILE")
-        return tuple((one.id, wrap(data_key, one, recording_id=recording_id, key_id=key_id)) for one in recipients)
+        return tuple((one.id, close_wrap(inner[""], one, "", **ids)) for one in recipients)
     halves_filled(recipients)
-    pad = secrets.token_bytes(KEY_BYTES)
-    shares = {"first": pad, "second": _xor(data_key, pad)}
-    return tuple((one.id, _close(shares[one.half], one, one.half, recording_id, key_id)) for one in recipients)
+    return tuple((one.id, close_wrap(inner[one.half], one, one.half, **ids)) for one in recipients)
 
 
 def halves_filled(recipients: Iterable[Recipient]) -> None:
@@ -77,7 +91,7 @@ def halves_filled(recipients: Iterable[Recipient]) -> None:
 
 def wrap(data_key: bytes, recipient: Recipient, *, recording_id: str, key_id: str) -> bytes:
     """Close a whole 32-byte data key to a recipient; 1,169 bytes. Raises ``ValueError`` for a key of another length."""
-    return _close(data_key, recipient, "", recording_id, key_id)
+    return close_wrap(data_key, recipient, "", recording_id=recording_id, key_id=key_id)
 
 
 def unwrap(private: PrivateKey, wrapped: bytes, *, recording_id: str, key_id: str) -> bytes:
@@ -85,7 +99,7 @@ def unwrap(private: PrivateKey, wrapped: bytes, *, recording_id: str, key_id: st
     or another recording's (these cannot be told apart, because HPKE answers only yes or no); ``HalfMissing`` for a
     share."""
     half = half_of(wrapped)
-    inner = _open(private, wrapped, recording_id, key_id)
+    inner = open_wrap(private, wrapped, recording_id=recording_id, key_id=key_id)
     if half:
         raise HalfMissing(f"recording {recording_id} takes two people: key {private.id} is of its {half} half")
     return inner
@@ -115,7 +129,7 @@ def data_key(
     mine = [(by_id[who], wrapped) for who, wrapped in wraps if who in by_id]
     for private, wrapped in mine:
         try:
-            opened[half_of(wrapped)] = private, _open(private, wrapped, recording_id, key_id)
+            opened[half_of(wrapped)] = private, open_wrap(private, wrapped, recording_id=recording_id, key_id=key_id)
         except WrapDamaged as error:  # another key may do; if none does, this is what there is to say
             damaged = error
     if "" in opened:
@@ -144,26 +158,28 @@ def rewrap(
     A share stays a share: it goes to recipients of its half only, lest one person come to hold both. Returns (recipient
     id, wrap) pairs. Raises ``WrapDamaged``; ``OtherHalf`` for a recipient of another half.
     """
+    ids = {"recording_id": recording_id, "key_id": key_id}
     half = half_of(wrapped)
-    chosen = list(recipients)
-    for one in chosen:
-        if half and one.half != half:
-            raise OtherHalf(
-                f"recipient {one.id} is not of the {half} half of recording {recording_id}",
-                hint="A share goes to its own half only, so that it still takes two people.",
-            )
-    inner = _open(private, wrapped, recording_id, key_id)
-    return [(one.id, _close(inner, one, half, recording_id, key_id)) for one in chosen]
+    inner = open_wrap(private, wrapped, **ids)
+    return [(one.id, close_wrap(inner, one, half, **ids)) for one in recipients]
 
 
-def _close(inner: bytes, recipient: Recipient, half: Half, recording_id: str, key_id: str) -> bytes:
+def close_wrap(inner: bytes, recipient: Recipient, half: Half, *, recording_id: str, key_id: str) -> bytes:
+    """Close a whole key, or the share of one half, to a recipient. Raises ``ValueError`` for a key of another length;
+    ``OtherHalf`` for a share and a recipient of another half."""
+    if half and recipient.half != half:
+        raise OtherHalf(
+            f"recipient {recipient.id} is not of the {half} half of recording {recording_id}",
+            hint="A share goes to its own half only, so that it still takes two people.",
+        )
     if len(inner) != KEY_BYTES:
         raise ValueError(f"a data key has {KEY_BYTES} bytes, not {len(inner)}")
     code = _CODES[half]
     return code + SUITE.encrypt(inner, recipient.key, info=_info(code, recording_id, key_id))
 
 
-def _open(private: PrivateKey, wrapped: bytes, recording_id: str, key_id: str) -> bytes:
+def open_wrap(private: PrivateKey, wrapped: bytes, *, recording_id: str, key_id: str) -> bytes:
+    """What is in a wrap: the whole key, or a share. Raises ``WrapDamaged``."""
     try:
         inner = SUITE.decrypt(wrapped[1:], private.key, info=_info(wrapped[:1], recording_id, key_id))
     except (InvalidTag, ValueError) as error:

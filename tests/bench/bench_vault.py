@@ -196,7 +196,9 @@ def _store(folder: Path, private, recipient, wrapped: bytes, count: int) -> dict
         new = {}
         for name in names:
             ((_, new[name]),) = rewrap(private, wraps[name], [recipient], recording_id=name, key_id="k")
-        assert store.hand_over(recipient.id, "another", new, names) == (count, count)
+        assert store.give(recipient.id, "another", new) == count
+        assert store.prove("another", new) == count
+        assert store.drop(recipient.id, "another", names) == count
 
     figures = {
         f"put_{count}_s": _seconds(put),

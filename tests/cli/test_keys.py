@@ -10,6 +10,7 @@ import subprocess
 import sys
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -17,7 +18,7 @@ from gate.config import load
 from gate.config.write import amend
 from gate.daemon.house import House
 from gate.vault.errors import HalfMissing, NoWrapForKey
-from gate.vault.keyfile import load_private, save_private
+from gate.vault.keyfile import PrivateKey, load_private, save_private
 from gate.vault.publickey import Recipient
 from gate.vault.wrap import data_key
 from tests.support.commands import Done, dialgate
@@ -67,6 +68,14 @@ def rotated(folder: Path, source: str, target: str, *more: str) -> Done:
     )
 
 
+def dropped(folder: Path, source: PrivateKey, target: PrivateKey, name: str) -> dict[str, Any]:
+    """``name`` is the file of the target's key."""
+    words = str(folder / "words")
+    proven = dialgate("key", "prove", str(folder / f"{name}.key"), "--passphrase-file", words, "--json")
+    assert proven.code == 0, proven.err
+    return dict(key(folder, "drop", source.id, "--to", target.id).json)
+
+
 def planted(folder: Path, count: int, *recipients: Recipient, two_person: bool = False) -> list[str]:
     names = [f"rec-{n:04}" for n in range(count)]
     with ExitStack() as stack:
@@ -107,10 +116,10 @@ def test_a_rotation_that_is_killed_goes_on_and_nobody_loses_anything(folder: Pat
     chance = random.Random(20260302)
     environment = {**os.environ, "PASSPHRASE": PASSPHRASE}
     command = [sys.executable, str(ROTATOR), *map(str, (folder / "gate" / "config.toml", folder / "ada.key"))]
-    command += [str(folder / "bob.recipient"), *drop]
+    command += [str(folder / "bob.key"), *drop]
     done = 0
     for _ in range(KILLS):
-        killed = subprocess.run([*command, str(chance.randrange(14))], env=environment, capture_output=True)
+        killed = subprocess.run([*command, str(chance.randrange(28))], env=environment, capture_output=True)
         assert killed.returncode in (-signal.SIGKILL, 0), killed.stderr.decode()
         now = openers(wraps_of(folder, names))
         assert all(now), "there is always somebody"
@@ -118,14 +127,16 @@ def test_a_rotation_that_is_killed_goes_on_and_nobody_loses_anything(folder: Pat
         done = sum(BOB.id in each for each in now)
         if not drop:
             assert all(ADA.id in each for each in now)
-    last = rotated(folder, "ada", "bob", *drop)
+    last = rotated(folder, "ada", "bob")
     assert last.code == 0, last.err
     report = last.json
     assert report["recordings"] == report["added"] + report["there"]
+    if drop:
+        dropped(folder, ADA, BOB, "bob")
     now = wraps_of(folder, names)
     assert openers(now) == [{BOB.id} if drop else {ADA.id, BOB.id}] * RECORDINGS
-    again = rotated(folder, "ada", "bob", *drop).json
-    assert (again["added"], again["dropped"], again["there"]) == (0, 0, 0 if drop else RECORDINGS)
+    again = rotated(folder, "ada", "bob").json
+    assert (again["added"], again["there"]) == (0, 0 if drop else RECORDINGS)
     secrets = [wrap for _, wraps in old.values() for _, wrap in wraps]
     assert found_in(folder / "gate" / "data", secrets) == ([] if drop else secrets)
     assert dialgate("audit", "verify").code == 0
@@ -147,7 +158,7 @@ def test_losing_one_key_loses_nothing_and_is_told_beforehand(folder: Path) -> No
     retired = dialgate("key", "retire", ADA.id)
     assert (retired.code, "still opens 3 recordings" in retired.err) == (0, True)
     assert "Retired, and still opens 3 recordings: Ada" in dialgate("key", "list").err
-    assert rotated(folder, "ada", "bob", "--drop").json["dropped"] == 3
+    assert dropped(folder, ADA, BOB, "bob")["dropped"] == 3
     assert "Retired" not in dialgate("key", "list").err
 
 
@@ -169,11 +180,14 @@ def test_a_share_is_rotated_within_its_half(folder: Path) -> None:
     shares = [ADA.recipient.on_terms(half="first"), BOB.recipient.on_terms(half="second")]
     names = planted(folder, 3, *shares, two_person=True)
     key(folder, "add", str(folder / "eve.recipient"), "--half", "second")
-    wrong = rotated(folder, "ada", "eve", "--drop")
-    assert (wrong.json["added"], wrong.json["other_half"], wrong.json["dropped"]) == (0, 3, 0)
+    wrong = rotated(folder, "ada", "eve")
+    assert (wrong.json["added"], wrong.json["other_half"]) == (0, 3)
     assert "not of the half of this key" in wrong.err
-    right = rotated(folder, "bob", "eve", "--drop").json
-    assert (right["added"], right["dropped"]) == (3, 3)
+    assert rotated(folder, "bob", "eve").json["added"] == 3
+    assert dropped(folder, BOB, EVE, "eve")["dropped"] == 3
+    nothing = key(folder, "drop", ADA.id, "--to", EVE.id)
+    assert (nothing.json["dropped"], nothing.json["unproven"]) == (0, 3)
+    assert "has not proven to open them" in nothing.err
     for name, (key_id, wraps) in wraps_of(folder, names).items():
         assert len(data_key(wraps, [ADA, EVE], recording_id=name, key_id=key_id)) == 32
         with pytest.raises(HalfMissing):

@@ -108,6 +108,11 @@ def test_every_operation_answers_as_promised(client: ControlClient, tmp_path: Pa
         "key_retire": {"recipient_id": "p-1"},
         "key_wraps": {"source": "p-1", "target": "p-2"},
         "key_rewrap": {"source": "p-1", "target": "p-2", "wraps": {}},
+        "key_unproven": {"recipient_id": "p-1"},
+        "key_prove": {"recipient_id": "p-1", "proofs": {}},
+        "key_drop": {"source": "p-1", "target": "p-2"},
+        "proposal_confirm": {"proposal_id": "w-1"},
+        "proposal_withdraw": {"proposal_id": "w-1"},
         "audit_export": dict.fromkeys(("recipient", "purpose"), "x")
         | {"since": datetime(2026, 3, 2, tzinfo=UTC), "until": datetime(2026, 3, 3, tzinfo=UTC)},
         "audit_export_take": {"bundle": "b-1"},

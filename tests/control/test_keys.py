@@ -8,12 +8,14 @@ import json
 from gate.control.keys import BATCH
 from gate.control.messages import arguments
 from gate.control.wire import LARGEST_BODY
+from gate.vault.proof import PROOF_BYTES
 from gate.vault.wrap import WRAP_BYTES
 
 
 def test_a_full_batch_fits_into_one_message() -> None:
     wrap = base64.b64encode(bytes(WRAP_BYTES)).decode()
     ids = [f"{number:032x}" for number in range(BATCH)]
-    fields = {"source": "a" * 16, "target": "b" * 16, "wraps": dict.fromkeys(ids, wrap), "drop": ids}
+    fields = {"source": "a" * 16, "target": "b" * 16, "wraps": dict.fromkeys(ids, wrap)}
+    fields["proofs"] = dict.fromkeys(ids, base64.b64encode(bytes(PROOF_BYTES)).decode())
     assert len(json.dumps(fields)) < LARGEST_BODY
-    assert arguments("key_rewrap", fields)["drop"] == tuple(ids)
+    assert list(arguments("key_rewrap", fields)["proofs"]) == ids

@@ -55,9 +55,12 @@ def test_two_people(tmp_path: Path) -> None:
         words.write_text(PASSPHRASE)
         words.chmod(0o600)
         dialgate("key", "add", recipient(tmp_path, "eve"), "--half", "second", config=gate.config)
-        rotate = ["key", "rotate", str(tmp_path / "bob.key"), "--to", str(tmp_path / "eve.recipient"), "--drop"]
+        rotate = ["key", "rotate", str(tmp_path / "bob.key"), "--to", str(tmp_path / "eve.recipient")]
         done = dialgate(*rotate, "--passphrase-file", str(words), config=gate.config)
-        assert (done["added"], done["dropped"], done["other_half"]) == (1, 1, 0)
+        assert (done["added"], done["other_half"]) == (1, 0)
+        prove = ["key", "prove", str(tmp_path / "eve.key"), "--passphrase-file", str(words)]
+        assert dialgate(*prove, config=gate.config)["proven"] == 1
+        assert dialgate("key", "drop", BOB.id, "--to", EVE.id, config=gate.config)["dropped"] == 1
         dialgate("key", "retire", BOB.id, config=gate.config)
         assert opened(gate, row["recording_id"], [private, EVE]).clear
         with pytest.raises(HalfMissing):

@@ -44,7 +44,7 @@ def test_nothing_of_the_key_and_no_file_is_left_and_the_log_holds(keeping, tmp_p
     note = keeping.path("old-0").with_name("old-0.dgr" + SUFFIX)
     note.write_text("{}")
     secrets = [wrap for name in names for _, wrap in keeping.wraps(name)]
-    sealed = [keeping.path(name).read_bytes()[200:] for name in names]
+    sealed = [keeping.path(name).read_bytes()[400:] for name in names]
     whole = keeping.path("old-0").read_bytes()
     assert len(found_in(keeping.folder, secrets)) == 5
     assert all(keeping.opens(name) for name in names)
@@ -77,7 +77,9 @@ def test_no_private_key_there_is_opens_it_and_the_person_stays_uncallable(keepin
     ids = {"recording_id": "whole", "key_id": keeping.keys.key_id("whole")}
     secrets = [wrap for name in ("whole", "shared") for _, wrap in keeping.wraps(name)]
     ((_, new),) = rewrap(people[0], dict(keeping.wraps("whole"))[people[0].id], [people[2].recipient], **ids)
-    assert keeping.keys.hand_over(people[0].id, people[2].id, {"whole": new}, ["whole"]) == (1, 1)
+    assert keeping.keys.give(people[0].id, people[2].id, {"whole": new}) == 1
+    assert keeping.keys.prove(people[2].id, {"whole": new}) == 1
+    assert keeping.keys.drop(people[0].id, people[2].id, ["whole"]) == 1
     backup = tmp_path_factory.mktemp("backup")
     for name in ("whole", "shared"):
         shutil.copy(keeping.path(name), backup)

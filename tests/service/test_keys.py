@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,16 +13,21 @@ from typing import Any
 
 import pytest
 
+from gate.cli import rotation
 from gate.config import load
 from gate.config.write import amend
+from gate.control.messages import arguments
+from gate.control.perform import perform
 from gate.daemon.house import House
 from gate.errors import ConfigError, RefusedError, UsageError, VaultError
 from gate.service.dropped import drop_again
+from gate.store import kept
 from gate.vault import keyring
 from gate.vault.errors import NoRecipients, OtherHalf
 from gate.vault.keyring import sealable
+from gate.vault.proof import rewrapped
 from gate.vault.recipients import add_recipient, change_recipient
-from gate.vault.wrap import data_key, rewrap
+from gate.vault.wrap import WRAP_BYTES, data_key
 from tests.support.example import make_example
 from tests.support.keeping import plant
 from tests.support.vault import private_key
@@ -173,16 +179,22 @@ def test_what_only_one_key_opens_is_told_and_keeps_its_recipient(house: House) -
 
 
 def rotate(house: House, source: Any, target: Any, drop: bool = False) -> None:
-    """As ``gate.cli.rotation`` does it, in one page."""
-    page = house.desk.key_wraps(source=source.id, target=target.id, actor=ACTOR)
-    wraps = {}
-    for item in page["items"]:
-        if item["wrap"]:
-            ids = {"recording_id": item["recording_id"], "key_id": item["key_id"]}
-            ((_, new),) = rewrap(source, base64.b64decode(item["wrap"]), [target.recipient], **ids)
-            wraps[item["recording_id"]] = base64.b64encode(new).decode()
-    gone = [item["recording_id"] for item in page["items"]] if drop else []
-    house.desk.key_rewrap(source=source.id, target=target.id, wraps=wraps, drop=gone, actor=ACTOR)
+    """As ``dialgate key rotate``, ``prove`` and ``drop`` do it."""
+    gate = Acting(house)
+    rotation.rotate(gate, source, target.recipient, progress=None)
+    if drop:
+        rotation.prove(gate, target, progress=None)
+        house.desk.key_drop(source=source.id, target=target.id, actor=ACTOR)
+
+
+class Acting:
+    """``gate.cli.reach.Gate`` on a desk."""
+
+    def __init__(self, house: House) -> None:
+        self._desk = house.desk
+
+    def call(self, op: str, /, **fields: Any) -> Any:
+        return perform(self._desk, op, ACTOR, arguments(op, fields))
 
 
 def test_wraps_are_given_out_and_taken_back_with_a_leaf_before(house: House) -> None:
@@ -197,14 +209,70 @@ def test_wraps_are_given_out_and_taken_back_with_a_leaf_before(house: House) -> 
     given = facts(house, "keys_given_out")
     assert given[0] == ("keys_given_out", ADA.id, ACTOR, {"to": BOB.id, "recordings": ["r1"]})
     rotate(house, ADA, BOB, drop=True)
-    ((_, subject, actor, body),) = facts(house, "keys_rewrapped")
-    assert (subject, actor, body) == (
-        BOB.id,
-        ACTOR,
-        {"from": ADA.id, "recordings": ["r1"], "dropped": ["r1", "r2"]},
-    )
+    assert facts(house, "keys_rewrapped", "keys_proven", "keys_dropped") == [
+        ("keys_rewrapped", BOB.id, ACTOR, {"from": ADA.id, "recordings": ["r1"]}),
+        ("keys_proven", BOB.id, ACTOR, {"recordings": ["r1", "r2"]}),
+        ("keys_dropped", BOB.id, ACTOR, {"from": ADA.id, "recordings": ["r1", "r2"]}),
+    ]
     for name in ("r1", "r2"):
         assert [who for who, _ in house.keys.wraps(name)] == [BOB.id]
+
+
+def test_random_bytes_are_no_wrap_and_take_nothing_away(house: House) -> None:
+    for private in (ADA, BOB):
+        add(house, private)
+    for name in ("r1", "r2"):
+        record(house, name, ADA.recipient)
+    garbage = {name: base64.b64encode(b"\1" + os.urandom(WRAP_BYTES - 1)).decode() for name in ("r1", "r2")}
+    for proofs in ({}, {name: base64.b64encode(os.urandom(64)).decode() for name in garbage}):
+        with pytest.raises(RefusedError, match="not proven") as caught:
+            house.desk.key_rewrap(source=ADA.id, target=BOB.id, wraps=garbage, proofs=proofs, actor=ACTOR)
+        assert caught.value.reason == "wrap_not_proven"
+    assert facts(house, "keys_rewrapped") == []
+    # Good wraps that Bob has not opened take nothing away either, nor do proofs that are not his.
+    rotate(house, ADA, BOB)
+    answer = house.desk.key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)
+    assert (answer["dropped"], answer["unproven"]) == (0, 2)
+    forged = {name: base64.b64encode(os.urandom(64)).decode() for name in garbage}
+    assert house.desk.key_prove(recipient_id=BOB.id, proofs=forged, actor=ACTOR) == {
+        "proven": 0,
+        "failed": ["r1", "r2"],
+    }
+    assert house.desk.key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["dropped"] == 0
+    assert {who for who, _ in house.keys.wraps("r1")} == {ADA.id, BOB.id}
+    assert facts(house, "keys_dropped", "keys_proven") == []
+
+
+def test_a_recording_without_a_commitment_is_given_on_and_never_dropped(house: House) -> None:
+    for private in (ADA, BOB):
+        add(house, private)
+    record(house, "old", ADA.recipient, committed=False)
+    record(house, "new", ADA.recipient)
+    gate = Acting(house)
+    assert rotation.rotate(gate, ADA, BOB.recipient, progress=None)["added"] == 2
+    done = rotation.prove(gate, BOB, progress=None)
+    assert (done["proven"], done["without"], done["failed"]) == (1, 1, 0)
+    answer = house.desk.key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)
+    assert (answer["dropped"], answer["unproven"]) == (1, 1)
+    assert key_of(house, "old", ADA) == key_of(house, "old", BOB)
+
+
+def test_what_is_held_is_not_dropped(house: House) -> None:
+    for private in (ADA, BOB):
+        add(house, private)
+    for name in ("r1", "r2"):
+        record(house, name, ADA.recipient)
+    rotate(house, ADA, BOB)
+    rotation.prove(Acting(house), BOB, progress=None)
+    hold = house.desk.hold_add(recording_id="r1", reason="a claim", reference="17/26", actor=ACTOR)
+    shown = house.desk.key_drop(source=ADA.id, target=BOB.id, dry_run=True, actor=ACTOR)
+    assert (shown["dropped"], shown["held"], shown["dry_run"]) == (1, 1, True)
+    assert facts(house, "keys_dropped") == []
+    assert house.desk.key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["held"] == 1
+    assert {who for who, _ in house.keys.wraps("r1")} == {ADA.id, BOB.id}
+    assert {who for who, _ in house.keys.wraps("r2")} == {BOB.id}
+    house.desk.hold_release(hold_id=hold["id"], reason="settled", actor=ACTOR)
+    assert house.desk.key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["dropped"] == 1
 
 
 def test_what_was_erased_meanwhile_stays_so(house: House) -> None:
@@ -212,20 +280,29 @@ def test_what_was_erased_meanwhile_stays_so(house: House) -> None:
         add(house, private)
     record(house, "r1", ADA.recipient)
     page = house.desk.key_wraps(source=ADA.id, target=BOB.id, actor=ACTOR)
+    (item,) = page["items"]
+    new, proof = rewrapped(ADA, base64.b64decode(item["wrap"]), BOB.recipient, recording_id="r1", key_id=item["key_id"])
     house.keys.shred(["r1"])
-    wraps = {"r1": page["items"][0]["wrap"]}
-    answer = house.desk.key_rewrap(source=ADA.id, target=BOB.id, wraps=wraps, drop=["r1"], actor=ACTOR)
-    assert answer == {"added": 0, "dropped": 0}
+    wraps, proofs = ({"r1": base64.b64encode(each).decode()} for each in (new, proof))
+    answer = house.desk.key_rewrap(source=ADA.id, target=BOB.id, wraps=wraps, proofs=proofs, actor=ACTOR)
+    assert answer == {"added": 0}
+    assert house.desk.key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["dropped"] == 0
     assert house.keys.wraps("r1") == []
 
 
 def test_keys_go_only_to_who_is_on_the_register(house: House) -> None:
     add(house, ADA)
     record(house, "r1", ADA.recipient)
-    with pytest.raises(UsageError, match="there is no recipient"):
-        house.desk.key_wraps(source=ADA.id, target=BOB.id, actor=ACTOR)
-    with pytest.raises(UsageError, match="there is no recipient"):
-        house.desk.key_rewrap(source=ADA.id, target=BOB.id, wraps={"r1": "AA=="}, actor=ACTOR)
+    given = {"source": ADA.id, "target": BOB.id, "actor": ACTOR}
+    for work in (
+        lambda: house.desk.key_wraps(**given),
+        lambda: house.desk.key_rewrap(**given, wraps={"r1": "AA=="}, proofs={}),
+        lambda: house.desk.key_drop(**given),
+    ):
+        with pytest.raises(UsageError, match="there is no recipient"):
+            work()
+    with pytest.raises(VaultError, match="there is no recipient"):
+        house.desk.key_unproven(recipient_id=BOB.id, actor=ACTOR)
     add(house, EVE, purpose="regulator", exports_only=True)
     with pytest.raises(RefusedError, match="for exports only"):
         house.desk.key_wraps(source=ADA.id, target=EVE.id, actor=ACTOR)
@@ -233,7 +310,7 @@ def test_keys_go_only_to_who_is_on_the_register(house: House) -> None:
         house.desk.key_wraps(source=ADA.id, target=ADA.id, actor=ACTOR)
     add(house, BOB)
     with pytest.raises(UsageError, match="base64"):
-        house.desk.key_rewrap(source=ADA.id, target=BOB.id, wraps={"r1": "?"}, actor=ACTOR)
+        house.desk.key_rewrap(**given, wraps={"r1": "?"}, proofs={})
     assert facts(house, "keys_given_out", "keys_rewrapped") == []
 
 
@@ -246,25 +323,42 @@ def test_what_was_taken_from_a_key_and_comes_back_goes_again(example: Path, tmp_
             record(house, name, ADA.recipient)
         record(house, "later", ADA.recipient, BOB.recipient)
         rotate(house, ADA, BOB)
+        rotation.prove(Acting(house), BOB, progress=None)
         path = house.config.data / "keys.db"
     shutil.copy(path, tmp_path / "backup.db")
     with ExitStack() as stack:
         house = opened(example, tmp_path, stack)
-        assert drop_again(house.store, house.keyring()) == 0
-        rotate(house, ADA, BOB, drop=True)
-        page = house.desk.key_wraps(source=BOB.id, target=ADA.id, actor=ACTOR)
-        back = {"r2": next(each["wrap"] for each in page["items"] if each["recording_id"] == "r2")}
-        house.desk.key_rewrap(source=BOB.id, target=ADA.id, wraps=back, actor=ACTOR)  # given back
+        assert drop_again(house.store, house.keyring(), kept) == 0
+        house.desk.key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)
+        rotation.rotate(Only(house, "r2"), BOB, ADA.recipient, progress=None)  # given back
         record(house, "new", ADA.recipient)
-        assert drop_again(house.store, house.keyring()) == 0, "what is as the log says stays"
+        assert drop_again(house.store, house.keyring(), kept) == 0, "what is as the log says stays"
         now = {name: [who for who, _ in house.keys.wraps(name)] for name in ("r1", "r2", "r3", "later")}
+        assert now["r2"] == sorted([ADA.id, BOB.id])
     shutil.copy(tmp_path / "backup.db", path)
     with ExitStack() as stack:
         house = opened(example, tmp_path, stack)
         assert len(house.keys.wraps("r1")) == 2, "the backup is a good one"
-        assert drop_again(house.store, house.keyring()) == 3
+        hold = house.desk.hold_add(recording_id="r1", reason="a claim", reference="17/26", actor=ACTOR)
+        assert drop_again(house.store, house.keyring(), kept) == 2, "what is held by now stays"
+        house.desk.hold_release(hold_id=hold["id"], reason="settled", actor=ACTOR)
+        assert drop_again(house.store, house.keyring(), kept) == 1
         assert {name: [who for who, _ in house.keys.wraps(name)] for name in now} == now
-        assert drop_again(house.store, house.keyring()) == 0
+        assert drop_again(house.store, house.keyring(), kept) == 0
+
+
+class Only(Acting):
+    """A gate that gives out the wraps of one recording."""
+
+    def __init__(self, house: House, name: str) -> None:
+        super().__init__(house)
+        self._name = name
+
+    def call(self, op: str, /, **fields: Any) -> Any:
+        answer = super().call(op, **fields)
+        if op == "key_wraps":
+            answer["items"] = [each for each in answer["items"] if each["recording_id"] == self._name]
+        return answer
 
 
 # --- two people ---------------------------------------------------------------------------------------------------

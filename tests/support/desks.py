@@ -10,6 +10,8 @@ from typing import Any
 
 from gate.errors import ConfigError, RefusedError, RegisterError, StoreError, VaultError
 
+WAITS = {"id": "w-1", "until": "2026-03-03T10:00:00.000000Z"}
+
 
 class WrongKey(VaultError):
     """A room's own error, unknown to the far side."""
@@ -340,7 +342,32 @@ class SmallDesk:
 
     def key_rewrap(self, **fields: Any) -> dict[str, Any]:
         self._note("key_rewrap", **fields)
-        return {"added": 0, "dropped": 0}
+        return {"added": 0}
+
+    def key_unproven(self, **fields: Any) -> dict[str, Any]:
+        self._note("key_unproven", **fields)
+        return {"items": [], "next": None, "challenge": ""}
+
+    def key_prove(self, **fields: Any) -> dict[str, Any]:
+        self._note("key_prove", **fields)
+        return {"proven": 0, "failed": []}
+
+    def key_drop(self, **fields: Any) -> dict[str, Any]:
+        self._note("key_drop", **fields)
+        return {"recordings": 3, "dropped": 0, "held": 1, "unproven": 1, "waits": WAITS}
+
+    def proposal_list(self, *, actor: str) -> dict[str, Any]:
+        self._note("proposal_list", actor=actor)
+        asked = {"what": "the release of hold h-1", "asked_by": "user:ann(1000)", "at": "2026-03-02T10:00:00.000000Z"}
+        return {"items": [WAITS | asked | {"op": "hold_release", "subject": "h-1", "arguments": {}}]}
+
+    def proposal_confirm(self, *, progress: Any = None, **fields: Any) -> dict[str, Any]:
+        self._note("proposal_confirm", **fields)
+        return {"id": "w-1", "what": "the release of hold h-1", "asked_by": "user:ann(1000)"}
+
+    def proposal_withdraw(self, **fields: Any) -> dict[str, Any]:
+        self._note("proposal_withdraw", **fields)
+        return {"id": "w-1", "what": "the release of hold h-1", "asked_by": "user:ann(1000)"}
 
     def audit_verify(self, *, actor: str, progress: Any = None, **given: Any) -> dict[str, Any]:
         self._note("audit_verify", actor=actor, **given)

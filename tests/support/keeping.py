@@ -55,10 +55,11 @@ def plant(
     number: str = "+442079460123",
     two_person: bool = False,
     sound: Iterable[bytes] = (SOUND,),
+    committed: bool = True,
     **said: Any,
 ) -> None:
     """A call at this time, recorded and sealed as the gate does it, under the recording id ``name``; ``sound``: its
-    chunks."""
+    chunks; ``committed``: as by a version that keeps commitments to the key."""
     call, path = f"call-{name}", f"{at:%Y/%m/%d}/{name}.dgr"
     recipients = (recipient,) if isinstance(recipient, Recipient) else tuple(recipient)
     seal = Seal(name, {"call_id": call, "opened": at.isoformat()}, recipients, two_person=two_person)
@@ -70,6 +71,7 @@ def plant(
         writer.write_chunk(chunk)
     summary = writer.close({"seconds": 1.0})
     opened = {"call_id": call, "key_id": seal.key_id, "path": path, "recipients": [one.id for one in recipients]}
+    opened |= {"commitments": seal.commitments} if committed else {}
     closed = {"call_id": call, "sha256": summary.sha256, "size": summary.size, "seconds": 1.0, "chunks": 1}
     facts = [
         decision(call, number, at=at, **said),

@@ -16,6 +16,7 @@ class Seal:
         self._key = secrets.token_bytes(32)
         self.key_id = secrets.token_hex(8)
         self.wraps = (("test", self._key),)
+        self.commitments: dict[str, str] = {}
         self._header = {**header, "recording_id": recording_id, "key_id": self.key_id}
 
     def create(self, path: Path) -> SealedWriter:

@@ -1,4 +1,4 @@
-"""A rotation that kills itself: ``rotator.py CONFIG KEY RECIPIENT [--drop] STEPS``, the passphrase in PASSPHRASE.
+"""A rotation that kills itself: ``rotator.py CONFIG KEY NEW_KEY [--drop] STEPS``, the passphrase in PASSPHRASE.
 
 A step is the beginning or the end of a question to the desk, or of what it keeps in the key store.
 """
@@ -16,12 +16,11 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from gate.cli.reach import DeskHere
-from gate.cli.rotation import rotate
+from gate.cli.rotation import prove, rotate
 from gate.config import load
 from gate.daemon.house import House
 from gate.vault import keystore
 from gate.vault.keyfile import load_private
-from gate.vault.recipients import parse_recipient
 
 
 def main() -> None:
@@ -39,15 +38,18 @@ def main() -> None:
 
         return run
 
-    config, key, recipient = map(Path, sys.argv[1:4])
-    private, target = load_private(key, os.environ["PASSPHRASE"]), parse_recipient(recipient.read_text())
+    config, *keys = map(Path, sys.argv[1:4])
+    private, target = (load_private(key, os.environ["PASSPHRASE"]) for key in keys)
     with ExitStack() as stack:
         house = House(load(config), stack)
         gate = DeskHere(house.desk)
         gate.call = stepped(gate.call)
-        keystore.hand_over = stepped(keystore.hand_over)
-        keystore._scrub = stepped(keystore._scrub)
-        rotate(gate, private, target, drop="--drop" in sys.argv, progress=None)
+        for name in ("give", "prove", "drop", "_scrub"):
+            setattr(keystore, name, stepped(getattr(keystore, name)))
+        rotate(gate, private, target.recipient, progress=None)
+        if "--drop" in sys.argv:
+            prove(gate, target, progress=None)
+            gate.call("key_drop", source=private.id, target=target.id)
 
 
 main()

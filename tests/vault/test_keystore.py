@@ -172,7 +172,9 @@ def test_no_run_of_a_shredded_wraps_bytes_is_in_any_file(tmp_path: Path, seed: i
             gone += [wrap for name in chosen for _, wrap in live[name]]
             new = {name: some_wraps(2)[1] for name in chosen}
             changes = {name: wrap for name, (_, wrap) in new.items()}
-            assert store.hand_over(RECIPIENTS[0], RECIPIENTS[1], changes, chosen) == (len(chosen),) * 2
+            assert store.give(RECIPIENTS[0], RECIPIENTS[1], changes) == len(chosen)
+            assert store.prove(RECIPIENTS[1], changes) == len(chosen)
+            assert store.drop(RECIPIENTS[0], RECIPIENTS[1], chosen) == len(chosen)
             live |= {name: [one] for name, one in new.items()}
         else:
             assert store.shred(chosen) == len(chosen)
@@ -245,10 +247,10 @@ def test_keys_are_handed_over_all_or_none(store: KeyStoreDb, tmp_path: Path) -> 
     new = {name: secrets.token_bytes(WRAP_BYTES - 1) for name in old}
     for wrong in (b"\2", b"", b"\1x"):
         with pytest.raises(KeyStoreError, match="no wrap of the same kind"):
-            store.hand_over(first, second, {"rec-0": b"\1" + new["rec-0"], "rec-1": wrong + new["rec-1"]})
+            store.give(first, second, {"rec-0": b"\1" + new["rec-0"], "rec-1": wrong + new["rec-1"]})
         assert {name: store.wraps(name) for name in old} == old
     new = {name: b"\1" + wrap for name, wrap in new.items()}
-    assert store.hand_over(first, second, {name: new[name] for name in ("rec-0", "rec-1")}) == (2, 0)
+    assert store.give(first, second, {name: new[name] for name in ("rec-0", "rec-1")}) == 2
     page = store.held(first, second)
     assert [(each.recording_id, each.key_id, each.there) for each in page] == [
         ("rec-0", "key-of-rec-0", True),
@@ -256,7 +258,7 @@ def test_keys_are_handed_over_all_or_none(store: KeyStoreDb, tmp_path: Path) -> 
         ("rec-2", "key-of-rec-2", False),
     ]
     assert [each.recording_id for each in store.held(first, second, after="rec-0", limit=1)] == ["rec-1"]
-    assert store.hand_over(first, second, new | {"erased": new["rec-0"]}) == (1, 0), "again, and one that was erased"
+    assert store.give(first, second, new | {"erased": new["rec-0"]}) == 1, "again, and one that was erased"
     assert store.wraps("erased") == []
     assert store.wraps("rec-2") == [*old["rec-2"], (second, new["rec-2"])]
     assert store.key_id("rec-2") == "key-of-rec-2"
@@ -268,11 +270,40 @@ def test_what_is_dropped_has_a_new_wrap_and_is_shredded(store: KeyStoreDb, tmp_p
     for name, wraps in old.items():
         put(store, name, wraps)
     new = b"\1" + secrets.token_bytes(WRAP_BYTES - 1)
-    assert store.hand_over(first, second, {"rec-1": new}, ["rec-1", "rec-2", "erased"]) == (1, 1)
+    names = ["rec-1", "rec-2", "erased"]
+    assert store.give(first, second, {"rec-1": new}) == 1
+    assert store.drop(first, second, names) == 0, "nobody has shown that the new one opens"
+    assert store.prove(second, {"rec-1": secrets.token_bytes(WRAP_BYTES)}) == 0, "that is another wrap"
+    assert [each.proven for each in store.held(first, second)] == [False, False]
+    assert [each.recording_id for each in store.unproven(second)] == ["rec-1"]
+    assert store.drop(first, second, names) == 0
+    assert (store.prove(second, {"rec-1": new}), store.prove(second, {"rec-1": new})) == (1, 0)
+    assert [(each.there, each.proven) for each in store.held(first, second)] == [(True, True), (False, False)]
+    assert store.unproven(second) == []
+    assert store.drop(first, second, names) == 1
     assert store.wraps("rec-1") == [(second, new)]
     assert store.wraps("rec-2") == old["rec-2"], "there would be nobody left"
-    assert store.hand_over(first, second, {"rec-1": new}, ["rec-1"]) == (0, 0)
+    assert store.give(first, second, {"rec-1": new}) == 0
+    assert store.drop(first, second, ["rec-1"]) == 0
     assert found_in(tmp_path, [wrap for _, wrap in old["rec-1"]]) == []
+
+
+def test_a_key_store_of_the_first_version_is_kept_and_proves_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "keys.db"
+    db = sqlite3.connect(path)
+    db.executescript(
+        "CREATE TABLE wraps (id INTEGER PRIMARY KEY, recording_id TEXT NOT NULL, recipient_id TEXT NOT NULL,"
+        " key_id TEXT NOT NULL, wrap BLOB NOT NULL, UNIQUE (recording_id, recipient_id)) STRICT;"
+        "CREATE INDEX wraps_of_recipient ON wraps (recipient_id, recording_id); PRAGMA user_version = 1;"
+        "INSERT INTO wraps (recording_id, recipient_id, key_id, wrap)"
+        " VALUES ('r', 'a', 'k', x'0101'), ('r', 'b', 'k', x'0102')"
+    )
+    db.close()
+    for _ in range(2):
+        store = KeyStoreDb(path)
+        assert store.wraps("r") == [("a", b"\1\1"), ("b", b"\1\2")]
+        assert store.drop("a", "b", ["r"]) == 0
+        store.close()
 
 
 @contextmanager

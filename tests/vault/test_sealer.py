@@ -33,7 +33,9 @@ def test_a_recording_is_sealed_to_everybody_in_force_at_that_moment(tmp_path: Pa
         key = unwrap(private, dict(second.wraps)[private.id], recording_id="rec-2", key_id=second.key_id)
         with SealedReader(tmp_path / "b.dgr") as reader:
             assert list(reader.open(key)) == [b"audio"]
-            assert reader.header == {"call_id": "call-2", "recording_id": "rec-2", "key_id": second.key_id}
+            assert reader.header == {"call_id": "call-2", "recording_id": "rec-2", "key_id": second.key_id} | {
+                "commitments": second.commitments
+            }
     assert found_in(tmp_path, [key]) == []
 
 
@@ -51,7 +53,7 @@ def test_ids_in_the_header_are_the_seals_own(tmp_path: Path) -> None:
     made = sealer(tmp_path / "recipients")("rec-1", {"recording_id": "other", "key_id": "other"})
     made.create(tmp_path / "a.dgr").close({})
     with SealedReader(tmp_path / "a.dgr") as reader:
-        assert reader.header == {"recording_id": "rec-1", "key_id": made.key_id}
+        assert reader.header == {"recording_id": "rec-1", "key_id": made.key_id, "commitments": made.commitments}
 
 
 def test_without_a_sound_set_of_recipients_there_is_no_seal(tmp_path: Path) -> None:

@@ -1,0 +1,56 @@
+"""``dialgate proposal``: what one person has asked for and another one confirms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from gate.cli.command import command as make
+from gate.cli.output import View, say
+from gate.cli.reach import reach
+from gate.core.showing import local
+
+COLUMNS = [("id", "Id"), ("what", "What"), ("asked_by", "Asked by"), ("at", "At"), ("until", "Until")]
+
+
+@click.group("proposal", short_help="What waits for a second person: list, confirm, withdraw.")
+def command() -> None:
+    """What takes two people (roles.dual_control): one asks, another one confirms within a day.
+
+    That is taking recordings from a key, releasing a hold, and an erasure outside the sweep.
+    """
+
+
+@make("list", group=command, example="dialgate proposal list")
+def list_(view: View) -> None:
+    """What waits for a second person, the oldest first."""
+    with reach(view.config) as gate:
+        answer = gate.call("proposal_list")
+    view.rows(answer, "items", COLUMNS, none="Nothing waits for a second person.")
+
+
+@make("confirm", group=command, example="dialgate proposal confirm 6f2c9e…")
+@click.argument("proposal_id", metavar="ID")
+def confirm(view: View, proposal_id: str) -> None:
+    """Do what another person has asked for, exactly as it was asked. Look at it first: dialgate proposal list --json"""
+    with reach(view.config) as gate, view.progress("Confirmed") as progress:
+        view.data(gate.call("proposal_confirm", proposal_id=proposal_id, progress=progress))
+
+
+@make("withdraw", group=command, example="dialgate proposal withdraw 6f2c9e…")
+@click.argument("proposal_id", metavar="ID")
+def withdraw(view: View, proposal_id: str) -> None:
+    """Take back what waits: it is not done. Both the one who asked and the one who was to confirm may."""
+    with reach(view.config) as gate:
+        view.data(gate.call("proposal_withdraw", proposal_id=proposal_id))
+
+
+def say_waits(answer: Mapping[str, Any]) -> None:
+    """Say where nothing was done yet, and who goes on."""
+    if waits := answer.get("waits"):
+        say(
+            f"Nothing is done yet: another person confirms it until {local(waits['until'])}."
+            f" dialgate proposal confirm {waits['id']}"
+        )

@@ -1,0 +1,243 @@
+"""What takes two people: asked for by one, confirmed by another, on a real data folder."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from gate.cli import rotation
+from gate.config import Config, load
+from gate.config.write import amend
+from gate.control.messages import arguments
+from gate.control.perform import perform
+from gate.control.roles import confirmers, two_people
+from gate.core.evidence import stamp
+from gate.daemon.house import House
+from gate.errors import RefusedError, UsageError
+from tests.support.accounts import NEEDS_ROOT, accounts
+from tests.support.gatehouse import dialgate
+from tests.support.keeping import SetClock, plant
+from tests.support.requesting import PERSON, key_of, prepared
+from tests.support.settings import VALID, write
+from tests.support.vault import private_key
+
+ANN, BEN = "user:ann(1000)", "user:ben(1001)"
+BOB = private_key("Bob (auditor)", "auditor")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("proposals") / "gate"
+    prepared(place, recordings=1)
+    amend(place / "config.toml", {"roles": {"dual_control": "on"}})
+    return place
+
+
+@pytest.fixture
+def clock() -> SetClock:
+    return SetClock(datetime.now(UTC))
+
+
+@pytest.fixture
+def house(folder: Path, tmp_path: Path, clock: SetClock) -> Iterator[House]:
+    shutil.copytree(folder, tmp_path / "gate")
+    with ExitStack() as stack:
+        yield House(load(tmp_path / "gate" / "config.toml"), stack, clock=clock)
+
+
+def hold(house: House) -> str:
+    answer = house.desk.hold_add(recording_id="rec0", reason="a claim", reference="17/26", actor=ANN)
+    return str(answer["id"])
+
+
+def asked_release(house: House, hold_id: str) -> str:
+    answer = house.desk.hold_release(hold_id=hold_id, reason="settled", actor=ANN)
+    assert answer["released"] is None
+    return str(answer["waits"]["id"])
+
+
+def facts(house: House, *kinds: str) -> list[tuple[str, str, str]]:
+    rows = house.store.call(lambda tx: tx.query("SELECT kind, subject, actor FROM facts ORDER BY leaf_index"))
+    return [(row["kind"], row["subject"], row["actor"]) for row in rows if row["kind"] in kinds]
+
+
+KINDS = ("proposed", "proposal_confirmed", "proposal_closed", "hold_released", "keys_dropped", "request_carrying")
+
+
+def test_a_hold_is_released_by_two(house: House) -> None:
+    hold_id = hold(house)
+    proposal = asked_release(house, hold_id)
+    assert asked_release(house, hold_id) == proposal, "asked again, it waits once"
+    (shown,) = house.desk.proposal_list(actor=BEN)["items"]
+    assert (shown["id"], shown["asked_by"], shown["arguments"]["reason"]) == (proposal, ANN, "settled")
+    (told,) = [each for each in house.desk.status(actor=BEN)["warnings"] if "second person" in each]
+    assert all(each in told for each in (hold_id, ANN, f"dialgate proposal confirm {proposal}"))
+    assert facts(house, "hold_released") == []
+    with pytest.raises(RefusedError, match="another person confirms") as caught:
+        house.desk.proposal_confirm(proposal_id=proposal, actor=ANN)
+    assert caught.value.reason == "same_person"
+    done = house.desk.proposal_confirm(proposal_id=proposal, actor=BEN)
+    assert hold_id in done["what"]
+    assert facts(house, *KINDS) == [
+        ("proposed", hold_id, ANN),
+        ("proposal_confirmed", hold_id, BEN),
+        ("hold_released", hold_id, ANN),
+        ("proposal_closed", hold_id, BEN),
+    ]
+    assert house.desk.hold_list(actor=BEN)["items"] == house.desk.proposal_list(actor=BEN)["items"] == []
+    assert not [each for each in house.desk.status(actor=BEN)["warnings"] if "second person" in each]
+    with pytest.raises(UsageError, match="nothing of id"):
+        house.desk.proposal_confirm(proposal_id=proposal, actor=BEN)
+
+
+def test_after_a_day_nobody_can_confirm_and_it_is_asked_for_anew(house: House, clock: SetClock) -> None:
+    hold_id = hold(house)
+    proposal = asked_release(house, hold_id)
+    clock.time += timedelta(hours=23, minutes=59)
+    assert house.desk.proposal_list(actor=BEN)["items"]
+    clock.time += timedelta(minutes=1)
+    assert house.desk.proposal_list(actor=BEN)["items"] == []
+    with pytest.raises(UsageError, match="nothing of id"):
+        house.desk.proposal_confirm(proposal_id=proposal, actor=BEN)
+    assert asked_release(house, hold_id) != proposal
+    assert facts(house, "hold_released") == []
+
+
+def test_either_of_the_two_withdraws_it(house: House) -> None:
+    hold_id = hold(house)
+    for who in (ANN, BEN):
+        proposal = asked_release(house, hold_id)
+        house.desk.proposal_withdraw(proposal_id=proposal, actor=who)
+        with pytest.raises(UsageError, match="nothing of id"):
+            house.desk.proposal_confirm(proposal_id=proposal, actor=BEN)
+    assert facts(house, "hold_released") == []
+
+
+def test_what_waits_outlives_a_restart(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "gate")
+    with ExitStack() as stack:
+        house = House(load(tmp_path / "gate" / "config.toml"), stack)
+        proposal = asked_release(house, hold(house))
+    with ExitStack() as stack:
+        house = House(load(tmp_path / "gate" / "config.toml"), stack)
+        house.desk.proposal_confirm(proposal_id=proposal, actor=BEN)
+        assert len(facts(house, "hold_released")) == 1
+
+
+def test_a_proposal_that_was_changed_in_the_database_is_not_carried_out(house: House) -> None:
+    """Whoever may write into the rows cannot put another hold's name into what was asked for."""
+    first = hold(house)
+    proposal = asked_release(house, first)
+
+    def change(tx: Any) -> None:
+        ((leaf, body),) = tx._connection.execute("SELECT leaf_index, body FROM facts WHERE kind = 'proposed'")
+        text = json.dumps(json.loads(body) | {"arguments": {"hold_id": "another", "reason": "settled"}})
+        tx._connection.execute("UPDATE facts SET body = ? WHERE leaf_index = ?", (text, leaf))
+
+    house.store.call(change)
+    assert house.desk.proposal_list(actor=BEN)["items"] == []
+    with pytest.raises(UsageError):
+        house.desk.proposal_confirm(proposal_id=proposal, actor=BEN)
+
+
+def test_keys_are_taken_away_by_two(house: House) -> None:
+    first = key_of(Path(house.config.base))
+    house.desk.key_add(text=BOB.recipient.to_text(), actor=ANN)
+
+    class Here:
+        def call(self, op: str, /, **fields: Any) -> Any:
+            return perform(house.desk, op, ANN, arguments(op, fields))
+
+    rotation.rotate(Here(), first, BOB.recipient, progress=None)
+    rotation.prove(Here(), BOB, progress=None)
+    answer = house.desk.key_drop(source=first.id, target=BOB.id, actor=ANN)
+    assert (answer["dropped"], answer["recordings"]) == (0, 2)
+    assert {who for who, _ in house.keys.wraps("rec0")} == {first.id, BOB.id}
+    done = house.desk.proposal_confirm(proposal_id=answer["waits"]["id"], actor=BEN)
+    assert done["answer"]["dropped"] == 2
+    assert {who for who, _ in house.keys.wraps("rec0")} == {BOB.id}
+    assert facts(house, "keys_dropped") == [("keys_dropped", BOB.id, ANN)]
+
+
+def test_an_erasure_is_carried_out_by_two_and_is_what_was_shown(house: House) -> None:
+    desk = house.desk
+    row = desk.request_open(asks="erasure", channel="phone", name="Pat", numbers=[PERSON], actor=ANN)
+    reference = row["reference"]
+    desk.request_verify_identity(request=reference, checked="seen in person", numbers=[PERSON], actor=ANN)
+    desk.request_search(request=reference, actor=ANN)
+    desk.request_decide(request=reference, grant=True, actor=ANN)
+    answer = desk.request_carry_out(request=reference, execute=True, reason="asked for", actor=ANN)
+    assert (answer["dry_run"], answer["recordings"]) == (True, 1)
+    assert facts(house, "request_carrying", "recording_erased") == []
+    # A call that comes before the second person confirms makes it another erasure than the one that was asked for.
+    recordings = house.config.data / "recordings"
+    plant(house.store, house.keys, recordings, key_of(Path(house.config.base)).recipient, "later", number=PERSON)
+    with pytest.raises(RefusedError) as caught:
+        desk.proposal_confirm(proposal_id=answer["waits"]["id"], actor=BEN)
+    assert caught.value.reason == "plan_changed"
+    assert house.keys.wraps("rec0")
+    answer = desk.request_carry_out(request=reference, execute=True, reason="asked for", actor=ANN)
+    done = desk.proposal_confirm(proposal_id=answer["waits"]["id"], actor=BEN)
+    assert done["answer"]["recordings"] == 2
+    assert house.keys.wraps("rec0") == house.keys.wraps("later") == []
+    again = desk.request_carry_out(request=reference, execute=True, actor=ANN)
+    assert again["waits"] is None, "what is begun goes on without being asked for again"
+
+
+def test_where_one_is_enough_nothing_waits(house: House, folder: Path, tmp_path: Path) -> None:
+    amend(tmp_path / "gate" / "config.toml", {"roles": {"dual_control": "off"}})
+    house.config = load(tmp_path / "gate" / "config.toml")
+    answer = house.desk.hold_release(hold_id=hold(house), reason="settled", actor=ANN)
+    assert answer["released"]
+    assert answer["waits"] is None
+
+
+@NEEDS_ROOT
+def test_two_accounts_of_a_live_gate_are_two_people(tmp_path: Path) -> None:
+    with accounts({"ann": ("admins",), "ben": (), "eve": ()}) as names:
+
+        def config(roles: str) -> Config:
+            read = load(write(tmp_path, f"{VALID}\n[roles]\n{roles}\n"))
+            assert not two_people(read) or read.roles.dual_control == "on", "it is not live"
+            return msgspec.structs.replace(read, calling=msgspec.structs.replace(read.calling, live=True))
+
+        assert len(confirmers(config(""))) == 1, "root alone"
+        assert not two_people(config(""))
+        both = f'admin = ["@{names["@admins"]}"]\ncompliance = ["{names["ben"]}"]\n'
+        assert len(confirmers(config(both))) == 2
+        assert two_people(config(both))
+        assert not two_people(config(both + 'dual_control = "off"'))
+        same = f'admin = ["{names["ann"]}"]\ncompliance = ["@{names["@admins"]}"]\n'
+        assert not two_people(config(same)), "one account under two names"
+        others = f'admin = ["{names["ann"]}"]\nauditor = ["{names["ben"]}"]\nviewer = ["{names["eve"]}"]\n'
+        assert not two_people(config(others)), "auditors and viewers confirm nothing"
+        assert two_people(config(others + 'dual_control = "on"'))
+
+
+def test_the_time_of_a_day_is_told(house: House, clock: SetClock) -> None:
+    asked_release(house, hold(house))
+    (row,) = house.desk.proposal_list(actor=BEN)["items"]
+    assert row["until"] == stamp(clock.time + timedelta(hours=24))
+
+
+def test_commands_say_that_it_waits(folder: Path, tmp_path: Path) -> None:
+    shutil.copytree(folder, tmp_path / "gate")
+    config = tmp_path / "gate" / "config.toml"
+    held = dialgate("hold", "add", "--recording", "rec0", "--reason", "a", "--reference", "b", config=config)
+    waits = dialgate("hold", "release", held["id"], "--reason", "c", config=config)["waits"]
+    (row,) = dialgate("proposal", "list", config=config)["items"]
+    assert row["id"] == waits["id"]
+    status = dialgate("status", config=config, check=False)
+    assert [each for each in status["attention"] if waits["id"] in each]
+    refused = dialgate("proposal", "confirm", waits["id"], config=config, check=False)
+    assert refused["error"]["reason"] == "same_person"
+    dialgate("proposal", "withdraw", waits["id"], config=config)
+    assert dialgate("proposal", "list", config=config)["items"] == []
