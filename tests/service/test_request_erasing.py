@@ -132,7 +132,7 @@ def test_nothing_is_left_in_any_file_and_the_person_stays_uncallable(house: Hous
 
     assert (done["calls"], done["recordings"], done["held_back"], done["open_requests"]) == (5, 3, 0, [])
     assert found_in(house.config.data, wraps) == []
-    assert found_in(house.config.data, [each[200:] for each in sealed.values()]) == []
+    assert found_in(house.config.data, [each[400:] for each in sealed.values()]) == []
     assert spelled_in(house.config.data, SAID[0]) != [], "the request knows whom to tell"
     request_id = house.desk.request_show(request=reference, actor=ANN)["id"]
     house.desk.reveal(kind="request", id=request_id, why=f"to ring Pat Person back on {SPELLED}", actor=ANN)
