@@ -149,6 +149,7 @@ def test_a_stranger_does_not_cancel_before_the_decision():
             assert peer.recv().code == 403
         phone.cancel()
         assert phone.recv(only="487")
+        conductor.wait("withdrawn")
         assert conductor.kinds() == ["incoming", "withdrawn"]
 
 
