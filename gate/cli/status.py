@@ -47,6 +47,14 @@ def attention(answer: Row) -> Iterator[str]:
         yield f"The log did not hold on {local(verified['at'])}: dialgate audit verify"
     if overdue := answer["requests"].get("overdue"):
         yield f"Requests overdue: {overdue}. dialgate request list"
+    for each in answer.get("usage", ()):
+        if each["refused"]:
+            yield f"{each['claimed_by']} is refused more calls: {each['refused']}. dialgate calls list"
+        if each["many_service_calls"]:
+            yield (
+                f"{each['claimed_by']}: {each['service_percent_today']} % of today's calls were claimed as service: "
+                "dialgate calls list --reason service_call"
+            )
     yield from answer["warnings"]
 
 
@@ -56,6 +64,13 @@ def lines(answer: Row) -> Iterator[str]:
     yield f"calls now: {_counted(len(answer['calls']), states)}"
     if told := {name: count for name, count in answer.get("line", {}).items() if count}:
         yield "line: " + ", ".join(f"{name} {count:,}" for name, count in told.items())
+    for each in answer.get("usage", ()):
+        yield (
+            f"{each['claimed_by']}: {each['calls_now']} of {each['calls_at_once']:,} calls at once, "
+            f"{each['calls_last_minute']} of {each['calls_a_minute']:,} in the last minute, "
+            f"{each['seconds_today']:,} of {each['seconds_a_day']:,} seconds today, "
+            f"{each['service_percent_today']} % of {each['calls_today']:,} calls service"
+        )
     hour = answer["last_hour"]
     yield f"last hour: {_counted(sum(hour.values()), hour)}"
     for row in answer["registers"]:

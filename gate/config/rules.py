@@ -375,6 +375,11 @@ def _presented(caller: Account | Pbx, firm: Firm | None, key: Key) -> Iterator[F
             f'write it as in firm.numbers: "{canonical}"' if canonical in firm.numbers else "is not one of firm.numbers"
         )
         yield Fault((*key, "presentation"), f'"{caller.presentation}" {text}')
+    for name in ("calls_a_minute", "calls_at_once", "seconds_a_day"):
+        if getattr(caller, name) < 1:
+            yield Fault((*key, name), f"{getattr(caller, name)} would allow no call; at least 1")
+    if not 0 <= caller.service_percent <= 100:
+        yield Fault((*key, "service_percent"), f"{caller.service_percent} is no percentage; 0 to 100")
     yield from unprintable(caller, key, "display_name")
     if len(caller.display_name) > LONGEST_NAME:
         yield Fault((*key, "display_name"), f"too long for a telephone: at most {LONGEST_NAME} characters")

@@ -71,6 +71,14 @@ class Account(Section, frozen=True):
     """Name shown to the callee; the firm's trading name where empty."""
     purpose: Literal["marketing", "service"] = "marketing"
     topic: Literal["general", "claims", "pensions"] = "general"
+    calls_a_minute: int = 120
+    """Calls that it may ask for in any minute."""
+    calls_at_once: int = 20
+    """Calls that it may have in hand."""
+    seconds_a_day: int = 86_400
+    """Of talk, by the day of London; running calls are not cut."""
+    service_percent: int = 50
+    """Share of its day's calls that may be claimed as service before the gate tells: a leaf, a warning. 100: never."""
 
 
 class Pbx(Section, frozen=True):
@@ -83,6 +91,14 @@ class Pbx(Section, frozen=True):
     display_name: str = ""
     purpose: Literal["marketing", "service"] = "marketing"
     topic: Literal["general", "claims", "pensions"] = "general"
+    calls_a_minute: int = 60000
+    """Calls that it may ask for in any minute."""
+    calls_at_once: int = 1000
+    """Calls that it may have in hand."""
+    seconds_a_day: int = 20_000_000
+    """Of talk, by the day of London; running calls are not cut."""
+    service_percent: int = 50
+    """Share of its day's calls that may be claimed as service before the gate tells: a leaf, a warning. 100: never."""
 
 
 class Trunk(Section, frozen=True):

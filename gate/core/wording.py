@@ -33,6 +33,12 @@ _SENTENCES: Final = {
     Reason.EVIDENCE_UNAVAILABLE: "The record of calls cannot be written at the moment, so none are made: "
     "tell whoever runs the gate.",
     Reason.TOO_MANY_CALLS: "All lines are busy: try again in a minute.",
+    Reason.TOO_MANY_CALLS_A_MINUTE: "More calls were dialled from here in the last minute than may be: "
+    "wait a minute, or ask for more to be allowed.",
+    Reason.TOO_MANY_CALLS_AT_ONCE: "As many calls as may be are up from here already: "
+    "end one, or ask for more to be allowed.",
+    Reason.TOO_MANY_SECONDS_A_DAY: "As much as may be was talked from here today: "
+    "call tomorrow, or ask for more to be allowed.",
     Reason.LOOP_DETECTED: "This call has come back to where it started: tell whoever runs the phone system.",
     Reason.GATE_STOPPING: "The gate is being stopped and takes no new calls: try again in a few minutes.",
     Reason.NOT_AUTHENTICATED: "The gate does not know this phone: check its user name and password.",

@@ -42,6 +42,9 @@ log = structlog.get_logger()
 CHECKPOINT_SECONDS = 60.0
 """How often the log is signed while it grows."""
 
+USAGE_SECONDS = 10
+"""How often what accounts and PBXs use is measured."""
+
 SLOW_SECONDS = 60.0
 """How long a recording whose closing was not answered may still be written to by its recorder."""
 
@@ -146,12 +149,20 @@ class Gate:
             new_id=new_id,
             metrics=self._metrics,
             mend=self._mend,
+            used=self._used_today(),
         )
         self._recorder.events = conductor
         line.bind(conductor)
         line.open()
         line.post(self._build_media)
         return line, conductor
+
+    def _used_today(self) -> Any:
+        from gate.service.usage import midnight
+        from gate.store.queries import used_since
+
+        since, longest = midnight(self._house.clock.now()), float(self._config.limits.max_call_seconds)
+        return self._house.beside(lambda tx: used_since(tx, since, longest))
 
     def _view(self) -> Any:
         """What can be watched."""
@@ -222,7 +233,10 @@ class Gate:
 
     def _now(self) -> dict[str, Any]:
         """What ``status`` says of a running gate."""
-        return {"line": self._line.counts()}
+        return {"line": self._line.counts(), "usage": self._usage()}
+
+    def _usage(self) -> list[dict[str, Any]]:
+        return self._at_the_line(lambda: self._conductor.usage(self._house.clock.now()))
 
     def _obstacle(self) -> Reason | None:
         """What forbids every call now; a line that does not answer lets nobody be called."""
@@ -347,9 +361,15 @@ class Gate:
             self._metrics.line(self._line.counts())
             await asyncio.sleep(1.0)
             last += 1
+            if last % USAGE_SECONDS == 0:
+                await asyncio.to_thread(self._measure)
             if last >= CHECKPOINT_SECONDS:
                 last = 0
                 await asyncio.to_thread(self._sign)
+
+    def _measure(self) -> None:
+        with suppress(GateError):  # a line that does not answer shows in everything else
+            self._metrics.usage(self._usage())
 
     def _sign(self) -> None:
         try:

@@ -4,6 +4,7 @@
 - ``hands``      carries out what the rules of a call command, through ports
 - ``talk``       one call as the conductor holds it; ``settings``: what the configuration says of calls
 - ``refusals``   refusals that cannot each have a leaf: counted
+- ``usage``      what each account and PBX uses of what it may
 - ``screener``   a decision, made inside the store's transaction so that what it reads is what it commits
 - ``keeper``     facts that must not be lost: kept now, or as soon as there is room again; ``objecting``: an
                  objection told now is the last word

@@ -14,6 +14,7 @@ import structlog
 
 from gate.clock import Clock
 from gate.core import calls, screening
+from gate.core.allowances import LIMITS, Used
 from gate.core.call_words import (
     Answered,
     Decided,
@@ -46,6 +47,7 @@ from gate.service.refusals import Refusals
 from gate.service.screener import Screener
 from gate.service.settings import Settings
 from gate.service.talk import Talk
+from gate.service.usage import Usage
 
 log = structlog.get_logger()
 
@@ -68,8 +70,10 @@ class Conductor:
         new_id: Callable[[], str],
         metrics: Metrics,
         mend: Callable[[str], None],
+        used: Mapping[str, Used] | None = None,
     ) -> None:
-        """``mend(recording_id)`` closes in the log what the recorder could not close; from any thread."""
+        """``mend(recording_id)`` closes in the log what the recorder could not close; from any thread. ``used``: what
+        accounts and PBXs have used today, before this start."""
         self._line = line
         self._loop = loop
         self._media = media
@@ -81,7 +85,8 @@ class Conductor:
         self._new_id = new_id
         self._metrics = metrics
         self._keeper = Keeper(store, loop, self._check_drained)
-        self._refusals = Refusals(self._keeper, clock)
+        self._refusals = Refusals(self._keeper, clock, loop)
+        self._usage = Usage(settings.allowances, self._keeper.keep, used or {}, clock.now())
         self._talks: dict[str, Talk] = {}
         self._drained: Callable[[], None] | None = None
         self._hands = Hands(
@@ -110,12 +115,14 @@ class Conductor:
         if emergency is not None:
             self._help(talk, emergency)
             return
-        obstacle = self._obstacle(incoming)
-        if obstacle is Reason.NOT_AUTHENTICATED and not self._refusals.worth_a_leaf(incoming.source, now):
+        obstacle = self._obstacle(incoming, now)
+        if obstacle is not None and not self._worth_a_leaf(incoming, obstacle, now):
             decision = screening.refusal(obstacle, incoming.attempt)
+            self._metrics.attempts.labels(decision.verdict.value, decision.reason.value).inc()
             self._line.refuse(talk.id, decision.reason.value, talk.id, decision.explanation)
             return
         self._talks[talk.id] = talk
+        self._usage.began(talk)
         self._metrics.calls.set(len(self._talks))
 
         def work(tx: Transaction) -> Decision:
@@ -256,7 +263,7 @@ class Conductor:
         """Keep a fact as soon as there is room; from any thread."""
         self._loop.post(lambda: self._keeper.keep(fact))
 
-    def _obstacle(self, incoming: Incoming) -> Reason | None:
+    def _obstacle(self, incoming: Incoming, now: datetime) -> Reason | None:
         """What on the gate's own side forbids the call, whatever the lists say."""
         if incoming.problem:
             return Reason(incoming.problem)
@@ -268,7 +275,13 @@ class Conductor:
             return Reason.ANNOUNCEMENT_UNAVAILABLE
         if not self._settings.policy.go_on_unrecorded and not self._recorder.available():
             return Reason.RECORDER_UNAVAILABLE
-        return None
+        return self._usage.ask(incoming.attempt.claimed_by, now)
+
+    def _worth_a_leaf(self, incoming: Incoming, obstacle: Reason, now: datetime) -> bool:
+        """False for a refusal that is counted instead: nobody fills the log with them."""
+        if obstacle is Reason.NOT_AUTHENTICATED:
+            return self._refusals.stranger(incoming.source, now)
+        return obstacle not in LIMITS or self._refusals.over_limit(incoming.attempt.claimed_by, now)
 
     def _decided(self, talk: Talk, decision: Decision | None, error: Exception | None) -> None:
         self._metrics.decision_seconds.observe((self._clock.now() - talk.asked_at).total_seconds())
@@ -284,6 +297,7 @@ class Conductor:
             self._tell(talk, Stop(Reason.EVIDENCE_UNAVAILABLE.value))
             return
         self._refusals.room_again(self._clock.now())
+        self._usage.decided(talk, decision, self._clock.now())
         self._metrics.attempts.labels(decision.verdict.value, decision.reason.value).inc()
         log.info("decided", call=talk.id, by=talk.actor, verdict=decision.verdict.value, reason=decision.reason.value)
         self._tell(talk, Decided(decision.allowed))
@@ -324,6 +338,7 @@ class Conductor:
             return
         for timer in talk.timers:
             timer.cancel()
+        self._usage.over(talk, self._clock.now())
         self._metrics.ended.labels(talk.call.ended_by, talk.call.cause).inc()
         if talk.decision is not None and talk.decision.allowed:
             log.info("ended", call=talk.id, by=talk.call.ended_by, cause=talk.call.cause, bridged=talk.call.connected)
@@ -332,6 +347,10 @@ class Conductor:
         self._check_drained()
 
     # --- for the console and the command line -----------------------------------------------------------------------
+
+    def usage(self, now: datetime) -> list[dict[str, Any]]:
+        """What each account and PBX uses of what it may. Line thread only."""
+        return self._usage.rows(now)
 
     def live(self, now: datetime) -> list[dict[str, Any]]:
         """The calls in hand: id, number, when and by whom asked for, state, seconds since. Line thread only."""

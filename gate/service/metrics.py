@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
@@ -12,6 +13,12 @@ _LINE = {
     "foreign": "Messages inside a call that came from an address that is not that side's",
 }
 """What the line counts: ``SipLine.counts``."""
+_USAGE = {
+    "calls_last_minute": "calls_a_minute",
+    "calls_now": "calls_at_once",
+    "seconds_today": "seconds_a_day",
+}
+"""What is used, and of what."""
 
 
 class Metrics:
@@ -49,10 +56,23 @@ class Metrics:
             "dialgate_retention_waits", "1 while the daily sweep waits for somebody to look", registry=self.registry
         )
         self.trunk_up = Gauge("dialgate_trunk_up", "1 while the carrier answers OPTIONS", registry=self.registry)
+        self._usage = Gauge(
+            "dialgate_usage_highest", "Largest share of its limit that an account or PBX uses", ["limit"],
+            registry=self.registry,
+        )  # fmt: skip
+        self._many_service = Gauge(
+            "dialgate_many_service_calls", "Accounts and PBXs over their share of service calls", registry=self.registry
+        )
         self._line = {
             name: Counter(f"dialgate_line_{name}", words, registry=self.registry) for name, words in _LINE.items()
         }
         self._line_before: dict[str, int] = {}
+
+    def usage(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """What accounts and PBXs use of what they may: rows of ``Usage``."""
+        for used, limit in _USAGE.items():
+            self._usage.labels(limit).set(max((row[used] / row[limit] for row in rows), default=0.0))
+        self._many_service.set(sum(row["many_service_calls"] for row in rows))
 
     def line(self, counts: Mapping[str, int]) -> None:
         """What the line has counted since its start."""

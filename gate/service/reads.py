@@ -194,7 +194,7 @@ class Offers:
     live: Callable[[], list[Row]]
     """Calls in hand; empty without a running line."""
     gate_now: Callable[[], Row]
-    """What a running gate counts, for ``status``: ``line``; empty without one."""
+    """What a running gate counts, for ``status``: ``line`` and ``usage``; empty without one."""
     looks: Looks
     figures: Figures
     beside: Callable[[Callable[[Source], Any]], Any]

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from gate.config import Config
+from gate.config import Account, Config, Pbx
+from gate.core.allowances import Allowance
 from gate.core.calls import Policy
 from gate.core.showing import shown_name
 from gate.ports import Incoming
@@ -24,6 +25,9 @@ class Settings:
     max_call_seconds: int
     emergency_presentation: str = ""
     """The own number that emergency calls show; the caller's where empty."""
+
+    allowances: Mapping[str, Allowance] = field(default_factory=dict)
+    """By ``account:NAME`` and ``trunk:NAME``."""
 
     def shown(self, incoming: Incoming, *, emergency: bool = False) -> tuple[str, str]:
         """Number and name that the callee is shown: what the configuration gives the caller, never the caller's own
@@ -49,4 +53,12 @@ class Settings:
             max_calls=config.limits.max_calls,
             max_call_seconds=config.limits.max_call_seconds,
             emergency_presentation=config.emergency.presentation,
+            allowances={f"account:{each.username}": _allowance(each) for each in config.account}
+            | {f"trunk:{each.name}": _allowance(each) for each in config.pbx},
         )
+
+
+def _allowance(caller: Account | Pbx) -> Allowance:
+    # A caller whose calls all are service by the configuration's own word is nothing to tell anybody of.
+    percent = 100 if caller.purpose == "service" else caller.service_percent
+    return Allowance(caller.calls_a_minute, caller.calls_at_once, caller.seconds_a_day, percent)

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+from gate.core.allowances import Used
 from gate.core.evidence import stamp
 from gate.errors import UsageError
 from gate.store.paging import LIMIT
@@ -122,6 +123,23 @@ def counts_by_reason(tx: Source, since: datetime) -> dict[str, int]:
         [stamp(since)],
     )
     return {row["reason"]: row["attempts"] for row in rows}
+
+
+def used_since(tx: Source, since: datetime, longest: float) -> dict[str, Used]:
+    """What each account and PBX has used from ``since`` on, by the calls that were let through and began since. A call
+    that a crash cut counts from its connection to the start that closed it, ``longest`` seconds at most."""
+    rows = tx.query(
+        "SELECT claimed_by, count(*) AS calls, sum(reason = 'service_call') AS service, sum(coalesce(seconds,"
+        " min((julianday(ended_at) - julianday(connected_at)) * 86400, :longest), 0.0)) AS seconds"
+        " FROM calls INDEXED BY calls_at WHERE at >= :since AND verdict = 'allow' AND source IS NOT 'ask'"
+        " AND reason IS NOT 'emergency_call' GROUP BY claimed_by",
+        {"since": stamp(since), "longest": longest},
+    )
+    return {
+        row["claimed_by"]: Used(seconds_today=row["seconds"], calls_today=row["calls"], service_today=row["service"])
+        for row in rows
+        if row["claimed_by"]
+    }
 
 
 # --- recordings ---------------------------------------------------------------------------------------------------

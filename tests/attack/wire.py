@@ -34,7 +34,7 @@ def code_of(message: str) -> int:
 def authorization(challenge: str, username: str, password: str, method: str, uri: str) -> str:
     """An ``Authorization`` line (RFC 7616, MD5 or SHA-256) for a ``WWW-Authenticate`` value."""
     asked = {
-        name.lower(): quoted or plain for name, quoted, plain in re.findall(r'(\w+)=(?:"([^"]*)"|(\w+))', challenge)
+        name.lower(): quoted or plain for name, quoted, plain in re.findall(r'(\w+)=(?:"([^"]*)"|([\w-]+))', challenge)
     }
 
     def h(text: str) -> str:

@@ -193,16 +193,6 @@ def test_a_full_house_and_a_stopping_gate_refuse(tmp_path: Path) -> None:
     play.store.close()
 
 
-def test_strangers_cannot_fill_the_log(play: Play) -> None:
-    for number in range(50):
-        play.attempt(call_id=f"x{number}", problem="not_authenticated")
-    assert play.told() == ["refuse not_authenticated"] * 50
-    assert play.kinds() == ["decision"]
-    play.clock.time = play.clock.time.replace(hour=12)
-    play.attempt(call_id="later", problem="not_authenticated")
-    assert play.kinds() == ["decision", "refused_strangers", "decision"]
-
-
 def test_a_caller_who_hangs_up_before_the_decision_is_never_put_through(play: Play) -> None:
     play.begin()
     play.conductor.withdrawn("call")

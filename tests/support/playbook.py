@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from gate.core.allowances import Allowance
 from gate.core.calls import Policy
 from gate.core.hours import Hours
 from gate.core.rules import Rules
@@ -190,12 +191,14 @@ class Play:
         policy: Policy | None = None,
         max_calls: int = 10,
         emergency: frozenset[str] = frozenset(),
+        allowances: Mapping[str, Allowance] | None = None,
     ) -> None:
         self.clock = Clock()
         self.stage = Stage(self.clock)
         self.store = EvidenceStore(folder / "gate.db", pepper=b"0" * 32)
         rules = Rules(frozenset({OWN}), Hours(), ZoneInfo("Europe/London"), live=False, emergency_numbers=emergency)
         self.mended: list[str] = []
+        self.metrics = Metrics()
         ids = (f"id{number}" for number in itertools.count())
         stage: Any = self.stage
         self.conductor = Conductor(
@@ -207,11 +210,17 @@ class Play:
             keys=stage,
             screener=Screener(Registers(), rules),
             settings=Settings(
-                policy or Policy(), "Webeo", {"announcement": "notice", "version": "1"}, "quality", max_calls, 3600
+                policy or Policy(),
+                "Webeo",
+                {"announcement": "notice", "version": "1"},
+                "quality",
+                max_calls,
+                3600,
+                allowances=allowances or {},
             ),
             clock=self.clock,
             new_id=lambda: next(ids),
-            metrics=Metrics(),
+            metrics=self.metrics,
             mend=self.mended.append,
         )
 
@@ -222,9 +231,11 @@ class Play:
         call_id: str = "call",
         problem: str = "",
         codecs: tuple[str, ...] = ("PCMU",),
+        source: str = "127.0.0.1:5062",
+        purpose: Purpose = Purpose.MARKETING,
     ) -> None:
         """A phone dials; returns when the decision has been carried out."""
-        self.begin(raw, call_id=call_id, problem=problem, codecs=codecs)
+        self.begin(raw, call_id=call_id, problem=problem, codecs=codecs, source=source, purpose=purpose)
         self.settle()
 
     def begin(
@@ -234,10 +245,12 @@ class Play:
         call_id: str = "call",
         problem: str = "",
         codecs: tuple[str, ...] = ("PCMU",),
+        source: str = "127.0.0.1:5062",
+        purpose: Purpose = Purpose.MARKETING,
     ) -> None:
         """A phone dials; the decision is still to come."""
-        attempt = Attempt(raw, Purpose.MARKETING, Topic.GENERAL, OWN, False, "account:alice")
-        self.conductor.incoming(Incoming(call_id, attempt, "127.0.0.1:5062", codecs, problem))
+        attempt = Attempt(raw, purpose, Topic.GENERAL, OWN, False, "account:alice")
+        self.conductor.incoming(Incoming(call_id, attempt, source, codecs, problem))
 
     def settle(self) -> None:
         """Until the store has committed and the line thread has nothing to do."""

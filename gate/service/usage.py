@@ -1,0 +1,151 @@
+"""What each account and PBX uses of what it may (``core.allowances``): counted by the call, and by the day of London.
+
+A restart goes on with the day: talk and calls are read from the store. Emergency calls are neither counted nor bounded.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from gate.core.allowances import Allowance, Used, exceeded, too_much_service
+from gate.core.showing import LONDON
+from gate.core.terms import Decision, Reason
+from gate.ports import Fact
+from gate.service.talk import Talk
+
+log = structlog.get_logger()
+
+MINUTE = timedelta(minutes=1)
+
+
+@dataclass(slots=True)
+class _Caller:
+    """One account or PBX. Line thread."""
+
+    lately: deque[datetime] = field(default_factory=deque)
+    """When it asked for calls, of the last minute; what was over the limit is not among them."""
+    talks: dict[str, Talk] = field(default_factory=dict)
+    seconds: float = 0.0
+    calls: int = 0
+    service: int = 0
+    told: bool = False
+    """Of its share of service calls, today."""
+
+
+class Usage:
+    """Of all accounts and PBXs of the configuration, by ``account:NAME`` and ``trunk:NAME``. Line thread."""
+
+    def __init__(
+        self, allowances: Mapping[str, Allowance], keep: Callable[[Fact], None], used: Mapping[str, Used], now: datetime
+    ) -> None:
+        """``used``: today's of the store. ``keep`` keeps a fact as soon as there is room."""
+        self._allowances = allowances
+        self._keep = keep
+        self._callers = {name: _Caller() for name in allowances}
+        self._day = _day(now)
+        for name in self._callers.keys() & used.keys():
+            self._callers[name].seconds = used[name].seconds_today
+            self._callers[name].calls = used[name].calls_today
+            self._callers[name].service = used[name].service_today
+
+    def ask(self, claimed_by: str, now: datetime) -> Reason | None:
+        """``claimed_by`` asks for one more call: why it may not have it, or None, and then it is counted."""
+        caller = self._caller(claimed_by, now)
+        if caller is None:
+            return None
+        reason = exceeded(self._allowances[claimed_by], self._used(caller, now))
+        if reason is not Reason.TOO_MANY_CALLS_A_MINUTE:
+            caller.lately.append(now)
+        return reason
+
+    def began(self, talk: Talk) -> None:
+        """A call is in hand."""
+        if caller := self._callers.get(talk.actor):
+            caller.talks[talk.id] = talk
+
+    def decided(self, talk: Talk, decision: Decision, now: datetime) -> None:
+        """Counts what was let through; tells somebody where too much of it is claimed to be service."""
+        caller = self._caller(talk.actor, now)
+        if caller is None or not decision.allowed:
+            return
+        caller.calls += 1
+        caller.service += decision.reason is Reason.SERVICE_CALL
+        used, allowance = self._used(caller, now), self._allowances[talk.actor]
+        if caller.told or not too_much_service(allowance, used):
+            return
+        caller.told = True
+        body = {"claimed_by": talk.actor, "calls": used.calls_today, "service": used.service_today}
+        body |= {"percent": used.service_percent, "alarm_above": allowance.service_percent}
+        log.warning("many_service_calls", **body)
+        self._keep(Fact(kind="many_service_calls", subject="gate", at=now, actor="gate", body=body))
+
+    def over(self, talk: Talk, now: datetime) -> None:
+        """A call is not in hand any more."""
+        caller = self._caller(talk.actor, now)
+        if caller is not None and caller.talks.pop(talk.id, None) is not None:
+            caller.seconds += self._talked(talk, now)
+
+    def rows(self, now: datetime) -> list[dict[str, Any]]:
+        """For ``status``: what each caller uses and may use; those that use nothing are left out."""
+        rows = []
+        for name, allowance in self._allowances.items():
+            caller = self._caller(name, now)
+            if caller is None or (used := self._used(caller, now)) == Used():
+                continue
+            rows.append(
+                {
+                    "claimed_by": name,
+                    "calls_last_minute": used.calls_last_minute,
+                    "calls_a_minute": allowance.calls_a_minute,
+                    "calls_now": used.calls_at_once,
+                    "calls_at_once": allowance.calls_at_once,
+                    "seconds_today": round(used.seconds_today),
+                    "seconds_a_day": allowance.seconds_a_day,
+                    "calls_today": used.calls_today,
+                    "service_percent_today": used.service_percent,
+                    "service_percent": allowance.service_percent,
+                    "refused": (reason := exceeded(allowance, used)) and reason.value,
+                    "many_service_calls": too_much_service(allowance, used),
+                }
+            )
+        return rows
+
+    def _caller(self, claimed_by: str, now: datetime) -> _Caller | None:
+        if (today := _day(now)) != self._day:
+            self._day = today
+            for each in self._callers.values():
+                each.seconds, each.calls, each.service, each.told = 0.0, 0, 0, False
+        return self._callers.get(claimed_by)
+
+    def _used(self, caller: _Caller, now: datetime) -> Used:
+        while caller.lately and now - caller.lately[0] >= MINUTE:
+            caller.lately.popleft()
+        return Used(
+            len(caller.lately),
+            len(caller.talks),
+            caller.seconds + sum(self._talked(talk, now) for talk in caller.talks.values()),
+            caller.calls,
+            caller.service,
+        )
+
+    def _talked(self, talk: Talk, now: datetime) -> float:
+        """Seconds of talk of this day."""
+        if talk.connected_at is None:
+            return 0.0
+        midnight = datetime.combine(self._day, datetime.min.time(), LONDON)
+        return max(0.0, (now - max(talk.connected_at, midnight)).total_seconds())
+
+
+def _day(now: datetime) -> date:
+    return now.astimezone(LONDON).date()
+
+
+def midnight(now: datetime) -> datetime:
+    """When the day of London began."""
+    return datetime.combine(_day(now), datetime.min.time(), LONDON)

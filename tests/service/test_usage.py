@@ -1,0 +1,183 @@
+"""What an account or PBX may use, and what refusals leave in the log: never more than somebody would read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.core.allowances import Allowance, Used
+from gate.core.screening import Purpose, Reason
+from gate.ports import Fact, Transaction
+from gate.service.refusals import LEAVES, LEAVES_OF_A_CALLER
+from gate.service.usage import Usage, midnight
+from gate.store.queries import used_since
+from tests.support.playbook import LISTED, Play
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Iterator[Play]:
+    play = Play(tmp_path)
+    yield play
+    play.store.close()
+
+
+def bodies(play: Play, kind: str) -> list[dict[str, Any]]:
+    rows = play.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = ? ORDER BY leaf_index", (kind,)))
+    return [json.loads(row["body"]) for row in rows]
+
+
+def test_strangers_cannot_fill_the_log(play: Play) -> None:
+    for number in range(50):
+        play.attempt(call_id=f"x{number}", problem="not_authenticated")
+    assert play.told() == ["refuse not_authenticated"] * 50
+    assert play.kinds() == ["decision"]
+    play.pass_time(60)
+    assert play.kinds() == ["decision", "refused_strangers"]
+    play.attempt(call_id="later", problem="not_authenticated")
+    assert play.kinds() == ["decision", "refused_strangers", "decision"]
+    assert bodies(play, "refused_strangers") == [{"count": 49, "unanswered": 0}]
+
+
+def test_strangers_of_many_addresses_cannot_either(play: Play) -> None:
+    for number in range(500):
+        play.attempt(call_id=f"x{number}", problem="not_authenticated", source=f"192.0.2.{number % 250}:5060")
+    assert play.told() == ["refuse not_authenticated"] * 500
+    assert play.kinds() == ["decision"] * LEAVES
+    play.conductor._refusals.unanswered(7)
+    play.pass_time(60)
+    assert bodies(play, "refused_strangers") == [{"count": 500 - LEAVES, "unanswered": 7}]
+    play.pass_time(600)
+    assert len(bodies(play, "refused_strangers")) == 1
+
+
+def limited(tmp_path: Path, **values: int) -> Play:
+    """Alice may do so much."""
+    allowed = {"calls_a_minute": 1000, "calls_at_once": 1000, "seconds_a_day": 86400, "service_percent": 100} | values
+    return Play(tmp_path, max_calls=2000, allowances={"account:alice": Allowance(**allowed)})
+
+
+def test_calls_a_minute(tmp_path: Path) -> None:
+    play = limited(tmp_path, calls_a_minute=3)
+    for number in range(4):
+        play.attempt(call_id=f"x{number}")
+        play.pass_time(1)
+    told = [word for word in play.told() if word.startswith(("invite", "refuse"))]
+    assert [word.split()[0] for word in told] == ["invite"] * 3 + ["refuse"]
+    assert told[-1] == "refuse too_many_calls_a_minute"
+    assert play.call("x3")["reason"] == "too_many_calls_a_minute"
+    assert play.conductor.usage(play.clock.now())[0]["refused"] == "too_many_calls_a_minute"
+    play.pass_time(57)
+    play.attempt(call_id="later")
+    assert play.call("later")["reason"] == "not_listed"
+    play.store.close()
+
+
+def test_a_caller_over_its_limit_does_not_fill_the_log(tmp_path: Path) -> None:
+    play = limited(tmp_path, calls_a_minute=1)
+    for number in range(100):
+        play.attempt(call_id=f"x{number}")
+    refused = [word for word in play.told() if word.startswith("refuse")]
+    assert refused == ["refuse too_many_calls_a_minute"] * 99
+    assert play.kinds().count("decision") == 1 + LEAVES_OF_A_CALLER
+    play.pass_time(60)
+    assert bodies(play, "refused_over_limit") == [{"claimed_by": "account:alice", "count": 99 - LEAVES_OF_A_CALLER}]
+    attempts = play.metrics.registry.get_sample_value(
+        "dialgate_attempts_total", {"verdict": "block", "reason": "too_many_calls_a_minute"}
+    )
+    assert attempts == 99
+    play.store.close()
+
+
+def test_a_listed_number_is_refused_as_listed_by_a_caller_over_its_limit_too(tmp_path: Path) -> None:
+    play = limited(tmp_path, calls_a_minute=1)
+    play.attempt()
+    play.attempt(LISTED, call_id="listed")
+    assert play.call("listed")["reason"] == "listed_tps"
+    play.store.close()
+
+
+def test_calls_at_once(tmp_path: Path) -> None:
+    play = limited(tmp_path, calls_at_once=2)
+    for number in range(3):
+        play.attempt(call_id=f"x{number}")
+    assert [play.call(f"x{number}")["reason"] for number in range(3)] == [
+        "not_listed", "not_listed", "too_many_calls_at_once",
+    ]  # fmt: skip
+    play.conductor.failed("x0", 486, "Busy")
+    play.settle()
+    play.attempt(call_id="x4")
+    assert play.call("x4")["reason"] == "not_listed"
+    play.store.close()
+
+
+def test_seconds_a_day_and_the_day_is_londons(tmp_path: Path) -> None:
+    play = limited(tmp_path, seconds_a_day=100)
+    play.talk()
+    play.pass_time(60)
+    play.attempt(call_id="second")
+    assert play.call("second")["reason"] == "not_listed"
+    play.pass_time(40)  # the first one still talks
+    play.attempt(call_id="third")
+    assert play.call("third")["reason"] == "too_many_seconds_a_day"
+    play.conductor.hung_up("call", "caller")
+    play.settle()
+    play.attempt(call_id="fourth")
+    assert play.call("fourth")["reason"] == "too_many_seconds_a_day"
+    used = play.conductor.usage(play.clock.now())[0]
+    assert (used["seconds_today"], used["seconds_a_day"], used["calls_today"]) == (100, 100, 2)
+    # A gate that starts anew goes on with the day.
+    since = midnight(play.clock.now())
+    kept = play.store.call(lambda tx: used_since(tx, since, 3600.0))
+    assert kept == {"account:alice": Used(seconds_today=100.0, calls_today=2)}
+    again = Usage({"account:alice": Allowance(1000, 1000, 100, 100)}, lambda _: None, kept, play.clock.now())
+    assert again.ask("account:alice", play.clock.now()) is Reason.TOO_MANY_SECONDS_A_DAY
+    play.clock.time = play.clock.time.replace(hour=23, minute=59)
+    assert play.conductor.usage(play.clock.now())[0]["refused"] == "too_many_seconds_a_day"
+    play.pass_time(11 * 3600)
+    play.attempt(call_id="tomorrow")
+    assert play.call("tomorrow")["reason"] == "not_listed"
+    play.store.close()
+
+
+def test_a_call_that_a_crash_cut_counts_until_the_next_start(tmp_path: Path) -> None:
+    play = limited(tmp_path)
+    play.talk()
+
+    def cut(tx: Transaction) -> None:
+        body = {"by": "gate", "cause": "gate_interrupted", "code": 0, "bridged": True, "seconds": None}
+        tx.append(Fact("ended", "call", play.clock.now() + timedelta(seconds=500), "gate", body))
+
+    play.store.call(cut)
+    since = midnight(play.clock.now())
+    assert round(play.store.call(lambda tx: used_since(tx, since, 3600.0))["account:alice"].seconds_today) == 500
+    assert round(play.store.call(lambda tx: used_since(tx, since, 60.0))["account:alice"].seconds_today) == 60
+    play.store.close()
+
+
+def test_many_service_calls_are_told_once_a_day(tmp_path: Path) -> None:
+    play = limited(tmp_path, service_percent=50)
+    for number in range(30):
+        play.attempt(call_id=f"x{number}", purpose=Purpose.SERVICE if number % 3 else Purpose.MARKETING)
+    assert bodies(play, "many_service_calls") == [
+        {"claimed_by": "account:alice", "calls": 20, "service": 13, "percent": 65, "alarm_above": 50}
+    ]
+    used = play.conductor.usage(play.clock.now())
+    assert used[0]["many_service_calls"]
+    play.metrics.usage(used)
+    assert play.metrics.registry.get_sample_value("dialgate_many_service_calls") == 1
+    assert play.metrics.registry.get_sample_value("dialgate_usage_highest", {"limit": "calls_at_once"}) == 0.03
+    play.store.close()
+
+
+def test_emergency_calls_have_no_limit(tmp_path: Path) -> None:
+    play = Play(tmp_path, emergency=frozenset({"999"}), allowances={"account:alice": Allowance(1, 1, 1, 1)})
+    for number in range(3):
+        play.attempt("999", call_id=f"x{number}")
+    assert [word.split()[0] for word in play.told() if word.startswith(("invite", "refuse"))] == ["invite"] * 3
+    assert play.conductor.usage(play.clock.now()) == []
+    play.store.close()
