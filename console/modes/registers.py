@@ -160,6 +160,8 @@ class Mode(ListMode):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Each list has its own acts."""
         may = self.feed.session.may
+        if action == "look_up":
+            return may("check") or None
         if action == "import":
             return self.at in (REGISTERS, IMPORTS) and (may("register_import") or None)
         if action == "add":

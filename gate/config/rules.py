@@ -305,6 +305,7 @@ def _control(control: Control) -> Iterator[Fault]:
     yield from unprintable(control, ("control",), "socket")
     if control.group and not _ACCOUNT.fullmatch(control.group):
         yield Fault(("control", "group"), f'"{control.group}" is not the name of a group')
+    yield from at_least(control, "control", 1, "lookups_an_hour")
     if control.http and (fault := host_port(control.http, literal=True)):
         yield Fault(("control", "http"), fault)
     if control.http and not control.token_file:

@@ -265,6 +265,8 @@ class Control(Section, frozen=True):
     """Group of accounts that may open the socket (those that have a role); empty: the gate's own alone."""
     http: str = ""
     """``address:port`` for the decision endpoint and metrics, loopback unless told otherwise; empty: off."""
+    lookups_an_hour: int = 300
+    """Look-ups by number of one account within an hour; more are a leaf and a warning."""
     token_file: str = ""
     """Bearer token the HTTP endpoint asks for (required where ``http`` is set)."""
 

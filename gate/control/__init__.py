@@ -9,7 +9,8 @@
 - ``exporting``  requests and answers about bundles for auditors, and proof
 - ``answers``    what each operation answers
 - ``actors``     who acts, as it is written into the log
-- ``roles``      who may do what, by account and groups; ``doorman`` asks it, and notes who was refused
+- ``roles``      who may do what, by account and groups; ``doorman`` asks it, and notes who was refused; ``lookups``
+                 counts who asks for numbers
 - ``wire``       JSON bodies in and out, bounded
 - ``perform``    an operation carried out on a desk; ``work`` does it on threads, within bounds
 - ``server``     the Unix socket: ``POST /v1/op/NAME``, who asks taken from the kernel, progress as lines

@@ -34,6 +34,7 @@ class CallsList(Showing, frozen=True):
     """``prev`` of a page: the one before it, newer; ``end``: the last page of all, the oldest calls."""
     limit: Page = 50
     number: Line | None = None
+    """A viewer's is looked for by the part that is shown of it."""
     reason: Line | None = None
     text: Line | None = None
     """The beginning of a call's id (four signs or more) or of a number in any spelling, a whole number, a word of a

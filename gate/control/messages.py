@@ -264,7 +264,7 @@ class Operation(NamedTuple):
 
 
 OPERATIONS: Mapping[str, Operation] = {
-    "check": Operation(Check, answers.Verdict, _ALL),
+    "check": Operation(Check, answers.Verdict, _READERS),
     "decide": Operation(Decide, answers.Decided, _ADMIN),
     "register_import": Operation(RegisterImport, answers.Imported, _KEEPERS, streams=True),
     "register_imports": Operation(RegisterImports, answers.Items, _READERS),

@@ -18,7 +18,7 @@ from gate.config import Config
 from gate.control.faults import NOT_PERMITTED
 from gate.control.messages import ADMIN, AUDITOR, COMPLIANCE, OPERATIONS, VIEWER
 from gate.core.masking import blunted
-from gate.errors import RefusedError
+from gate.errors import RefusedError, UsageError
 
 ORDER: Final = (ADMIN, COMPLIANCE, AUDITOR, VIEWER)
 """From the one who may do most."""
@@ -140,9 +140,16 @@ def session(actor: str, roles: frozenset[str]) -> dict[str, Any]:
 
 
 def eyes(roles: frozenset[str], fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a request as this account may ask it: who is a viewer and no more sees no number in full, nor
-    finds one by its beginning beyond what is shown of it."""
+    """The fields of a request as this account may ask it: who is a viewer and no more sees numbers in part, and asks
+    in part: a number is looked for by no more of it than is shown.
+
+    Raises ``UsageError`` where a number and a text are given, of which one would have to be left out.
+    """
     if "masked" not in fields or not roles <= {VIEWER}:
         return fields
-    text = fields.get("text")
+    number, text = fields.get("number"), fields.get("text")
+    if number and text:
+        raise UsageError("a viewer looks for a number or a text, not both", hint="leave one out")
+    if number:
+        return fields | {"masked": True, "number": None, "text": blunted(number)}
     return fields | {"masked": True} | ({"text": blunted(text)} if text else {})

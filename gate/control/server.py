@@ -23,6 +23,7 @@ from gate.control import sockets
 from gate.control.doorman import Doorman, Guest, Refused
 from gate.control.endpoint import endpoint
 from gate.control.faults import fault, status
+from gate.control.lookups import Lookups, Unusual
 from gate.control.messages import OPERATIONS, arguments
 from gate.control.roles import Roles, eyes, session
 from gate.control.watchers import Live, Watchers
@@ -44,12 +45,13 @@ async def serve(
     ready: Callable[[], None] = lambda: None,
     live: Live | None = None,
     refused: Refused | None = None,
+    unusual: Unusual | None = None,
 ) -> None:
     """Answer on the control socket (and on ``control.http`` where set) until ``stop`` is set.
 
     ``ready`` is called once it answers; ``live`` is what can be watched; ``refused`` keeps note of who asked for
-    what is not theirs. Raises ``ControlError`` where the socket or port cannot be had. The socket file
-    is removed at the end.
+    what is not theirs, ``unusual`` of who looks up many numbers. Raises ``ControlError`` where the socket or port
+    cannot be had. The socket file is removed at the end.
     """
     path = config.control_socket
     workers = Workers("control", threads=8, most=64)
@@ -58,12 +60,13 @@ async def serve(
     roles = Roles(config)
     doorman = Doorman(roles, refused)
     watchers = Watchers(live, doorman) if live is not None else None
+    lookups = Lookups(config.control.lookups_an_hour, unusual)
     listener = _claim(path, config.control)
     inode = path.stat().st_ino
     try:
         if unknown := await asyncio.to_thread(roles.unknown):
             log.warning("roles_of_nobody", accounts=unknown, hint="this machine does not know them")
-        runners.append(await _start(desk_app(desk, workers, doorman, watchers), listener))
+        runners.append(await _start(desk_app(desk, workers, doorman, watchers, lookups), listener))
         if config.control.http:
             runners.append(await endpoint(desk, config, metrics, stop, decisions))
         log.info("control_listening", socket=str(path), http=config.control.http)
@@ -80,7 +83,9 @@ async def serve(
         _remove(path, inode)
 
 
-def desk_app(desk: Any, workers: Workers, doorman: Doorman, watchers: Watchers | None = None) -> web.Application:
+def desk_app(
+    desk: Any, workers: Workers, doorman: Doorman, watchers: Watchers | None, lookups: Lookups
+) -> web.Application:
     """The application on the Unix socket: ``POST /v1/op/{name}``."""
 
     async def operation(asked: web.Request) -> web.StreamResponse:
@@ -92,6 +97,7 @@ def desk_app(desk: Any, workers: Workers, doorman: Doorman, watchers: Watchers |
                 return answer(session(guest.actor, guest.roles))
             if name == "watch":
                 return await _watch(asked, guest)
+            await lookups.note(guest.actor, name, fields)
             fields = eyes(guest.roles, fields)
             if OPERATIONS[name].streams:
                 return await _stream(asked, desk, name, guest.actor, fields, workers)

@@ -53,13 +53,21 @@ VISIBLE: Final = 6
 
 
 def blunted(typed: str) -> str:
-    """What was typed to look for, for eyes that see numbers in part: the beginning of a number no longer than it is
-    shown, lest the rest of it be found sign by sign. Whole numbers and everything else stay."""
+    """What was typed to look for, for eyes that see numbers in part: of a number, or the beginning of one, no more than
+    is shown of it, lest the rest be found by asking. Everything else stays."""
+    return _beginning(typed)[:VISIBLE] or typed
+
+
+def looks_like_number(typed: str) -> bool:
+    """True for a number in any spelling, or the beginning of one."""
+    return bool(_beginning(typed))
+
+
+def _beginning(typed: str) -> str:
     try:
-        numbers.parse(typed)
+        return numbers.parse(typed).e164
     except numbers.NumberRefused:
-        return numbers.beginning_of(typed)[:VISIBLE] or typed
-    return typed
+        return numbers.beginning_of(typed)
 
 
 def _hidden(found: re.Match[str]) -> str:

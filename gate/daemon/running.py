@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
 from importlib.metadata import version
 from pathlib import Path
@@ -34,6 +34,7 @@ from gate.daemon.sweeping import sweep
 from gate.errors import ConfigError, GateError, RecorderError, StoreError
 from gate.ports import Fact
 from gate.service.deciding import AtTheLine
+from gate.service.looking import MANY_LOOKUPS
 
 T = TypeVar("T")
 
@@ -292,6 +293,10 @@ class Gate:
         """Who asked for what is not theirs leaves a leaf."""
         self._note("not_permitted", subject=op, actor=actor, roles=list(roles))
 
+    def _many_lookups(self, actor: str, count: int, operations: Mapping[str, int]) -> None:
+        """Who looks up many numbers leaves a leaf, without the numbers."""
+        self._note(MANY_LOOKUPS, subject="numbers", actor=actor, count=count, operations=dict(operations))
+
     async def _serve(self) -> None:
         """Answer on the control interface until told to stop; then drain."""
         from gate.control.server import serve as control
@@ -315,6 +320,7 @@ class Gate:
                 self._tell_ready,
                 live=self._watched,
                 refused=self._refused,
+                unusual=self._many_lookups,
             )
         )
         chores = asyncio.gather(

@@ -40,6 +40,11 @@ class Desk(
             "last_hour": self._store.call(lambda tx: self._reads.counts_by_reason(tx, since)),
             "registers": registers,
             "requests": self._offers.beside(self._requests_now),
-            "warnings": self._key_warnings() + self._retention_warnings() + self._proposal_warnings(),
+            "warnings": self._warnings(),
             **self._offers.gate_now(),
         }
+
+    def _warnings(self) -> list[str]:
+        """What somebody must see to, a sentence each."""
+        asked = self._proposal_warnings() + self._lookup_warnings()
+        return self._key_warnings() + self._retention_warnings() + asked

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import Any, Final
 
+from gate.core.evidence import stamp
+from gate.core.showing import local
 from gate.errors import StoppedError, StoreError, UsageError
 from gate.log import Logger
 from gate.ports import Transaction
@@ -14,6 +17,11 @@ from gate.service.reads import Progress, Row, Source
 
 log = Logger()
 
+MANY_LOOKUPS: Final = "many_lookups"
+_MANY: Final = """
+SELECT actor, max(json_extract(body, '$.count')) AS count, max(at) AS at FROM facts
+WHERE kind = 'many_lookups' AND at > ? AND body IS NOT NULL GROUP BY actor ORDER BY actor
+"""
 VERIFIED: Final = "log_verified"
 SHOWN: Final = "number_shown"
 
@@ -133,6 +141,14 @@ class Looking(DeskBase):
         reference = named["reference"] if named else id
         found: str = named["number"] if named else self._beside(look) if contact else ""
         return {"number": self._store.call(work)}
+
+    def _lookup_warnings(self) -> list[str]:
+        """What ``status`` says of who looked up many numbers within an hour, for a day after."""
+        since = stamp(self._clock.now() - timedelta(days=1))
+        return [
+            f"{row['actor']} looked up {row['count']:,} numbers within an hour, at {local(row['at'])}. Ask why."
+            for row in self._store.call(lambda tx: tx.query(_MANY, [since]))
+        ]
 
     def _window(self, read: Callable[[Source], Any]) -> Row:
         items, after, before = self._beside(read)

@@ -42,4 +42,4 @@ def test_admins_may_do_everything_and_viewers_change_nothing() -> None:
     for_viewers = {name for name, operation in OPERATIONS.items() if "viewer" in operation.roles}
     looks = {"register_status", "retention_status", "retention_forecast", "audit_status", "key_list", "status"}
     pages = {"calls_list", "calls_show", "recording_list", "audit_leaves", "checkpoints_list"}
-    assert for_viewers == {"check", "session", "watch"} | looks | pages
+    assert for_viewers == {"session", "watch"} | looks | pages

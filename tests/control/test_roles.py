@@ -11,8 +11,9 @@ import pytest
 
 from gate.config import load
 from gate.control import roles
+from gate.control.messages import OPERATIONS
 from gate.control.roles import Roles
-from gate.errors import ConfigError
+from gate.errors import ConfigError, UsageError
 from tests.support.settings import VALID, write
 
 ME = os.geteuid()
@@ -94,7 +95,10 @@ def test_only_who_is_a_viewer_and_no_more_sees_numbers_hidden() -> None:
         ("07700 9001", "+44770"),
         ("0044 2079460", "+44207"),
         ("4477009001", "+44770"),
-        ("07700 900123", "07700 900123"),
+        ("07700 900123", "+44770"),
+        ("+447700900123", "+44770"),
+        ("tel:+44-7700-900123", "+44770"),
+        ("sip:07700900123@pbx", "+44770"),
         ("listed", "listed"),
         ("6f2c9e01", "6f2c9e01"),
         ("020 7", "+44207"),
@@ -105,3 +109,19 @@ def test_a_viewer_finds_no_number_sign_by_sign(typed: str | None, looked_for: st
     fields = {"masked": False, "text": typed}
     assert roles.eyes(frozenset({"viewer"}), fields) == {"masked": True, "text": looked_for}
     assert roles.eyes(frozenset({"viewer", "auditor"}), fields) == fields
+    number = {"masked": False, "number": typed, "text": None}
+    expected = {"masked": True, "number": None, "text": looked_for} if typed else number | {"masked": True}
+    assert roles.eyes(frozenset({"viewer"}), number) == expected
+
+
+def test_a_viewer_gives_a_number_or_a_text() -> None:
+    with pytest.raises(UsageError, match="not both"):
+        roles.eyes(frozenset({"viewer"}), {"masked": False, "number": "07700 900123", "text": "listed"})
+
+
+def test_a_viewer_asks_for_no_whole_number() -> None:
+    """What an operation that is a viewer's can be asked of one number, it cannot be asked exactly."""
+    theirs = [op for op, operation in OPERATIONS.items() if "viewer" in operation.roles]
+    exact = [op for op in theirs if "number" in OPERATIONS[op].request.__struct_fields__]
+    assert exact == ["calls_list"]
+    assert "masked" in OPERATIONS["calls_list"].request.__struct_fields__
