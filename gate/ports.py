@@ -159,11 +159,13 @@ class LineEvents(Protocol):
         ...
 
     def failed(self, call_id: str, code: int, reason: str) -> None:
-        """The trunk refused or did not answer; the line has passed it on (or made 6xx of it)."""
+        """The trunk refused or did not answer; the line has passed it on (or refused the call)."""
         ...
 
-    def hung_up(self, call_id: str, side: str) -> None:
-        """``side`` is ``caller`` or ``callee``: BYE, CANCEL, a dead far end. The line ends the other leg by itself."""
+    def hung_up(self, call_id: str, side: str, cause: str = "hung_up") -> None:
+        """``side`` is ``caller`` or ``callee``: a party went away (``hung_up``, ``cancelled``), or its peer says that
+        it knows no such call (``call_unknown``). Or ``gate``: it takes it that nobody is there (``media_timeout``,
+        ``peer_silent``, ``no_ack``). The line has ended what was left of both legs."""
         ...
 
     def digit(self, call_id: str, side: str, digit: str) -> None:
@@ -179,7 +181,8 @@ class Line(Protocol):
     """The SIP side. Every method is called on the line thread."""
 
     def refuse(self, call_id: str, reason: str, decision_id: str, explanation: str) -> None:
-        """603 Decline with a Reason header and the decision id, stateless; the same answer to a retransmission."""
+        """The caller's refusal, with a Reason header and the decision id, stateless; the same answer to a
+        retransmission."""
         ...
 
     def invite(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
@@ -200,7 +203,8 @@ class Line(Protocol):
         ...
 
     def hang_up(self, call_id: str, reason: str) -> None:
-        """End both legs, whatever state they are in; ``reason`` goes into the Reason header."""
+        """End both legs, whatever state they are in; ``reason`` goes into the Reason header. A caller whose callee has
+        picked up gets 200 and BYE, never a failure."""
         ...
 
     def forget(self, call_id: str) -> None:
@@ -226,6 +230,10 @@ class MediaRelay(Protocol):
 
     def close(self, call_id: str) -> None:
         """Free the ports; harmless where there are none."""
+        ...
+
+    def packets(self, call_id: str, done: Callable[[tuple[int, int] | None], None]) -> None:
+        """``done((from the caller, from the callee))``: RTP packets received so far; None where there is no session."""
         ...
 
 

@@ -25,6 +25,8 @@ from gate.config.load import spelled
 from gate.core import numbers
 from gate.errors import GateError, UsageError
 
+PHONE_SYSTEMS = {"freepbx": 600, "fusionpbx": 486, "3cx": 486, "other": 600}
+"""Phone systems, and the refusal upon which each gives up (README, Refusal codes)."""
 PLAYERS = (
     ("aplay", "-q"),
     ("paplay",),
@@ -165,14 +167,27 @@ def _softphone(asking: Asking) -> dict[str, Any]:
 
 def _pbx(asking: Asking) -> dict[str, Any]:
     own = asking.given.values["firm"]["numbers"]
-    made = {"name": "pbx", "addresses": ["127.0.0.1"], "presentation": own[0]}
+    made: dict[str, Any] = {"name": "pbx", "addresses": ["127.0.0.1"], "presentation": own[0]}
     made["name"] = asking.until("Its name", _judge(asking, "pbx", made, "name"))
     judge = _judge(asking, "pbx", made, "addresses")
     made["addresses"] = asking.until(
         "Addresses or networks it calls from, with commas",
         lambda answer: judge([each.strip() for each in answer.split(",") if each.strip()]),
     )
+    made["refusal"] = _refusal()
     return _who_calls(asking, "pbx", made)
+
+
+def _refusal() -> int:
+    """The code that the calls of a phone system are refused with."""
+    system: str = click.prompt(
+        "Which phone system is it (Asterisk is freepbx, FreeSWITCH is fusionpbx)",
+        type=click.Choice(list(PHONE_SYSTEMS)),
+        default="other",
+        err=True,
+    )
+    say(f"  Refused calls get {PHONE_SYSTEMS[system]}, upon which it should give up: test that no other trunk rings.")
+    return PHONE_SYSTEMS[system]
 
 
 def _judge(asking: Asking, kind: str, made: dict[str, Any], key: str) -> Callable[[Any], Any]:

@@ -47,6 +47,8 @@ _NAME = re.compile(r"(?!.*\+?[0-9]{7})[A-Za-z0-9._+-]{1,64}")
 """A name stands in leaves, which are for good: no telephone number may be one."""
 _ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\$?")
 """Names of accounts and groups, as ``useradd`` and directories have them."""
+REFUSALS = (404, 410, 480, 484, 486, 600, 603, 604)
+"""Codes that a refusal may have: those upon which phone systems give up, and 603, which says to phones what is so."""
 PORTS_PER_CALL = 8
 """RTP and RTCP towards two parties, and towards the two taps of a recording."""
 
@@ -164,8 +166,14 @@ def _sip(sip: Sip) -> Iterator[Fault]:
         yield Fault(("sip", "realm"), "no quotes or backslashes")
     yield from at_least(sip, "sip", 10, "nonce_seconds", "dead_peer_seconds")
     yield from at_least(sip, "sip", 60, "registration_seconds")
+    yield from _refusal(sip.refusal, ("sip", "refusal"))
     if sip.no_answer_seconds < 15:
         yield Fault(("sip", "no_answer_seconds"), f"{sip.no_answer_seconds} is too short; ring at least 15 seconds")
+
+
+def _refusal(code: int, key: Key) -> Iterator[Fault]:
+    if code not in REFUSALS:
+        yield Fault(key, f"{code} does not refuse a call for good; one of {', '.join(map(str, REFUSALS))}")
 
 
 def _trunk(trunk: Trunk) -> Iterator[Fault]:
@@ -341,6 +349,8 @@ def _callers(readable: Readable, firm: Firm | None) -> list[Fault]:
         if account.username in names:
             found.append(Fault((*key, "username"), f"{account.username} is there twice; leave one"))
         names.add(account.username)
+        if account.refusal:
+            found += _refusal(account.refusal, (*key, "refusal"))
         found += _presented(account, firm, key)
     names.clear()
     taken: dict[str, str] = {}
@@ -356,6 +366,7 @@ def _callers(readable: Readable, firm: Firm | None) -> list[Fault]:
         if pbx.name in names:
             found.append(Fault((*key, "name"), f"{pbx.name} is there twice; leave one"))
         names.add(pbx.name)
+        found += _refusal(pbx.refusal, (*key, "refusal"))
         if not pbx.addresses:
             found.append(Fault((*key, "addresses"), "name at least one address that the PBX calls from"))
         for place, address in enumerate(pbx.addresses):

@@ -56,7 +56,9 @@ class Sip(Section, frozen=True):
     no_answer_seconds: int = 60
     """How long the far end may ring (at least 15 by good practice, LAW 3.4)."""
     dead_peer_seconds: int = 60
-    """A connected call whose RTP has stopped both ways, or whose peer answers no request, is ended after this."""
+    """A call whose RTP has stopped both ways for this long, and whose peers do not answer either, is ended."""
+    refusal: int = 603
+    """The SIP code that refuses a call of an account that names none, and of whoever the gate does not know."""
 
 
 class Account(Section, frozen=True):
@@ -79,6 +81,9 @@ class Account(Section, frozen=True):
     """Of talk, by the day of London; running calls are not cut."""
     service_percent: int = 50
     """Share of its day's calls that may be claimed as service before the gate tells: a leaf, a warning. 100: never."""
+    refusal: int = 0
+    """The SIP code that refuses its calls; that of ``sip.refusal`` where 0. A phone system that signs in as an account
+    needs one that it does not take for a reason to dial its next trunk: 600."""
 
 
 class Pbx(Section, frozen=True):
@@ -99,6 +104,8 @@ class Pbx(Section, frozen=True):
     """Of talk, by the day of London; running calls are not cut."""
     service_percent: int = 50
     """Share of its day's calls that may be claimed as service before the gate tells: a leaf, a warning. 100: never."""
+    refusal: int = 600
+    """The SIP code that refuses its calls: one upon which it gives up, and does not dial its next trunk."""
 
 
 class Trunk(Section, frozen=True):

@@ -31,6 +31,17 @@ class State(StrEnum):
     """Nothing is left to do."""
 
 
+ENDS = {
+    "hung_up": "a party hung up",
+    "cancelled": "the caller gave up before the callee answered",
+    "call_unknown": "a peer said that it knows no such call",
+    "media_timeout": "no audio came from either side, and a peer answered nothing",
+    "peer_silent": "on hold, a peer that had answered before answered nothing any more",
+    "no_ack": "the caller's phone never acknowledged the answer, and sent no audio",
+}
+"""Causes of an end that the line tells (``HungUp.cause``), and what happened."""
+
+
 # --- events ---------------------------------------------------------------------------------------------------------
 
 
@@ -63,7 +74,7 @@ class Answered:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """The trunk refused, or nobody answered."""
+    """The trunk refused, or nobody answered; or the line could not go on. Both legs are down."""
 
     code: int
     cause: str
@@ -71,11 +82,12 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class HungUp:
-    """A party went away: BYE, CANCEL, or silence for too long."""
+    """A party went away, or nobody is there any more; both legs are down."""
 
     by: str
-    """``caller``, ``callee`` or ``gate``."""
+    """``caller``, ``callee``, or ``gate`` where it was the gate that took it so."""
     cause: str
+    """One of ``ENDS``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +166,7 @@ class Do(StrEnum):
     """What the conductor carries out."""
 
     REFUSE = "refuse"
-    """Answer 603 with the decision's reason."""
+    """Refuse, with the decision's reason: the caller's INVITE ends in a failure."""
     INVITE = "invite"
     """Let the INVITE leave."""
     INVITE_EMERGENCY = "invite emergency"
@@ -183,7 +195,7 @@ class Do(StrEnum):
     STOP_PLAYING = "stop playing"
     SAY_GOODBYE = "say goodbye"
     HANG_UP = "hang up"
-    """End both legs."""
+    """End both legs; a caller whose callee has answered gets no failure (``sip.bridge``)."""
     CLOSE_RECORDING = "close recording"
     FINISH = "finish"
     """Keep how it ended and let go of everything."""

@@ -158,7 +158,12 @@ def _hung_up(call: Call, event: HungUp, _policy: Policy) -> Step:
     return _close(_end(call, event.by, event.cause), [Do.STOP_PLAYING])
 
 
-_SPARED = frozenset({"gate_stopping", "time_limit", "media_timeout"})
+def _broken(call: Call, event: Failed, _policy: Policy) -> Step:
+    """The line could not go on with a call that the callee has answered, and has ended it."""
+    return _close(_end(call, "gate", event.cause), [Do.STOP_PLAYING])
+
+
+_SPARED = frozenset({"gate_stopping", "time_limit"})
 """Causes for which the gate ends calls, and none of them ends one for help."""
 
 
@@ -294,6 +299,7 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         (s.GOODBYE, GoodbyeOver): Transition(_goodbye_over, ends),
         (s.GOODBYE, HungUp): Transition(_goodbye_over, ends),
         (s.GOODBYE, Stop): Transition(_goodbye_over, ends),
+        (s.GOODBYE, Failed): Transition(_goodbye_over, ends),
         # Pressed before the end, and heard after it: the audio's way is longer than the BYE's.
         (s.CLOSING, Digit): Transition(_digit, (s.CLOSING,)),
         (s.CLOSING, RecordingDone): Transition(_recording_done, (s.ENDED,)),
@@ -305,6 +311,7 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         table[state, HungUp] = Transition(_hung_up, ends)
         table[state, Stop] = Transition(_stop, (state, *ends))
     for state in (s.PREPARING, s.ANNOUNCING, s.COMMITTING, s.TALKING):
+        table[state, Failed] = Transition(_broken, ends)
         table[state, EvidenceFailed] = Transition(_evidence_failed, (state, s.GOODBYE))
     late: tuple[tuple[tuple[State, ...], tuple[type[Event], ...]], ...] = (
         ((s.DIALLING, s.RINGING), (Digit,)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
@@ -55,6 +56,37 @@ _SENTENCES: Final = {
 def sentence(reason: Reason) -> str:
     """The sentence of a reason code where nothing more special is known."""
     return _SENTENCES[reason]
+
+
+_PHRASES: Final[Mapping[str, str]] = {
+    Reason.LISTED_TPS: "on the TPS",
+    Reason.LISTED_CTPS: "on the CTPS",
+    Reason.OBJECTED: "they asked us not to call",
+    Reason.TOPIC_NEEDS_CONSENT: "needs their consent",
+    Reason.REGISTER_MISSING: "a register is missing",
+    Reason.REGISTER_STALE: "a register is too old",
+    Reason.REGISTER_DAMAGED: "a register is damaged",
+    Reason.OUTSIDE_COVERAGE: "outside our register licence",
+    Reason.OUTSIDE_HOURS: "outside calling hours",
+    Reason.IDENTITY_WITHHELD: "our number would be hidden",
+    Reason.CLI_NOT_OWNED: "the number shown is not ours",
+    Reason.NUMBER_INVALID: "not a telephone number",
+    Reason.REDIAL_TOO_SOON: "called too lately",
+    Reason.TOO_MANY_CALLS: "all lines are busy",
+    Reason.NOT_AUTHENTICATED: "this phone is not known",
+    Reason.CLAIM_REFUSED: "its purpose is not accepted",
+    Reason.INTERNAL_ERROR: "a fault in the gate",
+}
+"""Where the code itself, with spaces, says less."""
+_PHRASE_LENGTH: Final = 60
+
+
+def phrase(reason: str) -> str:
+    """A reason code in the phrase of a SIP answer, which phones and logs of phone systems show (RFC 3261 7.2 leaves its
+    words free): ``Declined: on the TPS``. ASCII letters and spaces, bounded, never a number."""
+    words = _PHRASES.get(reason) or reason.replace("_", " ")
+    plain = "".join(sign for sign in words if sign.isascii() and (sign.isalpha() or sign == " ")).strip()
+    return f"Declined: {plain}"[:_PHRASE_LENGTH] if plain else "Declined"
 
 
 def day_text(day: date) -> str:

@@ -190,7 +190,6 @@ class Gate:
 
         try:
             room = RtpIoMedia(self._config, self._config.data / "prompts", self._line)
-            room.on_timeout = self._conductor.media_timeout
             self._media.room = room
             traps.quieten()  # the media room has imported more of sippy
         except Exception as error:  # noqa: BLE001 - told in the main thread, whatever it is

@@ -174,13 +174,9 @@ class Conductor:
         """The trunk refused or nobody answered."""
         self._tell_id(call_id, Failed(code, reason))
 
-    def hung_up(self, call_id: str, side: str) -> None:
-        """A party went away."""
-        self._tell_id(call_id, HungUp(side, "hung_up"))
-
-    def media_timeout(self, call_id: str) -> None:
-        """No RTP came from either side for longer than the configuration allows."""
-        self._tell_id(call_id, Stop("media_timeout"))
+    def hung_up(self, call_id: str, side: str, cause: str = "hung_up") -> None:
+        """A party went away, or nobody is there any more."""
+        self._tell_id(call_id, HungUp(side, cause))
 
     def digit(self, call_id: str, side: str, digit: str) -> None:
         """A key, told by SIP INFO."""

@@ -1,34 +1,66 @@
-"""Is the far end still there? Both peers of an answered call are asked from time to time (OPTIONS inside the dialog).
+"""Is anybody still there? Told by audio first, and by SIP only where there is none.
 
-A peer that does not answer, or says that it knows no such call (481), is dead: the call ends on both sides
-(RFC 3261 12.2.1.2). Any other answer, 405 and 501 too, is a sign of life.
+While RTP comes from either party the call lives, whatever its peers answer: phones that ignore OPTIONS inside a dialog,
+re-INVITEs or an ACK are common. Where nothing has come from both for half of ``sip.dead_peer_seconds``, both peers are
+asked (OPTIONS). The call is ended where audio stays away so long and a peer does not answer either; on hold, where
+silence is meant, only a peer that has answered before in this call and now does not for so long. A peer that knows no
+such call (481) is gone (RFC 3261 12.2.1.2). Every request of a peer inside the dialog, a refresh of its session timer
+(RFC 4028) among them, is a sign of life.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import proxy
 
 import structlog
+
+from gate.sip import sdp
 
 if TYPE_CHECKING:
     from gate.sip.bridge import Bridge
 
 _log = structlog.get_logger("gate.sip")
 
+CHECKS = 4
+"""How often audio is looked at in ``sip.dead_peer_seconds``."""
+ACK_WAITS = 1.0
+"""Seconds in which audio must come from a caller that never acknowledged our answer."""
+Counts = tuple[int, int] | None
+"""RTP packets so far from the caller and from the callee; None where the relay cannot tell."""
+
+
+@dataclass(slots=True)
+class _Peer:
+    """What is known of one side."""
+
+    asked: bool = False
+    """A question is under way."""
+    missed: int = 0
+    """Checks since then without an answer or another sign."""
+    speaks: bool = False
+    """It has answered such a question in this call."""
+
 
 class Alive:
-    """The watch over one call. A dead peer is noticed ``sip.dead_peer_seconds`` after its last sign of life."""
+    """The watch over one call."""
 
     def __init__(self, bridge: Bridge) -> None:
         self._bridge: Bridge = proxy(bridge)  # a call that is over goes at once, not when the collector comes
-        self._interval = max(1.0, bridge.engine.config.sip.dead_peer_seconds / 2)
+        self._interval = max(0.25, bridge.engine.config.sip.dead_peer_seconds / CHECKS)
         self._timers: dict[str, Any] = {}
+        self._seen: Counts = None
+        self._silent = 0
+        """Checks in a row in which no audio came from either side."""
+        self._peers = {"caller": _Peer(), "callee": _Peer()}
 
     def start(self) -> None:
-        """The callee has answered; the caller is asked once it is connected."""
-        for side in ("caller", "callee"):
-            self._later(side)
+        """The callee has answered."""
+        for side in self._peers:
+            self._leg(side).on_request = lambda side=side: self.heard(side)
+        self._bridge.caller.on_no_ack = self._unacknowledged
+        self._later()
 
     def stop(self) -> None:
         """The call is over."""
@@ -36,27 +68,76 @@ class Alive:
             timer.cancel()
         self._timers.clear()
 
-    def _later(self, side: str) -> None:
-        self._timers[side] = self._bridge.engine.after(self._interval, lambda: self._ask(side))
+    def heard(self, side: str) -> None:
+        """A sign of life by SIP."""
+        self._peers[side].missed = 0
+
+    def _leg(self, side: str) -> Any:
+        return self._bridge.caller if side == "caller" else self._bridge.callee
+
+    def _later(self) -> None:
+        self._timers["check"] = self._bridge.engine.after(self._interval, self._bridge.safely(self._look))
+
+    def _look(self) -> None:
+        self._bridge.engine.relay.packets(self._bridge.id, self._bridge.safely(self._counted))
+
+    def _counted(self, now: Counts) -> None:
+        if self._bridge.phase == "over":
+            return
+        self._silent = self._silent + 1 if now is None or now == self._seen else 0
+        self._seen = now
+        for peer in self._peers.values():
+            peer.missed = peer.missed + 1 if peer.asked and self._silent else 0
+        if dead := self._dead():
+            _log.warning("no sign of life", call_id=self._bridge.id, cause=dead)
+            self._bridge.hung_up("gate", dead)
+            return
+        if self._silent >= CHECKS // 2:
+            for side in self._peers:
+                self._ask(side)
+        self._later()
+
+    def _dead(self) -> str:
+        """Why the call is to be ended; empty where it is not."""
+        if any(sdp.held(body) for body in (self._bridge.caller_sdp, self._bridge.callee_sdp)):
+            gone = any(peer.speaks and peer.missed >= CHECKS for peer in self._peers.values())
+            return "peer_silent" if gone and self._silent >= CHECKS else ""
+        return "media_timeout" if self._silent >= CHECKS and any(each.missed for each in self._peers.values()) else ""
 
     def _ask(self, side: str) -> None:
-        leg = self._bridge.caller if side == "caller" else self._bridge.callee
-        if not leg.can_update():
-            self._later(side)
+        peer, leg = self._peers[side], self._leg(side)
+        if peer.asked or not leg.can_update():
             return
-        overdue = self._timers[side] = self._bridge.engine.after(self._interval, lambda: self._dead(side))
+        peer.asked = True
 
         def answered(code: int) -> None:
-            if not overdue.running:
+            if self._bridge.phase == "over":
                 return
-            overdue.cancel()
-            if code in (408, 481):
-                self._dead(side)
+            peer.asked = False
+            if code == 481:
+                _log.warning("a peer knows no such call", call_id=self._bridge.id, side=side)
+                self._bridge.hung_up(side, "call_unknown")
+            elif code != 408:  # that is our own word for silence
+                peer.speaks, peer.missed = True, 0
+
+        leg.ask_alive(self._bridge.safely(answered))
+
+    # --- an answer of ours that was not acknowledged ------------------------------------------------------------------
+
+    def _unacknowledged(self) -> None:
+        """Some phones send an ACK that fits no dialog: one that talks is there."""
+        self._bridge.engine.relay.packets(self._bridge.id, self._bridge.safely(self._count_after))
+
+    def _count_after(self, before: Counts) -> None:
+        def counted(now: Counts) -> None:
+            if self._bridge.phase == "over":
+                return
+            if before is None or now is None or now[0] <= before[0]:
+                self._bridge.hung_up("gate", "no_ack")
             else:
-                self._later(side)
+                _log.warning("a phone that talks never acknowledged our answer", call_id=self._bridge.id)
 
-        leg.ask_alive(answered)
+        def look() -> None:
+            self._bridge.engine.relay.packets(self._bridge.id, self._bridge.safely(counted))
 
-    def _dead(self, side: str) -> None:
-        _log.warning("a peer answers no more", call_id=self._bridge.id, side=side)
-        self._bridge.hung_up(side)
+        self._timers["ack"] = self._bridge.engine.after(ACK_WAITS, self._bridge.safely(look))

@@ -9,6 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable
 
+from gate.core.wording import phrase
 from gate.sip.message import Address, Message, TransactionKey, answer
 
 KEPT_SECONDS = 32.0
@@ -51,18 +52,22 @@ class Answers:
         return kept[0], kept[1]
 
 
-def refusal(request: Message, source: Address, to_tag: str, reason: str, decision_id: str, explanation: str) -> bytes:
-    """603 Decline with why: ``Reason`` (RFC 3326), ``Warning`` 399 for people, and the decision's id for the record.
+def refusal(
+    request: Message, source: Address, to_tag: str, code: int, reason: str, decision_id: str, explanation: str
+) -> bytes:
+    """``code`` with why: its phrase, ``Reason`` (RFC 3326), ``Warning`` 399 for people, and the decision's id for the
+    record.
 
-    A 6xx, because a PBX takes a 4xx or 5xx as a reason to try its next trunk.
+    ``code`` is the caller's (``refusal`` of the configuration): each phone system takes other codes as a reason to dial
+    its next trunk. The same stands in ``Reason``, which some believe more than the status line.
     """
     why = _quoted(explanation)
-    headers = [("Reason", f'SIP;cause=603;text="{_quoted(reason)}"'), ("X-Dialgate-Reason", _quoted(reason))]
+    headers = [("Reason", f'SIP;cause={code};text="{_quoted(reason)}"'), ("X-Dialgate-Reason", _quoted(reason))]
     if decision_id:
         headers.append(("X-Dialgate-Decision", _quoted(decision_id)))
     if why:
         headers.append(("Warning", f'399 dialgate "{why}"'))
-    return answer(request, 603, "Decline", source, headers, to_tag)
+    return answer(request, code, phrase(reason), source, headers, to_tag)
 
 
 def _quoted(text: str) -> str:

@@ -3,12 +3,15 @@
 Phases: *dialling* (the INVITE is at the trunk) → *answered* (the callee is acknowledged and hears the announcement; the
 caller still hears ringing) → *connected* → *over*. sippy's events never pass from leg to leg as they are: what goes
 on is made anew here, so that no redirect, transfer or foreign header comes through.
+
+Once the callee has picked up, the caller's side never ends in a failure, whatever happens: a phone system would dial
+its next trunk and ring them again. The caller is answered then, without audio, and gets a BYE.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -22,6 +25,7 @@ from sippy.CCEvents import (
     CCEventTry,
     CCEventUpdate,
 )  # fmt: skip
+from sippy.MsgBody import MsgBody
 from sippy.SipCallId import SipCallId
 
 from gate.sip import sdp
@@ -29,6 +33,7 @@ from gate.sip.alive import Alive
 from gate.sip.dtmf import digits_of
 from gate.sip.identity import headers_for_trunk, quotable
 from gate.sip.legs import Leg, reason
+from gate.sip.outcomes import UNAVAILABLE
 from gate.sip.pending import Pending
 from gate.sip.reinvite import Offers
 from gate.sip.routes import Route
@@ -68,12 +73,12 @@ class Bridge:
         self.phase = "dialling"
         self.rang = False
         """The far end has said anything at all."""
+        self.picked_up = False
         self.caller_sdp = ""
         self.callee_sdp = ""
         self.answer: Any = None
         """The callee's SDP as the caller gets it."""
         self.early: Any = None
-        self.ended_at: float | None = None
         self._timers: list[Any] = []
         self._busy = False
         self._waiting: list[Any] = []
@@ -88,6 +93,10 @@ class Bridge:
         self.offers = Offers(self)
         self.alive = Alive(self)
 
+    def refusal(self, why: str) -> tuple[int, str]:
+        """Code and phrase to the caller where the gate cannot go on."""
+        return self.route.refusal(self.pending.refusal, why)
+
     def safely(self, step: Callable[..., None]) -> Callable[..., None]:
         """``step`` with its faults caught: a fault of ours ends the call on both sides rather than leaving it
         hanging."""
@@ -97,9 +106,7 @@ class Bridge:
                 step(*values, **named)
             except Exception:  # noqa: BLE001 - the boundary to sippy and the relay: logged, and the call is ended
                 _log.exception("call step failed", call_id=self.id)
-                if self.phase != "over":
-                    self._finish(*self.route.refusal, "internal_error")
-                    guarded("failed", self.engine.events.failed)(self.id, self.route.refusal[0], "internal_error")
+                self._give_up(self.refusal("internal_error")[0], "internal_error")
 
         return run
 
@@ -110,7 +117,7 @@ class Bridge:
         if isinstance(event, CCEventTry):
             self._dial(event)
         elif isinstance(event, CCEventDisconnect):
-            self.hung_up("caller")
+            self.hung_up("caller", "cancelled" if self.phase == "dialling" else "hung_up")
         elif isinstance(event, CCEventUpdate):
             self.offers.offered("caller", event)
         elif isinstance(event, CCEventInfo):
@@ -121,7 +128,7 @@ class Bridge:
     def _dial(self, event: Any) -> None:
         body = event.getData()[3]
         if body is None:
-            self._give_up(603, "no_sdp")
+            self._give_up(self.pending.refusal, "no_sdp")
             return
         self.caller_sdp = str(body)
         if not self.route.emergency:
@@ -209,11 +216,12 @@ class Bridge:
             self.caller.recvEvent(CCEventRing((code, phrase, _settled(body))))
 
     def _answered(self, event: Any) -> None:
+        self.picked_up = True
         body = event.getData()[2]
         if body is None:
             body = self.early
             if body is None:
-                self._give_up(603, "no_sdp")
+                self._give_up(self.pending.refusal, "no_sdp")
                 return
             self._answer_ready(body)
             return
@@ -223,7 +231,7 @@ class Bridge:
         def ready(body: Any, ex: Any = None) -> None:
             if body is None or ex is not None:
                 _log.warning("the media relay refuses the answer", call_id=self.id, error=str(ex))
-                self._give_up(603, "media_unavailable")
+                self._give_up(self.pending.refusal, "media_unavailable")
             else:
                 self._answer_ready(body)
             self._next()
@@ -238,9 +246,15 @@ class Bridge:
         self.answer = body
         chosen = sdp.codecs(self.callee_sdp)
         self.tell_media()
-        if not self.route.emergency:  # a route that does not answer such questions must not lose the call for it
+        if self.route.emergency:
+            self.caller.on_no_ack = self._not_acknowledged
+        else:
             self.alive.start()
         self.engine.events.answered(self.id, chosen[0] if chosen else "")
+
+    def _not_acknowledged(self) -> None:
+        """LAW 3.5: no fault of a phone's ends a call for help."""
+        _log.warning("an emergency call's answer was not acknowledged", call_id=self.id)
 
     def tell_media(self) -> None:
         """Tell the codec maps as they stand now."""
@@ -264,7 +278,7 @@ class Bridge:
 
     def hang_up(self, why: str) -> None:
         """End both legs; the conductor knows, so no event tells it."""
-        self._finish(603, "Decline", why)
+        self._finish(self.refusal(why), why)
 
     def drop(self) -> None:
         """It never began: no leg is left to end."""
@@ -277,43 +291,54 @@ class Bridge:
     def _failed(self, event: Any) -> None:
         code, phrase = event.getData()[:2]
         if code == 408 and not self.rang:
-            self._give_up(code, "trunk_unreachable", passed=self.route.refusal)
+            self._give_up(code, "trunk_unreachable", passed=UNAVAILABLE)
             return
-        self._give_up(code, phrase, passed=self.route.outcome(code, phrase))
+        self._give_up(code, phrase, passed=self.route.outcome(code, phrase), retry_after=self.callee.retry_after)
 
     def _no_answer(self) -> None:
         if self.phase == "dialling":
             self._give_up(480, "no_answer", passed=(480, "Temporarily Unavailable"))
 
-    def _give_up(self, code: int, why: str, passed: tuple[int, str] | None = None) -> None:
+    def _give_up(self, code: int, why: str, passed: tuple[int, str] | None = None, retry_after: str = "") -> None:
         """The call did not come about: tell the caller and the conductor."""
-        if self.phase == "over":
-            return
-        answer = passed or self.route.refusal
-        self._finish(answer[0], answer[1], why, cause=code)
-        self.engine.events.failed(self.id, code, why)
+        tell = partial(self.engine.events.failed, self.id, code, why)
+        self._finish(passed or self.refusal(why), why, tell, cause=code if passed else 0, retry_after=retry_after)
 
-    def hung_up(self, side: str) -> None:
-        """One side is gone: BYE, CANCEL, no ACK, or dead."""
-        if self.phase == "over":
-            return
-        self._finish(603, "Decline", f"{side}_hung_up", cause=200 if self.phase == "connected" else 603)
-        self.engine.events.hung_up(self.id, side)
+    def hung_up(self, side: str, cause: str = "hung_up") -> None:
+        """One side is gone (BYE, CANCEL), or the gate takes it that nobody is there any more (``gate``)."""
+        tell = partial(self.engine.events.hung_up, self.id, side, cause)
+        why = f"{side}_hung_up" if cause == "hung_up" else cause
+        self._finish(self.refusal(why), why, tell)
 
-    def _finish(self, code: int, phrase: str, why: str, cause: int | None = None) -> None:
-        """End what is left of both legs, then the media."""
+    def _finish(
+        self, answer: tuple[int, str], why: str, tell: Callable[[], None] | None = None, *, cause: int = 0,
+        retry_after: str = "",
+    ) -> None:  # fmt: skip
+        """End what is left of both legs, tell the conductor, and close the media last: what stops playing then is an
+        effect of the end, and must not be heard of as its cause."""
         if self.phase == "over":
             return
         self.phase = "over"
-        self.ended_at = time.monotonic()
         self._stop_timers()
         self.alive.stop()
         self._waiting.clear()
-        text = reason(why, cause or code)
-        for leg in (self.caller, self.callee):
-            guarded("end of a leg", leg.end)(code, phrase, text)
+        text = reason(why, 200 if self.picked_up else cause or answer[0])
+        if self.picked_up and not self.route.emergency and not self.caller.isConnected():
+            guarded("end of a leg", self.caller.answer_and_end)(self._quiet_answer, text)
+        else:
+            guarded("end of a leg", self.caller.end)(*answer, text, retry_after)
+        guarded("end of a leg", self.callee.end)(*answer, text)
+        if tell is not None:
+            guarded("news of an end", tell)()
         guarded("end of media", self.engine.relay.close)(self.id)
         self.engine.over(self)
+
+    def _quiet_answer(self) -> Any:
+        """The callee's SDP, or where there is none to show one of the gate's own, with every stream inactive."""
+        media = self.engine.config.media
+        if self.answer is not None:
+            return MsgBody(sdp.quieted(str(self.answer)))
+        return MsgBody(sdp.silent_answer(self.caller_sdp, media.address, media.address6))
 
     def _stop_timers(self) -> None:
         for timer in self._timers:

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("gate.sip")
 
 IN_DIALOG = frozenset({"INVITE", "BYE", "INFO", "OPTIONS"})
+PHONES = 603
+"""The refusal of whoever has no next trunk to dial: a phone, which is told what is wrong by the code for it."""
 KNOWN = IN_DIALOG | {
     "ACK",
     "CANCEL",
@@ -96,15 +98,16 @@ class Door:
         face.send_to(data, to)
 
     def refuse(self, pending: Pending, reason: str, decision_id: str, explanation: str) -> None:
-        """603, remembered."""
+        """The caller's refusal, remembered."""
         request, source = pending.request, pending.source
-        data = refusal(request, source, self.answers.tag(request), reason, decision_id, explanation)
+        tag = self.answers.tag(request)
+        data = refusal(request, source, tag, pending.refusal, reason, decision_id, explanation)
         to = destination(request, source)
         self.answers.keep(request.key, data, to)
         pending.face.send_to(data, to)
 
     def sweep(self) -> None:
-        """Now and then: 100 Trying for slow decisions, 603 for lost ones."""
+        """Now and then: 100 Trying for slow decisions, a refusal for lost ones."""
         slow, lost = self.pending.due()
         for pending in slow:
             self.reply(pending.request, pending.source, pending.face, 100, "Trying")
@@ -112,7 +115,25 @@ class Door:
             self.pending.take(pending.call_id)
             _log.error("no decision came; refused", call_id=pending.call_id)
             self.refuse(pending, "internal_error", "", "The gate could not decide in time.")
-            self.engine.events.failed(pending.call_id, 603, "internal_error")
+            self.engine.events.failed(pending.call_id, pending.refusal, "internal_error")
+
+    def _refusal_of(self, caller: Caller | None, source: Address) -> int:
+        """The code that refuses a call of this caller; of one who has not proven anything, that of its address."""
+        known = caller or self.auth.pbx_at(source)
+        return (known.who.refusal if known else 0) or self.engine.config.sip.refusal
+
+    def _fault(
+        self, request: Message, source: Address, face: Face, fault: tuple[int, str, list[tuple[str, str]]],
+        caller: Caller | None = None,
+    ) -> None:  # fmt: skip
+        """A request that cannot be taken. An INVITE of a phone system that would dial its next trunk is refused as its
+        calls are; what was wrong stands in the phrase and the headers."""
+        code, phrase, headers = fault
+        refused = self._refusal_of(caller, source)
+        if request.method == "INVITE" and not request.to_tag and refused != PHONES:
+            self.reply(request, source, face, refused, phrase, headers, keep=True)
+        else:
+            self.reply(request, source, face, code, phrase, headers)
 
     def _welcome(self, source: Address) -> bool:
         """Answer this request? A PBX always; others as often as strangers may ask."""
@@ -124,15 +145,17 @@ class Door:
         request = bad.message
         if request is None or request.method in ("", "ACK") or not self._welcome(source):
             return
-        self.reply(request, source, face, bad.code, bad.phrase)
+        self._fault(request, source, face, (bad.code, bad.phrase, []))
 
     def _internal(self, request: Message, source: Address, face: Face) -> None:
-        """The answer to a request that the gate failed on: 603 to a new INVITE, so that no PBX tries another way."""
+        """The answer to a request that the gate failed on: a new INVITE is refused, so that no PBX tries another
+        way."""
         if request.method == "ACK":
             return
         try:
             if request.method == "INVITE" and not request.to_tag:
-                data = refusal(request, source, self.answers.tag(request), "internal_error", "", "The gate failed.")
+                code, tag = self._refusal_of(None, source), self.answers.tag(request)
+                data = refusal(request, source, tag, code, "internal_error", "", "The gate failed.")
                 self.answers.keep(request.key, data, destination(request, source))
                 face.send_to(data, destination(request, source))
             else:
@@ -269,14 +292,14 @@ class Door:
         if self.engine.admitted(key):
             self.engine.transactions.feed(request, source, face)
             return
-        if fault := invite_fault(request):
-            if self._welcome(source):
-                self.reply(request, source, face, fault[0], fault[1], fault[2])
-            return
         looped = self.engine.away.back(request)
         verdict, caller = self.auth.check(request)
         if caller is None and verdict is Verdict.CHALLENGE:
             caller = self.auth.pbx_at(source)
+        if fault := invite_fault(request):
+            if caller is not None or self._welcome(source):
+                self._fault(request, source, face, fault, caller)
+            return
         if caller is None and verdict is not Verdict.WRONG and not looped:
             self._unknown(request, source, face, verdict)
             return
@@ -308,7 +331,8 @@ class Door:
 
     def _ask(self, request: Message, source: Address, face: Face, caller: Caller | None, looped: bool) -> None:
         claimed_by = caller.claimed_by if caller else ""
-        pending = Pending(secrets.token_hex(16), request, source, face, claimed_by)
+        refused = self._refusal_of(caller, source)
+        pending = Pending(secrets.token_hex(16), request, source, face, claimed_by, refused)
         incoming = attempt_of(request, source, caller, looped, pending.call_id, self._claims)
         if self.pending.full and not self.engine.for_help(incoming.attempt.raw_number):
             self.refuse(pending, "too_many_calls", "", "The gate has too many calls waiting.")

@@ -3,6 +3,7 @@ sippy)."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -16,9 +17,10 @@ from gate.ports import LineEvents, MediaRelay
 from gate.sip.auth import Authenticator
 from gate.sip.bridge import Bridge
 from gate.sip.door import Door
-from gate.sip.legs import AGENT
+from gate.sip.legs import AGENT, Leg
 from gate.sip.loops import Away
 from gate.sip.message import TransactionKey
+from gate.sip.outcomes import UNAVAILABLE
 from gate.sip.pending import Pending
 from gate.sip.registrar import Registrar
 from gate.sip.routes import Route, emergency_route, trunk_route
@@ -32,6 +34,8 @@ from gate.sip.udp import Transport
 _log = structlog.get_logger("gate.sip")
 
 SWEEP_SECONDS = 0.05
+LEAVE_SECONDS = 1.0
+"""How long the end of the line waits for ACKs."""
 KEPT_SECONDS = 64.0
 """How long an ended call absorbs retransmissions of its INVITE."""
 
@@ -82,6 +86,8 @@ class Engine:
         """Transactions of the calls that were let through, and of those that ended lately: keys alone, for the calls
         themselves are a hundred kilobytes each."""
         self._admitting: Bridge | None = None
+        self._ending: dict[str, Leg] = {}
+        """Callers' legs whose BYE waits for an ACK."""
         self.trunk = Trunk(self, on_trunk)
         self.trunk.start()
         self._sweeper = Timeout(guarded("sweep", self._sweep), SWEEP_SECONDS, -1)
@@ -127,15 +133,17 @@ class Engine:
         del self.bridges[bridge.id]
         self._admitted.discard(pending.request.key)
         if bridge.route.emergency:
-            self.door.reply(pending.request, pending.source, pending.face, *bridge.route.refusal, keep=True)
+            self.door.reply(pending.request, pending.source, pending.face, *UNAVAILABLE, keep=True)
         else:
             self.door.refuse(pending, "internal_error", "", "The gate failed.")
-        self.events.failed(bridge.id, bridge.route.refusal[0], "internal_error")
+        self.events.failed(bridge.id, bridge.refusal("internal_error")[0], "internal_error")
 
     def over(self, bridge: Bridge) -> None:
         """A call has ended; its INVITE's retransmissions are absorbed for a while yet."""
         call_id, key = bridge.id, bridge.pending.request.key
         self.away.over(call_id)
+        if bridge.caller.ending:
+            self._ending[call_id] = bridge.caller
         self.after(KEPT_SECONDS, lambda: self._drop(call_id, key))
 
     def forget(self, call_id: str) -> None:
@@ -149,6 +157,7 @@ class Engine:
 
     def _drop(self, call_id: str, key: TransactionKey) -> None:
         self.bridges.pop(call_id, None)
+        self._ending.pop(call_id, None)
         self._admitted.discard(key)
 
     def _on_request(self, request: Any, transaction: Any) -> Any:
@@ -187,3 +196,14 @@ class Engine:
             self.door.refuse(pending, "gate_stopping", "", "The gate is stopping.")
         self.trunk.stop()
         self._sweeper.cancel()
+
+    def leave(self, then: Callable[[], None], until: float | None = None) -> None:
+        """After ``shut_down``: ``then()`` when every BYE has left, those whose ACK does not come in time too."""
+        until = until or time.monotonic() + LEAVE_SECONDS
+        waiting = [leg for leg in self._ending.values() if leg.ending and not leg.over]
+        if not waiting or time.monotonic() > until:
+            for leg in waiting:
+                leg.hurry()
+            then()
+        else:
+            self.after(SWEEP_SECONDS, lambda: self.leave(then, until))

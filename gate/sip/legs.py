@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sippy.CCEvents import CCEventDisconnect, CCEventFail
+from sippy.CCEvents import CCEventDisconnect, CCEventFail, CCEventPreConnect
 from sippy.SipAddress import SipAddress
 from sippy.SipContact import SipContact
+from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import SipHeader
 from sippy.SipReason import SipReason
 from sippy.SipURL import SipURL
@@ -34,6 +35,12 @@ def reason(text: str, cause: int = 603, protocol: str = "SIP") -> Any:
 
 def _nothing() -> None:
     """Where nobody listens."""
+
+
+def _seconds(header: str) -> str:
+    """The number at the head of Retry-After; empty where there is none to believe."""
+    number = header.strip().partition(";")[0].partition("(")[0].strip()
+    return number if number.isascii() and number.isdigit() and len(number) < 7 else ""
 
 
 class Leg(UA):  # type: ignore[misc]  # sippy has no types
@@ -64,6 +71,13 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
         """Copy of the SDP that this peer has accepted last; sippy forgets it when a re-INVITE fails."""
         self.hops: int | None = None
         """Max-Forwards of our INVITEs."""
+        self.retry_after = ""
+        """Seconds, where the peer's last answer bade us wait."""
+        self.on_request: Callable[[], None] = _nothing
+        """Called for each request of the peer inside the dialog."""
+        self.on_no_ack: Callable[[], None] = self.disconnect
+        """Called where the peer never acknowledged our answer, 64 times T1 (RFC 3261 13.3.1.4)."""
+        self._when_acknowledged: Callable[[], None] | None = None
         self._stale_tried = False
 
     def speaks_at(self, host: str) -> bool:
@@ -86,15 +100,23 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
             return (req.genResponse(481, "Call/Transaction Does Not Exist", server=AGENT), None, None)
         if method == "INVITE" and sip_t.r487 is not None and self.state is None:
             sip_t.r487.getHFBody("to").setTag(self.lTag)
+        self.on_request()
         answer = super().recvRequest(req, sip_t)
         vars(req).pop("sendResponse", None)  # sippy's closure over the request: a cycle for the collector to find
-        if method == "INVITE" and answer is not None and answer[0] is None and self.isConnected():
-            return (None, guarded("cancelled re-INVITE", self._cancelled), answer[2])
-        return answer
+        if method != "INVITE" or answer is None or answer[0] is not None:
+            return answer
+        cancel = guarded("cancelled re-INVITE", self._cancelled) if self.isConnected() else answer[1]
+        return (None, cancel, guarded("no ACK", self._no_ack))
+
+    def recvResponse(self, resp: Any, tr: Any) -> None:
+        """An answer of the peer."""
+        if resp.getSCode()[0] >= 300 and resp.countHFs("retry-after"):
+            self.retry_after = _seconds(str(resp.getHFBody("retry-after")))
+        super().recvResponse(resp, tr)
 
     def cleanup(self) -> None:
         """sippy's last word to a dialog: it holds nothing of the call any more."""
-        self.on_reinvite_cancelled = _nothing
+        self.on_reinvite_cancelled = self.on_request = self.on_no_ack = _nothing
 
     def _handled(self) -> tuple[str, ...]:
         """Methods that the present state answers; sippy drops the rest in silence."""
@@ -115,11 +137,14 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
         self.transactions.sendResponse(self.uasResp)
         offer = self.good_local or self.lSDP
         self.sendUasResponse(200, "OK", offer.getCopy() if offer else None, (self.lContact,), ack_wait=True)
-        return (None, None, self.disconnect)
+        return (None, None, guarded("no ACK", self._no_ack))
 
     def recvACK(self, req: Any) -> None:
-        """The ACK that carries the answer to ``_offer``; sippy would lose the peer's SDP where it carries none."""
-        if self.isConnected() and req.getBody() is not None and str(req.getBody()) != str(self.rSDP):
+        """The ACK that carries the answer to ``_offer``; sippy would lose the peer's SDP where it carries none. Or the
+        one that ``answer_and_end`` waits for."""
+        if self._when_acknowledged is not None:
+            self._no_ack()
+        elif self.isConnected() and req.getBody() is not None and str(req.getBody()) != str(self.rSDP):
             super().recvACK(req)
 
     def _cancelled(self, rtime: Any, req: Any) -> None:
@@ -186,11 +211,36 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
         """True where nothing is left to end."""
         return self.state is not None and str(self.state) in ("Disconnected", "Failed", "Dead", "Cancelling(UAC)")
 
-    def end(self, code: int, phrase: str, why: Any) -> None:
+    def end(self, code: int, phrase: str, why: Any, retry_after: str = "") -> None:
         """End it, whatever its state: BYE, CANCEL, or ``code`` as the final answer to the caller."""
         if self.over:
             return
         unanswered = str(self.state).endswith("(UAS)") and not self.isConnected()
         event = CCEventFail((code, phrase)) if unanswered else CCEventDisconnect()
         event.reason_rfc3326 = why
+        if retry_after and unanswered:
+            event.extra_headers = (SipHeader(name="retry-after", body=SipGenericHF(retry_after, "retry-after")),)
         self.recvEvent(event)
+
+    @property
+    def ending(self) -> bool:
+        """True where a BYE waits for the ACK before it."""
+        return self._when_acknowledged is not None
+
+    def answer_and_end(self, body: Callable[[], Any], why: Any) -> None:
+        """200 with ``body()`` to a caller who has no final answer yet, and BYE when it is acknowledged, which RFC 3261
+        (section 15) has to come first."""
+        if self.over:
+            return
+        self._when_acknowledged = lambda: self.end(200, "OK", why)
+        self.recvEvent(CCEventPreConnect((200, "OK", body())))
+
+    def hurry(self) -> None:
+        """The BYE that ``answer_and_end`` would send later, now."""
+        if self.ending:
+            self._no_ack()
+
+    def _no_ack(self) -> None:
+        """The ACK has come, or will not come any more."""
+        step, self._when_acknowledged = self._when_acknowledged, None
+        (step or self.on_no_ack)()

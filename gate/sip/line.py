@@ -130,9 +130,11 @@ class SipLine:
         def leave() -> None:
             from sippy.Core.EventDispatcher import ED2
 
-            if self._engine is not None:
+            if self._engine is None:
+                ED2.breakLoop()
+            else:
                 self._engine.shut_down()
-            ED2.breakLoop()
+                self._engine.leave(ED2.breakLoop)
 
         self.post(leave)
 

@@ -25,6 +25,8 @@ class Pending:
     face: Face
     claimed_by: str = ""
     """``account:NAME`` or ``trunk:NAME``; empty where nobody has proven anything."""
+    refusal: int = 603
+    """The code that refuses a call of this caller."""
     since: float = field(default=0.0)
     trying: bool = False
 

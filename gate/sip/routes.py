@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network
 
 from gate.config import Config
+from gate.core.wording import phrase
 from gate.sip.message import Address
-from gate.sip.outcomes import as_it_is, for_caller
+from gate.sip.outcomes import UNAVAILABLE, as_it_is, for_caller
 from gate.sip.sides import networks
 from gate.sip.udp import split_address
 
@@ -24,14 +25,13 @@ class Route:
     emergency: bool = False
     """LAW 3.5: no time to answer is set, and nothing of ours may stop the call."""
 
-    @property
-    def refusal(self) -> tuple[int, str]:
-        """The answer to the caller where the gate itself cannot go on: 603, so that no PBX leads the call around the
-        gate; 503 on the emergency route, so that it does (RFC 3261 16.7, 21.5.4)."""
-        return (503, "Service Unavailable") if self.emergency else (603, "Decline")
+    def refusal(self, code: int, why: str) -> tuple[int, str]:
+        """The answer to the caller where the gate itself cannot go on: its refusal, so that no PBX leads the call
+        around the gate; 503 on the emergency route, so that it does (RFC 3261 16.7, 21.5.4)."""
+        return UNAVAILABLE if self.emergency else (code, phrase(why))
 
-    def outcome(self, code: int, phrase: str) -> tuple[int, str]:
-        """What the caller gets of the trunk's answer."""
+    def outcome(self, code: int, phrase: str) -> tuple[int, str] | None:
+        """What the caller gets of the trunk's answer; None where that is the caller's refusal."""
         return as_it_is(code, phrase) if self.emergency else for_caller(code, phrase)
 
 

@@ -72,6 +72,50 @@ def answer_to(offer: str, mine: str) -> str:
     return "\r\n".join(lines) + "\r\n"
 
 
+def _sections(body: str) -> list[list[str]]:
+    """Its lines: those of the session, then those of each stream."""
+    parts: list[list[str]] = [[]]
+    for line in body.splitlines():
+        if line.startswith("m="):
+            parts.append([])
+        parts[-1].append(line)
+    return parts
+
+
+def held(body: str) -> bool:
+    """True where the side of this body may rightly be silent, or hear nothing: on hold (RFC 3264 8.4), in any form."""
+    for part in _sections(body):
+        for line in part:
+            if line.strip() in ("a=sendonly", "a=recvonly", "a=inactive") or line.startswith("c=IN IP4 0.0.0.0"):
+                return True
+    return False
+
+
+def quieted(body: str) -> str:
+    """``body`` with every stream inactive: nothing is sent either way (RFC 3264 6.1)."""
+    session, *streams = ([line for line in part if line.strip() not in _DIRECTIONS] for part in _sections(body))
+    return "\r\n".join([*session, *(line for stream in streams for line in [*stream, "a=inactive"])]) + "\r\n"
+
+
+def silent_answer(offer: str, address: str, address6: str = "") -> str:
+    """An answer that takes the first audio stream of ``offer`` without audio either way, and no other stream (RFC 3264
+    section 6). Port 9 is that of discard: nobody of the gate's listens there."""
+    session, *streams = _sections(offer)
+    six = any(line.startswith("c=IN IP6") for part in (session, *streams[:1]) for line in part)
+    family, own = ("IP6", address6) if six and address6 else ("IP6" if ":" in address else "IP4", address)
+    lines = ["v=0", f"o=- 1 1 IN {family} {own}", "s=-", f"c=IN {family} {own}", "t=0 0"]
+    taken = False
+    for stream in streams:
+        kind, port, *rest = [*stream[0].split(), "0"][: max(2, len(stream[0].split()))]
+        if taken or kind != "m=audio" or port.partition("/")[0] == "0":
+            lines.append(" ".join([kind, "0", *rest]))
+            continue
+        taken = True
+        lines += [" ".join([kind, "9", *rest]), *(line for line in stream if line.startswith(("a=rtpmap:", "a=fmtp:")))]
+        lines.append("a=inactive")
+    return "\r\n".join(lines) + "\r\n"
+
+
 _DIRECTIONS = {
     "a=sendrecv": "a=sendrecv", "a=sendonly": "a=recvonly", "a=recvonly": "a=sendonly", "a=inactive": "a=inactive",
 }  # fmt: skip

@@ -45,6 +45,7 @@ def answered(terminal: Terminal, folder: Path) -> None:
     terminal.answer("Its name", "office")
     terminal.answer("Addresses or networks", "192.0.2.0/33")
     terminal.answer("Addresses or networks", "192.0.2.0/24, 127.0.0.9")
+    terminal.answer("Which phone system", "fusionpbx")
     terminal.answer("calls show")
     terminal.answer("calls are for")
     terminal.answer("go on")
@@ -75,8 +76,8 @@ def test_a_guided_set_up_on_a_terminal(tmp_path: Path) -> None:
     assert (config.trunk.address, config.trunk.username) == ("127.0.0.1:5070", "webeo")
     assert (folder / config.trunk.password_file).read_text() == "a secret of the carrier\n"
     assert [(a.username, a.presentation, a.purpose) for a in config.account] == [("alice", "+441632960100", "service")]
-    assert [(p.name, p.addresses, p.presentation) for p in config.pbx] == [
-        ("office", ("192.0.2.0/24", "127.0.0.9"), "+442079460000")
+    assert [(p.name, p.addresses, p.presentation, p.refusal) for p in config.pbx] == [
+        ("office", ("192.0.2.0/24", "127.0.0.9"), "+442079460000", 486)
     ]
     assert not config.calling.live
     assert config.announcement.wav == "announcement.wav"

@@ -116,7 +116,7 @@ def test_law_3_5_an_emergency_call_waits_for_nothing_and_is_not_ended_by_the_gat
         *(Digit("caller", key) for key in "*5"),
         RecorderFailed("gone"),
         EvidenceFailed(),
-        *(Stop(cause) for cause in ("gate_stopping", "time_limit", "media_timeout")),
+        *(Stop(cause) for cause in ("gate_stopping", "time_limit")),
     )
     assert (call.state, call.connected, call.objected, call.recording) == (State.TALKING, True, False, False)
     assert done == [Do.INVITE_EMERGENCY, Do.NOTE_EMERGENCY, Do.CONNECT, Do.NOTE_TALKING]
@@ -200,3 +200,38 @@ def test_no_order_of_events_breaks_the_promises(events: list[Event], policy: Pol
         assert Do.CLOSE_RECORDING in done
     if call.state is State.ENDED:
         assert Do.FINISH in done or Do.REFUSE in done
+
+
+@settings(max_examples=600, deadline=None)
+@given(
+    st.lists(st.sampled_from(EVENTS), max_size=8),
+    st.lists(st.sampled_from(EVENTS), max_size=20),
+    st.sampled_from(POLICIES),
+)
+def test_once_the_callee_has_answered_nothing_ends_in_a_failure_to_the_caller(
+    before: list[Event], after: list[Event], policy: Policy
+) -> None:
+    """A refusal is the one command that ends the caller's INVITE in a failure: of the rest the line makes 200 and
+    BYE."""
+    call, answered = Call(), False
+    for event in [Decided(True), *before, Answered(), *after]:
+        try:
+            call, commands = handle(call, event, policy)
+        except UnexpectedEvent:
+            continue
+        assert not (answered and Do.REFUSE in commands)
+        answered = answered or Do.NOTE_ANSWERED in commands
+
+
+@pytest.mark.parametrize("by", ["caller", "callee", "gate"])
+@pytest.mark.parametrize("state", [State.PREPARING, State.ANNOUNCING, State.COMMITTING, State.TALKING])
+def test_the_cause_of_an_end_is_what_happened_and_no_effect_of_it(state: State, by: str) -> None:
+    """What stops playing, or breaks, because a party has gone is told later, and changes nothing."""
+    for event in (HungUp(by, "hung_up"), Failed(603, "internal_error")):
+        call, done = handle(Call(state=state, recorder_open=True), event, Policy())
+        expected = (by, "hung_up") if isinstance(event, HungUp) else ("gate", "internal_error")
+        for late in (AnnouncementOver(False), RecorderFailed("gone"), HungUp("caller", "late"), Stop("late")):
+            call, more = handle(call, late, Policy())
+            done += more
+        assert (call.ended_by, call.cause) == expected
+        assert Do.SAY_GOODBYE not in done and done.count(Do.CLOSE_RECORDING) == 1

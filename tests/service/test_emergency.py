@@ -100,7 +100,6 @@ def test_a_stopping_gate_does_not_cut_it_off(play: Play) -> None:
     play.told()
     play.conductor.drain(lambda: drained.append(True), 5)
     play.pass_time(6)
-    play.conductor.media_timeout("call")
     assert (play.told(), drained) == ([], [])
     play.conductor.hung_up("call", "callee")
     play.settle()

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from tests.support.sip_call import Call
 from tests.support.sip_line import NUMBER, Conductor
-from tests.support.sip_peer import sdp
+from tests.support.sip_peer import Heard, sdp
+
+
+def answered_and_ended(call: Call) -> Heard:
+    """What the caller gets once the callee has picked up, whatever ends the call: 200 without audio, and after the ACK
+    a BYE, which is returned."""
+    answer = call.phone.recv(only="200")
+    assert "a=inactive" in answer.body and "a=sendrecv" not in answer.body
+    call.phone.ack(answer)
+    bye = call.phone.recv(only="BYE")
+    call.phone.send(call.phone.answer(bye, 200, "OK"))
+    return bye
 
 
 def test_identity_is_the_firms_and_nothing_of_the_callers_goes_on():
@@ -131,23 +144,79 @@ def test_answer_and_cancel_cross():
         (404, 404),
         (408, 408),
         (600, 600),
-        (603, 603),
-        (500, 603),
-        (503, 603),
-        (403, 603),
-        (420, 603),
+        (488, 488),
+        (500, 500),
+        (503, 503),
+        (403, 403),
+        (420, 503),
     ],
 )
-def test_what_the_caller_gets_of_the_trunks_refusal(trunk, caller):
-    with Call() as call:
+def test_what_the_caller_gets_of_the_trunks_failure(trunk, caller):
+    with Call(refusal=486) as call:
         call.phone.dial()
         call.callee.ring()
         call.callee.say(trunk, "No")
         call.callee.recv(only="ACK")
         heard = call.phone.recv(only=str(caller))
         assert f"cause={trunk}" in heard.get("Reason")
+        assert "Declined" not in heard.start
+        assert not heard.all("X-Dialgate-Reason")
         call.phone.ack(heard)
         assert call.conductor.wait("failed")[2] == str(trunk)
+
+
+@pytest.mark.parametrize("code", [603, 607, 608])
+def test_a_callee_who_declines_is_not_rung_by_the_next_trunk(code):
+    with Call(refusal=486) as call:
+        call.phone.dial()
+        call.callee.ring()
+        call.callee.say(code, "Decline")
+        heard = call.phone.recv(only="486")
+        assert "cause=486" in heard.get("Reason")
+        assert call.conductor.wait("failed")[2] == str(code)
+
+
+@pytest.mark.parametrize(("said", "passed"), [("120", "120"), ("18 (no lines);duration=60", "18"), ("soon", "")])
+def test_the_carriers_retry_after_is_passed_on(said, passed):
+    with Call() as call:
+        call.phone.dial()
+        call.callee.ring()
+        invite = call.callee.invite
+        answer = call.callee.answer(invite, 503, "Service Unavailable")
+        call.callee.send(answer.replace("\r\nVia", f"\r\nRetry-After: {said}\r\nVia", 1), call.callee.gate)
+        assert call.phone.recv(only="503").get("Retry-After") == passed
+
+
+@pytest.mark.parametrize("fault", ["no_sdp", "relay"])
+def test_an_answer_of_the_callees_that_cannot_be_used_is_no_failure_on_the_callers_side(fault):
+    """The caller gets an answer of the gate's own, without audio either way."""
+    with Call(refusal=486) as call:
+        call.phone.dial()
+        call.callee.ring()
+        if fault == "relay":
+            call.running.relay.callee_sdp = lambda call_id, body, done: done(None, ex=ValueError("no"))
+        call.callee.pick_up(**({"body": ""} if fault == "no_sdp" else {}))
+        answer = call.phone.recv(only="200")
+        assert re.findall(r"m=(\w+) (\d+) RTP/AVP 0 8 101|(a=inactive)", answer.body) == [
+            ("audio", "9", ""),
+            ("", "", "a=inactive"),
+        ]
+        call.phone.ack(answer)
+        assert call.phone.recv(only="BYE")
+        assert call.callee.recv(only="BYE")
+
+
+def test_a_line_that_stops_in_an_announcement_answers_and_ends_too():
+    conductor = Conductor(connect_after=None)
+    with Call(conductor, refusal=486) as call:
+        call.phone.dial()
+        call.callee.ring()
+        call.callee.pick_up()
+        conductor.wait("answered")
+        call.running.line.stop()
+        answer = call.phone.recv(only="200")
+        assert call.phone.recv(only="BYE")  # in the end without its ACK: nobody would be left to send it
+        assert "a=inactive" in answer.body
 
 
 def test_a_redirect_is_neither_followed_nor_passed_on():
@@ -179,8 +248,9 @@ def test_the_callee_hangs_up_during_the_announcement():
         conductor.wait("answered")
         call.callee.send(call.callee.request("BYE", call.callee.dialog()), call.callee.gate)
         assert call.callee.recv(only="200")
-        assert call.phone.recv(only="603")
-        assert conductor.wait("hung_up")[2] == "callee"
+        bye = answered_and_ended(call)
+        assert "callee_hung_up" in bye.get("Reason")
+        assert conductor.wait("hung_up")[2:] == ("callee", "hung_up")
 
 
 def test_the_callee_hangs_up():
@@ -209,7 +279,11 @@ def test_hang_up_in_every_state(when):
         if when == "connected":
             call.phone.ack(call.phone.recv(only="200"))
         call.running.call(lambda: call.running.line.hang_up(call_id, "recorder_unavailable"))
-        ended = call.phone.recv(only="BYE" if when == "connected" else "603")
+        ended = (
+            answered_and_ended(call)
+            if when == "answered"
+            else call.phone.recv(only="BYE" if when == "connected" else "603")
+        )
         assert 'text="recorder_unavailable"' in ended.get("Reason")
         if when == "ringing":
             assert call.callee.recv(only="CANCEL")
@@ -257,14 +331,62 @@ def test_bye_with_also_transfers_nobody():
         assert "0901" not in bye.data.decode()
 
 
-def test_a_dead_callee_is_noticed():
+def test_a_call_without_audio_whose_callee_answers_nothing_is_ended():
     with Call(sip={"dead_peer_seconds": 2}) as call:
         call.set_up()
         asked = call.phone.recv(only="OPTIONS")
         call.phone.send(call.phone.answer(asked, 405, "No"))  # any answer is a sign of life
         assert call.callee.recv(only="OPTIONS")
-        assert call.conductor.wait("hung_up", 6)[2] == "callee"
-        assert call.phone.recv(only="BYE")
+        assert call.conductor.wait("hung_up", 6)[2:] == ("gate", "media_timeout")
+        assert "media_timeout" in call.phone.recv(only="BYE").get("Reason")
+        assert "media_timeout" in call.callee.recv(only="BYE").get("Reason")
+
+
+def test_a_call_without_audio_whose_peers_answer_goes_on():
+    with Call(sip={"dead_peer_seconds": 1}) as call:
+        call.set_up()
+        for _ in range(3):
+            for peer in (call.phone, call.callee):
+                asked = peer.recv(only="OPTIONS")
+                peer.send(peer.answer(asked, 200, "OK"), call.callee.gate if peer is call.callee else None)
+        assert "hung_up" not in call.conductor.kinds()
+
+
+@pytest.mark.parametrize("side", ["caller", "callee"])
+def test_a_peer_that_ignores_options_while_audio_flows_is_not_even_asked(side):
+    """One direction is enough: the other may be a phone on mute."""
+    with Call(sip={"dead_peer_seconds": 1}) as call:
+        call.running.relay.talking.add(side)
+        call.set_up()
+        while call.running.relay.heard[side] < 12:  # three times the time after which silence ends a call
+            assert call.phone.quiet(0.05)
+        assert call.callee.quiet(0.05)
+        assert "hung_up" not in call.conductor.kinds()
+
+
+def test_on_hold_a_peer_that_never_answered_options_is_not_taken_for_dead():
+    with Call(sip={"dead_peer_seconds": 1}) as call:
+        call.set_up()
+        call.phone.send(call.phone.next("INVITE", body=sdp(43000, "inactive")))
+        offer = call.callee.recv(only="INVITE")
+        call.callee.send(call.callee.answer(offer, 200, "OK", body=sdp(44000, "inactive")), call.callee.gate)
+        call.phone.ack(call.phone.recv(only="200"))
+        assert call.phone.recv(only="OPTIONS") and call.callee.recv(only="OPTIONS")
+        looked = call.running.relay.looks
+        while call.running.relay.looks < looked + 12:
+            call.phone.quiet(0.05)
+        assert "hung_up" not in call.conductor.kinds()
+
+
+def test_a_peer_that_answered_before_and_is_silent_on_hold_is_gone_in_the_end():
+    with Call(sip={"dead_peer_seconds": 1}) as call:
+        call.set_up()
+        call.phone.send(call.phone.next("INVITE", body=sdp(43000, "inactive")))
+        offer = call.callee.recv(only="INVITE")
+        call.callee.send(call.callee.answer(offer, 200, "OK", body=sdp(44000, "inactive")), call.callee.gate)
+        call.phone.ack(call.phone.recv(only="200"))
+        call.phone.send(call.phone.answer(call.phone.recv(only="OPTIONS"), 200, "OK"))
+        assert call.conductor.wait("hung_up")[2:] == ("gate", "peer_silent")
 
 
 def test_a_peer_that_knows_no_such_call_is_gone():
@@ -272,7 +394,7 @@ def test_a_peer_that_knows_no_such_call_is_gone():
         call.set_up()
         asked = call.phone.recv(only="OPTIONS")
         call.phone.send(call.phone.answer(asked, 481, "No"))
-        assert call.conductor.wait("hung_up", 6)[2] == "caller"
+        assert call.conductor.wait("hung_up", 6)[2:] == ("caller", "call_unknown")
         assert call.callee.recv(only="BYE")
 
 
@@ -285,7 +407,7 @@ def test_a_fault_in_the_conductor_ends_the_call_with_an_answer():
         call.phone.dial()
         call.callee.ring()
         call.callee.pick_up()
-        assert "internal_error" in call.phone.recv(only="603").get("Reason")
+        assert "internal_error" in answered_and_ended(call).get("Reason")
         assert call.callee.recv(only="BYE")
         assert conductor.wait("failed")[3] == "internal_error"
 

@@ -19,8 +19,8 @@ CALLS = 5
 
 
 class Forgetting(Conductor):
-    def hung_up(self, call_id, side):
-        super().hung_up(call_id, side)
+    def hung_up(self, call_id, side, cause="hung_up"):
+        super().hung_up(call_id, side, cause)
         self.line.after(0.05, lambda: self.line.forget(call_id))
 
 

@@ -64,7 +64,7 @@ def test_a_refusal_says_why_once_and_again():
     with answers() as running, Phone(running.address) as phone:
         phone.dial()
         first = phone.recv()
-        assert first.start == "SIP/2.0 603 Decline"
+        assert first.start == "SIP/2.0 603 Declined: on the TPS"
         assert first.get("Reason") == 'SIP;cause=603;text="listed_tps"'
         assert first.get("X-Dialgate-Decision") == "d-1"
         assert first.get("X-Dialgate-Reason") == "listed_tps"

@@ -159,12 +159,14 @@ def test_keys_in_info(kind, body, keys):
 # --- what the caller gets -------------------------------------------------------------------------------------------
 
 
-def test_no_outcome_sends_a_pbx_to_its_next_trunk():
+def test_what_the_carrier_says_leaves_as_itself_and_a_no_is_a_no():
     for code in range(300, 700):
-        given_, _ = outcomes.for_caller(code, "x")
-        assert given_ == code if code in outcomes.PASSED else given_ == 603
-        assert not 300 <= given_ < 400
-        assert not 500 <= given_ < 600
+        given_ = outcomes.for_caller(code, "x")
+        if code < 400 or code in (603, 607, 608):
+            assert given_ is None
+        elif given_ != (code, "x"):
+            assert given_ == (503, "Service Unavailable") and code not in range(500, 600)
+    assert outcomes.for_caller(486, "Busy") == (486, "Busy")
 
 
 # --- answers --------------------------------------------------------------------------------------------------------
@@ -184,7 +186,7 @@ def test_an_answer_echoes_byte_for_byte():
 
 def test_a_refusal_cannot_be_broken_out_of():
     why = 'No "calls"\\\r\nContact: <x> Café'
-    made = answers.refusal(invite(), ("10.0.0.1", 5062), "t", "listed_tps", "d\r\nX: y", why)
+    made = answers.refusal(invite(), ("10.0.0.1", 5062), "t", 603, "listed_tps", "d\r\nX: y", why)
     lines = made.decode().split("\r\n")
     warning = next(line for line in lines if line.startswith("Warning:"))
     assert warning.startswith('Warning: 399 dialgate "No  calls ')

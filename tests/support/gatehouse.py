@@ -94,10 +94,12 @@ class Gatehouse:
         amend(self.config, {section: values})
 
     def add_pbx(self, **values: Any) -> None:
-        """Let a PBX on 127.0.0.1 call."""
+        """Let a PBX on 127.0.0.1 call; it is refused as a phone is where nothing else is said."""
         document = tomlkit.parse(self.config.read_text())
         pbx = tomlkit.table()
-        pbx.update({"name": "pbx", "addresses": ["127.0.0.1"], "presentation": "+442079460000"} | values)
+        pbx.update(
+            {"name": "pbx", "addresses": ["127.0.0.1"], "presentation": "+442079460000", "refusal": 603} | values
+        )
         document.setdefault("pbx", tomlkit.aot()).append(pbx)
         self.config.write_text(tomlkit.dumps(document))
 

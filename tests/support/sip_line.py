@@ -24,6 +24,9 @@ class PassThrough:
         self.opened: list[str] = []
         self.closed: list[str] = []
         self.later: Callable[[Callable[[], None]], None] = lambda step: step()
+        self.talking: set[str] = set()
+        self.heard = {"caller": 0, "callee": 0}
+        self.looks = 0
 
     def open(self, call_id: str) -> None:
         self.opened.append(call_id)
@@ -36,6 +39,14 @@ class PassThrough:
 
     def close(self, call_id: str) -> None:
         self.closed.append(call_id)
+
+    def packets(self, call_id: str, done: Callable[[tuple[int, int] | None], None]) -> None:
+        """As many of each side as a test says; ``talking`` sides send on."""
+        self.looks += 1
+        for side in self.talking:
+            self.heard[side] += 1
+        counts = (self.heard["caller"], self.heard["callee"])
+        self.later(lambda: done(counts))
 
 
 @dataclass
@@ -119,8 +130,8 @@ class Conductor:
     def failed(self, call_id: str, code: int, reason: str) -> None:
         self._see("failed", call_id, str(code), reason)
 
-    def hung_up(self, call_id: str, side: str) -> None:
-        self._see("hung_up", call_id, side)
+    def hung_up(self, call_id: str, side: str, cause: str = "hung_up") -> None:
+        self._see("hung_up", call_id, side, cause)
 
     def digit(self, call_id: str, side: str, digit: str) -> None:
         self._see("digit", call_id, side, digit)
@@ -132,15 +143,15 @@ class Conductor:
 
 def config_for(
     trunk: str, *, listen: str = "127.0.0.1:0", pbx: bool = True, accounts: tuple[Account, ...] = (),
-    sip: Mapping[str, Any] | None = None, trunk_options: Mapping[str, Any] | None = None,
+    sip: Mapping[str, Any] | None = None, trunk_options: Mapping[str, Any] | None = None, refusal: int = 603,
 ) -> Config:  # fmt: skip
-    """A configuration on loopback: a PBX at 127.0.0.1 and ::1, and a trunk."""
+    """A configuration on loopback: a PBX at 127.0.0.1 and ::1 that is refused with ``refusal``, and a trunk."""
     return Config(
         firm=Firm("Example Sales Ltd", "Example", "1 Sample Street", (PRESENTED,), "1", "2026-01-01"),
         trunk=Trunk(trunk, options_seconds=0, **(trunk_options or {})) if "options_seconds" not in (trunk_options or {})
         else Trunk(trunk, **(trunk_options or {})),
         account=accounts,
-        pbx=(Pbx("pbx1", ("127.0.0.1", "::1"), PRESENTED),) if pbx else (),
+        pbx=(Pbx("pbx1", ("127.0.0.1", "::1"), PRESENTED, refusal=refusal),) if pbx else (),
         sip=Sip(listen=listen, **(sip or {})),
         limits=Limits(),
     )  # fmt: skip
