@@ -185,8 +185,9 @@ class Line(Protocol):
         retransmission."""
         ...
 
-    def invite(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
-        """Let the call through to the trunk: the canonical number, and the firm's own number and name as identity."""
+    def invite(self, call_id: str, number: str, presentation: str, display_name: str, *, early: bool = False) -> None:
+        """Let the call through to the trunk: the canonical number, and the firm's own number and name as identity.
+        ``early``: the caller may hear what comes from the far end before it has answered; else it rings by itself."""
         ...
 
     def invite_emergency(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
@@ -215,8 +216,9 @@ class Line(Protocol):
 class MediaRelay(Protocol):
     """What the line needs of the media room to set up a call's ports. Line thread only; shapes are sippy's."""
 
-    def open(self, call_id: str) -> None:
-        """Make room for a call."""
+    def open(self, call_id: str, signalled: str = "", *, phone: bool = False) -> None:
+        """Make room for a call. ``signalled``: the address that its INVITE came from, from which its audio is taken
+        where its SDP was written behind a NAT; ``phone``: it is a phone's own, not a phone system's."""
         ...
 
     def caller_sdp(self, call_id: str, body: Any, done: Callable[..., None]) -> None:
@@ -228,6 +230,18 @@ class MediaRelay(Protocol):
         """The same for one from the callee on its way to the caller."""
         ...
 
+    def hear_early(self, call_id: str) -> None:
+        """Let the caller hear the callee before it has answered; never the other way."""
+        ...
+
+    def join(self, call_id: str, done: Callable[[bool], None]) -> None:
+        """As ``Media.join``."""
+        ...
+
+    def shut(self, call_id: str) -> None:
+        """As ``Media.shut``."""
+        ...
+
     def close(self, call_id: str) -> None:
         """Free the ports; harmless where there are none."""
         ...
@@ -237,20 +251,49 @@ class MediaRelay(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What became of a prompt to the callee."""
+
+    completed: bool
+    """All of it was sent to the callee, without a break, while they were not on hold."""
+    packets: int = 0
+    """How many of its packets were sent to the callee; as last counted, where it was cut off."""
+    whole: int = 0
+    """How many it has."""
+    as_told: bool = False
+    """They went to the address that the callee's SDP named."""
+    holds: int = 0
+    """How often it waited for a callee on hold; it began anew each time."""
+    cause: str = ""
+    """Why it is not completed: ``callee_on_hold`` (for longer than it waits), ``stopped``, ``media_failed``,
+    ``not_playable``."""
+
+
 class Media(Protocol):
     """Audio commands for a call whose ports the line has set up. Every method is called on the line thread, never
-    raises for a single call's sake: ``done(ok)`` comes on the line thread."""
+    raises for a single call's sake: ``done(ok)`` comes on the line thread.
+
+    Nothing that a party says reaches the other until ``join``."""
+
+    def join(self, call_id: str, done: Callable[[bool], None]) -> None:
+        """Let the parties hear each other; ``done(False)`` where that could not be."""
+        ...
+
+    def shut(self, call_id: str) -> None:
+        """Let neither party hear the other."""
+        ...
 
     def playable(self, codecs: Sequence[str]) -> bool:
         """True where the announcement is prepared for at least one of these codecs."""
         ...
 
-    def play_announcement(self, call_id: str, codec: str, done: Callable[[bool], None]) -> float:
+    def play_announcement(self, call_id: str, codec: str, done: Callable[[Played], None]) -> float:
         """Start the announcement to the callee (and progress with a cue to the caller); returns its length in seconds.
-        ``done(False)`` where it could not start."""
+        ``done`` always comes: it waits for a callee on hold, but not for ever."""
         ...
 
-    def play_apology(self, call_id: str, codec: str, done: Callable[[bool], None]) -> float:
+    def play_apology(self, call_id: str, codec: str, done: Callable[[Played], None]) -> float:
         """Start the polite goodbye to the callee; returns its length in seconds (0.0 where none is prepared)."""
         ...
 
@@ -258,8 +301,11 @@ class Media(Protocol):
         """Stop whatever plays."""
         ...
 
-    def copy(self, call_id: str, caller_port: int, callee_port: int, done: Callable[[bool], None]) -> None:
-        """Send a copy of each direction to these UDP ports on loopback."""
+    def copy(
+        self, call_id: str, caller_port: int, callee_port: int, done: Callable[[tuple[int, int] | None], None]
+    ) -> None:
+        """Send a copy of each direction to these UDP ports on loopback. ``done`` gets the ports of loopback that they
+        come from, of the caller's copy and of the callee's; None where it could not be."""
         ...
 
 
@@ -338,6 +384,11 @@ class Recorder(Protocol):
 
         ``keep`` false: listen only. There is no key and no wrap, and ``start`` must not come.
         """
+        ...
+
+    def listen(self, call_id: str, caller_from: int, callee_from: int) -> None:
+        """The ports of loopback that the copies come from: from these alone the taps take packets, and from nobody
+        before."""
         ...
 
     def start(

@@ -49,8 +49,8 @@ _ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\$?")
 """Names of accounts and groups, as ``useradd`` and directories have them."""
 REFUSALS = (404, 410, 480, 484, 486, 600, 603, 604)
 """Codes that a refusal may have: those upon which phone systems give up, and 603, which says to phones what is so."""
-PORTS_PER_CALL = 8
-"""RTP and RTCP towards two parties, and towards the two taps of a recording."""
+PORTS_PER_CALL = 16
+"""RTP and RTCP, of two sessions with two legs each, of the announcement's, and of the copies to the recorder."""
 
 
 def faults_of(readable: Readable, base: Path, *, secrets: bool = True) -> list[Fault]:

@@ -167,8 +167,12 @@ class MediaConfig(Section, frozen=True):
     """The address that goes into SDP."""
     address6: str = ""
     """The IPv6 address beside an IPv4 ``address``, for phones or a trunk that are reached over IPv6."""
-    port_min: int = 20000
-    port_max: int = 29999
+    port_min: int = 16384
+    port_max: int = 32767
+    """The range of ports; a recorded call needs 16 of them."""
+    early: tuple[Literal["marketing", "service"], ...] = ()
+    """Calls on which the caller hears what the far end sends before it answers (a network's "not in service"). On the
+    others it is told that it rings. Nothing of the caller passes before the announcement is over, on any call."""
 
 
 class Announcement(Section, frozen=True):

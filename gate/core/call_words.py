@@ -38,8 +38,10 @@ ENDS = {
     "media_timeout": "no audio came from either side, and a peer answered nothing",
     "peer_silent": "on hold, a peer that had answered before answered nothing any more",
     "no_ack": "the caller's phone never acknowledged the answer, and sent no audio",
+    "callee_on_hold": "the callee held for longer than the announcement waits",
+    "media_failed": "the media relay could not connect the parties",
 }
-"""Causes of an end that the line tells (``HungUp.cause``), and what happened."""
+"""Causes of an end that line (``HungUp.cause``) and media tell, and what happened."""
 
 
 # --- events ---------------------------------------------------------------------------------------------------------
@@ -104,9 +106,11 @@ class RecorderFailed:
 
 @dataclass(frozen=True, slots=True)
 class AnnouncementOver:
-    """The announcement has played to its end (``completed``), or could not be played."""
+    """The announcement has been sent to the callee to its end (``completed``), or could not be."""
 
     completed: bool
+    cause: str = "announcement_unavailable"
+    """Why it was not."""
 
 
 @dataclass(frozen=True, slots=True)

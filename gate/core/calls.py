@@ -209,7 +209,7 @@ def _recorder_lost(call: Call, event: RecorderFailed, policy: Policy) -> Step:
 def _announced(call: Call, event: AnnouncementOver, _policy: Policy) -> Step:
     if event.completed:
         return replace(call, state=State.COMMITTING, announced=True), [Do.COMMIT]
-    return _goodbye(call, "gate", "announcement_unavailable")
+    return _goodbye(call, "gate", event.cause)
 
 
 def _committed(call: Call, _event: Event, policy: Policy) -> Step:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from gate.config import Config
 from gate.errors import ConfigError
-from gate.media.sdp import UnusableSdpError
+from gate.media.sdp import Audio, UnusableSdpError
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,17 +44,40 @@ class Addresses:
             )
         return cls(by_family, listen, media.address, translated, trunk)
 
-    def facing(self, family: str) -> str | None:
-        """The local address for a party of this family in RTPProxy's notation; None: its default.
-
-        ``UnusableSdpError`` where the gate has no address of that family.
-        """
+    def facing(self, family: str) -> Facing:
+        """The gate's own address towards a party of this family; ``UnusableSdpError`` where it has none."""
         address = self.by_family.get(family)
         if address is None:
             raise UnusableSdpError(f"no {_SPOKEN.get(family, family)} media address is configured")
-        if self.translated and address == self.named:
-            return None
-        return f"[{address}]" if family == "IP6" else address
+        return Facing(family, address, self.listen[1] if self.translated and address == self.named else address)
+
+
+@dataclass(frozen=True, slots=True)
+class Facing:
+    """One of them, as one party sees it."""
+
+    family: str
+    named: str
+    """What SDP says."""
+    bound: str
+    """What the sockets are bound to: behind a NAT, every address of the family."""
+
+
+def expected(audio: Audio, signalled: str, *, phone: bool) -> tuple[str, bool]:
+    """Whom audio is taken from: the address in a caller's SDP, or the one that its INVITE came from where the SDP was
+    written behind a NAT; and whether that is so.
+
+    A phone that signs in sends audio from where it signals from: a private address in its SDP that is another one is
+    what it calls itself behind its NAT. Behind a PBX the phones have addresses of their own, private ones too: they are
+    believed unless the PBX itself is reached by a public address.
+    """
+    signalled = signalled.strip("[]")
+    if not signalled or audio.nowhere or signalled == audio.address:
+        return audio.address, False
+    told, seen = ipaddress.ip_address(audio.address), ipaddress.ip_address(signalled)
+    if told.version != seen.version or told.is_global or not (phone or seen.is_global):
+        return audio.address, False
+    return signalled, True
 
 
 _SPOKEN = {"IP4": "IPv4", "IP6": "IPv6"}

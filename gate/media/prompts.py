@@ -47,8 +47,7 @@ SHORTEST, LONGEST = 0.5, 60.0
 """Bounds of an announcement in seconds."""
 
 PIP_SECONDS = 0.06
-"""Length of one pip. While it plays, nothing of the callee is relayed or copied (see ``relay``), so it must be shorter
-than any keypad digit: RFC 4733 events last 40 ms at least, and their end is sent three times, 20 ms apart."""
+"""Length of one pip."""
 
 _SPEAKER = "espeak-ng"
 _PAD_SECONDS = 0.1

@@ -27,10 +27,10 @@ from gate import ports
 from gate.config import Config
 from gate.errors import ConfigError, MediaError
 from gate.media.addresses import Addresses
-from gate.media.worker import take_place
+from gate.media.worker import Job, take_place
 
-PORTS_PER_CALL = 8
-"""RTP and RTCP towards two parties and towards two recorder taps."""
+PORTS_PER_CALL = 16
+"""RTP and RTCP, of two sessions with two legs each, of the prompt's session, and of two copies to the recorder."""
 
 _PULSE_AFTER = 0.05
 _PULSE_RENEWED = 1800.0
@@ -47,15 +47,13 @@ class Proxy:
         self._pulse_due = False
         self._renew()
 
-    def session(self) -> Any:
-        """A new ``sippy`` session; nothing is allocated before its first SDP."""
-        from sippy.Rtp_proxy.session import Rtp_proxy_session
+    def run(self, job: Job, done: Callable[[Any], None]) -> None:
+        """Have a job done on the worker's thread, after those before it; ``done`` gets its result on the line's, None
+        where it could not be done."""
+        self._client.wi.put((job, done, ()))
 
-        return Rtp_proxy_session({"rtp_proxy_client": self._client}, token_hex(16))
-
-    def delete(self, session: Any) -> None:
-        """Delete a session and have its ports freed soon."""
-        session.delete()
+    def freed(self) -> None:
+        """A session was deleted: have its ports freed soon."""
         if not self._pulse_due:
             self._pulse_due = True
             self._loop.after(_PULSE_AFTER, self._pulse)

@@ -1,13 +1,6 @@
-"""``RtpIoMedia``: one RTPProxy session a call, its SDP, prompts and copies. Everything here runs on the line thread.
+"""``RtpIoMedia``: a call's ports, its SDP, who hears whom, prompts and copies. Everything here runs on the line thread.
 
-Facts of RTPProxy that shape this file (each has its test; more of them in ``proxy``):
-
-- While a prompt plays to one side, what the *other* side sends is neither relayed nor copied, and the prompt is not in
-  the copies. A long tone to the caller would therefore swallow the keypad digit with which the callee objects. So the
-  caller hears pips of 60 ms, shorter than any digit, and the callee is copied in between.
-- The length of a prompt is known and RTPProxy reports no end: the end is a timer. It is believed only where the callee
-  had an address, took audio, and went on doing so.
-- A copy that exists is not moved by a second command: it is stopped (``N``) first.
+What RTPProxy is asked is done on the worker's thread, in the order in which it was commanded (``party``, ``proxy``).
 """
 
 from __future__ import annotations
@@ -21,33 +14,39 @@ from gate import ports
 from gate.config import Config
 from gate.errors import MediaError
 from gate.media import sdp
-from gate.media.addresses import Addresses
-from gate.media.prompts import PAYLOAD_TYPES, PIP_SECONDS, PromptSet
-from gate.media.proxy import Proxy, capacity, counts, is_ok, speakable
+from gate.media.addresses import Addresses, Facing, expected
+from gate.media.party import Ask, Party
+from gate.media.playing import Playing, Prompt
+from gate.media.prompts import PAYLOAD_TYPES, PromptSet
+from gate.media.proxy import Proxy, capacity, speakable
 
-_PIP_EVERY = 2.0
-_CUE_BEFORE_END = (0.40, 0.20)
-"""The caller's cue: two pips, these seconds before the announcement's end."""
-_MARGIN = 0.02
-"""Added to a prompt's length, two of the packets of 10 ms that RTPProxy sends. The last tenth of a prompt is silence
-(``prompts``), so the words are out even where RTPProxy lags behind."""
+HOLD_SECONDS = 60.0
+"""How long an announcement waits for a callee on hold."""
+
+
+@dataclass(slots=True)
+class _Side:
+    """One party, as the line knows it."""
+
+    party: Party
+    facing: Facing
+    audio: sdp.Audio | None = None
+    learns: bool = False
+    """Its audio is taken from where it signals from, and sent to where that comes from: its SDP is a NAT's inside."""
+    origin: Any = None
+    """The gate's own ``o=`` line in what this side's bodies become, and the endpoint's last one."""
+    told: Any = None
 
 
 @dataclass(slots=True)
 class _Call:
-    """One call's session and what runs for it."""
+    """One call's sessions and what runs for it."""
 
-    session: Any
-    caller: sdp.Audio | None = None
-    callee: sdp.Audio | None = None
-    copied: bool = False
-    playing: int = 0
-    """Counts prompts: a timer of an older one finds another number and does nothing."""
-    on_end: Callable[[bool], None] | None = None
-    timers: list[ports.Timer] = field(default_factory=list)
-    watch: ports.Timer | None = None
-    seen: tuple[int, int] | None = None
-    silent_checks: int = 0
+    signalled: str
+    phone: bool
+    sides: dict[str, _Side] = field(default_factory=dict)
+    playing: Playing | None = None
+    refused: int = 0
 
 
 class RtpIoMedia:
@@ -58,19 +57,21 @@ class RtpIoMedia:
     work, ``MediaError`` where no announcement is prepared or RTPProxy does not start.
     """
 
-    on_timeout: Callable[[str], None] | None = None
-    """Called on the line thread with the call id where RTP has stopped both ways for ``sip.dead_peer_seconds`` and
-    neither side is on hold; once a call. Watching begins with ``play_announcement``, ``copy`` or ``watch``."""
-
-    def __init__(self, config: Config, prompts: Path, loop: ports.Loop | None = None) -> None:
+    def __init__(
+        self, config: Config, prompts: Path, loop: ports.Loop | None = None, *, hold_seconds: float = HOLD_SECONDS
+    ) -> None:
         self._config = config
         self._bound = loop
         self._prompts = PromptSet.load(prompts)
         self._addresses = Addresses.of(config)
         self._capacity = capacity(config)
         self._folder = speakable(self._prompts.folder)
+        self._hold_seconds = hold_seconds
         self._calls: dict[str, _Call] = {}
         self._running: Proxy | None = None
+        self.strangers = 0
+        """Packets so far that came to a media port from somebody who was not expected there; counted when a call's
+        packets are, and at its end."""
         if loop is not None:
             self.start()
 
@@ -106,12 +107,11 @@ class RtpIoMedia:
 
     # --- ports.MediaRelay -------------------------------------------------------------------------------------------
 
-    def open(self, call_id: str) -> None:
-        """Make room for a call; one of the same id that was left open is closed."""
+    def open(self, call_id: str, signalled: str = "", *, phone: bool = False) -> None:
+        """Make room for a call, see ``ports.MediaRelay``; one of the same id that was left open is closed."""
         self.close(call_id)
-        session = self._proxy.session()
-        session.caller.laddress = self._addresses.facing(self._addresses.trunk_family)
-        self._calls[call_id] = _Call(session)
+        self._proxy  # noqa: B018 - started when first asked for
+        self._calls[call_id] = _Call(signalled, phone)
 
     def caller_sdp(self, call_id: str, body: Any, done: Callable[..., None]) -> None:
         """Anchor an SDP body of the caller; see ``ports.MediaRelay``."""
@@ -122,14 +122,27 @@ class RtpIoMedia:
         self._anchor(call_id, "callee", body, done)
 
     def close(self, call_id: str) -> None:
-        """Free the ports; harmless where there are none. What still plays is told ``done(False)``."""
+        """Free the ports; harmless where there are none. What still plays ends, and tells so."""
         call = self._calls.pop(call_id, None)
         if call is None:
             return
-        self._end_prompt(call, False)
-        if call.watch:
-            call.watch.cancel()
-        self._proxy.delete(call.session)
+        if call.playing:
+            call.playing.end()
+        parties = [side.party for side in call.sides.values()]
+
+        def job(ask: Ask) -> int:
+            refused = sum(party.refused() for party in parties)
+            for party in parties:
+                party.delete(ask)
+            return refused
+
+        def deleted(refused: int | None) -> None:
+            self._note_refused(call, refused)
+            if self._running:
+                self._running.freed()
+
+        if parties:
+            self._proxy.run(job, deleted)
 
     def shutdown(self) -> None:
         """Close every call and RTPProxy itself."""
@@ -139,10 +152,9 @@ class RtpIoMedia:
             self._running.shutdown()
             self._running = None
 
-    def _anchor(self, call_id: str, side: str, body: Any, done: Callable[..., None]) -> None:
+    def _anchor(self, call_id: str, name: str, body: Any, done: Callable[..., None]) -> None:
         from sippy.Exceptions.RtpProxyError import RtpProxyError
         from sippy.Exceptions.SdpParseError import SdpParseError
-        from sippy.Rtp_proxy.Session.update import update_params
 
         call = self._calls.get(call_id)
         if call is None:
@@ -153,30 +165,78 @@ class RtpIoMedia:
             if body.getType() != "application/sdp":
                 raise sdp.UnusableSdpError(f"a body of type {body.getType()}, not application/sdp")
             audio = sdp.narrow(body.content)
-            if side == "caller":  # the ports that its answer will name face the caller: its family is known now
-                call.session.callee.laddress = self._addresses.facing(audio.family)
+            sides = call.sides or self._sides(audio.family if name == "caller" else "")
+            address, learns = expected(audio, call.signalled if name == "caller" else "", phone=call.phone)
         except Exception as error:  # noqa: BLE001 - sippy's parser raises anything on a hostile body: each is a 488
             done(None, ex=SdpParseError(str(error) or type(error).__name__))
             return
-        before = getattr(call, side)
-        setattr(call, side, audio)
-        update = update_params()
-        update.rtpps, update.index = call.session, 0
-        update.remote_ip, update.remote_port, update.atype = audio.address, audio.port, audio.family
-        update.options = "6" if audio.family == "IP6" else ""
+        call.sides = sides
+        side, other = sides[name], sides["callee" if name == "caller" else "caller"]
+        before = side.audio, side.learns
+        side.audio, side.learns = audio, learns
 
-        def anchored(result: Any, _session: Any, ex: Exception | None = None) -> None:
-            if result is None or ex is not None:
-                setattr(call, side, before)
-                done(None, ex=ex if isinstance(ex, RtpProxyError) else RtpProxyError("no media ports"))
+        def job(ask: Ask) -> int:
+            if not side.party.made:
+                _make(ask, side.party, other.party)
+            if not audio.nowhere:
+                side.party.face(ask, address, audio.port, learns=learns)
+            return other.party.port
+
+        def anchored(port: int | None) -> None:
+            if port is None or self._calls.get(call_id) is not call:
+                side.audio, side.learns = before
+                done(None, ex=RtpProxyError("no media ports"))
                 return
-            sdp.anchor(body.content, audio, result.family, result.rtpproxy_address, result.rtpproxy_port)
-            body.content.o_header = _origin(getattr(call.session, side), body.content.o_header)
+            sdp.anchor(body.content, audio, other.facing.family, other.facing.named, port)
+            body.content.o_header = _origin(side, body.content.o_header)
             body.needs_update = False
+            if name == "callee" and call.playing:
+                (call.playing.resume if audio.hears else call.playing.hold)()
             done(body)
 
-        update.result_callback = anchored
-        getattr(call.session, side).update(update)
+        self._proxy.run(job, anchored)
+
+    def _sides(self, caller_family: str) -> dict[str, _Side]:
+        """Where the INVITE had no SDP, the caller's family is not known before its ACK: the first that is configured
+        is taken for it."""
+        towards_caller = self._addresses.facing(caller_family or next(iter(self._addresses.by_family)))
+        towards_callee = self._addresses.facing(self._addresses.trunk_family)
+        return {
+            "caller": _Side(Party(towards_caller.bound), towards_caller),
+            "callee": _Side(Party(towards_callee.bound), towards_callee),
+        }
+
+    # --- who hears whom ---------------------------------------------------------------------------------------------
+
+    def hear_early(self, call_id: str) -> None:
+        """Let the caller hear the callee before it has answered; never the other way."""
+        self._direct(call_id, lambda caller, callee: (0, caller.inner), lambda _: None)
+
+    def join(self, call_id: str, done: Callable[[bool], None]) -> None:
+        """Let the parties hear each other; ``done(False)`` where that could not be."""
+        self._direct(call_id, lambda caller, callee: (callee.inner, caller.inner), done)
+
+    def shut(self, call_id: str) -> None:
+        """Let neither party hear the other."""
+        self._direct(call_id, lambda caller, callee: (0, 0), lambda _: None)
+
+    def _direct(
+        self, call_id: str, where: Callable[[Party, Party], tuple[int, int]], done: Callable[[bool], None]
+    ) -> None:
+        """Send what the caller and the callee say to these inner ports."""
+        found = self._parties(call_id)
+        if found is None:
+            self._loop.post(lambda: done(False))
+            return
+        caller, callee = found
+
+        def job(ask: Ask) -> bool:
+            from_caller, from_callee = where(caller, callee)
+            caller.send(ask, from_caller)
+            callee.send(ask, from_callee)
+            return True
+
+        self._proxy.run(job, lambda ok: done(bool(ok)))
 
     # --- ports.Media ------------------------------------------------------------------------------------------------
 
@@ -184,154 +244,117 @@ class RtpIoMedia:
         """True where the announcement is prepared for at least one of these codecs."""
         return any(codec in self._prompts.codecs for codec in codecs)
 
-    def play_announcement(self, call_id: str, codec: str, done: Callable[[bool], None]) -> float:
-        """Start the announcement to the callee, and pips with a cue to the caller; returns its length in seconds.
+    def play_announcement(self, call_id: str, codec: str, done: Callable[[ports.Played], None]) -> float:
+        """Start the announcement to the callee, and pips with a cue to the caller; returns its length in seconds, 0.0
+        where there is no such call or codec, or no SDP of the callee's yet."""
+        return self._play(call_id, "announcement", codec, self._prompts.seconds, done, pips=True)
 
-        ``done(True)``: the callee had an address, took audio, and the whole of it has been sent. ``done(False)``: it
-        could not start (no such call or codec, ``callee_sdp`` not yet done, callee on hold), was stopped, or the callee
-        stopped listening meanwhile.
-        """
-        self.watch(call_id)
-        seconds = self._prompts.seconds
-        started = self._play(call_id, "announcement", codec, seconds, done)
-        call = self._calls.get(call_id)
-        if started and call:
-            at = _PIP_EVERY / 2
-            while at < seconds - _CUE_BEFORE_END[0] - PIP_SECONDS:
-                self._pip_after(call, at, "progress", codec)
-                at += _PIP_EVERY
-            for before_end in _CUE_BEFORE_END:
-                self._pip_after(call, max(0.0, seconds - before_end), "cue", codec)
-        return seconds if started else 0.0
-
-    def play_apology(self, call_id: str, codec: str, done: Callable[[bool], None]) -> float:
+    def play_apology(self, call_id: str, codec: str, done: Callable[[ports.Played], None]) -> float:
         """Start the goodbye to the callee; returns its length in seconds (0.0 where none is prepared)."""
-        seconds = self._prompts.goodbye_seconds
-        if not seconds:
-            self._loop.post(lambda: done(False))
-            return 0.0
-        return seconds if self._play(call_id, "goodbye", codec, seconds, done) else 0.0
+        return self._play(call_id, "goodbye", codec, self._prompts.goodbye_seconds, done)
 
     def stop_playing(self, call_id: str) -> None:
-        """Stop whatever plays; the prompt's ``done(False)`` comes at once."""
+        """Stop whatever plays; its ``done`` comes at once."""
         call = self._calls.get(call_id)
-        if call is None or call.on_end is None:
+        if call and call.playing:
+            call.playing.end()
+
+    def copy(
+        self, call_id: str, caller_port: int, callee_port: int, done: Callable[[tuple[int, int] | None], None]
+    ) -> None:
+        """Send a copy of what each party sends to these UDP ports of 127.0.0.1; see ``ports.Media``."""
+        found = self._parties(call_id)
+        if found is None:
+            self._loop.post(lambda: done(None))
             return
-        session = call.session
-        self._end_prompt(call, False)
-        for tags in (f"{session.to_tag} {session.from_tag}", f"{session.from_tag} {session.to_tag}"):
-            self._command(call, f"S {session.call_id}-0 {tags}")
-
-    def copy(self, call_id: str, caller_port: int, callee_port: int, done: Callable[[bool], None]) -> None:
-        """Send a copy of what the caller sends and of what the callee sends to these UDP ports on 127.0.0.1."""
-        self.watch(call_id)
-        call = self._calls.get(call_id)
-        if call is None or call.caller is None or call.callee is None:
-            self._loop.post(lambda: done(False))
-            return
-        session = call.session
-        name, caller, callee = f"{session.call_id}-0", session.from_tag, session.to_tag
-        if call.copied:
-            self._command(call, f"N {name} {caller} {callee}")
-            self._command(call, f"N {name} {callee} {caller}")
-        call.copied = True
-        replies: list[bool] = []
-
-        def replied(reply: str | None) -> None:
-            replies.append(is_ok(reply))
-            if len(replies) == 2:
-                done(all(replies))
-
-        self._command(call, f"C {name} udp:127.0.0.1:{caller_port} {caller} {callee}", replied)
-        self._command(call, f"C {name} udp:127.0.0.1:{callee_port} {callee} {caller}", replied)
+        caller, callee = found
+        self._proxy.run(lambda ask: (caller.copy(ask, caller_port), callee.copy(ask, callee_port)), done)
 
     def packets(self, call_id: str, done: Callable[[tuple[int, int] | None], None]) -> None:
         """``done((from the caller, from the callee))``: RTP packets received so far; None where there is no session."""
-        call = self._calls.get(call_id)
-        if call is None:
+        call, found = self._calls.get(call_id), self._parties(call_id)
+        if call is None or found is None:
             self._loop.post(lambda: done(None))
             return
-        session = call.session
-        self._command(
-            call, f"Q {session.call_id}-0 {session.from_tag} {session.to_tag}", lambda reply: done(counts(reply))
-        )
+        caller, callee = found
 
-    def watch(self, call_id: str) -> None:
-        """Begin to watch for RTP that has stopped both ways (``on_timeout``); harmless where it already is."""
-        call = self._calls.get(call_id)
-        if call and call.watch is None and self._config.sip.dead_peer_seconds > 0:
-            self._watch_again(call_id, call)
+        def job(ask: Ask) -> tuple[int, int, int]:
+            return caller.counts(ask)[0], callee.counts(ask)[0], caller.refused() + callee.refused()
+
+        def counted(counts: tuple[int, int, int] | None) -> None:
+            if counts is None:
+                done(None)
+                return
+            self._note_refused(call, counts[2])
+            done(counts[:2])
+
+        self._proxy.run(job, counted)
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    def _command(self, call: _Call, command: str, replied: Callable[[str | None], None] | None = None) -> None:
-        """Queue a command; one session's run in order. ``replied`` gets RTPProxy's answer, None where it is gone."""
-        call.session.rtpp_seq.send_command(command, replied)
-
-    def _play(self, call_id: str, prompt: str, codec: str, seconds: float, done: Callable[[bool], None]) -> bool:
+    def _parties(self, call_id: str) -> tuple[Party, Party] | None:
+        """Caller and callee, once either has told its SDP."""
         call = self._calls.get(call_id)
-        payload_type = PAYLOAD_TYPES.get(codec)
-        if call is None or payload_type is None or call.callee is None or not call.callee.hears:
-            self._loop.post(lambda: done(False))
-            return False
-        self._end_prompt(call, False)
-        call.playing += 1
-        call.on_end = done
-        number, session = call.playing, call.session
+        if call is None or not call.sides:
+            return None
+        return call.sides["caller"].party, call.sides["callee"].party
 
-        def replied(reply: str | None) -> None:
-            if call.playing != number or call.on_end is None:
-                return
-            if is_ok(reply):
-                call.timers.append(self._loop.after(seconds + _MARGIN, over))
-            else:
-                self._end_prompt(call, False)
+    def _play(
+        self,
+        call_id: str,
+        name: str,
+        codec: str,
+        seconds: float,
+        done: Callable[[ports.Played], None],
+        *,
+        pips: bool = False,
+    ) -> float:
+        call, found = self._calls.get(call_id), self._parties(call_id)
+        audio = call.sides["callee"].audio if call and found else None
+        if call is None or found is None or audio is None or codec not in PAYLOAD_TYPES or not seconds:
+            self._loop.post(lambda: done(ports.Played(completed=False, cause="not_playable")))
+            return 0.0
+        if call.playing:
+            call.playing.end()
+        callee = call.sides["callee"]
+        playing = call.playing = Playing(
+            self._proxy.run,
+            self._loop,
+            *found,
+            Prompt.of(self._folder, name, PAYLOAD_TYPES[codec], seconds, pips=pips),
+            done,
+            patience=self._hold_seconds,
+            told=lambda: not callee.learns,
+        )
+        playing.start(hears=audio.hears)
+        return seconds
 
-        def over() -> None:
-            if call.playing == number:
-                self._end_prompt(call, call.callee is not None and call.callee.hears)
-
-        name = f"{session.call_id}-0 {self._folder}/{prompt} {payload_type}"
-        self._command(call, f"P1 {name} {session.to_tag} {session.from_tag}", replied)
-        return True
-
-    def _pip_after(self, call: _Call, seconds: float, prompt: str, codec: str) -> None:
-        session = call.session
-        name = f"{session.call_id}-0 {self._folder}/{prompt} {PAYLOAD_TYPES[codec]}"
-        command = f"P1 {name} {session.from_tag} {session.to_tag}"
-        call.timers.append(self._loop.after(seconds, lambda: self._command(call, command)))
-
-    def _end_prompt(self, call: _Call, completed: bool) -> None:
-        for timer in call.timers:
-            timer.cancel()
-        call.timers.clear()
-        done, call.on_end = call.on_end, None
-        if done is not None:
-            done(completed)
-
-    def _watch_again(self, call_id: str, call: _Call) -> None:
-        def check() -> None:
-            self.packets(call_id, counted)
-
-        def counted(now: tuple[int, int] | None) -> None:
-            if self._calls.get(call_id) is not call:
-                return
-            on_hold = any(audio is None or audio.may_be_quiet for audio in (call.caller, call.callee))
-            call.silent_checks = 0 if on_hold or now is None or now != call.seen else call.silent_checks + 1
-            gone = now is None or call.silent_checks >= 4
-            call.seen = now
-            if not gone:
-                self._watch_again(call_id, call)
-            elif self.on_timeout:
-                self.on_timeout(call_id)
-
-        call.watch = self._loop.after(self._config.sip.dead_peer_seconds / 4, check)
+    def _note_refused(self, call: _Call, refused: int | None) -> None:
+        if refused is not None and refused > call.refused:
+            self.strangers += refused - call.refused
+            call.refused = refused
 
 
-def _origin(side: Any, remote: Any) -> Any:
+def _make(ask: Ask, *parties: Party) -> None:
+    """Both sessions of a call, or neither; each inner leg takes from the other one alone."""
+    try:
+        for party in parties:
+            party.make(ask)
+    except Exception:
+        for party in parties:
+            party.delete(ask)
+        raise
+    for party, other in zip(parties, reversed(parties), strict=True):
+        party.hear(other.inner)
+
+
+def _origin(side: _Side, remote: Any) -> Any:
     """The gate's own ``o=`` line for this side: one session, its version raised as often as the endpoint's is."""
-    last = side.oh_remote
-    if last is not None and (last.session_id, last.version) != (remote.session_id, remote.version):
+    from sippy.SdpOrigin import SdpOrigin
+
+    if side.origin is None:
+        side.origin = SdpOrigin()
+    elif (side.told.session_id, side.told.version) != (remote.session_id, remote.version):
         side.origin.version += 1
-    side.oh_remote = remote.getCopy()
+    side.told = remote.getCopy()
     return side.origin.getCopy()

@@ -11,6 +11,7 @@ Works on ``sippy.SdpBody`` objects, in place.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 
 _DIRECTIONS = frozenset({"sendrecv", "sendonly", "recvonly", "inactive"})
@@ -21,6 +22,8 @@ _SECTION_ATTRIBUTES = (
     | {"rtcp", "rtcp-fb", "rtcp-xr", "extmap", "ssrc", "lang", "content", "label", "quality"}
 )
 _NOWHERE = {"IP4": "0.0.0.0", "IP6": "::"}  # noqa: S104 - "on hold" in SDP (RFC 2543), not an address to bind
+_VERSIONS = {"IP4": 4, "IP6": 6}
+_BROADCAST = ip_address("255.255.255.255")
 
 
 class UnusableSdpError(Exception):
@@ -47,11 +50,6 @@ class Audio:
         """True where the sender of this body takes audio: what is played to it arrives."""
         return not self.nowhere and self.direction in ("sendrecv", "recvonly")
 
-    @property
-    def may_be_quiet(self) -> bool:
-        """True where silence is no sign of death: the stream is on hold or goes one way."""
-        return self.nowhere or self.direction != "sendrecv"
-
 
 def narrow(content: Any) -> Audio:
     """Cut a parsed ``SdpBody`` down to its one audio stream; ``UnusableSdpError`` where it has none."""
@@ -68,6 +66,8 @@ def narrow(content: Any) -> Audio:
     family, address = chosen.c_header.atype.upper(), chosen.c_header.addr
     if family not in _NOWHERE:
         raise UnusableSdpError(f"unknown address family {family}")
+    if not _is_one_host(family, address):
+        raise UnusableSdpError("the address is not one host's, by number")
     own = [header.name for header in chosen.a_headers if header.name in _DIRECTIONS]
     whole = [header.name for header in content.a_headers if header.name in _DIRECTIONS]
     direction = (own or whole or ["sendrecv"])[-1]
@@ -87,6 +87,14 @@ def anchor(content: Any, audio: Audio, family: str, address: str, port: int) -> 
     if audio.nowhere:  # told in today's words, for the relay's address is not nowhere
         section.a_headers = [header for header in section.a_headers if header.name not in _DIRECTIONS]
         section.addHeader("a", "sendonly" if audio.direction == "sendrecv" else audio.direction)
+
+
+def _is_one_host(family: str, address: str) -> bool:
+    try:
+        number = ip_address(address)
+    except ValueError:
+        return False
+    return _VERSIONS[family] == number.version and not number.is_multicast and number != _BROADCAST
 
 
 def _is_plain_audio(section: Any) -> bool:

@@ -1,7 +1,8 @@
 """Carries commands to RTPProxy and its answers back to the line thread; takes the place of sippy's worker.
 
 sippy's waits on a lock written in Python, reads the clock twice and wakes the line a second time for a figure that
-nobody asks for; with ten commands a call that is a good part of what a call costs.
+nobody asks for; with ten commands a call that is a good part of what a call costs. This one also runs jobs: steps that
+ask several things, one upon the answer to the other, and cross to the line once.
 """
 
 from __future__ import annotations
@@ -14,15 +15,20 @@ from typing import Any
 
 import structlog
 
+from gate.errors import MediaError
+
 _log = structlog.get_logger("gate.media")
 
 LONGEST_ANSWER = 8192
 
-_Command = tuple[str, Callable[..., None] | None, tuple[Any, ...]]
+Job = Callable[[Callable[[str], str | None]], Any]
+"""Gets what asks RTPProxy; what it returns is its answer."""
+_Command = tuple[str | Job, Callable[..., None] | None, tuple[Any, ...]]
 
 
 class Worker(threading.Thread):
-    """One command at a time: sent, answered, told. ``client`` is sippy's, whose ``wi`` is where commands come from."""
+    """One command or job at a time: sent, answered, told. ``client`` is sippy's, whose ``wi`` is where they come
+    from."""
 
     def __init__(self, client: Any) -> None:
         super().__init__(name="rtpproxy", daemon=True)
@@ -32,14 +38,23 @@ class Worker(threading.Thread):
         self.start()
 
     def run(self) -> None:
-        """Until ``None`` comes. An answer of None tells that RTPProxy is gone."""
+        """Until ``None`` comes. An answer of None tells that RTPProxy is gone, or that a job could not be done."""
         from sippy.Core.EventDispatcher import ED2
 
         while (item := self._commands.get()) is not None:
             command, answered, more = item
-            answer = self._ask(command)
+            answer = self._ask(command) if isinstance(command, str) else self._do(command)
             if answered is not None:
                 ED2.callFromThread(answered, answer, *more)
+
+    def _do(self, job: Job) -> Any:
+        try:
+            return job(lambda command: self._ask(f"{command}\n"))
+        except MediaError as error:
+            _log.error("a media command failed", error=str(error), hint=error.hint)
+        except Exception:  # noqa: BLE001 - whatever one call's job meets, the thread serves the others
+            _log.exception("a media command failed")
+        return None
 
     def _ask(self, command: str) -> str | None:
         try:

@@ -23,5 +23,5 @@ so much to obey that more may wait in the gate, packets stay in their ports unti
 What may be lost. A killed recorder: the open chunk, less than a second. A killed gate: nothing, the recorder seals what
 it has and marks it interrupted. A power cut: what was written since the last ``fdatasync``, about a second, more where
 the disk is slow. Not promised: that audio never meets swap unless ``mlockall`` was permitted (the ``Ready`` message
-says so); that a program of the same machine cannot send packets to a tap (it is a loopback port, not a secret).
+says so).
 """

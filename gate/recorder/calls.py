@@ -98,8 +98,10 @@ class Calls:
         at = moment()
         try:
             match message:
+                case m.Listen():
+                    self._listen(recording, message)
                 case m.Start():
-                    recording.start(at, self._clock.now().isoformat(), message.payloads, message.events)
+                    recording.start(at, message.at, self._clock.now().isoformat(), message.payloads, message.events)
                 case m.MediaChanged():
                     recording.media_changed(at, message.payloads)
                 case m.Pause():
@@ -126,8 +128,6 @@ class Calls:
             self._tell(m.OpenFailed(message.call_id, describe(error)))
             return
         self._calls[message.call_id] = recording
-        for side in recording.sides:
-            self._selector.register(side.tap.socket, selectors.EVENT_READ, (recording, side))
         caller, callee = recording.sides
         ports = (caller.tap.port, callee.tap.port)
         seal = recording.seal
@@ -135,6 +135,12 @@ class Calls:
         self._tell(
             m.Opened(message.call_id, message.recording_id, *ports, seal.key_id, wraps, recording.relative, known)
         )
+
+    def _listen(self, recording: Recording, message: m.Listen) -> None:
+        for side, source in zip(recording.sides, (message.caller_from, message.callee_from), strict=True):
+            if not side.tap.source:
+                self._selector.register(side.tap.socket, selectors.EVENT_READ, (recording, side))
+            side.tap.take_from(source)
 
     def _opened(self, message: m.Open) -> Recording:
         """Raises what is wrong with the wish, with the disk, the key or the ports."""
@@ -213,7 +219,8 @@ class Calls:
         for what, count in _counts([recording]).items():
             self._past[what] += count
         for side in recording.sides:
-            self._selector.unregister(side.tap.socket)
+            if side.tap.source:
+                self._selector.unregister(side.tap.socket)
         recording.close_taps()
 
     def sync_failed(self, call_id: str, problem: str) -> None:

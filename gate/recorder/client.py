@@ -156,11 +156,15 @@ class RecorderClient:
         day = self._clock.now().date().isoformat()
         self._ask("open", m.Open(call_id, recording_id, day, _plain(header), keep), done, self._open_seconds)
 
+    def listen(self, call_id: str, caller_from: int, callee_from: int) -> None:
+        """As ``gate.ports.Recorder.listen``."""
+        self._send(m.Listen(call_id, caller_from, callee_from))
+
     def start(
         self, call_id: str, payloads: Mapping[str, Mapping[int, str]], events: Sequence[Mapping[str, Any]] = ()
     ) -> None:
         """As ``gate.ports.Recorder.start``."""
-        self._send(m.Start(call_id, _payloads(payloads), [_plain(event) for event in events]))
+        self._send(m.Start(call_id, time.monotonic_ns(), _payloads(payloads), [_plain(event) for event in events]))
 
     def media_changed(self, call_id: str, payloads: Mapping[str, Mapping[int, str]]) -> None:
         """As ``gate.ports.Recorder.media_changed``; before the start it tells which packets are keys."""

@@ -32,10 +32,20 @@ class Open(Message, frozen=True):
     """False: listen for keys only; there is no data key, and it cannot be started."""
 
 
-class Start(Message, frozen=True):
-    """Keep audio from now on."""
+class Listen(Message, frozen=True):
+    """Take what comes from these ports of loopback, of the caller's copy and of the callee's, and nothing else."""
 
     call_id: str
+    caller_from: int
+    callee_from: int
+
+
+class Start(Message, frozen=True):
+    """Keep what comes from ``at`` on."""
+
+    call_id: str
+    at: int
+    """Nanoseconds of ``CLOCK_MONOTONIC``, which both processes read: when the gate asked."""
     payloads: dict[str, dict[int, str]]
     events: list[dict[str, Any]]
 
@@ -175,7 +185,7 @@ class Levels(Message, frozen=True):
     calls: dict[str, tuple[int, int]]
 
 
-ToRecorder = Open | Start | MediaChanged | Pause | Resume | Close | WatchLevels | InStep
+ToRecorder = Open | Listen | Start | MediaChanged | Pause | Resume | Close | WatchLevels | InStep
 ToGate = Ready | Opened | OpenFailed | Closed | Digit | Failed | Behind | Alive | Levels
 
 encode = msgspec.msgpack.Encoder().encode

@@ -216,13 +216,17 @@ class Recording:
         """Microseconds since the start."""
         return max(0, at.monotonic - self._start) // 1000 if self._start else 0
 
-    def start(self, at: Moment, day_time: str, payloads: type_payloads, events: Sequence[Mapping[str, Any]]) -> None:
-        """Create the file and keep audio from now on. ``day_time`` is the wall clock's time in ISO form."""
+    def start(
+        self, at: Moment, asked: int, day_time: str, payloads: type_payloads, events: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Create the file and keep what came after ``asked`` (monotonic nanoseconds): the parties may hear each other
+        from then on. ``day_time`` is the wall clock's time in ISO form."""
         if self._start or self.failure or self.over:
             return
         self._map(payloads)
-        self._discard(at)
-        self._start = at.monotonic
+        since = at.back_to(asked)
+        self._discard(since)
+        self._start = since.monotonic
         self.file = self.seal.create(self.path)
         self._put(0, frames.encode_event(0, "start", {"at": day_time}))
         self._put(0, frames.encode_map(0, payloads))
@@ -231,7 +235,7 @@ class Recording:
             self._put(0, frames.encode_event(0, name if isinstance(name, str) else "announcement", event))
         self.keeping = not self.paused
         if self.paused:
-            self._mark_pause(at)
+            self._mark_pause(since)
 
     def media_changed(self, at: Moment, payloads: type_payloads) -> None:
         """Another codec map; before the start it tells what a key looks like."""

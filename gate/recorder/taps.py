@@ -1,5 +1,9 @@
 """The two UDP ports of a call, where copies of its packets arrive.
 
+A port of the loopback interface is open to every account of the machine, so a tap takes packets from the one port that
+the relay sends its copies from, which nobody else can send from while the relay has it; until that is known it takes
+none.
+
 Packets wait in the kernel until the loop comes round; each carries the time at which the kernel had it, so that a
 loop that comes late does not move the audio.
 """
@@ -76,10 +80,18 @@ class Tap:
             self.socket.close()
             raise
         self.port: int = self.socket.getsockname()[1]
+        self.source = 0
+        """The port of loopback that its copies come from; 0 before that is known: nothing is taken."""
+        self._sender = (HOST, 0)
         self.dropped = 0
         self._held: tuple[int, bytes] | None = None
         self._visited = 0
         self._burst = 1
+
+    def take_from(self, source: int) -> None:
+        """Take packets from this port alone: the kernel lets no others in, and what is already there is looked at."""
+        self.socket.connect((HOST, source))
+        self.source, self._sender = source, (HOST, source)
 
     def packets(self, at: Moment) -> Iterator[tuple[int, bytes]]:
         """What had arrived by ``at``, or the beginning of it: (arrival in monotonic nanoseconds, datagram). Nothing
@@ -88,6 +100,8 @@ class Tap:
         Asking an empty port costs as much as reading a packet. A port that has one packet in every other round is
         therefore asked once; one that has more in every round is asked for twice as many each time.
         """
+        if not self.source:
+            return
         receive, unpack = self.socket.recvmsg, _TIMESPEC.unpack
         now, wall = at
         behind, oldest, latest = now - wall, now - _LONGEST_WAIT, now + _LONGEST_HOLD
@@ -98,10 +112,12 @@ class Tap:
                 (stamp, data), self._held = self._held, None
             else:
                 try:
-                    data, ancillary, _, _ = receive(MAX_PACKET, _ANCILLARY)
+                    data, ancillary, _, sender = receive(MAX_PACKET, _ANCILLARY)
                 except OSError:
                     self._burst = 1
                     return
+                if sender != self._sender:
+                    continue
                 stamp = wall
                 for _, kind, value in ancillary:
                     if kind == _SO_TIMESTAMPNS and len(value) == _STAMP_SIZE:

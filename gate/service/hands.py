@@ -6,6 +6,7 @@ Whatever takes time answers later, with an event that is told to the rules again
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -32,6 +33,7 @@ from gate.ports import (
     Line,
     Loop,
     Media,
+    Played,
     Recorder,
     RecordingClosed,
     RecordingOpened,
@@ -45,6 +47,8 @@ log = structlog.get_logger()
 
 COMMIT_SECONDS = 5.0
 """Longest wait for evidence between the announcement and the bridge."""
+_UNTOLD = {"callee_on_hold": "callee_on_hold"}
+"""What the end of a call is named after, where the announcement was not told for such a cause."""
 GRACE_SECONDS = 5.0
 """How much longer than its length a prompt may take before it counts as failed."""
 
@@ -126,7 +130,8 @@ class Hands:
         self._let_go(talk)
 
     def _invite(self, talk: Talk) -> None:
-        self._line.invite(talk.id, talk.number, talk.presentation, talk.display_name)
+        early = self._settings.hears_early(talk.incoming.attempt.purpose)
+        self._line.invite(talk.id, talk.number, talk.presentation, talk.display_name, early=early)
 
     def _invite_emergency(self, talk: Talk) -> None:
         self._line.invite_emergency(talk.id, talk.number, talk.presentation, talk.display_name)
@@ -168,24 +173,29 @@ class Hands:
         if talk.opened is None:
             return
 
-        def done(ok: bool) -> None:
-            if not ok:
+        def done(sources: tuple[int, int] | None) -> None:
+            if sources is None:
                 self._tell(talk, RecorderFailed("no_tap"))
+            else:
+                self._recorder.listen(talk.id, *sources)
 
         if talk.payloads:
             self._recorder.media_changed(talk.id, talk.payloads)
         self._media.copy(talk.id, talk.opened.caller_port, talk.opened.callee_port, done)
 
     def _announce(self, talk: Talk) -> None:
-        def done(ok: bool) -> None:
-            if talk.announced_to is None:
-                talk.announced_to = self._clock.now()
-                self._tell(talk, AnnouncementOver(ok))
+        def done(played: Played) -> None:
+            if talk.played is not None:
+                return
+            talk.played, talk.announced_to = played, self._clock.now()
+            if played.holds:  # what counts is the last time, which was played to its end
+                talk.announced_from = max(talk.announced_from or talk.announced_to, talk.announced_to - length)
+            told = played.completed and played.as_told
+            self._tell(talk, AnnouncementOver(told, _UNTOLD.get(played.cause, "announcement_unavailable")))
 
         self._line.early_media(talk.id)
         talk.announced_from = self._clock.now()
-        seconds = self._media.play_announcement(talk.id, talk.codec, done)
-        talk.timers.append(self._loop.after(seconds + GRACE_SECONDS, lambda: done(False)))
+        length = timedelta(seconds=self._media.play_announcement(talk.id, talk.codec, done))
 
     def _commit(self, talk: Talk) -> None:
         """Wrapped keys first, then the facts: a leaf never speaks of a recording whose key is not safe."""
@@ -258,7 +268,14 @@ class Hands:
         self._recorder.start(talk.id, talk.payloads, [event])
 
     def _connect(self, talk: Talk) -> None:
+        """The one step that lets the parties hear each other."""
+
+        def joined(ok: bool) -> None:
+            if not ok and not talk.call.emergency:
+                self._tell(talk, Stop("media_failed"))
+
         talk.connected_at = self._clock.now()
+        self._media.join(talk.id, joined)
         self._line.connect(talk.id)
         if talk.call.emergency:
             return
@@ -305,6 +322,7 @@ class Hands:
         def over() -> None:
             self._tell(talk, GoodbyeOver())
 
+        self._media.shut(talk.id)
         seconds = self._media.play_apology(talk.id, talk.codec, lambda _ok: over())
         talk.timers.append(self._loop.after(seconds + GRACE_SECONDS, over))
 

@@ -9,6 +9,7 @@ from gate.config import Account, Config, Pbx
 from gate.core.allowances import Allowance
 from gate.core.calls import Policy
 from gate.core.showing import shown_name
+from gate.core.terms import Purpose
 from gate.ports import Incoming
 
 
@@ -23,6 +24,8 @@ class Settings:
     recording_purpose: str
     max_calls: int
     max_call_seconds: int
+    early_media: frozenset[Purpose] = frozenset()
+    """Purposes of calls whose caller may hear the far end before it has answered."""
     emergency_presentation: str = ""
     """The own number that emergency calls show; the caller's where empty."""
 
@@ -35,6 +38,10 @@ class Settings:
         number = incoming.attempt.presentation
         name = shown_name(incoming.display_name) or shown_name(self.trading_name)
         return (self.emergency_presentation or number) if emergency else number, name
+
+    def hears_early(self, purpose: Purpose) -> bool:
+        """True where the caller of such a call may hear the far end before it has answered."""
+        return purpose in self.early_media
 
     @classmethod
     def of(cls, config: Config) -> Settings:
@@ -52,6 +59,7 @@ class Settings:
             recording_purpose=config.recording.purpose,
             max_calls=config.limits.max_calls,
             max_call_seconds=config.limits.max_call_seconds,
+            early_media=frozenset(Purpose(each) for each in config.media.early),
             emergency_presentation=config.emergency.presentation,
             allowances={f"account:{each.username}": _allowance(each) for each in config.account}
             | {f"trunk:{each.name}": _allowance(each) for each in config.pbx},

@@ -11,7 +11,7 @@ from typing import Any
 from gate.core.call_words import Event, State
 from gate.core.calls import Call
 from gate.core.screening import Decision
-from gate.ports import Fact, Incoming, RecordingClosed, RecordingOpened, Timer
+from gate.ports import Fact, Incoming, Played, RecordingClosed, RecordingOpened, Timer
 
 
 @dataclass(slots=True)
@@ -43,6 +43,8 @@ class Talk:
     answered_at: datetime | None = None
     announced_from: datetime | None = None
     announced_to: datetime | None = None
+    played: Played | None = None
+    """What the media room says of the announcement, once it is over."""
     announced_noted: bool = False
     connected_at: datetime | None = None
     timers: list[Timer] = field(default_factory=list)
@@ -91,12 +93,18 @@ class Talk:
         return Fact(kind=kind, subject=subject or self.id, at=at, actor=actor, body=body)
 
     def announcement(self, identity: Mapping[str, str], completed: bool) -> dict[str, Any]:
-        """What is kept of the announcement: which one, when it played, to its end or not."""
+        """What is kept of the announcement: which one, when it played, to its end or not; how many of its packets were
+        sent to whom, whether to the address that the callee's SDP named, and how often it waited for a hold."""
         return {
             **identity,
             "started": self.announced_from.isoformat() if self.announced_from else None,
             "ended": self.announced_to.isoformat() if self.announced_to else None,
             "completed": completed,
+            "to": "callee",
+            "packets": self.played.packets if self.played else 0,
+            "packets_whole": self.played.whole if self.played else 0,
+            "as_in_sdp": self.played.as_told if self.played else False,
+            "holds": self.played.holds if self.played else 0,
         }
 
     def ending(self, now: datetime) -> dict[str, Any]:

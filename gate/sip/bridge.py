@@ -59,8 +59,9 @@ class Bridge:
     """One call from ``invite`` to its end. Every method runs on the line thread."""
 
     def __init__(
-        self, engine: Engine, pending: Pending, number: str, presentation: str, display_name: str, route: Route
-    ) -> None:
+        self, engine: Engine, pending: Pending, number: str, presentation: str, display_name: str, route: Route,
+        *, early: bool = False,
+    ) -> None:  # fmt: skip
         self.engine = engine
         self.id = pending.call_id
         self.pending = pending
@@ -68,6 +69,8 @@ class Bridge:
         self.presentation = presentation
         self.display_name = display_name
         self.route = route
+        self.hears_early = early
+        """The caller may hear what comes before the answer."""
         self.unrelayed = False
         """An emergency call that the media relay did not take: the parties' own bodies pass, audio goes its own way."""
         self.phase = "dialling"
@@ -196,10 +199,22 @@ class Bridge:
         def ready(body: Any, ex: Any = None) -> None:
             if self.phase == "dialling":
                 self.early = body if ex is None else None
-                self._tell_ringing(code, phrase, self.early)
+                self._early(code, phrase)
             self._next()
 
         self._callee_sdp(body, ready)
+
+    def _early(self, code: int, phrase: str) -> None:
+        """The far end has audio before it answers. It reaches the caller where that is allowed, and nothing goes the
+        other way; a call for help is open at once. Else the caller rings by itself."""
+        if self.early is not None and self.route.emergency:
+            self.engine.relay.join(self.id, lambda _: None)
+            self._tell_ringing(code, phrase, self.early)
+        elif self.early is not None and self.hears_early:
+            self.engine.relay.hear_early(self.id)
+            self._tell_ringing(code, phrase, self.early)
+        else:
+            self._tell_ringing(180, "Ringing", None)
 
     def _callee_sdp(self, body: Any, ready: Callable[..., None]) -> None:
         if self.unrelayed:
@@ -244,6 +259,8 @@ class Bridge:
         self._stop_timers()
         self.phase = "answered"
         self.answer = body
+        if self.early is not None and self.hears_early:
+            self.engine.relay.shut(self.id)  # from here on the announcement comes first
         chosen = sdp.codecs(self.callee_sdp)
         self.tell_media()
         if self.route.emergency:

@@ -104,18 +104,20 @@ class Engine:
         """True for an emergency number that has a route."""
         return self.emergency is not None and bool(emergency_number(dialled, self.config.emergency.numbers))
 
-    def invite(self, call_id: str, number: str, presentation: str, display_name: str, route: Route) -> None:
-        """Let a pending call through."""
+    def invite(
+        self, call_id: str, number: str, presentation: str, display_name: str, route: Route, *, early: bool = False
+    ) -> None:
+        """Let a pending call through; ``early``: the caller may hear what comes before the answer."""
         pending = self.door.pending.take(call_id)
         if pending is None:
             return
-        bridge = Bridge(self, pending, number, presentation, display_name, route)
+        bridge = Bridge(self, pending, number, presentation, display_name, route, early=early)
         self.bridges[call_id] = bridge
         self._admitted.add(pending.request.key)
         self._admitting = bridge
         failed = False
         try:
-            self.relay.open(call_id)
+            self.relay.open(call_id, pending.source[0], phone=pending.claimed_by.startswith("account:"))
             self.transactions.feed(pending.request, pending.source, pending.face)
         except Exception:  # noqa: BLE001 - sippy or the relay could not take it: the caller still gets its answer
             _log.exception("a call could not be set up", call_id=call_id)

@@ -157,10 +157,10 @@ class SipLine:
         if pending is not None:
             engine.door.refuse(pending, reason, decision_id, explanation)
 
-    def invite(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
+    def invite(self, call_id: str, number: str, presentation: str, display_name: str, *, early: bool = False) -> None:
         """Let the call through to the trunk."""
         engine = self._running()
-        engine.invite(call_id, number, presentation, display_name, engine.route)
+        engine.invite(call_id, number, presentation, display_name, engine.route, early=early)
 
     def invite_emergency(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
         """Let the call through to the emergency route."""

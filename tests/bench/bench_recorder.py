@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
 
-from tests.support.recorder_room import PAYLOADS, Room, rtp
+from tests.support.recorder_room import PAYLOADS, Room, rtp, speaking_to
 
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -28,17 +27,16 @@ def cpu_seconds(pid: int) -> float:
 
 def send(ports: list[int], seconds: float) -> int:
     """The sender: packets spread evenly over every 20 ms. Returns the packets sent."""
-    out = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     voice = os.urandom(160)
-    addresses = [("127.0.0.1", port) for port in ports]
+    taps = [(speaking_to(port), ("127.0.0.1", port)) for port in ports]
     groups = 10
     began = time.perf_counter()
     rounds = int(seconds * 50)
     for tick in range(rounds):
         for group in range(groups):
             data = rtp(voice, tick, tick * 160)
-            for address in addresses[group::groups]:
-                out.sendto(data, address)
+            for source, address in taps[group::groups]:
+                source.sendto(data, address)
             wait = began + (tick + (group + 1) / groups) * 0.02 - time.perf_counter()
             if wait > 0:
                 time.sleep(wait)

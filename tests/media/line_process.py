@@ -31,10 +31,10 @@ def sdp(host: str, port: int, formats: str = "0 8 101", more: str = "", version:
 class Line:
     """The parent's end: each method runs in the child, on its line thread."""
 
-    def __init__(self, config: Config, prompts: Path) -> None:
+    def __init__(self, config: Config, prompts: Path, **options: Any) -> None:
         context = multiprocessing.get_context("spawn")
         self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_main, args=(theirs, config, prompts), daemon=True)
+        self._process = context.Process(target=_main, args=(theirs, config, prompts, options), daemon=True)
         self._process.start()
         theirs.close()
         self._waiting: list[tuple[Any, ...]] = []
@@ -79,13 +79,6 @@ class Line:
             raise ValueError(*result)
         return str(result)
 
-    def timeout(self, wait: float) -> str | None:
-        """The next call whose RTP was reported dead, None where none was in that time."""
-        try:
-            return str(self._expect("timeout", wait))
-        except AssertionError:
-            return None
-
     def _expect(self, kind: str, wait: float = 15.0) -> Any:
         end = time.monotonic() + wait
         while True:
@@ -106,13 +99,13 @@ def ports_of(body: str) -> tuple[str, int]:
     return address, next(int(line.split()[1]) for line in lines if line.startswith("m=audio"))
 
 
-def _main(pipe: Any, config: Config, prompts: Path) -> None:
-    thread = threading.Thread(target=_line, args=(pipe, config, prompts))
+def _main(pipe: Any, config: Config, prompts: Path, options: dict[str, Any]) -> None:
+    thread = threading.Thread(target=_line, args=(pipe, config, prompts, options))
     thread.start()
     thread.join()
 
 
-def _line(pipe: Any, config: Config, prompts: Path) -> None:
+def _line(pipe: Any, config: Config, prompts: Path, options: dict[str, Any]) -> None:
     from sippy.Core.EventDispatcher import ED2
     from sippy.MsgBody import MsgBody
     from sippy.Time.Timeout import Timeout
@@ -126,8 +119,7 @@ def _line(pipe: Any, config: Config, prompts: Path) -> None:
         def after(self, seconds: float, step: Callable[[], None]) -> Any:
             return Timeout(step, seconds)
 
-    relay = RtpIoMedia(config, prompts, Loop())
-    relay.on_timeout = lambda call_id: pipe.send(("timeout", call_id))
+    relay = RtpIoMedia(config, prompts, Loop(), **options)
 
     def answer(message: tuple[Any, ...]) -> None:
         try:

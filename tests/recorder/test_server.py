@@ -12,7 +12,7 @@ import pytest
 from gate.core.frames import decode
 from gate.recorder import leftovers
 from gate.recorder import messages as m
-from tests.support.recorder_room import PAYLOADS, Phone, packets, spawner
+from tests.support.recorder_room import PAYLOADS, Phone, packets, source_of, spawner
 from tests.support.recorder_seal import read
 
 
@@ -73,7 +73,7 @@ def test_a_day_that_is_none_is_refused(wire: Wire) -> None:
 def test_a_start_that_comes_to_nothing_is_told_and_a_pause_is_not(wire: Wire) -> None:
     wire.send(m.Pause("unknown", 0))
     wire.send(m.MediaChanged("unknown", {}))
-    wire.send(m.Start("unknown", {}, []))
+    wire.send(m.Start("unknown", 0, {}, []))
     assert wire.next() == m.Failed("unknown", "the recorder knows no such call")
 
 
@@ -81,10 +81,10 @@ def test_an_event_that_has_no_frame_fails_its_call_and_no_other(wire: Wire) -> N
     for call in "ab":
         wire.send(m.Open(call, f"rec-{call}", "2026-01-05", {}))
         assert isinstance(wire.next(), m.Opened)
-    wire.send(m.Start("a", PAYLOADS, [{"text": "x" * 70_000}]))
+    wire.send(m.Start("a", time.monotonic_ns(), PAYLOADS, [{"text": "x" * 70_000}]))
     failed = wire.next()
     assert isinstance(failed, m.Failed) and failed.call_id == "a"
-    wire.send(m.Start("b", PAYLOADS, []))
+    wire.send(m.Start("b", time.monotonic_ns(), PAYLOADS, []))
     wire.send(m.Close("b"))
     closed = wire.next()
     assert isinstance(closed, m.Closed) and not closed.interrupted and closed.chunks == 1
@@ -96,7 +96,7 @@ def test_an_event_that_has_no_frame_fails_its_call_and_no_other(wire: Wire) -> N
 def test_a_closing_that_nobody_read_is_left_as_a_note(tmp_path: Path) -> None:
     wire = Wire(tmp_path / "recordings")
     wire.send(m.Open("a", "rec-a", "2026-01-05", {}))
-    wire.send(m.Start("a", PAYLOADS, []))
+    wire.send(m.Start("a", time.monotonic_ns(), PAYLOADS, []))
     wire.send(m.Close("a"))
     assert isinstance(wire.next(), m.Ready)
     assert isinstance(wire.next(), m.Opened)
@@ -129,7 +129,8 @@ def behind(wire: Wire) -> tuple[m.Opened, Phone]:
     opened = wire.next()
     assert isinstance(opened, m.Opened)
     phone = Phone(opened.caller_port)
-    wire.send(m.Start("a", PAYLOADS, []))
+    wire.send(m.Listen("a", source_of(opened.caller_port), source_of(opened.callee_port)))
+    wire.send(m.Start("a", time.monotonic_ns(), PAYLOADS, []))
     time.sleep(0.1)
     phone.say(b"a" * 160)
     time.sleep(0.1)

@@ -21,12 +21,21 @@ def stamping() -> Iterator[None]:
 
 
 @pytest.fixture
-def out() -> socket.socket:
-    return socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+def out() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as made:
+        made.bind(("127.0.0.1", 0))
+        yield made
+
+
+def tap_of(out: socket.socket) -> Tap:
+    """A tap that takes from this socket."""
+    tap = Tap()
+    tap.take_from(out.getsockname()[1])
+    return tap
 
 
 def test_stamps_are_of_the_arrival_and_not_of_the_reading(out: socket.socket) -> None:
-    tap = Tap()
+    tap = tap_of(out)
     out.sendto(b"first", ("127.0.0.1", tap.port))
     sent = time.monotonic_ns()
     time.sleep(0.1)
@@ -38,7 +47,7 @@ def test_stamps_are_of_the_arrival_and_not_of_the_reading(out: socket.socket) ->
 
 @pytest.mark.parametrize("step", [3600, -3600])
 def test_a_step_of_the_wall_clock_moves_nothing(out: socket.socket, step: int) -> None:
-    tap = Tap()
+    tap = tap_of(out)
     out.sendto(b"x", ("127.0.0.1", tap.port))
     now = moment()
     ((arrival, _),) = tap.packets(Moment(now.monotonic, now.wall + step * 1_000_000_000))
@@ -47,7 +56,7 @@ def test_a_step_of_the_wall_clock_moves_nothing(out: socket.socket, step: int) -
 
 
 def test_what_came_later_is_left_for_later(out: socket.socket) -> None:
-    tap = Tap()
+    tap = tap_of(out)
     out.sendto(b"first", ("127.0.0.1", tap.port))
     time.sleep(0.02)
     at = moment()
@@ -65,7 +74,7 @@ def test_what_came_later_is_left_for_later(out: socket.socket) -> None:
 
 
 def test_a_backlog_is_taken_in_growing_bursts(out: socket.socket) -> None:
-    tap = Tap()
+    tap = tap_of(out)
     for number in range(200):
         out.sendto(bytes([number]), ("127.0.0.1", tap.port))
     at = moment()
@@ -80,7 +89,7 @@ def test_a_backlog_is_taken_in_growing_bursts(out: socket.socket) -> None:
 
 
 def test_what_the_kernel_had_no_room_for_is_counted(out: socket.socket) -> None:
-    tap = Tap()
+    tap = tap_of(out)
     for _ in range(5000):
         out.sendto(bytes(200), ("127.0.0.1", tap.port))
     taken = 0
@@ -90,6 +99,22 @@ def test_what_the_kernel_had_no_room_for_is_counted(out: socket.socket) -> None:
     taken += len(list(tap.packets(moment())))
     assert 100 < taken < 5001
     assert tap.dropped == 5001 - taken
+    tap.close()
+
+
+def test_a_tap_takes_from_its_source_alone_and_from_nobody_before_that_is_known(out: socket.socket) -> None:
+    tap = Tap()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger, socket.socket(type=socket.SOCK_DGRAM) as other:
+        stranger.sendto(b"forged before", ("127.0.0.1", tap.port))
+        out.sendto(b"early", ("127.0.0.1", tap.port))
+        assert list(tap.packets(moment())) == []
+        tap.take_from(out.getsockname()[1])
+        stranger.sendto(b"forged after", ("127.0.0.1", tap.port))
+        out.sendto(b"true", ("127.0.0.1", tap.port))
+        later = moment()
+        assert [data for _ in range(3) for _, data in tap.packets(later)] == [b"early", b"true"]
+        with pytest.raises(OSError, match="in use"):
+            other.bind(out.getsockname())
     tap.close()
 
 

@@ -38,11 +38,11 @@ def test_evidence_comes_before_the_effect_it_allows(play: Play) -> None:
     play.attempt()
     play.conductor.answered("call", "PCMU")
     play.settle()
-    assert play.told()[1:] == ["open recorder", "tap", "early media", "announce"]
+    assert play.told()[1:] == ["open recorder", "tap", "listen to 3 and 4", "early media", "announce"]
     assert play.kinds() == ["decision", "answered"]
     play.over("announcement")
     told = play.told()
-    assert told == ["keep keys", "record", "connect"]
+    assert told == ["keep keys", "record", "join", "connect"]
     assert play.kinds() == ["decision", "answered", "announced", "recording_opened", "connected"]
 
 
@@ -78,7 +78,7 @@ def test_no_room_for_the_connection_never_bridges(play: Play) -> None:
     play.talk()
     told = play.told()
     assert "connect" not in told and "record" not in told
-    assert told[-3:] == ["stop playing", "close recording", "goodbye"]
+    assert told[-3:] == ["close recording", "shut", "goodbye"]
     play.over("goodbye")
     assert play.told() == ["hang up evidence_unavailable", "forget"]
     assert play.call()["bridged"] == 0
@@ -96,7 +96,7 @@ def test_a_recorder_that_does_not_open_ends_the_call_politely(play: Play) -> Non
     play.attempt()
     play.conductor.answered("call", "PCMU")
     play.settle()
-    assert play.told()[-2:] == ["stop playing", "goodbye"]
+    assert play.told()[-3:] == ["stop playing", "shut", "goodbye"]
 
 
 def test_or_goes_on_unrecorded_with_a_leaf_where_the_rule_says_so(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_recorder_that_dies_ends_its_calls_and_its_files_are_mended(play: Play
     play.stage.close = lambda call_id, done: done(None, StoreError("gone"))  # type: ignore[method-assign]
     play.conductor.recorder_away()
     play.settle()
-    assert play.told() == ["stop playing", "goodbye"]
+    assert play.told() == ["stop playing", "shut", "goodbye"]
     assert play.mended == ["id0"]
     play.pass_time(7)
     assert play.told() == ["hang up recorder_unavailable", "forget"]

@@ -41,7 +41,7 @@ def test_the_invite_leaves_before_the_store_is_asked(play: Play) -> None:
     assert play.kinds() == ["decision"]
     play.conductor.ringing("call")
     play.conductor.answered("call", "PCMU")
-    assert play.told() == ["connect"]
+    assert play.told() == ["join", "connect"]
     play.conductor.digit("call", "callee", "9")
     play.pass_time(100_000)
     assert play.told() == []
@@ -76,7 +76,7 @@ def test_on_a_full_disk_it_goes_out_and_is_written_down_when_there_is_room(play:
     play.begin("999")
     play.conductor.answered("call", "PCMU")
     play.settle()
-    assert play.told() == [OUT, "connect"]
+    assert play.told() == [OUT, "join", "connect"]
     play.conductor.hung_up("call", "caller")
     play.pass_time(1)
     assert play.kinds() == []

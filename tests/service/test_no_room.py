@@ -14,7 +14,7 @@ import pytest
 
 from gate.core.screening import Reason
 from gate.errors import StoreError
-from gate.ports import Fact
+from gate.ports import Fact, Played
 from gate.service.deciding import AtTheLine, Deciding
 from gate.service.keeper import NOT_KEPT, Keeper
 from tests.support.playbook import NOW, NUMBER, OWN, Play, Registers
@@ -210,7 +210,7 @@ def test_hanging_up_while_the_connection_is_made_durable_leaves_no_recording_ope
     play.settle()
     slow = threading.Event()
     play.store.submit(lambda tx: slow.wait(5), lambda result, error: None)
-    play.stage.waiting["announcement"](True)
+    play.stage.waiting["announcement"](Played(completed=True, as_told=True))
     while not play.stage.steps.empty():
         play.stage.steps.get()()  # keys kept, facts on their way
     play.conductor.hung_up("call", who)

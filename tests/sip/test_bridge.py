@@ -72,11 +72,24 @@ def test_the_caller_hears_ringing_until_connect():
     assert conductor.payloads[0]["caller"] == {0: "PCMU/8000", 8: "PCMA/8000", 101: "telephone-event/8000"}
 
 
-def test_early_media_of_the_trunk_reaches_the_caller():
+def test_early_media_of_the_trunk_is_ringing_to_the_caller():
     with Call() as call:
         call.phone.dial()
         call.callee.ring(183, sdp(42000))
+        ringing = call.phone.recv(only="180")
+        assert (ringing.code, ringing.body) == (180, "")
+        assert call.running.relay.ways == []
+
+
+def test_early_media_reaches_the_caller_where_that_is_allowed_and_ends_with_the_answer():
+    with Call() as call:
+        call.running.conductor.early, call.running.conductor.connect_after = True, None
+        call.phone.dial()
+        call.callee.ring(183, sdp(42000))
         assert call.phone.recv(only="183").body == sdp(42000)
+        call.callee.pick_up(sdp(42000))
+        (_, call_id, _) = call.running.conductor.wait("answered")
+        assert call.running.relay.ways == [("early", call_id), ("shut", call_id)]
 
 
 def test_cancel_before_any_answer_of_the_trunk():

@@ -71,10 +71,10 @@ class Gatehouse:
         self.config = folder / "config.toml"
         self.port = free_port()
         self.trunk_port = free_port()
-        first = random.randrange(12000, 24500, 500)  # below the ports that the kernel gives to anybody
+        first = random.randrange(10000, 16500, 500)  # below the ports that the kernel gives to anybody
         self.set("sip", listen=f"127.0.0.1:{self.port}")
         self.set("trunk", address=f"127.0.0.1:{self.trunk_port}", options_seconds=0)
-        self.set("media", port_min=first, port_max=first + 7999)
+        self.set("media", port_min=first, port_max=first + 15999)
         self.set("log", level="info", format="json")
         if announcement is not None:
             wav_of_silence(folder / "tone.wav", announcement)

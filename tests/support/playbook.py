@@ -21,7 +21,7 @@ from gate.core.hours import Hours
 from gate.core.rules import Rules
 from gate.core.screening import Attempt, Purpose, RegisterView, Topic
 from gate.errors import RecorderError
-from gate.ports import Incoming, RecordingClosed, RecordingOpened, Transaction
+from gate.ports import Incoming, Played, RecordingClosed, RecordingOpened, Transaction
 from gate.service.conductor import Conductor
 from gate.service.metrics import Metrics
 from gate.service.screener import Screener
@@ -80,6 +80,7 @@ class Stage:
     keys_fail: bool = False
     recorder_opens: bool = True
     prompt_starts: bool = True
+    joins: bool = True
     waiting: dict[str, Callable[..., None]] = field(default_factory=dict)
     refused: list[tuple[str, str]] = field(default_factory=list)
 
@@ -99,7 +100,7 @@ class Stage:
         self.refused.append((reason, explanation))
         self.told.append(f"refuse {reason}")
 
-    def invite(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
+    def invite(self, call_id: str, number: str, presentation: str, display_name: str, *, early: bool = False) -> None:
         self.told.append(f"invite {number} as {presentation} {display_name}")
 
     def invite_emergency(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
@@ -122,14 +123,21 @@ class Stage:
     def playable(self, codecs: Sequence[str]) -> bool:
         return "PCMU" in codecs
 
-    def play_announcement(self, call_id: str, codec: str, done: Callable[[bool], None]) -> float:
+    def join(self, call_id: str, done: Callable[[bool], None]) -> None:
+        self.told.append("join")
+        done(self.joins)
+
+    def shut(self, call_id: str) -> None:
+        self.told.append("shut")
+
+    def play_announcement(self, call_id: str, codec: str, done: Callable[[Played], None]) -> float:
         self.told.append("announce")
         self.waiting["announcement"] = done
         if not self.prompt_starts:
-            done(False)
+            done(Played(completed=False, cause="not_playable"))
         return 4.0
 
-    def play_apology(self, call_id: str, codec: str, done: Callable[[bool], None]) -> float:
+    def play_apology(self, call_id: str, codec: str, done: Callable[[Played], None]) -> float:
         self.told.append("goodbye")
         self.waiting["goodbye"] = done
         return 1.0
@@ -137,9 +145,11 @@ class Stage:
     def stop_playing(self, call_id: str) -> None:
         self.told.append("stop playing")
 
-    def copy(self, call_id: str, caller_port: int, callee_port: int, done: Callable[[bool], None]) -> None:
+    def copy(
+        self, call_id: str, caller_port: int, callee_port: int, done: Callable[[tuple[int, int] | None], None]
+    ) -> None:
         self.told.append("tap")
-        done(True)
+        done((3, 4))
 
     # --- recorder and keys
 
@@ -162,6 +172,9 @@ class Stage:
             )
         else:
             done(None, RecorderError("no room"))
+
+    def listen(self, call_id: str, caller_from: int, callee_from: int) -> None:
+        self.told.append(f"listen to {caller_from} and {callee_from}")
 
     def start(self, call_id: str, payloads: Any, events: Any = ()) -> None:
         self.told.append("record")
@@ -272,9 +285,9 @@ class Play:
                 timer.step()
         self.settle()
 
-    def over(self, prompt: str, ok: bool = True) -> None:
+    def over(self, prompt: str, ok: bool = True, **more: Any) -> None:
         """A prompt has played."""
-        self.stage.waiting[prompt](ok)
+        self.stage.waiting[prompt](Played(ok, 400, 400, **{"as_told": ok, **more}))
         self.settle()
 
     def talk(self) -> None:

@@ -54,12 +54,28 @@ def tone(hz: float, packets: int, *, start: int = 0, rate: int = 8000, amplitude
     ]
 
 
+_SOURCES: dict[int, socket.socket] = {}
+
+
+def source_of(tap: int) -> int:
+    """The port from which copies go to a tap: known to the gate and to the phone, which may be two processes."""
+    return tap - 25_000
+
+
+def speaking_to(tap: int) -> socket.socket:
+    """A socket that the tap takes packets from."""
+    if tap not in _SOURCES:
+        _SOURCES[tap] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        _SOURCES[tap].bind(("127.0.0.1", source_of(tap)))
+    return _SOURCES[tap]
+
+
 class Phone:
     """Sends RTP to one tap."""
 
     def __init__(self, port: int, ssrc: int = 7) -> None:
         self.port, self.ssrc, self.seq, self.ts = port, ssrc, 65530, 4294960000
-        self.socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self.socket = speaking_to(port)
 
     def raw(self, data: bytes) -> None:
         self.socket.sendto(data, ("127.0.0.1", self.port))
@@ -128,6 +144,7 @@ class Room:
         result, error = answers.get(timeout=10)
         if error:
             raise error
+        self.client.listen(call_id, source_of(result.caller_port), source_of(result.callee_port))
         return result
 
     def close(self, call_id: str) -> RecordingClosed | None:

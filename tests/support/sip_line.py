@@ -23,13 +23,25 @@ class PassThrough:
     def __init__(self) -> None:
         self.opened: list[str] = []
         self.closed: list[str] = []
+        self.ways: list[tuple[str, str]] = []
+        """Who may hear whom: ``early``, ``join``, ``shut`` of a call, in order."""
         self.later: Callable[[Callable[[], None]], None] = lambda step: step()
         self.talking: set[str] = set()
         self.heard = {"caller": 0, "callee": 0}
         self.looks = 0
 
-    def open(self, call_id: str) -> None:
+    def open(self, call_id: str, signalled: str = "", *, phone: bool = False) -> None:
         self.opened.append(call_id)
+
+    def hear_early(self, call_id: str) -> None:
+        self.ways.append(("early", call_id))
+
+    def join(self, call_id: str, done: Callable[[bool], None]) -> None:
+        self.ways.append(("join", call_id))
+        self.later(lambda: done(True))
+
+    def shut(self, call_id: str) -> None:
+        self.ways.append(("shut", call_id))
 
     def caller_sdp(self, call_id: str, body: Any, done: Callable[..., None]) -> None:
         self.later(lambda: done(body))
@@ -67,6 +79,8 @@ class Conductor:
     arrived: threading.Condition = field(default_factory=threading.Condition)
     raises: bool = False
     on_answered: Callable[[SipLine, str], None] | None = None
+    early: bool = False
+    """Its callers may hear the far end before it answers."""
 
     def _see(self, *what: str) -> None:
         with self.arrived:
@@ -107,7 +121,7 @@ class Conductor:
         if reason:
             self.line.refuse(incoming.call_id, reason, "d-1", "This number is listed.")
         else:
-            self.line.invite(incoming.call_id, NUMBER, PRESENTED, "Example Sales Ltd")
+            self.line.invite(incoming.call_id, NUMBER, PRESENTED, "Example Sales Ltd", early=self.early)
 
     def withdrawn(self, call_id: str) -> None:
         self._see("withdrawn", call_id)

@@ -1,0 +1,218 @@
+"""A prompt on its way to the callee, and the pips that tell the caller of it. Everything here runs on the line thread.
+
+A prompt is over when RTPProxy has sent on to the callee every packet of it, which is asked once its length has passed.
+It waits while the callee is on hold, and begins anew when they are back: nobody has been told what they did not hear.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from gate import ports
+from gate.media.party import Ask, Party, Voice
+from gate.media.prompts import PIP_SECONDS
+
+PACKET_SECONDS = 0.01
+"""RTPProxy sends prompts in packets of 10 ms."""
+_MARGIN = 0.02
+"""Added to a prompt's length before its packets are counted. The last tenth of a prompt is silence (``prompts``), so
+the words are out even where RTPProxy lags behind."""
+_AGAIN, _TRIES = 0.05, 20
+"""How soon, and how often, they are counted again where some are missing."""
+_ANSWERS_WITHIN = 5.0
+"""RTPProxy answers in a millisecond; later than this it does not."""
+_LOOK_EVERY = 1.0
+_PIP_EVERY = 2.0
+_CUE_BEFORE_END = (0.40, 0.20)
+"""The caller's cue: two pips, these seconds before the prompt's end."""
+
+Run = Callable[[Callable[[Ask], Any], Callable[[Any], None]], None]
+"""Has a job done on the worker's thread, and tells its result on the line's; None where it could not be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What is played."""
+
+    path: str
+    """Without the payload type's suffix, in a form that fits a command."""
+    payload_type: int
+    seconds: float
+    pips: str = ""
+    """The folder of the caller's pips, likewise; empty: the caller hears none."""
+
+    @classmethod
+    def of(cls, folder: str, name: str, payload_type: int, seconds: float, *, pips: bool) -> Prompt:
+        """A prompt of a prepared set."""
+        return cls(str(Path(folder) / name), payload_type, seconds, folder if pips else "")
+
+    @property
+    def packets(self) -> int:
+        """How many packets it is sent in."""
+        return int(self.seconds / PACKET_SECONDS + 1e-6)
+
+
+class Playing:
+    """One prompt, from its start to ``done``, which comes once."""
+
+    def __init__(
+        self,
+        run: Run,
+        loop: ports.Loop,
+        caller: Party,
+        callee: Party,
+        prompt: Prompt,
+        done: Callable[[ports.Played], None],
+        *,
+        patience: float,
+        told: Callable[[], bool],
+    ) -> None:
+        """``patience``: seconds for which it waits for a callee on hold. ``told``: True where what is sent to the
+        callee goes to the address of its SDP."""
+        self._run, self._loop = run, loop
+        self._caller, self._callee = caller, callee
+        self._prompt, self._done = prompt, done
+        self._patience, self._told = patience, told
+        self._over = False
+        self._held = False
+        self._holds = 0
+        self._number = 0
+        """Counts beginnings: what belongs to an earlier one finds another number and does nothing."""
+        self._voice: Voice | None = None
+        self._before = self._packets = 0
+        self._as_told = True
+        self._timers: list[ports.Timer] = []
+
+    def start(self, *, hears: bool) -> None:
+        """Begin; with a callee on hold, wait."""
+        if hears:
+            self._begin()
+        else:
+            self.hold()
+
+    def hold(self) -> None:
+        """The callee takes no audio: what was played so far does not count."""
+        if self._over or self._held:
+            return
+        self._held = True
+        self._holds += 1
+        self._silence()
+        self._packets = 0
+        self._after(self._patience, lambda: self.end(cause="callee_on_hold"))
+
+    def resume(self) -> None:
+        """The callee takes audio again."""
+        if self._held and not self._over:
+            self._held = False
+            self._begin()
+
+    def end(self, *, completed: bool = False, cause: str = "stopped") -> None:
+        """Stop it where it plays, and tell."""
+        if self._over:
+            return
+        self._over = True
+        self._silence()
+        self._done(
+            ports.Played(
+                completed=completed,
+                packets=self._packets,
+                whole=self._prompt.packets,
+                as_told=self._as_told and self._told(),
+                holds=self._holds,
+                cause="" if completed else cause,
+            )
+        )
+
+    # --- inside -----------------------------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self._silence()
+        number, voice, prompt = self._number, Voice(), self._prompt
+        self._voice = voice
+
+        def job(ask: Ask) -> int:
+            self._callee.hear(voice.make(ask, self._callee))
+            before = self._callee.counts(ask)[1]
+            voice.play(ask, "i", prompt.path, prompt.payload_type)
+            return before
+
+        def begun(before: int | None) -> None:
+            if self._number != number:
+                return
+            if before is None:
+                self.end(cause="media_failed")
+                return
+            self._before, self._as_told = before, self._told()
+            self._after(prompt.seconds + _MARGIN, lambda: self._count(_TRIES))
+            self._after(_LOOK_EVERY, self._look)
+
+        self._after(prompt.seconds + _ANSWERS_WITHIN, lambda: self.end(cause="media_failed"))
+        self._run(job, begun)
+        if prompt.pips:
+            self._pip_at(_PIP_EVERY / 2)
+            for before_end in _CUE_BEFORE_END:
+                self._after(max(0.0, prompt.seconds - before_end), lambda: self._pip("cue"))
+
+    def _counted(self, then: Callable[[], None]) -> None:
+        """Count what has been sent on to the callee, then go on."""
+        number = self._number
+
+        def counted(now: int | None) -> None:
+            if self._number == number:
+                self._packets = max(self._packets, (now or 0) - self._before)
+                then()
+
+        self._run(lambda ask: self._callee.counts(ask)[1], counted)
+
+    def _look(self) -> None:
+        """So that it is known of a prompt that is cut off how much of it was sent."""
+        self._counted(lambda: self._after(_LOOK_EVERY, self._look))
+
+    def _count(self, tries: int) -> None:
+        def counted() -> None:
+            if self._packets >= self._prompt.packets:
+                self.end(completed=True)
+            elif tries:
+                self._after(_AGAIN, lambda: self._count(tries - 1))
+            else:
+                self.end(cause="media_failed")
+
+        self._counted(counted)
+
+    def _pip_at(self, seconds: float) -> None:
+        if seconds >= self._prompt.seconds - _CUE_BEFORE_END[0] - PIP_SECONDS:
+            return
+        self._after(seconds, lambda: self._pip("progress"))
+        self._pip_at(seconds + _PIP_EVERY)
+
+    def _pip(self, name: str) -> None:
+        path = str(Path(self._prompt.pips) / name)
+
+        def job(ask: Ask) -> bool:
+            self._caller.play(ask, "o", path, self._prompt.payload_type)
+            return True
+
+        self._run(job, lambda _: None)
+
+    def _after(self, seconds: float, step: Callable[[], None]) -> None:
+        self._timers.append(self._loop.after(seconds, step))
+
+    def _silence(self) -> None:
+        """Nothing of it sounds from here on, and no timer of it runs."""
+        self._number += 1
+        for timer in self._timers:
+            timer.cancel()
+        self._timers.clear()
+        voice, self._voice = self._voice, None
+        if voice is None:
+            return
+
+        def job(ask: Ask) -> bool:
+            voice.delete(ask)
+            self._callee.hear(self._caller.inner)
+            return True
+
+        self._run(job, lambda _: None)
