@@ -21,7 +21,10 @@ _CHECKED: Final = {
     "checkpoints": "checkpoints: signature, root, and that the log has grown from it",
     "checkpoint_files": "files of checkpoints",
     "checkpoints_given": "checkpoints from elsewhere",
-    "objections_unverified": "objections of erased persons that no receipt speaks of",
+    **{
+        f"{table}_unverified": f"{table} of erased persons that no receipt speaks of"
+        for table in ("facts", "calls", "recordings", "objections", "consents", "holds", "requests")
+    },
 }
 
 
@@ -213,7 +216,12 @@ def verification(answer: Mapping[str, Any]) -> list[Section]:
     rows = sum(number for name, number in checked.items() if name not in _CHECKED)
     counted = [(f"{checked[name]:>9,}  {what}", PLAIN) for name, what in _CHECKED.items() if name in checked]
     counted.append((f"{rows:>9,}  rows of the lists, made again from the facts", PLAIN))
-    return [head, *_faults(answer), Section("Looked at", lines=counted), Section("Trusted", pairs)]
+    shown = [
+        Section(title, lines=[(clean(str(sentence)), style) for sentence in answer[name]])
+        for title, name, style in (("Proven", "proven", OK), ("Not proven", "not_proven", WARN))
+        if answer.get(name)
+    ]
+    return [head, *_faults(answer), *shown, Section("Looked at", lines=counted), Section("Trusted", pairs)]
 
 
 def _faults(answer: Mapping[str, Any]) -> Sequence[Section]:

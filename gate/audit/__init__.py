@@ -1,11 +1,14 @@
 """The evidence log, signed as it grows and verified from outside.
 
 - ``checkpoints``  ``Checkpointer``: signed tree heads (C2SP tlog-checkpoint), in the database and as files
+- ``signings``     what the log itself says of its checkpoints: the leaf ``log_signed`` that each is made with
 - ``heads``        checkpoints read back, from the database and from folders
 - ``verify``       ``verify(...) -> Report``: everything that can be said of a database without trusting it
 - ``leaves``       leaf by leaf: bytes, hash, row, tile, and the root at every signed size
 - ``derived``      every derived row made again from its facts and compared
-- ``report``       ``Fault``, ``Report``
+- ``places``       the log compared with the newest checkpoint of every place: is it behind what was signed?
+- ``given_up``     what a knowing restore has given up
+- ``report``       ``Fault``, ``Report``; ``proof``: what was shown and what was not, in sentences
 
 What it finds, by the fault's ``what``:
 
@@ -21,10 +24,14 @@ What it finds, by the fault's ``what``:
 ``log_rewritten``         the leaves up to a signed size are not those that were signed
 ``checkpoint_invalid``    a checkpoint that is not what was signed, not well formed, or of another log
 ``checkpoints_disagree``  two signed checkpoints of one size with two roots
+``checkpoint_missing``    a checkpoint that the log speaks of, or that lies elsewhere, and that is not where it must lie
 ``derived_missing``       facts without the row they make
 ``derived_extra``         a row that no fact makes
 ``derived_changed``       a row that says something else than its facts
+``not_signed``            entries that a gate kept for more than an hour without a signature over them
 ``foreign_object``        a table that is missing, or something that may not lie in the database (a trigger, a view)
+``schema_changed``        a table, a generated column or an index that is not made as the gate makes it
+``number_key_changed``    what tells the key of the number hashes again is not that of the key
 ``damaged``               the file itself is damaged
 ========================  =========================================================================================
 """

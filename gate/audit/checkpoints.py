@@ -11,10 +11,12 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from gate.audit.given_up import GivenUp, restores
 from gate.audit.heads import file_name, note_text
+from gate.audit.signings import SIGNED, Kept, earlier
 from gate.core.evidence import Checkpoint, format_checkpoint, parse_checkpoint
 from gate.errors import AuditError, StoreError
-from gate.ports import Transaction
+from gate.ports import Fact, Transaction
 
 SignNote = Callable[[str], str]
 """A checkpoint's text to the signed note that holds it (C2SP signed-note)."""
@@ -60,7 +62,11 @@ class Written:
 
 
 class Checkpointer:
-    """Signs the head of the log, on a schedule and on demand. Not from the store thread; one call at a time."""
+    """Signs the head of the log, on a schedule and on demand. Not from the store thread; one call at a time.
+
+    A checkpoint is kept in one transaction with the leaf that speaks of it (``gate.audit.signings``), which is signed
+    with the rest: ``sign_note`` is called on the store thread, and takes no longer than a hash.
+    """
 
     def __init__(
         self,
@@ -84,6 +90,7 @@ class Checkpointer:
         self._folder = folder
         self._second = second
         self._remembered = {} if newest is None else newest
+        self._given_up: list[GivenUp] = []
 
     def write(self, now: datetime) -> Written:
         """Sign the log as it stands. Where nothing was added since the last checkpoint, that one is given again.
@@ -92,19 +99,23 @@ class Checkpointer:
         gets another signature of ours. Raises ``AuditError`` then, ``StoreError`` where it cannot be kept (it may be in
         the database already: the next call writes the file), and whatever the signer raises.
         """
+        self._given_up = self._store.call(lambda tx: list(restores(tx)))
         newest = [known for known in (self._newest(), self._newest_in_second()) if known is not None]
 
-        def look(tx: LogTransaction) -> tuple[int, bytes, str | None]:
+        def sign(tx: LogTransaction) -> tuple[int, bytes, str]:
             size, root = tx.head()
             for place, known in newest:
                 _require_extended(tx, size, place, known)
             kept = tx.query("SELECT root, note FROM checkpoints WHERE size = ?", (size,))
-            return size, root, kept[0]["note"] if kept and kept[0]["root"] == root else None
+            if kept and kept[0]["root"] == root:
+                return size, root, kept[0]["note"]
+            tx.append(Fact(SIGNED, "log", now, "gate", _first(tx)))
+            size, root = tx.head()
+            note = self._sign_note(format_checkpoint(self._origin, size, root))
+            tx.keep_checkpoint(size, root, note, now)
+            return size, root, note
 
-        size, root, note = self._store.call(look)
-        if note is None:
-            signed = note = self._sign_note(format_checkpoint(self._origin, size, root))
-            self._store.call(lambda tx: tx.keep_checkpoint(size, root, signed, now))
+        size, root, note = self._store.call(sign)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._fill(self._folder)
@@ -129,7 +140,14 @@ class Checkpointer:
         if known is not None and Path(known[0]).exists():
             return known
         self._remembered.pop(folder, None)  # another folder is there by now: a share that came or went
-        return newest_file(folder)
+        return newest_file(folder, self._is_given_up)
+
+    def _is_given_up(self, known: Checkpoint) -> bool:
+        """A restore has given it up: it is not one that the log must have grown from."""
+        if not any(each.covers(known.size) for each in self._given_up):
+            return False
+        fits: bool = self._store.call(lambda tx: tx.head()[0] >= known.size and tx.root_at(known.size) == known.root)
+        return not fits
 
     def _fill(self, folder: Path) -> None:
         """Write the file of every kept checkpoint that has none there: the newest one, and those a crash left out."""
@@ -141,10 +159,12 @@ class Checkpointer:
         )
         for size in (row["size"] for row in sizes):
             if file_name(size) not in there:
-                write_file(folder / file_name(size), self._kept(size))
+                note = self._kept(size)
+                write_file(folder / free_name(folder, size, note), note)
         if sizes:
             last = sizes[-1]["size"]
-            known = str(folder / file_name(last)), parse_checkpoint(note_text(self._kept(last)))
+            note = self._kept(last)
+            known = str(folder / free_name(folder, last, note)), parse_checkpoint(note_text(note))
         if known is not None:
             self._remembered[folder] = known
 
@@ -161,20 +181,40 @@ class Checkpointer:
         return ()
 
 
-def newest_file(folder: Path) -> Newest | None:
+def _first(tx: LogTransaction) -> dict[str, Any]:
+    """The body of the leaf: empty, but where checkpoints were kept before there was one."""
+    if tx.query("SELECT 1 FROM facts WHERE kind = ? LIMIT 1", [SIGNED]):
+        return {}
+    rows = tx.query("SELECT size, root, note, at FROM checkpoints ORDER BY size")
+    return {"earlier": earlier(Kept(**row) for row in rows)} if rows else {}
+
+
+def newest_file(folder: Path, passed_over: Callable[[Checkpoint], bool] = lambda _: False) -> Newest | None:
     """The checkpoint file of the largest size in a folder, as (path, checkpoint); None where there is none.
 
-    Its signature is not looked at here (``verify`` does). Raises ``AuditError`` (not well formed) or ``OSError``.
+    Those that are ``passed_over`` do not count. Its signature is not looked at here (``verify`` does). Raises
+    ``AuditError`` (not well formed) or ``OSError``.
     """
-    paths = sorted(folder.glob("*.txt")) if folder.is_dir() else []
-    if not paths:
-        return None
+    for path in sorted(folder.glob("*.txt"), reverse=True) if folder.is_dir() else []:
+        try:
+            known = parse_checkpoint(note_text(path.read_bytes().decode()))
+        except ValueError as error:
+            raise AuditError(
+                f"the checkpoint {path} cannot be read: {error}", hint="run `dialgate audit verify`; restore the file"
+            ) from error
+        if not passed_over(known):
+            return str(path), known
+    return None
+
+
+def free_name(folder: Path, size: int, note: str) -> str:
+    """The name of a checkpoint's file; another one where that is taken by what a restore has given up."""
     try:
-        return str(paths[-1]), parse_checkpoint(note_text(paths[-1].read_bytes().decode()))
-    except ValueError as error:
-        raise AuditError(
-            f"the checkpoint {paths[-1]} cannot be read: {error}", hint="run `dialgate audit verify`; restore the file"
-        ) from error
+        if (folder / file_name(size)).read_bytes() != note.encode():
+            return file_name(size, note)
+    except FileNotFoundError:
+        pass
+    return file_name(size)
 
 
 def _require_extended(tx: LogTransaction, size: int, place: str, known: Checkpoint) -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from gate.audit.leaves import ERASURE
 from gate.audit.report import Findings
@@ -66,9 +66,12 @@ class DerivedTable(Protocol):
         """By kind of fact."""
         ...
 
-    @property
-    def outlives(self) -> bool:
-        """A row still stands for its number when the person is erased."""
+    def sets(self, kind: str) -> Mapping[str, Any]:
+        """The columns that a fact of this kind sets."""
+        ...
+
+    def stays(self, kind: str) -> frozenset[str]:
+        """Those that rest on its body and stay when it is erased."""
         ...
 
     def fold(self, facts: Iterable[Raw], pepper: bytes | None = None) -> Folded | None:
@@ -83,8 +86,8 @@ _NOT_STORED = frozenset({"state"})
 def check_derived(
     connection: sqlite3.Connection, table: DerivedTable, pepper: bytes | None, findings: Findings
 ) -> None:
-    """Compare a derived table with what its facts make, and what stays of an erased person with the receipt of that."""
-    stays = _stays(connection, table.name) if table.outlives else {}
+    """Compare a derived table with what its facts make, and what stays of erased ones with the receipt of that."""
+    stays = _stays(connection, table.name)
     if table.by_call:
         _check_call_ids(connection, table.own, findings)
     groups = _groups(connection, table)
@@ -122,13 +125,33 @@ def _groups(connection: sqlite3.Connection, table: DerivedTable) -> Iterator[tup
         yield name, [fact[1:] for fact in facts]
 
 
-def _stays(connection: sqlite3.Connection, name: str) -> dict[str, Row]:
-    """What receipts of erasures say of the rows of a table that stay, by their keys; the first one stands."""
-    said: dict[str, Row] = {}
-    query = "SELECT json_extract(body, ?) FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index"
-    for (text,) in connection.execute(query, [f"$.{name}", ERASURE]):
-        for each in json.loads(text or "[]"):
-            said.setdefault(each.pop("id"), each)
+class Receipt(NamedTuple):
+    """What a fact of kind ``ERASURE`` says (``gate.store.erasure``)."""
+
+    leaf_index: int
+    leaves: frozenset[int]
+    """Facts that were emptied."""
+    filed: Mapping[str, str] | None
+    """Leaf -> call, of those that speak of a call in their body; None where the receipt does not say it."""
+    stays: Mapping[str, Mapping[str, str]]
+    """Table -> key -> what the row's columns came to."""
+
+
+def receipts(connection: sqlite3.Connection) -> Iterator[Receipt]:
+    """The receipts of erasures, in the order of the log."""
+    query = "SELECT leaf_index, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index"
+    for index, text in connection.execute(query, [ERASURE]):
+        body: Any = json.loads(text)
+        if isinstance(body, dict):
+            yield Receipt(index, frozenset(body.get("leaves", ())), body.get("filed"), body.get("stays", {}))
+
+
+def _stays(connection: sqlite3.Connection, name: str) -> dict[str, list[Receipt]]:
+    """The receipts that speak of the rows of a table, by their keys."""
+    said: dict[str, list[Receipt]] = {}
+    for receipt in receipts(connection):
+        for key in receipt.stays.get(name, ()):
+            said.setdefault(key, []).append(receipt)
     return said
 
 
@@ -137,7 +160,7 @@ def _compare(
     row: Row,
     facts: list[Raw],
     pepper: bytes | None,
-    stays: Mapping[str, Row],
+    stays: Mapping[str, Sequence[Receipt]],
     findings: Findings,
 ) -> None:
     findings.tally(table.name)
@@ -151,8 +174,7 @@ def _compare(
         findings.fault("derived_extra", f"{where} is made by no fact", row["leaf_index"])
         return
     wrong = list(_wrong(row, folded, table.key))
-    if table.outlives and "made_at" in folded.unknown:  # its first fact is empty
-        wrong += _replaced(row, stays.get(row[table.key]), table.name, findings)
+    wrong += _replaced(table, row, facts, stays.get(row[table.key], ()), findings)
     if wrong:
         leaf = folded.columns.get("leaf_index")
         findings.fault("derived_changed", f"{where} is not what its facts say: {', '.join(wrong)}", leaf)
@@ -170,25 +192,42 @@ def _wrong(row: Row, folded: Folded, key: str) -> Iterator[str]:
             yield name
 
 
-def _replaced(row: Row, said: Row | None, name: str, findings: Findings) -> list[str]:
-    """Names of the columns that are not as the receipt of the erasure says; counted where it says nothing."""
-    if said is None:
-        findings.tally(f"{name}_unverified")
-        return []
-    now = remnant(row["made_at"], row["number_hash"])
-    return [column for column in now if now[column] != said.get(column)]
+def _replaced(
+    table: DerivedTable, row: Row, facts: Sequence[Raw], stays: Sequence[Receipt], findings: Findings
+) -> list[str]:
+    """Names of the columns that rest on erased facts and are not as the receipts say; rows of which none speaks, or
+    that later facts have changed since, are counted as unverified."""
+    due = {fact[0]: table.stays(fact[1]) for fact in facts if fact[5] is None and table.stays(fact[1])}
+    for receipt in stays:
+        columns = frozenset[str]().union(*(due.get(leaf, ()) for leaf in receipt.leaves))
+        later = (fact for fact in facts if fact[0] > receipt.leaf_index)
+        if any(not columns.isdisjoint(table.sets(fact[1])) for fact in later):
+            continue
+        if remnant({name: row[name] for name in columns}) != receipt.stays[table.name][row[table.key]]:
+            return sorted(columns)
+        due = {leaf: left for leaf, left in due.items() if leaf not in receipt.leaves}
+    if due:
+        findings.tally(f"{table.name}_unverified")
+    return []
 
 
 def _check_call_ids(connection: sqlite3.Connection, own: Collection[str], findings: Findings) -> None:
-    """The column by which a call's facts are found is what the facts say."""
+    """The column by which a call's facts are found is what the facts say; of an erased one, what its receipt says."""
+    filed: dict[int, str | None] = {}
+    for receipt in receipts(connection):
+        if receipt.filed is not None:
+            filed |= {leaf: receipt.filed.get(str(leaf)) for leaf in receipt.leaves}
     marks = ", ".join("?" * len(own))
     rows = connection.execute(
-        "SELECT leaf_index FROM facts WHERE call_id IS NOT CASE"  # noqa: S608 - only marks are put in
+        f"SELECT leaf_index, call_id, body IS NULL AND kind NOT IN ({marks}) FROM facts"  # noqa: S608 - marks alone
+        f" WHERE (body IS NULL AND kind NOT IN ({marks})) OR call_id IS NOT CASE"
         f" WHEN kind IN ({marks}) THEN subject"
-        " WHEN body IS NULL THEN call_id"
         " WHEN json_type(body, '$.call_id') = 'text' THEN nullif(json_extract(body, '$.call_id'), '')"
         " END ORDER BY leaf_index",
-        list(own),
+        [*own, *own, *own],
     )
-    for (index,) in rows:
-        findings.fault("row_changed", f"fact {index} is filed under a call that it does not speak of", index)
+    for index, call_id, to_receipt in rows:
+        if to_receipt and index not in filed:
+            findings.tally("facts_unverified")
+        elif not to_receipt or call_id != filed[index]:
+            findings.fault("row_changed", f"fact {index} is filed under a call that it does not speak of", index)

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from hashlib import sha256
 from typing import Any
 
-from gate.audit.heads import Head
+from gate.audit.given_up import GivenUp
+from gate.audit.heads import Head, is_given_up
 from gate.audit.report import Findings
 from gate.core.evidence import EvidenceError, Frontier, commitment, leaf_bytes
 
@@ -35,12 +36,20 @@ _FIELDS = ("kind", "subject", "at", "actor")
 class LeafCheck:
     """One pass over the log. ``run`` it once; then ``frontier`` is the whole tree."""
 
-    def __init__(self, connection: sqlite3.Connection, heads: Sequence[Head], findings: Findings) -> None:
+    def __init__(
+        self,
+        connection: sqlite3.Connection,
+        heads: Sequence[Head],
+        findings: Findings,
+        given_up: Sequence[GivenUp] = (),
+    ) -> None:
+        """``given_up``: checkpoints that the log need not fit, as a restore has said."""
         self._connection = connection
+        self._given_up = given_up
         self._findings = findings
         self._heads = list(heads)
         """Those still to be met, by size."""
-        self._settled = 0
+        self.settled = 0
         """The largest signed size whose root held."""
         self._rewritten: int | None = None
         """The smallest signed size whose root did not hold."""
@@ -155,19 +164,25 @@ class LeafCheck:
             head = self._heads.pop(0)
             size = head.checkpoint.size
             if self.frontier.root == head.checkpoint.root:
-                self._settled = size
+                self.settled = size
+            elif is_given_up(head, self._given_up):
+                self._findings.tally("given_up")
             elif self._rewritten is None:
                 self._rewritten = size
                 self._findings.fault(
                     "log_rewritten",
-                    f"{head.place} is signed over other leaves: one from {self._settled} to {size - 1} was changed, "
+                    f"{head.place} is signed over other leaves: one from {self.settled} to {size - 1} was changed, "
                     "moved, added or taken away",
-                    self._settled,
+                    self.settled,
                 )
 
     def _finish(self) -> None:
         findings = self._findings
-        for head in [head for head in self._heads if head.checkpoint.size > self.size][-1:]:
+        beyond = [head for head in self._heads if head.checkpoint.size > self.size]
+        lost = [head for head in beyond if not is_given_up(head, self._given_up)]
+        if len(beyond) > len(lost):
+            findings.tally("given_up", len(beyond) - len(lost))
+        for head in lost[-1:]:
             size = head.checkpoint.size
             gone = f"leaf {self.size} is" if size == self.size + 1 else f"leaves {self.size} to {size - 1} are"
             findings.fault("log_truncated", f"{gone} gone: {head.place} is signed over {size} leaves", self.size)
@@ -178,7 +193,7 @@ class LeafCheck:
             findings.fault("row_emptied", f"fact {index} is empty, and no fact says that it was erased", index)
         findings.tally("leaves", self.size)
         findings.tally("erased", len(self._emptied))
-        findings.tally("unsigned", self.size - self._settled)
+        findings.tally("unsigned", self.size - self.settled)
 
 
 def _receipt(body: str) -> list[int]:

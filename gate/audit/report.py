@@ -39,8 +39,12 @@ class Report:
     fault_count: int
     checked: Mapping[str, int]
     """How many of each: ``leaves``, ``erased``, ``unsigned`` (leaves after the last checkpoint), ``tiles``,
-    ``checkpoints``, ``checkpoint_files``, ``checkpoints_given``, one for each derived table, and
-    ``objections_unverified`` (of erased persons, where no receipt says what stays)."""
+    ``checkpoints``, ``checkpoint_files``, ``checkpoints_given``, one for each derived table, and ``TABLE_unverified``
+    (rows of erased facts of which no receipt says what stays)."""
+    proven: tuple[str, ...] = ()
+    """What holds, in sentences; nothing where a fault was found."""
+    not_proven: tuple[str, ...] = ()
+    """What nobody can tell from here, in sentences."""
 
     @property
     def ok(self) -> bool:
@@ -53,7 +57,8 @@ class Report:
         return self.faults[0] if self.faults else None
 
     def as_json(self) -> dict[str, Any]:
-        """``ok``, ``size``, ``root`` (base64, as in a checkpoint), ``first_fault``, ``faults``, ``checked``."""
+        """``ok``, ``size``, ``root`` (base64, as in a checkpoint), ``first_fault``, ``faults``, ``checked``,
+        ``proven``, ``not_proven``."""
         return {
             "ok": self.ok,
             "size": self.size,
@@ -62,6 +67,8 @@ class Report:
             "faults": [fault.as_json() for fault in self.faults],
             "fault_count": self.fault_count,
             "checked": dict(self.checked),
+            "proven": list(self.proven),
+            "not_proven": list(self.not_proven),
         }
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from gate.audit.derived import DerivedTable, check_derived
-from gate.audit.heads import CheckNote, check_heads, read_files
+from gate.audit.given_up import RESTORED, GivenUp
+from gate.audit.given_up import given_up as given_up_by
+from gate.audit.heads import CheckNote, Head, check_heads, check_missing, read_files
 from gate.audit.leaves import LeafCheck, Progress
+from gate.audit.proof import contacts_not_proven, not_proven, proven
 from gate.audit.report import Findings, Report
 from gate.errors import AuditError, StoppedError
 
-_EVIDENCE_TABLES = ("facts", "leaves", "tiles", "checkpoints")
+_EVIDENCE_TABLES = ("facts", "leaves", "tiles", "checkpoints", "number_key")
 _MOST_DAMAGE = 20
 
 
@@ -25,16 +28,19 @@ def verify(
     notes: Sequence[tuple[str, str]] = (),
     origin: str | None = None,
     pepper: bytes | None = None,
+    shape: Callable[[sqlite3.Connection], Iterable[tuple[str, str]]] = lambda _: (),
     deep: bool = True,
     progress: Progress | None = None,
 ) -> Report:
     """Verify the evidence in the database ``path``, read only, also while a gate writes to it.
 
     ``check_note`` turns a signed note into its text or raises (``GateError``, ``ValueError``). ``tables`` are the
-    derived tables (``gate.store.projections.TABLES``); ``folders`` hold checkpoint files, those of the second place
-    too; ``notes`` are checkpoints from anywhere, as (where, signed note): the log must have grown from each of them,
-    so that any two are consistent; ``origin`` is the log's name that every checkpoint must bear; with ``pepper`` the
-    hashes of numbers are checked as well; ``deep`` reads every page of the file for damage first.
+    derived tables (``gate.store.projections.TABLES``); ``shape`` tells as (what, sentence) where the database itself is
+    not made as a gate makes it (``gate.store.shape.differences``); ``folders`` hold checkpoint files: the data folder's
+    first, then that of the second place; ``notes`` are checkpoints from anywhere, as (where, signed note): the log must
+    have grown from each of them, so that any two are consistent; ``origin`` is the log's name that every checkpoint
+    must bear; with ``pepper`` the hashes of numbers are checked as well; ``deep`` reads every page of the file for
+    damage first.
 
     Raises ``AuditError`` where the database or a folder cannot be opened at all, and the ``StoppedError`` of
     ``progress``; all else is in the report.
@@ -46,22 +52,39 @@ def verify(
     findings = Findings()
     connection = _open(path)
     leaves = LeafCheck(connection, (), findings)
+    heads: list[Head] = []
+    contacts: list[str] = []
     try:
         if deep:
             _check_file(connection, findings)
-        if _check_schema(connection, tables, findings):
-            heads = check_heads(connection, files, check_note, origin, findings, notes)
-            leaves = LeafCheck(connection, heads, findings)
+        for what, message in shape(connection):
+            findings.fault(what, message)
+        if _is_there(connection, tables, findings):
+            given_up = _restores(connection)
+            heads = check_heads(connection, files, check_note, origin, findings, notes, given_up)
+            leaves = LeafCheck(connection, heads, findings, given_up)
             leaves.run(progress)
+            own = folders[0] if folders else None
+            check_missing(connection, leaves.size, leaves.settled, heads, own, findings, given_up)
             for table in tables:
                 check_derived(connection, table, pepper, findings)
+            contacts = contacts_not_proven(connection)
     except StoppedError:  # raised by ``progress``: nothing is said of a log that was not read to its end
         raise
     except Exception as error:  # noqa: BLE001 - a guarded boundary: whatever a damaged file brings about is a finding
         findings.fault("damaged", f"the file cannot be read on: {error}", leaves.size)
     finally:
         connection.close()
-    return Report(leaves.size, leaves.frontier.root, tuple(findings.faults), findings.count, findings.checked)
+    size, settled, second = leaves.size, leaves.settled, folders[1] if len(folders) > 1 else None
+    return Report(
+        size,
+        leaves.frontier.root,
+        tuple(findings.faults),
+        findings.count,
+        findings.checked,
+        () if findings.faults else tuple(proven(size, settled, heads, second)),
+        (*not_proven(size, settled, heads, second, findings), *contacts),
+    )
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -86,15 +109,15 @@ def _check_file(connection: sqlite3.Connection, findings: Findings) -> None:
             findings.fault("damaged", f"the database file is damaged: {message}")
 
 
-def _check_schema(connection: sqlite3.Connection, tables: Sequence[DerivedTable], findings: Findings) -> bool:
-    """Whether there is something to verify. Nothing may lie in the database that changes what is written or read."""
-    found = {}
-    for kind, name in connection.execute("SELECT type, name FROM sqlite_schema"):
-        found[name] = kind
-        if kind in ("trigger", "view"):
-            findings.fault("foreign_object", f"the database holds a {kind} that is none of the gate's: {name}")
-    wanted = [*_EVIDENCE_TABLES, *(table.name for table in tables)]
-    missing = [name for name in wanted if found.get(name) != "table"]
+def _restores(connection: sqlite3.Connection) -> list[GivenUp]:
+    query = "SELECT leaf_index, body FROM facts WHERE kind = ? ORDER BY leaf_index"
+    return [given_up_by(leaf, body) for leaf, body in connection.execute(query, [RESTORED])]
+
+
+def _is_there(connection: sqlite3.Connection, tables: Sequence[DerivedTable], findings: Findings) -> bool:
+    """Whether there is something to verify."""
+    there = {name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    missing = [name for name in (*_EVIDENCE_TABLES, *(table.name for table in tables)) if name not in there]
     for name in missing:
         findings.fault("foreign_object", f"the database has no table {name}")
     return not missing

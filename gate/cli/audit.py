@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 
 from gate.cli import audit_export, audit_log, audit_open
 from gate.cli import passphrase as asked
 from gate.cli.command import command as make
-from gate.cli.output import View, say
+from gate.cli.output import View, pairs, say
 from gate.cli.reach import reach
 from gate.cli.values import Moment
 from gate.errors import GateError, UsageError
@@ -29,7 +31,7 @@ _CHECKPOINTS = click.option(
 _VKEY = click.option("--vkey", metavar="KEY|FILE", help="The gate's verifier key, as it is known from elsewhere.")
 
 
-@click.group("audit", short_help="The log: verify, status, leaves, leaf, checkpoint, checkpoints, key, export, open.")
+@click.group("audit", short_help="The log: verify, restore, status, leaves, leaf, checkpoint, key, export, open.")
 def command() -> None:
     """The log of everything that the gate did: append-only, and provably so (RFC 9162)."""
 
@@ -48,6 +50,8 @@ audit_log.add_to(command)
 def verify(view: View, vkey: str | None, checkpoints: tuple[Path, ...]) -> None:
     """Compute the log anew from its rows and compare. Exit code 1 where it does not hold.
 
+    It says what was proven by it and what was not.
+
     Without --vkey the key that lies on the gate is trusted, and without --checkpoint what lies there too: whoever could
     rewrite all of it is found out only with what was kept elsewhere. The log must have grown from each checkpoint.
     """
@@ -60,10 +64,16 @@ def verify(view: View, vkey: str | None, checkpoints: tuple[Path, ...]) -> None:
             with suppress(GateError):  # a gate that runs would go on for nobody
                 gate.call("audit_cancel")
             raise
-    view.data(answer)
+    view.data(answer, text=_lines)
     if not answer["ok"]:
         say(f"The log does not hold: {answer.get('first_fault')}")
         sys.exit(1)
+
+
+def _lines(answer: dict[str, Any]) -> Iterator[str]:
+    yield from pairs({name: value for name, value in answer.items() if name not in ("proven", "not_proven")})
+    for name in ("proven", "not_proven"):
+        yield from (f"{name.replace('_', ' ')}: {sentence}" for sentence in answer.get(name, ()))
 
 
 @make("checkpoint", group=command, example="dialgate audit checkpoint -o 2026-03-02.checkpoint")
@@ -86,6 +96,18 @@ def checkpoint(view: View, output: Path | None) -> None:
         say(f"Wrote {output}: the log's first {answer['size']} entries, signed.")
     if view.json or not output:
         view.data(answer, text=lambda shown: shown["note"].splitlines())
+
+
+@make("restore", group=command, example="dialgate audit restore --reason 'disk lost on 2 March, backup of 1 March'")
+@click.option("--reason", required=True, help="Why; kept in the log.")
+def restore(view: View, reason: str) -> None:
+    """Go on with an older gate.db, knowingly. Only where marketing is refused as evidence_rolled_back.
+
+    What was signed after it is given up: objections and consents of that time are lost with it, so add them again first
+    (dialgate objection add). The log keeps who did it, and verify tells it ever after. It needs the role admin.
+    """
+    with reach(view.config) as gate:
+        view.data(gate.call("audit_restore", reason=reason))
 
 
 @make("key", group=command, example="dialgate audit key > gate.vkey\ndialgate audit key --pem > gate.pem")

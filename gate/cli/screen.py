@@ -98,7 +98,8 @@ def _screen(
 
     now = SystemClock().now()
     with reach(view.config) as gate:
-        screener = bulk_screener(view.config, purpose=purpose, topic=topic, now=now, at=at, actor=user(os.getuid()))
+        actor = user(os.getuid())
+        screener = bulk_screener(view.config, purpose=purpose, topic=topic, now=now, at=at, actor=actor, compared=True)
         _warn(screener.registers.identities)
         with view.progress(f"Screening {name}") as bar, output_file(output) as target:
             run = ScreenedFile(

@@ -42,6 +42,9 @@ class Storage(Section, frozen=True):
     a synchronised folder); never made by the gate. Empty: none."""
     checkpoints_mail: str = ""
     """An e-mail address that gets the newest checkpoint once a day, through ``[mail]``. Empty: none."""
+    checkpoints_mailbox: str = ""
+    """Where a copy of that mailbox lies as files, if it does: an mbox file, a Maildir, or a folder of ``.eml`` files.
+    The log is compared with the newest checkpoint in it too. Empty: none."""
 
 
 class Sip(Section, frozen=True):

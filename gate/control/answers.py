@@ -198,6 +198,9 @@ class Audited(Response, frozen=True):
     size: int
     root: str
     first_fault: Any = None
+    proven: list[str] = []
+    not_proven: list[str] = []
+    """What it cannot show, in sentences."""
 
 
 class Checkpoint(Response, frozen=True):

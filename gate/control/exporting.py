@@ -27,6 +27,22 @@ class AuditCancel(Request, frozen=True):
     """End a verification of one's own that is under way."""
 
 
+class AuditRestore(Request, frozen=True):
+    """Go on with evidence that is older than what was signed: what came after it is given up."""
+
+    reason: Note
+
+
+class Restored(Response, frozen=True):
+    """The answer to ``audit_restore``."""
+
+    after: int
+    to: int
+    """Checkpoints after the one size, up to the other, are given up."""
+    size: int
+    rolled_back: bool
+
+
 class AuditKey(Request, frozen=True):
     """The verifier key, for auditors."""
 

@@ -335,6 +335,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "proposal_withdraw": Operation(proposals.ProposalWithdraw, proposals.Settled, _KEEPERS),
     "audit_verify": Operation(exporting.AuditVerify, answers.Audited, _READERS, streams=True),
     "audit_cancel": Operation(exporting.AuditCancel, None, _READERS),
+    "audit_restore": Operation(exporting.AuditRestore, exporting.Restored, _ADMIN),
     "audit_key": Operation(exporting.AuditKey, exporting.VerifierKey, _READERS),
     "audit_export": Operation(exporting.AuditExport, exporting.Begun, _READERS, streams=True),
     "audit_export_take": Operation(exporting.AuditExportTake, exporting.Taken, _READERS),

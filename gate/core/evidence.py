@@ -57,10 +57,12 @@ def stamp(at: datetime) -> str:
     return at.isoformat(timespec="microseconds")[:-6] + "Z"
 
 
-def remnant(made_at: str, number_hash: bytes) -> dict[str, str]:
-    """What the receipt of an erasure commits to of an objection that stays, though its fact is empty: a hash of the
-    number's keyed hash, which alone keeps the person uncallable, and since when it does."""
-    return {"made_at": made_at, "number_hash": sha256(number_hash).hexdigest()}
+def remnant(columns: Mapping[str, Any]) -> str:
+    """What the receipt of an erasure commits to of a row that stays, though facts that made it are empty: SHA-256 over
+    the canonical JSON of its columns, bytes (the keyed hash of a number, which alone keeps the person uncallable) in
+    hexadecimal. No more than a hash: should one of them turn out to be personal, it can still be emptied."""
+    values = {name: value.hex() if isinstance(value, bytes) else value for name, value in columns.items()}
+    return sha256(canonical(values)).hexdigest()
 
 
 def canonical(value: Any) -> bytes:

@@ -126,7 +126,8 @@ def _answer(
     consent = live_consent(consents, now)
     if attempt.purpose is Purpose.SERVICE:
         # LAW 1.7: no marketing, so registers, consents and hours do not apply; who claimed it is in the evidence.
-        stopped = _objection(objections, None) if rules.objection_stops_service else None
+        # An objection that is lost with the evidence would have stopped it where the firm says so.
+        stopped = (_objection(objections, None) or _rolled_back(rules)) if rules.objection_stops_service else None
         return stopped or _Answer(Reason.SERVICE_CALL)
     blocked = (
         _objection(objections, consent)
@@ -135,6 +136,7 @@ def _answer(
         or (None if consent else _registers(registers, rules, local.date()))
         or _hours(rules, local)
         or _redial(last_unattended, rules, now)
+        or _evidence(rules)
     )
     if blocked:
         return blocked
@@ -283,6 +285,16 @@ def _hours(rules: Rules, local: datetime) -> _Answer | None:
         Reason.OUTSIDE_HOURS,
         f"Marketing calls wait because {why}: call from {again}." if again else f"No marketing calls because {why}.",
     )
+
+
+def _evidence(rules: Rules) -> _Answer | None:
+    """PECR reg 21(1)(a): whose objection may have been lost, with an older state of the evidence put in the place of
+    the newest, cannot be told from others; and what is not signed for long is no evidence."""
+    return _Answer(rules.evidence) if rules.evidence else None
+
+
+def _rolled_back(rules: Rules) -> _Answer | None:
+    return _evidence(rules) if rules.evidence is Reason.EVIDENCE_ROLLED_BACK else None
 
 
 def _redial(last_unattended: datetime | None, rules: Rules, now: datetime) -> _Answer | None:

@@ -33,6 +33,10 @@ _SENTENCES: Final = {
     "ask for it to be prepared for this phone's codecs.",
     Reason.EVIDENCE_UNAVAILABLE: "The record of calls cannot be written at the moment, so none are made: "
     "tell whoever runs the gate.",
+    Reason.EVIDENCE_ROLLED_BACK: "The record of calls is older than what was signed, so objections may be missing "
+    "from it: no marketing calls until somebody has seen to it.",
+    Reason.EVIDENCE_UNSIGNED: "The record of calls could not be signed for an hour: "
+    "tell whoever runs the gate, and make no marketing calls until it can be.",
     Reason.TOO_MANY_CALLS: "All lines are busy: try again in a minute.",
     Reason.TOO_MANY_CALLS_A_MINUTE: "More calls were dialled from here in the last minute than may be: "
     "wait a minute, or ask for more to be allowed.",

@@ -8,6 +8,8 @@
 - ``screening``  a CRM file screened beside a gate that runs or not
 - ``contacts``   the CRM's contacts, and following them in the background
 - ``drop``       the folder in which the registers' files land; ``superseded``: old snapshots go
+- ``signing``    the log of a running gate signed, and compared; ``standing``: the store compared with every place where
+  checkpoints lie
 - ``requests``   data-subject requests beside the calls: what was begun is finished, what is due is told
 - ``sweeping``   the daily sweep beside the calls
 - ``letters``    letters wired: the firm's particulars, its templates, its mail server
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def open_desk(config: Config) -> Iterator[Desk]:
-    """The desk of a gate that does not run; a check loads no more than it needs.
+    """The desk of a gate that does not run; a check loads no more than it needs. What was kept is signed at the end.
 
     Raises ``GateError``, e.g. where a gate does run and holds the lock.
     """
@@ -44,7 +46,9 @@ def open_desk(config: Config) -> Iterator[Desk]:
 
     configure_logs(config.log, quiet=True)
     with ExitStack() as stack:
-        yield cast("Desk", _Desk(House(config, stack)))
+        house = House(config, stack)
+        stack.callback(house.sign_what_came)
+        yield cast("Desk", _Desk(house))
 
 
 class _Desk:

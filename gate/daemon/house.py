@@ -7,7 +7,7 @@ import os
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,10 +16,11 @@ from zoneinfo import ZoneInfo
 from gate.clock import Clock, SystemClock
 from gate.config import Config
 from gate.daemon.later import Later
-from gate.errors import ConfigError, StoreError, VaultError
+from gate.errors import ConfigError, GateError, StoreError, VaultError
 
 if TYPE_CHECKING:
     from gate.audit.checkpoints import Newest
+    from gate.audit.places import Standing
     from gate.core.rules import Rules
     from gate.daemon.bundles import Signing
     from gate.daemon.letters import Letters
@@ -82,6 +83,7 @@ class House:
         from gate.registers.library import RegisterLibrary
         from gate.service.deciding import NO_LINE
         from gate.service.screener import Screener
+        from gate.service.trust import Trust
         from gate.store.lock import DataLock
         from gate.store.store import EvidenceStore
         from gate.vault.keystore import KeyStoreDb
@@ -103,10 +105,12 @@ class House:
         self.keys = KeyStoreDb(data / "keys.db")
         stack.callback(self.keys.close)
         self.registers = RegisterLibrary(data / "registers", config.calling.registers)
-        self.screener = Screener(self.registers, rules_of(config))
+        self.trust = Trust(self.standing, self._unsigned_since, self.clock.now)
+        self.screener = Screener(self.registers, rules_of(config), self.trust)
         self._live = live
         self._gate_now = gate_now
         self._newest_checkpoints: dict[Path, Newest] = {}
+        self._opened_with: int = self.store.call(lambda tx: tx.head()[0])
         self._line = line or NO_LINE
 
     @cached_property
@@ -184,6 +188,8 @@ class House:
                 scan=_scan,
                 verify_log=self.verify_log,
                 checkpoint=self.checkpoint,
+                trust=self.trust,
+                behind=self._behind,
                 copies=self.copies,
                 bundles=Later(self._bundles),
                 retention=self.retention,
@@ -264,6 +270,22 @@ class House:
         name = self.config.storage.checkpoints_copy
         return self.config.path(name) if name else None
 
+    def standing(self) -> Standing:
+        """The store compared with every place where checkpoints lie. Raises ``GateError``."""
+        from gate.daemon.standing import StoreLog, standing
+
+        return standing(self.config, StoreLog(self.store))
+
+    def _behind(self) -> dict[str, Any]:
+        from gate.daemon.standing import StoreLog, behind
+
+        return behind(self.config, StoreLog(self.store))
+
+    def _unsigned_since(self) -> datetime | None:
+        from gate.daemon.standing import unsigned_since
+
+        return unsigned_since(lambda sql: self.beside(lambda reader: reader.query(sql)))
+
     def check_signer(self) -> None:
         """Raises ``VaultError`` where the key that signs the log is missing, or is not the one that has signed it."""
         from gate.vault.errors import NoteInvalid
@@ -302,6 +324,12 @@ class House:
             "missed": list(written.missed),
         }
 
+    def sign_what_came(self) -> None:
+        """Sign what was kept since the data folder was opened. What cannot be signed is signed by the next gate."""
+        with suppress(GateError):
+            if self.store.call(lambda tx: tx.head()[0]) > self._opened_with:
+                self.checkpoint()
+
     def copies(self, size: int, note: str) -> list[str]:
         """Where the file of a checkpoint lies as it was signed."""
         from gate.audit.heads import file_name
@@ -326,7 +354,9 @@ class House:
         """
         from gate.audit.verify import verify
         from gate.daemon.bundles import check_vkey
+        from gate.store.fold import number_hash
         from gate.store.projections import TABLES
+        from gate.store.shape import differences
         from gate.vault.signing import CheckpointKey, verify_note
 
         data = self.config.data
@@ -338,10 +368,16 @@ class House:
             folders=[data / "checkpoints", *([self._second_folder] if self._second_folder else [])],
             notes=checkpoints,
             origin=trusted.partition("+")[0],
-            pepper=_pepper(data),
+            pepper=self.pepper,
+            shape=lambda connection: differences(connection, number_hash(self.pepper, "")),
             progress=None if progress is None else lambda done, of: progress(done / max(of, 1), "leaves"),
         )
-        return report.as_json() | {"vkey": trusted, "vkey_from": "elsewhere" if vkey else "gate.key"}
+        told = report.as_json()
+        if not vkey:
+            told["not_proven"].append(
+                "That the key is the gate's: it is the one that lies in gate.key (--vkey gives another)."
+            )
+        return told | {"vkey": trusted, "vkey_from": "elsewhere" if vkey else "gate.key"}
 
 
 def _scan(path: Path) -> Any:

@@ -29,6 +29,7 @@ from gate.daemon.drop import watch
 from gate.daemon.house import House, new_id
 from gate.daemon.recording import wait_for_recorder
 from gate.daemon.requests import remind
+from gate.daemon.signing import Signer
 from gate.daemon.superseded import delete_superseded
 from gate.daemon.sweeping import sweep
 from gate.errors import ConfigError, GateError, RecorderError, StoreError
@@ -45,6 +46,9 @@ CHECKPOINT_SECONDS = 60.0
 
 USAGE_SECONDS = 10
 """How often what accounts and PBXs use is measured."""
+
+COMPARE_SECONDS = 86400.0
+"""How often the log is compared with the newest checkpoint of every place, at the start aside."""
 
 SLOW_SECONDS = 60.0
 """How long a recording whose closing was not answered may still be written to by its recorder."""
@@ -72,6 +76,8 @@ class Gate:
         # Its lock first: nothing is touched beside another gate.
         self._house = House(config, stack, live=self._live, line=line, gate_now=self._now)
         self._house.check_signer()
+        self._signer = Signer(self._house)
+        self._signer.compare()
         self._prepare()
         self._metrics = Metrics()
         self._reconciler = self._reconcile()
@@ -268,6 +274,7 @@ class Gate:
             if failure := self._built.get(timeout=10.0):
                 raise failure
             self._note("gate_started", version=version("dialgate"), pid=os.getpid())
+            self._signer.sign()
             asyncio.run(self._serve())
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_IGN)  # to the end of the process, which is near
@@ -277,8 +284,7 @@ class Gate:
         finally:
             self._line.stop()
             thread.join(10.0)
-        self._sign()
-        return 1 if behind else 0
+        return 1 if behind or not self._signer.sign() else 0
 
     def _note(self, kind: str, *, subject: str = "gate", actor: str = "", **body: Any) -> None:
         at = self._house.clock.now()
@@ -357,33 +363,29 @@ class Gate:
         systemd.tell("READY=1")
 
     async def _chores(self) -> None:
-        """What is done every so often: gauges each second, a checkpoint each minute."""
-        last = 0
+        """What is done every so often: gauges each second, a checkpoint each minute, a look at every place each day."""
+        last, compared = 0, time.monotonic()
         while True:
             up = self._line.trunk_up
             self._metrics.trunk_up.set(float("nan") if up is None else up)  # None: nobody asks the carrier
             self._metrics.recorder_up.set(self._recorder.available())
             self._metrics.line(self._line.counts())
+            self._metrics.evidence_rolled_back.set(bool(self._house.trust.why_behind))
+            self._metrics.unsigned_seconds.set(self._house.trust.unsigned_seconds)
             await asyncio.sleep(1.0)
             last += 1
             if last % USAGE_SECONDS == 0:
                 await asyncio.to_thread(self._measure)
             if last >= CHECKPOINT_SECONDS:
                 last = 0
-                await asyncio.to_thread(self._sign)
+                await asyncio.to_thread(self._signer.sign)
+                if time.monotonic() - compared >= COMPARE_SECONDS:
+                    compared = time.monotonic()
+                    await asyncio.to_thread(self._signer.compare)
 
     def _measure(self) -> None:
         with suppress(GateError):  # a line that does not answer shows in everything else
             self._metrics.usage(self._usage())
-
-    def _sign(self) -> None:
-        try:
-            for missed in self._house.checkpoint()["missed"]:
-                log.warning("checkpoint_copy_missed", why=missed)
-        except GateError as error:
-            log.error("not_signed", error=str(error), hint=error.hint)
-        except Exception:  # a guarded boundary: whatever it was, the next minute's checkpoint is tried all the same
-            log.exception("not_signed")
 
 
 def _tell(chores: asyncio.Future[Any]) -> None:

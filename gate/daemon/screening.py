@@ -7,8 +7,9 @@ from datetime import datetime, timedelta
 
 from gate.config import Config
 from gate.core.hours import Hours
-from gate.core.screening import Attempt, Purpose, Topic
+from gate.core.screening import Attempt, Purpose, Reason, Topic
 from gate.daemon.house import LONDON, rules_of
+from gate.daemon.standing import ReaderLog, standing
 from gate.errors import StoreError
 from gate.registers.fixed import FixedRegisters
 from gate.service.bulk_screen import BulkScreener
@@ -17,12 +18,20 @@ from gate.store.reader import Reader
 
 
 def bulk_screener(
-    config: Config, *, purpose: str, topic: str, now: datetime, at: datetime | None, actor: str
+    config: Config,
+    *,
+    purpose: str,
+    topic: str,
+    now: datetime,
+    at: datetime | None,
+    actor: str,
+    compared: bool = False,
 ) -> BulkScreener:
     """Registers, own lists and rules as of this moment.
 
     Where ``at`` is None, calling hours and the redial pause are left out: they are asked of every call when it is made,
     and a list screened at night is dialled by day. Else everything is decided as if all were called then.
+    ``compared``: where the evidence is older than what was signed, nothing is allowed (``evidence_rolled_back``).
     Raises ``StoreError`` where own lists cannot be read.
     """
     moment = at or now
@@ -38,6 +47,8 @@ def bulk_screener(
         ) from None
     with Reader(config.data / "gate.db") as reader:
         own = OwnLists(reader, pepper)
+        if compared and standing(config, ReaderLog(reader)).why:
+            rules = replace(rules, evidence=Reason.EVIDENCE_ROLLED_BACK)
     registers = FixedRegisters(config.data / "registers", rules.registers, moment.astimezone(LONDON).date())
     attempt = Attempt("", Purpose(purpose), Topic(topic), config.firm.numbers[0], False, actor)
     return BulkScreener(registers, own, rules, attempt, moment)

@@ -20,6 +20,8 @@
                  ``importing``: their history, and stopping one) and ``records`` are parts of it,
                  ``deciding`` answers checks and imports no other part, ``desk_base`` is what they share,
                  ``reads`` what they are given by other rooms
+- ``trust``      whether the evidence can be relied on: the state that was signed last, and one that can be signed;
+                 ``restoring``: an older state accepted knowingly
 - ``looking``    pages of calls and of the log, a number in full; ``live``: what a watcher sees at this moment
 - ``reporting``  figures of a month; ``article30``: the record of processing
 - ``keys``       the register of recipients: who can open recordings, and who decided it; ``key_rotation``: what one

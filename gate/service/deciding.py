@@ -70,6 +70,7 @@ class Deciding:
     ) -> Row:
         """What the gate would answer (at a time, now where None); nothing is kept."""
         now = at.astimezone(UTC) if at else self._clock.now()
+        self._screener.prepare()
         attempt = self._attempt(number, purpose, topic, "", actor)
         decision: Decision = self._store.call(lambda tx: self._screener.check(tx, attempt, now))
         return self._answer(decision, now)

@@ -21,15 +21,28 @@ from gate.service.reads import Row
 from gate.service.records import Records
 from gate.service.reporting import Reporting
 from gate.service.request_desk import RequestDesk
+from gate.service.restoring import Restoring
 
 
 class Desk(
-    Lists, BulkLists, ContactDesk, Records, Holding, KeyDesk, KeyRotation, Looking, Reporting, Exporting, RequestDesk
+    Lists,
+    BulkLists,
+    ContactDesk,
+    Records,
+    Holding,
+    KeyDesk,
+    KeyRotation,
+    Looking,
+    Reporting,
+    Exporting,
+    Restoring,
+    RequestDesk,
 ):
     """The use cases of admins, compliance officers and auditors."""
 
     def status(self, *, actor: str) -> Row:
         """The gate at a glance: calls in hand, attempts of the last hour by reason, registers, what the line counts."""
+        self._offers.trust.look_once()
         now = self._clock.now()
         registers = self._registers.status(now.astimezone(LONDON).date())
         since = datetime.fromtimestamp(now.timestamp() - 3600, UTC)
@@ -40,6 +53,10 @@ class Desk(
             "last_hour": self._store.call(lambda tx: self._reads.counts_by_reason(tx, since)),
             "registers": registers,
             "requests": self._offers.beside(self._requests_now),
+            "evidence": {
+                "rolled_back": self._offers.trust.why_behind,
+                "unsigned_seconds": round(self._offers.trust.unsigned_seconds),
+            },
             "warnings": self._warnings(),
             **self._offers.gate_now(),
         }
@@ -47,4 +64,4 @@ class Desk(
     def _warnings(self) -> list[str]:
         """What somebody must see to, a sentence each."""
         asked = self._proposal_warnings() + self._lookup_warnings()
-        return self._key_warnings() + self._retention_warnings() + asked
+        return [*self._offers.trust.warnings(), *self._key_warnings(), *self._retention_warnings(), *asked]

@@ -55,6 +55,16 @@ class Metrics:
         self.retention_waits = Gauge(
             "dialgate_retention_waits", "1 while the daily sweep waits for somebody to look", registry=self.registry
         )
+        self.evidence_rolled_back = Gauge(
+            "dialgate_evidence_rolled_back",
+            "1 while the evidence is older than what was signed: no marketing calls",
+            registry=self.registry,
+        )
+        self.unsigned_seconds = Gauge(
+            "dialgate_unsigned_seconds",
+            "For how long the log could not be signed; 0 when it can",
+            registry=self.registry,
+        )
         self.trunk_up = Gauge("dialgate_trunk_up", "1 while the carrier answers OPTIONS", registry=self.registry)
         self._usage = Gauge(
             "dialgate_usage_highest", "Largest share of its limit that an account or PBX uses", ["limit"],

@@ -19,6 +19,7 @@ if TYPE_CHECKING:  # they work with rows of this module
     from gate.service.request_erasing import RequestEraser
     from gate.service.request_reads import RequestReads
     from gate.service.retention import Retention
+    from gate.service.trust import Trust
 
 Row = dict[str, Any]
 Progress = Callable[[float, str], None]
@@ -186,6 +187,10 @@ class Offers:
     ``size``, ``root``, ``first_fault`` …"""
     checkpoint: Callable[[], Mapping[str, Any]]
     """Sign the log as it stands: ``size``, ``root``, ``note``."""
+    trust: Trust
+    behind: Callable[[], dict[str, Any]]
+    """What a restore would give up: checkpoints ``after`` a size up to another (``to``), and the ``places`` of the
+    newest; empty where the log is behind nothing."""
     copies: Callable[[int, str], list[str]]
     """(size, note) of a checkpoint -> where its file lies: ``folder``, ``second place``."""
     bundles: Bundles

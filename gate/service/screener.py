@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from gate.core import numbers, screening
 from gate.core.numbers import Number, NumberRefused
 from gate.core.screening import Attempt, Decision, Reason
 from gate.ports import Fact, Registers, Transaction
+from gate.service.trust import Trust
 
 
 class Screener:
     """Gathers what ``core.screening.decide`` needs and asks it. Lives on the store thread."""
 
-    def __init__(self, registers: Registers, rules: screening.Rules) -> None:
+    def __init__(self, registers: Registers, rules: screening.Rules, trust: Trust | None = None) -> None:
+        """``trust`` knows what is wrong with the evidence just now (``Rules.evidence``); None: nothing is."""
         self._registers = registers
         self._rules = rules
+        self._trust = trust
+
+    def prepare(self) -> None:
+        """What is not known of the evidence yet is looked at. Not on the store thread."""
+        if self._trust is not None:
+            self._trust.look_once()
+
+    @property
+    def rules(self) -> screening.Rules:
+        """As they are at this moment."""
+        wrong = self._trust.reason if self._trust is not None else None
+        return self._rules if wrong is None else replace(self._rules, evidence=wrong)
 
     def emergency(self, attempt: Attempt) -> Decision | None:
         """The decision on an attempt at an emergency number that has a route; None for every other. Any thread."""
@@ -38,7 +53,7 @@ class Screener:
             consents=tx.consents(e164) if known else (),
             objections=tx.objections(e164) if known else (),
             last_unattended=tx.last_unattended(e164) if known else None,
-            rules=self._rules,
+            rules=self.rules,
             now=now,
         )
 

@@ -15,5 +15,6 @@
 - ``tree``         the Merkle tree as it is kept; the check at the start
 - ``erasure``      facts emptied, their leaves kept
 - ``schema``, ``connect``  the tables and their migrations; how the file is opened
+- ``shape``        the tables as they are, compared with what the migrations make
 - ``lock``         ``DataLock``: one process at a time owns a data folder
 """

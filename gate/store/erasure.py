@@ -2,21 +2,22 @@
 
 The body and the salt of a fact go, and the personal columns of what was derived from it; its leaf stays and so does the
 log. What may be erased, and why, is not decided here. An erasure is itself a fact, of kind ``facts_erased``, that names
-the leaves: without one, ``gate.audit`` reports an empty body as tampering. Of an objection that is emptied it says what
-stays (``gate.core.evidence.remnant``): nothing else would show that another number was put in its place.
+the leaves: without one, ``gate.audit`` reports an empty body as tampering. Nothing but that fact would show that what
+stays was changed afterwards. So it commits, in ``stays`` by table and row, to the columns that rested on the emptied
+facts and are not personal (``gate.core.evidence.remnant``), and says in ``filed`` which call an emptied fact speaks of,
+by its leaf.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
 from gate.core.evidence import remnant
 from gate.ports import Fact
-from gate.store.fold import Entry
-from gate.store.projections import TOUCHED
+from gate.store.fold import Table
+from gate.store.projections import CALL_KINDS, TOUCHED
 from gate.store.transaction import StoreTransaction
 
 KIND = "facts_erased"
@@ -38,35 +39,33 @@ def erase_facts(
     commit, ``EvidenceStore.scrub`` removes what the write-ahead log still holds. Raises ``StoreError``.
     """
     erased: list[int] = []
-    stays: dict[str, list[dict[str, Any]]] = {}
+    filed: dict[str, str] = {}
+    rests: dict[tuple[str, str], tuple[Table, set[str], set[str]]] = {}
     for leaf in sorted(set(leaves)):
-        rows = tx.query("SELECT * FROM facts WHERE leaf_index = ? AND body IS NOT NULL", [leaf])
-        for row in rows:
+        for row in tx.query(
+            "SELECT kind, subject, call_id FROM facts WHERE leaf_index = ? AND body IS NOT NULL", [leaf]
+        ):
             erased.append(leaf)
-            _commit(tx, row, stays)
+            if row["call_id"] is not None and row["kind"] not in CALL_KINDS:
+                filed[str(leaf)] = row["call_id"]
             tx.write("UPDATE facts SET salt = NULL, body = NULL WHERE leaf_index = ?", [leaf])
-            _empty_derived(tx, leaf, row)
-    return tx.append(Fact(KIND, subject, at, actor, {**receipt, **stays, "leaves": erased}))
+            for table, _ in TOUCHED.get(row["kind"], ()):
+                key = row["call_id"] if table.by_call else row["subject"]
+                if key is not None:
+                    _, columns, left = rests.setdefault((table.name, key), (table, set(), set()))
+                    columns.update(table.sets(row["kind"]))
+                    left.update(table.stays(row["kind"]))
+    stays: dict[str, dict[str, str]] = {}
+    for (name, key), (table, columns, left) in rests.items():
+        _empty(tx, table, key, columns.intersection(table.personal))
+        if left:
+            sql = f"SELECT {', '.join(sorted(left))} FROM {name} WHERE {table.key} = ?"  # noqa: S608 - names are code's
+            for row in tx.query(sql, [key]):
+                stays.setdefault(name, {})[key] = remnant(row)
+    return tx.append(Fact(KIND, subject, at, actor, {**receipt, "stays": stays, "filed": filed, "leaves": erased}))
 
 
-def _commit(tx: StoreTransaction, fact: Mapping[str, Any], stays: dict[str, list[dict[str, Any]]]) -> None:
-    """Add to ``stays``, by table, what stays of the row that this fact made."""
-    for table, derive in TOUCHED.get(fact["kind"], ()):
-        if table.outlives and fact["kind"] == table.creates:
-            said = {name: fact[name] for name in ("leaf_index", "kind", "subject", "at", "actor")}
-            columns = derive(Entry(**said, body=json.loads(fact["body"])))
-            kept = remnant(columns["made_at"], tx.hash_of(columns["number"]))
-            stays.setdefault(table.name, []).append({"id": fact["subject"], **kept})
-
-
-def _empty_derived(tx: StoreTransaction, leaf: int, fact: Mapping[str, Any]) -> None:
-    """Empty what was derived from this fact and is personal."""
-    for table, derive in TOUCHED.get(fact["kind"], ()):
-        columns = set(derive(Entry(leaf, fact["kind"], fact["subject"], "", "", erased=True)))
-        if table.hashed and fact["kind"] == table.creates:
-            columns.add("number_hash")
-        names = [name for name in table.personal if name in columns]
-        key = fact["call_id"] if table.by_call else fact["subject"]
-        if names and key is not None:
-            changes = ", ".join(f"{name} = NULL" for name in names)
-            tx.write(f"UPDATE {table.name} SET {changes} WHERE {table.key} = ?", [key])  # noqa: S608 - names are code's
+def _empty(tx: StoreTransaction, table: Table, key: str, columns: set[str]) -> None:
+    if columns:
+        changes = ", ".join(f"{name} = NULL" for name in sorted(columns))
+        tx.write(f"UPDATE {table.name} SET {changes} WHERE {table.key} = ?", [key])  # noqa: S608 - names are code's

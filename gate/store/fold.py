@@ -94,6 +94,19 @@ class Table:
             columns = self._changed(columns or {}, new)
         return None if columns is None else Folded(columns, frozenset(unknown), frozenset(emptied))
 
+    def sets(self, kind: str) -> Columns:
+        """The columns that a fact of this kind sets; None in those that rest on its body, which go with it."""
+        derive = self.derive.get(kind)
+        if derive is None:
+            return {}
+        hashed: Columns = {"number_hash": None} if self.hashed and kind == self.creates else {}
+        return derive(Entry(0, kind, "", "", "", erased=True)) | hashed
+
+    def stays(self, kind: str) -> frozenset[str]:
+        """Those that rest on the body and are not personal: they stay when it goes, and nothing else shows what they
+        held."""
+        return frozenset(name for name, value in self.sets(kind).items() if value is None).difference(self.personal)
+
     def _changed(self, columns: Columns, new: Columns) -> Columns:
         if self.first_stands:
             new = {name: value for name, value in new.items() if columns.get(name) is None}

@@ -27,6 +27,11 @@ class Reader:
             self._connection.close()
             raise StoreError(f"cannot read {path}: {error}") from error
 
+    @property
+    def connection(self) -> sqlite3.Connection:
+        """For what reads the tree."""
+        return self._connection
+
     def query(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[dict[str, Any]]:
         """Rows of a SELECT as dictionaries. Raises ``StoreError``."""
         require_select(sql)

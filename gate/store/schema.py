@@ -11,12 +11,12 @@ Times are stamps (``gate.core.evidence.stamp``): text whose order is that of tim
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gate.errors import StoreError
 
 if TYPE_CHECKING:
-    from sqlite_utils import Database, Migrations
+    from sqlite_utils import Migrations
 
 MIGRATION_SET: Final = "gate"
 
@@ -173,46 +173,54 @@ CREATE INDEX facts_actor ON facts (actor);
 """
 
 
-def m001_evidence_and_what_is_derived(db: Database) -> None:
+class Runs(Protocol):
+    """A database of sqlite-utils, or a plain connection: whatever carries a statement out."""
+
+    def execute(self, sql: str, /) -> Any:
+        """One statement."""
+        ...
+
+
+def m001_evidence_and_what_is_derived(db: Runs) -> None:
     """The first tables."""
     _run(db, EVIDENCE, CALLS, RECORDINGS, OWN_LISTS)
 
 
-def m002_retention(db: Database) -> None:
+def m002_retention(db: Runs) -> None:
     """Holds, and erasures under way."""
     _run(db, RETENTION)
 
 
-def m003_requests(db: Database) -> None:
+def m003_requests(db: Runs) -> None:
     """Data-subject requests."""
     from gate.store.request_table import SCHEMA
 
     _run(db, SCHEMA)
 
 
-def m004_looking_for_calls_and_facts(db: Database) -> None:
+def m004_looking_for_calls_and_facts(db: Runs) -> None:
     """Indexes for what is typed into a filter, and for facts by their kind."""
     _run(db, LOOKING)
 
 
-def m005_contacts(db: Database) -> None:
+def m005_contacts(db: Runs) -> None:
     """The CRM's contacts."""
     from gate.store.contacts import SCHEMA
 
     _run(db, SCHEMA)
 
 
-def m006_facts_by_actor(db: Database) -> None:
+def m006_facts_by_actor(db: Runs) -> None:
     """An index for the log of what somebody did."""
     _run(db, FACTS_BY_ACTOR)
 
 
-def m007_references_of_erased_holds(db: Database) -> None:
+def m007_references_of_erased_holds(db: Runs) -> None:
     """Where a hold's matter is kept is what somebody wrote: it goes with the rest of an erased one."""
     _run(db, "UPDATE holds SET reference = NULL WHERE leaf_index IN (SELECT leaf_index FROM facts WHERE body IS NULL)")
 
 
-def _run(db: Database, *scripts: str) -> None:
+def _run(db: Runs, *scripts: str) -> None:
     for script in scripts:
         for statement in script.split(";\n"):
             if statement.strip():

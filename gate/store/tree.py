@@ -7,6 +7,7 @@ from functools import lru_cache
 
 from gate.core.evidence import Frontier, Node, nodes_of
 from gate.errors import AuditError
+from gate.store.shape import differences
 
 TILE_LEVEL = 8
 TILE = 1 << TILE_LEVEL
@@ -53,11 +54,11 @@ VERIFY_HINT = "run `dialgate audit verify`, and restore the database from a back
 def check_start(connection: sqlite3.Connection) -> Frontier:
     """The frontier at the start of the gate, compared with the last checkpoint that the database holds.
 
-    Raises ``AuditError`` where the log is shorter than what was signed, or another one; and where something other than
-    tables and indexes lies in the database (a trigger could change evidence as it is written).
+    Raises ``AuditError`` where the log is shorter than what was signed, or another one; and where the database is not
+    made as the gate makes it (a trigger could change evidence as it is written).
     """
-    for kind, name in connection.execute("SELECT type, name FROM sqlite_schema WHERE type IN ('trigger', 'view')"):
-        raise AuditError(f"the database holds a {kind} that is none of the gate's: {name}", hint=VERIFY_HINT)
+    for _, message in differences(connection):
+        raise AuditError(message, hint=VERIFY_HINT)
     frontier = load_frontier(connection)
     (last,) = connection.execute("SELECT max(leaf_index) FROM facts").fetchone()
     facts = 0 if last is None else int(last) + 1

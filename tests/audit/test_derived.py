@@ -83,17 +83,38 @@ def test_a_row_changed_after_an_erasure(data, statement):
     assert [fault.what for fault in audit(data, pepper=None).faults] == ["derived_changed"]
 
 
-def test_an_objection_that_no_receipt_speaks_of_is_counted_as_unverified(data, monkeypatch):
-    monkeypatch.setattr("gate.store.erasure._commit", lambda *_: None)
+def test_a_row_that_no_receipt_speaks_of_is_counted_as_unverified(data, monkeypatch):
+    monkeypatch.setattr("gate.store.erasure.remnant", lambda _: "")
+    monkeypatch.setattr("gate.audit.derived._stays", lambda *_: {})
     erase(data, 0, 1, 2)
     report = audit(data)
     assert report.ok, report.faults
     assert report.checked["objections_unverified"] == 2
 
 
-def test_every_objection_that_is_erased_is_spoken_of(data):
-    erase(data, 0, 1, 2)
-    assert "objections_unverified" not in audit(data).checked
+def test_every_row_that_stays_is_spoken_of(data):
+    erase(data, *range(30))
+    report = audit(data)
+    assert report.ok, report.faults
+    assert not [name for name in report.checked if name.endswith("_unverified")]
+
+
+def test_what_stays_may_be_changed_by_later_facts(data):
+    leaves = range(8, 15)
+    erase(data, *leaves)
+    store = open_store(data)
+    put(store, Fact("unrecorded", "call-000000", START, "gate", {"why": "recorder_unavailable"}))
+    store.close()
+    report = audit(data)
+    assert report.ok, report.faults
+    assert report.checked["calls_unverified"] == 1
+
+
+def test_an_erased_fact_is_filed_where_its_receipt_says(data):
+    erase(data, 11)  # the recording's opening, which names its call in its body
+    assert audit(data).ok
+    change(data, "UPDATE facts SET call_id = 'call-000001' WHERE leaf_index = 11")
+    assert ("row_changed", 11) in found(audit(data))
 
 
 def test_after_a_change_of_what_was_already_set(data):

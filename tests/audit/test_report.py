@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import gate.audit
+import gate.store.shape
 from gate.audit.report import Findings, Report
 
 
@@ -13,7 +14,8 @@ def test_the_packages_map_names_every_fault():
     folder = Path(gate.audit.__file__).parent
     used = set()
     for path in folder.glob("*.py"):
-        used |= set(re.findall(r'\.fault\(\s*"(\w+)"', path.read_text()))
+        used |= set(re.findall(r'(?:\.fault\(|what =)\s*"(\w+)"', path.read_text()))
+    used |= set(re.findall(r'yield "(\w+)"', Path(gate.store.shape.__file__).read_text()))
     named = set(re.findall(r"^``(\w+)``  +[a-z]", gate.audit.__doc__.split("what``:")[1], re.MULTILINE))
     assert used == named
 

@@ -19,7 +19,7 @@ from gate.errors import AuditError, StoppedError
 from gate.ports import Fact
 from gate.store.projections import TABLES
 from tests.support.evidence import START, a_call, open_store, put
-from tests.support.tamper import KEY, audit, change, found
+from tests.support.tamper import CALLS, KEY, audit, change, erase, found
 
 
 def test_untouched(data):
@@ -152,3 +152,73 @@ def test_facts_of_a_kind_without_a_table_are_evidence_too(data):
     assert audit(data).ok
     change(data, ("UPDATE facts SET body = replace(body, '7', '8') WHERE leaf_index = ?", leaf))
     assert found(audit(data)) == [("row_changed", leaf)]
+
+
+# --- what was proven
+
+
+def test_without_a_second_place_a_rollback_cannot_be_seen_and_that_is_said(data):
+    report = audit(data)
+    assert report.proven == (
+        "The 568 entries, their rows and the tree over them agree, and what the lists show follows from them.",
+        "Nothing of the first 568 was changed, moved, added or taken away since they were signed.",
+    )
+    (said,) = report.not_proven
+    assert "newest state of the log" in said and "older gate.db" in said and "gate.key" in said
+
+
+def test_a_second_place_proves_that_the_log_has_grown_from_it(data):
+    report = audit(data, folders=[data / "checkpoints", data / "second"])
+    assert str(data / "second") in report.proven[-1] and "568" in report.proven[-1]
+    assert report.not_proven == ()
+    (data / "second" / file_name(568)).unlink()
+    report = audit(data, folders=[data / "checkpoints", data / "second"])
+    assert "after the first 288 entries" in report.not_proven[0]
+
+
+def test_what_was_erased_or_is_not_signed_yet_is_not_proven(data):
+    erase(data, 0, 4, 8)
+    said = audit(data, folders=[data / "checkpoints", data / "second"]).not_proven
+    assert [sentence.split(" ")[0] for sentence in said] == ["That", "Who", "What"]
+    assert "the last entry" in said[1] and "3 erased facts" in said[2]
+
+
+def test_nothing_is_proven_of_a_log_with_a_fault(data):
+    change(data, "UPDATE facts SET actor = 'x' WHERE leaf_index = 8")
+    assert audit(data).proven == ()
+
+
+def test_a_gate_has_run_and_nothing_is_signed(data):
+    for folder in ("checkpoints", "second"):
+        shutil.rmtree(data / folder)
+        (data / folder).mkdir()
+    change(data, "DELETE FROM checkpoints")
+    faults = audit(data).faults
+    assert [fault.what for fault in faults] == ["checkpoint_missing"] * 2
+    assert "log was signed over 288 leaves, and 1 more" in faults[0].message
+    assert "no checkpoint of it anywhere" in faults[1].message
+
+
+def test_a_tail_that_no_gate_could_have_left_unsigned(data):
+    store = open_store(data)
+    put(store, *a_call(CALLS), *a_call(CALLS + 7))
+    store.close()
+    assert found(audit(data)) == [("not_signed", 568)]
+
+
+@pytest.mark.parametrize("size", [288, 568])
+def test_a_file_that_is_not_there(data, size):
+    (data / "checkpoints" / file_name(size)).unlink()
+    report = audit(data)
+    if size == 568:  # it may be on its way
+        assert report.ok
+    else:
+        assert found(report) == [("checkpoint_missing", None)]
+        assert "lacks the file of checkpoint 288" in report.first_fault.message
+
+
+def test_fewer_checkpoints_than_the_second_place_holds(data):
+    change(data, "DELETE FROM checkpoints WHERE size = 288")
+    faults = audit(data, folders=[data / "checkpoints", data / "second"]).faults
+    assert {fault.what for fault in faults} == {"checkpoint_missing"}
+    assert "the database does not hold that checkpoint" in faults[1].message

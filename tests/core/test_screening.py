@@ -371,3 +371,25 @@ def test_law_6_4_other_countries_and_premium_ranges() -> None:
 def test_law_6_5_a_live_gate_does_not_dial_the_drama_ranges() -> None:
     assert "films" in blocked(Reason.DESTINATION_NOT_ALLOWED, live=True)
     assert Rules(own_numbers=frozenset({OWN}), hours=Hours(), timezone=LONDON).live
+
+
+# --- evidence that cannot be relied on
+
+
+@pytest.mark.parametrize("wrong", [Reason.EVIDENCE_ROLLED_BACK, Reason.EVIDENCE_UNSIGNED])
+def test_no_marketing_call_rests_on_evidence_that_cannot_be_relied_on(wrong: Reason) -> None:
+    blocked(wrong, evidence=wrong)
+    blocked(wrong, consents=[CONSENT], evidence=wrong)
+    blocked(Reason.LISTED_TPS, registers=LISTED, evidence=wrong)
+    allowed(Reason.SERVICE_CALL, purpose=Purpose.SERVICE, evidence=wrong)
+
+
+def test_a_lost_objection_stops_service_calls_where_an_objection_does() -> None:
+    stops = {"purpose": Purpose.SERVICE, "objection_stops_service": True}
+    blocked(Reason.EVIDENCE_ROLLED_BACK, evidence=Reason.EVIDENCE_ROLLED_BACK, **stops)
+    allowed(Reason.SERVICE_CALL, evidence=Reason.EVIDENCE_UNSIGNED, **stops)
+
+
+def test_a_rule_names_nothing_else_as_wrong_with_the_evidence() -> None:
+    with pytest.raises(ValueError, match="too_many_calls"):
+        replace(RULES, evidence=Reason.TOO_MANY_CALLS)

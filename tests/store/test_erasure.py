@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from hashlib import sha256
 
+from gate.core.evidence import remnant
 from gate.ports import Fact
 from gate.store.erasure import erase_facts
 from gate.store.fold import number_hash
@@ -40,9 +40,12 @@ def test_the_number_is_in_no_file_and_the_person_stays_uncallable(store):
     rows = store.call(lambda tx: tx.query("SELECT leaf_index FROM facts WHERE body IS NULL AND salt IS NULL"))
     assert [row["leaf_index"] for row in rows] == [0, leaves[0]]
     (said,) = store.call(lambda tx: tx.query("SELECT body FROM facts WHERE leaf_index = ?", [receipt]))
-    hashed = sha256(number_hash(PEPPER, PERSON)).hexdigest()
-    stays = [{"id": "obj-1", "made_at": "2026-03-02T09:00:00.000000Z", "number_hash": hashed}]
-    assert json.loads(said["body"]) == {"leaves": [0, leaves[0]], "request": "req-1", "objections": stays}
+    body = json.loads(said["body"])
+    assert (body["leaves"], body["request"], body["filed"]) == ([0, leaves[0]], "req-1", {})
+    (row,) = store.call(lambda tx: tx.query("SELECT made_at, number_hash, source, call_id FROM objections LIMIT 1"))
+    assert row["number_hash"] == number_hash(PEPPER, PERSON)
+    assert body["stays"]["objections"] == {"obj-1": remnant(row)}
+    assert list(body["stays"]["calls"]) == ["call-000000"]
     (call,) = store.call(lambda tx: tx.query("SELECT * FROM calls WHERE leaf_index = ?", [leaves[0]]))
     assert (call["number"], call["raw"], call["verdict"], call["seconds"]) == (None, None, "allow", 30.5)
 

@@ -8,7 +8,9 @@ import sqlite3
 from gate.audit.verify import verify
 from gate.core.evidence import Frontier, commitment, leaf_bytes, leaf_hash
 from gate.store.erasure import erase_facts
+from gate.store.fold import number_hash
 from gate.store.projections import TABLES
+from gate.store.shape import differences
 from tests.support.evidence import PEPPER, START, open_store
 from tests.support.notes import NoteKey
 
@@ -18,6 +20,7 @@ CALLS = 80
 
 def audit(folder, **more):
     arguments = {"tables": TABLES, "folders": [folder / "checkpoints"], "origin": KEY.name, "pepper": PEPPER}
+    arguments["shape"] = lambda connection: differences(connection, number_hash(PEPPER, ""))
     return verify(folder / "gate.db", KEY.open, **arguments | more)
 
 

@@ -1,0 +1,48 @@
+"""What a knowing restore has given up: checkpoints that the log need not have grown from."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+RESTORED = "evidence_restored"
+"""The kind of the leaf by which an older state was accepted."""
+
+
+class Asked(Protocol):
+    """The store, as far as it is asked here."""
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Rows of a SELECT."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """Those in this range of sizes that the log does not fit."""
+
+    after: int
+    to: int
+    leaf: int = 0
+    """Of the fact that says so."""
+
+    def covers(self, size: int) -> bool:
+        """Whether a checkpoint of this size may be one of them."""
+        return self.after < size <= self.to
+
+
+def restores(log: Asked) -> Iterator[GivenUp]:
+    """What restores have given up, in the order of the log. Raises ``ValueError`` for a fact that is none."""
+    for row in log.query("SELECT leaf_index, body FROM facts WHERE kind = ? ORDER BY leaf_index", [RESTORED]):
+        yield given_up(row["leaf_index"], row["body"])
+
+
+def given_up(leaf: int, body: str | None) -> GivenUp:
+    """What one fact says. Raises ``ValueError``."""
+    said: Any = json.loads(body or "{}")
+    try:
+        return GivenUp(int(said["after"]), int(said["to"]), leaf)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"leaf {leaf} is no restore: {error}") from error

@@ -1,0 +1,51 @@
+"""The log of a running gate signed, and compared with every place where its checkpoints lie."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from gate.errors import GateError
+
+if TYPE_CHECKING:
+    from gate.daemon.house import House
+
+log = structlog.get_logger()
+
+
+class Signer:
+    """Tells the house's ``trust`` what came of it. Neither from the line nor from the store thread."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+
+    def compare(self) -> None:
+        """Is the store the one that was signed last? Where that cannot be told now, it is asked again each day."""
+        try:
+            self._house.trust.look()
+        except (GateError, OSError) as error:
+            log.error("checkpoints_not_compared", error=str(error))
+
+    def sign(self) -> bool:
+        """Whether the log is signed as it stands. Where it could not be, whether it still is the log that was signed
+        is looked at again: that is what a signature is refused for."""
+        try:
+            for missed in self._house.checkpoint()["missed"]:
+                log.warning("checkpoint_copy_missed", why=missed)
+        except GateError as error:
+            log.error("not_signed", error=str(error), hint=error.hint)
+            return self._not_signed(str(error))
+        except Exception as error:  # a guarded boundary: whatever it was, the next minute's checkpoint is tried again
+            log.exception("not_signed")
+            return self._not_signed(repr(error))
+        self._house.trust.signed()
+        return True
+
+    def _not_signed(self, why: str) -> bool:
+        try:
+            self._house.trust.not_signed(why)
+        except GateError as error:
+            log.error("not_signed", error=str(error))
+        self.compare()
+        return False

@@ -1,0 +1,117 @@
+"""The store compared with every place where checkpoints lie: the data folder, the second place, a copy of a mailbox."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from gate.audit.places import Log, Place, Standing, compare, folder_notes, last_fit
+from gate.config import Config
+from gate.store.reader import Reader
+from gate.store.store import EvidenceStore
+from gate.store.tree import load_frontier
+
+
+class StoreLog:
+    """The log through the store; each question by itself, so that no place that is slow keeps a decision waiting."""
+
+    def __init__(self, store: EvidenceStore) -> None:
+        self._store = store
+
+    def head(self) -> tuple[int, bytes]:
+        """Size and root."""
+        found: tuple[int, bytes] = self._store.call(lambda tx: tx.head())
+        return found
+
+    def root_at(self, size: int) -> bytes:
+        """Root over the first ``size`` leaves."""
+        found: bytes = self._store.call(lambda tx: tx.root_at(size))
+        return found
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Rows of a SELECT."""
+        rows: list[dict[str, Any]] = self._store.call(lambda tx: tx.query(sql, parameters))
+        return rows
+
+
+class ReaderLog:
+    """The log as a reader sees it, beside a gate that runs or not."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+
+    def head(self) -> tuple[int, bytes]:
+        """Size and root."""
+        frontier = load_frontier(self._reader.connection)
+        return frontier.size, frontier.root
+
+    def root_at(self, size: int) -> bytes:
+        """Root over the first ``size`` leaves."""
+        return load_frontier(self._reader.connection, size).root
+
+    def query(self, sql: str, parameters: Sequence[Any] = ()) -> list[dict[str, Any]]:
+        """Rows of a SELECT."""
+        return self._reader.query(sql, parameters)
+
+
+def places(config: Config) -> list[Place]:
+    """Where checkpoints of this gate lie."""
+    data, storage = config.data, config.storage
+    found = [_folder(data / "checkpoints")]
+    if storage.checkpoints_copy:
+        found.append(_folder(config.path(storage.checkpoints_copy)))
+    if storage.checkpoints_mailbox:
+        path = config.path(storage.checkpoints_mailbox)
+        found.append(Place(str(path), lambda: _mailed(path)))
+    return found
+
+
+def _folder(path: Path) -> Place:
+    return Place(str(path), lambda: folder_notes(path))
+
+
+def _mailed(path: Path) -> Any:
+    from gate.exports.checkpoint_mail import mailed_notes
+
+    return mailed_notes(path)
+
+
+def standing(config: Config, log: Log) -> Standing:
+    """What came of it. Raises ``GateError`` where the store cannot be read."""
+    vkey = (config.data / "gate.key").read_text("utf-8", "replace").partition("\n")[0]
+
+    def check_note(note: str) -> str:
+        from gate.vault.signing import verify_note  # only for a note that does not fit: a check must not pay for it
+
+        return verify_note(note, vkey)
+
+    return compare(log, places(config), check_note, vkey.partition("+")[0])
+
+
+def behind(config: Config, log: Log) -> dict[str, Any]:
+    """What a restore would give up: checkpoints ``after`` a size up to another (``to``), and the ``places`` of the
+    newest; empty where the log is behind nothing."""
+    found = standing(config, log)
+    if not found.behind:
+        return {}
+    after = max(found.fits, last_fit(log, places(config), _origin(config)))
+    return {
+        "after": after,
+        "to": max(known.size for _, known in found.behind),
+        "places": [{"place": where, "size": known.size} for where, known in found.behind],
+    }
+
+
+def _origin(config: Config) -> str:
+    return (config.data / "gate.key").read_text("utf-8", "replace").partition("+")[0]
+
+
+def unsigned_since(query: Callable[[str], list[dict[str, Any]]]) -> datetime | None:
+    """When the oldest entry was kept over which no checkpoint is signed; None where there is none."""
+    rows = query(
+        "SELECT at FROM facts WHERE leaf_index >= (SELECT coalesce(max(size), 0) FROM checkpoints)"
+        " ORDER BY leaf_index LIMIT 1"
+    )
+    return datetime.fromisoformat(rows[0]["at"]) if rows else None

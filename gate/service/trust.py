@@ -1,0 +1,114 @@
+"""Whether the evidence can be relied on: is it the state that was signed last, and can it be signed?
+
+An objection that is not in the store cannot stop a call. So marketing calls are refused while the store is behind a
+checkpoint that lies anywhere (``evidence_rolled_back``), and once nothing could be signed for an hour
+(``evidence_unsigned``). Both end by themselves when the cause does; the first also when somebody accepts the older
+state knowingly (``gate.service.restoring``).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime, timedelta
+from typing import Final, Protocol
+
+from gate.core.screening import Reason
+from gate.log import Logger
+
+log = Logger()
+
+LONGEST: Final = timedelta(hours=1)
+"""Marketing goes on for so long while nothing can be signed."""
+
+
+class Compared(Protocol):
+    """What came of a comparison with every place (``gate.audit.places.Standing``)."""
+
+    @property
+    def why(self) -> str:
+        """A sentence; empty where the log is the one that was signed."""
+        ...
+
+    @property
+    def unread(self) -> Sequence[str]:
+        """What could not be read, as sentences."""
+        ...
+
+
+class Trust:
+    """What is known of it. Any thread; ``look`` waits for the store, so not on the store's own."""
+
+    def __init__(
+        self,
+        compare: Callable[[], Compared],
+        unsigned_since: Callable[[], datetime | None],
+        now: Callable[[], datetime],
+    ) -> None:
+        """``unsigned_since``: when the oldest entry without a signature over it was kept. Both raise ``GateError``."""
+        self._compare = compare
+        self._unsigned_since = unsigned_since
+        self._now = now
+        self._lock = threading.Lock()
+        self._looked = False
+        self._failing: tuple[datetime, str] | None = None
+        """Since when nothing can be signed, and why."""
+        self.why_behind = ""
+        """A sentence where the store is behind what was signed."""
+        self.unread: tuple[str, ...] = ()
+
+    def look(self) -> str:
+        """Compare now; why the store is behind, empty where it is not. Raises ``GateError``."""
+        with self._lock:
+            found = self._compare()
+            for each in found.unread:
+                log.warning("checkpoint_not_compared", why=each)
+            if found.why and found.why != self.why_behind:
+                log.error("evidence_rolled_back", why=found.why, hint="put the newest gate.db back")
+            self.why_behind, self.unread, self._looked = found.why, tuple(found.unread), True
+            return found.why
+
+    def look_once(self) -> None:
+        """Compare where that was not done yet."""
+        if not self._looked:
+            self.look()
+
+    def signed(self) -> None:
+        """The log was signed, and had grown from what lies in the folders."""
+        self._failing = None
+
+    def not_signed(self, why: str) -> None:
+        """It could not be."""
+        if self._failing is None:
+            since = self._unsigned_since()
+            now = self._now()
+            self._failing = (min(since or now, now), why)
+        else:
+            self._failing = (self._failing[0], why)
+
+    @property
+    def unsigned_seconds(self) -> float:
+        """For how long nothing could be signed; 0 where it could."""
+        return max((self._now() - self._failing[0]).total_seconds(), 0.0) if self._failing else 0.0
+
+    @property
+    def reason(self) -> Reason | None:
+        """What forbids marketing calls now."""
+        if self.why_behind:
+            return Reason.EVIDENCE_ROLLED_BACK
+        if self.unsigned_seconds > LONGEST.total_seconds():
+            return Reason.EVIDENCE_UNSIGNED
+        return None
+
+    def warnings(self) -> Iterator[str]:
+        """What somebody must see to, in sentences."""
+        if self.why_behind:
+            yield (
+                f"The evidence is older than what was signed: {self.why_behind}. Marketing calls are refused until the "
+                "newest gate.db is put back, or an admin accepts this one: dialgate audit restore"
+            )
+        elif self._failing:
+            since, why = self._failing
+            stop = "Marketing calls are refused." if self.reason else "After an hour marketing calls are refused."
+            yield f"The log has not been signed since {since:%Y-%m-%d %H:%M} UTC: {why}. {stop}"
+        yield from (f"A checkpoint could not be compared with the log: {each}." for each in self.unread)
