@@ -112,3 +112,43 @@ def test_the_carrier_presses_nine_and_is_on_the_list(gate: Gatehouse) -> None:
         phone.wait("state", state="DISCONNECTED", count=2)
     reasons = [row["reason"] for row in gate.rows("SELECT reason FROM calls ORDER BY leaf_index")]
     assert reasons == ["not_listed", "objected"]
+
+
+@pytest.mark.parametrize(("refusal", "phrase"), [(600, "on the TPS"), (486, "on the TPS"), (480, "on the TPS")])
+def test_a_pbx_is_refused_by_the_code_upon_which_it_gives_up(tmp_path: Path, refusal: int, phrase: str) -> None:
+    pjsip.required()
+    gate = Gatehouse(tmp_path / "gate", announcement=1.0)
+    gate.add_pbx(refusal=refusal)
+    gate.start()
+    try:
+        far, pbx = Far("--listen", f"127.0.0.1:{gate.trunk_port}"), Pjsip(tmp_path / "pbx", gate.address, "101")
+        with far, pbx:
+            pbx.do("dial", number=LISTED)
+            told = pbx.wait("state", state="DISCONNECTED")
+            assert told["code"] == refusal
+            assert told["phrase"].endswith(phrase)
+        assert not far.calls()
+        assert not [what for what in far.told if what["event"] == "invite"]
+    finally:
+        gate.stop()
+
+
+def test_a_pbx_whose_caller_leaves_in_the_announcement_is_told_no_failure(tmp_path: Path) -> None:
+    """The callee hangs up while the announcement plays: 200 and BYE, so that no next trunk is dialled."""
+    pjsip.required()
+    gate = Gatehouse(tmp_path / "gate", announcement=4.0)
+    gate.add_pbx()
+    gate.start()
+    try:
+        carrier = Pjsip(tmp_path / "far", gate.address, "carrier", tone=CUSTOMER, port=gate.trunk_port, answer=True)
+        with carrier, Pjsip(tmp_path / "pbx", gate.address, "101") as pbx:
+            pbx.do("dial", number=UNLISTED)
+            carrier.wait("media", active=True)
+            carrier.do("hang_up")
+            told = pbx.wait("state", state="DISCONNECTED")
+            assert told["code"] == 200
+        assert not runs(pbx.heard(), CUSTOMER)
+        row = gate.wait(lambda: gate.rows("SELECT * FROM calls WHERE state='ended'"), 10, "no end")[0]
+        assert (row["ended_by"], row["bridged"], row["announced"]) == ("callee", 0, 0)
+    finally:
+        gate.stop()

@@ -76,7 +76,9 @@ class Pjsip:
                 assert self._news.wait(max(0.0, left)), f"no {event} {values}: {self.told} {self.errors.read_text()}"
 
     def heard(self) -> np.ndarray:
-        """What it heard, once it has quit: mono, 8,000 a second."""
+        """What it heard, once it has quit: mono, 8,000 a second; empty where it was never connected to any sound."""
+        if self.wav.stat().st_size <= 44:  # no more than a header
+            return np.zeros(0, np.int16)
         samples, rate = read_wav(self.wav)
         step = rate // 8000
         return (samples[:, 0] if samples.ndim > 1 else samples)[::step]
