@@ -97,9 +97,9 @@ def _table(path: Path, text: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        where = re.search(r"\s*\(at (?:line (\d+), column (\d+)|end of document)\)", str(error))
+        where = re.search(r"\(at (?:line (\d+), column (\d+)|end of document)\)", str(error))
         place = f":{where[1]}" if where and where[1] else ""
-        what = str(error).replace(where[0], "") if where else str(error)
+        what = str(error).replace(where[0], "").rstrip() if where else str(error)
         raise ConfigError(f"{path}{place}: not TOML: {what}", hint="strings need quotes, lists need [ ]") from None
 
 

@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from typing import Final
 
 WIDTH: Final = 72
-_STRONG: Final = re.compile(r"\*\*(.+?)\*\*")
+_STRONG: Final = re.compile(r"\*\*((?:[^*\n]|\*(?!\*))+)\*\*")
 _BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 
 

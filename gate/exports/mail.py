@@ -8,7 +8,6 @@ itself.
 from __future__ import annotations
 
 import asyncio
-import re
 import ssl
 from dataclasses import dataclass
 from email import message_from_bytes
@@ -191,4 +190,4 @@ def _said(error: Exception) -> str:
     code = getattr(error, "code", None)
     message = getattr(error, "message", None) or str(error) or type(error).__name__
     text = one_line(str(message))
-    return re.sub(r"[.\s]+$", "", f"{code} {text}" if isinstance(code, int) and code > 0 else text)[:_LONGEST]
+    return (f"{code} {text}" if isinstance(code, int) and code > 0 else text).rstrip(". ")[:_LONGEST]

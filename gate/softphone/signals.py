@@ -33,7 +33,7 @@ from gate.softphone.asking import Answer
 _COMPACT = {b"v": b"Via", b"f": b"From", b"t": b"To", b"i": b"Call-ID", b"m": b"Contact", b"l": b"Content-Length"}
 _HEADER = re.compile(rb"\r\n([A-Za-z-]+)[ \t]*:[ \t]*")
 _CHALLENGE = re.compile(r"^(WWW|Proxy)-Authenticate:\s*Digest\s+(.*)$", re.IGNORECASE | re.MULTILINE)
-_PARAMETER = re.compile(r'(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]+))')
+_PARAMETER = re.compile(r'\b(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]+))')
 _T1, _TIMER_B = 0.5, 32.0
 
 
@@ -307,5 +307,5 @@ def _header(message: Any, name: str) -> str:
 
 def _uri(contact: str) -> str:
     """The URI of a Contact, with or without a name and brackets."""
-    found = re.search(r"<([^>]+)>", contact)
+    found = re.search(r"<([^<>]+)>", contact)
     return found[1] if found else contact.partition(";")[0].strip()

@@ -1,0 +1,133 @@
+"""Every regular expression in the gate and the console takes time in proportion to its text.
+
+None is left to trust: what is text of our own today is text from outside tomorrow. They are found in the source, and
+walked by ``tests.support.steps``.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import reduce
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.support.steps import FASTER, Steps
+
+ROOT = Path(__file__).parents[1]
+CALLS = {"compile", "match", "search", "fullmatch", "sub", "subn", "split", "findall", "finditer"}
+ANYWHERE = CALLS - {"compile", "match", "fullmatch"}
+
+
+class Pattern(NamedTuple):
+    where: str
+    text: str | bytes
+    flags: int
+    ways: frozenset[str]
+
+
+def _flags(nodes: list[ast.expr]) -> int:
+    names = [each.attr for node in nodes for each in ast.walk(node) if isinstance(each, ast.Attribute)]
+    return reduce(
+        int.__or__, (int(getattr(re, name)) for name in names if isinstance(getattr(re, name, 0), re.RegexFlag)), 0
+    )
+
+
+def _ways(tree: ast.Module, call: ast.Call, parents: dict[ast.AST, ast.AST]) -> frozenset[str]:
+    """How a pattern is used: the methods called on it, or on the name that it was given."""
+    name = call.func.attr  # type: ignore[union-attr]
+    if name != "compile":
+        return frozenset({name})
+    above = parents[call]
+    if isinstance(above, ast.Attribute):
+        return frozenset({above.attr})
+    while not isinstance(above, (ast.Assign, ast.AnnAssign, ast.Module, ast.FunctionDef)):
+        above = parents[above]
+    targets = (
+        above.targets if isinstance(above, ast.Assign) else [above.target] if isinstance(above, ast.AnnAssign) else []
+    )
+    names = {target.id for target in targets if isinstance(target, ast.Name)}
+    used = {
+        node.attr for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in names
+    }  # fmt: skip
+    return frozenset(used & CALLS) or frozenset({"search"})
+
+
+def patterns() -> Iterator[Pattern]:
+    for path in sorted([*(ROOT / "gate").rglob("*.py"), *(ROOT / "console").rglob("*.py")]):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
+        for node in ast.walk(tree):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CALLS):
+                continue
+            if not (isinstance(node.func.value, ast.Name) and node.func.value.id == "re" and node.args):
+                continue
+            where = f"{path.relative_to(ROOT)}:{node.lineno}"
+            text = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+            flags = _flags([*node.args[1:], *(word.value for word in node.keywords)])
+            yield Pattern(where, text if isinstance(text, (str, bytes)) else "", flags, _ways(tree, node, parents))
+
+
+ALL = list(patterns())
+MADE_AT_RUN_TIME = {
+    "gate/store/requests.py": "the spellings of one number, digit for digit",
+    "gate/softphone/signals.py": "a header's name, and what stands behind it on its line",
+}
+"""Expressions whose text is not in the source, and what they are made of."""
+
+
+def test_they_are_found():
+    assert len(ALL) > 60
+    unread = {each.where.partition(":")[0] for each in ALL if not each.text}
+    assert unread == set(MADE_AT_RUN_TIME)
+
+
+@pytest.mark.parametrize("pattern", [each for each in ALL if each.text], ids=lambda each: each.where)
+def test_work_grows_with_the_text_and_not_with_its_square(pattern):
+    steps = Steps(pattern.text, pattern.flags)
+    ways = {"search" if way in ANYWHERE else way for way in pattern.ways}
+    growth, shown = max(steps.worst(way) for way in ways)
+    assert growth < FASTER, f"{pattern.text!r}: work grows {growth:.1f} times as fast as the text, for {shown}"
+
+
+@pytest.mark.parametrize(
+    ("text", "way", "linear"),
+    [
+        (r'"(?:\\.|[^"\\])*"', "search", False),
+        (r'"[^"\\]*(?:\\.[^"\\]*)*("?)', "search", True),
+        (r"([\w-]+)\s*=\s*x", "search", False),
+        (r"([\w-]+)\s*=\s*x", "match", True),
+        (r"\s*a\s*\s*$", "match", False),
+        (r";\s*rport(\s*=\s*\d*)?(?=\s*(;|$))", "search", False),
+        (r"(a|b|ab)*c", "fullmatch", False),
+        (r"(?>[a-z]+)1", "match", True),
+        (r"[^\s;:]+\s*(?::\s*(\d{1,5}))?\s*((?:;.*)?)$", "match", False),
+    ],
+)
+def test_the_count_tells_them_apart(text, way, linear):
+    """The measure itself: what is known to be quadratic is seen."""
+    assert (Steps(text).worst(way)[0] < FASTER) is linear
+
+
+def test_steps_match_what_re_matches():
+    """The walk takes and refuses what ``re`` does: else it would count something else."""
+    for text in (
+        r'"(?:\\.|[^"\\])*"',
+        r"(a|ab)(c|bcd)(d*)",
+        r"^\s*x{2,3}?y$",
+        r"(?i)\bTag\s*=\s*([^;,\s]+)",
+        r"a++b",
+        r"(?<!\d)(20\d\d)([-_.]?)(\d\d)\2",
+    ):
+        steps = Steps(text)
+        for sample in ("", '"a\\"b"', "abcd", "  xxy", " tag = t;", "aab", "2024-11-", "120241122", "xy", '"'):
+            found: list[int] = []
+            steps._text = sample
+            steps._groups.clear()
+            took = steps._walk(list(steps.tree), 0, 0, lambda end, found=found: found.append(end) or True)
+            real = re.match(text, sample)
+            assert (took, found[:1]) == (real is not None, [real.end()] if real else []), (text, sample)
