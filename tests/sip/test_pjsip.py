@@ -149,6 +149,7 @@ def test_a_pbx_whose_caller_leaves_in_the_announcement_is_told_no_failure(tmp_pa
             assert told["code"] == 200
         assert not runs(pbx.heard(), CUSTOMER)
         row = gate.wait(lambda: gate.rows("SELECT * FROM calls WHERE state='ended'"), 10, "no end")[0]
-        assert (row["ended_by"], row["bridged"], row["announced"]) == ("callee", 0, 0)
+        assert (row["ended_by"], row["cause"], row["bridged"]) == ("callee", "hung_up", 0)
+        assert not row["announced"]
     finally:
         gate.stop()
