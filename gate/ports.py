@@ -172,6 +172,10 @@ class LineEvents(Protocol):
         """A key pressed, told by SIP INFO (those in RTP come from the recorder's taps)."""
         ...
 
+    def legs_ended(self, call_id: str, outcomes: Mapping[str, str]) -> None:
+        """What an earlier life of the gate left of a call is ended: side -> how, ``BYE 200`` and the like."""
+        ...
+
     def media_changed(self, call_id: str, payloads: Mapping[str, Mapping[int, str]]) -> None:
         """Codec maps after an offer and answer: side -> payload type -> ``name/rate``."""
         ...
@@ -210,6 +214,26 @@ class Line(Protocol):
 
     def forget(self, call_id: str) -> None:
         """The conductor is done with the call; whatever is left of it may go."""
+        ...
+
+
+class LegBook(Protocol):
+    """Keeps the legs of running calls where a killed gate leaves them to the next one. Line thread; never raises."""
+
+    def left(self) -> Mapping[str, type_json]:
+        """What an earlier life did not end: call -> its legs, as they were kept."""
+        ...
+
+    def keep(self, call_id: str, legs: Mapping[str, type_json]) -> None:
+        """How the legs of a call stand now, as JSON."""
+        ...
+
+    def over(self, call_id: str) -> None:
+        """Nothing of the call is left to end."""
+        ...
+
+    def clear(self) -> None:
+        """Nothing of any call is: the line has ended them all."""
         ...
 
 

@@ -70,6 +70,7 @@ class Gate:
     def __init__(self, config: Config, stack: ExitStack) -> None:
         """Everything but the line; what is opened closes with ``stack``. Raises ``GateError``."""
         from gate.service.metrics import Metrics
+        from gate.store.legs import LegFile
 
         self._config = config
         line = AtTheLine(self._obstacle, self._keep)
@@ -83,6 +84,8 @@ class Gate:
         self._reconciler = self._reconcile()
         self._recorder = self._start_recorder(stack)
         self._media = LateMedia()
+        self._legs = LegFile(config.data / "legs.journal")
+        stack.callback(self._legs.close)
         self._built: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
         self._line, self._conductor = self._compose()
         self._watched = self._view()
@@ -142,7 +145,7 @@ class Gate:
         from gate.service.settings import Settings
         from gate.sip.line import SipLine
 
-        line = SipLine(self._config, self._media, self._secret_of)
+        line = SipLine(self._config, self._media, self._secret_of, self._legs)
         conductor = Conductor(
             line=line,
             loop=line,
@@ -372,6 +375,7 @@ class Gate:
             self._metrics.line(self._line.counts())
             self._metrics.evidence_rolled_back.set(bool(self._house.trust.why_behind))
             self._metrics.unsigned_seconds.set(self._house.trust.unsigned_seconds)
+            await asyncio.to_thread(self._legs.sync)
             await asyncio.sleep(1.0)
             last += 1
             if last % USAGE_SECONDS == 0:

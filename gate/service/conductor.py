@@ -182,6 +182,12 @@ class Conductor:
         """A key, told by SIP INFO."""
         self._tell_id(call_id, Digit(side, digit))
 
+    def legs_ended(self, call_id: str, outcomes: Mapping[str, str]) -> None:
+        """What a killed gate left of a call is ended."""
+        log.warning("legs_ended", call=call_id, **outcomes)
+        body = {"call_id": call_id, **outcomes}
+        self._keeper.keep(Fact("legs_ended", subject=call_id, at=self._clock.now(), actor="gate", body=body))
+
     def media_changed(self, call_id: str, payloads: Mapping[str, Mapping[int, str]]) -> None:
         """The codec map after an offer and answer."""
         if talk := self._talks.get(call_id):

@@ -28,6 +28,7 @@ How a call comes in and goes out::
 - ``engine``         what lives on the line thread: transactions, door, bridges, trunk
 - ``transactions``   sippy's transaction manager on our sockets
 - ``bridge``         one call: caller leg, callee leg, and what the conductor commands
+- ``dialogs``        what of a leg outlives the gate; ``survivors``: what a killed gate left is ended
 - ``alive``          is the far end still there; ``dtmf``: keys told by INFO
 - ``reinvite``       offers inside a call: hold, resume, codec change
 - ``trunk``          OPTIONS keep-alive and registration with the carrier; ``status``: what the line tells of itself

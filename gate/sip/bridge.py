@@ -28,7 +28,7 @@ from sippy.CCEvents import (
 from sippy.MsgBody import MsgBody
 from sippy.SipCallId import SipCallId
 
-from gate.sip import sdp
+from gate.sip import dialogs, sdp
 from gate.sip.alive import Alive
 from gate.sip.dtmf import digits_of
 from gate.sip.identity import headers_for_trunk, quotable
@@ -77,6 +77,7 @@ class Bridge:
         self.rang = False
         """The far end has said anything at all."""
         self.picked_up = False
+        self._kept: Any = None
         self.caller_sdp = ""
         self.callee_sdp = ""
         self.answer: Any = None
@@ -160,6 +161,8 @@ class Bridge:
         invite.mark = self.engine.away.mark(self.id, str(sip_call_id))
         self.callee.good_local = body.getCopy()
         self.callee.recvEvent(invite)
+        self._kept = self.callee.tr
+        self.keep_legs()
 
     def on_callee(self, event: Any) -> None:
         """What the trunk and the callee do; one at a time, since the media relay answers later."""
@@ -187,6 +190,9 @@ class Bridge:
 
     def _ringing(self, event: Any) -> None:
         code, phrase, body = event.getData()
+        if self.callee.tr is not self._kept:  # sent again, with credentials
+            self._kept = self.callee.tr
+            self.keep_legs()
         self.rang = True
         if self.phase != "dialling" or code <= 100:
             return
@@ -273,8 +279,13 @@ class Bridge:
         """LAW 3.5: no fault of a phone's ends a call for help."""
         _log.warning("an emergency call's answer was not acknowledged", call_id=self.id)
 
+    def keep_legs(self) -> None:
+        """Keep what the next start needs to end them, should this be the last that is done."""
+        guarded("legs of a call", lambda: self.engine.book.keep(self.id, dialogs.of(self)))()
+
     def tell_media(self) -> None:
-        """Tell the codec maps as they stand now."""
+        """Tell the codec maps as they stand now; each offer may have moved a party, too."""
+        self.keep_legs()
         self.engine.events.media_changed(self.id, sdp.maps_in_packets(self.caller_sdp, self.callee_sdp))
 
     # --- commands ----------------------------------------------------------------------------------------------------
@@ -292,6 +303,7 @@ class Bridge:
         body = _settled(self.answer)
         self.caller.good_local = body.getCopy()
         self.caller.recvEvent(CCEventConnect((200, "OK", body)))
+        self.keep_legs()
 
     def hang_up(self, why: str) -> None:
         """End both legs; the conductor knows, so no event tells it."""

@@ -73,6 +73,8 @@ class Door:
             if not request.method:
                 if self.engine.transactions.expects(request):
                     self.engine.transactions.feed(request, source, face)
+                else:
+                    self.engine.survivors.takes(request, source, face)
                 return
         except BadMessage as bad:
             self._bad(bad, source, face)

@@ -4,7 +4,7 @@ sippy)."""
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
@@ -13,7 +13,7 @@ from sippy.Time.Timeout import Timeout
 
 from gate.config import Config
 from gate.core.numbers import emergency_number
-from gate.ports import LineEvents, MediaRelay
+from gate.ports import LegBook, LineEvents, MediaRelay
 from gate.sip.auth import Authenticator
 from gate.sip.bridge import Bridge
 from gate.sip.door import Door
@@ -25,6 +25,7 @@ from gate.sip.pending import Pending
 from gate.sip.registrar import Registrar
 from gate.sip.routes import Route, emergency_route, trunk_route
 from gate.sip.status import LineStatus, TrunkStatus
+from gate.sip.survivors import Survivors
 from gate.sip.swift import quicken
 from gate.sip.transactions import Transactions
 from gate.sip.traps import guarded, quieten
@@ -67,7 +68,7 @@ class Engine:
     def __init__(
         self, config: Config, transport: Transport, relay: MediaRelay, events: LineEvents,
         authenticator: Authenticator, registrar: Registrar, trunk_password: str, emergency_password: str,
-        on_trunk: Callable[[TrunkStatus], None],
+        on_trunk: Callable[[TrunkStatus], None], book: LegBook,
     ) -> None:  # fmt: skip
         SipConf.my_uaname = AGENT
         SipConf.autoconvert_tel_url = True
@@ -81,6 +82,8 @@ class Engine:
         self.emergency = emergency_route(config, emergency_password)
         self.transactions = Transactions(transport, self._on_request)
         self.door = Door(self, authenticator, registrar)
+        self.book = book
+        self.survivors = Survivors(self, self._legs_ended)
         self.bridges: dict[str, Bridge] = {}
         self._admitted: set[TransactionKey] = set()
         """Transactions of the calls that were let through, and of those that ended lately: keys alone, for the calls
@@ -146,6 +149,9 @@ class Engine:
         self.away.over(call_id)
         if bridge.caller.ending:
             self._ending[call_id] = bridge.caller
+            bridge.keep_legs()
+        else:
+            self.book.over(call_id)
         self.after(KEPT_SECONDS, lambda: self._drop(call_id, key))
 
     def forget(self, call_id: str) -> None:
@@ -159,7 +165,8 @@ class Engine:
 
     def _drop(self, call_id: str, key: TransactionKey) -> None:
         self.bridges.pop(call_id, None)
-        self._ending.pop(call_id, None)
+        if self._ending.pop(call_id, None) is not None:
+            self.book.over(call_id)
         self._admitted.discard(key)
 
     def _on_request(self, request: Any, transaction: Any) -> Any:
@@ -171,6 +178,14 @@ class Engine:
         if request.getMethod() == "INVITE" and request.getHFBody("to").getTag() is None:
             return None  # a late retransmission of one that was answered
         return (request.genResponse(481, "Call/Transaction Does Not Exist", server=AGENT), None, None)
+
+    def end_survivors(self) -> None:
+        """End what an earlier life left; when the sockets are served."""
+        self.survivors.end(self.book.left())
+
+    def _legs_ended(self, call_id: str, outcomes: Mapping[str, str]) -> None:
+        self.events.legs_ended(call_id, outcomes)
+        self.book.over(call_id)
 
     def _sweep(self) -> None:
         self.door.sweep()

@@ -180,13 +180,21 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
         """Send a request; a BYE that the trunk challenges is sent again with credentials, so that the call really
         ends."""
         if req.getMethod() == "BYE" and "resp_cb" not in named and self.username:
-            named["resp_cb"] = guarded("answer to BYE", lambda resp: self._bye_answered(req, resp))
+            return self.send_bye(req, lambda code: None)
         return super().newTransaction(req, req_extra_headers, **named)
 
-    def _bye_answered(self, req: Any, resp: Any) -> None:
+    def send_bye(self, req: Any, on_answer: Callable[[int], None]) -> Any:
+        """Send a BYE; ``on_answer(code)`` with what became of it in the end, 408 where nothing came in 32 s."""
+        answered = guarded("answer to BYE", lambda resp: self._bye_answered(req, resp, on_answer))
+        return super().newTransaction(req, resp_cb=answered)
+
+    def _bye_answered(self, req: Any, resp: Any, on_answer: Callable[[int], None]) -> None:
         names = {401: ("www-authenticate", "authorization"), 407: ("proxy-authenticate", "proxy-authorization")}
-        found = names.get(resp.getSCode()[0])
-        if found is None or req.countHFs(found[1]):
+        code = resp.getSCode()[0]
+        found = names.get(code)
+        if found is None or req.countHFs(found[1]) or not self.username:
+            if code >= 200:
+                on_answer(code)
             return
         for challenge in resp.getHFBodys(found[0]):
             supported, qop = challenge.supportedAlgorithm()
@@ -196,8 +204,10 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
                 again.appendHeader(
                     SipHeader(body=challenge.genAuthHF(self.username, self.password, "BYE", uri, None, qop))
                 )
-                super().newTransaction(again)
+                last = guarded("answer to BYE", lambda resp: on_answer(resp.getSCode()[0]))
+                super().newTransaction(again, resp_cb=last)
                 return
+        on_answer(code)
 
     def ask_alive(self, on_answer: Callable[[int], None]) -> None:
         """OPTIONS inside the dialog; ``on_answer(code)``, 408 where nothing came in 32 s."""

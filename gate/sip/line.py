@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
 from gate.config import Config
 from gate.errors import GateError
-from gate.ports import LineEvents, MediaRelay, Timer
+from gate.ports import LegBook, LineEvents, MediaRelay, Timer
 from gate.sip import traps
 from gate.sip.auth import Authenticator
 from gate.sip.loop import Steps, adopt
@@ -25,6 +25,22 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("gate.sip")
 
 
+class _NoBook:
+    """Keeps nothing."""
+
+    def left(self) -> Mapping[str, Any]:
+        return {}
+
+    def keep(self, call_id: str, legs: Mapping[str, Any]) -> None:
+        pass
+
+    def over(self, call_id: str) -> None:
+        pass
+
+    def clear(self) -> None:
+        pass
+
+
 class SipLine:
     """The SIP side of the gate.
 
@@ -36,11 +52,15 @@ class SipLine:
         config: ``sip``, ``trunk``, ``account``, ``pbx`` and ``limits`` are read.
         relay: makes SDP bodies the gate's own.
         secret_of: password of an account's username, and of the trunk's; called once each, at the start.
+        book: where the legs of running calls are kept for the next start; without one they are not.
     """
 
-    def __init__(self, config: Config, relay: MediaRelay, secret_of: Callable[[str], str]) -> None:
+    def __init__(
+        self, config: Config, relay: MediaRelay, secret_of: Callable[[str], str], book: LegBook | None = None
+    ) -> None:
         self._config = config
         self._relay = relay
+        self._book = book or _NoBook()
         self._steps = Steps()
         self._transport = Transport(config.sip.listen, self._steps, self._receive)
         self._authenticator = Authenticator(config, secret_of)
@@ -96,7 +116,7 @@ class SipLine:
             self._engine = Engine(
                 self._config, self._transport, self._relay, self._events,
                 self._authenticator, self._registrar, self._trunk_password, self._emergency_password,
-                self._trunk_changed,
+                self._trunk_changed, self._book,
             )  # fmt: skip
         except Exception as error:
             self._failed = error
@@ -104,6 +124,7 @@ class SipLine:
             raise
         self._steps.start(lambda: loop.callFromThread(self._steps.drain))
         self._transport.start()
+        self.post(self._engine.end_survivors)
         self._ready.set()
         _log.info("the line is up", addresses=[f"{host}:{port}" for host, port in self.addresses])
         try:
@@ -112,6 +133,7 @@ class SipLine:
         finally:
             self._steps.close()
             self._engine.shut_down()
+            self._book.clear()
             self._transport.close()
             _log.info("the line is down")
 

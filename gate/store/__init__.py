@@ -16,5 +16,6 @@
 - ``erasure``      facts emptied, their leaves kept
 - ``schema``, ``connect``  the tables and their migrations; how the file is opened
 - ``shape``        the tables as they are, compared with what the migrations make
+- ``legs``         ``LegFile``: the legs of running calls, for the start after a crash
 - ``lock``         ``DataLock``: one process at a time owns a data folder
 """

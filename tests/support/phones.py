@@ -66,6 +66,8 @@ class Talk:
     cseq: int = 1
     invite: str = ""
     branch: str = ""
+    asked: Heard | None = None
+    """The INVITE that came in."""
     peer: tuple[str, int] | None = None
     _sequence: int = 0
     _keys: list[tuple[bytes, bool]] = field(default_factory=list)
@@ -270,8 +272,8 @@ class Phones:
                 self._over(talk, "them")
         elif heard.method == "CANCEL" and talk:
             self._answer(heard, 200, "OK", source)
-            if talk.state == "calling":
-                self._sip_to(talk._last.replace("200 OK", "487 Request Terminated", 1), source)
+            if talk.state == "calling" and talk.asked is not None:
+                self._answer(talk.asked, 487, "Request Terminated", source, tagged=talk.local)
                 self._over(talk, "them")
         elif heard.method == "INVITE" and talk and talk._last:
             self._sip_to(talk._last, source)
@@ -281,6 +283,7 @@ class Phones:
     def _incoming(self, heard: Heard, source: tuple[str, int]) -> None:
         user = heard.start.split()[1].partition(":")[2].partition("@")[0]
         talk = Talk(user, heard.get("Call-ID"), self._audio(user), _udp(), keep=self._keep)
+        talk.asked = heard
         talk.headers = {name.lower(): value for name, value in heard.headers}
         talk.local = f"{heard.get('To')};tag=r{self._mark()}"
         talk.remote, talk.target = heard.get("From"), heard.contact

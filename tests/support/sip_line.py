@@ -147,6 +147,9 @@ class Conductor:
     def hung_up(self, call_id: str, side: str, cause: str = "hung_up") -> None:
         self._see("hung_up", call_id, side, cause)
 
+    def legs_ended(self, call_id: str, outcomes: Mapping[str, str]) -> None:
+        self._see("legs_ended", call_id, *(f"{side} {how}" for side, how in sorted(outcomes.items())))
+
     def digit(self, call_id: str, side: str, digit: str) -> None:
         self._see("digit", call_id, side, digit)
 

@@ -1,0 +1,160 @@
+"""The legs that an earlier life of the gate left hanging: ended when the line is up again. Line thread.
+
+A party that talks through a gate which was killed hears nothing more, and sits there until it gives up. So each leg
+gets what it still needs: a BYE; a CANCEL where it was ringing; a final answer where the caller had none. Where the
+callee had picked up that answer is 200, then BYE, as while the gate runs: a failure would make a phone system dial its
+next trunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import structlog
+
+from gate.sip import dialogs, sdp
+from gate.sip.answers import refusal
+from gate.sip.message import Address, Message, answer, destination, parse
+
+if TYPE_CHECKING:
+    from gate.sip.engine import Engine
+    from gate.sip.udp import Face
+
+_log = structlog.get_logger("gate.sip")
+
+WHY = "gate_interrupted"
+AT_ONCE = 40
+EVERY = 0.05
+"""So many calls are ended at once, and the next so many seconds later: 1,000 are done in little more than a second."""
+AGAIN = (0.0, 0.5, 1.5, 3.5)
+"""When what has no transaction of its own is sent."""
+PATIENCE = 34.0
+"""Seconds until a leg that does not answer is told so: longer than a transaction (RFC 3261, timer F)."""
+
+
+class Survivors:
+    """What is left of earlier calls; ``told(call_id, outcomes)`` once for each, with ``caller`` and ``callee`` as far
+    as they were left: ``BYE 200``, ``CANCEL 487``, ``INVITE 600``, ``BYE no answer``."""
+
+    def __init__(self, engine: Engine, told: Callable[[str, Mapping[str, str]], None]) -> None:
+        self._engine = engine
+        self._told = told
+        self._ringing: dict[str, tuple[Message, Address, Callable[[str], None]]] = {}
+        """SIP Call-ID of an INVITE of ours whose CANCEL is under way."""
+
+    def end(self, left: Mapping[str, Any]) -> None:
+        """Begin."""
+        if left:
+            _log.warning("legs of an earlier life are ended", calls=len(left))
+        for number, (call_id, legs) in enumerate(left.items()):
+            self._engine.after(number // AT_ONCE * EVERY, partial(self._end, call_id, legs))
+
+    def _end(self, call_id: str, legs: Mapping[str, Any]) -> None:
+        outcomes: dict[str, str] = {}
+        sides = [side for side in ("caller", "callee") if side in legs]
+
+        def outcome(side: str, what: str) -> None:
+            if side in outcomes:
+                return
+            outcomes[side] = what
+            if len(outcomes) == len(sides):
+                self._told(call_id, outcomes)
+
+        def late() -> None:
+            for side in sides:
+                outcome(side, "no answer")
+
+        picked_up = "dialog" in legs.get("callee", {})
+        for side in sides:
+            try:
+                self._end_leg(side, legs[side], picked_up, partial(outcome, side))
+            except Exception as error:  # noqa: BLE001 - a line of the file may hold anything: the other legs are ended
+                _log.warning("a leg that was left cannot be ended", call_id=call_id, side=side, error=repr(error))
+                outcome(side, "cannot be read")
+        self._engine.after(PATIENCE, late)
+
+    def _end_leg(self, side: str, leg: Mapping[str, Any], picked_up: bool, done: Callable[[str], None]) -> None:
+        if "dialog" in leg:
+            route = self._engine.emergency if leg.get("emergency") else self._engine.route
+            trunk = route if side == "callee" else None
+            self._bye(leg["dialog"], done, *((trunk.username, trunk.password) if trunk else ()))
+        elif "invite" in leg:
+            self._cancel(leg, done)
+        else:
+            self._answer(leg, picked_up, done)
+
+    def _bye(self, kept: dict[str, Any], done: Callable[[str], None], username: str = "", password: str = "") -> None:
+        leg, request = dialogs.bye(self._engine.transactions, kept, WHY, username, password)
+
+        def answered(code: int) -> None:
+            done("BYE no answer" if code == 408 else f"BYE {code}")
+
+        leg.send_bye(request, answered)
+
+    # --- a caller without a final answer ------------------------------------------------------------------------------
+
+    def _answer(self, kept: Mapping[str, Any], picked_up: bool, done: Callable[[str], None]) -> None:
+        request = parse((kept["asked"] + "\r\n\r\n").encode("latin-1"))
+        source = (str(kept["from"][0]), int(kept["from"][1]))
+        face, tag = self._engine.transactions.l4r.getServer(source), str(kept["tag"])
+        if not picked_up:
+            data = refusal(request, source, tag, int(kept["refusal"]), WHY, "", "The gate was interrupted.")
+            self._again(face, data, destination(request, source))
+            done(f"INVITE {kept['refusal']}")
+            return
+        media, (host, port) = self._engine.config.media, face.address
+        body = sdp.silent_answer(kept["offer"], media.address, media.address6)
+        headers = [("Contact", f"<sip:{host}:{port}>"), ("Content-Type", "application/sdp")]
+        head = answer(request, 200, "OK", source, headers, tag).removesuffix(b"Content-Length: 0\r\n\r\n")
+        data = head + f"Content-Length: {len(body)}\r\n\r\n{body}".encode("latin-1", "replace")
+        self._again(face, data, destination(request, source), AGAIN[:2])
+        dialog = dialogs.by_request(request, tag, source)
+        self._engine.after(AGAIN[2], partial(self._bye, dialog, done))
+
+    # --- a callee that rings ------------------------------------------------------------------------------------------
+
+    def _cancel(self, kept: Mapping[str, Any], done: Callable[[str], None]) -> None:
+        request = parse((kept["invite"] + "\r\n\r\n").encode("utf-8"))
+        to = (str(kept["to"][0]), int(kept["to"][1]))
+        self._ringing[request.call_id] = (request, to, done)
+        self._again(self._engine.transactions.l4r.getServer(to), _like(request, "CANCEL"), to)
+        self._engine.after(PATIENCE, partial(self._forget, request.call_id))
+
+    def _forget(self, sip_call_id: str) -> None:
+        self._ringing.pop(sip_call_id, None)
+
+    def takes(self, response: Message, source: Address, face: Face) -> bool:
+        """True where a response is a final one to an INVITE of an earlier life: acknowledged, and ended."""
+        found = self._ringing.get(response.call_id)
+        if found is None or response.cseq_method != "INVITE" or response.code < 200:
+            return False
+        request, to, done = found
+        if source[0] not in self._engine.transactions.l4r.hosts_of(to[0]):
+            return False
+        if response.code >= 300:
+            face.send_to(_like(request, "ACK", response.get("to") or ""), to)
+            done(f"CANCEL {response.code}")
+        else:
+            dialog = dialogs.by_answer(request, response, to)
+            face.send_to(_like(request, "ACK", dialog["remote"], dialog["target"], "z9hG4bK" + response.to_tag), to)
+            self._bye(dialog, done, self._engine.route.username, self._engine.route.password)
+        return True
+
+    def _again(self, face: Face, data: bytes, to: Address, when: tuple[float, ...] = AGAIN) -> None:
+        for seconds in when:
+            self._engine.after(seconds, partial(face.send_to, data, to))
+
+
+def _like(request: Message, method: str, to: str = "", uri: str = "", branch: str = "") -> bytes:
+    """CANCEL or ACK of an INVITE: its transaction's own headers (RFC 3261 9.1, 17.1.1.3); an ACK of a 2xx has a branch
+    of its own."""
+    via = request.vias[0]
+    if branch:
+        via = via.replace(request.branch, branch)
+    lines = [f"{method} {uri or request.uri} SIP/2.0", f"Via: {via}", "Max-Forwards: 70"]
+    lines += [f"Route: {route}" for route in request.all("route")]
+    lines += [f"From: {request.get('from')}", f"To: {to or request.get('to')}", f"Call-ID: {request.call_id}"]
+    lines += [f"CSeq: {request.cseq} {method}", "Content-Length: 0", "", ""]
+    return "\r\n".join(lines).encode("latin-1", "replace")

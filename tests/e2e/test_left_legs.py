@@ -1,0 +1,108 @@
+"""kill -9 with calls in every state: the next start hangs up both legs of each, and the log says so."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from pathlib import Path
+
+from tests.support.gatehouse import Gatehouse
+from tests.support.phones import Phones
+
+CALLS = 47
+NUMBERS = [f"0113496{n:04d}" for n in range(500, 500 + CALLS)]
+RINGS, HEARS = "01134960560", "01134960561"
+"""One that rings when the gate is killed, one that hears the announcement."""
+
+
+def seen_again(gate: Gatehouse, killed: float) -> float:
+    """Seconds from the kill until the gate answers a phone system's OPTIONS: asked 20 times a second."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.bind(("127.0.0.1", 0))
+        probe.settimeout(0.05)
+        host, port = probe.getsockname()
+        while time.monotonic() - killed < 30:
+            mark = f"q{time.monotonic_ns():x}"
+            text = (
+                f"OPTIONS sip:{gate.address[0]}:{gate.address[1]} SIP/2.0\r\nVia: SIP/2.0/UDP {host}:{port}"
+                f";branch=z9hG4bK{mark};rport\r\nMax-Forwards: 70\r\nFrom: <sip:pbx@{host}>;tag={mark}\r\n"
+                f"To: <sip:gate@{gate.address[0]}>\r\nCall-ID: {mark}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
+            )
+            probe.sendto(text.encode(), gate.address)
+            try:
+                if probe.recv(2000).startswith(b"SIP/2.0 200"):
+                    return time.monotonic() - killed
+            except (TimeoutError, ConnectionError):
+                time.sleep(0.05)
+    raise AssertionError("the gate does not answer OPTIONS")
+
+
+def test_after_a_kill_both_legs_of_every_call_are_hung_up(tmp_path: Path) -> None:
+    gate = Gatehouse(tmp_path / "gate", announcement=3.0)
+    gate.add_pbx(refusal=600)
+    gate.start()
+    try:
+        with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
+            talks = [near.dial(number) for number in NUMBERS]
+            near.wait(talks, "up", 40)
+            far._answers = False
+            rings = near.dial(RINGS)
+            gate.wait(lambda: any(talk.number.endswith(RINGS[1:]) for talk in far.all()), 5, "it does not ring")
+            far._answers = True
+            hears = near.dial(HEARS)
+            gate.wait(
+                lambda: [t for t in far.all() if t.number.endswith(HEARS[1:]) and t.state == "up"], 5, "unanswered"
+            )
+            time.sleep(0.3)
+            assert (rings.state, hears.state in ("calling", "early")) == ("calling", True)
+            assert gate.process
+            gate.process.kill()
+            killed = time.monotonic()
+            gate.process.wait(10)
+            gate.process = None
+            assert all(talk.state == "up" for talk in talks), "nobody has told them yet"
+            gate.start()
+            print(f"answers OPTIONS again {seen_again(gate, killed):.1f} s after the kill")
+            near.wait([*talks, rings, hears], "over", 20)
+            far.wait(far.all(), "over", 20)
+            print(f"all hung up {time.monotonic() - killed:.1f} s after the kill")
+            assert {talk.ended_by for talk in near.all() + far.all()} == {"them"}
+            assert {talk.code for talk in talks} == {200}
+            assert all("gate_interrupted" in talk.reasons[-1] for talk in talks)
+            assert (hears.code, rings.code) == (200, 600), "no failure upon which a phone system dials its next trunk"
+        gate.wait(lambda: len(rows(gate)) == CALLS + 2, 40, "not every call has its leaf")
+        found = {row["call_id"]: row for row in rows(gate)}
+        calls = {row["number"]: row["call_id"] for row in gate.rows("SELECT number, call_id FROM calls")}
+        assert found.pop(calls["+44" + RINGS[1:]]) | {"call_id": ""} == {
+            "call_id": "", "caller": "INVITE 600", "callee": "CANCEL 487",
+        }  # fmt: skip
+        assert {(row["caller"], row["callee"]) for row in found.values()} == {("BYE 200", "BYE 200")}
+        assert (gate.data / "legs.journal").read_bytes() == b""
+        assert gate.stop() == 0
+        gate.verified()
+    finally:
+        gate.stop()
+
+
+def rows(gate: Gatehouse) -> list[dict[str, str]]:
+    return [json.loads(row["body"]) for row in gate.rows("SELECT body FROM facts WHERE kind = 'legs_ended'")]
+
+
+def test_a_gate_that_is_stopped_leaves_no_leg_behind(tmp_path: Path) -> None:
+    """Nothing is hung up twice, and nothing of a call is kept once it is over."""
+    gate = Gatehouse(tmp_path / "gate", announcement=0.6)
+    gate.set("limits", drain_seconds=0)
+    gate.add_pbx()
+    gate.start()
+    try:
+        with Phones(port=gate.trunk_port), Phones(to=gate.address) as near:
+            (talk,) = near.wait([near.dial(NUMBERS[0])], "up", 10)
+            assert "+441134960500" in (gate.data / "legs.journal").read_text()
+            assert gate.stop() == 0
+            near.wait([talk], "over", 5)
+        assert (gate.data / "legs.journal").read_bytes() == b""
+        gate.start()
+        assert rows(gate) == []
+    finally:
+        gate.stop()
