@@ -242,7 +242,12 @@ class Gate:
 
     def _now(self) -> dict[str, Any]:
         """What ``status`` says of a running gate."""
-        return {"line": self._line.counts(), "usage": self._usage()}
+        return {"line": self._passed_over(), "usage": self._usage()}
+
+    def _passed_over(self) -> dict[str, int]:
+        """What line and media room have passed over or refused since the start, by kind; from any thread."""
+        strangers = self._media.room.strangers if self._media.room else 0
+        return {**self._line.counts(), "foreign_audio": strangers}
 
     def _usage(self) -> list[dict[str, Any]]:
         return self._at_the_line(lambda: self._conductor.usage(self._house.clock.now()))
@@ -372,7 +377,7 @@ class Gate:
             up = self._line.trunk_up
             self._metrics.trunk_up.set(float("nan") if up is None else up)  # None: nobody asks the carrier
             self._metrics.recorder_up.set(self._recorder.available())
-            self._metrics.line(self._line.counts())
+            self._metrics.line(self._passed_over())
             self._metrics.evidence_rolled_back.set(bool(self._house.trust.why_behind))
             self._metrics.unsigned_seconds.set(self._house.trust.unsigned_seconds)
             await asyncio.to_thread(self._legs.sync)

@@ -14,8 +14,8 @@ Facts of RTPProxy that shape this file (each has its test):
 - Its first update makes one leg's port and knows the other's peer; its second makes the other port, after which packets
   are taken: a leg without a peer takes whoever comes first, and keeps it against later updates. Hence ``Sieve``, put
   before each port can take anything.
-- ``A``: the peer is the told address, whatever its source port, and audio goes to the told port. Without it the first
-  packet names the port audio goes to, for good; the sieve sees to it that it is the told address's.
+- ``A``: the peer is the told address, whatever its source port, and audio goes to the told port, which a later update
+  moves at once. Without it the first packet names the port that audio is taken from and goes to, for good.
 - While a prompt plays to a leg, what would otherwise be sent there is dropped, before it is copied.
 """
 
@@ -76,18 +76,35 @@ class Party(_Session):
         self.bound = bound
         self.port = self.inner = 0
         self.copied = False
+        self._faced = "", 0, 0
 
     def make(self, ask: Ask) -> None:
         """Make its ports; nothing passes yet."""
         self.port, self._outer, self.inner, self._within = self._make(ask, self.bound, 0)
 
     def face(self, ask: Ask, address: str, port: int, *, learns: bool = False) -> None:
-        """Take audio from this address alone and send to its port; ``learns``: to the one that its first packet comes
-        from."""
+        """Take audio from this address and port alone and send to it; ``learns``: from and to the port that its first
+        packet comes from."""
         self._outer.shut()
         modifiers = ("" if learns else "A") + ("6" if ":" in address else "")
         self._ask(ask, f"U{modifiers} {self.name} {address} {port} o i")
-        self._outer.only(address)
+        if learns:
+            self._outer.only(address)
+        else:
+            self._outer.only(address, port)
+        self._faced = address, self.counts(ask)[0], self._outer.refused()
+
+    def settle(self, ask: Ask) -> bool:
+        """True once it is known where this party sends from. Nearly all send from the port that they are sent to
+        (RFC 4961), and that one alone is let in; where nothing has come from it and something from elsewhere, every
+        port of the address is."""
+        address, received, refused = self._faced
+        if self.counts(ask)[0] > received:
+            return True
+        if self._outer.refused() > refused:
+            self._outer.only(address)
+            return True
+        return False
 
     def hear(self, *ports: int) -> None:
         """Take from these inner ports what is sent to this party."""

@@ -23,6 +23,9 @@ from gate.media.proxy import Proxy, capacity, speakable
 HOLD_SECONDS = 60.0
 """How long an announcement waits for a callee on hold."""
 
+_SETTLE_FIRST, _SETTLE_EVERY = 0.3, 1.0
+"""When it is looked where a party sends from."""
+
 
 @dataclass(slots=True)
 class _Side:
@@ -190,6 +193,8 @@ class RtpIoMedia:
             sdp.anchor(body.content, audio, other.facing.family, other.facing.named, port)
             body.content.o_header = _origin(side, body.content.o_header)
             body.needs_update = False
+            if not (audio.nowhere or learns):
+                self._settle(call_id, call, side)
             if name == "callee" and call.playing:
                 (call.playing.resume if audio.hears else call.playing.hold)()
             done(body)
@@ -328,6 +333,20 @@ class RtpIoMedia:
         )
         playing.start(hears=audio.hears)
         return seconds
+
+    def _settle(self, call_id: str, call: _Call, side: _Side) -> None:
+        """Find out where a party sends from, as soon as it does."""
+        audio = side.audio
+
+        def look() -> None:
+            if self._calls.get(call_id) is call and side.audio is audio:
+                self._proxy.run(side.party.settle, looked)
+
+        def looked(settled: bool | None) -> None:
+            if settled is False:
+                self._loop.after(_SETTLE_EVERY, look)
+
+        self._loop.after(_SETTLE_FIRST, look)
 
     def _note_refused(self, call: _Call, refused: int | None) -> None:
         if refused is not None and refused > call.refused:

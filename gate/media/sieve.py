@@ -62,12 +62,11 @@ class Sieve:
         self._put([_program(address, [port + above for port in ports]) for above in (0, 1)])
 
     def refused(self) -> int:
-        """How many packets were dropped so far; a queue that overflowed is counted among them."""
-        count = 0
-        for number, port in self._sockets:
-            with suppress(MediaError), _borrowed(number, self._address, port) as found:
-                count += _MEMINFO.unpack(found.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))[-1]
-        return count
+        """How many packets the RTP socket has dropped; what a queue had no room for is counted among them."""
+        number, port = self._sockets[0]
+        with suppress(MediaError, OSError), _borrowed(number, self._address, port) as found:
+            return int(_MEMINFO.unpack(found.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))[-1])
+        return 0
 
     def _put(self, programs: Sequence[Sequence[_Instruction]]) -> None:
         for (number, port), program in zip(self._sockets, programs, strict=True):

@@ -11,8 +11,9 @@ _LINE = {
     "dropped": "Datagrams dropped because the line did not keep up",
     "unanswered": "Requests of strangers that were left without an answer",
     "foreign": "Messages inside a call that came from an address that is not that side's",
+    "foreign_audio": "Packets that came to a media port from somebody else than its party",
 }
-"""What the line counts: ``SipLine.counts``."""
+"""What line and media room count: ``SipLine.counts``, ``RtpIoMedia.strangers``."""
 _USAGE = {
     "calls_last_minute": "calls_a_minute",
     "calls_now": "calls_at_once",

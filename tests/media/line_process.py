@@ -51,9 +51,9 @@ class Line:
         self._process.kill()
         assert not alive, "the relay did not shut down"
 
-    def call(self, method: str, *arguments: Any) -> Any:
+    def call(self, method: str, *arguments: Any, **named: Any) -> Any:
         """``method`` of the relay, without a ``done``: its result."""
-        self._pipe.send(("call", method, arguments))
+        self._pipe.send(("call", method, arguments, named))
         return self._expect("result")
 
     def done(self, method: str, *arguments: Any, wait: float = 15.0) -> Any:
@@ -137,7 +137,7 @@ def _line(pipe: Any, config: Config, prompts: Path, options: dict[str, Any]) -> 
                 pipe.send(("result", result))
             else:
                 method = getattr(relay, message[1])
-                pipe.send(("result", method(*message[2]) if callable(method) else method))
+                pipe.send(("result", method(*message[2], **message[3]) if callable(method) else method))
         except BaseException:  # noqa: BLE001 - whatever it is, the test must see it
             pipe.send(("error", traceback.format_exc()))
 

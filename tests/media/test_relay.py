@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import struct
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -437,3 +438,114 @@ def test_silence_sounds_like_silence() -> None:
     assert share(np.zeros(100, np.int16), 440) == 0.0
     assert share(tone(440, 1.0), 440) > 0.99
     assert share(tone(440, 1.0), 600) < 0.01
+
+
+def rtp(number: int) -> bytes:
+    return struct.pack("!BBHII", 0x80, 0, number & 0xFFFF, number * 160, 0xBAD) + b"\x55" * 160
+
+
+@pytest.mark.parametrize("host", ["127.0.0.66", "127.0.0.1"], ids=["another address", "another port of the address"])
+def test_whoever_sends_first_or_most_does_not_own_a_leg(line: Line, host: str) -> None:
+    """A stranger's packets reach nobody, take no audio away, and are counted."""
+    with Party(1000) as caller, Party(600) as callee, Party(0, host=host) as stranger:
+        before = line.call("strangers")
+        line.call("open", "c1")
+        to_callee = ports_of(line.sdp("caller", "c1", sdp(caller.host, caller.port)))
+        sent = 0
+
+        def spray(port: int) -> int:
+            for number in range(50):
+                stranger.socket.sendto(rtp(number), ("127.0.0.1", port))
+            return 50
+
+        sent += spray(to_callee[1])
+        to_caller = ports_of(line.sdp("callee", "c1", sdp(callee.host, callee.port, "0 101")))
+        sent += spray(to_callee[1]) + spray(to_caller[1])
+        callee.talk_to(to_callee)
+        caller.talk_to(to_caller)
+        assert line.done("play_announcement", "c1", "PCMU").completed
+        assert line.done("join", "c1") is True
+        for _ in range(5):
+            sent += spray(to_callee[1]) + spray(to_caller[1])
+            time.sleep(0.1)
+        line.call("close", "c1")
+        assert 0xBAD not in {packet.ssrc for party in (caller, callee) for packet in party.heard}
+        assert stranger.heard == []
+        assert share(callee.samples(0x1234 + caller.port), 1000) > 0.9
+        assert share(caller.samples(0x1234 + callee.port), 600) > 0.9
+        end = time.monotonic() + 5.0
+        while line.call("strangers") - before < sent and time.monotonic() < end:  # told at the call's end, soon
+            time.sleep(0.02)
+        assert line.call("strangers") - before == sent
+
+
+def test_a_party_that_sends_from_another_port_of_its_address_is_heard(line: Line) -> None:
+    """Not every carrier sends from the port that it is sent to."""
+    with Party(1000) as caller, Party(600) as sends, Party() as takes:
+        line.call("open", "c1")
+        to_callee = ports_of(line.sdp("caller", "c1", sdp(caller.host, caller.port)))
+        to_caller = ports_of(line.sdp("callee", "c1", sdp(takes.host, takes.port, "0 101")))
+        sends.talk_to(to_callee)
+        caller.talk_to(to_caller)
+        assert line.done("play_announcement", "c1", "PCMU").completed
+        assert line.done("join", "c1") is True
+        time.sleep(0.4)
+        line.call("close", "c1")
+        assert share(caller.samples(0x1234 + sends.port), 600) > 0.9
+        assert share(takes.samples(0x1234 + caller.port), 1000) > 0.9
+        assert sends.heard == []
+
+
+def test_a_phone_behind_a_nat_is_known_by_its_signalling_address_and_its_first_packets_port(line: Line) -> None:
+    with Party(1000, host="127.0.0.7") as phone, Party(0, host="127.0.0.7") as neighbour, Party(600) as callee:
+        line.call("open", "c1", "127.0.0.7", phone=True)
+        to_callee = ports_of(line.sdp("caller", "c1", sdp("192.168.1.20", 40000)))
+        to_caller = ports_of(line.sdp("callee", "c1", sdp(callee.host, callee.port, "0 101")))
+        with Party(0, host="127.0.0.66") as stranger:
+            for number in range(20):
+                stranger.socket.sendto(rtp(number), ("127.0.0.1", to_caller[1]))
+            phone.talk_to(to_caller)
+            callee.talk_to(to_callee)
+            assert line.done("join", "c1") is True
+            time.sleep(0.3)
+            for number in range(20):
+                neighbour.socket.sendto(rtp(number), ("127.0.0.1", to_caller[1]))
+            time.sleep(0.3)
+            line.call("close", "c1")
+            assert stranger.heard == neighbour.heard == []
+        assert share(phone.samples(), 600) > 0.9
+        assert share(callee.samples(0x1234 + phone.port), 1000) > 0.9
+        assert 0xBAD not in {packet.ssrc for packet in callee.heard}
+
+
+def test_a_partys_new_address_in_a_reinvite_moves_its_audio_both_ways(line: Line) -> None:
+    with Party(1000) as caller, Party(600) as callee, Party(800, host="127.0.0.8") as moved:
+        bridge(line, "c1", caller, callee)
+        time.sleep(0.3)
+        to_callee = ports_of(line.sdp("caller", "c1", sdp(caller.host, caller.port)))
+        line.sdp("callee", "c1", sdp(moved.host, moved.port, "0 101", version=2))
+        moved.talk_to(to_callee)
+        time.sleep(0.1)
+        until_then = len(callee.heard)
+        time.sleep(0.4)
+        line.call("close", "c1")
+        assert len(callee.heard) == until_then
+        assert share(moved.samples(), 1000) > 0.9
+        assert share(caller.samples(0x1234 + moved.port), 800) > 0.9
+        assert caller.heard[-1].ssrc == 0x1234 + moved.port
+
+
+def test_another_program_of_the_machine_cannot_speak_through_an_inner_port(line: Line) -> None:
+    """Every port of the relay's range is tried, from loopback."""
+    with Party(1000) as caller, Party(600) as callee, Party() as caller_tap, Party() as callee_tap:
+        bridge(line, "c1", caller, callee)
+        assert line.done("copy", "c1", caller_tap.port, callee_tap.port) is not None
+        with Party(0) as other:
+            for port in range(21000, 22000):
+                for number in range(3):
+                    other.socket.sendto(rtp(number), ("127.0.0.1", port))
+        time.sleep(0.3)
+        line.call("close", "c1")
+        everybody = (caller, callee, caller_tap, callee_tap)
+        assert 0xBAD not in {packet.ssrc for party in everybody for packet in party.heard}
+        assert all(len(party.heard) > 10 for party in everybody)
