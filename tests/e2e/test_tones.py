@@ -1,0 +1,195 @@
+"""Tones on both sides of a real gate, in every state of a call: zero packets where it is closed, both voices where it
+is open, all of it in the recording."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.support.audio import read_wav, share
+from tests.support.ends import AGENT, CUSTOMER, Ends, both_ends, prepared, sounds_like
+from tests.support.gatehouse import UNLISTED, Gatehouse
+from tests.support.sip_peer import sdp
+
+NOTICE = 700.0
+LENGTH = 2.0
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[Gatehouse]:
+    house = prepared(tmp_path / "gate", LENGTH)
+    yield house
+    if house.process is not None:
+        house.stop()
+
+
+@contextmanager
+def locked(house: Gatehouse) -> Iterator[None]:
+    """Somebody else writes to the evidence database: no commit of the gate's goes through."""
+    with closing(sqlite3.connect(house.data / "gate.db", isolation_level=None, timeout=5)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield
+        other.execute("ROLLBACK")
+
+
+def assert_closed(ends: Ends, seconds: float, state: str) -> None:
+    """Both speak and neither hears the other."""
+    with ends.span() as of:
+        time.sleep(seconds)
+        assert ends.state() == state
+    assert of().leaked == (0, 0), state
+
+
+def test_until_the_evidence_is_durable_neither_hears_the_other_and_from_then_on_both_do(house: Gatehouse) -> None:
+    house.start()
+    with both_ends(house) as ends:
+        ends.dial(UNLISTED)
+        assert_closed(ends, 0.4, "dialling")
+        ends.ring(early=True)
+        assert ends.phone.recv(5, only="180").body == ""
+        assert_closed(ends, 0.4, "ringing")
+
+        os.kill(house.recorder_pid(), signal.SIGSTOP)
+        ends.pick_up()
+        assert_closed(ends, 0.4, "preparing")
+        os.kill(house.recorder_pid(), signal.SIGCONT)
+
+        ends.listen_to(183)
+        ends.reaches("announcing")
+        with ends.span() as of:
+            time.sleep(LENGTH / 2)
+            assert ends.state() == "announcing"
+        heard = of()
+        assert heard.leaked == (0, 0)
+        assert sounds_like(heard.of_prompts, NOTICE)
+        assert heard.of_pips and not sounds_like(heard.of_pips, CUSTOMER)
+
+        with locked(house):  # the gate cannot be asked for its state now, which needs the database
+            with ends.span() as of:
+                time.sleep(LENGTH / 2 + 1.2)
+            heard = of()
+            assert heard.leaked == (0, 0)
+            assert time.monotonic() - heard.of_prompts[-1].at > 0.7, "the announcement has been over for a while"
+            assert ends.phone.quiet(0.01), "the caller is not answered before the evidence is there"
+        ends.listen_to(200)
+        ends.reaches("talking")
+        with ends.span() as of:
+            time.sleep(1.0)
+            assert ends.state() == "talking"
+        heard = of()
+        assert min(heard.leaked) >= 48
+        assert sounds_like(heard.callee_heard, AGENT)
+        assert sounds_like(heard.caller_heard, CUSTOMER)
+        assert heard.of_prompts == heard.of_pips == []
+
+        os.kill(house.recorder_pid(), signal.SIGKILL)
+        ends.reaches("goodbye")
+        with ends.span() as of:
+            time.sleep(0.5)
+            assert ends.state() == "goodbye"
+        assert of().leaked == (0, 0)
+        assert of().of_prompts
+        ends.trunk.recv(10, only="BYE")
+        with ends.span() as of:
+            time.sleep(0.5)
+        assert of().leaked == (0, 0)
+        house.wait(lambda: ends.state() == "", 10, "the call is left")
+
+        told = ends.announced()
+        assert (told["completed"], told["to"], told["as_in_sdp"], told["holds"]) == (True, "callee", True, 0)
+        assert told["packets"] == told["packets_whole"] == int((LENGTH + 0.1) * 100)
+
+
+def test_early_media_passes_from_the_callee_alone_where_it_may_and_stops_with_the_answer(house: Gatehouse) -> None:
+    house.set("media", early=["marketing"])
+    house.start()
+    with both_ends(house) as ends:
+        ends.dial(UNLISTED)
+        ends.ring(early=True)
+        ends.listen_to(183)
+        with ends.span() as of:
+            time.sleep(0.6)
+            assert ends.state() == "ringing"
+        heard = of()
+        assert len(heard.callee_heard) == 0
+        assert len(heard.caller_heard) >= 28 and sounds_like(heard.caller_heard, CUSTOMER)
+        ends.pick_up()
+        ends.reaches("announcing")
+        assert_closed(ends, LENGTH / 2, "announcing")
+        ends.reaches("talking")
+        ends.listen_to(200)
+        with ends.span() as of:
+            time.sleep(0.5)
+        assert min(of().leaked) >= 23
+        ends.phone.send(ends.phone.next("BYE"))
+        house.wait(lambda: ends.state() == "", 10, "the call is left")
+        (row,) = house.rows("SELECT answered_at, announced, bridged FROM calls")
+        assert row["announced"] == row["bridged"] == 1
+
+
+def test_the_recording_holds_all_that_either_heard(house: Gatehouse, tmp_path: Path) -> None:
+    house.start()
+    with both_ends(house) as ends:
+        ends.dial(UNLISTED)
+        ends.ring(early=False)
+        ends.pick_up()
+        ends.listen_to(183)
+        ends.reaches("talking")
+        ends.listen_to(200)
+        time.sleep(1.5)
+        ends.phone.send(ends.phone.next("BYE"))
+        house.wait(lambda: ends.state() == "", 10, "the call is left")
+        of_agent = sum(packet.ssrc == 0x1234 + ends.agent.port for packet in ends.customer.heard)
+        of_customer = sum(packet.ssrc == 0x1234 + ends.customer.port for packet in ends.agent.heard)
+    (row,) = house.rows("SELECT recording_id, packets FROM recordings WHERE state = 'closed'")
+    import json
+
+    kept = json.loads(row["packets"])
+    assert kept["caller"] >= of_agent > 60
+    assert kept["callee"] >= of_customer > 60
+    house.export(row["recording_id"], tmp_path / "talk.wav")
+    sound, rate = read_wav(tmp_path / "talk.wav")
+    assert share(sound[-rate:, 0], AGENT, rate) > 0.8
+    assert share(sound[-rate:, 1], CUSTOMER, rate) > 0.8
+
+
+def test_a_callee_that_holds_in_the_announcement_is_told_all_of_it_before_anybody_is_heard(house: Gatehouse) -> None:
+    house.start()
+    with both_ends(house) as ends:
+        ends.dial(UNLISTED)
+        ends.ring(early=False)
+        ends.pick_up()
+        ends.listen_to(183)
+        ends.reaches("announcing")
+        time.sleep(LENGTH / 2)
+        theirs = ends.trunk.dialog()
+        ends.trunk.send(ends.trunk.request("INVITE", theirs, body=sdp(ends.customer.port, "sendonly")), ends.trunk.gate)
+        held = ends.trunk.recv(5, only="200")
+        ends.trunk.send(ends.trunk.request("ACK", theirs, cseq=1), ends.trunk.gate)
+        assert "a=recvonly" in held.body
+        with ends.span() as of:
+            time.sleep(LENGTH + 0.5)
+            assert ends.state() == "announcing"
+        assert of().leaked == (0, 0) and of().of_prompts == []
+
+        theirs.cseq += 1
+        ends.trunk.send(ends.trunk.request("INVITE", theirs, body=sdp(ends.customer.port)), ends.trunk.gate)
+        ends.trunk.recv(5, only="200")
+        ends.trunk.send(ends.trunk.request("ACK", theirs), ends.trunk.gate)
+        resumed = time.monotonic()
+        ends.reaches("talking")
+        told = ends.announced()
+        again = [
+            packet for packet in ends.customer.heard if packet.at >= resumed and packet.ssrc != 0x1234 + ends.agent.port
+        ]
+        assert (told["completed"], told["holds"]) == (True, 1)
+        assert len(again) >= told["packets"] - 2 == told["packets_whole"] - 2
+        assert sounds_like(again[: int(LENGTH * 100)], NOTICE)
+        ends.phone.send(ends.phone.next("BYE"))
