@@ -168,6 +168,10 @@ class LineEvents(Protocol):
         ``peer_silent``, ``no_ack``). The line has ended what was left of both legs."""
         ...
 
+    def unanswered(self, count: int) -> None:
+        """So many more messages of strangers were left without an answer."""
+        ...
+
     def digit(self, call_id: str, side: str, digit: str) -> None:
         """A key pressed, told by SIP INFO (those in RTP come from the recorder's taps)."""
         ...

@@ -53,7 +53,8 @@ class Sip(Section, frozen=True):
     listen: str = "127.0.0.1:5060"
     """``address:port`` or ``[v6]:port``, UDP."""
     realm: str = "dialgate"
-    nonce_seconds: int = 300
+    nonce_seconds: int = 60
+    """How long a challenge may be answered; a phone is asked anew after it, without anybody noticing."""
     registration_seconds: int = 3600
     """Longest registration granted."""
     no_answer_seconds: int = 60

@@ -178,6 +178,10 @@ class Conductor:
         """A party went away, or nobody is there any more."""
         self._tell_id(call_id, HungUp(side, cause))
 
+    def unanswered(self, count: int) -> None:
+        """Strangers were left without an answer."""
+        self._refusals.unanswered(count)
+
     def digit(self, call_id: str, side: str, digit: str) -> None:
         """A key, told by SIP INFO."""
         self._tell_id(call_id, Digit(side, digit))

@@ -13,7 +13,8 @@ How a call comes in and goes out::
 - ``door``           the one door: every datagram, from size check to sippy; nothing passes an exception
 - ``admission``      what a new INVITE must be, and what the conductor is told of it
 - ``claims``         what a call says it is for: prefixes, the purpose header
-- ``strangers``      how much addresses get that have not proven anything
+- ``sieve``          what of a flood reaches the line thread at all
+- ``strangers``      how much addresses get that have not proven anything; ``guesses``: wrong passwords
 - ``sides``          who may speak for one side of a call, and where accounts have proven themselves
 - ``pending``        INVITEs that wait for the conductor's decision
 - ``answers``        what was answered, for retransmissions; refusals (603)

@@ -1,7 +1,8 @@
 """Who calls: a PBX by its address, or an account by digest (RFC 3261 section 22, RFC 7616, RFC 8760).
 
-Challenges cost no memory: a nonce is its time, random bytes and an HMAC over both. Memory is used only for nonces
-that a right password came with, so that an answer cannot be used twice, and that table is bounded.
+Challenges cost no memory: a nonce is its time, random bytes and an HMAC over both and over the host that it was given
+to. It is worth nothing anywhere else, and nothing after ``sip.nonce_seconds``. Memory is used only for nonces that a
+right password came with, so that an answer cannot be used twice, and for wrong passwords (``guesses``); both bounded.
 """
 
 from __future__ import annotations
@@ -18,10 +19,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 
+import structlog
+
 from gate.config import Account, Config, Pbx
 from gate.errors import ConfigError
 from gate.sip.fields import pairs
+from gate.sip.guesses import Guesses
 from gate.sip.message import Address, Message
+from gate.sip.sides import Proven
+
+_log = structlog.get_logger("gate.sip")
 
 _HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {"SHA-256": hashlib.sha256, "MD5": hashlib.md5}
 """In the order offered: a phone takes the first that it knows (RFC 8760 2.3)."""
@@ -37,11 +44,12 @@ class Verdict(Enum):
 
     PROVEN = "proven"
     CHALLENGE = "challenge"
-    """None came, or the nonce is not ours or too old: ask (again)."""
+    """None came, or none that could be judged: ask."""
     STALE = "stale"
-    """Right, but of an old nonce: ask again without bothering the user."""
+    """Of a nonce that is too old, used before, or was not given to this host: ask again without bothering the user
+    (RFC 7616 3.3). The password was not looked at, or was right."""
     WRONG = "wrong"
-    """A wrong password, or an account that is not there."""
+    """A wrong password, an account that is not there, or one that is locked for guesses."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,25 +70,25 @@ class Nonces:
         self._monotonic = monotonic
         self._used: OrderedDict[str, int] = OrderedDict()
 
-    def make(self) -> str:
-        """A fresh nonce."""
+    def make(self, host: str) -> str:
+        """A fresh nonce for a host."""
         body = int(self._monotonic() * 1000).to_bytes(8, "big") + secrets.token_bytes(8)
-        return base64.urlsafe_b64encode(body + self._seal(body)).decode()
+        return base64.urlsafe_b64encode(body + self._seal(body, host)).decode()
 
-    def age(self, nonce: str) -> float | None:
-        """Its age in seconds, or None where this gate did not make it."""
+    def age(self, nonce: str, host: str) -> float | None:
+        """Its age in seconds, or None where this gate did not make it for this host."""
         try:
             raw = base64.b64decode(nonce.encode("ascii", "replace"), altchars=b"-_", validate=True)
         except ValueError:
             return None
         body, seal = raw[:16], raw[16:]
-        if len(body) != 16 or not hmac.compare_digest(seal, self._seal(body)):
+        if len(body) != 16 or not hmac.compare_digest(seal, self._seal(body, host)):
             return None
         return self._monotonic() - int.from_bytes(body[:8], "big") / 1000
 
-    def fresh(self, nonce: str) -> bool:
-        """Young enough."""
-        age = self.age(nonce)
+    def fresh(self, nonce: str, host: str) -> bool:
+        """Made for this host, and young enough."""
+        age = self.age(nonce, host)
         return age is not None and age <= self._seconds
 
     def use(self, nonce: str, count: int) -> bool:
@@ -94,8 +102,8 @@ class Nonces:
             self._used.popitem(last=False)
         return True
 
-    def _seal(self, body: bytes) -> bytes:
-        return hmac.digest(self._key, body, "sha256")[:20]
+    def _seal(self, body: bytes, host: str) -> bytes:
+        return hmac.digest(self._key, body + host.encode("ascii", "replace"), "sha256")[:20]
 
 
 class Authenticator:
@@ -105,7 +113,10 @@ class Authenticator:
         self, config: Config, secret_of: Callable[[str], str], monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self.realm = config.sip.realm
+        self.guesses = Guesses(monotonic)
+        self.proven = Proven(monotonic)
         self._nonces = Nonces(config.sip.nonce_seconds, monotonic)
+        self._registration_seconds = config.sip.registration_seconds
         self._accounts = {account.username: account for account in config.account}
         self._halves = {
             (account.username, name): _hex(name, f"{account.username}:{self.realm}:{secret_of(account.username)}")
@@ -113,7 +124,7 @@ class Authenticator:
             for name in _HASHES
         }
         self._decoy = secrets.token_hex(32)
-        self._networks = [(_network(text), pbx) for pbx in config.pbx for text in pbx.addresses]
+        self.networks = [(_network(text), pbx) for pbx in config.pbx for text in pbx.addresses]
         self._by_host: dict[str, Pbx | None] = {}
 
     def pbx_at(self, source: Address) -> Caller | None:
@@ -123,13 +134,13 @@ class Authenticator:
             if len(self._by_host) > 4096:
                 self._by_host.clear()
             address = ipaddress.ip_address(host.strip("[]").partition("%")[0])
-            self._by_host[host] = next((pbx for network, pbx in self._networks if address in network), None)
+            self._by_host[host] = next((pbx for network, pbx in self.networks if address in network), None)
         pbx = self._by_host[host]
         return Caller(f"trunk:{pbx.name}", pbx) if pbx else None
 
-    def challenges(self, request: Message, stale: bool = False) -> list[tuple[str, str]]:
+    def challenges(self, request: Message, source: Address, stale: bool = False) -> list[tuple[str, str]]:
         """WWW-Authenticate headers, strongest first, that the phone behind ``request`` can take."""
-        nonce = self._nonces.make()
+        nonce = self._nonces.make(source[0])
         tail = ", stale=true" if stale else ""
         old = _MD5_ALONE.match(request.get("user-agent") or "")
         return [
@@ -140,42 +151,48 @@ class Authenticator:
             for name in (("MD5",) if old else _HASHES)
         ]
 
-    def check(self, request: Message) -> tuple[Verdict, Caller | None]:
-        """What the request's credentials are worth; the caller where they are right."""
+    def check(self, request: Message, source: Address) -> tuple[Verdict, Caller | None]:
+        """What the request's credentials are worth; the caller where they are right: then it has proven itself at
+        ``source``."""
         verdict = Verdict.CHALLENGE
         for value in request.all("authorization") + request.all("proxy-authorization"):
             given = credentials(value)
             if given.get("realm") != self.realm:
                 continue
-            verdict, account = self._check(request, given)
+            verdict, account = self._check(request, given, source)
             if account:
+                self.proven.note(f"account:{account.username}", source, self._registration_seconds)
                 return verdict, Caller(f"account:{account.username}", account)
             if verdict is not Verdict.CHALLENGE:
                 break
         return verdict, None
 
-    def _check(self, request: Message, given: dict[str, str]) -> tuple[Verdict, Account | None]:
+    def _check(self, request: Message, given: dict[str, str], source: Address) -> tuple[Verdict, Account | None]:
         algorithm = next((name for name in _HASHES if name == given.get("algorithm", "MD5").upper()), None)
         nonce, qop = given.get("nonce", ""), given.get("qop", "")
         if algorithm is None or qop not in ("", "auth") or (qop and not given.get("cnonce")):
             return Verdict.CHALLENGE, None
-        if self._nonces.age(nonce) is None:
-            return Verdict.CHALLENGE, None
+        if not self._nonces.fresh(nonce, source[0]):
+            return Verdict.STALE, None
         account = self._accounts.get(given.get("username", ""))
+        name, host = account.username if account else "", source[0]
+        proven = self.proven.at(f"account:{name}", host)
+        if self.proven.account_at(source) != f"account:{name}" and self.guesses.barred(name, host, proven=proven):
+            return Verdict.WRONG, None
         half = self._halves[(account.username, algorithm)] if account else self._decoy
         expected = digest(algorithm, half, request.method, given)
         right = hmac.compare_digest(expected.encode(), given.get("response", "").lower().encode("utf-8", "replace"))
-        if not (right and account and _same_target(given.get("uri", ""), request.uri)):
+        if not (right and account):
+            if self.guesses.note(name, host, proven=proven):
+                _log.warning("wrong_password", source=f"{host}:{source[1]}", account=name or "none of ours")
             return Verdict.WRONG, None
+        if not _same_target(given.get("uri", ""), request.uri):
+            return Verdict.WRONG, None
+        self.guesses.right(name, host)
         count = int(given["nc"], 16) if qop and re.fullmatch("[0-9a-fA-F]{8}", given.get("nc", "")) else 1
-        if not self._nonces.fresh(nonce) or not self._nonces.use(nonce, count):
+        if not self._nonces.use(nonce, count):
             return Verdict.STALE, None
         return Verdict.PROVEN, account
-
-
-def claims(request: Message) -> bool:
-    """True where it brings credentials, of whatever worth."""
-    return bool(request.get("authorization") or request.get("proxy-authorization"))
 
 
 def credentials(value: str) -> dict[str, str]:

@@ -14,13 +14,14 @@ import structlog
 
 from gate.sip.admission import ALLOWED, SDP_ONLY, attempt_of, invite_fault, usable_contact, usable_names
 from gate.sip.answers import Answers, refusal
-from gate.sip.auth import Authenticator, Caller, Verdict, claims
+from gate.sip.auth import Authenticator, Caller, Verdict
 from gate.sip.claims import Claims
+from gate.sip.fields import uri_of, user_of
 from gate.sip.message import Address, BadMessage, Message, answer, body_of, destination, parse
 from gate.sip.pending import Pending, PendingCalls
 from gate.sip.registrar import Registrar
-from gate.sip.sides import Proven, Side
-from gate.sip.strangers import Strangers
+from gate.sip.sides import Side
+from gate.sip.strangers import Asked, Strangers
 from gate.sip.udp import Face
 
 if TYPE_CHECKING:
@@ -54,8 +55,7 @@ class Door:
         self.registrar = registrar
         self.answers = Answers()
         self.pending = PendingCalls(limit=max(2000, 2 * engine.config.limits.max_calls))
-        self.strangers = Strangers()
-        self.proven = Proven()
+        self.strangers = Strangers(self._known, self.auth.proven.at)
         self.foreign = 0
         """Requests inside a call from an address that is not that side's."""
         self._claims = Claims(engine.config)
@@ -137,9 +137,27 @@ class Door:
         else:
             self.reply(request, source, face, code, phrase, headers)
 
+    def _check(self, request: Message, source: Address) -> tuple[Verdict, Caller | None]:
+        """What its credentials are worth; a host where they were right is known from now on."""
+        verdict, caller = self.auth.check(request, source)
+        if caller is not None:
+            self.engine.sieve.learn(source[0])
+        return verdict, caller
+
     def _welcome(self, source: Address) -> bool:
         """Answer this request? A PBX always; others as often as strangers may ask."""
-        return self.auth.pbx_at(source) is not None or self.strangers.allow(source[0])
+        return self.auth.pbx_at(source) is not None or self.strangers.allow(source)
+
+    def _known(self, source: Address) -> bool:
+        """An account has proven itself at this very address; or the carrier is there."""
+        return bool(self.auth.proven.account_at(source)) or self.engine.of_the_trunk(source[0])
+
+    def _challenge(self, request: Message, source: Address, face: Face, stale: bool) -> None:
+        """401, as often as whoever asks may be asked."""
+        account = f"account:{user_of(uri_of(request.get('from') or ''))}"
+        if self.auth.pbx_at(source) is None and not self.strangers.allow(source, Asked.CHALLENGE, account):
+            return
+        self.reply(request, source, face, 401, "Unauthorized", self.auth.challenges(request, source, stale))
 
     # --- faults -----------------------------------------------------------------------------------------------------
 
@@ -214,29 +232,22 @@ class Door:
         """The request comes from this side of the call (``has`` knows its hosts); else it is answered here, and
         counted."""
         host = source[0]
-        if has(host) or self.proven.at(side.claimed_by, host):
+        if has(host) or self.auth.proven.at(side.claimed_by, host):
             return True
         pbx = self.auth.pbx_at(source)
         if pbx is not None and pbx.claimed_by == side.claimed_by:
             return True
-        verdict, caller = self.auth.check(request)
+        verdict, caller = self._check(request, source)
         if caller is not None and caller.claimed_by == side.claimed_by:
-            self._prove(caller, source)
             return True
         self.foreign += 1
-        if request.method == "ACK" or not self._welcome(source):
+        if request.method == "ACK":
             return False
-        if verdict in (Verdict.CHALLENGE, Verdict.STALE) and side.claimed_by.startswith("account:") and claims(request):
-            stale = verdict is Verdict.STALE
-            self.reply(request, source, face, 401, "Unauthorized", self.auth.challenges(request, stale))
-        else:
+        if verdict is Verdict.STALE and side.claimed_by.startswith("account:"):
+            self._challenge(request, source, face, stale=True)
+        elif self.strangers.allow(source, Asked.PASSWORD if verdict is Verdict.WRONG else Asked.OTHER):
             self.reply(request, source, face, 403, "Forbidden")
         return False
-
-    def _prove(self, caller: Caller, source: Address) -> None:
-        """An account has proven itself at this address just now."""
-        self.strangers.trust(source[0])
-        self.proven.note(caller.claimed_by, source[0], self.engine.config.sip.registration_seconds)
 
     def _cancel(self, request: Message, source: Address, face: Face) -> None:
         pending = self.pending.find(request.key)
@@ -265,18 +276,13 @@ class Door:
         if kept := self.answers.find(request.key):
             face.send_to(*kept)
             return
-        verdict, caller = self.auth.check(request)
+        verdict, caller = self._check(request, source)
         if caller is None:
-            if not self._welcome(source):
-                return
-            if verdict is Verdict.WRONG:
-                _log.warning("registration with wrong credentials", source=f"{source[0]}:{source[1]}")
+            if verdict is not Verdict.WRONG:
+                self._challenge(request, source, face, stale=verdict is Verdict.STALE)
+            elif self.strangers.allow(source, Asked.PASSWORD):
                 self.reply(request, source, face, 403, "Forbidden", keep=True)
-            else:
-                stale = verdict is Verdict.STALE
-                self.reply(request, source, face, 401, "Unauthorized", self.auth.challenges(request, stale))
             return
-        self._prove(caller, source)
         code, phrase, headers = self.registrar.register(caller.who.username, request)  # type: ignore[union-attr]  # check() proves accounts only
         self.reply(request, source, face, code, phrase, headers, keep=True)
 
@@ -295,7 +301,7 @@ class Door:
             self.engine.transactions.feed(request, source, face)
             return
         looped = self.engine.away.back(request)
-        verdict, caller = self.auth.check(request)
+        verdict, caller = self._check(request, source)
         if caller is None and verdict is Verdict.CHALLENGE:
             caller = self.auth.pbx_at(source)
         if fault := invite_fault(request):
@@ -306,25 +312,18 @@ class Door:
             self._unknown(request, source, face, verdict)
             return
         if caller is not None:
-            self._prove(caller, source)
             looped = looped or self._came_back(request, face)
-        elif not self.strangers.allow(source[0], cost=5.0):
+        elif not self.strangers.allow(source, Asked.PASSWORD):
             return
         self._ask(request, source, face, caller, looped)
 
     def _unknown(self, request: Message, source: Address, face: Face, verdict: Verdict) -> None:
         """Nobody we know: the trunk is told that no call comes in here, anybody else to say who it is."""
-        if not self._welcome(source):
-            return
-        if (
-            verdict is Verdict.CHALLENGE
-            and source[0] == self.engine.route.address[0]
-            and not self.engine.config.account
-        ):
-            self.reply(request, source, face, 404, "Not Found")
+        if verdict is Verdict.CHALLENGE and not self.engine.config.account and self.engine.of_the_trunk(source[0]):
+            if self._welcome(source):
+                self.reply(request, source, face, 404, "Not Found")
         else:
-            stale = verdict is Verdict.STALE
-            self.reply(request, source, face, 401, "Unauthorized", self.auth.challenges(request, stale))
+            self._challenge(request, source, face, stale=verdict is Verdict.STALE)
 
     def _came_back(self, request: Message, face: Face) -> bool:
         """One of our own INVITEs, come back through proxies: our Via is among those it passed."""

@@ -24,6 +24,7 @@ from gate.sip.outcomes import UNAVAILABLE
 from gate.sip.pending import Pending
 from gate.sip.registrar import Registrar
 from gate.sip.routes import Route, emergency_route, trunk_route
+from gate.sip.sides import within
 from gate.sip.status import LineStatus, TrunkStatus
 from gate.sip.survivors import Survivors
 from gate.sip.swift import quicken
@@ -37,6 +38,8 @@ _log = structlog.get_logger("gate.sip")
 SWEEP_SECONDS = 0.05
 LEAVE_SECONDS = 1.0
 """How long the end of the line waits for ACKs."""
+TELL_SECONDS = 1.0
+"""How often the sieve and the conductor are told what has come together."""
 KEPT_SECONDS = 64.0
 """How long an ended call absorbs retransmissions of its INVITE."""
 
@@ -81,6 +84,11 @@ class Engine:
         self.route = trunk_route(config, trunk_password)
         self.emergency = emergency_route(config, emergency_password)
         self.transactions = Transactions(transport, self._on_request)
+        self.hosts_of = transport.hosts_of
+        self.sieve = transport.sieve
+        self._unanswered = 0
+        """As far as the conductor has been told."""
+        self._told_at = 0.0
         self.door = Door(self, authenticator, registrar)
         self.book = book
         self.survivors = Survivors(self, self._legs_ended)
@@ -91,6 +99,10 @@ class Engine:
         self._admitting: Bridge | None = None
         self._ending: dict[str, Leg] = {}
         """Callers' legs whose BYE waits for an ACK."""
+        self.sieve.trust(
+            [network for network, _ in authenticator.networks]
+            + [network for route in self._routes() for network in route.networks]
+        )
         self.trunk = Trunk(self, on_trunk)
         self.trunk.start()
         self._sweeper = Timeout(guarded("sweep", self._sweep), SWEEP_SECONDS, -1)
@@ -102,6 +114,13 @@ class Engine:
     def admitted(self, key: TransactionKey) -> bool:
         """True where this transaction's call was let through."""
         return key in self._admitted
+
+    def of_the_trunk(self, host: str) -> bool:
+        """True for a host of the carrier's, or of the emergency route's."""
+        return any(host in self.hosts_of(each.address[0]) or within(host, each.networks) for each in self._routes())
+
+    def _routes(self) -> list[Route]:
+        return [self.route] if self.emergency is None else [self.route, self.emergency]
 
     def for_help(self, dialled: str) -> bool:
         """True for an emergency number that has a route."""
@@ -189,10 +208,30 @@ class Engine:
 
     def _sweep(self) -> None:
         self.door.sweep()
+        now = time.monotonic()
+        if now - self._told_at >= TELL_SECONDS:
+            self._told_at = now
+            self._tell()
+
+    def _tell(self) -> None:
+        """Who is known, to the sieve; how many strangers were not answered, to the conductor."""
+        hosts = set(self.door.auth.proven.hosts())
+        for bridge in self.bridges.values():
+            hosts |= bridge.caller.side.hosts | bridge.callee.side.hosts
+        self.sieve.know(frozenset().union(*(self.hosts_of(each.address[0]) for each in self._routes())), hosts)
+        unanswered = self.counts()["unanswered"]
+        if unanswered > self._unanswered:
+            self.events.unanswered(unanswered - self._unanswered)
+            self._unanswered = unanswered
 
     def counts(self) -> dict[str, int]:
         """As ``SipLine.counts``; from any thread."""
-        return {"unanswered": self.door.strangers.dropped, "foreign": self.door.foreign + self.transactions.foreign}
+        guesses = self.door.auth.guesses
+        return {
+            "unanswered": self.door.strangers.dropped + self.sieve.dropped,
+            "guesses": guesses.wrong + guesses.locked,
+            "foreign": self.door.foreign + self.transactions.foreign,
+        }
 
     def status(self, dropped: int) -> LineStatus:
         """Counts, as they are now."""
@@ -200,7 +239,7 @@ class Engine:
             calls=sum(bridge.phase != "over" for bridge in self.bridges.values()),
             undecided=len(self.door.pending),
             registered=tuple(self.door.registrar.registered),
-            dropped=dropped + self.door.strangers.dropped,
+            dropped=dropped + self.counts()["unanswered"],
             foreign=self.door.foreign + self.transactions.foreign,
             trunk=self.trunk.status,
         )

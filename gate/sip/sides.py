@@ -12,13 +12,18 @@ inside a call, its CANCEL and its ACK, and the answers to what the gate asked ar
 from __future__ import annotations
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 
+from gate.sip.message import Address
+
 MAX_HOSTS = 16
 """Remembered for an account; the one that proved itself longest ago is forgotten first."""
+MAX_ADDRESSES = 16_384
+"""Remembered of all accounts."""
 
 
 @dataclass(slots=True)
@@ -38,16 +43,22 @@ class Side:
 
 
 class Proven:
-    """Hosts at which accounts have proven themselves, each for a time."""
+    """Where accounts have proven themselves, each for a time."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._until: dict[str, dict[str, float]] = {}
         """Account -> host -> until when."""
+        self._addresses: OrderedDict[Address, tuple[str, float]] = OrderedDict()
+        """Address -> account, until when; the one that proved itself longest ago first."""
 
-    def note(self, account: str, host: str, seconds: float) -> None:
-        """``account`` has proven itself at ``host``; that holds for ``seconds``, or longer where it did before."""
-        now = self._monotonic()
+    def note(self, account: str, source: Address, seconds: float) -> None:
+        """``account`` has proven itself at ``source``; that holds for ``seconds``, or longer where it did before."""
+        now, host = self._monotonic(), source[0]
+        self._addresses[source] = (account, now + seconds)
+        self._addresses.move_to_end(source)
+        if len(self._addresses) > MAX_ADDRESSES:
+            self._addresses.popitem(last=False)
         hosts = self._until.setdefault(account, {})
         until = max(now + seconds, hosts.pop(host, 0.0))
         for old in [old for old, end in hosts.items() if end <= now]:
@@ -59,6 +70,16 @@ class Proven:
     def at(self, account: str, host: str) -> bool:
         """True where it has, and that still holds."""
         return self._until.get(account, {}).get(host, 0.0) > self._monotonic()
+
+    def account_at(self, source: Address) -> str:
+        """The account that has proven itself last at this very address; empty for none."""
+        account, until = self._addresses.get(source, ("", 0.0))
+        return account if until > self._monotonic() else ""
+
+    def hosts(self) -> frozenset[str]:
+        """All hosts where any account has."""
+        now = self._monotonic()
+        return frozenset(host for hosts in self._until.values() for host, until in hosts.items() if until > now)
 
 
 def networks(texts: Iterable[str]) -> tuple[IPv4Network | IPv6Network, ...]:

@@ -21,6 +21,7 @@ from gate.errors import ConfigError
 from gate.sip.loop import Steps
 from gate.sip.message import MAX_MESSAGE, Address
 from gate.sip.sides import plain
+from gate.sip.sieve import Sieve
 
 _log = structlog.get_logger("gate.sip")
 
@@ -98,6 +99,7 @@ class Transport:
         self._names: dict[str, tuple[tuple[str, ...], float]] = {}
         """Name -> its addresses, and until when they need not be asked for again."""
         self._unresolved: queue.Queue[tuple[socket.socket, bytes, Address] | None] = queue.Queue(1000)
+        self.sieve = Sieve()
         self.dropped = 0
         """Datagrams dropped because the line thread did not keep up."""
 
@@ -164,6 +166,8 @@ class Transport:
             if self._closing or len(data) < 32:  # keep-alives of phones are two or four bytes long
                 continue
             address = (f"[{source[0]}]", source[1]) if v6 else (source[0], source[1])
+            if not self.sieve.lets(address[0]):
+                continue
             self._steps.post(lambda data=data, address=address: self._deliver(data, address))  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
 
     def _deliver(self, data: bytes, source: Address) -> None:

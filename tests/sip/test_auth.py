@@ -33,6 +33,9 @@ def test_vectors_of_rfc_7616(algorithm, expected):
     assert digest(algorithm, half, "GET", MUFASA) == expected
 
 
+HERE, THERE = ("192.0.2.1", 5060), ("192.0.2.2", 5060)
+
+
 class Clock:
     now = 1000.0
 
@@ -59,7 +62,7 @@ def register(header: str, uri: str = "sip:gate.invalid", method: str = "REGISTER
 
 
 def asked(door, algorithm="MD5", stale=False):
-    found = [challenge(value) for _, value in door.challenges(register("X: y"), stale)]
+    found = [challenge(value) for _, value in door.challenges(register("X: y"), HERE, stale)]
     return next(each for each in found if each["algorithm"] == algorithm)
 
 
@@ -73,7 +76,7 @@ def test_a_phone_that_stumbles_over_sha_256_is_offered_md5(door):
 
 
 def offered(door, header):
-    return [challenge(value)["algorithm"] for _, value in door.challenges(register(header))]
+    return [challenge(value)["algorithm"] for _, value in door.challenges(register(header), HERE)]
 
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
@@ -83,14 +86,14 @@ def test_the_right_password(door, algorithm, qop, header):
     line = authorization(
         asked(door, algorithm), "alice", "open sesame", "REGISTER", "sip:gate.invalid", qop=qop, header=header
     )
-    verdict, caller = door.check(register(line))
+    verdict, caller = door.check(register(line), HERE)
     assert verdict is Verdict.PROVEN
     assert caller.claimed_by == "account:alice"
 
 
 def test_what_is_not_right(door):
     good = authorization(asked(door), "alice", "open sesame", "REGISTER", "sip:gate.invalid")
-    assert door.check(register("X: y"))[0] is Verdict.CHALLENGE
+    assert door.check(register("X: y"), HERE)[0] is Verdict.CHALLENGE
     for wrong in (
         authorization(asked(door), "alice", "wrong", "REGISTER", "sip:gate.invalid"),
         authorization(asked(door), "mallory", "open sesame", "REGISTER", "sip:gate.invalid"),
@@ -98,61 +101,68 @@ def test_what_is_not_right(door):
         good.replace("0a4f113b", "0a4f113c"),
         good.replace('response="', 'response="é'),
     ):
-        assert door.check(register(wrong)) == (Verdict.WRONG, None)
+        assert door.check(register(wrong), HERE) == (Verdict.WRONG, None)
     for unusable in (
         good.replace("algorithm=MD5", "algorithm=SHA-1"),
         good.replace("qop=auth", "qop=auth-int"),
         good.replace(', cnonce="0a4f113b"', ""),
-        good.replace('nonce="', 'nonce="AAAA'),
         good.replace('realm="dialgate"', 'realm="other"'),
         good.replace("Digest", "Basic"),
         "Authorization:",
         "Authorization: Digest",
         'Authorization: Digest =,=,"',
     ):
-        assert door.check(register(unusable)) == (Verdict.CHALLENGE, None)
+        assert door.check(register(unusable), HERE) == (Verdict.CHALLENGE, None)
+
+
+def test_a_nonce_belongs_to_the_host_that_asked_for_it(door):
+    line = authorization(asked(door), "alice", "open sesame", "REGISTER", "sip:gate.invalid")
+    for nonce in (line, line.replace('nonce="', 'nonce="AAAA')):
+        assert door.check(register(nonce), THERE) == (Verdict.STALE, None)
+    assert door.check(register(line), (HERE[0], 40000))[0] is Verdict.PROVEN
 
 
 def test_an_answer_for_one_number_does_not_serve_for_another(door):
     for_one = authorization(asked(door), "alice", "open sesame", "INVITE", "sip:1000@gate.invalid")
-    assert door.check(register(for_one, "sip:09012345678@gate.invalid", "INVITE"))[0] is Verdict.WRONG
+    assert door.check(register(for_one, "sip:09012345678@gate.invalid", "INVITE"), HERE)[0] is Verdict.WRONG
     for_server = authorization(
         asked(door), "alice", "open sesame", "INVITE", "sip:gate.invalid;transport=UDP", qop=False
     )
-    assert door.check(register(for_server, "sip:1000@gate.invalid", "INVITE"))[0] is Verdict.PROVEN
-    assert door.check(register(for_server, "sip:1001@gate.invalid", "INVITE"))[0] is Verdict.STALE
+    assert door.check(register(for_server, "sip:1000@gate.invalid", "INVITE"), HERE)[0] is Verdict.PROVEN
+    assert door.check(register(for_server, "sip:1001@gate.invalid", "INVITE"), HERE)[0] is Verdict.STALE
 
 
 def test_an_answer_serves_once_and_counts_rise(door):
     nonce = asked(door)
     first, second = (authorization(nonce, "alice", "open sesame", "REGISTER", "sip:gate.invalid", nc=n) for n in (1, 2))
-    assert door.check(register(first))[0] is Verdict.PROVEN
-    assert door.check(register(first))[0] is Verdict.STALE
-    assert door.check(register(second))[0] is Verdict.PROVEN
-    assert door.check(register(first))[0] is Verdict.STALE
+    assert door.check(register(first), HERE)[0] is Verdict.PROVEN
+    assert door.check(register(first), HERE)[0] is Verdict.STALE
+    assert door.check(register(second), HERE)[0] is Verdict.PROVEN
+    assert door.check(register(first), HERE)[0] is Verdict.STALE
 
 
 def test_a_nonce_grows_old_and_says_so(door, clock):
     line = authorization(asked(door), "alice", "open sesame", "REGISTER", "sip:gate.invalid")
-    clock.now += 301
-    assert door.check(register(line))[0] is Verdict.STALE
-    assert "stale=true" in door.challenges(register("X: y"), stale=True)[0][1]
+    clock.now += 61
+    assert door.check(register(line), HERE)[0] is Verdict.STALE
+    assert "stale=true" in door.challenges(register("X: y"), HERE, stale=True)[0][1]
     wrong = authorization(asked(door), "alice", "wrong", "REGISTER", "sip:gate.invalid")
-    clock.now += 301
-    assert door.check(register(wrong))[0] is Verdict.WRONG
+    clock.now += 61  # of an old nonce, nothing tells whether the password is right
+    assert door.check(register(wrong), HERE)[0] is Verdict.STALE
 
 
 def test_nonces_are_known_by_their_seal(clock):
     ours, others = Nonces(10, clock), Nonces(10, clock)
-    nonce = ours.make()
-    assert ours.fresh(nonce)
-    assert others.age(nonce) is None
+    nonce = ours.make("h")
+    assert ours.fresh(nonce, "h")
+    assert ours.age(nonce, "i") is None
+    assert others.age(nonce, "h") is None
     for index in range(len(nonce)):
         if nonce[index] != "=":
-            assert ours.age(nonce[:index] + ("A" if nonce[index] != "A" else "B") + nonce[index + 1 :]) is None
-    assert ours.age("") is None
-    assert ours.age("é") is None
-    assert ours.make() != ours.make()
+            assert ours.age(nonce[:index] + ("A" if nonce[index] != "A" else "B") + nonce[index + 1 :], "h") is None
+    assert ours.age("", "h") is None
+    assert ours.age("é", "h") is None
+    assert ours.make("h") != ours.make("h")
 
 
 def test_the_table_of_used_nonces_is_bounded(clock):

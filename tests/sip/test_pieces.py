@@ -1,4 +1,4 @@
-"""The small rooms of the line, each by itself: fields, identity, SDP, keys, outcomes, answers, pending, strangers."""
+"""The small rooms of the line, each by itself: fields, identity, SDP, keys, outcomes, answers, pending."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.sip import answers, fields, identity, outcomes, pending, sdp, strangers
+from gate.sip import answers, fields, identity, outcomes, pending, sdp
 from gate.sip.dtmf import digits_of
 from gate.sip.message import BadMessage, answer, destination, parse
 
@@ -229,20 +229,6 @@ def test_pending_calls():
     assert waiting.take("1") is None
     assert waiting.find(first.request.key) is None
     assert len(waiting.take_all()) == 1
-
-
-def test_strangers():
-    clock = Clock()
-    table = strangers.Strangers(clock)
-    assert sum(table.allow("a") for _ in range(200)) == strangers.BURST
-    assert table.allow("b")
-    clock.now += 1
-    assert sum(table.allow("a") for _ in range(200)) == strangers.PER_SECOND
-    table.trust("a")
-    assert table.allow("a", cost=30)
-    for number in range(strangers.MAX_KNOWN + 50):
-        table.allow(str(number))
-    assert len(table._buckets) == strangers.MAX_KNOWN
 
 
 @pytest.mark.parametrize("data", [b"", b"GET / HTTP/1.1\r\nVia: x\r\n\r\n", b"INVITE sip:a SIP/2.0\r\nTo: x\r\n\r\n"])

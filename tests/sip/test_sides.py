@@ -26,22 +26,27 @@ class Clock:
 
 
 def test_what_is_proven_holds_for_its_time():
-    proven, clock = Proven(), Clock()
-    proven._monotonic = clock
-    proven.note("account:alice", "192.0.2.1", 60)
-    proven.note("account:alice", "192.0.2.1", 10)
+    clock = Clock()
+    proven = Proven(clock)
+    proven.note("account:alice", ("192.0.2.1", 5060), 60)
+    proven.note("account:alice", ("192.0.2.1", 5061), 10)
+    assert proven.account_at(("192.0.2.1", 5061)) == "account:alice"
+    assert proven.account_at(("192.0.2.1", 5062)) == ""
+    assert proven.hosts() == {"192.0.2.1"}
     clock.now += 59
     assert proven.at("account:alice", "192.0.2.1")
     assert not proven.at("account:alice", "192.0.2.2")
     assert not proven.at("account:bob", "192.0.2.1")
+    assert proven.account_at(("192.0.2.1", 5061)) == ""
     clock.now += 1
     assert not proven.at("account:alice", "192.0.2.1")
+    assert proven.hosts() == frozenset()
 
 
 def test_the_hosts_of_an_account_are_bounded():
     proven = Proven(Clock())
     for number in range(MAX_HOSTS + 1):
-        proven.note("account:alice", f"192.0.2.{number}", 60)
+        proven.note("account:alice", (f"192.0.2.{number}", 5060), 60)
     held = [number for number in range(MAX_HOSTS + 1) if proven.at("account:alice", f"192.0.2.{number}")]
     assert held == list(range(1, MAX_HOSTS + 1))
 

@@ -98,7 +98,7 @@ class Conductor:
                 if not self.arrived.wait(max(0.0, end - time.monotonic())):
                     raise AssertionError(f"no {kind} in {seconds} s; seen {self.seen}")
 
-    def kinds(self, *, without: tuple[str, ...] = ("media_changed",)) -> list[str]:
+    def kinds(self, *, without: tuple[str, ...] = ("media_changed", "unanswered")) -> list[str]:
         return [what[0] for what in self.seen if what[0] not in without]
 
     def incoming(self, incoming: Incoming) -> None:
@@ -149,6 +149,9 @@ class Conductor:
 
     def legs_ended(self, call_id: str, outcomes: Mapping[str, str]) -> None:
         self._see("legs_ended", call_id, *(f"{side} {how}" for side, how in sorted(outcomes.items())))
+
+    def unanswered(self, count: int) -> None:
+        self._see("unanswered", str(count))
 
     def digit(self, call_id: str, side: str, digit: str) -> None:
         self._see("digit", call_id, side, digit)

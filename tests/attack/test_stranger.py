@@ -1,0 +1,105 @@
+"""Strangers starve nobody, guess nothing and do not fill the log."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.service.refusals import LEAVES
+from tests.attack.wire import Wire, authorization, code_of, header
+from tests.support.gatehouse import Gatehouse
+
+URI = "sip:gate.invalid"
+
+
+@pytest.fixture
+def house(tmp_path):
+    house = Gatehouse(tmp_path)
+    house.start()
+    yield house
+    if house.process is not None:
+        house.stop()
+
+
+def command(house: Gatehouse, *arguments: str) -> list[str]:
+    return [sys.executable, "-m", "tests.attack.stranger", *arguments, "--gate", f"127.0.0.1:{house.port}"]
+
+
+def attack(house: Gatehouse, *arguments: str) -> dict[str, Any]:
+    done = subprocess.run(command(house, *arguments), capture_output=True, text=True, timeout=200, check=True)
+    return dict(json.loads(done.stdout))
+
+
+def register(house: Gatehouse, wire: Wire) -> int:
+    """REGISTER as Alice: each message is sent once; the last code that came (0 for none)."""
+    call = {
+        "sender": "<sip:alice@gate.invalid>;tag=a",
+        "to": "<sip:alice@gate.invalid>",
+        "call_id": secrets.token_hex(8),
+    }
+    wire.send(wire.request("REGISTER", URI, **call), house.address)
+    asked = wire.final(2)
+    if code_of(asked) != 401:
+        return code_of(asked)
+    line = authorization(header(asked, "WWW-Authenticate"), "alice", house.password(), "REGISTER", URI)
+    wire.send(wire.request("REGISTER", URI, **call, cseq=2, headers=(line,)), house.address)
+    return code_of(wire.final(2))
+
+
+def test_a_phone_registers_beside_a_flood_from_its_own_address(house):
+    flood = subprocess.Popen(
+        command(house, "options", "--host", "127.0.0.1", "--seconds", "120"),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        house.wait(
+            lambda: house.client.call("status")["line"]["unanswered"] > 100, 60, "the flood is answered throughout"
+        )
+        before = house.client.call("status")["line"]["unanswered"]
+        assert [register(house, Wire()) for _ in range(10)] == [200] * 10
+        assert house.client.call("status")["line"]["unanswered"] > before
+    finally:
+        told, _ = flood.communicate("stop\n", timeout=30)
+    assert json.loads(told)["sent"] > 100
+
+
+def test_passwords_are_not_guessed_and_nobody_is_locked_out(house, tmp_path):
+    phone = Wire()
+    assert register(house, phone) == 200
+    words = tmp_path / "words.txt"
+    guesses = [f"guess{number}" for number in range(60)] + [house.password()] + ["more"] * 20
+    words.write_text("\n".join(guesses))
+    one = attack(house, "guess", "--words", str(words))
+    many = attack(house, "guess", "--words", str(words), "--sources", "81")
+    assert (one["found"], many["found"]) == ("", "")
+    assert one["answered"] < 40  # the rest is not even refused
+    assert register(house, phone) == 200
+    log = [json.loads(line) for line in Path(house.log).read_text().splitlines() if "wrong_password" in line]
+    assert len(log) < 30
+    house.stop()
+    counted(house, one["sent"] + many["sent"])
+
+
+def test_a_nonce_is_worth_nothing_elsewhere_and_makes_no_leaves(house):
+    told = attack(house, "nonce", "--sources", "600")
+    assert set(told["codes"]) <= {"0", "401", "603"}
+    assert told["codes"]["603"] == 1  # of the host that it was given to
+    assert len(house.rows("SELECT * FROM calls")) == 1
+
+
+def counted(house: Gatehouse, most: int) -> None:
+    """A minute's leaves of strangers have their bound, and what is over is one count that is committed."""
+    minutes = 1 + most // 60  # the attack lasts less than a second a guess
+    assert len(house.rows("SELECT * FROM calls")) <= LEAVES * minutes
+    rest = [json.loads(row["body"]) for row in house.rows("SELECT body FROM facts WHERE kind = 'refused_strangers'")]
+    assert 1 <= len(rest) <= 1 + minutes
+    assert sum(each["count"] + each["unanswered"] for each in rest) > 0
+    house.verified()
