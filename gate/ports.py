@@ -146,6 +146,11 @@ class LineEvents(Protocol):
         """A new attempt. Answer with ``Line.refuse`` or ``Line.invite``, later too: retransmissions are absorbed."""
         ...
 
+    def shed(self, claimed_by: str) -> None:
+        """The line is late and has refused an attempt of this caller (empty: nobody known) before anything was done
+        for it."""
+        ...
+
     def withdrawn(self, call_id: str) -> None:
         """The caller cancelled before the decision; the line has answered 487 itself."""
         ...

@@ -88,6 +88,8 @@ class Account(Section, frozen=True):
     refusal: int = 0
     """The SIP code that refuses its calls; that of ``sip.refusal`` where 0. A phone system that signs in as an account
     needs one that it does not take for a reason to dial its next trunk: 600."""
+    overflow: bool = False
+    """Its next trunk leads to another gate: where this one has no room it says 503 with Retry-After."""
 
 
 class Pbx(Section, frozen=True):
@@ -110,6 +112,8 @@ class Pbx(Section, frozen=True):
     """Share of its day's calls that may be claimed as service before the gate tells: a leaf, a warning. 100: never."""
     refusal: int = 600
     """The SIP code that refuses its calls: one upon which it gives up, and does not dial its next trunk."""
+    overflow: bool = False
+    """Its next trunk leads to another gate: where this one has no room it says 503 with Retry-After."""
 
 
 class Trunk(Section, frozen=True):

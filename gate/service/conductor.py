@@ -28,7 +28,7 @@ from gate.core.call_words import (
     Ringing,
     Stop,
 )
-from gate.core.screening import Decision, Reason
+from gate.core.screening import Decision, Reason, Verdict
 from gate.ports import (
     Fact,
     Incoming,
@@ -139,6 +139,12 @@ class Conductor:
             self._loop.post(lambda: self._decided(talk, decision, error))
 
         self._store.submit(work, done)
+
+    def shed(self, claimed_by: str) -> None:
+        """The line could not carry another call in time, and has refused it: counted, for a leaf each would make it
+        later still."""
+        self._metrics.attempts.labels(Verdict.BLOCK.value, Reason.TOO_MANY_CALLS.value).inc()
+        self._refusals.shed(claimed_by)
 
     def _emergency(self, incoming: Incoming) -> Decision | None:
         """What a caller who has proven who they are claims of the call does not count for those in need."""

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 _LINE = {
     "dropped": "Datagrams dropped because the line did not keep up",
+    "shed": "Calls refused because the gate was late",
     "unanswered": "Requests of strangers that were left without an answer",
     "guesses": "Wrong passwords, and passwords that were not looked at because of wrong ones before",
     "foreign": "Messages inside a call that came from an address that is not that side's",

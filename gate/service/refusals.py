@@ -40,6 +40,7 @@ class Refusals:
         self._strangers = 0
         self._unanswered = 0
         self._over: Counter[str] = Counter()
+        self._shed: Counter[str] = Counter()
         self._waiting = False
         self._unwitnessed = 0
         self._since: datetime | None = None
@@ -66,6 +67,11 @@ class Refusals:
         self._over[claimed_by] += 1
         self._flush_later()
         return False
+
+    def shed(self, claimed_by: str) -> None:
+        """The line was late, and this caller's attempt was refused before anything was done for it."""
+        self._shed[claimed_by] += 1
+        self._flush_later()
 
     def unanswered(self, count: int) -> None:
         """Strangers asked so often without an answer."""
@@ -110,7 +116,10 @@ class Refusals:
             self._strangers = self._unanswered = 0
         for name, count in self._over.items():
             self._keep("refused_over_limit", {"claimed_by": name, "count": count}, now)
+        for name, count in self._shed.items():
+            self._keep("refused_overload", {"claimed_by": name, "count": count}, now)
         self._over.clear()
+        self._shed.clear()
 
     def _keep(self, kind: str, body: dict[str, object], now: datetime) -> None:
         self._keeper.keep(Fact(kind=kind, subject="gate", at=now, actor="gate", body=body))

@@ -14,6 +14,7 @@ How a call comes in and goes out::
 - ``admission``      what a new INVITE must be, and what the conductor is told of it
 - ``claims``         what a call says it is for: prefixes, the purpose header
 - ``sieve``          what of a flood reaches the line thread at all
+- ``lag``            how late the line is, and when new calls are refused for it
 - ``strangers``      how much addresses get that have not proven anything; ``guesses``: wrong passwords
 - ``sides``          who may speak for one side of a call, and where accounts have proven themselves
 - ``pending``        INVITEs that wait for the conductor's decision

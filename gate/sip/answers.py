@@ -10,8 +10,11 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from gate.core.wording import phrase
+from gate.sip.lag import RETRY_SECONDS
 from gate.sip.message import Address, Message, TransactionKey, answer
 
+ELSEWHERE = ("too_many_calls", "gate_stopping")
+"""Reasons that are this gate's alone: another one may take the call."""
 KEPT_SECONDS = 32.0
 """64 times T1: as long as a client retransmits (RFC 3261 17.1.1.2)."""
 MAX_KEPT = 65_536
@@ -68,6 +71,16 @@ def refusal(
     if why:
         headers.append(("Warning", f'399 dialgate "{why}"'))
     return answer(request, code, phrase(reason), source, headers, to_tag)
+
+
+def no_room(request: Message, source: Address, to_tag: str, reason: str) -> bytes:
+    """503 with Retry-After (RFC 3261 21.5.4): not a refusal of this call, which may go by another gate."""
+    headers = [
+        ("Retry-After", str(RETRY_SECONDS)),
+        ("Reason", f'SIP;cause=503;text="{_quoted(reason)}"'),
+        ("X-Dialgate-Reason", _quoted(reason)),
+    ]
+    return answer(request, 503, "Service Unavailable", source, headers, to_tag)
 
 
 def _quoted(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gate.sip.admission import ALLOWED, SDP_ONLY, attempt_of, invite_fault, usable_contact, usable_names
-from gate.sip.answers import Answers, refusal
+from gate.sip.answers import ELSEWHERE, Answers, no_room, refusal
 from gate.sip.auth import Authenticator, Caller, Verdict
 from gate.sip.claims import Claims
 from gate.sip.fields import uri_of, user_of
@@ -103,7 +103,10 @@ class Door:
         """The caller's refusal, remembered."""
         request, source = pending.request, pending.source
         tag = self.answers.tag(request)
-        data = refusal(request, source, tag, pending.refusal, reason, decision_id, explanation)
+        if pending.overflow and reason in ELSEWHERE:
+            data = no_room(request, source, tag, reason)
+        else:
+            data = refusal(request, source, tag, pending.refusal, reason, decision_id, explanation)
         to = destination(request, source)
         self.answers.keep(request.key, data, to)
         pending.face.send_to(data, to)
@@ -333,10 +336,13 @@ class Door:
     def _ask(self, request: Message, source: Address, face: Face, caller: Caller | None, looped: bool) -> None:
         claimed_by = caller.claimed_by if caller else ""
         refused = self._refusal_of(caller, source)
-        pending = Pending(secrets.token_hex(16), request, source, face, claimed_by, refused)
+        overflow = caller is not None and caller.who.overflow
+        pending = Pending(secrets.token_hex(16), request, source, face, claimed_by, refused, overflow)
         incoming = attempt_of(request, source, caller, looped, pending.call_id, self._claims)
-        if self.pending.full and not self.engine.for_help(incoming.attempt.raw_number):
-            self.refuse(pending, "too_many_calls", "", "The gate has too many calls waiting.")
+        if (self.pending.full or self.engine.lag.overloaded) and not self.engine.for_help(incoming.attempt.raw_number):
+            self.engine.lag.shed += 1
+            self.refuse(pending, "too_many_calls", "", "The gate has more calls than it can carry in time.")
+            self.engine.events.shed(claimed_by)
             return
         self.pending.add(pending)
         try:

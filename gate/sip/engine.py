@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import structlog
@@ -17,6 +18,7 @@ from gate.ports import LegBook, LineEvents, MediaRelay
 from gate.sip.auth import Authenticator
 from gate.sip.bridge import Bridge
 from gate.sip.door import Door
+from gate.sip.lag import Lag
 from gate.sip.legs import AGENT, Leg
 from gate.sip.loops import Away
 from gate.sip.message import TransactionKey
@@ -92,6 +94,9 @@ class Engine:
         self.door = Door(self, authenticator, registrar)
         self.book = book
         self.survivors = Survivors(self, self._legs_ended)
+        self.lag = Lag()
+        transport.on_wait = partial(self.lag.note, "datagrams")
+        self._swept = time.monotonic()
         self.bridges: dict[str, Bridge] = {}
         self._admitted: set[TransactionKey] = set()
         """Transactions of the calls that were let through, and of those that ended lately: keys alone, for the calls
@@ -207,8 +212,11 @@ class Engine:
         self.book.over(call_id)
 
     def _sweep(self) -> None:
-        self.door.sweep()
         now = time.monotonic()
+        self.lag.note("timers", max(0.0, now - self._swept - SWEEP_SECONDS))
+        self.lag.note("decisions", self.door.pending.oldest)
+        self._swept = now
+        self.door.sweep()
         if now - self._told_at >= TELL_SECONDS:
             self._told_at = now
             self._tell()
@@ -228,6 +236,7 @@ class Engine:
         """As ``SipLine.counts``; from any thread."""
         guesses = self.door.auth.guesses
         return {
+            "shed": self.lag.shed,
             "unanswered": self.door.strangers.dropped + self.sieve.dropped,
             "guesses": guesses.wrong + guesses.locked,
             "foreign": self.door.foreign + self.transactions.foreign,

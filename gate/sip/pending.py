@@ -27,6 +27,8 @@ class Pending:
     """``account:NAME`` or ``trunk:NAME``; empty where nobody has proven anything."""
     refusal: int = 603
     """The code that refuses a call of this caller."""
+    overflow: bool = False
+    """Where there is no room it may route elsewhere: that leads to a gate, too."""
     since: float = field(default=0.0)
     trying: bool = False
 
@@ -42,6 +44,12 @@ class PendingCalls:
 
     def __len__(self) -> int:
         return len(self._by_id)
+
+    @property
+    def oldest(self) -> float:
+        """Seconds that the oldest has waited; 0.0 where none waits."""
+        first = next(iter(self._by_id.values()), None)
+        return self._monotonic() - first.since if first else 0.0
 
     @property
     def full(self) -> bool:

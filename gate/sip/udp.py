@@ -11,9 +11,11 @@ from __future__ import annotations
 import contextlib
 import queue
 import socket
+import struct
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 
 import structlog
 
@@ -28,6 +30,12 @@ _log = structlog.get_logger("gate.sip")
 BACKLOG = 4000
 """Steps waiting for the line thread beyond which datagrams are dropped."""
 RESOLVE_SECONDS = 60.0
+_TIMESTAMP = 35
+"""SO_TIMESTAMPNS, and the type of what it sends along (``asm-generic/socket.h``): Python has no name for it."""
+_STAMP = struct.Struct("@qq")
+_ANCILLARY = socket.CMSG_SPACE(_STAMP.size)
+_LONGEST_WAIT = 60.0
+"""In the kernel; more is a clock that was set."""
 
 Receiver = Callable[[bytes, Address, "Face"], None]
 
@@ -102,6 +110,8 @@ class Transport:
         self.sieve = Sieve()
         self.dropped = 0
         """Datagrams dropped because the line thread did not keep up."""
+        self.on_wait: Callable[[float], None] = lambda seconds: None
+        """Told how long each datagram has waited for its turn, from its arrival in the kernel."""
 
     def open(self) -> None:
         """Bind every address of ``sip.listen``.
@@ -116,6 +126,8 @@ class Transport:
                 if family == socket.AF_INET6:
                     sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+                with contextlib.suppress(OSError):  # without it the wait in the kernel is not seen
+                    sock.setsockopt(socket.SOL_SOCKET, _TIMESTAMP, 1)
                 sock.bind((host.strip("[]"), port))
             except OSError as error:
                 sock.close()
@@ -154,7 +166,7 @@ class Transport:
         v6 = sock.family == socket.AF_INET6
         while not self._closing:
             try:
-                data, source = sock.recvfrom(MAX_MESSAGE + 1)
+                data, extra, _, source = sock.recvmsg(MAX_MESSAGE + 1, _ANCILLARY)
             except OSError:
                 if self._closing:
                     return
@@ -168,9 +180,10 @@ class Transport:
             address = (f"[{source[0]}]", source[1]) if v6 else (source[0], source[1])
             if not self.sieve.lets(address[0]):
                 continue
-            self._steps.post(lambda data=data, address=address: self._deliver(data, address))  # type: ignore[misc]  # mypy cannot infer a lambda with defaults
+            self._steps.post(partial(self._deliver, data, address, _arrival(extra)))
 
-    def _deliver(self, data: bytes, source: Address) -> None:
+    def _deliver(self, data: bytes, source: Address, arrived: float) -> None:
+        self.on_wait(time.monotonic() - arrived)
         self._receive(data, source, self.getServer(source))
 
     # --- what sippy's transaction manager calls ---------------------------------------------------------------------
@@ -248,6 +261,18 @@ class Transport:
                 addresses = tuple(str(each[4][0]) for each in found)
                 known = self._names[host] = (addresses, time.monotonic() + RESOLVE_SECONDS)
             self._send(sock, data, (known[0][0], port))
+
+
+def _arrival(extra: list[tuple[int, int, bytes]]) -> float:
+    """When the kernel got a datagram, by the monotonic clock; now, where it did not say."""
+    now = time.monotonic()
+    for level, kind, data in extra:
+        if level == socket.SOL_SOCKET and kind == _TIMESTAMP and len(data) >= _STAMP.size:
+            seconds, nanoseconds = _STAMP.unpack_from(data)
+            # By the clock that the kernel stamps with.
+            waited: float = time.clock_gettime(time.CLOCK_REALTIME) - seconds - nanoseconds / 1e9
+            return now - min(max(0.0, waited), _LONGEST_WAIT)
+    return now
 
 
 def _route(host: str, family: int) -> str:

@@ -123,6 +123,9 @@ class Conductor:
         else:
             self.line.invite(incoming.call_id, NUMBER, PRESENTED, "Example Sales Ltd", early=self.early)
 
+    def shed(self, claimed_by: str) -> None:
+        self._see("shed", claimed_by)
+
     def withdrawn(self, call_id: str) -> None:
         self._see("withdrawn", call_id)
 
