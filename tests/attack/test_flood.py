@@ -1,0 +1,76 @@
+"""Twenty calls beside a flood of 20,000 datagrams a second from addresses that nobody knows: all of them whole."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.support.gatehouse import running
+from tests.support.phones import Phones, Talk, noise
+
+CALLS = 20
+RATE, SECONDS = 20_000, 15
+
+
+@pytest.mark.load
+def test_calls_and_recordings_are_whole_beside_a_flood(tmp_path):
+    with running(tmp_path, announcement=0.5) as house:
+        far = Phones(port=house.trunk_port, audio=lambda number: noise(("far", number[-4:])), keep=True)
+        near = Phones(to=house.address, audio=lambda number: noise(("near", number[-4:])), keep=True)
+        with far, near:
+            flood = subprocess.Popen(
+                [
+                    *(sys.executable, "-m", "tests.attack.flood", "--gate", f"127.0.0.1:{house.port}"),
+                    *("--rate", str(RATE), "--count", str(RATE * SECONDS)),
+                ],
+                stdout=subprocess.PIPE,
+                text=True,
+            )
+            try:
+                house.wait(lambda: unanswered(house) > RATE, 60, "the flood does not come")
+                talks = [near.dial(f"0207946{number:04}") for number in range(300, 300 + CALLS)]
+                near.wait(talks, "up", 60)
+                before = unanswered(house)
+                said, _ = flood.communicate(timeout=240)
+            finally:
+                flood.kill()
+            told = json.loads(said)
+            assert told["sent"] == RATE * SECONDS
+            assert unanswered(house) > before, "no call was up while the flood came"
+            assert [talk.state for talk in talks] == ["up"] * CALLS
+            heard = {talk.number[-4:]: talk for talk in far.all()}
+            for talk in talks:
+                near.hang_up(talk)
+            house.wait(lambda: not house.client.call("status")["calls"], 60, "calls are left")
+            passed = [whole(talk, heard[talk.number[-4:]]) for talk in talks]
+            for talk in talks:
+                whole(heard[talk.number[-4:]], talk)
+        recorded = house.rows("SELECT state, packets, interrupted FROM recordings")
+        assert [(row["state"], row["interrupted"]) for row in recorded] == [("closed", 0)] * CALLS
+        kept = sorted(json.loads(row["packets"])["caller"] for row in recorded)
+        assert all(a - b in range(6) for a, b in zip(kept, sorted(passed), strict=True)), (kept, passed)
+        assert house.stop() == 0
+        assert '"level": "error"' not in house.log.read_text()
+        house.verified()
+        rest = [
+            json.loads(row["body"]) for row in house.rows("SELECT body FROM facts WHERE kind = 'refused_strangers'")
+        ]
+        assert 1 <= len(rest) <= 10
+        assert sum(each["unanswered"] for each in rest) > RATE
+
+
+def unanswered(house) -> int:
+    return int(house.client.call("status")["line"]["unanswered"])
+
+
+def whole(speaker: Talk, listener: Talk) -> int:
+    """What was heard is what was said, from the first frame heard to the last, without a gap: so many frames."""
+    said = [frame for _, frame in speaker.sent]
+    heard = [frame for _, frame in listener.heard if frame in set(said)]
+    assert len(heard) > 100
+    first = said.index(heard[0])
+    assert heard == said[first : first + len(heard)]
+    return len(heard)
