@@ -19,6 +19,8 @@ from gate.config.write import document, write_new
 from gate.errors import ConfigError, UsageError
 from tests.support.settings import VALID, secret, write
 
+TOKEN = '[[token]]\nname = "dialler"\ntoken_file = "token"\npurposes = ["marketing"]\n'
+
 
 def faults(folder: Path, text: str) -> list[str]:
     """The faults that ``load`` finds, without the folder's name."""
@@ -123,9 +125,31 @@ def test_who_may_ask_the_gate_need_not_read_its_secrets(tmp_path: Path) -> None:
 
 
 def test_a_short_token_is_refused(tmp_path: Path) -> None:
-    path = write(tmp_path, VALID + '[control]\nhttp = "127.0.0.1:8080"\ntoken_file = "token"\n')
+    path = write(tmp_path, VALID + TOKEN)
     secret(tmp_path / "token", "short\n")
-    with pytest.raises(ConfigError, match=r":30: control\.token_file: the secret is too short; at least 16"):
+    with pytest.raises(ConfigError, match=r":30: token\[0\]\.token_file: the secret is too short; at least 16"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (TOKEN.replace("dialler", "A B"), "is not a name"),
+        (TOKEN + "metrics = true\n", "one token is for metrics, another for decisions"),
+        (TOKEN.replace('purposes = ["marketing"]\n', ""), "what may calls be for"),
+        (TOKEN.replace('["marketing"]', '["marketing", "marketing"]'), "is there twice"),
+        (TOKEN + TOKEN, "holds the same token"),
+        (TOKEN + TOKEN, "as token"),
+        ('[control]\nhttp = "127.0.0.1:8080"\n', "nobody may ask there"),
+        ("[control]\nconnections_each = 2\n", "at least 8"),
+        ("[control]\nlookups_an_hour = 0\n", "at least 1"),
+        ('[roles]\ndual_control = "perhaps"\n', "dual_control"),
+    ],
+)
+def test_tokens_and_doors_that_cannot_be(text: str, said: str, tmp_path: Path) -> None:
+    path = write(tmp_path, VALID + text)
+    secret(tmp_path / "token", "long enough to be one\n")
+    with pytest.raises(ConfigError, match=re.escape(said)):
         load(path)
 
 

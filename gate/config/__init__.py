@@ -5,6 +5,7 @@
 - ``rules``     what types cannot say: numbers, addresses, hours, dates, secrets; the firm complete, storage in the UK
 - ``mail``      the rules of letters and mail
 - ``drop``      the rules of the folder in which register files land
+- ``asking``    the rules of who may ask the gate: control, tokens, roles
 - ``dialling``  the same of what is dialled beside the number: prefixes, the purpose header, the emergency route
 - ``faults``    what a fault is, and the checks that all sections share; ``addresses``: spellings of addresses and hours
 - ``lines``     which line of the file a key stands on
@@ -43,6 +44,7 @@ from gate.config.schema import Roles as Roles
 from gate.config.schema import Section as Section
 from gate.config.schema import Sip as Sip
 from gate.config.schema import Storage as Storage
+from gate.config.schema import Token as Token
 from gate.config.schema import Trunk as Trunk
 from gate.config.secrets import read_secret as read_secret
 from gate.config.secrets import secret_files as secret_files

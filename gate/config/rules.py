@@ -13,6 +13,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 from gate.config.addresses import host_port, hours, network
+from gate.config.asking import asking
 from gate.config.dialling import dialled
 from gate.config.drop import registers_faults
 from gate.config.faults import Fault, Readable, at_least, blank, duplicates, no_networks, unprintable
@@ -22,7 +23,6 @@ from gate.config.schema import (
     Account,
     Announcement,
     Calling,
-    Control,
     Emergency,
     Firm,
     Letters,
@@ -33,7 +33,6 @@ from gate.config.schema import (
     Recording,
     Registers,
     Retention,
-    Roles,
     Sip,
     Storage,
     Trunk,
@@ -45,8 +44,6 @@ from gate.errors import ConfigError
 
 _NAME = re.compile(r"(?!.*\+?[0-9]{7})[A-Za-z0-9._+-]{1,64}")
 """A name stands in leaves, which are for good: no telephone number may be one."""
-_ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\$?")
-"""Names of accounts and groups, as ``useradd`` and directories have them."""
 REFUSALS = (404, 410, 480, 484, 486, 600, 603, 604)
 """Codes that a refusal may have: those upon which phone systems give up, and 603, which says to phones what is so."""
 PORTS_PER_CALL = 16
@@ -81,10 +78,7 @@ def faults_of(readable: Readable, base: Path, *, secrets: bool = True) -> list[F
         found += _retention(retention)
     if limits := get("limits", Limits):
         found += _limits(limits)
-    if control := get("control", Control):
-        found += _control(control)
-    if roles := get("roles", Roles):
-        found += _roles(roles)
+    found += asking(readable)
     if letters := get("letters", Letters):
         found += letters_faults(letters, base)
     if mail := get("mail", Mail):
@@ -199,9 +193,13 @@ def _secrets(readable: Readable, base: Path) -> Iterator[Fault]:
     emergency = readable.get("emergency", Emergency)
     if emergency and emergency.password_file:
         yield from _secret(emergency.password_file, base, ("emergency", "password_file"))
-    control = readable.get("control", Control)
-    if control and control.token_file:
-        yield from _secret(control.token_file, base, ("control", "token_file"), shortest=16)
+    held: dict[str, int] = {}
+    for index, token in readable.arrays.get("token", {}).items():
+        key: Key = ("token", index, "token_file")
+        if faults := list(_secret(token.token_file, base, key, shortest=16)):
+            yield from faults
+        elif (other := held.setdefault(read_secret(base, token.token_file), index)) != index:
+            yield Fault(key, f"holds the same token as token[{other}]; make another one")
     mail = readable.get("mail", Mail)
     if mail and mail.password_file:
         yield from _secret(mail.password_file, base, ("mail", "password_file"))
@@ -307,27 +305,6 @@ def _calling(calling: Calling) -> Iterator[Fault]:
 def _limits(limits: Limits) -> Iterator[Fault]:
     yield from at_least(limits, "limits", 1, "max_calls", "max_call_seconds")
     yield from at_least(limits, "limits", 0, "drain_seconds")
-
-
-def _control(control: Control) -> Iterator[Fault]:
-    yield from unprintable(control, ("control",), "socket")
-    if control.group and not _ACCOUNT.fullmatch(control.group):
-        yield Fault(("control", "group"), f'"{control.group}" is not the name of a group')
-    yield from at_least(control, "control", 1, "lookups_an_hour")
-    if control.http and (fault := host_port(control.http, literal=True)):
-        yield Fault(("control", "http"), fault)
-    if control.http and not control.token_file:
-        yield Fault(("control", "token_file"), "is missing: the HTTP endpoint asks for a token")
-
-
-def _roles(roles: Roles) -> Iterator[Fault]:
-    for role in ("admin", "compliance", "auditor", "viewer"):
-        accounts: tuple[str, ...] = getattr(roles, role)
-        for index, account in enumerate(accounts):
-            if not _ACCOUNT.fullmatch(account.removeprefix("@")):
-                text = f'"{account}" is neither an account nor an @group of this machine'
-                yield Fault(("roles", role, index), text)
-        yield from duplicates(accounts, ("roles", role))
 
 
 def _callers(readable: Readable, firm: Firm | None) -> list[Fault]:

@@ -286,8 +286,26 @@ class Control(Section, frozen=True):
     """``address:port`` for the decision endpoint and metrics, loopback unless told otherwise; empty: off."""
     lookups_an_hour: int = 300
     """Look-ups by number of one account within an hour; more are a leaf and a warning."""
-    token_file: str = ""
-    """Bearer token the HTTP endpoint asks for (required where ``http`` is set)."""
+    connections: int = 200
+    """Connections to ``http``, and to the socket, at once. Where there are more, those that ask nothing are closed, the
+    oldest first."""
+    connections_each: int = 50
+    """Of one address (all of loopback is one), or one account on the socket."""
+
+
+class Token(Section, frozen=True):
+    """Who may ask at ``control.http``, by a bearer token: for decisions, or for metrics."""
+
+    name: str
+    """Who holds it: part of the actor in the log, ``http:NAME@ADDRESS``."""
+    token_file: str
+    """File with the token on its first line, at least 16 characters, relative to the configuration file; or
+    ``env:NAME``."""
+    purposes: tuple[Literal["marketing", "service"], ...] = ()
+    """What the calls may be for that it asks decisions of. Service calls are not screened against TPS and CTPS: give
+    that to nobody who need not have it."""
+    metrics: bool = False
+    """It reads ``GET /metrics``, and asks for no decision."""
 
 
 class Roles(Section, frozen=True):
@@ -375,6 +393,7 @@ class Config(Section, frozen=True):
     retention: Retention = Retention()
     limits: Limits = Limits()
     control: Control = Control()
+    token: tuple[Token, ...] = ()
     letters: Letters = Letters()
     mail: Mail = Mail()
     roles: Roles = Roles()

@@ -46,5 +46,5 @@ def secret_files(config: Config) -> set[Path]:
     """The files that the configuration names for its secrets, with whatever links lead to resolved."""
     named = [each.password_file for each in config.account]
     named += [config.trunk.password_file, config.emergency.password_file, config.mail.password_file]
-    named.append(config.control.token_file)
+    named += [each.token_file for each in config.token]
     return {config.path(each) for each in named if each and not each.startswith(ENVIRONMENT)}

@@ -15,6 +15,7 @@
 - ``perform``    an operation carried out on a desk; ``work`` does it on threads, within bounds
 - ``server``     the Unix socket: ``POST /v1/op/NAME``, who asks taken from the kernel, progress as lines
 - ``watchers``   those who watch: one look serves all; ``watching`` is their client
+- ``bounds``     how many connections a door takes, from whom, for how long
 - ``endpoint``   the optional TCP door for phone systems: ``POST /v1/decision``, ``GET /metrics``, ``GET /healthz``
 - ``faults``     errors as JSON and back, so that the far side raises what the gate raised
 - ``sockets``    Unix sockets whose path may be longer than the kernel's 107 bytes

@@ -1,22 +1,26 @@
 """The TCP door for phone systems: ``POST /v1/decision``, ``GET /metrics``, ``GET /healthz``.
 
-Bearer token on everything but the health check. A caller that looks only at ``verdict`` is safe whatever goes wrong:
-every answer of ``/v1/decision``, errors included, carries one, and it is ``block`` unless the gate decided otherwise.
-Browsers are kept out: a request with an ``Origin`` is refused, and on loopback so is a ``Host`` that is not loopback
-(a page of an attacker's whose name was pointed at 127.0.0.1).
+Bearer token on everything but the health check: one for metrics, another for decisions, which says for which purposes
+of a call it may ask (``[[token]]``). A caller that looks only at ``verdict`` is safe whatever goes wrong: every answer
+of ``/v1/decision``, errors included, carries one, and it is ``block`` unless the gate decided otherwise. Browsers are
+kept out: a request with an ``Origin`` is refused, and on loopback so is a ``Host`` that is not loopback (a page of an
+attacker's whose name was pointed at 127.0.0.1). Connections are bounded, and slow ones are closed (``bounds``).
 """
 
 from __future__ import annotations
 
 import asyncio
 import hmac
+import socket
+from collections.abc import Sequence
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
-from gate.config import Config, read_secret
+from gate.config import Config, Token, read_secret
+from gate.control.bounds import BACKLOG, Bounds, Door, answering, by_address
 from gate.control.faults import fault, status
 from gate.control.messages import arguments
 from gate.control.wire import answer, body
@@ -28,30 +32,44 @@ if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
 
 _HEALTH_SECONDS = 3.0
+FRESH_SECONDS: Final = 1.0
+"""How long a look at the gate's health is believed."""
+_HOLDER: Final = web.RequestKey("holder", Token)
+
+
+class Holder(NamedTuple):
+    """Somebody with a token."""
+
+    secret: bytes
+    token: Token
 
 
 async def endpoint(
     desk: Any, config: Config, metrics: CollectorRegistry, stop: asyncio.Event, workers: Workers
-) -> web.AppRunner:
+) -> Door:
     """Listen on ``control.http``; raises ``ConfigError`` (token) or ``ControlError`` (port taken)."""
-    token = read_secret(config.base, config.control.token_file)
-    host, _, port = config.control.http.rpartition(":")
+    holders = [Holder(read_secret(config.base, each.token_file).encode(), each) for each in config.token]
+    control = config.control
+    host, _, port = control.http.rpartition(":")
     host = host.strip("[]")
-    app = endpoint_app(desk, token, host, metrics, stop, workers)
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=2.0)
-    await runner.setup()
+    app = endpoint_app(desk, holders, host, metrics, stop, workers)
+    bounds = Bounds("http", control.connections, control.connections_each, by_address)
     try:
-        await web.TCPSite(runner, host, int(port)).start()
+        sock = socket.create_server((host, int(port)), family=_family(host), backlog=BACKLOG)
     except OSError as error:
-        await runner.cleanup()
         raise ControlError(
-            f"cannot listen at {config.control.http}: {error.strerror}", hint="set control.http to a free port"
+            f"cannot listen at {control.http}: {error.strerror}", hint="set control.http to a free port"
         ) from None
-    return runner
+    return await Door.open(app, sock, bounds, shutdown_seconds=2.0)
 
 
 def endpoint_app(
-    desk: Any, token: str, host: str, metrics: CollectorRegistry, stop: asyncio.Event, workers: Workers
+    desk: Any,
+    holders: Sequence[Holder],
+    host: str,
+    metrics: CollectorRegistry,
+    stop: asyncio.Event,
+    workers: Workers,
 ) -> web.Application:
     """The application on TCP; ``host`` is the address it listens at."""
     loopback = ip_address(host).is_loopback
@@ -65,12 +83,17 @@ def endpoint_app(
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if "Origin" in request.headers or (loopback and not _is_loopback(request.host)):
             return _refused(request, 403, ControlError("this door is for phone systems, not for browsers"))
-        if request.path != "/healthz" and not _has(request, token):
-            response = _refused(
-                request, 401, ControlError("the token is missing or wrong", hint="see control.token_file")
-            )
+        if request.path == "/healthz":
+            return await handler(request)
+        token = _token(request, holders)
+        if token is None:
+            response = _refused(request, 401, ControlError("the token is missing or wrong", hint="see [[token]]"))
             response.headers["WWW-Authenticate"] = "Bearer"
             return response
+        if token.metrics != (request.path == "/metrics"):
+            wrong = ControlError(f"the token {token.name} is not for {request.path}", hint="see [[token]]")
+            return _refused(request, 403, wrong)
+        request[_HOLDER] = token
         return await handler(request)
 
     async def decision(asked: web.Request) -> web.StreamResponse:
@@ -78,7 +101,12 @@ def endpoint_app(
             return _refused(asked, 503, ControlError("the gate is stopping"), Reason.GATE_STOPPING)
         try:
             fields = arguments("decide", await body(asked))
-            return answer(await workers.call(desk, "decide", f"http:{asked.remote}", fields))
+            token = asked[_HOLDER]
+            actor = f"http:{token.name}@{asked.remote}"
+            fields["refused_claim"] |= fields["purpose"] not in token.purposes
+            with answering(asked):
+                told = await workers.call(desk, "decide", actor, fields)
+            return answer(told)
         except StoreError as error:
             return _refused(asked, 503, error, Reason.EVIDENCE_UNAVAILABLE)
         except RefusedError as error:
@@ -92,16 +120,24 @@ def endpoint_app(
         text = await workers.run(lambda: generate_latest(metrics))
         return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 
+    looked: tuple[float, asyncio.Future[str]] | None = None
+
+    async def look() -> str:
+        try:
+            async with asyncio.timeout(_HEALTH_SECONDS):
+                told = await checkers.call(desk, "status", "http:healthz", {})
+            return "ok" if told.get("ok", True) else "not ok"
+        except (GateError, TimeoutError):
+            return "not ok"
+
     async def health(_: web.Request) -> web.StreamResponse:
-        """200 while calls can be decided; 503 where not (``status()["ok"]`` is false, or does not come)."""
-        state = "stopping"
-        if not stop.is_set():
-            try:
-                async with asyncio.timeout(_HEALTH_SECONDS):
-                    told = await checkers.call(desk, "status", "http:healthz", {})
-                state = "ok" if told.get("ok", True) else "not ok"
-            except (GateError, TimeoutError):
-                state = "not ok"
+        """200 while calls can be decided; 503 where not (``status()["ok"]`` is false, or does not come). Anybody may
+        ask, so one look serves all who ask within a second."""
+        nonlocal looked
+        now = asyncio.get_running_loop().time()
+        if looked is None or now >= looked[0] + FRESH_SECONDS:
+            looked = now, asyncio.ensure_future(look())
+        state = "stopping" if stop.is_set() else await asyncio.shield(looked[1])
         return answer({"state": state}, 200 if state == "ok" else 503)
 
     app = web.Application(client_max_size=16 * 1024, middlewares=[guard])
@@ -112,11 +148,16 @@ def endpoint_app(
     return app
 
 
-def _has(asked: web.Request, token: str) -> bool:
-    scheme, _, given = asked.headers.get("Authorization", "").partition(" ")
-    return scheme.lower() == "bearer" and hmac.compare_digest(
-        given.strip().encode("utf-8", "surrogateescape"), token.encode()
-    )
+def _token(asked: web.Request, holders: Sequence[Holder]) -> Token | None:
+    """Whose token it is; each is compared, in the same time."""
+    scheme, _, text = asked.headers.get("Authorization", "").partition(" ")
+    given = text.strip().encode("utf-8", "surrogateescape")
+    fitting = [each.token for each in holders if hmac.compare_digest(given, each.secret)]
+    return fitting[0] if fitting and scheme.lower() == "bearer" else None
+
+
+def _family(host: str) -> int:
+    return socket.AF_INET6 if ip_address(host).version == 6 else socket.AF_INET
 
 
 def _is_loopback(host: str) -> bool:

@@ -39,6 +39,8 @@ class Decide(Request, frozen=True):
     topic: Topic = Topic.GENERAL
     account: Line = ""
     """The account or PBX whose presentation number the call would show; empty for the firm's first number."""
+    refused_claim: bool = False
+    """What it says that the call is for is not its to say: the door for phone systems finds that, by the token."""
 
 
 # --- registers ----------------------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from aiohttp import web
 
 from gate.config import Config, Control
 from gate.control import sockets
+from gate.control.bounds import Bounds, Door, answering, by_account
 from gate.control.doorman import Doorman, Guest, Refused
 from gate.control.endpoint import endpoint
 from gate.control.faults import fault, status
@@ -56,7 +57,7 @@ async def serve(
     path = config.control_socket
     workers = Workers("control", threads=8, most=64)
     decisions = Workers("decision", threads=4, most=256)
-    runners: list[web.AppRunner] = []
+    doors: list[Door] = []
     roles = Roles(config)
     doorman = Doorman(roles, refused)
     watchers = Watchers(live, doorman) if live is not None else None
@@ -66,17 +67,19 @@ async def serve(
     try:
         if unknown := await asyncio.to_thread(roles.unknown):
             log.warning("roles_of_nobody", accounts=unknown, hint="this machine does not know them")
-        runners.append(await _start(desk_app(desk, workers, doorman, watchers, lookups), listener))
+        bounds = Bounds("socket", config.control.connections, config.control.connections_each, by_account)
+        app = desk_app(desk, workers, doorman, watchers, lookups)
+        doors.append(await Door.open(app, listener, bounds, shutdown_seconds=_SHUTDOWN_SECONDS))
         if config.control.http:
-            runners.append(await endpoint(desk, config, metrics, stop, decisions))
+            doors.append(await endpoint(desk, config, metrics, stop, decisions))
         log.info("control_listening", socket=str(path), http=config.control.http)
         ready()
         await stop.wait()
     finally:
         if watchers is not None:
             await watchers.close()
-        for runner in runners:
-            await runner.cleanup()
+        for door in doors:
+            await door.close()
         workers.close()
         decisions.close()
         listener.close()
@@ -96,12 +99,14 @@ def desk_app(
             if name == "session":
                 return answer(session(guest.actor, guest.roles))
             if name == "watch":
-                return await _watch(asked, guest)
+                with answering(asked):
+                    return await _watch(asked, guest)
             await lookups.note(guest.actor, name, fields)
             fields = eyes(guest.roles, fields)
-            if OPERATIONS[name].streams:
-                return await _stream(asked, desk, name, guest.actor, fields, workers)
-            return answer(await workers.call(desk, name, guest.actor, fields))
+            with answering(asked):
+                if OPERATIONS[name].streams:
+                    return await _stream(asked, desk, name, guest.actor, fields, workers)
+                return answer(await workers.call(desk, name, guest.actor, fields))
         except GateError as error:
             return answer(fault(error), status(error))
 
@@ -161,13 +166,6 @@ async def _line(response: web.StreamResponse, value: Any) -> bool:
     except ConnectionError:
         return False
     return True
-
-
-async def _start(app: web.Application, listener: socket.socket) -> web.AppRunner:
-    runner = web.AppRunner(app, access_log=None, shutdown_timeout=_SHUTDOWN_SECONDS)
-    await runner.setup()
-    await web.SockSite(runner, listener).start()
-    return runner
 
 
 def _claim(path: Path, control: Control) -> socket.socket:

@@ -14,6 +14,7 @@ from gate.errors import ControlError, UsageError
 
 LARGEST_BODY = 128 * 1024
 _BODY_SECONDS = 10.0
+_GONE = "the connection is gone before its request had come"
 
 
 def answer(value: Any, code: int = 200) -> web.Response:
@@ -28,6 +29,12 @@ async def body(asked: web.Request) -> dict[str, Any]:
             raw = await asked.read()
     except web.HTTPRequestEntityTooLarge:
         raise UsageError(f"the request is larger than {LARGEST_BODY} bytes", hint="send less") from None
+    except (ConnectionError, web.RequestPayloadError):
+        raise ControlError(_GONE) from None
+    except RuntimeError:  # aiohttp's word for a connection that was closed before anybody read from it
+        if asked.transport is not None and not asked.transport.is_closing():
+            raise
+        raise ControlError(_GONE) from None
     except TimeoutError:
         raise UsageError("the request did not arrive in time", hint="send it at once") from None
     try:

@@ -76,16 +76,30 @@ class Deciding:
         return self._answer(decision, now)
 
     def decide(
-        self, *, number: str, purpose: str = "marketing", topic: str = "general", account: str = "", actor: str
+        self,
+        *,
+        number: str,
+        purpose: str = "marketing",
+        topic: str = "general",
+        account: str = "",
+        refused_claim: bool = False,
+        actor: str,
     ) -> Row:
-        """The answer for a phone system that dials by itself, kept with its leaf before it is given."""
+        """The answer for a phone system that dials by itself, kept with its leaf before it is given.
+
+        ``refused_claim``: what it says that the call is for is not its to say; then the strictest is presumed, and the
+        call is refused as a claim on the line is.
+        """
         now = self._clock.now()
+        if refused_claim:
+            purpose, topic = Purpose.MARKETING, Topic.GENERAL
         attempt = self._attempt(number, purpose, topic, account, actor)
         call_id = self._new_id()
         if (help_needed := self._screener.emergency(attempt)) is not None:
             self._help(help_needed, attempt, call_id)
             return self._answer(help_needed, now) | {"decision_id": call_id}
-        decision = self._durable(attempt, now, call_id, self._line.obstacle())
+        claim = Reason.CLAIM_REFUSED if refused_claim else None
+        decision = self._durable(attempt, now, call_id, self._line.obstacle() or claim)
         if decision.allowed and (obstacle := self._line.obstacle()):
             # It was made without what the line still has to tell: another leaf takes it back.
             call_id = self._new_id()

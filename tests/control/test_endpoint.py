@@ -12,20 +12,29 @@ import pytest
 from prometheus_client import CollectorRegistry, Counter
 
 from gate.config import Config, load
+from gate.control import endpoint
 from gate.errors import ConfigError, ControlError
 from tests.support.desks import SmallDesk
 from tests.support.doors import free_port, serving
 from tests.support.settings import VALID, secret, write
 
 TOKEN = "a-token-of-enough-length"
+SALES = "another-token-of-enough-length"
+METRICS = "a-third-token-of-enough-length"
 BEARER = {"Authorization": f"Bearer {TOKEN}"}
+SCRAPER = {"Authorization": f"Bearer {METRICS}"}
 
 
 @pytest.fixture
 def config(tmp_path: Path) -> Config:
-    secret(tmp_path / "token", f"{TOKEN}\n")
-    text = VALID + f'[control]\nhttp = "127.0.0.1:{free_port()}"\ntoken_file = "token"\n'
-    return load(write(tmp_path, text))
+    tokens = ""
+    for name, more in (("dialler", 'purposes = ["marketing", "service"]'), ("sales", 'purposes = ["marketing"]')):
+        tokens += f'[[token]]\nname = "{name}"\ntoken_file = "{name}"\n{more}\n'
+    tokens += '[[token]]\nname = "prometheus"\ntoken_file = "prometheus"\nmetrics = true\n'
+    for name, value in (("dialler", TOKEN), ("sales", SALES), ("prometheus", METRICS)):
+        secret(tmp_path / name, f"{value}\n")
+    text = f'{VALID}[control]\nhttp = "127.0.0.1:{free_port()}"\n'
+    return load(write(tmp_path, text + tokens))
 
 
 @pytest.fixture
@@ -56,7 +65,7 @@ def test_a_phone_system_asks_and_is_answered(door: str, desk: SmallDesk) -> None
     question = json.dumps({"number": "020 7946 0000", "purpose": "service", "topic": "general", "account": "alice"})
     status, answer, _ = ask(door, "POST", "/v1/decision", question)
     assert (status, answer["verdict"], answer["decision_id"]) == (200, "allow", "d-1")
-    assert desk.asked[0][1]["actor"] == "http:127.0.0.1"
+    assert desk.asked[0][1]["actor"] == "http:dialler@127.0.0.1"
     assert desk.asked[0][1]["purpose"] == "service"
     status, answer, _ = ask(door, "POST", "/v1/decision", '{"number": "020 7946 0001"}')
     assert (status, answer["verdict"], answer["reason"]) == (200, "block", "listed_tps")
@@ -127,14 +136,38 @@ def test_names_of_loopback_are_let_in(host: str, door: str) -> None:
     assert ask(door, "POST", "/v1/decision", '{"number": "020 7946 0000"}', headers)[0] == 200
 
 
-def test_metrics_and_health(door: str, desk: SmallDesk) -> None:
-    status, text, response = ask(door, "GET", "/metrics")
+def test_a_token_claims_its_own_purposes_alone(door: str, desk: SmallDesk) -> None:
+    sales = {"Authorization": f"Bearer {SALES}"}
+    number = '"number": "020 7946 0000"'
+    status, answer, _ = ask(door, "POST", "/v1/decision", f'{{{number}, "purpose": "service"}}', sales)
+    assert (status, answer["verdict"], answer["reason"]) == (200, "block", "claim_refused")
+    assert answer["actor"] == "http:sales@127.0.0.1"
+    assert desk.asked == []
+    for body in (f"{{{number}}}", f'{{{number}, "purpose": "marketing"}}'):
+        assert ask(door, "POST", "/v1/decision", body, sales)[1]["verdict"] == "allow"
+
+
+def test_one_token_is_for_metrics_and_another_for_decisions(door: str, desk: SmallDesk) -> None:
+    status, answer, _ = ask(door, "POST", "/v1/decision", '{"number": "020 7946 0000"}', SCRAPER)
+    assert (status, answer["verdict"]) == (403, "block")
+    assert ask(door, "GET", "/metrics")[0] == 403
+    assert desk.asked == []
+
+
+def test_metrics_and_health(door: str, desk: SmallDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    status, text, response = ask(door, "GET", "/metrics", headers=SCRAPER)
     assert status == 200
     assert "dialgate_attempts_total 3.0" in text
     assert response.headers["Content-Type"].startswith("text/plain; version=")
     assert ask(door, "GET", "/healthz", headers={})[:2] == (200, {"state": "ok"})
+    monkeypatch.setattr(endpoint, "FRESH_SECONDS", 0.0)
     desk.hold.clear()
     assert ask(door, "GET", "/healthz", headers={})[:2] == (503, {"state": "not ok"})
+    monkeypatch.undo()
+    asked = len(desk.asked)
+    for _ in range(20):
+        ask(door, "GET", "/healthz", headers={})
+    assert len(desk.asked) < asked + 20, "whoever may ask without a token cannot keep the gate busy by it"
 
 
 def test_no_operation_of_the_socket_is_on_this_door(door: str) -> None:
@@ -144,7 +177,7 @@ def test_no_operation_of_the_socket_is_on_this_door(door: str) -> None:
 
 def test_a_port_that_is_taken_and_a_token_that_is_gone_are_said_at_the_start(config: Config, door: str) -> None:
     other = Path(config.base) / "other.sock"
-    text = (Path(config.base) / "config.toml").read_text() + f'socket = "{other}"\n'
+    text = (Path(config.base) / "config.toml").read_text().replace("[control]\n", f'[control]\nsocket = "{other}"\n')
     second = load(write(Path(config.base), text))
     with (
         pytest.raises(ControlError, match=r"cannot listen at 127\.") as caught,
@@ -153,7 +186,7 @@ def test_a_port_that_is_taken_and_a_token_that_is_gone_are_said_at_the_start(con
         pass
     assert "free port" in caught.value.hint
     assert not other.exists()
-    (Path(config.base) / "token").unlink()
+    (Path(config.base) / "dialler").unlink()
     with pytest.raises(ConfigError, match="does not exist"), serving(SmallDesk(), second):
         pass
     assert not other.exists()

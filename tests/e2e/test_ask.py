@@ -22,11 +22,11 @@ TOKEN = "a-token-of-the-test"
 @pytest.fixture
 def gate(tmp_path: Path) -> Iterator[Gatehouse]:
     house = Gatehouse(tmp_path / "gate", announcement=0.6)
-    token = house.folder / "secrets" / "token"
-    token.write_text(TOKEN + "\n")
-    token.chmod(0o600)
     house.http = f"127.0.0.1:{free_port()}"
-    house.set("control", http=house.http, token_file="secrets/token")
+    house.set("control", http=house.http)
+    house.add_token("dialler", purposes=["marketing", "service"])
+    house.add_token("prometheus", metrics=True)
+    (house.folder / "secrets" / "dialler.token").write_text(TOKEN + "\n")
     house.start()
     yield house
     house.stop()
@@ -88,7 +88,9 @@ def test_the_door_for_phone_systems(gate: Gatehouse) -> None:
         assert code >= 400 and told["verdict"] == "block"
     with urllib.request.urlopen(f"http://{gate.http}/healthz", timeout=5) as response:
         assert json.load(response) == {"state": "ok"}
-    metrics = urllib.request.Request(f"http://{gate.http}/metrics", headers={"Authorization": f"Bearer {TOKEN}"})
+    metrics = urllib.request.Request(
+        f"http://{gate.http}/metrics", headers={"Authorization": f"Bearer {gate.tokens['prometheus']}"}
+    )
     with urllib.request.urlopen(metrics, timeout=5) as response:  # noqa: S310 - our own address
         assert b"dialgate_recorder_up 1.0" in response.read()
 

@@ -259,9 +259,8 @@ def test_the_port_of_the_decision_endpoint_is_taken(house: Gatehouse) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        (house.folder / "secrets" / "token").write_text("t0ken-" + "x" * 40)
-        (house.folder / "secrets" / "token").chmod(0o600)
-        house.set("control", http=f"127.0.0.1:{port}", token_file="secrets/token")
+        house.set("control", http=f"127.0.0.1:{port}")
+        house.add_token("dialler", purposes=["marketing"])
         said = refused(house, code=1)
     assert f"127.0.0.1:{port}" in said and "hint:" in said, said
 

@@ -55,7 +55,11 @@ class SmallDesk:
             "objection_id": None,
         }
 
-    def decide(self, *, number: str, purpose: str, topic: str, account: str, actor: str) -> dict[str, Any]:
+    def decide(
+        self, *, number: str, purpose: str, topic: str, account: str, actor: str, refused_claim: bool = False
+    ) -> dict[str, Any]:
+        if refused_claim:
+            return {"verdict": "block", "reason": "claim_refused", "decision_id": "d-2", "actor": actor}
         if number == "full":
             raise StoreError("the disk is full", hint="make room")
         if number == "crash":

@@ -88,6 +88,8 @@ class Gatehouse:
         self.process: subprocess.Popen[bytes] | None = None
         self.http = ""
         """Where a test has put the door for phone systems."""
+        self.tokens: dict[str, str] = {}
+        """Who may ask there."""
 
     def set(self, section: str, **values: Any) -> None:
         """Change keys of a section."""
@@ -102,6 +104,20 @@ class Gatehouse:
         )
         document.setdefault("pbx", tomlkit.aot()).append(pbx)
         self.config.write_text(tomlkit.dumps(document))
+
+    def add_token(self, name: str, **values: Any) -> str:
+        """Somebody who may ask at ``control.http``: for calls of these ``purposes``, or ``metrics``; the token."""
+        token = f"{name}-{random.randbytes(12).hex()}"
+        path = self.folder / "secrets" / f"{name}.token"
+        path.touch(0o600)
+        path.write_text(token + "\n")
+        document = tomlkit.parse(self.config.read_text())
+        table = tomlkit.table()
+        table.update({"name": name, "token_file": f"secrets/{name}.token"} | values)
+        document.setdefault("token", tomlkit.aot()).append(table)
+        self.config.write_text(tomlkit.dumps(document))
+        self.tokens[name] = token
+        return token
 
     @property
     def address(self) -> tuple[str, int]:
