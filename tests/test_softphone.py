@@ -21,6 +21,7 @@ from gate.config import Account, Announcement, MediaConfig
 from gate.errors import ConfigError, GateError
 from gate.media import prompts
 from gate.media.relay import RtpIoMedia
+from gate.ports import Played
 from gate.softphone import Answer, CallRefused, GatedPhone, ask_gate, tone
 from gate.softphone.asking import permitted
 from gate.softphone.voice import Voice, _Queue
@@ -398,6 +399,34 @@ def test_a_phone_that_is_not_let_in_says_so_and_leaves_no_thread(server: Server)
     assert not [thread for thread in threading.enumerate() if thread.name.startswith(("SIP", "RTP"))]
 
 
+def test_a_peer_that_asks_whether_the_phone_is_there_is_told_so(server: Server) -> None:
+    with phone_at(server):
+        assert server.peer
+        via = f"SIP/2.0/UDP 127.0.0.1:{server.port};branch=z9hG4bKask"
+        head = f"v: {via}\r\nFrom: <sip:gate@x>;tag=a\r\nTo: <sip:alice@x>;tag=b\r\nCall-ID: c\r\nCSeq: 7 OPTIONS\r\n"
+        server.socket.sendto(f"OPTIONS sip:alice@x SIP/2.0\r\n{head}Content-Length: 0\r\n\r\n".encode(), server.peer)
+        answer = server.wait("")
+        assert (answer.code, answer.get("Via"), answer.to_tag) == (200, via, "b")
+        assert (answer.get("CSeq"), answer.get("Call-ID")) == ("7 OPTIONS", "c")
+
+
+def test_a_call_that_is_over_in_its_announcement_is_over_for_the_phone_too() -> None:
+    """Answered without audio, and hung up: no failure, upon which a phone system would dial its next trunk."""
+    conductor = Conductor(connect_after=None, on_answered=lambda line, call_id: line.hang_up(call_id, "objected"))
+    with Far("--tone", "600") as far:
+        config = config_for(far.address, pbx=False, accounts=accounts("alice"))
+        with (
+            RunningLine(config, conductor) as running,
+            GatedPhone(lambda _: ALLOWED, *running.address, "alice", "secret") as phone,
+        ):
+            call = phone.call("020 7946 0000")
+            call.wait_answered(10)
+            end = time.monotonic() + 5
+            while call.state != CallState.ENDED and time.monotonic() < end:
+                time.sleep(0.02)
+            assert (call.code, call.state) == (200, CallState.ENDED)
+
+
 # --- sound ------------------------------------------------------------------------------------------------------------
 
 
@@ -449,8 +478,9 @@ def test_a_call_through_the_real_line_with_real_media(folder: Path) -> None:
         media.bind(running.line)
 
         def announce(line: Any, call_id: str) -> None:
-            def over(completed: bool) -> None:
-                outcome.append(completed)
+            def over(played: Played) -> None:
+                outcome.append(played.completed)
+                media.join(call_id, outcome.append)
                 line.connect(call_id)
 
             line.early_media(call_id)
@@ -466,7 +496,7 @@ def test_a_call_through_the_real_line_with_real_media(folder: Path) -> None:
             call.hangup()
             shown = far.wait("call")
             running.call(media.shutdown)
-    assert outcome == [True]
+    assert outcome == [True, True]
     assert shown["user"] == NUMBER
     assert PRESENTED in shown["from"] and PRESENTED in shown["pai"]
     assert shown["privacy"] == "none"
@@ -478,3 +508,32 @@ def test_a_call_through_the_real_line_with_real_media(folder: Path) -> None:
     assert len(mine) >= 5
     assert all(abs(frequency - 600) < 10 for frequency in mine)
     assert re.fullmatch(r"[0-9a-f]{32}", shown["call_id"])
+
+
+def test_a_phone_that_talks_is_not_given_up_for_what_it_does_not_answer(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As pyVoIP does, and as the far end here: neither answers OPTIONS inside a call; both send audio."""
+    monkeypatch.setattr("gate.softphone.signals._still_here", lambda raw: "")
+    with Far("--tone", "600") as far:
+        config = config_for(far.address, pbx=False, accounts=accounts("alice"), sip={"dead_peer_seconds": 1})
+        config = msgspec.structs.replace(config, media=MediaConfig(port_min=23000, port_max=23999))
+        media = RtpIoMedia(config, folder)
+        running = RunningLine(config, Conductor())
+        running.line._relay = media
+        media.bind(running.line)
+        with running, GatedPhone(lambda _: ALLOWED, *running.address, "alice", "secret") as phone:
+            call = phone.call("020 7946 0000")
+            assert call.wait_answered(10), call.why
+            alive = next(iter(running.line._engine.bridges.values())).alive
+            looks: list[Any] = []
+            counted = alive._counted
+            alive._counted = lambda now: (looks.append(now), counted(now))[1]
+            end = time.monotonic() + 30
+            while len(looks) < 16 and time.monotonic() < end:  # four times the time after which silence ends a call
+                time.sleep(0.05)
+            assert len(looks) >= 16 and len(set(looks)) > 12
+            assert call.state == CallState.ANSWERED
+            assert "hung_up" not in running.conductor.kinds()
+            call.hangup()
+            running.call(media.shutdown)

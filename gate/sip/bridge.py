@@ -121,7 +121,8 @@ class Bridge:
         if isinstance(event, CCEventTry):
             self._dial(event)
         elif isinstance(event, CCEventDisconnect):
-            self.hung_up("caller", "cancelled" if self.phase == "dialling" else "hung_up")
+            lost = "call_unknown" if self.caller.lost else "hung_up"
+            self.hung_up("caller", "cancelled" if self.phase == "dialling" else lost)
         elif isinstance(event, CCEventUpdate):
             self.offers.offered("caller", event)
         elif isinstance(event, CCEventInfo):
@@ -175,7 +176,7 @@ class Bridge:
         elif isinstance(event, (CCEventFail, CCEventRedirect)) and self.phase == "dialling":
             self._failed(event)
         elif isinstance(event, CCEventDisconnect):
-            self.hung_up("callee")
+            self.hung_up("callee", "call_unknown" if self.callee.lost else "hung_up")
         elif isinstance(event, CCEventUpdate):
             self.offers.offered("callee", event)
         elif isinstance(event, CCEventInfo):

@@ -77,6 +77,8 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
         """Called for each request of the peer inside the dialog."""
         self.on_no_ack: Callable[[], None] = self.disconnect
         """Called where the peer never acknowledged our answer, 64 times T1 (RFC 3261 13.3.1.4)."""
+        self.lost = False
+        """The peer has said that it knows no such call."""
         self._when_acknowledged: Callable[[], None] | None = None
         self._stale_tried = False
 
@@ -110,8 +112,13 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
 
     def recvResponse(self, resp: Any, tr: Any) -> None:
         """An answer of the peer."""
-        if resp.getSCode()[0] >= 300 and resp.countHFs("retry-after"):
+        code = resp.getSCode()[0]
+        if code >= 300 and resp.countHFs("retry-after"):
             self.retry_after = _seconds(str(resp.getHFBody("retry-after")))
+        if self.isConnected():
+            self.lost = self.lost or code == 481
+            if code == 408:  # no answer to an offer: it is off, the call is not (sippy would end it)
+                resp.setSCode(488, "Request Timeout")
         super().recvResponse(resp, tr)
 
     def cleanup(self) -> None:

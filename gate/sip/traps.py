@@ -30,6 +30,7 @@ the INVITE with credentials leaves before the ACK       ``transactions.after_thi
 and loses its Max-Forwards                              ``legs.Leg.genRequest``
 a challenged BYE is given up                            ``legs.Leg.newTransaction``
 a failed re-INVITE forgets our SDP                      ``reinvite``: the last good one is put back
+a re-INVITE without an answer ends the call             ``legs.Leg.recvResponse``: the offer alone is off
 a 407 to REGISTER is answered in the wrong header       ``trunk`` registers by itself
 a name of letters outside ASCII goes without quotes     ``quieten``: quotes around it
 ======================================================  ==========================================================

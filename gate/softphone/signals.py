@@ -11,6 +11,7 @@ What pyVoIP 1.6.8 does, and what is done here instead:
   under the dialog's tags
 - Call-IDs are hashes of a counter, the same again after a restart: here random
 - a call that rings cannot be given up: here CANCEL
+- OPTIONS, by which a peer may ask whether anybody is there, is left without an answer: here 200
 - a header without a space behind its colon, or in compact form, throws the message away: here it is put right first
 """
 
@@ -34,6 +35,7 @@ _COMPACT = {b"v": b"Via", b"f": b"From", b"t": b"To", b"i": b"Call-ID", b"m": b"
 _HEADER = re.compile(rb"\r\n([A-Za-z-]+)[ \t]*:[ \t]*")
 _CHALLENGE = re.compile(r"^(WWW|Proxy)-Authenticate:\s*Digest\s+(.*)$", re.IGNORECASE | re.MULTILINE)
 _PARAMETER = re.compile(r'\b(\w+)\s*=\s*(?:"([^"]*)"|([^\s,]+))')
+_ECHOED = ("via", "from", "to", "call-id", "cseq")
 _T1, _TIMER_B = 0.5, 32.0
 
 
@@ -119,6 +121,9 @@ class Signals(SIP.SIPClient):  # type: ignore[misc]  # pyVoIP has no usable type
     def recv(self) -> None:
         """One datagram; whatever it holds, the phone goes on."""
         raw = self.s.recv(8192)
+        if raw.startswith(b"OPTIONS "):  # pyVoIP knows no such method
+            self._send(_still_here(raw))
+            return
         try:
             message = SIP.SIPMessage(_plain(raw))
             self.parse_message(message)
@@ -295,6 +300,15 @@ def _plain(raw: bytes) -> bytes:
     head, gap, body = raw.partition(b"\r\n\r\n")
     head = _HEADER.sub(lambda found: b"\r\n" + _COMPACT.get(found[1].lower(), found[1]) + b": ", head)
     return head + (gap or b"\r\n\r\n") + body
+
+
+def _still_here(request: bytes) -> str:
+    """200 to OPTIONS, inside a dialog or outside: its own headers as they came (RFC 3261 8.2.6.2, 11.2)."""
+    lines = _plain(request).partition(b"\r\n\r\n")[0].decode("utf-8", "replace").split("\r\n")
+    echoed = [line for line in lines[1:] if line.partition(":")[0].lower() in _ECHOED]
+    return "\r\n".join(
+        ["SIP/2.0 200 OK", *echoed, "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS", "Content-Length: 0", "", ""]
+    )
 
 
 def _header(message: Any, name: str) -> str:

@@ -109,7 +109,20 @@ def test_a_dialog_that_the_far_end_has_lost_ends():
         invite = call.callee.recv(only="INVITE")
         call.callee.send(call.callee.answer(invite, 481, "No"), call.callee.gate)
         assert call.phone.recv(only="BYE")
-        assert call.conductor.wait("hung_up")[2] == "callee"
+        assert call.conductor.wait("hung_up")[2:] == ("callee", "call_unknown")
+
+
+def test_an_offer_that_is_never_answered_does_not_end_the_call():
+    """Nor one that is told 408: only that the peer did not take it is known."""
+    with Call() as call:
+        call.set_up()
+        call.phone.send(call.phone.next("INVITE", body=sdp(43000)))
+        invite = call.callee.recv(only="INVITE")
+        call.callee.send(call.callee.answer(invite, 408, "Request Timeout"), call.callee.gate)
+        assert call.phone.recv(only="488")
+        call.phone.send(call.phone.request("ACK", call.phone.dialog, branch=""))
+        exchange(call.phone, call.callee, sdp(43004), sdp(44004), of_callee=False, call=call)
+        assert "hung_up" not in call.conductor.kinds()
 
 
 def test_glare_gets_491():
