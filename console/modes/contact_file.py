@@ -31,7 +31,7 @@ async def ask_for_file(screen: GateScreen) -> Mapping[str, Any] | None:
         Ask(
             "Import the CRM's list",
             (
-                Field("path", "File, as the gate sees it", hint="/srv/crm/export.csv"),
+                Field("path", "File on this machine", hint="/srv/crm/export.csv"),
                 Field("reference", "Column of the CRM's own id", hint="id; empty: none", needed=False),
                 Field("columns", "Phone columns", hint="phone, mobile; empty: those that look like it", needed=False),
                 Field("topic", "What calls are about: general, claims or pensions", "general"),

@@ -199,14 +199,14 @@ class Mode(ListMode):
 
     @work
     async def action_import(self) -> None:
-        """Ask for a file, then import it: the gate reads it, with its own account."""
+        """Ask for a file, then import it: it is opened here, with this account's rights."""
         row = self.table.row or {}
         told = await self.app.push_screen_wait(
             Ask(
                 "Import a register",
                 (
                     Field("name", "Register: tps or ctps", str(row.get("name") or "")),
-                    Field("path", "File, as the gate sees it", hint="/srv/tps/tps_ns.txt"),
+                    Field("path", "File on this machine", hint="/srv/tps/tps_ns.txt"),
                     Field("as_of", "The day it speaks of", hint="YYYY-MM-DD; empty: from the file", needed=False),
                     Field("coverage", "Coverage", "full", hint="full, or dialling codes: 0161,020"),
                     Field("accept_shrink", "Accept that it shrinks (yes or no)", "no"),

@@ -13,6 +13,7 @@ from gate.control.client import ControlClient
 from gate.control.messages import OPERATIONS, arguments
 from gate.control.perform import perform
 from gate.errors import ControlError
+from gate.given import Given, open_file
 
 Progress = Callable[[float, str], None]
 
@@ -20,7 +21,7 @@ Progress = Callable[[float, str], None]
 class Gate(Protocol):
     """What both ways offer: an operation of ``gate.control.messages`` by name."""
 
-    def call(self, op: str, /, *, progress: Progress | None = None, **fields: Any) -> Any:
+    def call(self, op: str, /, *, progress: Progress | None = None, given: Given | None = None, **fields: Any) -> Any:
         """The operation's answer; raises ``GateError``."""
         ...
 
@@ -31,11 +32,14 @@ class DeskHere:
     def __init__(self, desk: Any) -> None:
         self._desk = desk
 
-    def call(self, op: str, /, *, progress: Progress | None = None, **fields: Any) -> Any:
+    def call(self, op: str, /, *, progress: Progress | None = None, given: Given | None = None, **fields: Any) -> Any:
         """As ``ControlClient.call``."""
         values = arguments(op, fields)
         if OPERATIONS[op].streams:
             values["progress"] = progress
+        if largest := OPERATIONS[op].file:
+            path = values.pop("path")
+            values["file"] = given or open_file(path, largest)
         if not OPERATIONS[op].desk:
             raise ControlError(f"{op} is asked of a running gate, and none runs here", hint="start it: dialgate serve")
         return perform(self._desk, op, user(os.getuid()), values)

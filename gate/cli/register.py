@@ -17,6 +17,7 @@ from gate.clock import SystemClock
 from gate.errors import RegisterError
 
 if TYPE_CHECKING:
+    from gate.given import Given
     from gate.registers.watch import Outcome
 
 
@@ -47,7 +48,7 @@ def command() -> None:
 )
 @click.option("--accept-shrink", is_flag=True, help="Accept a file that is much smaller than the one in force.")
 @click.option("--accept-older", is_flag=True, help="Accept a file of an earlier day than the one in force.")
-def import_(view: View, name: str, file: Path, as_of: date | None, coverage: str, **accepted: bool) -> None:
+def import_(view: View, name: str, file: Path, as_of: date | None, coverage: str, **accepted: Any) -> None:
     """Put a register FILE in force. A file that is refused leaves the one in force as it is."""
     with reach(view.config) as gate, view.progress(f"Importing {name.upper()}") as progress:
         report = gate.call(
@@ -75,23 +76,25 @@ def import_(view: View, name: str, file: Path, as_of: date | None, coverage: str
 def watch(view: View, folder: Path, once: bool, settle: int | None) -> int:
     """Import the licensee's files when they land in DIR. Names and coverage are those of [registers].
 
-    What was taken goes to DIR/taken, what was refused to DIR/refused with the reason beside it. A running gate does
-    this by itself where [registers] watch is set. Bytes that were imported before are refused: a file that is sent
-    again does not become newer by it.
+    What was taken goes to DIR/taken, what was refused to DIR/refused with the reason beside it; what is passed over
+    (a packed file, a folder, a link, another name) is told with the reason. A running gate does this by itself where
+    [registers] watch is set. Bytes that were imported before are refused: a file that is sent again does not become
+    newer by it.
     """
     from gate.daemon.drop import drop_folder
+    from gate.registers.watch import PASSED, TAKEN
 
     section, clock = view.config.registers, SystemClock()
 
-    def take(**fields: Any) -> Any:
+    def take(file: Given, **fields: Any) -> Any:
         with reach(view.config) as gate, view.progress(f"Importing {fields['name'].upper()}") as progress:
-            return gate.call("register_import", progress=progress, **fields)
+            return gate.call("register_import", path=file.said, given=file, progress=progress, **fields)
 
     drop = drop_folder(section, folder, take, settle)
     if once:
         outcomes = [_row(each) for each in drop.look(time.monotonic(), clock.now())]
         view.data({"items": outcomes}, text=lambda _: map(_line, outcomes))
-        return int(any(each["state"] != "taken" for each in outcomes))
+        return int(any(each["state"] not in (TAKEN, PASSED) for each in outcomes))
     say(f"Watching {drop.folder}: stop with Ctrl-C.")
     while True:
         try:
@@ -115,7 +118,7 @@ def _row(outcome: Outcome) -> dict[str, Any]:
 def _line(row: dict[str, Any]) -> str:
     report = row["report"]
     what = f"{report['count']:,} numbers as of {report['as_of']}" if report else row["why"]
-    return f"{row['register'].upper()} {row['state']}: {row['file']}: {what}"
+    return f"{row['register'].upper()} {row['state']}: {row['file']}: {what}".lstrip()
 
 
 @make("status", group=command, example="dialgate register status --json")

@@ -47,4 +47,3 @@ from gate.config.schema import Storage as Storage
 from gate.config.schema import Token as Token
 from gate.config.schema import Trunk as Trunk
 from gate.config.secrets import read_secret as read_secret
-from gate.config.secrets import secret_files as secret_files

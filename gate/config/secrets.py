@@ -6,7 +6,6 @@ import os
 import stat
 from pathlib import Path
 
-from gate.config.schema import Config
 from gate.errors import ConfigError
 
 ENVIRONMENT = "env:"
@@ -40,11 +39,3 @@ def read_secret(base: str | Path, reference: str) -> str:
     if not secret.strip():
         raise ConfigError(f"{path} is empty", hint="write the secret on its first line")
     return secret
-
-
-def secret_files(config: Config) -> set[Path]:
-    """The files that the configuration names for its secrets, with whatever links lead to resolved."""
-    named = [each.password_file for each in config.account]
-    named += [config.trunk.password_file, config.emergency.password_file, config.mail.password_file]
-    named += [each.token_file for each in config.token]
-    return {config.path(each) for each in named if each and not each.startswith(ENVIRONMENT)}

@@ -14,6 +14,7 @@
 - ``wire``       JSON bodies in and out, bounded
 - ``perform``    an operation carried out on a desk; ``work`` does it on threads, within bounds
 - ``server``     the Unix socket: ``POST /v1/op/NAME``, who asks taken from the kernel, progress as lines
+- ``files``      open files handed to the gate over a socket of their own, for the operations that take one
 - ``watchers``   those who watch: one look serves all; ``watching`` is their client
 - ``bounds``     how many connections a door takes, from whom, for how long
 - ``endpoint``   the optional TCP door for phone systems: ``POST /v1/decision``, ``GET /metrics``, ``GET /healthz``

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from gate.control import sockets
 from gate.control.messages import OPERATIONS, arguments
 from gate.errors import ControlError
+from gate.given import Given, open_file
 
 if TYPE_CHECKING:
     from gate.control.watching import Watching
@@ -34,19 +35,26 @@ class ControlClient:
                 hint="it is for accounts with a role ([roles]) that are in control.group, and may look into its folder",
             ) from None
 
-    def call(self, op: str, /, *, progress: Progress | None = None, **fields: Any) -> Any:
+    def call(self, op: str, /, *, progress: Progress | None = None, given: Given | None = None, **fields: Any) -> Any:
         """Ask for an operation of ``gate.control.messages.OPERATIONS`` and return its answer.
 
         Raises what the gate raised (a ``GateError``), ``UsageError`` for a field that does not exist, and
         ``ControlError`` where the gate is away or its answer is no answer. ``progress(fraction, text)`` is called on
-        this thread.
+        this thread. The file of an operation that takes one is opened here, at ``path``, unless it is ``given`` open;
+        it is closed at the end.
         """
         checked = arguments(op, fields)
         streams = OPERATIONS[op].streams
         timeout = self.timeout * (10 if streams else 1)
         from gate.control.exchange import exchange  # HTTP is loaded where a gate answers, not to find that none does
 
-        return exchange(self.socket, op, checked, timeout=timeout, streams=streams, progress=progress)
+        if not (largest := OPERATIONS[op].file):
+            return exchange(self.socket, op, checked, timeout=timeout, streams=streams, progress=progress)
+        from gate.control.files import handed
+
+        with given or open_file(checked["path"], largest) as file, handed(self.socket, file, self.timeout) as ticket:
+            checked["file"] = ticket
+            return exchange(self.socket, op, checked, timeout=timeout, streams=streams, progress=progress)
 
     def watch(self) -> Watching:
         """What happens, as snapshots (``gate.control.watching``): iterate, and ``close`` it from any thread."""

@@ -12,12 +12,17 @@ from gate.core.screening import Topic
 
 CHANGE_COLUMNS: Final = ("reference", "number", "change", "verdict", "reason", "since")
 """Of the file of changes that the CRM takes back."""
+LARGEST: Final = 512 << 20
+"""Bytes of the CRM's list, at most: some ten million rows."""
 
 
 class ContactsImport(Request, frozen=True):
-    """Keep and screen the CRM's list. ``path`` is absolute and read by the gate's account."""
+    """Keep and screen the CRM's list: a file that was handed over (``gate.control.files``)."""
 
-    path: Annotated[str, msgspec.Meta(max_length=4096, pattern="^/")]
+    path: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    """What the caller calls it: kept as that, and not opened."""
+    file: Line = ""
+    """Its ticket."""
     columns: Annotated[tuple[Line, ...], msgspec.Meta(max_length=100)] = ()
     """Phone columns by name, or number from 1; empty: those that look like phones."""
     reference: Line = ""

@@ -11,6 +11,7 @@ from aiohttp import web
 
 from gate.control import roles as of_roles
 from gate.control.actors import user
+from gate.control.messages import OPERATIONS
 from gate.control.roles import Roles
 from gate.control.wire import uid_of
 from gate.control.work import log
@@ -48,6 +49,11 @@ class Doorman:
             return guest
         await self._note(guest, op)
         raise of_roles.refusal(guest.actor, roles, op)
+
+    async def may_hand_over(self, uid: int) -> bool:
+        """It may ask for some operation that takes a file."""
+        roles = await self.roles_of(uid)
+        return any(of_roles.permits(roles, op) for op, each in OPERATIONS.items() if each.file)
 
     async def roles_of(self, uid: int) -> frozenset[str]:
         """As they are now; a slow account database holds up nobody else."""

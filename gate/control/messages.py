@@ -18,6 +18,7 @@ from gate.control import answers, bulk, contacts, exporting, keys, looks, propos
 from gate.control.request import Line, Moment, Note, Page, Request, Showing
 from gate.core.screening import Purpose, Topic
 from gate.errors import ControlError, UsageError
+from gate.given import LARGEST
 
 # --- screening ----------------------------------------------------------------------------------------------------
 
@@ -47,10 +48,13 @@ class Decide(Request, frozen=True):
 
 
 class RegisterImport(Request, frozen=True):
-    """Put a register file in force. ``path`` is absolute and read by the gate's account."""
+    """Put a register file in force: one that was handed over (``gate.control.files``)."""
 
     name: Literal["tps", "ctps"]
-    path: Annotated[str, msgspec.Meta(max_length=4096, pattern="^/")]
+    path: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    """What the caller calls it: kept as that, and not opened."""
+    file: Line = ""
+    """Its ticket."""
     as_of: date | None = None
     """``None``: taken from the file."""
     coverage: Note = "full"
@@ -263,12 +267,15 @@ class Operation(NamedTuple):
     """It takes long: its method has ``progress``."""
     desk: bool = True
     """The desk has a method for it; else the control interface answers it itself."""
+    file: int = 0
+    """Bytes of the file that is handed over with it, at most; the desk's method has ``file`` in place of ``path``. 0:
+    it takes none."""
 
 
 OPERATIONS: Mapping[str, Operation] = {
     "check": Operation(Check, answers.Verdict, _READERS),
     "decide": Operation(Decide, answers.Decided, _ADMIN),
-    "register_import": Operation(RegisterImport, answers.Imported, _KEEPERS, streams=True),
+    "register_import": Operation(RegisterImport, answers.Imported, _KEEPERS, streams=True, file=LARGEST),
     "register_imports": Operation(RegisterImports, answers.Items, _READERS),
     "register_cancel": Operation(RegisterCancel, None, _KEEPERS),
     "register_status": Operation(RegisterStatus, answers.RegistersInForce, _ALL),
@@ -282,7 +289,9 @@ OPERATIONS: Mapping[str, Operation] = {
     "consent_withdraw": Operation(ConsentWithdraw, None, _KEEPERS),
     "consent_import": Operation(bulk.ConsentImport, answers.BatchKept, _KEEPERS),
     "consent_export": Operation(bulk.ListExport, answers.Items, _READERS),
-    "contacts_import": Operation(contacts.ContactsImport, contacts.ContactsImported, _KEEPERS, streams=True),
+    "contacts_import": Operation(
+        contacts.ContactsImport, contacts.ContactsImported, _KEEPERS, streams=True, file=contacts.LARGEST
+    ),
     "contacts_rescreen": Operation(contacts.ContactsRescreen, contacts.ContactsScreened, _KEEPERS, streams=True),
     "contacts_status": Operation(contacts.ContactsStatus, contacts.ContactsNow, _READERS),
     "contacts_list": Operation(contacts.ContactsList, answers.Items, _READERS),

@@ -7,14 +7,19 @@ from typing import Any
 
 from gate.control.messages import plain
 from gate.core.masking import masked
+from gate.given import Given
 
 
 def perform(desk: Any, op: str, actor: str, fields: Mapping[str, Any]) -> Any:
     """What ``desk.op(actor=…, **fields)`` returns, as JSON values; with ``masked`` its numbers are hidden in part.
 
-    Raises what the desk raises.
+    A file that was handed over is closed at the end. Raises what the desk raises.
     """
     given = dict(fields)
-    hide = given.pop("masked", False)
-    answer = plain(getattr(desk, op)(actor=actor, **given))
+    hide, file = given.pop("masked", False), given.get("file")
+    try:
+        answer = plain(getattr(desk, op)(actor=actor, **given))
+    finally:
+        if isinstance(file, Given):
+            file.close()
     return masked(answer) if hide else answer

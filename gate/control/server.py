@@ -24,6 +24,7 @@ from gate.control.bounds import Bounds, Door, answering, by_account
 from gate.control.doorman import Doorman, Guest, Refused
 from gate.control.endpoint import endpoint
 from gate.control.faults import fault, status
+from gate.control.files import Files, files_socket
 from gate.control.lookups import Lookups, Unusual
 from gate.control.messages import OPERATIONS, arguments
 from gate.control.roles import Roles, eyes, session
@@ -51,8 +52,8 @@ async def serve(
     """Answer on the control socket (and on ``control.http`` where set) until ``stop`` is set.
 
     ``ready`` is called once it answers; ``live`` is what can be watched; ``refused`` keeps note of who asked for
-    what is not theirs, ``unusual`` of who looks up many numbers. Raises ``ControlError`` where the socket or port
-    cannot be had. The socket file is removed at the end.
+    what is not theirs, ``unusual`` of who looks up many numbers. Raises ``ControlError`` where a socket or port
+    cannot be had. The socket files are removed at the end.
     """
     path = config.control_socket
     workers = Workers("control", threads=8, most=64)
@@ -62,14 +63,19 @@ async def serve(
     doorman = Doorman(roles, refused)
     watchers = Watchers(live, doorman) if live is not None else None
     lookups = Lookups(config.control.lookups_an_hour, unusual)
-    listener = _claim(path, config.control)
-    inode = path.stat().st_ino
+    listeners: list[tuple[socket.socket, Path, int]] = []
+    taking: asyncio.Task[None] | None = None
     try:
+        for each in (path, files_socket(path)):
+            listener = _claim(each, config.control)
+            listeners.append((listener, each, each.stat().st_ino))
+        files = Files(listeners[1][0], doorman.may_hand_over)
+        taking = asyncio.ensure_future(files.run())
         if unknown := await asyncio.to_thread(roles.unknown):
             log.warning("roles_of_nobody", accounts=unknown, hint="this machine does not know them")
         bounds = Bounds("socket", config.control.connections, config.control.connections_each, by_account)
-        app = desk_app(desk, workers, doorman, watchers, lookups)
-        doors.append(await Door.open(app, listener, bounds, shutdown_seconds=_SHUTDOWN_SECONDS))
+        app = desk_app(desk, workers, doorman, files, lookups, watchers)
+        doors.append(await Door.open(app, listeners[0][0], bounds, shutdown_seconds=_SHUTDOWN_SECONDS))
         if config.control.http:
             doors.append(await endpoint(desk, config, metrics, stop, decisions))
         log.info("control_listening", socket=str(path), http=config.control.http)
@@ -80,14 +86,18 @@ async def serve(
             await watchers.close()
         for door in doors:
             await door.close()
+        if taking is not None:
+            taking.cancel()
+            await asyncio.wait([taking])
         workers.close()
         decisions.close()
-        listener.close()
-        _remove(path, inode)
+        for listener, each, inode in listeners:
+            listener.close()
+            _remove(each, inode)
 
 
 def desk_app(
-    desk: Any, workers: Workers, doorman: Doorman, watchers: Watchers | None, lookups: Lookups
+    desk: Any, workers: Workers, doorman: Doorman, files: Files, lookups: Lookups, watchers: Watchers | None = None
 ) -> web.Application:
     """The application on the Unix socket: ``POST /v1/op/{name}``."""
 
@@ -103,6 +113,8 @@ def desk_app(
                     return await _watch(asked, guest)
             await lookups.note(guest.actor, name, fields)
             fields = eyes(guest.roles, fields)
+            if largest := OPERATIONS[name].file:
+                fields["file"] = files.take(fields["file"], guest.uid, fields.pop("path"), largest)
             with answering(asked):
                 if OPERATIONS[name].streams:
                     return await _stream(asked, desk, name, guest.actor, fields, workers)

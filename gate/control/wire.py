@@ -51,6 +51,11 @@ def uid_of(asked: web.Request) -> int:
     connection = asked.transport.get_extra_info("socket") if asked.transport else None
     if connection is None:
         raise ControlError("the connection is gone")
+    return peer_of(connection)
+
+
+def peer_of(connection: socket.socket) -> int:
+    """The account of the process that connected this Unix socket, told by the kernel; raises ``OSError``."""
     uid: int
     _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i")))
     return uid

@@ -17,6 +17,7 @@ from gate.errors import GateError
 
 if TYPE_CHECKING:
     from gate.daemon.house import House
+    from gate.given import Given
     from gate.registers.watch import DropFolder, Outcome
 
 log = structlog.get_logger()
@@ -31,8 +32,8 @@ def drop_folder(
     """The folder as the configuration names its files. ``register_import`` takes the fields of that operation."""
     from gate.registers.watch import DropFolder
 
-    def take(name: str, path: Path) -> Mapping[str, Any]:
-        return register_import(name=name, path=str(path), coverage=section.coverage, once=True)
+    def take(name: str, file: Given) -> Mapping[str, Any]:
+        return register_import(name=name, file=file, coverage=section.coverage, once=True)
 
     names = {"tps": section.tps_names, "ctps": section.ctps_names}
     return DropFolder(folder.resolve(), names, section.settle_seconds if settle is None else settle, take)
@@ -71,6 +72,6 @@ def _look(folder: DropFolder, house: House) -> bool:
 
 
 def _tell(outcome: Outcome) -> None:
-    told = log.info if outcome.state == "taken" else log.error
+    told = {"taken": log.info, "passed": log.warning}.get(outcome.state, log.error)
     counts = {key: outcome.report[key] for key in ("count", "as_of", "added", "removed") if key in outcome.report}
     told(f"register_{outcome.state}", register=outcome.name, file=str(outcome.file), why=outcome.why, **counts)

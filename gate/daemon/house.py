@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from gate.core.rules import Rules
     from gate.daemon.bundles import Signing
     from gate.daemon.letters import Letters
+    from gate.given import Given
     from gate.service.contacts import Contacts
     from gate.service.deciding import AtTheLine, Deciding
     from gate.service.desk import Desk
@@ -241,7 +242,7 @@ class House:
     def _import_register(
         self,
         name: str,
-        source: Path,
+        source: Given,
         as_of: date | None,
         coverage: Sequence[str],
         accept_shrink: bool,

@@ -8,6 +8,7 @@ A licensee's file goes in at one end, and "is this number listed?" comes out at 
                 fast one for the fixed-width records that must agree with it (LAW 2.1)
 - ``snapshot``  the file that a register is kept in: its format byte by byte, and the reader of it
 - ``build``     sorts, compares and writes what becomes a snapshot
+- ``opening``   the file, open already or named by a path
 - ``source``    a whole file, read from end to end or refused (LAW 2.3)
 - ``coverage``  what a licence covers: the country, or some dialling codes (LAW 2.4)
 - ``shelf``     the folder: which snapshot is in force, the lock, what is kept and what is deleted

@@ -16,13 +16,15 @@ import msgspec
 
 import gate
 from gate.errors import RegisterError, RegisterFailed
+from gate.given import Given
+from gate.registers.opening import opened
 from gate.registers.report import ImportReport
 
 
 def import_in_child(
     folder: Path,
     name: str,
-    source: Path,
+    source: Given | Path,
     *,
     as_of: date,
     now: datetime,
@@ -34,16 +36,24 @@ def import_in_child(
     """``importer.import_file`` in a child process; the same arguments, report and ``RegisterError``.
 
     ``progress`` is called in this thread. Where it raises, or this thread is interrupted, the child is ended and the
-    snapshot in force stays.
+    snapshot in force stays. It ends with this process, however that ends.
     """
+    given = opened(source)
     command = [sys.executable, "-P", "-m", "gate.registers.importer", f"--folder={folder.absolute()}", f"--name={name}"]
-    command += [f"--source={source.absolute()}", f"--as-of={as_of.isoformat()}", f"--now={now.isoformat()}"]
+    command += [f"--source={given.said}", f"--descriptor={given.fileno()}", f"--parent={os.getpid()}"]
+    command += [f"--as-of={as_of.isoformat()}", f"--now={now.isoformat()}"]
     command += [f"--coverage={','.join(coverage)}"]
     command += ["--accept-shrink"] * accept_shrink + ["--accept-older"] * accept_older
     with tempfile.TemporaryFile() as errors:
         try:
             child = subprocess.Popen(
-                command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=errors, text=True, env=_environment()
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                env=_environment(),
+                pass_fds=(given.fileno(),),
             )
         except OSError as error:
             raise RegisterFailed(f"the import process could not be started: {error}") from error

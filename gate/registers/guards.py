@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from gate.errors import RegisterError
+from gate.given import Given
 from gate.registers import shelf
 from gate.registers.coverage import FULL, key_ranges
 from gate.registers.snapshot import Snapshot
@@ -81,7 +82,7 @@ def check_date(name: str, as_of: date, now: datetime, in_force: date | None) -> 
         )
 
 
-def check_shrink(source: Path, name: str, held: int, count: int, removed: int, *, accepted: bool) -> bool:
+def check_shrink(source: Given, name: str, held: int, count: int, removed: int, *, accepted: bool) -> bool:
     """``RegisterError`` where too many of the ``held`` numbers have vanished; True where they have, and the operator
     accepted it."""
     shrunk = (held - count) * SHRINK > held
@@ -95,7 +96,7 @@ def check_shrink(source: Path, name: str, held: int, count: int, removed: int, *
     return shrunk or exchanged
 
 
-def check_widened(source: Path, coverage: tuple[str, ...], in_force: tuple[str, ...], keys: Keys) -> None:
+def check_widened(source: Given, coverage: tuple[str, ...], in_force: tuple[str, ...], keys: Keys) -> None:
     """``RegisterError`` where a file is called complete and holds no number outside of the dialling codes in force: a
     partial licence's file imported without its coverage would clear every number that it does not speak of."""
     import numpy as np  # here and not above: whoever only names an import does not pay for it

@@ -23,9 +23,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gate.errors import RegisterError, RegisterFailed
+from gate.given import Given
+from gate.lifeline import end_with
 from gate.registers import guards, shelf
 from gate.registers.child import import_in_child
 from gate.registers.coverage import FULL, checked_coverage, parse_coverage
+from gate.registers.opening import opened
 from gate.registers.report import ImportReport
 from gate.registers.snapshot import Metadata, Snapshot
 
@@ -39,16 +42,13 @@ _NAME = re.compile(r"[a-z][a-z0-9]{0,15}")
 _DATE_IN_NAME = re.compile(r"(?<!\d)(20\d\d)([-_.]?)(\d\d)\2(\d\d)(?!\d)")
 
 
-def guess_as_of(source: Path, now: datetime) -> date:
+def guess_as_of(source: Given | Path, now: datetime) -> date:
     """The day a file speaks of where nobody says: the earliest of a date in its name (``tps_ns_20260131.txt``,
     ``2026-01-31``), the day it was last written, and today. Too early refuses calls, too late would let them through.
     ``RegisterError`` where there is no such file."""
-    try:
-        written = source.stat().st_mtime
-    except OSError as error:
-        raise RegisterError(f"{source} cannot be read: {error.strerror}") from error
-    days = [now.astimezone(guards.LONDON).date(), datetime.fromtimestamp(written, guards.LONDON).date()]
-    for year, _, month, day in _DATE_IN_NAME.findall(source.name):
+    given = opened(source)
+    days = [now.astimezone(guards.LONDON).date(), datetime.fromtimestamp(given.seen.st_mtime, guards.LONDON).date()]
+    for year, _, month, day in _DATE_IN_NAME.findall(given.name):
         with suppress(ValueError):
             days.append(date(int(year), int(month), int(day)))
     return min(days)
@@ -57,7 +57,7 @@ def guess_as_of(source: Path, now: datetime) -> date:
 def import_file(
     folder: Path,
     name: str,
-    source: Path,
+    source: Given | Path,
     *,
     as_of: date,
     now: datetime,
@@ -77,13 +77,14 @@ def import_file(
     if not _NAME.fullmatch(name):
         raise RegisterError(f"{name!r} cannot be the name of a register", hint="the registers are tps and ctps")
     tell = progress or (lambda _fraction, _stage: None)
+    given = opened(source)
     try:
         shelf.make_folder(folder)
         with shelf.locked(folder, name, lambda: tell(0.0, "waiting for another import")):
             before = guards.look(folder, name)
             shelf.clean(folder, name, before.pointer)
             guards.check_date(name, as_of, now, None if accept_older else before.as_of)
-            return _Import(folder, name, source, as_of, now, covered, accept_shrink, before, tell).run()
+            return _Import(folder, name, given, as_of, now, covered, accept_shrink, before, tell).run()
     except (OSError, MemoryError) as error:
         why = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.filename else str(error)
         raise RegisterFailed(
@@ -113,7 +114,7 @@ class _Import:
 
     folder: Path
     name: str
-    source: Path
+    source: Given
     as_of: date
     now: datetime
     coverage: tuple[str, ...]
@@ -218,18 +219,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m gate.registers.importer", description=import_file.__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--name", required=True)
-    parser.add_argument("--source", type=Path, required=True)
+    parser.add_argument(
+        "--source", required=True, help="what the file is called, or its path where none is handed over"
+    )
+    parser.add_argument("--descriptor", type=int, help="the open file")
+    parser.add_argument("--parent", type=int, help="the process to end with")
     parser.add_argument("--as-of", type=date.fromisoformat, required=True)
     parser.add_argument("--now", type=datetime.fromisoformat, required=True)
     parser.add_argument("--coverage", default=FULL)
     parser.add_argument("--accept-shrink", action="store_true")
     parser.add_argument("--accept-older", action="store_true")
     asked = parser.parse_args(arguments)
+    if asked.parent is not None:
+        end_with(asked.parent)
     try:
         report = import_file(
             asked.folder,
             asked.name,
-            asked.source,
+            Path(asked.source) if asked.descriptor is None else Given(asked.descriptor, asked.source),
             as_of=asked.as_of,
             now=asked.now,
             coverage=parse_coverage(asked.coverage),

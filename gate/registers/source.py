@@ -7,15 +7,13 @@ that changes while it is read, as a file that is still being uploaded does.
 from __future__ import annotations
 
 import hashlib
-import os
-import stat
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
 from gate.errors import RegisterError, RegisterFailed
+from gate.given import Given
 from gate.registers.lines import Keys, Tally, read_fast
 
 Progress = Callable[[float, str], None]
@@ -46,23 +44,18 @@ class Source:
     tally: Tally
 
 
-def read_source(path: Path, progress: Progress) -> Source:
+def read_source(path: Given, progress: Progress) -> Source:
     """Read a register file. ``RegisterError`` where it is refused, with line numbers; ``OSError`` where it cannot be
     read."""
-    with path.open("rb", buffering=0) as file:
-        before = os.fstat(file.fileno())
-        if not stat.S_ISREG(before.st_mode):
-            raise RegisterError(f"{path} is not a regular file")
-        if before.st_size == 0:
+    with path.reader() as file:
+        if path.size == 0:
             raise _refused(path, "it is empty")
-        keys = np.empty(before.st_size // SHORTEST_RECORD + 1, np.int64)
+        keys = np.empty(path.size // SHORTEST_RECORD + 1, np.int64)
         used, read, tail, tally, sha256 = 0, 0, b"", Tally(), hashlib.sha256()
         while chunk := file.read(READ_AT_ONCE):
             sha256.update(chunk)
             data = tail + (chunk.removeprefix(_BYTE_ORDER_MARK) if read == 0 else chunk)
             read += len(chunk)
-            if read > before.st_size:
-                raise _changed(path)
             end = data.rfind(b"\n") + 1
             if len(data) - end > LONGEST_LINE:
                 raise _refused(
@@ -72,9 +65,8 @@ def read_source(path: Path, progress: Progress) -> Source:
                 keys[used : used + part.size] = part
                 used += part.size
             tail = data[end:]
-            progress(read / before.st_size, "reading")
-        after = os.fstat(file.fileno())
-        if (read, after.st_size, after.st_mtime_ns) != (before.st_size, before.st_size, before.st_mtime_ns):
+            progress(read / path.size, "reading")
+        if read != path.size or path.changed:
             raise _changed(path)
     if tail:
         raise _refused(
@@ -85,7 +77,7 @@ def read_source(path: Path, progress: Progress) -> Source:
     return Source(path.name, sha256.hexdigest(), keys[:used], tally)
 
 
-def _judge(path: Path, tally: Tally) -> None:
+def _judge(path: Given, tally: Tally) -> None:
     """Refuse a file with too many bad lines."""
     if tally.bad * TOLERATED <= tally.lines:
         return
@@ -94,11 +86,11 @@ def _judge(path: Path, tally: Tally) -> None:
     raise _refused(path, f"{tally.bad:,} of {tally.lines:,} lines are no numbers, more than 0.1 %: {shown}{more}")
 
 
-def _changed(path: Path) -> RegisterError:
+def _changed(path: Given) -> RegisterError:
     return RegisterFailed(f"{path} changed while it was read", hint="import it when its upload is complete")
 
 
-def _refused(path: Path, why: str) -> RegisterError:
+def _refused(path: Given, why: str) -> RegisterError:
     return RegisterError(
         f"{path} is refused: {why}", hint="fetch the licensee's file again; the register in force stays"
     )

@@ -4,11 +4,15 @@ SFTP is the usual way in: a file grows, and then it is complete; or it grows und
 tells which, so a file is taken when nobody has written to it for ``settle`` seconds, and at once where it was renamed
 into place. An upload that only paused goes on in the file that was taken: that is seen, and it is taken again, whole.
 The folder is looked at again and again: file systems of other machines do not notify. What was taken goes
-to ``taken/``, what was refused to ``refused/``, with the reason beside it in ``NAME.why``. Both are copies of a
+to ``taken/``, what was refused to ``refused/``, with the reason beside it in ``NAME.why``. What is passed over (a
+packed file, a folder, a link, a name of no register) is told once, with the reason. Both are copies of a
 register, personal data under licence: they are deleted like old snapshots.
 
     tps_ns.txt  ──settled──▶  import  ──▶  taken/tps_ns.txt
                                      └──▶  refused/tps_ns.txt, refused/tps_ns.txt.why
+
+Whoever fills the folder must not say what the gate reads: a file is opened in the folder itself, no link is followed,
+and it is the one that was looked at.
 """
 
 from __future__ import annotations
@@ -17,6 +21,7 @@ import errno
 import os
 import re
 import stat
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -25,14 +30,17 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
 
-from gate.errors import GateError, RegisterError, RegisterFailed
+from gate.errors import GateError, RegisterError, RegisterFailed, UsageError
+from gate.given import LARGEST, Given, kind_of, open_within
 from gate.registers.shelf import KEPT_DAYS, KEPT_SNAPSHOTS
 
 TAKEN: Final = "taken"
 REFUSED: Final = "refused"
+PASSED: Final = "passed"
 WHY: Final = ".why"
 UNFINISHED: Final = (".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".swp", "~", WHY)
 """Ends of names that say that a file is not complete, or not to be taken; names with a dot in front are not either."""
+PACKED: Final = (".gz", ".zip", ".bz2", ".xz", ".7z", ".zst", ".rar", ".tgz", ".tar", ".z", ".gpg", ".pgp")
 MOST: Final = 32
 """Files taken in one look, at most."""
 AGAIN_SECONDS: Final = 60.0
@@ -44,8 +52,8 @@ _MOVED: Final = re.compile(r"^\d{8}T\d{12}-")
 
 Stamp = tuple[int, int, int]
 """Inode, size, time of the last byte in nanoseconds: the same as long as nobody writes."""
-Take = Callable[[str, Path], Mapping[str, Any]]
-"""(register, file) -> report of its import; raises ``GateError``."""
+Take = Callable[[str, Given], Mapping[str, Any]]
+"""(register, open file) -> report of its import; raises ``GateError``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +66,7 @@ class Outcome:
     """Where it is now."""
     state: str
     """``taken``, ``refused``; ``waits`` where it is tried again; ``stuck`` where it was imported or refused and cannot
-    be moved."""
+    be moved; ``passed`` where it is left alone (then ``name`` may be empty)."""
     why: str = ""
     report: Mapping[str, Any] = field(default_factory=dict)
 
@@ -80,12 +88,16 @@ class DropFolder:
         """File that is not to be touched before a time, as long as it looks so."""
         self._last: dict[str, tuple[Path, str, Stamp]] = {}
         """Register -> the file that was taken last, its name before, and how it looked."""
+        self._passed: dict[str, tuple[int, str]] = {}
+        """What was passed over -> its inode, and why."""
 
     def look(self, tick: float, now: datetime) -> list[Outcome]:
         """Take every file that has landed; ``tick`` is ``time.monotonic()``. Raises ``RegisterError`` where the folder
         cannot be read."""
         outcomes = self._grown()
-        for path, name, seen in self._landed(tick, now.timestamp()):
+        landed, passed = self._landed(tick, now.timestamp())
+        outcomes += passed
+        for path, name, seen in landed:
             outcome = self._one(path, name, seen, tick, now)
             if outcome is not None:
                 outcomes.append(outcome)
@@ -115,7 +127,7 @@ class DropFolder:
 
     # --- what has landed
 
-    def _landed(self, tick: float, now: float) -> list[tuple[Path, str, Stamp]]:
+    def _landed(self, tick: float, now: float) -> tuple[list[tuple[Path, str, Stamp]], list[Outcome]]:
         try:
             with os.scandir(self.folder) as entries:
                 found = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
@@ -123,22 +135,41 @@ class DropFolder:
             raise RegisterError(
                 f"the drop folder {self.folder} cannot be read: {error.strerror}", hint="is its disk or share mounted?"
             ) from None
-        landed = []
+        landed: list[tuple[Path, str, Stamp]] = []
+        passed: list[Outcome] = []
         for name, seen in sorted(found, key=lambda each: (each[1].st_mtime_ns, each[0])):
-            if not stat.S_ISREG(seen.st_mode):
+            if _unfinished(name):
+                if stat.S_ISREG(seen.st_mode):
+                    self._unfinished.add(seen.st_ino)
                 continue
             register = self.register_of(name)
-            if register is None:
-                if _unfinished(name):
-                    self._unfinished.add(seen.st_ino)
-            elif self._settled(name, seen, tick, now):
+            if why := self._why_passed(name, seen, register):
+                if self._passed.get(name) != (seen.st_ino, why):
+                    self._passed[name] = (seen.st_ino, why)
+                    passed.append(Outcome(register or "", self.folder / name, PASSED, why))
+            elif register is not None and self._settled(name, seen, tick, now):
                 landed.append((self.folder / name, register, _stamp(seen)))
         there, inodes = {name for name, _ in found}, {seen.st_ino for _, seen in found}
         self._unfinished &= inodes
-        for known in (self._since, self._later):
+        for known in (self._since, self._later, self._passed):
             for name in known.keys() - there:
                 del known[name]
-        return landed[:MOST]
+        return landed[:MOST], passed
+
+    def _why_passed(self, name: str, seen: os.stat_result, register: str | None) -> str:
+        """Why it is left alone; empty where it is not, and for the folders that are ours."""
+        if name in (TAKEN, REFUSED):
+            return ""
+        if not stat.S_ISREG(seen.st_mode):
+            return f"it is {kind_of(seen)}, and no file"
+        if name.casefold().endswith(PACKED):
+            return "it is packed: unpack it before it is put here"
+        if register is None:
+            wanted = "; ".join(f"{each}: {', '.join(patterns)}" for each, patterns in self._patterns.items())
+            return f"no register's files are called so ({wanted})"
+        if seen.st_nlink > 1:
+            return "it has a name elsewhere too (a hard link): copy it here"
+        return ""
 
     def register_of(self, name: str) -> str | None:
         """Which register a file of this name is; None where it is none, or not complete."""
@@ -168,7 +199,10 @@ class DropFolder:
 
     def _one(self, path: Path, name: str, seen: Stamp, tick: float, now: datetime) -> Outcome | None:
         try:
-            report = self._take(name, path)
+            with self._open(path) as given:
+                if _stamp(given.seen) != seen:
+                    return None  # another one by now: it is looked at anew
+                report = self._take(name, given)
         except GateError as error:
             if not path.exists():
                 return None  # somebody else has taken it
@@ -183,6 +217,21 @@ class DropFolder:
         if outcome.state == TAKEN:
             self._last[name] = (outcome.file, path.name, seen)
         return outcome
+
+    def _open(self, path: Path) -> Given:
+        """The file, in the folder itself. Raises ``RegisterError`` where it is too large, and ``UsageError``."""
+        try:
+            folder = os.open(self.folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError as error:
+            raise UsageError(f"{self.folder} cannot be read: {error.strerror}") from None
+        try:
+            given = open_within(folder, path.name, str(path), sys.maxsize)
+        finally:
+            os.close(folder)
+        if given.size > LARGEST:
+            given.close()
+            raise RegisterError(f"{path} is too large: {given.size:,} bytes, and {LARGEST:,} are read at most")
+        return given
 
     def _move(
         self,

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
 from gate.errors import UsageError
+from gate.given import Given
 from gate.service.contact_room import Wish
 from gate.service.desk_base import LONDON, DeskBase, number_of
 from gate.service.reads import Progress, Row
@@ -17,7 +18,7 @@ class ContactDesk(DeskBase):
     def contacts_import(
         self,
         *,
-        path: str,
+        file: Given,
         columns: Sequence[str] = (),
         reference: str = "",
         delimiter: str = "",
@@ -30,13 +31,13 @@ class ContactDesk(DeskBase):
         actor: str,
         progress: Progress | None = None,
     ) -> Row:
-        """Keep and screen the CRM's list: in place of the one before, or merged with it where ``add``.
+        """Keep and screen the CRM's list, which was handed over: in place of the one before, or merged where ``add``.
 
         ``dry_run``: only say what would come of it, and whether it ``shrinks``; with its ``sha256`` in ``only`` no
         other file is taken. Raises ``RefusedError`` (``contacts_shrink``, ``plan_changed``, ``contacts_busy``).
         """
         wish = Wish(
-            path=self._given(path),
+            file=file,
             columns=columns,
             reference=reference,
             delimiter=delimiter,

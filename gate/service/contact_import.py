@@ -8,7 +8,6 @@ time as long as it stays the same.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
@@ -92,21 +91,21 @@ class ContactImport:
                 self._states = States(room.rows.states(reader, self._old["list"]))
         leaf = room.store.call(room.rows.head)  # before own lists are read: what comes now is followed afterwards
         screener = room.screener(wish.topic, now)
-        name = wish.path.name[-200:].encode("utf-8", "replace").decode()
+        name = wish.file.name
         self._list = room.store.call(
             lambda tx: room.rows.new_list(tx, at=stamp(now), actor=wish.actor, source_name=name, topic=wish.topic)
         )
         file = self._read(screener, int(now.timestamp()))
         if self._contacts == 0:
             raise UsageError(
-                f"{wish.path} holds no telephone number: the contacts stay as they are",
+                f"{wish.file} holds no telephone number: the contacts stay as they are",
                 hint="is the right column named? --column NAME",
             )
         if wish.add and self._old:
             self._carry_over(self._old["list"])
         if wish.only and file.sha256 != wish.only:
             raise RefusedError(
-                f"{wish.path} is not the file that was shown", reason="plan_changed", hint="Look again, then import it."
+                f"{wish.file} is not the file that was shown", reason="plan_changed", hint="Look again, then import it."
             )
         if wish.dry_run:
             fact = self._fact(file, screener, name)
@@ -146,8 +145,8 @@ class ContactImport:
         wish = self.wish
         book = Book(self.room)
         try:
-            with wish.path.open("rb") as source:
-                size = max(os.fstat(source.fileno()).st_size, 1)
+            with wish.file.reader() as source:
+                size = max(wish.file.size, 1)
                 file = ContactFile(
                     source,
                     columns=wish.columns,
@@ -162,8 +161,10 @@ class ContactImport:
                     self._keep_faults(part)
         except OSError as error:
             raise UsageError(
-                f"{wish.path} cannot be read: {error.strerror}", hint="the gate's own account reads the file"
+                f"{wish.file} cannot be read: {error.strerror}", hint="give it again, or a copy of it"
             ) from None
+        if wish.file.changed:
+            raise UsageError(f"{wish.file} changed while it was read", hint="import it when it is complete")
         self._keep(gathered, now, book)
         return file
 
@@ -214,7 +215,7 @@ class ContactImport:
             return
         held = self._old["contacts"] if self._old else 0
         raise RefusedError(
-            f"{self.wish.path} holds {self._contacts:,} contacts, fewer than half of the {held:,} that are kept",
+            f"{self.wish.file} holds {self._contacts:,} contacts, fewer than half of the {held:,} that are kept",
             reason="contacts_shrink",
             hint="see that it is the whole list; --add merges a part of it, --accept-shrink takes it all the same",
         )
@@ -227,6 +228,7 @@ class ContactImport:
                 counts[row["reason"]] = row["contacts"]
         return {
             "source_name": name,
+            "path_said": self.wish.file.said,
             "sha256": file.sha256,
             "mode": "add" if self.wish.add else "replace",
             "columns": file.columns,

@@ -6,10 +6,10 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gate.clock import Clock
+from gate.given import Given
 from gate.ports import Registers, Store
 from gate.service.contact_ids import ContactIds
 from gate.service.reads import Row
@@ -155,7 +155,7 @@ class Room:
 class Wish:
     """The import of a list, as it is asked for."""
 
-    path: Path
+    file: Given
     columns: Sequence[str]
     """Phone columns; those that look like some where empty."""
     reference: str

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from gate.clock import Clock
-from gate.config import Config, secret_files
+from gate.config import Config
 from gate.core import numbers
 from gate.core.numbers import NumberRefused
 from gate.errors import UsageError
@@ -48,16 +47,6 @@ class DeskBase(Deciding):
     def _keep(self, kind: str, actor: str, body: Row, subject: str) -> None:
         fact = self._fact(kind, actor, body, subject)
         self._store.call(lambda tx: tx.append(fact))
-
-    def _given(self, path: str) -> Path:
-        """A file that somebody asks the gate to read with the rights of its own account. Raises ``UsageError`` for the
-        gate's own files: whoever may import a list may not have the gate read them out."""
-        given, data = Path(path), self._config.data
-        real, watched = given.resolve(), self._config.registers.watch
-        dropped = bool(watched) and real.is_relative_to(self._config.path(watched))
-        if (real.is_relative_to(data) and not dropped) or real in secret_files(self._config):
-            raise UsageError(f"{path} is a file of the gate's own, and no list", hint="name the list that was sent")
-        return given
 
     def _page(self, read: Callable[[Transaction], tuple[list[Row], str | None]]) -> Row:
         items, after = self._store.call(read)

@@ -12,6 +12,7 @@ from gate.ports import Transaction
 
 if TYPE_CHECKING:  # they work with rows of this module
     from gate.core.letter_words import Letter, LetterFacts
+    from gate.given import Given
     from gate.service.contacts import Contacts
     from gate.service.exporting import Bundles
     from gate.service.keys import Keyring
@@ -170,7 +171,7 @@ class ScanFile(Protocol):
 class Offers:
     """What the rooms offer to the desk, as plain functions; ``gate.daemon`` fills them in."""
 
-    import_register: Callable[[str, Path, date | None, Sequence[str], bool, bool, Progress | None], Mapping[str, Any]]
+    import_register: Callable[[str, Given, date | None, Sequence[str], bool, bool, Progress | None], Mapping[str, Any]]
     """(name, file, as-of day or None to guess, coverage, accept a shrink, accept an older day, progress) -> report;
     RegisterError."""
     recipients: Callable[[], list[Row]]

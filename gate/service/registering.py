@@ -9,11 +9,11 @@ import hashlib
 import json
 from collections.abc import Callable
 from datetime import date
-from pathlib import Path
 from typing import Final
 
 from gate.clock import Clock
 from gate.errors import GateError, RegisterError, RegisterFailed
+from gate.given import Given
 from gate.log import Logger
 from gate.ports import Fact, Registers, Store, Transaction
 from gate.service.desk_base import LONDON
@@ -35,7 +35,7 @@ class RegisterDesk(ImportDesk):
         self,
         *,
         name: str,
-        path: str,
+        file: Given,
         as_of: date | None = None,
         coverage: str = "full",
         accept_shrink: bool = False,
@@ -44,7 +44,7 @@ class RegisterDesk(ImportDesk):
         actor: str,
         progress: Progress | None = None,
     ) -> Row:
-        """Put a licensee's file in force, as of a day (guessed from the file where None).
+        """Put a licensee's file in force, which was handed over, as of a day (guessed from the file where None).
 
         ``coverage``: ``full``, or the dialling codes that the licence covers, with commas. ``once``: bytes that were
         imported before are refused. The report's ``contacts`` says how many of them are newly listed and no longer
@@ -53,15 +53,12 @@ class RegisterDesk(ImportDesk):
         cover = tuple(code.strip() for code in coverage.split(",") if code.strip())
         contacts = self._offers.contacts
         before, in_force = contacts.listing(name), self._register_now(name)
-        source = self._given(path)
         try:
             if once:
-                self._refuse_again(name, source)
+                self._refuse_again(name, file)
             with self._stops.running(name):
                 tell = self._stops.heeding(name, progress)
-                report = dict(
-                    self._offers.import_register(name, source, as_of, cover, accept_shrink, accept_older, tell)
-                )
+                report = dict(self._offers.import_register(name, file, as_of, cover, accept_shrink, accept_older, tell))
         except Stopped:
             now = self._register_now(name)
             if now.get("sha256") == in_force.get("sha256"):
@@ -71,7 +68,8 @@ class RegisterDesk(ImportDesk):
         except RegisterFailed:
             raise
         except RegisterError as error:
-            body = {"name": name, "source_name": _text(source.name), "why": error.message, "watched": once}
+            body = {"name": name, "source_name": file.name, "why": error.message, "watched": once}
+            body["path_said"] = file.said
             self._keep(REFUSED, actor, body, subject=self._new_id())
             raise
         self._status()  # whoever asks from now on asks the new edition
@@ -80,7 +78,7 @@ class RegisterDesk(ImportDesk):
         except GateError as error:  # the edition is in force: its leaf waits for nothing else
             log.error("contacts_not_compared", register=name, error=error.message)
             report["contacts"] = None
-        self._keep(IMPORTED, actor, report, subject=self._new_id())
+        self._keep(IMPORTED, actor, report | {"path_said": file.said}, subject=self._new_id())
         if not contacts.background:
             contacts.follow(progress)
         return report
@@ -99,15 +97,17 @@ class RegisterDesk(ImportDesk):
     def _status(self) -> list[Row]:
         return self._registers.status(self._clock.now().astimezone(LONDON).date())
 
-    def _refuse_again(self, name: str, source: Path) -> None:
+    def _refuse_again(self, name: str, source: Given) -> None:
         """Raises ``RegisterError`` where these bytes were imported before as this register."""
         try:
-            with source.open("rb") as file:
-                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            with source.reader() as file:
+                sha256 = hashlib.sha256()
+                while piece := file.read(1 << 20):
+                    sha256.update(piece)
         except OSError as error:
             raise RegisterFailed(f"{source} cannot be read: {error.strerror}") from None
         for at, body in self._store.call(lambda tx: _facts(tx, IMPORTED)):
-            if body.get("name") == name and body.get("source_sha256") == sha256:
+            if body.get("name") == name and body.get("source_sha256") == sha256.hexdigest():
                 raise RegisterError(
                     f"{source} is refused: the same bytes were imported on {at[:10]} as of {body.get('as_of')}",
                     hint="a file that is sent again does not become newer by it: does the fetch still work?",
@@ -150,8 +150,3 @@ def _facts(tx: Transaction, kind: str) -> list[tuple[str, Row]]:
         (kind, REMEMBERED),
     )
     return [(row["at"], json.loads(row["body"])) for row in rows]
-
-
-def _text(text: str) -> str:
-    """A file's name, fit to be kept."""
-    return text[-200:].encode("utf-8", "replace").decode()

@@ -24,6 +24,8 @@ _MARKS: Final = (
     (b"\xff\xfe", "utf-16-le"),
     (b"\xfe\xff", "utf-16-be"),
 )
+LONGEST_ROW: Final = 1 << 20
+"""Characters of a row, at most: what has no line end for so long, or a quote open, is no list."""
 _SENTINEL: Final = "z\n"
 """A line behind the last one: it is a row of its own unless a quote is still open."""
 
@@ -133,19 +135,22 @@ class Sheet:
         return text.encode(self.dialect.encoding, "surrogatepass")
 
     def blocks(self) -> Iterator[Block]:
-        """Every row. Raises ``UsageError`` for a quote that is never closed and for UTF-16 that is none."""
+        """Every row. Raises ``UsageError`` for a row that never ends, a quote that is never closed, and UTF-16
+        that is none."""
         carried = ""
         line = 1
         for text, last in self._texts():
             carried += text
             cut = len(carried) if last else carried.rfind(self.dialect.line_end) + 1
             if not cut:
+                _check_length(carried, line)
                 continue
             block, rest = self._block(carried[:cut], line, last)
             carried = rest + carried[cut:]
             if block.texts:
                 line = block.behind
                 yield block
+            _check_length(carried, line)
 
     def _read(self, size: int) -> bytes:
         pieces = []
@@ -256,6 +261,12 @@ def _cut(text: str, end: str) -> tuple[list[str], list[str]]:
         texts.append(tail)
         ends.append("")
     return texts, ends
+
+
+def _check_length(begun: str, line: int) -> None:
+    """A row that goes on for ever, or an open quote, would be kept until it ends."""
+    if len(begun) > LONGEST_ROW:
+        _broken(line, f"the row that begins there has more than {LONGEST_ROW:,} characters: is a quote left open?")
 
 
 def _safe(text: str) -> str:

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from gate.given import open_file
 from tests.bench import registers_gen
 
 CONTACTS = 1_000_000
@@ -50,10 +51,10 @@ def run(contacts: int = CONTACTS, tps: int = TPS, *, ctps: int | None = None) ->
         asked = _crm(place / "crm.csv", numbers["tps"], contacts)
         crm = str(place / "crm.csv")
         with _timed(rows, house, "import and screen", contacts):
-            answer = house.desk.contacts_import(path=crm, reference="id", actor=ACTOR)
+            answer = house.desk.contacts_import(file=open_file(crm), reference="id", actor=ACTOR)
         assert answer["contacts"] == contacts, answer
         with _timed(rows, house, "import the same list again", contacts):
-            answer = house.desk.contacts_import(path=crm, reference="id", actor=ACTOR)
+            answer = house.desk.contacts_import(file=open_file(crm), reference="id", actor=ACTOR)
         assert answer["new"] == 0, answer
         with _timed(rows, house, "screen all again, nothing changed", contacts):
             assert house.desk.contacts_rescreen(actor=ACTOR)["newly_blocked"] == 0
@@ -77,7 +78,7 @@ def run(contacts: int = CONTACTS, tps: int = TPS, *, ctps: int | None = None) ->
 def _import(house: Any, place: Path, register: str, numbers: registers_gen.Numbers) -> Row:
     source = place / f"{register}_ns.txt"
     registers_gen.write(source, numbers)
-    report: Row = house.desk.register_import(name=register, path=str(source), accept_shrink=True, actor=ACTOR)
+    report: Row = house.desk.register_import(name=register, file=open_file(source), accept_shrink=True, actor=ACTOR)
     source.unlink()
     return report
 

@@ -51,7 +51,7 @@ def test_register_import_and_status(gate: SmallDesk, tmp_path: Path, monkeypatch
     )
     assert done.json["count"] == 3
     asked = gate.asked[0][1]
-    assert asked["path"] == str(tmp_path / "tps.txt")
+    assert asked["said"] == str(tmp_path / "tps.txt")
     assert (asked["as_of"], asked["coverage"], asked["accept_shrink"]) == (date(2026, 3, 1), "0161,020", False)
     shown = dialgate("register", "status")
     assert shown.out.splitlines()[0] == "name\tstate\tcount\tas_of\tdays_left\tcoverage\tsha256"

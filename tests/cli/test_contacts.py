@@ -35,7 +35,7 @@ def test_import_says_what_was_kept_apart(gate: SmallDesk, crm: Path) -> None:
     actor, progress = asked.pop("actor"), asked.pop("progress")
     assert (op, actor[:5], callable(progress) or progress is None) == ("contacts_import", "user:", True)
     assert asked == {
-        "path": str(crm),
+        "said": str(crm),
         "columns": ("phone",),
         "reference": "id",
         "delimiter": "\t",

@@ -28,7 +28,7 @@ from tests.support.requesting import key_of, opened, sound
 pytestmark = NEEDS_ROOT
 
 NUMBER = "020 7946 0123"
-GIVEN = {"number": NUMBER, "path": "/nowhere", "recipient": ""}
+GIVEN = {"number": NUMBER, "path": "/etc/passwd", "recipient": ""}
 """Fields whose names say what they hold."""
 
 

@@ -22,10 +22,12 @@ from prometheus_client import CollectorRegistry
 from gate.config import Config, load
 from gate.control import sockets
 from gate.control.client import ControlClient
+from gate.control.files import handed
 from gate.control.messages import OPERATIONS, arguments, conforms
 from gate.control.server import serve
 from gate.control.work import Busy, Workers
 from gate.errors import ControlError, GateError, RefusedError, RegisterError, UsageError, VaultError
+from gate.given import open_file
 from tests.support.desks import SmallDesk, WrongKey
 from tests.support.doors import serving
 from tests.support.settings import VALID, write
@@ -188,7 +190,8 @@ def test_a_fault_inside_is_told_without_its_details(client: ControlClient) -> No
         ("/v1/op/check", b'{"number": "1", "purpose": "fun"}', "purpose"),
         ("/v1/op/check", b'{"number": "1", "at": "2026-03-02T10:00:00"}', "at"),
         ("/v1/op/calls_list", b'{"limit": 100000}', "limit"),
-        ("/v1/op/register_import", b'{"name": "tps", "path": "relative.txt"}', "path"),
+        ("/v1/op/register_import", b'{"name": "tps", "path": "/etc/passwd"}', "opens no path"),
+        ("/v1/op/contacts_import", b'{"path": "/etc/passwd", "file": "0123"}', "opens no path"),
         ("/v1/op/register_import", b'{"name": "../x", "path": "/a"}', "name"),
         ("/v1/op/check", b'{"number": "' + b"1" * 200_000 + b'"}', "larger than"),
         ("/v1/op/check", b'{"number": "' + b"1" * 300 + b'"}', "number"),
@@ -288,13 +291,14 @@ def test_slow_work_does_not_hold_up_the_next(client: ControlClient, desk: SmallD
 
 def test_an_import_goes_on_where_nobody_waits_for_it(client: ControlClient, desk: SmallDesk, tmp_path: Path) -> None:
     (tmp_path / "tps.txt").write_text("1 2 3")
-    body = json.dumps({"name": "tps", "path": str(tmp_path / "tps.txt")})
-    connection = http.client.HTTPConnection("localhost", timeout=10)
-    connection.sock = sockets.connect(client.socket, 10)
-    connection.request("POST", "/v1/op/register_import", body)
-    while not desk.asked:
-        time.sleep(0.01)
-    connection.close()
+    with open_file(tmp_path / "tps.txt") as given, handed(client.socket, given, 10) as ticket:
+        body = json.dumps({"name": "tps", "path": "tps.txt", "file": ticket})
+        connection = http.client.HTTPConnection("localhost", timeout=10)
+        connection.sock = sockets.connect(client.socket, 10)
+        connection.request("POST", "/v1/op/register_import", body)
+        while not desk.asked:
+            time.sleep(0.01)
+        connection.close()
     for _ in range(200):
         if "register_import" in desk.done:
             break

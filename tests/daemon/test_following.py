@@ -15,6 +15,7 @@ from gate.daemon import contacts as following
 from gate.daemon import drop, superseded
 from gate.daemon.house import House
 from gate.errors import RegisterError
+from gate.given import Given, open_file
 from gate.registers import importer
 from gate.registers.watch import DropFolder
 from tests.support.example import make_example
@@ -50,8 +51,8 @@ async def test_nothing_is_watched_unless_it_is_configured(house: House) -> None:
 
 
 def test_a_look_that_fails_is_told_and_a_file_that_lands_later_is_taken(house: House, tmp_path: Path) -> None:
-    def take(name: str, path: Path) -> Any:
-        return house.desk.register_import(name=name, path=str(path), once=True, accept_shrink=True, actor="gate:watch")
+    def take(name: str, file: Given) -> Any:
+        return house.desk.register_import(name=name, file=file, once=True, accept_shrink=True, actor="gate:watch")
 
     folder = DropFolder(tmp_path / "drop", {"tps": ("tps*.txt",)}, 0.0, take)
     assert drop._look(folder, house) is False
@@ -68,7 +69,7 @@ def test_superseded_snapshots_go_though_no_new_file_comes(tmp_path: Path) -> Non
     with ExitStack() as stack:
         house = House(config, stack)
         source = write(tmp_path / "tps_ns.txt", ["02079460101", "02079460102"])
-        house.desk.register_import(name="tps", path=str(source), accept_shrink=True, actor="uid:0")
+        house.desk.register_import(name="tps", file=open_file(source), accept_shrink=True, actor="uid:0")
         superseded.look(house)
         assert len(list((config.data / "registers").glob("tps-*.snap"))) == 2
         house.clock = Ahead()

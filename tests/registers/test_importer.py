@@ -301,8 +301,8 @@ def test_a_writer_that_loses_a_number_is_found_before_the_swap(tmp_path: Path, m
 
 
 def test_missing_and_unreadable_sources_are_the_one_error(tmp_path: Path) -> None:
-    for source in (tmp_path / "none.txt", tmp_path):
-        with pytest.raises(RegisterError, match="could not be imported"):
+    for source, why in ((tmp_path / "none.txt", "cannot be read"), (tmp_path, "is a folder")):
+        with pytest.raises(RegisterError, match=why):
             import_file(tmp_path / "r", "tps", source, as_of=TODAY, now=NOW)
     (tmp_path / "file").write_text("")
     with pytest.raises(RegisterError, match="could not be imported"):

@@ -12,6 +12,7 @@ import pytest
 
 from gate.errors import RegisterError
 from gate.registers import source
+from gate.registers.opening import opened
 from gate.registers.source import read_source
 from tests.data.registers.make import FILES, GOOD
 from tests.support.registers import drama, record, write
@@ -40,7 +41,7 @@ FAULTS = {
 
 
 def _read(path: Path) -> source.Source:
-    return read_source(path, lambda _done, _stage: None)
+    return read_source(opened(path), lambda _done, _stage: None)
 
 
 def test_the_fixtures_are_what_their_generator_makes() -> None:
@@ -135,22 +136,22 @@ def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path, monkeypat
             file.write(record(GOOD[0]).encode())
 
     with pytest.raises(RegisterError, match="changed while it was read"):
-        read_source(path, upload)
+        read_source(opened(path), upload)
 
 
 def test_a_file_that_is_cut_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(source, "READ_AT_ONCE", 140)
     path = write(tmp_path / "t.txt", GOOD)
     with pytest.raises(RegisterError, match="changed while it was read"):
-        read_source(path, lambda _done, _stage: os.truncate(path, 140))
+        read_source(opened(path), lambda _done, _stage: os.truncate(path, 140))
 
 
 def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(RegisterError, match="not a regular file"):
+    with pytest.raises(RegisterError, match="is a device, and no file"):
         _read(Path("/dev/zero"))
-    with pytest.raises(OSError, match="No such file"):
+    with pytest.raises(RegisterError, match="No such file"):
         _read(tmp_path / "none.txt")
-    with pytest.raises(OSError, match="directory"):
+    with pytest.raises(RegisterError, match="is a folder"):
         _read(tmp_path)
 
 

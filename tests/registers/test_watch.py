@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from gate.errors import RegisterError, RegisterFailed, StoreError
+from gate.given import Given
 from gate.registers.watch import DropFolder, Outcome
 
 NAMES = {"tps": ("tps*.txt",), "ctps": ("CTPS*.txt",)}
@@ -29,10 +30,10 @@ class Bench:
         self.drop = DropFolder(folder, NAMES, SETTLE, self.take)
         self.tick = 1000.0
 
-    def take(self, name: str, path: Path) -> Mapping[str, Any]:
-        self.taken.append((name, path.name, path.read_bytes()))
+    def take(self, name: str, file: Given) -> Mapping[str, Any]:
+        self.taken.append((name, file.name, file.reader().read()))
         if self.during:
-            self.during(path)
+            self.during(Path(file.said))
         if self.error:
             raise self.error
         return {"count": 1, "as_of": "2026-03-02"}
@@ -97,8 +98,8 @@ def test_a_file_that_grows_in_the_inode_of_another_is_not_taken(bench: Bench) ->
 
 
 def test_a_file_renamed_from_elsewhere_is_taken_at_the_second_look(bench: Bench, tmp_path: Path) -> None:
-    (tmp_path / "elsewhere").mkdir()
-    part = bench.land("elsewhere/x")
+    (tmp_path / ".elsewhere").mkdir()
+    part = bench.land(".elsewhere/x")
     time.sleep(0.02)
     part.rename(bench.folder / "tps_ns.txt")
     assert bench.look() == []
@@ -113,9 +114,51 @@ def test_only_regular_files_of_these_names_are_touched(bench: Bench) -> None:
     bench.land("mytps.txt", age=2 * SETTLE)
     bench.land("TPS_NS.TXT", "t", age=3 * SETTLE)
     bench.land("ctps_20260302.txt", "c", age=2 * SETTLE)
-    assert states(bench.look()) == [("tps", "TPS_NS.TXT", "taken"), ("ctps", "ctps_20260302.txt", "taken")]
-    assert bench.look(SETTLE * 10) == []
+    outcomes = bench.look()
+    assert [each for each in states(outcomes) if each[2] != "passed"] == [
+        ("tps", "TPS_NS.TXT", "taken"),
+        ("ctps", "ctps_20260302.txt", "taken"),
+    ]
+    assert {each.file.name: each.why.partition(" (")[0] for each in outcomes if each.state == "passed"} == {
+        "tps_link.txt": "it is a symbolic link, and no file",
+        "tps_dir.txt": "it is a folder, and no file",
+        "tps_pipe.txt": "it is a pipe, and no file",
+        "mytps.txt": "no register's files are called so",
+        "readme.txt": "no register's files are called so",
+    }
+    assert bench.look(SETTLE * 10) == [], "each is told once"
     assert target.exists()
+
+
+def test_what_is_packed_or_has_another_name_is_passed_over_with_the_reason(bench: Bench, tmp_path: Path) -> None:
+    bench.land("tps_ns.txt.gz", age=2 * SETTLE)
+    (tmp_path / "elsewhere").mkdir()
+    os.link(bench.land("elsewhere/tps_ns.txt", age=2 * SETTLE), bench.folder / "tps_ns.txt")
+    outcomes = {each.file.name: (each.state, each.why) for each in bench.look()}
+    assert outcomes["tps_ns.txt.gz"] == ("passed", "it is packed: unpack it before it is put here")
+    assert outcomes["tps_ns.txt"] == ("passed", "it has a name elsewhere too (a hard link): copy it here")
+    assert outcomes["elsewhere"][0] == "passed"
+    (tmp_path / "elsewhere" / "tps_ns.txt").unlink()
+    assert states(bench.look(SETTLE)) == [("tps", "tps_ns.txt", "taken")]
+
+
+def test_a_link_that_takes_a_files_place_is_not_followed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Between the look and the import: what was looked at is what is read, or nothing is."""
+    secret = bench.folder.parent / "secret"
+    secret.write_text("words")
+    path = bench.land("tps_ns.txt", age=2 * SETTLE)
+    opened = bench.drop._open
+
+    def swapped(place: Path) -> Given:
+        path.unlink()
+        path.symlink_to(secret)
+        return opened(place)
+
+    monkeypatch.setattr(bench.drop, "_open", swapped)
+    assert [(each.state, "symbolic" in each.why or "links" in each.why) for each in bench.look()] == [("waits", True)]
+    assert bench.taken == []
+    monkeypatch.setattr(bench.drop, "_open", opened)
+    assert [(each.state, each.why) for each in bench.look()] == [("passed", "it is a symbolic link, and no file")]
 
 
 def test_a_refused_file_lies_beside_the_reason(bench: Bench) -> None:
@@ -213,7 +256,7 @@ def test_a_file_that_cannot_be_moved_is_left_alone(bench: Bench) -> None:
 
 
 def test_whoever_may_upload_cannot_say_where_things_are_written(bench: Bench, tmp_path: Path) -> None:
-    elsewhere = tmp_path / "elsewhere"
+    elsewhere = tmp_path / ".elsewhere"
     elsewhere.mkdir()
     (elsewhere / "precious").write_text("evidence")
     (bench.folder / "refused").symlink_to(elsewhere)

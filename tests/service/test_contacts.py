@@ -16,6 +16,7 @@ from gate.config import load
 from gate.control.messages import arguments
 from gate.daemon.house import House
 from gate.errors import GateError, RefusedError, UsageError
+from gate.given import open_file
 from tests.support.example import make_example
 from tests.support.registers import write
 
@@ -43,7 +44,7 @@ def house(template: Path, tmp_path: Path) -> Iterator[House]:
 
 def put(house: House, tmp_path: Path, numbers: list[str], name: str = "tps") -> dict[str, Any]:
     source = write(tmp_path / f"{name}_ns.txt", numbers)
-    return house.desk.register_import(name=name, path=str(source), accept_shrink=True, actor=ACTOR)
+    return house.desk.register_import(name=name, file=open_file(source), accept_shrink=True, actor=ACTOR)
 
 
 def crm(tmp_path: Path, *rows: str, header: str = "id,phone") -> str:
@@ -53,7 +54,7 @@ def crm(tmp_path: Path, *rows: str, header: str = "id,phone") -> str:
 
 
 def load_list(house: House, path: str, **options: Any) -> dict[str, Any]:
-    return house.desk.contacts_import(**{"path": path, "reference": "id", "actor": ACTOR} | options)
+    return house.desk.contacts_import(**{"file": open_file(path), "reference": "id", "actor": ACTOR} | options)
 
 
 def held(house: House) -> dict[str, tuple[str, str]]:
@@ -204,7 +205,9 @@ def test_a_gate_that_stops_leaves_the_list_before(house: House, tmp_path: Path) 
         house.contacts.stop()
 
     with pytest.raises(GateError, match="stopping"):
-        house.desk.contacts_import(path=crm(tmp_path, "b,07700 900417"), reference="id", actor=ACTOR, progress=stop)
+        house.desk.contacts_import(
+            file=open_file(crm(tmp_path, "b,07700 900417")), reference="id", actor=ACTOR, progress=stop
+        )
     assert [row["number"] for row in house.desk.contacts_list(actor=ACTOR)["items"]] == ["+442079460101"]
 
 
@@ -256,7 +259,9 @@ def test_an_objection_while_the_list_comes_in_is_not_lost(house: House, tmp_path
             house.desk.objection_add(number="07700 900417", actor=ACTOR)
 
     house.contacts.background = True
-    house.desk.contacts_import(path=crm(tmp_path, "b,07700 900417"), reference="id", actor=ACTOR, progress=progress)
+    house.desk.contacts_import(
+        file=open_file(crm(tmp_path, "b,07700 900417")), reference="id", actor=ACTOR, progress=progress
+    )
     assert objected.is_set()
     assert held(house)["b"] == ("+447700900417", "objected")
 
@@ -265,7 +270,7 @@ def test_a_stale_register_blocks_in_the_report_too(house: House, tmp_path: Path)
     source = write(tmp_path / "tps_old.txt", TPS)
     old = (datetime.now(UTC) - timedelta(days=40)).date()
     load_list(house, crm(tmp_path, "b,07700 900417"))
-    house.desk.register_import(name="tps", path=str(source), as_of=old, accept_older=True, actor=ACTOR)
+    house.desk.register_import(name="tps", file=open_file(source), as_of=old, accept_older=True, actor=ACTOR)
     assert held(house)["b"][1] == "register_stale"
 
 
@@ -308,7 +313,7 @@ def test_one_import_at_a_time(house: House, tmp_path: Path) -> None:
         except RefusedError as error:
             refused.append(error)
 
-    house.desk.contacts_import(path=path, reference="id", actor=ACTOR, progress=progress)
+    house.desk.contacts_import(file=open_file(path), reference="id", actor=ACTOR, progress=progress)
     assert {error.reason for error in refused} == {"contacts_busy"}  # type: ignore[attr-defined]
 
 

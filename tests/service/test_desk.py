@@ -14,6 +14,7 @@ import pytest
 from gate.config import Emergency, load
 from gate.daemon.house import House
 from gate.errors import RefusedError, StoreError, UsageError
+from gate.given import open_file
 from tests.support.example import make_example
 
 ACTOR = "user:ann(1000)"
@@ -102,7 +103,7 @@ def test_an_import_is_a_fact_with_the_snapshots_identity(house: House, tmp_path:
     source = tmp_path / "ctps_ns.txt"
     source.write_bytes(b"".join(b"0207946%04d \r\n" % number for number in range(300, 700)))
     report = house.desk.register_import(
-        name="ctps", path=str(source), as_of=date.today(), accept_shrink=True, actor=ACTOR
+        name="ctps", file=open_file(source), as_of=date.today(), accept_shrink=True, actor=ACTOR
     )
     assert report["count"] == 400
     status = {row["name"]: row for row in house.desk.register_status(actor=ACTOR)["registers"]}

@@ -13,6 +13,7 @@ import pytest
 from gate.config import load
 from gate.daemon.house import House
 from gate.errors import StoppedError, StoreError, UsageError
+from gate.given import open_file
 from tests.support.example import make_example
 
 ACTOR = "user:ann(1000)"
@@ -61,7 +62,7 @@ def test_a_number_is_shown_after_the_leaf_that_says_to_whom_and_why(house: House
 def test_a_contacts_number_is_shown_by_the_crms_own_id(house: House, tmp_path: Path) -> None:
     crm = tmp_path / "crm.csv"
     crm.write_text("id,phone\n10000017,020 7946 0123\n")
-    house.desk.contacts_import(path=str(crm), columns=["phone"], reference="id", actor=ACTOR)
+    house.desk.contacts_import(file=open_file(crm), columns=["phone"], reference="id", actor=ACTOR)
     assert house.desk.contacts_list(actor=ACTOR)["items"][0]["reference"] == "10000017"
     assert house.desk.reveal(kind="contact", id="10000017", why="a callback", actor=ACTOR) == {"number": NUMBER}
     told = {"kind": "contact", "why": "a callback", "reference": "10000017"}

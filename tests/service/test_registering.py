@@ -11,6 +11,7 @@ import pytest
 
 from gate.daemon.house import House, new_id
 from gate.errors import RegisterError, StoreError
+from gate.given import open_file
 from gate.registers.importer import import_file
 from gate.service.registering import note_editions
 from tests.service.test_contacts import ACTOR, TPS, put
@@ -23,7 +24,7 @@ def test_a_refused_file_is_shown_until_one_is_taken(house: House, tmp_path: Path
     bad = tmp_path / "tps_bad.txt"
     bad.write_text("rubbish\n")
     with pytest.raises(RegisterError):
-        house.desk.register_import(name="tps", path=str(bad), actor=ACTOR)
+        house.desk.register_import(name="tps", file=open_file(bad), actor=ACTOR)
     tps, ctps = house.desk.register_status(actor=ACTOR)["registers"]
     assert (tps["state"], tps["refused"]["source_name"], ctps["refused"]) == ("ok", "tps_bad.txt", None)
     assert "0.1 %" in tps["refused"]["why"]
@@ -33,19 +34,19 @@ def test_a_refused_file_is_shown_until_one_is_taken(house: House, tmp_path: Path
 
 def test_the_same_bytes_are_not_taken_twice_where_that_is_asked(house: House, tmp_path: Path) -> None:
     source = write(tmp_path / "tps_again.txt", ["02079460101", "02079460103"])
-    house.desk.register_import(name="tps", path=str(source), once=True, accept_shrink=True, actor=ACTOR)
+    house.desk.register_import(name="tps", file=open_file(source), once=True, accept_shrink=True, actor=ACTOR)
     with pytest.raises(RegisterError, match="the same bytes were imported on"):
-        house.desk.register_import(name="tps", path=str(source), once=True, actor=ACTOR)
-    house.desk.register_import(name="ctps", path=str(source), once=True, accept_shrink=True, actor=ACTOR)
-    house.desk.register_import(name="tps", path=str(source), actor=ACTOR)
+        house.desk.register_import(name="tps", file=open_file(source), once=True, actor=ACTOR)
+    house.desk.register_import(name="ctps", file=open_file(source), once=True, accept_shrink=True, actor=ACTOR)
+    house.desk.register_import(name="tps", file=open_file(source), actor=ACTOR)
 
 
 def test_an_older_day_is_taken_by_name_only(house: House, tmp_path: Path) -> None:
     source = write(tmp_path / "tps_older.txt", TPS)
     day = (datetime.now(UTC) - timedelta(days=3)).date()
     with pytest.raises(RegisterError, match="older than the one in force"):
-        house.desk.register_import(name="tps", path=str(source), as_of=day, actor=ACTOR)
-    house.desk.register_import(name="tps", path=str(source), as_of=day, accept_older=True, actor=ACTOR)
+        house.desk.register_import(name="tps", file=open_file(source), as_of=day, actor=ACTOR)
+    house.desk.register_import(name="tps", file=open_file(source), as_of=day, accept_older=True, actor=ACTOR)
     assert house.desk.register_status(actor=ACTOR)["registers"][0]["as_of"] == day.isoformat()
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gate.errors import ConfigError, RefusedError, RegisterError, StoreError, VaultError
+from gate.given import Given
 
 WAITS = {"id": "w-1", "until": "2026-03-03T10:00:00.000000Z"}
 
@@ -67,9 +68,11 @@ class SmallDesk:
         answer = self.check(number=number, purpose=purpose, topic=topic, at=None, actor=actor)
         return answer | {"decision_id": "d-1", "account": account}
 
-    def register_import(self, *, name: str, path: str, progress: Any = None, actor: str, **rest: Any) -> dict[str, Any]:
-        self._note("register_import", name=name, path=path, actor=actor, **rest)
-        text = Path(path).read_text()
+    def register_import(
+        self, *, name: str, file: Given, progress: Any = None, actor: str, **rest: Any
+    ) -> dict[str, Any]:
+        self._note("register_import", name=name, said=file.said, actor=actor, **rest)
+        text = file.reader().read().decode()
         if progress:
             progress(0.25, "reading")
             time.sleep(0.05)
@@ -134,8 +137,8 @@ class SmallDesk:
         self._note("consent_export", **fields)
         return {"items": [], "next": None}
 
-    def contacts_import(self, **fields: Any) -> dict[str, Any]:
-        self._note("contacts_import", **fields)
+    def contacts_import(self, *, file: Given, **fields: Any) -> dict[str, Any]:
+        self._note("contacts_import", said=file.said, **fields)
         counts = {"contacts": 3, "in_file": 3, "rows": 4, "bad_rows": 1, "reasons": {"not_listed": 2, "listed_tps": 1}}
         faults = [{"line": 5, "column": "phone", "reference": "c-4", "fault": "it is empty"}]
         return counts | {"faults": faults, "sha256": "ab" * 32, "mode": "replace", "new": 3, "before": 0}

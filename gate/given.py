@@ -1,0 +1,163 @@
+"""A file that somebody hands over to be read: opened by whoever names it, with their own rights, and read as that.
+
+The gate opens no path that it is told. Whoever names a file opens it (``open_file``), and the descriptor goes to the
+gate over a Unix socket (``gate.control.files``), or stays in the process where no gate runs. What the file was called
+comes along as ``said``: words of whoever named it, for messages and the log, never opened again.
+
+Only regular files up to a size are taken. A descriptor shares its place in the file with whoever else holds it, so it
+is read by places of our own, and never beyond the end that the file had when it was taken.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import io
+import os
+import stat
+import weakref
+from pathlib import Path
+from typing import Any, BinaryIO, Final
+
+from gate.errors import UsageError
+
+LARGEST: Final = 2 << 30
+"""Bytes of a file, at most: a register of 100 million numbers is 1.4 GB."""
+_SHOWN: Final = 1000
+_KINDS: Final = {
+    stat.S_IFDIR: "a folder",
+    stat.S_IFIFO: "a pipe",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFLNK: "a symbolic link",
+}
+
+
+class Given:
+    """An open regular file and what it was called. Closed by ``close``, or with the last reference to it."""
+
+    def __init__(self, descriptor: int, said: str, largest: int = LARGEST) -> None:
+        """Takes the descriptor over. Raises ``UsageError`` where it is no file to be read; then it is closed."""
+        self.said = _shown(said)
+        """The path as it was told, without control characters."""
+        self._finish = weakref.finalize(self, os.close, descriptor)
+        try:
+            self.seen = os.fstat(descriptor)
+            flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+            why = _unfit(self.seen, flags, largest)
+        except OSError as error:
+            why = f"cannot be read: {error.strerror}"
+        if why:
+            self.close()
+            raise UsageError(f"{self.said} {why}", hint="name a file: a list as it was sent, unpacked")
+        self._descriptor = descriptor
+
+    def __str__(self) -> str:
+        return self.said
+
+    def __enter__(self) -> Given:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    @property
+    def name(self) -> str:
+        """The last part of what it was called, at most 200 characters."""
+        return self.said.rstrip("/").rpartition("/")[2][-200:]
+
+    @property
+    def size(self) -> int:
+        """Bytes when it was taken."""
+        return self.seen.st_size
+
+    @property
+    def changed(self) -> bool:
+        """Somebody has written to it since it was taken."""
+        now = os.fstat(self._descriptor)
+        return (now.st_size, now.st_mtime_ns) != (self.seen.st_size, self.seen.st_mtime_ns)
+
+    def fileno(self) -> int:
+        """The descriptor, which stays ours."""
+        return self._descriptor
+
+    def reader(self) -> BinaryIO:
+        """Its bytes from the beginning, up to the size it had; raises ``OSError``. Each reader has its own place."""
+        return io.BufferedReader(_Bytes(self), 1 << 20)
+
+    def close(self) -> None:
+        """Give it up; a second time is nothing."""
+        self._finish()
+
+
+def open_file(path: str | Path, largest: int = LARGEST) -> Given:
+    """Open a file with this process's own rights, to be handed over.
+
+    Never waits (a pipe is not opened for reading, a device not at all), and what was looked at is what is opened,
+    wherever links lead to meanwhile. Raises ``UsageError``.
+    """
+    try:
+        found = os.open(path, os.O_PATH | os.O_CLOEXEC)
+        try:
+            seen = os.fstat(found)
+            if not stat.S_ISREG(seen.st_mode):
+                raise UsageError(f"{path} is {kind_of(seen)}, and no file", hint="name a file: a list as it was sent")
+            opened = os.open(f"/proc/self/fd/{found}", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        finally:
+            os.close(found)
+    except (OSError, ValueError) as error:  # no name that a file can have
+        why = error.strerror if isinstance(error, OSError) else error
+        hint = "the account that names a file must be able to read it"
+        raise UsageError(f"{path} cannot be read: {why}", hint=hint) from None
+    return Given(opened, str(path), largest)
+
+
+def open_within(folder: int, name: str, said: str, largest: int = LARGEST) -> Given:
+    """Open a file of an open folder in which others may write: no link is followed. Raises ``UsageError``."""
+    flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
+    try:
+        opened = os.open(name, flags, dir_fd=folder)
+    except OSError as error:
+        raise UsageError(f"{said} cannot be read: {error.strerror}") from None
+    return Given(opened, said, largest)
+
+
+def _unfit(seen: os.stat_result, flags: int, largest: int) -> str:
+    """Why it is not read; empty where it is."""
+    if not stat.S_ISREG(seen.st_mode):
+        return f"is {kind_of(seen)}, and no file"
+    if flags & os.O_PATH or flags & os.O_ACCMODE == os.O_WRONLY:
+        return "was not opened to be read"
+    if seen.st_size > largest:
+        return f"is too large: {seen.st_size:,} bytes, and {largest:,} are read at most"
+    return ""
+
+
+def kind_of(seen: os.stat_result) -> str:
+    """What sort of thing it is, in words."""
+    return _KINDS.get(stat.S_IFMT(seen.st_mode), "something else")
+
+
+def _shown(said: str) -> str:
+    return "".join(sign if sign.isprintable() else "?" for sign in said[-_SHOWN:])
+
+
+class _Bytes(io.RawIOBase):
+    """The bytes of a descriptor, read by their place."""
+
+    def __init__(self, given: Given) -> None:
+        self._given = given
+        self._at = 0
+
+    def readable(self) -> bool:
+        """As the library calls it."""
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """As the library calls it."""
+        wanted = min(len(buffer), self._given.size - self._at)
+        if wanted <= 0:
+            return 0
+        read = os.preadv(self._given.fileno(), [memoryview(buffer)[:wanted]], self._at)
+        self._at += read
+        return read

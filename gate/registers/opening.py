@@ -1,0 +1,16 @@
+"""A register file as it is handed to an import: open already, or named by a path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gate.errors import RegisterError, UsageError
+from gate.given import Given, open_file
+
+
+def opened(source: Given | Path) -> Given:
+    """The file, opened here where it was not handed over. Raises ``RegisterError``."""
+    try:
+        return source if isinstance(source, Given) else open_file(source)
+    except UsageError as error:
+        raise RegisterError(error.message, hint=error.hint) from None
