@@ -92,7 +92,8 @@ class Party(_Session):
             self._outer.only(address)
         else:
             self._outer.only(address, port)
-        self._faced = address, self.counts(ask)[0], self._outer.refused()
+        received = self.counts(ask)[0] if self._faced[0] else 0
+        self._faced = address, received, self._outer.refused()
 
     def settle(self, ask: Ask) -> bool:
         """True once it is known where this party sends from. Nearly all send from the port that they are sent to

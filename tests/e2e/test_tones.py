@@ -3,6 +3,7 @@ is open, all of it in the recording."""
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -134,6 +135,29 @@ def test_early_media_passes_from_the_callee_alone_where_it_may_and_stops_with_th
         assert row["announced"] == row["bridged"] == 1
 
 
+def test_a_call_for_help_is_open_at_once_both_ways(house: Gatehouse) -> None:
+    house.set("emergency", trunk=f"127.0.0.1:{house.trunk_port}")
+    house.start()
+    with both_ends(house) as ends:
+        ends.dial("999")
+        ends.ring(early=True)
+        ends.listen_to(183)
+        with ends.span() as of:
+            time.sleep(0.5)
+            assert ends.state() == "ringing"
+        assert min(of().leaked) >= 23
+        ends.pick_up()
+        ends.listen_to(200)
+        with ends.span() as of:
+            time.sleep(0.5)
+            assert ends.state() == "talking"
+        heard = of()
+        assert min(heard.leaked) >= 23
+        assert sounds_like(heard.callee_heard, AGENT) and sounds_like(heard.caller_heard, CUSTOMER)
+        assert heard.of_prompts == []
+        ends.phone.send(ends.phone.next("BYE"))
+
+
 def test_the_recording_holds_all_that_either_heard(house: Gatehouse, tmp_path: Path) -> None:
     house.start()
     with both_ends(house) as ends:
@@ -149,8 +173,6 @@ def test_the_recording_holds_all_that_either_heard(house: Gatehouse, tmp_path: P
         of_agent = sum(packet.ssrc == 0x1234 + ends.agent.port for packet in ends.customer.heard)
         of_customer = sum(packet.ssrc == 0x1234 + ends.customer.port for packet in ends.agent.heard)
     (row,) = house.rows("SELECT recording_id, packets FROM recordings WHERE state = 'closed'")
-    import json
-
     kept = json.loads(row["packets"])
     assert kept["caller"] >= of_agent > 60
     assert kept["callee"] >= of_customer > 60

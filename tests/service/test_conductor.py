@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,12 @@ def play(tmp_path: Path) -> Iterator[Play]:
     play = Play(tmp_path)
     yield play
     play.store.close()
+
+
+def announced(play: Play) -> dict[str, Any]:
+    """The body of the one fact of an announcement."""
+    (row,) = play.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'announced'"))
+    return dict(json.loads(row["body"]))
 
 
 def test_an_unlisted_number_is_dialled_in_its_one_form_with_the_firms_name(play: Play) -> None:
@@ -130,6 +138,38 @@ def test_an_announcement_that_cannot_be_played_ends_the_call(play: Play) -> None
     play.settle()
     told = play.told()
     assert "connect" not in told and told[-1] == "goodbye"
+
+
+def test_a_callee_who_holds_for_too_long_in_the_announcement_was_not_told(play: Play) -> None:
+    play.attempt()
+    play.conductor.answered("call", "PCMU")
+    play.settle()
+    play.over("announcement", False, packets=120, holds=2, cause="callee_on_hold")
+    told = play.told()
+    assert "connect" not in told and told[-2:] == ["shut", "goodbye"]
+    play.over("goodbye")
+    row = play.call()
+    assert (row["ended_by"], row["cause"], row["bridged"], row["announced"]) == ("gate", "callee_on_hold", 0, 0)
+    body = announced(play)
+    assert body.items() >= {"completed": False, "to": "callee", "packets": 120, "packets_whole": 400, "holds": 2}
+
+
+def test_an_announcement_that_went_elsewhere_than_to_the_callees_address_is_none(play: Play) -> None:
+    play.attempt()
+    play.conductor.answered("call", "PCMU")
+    play.settle()
+    play.over("announcement", as_told=False)
+    assert "connect" not in play.told()
+    play.over("goodbye")
+    assert play.call()["announced"] == 0
+    assert announced(play)["completed"] is False
+
+
+def test_parties_that_the_relay_cannot_connect_are_not_left_in_silence(play: Play) -> None:
+    play.stage.joins = False
+    play.talk()
+    assert play.told()[-4:] == ["stop playing", "hang up media_failed", "close recording", "forget"]
+    assert (play.call()["ended_by"], play.call()["cause"]) == ("gate", "media_failed")
 
 
 def test_an_offer_that_cannot_be_announced_in_is_refused(play: Play) -> None:

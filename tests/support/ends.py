@@ -6,6 +6,7 @@ be in a span that is closed.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from gate.media import g711
 from tests.media.line_process import ports_of
 from tests.support.audio import Heard, Party, share
 from tests.support.gatehouse import Gatehouse
@@ -106,16 +108,12 @@ class Ends:
 
     def announced(self) -> dict[str, Any]:
         """The body of the call's ``announced`` fact."""
-        import json
-
         (row,) = self.house.rows("SELECT body FROM facts WHERE kind = 'announced' ORDER BY leaf_index DESC LIMIT 1")
         return dict(json.loads(row["body"]))
 
 
 def sounds_like(packets: list[Heard], hertz: float) -> bool:
     """True where µ-law packets are a tone of this frequency."""
-    from gate.media import g711
-
     sound = g711.ulaw_decode(b"".join(packet.payload for packet in packets))
     return share(sound, hertz) > 0.9
 

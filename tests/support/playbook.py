@@ -287,7 +287,7 @@ class Play:
 
     def over(self, prompt: str, ok: bool = True, **more: Any) -> None:
         """A prompt has played."""
-        self.stage.waiting[prompt](Played(ok, 400, 400, **{"as_told": ok, **more}))
+        self.stage.waiting[prompt](Played(ok, **{"packets": 400, "whole": 400, "as_told": ok, **more}))
         self.settle()
 
     def talk(self) -> None:

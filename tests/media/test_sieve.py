@@ -1,0 +1,102 @@
+"""The packet filter in front of a port, with real sockets."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+
+import pytest
+
+from gate.errors import MediaError
+from gate.media.sieve import Sieve, lowest_free
+
+
+def bound(host: str, port: int = 0) -> socket.socket:
+    made = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
+    made.bind((host, port))
+    made.settimeout(0.3)
+    return made
+
+
+def heard(own: socket.socket) -> list[bytes]:
+    own.setblocking(False)
+    found = []
+    try:
+        while True:
+            found.append(own.recv(100))
+    except BlockingIOError:
+        return found
+
+
+@pytest.fixture(params=["127.0.0.1", "::1"])
+def pair(request: pytest.FixtureRequest) -> Iterator[tuple[str, socket.socket, socket.socket]]:
+    """An RTP port and the RTCP port above it."""
+    host = request.param
+    while True:
+        first = bound(host)
+        try:
+            second = bound(host, first.getsockname()[1] + 1)
+            break
+        except OSError:
+            first.close()
+    with first, second:
+        yield host, first, second
+
+
+def test_nothing_passes_at_first_and_then_the_named_ports_of_the_named_address(
+    pair: tuple[str, socket.socket, socket.socket],
+) -> None:
+    host, rtp, rtcp = pair
+    sieve = Sieve(host, rtp.getsockname()[1])
+    with bound(host) as friend, bound(host) as other:
+        for sender in (friend, other):
+            sender.sendto(b"early", rtp.getsockname())
+            sender.sendto(b"early", rtcp.getsockname())
+        assert heard(rtp) == heard(rtcp) == []
+        assert sieve.refused() == 2
+        sieve.only(host, 9, friend.getsockname()[1])
+        other.sendto(b"stranger", rtp.getsockname())
+        friend.sendto(b"friend", rtp.getsockname())
+        friend.sendto(b"not from the port above", rtcp.getsockname())
+        assert (heard(rtp), heard(rtcp)) == ([b"friend"], [])
+        assert sieve.refused() == 3
+        sieve.only(host)
+        for sender in (friend, other):
+            sender.sendto(b"of this address", rtp.getsockname())
+        assert len(heard(rtp)) == 2
+        sieve.only("192.0.2.1" if "." in host else "2001:db8::1")
+        friend.sendto(b"of another", rtp.getsockname())
+        sieve.shut()
+        friend.sendto(b"of nobody", rtp.getsockname())
+        assert heard(rtp) == []
+        assert sieve.refused() == 5
+
+
+def test_an_address_differs_by_any_of_its_bits() -> None:
+    with bound("127.0.0.1") as rtp, bound("127.0.0.3") as sender:
+        try:
+            rtcp = bound("127.0.0.1", rtp.getsockname()[1] + 1)
+        except OSError:
+            pytest.skip("the port above is somebody else's")
+        with rtcp:
+            sieve = Sieve("127.0.0.1", rtp.getsockname()[1], lowest_free() + 1000)
+            for near in ("127.0.0.2", "127.0.1.3", "127.1.0.3", "126.0.0.3", "127.0.0.131"):
+                sieve.only(near)
+                sender.sendto(near.encode(), rtp.getsockname())
+            assert heard(rtp) == []
+            sieve.only("127.0.0.3")
+            sender.sendto(b"it", rtp.getsockname())
+            assert heard(rtp) == [b"it"]
+
+
+def test_a_socket_that_is_not_here_is_told(pair: tuple[str, socket.socket, socket.socket]) -> None:
+    host, rtp, rtcp = pair
+    port = rtp.getsockname()[1]
+    sieve = Sieve(host, port)
+    rtp.close()
+    rtcp.close()
+    assert sieve.refused() == 0
+    with pytest.raises(MediaError):
+        sieve.only(host)
+    with pytest.raises(MediaError, match="not in this process"):
+        Sieve(host, port)
