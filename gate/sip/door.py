@@ -141,10 +141,10 @@ class Door:
             self.reply(request, source, face, code, phrase, headers)
 
     def _check(self, request: Message, source: Address) -> tuple[Verdict, Caller | None]:
-        """What its credentials are worth; a host where they were right is known from now on."""
+        """What its credentials are worth; where they were right is known from now on."""
         verdict, caller = self.auth.check(request, source)
         if caller is not None:
-            self.engine.sieve.learn(source[0])
+            self.engine.sieve.learn(source)
         return verdict, caller
 
     def _welcome(self, source: Address) -> bool:

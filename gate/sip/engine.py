@@ -90,6 +90,8 @@ class Engine:
         self.sieve = transport.sieve
         self._unanswered = 0
         """As far as the conductor has been told."""
+        self._foreign = 0
+        """As far as the gate's log has been told."""
         self._told_at = 0.0
         self.door = Door(self, authenticator, registrar)
         self.book = book
@@ -104,6 +106,9 @@ class Engine:
         self._admitting: Bridge | None = None
         self._ending: dict[str, Leg] = {}
         """Callers' legs whose BYE waits for an ACK."""
+        self.transactions.belongs = lambda sent_to, host: any(
+            route.address[0] == sent_to and within(host, route.networks) for route in self._routes()
+        )
         self.sieve.trust(
             [network for network, _ in authenticator.networks]
             + [network for route in self._routes() for network in route.networks]
@@ -223,10 +228,19 @@ class Engine:
 
     def _tell(self) -> None:
         """Who is known, to the sieve; how many strangers were not answered, to the conductor."""
-        hosts = set(self.door.auth.proven.hosts())
+        proven = self.door.auth.proven.addresses()
+        hosts = {source[0] for source in proven}
         for bridge in self.bridges.values():
             hosts |= bridge.caller.side.hosts | bridge.callee.side.hosts
-        self.sieve.know(frozenset().union(*(self.hosts_of(each.address[0]) for each in self._routes())), hosts)
+        self.sieve.know(frozenset().union(*(self.hosts_of(each.address[0]) for each in self._routes())), proven, hosts)
+        foreign = self.door.foreign + self.transactions.foreign
+        if foreign > self._foreign:
+            _log.warning(
+                "not_from_that_side",
+                count=foreign - self._foreign,
+                hint="an intruder; or the carrier signals from more addresses than trunk.addresses says",
+            )
+            self._foreign = foreign
         unanswered = self.counts()["unanswered"]
         if unanswered > self._unanswered:
             self.events.unanswered(unanswered - self._unanswered)

@@ -76,10 +76,10 @@ class Proven:
         account, until = self._addresses.get(source, ("", 0.0))
         return account if until > self._monotonic() else ""
 
-    def hosts(self) -> frozenset[str]:
-        """All hosts where any account has."""
+    def addresses(self) -> set[Address]:
+        """All addresses where any account has."""
         now = self._monotonic()
-        return frozenset(host for hosts in self._until.values() for host, until in hosts.items() if until > now)
+        return {source for source, (_, until) in self._addresses.items() if until > now}
 
 
 def networks(texts: Iterable[str]) -> tuple[IPv4Network | IPv6Network, ...]:

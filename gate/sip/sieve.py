@@ -1,8 +1,9 @@
 """What of a flood reaches the line thread. Asked by the receiving threads, for each datagram, before anything is read.
 
-Hosts of PBXs and carriers pass. A host where an account has proven itself, or that speaks in a call, has a rate of its
-own. All other hosts have one each, and one together, far below what the line thread can bear: so a flood costs the gate
-a few microseconds a datagram, and neither calls nor registered phones notice it.
+Hosts of PBXs and carriers pass. An address at which an account has proven itself has a rate of its own. Any other
+address has one, its host has one, and all hosts at which nobody has proven anything have one together, far below what
+the line thread can bear. So a flood costs the gate a few microseconds a datagram; neither calls nor registered phones
+notice it, and a phone behind the same NAT as a flooder with one socket is heard.
 """
 
 from __future__ import annotations
@@ -12,17 +13,24 @@ import time
 from collections.abc import Callable, Iterable
 from ipaddress import IPv4Network, IPv6Network
 
+from gate.sip.message import Address
 from gate.sip.sides import within
 from gate.sip.strangers import Rate
 
+PROVEN = Rate(400, 200)
+"""Datagrams of an address at which an account has proven itself."""
+ADDRESS = Rate(100, 50)
+"""Of any other address."""
 KNOWN = Rate(1000, 500)
-"""Datagrams of a host where an account has proven itself: of all phones behind one NAT."""
+"""Of all other addresses of a host where an account has, or that speaks in a call."""
 STRANGER = Rate(200, 100)
-"""Of any other host."""
+"""Of all addresses of any other host."""
 STRANGERS = Rate(1000, 500)
-"""Of all those together."""
-MAX_HOSTS = 4096
-"""Hosts whose rate is kept; beyond it, all are forgotten at once, which costs no time per datagram."""
+"""Of all those hosts together."""
+MAX_KEPT = 8192
+"""Addresses and hosts whose rates are kept; beyond it, all are forgotten at once, which costs no time a datagram."""
+
+_Held = dict[Address | str, tuple[float, float]]
 
 
 class Sieve:
@@ -33,9 +41,10 @@ class Sieve:
         self._networks4: tuple[tuple[int, int], ...] = ()
         self._networks6: tuple[IPv6Network, ...] = ()
         self._trusted: frozenset[str] = frozenset()
+        self._proven: set[Address] = set()
         self._known: set[str] = set()
-        self._hosts: dict[str, tuple[float, float]] = {}
-        self._all = (STRANGERS.burst, 0.0)
+        self._held: _Held = {}
+        self._all: _Held = {}
         self.dropped = 0
         """Datagrams that were not let through."""
 
@@ -47,31 +56,33 @@ class Sieve:
         )
         self._networks6 = tuple(each for each in networks if isinstance(each, IPv6Network))
 
-    def know(self, trusted: frozenset[str], known: set[str]) -> None:
-        """Carriers' hosts by their names; hosts of proven accounts and of calls."""
-        self._trusted, self._known = trusted, known
+    def know(self, trusted: frozenset[str], proven: set[Address], known: set[str]) -> None:
+        """Carriers' hosts by their names; where accounts have proven themselves; hosts of those and of calls."""
+        self._trusted, self._proven, self._known = trusted, proven, known
 
-    def learn(self, host: str) -> None:
-        """Something has proven itself there just now."""
-        self._known.add(host)
+    def learn(self, source: Address) -> None:
+        """An account has proven itself there just now."""
+        self._proven.add(source)
+        self._known.add(source[0])
 
-    def lets(self, host: str) -> bool:
-        """One datagram of ``host`` (IPv6 in brackets)."""
+    def lets(self, source: Address) -> bool:
+        """One datagram from ``source`` (host of IPv6 in brackets)."""
+        host = source[0]
         if host in self._trusted or self._in_networks(host):
             return True
-        now, known = self._monotonic(), host in self._known
-        rate = KNOWN if known else STRANGER
-        tokens, since = self._hosts.get(host, (rate.burst, now))
-        tokens = min(rate.burst, tokens + (now - since) * rate.per_second)
-        allowed = tokens >= 1
-        if allowed and not known:
-            all_tokens, since = self._all
-            all_tokens = min(STRANGERS.burst, all_tokens + (now - since) * STRANGERS.per_second)
-            allowed = all_tokens >= 1
-            self._all = (all_tokens - allowed, now)
-        if len(self._hosts) >= MAX_HOSTS and host not in self._hosts:
-            self._hosts.clear()
-        self._hosts[host] = (tokens - allowed, now)
+        now = self._monotonic()
+        if len(self._held) > MAX_KEPT:
+            self._held.clear()
+        if source in self._proven:
+            allowed = _take(self._held, source, PROVEN, now)
+        elif host in self._known:
+            allowed = _take(self._held, source, ADDRESS, now) and _take(self._held, host, KNOWN, now)
+        else:
+            allowed = (
+                _take(self._held, source, ADDRESS, now)
+                and _take(self._held, host, STRANGER, now)
+                and _take(self._all, "", STRANGERS, now)
+            )
         self.dropped += not allowed
         return allowed
 
@@ -82,3 +93,10 @@ class Sieve:
             return False
         address = int.from_bytes(socket.inet_aton(host), "big")
         return any(address & mask == network for network, mask in self._networks4)
+
+
+def _take(held: _Held, key: Address | str, rate: Rate, now: float) -> bool:
+    tokens, since = held.get(key, (rate.burst, now))
+    tokens = min(rate.burst, tokens + (now - since) * rate.per_second)
+    held[key] = (tokens - 1, now) if tokens >= 1 else (tokens, now)
+    return tokens >= 1

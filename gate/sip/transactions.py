@@ -43,6 +43,8 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         self.init_time = monotonic()
         self.foreign = 0
         """Answers passed over because they did not come from where the request went."""
+        self.belongs: Callable[[str, str], bool] = lambda sent_to, host: False
+        """``host`` speaks for the host that something was sent to, by the configuration."""
         self._holding = False
         self._held: list[tuple[Any, ...]] = []
 
@@ -92,7 +94,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         if host in self.l4r.hosts_of(t.address[0]):
             if leg is not None:
                 leg.side.hosts.add(host)
-        elif leg is None or not leg.speaks_at(host):
+        elif not (leg.speaks_at(host) if leg is not None else self.belongs(t.address[0], host)):
             self.foreign += 1
             return
         super().incomingResponse(msg, t, checksum)

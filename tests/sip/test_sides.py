@@ -32,7 +32,7 @@ def test_what_is_proven_holds_for_its_time():
     proven.note("account:alice", ("192.0.2.1", 5061), 10)
     assert proven.account_at(("192.0.2.1", 5061)) == "account:alice"
     assert proven.account_at(("192.0.2.1", 5062)) == ""
-    assert proven.hosts() == {"192.0.2.1"}
+    assert proven.addresses() == {("192.0.2.1", 5060), ("192.0.2.1", 5061)}
     clock.now += 59
     assert proven.at("account:alice", "192.0.2.1")
     assert not proven.at("account:alice", "192.0.2.2")
@@ -40,7 +40,7 @@ def test_what_is_proven_holds_for_its_time():
     assert proven.account_at(("192.0.2.1", 5061)) == ""
     clock.now += 1
     assert not proven.at("account:alice", "192.0.2.1")
-    assert proven.hosts() == frozenset()
+    assert proven.addresses() == set()
 
 
 def test_the_hosts_of_an_account_are_bounded():
