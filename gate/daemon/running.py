@@ -367,6 +367,9 @@ class Gate:
     def _tell_ready(self) -> None:
         if not self._config.emergency.trunk:
             log.warning("no_emergency_route", hint="999 and 112 are refused: see emergency.trunk, or lead them past us")
+        for pbx in self._config.pbx:
+            if pbx.refusal == 603:
+                log.warning("refusal_603", pbx=pbx.name, hint="many dial their next trunk upon it")
         log.info("gate_started", listen=[f"{host}:{port}" for host, port in self._line.addresses])
         systemd.tell("READY=1")
 

@@ -173,7 +173,7 @@ class SipLine:
     # --- ports.Line -------------------------------------------------------------------------------------------------
 
     def refuse(self, call_id: str, reason: str, decision_id: str, explanation: str) -> None:
-        """603 Decline, stateless; the same bytes to a retransmission."""
+        """The caller's refusal, stateless; the same bytes to a retransmission."""
         engine = self._running()
         pending = engine.door.pending.take(call_id)
         if pending is not None:

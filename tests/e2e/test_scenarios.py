@@ -96,6 +96,37 @@ def test_bye_from_the_callee(gate: Gatehouse) -> None:
     assert (call["ended_by"], call["bridged"]) == ("callee", 1)
 
 
+def hung_up_in_the_announcement(gate: Gatehouse, uac: Path, uas: str | Path) -> dict[str, Any]:
+    """Both to their end; the call as the log has it, and as it left it: announced in part, nobody bridged."""
+    since = size(gate)
+    far = Sipp(uas, port=gate.trunk_port, timeout=25)
+    far.wait_listening()
+    called = Sipp(uac, remote=gate.address, timeout=25, service="02079460123").result()
+    answered = far.result()
+    assert called.code == 0, called.errors + called.messages + gate.said()
+    assert answered.code == 0, answered.errors + answered.messages + gate.said()
+    (call,) = finished(gate, since)
+    assert (call["announced"], call["bridged"], call["connected_at"]) == (0, 0, None)
+    return {**call, "heard": called.messages}
+
+
+def test_the_callee_hangs_up_in_the_announcement(gate: Gatehouse) -> None:
+    """The caller gets 200 and BYE: a failure would make a phone system dial its next trunk."""
+    call = hung_up_in_the_announcement(gate, SCENARIOS / "uac_is_hung_up_on.xml", SCENARIOS / "uas_bye.xml")
+    assert (call["ended_by"], call["cause"]) == ("callee", "hung_up")
+    assert "a=inactive" in call["heard"].partition("SIP/2.0 200 OK")[2]
+
+
+def test_the_caller_hangs_up_in_the_announcement(gate: Gatehouse) -> None:
+    text = (SCENARIOS / "uac_cancel_after_180.xml").read_text()
+    rings = '<recv response="180"/>\n  <pause milliseconds="200"/>'
+    assert rings in text
+    path = gate.folder / "uac_cancel_in_the_announcement.xml"
+    path.write_text(text.replace(rings, '<recv response="180" optional="true"/>\n  <recv response="183"/>'))
+    call = hung_up_in_the_announcement(gate, path, "uas")
+    assert (call["ended_by"], call["cause"]) == ("caller", "hung_up")
+
+
 def test_the_caller_holds_and_resumes(gate: Gatehouse) -> None:
     call = run(gate, "uac_hold", "uas_held")
     assert (call["ended_by"], call["bridged"], call["recorded"]) == ("caller", 1, 1)
