@@ -37,9 +37,15 @@ async def body(asked: web.Request) -> dict[str, Any]:
         raise ControlError(_GONE) from None
     except TimeoutError:
         raise UsageError("the request did not arrive in time", hint="send it at once") from None
+    return fields_of(raw)
+
+
+def fields_of(raw: bytes) -> dict[str, Any]:
+    """The JSON object that these bytes are; nothing stands for an empty one. Raises ``UsageError`` for anything
+    else."""
     try:
         value = msgspec.json.decode(raw or b"{}")
-    except (msgspec.DecodeError, RecursionError) as error:
+    except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # ValueError: text that is no UTF-8
         raise UsageError(f"the request is not JSON: {error}", hint="send a JSON object") from None
     if not isinstance(value, dict):
         raise UsageError("the request is not a JSON object", hint='send {"number": "…"} and the like')

@@ -126,7 +126,11 @@ def _borrowed(number: int, address: str, port: int) -> Iterator[socket.socket]:
     except OSError as error:
         raise MediaError("no such socket") from error
     try:
-        if found.getsockname()[:2] != (address, port):
+        try:
+            bound = found.getsockname()[:2]
+        except OSError as error:  # closed by another thread in this very moment
+            raise MediaError("no such socket") from error
+        if bound != (address, port):
             raise MediaError(f"another socket than that of port {port}")
         yield found
     finally:

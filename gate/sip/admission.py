@@ -9,6 +9,7 @@ from gate.sip.auth import Caller
 from gate.sip.claims import Claims
 from gate.sip.fields import split_list, whole
 from gate.sip.message import Address, Message, body_of
+from gate.sip.traps import readable
 
 ALLOWED = [("Allow", identity.ALLOW + ", REGISTER")]
 SDP_ONLY = [("Accept", "application/sdp")]
@@ -21,8 +22,9 @@ def usable_contact(request: Message) -> bool:
 
 
 def usable_names(request: Message) -> bool:
-    """From and To are one address each (RFC 3261 20.20, 20.39)."""
-    return all(len(split_list(value)) == 1 for value in request.all("from") + request.all("to"))
+    """From and To are one address each (RFC 3261 20.20, 20.39), and every address can be read."""
+    one = all(len(split_list(value)) == 1 for value in request.all("from") + request.all("to"))
+    return one and readable(request)
 
 
 def invite_fault(request: Message) -> tuple[int, str, list[tuple[str, str]]] | None:

@@ -18,14 +18,18 @@ ELSEWHERE = ("too_many_calls", "gate_stopping")
 KEPT_SECONDS = 32.0
 """64 times T1: as long as a client retransmits (RFC 3261 17.1.1.2)."""
 MAX_KEPT = 65_536
+MAX_BYTES = 64 << 20
+"""Of all that is kept. Refusals at the highest rate there is take a third of it; only answers to very long requests
+come near."""
 
 
 class Answers:
-    """Answers by transaction; bounded in time and number."""
+    """Answers by transaction; bounded in time, number and size."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._kept: OrderedDict[TransactionKey, tuple[bytes, Address, float]] = OrderedDict()
+        self._bytes = 0
         self._key = secrets.token_bytes(16)
 
     def __len__(self) -> int:
@@ -39,13 +43,19 @@ class Answers:
     def keep(self, key: TransactionKey, data: bytes, to: Address) -> None:
         """Remember an answer."""
         now = self._monotonic()
+        self._forget(key)
         self._kept[key] = (data, to, now + KEPT_SECONDS)
-        self._kept.move_to_end(key)
+        self._bytes += _size(key, data)
         while self._kept:
             oldest = next(iter(self._kept))
-            if len(self._kept) <= MAX_KEPT and self._kept[oldest][2] > now:
+            if len(self._kept) <= MAX_KEPT and self._bytes <= MAX_BYTES and self._kept[oldest][2] > now:
                 break
-            del self._kept[oldest]
+            self._forget(oldest)
+
+    def _forget(self, key: TransactionKey) -> None:
+        kept = self._kept.pop(key, None)
+        if kept is not None:
+            self._bytes -= _size(key, kept[0])
 
     def find(self, key: TransactionKey) -> tuple[bytes, Address] | None:
         """The answer given to this transaction, while it is remembered."""
@@ -53,6 +63,11 @@ class Answers:
         if kept is None or kept[2] <= self._monotonic():
             return None
         return kept[0], kept[1]
+
+
+def _size(key: TransactionKey, data: bytes) -> int:
+    call_id, from_tag, _, branch, sent_by = key
+    return len(data) + len(call_id) + len(from_tag) + len(branch) + len(sent_by)
 
 
 def refusal(

@@ -22,6 +22,7 @@ from gate.sip.pending import Pending, PendingCalls
 from gate.sip.registrar import Registrar
 from gate.sip.sides import Side
 from gate.sip.strangers import Asked, Strangers
+from gate.sip.traps import readable
 from gate.sip.udp import Face
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ class Door:
     def _request(self, request: Message, source: Address, face: Face) -> None:
         if request.method == "ACK":
             leg = self.engine.transactions.leg_of(request)
-            if leg is not None and self._speaks(leg.side, leg.speaks_at, request, source, face):
+            if leg is not None and readable(request) and self._speaks(leg.side, leg.speaks_at, request, source, face):
                 self.engine.transactions.feed(request, source, face)
         elif request.to_tag and request.method != "CANCEL":
             self._in_dialog(request, source, face)
@@ -266,7 +267,9 @@ class Door:
         elif self.answers.find(request.key):
             self.reply(request, source, face, 200, "OK")
         elif leg is not None:
-            if self._speaks(leg.side, leg.speaks_at, request, source, face):
+            if not self._speaks(leg.side, leg.speaks_at, request, source, face):
+                return
+            if readable(request):
                 self.engine.transactions.feed(request, source, face)
         elif self._welcome(source):
             self.reply(request, source, face, 481, "Call/Transaction Does Not Exist")
@@ -301,7 +304,8 @@ class Door:
                 self.reply(request, source, face, 100, "Trying")
             return
         if self.engine.admitted(key):
-            self.engine.transactions.feed(request, source, face)
+            if readable(request):
+                self.engine.transactions.feed(request, source, face)
             return
         looped = self.engine.away.back(request)
         verdict, caller = self._check(request, source)

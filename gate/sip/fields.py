@@ -16,6 +16,7 @@ _ESCAPED = re.compile(r"\\(.)", re.DOTALL)
 _MARKS = re.compile(r'[",<>]')
 _NAME = re.compile(r"[\s,]*([\w-]*)\s*(=?)\s*")
 _TOKEN = re.compile(r'[^\s,"]*')
+_HOST_PORT = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\s:\[\]<>\"@]+)(?::([0-9]{1,5}))?")
 _HOST = re.compile(r"\[[^\]]*\]|[^:;?>]*")
 
 
@@ -150,6 +151,22 @@ def host_of(uri: str) -> str:
     rest = rest.partition("@")[2] if "@" in rest else rest
     host = _HOST.match(rest)
     return host[0].lower() if host else ""
+
+
+def usable_uri(uri: str) -> bool:
+    """True for a ``sip:``, ``sips:`` or ``tel:`` URI that can be called and written again: a host, a port that is one,
+    parameters with at most one value (RFC 3261 section 19.1, RFC 3966)."""
+    scheme, _, rest = uri.partition(":")
+    if scheme.lower() == "tel":
+        number, *params = rest.split(";")
+        return bool(number) and all(param.count("=") == 1 for param in params)
+    if scheme.lower() not in ("sip", "sips"):
+        return False
+    place, *params = rest.partition("@")[2].split(";") if "@" in rest else rest.split(";")
+    host = _HOST_PORT.fullmatch(place)
+    if host is None or not 0 < int(host[1] or 5060) < 65536:
+        return False
+    return "?" not in rest and all(whole(param[4:]) is not None for param in params if param.startswith("ttl="))
 
 
 def text_of(latin: str) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from hashlib import md5
 from time import monotonic
 from typing import Any
 
@@ -14,8 +13,11 @@ from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
 
 from gate.sip.message import Address, Message
-from gate.sip.traps import tame
+from gate.sip.traps import readable, tame
 from gate.sip.udp import Face, Transport
+
+MAX_ANSWERED = 8192
+"""Requests whose answers may be repeated: more than are sent in the 32 s that an answer is repeated for."""
 
 
 class _Silent:
@@ -45,19 +47,16 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         """Answers passed over because they did not come from where the request went."""
         self.belongs: Callable[[str, str], bool] = lambda sent_to, host: False
         """``host`` speaks for the host that something was sent to, by the configuration."""
+        self._answered: dict[str, None] = {}
+        """Branches of our requests that were answered, oldest first."""
         self._holding = False
         self._held: list[tuple[Any, ...]] = []
 
     def expects(self, response: Message) -> bool:
-        """True where a request of ours waits for this response, or it is the repetition of one whose ACK is still
-        known. sippy would parse any other, and remember for a minute that it knows nothing of it."""
+        """True where a request of ours waits for this response, or has lately had one (a final answer that is repeated
+        wants its ACK again). sippy would parse any other, and remember for a minute that it knows nothing of it."""
         key = (response.call_id, response.from_tag, response.cseq, response.cseq_method, response.branch)
-        if key in self.tclient:
-            return True
-        if response.code < 200 or response.cseq_method != "INVITE":
-            return False
-        mark = md5(tame(response), usedforsecurity=False).digest()
-        return mark in self.l1rcache or mark in self.l2rcache
+        return (key in self.tclient or response.branch in self._answered) and readable(response)
 
     def feed(self, message: Message, source: Address, face: Face) -> None:
         """One message into sippy. Raises whatever sippy raises. A private Contact that came from a public address is
@@ -97,6 +96,9 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         elif not (leg.speaks_at(host) if leg is not None else self.belongs(t.address[0], host)):
             self.foreign += 1
             return
+        self._answered[t.tid[-1]] = None
+        while len(self._answered) > MAX_ANSWERED:
+            del self._answered[next(iter(self._answered))]
         super().incomingResponse(msg, t, checksum)
 
     def drop(self, call_id: str) -> None:

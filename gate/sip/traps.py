@@ -47,7 +47,7 @@ from typing import Any
 
 import structlog
 
-from gate.sip.fields import split_address, split_list, whole
+from gate.sip.fields import split_address, split_list, tag_of, usable_uri, whole
 from gate.sip.message import Message, body_of, read_via
 
 _log = structlog.get_logger("gate.sip")
@@ -96,6 +96,17 @@ def tame(message: Message) -> bytes:
     return "\r\n".join(lines).encode("utf-8") + body.translate(_NOT_ASCII)
 
 
+def readable(message: Message) -> bool:
+    """True where sippy can read the addresses: it raises, in the middle of its work, where it cannot."""
+    return all(
+        usable_uri(split_address(each)[1])
+        for name, value in message.headers
+        if name in _ADDRESSES and not (message.code >= 300 and name in _TARGETS)
+        for each in split_list(value)
+        if each.strip() != "*"
+    )
+
+
 def _line(latin: str) -> str:
     """Text that stays on its line, as the UTF-8 that it is; what is none, and what is not printed, becomes a mark."""
     if latin.isascii() and latin.isprintable():
@@ -104,10 +115,17 @@ def _line(latin: str) -> str:
 
 
 def _address(value: str) -> str:
-    """A From, To, Contact or Route value as ``"name" <uri>;params``."""
-    name, uri, params = split_address(value)
+    """A From, To, Contact or Route value as ``"name" <uri>;params``; parameters with quotes stay away, for sippy would
+    look for the name's end in them."""
+    name, uri, rest = split_address(value)
     name = "".join(sign for sign in name if sign not in '"\\')
     uri = _TRANSPORT.sub(";transport=udp", uri)
+    tag, params = tag_of(value), ""
+    for each in rest.split(";")[1:]:
+        key, equals, told = (part.strip() for part in each.partition("="))
+        if key and key.lower() != "tag" and not set(each) & set('"<>,'):
+            params += f";{key}{equals}{told}"
+    params = f";tag={tag}{params}" if tag else params
     return f'"{name}" <{uri}>{params}' if name else f"<{uri}>{params}"
 
 

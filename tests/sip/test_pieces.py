@@ -208,6 +208,12 @@ def test_answers_are_kept_for_a_while_and_not_without_bound(monkeypatch):
     for number in range(50):
         kept.keep(invite(branch=f"z9hG4bK{number}").key, b"603", ("a", 1))
     assert len(kept) == 10
+    monkeypatch.setattr(answers, "MAX_BYTES", 5000)
+    for number in range(50):
+        kept.keep(invite(branch=f"z9hG4bKl{number}").key, b"x" * 1000, ("a", 1))
+        kept.keep(invite(branch=f"z9hG4bKl{number}").key, b"x" * 1000, ("a", 1))  # again: counted once
+    assert len(kept) == 4
+    kept.keep(invite(branch="z9hG4bKk").key, b"603", ("a", 1))
     assert kept.tag(request) == kept.tag(invite()) != kept.tag(invite(branch="z9hG4bKy"))
 
 

@@ -81,6 +81,8 @@ def test_sippy_is_shown_what_it_needs_alone():
         (r'"\"<sip:evil@x>;tag=z" <sip:a@b>;tag=1', '"<sip:evil@x>;tag=z" <sip:a@b>;tag=1'),
         ('"no end <sip:a@b>;tag=1', '"no end" <sip:a@b>;tag=1'),
         ("<sip:a@b>;tag=1, <sip:c@d>;tag=2", "<sip:a@b>;tag=1"),
+        ("<sip:a@b>;x=y ; TAG = 1 ;tag=2;;z", "<sip:a@b>;tag=1;x=y;z"),
+        ('"A" <sip:a@b>;q="B" <sip:c@d>;tag=1', '"A" <sip:a@b>;tag=1'),
     ],
 )
 def test_an_address_means_to_sippy_what_it_means_to_the_door(written, understood):

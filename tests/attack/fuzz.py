@@ -1,0 +1,220 @@
+"""Somebody who sends whatever comes to mind, by the million, in the hope that something breaks.
+
+``inputs`` makes them: from a seed, so that what broke can be sent again; by changing good messages a little (signs
+taken out, doubled, exchanged for those that mean something) and now and then a lot (runs of thousands). One generator
+for every reader that faces outside: SIP with SDP and credentials, answers, keys by INFO, RTP, requests to the control
+interface, bundles, sealed files, register lines.
+
+    python -m tests.attack.fuzz --gate 127.0.0.1:5060 --host 127.0.0.2 --count 1000 --seed 7
+
+sends the SIP of them, waits for an answer to a plain OPTIONS after every hundred (so that none is lost in a queue; the
+host must be one of a PBX, for strangers are not always answered), and prints ``sent``, ``asked``, ``heard`` and the
+``slowest`` of those answers in milliseconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import sys
+import time
+from collections.abc import Iterator
+
+from tests.attack.wire import Wire, address
+
+SDP = (
+    "v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\na=group:BUNDLE 0 1\r\n"
+    "m=audio 40000 RTP/AVP 0 8 111 101\r\na=rtpmap:0 PCMU/8000\r\na=rtpmap:111 opus/48000/2\r\n"
+    "a=fmtp:111 minptime=10;useinbandfec=1\r\na=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-16\r\na=sendrecv\r\n"
+    "a=candidate:1 1 udp 2130706431 10.0.0.1 9 typ host\r\na=crypto:1 AES_CM_128_HMAC_SHA1_80 inline:abc\r\n"
+    "m=video 40002 UDP/TLS/RTP/SAVPF 96\r\nc=IN IP6 ::1\r\na=rtpmap:96 H264/90000\r\n"
+)
+DIGEST = (
+    'Digest username="alice", realm="dialgate", nonce="AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA", uri="sip:0207@g", '
+    'response="0123456789abcdef0123456789abcdef", algorithm=MD5, qop=auth, nc=00000001, cnonce="a\\"b"'
+)
+
+
+def _message(start: str, *more: str, method: str = "INVITE", body: str = "", kind: str = "application/sdp") -> str:
+    lines = [
+        start,
+        "Via: SIP/2.0/UDP {own};branch=z9hG4bK{mark};rport",
+        "Via: SIP/2.0/UDP [::1]:5070;branch=z9hG4bKother;received=10.0.0.1",
+        "Max-Forwards: 70",
+        'From: "A \\"B\\", C" <sip:+442079460000@127.0.0.2;user=phone>;tag=t{mark}',
+        "To: <sip:02079460101@gate.invalid>",
+        "Call-ID: {mark}@fuzz",
+        f"CSeq: 1 {method}",
+        'Contact: <sip:x@{own};transport=UDP>;+sip.instance="<urn:uuid:1>";q=0.5',
+        *more,
+        *([f"Content-Type: {kind}"] if body else []),
+        f"Content-Length: {len(body)}",
+    ]
+    return "\r\n".join(lines) + "\r\n\r\n" + body
+
+
+_IDENTITY = (
+    'P-Asserted-Identity: "X" <tel:+442079460000>',
+    "Remote-Party-ID: <sip:a@b>;party=calling;privacy=off",
+    "Privacy: none",
+    "Record-Route: <sip:10.0.0.1;lr>, <sip:10.0.0.2:5070;lr;transport=tcp>",
+    "Supported: timer, 100rel",
+    "Session-Expires: 1800;refresher=uac",
+    'Reason: Q.850;cause=16;text="x"',
+)
+GOOD: dict[str, tuple[str, ...]] = {
+    "sip": (
+        _message("INVITE sip:02079460101@gate.invalid SIP/2.0", *_IDENTITY, body=SDP),
+        _message("REGISTER sip:gate.invalid SIP/2.0", "Expires: 60", f"Authorization: {DIGEST}", method="REGISTER"),
+        _message("OPTIONS sip:gate.invalid SIP/2.0", "Accept: application/sdp", method="OPTIONS"),
+        _message("BYE sip:x@gate.invalid SIP/2.0", method="BYE"),
+        _message("CANCEL sip:02079460101@gate.invalid SIP/2.0", method="CANCEL"),
+        _message("ACK sip:02079460101@gate.invalid SIP/2.0", method="ACK"),
+    ),
+    "answer": (
+        _message("SIP/2.0 200 OK", "Require: timer", body=SDP),
+        _message("SIP/2.0 407 Proxy Auth", 'Proxy-Authenticate: Digest realm="a", nonce="b", qop="auth"'),
+        _message("SIP/2.0 302 Moved", "Retry-After: 5", "Warning: 399 x \"y\""),
+    ),
+    "sdp": (_message("INVITE sip:02079460124@gate.invalid SIP/2.0", body=SDP),),
+    "digest": (_message("INVITE sip:02079460101@gate.invalid SIP/2.0", f"Authorization: {DIGEST}", body=SDP),),
+    "info": (
+        _message(
+            "INFO sip:x@gate.invalid SIP/2.0", method="INFO", body="Signal=9\r\nDuration=160\r\n",
+            kind="application/dtmf-relay",
+        ),
+        _message("INFO sip:x@gate.invalid SIP/2.0", method="INFO", body="9", kind="application/dtmf"),
+    ),
+    "rtp": (
+        "\x80\0\0\1\0\0\0\xa0\0\0\0\1" + "\x7f" * 160,
+        "\x90\xe5\0\1\0\0\0\1\0\0\0\1\xbe\xde\0\1\x10\0\0\0\t\x8a\0\xa0",
+    ),
+    "control": (
+        '{"number": "020 7946 0101", "purpose": "marketing"}', '{"text": "x", "after": null, "limit": 50}',
+        '{"request": "DSR-2026-0001", "grant": true, "reasons": "x"}', '{"call_id": "0123456789abcdef"}',
+    ),
+    "line": ("01635 506160\r\n0207 3787244\r\n01635506160 \r\n", "01635506160 \n02073787244 \n" * 4),
+    "bundle": (), "sealed": (),
+}  # fmt: skip
+"""Kind -> good ones to begin with, Latin-1; those of the last two are files, which whoever fuzzes brings."""
+OVER_THE_WIRE = ("sip", "answer", "sdp", "digest", "info")
+
+SIGNS = [
+    *("", "\r\n", "\n", "\r", " ", "\t", "\r\n ", "<", ">", '"', "\\", '\\"', ";", ",", "=", ":", "@", "/", "%", "%00"),
+    *(
+        "[",
+        "]",
+        "\0",
+        "\x0b",
+        "\x1c",
+        "\x85",
+        "\xa0",
+        "\xb2",
+        "\xb9",
+        "\xff",
+        "\xe2\x80\xa8",
+        "\xd9\xa3",
+        "0",
+        "-1",
+        "9" * 12,
+    ),
+    *(
+        "9" * 5000,
+        "sip:",
+        "tel:",
+        "sips:",
+        "*",
+        "999",
+        "+44",
+        "tag=",
+        ";tag=x",
+        "rport",
+        "received=",
+        "Digest ",
+        "m=",
+        "c=IN",
+    ),
+    *(
+        "m=audio 0 RTP/AVP",
+        "a=rtpmap:",
+        "Content-Length: 5",
+        "Content-Length: \xb2",
+        "Via: ",
+        "Contact: *",
+        "Require: x",
+    ),
+    *("Route: <sip:x;lr>", "%zz", "{", "}", "[" * 300, "null", "1e999", "\\ud800", "true"),
+]
+
+
+def changed(text: str, dice: random.Random) -> str:
+    """A little else: one to four changes."""
+    for _ in range(dice.choice((1, 1, 1, 2, 2, 3, 4))):
+        at = dice.randrange(len(text) + 1)
+        what = dice.randrange(12)
+        if what < 5:
+            text = text[:at] + dice.choice(SIGNS) + text[at + dice.choice((0, 0, 1, 1, 2, 5)) :]
+        elif what < 7:
+            text = text[:at] + text[at + dice.randrange(1, 40) :]
+        elif what == 7:
+            end = at + dice.randrange(1, 60)
+            text = text[:end] + text[at:end] * dice.choice((1, 1, 2, 30)) + text[end:]
+        elif what == 8:
+            text = text[:at] + chr(dice.randrange(256)) + text[at + 1 :]
+        elif what == 9:
+            lines = text.split("\r\n")
+            one, other = dice.randrange(len(lines)), dice.randrange(len(lines))
+            lines[one], lines[other] = lines[other], lines[one]
+            text = "\r\n".join(lines)
+        elif what == 10:
+            text = text[:at]
+        elif dice.random() < 0.2:
+            text = text[:at] + dice.choice(SIGNS)[:3] * dice.choice((300, 3000, 15000)) + text[at:]
+    return text
+
+
+def inputs(
+    kind: str, seed: int, count: int, good: tuple[bytes, ...] = (), own: str = "127.0.0.2:5060"
+) -> Iterator[bytes]:
+    """``count`` of a kind: the same for the same seed. ``good``: what to change, in place of what is known here."""
+    dice = random.Random(f"{kind} {seed}")
+    texts = [each.decode("latin-1") for each in good] or list(GOOD[kind])
+    for number in range(count):
+        text = dice.choice(texts).replace("{own}", own).replace("{mark}", f"{seed}x{kind}x{number}")
+        yield changed(text, dice).encode("latin-1", "replace")[:65000]
+
+
+def main(argv: list[str]) -> int:
+    """Run it; 0."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--gate", type=address, required=True)
+    parser.add_argument("--host", default="127.0.0.2")
+    parser.add_argument("--count", type=int, default=1000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args(argv)
+    wire, probe = Wire(options.host), Wire(options.host)
+    own = f"{wire.host}:{wire.port}"
+    share = options.count // len(OVER_THE_WIRE)
+    mixed = [each for kind in OVER_THE_WIRE for each in inputs(kind, options.seed, share, own=own)]
+    random.Random(options.seed).shuffle(mixed)
+    sent = asked = heard = 0
+    slowest = 0.0
+    for data in mixed:
+        try:
+            wire.socket.sendto(data, options.gate)
+        except OSError:
+            continue  # too long for a datagram
+        sent += 1
+        if sent % 100 == 0:
+            began = time.monotonic()
+            probe.send(probe.request("OPTIONS", "sip:gate.invalid"), options.gate)
+            asked += 1
+            heard += bool(probe.receive(10, "200"))
+            slowest = max(slowest, time.monotonic() - began)
+    print(json.dumps({"sent": sent, "asked": asked, "heard": heard, "slowest": round(1000 * slowest, 1)}))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,146 @@
+"""Twenty thousand inputs, seeded, over every reader that faces outside: nothing breaks, and calls go on."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import socket
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.attack.fuzz import OVER_THE_WIRE, changed, inputs
+from tests.support.gatehouse import UNLISTED, Gatehouse
+from tests.support.outside import READERS
+from tests.support.sip_peer import Callee, Phone, sdp
+from tests.support.vault import sealed
+
+SEED = 9
+ROUNDS = 12
+"""Each of a thousand inputs against a running gate."""
+
+
+def good_files(folder: Path) -> dict[str, tuple[bytes, ...]]:
+    """What is changed of the kinds that are files."""
+    from gate.exports.bundle_tar import TarWriter
+
+    recording = sealed(folder / "a.dgr", b"\0" * 32, [b"x" * 700, b"y" * 300])
+    manifest = b'{"bundle":"b-1","members":[],"vkey":"x+00000000+AA=="}'
+    with (folder / "b.dgb").open("w+b") as file:
+        tar = TarWriter(file)
+        tar.add("manifest.json", manifest)
+        tar.add("seal.txt", b"dialgate\n")
+        tar.finish()
+    return {"sealed": (recording.read_bytes(),), "bundle": ((folder / "b.dgb").read_bytes(), manifest)}
+
+
+@pytest.mark.parametrize("kind", [kind for kind in READERS if kind not in OVER_THE_WIRE])
+def test_no_reader_raises_what_its_caller_does_not_expect(kind, tmp_path):
+    good = good_files(tmp_path).get(kind, ())
+    for data in inputs(kind, SEED, 1600, good):
+        try:
+            READERS[kind](data)
+        except Exception as error:
+            raise AssertionError(f"{kind} {data[:2000]!r}") from error
+
+
+@pytest.mark.parametrize("kind", OVER_THE_WIRE)
+def test_no_reader_of_sip_raises(kind):
+    for data in inputs(kind, SEED, 400):
+        try:
+            READERS[kind](data)
+        except Exception as error:
+            raise AssertionError(f"{kind} {data[:2000]!r}") from error
+
+
+def test_a_gate_goes_on(tmp_path):
+    """A PBX that has lost its mind, beside one that has not; the carrier answers oddly, too. A good call after each
+    thousand."""
+    house = Gatehouse(tmp_path, announcement=0.5)
+    house.add_pbx()
+    house.add_pbx(name="odd", addresses=["127.0.0.2"], calls_at_once=1000, calls_a_minute=100000)
+    house.start()
+    try:
+        with Callee(port=house.trunk_port) as callee:
+            for number in range(ROUNDS):
+                did = attack(house, callee, SEED + number)
+                assert did["heard"] == did["asked"] > 0
+                ask_oddly(house, SEED + number)
+                good_call(house, callee, SEED + number)
+        assert house.stop() == 0
+        house.verified()
+    finally:
+        house.stop()
+    log = house.log.read_text()
+    assert "Traceback" not in log
+    assert not [line for line in log.splitlines() if '"level": "error"' in line]
+
+
+def attack(house: Gatehouse, callee: Callee, seed: int) -> dict[str, float]:
+    """The program's SIP, while the carrier is busy for whatever comes of it."""
+    program = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "tests.attack.fuzz", "--gate", f"127.0.0.1:{house.port}"),
+            *("--count", "800", "--seed", str(seed)),
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    while program.poll() is None:
+        with suppress(AssertionError):
+            invite = callee.recv(0.1, only="INVITE")
+            callee.send(callee.answer(invite, 486, "Busy Here", tag="busy"), callee.last_from)
+    return dict(json.loads(program.communicate()[0]))
+
+
+def ask_oddly(house: Gatehouse, seed: int) -> None:
+    """A hundred requests to the control interface."""
+    names = ["check", "decisions", "request_decide", "call"]
+    for number, data in enumerate(inputs("control", seed, 100)):
+        connection = http.client.HTTPConnection("localhost", timeout=30)
+        connection.sock = socket.socket(socket.AF_UNIX)
+        connection.sock.connect(str(house.socket))
+        connection.request("POST", f"/v1/op/{names[number % len(names)]}", data)
+        assert connection.getresponse().status < 500, data
+        connection.close()
+
+
+def good_call(house: Gatehouse, callee: Callee, seed: int) -> None:
+    """One call from its INVITE to its BYE, with odd messages among the right ones of both sides."""
+    dice = random.Random(seed)
+    callee.drain()
+    with Phone(house.address) as phone:
+        phone.dial(UNLISTED)
+        invite = callee.recv(10, only="INVITE")
+        while f"+44{UNLISTED[1:]}@" not in invite.start:
+            invite = callee.recv(10, only="INVITE")
+        callee.invite, callee.tag, callee.gate = invite, f"far{seed}", callee.last_from
+        for _ in range(20):
+            callee.send(odd(callee.answer(invite, 183, "Session Progress", tag="far", body=sdp()), dice), callee.gate)
+        callee.say(200, "OK", body=sdp(41000))
+        heard = phone.recv(20, only="200")
+        phone.ack(heard)
+        for method, body in [
+            ("INFO", "Signal=5\r\n"),
+            ("INVITE", sdp()),
+            ("UPDATE", sdp()),
+            ("OPTIONS", ""),
+            ("ACK", sdp()),
+        ]:
+            for _ in range(8):
+                phone.send(odd(phone.next(method, body=body), dice))
+        phone.send(phone.request("BYE", phone.dialog, cseq=2**31 - 2))
+        while not phone.recv(10, only="200").get("CSeq").endswith("BYE"):
+            pass
+        far = callee.recv(10, only="BYE")
+        callee.send(callee.answer(far, 200, "OK"), callee.last_from)
+
+
+def odd(text: str, dice: random.Random) -> bytes:
+    """The message with a change somewhere behind its first line."""
+    start, line_end, rest = text.partition("\r\n")
+    return (start + line_end + changed(rest, dice)).encode("latin-1", "replace")[:60000]
