@@ -39,8 +39,8 @@ MAX_URI = 1024
 """Characters of the Request-URI."""
 MAX_VIAS = 70
 """Hops that a message may have passed: as many as Max-Forwards lets it (RFC 3261 section 8.1.1.6)."""
-MAX_MEMBERS = 256
-"""Parameters, or members of a list, in one address header."""
+MAX_MEMBERS = 512
+"""Parameters and members of lists in all address headers together."""
 _ADDRESSES = frozenset({"from", "to", "contact", "record-route", "route", "via"})
 
 Address = tuple[str, int]
@@ -167,7 +167,7 @@ def _start(line: str) -> tuple[Message, BadMessage | None]:
 
 def _read_headers(message: Message, lines: list[str]) -> BadMessage | None:
     """Fill ``headers`` and ``vias``; the first fault is told, the rest is still read so that it can be answered."""
-    fault = None
+    fault, members = None, 0
     for line in lines:
         if not line:
             continue
@@ -185,9 +185,11 @@ def _read_headers(message: Message, lines: list[str]) -> BadMessage | None:
             fault = fault or BadMessage("too long a header", message=message, phrase="Header Field Too Long")
         elif "\r" in value:
             fault = fault or BadMessage("a line end inside a line", message=message)
-        elif name in _ADDRESSES and (value.count(";") > MAX_MEMBERS or value.count(",") > MAX_MEMBERS):
+        if name in _ADDRESSES:
+            members += value.count(";") + value.count(",")
+        if members > MAX_MEMBERS:
             fault = fault or BadMessage("too many parameters", message=message, phrase="Too Many Parameters")
-        if name == "via":
+        elif name == "via":
             message.vias.extend(split_list(value))
     return fault
 

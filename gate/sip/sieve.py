@@ -27,6 +27,8 @@ STRANGER = Rate(200, 100)
 """Of all addresses of any other host."""
 STRANGERS = Rate(1000, 500)
 """Of all those hosts together."""
+ONE = 2048
+"""Bytes that count as one datagram: more than a phone's INVITE has."""
 MAX_KEPT = 8192
 """Addresses and hosts whose rates are kept; beyond it, all are forgotten at once, which costs no time a datagram."""
 
@@ -65,8 +67,9 @@ class Sieve:
         self._proven.add(source)
         self._known.add(source[0])
 
-    def lets(self, source: Address) -> bool:
-        """One datagram from ``source`` (host of IPv6 in brackets)."""
+    def lets(self, source: Address, size: int = 0) -> bool:
+        """One datagram of so many bytes from ``source`` (host of IPv6 in brackets). A long one of somebody who has not
+        proven anything counts as several: reading it takes as long."""
         host = source[0]
         if host in self._trusted or self._in_networks(host):
             return True
@@ -76,12 +79,14 @@ class Sieve:
         if source in self._proven:
             allowed = _take(self._held, source, PROVEN, now)
         elif host in self._known:
-            allowed = _take(self._held, source, ADDRESS, now) and _take(self._held, host, KNOWN, now)
+            cost = 1 + size // ONE
+            allowed = _take(self._held, source, ADDRESS, now, cost) and _take(self._held, host, KNOWN, now, cost)
         else:
+            cost = 1 + size // ONE
             allowed = (
-                _take(self._held, source, ADDRESS, now)
-                and _take(self._held, host, STRANGER, now)
-                and _take(self._all, "", STRANGERS, now)
+                _take(self._held, source, ADDRESS, now, cost)
+                and _take(self._held, host, STRANGER, now, cost)
+                and _take(self._all, "", STRANGERS, now, cost)
             )
         self.dropped += not allowed
         return allowed
@@ -95,8 +100,8 @@ class Sieve:
         return any(address & mask == network for network, mask in self._networks4)
 
 
-def _take(held: _Held, key: Address | str, rate: Rate, now: float) -> bool:
+def _take(held: _Held, key: Address | str, rate: Rate, now: float, cost: int = 1) -> bool:
     tokens, since = held.get(key, (rate.burst, now))
     tokens = min(rate.burst, tokens + (now - since) * rate.per_second)
-    held[key] = (tokens - 1, now) if tokens >= 1 else (tokens, now)
-    return tokens >= 1
+    held[key] = (tokens - cost, now) if tokens >= cost else (tokens, now)
+    return tokens >= cost

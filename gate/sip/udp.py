@@ -178,7 +178,7 @@ class Transport:
             if self._closing or len(data) < 32:  # keep-alives of phones are two or four bytes long
                 continue
             address = (f"[{source[0]}]", source[1]) if v6 else (source[0], source[1])
-            if not self.sieve.lets(address):
+            if not self.sieve.lets(address, len(data)):
                 continue
             self._steps.post(partial(self._deliver, data, address, _arrival(extra)))
 

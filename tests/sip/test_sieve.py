@@ -64,6 +64,12 @@ def test_a_phone_behind_the_same_address_as_one_flooding_socket_is_heard(sieve, 
         assert sieve.lets(("10.0.0.1", 5060))
 
 
+def test_a_long_datagram_counts_as_several(sieve):
+    assert sum(sieve.lets(("10.0.0.1", 1), 16384) for _ in range(1000)) == ADDRESS.burst // 9
+    sieve.learn(("10.0.0.2", 1))
+    assert sum(sieve.lets(("10.0.0.2", 1), 16384) for _ in range(1000)) == PROVEN.burst
+
+
 def test_what_is_kept_is_bounded(sieve, clock):
     for n in range(3 * MAX_KEPT):
         clock.now += 0.01
