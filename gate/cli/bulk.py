@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from gate.cli.files import output_file
-from gate.cli.lists import export_list, read_list, send_list
+from gate.cli.lists import export_list, read_file, read_list, send_list
 from gate.cli.output import View, say
 from gate.cli.reach import reach
 from gate.clock import SystemClock
@@ -34,7 +34,7 @@ def exports(body: Body) -> Body:
 
 def run_import(view: View, name: str, file: Path, *, skip_bad: bool) -> None:
     """Check a file, keep what it holds, and say how many."""
-    found = read_list(name, file.read_bytes(), file.name, SystemClock().now())
+    found = read_list(name, read_file(file), file.name, SystemClock().now())
     if found.encoding == "cp1252":
         say(f"{file} is not UTF-8: read as Windows-1252.")
     with reach(view.config) as gate, view.progress(f"Importing {name}") as progress:

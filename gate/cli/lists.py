@@ -19,12 +19,15 @@ import msgspec
 from gate.cli.reach import Gate
 from gate.core.cells import csv_rows, csv_text
 from gate.errors import UsageError
+from gate.given import open_file
 from gate.service.entries import COLUMNS, REQUIRED, read_row
 
 BATCH: Final = 200
 """Entries in one transaction, at most: calls that come in meanwhile wait for some hundredths of a second."""
 BATCH_BYTES: Final = 96_000
 """Of a batch as JSON, at most."""
+LARGEST: Final = 256 << 20
+"""Bytes of a list's file, at most: some million consents with their evidence."""
 SHOWN: Final = 1000
 """Faults in a message, at most."""
 
@@ -168,4 +171,10 @@ def import_file(
     gate: Gate, name: str, path: Path, now: datetime, *, skip_bad: bool = False, progress: Progress | None = None
 ) -> dict[str, Any]:
     """Read a file and keep what it holds."""
-    return send_list(gate, read_list(name, path.read_bytes(), path.name, now), skip_bad=skip_bad, progress=progress)
+    return send_list(gate, read_list(name, read_file(path), path.name, now), skip_bad=skip_bad, progress=progress)
+
+
+def read_file(path: Path) -> bytes:
+    """A list's bytes. Raises ``UsageError`` for what is no regular file, or larger than ``LARGEST``."""
+    with open_file(path, LARGEST) as given, given.reader() as source:
+        return source.read()

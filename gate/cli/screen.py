@@ -50,13 +50,15 @@ _SHOWN = 20
 @click.option("--at", type=Moment(), metavar="TIME", help="As if all were called then: calling hours count too.")
 @click.option("--delimiter", metavar="CHAR", default="", help="In place of the one that is guessed; 'tab' for a tab.")
 @click.option("--no-header", is_flag=True, help="The first row is a row like the others; columns are numbers.")
+@click.option("--escape", is_flag=True, help="Mark the file's own formulas too, so that no spreadsheet runs them.")
 @click.option("--prefix", default="", help="Put before the names of the new columns.")
 def command(view: View, source: Path, output: Path, delimiter: str, **options: Any) -> None:
     """Write the rows of IN.csv with a verdict for every number: may it be called?
 
-    Every byte of the rows stays as it is. Behind them come, for each phone column, verdict, reason, number (E.164) and
-    the day of each register. A row whose number is none is kept, blocked, and its line named. Calling hours are left
-    out unless --at is given: every call is asked again when it is made. The run is logged, without numbers.
+    Every byte of the rows stays as it is, formulas too unless --escape marks them. Behind them come, for each phone
+    column, verdict, reason, number (E.164) and the day of each register. A row whose number is none is kept, blocked,
+    and its line named. Calling hours are left out unless --at is given: every call is asked again when it is made. The
+    run is logged, without numbers.
     """
     delimiter = delimiter_of(delimiter)
     if str(source) != "-" and output.exists() and source.exists() and output.samefile(source):
@@ -92,6 +94,7 @@ def _screen(
     delimiter: str,
     no_header: bool,
     prefix: str,
+    escape: bool,
 ) -> None:
     from gate.daemon.screening import bulk_screener
     from gate.service.screen_file import ScreenedFile, evidence
@@ -110,6 +113,7 @@ def _screen(
                 delimiter=delimiter,
                 header=not no_header,
                 prefix=prefix,
+                escape=escape,
                 tell=_teller(bar, size),
             )
             gc.disable()  # rows hold no cycles, and looking for some takes half of the time

@@ -25,6 +25,11 @@ def guarded(text: str) -> str:
     return MARK + text if _marked(text) else text
 
 
+def is_formula(cell: str) -> bool:
+    """A spreadsheet takes it for more than text or a number."""
+    return cell.startswith(_SIGNS) and not _NUMBER.fullmatch(cell)
+
+
 def plain(cell: str) -> str:
     """What a cell means: ``guarded`` undone, else without the white space around it."""
     cell = cell.strip() if not cell.lstrip().startswith(MARK) else cell.lstrip()

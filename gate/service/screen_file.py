@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Final
 
 import numpy as np
 
-from gate.core.cells import guarded
+from gate.core.cells import MARK, is_formula
 from gate.core.screening import Reason
 from gate.errors import UsageError
 from gate.service.bulk_screen import BulkScreener, Screened
@@ -60,10 +60,12 @@ class ScreenedFile:
         delimiter: str = "",
         header: bool = True,
         prefix: str = "",
+        escape: bool = False,
         tell: Callable[[int], None] = lambda _: None,
     ) -> None:
         """``columns``: names as the header has them, or numbers from 1; those that look like phones where empty.
-        ``prefix``: before the names of the added columns. ``tell`` is told the bytes read so far."""
+        ``prefix``: before the names of the added columns. ``escape``: mark the file's own formulas too
+        (``gate.core.cells``); else every byte stays. ``tell`` is told the bytes read so far."""
         self._read, self._written = hashlib.sha256(), hashlib.sha256()
         self._sheet = Sheet(source, delimiter, tell, self._read.update)
         self._target = target
@@ -71,6 +73,7 @@ class ScreenedFile:
         self._wanted = columns
         self._has_header = header
         self._prefix = prefix
+        self._escape = escape
         self._places: list[int] = []
         self._width = 0
         self.report = Report([])
@@ -118,7 +121,8 @@ class ScreenedFile:
                 hint="name the new columns otherwise, e.g. --prefix new_, or screen the file without them",
             )
         cells = [self._cell(name) for name in added]
-        header = self._sheet.dialect.delimiter.join([block.texts[0], *cells]) + block.ends[0]
+        own = self._own(block.texts[0], names)
+        header = self._sheet.dialect.delimiter.join([own, *cells]) + block.ends[0]
         self._write(self._sheet.bytes_of(header))
         for part in (block.texts, block.ends, block.rows):
             del part[0]
@@ -134,8 +138,16 @@ class ScreenedFile:
             for new in ("verdict", "reason", "number", *registers)
         ]
 
+    def _own(self, text: str, row: Sequence[str]) -> str:
+        """A row's own text, with its formulas marked where that is asked for."""
+        if not self._escape or not any(is_formula(self._sheet.text_of(cell)) for cell in row):
+            return text
+        return self._sheet.dialect.delimiter.join(map(self._cell, row))
+
     def _cell(self, text: str) -> str:
-        quote, text = self._sheet.dialect.quote, guarded(text)
+        quote = self._sheet.dialect.quote
+        if is_formula(self._sheet.text_of(text)):
+            text = MARK + text
         if any(sign in text for sign in (self._sheet.dialect.delimiter, quote, "\n", "\r")):
             return quote + text.replace(quote, 2 * quote) + quote
         return text
@@ -146,6 +158,8 @@ class ScreenedFile:
         """The rows' texts with their new columns and line ends."""
         bad: set[int] = set()
         texts = block.texts
+        if self._escape:
+            texts = [self._own(text, row) for text, row in zip(texts, block.rows, strict=True)]
         uneven = set(map(len, block.rows)) != {self._width}
         if uneven:
             texts = [

@@ -71,3 +71,7 @@ def test_changes_and_screened_files_leave_as_text(gate: Gatehouse, tmp_path: Pat
         "@phone",
     ]  # the file's own cells stay byte for byte
     assert "+442079460123" in screened.read_text().split(",")
+    columns = ("--column", "1", "--column", "2", "--escape")
+    dialgate("screen", str(crm), "-o", str(screened), *columns, config=gate.config)
+    assert evaluated(screened) == []
+    assert screened.read_text().splitlines()[1].startswith("02079460101,'+44 20 7946 0123,block,")

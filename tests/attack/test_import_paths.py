@@ -117,6 +117,21 @@ def test_no_gate_is_needed_for_the_same_rules(tmp_path: Path) -> None:
     gate = Gatehouse(tmp_path / "gate")
     os.mkfifo(tmp_path / "pipe")
     for path, words in (("/dev/zero", "is a device"), (str(tmp_path / "pipe"), "is a pipe")):
-        command = [*DIALGATE, "contacts", "import", path, "-c", str(gate.config)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
-        assert (done.returncode, words in done.stderr) == (2, True), done.stderr
+        for what in ("contacts", "objection"):
+            command = [*DIALGATE, what, "import", path, "-c", str(gate.config)]
+            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            assert (done.returncode, words in done.stderr) == (2, True), done.stderr
+    command = [
+        *DIALGATE,
+        "screen",
+        "/dev/zero",
+        "-o",
+        str(tmp_path / "out.csv"),
+        "--column",
+        "1",
+        "-c",
+        str(gate.config),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, "more than 1,048,576 characters" in done.stderr) == (2, True), done.stderr
+    assert not (tmp_path / "out.csv").exists()
