@@ -31,7 +31,9 @@ _CHECKPOINTS = click.option(
 _VKEY = click.option("--vkey", metavar="KEY|FILE", help="The gate's verifier key, as it is known from elsewhere.")
 
 
-@click.group("audit", short_help="The log: verify, restore, status, leaves, leaf, checkpoint, key, export, open.")
+@click.group(
+    "audit", short_help="The log: verify, restore, status, leaves, leaf, checkpoint, checkpoints, key, export, open."
+)
 def command() -> None:
     """The log of everything that the gate did: append-only, and provably so (RFC 9162)."""
 

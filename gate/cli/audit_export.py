@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import shutil
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -17,9 +18,7 @@ from gate.cli.files import output_file
 from gate.cli.output import View, say
 from gate.cli.reach import Gate, reach
 from gate.cli.values import LONDON, Moment
-from gate.clock import SystemClock
 from gate.config import Config
-from gate.core.evidence import stamp
 from gate.errors import GateError, UsageError
 from gate.exports.bundle import many
 
@@ -70,7 +69,7 @@ def run(
     notes = checkpoint_notes(checkpoints)
     named = _named(recipient)
     with reach(view.config) as gate, view.progress("Exporting") as bar:
-        manifest, result = make_bundle(
+        who, result = make_bundle(
             view.config, gate, since=since, until=until, recipient=named, privates=privates, purpose=purpose,
             notes=notes, output=output, progress=bar,
         )  # fmt: skip
@@ -79,8 +78,8 @@ def run(
     counts = result["counts"]
     told = f"{many(counts.get('calls', 0), 'call')}, {counts.get('included', 0):,} of {counts.get('recordings', 0):,}"
     told += " recordings"
-    say(f"Wrote {output} for {manifest.recipient.name} ({manifest.recipient.purpose}): {told}.")
-    say(f"Give the verifier key by another way: {manifest.vkey}")
+    say(f"Wrote {output} for {who['name']} ({who['purpose']}): {told}.")
+    say(f"Give the verifier key by another way: {result['vkey']}")
     view.data(result)
 
 
@@ -96,8 +95,8 @@ def make_bundle(
     output: Path,
     notes: Sequence[tuple[str, str]] = (),
     progress: Callable[[float, str], None] | None = None,
-) -> tuple[Any, dict[str, Any]]:
-    """Write a bundle to a file that must not exist; its manifest, and what ``--json`` tells of it.
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Write a bundle to a file that must not exist; its recipient, and what ``--json`` tells of it.
 
     ``recipient`` is an id, a name or a fingerprint on the register; ``privates`` open what is not sealed to it. Raises
     ``GateError``; then there is no file.
@@ -118,11 +117,10 @@ def make_bundle(
             openers=[private.id for private in privates],
             progress=progress,
         )
-        manifest, damaged = _write(config, gate, begun, privates, notes, file, output, progress)
-    counts = {name: count for name, count in manifest.counts.items() if count}
-    result = {"file": str(output), "bundle": manifest.bundle, "recipient": begun["recipient"]["id"], "counts": counts}
-    result |= {"from": manifest.period.since, "to": manifest.period.until, "checkpoint": manifest.checkpoint.size}
-    return manifest, result | {"vkey": manifest.vkey, "damaged": damaged}
+        made = _write(config, gate, begun, privates, notes, file, output, progress)
+    result = {"file": str(output), "bundle": begun["bundle"], "recipient": begun["recipient"]["id"]}
+    result |= {"counts": made["counts"], "from": begun["from"], "to": begun["to"], "checkpoint": made["checkpoint"]}
+    return begun["recipient"], result | {"vkey": made["vkey"], "damaged": made["damaged"]}
 
 
 def _absent(output: Path) -> None:
@@ -170,57 +168,34 @@ def _write(
     file: Any,
     output: Path,
     bar: Callable[[float, str], None] | None,
-) -> tuple[Any, list[str]]:
+) -> dict[str, Any]:
+    """The recordings and their keys, put into what the gate makes and signs."""
     from gate.daemon import bundles
-    from gate.exports import bundle as form
-    from gate.exports.bundle_parts import Contents
-    from gate.exports.bundle_write import waiting_room, write_bundle
+    from gate.exports.bundle_write import assemble, waiting_room
 
-    bundle, who = begun["bundle"], begun["recipient"]
-    target = bundles.registered(config, who["id"])
+    bundle = begun["bundle"]
+    target = bundles.registered(config.data, begun["recipient"]["id"])
     with waiting_room(output) as room:
         wrapped = bundles.Wrapped(Path(room) / "wraps")
         try:
-            statuses = _take(gate, bundle, wrapped, privates, target, bar)
+            _take(gate, bundle, wrapped, privates, target, bar)
         finally:
             wrapped.close()
-        vkey = gate.call("audit_key")
-        head = gate.call("audit_checkpoint")
-        log = bundles.log_slice(config, head["size"], begun["from"], begun["to"])
-        contents = Contents(
-            bundle=bundle,
-            made=stamp(SystemClock().now()),
-            firm=begun["firm"],
-            vkey=vkey["vkey"],
-            pem=vkey["pem"].encode(),
-            checkpoint=head["note"],
-            period=form.Period(begun["from"], begun["to"]),
-            recipient=form.To(who["id"], who["name"], who["purpose"], who["fingerprint"]),
-            recipients=bundles.key_list(config),
-            statuses=statuses,
-            sound=lambda name: bundles.announcement(config, name),
-            older=[*bundles.earlier(log), *bundles.older_checkpoints(vkey["vkey"], log, notes)],
-        )
-
-        def sign(digest: str, size: int) -> bytes:
-            told = {"manifest_sha256": digest, "size": size, "checkpoint": head["size"]}
-            return base64.b64decode(gate.call("audit_export_sign", bundle=bundle, **told)["signature"])
-
+        made: dict[str, Any] = gate.call("audit_export_make", bundle=bundle, checkpoints=notes, progress=bar)
+        parts, total = Path(made["folder"]), max(len(wrapped.recordings), 1)
         try:
-            return write_bundle(
-                file,
-                contents,
-                log,
-                wrapped,
-                seal=bundles.sealing(target),
-                sign=sign,
-                folder=Path(room),
-                progress=bar,
-            )
+            with (parts / "head").open("rb") as head, (parts / "tail").open("rb") as tail:
+                assemble(
+                    file, head, tail, wrapped.recordings, wrapped.lines(),
+                    (lambda done: bar(done / total, f"{done:,} of {total:,} recordings")) if bar else lambda done: None,
+                )  # fmt: skip
         except FileNotFoundError as error:
             raise GateError(
                 f"{error.filename} went away while the bundle was made", hint="if it was erased just now, export again"
             ) from error
+        finally:
+            shutil.rmtree(parts, ignore_errors=True)
+    return made
 
 
 def _take(
@@ -230,21 +205,21 @@ def _take(
     privates: Sequence[Any],
     target: Any,
     bar: Callable[[float, str], None] | None,
-) -> dict[str, tuple[str, str]]:
-    """What became of each recording; the keys of those that go out are wrapped to the recipient, here."""
+) -> None:
+    """Every page is taken; the keys of the recordings that go out are wrapped to the recipient, here."""
     from gate.daemon.bundles import rewrapped
 
-    statuses: dict[str, tuple[str, str]] = {}
+    taken = 0
     after: str | None = None
     while True:
         page = gate.call("audit_export_take", bundle=bundle, after=after)
         for row in page["items"]:
-            statuses[row["recording_id"]] = (row["status"], row["why"])
+            taken += 1
             if row["status"] == "included":
                 wraps = [(each["recipient"], base64.b64decode(each["wrap"])) for each in row["wraps"]]
-                wrapped.add(row, rewrapped(row, wraps, privates, target))
+                wrapped.add(row, rewrapped(row, wraps, privates, target), target.id)
         if bar:
-            bar(0.0, f"{len(statuses):,} recordings' keys")
+            bar(0.0, f"{taken:,} recordings' keys")
         after = page["next"]
         if after is None:
-            return statuses
+            return

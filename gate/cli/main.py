@@ -41,7 +41,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "report": ("gate.cli.report", "A month in figures, or the record of processing, as one page."),
     "audit": (
         "gate.cli.audit",
-        "The log: verify, status, leaves, leaf, checkpoint, checkpoints, key, export, open.",
+        "The log: verify, restore, status, leaves, leaf, checkpoint, checkpoints, key, export, open.",
     ),
     "config": ("gate.cli.settings", "The configuration: show."),
     "console": ("gate.cli.console", "The console, in this terminal."),

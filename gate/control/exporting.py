@@ -68,14 +68,14 @@ class AuditExportTake(Request, frozen=True):
     after: Line | None = None
 
 
-class AuditExportSign(Request, frozen=True):
-    """Sign the digest of a finished bundle's manifest."""
+class AuditExportMake(Request, frozen=True):
+    """Make and sign a bundle, once every page of it was taken: all but its recordings, from the gate's own log."""
 
     bundle: Line
-    manifest_sha256: Line
-    size: Annotated[int, msgspec.Meta(ge=0)]
-    checkpoint: Annotated[int, msgspec.Meta(ge=0)]
-    """Size of the log that it was made with: what its recipient has from then on."""
+    checkpoints: Annotated[list[tuple[Line, CheckpointText]], msgspec.Meta(max_length=100)] = msgspec.field(
+        default_factory=list
+    )
+    """What its recipient holds: (where, signed note). The log must have grown from each."""
 
 
 class VerifierKey(Response, frozen=True):
@@ -101,8 +101,11 @@ class Taken(Response, frozen=True):
     next: str | None = None
 
 
-class Signed(Response, frozen=True):
-    """The answer to ``audit_export_sign``."""
+class Made(Response, frozen=True):
+    """The answer to ``audit_export_make``."""
 
-    signature: str
-    """Base64."""
+    folder: str
+    """In the data folder: ``head`` and ``tail`` of the tar, with the recordings to be put between them."""
+    checkpoint: int
+    counts: dict[str, int]
+    damaged: list[str]

@@ -350,7 +350,7 @@ OPERATIONS: Mapping[str, Operation] = {
     "audit_key": Operation(exporting.AuditKey, exporting.VerifierKey, _READERS),
     "audit_export": Operation(exporting.AuditExport, exporting.Begun, _READERS, streams=True),
     "audit_export_take": Operation(exporting.AuditExportTake, exporting.Taken, _READERS),
-    "audit_export_sign": Operation(exporting.AuditExportSign, exporting.Signed, _READERS),
+    "audit_export_make": Operation(exporting.AuditExportMake, exporting.Made, _READERS, streams=True),
     "audit_checkpoint": Operation(AuditCheckpoint, answers.Checkpoint, _READERS),
     "audit_leaves": Operation(looks.AuditLeaves, answers.Items, _ALL),
     "audit_leaf": Operation(looks.AuditLeaf, answers.LeafShown, _READERS),

@@ -13,7 +13,8 @@
 - ``requests``   data-subject requests beside the calls: what was begun is finished, what is due is told
 - ``sweeping``   the daily sweep beside the calls
 - ``letters``    letters wired: the firm's particulars, its templates, its mail server
-- ``bundles``    auditors' bundles, made and opened beside a gate that runs or not
+- ``bundles``    auditors' bundles, made and opened beside a gate that runs or not;
+  ``bundling``: the gate's part of one, in a process of its own
 - ``later``      what is made when it is first asked for
 - ``checkpoint_mail``  the newest checkpoint into the firm's mailbox, once a day
 - ``logs``       structured logs

@@ -3,13 +3,15 @@ and the store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import shutil
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from gate.config import Config
 from gate.core.evidence import Checkpoint, parse_checkpoint
 from gate.errors import AuditError, GateError, UsageError
+from gate.exports import bundle as form
 from gate.exports.bundle import announcement_member, seal_text
 from gate.exports.bundle_parts import Recorded
 from gate.exports.bundle_read import Signatures
@@ -30,18 +32,59 @@ Wraps = Sequence[tuple[str, bytes]]
 class Signing:
     """``gate.service.exporting.Bundles``: what the desk asks about bundles."""
 
-    def __init__(self, data: Path) -> None:
-        """``data`` is the data folder: its ``gate.key`` signs."""
+    def __init__(self, data: Path, *, apart: bool = False) -> None:
+        """``data`` is the data folder: its ``gate.key`` signs. ``apart``: bundles are made in a process of their own,
+        so that no call waits for one."""
+        self._data = data
         self._path = data / "gate.key"
+        self._apart = apart
 
     def vkey(self) -> dict[str, Any]:
         """``name``, ``vkey`` and ``pem`` of the key that signs. Raises ``VaultError``."""
         key = CheckpointKey.load(self._path)
         return {"name": key.name, "vkey": key.vkey, "pem": public_pem(key.vkey).decode()}
 
-    def sign(self, bundle: str, manifest_sha256: str) -> bytes:
-        """The signature of a bundle's seal. Raises ``VaultError``."""
-        return CheckpointKey.load(self._path).sign(seal_text(bundle, manifest_sha256).encode())
+    def make(
+        self,
+        job: dict[str, Any],
+        rows: Iterable[dict[str, Any]],
+        checkpoints: Sequence[tuple[str, str]],
+        progress: Callable[[float, str], None] | None,
+    ) -> dict[str, Any]:
+        """The parts of a bundle in a folder of their own. What was left by exports that nobody fetched goes first."""
+        from gate.daemon import bundling
+
+        key = self.vkey()
+        exports = self._data / "exports"
+        bundling.sweep(exports, datetime.fromisoformat(job["made"]))
+        folder = exports / job["bundle"]
+        if not form.RECORDING_ID.fullmatch(job["bundle"]):
+            raise UsageError(f"not a bundle: {job['bundle'][:80]!r}")
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700, parents=True)
+        try:
+            log = log_slice(self._data, job["size"], job["from"], job["to"])
+            older = [*earlier(log), *older_checkpoints(key["vkey"], log, checkpoints)]
+            with (folder / bundling.ROWS).open("xb") as file:
+                for row in rows:
+                    file.write(form.json_line(row))
+            job = {**job, "data": str(self._data), "folder": str(folder), "older": older, **key}
+            made = bundling.in_child(job, progress) if self._apart else bundling.make(job, progress)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        return made | {"folder": str(folder)}
+
+    def sign(self, bundle: str, manifest_sha256: str, folder: str) -> None:
+        """Put the signature of a bundle's seal to its parts. Raises ``VaultError``."""
+        from gate.exports.bundle_write import add_signature
+
+        signature = CheckpointKey.load(self._path).sign(seal_text(bundle, manifest_sha256).encode())
+        try:
+            with (Path(folder) / "tail").open("r+b") as tail:
+                add_signature(tail, signature)
+        except OSError as error:
+            raise GateError(f"cannot write to {folder}: {error.strerror or error}") from error
 
     def openable(self, wraps: Wraps, recipient: str, openers: Sequence[str]) -> bool:
         """Whether the recipient can open a recording, or the owners of these keys together. Raises ``VaultError``."""
@@ -53,34 +96,39 @@ class Signing:
 # --- writing -------------------------------------------------------------------------------------------------------
 
 
-def registered(config: Config, recipient_id: str) -> Recipient:
+def recorded(row: dict[str, Any]) -> Recorded:
+    """A recording that goes out."""
+    return Recorded(row["recording_id"], row["key_id"], Path(row["path"]), row["sha256"])
+
+
+def registered(data: Path, recipient_id: str) -> Recipient:
     """The recipient with its public key. Raises ``UsageError``, ``VaultError``."""
-    for each in load_recipients(config.data / "recipients"):
+    for each in load_recipients(data / "recipients"):
         if each.id == recipient_id:
             return each
     raise UsageError(f"there is no recipient {recipient_id}", hint="See: dialgate key list")
 
 
-def key_list(config: Config) -> list[dict[str, Any]]:
+def key_list(data: Path) -> list[dict[str, Any]]:
     """The register of recipients with their public keys (base64), for the bundle. Raises ``VaultError``."""
     from gate.vault.recipients import load_retired
     from gate.vault.text import to_base64
 
-    folder = config.data / "recipients"
+    folder = data / "recipients"
     retired = load_retired(folder)
     both = [(each, False) for each in load_recipients(folder)] + [(each, True) for each in retired]
     return [each.row() | {"public": to_base64(each.public), "retired": gone} for each, gone in both]
 
 
-def announcement(config: Config, name: str) -> Path | None:
+def announcement(data: Path, name: str) -> Path | None:
     """The WAV of an announcement, ``ID@VERSION``; None where it is not there."""
-    path = config.data / "prompts" / name / "announcement.wav"
+    path = data / "prompts" / name / "announcement.wav"
     return path if announcement_member(name) and path.is_file() else None
 
 
-def log_slice(config: Config, size: int, since: str, until: str) -> LogSlice:
+def log_slice(data: Path, size: int, since: str, until: str, subjects: Sequence[str] = ()) -> LogSlice:
     """The period of the log. Raises ``StoreError``."""
-    return LogSlice(config.data / "gate.db", size=size, since=since, until=until)
+    return LogSlice(data / "gate.db", size=size, since=since, until=until, subjects=subjects)
 
 
 def older_checkpoints(vkey: str, slice_: LogSlice, notes: Sequence[tuple[str, str]]) -> list[int]:
@@ -136,23 +184,24 @@ class Wrapped:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = path.open("xb")
-        self._rows: list[tuple[str, str, Path, str, int, int]] = []
+        self.recordings: list[tuple[str, Path]] = []
+        """Id and sealed file, in the order of the export."""
 
-    def add(self, row: dict[str, Any], wrapped: bytes) -> None:
+    def add(self, row: dict[str, Any], wrapped: bytes, recipient: str) -> None:
         """One more, in the order of the export."""
-        self._file.write(wrapped)
-        told = (row["recording_id"], row["key_id"], Path(row["path"]), row["sha256"], row["size"], len(wrapped))
-        self._rows.append(told)
+        from gate.exports.bundle_write import wrap_line
+
+        self._file.write(wrap_line(row["recording_id"], row["key_id"], recipient, wrapped))
+        self.recordings.append((row["recording_id"], Path(row["path"])))
 
     def close(self) -> None:
         """No more come."""
         self._file.close()
 
-    def __call__(self) -> Iterator[Recorded]:
-        """All of them."""
+    def lines(self) -> Iterator[bytes]:
+        """Their wraps, as they stand in the bundle."""
         with self._path.open("rb") as file:
-            for recording_id, key_id, path, sha256, size, length in self._rows:
-                yield Recorded(recording_id, key_id, path, sha256, size, file.read(length))
+            yield from file
 
 
 # --- opening -------------------------------------------------------------------------------------------------------

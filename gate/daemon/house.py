@@ -113,6 +113,7 @@ class House:
         self._newest_checkpoints: dict[Path, Newest] = {}
         self._opened_with: int = self.store.call(lambda tx: tx.head()[0])
         self._line = line or NO_LINE
+        self._apart = line is not None
 
     @cached_property
     def retention(self) -> Retention:
@@ -224,7 +225,7 @@ class House:
     def _bundles(self) -> Signing:
         from gate.daemon.bundles import Signing
 
-        return Signing(self.config.data)
+        return Signing(self.config.data, apart=self._apart)
 
     def beside(self, read: Callable[[Any], Any]) -> Any:
         """What a function reads from the store as it is now, without holding it up. Raises ``StoreError``."""

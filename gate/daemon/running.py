@@ -102,7 +102,8 @@ class Gate:
         for each in (year, year + 1):
             public_holidays(each)
         data = self._config.data
-        prepare(data / "prompts", self._config.announcement, Path(self._config.base))
+        prompts = prepare(data / "prompts", self._config.announcement, Path(self._config.base))
+        self._announcement_sha256 = prompts.wav_sha256
         recording = self._config.recording
         if recording.enabled:
             recipients = sealable(data / "recipients", two_person=recording.two_person)
@@ -154,7 +155,7 @@ class Gate:
             store=self._house.store,
             keys=self._house.keys,
             screener=self._house.screener,
-            settings=Settings.of(self._config),
+            settings=Settings.of(self._config, self._announcement_sha256),
             clock=self._house.clock,
             new_id=new_id,
             metrics=self._metrics,

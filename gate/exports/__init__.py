@@ -13,7 +13,8 @@
   ``pack_page``: the page around the ciphertext
 - ``bundle``  the auditor's bundle (``bundle.txt`` describes it byte by byte): ``bundle_tar`` its container,
   ``bundle_rows`` its rows, made from facts, ``bundle_write`` (from ``bundle_parts``), ``bundle_read`` (container, seal,
-  checkpoints), ``bundle_check`` (what is sealed inside) and ``bundle_leaves`` (leaves and their proofs)
+  checkpoints), ``bundle_check`` (what is sealed inside), ``bundle_leaves`` (leaves and their proofs) and
+  ``bundle_claims`` (what the gate says beside the facts)
 - ``letters``  letters about data-subject requests, from the templates in ``templates/letters``; ``letter_facts``: what
   those may write about; ``letter_blocks``: their marks; ``letter_message``: a letter as an e-mail message;
   ``letter_samples``: letters to look at

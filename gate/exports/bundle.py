@@ -5,13 +5,18 @@ One plain tar (see ``bundle_tar``). Clear members can be checked by anybody: the
 the signed checkpoint, proofs of consistency with older ones, wrapped keys, the manifest, and the seal with its
 signature. The members of ``log/`` hold numbers and names: each is sealed like a recording, under a fresh key that is
 wrapped to the recipient of the bundle. Recordings are the sealed files of the gate, unchanged.
+
+All that is signed the gate makes from its own log. What whoever exports adds is the recordings' keys, closed to the
+recipient where the private keys are: they stand behind the signature, in ``wraps.jsonl``, and prove themselves by
+opening.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any, Final, Literal
 
@@ -20,7 +25,7 @@ import msgspec
 from gate.core.evidence import canonical
 from gate.errors import GateError
 
-VERSION: Final = 1
+VERSION: Final = 2
 
 README: Final = "README.txt"
 VKEY: Final = "gate.vkey"
@@ -33,6 +38,9 @@ SEAL: Final = "seal.txt"
 SIGNATURE: Final = "seal.sig"
 CLOSING: Final = (MANIFEST, SEAL, SIGNATURE)
 """The last three members, in this order: the manifest lists all others, the seal the manifest."""
+
+WRAPS: Final = "wraps.jsonl"
+"""After them: the recordings' keys, made by whoever exports. Its last line holds the SHA-256 of those before."""
 
 LOGS: Final = (
     "calls.jsonl",
@@ -66,6 +74,7 @@ MAX_SMALL: Final = 1 << 20
 """Bytes of the small clear members, which are read whole."""
 MAX_SOUND: Final = 64 << 20
 MAX_LINE: Final = 16 << 20
+MAX_WRAPS: Final = 1 << 30
 
 
 class BundleError(GateError):
@@ -116,7 +125,7 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """``manifest.json``."""
 
     dialgate: Literal["audit bundle"]
-    version: Literal[1]
+    version: Literal[2]
     bundle: str
     """Random id; the subject of the facts ``bundle_exported`` and ``bundle_signed``."""
     made: str
@@ -128,7 +137,8 @@ class Manifest(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     recipient: To
     checkpoint: Head
     leaves: dict[str, int | None]
-    """``first`` and ``last`` leaf of the period (null where there is none), ``count`` of all that are given."""
+    """``first`` and ``last`` leaf of the period (null where there is none; then ``gap`` is the first leaf after it),
+    ``count`` of all that are given."""
     counts: dict[str, int]
     """``calls``, ``decisions``, ``facts`` and ``recordings``; of the recordings as many by status."""
     members: list[Member]
@@ -145,6 +155,11 @@ def parse_manifest(data: bytes) -> Manifest:
     try:
         manifest = msgspec.json.decode(data, type=Manifest)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
+        if b'"version": 1,' in data[:100]:
+            raise BundleError(
+                "a bundle of version 1: whoever exported it wrote its manifest, which proves little",
+                hint="ask the firm to export the period anew",
+            ) from error
         raise BundleError(f"{MANIFEST} is not a manifest: {error}") from error
     if manifest_bytes(manifest) != data:
         raise BundleError(f"{MANIFEST} is not written as a manifest is")
@@ -157,6 +172,20 @@ def seal_text(bundle: str, manifest_sha256: str) -> str:
     It can be taken for no checkpoint, which the same key signs: its second line is no number.
     """
     return f"dialgate audit bundle {VERSION}\nbundle {bundle}\n{manifest_sha256}  {MANIFEST}\n"
+
+
+def wraps_bytes(lines: Iterable[bytes]) -> bytes:
+    """``wraps.jsonl``: the lines, and one with the SHA-256 of them, so that damage is found without a key."""
+    data = b"".join(lines)
+    return data + json_line({"sha256": hashlib.sha256(data).hexdigest()})
+
+
+def wraps_lines(data: bytes) -> list[bytes]:
+    """The inverse, strict. Raises ``BundleError``."""
+    lines = data.splitlines(keepends=True)[:-1]
+    if wraps_bytes(lines) != data:
+        raise BundleError(f"{WRAPS} was changed: it does not end in the SHA-256 of its lines")
+    return lines
 
 
 def log_member(name: str) -> str:

@@ -19,6 +19,7 @@ from gate.errors import GateError
 from gate.exports import bundle as form
 from gate.exports import bundle_rows as rows
 from gate.exports.bundle import BundleError
+from gate.exports.bundle_claims import Claims
 from gate.exports.bundle_leaves import Faults, Leaves
 from gate.exports.bundle_read import Bundle, Findings
 from gate.exports.bundle_tar import Entry
@@ -66,6 +67,11 @@ class _Contents:
         self._calls_given: set[int] = set()
         self._emptied: set[int] = set()
         self._receipts: set[int] = set()
+        self._claims = Claims(self._manifest)
+        self._sounds = {name for name in self._bundle.members if name.startswith("announcements/")}
+        """Those that no recording has named yet."""
+        self._unheard = 0
+        """Recordings whose announcement's sound, or its digest in the log, is not there."""
         self._sealed: dict[str, tuple[Path, str, str, list[tuple[str, bytes]]]] = {}
 
     def run(self) -> None:
@@ -76,20 +82,25 @@ class _Contents:
             self._leaves.read(logs["leaves.jsonl"], self._findings, self._progress)
             self._calls(logs)
             self._others(logs)
-            for line in logs["recipients.jsonl"]:
-                form.from_line(line, "recipients.jsonl")
+            told = [form.from_line(line, "recipients.jsonl") for line in logs["recipients.jsonl"]]
             self._tell()
-            self._recordings(keys, self._again("recordings.jsonl"))
+            self._claims.tell(self._findings, told)
+            if next(keys, None) is not None:
+                raise BundleError(f"{form.KEYS} holds keys of no log")
+            self._recordings(self._parsed(self._bundle.wraps(), form.WRAPS), self._again("recordings.jsonl"))
 
     # --- logs
 
     def _keys(self) -> Keys:
-        for line in self._bundle.lines(form.KEYS):
+        return self._parsed(self._bundle.lines(form.KEYS), form.KEYS)
+
+    def _parsed(self, lines: Iterator[dict[str, Any]], where: str) -> Keys:
+        for line in lines:
             try:
                 wrap = base64.b64decode(line["wrap"], validate=True)
                 what, key_id, recipient = (str(line[name]) for name in ("id", "key_id", "recipient"))
             except (KeyError, TypeError, ValueError) as error:
-                raise BundleError(f"{form.KEYS} holds a line that is no key") from error
+                raise BundleError(f"{where} holds a line that is no key") from error
             yield what, key_id, [(recipient, wrap)]
 
     def _log(self, name: str, keys: Keys, stack: ExitStack) -> Iterator[bytes]:
@@ -155,7 +166,8 @@ class _Contents:
         for recording in rows.recording_rows(facts):
             line = form.from_line(next(logs["recordings.jsonl"], b"{}"), "recordings.jsonl")
             status = line.get("status")
-            if {**recording, "status": status, "why": line.get("why")} != line or not _fits(str(status), line):
+            same = {**recording, "status": status, "why": line.get("why")} == line and status in form.STATUSES
+            if not same or not self._claims.recording(str(status), line, call, facts):
                 self._rows.add(f"recording {recording['recording_id'][:64]}")
                 continue
             self._csv(logs, "recordings", rows.RECORDING_COLUMNS, line)
@@ -190,6 +202,7 @@ class _Contents:
     def _fact(self, value: Any) -> rows.FactRow:
         fact, leaf = rows.read_fact(value)
         self._counts["facts"] += 1
+        self._claims.fact(fact)
         if fact.body is None:
             self._emptied.add(fact.leaf)
         if not self._leaves.meet(fact.leaf, leaf):
@@ -247,6 +260,13 @@ class _Contents:
             f"{form.many(done, 'recording')} in the bundle, each the one of the log, and each opens with your key.",
             "Recordings that do not hold",
         )  # fmt: skip
+        if self._unheard:
+            told = (
+                f"{form.many(self._unheard, 'recording')} whose announcement's sound cannot be compared with the log."
+            )
+            self._findings.holds("announcements", told)
+        if self._sounds:
+            self._findings.fails("announcements", "There are announcements that no recording was made after.")
         left = [f"{self._counts[status]:,} {words}" for status, words in form.STATUSES.items()
                 if status != "included" and self._counts[status]]  # fmt: skip
         if self._counts["missing"]:
@@ -260,6 +280,8 @@ class _Contents:
         try:
             if _extract(entry, sealed) != row["sha256"]:
                 return "not the file whose digest is in the log"
+            if problem := self._played(row):
+                return problem
             chunks = self._open_sealed(sealed, key[0], key[1], key[2], row["interrupted"] is True)
             if self._place.to_wav is not None:
                 self._place.to_wav(chunks, key[0], self._announcement(row))
@@ -272,6 +294,18 @@ class _Contents:
             sealed.unlink(missing_ok=True)
         return ""
 
+    def _played(self, row: Mapping[str, Any]) -> str:
+        """Whether the sound in the bundle is the one whose digest is in the log."""
+        name = form.announcement_member(rows.announcement_of(dict(row)))
+        self._sounds.discard(name)
+        given = next((each.sha256 for each in self._manifest.members if each.name == name), None)
+        if given is None or row["announcement_sha256"] is None:
+            self._unheard += 1
+            return ""
+        return (
+            "" if given == row["announcement_sha256"] else "its announcement is not the one whose digest is in the log"
+        )
+
     def _announcement(self, row: Mapping[str, Any]) -> bytes | None:
         entry = self._bundle.members.get(form.announcement_member(rows.announcement_of(dict(row))))
         return entry.read(form.MAX_SOUND) if entry else None
@@ -280,12 +314,6 @@ class _Contents:
 def _short(call_id: str) -> int:
     """Stands for a call's id in memory."""
     return int.from_bytes(sha256(call_id.encode("utf-8", "surrogatepass")).digest()[:8])
-
-
-def _fits(status: str, row: Mapping[str, Any]) -> bool:
-    """Whether the facts bear out what is said of a recording; of the rest they say nothing."""
-    needs = {"erased": "erased_at", "erasing": "erasure_decided_at", "included": "sha256"}
-    return status in form.STATUSES and bool(row[needs.get(status, "recording_id")])
 
 
 def _extract(entry: Entry, path: Path) -> str:

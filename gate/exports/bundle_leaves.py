@@ -48,6 +48,11 @@ class Leaves:
         self._run = range(0)
         if first is not None and last is not None and 0 <= first <= last < self._head.size:
             self._run = range(max(first - 1, 0), min(last + 2, self._head.size))
+        self._gap = bundle.manifest.leaves.get("gap") if first is None and last is None else None
+        """The first leaf after a period that is said to have none."""
+        self._gap_shown = self._gap is not None and 0 <= self._gap <= self._head.size
+        if self._gap is not None and self._gap_shown:
+            self._run = range(max(self._gap - 1, 0), min(self._gap + 1, self._head.size))
         self._hashes = bytearray()
         self._due = bytearray()
         """For each leaf of the run: 1 while it lies in the period and no fact has met it."""
@@ -70,6 +75,7 @@ class Leaves:
                 expected += 1
                 self._hashes += digest
                 self._due.append(self._in_period(leaf))
+                self._gap_shown = self._gap_shown and self._beside_gap(index, leaf)
             else:
                 self._outside[index] = digest
             before, count = index, count + 1
@@ -81,6 +87,11 @@ class Leaves:
         )  # fmt: skip
         if count != self._told.get("count") or expected != self._run.stop:
             findings.fails("complete", "Leaves of the period are missing from the bundle: the run is broken.")
+
+    def _beside_gap(self, index: int, leaf: str) -> bool:
+        """Whether a leaf beside an empty period stands on its side of it."""
+        at = form.from_line(leaf.encode("utf-8", "surrogatepass"), "leaves.jsonl")["at"]
+        return self._gap is None or (at < self._period.since if index < self._gap else at >= self._period.until)
 
     def _in_period(self, leaf: str) -> bool:
         try:
@@ -110,8 +121,13 @@ class Leaves:
             findings.fails(
                 "complete", f"{form.many(missing, 'fact')} of the period left out; the first is that of leaf {at:,}."
             )
-        elif not self._run:
-            findings.holds("complete", "The gate says that no entry lies in the period; a bundle cannot prove that.")
+        elif self._gap is not None and self._gap_shown:
+            where = "the leaf before it and the leaf after it follow each other"
+            if not self._gap or self._gap == self._head.size:
+                where = "the log ends before it" if self._gap else "the log begins after it"
+            findings.holds("complete", f"No entry lies in the period: {where} (leaf {self._gap:,}).")
+        elif self._gap is not None or not self._run:
+            findings.fails("complete", "It is said that no entry lies in the period, and the leaves do not show it.")
         else:
             findings.holds(
                 "complete",

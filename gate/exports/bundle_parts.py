@@ -26,6 +26,16 @@ class Log(Protocol):
         """First and last leaf of the period."""
         ...
 
+    @property
+    def gap(self) -> int | None:
+        """The first leaf after a period without entries; None for one that has some."""
+        ...
+
+    @property
+    def run(self) -> range:
+        """The leaves that are given whatever they are: the period's, and one on either side."""
+        ...
+
     def count_calls(self) -> int:
         """Calls of the period."""
         ...
@@ -80,15 +90,13 @@ class Sealing(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """A recording that goes out: its sealed file, and its key wrapped to the recipient."""
+    """A recording that goes out: its sealed file."""
 
     recording_id: str
     key_id: str
     path: Path
     sha256: str
     """In the log."""
-    size: int
-    wrap: bytes
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,11 @@ class Bundle:
         """Names of the members that hold recordings, in their order."""
         return [name for name in self.members if name.startswith("recordings/")]
 
+    def wraps(self) -> Iterator[dict[str, Any]]:
+        """The recordings' keys, which are not signed. Raises ``BundleError``."""
+        for line in form.wraps_lines(self.members[form.WRAPS].read(form.MAX_WRAPS)):
+            yield form.from_line(line, form.WRAPS)
+
 
 def open_bundle(
     file: BinaryIO,
@@ -117,7 +122,9 @@ def open_bundle(
 
 
 def _manifest(found: dict[str, Entry], signatures: Signatures, findings: Findings, vkey: str) -> form.Manifest:
-    for name in form.CLOSING:
+    if form.MANIFEST in found:
+        form.parse_manifest(found[form.MANIFEST].read(form.MAX_MANIFEST))  # an older form is told as such
+    for name in (*form.CLOSING, form.WRAPS):
         if name not in found:
             raise BundleError(f"not a bundle of Dialgate, or cut off: it has no {name}")
     data = found[form.MANIFEST].read(form.MAX_MANIFEST)
@@ -149,12 +156,17 @@ def _manifest(found: dict[str, Entry], signatures: Signatures, findings: Finding
 
 def _members(found: dict[str, Entry], manifest: form.Manifest, findings: Findings, progress: Progress | None) -> None:
     names = [member.name for member in manifest.members]
-    if list(found) != [*names, *form.CLOSING]:
+    if list(found) != [*names, *form.CLOSING, form.WRAPS]:
         raise BundleError("the files in the bundle are not those of the manifest, in its order")
     recordings = [name for name in names if name.startswith("recordings/")]
     logs = [form.log_member(name) for name in form.LOGS]
     first = [form.README, form.VKEY, form.PEM, form.CHECKPOINT, form.CONSISTENCY]
     sounds = [name for name in names if name.startswith("announcements/")]
+    for name in (*recordings, *sounds):
+        folder, _, inner = name.partition("/")
+        bare = inner.rpartition(".")[0]
+        if name != (form.announcement_member(bare) if folder == "announcements" else form.recording_member(bare)):
+            raise BundleError(f"the manifest lists {name[:80]!r}, which cannot be the name of a member")
     if names != [*first, *logs, *recordings, *sounds, form.KEYS]:
         raise BundleError("the manifest does not list what a bundle holds")
     total, done = sum(member.size for member in manifest.members) or 1, 0
@@ -170,6 +182,7 @@ def _members(found: dict[str, Entry], manifest: form.Manifest, findings: Finding
         if digest.hexdigest() != member.sha256:
             raise BundleError(f"{member.name} was changed: its SHA-256 is not the one in the manifest")
     findings.holds("files", f"All {len(names)} files are those of the manifest, byte for byte.")
+    form.wraps_lines(found[form.WRAPS].read(form.MAX_WRAPS))
 
 
 def _key_files(found: dict[str, Entry], manifest: form.Manifest, signatures: Signatures) -> None:

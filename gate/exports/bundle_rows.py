@@ -83,6 +83,7 @@ RECORDING: Final[Mapping[str, Source]] = {
     "key_id": ("recording_opened", "key_id"),
     "announcement": ("announced", "announcement"),
     "announcement_version": ("announced", "version"),
+    "announcement_sha256": ("announced", "sha256"),
     "closed_at": ("recording_closed", AT),
     "sha256": ("recording_closed", "sha256"),
     "size": ("recording_closed", "size"),

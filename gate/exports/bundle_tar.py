@@ -63,6 +63,15 @@ class TarWriter:
         with self.member(name) as member:
             member.write(data)
 
+    def turn_to(self, file: BinaryIO) -> None:
+        """The members that follow go into another file: the two, one after the other, are parts of the tar."""
+        self._file = file
+
+    def elsewhere(self, name: str, size: int, sha256: str) -> None:
+        """A member that somebody else will put between two parts."""
+        header(name, size)
+        self.members.append(Member(name, size, sha256))
+
     def finish(self) -> None:
         """The end of the tar."""
         self._file.write(END)

@@ -1,4 +1,5 @@
-"""Writing an auditor's bundle: one pass over the period's calls, facts and leaves, then the recordings.
+"""Writing an auditor's bundle: the gate's part (``write_parts``), one pass over the period's calls, facts and leaves,
+then the recordings; and what whoever exports makes of it (``assemble``).
 
 Memory is bounded: rows and leaves stream; what is kept is eight bytes for each fact outside the period's own run of
 leaves, and one small row for each recording. What waits beside the output while it is made is sealed already.
@@ -8,12 +9,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import shutil
 import tempfile
 from array import array
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
 from gate.core.evidence import parse_checkpoint
 from gate.exports import bundle as form
@@ -21,35 +24,76 @@ from gate.exports import bundle_rows as rows
 from gate.exports.bundle import BundleError
 from gate.exports.bundle_parts import Contents, Log, Recorded, Sealing
 from gate.exports.bundle_rows import FactRow
-from gate.exports.bundle_tar import TarWriter
+from gate.exports.bundle_tar import COPY, TarWriter
 
 CHUNK: Final = 256 * 1024
 """Bytes of a log that are sealed at once."""
 Progress = Callable[[float, str], None]
 
 
-def write_bundle(
-    file: BinaryIO,
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What of a bundle the gate has made: all but the recordings, their keys, and the signature."""
+
+    manifest: form.Manifest
+    sha256: str
+    """Of the manifest, in hexadecimal: what is to be signed."""
+    size: int
+    """Of the manifest."""
+    damaged: list[str]
+    """Recordings whose sealed file is not the one of the log: they go out as they are, and the reader finds it."""
+
+
+def write_parts(
+    head: BinaryIO,
+    tail: BinaryIO,
     contents: Contents,
     log: Log,
-    recorded: Callable[[], Iterable[Recorded]],
+    recorded: Iterable[Recorded],
     *,
     seal: Callable[[str], Sealing],
-    sign: Callable[[str, int], bytes],
     folder: Path,
     progress: Progress | None = None,
-) -> tuple[form.Manifest, list[str]]:
-    """Write the bundle into ``file``, which is seekable and empty.
+) -> Parts:
+    """Write what stands before the recordings into ``head`` and what stands after them into ``tail``, up to the seal;
+    both are seekable and empty. The recordings are read for their digests, and not copied.
 
-    Returns its manifest, and the recordings whose sealed file is not the one of the log: they go out as they are, and
-    the reader finds it too.
-
-    ``recorded`` gives the recordings anew each time it is called; ``seal(id)`` makes a key for a log; ``sign(SHA-256 of
-    the manifest in hexadecimal, its size)`` gives the signature of ``seal_text``; ``folder`` takes sealed files while
-    they wait. Raises ``BundleError`` where something was erased meanwhile, and what the others raise.
+    ``seal(id)`` makes a key for a log; ``folder`` takes sealed files while they wait. Raises ``BundleError`` where
+    something was erased meanwhile, and what the others raise.
     """
-    writing = _Writing(file, contents, log, recorded, seal, sign, folder, progress or (lambda done, what: None))
-    return writing.run(), writing.damaged
+    return _Writing(head, tail, contents, log, recorded, seal, folder, progress or (lambda done, what: None)).run()
+
+
+def add_signature(tail: BinaryIO, signature: bytes) -> None:
+    """The last thing that the gate writes."""
+    tail.seek(0, 2)
+    TarWriter(tail).add(form.SIGNATURE, signature)
+
+
+def assemble(
+    file: BinaryIO,
+    head: BinaryIO,
+    tail: BinaryIO,
+    recordings: Iterable[tuple[str, Path]],
+    wraps: Iterable[bytes],
+    progress: Callable[[int], None] = lambda done: None,
+) -> None:
+    """The bundle from its parts, as whoever exports does it: recordings by (id, sealed file) in their order, ``wraps``
+    the lines of ``WRAPS``."""
+    tar = TarWriter(file)
+    shutil.copyfileobj(head, file, COPY)
+    for done, (recording_id, path) in enumerate(recordings, 1):
+        with path.open("rb") as sealed, tar.member(form.recording_member(recording_id)) as member:
+            member.copy(sealed)
+        progress(done)
+    shutil.copyfileobj(tail, file, COPY)
+    tar.add(form.WRAPS, form.wraps_bytes(wraps))
+    tar.finish()
+
+
+def wrap_line(what: str, key_id: str, recipient: str, wrap: bytes) -> bytes:
+    """A line of ``KEYS`` or ``WRAPS``."""
+    return form.json_line({"id": what, "key_id": key_id, "recipient": recipient, "wrap": _base64(wrap)})
 
 
 class _SealedLog:
@@ -80,37 +124,36 @@ class _SealedLog:
 class _Writing:
     def __init__(
         self,
-        file: BinaryIO,
+        head: BinaryIO,
+        tail: BinaryIO,
         contents: Contents,
         log: Log,
-        recorded: Callable[[], Iterable[Recorded]],
+        recorded: Iterable[Recorded],
         seal: Callable[[str], Sealing],
-        sign: Callable[[str, int], bytes],
         folder: Path,
         progress: Progress,
     ) -> None:
-        self._tar = TarWriter(file)
+        self._tar = TarWriter(head)
+        self._tail = tail
         self._contents = contents
         self._log = log
         self._recorded = recorded
         self._seal = seal
-        self._sign = sign
         self._folder = folder
         self._progress = progress
         self._counts = dict.fromkeys(("calls", "decisions", "facts", "recordings", *form.STATUSES), 0)
-        first, last = log.bounds
-        self._run = range(0) if first is None or last is None else range(max(first - 1, 0), min(last + 2, log.size))
+        self._run = log.run
         self._outside: array[int] = array("Q")
         """Leaves of facts outside of that run."""
-        self._keys: list[Mapping[str, Any]] = []
+        self._keys: list[bytes] = []
         """Wraps of the logs' keys."""
         self._emptied: set[int] = set()
         self._receipts: set[int] = set()
         self._played: set[str] = set()
         """Announcements of the recordings that go out."""
-        self.damaged: list[str] = []
+        self._damaged: list[str] = []
 
-    def run(self) -> form.Manifest:
+    def run(self) -> Parts:
         contents, tar = self._contents, self._tar
         tar.add(form.README, rows.description())
         tar.add(form.VKEY, contents.vkey.encode() + b"\n")
@@ -130,6 +173,7 @@ class _Writing:
                     member.copy(sealed)
                 each.path.unlink()
         self._recordings()
+        tar.turn_to(self._tail)
         self._announcements()
         self._wraps()
         return self._close(leaves)
@@ -138,7 +182,7 @@ class _Writing:
         key = self._seal(form.log_id(self._contents.bundle, name))
         log = _SealedLog(name, key, self._folder / name)
         stack.callback(log.abandon)
-        self._keys.append(_key_line(form.log_id(self._contents.bundle, name), key.key_id, *key.wraps[0]))
+        self._keys.append(wrap_line(form.log_id(self._contents.bundle, name), key.key_id, *key.wraps[0]))
         return log
 
     def _consistency(self) -> None:
@@ -208,16 +252,19 @@ class _Writing:
             if count % 4096 == 0:
                 self._progress(0.3 + 0.3 * count / total, f"{count:,} of {total:,} leaves")
         first, last = self._log.bounds
-        return {"first": first, "last": last, "count": count}
+        return {"first": first, "last": last, "gap": self._log.gap, "count": count}
 
     def _recordings(self) -> None:
         total = max(self._counts["included"], 1)
-        for done, each in enumerate(self._recorded(), 1):
-            with self._tar.member(form.recording_member(each.recording_id)) as member:
-                with each.path.open("rb") as sealed:
-                    member.copy(sealed)
-                if member.digest.hexdigest() != each.sha256:
-                    self.damaged.append(each.recording_id)
+        for done, each in enumerate(self._recorded, 1):
+            digest, size = hashlib.sha256(), 0
+            with each.path.open("rb") as sealed:
+                while block := sealed.read(COPY):
+                    digest.update(block)
+                    size += len(block)
+            self._tar.elsewhere(form.recording_member(each.recording_id), size, digest.hexdigest())
+            if digest.hexdigest() != each.sha256:
+                self._damaged.append(each.recording_id)
             self._progress(0.6 + 0.4 * done / total, f"{done:,} of {total:,} recordings")
 
     def _announcements(self) -> None:
@@ -230,17 +277,14 @@ class _Writing:
     def _wraps(self) -> None:
         with self._tar.member(form.KEYS) as member:
             for line in self._keys:
-                member.write(form.json_line(line))
-            for each in self._recorded():
-                line = _key_line(each.recording_id, each.key_id, self._contents.recipient.id, each.wrap)
-                member.write(form.json_line(line))
+                member.write(line)
 
-    def _close(self, leaves: dict[str, int | None]) -> form.Manifest:
+    def _close(self, leaves: dict[str, int | None]) -> Parts:
         contents = self._contents
         head = parse_checkpoint(contents.checkpoint.partition("\n\n")[0] + "\n")
         manifest = form.Manifest(
             dialgate="audit bundle",
-            version=1,
+            version=form.VERSION,
             bundle=contents.bundle,
             made=contents.made,
             firm=contents.firm,
@@ -257,19 +301,13 @@ class _Writing:
         digest = hashlib.sha256(data).hexdigest()
         self._tar.add(form.MANIFEST, data)
         self._tar.add(form.SEAL, form.seal_text(contents.bundle, digest).encode())
-        self._tar.add(form.SIGNATURE, self._sign(digest, len(data)))
-        self._tar.finish()
-        return manifest
+        return Parts(manifest, digest, len(data), self._damaged)
 
 
 def _both(logs: Mapping[str, _SealedLog], name: str, columns: Sequence[str], found: Sequence[rows.Row]) -> None:
     for row in found:
         logs[f"{name}.jsonl"].write(form.json_line(row))
     logs[f"{name}.csv"].write(rows.csv_lines(columns, found))
-
-
-def _key_line(what: str, key_id: str, recipient: str, wrap: bytes) -> dict[str, str]:
-    return {"id": what, "key_id": key_id, "recipient": recipient, "wrap": _base64(wrap)}
 
 
 def _base64(data: bytes) -> str:

@@ -73,6 +73,11 @@ class PromptSet:
         """Where ``announcement``, ``goodbye``, ``progress`` or ``cue`` lies, without the payload type's suffix."""
         return self.folder / name
 
+    @property
+    def wav_sha256(self) -> str:
+        """SHA-256 of the announcement's WAV, in hexadecimal: what evidence says was played. Raises ``OSError``."""
+        return hashlib.sha256((self.folder / "announcement.wav").read_bytes()).hexdigest()
+
     @classmethod
     def load(cls, folder: Path) -> PromptSet:
         """The set in force under ``prompts/``; ``MediaError`` where there is none or a file is not what it was."""

@@ -2,21 +2,21 @@
 
 The bundle is written by whoever asks, beside the gate (``gate.exports.bundle_write``): private keys never come here.
 What the desk does: it refuses recipients that are not on the register with a purpose, keeps the facts, gives out the
-wrapped keys, and signs the finished bundle's digest, and nothing else that it could be asked to sign.
+wrapped keys, and makes and signs all of the bundle that is signed: whoever asks adds recordings and their keys.
 """
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
 from gate.core.evidence import stamp
-from gate.core.retention import Kind
+from gate.core.retention import Hold, Kind
 from gate.errors import RefusedError, UsageError
 from gate.ports import Transaction
 from gate.service.desk_base import DeskBase
@@ -26,7 +26,8 @@ from gate.service.reads import Progress, Row
 PAGE: Final = 100
 """Recordings of a page."""
 _IN_PERIOD: Final = (
-    "SELECT r.recording_id, r.call_id, r.key_id, r.path, r.sha256, r.size, r.state, c.at, r.leaf_index FROM calls AS c"
+    "SELECT r.recording_id, r.call_id, r.key_id, r.path, r.sha256, r.size, r.state, r.closed_at, c.at, r.leaf_index"
+    " FROM calls AS c"
     " JOIN recordings AS r ON r.call_id = c.call_id"
     " WHERE c.at >= ? AND c.at < ? AND (c.at, c.call_id, r.leaf_index) > (?, ?, ?)"
     " ORDER BY c.at, c.call_id, r.leaf_index LIMIT ?"
@@ -40,8 +41,15 @@ class Bundles(Protocol):
         """``name``, ``vkey``, ``pem``."""
         ...
 
-    def sign(self, bundle: str, manifest_sha256: str) -> bytes:
-        """The signature of a bundle's seal."""
+    def make(
+        self, job: Row, rows: Iterator[Row], checkpoints: Sequence[tuple[str, str]], progress: Progress | None
+    ) -> Row:
+        """The parts of a bundle, unsigned: ``folder``, ``sha256`` and ``size`` of its manifest, ``counts``,
+        ``damaged``."""
+        ...
+
+    def sign(self, bundle: str, manifest_sha256: str, folder: str) -> None:
+        """Put the signature of a bundle's seal to its parts."""
         ...
 
     def openable(self, wraps: Sequence[tuple[str, bytes]], recipient: str, openers: Sequence[str]) -> bool:
@@ -174,30 +182,100 @@ class Exporting(DeskBase):
                     found[recording_id] = hold.name
         return found
 
-    def audit_export_sign(self, *, bundle: str, manifest_sha256: str, size: int, checkpoint: int, actor: str) -> Row:
-        """Sign a finished bundle: the digest of its manifest, once the fact of it is kept."""
-        self._bundle_begun(bundle, actor)
-        if len(manifest_sha256) != 64 or not all(digit in "0123456789abcdef" for digit in manifest_sha256):
-            raise UsageError("not a SHA-256 in hexadecimal")
+    def audit_export_make(
+        self,
+        *,
+        bundle: str,
+        checkpoints: Sequence[tuple[str, str]] = (),
+        actor: str,
+        progress: Progress | None = None,
+    ) -> Row:
+        """Make and sign all of a bundle but the recordings, once each of its pages has been taken.
+
+        Everything in it is computed here, from the log as it is now: nothing that whoever asks has written is signed.
+        ``checkpoints``, (where, signed note), are what the recipient holds; each must be one that this gate has signed.
+        Returns the ``folder`` with the parts ``head`` and ``tail`` of the tar, and what stands in the manifest. Raises
+        ``UsageError`` where pages were left out, or the bundle was made before.
+        """
+        begun = self._bundle_begun(bundle, actor)
+        rows = self._bundle_statuses(bundle, begun)
+        signed = self._offers.checkpoint()
+        made = self._offers.bundles.make(
+            {
+                "bundle": bundle,
+                "made": stamp(self._clock.now()),
+                "firm": self._config.firm.legal_name,
+                "checkpoint": signed["note"],
+                "size": signed["size"],
+                "from": begun["from"],
+                "to": begun["to"],
+                "recipient": begun["recipient"],
+            },
+            rows,
+            checkpoints,
+            progress,
+        )
 
         def keep(tx: Transaction) -> None:
             if tx.query("SELECT 1 FROM facts WHERE subject = ? AND kind = 'bundle_signed'", [bundle]):
                 raise UsageError(f"bundle {bundle} is signed already", hint="export anew")
-            body = {"manifest_sha256": manifest_sha256, "manifest_size": size, "checkpoint": checkpoint}
+            body = {"manifest_sha256": made["sha256"], "manifest_size": made["size"], "checkpoint": signed["size"]}
             tx.append(self._fact("bundle_signed", actor, body, bundle))
 
         self._store.call(keep)
-        return {"signature": base64.b64encode(self._offers.bundles.sign(bundle, manifest_sha256)).decode()}
+        self._offers.bundles.sign(bundle, made["sha256"], made["folder"])
+        return {**made, "checkpoint": signed["size"], "vkey": self._offers.bundles.vkey()["vkey"]}
+
+    def _bundle_statuses(self, bundle: str, begun: Row) -> Iterator[Row]:
+        """What becomes of each recording of the period, page by page: what went out by the leaf that says so."""
+        place, period = ("", "", -1), (begun["from"], begun["to"])
+        folder = self._config.data / "recordings"
+        while rows := self._bundle_period(period, place):
+            wraps = {row["recording_id"]: self._offers.wraps(row["recording_id"]) for row in rows}
+            taken, held = self._store.call(partial(self._bundle_taken, bundle=bundle, ids=list(wraps)))
+            for row in rows:
+                name = row["recording_id"]
+                status, why = _status(row, held[name][-1].name if name in held else "", wraps[name], folder)
+                if name in taken and status != "included":
+                    raise UsageError(f"recording {name} is {status} by now", hint="export anew")
+                if status == "included" and name not in taken:
+                    if (row["closed_at"] or "") < begun["at"]:
+                        raise UsageError(f"recording {name} was not taken", hint="take every page, then have it made")
+                    status, why = "open", "it ended after the export had begun"
+                path = str(folder / (row["path"] or ""))
+                yield {
+                    **row,
+                    "path": path,
+                    "status": status,
+                    "why": why,
+                    "holds": [hold.id for hold in held.get(name, ())],
+                }
+            place = (rows[-1]["at"], rows[-1]["call_id"], rows[-1]["leaf_index"])
+
+    def _bundle_taken(self, tx: Transaction, bundle: str, ids: Sequence[str]) -> tuple[set[str], dict[str, list[Hold]]]:
+        """Those that have gone out with this bundle, and the restrictions that bear on the others."""
+        marks = ",".join("?" * len(ids))
+        rows = tx.query(
+            f"SELECT subject FROM facts WHERE subject IN ({marks}) AND kind = 'exported'"  # noqa: S608 - marks alone
+            " AND (call_id IS NULL OR call_id <> subject) AND json_extract(body, '$.bundle') = ?",
+            [*ids, bundle],
+        )
+        held: dict[str, list[Hold]] = {}
+        for recording_id in ids:
+            for hold in map(hold_of, self._kept.holds_on(tx, [recording_id])):
+                if hold.kind is Kind.RESTRICTION:
+                    held.setdefault(recording_id, []).append(hold)
+        return {row["subject"] for row in rows}, held
 
     def _bundle_begun(self, bundle: str, actor: str) -> Row:
         rows = self._store.call(
             lambda tx: tx.query(
-                "SELECT actor, body FROM facts WHERE subject = ? AND kind = 'bundle_exported'", [bundle]
+                "SELECT actor, at, body FROM facts WHERE subject = ? AND kind = 'bundle_exported'", [bundle]
             )
         )
         if not rows or rows[0]["actor"] != actor or rows[0]["body"] is None:
             raise UsageError(f"no export {bundle} of yours has begun", hint="dialgate audit export begins one")
-        begun: Row = json.loads(rows[0]["body"])
+        begun: Row = json.loads(rows[0]["body"]) | {"at": rows[0]["at"]}
         _allowed(self._offers.keyring().recipients(), begun["recipient"])  # still: it may have changed since
         return begun
 

@@ -20,7 +20,7 @@ class Settings:
     policy: Policy
     trading_name: str
     announcement: Mapping[str, str]
-    """``announcement`` (its id) and ``version``, as they go into the leaf."""
+    """``announcement`` (its id), ``version`` and ``sha256`` of its WAV, as they go into the leaf."""
     recording_purpose: str
     max_calls: int
     max_call_seconds: int
@@ -44,8 +44,9 @@ class Settings:
         return purpose in self.early_media
 
     @classmethod
-    def of(cls, config: Config) -> Settings:
-        """Taken from a loaded configuration."""
+    def of(cls, config: Config, announcement_sha256: str = "") -> Settings:
+        """Taken from a loaded configuration; ``announcement_sha256``: of the WAV that was prepared from it."""
+        sound = {"sha256": announcement_sha256} if announcement_sha256 else {}
         return cls(
             policy=Policy(
                 record=config.recording.enabled,
@@ -55,7 +56,7 @@ class Settings:
                 resume_code=config.recording.resume_code,
             ),
             trading_name=config.firm.trading_name,
-            announcement={"announcement": config.announcement.id, "version": config.announcement.version},
+            announcement={"announcement": config.announcement.id, "version": config.announcement.version} | sound,
             recording_purpose=config.recording.purpose,
             max_calls=config.limits.max_calls,
             max_call_seconds=config.limits.max_call_seconds,

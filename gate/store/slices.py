@@ -26,6 +26,7 @@ LEAVES: Final = 4096
 Fact = tuple[int, str, str, str, str, bytes | None, str | None]
 """leaf_index, kind, subject, at, actor, salt, body."""
 _FACT = "leaf_index, kind, subject, at, actor, salt, body"
+_OF_RECIPIENTS = "'recipient_added', 'recipient_changed', 'recipient_retired'"
 _IN_CALLS = (
     "EXISTS (SELECT 1 FROM calls WHERE calls.call_id = facts.call_id"
     " AND calls.at >= :since AND calls.at < :until AND calls.leaf_index < :size)"
@@ -45,9 +46,11 @@ class LogSlice:
     Every method raises ``StoreError`` where the database cannot be read, ``AuditError`` where the tree has holes.
     """
 
-    def __init__(self, path: Path, *, size: int, since: str, until: str) -> None:
+    def __init__(self, path: Path, *, size: int, since: str, until: str, subjects: Sequence[str] = ()) -> None:
+        """``subjects``: what facts are given of besides, whenever they were kept."""
         self._path = path
         self.size = size
+        self._subjects = subjects
         self._period = {"since": since, "until": until, "size": size}
         with self._open() as db:
             row = db.execute(
@@ -55,7 +58,21 @@ class LogSlice:
                 " WHERE leaf_index < :size AND at >= :since AND at < :until",
                 self._period,
             ).fetchone()
+            before = db.execute(
+                "SELECT max(leaf_index) FROM facts WHERE leaf_index < :size AND at < :since", self._period
+            ).fetchone()[0]
         self.bounds = Bounds(*row)
+        self.gap = None if self.bounds.first is not None else 0 if before is None else int(before) + 1
+        """The first leaf after a period without entries; None for one that has some."""
+
+    @property
+    def run(self) -> range:
+        """The leaves that are given whatever they are: the period's, and one on either side."""
+        first, last = self.bounds
+        if first is None or last is None:
+            gap = self.gap or 0
+            return range(max(gap - 1, 0), min(gap + 1, self.size))
+        return range(max(first - 1, 0), min(last + 2, self.size))
 
     def _open(self) -> closing[sqlite3.Connection]:
         connection = open_reader(self._path)
@@ -97,7 +114,8 @@ class LogSlice:
 
     def others(self, subject: str) -> Iterator[Fact]:
         """The other facts, in the order of the log: those of the period that speak of none of its calls; the imports of
-        the registers that were in force when it began; what was erased since; and those about ``subject``."""
+        the registers that were in force when it began; what was erased since; who was put on the register of
+        recipients, ever; and those about ``subject`` and ``subjects``."""
         with self._open() as db:
             extra = self._extra(db, subject)
         first, last = self.bounds
@@ -125,17 +143,25 @@ class LogSlice:
             "SELECT max(leaf_index) FROM register_imports WHERE at < :since AND leaf_index < :size GROUP BY name",
             self._period,
         ).fetchall()
-        own = db.execute(
-            "SELECT leaf_index FROM facts WHERE subject = :subject AND (call_id IS NULL OR call_id <> subject)"
-            " AND leaf_index < :size",
-            self._period | {"subject": subject},
+        own = [
+            row
+            for each in (subject, *self._subjects)
+            for row in db.execute(
+                "SELECT leaf_index FROM facts WHERE subject = :subject AND (call_id IS NULL OR call_id <> subject)"
+                " AND leaf_index < :size",
+                self._period | {"subject": each},
+            )
+        ]
+        keys = db.execute(
+            f"SELECT leaf_index FROM facts WHERE kind IN ({_OF_RECIPIENTS}) AND leaf_index < :size",  # noqa: S608
+            self._period,
         ).fetchall()
         # A receipt comes after what it speaks of.
         erased = db.execute(
             "SELECT leaf_index FROM facts WHERE leaf_index >= :first AND leaf_index < :size AND kind = 'facts_erased'",
             self._period | {"first": self.bounds.first or 0},
         ).fetchall()
-        return sorted({index for (index,) in [*begun, *own, *erased]})
+        return sorted({index for (index,) in [*begun, *own, *keys, *erased]})
 
     def _these(self, indexes: Sequence[int]) -> Iterator[Fact]:
         for start in range(0, len(indexes), PAGE):
@@ -159,8 +185,7 @@ class LogSlice:
     def leaves(self, others: Collection[int]) -> Iterator[tuple[int, bytes, list[bytes]]]:
         """Leaves with their inclusion proofs in the tree of ``size``, in order: every one from just before the period's
         first to just after its last, and ``others`` (given in order)."""
-        first, last = self.bounds
-        run = range(0) if first is None or last is None else range(max(first - 1, 0), min(last + 2, self.size))
+        run = self.run
         yield from self._proven([index for index in others if index < run.start] if run else list(others))
         for start in range(run.start, run.stop, LEAVES):
             yield from self._proven(range(start, min(start + LEAVES, run.stop)))

@@ -86,8 +86,9 @@ class Served:
                 now=datetime(2026, 7, day, 5, 31, tzinfo=self.clock.time.tzinfo),
             )
         counter = itertools.count()
-        salts = lambda: hashlib.sha256(next(counter).to_bytes(8)).digest()  # noqa: E731 - the same leaves on every run
-        store = EvidenceStore(data / "gate.db", pepper=PEPPER, salts=salts)
+        # The same leaves on every run: their root is in pictures.
+        self._salts = lambda: hashlib.sha256(next(counter).to_bytes(8)).digest()
+        store = EvidenceStore(data / "gate.db", pepper=PEPPER, salts=self._salts)
         made = [Fact(**{**fact, "at": datetime.fromisoformat(fact["at"])}) for fact in facts]
         store.call(lambda tx: [tx.append(fact) for fact in made])
         store.close()
@@ -97,6 +98,7 @@ class Served:
     def start(self) -> Served:
         """Answer."""
         house = House(self.config, self._stack, self._live, self.clock)
+        house.store._salts = self._salts
         view = LiveView(
             calls=self._live,
             beside=house.beside,

@@ -118,7 +118,8 @@ def test_every_operation_answers_as_promised(client: ControlClient, tmp_path: Pa
         "audit_export": dict.fromkeys(("recipient", "purpose"), "x")
         | {"since": datetime(2026, 3, 2, tzinfo=UTC), "until": datetime(2026, 3, 3, tzinfo=UTC)},
         "audit_export_take": {"bundle": "b-1"},
-        "audit_export_sign": {"bundle": "b-1", "manifest_sha256": "ab" * 32, "size": 1, "checkpoint": 7},
+        "audit_export_make": {"bundle": "b-1"},
+        "audit_restore": {"reason": "the disk was lost"},
         "request_open": {"asks": "access", "channel": "post", "name": "A. Smith"},
         "request_verify_identity": {"checked": "bill seen"},
         "request_clarify": {"question": "Which?"},

@@ -58,8 +58,10 @@ def test_what_is_signed_is_the_seal_of_a_bundle(tmp_path: Path) -> None:
     key = CheckpointKey.create(tmp_path / "gate.key", "dialgate-x")
     signing = Signing(tmp_path)
     assert signing.vkey()["vkey"] == check_vkey(f" {key.vkey}\n") == key.vkey
-    text = f"dialgate audit bundle 1\nbundle b-1\n{'ab' * 32}  manifest.json\n"
-    verify_signature(text.encode(), signing.sign("b-1", "ab" * 32), key.vkey)
+    text = f"dialgate audit bundle 2\nbundle b-1\n{'ab' * 32}  manifest.json\n"
+    (tmp_path / "tail").write_bytes(b"")
+    signing.sign("b-1", "ab" * 32, str(tmp_path))
+    verify_signature(text.encode(), (tmp_path / "tail").read_bytes()[512 : 512 + 64], key.vkey)
     with pytest.raises(UsageError, match="not a verifier key"):
         check_vkey(key.vkey[:-2])
 
@@ -69,7 +71,7 @@ def test_an_announcement_is_looked_for_in_its_folder_alone(tmp_path: Path) -> No
     place = config.data / "prompts" / "notice@1"
     place.mkdir(parents=True)
     (place / "announcement.wav").write_bytes(b"RIFF")
-    assert announcement(config, "notice@1") == place / "announcement.wav"
-    assert announcement(config, "notice@2") is None
-    assert announcement(config, "../notice@1") is None
-    assert announcement(config, "") is None
+    assert announcement(config.data, "notice@1") == place / "announcement.wav"
+    assert announcement(config.data, "notice@2") is None
+    assert announcement(config.data, "../notice@1") is None
+    assert announcement(config.data, "") is None

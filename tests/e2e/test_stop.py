@@ -50,8 +50,8 @@ def assert_ended_well(gate: Gatehouse, ended_by: str, cause: str) -> None:
     assert sorted(gate.kinds(call["call_id"])) == sorted(TALKED)
     (recording,) = gate.rows("SELECT * FROM recordings")
     assert (recording["state"], recording["interrupted"]) == ("closed", 0)
-    (last,) = gate.rows("SELECT kind, leaf_index FROM facts ORDER BY leaf_index DESC LIMIT 1")
-    assert last["kind"] == "gate_stopped"
+    last, stopped = gate.rows("SELECT kind, leaf_index FROM facts ORDER BY leaf_index DESC LIMIT 2")
+    assert (stopped["kind"], last["kind"]) == ("gate_stopped", "log_signed")
     (signed,) = gate.rows("SELECT max(size) AS size FROM checkpoints")
     assert signed["size"] == last["leaf_index"] + 1 == gate.verified()["size"]
     assert not gate.pids("gate.daemon.recording")

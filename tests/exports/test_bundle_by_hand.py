@@ -84,7 +84,10 @@ class Reader:
             self.members = {entry.name: tar.extractfile(entry).read() for entry in tar}  # type: ignore[union-attr]
         self.private = private
         self.manifest = json.loads(self.members["manifest.json"])
-        self.keys = {each["id"]: each for each in self.lines_of(self.members["keys.jsonl"])}
+        *wraps, last = self.members["wraps.jsonl"].splitlines(keepends=True)
+        assert json.loads(last) == {"sha256": hashlib.sha256(b"".join(wraps)).hexdigest()}
+        keys = [*self.lines_of(self.members["keys.jsonl"]), *map(json.loads, wraps)]
+        self.keys = {each["id"]: each for each in keys}
 
     @staticmethod
     def lines_of(data: bytes) -> list[dict]:

@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from gate.daemon import bundles
 from gate.errors import GateError
 from gate.exports import bundle_rows
-from gate.exports.bundle import LOGS
+from gate.exports.bundle import LOGS, json_line
 from gate.exports.bundle_check import Workplace, check_contents
 from gate.exports.bundle_read import Findings, open_bundle
 from gate.service import exporting
 from gate.store.slices import LogSlice
-from tests.support.bundles import Made, clear_logs, make, signed_anew, unpacked
+from tests.support.bundles import Made, clear_logs, make, resealed, signed_anew, unpacked
 
 
 @pytest.fixture(scope="module")
@@ -189,7 +189,10 @@ def test_what_was_erased_without_a_receipt_does_not_go_out(
 
 
 def _slicer(log: type[LogSlice]) -> Callable[..., LogSlice]:
-    return lambda config, size, since, until: log(config.data / "gate.db", size=size, since=since, until=until)
+    def log_slice(data: Path, size: int, since: str, until: str, subjects: Any = ()) -> LogSlice:
+        return log(data / "gate.db", size=size, since=since, until=until, subjects=subjects)
+
+    return log_slice
 
 
 @pytest.mark.parametrize("what", ["call_row", "decision_rows", "recording_rows", "csv_lines"])
@@ -231,6 +234,96 @@ def test_a_recording_said_to_be_erased_needs_its_receipt(
         )
         assert made.export(tmp_path / "b.bundle").code == 0
     assert "recording rec-other" in _failed(made, tmp_path / "b.bundle")["rows"]
+
+
+@pytest.mark.parametrize(
+    ("recording", "status"),
+    [("rec-other", "open"), ("rec-other", "missing"), ("rec-other", "restricted"), ("rec-other", "empty"),
+     ("rec-erased", "open"), ("rec-restricted", "erasing"), ("rec-restricted", "included")],
+)  # fmt: skip
+def test_a_status_that_the_facts_do_not_bear_out_is_found(
+    made: Made, whole: Whole, tmp_path: Path, recording: str, status: str
+) -> None:
+    lines = [json.loads(line) for line in whole.clear["recordings.jsonl"].splitlines()]
+    bent = [line | ({"status": status} if line["recording_id"] == recording else {}) for line in lines]
+    data = signed_anew(made, whole.path, {"recordings.jsonl": b"".join(map(json_line, bent))}, tmp_path)
+    assert "rows" in bad(made, data, tmp_path)
+
+
+def bad(made: Made, data: bytes, folder: Path) -> dict[str, str]:
+    return {each.name: each.text for each in opened(made, data, folder).checks if not each.ok}
+
+
+def test_a_restriction_needs_its_hold(made: Made, whole: Whole, tmp_path: Path) -> None:
+    logs = whole.clear
+    kept = [line for line in logs["facts.jsonl"].splitlines(keepends=True) if json.loads(line)["kind"] != "hold"]
+    calls = [json.loads(line) for line in logs["calls.jsonl"].splitlines()]
+    for call in calls:
+        call["facts"] = [fact for fact in call["facts"] if fact["kind"] != "hold"]
+    bent = {"facts.jsonl": b"".join(kept), "calls.jsonl": b"".join(map(json_line, calls))}
+    said = bad(made, signed_anew(made, whole.path, bent, tmp_path), tmp_path)
+    assert "no restriction on it is in force" in said["statuses"]
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"purpose": "court"}, "on other terms than in the log"),
+        ({"public": "AAAA"}, "its public key is another one"),
+        ({"fingerprint": "ab" * 32}, "on other terms than in the log"),
+        ({"retired": True}, "the log does not have it so"),
+        ({"id": "nobody"}, "left out"),
+    ],
+)
+def test_recipients_are_those_of_the_log(
+    made: Made, whole: Whole, tmp_path: Path, change: dict[str, Any], words: str
+) -> None:
+    rows = [json.loads(line) for line in whole.clear["recipients.jsonl"].splitlines()]
+    bent = [row | (change if row["id"] == made.private.id else {}) for row in rows]
+    data = signed_anew(made, whole.path, {"recipients.jsonl": b"".join(map(json_line, bent))}, tmp_path)
+    assert words in bad(made, data, tmp_path)["recipients"]
+
+
+SOUND = "announcements/notice@1.wav"
+
+
+def test_the_sound_is_the_one_whose_digest_is_in_the_log(made: Made, whole: Whole, tmp_path: Path) -> None:
+    assert SOUND in whole.clear
+    data = signed_anew(made, whole.path, {SOUND: whole.clear[SOUND][:-1] + b"x"}, tmp_path)
+    assert "its announcement is not the one whose digest is in the log" in bad(made, data, tmp_path)["recordings"]
+
+
+@pytest.mark.parametrize("name", ["recordings/../evil.dgr", "recordings/a/b.dgr", "announcements/../../x@1.wav"])
+def test_no_path_is_the_name_of_a_member(made: Made, whole: Whole, tmp_path: Path, name: str) -> None:
+    wanted = "recordings/rec-plain.dgr" if name.startswith("recordings/") else SOUND
+    renamed = {name if each == wanted else each: data for each, data in unpacked(whole.path).items()}
+    with pytest.raises(GateError, match=r"cannot be (the name of a member|named)"):
+        opened(made, resealed(made, whole.path, renamed), tmp_path)
+
+
+def test_an_empty_period_is_shown_by_the_leaves_beside_it(made: Made, tmp_path: Path) -> None:
+    path = tmp_path / "empty.bundle"
+    assert made.export(path, period=("--from", "2026-03-10", "--to", "2026-03-11")).code == 0
+    done = made.open(path, "--json")
+    said = {each["check"]: (each["holds"], each["text"]) for each in done.json["checks"]}
+    assert done.code == 0, done.out
+    assert said["complete"][0] and "follow each other" in said["complete"][1]
+
+
+def test_a_period_with_entries_is_not_empty(made: Made, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Empty(Lying):
+        def __init__(self, *places: Any, **period: Any) -> None:
+            super().__init__(*places, **period)
+            self.gap = self.bounds.first
+            self.bounds = type(self.bounds)(None, None)
+
+        def calls(self) -> Iterator[tuple[str, list[Any]]]:
+            return iter(())
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bundles, "log_slice", _slicer(Empty))
+        assert made.export(tmp_path / "b.bundle").code == 0
+    assert "complete" in _failed(made, tmp_path / "b.bundle")
 
 
 # --- odd values, signed --------------------------------------------------------------------------------------------
@@ -293,7 +386,7 @@ def test_odd_values_that_are_signed_are_refused_in_one_way(
         findings = opened(made, signed_anew(made, path, {name: b"\n".join([*lines, b""])}, tmp_path), tmp_path)
     except GateError:  # BundleError, or the vault's word for a log that does not open
         return
-    free = ("recipients.jsonl", "keys.jsonl", "consistency.jsonl")  # a gate may say less in these
+    free = ("recipients.jsonl", "keys.jsonl", "consistency.jsonl")  # not all in these is in the log
     if bent != value and name not in free:
         said = json.dumps(bent, sort_keys=True) if name != "recordings.jsonl" else ""  # "why" is the gate's own word
         assert not findings.ok or not said, said

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -113,7 +113,7 @@ def test_an_export_is_its_beginners_own(house: House, opener: str) -> None:
     with pytest.raises(UsageError, match="of yours has begun"):
         house.desk.audit_export_take(**told)
     with pytest.raises(UsageError, match="of yours has begun"):
-        house.desk.audit_export_sign(manifest_sha256="ab" * 32, size=1, checkpoint=1, **told)
+        house.desk.audit_export_make(**told)
     with pytest.raises(UsageError, match="not a place"):
         house.desk.audit_export_take(bundle=begun["bundle"], after="x", actor=ANN)
 
@@ -128,26 +128,47 @@ def test_nothing_goes_to_a_recipient_who_has_lost_the_purpose_since(house: House
             house.desk.audit_export_take(bundle=begun["bundle"], actor=ANN)
         assert refused.value.reason == "recipient_not_allowed"
         with pytest.raises(RefusedError):
-            house.desk.audit_export_sign(
-                bundle=begun["bundle"], manifest_sha256="a" * 64, size=1, checkpoint=1, actor=ANN
-            )
+            house.desk.audit_export_make(bundle=begun["bundle"], actor=ANN)
         assert len(facts(house, "exported")) == taken
     finally:
         house.desk.key_change(recipient_id=made.private.id, purpose="regulator", seals=seals, actor=BOB)
 
 
-def test_one_digest_is_signed_once_and_nothing_else_is(house: House, opener: str) -> None:
+def test_what_is_signed_is_made_here_once_and_only_of_what_was_taken(house: House, opener: str) -> None:
     bundle = begin(house, opener)["bundle"]
-    told = {"bundle": bundle, "size": 10, "checkpoint": 5, "actor": ANN}
-    with pytest.raises(UsageError, match="not a SHA-256"):
-        house.desk.audit_export_sign(manifest_sha256="dialgate\n5\n", **told)
-    answer = house.desk.audit_export_sign(manifest_sha256="ab" * 32, **told)
-    vkey = house.desk.audit_key(actor=ANN)["vkey"]
-    verify_signature(seal_text(bundle, "ab" * 32).encode(), base64.b64decode(answer["signature"]), vkey)
+    told = {"bundle": bundle, "actor": ANN}
+    with pytest.raises(UsageError, match="was not taken"):
+        house.desk.audit_export_make(**told)
+    assert not [fact for fact in facts(house, "bundle_signed") if fact["subject"] == bundle]
+    house.desk.audit_export_take(**told)
+    made = house.desk.audit_export_make(**told)
+    folder = Path(made["folder"])
+    tail = (folder / "tail").read_bytes()
     fact = facts(house, "bundle_signed")[-1]
-    assert (fact["subject"], fact["body"]["manifest_sha256"]) == (bundle, "ab" * 32)
+    assert (fact["subject"], fact["body"]["manifest_sha256"]) == (bundle, made["sha256"])
+    seal = seal_text(bundle, made["sha256"]).encode()
+    assert seal in tail
+    verify_signature(seal, tail[-512 : -512 + 64], made["vkey"])
     with pytest.raises(UsageError, match="signed already"):
-        house.desk.audit_export_sign(manifest_sha256="cd" * 32, **told)
+        house.desk.audit_export_make(**told)
+
+
+def test_a_recording_erased_since_it_was_taken_stops_the_bundle(
+    house: House, opener: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = begin(house, opener)["bundle"]
+    house.desk.audit_export_take(bundle=bundle, actor=ANN)
+    monkeypatch.setattr(exporting, "_status", lambda row, *rest: ("erased", ""))
+    with pytest.raises(UsageError, match="rec-plain is erased by now"):
+        house.desk.audit_export_make(bundle=bundle, actor=ANN)
+    assert not (house.config.data / "exports" / bundle).exists()
+
+
+def test_checkpoints_that_the_gate_has_not_signed_are_not_believed(house: House, opener: str) -> None:
+    bundle = begin(house, opener)["bundle"]
+    house.desk.audit_export_take(bundle=bundle, actor=ANN)
+    with pytest.raises(UsageError, match="is not a checkpoint of this gate"):
+        house.desk.audit_export_make(bundle=bundle, checkpoints=[("a file", "x\n5\n\n")], actor=ANN)
 
 
 def test_pages_follow_each_other_and_give_each_recording_once(

@@ -106,7 +106,8 @@ def test_an_empty_period_has_no_bounds_and_only_what_is_asked_for(folder: Path, 
     assert log.bounds == (None, None)
     assert list(log.calls()) == []
     assert [fact[1] for fact in log.others("b-1")] == ["about", "facts_erased"]
-    assert [index for index, _, _ in log.leaves([5, 6])] == [5, 6]
+    assert log.gap == 0
+    assert [index for index, _, _ in log.leaves([5, 6])] == [0, 5, 6], "and the first leaf after it"
 
 
 def test_older_heads_are_consistent(folder: Path, total: int) -> None:

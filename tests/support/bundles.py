@@ -18,7 +18,7 @@ import msgspec
 from gate.config import load
 from gate.core.frames import encode_event, encode_map, encode_packet
 from gate.daemon.house import House
-from gate.exports.bundle import LOGS, Manifest, json_line, manifest_bytes, seal_text
+from gate.exports.bundle import CLOSING, LOGS, Manifest, json_line, manifest_bytes, seal_text
 from gate.media import g711
 from gate.ports import Fact
 from gate.store.erasure import erase_facts
@@ -111,7 +111,9 @@ def record(house: House, seal: Any, name: str, at: datetime, *, interrupted: boo
     writer = key.create(place)
     started = at + timedelta(seconds=9)
     head = encode_map(0, PAYLOADS) + encode_event(0, "start", {"at": started.isoformat()})
-    played = NOTICE | {"started": at.isoformat(), "ended": started.isoformat()}
+    wav = house.config.data / "prompts" / "notice@1" / "announcement.wav"
+    sound = {"sha256": hashlib.sha256(wav.read_bytes()).hexdigest()} if wav.is_file() else {}
+    played = NOTICE | sound | {"started": at.isoformat(), "ended": started.isoformat()}
     writer.write_chunk(head + encode_event(0, "announcement", played) + talk())
     writer.abandon() if interrupted else writer.close({"interrupted": False})
     house.keys.wraps(f"rec-{name}")  # behind the ``put``, on the same thread
@@ -206,12 +208,13 @@ def clear_logs(made: Made, bundle: Path) -> dict[str, bytes]:
 def signed_anew(made: Made, bundle: Path, changed: dict[str, bytes], folder: Path) -> bytes:
     """What a gate that lies can make: logs (``calls.jsonl``) or clear members exchanged, sealed and signed as ever."""
     members = unpacked(bundle)
+    wraps = changed.get("wraps.jsonl", members.pop("wraps.jsonl"))
     manifest = json.loads(members.pop("manifest.json"))
     del members["seal.txt"], members["seal.sig"]
     keys = [json.loads(line) for line in members["keys.jsonl"].splitlines()]
     for name, data in changed.items():
-        if name in members:
-            members[name] = data
+        if name in members or name == "wraps.jsonl":
+            members |= {} if name == "wraps.jsonl" else {name: data}
             continue
         what, place = f"{manifest['bundle']}/{name}", folder / "sealed"
         seal = Seal(what, {}, (made.private.recipient,))
@@ -224,10 +227,18 @@ def signed_anew(made: Made, bundle: Path, changed: dict[str, bytes], folder: Pat
         keys = [each | {"key_id": seal.key_id, "wrap": wrap} if each["id"] == what else each for each in keys]
     if "keys.jsonl" not in changed:
         members["keys.jsonl"] = b"".join(json_line(each) for each in keys)
+    return resealed(made, bundle, {**members, "wraps.jsonl": wraps})
+
+
+def resealed(made: Made, bundle: Path, members: dict[str, bytes]) -> bytes:
+    """A bundle of other members, signed as ever: the manifest lists them."""
+    manifest = json.loads(unpacked(bundle)["manifest.json"])
+    members = {name: data for name, data in members.items() if name not in CLOSING}
+    wraps = members.pop("wraps.jsonl")
     manifest["members"] = [
         {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()} for name, data in members.items()
     ]
     text = manifest_bytes(msgspec.convert(manifest, Manifest))
     seal_ = seal_text(manifest["bundle"], hashlib.sha256(text).hexdigest()).encode()
     signature = CheckpointKey.load(made.data / "gate.key").sign(seal_)
-    return packed({**members, "manifest.json": text, "seal.txt": seal_, "seal.sig": signature})
+    return packed({**members, "manifest.json": text, "seal.txt": seal_, "seal.sig": signature, "wraps.jsonl": wraps})

@@ -386,6 +386,10 @@ class SmallDesk:
         self._note("audit_key", actor=actor)
         return {"name": "dialgate", "vkey": "dialgate+00000000+AAAA", "pem": "-----BEGIN PUBLIC KEY-----\n"}
 
+    def audit_restore(self, **fields: Any) -> dict[str, Any]:
+        self._note("audit_restore", **fields)
+        return {"after": 3, "to": 9, "size": 5, "rolled_back": False}
+
     def audit_export(self, *, progress: Any = None, **fields: Any) -> dict[str, Any]:
         self._note("audit_export", **fields)
         return {"bundle": "b-1", "recipient": {"id": "p-1", "name": "ICO", "purpose": "regulator"}}
@@ -394,9 +398,9 @@ class SmallDesk:
         self._note("audit_export_take", **fields)
         return {"items": [], "next": None}
 
-    def audit_export_sign(self, **fields: Any) -> dict[str, Any]:
-        self._note("audit_export_sign", **fields)
-        return {"signature": "c2ln"}
+    def audit_export_make(self, *, progress: Any = None, **fields: Any) -> dict[str, Any]:
+        self._note("audit_export_make", **fields)
+        return {"folder": "/data/exports/b-1", "checkpoint": 7, "counts": {"calls": 1}, "damaged": []}
 
     def audit_checkpoint(self, *, actor: str) -> dict[str, Any]:
         self._note("audit_checkpoint", actor=actor)

@@ -1,0 +1,50 @@
+"""Nothing that a client of the control socket has written is signed, and a doctored bundle does not open."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from gate.vault.keyfile import generate, save_private
+from tests.support.commands import dialgate as command
+from tests.support.gatehouse import UNLISTED, Gatehouse
+from tests.support.vault import NOW, PASSPHRASE
+
+
+def test_the_gate_signs_only_what_it_made(tmp_path: Path) -> None:
+    house = Gatehouse(tmp_path / "gate")
+    house.start()
+    try:
+        private, recipient = generate("Auditor", "auditor", PASSPHRASE, NOW)
+        save_private(tmp_path / "auditor.key", private)
+        house.client.call("key_add", text=recipient.to_text(), exports_only=True, purpose="regulator")
+        for _ in range(3):
+            house.client.call("decide", number=UNLISTED)
+        own = next(row["id"] for row in house.client.call("key_list")["recipients"] if row["id"] != private.id)
+        day = [(datetime.now(UTC) + timedelta(days=days)).isoformat() for days in (-1, 1)]
+        doctored = tmp_path / "doctored.bundle"
+        attack = [sys.executable, "-m", "tests.attack.bundle_signing", str(house.socket), "Auditor", own, *day]
+        done = subprocess.run([*attack, str(doctored)], capture_output=True, text=True, timeout=180)
+        assert json.loads(done.stdout) == {"signed": 0, "made": True}, done.stderr
+        opened = command("audit", "open", str(doctored), "--json")
+        assert opened.code == 1
+        assert not opened.json["ok"]
+        (tmp_path / "words").write_text(PASSPHRASE + "\n")
+        (tmp_path / "words").chmod(0o600)
+        true = tmp_path / "true.bundle"
+        keys = ("--key", str(house.folder / "keys" / "first.key"))
+        words = ("--passphrase-file", str(house.folder / "keys" / "first.passphrase"))
+        told = ("--recipient", "Auditor", "--purpose", "audit", "-o", str(true), "-c", str(house.config))
+        exported = command("audit", "export", "--from", day[0], "--to", day[1], *keys, *words, *told, "--json")
+        assert exported.code == 0, exported.err
+        assert exported.json["counts"]["calls"] == 3
+        key = ("--key", str(tmp_path / "auditor.key"), "--passphrase-file", str(tmp_path / "words"))
+        opened = command("audit", "open", str(true), *key, "--json")
+        assert opened.code == 0, opened.out
+        assert house.pids("gate.daemon.bundling") == []
+    finally:
+        assert house.stop() == 0
+    assert len(list((house.data / "exports").iterdir())) == 1, "the command took its own away; the attack left one"
