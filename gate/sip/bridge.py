@@ -77,7 +77,9 @@ class Bridge:
         self.rang = False
         """The far end has said anything at all."""
         self.picked_up = False
+        """The callee has answered, whatever becomes of it."""
         self._kept: Any = None
+        """The transaction of the INVITE that ``keep_legs`` has kept."""
         self.caller_sdp = ""
         self.callee_sdp = ""
         self.answer: Any = None
