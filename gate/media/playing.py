@@ -25,6 +25,8 @@ _AGAIN, _TRIES = 0.05, 20
 _ANSWERS_WITHIN = 5.0
 """RTPProxy answers in a millisecond; later than this it does not."""
 _LOOK_EVERY = 1.0
+_MOST_HOLDS = 5
+"""How often it begins anew for a callee who holds again and again."""
 _PIP_EVERY = 2.0
 _CUE_BEFORE_END = (0.40, 0.20)
 """The caller's cue: two pips, these seconds before the prompt's end."""
@@ -101,7 +103,8 @@ class Playing:
         self._holds += 1
         self._silence()
         self._packets = 0
-        self._after(self._patience, lambda: self.end(cause="callee_on_hold"))
+        patience = self._patience if self._holds <= _MOST_HOLDS else 0.0
+        self._after(patience, lambda: self.end(cause="callee_on_hold"))
 
     def resume(self) -> None:
         """The callee takes audio again."""

@@ -286,6 +286,21 @@ def test_a_callee_on_hold_during_the_announcement_hears_all_of_it_when_they_are_
         line.call("close", "c1")
 
 
+def test_a_callee_that_holds_again_and_again_is_not_waited_for_without_end(line: Line) -> None:
+    with Party(600) as callee:
+        line.call("open", "c1")
+        line.sdp("caller", "c1", sdp("127.0.0.1", 4000))
+        line.sdp("callee", "c1", sdp("127.0.0.1", callee.port, "0 101"))
+        line.begin("play_announcement", "c1", "PCMU")
+        for turn in range(6):
+            line.sdp("callee", "c1", sdp("127.0.0.1", callee.port, "0 101", "a=sendonly\r\n", version=2 + 2 * turn))
+            line.sdp("callee", "c1", sdp("127.0.0.1", callee.port, "0 101", version=3 + 2 * turn))
+        line.sdp("callee", "c1", sdp("127.0.0.1", callee.port, "0 101", "a=sendonly\r\n", version=20))
+        played = line.finished(3.0)
+        assert (played.completed, played.cause) == (False, "callee_on_hold")
+        line.call("close", "c1")
+
+
 def test_closing_a_call_ends_its_prompt_and_frees_its_ports(line: Line) -> None:
     with Party(1000) as caller, Party(600) as callee:
         bridge(line, "c1", caller, callee)

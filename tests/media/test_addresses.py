@@ -1,0 +1,46 @@
+"""Whom a party's audio is taken from."""
+
+from __future__ import annotations
+
+import pytest
+from sippy.SdpBody import SdpBody
+
+from gate.media.addresses import expected
+from gate.media.sdp import narrow
+
+
+def audio(address: str):
+    family = "IP6" if ":" in address else "IP4"
+    return narrow(
+        SdpBody(
+            f"v=0\r\no=- 1 1 IN {family} {address}\r\ns=-\r\nc=IN {family} {address}\r\nt=0 0\r\n"
+            "m=audio 4000 RTP/AVP 0\r\n"
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("told", "signalled", "phone", "found"),
+    [
+        # A phone whose SDP says where it is.
+        ("198.51.100.7", "198.51.100.7", True, ("198.51.100.7", False)),
+        ("192.168.1.20", "192.168.1.20", True, ("192.168.1.20", False)),
+        # Behind a NAT, its own or its provider's, or two of them.
+        ("192.168.1.20", "81.2.69.142", True, ("81.2.69.142", True)),
+        ("100.64.3.4", "81.2.69.142", True, ("81.2.69.142", True)),
+        ("10.0.0.5", "192.168.1.1", True, ("192.168.1.1", True)),
+        ("127.0.0.1", "81.2.69.142", True, ("81.2.69.142", True)),
+        ("fd00::5", "[2a00:1450:4001::1]", True, ("2a00:1450:4001::1", True)),
+        # A public address is believed, whoever signals: its audio may be somewhere else.
+        ("81.2.69.143", "81.2.69.142", True, ("81.2.69.143", False)),
+        # Phones behind a PBX in the office are where they say; a PBX behind a NAT is not.
+        ("192.168.1.50", "192.168.1.10", False, ("192.168.1.50", False)),
+        ("192.168.1.50", "81.2.69.142", False, ("81.2.69.142", True)),
+        # Nothing is known of the signalling, or it is of another family, or nothing is to be sent.
+        ("192.168.1.20", "", True, ("192.168.1.20", False)),
+        ("192.168.1.20", "[2a00:1450:4001::1]", True, ("192.168.1.20", False)),
+        ("0.0.0.0", "81.2.69.142", True, ("0.0.0.0", False)),  # noqa: S104 - "on hold", not a bind
+    ],
+)
+def test_whom_audio_is_taken_from(told: str, signalled: str, phone: bool, found: tuple[str, bool]) -> None:
+    assert expected(audio(told), signalled, phone=phone) == found
