@@ -63,6 +63,7 @@ RETENTION: Final[list[BindingType]] = [
     bind("retention.sweep", "s", "sweep", "sweep", show=True),
     bind("retention.hold", "a", "hold", "hold", show=True),
     bind("retention.release", "d", "release", "release", show=True),
+    bind("retention.waiting", "w", "waiting", "second person", more="what one person asked for and another confirms"),
 ]
 CALENDAR: Final[list[BindingType]] = [
     bind("calendar.open", "enter", "open", "list day", show=True, shown_as="⏎"),

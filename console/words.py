@@ -10,7 +10,7 @@ from typing import Any, Final
 from console.theme import BAD, DIM, LOUD, OK, PLAIN, WARN
 from gate.core.masking import masked
 from gate.core.rules import MAX_AGE_DAYS
-from gate.core.showing import LONDON, clean
+from gate.core.showing import LONDON, clean, local
 
 Row = Mapping[str, Any]
 Shown = tuple[str, str]
@@ -209,3 +209,11 @@ def coverage(value: Any) -> Shown:
     if isinstance(value, Sequence) and not isinstance(value, str):
         value = ", ".join(str(each) for each in value) or None
     return text(value)
+
+
+def waits(answer: Mapping[str, Any]) -> str:
+    """What an act's answer says where it waits for a second person; empty where it is done."""
+    told = answer.get("waits")
+    if not told:
+        return ""
+    return clean(f"Not done yet: another person confirms it until {local(told['until'])}, with w in Retention")

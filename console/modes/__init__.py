@@ -10,7 +10,7 @@
 - ``calls``       every attempt, its decision explained, its leaf
 - ``recordings``  sealed recordings: waveform, export, play, hold
 - ``retention``   what goes when (``retention_calendar``, ``retention_day``), the sweep, ``retention_holds``;
-                 ``retention_shown`` says it in words
+                 ``retention_shown`` says it in words; ``waiting``: what waits for a second person
 - ``requests``    requests by state and deadline: ``requests_board``, ``request_detail`` with the steps that
   ``request_rules`` allow, ``request_forms``, ``request_found``, ``request_letter``, ``request_doing`` (what cannot be
   undone), ``request_shown``; ``keyring`` opens a private key

@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.widgets import Button, Static
 
+from console import words
 from console.feed import on_thread
 from console.modes.base import GateScreen
 from console.modes.keyring import key_open
@@ -110,6 +111,8 @@ def erasing(screen: GateScreen, reference: str) -> Danger:
         done = await screen.feed.ask(
             "request_carry_out", request=reference, execute=True, digest=digest, reason=reason, progress=progress
         )
+        if said := words.waits(done):
+            return said
         held = (
             f"; {done['held_calls']} calls stay, held by {clean(', '.join(done['held_by']))}" if done["held_by"] else ""
         )

@@ -21,7 +21,8 @@ from console.modes.retention_day import DayScreen
 from console.modes.retention_holds import MADE, TARGETS, WHAT, WHY, HoldDetail, ask_for_hold
 from console.modes.retention_shown import day_line, in_force, kind, plan_of, standing
 from console.modes.taking_back import hold_again
-from console.theme import DIM
+from console.modes.waiting import settle
+from console.theme import DIM, WARN
 from console.widgets.ask import Ask, Field
 from console.widgets.danger import Danger, Plan, Progress, danger
 from console.widgets.pages import Rows
@@ -71,7 +72,8 @@ class Mode(ListMode):
         "What goes when: each day with how many recordings are erased on it, and how many are held. The bars "
         "compare a day with the busiest one seen. What should have gone before today counts on today. Enter lists a "
         "day. s sweeps now: a dry run first, and what it showed is what goes. Tab goes on to the holds: a adds one, d "
-        "releases the one under the cursor. A restriction also keeps recordings from being opened."
+        "releases the one under the cursor. A restriction also keeps recordings from being opened. w shows what "
+        "waits for a second person, who confirms it here."
     )
     DEFAULT_CSS = """
     Mode #day { height: 1; padding: 0 1; }
@@ -150,7 +152,21 @@ class Mode(ListMode):
             if self.feed.link.up is not False:
                 self.complain(error)
             return
-        self.query_one("#standing", Report).show([Section("", lines=standing(self._status))])
+        lines = standing(self._status)
+        if waiting := await self._waiting():
+            said = f"{words.many(waiting, 'act')} waiting for a second person: w shows and confirms"
+            lines.append((said, WARN))
+        self.query_one("#standing", Report).show([Section("", lines=lines)])
+
+    async def _waiting(self) -> int:
+        """How many acts wait for a second person; 0 where that cannot be told now."""
+        if not self.feed.session.may("proposal_list"):
+            return 0
+        try:
+            answer = await self.feed.ask("proposal_list")
+        except GateError:
+            return 0
+        return len(answer["items"])
 
     # --- the calendar ---------------------------------------------------------------------------------------------
 
@@ -181,6 +197,8 @@ class Mode(ListMode):
             return may("retention_sweep") or None
         if action == "hold":
             return may("hold_add") or None
+        if action == "waiting":
+            return may("proposal_list") or None
         if action == "release":
             return self.at != CALENDAR and (may("hold_release") or None)
         return super().check_action(action, parameters)
@@ -223,6 +241,12 @@ class Mode(ListMode):
             self.returned()
 
     @work
+    async def action_waiting(self) -> None:
+        """What waits for a second person."""
+        if await settle(self):
+            self.returned()
+
+    @work
     async def action_release(self) -> None:
         """A hold ends."""
         row = self.table.row
@@ -244,7 +268,10 @@ class Mode(ListMode):
         if told is None:
             return
         answer = await self.ask("hold_release", hold_id=str(row["id"]), reason=told["reason"])
-        if answer is not None:
+        if answer is not None and (said := words.waits(answer)):
+            self.app.done(said)
+            self.returned()
+        elif answer is not None:
             again = partial(hold_again, self.feed, row, TARGETS[str(row["target"])])
             self.app.done("Released; undo puts on a new hold like it", back=again)
             self.returned()

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from console import words
 from console.modes.detail import DetailScreen
 from console.modes.retention_shown import in_force, kind, target_of
+from console.modes.taking_back import release_again
 from console.theme import PLAIN
 from console.widgets.ask import Ask, Field
 from console.widgets.report import Section
@@ -76,7 +77,7 @@ async def ask_for_hold(screen: GateScreen, recording_id: str = "") -> bool:
     late = f"; too late for {answer['gone']:,} that were erased" if answer["gone"] else ""
     screen.app.done(
         f"Held: {told['reference']}, {words.many(answer['kept'], 'recording')} as things stand{late}",
-        back=lambda: screen.feed.ask("hold_release", hold_id=answer["id"], reason="held by mistake: undone"),
+        back=lambda: release_again(screen.feed, str(answer["id"])),
     )
     return True
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from gate.errors import UsageError
+from console import words
+from gate.errors import RefusedError, UsageError
 
 if TYPE_CHECKING:
     from console.feed import Feed
@@ -58,3 +59,11 @@ async def hold_again(feed: Feed, row: Row, field: str) -> Any:
         reference=str(row["reference"]),
         restriction=row.get("kind") == "restriction",
     )
+
+
+async def release_again(feed: Feed, hold_id: str) -> None:
+    """A hold that was put on a moment ago is released. Raises ``GateError``; ``RefusedError`` where that waits for a
+    second person."""
+    answer = await feed.ask("hold_release", hold_id=hold_id, reason="held by mistake: undone")
+    if said := words.waits(answer):
+        raise RefusedError(said, reason="second_person_needed")

@@ -5,15 +5,19 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from textual.widgets import Button, Input
 
 from console.modes.retention import Mode
 from console.modes.retention_calendar import Calendar, Going, counts, heat
 from console.modes.retention_shown import day_line, standing
+from gate.core.evidence import canonical, stamp
+from gate.errors import RefusedError
 from gate.ports import Fact
 from gate.store.store import EvidenceStore
 from gate.vault.keystore import KeyStoreDb
@@ -302,6 +306,67 @@ async def test_a_hold_is_released_and_undo_puts_on_another_like_it(old: Served) 
     assert first["subject"] == held["id"] != again["subject"]
     assert first["body"] == again["body"]
     assert old.facts("number_shown")[-1]["body"]["why"] == "to undo the release of this hold"
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Served]:
+    """A gate that needs two people, at which Ann has asked for the release of a hold an hour ago."""
+    served = Served(tmp_path)
+    roles = msgspec.structs.replace(served.config.roles, dual_control="on")
+    served.config = msgspec.structs.replace(served.config, roles=roles)
+    held = {"kind": "hold", "target": "number", "recording_id": None, "call_id": None, "number": NUMBER}
+    asked = {"op": "hold_release", "arguments": {"hold_id": "hold-of-ann", "reason": "settled with them"}}
+    at = served.clock.now() - timedelta(hours=1)
+    asked |= {"digest": sha256(canonical(asked)).hexdigest(), "id": "asked-by-ann"}
+    asked |= {"until": stamp(at + timedelta(hours=24))}
+    store = EvidenceStore(served.config.data / "gate.db", pepper=PEPPER)
+    for fact in (
+        swept(),
+        Fact("hold", "hold-of-ann", at, "user:ann(1001)", held | {"reason": "a claim", "reference": "claim 1/2026"}),
+        Fact("proposed", "hold-of-ann", at, "user:ann(1001)", asked),
+    ):
+        store.call(lambda tx, fact=fact: tx.append(fact))
+    store.close()
+    yield served.start()
+    served.stop()
+
+
+async def test_what_another_has_asked_for_is_shown_and_confirmed(office: Served) -> None:
+    app = app_of(office)
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await pilot.press("6")
+        await until(pilot, shows(pilot, "1 act waiting for a second person"))
+        await pilot.press("w")
+        await until(pilot, shows(pilot, "the release of hold hold-of-ann", "user:ann(1001)"))
+        await pilot.press("enter")
+        await until(pilot, shows(pilot, "Confirm this?", "settled"))
+        await pilot.press("enter")
+        await until(pilot, shows(pilot, "Confirmed: the release of hold hold-of-ann"))
+    assert [fact["actor"] for fact in office.facts("hold_released")] == ["user:ann(1001)"]
+    assert office.facts("proposal_confirmed")[-1]["actor"].startswith("user:root(")
+
+
+async def test_what_one_has_asked_for_is_not_ones_own_to_confirm(office: Served) -> None:
+    app = app_of(office)
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await pilot.press("6")
+        held = await app.feed.ask("hold_add", number="020 7946 0124", reason="a claim", reference="claim 2/2026")
+        await pilot.press("tab")
+        await until(pilot, shows(pilot, "claim 2/2026"))
+        await pilot.press("d")
+        await until(pilot, shows(pilot, "Release this"))
+        await fill(pilot, reason="settled")
+        await until(pilot, shows(pilot, "Not done yet: another person confirms it"))
+        (mine,) = [each for each in (await app.feed.ask("proposal_list"))["items"] if each["subject"] == held["id"]]
+        with pytest.raises(RefusedError, match="another person confirms"):
+            await app.feed.ask("proposal_confirm", proposal_id=mine["id"])
+        await pilot.press("w")
+        await until(pilot, shows(pilot, "What waits", held["id"][:12]))
+        await pilot.press("down", "enter")
+        await until(pilot, shows(pilot, "Confirm this?"))
+        await pilot.press("down", "enter")
+        await until(pilot, shows(pilot, "Withdrawn: the release of hold"))
+    assert office.facts("hold_released") == []
 
 
 async def test_a_recording_of_a_day_is_held_from_its_list(old: Served) -> None:

@@ -1,0 +1,64 @@
+"""What waits for a second person: shown, confirmed, withdrawn."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from console import words
+from console.modes.request_doing import choose
+from console.widgets.pick import Pick
+from console.widgets.rows import Column
+from console.widgets.working import Working
+from gate.core.showing import clean
+from gate.errors import GateError
+
+if TYPE_CHECKING:
+    from console.modes.base import GateScreen
+    from console.widgets.working import Progress
+
+CONFIRM, WITHDRAW = "confirm", "withdraw"
+
+
+async def settle(screen: GateScreen) -> bool:
+    """Show what waits; confirm or withdraw what is picked. True where something was settled. Call it in a worker."""
+    answer = await screen.ask("proposal_list")
+    if answer is None:
+        return False
+    columns = (
+        Column("What", 30, lambda row: words.text(row["what"]), grows=True),
+        Column("Asked by", 18, lambda row: words.text(row["asked_by"])),
+        Column("Until", 15, lambda row: words.moment(row["until"])),
+    )
+    row = await screen.app.push_screen_wait(
+        Pick(
+            "What waits for a second person",
+            columns,
+            answer["items"],
+            key_of="id",
+            said="One person has asked for it; another one confirms within a day, or it is not done.",
+            none="Nothing waits.",
+        )
+    )
+    if row is None:
+        return False
+    why = clean(str(row["arguments"].get("reason") or ""))
+    said = f"{words.text(row['what'])[0]}: asked for by {words.text(row['asked_by'])[0]}." + (why and f" {why}")
+    options = [(CONFIRM, "it is done, as it was asked for"), (WITHDRAW, "it is not done")]
+    act = await choose(screen, "Confirm this?", "Act", options, said=said)
+    if act is None:
+        return False
+    op = f"proposal_{act}"
+
+    async def done(progress: Progress) -> Mapping[str, Any]:
+        more: dict[str, Any] = {"progress": progress} if act == CONFIRM else {}
+        told: Mapping[str, Any] = await screen.feed.ask(op, proposal_id=str(row["id"]), **more)
+        return told
+
+    told = await screen.app.push_screen_wait(Working("Confirming" if act == CONFIRM else "Withdrawing", done))
+    if isinstance(told, GateError):
+        screen.complain(told)
+        return False
+    if told is not None:
+        screen.app.done(f"{'Confirmed' if act == CONFIRM else 'Withdrawn'}: {words.text(row['what'])[0]}")
+    return True
