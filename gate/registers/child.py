@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import date, datetime
 from pathlib import Path
-from typing import IO
+from typing import IO, Final
 
 import msgspec
 
@@ -19,6 +20,9 @@ from gate.errors import RegisterError, RegisterFailed
 from gate.given import Given
 from gate.registers.opening import opened
 from gate.registers.report import ImportReport
+
+IDLE_SECONDS: Final = 0.5
+"""Without a word from the child for so long, it is asked whether to go on."""
 
 
 def import_in_child(
@@ -35,8 +39,9 @@ def import_in_child(
 ) -> ImportReport:
     """``importer.import_file`` in a child process; the same arguments, report and ``RegisterError``.
 
-    ``progress`` is called in this thread. Where it raises, or this thread is interrupted, the child is ended and the
-    snapshot in force stays. It ends with this process, however that ends.
+    ``progress`` is called in this thread: as the child tells, and again every ``IDLE_SECONDS`` in which it tells
+    nothing. Where it raises, or this thread is interrupted, the child is ended and the snapshot in force stays. It ends
+    with this process, however that ends.
     """
     given = opened(source)
     command = [sys.executable, "-P", "-m", "gate.registers.importer", f"--folder={folder.absolute()}", f"--name={name}"]
@@ -51,7 +56,6 @@ def import_in_child(
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                text=True,
                 env=_environment(),
                 pass_fds=(given.fileno(),),
             )
@@ -84,18 +88,40 @@ def _environment() -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join([home, inherited]) if inherited else home}
 
 
-def _listen(lines: IO[str], progress: Callable[[float, str], None]) -> ImportReport | None:
+def _listen(pipe: IO[bytes], progress: Callable[[float, str], None]) -> ImportReport | None:
     """Follow the child to its report; ``RegisterError`` where it tells one, None where it ends without either."""
-    for line in lines:
+    told: list[tuple[float, str]] = []
+
+    def again() -> None:
+        for each in told:
+            progress(*each)
+
+    for line in _lines(pipe.fileno(), again):
         try:
             message = json.loads(line)
         except ValueError:
             continue
         if "progress" in message:
-            progress(message["progress"], message["stage"])
+            told[:] = [(message["progress"], message["stage"])]
+            progress(*told[0])
         elif "error" in message:
             kind = RegisterFailed if message.get("again") else RegisterError
             raise kind(message["error"], hint=message["hint"])
         elif "report" in message:
             return msgspec.convert(message["report"], ImportReport)
     return None
+
+
+def _lines(descriptor: int, idle: Callable[[], None]) -> Iterator[bytes]:
+    """Lines until the end; ``idle`` is called where none comes: a file of a slow share may keep the child for long."""
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    begun = b""
+    while True:
+        if not poll.poll(IDLE_SECONDS * 1000):
+            idle()
+            continue
+        if not (piece := os.read(descriptor, 65536)):
+            return
+        *whole, begun = (begun + piece).split(b"\n")
+        yield from whole

@@ -13,6 +13,9 @@ from gate.service.reads import Progress, Row
 
 LAST_STOP = 0.9
 """Beyond this part the new snapshot is about to be put in force: it is let through."""
+AT_ONCE = 2
+"""Imports of one register: one works, one waits for it. Each takes a thread of the control interface, and a file of a
+share that does not answer would take it for long."""
 
 
 class Stopped(RegisterFailed):
@@ -43,8 +46,10 @@ class Stops:
 
     @contextmanager
     def running(self, name: str) -> Iterator[None]:
-        """While an import runs."""
+        """While an import runs; raises ``RegisterFailed`` where ``AT_ONCE`` of this name do."""
         with self._lock:
+            if self._running.get(name, 0) >= AT_ONCE:
+                raise RegisterFailed(f"{AT_ONCE} imports of {name.upper()} are under way already", hint="wait for them")
             self._running[name] = self._running.get(name, 0) + 1
         try:
             yield

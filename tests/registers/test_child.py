@@ -54,7 +54,14 @@ def test_a_child_reports_as_the_function_does(tmp_path: Path) -> None:
         progress=lambda done, stage: seen.append((done, stage)),
     )  # fmt: skip
     assert report == import_file(tmp_path / "here", "tps", source, as_of=TODAY, now=NOW, coverage=("020", "01632"))
-    assert [stage for _, stage in seen] == ["reading", "sorting", "comparing", "writing", "verifying", "done"]
+    assert list(dict.fromkeys(stage for _, stage in seen)) == [
+        "reading",
+        "sorting",
+        "comparing",
+        "writing",
+        "verifying",
+        "done",
+    ]
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
     assert seen[-1][0] == 1.0
 
@@ -191,6 +198,27 @@ def test_the_second_import_waits_and_says_so(tmp_path: Path) -> None:
         fcntl.flock(lock, fcntl.LOCK_UN)
         importing.communicate()
     assert (importing.returncode, _count(folder)) == (0, 300)
+
+
+def test_an_import_that_says_nothing_is_ended_when_it_is_told_to(tmp_path: Path) -> None:
+    """It waits for another one's lock, as it would for a share that does not answer."""
+    import fcntl
+
+    folder = tmp_path / "r"
+    put(folder, "tps", drama(100))
+    waited: list[str] = []
+
+    def stop(_done: float, stage: str) -> None:
+        waited.append(stage)
+        if waited.count("waiting for another import") == 3:
+            raise InterruptedError
+
+    with (folder / ".tps.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(InterruptedError):
+            import_in_child(folder, "tps", write(tmp_path / "t.txt", drama(300)), as_of=TODAY, now=NOW, progress=stop)
+        assert not any(_is_child(process) for process in Path("/proc").glob("[0-9]*"))
+    assert _count(folder) == 100
 
 
 def _with_room_for(size: int, folder: Path, source: Path) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gate.errors import RegisterFailed
 from gate.service.importing import LAST_STOP, Stopped, Stops
 
 
@@ -25,6 +26,17 @@ def test_whoever_listens_to_the_progress_is_ended_by_it_and_told_who_asked() -> 
         with pytest.raises(Stopped, match=r"TPS was stopped by user:ann\(1001\)"):
             tell(0.2, "reading")
     assert told == [(0.1, "reading")]
+
+
+def test_so_many_imports_of_a_register_run_at_once_and_no_more() -> None:
+    stops = Stops()
+    with stops.running("tps"), stops.running("tps"):
+        with pytest.raises(RegisterFailed, match="2 imports of TPS are under way"), stops.running("tps"):
+            pass
+        with stops.running("ctps"):
+            pass
+    with stops.running("tps"):
+        pass
 
 
 def test_what_is_about_to_be_put_in_force_goes_through() -> None:
