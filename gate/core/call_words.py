@@ -39,7 +39,7 @@ ENDS = {
     "peer_silent": "on hold, a peer that had answered before answered nothing any more",
     "no_ack": "the caller's phone never acknowledged the answer, and sent no audio",
     "callee_on_hold": "the callee held for longer than the announcement waits",
-    "media_failed": "the media relay could not connect the parties",
+    "media_failed": "the media relay did not do what it was told",
 }
 """Causes of an end that line (``HungUp.cause``) and media tell, and what happened."""
 

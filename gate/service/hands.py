@@ -14,6 +14,7 @@ import structlog
 from gate.clock import Clock
 from gate.core import screening
 from gate.core.call_words import (
+    ENDS,
     AnnouncementOver,
     Committed,
     Do,
@@ -47,8 +48,6 @@ log = structlog.get_logger()
 
 COMMIT_SECONDS = 5.0
 """Longest wait for evidence between the announcement and the bridge."""
-_UNTOLD = {"callee_on_hold": "callee_on_hold"}
-"""What the end of a call is named after, where the announcement was not told for such a cause."""
 GRACE_SECONDS = 5.0
 """How much longer than its length a prompt may take before it counts as failed."""
 
@@ -190,8 +189,8 @@ class Hands:
             talk.played, talk.announced_to = played, self._clock.now()
             if played.holds:  # what counts is the last time, which was played to its end
                 talk.announced_from = max(talk.announced_from or talk.announced_to, talk.announced_to - length)
-            told = played.completed and played.as_told
-            self._tell(talk, AnnouncementOver(told, _UNTOLD.get(played.cause, "announcement_unavailable")))
+            cause = played.cause if played.cause in ENDS else Reason.ANNOUNCEMENT_UNAVAILABLE.value
+            self._tell(talk, AnnouncementOver(played.completed and played.as_told, cause))
 
         self._line.early_media(talk.id)
         talk.announced_from = self._clock.now()
