@@ -42,7 +42,7 @@ UNFINISHED: Final = (".part", ".partial", ".filepart", ".tmp", ".temp", ".crdown
 """Ends of names that say that a file is not complete, or not to be taken; names with a dot in front are not either."""
 PACKED: Final = (".gz", ".zip", ".bz2", ".xz", ".7z", ".zst", ".rar", ".tgz", ".tar", ".z", ".gpg", ".pgp")
 MOST: Final = 32
-"""Files taken in one look, at most."""
+"""Files taken in one look, and told of as passed over, at most."""
 AGAIN_SECONDS: Final = 60.0
 """How long after a failure that is not the file's it is tried again."""
 _RENAMED_NS: Final = 1_000_000
@@ -144,7 +144,7 @@ class DropFolder:
                 continue
             register = self.register_of(name)
             if why := self._why_passed(name, seen, register):
-                if self._passed.get(name) != (seen.st_ino, why):
+                if self._passed.get(name) != (seen.st_ino, why) and len(passed) < MOST:
                     self._passed[name] = (seen.st_ino, why)
                     passed.append(Outcome(register or "", self.folder / name, PASSED, why))
             elif register is not None and self._settled(name, seen, tick, now):
