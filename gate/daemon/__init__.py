@@ -3,6 +3,7 @@
 - ``serve(config)``      the gate: line thread, store thread, recorder process, control interface in the main thread
 - ``open_desk(config)``  the desk alone, for commands when no gate runs; holds the data lock as long as it is open
 - ``house``      what every way into the data folder shares
+- ``log_keeping``  what the house does with the log: signs, verifies and compares it
 - ``running``    a running gate
 - ``recording``  the recorder process (``python -m gate.daemon.recording``), and waiting for an earlier one
 - ``screening``  a CRM file screened beside a gate that runs or not

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import base64
 import os
 import secrets
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from datetime import date, datetime, time, timedelta
+from datetime import date, time, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,11 +15,11 @@ from zoneinfo import ZoneInfo
 from gate.clock import Clock, SystemClock
 from gate.config import Config
 from gate.daemon.later import Later
-from gate.errors import ConfigError, GateError, StoreError, VaultError
+from gate.daemon.log_keeping import LogKeeping
+from gate.errors import ConfigError, StoreError
 
 if TYPE_CHECKING:
     from gate.audit.checkpoints import Newest
-    from gate.audit.places import Standing
     from gate.core.rules import Rules
     from gate.daemon.bundles import Signing
     from gate.daemon.letters import Letters
@@ -67,7 +66,7 @@ def rules_of(config: Config) -> Rules:
         raise ConfigError(str(error), hint="see the sections [firm] and [calling]") from error
 
 
-class House:
+class House(LogKeeping):
     """What every way into the data folder shares: lock, evidence, keys, registers, and the desk on top of them."""
 
     def __init__(
@@ -106,7 +105,7 @@ class House:
         self.keys = KeyStoreDb(data / "keys.db")
         stack.callback(self.keys.close)
         self.registers = RegisterLibrary(data / "registers", config.calling.registers)
-        self.trust = Trust(self.standing, self._unsigned_since, self.clock.now)
+        self.trust = Trust(self.standing, self.unsigned_since, self.clock.now)
         self.screener = Screener(self.registers, rules_of(config), self.trust)
         self._live = live
         self._gate_now = gate_now
@@ -191,7 +190,7 @@ class House:
                 verify_log=self.verify_log,
                 checkpoint=self.checkpoint,
                 trust=self.trust,
-                behind=self._behind,
+                behind=self.behind,
                 copies=self.copies,
                 bundles=Later(self._bundles),
                 retention=self.retention,
@@ -227,13 +226,6 @@ class House:
 
         return Signing(self.config.data, apart=self._apart)
 
-    def beside(self, read: Callable[[Any], Any]) -> Any:
-        """What a function reads from the store as it is now, without holding it up. Raises ``StoreError``."""
-        from gate.store.reader import Reader
-
-        with Reader(self.config.data / "gate.db") as reader:
-            return read(reader)
-
     def keyring(self) -> Keyring:
         """The register of recipients and the wrapped keys."""
         from gate.vault.keyring import Keyring
@@ -266,120 +258,6 @@ class House:
             progress=progress,
         )
         return report.as_dict()
-
-    @property
-    def _second_folder(self) -> Path | None:
-        name = self.config.storage.checkpoints_copy
-        return self.config.path(name) if name else None
-
-    def standing(self) -> Standing:
-        """The store compared with every place where checkpoints lie. Raises ``GateError``."""
-        from gate.daemon.standing import StoreLog, standing
-
-        return standing(self.config, StoreLog(self.store))
-
-    def _behind(self) -> dict[str, Any]:
-        from gate.daemon.standing import StoreLog, behind
-
-        return behind(self.config, StoreLog(self.store))
-
-    def _unsigned_since(self) -> datetime | None:
-        from gate.daemon.standing import unsigned_since
-
-        return unsigned_since(lambda sql: self.beside(lambda reader: reader.query(sql)))
-
-    def check_signer(self) -> None:
-        """Raises ``VaultError`` where the key that signs the log is missing, or is not the one that has signed it."""
-        from gate.vault.errors import NoteInvalid
-        from gate.vault.signing import CheckpointKey, verify_note
-
-        path = self.config.data / "gate.key"
-        hint = "restore it: what it has signed holds under no other key"
-        if not path.exists():
-            raise VaultError(f"{path} is missing", hint=hint)
-        key = CheckpointKey.load(path)
-        for row in self.store.call(lambda tx: tx.query("SELECT note FROM checkpoints ORDER BY size DESC LIMIT 1")):
-            try:
-                verify_note(row["note"], key.vkey)
-            except NoteInvalid as error:
-                raise VaultError(f"{path} is not the key that has signed this log: {error}", hint=hint) from error
-
-    def checkpoint(self) -> dict[str, Any]:
-        """Sign the log as it stands."""
-        from gate.audit.checkpoints import Checkpointer
-        from gate.vault.signing import CheckpointKey
-
-        data = self.config.data
-        key = CheckpointKey.load(data / "gate.key")
-        written = Checkpointer(
-            self.store,
-            key.sign_note,
-            origin=key.name,
-            folder=data / "checkpoints",
-            second=self._second_folder,
-            newest=self._newest_checkpoints,
-        ).write(self.clock.now())
-        return {
-            "size": written.size,
-            "root": base64.b64encode(written.root).decode(),
-            "note": written.note,
-            "missed": list(written.missed),
-        }
-
-    def sign_what_came(self) -> None:
-        """Sign what was kept since the data folder was opened. What cannot be signed is signed by the next gate."""
-        with suppress(GateError):
-            if self.store.call(lambda tx: tx.head()[0]) > self._opened_with:
-                self.checkpoint()
-
-    def copies(self, size: int, note: str) -> list[str]:
-        """Where the file of a checkpoint lies as it was signed."""
-        from gate.audit.heads import file_name
-
-        found = []
-        for place, folder in (("folder", self.config.data / "checkpoints"), ("second place", self._second_folder)):
-            with suppress(OSError):
-                if folder is not None and (folder / file_name(size)).read_bytes() == note.encode():
-                    found.append(place)
-        return found
-
-    def verify_log(
-        self,
-        progress: Callable[[float, str], None] | None = None,
-        vkey: str = "",
-        checkpoints: Sequence[tuple[str, str]] = (),
-    ) -> dict[str, Any]:
-        """Verify rows, leaves, root and checkpoints, reading beside whatever is written.
-
-        ``vkey`` (else that of ``gate.key``) and ``checkpoints``, (where, signed note), are known from elsewhere: what
-        lies here cannot have been made to fit them. Raises ``GateError``.
-        """
-        from gate.audit.verify import verify
-        from gate.daemon.bundles import check_vkey
-        from gate.store.fold import number_hash
-        from gate.store.projections import TABLES
-        from gate.store.shape import differences
-        from gate.vault.signing import CheckpointKey, verify_note
-
-        data = self.config.data
-        trusted = check_vkey(vkey) if vkey else CheckpointKey.load(data / "gate.key").vkey
-        report = verify(
-            data / "gate.db",
-            lambda note: verify_note(note, trusted),
-            tables=TABLES,
-            folders=[data / "checkpoints", *([self._second_folder] if self._second_folder else [])],
-            notes=checkpoints,
-            origin=trusted.partition("+")[0],
-            pepper=self.pepper,
-            shape=lambda connection: differences(connection, number_hash(self.pepper, "")),
-            progress=None if progress is None else lambda done, of: progress(done / max(of, 1), "leaves"),
-        )
-        told = report.as_json()
-        if not vkey:
-            told["not_proven"].append(
-                "That the key is the gate's: it is the one that lies in gate.key (--vkey gives another)."
-            )
-        return told | {"vkey": trusted, "vkey_from": "elsewhere" if vkey else "gate.key"}
 
 
 def _scan(path: Path) -> Any:

@@ -9,6 +9,7 @@ from typing import Any
 
 from gate.audit.places import Log, Place, Standing, compare, folder_notes, last_fit
 from gate.config import Config
+from gate.errors import VaultError
 from gate.store.reader import Reader
 from gate.store.store import EvidenceStore
 from gate.store.tree import load_frontier
@@ -79,8 +80,8 @@ def _mailed(path: Path) -> Any:
 
 
 def standing(config: Config, log: Log) -> Standing:
-    """What came of it. Raises ``GateError`` where the store cannot be read."""
-    vkey = (config.data / "gate.key").read_text("utf-8", "replace").partition("\n")[0]
+    """What came of it. Raises ``GateError`` where the store or the signing key cannot be read."""
+    vkey = _vkey(config)
 
     def check_note(note: str) -> str:
         from gate.vault.signing import verify_note  # only for a note that does not fit: a check must not pay for it
@@ -96,7 +97,7 @@ def behind(config: Config, log: Log) -> dict[str, Any]:
     found = standing(config, log)
     if not found.behind:
         return {}
-    after = max(found.fits, last_fit(log, places(config), _origin(config)))
+    after = max(found.fits, last_fit(log, places(config), _vkey(config).partition("+")[0]))
     return {
         "after": after,
         "to": max(known.size for _, known in found.behind),
@@ -104,8 +105,14 @@ def behind(config: Config, log: Log) -> dict[str, Any]:
     }
 
 
-def _origin(config: Config) -> str:
-    return (config.data / "gate.key").read_text("utf-8", "replace").partition("+")[0]
+def _vkey(config: Config) -> str:
+    path = config.data / "gate.key"
+    try:
+        return path.read_text("utf-8", "replace").partition("\n")[0]
+    except OSError as error:
+        raise VaultError(
+            f"{path} cannot be read: {error.strerror}", hint="restore it: nobody can tell which log is the newest"
+        ) from error
 
 
 def unsigned_since(query: Callable[[str], list[dict[str, Any]]]) -> datetime | None:

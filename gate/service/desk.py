@@ -6,8 +6,10 @@ can carry. The control interface and the command line call these methods by thei
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
+from gate.errors import GateError
 from gate.service.bulk_lists import BulkLists
 from gate.service.contact_desk import ContactDesk
 from gate.service.desk_base import LONDON
@@ -42,7 +44,8 @@ class Desk(
 
     def status(self, *, actor: str) -> Row:
         """The gate at a glance: calls in hand, attempts of the last hour by reason, registers, what the line counts."""
-        self._offers.trust.look_once()
+        with suppress(GateError):  # that it could not be compared is among the warnings
+            self._offers.trust.look_once()
         now = self._clock.now()
         registers = self._registers.status(now.astimezone(LONDON).date())
         since = datetime.fromtimestamp(now.timestamp() - 3600, UTC)

@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from typing import Final, Protocol
 
 from gate.core.screening import Reason
+from gate.errors import GateError
 from gate.log import Logger
 
 log = Logger()
@@ -60,7 +61,11 @@ class Trust:
     def look(self) -> str:
         """Compare now; why the store is behind, empty where it is not. Raises ``GateError``."""
         with self._lock:
-            found = self._compare()
+            try:
+                found = self._compare()
+            except GateError as error:
+                self.unread = (str(error),)
+                raise
             for each in found.unread:
                 log.warning("checkpoint_not_compared", why=each)
             if found.why and found.why != self.why_behind:
