@@ -13,6 +13,8 @@ _STATIC = {
     9: "G722/8000", 12: "QCELP/8000", 13: "CN/8000", 15: "G728/8000", 18: "G729/8000",
 }  # fmt: skip
 _RTPMAP = re.compile(r"a=rtpmap:\s*(\d{1,3})\s+([A-Za-z0-9._-]+)/(\d{1,6})")
+MAX_TYPES = 128
+"""Payload types of one stream: there are no more (RFC 3550 section 5.1)."""
 _NOT_SPEECH = {"TELEPHONE-EVENT", "CN", "RED", "ULPFEC"}
 _SPELLING = {"OPUS": "opus"}
 
@@ -27,7 +29,7 @@ def payload_map(body: str) -> dict[int, str]:
         if line.startswith("m="):
             if types:
                 break
-            parts = line[2:].split()
+            parts = line[2:].split(None, 3 + MAX_TYPES)[: 3 + MAX_TYPES]
             inside = len(parts) > 3 and parts[0] == "audio" and parts[1].split("/")[0] != "0"
             if inside:
                 types = [kind for part in parts[3:] if (kind := whole(part, 3)) is not None and kind < 128]

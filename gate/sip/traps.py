@@ -111,7 +111,7 @@ def _line(latin: str) -> str:
     """Text that stays on its line, as the UTF-8 that it is; what is none, and what is not printed, becomes a mark."""
     if latin.isascii() and latin.isprintable():
         return latin
-    return _NOT_PRINTED.sub("?", latin.encode("latin-1", "replace").decode("utf-8", "replace"))
+    return _NOT_PRINTED.sub("\ufffd", latin.encode("latin-1", "replace").decode("utf-8", "replace"))
 
 
 def _address(value: str) -> str:

@@ -80,12 +80,12 @@ def test_a_gate_goes_on(tmp_path):
     assert not [line for line in log.splitlines() if '"level": "error"' in line]
 
 
-def attack(house: Gatehouse, callee: Callee, seed: int) -> dict[str, float]:
+def attack(house: Gatehouse, callee: Callee, seed: int, count: int = 800) -> dict[str, float]:
     """The program's SIP, while the carrier is busy for whatever comes of it."""
     program = subprocess.Popen(
         [
             *(sys.executable, "-m", "tests.attack.fuzz", "--gate", f"127.0.0.1:{house.port}"),
-            *("--count", "800", "--seed", str(seed)),
+            *("--count", str(count), "--seed", str(seed)),
         ],
         stdout=subprocess.PIPE,
         text=True,

@@ -49,6 +49,11 @@ def bridge(quick: bool) -> Table:
     return _rows(import_module("tests.bench.bench_bridge").run(*((20, 4) if quick else (100, 60))))
 
 
+def parsers(quick: bool) -> Table:
+    """Readers of what comes from outside: texts that are hard to read, and a million odd inputs."""
+    return _rows(import_module("tests.bench.bench_parsers").run(20_000 if quick else 1_000_000))
+
+
 def media(quick: bool) -> Table:
     """Calls with audio both ways, relayed and recorded."""
     return _named(import_module("tests.bench.bench_media").measure(*((10, 3.0) if quick else (300, 20.0))))
@@ -122,6 +127,7 @@ BENCHES: dict[str, Callable[[bool], Table]] = {
     each.__name__: each
     for each in (
         bridge,
+        parsers,
         media,
         recorder,
         store,
