@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -22,6 +22,9 @@ from gate.service.talk import Talk
 log = structlog.get_logger()
 
 MINUTE = timedelta(minutes=1)
+SECOND = timedelta(seconds=1)
+FEW = 50
+"""Calls in hand of one caller that are looked at for every one asked for."""
 
 
 @dataclass(slots=True)
@@ -31,6 +34,9 @@ class _Caller:
     lately: deque[datetime] = field(default_factory=deque)
     """When it asked for calls, of the last minute; what was over the limit is not among them."""
     talks: dict[str, Talk] = field(default_factory=dict)
+    running: float = 0.0
+    """Seconds that those in hand have talked today, as of ``measured``."""
+    measured: datetime | None = None
     seconds: float = 0.0
     calls: int = 0
     service: int = 0
@@ -76,7 +82,8 @@ class Usage:
             return
         caller.calls += 1
         caller.service += decision.reason is Reason.SERVICE_CALL
-        used, allowance = self._used(caller, now), self._allowances[talk.actor]
+        used = Used(calls_today=caller.calls, service_today=caller.service)
+        allowance = self._allowances[talk.actor]
         if caller.told or not too_much_service(allowance, used):
             return
         caller.told = True
@@ -89,7 +96,9 @@ class Usage:
         """A call is not in hand any more."""
         caller = self._caller(talk.actor, now)
         if caller is not None and caller.talks.pop(talk.id, None) is not None:
-            caller.seconds += self._talked(talk, now)
+            seconds = _talked(talk, now, midnight(now))
+            caller.seconds += seconds
+            caller.running = max(0.0, caller.running - seconds)
 
     def rows(self, now: datetime) -> list[dict[str, Any]]:
         """For ``status``: what each caller uses and may use; those that use nothing are left out."""
@@ -129,17 +138,25 @@ class Usage:
         return Used(
             len(caller.lately),
             len(caller.talks),
-            caller.seconds + sum(self._talked(talk, now) for talk in caller.talks.values()),
+            caller.seconds + self._running(caller, now),
             caller.calls,
             caller.service,
         )
 
-    def _talked(self, talk: Talk, now: datetime) -> float:
-        """Seconds of talk of this day."""
-        if talk.connected_at is None:
-            return 0.0
-        midnight = datetime.combine(self._day, datetime.min.time(), LONDON)
-        return max(0.0, (now - max(talk.connected_at, midnight)).total_seconds())
+    def _running(self, caller: _Caller, now: datetime) -> float:
+        """Seconds that the calls in hand have talked today; of many, as they were a second ago at most."""
+        if len(caller.talks) <= FEW or caller.measured is None or now - caller.measured >= SECOND:
+            since = midnight(now)
+            caller.running = sum(_talked(talk, now, since) for talk in caller.talks.values())
+            caller.measured = now
+        return caller.running
+
+
+def _talked(talk: Talk, now: datetime, since: datetime) -> float:
+    """Seconds of talk, from ``since`` on."""
+    if talk.connected_at is None:
+        return 0.0
+    return max(0.0, (now - max(talk.connected_at, since)).total_seconds())
 
 
 def _day(now: datetime) -> date:
@@ -148,4 +165,4 @@ def _day(now: datetime) -> date:
 
 def midnight(now: datetime) -> datetime:
     """When the day of London began."""
-    return datetime.combine(_day(now), datetime.min.time(), LONDON)
+    return datetime.combine(_day(now), datetime.min.time(), LONDON).astimezone(UTC)
