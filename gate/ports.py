@@ -279,6 +279,10 @@ class MediaRelay(Protocol):
         """Free the ports; harmless where there are none."""
         ...
 
+    def late(self) -> float:
+        """Seconds that the oldest command has waited to be carried out; 0.0 where none waits."""
+        ...
+
     def packets(self, call_id: str, done: Callable[[tuple[int, int] | None], None]) -> None:
         """``done((from the caller, from the callee))``: RTP packets received so far; None where there is no session."""
         ...

@@ -18,7 +18,9 @@ import os
 import re
 import resource
 import socket
+import time
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from secrets import token_hex
 from typing import Any
@@ -45,12 +47,28 @@ class Proxy:
         self._client = _start(config, addresses)
         self._pulse_to = _Pulse(self, addresses)
         self._pulse_due = False
+        self._numbers = count()
+        self._asked: dict[int, float] = {}
+        """Jobs without an answer yet, the oldest first: when each was asked for."""
         self._renew()
 
     def run(self, job: Job, done: Callable[[Any], None]) -> None:
         """Have a job done on the worker's thread, after those before it; ``done`` gets its result on the line's, None
         where it could not be done."""
-        self._client.wi.put((job, done, ()))
+        number = next(self._numbers)
+        self._asked[number] = time.monotonic()
+
+        def answered(result: Any) -> None:
+            del self._asked[number]
+            done(result)
+
+        self._client.wi.put((job, answered, ()))
+
+    @property
+    def late(self) -> float:
+        """Seconds that the oldest job has waited for its answer; 0.0 where there is none."""
+        first = next(iter(self._asked.values()), None)
+        return 0.0 if first is None else time.monotonic() - first
 
     def freed(self) -> None:
         """A session was deleted: have its ports freed soon."""

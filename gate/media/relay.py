@@ -275,6 +275,10 @@ class RtpIoMedia:
         caller, callee = found
         self._proxy.run(lambda ask: (caller.copy(ask, caller_port), callee.copy(ask, callee_port)), done)
 
+    def late(self) -> float:
+        """Seconds that the oldest command to RTPProxy has waited for its answer."""
+        return self._running.late if self._running else 0.0
+
     def packets(self, call_id: str, done: Callable[[tuple[int, int] | None], None]) -> None:
         """``done((from the caller, from the callee))``: RTP packets received so far; None where there is no session."""
         call, found = self._calls.get(call_id), self._parties(call_id)

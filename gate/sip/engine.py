@@ -220,6 +220,7 @@ class Engine:
         now = time.monotonic()
         self.lag.note("timers", max(0.0, now - self._swept - SWEEP_SECONDS))
         self.lag.note("decisions", self.door.pending.oldest)
+        self.lag.note("media", self.relay.late())
         self._swept = now
         self.door.sweep()
         if now - self._told_at >= TELL_SECONDS:

@@ -32,7 +32,7 @@ def measured(lag: Lag, clock: Clock, queue: str, late: float, seconds: float) ->
         lag.note(queue, late)
 
 
-@pytest.mark.parametrize("queue", ["datagrams", "timers", "decisions"])
+@pytest.mark.parametrize("queue", ["datagrams", "timers", "decisions", "media"])
 def test_a_queue_that_stands_sheds_and_one_that_is_long_for_a_moment_does_not(queue):
     clock = Clock()
     lag = Lag(clock)

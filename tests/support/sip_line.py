@@ -52,6 +52,9 @@ class PassThrough:
     def close(self, call_id: str) -> None:
         self.closed.append(call_id)
 
+    def late(self) -> float:
+        return 0.0
+
     def packets(self, call_id: str, done: Callable[[tuple[int, int] | None], None]) -> None:
         """As many of each side as a test says; ``talking`` sides send on."""
         self.looks += 1

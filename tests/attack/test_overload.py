@@ -1,0 +1,52 @@
+"""Twice what a real gate can carry: some calls are sent away early and by name, the rest are carried to their end."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.support.gatehouse import Gatehouse
+from tests.support.sipp import Sipp, need_sipp
+
+CALLS, RATE = 600, 150
+"""More than a gate with announcement and recording carries on a few cores."""
+NUMBER = "01134960520"
+
+
+@pytest.mark.load
+def test_a_dialler_gone_wild_does_no_harm_to_the_calls_under_way(tmp_path: Path) -> None:
+    need_sipp()
+    gate = Gatehouse(tmp_path / "gate", announcement=0.5)
+    gate.add_pbx(refusal=486)
+    gate.set("calling", redial_hours=0)
+    gate.start()
+    try:
+        far = Sipp("uas", port=gate.trunk_port, calls=10 * CALLS, timeout=150, trace=False)
+        far.wait_listening()
+        command = [sys.executable, "-m", "tests.attack.overload", "127.0.0.1", str(gate.port), NUMBER]
+        command += ["--calls", str(CALLS), "--rate", str(RATE)]
+        done = subprocess.run(command, capture_output=True, text=True, timeout=180)
+        assert done.returncode == 0, done.stderr
+        told = json.loads(done.stdout)
+        far.stop()
+        assert (told["ended_as_they_should"], told["went_wrong"]) == (CALLS, 0), told
+        gate.wait(lambda: not gate.client.call("status")["calls"], 40, "calls are left")
+        calls = gate.rows("SELECT verdict, reason, ended_by, cause, bridged, state FROM calls")
+        carried = [call for call in calls if call["verdict"] == "allow"]
+        assert {(call["state"], call["ended_by"], call["cause"]) for call in carried} == {
+            ("ended", "caller", "hung_up")
+        }
+        assert all(call["bridged"] for call in carried)
+        assert gate.stop() == 0  # the counts are kept at the end at the latest
+        facts = gate.rows("SELECT body FROM facts WHERE kind = 'refused_overload'")
+        shed = sum(json.loads(row["body"])["count"] for row in facts)
+        print(f"{len(carried)} carried, {shed} sent away, {told['asked_again']} asked again")
+        assert shed + len(calls) == CALLS
+        assert shed > 0
+        gate.verified()
+    finally:
+        gate.stop()
