@@ -50,6 +50,9 @@ class SetClock:
 class Served:
     """A gate that tells of the recorded day. ``stop`` and ``start`` make it go away and come back."""
 
+    _salts: Callable[[], bytes] | None = None
+    """The same on every run, where leaves are in pictures; None: as a gate makes them."""
+
     def __init__(self, folder: Path, more: Sequence[dict[str, Any]] = ()) -> None:
         """``more``: facts behind those of the day."""
         day = json.loads(FILE.read_text(encoding="utf-8"))
@@ -98,7 +101,8 @@ class Served:
     def start(self) -> Served:
         """Answer."""
         house = House(self.config, self._stack, self._live, self.clock)
-        house.store._salts = self._salts
+        if self._salts is not None:
+            house.store._salts = self._salts
         view = LiveView(
             calls=self._live,
             beside=house.beside,
