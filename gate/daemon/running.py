@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
+from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -164,9 +165,16 @@ class Gate:
         )
         self._recorder.events = conductor
         line.bind(conductor)
+        line.recall(self._proven_lately())
         line.open()
         line.post(self._build_media)
         return line, conductor
+
+    def _proven_lately(self) -> Any:
+        from gate.store.queries import proven_since
+
+        since = self._house.clock.now() - timedelta(seconds=self._config.sip.registration_seconds)
+        return self._house.beside(lambda tx: proven_since(tx, since))
 
     def _used_today(self) -> Any:
         from gate.service.usage import midnight

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import structlog
@@ -17,7 +17,7 @@ from gate.sip.loop import Steps, adopt
 from gate.sip.message import Address
 from gate.sip.registrar import Registrar
 from gate.sip.status import LineStatus, TrunkStatus
-from gate.sip.udp import Face, Transport
+from gate.sip.udp import Face, Transport, split_address
 
 if TYPE_CHECKING:
     from gate.sip.engine import Engine
@@ -81,6 +81,12 @@ class SipLine:
     def bind(self, events: LineEvents) -> None:
         """Who is told what happens; before ``run``."""
         self._events = events
+
+    def recall(self, proven: Iterable[tuple[str, str]]) -> None:
+        """Where accounts had proven themselves before this start, as (``account:NAME``, ``host:port``): nobody locks
+        them out there by guessing until they do again. Before ``run``."""
+        for account, source in proven:
+            self._authenticator.proven.note(account, split_address(source), self._config.sip.registration_seconds)
 
     def open(self) -> list[Address]:
         """Bind the sockets; returns what was bound (port 0 becomes a real one).

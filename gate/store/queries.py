@@ -142,6 +142,17 @@ def used_since(tx: Source, since: datetime, longest: float) -> dict[str, Used]:
     }
 
 
+def proven_since(tx: Source, since: datetime) -> list[tuple[str, str]]:
+    """Accounts that have asked for calls from ``since`` on, and the addresses where they did, oldest first."""
+    rows = tx.query(
+        "SELECT claimed_by, source, max(at) AS last FROM calls INDEXED BY calls_at"
+        " WHERE at >= ? AND claimed_by GLOB 'account:*' AND source GLOB '*:*'"
+        " GROUP BY claimed_by, source ORDER BY last",
+        [stamp(since)],
+    )
+    return [(row["claimed_by"], row["source"]) for row in rows]
+
+
 # --- recordings ---------------------------------------------------------------------------------------------------
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from gate.service.refusals import LEAVES
 from tests.attack.wire import Wire, authorization, code_of, header
-from tests.support.gatehouse import Gatehouse
+from tests.support.gatehouse import LISTED, Gatehouse
 
 URI = "sip:gate.invalid"
 
@@ -86,6 +86,23 @@ def test_passwords_are_not_guessed_and_nobody_is_locked_out(house, tmp_path):
     assert len(log) < 30
     house.stop()
     counted(house, one["sent"] + many["sent"])
+
+
+def test_a_restart_leaves_nobody_locked_out(house, tmp_path):
+    """Who has called in the last hour is known at the next start, before it proves itself again."""
+    phone, uri = Wire(), f"sip:{LISTED}@gate.invalid"
+    call = {"sender": "<sip:alice@gate.invalid>;tag=a", "call_id": secrets.token_hex(8)}
+    phone.send(phone.request("INVITE", uri, **call), house.address)
+    line = authorization(header(phone.final(2), "WWW-Authenticate"), "alice", house.password(), "INVITE", uri)
+    phone.send(phone.request("INVITE", uri, **call, cseq=2, headers=(line,)), house.address)
+    assert header(phone.final(5), "X-Dialgate-Reason") == "listed_tps"
+    house.stop()
+    house.start()
+    words = tmp_path / "words.txt"
+    words.write_text("\n".join(f"guess{number}" for number in range(30)))
+    attack(house, "guess", "--words", str(words), "--sources", "30")
+    assert register(house, Wire("127.0.0.2")) == 403  # the account is locked where nobody has proven anything
+    assert register(house, phone) == 200
 
 
 def test_a_nonce_is_worth_nothing_elsewhere_and_makes_no_leaves(house):
