@@ -52,7 +52,6 @@ UNITS = [
 TEXTS: dict[str, Callable[[str], Any]] = {
     "tag_of": fields.tag_of,
     "uri_of": fields.uri_of,
-    "display_of": fields.display_of,
     "parameters_of": fields.parameters_of,
     "split_address": fields.split_address,
     "split_list": fields.split_list,

@@ -5,6 +5,7 @@
 - ``house``      what every way into the data folder shares
 - ``log_keeping``  what the house does with the log: signs, verifies and compares it
 - ``running``    a running gate
+- ``recalled``   what a start takes from the store: today's use, who proved itself lately
 - ``recording``  the recorder process (``python -m gate.daemon.recording``), and waiting for an earlier one
 - ``screening``  a CRM file screened beside a gate that runs or not
 - ``contacts``   the CRM's contacts, and following them in the background

@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from datetime import timedelta
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -28,6 +27,7 @@ from gate.daemon.checkpoint_mail import mail_checkpoints
 from gate.daemon.contacts import follow
 from gate.daemon.drop import watch
 from gate.daemon.house import House, new_id
+from gate.daemon.recalled import proven_lately, used_today
 from gate.daemon.recording import wait_for_recorder
 from gate.daemon.requests import remind
 from gate.daemon.signing import Signer
@@ -161,27 +161,14 @@ class Gate:
             new_id=new_id,
             metrics=self._metrics,
             mend=self._mend,
-            used=self._used_today(),
+            used=used_today(self._house),
         )
         self._recorder.events = conductor
         line.bind(conductor)
-        line.recall(self._proven_lately())
+        line.recall(proven_lately(self._house))
         line.open()
         line.post(self._build_media)
         return line, conductor
-
-    def _proven_lately(self) -> Any:
-        from gate.store.queries import proven_since
-
-        since = self._house.clock.now() - timedelta(seconds=self._config.sip.registration_seconds)
-        return self._house.beside(lambda tx: proven_since(tx, since))
-
-    def _used_today(self) -> Any:
-        from gate.service.usage import midnight
-        from gate.store.queries import used_since
-
-        since, longest = midnight(self._house.clock.now()), float(self._config.limits.max_call_seconds)
-        return self._house.beside(lambda tx: used_since(tx, since, longest))
 
     def _view(self) -> Any:
         """What can be watched."""

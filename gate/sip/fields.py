@@ -109,14 +109,6 @@ def uri_of(value: str) -> str:
     return plain.partition(";")[0].strip()
 
 
-def display_of(value: str) -> str:
-    """The display name of such a value, as text; empty where there is none."""
-    quoted = _QUOTED.match(value.lstrip())
-    if quoted and quoted[2]:
-        return text_of(unescaped(quoted[1]))
-    return text_of(value.partition("<")[0].strip() if "<" in value else "")
-
-
 def split_address(value: str) -> tuple[str, str, str]:
     """Display name (quotes undone), URI, and the parameters behind it with their first semicolon. What stands between a
     quoted name and the URI (quotes in a name that a phone did not escape) belongs to the name."""

@@ -57,7 +57,7 @@ def sip(data: bytes) -> None:
 
 
 def _values(value: str) -> None:
-    for read in (fields.tag_of, fields.uri_of, fields.display_of, fields.parameters_of, fields.split_address):
+    for read in (fields.tag_of, fields.uri_of, fields.parameters_of, fields.split_address):
         read(value)
     fields.user_of(value), fields.host_of(value), fields.split_list(value)
 
