@@ -18,7 +18,7 @@ How a call comes in and goes out::
 - ``strangers``      how much addresses get that have not proven anything; ``guesses``: wrong passwords
 - ``sides``          who may speak for one side of a call, and where accounts have proven themselves
 - ``pending``        INVITEs that wait for the conductor's decision
-- ``answers``        what was answered, for retransmissions; refusals (603)
+- ``answers``        what was answered, for retransmissions; refusals
 - ``auth``           digest authentication and PBX addresses
 - ``registrar``      REGISTER
 - ``identity``       what a caller asks (number, withheld) and what the trunk is shown
