@@ -23,7 +23,8 @@ def command(view: View) -> None:
     """Calls now, the last hour, registers, log, requests, and what needs attention: then the exit code is 1.
 
     That is a register which supports calls for five days more or none, a log that did not hold when it was verified
-    last, a request that is overdue, a key which alone, lost, would lose recordings.
+    last, a request that is overdue, a key which alone, lost, would lose recordings, an act that waits for a second
+    person, an account that looked up many numbers.
     """
     with reach(view.config) as gate:
         answer = gate.call("status") | {"log": gate.call("audit_status")}
