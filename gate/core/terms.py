@@ -74,6 +74,10 @@ ALLOWING = frozenset({Reason.NOT_LISTED, Reason.CONSENTED, Reason.SERVICE_CALL, 
 """The reasons that an allow may have; every other one blocks."""
 
 
+UNPROVEN = "unproven"
+"""Who asks, where nobody has proven who they are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """A call asked for, as it came in: nothing here is trusted yet."""

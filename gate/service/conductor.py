@@ -29,6 +29,7 @@ from gate.core.call_words import (
     Stop,
 )
 from gate.core.screening import Decision, Reason, Verdict
+from gate.core.terms import UNPROVEN
 from gate.ports import (
     Fact,
     Incoming,
@@ -291,7 +292,7 @@ class Conductor:
 
     def _worth_a_leaf(self, incoming: Incoming, obstacle: Reason, now: datetime) -> bool:
         """False for a refusal that is counted instead: nobody fills the log with them."""
-        if obstacle is Reason.NOT_AUTHENTICATED:
+        if obstacle is Reason.NOT_AUTHENTICATED or incoming.attempt.claimed_by == UNPROVEN:
             return self._refusals.stranger(incoming.source, now)
         return obstacle not in LIMITS or self._refusals.over_limit(incoming.attempt.claimed_by, now)
 

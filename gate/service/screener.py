@@ -9,6 +9,7 @@ from datetime import datetime
 from gate.core import numbers, screening
 from gate.core.numbers import Number, NumberRefused
 from gate.core.screening import Attempt, Decision, Reason
+from gate.core.terms import UNPROVEN
 from gate.ports import Fact, Registers, Transaction
 from gate.service.trust import Trust
 
@@ -73,7 +74,7 @@ class Screener:
         side (recorder away, stopping, …): it turns an allowed call into a refused one, and never the other way round. A
         caller who has not proven who it is learns nothing about the number: there the obstacle comes first.
         """
-        if obstacle is Reason.NOT_AUTHENTICATED:
+        if obstacle is Reason.NOT_AUTHENTICATED or (obstacle is not None and attempt.claimed_by == UNPROVEN):
             decision = screening.refusal(obstacle, attempt)
         else:
             decision = self.check(tx, attempt, now)

@@ -61,7 +61,8 @@ class Usage:
             self._callers[name].service = used[name].service_today
 
     def ask(self, claimed_by: str, now: datetime) -> Reason | None:
-        """``claimed_by`` asks for one more call: why it may not have it, or None, and then it is counted."""
+        """``claimed_by`` asks for one more call: why it may not have it, or None. It counts among the calls of the
+        minute, unless those are what is too many."""
         caller = self._caller(claimed_by, now)
         if caller is None:
             return None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gate.core.screening import Attempt
+from gate.core.terms import UNPROVEN, Attempt
 from gate.ports import Incoming
 from gate.sip import identity, sdp
 from gate.sip.auth import Caller
@@ -64,7 +64,7 @@ def attempt_of(
             topic=claim.topic,
             presentation=caller.who.presentation if caller else "",
             withheld=identity.withheld(request) or identity.hides(claim.number),
-            claimed_by=caller.claimed_by if caller else "unproven",
+            claimed_by=caller.claimed_by if caller else UNPROVEN,
             claimed_through=claim.through,
         ),
         source=f"{source[0]}:{source[1]}",

@@ -55,6 +55,15 @@ def test_strangers_of_many_addresses_cannot_either(play: Play) -> None:
     assert len(bodies(play, "refused_strangers")) == 1
 
 
+def test_nor_can_they_with_calls_that_seem_to_come_back(play: Play) -> None:
+    """Somebody who has seen the mark of a call learns nothing of a number by it, and leaves a few leaves at most."""
+    for number in range(100):
+        source = f"192.0.2.{number}:5060"
+        play.attempt(LISTED, call_id=f"x{number}", problem="loop_detected", source=source, claimed_by="unproven")
+    assert play.told() == ["refuse loop_detected"] * 100
+    assert play.kinds() == ["decision"] * LEAVES
+
+
 def limited(tmp_path: Path, **values: int) -> Play:
     """Alice may do so much."""
     allowed = {"calls_a_minute": 1000, "calls_at_once": 1000, "seconds_a_day": 86400, "service_percent": 100} | values

@@ -246,9 +246,12 @@ class Play:
         codecs: tuple[str, ...] = ("PCMU",),
         source: str = "127.0.0.1:5062",
         purpose: Purpose = Purpose.MARKETING,
+        claimed_by: str = "account:alice",
     ) -> None:
         """A phone dials; returns when the decision has been carried out."""
-        self.begin(raw, call_id=call_id, problem=problem, codecs=codecs, source=source, purpose=purpose)
+        self.begin(
+            raw, call_id=call_id, problem=problem, codecs=codecs, source=source, purpose=purpose, claimed_by=claimed_by
+        )
         self.settle()
 
     def begin(
@@ -260,9 +263,10 @@ class Play:
         codecs: tuple[str, ...] = ("PCMU",),
         source: str = "127.0.0.1:5062",
         purpose: Purpose = Purpose.MARKETING,
+        claimed_by: str = "account:alice",
     ) -> None:
         """A phone dials; the decision is still to come."""
-        attempt = Attempt(raw, purpose, Topic.GENERAL, OWN, False, "account:alice")
+        attempt = Attempt(raw, purpose, Topic.GENERAL, OWN, False, claimed_by)
         self.conductor.incoming(Incoming(call_id, attempt, source, codecs, problem))
 
     def settle(self) -> None:
