@@ -42,10 +42,14 @@ class Answers:
 
     def keep(self, key: TransactionKey, data: bytes, to: Address) -> None:
         """Remember an answer."""
-        now = self._monotonic()
         self._forget(key)
-        self._kept[key] = (data, to, now + KEPT_SECONDS)
+        self._kept[key] = (data, to, self._monotonic() + KEPT_SECONDS)
         self._bytes += _size(key, data)
+        self.trim()
+
+    def trim(self) -> None:
+        """Forget what is too old, and what is over a bound."""
+        now = self._monotonic()
         while self._kept:
             oldest = next(iter(self._kept))
             if len(self._kept) <= MAX_KEPT and self._bytes <= MAX_BYTES and self._kept[oldest][2] > now:

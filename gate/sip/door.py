@@ -113,7 +113,8 @@ class Door:
         pending.face.send_to(data, to)
 
     def sweep(self) -> None:
-        """Now and then: 100 Trying for slow decisions, a refusal for lost ones."""
+        """Now and then: 100 Trying for slow decisions, a refusal for lost ones; old answers are forgotten."""
+        self.answers.trim()
         slow, lost = self.pending.due()
         for pending in slow:
             self.reply(pending.request, pending.source, pending.face, 100, "Trying")

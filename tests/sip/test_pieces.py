@@ -206,6 +206,8 @@ def test_answers_are_kept_for_a_while_and_not_without_bound(monkeypatch):
     assert kept.find(invite(branch="z9hG4bKy").key) is None
     clock.now += answers.KEPT_SECONDS
     assert kept.find(request.key) is None
+    kept.trim()
+    assert len(kept) == 0
     monkeypatch.setattr(answers, "MAX_KEPT", 10)
     for number in range(50):
         kept.keep(invite(branch=f"z9hG4bK{number}").key, b"603", ("a", 1))
