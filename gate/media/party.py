@@ -46,15 +46,15 @@ class _Session:
             raise MediaError(f"RTPProxy answers {' '.join(reply) or 'nothing'} to {command.split()[0]}")
         return reply
 
-    def _make(self, ask: Ask, outer: str, towards: int) -> tuple[int, Sieve, int, Sieve]:
-        """Make both legs, shut: the outer one bound to ``outer``, the inner one sending to the port ``towards``."""
+    def _make(self, ask: Ask, outer: str, towards: int) -> tuple[int, Sieve, int]:
+        """Make both legs: the outer one bound to ``outer`` and shut, the inner one sending to the port ``towards``.
+        What comes to the inner one goes nowhere as long as the outer one has no peer."""
         self.made = True
         lowest = lowest_free()
         port = int(self._ask(ask, f"UA{_at(outer)} {self.name} {INNER} {towards} i")[0])
         sieve = Sieve(outer, port, lowest)
-        lowest = lowest_free()
-        inner = int(self._ask(ask, f"U{_at(INNER)} {self.name} 0.0.0.0 0 o i")[0])
-        return port, sieve, inner, Sieve(INNER, inner, lowest)
+        sieve.shut()
+        return port, sieve, int(self._ask(ask, f"U{_at(INNER)} {self.name} 0.0.0.0 0 o i")[0])
 
     def play(self, ask: Ask, leg: str, prompt: str, payload_type: int) -> None:
         """Play a prompt once to the peer of a leg."""
@@ -80,12 +80,15 @@ class Party(_Session):
 
     def make(self, ask: Ask) -> None:
         """Make its ports; nothing passes yet."""
-        self.port, self._outer, self.inner, self._within = self._make(ask, self.bound, 0)
+        lowest = lowest_free()
+        self.port, self._outer, self.inner = self._make(ask, self.bound, 0)
+        self._within = Sieve(INNER, self.inner, lowest)
 
     def face(self, ask: Ask, address: str, port: int, *, learns: bool = False) -> None:
         """Take audio from this address and port alone and send to it; ``learns``: from and to the port that its first
         packet comes from."""
-        self._outer.shut()
+        if self._faced[0]:
+            self._outer.shut()
         modifiers = ("" if learns else "A") + ("6" if ":" in address else "")
         self._ask(ask, f"U{modifiers} {self.name} {address} {port} o i")
         if learns:

@@ -17,6 +17,7 @@ import socket
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from ipaddress import ip_address
 from itertools import chain
 from pathlib import Path
@@ -43,14 +44,13 @@ _Instruction = tuple[int, int, int, int]
 
 
 class Sieve:
-    """The filter of an RTP socket and of the RTCP socket on the port above it. Shut when made."""
+    """The filter of an RTP socket and of the RTCP socket on the port above it. Until it is told, it lets all in."""
 
     def __init__(self, address: str, port: int, lowest: int = 0) -> None:
         """``address`` is what the sockets are bound to; ``lowest`` the number from which to look for them. Raises
-        ``MediaError`` where they are not found or take no filter."""
+        ``MediaError`` where they are not found."""
         self._address = address
-        self._sockets = [(_descriptor(address, each, lowest), each) for each in (port, port + 1)]
-        self.shut()
+        self._sockets = list(zip(_descriptors(address, port, lowest), (port, port + 1), strict=True))
 
     def shut(self) -> None:
         """Let nothing in."""
@@ -59,12 +59,12 @@ class Sieve:
     def only(self, address: str, *ports: int) -> None:
         """Let in what comes from this address, and where ``ports`` are named from one of these (RTCP from the one above
         it); nothing else."""
-        self._put([_program(address, [port + above for port in ports]) for above in (0, 1)])
+        self._put([_program(address, tuple(port + above for port in ports)) for above in (0, 1)])
 
     def refused(self) -> int:
         """How many packets the RTP socket has dropped; what a queue had no room for is counted among them."""
         number, port = self._sockets[0]
-        with suppress(MediaError, OSError), _borrowed(number, self._address, port) as found:
+        with suppress(MediaError), _borrowed(number, self._address, port) as found:
             return int(_MEMINFO.unpack(found.getsockopt(socket.SOL_SOCKET, _SO_MEMINFO, _MEMINFO.size))[-1])
         return 0
 
@@ -72,14 +72,9 @@ class Sieve:
         for (number, port), program in zip(self._sockets, programs, strict=True):
             code = ctypes.create_string_buffer(b"".join(_INSTRUCTION.pack(*step) for step in program))
             with _borrowed(number, self._address, port) as found:
-                try:
-                    found.setsockopt(
-                        socket.SOL_SOCKET, _SO_ATTACH_FILTER, _PROGRAM.pack(len(program), ctypes.addressof(code))
-                    )
-                except OSError as error:
-                    raise MediaError(
-                        f"a media port takes no packet filter ({error})", hint="the kernel must allow SO_ATTACH_FILTER"
-                    ) from error
+                found.setsockopt(
+                    socket.SOL_SOCKET, _SO_ATTACH_FILTER, _PROGRAM.pack(len(program), ctypes.addressof(code))
+                )
 
 
 def lowest_free() -> int:
@@ -89,7 +84,8 @@ def lowest_free() -> int:
     return number
 
 
-def _program(address: str, ports: Sequence[int]) -> list[_Instruction]:
+@lru_cache(maxsize=1024)
+def _program(address: str, ports: tuple[int, ...]) -> list[_Instruction]:
     source = ip_address(address)
     packed = source.packed
     words = [int.from_bytes(packed[at : at + 4], "big") for at in range(0, len(packed), 4)]
@@ -105,14 +101,26 @@ def _program(address: str, ports: Sequence[int]) -> list[_Instruction]:
     return [*steps, (_RETURN, 0, 0, _NOTHING), (_RETURN, 0, 0, _WHOLE)]
 
 
-def _descriptor(address: str, port: int, lowest: int) -> int:
+def _descriptors(address: str, port: int, lowest: int) -> tuple[int, int]:
+    """The numbers of the sockets of this port and of the one above it. Others come and go meanwhile."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    found: dict[int, int] = {}
     everywhere = (int(entry.name) for entry in Path("/proc/self/fd").iterdir())
     for number in chain(range(lowest, lowest + _NEAR), everywhere):
         try:
-            with _borrowed(number, address, port):
-                return number
-        except MediaError:
+            each = socket.socket(family, socket.SOCK_DGRAM, fileno=number)
+        except OSError:
             continue
+        try:
+            name = each.getsockname()[:2]
+        except OSError:
+            continue
+        finally:
+            each.detach()
+        if name in ((address, port), (address, port + 1)):
+            found[name[1]] = number
+            if len(found) == 2:
+                return found[port], found[port + 1]
     raise MediaError(f"RTPProxy's socket of port {port} is not in this process", hint="it must run inside the gate")
 
 
@@ -124,14 +132,12 @@ def _borrowed(number: int, address: str, port: int) -> Iterator[socket.socket]:
     try:
         found = socket.socket(family, socket.SOCK_DGRAM, fileno=number)
     except OSError as error:
-        raise MediaError("no such socket") from error
+        raise MediaError(f"the socket of port {port} is gone") from error
     try:
-        try:
-            bound = found.getsockname()[:2]
-        except OSError as error:  # closed by another thread in this very moment
-            raise MediaError("no such socket") from error
-        if bound != (address, port):
-            raise MediaError(f"another socket than that of port {port}")
+        if found.getsockname()[:2] != (address, port):
+            raise MediaError(f"the socket of port {port} is gone")
         yield found
+    except OSError as error:
+        raise MediaError(f"the socket of port {port} fails ({error})") from error
     finally:
         found.detach()

@@ -48,6 +48,7 @@ def test_nothing_passes_at_first_and_then_the_named_ports_of_the_named_address(
 ) -> None:
     host, rtp, rtcp = pair
     sieve = Sieve(host, rtp.getsockname()[1])
+    sieve.shut()
     with bound(host) as friend, bound(host) as other:
         for sender in (friend, other):
             sender.sendto(b"early", rtp.getsockname())
