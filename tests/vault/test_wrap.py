@@ -88,7 +88,7 @@ def test_any_one_of_each_half_opens_it_and_no_number_of_one_half_does() -> None:
 
 def test_a_share_tells_nothing_of_the_key_and_comes_once() -> None:
     def share(private, wraps):
-        return wrap_module._open(private, dict(wraps)[private.id], *IDS.values())
+        return wrap_module.open_wrap(private, dict(wraps)[private.id], **IDS)
 
     again = seal_key(DATA_KEY, [*FIRST, SECOND], two_person=True, **IDS)
     shares = {share(private, wraps) for private in (ADA, BOB) for wraps in (SHARES, again)}
