@@ -27,14 +27,17 @@ from gate.exports.bundle import Period, To
 from gate.exports.bundle_check import Workplace, check_contents
 from gate.exports.bundle_parts import Contents
 from gate.exports.bundle_read import Findings, open_bundle
-from gate.exports.bundle_write import write_bundle
+from gate.exports.bundle_write import assemble, write_parts
 from gate.media import g711
 from gate.ports import Fact
+from gate.service.keys import TERMS
 from gate.store.slices import LogSlice
 from gate.vault.keyfile import PrivateKey, generate, load_private, save_private
 from gate.vault.keystore import KeyStoreDb
+from gate.vault.publickey import Recipient
 from gate.vault.sealer import Seal
 from gate.vault.signing import CheckpointKey
+from gate.vault.text import to_base64
 from tests.bench.bench_store import Row, keep, pump, row
 from tests.support.audio import tone
 from tests.support.bundles import PAYLOADS
@@ -42,6 +45,7 @@ from tests.support.evidence import START, a_call, decision, open_store
 from tests.support.vault import NOW, PASSPHRASE
 
 SECONDS = 10
+BUNDLE = "ab" * 16
 WITHOUT_RECORDING = frozenset({"decision", "answered", "announced", "connected", "ended"})
 
 
@@ -67,11 +71,19 @@ def prepare(folder: Path, leaves: int, recordings: int) -> None:
         closed = {"call_id": call, "sha256": done.sha256, "size": done.size, "interrupted": False}
         facts = [decision(call, at=at), Fact("recording_opened", f"rec-{n}", at, "gate", opened)]
         facts.append(Fact("recording_closed", f"rec-{n}", at, "gate", closed))
+        facts.append(Fact("exported", f"rec-{n}", at, "gate", {"call_id": call, "bundle": BUNDLE}))
         store.call(lambda tx, facts=facts: [tx.append(fact) for fact in facts])
         assert kept.get() is None
+    told = _auditor(folder).row()
+    terms = {name: told[name] for name in TERMS}
+    store.call(lambda tx: tx.append(Fact("recipient_added", told["id"], START, "gate", terms)))
     Checkpointer(store, key.sign_note, origin=key.name, folder=folder / "checkpoints").write(START)
     keys.close()
     store.close()
+
+
+def _auditor(folder: Path) -> Recipient:
+    return load_private(folder / "auditor.key", PASSPHRASE).recipient
 
 
 def _talk() -> Iterator[bytes]:
@@ -94,7 +106,7 @@ def _talk() -> Iterator[bytes]:
 
 def make(folder: Path) -> dict[str, Any]:
     """The bundle, as the command line makes it without the desk."""
-    auditor = load_private(folder / "auditor.key", PASSPHRASE).recipient
+    auditor = _auditor(folder)
     owner = load_private(folder / "compliance.key", PASSPHRASE)
     keys, key = KeyStoreDb(folder / "keys.db"), CheckpointKey.load(folder / "gate.key")
     note = max((folder / "checkpoints").iterdir()).read_text()
@@ -103,15 +115,16 @@ def make(folder: Path) -> dict[str, Any]:
     began = time.perf_counter()
     log = LogSlice(folder / "gate.db", size=size, since=period.since, until=period.until)
     wrapped = bundles.Wrapped(folder / "wraps")
-    statuses = {}
+    statuses, recorded = {}, []
     for recording_id in _ids(folder):
         (row,) = _rows(folder, recording_id)
-        wrapped.add(row, bundles.rewrapped(row, keys.wraps(recording_id), [owner], auditor))
+        wrapped.add(row, bundles.rewrapped(row, keys.wraps(recording_id), [owner], auditor), auditor.id)
+        recorded.append(bundles.recorded(row))
         statuses[recording_id] = ("included", "")
     wrapped.close()
     wraps = time.perf_counter() - began
     contents = Contents(
-        bundle="ab" * 16,
+        bundle=BUNDLE,
         made=stamp(START),
         firm="Bench Ltd",
         vkey=key.vkey,
@@ -119,14 +132,18 @@ def make(folder: Path) -> dict[str, Any]:
         checkpoint=note,
         period=period,
         recipient=To(auditor.id, auditor.name, "regulator", auditor.fingerprint),
-        recipients=[],
+        recipients=[auditor.row() | {"public": to_base64(auditor.public), "retired": False}],
         statuses=statuses,
     )
-    with (folder / "b.bundle").open("xb") as file:
-        write_bundle(
-            file, contents, log, wrapped, seal=bundles.sealing(auditor), folder=folder,
-            sign=lambda digest, _size: bundles.Signing(folder).sign(contents.bundle, digest),
-        )  # fmt: skip
+    with (folder / "head").open("xb") as head, (folder / "tail").open("xb") as tail:
+        parts = write_parts(head, tail, contents, log, recorded, seal=bundles.sealing(auditor), folder=folder)
+    bundles.Signing(folder).sign(contents.bundle, parts.sha256, str(folder))
+    with (
+        (folder / "b.bundle").open("xb") as file,
+        (folder / "head").open("rb") as head,
+        (folder / "tail").open("rb") as tail,
+    ):
+        assemble(file, head, tail, wrapped.recordings, wrapped.lines())
         written = file.tell()
     keys.close()
     return {"seconds": time.perf_counter() - began, "wraps": wraps, "bytes": written}
