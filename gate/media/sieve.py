@@ -1,8 +1,8 @@
 """Which packets a socket of RTPProxy's takes: a packet filter of the kernel's, in front of RTPProxy itself.
 
 RTPProxy takes a leg's peer for whoever sends first, from anywhere, where it does not know an address yet; and a port of
-the loopback interface takes from every account of the machine. So each socket is shut from the moment at which it is
-made, and let in is exactly who is expected: an address, or an address with its ports. What does not pass is dropped and
+the loopback interface takes from every account of the machine. So a port is shut before anything can pass on from it,
+and let in is exactly who is expected: an address, or an address with its ports. What does not pass is dropped and
 counted by the kernel.
 
 RTPProxy's sockets are this process's, so they are found by the port that it names. They are borrowed by number, never
