@@ -19,6 +19,14 @@ def pytest_configure() -> None:
 
 
 def _own_network() -> None:
-    """Where this worker may make one: then no two workers find the same free port."""
+    """Where this worker may make one: then no two workers find the same free port. baresip wants an address beside the
+    loopback's."""
     if os.geteuid() == 0 and shutil.which("ip") and ctypes.CDLL(None).unshare(_CLONE_NEWNET) == 0:
-        subprocess.run(["ip", "link", "set", "lo", "up"], check=True)
+        for command in (
+            "link set lo up",
+            "link add here type veth peer name there",
+            "addr add 192.0.2.1/24 dev here",
+            "link set here up",
+            "link set there up",
+        ):
+            subprocess.run(["ip", *command.split()], check=True)
