@@ -21,16 +21,28 @@ Facts of RTPProxy that shape this file (each has its test):
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import zip_longest
 from secrets import token_hex
 
 from gate.errors import MediaError
-from gate.media.sieve import Sieve, lowest_free
+from gate.media.sieve import Sieve, next_numbers
 
 INNER = "127.0.0.1"
 """Where the two sessions of a call meet."""
 Ask = Callable[[str], str | None]
 """A command to RTPProxy and its answer; None where it is gone."""
+
+
+def asked(ask: Ask, *commands: str) -> list[list[str]]:
+    """The words of each answer. Raises ``MediaError`` where there is none, or a fault."""
+    replies = (ask("\n".join(commands)) or "").split("\n")
+    words = [reply.split() for reply in replies]
+    for command, reply in zip_longest(commands, words, fillvalue=""):
+        if not command or not reply or reply[0].startswith("E"):
+            raise MediaError(f"RTPProxy answers {' '.join(reply) or 'nothing'} to {command.split(' ')[0]}")
+    return words
 
 
 class _Session:
@@ -40,31 +52,19 @@ class _Session:
         self.name = token_hex(16)
         self.made = False
 
-    def _ask(self, ask: Ask, command: str) -> list[str]:
-        reply = (ask(command) or "").split()
-        if not reply or reply[0].startswith("E"):
-            raise MediaError(f"RTPProxy answers {' '.join(reply) or 'nothing'} to {command.split()[0]}")
-        return reply
-
-    def _make(self, ask: Ask, outer: str, towards: int) -> tuple[int, Sieve, int]:
-        """Make both legs: the outer one bound to ``outer`` and shut, the inner one sending to the port ``towards``.
-        What comes to the inner one goes nowhere as long as the outer one has no peer."""
-        self.made = True
-        lowest = lowest_free()
-        port = int(self._ask(ask, f"UA{_at(outer)} {self.name} {INNER} {towards} i")[0])
-        sieve = Sieve(outer, port, lowest)
-        sieve.shut()
-        return port, sieve, int(self._ask(ask, f"U{_at(INNER)} {self.name} 0.0.0.0 0 o i")[0])
-
     def play(self, ask: Ask, leg: str, prompt: str, payload_type: int) -> None:
         """Play a prompt once to the peer of a leg."""
-        self._ask(ask, f"P1 {self.name} {prompt} {payload_type} {leg} {'i' if leg == 'o' else 'o'}")
+        asked(ask, f"P1 {self.name} {prompt} {payload_type} {leg} {'i' if leg == 'o' else 'o'}")
 
     def delete(self, ask: Ask) -> None:
         """Free it; harmless where there is none."""
         if self.made:
             ask(f"D {self.name} o i")
             self.made = False
+
+    def count(self) -> str:
+        """The command that counts its packets."""
+        return f"Q {self.name} o i"
 
 
 class Party(_Session):
@@ -77,12 +77,13 @@ class Party(_Session):
         self.port = self.inner = 0
         self.copied = False
         self._faced = "", 0, 0
+        self._received = 0
+        """From this party, when that was last asked for."""
 
-    def make(self, ask: Ask) -> None:
-        """Make its ports; nothing passes yet."""
-        lowest = lowest_free()
-        self.port, self._outer, self.inner = self._make(ask, self.bound, 0)
-        self._within = Sieve(INNER, self.inner, lowest)
+    def made_with(self, leg: Leg) -> None:
+        """Its ports are there; nothing passes yet."""
+        self.port, self._outer, self.inner = leg.port, leg.outer, leg.inner
+        self._within = Sieve(INNER, self.inner, leg.likely)
 
     def face(self, ask: Ask, address: str, port: int, *, learns: bool = False) -> None:
         """Take audio from this address and port alone and send to it; ``learns``: from and to the port that its first
@@ -90,46 +91,51 @@ class Party(_Session):
         if self._faced[0]:
             self._outer.shut()
         modifiers = ("" if learns else "A") + ("6" if ":" in address else "")
-        self._ask(ask, f"U{modifiers} {self.name} {address} {port} o i")
+        asked(ask, f"U{modifiers} {self.name} {address} {port} o i")
         if learns:
             self._outer.only(address)
         else:
             self._outer.only(address, port)
-        received = self.counts(ask)[0] if self._faced[0] else 0
-        self._faced = address, received, self._outer.refused()
+        if self._faced[0]:
+            self.counts(ask)
+        self._faced = address, self._received, self._outer.refused()
 
     def settle(self, ask: Ask) -> bool:
         """True once it is known where this party sends from. Nearly all send from the port that they are sent to
         (RFC 4961), and that one alone is let in; where nothing has come from it and something from elsewhere, every
         port of the address is."""
         address, received, refused = self._faced
-        if self.counts(ask)[0] > received:
+        if self._received > received:
             return True
-        if self._outer.refused() > refused:
+        if self._outer.refused() <= refused:  # the kernel's count, which costs no question to RTPProxy
+            return False
+        if self.counts(ask)[0] <= received:
             self._outer.only(address)
-            return True
-        return False
+        return True
 
     def hear(self, *ports: int) -> None:
         """Take from these inner ports what is sent to this party."""
         self._within.only(INNER, *ports)
 
-    def send(self, ask: Ask, port: int) -> None:
-        """Send what this party says to an inner port; to nobody where it is 0."""
-        self._ask(ask, f"UA {self.name} {INNER} {port} i o")
+    def send(self, port: int) -> str:
+        """The command that sends what this party says to an inner port; to nobody where it is 0."""
+        return f"UA {self.name} {INNER} {port} i o"
 
-    def copy(self, ask: Ask, port: int) -> int:
-        """Send a copy of what this party says to a port of loopback; returns the port that it comes from. A copy that
-        exists is not moved by another command: it is stopped first."""
-        if self.copied:
-            self._ask(ask, f"N {self.name} o i")
+    def copy(self, port: int) -> list[str]:
+        """The commands that send a copy of what this party says to a port of loopback; the last one's answer begins
+        with the port that it comes from. A copy that exists is not moved by another command: it is stopped first."""
+        stop = [f"N {self.name} o i"] if self.copied else []
         self.copied = True
-        return int(self._ask(ask, f"Cp {self.name} udp:{INNER}:{port} o i")[0])
+        return [*stop, f"Cp {self.name} udp:{INNER}:{port} o i"]
 
     def counts(self, ask: Ask) -> tuple[int, int]:
         """RTP packets that came from this party, and from the inner leg for it: these have been sent on to it."""
-        fields = self._ask(ask, f"Q {self.name} o i")
-        return int(fields[1]), int(fields[2])
+        return self.counted(asked(ask, self.count())[0])
+
+    def counted(self, reply: Sequence[str]) -> tuple[int, int]:
+        """The answer to ``count``, read as ``counts``."""
+        self._received = int(reply[1])
+        return self._received, int(reply[2])
 
     def refused(self) -> int:
         """Packets that came to its outer port from somebody else."""
@@ -141,7 +147,48 @@ class Voice(_Session):
 
     def make(self, ask: Ask, party: Party) -> int:
         """Make it, speaking to this party; returns the port that it speaks from."""
-        return self._make(ask, INNER, party.inner)[2]
+        return _made(ask, (self, INNER, party.inner))[0].inner
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """What making a session gave: the outer port and its filter, the inner port, and where its socket may be found."""
+
+    port: int
+    outer: Sieve
+    inner: int
+    likely: list[int]
+
+
+def make(ask: Ask, *parties: Party) -> None:
+    """Make the sessions of a call, or none; each inner leg takes from the other one alone."""
+    try:
+        for party, leg in zip(parties, _made(ask, *((party, party.bound, 0) for party in parties)), strict=True):
+            party.made_with(leg)
+    except Exception:
+        for party in parties:
+            party.delete(ask)
+        raise
+    for party, other in zip(parties, reversed(parties), strict=True):
+        party.hear(other.inner)
+
+
+def _made(ask: Ask, *wanted: tuple[_Session, str, int]) -> list[Leg]:
+    """Make both legs of each session: the outer one bound to an address and shut, the inner one sending to a port. What
+    comes to the inner one goes nowhere as long as the outer one has no peer."""
+    for session, _, _ in wanted:
+        session.made = True
+    likely = next_numbers()
+    outer = asked(ask, *(f"UA{_at(bound)} {each.name} {INNER} {towards} i" for each, bound, towards in wanted))
+    sieves = [Sieve(bound, int(words[0]), likely) for (_, bound, _), words in zip(wanted, outer, strict=True)]
+    for sieve in sieves:
+        sieve.shut()
+    likely = next_numbers()
+    inner = asked(ask, *(f"U{_at(INNER)} {each.name} 0.0.0.0 0 o i" for each, _, _ in wanted))
+    return [
+        Leg(int(first[0]), sieve, int(second[0]), likely)
+        for first, sieve, second in zip(outer, sieves, inner, strict=True)
+    ]
 
 
 def _at(address: str) -> str:

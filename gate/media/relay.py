@@ -15,7 +15,7 @@ from gate.config import Config
 from gate.errors import MediaError
 from gate.media import sdp
 from gate.media.addresses import Addresses, Facing, expected
-from gate.media.party import Ask, Party
+from gate.media.party import Ask, Party, asked, make
 from gate.media.playing import Playing, Prompt
 from gate.media.prompts import PAYLOAD_TYPES, PromptSet
 from gate.media.proxy import Proxy, capacity, speakable
@@ -180,7 +180,7 @@ class RtpIoMedia:
 
         def job(ask: Ask) -> int:
             if not side.party.made:
-                _make(ask, side.party, other.party)
+                make(ask, side.party, other.party)
             if not audio.nowhere:
                 side.party.face(ask, address, audio.port, learns=learns)
             return other.party.port
@@ -237,8 +237,7 @@ class RtpIoMedia:
 
         def job(ask: Ask) -> bool:
             from_caller, from_callee = where(caller, callee)
-            caller.send(ask, from_caller)
-            callee.send(ask, from_callee)
+            asked(ask, caller.send(from_caller), callee.send(from_callee))
             return True
 
         self._proxy.run(job, lambda ok: done(bool(ok)))
@@ -273,7 +272,13 @@ class RtpIoMedia:
             self._loop.post(lambda: done(None))
             return
         caller, callee = found
-        self._proxy.run(lambda ask: (caller.copy(ask, caller_port), callee.copy(ask, callee_port)), done)
+
+        def job(ask: Ask) -> tuple[int, int]:
+            to_caller, to_callee = caller.copy(caller_port), callee.copy(callee_port)
+            replies = asked(ask, *to_caller, *to_callee)
+            return int(replies[len(to_caller) - 1][0]), int(replies[-1][0])
+
+        self._proxy.run(job, done)
 
     def late(self) -> float:
         """Seconds that the oldest command to RTPProxy has waited for its answer."""
@@ -288,7 +293,8 @@ class RtpIoMedia:
         caller, callee = found
 
         def job(ask: Ask) -> tuple[int, int, int]:
-            return caller.counts(ask)[0], callee.counts(ask)[0], caller.refused() + callee.refused()
+            said, answered = asked(ask, caller.count(), callee.count())
+            return caller.counted(said)[0], callee.counted(answered)[0], caller.refused() + callee.refused()
 
         def counted(counts: tuple[int, int, int] | None) -> None:
             if counts is None:
@@ -356,19 +362,6 @@ class RtpIoMedia:
         if refused is not None and refused > call.refused:
             self.strangers += refused - call.refused
             call.refused = refused
-
-
-def _make(ask: Ask, *parties: Party) -> None:
-    """Both sessions of a call, or neither; each inner leg takes from the other one alone."""
-    try:
-        for party in parties:
-            party.make(ask)
-    except Exception:
-        for party in parties:
-            party.delete(ask)
-        raise
-    for party, other in zip(parties, reversed(parties), strict=True):
-        party.hear(other.inner)
 
 
 def _origin(side: _Side, remote: Any) -> Any:

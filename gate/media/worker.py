@@ -7,6 +7,7 @@ ask several things, one upon the answer to the other, and cross to the line once
 
 from __future__ import annotations
 
+import ctypes
 import queue
 import socket
 import threading
@@ -20,6 +21,10 @@ from gate.errors import MediaError
 _log = structlog.get_logger("gate.media")
 
 LONGEST_ANSWER = 8192
+
+_kernel = ctypes.PyDLL(None)
+_AT_ONCE = socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT
+"""One command at a time is on its way, a few hundred bytes: there is room for it, or RTPProxy is gone."""
 
 Job = Callable[[Callable[[str], str | None]], Any]
 """Gets what asks RTPProxy; what it returns is its answer."""
@@ -57,9 +62,15 @@ class Worker(threading.Thread):
         return None
 
     def _ask(self, command: str) -> str | None:
+        """One command, or several, a line each: then as many lines come back. What a round costs is mostly the wait for
+        the interpreter's lock: so commands that need not wait for one another go together, and sending keeps it."""
         try:
-            self._socket.sendall(command.encode())
+            data = command.encode()
+            if _kernel.send(self._socket.fileno(), data, len(data), _AT_ONCE) != len(data):
+                raise OSError("its socket takes no command")
             answer = self._socket.recv(LONGEST_ANSWER)
+            while answer and answer.count(b"\n") < command.count("\n"):
+                answer += self._socket.recv(LONGEST_ANSWER)
         except (OSError, UnicodeError) as error:
             _log.error("RTPProxy does not answer", error=str(error))
             return None

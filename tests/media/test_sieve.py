@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from gate.errors import MediaError
-from gate.media.sieve import Sieve, lowest_free
+from gate.media.sieve import Sieve, next_numbers
 
 
 def bound(host: str, port: int = 0) -> socket.socket:
@@ -80,7 +80,7 @@ def test_an_address_differs_by_any_of_its_bits() -> None:
         except OSError:
             pytest.skip("the port above is somebody else's")
         with rtcp:
-            sieve = Sieve("127.0.0.1", rtp.getsockname()[1], lowest_free() + 1000)
+            sieve = Sieve("127.0.0.1", rtp.getsockname()[1], [number + 1000 for number in next_numbers()])
             for near in ("127.0.0.2", "127.0.1.3", "127.1.0.3", "126.0.0.3", "127.0.0.131"):
                 sieve.only(near)
                 sender.sendto(near.encode(), rtp.getsockname())
