@@ -149,7 +149,8 @@ def _terms(config: Config) -> dict[str, str]:
 
 def _security(config: Config) -> dict[str, str]:
     copies = "signed heads of the log are copied to a second place" if config.storage.checkpoints_copy else ""
-    roles = {role: len(getattr(config.roles, role)) for role in config.roles.__struct_fields__}
+    accounts = {name: getattr(config.roles, name) for name in config.roles.__struct_fields__}
+    roles = {role: len(names) for role, names in accounts.items() if isinstance(names, tuple)}
     told = {
         "Confidentiality of recordings": "sealed while they arrive, AES-256-GCM with a key for each recording, wrapped "
         "to public keys with HPKE (ML-KEM-768 with X25519); the gate holds no private key",
