@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
+WORKERS ?= 4
 # Nothing is fetched without a hash. What comes as source alone (sippy) is built by what .build.lock names: with a
 # build isolated from it, pip would fetch the newest tools, unpinned.
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
@@ -21,8 +22,10 @@ $(READY): .requirements.lock .build.lock pyproject.toml
 demo: $(READY)
 	$(BIN)/dialgate demo
 
+# Most tests wait for something: several run at once. Those that load the machine run after them, alone.
 test: $(READY)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not load"
+	$(BIN)/python -m pytest -m load
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench
