@@ -123,6 +123,10 @@ def test_notes_that_cannot_be_read_are_passed_over(tmp_path: Path) -> None:
     assert leftovers.find(tmp_path) == []
 
 
+MORE = [m.MediaChanged("unknown", PAYLOADS)] * 600
+"""More than the socket holds: however the two take turns, the recorder finds it full once."""
+
+
 def behind(wire: Wire) -> tuple[m.Opened, Phone]:
     """A call that is recorded, in a recorder that waits to hear whether more was asked of it."""
     wire.send(m.Open("a", "rec-a", "2026-01-05", {}))
@@ -134,8 +138,8 @@ def behind(wire: Wire) -> tuple[m.Opened, Phone]:
     time.sleep(0.1)
     phone.say(b"a" * 160)
     time.sleep(0.1)
-    for _ in range(150):
-        wire.send(m.MediaChanged("unknown", PAYLOADS))
+    for message in MORE:
+        wire.send(message)
     while not isinstance(wire.any(), m.Behind):
         pass
     return opened, phone
@@ -167,9 +171,8 @@ def test_packets_wait_for_a_gate_that_has_more_to_say(wire: Wire) -> None:
     phone.say(b"b" * 160)
     time.sleep(0.1)
     said = time.monotonic_ns()
-    for _ in range(150):
-        wire.send(m.MediaChanged("unknown", PAYLOADS))
-    wire.send(m.InStep(said))
+    for message in (*MORE, m.InStep(said), *MORE):
+        wire.send(message)
     phone.say(b"c" * 160)
     while not isinstance(wire.any(), m.Behind):
         pass
