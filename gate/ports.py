@@ -1,8 +1,8 @@
 """What the rooms offer to each other: the contracts that ``gate.service`` works through and ``gate.daemon`` wires.
 
 Threads. Three threads carry the gate: the *line* thread (sippy's event loop: SIP, media commands, and every step of
-``gate.service.conductor``), the *store* thread (owns the SQLite connection; decisions are made on it, so that what it
-reads is what it commits) and the *control* thread (asyncio). A callback named ``done`` is called on the thread its
+``gate.service.call_manager``), the *store* thread (owns the SQLite connection; decisions are made on it, so that what
+it reads is what it commits) and the *control* thread (asyncio). A callback named ``done`` is called on the thread its
 docstring names; everything else is plain and blocking.
 """
 
@@ -140,7 +140,7 @@ class Incoming:
 
 
 class LineEvents(Protocol):
-    """What the line tells the conductor; every call comes on the line thread."""
+    """What the line tells the call manager; every call comes on the line thread."""
 
     def incoming(self, incoming: Incoming) -> None:
         """A new attempt. Answer with ``Line.refuse`` or ``Line.invite``, later too: retransmissions are absorbed."""
@@ -222,7 +222,7 @@ class Line(Protocol):
         ...
 
     def forget(self, call_id: str) -> None:
-        """The conductor is done with the call; whatever is left of it may go."""
+        """The call manager is done with the call; whatever is left of it may go."""
         ...
 
 

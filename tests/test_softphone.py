@@ -28,7 +28,7 @@ from gate.softphone.voice import Voice, _Queue
 from tests.support.audio import dominant, windows, write_wav
 from tests.support.audio import tone as samples_of
 from tests.support.far import Far
-from tests.support.sip_line import NUMBER, PRESENTED, Conductor, RunningLine, config_for
+from tests.support.sip_line import NUMBER, PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import read
 
 ALLOWED = Answer("allow", "not_listed", "", "d-1", NUMBER)
@@ -412,11 +412,13 @@ def test_a_peer_that_asks_whether_the_phone_is_there_is_told_so(server: Server) 
 
 def test_a_call_that_is_over_in_its_announcement_is_over_for_the_phone_too() -> None:
     """Answered without audio, and hung up: no failure, upon which a phone system would dial its next trunk."""
-    conductor = Conductor(connect_after=None, on_answered=lambda line, call_id: line.hang_up(call_id, "objected"))
+    call_manager = ScriptedCallManager(
+        connect_after=None, on_answered=lambda line, call_id: line.hang_up(call_id, "objected")
+    )
     with Far("--tone", "600") as far:
         config = config_for(far.address, pbx=False, accounts=accounts("alice"))
         with (
-            RunningLine(config, conductor) as running,
+            RunningLine(config, call_manager) as running,
             GatedPhone(lambda _: ALLOWED, *running.address, "alice", "secret") as phone,
         ):
             call = phone.call("020 7946 0000")
@@ -472,8 +474,8 @@ def test_a_call_through_the_real_line_with_real_media(folder: Path) -> None:
         config = config_for(far.address, pbx=False, accounts=accounts("alice"))
         config = msgspec.structs.replace(config, media=MediaConfig(port_min=22000, port_max=22999))
         media = RtpIoMedia(config, folder)
-        conductor = Conductor(connect_after=None)
-        running = RunningLine(config, conductor)
+        call_manager = ScriptedCallManager(connect_after=None)
+        running = RunningLine(config, call_manager)
         running.line._relay = media
         media.bind(running.line)
 
@@ -486,7 +488,7 @@ def test_a_call_through_the_real_line_with_real_media(folder: Path) -> None:
             line.early_media(call_id)
             media.play_announcement(call_id, "PCMU", over)
 
-        conductor.on_answered = announce
+        call_manager.on_answered = announce
         with running, GatedPhone(lambda _: ALLOWED, *running.address, "alice", "secret") as phone:
             call = phone.call("020 7946 0000")
             assert call.wait_answered(10), call.why
@@ -519,7 +521,7 @@ def test_a_phone_that_talks_is_not_given_up_for_what_it_does_not_answer(
         config = config_for(far.address, pbx=False, accounts=accounts("alice"), sip={"dead_peer_seconds": 1})
         config = msgspec.structs.replace(config, media=MediaConfig(port_min=23000, port_max=23999))
         media = RtpIoMedia(config, folder)
-        running = RunningLine(config, Conductor())
+        running = RunningLine(config, ScriptedCallManager())
         running.line._relay = media
         media.bind(running.line)
         with running, GatedPhone(lambda _: ALLOWED, *running.address, "alice", "secret") as phone:
@@ -534,6 +536,6 @@ def test_a_phone_that_talks_is_not_given_up_for_what_it_does_not_answer(
                 time.sleep(0.05)
             assert len(looks) >= 16 and len(set(looks)) > 12
             assert call.state == CallState.ANSWERED
-            assert "hung_up" not in running.conductor.kinds()
+            assert "hung_up" not in running.call_manager.kinds()
             call.hangup()
             running.call(media.shutdown)

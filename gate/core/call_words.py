@@ -167,7 +167,7 @@ Event = (
 
 
 class Do(StrEnum):
-    """What the conductor carries out."""
+    """What the call manager carries out."""
 
     REFUSE = "refuse"
     """Refuse, with the decision's reason: the caller's INVITE ends in a failure."""

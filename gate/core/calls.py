@@ -2,7 +2,7 @@
 
 ``handle(call, event, policy)`` returns the call as it is afterwards and the commands to carry out, in order; it
 performs nothing itself. ``TABLE`` is the whole of it: a pair of state and event that is not in it raises
-``UnexpectedEvent``, upon which the conductor hangs up. ``diagram()`` draws the table for the documentation.
+``UnexpectedEvent``, upon which the call manager hangs up. ``diagram()`` draws the table for the documentation.
 States, events and commands are in ``call_words``.
 
 The order of the commands is the law of the house: what a call is allowed to do next waits for an event which says that

@@ -88,7 +88,7 @@ class Gate:
         self._legs = LegFile(config.data / "legs.journal")
         stack.callback(self._legs.close)
         self._built: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
-        self._line, self._conductor = self._compose()
+        self._line, self._call_manager = self._compose()
         self._watched = self._view()
 
     def _prepare(self) -> None:
@@ -143,12 +143,12 @@ class Gate:
         return recorder
 
     def _compose(self) -> tuple[Any, Any]:
-        from gate.service.conductor import Conductor
-        from gate.service.settings import Settings
+        from gate.service.call_manager import CallManager
+        from gate.service.call_settings import CallSettings
         from gate.sip.line import SipLine
 
         line = SipLine(self._config, self._media, self._secret_of, self._legs)
-        conductor = Conductor(
+        call_manager = CallManager(
             line=line,
             loop=line,
             media=self._media,
@@ -156,19 +156,19 @@ class Gate:
             store=self._house.store,
             keys=self._house.keys,
             screener=self._house.screener,
-            settings=Settings.of(self._config, self._announcement_sha256),
+            settings=CallSettings.of(self._config, self._announcement_sha256),
             clock=self._house.clock,
             new_id=new_id,
             metrics=self._metrics,
             mend=self._mend,
             used=used_today(self._house),
         )
-        self._recorder.events = conductor
-        line.bind(conductor)
+        self._recorder.events = call_manager
+        line.bind(call_manager)
         line.recall(proven_lately(self._house))
         line.open()
         line.post(self._build_media)
-        return line, conductor
+        return line, call_manager
 
     def _view(self) -> Any:
         """What can be watched."""
@@ -234,7 +234,7 @@ class Gate:
 
     def _live(self) -> list[dict[str, Any]]:
         """The calls in hand."""
-        return self._at_the_line(lambda: self._conductor.live(self._house.clock.now()))
+        return self._at_the_line(lambda: self._call_manager.live(self._house.clock.now()))
 
     def _now(self) -> dict[str, Any]:
         """What ``status`` says of a running gate."""
@@ -246,18 +246,18 @@ class Gate:
         return {**self._line.counts(), "foreign_audio": strangers}
 
     def _usage(self) -> list[dict[str, Any]]:
-        return self._at_the_line(lambda: self._conductor.usage(self._house.clock.now()))
+        return self._at_the_line(lambda: self._call_manager.usage(self._house.clock.now()))
 
     def _obstacle(self) -> Reason | None:
         """What forbids every call now; a line that does not answer lets nobody be called."""
         try:
-            found: Reason | None = self._at_the_line(lambda: self._conductor.obstacle)
+            found: Reason | None = self._at_the_line(lambda: self._call_manager.obstacle)
         except GateError:
             return Reason.EVIDENCE_UNAVAILABLE
         return found
 
     def _keep(self, fact: Fact) -> None:
-        self._conductor.keep(fact)
+        self._call_manager.keep(fact)
 
     def _at_the_line(self, ask: Callable[[], T]) -> T:
         """What is asked on the line thread. Raises ``GateError`` where it does not answer."""
@@ -282,7 +282,7 @@ class Gate:
             asyncio.run(self._serve())
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, signal.SIG_IGN)  # to the end of the process, which is near
-            if behind := self._conductor.behind:
+            if behind := self._call_manager.behind:
                 log.error("evidence_lost", groups=behind, hint="there was no room for it until the end")
             self._note("gate_stopped")
         finally:
@@ -343,7 +343,7 @@ class Gate:
         )
         chores.add_done_callback(_tell)
         await asyncio.wait([answering, asyncio.ensure_future(told.wait())], return_when=asyncio.FIRST_COMPLETED)
-        log.info("gate_stopping", calls=self._conductor.active)
+        log.info("gate_stopping", calls=self._call_manager.active)
         systemd.tell("STOPPING=1")
         self._house.retention.stop()
         self._house.contacts.stop()
@@ -352,7 +352,7 @@ class Gate:
         def over() -> None:
             loop.call_soon_threadsafe(drained.set)
 
-        self._line.post(lambda: self._conductor.drain(over, seconds))
+        self._line.post(lambda: self._call_manager.drain(over, seconds))
         with suppress(TimeoutError):
             await asyncio.wait_for(drained.wait(), seconds + 30.0)
         drained.set()
@@ -404,7 +404,7 @@ def _tell(chores: asyncio.Future[Any]) -> None:
 
 
 class Unheard:
-    """Takes the recorder's events before there is a conductor: no call exists then."""
+    """Takes the recorder's events before there is a call manager: no call exists then."""
 
     def recorder_digit(self, call_id: str, side: str, digit: str) -> None:
         """Nobody's."""

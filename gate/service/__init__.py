@@ -1,12 +1,12 @@
 """The use cases: what the gate does, told in terms of ports.
 
-- ``conductor``  carries a call from INVITE to its last leaf: feeds events to ``core.calls``
-- ``hands``      carries out what the rules of a call command, through ports
-- ``talk``       one call as the conductor holds it; ``settings``: what the configuration says of calls
-- ``refusals``   refusals that cannot each have a leaf: counted
+- ``call_manager``    carries a call from INVITE to its last leaf: feeds events to ``core.calls``
+- ``call_effects``    carries out what the rules of a call command, through ports
+- ``call_session``    one call in hand; ``call_settings``: what the configuration says of calls
+- ``refusal_counts``  refusals that cannot each have a leaf: counted
 - ``usage``      what each account and PBX uses of what it may
 - ``screener``   a decision, made inside the store's transaction so that what it reads is what it commits
-- ``keeper``     facts that must not be lost: kept now, or as soon as there is room again; ``objecting``: an
+- ``retry_queue``     facts that must not be lost: kept now, or as soon as there is room again; ``objecting``: an
                  objection told now is the last word
 - ``reconcile``  what a crash left open is closed, with a leaf that says so
 - ``erasing``    recordings erased: key, ciphertext, receipt, in an order that survives a kill

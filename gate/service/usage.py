@@ -17,7 +17,7 @@ from gate.core.allowances import Allowance, Used, exceeded, too_much_service
 from gate.core.showing import LONDON
 from gate.core.terms import Decision, Reason
 from gate.ports import Fact
-from gate.service.talk import Talk
+from gate.service.call_session import CallSession
 
 log = structlog.get_logger()
 
@@ -33,7 +33,7 @@ class _Caller:
 
     lately: deque[datetime] = field(default_factory=deque)
     """When it asked for calls, of the last minute; what was over the limit is not among them."""
-    talks: dict[str, Talk] = field(default_factory=dict)
+    sessions: dict[str, CallSession] = field(default_factory=dict)
     running: float = 0.0
     """Seconds that those in hand have talked today, as of ``measured``."""
     measured: datetime | None = None
@@ -71,33 +71,33 @@ class Usage:
             caller.lately.append(now)
         return reason
 
-    def began(self, talk: Talk) -> None:
+    def began(self, session: CallSession) -> None:
         """A call is in hand."""
-        if caller := self._callers.get(talk.actor):
-            caller.talks[talk.id] = talk
+        if caller := self._callers.get(session.actor):
+            caller.sessions[session.id] = session
 
-    def decided(self, talk: Talk, decision: Decision, now: datetime) -> None:
+    def decided(self, session: CallSession, decision: Decision, now: datetime) -> None:
         """Counts what was let through; tells somebody where too much of it is claimed to be service."""
-        caller = self._caller(talk.actor, now)
+        caller = self._caller(session.actor, now)
         if caller is None or not decision.allowed:
             return
         caller.calls += 1
         caller.service += decision.reason is Reason.SERVICE_CALL
         used = Used(calls_today=caller.calls, service_today=caller.service)
-        allowance = self._allowances[talk.actor]
+        allowance = self._allowances[session.actor]
         if caller.told or not too_much_service(allowance, used):
             return
         caller.told = True
-        body = {"claimed_by": talk.actor, "calls": used.calls_today, "service": used.service_today}
+        body = {"claimed_by": session.actor, "calls": used.calls_today, "service": used.service_today}
         body |= {"percent": used.service_percent, "alarm_above": allowance.service_percent}
         log.warning("many_service_calls", **body)
         self._keep(Fact(kind="many_service_calls", subject="gate", at=now, actor="gate", body=body))
 
-    def over(self, talk: Talk, now: datetime) -> None:
+    def over(self, session: CallSession, now: datetime) -> None:
         """A call is not in hand any more."""
-        caller = self._caller(talk.actor, now)
-        if caller is not None and caller.talks.pop(talk.id, None) is not None:
-            seconds = _talked(talk, now, midnight(now))
+        caller = self._caller(session.actor, now)
+        if caller is not None and caller.sessions.pop(session.id, None) is not None:
+            seconds = _talked(session, now, midnight(now))
             caller.seconds += seconds
             caller.running = max(0.0, caller.running - seconds)
 
@@ -138,7 +138,7 @@ class Usage:
             caller.lately.popleft()
         return Used(
             len(caller.lately),
-            len(caller.talks),
+            len(caller.sessions),
             caller.seconds + self._running(caller, now),
             caller.calls,
             caller.service,
@@ -146,18 +146,18 @@ class Usage:
 
     def _running(self, caller: _Caller, now: datetime) -> float:
         """Seconds that the calls in hand have talked today; of many, as they were a second ago at most."""
-        if len(caller.talks) <= FEW or caller.measured is None or now - caller.measured >= SECOND:
+        if len(caller.sessions) <= FEW or caller.measured is None or now - caller.measured >= SECOND:
             since = midnight(now)
-            caller.running = sum(_talked(talk, now, since) for talk in caller.talks.values())
+            caller.running = sum(_talked(session, now, since) for session in caller.sessions.values())
             caller.measured = now
         return caller.running
 
 
-def _talked(talk: Talk, now: datetime, since: datetime) -> float:
+def _talked(session: CallSession, now: datetime, since: datetime) -> float:
     """Seconds of talk, from ``since`` on."""
-    if talk.connected_at is None:
+    if session.connected_at is None:
         return 0.0
-    return max(0.0, (now - max(talk.connected_at, since)).total_seconds())
+    return max(0.0, (now - max(session.connected_at, since)).total_seconds())
 
 
 def _day(now: datetime) -> date:

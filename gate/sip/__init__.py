@@ -11,13 +11,13 @@ How a call comes in and goes out::
 - ``udp``            sockets: one receiving thread per socket, sending from the line thread
 - ``message``        the cheap parser, and answers made without a dialog; ``fields``: pieces of header values
 - ``door``           the one door: every datagram, from size check to sippy; nothing passes an exception
-- ``admission``      what a new INVITE must be, and what the conductor is told of it
+- ``admission``      what a new INVITE must be, and what the call manager is told of it
 - ``claims``         what a call says it is for: prefixes, the purpose header
 - ``sieve``          what of a flood reaches the line thread at all
 - ``lag``            how late the line is, and when new calls are refused for it
 - ``strangers``      how much addresses get that have not proven anything; ``guesses``: wrong passwords
 - ``sides``          who may speak for one side of a call, and where accounts have proven themselves
-- ``pending``        INVITEs that wait for the conductor's decision
+- ``pending``        INVITEs that wait for the call manager's decision
 - ``answers``        what was answered, for retransmissions; refusals
 - ``auth``           digest authentication and PBX addresses
 - ``registrar``      REGISTER
@@ -29,7 +29,7 @@ How a call comes in and goes out::
 - ``legs``           sippy's user agents, mended
 - ``engine``         what lives on the line thread: transactions, door, bridges, trunk
 - ``transactions``   sippy's transaction manager on our sockets
-- ``bridge``         one call: caller leg, callee leg, and what the conductor commands
+- ``bridge``         one call: caller leg, callee leg, and what the call manager commands
 - ``dialogs``        what of a leg outlives the gate; ``survivors``: what a killed gate left is ended
 - ``alive``          is the far end still there; ``dtmf``: keys told by INFO
 - ``reinvite``       offers inside a call: hold, resume, codec change

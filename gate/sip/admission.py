@@ -1,4 +1,4 @@
-"""What a new INVITE must be before it is looked at, and what the conductor is told of it."""
+"""What a new INVITE must be before it is looked at, and what the call manager is told of it."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def invite_fault(request: Message) -> tuple[int, str, list[tuple[str, str]]] | N
 def attempt_of(
     request: Message, source: Address, caller: Caller | None, looped: bool, call_id: str, claims: Claims
 ) -> Incoming:
-    """The attempt as the conductor gets it. Without a ``caller`` nothing is presumed: marketing, no presentation."""
+    """The attempt as the call manager gets it. Without a ``caller`` nothing is presumed: marketing, no presentation."""
     body = body_of(request)
     claim = claims.of(request, identity.raw_number(request)[:128], caller)
     problem = "" if caller else "not_authenticated"

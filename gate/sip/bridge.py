@@ -1,4 +1,4 @@
-"""One call: the caller's leg, the callee's leg, and what the conductor commands. Imported on the line thread alone.
+"""One call: the caller's leg, the callee's leg, and what the call manager commands. Imported on the line thread alone.
 
 Phases: *dialling* (the INVITE is at the trunk) → *answered* (the callee is acknowledged and hears the announcement; the
 caller still hears ringing) → *connected* → *over*. sippy's events never pass from leg to leg as they are: what goes
@@ -309,7 +309,7 @@ class Bridge:
         self.keep_legs()
 
     def hang_up(self, why: str) -> None:
-        """End both legs; the conductor knows, so no event tells it."""
+        """End both legs; the call manager knows, so no event tells it."""
         self._finish(self.refusal(why), why)
 
     def drop(self) -> None:
@@ -332,7 +332,7 @@ class Bridge:
             self._give_up(480, "no_answer", passed=(480, "Temporarily Unavailable"))
 
     def _give_up(self, code: int, why: str, passed: tuple[int, str] | None = None, retry_after: str = "") -> None:
-        """The call did not come about: tell the caller and the conductor."""
+        """The call did not come about: tell the caller and the call manager."""
         tell = partial(self.engine.events.failed, self.id, code, why)
         self._finish(passed or self.refusal(why), why, tell, cause=code if passed else 0, retry_after=retry_after)
 
@@ -346,7 +346,7 @@ class Bridge:
         self, answer: tuple[int, str], why: str, tell: Callable[[], None] | None = None, *, cause: int = 0,
         retry_after: str = "",
     ) -> None:  # fmt: skip
-        """End what is left of both legs, tell the conductor, and close the media last: what stops playing then is an
+        """End what is left of both legs, tell the call manager, and close the media last: what stops playing then is an
         effect of the end, and must not be heard of as its cause."""
         if self.phase == "over":
             return

@@ -1,7 +1,8 @@
 """The one door: every datagram that reaches the gate.
 
-Order: size, parse, transaction known?, authenticate, tell the conductor. Until the conductor has decided no transaction
-exists and nothing has left for the trunk. No exception passes: an INVITE with a readable Via always gets an answer.
+Order: size, parse, transaction known?, authenticate, tell the call manager. Until the call manager has decided no
+transaction exists and nothing has left for the trunk. No exception passes: an INVITE with a readable Via always gets an
+answer.
 """
 
 from __future__ import annotations
@@ -352,7 +353,7 @@ class Door:
         self.pending.add(pending)
         try:
             self.engine.events.incoming(incoming)
-        except Exception:  # noqa: BLE001 - the conductor's fault must not leave the caller without an answer
+        except Exception:  # noqa: BLE001 - the call manager's fault must not leave the caller without an answer
             _log.exception("incoming failed; refused", call_id=pending.call_id)
             if self.pending.take(pending.call_id):
                 self.refuse(pending, "internal_error", "", "The gate failed.")

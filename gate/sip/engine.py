@@ -41,7 +41,7 @@ SWEEP_SECONDS = 0.05
 LEAVE_SECONDS = 1.0
 """How long the end of the line waits for ACKs."""
 TELL_SECONDS = 1.0
-"""How often the sieve and the conductor are told what has come together."""
+"""How often the sieve and the call manager are told what has come together."""
 KEPT_SECONDS = 64.0
 """How long an ended call absorbs retransmissions of its INVITE."""
 
@@ -89,7 +89,7 @@ class Engine:
         self.hosts_of = transport.hosts_of
         self.sieve = transport.sieve
         self._unanswered = 0
-        """As far as the conductor has been told."""
+        """As far as the call manager has been told."""
         self._foreign = 0
         """As far as the gate's log has been told."""
         self._told_at = 0.0
@@ -184,7 +184,7 @@ class Engine:
         self.after(KEPT_SECONDS, lambda: self._drop(call_id, key))
 
     def forget(self, call_id: str) -> None:
-        """The conductor is done with it."""
+        """The call manager is done with it."""
         bridge = self.bridges.get(call_id)
         if bridge is not None and bridge.phase != "over":
             bridge.hang_up("gate_done")
@@ -228,7 +228,7 @@ class Engine:
             self._tell()
 
     def _tell(self) -> None:
-        """Who is known, to the sieve; how many strangers were not answered, to the conductor."""
+        """Who is known, to the sieve; how many strangers were not answered, to the call manager."""
         proven = self.door.auth.proven.addresses()
         hosts = {source[0] for source in proven}
         for bridge in self.bridges.values():

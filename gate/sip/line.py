@@ -44,8 +44,8 @@ class _NoBook:
 class SipLine:
     """The SIP side of the gate.
 
-    Life: make it, ``bind`` the conductor, ``open`` (sockets; any thread), ``run`` on the thread that shall be the line
-    thread until ``stop`` is called from anywhere. ``post`` works from any thread at any time; everything of
+    Life: make it, ``bind`` the call manager, ``open`` (sockets; any thread), ``run`` on the thread that shall be the
+    line thread until ``stop`` is called from anywhere. ``post`` works from any thread at any time; everything of
     ``ports.Line`` and ``after`` only on the line thread (inside a posted step or an event).
 
     Args:
@@ -109,11 +109,11 @@ class SipLine:
 
         Raises:
             ConfigError: an address is taken or not this machine's.
-            GateError: no conductor is bound.
+            GateError: no call manager is bound.
         """
         try:
             if self._events is None:
-                raise GateError("the line has no conductor", hint="Call bind() before run().")
+                raise GateError("the line has no call manager", hint="Call bind() before run().")
             self.open()
             traps.prepare_import()
             loop = adopt()
@@ -216,7 +216,7 @@ class SipLine:
             engine.door.refuse(pending, reason, "", "")
 
     def forget(self, call_id: str) -> None:
-        """The conductor is done with the call."""
+        """The call manager is done with the call."""
         self._running().forget(call_id)
 
     # --- for status and metrics -------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""INVITEs that wait for the conductor's decision: nothing of them has left the gate yet."""
+"""INVITEs that wait for the call manager's decision: nothing of them has left the gate yet."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ class LineStatus:
     calls: int = 0
     """Calls at the trunk or connected now."""
     undecided: int = 0
-    """INVITEs waiting for the conductor."""
+    """INVITEs waiting for the call manager."""
     registered: tuple[str, ...] = ()
     """Accounts with a registered phone."""
     dropped: int = 0

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gate.service.refusals import LEAVES
+from gate.service.refusal_counts import LEAVES
 from tests.attack.wire import Wire, authorization, code_of, header
 from tests.support.gatehouse import LISTED, Gatehouse
 

@@ -28,7 +28,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     ),
     "1.2": (
         f"{SCREENING}::test_law_1_2_an_objection_holds_from_the_next_call",
-        "service/test_conductor.py::test_nine_objects_at_once_and_the_next_call_is_refused",
+        "service/test_call_manager.py::test_nine_objects_at_once_and_the_next_call_is_refused",
         "e2e/test_objection.py::test_nine_during_the_talk_is_kept_while_the_call_goes_on",
     ),
     "1.3": (
@@ -58,11 +58,11 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     ),
     "1.8": (
         "test_config.py::test_law_1_8_the_gate_does_not_start_without_saying_who_calls",
-        "service/test_conductor.py::test_an_unlisted_number_is_dialled_in_its_one_form_with_the_firms_name",
+        "service/test_call_manager.py::test_an_unlisted_number_is_dialled_in_its_one_form_with_the_firms_name",
     ),
     "1.9": ("test_config.py::test_law_1_9_the_announcement_is_required_and_the_example_says_what_it_must",),
     "1.10": (
-        "service/test_conductor.py::test_evidence_comes_before_the_effect_it_allows",
+        "service/test_call_manager.py::test_evidence_comes_before_the_effect_it_allows",
         "e2e/test_crash.py::test_a_killed_gate_in_the_middle_of_setting_up_has_a_leaf_for_each_invite",
     ),
     "1.11": (

@@ -39,13 +39,13 @@ def test_the_invite_leaves_before_the_store_is_asked(play: Play) -> None:
     assert play.told() == [OUT]
     play.settle()
     assert play.kinds() == ["decision"]
-    play.conductor.ringing("call")
-    play.conductor.answered("call", "PCMU")
+    play.call_manager.ringing("call")
+    play.call_manager.answered("call", "PCMU")
     assert play.told() == ["join", "connect"]
-    play.conductor.digit("call", "callee", "9")
+    play.call_manager.digit("call", "callee", "9")
     play.pass_time(100_000)
     assert play.told() == []
-    play.conductor.hung_up("call", "callee")
+    play.call_manager.hung_up("call", "callee")
     play.settle()
     assert play.told() == ["stop playing", "forget"]
     assert play.kinds() == ["decision", "answered", "connected", "ended"]
@@ -59,7 +59,7 @@ def test_the_invite_leaves_before_the_store_is_asked(play: Play) -> None:
 def test_nothing_on_the_gates_own_side_stops_it(play: Play, problem: str) -> None:
     play.attempt()  # the house is full
     play.stage.recorder_up = False
-    play.conductor.drain(lambda: None, 5)
+    play.call_manager.drain(lambda: None, 5)
     play.told()
     play.begin("999", call_id="help", problem=problem, codecs=("opus",))
     assert play.told() == [OUT]
@@ -74,19 +74,19 @@ def test_somebody_unknown_or_a_loop_does_not_get_through(play: Play, problem: st
 def test_on_a_full_disk_it_goes_out_and_is_written_down_when_there_is_room(play: Play) -> None:
     room = full(play)
     play.begin("999")
-    play.conductor.answered("call", "PCMU")
+    play.call_manager.answered("call", "PCMU")
     play.settle()
     assert play.told() == [OUT, "join", "connect"]
-    play.conductor.hung_up("call", "caller")
+    play.call_manager.hung_up("call", "caller")
     play.pass_time(1)
     assert play.kinds() == []
-    assert play.conductor.behind == 3
+    assert play.call_manager.behind == 3
     play.attempt(NUMBER, call_id="other")
     assert play.told()[-1] == "refuse evidence_unavailable"
     room()
     play.pass_time(1.1)
     assert play.kinds("call") == ["decision", "answered", "connected", "ended"]
-    assert play.conductor.behind == 0
+    assert play.call_manager.behind == 0
     (fact,) = play.store.call(lambda tx: tx.query("SELECT at, body FROM facts WHERE subject = 'call' LIMIT 1"))
     assert fact["at"].startswith("2026-03-03T11:00:00")  # when it was asked for, not when it found room
     assert json.loads(fact["body"])["source"] == "127.0.0.1:5062"
@@ -95,13 +95,13 @@ def test_on_a_full_disk_it_goes_out_and_is_written_down_when_there_is_room(play:
 def test_a_stopping_gate_does_not_cut_it_off(play: Play) -> None:
     drained: list[bool] = []
     play.begin("112")
-    play.conductor.answered("call", "PCMU")
+    play.call_manager.answered("call", "PCMU")
     play.settle()
     play.told()
-    play.conductor.drain(lambda: drained.append(True), 5)
+    play.call_manager.drain(lambda: drained.append(True), 5)
     play.pass_time(6)
     assert (play.told(), drained) == ([], [])
-    play.conductor.hung_up("call", "callee")
+    play.call_manager.hung_up("call", "callee")
     play.settle()
     assert drained == [True]
 

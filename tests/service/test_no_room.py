@@ -16,7 +16,7 @@ from gate.core.screening import Reason
 from gate.errors import StoreError
 from gate.ports import Fact, Played
 from gate.service.deciding import AtTheLine, Deciding
-from gate.service.keeper import NOT_KEPT, Keeper
+from gate.service.retry_queue import NOT_KEPT, RetryQueue
 from tests.support.playbook import NOW, NUMBER, OWN, Play, Registers
 
 
@@ -53,7 +53,7 @@ def disk(play: Play) -> Disk:
 def test_nobody_is_called_while_an_objection_waits_for_room(play: Play, disk: Disk) -> None:
     play.talk()
     disk.full = True
-    play.conductor.digit("call", "callee", "9")
+    play.call_manager.digit("call", "callee", "9")
     play.settle()
     disk.full = False
     play.told()
@@ -70,22 +70,22 @@ def test_a_decision_made_beside_an_objection_without_room_does_not_count(play: P
     play.talk()
     play.told()
     disk.full = True
-    play.conductor.digit("call", "callee", "9")
-    play.store.call(lambda tx: None)  # refused by the store, and the conductor does not know it yet
+    play.call_manager.digit("call", "callee", "9")
+    play.store.call(lambda tx: None)  # refused by the store, and the call manager does not know it yet
     disk.full = False
     play.attempt(call_id="again")
     assert play.told() == ["refuse evidence_unavailable", "forget"]
     play.pass_time(2)
     row = play.call("again")
     assert (row["verdict"], row["state"], row["cause"]) == ("allow", "ended", "evidence_unavailable")
-    assert play.conductor.active == 1
+    assert play.call_manager.active == 1
 
 
 def test_it_does_not_count_either_while_the_objection_is_on_its_way_again(play: Play, disk: Disk) -> None:
     play.talk()
     play.told()
     disk.full = True
-    play.conductor.digit("call", "callee", "9")
+    play.call_manager.digit("call", "callee", "9")
     play.store.call(lambda tx: None)
     disk.full = False
     slow = threading.Event()
@@ -97,18 +97,18 @@ def test_it_does_not_count_either_while_the_objection_is_on_its_way_again(play: 
     for timer in [timer for timer in play.stage.timers if timer.live and timer.due <= play.clock.time]:
         timer.live = False
         timer.step()
-    assert play.conductor.behind == 1
+    assert play.call_manager.behind == 1
     slow.set()
     play.settle()
     assert play.told() == ["refuse evidence_unavailable", "forget"]
     play.pass_time(2)
     assert play.kinds()[-3:] == ["decision", "objection", "ended"]
-    assert play.conductor.behind == 0
+    assert play.call_manager.behind == 0
 
 
 def asking(play: Play, line: AtTheLine) -> Deciding:
     config: Any = SimpleNamespace(firm=SimpleNamespace(numbers=(OWN,)), account=(), pbx=())
-    screener = play.conductor._screener
+    screener = play.call_manager._screener
     ids = (f"asked{number}" for number in range(9))
     return Deciding(
         config=config,
@@ -122,15 +122,15 @@ def asking(play: Play, line: AtTheLine) -> Deciding:
 
 
 def test_who_asks_is_told_no_while_an_objection_waits_for_room(play: Play, disk: Disk) -> None:
-    ask = asking(play, AtTheLine(lambda: play.conductor.obstacle, play.conductor.keep))
+    ask = asking(play, AtTheLine(lambda: play.call_manager.obstacle, play.call_manager.keep))
     assert ask.decide(number=NUMBER, actor="uid:0")["verdict"] == "allow"
     play.talk()
     disk.full = True
-    play.conductor.digit("call", "callee", "9")
+    play.call_manager.digit("call", "callee", "9")
     play.settle()
     disk.full = False
     assert ask.decide(number=NUMBER, actor="uid:0")["reason"] == "evidence_unavailable"
-    play.conductor.drain(lambda: None, 5)
+    play.call_manager.drain(lambda: None, 5)
     assert ask.decide(number=NUMBER, actor="uid:0")["reason"] == "gate_stopping"
 
 
@@ -147,7 +147,7 @@ def test_an_answer_made_beside_an_objection_without_room_is_taken_back(play: Pla
 def test_a_call_for_help_by_a_phone_system_is_written_down_when_there_is_room(tmp_path: Path) -> None:
     play = Play(tmp_path, emergency=frozenset({"999"}))
     disk = Disk(play)
-    ask = asking(play, AtTheLine(lambda: play.conductor.obstacle, play.conductor.keep))
+    ask = asking(play, AtTheLine(lambda: play.call_manager.obstacle, play.call_manager.keep))
     disk.full = True
     assert ask.decide(number="999", actor="uid:0")["reason"] == "emergency_call"
     play.settle()
@@ -160,12 +160,12 @@ def test_a_call_for_help_by_a_phone_system_is_written_down_when_there_is_room(tm
 
 def test_a_key_that_is_heard_after_the_end_of_a_call_is_an_objection(play: Play) -> None:
     play.attempt()
-    play.conductor.answered("call", "PCMU")
+    play.call_manager.answered("call", "PCMU")
     play.settle()
     closing: list[Callable[..., None]] = []
     play.stage.close = lambda call_id, done: closing.append(done)  # type: ignore[method-assign]
-    play.conductor.hung_up("call", "callee")
-    play.conductor.recorder_digit("call", "callee", "9")
+    play.call_manager.hung_up("call", "callee")
+    play.call_manager.recorder_digit("call", "callee", "9")
     play.settle()
     closing[0](None, None)
     play.settle()
@@ -179,8 +179,8 @@ def test_an_objection_is_newer_than_a_consent_dated_by_a_clock_that_was_ahead(pl
     consent = {"number": NUMBER, "given_at": ahead.isoformat(), "how": "web", "wording": "yes", "who": "Pat"}
     play.store.call(lambda tx: tx.append(Fact("consent", "c1", ahead, "uid:0", consent)))
     play.talk()
-    play.conductor.digit("call", "callee", "9")
-    play.conductor.hung_up("call", "callee")
+    play.call_manager.digit("call", "callee", "9")
+    play.call_manager.hung_up("call", "callee")
     play.settle()
     play.told()
     play.clock.time = NOW + timedelta(hours=5)
@@ -191,34 +191,34 @@ def test_an_objection_is_newer_than_a_consent_dated_by_a_clock_that_was_ahead(pl
 def test_stopping_waits_for_room(play: Play, disk: Disk) -> None:
     play.talk()
     disk.full = True
-    play.conductor.hung_up("call", "callee")
+    play.call_manager.hung_up("call", "callee")
     play.settle()
     drained: list[bool] = []
-    play.conductor.drain(lambda: drained.append(True), 5)
+    play.call_manager.drain(lambda: drained.append(True), 5)
     play.pass_time(3)
-    assert (drained, play.conductor.behind) == ([], 2)
+    assert (drained, play.call_manager.behind) == ([], 2)
     disk.full = False
     play.pass_time(2)
-    assert (drained, play.conductor.behind) == ([True], 0)
+    assert (drained, play.call_manager.behind) == ([True], 0)
     assert play.kinds()[-2:] == ["recording_closed", "ended"]
 
 
 @pytest.mark.parametrize("who", ["caller", "callee"])
 def test_hanging_up_while_the_connection_is_made_durable_leaves_no_recording_open(play: Play, who: str) -> None:
     play.attempt()
-    play.conductor.answered("call", "PCMU")
+    play.call_manager.answered("call", "PCMU")
     play.settle()
     slow = threading.Event()
     play.store.submit(lambda tx: slow.wait(5), lambda result, error: None)
     play.stage.waiting["announcement"](Played(completed=True, as_told=True))
     while not play.stage.steps.empty():
         play.stage.steps.get()()  # keys kept, facts on their way
-    play.conductor.hung_up("call", who)
+    play.call_manager.hung_up("call", who)
     while not play.stage.steps.empty():
         play.stage.steps.get()()  # the recorder has answered
     slow.set()
     play.settle()
-    assert play.conductor.active == 0
+    assert play.call_manager.active == 0
     assert play.kinds()[2:] == ["announced", "recording_opened", "connected", "recording_closed", "ended"]
     row = play.call()
     assert (row["state"], row["announced"], row["bridged"]) == ("ended", 1, 0)
@@ -226,10 +226,10 @@ def test_hanging_up_while_the_connection_is_made_durable_leaves_no_recording_ope
 
 def test_a_fact_that_cannot_be_written_does_not_keep_the_others_waiting(play: Play) -> None:
     settled: list[bool] = []
-    keeper = Keeper(play.store, play.stage, lambda: settled.append(True))
+    queue = RetryQueue(play.store, play.stage, lambda: settled.append(True))
     good = Fact(kind="ended", subject="call", at=NOW, actor="gate", body={"by": "caller"})
     bad = Fact(kind="objection", subject=NUMBER, at=NOW, actor="callee", body={"number": NUMBER})
-    keeper.keep(good, bad)
+    queue.keep(good, bad)
     play.settle()
     assert sorted(play.kinds()) == ["ended", NOT_KEPT]
-    assert (keeper.settled, settled[-1:]) == (True, [True])
+    assert (queue.settled, settled[-1:]) == (True, [True])

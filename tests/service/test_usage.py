@@ -13,7 +13,7 @@ import pytest
 from gate.core.allowances import Allowance, Used
 from gate.core.screening import Purpose, Reason
 from gate.ports import Fact, Transaction
-from gate.service.refusals import LEAVES, LEAVES_OF_A_CALLER
+from gate.service.refusal_counts import LEAVES, LEAVES_OF_A_CALLER
 from gate.service.usage import Usage, midnight
 from gate.store.queries import used_since
 from tests.support.playbook import LISTED, Play
@@ -48,7 +48,7 @@ def test_strangers_of_many_addresses_cannot_either(play: Play) -> None:
         play.attempt(call_id=f"x{number}", problem="not_authenticated", source=f"192.0.2.{number % 250}:5060")
     assert play.told() == ["refuse not_authenticated"] * 500
     assert play.kinds() == ["decision"] * LEAVES
-    play.conductor._refusals.unanswered(7)
+    play.call_manager._refusals.unanswered(7)
     play.pass_time(60)
     assert bodies(play, "refused_strangers") == [{"count": 500 - LEAVES, "unanswered": 7}]
     play.pass_time(600)
@@ -79,7 +79,7 @@ def test_calls_a_minute(tmp_path: Path) -> None:
     assert [word.split()[0] for word in told] == ["invite"] * 3 + ["refuse"]
     assert told[-1] == "refuse too_many_calls_a_minute"
     assert play.call("x3")["reason"] == "too_many_calls_a_minute"
-    assert play.conductor.usage(play.clock.now())[0]["refused"] == "too_many_calls_a_minute"
+    assert play.call_manager.usage(play.clock.now())[0]["refused"] == "too_many_calls_a_minute"
     play.pass_time(57)
     play.attempt(call_id="later")
     assert play.call("later")["reason"] == "not_listed"
@@ -117,7 +117,7 @@ def test_calls_at_once(tmp_path: Path) -> None:
     assert [play.call(f"x{number}")["reason"] for number in range(3)] == [
         "not_listed", "not_listed", "too_many_calls_at_once",
     ]  # fmt: skip
-    play.conductor.failed("x0", 486, "Busy")
+    play.call_manager.failed("x0", 486, "Busy")
     play.settle()
     play.attempt(call_id="x4")
     assert play.call("x4")["reason"] == "not_listed"
@@ -133,11 +133,11 @@ def test_seconds_a_day_and_the_day_is_londons(tmp_path: Path) -> None:
     play.pass_time(40)  # the first one still talks
     play.attempt(call_id="third")
     assert play.call("third")["reason"] == "too_many_seconds_a_day"
-    play.conductor.hung_up("call", "caller")
+    play.call_manager.hung_up("call", "caller")
     play.settle()
     play.attempt(call_id="fourth")
     assert play.call("fourth")["reason"] == "too_many_seconds_a_day"
-    used = play.conductor.usage(play.clock.now())[0]
+    used = play.call_manager.usage(play.clock.now())[0]
     assert (used["seconds_today"], used["seconds_a_day"], used["calls_today"]) == (100, 100, 2)
     # A gate that starts anew goes on with the day.
     since = midnight(play.clock.now())
@@ -146,7 +146,7 @@ def test_seconds_a_day_and_the_day_is_londons(tmp_path: Path) -> None:
     again = Usage({"account:alice": Allowance(1000, 1000, 100, 100)}, lambda _: None, kept, play.clock.now())
     assert again.ask("account:alice", play.clock.now()) is Reason.TOO_MANY_SECONDS_A_DAY
     play.clock.time = play.clock.time.replace(hour=23, minute=59)
-    assert play.conductor.usage(play.clock.now())[0]["refused"] == "too_many_seconds_a_day"
+    assert play.call_manager.usage(play.clock.now())[0]["refused"] == "too_many_seconds_a_day"
     play.pass_time(11 * 3600)
     play.attempt(call_id="tomorrow")
     assert play.call("tomorrow")["reason"] == "not_listed"
@@ -175,7 +175,7 @@ def test_many_service_calls_are_told_once_a_day(tmp_path: Path) -> None:
     assert bodies(play, "many_service_calls") == [
         {"claimed_by": "account:alice", "calls": 20, "service": 13, "percent": 65, "alarm_above": 50}
     ]
-    used = play.conductor.usage(play.clock.now())
+    used = play.call_manager.usage(play.clock.now())
     assert used[0]["many_service_calls"]
     play.metrics.usage(used)
     assert play.metrics.registry.get_sample_value("dialgate_many_service_calls") == 1
@@ -188,5 +188,5 @@ def test_emergency_calls_have_no_limit(tmp_path: Path) -> None:
     for number in range(3):
         play.attempt("999", call_id=f"x{number}")
     assert [word.split()[0] for word in play.told() if word.startswith(("invite", "refuse"))] == ["invite"] * 3
-    assert play.conductor.usage(play.clock.now()) == []
+    assert play.call_manager.usage(play.clock.now()) == []
     play.store.close()

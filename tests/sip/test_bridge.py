@@ -7,7 +7,7 @@ import re
 import pytest
 
 from tests.support.sip_call import Call
-from tests.support.sip_line import NUMBER, Conductor
+from tests.support.sip_line import NUMBER, ScriptedCallManager
 from tests.support.sip_peer import Heard, sdp
 
 
@@ -46,14 +46,14 @@ def test_identity_is_the_firms_and_nothing_of_the_callers_goes_on():
 
 
 def test_the_caller_hears_ringing_until_connect():
-    conductor = Conductor(connect_after=None)
-    with Call(conductor) as call:
+    call_manager = ScriptedCallManager(connect_after=None)
+    with Call(call_manager) as call:
         call.phone.dial()
         assert call.phone.recv().code == 100
         call.callee.ring()
         assert call.phone.recv().code == 180
         call.callee.pick_up()  # acknowledged at once
-        _, call_id, codec = conductor.wait("answered")
+        _, call_id, codec = call_manager.wait("answered")
         assert codec == "PCMU"
         assert call.phone.quiet(0.4)
         call.running.call(lambda: call.running.line.early_media(call_id))
@@ -68,8 +68,8 @@ def test_the_caller_hears_ringing_until_connect():
         call.phone.send(call.phone.next("BYE"))
         assert call.phone.recv().code == 200
         assert call.callee.recv().method == "BYE"
-    assert conductor.kinds() == ["incoming", "ringing", "answered", "hung_up"]
-    assert conductor.payloads[0]["caller"] == {0: "PCMU/8000", 8: "PCMA/8000", 101: "telephone-event/8000"}
+    assert call_manager.kinds() == ["incoming", "ringing", "answered", "hung_up"]
+    assert call_manager.payloads[0]["caller"] == {0: "PCMU/8000", 8: "PCMA/8000", 101: "telephone-event/8000"}
 
 
 def test_early_media_of_the_trunk_is_ringing_to_the_caller():
@@ -83,12 +83,12 @@ def test_early_media_of_the_trunk_is_ringing_to_the_caller():
 
 def test_early_media_reaches_the_caller_where_that_is_allowed_and_ends_with_the_answer():
     with Call() as call:
-        call.running.conductor.early, call.running.conductor.connect_after = True, None
+        call.running.call_manager.early, call.running.call_manager.connect_after = True, None
         call.phone.dial()
         call.callee.ring(183, sdp(42000))
         assert call.phone.recv(only="183").body == sdp(42000)
         call.callee.pick_up(sdp(42000))
-        (_, call_id, _) = call.running.conductor.wait("answered")
+        (_, call_id, _) = call.running.call_manager.wait("answered")
         assert call.running.relay.ways == [("early", call_id), ("shut", call_id)]
 
 
@@ -102,7 +102,7 @@ def test_cancel_before_any_answer_of_the_trunk():
         assert call.phone.recv().code == 487
         # the trunk may be cancelled only after it has said something (RFC 3261 9.1)
         call.callee.tag, call.callee.gate = "x", call.callee.last_from
-        call.conductor.wait("hung_up")
+        call.call_manager.wait("hung_up")
 
 
 def test_cancel_while_it_rings():
@@ -120,20 +120,20 @@ def test_cancel_while_it_rings():
         call.callee.send(call.callee.answer(cancel, 200, "OK"), call.callee.gate)
         call.callee.say(487, "Request Terminated")
         assert call.callee.recv(only="ACK")
-    assert call.conductor.kinds() == ["incoming", "ringing", "hung_up"]
+    assert call.call_manager.kinds() == ["incoming", "ringing", "hung_up"]
 
 
 def test_cancel_while_the_announcement_plays():
-    conductor = Conductor(connect_after=None)
-    with Call(conductor) as call:
+    call_manager = ScriptedCallManager(connect_after=None)
+    with Call(call_manager) as call:
         call.phone.dial()
         call.callee.ring()
         call.callee.pick_up()
-        conductor.wait("answered")
+        call_manager.wait("answered")
         call.phone.cancel()
         assert call.phone.recv(only="487")
         assert call.callee.recv(only="BYE")
-        assert conductor.wait("hung_up")[2] == "caller"
+        assert call_manager.wait("hung_up")[2] == "caller"
 
 
 def test_answer_and_cancel_cross():
@@ -146,7 +146,7 @@ def test_answer_and_cancel_cross():
         call.callee.recv(only="CANCEL")
         call.callee.pick_up()
         assert call.callee.recv(only="BYE")
-    assert "answered" not in call.conductor.kinds()
+    assert "answered" not in call.call_manager.kinds()
 
 
 @pytest.mark.parametrize(
@@ -175,7 +175,7 @@ def test_what_the_caller_gets_of_the_trunks_failure(trunk, caller):
         assert "Declined" not in heard.start
         assert not heard.all("X-Dialgate-Reason")
         call.phone.ack(heard)
-        assert call.conductor.wait("failed")[2] == str(trunk)
+        assert call.call_manager.wait("failed")[2] == str(trunk)
 
 
 @pytest.mark.parametrize("code", [603, 607, 608])
@@ -186,7 +186,7 @@ def test_a_callee_who_declines_is_not_rung_by_the_next_trunk(code):
         call.callee.say(code, "Decline")
         heard = call.phone.recv(only="486")
         assert "cause=486" in heard.get("Reason")
-        assert call.conductor.wait("failed")[2] == str(code)
+        assert call.call_manager.wait("failed")[2] == str(code)
 
 
 @pytest.mark.parametrize(("said", "passed"), [("120", "120"), ("18 (no lines);duration=60", "18"), ("soon", "")])
@@ -220,12 +220,12 @@ def test_an_answer_of_the_callees_that_cannot_be_used_is_no_failure_on_the_calle
 
 
 def test_a_line_that_stops_in_an_announcement_answers_and_ends_too():
-    conductor = Conductor(connect_after=None)
-    with Call(conductor, refusal=486) as call:
+    call_manager = ScriptedCallManager(connect_after=None)
+    with Call(call_manager, refusal=486) as call:
         call.phone.dial()
         call.callee.ring()
         call.callee.pick_up()
-        conductor.wait("answered")
+        call_manager.wait("answered")
         call.running.line.stop()
         answer = call.phone.recv(only="200")
         assert call.phone.recv(only="BYE")  # in the end without its ACK: nobody would be left to send it
@@ -239,7 +239,7 @@ def test_a_redirect_is_neither_followed_nor_passed_on():
         call.callee.say(302, "Moved", contact="<sip:+441632960999@elsewhere.invalid>")
         heard = call.phone.recv(only="603")
         assert "elsewhere" not in heard.data.decode()
-        assert call.conductor.wait("failed")[2] == "302"
+        assert call.call_manager.wait("failed")[2] == "302"
 
 
 def test_nobody_answers():
@@ -249,21 +249,21 @@ def test_nobody_answers():
         heard = call.phone.recv(only="480")
         assert "no_answer" in heard.get("Reason")
         assert call.callee.recv(only="CANCEL")
-        assert call.conductor.wait("failed")[2:] == ("480", "no_answer")
+        assert call.call_manager.wait("failed")[2:] == ("480", "no_answer")
 
 
 def test_the_callee_hangs_up_during_the_announcement():
-    conductor = Conductor(connect_after=None)
-    with Call(conductor) as call:
+    call_manager = ScriptedCallManager(connect_after=None)
+    with Call(call_manager) as call:
         call.phone.dial()
         call.callee.ring()
         call.callee.pick_up()
-        conductor.wait("answered")
+        call_manager.wait("answered")
         call.callee.send(call.callee.request("BYE", call.callee.dialog()), call.callee.gate)
         assert call.callee.recv(only="200")
         bye = answered_and_ended(call)
         assert "callee_hung_up" in bye.get("Reason")
-        assert conductor.wait("hung_up")[2:] == ("callee", "hung_up")
+        assert call_manager.wait("hung_up")[2:] == ("callee", "hung_up")
 
 
 def test_the_callee_hangs_up():
@@ -273,15 +273,15 @@ def test_the_callee_hangs_up():
         assert call.callee.recv(only="200")
         bye = call.phone.recv(only="BYE")
         call.phone.send(call.phone.answer(bye, 200, "OK"))
-        assert call.conductor.wait("hung_up")[2] == "callee"
+        assert call.call_manager.wait("hung_up")[2] == "callee"
 
 
 @pytest.mark.parametrize("when", ["dialling", "ringing", "answered", "connected"])
 def test_hang_up_in_every_state(when):
-    conductor = Conductor(connect_after=0.0 if when == "connected" else None)
-    with Call(conductor) as call:
+    call_manager = ScriptedCallManager(connect_after=0.0 if when == "connected" else None)
+    with Call(call_manager) as call:
         call.phone.dial()
-        call_id = conductor.wait("incoming")[1]
+        call_id = call_manager.wait("incoming")[1]
         if when == "dialling":
             call.callee.recv(only="INVITE")
         else:
@@ -302,7 +302,7 @@ def test_hang_up_in_every_state(when):
             assert call.callee.recv(only="CANCEL")
         elif when != "dialling":
             assert 'text="recorder_unavailable"' in call.callee.recv(only="BYE").get("Reason")
-        assert not {"hung_up", "failed"} & set(conductor.kinds())
+        assert not {"hung_up", "failed"} & set(call_manager.kinds())
         assert call.running.relay.closed == [call_id]
 
 
@@ -315,13 +315,13 @@ def test_keys_told_by_info_are_heard_and_passed_on():
         )
         call.callee.send(key, call.callee.gate)
         assert call.callee.recv(only="200")
-        assert call.conductor.wait("digit")[2:] == ("callee", "9")
+        assert call.call_manager.wait("digit")[2:] == ("callee", "9")
         passed = call.phone.recv(only="INFO")
         assert passed.get("Content-Type") == "application/dtmf-relay"
         assert passed.body == "Signal=9\r\nDuration=160\r\n"
         call.phone.send(call.phone.answer(passed, 200, "OK"))
         call.phone.send(call.phone.next("INFO", body="*", content_type="application/dtmf"))
-        assert call.conductor.wait("digit", count=2)[2:] == ("caller", "*")
+        assert call.call_manager.wait("digit", count=2)[2:] == ("caller", "*")
 
 
 def test_other_requests_inside_a_call():
@@ -350,7 +350,7 @@ def test_a_call_without_audio_whose_callee_answers_nothing_is_ended():
         asked = call.phone.recv(only="OPTIONS")
         call.phone.send(call.phone.answer(asked, 405, "No"))  # any answer is a sign of life
         assert call.callee.recv(only="OPTIONS")
-        assert call.conductor.wait("hung_up", 6)[2:] == ("gate", "media_timeout")
+        assert call.call_manager.wait("hung_up", 6)[2:] == ("gate", "media_timeout")
         assert "media_timeout" in call.phone.recv(only="BYE").get("Reason")
         assert "media_timeout" in call.callee.recv(only="BYE").get("Reason")
 
@@ -362,7 +362,7 @@ def test_a_call_without_audio_whose_peers_answer_goes_on():
             for peer in (call.phone, call.callee):
                 asked = peer.recv(only="OPTIONS")
                 peer.send(peer.answer(asked, 200, "OK"), call.callee.gate if peer is call.callee else None)
-        assert "hung_up" not in call.conductor.kinds()
+        assert "hung_up" not in call.call_manager.kinds()
 
 
 @pytest.mark.parametrize("side", ["caller", "callee"])
@@ -374,7 +374,7 @@ def test_a_peer_that_ignores_options_while_audio_flows_is_not_even_asked(side):
         while call.running.relay.heard[side] < 12:  # three times the time after which silence ends a call
             assert call.phone.quiet(0.05)
         assert call.callee.quiet(0.05)
-        assert "hung_up" not in call.conductor.kinds()
+        assert "hung_up" not in call.call_manager.kinds()
 
 
 def test_on_hold_a_peer_that_never_answered_options_is_not_taken_for_dead():
@@ -388,7 +388,7 @@ def test_on_hold_a_peer_that_never_answered_options_is_not_taken_for_dead():
         looked = call.running.relay.looks
         while call.running.relay.looks < looked + 12:
             call.phone.quiet(0.05)
-        assert "hung_up" not in call.conductor.kinds()
+        assert "hung_up" not in call.call_manager.kinds()
 
 
 def test_a_peer_that_answered_before_and_is_silent_on_hold_is_gone_in_the_end():
@@ -399,7 +399,7 @@ def test_a_peer_that_answered_before_and_is_silent_on_hold_is_gone_in_the_end():
         call.callee.send(call.callee.answer(offer, 200, "OK", body=sdp(44000, "inactive")), call.callee.gate)
         call.phone.ack(call.phone.recv(only="200"))
         call.phone.send(call.phone.answer(call.phone.recv(only="OPTIONS"), 200, "OK"))
-        assert call.conductor.wait("hung_up")[2:] == ("gate", "peer_silent")
+        assert call.call_manager.wait("hung_up")[2:] == ("gate", "peer_silent")
 
 
 def test_a_peer_that_knows_no_such_call_is_gone():
@@ -407,22 +407,22 @@ def test_a_peer_that_knows_no_such_call_is_gone():
         call.set_up()
         asked = call.phone.recv(only="OPTIONS")
         call.phone.send(call.phone.answer(asked, 481, "No"))
-        assert call.conductor.wait("hung_up", 6)[2:] == ("caller", "call_unknown")
+        assert call.call_manager.wait("hung_up", 6)[2:] == ("caller", "call_unknown")
         assert call.callee.recv(only="BYE")
 
 
-def test_a_fault_in_the_conductor_ends_the_call_with_an_answer():
+def test_a_fault_in_the_call_manager_ends_the_call_with_an_answer():
     def boom(*_: object) -> None:
         raise RuntimeError("fault")
 
-    conductor = Conductor(on_answered=boom)
-    with Call(conductor) as call:
+    call_manager = ScriptedCallManager(on_answered=boom)
+    with Call(call_manager) as call:
         call.phone.dial()
         call.callee.ring()
         call.callee.pick_up()
         assert "internal_error" in answered_and_ended(call).get("Reason")
         assert call.callee.recv(only="BYE")
-        assert conductor.wait("failed")[3] == "internal_error"
+        assert call_manager.wait("failed")[3] == "internal_error"
 
 
 def test_an_offer_that_the_relay_refuses():
@@ -431,15 +431,15 @@ def test_an_offer_that_the_relay_refuses():
         call.phone.dial()
         assert call.phone.recv(only="603")
         assert call.callee.quiet()
-        assert call.conductor.wait("failed")
+        assert call.call_manager.wait("failed")
 
 
-def test_an_invite_without_sdp_is_told_to_the_conductor_and_never_dialled():
+def test_an_invite_without_sdp_is_told_to_the_call_manager_and_never_dialled():
     with Call() as call:
         call.phone.dial(body="")
         assert call.phone.recv(only="603")
         assert call.callee.quiet()
-        assert call.conductor.incomings[0].codecs == ()
+        assert call.call_manager.incomings[0].codecs == ()
 
 
 def test_transport_in_capitals_does_not_lose_the_bye():

@@ -16,7 +16,7 @@ from gate.sip.auth import Caller
 from gate.sip.claims import Claim, Claims
 from gate.sip.message import Message
 from tests.support.sip_call import Call
-from tests.support.sip_line import PRESENTED, Conductor, RunningLine, config_for
+from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Phone
 
 HEADER = "X-Dialgate-Purpose"
@@ -112,10 +112,10 @@ def test_law_1_7_no_prefix_makes_a_service_call_of_one_who_may_not(dialled: str,
     assert "*" not in number
 
 
-def test_a_claim_reaches_the_conductor_and_nothing_of_it_the_trunk() -> None:
-    call = Call(Conductor())
+def test_a_claim_reaches_the_call_manager_and_nothing_of_it_the_trunk() -> None:
+    call = Call(ScriptedCallManager())
     call.running = RunningLine(
-        msgspec.structs.replace(configured(), trunk=call.running.line._config.trunk), call.conductor
+        msgspec.structs.replace(configured(), trunk=call.running.line._config.trunk), call.call_manager
     )
     with call:
         call.phone.dial("%2A7202079460123", headers=(f"{HEADER}: marketing;topic=claims",))
@@ -123,7 +123,7 @@ def test_a_claim_reaches_the_conductor_and_nothing_of_it_the_trunk() -> None:
         assert invite.start.startswith("INVITE sip:+442079460000@")
         assert not [name for name, _ in invite.headers if name.lower() == HEADER.lower()]
         assert "*72" not in invite.data.decode() and "claims" not in invite.data.decode()
-        attempt = call.conductor.incomings[0].attempt
+        attempt = call.call_manager.incomings[0].attempt
         assert (attempt.raw_number, attempt.purpose, attempt.topic) == ("02079460123", "marketing", "claims")
         assert attempt.claimed_by == "trunk:pbx1"
         assert attempt.claimed_through == f"prefix *72 and header {HEADER}"
@@ -142,20 +142,20 @@ def test_a_claim_reaches_the_conductor_and_nothing_of_it_the_trunk() -> None:
 def test_what_the_line_itself_finds_in_a_claim(
     dialled: str, headers: tuple[str, ...], problem: str, withheld: bool
 ) -> None:
-    conductor = Conductor(refused={"*": "listed_tps"})
-    with RunningLine(configured(), conductor) as running, Phone(running.address) as phone:
+    call_manager = ScriptedCallManager(refused={"*": "listed_tps"})
+    with RunningLine(configured(), call_manager) as running, Phone(running.address) as phone:
         phone.dial(dialled.replace("#", "%23"), headers=headers)
         heard = phone.recv()
         assert heard.code == 603
-        told = conductor.incomings[0]
+        told = call_manager.incomings[0]
         assert (told.problem, told.attempt.withheld) == (problem, withheld)
 
 
 def test_without_a_prefix_in_the_configuration_the_keys_stay_part_of_the_number() -> None:
-    conductor = Conductor(refused={"*": "listed_tps"})
-    with RunningLine(configured(dial_prefix=()), conductor) as running, Phone(running.address) as phone:
+    call_manager = ScriptedCallManager(refused={"*": "listed_tps"})
+    with RunningLine(configured(dial_prefix=()), call_manager) as running, Phone(running.address) as phone:
         phone.dial("*7102079460123")
         phone.recv()
-        assert conductor.incomings[0].attempt.raw_number == "*7102079460123"
+        assert call_manager.incomings[0].attempt.raw_number == "*7102079460123"
         with pytest.raises(NumberRefused):
             parse("*7102079460123")

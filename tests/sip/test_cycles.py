@@ -11,14 +11,14 @@ PROGRAM = """
 import gc, time
 from collections import Counter
 from sippy.UA import UA
-from tests.support.sip_line import Conductor, RunningLine, config_for
+from tests.support.sip_line import ScriptedCallManager, RunningLine, config_for
 from tests.support.sip_peer import Callee, Phone
 
 UA.godead_timeout = 0.3  # 32 s in life
 CALLS = 5
 
 
-class Forgetting(Conductor):
+class Forgetting(ScriptedCallManager):
     def hung_up(self, call_id, side, cause="hung_up"):
         super().hung_up(call_id, side, cause)
         self.line.after(0.05, lambda: self.line.forget(call_id))

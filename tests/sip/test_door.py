@@ -11,7 +11,7 @@ from gate.config import Account
 from gate.core.numbers import NumberRefused, parse
 from tests.support.sip_call import Call
 from tests.support.sip_digest import authorization, challenge
-from tests.support.sip_line import PRESENTED, Conductor, RunningLine, config_for
+from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Peer, Phone, sdp
 
 ALICE = Account("alice", "x", PRESENTED, purpose="service")
@@ -24,11 +24,13 @@ SPELLINGS = [
 
 
 def answers(listen: str = "127.0.0.1:0", **config):
-    """A line whose conductor refuses everything."""
-    return RunningLine(config_for("127.0.0.1:9", listen=listen, **config), Conductor(refused={"*": "listed_tps"}))
+    """A line whose call manager refuses everything."""
+    return RunningLine(
+        config_for("127.0.0.1:9", listen=listen, **config), ScriptedCallManager(refused={"*": "listed_tps"})
+    )
 
 
-class Screening(Conductor):
+class Screening(ScriptedCallManager):
     """Refuses one number, however it is spelled."""
 
     def _decide(self, incoming) -> None:
@@ -40,8 +42,8 @@ class Screening(Conductor):
 
 
 def test_a_listed_number_in_every_spelling_is_refused():
-    conductor = Screening()
-    with Call(conductor) as call:
+    call_manager = Screening()
+    with Call(call_manager) as call:
         for spelling in SPELLINGS:
             phone = Phone(call.running.address)
             phone.dial(spelling)
@@ -57,7 +59,7 @@ def test_a_listed_number_in_every_spelling_is_refused():
         assert call.callee.quiet()
         call.phone.dial("02079460124")
         assert call.callee.recv(only="INVITE")
-    assert len(conductor.incomings) == len(SPELLINGS) + 2
+    assert len(call_manager.incomings) == len(SPELLINGS) + 2
 
 
 def test_a_refusal_says_why_once_and_again():
@@ -75,60 +77,63 @@ def test_a_refusal_says_why_once_and_again():
             assert phone.recv().data == first.data
         phone.ack(first)
         assert phone.quiet(0.7)  # not sent again by itself: no transaction was made
-        assert running.conductor.kinds() == ["incoming"]
+        assert running.call_manager.kinds() == ["incoming"]
 
 
 def test_a_slow_decision_is_told_100_and_asked_for_once():
-    conductor = Conductor(refused={"*": "listed_tps"}, decide_after=0.6)
-    with RunningLine(config_for("127.0.0.1:9"), conductor) as running, Phone(running.address) as phone:
+    call_manager = ScriptedCallManager(refused={"*": "listed_tps"}, decide_after=0.6)
+    with RunningLine(config_for("127.0.0.1:9"), call_manager) as running, Phone(running.address) as phone:
         phone.dial()
         assert phone.quiet(0.1)
         assert phone.recv(0.4).code == 100
         phone.send(phone.invite)
         assert phone.recv(0.3).code == 100
         assert phone.recv(1).code == 603
-        assert conductor.kinds() == ["incoming"]
+        assert call_manager.kinds() == ["incoming"]
 
 
 def test_a_decision_that_never_comes():
-    conductor = Conductor(silent=True)
-    with RunningLine(config_for("127.0.0.1:9"), conductor) as running, Phone(running.address) as phone:
+    call_manager = ScriptedCallManager(silent=True)
+    with RunningLine(config_for("127.0.0.1:9"), call_manager) as running, Phone(running.address) as phone:
         phone.dial()
         heard = phone.recv(5, only="603")
         assert 'text="internal_error"' in heard.get("Reason")
-        call_id = conductor.incomings[0].call_id
-        assert conductor.wait("failed")[1:] == (call_id, "603", "internal_error")
+        call_id = call_manager.incomings[0].call_id
+        assert call_manager.wait("failed")[1:] == (call_id, "603", "internal_error")
         # too late: nothing may leave now
         running.call(lambda: running.line.invite(call_id, "+442079460000", PRESENTED, ""))
         assert running.relay.opened == []
 
 
-def test_a_conductor_with_a_fault():
-    with RunningLine(config_for("127.0.0.1:9"), Conductor(raises=True)) as running, Phone(running.address) as phone:
+def test_a_call_manager_with_a_fault():
+    with (
+        RunningLine(config_for("127.0.0.1:9"), ScriptedCallManager(raises=True)) as running,
+        Phone(running.address) as phone,
+    ):
         phone.dial()
         assert 'text="internal_error"' in phone.recv().get("Reason")
 
 
 def test_cancel_before_the_decision():
-    conductor = Conductor(decide_after=0.3)
-    with RunningLine(config_for("127.0.0.1:9"), conductor) as running, Phone(running.address) as phone:
+    call_manager = ScriptedCallManager(decide_after=0.3)
+    with RunningLine(config_for("127.0.0.1:9"), call_manager) as running, Phone(running.address) as phone:
         phone.dial()
-        conductor.wait("incoming")
+        call_manager.wait("incoming")
         phone.cancel()
         assert phone.recv().get("CSeq").endswith("CANCEL")
         assert phone.recv().code == 487
-        conductor.wait("withdrawn")
+        call_manager.wait("withdrawn")
         phone.send(phone.invite)
         assert phone.recv().code == 487
         assert phone.quiet(0.4)
         assert running.relay.opened == []
 
 
-def test_what_the_conductor_is_told():
+def test_what_the_call_manager_is_told():
     with answers(pbx=True, accounts=(ALICE,)) as running, Phone(running.address) as phone:
         phone.dial("+442079460000", headers=("Privacy: none",))
         phone.recv()
-        told = running.conductor.incomings[-1]
+        told = running.call_manager.incomings[-1]
         assert told.attempt.raw_number == "+442079460000"
         assert told.attempt.claimed_by == "trunk:pbx1"
         assert told.attempt.presentation == PRESENTED
@@ -138,7 +143,7 @@ def test_what_the_conductor_is_told():
         assert told.sip_call_id == phone.dialog.call_id
         phone.dial("02079460000", headers=("Privacy: id",))
         phone.recv()
-        assert running.conductor.incomings[-1].attempt.withheld
+        assert running.call_manager.incomings[-1].attempt.withheld
 
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
@@ -166,9 +171,9 @@ def test_an_account_calls(algorithm, qop):
         assert phone.recv().code == 603
         phone.send(again)
         assert phone.recv().code == 603
-        assert len(running.conductor.incomings) == 1
-        assert running.conductor.incomings[0].attempt.claimed_by == "account:alice"
-        assert running.conductor.incomings[0].attempt.purpose == "service"
+        assert len(running.call_manager.incomings) == 1
+        assert running.call_manager.incomings[0].attempt.claimed_by == "account:alice"
+        assert running.call_manager.incomings[0].attempt.purpose == "service"
         # the same credentials, in another call: used
         other = phone.new_dialog()
         other.target = phone.dialog.target
@@ -187,7 +192,7 @@ def test_a_wrong_password_is_refused_and_on_record():
         heard = phone.recv()
         assert heard.code == 603
         assert "not_authenticated" in heard.get("Reason")
-        told = running.conductor.incomings[0]
+        told = running.call_manager.incomings[0]
         assert (told.problem, told.attempt.claimed_by, told.attempt.presentation) == (
             "not_authenticated",
             "unproven",
@@ -205,7 +210,7 @@ def test_guessing_passwords_is_slowed_down():
             phone.send(phone.request("INVITE", dialog, body=sdp(), headers=(line,)))
         running.call(lambda: None)
         time.sleep(0.3)
-        assert 5 <= len(running.conductor.incomings) <= 30
+        assert 5 <= len(running.call_manager.incomings) <= 30
 
 
 def test_strangers_are_challenged_and_slowed_down():
@@ -219,7 +224,7 @@ def test_strangers_are_challenged_and_slowed_down():
         while not phone.quiet(0.05):
             heard += 1
         assert heard < 120
-        assert running.conductor.incomings == []
+        assert running.call_manager.incomings == []
 
 
 def test_calls_from_the_trunk_do_not_come_in():
@@ -227,7 +232,7 @@ def test_calls_from_the_trunk_do_not_come_in():
         trunk.to = running.address
         trunk.send(trunk.request("INVITE", trunk.new_dialog(), body=sdp()))
         assert trunk.recv().code == 404
-        assert running.conductor.incomings == []
+        assert running.call_manager.incomings == []
 
 
 @pytest.mark.parametrize(
@@ -330,7 +335,7 @@ def test_a_loop_is_seen():
         through_a_proxy = re.sub(r"Call-ID: [^\r]*", f"Call-ID: {ours.get('Call-ID')}", through_a_proxy)
         call.callee.send(through_a_proxy, gate)
         assert "loop_detected" in call.callee.recv(only="603").get("Reason")
-        assert [told.problem for told in call.conductor.incomings] == ["", *["loop_detected"] * 3]
+        assert [told.problem for told in call.call_manager.incomings] == ["", *["loop_detected"] * 3]
 
 
 def test_the_mark_of_a_loop_is_one_calls_and_ends_with_it():
@@ -352,14 +357,14 @@ def test_the_mark_of_a_loop_is_one_calls_and_ends_with_it():
                 call.callee.request("INVITE", dialog, body=sdp(), headers=(f"X-Dialgate-Hop: {mark}",)), gate
             )
             assert call.callee.recv(only="INVITE").get("Call-ID") != dialog.call_id
-        assert [told.problem for told in call.conductor.incomings] == [""] * 4
+        assert [told.problem for told in call.call_manager.incomings] == [""] * 4
 
 
 def test_ipv6():
     with answers("[::1]:0") as running, Phone(running.address, host="::1") as phone:
         phone.dial()
         assert phone.recv().code == 603
-        assert running.conductor.incomings[0].source == phone.address
+        assert running.call_manager.incomings[0].source == phone.address
 
 
 def test_two_addresses_and_a_call_between_them():

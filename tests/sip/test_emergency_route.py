@@ -11,12 +11,12 @@ import pytest
 
 from gate.config import Emergency
 from gate.core.numbers import emergency_number
-from tests.support.sip_line import PRESENTED, Conductor, RunningLine, config_for
+from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Callee, Phone, sdp
 
 
 @dataclass
-class Helping(Conductor):
+class Helping(ScriptedCallManager):
     """Lets emergency numbers through at once, and decides nothing else."""
 
     helped: list[str] = field(default_factory=list)
@@ -39,7 +39,7 @@ class Trunks:
         config = config_for(self.carrier.address, sip=sip)
         route = Emergency(trunk=self.help.address, numbers=("999", "112"), **emergency)
         self.running = RunningLine(msgspec.structs.replace(config, emergency=route), Helping(silent=True))
-        self.conductor = self.running.conductor
+        self.call_manager = self.running.call_manager
 
     @contextmanager
     def up(self) -> Iterator[Phone]:
@@ -78,7 +78,7 @@ def test_law_3_5_what_the_route_refuses_passes_so_that_a_pbx_tries_its_next(code
         trunks.help.ring()
         trunks.help.say(code, phrase, contact="<sip:999@192.0.2.1>")
         assert phone.recv(only=str(heard)).code == heard
-        trunks.conductor.wait("failed")
+        trunks.call_manager.wait("failed")
 
 
 def test_law_3_5_it_goes_out_where_more_calls_wait_than_the_gate_takes() -> None:
@@ -87,7 +87,7 @@ def test_law_3_5_it_goes_out_where_more_calls_wait_than_the_gate_takes() -> None
         door = trunks.running.line._engine.door
         door.pending.limit = 1
         phone.dial("02079460001")
-        trunks.conductor.wait("incoming")
+        trunks.call_manager.wait("incoming")
         full = Phone(trunks.running.address)
         full.dial("02079460002")
         assert "too_many_calls" in full.recv(only="603").get("Reason")

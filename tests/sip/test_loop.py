@@ -74,11 +74,11 @@ def test_a_taken_address_says_so():
             other.open()
 
 
-def test_a_line_without_conductor_says_so():
+def test_a_line_without_call_manager_says_so():
     line = SipLine(config_for("127.0.0.1:9"), PassThrough(), lambda _: "x")
-    with pytest.raises(GateError, match="no conductor"):
+    with pytest.raises(GateError, match="no call manager"):
         line.run()
-    with pytest.raises(GateError, match="no conductor"):
+    with pytest.raises(GateError, match="no call manager"):
         line.wait_ready(1)
 
 

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from gate.config import Emergency, Pbx
 from gate.sip.lag import FORGOTTEN, LATE, RETRY_SECONDS, STANDS, WARY, Lag
-from tests.support.sip_line import PRESENTED, Conductor, RunningLine, config_for
+from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Phone
 from tests.support.sipp import Sipp
 
@@ -70,7 +70,7 @@ def test_the_three_queues_do_not_excuse_each_other():
     assert lag.overloaded
 
 
-class Slow(Conductor):
+class Slow(ScriptedCallManager):
     """Holds the line for a time with each call that it is told of: a machine that carries so many and no more."""
 
     seconds = 0.02
@@ -84,15 +84,15 @@ class Slow(Conductor):
 def test_at_twice_what_it_can_carry_some_are_sent_away_and_none_are_lost():
     """Fifty a second is all that this line can; a hundred a second come, for eight seconds."""
     calls = 800
-    conductor = Slow()
+    call_manager = Slow()
     far = Sipp("uas", calls=calls, timeout=90, trace=False)
     far.wait_listening()
-    with RunningLine(config_for(f"127.0.0.1:{far.port}", refusal=486), conductor) as running:
+    with RunningLine(config_for(f"127.0.0.1:{far.port}", refusal=486), call_manager) as running:
         scenario = HERE / "uac_carried_or_sent_away.xml"
         near = Sipp(scenario, remote=running.address, calls=calls, rate=100, timeout=90, trace=False)
         called = near.result()
         far.stop()
-        kinds = Counter(conductor.kinds())
+        kinds = Counter(call_manager.kinds())
         print(kinds, "retransmissions", called.retransmissions)
         assert (called.successful, called.failed) == (calls, 0), called.errors
         carried = kinds["incoming"]
@@ -119,9 +119,9 @@ def late(running: RunningLine) -> None:
 def test_who_may_route_elsewhere_is_told_so_and_the_others_are_refused(overflow):
     config = config_for("127.0.0.1:9", pbx=False)
     pbx = Pbx("pbx1", ("127.0.0.1",), PRESENTED, refusal=486, overflow=overflow)
-    conductor = Conductor()
+    call_manager = ScriptedCallManager()
     with (
-        RunningLine(replace(config, pbx=(pbx,)), conductor) as running,
+        RunningLine(replace(config, pbx=(pbx,)), call_manager) as running,
         Phone(running.address) as phone,
     ):
         running.call(running.line._engine._sweeper.cancel)
@@ -133,17 +133,17 @@ def test_who_may_route_elsewhere_is_told_so_and_the_others_are_refused(overflow)
             assert (heard.code, heard.get("Retry-After")) == (503, str(RETRY_SECONDS))
         else:
             assert heard.start == "SIP/2.0 486 Declined: all lines are busy"
-        assert conductor.wait("shed")[1] == "trunk:pbx1"
-        assert conductor.kinds() == ["shed"]
+        assert call_manager.wait("shed")[1] == "trunk:pbx1"
+        assert call_manager.kinds() == ["shed"]
 
 
 def test_law_3_5_a_call_for_help_is_never_too_many():
     config = config_for("127.0.0.1:9")
     config = replace(config, emergency=Emergency("127.0.0.1:9"))
-    conductor = Conductor(silent=True)
-    with RunningLine(config, conductor) as running, Phone(running.address) as phone:
+    call_manager = ScriptedCallManager(silent=True)
+    with RunningLine(config, call_manager) as running, Phone(running.address) as phone:
         running.call(running.line._engine._sweeper.cancel)
         late(running)
         phone.dial("999")
-        conductor.wait("incoming")
-        assert conductor.kinds() == ["incoming"]
+        call_manager.wait("incoming")
+        assert call_manager.kinds() == ["incoming"]

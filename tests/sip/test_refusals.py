@@ -12,7 +12,7 @@ from gate.core.wording import phrase
 from tests.support.pbx import SYSTEMS, Pbx
 from tests.support.sip_call import Call
 from tests.support.sip_digest import authorization, challenge
-from tests.support.sip_line import PRESENTED, Conductor, RunningLine, config_for
+from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Phone, sdp
 
 STOPS = {"freepbx": 600, "fusionpbx": 486, "3cx": 486}
@@ -29,8 +29,8 @@ def test_the_code_that_set_up_chooses_and_the_default_stop_every_system(system):
 
 @every_system
 def test_a_refused_number_is_not_dialled_by_the_next_trunk(system):
-    conductor = Conductor(refused={"*": "listed_tps"})
-    with RunningLine(config_for("127.0.0.1:9", refusal=STOPS[system]), conductor) as running:
+    call_manager = ScriptedCallManager(refused={"*": "listed_tps"})
+    with RunningLine(config_for("127.0.0.1:9", refusal=STOPS[system]), call_manager) as running:
         pbx = Pbx(SYSTEMS[system], Phone(running.address))
         pbx.dial("02079460101")
         heard = pbx.until_over()
@@ -42,10 +42,10 @@ def test_a_refused_number_is_not_dialled_by_the_next_trunk(system):
 @every_system
 @pytest.mark.parametrize("end", ["callee hangs up", "objected", "no evidence", "fault", "relay", "no sdp"])
 def test_once_the_callee_has_picked_up_the_next_trunk_never_rings(system, end):
-    conductor = Conductor(connect_after=None)
+    call_manager = ScriptedCallManager(connect_after=None)
     if end == "fault":
-        conductor.on_answered = lambda line, call_id: 1 // 0
-    with Call(conductor, refusal=STOPS[system]) as call:
+        call_manager.on_answered = lambda line, call_id: 1 // 0
+    with Call(call_manager, refusal=STOPS[system]) as call:
         pbx = Pbx(SYSTEMS[system], call.phone)
         pbx.dial("02079460123")
         call.callee.ring()
@@ -53,10 +53,10 @@ def test_once_the_callee_has_picked_up_the_next_trunk_never_rings(system, end):
             call.running.relay.callee_sdp = lambda call_id, body, done: done(None, ex=ValueError("no"))
         call.callee.pick_up(**({"body": ""} if end == "no sdp" else {}))
         if end == "callee hangs up":
-            conductor.wait("answered")
+            call_manager.wait("answered")
             call.callee.send(call.callee.request("BYE", call.callee.dialog()), call.callee.gate)
         elif end in ("objected", "no evidence"):
-            call_id = conductor.wait("answered")[1]
+            call_id = call_manager.wait("answered")[1]
             call.running.call(lambda: call.running.line.hang_up(call_id, end.replace(" ", "_")))
         heard = pbx.until_over()
         assert (heard.method, pbx.answered, pbx.second_trunk) == ("BYE", True, [])
@@ -114,9 +114,9 @@ def test_an_invite_that_cannot_be_taken_is_not_led_around_the_gate(system, chang
 def test_an_accounts_code_is_its_own_or_the_default(own):
     """A phone system that signs in as an account."""
     account = Account("alice", "x", PRESENTED, refusal=own)
-    conductor = Conductor(refused={"*": "objected"})
+    call_manager = ScriptedCallManager(refused={"*": "objected"})
     config = config_for("127.0.0.1:9", pbx=False, accounts=(account,), sip={"refusal": 480})
-    with RunningLine(config, conductor, {"alice": "secret"}) as running, Phone(running.address) as phone:
+    with RunningLine(config, call_manager, {"alice": "secret"}) as running, Phone(running.address) as phone:
         phone.dial()
         asked = phone.recv(only="401")
         phone.ack(asked)

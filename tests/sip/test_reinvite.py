@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.support.sip_call import Call
-from tests.support.sip_line import Conductor
+from tests.support.sip_line import ScriptedCallManager
 from tests.support.sip_peer import sdp
 
 
@@ -36,7 +36,7 @@ def test_hold_and_resume(of_callee):
         asker, asked = (call.callee, call.phone) if of_callee else (call.phone, call.callee)
         exchange(asker, asked, sdp(43000, "sendonly"), sdp(44000, "recvonly"), of_callee=of_callee, call=call)
         exchange(asker, asked, sdp(43000), sdp(44000), of_callee=of_callee, call=call)
-        call.conductor.wait("media_changed", count=3)
+        call.call_manager.wait("media_changed", count=3)
         call.phone.send(call.phone.next("BYE"))
         assert call.callee.recv(only="BYE")
 
@@ -46,8 +46,8 @@ def test_a_changed_codec_is_told():
         call.set_up()
         alaw = sdp(41000).replace(" 0 8 101", " 8 101")
         exchange(call.phone, call.callee, alaw, alaw, of_callee=False, call=call)
-        call.conductor.wait("media_changed", count=2)
-        assert call.conductor.payloads[-1]["callee"] == {8: "PCMA/8000", 101: "telephone-event/8000"}
+        call.call_manager.wait("media_changed", count=2)
+        assert call.call_manager.payloads[-1]["callee"] == {8: "PCMA/8000", 101: "telephone-event/8000"}
 
 
 def test_a_refresh_with_the_same_sdp_stays_between_us():
@@ -109,7 +109,7 @@ def test_a_dialog_that_the_far_end_has_lost_ends():
         invite = call.callee.recv(only="INVITE")
         call.callee.send(call.callee.answer(invite, 481, "No"), call.callee.gate)
         assert call.phone.recv(only="BYE")
-        assert call.conductor.wait("hung_up")[2:] == ("callee", "call_unknown")
+        assert call.call_manager.wait("hung_up")[2:] == ("callee", "call_unknown")
 
 
 def test_an_offer_that_is_never_answered_does_not_end_the_call():
@@ -122,7 +122,7 @@ def test_an_offer_that_is_never_answered_does_not_end_the_call():
         assert call.phone.recv(only="488")
         call.phone.send(call.phone.request("ACK", call.phone.dialog, branch=""))
         exchange(call.phone, call.callee, sdp(43004), sdp(44004), of_callee=False, call=call)
-        assert "hung_up" not in call.conductor.kinds()
+        assert "hung_up" not in call.call_manager.kinds()
 
 
 def test_glare_gets_491():
@@ -160,17 +160,17 @@ def test_a_cancelled_offer_leaves_the_call():
         assert call.callee.recv(only="CANCEL")
         call.callee.send(call.callee.answer(invite, 487, "Request Terminated"), call.callee.gate)
         assert call.callee.recv(only="ACK")
-        assert "hung_up" not in call.conductor.kinds()
+        assert "hung_up" not in call.call_manager.kinds()
         exchange(call.phone, call.callee, sdp(43004), sdp(44004), of_callee=False, call=call)
 
 
 def test_an_offer_while_the_announcement_plays_is_answered_by_the_gate():
-    conductor = Conductor(connect_after=None)
-    with Call(conductor) as call:
+    call_manager = ScriptedCallManager(connect_after=None)
+    with Call(call_manager) as call:
         call.phone.dial()
         call.callee.ring()
         call.callee.pick_up()
-        _, call_id, _ = conductor.wait("answered")
+        _, call_id, _ = call_manager.wait("answered")
         offer = sdp(46000, "sendonly").replace(" 0 8 101", " 8 101").replace("a=rtpmap:0 PCMU/8000\r\n", "")
         dialog = call.callee.dialog()
         call.callee.send(call.callee.request("INVITE", dialog, body=offer, cseq=2), call.callee.gate)
@@ -192,4 +192,4 @@ def test_bye_while_an_offer_is_under_way():
         assert call.callee.recv(only="200")
         assert call.phone.recv(only="487")
         assert call.phone.recv(only="BYE")
-        assert call.conductor.wait("hung_up")[2] == "callee"
+        assert call.call_manager.wait("hung_up")[2] == "callee"

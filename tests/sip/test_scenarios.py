@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.sip_digest import authorization, challenge
-from tests.support.sip_line import Conductor, RunningLine, config_for
+from tests.support.sip_line import RunningLine, ScriptedCallManager, config_for
 from tests.support.sipp import Sipp
 
 pytestmark = pytest.mark.peer
@@ -17,54 +17,62 @@ HERE = Path(__file__).parent / "scenarios"
 
 
 def run(
-    uac: str, uas: str, conductor: Conductor | None = None, *, seconds: float = 20, keys: tuple[str, ...] = (), **config
+    uac: str,
+    uas: str,
+    call_manager: ScriptedCallManager | None = None,
+    *,
+    seconds: float = 20,
+    keys: tuple[str, ...] = (),
+    **config,
 ):
     """Both to their end, without a message that they did not expect."""
     far = Sipp(HERE / f"{uas}.xml", timeout=seconds, extra=keys)
     far.wait_listening()
-    with RunningLine(config_for(f"127.0.0.1:{far.port}", **config), conductor, {"firm": "carrier-secret"}) as running:
+    with RunningLine(
+        config_for(f"127.0.0.1:{far.port}", **config), call_manager, {"firm": "carrier-secret"}
+    ) as running:
         near = Sipp(HERE / f"{uac}.xml", remote=running.address, timeout=seconds)
         called, answered = near.result(), far.result()
         assert called.code == 0, called.errors + called.messages
         assert answered.code == 0, answered.errors + answered.messages
-    return running.conductor, called, answered
+    return running.call_manager, called, answered
 
 
 def test_cancel_before_180():
-    conductor, _, _ = run("uac_cancel_before_180", "uas_silent_then_cancelled")
-    assert conductor.kinds() == ["incoming", "hung_up"]
+    call_manager, _, _ = run("uac_cancel_before_180", "uas_silent_then_cancelled")
+    assert call_manager.kinds() == ["incoming", "hung_up"]
 
 
 def test_cancel_after_180():
-    conductor, _, _ = run("uac_cancel_after_180", "uas_rings_then_cancelled")
-    assert conductor.kinds() == ["incoming", "ringing", "hung_up"]
+    call_manager, _, _ = run("uac_cancel_after_180", "uas_rings_then_cancelled")
+    assert call_manager.kinds() == ["incoming", "ringing", "hung_up"]
 
 
 def test_busy():
-    conductor, _, _ = run("uac_busy", "uas_busy")
-    assert conductor.wait("failed")[2] == "486"
+    call_manager, _, _ = run("uac_busy", "uas_busy")
+    assert call_manager.wait("failed")[2] == "486"
 
 
 def test_no_answer():
-    conductor, _, _ = run("uac_no_answer", "uas_rings_then_cancelled", sip={"no_answer_seconds": 1})
-    assert conductor.wait("failed")[3] == "no_answer"
+    call_manager, _, _ = run("uac_no_answer", "uas_rings_then_cancelled", sip={"no_answer_seconds": 1})
+    assert call_manager.wait("failed")[3] == "no_answer"
 
 
 def test_the_caller_holds_and_resumes():
-    conductor, _, _ = run("uac_hold", "uas_held")
-    assert conductor.kinds() == ["incoming", "ringing", "answered", "hung_up"]
-    assert len(conductor.payloads) == 3
+    call_manager, _, _ = run("uac_hold", "uas_held")
+    assert call_manager.kinds() == ["incoming", "ringing", "answered", "hung_up"]
+    assert len(call_manager.payloads) == 3
 
 
 def test_the_callee_holds_and_resumes():
-    conductor, _, _ = run("uac_is_held", "uas_holds")
-    assert conductor.wait("hung_up")[2] == "callee"
-    assert len(conductor.payloads) == 3
+    call_manager, _, _ = run("uac_is_held", "uas_holds")
+    assert call_manager.wait("hung_up")[2] == "callee"
+    assert len(call_manager.payloads) == 3
 
 
 def test_bye_from_the_callee():
-    conductor, _, _ = run("uac_is_hung_up_on", "uas_bye")
-    assert conductor.wait("hung_up")[2] == "callee"
+    call_manager, _, _ = run("uac_is_hung_up_on", "uas_bye")
+    assert call_manager.wait("hung_up")[2] == "callee"
 
 
 @pytest.mark.parametrize("algorithm", ["MD5", "SHA-256"])
@@ -81,20 +89,20 @@ def test_the_trunk_asks_for_credentials(code, algorithm):
 
 
 def test_a_retransmitted_invite_gets_the_same_refusal_and_is_one_attempt():
-    conductor = Conductor(refused={"*": "listed_tps"})
-    with RunningLine(config_for("127.0.0.1:9"), conductor) as running:
+    call_manager = ScriptedCallManager(refused={"*": "listed_tps"})
+    with RunningLine(config_for("127.0.0.1:9"), call_manager) as running:
         calm = ("-default_behaviors", "all,-abortunexp")
         called = Sipp(HERE / "uac_refused_twice.xml", remote=running.address, timeout=10, extra=calm).result()
     assert called.code == 0, called.errors + called.messages
     assert called.messages.count("SIP/2.0 603 Decline") >= 2
-    assert conductor.kinds() == ["incoming"]
+    assert call_manager.kinds() == ["incoming"]
 
 
 @pytest.mark.load
 def test_a_lost_ack_ends_the_call_after_32_seconds():
-    conductor, called, _ = run("uac_never_acks", "uas_held_on", seconds=60, sip={"dead_peer_seconds": 300})
+    call_manager, called, _ = run("uac_never_acks", "uas_held_on", seconds=60, sip={"dead_peer_seconds": 300})
     assert called.messages.count("SIP/2.0 200 OK") >= 8
-    assert conductor.wait("hung_up")[2:] == ("gate", "no_ack")
+    assert call_manager.wait("hung_up")[2:] == ("gate", "no_ack")
 
 
 @pytest.mark.load
@@ -103,12 +111,12 @@ def test_100_calls_a_second_with_stock_scenarios():
     calls = 500
     far = Sipp("uas", calls=calls, timeout=40, trace=False)
     far.wait_listening()
-    with RunningLine(config_for(f"127.0.0.1:{far.port}"), Conductor(connect_after=0.2)) as running:
+    with RunningLine(config_for(f"127.0.0.1:{far.port}"), ScriptedCallManager(connect_after=0.2)) as running:
         near = Sipp("uac", remote=running.address, calls=calls, rate=100, timeout=40, trace=False, extra=("-d", "500"))
         called, answered = near.result(), far.result()
         assert (called.successful, called.failed) == (calls, 0), called.errors
         assert (answered.successful, answered.failed) == (calls, 0), answered.errors
-        kinds = running.conductor.kinds()
+        kinds = running.call_manager.kinds()
         assert {kind: kinds.count(kind) for kind in set(kinds)} == dict.fromkeys(
             ("incoming", "ringing", "answered", "hung_up"), calls
         )

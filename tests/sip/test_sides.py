@@ -11,7 +11,7 @@ from gate.sip.sides import MAX_HOSTS, Proven, Side, networks, plain
 from gate.sip.udp import Transport
 from tests.support.sip_call import Call
 from tests.support.sip_digest import authorization, challenge
-from tests.support.sip_line import PRESENTED, Conductor, RunningLine, config_for
+from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Callee, Peer, Phone, sdp
 
 ALICE, BOB = (Account(name, "x", PRESENTED) for name in ("alice", "bob"))
@@ -79,7 +79,7 @@ def credentials(peer: Peer, method: str, uri: str, name: str = "alice", word: st
 @pytest.fixture
 def call():
     """Alice, at 127.0.0.1, in a call."""
-    with Call(Conductor(), pbx=False, accounts=(ALICE, BOB)) as call:
+    with Call(ScriptedCallManager(), pbx=False, accounts=(ALICE, BOB)) as call:
         phone = call.phone
         dialog = phone.new_dialog()
         line = credentials(phone, "INVITE", dialog.target)
@@ -145,17 +145,17 @@ def test_a_pbx_speaks_from_any_of_its_addresses():
 
 
 def test_a_stranger_does_not_cancel_before_the_decision():
-    conductor = Conductor(silent=True)
-    with RunningLine(config_for("127.0.0.1:9"), conductor) as running, Phone(running.address) as phone:
+    call_manager = ScriptedCallManager(silent=True)
+    with RunningLine(config_for("127.0.0.1:9"), call_manager) as running, Phone(running.address) as phone:
         phone.dial()
-        conductor.wait("incoming")
+        call_manager.wait("incoming")
         with Peer(ELSEWHERE, running.address) as peer:
             peer.send(phone.request("CANCEL", phone.dialog, branch=phone.branch))
             assert peer.recv().code == 403
         phone.cancel()
         assert phone.recv(only="487")
-        conductor.wait("withdrawn")
-        assert conductor.kinds() == ["incoming", "withdrawn"]
+        call_manager.wait("withdrawn")
+        assert call_manager.kinds() == ["incoming", "withdrawn"]
 
 
 def test_the_carrier_may_have_more_addresses():

@@ -11,7 +11,7 @@ import pytest
 from gate.sip.message import parse
 from tests.support.sip_call import Call
 from tests.support.sip_digest import authorization, challenge
-from tests.support.sip_line import Conductor, RunningLine, config_for
+from tests.support.sip_line import RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Callee, Heard, Phone
 
 TRUNK = {"trunk_options": {"username": "firm", "password_file": "x"}}
@@ -41,7 +41,7 @@ class Left:
     """A call that was cut off ``when`` it rang, was announced or was connected; inside, the next gate ends it."""
 
     def __init__(self, when: str, change: Mapping[str, Any] | None = None) -> None:
-        before = Call(Conductor(connect_after=0.0 if when == "connected" else None), refusal=486)
+        before = Call(ScriptedCallManager(connect_after=0.0 if when == "connected" else None), refusal=486)
         book = Book()
         before.running.line._book = book
         before.running.__enter__()
@@ -52,7 +52,7 @@ class Left:
         self.phone.recv(only="180")
         if when != "ringing":
             self.callee.pick_up()
-            before.conductor.wait("answered")
+            before.call_manager.wait("answered")
         if when == "connected":
             self.phone.ack(self.phone.recv(only="200"))
         (self.call_id,) = before.running.call(lambda: list(book.kept))
@@ -61,9 +61,9 @@ class Left:
         self.phone.drain()
         self.callee.drain()
         self.book = Book({self.call_id: {**legs, **(change or {})}})
-        self.running = RunningLine(config_for(self.callee.address, refusal=486, **TRUNK), Conductor())
+        self.running = RunningLine(config_for(self.callee.address, refusal=486, **TRUNK), ScriptedCallManager())
         self.running.line._book = self.book
-        self.conductor = self.running.conductor
+        self.call_manager = self.running.call_manager
 
     def __enter__(self) -> Left:
         self.running.__enter__()
@@ -75,7 +75,7 @@ class Left:
         self.callee.sock.close()
 
     def outcome(self) -> tuple[str, ...]:
-        told = self.conductor.wait("legs_ended")
+        told = self.call_manager.wait("legs_ended")
         assert told[1] == self.call_id
         assert self.book.kept == {}
         return told[2:]

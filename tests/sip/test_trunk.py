@@ -117,7 +117,7 @@ def test_a_call_that_the_trunk_challenges_twice_because_of_a_stale_nonce():
         ask(call, third, tail=", stale=true")
         heard = call.phone.recv(only="503")
         assert "cause=407" in heard.get("Reason")
-        assert call.conductor.wait("failed")[2] == "407"
+        assert call.call_manager.wait("failed")[2] == "407"
 
 
 def test_a_challenge_without_credentials_fails_the_call():

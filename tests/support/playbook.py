@@ -1,7 +1,7 @@
-"""A call told as a conversation: the conductor and the evidence store are real, the line is a script.
+"""A call told as a conversation: the call manager and the evidence store are real, the line is a script.
 
-The rooms around the conductor are stand-ins that write down what they are told and answer when the test says so; time
-moves when the test moves it. What the whole gate does with real rooms is in ``tests/e2e``.
+The rooms around the call manager are stand-ins that write down what they are told and answer when the test says so;
+time moves when the test moves it. What the whole gate does with real rooms is in ``tests/e2e``.
 """
 
 from __future__ import annotations
@@ -22,10 +22,10 @@ from gate.core.rules import Rules
 from gate.core.screening import Attempt, Purpose, RegisterView, Topic
 from gate.errors import RecorderError
 from gate.ports import Incoming, Played, RecordingClosed, RecordingOpened, Transaction
-from gate.service.conductor import Conductor
+from gate.service.call_manager import CallManager
+from gate.service.call_settings import CallSettings
 from gate.service.metrics import Metrics
 from gate.service.screener import Screener
-from gate.service.settings import Settings
 from gate.store.store import EvidenceStore
 
 NOW = datetime(2026, 3, 3, 11, 0, tzinfo=UTC)
@@ -195,7 +195,7 @@ class Stage:
 
 
 class Play:
-    """One conductor on a stage."""
+    """One call manager on a stage."""
 
     def __init__(
         self,
@@ -214,7 +214,7 @@ class Play:
         self.metrics = Metrics()
         ids = (f"id{number}" for number in itertools.count())
         stage: Any = self.stage
-        self.conductor = Conductor(
+        self.call_manager = CallManager(
             line=stage,
             loop=stage,
             media=stage,
@@ -222,7 +222,7 @@ class Play:
             store=self.store,
             keys=stage,
             screener=Screener(Registers(), rules),
-            settings=Settings(
+            settings=CallSettings(
                 policy or Policy(),
                 "Webeo",
                 {"announcement": "notice", "version": "1"},
@@ -267,7 +267,7 @@ class Play:
     ) -> None:
         """A phone dials; the decision is still to come."""
         attempt = Attempt(raw, purpose, Topic.GENERAL, OWN, False, claimed_by)
-        self.conductor.incoming(Incoming(call_id, attempt, source, codecs, problem))
+        self.call_manager.incoming(Incoming(call_id, attempt, source, codecs, problem))
 
     def settle(self) -> None:
         """Until the store has committed and the line thread has nothing to do."""
@@ -297,8 +297,8 @@ class Play:
     def talk(self) -> None:
         """From dialling to the bridge."""
         self.attempt()
-        self.conductor.ringing("call")
-        self.conductor.answered("call", "PCMU")
+        self.call_manager.ringing("call")
+        self.call_manager.answered("call", "PCMU")
         self.settle()
         self.over("announcement")
 

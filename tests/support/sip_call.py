@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from tests.support.sip_line import Conductor, RunningLine, config_for
+from tests.support.sip_line import RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Callee, Heard, Phone
 
 
 class Call:
     """A line between a phone and a callee."""
 
-    def __init__(self, conductor: Conductor | None = None, **config: object) -> None:
+    def __init__(self, call_manager: ScriptedCallManager | None = None, **config: object) -> None:
         self.callee = Callee()
-        self.running = RunningLine(config_for(self.callee.address, **config), conductor)  # type: ignore[arg-type]
-        self.conductor = self.running.conductor
+        self.running = RunningLine(config_for(self.callee.address, **config), call_manager)  # type: ignore[arg-type]
+        self.call_manager = self.running.call_manager
 
     def __enter__(self) -> Call:
         self.running.__enter__()

@@ -1,4 +1,4 @@
-"""A running line for tests: the real ``SipLine`` on its own thread, a conductor that answers from a table, no change
+"""A running line for tests: the real ``SipLine`` on its own thread, a call manager that answers from a table, no change
 of SDP."""
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class PassThrough:
 
 
 @dataclass
-class Conductor:
+class ScriptedCallManager:
     """Allows every call but those to numbers in ``refused`` (raw number -> reason), and connects as soon as it is
     answered."""
 
@@ -108,7 +108,7 @@ class Conductor:
         self.incomings.append(incoming)
         self._see("incoming", incoming.call_id)
         if self.raises:
-            raise RuntimeError("the conductor has a fault")
+            raise RuntimeError("the call manager has a fault")
         if self.silent:
             return
         assert self.line is not None
@@ -187,13 +187,16 @@ class RunningLine:
     """A line that runs; a context manager."""
 
     def __init__(
-        self, config: Config, conductor: Conductor | None = None, passwords: Mapping[str, str] | None = None
+        self,
+        config: Config,
+        call_manager: ScriptedCallManager | None = None,
+        passwords: Mapping[str, str] | None = None,
     ) -> None:
         self.relay = PassThrough()
-        self.conductor = conductor or Conductor()
+        self.call_manager = call_manager or ScriptedCallManager()
         self.line = SipLine(config, self.relay, lambda username: (passwords or {}).get(username, "secret"))
-        self.conductor.line = self.line
-        self.line.bind(self.conductor)
+        self.call_manager.line = self.line
+        self.line.bind(self.call_manager)
         self.relay.later = self.line.post
         self.thread = threading.Thread(target=self.line.run, name="line", daemon=True)
 

@@ -1,4 +1,4 @@
-"""The conductor: what it tells the rooms, in which order, and what is in the log by then."""
+"""The call manager: what it tells the rooms, in which order, and what is in the log by then."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def test_a_listed_number_is_refused_with_its_reason_and_a_sentence(play: Play) -
     play.attempt(LISTED)
     assert play.told() == ["refuse listed_tps"]
     assert "Telephone Preference Service" in play.stage.refused[0][1]
-    assert play.conductor.active == 0
+    assert play.call_manager.active == 0
     assert play.call()["reason"] == "listed_tps"
 
 
 def test_evidence_comes_before_the_effect_it_allows(play: Play) -> None:
     play.attempt()
-    play.conductor.answered("call", "PCMU")
+    play.call_manager.answered("call", "PCMU")
     play.settle()
     assert play.told()[1:] == ["open recorder", "tap", "listen to 3 and 4", "early media", "announce"]
     assert play.kinds() == ["decision", "answered"]
@@ -57,7 +57,7 @@ def test_evidence_comes_before_the_effect_it_allows(play: Play) -> None:
 def test_the_end_is_kept_with_the_recordings_digest(play: Play) -> None:
     play.talk()
     play.told()
-    play.conductor.hung_up("call", "callee")
+    play.call_manager.hung_up("call", "callee")
     play.settle()
     assert play.told() == ["stop playing", "close recording", "forget"]
     assert play.kinds()[-2:] == ["recording_closed", "ended"]
@@ -102,7 +102,7 @@ def test_a_dead_recorder_refuses_before_the_invite(play: Play) -> None:
 def test_a_recorder_that_does_not_open_ends_the_call_politely(play: Play) -> None:
     play.stage.recorder_opens = False
     play.attempt()
-    play.conductor.answered("call", "PCMU")
+    play.call_manager.answered("call", "PCMU")
     play.settle()
     assert play.told()[-3:] == ["stop playing", "shut", "goodbye"]
 
@@ -122,9 +122,9 @@ def test_a_call_that_is_not_recorded_is_listened_to_for_the_nine(tmp_path: Path)
     told = play.told()
     assert told[1:3] == ["listen", "tap"]
     assert told[-1] == "connect" and not {"record", "keep keys"} & set(told)
-    play.conductor.recorder_digit("call", "callee", "9")
+    play.call_manager.recorder_digit("call", "callee", "9")
     play.settle()
-    play.conductor.hung_up("call", "caller")
+    play.call_manager.hung_up("call", "caller")
     play.settle()
     assert play.told() == ["stop playing", "close recording", "forget"]
     assert play.kinds() == ["decision", "answered", "unrecorded", "announced", "connected", "objection", "ended"]
@@ -134,7 +134,7 @@ def test_a_call_that_is_not_recorded_is_listened_to_for_the_nine(tmp_path: Path)
 def test_an_announcement_that_cannot_be_played_ends_the_call(play: Play) -> None:
     play.stage.prompt_starts = False
     play.attempt()
-    play.conductor.answered("call", "PCMU")
+    play.call_manager.answered("call", "PCMU")
     play.settle()
     told = play.told()
     assert "connect" not in told and told[-1] == "goodbye"
@@ -142,7 +142,7 @@ def test_an_announcement_that_cannot_be_played_ends_the_call(play: Play) -> None
 
 def test_a_callee_who_holds_for_too_long_in_the_announcement_was_not_told(play: Play) -> None:
     play.attempt()
-    play.conductor.answered("call", "PCMU")
+    play.call_manager.answered("call", "PCMU")
     play.settle()
     play.over("announcement", False, packets=120, holds=2, cause="callee_on_hold")
     told = play.told()
@@ -158,7 +158,7 @@ def test_a_callee_who_holds_for_too_long_in_the_announcement_was_not_told(play: 
 
 def test_an_announcement_that_went_elsewhere_than_to_the_callees_address_is_none(play: Play) -> None:
     play.attempt()
-    play.conductor.answered("call", "PCMU")
+    play.call_manager.answered("call", "PCMU")
     play.settle()
     play.over("announcement", as_told=False)
     assert "connect" not in play.told()
@@ -182,7 +182,7 @@ def test_an_offer_that_cannot_be_announced_in_is_refused(play: Play) -> None:
 def test_nine_objects_at_once_and_the_next_call_is_refused(play: Play) -> None:
     play.talk()
     play.told()
-    play.conductor.recorder_digit("call", "callee", "9")
+    play.call_manager.recorder_digit("call", "callee", "9")
     play.settle()
     assert play.kinds()[-1] == "objection"
     assert play.told() == []
@@ -194,7 +194,7 @@ def test_pause_and_resume_are_the_agents_and_are_kept(play: Play) -> None:
     play.talk()
     play.told()
     for key in "*5123*6":
-        play.conductor.recorder_digit("call", "caller", key)
+        play.call_manager.recorder_digit("call", "caller", key)
     play.settle()
     assert play.told() == ["pause", "resume"]
     assert play.kinds()[-2:] == ["recording_paused", "recording_resumed"]
@@ -204,7 +204,7 @@ def test_a_recorder_that_dies_ends_its_calls_and_its_files_are_mended(play: Play
     play.talk()
     play.told()
     play.stage.close = lambda call_id, done: done(None, StoreError("gone"))  # type: ignore[method-assign]
-    play.conductor.recorder_away()
+    play.call_manager.recorder_away()
     play.settle()
     assert play.told() == ["stop playing", "shut", "goodbye"]
     assert play.mended == ["id0"]
@@ -225,7 +225,7 @@ def test_a_full_house_and_a_stopping_gate_refuse(tmp_path: Path) -> None:
     play.attempt(call_id="second")
     assert play.told()[-1] == "refuse too_many_calls"
     drained: list[bool] = []
-    play.conductor.drain(lambda: drained.append(True), 5)
+    play.call_manager.drain(lambda: drained.append(True), 5)
     play.attempt(call_id="third")
     assert play.told() == ["refuse gate_stopping"]
     assert drained == []
@@ -237,7 +237,7 @@ def test_a_full_house_and_a_stopping_gate_refuse(tmp_path: Path) -> None:
 
 def test_a_caller_who_hangs_up_before_the_decision_is_never_put_through(play: Play) -> None:
     play.begin()
-    play.conductor.withdrawn("call")
+    play.call_manager.withdrawn("call")
     play.settle()
     assert not any(word.startswith("invite") for word in play.told())
     assert play.kinds() == ["decision", "ended"]
@@ -246,14 +246,14 @@ def test_a_caller_who_hangs_up_before_the_decision_is_never_put_through(play: Pl
 def test_an_event_that_cannot_come_ends_the_call(play: Play) -> None:
     play.attempt()
     play.told()
-    play.conductor._tell_id("call", Committed())
+    play.call_manager._tell_id("call", Committed())
     play.settle()
     assert play.told() == ["hang up internal_error", "forget"]
 
 
 def test_a_fault_before_the_decision_is_the_gates_own_and_says_so(play: Play) -> None:
     play.begin()
-    play.conductor._tell_id("call", Committed())
+    play.call_manager._tell_id("call", Committed())
     assert play.told() == ["refuse internal_error", "forget"]
     play.settle()
     assert not any(word.startswith("invite") for word in play.told())

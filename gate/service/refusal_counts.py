@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from gate.clock import Clock
 from gate.ports import Fact, Loop
-from gate.service.keeper import Keeper
+from gate.service.retry_queue import RetryQueue
 
 SOURCES = 4096
 """Sources remembered; the oldest is forgotten first, which costs a leaf and never a refusal."""
@@ -25,11 +25,11 @@ LEAVES_OF_A_CALLER = 10
 """The same of one account or PBX that is over its limit."""
 
 
-class Refusals:
+class RefusalCounts:
     """Counts what has no leaf of its own. Line thread."""
 
-    def __init__(self, keeper: Keeper, clock: Clock, loop: Loop) -> None:
-        self._keeper = keeper
+    def __init__(self, retry_queue: RetryQueue, clock: Clock, loop: Loop) -> None:
+        self._retry_queue = retry_queue
         self._clock = clock
         self._loop = loop
         self._seen: OrderedDict[str, datetime] = OrderedDict()
@@ -42,7 +42,7 @@ class Refusals:
         self._over: Counter[str] = Counter()
         self._shed: Counter[str] = Counter()
         self._waiting = False
-        self._unwitnessed = 0
+        self._without_evidence = 0
         self._since: datetime | None = None
 
     def stranger(self, source: str, now: datetime) -> bool:
@@ -78,17 +78,17 @@ class Refusals:
         self._unanswered += count
         self._flush_later()
 
-    def unwitnessed(self, now: datetime) -> None:
+    def without_evidence(self, now: datetime) -> None:
         """A call was refused and the refusal could not be kept."""
-        if not self._unwitnessed:
+        if not self._without_evidence:
             self._since = now
-        self._unwitnessed += 1
+        self._without_evidence += 1
 
     def room_again(self, now: datetime) -> None:
         """Evidence could be kept: what could not be is told now."""
-        if self._unwitnessed and self._since is not None:
-            body = {"count": self._unwitnessed, "first": self._since.isoformat(), "until": now.isoformat()}
-            self._unwitnessed = 0
+        if self._without_evidence and self._since is not None:
+            body = {"count": self._without_evidence, "first": self._since.isoformat(), "until": now.isoformat()}
+            self._without_evidence = 0
             self._keep("refused_without_evidence", body, now)
 
     def flush(self) -> None:
@@ -122,4 +122,4 @@ class Refusals:
         self._shed.clear()
 
     def _keep(self, kind: str, body: dict[str, object], now: datetime) -> None:
-        self._keeper.keep(Fact(kind=kind, subject="gate", at=now, actor="gate", body=body))
+        self._retry_queue.keep(Fact(kind=kind, subject="gate", at=now, actor="gate", body=body))

@@ -1,7 +1,7 @@
 """Carries a call from INVITE to its last leaf.
 
-Everything here runs on the line thread. The rules of a call are ``core.calls``: the conductor turns what the line, the
-recorder and the store say into its events, and its commands into calls on ports. It decides nothing itself.
+Everything here runs on the line thread. The rules of a call are ``core.calls``: the call manager turns what the line,
+the recorder and the store say into its events, and its commands into calls on ports. It decides nothing itself.
 """
 
 from __future__ import annotations
@@ -41,19 +41,19 @@ from gate.ports import (
     Store,
     Transaction,
 )
-from gate.service.hands import Hands
-from gate.service.keeper import Keeper
+from gate.service.call_effects import CallEffects
+from gate.service.call_session import CallSession
+from gate.service.call_settings import CallSettings
 from gate.service.metrics import Metrics
-from gate.service.refusals import Refusals
+from gate.service.refusal_counts import RefusalCounts
+from gate.service.retry_queue import RetryQueue
 from gate.service.screener import Screener
-from gate.service.settings import Settings
-from gate.service.talk import Talk
 from gate.service.usage import Usage
 
 log = structlog.get_logger()
 
 
-class Conductor:
+class CallManager:
     """Implements ``ports.LineEvents`` and ``ports.RecorderEvents``."""
 
     def __init__(
@@ -66,7 +66,7 @@ class Conductor:
         store: Store,
         keys: KeyStore,
         screener: Screener,
-        settings: Settings,
+        settings: CallSettings,
         clock: Clock,
         new_id: Callable[[], str],
         metrics: Metrics,
@@ -85,18 +85,18 @@ class Conductor:
         self._clock = clock
         self._new_id = new_id
         self._metrics = metrics
-        self._keeper = Keeper(store, loop, self._check_drained)
-        self._refusals = Refusals(self._keeper, clock, loop)
-        self._usage = Usage(settings.allowances, self._keeper.keep, used or {}, clock.now())
-        self._talks: dict[str, Talk] = {}
+        self._retry_queue = RetryQueue(store, loop, self._check_drained)
+        self._refusals = RefusalCounts(self._retry_queue, clock, loop)
+        self._usage = Usage(settings.allowances, self._retry_queue.keep, used or {}, clock.now())
+        self._sessions: dict[str, CallSession] = {}
         self._drained: Callable[[], None] | None = None
-        self._hands = Hands(
+        self._effects = CallEffects(
             line=line,
             loop=loop,
             media=media,
             recorder=recorder,
             keys=keys,
-            keeper=self._keeper,
+            retry_queue=self._retry_queue,
             settings=settings,
             clock=clock,
             new_id=new_id,
@@ -112,32 +112,32 @@ class Conductor:
         now = self._clock.now()
         emergency = self._emergency(incoming)
         number, name = self._settings.shown(incoming, emergency=emergency is not None)
-        talk = Talk(incoming, now, self._new_id(), presentation=number, display_name=name)
+        session = CallSession(incoming, now, self._new_id(), presentation=number, display_name=name)
         if emergency is not None:
-            self._help(talk, emergency)
+            self._help(session, emergency)
             return
         obstacle = self._obstacle(incoming, now)
         if obstacle is not None and not self._worth_a_leaf(incoming, obstacle, now):
             decision = screening.refusal(obstacle, incoming.attempt)
             self._metrics.attempts.labels(decision.verdict.value, decision.reason.value).inc()
-            self._line.refuse(talk.id, decision.reason.value, talk.id, decision.explanation)
+            self._line.refuse(session.id, decision.reason.value, session.id, decision.explanation)
             return
-        self._talks[talk.id] = talk
-        self._usage.began(talk)
-        self._metrics.calls.set(len(self._talks))
+        self._sessions[session.id] = session
+        self._usage.began(session)
+        self._metrics.calls.set(len(self._sessions))
 
         def work(tx: Transaction) -> Decision:
             return self._screener.decide(
                 tx,
                 incoming.attempt,
                 now,
-                call_id=talk.id,
+                call_id=session.id,
                 obstacle=obstacle,
-                origin=talk.origin,
+                origin=session.origin,
             )
 
         def done(decision: Decision | None, error: Exception | None) -> None:
-            self._loop.post(lambda: self._decided(talk, decision, error))
+            self._loop.post(lambda: self._decided(session, decision, error))
 
         self._store.submit(work, done)
 
@@ -153,14 +153,14 @@ class Conductor:
             return self._screener.emergency(incoming.attempt)
         return None
 
-    def _help(self, talk: Talk, decision: Decision) -> None:
+    def _help(self, session: CallSession, decision: Decision) -> None:
         """LAW 3.5: past every limit, and out before anything is written."""
-        talk.decision = decision
-        self._talks[talk.id] = talk
-        self._tell(talk, Emergency())
-        self._metrics.calls.set(len(self._talks))
+        session.decision = decision
+        self._sessions[session.id] = session
+        self._tell(session, Emergency())
+        self._metrics.calls.set(len(self._sessions))
         self._metrics.attempts.labels(decision.verdict.value, decision.reason.value).inc()
-        log.warning("emergency_call", call=talk.id, by=talk.actor)
+        log.warning("emergency_call", call=session.id, by=session.actor)
 
     def withdrawn(self, call_id: str) -> None:
         """The caller cancelled before the decision."""
@@ -172,10 +172,10 @@ class Conductor:
 
     def answered(self, call_id: str, codec: str) -> None:
         """The callee picked up."""
-        if talk := self._talks.get(call_id):
-            talk.codec = codec
-            talk.answered_at = self._clock.now()
-            self._tell(talk, Answered())
+        if session := self._sessions.get(call_id):
+            session.codec = codec
+            session.answered_at = self._clock.now()
+            self._tell(session, Answered())
 
     def failed(self, call_id: str, code: int, reason: str) -> None:
         """The trunk refused or nobody answered."""
@@ -197,13 +197,13 @@ class Conductor:
         """What a killed gate left of a call is ended."""
         log.warning("legs_ended", call=call_id, **outcomes)
         body = {"call_id": call_id, **outcomes}
-        self._keeper.keep(Fact("legs_ended", subject=call_id, at=self._clock.now(), actor="gate", body=body))
+        self._retry_queue.keep(Fact("legs_ended", subject=call_id, at=self._clock.now(), actor="gate", body=body))
 
     def media_changed(self, call_id: str, payloads: Mapping[str, Mapping[int, str]]) -> None:
         """The codec map after an offer and answer."""
-        if talk := self._talks.get(call_id):
-            talk.payloads = payloads
-            if talk.opened is not None:
+        if session := self._sessions.get(call_id):
+            session.payloads = payloads
+            if session.opened is not None:
                 self._recorder.media_changed(call_id, payloads)
 
     # --- what the recorder says (ports.RecorderEvents, from its own thread) -----------------------------------------
@@ -221,22 +221,22 @@ class Conductor:
         self._loop.post(self._recorder_away)
 
     def _recorder_away(self) -> None:
-        log.error("recorder_away", calls=len(self._talks))
-        for talk in list(self._talks.values()):
-            if talk.call.recorder_open:
-                self._tell(talk, RecorderFailed("recorder_away"))
+        log.error("recorder_away", calls=len(self._sessions))
+        for session in list(self._sessions.values()):
+            if session.call.recorder_open:
+                self._tell(session, RecorderFailed("recorder_away"))
 
     # --- stopping ---------------------------------------------------------------------------------------------------
 
     @property
     def active(self) -> int:
         """How many calls are not over yet."""
-        return len(self._talks)
+        return len(self._sessions)
 
     @property
     def behind(self) -> int:
         """How many groups of facts have not found room yet."""
-        return self._keeper.behind
+        return self._retry_queue.behind
 
     def drain(self, drained: Callable[[], None], seconds: float) -> None:
         """No new calls; running ones go on for ``seconds`` at most and then get their BYE.
@@ -249,14 +249,14 @@ class Conductor:
 
     def stop_all(self, cause: str) -> None:
         """End every call now."""
-        for talk in list(self._talks.values()):
-            self._tell(talk, Stop(cause))
+        for session in list(self._sessions.values()):
+            self._tell(session, Stop(cause))
 
     def _check_drained(self) -> None:
-        if self._drained is None or self._talks:
+        if self._drained is None or self._sessions:
             return
         self._refusals.flush()
-        if self._keeper.settled:  # it asks again when it is
+        if self._retry_queue.settled:  # it asks again when it is
             drained, self._drained = self._drained, lambda: None
             drained()
 
@@ -268,13 +268,13 @@ class Conductor:
         known."""
         if self._drained is not None:
             return Reason.GATE_STOPPING
-        if self._keeper.behind:
+        if self._retry_queue.behind:
             return Reason.EVIDENCE_UNAVAILABLE
         return None
 
     def keep(self, fact: Fact) -> None:
         """Keep a fact as soon as there is room; from any thread."""
-        self._loop.post(lambda: self._keeper.keep(fact))
+        self._loop.post(lambda: self._retry_queue.keep(fact))
 
     def _obstacle(self, incoming: Incoming, now: datetime) -> Reason | None:
         """What on the gate's own side forbids the call, whatever the lists say."""
@@ -282,7 +282,7 @@ class Conductor:
             return Reason(incoming.problem)
         if (obstacle := self.obstacle) is not None:
             return obstacle
-        if len(self._talks) >= self._settings.max_calls:
+        if len(self._sessions) >= self._settings.max_calls:
             return Reason.TOO_MANY_CALLS
         if not self._media.playable(incoming.codecs):
             return Reason.ANNOUNCEMENT_UNAVAILABLE
@@ -296,67 +296,75 @@ class Conductor:
             return self._refusals.stranger(incoming.source, now)
         return obstacle not in LIMITS or self._refusals.over_limit(incoming.attempt.claimed_by, now)
 
-    def _decided(self, talk: Talk, decision: Decision | None, error: Exception | None) -> None:
-        self._metrics.decision_seconds.observe((self._clock.now() - talk.asked_at).total_seconds())
+    def _decided(self, session: CallSession, decision: Decision | None, error: Exception | None) -> None:
+        self._metrics.decision_seconds.observe((self._clock.now() - session.asked_at).total_seconds())
         if decision is None or error is not None:
-            log.error("no_evidence_no_call", call=talk.id, error=str(error))
+            log.error("no_evidence_no_call", call=session.id, error=str(error))
             self._metrics.without_evidence.inc()
-            self._refusals.unwitnessed(self._clock.now())
-            self._tell(talk, EvidenceFailed())
+            self._refusals.without_evidence(self._clock.now())
+            self._tell(session, EvidenceFailed())
             return
-        talk.decision = decision
-        if decision.allowed and self._keeper.behind:
+        session.decision = decision
+        if decision.allowed and self._retry_queue.behind:
             # An objection may be among what could not be kept: the decision was made without it.
-            self._tell(talk, Stop(Reason.EVIDENCE_UNAVAILABLE.value))
+            self._tell(session, Stop(Reason.EVIDENCE_UNAVAILABLE.value))
             return
         self._refusals.room_again(self._clock.now())
-        self._usage.decided(talk, decision, self._clock.now())
+        self._usage.decided(session, decision, self._clock.now())
         self._metrics.attempts.labels(decision.verdict.value, decision.reason.value).inc()
-        log.info("decided", call=talk.id, by=talk.actor, verdict=decision.verdict.value, reason=decision.reason.value)
-        self._tell(talk, Decided(decision.allowed))
+        log.info(
+            "decided", call=session.id, by=session.actor, verdict=decision.verdict.value, reason=decision.reason.value
+        )
+        self._tell(session, Decided(decision.allowed))
 
     def _tell_id(self, call_id: str, event: Event) -> None:
-        if talk := self._talks.get(call_id):
-            self._tell(talk, event)
+        if session := self._sessions.get(call_id):
+            self._tell(session, event)
 
-    def _tell(self, talk: Talk, event: Event) -> None:
+    def _tell(self, session: CallSession, event: Event) -> None:
         """Feed an event; those that its commands cause wait until they are carried out."""
-        talk.pending.append(event)
-        if talk.busy:
+        session.pending.append(event)
+        if session.busy:
             return
-        talk.busy = True
+        session.busy = True
         try:
-            while talk.pending:
-                self._step(talk, talk.pending.popleft())
+            while session.pending:
+                self._step(session, session.pending.popleft())
         finally:
-            talk.busy = False
+            session.busy = False
 
-    def _step(self, talk: Talk, event: Event) -> None:
+    def _step(self, session: CallSession, event: Event) -> None:
         try:
-            talk.call, commands = calls.handle(talk.call, event, self._settings.policy)
+            session.call, commands = calls.handle(session.call, event, self._settings.policy)
         except calls.UnexpectedEvent as unexpected:
-            log.error("unexpected_event", call=talk.id, error=str(unexpected))
+            log.error("unexpected_event", call=session.id, error=str(unexpected))
             if not isinstance(event, Stop):
-                talk.pending.append(Stop("internal_error"))
+                session.pending.append(Stop("internal_error"))
             return
         for command in commands:
             try:
-                self._hands.carry_out(command, talk)
+                self._effects.carry_out(command, session)
             except Exception as error:  # noqa: BLE001 - whatever fails here, the call must not hang half-way
-                log.error("command_failed", call=talk.id, command=command.value, error=repr(error))
-                talk.pending.append(Stop("internal_error"))
+                log.error("command_failed", call=session.id, command=command.value, error=repr(error))
+                session.pending.append(Stop("internal_error"))
 
-    def _let_go(self, talk: Talk) -> None:
-        if self._talks.pop(talk.id, None) is None:
+    def _let_go(self, session: CallSession) -> None:
+        if self._sessions.pop(session.id, None) is None:
             return
-        for timer in talk.timers:
+        for timer in session.timers:
             timer.cancel()
-        self._usage.over(talk, self._clock.now())
-        self._metrics.ended.labels(talk.call.ended_by, talk.call.cause).inc()
-        if talk.decision is not None and talk.decision.allowed:
-            log.info("ended", call=talk.id, by=talk.call.ended_by, cause=talk.call.cause, bridged=talk.call.connected)
-        self._metrics.calls.set(len(self._talks))
-        self._metrics.evidence_behind.set(self._keeper.behind)
+        self._usage.over(session, self._clock.now())
+        self._metrics.ended.labels(session.call.ended_by, session.call.cause).inc()
+        if session.decision is not None and session.decision.allowed:
+            log.info(
+                "ended",
+                call=session.id,
+                by=session.call.ended_by,
+                cause=session.call.cause,
+                bridged=session.call.connected,
+            )
+        self._metrics.calls.set(len(self._sessions))
+        self._metrics.evidence_behind.set(self._retry_queue.behind)
         self._check_drained()
 
     # --- for the console and the command line -----------------------------------------------------------------------
@@ -369,17 +377,17 @@ class Conductor:
         """The calls in hand: id, number, when and by whom asked for, state, seconds since. Line thread only."""
         return [
             {
-                "call_id": talk.id,
-                "number": talk.number,
-                "at": talk.asked_at.isoformat(),
-                "claimed_by": talk.actor,
-                "purpose": talk.incoming.attempt.purpose.value,
-                "topic": talk.incoming.attempt.topic.value,
-                "announcement": talk.announcing,
-                "state": talk.call.state.value,
-                "recording": talk.call.recording,
-                "paused": talk.call.paused,
-                "seconds": round((now - talk.asked_at) / timedelta(seconds=1), 1),
+                "call_id": session.id,
+                "number": session.number,
+                "at": session.asked_at.isoformat(),
+                "claimed_by": session.actor,
+                "purpose": session.incoming.attempt.purpose.value,
+                "topic": session.incoming.attempt.topic.value,
+                "announcement": session.announcing,
+                "state": session.call.state.value,
+                "recording": session.call.recording,
+                "paused": session.call.paused,
+                "seconds": round((now - session.asked_at) / timedelta(seconds=1), 1),
             }
-            for talk in self._talks.values()
+            for session in self._sessions.values()
         ]

@@ -1,4 +1,4 @@
-"""What the configuration says to the conductor, in the core's terms."""
+"""What the configuration says to the call manager, in the core's terms."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gate.ports import Incoming
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class CallSettings:
     """The part of the configuration that a call needs."""
 
     policy: Policy
@@ -44,7 +44,7 @@ class Settings:
         return purpose in self.early_media
 
     @classmethod
-    def of(cls, config: Config, announcement_sha256: str = "") -> Settings:
+    def of(cls, config: Config, announcement_sha256: str = "") -> CallSettings:
         """Taken from a loaded configuration; ``announcement_sha256``: of the WAV that was prepared from it."""
         sound = {"sha256": announcement_sha256} if announcement_sha256 else {}
         return cls(

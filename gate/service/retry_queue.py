@@ -26,7 +26,7 @@ def _append_all(facts: Sequence[Fact]) -> Callable[[Transaction], None]:
     return work
 
 
-class Keeper:
+class RetryQueue:
     """Keeps facts in the store from the line thread, where nothing may wait."""
 
     def __init__(self, store: Store, loop: Loop, settled: Callable[[], None] = lambda: None) -> None:

@@ -1,4 +1,4 @@
-"""One call as the conductor holds it: what the rules know of it, and what carrying it out needs."""
+"""One call as the call manager holds it: what the rules know of it, and what carrying it out needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from gate.ports import Fact, Incoming, Played, RecordingClosed, RecordingOpened,
 
 
 @dataclass(slots=True)
-class Talk:
+class CallSession:
     """A call in hand. Lives on the line thread."""
 
     incoming: Incoming

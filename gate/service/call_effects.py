@@ -1,0 +1,380 @@
+"""Carries out what the rules of a call command, through ports. Line thread.
+
+Whatever takes time answers later, with an event that is told to the rules again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import structlog
+
+from gate.clock import Clock
+from gate.core import screening
+from gate.core.call_words import (
+    ENDS,
+    AnnouncementOver,
+    Committed,
+    Do,
+    Event,
+    EvidenceFailed,
+    GoodbyeOver,
+    RecorderFailed,
+    RecorderOpened,
+    RecordingDone,
+    State,
+    Stop,
+)
+from gate.core.screening import Reason
+from gate.ports import (
+    Fact,
+    KeyStore,
+    Line,
+    Loop,
+    Media,
+    Played,
+    Recorder,
+    RecordingClosed,
+    RecordingOpened,
+)
+from gate.service.call_session import CallSession
+from gate.service.call_settings import CallSettings
+from gate.service.reconcile import closing_body
+from gate.service.retry_queue import RetryQueue
+
+log = structlog.get_logger()
+
+COMMIT_SECONDS = 5.0
+"""Longest wait for evidence between the announcement and the bridge."""
+GRACE_SECONDS = 5.0
+"""How much longer than its length a prompt may take before it counts as failed."""
+
+_CAUSES: Mapping[str, Reason] = {
+    each.value: each for each in (Reason.GATE_STOPPING, Reason.EVIDENCE_UNAVAILABLE, Reason.INTERNAL_ERROR)
+}
+
+
+def _without_decision(cause: str) -> Reason:
+    """Why a call is refused whose decision does not hold or did not come, by the cause of its end."""
+    return _CAUSES.get(cause, Reason.INTERNAL_ERROR)
+
+
+class CallEffects:
+    """One method a command of ``core.call_words.Do``."""
+
+    def __init__(
+        self,
+        *,
+        line: Line,
+        loop: Loop,
+        media: Media,
+        recorder: Recorder,
+        keys: KeyStore,
+        retry_queue: RetryQueue,
+        settings: CallSettings,
+        clock: Clock,
+        new_id: Callable[[], str],
+        mend: Callable[[str], None],
+        tell: Callable[[CallSession, Event], None],
+        let_go: Callable[[CallSession], None],
+    ) -> None:
+        """``tell`` feeds an event to the rules, ``let_go`` forgets a call; ``mend`` as in ``CallManager``."""
+        self._line = line
+        self._loop = loop
+        self._media = media
+        self._recorder = recorder
+        self._keys = keys
+        self._retry_queue = retry_queue
+        self._settings = settings
+        self._clock = clock
+        self._new_id = new_id
+        self._mend = mend
+        self._tell = tell
+        self._let_go = let_go
+        self._methods: Mapping[Do, Callable[[CallSession], None]] = {
+            Do.REFUSE: self._refuse,
+            Do.INVITE: self._invite,
+            Do.INVITE_EMERGENCY: self._invite_emergency,
+            Do.NOTE_EMERGENCY: self._note_emergency,
+            Do.NOTE_TALKING: self._note_talking,
+            Do.NOTE_ANSWERED: self._note_answered,
+            Do.OPEN_RECORDER: self._open_recorder,
+            Do.TAP: self._tap,
+            Do.ANNOUNCE: self._announce,
+            Do.COMMIT: self._commit,
+            Do.START_RECORDING: self._start_recording,
+            Do.CONNECT: self._connect,
+            Do.NOTE_UNRECORDED: self._note_unrecorded,
+            Do.PAUSE: self._pause,
+            Do.RESUME: self._resume,
+            Do.OBJECT: self._object,
+            Do.STOP_PLAYING: self._stop_playing,
+            Do.SAY_GOODBYE: self._say_goodbye,
+            Do.HANG_UP: self._hang_up,
+            Do.CLOSE_RECORDING: self._close_recording,
+            Do.FINISH: self._finish,
+        }
+
+    def carry_out(self, command: Do, session: CallSession) -> None:
+        """Do it."""
+        self._methods[command](session)
+
+    def _refuse(self, session: CallSession) -> None:
+        decision = session.decision
+        if decision is None or decision.allowed:
+            decision = screening.refusal(_without_decision(session.call.cause), session.incoming.attempt)
+        self._line.refuse(session.id, decision.reason.value, session.id, decision.explanation)
+        self._let_go(session)
+
+    def _invite(self, session: CallSession) -> None:
+        early = self._settings.hears_early(session.incoming.attempt.purpose)
+        self._line.invite(session.id, session.number, session.presentation, session.display_name, early=early)
+
+    def _invite_emergency(self, session: CallSession) -> None:
+        self._line.invite_emergency(session.id, session.number, session.presentation, session.display_name)
+
+    def _note_emergency(self, session: CallSession) -> None:
+        """Kept when there is room, in the order in which it happened; until then no other call is let through."""
+        if session.decision is not None:
+            body = screening.decision_body(session.decision, session.incoming.attempt) | session.origin
+            self._retry_queue.keep(session.fact("decision", session.asked_at, actor=session.actor, **body))
+
+    def _note_talking(self, session: CallSession) -> None:
+        at = session.answered_at or self._clock.now()
+        self._retry_queue.keep(
+            session.fact("answered", at, codec=session.codec), session.fact("connected", at, recorded=False)
+        )
+
+    def _note_answered(self, session: CallSession) -> None:
+        def done(error: Exception | None) -> None:
+            if error is not None:
+                self._tell(session, EvidenceFailed())
+
+        at = session.answered_at or self._clock.now()
+        self._retry_queue.attempt([session.fact("answered", at, codec=session.codec)], done)
+
+    def _open_recorder(self, session: CallSession) -> None:
+        header = {"recording_id": session.recording_id, "call_id": session.id, "opened": self._clock.now().isoformat()}
+
+        def done(opened: RecordingOpened | None, error: Exception | None) -> None:
+            self._loop.post(lambda: self._recorder_opened(session, opened, error))
+
+        self._recorder.open(session.id, session.recording_id, header, done, keep=self._settings.policy.record)
+
+    def _recorder_opened(self, session: CallSession, opened: RecordingOpened | None, error: Exception | None) -> None:
+        if opened is None:
+            self._tell(session, RecorderFailed(str(error)))
+            return
+        session.opened = opened
+        self._tell(session, RecorderOpened())
+
+    def _tap(self, session: CallSession) -> None:
+        if session.opened is None:
+            return
+
+        def done(sources: tuple[int, int] | None) -> None:
+            if sources is None:
+                self._tell(session, RecorderFailed("no_tap"))
+            else:
+                self._recorder.listen(session.id, *sources)
+
+        if session.payloads:
+            self._recorder.media_changed(session.id, session.payloads)
+        self._media.copy(session.id, session.opened.caller_port, session.opened.callee_port, done)
+
+    def _announce(self, session: CallSession) -> None:
+        def done(played: Played) -> None:
+            if session.played is not None:
+                return
+            session.played, session.announced_to = played, self._clock.now()
+            if played.holds:  # what counts is the last time, which was played to its end
+                session.announced_from = max(
+                    session.announced_from or session.announced_to, session.announced_to - length
+                )
+            cause = played.cause if played.cause in ENDS else Reason.ANNOUNCEMENT_UNAVAILABLE.value
+            self._tell(session, AnnouncementOver(played.completed and played.as_told, cause))
+
+        self._line.early_media(session.id)
+        session.announced_from = self._clock.now()
+        length = timedelta(seconds=self._media.play_announcement(session.id, session.codec, done))
+
+    def _commit(self, session: CallSession) -> None:
+        """Wrapped keys first, then the facts: a leaf never speaks of a recording whose key is not safe."""
+
+        def failed(error: Exception) -> None:
+            log.error("no_evidence_no_bridge", call=session.id, error=str(error))
+            self._tell(session, EvidenceFailed())
+
+        def facts_kept(facts: Sequence[Fact], error: Exception | None) -> None:
+            session.committing = False
+            if error is not None:
+                failed(error)
+            else:
+                session.announced_noted = True
+                session.recording_noted = any(fact.kind == "recording_opened" for fact in facts)
+                self._note_closing(session)
+                self._tell(session, Committed())
+            if session.finishing:
+                self._finish(session)
+
+        def keys_kept(error: Exception | None) -> None:
+            if error is not None:
+                failed(error)
+            elif session.call.state is State.COMMITTING:
+                facts = self._connection_facts(session)
+                session.committing = True
+                self._retry_queue.attempt(facts, lambda error: facts_kept(facts, error))
+
+        def late() -> None:
+            if session.call.state is State.COMMITTING:
+                failed(TimeoutError("evidence took too long"))
+
+        session.timers.append(self._loop.after(COMMIT_SECONDS, late))
+        if session.opened is None or not self._records(session):
+            keys_kept(None)
+            return
+        self._keys.put(
+            session.recording_id,
+            session.opened.key_id,
+            session.opened.wraps,
+            lambda error: self._loop.post(lambda: keys_kept(error)),
+        )
+
+    def _records(self, session: CallSession) -> bool:
+        return session.opened is not None and session.call.recorder_open and self._settings.policy.record
+
+    def _connection_facts(self, session: CallSession) -> list[Fact]:
+        now = self._clock.now()
+        recorded = self._records(session)
+        facts = [session.fact("announced", now, **session.announcement(self._settings.announcement, True))]
+        if recorded and session.opened is not None:
+            facts.append(
+                session.fact(
+                    "recording_opened",
+                    now,
+                    subject=session.recording_id,
+                    call_id=session.id,
+                    key_id=session.opened.key_id,
+                    path=session.opened.path,
+                    recipients=[recipient for recipient, _ in session.opened.wraps],
+                    commitments=dict(session.opened.commitments),
+                    purpose=self._settings.recording_purpose,
+                )
+            )
+        facts.append(session.fact("connected", now, recorded=recorded))
+        return facts
+
+    def _start_recording(self, session: CallSession) -> None:
+        event = {"event": "announcement", **session.announcement(self._settings.announcement, True)}
+        self._recorder.start(session.id, session.payloads, [event])
+
+    def _connect(self, session: CallSession) -> None:
+        """The one step that lets the parties hear each other."""
+
+        def joined(ok: bool) -> None:
+            if not ok and not session.call.emergency:
+                self._tell(session, Stop("media_failed"))
+
+        session.connected_at = self._clock.now()
+        self._media.join(session.id, joined)
+        self._line.connect(session.id)
+        if session.call.emergency:
+            return
+        session.timers.append(
+            self._loop.after(self._settings.max_call_seconds, lambda: self._tell(session, Stop("time_limit")))
+        )
+
+    def _note_unrecorded(self, session: CallSession) -> None:
+        why = "recording_disabled" if not self._settings.policy.record else "recorder_unavailable"
+        self._retry_queue.keep(session.fact("unrecorded", self._clock.now(), why=why))
+
+    def _pause(self, session: CallSession) -> None:
+        self._recorder.pause(session.id)
+        self._note_recording(session, "recording_paused")
+
+    def _resume(self, session: CallSession) -> None:
+        self._recorder.resume(session.id)
+        self._note_recording(session, "recording_resumed")
+
+    def _note_recording(self, session: CallSession, kind: str) -> None:
+        now = self._clock.now()
+        self._retry_queue.keep(
+            session.fact(kind, now, subject=session.recording_id, actor=session.actor, call_id=session.id)
+        )
+
+    def _object(self, session: CallSession) -> None:
+        """PECR reg 21(1)(a): the objection holds from now on, while the call is still up."""
+        self._retry_queue.keep(
+            session.fact(
+                "objection",
+                self._clock.now(),
+                subject=self._new_id(),
+                actor="callee",
+                number=session.number,
+                source="keypad",
+                note="",
+                call_id=session.id,
+            )
+        )
+
+    def _stop_playing(self, session: CallSession) -> None:
+        if session.answered_at is not None:
+            self._media.stop_playing(session.id)
+
+    def _say_goodbye(self, session: CallSession) -> None:
+        def over() -> None:
+            self._tell(session, GoodbyeOver())
+
+        self._media.shut(session.id)
+        seconds = self._media.play_apology(session.id, session.codec, lambda _ok: over())
+        session.timers.append(self._loop.after(seconds + GRACE_SECONDS, over))
+
+    def _hang_up(self, session: CallSession) -> None:
+        self._line.hang_up(session.id, session.call.cause)
+
+    def _close_recording(self, session: CallSession) -> None:
+        def done(closed: RecordingClosed | None, error: Exception | None) -> None:
+            self._loop.post(lambda: self._recording_closed(session, closed, error))
+
+        self._recorder.close(session.id, done)
+
+    def _recording_closed(self, session: CallSession, closed: RecordingClosed | None, error: Exception | None) -> None:
+        session.recorder_done, session.closed, session.not_closed = True, closed, error
+        self._note_closing(session)
+        self._tell(session, RecordingDone())
+
+    def _note_closing(self, session: CallSession) -> None:
+        """How the recording ended, once the log says that there is one and the recorder is done with it: either may
+        come first, where a party hangs up while the connection is being made durable."""
+        if not (session.recording_noted and session.recorder_done):
+            return
+        if session.not_closed is None:
+            self._retry_queue.keep(self._closing_fact(session, session.closed))
+        else:
+            error = str(session.not_closed)
+            log.error("recording_not_closed", call=session.id, recording=session.recording_id, error=error)
+            self._mend(session.recording_id)
+
+    def _closing_fact(self, session: CallSession, closed: RecordingClosed | None) -> Fact:
+        now = self._clock.now()
+        if closed is None:
+            body: dict[str, Any] = {"sha256": "", "size": 0, "seconds": 0.0, "chunks": 0, "packets": {}, "gaps": []}
+            body |= {"interrupted": True, "cause": "never_started"}
+        else:
+            body = closing_body(closed)
+        return session.fact("recording_closed", now, subject=session.recording_id, call_id=session.id, **body)
+
+    def _finish(self, session: CallSession) -> None:
+        if session.committing:  # what the log says of the connection comes first: its answer finishes the call
+            session.finishing = True
+            return
+        now = self._clock.now()
+        facts = []
+        if session.announced_from is not None and not session.announced_noted:
+            facts.append(session.fact("announced", now, **session.announcement(self._settings.announcement, False)))
+        facts.append(session.fact("ended", now, **session.ending(now)))
+        self._retry_queue.keep(*facts)
+        self._line.forget(session.id)
+        self._let_go(session)
