@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import socket
 import time
 from pathlib import Path
 
+from tests.attack.killed import options_again
 from tests.support.gatehouse import Gatehouse
 from tests.support.phones import Phones
 
@@ -14,28 +14,6 @@ CALLS = 47
 NUMBERS = [f"0113496{n:04d}" for n in range(500, 500 + CALLS)]
 RINGS, HEARS = "01134960560", "01134960561"
 """One that rings when the gate is killed, one that hears the announcement."""
-
-
-def seen_again(gate: Gatehouse, killed: float) -> float:
-    """Seconds from the kill until the gate answers a phone system's OPTIONS: asked 20 times a second."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
-        probe.bind(("127.0.0.1", 0))
-        probe.settimeout(0.05)
-        host, port = probe.getsockname()
-        while time.monotonic() - killed < 30:
-            mark = f"q{time.monotonic_ns():x}"
-            text = (
-                f"OPTIONS sip:{gate.address[0]}:{gate.address[1]} SIP/2.0\r\nVia: SIP/2.0/UDP {host}:{port}"
-                f";branch=z9hG4bK{mark};rport\r\nMax-Forwards: 70\r\nFrom: <sip:pbx@{host}>;tag={mark}\r\n"
-                f"To: <sip:gate@{gate.address[0]}>\r\nCall-ID: {mark}\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n"
-            )
-            probe.sendto(text.encode(), gate.address)
-            try:
-                if probe.recv(2000).startswith(b"SIP/2.0 200"):
-                    return time.monotonic() - killed
-            except (TimeoutError, ConnectionError):
-                time.sleep(0.05)
-    raise AssertionError("the gate does not answer OPTIONS")
 
 
 def test_after_a_kill_both_legs_of_every_call_are_hung_up(tmp_path: Path) -> None:
@@ -63,7 +41,9 @@ def test_after_a_kill_both_legs_of_every_call_are_hung_up(tmp_path: Path) -> Non
             gate.process = None
             assert all(talk.state == "up" for talk in talks), "nobody has told them yet"
             gate.start()
-            print(f"answers OPTIONS again {seen_again(gate, killed):.1f} s after the kill")
+            again = options_again(gate.address, killed)
+            assert again is not None
+            print(f"answers OPTIONS again {again:.1f} s after the kill")
             near.wait([*talks, rings, hears], "over", 20)
             far.wait(far.all(), "over", 20)
             print(f"all hung up {time.monotonic() - killed:.1f} s after the kill")

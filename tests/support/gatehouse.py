@@ -135,13 +135,17 @@ class Gatehouse:
 
     def start(self) -> Gatehouse:
         """Start it and wait until it answers."""
+        self.spawn()
+        self.wait(self.client.answers, 20, "the gate does not answer")
+        return self
+
+    def spawn(self) -> None:
+        """Start it."""
         load(self.config)
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 [*DIALGATE, "serve", "-c", str(self.config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
-        self.wait(self.client.answers, 20, "the gate does not answer")
-        return self
 
     def stop(self, number: int = signal.SIGTERM, seconds: float = 60) -> int:
         """End it; returns its exit code."""
