@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.support.steps import FASTER, Steps
+from tests.support.steps import FASTER, StepQueue
 
 ROOT = Path(__file__).parents[1]
 CALLS = {"compile", "match", "search", "fullmatch", "sub", "subn", "split", "findall", "finditer"}
@@ -88,7 +88,7 @@ def test_they_are_found():
 
 @pytest.mark.parametrize("pattern", [each for each in ALL if each.text], ids=lambda each: each.where)
 def test_work_grows_with_the_text_and_not_with_its_square(pattern):
-    steps = Steps(pattern.text, pattern.flags)
+    steps = StepQueue(pattern.text, pattern.flags)
     ways = {"search" if way in ANYWHERE else way for way in pattern.ways}
     growth, shown = max(steps.worst(way) for way in ways)
     assert growth < FASTER, f"{pattern.text!r}: work grows {growth:.1f} times as fast as the text, for {shown}"
@@ -110,7 +110,7 @@ def test_work_grows_with_the_text_and_not_with_its_square(pattern):
 )
 def test_the_count_tells_them_apart(text, way, linear):
     """The measure itself: what is known to be quadratic is seen."""
-    assert (Steps(text).worst(way)[0] < FASTER) is linear
+    assert (StepQueue(text).worst(way)[0] < FASTER) is linear
 
 
 def test_steps_match_what_re_matches():
@@ -123,7 +123,7 @@ def test_steps_match_what_re_matches():
         r"a++b",
         r"(?<!\d)(20\d\d)([-_.]?)(\d\d)\2",
     ):
-        steps = Steps(text)
+        steps = StepQueue(text)
         for sample in ("", '"a\\"b"', "abcd", "  xxy", " tag = t;", "aab", "2024-11-", "120241122", "xy", '"'):
             found: list[int] = []
             steps._text = sample

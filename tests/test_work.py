@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from gate.core import masking, numbers
-from gate.sip import auth, dtmf, fields, message, sdp
+from gate.sip import auth, dtmf, header_fields, message, sdp
 from tests.attack.stall import shapes
 from tests.support.outside import READERS
 
@@ -50,15 +50,15 @@ UNITS = [
     "x:",
 ]
 TEXTS: dict[str, Callable[[str], Any]] = {
-    "tag_of": fields.tag_of,
-    "uri_of": fields.uri_of,
-    "parameters_of": fields.parameters_of,
-    "split_address": fields.split_address,
-    "split_list": fields.split_list,
-    "pairs": lambda text: list(fields.pairs(text)),
-    "user_of": lambda text: fields.user_of(f"sip:{text}@x"),
-    "host_of": lambda text: fields.host_of(f"sip:x@{text}"),
-    "usable_uri": lambda text: fields.usable_uri(f"sip:{text}"),
+    "tag_of": header_fields.tag_of,
+    "uri_of": header_fields.uri_of,
+    "parameters_of": header_fields.parameters_of,
+    "split_address": header_fields.split_address,
+    "split_list": header_fields.split_list,
+    "pairs": lambda text: list(header_fields.pairs(text)),
+    "user_of": lambda text: header_fields.user_of(f"sip:{text}@x"),
+    "host_of": lambda text: header_fields.host_of(f"sip:x@{text}"),
+    "usable_uri": lambda text: header_fields.usable_uri(f"sip:{text}"),
     "read_via": lambda text: message.read_via(f"SIP/2.0/UDP {text}"),
     "credentials": lambda text: auth.credentials(f"Digest {text}"),
     "codecs": lambda text: sdp.codecs(f"m=audio 1 RTP/AVP 0{text}"),

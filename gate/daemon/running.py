@@ -191,12 +191,12 @@ class Gate:
     def _build_media(self) -> None:
         """The line thread's first step, before any datagram."""
         from gate.media.relay import RtpIoMedia
-        from gate.sip import traps
+        from gate.sip.sippy_adapter import patches
 
         try:
             room = RtpIoMedia(self._config, self._config.data / "prompts", self._line)
             self._media.room = room
-            traps.quieten()  # the media room has imported more of sippy
+            patches.apply_patches()  # the media room has imported more of sippy
         except Exception as error:  # noqa: BLE001 - told in the main thread, whatever it is
             self._built.put(error)
         else:

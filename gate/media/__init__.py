@@ -2,7 +2,7 @@
 
 - ``relay``      ``RtpIoMedia``: a call's ports, who hears whom, prompts and copies; on the line thread
 - ``party``      one party of a call: a session of RTPProxy's, closed towards the other party until it is opened
-- ``sieve``      whose packets a port takes: a filter in the kernel
+- ``packet_filter``      whose packets a port takes: a filter in the kernel
 - ``playing``    a prompt on its way to the callee, counted; and the caller's pips
 - ``proxy``      RTPProxy inside the process, and what has to be known of it
 - ``worker``     the thread that carries commands to it

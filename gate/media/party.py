@@ -12,8 +12,8 @@ callee is counted by RTPProxy, packet by packet.
 Facts of RTPProxy that shape this file (each has its test):
 
 - Its first update makes one leg's port and knows the other's peer; its second makes the other port, after which packets
-  are taken: a leg without a peer takes whoever comes first, and keeps it against later updates. Hence ``Sieve``, put
-  before each port can take anything.
+  are taken: a leg without a peer takes whoever comes first, and keeps it against later updates. Hence ``PacketFilter``,
+  put before each port can take anything.
 - ``A``: the peer is the told address, whatever its source port, and audio goes to the told port, which a later update
   moves at once. Without it the first packet names the port that audio is taken from and goes to, for good.
 - While a prompt plays to a leg, what would otherwise be sent there is dropped, before it is copied.
@@ -27,7 +27,7 @@ from itertools import zip_longest
 from secrets import token_hex
 
 from gate.errors import MediaError
-from gate.media.sieve import Sieve, next_numbers
+from gate.media.packet_filter import PacketFilter, next_numbers
 
 INNER = "127.0.0.1"
 """Where the two sessions of a call meet."""
@@ -83,7 +83,7 @@ class Party(_Session):
     def made_with(self, leg: Leg) -> None:
         """Its ports are there; nothing passes yet."""
         self.port, self._outer, self.inner = leg.port, leg.outer, leg.inner
-        self._within = Sieve(INNER, self.inner, leg.likely)
+        self._within = PacketFilter(INNER, self.inner, leg.likely)
 
     def face(self, ask: Ask, address: str, port: int, *, learns: bool = False) -> None:
         """Take audio from this address and port alone and send to it; ``learns``: from and to the port that its first
@@ -155,7 +155,7 @@ class Leg:
     """What making a session gave: the outer port and its filter, the inner port, and where its socket may be found."""
 
     port: int
-    outer: Sieve
+    outer: PacketFilter
     inner: int
     likely: list[int]
 
@@ -180,14 +180,14 @@ def _made(ask: Ask, *wanted: tuple[_Session, str, int]) -> list[Leg]:
         session.made = True
     likely = next_numbers()
     outer = asked(ask, *(f"UA{_at(bound)} {each.name} {INNER} {towards} i" for each, bound, towards in wanted))
-    sieves = [Sieve(bound, int(words[0]), likely) for (_, bound, _), words in zip(wanted, outer, strict=True)]
-    for sieve in sieves:
-        sieve.shut()
+    filters = [PacketFilter(bound, int(words[0]), likely) for (_, bound, _), words in zip(wanted, outer, strict=True)]
+    for packet_filter in filters:
+        packet_filter.shut()
     likely = next_numbers()
     inner = asked(ask, *(f"U{_at(INNER)} {each.name} 0.0.0.0 0 o i" for each, _, _ in wanted))
     return [
-        Leg(int(first[0]), sieve, int(second[0]), likely)
-        for first, sieve, second in zip(outer, sieves, inner, strict=True)
+        Leg(int(first[0]), packet_filter, int(second[0]), likely)
+        for first, packet_filter, second in zip(outer, filters, inner, strict=True)
     ]
 
 

@@ -6,28 +6,28 @@ from gate.core.terms import UNPROVEN, Attempt
 from gate.ports import Incoming
 from gate.sip import identity, sdp
 from gate.sip.auth import Caller
-from gate.sip.claims import Claims
-from gate.sip.fields import split_list, whole
-from gate.sip.message import Address, Message, body_of
-from gate.sip.traps import readable
+from gate.sip.header_fields import split_list, whole
+from gate.sip.message import Address, SipMessage, body_of
+from gate.sip.purpose_claims import PurposeClaims
+from gate.sip.sippy_adapter.rewriting import parsable
 
 ALLOWED = [("Allow", identity.ALLOW + ", REGISTER")]
 SDP_ONLY = [("Accept", "application/sdp")]
 
 
-def usable_contact(request: Message) -> bool:
+def usable_contact(request: SipMessage) -> bool:
     """Exactly what sippy needs: one contact with a SIP URI."""
     contacts = [part for value in request.all("contact") for part in split_list(value)]
     return len(contacts) == 1 and "sip:" in contacts[0].lower()
 
 
-def usable_names(request: Message) -> bool:
+def usable_names(request: SipMessage) -> bool:
     """From and To are one address each (RFC 3261 20.20, 20.39), and every address can be read."""
     one = all(len(split_list(value)) == 1 for value in request.all("from") + request.all("to"))
-    return one and readable(request)
+    return one and parsable(request)
 
 
-def invite_fault(request: Message) -> tuple[int, str, list[tuple[str, str]]] | None:
+def invite_fault(request: SipMessage) -> tuple[int, str, list[tuple[str, str]]] | None:
     """What RFC 3261 8.2 says to answer before the call is looked at: code, phrase, headers; None where all is well."""
     told = request.get("max-forwards")
     hops = 70 if told is None else whole(told)
@@ -50,7 +50,7 @@ def invite_fault(request: Message) -> tuple[int, str, list[tuple[str, str]]] | N
 
 
 def attempt_of(
-    request: Message, source: Address, caller: Caller | None, looped: bool, call_id: str, claims: Claims
+    request: SipMessage, source: Address, caller: Caller | None, looped: bool, call_id: str, claims: PurposeClaims
 ) -> Incoming:
     """The attempt as the call manager gets it. Without a ``caller`` nothing is presumed: marketing, no presentation."""
     body = body_of(request)

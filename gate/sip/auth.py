@@ -2,7 +2,7 @@
 
 Challenges cost no memory: a nonce is its time, random bytes and an HMAC over both and over the host that it was given
 to. It is worth nothing anywhere else, and nothing after ``sip.nonce_seconds``. Memory is used only for nonces that a
-right password came with, so that an answer cannot be used twice, and for wrong passwords (``guesses``); both bounded.
+right password came with, so that an answer cannot be used twice, and for wrong passwords (``lockout``); both bounded.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ import structlog
 
 from gate.config import Account, Config, Pbx
 from gate.errors import ConfigError
-from gate.sip.fields import pairs
-from gate.sip.guesses import Guesses
-from gate.sip.message import Address, Message
-from gate.sip.sides import Proven
+from gate.sip.header_fields import pairs
+from gate.sip.message import Address, SipMessage
+from gate.sip.password_lockout import PasswordLockout
+from gate.sip.peers import ProvenAddresses
 
 _log = structlog.get_logger("gate.sip")
 
@@ -39,7 +39,7 @@ baresip 1.1.0). Whoever could write another User-Agent on the way could take the
 MAX_NONCES = 20_000
 
 
-class Verdict(Enum):
+class AuthResult(Enum):
     """What the credentials of a request are worth."""
 
     PROVEN = "proven"
@@ -113,8 +113,8 @@ class Authenticator:
         self, config: Config, secret_of: Callable[[str], str], monotonic: Callable[[], float] = time.monotonic
     ) -> None:
         self.realm = config.sip.realm
-        self.guesses = Guesses(monotonic)
-        self.proven = Proven(monotonic)
+        self.lockout = PasswordLockout(monotonic)
+        self.proven = ProvenAddresses(monotonic)
         self._nonces = Nonces(config.sip.nonce_seconds, monotonic)
         self._registration_seconds = config.sip.registration_seconds
         self._accounts = {account.username: account for account in config.account}
@@ -138,7 +138,7 @@ class Authenticator:
         pbx = self._by_host[host]
         return Caller(f"trunk:{pbx.name}", pbx) if pbx else None
 
-    def challenges(self, request: Message, source: Address, stale: bool = False) -> list[tuple[str, str]]:
+    def challenges(self, request: SipMessage, source: Address, stale: bool = False) -> list[tuple[str, str]]:
         """WWW-Authenticate headers, strongest first, that the phone behind ``request`` can take."""
         nonce = self._nonces.make(source[0])
         tail = ", stale=true" if stale else ""
@@ -151,10 +151,10 @@ class Authenticator:
             for name in (("MD5",) if old else _HASHES)
         ]
 
-    def check(self, request: Message, source: Address) -> tuple[Verdict, Caller | None]:
+    def check(self, request: SipMessage, source: Address) -> tuple[AuthResult, Caller | None]:
         """What the request's credentials are worth; the caller where they are right: then it has proven itself at
         ``source``."""
-        verdict = Verdict.CHALLENGE
+        verdict = AuthResult.CHALLENGE
         for value in request.all("authorization") + request.all("proxy-authorization"):
             given = credentials(value)
             if given.get("realm") != self.realm:
@@ -163,36 +163,36 @@ class Authenticator:
             if account:
                 self.proven.note(f"account:{account.username}", source, self._registration_seconds)
                 return verdict, Caller(f"account:{account.username}", account)
-            if verdict is not Verdict.CHALLENGE:
+            if verdict is not AuthResult.CHALLENGE:
                 break
         return verdict, None
 
-    def _check(self, request: Message, given: dict[str, str], source: Address) -> tuple[Verdict, Account | None]:
+    def _check(self, request: SipMessage, given: dict[str, str], source: Address) -> tuple[AuthResult, Account | None]:
         algorithm = next((name for name in _HASHES if name == given.get("algorithm", "MD5").upper()), None)
         nonce, qop = given.get("nonce", ""), given.get("qop", "")
         if algorithm is None or qop not in ("", "auth") or (qop and not given.get("cnonce")):
-            return Verdict.CHALLENGE, None
+            return AuthResult.CHALLENGE, None
         if not self._nonces.fresh(nonce, source[0]):
-            return Verdict.STALE, None
+            return AuthResult.STALE, None
         account = self._accounts.get(given.get("username", ""))
         name, host = account.username if account else "", source[0]
         proven = self.proven.at(f"account:{name}", host)
-        if self.proven.account_at(source) != f"account:{name}" and self.guesses.barred(name, host, proven=proven):
-            return Verdict.WRONG, None
+        if self.proven.account_at(source) != f"account:{name}" and self.lockout.barred(name, host, proven=proven):
+            return AuthResult.WRONG, None
         half = self._halves[(account.username, algorithm)] if account else self._decoy
         expected = digest(algorithm, half, request.method, given)
         right = hmac.compare_digest(expected.encode(), given.get("response", "").lower().encode("utf-8", "replace"))
         if not (right and account):
-            if self.guesses.note(name, host, proven=proven):
+            if self.lockout.note(name, host, proven=proven):
                 _log.warning("wrong_password", source=f"{host}:{source[1]}", account=name or "none of ours")
-            return Verdict.WRONG, None
+            return AuthResult.WRONG, None
         if not _same_target(given.get("uri", ""), request.uri):
-            return Verdict.WRONG, None
-        self.guesses.right(name, host)
+            return AuthResult.WRONG, None
+        self.lockout.right(name, host)
         count = int(given["nc"], 16) if qop and re.fullmatch("[0-9a-fA-F]{8}", given.get("nc", "")) else 1
         if not self._nonces.use(nonce, count):
-            return Verdict.STALE, None
-        return Verdict.PROVEN, account
+            return AuthResult.STALE, None
+        return AuthResult.PROVEN, account
 
 
 def credentials(value: str) -> dict[str, str]:

@@ -28,17 +28,17 @@ from sippy.CCEvents import (
 from sippy.MsgBody import MsgBody
 from sippy.SipCallId import SipCallId
 
-from gate.sip import dialogs, sdp
-from gate.sip.alive import Alive
+from gate.sip import sdp, stored_dialogs
 from gate.sip.dtmf import digits_of
+from gate.sip.failure_mapping import UNAVAILABLE
 from gate.sip.identity import headers_for_trunk, quotable
-from gate.sip.legs import Leg, reason
-from gate.sip.outcomes import UNAVAILABLE
+from gate.sip.liveness import LivenessCheck
+from gate.sip.offer_answer import OfferAnswer
+from gate.sip.peers import DialogPeer
 from gate.sip.pending import Pending
-from gate.sip.reinvite import Offers
 from gate.sip.routes import Route
-from gate.sip.sides import Side
-from gate.sip.traps import guarded
+from gate.sip.sippy_adapter.leg import Leg, reason
+from gate.sip.sippy_adapter.patches import guarded
 
 if TYPE_CHECKING:
     from gate.sip.engine import Engine
@@ -90,14 +90,14 @@ class Bridge:
         self._waiting: list[Any] = []
         transactions = engine.transactions
         self.caller = Leg(
-            transactions, self.safely(self.on_caller), Side(pending.claimed_by, {pending.source[0]}),
-        )  # fmt: skip
+            transactions, self.safely(self.on_caller), DialogPeer(pending.claimed_by, {pending.source[0]})
+        )
         self.callee = Leg(
-            transactions, self.safely(self.on_callee), Side(networks=route.networks), route.address, route.username,
-            route.password,
+            transactions, self.safely(self.on_callee), DialogPeer(networks=route.networks),
+            route.address, route.username, route.password,
         )  # fmt: skip
-        self.offers = Offers(self)
-        self.alive = Alive(self)
+        self.offer_answer = OfferAnswer(self)
+        self.liveness = LivenessCheck(self)
 
     def refusal(self, why: str) -> tuple[int, str]:
         """Code and phrase to the caller where the gate cannot go on."""
@@ -126,11 +126,11 @@ class Bridge:
             lost = "call_unknown" if self.caller.lost else "hung_up"
             self.hung_up("caller", "cancelled" if self.phase == "dialling" else lost)
         elif isinstance(event, CCEventUpdate):
-            self.offers.offered("caller", event)
+            self.offer_answer.offered("caller", event)
         elif isinstance(event, CCEventInfo):
             self._info("caller", event)
         elif isinstance(event, (CCEventConnect, CCEventFail, CCEventRedirect)):
-            self.offers.replied("caller", event)
+            self.offer_answer.replied("caller", event)
 
     def _dial(self, event: Any) -> None:
         body = event.getData()[3]
@@ -161,7 +161,7 @@ class Bridge:
         sip_call_id = SipCallId()
         invite = _Try((sip_call_id, self.presentation, self.number, body, None, quotable(self.display_name)))
         self.callee.hops = invite.max_forwards = max(0, hops - 1)
-        invite.mark = self.engine.away.mark(self.id, str(sip_call_id))
+        invite.mark = self.engine.loops.mark(self.id, str(sip_call_id))
         self.callee.good_local = body.getCopy()
         self.callee.recvEvent(invite)
         self._kept = self.callee.tr
@@ -180,11 +180,11 @@ class Bridge:
         elif isinstance(event, CCEventDisconnect):
             self.hung_up("callee", "call_unknown" if self.callee.lost else "hung_up")
         elif isinstance(event, CCEventUpdate):
-            self.offers.offered("callee", event)
+            self.offer_answer.offered("callee", event)
         elif isinstance(event, CCEventInfo):
             self._info("callee", event)
         elif isinstance(event, (CCEventConnect, CCEventFail, CCEventRedirect)):
-            self.offers.replied("callee", event)
+            self.offer_answer.replied("callee", event)
 
     def _next(self) -> None:
         self._busy = False
@@ -275,7 +275,7 @@ class Bridge:
         if self.route.emergency:
             self.caller.on_no_ack = self._not_acknowledged
         else:
-            self.alive.start()
+            self.liveness.start()
         self.engine.events.answered(self.id, chosen[0] if chosen else "")
 
     def _not_acknowledged(self) -> None:
@@ -284,7 +284,7 @@ class Bridge:
 
     def keep_legs(self) -> None:
         """Keep what the next start needs to end them, should this be the last that is done."""
-        guarded("legs of a call", lambda: self.engine.book.keep(self.id, dialogs.of(self)))()
+        guarded("legs of a call", lambda: self.engine.book.keep(self.id, stored_dialogs.of(self)))()
 
     def tell_media(self) -> None:
         """Tell the codec maps as they stand now; each offer may have moved a party, too."""
@@ -352,7 +352,7 @@ class Bridge:
             return
         self.phase = "over"
         self._stop_timers()
-        self.alive.stop()
+        self.liveness.stop()
         self._waiting.clear()
         text = reason(why, 200 if self.picked_up else cause or answer[0])
         if self.picked_up and not self.route.emergency and not self.caller.isConnected():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gate.sip.fields import whole
+from gate.sip.header_fields import whole
 
 _KEYS = "0123456789*#ABCD"
 MAX_BODY = 1024

@@ -17,22 +17,22 @@ from gate.core.numbers import emergency_number
 from gate.ports import LegBook, LineEvents, MediaRelay
 from gate.sip.auth import Authenticator
 from gate.sip.bridge import Bridge
-from gate.sip.door import Door
-from gate.sip.lag import Lag
-from gate.sip.legs import AGENT, Leg
-from gate.sip.loops import Away
+from gate.sip.failure_mapping import UNAVAILABLE
+from gate.sip.ingress import Ingress
+from gate.sip.loop_detection import LoopDetector
 from gate.sip.message import TransactionKey
-from gate.sip.outcomes import UNAVAILABLE
+from gate.sip.orphaned_dialogs import OrphanedDialogs
+from gate.sip.overload import OverloadControl
+from gate.sip.peers import within
 from gate.sip.pending import Pending
 from gate.sip.registrar import Registrar
 from gate.sip.routes import Route, emergency_route, trunk_route
-from gate.sip.sides import within
+from gate.sip.sippy_adapter.leg import AGENT, Leg
+from gate.sip.sippy_adapter.patches import apply_patches, guarded
+from gate.sip.sippy_adapter.speedups import apply_speedups
+from gate.sip.sippy_adapter.transactions import Transactions
 from gate.sip.status import LineStatus, TrunkStatus
-from gate.sip.survivors import Survivors
-from gate.sip.swift import quicken
-from gate.sip.transactions import Transactions
-from gate.sip.traps import guarded, quieten
-from gate.sip.trunk import Trunk
+from gate.sip.trunk import TrunkMonitor
 from gate.sip.udp import Transport
 
 _log = structlog.get_logger("gate.sip")
@@ -41,7 +41,7 @@ SWEEP_SECONDS = 0.05
 LEAVE_SECONDS = 1.0
 """How long the end of the line waits for ACKs."""
 TELL_SECONDS = 1.0
-"""How often the sieve and the call manager are told what has come together."""
+"""How often the flood filter and the call manager are told what has come together."""
 KEPT_SECONDS = 64.0
 """How long an ended call absorbs retransmissions of its INVITE."""
 
@@ -77,27 +77,27 @@ class Engine:
     ) -> None:  # fmt: skip
         SipConf.my_uaname = AGENT
         SipConf.autoconvert_tel_url = True
-        quieten()
-        quicken()
+        apply_patches()
+        apply_speedups()
         self.config = config
         self.relay = relay
         self.events = events
-        self.away = Away()
+        self.loops = LoopDetector()
         self.route = trunk_route(config, trunk_password)
         self.emergency = emergency_route(config, emergency_password)
         self.transactions = Transactions(transport, self._on_request)
         self.hosts_of = transport.hosts_of
-        self.sieve = transport.sieve
+        self.flood_filter = transport.flood_filter
         self._unanswered = 0
         """As far as the call manager has been told."""
         self._foreign = 0
         """As far as the gate's log has been told."""
         self._told_at = 0.0
-        self.door = Door(self, authenticator, registrar)
+        self.ingress = Ingress(self, authenticator, registrar)
         self.book = book
-        self.survivors = Survivors(self, self._legs_ended)
-        self.lag = Lag()
-        transport.on_wait = partial(self.lag.note, "datagrams")
+        self.orphans = OrphanedDialogs(self, self._legs_ended)
+        self.overload = OverloadControl()
+        transport.on_wait = partial(self.overload.note, "datagrams")
         self._swept = time.monotonic()
         self.bridges: dict[str, Bridge] = {}
         self._admitted: set[TransactionKey] = set()
@@ -109,11 +109,11 @@ class Engine:
         self.transactions.belongs = lambda sent_to, host: any(
             route.address[0] == sent_to and within(host, route.networks) for route in self._routes()
         )
-        self.sieve.trust(
+        self.flood_filter.trust(
             [network for network, _ in authenticator.networks]
             + [network for route in self._routes() for network in route.networks]
         )
-        self.trunk = Trunk(self, on_trunk)
+        self.trunk = TrunkMonitor(self, on_trunk)
         self.trunk.start()
         self._sweeper = Timeout(guarded("sweep", self._sweep), SWEEP_SECONDS, -1)
 
@@ -140,7 +140,7 @@ class Engine:
         self, call_id: str, number: str, presentation: str, display_name: str, route: Route, *, early: bool = False
     ) -> None:
         """Let a pending call through; ``early``: the caller may hear what comes before the answer."""
-        pending = self.door.pending.take(call_id)
+        pending = self.ingress.pending.take(call_id)
         if pending is None:
             return
         bridge = Bridge(self, pending, number, presentation, display_name, route, early=early)
@@ -150,7 +150,7 @@ class Engine:
         failed = False
         try:
             self.relay.open(call_id, pending.source[0], phone=pending.claimed_by.startswith("account:"))
-            self.transactions.feed(pending.request, pending.source, pending.face)
+            self.transactions.feed(pending.request, pending.source, pending.endpoint)
         except Exception:  # noqa: BLE001 - sippy or the relay could not take it: the caller still gets its answer
             _log.exception("a call could not be set up", call_id=call_id)
             failed = True
@@ -163,19 +163,19 @@ class Engine:
         """sippy could not take an INVITE that was let through: nothing of it stays but the refusal."""
         self.transactions.drop(pending.request.call_id)
         bridge.drop()
-        self.away.over(bridge.id)
+        self.loops.over(bridge.id)
         del self.bridges[bridge.id]
         self._admitted.discard(pending.request.key)
         if bridge.route.emergency:
-            self.door.reply(pending.request, pending.source, pending.face, *UNAVAILABLE, keep=True)
+            self.ingress.reply(pending.request, pending.source, pending.endpoint, *UNAVAILABLE, keep=True)
         else:
-            self.door.refuse(pending, "internal_error", "", "The gate failed.")
+            self.ingress.refuse(pending, "internal_error", "", "The gate failed.")
         self.events.failed(bridge.id, bridge.refusal("internal_error")[0], "internal_error")
 
     def over(self, bridge: Bridge) -> None:
         """A call has ended; its INVITE's retransmissions are absorbed for a while yet."""
         call_id, key = bridge.id, bridge.pending.request.key
-        self.away.over(call_id)
+        self.loops.over(call_id)
         if bridge.caller.ending:
             self._ending[call_id] = bridge.caller
             bridge.keep_legs()
@@ -188,8 +188,8 @@ class Engine:
         bridge = self.bridges.get(call_id)
         if bridge is not None and bridge.phase != "over":
             bridge.hang_up("gate_done")
-        if (pending := self.door.pending.take(call_id)) is not None:
-            self.door.refuse(pending, "internal_error", "", "The gate failed.")
+        if (pending := self.ingress.pending.take(call_id)) is not None:
+            self.ingress.refuse(pending, "internal_error", "", "The gate failed.")
         self.bridges.pop(call_id, None)
 
     def _drop(self, call_id: str, key: TransactionKey) -> None:
@@ -208,9 +208,9 @@ class Engine:
             return None  # a late retransmission of one that was answered
         return (request.genResponse(481, "Call/Transaction Does Not Exist", server=AGENT), None, None)
 
-    def end_survivors(self) -> None:
+    def end_orphans(self) -> None:
         """End what an earlier life left; when the sockets are served."""
-        self.survivors.end(self.book.left())
+        self.orphans.end(self.book.left())
 
     def _legs_ended(self, call_id: str, outcomes: Mapping[str, str]) -> None:
         self.events.legs_ended(call_id, outcomes)
@@ -218,23 +218,25 @@ class Engine:
 
     def _sweep(self) -> None:
         now = time.monotonic()
-        self.lag.note("timers", max(0.0, now - self._swept - SWEEP_SECONDS))
-        self.lag.note("decisions", self.door.pending.oldest)
-        self.lag.note("media", self.relay.late())
+        self.overload.note("timers", max(0.0, now - self._swept - SWEEP_SECONDS))
+        self.overload.note("decisions", self.ingress.pending.oldest)
+        self.overload.note("media", self.relay.late())
         self._swept = now
-        self.door.sweep()
+        self.ingress.sweep()
         if now - self._told_at >= TELL_SECONDS:
             self._told_at = now
             self._tell()
 
     def _tell(self) -> None:
-        """Who is known, to the sieve; how many strangers were not answered, to the call manager."""
-        proven = self.door.auth.proven.addresses()
+        """Who is known, to the flood filter; how many strangers were not answered, to the call manager."""
+        proven = self.ingress.auth.proven.addresses()
         hosts = {source[0] for source in proven}
         for bridge in self.bridges.values():
-            hosts |= bridge.caller.side.hosts | bridge.callee.side.hosts
-        self.sieve.know(frozenset().union(*(self.hosts_of(each.address[0]) for each in self._routes())), proven, hosts)
-        foreign = self.door.foreign + self.transactions.foreign
+            hosts |= bridge.caller.peer.hosts | bridge.callee.peer.hosts
+        self.flood_filter.know(
+            frozenset().union(*(self.hosts_of(each.address[0]) for each in self._routes())), proven, hosts
+        )
+        foreign = self.ingress.foreign + self.transactions.foreign
         if foreign > self._foreign:
             _log.warning(
                 "not_from_that_side",
@@ -249,22 +251,22 @@ class Engine:
 
     def counts(self) -> dict[str, int]:
         """As ``SipLine.counts``; from any thread."""
-        guesses = self.door.auth.guesses
+        lockout = self.ingress.auth.lockout
         return {
-            "shed": self.lag.shed,
-            "unanswered": self.door.strangers.dropped + self.sieve.dropped,
-            "guesses": guesses.wrong + guesses.locked,
-            "foreign": self.door.foreign + self.transactions.foreign,
+            "shed": self.overload.shed,
+            "unanswered": self.ingress.rate_limit.dropped + self.flood_filter.dropped,
+            "guesses": lockout.wrong + lockout.locked,
+            "foreign": self.ingress.foreign + self.transactions.foreign,
         }
 
     def status(self, dropped: int) -> LineStatus:
         """Counts, as they are now."""
         return LineStatus(
             calls=sum(bridge.phase != "over" for bridge in self.bridges.values()),
-            undecided=len(self.door.pending),
-            registered=tuple(self.door.registrar.registered),
+            undecided=len(self.ingress.pending),
+            registered=tuple(self.ingress.registrar.registered),
             dropped=dropped + self.counts()["unanswered"],
-            foreign=self.door.foreign + self.transactions.foreign,
+            foreign=self.ingress.foreign + self.transactions.foreign,
             trunk=self.trunk.status,
         )
 
@@ -272,8 +274,8 @@ class Engine:
         """End every call and stop."""
         for bridge in list(self.bridges.values()):
             bridge.hang_up("gate_stopping")
-        for pending in self.door.pending.take_all():
-            self.door.refuse(pending, "gate_stopping", "", "The gate is stopping.")
+        for pending in self.ingress.pending.take_all():
+            self.ingress.refuse(pending, "gate_stopping", "", "The gate is stopping.")
         self.trunk.stop()
         self._sweeper.cancel()
 

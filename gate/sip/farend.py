@@ -30,9 +30,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gate.sip import message, traps
-from gate.sip.loop import Steps, adopt
-from gate.sip.udp import Face, Transport
+from gate.sip import message
+from gate.sip.sippy_adapter import patches
+from gate.sip.sippy_adapter.event_loop import StepQueue, adopt_loop
+from gate.sip.udp import Endpoint, Transport
 
 WINDOW = 0.2
 _FRAME = 160
@@ -182,7 +183,7 @@ class FarEnd:
 
     def __init__(self, options: Options, tell: Callable[[dict[str, Any]], None]) -> None:
         self._options, self._tell = options, tell
-        self._steps = Steps()
+        self._steps = StepQueue()
         self._transport = Transport(options.listen, self._steps, self._received)
         self._calls: dict[str, _Call] = {}
         self._shown: dict[str, Any] = {}
@@ -190,11 +191,11 @@ class FarEnd:
 
     def run(self) -> None:
         """Serve until stopped."""
-        traps.prepare_import()
-        loop = adopt()
-        from gate.sip.transactions import Transactions
+        patches.prepare_environment()
+        loop = adopt_loop()
+        from gate.sip.sippy_adapter.transactions import Transactions
 
-        traps.quieten()
+        patches.apply_patches()
         self._transport.open()
         self._transactions = Transactions(self._transport, self._request)
         self._steps.start(lambda: loop.callFromThread(self._steps.drain))
@@ -217,7 +218,7 @@ class FarEnd:
             self._end(call, "callee")
         self._after(0.2, ED2.breakLoop)  # time for the BYEs to leave
 
-    def _received(self, data: bytes, source: message.Address, face: Face) -> None:
+    def _received(self, data: bytes, source: message.Address, endpoint: Endpoint) -> None:
         with contextlib.suppress(message.BadMessage):
             asked = message.parse(data)
             if asked.method == "INVITE" and not asked.to_tag:
@@ -228,7 +229,7 @@ class FarEnd:
                     "privacy": asked.get("privacy"),
                     "call_id": asked.call_id,
                 }
-            self._transactions.feed(asked, source, face)
+            self._transactions.feed(asked, source, endpoint)
 
     def _request(self, request: Any, transaction: Any) -> Any:
         from sippy.UA import UA
@@ -339,11 +340,11 @@ class FarEnd:
     def _after(self, seconds: float, step: Callable[[], None]) -> Any:
         from sippy.Time.Timeout import Timeout
 
-        return Timeout(traps.guarded("far end", step), seconds)
+        return Timeout(patches.guarded("far end", step), seconds)
 
 
 def _contact() -> Any:
-    from gate.sip.legs import contact
+    from gate.sip.sippy_adapter.leg import contact
 
     return contact()
 

@@ -11,20 +11,20 @@ import re
 from typing import Any
 
 from gate.core.showing import shown_name
-from gate.sip.fields import host_of, uri_of, user_of
-from gate.sip.message import Message
+from gate.sip.header_fields import host_of, uri_of, user_of
+from gate.sip.message import SipMessage
 
 _HIDING = {"id", "user", "header"}
 _PREFIX = re.compile(r"\D*(?:141|#31#|\*31#)")
 _IDENTITIES = ("from", "p-asserted-identity", "p-preferred-identity", "remote-party-id")
 
 
-def raw_number(request: Message) -> str:
+def raw_number(request: SipMessage) -> str:
     """What was dialled, as it came: the user part of the Request-URI, or a ``tel:`` URI's number."""
     return user_of(request.uri)
 
 
-def withheld(request: Message) -> bool:
+def withheld(request: SipMessage) -> bool:
     """The caller asks to hide: Privacy id, user or header, an anonymous From or asserted identity, Remote-Party-ID with
     privacy, or a prefix as in ``hides``. Such a call is refused, not repaired (LAW 3.2)."""
     tokens = {token.strip().lower() for value in request.all("privacy") for token in value.split(";")}
@@ -78,4 +78,4 @@ def headers_for_trunk(ua: Any, mark: str) -> list[Any]:
 
 ALLOW = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO"
 LOOP_HEADER = "x-dialgate-hop"
-"""Carries the mark of one call (``gate.sip.loops``): an INVITE that comes back with it is a loop."""
+"""Carries the mark of one call (``gate.sip.loop_detection``): an INVITE that comes back with it is a loop."""

@@ -11,13 +11,13 @@ import structlog
 from gate.config import Config
 from gate.errors import GateError
 from gate.ports import LegBook, LineEvents, MediaRelay, Timer
-from gate.sip import traps
 from gate.sip.auth import Authenticator
-from gate.sip.loop import Steps, adopt
 from gate.sip.message import Address
 from gate.sip.registrar import Registrar
+from gate.sip.sippy_adapter import patches
+from gate.sip.sippy_adapter.event_loop import StepQueue, adopt_loop
 from gate.sip.status import LineStatus, TrunkStatus
-from gate.sip.udp import Face, Transport, split_address
+from gate.sip.udp import Endpoint, Transport, split_address
 
 if TYPE_CHECKING:
     from gate.sip.engine import Engine
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("gate.sip")
 
 
-class _NoBook:
+class _NoLegStore:
     """Keeps nothing."""
 
     def left(self) -> Mapping[str, Any]:
@@ -60,8 +60,8 @@ class SipLine:
     ) -> None:
         self._config = config
         self._relay = relay
-        self._book = book or _NoBook()
-        self._steps = Steps()
+        self._book = book or _NoLegStore()
+        self._steps = StepQueue()
         self._transport = Transport(config.sip.listen, self._steps, self._receive)
         self._authenticator = Authenticator(config, secret_of)
         self._registrar = Registrar(config.sip.registration_seconds)
@@ -115,8 +115,8 @@ class SipLine:
             if self._events is None:
                 raise GateError("the line has no call manager", hint="Call bind() before run().")
             self.open()
-            traps.prepare_import()
-            loop = adopt()
+            patches.prepare_environment()
+            loop = adopt_loop()
             from gate.sip.engine import Engine
 
             self._engine = Engine(
@@ -130,7 +130,7 @@ class SipLine:
             raise
         self._steps.start(lambda: loop.callFromThread(self._steps.drain))
         self._transport.start()
-        self.post(self._engine.end_survivors)
+        self.post(self._engine.end_orphans)
         self._ready.set()
         _log.info("the line is up", addresses=[f"{host}:{port}" for host, port in self.addresses])
         try:
@@ -181,9 +181,9 @@ class SipLine:
     def refuse(self, call_id: str, reason: str, decision_id: str, explanation: str) -> None:
         """The caller's refusal, stateless; the same bytes to a retransmission."""
         engine = self._running()
-        pending = engine.door.pending.take(call_id)
+        pending = engine.ingress.pending.take(call_id)
         if pending is not None:
-            engine.door.refuse(pending, reason, decision_id, explanation)
+            engine.ingress.refuse(pending, reason, decision_id, explanation)
 
     def invite(self, call_id: str, number: str, presentation: str, display_name: str, *, early: bool = False) -> None:
         """Let the call through to the trunk."""
@@ -212,8 +212,8 @@ class SipLine:
         engine = self._running()
         if bridge := engine.bridges.get(call_id):
             bridge.hang_up(reason)
-        elif pending := engine.door.pending.take(call_id):
-            engine.door.refuse(pending, reason, "", "")
+        elif pending := engine.ingress.pending.take(call_id):
+            engine.ingress.refuse(pending, reason, "", "")
 
     def forget(self, call_id: str) -> None:
         """The call manager is done with the call."""
@@ -237,8 +237,8 @@ class SipLine:
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    def _receive(self, data: bytes, source: Address, face: Face) -> None:
-        self._running().door.receive(data, source, face)
+    def _receive(self, data: bytes, source: Address, endpoint: Endpoint) -> None:
+        self._running().ingress.receive(data, source, endpoint)
 
     def _trunk_changed(self, status: TrunkStatus) -> None:
         self.on_trunk(status)

@@ -1,8 +1,8 @@
-"""SIP messages as the door sees them: parsed once, cheaply, before any transaction exists (RFC 3261 section 7).
+"""SIP messages as the ingress sees them: parsed once, cheaply, before any transaction exists (RFC 3261 section 7).
 
 This parser answers what must be answered without a dialog (refusals, challenges, registrations) and reads what a
-decision rests on. sippy gets what this parser has understood, written anew (``gate.sip.traps.tame``), so the two never
-read a message differently.
+decision rests on. sippy gets what this parser has understood, written anew
+(``gate.sip.sippy_adapter.rewriting.rewrite``), so the two never read a message differently.
 
 Anybody may send a datagram. So nothing here takes more time than in proportion to its length, and the bounds below hold
 for every message; what is over them is answered by name, from the message alone, and kept nowhere.
@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from gate.sip.fields import parameters, split_list, tag_of, whole
+from gate.sip.header_fields import parameters, split_list, tag_of, whole
 
 _COMPACT = {
     "v": "via", "f": "from", "t": "to", "i": "call-id", "m": "contact", "l": "content-length", "c": "content-type",
@@ -54,7 +54,7 @@ class BadMessage(ValueError):
     still be answered (it has a Via), else None; ``code`` and ``phrase`` are the answer."""
 
     def __init__(
-        self, why: str, *, message: Message | None = None, code: int = 400, phrase: str = "Bad Request"
+        self, why: str, *, message: SipMessage | None = None, code: int = 400, phrase: str = "Bad Request"
     ) -> None:
         super().__init__(why)
         self.message = message
@@ -63,7 +63,7 @@ class BadMessage(ValueError):
 
 
 @dataclass(slots=True)
-class Message:
+class SipMessage:
     """One SIP message: ``headers`` in order, names lower-case and long, values unfolded; ``body`` untouched."""
 
     method: str
@@ -112,7 +112,7 @@ class Via(NamedTuple):
     """As they came, from the first semicolon on."""
 
 
-def parse(data: bytes) -> Message:
+def parse(data: bytes) -> SipMessage:
     """Read a datagram: a request, or a response.
 
     Raises:
@@ -145,17 +145,17 @@ def _split(data: bytes) -> tuple[bytes, bytes]:
     return data.rstrip(b"\r\n"), b""
 
 
-def _start(line: str) -> tuple[Message, BadMessage | None]:
+def _start(line: str) -> tuple[SipMessage, BadMessage | None]:
     """The start line. Raises BadMessage where it is no SIP at all."""
     if line.startswith("SIP/2.0 "):
         code = whole(line[8:11])
         if code is None or code < 100 or line[11:12] not in ("", " "):
             raise BadMessage("no status code")
-        return Message("", line[12:], code, [], b""), None
+        return SipMessage("", line[12:], code, [], b""), None
     parts = line.split()
     if len(parts) < 2 or not parts[-1].upper().startswith("SIP/") or not _METHOD.fullmatch(parts[0]):
         raise BadMessage("no start line")
-    message = Message(parts[0], parts[1] if len(parts) > 2 else "", 0, [], b"")
+    message = SipMessage(parts[0], parts[1] if len(parts) > 2 else "", 0, [], b"")
     if parts[-1].upper() != "SIP/2.0":
         return message, BadMessage("another version", message=message, code=505, phrase="Version Not Supported")
     if len(parts) != 3 or line != " ".join(parts):
@@ -165,7 +165,7 @@ def _start(line: str) -> tuple[Message, BadMessage | None]:
     return message, None
 
 
-def _read_headers(message: Message, lines: list[str]) -> BadMessage | None:
+def _read_headers(message: SipMessage, lines: list[str]) -> BadMessage | None:
     """Fill ``headers`` and ``vias``; the first fault is told, the rest is still read so that it can be answered."""
     fault, members = None, 0
     for line in lines:
@@ -194,7 +194,7 @@ def _read_headers(message: Message, lines: list[str]) -> BadMessage | None:
     return fault
 
 
-def _read_vias(message: Message) -> BadMessage | None:
+def _read_vias(message: SipMessage) -> BadMessage | None:
     """The top Via, which is where the answer goes, and whether the others can be read."""
     top = read_via(message.vias[0])
     if top is None:
@@ -226,7 +226,7 @@ def read_via(text: str) -> Via | None:
     return Via(words[0], host[0], port, semicolon + params)
 
 
-def _check(message: Message, body: bytes) -> BadMessage | None:
+def _check(message: SipMessage, body: bytes) -> BadMessage | None:
     """Fill the ids; what RFC 3261 section 8.1.1 requires must be there, once."""
     for name in ("from", "to", "call-id", "cseq"):
         if len(message.all(name)) != 1:
@@ -248,7 +248,7 @@ def _check(message: Message, body: bytes) -> BadMessage | None:
     return None
 
 
-def body_of(message: Message) -> bytes:
+def body_of(message: SipMessage) -> bytes:
     """The body as long as Content-Length says (what follows it in a datagram is dropped, RFC 3261 18.3)."""
     told = message.get("content-length")
     return message.body if told is None else message.body[: whole(told)]
@@ -258,7 +258,12 @@ def body_of(message: Message) -> bytes:
 
 
 def answer(
-    request: Message, code: int, phrase: str, source: Address, headers: Iterable[tuple[str, str]] = (), to_tag: str = ""
+    request: SipMessage,
+    code: int,
+    phrase: str,
+    source: Address,
+    headers: Iterable[tuple[str, str]] = (),
+    to_tag: str = "",
 ) -> bytes:
     """A response without a body, made from the request alone (RFC 3261 8.2.6, 8.2.7, 18.2.1; rport RFC 3581).
 
@@ -280,7 +285,7 @@ def answer(
     return "\r\n".join(lines).encode("latin-1", "replace")
 
 
-def _marked_via(request: Message, source: Address) -> str:
+def _marked_via(request: SipMessage, source: Address) -> str:
     """The top Via with ``received`` and, where asked for, ``rport``."""
     hop, *params = request.vias[0].split(";")
     names = [param.partition("=")[0].strip().lower() for param in params]
@@ -294,7 +299,7 @@ def _marked_via(request: Message, source: Address) -> str:
     return ";".join([hop, *kept])
 
 
-def destination(request: Message, source: Address) -> Address:
+def destination(request: SipMessage, source: Address) -> Address:
     """Where an answer goes: back to the source address; its port where rport asks for it, else the Via's."""
     _, *params = request.vias[0].split(";")
     if any(param.partition("=")[0].strip().lower() == "rport" for param in params):

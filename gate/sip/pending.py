@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from gate.sip.message import Address, Message, TransactionKey
-from gate.sip.udp import Face
+from gate.sip.message import Address, SipMessage, TransactionKey
+from gate.sip.udp import Endpoint
 
 TRYING_AFTER = 0.15
 """Seconds until the caller is told 100 Trying (it retransmits after 0.5)."""
@@ -20,9 +20,9 @@ class Pending:
     """One INVITE, as it came."""
 
     call_id: str
-    request: Message
+    request: SipMessage
     source: Address
-    face: Face
+    endpoint: Endpoint
     claimed_by: str = ""
     """``account:NAME`` or ``trunk:NAME``; empty where nobody has proven anything."""
     refusal: int = 603

@@ -10,8 +10,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gate.sip.fields import parameters_of, split_list, uri_of, user_of, whole
-from gate.sip.message import Message
+from gate.sip.header_fields import parameters_of, split_list, uri_of, user_of, whole
+from gate.sip.message import SipMessage
 
 MAX_BINDINGS = 10
 """Per account."""
@@ -39,7 +39,7 @@ class Registrar:
         self._monotonic = monotonic
         self._accounts: dict[str, dict[str, Binding]] = {}
 
-    def register(self, username: str, request: Message) -> Answer:
+    def register(self, username: str, request: SipMessage) -> Answer:
         """Carry out a REGISTER of an account that has proven itself: code, phrase and headers of the answer."""
         if user_of(_aor(request)).lower() not in ("", username.lower()):
             return 403, "Forbidden", []
@@ -97,12 +97,12 @@ class Registrar:
         return bindings
 
     @staticmethod
-    def _older(binding: Binding, request: Message) -> bool:
+    def _older(binding: Binding, request: SipMessage) -> bool:
         """The request is not newer than what made the binding (RFC 3261 10.3 step 7)."""
         return binding.call_id == request.call_id and binding.cseq >= request.cseq
 
 
-def _aor(request: Message) -> str:
+def _aor(request: SipMessage) -> str:
     return uri_of(request.get("to") or "")
 
 

@@ -7,9 +7,9 @@ from ipaddress import IPv4Network, IPv6Network
 
 from gate.config import Config
 from gate.core.wording import phrase
+from gate.sip.failure_mapping import UNAVAILABLE, as_it_is, for_caller
 from gate.sip.message import Address
-from gate.sip.outcomes import UNAVAILABLE, as_it_is, for_caller
-from gate.sip.sides import networks
+from gate.sip.peers import networks
 from gate.sip.udp import split_address
 
 

@@ -20,9 +20,9 @@ from sippy.SipRequest import SipRequest
 from sippy.SipTo import SipTo
 from sippy.SipURL import SipURL
 
-from gate.sip.fields import whole
+from gate.sip.header_fields import whole
+from gate.sip.sippy_adapter.patches import guarded
 from gate.sip.status import TrunkStatus
-from gate.sip.traps import guarded
 
 if TYPE_CHECKING:
     from gate.sip.engine import Engine
@@ -46,7 +46,7 @@ class _Dialogue:
     cseq: int = 0
 
 
-class Trunk:
+class TrunkMonitor:
     """Keeps an eye on the carrier. ``status`` is what is known now; ``on_change`` is told when it changes."""
 
     def __init__(self, engine: Engine, on_change: Callable[[TrunkStatus], None]) -> None:

@@ -20,10 +20,10 @@ from functools import partial
 import structlog
 
 from gate.errors import ConfigError
-from gate.sip.loop import Steps
+from gate.sip.flood_filter import FloodFilter
 from gate.sip.message import MAX_MESSAGE, Address
-from gate.sip.sides import plain
-from gate.sip.sieve import Sieve
+from gate.sip.peers import plain
+from gate.sip.sippy_adapter.event_loop import StepQueue
 
 _log = structlog.get_logger("gate.sip")
 
@@ -37,7 +37,7 @@ _ANCILLARY = socket.CMSG_SPACE(_STAMP.size)
 _LONGEST_WAIT = 60.0
 """In the kernel; more is a clock that was set."""
 
-Receiver = Callable[[bytes, Address, "Face"], None]
+Receiver = Callable[[bytes, Address, "Endpoint"], None]
 
 
 def split_address(text: str, default_port: int = 5060) -> Address:
@@ -68,7 +68,7 @@ class _Options:
         return False
 
 
-class Face:
+class Endpoint:
     """One socket as the peers of one route see it: what sippy calls a server."""
 
     transport = "udp"
@@ -95,19 +95,19 @@ class Face:
 class Transport:
     """All sockets of the line. ``open`` in any thread, before the loop runs; ``getServer`` is what sippy calls."""
 
-    def __init__(self, listen: str, steps: Steps, receive: Receiver) -> None:
+    def __init__(self, listen: str, steps: StepQueue, receive: Receiver) -> None:
         self._listen = [split_address(part) for part in listen.split(",") if part.strip()]
         if not self._listen:
             raise ConfigError("sip.listen is empty", hint="Write for example 127.0.0.1:5060.")
         self._steps = steps
         self._receive = receive
         self._sockets: list[tuple[socket.socket, Address, bool]] = []
-        self._faces: dict[tuple[int, str], Face] = {}
+        self._endpoints: dict[tuple[int, str], Endpoint] = {}
         self._closing = False
         self._names: dict[str, tuple[tuple[str, ...], float]] = {}
         """Name -> its addresses, and until when they need not be asked for again."""
         self._unresolved: queue.Queue[tuple[socket.socket, bytes, Address] | None] = queue.Queue(1000)
-        self.sieve = Sieve()
+        self.flood_filter = FloodFilter()
         self.dropped = 0
         """Datagrams dropped because the line thread did not keep up."""
         self.on_wait: Callable[[float], None] = lambda seconds: None
@@ -178,7 +178,7 @@ class Transport:
             if self._closing or len(data) < 32:  # keep-alives of phones are two or four bytes long
                 continue
             address = (f"[{source[0]}]", source[1]) if v6 else (source[0], source[1])
-            if not self.sieve.lets(address, len(data)):
+            if not self.flood_filter.lets(address, len(data)):
                 continue
             self._steps.post(partial(self._deliver, data, address, _arrival(extra)))
 
@@ -188,21 +188,21 @@ class Transport:
 
     # --- what sippy's transaction manager calls ---------------------------------------------------------------------
 
-    def getServer(self, address: Address, is_local: bool = False) -> Face:
-        """The face that peers at ``address`` see: the socket of its family, under the local address they reach it
+    def getServer(self, address: Address, is_local: bool = False) -> Endpoint:
+        """The endpoint that peers at ``address`` see: the socket of its family, under the local address they reach it
         at."""
         host = address[0]
         family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
         index = next((at for at, (sock, _, _) in enumerate(self._sockets) if sock.family == family), 0)
         sock, bound, wild = self._sockets[index]
         key = (index, host if wild else "")
-        face = self._faces.get(key)
-        if face is None:
-            if len(self._faces) > 4096:
-                self._faces.clear()
+        endpoint = self._endpoints.get(key)
+        if endpoint is None:
+            if len(self._endpoints) > 4096:
+                self._endpoints.clear()
             local = _route(host, sock.family) if wild else bound[0]
-            face = self._faces[key] = Face(self, sock, (local, bound[1]))
-        return face
+            endpoint = self._endpoints[key] = Endpoint(self, sock, (local, bound[1]))
+        return endpoint
 
     def rotateCache(self) -> None:
         """Nothing is cached that could grow without bound."""

@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 
-class Door(http.client.HTTPConnection):
+class Ingress(http.client.HTTPConnection):
     """The control interface: ``POST /v1/op/NAME`` over a Unix socket."""
 
     def __init__(self, path: str) -> None:
@@ -40,7 +40,7 @@ class Door(http.client.HTTPConnection):
 
 def ask(path: str, op: str, **fields: Any) -> dict[str, Any] | None:
     """What the gate answers; None where it refuses."""
-    door = Door(path)
+    door = Ingress(path)
     door.request("POST", f"/v1/op/{op}", json.dumps(fields), {"Content-Type": "application/json"})
     answer = door.getresponse()
     lines = answer.read().decode().splitlines()

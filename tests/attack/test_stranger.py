@@ -75,8 +75,8 @@ def test_passwords_are_not_guessed_and_nobody_is_locked_out(house, tmp_path):
     phone = Wire()
     assert register(house, phone) == 200
     words = tmp_path / "words.txt"
-    guesses = [f"guess{number}" for number in range(60)] + [house.password()] + ["more"] * 20
-    words.write_text("\n".join(guesses))
+    lockout = [f"guess{number}" for number in range(60)] + [house.password()] + ["more"] * 20
+    words.write_text("\n".join(lockout))
     one = attack(house, "guess", "--words", str(words))
     many = attack(house, "guess", "--words", str(words), "--sources", "81")
     assert (one["found"], many["found"]) == ("", "")

@@ -40,13 +40,13 @@ def test_another_account_forges_no_audio_no_pause_and_no_objection(tmp_path: Pat
             assert ends.state() == "talking"
             ends.phone.send(ends.phone.next("BYE"))
             house.wait(lambda: ends.state() == "", 10, "the call is left")
-            strangers = [
+            rate_limit = [
                 packet.ssrc
                 for party in (ends.agent, ends.customer)
                 for packet in party.heard
                 if packet.ssrc == 0xBAD0BAD
             ]
-            assert strangers == []
+            assert rate_limit == []
             sent = {"caller": ends.agent.sent, "callee": ends.customer.sent}
         (call,) = house.rows("SELECT call_id, objected, bridged FROM calls")
         assert (call["objected"], call["bridged"]) == (None, 1)

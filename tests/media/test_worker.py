@@ -11,12 +11,12 @@ import pytest
 from sippy.Core.EventDispatcher import ED2
 
 from gate.media.worker import Worker
-from gate.sip.loop import adopt
+from gate.sip.sippy_adapter.event_loop import adopt_loop
 
 
 @pytest.fixture
 def ends() -> Iterator[tuple[SimpleNamespace, socket.socket, Worker]]:
-    adopt()
+    adopt_loop()
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
     client = SimpleNamespace(address=ours, wi=None)
     worker = Worker(client)

@@ -6,7 +6,7 @@ import pytest
 
 from gate.config import Account, Pbx
 from gate.errors import ConfigError
-from gate.sip.auth import MAX_NONCES, Authenticator, Nonces, Verdict, _hex, credentials, digest
+from gate.sip.auth import MAX_NONCES, Authenticator, AuthResult, Nonces, _hex, credentials, digest
 from gate.sip.message import parse
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_line import PRESENTED, config_for
@@ -87,13 +87,13 @@ def test_the_right_password(door, algorithm, qop, header):
         asked(door, algorithm), "alice", "open sesame", "REGISTER", "sip:gate.invalid", qop=qop, header=header
     )
     verdict, caller = door.check(register(line), HERE)
-    assert verdict is Verdict.PROVEN
+    assert verdict is AuthResult.PROVEN
     assert caller.claimed_by == "account:alice"
 
 
 def test_what_is_not_right(door):
     good = authorization(asked(door), "alice", "open sesame", "REGISTER", "sip:gate.invalid")
-    assert door.check(register("X: y"), HERE)[0] is Verdict.CHALLENGE
+    assert door.check(register("X: y"), HERE)[0] is AuthResult.CHALLENGE
     for wrong in (
         authorization(asked(door), "alice", "wrong", "REGISTER", "sip:gate.invalid"),
         authorization(asked(door), "mallory", "open sesame", "REGISTER", "sip:gate.invalid"),
@@ -101,7 +101,7 @@ def test_what_is_not_right(door):
         good.replace("0a4f113b", "0a4f113c"),
         good.replace('response="', 'response="é'),
     ):
-        assert door.check(register(wrong), HERE) == (Verdict.WRONG, None)
+        assert door.check(register(wrong), HERE) == (AuthResult.WRONG, None)
     for unusable in (
         good.replace("algorithm=MD5", "algorithm=SHA-1"),
         good.replace("qop=auth", "qop=auth-int"),
@@ -112,43 +112,43 @@ def test_what_is_not_right(door):
         "Authorization: Digest",
         'Authorization: Digest =,=,"',
     ):
-        assert door.check(register(unusable), HERE) == (Verdict.CHALLENGE, None)
+        assert door.check(register(unusable), HERE) == (AuthResult.CHALLENGE, None)
 
 
 def test_a_nonce_belongs_to_the_host_that_asked_for_it(door):
     line = authorization(asked(door), "alice", "open sesame", "REGISTER", "sip:gate.invalid")
     for nonce in (line, line.replace('nonce="', 'nonce="AAAA')):
-        assert door.check(register(nonce), THERE) == (Verdict.STALE, None)
-    assert door.check(register(line), (HERE[0], 40000))[0] is Verdict.PROVEN
+        assert door.check(register(nonce), THERE) == (AuthResult.STALE, None)
+    assert door.check(register(line), (HERE[0], 40000))[0] is AuthResult.PROVEN
 
 
 def test_an_answer_for_one_number_does_not_serve_for_another(door):
     for_one = authorization(asked(door), "alice", "open sesame", "INVITE", "sip:1000@gate.invalid")
-    assert door.check(register(for_one, "sip:09012345678@gate.invalid", "INVITE"), HERE)[0] is Verdict.WRONG
+    assert door.check(register(for_one, "sip:09012345678@gate.invalid", "INVITE"), HERE)[0] is AuthResult.WRONG
     for_server = authorization(
         asked(door), "alice", "open sesame", "INVITE", "sip:gate.invalid;transport=UDP", qop=False
     )
-    assert door.check(register(for_server, "sip:1000@gate.invalid", "INVITE"), HERE)[0] is Verdict.PROVEN
-    assert door.check(register(for_server, "sip:1001@gate.invalid", "INVITE"), HERE)[0] is Verdict.STALE
+    assert door.check(register(for_server, "sip:1000@gate.invalid", "INVITE"), HERE)[0] is AuthResult.PROVEN
+    assert door.check(register(for_server, "sip:1001@gate.invalid", "INVITE"), HERE)[0] is AuthResult.STALE
 
 
 def test_an_answer_serves_once_and_counts_rise(door):
     nonce = asked(door)
     first, second = (authorization(nonce, "alice", "open sesame", "REGISTER", "sip:gate.invalid", nc=n) for n in (1, 2))
-    assert door.check(register(first), HERE)[0] is Verdict.PROVEN
-    assert door.check(register(first), HERE)[0] is Verdict.STALE
-    assert door.check(register(second), HERE)[0] is Verdict.PROVEN
-    assert door.check(register(first), HERE)[0] is Verdict.STALE
+    assert door.check(register(first), HERE)[0] is AuthResult.PROVEN
+    assert door.check(register(first), HERE)[0] is AuthResult.STALE
+    assert door.check(register(second), HERE)[0] is AuthResult.PROVEN
+    assert door.check(register(first), HERE)[0] is AuthResult.STALE
 
 
 def test_a_nonce_grows_old_and_says_so(door, clock):
     line = authorization(asked(door), "alice", "open sesame", "REGISTER", "sip:gate.invalid")
     clock.now += 61
-    assert door.check(register(line), HERE)[0] is Verdict.STALE
+    assert door.check(register(line), HERE)[0] is AuthResult.STALE
     assert "stale=true" in door.challenges(register("X: y"), HERE, stale=True)[0][1]
     wrong = authorization(asked(door), "alice", "wrong", "REGISTER", "sip:gate.invalid")
     clock.now += 61  # of an old nonce, nothing tells whether the password is right
-    assert door.check(register(wrong), HERE)[0] is Verdict.STALE
+    assert door.check(register(wrong), HERE)[0] is AuthResult.STALE
 
 
 def test_nonces_are_known_by_their_seal(clock):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gate.sip import fields, message
+from gate.sip import header_fields, message
 from gate.sip.message import BadMessage, parse
 
 
@@ -28,18 +28,18 @@ from gate.sip.message import BadMessage, parse
     ],
 )
 def test_a_uri_can_be_called_or_not(uri, usable):
-    assert fields.usable_uri(uri) is usable
+    assert header_fields.usable_uri(uri) is usable
 
 
 def test_credentials_and_challenges_in_pairs():
-    assert list(fields.pairs('a="b \\"c\\", d",e=f  ,, g = "h",i,j="k" l=m,n="no end, o=p')) == [
+    assert list(header_fields.pairs('a="b \\"c\\", d",e=f  ,, g = "h",i,j="k" l=m,n="no end, o=p')) == [
         ("a", 'b "c", d'), ("e", "f"), ("g", "h"), ("j", "k"), ("l", "m"),
     ]  # fmt: skip
 
 
 @pytest.mark.parametrize("text", ["", "\xb2", "1\xb2", "-1", "+1", " 1", "1_0", "9" * 11, "9" * 5000, "٣"])
 def test_what_is_no_whole_number(text):
-    assert fields.whole(text) is None
+    assert header_fields.whole(text) is None
 
 
 BOUNDS = [

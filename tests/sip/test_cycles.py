@@ -42,7 +42,7 @@ with RunningLine(config_for(f"127.0.0.1:{callee.port}"), Forgetting()) as runnin
     gc.set_debug(gc.DEBUG_SAVEALL)
     gc.collect()
     left = Counter(type(each).__name__ for each in gc.garbage)
-    for name in ("Bridge", "Leg", "Offers", "Alive", "SipRequest", "SipHeader", "Pending"):
+    for name in ("Bridge", "Leg", "OfferAnswer", "LivenessCheck", "SipRequest", "SipHeader", "Pending"):
         assert left[name] < CALLS, f"{name}: {left}"
 """
 

@@ -84,8 +84,8 @@ def test_law_3_5_what_the_route_refuses_passes_so_that_a_pbx_tries_its_next(code
 def test_law_3_5_it_goes_out_where_more_calls_wait_than_the_gate_takes() -> None:
     trunks = Trunks()
     with trunks.up() as phone:
-        door = trunks.running.line._engine.door
-        door.pending.limit = 1
+        ingress = trunks.running.line._engine.ingress
+        ingress.pending.limit = 1
         phone.dial("02079460001")
         trunks.call_manager.wait("incoming")
         full = Phone(trunks.running.address)

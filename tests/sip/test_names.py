@@ -8,8 +8,8 @@ import sys
 import pytest
 
 from gate.core.showing import LONGEST_NAME
-from gate.sip import traps
 from gate.sip.identity import quotable
+from gate.sip.sippy_adapter import patches
 from tests.support.sip_call import Call
 from tests.support.sip_peer import sdp
 
@@ -28,7 +28,7 @@ def test_a_name_is_written_as_a_quoted_string_or_a_token():
     from sippy.SipAddress import SipAddress
     from sippy.SipURL import SipURL
 
-    traps.quieten()
+    patches.apply_patches()
     url = SipURL("sip:a@b")
     assert str(SipAddress(name=quotable('A "B" \\'), url=url)) == r'"A \"B\" \\" <sip:a@b>'
     assert str(SipAddress(name="Zoë", url=url)) == '"Zoë" <sip:a@b>'

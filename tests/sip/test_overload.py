@@ -10,7 +10,7 @@ import pytest
 from msgspec.structs import replace
 
 from gate.config import Emergency, Pbx
-from gate.sip.lag import FORGOTTEN, LATE, RETRY_SECONDS, STANDS, WARY, Lag
+from gate.sip.overload import FORGOTTEN, LATE, RETRY_SECONDS, STANDS, WARY, OverloadControl
 from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Phone
 from tests.support.sipp import Sipp
@@ -25,49 +25,49 @@ class Clock:
         return self.now
 
 
-def measured(lag: Lag, clock: Clock, queue: str, late: float, seconds: float) -> None:
+def measured(overload: OverloadControl, clock: Clock, queue: str, late: float, seconds: float) -> None:
     """A sample each 50 ms."""
     for _ in range(round(seconds / 0.05)):
         clock.now += 0.05
-        lag.note(queue, late)
+        overload.note(queue, late)
 
 
 @pytest.mark.parametrize("queue", ["datagrams", "timers", "decisions", "media"])
 def test_a_queue_that_stands_sheds_and_one_that_is_long_for_a_moment_does_not(queue):
     clock = Clock()
-    lag = Lag(clock)
+    overload = OverloadControl(clock)
     for _ in range(20):  # bursts: late for most of a second, and then not
-        measured(lag, clock, queue, LATE * 3, STANDS * 0.8)
-        assert not lag.overloaded
-        measured(lag, clock, queue, 0.0, 0.05)
-    measured(lag, clock, queue, LATE, STANDS + 0.1)
-    assert lag.overloaded
-    measured(lag, clock, queue, 0.0, 0.05)
-    assert not lag.overloaded
-    measured(lag, clock, queue, LATE, 0.05)
-    assert lag.overloaded, "it has just drained: late once is enough"
-    measured(lag, clock, queue, 0.0, WARY + 1)
-    measured(lag, clock, queue, LATE, 0.05)
-    assert not lag.overloaded
+        measured(overload, clock, queue, LATE * 3, STANDS * 0.8)
+        assert not overload.overloaded
+        measured(overload, clock, queue, 0.0, 0.05)
+    measured(overload, clock, queue, LATE, STANDS + 0.1)
+    assert overload.overloaded
+    measured(overload, clock, queue, 0.0, 0.05)
+    assert not overload.overloaded
+    measured(overload, clock, queue, LATE, 0.05)
+    assert overload.overloaded, "it has just drained: late once is enough"
+    measured(overload, clock, queue, 0.0, WARY + 1)
+    measured(overload, clock, queue, LATE, 0.05)
+    assert not overload.overloaded
 
 
 def test_what_was_measured_long_ago_says_nothing():
     clock = Clock()
-    lag = Lag(clock)
-    measured(lag, clock, "datagrams", 1.0, STANDS + 0.1)
-    assert lag.overloaded
+    overload = OverloadControl(clock)
+    measured(overload, clock, "datagrams", 1.0, STANDS + 0.1)
+    assert overload.overloaded
     clock.now += FORGOTTEN
-    assert not lag.overloaded
+    assert not overload.overloaded
 
 
 def test_the_three_queues_do_not_excuse_each_other():
     clock = Clock()
-    lag = Lag(clock)
+    overload = OverloadControl(clock)
     for _ in range(40):
-        measured(lag, clock, "decisions", 2.0, 0.05)
-        lag.note("timers", 0.0)
-        lag.note("datagrams", 0.0)
-    assert lag.overloaded
+        measured(overload, clock, "decisions", 2.0, 0.05)
+        overload.note("timers", 0.0)
+        overload.note("datagrams", 0.0)
+    assert overload.overloaded
 
 
 class Slow(ScriptedCallManager):
@@ -108,9 +108,9 @@ def late(running: RunningLine) -> None:
     """As if everything had waited."""
 
     def stand() -> None:
-        lag = running.line._engine.lag
-        lag._queues["decisions"].since = lag._monotonic() - 10
-        lag._queues["decisions"].note(1.0, lag._monotonic())
+        overload = running.line._engine.overload
+        overload._queues["decisions"].since = overload._monotonic() - 10
+        overload._queues["decisions"].note(1.0, overload._monotonic())
 
     running.call(stand)
 

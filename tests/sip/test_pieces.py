@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.sip import answers, fields, identity, outcomes, pending, sdp
+from gate.sip import failure_mapping, header_fields, identity, pending, response_cache, sdp
 from gate.sip.dtmf import digits_of
 from gate.sip.message import BadMessage, answer, destination, parse
 
@@ -44,7 +44,8 @@ def invite(
     ],
 )
 def test_from_and_to_values(value, tag, uri, display):
-    assert (fields.tag_of(value), fields.uri_of(value), fields.text_of(fields.split_address(value)[0])) == (
+    name = header_fields.text_of(header_fields.split_address(value)[0])
+    assert (header_fields.tag_of(value), header_fields.uri_of(value), name) == (
         tag, uri, display,
     )  # fmt: skip
 
@@ -61,21 +62,28 @@ def test_from_and_to_values(value, tag, uri, display):
     ],
 )
 def test_users_and_hosts(uri, user, host):
-    assert (fields.user_of(uri), fields.host_of(uri)) == (user, host)
+    assert (header_fields.user_of(uri), header_fields.host_of(uri)) == (user, host)
 
 
 @given(st.text(max_size=80))
 @settings(max_examples=200, deadline=None)
 def test_fields_never_raise(text):
     latin = text.encode("utf-8").decode("latin-1")
-    for read in (fields.tag_of, fields.uri_of, fields.split_address, fields.user_of, fields.host_of, fields.split_list):
+    for read in (
+        header_fields.tag_of,
+        header_fields.uri_of,
+        header_fields.split_address,
+        header_fields.user_of,
+        header_fields.host_of,
+        header_fields.split_list,
+    ):
         read(latin)
-    fields.parameters(latin)
+    header_fields.parameters(latin)
 
 
 def test_lists_part_at_commas_outside_of_quotes_and_brackets():
-    assert fields.split_list('"a,b" <sip:x,y@z>, <sip:c>,, d') == ['"a,b" <sip:x,y@z>', "<sip:c>", "d"]
-    assert fields.split_list('"a\\",b" <sip:x>, c') == ['"a\\",b" <sip:x>', "c"]
+    assert header_fields.split_list('"a,b" <sip:x,y@z>, <sip:c>,, d') == ['"a,b" <sip:x,y@z>', "<sip:c>", "d"]
+    assert header_fields.split_list('"a\\",b" <sip:x>, c') == ['"a\\",b" <sip:x>', "c"]
 
 
 # --- identity -----------------------------------------------------------------------------------------------------
@@ -163,12 +171,12 @@ def test_keys_in_info(kind, body, keys):
 
 def test_what_the_carrier_says_leaves_as_itself_and_a_no_is_a_no():
     for code in range(300, 700):
-        given_ = outcomes.for_caller(code, "x")
+        given_ = failure_mapping.for_caller(code, "x")
         if code < 400 or code in (603, 607, 608):
             assert given_ is None
         elif given_ != (code, "x"):
             assert given_ == (503, "Service Unavailable") and code not in range(500, 600)
-    assert outcomes.for_caller(486, "Busy") == (486, "Busy")
+    assert failure_mapping.for_caller(486, "Busy") == (486, "Busy")
 
 
 # --- answers --------------------------------------------------------------------------------------------------------
@@ -188,7 +196,7 @@ def test_an_answer_echoes_byte_for_byte():
 
 def test_a_refusal_cannot_be_broken_out_of():
     why = 'No "calls"\\\r\nContact: <x> Café'
-    made = answers.refusal(invite(), ("10.0.0.1", 5062), "t", 603, "listed_tps", "d\r\nX: y", why)
+    made = response_cache.refusal(invite(), ("10.0.0.1", 5062), "t", 603, "listed_tps", "d\r\nX: y", why)
     lines = made.decode().split("\r\n")
     warning = next(line for line in lines if line.startswith("Warning:"))
     assert warning.startswith('Warning: 399 dialgate "No  calls ')
@@ -199,20 +207,20 @@ def test_a_refusal_cannot_be_broken_out_of():
 
 def test_answers_are_kept_for_a_while_and_not_without_bound(monkeypatch):
     clock = Clock()
-    kept = answers.Answers(clock)
+    kept = response_cache.ResponseCache(clock)
     request = invite()
     kept.keep(request.key, b"603", ("a", 1))
     assert kept.find(request.key) == (b"603", ("a", 1))
     assert kept.find(invite(branch="z9hG4bKy").key) is None
-    clock.now += answers.KEPT_SECONDS
+    clock.now += response_cache.KEPT_SECONDS
     assert kept.find(request.key) is None
     kept.trim()
     assert len(kept) == 0
-    monkeypatch.setattr(answers, "MAX_KEPT", 10)
+    monkeypatch.setattr(response_cache, "MAX_KEPT", 10)
     for number in range(50):
         kept.keep(invite(branch=f"z9hG4bK{number}").key, b"603", ("a", 1))
     assert len(kept) == 10
-    monkeypatch.setattr(answers, "MAX_BYTES", 5000)
+    monkeypatch.setattr(response_cache, "MAX_BYTES", 5000)
     for number in range(50):
         kept.keep(invite(branch=f"z9hG4bKl{number}").key, b"x" * 1000, ("a", 1))
         kept.keep(invite(branch=f"z9hG4bKl{number}").key, b"x" * 1000, ("a", 1))  # again: counted once

@@ -20,13 +20,13 @@ from gate.errors import GateError
 from gate.exports.bundle import from_line, parse_manifest
 from gate.exports.bundle_read import Findings, open_bundle
 from gate.registers.lines import Tally, read_fast, read_plain
-from gate.sip import fields, sdp
+from gate.sip import header_fields, sdp
 from gate.sip.admission import invite_fault
 from gate.sip.auth import credentials, digest
 from gate.sip.dtmf import digits_of
 from gate.sip.identity import raw_number, withheld
 from gate.sip.message import BadMessage, answer, body_of, destination, parse
-from gate.sip.traps import tame
+from gate.sip.sippy_adapter.rewriting import rewrite
 from gate.vault.errors import SealedFault
 from gate.vault.sealed import SealedReader
 
@@ -53,13 +53,13 @@ def sip(data: bytes) -> None:
             _credentials(value)
     _values(message.get("from") or "")
     _sdp(body_of(message).decode("utf-8", "replace"))
-    _sippy(tame(message).decode(), bool(message.method))
+    _sippy(rewrite(message).decode(), bool(message.method))
 
 
 def _values(value: str) -> None:
-    for read in (fields.tag_of, fields.uri_of, fields.parameters_of, fields.split_address):
+    for read in (header_fields.tag_of, header_fields.uri_of, header_fields.parameters_of, header_fields.split_address):
         read(value)
-    fields.user_of(value), fields.host_of(value), fields.split_list(value)
+    header_fields.user_of(value), header_fields.host_of(value), header_fields.split_list(value)
 
 
 def _credentials(value: str) -> None:

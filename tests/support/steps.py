@@ -35,7 +35,7 @@ class TooManySteps(Exception):
     """The work grows beyond all measure."""
 
 
-class Steps:
+class StepQueue:
     """One expression, walked."""
 
     def __init__(self, pattern: str | bytes, flags: int = 0) -> None:

@@ -32,7 +32,7 @@ Counts = tuple[int, int] | None
 
 
 @dataclass(slots=True)
-class _Peer:
+class _PeerState:
     """What is known of one side."""
 
     asked: bool = False
@@ -43,7 +43,7 @@ class _Peer:
     """It has answered such a question in this call."""
 
 
-class Alive:
+class LivenessCheck:
     """The watch over one call."""
 
     def __init__(self, bridge: Bridge) -> None:
@@ -53,7 +53,7 @@ class Alive:
         self._seen: Counts = None
         self._silent = 0
         """Checks in a row in which no audio came from either side."""
-        self._peers = {"caller": _Peer(), "callee": _Peer()}
+        self._peers = {"caller": _PeerState(), "callee": _PeerState()}
 
     def start(self) -> None:
         """The callee has answered."""

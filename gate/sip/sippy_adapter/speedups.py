@@ -14,7 +14,7 @@ _REMEMBERED = 4096
 """Texts whose quoted form is known: user parts of the numbers dialled lately."""
 
 
-def quicken() -> None:
+def apply_speedups() -> None:
     """Put the cheaper ways in place; on the line thread, after sippy's modules are imported. Harmless twice."""
     from sippy import SipTransactionManager, SipURL
     from sippy.Core import EventDispatcher

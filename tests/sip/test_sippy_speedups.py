@@ -10,13 +10,13 @@ from sippy.Core.EventDispatcher import EventListener
 from sippy.Time import MonoTime as mono_time
 from sippy.Time.clock_dtime import CLOCK_MONOTONIC, CLOCK_REALTIME, clock_getdtime
 
-from gate.sip.swift import quicken
+from gate.sip.sippy_adapter.speedups import apply_speedups
 
 
 @pytest.fixture(autouse=True)
-def quickened() -> None:
-    quicken()
-    quicken()
+def sped_up() -> None:
+    apply_speedups()
+    apply_speedups()
 
 
 @pytest.mark.parametrize("clock", [CLOCK_MONOTONIC, CLOCK_REALTIME])

@@ -13,11 +13,11 @@ from dataclasses import dataclass, replace
 from gate.config import Config, DialPrefix
 from gate.core.screening import Purpose, Topic
 from gate.sip.auth import Caller
-from gate.sip.message import Message
+from gate.sip.message import SipMessage
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class PurposeClaim:
     """What a call is for, and who said so by which way."""
 
     number: str
@@ -30,20 +30,20 @@ class Claim:
     """Claimed by somebody who may not, or in words that are none: the strictest is presumed."""
 
 
-class Claims:
+class PurposeClaims:
     """Reads them as the configuration says."""
 
     def __init__(self, config: Config) -> None:
         self._prefixes = config.dial_prefix
         self._header = config.purpose_header
 
-    def of(self, request: Message, dialled: str, caller: Caller | None) -> Claim:
+    def of(self, request: SipMessage, dialled: str, caller: Caller | None) -> PurposeClaim:
         """The claim of an INVITE; ``dialled`` is its number as it came.
 
         Somebody who has not proven who they are claims nothing: marketing is presumed.
         """
         prefix = next((each for each in self._prefixes if dialled.startswith(each.prefix)), None)
-        claim = Claim(dialled[len(prefix.prefix) :] if prefix else dialled)
+        claim = PurposeClaim(dialled[len(prefix.prefix) :] if prefix else dialled)
         if caller is None:
             return claim
         own = Purpose(caller.who.purpose), Topic(caller.who.topic)
@@ -57,22 +57,22 @@ class Claims:
             return replace(claim, through=through, refused=True)
         return replace(claim, purpose=first.purpose, topic=first.topic, through=through)
 
-    def _by_prefix(self, prefix: DialPrefix | None, caller: Caller, own: tuple[Purpose, Topic]) -> Claim | None:
+    def _by_prefix(self, prefix: DialPrefix | None, caller: Caller, own: tuple[Purpose, Topic]) -> PurposeClaim | None:
         if prefix is None:
             return None
         topic = Topic(prefix.topic) if prefix.topic else own[1]
         refused = caller.claimed_by not in prefix.allowed
-        return Claim("", Purpose(prefix.purpose), topic, f"prefix {prefix.prefix}", refused)
+        return PurposeClaim("", Purpose(prefix.purpose), topic, f"prefix {prefix.prefix}", refused)
 
-    def _by_header(self, request: Message, caller: Caller, own: tuple[Purpose, Topic]) -> Claim | None:
+    def _by_header(self, request: SipMessage, caller: Caller, own: tuple[Purpose, Topic]) -> PurposeClaim | None:
         values = request.all(self._header.name.lower()) if self._header.name else []
         if not values:
             return None
         through = f"header {self._header.name}"
         understood = _understood(values[0], own[1]) if len(values) == 1 else None
         if understood is None or caller.claimed_by not in self._header.allowed:
-            return Claim("", through=through, refused=True)
-        return Claim("", *understood, through)
+            return PurposeClaim("", through=through, refused=True)
+        return PurposeClaim("", *understood, through)
 
 
 def _understood(value: str, own: Topic) -> tuple[Purpose, Topic] | None:

@@ -10,8 +10,8 @@ from collections import OrderedDict
 from collections.abc import Callable
 
 from gate.core.wording import phrase
-from gate.sip.lag import RETRY_SECONDS
-from gate.sip.message import Address, Message, TransactionKey, answer
+from gate.sip.message import Address, SipMessage, TransactionKey, answer
+from gate.sip.overload import RETRY_SECONDS
 
 ELSEWHERE = ("too_many_calls", "gate_stopping")
 """Reasons that are this gate's alone: another one may take the call."""
@@ -23,7 +23,7 @@ MAX_BYTES = 64 << 20
 come near."""
 
 
-class Answers:
+class ResponseCache:
     """Answers by transaction; bounded in time, number and size."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
@@ -35,7 +35,7 @@ class Answers:
     def __len__(self) -> int:
         return len(self._kept)
 
-    def tag(self, request: Message) -> str:
+    def tag(self, request: SipMessage) -> str:
         """The To tag for an answer: the same for every retransmission, without memory."""
         text = f"{request.call_id}\0{request.from_tag}\0{request.branch}\0{request.cseq}"
         return hmac.new(self._key, text.encode("latin-1", "replace"), hashlib.sha256).hexdigest()[:20]
@@ -75,7 +75,7 @@ def _size(key: TransactionKey, data: bytes) -> int:
 
 
 def refusal(
-    request: Message, source: Address, to_tag: str, code: int, reason: str, decision_id: str, explanation: str
+    request: SipMessage, source: Address, to_tag: str, code: int, reason: str, decision_id: str, explanation: str
 ) -> bytes:
     """``code`` with why: its phrase, ``Reason`` (RFC 3326), ``Warning`` 399 for people, and the decision's id for the
     record.
@@ -92,7 +92,7 @@ def refusal(
     return answer(request, code, phrase(reason), source, headers, to_tag)
 
 
-def no_room(request: Message, source: Address, to_tag: str, reason: str) -> bytes:
+def no_room(request: SipMessage, source: Address, to_tag: str, reason: str) -> bytes:
     """503 with Retry-After (RFC 3261 21.5.4): not a refusal of this call, which may go by another gate."""
     headers = [
         ("Retry-After", str(RETRY_SECONDS)),

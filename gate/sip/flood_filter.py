@@ -1,4 +1,5 @@
-"""What of a flood reaches the line thread. Asked by the receiving threads, for each datagram, before anything is read.
+"""Which datagrams of a flood reach the line thread. Asked by the receiving threads, for each datagram, before anything
+is read.
 
 Hosts of PBXs and carriers pass. An address at which an account has proven itself has a rate of its own. Any other
 address has one, its host has one, and all hosts at which nobody has proven anything have one together, far below what
@@ -14,8 +15,8 @@ from collections.abc import Callable, Iterable
 from ipaddress import IPv4Network, IPv6Network
 
 from gate.sip.message import Address
-from gate.sip.sides import within
-from gate.sip.strangers import Rate
+from gate.sip.peers import within
+from gate.sip.rate_limit import Rate
 
 PROVEN = Rate(400, 200)
 """Datagrams of an address at which an account has proven itself."""
@@ -35,7 +36,7 @@ MAX_KEPT = 8192
 _Held = dict[Address | str, tuple[float, float]]
 
 
-class Sieve:
+class FloodFilter:
     """Lets through, or not. What it knows is told on the line thread, and read on any."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:

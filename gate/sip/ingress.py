@@ -1,4 +1,4 @@
-"""The one door: every datagram that reaches the gate.
+"""SIP ingress, the UAS core: takes every datagram that reaches the gate.
 
 Order: size, parse, transaction known?, authenticate, tell the call manager. Until the call manager has decided no
 transaction exists and nothing has left for the trunk. No exception passes: an INVITE with a readable Via always gets an
@@ -14,17 +14,17 @@ from typing import TYPE_CHECKING
 import structlog
 
 from gate.sip.admission import ALLOWED, SDP_ONLY, attempt_of, invite_fault, usable_contact, usable_names
-from gate.sip.answers import ELSEWHERE, Answers, no_room, refusal
-from gate.sip.auth import Authenticator, Caller, Verdict
-from gate.sip.claims import Claims
-from gate.sip.fields import uri_of, user_of
-from gate.sip.message import Address, BadMessage, Message, answer, body_of, destination, parse
+from gate.sip.auth import Authenticator, AuthResult, Caller
+from gate.sip.header_fields import uri_of, user_of
+from gate.sip.message import Address, BadMessage, SipMessage, answer, body_of, destination, parse
+from gate.sip.peers import DialogPeer
 from gate.sip.pending import Pending, PendingCalls
+from gate.sip.purpose_claims import PurposeClaims
+from gate.sip.rate_limit import RateLimit, RequestKind
 from gate.sip.registrar import Registrar
-from gate.sip.sides import Side
-from gate.sip.strangers import Asked, Strangers
-from gate.sip.traps import readable
-from gate.sip.udp import Face
+from gate.sip.response_cache import ELSEWHERE, ResponseCache, no_room, refusal
+from gate.sip.sippy_adapter.rewriting import parsable
+from gate.sip.udp import Endpoint
 
 if TYPE_CHECKING:
     from gate.sip.engine import Engine
@@ -48,77 +48,77 @@ KNOWN = IN_DIALOG | {
 }
 
 
-class Door:
+class Ingress:
     """Takes datagrams; answers what needs no dialog, and passes the rest to sippy through the engine."""
 
     def __init__(self, engine: Engine, authenticator: Authenticator, registrar: Registrar) -> None:
         self.engine = engine
         self.auth = authenticator
         self.registrar = registrar
-        self.answers = Answers()
+        self.responses = ResponseCache()
         self.pending = PendingCalls(limit=max(2000, 2 * engine.config.limits.max_calls))
-        self.strangers = Strangers(self._known, self.auth.proven.at)
+        self.rate_limit = RateLimit(self._known, self.auth.proven.at)
         self.foreign = 0
         """Requests inside a call from an address that is not that side's."""
-        self._claims = Claims(engine.config)
-        self._methods: dict[str, Callable[[Message, Address, Face], None]] = {
+        self._claims = PurposeClaims(engine.config)
+        self._methods: dict[str, Callable[[SipMessage, Address, Endpoint], None]] = {
             "INVITE": self._invite,
             "CANCEL": self._cancel,
             "REGISTER": self._register,
             "OPTIONS": self._options,
         }
 
-    def receive(self, data: bytes, source: Address, face: Face) -> None:
+    def receive(self, data: bytes, source: Address, endpoint: Endpoint) -> None:
         """One datagram."""
         try:
             request = parse(data)
             if not request.method:
                 if self.engine.transactions.expects(request):
-                    self.engine.transactions.feed(request, source, face)
+                    self.engine.transactions.feed(request, source, endpoint)
                 else:
-                    self.engine.survivors.takes(request, source, face)
+                    self.engine.orphans.takes(request, source, endpoint)
                 return
         except BadMessage as bad:
-            self._bad(bad, source, face)
+            self._bad(bad, source, endpoint)
             return
         except Exception:  # noqa: BLE001 - the boundary: a datagram may hold anything, and the line must go on
             _log.exception("a datagram could not be taken", source=f"{source[0]}:{source[1]}")
             return
         try:
-            self._request(request, source, face)
+            self._request(request, source, endpoint)
         except Exception:  # noqa: BLE001 - the same boundary, now with something that can be answered
             _log.exception("a request failed", method=request.method, source=f"{source[0]}:{source[1]}")
-            self._internal(request, source, face)
+            self._internal(request, source, endpoint)
 
     def reply(
-        self, request: Message, source: Address, face: Face, code: int, phrase: str,
+        self, request: SipMessage, source: Address, endpoint: Endpoint, code: int, phrase: str,
         headers: list[tuple[str, str]] | None = None, keep: bool = False,
     ) -> None:  # fmt: skip
         """Answer without a dialog; ``keep``: the same bytes to a retransmission."""
-        data = answer(request, code, phrase, source, headers or (), self.answers.tag(request))
+        data = answer(request, code, phrase, source, headers or (), self.responses.tag(request))
         to = destination(request, source)
         if keep:
-            self.answers.keep(request.key, data, to)
-        face.send_to(data, to)
+            self.responses.keep(request.key, data, to)
+        endpoint.send_to(data, to)
 
     def refuse(self, pending: Pending, reason: str, decision_id: str, explanation: str) -> None:
         """The caller's refusal, remembered."""
         request, source = pending.request, pending.source
-        tag = self.answers.tag(request)
+        tag = self.responses.tag(request)
         if pending.overflow and reason in ELSEWHERE:
             data = no_room(request, source, tag, reason)
         else:
             data = refusal(request, source, tag, pending.refusal, reason, decision_id, explanation)
         to = destination(request, source)
-        self.answers.keep(request.key, data, to)
-        pending.face.send_to(data, to)
+        self.responses.keep(request.key, data, to)
+        pending.endpoint.send_to(data, to)
 
     def sweep(self) -> None:
         """Now and then: 100 Trying for slow decisions, a refusal for lost ones; old answers are forgotten."""
-        self.answers.trim()
+        self.responses.trim()
         slow, lost = self.pending.due()
         for pending in slow:
-            self.reply(pending.request, pending.source, pending.face, 100, "Trying")
+            self.reply(pending.request, pending.source, pending.endpoint, 100, "Trying")
         for pending in lost:
             self.pending.take(pending.call_id)
             _log.error("no decision came; refused", call_id=pending.call_id)
@@ -131,7 +131,7 @@ class Door:
         return (known.who.refusal if known else 0) or self.engine.config.sip.refusal
 
     def _fault(
-        self, request: Message, source: Address, face: Face, fault: tuple[int, str, list[tuple[str, str]]],
+        self, request: SipMessage, source: Address, endpoint: Endpoint, fault: tuple[int, str, list[tuple[str, str]]],
         caller: Caller | None = None,
     ) -> None:  # fmt: skip
         """A request that cannot be taken. An INVITE of a phone system that would dial its next trunk is refused as its
@@ -139,214 +139,224 @@ class Door:
         code, phrase, headers = fault
         refused = self._refusal_of(caller, source)
         if request.method == "INVITE" and not request.to_tag and refused != PHONES:
-            self.reply(request, source, face, refused, phrase, headers, keep=True)
+            self.reply(request, source, endpoint, refused, phrase, headers, keep=True)
         else:
-            self.reply(request, source, face, code, phrase, headers)
+            self.reply(request, source, endpoint, code, phrase, headers)
 
-    def _check(self, request: Message, source: Address) -> tuple[Verdict, Caller | None]:
+    def _check(self, request: SipMessage, source: Address) -> tuple[AuthResult, Caller | None]:
         """What its credentials are worth; where they were right is known from now on."""
         verdict, caller = self.auth.check(request, source)
         if caller is not None:
-            self.engine.sieve.learn(source)
+            self.engine.flood_filter.learn(source)
         return verdict, caller
 
-    def _welcome(self, source: Address) -> bool:
+    def _may_answer(self, source: Address) -> bool:
         """Answer this request? A PBX always; others as often as strangers may ask."""
-        return self.auth.pbx_at(source) is not None or self.strangers.allow(source)
+        return self.auth.pbx_at(source) is not None or self.rate_limit.allow(source)
 
     def _known(self, source: Address) -> bool:
         """An account has proven itself at this very address; or the carrier is there."""
         return bool(self.auth.proven.account_at(source)) or self.engine.of_the_trunk(source[0])
 
-    def _challenge(self, request: Message, source: Address, face: Face, stale: bool) -> None:
+    def _challenge(self, request: SipMessage, source: Address, endpoint: Endpoint, stale: bool) -> None:
         """401, as often as whoever asks may be asked."""
         account = f"account:{user_of(uri_of(request.get('from') or ''))}"
-        if self.auth.pbx_at(source) is None and not self.strangers.allow(source, Asked.CHALLENGE, account):
+        if self.auth.pbx_at(source) is None and not self.rate_limit.allow(source, RequestKind.CHALLENGE, account):
             return
-        self.reply(request, source, face, 401, "Unauthorized", self.auth.challenges(request, source, stale))
+        self.reply(request, source, endpoint, 401, "Unauthorized", self.auth.challenges(request, source, stale))
 
     # --- faults -----------------------------------------------------------------------------------------------------
 
-    def _bad(self, bad: BadMessage, source: Address, face: Face) -> None:
+    def _bad(self, bad: BadMessage, source: Address, endpoint: Endpoint) -> None:
         request = bad.message
-        if request is None or request.method in ("", "ACK") or not self._welcome(source):
+        if request is None or request.method in ("", "ACK") or not self._may_answer(source):
             return
-        self._fault(request, source, face, (bad.code, bad.phrase, []))
+        self._fault(request, source, endpoint, (bad.code, bad.phrase, []))
 
-    def _internal(self, request: Message, source: Address, face: Face) -> None:
+    def _internal(self, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
         """The answer to a request that the gate failed on: a new INVITE is refused, so that no PBX tries another
         way."""
         if request.method == "ACK":
             return
         try:
             if request.method == "INVITE" and not request.to_tag:
-                code, tag = self._refusal_of(None, source), self.answers.tag(request)
+                code, tag = self._refusal_of(None, source), self.responses.tag(request)
                 data = refusal(request, source, tag, code, "internal_error", "", "The gate failed.")
-                self.answers.keep(request.key, data, destination(request, source))
-                face.send_to(data, destination(request, source))
+                self.responses.keep(request.key, data, destination(request, source))
+                endpoint.send_to(data, destination(request, source))
             else:
-                self.reply(request, source, face, 500, "Server Internal Error")
+                self.reply(request, source, endpoint, 500, "Server Internal Error")
         except Exception:  # noqa: BLE001 - the last line of defence
             _log.exception("not even a refusal could be sent")
 
     # --- requests ---------------------------------------------------------------------------------------------------
 
-    def _request(self, request: Message, source: Address, face: Face) -> None:
+    def _request(self, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
         if request.method == "ACK":
             leg = self.engine.transactions.leg_of(request)
-            if leg is not None and readable(request) and self._speaks(leg.side, leg.speaks_at, request, source, face):
-                self.engine.transactions.feed(request, source, face)
+            if (
+                leg is not None
+                and parsable(request)
+                and self._from_peer(leg.peer, leg.may_send_from, request, source, endpoint)
+            ):
+                self.engine.transactions.feed(request, source, endpoint)
         elif request.to_tag and request.method != "CANCEL":
-            self._in_dialog(request, source, face)
+            self._in_dialog(request, source, endpoint)
         elif handler := self._methods.get(request.method):
-            handler(request, source, face)
-        elif self._welcome(source):
+            handler(request, source, endpoint)
+        elif self._may_answer(source):
             if request.method in ("BYE", "INFO", "UPDATE", "PRACK"):
-                self.reply(request, source, face, 481, "Call/Transaction Does Not Exist")
+                self.reply(request, source, endpoint, 481, "Call/Transaction Does Not Exist")
             elif request.method in KNOWN:
-                self.reply(request, source, face, 405, "Method Not Allowed", ALLOWED)
+                self.reply(request, source, endpoint, 405, "Method Not Allowed", ALLOWED)
             else:
-                self.reply(request, source, face, 501, "Not Implemented", ALLOWED)
+                self.reply(request, source, endpoint, 501, "Not Implemented", ALLOWED)
 
-    def _in_dialog(self, request: Message, source: Address, face: Face) -> None:
+    def _in_dialog(self, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
         leg = self.engine.transactions.leg_of(request)
         if leg is None:
-            if self._welcome(source):
-                self.reply(request, source, face, 481, "Call/Transaction Does Not Exist")
-        elif not self._speaks(leg.side, leg.speaks_at, request, source, face):
+            if self._may_answer(source):
+                self.reply(request, source, endpoint, 481, "Call/Transaction Does Not Exist")
+        elif not self._from_peer(leg.peer, leg.may_send_from, request, source, endpoint):
             return
         elif request.method in IN_DIALOG:
             if not usable_names(request):
-                self.reply(request, source, face, 400, "Bad Request")
+                self.reply(request, source, endpoint, 400, "Bad Request")
                 return
             content = (request.get("content-type") or "").partition(";")[0].strip().lower()
             if request.method == "INVITE" and body_of(request) and content != "application/sdp":
-                self.reply(request, source, face, 415, "Unsupported Media Type", SDP_ONLY)
+                self.reply(request, source, endpoint, 415, "Unsupported Media Type", SDP_ONLY)
                 return
             if request.method == "INVITE" and not usable_contact(request):
-                self.reply(request, source, face, 400, "Bad Request")
+                self.reply(request, source, endpoint, 400, "Bad Request")
                 return
-            self.engine.transactions.feed(request, source, face)
+            self.engine.transactions.feed(request, source, endpoint)
         elif request.method == "UPDATE" and not body_of(request):
-            self.reply(request, source, face, 200, "OK", ALLOWED)
+            self.reply(request, source, endpoint, 200, "OK", ALLOWED)
         elif request.method in KNOWN:
-            self.reply(request, source, face, 405, "Method Not Allowed", ALLOWED)
+            self.reply(request, source, endpoint, 405, "Method Not Allowed", ALLOWED)
         else:
-            self.reply(request, source, face, 501, "Not Implemented", ALLOWED)
+            self.reply(request, source, endpoint, 501, "Not Implemented", ALLOWED)
 
-    def _speaks(self, side: Side, has: Callable[[str], bool], request: Message, source: Address, face: Face) -> bool:
+    def _from_peer(
+        self, peer: DialogPeer, has: Callable[[str], bool], request: SipMessage, source: Address, endpoint: Endpoint
+    ) -> bool:
         """The request comes from this side of the call (``has`` knows its hosts); else it is answered here, and
         counted."""
         host = source[0]
-        if has(host) or self.auth.proven.at(side.claimed_by, host):
+        if has(host) or self.auth.proven.at(peer.claimed_by, host):
             return True
         pbx = self.auth.pbx_at(source)
-        if pbx is not None and pbx.claimed_by == side.claimed_by:
+        if pbx is not None and pbx.claimed_by == peer.claimed_by:
             return True
         verdict, caller = self._check(request, source)
-        if caller is not None and caller.claimed_by == side.claimed_by:
+        if caller is not None and caller.claimed_by == peer.claimed_by:
             return True
         self.foreign += 1
         if request.method == "ACK":
             return False
-        if verdict is Verdict.STALE and side.claimed_by.startswith("account:"):
-            self._challenge(request, source, face, stale=True)
-        elif self.strangers.allow(source, Asked.PASSWORD if verdict is Verdict.WRONG else Asked.OTHER):
-            self.reply(request, source, face, 403, "Forbidden")
+        if verdict is AuthResult.STALE and peer.claimed_by.startswith("account:"):
+            self._challenge(request, source, endpoint, stale=True)
+        elif self.rate_limit.allow(source, RequestKind.PASSWORD if verdict is AuthResult.WRONG else RequestKind.OTHER):
+            self.reply(request, source, endpoint, 403, "Forbidden")
         return False
 
-    def _cancel(self, request: Message, source: Address, face: Face) -> None:
+    def _cancel(self, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
         pending = self.pending.find(request.key)
         leg = self.engine.transactions.leg_of(request) if pending is None else None
         if pending is not None:
-            side = Side(pending.claimed_by, {pending.source[0]})
-            if not self._speaks(side, side.has, request, source, face):
+            peer = DialogPeer(pending.claimed_by, {pending.source[0]})
+            if not self._from_peer(peer, peer.has, request, source, endpoint):
                 return
             self.pending.take(pending.call_id)
-            self.reply(request, source, face, 200, "OK")
-            self.reply(pending.request, pending.source, pending.face, 487, "Request Terminated", keep=True)
+            self.reply(request, source, endpoint, 200, "OK")
+            self.reply(pending.request, pending.source, pending.endpoint, 487, "Request Terminated", keep=True)
             self.engine.events.withdrawn(pending.call_id)
-        elif self.answers.find(request.key):
-            self.reply(request, source, face, 200, "OK")
+        elif self.responses.find(request.key):
+            self.reply(request, source, endpoint, 200, "OK")
         elif leg is not None:
-            if not self._speaks(leg.side, leg.speaks_at, request, source, face):
+            if not self._from_peer(leg.peer, leg.may_send_from, request, source, endpoint):
                 return
-            if readable(request):
-                self.engine.transactions.feed(request, source, face)
-        elif self._welcome(source):
-            self.reply(request, source, face, 481, "Call/Transaction Does Not Exist")
+            if parsable(request):
+                self.engine.transactions.feed(request, source, endpoint)
+        elif self._may_answer(source):
+            self.reply(request, source, endpoint, 481, "Call/Transaction Does Not Exist")
 
-    def _options(self, request: Message, source: Address, face: Face) -> None:
-        if self._welcome(source):
-            self.reply(request, source, face, 200, "OK", ALLOWED + SDP_ONLY)
+    def _options(self, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
+        if self._may_answer(source):
+            self.reply(request, source, endpoint, 200, "OK", ALLOWED + SDP_ONLY)
 
-    def _register(self, request: Message, source: Address, face: Face) -> None:
-        if kept := self.answers.find(request.key):
-            face.send_to(*kept)
+    def _register(self, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
+        if kept := self.responses.find(request.key):
+            endpoint.send_to(*kept)
             return
         verdict, caller = self._check(request, source)
         if caller is None:
-            if verdict is not Verdict.WRONG:
-                self._challenge(request, source, face, stale=verdict is Verdict.STALE)
-            elif self.strangers.allow(source, Asked.PASSWORD):
-                self.reply(request, source, face, 403, "Forbidden", keep=True)
+            if verdict is not AuthResult.WRONG:
+                self._challenge(request, source, endpoint, stale=verdict is AuthResult.STALE)
+            elif self.rate_limit.allow(source, RequestKind.PASSWORD):
+                self.reply(request, source, endpoint, 403, "Forbidden", keep=True)
             return
         code, phrase, headers = self.registrar.register(caller.who.username, request)  # type: ignore[union-attr]  # check() proves accounts only
-        self.reply(request, source, face, code, phrase, headers, keep=True)
+        self.reply(request, source, endpoint, code, phrase, headers, keep=True)
 
     # --- a new INVITE -----------------------------------------------------------------------------------------------
 
-    def _invite(self, request: Message, source: Address, face: Face) -> None:
+    def _invite(self, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
         key = request.key
-        if kept := self.answers.find(key):
-            face.send_to(*kept)
+        if kept := self.responses.find(key):
+            endpoint.send_to(*kept)
             return
         if pending := self.pending.find(key):
             if pending.trying:
-                self.reply(request, source, face, 100, "Trying")
+                self.reply(request, source, endpoint, 100, "Trying")
             return
         if self.engine.admitted(key):
-            if readable(request):
-                self.engine.transactions.feed(request, source, face)
+            if parsable(request):
+                self.engine.transactions.feed(request, source, endpoint)
             return
-        looped = self.engine.away.back(request)
+        looped = self.engine.loops.back(request)
         verdict, caller = self._check(request, source)
-        if caller is None and verdict is Verdict.CHALLENGE:
+        if caller is None and verdict is AuthResult.CHALLENGE:
             caller = self.auth.pbx_at(source)
         if fault := invite_fault(request):
-            if caller is not None or self._welcome(source):
-                self._fault(request, source, face, fault, caller)
+            if caller is not None or self._may_answer(source):
+                self._fault(request, source, endpoint, fault, caller)
             return
-        if caller is None and verdict is not Verdict.WRONG and not looped:
-            self._unknown(request, source, face, verdict)
+        if caller is None and verdict is not AuthResult.WRONG and not looped:
+            self._unknown(request, source, endpoint, verdict)
             return
         if caller is not None:
-            looped = looped or self._came_back(request, face)
-        elif not self.strangers.allow(source, Asked.PASSWORD):
+            looped = looped or self._came_back(request, endpoint)
+        elif not self.rate_limit.allow(source, RequestKind.PASSWORD):
             return
-        self._ask(request, source, face, caller, looped)
+        self._ask(request, source, endpoint, caller, looped)
 
-    def _unknown(self, request: Message, source: Address, face: Face, verdict: Verdict) -> None:
+    def _unknown(self, request: SipMessage, source: Address, endpoint: Endpoint, verdict: AuthResult) -> None:
         """Nobody we know: the trunk is told that no call comes in here, anybody else to say who it is."""
-        if verdict is Verdict.CHALLENGE and not self.engine.config.account and self.engine.of_the_trunk(source[0]):
-            if self._welcome(source):
-                self.reply(request, source, face, 404, "Not Found")
+        if verdict is AuthResult.CHALLENGE and not self.engine.config.account and self.engine.of_the_trunk(source[0]):
+            if self._may_answer(source):
+                self.reply(request, source, endpoint, 404, "Not Found")
         else:
-            self._challenge(request, source, face, stale=verdict is Verdict.STALE)
+            self._challenge(request, source, endpoint, stale=verdict is AuthResult.STALE)
 
-    def _came_back(self, request: Message, face: Face) -> bool:
+    def _came_back(self, request: SipMessage, endpoint: Endpoint) -> bool:
         """One of our own INVITEs, come back through proxies: our Via is among those it passed."""
-        ours = f"{face.address[0]}:{face.address[1]}"
+        ours = f"{endpoint.address[0]}:{endpoint.address[1]}"
         return any(ours in via.replace(" ", "") for via in request.vias[1:])
 
-    def _ask(self, request: Message, source: Address, face: Face, caller: Caller | None, looped: bool) -> None:
+    def _ask(
+        self, request: SipMessage, source: Address, endpoint: Endpoint, caller: Caller | None, looped: bool
+    ) -> None:
         claimed_by = caller.claimed_by if caller else ""
         refused = self._refusal_of(caller, source)
         overflow = caller is not None and caller.who.overflow
-        pending = Pending(secrets.token_hex(16), request, source, face, claimed_by, refused, overflow)
+        pending = Pending(secrets.token_hex(16), request, source, endpoint, claimed_by, refused, overflow)
         incoming = attempt_of(request, source, caller, looped, pending.call_id, self._claims)
-        if (self.pending.full or self.engine.lag.overloaded) and not self.engine.for_help(incoming.attempt.raw_number):
-            self.engine.lag.shed += 1
+        if (self.pending.full or self.engine.overload.overloaded) and not self.engine.for_help(
+            incoming.attempt.raw_number
+        ):
+            self.engine.overload.shed += 1
             self.refuse(pending, "too_many_calls", "", "The gate has more calls than it can carry in time.")
             self.engine.events.shed(claimed_by)
             return

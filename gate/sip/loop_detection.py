@@ -11,10 +11,10 @@ from __future__ import annotations
 import secrets
 
 from gate.sip.identity import LOOP_HEADER
-from gate.sip.message import Message
+from gate.sip.message import SipMessage
 
 
-class Away:
+class LoopDetector:
     """The INVITEs that went to the trunk and whose calls are not over."""
 
     def __init__(self) -> None:
@@ -30,7 +30,7 @@ class Away:
         self._known.update(signs)
         return signs[1]
 
-    def back(self, request: Message) -> bool:
+    def back(self, request: SipMessage) -> bool:
         """True for an INVITE that is one of these, come back."""
         return request.call_id in self._known or request.get(LOOP_HEADER) in self._known
 

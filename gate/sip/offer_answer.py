@@ -13,16 +13,16 @@ import structlog
 from sippy.CCEvents import CCEventConnect, CCEventFail, CCEventUpdate
 
 from gate.sip import sdp
-from gate.sip.outcomes import PASSED
+from gate.sip.failure_mapping import PASSED
 
 if TYPE_CHECKING:
     from gate.sip.bridge import Bridge
-    from gate.sip.legs import Leg
+    from gate.sip.sippy_adapter.leg import Leg
 
 _log = structlog.get_logger("gate.sip")
 
 
-class Offers:
+class OfferAnswer:
     """The offers of one call."""
 
     def __init__(self, bridge: Bridge) -> None:

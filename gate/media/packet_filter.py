@@ -52,7 +52,7 @@ _Instruction = tuple[int, int, int, int]
 _kernel = ctypes.PyDLL(None, use_errno=True)
 
 
-class Sieve:
+class PacketFilter:
     """The filter of an RTP socket and of the RTCP socket on the port above it. Until it is told, it lets all in."""
 
     def __init__(self, address: str, port: int, likely: Iterable[int] = ()) -> None:

@@ -170,7 +170,7 @@ def test_an_answer_from_elsewhere_is_not_believed() -> None:
     with Left("ringing") as left:
         left.callee.recv(only="CANCEL")
         forged = parse(left.callee.answer(left.callee.invite, 487, "Gone", tag="x").encode())
-        survivors, elsewhere = left.running.line._engine.survivors, ("127.0.0.9", 5060)
-        face = left.running.line._transport.getServer(elsewhere)
-        assert not left.running.call(lambda: survivors.takes(forged, elsewhere, face))
-        assert left.running.call(lambda: survivors.takes(forged, ("127.0.0.1", left.callee.port), face))
+        orphans, elsewhere = left.running.line._engine.orphans, ("127.0.0.9", 5060)
+        endpoint = left.running.line._transport.getServer(elsewhere)
+        assert not left.running.call(lambda: orphans.takes(forged, elsewhere, endpoint))
+        assert left.running.call(lambda: orphans.takes(forged, ("127.0.0.1", left.callee.port), endpoint))

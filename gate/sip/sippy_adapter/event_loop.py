@@ -1,7 +1,7 @@
 """The line thread's event loop: sippy's, adopted by the thread that runs it.
 
-sippy has one loop per process (``ED2``), which belongs to the thread that first imported it. ``adopt`` hands it to the
-running thread, so that the order of imports does not matter.
+sippy has one loop per process (``ED2``), which belongs to the thread that first imported it. ``adopt_loop`` hands it to
+the running thread, so that the order of imports does not matter.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class LoopTimer:
             timer.cancel()
 
 
-class Steps:
+class StepQueue:
     """Steps for the line thread, from any thread, in order; they wait where the loop does not run yet.
 
     At most one wake-up is under way however many steps wait, so a flood costs no signal per datagram.
@@ -97,7 +97,7 @@ class Steps:
         self._wake()
 
 
-class Pulse:
+class LoopWaker:
     """What lets sippy's loop sleep and wakes it: a queue, in place of elperiodic's signals.
 
     elperiodic binds itself to one thread of the process for good (a second one crashes) and wakes it by SIGURG; this
@@ -131,14 +131,14 @@ class Pulse:
             return
 
 
-def adopt() -> Any:
+def adopt_loop() -> Any:
     """Make sippy's loop this thread's and return it. Timers of an earlier owner are dropped."""
     from sippy.Core.EventDispatcher import ED2
 
-    if not isinstance(ED2.elp, Pulse):
+    if not isinstance(ED2.elp, LoopWaker):
         # Freeing elperiodic's object while a signal is under way crashes, at the interpreter's end too: it never dies.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(ED2.elp))
-    ED2.elp = Pulse(ED2)
+    ED2.elp = LoopWaker(ED2)
     ED2.tlisteners, ED2.twasted, ED2.endloop = [], 0, False
     ED2.my_ident = threading.get_ident()
     return ED2

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.sip import traps
 from gate.sip.message import parse
+from gate.sip.sippy_adapter import patches, rewriting
 
 RESPONSE = (
     b"SIP/2.0 200 OK\r\nVia: SIP/2.0/UDP 127.0.0.1:5060;branch=z9hG4bKx\r\n"
@@ -18,7 +18,7 @@ RESPONSE = (
 
 
 def tamed(data: bytes) -> bytes:
-    return traps.tame(parse(data))
+    return rewriting.rewrite(parse(data))
 
 
 def test_transport_is_lower_case_in_requests_and_responses():
@@ -119,7 +119,7 @@ def test_trap_udp_workers():
 def test_trap_contact_is_named_anonymous():
     from sippy.SipContact import SipContact
 
-    from gate.sip.legs import contact
+    from gate.sip.sippy_adapter.leg import contact
 
     assert SipContact().address.name == "Anonymous"
     assert not contact().address.name
@@ -136,7 +136,7 @@ def test_trap_log_level_is_evaluated(monkeypatch):
 def test_nothing_of_sippys_reaches_standard_output(capsys):
     from sippy import SipTransactionManager, UacStateTrying
 
-    traps.quieten()
+    patches.apply_patches()
     vars(UacStateTrying)["print"]("tag-less 200 OK, disconnecting")
     try:
         raise ValueError("x")
@@ -151,14 +151,14 @@ def test_a_guarded_step_goes_on():
     def boom() -> None:
         raise ValueError("x")
 
-    assert traps.guarded("boom", boom)() is None
-    assert traps.guarded("fine", lambda: 1)() == 1
+    assert patches.guarded("boom", boom)() is None
+    assert patches.guarded("fine", lambda: 1)() == 1
 
 
 @pytest.mark.parametrize("name", ["SIPLOG_LVL", "SIPLOG_TFORM"])
 def test_import_environment(monkeypatch, name):
     monkeypatch.setenv(name, "__import__('os').abort()")
-    traps.prepare_import()
+    patches.prepare_environment()
     import os
 
     assert name not in os.environ

@@ -16,14 +16,14 @@ from sippy.SipRoute import SipRoute
 from sippy.SipTo import SipTo
 from sippy.SipURL import SipURL
 
-from gate.sip.fields import split_list, uri_of
-from gate.sip.legs import Leg, reason
-from gate.sip.message import Message
-from gate.sip.sides import Side
+from gate.sip.header_fields import split_list, uri_of
+from gate.sip.message import SipMessage
+from gate.sip.peers import DialogPeer
+from gate.sip.sippy_adapter.leg import Leg, reason
 
 if TYPE_CHECKING:
     from gate.sip.bridge import Bridge
-    from gate.sip.transactions import Transactions
+    from gate.sip.sippy_adapter.transactions import Transactions
 
 CSEQ_AHEAD = 1000
 """Added to the number that was kept: requests that were sent later used the next ones, and it has only to grow."""
@@ -69,7 +69,7 @@ def confirmed(leg: Leg) -> dict[str, Any]:
     }
 
 
-def by_answer(request: Message, answer: Message, to: tuple[str, int]) -> dict[str, Any]:
+def by_answer(request: SipMessage, answer: SipMessage, to: tuple[str, int]) -> dict[str, Any]:
     """The dialog that an answer to our INVITE makes."""
     routes = [each for value in answer.all("record-route") for each in split_list(value)]
     return {
@@ -83,7 +83,7 @@ def by_answer(request: Message, answer: Message, to: tuple[str, int]) -> dict[st
     }
 
 
-def by_request(request: Message, tag: str, to: tuple[str, int]) -> dict[str, Any]:
+def by_request(request: SipMessage, tag: str, to: tuple[str, int]) -> dict[str, Any]:
     """The dialog that our answer, with this tag, to a caller's INVITE makes."""
     return {
         "call_id": request.call_id,
@@ -100,7 +100,7 @@ def bye(
     transactions: Transactions, kept: dict[str, Any], why: str, username: str = "", password: str = ""
 ) -> tuple[Leg, Any]:
     """A leg as it was kept, and its BYE, ready to be sent."""
-    leg = Leg(transactions, lambda _: None, Side(), None, username, password)
+    leg = Leg(transactions, lambda _: None, DialogPeer(), None, username, password)
     leg.cId = SipCallId(kept["call_id"])
     leg.lUri, leg.rUri = SipFrom(kept["local"]), SipTo(kept["remote"])
     leg.rTarget = SipURL(kept["target"])
@@ -118,7 +118,7 @@ def _sent(invite: str) -> str:
     return "\r\n".join([start, *(line for line in lines if line.partition(":")[0].lower() in _REPEATED)])
 
 
-def _asked(request: Message) -> str:
+def _asked(request: SipMessage) -> str:
     """An INVITE without what its answer does not need."""
     lines = [f"INVITE {request.uri} SIP/2.0", *(f"Via: {via}" for via in request.vias)]
     lines += [f"{name}: {value}" for name in _KEPT for value in request.all(name)]

@@ -27,7 +27,7 @@ MAX_ADDRESSES = 16_384
 
 
 @dataclass(slots=True)
-class Side:
+class DialogPeer:
     """One side of a call."""
 
     claimed_by: str = ""
@@ -42,7 +42,7 @@ class Side:
         return host in self.hosts or (bool(self.networks) and within(host, self.networks))
 
 
-class Proven:
+class ProvenAddresses:
     """Where accounts have proven themselves, each for a time."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:

@@ -1,9 +1,8 @@
-"""The legs that an earlier life of the gate left hanging: ended when the line is up again. Line thread.
+"""Dialogs that a killed gate left open are ended at the next start. Line thread.
 
-A party that talks through a gate which was killed hears nothing more, and sits there until it gives up. So each leg
-gets what it still needs: a BYE; a CANCEL where it was ringing; a final answer where the caller had none. Where the
-callee had picked up that answer is 200, then BYE, as while the gate runs: a failure would make a phone system dial its
-next trunk.
+The parties of such a call hear nothing more, and wait until they give up. So each leg gets what it still needs: a BYE;
+a CANCEL where it was ringing; a final answer where the caller had none. Where the callee had picked up that answer is
+200, then BYE, as while the gate runs: a failure would make a phone system dial its next trunk.
 """
 
 from __future__ import annotations
@@ -14,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
-from gate.sip import dialogs, sdp
-from gate.sip.answers import refusal
-from gate.sip.message import Address, Message, answer, destination, parse
+from gate.sip import sdp, stored_dialogs
+from gate.sip.message import Address, SipMessage, answer, destination, parse
+from gate.sip.response_cache import refusal
 
 if TYPE_CHECKING:
     from gate.sip.engine import Engine
-    from gate.sip.udp import Face
+    from gate.sip.udp import Endpoint
 
 _log = structlog.get_logger("gate.sip")
 
@@ -34,14 +33,14 @@ PATIENCE = 34.0
 """Seconds until a leg that does not answer is told so: longer than a transaction (RFC 3261, timer F)."""
 
 
-class Survivors:
+class OrphanedDialogs:
     """What is left of earlier calls; ``told(call_id, outcomes)`` once for each, with ``caller`` and ``callee`` as far
     as they were left: ``BYE 200``, ``CANCEL 487``, ``INVITE 600``, ``BYE no answer``."""
 
     def __init__(self, engine: Engine, told: Callable[[str, Mapping[str, str]], None]) -> None:
         self._engine = engine
         self._told = told
-        self._ringing: dict[str, tuple[Message, Address, Callable[[str], None]]] = {}
+        self._ringing: dict[str, tuple[SipMessage, Address, Callable[[str], None]]] = {}
         """SIP Call-ID of an INVITE of ours whose CANCEL is under way."""
 
     def end(self, left: Mapping[str, Any]) -> None:
@@ -86,7 +85,7 @@ class Survivors:
             self._answer(leg, picked_up, done)
 
     def _bye(self, kept: dict[str, Any], done: Callable[[str], None], username: str = "", password: str = "") -> None:
-        leg, request = dialogs.bye(self._engine.transactions, kept, WHY, username, password)
+        leg, request = stored_dialogs.bye(self._engine.transactions, kept, WHY, username, password)
 
         def answered(code: int) -> None:
             done("BYE no answer" if code == 408 else f"BYE {code}")
@@ -98,19 +97,19 @@ class Survivors:
     def _answer(self, kept: Mapping[str, Any], picked_up: bool, done: Callable[[str], None]) -> None:
         request = parse((kept["asked"] + "\r\n\r\n").encode("latin-1"))
         source = (str(kept["from"][0]), int(kept["from"][1]))
-        face, tag = self._engine.transactions.l4r.getServer(source), str(kept["tag"])
+        endpoint, tag = self._engine.transactions.l4r.getServer(source), str(kept["tag"])
         if not picked_up:
             data = refusal(request, source, tag, int(kept["refusal"]), WHY, "", "The gate was interrupted.")
-            self._again(face, data, destination(request, source))
+            self._again(endpoint, data, destination(request, source))
             done(f"INVITE {kept['refusal']}")
             return
-        media, (host, port) = self._engine.config.media, face.address
+        media, (host, port) = self._engine.config.media, endpoint.address
         body = sdp.silent_answer(kept["offer"], media.address, media.address6)
         headers = [("Contact", f"<sip:{host}:{port}>"), ("Content-Type", "application/sdp")]
         head = answer(request, 200, "OK", source, headers, tag).removesuffix(b"Content-Length: 0\r\n\r\n")
         data = head + f"Content-Length: {len(body)}\r\n\r\n{body}".encode("latin-1", "replace")
-        self._again(face, data, destination(request, source), AGAIN[:2])
-        dialog = dialogs.by_request(request, tag, source)
+        self._again(endpoint, data, destination(request, source), AGAIN[:2])
+        dialog = stored_dialogs.by_request(request, tag, source)
         self._engine.after(AGAIN[2], partial(self._bye, dialog, done))
 
     # --- a callee that rings ------------------------------------------------------------------------------------------
@@ -125,7 +124,7 @@ class Survivors:
     def _forget(self, sip_call_id: str) -> None:
         self._ringing.pop(sip_call_id, None)
 
-    def takes(self, response: Message, source: Address, face: Face) -> bool:
+    def takes(self, response: SipMessage, source: Address, endpoint: Endpoint) -> bool:
         """True where a response is a final one to an INVITE of an earlier life: acknowledged, and ended."""
         found = self._ringing.get(response.call_id)
         if found is None or response.cseq_method != "INVITE" or response.code < 200:
@@ -134,20 +133,20 @@ class Survivors:
         if source[0] not in self._engine.transactions.l4r.hosts_of(to[0]):
             return False
         if response.code >= 300:
-            face.send_to(_like(request, "ACK", response.get("to") or ""), to)
+            endpoint.send_to(_like(request, "ACK", response.get("to") or ""), to)
             done(f"CANCEL {response.code}")
         else:
-            dialog = dialogs.by_answer(request, response, to)
-            face.send_to(_like(request, "ACK", dialog["remote"], dialog["target"], "z9hG4bK" + response.to_tag), to)
+            dialog = stored_dialogs.by_answer(request, response, to)
+            endpoint.send_to(_like(request, "ACK", dialog["remote"], dialog["target"], "z9hG4bK" + response.to_tag), to)
             self._bye(dialog, done, self._engine.route.username, self._engine.route.password)
         return True
 
-    def _again(self, face: Face, data: bytes, to: Address, when: tuple[float, ...] = AGAIN) -> None:
+    def _again(self, endpoint: Endpoint, data: bytes, to: Address, when: tuple[float, ...] = AGAIN) -> None:
         for seconds in when:
-            self._engine.after(seconds, partial(face.send_to, data, to))
+            self._engine.after(seconds, partial(endpoint.send_to, data, to))
 
 
-def _like(request: Message, method: str, to: str = "", uri: str = "", branch: str = "") -> bytes:
+def _like(request: SipMessage, method: str, to: str = "", uri: str = "", branch: str = "") -> bytes:
     """CANCEL or ACK of an INVITE: its transaction's own headers (RFC 3261 9.1, 17.1.1.3); an ACK of a 2xx has a branch
     of its own."""
     via = request.vias[0]

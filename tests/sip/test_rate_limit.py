@@ -7,10 +7,10 @@ from itertools import count
 import pytest
 
 from gate.config import Account
-from gate.sip.auth import Authenticator, Verdict
-from gate.sip.guesses import FREE, FREE_EVERYWHERE, LONGEST, MAX_KEPT, SHORTEST, Guesses
+from gate.sip.auth import Authenticator, AuthResult
 from gate.sip.message import parse
-from gate.sip.strangers import MAX_KNOWN, NAMED, PROVEN, Asked, Strangers
+from gate.sip.password_lockout import FREE, FREE_EVERYWHERE, LONGEST, MAX_KEPT, SHORTEST, PasswordLockout
+from gate.sip.rate_limit import MAX_KNOWN, NAMED, PROVEN, RateLimit, RequestKind
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_line import PRESENTED, config_for
 
@@ -27,7 +27,13 @@ def clock():
     return Clock()
 
 
-def asks(table: Strangers, source: tuple[str, int], asked: Asked = Asked.OTHER, account: str = "", tries: int = 500):
+def asks(
+    table: RateLimit,
+    source: tuple[str, int],
+    asked: RequestKind = RequestKind.OTHER,
+    account: str = "",
+    tries: int = 500,
+):
     """How many of so many are answered."""
     return sum(table.allow(source, asked, account) for _ in range(tries))
 
@@ -35,9 +41,9 @@ def asks(table: Strangers, source: tuple[str, int], asked: Asked = Asked.OTHER, 
 # --- answers ------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("asked", Asked)
+@pytest.mark.parametrize("asked", RequestKind)
 def test_an_address_a_host_and_all_strangers_have_their_bounds(clock, asked):
-    table = Strangers(monotonic=clock)
+    table = RateLimit(monotonic=clock)
     assert asks(table, ("a", 1), asked) == asked.address.burst
     ports = count(2)
     assert sum(table.allow(("a", next(ports)), asked) for _ in range(500)) == asked.host.burst - asked.address.burst
@@ -51,30 +57,30 @@ def test_an_address_a_host_and_all_strangers_have_their_bounds(clock, asked):
 
 def test_what_is_asked_for_is_apart(clock):
     """100 OPTIONS a second from a phone's own address: it is challenged all the same."""
-    table = Strangers(monotonic=clock)
+    table = RateLimit(monotonic=clock)
     for _ in range(100):
-        asks(table, ("a", 5060), Asked.OTHER, tries=100)
+        asks(table, ("a", 5060), RequestKind.OTHER, tries=100)
         clock.now += 1
-    assert table.allow(("a", 5060), Asked.CHALLENGE)
+    assert table.allow(("a", 5060), RequestKind.CHALLENGE)
 
 
 def test_who_has_proven_itself_is_not_starved_by_its_address(clock):
     known = {("a", 5060)}
-    table = Strangers(known.__contains__, lambda account, host: (account, host) == ("account:alice", "a"), clock)
+    table = RateLimit(known.__contains__, lambda account, host: (account, host) == ("account:alice", "a"), clock)
     for port in range(1, 200):
-        asks(table, ("a", port), Asked.CHALLENGE, tries=10)
+        asks(table, ("a", port), RequestKind.CHALLENGE, tries=10)
     for host in range(1000):
-        table.allow((str(host), 1), Asked.CHALLENGE)
-    assert not table.allow(("a", 4000), Asked.CHALLENGE)
-    assert not table.allow(("b", 4000), Asked.CHALLENGE)
-    assert asks(table, ("a", 5060), Asked.CHALLENGE) == PROVEN.burst
-    assert asks(table, ("a", 4000), Asked.CHALLENGE, "account:alice") == NAMED.burst  # its phone, from a new port
-    assert not table.allow(("a", 4000), Asked.CHALLENGE, "account:bob")
-    assert not table.allow(("b", 4000), Asked.CHALLENGE, "account:alice")
+        table.allow((str(host), 1), RequestKind.CHALLENGE)
+    assert not table.allow(("a", 4000), RequestKind.CHALLENGE)
+    assert not table.allow(("b", 4000), RequestKind.CHALLENGE)
+    assert asks(table, ("a", 5060), RequestKind.CHALLENGE) == PROVEN.burst
+    assert asks(table, ("a", 4000), RequestKind.CHALLENGE, "account:alice") == NAMED.burst  # its phone, from a new port
+    assert not table.allow(("a", 4000), RequestKind.CHALLENGE, "account:bob")
+    assert not table.allow(("b", 4000), RequestKind.CHALLENGE, "account:alice")
 
 
 def test_the_table_is_bounded(clock):
-    table = Strangers(monotonic=clock)
+    table = RateLimit(monotonic=clock)
     for number in range(2 * MAX_KNOWN):
         clock.now += 0.01
         table.allow((str(number), 1))
@@ -84,63 +90,63 @@ def test_the_table_is_bounded(clock):
 # --- guesses ------------------------------------------------------------------------------------------------------
 
 
-def wrong(guesses: Guesses, account: str, host: str, times: int, proven: bool = False) -> int:
+def wrong(lockout: PasswordLockout, account: str, host: str, times: int, proven: bool = False) -> int:
     """Guess so often; how many were looked at."""
     looked = 0
     for _ in range(times):
-        if not guesses.barred(account, host, proven=proven):
+        if not lockout.barred(account, host, proven=proven):
             looked += 1
-            guesses.note(account, host, proven=proven)
+            lockout.note(account, host, proven=proven)
     return looked
 
 
 def test_a_guesser_is_locked_for_longer_and_longer(clock):
-    guesses = Guesses(clock)
-    seconds, looked = 0.0, wrong(guesses, "alice", "a", 100)
+    lockout = PasswordLockout(clock)
+    seconds, looked = 0.0, wrong(lockout, "alice", "a", 100)
     assert looked == FREE
     lock = SHORTEST
     while seconds < 86_400:
         clock.now += lock - 0.1
-        assert guesses.barred("alice", "a", proven=False)
+        assert lockout.barred("alice", "a", proven=False)
         clock.now += 0.1
-        assert wrong(guesses, "alice", "a", 100) == FREE
+        assert wrong(lockout, "alice", "a", 100) == FREE
         seconds += lock
         lock, looked = min(2 * lock, LONGEST), looked + FREE
     assert looked < 550  # in a day
-    assert not guesses.barred("bob", "a", proven=False)
-    assert not guesses.barred("alice", "b", proven=True)
+    assert not lockout.barred("bob", "a", proven=False)
+    assert not lockout.barred("alice", "b", proven=True)
 
 
 def test_guesses_from_many_hosts_are_one_guessers(clock):
-    guesses = Guesses(clock)
-    assert sum(wrong(guesses, "alice", f"h{number}", 1) for number in range(6000)) == FREE_EVERYWHERE
-    assert guesses.barred("alice", "new", proven=False)
-    assert not guesses.barred("alice", "a", proven=True)
-    assert len(guesses._tries) <= MAX_KEPT
+    lockout = PasswordLockout(clock)
+    assert sum(wrong(lockout, "alice", f"h{number}", 1) for number in range(6000)) == FREE_EVERYWHERE
+    assert lockout.barred("alice", "new", proven=False)
+    assert not lockout.barred("alice", "a", proven=True)
+    assert len(lockout._tries) <= MAX_KEPT
 
 
 def test_accounts_that_are_not_there_count_as_one_and_lock_nobody(clock):
-    guesses = Guesses(clock)
-    assert wrong(guesses, "", "a", 100) == FREE
-    assert sum(wrong(guesses, "", f"h{number}", 1) for number in range(100)) == 100
-    assert not guesses.barred("alice", "a", proven=False)
+    lockout = PasswordLockout(clock)
+    assert wrong(lockout, "", "a", 100) == FREE
+    assert sum(wrong(lockout, "", f"h{number}", 1) for number in range(100)) == 100
+    assert not lockout.barred("alice", "a", proven=False)
 
 
 def test_a_right_password_forgives_and_a_log_line_a_second_is_enough(clock):
-    guesses = Guesses(clock)
-    told = [guesses.note("alice", "a", proven=False) for _ in range(FREE - 1)]
+    lockout = PasswordLockout(clock)
+    told = [lockout.note("alice", "a", proven=False) for _ in range(FREE - 1)]
     assert told == [True] + [False] * (FREE - 2)
-    guesses.right("alice", "a")
-    assert wrong(guesses, "alice", "a", 100) == FREE
+    lockout.right("alice", "a")
+    assert wrong(lockout, "alice", "a", 100) == FREE
     clock.now += 1
-    assert guesses.note("alice", "a", proven=False)
+    assert lockout.note("alice", "a", proven=False)
 
 
 def test_the_tries_that_are_kept_are_bounded(clock):
-    guesses = Guesses(clock)
+    lockout = PasswordLockout(clock)
     for number in range(MAX_KEPT + 100):
-        guesses.note("", f"h{number}", proven=False)
-    assert len(guesses._tries) == MAX_KEPT
+        lockout.note("", f"h{number}", proven=False)
+    assert len(lockout._tries) == MAX_KEPT
 
 
 def request(line: str):
@@ -155,17 +161,17 @@ def test_nobody_locks_a_phone_out_of_its_own_address(clock):
     config = config_for("127.0.0.1:9", accounts=(Account("alice", "x", PRESENTED),))
     auth = Authenticator(config, lambda _: "open sesame", clock)
 
-    def tries(source: tuple[str, int], password: str) -> Verdict:
+    def tries(source: tuple[str, int], password: str) -> AuthResult:
         asked = challenge(auth.challenges(request("X: y"), source)[1][1])
         line = authorization(asked, "alice", password, "REGISTER", "sip:gate.invalid")
         return auth.check(request(line), source)[0]
 
     phone, neighbour = ("192.0.2.1", 5060), ("192.0.2.1", 40000)
-    assert tries(phone, "open sesame") is Verdict.PROVEN
+    assert tries(phone, "open sesame") is AuthResult.PROVEN
     for number in range(200):
-        assert tries(neighbour, f"guess {number}") is Verdict.WRONG
-        assert tries((f"198.51.100.{number}", 5060), f"guess {number}") is Verdict.WRONG
-    assert auth.guesses.wrong <= FREE + FREE_EVERYWHERE
-    assert tries(neighbour, "open sesame") is Verdict.WRONG  # locked: even the right one is not looked at
-    assert tries(("203.0.113.1", 5060), "open sesame") is Verdict.WRONG
-    assert tries(phone, "open sesame") is Verdict.PROVEN
+        assert tries(neighbour, f"guess {number}") is AuthResult.WRONG
+        assert tries((f"198.51.100.{number}", 5060), f"guess {number}") is AuthResult.WRONG
+    assert auth.lockout.wrong <= FREE + FREE_EVERYWHERE
+    assert tries(neighbour, "open sesame") is AuthResult.WRONG  # locked: even the right one is not looked at
+    assert tries(("203.0.113.1", 5060), "open sesame") is AuthResult.WRONG
+    assert tries(phone, "open sesame") is AuthResult.PROVEN

@@ -13,8 +13,8 @@ from gate.config import Account, Config, DialPrefix, Pbx, PurposeHeader
 from gate.core.numbers import NumberRefused, parse
 from gate.core.screening import Purpose, Topic
 from gate.sip.auth import Caller
-from gate.sip.claims import Claim, Claims
-from gate.sip.message import Message
+from gate.sip.message import SipMessage
+from gate.sip.purpose_claims import PurposeClaim, PurposeClaims
 from tests.support.sip_call import Call
 from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Phone
@@ -36,9 +36,9 @@ def configured(**changes: Any) -> Config:
     return msgspec.structs.replace(config, **{"dial_prefix": PREFIXES, "purpose_header": header} | changes)
 
 
-def claimed(dialled: str, caller: Caller | None, *headers: str) -> Claim:
-    request = Message("INVITE", "", 0, [(HEADER.lower(), value) for value in headers], b"")
-    return Claims(configured()).of(request, dialled, caller)
+def claimed(dialled: str, caller: Caller | None, *headers: str) -> PurposeClaim:
+    request = SipMessage("INVITE", "", 0, [(HEADER.lower(), value) for value in headers], b"")
+    return PurposeClaims(configured()).of(request, dialled, caller)
 
 
 @pytest.mark.parametrize(
@@ -62,7 +62,7 @@ def test_law_1_7_who_may_claim_claims(
     dialled: str, caller: Caller, headers: tuple[str, ...], purpose: str, topic: str, through: str
 ) -> None:
     claim = claimed(dialled, caller, *headers)
-    assert claim == Claim("02079460000", Purpose(purpose), Topic(topic), through)
+    assert claim == PurposeClaim("02079460000", Purpose(purpose), Topic(topic), through)
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_law_1_7_any_other_claim_is_refused_and_the_strictest_presumed(
 
 
 def test_law_1_7_whoever_has_proven_nothing_claims_nothing() -> None:
-    assert claimed("*7102079460000", None, "service") == Claim("02079460000")
+    assert claimed("*7102079460000", None, "service") == PurposeClaim("02079460000")
 
 
 @settings(max_examples=300, deadline=None)

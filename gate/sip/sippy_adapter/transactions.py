@@ -12,9 +12,9 @@ from sippy.SipTransactionManager import SipTransactionManager, check1918
 from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
 
-from gate.sip.message import Address, Message
-from gate.sip.traps import readable, tame
-from gate.sip.udp import Face, Transport
+from gate.sip.message import Address, SipMessage
+from gate.sip.sippy_adapter.rewriting import parsable, rewrite
+from gate.sip.udp import Endpoint, Transport
 
 MAX_ANSWERED = 8192
 """Requests whose answers may be repeated: more than are sent in the 32 s that an answer is repeated for."""
@@ -28,8 +28,8 @@ class _Silent:
 
 
 class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no types
-    """Server and client transactions. ``handleIncoming`` is not the sockets' door any more: ``gate.sip.door`` is, and
-    passes on through ``feed`` what needs a transaction."""
+    """Server and client transactions. ``handleIncoming`` is not the sockets' door any more: ``gate.sip.ingress`` is,
+    and passes on through ``feed`` what needs a transaction."""
 
     def __init__(self, transport: Transport, on_request: Callable[[Any, Any], Any]) -> None:
         # Not super().__init__: it would open sockets of its own. These are all the attributes it sets.
@@ -52,18 +52,18 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         self._holding = False
         self._held: list[tuple[Any, ...]] = []
 
-    def expects(self, response: Message) -> bool:
+    def expects(self, response: SipMessage) -> bool:
         """True where a request of ours waits for this response, or has lately had one (a final answer that is repeated
         wants its ACK again). sippy would parse any other, and remember for a minute that it knows nothing of it."""
         key = (response.call_id, response.from_tag, response.cseq, response.cseq_method, response.branch)
-        return (key in self.tclient or response.branch in self._answered) and readable(response)
+        return (key in self.tclient or response.branch in self._answered) and parsable(response)
 
-    def feed(self, message: Message, source: Address, face: Face) -> None:
+    def feed(self, message: SipMessage, source: Address, endpoint: Endpoint) -> None:
         """One message into sippy. Raises whatever sippy raises. A private Contact that came from a public address is
         one behind NAT: it is answered where it came from."""
         self.nat_traversal = not check1918(source[0])
         try:
-            self.handleIncoming(tame(message), Remote_address(source, "udp"), face, MonoTime())
+            self.handleIncoming(rewrite(message), Remote_address(source, "udp"), endpoint, MonoTime())
         finally:
             held, self._held = self._held, []
             for values in held:
@@ -92,8 +92,8 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         host, leg = msg.getSource()[0], self._leg(t.tid[0], t.tid[1])
         if host in self.l4r.hosts_of(t.address[0]):
             if leg is not None:
-                leg.side.hosts.add(host)
-        elif not (leg.speaks_at(host) if leg is not None else self.belongs(t.address[0], host)):
+                leg.peer.hosts.add(host)
+        elif not (leg.may_send_from(host) if leg is not None else self.belongs(t.address[0], host)):
             self.foreign += 1
             return
         self._answered[t.tid[-1]] = None
@@ -111,7 +111,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
             transaction.cleanup()
         self.req_consumers.pop(call_id, None)
 
-    def leg_of(self, request: Message) -> Any:
+    def leg_of(self, request: SipMessage) -> Any:
         """The leg that a request inside a call is for (a CANCEL: the one that its INVITE made); None for none."""
         if request.method != "CANCEL":
             return self._leg(request.call_id, request.to_tag)
@@ -123,6 +123,6 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
     def _leg(self, call_id: str, tag: str) -> Any:
         """A plain user agent of sippy's, such as the far end of the demo has, is no leg: it has no side."""
         for consumer in self.req_consumers.get(call_id, ()):
-            if consumer.cobj.lTag == tag and hasattr(consumer.cobj, "side"):
+            if consumer.cobj.lTag == tag and hasattr(consumer.cobj, "peer"):
                 return consumer.cobj
         return None

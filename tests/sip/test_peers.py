@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from gate.config import Account, Pbx
-from gate.sip.loop import Steps
-from gate.sip.sides import MAX_HOSTS, Proven, Side, networks, plain
+from gate.sip.peers import MAX_HOSTS, DialogPeer, ProvenAddresses, networks, plain
+from gate.sip.sippy_adapter.event_loop import StepQueue
 from gate.sip.udp import Transport
 from tests.support.sip_call import Call
 from tests.support.sip_digest import authorization, challenge
@@ -27,7 +27,7 @@ class Clock:
 
 def test_what_is_proven_holds_for_its_time():
     clock = Clock()
-    proven = Proven(clock)
+    proven = ProvenAddresses(clock)
     proven.note("account:alice", ("192.0.2.1", 5060), 60)
     proven.note("account:alice", ("192.0.2.1", 5061), 10)
     assert proven.account_at(("192.0.2.1", 5061)) == "account:alice"
@@ -44,7 +44,7 @@ def test_what_is_proven_holds_for_its_time():
 
 
 def test_the_hosts_of_an_account_are_bounded():
-    proven = Proven(Clock())
+    proven = ProvenAddresses(Clock())
     for number in range(MAX_HOSTS + 1):
         proven.note("account:alice", (f"192.0.2.{number}", 5060), 60)
     held = [number for number in range(MAX_HOSTS + 1) if proven.at("account:alice", f"192.0.2.{number}")]
@@ -55,14 +55,14 @@ def test_hosts_are_compared_as_sockets_write_them():
     assert plain("[2001:DB8:0::1]") == "[2001:db8::1]"
     assert plain("192.0.2.1") == "192.0.2.1"
     assert plain("PBX.Example") == "pbx.example"
-    side = Side(hosts={"192.0.2.1"}, networks=networks(("198.51.100.0/24", "2001:db8::/32")))
+    side = DialogPeer(hosts={"192.0.2.1"}, networks=networks(("198.51.100.0/24", "2001:db8::/32")))
     assert [side.has(host) for host in ("192.0.2.1", "198.51.100.7", "[2001:db8::7]", "192.0.2.2", "name")] == [
         True, True, True, False, False,
     ]  # fmt: skip
 
 
 def test_a_name_stands_for_all_its_addresses():
-    transport = Transport("127.0.0.1:0", Steps(), lambda *_: None)
+    transport = Transport("127.0.0.1:0", StepQueue(), lambda *_: None)
     transport._names["carrier.invalid"] = (("192.0.2.1", "192.0.2.2"), 0.0)
     assert transport.hosts_of("carrier.invalid") == {"192.0.2.1", "192.0.2.2"}
     assert transport.hosts_of("192.0.2.1") == {"192.0.2.1"}

@@ -29,7 +29,7 @@ class Rate:
     per_second: float
 
 
-class Asked(Enum):
+class RequestKind(Enum):
     """What is asked, with the bounds of one address, of one host, and of all strangers together."""
 
     CHALLENGE = "challenge", Rate(40, 10), Rate(60, 20), Rate(400, 200)
@@ -77,7 +77,7 @@ class Buckets:
         return tokens >= 1
 
 
-class Strangers:
+class RateLimit:
     """Answers, rationed."""
 
     def __init__(
@@ -95,19 +95,19 @@ class Strangers:
         self.dropped = 0
         """Requests left unanswered."""
 
-    def allow(self, source: Address, asked: Asked = Asked.OTHER, account: str = "") -> bool:
+    def allow(self, source: Address, asked: RequestKind = RequestKind.OTHER, account: str = "") -> bool:
         """Answer this request? ``account``: the one that it names, not proven. False: it is dropped."""
         now, host = self._monotonic(), source[0]
-        if asked is not Asked.PASSWORD and self._known(source):
+        if asked is not RequestKind.PASSWORD and self._known(source):
             allowed = self._own.take(source, PROVEN, now)
         else:
-            mine = asked is Asked.CHALLENGE and account and self._named(account, host)
+            mine = asked is RequestKind.CHALLENGE and account and self._named(account, host)
             allowed = bool(mine) and self._own.take((account, host), NAMED, now)
             allowed = allowed or self._take_part(source, asked, now)
         self.dropped += not allowed
         return allowed
 
-    def _take_part(self, source: Address, asked: Asked, now: float) -> bool:
+    def _take_part(self, source: Address, asked: RequestKind, now: float) -> bool:
         """A token of each of the three, or none of any."""
         parts = [((asked, *source), asked.address), ((asked, source[0]), asked.host), (asked, asked.everybody)]
         left = [self._rest.tokens(key, rate, now) for key, rate in parts]

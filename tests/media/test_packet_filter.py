@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from gate.errors import MediaError
-from gate.media.sieve import Sieve, next_numbers
+from gate.media.packet_filter import PacketFilter, next_numbers
 
 
 def bound(host: str, port: int = 0) -> socket.socket:
@@ -47,30 +47,30 @@ def test_nothing_passes_at_first_and_then_the_named_ports_of_the_named_address(
     pair: tuple[str, socket.socket, socket.socket],
 ) -> None:
     host, rtp, rtcp = pair
-    sieve = Sieve(host, rtp.getsockname()[1])
-    sieve.shut()
+    packet_filter = PacketFilter(host, rtp.getsockname()[1])
+    packet_filter.shut()
     with bound(host) as friend, bound(host) as other:
         for sender in (friend, other):
             sender.sendto(b"early", rtp.getsockname())
             sender.sendto(b"early", rtcp.getsockname())
         assert heard(rtp) == heard(rtcp) == []
-        assert sieve.refused() == 2
-        sieve.only(host, 9, friend.getsockname()[1])
+        assert packet_filter.refused() == 2
+        packet_filter.only(host, 9, friend.getsockname()[1])
         other.sendto(b"stranger", rtp.getsockname())
         friend.sendto(b"friend", rtp.getsockname())
         friend.sendto(b"not from the port above", rtcp.getsockname())
         assert (heard(rtp), heard(rtcp)) == ([b"friend"], [])
-        assert sieve.refused() == 3
-        sieve.only(host)
+        assert packet_filter.refused() == 3
+        packet_filter.only(host)
         for sender in (friend, other):
             sender.sendto(b"of this address", rtp.getsockname())
         assert len(heard(rtp)) == 2
-        sieve.only("192.0.2.1" if "." in host else "2001:db8::1")
+        packet_filter.only("192.0.2.1" if "." in host else "2001:db8::1")
         friend.sendto(b"of another", rtp.getsockname())
-        sieve.shut()
+        packet_filter.shut()
         friend.sendto(b"of nobody", rtp.getsockname())
         assert heard(rtp) == []
-        assert sieve.refused() == 5
+        assert packet_filter.refused() == 5
 
 
 def test_an_address_differs_by_any_of_its_bits() -> None:
@@ -80,12 +80,14 @@ def test_an_address_differs_by_any_of_its_bits() -> None:
         except OSError:
             pytest.skip("the port above is somebody else's")
         with rtcp:
-            sieve = Sieve("127.0.0.1", rtp.getsockname()[1], [number + 1000 for number in next_numbers()])
+            packet_filter = PacketFilter(
+                "127.0.0.1", rtp.getsockname()[1], [number + 1000 for number in next_numbers()]
+            )
             for near in ("127.0.0.2", "127.0.1.3", "127.1.0.3", "126.0.0.3", "127.0.0.131"):
-                sieve.only(near)
+                packet_filter.only(near)
                 sender.sendto(near.encode(), rtp.getsockname())
             assert heard(rtp) == []
-            sieve.only("127.0.0.3")
+            packet_filter.only("127.0.0.3")
             sender.sendto(b"it", rtp.getsockname())
             assert heard(rtp) == [b"it"]
 
@@ -93,11 +95,11 @@ def test_an_address_differs_by_any_of_its_bits() -> None:
 def test_a_socket_that_is_not_here_is_told(pair: tuple[str, socket.socket, socket.socket]) -> None:
     host, rtp, rtcp = pair
     port = rtp.getsockname()[1]
-    sieve = Sieve(host, port)
+    packet_filter = PacketFilter(host, port)
     rtp.close()
     rtcp.close()
-    assert sieve.refused() == 0
+    assert packet_filter.refused() == 0
     with pytest.raises(MediaError):
-        sieve.only(host)
+        packet_filter.only(host)
     with pytest.raises(MediaError, match="not in this process"):
-        Sieve(host, port)
+        PacketFilter(host, port)

@@ -15,9 +15,9 @@ from sippy.SipURL import SipURL
 from sippy.UA import UA
 
 from gate.sip.message import Address
-from gate.sip.sides import Side
-from gate.sip.transactions import Transactions
-from gate.sip.traps import guarded
+from gate.sip.peers import DialogPeer
+from gate.sip.sippy_adapter.patches import guarded
+from gate.sip.sippy_adapter.transactions import Transactions
 
 AGENT = "Dialgate"
 
@@ -51,8 +51,8 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
     """The peer's last CSeq number (sippy's)."""
 
     def __init__(
-        self, transactions: Transactions, on_event: Callable[[Any], None], side: Side, next_hop: Address | None = None,
-        username: str = "", password: str = "",
+        self, transactions: Transactions, on_event: Callable[[Any], None], peer: DialogPeer,
+        next_hop: Address | None = None, username: str = "", password: str = "",
     ) -> None:  # fmt: skip
         super().__init__(
             transactions.global_config,
@@ -62,7 +62,7 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
             nh_address=next_hop,
         )
         self.transactions = transactions
-        self.side = side
+        self.peer = peer
         self.local_ua = AGENT
         self.lContact = contact()
         self.useRefer = False
@@ -82,9 +82,9 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
         self._when_acknowledged: Callable[[], None] | None = None
         self._stale_tried = False
 
-    def speaks_at(self, host: str) -> bool:
-        """True where this peer's own messages may come from: ``gate.sip.sides``."""
-        if self.side.has(host):
+    def may_send_from(self, host: str) -> bool:
+        """True where this peer's own messages may come from: ``gate.sip.peers``."""
+        if self.peer.has(host):
             return True
         hosts = [self.rAddr[0][0]] if self.rAddr and self.rAddr[0] else []
         hosts += [self.rTarget.host] if self.rTarget is not None else []

@@ -37,7 +37,7 @@ class _Tries:
     last: float = 0.0
 
 
-class Guesses:
+class PasswordLockout:
     """By account and host, and by account alone. Accounts that are not there count as one, with an empty name."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:

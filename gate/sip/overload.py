@@ -27,7 +27,7 @@ RETRY_SECONDS = 5
 
 
 @dataclass(slots=True)
-class _Queue:
+class _QueueDelay:
     since: float | None = None
     """When everything began to be late."""
     stands: bool = False
@@ -46,12 +46,12 @@ class _Queue:
         self.seen = now
 
 
-class Lag:
+class OverloadControl:
     """The measures of one line; on its thread."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._queues = {name: _Queue() for name in ("datagrams", "timers", "decisions", "media")}
+        self._queues = {name: _QueueDelay() for name in ("datagrams", "timers", "decisions", "media")}
         self.shed = 0
         """Calls sent away since the start."""
 

@@ -1,0 +1,17 @@
+"""sippy, adapted: its transactions, user agents and event loop, and every fault of sippy 2.5.0 that is worked around.
+
+- ``rewriting``     messages written anew before sippy reads them
+- ``patches``       functions of sippy that are replaced; what must be set before its import
+- ``event_loop``    its loop, run by the thread that wants it; steps and timers
+- ``transactions``  its transaction manager on the gate's sockets
+- ``leg``           its user agent: one dialog
+- ``speedups``      what it does hundreds of times a call, made cheaper
+
+Each module names the faults that it answers. ``tests/sip/test_sippy_faults.py`` has a test for each that fails when a
+new version mends it; then the workaround can go. Handled outside this package:
+
+- three UDP workers reorder messages, and every send looks its address up: ``gate.sip.udp`` has sockets of its own
+- an INVITE without Contact raises, REFER and ``Also`` redirect a call: ``gate.sip.ingress`` answers 400 and 405
+- a failed re-INVITE forgets our SDP: ``gate.sip.offer_answer`` puts the last good one back
+- a 407 to REGISTER is answered in the wrong header: ``gate.sip.trunk`` registers by itself
+"""

@@ -1,0 +1,94 @@
+"""Messages written anew before sippy reads them. Upstream faults (sippy 2.5.0) that this answers:
+
+- ``;transport=UDP`` in capitals raises "unsupported transport", and the BYE or ACK is lost: written in lower case;
+  another transport becomes UDP, the only one that the gate speaks
+- the ACK of a 3xx to 6xx goes to the response's Contact: such a response loses Contact and Record-Route
+- bytes that are not UTF-8 raise: they are replaced
+- headers are split with ``str.splitlines``, which takes FS, NEL, U+2028 and others for line ends: they are replaced
+- Content-Length counts characters, not bytes: a body holds ASCII alone
+- lists and parameters take quadratic time: known headers alone pass; ``gate.sip.message`` bounds all sizes
+- a display name with ``\\"`` or ``\\\\`` raises, or moves the URI: names lose quotes and backslashes
+- an unreadable address raises in the middle of sippy's work: ``parsable`` is asked first
+"""
+
+from __future__ import annotations
+
+import re
+
+from gate.sip.header_fields import split_address, split_list, tag_of, usable_uri, whole
+from gate.sip.message import SipMessage, body_of, read_via
+
+_TRANSPORT = re.compile(r";\s*transport\s*=\s*[A-Za-z0-9]+", re.IGNORECASE)
+_NOT_PRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_NOT_ASCII = bytes(range(128)) + b"?" * 128
+_ADDRESSES = frozenset({"from", "to", "contact", "record-route", "route"})
+_TARGETS = frozenset({"contact", "record-route"})
+_NUMBERS = frozenset({"expires", "max-forwards", "rseq", "min-se"})
+_PASSED = (
+    _ADDRESSES
+    | _NUMBERS
+    | {"via", "call-id", "cseq", "content-type", "www-authenticate", "proxy-authenticate", "reason", "server"}
+    | {"user-agent", "retry-after", "session-expires", "supported", "require", "allow", "warning", "rack"}
+)
+"""Headers that sippy is shown. The rest it does not need; some it would act on (Also, Refer-To, Replaces), and on some
+it would fail (Authorization, which the ingress has checked)."""
+
+
+def rewrite(message: SipMessage) -> bytes:
+    """A message that the ingress has read, written anew as sippy can take it; meaning is kept, for requests and
+    responses alike."""
+    if message.method:
+        lines = [f"{message.method} {_line(_TRANSPORT.sub(';transport=udp', message.uri))} SIP/2.0"]
+    else:
+        lines = [f"SIP/2.0 {message.code} {_line(message.uri) or 'Unspecified'}"]
+    for via in message.vias:
+        hop = read_via(via)
+        if hop is not None:
+            port = f":{hop.port}" if hop.port else ""
+            lines.append(f"Via: SIP/2.0/{hop.transport} {hop.host}{port}{_line(hop.params)}")
+    for name, value in message.headers:
+        if name == "via" or name not in _PASSED or (message.code >= 300 and name in _TARGETS):
+            continue
+        if name in _ADDRESSES:
+            members = split_list(value)
+            lines.extend(f"{name}: {_address(_line(each))}" for each in (members if name in _TARGETS else members[:1]))
+        elif name == "cseq":
+            lines.append(f"cseq: {message.cseq} {message.cseq_method}")
+        elif name not in _NUMBERS or whole(value) is not None:
+            lines.append(f"{name}: {_line(value)}")
+    body = body_of(message)
+    lines.append(f"content-length: {len(body)}\r\n\r\n")
+    return "\r\n".join(lines).encode("utf-8") + body.translate(_NOT_ASCII)
+
+
+def parsable(message: SipMessage) -> bool:
+    """True where sippy can read the addresses: it raises, in the middle of its work, where it cannot."""
+    return all(
+        usable_uri(split_address(each)[1])
+        for name, value in message.headers
+        if name in _ADDRESSES and not (message.code >= 300 and name in _TARGETS)
+        for each in split_list(value)
+        if each.strip() != "*"
+    )
+
+
+def _line(latin: str) -> str:
+    """Text that stays on its line, as the UTF-8 that it is; what is none, and what is not printed, becomes a mark."""
+    if latin.isascii() and latin.isprintable():
+        return latin
+    return _NOT_PRINTED.sub("\ufffd", latin.encode("latin-1", "replace").decode("utf-8", "replace"))
+
+
+def _address(value: str) -> str:
+    """A From, To, Contact or Route value as ``"name" <uri>;params``; parameters with quotes stay away, for sippy would
+    look for the name's end in them."""
+    name, uri, rest = split_address(value)
+    name = "".join(sign for sign in name if sign not in '"\\')
+    uri = _TRANSPORT.sub(";transport=udp", uri)
+    tag, params = tag_of(value), ""
+    for each in rest.split(";")[1:]:
+        key, equals, told = (part.strip() for part in each.partition("="))
+        if key and key.lower() != "tag" and not set(each) & set('"<>,'):
+            params += f";{key}{equals}{told}"
+    params = f";tag={tag}{params}" if tag else params
+    return f'"{name}" <{uri}>{params}' if name else f"<{uri}>{params}"
