@@ -1,18 +1,16 @@
-"""The documentation says what is so: commands, options, keys, reason codes, files, the diagram, the maps, docstrings.
+"""The documentation says what is so: commands, options, keys, reason codes, files, the diagrams, the maps, docstrings.
 
-``DIALGATE_README`` names another README to judge, before it takes its place.
+``tests/test_manual.py`` has what is asked of the manual as such.
 """
 
 from __future__ import annotations
 
 import ast
 import importlib
-import os
 import re
 import shlex
 import tomllib
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,38 +21,19 @@ from gate.cli.main import cli
 from gate.config.load import fields
 from gate.config.schema import Config
 from gate.control import endpoint
+from gate.control.answers import Decided
+from gate.control.messages import Decide
 from gate.core import calls, requests
 from gate.core.call_words import ENDS
 from gate.core.screening import Reason, Verdict
+from gate.service.metrics import Metrics
 from tests.support.commands import ROOT, dialgate
+from tests.support.documents import Document, document, documents, page
 
-README = Path(os.environ.get("DIALGATE_README") or ROOT / "README.md")
-TEXT = README.read_text(encoding="utf-8")
-
-FENCED = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
-INDENTED = re.compile(r"(?:^ {4,}\S.*\n)+", re.MULTILINE)
-SPAN = re.compile(r"`([^`]+)`")
-LINK = re.compile(r"\]\(([^)\s]+)\)")
-
-
-@cache
-def blocks() -> list[tuple[str, str]]:
-    """(language, text) of every code block, fenced or indented."""
-    fenced = [(match[2], match[3]) for match in FENCED.finditer(TEXT)]
-    return fenced + [("", match[0]) for match in INDENTED.finditer(FENCED.sub("", TEXT))]
-
-
-@cache
-def spans() -> list[str]:
-    """Every piece of code inside the prose."""
-    prose = INDENTED.sub("", FENCED.sub("", TEXT))
-    return [" ".join(match[1].split()) for match in SPAN.finditer(prose)]
-
-
-def section(title: str) -> str:
-    """The text under a heading, up to the next one."""
-    parts = re.split(r"^## (.+)$", FENCED.sub("", TEXT), flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True)).get(title, "")
+EVERY = documents()
+every_document = pytest.mark.parametrize("read", EVERY, ids=[each.path.stem for each in EVERY])
+SPANS = [span for each in EVERY for span in each.spans]
+BLOCKS = [block for each in EVERY for block in each.blocks]
 
 
 # --- the command line ---------------------------------------------------------------------------------------------
@@ -81,6 +60,8 @@ def understand(line: str, *, whole: bool) -> None:
         values, rest, _ = command.make_parser(context).parse_args(list(words))
     except click.UsageError as error:
         pytest.fail(f"{line}: {error.format_message()}")
+    if "--help" in words:
+        return
     assert not rest, f"{line}: {rest} is more than it takes"
     for parameter in command.get_params(context):
         value = values.get(parameter.name or "")
@@ -90,15 +71,20 @@ def understand(line: str, *, whole: bool) -> None:
         assert given or not whole or not parameter.required, f"{line}: {parameter.name} is missing"
 
 
-def test_commands_in_code_blocks_exist_with_their_options() -> None:
-    lines = [line for _, text in blocks() for line in typed(text)]
-    assert len(lines) > 3
-    for line in lines:
-        understand(line, whole=True)
+@every_document
+def test_commands_in_code_blocks_exist_with_their_options(read: Document) -> None:
+    for block in read.blocks:
+        for line in typed(block.text):
+            understand(line, whole=True)
 
 
-def test_commands_in_the_prose_exist() -> None:
-    for span in spans():
+def test_most_commands_are_shown_in_a_code_block() -> None:
+    assert len({line for block in BLOCKS for line in typed(block.text)}) > 60
+
+
+@every_document
+def test_commands_in_the_prose_exist(read: Document) -> None:
+    for span in read.spans:
         if re.match(r"dialgate [a-z]", span):
             understand(span.replace("|", " ").replace("…", ""), whole=False)
 
@@ -111,7 +97,7 @@ def test_what_is_no_command_is_seen(line: str) -> None:
 
 def test_make_targets_exist() -> None:
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    named = set(re.findall(r"\bmake ([a-z]+)\b", "\n".join([*(text for _, text in blocks()), *spans()])))
+    named = set(re.findall(r"\bmake ([a-z]+)\b", "\n".join([*(block.text for block in BLOCKS), *SPANS])))
     assert named >= {"demo", "test"}
     for target in named:
         assert re.search(rf"^{target}:", makefile, re.MULTILINE), target
@@ -133,9 +119,9 @@ def test_configuration_keys_exist() -> None:
     known = keys()
     anywhere = set().union(*known.values())
     seen = 0
-    for span in spans():
+    for span in SPANS:
         if dotted := re.fullmatch(r"([a-z]+)\.([a-z0-9_]+)(?: = .+)?", span):
-            if dotted[1] in known and dotted[2] not in ("db", "key", "toml", "wav"):
+            if dotted[1] in known and dotted[2] not in ("db", "key", "toml", "wav", "sock"):
                 assert dotted[2] in known[dotted[1]], span
                 seen += 1
         elif bracketed := re.fullmatch(r"\[{1,2}([a-z0-9_]+)\]{1,2}(?: ([a-z0-9_]+))?", span):
@@ -145,17 +131,22 @@ def test_configuration_keys_exist() -> None:
         elif bare := re.fullmatch(r"([a-z0-9_]+) = .+", span):
             assert bare[1] in anywhere, span
         elif re.fullmatch(r"[a-z]+_[a-z0-9_]+", span):
-            assert span in anywhere | {reason.value for reason in Reason} | set(ENDS), (
-                f"`{span}` is neither a key nor a reason"
-            )
+            assert span in anywhere | _words(), f"`{span}` is neither a key, a reason, a metric nor a field of HTTP"
     assert seen
+
+
+def _words() -> set[str]:
+    """What else is written with an underscore: reasons, ends of calls, metrics, fields of a decision over HTTP."""
+    families = list(Metrics().registry.collect())
+    metrics = {each.name + ("_total" if each.type == "counter" else "") for each in families}
+    return {*Reason, *ENDS, *metrics, *Decide.__struct_fields__, *Decided.__struct_fields__}
 
 
 def test_configuration_in_code_blocks_has_keys_that_exist() -> None:
     known = keys()
-    for language, text in blocks():
-        if language == "toml":
-            for name, value in tomllib.loads(text).items():
+    for block in BLOCKS:
+        if block.language == "toml":
+            for name, value in tomllib.loads(block.text).items():
                 for table in value if isinstance(value, list) else [value]:
                     assert table.keys() <= known[name], name
 
@@ -164,9 +155,9 @@ def test_configuration_in_code_blocks_has_keys_that_exist() -> None:
 
 
 def test_the_table_of_reason_codes_is_complete() -> None:
-    rows = re.findall(r"^\| (`.+?) \|", section("Reason codes"), re.MULTILINE)
-    shown = [code for row in rows for code in SPAN.findall(row)]
-    assert sorted(shown) == sorted(reason.value for reason in Reason)
+    rows = re.findall(r"^\| (`.+?) \|", page("reason-codes").prose, re.MULTILINE)
+    shown = [code for row in rows for code in re.findall(r"`([^`]+)`", row)]
+    assert sorted(shown) == sorted([*(reason.value for reason in Reason), *ENDS])
 
 
 # --- the first call -----------------------------------------------------------------------------------------------
@@ -180,8 +171,9 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_the_numbers_to_dial_first_are_answered_as_told(example: Path) -> None:
-    rows = re.findall(r"^\| `([0-9 ]+)` \|(.+)\|$", TEXT, re.MULTILINE)
+@pytest.mark.parametrize("read", [document(ROOT / "README.md"), page("getting-started")], ids=["README", "page"])
+def test_the_numbers_to_dial_first_are_answered_as_told(example: Path, read: Document) -> None:
+    rows = re.findall(r"^\| `([0-9 ]+)` \|(.+)\|$", read.text, re.MULTILINE)
     assert len(rows) >= 4
     for number, told in rows:
         answer = dialgate("check", number, "--json", "-c", str(example / "config.toml")).json
@@ -193,7 +185,7 @@ def test_the_numbers_to_dial_first_are_answered_as_told(example: Path) -> None:
 
 
 def test_the_files_named_of_the_example_are_made(example: Path) -> None:
-    named = {word for text in [TEXT] for word in re.findall(r"try-it/[\w./-]+\w", text)}
+    named = {word for each in EVERY for word in re.findall(r"try-it/[\w./-]+\w", each.text)}
     assert named
     for path in named:
         assert (example.parent / path).exists(), path
@@ -203,16 +195,24 @@ def test_the_files_named_of_the_example_are_made(example: Path) -> None:
 
 
 def test_the_diagrams_are_the_tables() -> None:
-    drawn = [text.strip() for language, text in blocks() if language == "mermaid"]
+    drawn = [block.text.strip() for block in BLOCKS if block.language == "mermaid"]
     assert drawn == [calls.diagram(), requests.diagram()], "paste diagram() of gate.core.calls and gate.core.requests"
 
 
+@every_document
+def test_links_lead_somewhere(read: Document) -> None:
+    for target in read.links:
+        if "://" in target:
+            continue
+        path, _, anchor = target.partition("#")
+        linked = (read.path.parent / path).resolve() if path else read.path
+        assert linked.is_file(), target
+        assert not anchor or anchor in document(linked).anchors, target
+
+
 def test_files_and_names_of_the_code_exist() -> None:
-    for target in LINK.findall(TEXT):
-        if "://" not in target and not target.startswith("#"):
-            assert (README.parent / target).exists() or (ROOT / target).exists(), target
-    for span in spans():
-        if re.fullmatch(r"(?:gate|console|tests|sample_lists|\.ci)/[\w./*-]*", span):
+    for span in SPANS:
+        if re.fullmatch(r"(?:gate|console|tests|sample_lists|\.ci|\.github)/[\w./*-]*", span):
             assert list(ROOT.glob(span.rstrip("/"))), span
         elif re.fullmatch(r"gate(?:\.[A-Za-z_]+)+", span) and span.rpartition(".")[2] not in ("db", "key", "lock"):
             assert _named(span), span
@@ -227,18 +227,11 @@ def _named(dotted: str) -> bool:
     return True
 
 
-def test_links_to_sections_lead_there() -> None:
-    """By the anchors that GitHub makes of headings: lower case, without punctuation, dashes for spaces."""
-    headings = re.findall(r"^#{2,} (.+)$", FENCED.sub("", TEXT), flags=re.MULTILINE)
-    anchors = {"#" + re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-    linked = {target for target in LINK.findall(TEXT) if target.startswith("#")}
-    assert linked
-    assert linked <= anchors, linked - anchors
-
-
 def test_http_paths_exist() -> None:
     source = Path(endpoint.__file__).read_text(encoding="utf-8")
-    for method, path in re.findall(r"`(GET|POST) (/[\w/]+)`", TEXT):
+    named = {found for each in EVERY for found in re.findall(r"`(GET|POST) (/[\w/]+)`", each.text)}
+    assert len(named) == 3
+    for method, path in named:
         assert f'add_{method.lower()}("{path}"' in source, path
 
 

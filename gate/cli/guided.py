@@ -26,7 +26,7 @@ from gate.core import numbers
 from gate.errors import GateError, UsageError
 
 PHONE_SYSTEMS = {"freepbx": 600, "fusionpbx": 486, "3cx": 486, "other": 600}
-"""Phone systems, and the refusal upon which each gives up (README, Refusal codes)."""
+"""Phone systems, and the refusal upon which each gives up (manual, Phone systems)."""
 PLAYERS = (
     ("aplay", "-q"),
     ("paplay",),

@@ -45,6 +45,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "config": ("gate.cli.settings", "The configuration: show."),
     "console": ("gate.cli.console", "The console, in this terminal."),
+    "manual": ("gate.cli.manual", "The manual, page by page."),
 }
 """Name -> module (its ``command`` is the click command) and the line shown in ``dialgate --help``."""
 

@@ -42,6 +42,7 @@ DESIGNED = {
     "reveal": set(),
     "config": {"show"},
     "console": set(),
+    "manual": set(),
 }
 
 
@@ -78,7 +79,7 @@ def test_every_designed_command_is_there() -> None:
 def test_every_command_has_json_help_and_an_example_of_itself(name: str) -> None:
     options = {option for parameter in LEAVES[name].params for option in parameter.opts}
     assert "--json" in options
-    if name not in ("init", "key new", "key passphrase", "demo", "audit open"):
+    if name not in ("init", "key new", "key passphrase", "demo", "audit open", "manual"):
         assert {"-c", "--config"} <= options
     shown = dialgate(*name.split(), "--help")
     assert shown.code == 0

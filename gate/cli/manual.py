@@ -1,0 +1,69 @@
+"""``dialgate manual``: the pages of the manual, in a terminal or as Markdown."""
+
+from __future__ import annotations
+
+import difflib
+import os
+import re
+import sys
+
+import click
+
+from gate import manual
+from gate.cli.command import command as make
+from gate.cli.output import View, say
+from gate.errors import UsageError
+
+
+@make(
+    "manual",
+    config=False,
+    example="dialgate manual\ndialgate manual retention\ndialgate manual reason-codes > reason-codes.md",
+)
+@click.argument("page", required=False, metavar="[PAGE]")
+def command(view: View, page: str | None) -> None:
+    """List the pages of the manual, or show PAGE: in a terminal through $PAGER, elsewhere as Markdown."""
+    listed = manual.pages()
+    if page is None:
+        rows = [each._asdict() for each in listed]
+        view.rows({"pages": rows}, "pages", [("name", "PAGE"), ("about", "ABOUT")], none="There are no pages.")
+        if not view.json:
+            say("Read one: dialgate manual PAGE. In the console: ? and then m.")
+        return
+    text = manual.read(_known(page, [each.name for each in listed]))
+    if view.json:
+        view.data({"page": page, "text": text})
+    elif sys.stdout.isatty():
+        _show(text)
+    else:
+        click.echo(text, nl=False)
+
+
+def _known(page: str, names: list[str]) -> str:
+    """``page`` where it is one, by its name or file name; raises ``UsageError`` with the nearest."""
+    wanted = page.removesuffix(".md")
+    if wanted in (manual.INDEX, *names):
+        return wanted
+    near = _nearest(re.sub(r"[\s_]+", "-", wanted.lower()), names)
+    hint = f"dialgate manual {near}" if near else "dialgate manual lists the pages"
+    raise UsageError(f"the manual has no page {page!r}", hint=hint)
+
+
+def _nearest(asked: str, names: list[str]) -> str:
+    """The page with a name like it, else the one that speaks of it most often; empty for none."""
+    if close := difflib.get_close_matches(asked, names, n=1):
+        return close[0]
+    words = asked.replace("-", " ").strip()
+    said = {name: manual.read(name).lower().count(words) for name in names} if words else {}
+    best = max(said, key=lambda name: said[name], default="")
+    return best if said.get(best) else ""
+
+
+def _show(text: str) -> None:
+    from rich.console import Console
+    from rich.markdown import Markdown
+
+    console = Console()
+    os.environ.setdefault("LESS", "-FRX")  # less: colours as they are, and no waiting where all of it fits
+    with console.pager(styles=True):
+        console.print(Markdown(manual.for_terminal(text), hyperlinks=False), width=min(console.width, 100))

@@ -1,0 +1,45 @@
+"""The manual: a Markdown file for each page, read with ``dialgate manual`` and from the console's help.
+
+``index`` lists all of them. Pages link to one another by file name (``[Retention](retention.md)``), so that the links
+work in the repository, in the console and, by ``for_terminal``, as the command that shows the page.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final, NamedTuple
+
+FOLDER: Final = Path(__file__).parent
+INDEX: Final = "index"
+_ENTRY: Final = re.compile(r"^- \[([^\]]+)\]\(([a-z0-9-]+)\.md\): (.+(?:\n  .+)*)", re.MULTILINE)
+_LINK: Final = re.compile(r"\[([^\]]+)\]\(([a-z0-9-]+)\.md(?:#[\w-]+)?\)")
+
+
+class Page(NamedTuple):
+    """A page as the index names it."""
+
+    name: str
+    title: str
+    about: str
+
+    @property
+    def path(self) -> Path:
+        """Its file."""
+        return FOLDER / f"{self.name}.md"
+
+
+def pages() -> list[Page]:
+    """Every page that the index lists, in its order."""
+    text = (FOLDER / f"{INDEX}.md").read_text(encoding="utf-8")
+    return [Page(name, title, " ".join(about.split())) for title, name, about in _ENTRY.findall(text)]
+
+
+def read(name: str) -> str:
+    """The Markdown of a page. Raises ``FileNotFoundError``."""
+    return (FOLDER / f"{name}.md").read_text(encoding="utf-8")
+
+
+def for_terminal(text: str) -> str:
+    """Links to pages as what is typed to read them, for a renderer that cannot follow them."""
+    return _LINK.sub(r"*\1* (`dialgate manual \2`)", text)

@@ -1,0 +1,160 @@
+"""The manual: what its index lists is there, is linked, is read in a terminal and in a pipe, and is in the wheel."""
+
+from __future__ import annotations
+
+import os
+import pty
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from gate import manual
+from gate.config import load
+from gate.config.load import fields
+from gate.config.schema import Config
+from tests.support.commands import PROGRAM, ROOT, dialgate
+from tests.support.documents import HEADING, README, Document, document, documents, page
+
+NAMES = [each.name for each in manual.pages()]
+
+
+# --- the pages ----------------------------------------------------------------------------------------------------
+
+
+def test_the_index_lists_every_page_once() -> None:
+    files = {path.stem for path in manual.FOLDER.glob("*.md")} - {manual.INDEX}
+    assert sorted(NAMES) == sorted(files)
+
+
+def test_the_index_and_readme_link_every_page() -> None:
+    for name in NAMES:
+        assert f"{name}.md" in page(manual.INDEX).links, name
+        linked = any(link.startswith(f"gate/manual/{name}.md") for link in document(README).links)
+        assert linked, f"{name} is not linked from the README"
+
+
+@pytest.mark.parametrize("read", documents(), ids=[each.path.stem for each in documents()])
+def test_a_page_has_one_title_and_is_read_in_one_sitting(read: Document) -> None:
+    levels = [len(marks) for marks, _ in HEADING.findall(read.prose)]
+    assert levels.count(1) == 1 and levels[0] == 1
+    assert len(read.text.splitlines()) < (250 if read.path == README else 300)
+    assert max(map(len, read.text.splitlines())) < 400
+    titles = [title for _, title in HEADING.findall(read.prose)]
+    assert len(titles) == len(set(titles)), "two headings with one anchor"
+
+
+def test_a_link_between_pages_is_a_file_name() -> None:
+    """Textual's viewer and ``for_terminal`` follow those alone."""
+    for name in [manual.INDEX, *NAMES]:
+        for link in page(name).links:
+            assert re.fullmatch(r"[a-z0-9-]+\.md(#[\w-]+)?", link), f"{name}: {link}"
+
+
+# --- configuration ------------------------------------------------------------------------------------------------
+
+
+def test_the_configuration_page_has_every_key_with_its_default() -> None:
+    shown = re.findall(r"^\| `([a-z0-9_]+\.[a-z0-9_]+)` \| (.+?) \|", page("configuration").text, re.MULTILINE)
+    wanted = []
+    for name, section in fields(Config).items():
+        element = getattr(section.type, "__args__", (section.type,))[0]
+        for key, field in fields(element).items():
+            wanted.append((f"{name}.{key}", "–" if field.required else f"`{_toml(field.default)}`"))
+    assert sorted(shown) == sorted(wanted)
+
+
+def _toml(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_toml, value))}]"
+    return "{}" if not isinstance(value, int) else str(value)
+
+
+def _snippets() -> list[tuple[str, str]]:
+    return [(each.path.stem, block.text) for each in documents() for block in each.blocks if block.language == "toml"]
+
+
+@pytest.mark.parametrize("text", [text for _, text in _snippets()], ids=[name for name, _ in _snippets()])
+def test_a_configuration_snippet_loads(text: str, tmp_path: Path) -> None:
+    """With the sections that it leaves out, and secrets beside it."""
+    file = tmp_path / "config.toml"
+    whole = next(each for name, each in _snippets() if name == "configuration")
+    if text != whole:
+        named = set(re.findall(r"^\[+([a-z_]+)\]+$", text, re.MULTILINE))
+        parts = re.split(r"^(?=\[)", whole, flags=re.MULTILINE)
+        rest = [part for part in parts if re.match(r"\[+(\w+)", part) and re.match(r"\[+(\w+)", part)[1] not in named]  # type: ignore[index]
+        text = "".join(rest) + "\n" + text
+    if "account:alice" in text:
+        text += '\n[[account]]\nusername = "alice"\npassword_file = "secrets/alice"\npresentation = "+442079460000"\n'
+    (tmp_path / "secrets").mkdir()
+    for secret in re.findall(r'"(secrets/\w+)"', text):
+        (tmp_path / secret).write_text(f"{secret}, long enough for a secret\n")
+        (tmp_path / secret).chmod(0o600)
+    file.write_text(text)
+    load(file)
+
+
+# --- the command --------------------------------------------------------------------------------------------------
+
+
+def test_without_a_page_the_pages_are_listed() -> None:
+    assert [line.split("\t")[0] for line in dialgate("manual").out.splitlines()] == ["name", *NAMES]
+    assert [each["name"] for each in dialgate("manual", "--json").json["pages"]] == NAMES
+    assert all(each["about"] for each in dialgate("manual", "--json").json["pages"])
+
+
+@pytest.mark.parametrize("name", [manual.INDEX, *NAMES])
+def test_in_a_pipe_a_page_is_its_markdown(name: str) -> None:
+    done = dialgate("manual", name)
+    assert (done.code, done.out) == (0, page(name).text)
+    assert dialgate("manual", name, "--json").json == {"page": name, "text": page(name).text}
+
+
+@pytest.mark.parametrize(
+    ("asked", "meant"),
+    [("retentoin", "retention"), ("Reason Codes", "reason-codes"), ("backup", "operations"), ("threat", "security")],
+)
+def test_a_page_that_is_none_is_answered_with_the_nearest(asked: str, meant: str) -> None:
+    done = dialgate("manual", asked)
+    assert done.code == 2
+    assert f"dialgate manual {meant}\n" in done.err
+
+
+def test_a_page_that_is_like_none_is_answered_with_the_list() -> None:
+    done = dialgate("manual", "xyzzy")
+    assert done.code == 2
+    assert "dialgate manual lists the pages" in done.err
+
+
+def test_in_a_terminal_a_page_goes_through_the_pager(tmp_path: Path) -> None:
+    pager = tmp_path / "pager"
+    pager.write_text(f"#!/bin/sh\ncat > {tmp_path}/shown\n")
+    pager.chmod(0o700)
+    ours, theirs = pty.openpty()
+    env = {**os.environ, "PAGER": str(pager), "TERM": "xterm-256color", "COLUMNS": "80"}
+    subprocess.run(
+        [*PROGRAM, "manual", "retention"], stdin=theirs, stdout=theirs, env=env, timeout=60, check=True, cwd=ROOT
+    )
+    os.close(theirs)
+    os.close(ours)
+    shown = re.sub(r"\x1b\[[0-9;]*m", "", (tmp_path / "shown").read_text())
+    assert "Retention" in shown and "# Retention" not in shown and "```" not in shown
+    assert "dialgate manual accounts" in " ".join(shown.split()), "a link says what is typed to follow it"
+
+
+def test_the_wheel_has_every_page(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(tmp_path)],
+        cwd=ROOT, check=True, capture_output=True, timeout=120,
+    )  # fmt: skip
+    (wheel,) = tmp_path.glob("*.whl")
+    with zipfile.ZipFile(wheel) as file:
+        inside = set(file.namelist())
+    assert {f"gate/manual/{name}.md" for name in [manual.INDEX, *NAMES]} <= inside
