@@ -8,8 +8,9 @@ Map, from the ground floor up (an import goes down, never up or sideways):
 - ``gate.given``     files that somebody hands over to be read; ``gate.lifeline``: a process that ends with its parent
 - ``gate.manual``    the manual's pages, read with ``dialgate manual`` and in the console
 - ``gate.log``       loggers that cost nothing until a line is written; ``gate.systemd``: what a service tells systemd
-- the rooms, blind to each other: ``service`` (the use cases), ``sip`` and ``media`` (the only rooms that know sippy
+- the rooms, blind to each other: ``service`` (the call path), ``sip`` and ``media`` (the only rooms that know sippy
   and rtp.io), ``recorder``, ``registers``, ``vault``, ``store``, ``audit``, ``exports``, ``softphone``
+- ``gate.operations``  everything that people can ask of the gate, a package for each subject
 - ``gate.control``   HTTP over a Unix socket, for console and command line
 - ``gate.daemon``    the one place that names concrete classes
 - ``gate.cli``       the command line

@@ -170,8 +170,8 @@ def _write(
     bar: Callable[[float, str], None] | None,
 ) -> dict[str, Any]:
     """The recordings and their keys, put into what the gate makes and signs."""
-    from gate.daemon import bundles
     from gate.exports.bundle_write import assemble, waiting_room
+    from gate.operations.audit import bundles
 
     bundle = begun["bundle"]
     target = bundles.registered(config.data, begun["recipient"]["id"])
@@ -207,7 +207,7 @@ def _take(
     bar: Callable[[float, str], None] | None,
 ) -> None:
     """Every page is taken; the keys of the recordings that go out are wrapped to the recipient, here."""
-    from gate.daemon.bundles import rewrapped
+    from gate.operations.audit.bundles import rewrapped
 
     taken = 0
     after: str | None = None

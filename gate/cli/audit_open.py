@@ -22,7 +22,7 @@ from gate.errors import GateError, UsageError
 
 def read_vkey(given: str) -> str:
     """A verifier key as it is, or in a file. Raises ``UsageError``."""
-    from gate.daemon.bundles import check_vkey
+    from gate.operations.audit.bundles import check_vkey
 
     path = Path(given)
     if "+" not in given or path.is_file():
@@ -85,9 +85,9 @@ def _open(
     output: Path | None,
     findings: Any,
 ) -> dict[str, Any]:
-    from gate.daemon.bundles import SIGNATURES, opener
     from gate.exports.bundle_check import Workplace, check_contents
     from gate.exports.bundle_read import open_bundle
+    from gate.operations.audit.bundles import SIGNATURES, opener
 
     with path.open("rb") as file:
         with view.progress("Checking the files") as bar:

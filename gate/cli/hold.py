@@ -9,6 +9,7 @@ from gate.cli.command import paged
 from gate.cli.output import View, say
 from gate.cli.proposals import say_waits
 from gate.cli.reach import reach
+from gate.operations.retention.holds import HoldAdd, HoldList
 
 
 @click.group("hold", short_help="What may not be erased: add, release, list.")
@@ -46,18 +47,19 @@ def add(
 ) -> None:
     """Keep recordings from being erased until the hold is released."""
     with reach(view.config) as gate:
-        answer = gate.call(
-            "hold_add",
-            recording_id=recording_id,
-            call_id=call_id,
-            number=number,
-            reason=reason,
-            reference=reference,
-            restriction=restriction,
+        added = gate.ask(
+            HoldAdd(
+                recording_id=recording_id,
+                call_id=call_id,
+                number=number,
+                reason=reason,
+                reference=reference,
+                restriction=restriction,
+            )
         )
-    view.data(answer)
-    if answer["gone"]:
-        say(f"It comes too late for {answer['gone']} recordings, which are erased.")
+    view.data(added)
+    if added.gone:
+        say(f"It comes too late for {added.gone} recordings, which are erased.")
 
 
 @make("release", group=command, example='dialgate hold release 6f2c9e… --reason "settled on 3 March"')
@@ -78,7 +80,7 @@ def release(view: View, hold_id: str, reason: str) -> None:
 def list_(view: View, number: str | None, released: bool, after: str | None, limit: int) -> None:
     """The holds and restrictions in force, newest first."""
     with reach(view.config) as gate:
-        answer = gate.call("hold_list", number=number, released=released, after=after, limit=limit)
+        page = gate.ask(HoldList(number=number, released=released, after=after, limit=limit))
     columns = [
         ("id", "Id"),
         ("kind", "Kind"),
@@ -91,4 +93,4 @@ def list_(view: View, number: str | None, released: bool, after: str | None, lim
         ("reason", "Reason"),
         ("released_at", "Released"),
     ]
-    view.rows(answer, "items", columns, none="Nothing is held.")
+    view.rows(page, "items", columns, none="Nothing is held.")

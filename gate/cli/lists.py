@@ -1,6 +1,7 @@
 """Own lists as CSV files: read as a whole and checked before anything is sent, sent in batches, and written out again.
 
-The file's columns are ``gate.service.entries.COLUMNS``; the samples of ``dialgate init --example`` go this way too.
+The file's columns are ``gate.operations.lists.entries.COLUMNS``; the samples of ``dialgate init --example`` go this way
+too.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from gate.cli.reach import Gate
 from gate.core.cells import csv_rows, csv_text
 from gate.errors import UsageError
 from gate.given import open_file
-from gate.service.entries import COLUMNS, REQUIRED, read_row
+from gate.operations.lists.entries import COLUMNS, REQUIRED, read_row
 
 BATCH: Final = 200
 """Entries in one transaction, at most: calls that come in meanwhile wait for some hundredths of a second."""

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from gate.core.masking import masked as masked
 from gate.core.showing import clean as clean
@@ -50,6 +51,7 @@ class View:
 
     def data(self, value: Any, *, text: Callable[[Any], Iterable[str]] | None = None) -> None:
         """One result: as JSON, or the lines that ``text`` makes of it (default: ``key: value``)."""
+        value = _json_values(value)
         shown = value if self.show_numbers else masked(value)
         if self.json:
             _json(shown)
@@ -57,8 +59,9 @@ class View:
             for line in text(shown) if text else pairs(shown):
                 click.echo(clean(line).rstrip())
 
-    def rows(self, value: Mapping[str, Any], key: str, columns: Sequence[Column], *, none: str) -> None:
+    def rows(self, value: Any, key: str, columns: Sequence[Column], *, none: str) -> None:
         """A list: as JSON the whole ``value``, else the rows under ``key``, and how to go on where there are more."""
+        value = _json_values(value)
         shown = value if self.show_numbers else masked(value)
         if self.json:
             _json(shown)
@@ -88,6 +91,11 @@ class View:
         with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task(title, total=1.0)
             yield lambda done, text: bar.update(task, completed=done, description=clean(text) or title)
+
+
+def _json_values(value: Any) -> Any:
+    """An operation's response as JSON values; anything else as it is."""
+    return msgspec.to_builtins(value) if isinstance(value, msgspec.Struct) else value
 
 
 def say(text: str) -> None:

@@ -5,17 +5,22 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+import msgspec
 
 from gate.config import Config
 from gate.control.actors import user
 from gate.control.client import ControlClient
-from gate.control.messages import OPERATIONS, arguments
+from gate.control.messages import OPERATIONS, arguments, response
 from gate.control.perform import perform
 from gate.errors import ControlError
 from gate.given import Given, open_file
+from gate.operations.catalogue import operation_of
+from gate.operations.operation import Request
 
 Progress = Callable[[float, str], None]
+R = TypeVar("R")
 
 
 class Gate(Protocol):
@@ -23,6 +28,10 @@ class Gate(Protocol):
 
     def call(self, op: str, /, *, progress: Progress | None = None, given: Given | None = None, **fields: Any) -> Any:
         """The operation's answer; raises ``GateError``."""
+        ...
+
+    def ask(self, request: Request[R], *, progress: Progress | None = None, given: Given | None = None) -> R:
+        """The response to a request; raises ``GateError``."""
         ...
 
 
@@ -40,9 +49,16 @@ class DeskHere:
         if largest := OPERATIONS[op].file:
             path = values.pop("path")
             values["file"] = given or open_file(path, largest)
-        if not OPERATIONS[op].desk:
+        if OPERATIONS[op].running:
             raise ControlError(f"{op} is asked of a running gate, and none runs here", hint="start it: dialgate serve")
         return perform(self._desk, op, user(os.getuid()), values)
+
+    def ask(self, request: Request[R], *, progress: Progress | None = None, given: Given | None = None) -> R:
+        """As ``ControlClient.ask``."""
+        operation = operation_of(request)
+        answer = self.call(operation.name, progress=progress, given=given, **msgspec.to_builtins(request))
+        found: R = response(operation, answer)
+        return found
 
 
 @contextmanager

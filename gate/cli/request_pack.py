@@ -167,7 +167,7 @@ def _opened(view: View, calls: Rows, taken: dict[str, Any], privates: Sequence[A
 
 def contents_of(config: Config, held: dict[str, Any], left_out: dict[str, str], made_on: date) -> PackContents:
     """All of a pack but the audio, from what the gate holds."""
-    from gate.daemon.letters import firm_of
+    from gate.operations.requests.letters import firm_of
 
     notice = standard_notice(
         purpose=config.recording.purpose,

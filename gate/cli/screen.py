@@ -96,8 +96,8 @@ def _screen(
     prefix: str,
     escape: bool,
 ) -> None:
-    from gate.daemon.screening import bulk_screener
-    from gate.service.screen_file import ScreenedFile, evidence
+    from gate.operations.contacts.screen_file import ScreenedFile, evidence
+    from gate.operations.contacts.screening import bulk_screener
 
     now = SystemClock().now()
     with reach(view.config) as gate:

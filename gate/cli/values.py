@@ -37,7 +37,7 @@ class Said(Moment):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """The time, aware; raises ``click.BadParameter``."""
-        from gate.service.entries import moment
+        from gate.operations.lists.entries import moment
 
         try:
             return moment(value, SystemClock().now(), end=True)

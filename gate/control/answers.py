@@ -141,16 +141,6 @@ class VerifiedRecordings(Response, frozen=True):
     items: list[VerifiedRecording]
 
 
-class HoldPut(Response, frozen=True):
-    """The answer to ``hold_add``."""
-
-    id: str
-    kept: int
-    """Recordings that it keeps as things stand."""
-    gone: int
-    """Recordings that it came too late for."""
-
-
 class RetentionNow(Response, frozen=True):
     """The answer to ``retention_status``."""
 
@@ -239,7 +229,7 @@ class Piece(Response, frozen=True):
 
 
 class MonthReport(Response, frozen=True):
-    """The answer to ``report_month``; ``gate.service.reporting`` says what is in each."""
+    """The answer to ``report_month``; ``gate.operations.reports.reporting`` says what is in each."""
 
     month: str
     first: date

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import msgspec
 
 from gate.control import sockets
-from gate.control.messages import OPERATIONS, arguments
+from gate.control.messages import OPERATIONS, arguments, response
 from gate.errors import ControlError
 from gate.given import Given, open_file
+from gate.operations.catalogue import operation_of
+from gate.operations.operation import Request
 
 if TYPE_CHECKING:
     from gate.control.watching import Watching
 
 Progress = Callable[[float, str], None]
+R = TypeVar("R")
 
 
 class ControlClient:
@@ -55,6 +60,13 @@ class ControlClient:
         with given or open_file(checked["path"], largest) as file, handed(self.socket, file, self.timeout) as ticket:
             checked["file"] = ticket
             return exchange(self.socket, op, checked, timeout=timeout, streams=streams, progress=progress)
+
+    def ask(self, request: Request[R], *, progress: Progress | None = None, given: Given | None = None) -> R:
+        """The response to a request; raises as ``call``."""
+        operation = operation_of(request)
+        answer = self.call(operation.name, progress=progress, given=given, **msgspec.to_builtins(request))
+        found: R = response(operation, answer)
+        return found
 
     def watch(self) -> Watching:
         """What happens, as snapshots (``gate.control.watching``): iterate, and ``close`` it from any thread."""

@@ -19,6 +19,9 @@ from gate.control.request import Line, Moment, Note, Page, Request, Showing
 from gate.core.screening import Purpose, Topic
 from gate.errors import ControlError, UsageError
 from gate.given import LARGEST
+from gate.operations.catalogue import OPERATIONS as DECLARED
+from gate.operations.operation import ADMINS, EVERYBODY, KEEPERS, READERS
+from gate.operations.operation import Operation as Declared
 
 # --- screening ----------------------------------------------------------------------------------------------------
 
@@ -178,36 +181,11 @@ class RecordingVerify(Request, frozen=True):
 # --- retention ----------------------------------------------------------------------------------------------------
 
 
-class HoldAdd(Request, frozen=True):
-    """Keep the recordings of one of these three until the hold is released."""
-
-    reason: Note
-    reference: Line
-    """Where the matter is kept: a case, a claim, a request."""
-    recording_id: Line | None = None
-    call_id: Line | None = None
-    number: Line | None = None
-    restriction: bool = False
-    """They may not be opened either (LAW 4.7)."""
-
-
 class HoldRelease(Request, frozen=True):
     """A hold ends; the log keeps it."""
 
     hold_id: Line
     reason: Note
-
-
-class HoldList(Showing, frozen=True):
-    """A page of the holds in force, newest first."""
-
-    after: Line | None = None
-    limit: Page = 50
-    number: Line | None = None
-    released: bool = False
-    """Those that are over too."""
-    text: Line | None = None
-    """Only holds in which it stands: in reference, reason, kind, what is held, or the beginning of a number."""
 
 
 class RetentionStatus(Request, frozen=True):
@@ -249,12 +227,6 @@ class Status(Showing, frozen=True):
 
 # --- the table ----------------------------------------------------------------------------------------------------
 
-ADMIN, COMPLIANCE, AUDITOR, VIEWER = "admin", "compliance", "auditor", "viewer"
-_ALL = frozenset({ADMIN, COMPLIANCE, AUDITOR, VIEWER})
-_READERS = frozenset({ADMIN, COMPLIANCE, AUDITOR})
-_KEEPERS = frozenset({ADMIN, COMPLIANCE})
-_ADMIN = frozenset({ADMIN})
-
 
 class Operation(NamedTuple):
     """One operation."""
@@ -265,103 +237,102 @@ class Operation(NamedTuple):
     """Who may call it."""
     streams: bool = False
     """It takes long: its method has ``progress``."""
-    desk: bool = True
-    """The desk has a method for it; else the control interface answers it itself."""
+    running: bool = False
+    """The control interface of a running gate answers it itself; the desk has no method for it."""
     file: int = 0
     """Bytes of the file that is handed over with it, at most; the desk's method has ``file`` in place of ``path``. 0:
     it takes none."""
 
 
-OPERATIONS: Mapping[str, Operation] = {
-    "check": Operation(Check, answers.Verdict, _READERS),
-    "decide": Operation(Decide, answers.Decided, _ADMIN),
-    "register_import": Operation(RegisterImport, answers.Imported, _KEEPERS, streams=True, file=LARGEST),
-    "register_imports": Operation(RegisterImports, answers.Items, _READERS),
-    "register_cancel": Operation(RegisterCancel, None, _KEEPERS),
-    "register_status": Operation(RegisterStatus, answers.RegistersInForce, _ALL),
-    "objection_add": Operation(ObjectionAdd, answers.Entry, _KEEPERS),
-    "objection_remove": Operation(ObjectionRemove, None, _KEEPERS),
-    "objection_import": Operation(bulk.ObjectionImport, answers.BatchKept, _KEEPERS),
-    "objection_export": Operation(bulk.ListExport, answers.Items, _READERS),
-    "objection_list": Operation(OwnList, answers.Items, _READERS),
-    "screened": Operation(bulk.Screened, answers.Kept, _KEEPERS),
-    "consent_add": Operation(ConsentAdd, answers.Entry, _KEEPERS),
-    "consent_withdraw": Operation(ConsentWithdraw, None, _KEEPERS),
-    "consent_import": Operation(bulk.ConsentImport, answers.BatchKept, _KEEPERS),
-    "consent_export": Operation(bulk.ListExport, answers.Items, _READERS),
+_BY_DESK: Mapping[str, Operation] = {
+    "check": Operation(Check, answers.Verdict, READERS),
+    "decide": Operation(Decide, answers.Decided, ADMINS),
+    "register_import": Operation(RegisterImport, answers.Imported, KEEPERS, streams=True, file=LARGEST),
+    "register_imports": Operation(RegisterImports, answers.Items, READERS),
+    "register_cancel": Operation(RegisterCancel, None, KEEPERS),
+    "register_status": Operation(RegisterStatus, answers.RegistersInForce, EVERYBODY),
+    "objection_add": Operation(ObjectionAdd, answers.Entry, KEEPERS),
+    "objection_remove": Operation(ObjectionRemove, None, KEEPERS),
+    "objection_import": Operation(bulk.ObjectionImport, answers.BatchKept, KEEPERS),
+    "objection_export": Operation(bulk.ListExport, answers.Items, READERS),
+    "objection_list": Operation(OwnList, answers.Items, READERS),
+    "screened": Operation(bulk.Screened, answers.Kept, KEEPERS),
+    "consent_add": Operation(ConsentAdd, answers.Entry, KEEPERS),
+    "consent_withdraw": Operation(ConsentWithdraw, None, KEEPERS),
+    "consent_import": Operation(bulk.ConsentImport, answers.BatchKept, KEEPERS),
+    "consent_export": Operation(bulk.ListExport, answers.Items, READERS),
     "contacts_import": Operation(
-        contacts.ContactsImport, contacts.ContactsImported, _KEEPERS, streams=True, file=contacts.LARGEST
+        contacts.ContactsImport, contacts.ContactsImported, KEEPERS, streams=True, file=contacts.LARGEST
     ),
-    "contacts_rescreen": Operation(contacts.ContactsRescreen, contacts.ContactsScreened, _KEEPERS, streams=True),
-    "contacts_status": Operation(contacts.ContactsStatus, contacts.ContactsNow, _READERS),
-    "contacts_list": Operation(contacts.ContactsList, answers.Items, _READERS),
-    "contacts_show": Operation(contacts.ContactsShow, contacts.ContactShown, _READERS),
-    "contacts_cancel": Operation(contacts.ContactsCancel, None, _KEEPERS),
-    "contacts_faults": Operation(contacts.ContactsFaults, answers.Items, _READERS),
-    "contacts_changes": Operation(contacts.ContactsChanges, answers.Items, _READERS),
-    "contacts_forget": Operation(contacts.ContactsForget, contacts.Forgotten, _KEEPERS),
-    "consent_list": Operation(OwnList, answers.Items, _READERS),
-    "calls_list": Operation(looks.CallsList, answers.Items, _ALL),
-    "calls_show": Operation(CallsShow, answers.CallShown, _ALL),
-    "reveal": Operation(looks.Reveal, answers.Revealed, _READERS),
-    "recording_list": Operation(RecordingList, answers.Items, _ALL),
-    "recording_take": Operation(RecordingTake, answers.Taken, _READERS),
-    "recording_piece": Operation(looks.RecordingPiece, answers.Piece, _READERS),
-    "recording_verify": Operation(RecordingVerify, answers.VerifiedRecordings, _READERS),
-    "hold_add": Operation(HoldAdd, answers.HoldPut, _KEEPERS),
-    "hold_release": Operation(HoldRelease, None, _KEEPERS),
-    "hold_list": Operation(HoldList, answers.Items, _READERS),
-    "retention_status": Operation(RetentionStatus, answers.RetentionNow, _ALL),
-    "retention_sweep": Operation(RetentionSweep, answers.Swept, _KEEPERS, streams=True),
-    "retention_forecast": Operation(RetentionForecast, answers.Forecast, _ALL),
-    "retention_day": Operation(RetentionDay, answers.Items, _READERS),
-    "request_open": Operation(requests.Open, requests.Standing, _KEEPERS),
-    "request_ask_identity": Operation(requests.AskIdentity, requests.Standing, _KEEPERS),
-    "request_verify_identity": Operation(requests.VerifyIdentity, requests.Standing, _KEEPERS),
-    "request_clarify": Operation(requests.Clarify, requests.Standing, _KEEPERS),
-    "request_clarified": Operation(requests.Clarified, requests.Standing, _KEEPERS),
-    "request_extend": Operation(requests.Extend, requests.Standing, _KEEPERS),
-    "request_acknowledge": Operation(requests.Acknowledge, requests.Standing, _KEEPERS),
-    "request_search": Operation(requests.Search, requests.Found, _KEEPERS),
-    "request_decide": Operation(requests.Decide, requests.Standing, _KEEPERS),
-    "request_carry_out": Operation(requests.CarryOut, requests.Carried, _KEEPERS, streams=True),
-    "request_contents": Operation(requests.Contents, None, _KEEPERS),
-    "request_pack_made": Operation(requests.PackMade, requests.Standing, _KEEPERS),
-    "request_told": Operation(requests.Told, requests.Standing, _KEEPERS),
-    "request_withdraw": Operation(requests.Withdraw, requests.Standing, _KEEPERS),
-    "request_letter": Operation(requests.Letter, requests.Rendered, _KEEPERS),
-    "request_list": Operation(requests.ListOf, answers.Items, _READERS),
-    "request_show": Operation(requests.Show, requests.Standing, _READERS),
-    "key_list": Operation(keys.KeyList, keys.Recipients, _ALL),
-    "key_add": Operation(keys.KeyAdd, keys.Added, _ADMIN),
-    "key_change": Operation(keys.KeyChange, keys.Added, _ADMIN),
-    "key_retire": Operation(keys.KeyRetire, keys.Retired, _ADMIN),
-    "key_wraps": Operation(keys.KeyWraps, keys.HeldKeys, _KEEPERS),
-    "key_rewrap": Operation(keys.KeyRewrap, keys.Rewrapped, _KEEPERS),
-    "key_unproven": Operation(keys.KeyUnproven, keys.Unproven, _READERS),
-    "key_prove": Operation(keys.KeyProve, keys.Proven, _READERS),
-    "key_drop": Operation(keys.KeyDrop, keys.Dropped, _ADMIN),
-    "proposal_list": Operation(proposals.ProposalList, proposals.Waiting, _READERS),
-    "proposal_confirm": Operation(proposals.ProposalConfirm, proposals.Settled, _KEEPERS, streams=True),
-    "proposal_withdraw": Operation(proposals.ProposalWithdraw, proposals.Settled, _KEEPERS),
-    "audit_verify": Operation(exporting.AuditVerify, answers.Audited, _READERS, streams=True),
-    "audit_cancel": Operation(exporting.AuditCancel, None, _READERS),
-    "audit_restore": Operation(exporting.AuditRestore, exporting.Restored, _ADMIN),
-    "audit_key": Operation(exporting.AuditKey, exporting.VerifierKey, _READERS),
-    "audit_export": Operation(exporting.AuditExport, exporting.Begun, _READERS, streams=True),
-    "audit_export_take": Operation(exporting.AuditExportTake, exporting.Taken, _READERS),
-    "audit_export_make": Operation(exporting.AuditExportMake, exporting.Made, _READERS, streams=True),
-    "audit_checkpoint": Operation(AuditCheckpoint, answers.Checkpoint, _READERS),
-    "audit_leaves": Operation(looks.AuditLeaves, answers.Items, _ALL),
-    "audit_leaf": Operation(looks.AuditLeaf, answers.LeafShown, _READERS),
-    "audit_status": Operation(looks.AuditStatus, answers.LogNow, _ALL),
-    "checkpoints_list": Operation(looks.CheckpointsList, answers.Items, _ALL),
-    "report_month": Operation(looks.ReportMonth, answers.MonthReport, _READERS),
-    "report_article30": Operation(looks.ReportArticle30, answers.ProcessingRecord, _READERS),
-    "status": Operation(Status, None, _ALL),
-    "session": Operation(looks.Session, answers.Session, _ALL, desk=False),
-    "watch": Operation(looks.Watch, None, _ALL, desk=False),
+    "contacts_rescreen": Operation(contacts.ContactsRescreen, contacts.ContactsScreened, KEEPERS, streams=True),
+    "contacts_status": Operation(contacts.ContactsStatus, contacts.ContactsNow, READERS),
+    "contacts_list": Operation(contacts.ContactsList, answers.Items, READERS),
+    "contacts_show": Operation(contacts.ContactsShow, contacts.ContactShown, READERS),
+    "contacts_cancel": Operation(contacts.ContactsCancel, None, KEEPERS),
+    "contacts_faults": Operation(contacts.ContactsFaults, answers.Items, READERS),
+    "contacts_changes": Operation(contacts.ContactsChanges, answers.Items, READERS),
+    "contacts_forget": Operation(contacts.ContactsForget, contacts.Forgotten, KEEPERS),
+    "consent_list": Operation(OwnList, answers.Items, READERS),
+    "calls_list": Operation(looks.CallsList, answers.Items, EVERYBODY),
+    "calls_show": Operation(CallsShow, answers.CallShown, EVERYBODY),
+    "reveal": Operation(looks.Reveal, answers.Revealed, READERS),
+    "recording_list": Operation(RecordingList, answers.Items, EVERYBODY),
+    "recording_take": Operation(RecordingTake, answers.Taken, READERS),
+    "recording_piece": Operation(looks.RecordingPiece, answers.Piece, READERS),
+    "recording_verify": Operation(RecordingVerify, answers.VerifiedRecordings, READERS),
+    "hold_release": Operation(HoldRelease, None, KEEPERS),
+    "retention_status": Operation(RetentionStatus, answers.RetentionNow, EVERYBODY),
+    "retention_sweep": Operation(RetentionSweep, answers.Swept, KEEPERS, streams=True),
+    "retention_forecast": Operation(RetentionForecast, answers.Forecast, EVERYBODY),
+    "retention_day": Operation(RetentionDay, answers.Items, READERS),
+    "request_open": Operation(requests.Open, requests.Standing, KEEPERS),
+    "request_ask_identity": Operation(requests.AskIdentity, requests.Standing, KEEPERS),
+    "request_verify_identity": Operation(requests.VerifyIdentity, requests.Standing, KEEPERS),
+    "request_clarify": Operation(requests.Clarify, requests.Standing, KEEPERS),
+    "request_clarified": Operation(requests.Clarified, requests.Standing, KEEPERS),
+    "request_extend": Operation(requests.Extend, requests.Standing, KEEPERS),
+    "request_acknowledge": Operation(requests.Acknowledge, requests.Standing, KEEPERS),
+    "request_search": Operation(requests.Search, requests.Found, KEEPERS),
+    "request_decide": Operation(requests.Decide, requests.Standing, KEEPERS),
+    "request_carry_out": Operation(requests.CarryOut, requests.Carried, KEEPERS, streams=True),
+    "request_contents": Operation(requests.Contents, None, KEEPERS),
+    "request_pack_made": Operation(requests.PackMade, requests.Standing, KEEPERS),
+    "request_told": Operation(requests.Told, requests.Standing, KEEPERS),
+    "request_withdraw": Operation(requests.Withdraw, requests.Standing, KEEPERS),
+    "request_letter": Operation(requests.Letter, requests.Rendered, KEEPERS),
+    "request_list": Operation(requests.ListOf, answers.Items, READERS),
+    "request_show": Operation(requests.Show, requests.Standing, READERS),
+    "key_list": Operation(keys.KeyList, keys.Recipients, EVERYBODY),
+    "key_add": Operation(keys.KeyAdd, keys.Added, ADMINS),
+    "key_change": Operation(keys.KeyChange, keys.Added, ADMINS),
+    "key_retire": Operation(keys.KeyRetire, keys.Retired, ADMINS),
+    "key_wraps": Operation(keys.KeyWraps, keys.HeldKeys, KEEPERS),
+    "key_rewrap": Operation(keys.KeyRewrap, keys.Rewrapped, KEEPERS),
+    "key_unproven": Operation(keys.KeyUnproven, keys.Unproven, READERS),
+    "key_prove": Operation(keys.KeyProve, keys.Proven, READERS),
+    "key_drop": Operation(keys.KeyDrop, keys.Dropped, ADMINS),
+    "proposal_list": Operation(proposals.ProposalList, proposals.Waiting, READERS),
+    "proposal_confirm": Operation(proposals.ProposalConfirm, proposals.Settled, KEEPERS, streams=True),
+    "proposal_withdraw": Operation(proposals.ProposalWithdraw, proposals.Settled, KEEPERS),
+    "audit_verify": Operation(exporting.AuditVerify, answers.Audited, READERS, streams=True),
+    "audit_cancel": Operation(exporting.AuditCancel, None, READERS),
+    "audit_restore": Operation(exporting.AuditRestore, exporting.Restored, ADMINS),
+    "audit_key": Operation(exporting.AuditKey, exporting.VerifierKey, READERS),
+    "audit_export": Operation(exporting.AuditExport, exporting.Begun, READERS, streams=True),
+    "audit_export_take": Operation(exporting.AuditExportTake, exporting.Taken, READERS),
+    "audit_export_make": Operation(exporting.AuditExportMake, exporting.Made, READERS, streams=True),
+    "audit_checkpoint": Operation(AuditCheckpoint, answers.Checkpoint, READERS),
+    "audit_leaves": Operation(looks.AuditLeaves, answers.Items, EVERYBODY),
+    "audit_leaf": Operation(looks.AuditLeaf, answers.LeafShown, READERS),
+    "audit_status": Operation(looks.AuditStatus, answers.LogNow, EVERYBODY),
+    "checkpoints_list": Operation(looks.CheckpointsList, answers.Items, EVERYBODY),
+    "report_month": Operation(looks.ReportMonth, answers.MonthReport, READERS),
+    "report_article30": Operation(looks.ReportArticle30, answers.ProcessingRecord, READERS),
+    "status": Operation(Status, None, EVERYBODY),
+    "session": Operation(looks.Session, answers.Session, EVERYBODY, running=True),
+    "watch": Operation(looks.Watch, None, EVERYBODY, running=True),
 }
+OPERATIONS: Mapping[str, Operation | Declared[Any, Any]] = {**_BY_DESK, **DECLARED}
 
 
 def arguments(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -390,6 +361,14 @@ def conforms(name: str, value: Any) -> None:
         msgspec.convert(value, operation.response, strict=True)
     except msgspec.ValidationError as error:
         raise ControlError(f"{name} answered something else than it promises: {error}") from None
+
+
+def response(operation: Declared[Any, Any], answer: Any) -> Any:
+    """An answer as the operation's response. Raises ``ControlError`` where it is not one."""
+    try:
+        return msgspec.convert(answer, operation.response, strict=True)
+    except msgspec.ValidationError as error:
+        raise ControlError(f"{operation.name} answered something else than it promises: {error}") from None
 
 
 def plain(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Requests and answers about data-subject requests (``gate.service.requests``). ``request`` names one: its reference
+"""Requests and answers about data-subject requests (``gate.operations.requests``). ``request`` names one: its reference
 (``DSR-2026-0007``) or its id."""
 
 from __future__ import annotations

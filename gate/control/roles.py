@@ -7,18 +7,18 @@ nobody. The gate's own account always is an admin: it holds the data folder, and
 
 from __future__ import annotations
 
-import grp
 import os
-import pwd
 import time
 from collections.abc import Mapping
 from typing import Any, Final
 
 from gate.config import Config
 from gate.control.faults import NOT_PERMITTED
-from gate.control.messages import ADMIN, AUDITOR, COMPLIANCE, OPERATIONS, VIEWER
+from gate.control.messages import OPERATIONS
 from gate.core.masking import blunted
 from gate.errors import RefusedError, UsageError
+from gate.operations.accounts import exists, names_of
+from gate.operations.operation import ADMIN, AUDITOR, COMPLIANCE, VIEWER
 
 ORDER: Final = (ADMIN, COMPLIANCE, AUDITOR, VIEWER)
 """From the one who may do most."""
@@ -62,59 +62,8 @@ class Roles:
             f"{role}: {account}"
             for role, accounts in self._accounts.items()
             for account in accounts
-            if not _exists(account)
+            if not exists(account)
         ]
-
-
-def two_people(config: Config) -> bool:
-    """Whether what destroys or frees evidence takes two people. May ask the account database."""
-    asked = config.roles.dual_control
-    return asked == "on" or (asked == "auto" and config.calling.live and len(confirmers(config)) > 1)
-
-
-def confirmers(config: Config) -> set[int]:
-    """The uids of the accounts that the configuration makes admins or gives the role compliance, members of groups
-    included; names that this machine does not know are nobody."""
-    found: set[int] = set()
-    for account in (*config.roles.admin, *config.roles.compliance):
-        name = account.removeprefix("@")
-        try:
-            if name != account:
-                group = grp.getgrgid(int(name)) if name.isdigit() else grp.getgrnam(name)
-                found |= {pwd.getpwnam(member).pw_uid for member in group.gr_mem if _exists(member)}
-                found |= {each.pw_uid for each in pwd.getpwall() if each.pw_gid == group.gr_gid}
-            else:
-                found.add(int(name) if name.isdigit() else pwd.getpwnam(name).pw_uid)
-        except KeyError:
-            continue
-    return found
-
-
-def names_of(uid: int) -> frozenset[str]:
-    """Every name that a role may have an account under: ``1000``, ``ann``, and ``@GROUP`` for each of its groups."""
-    names = {str(uid)}
-    try:
-        account = pwd.getpwuid(uid)
-    except KeyError:
-        return frozenset(names)
-    names.add(account.pw_name)
-    for gid in os.getgrouplist(account.pw_name, account.pw_gid):
-        try:
-            names.add(f"@{grp.getgrgid(gid).gr_name}")
-        except KeyError:
-            names.add(f"@{gid}")
-    return frozenset(names)
-
-
-def _exists(account: str) -> bool:
-    name = account.removeprefix("@")
-    try:
-        if name.isdigit():
-            return True
-        _ = grp.getgrnam(name) if name != account else pwd.getpwnam(name)
-    except KeyError:
-        return False
-    return True
 
 
 def permits(roles: frozenset[str], op: str) -> bool:

@@ -2,22 +2,14 @@
 
 - ``serve(config)``      the gate: line thread, store thread, recorder process, control interface in the main thread
 - ``open_desk(config)``  the desk alone, for commands when no gate runs; holds the data lock as long as it is open
-- ``house``      what every way into the data folder shares
-- ``log_keeping``  what the house does with the log: signs, verifies and compares it
 - ``running``    a running gate
 - ``recalled``   what a start takes from the store: today's use, who proved itself lately
 - ``recording``  the recorder process (``python -m gate.daemon.recording``), and waiting for an earlier one
-- ``screening``  a CRM file screened beside a gate that runs or not
-- ``contacts``   the CRM's contacts, and following them in the background
+- ``contacts``   the CRM's contacts screened again in the background
 - ``drop``       the folder in which the registers' files land; ``superseded``: old snapshots go
-- ``signing``    the log of a running gate signed, and compared; ``standing``: the store compared with every place where
-  checkpoints lie
+- ``signing``    the log of a running gate signed, and compared
 - ``requests``   data-subject requests beside the calls: what was begun is finished, what is due is told
 - ``sweeping``   the daily sweep beside the calls
-- ``letters``    letters wired: the firm's particulars, its templates, its mail server
-- ``bundles``    auditors' bundles, made and opened beside a gate that runs or not;
-  ``bundling``: the gate's part of one, in a process of its own
-- ``later``      what is made when it is first asked for
 - ``checkpoint_mail``  the newest checkpoint into the firm's mailbox, once a day
 - ``logs``       structured logs
 - ``garbage``    when Python looks for garbage
@@ -35,8 +27,8 @@ from gate.config import Config
 from gate.daemon.logs import configure_logs
 
 if TYPE_CHECKING:
-    from gate.daemon.house import House
-    from gate.service.desk import Desk
+    from gate.operations.data_folder import DataFolder
+    from gate.operations.desk import Desk
 
 
 @contextmanager
@@ -45,23 +37,24 @@ def open_desk(config: Config) -> Iterator[Desk]:
 
     Raises ``GateError``, e.g. where a gate does run and holds the lock.
     """
-    from gate.daemon.house import House
+    from gate.operations.data_folder import DataFolder
 
     configure_logs(config.log, quiet=True)
     with ExitStack() as stack:
-        house = House(config, stack)
-        stack.callback(house.sign_what_came)
-        yield cast("Desk", _Desk(house))
+        folder = DataFolder(config, stack)
+        stack.callback(folder.sign_what_came)
+        yield cast("Desk", _Desk(folder))
 
 
 class _Desk:
     """Operations of the desk by name."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, folder: DataFolder) -> None:
+        self._folder = folder
+        self.folder = folder
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._house.deciding if name == "check" else self._house.desk, name)
+        return getattr(self._folder.deciding if name == "check" else self._folder.desk, name)
 
 
 def serve(config: Config) -> int:

@@ -16,7 +16,7 @@ from gate.exports.mail import MailError, send, sender_of
 from gate.ports import Fact, Store, Transaction
 
 if TYPE_CHECKING:
-    from gate.daemon.house import House
+    from gate.operations.data_folder import DataFolder
 
 log = structlog.get_logger()
 
@@ -26,11 +26,11 @@ AGAIN = timedelta(hours=1)
 MAILED = "checkpoint_mailed"
 
 
-async def mail_checkpoints(house: House) -> None:
+async def mail_checkpoints(folder: DataFolder) -> None:
     """Look every minute whether today's is still to be sent; without end."""
-    if not house.config.storage.checkpoints_mail:
+    if not folder.config.storage.checkpoints_mail:
         return
-    post = CheckpointPost(house.config, house.store, house.clock)
+    post = CheckpointPost(folder.config, folder.store, folder.clock)
     while True:
         await asyncio.to_thread(post.look)
         await asyncio.sleep(LOOK_SECONDS)

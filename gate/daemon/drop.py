@@ -16,8 +16,8 @@ from gate.config import Registers
 from gate.errors import GateError
 
 if TYPE_CHECKING:
-    from gate.daemon.house import House
     from gate.given import Given
+    from gate.operations.data_folder import DataFolder
     from gate.registers.watch import DropFolder, Outcome
 
 log = structlog.get_logger()
@@ -39,28 +39,28 @@ def drop_folder(
     return DropFolder(folder.resolve(), names, section.settle_seconds if settle is None else settle, take)
 
 
-async def watch(house: House) -> None:
+async def watch(data: DataFolder) -> None:
     """Look at the configured drop folder until cancelled; at once back where there is none."""
-    section = house.config.registers
+    section = data.config.registers
     if not section.watch:
         return
     folder = drop_folder(
-        section, house.config.path(section.watch), partial(house.desk.register_import, actor="gate:watch")
+        section, data.config.path(section.watch), partial(data.desk.register_import, actor="gate:watch")
     )
     log.info("registers_watched", folder=str(folder.folder))
     try:
         while True:
-            done = await asyncio.to_thread(_look, folder, house)
+            done = await asyncio.to_thread(_look, folder, data)
             await asyncio.sleep(section.poll_seconds if done else AGAIN_SECONDS)
     finally:
         for name in ("tps", "ctps"):  # the gate does not wait for an import: its file is taken at the next start
             with suppress(GateError):
-                house.desk.register_cancel(name=name, actor="gate")
+                data.desk.register_cancel(name=name, actor="gate")
 
 
-def _look(folder: DropFolder, house: House) -> bool:
+def _look(folder: DropFolder, data: DataFolder) -> bool:
     try:
-        for each in folder.look(time.monotonic(), house.clock.now()):
+        for each in folder.look(time.monotonic(), data.clock.now()):
             _tell(each)
     except GateError as error:
         log.error("registers_not_watched", folder=str(folder.folder), error=str(error), hint=error.hint)

@@ -7,24 +7,24 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from gate.core.allowances import Used
-    from gate.daemon.house import House
+    from gate.operations.data_folder import DataFolder
 
 
-def used_today(house: House) -> dict[str, Used]:
+def used_today(folder: DataFolder) -> dict[str, Used]:
     """What accounts and PBXs have used since midnight in London. Raises ``StoreError``."""
     from gate.service.usage import midnight
     from gate.store.queries import used_since
 
-    since, longest = midnight(house.clock.now()), float(house.config.limits.max_call_seconds)
-    found: dict[str, Used] = house.beside(lambda tx: used_since(tx, since, longest))
+    since, longest = midnight(folder.clock.now()), float(folder.config.limits.max_call_seconds)
+    found: dict[str, Used] = folder.beside(lambda tx: used_since(tx, since, longest))
     return found
 
 
-def proven_lately(house: House) -> list[tuple[str, str]]:
+def proven_lately(folder: DataFolder) -> list[tuple[str, str]]:
     """Which accounts asked for calls, and at which addresses, for as long as a registration holds. Raises
     ``StoreError``."""
     from gate.store.queries import proven_since
 
-    since = house.clock.now() - timedelta(seconds=house.config.sip.registration_seconds)
-    found: list[tuple[str, str]] = house.beside(lambda tx: proven_since(tx, since))
+    since = folder.clock.now() - timedelta(seconds=folder.config.sip.registration_seconds)
+    found: list[tuple[str, str]] = folder.beside(lambda tx: proven_since(tx, since))
     return found

@@ -11,9 +11,9 @@ from gate.core.deadlines import next_working_day
 from gate.errors import GateError
 
 if TYPE_CHECKING:
-    from gate.daemon.house import House
+    from gate.operations.data_folder import DataFolder
+    from gate.operations.requests.request_watch import RequestWatch
     from gate.service.metrics import Metrics
-    from gate.service.request_watch import RequestWatch
 
 log = structlog.get_logger()
 
@@ -21,14 +21,14 @@ LOOK_SECONDS = 60.0
 """How often deadlines are looked at."""
 
 
-async def remind(house: House, metrics: Metrics) -> None:
+async def remind(folder: DataFolder, metrics: Metrics) -> None:
     """Keep the gauges of requests true, and log each day which of them are due; without end."""
-    from gate.service.request_watch import RequestWatch
+    from gate.operations.requests.request_watch import RequestWatch
     from gate.store import requests
 
     # The library of public holidays takes a while to load: not on the store's thread, when the first request is opened.
-    await asyncio.to_thread(next_working_day, house.clock.now().date())
-    watch = RequestWatch(house.beside, requests, house.clock)
+    await asyncio.to_thread(next_working_day, folder.clock.now().date())
+    watch = RequestWatch(folder.beside, requests, folder.clock)
     while True:
         await asyncio.to_thread(_look, watch, metrics)
         await asyncio.sleep(LOOK_SECONDS)

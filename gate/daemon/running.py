@@ -26,7 +26,6 @@ from gate.core.screening import Reason
 from gate.daemon.checkpoint_mail import mail_checkpoints
 from gate.daemon.contacts import follow
 from gate.daemon.drop import watch
-from gate.daemon.house import House, new_id
 from gate.daemon.recalled import proven_lately, used_today
 from gate.daemon.recording import wait_for_recorder
 from gate.daemon.requests import remind
@@ -34,9 +33,10 @@ from gate.daemon.signing import Signer
 from gate.daemon.superseded import delete_superseded
 from gate.daemon.sweeping import sweep
 from gate.errors import ConfigError, GateError, RecorderError, StoreError
+from gate.operations.calls.deciding import AtTheLine
+from gate.operations.calls.looking import MANY_LOOKUPS
+from gate.operations.data_folder import DataFolder, new_id
 from gate.ports import Fact
-from gate.service.deciding import AtTheLine
-from gate.service.looking import MANY_LOOKUPS
 
 T = TypeVar("T")
 
@@ -76,9 +76,9 @@ class Gate:
         self._config = config
         line = AtTheLine(self._obstacle, self._keep)
         # Its lock first: nothing is touched beside another gate.
-        self._house = House(config, stack, live=self._live, line=line, gate_now=self._now)
-        self._house.check_signer()
-        self._signer = Signer(self._house)
+        self._folder = DataFolder(config, stack, live=self._live, line=line, gate_now=self._now)
+        self._folder.check_signer()
+        self._signer = Signer(self._folder)
         self._signer.compare()
         self._prepare()
         self._metrics = Metrics()
@@ -112,22 +112,25 @@ class Gate:
                 log.warning("one_key_alone", why=warning, hint="dialgate key add")
 
     def _reconcile(self) -> Any:
+        from gate.operations.keys.dropped import drop_again
+        from gate.operations.registers.registering import note_editions
         from gate.recorder import leftovers
-        from gate.service.dropped import drop_again
         from gate.service.reconcile import Reconciler
-        from gate.service.registering import note_editions
         from gate.store import kept, queries
         from gate.vault.sealed import scan
 
-        house, recordings = self._house, self._config.data / "recordings"
+        folder = self._folder
+        recordings = self._config.data / "recordings"
         wait_for_recorder(recordings)
-        reconciler = Reconciler(house.store, queries, scan, recordings, house.clock, lambda: leftovers.find(recordings))
+        reconciler = Reconciler(
+            folder.store, queries, scan, recordings, folder.clock, lambda: leftovers.find(recordings)
+        )
         reconciler.everything()
-        house.retention.at_start()  # nothing that is erased can be opened again, whatever was restored meanwhile
-        drop_again(house.store, house.keyring(), kept)  # nor by a key from which it was taken
-        house.request_eraser.resume()  # and what was asked for and begun is done
+        folder.retention.at_start()  # nothing that is erased can be opened again, whatever was restored meanwhile
+        drop_again(folder.store, folder.keyring(), kept)  # nor by a key from which it was taken
+        folder.request_eraser.resume()  # and what was asked for and begun is done
         # An import whose process outlived its gate is in force, and has no leaf.
-        note_editions(house.store, house.registers, house.clock, new_id)
+        note_editions(folder.store, folder.registers, folder.clock, new_id)
         return reconciler
 
     def _start_recorder(self, stack: ExitStack) -> Any:
@@ -136,7 +139,7 @@ class Gate:
         command = [sys.executable, "-P", "-m", "gate.daemon.recording", str(self._config.data)]
         recording, told = self._config.recording, self._config.log
         command += [str(recording.min_free_mb), "2" if recording.two_person else "1", told.level, told.format]
-        recorder = RecorderClient(spawn_command(command), Unheard(), self._house.clock)
+        recorder = RecorderClient(spawn_command(command), Unheard(), self._folder.clock)
         stack.callback(recorder.close_down)
         with suppress(RecorderError):  # supervision goes on, and calls are refused until it is up
             recorder.launch()
@@ -153,19 +156,19 @@ class Gate:
             loop=line,
             media=self._media,
             recorder=self._recorder,
-            store=self._house.store,
-            keys=self._house.keys,
-            screener=self._house.screener,
+            store=self._folder.store,
+            keys=self._folder.keys,
+            screener=self._folder.screener,
             settings=CallSettings.of(self._config, self._announcement_sha256),
-            clock=self._house.clock,
+            clock=self._folder.clock,
             new_id=new_id,
             metrics=self._metrics,
             mend=self._mend,
-            used=used_today(self._house),
+            used=used_today(self._folder),
         )
         self._recorder.events = call_manager
         line.bind(call_manager)
-        line.recall(proven_lately(self._house))
+        line.recall(proven_lately(self._folder))
         line.open()
         line.post(self._build_media)
         return line, call_manager
@@ -177,11 +180,11 @@ class Gate:
 
         view = LiveView(
             calls=self._live,
-            beside=self._house.beside,
+            beside=self._folder.beside,
             tally=tally,
             log_now=search.log_now,
-            registers=self._house.registers,
-            clock=self._house.clock,
+            registers=self._folder.registers,
+            clock=self._folder.clock,
             watch_levels=self._recorder.watch_levels,
             up=lambda: {"trunk_up": self._line.trunk_up, "recorder_up": self._recorder.available()},
         )
@@ -234,7 +237,7 @@ class Gate:
 
     def _live(self) -> list[dict[str, Any]]:
         """The calls in hand."""
-        return self._at_the_line(lambda: self._call_manager.live(self._house.clock.now()))
+        return self._at_the_line(lambda: self._call_manager.live(self._folder.clock.now()))
 
     def _now(self) -> dict[str, Any]:
         """What ``status`` says of a running gate."""
@@ -246,7 +249,7 @@ class Gate:
         return {**self._line.counts(), "foreign_audio": strangers}
 
     def _usage(self) -> list[dict[str, Any]]:
-        return self._at_the_line(lambda: self._call_manager.usage(self._house.clock.now()))
+        return self._at_the_line(lambda: self._call_manager.usage(self._folder.clock.now()))
 
     def _obstacle(self) -> Reason | None:
         """What forbids every call now; a line that does not answer lets nobody be called."""
@@ -291,10 +294,10 @@ class Gate:
         return 1 if behind or not self._signer.sign() else 0
 
     def _note(self, kind: str, *, subject: str = "gate", actor: str = "", **body: Any) -> None:
-        at = self._house.clock.now()
+        at = self._folder.clock.now()
         fact = Fact(kind=kind, subject=subject, at=at, actor=actor or f"uid:{os.getuid()}", body=body)
         try:
-            self._house.store.call(lambda tx: tx.append(fact))
+            self._folder.store.call(lambda tx: tx.append(fact))
         except StoreError as error:
             log.error("not_noted", kind=kind, error=str(error))
 
@@ -322,7 +325,7 @@ class Gate:
             signal.signal(number, stop)
         answering = asyncio.ensure_future(
             control(
-                self._house.desk,
+                self._folder.desk,
                 self._config,
                 self._metrics.registry,
                 drained,
@@ -334,19 +337,19 @@ class Gate:
         )
         chores = asyncio.gather(
             self._chores(),
-            sweep(self._house, self._metrics),
-            follow(self._house.contacts),
-            watch(self._house),
-            delete_superseded(self._house),
-            remind(self._house, self._metrics),
-            mail_checkpoints(self._house),
+            sweep(self._folder, self._metrics),
+            follow(self._folder.contacts),
+            watch(self._folder),
+            delete_superseded(self._folder),
+            remind(self._folder, self._metrics),
+            mail_checkpoints(self._folder),
         )
         chores.add_done_callback(_tell)
         await asyncio.wait([answering, asyncio.ensure_future(told.wait())], return_when=asyncio.FIRST_COMPLETED)
         log.info("gate_stopping", calls=self._call_manager.active)
         systemd.tell("STOPPING=1")
-        self._house.retention.stop()
-        self._house.contacts.stop()
+        self._folder.retention.stop()
+        self._folder.contacts.stop()
         seconds = float(self._config.limits.drain_seconds)
 
         def over() -> None:
@@ -377,8 +380,8 @@ class Gate:
             self._metrics.trunk_up.set(float("nan") if up is None else up)  # None: nobody asks the carrier
             self._metrics.recorder_up.set(self._recorder.available())
             self._metrics.line(self._passed_over())
-            self._metrics.evidence_rolled_back.set(bool(self._house.trust.why_behind))
-            self._metrics.unsigned_seconds.set(self._house.trust.unsigned_seconds)
+            self._metrics.evidence_rolled_back.set(bool(self._folder.trust.why_behind))
+            self._metrics.unsigned_seconds.set(self._folder.trust.unsigned_seconds)
             await asyncio.to_thread(self._legs.sync)
             await asyncio.sleep(1.0)
             last += 1

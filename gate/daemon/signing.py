@@ -9,21 +9,21 @@ import structlog
 from gate.errors import GateError
 
 if TYPE_CHECKING:
-    from gate.daemon.house import House
+    from gate.operations.data_folder import DataFolder
 
 log = structlog.get_logger()
 
 
 class Signer:
-    """Tells the house's ``trust`` what came of it. Neither from the line nor from the store thread."""
+    """Tells the folder's ``trust`` what came of it. Neither from the line nor from the store thread."""
 
-    def __init__(self, house: House) -> None:
-        self._house = house
+    def __init__(self, folder: DataFolder) -> None:
+        self._folder = folder
 
     def compare(self) -> None:
         """Is the store the one that was signed last? Where that cannot be told now, it is asked again each day."""
         try:
-            self._house.trust.look()
+            self._folder.trust.look()
         except (GateError, OSError) as error:
             log.error("checkpoints_not_compared", error=str(error))
 
@@ -31,7 +31,7 @@ class Signer:
         """Whether the log is signed as it stands. Where it could not be, whether it still is the log that was signed
         is looked at again: that is what a signature is refused for."""
         try:
-            for missed in self._house.checkpoint()["missed"]:
+            for missed in self._folder.checkpoint()["missed"]:
                 log.warning("checkpoint_copy_missed", why=missed)
         except GateError as error:
             log.error("not_signed", error=str(error), hint=error.hint)
@@ -39,12 +39,12 @@ class Signer:
         except Exception as error:  # a guarded boundary: whatever it was, the next minute's checkpoint is tried again
             log.exception("not_signed")
             return self._not_signed(repr(error))
-        self._house.trust.signed()
+        self._folder.trust.signed()
         return True
 
     def _not_signed(self, why: str) -> bool:
         try:
-            self._house.trust.not_signed(why)
+            self._folder.trust.not_signed(why)
         except GateError as error:
             log.error("not_signed", error=str(error))
         self.compare()

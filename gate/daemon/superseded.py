@@ -10,27 +10,27 @@ import structlog
 from gate.errors import GateError
 
 if TYPE_CHECKING:
-    from gate.daemon.house import House
+    from gate.operations.data_folder import DataFolder
 
 log = structlog.get_logger()
 
 EVERY_SECONDS = 6 * 3600.0
 
 
-async def delete_superseded(house: House) -> None:
+async def delete_superseded(folder: DataFolder) -> None:
     """Delete those whose time is over, at once and every few hours; without end."""
     while True:
-        await asyncio.to_thread(look, house)
+        await asyncio.to_thread(look, folder)
         await asyncio.sleep(EVERY_SECONDS)
 
 
-def look(house: House) -> None:
+def look(folder: DataFolder) -> None:
     """Delete them now. Never raises: what went wrong is in the gate's log."""
     from gate.registers.importer import prune
 
-    for name in house.config.calling.registers:
+    for name in folder.config.calling.registers:
         try:
-            prune(house.config.data / "registers", name, house.clock.now())
+            prune(folder.config.data / "registers", name, folder.clock.now())
         except GateError as error:
             log.error("superseded_not_deleted", register=name, error=str(error), hint=error.hint)
         except Exception:  # a guarded boundary: the next look is tried all the same

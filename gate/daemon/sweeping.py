@@ -10,7 +10,7 @@ import structlog
 from gate.errors import GateError, RefusedError
 
 if TYPE_CHECKING:
-    from gate.daemon.house import House
+    from gate.operations.data_folder import DataFolder
     from gate.service.metrics import Metrics
 
 log = structlog.get_logger()
@@ -21,16 +21,16 @@ AGAIN_SECONDS = 3600.0
 """How long after one that failed, or waits for somebody to look."""
 
 
-async def sweep(house: House, metrics: Metrics) -> None:
+async def sweep(folder: DataFolder, metrics: Metrics) -> None:
     """Sweep once a day, and keep the gauge of a sweep that waits; without end."""
     while True:
-        done = await asyncio.to_thread(_sweep, house, metrics)
+        done = await asyncio.to_thread(_sweep, folder, metrics)
         await asyncio.sleep(LOOK_SECONDS if done else AGAIN_SECONDS)
 
 
-def _sweep(house: House, metrics: Metrics) -> bool:
+def _sweep(folder: DataFolder, metrics: Metrics) -> bool:
     try:
-        house.retention.daily()
+        folder.retention.daily()
     except GateError as error:
         log.error("retention_not_swept", error=str(error), hint=error.hint)
         if isinstance(error, RefusedError) and error.reason == "retention_waits":

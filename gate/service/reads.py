@@ -1,26 +1,13 @@
-"""What the use cases read from the store, and the other rooms' offers to the desk."""
+"""What the use cases read from the store."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from gate.ports import Transaction
-
-if TYPE_CHECKING:  # they work with rows of this module
-    from gate.core.letter_words import Letter, LetterFacts
-    from gate.given import Given
-    from gate.service.contacts import Contacts
-    from gate.service.exporting import Bundles
-    from gate.service.keys import Keyring
-    from gate.service.reporting import Figures
-    from gate.service.request_erasing import RequestEraser
-    from gate.service.request_reads import RequestReads
-    from gate.service.retention import Retention
-    from gate.service.trust import Trust
 
 Row = dict[str, Any]
 Progress = Callable[[float, str], None]
@@ -165,52 +152,3 @@ class ScanFile(Protocol):
     def __call__(self, path: Path) -> Scan:
         """``path`` is absolute."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class Offers:
-    """What the rooms offer to the desk, as plain functions; ``gate.daemon`` fills them in."""
-
-    import_register: Callable[[str, Given, date | None, Sequence[str], bool, bool, Progress | None], Mapping[str, Any]]
-    """(name, file, as-of day or None to guess, coverage, accept a shrink, accept an older day, progress) -> report;
-    RegisterError."""
-    recipients: Callable[[], list[Row]]
-    """The register of recipients; see ``Keyring.recipients``."""
-    two_people: Callable[[], bool]
-    """Whether what destroys or frees evidence takes two people (``roles.dual_control``)."""
-    keyring: Callable[[], Keyring]
-    """The register of recipients and the wrapped keys; loaded when it is asked for."""
-    wraps: Callable[[str], list[tuple[str, bytes]]]
-    """Recording id -> wrapped keys."""
-    scan: ScanFile
-    verify_log: Callable[[Progress | None, str, Sequence[tuple[str, str]]], Mapping[str, Any]]
-    """(progress, verifier key from elsewhere or empty, checkpoints from elsewhere as (where, note)) -> ``ok``,
-    ``size``, ``root``, ``first_fault`` …"""
-    checkpoint: Callable[[], Mapping[str, Any]]
-    """Sign the log as it stands: ``size``, ``root``, ``note``."""
-    trust: Trust
-    behind: Callable[[], dict[str, Any]]
-    """What a restore would give up: checkpoints ``after`` a size up to another (``to``), and the ``places`` of the
-    newest; empty where the log is behind nothing."""
-    copies: Callable[[int, str], list[str]]
-    """(size, note) of a checkpoint -> where its file lies: ``folder``, ``second place``."""
-    bundles: Bundles
-    retention: Retention
-    contacts: Contacts
-    live: Callable[[], list[Row]]
-    """Calls in hand; empty without a running line."""
-    gate_now: Callable[[], Row]
-    """What a running gate counts, for ``status``: ``line`` and ``usage``; empty without one."""
-    looks: Looks
-    figures: Figures
-    beside: Callable[[Callable[[Source], Any]], Any]
-    """What a function reads from the store as it is now, without keeping anybody waiting who writes."""
-    requests: RequestReads
-    request_eraser: RequestEraser
-    render_letter: Callable[[LetterFacts], Letter]
-    """Raises ``GateError`` where a template is at fault."""
-    send_letter: Callable[[Letter], str]
-    """By mail: what the server said; raises ``GateError`` where the server did not take it."""
-    scrub: Callable[[], bool]
-    """Cut the write-ahead log, so that nothing erased stays in it; False where somebody reads an older state: then it
-    is cut when they are done."""

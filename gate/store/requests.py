@@ -258,7 +258,7 @@ def mentions(
 
 
 def record_of(tx: StoreTransaction, kind: str, subject: str) -> Row | None:
-    """What a fact of this kind about this subject is part of: see ``gate.service.request_reads``."""
+    """What a fact of this kind about this subject is part of: see ``gate.operations.requests.request_reads``."""
     record = kind.partition("_")[0].replace("letter", "request")
     if record not in (*_ENDS, "request"):
         return None

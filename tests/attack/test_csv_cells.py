@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from gate.service.entries import COLUMNS
+from gate.operations.lists.entries import COLUMNS
 from tests.attack.csv_cells import HOSTILE
 from tests.support.gatehouse import Gatehouse, dialgate, running
 

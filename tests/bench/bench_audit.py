@@ -21,7 +21,6 @@ from typing import Any
 from gate.audit.checkpoints import Checkpointer
 from gate.core.evidence import stamp
 from gate.core.frames import encode_event, encode_map, encode_packet
-from gate.daemon import bundles
 from gate.exports.audio import export_wav
 from gate.exports.bundle import Period, To
 from gate.exports.bundle_check import Workplace, check_contents
@@ -29,8 +28,9 @@ from gate.exports.bundle_parts import Contents
 from gate.exports.bundle_read import Findings, open_bundle
 from gate.exports.bundle_write import assemble, write_parts
 from gate.media import g711
+from gate.operations.audit import bundles
+from gate.operations.keys.keys import TERMS
 from gate.ports import Fact
-from gate.service.keys import TERMS
 from gate.store.slices import LogSlice
 from gate.vault.keyfile import PrivateKey, generate, load_private, save_private
 from gate.vault.keystore import KeyStoreDb

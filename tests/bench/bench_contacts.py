@@ -34,7 +34,7 @@ Row = dict[str, Any]
 def run(contacts: int = CONTACTS, tps: int = TPS, *, ctps: int | None = None) -> list[Row]:
     """The figures. Raises ``AssertionError`` where the contacts are not what they must be."""
     from gate.config import load
-    from gate.daemon.house import House
+    from gate.operations.data_folder import DataFolder
     from tests.support.gatehouse import dialgate
 
     rows: list[Row] = []
@@ -43,7 +43,7 @@ def run(contacts: int = CONTACTS, tps: int = TPS, *, ctps: int | None = None) ->
         place = Path(name)
         dialgate("init", str(place / "gate"), "--example")
         config = load(place / "gate" / "config.toml")
-        house = House(config, stack)
+        house = DataFolder(config, stack)
         numbers = {}
         for seed, (register, size) in enumerate((("tps", tps), ("ctps", ctps)), start=1):
             numbers[register] = registers_gen.make(size, seed)

@@ -17,7 +17,7 @@ from typing import Any
 
 from gate.config import load
 from gate.core.evidence import stamp
-from gate.daemon.house import House
+from gate.operations.data_folder import DataFolder
 from gate.ports import Fact
 from tests.bench.bench_store import Row, row
 from tests.support.evidence import decision
@@ -47,7 +47,7 @@ _RECORDINGS = f"""INSERT INTO recordings (leaf_index, recording_id, call_id, ope
 CHUNK = 2_000
 
 
-def fill(house: House, calls: int, facts: int) -> None:
+def fill(house: DataFolder, calls: int, facts: int) -> None:
     """So many calls, a recording for two of three; and so many further decisions with their facts and leaves."""
 
     def work(tx: Any) -> None:
@@ -65,7 +65,7 @@ def blocked(n: int) -> Fact:
     return decision(f"f{n}", QUIET if n % 1000 == 0 else "+441632960001", reason="listed_tps")
 
 
-def opened(house: House, number: str) -> str:
+def opened(house: DataFolder, number: str) -> str:
     """A request that may be searched for."""
     desk = house.desk
     numbers = [number] if number else []
@@ -74,7 +74,7 @@ def opened(house: House, number: str) -> str:
     return str(found["reference"])
 
 
-def timed(house: House, number: str, **search: Any) -> tuple[float, int]:
+def timed(house: DataFolder, number: str, **search: Any) -> tuple[float, int]:
     """Milliseconds at the median, and how many calls were found."""
     reference, taken, answer = opened(house, number), [], {}
     for _ in range(ROUNDS):
@@ -89,7 +89,7 @@ def run(calls: int = 1_000_000, facts: int = 200_000) -> list[Row]:
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder = Path(name) / "gate"
         dialgate("init", str(folder), "--example")
-        house = House(load(folder / "config.toml"), stack)
+        house = DataFolder(load(folder / "config.toml"), stack)
         fill(house, calls, facts)
         middle = BEGAN + timedelta(seconds=25 * calls // 2)
         span = {"since": middle - timedelta(minutes=45), "until": middle + timedelta(minutes=45)}

@@ -176,9 +176,9 @@ def _peak_mb() -> float:
 
 
 def _ours(place: Path, rows: int) -> float:
+    from gate.operations.contacts.bulk_screen import BulkScreener
+    from gate.operations.contacts.screen_file import ScreenedFile
     from gate.registers.fixed import FixedRegisters
-    from gate.service.bulk_screen import BulkScreener
-    from gate.service.screen_file import ScreenedFile
     from gate.store.own import OwnLists
     from gate.store.reader import Reader
     from tests.support.screening import ATTEMPT, RULES

@@ -17,8 +17,8 @@ from pathlib import Path
 import pytest
 
 from gate.config import load
-from gate.daemon import bundles
-from gate.daemon.house import House
+from gate.operations.audit import bundles
+from gate.operations.data_folder import DataFolder
 from gate.vault.sealer import sealer
 from gate.vault.signing import CheckpointKey
 from tests.support.bundles import BEGAN, Made, make, put, record, unpacked
@@ -40,9 +40,9 @@ def made(original: Made, tmp_path: Path) -> Made:
 
 
 @pytest.fixture
-def house(made: Made) -> Iterator[House]:
+def house(made: Made) -> Iterator[DataFolder]:
     with ExitStack() as stack:
-        yield House(load(made.config), stack)
+        yield DataFolder(load(made.config), stack)
 
 
 def elsewhere(folder: Path, *arguments: str) -> Done:
@@ -126,7 +126,7 @@ def test_what_is_sealed_to_the_auditor_already_needs_no_key(made: Made, tmp_path
     assert made.command("key", "change", made.private.id, "--seal").code == 0
     with ExitStack() as stack:
         config = load(made.config)
-        house = House(config, stack)
+        house = DataFolder(config, stack)
         record(house, sealer(config.data / "recipients"), "both", BEGAN + timedelta(days=10))
     told = ("--recipient", str(made.recipient), "--purpose", "audit", "-o", str(tmp_path / "b.bundle"))
     done = made.command("audit", "export", "--from", "2026-03-12", "--to", "2026-03-12", *told, "--json")
@@ -139,7 +139,7 @@ def test_what_is_sealed_to_the_auditor_already_needs_no_key(made: Made, tmp_path
     assert "sealed neither to the recipient" in without.err
 
 
-def test_the_same_through_a_running_gate(made: Made, house: House, tmp_path: Path) -> None:
+def test_the_same_through_a_running_gate(made: Made, house: DataFolder, tmp_path: Path) -> None:
     with serving(house.desk, house.config):
         done = made.export(tmp_path / "b.bundle", "--json")
     assert done.code == 0, done.err
@@ -156,7 +156,7 @@ def test_a_period_without_calls_makes_a_bundle_that_says_so(made: Made, tmp_path
     assert "No entry lies in the period" in opened.out
 
 
-def test_registers_in_force_are_named(made: Made, house: House, tmp_path: Path) -> None:
+def test_registers_in_force_are_named(made: Made, house: DataFolder, tmp_path: Path) -> None:
     body = {"name": "tps", "as_of": "2026-03-01", "sha256": "ab" * 32, "count": 5, "coverage": "full"}
     put(house, replace(decision("imp-9", at=BEGAN + timedelta(days=19)), kind="register_imported", body=body),
         decision("call-late", at=BEGAN + timedelta(days=20)))  # fmt: skip

@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry
 
 from gate.config import load
 from gate.control.server import serve
-from gate.daemon.house import House
+from gate.operations.data_folder import DataFolder
 from gate.ports import Fact
 from gate.registers.importer import import_file
 from gate.service.live import LiveView
@@ -100,7 +100,7 @@ class Served:
 
     def start(self) -> Served:
         """Answer."""
-        house = House(self.config, self._stack, self._live, self.clock)
+        house = DataFolder(self.config, self._stack, self._live, self.clock)
         if self._salts is not None:
             house.store._salts = self._salts
         view = LiveView(

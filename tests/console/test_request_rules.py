@@ -52,7 +52,7 @@ def reachable(asks: Asks) -> list[Request]:
 
 
 def row(request: Request) -> dict[str, Any]:
-    """As the gate shows it (``gate.service.request_base.shown``)."""
+    """As the gate shows it (``gate.operations.requests.request_base.shown``)."""
     clock = request.clock_on(TODAY)
     return {
         "asks": request.asks.value,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from gate.config import load
-from gate.daemon.bundles import Signing, announcement, check_vkey, rewrapped
 from gate.errors import UsageError, VaultError
+from gate.operations.audit.bundles import Signing, announcement, check_vkey, rewrapped
 from gate.vault.keyfile import PrivateKey
 from gate.vault.sealer import Seal
 from gate.vault.signing import CheckpointKey, verify_signature

@@ -13,9 +13,9 @@ import pytest
 from gate.config import load
 from gate.daemon import contacts as following
 from gate.daemon import drop, superseded
-from gate.daemon.house import House
 from gate.errors import RegisterError
 from gate.given import Given, open_file
+from gate.operations.data_folder import DataFolder
 from gate.registers import importer
 from gate.registers.watch import DropFolder
 from tests.support.example import make_example
@@ -43,14 +43,14 @@ def test_following_survives_what_goes_wrong(error: Exception) -> None:
 def house(tmp_path: Path) -> Any:
     make_example(tmp_path / "gate")
     with ExitStack() as stack:
-        yield House(load(tmp_path / "gate" / "config.toml"), stack)
+        yield DataFolder(load(tmp_path / "gate" / "config.toml"), stack)
 
 
-async def test_nothing_is_watched_unless_it_is_configured(house: House) -> None:
+async def test_nothing_is_watched_unless_it_is_configured(house: DataFolder) -> None:
     await asyncio.wait_for(drop.watch(house), 5)
 
 
-def test_a_look_that_fails_is_told_and_a_file_that_lands_later_is_taken(house: House, tmp_path: Path) -> None:
+def test_a_look_that_fails_is_told_and_a_file_that_lands_later_is_taken(house: DataFolder, tmp_path: Path) -> None:
     def take(name: str, file: Given) -> Any:
         return house.desk.register_import(name=name, file=file, once=True, accept_shrink=True, actor="gate:watch")
 
@@ -67,7 +67,7 @@ def test_superseded_snapshots_go_though_no_new_file_comes(tmp_path: Path) -> Non
     make_example(tmp_path / "gate")
     config = load(tmp_path / "gate" / "config.toml")
     with ExitStack() as stack:
-        house = House(config, stack)
+        house = DataFolder(config, stack)
         source = write(tmp_path / "tps_ns.txt", ["02079460101", "02079460102"])
         house.desk.register_import(name="tps", file=open_file(source), accept_shrink=True, actor="uid:0")
         superseded.look(house)
@@ -86,7 +86,7 @@ class Ahead:
 
 @pytest.mark.parametrize("error", [RegisterError("no right"), ZeroDivisionError("a fault")])
 def test_looking_for_superseded_snapshots_survives_what_goes_wrong(
-    house: House, monkeypatch: pytest.MonkeyPatch, error: Exception
+    house: DataFolder, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
     asked = []
 

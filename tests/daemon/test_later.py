@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gate.daemon.later import Later
+from gate.operations.later import Later
 
 
 def test_it_is_made_once_and_only_when_asked() -> None:

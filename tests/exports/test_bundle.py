@@ -17,10 +17,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.core.evidence import parse_checkpoint
-from gate.daemon.bundles import SIGNATURES
 from gate.errors import GateError
 from gate.exports.bundle import BundleError
 from gate.exports.bundle_read import Findings, open_bundle
+from gate.operations.audit.bundles import SIGNATURES
 from gate.vault.signing import verify_note
 from tests.support.audio import dominant
 from tests.support.bundles import KINDS, Made, make, packed, unpacked

@@ -13,13 +13,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gate.daemon import bundles
 from gate.errors import GateError
 from gate.exports import bundle_rows
 from gate.exports.bundle import LOGS, json_line
 from gate.exports.bundle_check import Workplace, check_contents
 from gate.exports.bundle_read import Findings, open_bundle
-from gate.service import exporting
+from gate.operations.audit import bundles, exporting
 from gate.store.slices import LogSlice
 from tests.support.bundles import Made, clear_logs, make, resealed, signed_anew, unpacked
 

@@ -12,8 +12,8 @@ import pytest
 
 from gate.config import load
 from gate.control.messages import arguments
-from gate.daemon.house import House
 from gate.errors import UsageError
+from gate.operations.data_folder import DataFolder
 from tests.support.example import make_example
 
 ACTOR = "user:ann(1000)"
@@ -28,23 +28,23 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def house(example: Path) -> Iterator[House]:
+def house(example: Path) -> Iterator[DataFolder]:
     with ExitStack() as stack:
-        yield House(load(example / "config.toml"), stack)
+        yield DataFolder(load(example / "config.toml"), stack)
 
 
-def objections(house: House, *rows: dict[str, Any]) -> dict[str, Any]:
+def objections(house: DataFolder, *rows: dict[str, Any]) -> dict[str, Any]:
     fields = {"entries": list(rows), "source_name": "old.csv", "sha256": "ab"}
     return house.desk.objection_import(**arguments("objection_import", fields), actor=ACTOR)
 
 
-def consents(house: House, *rows: dict[str, Any]) -> dict[str, Any]:
+def consents(house: DataFolder, *rows: dict[str, Any]) -> dict[str, Any]:
     base = {"how": "web form", "wording": "Yes", "who": "Mr Lee", "evidence": "form 1"}
     fields = {"entries": [base | row for row in rows]}
     return house.desk.consent_import(**arguments("consent_import", fields), actor=ACTOR)
 
 
-def reason(house: House, number: str) -> str:
+def reason(house: DataFolder, number: str) -> str:
     return str(house.desk.check(number=number, actor=ACTOR)["reason"])
 
 
@@ -52,7 +52,7 @@ def day(days_ago: int) -> datetime:
     return datetime(2026, 1, 1, 12, tzinfo=UTC) - timedelta(days=days_ago)
 
 
-def test_an_imported_objection_keeps_its_own_date_and_its_file(house: House) -> None:
+def test_an_imported_objection_keeps_its_own_date_and_its_file(house: DataFolder) -> None:
     assert objections(house, {"number": "07700 900301", "made_at": day(9), "line": 7}) == {"imported": 1, "held": 0}
     kept = house.desk.objection_export(actor=ACTOR)["items"]
     made = next(row["made_at"] for row in kept if row["number"] == "+447700900301")
@@ -62,7 +62,7 @@ def test_an_imported_objection_keeps_its_own_date_and_its_file(house: House) -> 
     assert reason(house, "07700900301") == "objected"
 
 
-def test_an_objection_outlives_every_consent_that_is_not_later_by_its_own_date(house: House) -> None:
+def test_an_objection_outlives_every_consent_that_is_not_later_by_its_own_date(house: DataFolder) -> None:
     number = "+447700900302"
     objections(house, {"number": number, "made_at": day(5)})
     consents(house, {"number": number, "given_at": day(6)}, {"number": number, "given_at": day(5)})
@@ -73,7 +73,7 @@ def test_an_objection_outlives_every_consent_that_is_not_later_by_its_own_date(h
     assert reason(house, number) == "objected"
 
 
-def test_an_objection_without_a_date_counts_from_now_whatever_older_one_is_held(house: House) -> None:
+def test_an_objection_without_a_date_counts_from_now_whatever_older_one_is_held(house: DataFolder) -> None:
     number = "+447700900303"
     objections(house, {"number": number, "made_at": day(5)})
     consents(house, {"number": number, "given_at": day(4)})
@@ -82,7 +82,7 @@ def test_an_objection_without_a_date_counts_from_now_whatever_older_one_is_held(
     assert reason(house, number) == "objected"
 
 
-def test_the_same_again_is_not_kept_twice(house: House) -> None:
+def test_the_same_again_is_not_kept_twice(house: DataFolder) -> None:
     rows = [{"number": "+447700900304", "made_at": day(2)}, {"number": "+447700900304", "made_at": day(1)}]
     assert objections(house, *rows) == {"imported": 2, "held": 0}
     assert objections(house, *rows) == {"imported": 0, "held": 2}
@@ -92,7 +92,7 @@ def test_the_same_again_is_not_kept_twice(house: House) -> None:
     assert consents(house, given | {"evidence": "form 2"}) == {"imported": 1, "held": 0}
 
 
-def test_a_withdrawn_consent_comes_in_withdrawn_and_is_never_revived(house: House) -> None:
+def test_a_withdrawn_consent_comes_in_withdrawn_and_is_never_revived(house: DataFolder) -> None:
     number = "+442079460102"
     withdrawn = {"number": number, "given_at": day(9), "withdrawn_at": day(8), "withdrawn_why": "wrote"}
     assert consents(house, withdrawn)["imported"] == 1
@@ -105,7 +105,7 @@ def test_a_withdrawn_consent_comes_in_withdrawn_and_is_never_revived(house: Hous
     assert reason(house, "+442079460103") == "consent_withdrawn"
 
 
-def test_a_batch_with_a_wrong_line_is_kept_nowhere(house: House) -> None:
+def test_a_batch_with_a_wrong_line_is_kept_nowhere(house: DataFolder) -> None:
     before = house.store.call(lambda tx: tx.head())
     with pytest.raises(UsageError) as refused:
         objections(
@@ -122,13 +122,13 @@ def test_a_batch_with_a_wrong_line_is_kept_nowhere(house: House) -> None:
     assert house.store.call(lambda tx: tx.head()) == before
 
 
-def test_a_single_objection_may_have_its_own_date_too(house: House) -> None:
+def test_a_single_objection_may_have_its_own_date_too(house: DataFolder) -> None:
     house.desk.objection_add(number="07700900308", made_at=day(3), actor=ACTOR)
     with pytest.raises(UsageError, match="cannot be made in the future"):
         house.desk.objection_add(number="07700900308", made_at=datetime.now(UTC) + timedelta(1), actor=ACTOR)
 
 
-def test_the_log_holds_after_imports_and_an_export_is_a_leaf(house: House) -> None:
+def test_the_log_holds_after_imports_and_an_export_is_a_leaf(house: DataFolder) -> None:
     house.desk.consent_export(actor=ACTOR)
     last = house.store.call(lambda tx: tx.query("SELECT kind, body FROM facts ORDER BY leaf_index DESC LIMIT 1"))[0]
     assert (last["kind"], last["body"]) == ("list_exported", '{"list":"consents"}')

@@ -14,9 +14,9 @@ import pytest
 
 from gate.config import load
 from gate.control.messages import arguments
-from gate.daemon.house import House
 from gate.errors import GateError, RefusedError, UsageError
 from gate.given import open_file
+from gate.operations.data_folder import DataFolder
 from tests.support.example import make_example
 from tests.support.registers import write
 
@@ -31,18 +31,18 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("contacts")
     make_example(place / "gate")
     with ExitStack() as stack:
-        put(House(load(place / "gate" / "config.toml"), stack), place, TPS)
+        put(DataFolder(load(place / "gate" / "config.toml"), stack), place, TPS)
     return place / "gate"
 
 
 @pytest.fixture
-def house(template: Path, tmp_path: Path) -> Iterator[House]:
+def house(template: Path, tmp_path: Path) -> Iterator[DataFolder]:
     folder = shutil.copytree(template, tmp_path / "gate")
     with ExitStack() as stack:
-        yield House(load(folder / "config.toml"), stack)
+        yield DataFolder(load(folder / "config.toml"), stack)
 
 
-def put(house: House, tmp_path: Path, numbers: list[str], name: str = "tps") -> dict[str, Any]:
+def put(house: DataFolder, tmp_path: Path, numbers: list[str], name: str = "tps") -> dict[str, Any]:
     source = write(tmp_path / f"{name}_ns.txt", numbers)
     return house.desk.register_import(name=name, file=open_file(source), accept_shrink=True, actor=ACTOR)
 
@@ -53,30 +53,30 @@ def crm(tmp_path: Path, *rows: str, header: str = "id,phone") -> str:
     return str(path)
 
 
-def load_list(house: House, path: str, **options: Any) -> dict[str, Any]:
+def load_list(house: DataFolder, path: str, **options: Any) -> dict[str, Any]:
     return house.desk.contacts_import(**{"file": open_file(path), "reference": "id", "actor": ACTOR} | options)
 
 
-def held(house: House) -> dict[str, tuple[str, str]]:
+def held(house: DataFolder) -> dict[str, tuple[str, str]]:
     """Reference -> number and reason."""
     page = house.desk.contacts_list(limit=1000, actor=ACTOR)
     assert page["next"] is None
     return {row["reference"]: (row["number"], row["reason"]) for row in page["items"]}
 
 
-def changes(house: House, since: datetime = BEGINNING) -> dict[str, str]:
+def changes(house: DataFolder, since: datetime = BEGINNING) -> dict[str, str]:
     page = house.desk.contacts_changes(since=since, limit=1000, actor=ACTOR)
     return {row["reference"]: row["change"] for row in page["items"]}
 
 
-def kinds(house: House) -> list[str]:
+def kinds(house: DataFolder) -> list[str]:
     rows = house.store.call(
         lambda tx: tx.query("SELECT kind FROM facts WHERE subject = 'contacts' ORDER BY leaf_index")
     )
     return [row["kind"] for row in rows]
 
 
-def test_a_list_is_kept_and_screened(house: House, tmp_path: Path) -> None:
+def test_a_list_is_kept_and_screened(house: DataFolder, tmp_path: Path) -> None:
     path = crm(
         tmp_path, "a,020 7946 0101", "b,07700 900417", "c,", "d,nonsense", "e,1,2", "f,+44 (0)1632 960202", "g,999"
     )
@@ -99,7 +99,7 @@ def test_a_list_is_kept_and_screened(house: House, tmp_path: Path) -> None:
     assert kinds(house) == ["contacts_imported"]
 
 
-def test_no_number_is_in_the_log(house: House, tmp_path: Path) -> None:
+def test_no_number_is_in_the_log(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417"))
     house.desk.contacts_forget(number="07700 900417", actor=ACTOR)
     put(house, tmp_path, [*TPS, "07700900999"])
@@ -108,7 +108,7 @@ def test_no_number_is_in_the_log(house: House, tmp_path: Path) -> None:
     assert not any("7700900417" in row["body"] or "2079460101" in row["body"] for row in rows)
 
 
-def test_several_phone_columns_and_an_empty_one_is_no_fault(house: House, tmp_path: Path) -> None:
+def test_several_phone_columns_and_an_empty_one_is_no_fault(house: DataFolder, tmp_path: Path) -> None:
     path = crm(tmp_path, "a;020 7946 0101;07700900417", "b;;07700900418", header="id;phone;mobile")
     answer = load_list(house, path)
     assert (answer["contacts"], answer["bad_rows"]) == (3, 0)
@@ -116,7 +116,7 @@ def test_several_phone_columns_and_an_empty_one_is_no_fault(house: House, tmp_pa
     assert numbers == [("a", "+442079460101"), ("a", "+447700900417"), ("b", "+447700900418")]
 
 
-def test_a_full_list_replaces_and_keeps_the_time_of_verdicts_that_stay(house: House, tmp_path: Path) -> None:
+def test_a_full_list_replaces_and_keeps_the_time_of_verdicts_that_stay(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417", "c,07700 900418"))
     house.store.call(lambda tx: tx.write("UPDATE contacts SET since = 1000000000"))
     answer = load_list(house, crm(tmp_path, "b2,07700 900417", "a,020 7946 0101", "d,01632 960001"))
@@ -129,7 +129,7 @@ def test_a_full_list_replaces_and_keeps_the_time_of_verdicts_that_stay(house: Ho
     assert len(house.store.call(lambda tx: tx.query("SELECT * FROM contacts"))) == 3
 
 
-def test_add_merges_by_reference(house: House, tmp_path: Path) -> None:
+def test_add_merges_by_reference(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417", "c,07700 900418"))
     answer = load_list(house, crm(tmp_path, "b,07700 900777", "d,07700 900418"), add=True)
     assert answer["contacts"] == 4
@@ -141,7 +141,7 @@ def test_add_merges_by_reference(house: House, tmp_path: Path) -> None:
     }
 
 
-def test_a_list_without_numbers_or_of_less_than_half_is_refused(house: House, tmp_path: Path) -> None:
+def test_a_list_without_numbers_or_of_less_than_half_is_refused(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, *(f"{n},07700 900{n:03}" for n in range(10))))
     with pytest.raises(UsageError, match="no telephone number"):
         load_list(house, crm(tmp_path, "a,none", "b,"))
@@ -155,7 +155,7 @@ def test_a_list_without_numbers_or_of_less_than_half_is_refused(house: House, tm
     assert set(held(house)) == {"a"}
 
 
-def test_a_register_that_changes_is_followed_and_told_of(house: House, tmp_path: Path) -> None:
+def test_a_register_that_changes_is_followed_and_told_of(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417", "c,07700 900417", "d,07700 900418"))
     started = datetime.now(UTC) - timedelta(seconds=1)
     report = put(house, tmp_path, ["07700900417", "01632960202"])
@@ -172,7 +172,7 @@ def test_a_register_that_changes_is_followed_and_told_of(house: House, tmp_path:
     assert held(house)["b"][1] == "listed_tps"
 
 
-def test_the_same_register_again_changes_nothing_and_screens_nothing_twice(house: House, tmp_path: Path) -> None:
+def test_the_same_register_again_changes_nothing_and_screens_nothing_twice(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "a,020 7946 0101"))
     put(house, tmp_path, TPS)  # a new edition of the same numbers
     before = kinds(house)
@@ -181,7 +181,7 @@ def test_the_same_register_again_changes_nothing_and_screens_nothing_twice(house
     assert kinds(house) == before
 
 
-def test_a_screening_that_was_cut_off_is_made_up_for(house: House, tmp_path: Path) -> None:
+def test_a_screening_that_was_cut_off_is_made_up_for(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417"))
     house.contacts.background = True
     put(house, tmp_path, ["07700900417", "01632960202"])
@@ -198,7 +198,7 @@ def test_a_screening_that_was_cut_off_is_made_up_for(house: House, tmp_path: Pat
     assert house.contacts.follow() is None
 
 
-def test_a_gate_that_stops_leaves_the_list_before(house: House, tmp_path: Path) -> None:
+def test_a_gate_that_stops_leaves_the_list_before(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "a,020 7946 0101"))
 
     def stop(_done: float, _what: str) -> None:
@@ -212,7 +212,9 @@ def test_a_gate_that_stops_leaves_the_list_before(house: House, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("background", [False, True])
-def test_an_objection_and_a_consent_change_that_number_alone(house: House, tmp_path: Path, background: bool) -> None:
+def test_an_objection_and_a_consent_change_that_number_alone(
+    house: DataFolder, tmp_path: Path, background: bool
+) -> None:
     load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417", "c,07700 900418"))
     house.contacts.background = background
     house.desk.objection_add(number="07700 900417", actor=ACTOR)
@@ -238,7 +240,7 @@ def test_an_objection_and_a_consent_change_that_number_alone(house: House, tmp_p
     assert kinds(house) == ["contacts_imported"], "only the register is a reason to screen all"
 
 
-def test_another_reason_for_the_same_verdict_is_no_change(house: House, tmp_path: Path) -> None:
+def test_another_reason_for_the_same_verdict_is_no_change(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "a,020 7946 0101"))
     house.store.call(lambda tx: tx.write("UPDATE contacts SET since = 1000000000, was = 'allow'"))
     house.desk.objection_add(number="020 7946 0101", actor=ACTOR)
@@ -249,7 +251,7 @@ def test_another_reason_for_the_same_verdict_is_no_change(house: House, tmp_path
     assert changes(house, datetime(2001, 1, 1, tzinfo=UTC)) == {"a": "newly_blocked"}
 
 
-def test_an_objection_while_the_list_comes_in_is_not_lost(house: House, tmp_path: Path) -> None:
+def test_an_objection_while_the_list_comes_in_is_not_lost(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "b,07700 900417"))
     objected = threading.Event()
 
@@ -266,7 +268,7 @@ def test_an_objection_while_the_list_comes_in_is_not_lost(house: House, tmp_path
     assert held(house)["b"] == ("+447700900417", "objected")
 
 
-def test_a_stale_register_blocks_in_the_report_too(house: House, tmp_path: Path) -> None:
+def test_a_stale_register_blocks_in_the_report_too(house: DataFolder, tmp_path: Path) -> None:
     source = write(tmp_path / "tps_old.txt", TPS)
     old = (datetime.now(UTC) - timedelta(days=40)).date()
     load_list(house, crm(tmp_path, "b,07700 900417"))
@@ -274,7 +276,7 @@ def test_a_stale_register_blocks_in_the_report_too(house: House, tmp_path: Path)
     assert held(house)["b"][1] == "register_stale"
 
 
-def test_a_call_is_never_decided_by_what_is_kept(house: House, tmp_path: Path) -> None:
+def test_a_call_is_never_decided_by_what_is_kept(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417"))
 
     def turn(tx: Any) -> None:
@@ -288,7 +290,7 @@ def test_a_call_is_never_decided_by_what_is_kept(house: House, tmp_path: Path) -
     assert house.desk.decide(number="07700 900417", actor="dialler")["verdict"] == "allow"
 
 
-def test_a_number_is_forgotten_and_stays_objected(house: House, tmp_path: Path) -> None:
+def test_a_number_is_forgotten_and_stays_objected(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "ref-of-jo,07700 900417", "c,07700 900418"))
     house.desk.objection_add(number="07700 900417", actor=ACTOR)
     assert house.desk.contacts_forget(number="07700 900 417", actor=ACTOR) == {
@@ -303,7 +305,7 @@ def test_a_number_is_forgotten_and_stays_objected(house: House, tmp_path: Path) 
         house.desk.contacts_forget(number="07700 900417", actor=ACTOR)
 
 
-def test_one_import_at_a_time(house: House, tmp_path: Path) -> None:
+def test_one_import_at_a_time(house: DataFolder, tmp_path: Path) -> None:
     path = crm(tmp_path, "a,020 7946 0101")
     refused: list[Exception] = []
 
@@ -317,7 +319,7 @@ def test_one_import_at_a_time(house: House, tmp_path: Path) -> None:
     assert {error.reason for error in refused} == {"contacts_busy"}  # type: ignore[attr-defined]
 
 
-def test_taking_the_changes_out_leaves_a_leaf(house: House, tmp_path: Path) -> None:
+def test_taking_the_changes_out_leaves_a_leaf(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, *(f"{n},020 7946 0101" for n in range(5))))
     page = house.desk.contacts_changes(since=BEGINNING, limit=2, export=True, actor=ACTOR)
     again = house.desk.contacts_changes(since=BEGINNING, limit=2, export=True, after=page["next"], actor=ACTOR)
@@ -326,7 +328,7 @@ def test_taking_the_changes_out_leaves_a_leaf(house: House, tmp_path: Path) -> N
     assert [(fact["actor"], '"list":"contacts"' in fact["body"]) for fact in facts] == [(ACTOR, True)]
 
 
-def test_a_page_can_end_at_the_longest_reference(house: House, tmp_path: Path) -> None:
+def test_a_page_can_end_at_the_longest_reference(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, *(f"{'é' * 300}{n},07700 90041{n}" for n in range(3))))
     seen, after = [], None
     while True:
@@ -340,7 +342,7 @@ def test_a_page_can_end_at_the_longest_reference(house: House, tmp_path: Path) -
     assert seen == ["+447700900410", "+447700900411", "+447700900412"]
 
 
-def test_without_contacts_everything_answers(house: House, tmp_path: Path) -> None:
+def test_without_contacts_everything_answers(house: DataFolder, tmp_path: Path) -> None:
     assert house.desk.contacts_status(actor=ACTOR)["contacts"] == 0
     assert house.desk.contacts_list(actor=ACTOR)["items"] == []
     assert changes(house) == {}
@@ -349,14 +351,14 @@ def test_without_contacts_everything_answers(house: House, tmp_path: Path) -> No
     assert put(house, tmp_path, TPS)["contacts"] is None
 
 
-def test_the_log_still_verifies(house: House, tmp_path: Path) -> None:
+def test_the_log_still_verifies(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417"))
     put(house, tmp_path, ["07700900417"])
     house.desk.contacts_forget(number="07700 900417", actor=ACTOR)
     assert house.verify_log()["ok"]
 
 
-def test_a_contact_has_an_id_in_which_no_number_stands(house: House, tmp_path: Path) -> None:
+def test_a_contact_has_an_id_in_which_no_number_stands(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "r,020 7946 0101,07700 900417", ",020 7946 0102,", header="id,phone,mobile"))
     rows = house.desk.contacts_list(actor=ACTOR)["items"]
     assert len({row["id"] for row in rows}) == len(rows) == 3
@@ -390,7 +392,7 @@ def test_a_contact_has_an_id_in_which_no_number_stands(house: House, tmp_path: P
         ("  ", ["a-1", "c_1", "b%1"]),
     ],
 )
-def test_contacts_are_found_by_what_is_typed(house: House, tmp_path: Path, typed: str, found: list[str]) -> None:
+def test_contacts_are_found_by_what_is_typed(house: DataFolder, tmp_path: Path, typed: str, found: list[str]) -> None:
     load_list(house, crm(tmp_path, "a-1,020 7946 0101", "c_1,020 7946 0102", "b%1,07700 900417"))
     pages, after = [], None
     while True:
@@ -401,7 +403,7 @@ def test_contacts_are_found_by_what_is_typed(house: House, tmp_path: Path, typed
     assert pages == found
 
 
-def test_forgetting_is_bound_to_what_was_shown(house: House, tmp_path: Path) -> None:
+def test_forgetting_is_bound_to_what_was_shown(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "a,07700 900417", "b,07700 900418"))
     ident = house.desk.contacts_list(actor=ACTOR)["items"][0]["id"]
     plan = house.desk.contacts_forget(id=ident, dry_run=True, actor=ACTOR)
@@ -418,7 +420,7 @@ def test_forgetting_is_bound_to_what_was_shown(house: House, tmp_path: Path) -> 
             house.desk.contacts_forget(**wrong, actor=ACTOR)
 
 
-def test_an_import_is_stopped_and_the_contacts_stay(house: House, tmp_path: Path) -> None:
+def test_an_import_is_stopped_and_the_contacts_stay(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "a,07700 900417"))
     with pytest.raises(UsageError, match="no import"):
         house.desk.contacts_cancel(actor=ACTOR)
@@ -434,7 +436,7 @@ def test_an_import_is_stopped_and_the_contacts_stay(house: House, tmp_path: Path
     assert house.desk.contacts_status(actor=ACTOR)["contacts"] == 500
 
 
-def test_a_dry_run_of_an_import_keeps_nothing_and_binds_the_file(house: House, tmp_path: Path) -> None:
+def test_a_dry_run_of_an_import_keeps_nothing_and_binds_the_file(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, *(f"n{n},07700 90000{n}" for n in range(5))))
     path = crm(tmp_path, "a,020 7946 0101")
     shown = load_list(house, path, dry_run=True)

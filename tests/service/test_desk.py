@@ -12,9 +12,9 @@ import msgspec
 import pytest
 
 from gate.config import Emergency, load
-from gate.daemon.house import House
 from gate.errors import RefusedError, StoreError, UsageError
 from gate.given import open_file
+from gate.operations.data_folder import DataFolder
 from tests.support.example import make_example
 
 ACTOR = "user:ann(1000)"
@@ -30,17 +30,17 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def house(example: Path) -> Iterator[House]:
+def house(example: Path) -> Iterator[DataFolder]:
     with ExitStack() as stack:
-        yield House(load(example / "config.toml"), stack)
+        yield DataFolder(load(example / "config.toml"), stack)
 
 
-def facts(house: House) -> list[dict[str, Any]]:
+def facts(house: DataFolder) -> list[dict[str, Any]]:
     rows = house.store.call(lambda tx: tx.query("SELECT kind, subject, actor FROM facts ORDER BY leaf_index"))
     return list(rows)
 
 
-def test_a_check_answers_and_keeps_nothing(house: House) -> None:
+def test_a_check_answers_and_keeps_nothing(house: DataFolder) -> None:
     before = len(facts(house))
     assert house.desk.check(number=LISTED, actor=ACTOR)["reason"] == "listed_tps"
     assert house.desk.check(number=FREE, actor=ACTOR)["verdict"] == "allow"
@@ -48,12 +48,12 @@ def test_a_check_answers_and_keeps_nothing(house: House) -> None:
     assert len(facts(house)) == before
 
 
-def test_a_check_at_another_time_sees_the_register_age(house: House) -> None:
+def test_a_check_at_another_time_sees_the_register_age(house: DataFolder) -> None:
     later = datetime.now(UTC) + timedelta(days=40)
     assert house.desk.check(number=FREE, at=later, actor=ACTOR)["reason"] == "register_stale"
 
 
-def test_a_decision_is_kept_before_it_is_given(house: House) -> None:
+def test_a_decision_is_kept_before_it_is_given(house: DataFolder) -> None:
     answer = house.desk.decide(number=FREE, account="alice", actor="http:127.0.0.1")
     shown = house.desk.calls_show(call_id=answer["decision_id"], actor=ACTOR)
     assert (shown["call"]["number"], shown["call"]["claimed_by"]) == ("+442079460123", "account:alice")
@@ -61,7 +61,7 @@ def test_a_decision_is_kept_before_it_is_given(house: House) -> None:
         house.desk.decide(number=FREE, account="mallory", actor="http:127.0.0.1")
 
 
-def test_an_objection_holds_at_once_and_goes_with_a_reason_only(house: House) -> None:
+def test_an_objection_holds_at_once_and_goes_with_a_reason_only(house: DataFolder) -> None:
     number = "07700 900111"
     added = house.desk.objection_add(number=number, source="letter", note="", actor=ACTOR)
     assert house.desk.check(number="+44 7700 900111", actor=ACTOR)["reason"] == "objected"
@@ -76,7 +76,7 @@ def test_an_objection_holds_at_once_and_goes_with_a_reason_only(house: House) ->
     assert [row["actor"] for row in facts(house)[-2:]] == [ACTOR, ACTOR]
 
 
-def test_a_consent_needs_its_evidence_and_ends_when_withdrawn(house: House) -> None:
+def test_a_consent_needs_its_evidence_and_ends_when_withdrawn(house: DataFolder) -> None:
     consent = {"how": "phone", "wording": "Yes, call me.", "who": "Mr Lee", "evidence": "note 17"}
     with pytest.raises(UsageError, match="without wording proves nothing"):
         house.desk.consent_add(number=LISTED, given_at=None, **consent | {"wording": ""}, actor=ACTOR)
@@ -91,7 +91,7 @@ def test_a_consent_needs_its_evidence_and_ends_when_withdrawn(house: House) -> N
     assert [row["wording"] for row in listed] == ["Yes, call me."]
 
 
-def test_a_bad_number_is_named_and_kept_nowhere(house: House) -> None:
+def test_a_bad_number_is_named_and_kept_nowhere(house: DataFolder) -> None:
     before = len(facts(house))
     for number in ("0207", "999", "020 7946 0000 ext 5", "anonymous"):
         with pytest.raises(UsageError, match="not a number the gate can keep"):
@@ -99,7 +99,7 @@ def test_a_bad_number_is_named_and_kept_nowhere(house: House) -> None:
     assert len(facts(house)) == before
 
 
-def test_an_import_is_a_fact_with_the_snapshots_identity(house: House, tmp_path: Path) -> None:
+def test_an_import_is_a_fact_with_the_snapshots_identity(house: DataFolder, tmp_path: Path) -> None:
     source = tmp_path / "ctps_ns.txt"
     source.write_bytes(b"".join(b"0207946%04d \r\n" % number for number in range(300, 700)))
     report = house.desk.register_import(
@@ -111,12 +111,12 @@ def test_an_import_is_a_fact_with_the_snapshots_identity(house: House, tmp_path:
     assert facts(house)[-1]["kind"] == "register_imported"
 
 
-def test_a_recording_is_taken_for_a_purpose_and_an_unknown_one_is_named(house: House) -> None:
+def test_a_recording_is_taken_for_a_purpose_and_an_unknown_one_is_named(house: DataFolder) -> None:
     with pytest.raises(UsageError, match="there is no recording"):
         house.desk.recording_take(recording_id="none", purpose="x", recipient="y", actor=ACTOR)
 
 
-def test_a_recording_whose_key_is_gone_is_refused_as_erased(house: House) -> None:
+def test_a_recording_whose_key_is_gone_is_refused_as_erased(house: DataFolder) -> None:
     from gate.ports import Fact
 
     opened = {"call_id": "c9", "key_id": "k9", "path": "2026/03/03/r9.dgr", "recipients": [], "purpose": "test"}
@@ -129,20 +129,20 @@ def test_a_recording_whose_key_is_gone_is_refused_as_erased(house: House) -> Non
         house.desk.recording_take(recording_id="r9", purpose=" ", recipient="y", actor=ACTOR)
 
 
-def test_the_log_is_signed_and_verified(house: House) -> None:
+def test_the_log_is_signed_and_verified(house: DataFolder) -> None:
     signed = house.desk.audit_checkpoint(actor=ACTOR)
     report = house.desk.audit_verify(actor=ACTOR)
     assert report["ok"] and report["size"] == signed["size"] and report["root"] == signed["root"]
 
 
-def test_the_status_says_whether_calls_can_be_decided(house: House) -> None:
+def test_the_status_says_whether_calls_can_be_decided(house: DataFolder) -> None:
     status = house.desk.status(actor=ACTOR)
     assert status["ok"] is True
     assert {row["name"] for row in status["registers"]} == {"tps", "ctps"}
 
 
 @pytest.mark.parametrize("target", ["nope", "id-that-is-not-there", "12"])
-def test_what_is_neither_an_id_nor_a_number_is_said_to_be_neither(house: House, target: str) -> None:
+def test_what_is_neither_an_id_nor_a_number_is_said_to_be_neither(house: DataFolder, target: str) -> None:
     with pytest.raises(UsageError, match=f"'{target}' is neither the id of an objection in force nor a number") as told:
         house.desk.objection_remove(target=target, reason="typing mistake", actor=ACTOR)
     assert "dialgate objection list" in told.value.hint
@@ -153,12 +153,12 @@ def test_what_is_neither_an_id_nor_a_number_is_said_to_be_neither(house: House, 
 def test_law_3_5_an_emergency_number_with_a_route_is_allowed_and_kept_whenever_there_is_room(example: Path) -> None:
     config = load(example / "config.toml")
     with ExitStack() as stack:
-        house = House(config, stack)
+        house = DataFolder(config, stack)
         refused = house.desk.check(number="999", actor=ACTOR)
         assert (refused["verdict"], refused["reason"]) == ("block", "destination_not_allowed")
         assert "direct line" in refused["explanation"]
     with ExitStack() as stack:
-        house = House(msgspec.structs.replace(config, emergency=Emergency(trunk="127.0.0.1:9")), stack)
+        house = DataFolder(msgspec.structs.replace(config, emergency=Emergency(trunk="127.0.0.1:9")), stack)
         told = house.desk.check(number="+44 999", actor=ACTOR)
         assert (told["verdict"], told["reason"], told["number"]) == ("allow", "emergency_call", "999")
         before = len(facts(house))

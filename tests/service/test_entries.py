@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from gate.service.entries import read_row
+from gate.operations.lists.entries import read_row
 
 NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 CONSENT = {

@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 
 from gate.config import load
-from gate.daemon.house import House
 from gate.errors import RefusedError, UsageError
 from gate.exports.bundle import seal_text
-from gate.service import exporting
+from gate.operations.audit import exporting
+from gate.operations.data_folder import DataFolder
 from gate.vault.keyring import Keyring
 from gate.vault.signing import verify_signature
 from tests.support.bundles import BEGAN, Made, make
@@ -30,9 +30,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
 
 
 @pytest.fixture(scope="module")
-def house(made: Made) -> Iterator[House]:
+def house(made: Made) -> Iterator[DataFolder]:
     with ExitStack() as stack:
-        yield House(load(made.config), stack)
+        yield DataFolder(load(made.config), stack)
 
 
 @pytest.fixture
@@ -40,19 +40,19 @@ def opener(made: Made) -> str:
     return next(path.stem for path in (made.data / "recipients").glob("*.json") if path.stem != made.private.id)
 
 
-def begin(house: House, opener: str, **more: Any) -> dict[str, Any]:
+def begin(house: DataFolder, opener: str, **more: Any) -> dict[str, Any]:
     told = {"recipient": "Auditor", "purpose": "annual audit", "openers": [opener], "actor": ANN, **DAY}
     return house.desk.audit_export(**(told | more))
 
 
-def facts(house: House, kind: str) -> list[dict[str, Any]]:
+def facts(house: DataFolder, kind: str) -> list[dict[str, Any]]:
     rows = house.store.call(
         lambda tx: tx.query("SELECT leaf_index, subject, actor, body FROM facts WHERE kind = ? ORDER BY 1", [kind])
     )
     return [row | {"body": json.loads(row["body"])} for row in rows]
 
 
-def test_who_takes_what_for_whom_is_a_leaf_before_anything_leaves(house: House, made: Made, opener: str) -> None:
+def test_who_takes_what_for_whom_is_a_leaf_before_anything_leaves(house: DataFolder, made: Made, opener: str) -> None:
     begun = begin(house, opener)
     fact = facts(house, "bundle_exported")[-1]
     assert (fact["subject"], fact["actor"]) == (begun["bundle"], ANN)
@@ -85,7 +85,7 @@ def test_who_takes_what_for_whom_is_a_leaf_before_anything_leaves(house: House, 
      (["regulator", "court"], "more than one")],
 )  # fmt: skip
 def test_others_are_refused_and_nothing_is_kept(
-    house: House, opener: str, monkeypatch: pytest.MonkeyPatch, register: list[str], why: str
+    house: DataFolder, opener: str, monkeypatch: pytest.MonkeyPatch, register: list[str], why: str
 ) -> None:
     rows = [{"id": f"id{n}", "name": "Auditor", "fingerprint": f"f{n}", "purpose": each}
             for n, each in enumerate(register)]  # fmt: skip
@@ -97,7 +97,7 @@ def test_others_are_refused_and_nothing_is_kept(
     assert house.store.call(lambda tx: tx.head()) == before
 
 
-def test_what_nobody_could_open_is_told_before_anything_is_kept(house: House, opener: str) -> None:
+def test_what_nobody_could_open_is_told_before_anything_is_kept(house: DataFolder, opener: str) -> None:
     before = house.store.call(lambda tx: tx.head())
     with pytest.raises(UsageError, match="nor to a key that you gave: 3"):
         begin(house, opener, openers=[])
@@ -107,7 +107,7 @@ def test_what_nobody_could_open_is_told_before_anything_is_kept(house: House, op
     assert house.store.call(lambda tx: tx.head()) == before
 
 
-def test_an_export_is_its_beginners_own(house: House, opener: str) -> None:
+def test_an_export_is_its_beginners_own(house: DataFolder, opener: str) -> None:
     begun = begin(house, opener)
     told = {"bundle": begun["bundle"], "actor": BOB}
     with pytest.raises(UsageError, match="of yours has begun"):
@@ -118,7 +118,7 @@ def test_an_export_is_its_beginners_own(house: House, opener: str) -> None:
         house.desk.audit_export_take(bundle=begun["bundle"], after="x", actor=ANN)
 
 
-def test_nothing_goes_to_a_recipient_who_has_lost_the_purpose_since(house: House, made: Made, opener: str) -> None:
+def test_nothing_goes_to_a_recipient_who_has_lost_the_purpose_since(house: DataFolder, made: Made, opener: str) -> None:
     begun = begin(house, opener)
     (seals,) = (each["seals"] for each in house.desk.key_list(actor=BOB)["recipients"] if each["id"] == made.private.id)
     house.desk.key_change(recipient_id=made.private.id, purpose="", seals=True, actor=BOB)
@@ -134,7 +134,7 @@ def test_nothing_goes_to_a_recipient_who_has_lost_the_purpose_since(house: House
         house.desk.key_change(recipient_id=made.private.id, purpose="regulator", seals=seals, actor=BOB)
 
 
-def test_what_is_signed_is_made_here_once_and_only_of_what_was_taken(house: House, opener: str) -> None:
+def test_what_is_signed_is_made_here_once_and_only_of_what_was_taken(house: DataFolder, opener: str) -> None:
     bundle = begin(house, opener)["bundle"]
     told = {"bundle": bundle, "actor": ANN}
     with pytest.raises(UsageError, match="was not taken"):
@@ -154,7 +154,7 @@ def test_what_is_signed_is_made_here_once_and_only_of_what_was_taken(house: Hous
 
 
 def test_a_recording_erased_since_it_was_taken_stops_the_bundle(
-    house: House, opener: str, monkeypatch: pytest.MonkeyPatch
+    house: DataFolder, opener: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = begin(house, opener)["bundle"]
     house.desk.audit_export_take(bundle=bundle, actor=ANN)
@@ -164,7 +164,7 @@ def test_a_recording_erased_since_it_was_taken_stops_the_bundle(
     assert not (house.config.data / "exports" / bundle).exists()
 
 
-def test_checkpoints_that_the_gate_has_not_signed_are_not_believed(house: House, opener: str) -> None:
+def test_checkpoints_that_the_gate_has_not_signed_are_not_believed(house: DataFolder, opener: str) -> None:
     bundle = begin(house, opener)["bundle"]
     house.desk.audit_export_take(bundle=bundle, actor=ANN)
     with pytest.raises(UsageError, match="is not a checkpoint of this gate"):
@@ -172,7 +172,7 @@ def test_checkpoints_that_the_gate_has_not_signed_are_not_believed(house: House,
 
 
 def test_pages_follow_each_other_and_give_each_recording_once(
-    house: House, opener: str, monkeypatch: pytest.MonkeyPatch
+    house: DataFolder, opener: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(exporting, "PAGE", 2)
     bundle = begin(house, opener)["bundle"]

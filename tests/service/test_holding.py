@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from gate.config import load
-from gate.daemon.house import House
 from gate.errors import RefusedError, UsageError
+from gate.operations.data_folder import DataFolder
 from gate.vault.keyfile import PrivateKey, load_private
 from gate.vault.opening import open_recording
 from tests.support.example import make_example
@@ -37,16 +37,16 @@ def private(example: Path) -> PrivateKey:
 
 
 @pytest.fixture
-def house(example: Path) -> Iterator[House]:
+def house(example: Path) -> Iterator[DataFolder]:
     with ExitStack() as stack:
-        house = House(load(example / "config.toml"), stack)
+        house = DataFolder(load(example / "config.toml"), stack)
         yield house
         for hold in house.desk.hold_list(limit=1000, actor=ANN)["items"]:
             house.desk.hold_release(hold_id=hold["id"], reason="the test is over", actor=ANN)
 
 
 @pytest.fixture
-def record(house: House, private: PrivateKey) -> Any:
+def record(house: DataFolder, private: PrivateKey) -> Any:
     """Makes an old recording under a name of the test's own."""
 
     def made(number: str = "+442079460123") -> str:
@@ -59,20 +59,22 @@ def record(house: House, private: PrivateKey) -> Any:
     return made
 
 
-def opens(house: House, name: str, private: PrivateKey) -> bool:
+def opens(house: DataFolder, name: str, private: PrivateKey) -> bool:
     taken = house.desk.recording_take(recording_id=name, purpose="test", actor=ANN)
     _, chunks = open_recording(Path(taken["path"]), house.keys.wraps(name), private, recording_id=name)
     return b"".join(chunks) == SOUND
 
 
-def swept(house: House) -> dict[str, Any]:
+def swept(house: DataFolder) -> dict[str, Any]:
     shown = house.desk.retention_sweep(actor=ANN)
     assert shown["dry_run"] is True
     return house.desk.retention_sweep(execute=shown["digest"], actor=ANN)
 
 
 @pytest.mark.parametrize("target", ["recording_id", "call_id", "number"])
-def test_what_is_held_stays_until_it_is_released(house: House, record: Any, private: PrivateKey, target: str) -> None:
+def test_what_is_held_stays_until_it_is_released(
+    house: DataFolder, record: Any, private: PrivateKey, target: str
+) -> None:
     name, other = record("+447700900001"), record()
     value = {"recording_id": name, "call_id": f"call-{name}", "number": "07700 900001"}[target]
     hold = house.desk.hold_add(**{target: value}, **WHY, actor=ANN)
@@ -90,7 +92,7 @@ def test_what_is_held_stays_until_it_is_released(house: House, record: Any, priv
         opens(house, name, private)
 
 
-def test_a_restriction_is_not_opened_and_says_its_name(house: House, record: Any, private: PrivateKey) -> None:
+def test_a_restriction_is_not_opened_and_says_its_name(house: DataFolder, record: Any, private: PrivateKey) -> None:
     name = record()
     house.desk.hold_add(recording_id=name, **WHY, actor=ANN)
     assert opens(house, name, private), "a hold alone lets it be heard"
@@ -106,7 +108,7 @@ def test_a_restriction_is_not_opened_and_says_its_name(house: House, record: Any
     assert opens(house, name, private)
 
 
-def test_a_hold_comes_too_late_for_what_is_erased_or_under_way(house: House, record: Any) -> None:
+def test_a_hold_comes_too_late_for_what_is_erased_or_under_way(house: DataFolder, record: Any) -> None:
     name, begun = record("+447700900002"), record("+447700900002")
     swept(house)
     with pytest.raises(RefusedError) as refused:
@@ -129,12 +131,12 @@ def test_a_hold_comes_too_late_for_what_is_erased_or_under_way(house: House, rec
         ({"number": "02079460123", "reference": ""}, "needs reference"),
     ],
 )
-def test_a_hold_names_one_thing_and_says_why(house: House, fields: dict[str, str], said: str) -> None:
+def test_a_hold_names_one_thing_and_says_why(house: DataFolder, fields: dict[str, str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
         house.desk.hold_add(**{**WHY, **fields}, actor=ANN)
 
 
-def test_a_hold_is_released_once_and_for_a_reason(house: House) -> None:
+def test_a_hold_is_released_once_and_for_a_reason(house: DataFolder) -> None:
     hold = house.desk.hold_add(number="07700900003", **WHY, actor=ANN)
     assert hold["id"] in {each["id"] for each in house.desk.hold_list(number="07700900003", actor=ANN)["items"]}
     with pytest.raises(UsageError, match="needs reason"):
@@ -148,7 +150,7 @@ def test_a_hold_is_released_once_and_for_a_reason(house: House) -> None:
     assert (over["released_by"], over["released_why"]) == ("user:bob(2)", "settled")
 
 
-def test_erased_recordings_verify_as_such(house: House, record: Any) -> None:
+def test_erased_recordings_verify_as_such(house: DataFolder, record: Any) -> None:
     name = record()
     path = Path(house.desk.recording_take(recording_id=name, purpose="test", actor=ANN)["path"])
     swept(house)
@@ -161,7 +163,7 @@ def test_erased_recordings_verify_as_such(house: House, record: Any) -> None:
     assert not path.exists()
 
 
-def test_the_forecast_and_the_state_of_things(house: House, record: Any) -> None:
+def test_the_forecast_and_the_state_of_things(house: DataFolder, record: Any) -> None:
     swept(house)
     record()
     house.desk.hold_add(recording_id=record(), **WHY, actor=ANN)
@@ -174,7 +176,7 @@ def test_the_forecast_and_the_state_of_things(house: House, record: Any) -> None
 
 
 def test_the_status_of_the_gate_says_that_the_daily_sweep_waits(
-    house: House, record: Any, monkeypatch: pytest.MonkeyPatch
+    house: DataFolder, record: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     swept(house)
     assert not [each for each in house.desk.status(actor=ANN)["warnings"] if "sweep" in each]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gate.errors import RegisterFailed
-from gate.service.importing import LAST_STOP, Stopped, Stops
+from gate.operations.registers.importing import LAST_STOP, Stopped, Stops
 
 
 def test_an_import_that_does_not_run_cannot_be_stopped() -> None:

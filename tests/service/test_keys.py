@@ -18,9 +18,9 @@ from gate.config import load
 from gate.config.write import amend
 from gate.control.messages import arguments
 from gate.control.perform import perform
-from gate.daemon.house import House
 from gate.errors import ConfigError, RefusedError, UsageError, VaultError
-from gate.service.dropped import drop_again
+from gate.operations.data_folder import DataFolder
+from gate.operations.keys.dropped import drop_again
 from gate.store import kept
 from gate.vault import keyring
 from gate.vault.errors import NoRecipients, OtherHalf
@@ -46,40 +46,40 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def house(example: Path, tmp_path: Path) -> Iterator[House]:
+def house(example: Path, tmp_path: Path) -> Iterator[DataFolder]:
     with ExitStack() as stack:
         yield opened(example, tmp_path, stack)
 
 
-def opened(example: Path, tmp_path: Path, stack: ExitStack, **recording: Any) -> House:
+def opened(example: Path, tmp_path: Path, stack: ExitStack, **recording: Any) -> DataFolder:
     """A copy of the example with nobody on the register."""
     folder = tmp_path / "gate"
     if not folder.exists():
         shutil.copytree(example, folder)
     amend(folder / "config.toml", {"recording": recording})
-    return House(load(folder / "config.toml"), stack)
+    return DataFolder(load(folder / "config.toml"), stack)
 
 
-def add(house: House, private: Any, **terms: Any) -> dict[str, Any]:
+def add(house: DataFolder, private: Any, **terms: Any) -> dict[str, Any]:
     return house.desk.key_add(text=private.recipient.to_text(), actor=ACTOR, **terms)
 
 
-def facts(house: House, *kinds: str) -> list[tuple[str, str, str, dict[str, Any]]]:
+def facts(house: DataFolder, *kinds: str) -> list[tuple[str, str, str, dict[str, Any]]]:
     rows = house.store.call(lambda tx: tx.query("SELECT kind, subject, actor, body FROM facts ORDER BY leaf_index"))
     return [
         (row["kind"], row["subject"], row["actor"], json.loads(row["body"])) for row in rows if row["kind"] in kinds
     ]
 
 
-def record(house: House, name: str, *recipients: Any, **how: Any) -> None:
+def record(house: DataFolder, name: str, *recipients: Any, **how: Any) -> None:
     plant(house.store, house.keys, house.config.data / "recordings", recipients, name, **how)
 
 
-def key_of(house: House, name: str, *privates: Any) -> bytes:
+def key_of(house: DataFolder, name: str, *privates: Any) -> bytes:
     return data_key(house.keys.wraps(name), privates, recording_id=name, key_id=house.keys.key_id(name))
 
 
-def test_every_change_is_a_fact_with_its_actor(house: House) -> None:
+def test_every_change_is_a_fact_with_its_actor(house: DataFolder) -> None:
     add(house, ADA)
     add(house, BOB, purpose="internal_audit")
     changed = house.desk.key_change(recipient_id=BOB.id, purpose="regulator", seals=False, actor=ACTOR)
@@ -107,7 +107,7 @@ def test_every_change_is_a_fact_with_its_actor(house: House) -> None:
     assert "alone: lost, it loses them all" in listed["warnings"][0], "Bob is given exports only"
 
 
-def test_nothing_is_in_force_that_is_not_in_the_log(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_is_in_force_that_is_not_in_the_log(house: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     add(house, ADA)
     add(house, BOB)
 
@@ -133,7 +133,7 @@ def test_nothing_is_in_force_that_is_not_in_the_log(house: House, monkeypatch: p
     assert {row["id"] for row in house.desk.key_list(actor=ACTOR)["recipients"]} == {ADA.id, BOB.id}
 
 
-def test_who_was_put_there_past_the_gate_is_told(house: House) -> None:
+def test_who_was_put_there_past_the_gate_is_told(house: DataFolder) -> None:
     add(house, ADA)
     add(house, BOB)
     folder = house.config.data / "recipients"
@@ -150,7 +150,7 @@ def test_who_was_put_there_past_the_gate_is_told(house: House) -> None:
     assert "Eve" in house.desk.key_list(actor=ACTOR)["warnings"][0], "retired, and back"
 
 
-def test_what_only_one_key_opens_is_told_and_keeps_its_recipient(house: House) -> None:
+def test_what_only_one_key_opens_is_told_and_keeps_its_recipient(house: DataFolder) -> None:
     add(house, ADA)
     add(house, BOB)
     for n in range(3):
@@ -178,7 +178,7 @@ def test_what_only_one_key_opens_is_told_and_keeps_its_recipient(house: House) -
     assert house.desk.key_list(actor=ACTOR)["retired"] == []
 
 
-def rotate(house: House, source: Any, target: Any, drop: bool = False) -> None:
+def rotate(house: DataFolder, source: Any, target: Any, drop: bool = False) -> None:
     """As ``dialgate key rotate``, ``prove`` and ``drop`` do it."""
     gate = Acting(house)
     rotation.rotate(gate, source, target.recipient, progress=None)
@@ -190,14 +190,14 @@ def rotate(house: House, source: Any, target: Any, drop: bool = False) -> None:
 class Acting:
     """``gate.cli.reach.Gate`` on a desk."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: DataFolder) -> None:
         self._desk = house.desk
 
     def call(self, op: str, /, **fields: Any) -> Any:
         return perform(self._desk, op, ACTOR, arguments(op, fields))
 
 
-def test_wraps_are_given_out_and_taken_back_with_a_leaf_before(house: House) -> None:
+def test_wraps_are_given_out_and_taken_back_with_a_leaf_before(house: DataFolder) -> None:
     for private in (ADA, BOB):
         add(house, private)
     record(house, "r1", ADA.recipient)
@@ -218,7 +218,7 @@ def test_wraps_are_given_out_and_taken_back_with_a_leaf_before(house: House) -> 
         assert [who for who, _ in house.keys.wraps(name)] == [BOB.id]
 
 
-def test_random_bytes_are_no_wrap_and_take_nothing_away(house: House) -> None:
+def test_random_bytes_are_no_wrap_and_take_nothing_away(house: DataFolder) -> None:
     for private in (ADA, BOB):
         add(house, private)
     for name in ("r1", "r2"):
@@ -243,7 +243,7 @@ def test_random_bytes_are_no_wrap_and_take_nothing_away(house: House) -> None:
     assert facts(house, "keys_dropped", "keys_proven") == []
 
 
-def test_a_recording_without_a_commitment_is_given_on_and_never_dropped(house: House) -> None:
+def test_a_recording_without_a_commitment_is_given_on_and_never_dropped(house: DataFolder) -> None:
     for private in (ADA, BOB):
         add(house, private)
     record(house, "old", ADA.recipient, committed=False)
@@ -257,7 +257,7 @@ def test_a_recording_without_a_commitment_is_given_on_and_never_dropped(house: H
     assert key_of(house, "old", ADA) == key_of(house, "old", BOB)
 
 
-def test_what_is_held_is_not_dropped(house: House) -> None:
+def test_what_is_held_is_not_dropped(house: DataFolder) -> None:
     for private in (ADA, BOB):
         add(house, private)
     for name in ("r1", "r2"):
@@ -275,7 +275,7 @@ def test_what_is_held_is_not_dropped(house: House) -> None:
     assert house.desk.key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["dropped"] == 1
 
 
-def test_what_was_erased_meanwhile_stays_so(house: House) -> None:
+def test_what_was_erased_meanwhile_stays_so(house: DataFolder) -> None:
     for private in (ADA, BOB):
         add(house, private)
     record(house, "r1", ADA.recipient)
@@ -290,7 +290,7 @@ def test_what_was_erased_meanwhile_stays_so(house: House) -> None:
     assert house.keys.wraps("r1") == []
 
 
-def test_keys_go_only_to_who_is_on_the_register(house: House) -> None:
+def test_keys_go_only_to_who_is_on_the_register(house: DataFolder) -> None:
     add(house, ADA)
     record(house, "r1", ADA.recipient)
     given = {"source": ADA.id, "target": BOB.id, "actor": ACTOR}
@@ -350,7 +350,7 @@ def test_what_was_taken_from_a_key_and_comes_back_goes_again(example: Path, tmp_
 class Only(Acting):
     """A gate that gives out the wraps of one recording."""
 
-    def __init__(self, house: House, name: str) -> None:
+    def __init__(self, house: DataFolder, name: str) -> None:
         super().__init__(house)
         self._name = name
 

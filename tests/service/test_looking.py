@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 from gate.config import load
-from gate.daemon.house import House
 from gate.errors import StoppedError, StoreError, UsageError
 from gate.given import open_file
+from gate.operations.data_folder import DataFolder
 from tests.support.example import make_example
 
 ACTOR = "user:ann(1000)"
@@ -28,19 +28,19 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture
-def house(example: Path) -> Iterator[House]:
+def house(example: Path) -> Iterator[DataFolder]:
     with ExitStack() as stack:
-        yield House(load(example / "config.toml"), stack)
+        yield DataFolder(load(example / "config.toml"), stack)
 
 
-def facts(house: House, kind: str) -> list[dict[str, Any]]:
+def facts(house: DataFolder, kind: str) -> list[dict[str, Any]]:
     rows = house.store.call(
         lambda tx: tx.query("SELECT subject, actor, body FROM facts WHERE kind = ? ORDER BY leaf_index", [kind])
     )
     return [row | {"body": json.loads(row["body"])} for row in rows]
 
 
-def things(house: House) -> dict[str, str]:
+def things(house: DataFolder) -> dict[str, str]:
     """One of each kind that has a number, by its id."""
     desk = house.desk
     consent = {"how": "phone", "wording": "Yes.", "who": "Mr Lee", "evidence": "note 17"}
@@ -52,14 +52,14 @@ def things(house: House) -> dict[str, str]:
     }
 
 
-def test_a_number_is_shown_after_the_leaf_that_says_to_whom_and_why(house: House) -> None:
+def test_a_number_is_shown_after_the_leaf_that_says_to_whom_and_why(house: DataFolder) -> None:
     for kind, key in things(house).items():
         assert house.desk.reveal(kind=kind, id=key, why="a callback", actor=ACTOR) == {"number": NUMBER}
         last = facts(house, "number_shown")[-1]
         assert last == {"subject": key, "actor": ACTOR, "body": {"kind": kind, "why": "a callback"}}
 
 
-def test_a_contacts_number_is_shown_by_the_crms_own_id(house: House, tmp_path: Path) -> None:
+def test_a_contacts_number_is_shown_by_the_crms_own_id(house: DataFolder, tmp_path: Path) -> None:
     crm = tmp_path / "crm.csv"
     crm.write_text("id,phone\n10000017,020 7946 0123\n")
     house.desk.contacts_import(file=open_file(crm), columns=["phone"], reference="id", actor=ACTOR)
@@ -71,7 +71,7 @@ def test_a_contacts_number_is_shown_by_the_crms_own_id(house: House, tmp_path: P
         house.desk.reveal(kind="contact", id="18", why="x", actor=ACTOR)
 
 
-def test_no_number_without_a_reason_nor_where_there_is_none(house: House) -> None:
+def test_no_number_without_a_reason_nor_where_there_is_none(house: DataFolder) -> None:
     call = house.desk.decide(number=NUMBER, actor=ACTOR)["decision_id"]
     before = len(facts(house, "number_shown"))
     with pytest.raises(UsageError, match="for a reason only"):
@@ -84,7 +84,7 @@ def test_no_number_without_a_reason_nor_where_there_is_none(house: House) -> Non
     assert len(facts(house, "number_shown")) == before
 
 
-def test_no_number_is_given_where_the_leaf_cannot_be_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_number_is_given_where_the_leaf_cannot_be_kept(house: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     call = house.desk.decide(number=NUMBER, actor=ACTOR)["decision_id"]
 
     def full(*_: Any) -> int:
@@ -95,7 +95,7 @@ def test_no_number_is_given_where_the_leaf_cannot_be_kept(house: House, monkeypa
         house.desk.reveal(kind="call", id=call, why="x", actor=ACTOR)
 
 
-def test_a_verification_is_kept_with_what_it_found(house: House) -> None:
+def test_a_verification_is_kept_with_what_it_found(house: DataFolder) -> None:
     report = house.desk.audit_verify(actor=ACTOR)
     status = house.desk.audit_status(actor=ACTOR)
     assert report["ok"]
@@ -112,7 +112,7 @@ def test_a_verification_is_kept_with_what_it_found(house: House) -> None:
     assert house.desk.audit_verify(actor=ACTOR)["ok"]
 
 
-def test_what_was_found_is_told_where_it_cannot_be_kept(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_found_is_told_where_it_cannot_be_kept(house: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: Any) -> int:
         raise StoreError("the disk is full")
 
@@ -120,7 +120,9 @@ def test_what_was_found_is_told_where_it_cannot_be_kept(house: House, monkeypatc
     assert house.desk.audit_verify(actor=ACTOR)["ok"]
 
 
-def test_a_verification_is_stopped_by_who_asked_for_it_alone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_verification_is_stopped_by_who_asked_for_it_alone(
+    house: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("gate.audit.leaves.STEP", 1)
     desk = house.desk
     before = len(facts(house, "log_verified"))
@@ -138,7 +140,7 @@ def test_a_verification_is_stopped_by_who_asked_for_it_alone(house: House, monke
     assert desk.audit_verify(actor=ACTOR)["ok"], "the stop was for that one"
 
 
-def test_where_the_copies_of_a_checkpoint_lie(house: House, example: Path) -> None:
+def test_where_the_copies_of_a_checkpoint_lie(house: DataFolder, example: Path) -> None:
     made = house.desk.audit_checkpoint(actor=ACTOR)
     assert house.desk.checkpoints_list(limit=1, actor=ACTOR)["items"][0]["copies"] == ["folder"]
     [file] = [each for each in (example / "data" / "checkpoints").iterdir() if int(each.stem) == made["size"]]
@@ -147,7 +149,7 @@ def test_where_the_copies_of_a_checkpoint_lie(house: House, example: Path) -> No
     file.write_text(made["note"])
 
 
-def test_a_leaf_with_what_it_commits_to(house: House) -> None:
+def test_a_leaf_with_what_it_commits_to(house: DataFolder) -> None:
     call = house.desk.decide(number=NUMBER, actor=ACTOR)["decision_id"]
     row = house.desk.audit_leaves(text=call[:8], limit=1, actor=ACTOR)["items"][0]
     leaf = house.desk.audit_leaf(index=row["index"], actor=ACTOR)
@@ -156,7 +158,7 @@ def test_a_leaf_with_what_it_commits_to(house: House) -> None:
         house.desk.audit_leaf(index=999_999, actor=ACTOR)
 
 
-def test_calls_and_leaves_are_read_beside_the_store(house: House) -> None:
+def test_calls_and_leaves_are_read_beside_the_store(house: DataFolder) -> None:
     call = house.desk.decide(number=NUMBER, actor=ACTOR)["decision_id"]
     page = house.desk.calls_list(text="020 7946 0123", limit=1, actor=ACTOR)
     assert [item["call_id"] for item in page["items"]] == [call]

@@ -14,8 +14,8 @@ import pytest
 
 from gate.core.screening import Reason
 from gate.errors import StoreError
+from gate.operations.calls.deciding import AtTheLine, Deciding
 from gate.ports import Fact, Played
-from gate.service.deciding import AtTheLine, Deciding
 from gate.service.retry_queue import NOT_KEPT, RetryQueue
 from tests.support.playbook import NOW, NUMBER, OWN, Play, Registers
 

@@ -18,10 +18,10 @@ from gate.config import Config, load
 from gate.config.write import amend
 from gate.control.messages import arguments
 from gate.control.perform import perform
-from gate.control.roles import confirmers, two_people
 from gate.core.evidence import stamp
-from gate.daemon.house import House
 from gate.errors import RefusedError, UsageError
+from gate.operations.accounts import confirmers, two_people
+from gate.operations.data_folder import DataFolder
 from tests.support.accounts import NEEDS_ROOT, accounts
 from tests.support.gatehouse import dialgate
 from tests.support.keeping import SetClock, plant
@@ -47,24 +47,24 @@ def clock() -> SetClock:
 
 
 @pytest.fixture
-def house(folder: Path, tmp_path: Path, clock: SetClock) -> Iterator[House]:
+def house(folder: Path, tmp_path: Path, clock: SetClock) -> Iterator[DataFolder]:
     shutil.copytree(folder, tmp_path / "gate")
     with ExitStack() as stack:
-        yield House(load(tmp_path / "gate" / "config.toml"), stack, clock=clock)
+        yield DataFolder(load(tmp_path / "gate" / "config.toml"), stack, clock=clock)
 
 
-def hold(house: House) -> str:
+def hold(house: DataFolder) -> str:
     answer = house.desk.hold_add(recording_id="rec0", reason="a claim", reference="17/26", actor=ANN)
     return str(answer["id"])
 
 
-def asked_release(house: House, hold_id: str) -> str:
+def asked_release(house: DataFolder, hold_id: str) -> str:
     answer = house.desk.hold_release(hold_id=hold_id, reason="settled", actor=ANN)
     assert answer["released"] is None
     return str(answer["waits"]["id"])
 
 
-def facts(house: House, *kinds: str) -> list[tuple[str, str, str]]:
+def facts(house: DataFolder, *kinds: str) -> list[tuple[str, str, str]]:
     rows = house.store.call(lambda tx: tx.query("SELECT kind, subject, actor FROM facts ORDER BY leaf_index"))
     return [(row["kind"], row["subject"], row["actor"]) for row in rows if row["kind"] in kinds]
 
@@ -72,7 +72,7 @@ def facts(house: House, *kinds: str) -> list[tuple[str, str, str]]:
 KINDS = ("proposed", "proposal_confirmed", "proposal_closed", "hold_released", "keys_dropped", "request_carrying")
 
 
-def test_a_hold_is_released_by_two(house: House) -> None:
+def test_a_hold_is_released_by_two(house: DataFolder) -> None:
     hold_id = hold(house)
     proposal = asked_release(house, hold_id)
     assert asked_release(house, hold_id) == proposal, "asked again, it waits once"
@@ -98,7 +98,7 @@ def test_a_hold_is_released_by_two(house: House) -> None:
         house.desk.proposal_confirm(proposal_id=proposal, actor=BEN)
 
 
-def test_after_a_day_nobody_can_confirm_and_it_is_asked_for_anew(house: House, clock: SetClock) -> None:
+def test_after_a_day_nobody_can_confirm_and_it_is_asked_for_anew(house: DataFolder, clock: SetClock) -> None:
     hold_id = hold(house)
     proposal = asked_release(house, hold_id)
     clock.time += timedelta(hours=23, minutes=59)
@@ -111,7 +111,7 @@ def test_after_a_day_nobody_can_confirm_and_it_is_asked_for_anew(house: House, c
     assert facts(house, "hold_released") == []
 
 
-def test_either_of_the_two_withdraws_it(house: House) -> None:
+def test_either_of_the_two_withdraws_it(house: DataFolder) -> None:
     hold_id = hold(house)
     for who in (ANN, BEN):
         proposal = asked_release(house, hold_id)
@@ -124,15 +124,15 @@ def test_either_of_the_two_withdraws_it(house: House) -> None:
 def test_what_waits_outlives_a_restart(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "gate")
     with ExitStack() as stack:
-        house = House(load(tmp_path / "gate" / "config.toml"), stack)
+        house = DataFolder(load(tmp_path / "gate" / "config.toml"), stack)
         proposal = asked_release(house, hold(house))
     with ExitStack() as stack:
-        house = House(load(tmp_path / "gate" / "config.toml"), stack)
+        house = DataFolder(load(tmp_path / "gate" / "config.toml"), stack)
         house.desk.proposal_confirm(proposal_id=proposal, actor=BEN)
         assert len(facts(house, "hold_released")) == 1
 
 
-def test_a_proposal_that_was_changed_in_the_database_is_not_carried_out(house: House) -> None:
+def test_a_proposal_that_was_changed_in_the_database_is_not_carried_out(house: DataFolder) -> None:
     """Whoever may write into the rows cannot put another hold's name into what was asked for."""
     first = hold(house)
     proposal = asked_release(house, first)
@@ -148,7 +148,7 @@ def test_a_proposal_that_was_changed_in_the_database_is_not_carried_out(house: H
         house.desk.proposal_confirm(proposal_id=proposal, actor=BEN)
 
 
-def test_keys_are_taken_away_by_two(house: House) -> None:
+def test_keys_are_taken_away_by_two(house: DataFolder) -> None:
     first = key_of(Path(house.config.base))
     house.desk.key_add(text=BOB.recipient.to_text(), actor=ANN)
 
@@ -167,7 +167,7 @@ def test_keys_are_taken_away_by_two(house: House) -> None:
     assert facts(house, "keys_dropped") == [("keys_dropped", BOB.id, ANN)]
 
 
-def test_an_erasure_is_carried_out_by_two_and_is_what_was_shown(house: House) -> None:
+def test_an_erasure_is_carried_out_by_two_and_is_what_was_shown(house: DataFolder) -> None:
     desk = house.desk
     row = desk.request_open(asks="erasure", channel="phone", name="Pat", numbers=[PERSON], actor=ANN)
     reference = row["reference"]
@@ -192,7 +192,7 @@ def test_an_erasure_is_carried_out_by_two_and_is_what_was_shown(house: House) ->
     assert again["waits"] is None, "what is begun goes on without being asked for again"
 
 
-def test_where_one_is_enough_nothing_waits(house: House, folder: Path, tmp_path: Path) -> None:
+def test_where_one_is_enough_nothing_waits(house: DataFolder, folder: Path, tmp_path: Path) -> None:
     amend(tmp_path / "gate" / "config.toml", {"roles": {"dual_control": "off"}})
     house.config = load(tmp_path / "gate" / "config.toml")
     answer = house.desk.hold_release(hold_id=hold(house), reason="settled", actor=ANN)
@@ -222,7 +222,7 @@ def test_two_accounts_of_a_live_gate_are_two_people(tmp_path: Path) -> None:
         assert two_people(config(others + 'dual_control = "on"'))
 
 
-def test_the_time_of_a_day_is_told(house: House, clock: SetClock) -> None:
+def test_the_time_of_a_day_is_told(house: DataFolder, clock: SetClock) -> None:
     asked_release(house, hold(house))
     (row,) = house.desk.proposal_list(actor=BEN)["items"]
     assert row["until"] == stamp(clock.time + timedelta(hours=24))

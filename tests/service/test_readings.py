@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.core.numbers import Number, NumberRefused
-from gate.service.readings import Readings, read, sort_of
+from gate.operations.contacts.readings import Readings, read, sort_of
 from tests.support.spellings import drama_numbers, plain_spellings, spellings
 
 ANY = st.one_of(

@@ -9,18 +9,18 @@ from typing import Any
 
 import pytest
 
-from gate.daemon.house import House, new_id
 from gate.errors import RegisterError, StoreError
 from gate.given import open_file
+from gate.operations.data_folder import DataFolder, new_id
+from gate.operations.registers.registering import note_editions
 from gate.registers.importer import import_file
-from gate.service.registering import note_editions
 from tests.service.test_contacts import ACTOR, TPS, put
 from tests.service.test_contacts import house as house
 from tests.service.test_contacts import template as template
 from tests.support.registers import write
 
 
-def test_a_refused_file_is_shown_until_one_is_taken(house: House, tmp_path: Path) -> None:
+def test_a_refused_file_is_shown_until_one_is_taken(house: DataFolder, tmp_path: Path) -> None:
     bad = tmp_path / "tps_bad.txt"
     bad.write_text("rubbish\n")
     with pytest.raises(RegisterError):
@@ -32,7 +32,7 @@ def test_a_refused_file_is_shown_until_one_is_taken(house: House, tmp_path: Path
     assert house.desk.register_status(actor=ACTOR)["registers"][0]["refused"] is None
 
 
-def test_the_same_bytes_are_not_taken_twice_where_that_is_asked(house: House, tmp_path: Path) -> None:
+def test_the_same_bytes_are_not_taken_twice_where_that_is_asked(house: DataFolder, tmp_path: Path) -> None:
     source = write(tmp_path / "tps_again.txt", ["02079460101", "02079460103"])
     house.desk.register_import(name="tps", file=open_file(source), once=True, accept_shrink=True, actor=ACTOR)
     with pytest.raises(RegisterError, match="the same bytes were imported on"):
@@ -41,7 +41,7 @@ def test_the_same_bytes_are_not_taken_twice_where_that_is_asked(house: House, tm
     house.desk.register_import(name="tps", file=open_file(source), actor=ACTOR)
 
 
-def test_an_older_day_is_taken_by_name_only(house: House, tmp_path: Path) -> None:
+def test_an_older_day_is_taken_by_name_only(house: DataFolder, tmp_path: Path) -> None:
     source = write(tmp_path / "tps_older.txt", TPS)
     day = (datetime.now(UTC) - timedelta(days=3)).date()
     with pytest.raises(RegisterError, match="older than the one in force"):
@@ -50,13 +50,13 @@ def test_an_older_day_is_taken_by_name_only(house: House, tmp_path: Path) -> Non
     assert house.desk.register_status(actor=ACTOR)["registers"][0]["as_of"] == day.isoformat()
 
 
-def imported(house: House) -> list[dict[str, Any]]:
+def imported(house: DataFolder) -> list[dict[str, Any]]:
     rows = house.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'register_imported'"))
     return [json.loads(row["body"]) for row in rows]
 
 
 def test_an_edition_whose_import_could_not_tell_of_the_contacts_has_its_leaf(
-    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    house: DataFolder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: Any) -> Any:
         raise StoreError("the database failed")
@@ -67,7 +67,7 @@ def test_an_edition_whose_import_could_not_tell_of_the_contacts_has_its_leaf(
     assert imported(house)[-1]["sha256"] == report["sha256"]
 
 
-def test_an_edition_that_came_in_force_without_its_leaf_gets_it(house: House, tmp_path: Path) -> None:
+def test_an_edition_that_came_in_force_without_its_leaf_gets_it(house: DataFolder, tmp_path: Path) -> None:
     source, now = write(tmp_path / "tps_silent.txt", ["02079460101", "02079460104"]), datetime.now(UTC)
     report = import_file(house.config.data / "registers", "tps", source, as_of=now.date(), now=now, accept_shrink=True)
     before = len(imported(house))

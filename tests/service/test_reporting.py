@@ -13,7 +13,7 @@ import pytest
 
 from gate.core.terms import ALLOWING, Reason
 from gate.errors import UsageError
-from gate.service.reporting import london_day, midnight, registers_of, span_of
+from gate.operations.reports.reporting import london_day, midnight, registers_of, span_of
 from tests.support.month import ANN, Month, filled
 
 LONDON = ZoneInfo("Europe/London")

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from gate.daemon.house import House
 from gate.errors import GateError, RefusedError, StoreError
+from gate.operations.data_folder import DataFolder
 from gate.ports import Fact
 from gate.vault.errors import KeyShredded
 from gate.vault.opening import open_recording
@@ -50,26 +50,26 @@ def folder(original: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def house(folder: Path) -> Iterator[House]:
+def house(folder: Path) -> Iterator[DataFolder]:
     with opened(folder) as house:
         yield house
 
 
-def facts(house: House, kind: str) -> list[dict[str, Any]]:
+def facts(house: DataFolder, kind: str) -> list[dict[str, Any]]:
     rows = house.store.call(lambda tx: tx.query("SELECT subject, body FROM facts WHERE kind = ?", (kind,)))
     return [row | {"body": json.loads(row["body"]) if row["body"] else None} for row in rows]
 
 
-def states(house: House) -> dict[str, str]:
+def states(house: DataFolder) -> dict[str, str]:
     rows = house.store.call(lambda tx: tx.query("SELECT recording_id, state FROM recordings"))
     return {row["recording_id"]: row["state"] for row in rows}
 
 
-def carry_out(house: House, reference: str) -> dict[str, Any]:
+def carry_out(house: DataFolder, reference: str) -> dict[str, Any]:
     return dict(house.desk.request_carry_out(request=reference, execute=True, actor=ANN))
 
 
-def gone(house: House, reference: str) -> None:
+def gone(house: DataFolder, reference: str) -> None:
     """Nothing of the person is left but that she is not to be called."""
     data = house.config.data
     assert spelled_in(data, *SAID) == []
@@ -85,7 +85,7 @@ def gone(house: House, reference: str) -> None:
     assert house.desk.request_show(request=reference, actor=ANN)["name"] is None
 
 
-def test_what_goes_is_what_was_shown_or_nothing_does(house: House) -> None:
+def test_what_goes_is_what_was_shown_or_nothing_does(house: DataFolder) -> None:
     reference = granted(house)
     plan = house.desk.request_carry_out(request=reference, actor=ANN)
     house.desk.hold_add(recording_id="rec0", reason="a claim", reference="claim 1", actor=ANN)
@@ -102,7 +102,7 @@ def test_what_goes_is_what_was_shown_or_nothing_does(house: House) -> None:
     assert {"step": "erasing", "text": "asked for in writing"} in said
 
 
-def test_what_would_go_is_told_before_it_is_granted_and_not_before_the_search(house: House) -> None:
+def test_what_would_go_is_told_before_it_is_granted_and_not_before_the_search(house: DataFolder) -> None:
     desk = house.desk
     reference = desk.request_open(asks="erasure", channel="post", name="Pat Person", numbers=[SPELLED], actor=ANN)[
         "reference"
@@ -118,7 +118,7 @@ def test_what_would_go_is_told_before_it_is_granted_and_not_before_the_search(ho
     assert states(house)["rec0"] == "closed"
 
 
-def test_nothing_is_left_in_any_file_and_the_person_stays_uncallable(house: House, folder: Path) -> None:
+def test_nothing_is_left_in_any_file_and_the_person_stays_uncallable(house: DataFolder, folder: Path) -> None:
     wraps = [wrap for n in range(3) for _, wrap in house.keys.wraps(f"rec{n}")]
     sealed = {path.name: path.read_bytes() for path in (house.config.data / "recordings").rglob("rec*.dgr")}
     assert len(spelled_in(house.config.data, *SAID)) > 2
@@ -149,13 +149,13 @@ def test_nothing_is_left_in_any_file_and_the_person_stays_uncallable(house: Hous
     assert carry_again(house, reference) == "request_not_ready"
 
 
-def carry_again(house: House, reference: str) -> str:
+def carry_again(house: DataFolder, reference: str) -> str:
     with pytest.raises(RefusedError) as refused:
         carry_out(house, reference)
     return refused.value.reason
 
 
-def test_the_receipt_names_nobody(house: House) -> None:
+def test_the_receipt_names_nobody(house: DataFolder) -> None:
     reference = granted(house)
     carry_out(house, reference)
     (receipt,) = facts(house, "request_carried")
@@ -175,7 +175,7 @@ def test_the_receipt_names_nobody(house: House) -> None:
     assert {each["basis"] for each in erased} == {f"request {reference}"}
 
 
-def test_twice_is_harmless(house: House) -> None:
+def test_twice_is_harmless(house: DataFolder) -> None:
     reference = granted(house)
     first = carry_out(house, reference)
     leaves = house.store.call(lambda tx: tx.head()[0])
@@ -184,7 +184,7 @@ def test_twice_is_harmless(house: House) -> None:
 
 
 @pytest.mark.parametrize("target", ["recording_id", "call_id"])
-def test_what_a_hold_keeps_stays_whole_and_is_named(house: House, folder: Path, target: str) -> None:
+def test_what_a_hold_keeps_stays_whole_and_is_named(house: DataFolder, folder: Path, target: str) -> None:
     value = {"recording_id": "rec1", "call_id": "call-rec1"}[target]
     why = {"reason": "a claim", "reference": "case 17/2026"}
     hold = house.desk.hold_add(**{target: value}, **why, actor=ANN)
@@ -206,7 +206,7 @@ def test_what_a_hold_keeps_stays_whole_and_is_named(house: House, folder: Path, 
 
 @pytest.mark.parametrize("where", [{"call_id": "refused"}, {"number": SPELLED}])
 def test_a_hold_put_on_at_the_last_moment_is_kept(
-    house: House, monkeypatch: pytest.MonkeyPatch, where: dict[str, str]
+    house: DataFolder, monkeypatch: pytest.MonkeyPatch, where: dict[str, str]
 ) -> None:
     reference = granted(house)
     empty = house.request_eraser._empty
@@ -222,7 +222,7 @@ def test_a_hold_put_on_at_the_last_moment_is_kept(
     assert bool(house.desk.consent_list(number=SPELLED, actor=ANN)["items"]) is ("number" in where)
 
 
-def test_a_held_number_keeps_everything(house: House) -> None:
+def test_a_held_number_keeps_everything(house: DataFolder) -> None:
     house.desk.hold_add(number=SPELLED, reason="a claim", reference="case 18/2026", actor=ANN)
     reference = granted(house)
     done = carry_out(house, reference)
@@ -232,14 +232,14 @@ def test_a_held_number_keeps_everything(house: House) -> None:
     assert house.desk.consent_list(number=SPELLED, actor=ANN)["items"]
 
 
-def test_a_restriction_of_their_own_keeps_everything_too(house: House) -> None:
+def test_a_restriction_of_their_own_keeps_everything_too(house: DataFolder) -> None:
     granted(house, "restriction")
     done = carry_out(house, granted(house))
     assert done["recordings"] == 0
     assert done["held_by"][0].startswith("restriction DSR-")
 
 
-def test_a_search_narrowed_by_time_erases_those_calls_only(house: House) -> None:
+def test_a_search_narrowed_by_time_erases_those_calls_only(house: DataFolder) -> None:
     from datetime import timedelta
 
     reference = granted(house, since=START - timedelta(hours=1), until=START + timedelta(minutes=5))
@@ -252,7 +252,7 @@ def test_a_search_narrowed_by_time_erases_those_calls_only(house: House) -> None
     assert "What else we hold" in " ".join(text.split())
 
 
-def test_earlier_requests_forget_the_person_and_open_ones_are_named(house: House) -> None:
+def test_earlier_requests_forget_the_person_and_open_ones_are_named(house: DataFolder) -> None:
     done, open_ = granted(house, "restriction"), asked(house, "access")
     house.desk.request_told(request=done, actor=ANN)
     (hold,) = house.desk.hold_list(actor=ANN)["items"]
@@ -294,7 +294,7 @@ def test_the_contact_list_forgets_the_person(folder: Path, tmp_path: Path) -> No
         assert spelled_in(house.config.data, *SAID) == []
 
 
-def test_a_call_chosen_by_mistake_leads_to_nobody_elses_erasure(house: House) -> None:
+def test_a_call_chosen_by_mistake_leads_to_nobody_elses_erasure(house: DataFolder) -> None:
     desk = house.desk
     reference = desk.request_open(asks="erasure", channel="post", name="Pat Person", numbers=[SPELLED], actor=ANN)[
         "reference"
@@ -313,7 +313,7 @@ def test_a_call_chosen_by_mistake_leads_to_nobody_elses_erasure(house: House) ->
     assert desk.check(number=OTHER, actor=ANN)["reason"] != "objected"
 
 
-def test_a_number_learnt_by_a_choice_is_that_of_the_last_choice(house: House) -> None:
+def test_a_number_learnt_by_a_choice_is_that_of_the_last_choice(house: DataFolder) -> None:
     desk = house.desk
     reference = desk.request_open(asks="access", channel="post", name="Pat Person", actor=ANN)["reference"]
     desk.request_verify_identity(request=reference, checked="passport seen", actor=ANN)
@@ -323,7 +323,7 @@ def test_a_number_learnt_by_a_choice_is_that_of_the_last_choice(house: House) ->
             assert desk.request_search(request=reference, everything=True, actor=ANN)["lines"] == [line]
 
 
-def test_a_call_in_progress_is_waited_for(house: House) -> None:
+def test_a_call_in_progress_is_waited_for(house: DataFolder) -> None:
     from tests.support.evidence import decision
 
     house.store.call(lambda tx: tx.append(decision("live", PERSON, at=START)))
@@ -334,7 +334,9 @@ def test_a_call_in_progress_is_waited_for(house: House) -> None:
     assert set(states(house).values()) == {"closed"}
 
 
-def test_a_call_that_came_while_it_was_carried_out_stays_whole(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_that_came_while_it_was_carried_out_stays_whole(
+    house: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A service call, say: nothing of its recording is gone, so nothing of its facts goes."""
     from tests.support.evidence import decision
 
@@ -355,7 +357,7 @@ def test_a_call_that_came_while_it_was_carried_out_stays_whole(house: House, mon
     assert [each["call_id"] for each in house.desk.calls_list(number=SPELLED, actor=ANN)["items"]] == ["live"]
 
 
-def test_a_file_that_will_not_go_is_told_and_tried_again(house: House) -> None:
+def test_a_file_that_will_not_go_is_told_and_tried_again(house: DataFolder) -> None:
     reference = granted(house)
     (file,) = (house.config.data / "recordings").rglob("rec1.dgr")
     file.unlink()
@@ -428,12 +430,12 @@ def test_killed_at_any_point_it_is_finished_at_the_next_start(original: Path, tm
 
 
 def test_an_erasure_that_cannot_be_resumed_does_not_keep_the_gate_from_starting(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reference = granted(house)
     with monkeypatch.context() as patch, pytest.raises(GateError):
         patch.setattr(house.request_eraser, "_scrub", lambda: False)
-        patch.setattr("gate.service.request_erasing.time.sleep", lambda _: None)
+        patch.setattr("gate.operations.requests.request_erasing.time.sleep", lambda _: None)
         carry_out(house, reference)
     monkeypatch.setattr(house.retention, "erase_asked", _no_room)
     assert house.request_eraser.resume() == 0

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from gate.config import load
-from gate.daemon.house import House
 from gate.errors import StoreError
+from gate.operations.data_folder import DataFolder
 from gate.store import kept
 from gate.store.reader import Reader
 from gate.store.store import IDLE_SECONDS
@@ -41,16 +41,16 @@ def folder(original: Path, tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def house(folder: Path) -> Iterator[House]:
+def house(folder: Path) -> Iterator[DataFolder]:
     with opened(folder) as house:
         yield house
 
 
-def carry_out(house: House, reference: str) -> dict[str, Any]:
+def carry_out(house: DataFolder, reference: str) -> dict[str, Any]:
     return dict(house.desk.request_carry_out(request=reference, execute=True, actor=ANN))
 
 
-def rows(house: House, sql: str, *values: str) -> list[dict[str, Any]]:
+def rows(house: DataFolder, sql: str, *values: str) -> list[dict[str, Any]]:
     return list(house.store.call(lambda tx: tx.query(sql, values)))
 
 
@@ -74,7 +74,7 @@ def test_a_hold_on_somebody_else_that_mentions_the_person_stays_in_force(
         said = " ".join(letter["text"].split())
         assert "on another matter" in said and why["reference"] not in said
     with ExitStack() as stack:
-        house = House(load(folder / "config.toml"), stack, clock=SetClock(START + timedelta(days=600)))
+        house = DataFolder(load(folder / "config.toml"), stack, clock=SetClock(START + timedelta(days=600)))
         assert house.retention.sweep(actor=ANN)["held"] == 1
         (row,) = rows(house, "SELECT state FROM recordings WHERE recording_id = 'other'")
         assert row["state"] == "closed"
@@ -83,7 +83,7 @@ def test_a_hold_on_somebody_else_that_mentions_the_person_stays_in_force(
         assert house.verify_log()["ok"]
 
 
-def test_a_hold_on_one_number_of_a_person_mentions_the_other(house: House) -> None:
+def test_a_hold_on_one_number_of_a_person_mentions_the_other(house: DataFolder) -> None:
     hold = house.desk.hold_add(number=SECOND, reason=f"also {SPELLED}", reference="case 3", actor=ANN)
     desk = house.desk
     reference = desk.request_open(
@@ -99,7 +99,7 @@ def test_a_hold_on_one_number_of_a_person_mentions_the_other(house: House) -> No
     assert desk.consent_list(number=SPELLED, actor=ANN)["items"] == []
 
 
-def test_what_others_said_is_theirs_and_the_receipt_says_where(house: House) -> None:
+def test_what_others_said_is_theirs_and_the_receipt_says_where(house: DataFolder) -> None:
     desk = house.desk
     consent = desk.consent_add(
         number=OTHER, how="phone", wording="yes", who="Olu", evidence=f"asked from {SPELLED}", actor=ANN
@@ -131,7 +131,9 @@ def test_what_others_said_is_theirs_and_the_receipt_says_where(house: House) -> 
     assert house.verify_log()["ok"]
 
 
-def test_a_hold_put_on_while_the_log_is_gone_through_is_named(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_hold_put_on_while_the_log_is_gone_through_is_named(
+    house: DataFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     reference = granted(house)
     beside, put = house.request_eraser._beside, []
 
@@ -147,7 +149,7 @@ def test_a_hold_put_on_while_the_log_is_gone_through_is_named(house: House, monk
 
 
 def test_a_hold_that_ends_while_recordings_go_leaves_no_recording_behind(
-    house: House, monkeypatch: pytest.MonkeyPatch
+    house: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hold = house.desk.hold_add(recording_id="rec0", **WHY, actor=ANN)["id"]
     reference = granted(house)
@@ -166,7 +168,7 @@ def test_a_hold_that_ends_while_recordings_go_leaves_no_recording_behind(
     assert row["state"] == "erased" and house.keys.wraps("rec0") == []
 
 
-def test_facts_are_not_emptied_while_their_recording_opens(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_facts_are_not_emptied_while_their_recording_opens(house: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
     """Holds that come and go at the wrong moments each time: nothing of the call is lost, and it is told."""
     reference = granted(house)
     erase = house.retention.erase_asked
@@ -184,7 +186,7 @@ def test_facts_are_not_emptied_while_their_recording_opens(house: House, monkeyp
     assert carry_out(house, reference)["recordings"] == 1
 
 
-def test_a_file_that_only_mentions_is_looked_for_in_clear(house: House) -> None:
+def test_a_file_that_only_mentions_is_looked_for_in_clear(house: DataFolder) -> None:
     """What the receipt names is all that is left."""
     hold = house.desk.hold_add(number=OTHER, reason=f"{SPELLED} is a witness", reference="case 4", actor=ANN)["id"]
     reference = granted(house)
@@ -195,7 +197,7 @@ def test_a_file_that_only_mentions_is_looked_for_in_clear(house: House) -> None:
     assert [(row["subject"], json.loads(row["body"])["reference"]) for row in left] == [(hold, "case 4")]
 
 
-def test_what_a_request_forgot_leaves_the_log_when_its_readers_are_done(house: House) -> None:
+def test_what_a_request_forgot_leaves_the_log_when_its_readers_are_done(house: DataFolder) -> None:
     reference = granted(house)
     carry_out(house, reference)
     reader = Reader(house.store.path)

@@ -16,11 +16,11 @@ from gate.config import load
 from gate.core import request_words as events
 from gate.core.request_words import Asks, Event, State
 from gate.core.requests import UnexpectedEvent, handle
-from gate.daemon.house import House
 from gate.errors import RefusedError, UsageError
-from gate.service import request_watch
-from gate.service.request_facts import replay
-from gate.service.request_watch import RequestWatch
+from gate.operations.data_folder import DataFolder
+from gate.operations.requests import request_watch
+from gate.operations.requests.request_facts import replay
+from gate.operations.requests.request_watch import RequestWatch
 from gate.store import requests as book
 from tests.support.example import make_example
 from tests.support.keeping import SetClock
@@ -31,27 +31,27 @@ VECTORS = json.loads((Path(__file__).parents[1] / "data/vectors/deadlines.json")
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataFolder]:
     folder = tmp_path_factory.mktemp("requests") / "gate"
     make_example(folder)
     with ExitStack() as stack:
-        yield House(load(folder / "config.toml"), stack)
+        yield DataFolder(load(folder / "config.toml"), stack)
 
 
 @pytest.fixture
-def clock(house: House) -> SetClock:
+def clock(house: DataFolder) -> SetClock:
     """The desk's clock, at noon of ``TODAY``."""
     set_clock = SetClock(datetime(2026, 9, 3, 12, tzinfo=UTC))
     house.desk._clock = set_clock
     return set_clock
 
 
-def opened(house: House, asks: str = "access", **more: Any) -> str:
+def opened(house: DataFolder, asks: str = "access", **more: Any) -> str:
     fields = {"channel": "email", "name": "Ann Example", "contact": "ann@example.org", "numbers": ["020 7946 0123"]}
     return str(house.desk.request_open(asks=asks, actor=ANN, **(fields | more))["reference"])
 
 
-def state(house: House, reference: str) -> str:
+def state(house: DataFolder, reference: str) -> str:
     """As the rules have it, and as the table has it: they agree."""
     shown = house.desk.request_show(request=reference, actor=ANN)
     (row,) = house.store.call(lambda tx: tx.query("SELECT state FROM requests WHERE reference = ?", (reference,)))
@@ -59,11 +59,11 @@ def state(house: House, reference: str) -> str:
     return str(shown["state"])
 
 
-def do(house: House, name: str, reference: str, **fields: Any) -> dict[str, Any]:
+def do(house: DataFolder, name: str, reference: str, **fields: Any) -> dict[str, Any]:
     return dict(getattr(house.desk, f"request_{name}")(request=reference, actor=ANN, **fields))
 
 
-STEPS: dict[type[Event], Callable[[House, str], Any]] = {
+STEPS: dict[type[Event], Callable[[DataFolder, str], Any]] = {
     events.IdentityAsked: lambda h, r: do(h, "ask_identity", r, note="a bill"),
     events.IdentityProven: lambda h, r: do(h, "verify_identity", r, checked="passport seen"),
     events.ClarificationAsked: lambda h, r: do(h, "clarify", r, question="Which call?"),
@@ -93,7 +93,7 @@ MADE = {events.Searched: {"found": 0}, events.Refused: {"ground": events.Ground.
 @pytest.mark.parametrize("event", STEPS)
 @pytest.mark.parametrize("before", REACHED)
 def test_each_step_is_taken_or_refused_as_the_rules_say(
-    house: House, clock: SetClock, before: State, event: type[Event], asks: Asks
+    house: DataFolder, clock: SetClock, before: State, event: type[Event], asks: Asks
 ) -> None:
     reference = opened(house, asks.value, numbers=["07700 900321"])
     for step in REACHED[before]:
@@ -115,7 +115,7 @@ def test_each_step_is_taken_or_refused_as_the_rules_say(
         assert state(house, reference) == after
 
 
-def test_told_ends_what_was_granted_and_both_end_a_refusal(house: House, clock: SetClock) -> None:
+def test_told_ends_what_was_granted_and_both_end_a_refusal(house: DataFolder, clock: SetClock) -> None:
     granted, refused = opened(house, numbers=["07700 900322"]), opened(house, "restriction")
     with pytest.raises(RefusedError):
         do(house, "told", granted)
@@ -129,7 +129,7 @@ def test_told_ends_what_was_granted_and_both_end_a_refusal(house: House, clock: 
         do(house, "told", refused)
 
 
-def test_nothing_is_searched_counted_or_shown_before_the_identity_is_proven(house: House, clock: SetClock) -> None:
+def test_nothing_is_searched_counted_or_shown_before_the_identity_is_proven(house: DataFolder, clock: SetClock) -> None:
     for asks in ("access", "erasure"):
         reference = opened(house, asks)
         leaves = house.store.call(lambda tx: tx.head()[0])
@@ -153,7 +153,7 @@ def test_nothing_is_searched_counted_or_shown_before_the_identity_is_proven(hous
         assert house.desk.request_show(request=reference, actor=ANN)["found"] is None
 
 
-def test_of_two_who_take_the_same_step_at_once_one_does(house: House, clock: SetClock) -> None:
+def test_of_two_who_take_the_same_step_at_once_one_does(house: DataFolder, clock: SetClock) -> None:
     reference = opened(house, "complaint")
 
     def decide(_: int) -> bool:
@@ -169,7 +169,7 @@ def test_of_two_who_take_the_same_step_at_once_one_does(house: House, clock: Set
     assert kinds.count("request_granted") == 1
 
 
-def test_references_are_of_the_year_and_in_order(house: House, clock: SetClock) -> None:
+def test_references_are_of_the_year_and_in_order(house: DataFolder, clock: SetClock) -> None:
     first, second = opened(house), opened(house)
     assert first.startswith("DSR-2026-")
     assert int(second[-4:]) == int(first[-4:]) + 1
@@ -183,7 +183,7 @@ def test_references_are_of_the_year_and_in_order(house: House, clock: SetClock) 
 
 
 @pytest.mark.parametrize("vector", VECTORS, ids=[each["received"] for each in VECTORS])
-def test_the_vectors_over_the_desk(house: House, clock: SetClock, vector: dict[str, str]) -> None:
+def test_the_vectors_over_the_desk(house: DataFolder, clock: SetClock, vector: dict[str, str]) -> None:
     received = date.fromisoformat(vector["received"])
     clock.time = datetime(received.year, received.month, received.day, 12, tzinfo=UTC)
     shown = do(house, "show", opened(house, received=received))
@@ -191,7 +191,7 @@ def test_the_vectors_over_the_desk(house: House, clock: SetClock, vector: dict[s
     assert shown["days_left"] == (date.fromisoformat(vector["due"]) - received).days
 
 
-def test_the_clock_starts_with_the_proof_pauses_and_is_extended(house: House, clock: SetClock) -> None:
+def test_the_clock_starts_with_the_proof_pauses_and_is_extended(house: DataFolder, clock: SetClock) -> None:
     reference = opened(house, received=TODAY)
     assert do(house, "ask_identity", reference)["due"] is None
     clock.time += timedelta(days=10)
@@ -203,7 +203,7 @@ def test_the_clock_starts_with_the_proof_pauses_and_is_extended(house: House, cl
     assert do(house, "extend", reference, reasons="many")["due"] == "2026-12-20"
 
 
-def test_two_pauses_never_cover_the_same_days(house: House, clock: SetClock) -> None:
+def test_two_pauses_never_cover_the_same_days(house: DataFolder, clock: SetClock) -> None:
     """A mistyped day would put off the last day beyond the law (LAW 4.2)."""
     reference = opened(house, received=date(2026, 9, 3))
     clock.time += timedelta(days=30)
@@ -219,7 +219,7 @@ def test_two_pauses_never_cover_the_same_days(house: House, clock: SetClock) -> 
     assert do(house, "show", reference)["due"] == "2026-10-17", "14 days after 3 October"
 
 
-def test_no_pause_begins_before_the_clock(house: House, clock: SetClock) -> None:
+def test_no_pause_begins_before_the_clock(house: DataFolder, clock: SetClock) -> None:
     reference = opened(house, received=date(2026, 9, 3))
     clock.time += timedelta(days=30)
     do(house, "ask_identity", reference, on=date(2026, 9, 3))
@@ -229,7 +229,7 @@ def test_no_pause_begins_before_the_clock(house: House, clock: SetClock) -> None
     assert do(house, "show", reference)["due"] == "2026-10-25"
 
 
-def test_warnings_and_the_order_of_the_list(house: House, clock: SetClock) -> None:
+def test_warnings_and_the_order_of_the_list(house: DataFolder, clock: SetClock) -> None:
     old, young = opened(house, received=TODAY), opened(house, "complaint", received=TODAY)
     for days, warning in ((19, ""), (20, "20 days have passed"), (25, "25 days have passed"), (31, "overdue")):
         clock.time = datetime(2026, 9, 3, 12, tzinfo=UTC) + timedelta(days=days)
@@ -248,13 +248,13 @@ def test_warnings_and_the_order_of_the_list(house: House, clock: SetClock) -> No
     assert {each["state"] for each in house.desk.request_list(state="closed", actor=ANN)["items"]} == {"closed"}
 
 
-def test_a_complaint_is_acknowledged_within_thirty_days(house: House, clock: SetClock) -> None:
+def test_a_complaint_is_acknowledged_within_thirty_days(house: DataFolder, clock: SetClock) -> None:
     reference = opened(house, "complaint", received=TODAY)
     assert do(house, "show", reference)["acknowledge_by"] == "2026-10-03"
     assert do(house, "acknowledge", reference)["acknowledge_by"] is None
 
 
-def test_days_that_cannot_be(house: House, clock: SetClock) -> None:
+def test_days_that_cannot_be(house: DataFolder, clock: SetClock) -> None:
     with pytest.raises(UsageError, match="in the future"):
         opened(house, received=TODAY + timedelta(days=1))
     reference = opened(house, received=TODAY)
@@ -262,7 +262,7 @@ def test_days_that_cannot_be(house: House, clock: SetClock) -> None:
         do(house, "verify_identity", reference, checked="bill seen", on=TODAY - timedelta(days=1))
 
 
-def test_each_command_of_the_rules_yields_its_letter_once(house: House, clock: SetClock) -> None:
+def test_each_command_of_the_rules_yields_its_letter_once(house: DataFolder, clock: SetClock) -> None:
     reference = opened(house, "erasure", channel="phone")
 
     def due() -> list[str]:
@@ -291,7 +291,7 @@ def test_each_command_of_the_rules_yields_its_letter_once(house: House, clock: S
     assert do(house, "show", granted)["letters"] == ["acknowledgement", "response"]
 
 
-def test_who_is_due_is_logged_once_a_day(house: House, clock: SetClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_is_due_is_logged_once_a_day(house: DataFolder, clock: SetClock, monkeypatch: pytest.MonkeyPatch) -> None:
     late = opened(house, received=TODAY - timedelta(days=25))
     said: list[tuple[str, dict[str, Any]]] = []
     monkeypatch.setattr(request_watch.log, "warning", lambda event, **facts: said.append((event, facts)), raising=False)
@@ -322,7 +322,7 @@ def test_who_is_due_is_logged_once_a_day(house: House, clock: SetClock, monkeypa
         "Ann's bill",
     ],
 )
-def test_what_was_checked_is_kept_never_the_document(house: House, clock: SetClock, checked: str) -> None:
+def test_what_was_checked_is_kept_never_the_document(house: DataFolder, clock: SetClock, checked: str) -> None:
     with pytest.raises(UsageError, match="check"):
         do(house, "verify_identity", opened(house), checked=checked)
 
@@ -331,12 +331,12 @@ def test_what_was_checked_is_kept_never_the_document(house: House, clock: SetClo
     ("name", "checked"),
     [("Mr Zoë O'Brien-Li", "zoe known"), ("Mr Zoe O'Brien-Li", "O’Brien known"), ("Mr Zoe O'Brien-Li", "li known")],
 )
-def test_a_name_is_seen_in_any_writing(house: House, clock: SetClock, name: str, checked: str) -> None:
+def test_a_name_is_seen_in_any_writing(house: DataFolder, clock: SetClock, name: str, checked: str) -> None:
     with pytest.raises(UsageError, match="their name is in it"):
         do(house, "verify_identity", opened(house, name=name), checked=checked)
 
 
-def test_a_kind_of_proof_is_nobodys_name(house: House, clock: SetClock) -> None:
+def test_a_kind_of_proof_is_nobodys_name(house: DataFolder, clock: SetClock) -> None:
     reference = opened(house, name="Mr Bill Person")
     assert do(house, "verify_identity", reference, checked="bill of Mr P. seen in person")["state"] == "in_hand"
 
@@ -351,14 +351,14 @@ def test_a_kind_of_proof_is_nobodys_name(house: House, clock: SetClock) -> None:
         ({"since": datetime(2026, 3, 2, tzinfo=UTC), "until": datetime(2026, 3, 1, tzinfo=UTC)}, "ends before"),
     ],
 )
-def test_a_request_that_cannot_be(house: House, clock: SetClock, wrong: dict[str, Any], message: str) -> None:
+def test_a_request_that_cannot_be(house: DataFolder, clock: SetClock, wrong: dict[str, Any], message: str) -> None:
     before = house.store.call(lambda tx: tx.head()[0])
     with pytest.raises(UsageError, match=message):
         opened(house, **wrong)
     assert house.store.call(lambda tx: tx.head()[0]) == before
 
 
-def test_an_objection_holds_from_the_next_call(house: House, clock: SetClock) -> None:
+def test_an_objection_holds_from_the_next_call(house: DataFolder, clock: SetClock) -> None:
     house.desk.consent_add(number="07700 900330", how="phone", wording="yes", who="B", actor=ANN)
     clock.time += timedelta(seconds=1)
     reference = opened(house, "objection", channel="phone", numbers=["07700 900330", "+447700900331"])
@@ -368,7 +368,7 @@ def test_an_objection_holds_from_the_next_call(house: House, clock: SetClock) ->
     assert do(house, "told", reference)["state"] == "done"
 
 
-def test_a_restriction_closes_and_keeps_the_recordings(house: House, clock: SetClock) -> None:
+def test_a_restriction_closes_and_keeps_the_recordings(house: DataFolder, clock: SetClock) -> None:
     reference = opened(house, "restriction", numbers=["07700 900340"])
     do(house, "decide", reference, grant=True)
     (hold,) = house.desk.hold_list(number="07700 900340", actor=ANN)["items"]
@@ -379,7 +379,7 @@ def test_a_restriction_closes_and_keeps_the_recordings(house: House, clock: SetC
     assert state(house, nobody) == "received"
 
 
-def test_the_course_holds_nothing_personal(house: House, clock: SetClock) -> None:
+def test_the_course_holds_nothing_personal(house: DataFolder, clock: SetClock) -> None:
     reference = opened(house, "access", about="about my aunt", numbers=["07700 900350"])
     STEPS[events.IdentityProven](house, reference)
     STEPS[events.ClarificationAsked](house, reference)
@@ -396,12 +396,12 @@ def test_the_course_holds_nothing_personal(house: House, clock: SetClock) -> Non
     assert "aunt" in said and "+447700900351" in said and "a claim" in said
 
 
-def test_the_log_verifies_with_all_of_it(house: House) -> None:
+def test_the_log_verifies_with_all_of_it(house: DataFolder) -> None:
     report = house.verify_log()
     assert report["ok"], report["first_fault"]
 
 
-def test_the_list_is_searched_by_what_people_know_of_a_request(house: House, clock: SetClock) -> None:
+def test_the_list_is_searched_by_what_people_know_of_a_request(house: DataFolder, clock: SetClock) -> None:
     reference = opened(house, "erasure", name="Zebedee Example", numbers=["020 7946 0987"])
     found = lambda text, **more: [  # noqa: E731 - said five times
         each["reference"] for each in house.desk.request_list(text=text, actor=ANN, **more)["items"]
@@ -412,7 +412,7 @@ def test_the_list_is_searched_by_what_people_know_of_a_request(house: House, clo
     assert reference in found("received") and reference in found("")
 
 
-def test_who_asks_is_shown_for_a_reason_where_there_is_no_number(house: House, clock: SetClock) -> None:
+def test_who_asks_is_shown_for_a_reason_where_there_is_no_number(house: DataFolder, clock: SetClock) -> None:
     opened_id = house.desk.request_open(asks="access", channel="email", name="Nan Onumber", actor=ANN)["id"]
     shown = house.desk.reveal(kind="request", id=opened_id, why="to write to her", actor=ANN)
     assert shown["number"] == "Nan Onumber"

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from gate.errors import UsageError
-from gate.service.bulk_screen import BulkScreener
-from gate.service.screen_file import Report, ScreenedFile, evidence, places_of
+from gate.operations.contacts.bulk_screen import BulkScreener
+from gate.operations.contacts.screen_file import Report, ScreenedFile, evidence, places_of
 from tests.service.test_bulk_screen import OWN, Registers
 from tests.support.screening import ATTEMPT, NOON, RULES
 

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.errors import UsageError
-from gate.service import sheet as sheet_module
-from gate.service.sheet import Sheet, sniff
+from gate.operations.contacts import sheet as sheet_module
+from gate.operations.contacts.sheet import Sheet, sniff
 
 CELL = st.text('ab0 "\n\r,;é', max_size=6)
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from gate.core import request_words as events
 from gate.core.request_words import Asks
 from gate.core.requests import UnexpectedEvent, handle, opened
+from gate.operations.requests.request_facts import KINDS, body_of, replay
 from gate.ports import Fact
-from gate.service.request_facts import KINDS, body_of, replay
 from gate.store import requests as book
 from tests.support.evidence import START, a_call, decision, put
 

@@ -17,9 +17,9 @@ import msgspec
 
 from gate.config import load
 from gate.core.frames import encode_event, encode_map, encode_packet
-from gate.daemon.house import House
 from gate.exports.bundle import CLOSING, LOGS, Manifest, json_line, manifest_bytes, seal_text
 from gate.media import g711
+from gate.operations.data_folder import DataFolder
 from gate.ports import Fact
 from gate.store.erasure import erase_facts
 from gate.vault.keyfile import PrivateKey, generate, save_private
@@ -85,7 +85,7 @@ def make(folder: Path, purpose: str = "regulator") -> Made:
     assert made.command("key", "add", str(text), *terms).code == 0
     with ExitStack() as stack:
         config = load(made.config)
-        house = House(config, stack)
+        house = DataFolder(config, stack)
         put(house, decision("call-refused", "+442079460101", at=BEGAN, reason="listed_tps"))
         seal = sealer(config.data / "recipients")
         for minute, name in enumerate(KINDS, 1):
@@ -95,13 +95,13 @@ def make(folder: Path, purpose: str = "regulator") -> Made:
     return made
 
 
-def put(house: House, *facts: Fact) -> list[int]:
+def put(house: DataFolder, *facts: Fact) -> list[int]:
     """Facts, as the gate keeps them."""
     leaves: list[int] = house.store.call(lambda tx: [tx.append(fact) for fact in facts])
     return leaves
 
 
-def record(house: House, seal: Any, name: str, at: datetime, *, interrupted: bool = False) -> None:
+def record(house: DataFolder, seal: Any, name: str, at: datetime, *, interrupted: bool = False) -> None:
     """A call of a second, recorded and sealed as the gate does it."""
     call, path = f"call-{name}", f"{at:%Y/%m/%d}/rec-{name}.dgr"
     key: Seal = seal(f"rec-{name}", {"call_id": call})
@@ -144,7 +144,7 @@ def talk() -> bytes:
     return frames
 
 
-def _restrict_and_erase(house: House) -> None:
+def _restrict_and_erase(house: DataFolder) -> None:
     hold = {
         "kind": "restriction",
         "target": "recording",

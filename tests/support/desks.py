@@ -227,7 +227,8 @@ class SmallDesk:
 
     def hold_add(self, **fields: Any) -> dict[str, Any]:
         self._note("hold_add", **fields)
-        return {"id": "h-1", "kind": "hold", "number": "+442079460123", "kept": 2, "gone": 1}
+        what = {"id": "h-1", "kind": "hold", "target": "number", "number": "+442079460123", "reference": "17/2026"}
+        return what | {"kept": 2, "gone": 1}
 
     def hold_release(self, *, hold_id: str, reason: str, actor: str) -> dict[str, Any]:
         self._note("hold_release", hold_id=hold_id, reason=reason, actor=actor)
@@ -236,7 +237,9 @@ class SmallDesk:
     def hold_list(self, **fields: Any) -> dict[str, Any]:
         self._note("hold_list", **fields)
         item = {"id": "h-1", "kind": "hold", "target": "number", "number": "+442079460123", "reference": "17/2026"}
-        return {"items": [item | {"made_at": "2026-07-01T09:00:00+00:00", "reason": "a claim"}], "next": None}
+        item |= {"made_at": "2026-07-01T09:00:00+00:00", "reason": "a claim", "actor": "user:ann(1000)"}
+        unset = ("recording_id", "call_id", "released_at", "released_by", "released_why")
+        return {"items": [item | dict.fromkeys(unset)], "next": None}
 
     def retention_status(self, *, actor: str) -> dict[str, Any]:
         self._note("retention_status", actor=actor)

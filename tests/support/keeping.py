@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 from gate.audit.verify import verify
 from gate.core.retention import Terms
 from gate.errors import VaultError
+from gate.operations.retention.erasing import Files
+from gate.operations.retention.retention import Retention
 from gate.ports import Fact
-from gate.service.erasing import Files
-from gate.service.retention import Retention
 from gate.store import kept
 from gate.store.projections import TABLES
 from gate.store.store import EvidenceStore

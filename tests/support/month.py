@@ -10,8 +10,8 @@ from typing import Any
 
 from gate.config import load
 from gate.core.terms import ALLOWING, Reason
+from gate.operations.desk import Desk
 from gate.ports import Fact
-from gate.service.desk import Desk
 from gate.store import figures, queries, requests
 from gate.store.reader import Reader
 from gate.store.store import EvidenceStore

@@ -15,10 +15,10 @@ from gate.control.wire import fields_of
 from gate.core import numbers, rtp
 from gate.core.evidence import EvidenceError, parse_checkpoint
 from gate.core.masking import masked
-from gate.daemon.bundles import SIGNATURES
 from gate.errors import GateError
 from gate.exports.bundle import from_line, parse_manifest
 from gate.exports.bundle_read import Findings, open_bundle
+from gate.operations.audit.bundles import SIGNATURES
 from gate.registers.lines import Tally, read_fast, read_plain
 from gate.sip import header_fields, sdp
 from gate.sip.admission import invite_fault

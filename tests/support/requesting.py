@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gate.config import load
-from gate.daemon.house import House
+from gate.operations.data_folder import DataFolder
 from gate.ports import Fact
 from gate.vault.keyfile import PrivateKey, load_private
 from tests.support.evidence import decision
@@ -69,13 +69,13 @@ def key_of(folder: Path) -> PrivateKey:
 
 
 @contextmanager
-def opened(folder: Path) -> Iterator[House]:
+def opened(folder: Path) -> Iterator[DataFolder]:
     """The data folder, as a command opens it."""
     with ExitStack() as stack:
-        yield House(load(folder / "config.toml"), stack)
+        yield DataFolder(load(folder / "config.toml"), stack)
 
 
-def asked(house: House, asks: str) -> str:
+def asked(house: DataFolder, asks: str) -> str:
     """A request of the person that has come; its reference."""
     opened = house.desk.request_open(
         asks=asks, channel="post", name="Pat Person", contact="1 High Street", numbers=[SPELLED], actor=ANN
@@ -83,7 +83,7 @@ def asked(house: House, asks: str) -> str:
     return str(opened["reference"])
 
 
-def granted(house: House, asks: str = "erasure", **search: Any) -> str:
+def granted(house: DataFolder, asks: str = "erasure", **search: Any) -> str:
     """A request of the person, worked up to its grant; its reference."""
     desk, reference = house.desk, asked(house, asks)
     desk.request_verify_identity(request=reference, checked="passport seen", actor=ANN)

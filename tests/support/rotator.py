@@ -18,7 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 from gate.cli.reach import DeskHere
 from gate.cli.rotation import prove, rotate
 from gate.config import load
-from gate.daemon.house import House
+from gate.operations.data_folder import DataFolder
 from gate.vault import keystore
 from gate.vault.keyfile import load_private
 
@@ -41,7 +41,7 @@ def main() -> None:
     config, *keys = map(Path, sys.argv[1:4])
     private, target = (load_private(key, os.environ["PASSPHRASE"]) for key in keys)
     with ExitStack() as stack:
-        house = House(load(config), stack)
+        house = DataFolder(load(config), stack)
         gate = DeskHere(house.desk)
         gate.call = stepped(gate.call)
         for name in ("give", "prove", "drop", "_scrub"):

@@ -16,7 +16,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from gate.service import erasing, retention
+from gate.operations.retention import erasing, retention
 from gate.vault import keystore
 from tests.support.keeping import Keeping
 

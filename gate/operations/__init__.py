@@ -1,0 +1,11 @@
+"""Operations: everything that people and phone systems can ask of the gate, a package for each subject.
+
+- ``operation``    what an operation is, and how one is declared; ``parsing``: what people type, read
+- ``catalogue``    all of them, by name and by request
+- ``data_folder``  the container that a handler works with: store, keys, registers, clock, and what is built on them
+- ``registers``, ``lists`` (objections, consents), ``contacts``, ``calls`` (and recordings), ``retention`` (and holds),
+  ``requests`` (of data subjects), ``keys`` (and what takes two people), ``audit``, ``reports``: the subjects
+- ``accounts``     accounts of this machine that the configuration names
+- ``desk``         operations that are not declared yet, as methods (``desk_base``, ``offers``); ``later``: what is made
+                   when it is first asked for
+"""

@@ -1,0 +1,61 @@
+"""Accounts of this machine, as the configuration names them in ``[roles]``: names, uids, or ``@group``."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+
+from gate.config import Config
+
+
+def two_people(config: Config) -> bool:
+    """Whether what destroys or frees evidence takes two people. May ask the account database."""
+    asked = config.roles.dual_control
+    return asked == "on" or (asked == "auto" and config.calling.live and len(confirmers(config)) > 1)
+
+
+def confirmers(config: Config) -> set[int]:
+    """The uids of the accounts that the configuration makes admins or gives the role compliance, members of groups
+    included; names that this machine does not know are nobody."""
+    found: set[int] = set()
+    for account in (*config.roles.admin, *config.roles.compliance):
+        name = account.removeprefix("@")
+        try:
+            if name != account:
+                group = grp.getgrgid(int(name)) if name.isdigit() else grp.getgrnam(name)
+                found |= {pwd.getpwnam(member).pw_uid for member in group.gr_mem if exists(member)}
+                found |= {each.pw_uid for each in pwd.getpwall() if each.pw_gid == group.gr_gid}
+            else:
+                found.add(int(name) if name.isdigit() else pwd.getpwnam(name).pw_uid)
+        except KeyError:
+            continue
+    return found
+
+
+def names_of(uid: int) -> frozenset[str]:
+    """Every name that a role may have an account under: ``1000``, ``ann``, and ``@GROUP`` for each of its groups."""
+    names = {str(uid)}
+    try:
+        account = pwd.getpwuid(uid)
+    except KeyError:
+        return frozenset(names)
+    names.add(account.pw_name)
+    for gid in os.getgrouplist(account.pw_name, account.pw_gid):
+        try:
+            names.add(f"@{grp.getgrgid(gid).gr_name}")
+        except KeyError:
+            names.add(f"@{gid}")
+    return frozenset(names)
+
+
+def exists(account: str) -> bool:
+    """Whether this machine knows an account or a ``@group``."""
+    name = account.removeprefix("@")
+    try:
+        if name.isdigit():
+            return True
+        _ = grp.getgrnam(name) if name != account else pwd.getpwnam(name)
+    except KeyError:
+        return False
+    return True

@@ -1,0 +1,138 @@
+"""The gate's part of an auditor's bundle made, for a running gate in a process of its own (``python -m
+gate.operations.audit.bundling``): a month of calls is minutes of work that no call waits for."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+import gate
+from gate.errors import AuditError, GateError, StoreError, UsageError, VaultError
+
+ROWS: Final = "rows.jsonl"
+"""In the folder of the parts: what becomes of each recording."""
+KEPT_SECONDS: Final = 86400.0
+"""Parts that nobody has fetched for so long are removed."""
+Progress = Callable[[float, str], None]
+
+
+def make(job: dict[str, Any], progress: Progress | None = None) -> dict[str, Any]:
+    """Write ``head`` and ``tail``: ``sha256`` and ``size`` of the manifest, ``counts``, ``damaged``.
+
+    Raises ``GateError``.
+    """
+    from gate.exports import bundle as form
+    from gate.exports.bundle_parts import Contents
+    from gate.exports.bundle_write import write_parts
+    from gate.operations.audit import bundles
+
+    data, folder = Path(job["data"]), Path(job["folder"])
+    to = bundles.registered(data, job["recipient"])
+    restrictions = [hold for row in _rows(folder) for hold in row["holds"]]
+    contents = Contents(
+        bundle=job["bundle"],
+        made=job["made"],
+        firm=job["firm"],
+        vkey=job["vkey"],
+        pem=job["pem"].encode(),
+        checkpoint=job["checkpoint"],
+        period=form.Period(job["from"], job["to"]),
+        recipient=form.To(to.id, to.name, to.purpose, to.fingerprint),
+        recipients=bundles.key_list(data),
+        statuses={row["recording_id"]: (row["status"], row["why"]) for row in _rows(folder)},
+        sound=lambda name: bundles.announcement(data, name),
+        older=job["older"],
+    )
+    log = bundles.log_slice(data, job["size"], job["from"], job["to"], restrictions)
+    recorded = (bundles.recorded(row) for row in _rows(folder) if row["status"] == "included")
+    try:
+        with (folder / "head").open("xb") as head, (folder / "tail").open("xb") as tail:
+            parts = write_parts(
+                head, tail, contents, log, recorded, seal=bundles.sealing(to), folder=folder, progress=progress
+            )
+    except FileNotFoundError as error:
+        raise GateError(
+            f"{error.filename} went away while the bundle was made", hint="if it was erased just now, export again"
+        ) from error
+    except OSError as error:
+        raise GateError(f"cannot write to {folder}: {error.strerror or error}", hint="is there room?") from error
+    counts = {name: count for name, count in parts.manifest.counts.items() if count}
+    return {"sha256": parts.sha256, "size": parts.size, "counts": counts, "damaged": parts.damaged}
+
+
+def _rows(folder: Path) -> Iterator[dict[str, Any]]:
+    with (folder / ROWS).open("rb") as file:
+        for line in file:
+            yield json.loads(line)
+
+
+def sweep(exports: Path, now: datetime) -> None:
+    """Remove parts that nobody has fetched."""
+    with suppress(OSError):
+        for folder in exports.iterdir():
+            if folder.stat().st_mtime < now.timestamp() - KEPT_SECONDS:
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def in_child(job: dict[str, Any], progress: Progress | None = None) -> dict[str, Any]:
+    """``make`` in a child process. Where ``progress`` raises, the child is ended."""
+    home = str(Path(gate.__file__).resolve().parent.parent)
+    inherited = os.environ.get("PYTHONPATH")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([home, inherited]) if inherited else home}
+    command = [sys.executable, "-P", "-m", "gate.operations.audit.bundling"]
+    with (
+        tempfile.TemporaryFile() as errors,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, text=True, env=environment
+        ) as child,
+    ):
+        assert child.stdin is not None and child.stdout is not None  # noqa: S101 - asked for above
+        try:
+            child.stdin.write(json.dumps(job))
+            child.stdin.close()
+            for line in child.stdout:
+                told = json.loads(line)
+                if "made" in told:
+                    made: dict[str, Any] = told["made"]
+                    return made
+                if "error" in told:
+                    raise _ERRORS.get(told["kind"], GateError)(told["error"], hint=told["hint"])
+                if progress:
+                    progress(told["progress"], told["what"])
+        finally:
+            child.kill()
+        errors.seek(0)
+        said = errors.read().decode("utf-8", "replace").strip().splitlines()
+    raise GateError(f"the bundle could not be made: {said[-1] if said else 'its process ended'}", hint="export anew")
+
+
+_ERRORS: Final = {each.__name__: each for each in (AuditError, StoreError, UsageError, VaultError)}
+
+
+def main() -> int:
+    """Read the job from standard input; tell progress and what came of it, a line of JSON each."""
+    job = json.load(sys.stdin)
+
+    def tell(**line: Any) -> None:
+        sys.stdout.write(json.dumps(line) + "\n")
+        sys.stdout.flush()
+
+    try:
+        tell(made=make(job, lambda done, what: tell(progress=done, what=what)))
+    except GateError as error:
+        tell(error=error.message, hint=error.hint, kind=type(error).__name__)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

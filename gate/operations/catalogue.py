@@ -1,0 +1,22 @@
+"""Every operation of the gate, by name and by request."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from gate.operations.operation import Operation, Request
+from gate.operations.retention import holds
+
+_MODULES: Final = (holds,)
+
+OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = {
+    found.name: found for module in _MODULES for found in vars(module).values() if isinstance(found, Operation)
+}
+
+_BY_REQUEST: Final = {each.request: each for each in OPERATIONS.values()}
+
+
+def operation_of(request: Request[Any]) -> Operation[Any, Any]:
+    """The operation that a request asks for."""
+    return _BY_REQUEST[type(request)]

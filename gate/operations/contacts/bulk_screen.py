@@ -1,0 +1,217 @@
+"""The decision of ``gate.core.screening.decide`` for columns of numbers.
+
+Nothing is decided here. All that ``decide`` sees of a number, once the moment, the attempt and the rules are fixed, is
+its sort (kind, place, refusal), what the registers say, and what the firm holds of it. Where the firm holds nothing,
+numbers that agree in the other two get one decision, asked for once; a number of which something is held is asked for
+by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from gate.core import cells
+from gate.core.numbers import Number, NumberRefused
+from gate.core.screening import Attempt, Consent, Objection, RegisterView, Rules, decide
+from gate.operations.contacts.readings import Integers, Readings, read
+
+REMEMBERED = 10_000
+"""Texts that are no plain UK number, and what became of them: the same ones come again and again."""
+
+
+class Held(Protocol):
+    """What the firm holds of one number."""
+
+    @property
+    def objections(self) -> Sequence[Objection]:
+        """In force."""
+        ...
+
+    @property
+    def consents(self) -> Sequence[Consent]:
+        """The withdrawn ones too."""
+        ...
+
+    @property
+    def last_unattended(self) -> datetime | None:
+        """The last call that found no agent."""
+        ...
+
+
+class Own(Protocol):
+    """The firm's own lists, in memory."""
+
+    @property
+    def numbers(self) -> Collection[str]:
+        """Every number of which something is held, but for those of erased persons."""
+        ...
+
+    @property
+    def has_erased(self) -> bool:
+        """There are numbers that only ``is_erased`` can tell."""
+        ...
+
+    def of(self, number: str) -> Held:
+        """What is held of an E.164 number."""
+        ...
+
+    def is_erased(self, number: str) -> bool:
+        """It belongs to an erased person who objected."""
+        ...
+
+
+class FixedView(Protocol):
+    """The registers of one moment."""
+
+    @property
+    def identities(self) -> list[dict[str, Any]]:
+        """Name, state, as-of day, count and SHA-256 of each."""
+        ...
+
+    @property
+    def codes(self) -> int:
+        """Every code is smaller."""
+        ...
+
+    def views(self, code: int) -> tuple[RegisterView, ...]:
+        """What they say of numbers with this code."""
+        ...
+
+    def view(self, number: str) -> tuple[RegisterView, ...]:
+        """What they say of one number."""
+        ...
+
+    def look_up(self, numbers: Integers) -> Integers:
+        """The codes of many."""
+        ...
+
+
+class Outcome(NamedTuple):
+    """What is written beside a number."""
+
+    verdict: str
+    reason: str
+    as_of: tuple[str, ...]
+    """The day of each register that was asked, in the order of the rules; empty where it was not."""
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """A column's answers."""
+
+    outcomes: Integers
+    """Numbers of outcomes, a row each."""
+    numbers: list[str]
+    """E.164, empty where the text was refused."""
+
+
+class BulkScreener:
+    """Decides columns of texts, all as of one moment."""
+
+    def __init__(self, registers: FixedView, own: Own, rules: Rules, attempt: Attempt, now: datetime) -> None:
+        self.registers = registers
+        self.rules = rules
+        self.attempt = attempt
+        self.now = now
+        self.outcomes: list[Outcome] = []
+        """By their numbers."""
+        self._own = own
+        self._own_keys = np.array(sorted(int(number[1:]) for number in own.numbers), dtype=np.int64)
+        self._readings = Readings()
+        self._index: dict[Outcome, int] = {}
+        self._shared: dict[int, int] = {}
+        self._remembered: dict[str, tuple[int, str]] = {}
+
+    def screen(self, raws: Sequence[str], text_of: Callable[[str], str] = str) -> Screened:
+        """The outcome of every text. ``text_of`` makes the text to be read of one that is not plain ASCII.
+
+        Raises ``RegisterError`` where a snapshot was damaged during the run.
+        """
+        if not raws:
+            return Screened(np.zeros(0, dtype=np.int64), [])
+        keys, sorts = self._readings.read_many(raws)
+        refused = np.array([sort.kind is None for sort in self._readings.sorts] + [True], dtype=np.bool_)
+        plain = sorts >= 0
+        numbered = plain & ~refused[sorts]
+        codes = np.zeros(len(raws), dtype=np.int64)
+        codes[numbered] = self.registers.look_up(keys[numbered])
+        alone = ~plain | self._held(keys, numbered)
+        outcomes = self._together(sorts, codes, keys, ~alone)
+        numbers = [f"+{key}" for key in keys.tolist()]
+        for row in np.flatnonzero(plain & ~numbered).tolist():
+            numbers[row] = ""
+        for row in np.flatnonzero(alone).tolist():
+            raw = raws[row]
+            outcomes[row], numbers[row] = self._one(cells.plain(raw if raw.isascii() else text_of(raw)))
+        return Screened(outcomes, numbers)
+
+    def _held(self, keys: Integers, numbered: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+        """The rows of whose number the firm holds something."""
+        held = np.zeros(len(keys), dtype=np.bool_)
+        if len(self._own_keys):
+            place = np.minimum(np.searchsorted(self._own_keys, keys), len(self._own_keys) - 1)
+            held = numbered & (self._own_keys[place] == keys)
+        if self._own.has_erased:
+            for row in np.flatnonzero(numbered & ~held).tolist():
+                held[row] = self._own.is_erased(f"+{keys[row]}")
+        return held
+
+    def _together(
+        self, sorts: Integers, codes: Integers, keys: Integers, rows: npt.NDArray[np.bool_]
+    ) -> npt.NDArray[np.int64]:
+        """Outcomes of these rows: one decision for all that agree in sort and code."""
+        groups = np.where(rows, sorts * self.registers.codes + codes, -1)
+        known = np.full(len(self._readings.sorts) * self.registers.codes + 1, -1, dtype=np.int64)
+        for group, outcome in self._shared.items():
+            known[group] = outcome
+        for row in np.flatnonzero(rows & (known[groups] < 0)).tolist():
+            group = int(groups[row])
+            if known[group] < 0:
+                key = int(keys[row])
+                number = read(f"+{key}")
+                views = self.registers.views(int(codes[row])) if isinstance(number, Number) else ()
+                known[group] = self._shared[group] = self._decided(number, views, None)
+        known[-1] = -1
+        return known[groups]
+
+    def _one(self, raw: str) -> tuple[int, str]:
+        """Outcome and number of one text, by itself."""
+        if (met := self._remembered.get(raw)) is not None:
+            return met
+        number = read(raw)
+        if isinstance(number, NumberRefused):
+            answer = self._decided(number, (), None), ""
+        else:
+            views, held = self.registers.view(number.e164), self._own.of(number.e164)
+            answer = self._decided(number, views, held), number.e164
+        if len(self._remembered) < REMEMBERED:
+            self._remembered[raw] = answer
+        return answer
+
+    def _decided(self, number: Number | NumberRefused, views: Sequence[RegisterView], held: Held | None) -> int:
+        decision = decide(
+            self.attempt,
+            number=number,
+            registers=views,
+            consents=held.consents if held else (),
+            objections=held.objections if held else (),
+            last_unattended=held.last_unattended if held else None,
+            rules=self.rules,
+            now=self.now,
+        )
+        days = {view.name: view.as_of.isoformat() for view in decision.registers if view.as_of}
+        as_of = tuple(days.get(name, "") for name in self.rules.registers)
+        return self._number_of(Outcome(decision.verdict.value, decision.reason.value, as_of))
+
+    def _number_of(self, outcome: Outcome) -> int:
+        place = self._index.get(outcome)
+        if place is None:
+            place = self._index[outcome] = len(self.outcomes)
+            self.outcomes.append(outcome)
+        return place

@@ -1,0 +1,244 @@
+"""A CRM's list takes the place of the one that was kept, or is merged with it.
+
+Two rules. A list replaces: contacts that are not in the file are gone. With ``add`` it merges: every contact in the
+file is kept, and so are those held before, but for the numbers of a reference that the file names again. Either way the
+list comes in beside the one in force and takes its place in one transaction at the end. A contact's verdict keeps its
+time as long as it stays the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from gate.core.evidence import stamp
+from gate.errors import GateError, RefusedError, UsageError
+from gate.operations.contacts.bulk_screen import BulkScreener
+from gate.operations.contacts.contact_file import ContactFile, Part
+from gate.operations.contacts.contact_room import Key, Room, Wish
+from gate.operations.contacts.contact_states import BATCH, WORDS, Book, States, settle
+from gate.operations.contacts.readings import Integers
+from gate.ports import Fact, Transaction
+from gate.service.reads import Progress, Row
+
+SHOWN = 1000
+"""Faults in an answer, at most; all of them are kept with the list."""
+SHRINK = 2
+"""A list with fewer than one in so many of the contacts before needs the operator's word."""
+
+
+READ = 0.4
+"""Part of the time that reading and screening takes; the rest is writing."""
+
+
+class Gathered:
+    """The contacts of a file. They are kept by rising number: in the file's order each would be written into another
+    page of the database."""
+
+    def __init__(self, book: Book) -> None:
+        self._book = book
+        self._numbers: list[Integers] = [np.zeros(0, dtype=np.int64)]
+        self._outcomes: list[Integers] = [np.zeros(0, dtype=np.int64)]
+        self._references: list[str] = []
+
+    def take(self, part: Part, screener: BulkScreener) -> None:
+        """Add a part's."""
+        numbers_of = self._book.numbers_of(screener.outcomes)
+        self._numbers.append(np.array(part.numbers, dtype=np.int64))
+        self._outcomes.append(numbers_of[np.array(part.outcomes, dtype=np.int64)])
+        self._references += part.references
+
+    def sorted(self) -> tuple[Integers, Integers, list[str]]:
+        """Numbers, outcomes and references, by rising number."""
+        numbers = np.concatenate(self._numbers)
+        order = np.argsort(numbers, kind="stable")
+        references = self._references
+        return (
+            numbers[order],
+            np.concatenate(self._outcomes)[order],
+            [references[place] for place in order.tolist()] if any(references) else references,
+        )
+
+
+@dataclass(slots=True)
+class ContactImport:
+    """One import. The caller sees to it that there is no other."""
+
+    room: Room
+    wish: Wish
+    stopped: Callable[[], bool]
+    progress: Progress | None = None
+    _old: Row | None = None
+    _states: States = field(default_factory=States)
+    _list: int = 0
+    _contacts: int = 0
+    _new: int = 0
+    _carried: int = 0
+    _faults: list[Row] = field(default_factory=list)
+    _references: set[str] = field(default_factory=set)
+
+    def run(self) -> Row:
+        """Read, screen, keep, swap. Raises ``UsageError`` (no such file, column, or no contact in it), ``RefusedError``
+        (``contacts_shrink``), ``RegisterError``, ``StoreError``; then the list in force has stayed."""
+        room, wish = self.room, self.wish
+        now = room.clock.now()
+        self._old = room.store.call(room.rows.in_force)
+        if self._old:
+            with room.beside() as reader:
+                self._states = States(room.rows.states(reader, self._old["list"]))
+        leaf = room.store.call(room.rows.head)  # before own lists are read: what comes now is followed afterwards
+        screener = room.screener(wish.topic, now)
+        name = wish.file.name
+        self._list = room.store.call(
+            lambda tx: room.rows.new_list(tx, at=stamp(now), actor=wish.actor, source_name=name, topic=wish.topic)
+        )
+        file = self._read(screener, int(now.timestamp()))
+        if self._contacts == 0:
+            raise UsageError(
+                f"{wish.file} holds no telephone number: the contacts stay as they are",
+                hint="is the right column named? --column NAME",
+            )
+        if wish.add and self._old:
+            self._carry_over(self._old["list"])
+        if wish.only and file.sha256 != wish.only:
+            raise RefusedError(
+                f"{wish.file} is not the file that was shown", reason="plan_changed", hint="Look again, then import it."
+            )
+        if wish.dry_run:
+            fact = self._fact(file, screener, name)
+            shrinks = self._shrinks()
+            return {**fact, "contacts": self._contacts + self._carried, "faults": self._faults, "shrinks": shrinks}
+        self._check_size()
+        fact = self._fact(file, screener, name)
+        at = stamp(room.clock.now())
+
+        def swap(tx: Transaction) -> int:
+            contacts = room.rows.put_in_force(
+                tx,
+                self._list,
+                at=at,
+                sha256=file.sha256,
+                contacts=self._contacts + self._carried,
+                bad_rows=file.bad_rows,
+                leaf=leaf,
+            )
+            room.rows.screened(tx, self._list, at=stamp(now), registers=screener.registers.identities, leaf=leaf)
+            body = {**fact, "contacts": contacts}
+            tx.append(Fact("contacts_imported", "contacts", room.clock.now(), wish.actor, body))
+            return contacts
+
+        contacts = room.store.call(swap)
+        return {**fact, "contacts": contacts, "faults": self._faults, "not_utf8": file.not_utf8}
+
+    # --- steps
+
+    def _tell(self, done: float, what: str) -> None:
+        if self.stopped():
+            raise GateError("the gate is stopping: the contacts stay as they were", hint="import the list again")
+        if self.progress:
+            self.progress(min(done, 1.0), what)
+
+    def _read(self, screener: BulkScreener, now: int) -> ContactFile:
+        wish = self.wish
+        book = Book(self.room)
+        try:
+            with wish.file.reader() as source:
+                size = max(wish.file.size, 1)
+                file = ContactFile(
+                    source,
+                    columns=wish.columns,
+                    reference=wish.reference,
+                    delimiter=wish.delimiter,
+                    header=wish.header,
+                    tell=lambda done: self._tell(done / size * READ, "reading"),
+                )
+                gathered = Gathered(book)
+                for part in file.parts(screener):
+                    gathered.take(part, screener)
+                    self._keep_faults(part)
+        except OSError as error:
+            raise UsageError(
+                f"{wish.file} cannot be read: {error.strerror}", hint="give it again, or a copy of it"
+            ) from None
+        if wish.file.changed:
+            raise UsageError(f"{wish.file} changed while it was read", hint="import it when it is complete")
+        self._keep(gathered, now, book)
+        return file
+
+    def _keep(self, gathered: Gathered, now: int, book: Book) -> None:
+        """Add the contacts by rising number, so many to a transaction."""
+        rows, store = self.room.rows, self.room.store
+        numbers, outcomes, references = gathered.sorted()
+        since, was = settle(self._states, numbers, outcomes, now, book)
+        self._new = int(np.count_nonzero(~self._states.places(numbers)[1]))
+        for start in range(0, len(numbers), BATCH):
+            columns = [column[start : start + BATCH].tolist() for column in (numbers, outcomes, since, was)]
+            part = references[start : start + BATCH]
+            piece = [
+                (number, reference, outcome, at, WORDS[before])
+                for reference, number, outcome, at, before in zip(part, *columns, strict=True)
+            ]
+            self._contacts += store.call(partial(rows.add, list_id=self._list, rows=piece))
+            self._tell(READ + (1 - READ) * start / len(numbers), f"{self._contacts:,} contacts")
+        if self.wish.add and self.wish.reference:
+            self._references.update(references)
+
+    def _keep_faults(self, part: Part) -> None:
+        for start in range(0, len(part.faults), BATCH):
+            faults = part.faults[start : start + BATCH]
+            self.room.store.call(partial(self.room.rows.add_faults, list_id=self._list, faults=faults))
+        for line, column, reference, fault in part.faults[: SHOWN - len(self._faults)]:
+            self._faults.append({"line": line, "column": column, "reference": reference, "fault": fault})
+
+    def _carry_over(self, old: int) -> None:
+        """What was held before and is not named again comes along."""
+        rows, after = self.room.rows, (-1, "")
+        following: Key | None = after
+        while following is not None:
+            added, following = self.room.store.call(
+                partial(
+                    rows.carry_over, old=old, new=self._list, after=following, limit=BATCH, without=self._references
+                )
+            )
+            self._carried += added
+            self._tell(1.0, f"{self._contacts + self._carried:,} contacts")
+
+    def _shrinks(self) -> bool:
+        held = self._old["contacts"] if self._old else 0
+        return bool(self._contacts + self._carried < held / SHRINK)
+
+    def _check_size(self) -> None:
+        if self.wish.accept_shrink or not self._shrinks():
+            return
+        held = self._old["contacts"] if self._old else 0
+        raise RefusedError(
+            f"{self.wish.file} holds {self._contacts:,} contacts, fewer than half of the {held:,} that are kept",
+            reason="contacts_shrink",
+            hint="see that it is the whole list; --add merges a part of it, --accept-shrink takes it all the same",
+        )
+
+    def _fact(self, file: ContactFile, screener: BulkScreener, name: str) -> Row:
+        """What the log says of it: counts, and no number."""
+        counts: dict[str, int] = {}
+        with self.room.beside() as reader:
+            for row in self.room.rows.counts(reader, self._list):
+                counts[row["reason"]] = row["contacts"]
+        return {
+            "source_name": name,
+            "path_said": self.wish.file.said,
+            "sha256": file.sha256,
+            "mode": "add" if self.wish.add else "replace",
+            "columns": file.columns,
+            "topic": self.wish.topic,
+            "rows": file.rows,
+            "bad_rows": file.bad_rows,
+            "before": self._old["contacts"] if self._old else 0,
+            "in_file": self._contacts,
+            "new": self._new,
+            "carried_over": self._carried,
+            "reasons": counts,
+            "registers": screener.registers.identities,
+        }

@@ -1,0 +1,128 @@
+"""What is known of a million contacts, as arrays, and what a screening changes of it.
+
+A contact's *verdict* has a time from which on it holds (``since``) and the verdict before (``was``). A screening that
+says the same leaves both alone, whatever the reason is now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from gate.operations.contacts.bulk_screen import BulkScreener, Outcome
+from gate.operations.contacts.contact_room import Room
+from gate.operations.contacts.readings import Integers
+
+BATCH: Final = 1000
+"""Rows of one transaction: what a call's decision may have to wait for is some milliseconds."""
+AT_ONCE: Final = 50_000
+"""Numbers screened at once."""
+NONE, ALLOW, BLOCK = 0, 1, 2
+WORDS: Final = (None, "allow", "block")
+"""Of a verdict's code."""
+
+_STATE = np.dtype([("number", np.int64), ("outcome", np.int32), ("since", np.int64), ("was", np.int8)])
+
+
+class Change(NamedTuple):
+    """Numbers with new outcomes; arrays of one length."""
+
+    numbers: Integers
+    outcomes: Integers
+    since: Integers
+    was: Integers
+
+
+class States:
+    """The contacts of a list, each number once and rising."""
+
+    def __init__(self, rows: Iterable[tuple[int, int, int, int]] = ()) -> None:
+        """``rows`` as ``ContactRows.states`` gives them: those of one number are alike and adjacent."""
+        table: npt.NDArray[Any] = np.fromiter(rows, dtype=_STATE)
+        first = np.ones(len(table), dtype=np.bool_)
+        np.not_equal(table["number"][1:], table["number"][:-1], out=first[1:])
+        starts = np.flatnonzero(first)
+        table, self.contacts = table[first], len(table)
+        self.weights: Integers = np.diff(starts, append=self.contacts)
+        """How many contacts have each number."""
+        self.numbers: Integers = table["number"].copy()
+        self.outcomes: Integers = table["outcome"].astype(np.int64)
+        self.since: Integers = table["since"].copy()
+        self.was: Integers = table["was"].astype(np.int64)
+
+    def places(self, numbers: Integers) -> tuple[Integers, npt.NDArray[np.bool_]]:
+        """Where each of these numbers is (anywhere, for one that is not there), and which are there."""
+        if not len(self.numbers):
+            return np.zeros(len(numbers), dtype=np.int64), np.zeros(len(numbers), dtype=np.bool_)
+        places = np.minimum(np.searchsorted(self.numbers, numbers), len(self.numbers) - 1)
+        return places, self.numbers[places] == numbers
+
+
+class Book:
+    """Outcomes by their numbers in the store."""
+
+    def __init__(self, room: Room) -> None:
+        self._room = room
+        self._known: dict[tuple[str, str], int] = {}
+        self._verdicts = np.zeros(16, dtype=np.int64)
+        for number, (verdict, reason) in room.store.call(room.rows.outcomes).items():
+            self._learn(number, verdict, reason)
+
+    def _learn(self, number: int, verdict: str, reason: str) -> None:
+        self._known[verdict, reason] = number
+        if number >= len(self._verdicts):
+            self._verdicts = np.concatenate([self._verdicts, np.zeros(number, dtype=np.int64)])
+        self._verdicts[number] = WORDS.index(verdict)
+
+    def numbers_of(self, outcomes: Sequence[Outcome]) -> Integers:
+        """The store's number of each of a screener's outcomes, in their order."""
+        for each in outcomes:
+            if (each.verdict, each.reason) not in self._known:
+                verdict, reason = each.verdict, each.reason
+                number = self._room.store.call(partial(self._room.rows.outcome_of, verdict=verdict, reason=reason))
+                self._learn(number, verdict, reason)
+        return np.array([self._known[each.verdict, each.reason] for each in outcomes], dtype=np.int64)
+
+    def verdicts(self, outcomes: Integers) -> Integers:
+        """``ALLOW`` or ``BLOCK`` of each."""
+        return self._verdicts[outcomes]
+
+
+def settle(states: States, numbers: Integers, outcomes: Integers, now: int, book: Book) -> tuple[Integers, Integers]:
+    """Since and was of these numbers, now that these are their outcomes."""
+    places, known = states.places(numbers)
+    if not known.any():
+        return np.full(len(numbers), now), np.zeros(len(numbers), dtype=np.int64)
+    before = np.where(known, book.verdicts(states.outcomes[places]), NONE)
+    same = known & (before == book.verdicts(outcomes))
+    return np.where(same, states.since[places], now), np.where(same, states.was[places], before)
+
+
+def rescreened(states: States, screener: BulkScreener, book: Book, now: int) -> Iterator[tuple[Change, dict[str, int]]]:
+    """What a screening changes, piece by piece: the changes, and how many contacts are newly blocked and allowed."""
+    for start in range(0, len(states.numbers), AT_ONCE):
+        part = slice(start, start + AT_ONCE)
+        numbers = states.numbers[part]
+        screened = screener.screen([f"+{number}" for number in numbers.tolist()])
+        outcomes = book.numbers_of(screener.outcomes)[screened.outcomes]
+        changed = np.flatnonzero(outcomes != states.outcomes[part])
+        before = book.verdicts(states.outcomes[part][changed])
+        after = book.verdicts(outcomes[changed])
+        since, was = settle(states, numbers[changed], outcomes[changed], now, book)
+        weights = states.weights[part][changed]
+        counts = {
+            "newly_blocked": int(weights[(before == ALLOW) & (after == BLOCK)].sum()),
+            "newly_allowed": int(weights[(before == BLOCK) & (after == ALLOW)].sum()),
+        }
+        yield Change(numbers[changed], outcomes[changed], since, was), counts
+
+
+def batches(change: Change) -> Iterator[list[tuple[int, int, int, str | None]]]:
+    """The rows of a change as the store takes them."""
+    for start in range(0, len(change.numbers), BATCH):
+        columns = [column[start : start + BATCH].tolist() for column in change]
+        yield [(number, outcome, since, WORDS[was]) for number, outcome, since, was in zip(*columns, strict=True)]

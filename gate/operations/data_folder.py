@@ -1,0 +1,294 @@
+"""What every way into the data folder shares: lock, evidence, keys, registers, and the desk on top of them."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, suppress
+from datetime import date, time, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
+
+from gate.clock import Clock, SystemClock
+from gate.config import Config
+from gate.errors import ConfigError, StoreError
+from gate.operations.audit.log_keeping import LogKeeping
+from gate.operations.later import Later
+from gate.ports import Fact
+
+if TYPE_CHECKING:
+    from gate.audit.checkpoints import Newest
+    from gate.core.rules import Rules
+    from gate.given import Given
+    from gate.operations.audit.bundles import Signing
+    from gate.operations.calls.deciding import AtTheLine, Deciding
+    from gate.operations.contacts.contacts import Contacts
+    from gate.operations.desk import Desk
+    from gate.operations.requests.letters import Letters
+    from gate.operations.requests.request_erasing import RequestEraser
+    from gate.operations.retention.retention import Retention
+    from gate.vault.keyring import Keyring
+
+LONDON = ZoneInfo("Europe/London")
+
+
+def new_id() -> str:
+    """A random id of 128 bits: names nobody."""
+    return secrets.token_hex(16)
+
+
+def rules_of(config: Config) -> Rules:
+    """The screening rules that a configuration sets."""
+    from gate.core.hours import Hours
+    from gate.core.rules import Rules
+
+    calling = config.calling
+    try:
+        return Rules(
+            own_numbers=frozenset(config.firm.numbers),
+            hours=Hours.parse(
+                calling.weekdays,
+                calling.saturday,
+                calling.sunday,
+                calling.closed_dates,
+                always=calling.hours == "always",
+            ),
+            timezone=LONDON,
+            registers=calling.registers,
+            redial=timedelta(hours=calling.redial_hours),
+            live=calling.live,
+            emergency_numbers=frozenset(config.emergency.numbers if config.emergency.trunk else ()),
+            objection_stops_service=calling.objection_stops_service,
+        )
+    except ValueError as error:
+        raise ConfigError(str(error), hint="see the sections [firm] and [calling]") from error
+
+
+class DataFolder(LogKeeping):
+    """What every way into the data folder shares: lock, evidence, keys, registers, and the desk on top of them."""
+
+    def __init__(
+        self,
+        config: Config,
+        stack: ExitStack,
+        live: Callable[[], list[dict[str, Any]]] = list,
+        clock: Clock | None = None,
+        line: AtTheLine | None = None,
+        gate_now: Callable[[], dict[str, Any]] = dict,
+    ) -> None:
+        """Open the data folder; what is opened closes with ``stack``. ``clock``: None for the machine's; ``line`` and
+        ``gate_now``: of a running gate. Raises ``GateError``."""
+        from gate.operations.calls.deciding import NO_LINE
+        from gate.registers.library import RegisterLibrary
+        from gate.service.screener import Screener
+        from gate.service.trust import Trust
+        from gate.store.lock import DataLock
+        from gate.store.store import EvidenceStore
+        from gate.vault.keystore import KeyStoreDb
+
+        data = config.data
+        if not data.is_dir():
+            raise ConfigError(f"the data folder {data} does not exist", hint="make it with: dialgate init")
+        if not (data / "gate.key").exists() and not (data / "gate.db").exists():
+            raise ConfigError(
+                f"the data folder {data} holds no evidence and no key",
+                hint="is its disk mounted? dialgate init makes one",
+            )
+        stack.enter_context(DataLock(data))
+        self.config = config
+        self.clock = clock or SystemClock()
+        self.pepper = _pepper(data)
+        self.store = EvidenceStore(data / "gate.db", pepper=self.pepper)
+        stack.callback(self.store.close)
+        self.keys = KeyStoreDb(data / "keys.db")
+        stack.callback(self.keys.close)
+        self.registers = RegisterLibrary(data / "registers", config.calling.registers)
+        self.trust = Trust(self.standing, self.unsigned_since, self.clock.now)
+        self.screener = Screener(self.registers, rules_of(config), self.trust)
+        self._live = live
+        self._gate_now = gate_now
+        self._newest_checkpoints: dict[Path, Newest] = {}
+        self._opened_with: int = self.store.call(lambda tx: tx.head()[0])
+        self._line = line or NO_LINE
+        self._apart = line is not None
+
+    def new_id(self) -> str:
+        """A random id of 128 bits: names nobody."""
+        return new_id()
+
+    def fact(self, kind: str, subject: str, actor: str, body: dict[str, Any]) -> Fact:
+        """A fact of this moment."""
+        return Fact(kind=kind, subject=subject, at=self.clock.now(), actor=actor, body=body)
+
+    @cached_property
+    def retention(self) -> Retention:
+        """What is due, and the sweep."""
+        from gate.core.retention import Terms
+        from gate.operations.retention.erasing import Files
+        from gate.operations.retention.retention import Retention
+        from gate.store import kept
+        from gate.vault.removal import remove, sealed_files
+
+        config, recordings = self.config.retention, self.config.data / "recordings"
+        return Retention(
+            store=self.store,
+            reads=kept,
+            keys=self.keys,
+            files=Files(lambda paths: remove(recordings, paths), lambda: sealed_files(recordings)),
+            terms=Terms(LONDON, config.months, config.years),
+            backup_days=config.backup_days,
+            sweep_at=time.fromisoformat(config.sweep_at),
+            clock=self.clock,
+        )
+
+    @cached_property
+    def request_eraser(self) -> RequestEraser:
+        """Erasures that people ask for."""
+        from gate.operations.requests.request_erasing import RequestEraser
+        from gate.store import requests
+
+        return RequestEraser(self.store, requests, self.retention, self.beside, self.store.scrub, self.clock)
+
+    @cached_property
+    def contacts(self) -> Contacts:
+        """The CRM's contacts."""
+        from gate.operations.contacts.assembly import contacts_of
+
+        return contacts_of(self)
+
+    @cached_property
+    def deciding(self) -> Deciding:
+        """The part of the desk that answers checks, without the other parts."""
+        from gate.operations.calls.deciding import Deciding
+
+        return Deciding(
+            config=self.config,
+            store=self.store,
+            registers=self.registers,
+            screener=self.screener,
+            clock=self.clock,
+            new_id=new_id,
+            line=self._line,
+        )
+
+    @cached_property
+    def desk(self) -> Desk:
+        """What people ask for."""
+        from gate.operations.desk import Desk
+        from gate.operations.offers import Offers
+        from gate.store import figures, kept, queries, requests, search
+
+        letters = Later(self._letters)
+        desk = Desk(
+            config=self.config,
+            store=self.store,
+            reads=queries,
+            kept=kept,
+            registers=self.registers,
+            screener=self.screener,
+            offers=Offers(
+                import_register=self._import_register,
+                recipients=lambda: self.keyring().recipients(),
+                two_people=self._two_people,
+                keyring=self.keyring,
+                wraps=self.keys.wraps,
+                scan=_scan,
+                verify_log=self.verify_log,
+                checkpoint=self.checkpoint,
+                trust=self.trust,
+                behind=self.behind,
+                copies=self.copies,
+                bundles=Later(self._bundles),
+                retention=self.retention,
+                contacts=self.contacts,
+                live=self._live,
+                gate_now=self._gate_now,
+                looks=search,
+                figures=figures,
+                beside=self.beside,
+                requests=requests,
+                request_eraser=self.request_eraser,
+                render_letter=letters.method("render"),
+                send_letter=letters.method("send"),
+                scrub=self.store.scrub,
+            ),
+            clock=self.clock,
+            new_id=new_id,
+            line=self._line,
+        )
+        desk.folder = self
+        return desk
+
+    def _two_people(self) -> bool:
+        from gate.operations.accounts import two_people
+
+        return two_people(self.config)
+
+    def _letters(self) -> Letters:
+        from gate.operations.requests.letters import Letters
+
+        return Letters(self.config, self.clock)
+
+    def _bundles(self) -> Signing:
+        from gate.operations.audit.bundles import Signing
+
+        return Signing(self.config.data, apart=self._apart)
+
+    def keyring(self) -> Keyring:
+        """The register of recipients and the wrapped keys."""
+        from gate.vault.keyring import Keyring
+
+        return Keyring(self.config.data / "recipients", self.keys, two_person=self.config.recording.two_person)
+
+    def _import_register(
+        self,
+        name: str,
+        source: Given,
+        as_of: date | None,
+        coverage: Sequence[str],
+        accept_shrink: bool,
+        accept_older: bool,
+        progress: Callable[[float, str], None] | None,
+    ) -> dict[str, Any]:
+        from gate.registers.child import import_in_child
+        from gate.registers.importer import guess_as_of
+
+        now = self.clock.now()
+        report = import_in_child(
+            self.config.data / "registers",
+            name,
+            source,
+            as_of=as_of or guess_as_of(source, now),
+            now=now,
+            coverage=tuple(coverage),
+            accept_shrink=accept_shrink,
+            accept_older=accept_older,
+            progress=progress,
+        )
+        return report.as_dict()
+
+
+def _scan(path: Path) -> Any:
+    from gate.vault.sealed import scan
+
+    return scan(path)
+
+
+def _pepper(data: Path) -> bytes:
+    """The key of the number hashes: made with the data folder, never replaced."""
+    path = data / "number.key"
+    with suppress(FileNotFoundError):
+        return path.read_bytes()
+    if (data / "gate.db").exists():
+        raise StoreError(
+            f"{path} is missing", hint="restore it: without it nobody can tell who objected, so no call is allowed"
+        )
+    pepper = secrets.token_bytes(32)
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(pepper)
+        file.flush()
+        os.fsync(file.fileno())
+    return pepper

@@ -1,0 +1,152 @@
+"""What an operation is: a request, a response, who may ask for it, and the handler that carries it out.
+
+An operation is declared once, where its handler stands::
+
+    class HoldAdd(Request[HoldAdded], frozen=True):
+        reason: Note
+
+    @operation(HoldAdd, "hold_add", roles=KEEPERS)
+    def hold_add(folder: DataFolder, asked: HoldAdd, caller: Caller) -> HoldAdded:
+        ...
+
+Dispatch, role checks, the typed client, help and the reference are all read from that (``gate.operations.catalogue``).
+
+Requests are strict: an unknown field or a wrong type is a ``UsageError``. Times are ISO 8601 with an offset, dates
+``YYYY-MM-DD``. Numbers are asked for in any spelling and answered in E.164.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeVar, get_args
+
+import msgspec
+
+if TYPE_CHECKING:
+    from gate.given import Given
+    from gate.operations.data_folder import DataFolder
+
+Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+Line = Annotated[str, msgspec.Meta(max_length=200)]
+"""A short text: an id, a name, a number in any spelling."""
+Note = Annotated[str, msgspec.Meta(max_length=4000)]
+Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
+"""Rows of a page at most."""
+
+ADMIN, COMPLIANCE, AUDITOR, VIEWER = "admin", "compliance", "auditor", "viewer"
+EVERYBODY: Final = frozenset({ADMIN, COMPLIANCE, AUDITOR, VIEWER})
+READERS: Final = frozenset({ADMIN, COMPLIANCE, AUDITOR})
+KEEPERS: Final = frozenset({ADMIN, COMPLIANCE})
+ADMINS: Final = frozenset({ADMIN})
+
+R = TypeVar("R")
+R_co = TypeVar("R_co", covariant=True)
+
+
+class Response(msgspec.Struct, frozen=True, kw_only=True):
+    """Base of every response."""
+
+
+class Request(msgspec.Struct, Generic[R_co], frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of every request; ``R_co`` is the type of its response."""
+
+
+class Paged(Request[R_co], Generic[R_co], frozen=True, kw_only=True):
+    """Base of requests for a page of a list, newest first."""
+
+    after: Line | None = None
+    """``next`` of the page before."""
+    limit: Limit = 50
+
+
+class Page(Response, Generic[R], frozen=True, kw_only=True):
+    """A page of a list."""
+
+    items: list[R]
+    next: str | None = None
+    """Give it as ``after`` for the page that follows; None at the end."""
+    prev: str | None = None
+    """Give it as ``before`` for the page that comes first, where the list can go back; None at the beginning."""
+
+
+def _nobody_watches(_fraction: float, _text: str = "") -> None:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who asks, and what comes with the question."""
+
+    actor: str
+    """As it is written into the log: ``user:ann(1000)``."""
+    progress: Callable[[float, str], None] = _nobody_watches
+    """Called with the part done (0.0 to 1.0) and what is being done; may raise to stop the work."""
+    file: Given | None = None
+    """The open file of an operation that takes one. It is closed after the handler."""
+
+
+Q = TypeVar("Q", bound=Request[Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Operation(Generic[Q, R]):
+    """One operation; call it as its handler."""
+
+    name: str
+    """On the wire and in the log."""
+    request: type[Q]
+    roles: frozenset[str]
+    """Who may ask for it."""
+    handler: Callable[[DataFolder, Q, Caller], R]
+    streams: bool = False
+    """It takes long: its handler tells its progress."""
+    running: bool = False
+    """It needs a running gate; the others work on a data folder that no gate holds, too."""
+    file: int = 0
+    """Bytes of the file that is handed over with it, at most; 0: it takes none."""
+
+    def __call__(self, folder: DataFolder, asked: Q, caller: Caller) -> R:
+        """What the handler answers; raises what it raises."""
+        return self.handler(folder, asked, caller)
+
+    @property
+    def response(self) -> Any:
+        """The type of the response."""
+        return response_of(self.request)
+
+    @property
+    def masks(self) -> bool:
+        """Its answer may hold telephone numbers, which are hidden in part from who may not see them."""
+        return "masked" in self.request.__struct_fields__
+
+    @property
+    def summary(self) -> str:
+        """What it does, in a sentence: the first of the handler's docstring."""
+        return (self.handler.__doc__ or "").partition("\n\n")[0].replace("\n", " ").strip()
+
+
+def operation(
+    request: type[Q],
+    name: str,
+    *,
+    roles: frozenset[str],
+    streams: bool = False,
+    running: bool = False,
+    file: int = 0,
+) -> Callable[[Callable[[DataFolder, Q, Caller], R]], Operation[Q, R]]:
+    """Declare a handler as an operation; see ``Operation`` for what is said of it."""
+
+    def declare(handler: Callable[[DataFolder, Q, Caller], R]) -> Operation[Q, R]:
+        return Operation(name, request, roles, handler, streams, running, file)
+
+    return declare
+
+
+def response_of(request: type[Request[Any]]) -> Any:
+    """The type that a request is answered with, from its base ``Request[…]``."""
+    for base in getattr(request, "__orig_bases__", ()):
+        if arguments := get_args(base):
+            return arguments[0]
+    raise TypeError(f"{request.__name__} does not say what it is answered with: Request[Response]")

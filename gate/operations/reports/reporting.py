@@ -1,0 +1,235 @@
+"""Figures of a month for the firm's management, and the record of processing: counted, and nobody named."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Final, Protocol
+
+from gate.core.rules import MAX_AGE_DAYS
+from gate.core.terms import ALLOWING, Reason
+from gate.errors import UsageError
+from gate.operations.desk_base import LONDON, DeskBase
+from gate.operations.reports.article30 import record_of
+from gate.operations.requests.request_facts import replay
+from gate.service.reads import Row, Source
+
+_MONTH: Final = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])")
+_ALLOW: Final = frozenset(reason.value for reason in ALLOWING)
+EXPORTS: Final = (
+    "exported",
+    "list_exported",
+    "bundle_signed",
+    "request_pack_made",
+    "keys_given_out",
+    "letter_sent",
+)
+"""Kinds of fact that say that something left the gate."""
+ACTS: Final = ("number_shown", "not_permitted", "gate_started", "erased_came_back", "facts_erased", "screened")
+"""Other kinds that are counted."""
+
+
+class Figures(Protocol):
+    """Sums that the store makes (``gate.store.figures``)."""
+
+    def month(self, tx: Source, days: tuple[date, date], span: tuple[datetime, datetime], kinds: Sequence[str]) -> Row:
+        """Of a month: see there."""
+        ...
+
+
+class Reporting(DeskBase):
+    """Reports. What they say of a month stays the same whenever they are made, but for what is erased meanwhile."""
+
+    def report_month(self, *, month: str, actor: str) -> Row:
+        """The figures of a month, ``YYYY-MM``, in days of London; of a month that goes on, those up to today.
+
+        Raises ``UsageError`` for a month that is none, or has not begun.
+        """
+        now = self._clock.now()
+        first, last, whole = span_of(month, now.astimezone(LONDON).date())
+        since, until = midnight(first), midnight(last + timedelta(days=1))
+        days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
+        kinds = (*EXPORTS, *ACTS)
+
+        def read(tx: Source) -> Row:
+            counted = self._offers.figures.month(tx, (first, last), (since, until), kinds)
+            return counted | {"requests": [self._request_in(tx, row, last, until) for row in counted["requests"]]}
+
+        counted: Row = self._offers.beside(read)
+        registers = self._config.calling.registers
+        return {
+            "month": month,
+            "first": first.isoformat(),
+            "last": last.isoformat(),
+            "whole": whole,
+            "began": counted["began"],
+            "made_at": now.isoformat(),
+            "firm": self._config.firm.legal_name,
+            "policy": {"version": self._config.firm.policy_version, "reviewed": self._config.firm.policy_reviewed},
+            "attempts": attempts_of(days, counted["attempts"]) | counted["outcomes"],
+            "registers": list(registers_of(registers, days, counted["imports"], counted["began"], now)),
+            "recordings": recordings_of(days, counted["made"], counted["erased"]) | {"kept": counted["kept"]},
+            "requests": counted["requests"],
+            "holds": counted["holds"],
+            "own_lists": counted["own_lists"],
+            "exports": {kind: counted["facts"][kind] for kind in EXPORTS},
+            "evidence": evidence_of(counted),
+        }
+
+    def _request_in(self, tx: Source, row: Row, last: date, until: datetime) -> Row:
+        """One request as it stood at the end: its days, and whether its answer came in time."""
+        over = date.fromisoformat(row["over_on"]) if row["over_on"] else None
+        end, received = over or last, date.fromisoformat(row["received"])
+        course = self._offers.requests.course(tx, row["id"])
+        known = [fact for fact in course if datetime.fromisoformat(fact["at"]) < until]
+        clock = replay(known or course).clock_on(end)  # written down later than it came: as it is known now
+        how = next((name for name in ("withdrawn", "fulfilled", "refused") if row[name]), "in hand")
+        return {
+            "reference": row["reference"],
+            "asks": row["asks"],
+            "received": row["received"],
+            "outcome": how if over else "open",
+            "over_on": row["over_on"],
+            "days": (end - received).days,
+            "due": clock.due.isoformat() if clock else None,
+            "late": bool(clock and end > clock.due),
+        }
+
+    def report_article30(self, *, actor: str) -> Row:
+        """The record of processing activities (UK GDPR Art 30(1)) as the configuration makes it."""
+        return record_of(self._config, self._offers.recipients(), self._clock.now())
+
+
+# --- days -----------------------------------------------------------------------------------------------------------
+
+
+def span_of(month: str, today: date) -> tuple[date, date, bool]:
+    """First and last day that a report speaks of, and whether the month is over. Raises ``UsageError``."""
+    found = _MONTH.fullmatch(month)
+    if found is None:
+        raise UsageError(f'"{month}" is not a month', hint="write YYYY-MM, e.g. 2026-11")
+    first = date(int(found[1]), int(found[2]), 1)
+    if first > today:
+        raise UsageError(f"{month} has not begun", hint="report on a month that has")
+    last = (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
+    return first, min(last, today), last < today
+
+
+def midnight(day: date) -> datetime:
+    """When a day of London begins."""
+    return datetime.combine(day, time(), LONDON).astimezone(UTC)
+
+
+def london_day(hour: str) -> str:
+    """The day in London of an hour of UTC, ``2026-03-02T10``: its clock is ahead by whole hours only."""
+    return datetime.fromisoformat(f"{hour}:00+00:00").astimezone(LONDON).date().isoformat()
+
+
+def evidence_of(counted: Row) -> Row:
+    """The log's own figures."""
+    verified = counted["verified"]
+    return {
+        **counted["heads"],
+        "verified": len(verified),
+        "verified_bad": sum(not each["ok"] for each in verified),
+        "last_verified": verified[-1] if verified else None,
+        "refused_without_evidence": counted["without_evidence"],
+        "refused_strangers": counted["strangers"],
+        **{kind: counted["facts"][kind] for kind in ACTS},
+    }
+
+
+# --- sums -----------------------------------------------------------------------------------------------------------
+
+
+def attempts_of(days: Iterable[date], rows: Iterable[Row]) -> Row:
+    """Attempts by day and verdict, and by reason, most frequent first."""
+    by_day: dict[str, Counter[bool]] = defaultdict(Counter)
+    by_reason: Counter[str] = Counter()
+    for row in rows:
+        by_day[london_day(row["hour"])][row["reason"] in _ALLOW] += row["attempts"]
+        by_reason[row["reason"]] += row["attempts"]
+    shown = [(day.isoformat(), by_day[day.isoformat()]) for day in days]
+    allowed = sum(count for reason, count in by_reason.items() if reason in _ALLOW)
+    return {
+        "total": by_reason.total(),
+        "allowed": allowed,
+        "blocked": by_reason.total() - allowed,
+        "days": [{"day": day, "allow": counts[True], "block": counts[False]} for day, counts in shown],
+        "reasons": [
+            {"reason": reason, "allows": reason in _ALLOW, "attempts": count}
+            for reason, count in sorted(by_reason.items(), key=lambda each: (-each[1], each[0]))
+            if reason in frozenset(Reason)
+        ],
+    }
+
+
+def registers_of(
+    names: Iterable[str], days: list[date], imports: list[Row], began: str | None, now: datetime
+) -> Iterator[Row]:
+    """Each register by day: ``age`` of the snapshot in force at the day's end, and the worst ``state`` of the day
+    (``ok``, ``stale``, ``missing``; empty before the log begins). A snapshot of day D supports calls to D + 27
+    (LAW 1.4): a day on which that was over until a new one came is a stale one."""
+    start = datetime.fromisoformat(began) if began else now
+    for name in names:
+        mine = [row for row in imports if row["name"] == name and row["as_of"]]
+        shown = [_register_day(day, mine, start) for day in days]
+        since = midnight(days[0])
+        fresh = [row for row in mine if datetime.fromisoformat(row["at"]) >= since]
+        ages = [each["age"] for each in shown if each["age"] is not None]
+        yield {
+            "name": name,
+            "days": shown,
+            "bad_days": [each["day"] for each in shown if each["state"] in ("stale", "missing")],
+            "oldest": max(ages, default=None),
+            "imports": [{key: row[key] for key in ("at", "as_of", "count", "added", "removed")} for row in fresh],
+        }
+
+
+def _register_day(day: date, imports: list[Row], began: datetime) -> Row:
+    begins, ends = midnight(day), midnight(day + timedelta(days=1))
+    if ends <= began:
+        return {"day": day.isoformat(), "age": None, "state": ""}
+    before = [row for row in imports if datetime.fromisoformat(row["at"]) < begins]
+    during = [row for row in imports if begins <= datetime.fromisoformat(row["at"]) < ends]
+    # On the log's first day there may be nothing before the first import; nothing was called on then either.
+    in_force: list[Row | None] = [before[-1] if before else None] if begins >= began or before else []
+    in_force += during
+    ages = [None if row is None else (day - date.fromisoformat(row["as_of"])).days for row in in_force]
+    state = "ok"
+    if not ages or None in ages:
+        state = "missing"
+    elif any(age is not None and age > MAX_AGE_DAYS for age in ages):
+        state = "stale"
+    return {"day": day.isoformat(), "age": ages[-1] if ages else None, "state": state}
+
+
+def ground_of(basis: str) -> str:
+    """``retention`` or ``request``: why a recording went, without saying whose."""
+    word = basis.split(",")[0].split(" ")[0]
+    return word if word in ("retention", "request") else "other"
+
+
+def recordings_of(days: Iterable[date], made: list[Row], erased: list[Row]) -> Row:
+    """Recordings made and erased by day, and erased by ground."""
+    made_on: Counter[str] = Counter()
+    erased_on: Counter[str] = Counter()
+    grounds: Counter[str] = Counter()
+    for row in made:
+        made_on[london_day(row["hour"])] += row["made"]
+    for row in erased:
+        erased_on[london_day(row["hour"])] += row["erased"]
+        grounds[ground_of(row["basis"] or "")] += row["erased"]
+    return {
+        "made": made_on.total(),
+        "seconds": sum(row["seconds"] for row in made),
+        "interrupted": sum(row["interrupted"] for row in made),
+        "erased": erased_on.total(),
+        "grounds": dict(sorted(grounds.items())),
+        "days": [
+            {"day": day.isoformat(), "made": made_on[day.isoformat()], "erased": erased_on[day.isoformat()]}
+            for day in days
+        ],
+    }

@@ -1,0 +1,319 @@
+"""An erasure that was granted, carried out: recordings, then what the log says of the person, then the receipt.
+
+The order, and what a kill at each point leaves. The objection that keeps the person uncallable was kept with the grant.
+
+1. ``request_carrying`` names the calls (random ids): from here on it is decided, and whoever finds it without its
+   receipt carries it out again. Every further step may be done twice;
+2. recordings go, but for what is held (``gate.operations.retention.erasing``): key, file, receipt;
+3. facts of the calls are emptied, a few hundred in a transaction, once nothing of their recordings is left; where the
+   whole of a person was searched for, so is every other fact that holds one of their numbers, contacts too;
+4. the write-ahead log is cut, so that no file holds an older page;
+5. ``request_carried`` is the receipt: what went, what is held by which hold, until when backups may hold ciphertext.
+
+What a hold keeps stays whole: its recording, the facts of its call, and everything of a number that is held. So does
+what is about somebody else and mentions one of the numbers: the receipt says where, by ids, for a person to look at.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Any
+
+from gate.clock import Clock
+from gate.core import request_words as events
+from gate.core.request_words import Asks, State
+from gate.errors import GateError, RefusedError, StoreError, UsageError
+from gate.log import Logger
+from gate.operations.requests.request_facts import CARRIED, CARRYING, KINDS, WORDS, last, replay
+from gate.operations.requests.request_plan import GONE, Plan
+from gate.operations.requests.request_reads import RequestReads, Tx
+from gate.operations.retention.erasing import hold_of
+from gate.operations.retention.retention import Retention
+from gate.ports import Fact, Store
+from gate.service.reads import Progress, Row
+
+log = Logger()
+
+CALLS = 100
+"""Calls whose facts are emptied in one transaction: what a call's decision may have to wait for."""
+LEAVES = 20_000
+"""Facts that are looked through at a time, beside whatever is written."""
+SCRUBS = 10
+"""How often cutting the write-ahead log is tried, half a second apart: a reader may hold an older state."""
+ROUNDS = 5
+"""How often recordings are gone through: holds come and go meanwhile."""
+MOST = 1_000_000
+"""Calls of one person: all there are."""
+_LIVE = ("dialling", "answered", "talking")
+
+
+class RequestEraser:
+    """Blocking and thread-safe; not for the line thread."""
+
+    def __init__(
+        self,
+        store: Store,
+        reads: RequestReads,
+        retention: Retention,
+        beside: Callable[[Callable[[Any], Any]], Any],
+        scrub: Callable[[], bool],
+        clock: Clock,
+    ) -> None:
+        """``beside`` reads the store without holding it up; ``scrub`` cuts its write-ahead log
+        (``EvidenceStore.scrub``)."""
+        self._store = store
+        self._reads = reads
+        self._retention = retention
+        self._beside = beside
+        self._scrub = scrub
+        self._clock = clock
+
+    def plan(self, request: str) -> Row:
+        """What would go now. Nothing is changed. Raises ``RefusedError`` where it neither is granted nor can be."""
+        plan: Plan = self._store.call(partial(self._planned, name=request, soon=True))
+        return plan.as_row()
+
+    def begun(self, request: str) -> bool:
+        """True where it was decided already: what is left of it needs nobody's word. Raises as ``carry_out``."""
+        return self._store.call(lambda tx: self._granted(tx, request)["carrying_at"]) is not None
+
+    def plan_to_carry_out(self, request: str, digest: str = "") -> Plan:
+        """What would go now, of an erasure that could be carried out now. Nothing is changed. Raises as
+        ``carry_out``."""
+        plan: Plan = self._store.call(lambda tx: self._ready(tx, self._granted(tx, request), digest))
+        return plan
+
+    def carry_out(
+        self, request: str, actor: str, progress: Progress | None = None, *, digest: str = "", reason: str = ""
+    ) -> Row:
+        """Erase what a granted request asks for; its receipt. Harmless twice. With ``digest``, only what the plan of
+        that digest showed; ``reason`` is kept until the request forgets the person.
+
+        Raises ``RefusedError`` (``request_not_ready``, ``call_in_progress``; ``plan_changed`` where now it would be
+        something else), and what erasing raises: then it goes on where it stopped when it is asked for again, or when
+        the gate starts.
+        """
+        plan, receipt = self._store.call(lambda tx: self._begin(tx, request, actor, digest, reason))
+        if receipt:
+            return dict(receipt)
+        plan = self._erase(plan, actor)
+        facts = sum(self._empty(plan, actor, progress))
+        self._cut()
+        return dict(self._store.call(lambda tx: self._receipt(tx, plan, facts, actor)))
+
+    def resume(self, actor: str = "gate") -> int:
+        """Carry out what was begun and has no receipt; returns how many. Errors are logged: the next start tries
+        again."""
+        done = 0
+        for request_id in self._store.call(self._reads.unfinished):
+            try:
+                self.carry_out(request_id, actor)
+                done += 1
+            except GateError as error:
+                log.error("request_not_carried_out", request=request_id, error=str(error), hint=error.hint)
+        if done:
+            log.warning("requests_resumed", requests=done)
+        self._scrub()  # a gate that died after the last commit had not cut the log
+        return done
+
+    # --- steps
+
+    def _granted(self, tx: Tx, name: str, *, soon: bool = False) -> Row:
+        """The row of an erasure that is granted (``soon``: or can be now); raises for any other."""
+        row = self._reads.find(tx, name)
+        if row is None:
+            raise UsageError(f"there is no request {name}", hint="See: dialgate request list --all")
+        request = replay(self._reads.course(tx, row["id"]))
+        ready = request.state is State.GRANTED or (soon and request.state is State.IN_HAND and request.searched)
+        if request.asks is not Asks.ERASURE or not ready:
+            raise RefusedError(
+                f"{row['reference']} is for {request.asks} and {request.state}: there is nothing to erase",
+                reason="request_not_ready",
+                hint=f"dialgate request show {row['reference']}",
+            )
+        return row
+
+    def _begin(self, tx: Tx, name: str, actor: str, digest: str, reason: str) -> tuple[Plan | None, Row]:
+        row = self._granted(tx, name)
+        if receipt := last(self._reads.course(tx, row["id"]), CARRIED):
+            return None, receipt
+        plan = self._ready(tx, row, digest)
+        if reason.strip():
+            tx.append(Fact(WORDS, row["id"], self._clock.now(), actor, {"step": "erasing", "text": reason.strip()}))
+        if row["carrying_at"] is None:
+            body = {"calls": [each["call_id"] for each in plan.calls]}
+            tx.append(Fact(CARRYING, row["id"], self._clock.now(), actor, body))
+        return plan, {}
+
+    def _ready(self, tx: Tx, row: Row, digest: str) -> Plan:
+        plan = self._plan(tx, row)
+        live = [each["call_id"] for each in plan.calls if each["state"] in _LIVE or each["recording"] == "open"]
+        if live:
+            raise RefusedError(
+                f"{row['reference']}: call {live[0]} with this person is not over",
+                reason="call_in_progress",
+                hint="Wait until it is, then again.",
+            )
+        if digest and digest != plan.digest:
+            raise RefusedError(
+                f"{row['reference']}: what would go is not what the dry run showed",
+                reason="plan_changed",
+                hint=f"Look again: dialgate request fulfil {row['reference']}",
+            )
+        return plan
+
+    def _planned(self, tx: Tx, name: str, *, soon: bool = False) -> Plan:
+        return self._plan(tx, self._granted(tx, name, soon=soon))
+
+    def _plan(self, tx: Tx, row: Row) -> Plan:
+        course = self._reads.course(tx, row["id"])
+        scope, carrying = last(course, KINDS[events.Searched]), last(course, CARRYING)
+        whole, lines = bool(scope.get("whole")), row["numbers"]
+        calls = self._reads.calls(tx, carrying.get("calls") or scope["calls"])
+        known = {each["call_id"] for each in calls}
+        if whole and lines:
+            later = self._reads.calls_of(tx, lines, limit=MOST)
+            calls += [each for each in later if each["call_id"] not in known]
+        held, held_lines = self._holds(tx, lines, calls)
+        return Plan(row["id"], row["reference"], lines, whole, calls, held, held_lines)
+
+    def _holds(self, tx: Tx, lines: list[str], calls: list[Row]) -> tuple[dict[str, str], dict[str, str]]:
+        """Call -> name of the hold that keeps it, and number -> name of the hold on it."""
+        held: dict[str, str] = {}
+        held_lines: dict[str, str] = {}
+        recorded = {each["recording_id"]: each["call_id"] for each in calls if each["recording_id"]}
+        for hold in self._reads.holds_of(tx, lines, {each["call_id"] for each in calls}):
+            name = hold_of(hold).name
+            if hold["target"] == "number":
+                held_lines.setdefault(hold["number"], name)
+            else:
+                held.setdefault(recorded.get(hold["recording_id"]) or hold["call_id"], name)
+        for each in calls:
+            unread = next(iter(held_lines.values()), "") if not each["number"] else ""
+            if name := held_lines.get(each["number"], unread):  # no number: its spelling was refused
+                held.setdefault(each["call_id"], name)
+        return held, held_lines
+
+    def _erase(self, plan: Plan, actor: str) -> Plan:
+        """Recordings go; returns the plan as it is after them.
+
+        What was put on hold since the plan was made is judged again: nothing of it is emptied; nor of a call that has
+        come since, whose recording is there. What was held and is no more goes as well: facts are emptied only where
+        no recording of theirs opens.
+        """
+        decided = {each["call_id"] for each in plan.calls}
+        for _ in range(ROUNDS):
+            outcome = self._retention.erase_asked(plan.recordings, basis=f"request {plan.reference}", actor=actor)
+            if outcome.faults:
+                first = outcome.faults[0]
+                raise StoreError(
+                    f"{plan.reference}: {len(outcome.faults)} recordings have lost their key, but their files would "
+                    f"not go: {first['fault']}",
+                    hint=f"see to the disk, then again: dialgate request fulfil {plan.reference}",
+                )
+            plan = self._store.call(partial(self._planned, name=plan.request_id))
+            plan.calls = [each for each in plan.calls if each["call_id"] in decided]
+            if not plan.standing:
+                return plan
+        raise StoreError(
+            f"{plan.reference}: {len(plan.standing)} recordings were held when their turn came and are not now",
+            hint=f"again: dialgate request fulfil {plan.reference}",
+        )
+
+    def _empty(self, plan: Plan, actor: str, progress: Progress | None) -> Iterator[int]:
+        """Facts of the calls, then whatever else holds a number of theirs; how many at a time."""
+        going = plan.going
+        for start in range(0, len(going), CALLS):
+            part = going[start : start + CALLS]
+            yield self._store.call(partial(self._empty_calls, plan=plan, call_ids=part, actor=actor))
+            if progress is not None:
+                progress(0.5 * (start + len(part)) / len(going), "calls")
+        place, size = 0, self._store.call(lambda tx: tx.query("SELECT max(leaf_index) AS last FROM facts"))[0]["last"]
+        while free := plan.free_lines:
+            found, place = self._beside(partial(self._reads.mentions, numbers=free, first=place, count=LEAVES))
+            if found:
+                yield self._store.call(partial(self._empty_mentions, plan=plan, found=found, actor=actor))
+            if plan.free_lines != free:
+                place = 0  # a number was put on hold meanwhile: again, without it
+            elif not place:
+                break
+            if progress is not None:
+                progress(0.5 + 0.5 * min(1.0, place / max(1, size)), "everything else")
+        self._store.call(lambda tx: self._reads.forget_contacts(tx, plan.free_lines))
+
+    def _empty_calls(self, tx: Tx, plan: Plan, call_ids: list[str], actor: str) -> int:
+        """Facts of these calls, but for what somebody has put on hold since the plan was made."""
+        calls = self._reads.calls(tx, call_ids)
+        self._hold(tx, plan, calls)
+        going = [each["call_id"] for each in calls if each["call_id"] not in plan.held and each["recording"] in GONE]
+        now = self._clock.now()
+        return self._reads.erase_calls(tx, going, plan.lines, request=plan.request_id, at=now, actor=actor)
+
+    def _hold(self, tx: Tx, plan: Plan, calls: list[Row]) -> bool:
+        """Note what has been put on hold since the plan was made; True where a number was."""
+        free = plan.free_lines
+        held, lines = self._holds(tx, plan.lines, calls)
+        plan.held |= held
+        plan.held_lines |= lines
+        return plan.free_lines != free
+
+    def _empty_mentions(self, tx: Tx, plan: Plan, found: list[tuple[int, str, str, str | None]], actor: str) -> int:
+        """Facts that hold one of these numbers; of the person's own records all facts, and of others' none.
+
+        Requests that are not over keep what they need until they are; this one until the person has been told.
+        """
+        if self._hold(tx, plan, []):
+            return 0
+        leaves: set[int] = set()
+        for leaf, kind, subject, call_id in found:
+            if subject == plan.request_id or call_id in plan.held:
+                continue
+            record = self._reads.record_of(tx, kind, subject)
+            if record is None:
+                leaves.add(leaf)
+            elif not plan.spares(record):
+                of_request = record["record"] == "request"
+                leaves |= set(
+                    self._reads.personal_leaves(tx, subject) if of_request else self._reads.leaves_of(tx, [subject])
+                )
+        now = self._clock.now()
+        return self._reads.erase_leaves(tx, leaves, request=plan.request_id, what="numbers", at=now, actor=actor)
+
+    def _cut(self) -> None:
+        for _ in range(SCRUBS):
+            if self._scrub():
+                return
+            time.sleep(0.5)
+        raise StoreError(
+            "what was erased still stands in the write-ahead log: somebody reads the database",
+            hint="end what reads it (an export, a console), then again",
+        )
+
+    def _receipt(self, tx: Tx, plan: Plan, facts: int, actor: str) -> Row:
+        kept = last(self._reads.course(tx, plan.request_id), CARRIED)
+        if kept:
+            return kept
+        calls = self._reads.calls(tx, [each["call_id"] for each in plan.calls])
+        body: dict[str, Any] = {
+            "calls": len(plan.going),
+            "recordings": sum(each["recording"] == "erased" for each in calls),
+            "facts": facts,
+            "whole": plan.whole,
+            "held_back": sum(each["recording"] not in GONE for each in calls),
+            "held_calls": len(plan.held),
+            "held_by": plan.held_by,
+            "open_requests": self._still_open(tx, plan),
+            "mentions": sorted(plan.mentions),
+            "backups_until": self._retention.backups_until().isoformat(),
+        }
+        tx.append(Fact(CARRIED, plan.request_id, self._clock.now(), actor, body))
+        return body
+
+    def _still_open(self, tx: Tx, plan: Plan) -> list[str]:
+        """References of other requests of the person that are not over: they keep their numbers until they are."""
+        open_ = {each["id"] for each in self._reads.open_ones(tx)} - {plan.request_id}
+        lines = plan.free_lines
+        known = {each["reference"] for each in self._reads.of_numbers(tx, lines) if each["id"] in open_}
+        return sorted(known | plan.open_requests)

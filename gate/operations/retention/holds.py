@@ -1,0 +1,169 @@
+"""Holds: recordings that may not be erased, and restrictions, that may not be opened either (LAW 4.7)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gate.core.retention import Kind, Target
+from gate.errors import RefusedError, UsageError
+from gate.operations.operation import KEEPERS, READERS, Caller, Line, Note, Page, Paged, Request, Response, operation
+from gate.operations.parsing import number_of, said
+from gate.store import kept, queries
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+    from gate.ports import Transaction
+
+# --- putting one ---------------------------------------------------------------------------------------------------
+
+
+class HoldAdded(Response, frozen=True, kw_only=True, omit_defaults=True):
+    """A hold, and what it does as things stand."""
+
+    id: str
+    kind: str
+    target: str
+    """``recording``, ``call`` or ``number``: the one of these that is set."""
+    recording: str | None = None
+    call: str | None = None
+    number: str | None = None
+    reference: str
+    kept: int
+    """Recordings that it keeps."""
+    gone: int
+    """Recordings that it came too late for."""
+
+
+class HoldAdd(Request[HoldAdded], frozen=True):
+    """Keep the recordings of one of these three until the hold is released."""
+
+    reason: Note
+    reference: Line
+    """Where the matter is kept: a case, a claim, a request."""
+    recording_id: Line | None = None
+    call_id: Line | None = None
+    number: Line | None = None
+    restriction: bool = False
+    """They may not be opened either (LAW 4.7)."""
+
+
+@operation(HoldAdd, "hold_add", roles=KEEPERS)
+def hold_add(folder: DataFolder, asked: HoldAdd, caller: Caller) -> HoldAdded:
+    """Keep a recording, or a call's or a number's recordings, those to come too, until the hold is released.
+
+    Raises ``RefusedError`` (``erased``) for a recording that is erased, or whose erasure has begun.
+    """
+    target, value = _target(asked)
+    said("a hold", reason=asked.reason, reference=asked.reference)
+    kind = Kind.RESTRICTION if asked.restriction else Kind.HOLD
+    hold_id = folder.new_id()
+
+    def work(tx: Transaction) -> dict[str, int]:
+        call = _call_of(tx, target, value)
+        body = {
+            "kind": kind.value,
+            "target": target.value,
+            "recording_id": value if target is Target.RECORDING else None,
+            "call_id": call,
+            "number": value if target is Target.NUMBER else None,
+            "reason": asked.reason,
+            "reference": asked.reference,
+        }
+        tx.append(folder.fact("hold", hold_id, caller.actor, body))
+        return kept.covered(tx, target.value, value)
+
+    covered = folder.store.call(work)
+    return HoldAdded(
+        id=hold_id,
+        kind=kind.value,
+        target=target.value,
+        reference=asked.reference,
+        kept=covered["kept"],
+        gone=covered["gone"],
+        **{target.value: value},
+    )
+
+
+def _target(asked: HoldAdd) -> tuple[Target, str]:
+    given = [
+        (target, value)
+        for target, value in (
+            (Target.RECORDING, asked.recording_id),
+            (Target.CALL, asked.call_id),
+            (Target.NUMBER, asked.number),
+        )
+        if value is not None
+    ]
+    if len(given) != 1:
+        raise UsageError(
+            "a hold is put on one thing: a recording, a call or a number",
+            hint="Give one of --recording ID, --call ID, --number NUMBER.",
+        )
+    target, value = given[0]
+    return target, number_of(value) if target is Target.NUMBER else value
+
+
+def _call_of(tx: Transaction, target: Target, value: str) -> str | None:
+    """The call that the target belongs to, where it is one call's. Raises where there is no such target."""
+    if target is Target.NUMBER:
+        return None
+    if target is Target.CALL:
+        if queries.call(tx, value) is None:
+            raise UsageError(f"there is no call {value}", hint="See: dialgate calls list")
+        return value
+    row = queries.recording(tx, value)
+    if row is None:
+        raise UsageError(f"there is no recording {value}", hint="See: dialgate recording list")
+    if row["state"] in ("erasing", "erased"):
+        raise RefusedError(
+            f"recording {value} cannot be held: it is {row['state']}",
+            reason="erased",
+            hint="What is erased does not come back.",
+        )
+    call: str | None = row["call_id"]
+    return call
+
+
+# --- the list ------------------------------------------------------------------------------------------------------
+
+
+class HoldRow(Response, frozen=True):
+    """A hold or a restriction; what is personal in it is None where it was erased."""
+
+    id: str
+    made_at: str
+    actor: str | None
+    kind: str
+    target: str
+    recording_id: str | None
+    call_id: str | None
+    number: str | None
+    reason: str | None
+    reference: str | None
+    released_at: str | None
+    released_by: str | None
+    released_why: str | None
+
+
+class HoldList(Paged[Page[HoldRow]], frozen=True):
+    """The holds in force."""
+
+    number: Line | None = None
+    released: bool = False
+    """Those that are over too."""
+    text: Line | None = None
+    """Only holds in which it stands: in reference, reason, kind, what is held, or the beginning of a number."""
+    masked: bool = False
+    """Hide part of each number. An account that is a viewer and no more gets them so in any case."""
+
+
+@operation(HoldList, "hold_list", roles=READERS)
+def hold_list(folder: DataFolder, asked: HoldList, caller: Caller) -> Page[HoldRow]:
+    """Holds and restrictions in force, newest first."""
+    number = number_of(asked.number) if asked.number else None
+    rows, after = folder.store.call(
+        lambda tx: kept.holds_page(tx, asked.after, asked.limit, number, released=asked.released, text=asked.text)
+    )
+    return Page(items=msgspec.convert(rows, list[HoldRow]), next=after)
