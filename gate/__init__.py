@@ -7,6 +7,7 @@ Map, from the ground floor up (an import goes down, never up or sideways):
 - ``gate.ports``     what each room offers to the others; ``gate.config``, ``gate.clock``
 - ``gate.given``     files that somebody hands over to be read; ``gate.lifeline``: a process that ends with its parent
 - ``gate.manual``    the manual's pages, read with ``dialgate manual`` and in the console
+- ``gate.g711``      µ-law and A-law by table
 - ``gate.log``       loggers that cost nothing until a line is written; ``gate.systemd``: what a service tells systemd
 - the rooms, blind to each other: ``service`` (the call path), ``sip`` and ``media`` (the only rooms that know sippy
   and rtp.io), ``recorder``, ``registers``, ``vault``, ``store``, ``audit``, ``exports``, ``softphone``

@@ -27,9 +27,9 @@ from gate.softphone.asking import permitted
 from gate.softphone.voice import Voice, _Queue
 from tests.support.audio import dominant, windows, write_wav
 from tests.support.audio import tone as samples_of
-from tests.support.far import Far
 from tests.support.sip_line import NUMBER, PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import read
+from tests.support.uas import Uas
 
 ALLOWED = Answer("allow", "not_listed", "", "d-1", NUMBER)
 BLOCKED = Answer("block", "listed_tps", "This number is on the TPS.", "d-2", NUMBER)
@@ -415,7 +415,7 @@ def test_a_call_that_is_over_in_its_announcement_is_over_for_the_phone_too() -> 
     call_manager = ScriptedCallManager(
         connect_after=None, on_answered=lambda line, call_id: line.hang_up(call_id, "objected")
     )
-    with Far("--tone", "600") as far:
+    with Uas("--tone", "600") as far:
         config = config_for(far.address, pbx=False, accounts=accounts("alice"))
         with (
             RunningLine(config, call_manager) as running,
@@ -470,7 +470,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_call_through_the_real_line_with_real_media(folder: Path) -> None:
     """The far end hears the announcement, then the agent; the agent hears the far end; identity is the firm's."""
     outcome: list[bool] = []
-    with Far("--tone", "600") as far:
+    with Uas("--tone", "600") as far:
         config = config_for(far.address, pbx=False, accounts=accounts("alice"))
         config = msgspec.structs.replace(config, media=MediaConfig(port_min=22000, port_max=22999))
         media = RtpIoMedia(config, folder)
@@ -517,7 +517,7 @@ def test_a_phone_that_talks_is_not_given_up_for_what_it_does_not_answer(
 ) -> None:
     """As pyVoIP does, and as the far end here: neither answers OPTIONS inside a call; both send audio."""
     monkeypatch.setattr("gate.softphone.signals._still_here", lambda raw: "")
-    with Far("--tone", "600") as far:
+    with Uas("--tone", "600") as far:
         config = config_for(far.address, pbx=False, accounts=accounts("alice"), sip={"dead_peer_seconds": 1})
         config = msgspec.structs.replace(config, media=MediaConfig(port_min=23000, port_max=23999))
         media = RtpIoMedia(config, folder)

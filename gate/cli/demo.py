@@ -1,8 +1,9 @@
 """``dialgate demo``: the whole job on loopback, with real SIP, RTP and files.
 
-A gate of its own with the sample lists, a far end that plays the carrier and the people called, and a pyVoIP softphone:
-three processes beside this one, on free ports, in a folder of their own. Whatever the story says is checked; the exit
-code is 1 where anything of it does not hold. The calls are told here, what is asked of the gate later in ``demo_year``.
+A gate of its own with the sample lists, a test UAS that plays the carrier and the people called, and a pyVoIP
+softphone: three processes beside this one, on free ports, in a folder of their own. Whatever the story says is checked;
+the exit code is 1 where anything of it does not hold. The calls are told here, what is asked of the gate later in
+``demo_year``.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ import click
 
 from gate.cli.command import command as make
 from gate.cli.demo_checks import Heard, clear_audio, heard_after, listen
-from gate.cli.demo_scene import CUSTOMER_HERTZ, DIALGATE, FarEnd, far_end, free_port, run, until
+from gate.cli.demo_scene import CUSTOMER_HERTZ, DIALGATE, CarrierUas, carrier_uas, free_port, run, until
 from gate.cli.demo_year import Afterwards
 from gate.cli.output import View, say
 from gate.config import load
@@ -76,15 +77,15 @@ class Demo:
         """All of it. Raises ``GateError`` where a part does not even start."""
         self._tell(f"Dialgate's demo, in {self.folder}\n")
         with ExitStack() as stack:
-            far = stack.enter_context(far_end())
-            self._prepare(far.address)
+            carrier = stack.enter_context(carrier_uas())
+            self._prepare(carrier.address)
             self._tell("1. A gate with the sample lists: TPS, CTPS, objections and consents, drama numbers only.")
             stack.enter_context(self._gate())
             phone = stack.enter_context(self._phone())
             self.check("registered", True, "   The softphone alice has registered with the gate.")
-            self._refused(phone, far)
-            self._recorded(phone, far)
-            self._consented(phone, far)
+            self._refused(phone, carrier)
+            self._recorded(phone, carrier)
+            self._consented(phone, carrier)
         recording = self._open_again()
         Afterwards(self.folder, numbers.parse(UNLISTED).e164, recording, self.check, self._tell).play()
         self._verify()
@@ -140,15 +141,15 @@ class Demo:
 
     # --- the calls ---
 
-    def _refused(self, phone: Any, far: FarEnd) -> None:
+    def _refused(self, phone: Any, carrier: CarrierUas) -> None:
         self._tell(f"\n2. alice dials {LISTED}, which is on the TPS.")
         call = phone.call(LISTED)
         call.wait_answered(10.0)
         self.check("listed_code", call.code, f"   The gate answers {call.code} Decline: {call.why}.", expected=603)
         self.check("listed_reason", call.why, expected="listed_tps")
-        self.check("listed_reached_carrier", far.invites, "   Nothing reached the carrier.", expected=0)
+        self.check("listed_reached_carrier", carrier.invites, "   Nothing reached the carrier.", expected=0)
 
-    def _recorded(self, phone: Any, far: FarEnd) -> None:
+    def _recorded(self, phone: Any, carrier: CarrierUas) -> None:
         from gate.softphone import tone
 
         self._tell(f"\n3. alice dials {UNLISTED}, which is on no register.")
@@ -160,19 +161,19 @@ class Demo:
         heard = listen(call.heard())
         self.check("agent_heard_customer", CUSTOMER_HERTZ in heard, "   Both spoke; alice heard the customer.")
         call.hangup()
-        told = far.call()
+        told = carrier.call()
         shown = str(told["from"]).partition(";tag=")[0]
         self.check("shown_number", "+442079460000" in shown, f"   The customer saw {shown}.")
         self.check("customer_heard_agent", heard_after(told["heard"], AGENT_HERTZ), "   The customer heard alice.")
         self._call_id = self._newest(numbers.parse(UNLISTED).e164)
 
-    def _consented(self, phone: Any, far: FarEnd) -> None:
+    def _consented(self, phone: Any, carrier: CarrierUas) -> None:
         self._tell(f"\n4. alice dials {CONSENTED}, which is on the TPS too, but whose subscriber consented.")
         call = phone.call(CONSENTED)
         answered = call.wait_answered(30.0)
         self.check("consented_answered", answered, "   It was put through, on the strength of that consent.")
         call.hangup()
-        far.call()
+        carrier.call()
         shown = self._shown(self._newest(numbers.parse(CONSENTED).e164))
         self.check("consented_reason", shown["call"]["reason"], expected="consented")
 

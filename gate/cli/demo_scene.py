@@ -1,4 +1,4 @@
-"""What the demo stands on: a far end that plays the carrier, this program's own commands, and waiting."""
+"""What the demo stands on: a test UAS that plays the carrier, this program's own commands, and waiting."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ CUSTOMER_HERTZ = 1000.0
 DIALGATE = [sys.executable, "-m", "gate.cli.main"]
 
 
-class FarEnd:
-    """The carrier's far end, in a process of its own; what it tells is read by a thread."""
+class CarrierUas:
+    """The test UAS that plays the carrier, in a process of its own; what it tells is read by a thread."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self.address = ""
@@ -29,10 +29,10 @@ class FarEnd:
         self._calls: list[dict[str, Any]] = []
         self._process = process
         self._told = threading.Condition()
-        threading.Thread(target=self._read, name="far end", daemon=True).start()
+        threading.Thread(target=self._read, name="test UAS", daemon=True).start()
         with self._told:
             if not self._told.wait_for(lambda: self.address, 20.0):
-                raise GateError("the far end did not start")
+                raise GateError("the test UAS did not start")
 
     def _read(self) -> None:
         for line in self._process.stdout or ():
@@ -51,19 +51,19 @@ class FarEnd:
         """The next call that has ended there."""
         with self._told:
             if not self._told.wait_for(lambda: self._calls, 15.0):
-                raise GateError("the far end did not see the end of the call")
+                raise GateError("the test UAS did not see the end of the call")
             return self._calls.pop(0)
 
 
 @contextmanager
-def far_end() -> Iterator[FarEnd]:
-    """The far end with the customer's tone."""
-    command = [sys.executable, "-m", "gate.sip.farend", "--listen", "127.0.0.1:0", "--tone", str(CUSTOMER_HERTZ)]
+def carrier_uas() -> Iterator[CarrierUas]:
+    """The carrier, with the customer's tone."""
+    command = [sys.executable, "-m", "gate.cli.test_uas", "--listen", "127.0.0.1:0", "--tone", str(CUSTOMER_HERTZ)]
     process = subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     try:
-        yield FarEnd(process)
+        yield CarrierUas(process)
     finally:
         process.terminate()
         try:

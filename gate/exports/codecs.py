@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import G722
 import numpy as np
 
+from gate import g711
 from gate.core.rtp import codec
 from gate.exports.wav import Samples
 
@@ -18,28 +19,7 @@ RATES = range(8000, 48001)
 """Sample rates that are decoded, Hz."""
 TAPS_PER_STEP = 16
 
-
-def _ulaw(code: int) -> int:
-    """ITU-T G.711 table 2a/2b."""
-    code = ~code & 0xFF
-    magnitude = (((code & 0x0F) << 3) + 0x84 << ((code & 0x70) >> 4)) - 0x84
-    return -magnitude if code & 0x80 else magnitude
-
-
-def _alaw(code: int) -> int:
-    """ITU-T G.711 table 1a/1b."""
-    code ^= 0x55
-    segment = (code & 0x70) >> 4
-    magnitude = ((code & 0x0F) << 4) + (8 if segment == 0 else 0x108)
-    if segment > 1:
-        magnitude <<= segment - 1
-    return magnitude if code & 0x80 else -magnitude
-
-
-_LAWS = {
-    "PCMU": np.array([_ulaw(code) for code in range(256)], np.int16),
-    "PCMA": np.array([_alaw(code) for code in range(256)], np.int16),
-}
+_G711 = {"PCMU": g711.ulaw_decode, "PCMA": g711.alaw_decode}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +39,8 @@ def decoder(text: str) -> Decoder | None:
     name, rate, channels = codec(text)
     if rate not in RATES:
         return None
-    if name in _LAWS:
-        table = _LAWS[name]
-        return Decoder(name, rate, rate, lambda payload: table[np.frombuffer(payload, np.uint8)])
+    if name in _G711:
+        return Decoder(name, rate, rate, _G711[name])
     if name == "G722":
         state = G722.G722(16000, 64000)
         # RFC 3551 section 4.5.2: the clock is 8000 Hz although samples are 16,000 a second.

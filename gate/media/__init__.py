@@ -10,6 +10,5 @@
 - ``sdp``        what of an SDP body may pass: one audio stream, through the gate, and nothing that leads around it
 - ``prompts``    ``prepare`` and ``PromptSet``: the announcement in every codec, made at set-up
 - ``sound``      reading, resampling, levelling and tones for the prompts
-- ``g711``       µ-law and A-law by table
 - ``example_notice.wav``, ``example_goodbye.wav``  the example firm's announcement and goodbye
 """

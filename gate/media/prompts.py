@@ -35,9 +35,10 @@ import numpy as np
 import soundfile
 from G722 import G722
 
+from gate import g711
 from gate.config import Announcement
 from gate.errors import ConfigError, MediaError
-from gate.media import g711, sound
+from gate.media import sound
 from gate.media.sound import Sound
 
 PAYLOAD_TYPES: Mapping[str, int] = {"PCMU": 0, "PCMA": 8, "G722": 9}

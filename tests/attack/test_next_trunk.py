@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from gate.cli.guided import PHONE_SYSTEMS
-from tests.support.farend import FarEnd
 from tests.support.gatehouse import LISTED, Gatehouse
+from tests.support.uas import Uas
 
 HANGS_UP, OBJECTS = "01134960510", "01134960511"
 
@@ -52,13 +52,13 @@ def test_neither_a_listed_number_nor_one_who_has_picked_up_is_rung_by_the_next_t
     assert (found["second_trunk"], found["ends"]) == (
         [], [f"SIP/2.0 {PHONE_SYSTEMS[system]} Declined: on the TPS"],
     )  # fmt: skip
-    with FarEnd(gate.trunk_port, "--hangup-after", "0.8"):
+    with Uas("--hangup-after", "0.8", port=gate.trunk_port):
         found = play(gate, system, HANGS_UP)
         assert found["second_trunk"] == []
         assert "callee_hung_up" in found["ends"][0]
         call = the_call(gate, HANGS_UP)
         assert (call["ended_by"], call["cause"], call["announced"], call["bridged"]) == ("callee", "hung_up", 0, 0)
-    with FarEnd(gate.trunk_port, "--digit", "9@0.6"):
+    with Uas("--digit", "9@0.6", port=gate.trunk_port):
         found = play(gate, system, OBJECTS)
         assert found["second_trunk"] == []
         assert "objected" in found["ends"][0]

@@ -18,6 +18,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from gate import g711
 from gate.audit.checkpoints import Checkpointer
 from gate.core.evidence import stamp
 from gate.core.frames import encode_event, encode_map, encode_packet
@@ -27,7 +28,6 @@ from gate.exports.bundle_check import Workplace, check_contents
 from gate.exports.bundle_parts import Contents
 from gate.exports.bundle_read import Findings, open_bundle
 from gate.exports.bundle_write import assemble, write_parts
-from gate.media import g711
 from gate.operations.audit import bundles
 from gate.operations.keys.keys import TERMS
 from gate.ports import Fact

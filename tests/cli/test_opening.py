@@ -17,16 +17,16 @@ from gate.exports.wav import ExportError
 from gate.vault.errors import WrongPassphrase
 from gate.vault.keyfile import generate, save_private
 from tests.support.commands import dialgate
-from tests.support.farend import FarEnd
 from tests.support.gatehouse import Gatehouse, running
 from tests.support.phones import Phones
 from tests.support.settings import secret
+from tests.support.uas import Uas
 
 
 @pytest.fixture(scope="module")
 def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
     with running(tmp_path_factory.mktemp("opening") / "gate", announcement=0.5) as gate:
-        with FarEnd(gate.trunk_port), Phones(to=gate.address) as near:
+        with Uas(port=gate.trunk_port), Phones(to=gate.address) as near:
             (talk,) = near.wait([near.dial("01134960500")], "up", 10)
             time.sleep(2.0)
             near.hang_up(talk)

@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from gate import g711
 from gate.cli import setup
 from gate.config import load
 from gate.core.frames import encode_event, encode_map, encode_packet
-from gate.media import g711
 from gate.operations.data_folder import DataFolder
 from gate.ports import Fact
 from gate.vault.sealer import sealer

@@ -21,9 +21,9 @@ import pytest
 
 from console.web import COOKIE
 from tests.support.browser import chromium, console_of, required, until
-from tests.support.farend import FarEnd
 from tests.support.gatehouse import DIALGATE, UNLISTED, Gatehouse, running
 from tests.support.phones import Phones
+from tests.support.uas import Uas
 
 _PAINT = re.compile(r"\x1b(?:\[[0-9;?<>=]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)")
 
@@ -73,7 +73,7 @@ class Page:
 @pytest.mark.peer
 def test_a_browser_signs_in_by_the_token_and_sees_a_live_call(gate: Gatehouse, address: str) -> None:
     required()
-    with FarEnd(gate.trunk_port), Phones(to=gate.address) as near, chromium() as driver:
+    with Uas(port=gate.trunk_port), Phones(to=gate.address) as near, chromium() as driver:
         near.wait([near.dial(UNLISTED)], "up", 10)
         driver.get(address)
         page = Page(driver)

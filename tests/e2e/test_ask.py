@@ -13,8 +13,8 @@ import pytest
 from gate.config import load
 from gate.daemon import open_desk
 from gate.softphone import Answer, CallRefused, GatedPhone, ask_gate
-from tests.support.far import Far
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, free_port
+from tests.support.uas import Uas
 
 TOKEN = "a-token-of-the-test"
 
@@ -38,7 +38,7 @@ def phone(house: Gatehouse, token: str = TOKEN) -> GatedPhone:
 
 
 def test_a_gated_phone_asks_first_and_dials_what_the_gate_answers(gate: Gatehouse) -> None:
-    with Far("--listen", f"127.0.0.1:{gate.trunk_port}") as far, phone(gate) as caller:
+    with Uas(port=gate.trunk_port) as far, phone(gate) as caller:
         with pytest.raises(CallRefused) as refused:
             caller.call(LISTED)
         assert refused.value.reason == "listed_tps"

@@ -10,10 +10,10 @@ from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.support.farend import FarEnd
 from tests.support.gatehouse import Gatehouse, dialgate, running
 from tests.support.phones import Phones, Talk
 from tests.support.sealed import first_key, opened
+from tests.support.uas import Uas
 
 CALLS = 20
 NUMBERS = [f"0113496{n:04d}" for n in range(500, 500 + CALLS)]
@@ -34,7 +34,7 @@ def talking(gate: Gatehouse, phones: Phones, numbers: list[str], seconds: float)
     return talks
 
 
-def assert_no_invite_without_its_leaf(gate: Gatehouse, far: FarEnd) -> list[dict[str, object]]:
+def assert_no_invite_without_its_leaf(gate: Gatehouse, far: Uas) -> list[dict[str, object]]:
     """Every INVITE that the far end saw has a decision in the log, and its call an end. Returns the calls."""
     calls = {call["number"]: call for call in gate.rows("SELECT * FROM calls WHERE verdict = 'allow'")}
     assert len(far.invites) >= CALLS
@@ -107,7 +107,7 @@ def kill_gate(gate: Gatehouse) -> datetime:
 
 
 def test_a_killed_gate_loses_no_leaf_and_no_recording(tmp_path: Path) -> None:
-    with running(tmp_path / "gate", announcement=0.6) as gate, FarEnd(gate.trunk_port) as far:
+    with running(tmp_path / "gate", announcement=0.6) as gate, Uas(port=gate.trunk_port) as far:
         with Phones(to=gate.address) as phones:
             talking(gate, phones, NUMBERS, 3.3)
             ended = kill_gate(gate)
@@ -123,7 +123,7 @@ def test_a_killed_gate_loses_no_leaf_and_no_recording(tmp_path: Path) -> None:
 
 
 def test_gate_and_recorder_killed_at_once_lose_less_than_a_second(tmp_path: Path) -> None:
-    with running(tmp_path / "gate", announcement=0.6) as gate, FarEnd(gate.trunk_port) as far:
+    with running(tmp_path / "gate", announcement=0.6) as gate, Uas(port=gate.trunk_port) as far:
         with Phones(to=gate.address) as phones:
             talking(gate, phones, NUMBERS, 3.6)
             recorder = gate.recorder_pid()
@@ -139,7 +139,7 @@ def test_gate_and_recorder_killed_at_once_lose_less_than_a_second(tmp_path: Path
 
 def test_a_killed_gate_in_the_middle_of_setting_up_has_a_leaf_for_each_invite(tmp_path: Path) -> None:
     """Killed while calls ring, hear the announcement, and have just been bridged."""
-    with running(tmp_path / "gate", announcement=0.6) as gate, FarEnd(gate.trunk_port) as far:
+    with running(tmp_path / "gate", announcement=0.6) as gate, Uas(port=gate.trunk_port) as far:
         with Phones(to=gate.address) as phones:
             numbers = iter(range(500, 590))
             while sum(talk.state == "up" for talk in phones.all()) < 2:
@@ -166,7 +166,7 @@ def test_a_killed_gate_in_the_middle_of_setting_up_has_a_leaf_for_each_invite(tm
 
 
 def test_a_killed_recorder_ends_calls_politely(tmp_path: Path) -> None:
-    with running(tmp_path / "gate", announcement=0.6) as gate, FarEnd(gate.trunk_port, "--tone", "1000") as far:
+    with running(tmp_path / "gate", announcement=0.6) as gate, Uas("--tone", "1000", port=gate.trunk_port) as far:
         with Phones(to=gate.address) as phones:
             talks = talking(gate, phones, NUMBERS, 3.3)
             os.kill(gate.recorder_pid(), signal.SIGKILL)
@@ -193,7 +193,7 @@ def test_a_killed_recorder_lets_calls_go_on_with_a_leaf_that_says_so(tmp_path: P
     gate.add_pbx()
     gate.start()
     try:
-        with FarEnd(gate.trunk_port) as far, Phones(to=gate.address) as phones:
+        with Uas(port=gate.trunk_port) as far, Phones(to=gate.address) as phones:
             talks = talking(gate, phones, NUMBERS, 2.3)
             os.kill(gate.recorder_pid(), signal.SIGKILL)
             ended = datetime.now(UTC)
@@ -222,7 +222,7 @@ def test_a_killed_recorder_lets_calls_go_on_with_a_leaf_that_says_so(tmp_path: P
 
 def test_a_recorder_that_stands_still_for_a_moment_is_waited_for(tmp_path: Path) -> None:
     """No call is begun that could not be recorded; what the log says of a recording is what its file is in the end."""
-    with running(tmp_path / "gate", announcement=0.6) as gate, FarEnd(gate.trunk_port) as far:
+    with running(tmp_path / "gate", announcement=0.6) as gate, Uas(port=gate.trunk_port) as far:
         with Phones(to=gate.address) as phones:
             (talk,) = talking(gate, phones, NUMBERS[:1], 1.5)
             recorder = gate.recorder_pid()

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from tests.support.disks import Ballast, small_disk
-from tests.support.farend import FarEnd
 from tests.support.gatehouse import LISTED, Gatehouse
 from tests.support.phones import Phones, Talk
 from tests.support.sealed import first_key, opened
+from tests.support.uas import Uas
 
 DISK = 24 << 20
 FREE = 4
@@ -69,7 +69,7 @@ def assert_whole(gate: Gatehouse, recordings: int) -> None:
 def test_little_room_stops_new_recordings_and_none_that_runs(disk: Path, tmp_path: Path) -> None:
     gate = gate_on(disk, tmp_path / "gate", "refuse")
     try:
-        with FarEnd(gate.trunk_port) as far, Phones(to=gate.address) as near:
+        with Uas(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
             (talk,) = near.wait([near.dial(NUMBERS[0])], "up", 10)
             ballast = Ballast(disk)
             ballast.leave((FREE << 20) - 65536)
@@ -124,7 +124,7 @@ def fill(gate: Gatehouse, near: Phones, ballast: Ballast) -> tuple[int, int]:
 def test_a_full_disk_ends_calls_and_takes_none(disk: Path, tmp_path: Path) -> None:
     gate = gate_on(disk, tmp_path / "gate", "refuse")
     try:
-        with FarEnd(gate.trunk_port) as far, Phones(to=gate.address) as near:
+        with Uas(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
             talks = near.wait([near.dial(number) for number in NUMBERS], "up", 15)
             time.sleep(1.5)
             ballast = Ballast(disk)
@@ -195,7 +195,7 @@ def test_an_objection_made_on_a_full_disk_holds_when_there_is_room(disk: Path, t
 def test_a_gate_that_is_told_to_stop_waits_for_room(disk: Path, tmp_path: Path) -> None:
     gate = gate_on(disk, tmp_path / "gate", "unrecorded")
     try:
-        with FarEnd(gate.trunk_port), Phones(to=gate.address) as near:
+        with Uas(port=gate.trunk_port), Phones(to=gate.address) as near:
             (talk,) = near.wait([near.dial(NUMBERS[0])], "up", 10)
             ballast = Ballast(disk)
             fill(gate, near, ballast)

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.disks import Ballast, small_disk
-from tests.support.farend import FarEnd
 from tests.support.gatehouse import Gatehouse
 from tests.support.phones import Phones, Talk
 from tests.support.sipp import free_port
+from tests.support.uas import Uas
 
 SELL = "01134960500"
 AT_ONCE = 2.0
@@ -49,7 +49,7 @@ def test_law_3_5_it_rings_whatever_has_failed_and_is_written_down_after(disk: Pa
     shutil.rmtree(gate.data / "registers")
     gate.start()
     try:
-        with FarEnd(gate.trunk_port) as carrier, FarEnd(route) as route_end, Phones(to=gate.address) as near:
+        with Uas(port=gate.trunk_port) as carrier, Uas(port=route) as route_end, Phones(to=gate.address) as near:
             talks = [helped(near, "999")]  # no registers
             talks.append(helped(near, "112"))  # and one call is all that the gate may carry
             os.kill(gate.recorder_pid(), signal.SIGKILL)
@@ -95,7 +95,7 @@ def test_law_3_5_a_gate_that_stops_takes_it_and_does_not_cut_it_off(tmp_path: Pa
     route = free_port()
     gate = with_route(Gatehouse(tmp_path / "gate"), route).start()
     try:
-        with FarEnd(gate.trunk_port) as carrier, FarEnd(route) as route_end, Phones(to=gate.address) as near:
+        with Uas(port=gate.trunk_port) as carrier, Uas(port=route) as route_end, Phones(to=gate.address) as near:
             first = helped(near, "999")
             assert gate.process is not None
             gate.process.terminate()

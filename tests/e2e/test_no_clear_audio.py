@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from gate.media.g711 import ulaw_decode
+from gate.g711 import ulaw_decode
 from tests.support.gatehouse import Gatehouse, running
 from tests.support.phones import Phones, Talk, noise
 from tests.support.sealed import first_key, opened

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from tests.support.farend import FarEnd
 from tests.support.gatehouse import Gatehouse, running
 from tests.support.phones import Phones, Talk
 from tests.support.sealed import first_key, opened
+from tests.support.uas import Uas
 
 EARLY, LATE, PAUSED = "01134960500", "01134960501", "01134960502"
 """A number for each test: a call that was answered and not bridged may not be made again for three days."""
@@ -57,7 +57,7 @@ def assert_before_the_end(gate: Gatehouse, found: dict[str, Any]) -> None:
 
 
 def test_nine_during_the_announcement_ends_the_call_politely(gate: Gatehouse) -> None:
-    with FarEnd(gate.trunk_port, "--digit", "9@0.6") as far, Phones(to=gate.address) as near:
+    with Uas("--digit", "9@0.6", port=gate.trunk_port) as far, Phones(to=gate.address) as near:
         talk = near.dial(EARLY)
         found = gate.wait(lambda: objection(gate, EARLY), 5, "the objection is not kept")
         assert talk.state in ("calling", "early")
@@ -186,7 +186,7 @@ def test_nine_is_heard_where_nothing_is_recorded(tmp_path: Path) -> None:
     house.set("recording", enabled=False)
     house.start()
     try:
-        with FarEnd(house.trunk_port, "--digit", "9@0.6"), Phones(to=house.address) as near:
+        with Uas("--digit", "9@0.6", port=house.trunk_port), Phones(to=house.address) as near:
             (talk,) = near.wait([near.dial(EARLY)], "over", 10)
             assert talk.code == 200
             found = house.wait(lambda: objection(house, EARLY), 5, "the objection is not kept")

@@ -13,12 +13,12 @@ import pytest
 
 from gate.errors import GateError, VaultError
 from gate.vault.opening import open_recording
-from tests.support.farend import FarEnd
 from tests.support.gatehouse import Gatehouse
 from tests.support.keeping import plant
 from tests.support.phones import Phones
 from tests.support.requesting import PERSON, SPELLED, START, opened, spelled_in
 from tests.support.sealed import first_key
+from tests.support.uas import Uas
 from tests.support.vault import found_in
 
 DIALLED = SPELLED.replace(" ", "")
@@ -39,7 +39,7 @@ def test_erased_for_good_whatever_happens_to_the_gate(tmp_path: Path) -> None:
             at = START + timedelta(hours=n)
             plant(house.store, house.keys, gate.data / "recordings", private.recipient, f"old{n:02}", at, PERSON)
     gate.start()
-    with FarEnd(gate.trunk_port), Phones(to=gate.address) as near:
+    with Uas(port=gate.trunk_port), Phones(to=gate.address) as near:
         talk = near.dial(DIALLED)
         near.wait([talk], "up", 10)
         near.hang_up(talk)
@@ -55,7 +55,7 @@ def test_erased_for_good_whatever_happens_to_the_gate(tmp_path: Path) -> None:
     assert ask("request_search", request=request)["found"] == PLANTED + 1
     ask("request_decide", request=request, grant=True)
     wraps = [wrap for name in recordings for wrap in wraps_of(gate, name)]
-    with FarEnd(gate.trunk_port), Phones(to=gate.address) as near:
+    with Uas(port=gate.trunk_port), Phones(to=gate.address) as near:
         talk = near.dial(DIALLED)
         near.wait([talk], "over", 10)
         assert "objected" in talk.reasons[0], "uncallable from the grant on"

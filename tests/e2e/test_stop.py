@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from gate.vault.signing import CheckpointKey
-from tests.support.farend import FarEnd
 from tests.support.gatehouse import DIALGATE, Gatehouse, free_port
 from tests.support.phones import Phones
+from tests.support.uas import Uas
 
 FIRST, SECOND, THIRD = "01134960500", "01134960501", "01134960502"
 TALKED = ["decision", "answered", "announced", "recording_opened", "connected", "recording_closed", "ended"]
@@ -30,7 +30,7 @@ def draining(folder: Path, seconds: int) -> Iterator[tuple[Gatehouse, Phones]]:
     gate.add_pbx()
     gate.start()
     try:
-        with FarEnd(gate.trunk_port) as far, Phones(to=gate.address) as near:
+        with Uas(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
             near.wait([near.dial(FIRST)], "up", 10)
             assert gate.process
             gate.process.send_signal(signal.SIGTERM)
@@ -101,7 +101,7 @@ def test_calls_in_every_state_are_ended_when_the_time_is_over(tmp_path: Path) ->
     gate.add_pbx()
     gate.start()
     try:
-        with FarEnd(gate.trunk_port) as far, Phones(to=gate.address) as near:
+        with Uas(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
             first = near.dial(FIRST)
             gate.wait(lambda: gate.rows("SELECT 1 FROM calls WHERE answered_at IS NOT NULL"), 5, "no answer")
             assert gate.process

@@ -11,9 +11,10 @@ import pytest
 import soundfile
 from G722 import G722
 
+from gate import g711
 from gate.config import Announcement
 from gate.errors import ConfigError, MediaError
-from gate.media import g711, prompts, sound
+from gate.media import prompts, sound
 from gate.media.prompts import PromptSet, prepare
 from tests.support.audio import dominant, read_wav, share, tone, write_wav
 

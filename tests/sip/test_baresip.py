@@ -11,8 +11,8 @@ from gate.core.numbers import parse
 from tests.support import baresip
 from tests.support.audio import read_wav, windows
 from tests.support.baresip import Baresip
-from tests.support.far import Far
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
+from tests.support.uas import Uas
 
 pytestmark = pytest.mark.peer
 
@@ -27,7 +27,7 @@ def runs(samples: np.ndarray, wanted: int) -> list[int]:
 def test_what_each_side_said_is_in_its_channel_and_the_announcement_before_it(tmp_path: Path) -> None:
     baresip.required()
     gate = Gatehouse(tmp_path / "gate", announcement=2.0)
-    with Far("--listen", f"127.0.0.1:{gate.trunk_port}", "--tone", str(CUSTOMER), "--hangup-after", "6") as far:
+    with Uas("--tone", str(CUSTOMER), "--hangup-after", "6", port=gate.trunk_port) as far:
         gate.start()
         phone = Baresip(tmp_path / "phone", gate.address, "alice", gate.password(), AGENT)
         phone.call(UNLISTED, 12)
@@ -67,7 +67,7 @@ def test_what_each_side_said_is_in_its_channel_and_the_announcement_before_it(tm
 def test_a_listed_number_is_refused_and_never_reaches_the_trunk(tmp_path: Path) -> None:
     baresip.required()
     gate = Gatehouse(tmp_path / "gate")
-    with Far("--listen", f"127.0.0.1:{gate.trunk_port}") as far:
+    with Uas(port=gate.trunk_port) as far:
         gate.start()
         phone = Baresip(tmp_path / "phone", gate.address, "alice", gate.password(), AGENT)
         phone.call(LISTED, 4)

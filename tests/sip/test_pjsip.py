@@ -10,9 +10,9 @@ import pytest
 
 from tests.support import pjsip
 from tests.support.audio import read_wav, windows
-from tests.support.far import Far
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
 from tests.support.pjsip import Pjsip
+from tests.support.uas import Uas
 
 pytestmark = pytest.mark.peer
 
@@ -51,7 +51,7 @@ def recording(gate: Gatehouse, output: Path) -> np.ndarray:
 
 @pytest.mark.parametrize("codec", ["PCMU/8000", "PCMA/8000"])
 def test_a_phone_registers_and_talks_after_the_announcement(gate: Gatehouse, codec: str, tmp_path: Path) -> None:
-    far = Far("--listen", f"127.0.0.1:{gate.trunk_port}", "--tone", str(CUSTOMER), "--hangup-after", "4")
+    far = Uas("--tone", str(CUSTOMER), "--hangup-after", "4", port=gate.trunk_port)
     with far, phone_of(gate, codec=codec) as phone:
         phone.wait("registered", code=200)
         phone.do("dial", number=UNLISTED)
@@ -71,7 +71,7 @@ def test_a_phone_registers_and_talks_after_the_announcement(gate: Gatehouse, cod
 
 
 def test_a_listed_number_is_refused_and_the_carrier_hears_nothing(gate: Gatehouse) -> None:
-    with Far("--listen", f"127.0.0.1:{gate.trunk_port}") as far, phone_of(gate) as phone:
+    with Uas(port=gate.trunk_port) as far, phone_of(gate) as phone:
         phone.wait("registered", code=200)
         phone.do("dial", number=LISTED)
         assert phone.wait("state", state="DISCONNECTED")["code"] == 603
@@ -81,7 +81,7 @@ def test_a_listed_number_is_refused_and_the_carrier_hears_nothing(gate: Gatehous
 
 
 def test_hold_and_resume_in_a_call(gate: Gatehouse) -> None:
-    with Far("--listen", f"127.0.0.1:{gate.trunk_port}", "--tone", str(CUSTOMER)), phone_of(gate) as phone:
+    with Uas("--tone", str(CUSTOMER), port=gate.trunk_port), phone_of(gate) as phone:
         phone.wait("registered", code=200)
         phone.do("dial", number=UNLISTED)
         phone.wait("state", state="CONFIRMED")
@@ -121,13 +121,13 @@ def test_a_pbx_is_refused_by_the_code_upon_which_it_gives_up(tmp_path: Path, ref
     gate.add_pbx(refusal=refusal)
     gate.start()
     try:
-        far, pbx = Far("--listen", f"127.0.0.1:{gate.trunk_port}"), Pjsip(tmp_path / "pbx", gate.address, "101")
+        far, pbx = Uas(port=gate.trunk_port), Pjsip(tmp_path / "pbx", gate.address, "101")
         with far, pbx:
             pbx.do("dial", number=LISTED)
             told = pbx.wait("state", state="DISCONNECTED")
             assert told["code"] == refusal
             assert told["phrase"].endswith(phrase)
-        assert not far.calls()
+        assert not far.calls
         assert not [what for what in far.told if what["event"] == "invite"]
     finally:
         gate.stop()

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from gate.media import g711
+from gate import g711
 
 Samples = npt.NDArray[np.int16]
 RATE = 8000

@@ -15,10 +15,10 @@ from typing import Any
 
 import msgspec
 
+from gate import g711
 from gate.config import load
 from gate.core.frames import encode_event, encode_map, encode_packet
 from gate.exports.bundle import CLOSING, LOGS, Manifest, json_line, manifest_bytes, seal_text
-from gate.media import g711
 from gate.operations.data_folder import DataFolder
 from gate.ports import Fact
 from gate.store.erasure import erase_facts

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gate.media import g711
+from gate import g711
 from tests.media.line_process import ports_of
 from tests.support.audio import Heard, Party, share
 from tests.support.gatehouse import Gatehouse

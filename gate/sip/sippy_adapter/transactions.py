@@ -121,7 +121,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         return None
 
     def _leg(self, call_id: str, tag: str) -> Any:
-        """A plain user agent of sippy's, such as the far end of the demo has, is no leg: it has no side."""
+        """A plain user agent of sippy's, such as the test UAS has, is not a leg: it has no peer."""
         for consumer in self.req_consumers.get(call_id, ()):
             if consumer.cobj.lTag == tag and hasattr(consumer.cobj, "peer"):
                 return consumer.cobj

@@ -7,7 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
-from gate.media import g711
+from gate import g711
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)

@@ -1,4 +1,4 @@
-"""The far end of demos and tests: it must tell the truth, for other tests rest on it."""
+"""The test UAS: it must tell the truth, for other tests rest on it."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import time
 import numpy as np
 import pytest
 
-from gate.sip.farend import strongest
+from gate.cli.test_uas import strongest
 from tests.media.line_process import ports_of
 from tests.support.audio import Party, share, tone
-from tests.support.far import Far
 from tests.support.sip_peer import Phone, sdp
+from tests.support.uas import Uas
 
 
 def answered(phone: Phone) -> tuple[str, int]:
@@ -23,7 +23,7 @@ def answered(phone: Phone) -> tuple[str, int]:
 
 def test_it_tells_what_it_was_shown_and_what_it_heard_when() -> None:
     shown = ("P-Asserted-Identity: <sip:+441632960001@x>", "Privacy: none")
-    with Far("--tone", "600") as far, Phone(far.where) as phone, Party(440) as voice:
+    with Uas("--tone", "600") as far, Phone(far.where) as phone, Party(440) as voice:
         phone.dial("+442079460000", body=sdp(voice.port), headers=shown)
         assert phone.recv(only="180").code == 180
         voice.talk_to(answered(phone))
@@ -45,7 +45,7 @@ def test_it_tells_what_it_was_shown_and_what_it_heard_when() -> None:
 
 def test_it_hangs_up_when_it_is_told_to_and_presses_keys() -> None:
     options = ("--hangup-after", "1.2", "--digit", "9@0.3", "--digit", "#@0.7")
-    with Far(*options) as far, Phone(far.where) as phone, Party() as voice:
+    with Uas(*options) as far, Phone(far.where) as phone, Party() as voice:
         phone.dial(body=sdp(voice.port))
         answered(phone)
         bye = phone.recv(4, only="BYE")
@@ -62,7 +62,7 @@ def test_it_hangs_up_when_it_is_told_to_and_presses_keys() -> None:
 
 @pytest.mark.parametrize(("options", "code"), [(("--busy",), 486), (("--refuse", "503"), 503)])
 def test_it_refuses(options: tuple[str, ...], code: int) -> None:
-    with Far(*options) as far, Phone(far.where) as phone:
+    with Uas(*options) as far, Phone(far.where) as phone:
         phone.dial()
         heard = phone.recv(only=str(code))
         phone.ack(heard)
@@ -70,7 +70,7 @@ def test_it_refuses(options: tuple[str, ...], code: int) -> None:
 
 
 def test_it_rings_for_ever_and_takes_a_cancel() -> None:
-    with Far("--no-answer") as far, Phone(far.where) as phone:
+    with Uas("--no-answer") as far, Phone(far.where) as phone:
         phone.dial()
         assert phone.recv(only="180")
         assert phone.quiet(0.8)
@@ -82,7 +82,7 @@ def test_it_rings_for_ever_and_takes_a_cancel() -> None:
 
 def test_early_media_is_heard_before_the_answer() -> None:
     options = ("--early-media", "--answer-after", "1.0", "--tone", "850")
-    with Far(*options) as far, Phone(far.where) as phone, Party() as voice:
+    with Uas(*options) as far, Phone(far.where) as phone, Party() as voice:
         phone.dial(body=sdp(voice.port))
         assert ports_of(phone.recv(only="183").body)[1] > 0
         time.sleep(0.6)
@@ -92,7 +92,7 @@ def test_early_media_is_heard_before_the_answer() -> None:
 
 @pytest.mark.parametrize(("offered", "options", "codec"), [("8 0", (), "PCMA"), ("0 8", ("--codec", "PCMA"), "PCMA")])
 def test_it_takes_the_codec_that_is_offered_or_wanted(offered: str, options: tuple[str, ...], codec: str) -> None:
-    with Far(*options) as far, Phone(far.where) as phone, Party(440, 8) as voice:
+    with Uas(*options) as far, Phone(far.where) as phone, Party(440, 8) as voice:
         phone.dial(body=sdp(voice.port).replace("0 8 101", f"{offered} 101"))
         voice.talk_to(answered(phone))
         time.sleep(0.6)
@@ -104,24 +104,24 @@ def test_it_takes_the_codec_that_is_offered_or_wanted(offered: str, options: tup
 
 
 def test_what_it_cannot_take_is_488() -> None:
-    with Far("--codec", "PCMA") as far, Phone(far.where) as phone:
+    with Uas("--codec", "PCMA") as far, Phone(far.where) as phone:
         phone.dial(body=sdp(4000).replace("0 8 101", "0 101"))
         phone.ack(phone.recv(only="488"))
 
 
 def test_it_ends_after_so_many_calls_and_what_runs_is_told_at_the_end() -> None:
-    with Far("--calls", "1", "--busy") as far, Phone(far.where) as phone:
+    with Uas("--calls", "1", "--busy") as far, Phone(far.where) as phone:
         phone.dial()
         phone.ack(phone.recv(only="486"))
         assert far._process.wait(5) == 0
-    with Far() as far, Phone(far.where) as phone:
+    with Uas() as far, Phone(far.where) as phone:
         phone.dial()
         answered(phone)
-    assert far.calls()[0]["ended_by"] == "callee"
+    assert far.calls[0]["ended_by"] == "callee"
 
 
 def test_ipv6() -> None:
-    with Far("--listen", "[::1]:0") as far, Phone(far.where, "::1") as phone, Party(440, host="::1") as voice:
+    with Uas("--listen", "[::1]:0") as far, Phone(far.where, "::1") as phone, Party(440, host="::1") as voice:
         phone.dial(body=sdp(voice.port).replace("IN IP4 127.0.0.1", "IN IP6 ::1"))
         voice.talk_to(answered(phone))
         time.sleep(0.5)

@@ -1,7 +1,7 @@
-"""The carrier's far end, for the demo and for tests: answers calls with a tone, and tells what it heard. Not the gate.
+"""A UAS for the demo and for tests, in the carrier's place: answers calls with a tone, and tells what it heard.
 
-``python -m gate.sip.farend --listen 127.0.0.1:0 --tone 1000`` runs it in a process of its own. On standard output, one
-JSON object a line: ``{"event": "listening", "address": "127.0.0.1:5071"}``, ``{"event": "invite", …}`` as each call
+``python -m gate.cli.test_uas --listen 127.0.0.1:0 --tone 1000`` runs it in a process of its own. On standard output,
+one JSON object a line: ``{"event": "listening", "address": "127.0.0.1:5071"}``, ``{"event": "invite", …}`` as each call
 comes in and ``{"event": "call", …}`` as it ends:
 
 - ``user``, ``from``, ``pai``, ``privacy``: what the INVITE showed; ``call_id``; ``answered``, ``ended_by``
@@ -30,6 +30,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gate import g711
 from gate.sip import message
 from gate.sip.sippy_adapter import patches
 from gate.sip.sippy_adapter.event_loop import StepQueue, adopt_loop
@@ -39,6 +40,8 @@ WINDOW = 0.2
 _FRAME = 160
 _DIGITS = "0123456789*#ABCD"
 _TYPES = {"PCMU": 0, "PCMA": 8}
+_DECODE = {0: g711.ulaw_decode, 8: g711.alaw_decode}
+_ENCODE = {0: g711.ulaw_encode, 8: g711.alaw_encode}
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +61,6 @@ class Options:
     calls: int = 0
 
 
-def _linear(payload_type: int) -> npt.NDArray[np.float64]:
-    """The sample of each of the 256 codes of G.711. Its own table: this room does not see the media room."""
-    code = np.arange(256)
-    if payload_type == 0:
-        bits = ~code & 0xFF
-        size = ((((bits & 15) << 3) + 132) << ((bits & 0x70) >> 4)) - 132
-        return np.where(bits & 0x80, -size, size).astype(np.float64)
-    bits = code ^ 0x55
-    exponent = (bits & 0x70) >> 4
-    low = ((bits & 15) << 4) + 8
-    size = np.where(exponent == 0, low, (low + 256) << np.maximum(exponent - 1, 0))
-    return np.where(bits & 0x80, size, -size).astype(np.float64)
-
-
 def strongest(samples: npt.NDArray[np.float64]) -> tuple[float | None, float]:
     """The strongest frequency in Hz and its share of the power; (None, 0.0) for what is as quiet as silence."""
     if len(samples) < _FRAME or np.sqrt(np.mean(samples**2)) < 100:
@@ -83,7 +72,7 @@ def strongest(samples: npt.NDArray[np.float64]) -> tuple[float | None, float]:
     return float(peak), round(float(near / spectrum.sum()), 3)
 
 
-class Voice:
+class RtpStream:
     """One call's RTP: a tone out, what comes in kept by the 200 ms in which it came."""
 
     def __init__(self, host: str, tone: float) -> None:
@@ -119,18 +108,16 @@ class Voice:
         self._socket.close()
         if not self._windows:
             return []
-        table = _linear(self._type)
         heard = []
         for index in range(max(self._windows) + 1):
-            sound = table[np.frombuffer(b"".join(self._windows.get(index, [])), np.uint8)]
+            sound = _DECODE[self._type](b"".join(self._windows.get(index, []))).astype(np.float64)
             hertz, share = strongest(sound)
             heard.append((round(index * WINDOW, 1), hertz, share))
         return heard
 
     def _run(self) -> None:
-        table = _linear(self._type)
         sine = 8000 * np.sin(2 * np.pi * self._tone * np.arange(8000) / 8000)
-        encoded = np.abs(table[None, :] - sine[:, None]).argmin(axis=1).astype(np.uint8).tobytes() * 2
+        encoded = _ENCODE[self._type](np.rint(sine).astype(np.int16)) * 2
         sequence, due, pressed = 1, self._began, 0
         event: list[tuple[bytes, int, int]] = []
         while not self._stop.is_set():
@@ -171,15 +158,15 @@ def _event(digit: int, stamp: int) -> list[tuple[bytes, int, int]]:
 class _Call:
     leg: Any
     shown: dict[str, Any]
-    voice: Voice
+    stream: RtpStream
     codec: str = ""
     answered: float | None = None
     timers: list[Any] = field(default_factory=list)
     over: bool = False
 
 
-class FarEnd:
-    """The far end on its own loop. ``run`` returns after ``stop``; ``tell`` gets what is printed."""
+class TestUas:
+    """The UAS on its own loop. ``run`` returns after ``stop``; ``tell`` gets what is printed."""
 
     def __init__(self, options: Options, tell: Callable[[dict[str, Any]], None]) -> None:
         self._options, self._tell = options, tell
@@ -243,7 +230,7 @@ class FarEnd:
         leg = UA(self._transactions.global_config, event_cb=lambda event, _: self._event(name, event))
         leg.lContact = _contact()
         host = self._transport.addresses[0][0].strip("[]")
-        self._calls[name] = _Call(leg, dict(self._shown), Voice(host, self._options.tone))
+        self._calls[name] = _Call(leg, dict(self._shown), RtpStream(host, self._options.tone))
         self._tell({"event": "invite", **self._shown})
         return leg.recvRequest(request, transaction)
 
@@ -257,7 +244,7 @@ class FarEnd:
             self._tried(call, event.getData()[3])
         elif isinstance(event, CCEvents.CCEventUpdate):
             body = event.getData()
-            call.voice.talk_to(_peer(body))
+            call.stream.talk_to(_peer(body))
             call.leg.recvEvent(CCEvents.CCEventConnect((200, "OK", self._answer(call))))
         elif isinstance(event, CCEvents.CCEventDisconnect | CCEvents.CCEventFail):
             self._end(call, "caller" if call.answered is not None else "cancel")
@@ -283,14 +270,14 @@ class FarEnd:
         if not call.over and call.answered is None:
             call.leg.recvEvent(event)
             if self._options.early_media:
-                call.voice.start(_peer(body), _TYPES[call.codec], ())
+                call.stream.start(_peer(body), _TYPES[call.codec], ())
 
     def _pick_up(self, call: _Call, body: Any) -> None:
         from sippy.CCEvents import CCEventConnect, CCEventDisconnect
 
         call.answered = time.monotonic()
         if not self._options.early_media:
-            call.voice.start(_peer(body), _TYPES[call.codec], self._options.digits)
+            call.stream.start(_peer(body), _TYPES[call.codec], self._options.digits)
         call.leg.recvEvent(CCEventConnect((200, "OK", self._answer(call))))
 
         def hang_up() -> None:
@@ -315,7 +302,7 @@ class FarEnd:
         number, where = _TYPES[call.codec], f"{'IP6' if ':' in host else 'IP4'} {host}"
         return MsgBody(
             f"v=0\r\no=- 1 1 IN {where}\r\ns=-\r\nc=IN {where}\r\nt=0 0\r\n"
-            f"m=audio {call.voice.port} RTP/AVP {number} 101\r\na=rtpmap:{number} {call.codec}/8000\r\n"
+            f"m=audio {call.stream.port} RTP/AVP {number} 101\r\na=rtpmap:{number} {call.codec}/8000\r\n"
             "a=rtpmap:101 telephone-event/8000\r\na=fmtp:101 0-15\r\na=sendrecv\r\n"
         )
 
@@ -325,13 +312,13 @@ class FarEnd:
         call.over = True
         for timer in call.timers:
             timer.cancel()
-        heard = call.voice.stop()
-        voice, answered = call.voice, call.answered is not None
+        heard = call.stream.stop()
+        stream, answered = call.stream, call.answered is not None
         self._calls.pop(call.shown["call_id"], None)
         self._tell(
             {"event": "call", **call.shown, "answered": answered, "ended_by": by, "codec": call.codec,
              "seconds": round(time.monotonic() - call.answered, 2) if call.answered else 0.0,
-             "packets_in": voice.packets_in, "packets_out": voice.packets_out, "heard": heard}
+             "packets_in": stream.packets_in, "packets_out": stream.packets_out, "heard": heard}
         )  # fmt: skip
         self._ended += 1
         if self._options.calls and self._ended >= self._options.calls:
@@ -340,7 +327,7 @@ class FarEnd:
     def _after(self, seconds: float, step: Callable[[], None]) -> Any:
         from sippy.Time.Timeout import Timeout
 
-        return Timeout(patches.guarded("far end", step), seconds)
+        return Timeout(patches.guarded("test UAS", step), seconds)
 
 
 def _contact() -> Any:
@@ -356,7 +343,7 @@ def _peer(body: Any) -> tuple[str, int]:
 
 
 def _options(arguments: Sequence[str]) -> Options:
-    parser = argparse.ArgumentParser(prog="python -m gate.sip.farend", description="A far end for demos and tests.")
+    parser = argparse.ArgumentParser(prog="python -m gate.cli.test_uas", description="A UAS for demos and tests.")
     parser.add_argument("--listen", default="127.0.0.1:0", help="address:port, UDP; port 0 takes a free one")
     parser.add_argument("--tone", type=float, default=1000.0, metavar="HZ")
     parser.add_argument("--codec", choices=sorted(_TYPES), default="", help="the only one taken (either otherwise)")
@@ -385,10 +372,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.write(json.dumps(what) + "\n")
         sys.stdout.flush()
 
-    far = FarEnd(_options(sys.argv[1:] if arguments is None else arguments), tell)
+    uas = TestUas(_options(sys.argv[1:] if arguments is None else arguments), tell)
     for number in (signal.SIGTERM, signal.SIGINT):  # by a thread, for a handler must not wait for a lock
-        signal.signal(number, lambda *_: threading.Thread(target=far.stop).start())
-    far.run()
+        signal.signal(number, lambda *_: threading.Thread(target=uas.stop).start())
+    uas.run()
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The far end in a process of its own, as a test sees it."""
+"""The test UAS (``gate.cli.test_uas``) as tests use it: a process of its own, and what it has told so far."""
 
 from __future__ import annotations
 
@@ -13,29 +13,35 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 
 
-class Far:
-    """``with Far("--tone", "600") as far:`` runs ``python -m gate.sip.farend``; ``far.address`` is where it listens."""
+class Uas:
+    """``with Uas("--tone", "600") as far:`` runs ``python -m gate.cli.test_uas``, listening when it is made; on
+    ``port`` of 127.0.0.1 where one is named."""
 
-    def __init__(self, *options: str) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "gate.sip.farend", *options], cwd=ROOT, stdout=subprocess.PIPE, text=True
-        )
+    def __init__(self, *options: str, port: int = 0) -> None:
+        listen = () if "--listen" in options else ("--listen", f"127.0.0.1:{port}")
+        command = [sys.executable, "-m", "gate.cli.test_uas", *listen, *options]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
         self.told: list[dict[str, Any]] = []
         self._news = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
-
-    def __enter__(self) -> Far:
         self._reader.start()
         self.address: str = self.wait("listening")["address"]
+
+    def __enter__(self) -> Uas:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
-        assert self._process.wait(10) == 0
-        self._reader.join(5)
+        try:
+            assert self._process.wait(10) == 0
+        finally:
+            self._process.kill()
+            self._process.wait()
+            self._reader.join(5)
 
     @property
     def where(self) -> tuple[str, int]:
+        """Where it listens."""
         host, _, port = self.address.rpartition(":")
         return host.strip("[]"), int(port)
 
@@ -49,9 +55,15 @@ class Far:
                     return found[count - 1]
                 assert self._news.wait(max(0.0, end - time.monotonic())), f"no {event} in {seconds} s; {self.told}"
 
+    @property
+    def invites(self) -> list[dict[str, Any]]:
+        """INVITEs that reached it."""
+        return [told for told in self.told if told["event"] == "invite"]
+
+    @property
     def calls(self) -> list[dict[str, Any]]:
-        """What was told of ended calls."""
-        return [what for what in self.told if what["event"] == "call"]
+        """Calls that are over for it."""
+        return [told for told in self.told if told["event"] == "call"]
 
     def _read(self) -> None:
         assert self._process.stdout is not None
