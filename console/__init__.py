@@ -11,6 +11,7 @@ here it is only shown. What needs files or private keys comes in from outside (`
 - ``widgets``   tables, status line, dialogs, charts
 - ``keys``      every key, with an id by which the configuration gives it others
 - ``palette``   the actions as the command palette offers them; ``help``: what ``?`` shows
+- ``manual``    a page of the manual, opened from there
 - ``web``       the console in a browser on this machine, and who may come in; ``web_page.html`` is its page
 - ``served``    one browser window's process: what bounds it
 - ``theme``     colours, and the tones of states; ``words``: values of the gate as short texts with a tone
@@ -32,5 +33,5 @@ How to add a mode (``NAME`` is in ``keys.MODES``; ``modes/calls.py`` is the patt
    in bulk: ``await danger(self, …)`` of ``widgets.danger``. A question: ``push_screen_wait(Ask(title, fields))``.
 6. ``told(snapshot)`` comes with each snapshot of ``watch``; ``returned()`` when the gate is there again, and on ``r``.
    A list follows the log by itself, which ``p`` pauses.
-7. ``HELP_TEXT``, and pictures in ``tests/console`` at 80x24 and 120x40.
+7. ``HELP_TEXT``, ``PAGE`` (of the manual), and pictures in ``tests/console`` at 80x24 and 120x40.
 """

@@ -18,6 +18,7 @@ from console.messages import LinkChanged, Snapshot
 from console.modes import screens
 from console.theme import CSS, THEMES
 from gate.errors import GateError, RefusedError
+from gate.manual import INDEX
 
 if TYPE_CHECKING:
     from textual.dom import DOMNode
@@ -152,11 +153,18 @@ class ConsoleApp(App[None]):
                 self.set_timer(SETTLED_SECONDS, settle)
 
     def action_help(self) -> None:
-        """What can be done here."""
+        """What can be done here, and from there the page of the manual."""
         from console.help import HelpScreen
 
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self.screen))
+            self.push_screen(HelpScreen(self.screen), self._to_manual)
+
+    def _to_manual(self, wanted: bool | None) -> None:
+        from console.manual import ManualScreen  # with Textual's Markdown: not for the first picture
+
+        if wanted and not isinstance(self.screen, ManualScreen):
+            pages = (getattr(screen, "PAGE", "") for screen in reversed(self.screen_stack))
+            self.push_screen(ManualScreen(next(filter(None, pages), INDEX)))
 
     def action_next_theme(self) -> None:
         """The other theme."""

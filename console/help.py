@@ -1,21 +1,25 @@
-"""``?``: what this place is for, and every key that works here."""
+"""``?``: what this place is for, every key that works here, and the way to its page of the manual."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
+from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.screen import Screen
 from textual.widgets import Static
 
+from console import keys
 from console.widgets.dialog import DIALOG_CSS, Dialog
 from console.widgets.report import Report, ReportScroll, Section
 from console.words import Shown
 
 
-class HelpScreen(Dialog[None]):
-    """Over the screen that it speaks of."""
+class HelpScreen(Dialog[bool]):
+    """Over the screen that it speaks of. Its answer is true where the manual is wanted."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keys.HELP
 
     DEFAULT_CSS = f"""
     HelpScreen {{ {DIALOG_CSS} }}
@@ -32,7 +36,7 @@ class HelpScreen(Dialog[None]):
         """What it is for, then the keys."""
         text = getattr(self._about, "HELP_TEXT", "")
         with Vertical():
-            yield Static("Help: esc closes", classes="title", markup=False)
+            yield Static("Help: esc closes, m opens the manual", classes="title", markup=False)
             with ReportScroll():
                 yield Report([Section("", lines=[(text, "")] if text else ()), Section("Keys here", pairs=self._rows)])
 
@@ -42,7 +46,11 @@ class HelpScreen(Dialog[None]):
 
     def action_leave(self) -> None:
         """Close."""
-        self.dismiss(None)
+        self.dismiss(False)
+
+    def action_manual(self) -> None:
+        """Close, and open the page of the manual."""
+        self.dismiss(True)
 
 
 def _rows(screen: Screen[Any]) -> list[tuple[str, Shown]]:

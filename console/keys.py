@@ -144,6 +144,12 @@ LIVE: Final[list[BindingType]] = [bind("live.pause", "p", "pause", "pause", show
 DIALOG: Final[list[BindingType]] = [
     bind("dialog.leave", "escape", "leave", "cancel", show=True, shown_as="esc"),
 ]
+HELP: Final[list[BindingType]] = [bind("help.manual", "m", "manual", "manual", more="the page of the manual")]
+MANUAL: Final[list[BindingType]] = [
+    bind("manual.back", "escape,backspace", "back", "back", show=True, shown_as="esc"),
+    bind("manual.contents", "t,tab", "contents", "contents", show=True, more="into the table of contents, and back"),
+    bind("manual.pages", "l,m", "pages", "pages", show=True, more="the list of all pages"),
+]
 REPORT: Final[list[BindingType]] = [
     bind("report.down", "j,down", "scroll_down", "down"),
     bind("report.up", "k,up", "scroll_up", "up"),

@@ -61,6 +61,7 @@ class Mode(ListMode):
     """The log, its heads, the register of recipients."""
 
     MODE = "audit"
+    PAGE = "audit"
     VIEWS = VIEWS
     BINDINGS: ClassVar[list[BindingType]] = keys.AUDIT
     HELP_TEXT = (

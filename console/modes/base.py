@@ -44,6 +44,8 @@ class GateScreen(Screen[None]):
     MODE: ClassVar[str] = ""
     HELP_TEXT: ClassVar[str] = ""
     """What ``?`` says of where one is."""
+    PAGE: ClassVar[str] = ""
+    """The page of the manual about it; empty: that of the screen below."""
 
     app: ConsoleApp
 

@@ -43,6 +43,7 @@ class Mode(ListMode):
     """Every attempt."""
 
     MODE = "calls"
+    PAGE = "reason-codes"
     HELP_TEXT = (
         "Every attempt that the gate decided, newest first. / finds by a number or its beginning, by a word of the "
         "reason, by who called, or by the beginning of an id. Enter explains the decision and shows its leaf. "

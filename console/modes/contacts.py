@@ -74,6 +74,7 @@ class Mode(ListMode):
     """The contacts."""
 
     MODE = "contacts"
+    PAGE = "contacts"
     VIEWS = VIEWS
     BINDINGS: ClassVar[list[BindingType]] = keys.CONTACTS
     HELP_TEXT = (

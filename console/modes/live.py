@@ -48,6 +48,7 @@ class Mode(ModeScreen):
     """Calls in hand, the longest first; below them the last hour."""
 
     MODE = "live"
+    PAGE = "calls"
     BINDINGS: ClassVar[list[BindingType]] = keys.LIVE
     HELP_TEXT = (
         "Calls that the gate has in hand now. Numbers are hidden in part. The meters show how loud the agent and the "

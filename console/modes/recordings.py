@@ -40,6 +40,7 @@ class Mode(ListMode):
     """Every recording."""
 
     MODE = "recordings"
+    PAGE = "recordings-and-keys"
     HELP_TEXT = (
         "Recordings, sealed while they arrived. Enter shows one: there o opens it with your private key and draws the "
         "waveform of both sides, p plays it, e exports it as a WAV, h holds it against erasure. The key stays in this "

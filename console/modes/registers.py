@@ -147,6 +147,7 @@ class Mode(ListMode):
     """The registers and the own lists."""
 
     MODE = "registers"
+    PAGE = "registers-and-lists"
     VIEWS = VIEWS
     BINDINGS: ClassVar[list[BindingType]] = keys.REGISTERS
     HELP_TEXT = (

@@ -57,6 +57,7 @@ class Mode(ListMode):
     """The board, those that are not over, all of them."""
 
     MODE = "requests"
+    PAGE = "requests"
     BINDINGS: ClassVar[list[BindingType]] = keys.REQUESTS
     HELP_TEXT = (
         "Requests of people about what the firm holds of them, each with the days that are left: due, soon (20 days "

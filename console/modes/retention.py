@@ -66,6 +66,7 @@ class Mode(ListMode):
     """The calendar, the sweep, the holds."""
 
     MODE = "retention"
+    PAGE = "retention"
     VIEWS = VIEWS
     BINDINGS: ClassVar[list[BindingType]] = keys.RETENTION
     HELP_TEXT = (
