@@ -5,7 +5,8 @@ Map, from the ground floor up (an import goes down, never up or sideways):
 - ``gate.core``      the rules, as pure functions: no clock, file, socket, thread or randomness
 - ``gate.errors``    what can go wrong, with a hint and an exit code
 - ``gate.ports``     what each room offers to the others; ``gate.config``, ``gate.clock``
-- ``gate.given``     files that somebody hands over to be read; ``gate.lifeline``: a process that ends with its parent
+- ``gate.handed_over_file``     files that somebody hands over to be read; ``gate.lifeline``: a process that ends with
+  its parent
 - ``gate.manual``    the manual's pages, read with ``dialgate manual`` and in the console
 - ``gate.g711``      µ-law and A-law by table
 - ``gate.log``       loggers that cost nothing until a line is written; ``gate.systemd``: what a service tells systemd

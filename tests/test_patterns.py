@@ -75,7 +75,7 @@ def patterns() -> Iterator[Pattern]:
 ALL = list(patterns())
 MADE_AT_RUN_TIME = {
     "gate/store/requests.py": "the spellings of one number, digit for digit",
-    "gate/softphone/signals.py": "a header's name, and what stands behind it on its line",
+    "gate/softphone/sip_client.py": "a header's name, and what stands behind it on its line",
 }
 """Expressions whose text is not in the source, and what they are made of."""
 

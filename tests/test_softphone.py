@@ -23,8 +23,8 @@ from gate.media import prompts
 from gate.media.relay import RtpIoMedia
 from gate.ports import Played
 from gate.softphone import Answer, CallRefused, GatedPhone, ask_gate, tone
-from gate.softphone.asking import permitted
-from gate.softphone.voice import Voice, _Queue
+from gate.softphone.gate_query import permitted
+from gate.softphone.rtp_client import RtpClient, _Queue
 from tests.support.audio import dominant, windows, write_wav
 from tests.support.audio import tone as samples_of
 from tests.support.sip_line import NUMBER, PRESENTED, RunningLine, ScriptedCallManager, config_for
@@ -452,7 +452,7 @@ def test_a_tone_is_a_tone() -> None:
 def test_a_law_is_sent_as_a_law() -> None:
     from pyVoIP.RTP import PayloadType, TransmitType
 
-    voice = Voice({8: PayloadType.PCMA}, "127.0.0.1", 0, "127.0.0.1", 9, TransmitType.SENDRECV)
+    voice = RtpClient({8: PayloadType.PCMA}, "127.0.0.1", 0, "127.0.0.1", 9, TransmitType.SENDRECV)
     assert voice.encode_packet(b"\x80") == b"\xd5"
 
 
@@ -516,7 +516,7 @@ def test_a_phone_that_talks_is_not_given_up_for_what_it_does_not_answer(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As pyVoIP does, and as the far end here: neither answers OPTIONS inside a call; both send audio."""
-    monkeypatch.setattr("gate.softphone.signals._still_here", lambda raw: "")
+    monkeypatch.setattr("gate.softphone.sip_client._still_here", lambda raw: "")
     with Uas("--tone", "600") as far:
         config = config_for(far.address, pbx=False, accounts=accounts("alice"), sip={"dead_peer_seconds": 1})
         config = msgspec.structs.replace(config, media=MediaConfig(port_min=23000, port_max=23999))

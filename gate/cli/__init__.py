@@ -21,6 +21,7 @@
 - ``files``     output files: success arrives by rename, and what failed leaves nothing
 - ``demo_year``  the demo's second half: an audit, an access request, an erasure; ``demo_scene``: what it stands on;
   ``demo_checks``: what it looks at (who is heard in a WAV, whether audio lies in clear, whether a key is left)
+- ``test_uas``  a UAS in the carrier's place, for the demo and for tests
 
 Exit codes: 0 done or allowed; 1 failed; 2 wrong usage; 3 refused by a rule; 130 interrupted.
 """

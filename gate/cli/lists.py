@@ -20,7 +20,7 @@ import msgspec
 from gate.cli.reach import Gate
 from gate.core.cells import csv_rows, csv_text
 from gate.errors import UsageError
-from gate.given import open_file
+from gate.handed_over_file import open_file
 from gate.operations.lists.entries import COLUMNS, REQUIRED, read_row
 
 BATCH: Final = 200

@@ -15,7 +15,7 @@ from gate.control.client import ControlClient
 from gate.control.messages import OPERATIONS, arguments, response
 from gate.control.perform import perform
 from gate.errors import ControlError
-from gate.given import Given, open_file
+from gate.handed_over_file import HandedOverFile, open_file
 from gate.operations.catalogue import operation_of
 from gate.operations.operation import Request
 
@@ -26,11 +26,13 @@ R = TypeVar("R")
 class Gate(Protocol):
     """What both ways offer: an operation of ``gate.control.messages`` by name."""
 
-    def call(self, op: str, /, *, progress: Progress | None = None, given: Given | None = None, **fields: Any) -> Any:
+    def call(
+        self, op: str, /, *, progress: Progress | None = None, given: HandedOverFile | None = None, **fields: Any
+    ) -> Any:
         """The operation's answer; raises ``GateError``."""
         ...
 
-    def ask(self, request: Request[R], *, progress: Progress | None = None, given: Given | None = None) -> R:
+    def ask(self, request: Request[R], *, progress: Progress | None = None, given: HandedOverFile | None = None) -> R:
         """The response to a request; raises ``GateError``."""
         ...
 
@@ -41,7 +43,9 @@ class DeskHere:
     def __init__(self, desk: Any) -> None:
         self._desk = desk
 
-    def call(self, op: str, /, *, progress: Progress | None = None, given: Given | None = None, **fields: Any) -> Any:
+    def call(
+        self, op: str, /, *, progress: Progress | None = None, given: HandedOverFile | None = None, **fields: Any
+    ) -> Any:
         """As ``ControlClient.call``."""
         values = arguments(op, fields)
         if OPERATIONS[op].streams:
@@ -53,7 +57,7 @@ class DeskHere:
             raise ControlError(f"{op} is asked of a running gate, and none runs here", hint="start it: dialgate serve")
         return perform(self._desk, op, user(os.getuid()), values)
 
-    def ask(self, request: Request[R], *, progress: Progress | None = None, given: Given | None = None) -> R:
+    def ask(self, request: Request[R], *, progress: Progress | None = None, given: HandedOverFile | None = None) -> R:
         """As ``ControlClient.ask``."""
         operation = operation_of(request)
         answer = self.call(operation.name, progress=progress, given=given, **msgspec.to_builtins(request))

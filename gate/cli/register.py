@@ -17,7 +17,7 @@ from gate.clock import SystemClock
 from gate.errors import RegisterError
 
 if TYPE_CHECKING:
-    from gate.given import Given
+    from gate.handed_over_file import HandedOverFile
     from gate.registers.watch import Outcome
 
 
@@ -86,7 +86,7 @@ def watch(view: View, folder: Path, once: bool, settle: int | None) -> int:
 
     section, clock = view.config.registers, SystemClock()
 
-    def take(file: Given, **fields: Any) -> Any:
+    def take(file: HandedOverFile, **fields: Any) -> Any:
         with reach(view.config) as gate, view.progress(f"Importing {fields['name'].upper()}") as progress:
             return gate.call("register_import", path=file.said, given=file, progress=progress, **fields)
 

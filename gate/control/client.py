@@ -11,7 +11,7 @@ import msgspec
 from gate.control import sockets
 from gate.control.messages import OPERATIONS, arguments, response
 from gate.errors import ControlError
-from gate.given import Given, open_file
+from gate.handed_over_file import HandedOverFile, open_file
 from gate.operations.catalogue import operation_of
 from gate.operations.operation import Request
 
@@ -40,7 +40,9 @@ class ControlClient:
                 hint="it is for accounts with a role ([roles]) that are in control.group, and may look into its folder",
             ) from None
 
-    def call(self, op: str, /, *, progress: Progress | None = None, given: Given | None = None, **fields: Any) -> Any:
+    def call(
+        self, op: str, /, *, progress: Progress | None = None, given: HandedOverFile | None = None, **fields: Any
+    ) -> Any:
         """Ask for an operation of ``gate.control.messages.OPERATIONS`` and return its answer.
 
         Raises what the gate raised (a ``GateError``), ``UsageError`` for a field that does not exist, and
@@ -61,7 +63,7 @@ class ControlClient:
             checked["file"] = ticket
             return exchange(self.socket, op, checked, timeout=timeout, streams=streams, progress=progress)
 
-    def ask(self, request: Request[R], *, progress: Progress | None = None, given: Given | None = None) -> R:
+    def ask(self, request: Request[R], *, progress: Progress | None = None, given: HandedOverFile | None = None) -> R:
         """The response to a request; raises as ``call``."""
         operation = operation_of(request)
         answer = self.call(operation.name, progress=progress, given=given, **msgspec.to_builtins(request))

@@ -27,7 +27,7 @@ from gate.control import sockets
 from gate.control.faults import fault, revived
 from gate.control.wire import peer_of
 from gate.errors import ControlError, GateError, UsageError
-from gate.given import Given
+from gate.handed_over_file import HandedOverFile
 
 SECONDS: Final = 30.0
 """How long a file waits to be asked for."""
@@ -77,7 +77,7 @@ class Files:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def take(self, ticket: str, uid: int, said: str, largest: int) -> Given:
+    def take(self, ticket: str, uid: int, said: str, largest: int) -> HandedOverFile:
         """The file of a ticket, called as its bringer calls it. Raises ``UsageError``."""
         account, descriptor = self._waiting.get(ticket, (-1, -1))
         if account != uid:
@@ -86,7 +86,7 @@ class Files:
                 hint="dialgate opens it and hands it over; other clients: see gate/control/files.py",
             )
         del self._waiting[ticket]
-        return Given(descriptor, said, largest)
+        return HandedOverFile(descriptor, said, largest)
 
     def _begin(self, connection: socket.socket) -> None:
         try:
@@ -159,7 +159,7 @@ def _line(value: Any) -> bytes:
 
 
 @contextmanager
-def handed(control: Path, given: Given, timeout: float) -> Iterator[str]:
+def handed(control: Path, given: HandedOverFile, timeout: float) -> Iterator[str]:
     """The ticket of a file handed to the gate at ``control``, good within the block. Raises what the gate raised, and
     ``ControlError`` where it takes no files."""
     path = files_socket(control)

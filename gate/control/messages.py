@@ -18,7 +18,7 @@ from gate.control import answers, bulk, contacts, exporting, keys, looks, propos
 from gate.control.request import Line, Moment, Note, Page, Request, Showing
 from gate.core.screening import Purpose, Topic
 from gate.errors import ControlError, UsageError
-from gate.given import LARGEST
+from gate.handed_over_file import LARGEST
 from gate.operations.catalogue import OPERATIONS as DECLARED
 from gate.operations.operation import ADMINS, EVERYBODY, KEEPERS, READERS
 from gate.operations.operation import Operation as Declared

@@ -10,7 +10,7 @@ import msgspec
 from gate.control.messages import OPERATIONS, plain
 from gate.core.masking import masked
 from gate.errors import GateError
-from gate.given import Given
+from gate.handed_over_file import HandedOverFile
 from gate.operations.operation import Caller, Operation
 
 
@@ -28,7 +28,7 @@ def perform(desk: Any, op: str, actor: str, fields: Mapping[str, Any]) -> Any:
         else:
             answer = plain(getattr(desk, op)(actor=actor, **given))
     finally:
-        if isinstance(file, Given):
+        if isinstance(file, HandedOverFile):
             file.close()
     return masked(answer) if hide else answer
 
@@ -36,7 +36,7 @@ def perform(desk: Any, op: str, actor: str, fields: Mapping[str, Any]) -> Any:
 def _carried_out(operation: Operation[Any, Any], folder: Any, actor: str, fields: dict[str, Any]) -> Any:
     """The handler's response as JSON values, checked against what it promises. Raises ``GateError`` where it is not."""
     progress: Callable[[float, str], None] | None = fields.pop("progress", None)
-    file: Given | None = fields.pop("file", None) if operation.file else None
+    file: HandedOverFile | None = fields.pop("file", None) if operation.file else None
     if file is not None:
         fields["path"] = file.said
     caller = Caller(actor, file=file) if progress is None else Caller(actor, progress, file)

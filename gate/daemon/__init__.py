@@ -3,7 +3,7 @@
 - ``serve(config)``      the gate: line thread, store thread, recorder process, control interface in the main thread
 - ``open_desk(config)``  the desk alone, for commands when no gate runs; holds the data lock as long as it is open
 - ``running``    a running gate
-- ``recalled``   what a start takes from the store: today's use, who proved itself lately
+- ``start_state`` what a start takes from the store: today's use, who proved itself lately
 - ``recording``  the recorder process (``python -m gate.daemon.recording``), and waiting for an earlier one
 - ``contacts``   the CRM's contacts screened again in the background
 - ``drop``       the folder in which the registers' files land; ``superseded``: old snapshots go

@@ -16,7 +16,7 @@ from gate.config import Registers
 from gate.errors import GateError
 
 if TYPE_CHECKING:
-    from gate.given import Given
+    from gate.handed_over_file import HandedOverFile
     from gate.operations.data_folder import DataFolder
     from gate.registers.watch import DropFolder, Outcome
 
@@ -32,7 +32,7 @@ def drop_folder(
     """The folder as the configuration names its files. ``register_import`` takes the fields of that operation."""
     from gate.registers.watch import DropFolder
 
-    def take(name: str, file: Given) -> Mapping[str, Any]:
+    def take(name: str, file: HandedOverFile) -> Mapping[str, Any]:
         return register_import(name=name, file=file, coverage=section.coverage, once=True)
 
     names = {"tps": section.tps_names, "ctps": section.ctps_names}

@@ -26,10 +26,10 @@ from gate.core.screening import Reason
 from gate.daemon.checkpoint_mail import mail_checkpoints
 from gate.daemon.contacts import follow
 from gate.daemon.drop import watch
-from gate.daemon.recalled import proven_lately, used_today
 from gate.daemon.recording import wait_for_recorder
 from gate.daemon.requests import remind
 from gate.daemon.signing import Signer
+from gate.daemon.start_state import proven_lately, used_today
 from gate.daemon.superseded import delete_superseded
 from gate.daemon.sweeping import sweep
 from gate.errors import ConfigError, GateError, RecorderError, StoreError
@@ -114,7 +114,7 @@ class Gate:
     def _reconcile(self) -> Any:
         from gate.operations.keys.dropped import drop_again
         from gate.operations.registers.registering import note_editions
-        from gate.recorder import leftovers
+        from gate.recorder import unreported_closings
         from gate.service.reconcile import Reconciler
         from gate.store import kept, queries
         from gate.vault.sealed import scan
@@ -123,7 +123,7 @@ class Gate:
         recordings = self._config.data / "recordings"
         wait_for_recorder(recordings)
         reconciler = Reconciler(
-            folder.store, queries, scan, recordings, folder.clock, lambda: leftovers.find(recordings)
+            folder.store, queries, scan, recordings, folder.clock, lambda: unreported_closings.find(recordings)
         )
         reconciler.everything()
         folder.retention.at_start()  # nothing that is erased can be opened again, whatever was restored meanwhile

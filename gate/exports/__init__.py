@@ -1,7 +1,7 @@
 """What leaves the gate as files.
 
 - ``audio``   an opened recording as a stereo WAV, agent left and customer right, with a report of what is in it
-- ``side``    one direction of a call: RTP packets placed on the time line
+- ``rtp_timeline``  one direction of a call: RTP packets placed on the time line
 - ``playing``   an opened recording through a pipe into a player, nothing of it on any disk
 - ``envelope``  ``read_envelope(trailer)``: the loudness of both sides over time, without opening the audio
 - ``report``    a month's figures and the record of processing as pages; ``report_charts`` draws their charts

@@ -22,7 +22,7 @@ import numpy as np
 from gate.core.frames import EventFrame, Frame, FrameError, MapFrame, PacketFrame, decode
 from gate.core.rtp import SIDES, STATIC_PAYLOADS
 from gate.exports.codecs import resample, sample_rate
-from gate.exports.side import Side, SideReport
+from gate.exports.rtp_timeline import RtpTimeline, TimelineReport
 from gate.exports.track import Track
 from gate.exports.wav import MAX_FRAMES, ExportError, Samples, WavWriter
 
@@ -51,7 +51,7 @@ class ExportReport:
     announcement: dict[str, Any] | None = None
     """id, version, completed, and where it lies (``from``, ``to``); None where none was kept in the recording."""
     gaps: list[tuple[float, float]] = field(default_factory=list)
-    sides: dict[str, SideReport] = field(default_factory=dict)
+    sides: dict[str, TimelineReport] = field(default_factory=dict)
     ended: bool = False
     """True where the recording has its end; False where it was cut off."""
     interrupted: bool = False
@@ -131,7 +131,7 @@ class _Rendering:
         self._wav = wav
         self._prompt = announcement
         self._tracks = {side: Track(wav.rate) for side in SIDES}
-        self._sides: dict[str, Side] = {}
+        self._sides: dict[str, RtpTimeline] = {}
         self._report = ExportReport(str(wav.path), wav.rate)
         self._notice: EventFrame | None = None
         self._started: float | None = None
@@ -206,13 +206,13 @@ class _Rendering:
 
     # --- the beginning --------------------------------------------------------------------------------------------
 
-    def _begin(self) -> dict[str, Side]:
+    def _begin(self) -> dict[str, RtpTimeline]:
         """Both sides, behind the announcement; made when the first packet comes."""
         if not self._sides:
             lead = self._lead()
             for name, track in self._tracks.items():
                 track.silence_to(lead)
-                side = self._sides[name] = Side(track, lead)
+                side = self._sides[name] = RtpTimeline(track, lead)
                 side.set_map(dict(self._maps.get(name, {})))
             self._report.recording_begins = lead / self._wav.rate
         return self._sides

@@ -22,7 +22,7 @@ from gate.ports import Fact
 if TYPE_CHECKING:
     from gate.audit.checkpoints import Newest
     from gate.core.rules import Rules
-    from gate.given import Given
+    from gate.handed_over_file import HandedOverFile
     from gate.operations.audit.bundles import Signing
     from gate.operations.calls.deciding import AtTheLine, Deciding
     from gate.operations.contacts.contacts import Contacts
@@ -246,18 +246,18 @@ class DataFolder(LogKeeping):
     def _import_register(
         self,
         name: str,
-        source: Given,
+        source: HandedOverFile,
         as_of: date | None,
         coverage: Sequence[str],
         accept_shrink: bool,
         accept_older: bool,
         progress: Callable[[float, str], None] | None,
     ) -> dict[str, Any]:
-        from gate.registers.child import import_in_child
+        from gate.registers.import_process import import_in_process
         from gate.registers.importer import guess_as_of
 
         now = self.clock.now()
-        report = import_in_child(
+        report = import_in_process(
             self.config.data / "registers",
             name,
             source,

@@ -11,7 +11,7 @@ from gate.service.reads import Looks, Progress, Row, ScanFile, Source
 
 if TYPE_CHECKING:
     from gate.core.letter_words import Letter, LetterFacts
-    from gate.given import Given
+    from gate.handed_over_file import HandedOverFile
     from gate.operations.audit.exporting import Bundles
     from gate.operations.contacts.contacts import Contacts
     from gate.operations.keys.keys import Keyring
@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 class Offers:
     """What the rooms offer to the desk, as plain functions; ``gate.daemon`` fills them in."""
 
-    import_register: Callable[[str, Given, date | None, Sequence[str], bool, bool, Progress | None], Mapping[str, Any]]
+    import_register: Callable[
+        [str, HandedOverFile, date | None, Sequence[str], bool, bool, Progress | None], Mapping[str, Any]
+    ]
     """(name, file, as-of day or None to guess, coverage, accept a shrink, accept an older day, progress) -> report;
     RegisterError."""
     recipients: Callable[[], list[Row]]

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeVar, get_a
 import msgspec
 
 if TYPE_CHECKING:
-    from gate.given import Given
+    from gate.handed_over_file import HandedOverFile
     from gate.operations.data_folder import DataFolder
 
 Moment = Annotated[datetime, msgspec.Meta(tz=True)]
@@ -83,7 +83,7 @@ class Caller:
     """As it is written into the log: ``user:ann(1000)``."""
     progress: Callable[[float, str], None] = _nobody_watches
     """Called with the part done (0.0 to 1.0) and what is being done; may raise to stop the work."""
-    file: Given | None = None
+    file: HandedOverFile | None = None
     """The open file of an operation that takes one. It is closed after the handler."""
 
 

@@ -5,7 +5,7 @@ Map, in the order a packet passes:
 - ``client``     what the gate holds: starts and supervises the process, asks it to open, start, pause, close
 - ``outbox``     what it says, waiting in order where the recorder does not read for a moment
 - ``messages``   what the two say to each other, over one inherited Unix socket
-- ``main``       the process's entry: hardening (``shield``), then ``server``
+- ``main``       the process's entry: ``hardening``, then ``server``
 - ``server``     one single-threaded loop: control, taps, chunks that are due
 - ``calls``      the open recordings: wishes carried out, trouble kept to the call it is of, endings told
 - ``taps``       the two UDP ports of a call, drained with the kernel's arrival times
@@ -14,7 +14,7 @@ Map, in the order a packet passes:
 - ``levels``     the coarse loudness curve that goes into the sealed trailer
 - ``seal``       what the recorder needs of the vault, by injection
 - ``finisher``   the helper thread that waits for disks, so that the loop never does
-- ``leftovers``  closings that nobody was there to hear, kept for the next start of the gate
+- ``unreported_closings``  closings that the gate has not heard of, kept for the next start of the gate
 
 A pause holds from the instant at which the gate asked for it, however late the recorder gets to read of it. Every round
 looks at the clock, then obeys what was asked, and then keeps only packets that arrived before it looked. Where it finds

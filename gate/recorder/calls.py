@@ -19,9 +19,9 @@ from gate.clock import Clock
 from gate.errors import RecorderError, VaultError
 from gate.recorder import messages as m
 from gate.recorder.finisher import Ended, Ending, Finisher, describe
-from gate.recorder.recording import Recording, Side, total
+from gate.recorder.recording import DirectionState, Recording, total
 from gate.recorder.seal import NoSeal, Seal, SealFactory
-from gate.recorder.taps import Moment, moment
+from gate.recorder.taps import Instant, instant
 
 GATE_GONE = "gate_gone"
 _UNKNOWN = "the recorder knows no such call"
@@ -58,7 +58,7 @@ class Calls:
 
     # --- audio ----------------------------------------------------------------------------------------------------
 
-    def drain(self, recording: Recording, side: Side, at: Moment) -> None:
+    def drain(self, recording: Recording, side: DirectionState, at: Instant) -> None:
         """Take what has arrived on one side of a call."""
         if side.tap.socket.fileno() < 0:
             return
@@ -67,7 +67,7 @@ class Calls:
         except Exception as error:  # noqa: BLE001 - one call's trouble must not end the others
             self._fail(recording, error)
 
-    def seal_due(self, at: Moment) -> None:
+    def seal_due(self, at: Instant) -> None:
         """Seal the chunks that are old enough, and have what was written synced."""
         for recording in list(self._calls.values()):
             if not recording.live or recording.file is None:
@@ -95,7 +95,7 @@ class Calls:
         if recording is None:
             self._tell_unknown(message)
             return
-        at = moment()
+        at = instant()
         try:
             match message:
                 case m.Listen():
@@ -165,7 +165,7 @@ class Calls:
 
     # --- endings --------------------------------------------------------------------------------------------------
 
-    def _close(self, recording: Recording, at: Moment) -> None:
+    def _close(self, recording: Recording, at: Instant) -> None:
         recording.closing = True
         recording.take_all(at)  # a key that waits there is an objection: it is told before the closing is
         if recording.file is None and not recording.failure:
@@ -176,7 +176,7 @@ class Calls:
         elif recording.call_id in self._ended:
             self._answer(recording)
 
-    def _hand_over(self, recording: Recording, at: Moment, cause: str = "") -> None:
+    def _hand_over(self, recording: Recording, at: Instant, cause: str = "") -> None:
         """Give the file to the finisher; the loop does not touch it again."""
         trailer = recording.end(at, cause)
         file = recording.file
@@ -194,9 +194,9 @@ class Calls:
         log.error("recording_failed", recording_id=recording.recording_id, error=repr(error))
         self._tell(m.Failed(recording.call_id, recording.failure))
         if recording.file is not None:
-            self._hand_over(recording, moment(), recording.failure)
+            self._hand_over(recording, instant(), recording.failure)
         else:
-            recording.end(moment(), recording.failure)
+            recording.end(instant(), recording.failure)
             self._ended[recording.call_id] = m.Closed(recording.call_id, error=recording.failure)
             if recording.closing:
                 self._answer(recording)
@@ -229,7 +229,7 @@ class Calls:
         if recording is not None and recording.live:
             self._fail(recording, OSError(0, problem))
 
-    def interrupt(self, cause: str, at: Moment) -> None:
+    def interrupt(self, cause: str, at: Instant) -> None:
         """End everything that is open, for ``cause``, with what had arrived by ``at``."""
         for recording in list(self._calls.values()):
             if not recording.live:
@@ -253,11 +253,11 @@ class Calls:
             return 0
         return status.f_bavail * status.f_frsize
 
-    def alive(self) -> m.Alive:
+    def alive(self) -> m.Heartbeat:
         """Counts since the start."""
         free = self.free_bytes()
         now = _counts(self._calls.values())
-        return m.Alive(
+        return m.Heartbeat(
             free_bytes=free,
             available=free >= self._min_free and not self._finisher.suspected,
             calls=len(self._calls),

@@ -22,15 +22,15 @@ from gate.clock import Clock
 from gate.errors import RecorderError
 from gate.ports import RecorderEvents, RecordingClosed, RecordingOpened
 from gate.recorder import messages as m
-from gate.recorder.leftovers import closing
 from gate.recorder.outbox import Outbox
+from gate.recorder.unreported_closings import closing
 
 OPEN_SECONDS = 1.5
 CLOSE_SECONDS = 120.0
 """A closing waits for the disk, and nobody waits for the closing; while it is not answered the file may still grow."""
 RESTART_SECONDS = 0.5
 QUIET_SECONDS = 3.0
-"""Without an ``Alive`` for this long, no new recording."""
+"""Without an ``Heartbeat`` for this long, no new recording."""
 HUNG_SECONDS = 15.0
 """Without any message for this long, it is killed and started again."""
 STUCK_SECONDS = 3.0
@@ -88,7 +88,7 @@ class RecorderClient:
         self._process: subprocess.Popen[bytes] | None = None
         self._waiting: dict[tuple[str, str], tuple[_Done, float]] = {}
         self._refused: list[tuple[_Done, Exception]] = []
-        self._alive: m.Alive | None = None
+        self._alive: m.Heartbeat | None = None
         self._heard = 0.0
         self._watching = False
         self._up = threading.Event()
@@ -131,7 +131,8 @@ class RecorderClient:
         )
 
     def stats(self) -> dict[str, Any]:
-        """The last ``Alive`` message, and whether a recording could be opened; counts start anew with the process."""
+        """The last ``Heartbeat`` message, and whether a recording could be opened; counts start anew with the
+        process."""
         alive = self._alive
         return {**(msgspec.structs.asdict(alive) if alive else {}), "available": self.available()}
 
@@ -301,7 +302,7 @@ class RecorderClient:
                 log.info("recorder_up", pid=message.pid, memory_locked=message.locked)
                 if self._watching:
                     self._send(m.WatchLevels(True))
-            case m.Alive():
+            case m.Heartbeat():
                 self._alive = message
                 self._up.set()
             case m.Opened():

@@ -6,9 +6,9 @@ import socket
 from pathlib import Path
 
 from gate.clock import Clock
+from gate.recorder.hardening import harden_process
 from gate.recorder.seal import SealFactory
 from gate.recorder.server import Server
-from gate.recorder.shield import raise_shield
 
 MIN_FREE_BYTES = 256 << 20
 
@@ -28,7 +28,7 @@ def serve(
     ``recordings`` is created where it is missing. New recordings are refused while less than ``min_free_bytes`` are
     free. Raises ``OSError`` where the folder cannot be made.
     """
-    locked = raise_shield()
+    locked = harden_process()
     recordings.mkdir(mode=0o700, parents=True, exist_ok=True)
     Server(control, recordings, seal, clock, min_free_bytes=min_free_bytes, locked=locked).run()
     return 0

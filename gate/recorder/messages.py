@@ -159,7 +159,7 @@ class Behind(Message, frozen=True):
     """So much was read at one go that more may wait in the gate; packets are left in their ports until ``InStep``."""
 
 
-class Alive(Message, frozen=True):
+class Heartbeat(Message, frozen=True):
     """Once a second."""
 
     free_bytes: int
@@ -186,7 +186,7 @@ class Levels(Message, frozen=True):
 
 
 ToRecorder = Open | Listen | Start | MediaChanged | Pause | Resume | Close | WatchLevels | InStep
-ToGate = Ready | Opened | OpenFailed | Closed | Digit | Failed | Behind | Alive | Levels
+ToGate = Ready | Opened | OpenFailed | Closed | Digit | Failed | Behind | Heartbeat | Levels
 
 encode = msgspec.msgpack.Encoder().encode
 decode_for_recorder = msgspec.msgpack.Decoder(ToRecorder).decode

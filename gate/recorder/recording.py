@@ -20,7 +20,7 @@ from gate.core.rtp import SIDES, STATIC_PAYLOADS, codec, is_key_press, parse, ty
 from gate.recorder.keys import KeyListener
 from gate.recorder.levels import STRIDE, TABLES, Curve
 from gate.recorder.seal import Seal, SealedFile
-from gate.recorder.taps import MAX_PACKET, Moment, Tap
+from gate.recorder.taps import MAX_PACKET, Instant, Tap
 
 CHUNK_NS = 800_000_000
 """A chunk is due for sealing at this age; with the loop's rounds it stays under a second."""
@@ -40,7 +40,7 @@ _RTP_BITS = 0xC0
 _EMPTY = b""
 
 
-class Side:
+class DirectionState:
     """One direction: its port, what its payload types mean, and its counts."""
 
     def __init__(self, name: str, tap: Tap) -> None:
@@ -118,7 +118,7 @@ class Recording:
 
     # --- packets --------------------------------------------------------------------------------------------------
 
-    def drain(self, side: Side, at: Moment) -> int:
+    def drain(self, side: DirectionState, at: Instant) -> int:
         """Take what had arrived on one side by ``at``; returns how many datagrams that were."""
         count = 0
         if self.keeping:
@@ -151,7 +151,7 @@ class Recording:
                 loud(offset, data[12::STRIDE].translate(table))
         return count
 
-    def _key(self, side: Side, data: bytes, arrival: int) -> bool:
+    def _key(self, side: DirectionState, data: bytes, arrival: int) -> bool:
         """True where the packet may be kept."""
         packet = parse(data)
         if packet is None:
@@ -162,12 +162,12 @@ class Recording:
             self._on_key(self.call_id, side.name, digit)
         return keepable
 
-    def _discard(self, at: Moment) -> None:
+    def _discard(self, at: Instant) -> None:
         """Empty the taps while nothing is kept; keys are heard. What comes later with an older stamp is not kept."""
         self.take_all(at)
         self._keep_from = at.monotonic
 
-    def take_all(self, at: Moment) -> None:
+    def take_all(self, at: Instant) -> None:
         """Take what had arrived on both sides by ``at``."""
         for side in self.sides:
             for _ in range(MOST_ROUNDS):
@@ -190,7 +190,7 @@ class Recording:
         self._parts.append(frame)
         self._size += len(frame)
 
-    def due(self, at: Moment) -> bool:
+    def due(self, at: Instant) -> bool:
         """True where the open chunk is old enough to be sealed."""
         return bool(self._parts) and at.monotonic - self._since >= CHUNK_NS
 
@@ -212,12 +212,12 @@ class Recording:
 
     # --- the gate's wishes ----------------------------------------------------------------------------------------
 
-    def offset(self, at: Moment) -> int:
+    def offset(self, at: Instant) -> int:
         """Microseconds since the start."""
         return max(0, at.monotonic - self._start) // 1000 if self._start else 0
 
     def start(
-        self, at: Moment, asked: int, day_time: str, payloads: type_payloads, events: Sequence[Mapping[str, Any]]
+        self, at: Instant, asked: int, day_time: str, payloads: type_payloads, events: Sequence[Mapping[str, Any]]
     ) -> None:
         """Create the file and keep what came after ``asked`` (monotonic nanoseconds): the parties may hear each other
         from then on. ``day_time`` is the wall clock's time in ISO form."""
@@ -237,14 +237,14 @@ class Recording:
         if self.paused:
             self._mark_pause(since)
 
-    def media_changed(self, at: Moment, payloads: type_payloads) -> None:
+    def media_changed(self, at: Instant, payloads: type_payloads) -> None:
         """Another codec map; before the start it tells what a key looks like."""
         self._map(payloads)
         if self.live:
             offset = self.offset(at)
             self._put(offset, frames.encode_map(offset, payloads))
 
-    def pause(self, at: Moment, asked: int) -> None:
+    def pause(self, at: Instant, asked: int) -> None:
         """Keep nothing that came after ``asked`` (monotonic nanoseconds); a second pause changes nothing."""
         if self.paused:
             return
@@ -256,7 +256,7 @@ class Recording:
         if self.live:
             self._mark_pause(since)
 
-    def resume(self, at: Moment) -> None:
+    def resume(self, at: Instant) -> None:
         """Keep again; without a pause it changes nothing."""
         if not self.paused:
             return
@@ -268,7 +268,7 @@ class Recording:
             self._put(offset, frames.encode_event(offset, "resume"))
             self.keeping = True
 
-    def end(self, at: Moment, cause: str = "") -> Mapping[str, Any]:
+    def end(self, at: Instant, cause: str = "") -> Mapping[str, Any]:
         """Stop keeping, put what is left into the last chunk, and give the trailer. ``cause`` says why it was not the
         gate that ended it. The taps stay open."""
         if self.keeping:
@@ -300,21 +300,21 @@ class Recording:
         for side, other in zip(self.sides, reversed(self.sides), strict=True):
             side.set_map(payloads.get(side.name, {}), payloads.get(other.name, {}))
 
-    def _mark_pause(self, at: Moment) -> None:
+    def _mark_pause(self, at: Instant) -> None:
         offset = self.offset(at)
         self._paused_at = offset / 1e6
         self._put(offset, frames.encode_event(offset, "pause"))
         self.seal_chunk()
 
 
-def _bind() -> tuple[Side, ...]:
+def _bind() -> tuple[DirectionState, ...]:
     """A tap for each side. Raises ``OSError``; then none is left open."""
     with ExitStack() as stack:
-        sides = tuple(Side(name, stack.enter_context(closing(Tap()))) for name in SIDES)
+        sides = tuple(DirectionState(name, stack.enter_context(closing(Tap()))) for name in SIDES)
         stack.pop_all()
     return sides
 
 
-def total(recordings: Iterable[Recording], what: Callable[[Side], int]) -> int:
+def total(recordings: Iterable[Recording], what: Callable[[DirectionState], int]) -> int:
     """A count over all sides of all recordings."""
     return sum(what(side) for recording in recordings for side in recording.sides)

@@ -27,9 +27,9 @@ from gate.clock import Clock
 from gate.recorder import messages as m
 from gate.recorder.calls import GATE_GONE, Calls
 from gate.recorder.finisher import Ended, Finisher
-from gate.recorder.leftovers import leave
 from gate.recorder.seal import SealFactory
-from gate.recorder.taps import Moment, moment
+from gate.recorder.taps import Instant, instant
+from gate.recorder.unreported_closings import leave
 
 ROUND_SECONDS = 0.01
 CHORES_SECONDS = 0.1
@@ -72,7 +72,7 @@ class Server:
         self._gate_gone = False
         self._watching = False
         self._behind = False
-        self._in_step = moment()
+        self._in_step = instant()
         """Everything that was asked up to here is done."""
 
     # --- the loop -------------------------------------------------------------------------------------------------
@@ -90,7 +90,7 @@ class Server:
         while not self._gate_gone:
             ready = self._selector.select(CHORES_SECONDS)
             began = time.monotonic()
-            at = moment()
+            at = instant()
             moved = self._obey_all(at)
             self._take_posts()
             if moved:
@@ -113,7 +113,7 @@ class Server:
 
     # --- the gate's wishes ----------------------------------------------------------------------------------------
 
-    def _obey_all(self, at: Moment) -> bool:
+    def _obey_all(self, at: Instant) -> bool:
         """Carry out what was asked up to ``at``; True where ``_in_step`` has moved on."""
         said, much = self._read_control()
         if said is not None:
@@ -167,7 +167,7 @@ class Server:
 
     def _finish_all(self) -> None:
         """The gate is gone: close what is open as interrupted, and leave a note where nobody heard of a closing."""
-        self._obey_all(moment())
+        self._obey_all(instant())
         self._calls.interrupt(GATE_GONE, self._in_step)
         self._finisher.stop()
         self._take_posts()
@@ -188,7 +188,7 @@ class Server:
             self._wake_out.send(b".", socket.MSG_DONTWAIT)
 
     def _tell(self, message: m.ToGate) -> None:
-        if isinstance(message, m.Alive | m.Levels):
+        if isinstance(message, m.Heartbeat | m.Levels):
             if self._outbox:
                 return
         elif isinstance(message, m.Closed) and message.path:

@@ -42,25 +42,25 @@ _LONGEST_HOLD = 5_000_000_000
 _TOGETHER = 100_000
 
 
-class Moment(NamedTuple):
+class Instant(NamedTuple):
     """One instant on two clocks, nanoseconds. Kernel stamps are wall time; what is kept is counted on the other."""
 
     monotonic: int
     wall: int
 
-    def back_to(self, monotonic: int) -> Moment:
+    def back_to(self, monotonic: int) -> Instant:
         """The earlier instant of that monotonic time (this one, where it is not earlier)."""
         earlier = max(0, self.monotonic - monotonic)
-        return Moment(self.monotonic - earlier, self.wall - earlier)
+        return Instant(self.monotonic - earlier, self.wall - earlier)
 
 
-def moment() -> Moment:
+def instant() -> Instant:
     """This instant. Read again where the process was put aside between the two clocks."""
     for _ in range(5):
         before, wall, after = time.monotonic_ns(), int(unix_seconds() * 1e9), time.monotonic_ns()
         if after - before < _TOGETHER:
             break
-    return Moment(after, wall)
+    return Instant(after, wall)
 
 
 class Tap:
@@ -93,7 +93,7 @@ class Tap:
         self.socket.connect((HOST, source))
         self.source, self._sender = source, (HOST, source)
 
-    def packets(self, at: Moment) -> Iterator[tuple[int, bytes]]:
+    def packets(self, at: Instant) -> Iterator[tuple[int, bytes]]:
         """What had arrived by ``at``, or the beginning of it: (arrival in monotonic nanoseconds, datagram). Nothing
         only where nothing is there. A stamp that the wall clock's adjustment has made absurd gives way to ``at``.
 

@@ -2,7 +2,7 @@
 
 A licensee's file goes in at one end, and "is this number listed?" comes out at the other::
 
-    tps_ns.txt ──lines──▶ numbers ──build──▶ snapshot file ──shelf──▶ in force ──library──▶ RegisterView
+    tps_ns.txt ──lines──▶ numbers ──build──▶ snapshot file ──snapshot_store──▶ in force ──library──▶ RegisterView
 
 - ``lines``     one line of a licensee's file, and many of them at once: a plain reader that is the reference, and a
                 fast one for the fixed-width records that must agree with it (LAW 2.1)
@@ -11,9 +11,9 @@ A licensee's file goes in at one end, and "is this number listed?" comes out at 
 - ``opening``   the file, open already or named by a path
 - ``source``    a whole file, read from end to end or refused (LAW 2.3)
 - ``coverage``  what a licence covers: the country, or some dialling codes (LAW 2.4)
-- ``shelf``     the folder: which snapshot is in force, the lock, what is kept and what is deleted
+- ``snapshot_store``     the folder: which snapshot is in force, the lock, what is kept and what is deleted
 - ``guards``    what is in force when an import begins, and what it is refused for by comparison (LAW 2.3)
-- ``importer``  the use case: read, refuse or swap, report; in this process or in a ``child`` (LAW 2.2, 2.3)
+- ``importer``  the use case: read, refuse or swap, report; in this process or in an ``import_process`` (LAW 2.2, 2.3)
 - ``report``    what an import did
 - ``watch``     a drop folder: the daily file is taken when it has landed (LAW 2.2)
 - ``library``   what the gate asks (``gate.ports.Registers``): trouble is a state of the answer, never an exception

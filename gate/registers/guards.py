@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from gate.errors import RegisterError
-from gate.given import Given
-from gate.registers import shelf
+from gate.handed_over_file import HandedOverFile
+from gate.registers import snapshot_store
 from gate.registers.coverage import FULL, key_ranges
 from gate.registers.snapshot import Snapshot
 
@@ -32,7 +32,7 @@ CTPS file looks when it is imported as the TPS, or the other way round."""
 class Before:
     """What is in force when an import begins."""
 
-    pointer: shelf.Pointer | None = None
+    pointer: snapshot_store.Pointer | None = None
     snapshot: Snapshot | None = None
     """Verified as a whole; None where there is none or it is damaged."""
     count: int = 0
@@ -50,17 +50,17 @@ def look(folder: Path, name: str) -> Before:
     """See what is in force. Damage is no error here: an import is what mends it."""
     pointer = None
     with suppress(RegisterError):
-        found = shelf.open_in_force(folder, name)
+        found = snapshot_store.open_in_force(folder, name)
         if found is None:
             return Before()
         pointer, snapshot, _ = found
         snapshot.verify(pointer.sha256)
         return Before(pointer, snapshot, snapshot.count, snapshot.metadata.as_of)
     with suppress(RegisterError):
-        pointer = shelf.read_pointer(folder, name)
+        pointer = snapshot_store.read_pointer(folder, name)
     if pointer is not None:
         return Before(pointer, None, pointer.count, pointer.as_of)
-    for path in shelf.snapshots(folder, name):
+    for path in snapshot_store.snapshots(folder, name):
         with suppress(RegisterError):
             snapshot = Snapshot(path)
             return Before(None, None, snapshot.count, snapshot.metadata.as_of)
@@ -82,7 +82,7 @@ def check_date(name: str, as_of: date, now: datetime, in_force: date | None) -> 
         )
 
 
-def check_shrink(source: Given, name: str, held: int, count: int, removed: int, *, accepted: bool) -> bool:
+def check_shrink(source: HandedOverFile, name: str, held: int, count: int, removed: int, *, accepted: bool) -> bool:
     """``RegisterError`` where too many of the ``held`` numbers have vanished; True where they have, and the operator
     accepted it."""
     shrunk = (held - count) * SHRINK > held
@@ -96,7 +96,7 @@ def check_shrink(source: Given, name: str, held: int, count: int, removed: int, 
     return shrunk or exchanged
 
 
-def check_widened(source: Given, coverage: tuple[str, ...], in_force: tuple[str, ...], keys: Keys) -> None:
+def check_widened(source: HandedOverFile, coverage: tuple[str, ...], in_force: tuple[str, ...], keys: Keys) -> None:
     """``RegisterError`` where a file is called complete and holds no number outside of the dialling codes in force: a
     partial licence's file imported without its coverage would clear every number that it does not speak of."""
     import numpy as np  # here and not above: whoever only names an import does not pay for it

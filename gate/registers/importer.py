@@ -2,7 +2,7 @@
 
 ``import_file`` reads and validates every line, compares the outcome with the snapshot in force and swaps atomically. A
 file that is refused, an import that is killed, a disk that is full: the old snapshot stays in force, whole, and its age
-goes on counting (LAW 2.2, 2.3). ``import_in_child`` does the same in a process of its own;
+goes on counting (LAW 2.2, 2.3). ``import_process`` does the same in a process of its own;
 ``python -m gate.registers.importer`` is that process, and tells how far it is as JSON lines on standard output:
 ``{"progress": 0.4, "stage": "reading"}``, and at the end ``{"report": {…}}``
 or ``{"error": "…", "hint": "…", "again": false}`` (true: ``RegisterFailed``).
@@ -23,10 +23,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gate.errors import RegisterError, RegisterFailed
-from gate.given import Given
+from gate.handed_over_file import HandedOverFile
 from gate.lifeline import end_with
-from gate.registers import guards, shelf
-from gate.registers.child import import_in_child
+from gate.registers import guards, snapshot_store
 from gate.registers.coverage import FULL, checked_coverage, parse_coverage
 from gate.registers.opening import opened
 from gate.registers.report import ImportReport
@@ -36,13 +35,13 @@ if TYPE_CHECKING:
     from gate.registers.lines import Keys
     from gate.registers.source import Progress, Source
 
-__all__ = ["ImportReport", "guess_as_of", "import_file", "import_in_child", "parse_coverage", "prune"]
+__all__ = ["ImportReport", "guess_as_of", "import_file", "parse_coverage", "prune"]
 
 _NAME = re.compile(r"[a-z][a-z0-9]{0,15}")
 _DATE_IN_NAME = re.compile(r"(?<!\d)(20\d\d)([-_.]?)(\d\d)\2(\d\d)(?!\d)")
 
 
-def guess_as_of(source: Given | Path, now: datetime) -> date:
+def guess_as_of(source: HandedOverFile | Path, now: datetime) -> date:
     """The day a file speaks of where nobody says: the earliest of a date in its name (``tps_ns_20260131.txt``,
     ``2026-01-31``), the day it was last written, and today. Too early refuses calls, too late would let them through.
     ``RegisterError`` where there is no such file."""
@@ -57,7 +56,7 @@ def guess_as_of(source: Given | Path, now: datetime) -> date:
 def import_file(
     folder: Path,
     name: str,
-    source: Given | Path,
+    source: HandedOverFile | Path,
     *,
     as_of: date,
     now: datetime,
@@ -79,10 +78,10 @@ def import_file(
     tell = progress or (lambda _fraction, _stage: None)
     given = opened(source)
     try:
-        shelf.make_folder(folder)
-        with shelf.locked(folder, name, lambda: tell(0.0, "waiting for another import")):
+        snapshot_store.make_folder(folder)
+        with snapshot_store.locked(folder, name, lambda: tell(0.0, "waiting for another import")):
             before = guards.look(folder, name)
-            shelf.clean(folder, name, before.pointer)
+            snapshot_store.clean(folder, name, before.pointer)
             guards.check_date(name, as_of, now, None if accept_older else before.as_of)
             return _Import(folder, name, given, as_of, now, covered, accept_shrink, before, tell).run()
     except (OSError, MemoryError) as error:
@@ -99,11 +98,11 @@ def prune(folder: Path, name: str, now: datetime) -> None:
     try:
         if not folder.is_dir():
             return
-        with shelf.locked(folder, name, lambda: None):
-            pointer = shelf.read_pointer(folder, name)
+        with snapshot_store.locked(folder, name, lambda: None):
+            pointer = snapshot_store.read_pointer(folder, name)
             if pointer is not None:
-                kept = shelf.superseded(folder, pointer.kept, now)
-                shelf.clean(folder, name, shelf.with_kept(pointer, kept))
+                kept = snapshot_store.superseded(folder, pointer.kept, now)
+                snapshot_store.clean(folder, name, snapshot_store.with_kept(pointer, kept))
     except OSError as error:
         raise RegisterError(f"superseded snapshots in {folder} could not be deleted: {error}") from error
 
@@ -114,7 +113,7 @@ class _Import:
 
     folder: Path
     name: str
-    source: Given
+    source: HandedOverFile
     as_of: date
     now: datetime
     coverage: tuple[str, ...]
@@ -164,15 +163,15 @@ class _Import:
     def _put_in_force(self, keys: Keys, source: Source) -> str:
         """Write the snapshot, read it back, swap. Returns its SHA-256."""
         self.tell(0.85, "writing")
-        kept = shelf.superseded(self.folder, self.before.worth_keeping(), self.now)
+        kept = snapshot_store.superseded(self.folder, self.before.worth_keeping(), self.now)
         metadata = Metadata(self.name, self.as_of, self.coverage, source.name, source.sha256, self.now.astimezone(UTC))
         sha256, path = self._write(keys, metadata)
         try:
-            seal = shelf.seal_of(path)
+            seal = snapshot_store.seal_of(path)
             self.tell(0.95, "verifying")
             self._read_back(path, sha256, keys)
-            pointer = shelf.Pointer(path.name, sha256, self.as_of, keys.size, seal, kept)
-            shelf.put_in_force(self.folder, self.name, pointer)
+            pointer = snapshot_store.Pointer(path.name, sha256, self.as_of, keys.size, seal, kept)
+            snapshot_store.put_in_force(self.folder, self.name, pointer)
         except BaseException:
             if self.before.pointer is None or path.name != self.before.pointer.file:
                 with suppress(OSError):
@@ -180,22 +179,22 @@ class _Import:
             raise
         # From here on the new snapshot is in force, whatever happens; what cannot be deleted now goes next time.
         with suppress(OSError):
-            shelf.sync_folder(self.folder)
-            shelf.clean(self.folder, self.name, pointer)
+            snapshot_store.sync_folder(self.folder)
+            snapshot_store.clean(self.folder, self.name, pointer)
         return sha256
 
     def _write(self, keys: Keys, metadata: Metadata) -> tuple[str, Path]:
         from gate.registers import build
 
-        part = shelf.new_part(self.folder, self.name)
+        part = snapshot_store.new_part(self.folder, self.name)
         try:
-            with os.fdopen(shelf.create(part), "wb") as out:
+            with os.fdopen(snapshot_store.create(part), "wb") as out:
                 sha256 = build.write_snapshot(out, keys, metadata)
                 out.flush()
                 os.fsync(out.fileno())
-            path = self.folder / shelf.snapshot_name(self.name, self.as_of, sha256)
+            path = self.folder / snapshot_store.snapshot_name(self.name, self.as_of, sha256)
             part.replace(path)
-            shelf.sync_folder(self.folder)
+            snapshot_store.sync_folder(self.folder)
         except BaseException:
             with suppress(OSError):
                 part.unlink(missing_ok=True)
@@ -215,7 +214,7 @@ class _Import:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The child process of ``import_in_child``."""
+    """The child process of ``import_in_process``."""
     parser = argparse.ArgumentParser(prog="python -m gate.registers.importer", description=import_file.__doc__)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--name", required=True)
@@ -236,7 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         report = import_file(
             asked.folder,
             asked.name,
-            Path(asked.source) if asked.descriptor is None else Given(asked.descriptor, asked.source),
+            Path(asked.source) if asked.descriptor is None else HandedOverFile(asked.descriptor, asked.source),
             as_of=asked.as_of,
             now=asked.now,
             coverage=parse_coverage(asked.coverage),

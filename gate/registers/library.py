@@ -18,7 +18,7 @@ from typing import Any
 from gate.core.rules import MAX_AGE_DAYS, days_left
 from gate.core.screening import RegisterView
 from gate.errors import RegisterError
-from gate.registers import shelf
+from gate.registers import snapshot_store
 from gate.registers.coverage import Coverage
 from gate.registers.snapshot import Snapshot
 
@@ -28,7 +28,7 @@ LOOK_EVERY = 0.5
 RETRY_EVERY = 10.0
 """Seconds after which a damaged register is opened again: what failed may have been the machine and not the file."""
 
-_Stamp = tuple[shelf.Seal | None, shelf.Seal | None]
+_Stamp = tuple[snapshot_store.Seal | None, snapshot_store.Seal | None]
 """Of the pointer and of the snapshot: the same as long as neither file changed."""
 
 
@@ -90,7 +90,7 @@ class _Register:
         """See whether another snapshot is in force, or the one in force was changed."""
         edition = self.edition
         path = edition.snapshot.path if edition.snapshot else None
-        stamp = (_seal(shelf.pointer_path(self._folder, self._name)), _seal(path) if path else None)
+        stamp = (_seal(snapshot_store.pointer_path(self._folder, self._name)), _seal(path) if path else None)
         retry = edition.state == "damaged" and time.monotonic() - edition.loaded >= RETRY_EVERY
         if stamp != edition.stamp or retry:
             # What was damaged is read as a whole, so that it cannot come back by looking good from afar.
@@ -110,16 +110,16 @@ class _Register:
     def _load(self, *, whole: bool = False) -> _Edition:
         """The edition in force on disk. Once more where it was replaced, and deleted, under our hands."""
         for _ in range(3):
-            pointer_seal = _seal(shelf.pointer_path(self._folder, self._name))
+            pointer_seal = _seal(snapshot_store.pointer_path(self._folder, self._name))
             edition = self._open(pointer_seal, whole=whole)
-            if edition.state == "ok" or _seal(shelf.pointer_path(self._folder, self._name)) == pointer_seal:
+            if edition.state == "ok" or _seal(snapshot_store.pointer_path(self._folder, self._name)) == pointer_seal:
                 break
         return edition
 
-    def _open(self, pointer_seal: shelf.Seal | None, *, whole: bool) -> _Edition:
+    def _open(self, pointer_seal: snapshot_store.Seal | None, *, whole: bool) -> _Edition:
         now = time.monotonic()
         try:
-            found = shelf.open_in_force(self._folder, self._name)
+            found = snapshot_store.open_in_force(self._folder, self._name)
             if found is None:
                 return _Edition(self._name, (pointer_seal, None), "missing", "it was never imported", loaded=now)
             pointer, snapshot, seal = found
@@ -196,9 +196,9 @@ def _status(edition: _Edition, today: date, max_age_days: int) -> dict[str, Any]
     }
 
 
-def _seal(path: Path) -> shelf.Seal | None:
+def _seal(path: Path) -> snapshot_store.Seal | None:
     """The seal, or None where the file is not there or not to be seen."""
     try:
-        return shelf.seal_of(path)
+        return snapshot_store.seal_of(path)
     except OSError:
         return None

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 from gate.errors import RegisterError, UsageError
-from gate.given import Given, open_file
+from gate.handed_over_file import HandedOverFile, open_file
 
 
-def opened(source: Given | Path) -> Given:
+def opened(source: HandedOverFile | Path) -> HandedOverFile:
     """The file, opened here where it was not handed over. Raises ``RegisterError``."""
     try:
-        return source if isinstance(source, Given) else open_file(source)
+        return source if isinstance(source, HandedOverFile) else open_file(source)
     except UsageError as error:
         raise RegisterError(error.message, hint=error.hint) from None

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gate.errors import RegisterError, RegisterFailed
-from gate.given import Given
+from gate.handed_over_file import HandedOverFile
 from gate.registers.lines import Keys, Tally, read_fast
 
 Progress = Callable[[float, str], None]
@@ -44,7 +44,7 @@ class Source:
     tally: Tally
 
 
-def read_source(path: Given, progress: Progress) -> Source:
+def read_source(path: HandedOverFile, progress: Progress) -> Source:
     """Read a register file. ``RegisterError`` where it is refused, with line numbers; ``OSError`` where it cannot be
     read."""
     with path.reader() as file:
@@ -77,7 +77,7 @@ def read_source(path: Given, progress: Progress) -> Source:
     return Source(path.name, sha256.hexdigest(), keys[:used], tally)
 
 
-def _judge(path: Given, tally: Tally) -> None:
+def _judge(path: HandedOverFile, tally: Tally) -> None:
     """Refuse a file with too many bad lines."""
     if tally.bad * TOLERATED <= tally.lines:
         return
@@ -86,11 +86,11 @@ def _judge(path: Given, tally: Tally) -> None:
     raise _refused(path, f"{tally.bad:,} of {tally.lines:,} lines are no numbers, more than 0.1 %: {shown}{more}")
 
 
-def _changed(path: Given) -> RegisterError:
+def _changed(path: HandedOverFile) -> RegisterError:
     return RegisterFailed(f"{path} changed while it was read", hint="import it when its upload is complete")
 
 
-def _refused(path: Given, why: str) -> RegisterError:
+def _refused(path: HandedOverFile, why: str) -> RegisterError:
     return RegisterError(
         f"{path} is refused: {why}", hint="fetch the licensee's file again; the register in force stays"
     )

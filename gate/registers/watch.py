@@ -31,8 +31,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from gate.errors import GateError, RegisterError, RegisterFailed, UsageError
-from gate.given import LARGEST, Given, kind_of, open_within
-from gate.registers.shelf import KEPT_DAYS, KEPT_SNAPSHOTS
+from gate.handed_over_file import LARGEST, HandedOverFile, kind_of, open_within
+from gate.registers.snapshot_store import KEPT_DAYS, KEPT_SNAPSHOTS
 
 TAKEN: Final = "taken"
 REFUSED: Final = "refused"
@@ -52,7 +52,7 @@ _MOVED: Final = re.compile(r"^\d{8}T\d{12}-")
 
 Stamp = tuple[int, int, int]
 """Inode, size, time of the last byte in nanoseconds: the same as long as nobody writes."""
-Take = Callable[[str, Given], Mapping[str, Any]]
+Take = Callable[[str, HandedOverFile], Mapping[str, Any]]
 """(register, open file) -> report of its import; raises ``GateError``."""
 
 
@@ -218,7 +218,7 @@ class DropFolder:
             self._last[name] = (outcome.file, path.name, seen)
         return outcome
 
-    def _open(self, path: Path) -> Given:
+    def _open(self, path: Path) -> HandedOverFile:
         """The file, in the folder itself. Raises ``RegisterError`` where it is too large, and ``UsageError``."""
         try:
             folder = os.open(self.folder, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -21,7 +21,7 @@ from gate.service.reads import Reads, Row, ScanFile
 log = structlog.get_logger()
 
 
-class Leftover(Protocol):
+class UnreportedClosing(Protocol):
     """A closing that a recorder wrote down because the gate was gone."""
 
     @property
@@ -44,10 +44,11 @@ class Reconciler:
         scan: ScanFile,
         recordings: Path,
         clock: Clock,
-        leftovers: Callable[[], Sequence[Leftover]] = tuple,
+        unreported_closings: Callable[[], Sequence[UnreportedClosing]] = tuple,
     ) -> None:
-        """``recordings`` is the folder of sealed files; ``leftovers`` finds the closings that nobody heard."""
-        self._leftovers = leftovers
+        """``recordings`` is the folder of sealed files; ``unreported_closings`` finds the closings that nobody
+        heard."""
+        self._unreported_closings = unreported_closings
         self._store = store
         self._reads = reads
         self._scan = scan
@@ -58,7 +59,7 @@ class Reconciler:
         """At start, before the line opens and when no recorder of an earlier life runs any more. Returns how many
         recordings and calls were closed."""
         recordings = self._store.call(self._reads.open_recordings)
-        heard = {each.closed.recording_id: each for each in self._leftovers()}
+        heard = {each.closed.recording_id: each for each in self._unreported_closings()}
         for row in recordings:
             self._close(row, heard.get(row["recording_id"]))
         for each in heard.values():
@@ -95,7 +96,7 @@ class Reconciler:
         except (GateError, OSError):
             return False
 
-    def _close(self, row: Row, heard: Leftover | None) -> None:
+    def _close(self, row: Row, heard: UnreportedClosing | None) -> None:
         fact = self._closing(row, heard, self._clock.now())
 
         def work(tx: Transaction) -> None:
@@ -105,7 +106,7 @@ class Reconciler:
 
         self._store.call(work)
 
-    def _closing(self, row: Row, heard: Leftover | None, now: datetime) -> Fact:
+    def _closing(self, row: Row, heard: UnreportedClosing | None, now: datetime) -> Fact:
         body = closing_body(heard.closed) if heard is not None else self._from_file(self._recordings / row["path"])
         return Fact(
             kind="recording_closed",

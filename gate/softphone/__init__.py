@@ -7,18 +7,18 @@
 In the process that holds the data folder ``ask`` is ``lambda number: Answer.of(desk.decide(number=number, actor=…))``.
 
 - ``phone``    ``GatedPhone`` and ``GatedCall``: pyVoIP's phone and call, with one door for dialling
-- ``asking``   ``Answer``, ``CallRefused``, ``ask_gate``: the question to the gate, and what is made of its answer
-- ``signals``  the SIP client: pyVoIP's registration, our own INVITE, ACK, CANCEL and BYE
-- ``voice``    the RTP client, and ``tone``
+- ``gate_query`` ``Answer``, ``CallRefused``, ``ask_gate``: the question to the gate, and what is made of its answer
+- ``sip_client`` the SIP client: pyVoIP's registration, our own INVITE, ACK, CANCEL and BYE
+- ``rtp_client``  the RTP client, and ``tone``
 
 pyVoIP (1.6.8) is mended here and nowhere else; what is wrong with it is told where it is put right.
 """
 
 from __future__ import annotations
 
-from gate.softphone.asking import Answer as Answer
-from gate.softphone.asking import CallRefused as CallRefused
-from gate.softphone.asking import ask_gate as ask_gate
+from gate.softphone.gate_query import Answer as Answer
+from gate.softphone.gate_query import CallRefused as CallRefused
+from gate.softphone.gate_query import ask_gate as ask_gate
 from gate.softphone.phone import GatedCall as GatedCall
 from gate.softphone.phone import GatedPhone as GatedPhone
-from gate.softphone.voice import tone as tone
+from gate.softphone.rtp_client import tone as tone

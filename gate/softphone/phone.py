@@ -15,9 +15,9 @@ from pyVoIP import RTP, SIP
 from pyVoIP.VoIP import CallState, PhoneStatus, VoIPCall, VoIPPhone
 
 from gate.errors import GateError
-from gate.softphone.asking import Answer, permitted
-from gate.softphone.signals import Invite, Signals
-from gate.softphone.voice import Voice
+from gate.softphone.gate_query import Answer, permitted
+from gate.softphone.rtp_client import RtpClient
+from gate.softphone.sip_client import Invite, Signals
 
 
 class GatedCall(VoIPCall):  # type: ignore[misc]  # pyVoIP has no usable types
@@ -63,7 +63,7 @@ class GatedCall(VoIPCall):  # type: ignore[misc]  # pyVoIP has no usable types
         """pyVoIP's, with our voice."""
         for index, connection in enumerate(request.body["c"]):
             address = connection["address"]
-            voice = Voice(codecs, ip, port, address, baseport + index, self.sendmode, dtmf=self.dtmf_callback)
+            voice = RtpClient(codecs, ip, port, address, baseport + index, self.sendmode, dtmf=self.dtmf_callback)
             self.RTPClients.append(voice)
 
     def bye(self) -> None:

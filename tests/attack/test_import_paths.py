@@ -16,7 +16,7 @@ import pytest
 
 from gate.control.files import handed
 from gate.errors import RefusedError, UsageError
-from gate.given import open_file
+from gate.handed_over_file import open_file
 from tests.support.accounts import NEEDS_ROOT, accounts, as_account
 from tests.support.gatehouse import DIALGATE, Gatehouse, running
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from gate.given import open_file
+from gate.handed_over_file import open_file
 from tests.bench import registers_gen
 
 CONTACTS = 1_000_000

@@ -208,7 +208,7 @@ def _measure_look_ups(kind: str, place: Path) -> dict[str, float]:
 
 
 def _open_snapshot(place: Path) -> Callable[[Any], object]:
-    from gate.registers.shelf import open_in_force
+    from gate.registers.snapshot_store import open_in_force
 
     found = open_in_force(place / "registers", "tps")
     assert found is not None

@@ -27,7 +27,7 @@ from gate.control.messages import OPERATIONS, arguments, conforms
 from gate.control.server import serve
 from gate.control.work import Busy, Workers
 from gate.errors import ControlError, GateError, RefusedError, RegisterError, UsageError, VaultError
-from gate.given import open_file
+from gate.handed_over_file import open_file
 from tests.support.desks import SmallDesk, WrongKey
 from tests.support.doors import serving
 from tests.support.settings import VALID, write

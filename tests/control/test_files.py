@@ -17,7 +17,7 @@ from gate.control import files, sockets
 from gate.control.client import ControlClient
 from gate.control.files import EACH, files_socket, handed
 from gate.errors import ControlError, UsageError
-from gate.given import open_file
+from gate.handed_over_file import open_file
 from tests.support.desks import SmallDesk
 from tests.support.doors import serving
 from tests.support.settings import write

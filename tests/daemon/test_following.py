@@ -14,7 +14,7 @@ from gate.config import load
 from gate.daemon import contacts as following
 from gate.daemon import drop, superseded
 from gate.errors import RegisterError
-from gate.given import Given, open_file
+from gate.handed_over_file import HandedOverFile, open_file
 from gate.operations.data_folder import DataFolder
 from gate.registers import importer
 from gate.registers.watch import DropFolder
@@ -51,7 +51,7 @@ async def test_nothing_is_watched_unless_it_is_configured(house: DataFolder) -> 
 
 
 def test_a_look_that_fails_is_told_and_a_file_that_lands_later_is_taken(house: DataFolder, tmp_path: Path) -> None:
-    def take(name: str, file: Given) -> Any:
+    def take(name: str, file: HandedOverFile) -> Any:
         return house.desk.register_import(name=name, file=file, once=True, accept_shrink=True, actor="gate:watch")
 
     folder = DropFolder(tmp_path / "drop", {"tps": ("tps*.txt",)}, 0.0, take)

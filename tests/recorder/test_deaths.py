@@ -22,7 +22,7 @@ import pytest
 from gate.clock import SystemClock
 from gate.core.frames import decode
 from gate.errors import RecorderError
-from gate.recorder import leftovers
+from gate.recorder import unreported_closings
 from gate.recorder.client import RecorderClient
 from tests.support.recorder_room import (
     PAYLOADS,
@@ -81,7 +81,7 @@ def test_a_killed_gate_leaves_closed_recordings_marked_interrupted(tmp_path: Pat
     gate.wait()
     until(lambda: gone(pid), 10)
 
-    notes = {note.closed.recording_id: note for note in leftovers.find(folder)}
+    notes = {note.closed.recording_id: note for note in unreported_closings.find(folder)}
     assert sorted(notes) == ["rec-a", "rec-b", "rec-c"]
     for (_, _, path, key), name in zip(calls, "abc", strict=True):
         chunks, trailer = read(folder / path, bytes.fromhex(key))
@@ -97,7 +97,7 @@ def test_a_killed_gate_leaves_closed_recordings_marked_interrupted(tmp_path: Pat
         assert event_names(frames)[-1] == "end"
     for note in notes.values():
         note.drop()
-    assert leftovers.find(folder) == []
+    assert unreported_closings.find(folder) == []
     assert {path.suffix for path in folder.rglob("*") if path.is_file()} == {".dgr"}
 
 

@@ -75,7 +75,7 @@ def test_arrival_times_are_the_kernels(room: Room) -> None:
         time.sleep(0.02)
     room.close("a")
     offsets = [p.offset / 1e6 for p in packets(room.frames(opened), "caller")]
-    shifts = [offset - moment for offset, moment in zip(offsets, sent, strict=True)]
+    shifts = [offset - instant for offset, instant in zip(offsets, sent, strict=True)]
     assert max(shifts) - min(shifts) < 0.1, "a loop that comes late must not move the times"
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from gate.core.frames import decode
-from gate.recorder import leftovers
 from gate.recorder import messages as m
+from gate.recorder import unreported_closings
 from tests.support.recorder_room import PAYLOADS, Phone, packets, source_of, spawner
 from tests.support.recorder_seal import read
 
@@ -31,7 +31,7 @@ class Wire:
 
     def next(self) -> m.ToGate:
         """The next message that is not about being alive."""
-        while isinstance(message := self.any(), m.Alive | m.Levels | m.Behind):
+        while isinstance(message := self.any(), m.Heartbeat | m.Levels | m.Behind):
             pass
         return message
 
@@ -103,8 +103,8 @@ def test_a_closing_that_nobody_read_is_left_as_a_note(tmp_path: Path) -> None:
     closed = wire.next()
     assert wire.end() == 0
     assert isinstance(closed, m.Closed)
-    (note,) = leftovers.find(wire.folder)
-    assert note.closed == leftovers.closing(closed) and not note.closed.interrupted
+    (note,) = unreported_closings.find(wire.folder)
+    assert note.closed == unreported_closings.closing(closed) and not note.closed.interrupted
     assert note.note.stat().st_mode & 0o777 == 0o600
 
 
@@ -114,13 +114,13 @@ def test_notes_that_cannot_be_read_are_passed_over(tmp_path: Path) -> None:
     (folder / "rec-a.dgr.closed.json").write_text("{")
     (folder / "rec-b.dgr.closed.json").mkdir()
     closed = m.Closed("c", "rec-c", path="2026/01/05/rec-c.dgr", sha256="0" * 64, gaps=[(1.0, 2.5)])
-    leftovers.leave(tmp_path, closed)
-    (note,) = leftovers.find(tmp_path)
-    assert note.closed == leftovers.closing(closed)
+    unreported_closings.leave(tmp_path, closed)
+    (note,) = unreported_closings.find(tmp_path)
+    assert note.closed == unreported_closings.closing(closed)
     assert note.closed.gaps == ((1.0, 2.5),)
     note.drop()
     note.drop()
-    assert leftovers.find(tmp_path) == []
+    assert unreported_closings.find(tmp_path) == []
 
 
 MORE = [m.MediaChanged("unknown", PAYLOADS)] * 600

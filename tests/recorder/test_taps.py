@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from gate.recorder.taps import PER_ROUND, Moment, Tap, moment
+from gate.recorder.taps import PER_ROUND, Instant, Tap, instant
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -39,7 +39,7 @@ def test_stamps_are_of_the_arrival_and_not_of_the_reading(out: socket.socket) ->
     out.sendto(b"first", ("127.0.0.1", tap.port))
     sent = time.monotonic_ns()
     time.sleep(0.1)
-    ((arrival, data),) = tap.packets(moment())
+    ((arrival, data),) = tap.packets(instant())
     assert data == b"first"
     assert abs(arrival - sent) < 10_000_000
     tap.close()
@@ -49,8 +49,8 @@ def test_stamps_are_of_the_arrival_and_not_of_the_reading(out: socket.socket) ->
 def test_a_step_of_the_wall_clock_moves_nothing(out: socket.socket, step: int) -> None:
     tap = tap_of(out)
     out.sendto(b"x", ("127.0.0.1", tap.port))
-    now = moment()
-    ((arrival, _),) = tap.packets(Moment(now.monotonic, now.wall + step * 1_000_000_000))
+    now = instant()
+    ((arrival, _),) = tap.packets(Instant(now.monotonic, now.wall + step * 1_000_000_000))
     assert arrival == now.monotonic
     tap.close()
 
@@ -59,14 +59,14 @@ def test_what_came_later_is_left_for_later(out: socket.socket) -> None:
     tap = tap_of(out)
     out.sendto(b"first", ("127.0.0.1", tap.port))
     time.sleep(0.02)
-    at = moment()
+    at = instant()
     time.sleep(0.02)
     for data in (b"second", b"third"):
         out.sendto(data, ("127.0.0.1", tap.port))
     time.sleep(0.02)
     got = [data for _ in range(3) for _, data in tap.packets(at)]
     assert got == [b"first"]
-    later = moment()
+    later = instant()
     taken = [each for _ in range(3) for each in tap.packets(later)]
     assert [data for _, data in taken] == [b"second", b"third"]
     assert all(at.monotonic < arrival < later.monotonic for arrival, _ in taken)
@@ -77,7 +77,7 @@ def test_a_backlog_is_taken_in_growing_bursts(out: socket.socket) -> None:
     tap = tap_of(out)
     for number in range(200):
         out.sendto(bytes([number]), ("127.0.0.1", tap.port))
-    at = moment()
+    at = instant()
     bursts = []
     got: list[int] = []
     while burst := [data[0] for _, data in tap.packets(at)]:
@@ -93,10 +93,10 @@ def test_what_the_kernel_had_no_room_for_is_counted(out: socket.socket) -> None:
     for _ in range(5000):
         out.sendto(bytes(200), ("127.0.0.1", tap.port))
     taken = 0
-    while burst := list(tap.packets(moment())):
+    while burst := list(tap.packets(instant())):
         taken += len(burst)
     out.sendto(b"one more", ("127.0.0.1", tap.port))
-    taken += len(list(tap.packets(moment())))
+    taken += len(list(tap.packets(instant())))
     assert 100 < taken < 5001
     assert tap.dropped == 5001 - taken
     tap.close()
@@ -107,11 +107,11 @@ def test_a_tap_takes_from_its_source_alone_and_from_nobody_before_that_is_known(
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as stranger, socket.socket(type=socket.SOCK_DGRAM) as other:
         stranger.sendto(b"forged before", ("127.0.0.1", tap.port))
         out.sendto(b"early", ("127.0.0.1", tap.port))
-        assert list(tap.packets(moment())) == []
+        assert list(tap.packets(instant())) == []
         tap.take_from(out.getsockname()[1])
         stranger.sendto(b"forged after", ("127.0.0.1", tap.port))
         out.sendto(b"true", ("127.0.0.1", tap.port))
-        later = moment()
+        later = instant()
         assert [data for _ in range(3) for _, data in tap.packets(later)] == [b"early", b"true"]
         with pytest.raises(OSError, match="in use"):
             other.bind(out.getsockname())
@@ -122,4 +122,4 @@ def test_it_listens_on_loopback_alone() -> None:
     tap = Tap()
     assert tap.socket.getsockname() == ("127.0.0.1", tap.port)
     tap.close()
-    assert list(tap.packets(moment())) == []
+    assert list(tap.packets(instant())) == []

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from gate.errors import RegisterError
-from gate.registers import shelf
+from gate.registers import snapshot_store
 from gate.registers.coverage import Coverage
 from gate.registers.fixed import FixedRegisters, contains_many, covers_many
 from gate.registers.library import RegisterLibrary
@@ -33,7 +33,7 @@ def _mixed(folder: Path) -> np.ndarray:
 
 def test_membership_of_many_is_that_of_each(tmp_path: Path) -> None:
     asked = _mixed(tmp_path / "r")
-    found = shelf.open_in_force(tmp_path / "r", "tps")
+    found = snapshot_store.open_in_force(tmp_path / "r", "tps")
     assert found is not None
     many = contains_many(found[1], asked)
     assert many.tolist() == [number in found[1] for number in asked.tolist()]
@@ -81,7 +81,7 @@ def test_damage_is_a_state_at_the_start_and_an_error_later(tmp_path: Path) -> No
     path = next(folder.glob("*.snap"))
     raw = bytearray(path.read_bytes())
     raw[-20] ^= 1
-    found = shelf.open_in_force(folder, "tps")
+    found = snapshot_store.open_in_force(folder, "tps")
     assert found is not None
     keys = np.array([int(f"44{number[1:]}") for number in drama(1000)])
     with path.open("r+b") as file:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from gate.errors import RegisterError
-from gate.registers import build, guards, importer, shelf
+from gate.registers import build, guards, importer, snapshot_store
 from gate.registers.importer import guess_as_of, import_file, prune
 from gate.registers.library import RegisterLibrary
 from tests.support.registers import NOW, TODAY, drama, e164, files, put, record, write
@@ -38,7 +38,7 @@ def test_the_report_says_what_changed(tmp_path: Path) -> None:
     source.write_bytes(source.read_bytes() + "".join(map(record, drama(100, start=900))).encode())
     report = import_file(folder, "tps", source, as_of=TODAY, now=NOW, coverage=("01632", "01632"))
     assert report.as_dict() == {
-        "name": "tps", "as_of": "2026-02-10", "sha256": shelf.read_pointer(folder, "tps").sha256, "count": 997,
+        "name": "tps", "as_of": "2026-02-10", "sha256": snapshot_store.read_pointer(folder, "tps").sha256, "count": 997,
         "coverage": ["01632"], "added": 900, "removed": 3, "lines": 1100, "duplicates": 102, "bad": 1,
         "bad_lines": [[1000, "holds 'c', which is neither a digit nor a space"]],
         "source_name": "tps_ns.txt", "source_sha256": report.source_sha256, "accepted_shrink": False,
@@ -217,7 +217,7 @@ def test_the_last_three_snapshots_are_kept_and_none_for_more_than_35_days(tmp_pa
     prune(tmp_path / "none", "tps", now)
 
 
-def test_leftovers_of_killed_imports_are_deleted_by_the_next(tmp_path: Path) -> None:
+def test_files_left_by_killed_imports_are_deleted_by_the_next(tmp_path: Path) -> None:
     folder = tmp_path / "r"
     put(folder, "tps", drama(100))
     put(folder, "ctps", drama(100))
@@ -259,7 +259,7 @@ def test_a_failure_at_any_step_leaves_the_old_register(
         "write_snapshot": (build, "write_snapshot"),
         "replace": (Path, "replace"),
         "read_back": (importer._Import, "_read_back"),
-    }.get(step, (shelf, step))
+    }.get(step, (snapshot_store, step))
     with monkeypatch.context() as patch:
         patch.setattr(*where, fail)
         with pytest.raises(RegisterError, match="No space left on device"):

@@ -15,7 +15,7 @@ import pytest
 
 from gate.core.screening import RegisterView
 from gate.registers import library as library_module
-from gate.registers import shelf
+from gate.registers import snapshot_store
 from gate.registers.library import LOOK_EVERY, RegisterLibrary
 from tests.support.registers import NOW, TODAY, drama, e164, put
 
@@ -183,13 +183,13 @@ def test_any_byte_of_the_pointer_flipped_is_refused(tmp_path: Path) -> None:
 def test_a_large_snapshot_is_read_as_a_whole_only_where_its_seal_is_broken(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(shelf, "SMALL", 0)
+    monkeypatch.setattr(snapshot_store, "SMALL", 0)
     folder = tmp_path / "r"
     put(folder, "tps", drama(100))
     path = next(folder.glob("tps-*.snap"))
     reads = []
-    sha256 = shelf.Snapshot.sha256
-    monkeypatch.setattr(shelf.Snapshot, "sha256", lambda self: reads.append(1) or sha256(self))
+    sha256 = snapshot_store.Snapshot.sha256
+    monkeypatch.setattr(snapshot_store.Snapshot, "sha256", lambda self: reads.append(1) or sha256(self))
     assert _states(RegisterLibrary(folder, ("tps",))) == ["ok"]
     assert not reads
     shutil.copytree(folder, tmp_path / "restored")
@@ -206,17 +206,19 @@ def test_a_large_snapshot_is_read_as_a_whole_only_where_its_seal_is_broken(
 
 def test_damage_that_left_no_trace_is_found_where_it_matters(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that lies: the seal holds, and yet a byte in a record is another."""
-    monkeypatch.setattr(shelf, "SMALL", 0)
+    monkeypatch.setattr(snapshot_store, "SMALL", 0)
     folder = tmp_path / "r"
     put(folder, "tps", [*drama(100), "02079460500"])
-    pointer = shelf.read_pointer(folder, "tps")
+    pointer = snapshot_store.read_pointer(folder, "tps")
     assert pointer is not None
     path = folder / pointer.file
     data = bytearray(path.read_bytes())
     data[-1] ^= 1  # of the last record, that of 020 7946 0500
     path.write_bytes(data)
-    lying = shelf.Pointer(pointer.file, pointer.sha256, pointer.as_of, pointer.count, shelf.seal_of(path))
-    shelf.put_in_force(folder, "tps", lying)
+    lying = snapshot_store.Pointer(
+        pointer.file, pointer.sha256, pointer.as_of, pointer.count, snapshot_store.seal_of(path)
+    )
+    snapshot_store.put_in_force(folder, "tps", lying)
 
     library = RegisterLibrary(folder, ("tps",))
     assert library.view(LISTED)[0].listed
@@ -256,7 +258,7 @@ def test_a_register_heals_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     folder = tmp_path / "r"
     put(folder, "tps", drama(100))
     with monkeypatch.context() as patch:
-        patch.setattr(shelf, "read_pointer", lambda *_: (_ for _ in ()).throw(MemoryError("none left")))
+        patch.setattr(snapshot_store, "read_pointer", lambda *_: (_ for _ in ()).throw(MemoryError("none left")))
         library = RegisterLibrary(folder, ("tps",))
         assert _states(library) == ["damaged"]
         assert library.status(TODAY)[0]["problem"] == "none left"
@@ -284,10 +286,10 @@ def test_a_pointer_of_rubbish_is_a_damaged_register(tmp_path: Path, pointer: str
 def test_a_pointer_out_of_the_folder_is_damaged(tmp_path: Path) -> None:
     folder = tmp_path / "r"
     put(folder, "tps", drama(10))
-    pointer = shelf.read_pointer(folder, "tps")
+    pointer = snapshot_store.read_pointer(folder, "tps")
     assert pointer is not None
-    outside = shelf.Pointer("tps-/../x.snap", pointer.sha256, pointer.as_of, 10, pointer.seal).checked()
-    shelf.put_in_force(folder, "tps", outside)
+    outside = snapshot_store.Pointer("tps-/../x.snap", pointer.sha256, pointer.as_of, 10, pointer.seal).checked()
+    snapshot_store.put_in_force(folder, "tps", outside)
     assert _states(RegisterLibrary(folder, ("tps",))) == ["damaged"]
 
 
@@ -295,12 +297,14 @@ def test_the_other_registers_snapshot_is_not_accepted(tmp_path: Path) -> None:
     """A CTPS snapshot under the TPS's pointer would answer for the wrong people."""
     folder = tmp_path / "r"
     put(folder, "ctps", drama(10))
-    pointer = shelf.read_pointer(folder, "ctps")
+    pointer = snapshot_store.read_pointer(folder, "ctps")
     assert pointer is not None
     stolen = folder / pointer.file.replace("ctps-", "tps-")
     stolen.write_bytes((folder / pointer.file).read_bytes())
-    shelf.put_in_force(
-        folder, "tps", shelf.Pointer(stolen.name, pointer.sha256, pointer.as_of, 10, shelf.seal_of(stolen))
+    snapshot_store.put_in_force(
+        folder,
+        "tps",
+        snapshot_store.Pointer(stolen.name, pointer.sha256, pointer.as_of, 10, snapshot_store.seal_of(stolen)),
     )
     assert _states(RegisterLibrary(folder, ("tps",))) == ["damaged"]
 

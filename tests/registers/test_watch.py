@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from gate.errors import RegisterError, RegisterFailed, StoreError
-from gate.given import Given
+from gate.handed_over_file import HandedOverFile
 from gate.registers.watch import DropFolder, Outcome
 
 NAMES = {"tps": ("tps*.txt",), "ctps": ("CTPS*.txt",)}
@@ -30,7 +30,7 @@ class Bench:
         self.drop = DropFolder(folder, NAMES, SETTLE, self.take)
         self.tick = 1000.0
 
-    def take(self, name: str, file: Given) -> Mapping[str, Any]:
+    def take(self, name: str, file: HandedOverFile) -> Mapping[str, Any]:
         self.taken.append((name, file.name, file.reader().read()))
         if self.during:
             self.during(Path(file.said))
@@ -149,7 +149,7 @@ def test_a_link_that_takes_a_files_place_is_not_followed(bench: Bench, monkeypat
     path = bench.land("tps_ns.txt", age=2 * SETTLE)
     opened = bench.drop._open
 
-    def swapped(place: Path) -> Given:
+    def swapped(place: Path) -> HandedOverFile:
         path.unlink()
         path.symlink_to(secret)
         return opened(place)

@@ -15,7 +15,7 @@ import pytest
 from gate.config import load
 from gate.control.messages import arguments
 from gate.errors import GateError, RefusedError, UsageError
-from gate.given import open_file
+from gate.handed_over_file import open_file
 from gate.operations.data_folder import DataFolder
 from tests.support.example import make_example
 from tests.support.registers import write

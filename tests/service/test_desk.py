@@ -13,7 +13,7 @@ import pytest
 
 from gate.config import Emergency, load
 from gate.errors import RefusedError, StoreError, UsageError
-from gate.given import open_file
+from gate.handed_over_file import open_file
 from gate.operations.data_folder import DataFolder
 from tests.support.example import make_example
 

@@ -16,7 +16,7 @@ import pytest
 
 from gate.errors import StoreError, VaultError
 from gate.ports import Fact
-from gate.recorder.leftovers import SUFFIX
+from gate.recorder.unreported_closings import SUFFIX
 from gate.store import kept
 from gate.vault.errors import KeyShredded
 from gate.vault.opening import open_recording

@@ -12,7 +12,7 @@ import pytest
 from gate.config import load
 from gate.control.messages import OPERATIONS
 from gate.errors import GateError, UsageError
-from gate.given import open_file
+from gate.handed_over_file import open_file
 from gate.operations.data_folder import DataFolder
 from gate.operations.desk import Desk
 from tests.support.example import make_example

@@ -12,7 +12,7 @@ import pytest
 
 from gate.config import load
 from gate.errors import StoppedError, StoreError, UsageError
-from gate.given import open_file
+from gate.handed_over_file import open_file
 from gate.operations.data_folder import DataFolder
 from tests.support.example import make_example
 

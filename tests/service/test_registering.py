@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from gate.errors import RegisterError, StoreError
-from gate.given import open_file
+from gate.handed_over_file import open_file
 from gate.operations.data_folder import DataFolder, new_id
 from gate.operations.registers.registering import note_editions
 from gate.registers.importer import import_file

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from gate.errors import ConfigError, RefusedError, RegisterError, StoreError, VaultError
-from gate.given import Given
+from gate.handed_over_file import HandedOverFile
 
 WAITS = {"id": "w-1", "until": "2026-03-03T10:00:00.000000Z"}
 
@@ -69,7 +69,7 @@ class SmallDesk:
         return answer | {"decision_id": "d-1", "account": account}
 
     def register_import(
-        self, *, name: str, file: Given, progress: Any = None, actor: str, **rest: Any
+        self, *, name: str, file: HandedOverFile, progress: Any = None, actor: str, **rest: Any
     ) -> dict[str, Any]:
         self._note("register_import", name=name, said=file.said, actor=actor, **rest)
         text = file.reader().read().decode()
@@ -137,7 +137,7 @@ class SmallDesk:
         self._note("consent_export", **fields)
         return {"items": [], "next": None}
 
-    def contacts_import(self, *, file: Given, **fields: Any) -> dict[str, Any]:
+    def contacts_import(self, *, file: HandedOverFile, **fields: Any) -> dict[str, Any]:
         self._note("contacts_import", said=file.said, **fields)
         counts = {"contacts": 3, "in_file": 3, "rows": 4, "bad_rows": 1, "reasons": {"not_listed": 2, "listed_tps": 1}}
         faults = [{"line": 5, "column": "phone", "reference": "c-4", "fault": "it is empty"}]

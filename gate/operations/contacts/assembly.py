@@ -35,11 +35,11 @@ def contacts_of(folder: DataFolder) -> Contacts:
         return bulk_screener(config, purpose="marketing", topic=topic, now=now, at=None, actor="gate")
 
     def listing(name: str) -> Callable[[Any], Any] | None:
-        from gate.registers import shelf
+        from gate.registers import snapshot_store
         from gate.registers.fixed import contains_many
 
         try:
-            found = shelf.open_in_force(registers, name)
+            found = snapshot_store.open_in_force(registers, name)
         except RegisterError:
             return None
         return partial(contains_many, found[1]) if found else None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
 from gate.errors import UsageError
-from gate.given import Given
+from gate.handed_over_file import HandedOverFile
 from gate.operations.contacts.contact_room import Wish
 from gate.operations.desk_base import LONDON, DeskBase
 from gate.operations.parsing import number_of
@@ -19,7 +19,7 @@ class ContactDesk(DeskBase):
     def contacts_import(
         self,
         *,
-        file: Given,
+        file: HandedOverFile,
         columns: Sequence[str] = (),
         reference: str = "",
         delimiter: str = "",

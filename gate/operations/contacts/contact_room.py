@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Protocol
 
 from gate.clock import Clock
-from gate.given import Given
+from gate.handed_over_file import HandedOverFile
 from gate.operations.contacts.contact_ids import ContactIds
 from gate.ports import Registers, Store
 from gate.service.reads import Row
@@ -155,7 +155,7 @@ class Room:
 class Wish:
     """The import of a list, as it is asked for."""
 
-    file: Given
+    file: HandedOverFile
     columns: Sequence[str]
     """Phone columns; those that look like some where empty."""
     reference: str

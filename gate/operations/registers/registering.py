@@ -13,7 +13,7 @@ from typing import Final
 
 from gate.clock import Clock
 from gate.errors import GateError, RegisterError, RegisterFailed
-from gate.given import Given
+from gate.handed_over_file import HandedOverFile
 from gate.log import Logger
 from gate.operations.desk_base import LONDON
 from gate.operations.registers.importing import ImportDesk, Stopped
@@ -35,7 +35,7 @@ class RegisterDesk(ImportDesk):
         self,
         *,
         name: str,
-        file: Given,
+        file: HandedOverFile,
         as_of: date | None = None,
         coverage: str = "full",
         accept_shrink: bool = False,
@@ -97,7 +97,7 @@ class RegisterDesk(ImportDesk):
     def _status(self) -> list[Row]:
         return self._registers.status(self._clock.now().astimezone(LONDON).date())
 
-    def _refuse_again(self, name: str, source: Given) -> None:
+    def _refuse_again(self, name: str, source: HandedOverFile) -> None:
         """Raises ``RegisterError`` where these bytes were imported before as this register."""
         try:
             with source.reader() as file:

@@ -18,7 +18,7 @@ _MCL_CURRENT, _MCL_FUTURE, _MCL_ONFAULT = 1, 2, 4
 """Linux values (``linux/prctl.h``, ``asm-generic/mman.h``)."""
 
 
-def raise_shield() -> bool:
+def harden_process() -> bool:
     """Harden this process; returns True where its memory is locked. Termination signals are ignored: the recorder ends
     when the gate's end of the socket closes, so that nothing stops it in the middle of a call."""
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -32,7 +32,7 @@ MAX_DROPOUT, MAX_MISORDER = 3000, 1000
 
 
 @dataclass(slots=True)
-class SideReport:
+class TimelineReport:
     """What one side held."""
 
     packets: int = 0
@@ -83,12 +83,12 @@ class _Held:
     name: str = field(compare=False)
 
 
-class Side:
+class RtpTimeline:
     """Places packets on ``track``. ``lead`` samples lie before the recording's start."""
 
     def __init__(self, track: Track, lead: int) -> None:
         self.track = track
-        self.report = SideReport()
+        self.report = TimelineReport()
         self._lead = lead
         self._names: dict[int, str] = dict(STATIC_PAYLOADS)
         self._stream: _Stream | None = None

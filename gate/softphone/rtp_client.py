@@ -66,7 +66,7 @@ class _Queue:
         return taken
 
 
-class Voice(RTP.RTPClient):  # type: ignore[misc]  # pyVoIP has no usable types
+class RtpClient(RTP.RTPClient):  # type: ignore[misc]  # pyVoIP has no usable types
     """One RTP stream both ways."""
 
     def __init__(self, *arguments: Any, **named: Any) -> None:

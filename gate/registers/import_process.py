@@ -17,7 +17,7 @@ import msgspec
 
 import gate
 from gate.errors import RegisterError, RegisterFailed
-from gate.given import Given
+from gate.handed_over_file import HandedOverFile
 from gate.registers.opening import opened
 from gate.registers.report import ImportReport
 
@@ -25,10 +25,10 @@ IDLE_SECONDS: Final = 0.5
 """Without a word from the child for so long, it is asked whether to go on."""
 
 
-def import_in_child(
+def import_in_process(
     folder: Path,
     name: str,
-    source: Given | Path,
+    source: HandedOverFile | Path,
     *,
     as_of: date,
     now: datetime,

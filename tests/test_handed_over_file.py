@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from gate.errors import UsageError
-from gate.given import Given, open_file, open_within
+from gate.handed_over_file import HandedOverFile, open_file, open_within
 
 
 def descriptors() -> set[str]:
@@ -49,13 +49,13 @@ def test_a_descriptor_that_cannot_be_read_or_is_too_large_is_refused(tmp_path: P
     before = descriptors()
     for flags, words in ((os.O_WRONLY, "not opened to be read"), (os.O_PATH, "not opened to be read")):
         with pytest.raises(UsageError, match=words):
-            Given(os.open(path, flags), "list")
+            HandedOverFile(os.open(path, flags), "list")
     with pytest.raises(UsageError, match="is too large: 10 bytes, and 9 are read at most"):
         open_file(path, 9)
     read, write = os.pipe()
     os.close(write)
     with pytest.raises(UsageError, match="is a pipe"):
-        Given(read, "list")
+        HandedOverFile(read, "list")
     assert descriptors() == before
 
 
@@ -78,7 +78,7 @@ def test_it_is_read_from_places_of_its_own_up_to_the_end_it_had(tmp_path: Path) 
 def test_what_it_was_called_is_words(tmp_path: Path) -> None:
     path = tmp_path / "list"
     path.write_bytes(b"x")
-    with Given(os.open(path, os.O_RDONLY), "/a/b\n\x1b[2J/tps.txt") as given:
+    with HandedOverFile(os.open(path, os.O_RDONLY), "/a/b\n\x1b[2J/tps.txt") as given:
         assert (given.said, given.name) == ("/a/b??[2J/tps.txt", "tps.txt")
 
 

@@ -18,8 +18,9 @@ from pathlib import Path
 import pytest
 
 from gate.errors import RegisterError
-from gate.registers import child as child_module
-from gate.registers.importer import import_file, import_in_child
+from gate.registers import import_process as child_module
+from gate.registers.import_process import import_in_process
+from gate.registers.importer import import_file
 from gate.registers.library import RegisterLibrary
 from tests.support.registers import NOW, TODAY, drama, files, put, write
 
@@ -49,7 +50,7 @@ def _start(folder: Path, source: Path) -> subprocess.Popen[str]:
 def test_a_child_reports_as_the_function_does(tmp_path: Path) -> None:
     source = write(tmp_path / "tps_ns.txt", drama(300))
     seen: list[tuple[float, str]] = []
-    report = import_in_child(
+    report = import_in_process(
         tmp_path / "child", "tps", source, as_of=TODAY, now=NOW, coverage=("020", "01632"),
         progress=lambda done, stage: seen.append((done, stage)),
     )  # fmt: skip
@@ -71,12 +72,12 @@ def test_a_child_refuses_as_the_function_does(tmp_path: Path) -> None:
     put(folder, "tps", drama(100))
     source = write(tmp_path / "t.txt", drama(10))
     with pytest.raises(RegisterError, match="would shrink from 100 to 10") as caught:
-        import_in_child(folder, "tps", source, as_of=TODAY, now=NOW)
+        import_in_process(folder, "tps", source, as_of=TODAY, now=NOW)
     assert "--accept-shrink" in caught.value.hint
-    assert import_in_child(folder, "tps", source, as_of=TODAY, now=NOW, accept_shrink=True).accepted_shrink
+    assert import_in_process(folder, "tps", source, as_of=TODAY, now=NOW, accept_shrink=True).accepted_shrink
     with pytest.raises(RegisterError, match="older"):
-        import_in_child(folder, "tps", source, as_of=TODAY - timedelta(days=1), now=NOW)
-    older = import_in_child(folder, "tps", source, as_of=TODAY - timedelta(days=1), now=NOW, accept_older=True)
+        import_in_process(folder, "tps", source, as_of=TODAY - timedelta(days=1), now=NOW)
+    older = import_in_process(folder, "tps", source, as_of=TODAY - timedelta(days=1), now=NOW, accept_older=True)
     assert older.as_of == TODAY - timedelta(days=1)
 
 
@@ -86,7 +87,7 @@ def test_a_child_runs_this_code_from_any_folder(tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("PYTHONPATH", raising=False)
     write(tmp_path / "t.txt", drama(10))
-    assert import_in_child(Path("r"), "tps", Path("t.txt"), as_of=TODAY, now=NOW).count == 10
+    assert import_in_process(Path("r"), "tps", Path("t.txt"), as_of=TODAY, now=NOW).count == 10
 
 
 def test_a_child_that_cannot_run_is_the_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,10 +95,10 @@ def test_a_child_that_cannot_run_is_the_one_error(tmp_path: Path, monkeypatch: p
     with monkeypatch.context() as patch:
         patch.setattr(child_module.sys, "executable", "/bin/false")
         with pytest.raises(RegisterError, match=r"failed \(exit code 1\)"):
-            import_in_child(tmp_path / "r", "tps", source, as_of=TODAY, now=NOW)
+            import_in_process(tmp_path / "r", "tps", source, as_of=TODAY, now=NOW)
         patch.setattr(child_module.sys, "executable", "/no/such/python")
         with pytest.raises(RegisterError, match="could not be started"):
-            import_in_child(tmp_path / "r", "tps", source, as_of=TODAY, now=NOW)
+            import_in_process(tmp_path / "r", "tps", source, as_of=TODAY, now=NOW)
 
 
 def test_a_killed_child_is_told_and_the_old_register_stays(tmp_path: Path, large: Path) -> None:
@@ -111,7 +112,7 @@ def test_a_killed_child_is_told_and_the_old_register_stays(tmp_path: Path, large
                     os.kill(int(process.name), signal.SIGKILL)
 
     with pytest.raises(RegisterError, match="was ended by signal 9"):
-        import_in_child(folder, "tps", large, as_of=TODAY, now=NOW, progress=kill)
+        import_in_process(folder, "tps", large, as_of=TODAY, now=NOW, progress=kill)
     assert _count(folder) == 100
 
 
@@ -132,7 +133,7 @@ def test_a_caller_that_gives_up_ends_its_child(tmp_path: Path, large: Path) -> N
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        import_in_child(folder, "tps", large, as_of=TODAY, now=NOW, progress=interrupted)
+        import_in_process(folder, "tps", large, as_of=TODAY, now=NOW, progress=interrupted)
     assert not any(_is_child(process) for process in Path("/proc").glob("[0-9]*"))
     assert _count(folder) == 100
 
@@ -164,7 +165,7 @@ def test_two_imports_at_once_take_turns(tmp_path: Path, large: Path) -> None:
 
     def run(source: Path) -> None:
         reports.append(
-            import_in_child(
+            import_in_process(
                 folder, "tps", source, as_of=TODAY, now=NOW, accept_shrink=True,
                 progress=lambda _done, stage: waited.append(stage) if stage.startswith("waiting") else None,
             )
@@ -216,7 +217,7 @@ def test_an_import_that_says_nothing_is_ended_when_it_is_told_to(tmp_path: Path)
     with (folder / ".tps.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(InterruptedError):
-            import_in_child(folder, "tps", write(tmp_path / "t.txt", drama(300)), as_of=TODAY, now=NOW, progress=stop)
+            import_in_process(folder, "tps", write(tmp_path / "t.txt", drama(300)), as_of=TODAY, now=NOW, progress=stop)
         assert not any(_is_child(process) for process in Path("/proc").glob("[0-9]*"))
     assert _count(folder) == 100
 
@@ -283,9 +284,9 @@ def test_a_full_disk_leaves_the_old_register_and_no_litter(tmp_path: Path, small
     many = write(tmp_path / "many.txt", [f"0163{n:03d}0001" for n in range(500)])
     for full in (many, more):
         with pytest.raises(RegisterError, match="No space left on device"):
-            import_in_child(folder, "tps", full, as_of=TODAY, now=NOW)
+            import_in_process(folder, "tps", full, as_of=TODAY, now=NOW)
         assert files(folder) == before
         assert _count(folder) == 100
     (small_disk / "filler").unlink()
-    assert import_in_child(folder, "tps", more, as_of=TODAY, now=NOW).count == 10_000
+    assert import_in_process(folder, "tps", more, as_of=TODAY, now=NOW).count == 10_000
     assert _count(folder) == 10_000

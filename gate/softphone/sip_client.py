@@ -29,7 +29,7 @@ from typing import Any
 import pyVoIP.VoIP  # noqa: F401 - before the rest of it, whose modules import each other in a circle
 from pyVoIP import SIP
 
-from gate.softphone.asking import Answer
+from gate.softphone.gate_query import Answer
 
 _COMPACT = {b"v": b"Via", b"f": b"From", b"t": b"To", b"i": b"Call-ID", b"m": b"Contact", b"l": b"Content-Length"}
 _HEADER = re.compile(rb"\r\n([A-Za-z-]+)[ \t]*:[ \t]*")

@@ -33,7 +33,7 @@ _KINDS: Final = {
 }
 
 
-class Given:
+class HandedOverFile:
     """An open regular file and what it was called. Closed by ``close``, or with the last reference to it."""
 
     def __init__(self, descriptor: int, said: str, largest: int = LARGEST) -> None:
@@ -55,7 +55,7 @@ class Given:
     def __str__(self) -> str:
         return self.said
 
-    def __enter__(self) -> Given:
+    def __enter__(self) -> HandedOverFile:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -90,7 +90,7 @@ class Given:
         self._finish()
 
 
-def open_file(path: str | Path, largest: int = LARGEST) -> Given:
+def open_file(path: str | Path, largest: int = LARGEST) -> HandedOverFile:
     """Open a file with this process's own rights, to be handed over.
 
     Never waits (a pipe is not opened for reading, a device not at all), and what was looked at is what is opened,
@@ -109,17 +109,17 @@ def open_file(path: str | Path, largest: int = LARGEST) -> Given:
         why = error.strerror if isinstance(error, OSError) else error
         hint = "the account that names a file must be able to read it"
         raise UsageError(f"{path} cannot be read: {why}", hint=hint) from None
-    return Given(opened, str(path), largest)
+    return HandedOverFile(opened, str(path), largest)
 
 
-def open_within(folder: int, name: str, said: str, largest: int = LARGEST) -> Given:
+def open_within(folder: int, name: str, said: str, largest: int = LARGEST) -> HandedOverFile:
     """Open a file of an open folder in which others may write: no link is followed. Raises ``UsageError``."""
     flags = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NOCTTY
     try:
         opened = os.open(name, flags, dir_fd=folder)
     except OSError as error:
         raise UsageError(f"{said} cannot be read: {error.strerror}") from None
-    return Given(opened, said, largest)
+    return HandedOverFile(opened, said, largest)
 
 
 def _unfit(seen: os.stat_result, flags: int, largest: int) -> str:
@@ -145,7 +145,7 @@ def _shown(said: str) -> str:
 class _Bytes(io.RawIOBase):
     """The bytes of a descriptor, read by their place."""
 
-    def __init__(self, given: Given) -> None:
+    def __init__(self, given: HandedOverFile) -> None:
         self._given = given
         self._at = 0
 

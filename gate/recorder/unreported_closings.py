@@ -21,7 +21,7 @@ SUFFIX = ".closed.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Leftover:
+class UnreportedClosing:
     """One unheard closing."""
 
     call_id: str
@@ -51,14 +51,14 @@ def leave(folder: Path, closed: Closed) -> None:
         raise
 
 
-def find(folder: Path) -> list[Leftover]:
+def find(folder: Path) -> list[UnreportedClosing]:
     """All notes under the recordings folder, oldest day first. One that is not readable is passed over: its recording
     is found by its missing fact."""
     found = []
     for note in sorted(folder.glob(f"*/*/*/*{SUFFIX}")):
         with contextlib.suppress(OSError, msgspec.MsgspecError):
             message = msgspec.json.decode(note.read_bytes(), type=Closed)
-            found.append(Leftover(message.call_id, message.path, closing(message), note))
+            found.append(UnreportedClosing(message.call_id, message.path, closing(message), note))
     return found
 
 
