@@ -347,7 +347,7 @@ def arguments(name: str, fields: Mapping[str, Any]) -> dict[str, Any]:
         checked = msgspec.convert(dict(fields), operation.request, strict=True)
         msgspec.json.encode(checked)  # what was typed may be no text at all: bytes that are not UTF-8
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
-        what = "not UTF-8 text" if isinstance(error, UnicodeEncodeError) else error
+        what = "not UTF-8 text" if isinstance(error, UnicodeEncodeError) else str(error)  # not kept: a cycle
         raise UsageError(f"{name}: {what}", hint=f"fields: {', '.join(operation.request.__struct_fields__)}") from None
     return {field: getattr(checked, field) for field in checked.__struct_fields__}
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -346,17 +347,16 @@ class RtpIoMedia:
 
     def _settle(self, call_id: str, call: _Call, side: _Side) -> None:
         """Find out where a party sends from, as soon as it does."""
-        audio = side.audio
+        self._loop.after(_SETTLE_FIRST, partial(self._look, call_id, call, side, side.audio))
 
-        def look() -> None:
-            if self._calls.get(call_id) is call and side.audio is audio:
-                self._proxy.run(side.party.settle, looked)
+    def _look(self, call_id: str, call: _Call, side: _Side, audio: sdp.Audio | None) -> None:
+        """Functions inside ``_settle`` that name each other would be a cycle, and keep every call for the collector."""
+        if self._calls.get(call_id) is call and side.audio is audio:
+            self._proxy.run(side.party.settle, partial(self._looked, call_id, call, side, audio))
 
-        def looked(settled: bool | None) -> None:
-            if settled is False:
-                self._loop.after(_SETTLE_EVERY, look)
-
-        self._loop.after(_SETTLE_FIRST, look)
+    def _looked(self, call_id: str, call: _Call, side: _Side, audio: sdp.Audio | None, settled: bool | None) -> None:
+        if settled is False:
+            self._loop.after(_SETTLE_EVERY, partial(self._look, call_id, call, side, audio))
 
     def _note_refused(self, call: _Call, refused: int | None) -> None:
         if refused is not None and refused > call.refused:

@@ -130,10 +130,14 @@ def parse(data: bytes) -> SipMessage:
         raise BadMessage("no Via: there is nowhere to answer to")
     read = _read_vias(message)
     fault = fault or read or _check(message, body)
-    if fault:
+    if not fault:
+        message.body = body
+        return message
+    try:
         raise fault if message.method else BadMessage(str(fault))
-    message.body = body
-    return message
+    finally:
+        # A name for it here would be a cycle (it knows this frame): the datagram would stay until the collector comes.
+        del fault, read
 
 
 def _split(data: bytes) -> tuple[bytes, bytes]:

@@ -134,7 +134,7 @@ class SealedReader:
                 complete, end = chunk.last, chunk.end
                 chunks += not chunk.last
         except SealedFault as error:
-            fault, complete = error, False
+            fault, complete = error.with_traceback(None), False  # which would hold this frame, and it the fault
         sha256, size = hashlib.sha256(), 0
         while block := self._read(size, _BLOCK):
             sha256.update(block)
