@@ -7,9 +7,11 @@ interface, bundles, sealed files, register lines.
 
     python -m tests.attack.fuzz --gate 127.0.0.1:5060 --host 127.0.0.2 --count 1000 --seed 7
 
-sends the SIP of them, waits for an answer to a plain OPTIONS after every hundred (so that none is lost in a queue; the
-host must be one of a PBX, for strangers are not always answered), and prints ``sent``, ``asked``, ``heard`` and the
-``slowest`` of those answers in milliseconds.
+sends the SIP of them and asks plainly in between: an OPTIONS after every hundred, an INVITE to a listed number after
+every thousand. The host must be one of a PBX, for strangers are not always answered. Without ``--rate`` it waits for
+each such answer, so that nothing is lost in a queue; with it, so many datagrams leave a second, come what may. Prints
+``sent``, ``rate`` (as it was), ``asked``, ``heard``, and the milliseconds that the answers took by what was asked.
+``--carried`` is the share of those with a good number that goes to an unlisted one, and so on to the carrier.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from tests.attack.wire import Wire, address
+from tests.attack.wire import Wire, address, code_of, header
 
 SDP = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.2\r\ns=-\r\nc=IN IP4 127.0.0.2\r\nt=0 0\r\na=group:BUNDLE 0 1\r\n"
@@ -98,6 +100,8 @@ GOOD: dict[str, tuple[str, ...]] = {
     "bundle": (), "sealed": (),
 }  # fmt: skip
 """Kind -> good ones to begin with, Latin-1; those of the last two are files, which whoever fuzzes brings."""
+LISTED, UNLISTED = "02079460101", b"02079460124"
+"""The good numbers in them."""
 OVER_THE_WIRE = ("sip", "answer", "sdp", "digest", "info")
 
 SIGNS = [
@@ -185,6 +189,37 @@ def inputs(
         yield changed(text, dice).encode("latin-1", "replace")[:65000]
 
 
+class Probe:
+    """Asks plainly, and knows how long each answer took."""
+
+    def __init__(self, host: str, gate: tuple[str, int]) -> None:
+        self.wire = Wire(host)
+        self._gate = gate
+        self._asked: dict[str, tuple[str, float]] = {}
+        self.took: dict[str, list[float]] = {"OPTIONS": [], "INVITE": []}
+        """Method -> milliseconds."""
+        self.asked = 0
+
+    def ask(self, method: str) -> None:
+        """Send a request."""
+        mark = f"probe{self.asked}"
+        self.asked += 1
+        self._asked[mark] = method, time.monotonic()
+        self.wire.send(self.wire.request(method, f"sip:{LISTED}@gate.invalid", call_id=mark), self._gate)
+
+    def listen(self, seconds: float) -> None:
+        """Until an answer came, or so long."""
+        text = self.wire.receive(seconds)
+        if code_of(text) >= 200 and (asked := self._asked.pop(header(text, "Call-ID"), None)):
+            self.took[asked[0]].append(round(1000 * (time.monotonic() - asked[1]), 1))
+
+    def all_heard(self, seconds: float) -> None:
+        """Until nothing is asked that has no answer, or so long."""
+        end = time.monotonic() + seconds
+        while self._asked and (left := end - time.monotonic()) > 0:
+            self.listen(left)
+
+
 def main(argv: list[str]) -> int:
     """Run it; 0."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -192,27 +227,35 @@ def main(argv: list[str]) -> int:
     parser.add_argument("--host", default="127.0.0.2")
     parser.add_argument("--count", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=0)
+    parser.add_argument("--carried", type=float, default=1)
     options = parser.parse_args(argv)
-    wire, probe = Wire(options.host), Wire(options.host)
-    own = f"{wire.host}:{wire.port}"
+    wire, probe = Wire(options.host), Probe(options.host, options.gate)
+    own, dice = f"{wire.host}:{wire.port}", random.Random(options.seed)
     share = options.count // len(OVER_THE_WIRE)
-    mixed = [each for kind in OVER_THE_WIRE for each in inputs(kind, options.seed, share, own=own)]
-    random.Random(options.seed).shuffle(mixed)
-    sent = asked = heard = 0
-    slowest = 0.0
-    for data in mixed:
+    mixed = [
+        each if dice.random() < options.carried else each.replace(UNLISTED, LISTED.encode())
+        for kind in OVER_THE_WIRE
+        for each in inputs(kind, options.seed, share, own=own)
+    ]
+    dice.shuffle(mixed)
+    sent, began = 0, time.monotonic()
+    for number, data in enumerate(mixed):
+        while options.rate and (left := began + number / options.rate - time.monotonic()) > 0:
+            probe.listen(left)
         try:
             wire.socket.sendto(data, options.gate)
         except OSError:
             continue  # too long for a datagram
         sent += 1
         if sent % 100 == 0:
-            began = time.monotonic()
-            probe.send(probe.request("OPTIONS", "sip:gate.invalid"), options.gate)
-            asked += 1
-            heard += bool(probe.receive(10, "200"))
-            slowest = max(slowest, time.monotonic() - began)
-    print(json.dumps({"sent": sent, "asked": asked, "heard": heard, "slowest": round(1000 * slowest, 1)}))
+            probe.ask("INVITE" if sent % 1000 == 0 else "OPTIONS")
+            if not options.rate:
+                probe.all_heard(10)
+    rate = sent / (time.monotonic() - began)
+    probe.all_heard(10)
+    heard = sum(map(len, probe.took.values()))
+    print(json.dumps({"sent": sent, "rate": round(rate), "asked": probe.asked, "heard": heard, "took": probe.took}))
     return 0
 
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,12 +99,12 @@ def test_a_gate_goes_on(tmp_path):
     assert not [line for line in log.splitlines() if '"level": "error"' in line]
 
 
-def attack(house: Gatehouse, callee: Callee, seed: int, count: int = 800) -> dict[str, float]:
-    """The program's SIP, while the carrier is busy for whatever comes of it."""
+def attack(house: Gatehouse, callee: Callee, seed: int, count: int = 800, *more: str) -> dict[str, Any]:
+    """The program's SIP, while the carrier is busy for whatever comes of it; what the program told."""
     program = subprocess.Popen(
         [
             *(sys.executable, "-m", "tests.attack.fuzz", "--gate", f"127.0.0.1:{house.port}"),
-            *("--count", str(count), "--seed", str(seed)),
+            *("--count", str(count), "--seed", str(seed), *more),
         ],
         stdout=subprocess.PIPE,
         text=True,

@@ -1,15 +1,17 @@
 """Readers of what comes from outside: the curve of each over texts that are hard to read, and a million odd inputs.
 
-    python -m tests.bench.bench_parsers [COUNT]
+    python -m tests.bench.bench_parsers [COUNT [RATE]]
 
 The curve: the slowest of all shapes, milliseconds of processor for 1, 4, 16 and 64 kB. The odd inputs are those of
-``tests.attack.fuzz``: most as datagrams to a running gate, whose answers to plain requests in between are timed, and
-whose memory is looked at; the rest to the readers of files, RTP and control messages, in this process.
+``tests.attack.fuzz``, as many of each kind: half are datagrams to a running gate, at a steady rate that it can bear,
+whose answers to plain requests in between are timed and whose memory is looked at; half go to the readers of files, RTP
+and control messages, in this process. A million take about twelve minutes.
 """
 
 from __future__ import annotations
 
 import resource
+import statistics
 import sys
 import tempfile
 import time
@@ -19,16 +21,22 @@ from typing import Any
 
 from tests.attack.fuzz import OVER_THE_WIRE, inputs
 from tests.attack.stall import shapes
-from tests.attack.test_fuzz import attack, good_files
-from tests.bench.proc import resident_mib
+from tests.attack.test_fuzz import attack, good_call, good_files
+from tests.bench.proc import cpu_seconds, resident_mib
 from tests.support.gatehouse import Gatehouse
 from tests.support.outside import READERS
 from tests.support.sip_peer import Callee
 from tests.test_work import BYTES, SIZES, TEXTS, UNITS
 
 Row = dict[str, Any]
-ROUND = 5000
-"""Datagrams between two looks at the gate's memory."""
+RATE = 800
+"""Datagrams a second. One in seven is an INVITE that can be read, and is decided upon, with a leaf."""
+CARRIED = 0.2
+"""The share of those with a good number that go on to the carrier, which is busy: calls cost much more than reading."""
+ROUNDS = 20
+"""Looks at the gate's memory, each after a good call."""
+GOOD = 50.0
+"""Milliseconds within which an answer should be there."""
 
 
 def curve() -> list[Row]:
@@ -67,33 +75,56 @@ def _milliseconds(work: Callable[[], Any]) -> float:
     return 1000 * min(times)
 
 
-def odd_datagrams(count: int) -> list[Row]:
-    """A gate that is sent ``count`` of them by a PBX that has lost its mind."""
+def odd_datagrams(count: int, rate: int) -> list[Row]:
+    """A gate that is sent ``count`` of them by a PBX that has lost its mind, beside one that has not."""
     with tempfile.TemporaryDirectory(prefix="dialgate-bench-") as place:
-        house = Gatehouse(Path(place) / "gate")
+        house = Gatehouse(Path(place) / "gate", announcement=0.5)
+        house.add_pbx()
         house.add_pbx(name="odd", addresses=["127.0.0.2"], calls_at_once=1000, calls_a_minute=1_000_000)
         house.start()
         assert house.process is not None
+        more = ("--rate", str(rate), "--carried", str(CARRIED))
+        took: dict[str, list[float]] = {"OPTIONS": [], "INVITE": []}
+        memory, rates, lost = [], [], 0
+        began = cpu_seconds(house.process.pid), time.monotonic()
         try:
             with Callee(port=house.trunk_port) as carrier:
-                slowest, memory, began = 0.0, [], time.monotonic()
-                for seed in range(max(1, count // ROUND)):
-                    did = attack(house, carrier, seed, min(ROUND, count))
-                    assert did["heard"] == did["asked"], did
-                    slowest = max(slowest, did["slowest"])
+                for seed in range(ROUNDS):
+                    did = attack(house, carrier, seed, count // ROUNDS, *more)
+                    for method, times in did["took"].items():
+                        took[method] += times
+                    lost += did["asked"] - did["heard"]
+                    rates.append(did["rate"])
+                    good_call(house, carrier, seed)
                     memory.append(resident_mib(house.process.pid))
-                seconds = time.monotonic() - began
+                cores = (cpu_seconds(house.process.pid) - began[0]) / (time.monotonic() - began[1])
+            decided = len(house.rows("SELECT call_id FROM calls"))
             assert house.stop(seconds=120) == 0
         finally:
             house.stop()
         log = house.log.read_text(errors="replace")
-    half = memory[len(memory) // 2 :]
     return [
-        _row("odd datagrams", count, "", f"{count / seconds:,.0f} a second"),
-        _row("slowest answer in between", slowest, "ms"),
-        _row("memory of the gate", memory[-1], "MiB", f"{memory[0]:.0f} after the first {min(ROUND, count):,}"),
-        _row("memory, growth over the second half", half[-1] - half[0], "MiB"),
+        _row("odd datagrams", count, "", f"{statistics.mean(rates):,.0f} a second, {decided:,} decisions"),
+        _row("cores of the gate", cores, ""),
+        *_answers("OPTIONS to 200 in between", took["OPTIONS"]),
+        *_answers("INVITE to 603 in between", took["INVITE"]),
+        _row("requests in between without an answer", lost, ""),
+        _row("good calls", ROUNDS, "", "one after each round, with odd messages inside"),
+        *(_row(f"memory of the gate after {100 * at // ROUNDS} %", memory[at - 1], "MiB") for at in (2, 5, 10, 15, 20)),
         _row("tracebacks in the log", log.count("Traceback"), ""),
+    ]
+
+
+def _answers(what: str, took: list[float]) -> list[Row]:
+    if len(took) < 2:
+        return []
+    late = sum(each > GOOD for each in took)
+    return [
+        _row(
+            f"{what}, median", statistics.median(took), "ms", f"{len(took):,} of them, {late:,} after more than 50 ms"
+        ),
+        _row(f"{what}, 99th percentile", statistics.quantiles(took, n=100)[98], "ms"),
+        _row(f"{what}, slowest", max(took), "ms"),
     ]
 
 
@@ -119,14 +150,15 @@ def _row(what: str, figure: float, unit: str, note: str = "") -> Row:
     return {"name": what, "value": round(float(figure), 2), "unit": unit, "note": note}
 
 
-def run(count: int = 1_000_000) -> list[Row]:
-    """All rows; ``count`` inputs, four of five as datagrams."""
-    return curve() + odd_datagrams(4 * count // 5) + odd_files(count // 5)
+def run(count: int = 1_000_000, rate: int = RATE) -> list[Row]:
+    """All rows; ``count`` inputs, as many of each kind."""
+    wire = count * len(OVER_THE_WIRE) // len(READERS)
+    return curve() + odd_datagrams(wire, rate) + odd_files(count - wire)
 
 
 def main() -> None:
     """Print the rows."""
-    for row in run(*(int(argument) for argument in sys.argv[1:2])):
+    for row in run(*(int(argument) for argument in sys.argv[1:3])):
         size = f"{row['size']:,}: " if "size" in row else ""
         print(f"{size}{row['name']:50} {row['value']:12,.2f} {row['unit']:6} {row.get('note', '')}")
 
