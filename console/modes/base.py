@@ -5,8 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
 
+import msgspec
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -25,10 +26,13 @@ from console.widgets.status import StatusLine
 from console.words import InFull
 from gate.control.messages import OPERATIONS
 from gate.errors import GateError
+from gate.operations.operation import Request
 
 if TYPE_CHECKING:
     from console.app import ConsoleApp
     from console.feed import Feed
+
+R = TypeVar("R")
 
 SMALL = (80, 24)
 """Columns and lines below which something is missed."""
@@ -54,9 +58,19 @@ class GateScreen(Screen[None]):
         """The line to the gate."""
         return self.app.feed
 
+    @overload
+    async def ask(self, op: Request[R]) -> R | None:
+        """The response to a request."""
+
+    @overload
     async def ask(self, op: str, **fields: Any) -> Any:
-        """The gate's answer to ``op``, numbers hidden; None where it failed, which has been said on the screen."""
+        """The answer to an operation by name, as JSON values."""
+
+    async def ask(self, op: str | Request[R], **fields: Any) -> Any:
+        """The gate's response, numbers hidden; None where it failed, which has been said on the screen."""
         try:
+            if not isinstance(op, str):
+                return await self.feed.ask(hiding(op))
             return await self.feed.ask(op, **given(op, masked=True), **fields)
         except GateError as error:
             self.complain(error)
@@ -125,6 +139,11 @@ class GateScreen(Screen[None]):
 
     def action_view(self, by: int) -> None:
         """Another list, where a mode has several."""
+
+
+def hiding(request: Request[R]) -> Request[R]:
+    """The request, numbers of its response hidden where they can be."""
+    return msgspec.structs.replace(request, masked=True) if "masked" in request.__struct_fields__ else request
 
 
 def given(op: str, **fields: Any) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row
 from gate.core.showing import LONDON, clean
 from gate.errors import GateError
+from gate.operations.retention.schedule import RetentionForecast, RetentionNow, RetentionStatus, RetentionSweep
 
 CALENDAR, HOLDS, ALL = range(3)
 SPARE_DAYS = 62
@@ -82,7 +83,7 @@ class Mode(ListMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self._status: Mapping[str, Any] = {}
+        self._status: RetentionNow | None = None
         self._days = 0
         """How far was asked."""
         self._looked = 0.0
@@ -119,9 +120,9 @@ class Mode(ListMode):
 
         async def fetch(after: str | None, before: str | None, limit: int) -> Rows:
             days = min(FARTHEST, max(self._days, (self.calendar.last_shown - self._today()).days + SPARE_DAYS))
-            answer = await self.feed.ask("retention_forecast", timeout=60.0, days=days)
+            answer = await self.feed.ask(RetentionForecast(days=days), timeout=60.0)
             self._days, self._looked = days, time.monotonic()
-            going = {date.fromisoformat(row["day"]): Going(row["due"], row["held"]) for row in answer["days"]}
+            going = {each.day: Going(each.due, each.held) for each in answer.days}
             self.calendar.show(self._today(), going)
             self._say_day()
             return Rows((), None)  # the calendar shows them, not the list behind it
@@ -148,7 +149,7 @@ class Mode(ListMode):
         if not self.feed.session.may("retention_status"):
             return
         try:
-            self._status = await self.feed.ask("retention_status")
+            self._status = await self.feed.ask(RetentionStatus())
         except GateError as error:
             if self.feed.link.up is not False:
                 self.complain(error)
@@ -224,16 +225,16 @@ class Mode(ListMode):
             self.returned()
 
     async def _dry_run(self) -> Plan:
-        return plan_of(await self.feed.ask("retention_sweep"))
+        return plan_of(await self.feed.ask(RetentionSweep()))
 
     async def _sweep(self, digest: str, reason: str, progress: Progress) -> str:
-        answer = await self.feed.ask("retention_sweep", execute=digest, reason=reason, progress=progress)
-        for fault in answer["fault_list"][:3]:
-            text = f"Recording {fault['recording_id'][:12]}: {fault['fault']} ({fault['code']})"
+        done = await self.feed.ask(RetentionSweep(execute=digest, reason=reason), progress=progress)
+        for fault in (done.fault_list or [])[:3]:
+            text = f"Recording {fault.recording_id[:12]}: {fault.fault} ({fault.code})"
             self.notify(clean(text), title="It would not go", severity="error", timeout=15, markup=False)
-        faults = f", {answer['faults']:,} would not go: the next sweep tries again" if answer["faults"] else ""
-        gone = words.many(answer["erased"] + answer["resumed"], "recording")
-        return f"{gone} erased, {answer['held']:,} held and kept{faults}"
+        faults = f", {done.faults:,} would not go: the next sweep tries again" if done.faults else ""
+        gone = words.many((done.erased or 0) + (done.resumed or 0), "recording")
+        return f"{gone} erased, {done.held:,} held and kept{faults}"
 
     @work
     async def action_hold(self) -> None:
@@ -256,7 +257,7 @@ class Mode(ListMode):
         if row.get("released_at"):
             self.notify("It is released already.", timeout=3)
             return
-        next_sweep = f" The next sweep is at {self._status['sweep_at']}." if self._status.get("sweep_at") else ""
+        next_sweep = f" The next sweep is at {self._status.sweep_at}." if self._status else ""
         told = await self.app.push_screen_wait(
             Ask(
                 f"Release this {kind(row)[0]}?",

@@ -14,6 +14,7 @@ from console.widgets.ask import Ask, Field
 from console.widgets.report import Section
 from console.widgets.rows import Column, Row
 from gate.errors import UsageError
+from gate.operations.retention.holds import HoldAdd
 
 if TYPE_CHECKING:
     from console.modes.base import GateScreen
@@ -65,19 +66,19 @@ async def ask_for_hold(screen: GateScreen, recording_id: str = "") -> bool:
     if field is None:
         screen.complain(UsageError(f"{told['on']!r} cannot be held", hint="one of: number, call, recording"))
         return False
-    answer = await screen.ask(
-        "hold_add",
+    hold = HoldAdd(
         **{field: recording_id or told["which"].strip()},
         reason=told["reason"],
         reference=told["reference"],
         restriction=told["restriction"].strip().lower() in _YES,
     )
+    answer = await screen.ask(hold)
     if answer is None:
         return False
-    late = f"; too late for {answer['gone']:,} that were erased" if answer["gone"] else ""
+    late = f"; too late for {answer.gone:,} that were erased" if answer.gone else ""
     screen.app.done(
-        f"Held: {told['reference']}, {words.many(answer['kept'], 'recording')} as things stand{late}",
-        back=lambda: release_again(screen.feed, str(answer["id"])),
+        f"Held: {told['reference']}, {words.many(answer.kept, 'recording')} as things stand{late}",
+        back=lambda: release_again(screen.feed, answer.id),
     )
     return True
 

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from datetime import date, timedelta
-from typing import Any
 
 from console import words
 from console.modes.retention_calendar import Going
@@ -13,6 +11,7 @@ from console.theme import BAD, LOUD, OK, PLAIN, WARN
 from console.widgets.danger import Plan
 from console.widgets.rows import Row
 from gate.core.showing import clean
+from gate.operations.retention.schedule import RetentionNow, Sweep
 
 
 def kind(row: Row) -> words.Shown:
@@ -38,29 +37,28 @@ def target_of(row: Row) -> words.Shown:
     return clean(str(row.get(f"{row.get('target')}_id") or "-"))[:16], PLAIN
 
 
-def standing(status: Mapping[str, Any]) -> list[words.Shown]:
+def standing(status: RetentionNow) -> list[words.Shown]:
     """Terms, what is due and held, the last sweep, and what keeps the next one waiting."""
-    terms = status["terms"]
-    classes = "".join(f"; {name} {years} years" for name, years in terms["years"].items())
+    terms = status.terms
+    classes = "".join(f"; {name} {years} years" for name, years in terms.years.items())
     lines = [
         (
-            clean(f"Kept {terms['months']} months{classes}. Swept daily at {status['sweep_at']}."),
+            clean(f"Kept {terms.months} months{classes}. Swept daily at {status.sweep_at}."),
             PLAIN,
         )
     ]
-    now = f"Due now {status['due']:,} · held {status['held']:,} · begun, not finished {status['unfinished']:,}"
-    lines.append((now, WARN if status["due"] or status["unfinished"] else PLAIN))
-    last = status.get("last")
+    now = f"Due now {status.due:,} · held {status.held:,} · begun, not finished {status.unfinished:,}"
+    lines.append((now, WARN if status.due or status.unfinished else PLAIN))
+    last = status.last
     if last is None:
         lines.append(("Never swept.", WARN))
     else:
-        faults, whole = last.get("faults", 0), last.get("complete", True)
-        text = f"Last sweep {words.moment(last['at'])[0]} by {words.text(last.get('actor'))[0]}: "
-        gone = last.get("erased", 0) + last.get("resumed", 0)
-        text += f"{gone:,} erased, {last.get('held', 0):,} held, {words.many(faults, 'fault')}"
-        lines.append((text + ("" if whole else ", NOT COMPLETE"), OK if whole and not faults else BAD))
-    if status["waits"]:
-        lines.append((clean(f"The daily sweep WAITS: {status['waits']}"), BAD))
+        text = f"Last sweep {words.moment(last.at)[0]} by {words.text(last.actor)[0]}: "
+        text += f"{last.erased + last.resumed:,} erased, {last.held:,} held, {words.many(last.faults, 'fault')}"
+        whole = last.complete
+        lines.append((text + ("" if whole else ", NOT COMPLETE"), OK if whole and not last.faults else BAD))
+    if status.waits:
+        lines.append((clean(f"The daily sweep WAITS: {status.waits}"), BAD))
     return lines
 
 
@@ -79,17 +77,17 @@ def day_line(day: date, today: date, going: Going) -> str:
     return f"{day:%a %d %b %Y}, {when}: {going.due:,} to erase{held}"
 
 
-def plan_of(answer: Mapping[str, Any]) -> Plan:
+def plan_of(shown: Sweep) -> Plan:
     """A dry run of the gate as the dialog shows it."""
-    due, held, unfinished = answer["due"], answer["held"], answer["unfinished"]
-    by_hold = Counter(each["hold"] for each in answer["held_by"])
+    due, held, unfinished = shown.due, shown.held, shown.unfinished or 0
+    by_hold = Counter(each.hold for each in shown.held_by)
     names = [f"{clean(name)}: {words.many(count, 'recording')}" for name, count in by_hold.most_common(8)]
     if len(by_hold) > len(names):
         names.append(f"and {len(by_hold) - len(names):,} holds more")
     return Plan(
-        digest=answer["digest"],
+        digest=shown.digest,
         counts=[
-            ("As of", words.day(answer["day"])),
+            ("As of", words.day(shown.day.isoformat())),
             ("Erase for good", (words.many(due, "recording"), BAD if due else PLAIN)),
             ("Finish", (f"{words.many(unfinished, 'erasure')} begun before", WARN if unfinished else PLAIN)),
             ("Keep", (f"{held:,} that are due, but held", WARN if held else PLAIN)),

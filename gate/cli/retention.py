@@ -13,6 +13,7 @@ from gate.cli.output import View, say
 from gate.cli.reach import reach
 from gate.cli.values import Day
 from gate.errors import UsageError
+from gate.operations.retention.schedule import RetentionDay, RetentionForecast, RetentionStatus, RetentionSweep
 
 
 @click.group("retention", short_help="What is erased when: status, sweep, forecast.")
@@ -27,12 +28,12 @@ def command() -> None:
 def status(view: View) -> None:
     """Terms, what is due and what is held, and the last sweep."""
     with reach(view.config) as gate:
-        answer = gate.call("retention_status")
-    view.data(answer)
-    if answer["waits"]:
-        say(f"The daily sweep does not run: {answer['waits']}.")
-    if answer["unfinished"]:
-        say(f"{answer['unfinished']} erasures are not finished; the next sweep or start of the gate goes on with them.")
+        now = gate.ask(RetentionStatus())
+    view.data(now)
+    if now.waits:
+        say(f"The daily sweep does not run: {now.waits}.")
+    if now.unfinished:
+        say(f"{now.unfinished} erasures are not finished; the next sweep or start of the gate goes on with them.")
 
 
 @make(
@@ -51,15 +52,15 @@ def sweep(view: View, dry_run: bool, execute: str | None, reason: str) -> None:
     if dry_run and execute:
         raise UsageError("--dry-run and --execute together", hint="Look first, then give the digest that was shown.")
     with reach(view.config) as gate, view.progress("erasing") as progress:
-        answer = gate.call("retention_sweep", execute=execute, reason=reason, progress=progress)
-    view.data(answer)
-    if answer["dry_run"]:
-        what = "To erase these for good" if answer["due"] else "Nothing is due. Where the daily sweep waits for you"
-        say(f"{what}: dialgate retention sweep --execute {answer['digest']}")
+        done = gate.ask(RetentionSweep(execute=execute, reason=reason), progress=progress)
+    view.data(done)
+    if done.dry_run:
+        what = "To erase these for good" if done.due else "Nothing is due. Where the daily sweep waits for you"
+        say(f"{what}: dialgate retention sweep --execute {done.digest}")
         return
-    for fault in answer["fault_list"]:
-        say(f"Recording {fault['recording_id']}: {fault['fault']} ({fault['code']}).")
-    if not answer["ok"]:
+    for fault in done.fault_list or ():
+        say(f"Recording {fault.recording_id}: {fault.fault} ({fault.code}).")
+    if not done.ok:
         sys.exit(1)
 
 
@@ -75,15 +76,15 @@ def forecast(view: View, days: int, day: date | None, after: str | None, limit: 
     """What goes on which day. What should have gone before today counts on today."""
     with reach(view.config) as gate:
         if day is not None:
-            answer = gate.call("retention_day", day=day, after=after, limit=limit)
+            page = gate.ask(RetentionDay(day=day, after=after, limit=limit))
             columns = [
                 ("opened_at", "Opened"),
                 ("recording_id", "Recording"),
                 ("purpose", "Purpose"),
                 ("held", "Held by"),
             ]
-            view.rows(answer, "items", columns, none="Nothing goes on this day.")
+            view.rows(page, "items", columns, none="Nothing goes on this day.")
             return
-        answer = gate.call("retention_forecast", days=days)
+        going = gate.ask(RetentionForecast(days=days))
     columns = [("day", "Day"), ("due", "To erase"), ("held", "Held")]
-    view.rows(answer, "days", columns, none="Nothing goes in these days.")
+    view.rows(going, "days", columns, none="Nothing goes in these days.")

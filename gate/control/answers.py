@@ -141,46 +141,6 @@ class VerifiedRecordings(Response, frozen=True):
     items: list[VerifiedRecording]
 
 
-class RetentionNow(Response, frozen=True):
-    """The answer to ``retention_status``."""
-
-    terms: dict[str, Any]
-    """``months``, ``years`` by class."""
-    day: date
-    due: int
-    held: int
-    """Due but for a hold."""
-    unfinished: int
-    """Erasures decided and not finished: a file would not go, or the gate died."""
-    last: dict[str, Any] | None
-    waits: str
-    """Why the daily sweep does not run; empty where it does."""
-
-
-class Swept(Response, frozen=True):
-    """The answer to ``retention_sweep``: a dry run (``due_ids``), or what was done (``erased``, ``faults``, ``ok``)."""
-
-    dry_run: bool
-    day: date
-    digest: str
-    due: int
-    held: int
-
-
-class ForecastDay(Response, frozen=True):
-    """One day of ``retention_forecast``."""
-
-    day: date
-    due: int
-    held: int
-
-
-class Forecast(Response, frozen=True):
-    """The answer to ``retention_forecast``."""
-
-    days: list[ForecastDay]
-
-
 class Audited(Response, frozen=True):
     """The answer to ``audit_verify``."""
 

@@ -188,32 +188,6 @@ class HoldRelease(Request, frozen=True):
     reason: Note
 
 
-class RetentionStatus(Request, frozen=True):
-    """Terms, what is due and held, the last sweep."""
-
-
-class RetentionSweep(Request, frozen=True):
-    """What a sweep would erase; with ``execute``, the digest that such a dry run gave, erase it."""
-
-    execute: Line | None = None
-    reason: Note = ""
-    """Why it is done by hand; kept in the log."""
-
-
-class RetentionForecast(Request, frozen=True):
-    """What goes when."""
-
-    days: Annotated[int, msgspec.Meta(ge=0, le=3660)] = 30
-
-
-class RetentionDay(Request, frozen=True, kw_only=True):
-    """A page of the recordings that go on a day, oldest first, held ones among them."""
-
-    day: date
-    after: Line | None = None
-    limit: Page = 50
-
-
 # --- evidence, state ----------------------------------------------------------------------------------------------
 
 
@@ -281,10 +255,6 @@ _BY_DESK: Mapping[str, Operation] = {
     "recording_piece": Operation(looks.RecordingPiece, answers.Piece, READERS),
     "recording_verify": Operation(RecordingVerify, answers.VerifiedRecordings, READERS),
     "hold_release": Operation(HoldRelease, None, KEEPERS),
-    "retention_status": Operation(RetentionStatus, answers.RetentionNow, EVERYBODY),
-    "retention_sweep": Operation(RetentionSweep, answers.Swept, KEEPERS, streams=True),
-    "retention_forecast": Operation(RetentionForecast, answers.Forecast, EVERYBODY),
-    "retention_day": Operation(RetentionDay, answers.Items, READERS),
     "request_open": Operation(requests.Open, requests.Standing, KEEPERS),
     "request_ask_identity": Operation(requests.AskIdentity, requests.Standing, KEEPERS),
     "request_verify_identity": Operation(requests.VerifyIdentity, requests.Standing, KEEPERS),

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gate.operations.operation import Operation, Request
-from gate.operations.retention import holds
+from gate.operations.retention import holds, schedule
 
-_MODULES: Final = (holds,)
+_MODULES: Final = (holds, schedule)
 
 OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = {
     found.name: found for module in _MODULES for found in vars(module).values() if isinstance(found, Operation)

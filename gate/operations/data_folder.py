@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from gate.operations.desk import Desk
     from gate.operations.requests.letters import Letters
     from gate.operations.requests.request_erasing import RequestEraser
-    from gate.operations.retention.retention import Retention
+    from gate.operations.retention.sweeper import Retention
     from gate.vault.keyring import Keyring
 
 LONDON = ZoneInfo("Europe/London")
@@ -127,17 +127,13 @@ class DataFolder(LogKeeping):
     def retention(self) -> Retention:
         """What is due, and the sweep."""
         from gate.core.retention import Terms
-        from gate.operations.retention.erasing import Files
-        from gate.operations.retention.retention import Retention
-        from gate.store import kept
-        from gate.vault.removal import remove, sealed_files
+        from gate.operations.retention.sweeper import Retention
 
-        config, recordings = self.config.retention, self.config.data / "recordings"
+        config = self.config.retention
         return Retention(
             store=self.store,
-            reads=kept,
             keys=self.keys,
-            files=Files(lambda paths: remove(recordings, paths), lambda: sealed_files(recordings)),
+            recordings=self.config.data / "recordings",
             terms=Terms(LONDON, config.months, config.years),
             backup_days=config.backup_days,
             sweep_at=time.fromisoformat(config.sweep_at),

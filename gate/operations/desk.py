@@ -53,11 +53,13 @@ class Desk(
         if name not in OPERATIONS:
             raise AttributeError(name)
 
-        def call(*, actor: str, **fields: Any) -> Any:
+        def call(*, actor: str, progress: Any = None, file: Any = None, **fields: Any) -> Any:
             import msgspec
 
-            found = OPERATIONS[name]
-            return msgspec.to_builtins(found(self.folder, found.request(**fields), Caller(actor)))
+            found, caller = OPERATIONS[name], Caller(actor, file=file)
+            if progress is not None:
+                caller = Caller(actor, progress, file)
+            return msgspec.to_builtins(found(self.folder, found.request(**fields), caller))
 
         return call
 

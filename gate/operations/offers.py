@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from gate.operations.reports.reporting import Figures
     from gate.operations.requests.request_erasing import RequestEraser
     from gate.operations.requests.request_reads import RequestReads
-    from gate.operations.retention.retention import Retention
+    from gate.operations.retention.sweeper import Retention
     from gate.service.trust import Trust
 
 

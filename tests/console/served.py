@@ -169,6 +169,8 @@ class _Told:
         self._served = served
 
     def __getattr__(self, op: str) -> Any:
+        if op == "folder":
+            raise AttributeError(op)  # declared operations go through the desk too, so that they are told
         method = getattr(self._desk, op)
 
         def call(**fields: Any) -> Any:

@@ -18,6 +18,7 @@ from console.modes.retention_calendar import Calendar, Going, counts, heat
 from console.modes.retention_shown import day_line, standing
 from gate.core.evidence import canonical, stamp
 from gate.errors import RefusedError
+from gate.operations.retention.schedule import LastSweep, RetentionNow, RetentionTerms
 from gate.ports import Fact
 from gate.store.store import EvidenceStore
 from gate.vault.keystore import KeyStoreDb
@@ -440,12 +441,25 @@ def test_the_day_in_words() -> None:
 
 
 def test_what_keeps_the_sweep_waiting_is_told() -> None:
-    status = {"terms": {"months": 6, "years": {"topic:pensions": 5}}, "sweep_at": "02:30", "due": 1, "held": 0}
-    last = {"at": "2026-07-15T01:30:00Z", "actor": "gate", "erased": 2, "resumed": 1, "held": 0, "faults": 1}
-    lines = standing(status | {"unfinished": 1, "last": last, "waits": "the terms have become shorter"})
+    terms = RetentionTerms(months=6, years={"topic:pensions": 5})
+    last = LastSweep(
+        day=TODAY, terms=terms, at="2026-07-15T01:30:00Z", actor="gate", erased=2, resumed=1, held=0, faults=1
+    )
+    now = RetentionNow(
+        terms=terms,
+        sweep_at="02:30",
+        backup_days=30,
+        day=TODAY,
+        due=1,
+        held=0,
+        unfinished=1,
+        last=last,
+        waits="the terms have become shorter",
+    )
+    lines = standing(now)
     text, tones = "\n".join(line for line, _ in lines), [tone for _, tone in lines]
     assert "topic:pensions 5 years" in text
     assert "3 erased, 0 held, 1 fault" in text
     assert "WAITS: the terms have become shorter" in text
     assert tones[-2:] == ["bad", "bad"]
-    assert standing(status | {"unfinished": 0, "last": None, "waits": ""})[-1][0] == "Never swept."
+    assert standing(msgspec.structs.replace(now, unfinished=0, last=None, waits=""))[-1][0] == "Never swept."

@@ -9,7 +9,7 @@ import pytest
 
 from gate.core.retention import Day, Terms
 from gate.errors import RefusedError
-from gate.operations.retention.retention import shorter
+from gate.operations.retention.sweeper import shorter
 from gate.ports import Fact
 from gate.store import requests
 from gate.store.erasure import erase_facts
@@ -66,8 +66,8 @@ def test_a_digest_binds_day_terms_and_recordings(keeping, change):
 
 
 def test_every_page_is_walked(keeping, monkeypatch):
-    monkeypatch.setattr("gate.operations.retention.retention.PAGE", 3)
-    monkeypatch.setattr("gate.operations.retention.retention.BATCH", 2)
+    monkeypatch.setattr("gate.operations.retention.sweeper.PAGE", 3)
+    monkeypatch.setattr("gate.operations.retention.sweeper.BATCH", 2)
     names = [keeping.record(f"old-{n}", OLD - timedelta(minutes=n // 2)) for n in range(8)]
     told = []
     answer = keeping.retention.sweep(actor="gate", progress=lambda done, _: told.append(done))
@@ -91,7 +91,7 @@ def test_the_term_runs_from_the_call_not_from_its_answer(keeping):
 
 
 def test_a_day_lists_what_goes_on_it_and_what_holds_it(keeping, monkeypatch):
-    monkeypatch.setattr("gate.operations.retention.retention.PAGE", 2)
+    monkeypatch.setattr("gate.operations.retention.sweeper.PAGE", 2)
     keeping.record("late", OLD - timedelta(days=300))
     keeping.record("old")
     keeping.record("young", YOUNG)
@@ -302,7 +302,7 @@ def test_what_counts_as_shorter(months, years, expected):
 
 
 def test_a_sweep_that_is_stopped_goes_on_at_the_next(keeping, monkeypatch):
-    monkeypatch.setattr("gate.operations.retention.retention.BATCH", 2)
+    monkeypatch.setattr("gate.operations.retention.sweeper.BATCH", 2)
     for n in range(5):
         keeping.record(f"old-{n}")
     retention = keeping.retention

@@ -244,7 +244,7 @@ class SmallDesk:
     def retention_status(self, *, actor: str) -> dict[str, Any]:
         self._note("retention_status", actor=actor)
         now = {"terms": {"months": 12, "years": {}}, "day": "2027-03-02", "due": 3, "held": 1, "unfinished": 0}
-        return now | {"last": None, "waits": ""}
+        return now | {"sweep_at": "02:30", "backup_days": 30, "last": None, "waits": ""}
 
     def retention_sweep(
         self, *, execute: str | None, actor: str, reason: str = "", progress: Any = None

@@ -12,16 +12,13 @@ from zoneinfo import ZoneInfo
 from gate.audit.verify import verify
 from gate.core.retention import Terms
 from gate.errors import VaultError
-from gate.operations.retention.erasing import Files
-from gate.operations.retention.retention import Retention
+from gate.operations.retention.sweeper import Retention
 from gate.ports import Fact
-from gate.store import kept
 from gate.store.projections import TABLES
 from gate.store.store import EvidenceStore
 from gate.vault.keystore import KeyStoreDb
 from gate.vault.opening import open_recording
 from gate.vault.recipients import Recipient
-from gate.vault.removal import remove, sealed_files
 from gate.vault.sealer import Seal
 from tests.support.evidence import PEPPER, decision, open_store
 from tests.support.vault import private_key
@@ -98,9 +95,8 @@ class Keeping:
         """Another retention on the same folder."""
         return Retention(
             store=self.store,
-            reads=kept,
             keys=self.keys,
-            files=Files(lambda paths: remove(self.recordings, paths), lambda: sealed_files(self.recordings)),
+            recordings=self.recordings,
             terms=Terms(LONDON, months, years or {}),
             backup_days=30,
             sweep_at=time(2, 30),

@@ -30,7 +30,7 @@ from gate.operations.requests.request_facts import CARRIED, CARRYING, KINDS, WOR
 from gate.operations.requests.request_plan import GONE, Plan
 from gate.operations.requests.request_reads import RequestReads, Tx
 from gate.operations.retention.erasing import hold_of
-from gate.operations.retention.retention import Retention
+from gate.operations.retention.sweeper import Retention
 from gate.ports import Fact, Store
 from gate.service.reads import Progress, Row
 

@@ -1,7 +1,7 @@
 """What is kept, for how long, and what may not go.
 
-- ``holds``      holds and restrictions: put and listed
-- ``holding``    holds released; retention as people ask for it
-- ``retention``  what is due, the dry run, and the sweep
-- ``erasing``    recordings erased: key, ciphertext, receipt, in an order that survives a kill
+- ``holds``     holds and restrictions: put and listed; ``holding``: released
+- ``schedule``  what is erased when: retention as it stands, the sweep, the forecast
+- ``sweeper``   what is due, the dry run, and the sweep
+- ``erasing``   recordings erased: key, ciphertext, receipt, in an order that survives a kill
 """

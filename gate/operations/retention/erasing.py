@@ -20,13 +20,19 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from functools import partial
 from itertools import islice
-from typing import Any, Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gate.clock import Clock
 from gate.core.retention import Hold, Kind, Recording, Sorted, Target
 from gate.log import Logger
 from gate.ports import Fact, Store, Transaction
 from gate.service.reads import Row
+from gate.store import kept
+from gate.vault.removal import remove, sealed_files
+
+if TYPE_CHECKING:
+    from gate.vault.keystore import KeyStoreDb
 
 log = Logger()
 
@@ -94,42 +100,6 @@ class KeptReads(Protocol):
         ...
 
 
-class Keys(Protocol):
-    """What erasing asks of the key store."""
-
-    def shred(self, recording_ids: Iterable[str]) -> int:
-        """Remove wraps so that no byte of them stays; returns how many recordings had any. Raises ``VaultError``."""
-        ...
-
-    def recording_ids(self, after: str = "", limit: int = 1000) -> list[str]:
-        """Recordings that have wraps, by id."""
-        ...
-
-
-class Removal(Protocol):
-    """What became of a recording's files."""
-
-    @property
-    def found(self) -> bool:
-        """There was one."""
-        ...
-
-    @property
-    def fault(self) -> str:
-        """Why one is still there; empty where none is."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """What erasing asks of the folder of sealed files."""
-
-    remove: Callable[[Sequence[str]], Sequence[Removal]]
-    """Paths relative to the folder -> what became of each."""
-    everything: Callable[[], Iterable[tuple[str, str]]]
-    """(recording id, path) of every file there is. Raises ``VaultError``."""
-
-
 @dataclass(slots=True)
 class Outcome:
     """What an erasure came to."""
@@ -160,18 +130,17 @@ class Eraser:
     def __init__(
         self,
         store: Store,
-        reads: KeptReads,
-        keys: Keys,
-        files: Files,
+        keys: KeyStoreDb,
+        recordings: Path,
         clock: Clock,
         *,
         backups_until: Callable[[], date],
     ) -> None:
-        """``backups_until``: until when a backup made now may hold ciphertext; part of each receipt (LAW 5.5)."""
+        """``recordings``: the folder of sealed files. ``backups_until``: until when a backup made now may hold
+        ciphertext; part of each receipt (LAW 5.5)."""
         self._store = store
-        self._reads = reads
         self._keys = keys
-        self._files = files
+        self._recordings = recordings
         self._clock = clock
         self._backups_until = backups_until
 
@@ -189,7 +158,7 @@ class Eraser:
     def resume(self, actor: str) -> Outcome:
         """Carry out what was decided and has no receipt. Raises as ``erase``."""
         outcome, after = Outcome(), ""
-        while rows := self._store.call(partial(self._reads.erasing, limit=BATCH, after=after)):
+        while rows := self._store.call(partial(kept.erasing, limit=BATCH, after=after)):
             outcome.add(self._carry_out(rows, actor))
             after = rows[-1]["recording_id"]
         if outcome.erased:
@@ -205,7 +174,7 @@ class Eraser:
         for ids in _pages_of_keys(self._keys):
             again = [row | {"what": "keys"} for row in self._tombstones(ids)]
             outcome.add(self._erase_again(again, actor))
-        for part in _batches(self._files.everything(), 500):
+        for part in _batches(sealed_files(self._recordings), 500):
             paths = dict(part)
             again = [
                 row | {"what": "file", "path": paths[row["recording_id"]]} for row in self._tombstones(list(paths))
@@ -223,9 +192,9 @@ class Eraser:
     def _decide(
         self, tx: Transaction, recording_ids: Sequence[str], rule: Rule, basis: str, actor: str
     ) -> tuple[list[Row], list[tuple[str, str]]]:
-        rows = {row["recording_id"]: row for row in self._reads.these(tx, recording_ids)}
+        rows = {row["recording_id"]: row for row in kept.these(tx, recording_ids)}
         open_ = [recording_of(row) for row in rows.values() if not row["erasing_at"]]
-        found = rule(open_, [hold_of(row) for row in self._reads.holds_on(tx, [each.id for each in open_])])
+        found = rule(open_, [hold_of(row) for row in kept.holds_on(tx, [each.id for each in open_])])
         now = self._clock.now()
         for each in found.due:
             body = {"call_id": each.call_id, "basis": basis}
@@ -238,7 +207,7 @@ class Eraser:
         if not rows:
             return Outcome()
         self._keys.shred([row["recording_id"] for row in rows])
-        removals = self._files.remove([row["path"] or "" for row in rows])
+        removals = remove(self._recordings, [row["path"] or "" for row in rows])
         gone = [(row, each.found) for row, each in zip(rows, removals, strict=True) if not each.fault]
         faults = [_fault(row, each.fault) for row, each in zip(rows, removals, strict=True) if each.fault]
         self._store.call(lambda tx: self._receipts(tx, gone, actor))
@@ -246,9 +215,9 @@ class Eraser:
 
     def _receipts(self, tx: Transaction, gone: Sequence[tuple[Row, bool]], actor: str) -> None:
         now, until = self._clock.now(), self._backups_until().isoformat()
-        kept = {row["recording_id"] for row in self._reads.these(tx, [row["recording_id"] for row, _ in gone])}
+        standing = {row["recording_id"] for row in kept.these(tx, [row["recording_id"] for row, _ in gone])}
         for row, found in gone:
-            if row["recording_id"] in kept:  # else it has its receipt
+            if row["recording_id"] in standing:  # else it has its receipt
                 body = {
                     "call_id": row["call_id"],
                     "key_id": row["key_id"],
@@ -259,10 +228,10 @@ class Eraser:
                 tx.append(Fact("recording_erased", row["recording_id"], now, actor, body))
 
     def _known(self, tx: Transaction, ids: Sequence[str]) -> set[str]:
-        return self._reads.known_among(tx, ids)
+        return kept.known_among(tx, ids)
 
     def _tombstones(self, ids: Sequence[str]) -> list[Row]:
-        rows: list[Row] = self._store.call(lambda tx: self._reads.erased_among(tx, ids))
+        rows: list[Row] = self._store.call(lambda tx: kept.erased_among(tx, ids))
         return rows
 
     def _erase_again(self, again: Sequence[Row], actor: str) -> Outcome:
@@ -276,7 +245,7 @@ class Eraser:
         self._store.call(lambda tx: [tx.append(fact) for fact in facts])
         self._keys.shred([row["recording_id"] for row in again])
         filed = [row for row in again if row["what"] == "file"]
-        removals = self._files.remove([row["path"] for row in filed])
+        removals = remove(self._recordings, [row["path"] for row in filed])
         faults = [_fault(row, each.fault) for row, each in zip(filed, removals, strict=True) if each.fault]
         return Outcome(erased=len(again) - len(faults), faults=faults)
 
@@ -318,7 +287,7 @@ def _fault(row: Row, fault: str) -> Row:
     return {"recording_id": row["recording_id"], "code": STILL_THERE, "fault": fault}
 
 
-def _pages_of_keys(keys: Keys) -> Iterator[list[str]]:
+def _pages_of_keys(keys: KeyStoreDb) -> Iterator[list[str]]:
     after = ""
     while ids := keys.recording_ids(after, 500):
         yield ids

@@ -1,8 +1,6 @@
-"""Retention and holds, as people ask for them."""
+"""Holds released."""
 
 from __future__ import annotations
-
-from datetime import date
 
 from gate.errors import UsageError
 from gate.operations.keys.proposals import Act, Proposals
@@ -41,40 +39,10 @@ class Holding(Proposals):
     def _acts(self) -> dict[str, tuple[str, Act]]:
         return super()._acts() | {"hold_release": ("the release of hold {hold_id}", self._release)}
 
-    def retention_status(self, *, actor: str) -> Row:
-        """Terms, what is due and what is held, the last sweep, and what keeps the next one waiting."""
-        return self._offers.retention.status()
-
     def _retention_warnings(self) -> list[str]:
         """What ``status`` says of retention."""
         waits = self._offers.retention.waits()
         return [f"The daily sweep waits: {waits}"] if waits else []
-
-    def retention_sweep(
-        self, *, execute: str | None = None, reason: str = "", actor: str, progress: Progress | None = None
-    ) -> Row:
-        """What a sweep would erase now (a dry run); with ``execute``, the digest of a dry run, do it.
-
-        Raises ``RefusedError``: ``plan_changed`` where it would not be what that dry run showed; ``sweep_running``.
-        """
-        if execute is None:
-            return {"dry_run": True} | self._offers.retention.plan().as_row()
-        done = self._offers.retention.sweep(actor=actor, digest=execute, reason=reason.strip(), progress=progress)
-        return {"dry_run": False} | done
-
-    def retention_forecast(self, *, days: int = 30, actor: str) -> Row:
-        """What goes when."""
-        return {
-            "days": [
-                {"day": each.day.isoformat(), "due": each.due, "held": each.held}
-                for each in self._offers.retention.forecast(days)
-            ]
-        }
-
-    def retention_day(self, *, day: date, after: str | None = None, limit: int = 50, actor: str) -> Row:
-        """A page of the recordings that go on a day, oldest first: ``recording_id``, ``call_id``, ``opened_at``,
-        ``purpose``, ``claimed_by``, and in ``held`` the name of what keeps it, or None."""
-        return self._offers.retention.on_day(day, after, limit)
 
 
 def _said(what: str, **given: str) -> None:

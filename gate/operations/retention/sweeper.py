@@ -15,15 +15,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gate.clock import Clock
 from gate.core.evidence import stamp
 from gate.core.retention import MONTHS, Day, Hold, Recording, Terms, asked, due, forecast, merge
 from gate.errors import RefusedError, UsageError
 from gate.log import Logger
-from gate.operations.retention.erasing import BATCH, Eraser, Files, KeptReads, Keys, Outcome, hold_of, recording_of
+from gate.operations.retention.erasing import BATCH, Eraser, Outcome, hold_of, recording_of
 from gate.ports import Fact, Store, Transaction
 from gate.service.reads import Progress, Row
+from gate.store import kept
+
+if TYPE_CHECKING:
+    from gate.vault.keystore import KeyStoreDb
 
 log = Logger()
 
@@ -73,22 +79,21 @@ class Retention:
         self,
         *,
         store: Store,
-        reads: KeptReads,
-        keys: Keys,
-        files: Files,
+        keys: KeyStoreDb,
+        recordings: Path,
         terms: Terms,
         backup_days: int,
         sweep_at: time,
         clock: Clock,
     ) -> None:
-        """``sweep_at``: when the daily sweep begins, a time of day where ``terms`` counts its days."""
+        """``recordings``: the folder of sealed files. ``sweep_at``: when the daily sweep begins, a time of day where
+        ``terms`` counts its days."""
         self._store = store
-        self._reads = reads
         self.terms = terms
         self.backup_days = backup_days
         self.sweep_at = sweep_at
         self._clock = clock
-        self._eraser = Eraser(store, reads, keys, files, clock, backups_until=self.backups_until)
+        self._eraser = Eraser(store, keys, recordings, clock, backups_until=self.backups_until)
         self._one = threading.Lock()
         self._stopped = threading.Event()
 
@@ -187,8 +192,8 @@ class Retention:
     def _page(
         self, tx: Transaction, horizon: datetime, after: tuple[str, str] | None
     ) -> tuple[list[Row], list[Row], tuple[str, str] | None]:
-        rows, following = self._reads.oldest(tx, horizon, after, PAGE)
-        return rows, self._reads.holds_on(tx, [row["recording_id"] for row in rows]), following
+        rows, following = kept.oldest(tx, horizon, after, PAGE)
+        return rows, kept.holds_on(tx, [row["recording_id"] for row in rows]), following
 
     # --- sweeping
 
@@ -302,7 +307,7 @@ class Retention:
     # --- steps
 
     def _last(self) -> Row | None:
-        last: Row | None = self._store.call(self._reads.last_sweep)
+        last: Row | None = self._store.call(kept.last_sweep)
         return last
 
     def _waits(self, last: Row | None) -> str:
@@ -313,7 +318,7 @@ class Retention:
         if last is None:  # where the clock was right from the first day on, the first sweep has nothing to erase
             return f"recordings are due, and no sweep was ever made: is the clock right? {_LOOK}" if self._due() else ""
         # Of all sweeps, not of the last one: that may have been made while the clock was behind, or ahead.
-        swept = self._store.call(partial(self._reads.swept_until, day=today.isoformat()))
+        swept = self._store.call(partial(kept.swept_until, day=today.isoformat()))
         if swept is None or (today - date.fromisoformat(swept)).days <= STEADY_DAYS:
             return ""
         return f"the last sweep was on {swept}, and today is {today}: is the clock right? {_LOOK}"
