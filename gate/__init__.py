@@ -9,6 +9,7 @@ Map, from the ground floor up (an import goes down, never up or sideways):
   its parent
 - ``gate.manual``    the manual's pages, read with ``dialgate manual`` and in the console
 - ``gate.g711``      µ-law and A-law by table
+- ``gate.sqlite_thread``  a SQLite database that one thread owns, with group commit
 - ``gate.log``       loggers that cost nothing until a line is written; ``gate.systemd``: what a service tells systemd
 - the rooms, blind to each other: ``service`` (the call path), ``sip`` and ``media`` (the only rooms that know sippy
   and rtp.io), ``recorder``, ``registers``, ``vault``, ``store``, ``audit``, ``exports``, ``softphone``

@@ -16,29 +16,20 @@ One SQLite database, ``keys.db``, on a thread of its own. What keeps a deleted w
 from __future__ import annotations
 
 import os
-import queue
 import sqlite3
-import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from gate.errors import VaultError
-from gate.log import Logger
+from gate.sqlite_thread import Piece, SqliteThread, Work
 from gate.vault.errors import KeyStoreError
 from gate.vault.files import make_folder, trouble
 from gate.vault.keyrows import OLDER, SCHEMA, Held, Kept, alone, drop, give, held, insert, prove, shred, unproven
 
-log = Logger()
-
 Wraps = Sequence[tuple[str, bytes]]
-Done = Callable[[Any, Exception | None], None]
-_Answer = tuple[Any, Exception | None]
 
-BATCH: Final = 256
-"""Pieces of work in one commit, at most."""
 BUSY_SECONDS: Final = 5.0
 CALL_SECONDS: Final = 60.0
 _PAGE: Final = 2000
@@ -68,13 +59,7 @@ class Tally(NamedTuple):
     """Of these: recordings that take two people, of which this key holds the first or the second share."""
 
 
-class _Item(NamedTuple):
-    work: Callable[[sqlite3.Connection], Any]
-    done: Done
-    erases: bool = False
-
-
-class KeyStoreDb:
+class KeyStoreDb(SqliteThread):
     """``gate.ports.KeyStore``. Every method may be called from any thread but the key store's own.
 
     Opening raises ``KeyStoreError`` where the database cannot be used, e.g. because another process has it.
@@ -82,16 +67,7 @@ class KeyStoreDb:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._queue: queue.SimpleQueue[_Item | None] = queue.SimpleQueue()
-        self._entry = threading.Lock()
-        self._closed = False
-        ready: queue.SimpleQueue[VaultError | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, args=(ready,), name="keystore", daemon=True)
-        self._thread.start()
-        if (failure := ready.get()) is not None:
-            self._closed = True
-            self._thread.join()
-            raise failure
+        super().__init__("keystore", "the key store", KeyStoreError, _HINT)
 
     # --- from any thread
 
@@ -102,7 +78,7 @@ class KeyStoreDb:
         ``close`` it comes at once on the calling thread.
         """
         rows = [(recording_id, recipient_id, key_id, wrap) for recipient_id, wrap in wraps]
-        self._enqueue(_Item(lambda db: insert(db, rows), lambda _result, error: done(error)))
+        self._enqueue(Piece(lambda db: insert(db, rows), lambda _result, error: done(error)))
 
     def wraps(self, recording_id: str) -> list[tuple[str, bytes]]:
         """(recipient id, wrap) pairs of a recording; empty where they were shredded or never were."""
@@ -160,7 +136,7 @@ class KeyStoreDb:
     def drop(self, source: str, target: str, recording_ids: Collection[str]) -> int:
         """Shred the wraps of ``source`` for these recordings, where ``target`` has one that is proven to open; returns
         how many. Twice is harmless. Raises as ``shred``."""
-        return int(self._call(lambda db: drop(db, source, target, recording_ids), erases=True))
+        return int(self._erase(lambda db: drop(db, source, target, recording_ids)))
 
     def shred(self, recording_ids: Iterable[str]) -> int:
         """Remove the wraps of recordings; returns how many recordings had any. Twice is harmless.
@@ -169,90 +145,29 @@ class KeyStoreDb:
         asked for again, though the rows may be gone already.
         """
         ids = list(recording_ids)
-        return int(self._call(lambda db: shred(db, ids), erases=True))
-
-    def close(self) -> None:
-        """Finish what is queued and close the database; harmless twice."""
-        with self._entry:
-            if not self._closed:
-                self._closed = True
-                self._queue.put(None)
-        self._thread.join()
+        return int(self._erase(lambda db: shred(db, ids)))
 
     def _select(self, sql: str, parameters: Sequence[Any]) -> list[Any]:
         rows: list[Any] = self._call(lambda db: db.execute(sql, parameters).fetchall())
         return rows
 
-    def _call(self, work: Callable[[sqlite3.Connection], Any], *, erases: bool = False) -> Any:
-        if threading.current_thread() is self._thread:
-            raise KeyStoreError("the key store's thread cannot wait for itself")
-        answer: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
-        self._enqueue(_Item(work, lambda result, error: answer.put((result, error)), erases))
-        try:
-            result, error = answer.get(timeout=CALL_SECONDS)
-        except queue.Empty:
-            raise KeyStoreError(f"the key store gave no answer in {CALL_SECONDS:g} s", hint=_HINT) from None
-        if error is not None:
-            raise error
-        return result
+    def _call(self, work: Work) -> Any:
+        return self._wait(work, CALL_SECONDS)
 
-    def _enqueue(self, item: _Item) -> None:
-        with self._entry:
-            if not self._closed:
-                self._queue.put(item)
-                return
-        item.done(None, KeyStoreError("the key store is closed"))
+    def _erase(self, work: Work) -> Any:
+        """Work in a transaction of its own, after which the write-ahead log is cut to nothing."""
 
-    # --- the key store's thread
-
-    def _run(self, ready: queue.SimpleQueue[VaultError | None]) -> None:
-        try:
-            db = _connect(self.path)
-        except VaultError as error:
-            ready.put(error)
-            return
-        ready.put(None)
-        open_ = True
-        while open_:
-            items: list[_Item] = []
-            open_ = self._gather(items)
-            if items:
-                self._commit(db, items)
-        db.close()
-
-    def _gather(self, items: list[_Item]) -> bool:
-        """Wait for work and take what else is there; false where the end of the queue was met."""
-        item = self._queue.get()
-        while item is not None:
-            items.append(item)
-            if len(items) >= BATCH:
-                return True
-            try:
-                item = self._queue.get_nowait()
-            except queue.Empty:
-                return True
-        return False
-
-    def _commit(self, db: sqlite3.Connection, items: list[_Item]) -> None:
-        answers: list[_Answer]
-        try:
+        def erase(db: sqlite3.Connection) -> Any:
             db.execute("BEGIN IMMEDIATE")
-            answers = [_perform(db, item.work) for item in items]
+            result = work(db)
             db.execute("COMMIT")
-        except sqlite3.Error as error:
-            if db.in_transaction:
-                db.rollback()
-            answers = [(None, KeyStoreError(f"keys could not be kept: {error}", hint=_HINT))] * len(items)
-        if any(item.erases for item in items) and (unclean := _scrub(db)) is not None:
-            answers = [
-                (None, unclean) if item.erases and answer[1] is None else answer
-                for item, answer in zip(items, answers, strict=True)
-            ]
-        for item, (result, failed) in zip(items, answers, strict=True):
-            try:
-                item.done(result, failed)
-            except Exception:  # a guarded boundary: nobody's callback ends the key store
-                log.exception("key_store_answer_failed")
+            _scrub(db)
+            return result
+
+        return self._wait(erase, CALL_SECONDS, alone=True)
+
+    def _open(self) -> None:
+        self._connection = _connect(self.path)
 
 
 def _alone_page(
@@ -278,8 +193,7 @@ def _connect(path: Path) -> sqlite3.Connection:
         if db.execute("PRAGMA user_version").fetchone() == (1,):
             db.execute(OLDER)
         db.executescript(SCHEMA)
-        if (failure := _scrub(db)) is not None:
-            raise failure
+        _scrub(db)
     except (sqlite3.Error, UnicodeDecodeError) as error:  # SQLite quotes damaged names in its messages
         db.close()
         raise KeyStoreError(f"cannot open {path}: {error}", hint=_HINT) from error
@@ -289,30 +203,11 @@ def _connect(path: Path) -> sqlite3.Connection:
     return db
 
 
-def _scrub(db: sqlite3.Connection) -> KeyStoreError | None:
-    """Carry the write-ahead log into the database, synced, and cut it to nothing; what went wrong, if anything."""
+def _scrub(db: sqlite3.Connection) -> None:
+    """Carry the write-ahead log into the database, synced, and cut it to nothing. Raises ``KeyStoreError``."""
     try:
         busy, _frames, _carried = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
     except sqlite3.Error as error:
-        return KeyStoreError(f"shredded keys may still be in the write-ahead log: {error}", hint=_HINT)
-    return (
-        KeyStoreError("shredded keys may still be in the write-ahead log: it is in use", hint=_HINT) if busy else None
-    )
-
-
-def _perform(db: sqlite3.Connection, work: Callable[[sqlite3.Connection], Any]) -> _Answer:
-    """One piece of work under a savepoint of its own. Raises ``sqlite3.Error`` where the whole commit is lost."""
-    db.execute("SAVEPOINT piece")
-    try:
-        result = work(db)
-    except Exception as error:  # a guarded boundary: one piece's trouble is its own, and has an answer
-        if not db.in_transaction:  # SQLite has rolled back all of it (disk full, I/O error)
-            raise sqlite3.OperationalError(str(error)) from error
-        db.execute("ROLLBACK TO piece")
-        db.execute("RELEASE piece")
-        failure = (
-            error if isinstance(error, KeyStoreError) else KeyStoreError(f"the key store failed: {error}", hint=_HINT)
-        )
-        return None, failure
-    db.execute("RELEASE piece")
-    return result, None
+        raise KeyStoreError(f"shredded keys may still be in the write-ahead log: {error}", hint=_HINT) from error
+    if busy:
+        raise KeyStoreError("shredded keys may still be in the write-ahead log: it is in use", hint=_HINT)

@@ -10,7 +10,8 @@ import pytest
 
 from gate.errors import AuditError, StoreError
 from gate.ports import Fact
-from gate.store.store import BATCH, EvidenceStore
+from gate.sqlite_thread import BATCH
+from gate.store.store import EvidenceStore
 from tests.support.evidence import NUMBER, PEPPER, START, decision, fill, open_store, put
 
 

@@ -1,0 +1,243 @@
+"""A SQLite database that one thread owns: work queues up, and what waits is committed together, durably.
+
+``gate.store.store`` (evidence) and ``gate.vault.keystore`` (wrapped keys) are such threads. An answer comes after the
+COMMIT. Each piece of work has a savepoint: one that raises leaves nothing behind and does not touch the others. Where
+the database itself fails, every piece of the commit is answered with the owner's error, and the thread goes on.
+"""
+
+from __future__ import annotations
+
+import queue
+import sqlite3
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Any, NamedTuple
+
+from gate.errors import GateError
+from gate.log import Logger
+
+log = Logger()
+
+Work = Callable[[Any], Any]
+Done = Callable[[Any, Exception | None], None]
+Answer = tuple[Any, Exception | None]
+
+BATCH = 256
+"""Pieces of work in one commit, at most."""
+BATCH_SECONDS = 0.05
+"""No more work joins a commit once it has taken this long."""
+
+
+class Piece(NamedTuple):
+    """One piece of work."""
+
+    work: Work
+    done: Done
+    alone: bool = False
+    """Outside of a transaction, and given the connection itself."""
+
+
+class SqliteThread:
+    """The queue, the thread and the group commit. An owner says how its database is opened (``_open``), and may change
+    what surrounds a piece (``_do``), a commit (``_begin``, ``_recover``) and quiet time (``_idle``)."""
+
+    def __init__(self, name: str, called: str, error: type[GateError], hint: str) -> None:
+        """Open the database in a thread of its own. Raises what ``_open`` raises.
+
+        ``name`` is the thread's; ``called`` names the owner in messages; ``error`` with ``hint`` is raised where the
+        database fails.
+        """
+        self._called = called
+        self._error = error
+        self._hint = hint
+        self._queue: queue.SimpleQueue[Piece | None] = queue.SimpleQueue()
+        self._entry = threading.Lock()
+        self._closed = False
+        self._put_back: Piece | None = None
+        self._connection: sqlite3.Connection
+        """Set by ``_open``."""
+        ready: queue.SimpleQueue[Exception | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._run, args=(ready,), name=name, daemon=True)
+        self._thread.start()
+        if (failure := ready.get()) is not None:
+            self._closed = True
+            self._thread.join()
+            raise failure
+
+    # --- from any thread
+
+    def close(self) -> None:
+        """Finish what is queued and close the database; harmless twice."""
+        with self._entry:
+            if not self._closed:
+                self._closed = True
+                self._queue.put(None)
+        if threading.current_thread() is not self._thread:
+            self._thread.join()
+
+    def _enqueue(self, piece: Piece) -> None:
+        """Queue it; after ``close`` it is answered at once, on the calling thread."""
+        with self._entry:
+            if not self._closed:
+                self._queue.put(piece)
+                return
+        piece.done(None, self._error(f"{self._called} is closed"))
+
+    def _wait(self, work: Work, timeout: float, *, alone: bool = False) -> Any:
+        """Queue work and wait: its result, or its error raised."""
+        if threading.current_thread() is self._thread:
+            raise self._error(f"{self._called}'s thread cannot wait for itself")
+        answer: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        self._enqueue(Piece(work, lambda result, error: answer.put((result, error)), alone))
+        try:
+            result, error = answer.get(timeout=timeout)
+        except queue.Empty:
+            raise self._error(f"{self._called} gave no answer in {timeout:g} s", hint=self._hint) from None
+        if error is not None:
+            raise error
+        return result
+
+    # --- what an owner says; on the thread
+
+    def _open(self) -> None:
+        """Set ``_connection``. Raises ``GateError``."""
+        raise NotImplementedError
+
+    def _begin(self) -> None:
+        """Before a commit."""
+
+    def _do(self, work: Work) -> Any:
+        """Do a piece of work inside its savepoint. Raises what it raises."""
+        return work(self._connection)
+
+    def _recover(self) -> None:
+        """After a commit that failed: nothing of it may stay."""
+        with suppress(sqlite3.Error):
+            if self._connection.in_transaction:
+                self._connection.rollback()
+
+    def _idle(self) -> None:
+        """After ``_idle_seconds`` without work."""
+
+    @property
+    def _idle_seconds(self) -> float | None:
+        """None: quiet time is not waited for."""
+        return None
+
+    def _after(self) -> None:
+        """After each commit, and after each piece alone."""
+
+    def _finish(self) -> None:
+        """Before the database is closed."""
+
+    # --- the thread
+
+    def _run(self, ready: queue.SimpleQueue[Exception | None]) -> None:
+        try:
+            self._open()
+        except Exception as error:  # noqa: BLE001 - raised again where the thread was started
+            ready.put(error)
+            return
+        ready.put(None)
+        try:
+            self._serve()
+        finally:
+            self._shut()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                piece = self._put_back or self._queue.get(timeout=self._idle_seconds)
+            except queue.Empty:
+                self._idle()
+                continue
+            self._put_back = None
+            if piece is None:
+                return
+            if piece.alone:
+                self._answer(piece.done, *self._perform_alone(piece.work))
+            elif self._commit_with(piece):
+                return
+            self._after()
+
+    def _shut(self) -> None:
+        """Nobody waits for ever: what is still queued, where the thread died of something unforeseen, is answered."""
+        with self._entry:
+            self._closed = True
+        left = [self._put_back]
+        while not self._queue.empty():
+            left.append(self._queue.get())
+        for piece in left:
+            if piece is not None:
+                self._answer(piece.done, None, self._error(f"{self._called} is closed"))
+        self._finish()
+        self._connection.close()
+
+    def _commit_with(self, first: Piece) -> bool:
+        """Commit this and whatever else waits, and answer. True where the end of the queue was met."""
+        pieces = [first]
+        answers: list[Answer] = []
+        last = False
+        try:
+            self._begin()
+            self._connection.execute("BEGIN IMMEDIATE")
+            deadline = time.monotonic() + BATCH_SECONDS
+            while True:
+                answers.append(self._perform(pieces[-1].work))
+                if len(pieces) >= BATCH or time.monotonic() > deadline:
+                    break
+                try:
+                    piece = self._queue.get_nowait()
+                except queue.Empty:
+                    break
+                if piece is None or piece.alone:
+                    last, self._put_back = piece is None, piece
+                    break
+                pieces.append(piece)
+            self._connection.execute("COMMIT")
+        except Exception as error:  # noqa: BLE001 - a guarded boundary: whatever it was, nobody is left without answer
+            log.error("not_committed", owner=self._called, pieces=len(pieces), error=str(error))
+            failure = self._error(f"{self._called} could not commit: {error}", hint=self._hint)
+            answers = [(None, failure)] * len(pieces)
+            self._recover()
+        for piece, (result, refusal) in zip(pieces, answers, strict=True):
+            self._answer(piece.done, result, refusal)
+        return last
+
+    def _perform(self, work: Work) -> Answer:
+        """One piece of work under its savepoint. Raises ``sqlite3.Error`` where the whole transaction is lost."""
+        self._connection.execute("SAVEPOINT piece")
+        try:
+            result = self._do(work)
+        except BaseException as raised:
+            if not self._connection.in_transaction:  # SQLite has rolled back all of it (disk full, I/O error)
+                raise sqlite3.OperationalError(str(raised)) from raised
+            self._connection.execute("ROLLBACK TO piece")
+            self._connection.execute("RELEASE piece")
+            return None, self._told(raised)
+        self._connection.execute("RELEASE piece")
+        return result, None
+
+    def _perform_alone(self, work: Work) -> Answer:
+        try:
+            return work(self._connection), None
+        except Exception as raised:  # noqa: BLE001 - the same boundary
+            if self._connection.in_transaction:
+                self._connection.rollback()
+            return None, self._told(raised)
+
+    def _told(self, raised: BaseException) -> Exception:
+        """What is answered to work that raised."""
+        if isinstance(raised, sqlite3.Error):
+            return self._error(f"{self._called} failed: {raised}", hint=self._hint)
+        if isinstance(raised, Exception):
+            return raised
+        return self._error(f"the work was cut short: {raised!r}")
+
+    def _answer(self, done: Done, result: Any, error: Exception | None) -> None:
+        try:
+            done(result, error)
+        except Exception:  # a guarded boundary: nobody's callback ends the thread
+            log.exception("answer_failed", owner=self._called)
