@@ -61,6 +61,10 @@ class LateMedia:
     def __init__(self) -> None:
         self.room: Any = None
 
+    def late(self) -> float:
+        """As ``RtpIoMedia.late``: asked by the line's first sweep already, which may come before the room is there."""
+        return float(self.room.late()) if self.room else 0.0
+
     def __getattr__(self, name: str) -> Any:
         return getattr(self.room, name)
 

@@ -33,3 +33,7 @@ async def test_an_end_that_was_asked_for_is_no_fault() -> None:
         await asyncio.gather(chores, return_exceptions=True)
         await asyncio.sleep(0)
     assert told == []
+
+
+def test_the_lines_first_sweep_may_come_before_the_media_room() -> None:
+    assert running.LateMedia().late() == 0.0
