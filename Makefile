@@ -43,7 +43,7 @@ COMPILE = $(BIN)/uv pip compile --universal --python-version 3.11 --no-emit-inde
 
 lock: $(READY)
 	$(LOCKED) --only-binary :all: -r .uv.lock
-	$(COMPILE) --group dev pyproject.toml -o .requirements.lock
+	$(COMPILE) --all-extras --group dev pyproject.toml -o .requirements.lock
 	$(COMPILE) --group build -o .build.lock
 	$(COMPILE) --group lock -o .uv.lock
 

@@ -54,6 +54,8 @@ def command(view: View, folder: Path | None) -> None:
     """
     if folder is not None and folder.exists() and any(folder.iterdir()):
         raise click.UsageError(f"{folder} is not empty: name a new folder")
+    import gate.softphone  # noqa: F401 - where the extra is missing that is said before anything starts
+
     folder = folder or Path(tempfile.mkdtemp(prefix="dialgate-demo-"))
     demo = Demo(folder, tell=say if view.json else click.echo)
     demo.play()

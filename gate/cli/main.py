@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from gate.cli.output import complain, complain_as_json
-from gate.errors import GateError
+from gate.errors import GateError, UsageError
 
 COMMANDS: dict[str, tuple[str, str]] = {
     "demo": ("gate.cli.demo", "Show the whole job on loopback, with real SIP, RTP and files."),
@@ -48,6 +48,11 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "manual": ("gate.cli.manual", "The manual, page by page."),
 }
 """Name -> module (its ``command`` is the click command) and the line shown in ``dialgate --help``."""
+_EXTRAS = {
+    **dict.fromkeys(("textual", "textual_serve", "aiohttp_jinja2"), "console"),
+    **dict.fromkeys(("pyVoIP", "audioop"), "softphone"),
+}
+"""Package -> the extra of ``pyproject.toml`` that brings it."""
 
 
 class Root(click.Group):
@@ -98,6 +103,15 @@ def _run(run: Any, arguments: list[str], json: bool, rest: tuple[Any, ...], extr
         place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
         complain(GateError(f"{place}{error.strerror}", hint="check the path, its permissions and the disk"), json=json)
         return 1
+    except ModuleNotFoundError as error:
+        package = (error.name or "").partition(".")[0]
+        if package not in _EXTRAS:
+            return _unexpected(error, arguments)
+        missing = UsageError(
+            f"{package} is not installed, which this needs", hint=f'pip install "dialgate[{_EXTRAS[package]}]"'
+        )
+        complain(missing, json=json)
+        return missing.exit_code
     except Exception as error:  # noqa: BLE001 - the last boundary: a user sees one line, the details go to a file
         return _unexpected(error, arguments)
     return code if isinstance(code, int) else 0
