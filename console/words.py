@@ -11,6 +11,7 @@ from console.theme import BAD, DIM, LOUD, OK, PLAIN, WARN
 from gate.core.masking import masked
 from gate.core.rules import MAX_AGE_DAYS
 from gate.core.showing import LONDON, clean, local
+from gate.operations.operation import MayWait
 
 Row = Mapping[str, Any]
 Shown = tuple[str, str]
@@ -211,9 +212,8 @@ def coverage(value: Any) -> Shown:
     return text(value)
 
 
-def waits(answer: Mapping[str, Any]) -> str:
-    """What an act's answer says where it waits for a second person; empty where it is done."""
-    told = answer.get("waits")
-    if not told:
+def waits(response: MayWait) -> str:
+    """What is said of an act that waits for a second person; empty where it is done."""
+    if response.waits is None:
         return ""
-    return clean(f"Not done yet: another person confirms it until {local(told['until'])}, with w in Retention")
+    return clean(f"Not done yet: another person confirms it until {local(response.waits.until)}, with w in Retention")

@@ -18,6 +18,7 @@ from console.feed import on_thread
 from console.modes.base import ListMode, View, given
 from console.modes.detail import DetailScreen
 from console.modes.keyring import key_open
+from console.modes.taking_back import release_again
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.ask import Ask, Field
 from console.widgets.report import Section
@@ -316,7 +317,7 @@ class RecordingDetail(DetailScreen):
         if answer is not None:
             self.app.done(
                 f"Held: {told['reference']}",
-                back=lambda: self.feed.ask("hold_release", hold_id=answer["id"], reason="held by mistake: undone"),
+                back=lambda: release_again(self.feed, str(answer["id"])),
             )
             self.returned()
 

@@ -25,6 +25,7 @@ from console.widgets.working import Working
 from gate.core.request_words import Asks, Ground
 from gate.core.showing import clean
 from gate.errors import GateError, UsageError
+from gate.operations.requests.erasure import CarryOut
 
 if TYPE_CHECKING:
     from console.widgets.working import Progress
@@ -108,15 +109,12 @@ def erasing(screen: GateScreen, reference: str) -> Danger:
     """Carrying an erasure out: bound to the dry run that is shown."""
 
     async def act(digest: str, reason: str, progress: Progress) -> str:
-        done = await screen.feed.ask(
-            "request_carry_out", request=reference, execute=True, digest=digest, reason=reason, progress=progress
-        )
+        carry_out = CarryOut(request=reference, execute=True, digest=digest, reason=reason)
+        done = await screen.feed.ask(carry_out, progress=progress)
         if said := words.waits(done):
             return said
-        held = (
-            f"; {done['held_calls']} calls stay, held by {clean(', '.join(done['held_by']))}" if done["held_by"] else ""
-        )
-        return f"Erased: {done['calls']} calls, {done['recordings']} recordings{held}"
+        held = f"; {done.held_calls} calls stay, held by {clean(', '.join(done.held_by))}" if done.held_by else ""
+        return f"Erased: {done.calls} calls, {done.recordings} recordings{held}"
 
     return Danger(
         title=f"Erase what {reference} asks for",

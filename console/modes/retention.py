@@ -30,6 +30,8 @@ from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row
 from gate.core.showing import LONDON, clean
 from gate.errors import GateError
+from gate.operations.proposals import ProposalList
+from gate.operations.retention.holds import HoldRelease
 from gate.operations.retention.schedule import RetentionForecast, RetentionNow, RetentionStatus, RetentionSweep
 
 CALENDAR, HOLDS, ALL = range(3)
@@ -165,10 +167,10 @@ class Mode(ListMode):
         if not self.feed.session.may("proposal_list"):
             return 0
         try:
-            answer = await self.feed.ask("proposal_list")
+            answer = await self.feed.ask(ProposalList())
         except GateError:
             return 0
-        return len(answer["items"])
+        return len(answer.items)
 
     # --- the calendar ---------------------------------------------------------------------------------------------
 
@@ -269,7 +271,7 @@ class Mode(ListMode):
         )
         if told is None:
             return
-        answer = await self.ask("hold_release", hold_id=str(row["id"]), reason=told["reason"])
+        answer = await self.ask(HoldRelease(hold_id=str(row["id"]), reason=told["reason"]))
         if answer is not None and (said := words.waits(answer)):
             self.app.done(said)
             self.returned()

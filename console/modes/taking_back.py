@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from console import words
 from gate.errors import RefusedError, UsageError
+from gate.operations.retention.holds import HoldRelease
 
 if TYPE_CHECKING:
     from console.feed import Feed
@@ -64,6 +65,6 @@ async def hold_again(feed: Feed, row: Row, field: str) -> Any:
 async def release_again(feed: Feed, hold_id: str) -> None:
     """A hold that was put on a moment ago is released. Raises ``GateError``; ``RefusedError`` where that waits for a
     second person."""
-    answer = await feed.ask("hold_release", hold_id=hold_id, reason="held by mistake: undone")
+    answer = await feed.ask(HoldRelease(hold_id=hold_id, reason="held by mistake: undone"))
     if said := words.waits(answer):
         raise RefusedError(said, reason="second_person_needed")

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from console import words
 from console.modes.request_doing import choose
@@ -12,6 +13,8 @@ from console.widgets.rows import Column
 from console.widgets.working import Working
 from gate.core.showing import clean
 from gate.errors import GateError
+from gate.operations.operation import Response
+from gate.operations.proposals import ProposalConfirm, ProposalList, ProposalWithdraw
 
 if TYPE_CHECKING:
     from console.modes.base import GateScreen
@@ -22,7 +25,7 @@ CONFIRM, WITHDRAW = "confirm", "withdraw"
 
 async def settle(screen: GateScreen) -> bool:
     """Show what waits; confirm or withdraw what is picked. True where something was settled. Call it in a worker."""
-    answer = await screen.ask("proposal_list")
+    answer = await screen.ask(ProposalList())
     if answer is None:
         return False
     columns = (
@@ -34,7 +37,7 @@ async def settle(screen: GateScreen) -> bool:
         Pick(
             "What waits for a second person",
             columns,
-            answer["items"],
+            [msgspec.to_builtins(each) for each in answer.items],
             key_of="id",
             said="One person has asked for it; another one confirms within a day, or it is not done.",
             none="Nothing waits.",
@@ -48,12 +51,12 @@ async def settle(screen: GateScreen) -> bool:
     act = await choose(screen, "Confirm this?", "Act", options, said=said)
     if act is None:
         return False
-    op = f"proposal_{act}"
+    proposal_id = str(row["id"])
 
-    async def done(progress: Progress) -> Mapping[str, Any]:
-        more: dict[str, Any] = {"progress": progress} if act == CONFIRM else {}
-        told: Mapping[str, Any] = await screen.feed.ask(op, proposal_id=str(row["id"]), **more)
-        return told
+    async def done(progress: Progress) -> Response:
+        if act == CONFIRM:
+            return await screen.feed.ask(ProposalConfirm(proposal_id=proposal_id), progress=progress)
+        return await screen.feed.ask(ProposalWithdraw(proposal_id=proposal_id))
 
     told = await screen.app.push_screen_wait(Working("Confirming" if act == CONFIRM else "Withdrawing", done))
     if isinstance(told, GateError):

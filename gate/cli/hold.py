@@ -9,7 +9,7 @@ from gate.cli.command import paged
 from gate.cli.output import View, say
 from gate.cli.proposals import say_waits
 from gate.cli.reach import reach
-from gate.operations.retention.holds import HoldAdd, HoldList
+from gate.operations.retention.holds import HoldAdd, HoldList, HoldRelease
 
 
 @click.group("hold", short_help="What may not be erased: add, release, list.")
@@ -68,9 +68,9 @@ def add(
 def release(view: View, hold_id: str, reason: str) -> None:
     """End a hold or a restriction. What is due goes with the next sweep. It may take two people: dialgate proposal."""
     with reach(view.config) as gate:
-        answer = gate.call("hold_release", hold_id=hold_id, reason=reason)
-    view.data(answer)
-    say_waits(answer)
+        released = gate.ask(HoldRelease(hold_id=hold_id, reason=reason))
+    view.data(released)
+    say_waits(released.waits)
 
 
 @make("list", group=command, numbers=True, example="dialgate hold list\ndialgate hold list --released --json")

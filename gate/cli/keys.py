@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import click
+import msgspec
 
 from gate.cli import passphrase as asked
 from gate.cli.command import command as make
@@ -14,6 +15,8 @@ from gate.cli.proposals import say_waits
 from gate.cli.reach import reach
 from gate.clock import SystemClock
 from gate.errors import UsageError, VaultError
+from gate.operations.keys.dropping import KeyDrop
+from gate.operations.keys.recipients import KeyAdd, KeyChange, KeyList, KeyRetire, Recipient
 
 ROLES = ("compliance", "auditor", "escrow")
 PURPOSES = ("regulator", "court", "internal_audit", "data_subject")
@@ -92,9 +95,9 @@ def add(view: View, file: TextIO, role: str | None, purpose: str | None, half: s
     well, with --exports-only nothing but exports.
     """
     text = _recipient_text(file)
+    terms: dict[str, Any] = {"role": role or "", "purpose": purpose or "", "half": half or ""}
     with reach(view.config) as gate:
-        terms: dict[str, Any] = {"role": role or "", "purpose": purpose or "", "half": half or ""}
-        view.data(gate.call("key_add", text=text, exports_only=exports_only, **terms))
+        view.data(gate.ask(KeyAdd(text=text, exports_only=exports_only, **terms)))
 
 
 def _recipient_text(file: TextIO) -> str:
@@ -114,24 +117,25 @@ def list_(view: View) -> None:
     "Alone" counts the recordings that would be lost with that key: no other recipient in force opens them.
     """
     with reach(view.config) as gate:
-        answer = gate.call("key_list")
-    for row in answer["recipients"]:
-        row["given"] = _given(row)
-    view.rows(answer, "recipients", COLUMNS, none="There is no recipient: dialgate key new, then dialgate key add")
-    for row in answer["retired"]:
-        say(f"Retired, and still opens {row['recordings']} recordings: {row['name']} ({row['id']})")
-    for warning in answer["warnings"]:
+        answer = gate.ask(KeyList())
+    shown = msgspec.to_builtins(answer)
+    for row, each in zip(shown["recipients"], answer.recipients, strict=True):
+        row["given"] = _given(each)
+    view.rows(shown, "recipients", COLUMNS, none="There is no recipient: dialgate key new, then dialgate key add")
+    for each in answer.retired:
+        say(f"Retired, and still opens {each.recordings} recordings: {each.name} ({each.id})")
+    for warning in answer.warnings:
         say(f"Warning: {warning}.")
-    for row in answer["recipients"]:
-        if row["alone"]:
-            say(f"Warning: {row['alone']} recordings would be lost with the key of {row['name']}: dialgate key rotate")
+    for each in answer.recipients:
+        if each.alone:
+            say(f"Warning: {each.alone} recordings would be lost with the key of {each.name}: dialgate key rotate")
 
 
-def _given(row: dict[str, Any]) -> str:
+def _given(recipient: Recipient) -> str:
     """What a recipient is on the register for, in words."""
-    half = f" ({row['half']} half)" if row.get("half") else ""
-    said = [f"recordings{half}"] if row.get("seals") else []
-    return ", ".join([*said, *([f"exports: {row['purpose']}"] if row.get("purpose") else [])])
+    half = f" ({recipient.half} half)" if recipient.half else ""
+    said = [f"recordings{half}"] if recipient.seals else []
+    return ", ".join([*said, *([f"exports: {recipient.purpose}"] if recipient.purpose else [])])
 
 
 @make(
@@ -151,9 +155,10 @@ def change(
     """Put a recipient on other terms. They hold for new recordings and exports; what they can open they still can."""
     if (role, purpose, half, seals) == (None, None, None, None):
         raise UsageError("there is nothing to change", hint="give --role, --purpose, --half, --seal or --exports-only")
-    cleared: dict[str, Any] = {"purpose": "" if purpose == "none" else purpose, "half": "" if half == "none" else half}
+    terms: dict[str, Any] = {"role": role or ""}
+    terms |= {name: "" if value == "none" else value for name, value in (("purpose", purpose), ("half", half))}
     with reach(view.config) as gate:
-        view.data(gate.call("key_change", recipient_id=recipient_id, role=role or "", seals=seals, **cleared))
+        view.data(gate.ask(KeyChange(recipient_id=recipient_id, seals=seals, **terms)))
 
 
 @make("retire", group=command, example="dialgate key retire 0123456789abcdef --dry-run")
@@ -165,12 +170,12 @@ def retire(view: View, recipient_id: str, dry_run: bool) -> None:
     Refused while there are recordings that no other recipient in force opens: give them to somebody first.
     """
     with reach(view.config) as gate:
-        answer = gate.call("key_retire", recipient_id=recipient_id, dry_run=dry_run)
+        answer = gate.ask(KeyRetire(recipient_id=recipient_id, dry_run=dry_run))
     view.data(answer)
-    if answer["alone"]:
-        say(f"{answer['alone']} recordings could then be opened by nobody else: dialgate key rotate KEY --to FILE")
-    elif not dry_run and answer["recordings"]:
-        say(f"This key still opens {answer['recordings']} recordings; to end that: dialgate key drop")
+    if answer.alone:
+        say(f"{answer.alone} recordings could then be opened by nobody else: dialgate key rotate KEY --to FILE")
+    elif not dry_run and answer.recordings:
+        say(f"This key still opens {answer.recordings} recordings; to end that: dialgate key drop")
 
 
 @make(
@@ -245,13 +250,13 @@ def drop(view: View, recipient_id: str, target: str, dry_run: bool) -> None:
     it waits for the second one: dialgate proposal list.
     """
     with reach(view.config) as gate:
-        answer = gate.call("key_drop", source=recipient_id, target=target, dry_run=dry_run)
+        answer = gate.ask(KeyDrop(source=recipient_id, target=target, dry_run=dry_run))
     view.data(answer)
-    if answer["held"]:
-        say(f"{answer['held']} recordings are held and stay as they are.")
-    if answer["unproven"]:
-        say(f"{answer['unproven']} recordings stay: {target} has not proven to open them. dialgate key prove KEY")
-    say_waits(answer)
+    if answer.held:
+        say(f"{answer.held} recordings are held and stay as they are.")
+    if answer.unproven:
+        say(f"{answer.unproven} recordings stay: {target} has not proven to open them. dialgate key prove KEY")
+    say_waits(answer.waits)
 
 
 @make(

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import click
 
 from gate.cli.command import command as make
 from gate.cli.output import View, say
 from gate.cli.reach import reach
 from gate.core.showing import local
+from gate.operations.operation import Waits
+from gate.operations.proposals import ProposalConfirm, ProposalList, ProposalWithdraw
 
 COLUMNS = [("id", "Id"), ("what", "What"), ("asked_by", "Asked by"), ("at", "At"), ("until", "Until")]
 
@@ -27,8 +26,8 @@ def command() -> None:
 def list_(view: View) -> None:
     """What waits for a second person, the oldest first."""
     with reach(view.config) as gate:
-        answer = gate.call("proposal_list")
-    view.rows(answer, "items", COLUMNS, none="Nothing waits for a second person.")
+        waiting = gate.ask(ProposalList())
+    view.rows(waiting, "items", COLUMNS, none="Nothing waits for a second person.")
 
 
 @make("confirm", group=command, example="dialgate proposal confirm 6f2c9e…")
@@ -36,7 +35,7 @@ def list_(view: View) -> None:
 def confirm(view: View, proposal_id: str) -> None:
     """Do what another person has asked for, exactly as it was asked. Look at it first: dialgate proposal list --json"""
     with reach(view.config) as gate, view.progress("Confirmed") as progress:
-        view.data(gate.call("proposal_confirm", proposal_id=proposal_id, progress=progress))
+        view.data(gate.ask(ProposalConfirm(proposal_id=proposal_id), progress=progress))
 
 
 @make("withdraw", group=command, example="dialgate proposal withdraw 6f2c9e…")
@@ -44,13 +43,13 @@ def confirm(view: View, proposal_id: str) -> None:
 def withdraw(view: View, proposal_id: str) -> None:
     """Take back what waits: it is not done. Both the one who asked and the one who was to confirm may."""
     with reach(view.config) as gate:
-        view.data(gate.call("proposal_withdraw", proposal_id=proposal_id))
+        view.data(gate.ask(ProposalWithdraw(proposal_id=proposal_id)))
 
 
-def say_waits(answer: Mapping[str, Any]) -> None:
+def say_waits(waits: Waits | None) -> None:
     """Say where nothing was done yet, and who goes on."""
-    if waits := answer.get("waits"):
+    if waits is not None:
         say(
-            f"Nothing is done yet: another person confirms it until {local(waits['until'])}."
-            f" dialgate proposal confirm {waits['id']}"
+            f"Nothing is done yet: another person confirms it until {local(waits.until)}."
+            f" dialgate proposal confirm {waits.id}"
         )

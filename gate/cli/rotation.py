@@ -10,7 +10,11 @@ import base64
 from collections.abc import Callable
 from typing import Any
 
+from msgspec import UNSET
+
 from gate.cli.reach import Gate
+from gate.errors import ControlError
+from gate.operations.keys.wraps import KeyProve, KeyRewrap, KeyUnproven, KeyWraps
 from gate.vault.errors import WrapDamaged
 from gate.vault.keyfile import PrivateKey
 from gate.vault.proof import answer, opened, rewrapped
@@ -28,32 +32,33 @@ def rotate(gate: Gate, private: PrivateKey, target: Recipient, *, progress: Prog
     ``there`` (the target had them), ``other_half`` (shares that may not go to it). Raises ``GateError``.
     """
     done = dict.fromkeys(("recordings", "added", "there", "other_half"), 0)
-    asked: dict[str, Any] = {"source": private.id, "target": target.id}
-    page: dict[str, Any] = gate.call("key_wraps", **asked)
-    to = target.on_terms(half=page["target"]["half"])
-    total = page["worth"]["recordings"]
-    while page["items"]:
+    page = gate.ask(KeyWraps(source=private.id, target=target.id))
+    if page.target is UNSET or page.worth is UNSET:
+        raise ControlError("the gate answered without saying who the recipient is")
+    to, total = target.on_terms(half=page.target.half), page.worth.recordings
+    while page.items:
         wraps: dict[str, str] = {}
         proofs: dict[str, str] = {}
-        for item in page["items"]:
+        for item in page.items:
             done["recordings"] += 1
-            if item["wrap"] is None:
+            if item.wrap is None:
                 done["there"] += 1
                 continue
-            wrapped = base64.b64decode(item["wrap"])
+            wrapped = base64.b64decode(item.wrap)
             if half_of(wrapped) not in ("", to.half):
                 done["other_half"] += 1
                 continue
-            new, proof = rewrapped(private, wrapped, to, **_ids(item))
-            wraps[item["recording_id"]] = base64.b64encode(new).decode()
-            proofs[item["recording_id"]] = base64.b64encode(proof).decode()
+            new, proof = rewrapped(private, wrapped, to, recording_id=item.recording_id, key_id=item.key_id)
+            wraps[item.recording_id] = base64.b64encode(new).decode()
+            proofs[item.recording_id] = base64.b64encode(proof).decode()
         if wraps:
-            done["added"] += gate.call("key_rewrap", **asked, wraps=wraps, proofs=proofs)["added"]
+            given = KeyRewrap(source=private.id, target=target.id, wraps=wraps, proofs=proofs)
+            done["added"] += gate.ask(given).added
         if progress is not None:
             progress(min(1.0, done["recordings"] / max(1, total)), "Recordings")
-        if page["next"] is None:
+        if page.next is None:
             break
-        page = gate.call("key_wraps", **asked, after=page["next"])
+        page = gate.ask(KeyWraps(source=private.id, target=target.id, after=page.next))
     return done
 
 
@@ -66,29 +71,26 @@ def prove(gate: Gate, private: PrivateKey, *, progress: Progress | None) -> dict
     done: dict[str, Any] = {"proven": 0, "failed": 0, "without": 0, "failed_ids": []}
     after = ""
     while True:
-        page = gate.call("key_unproven", recipient_id=private.id, after=after)
-        challenge = answer(private, base64.b64decode(page["challenge"])) if page["items"] else b""
+        page = gate.ask(KeyUnproven(recipient_id=private.id, after=after))
+        challenge = answer(private, base64.b64decode(page.challenge)) if page.items else b""
         proofs: dict[str, str] = {}
-        for item in page["items"]:
-            if item["wrap"] is None:
+        for item in page.items:
+            if item.wrap is None:
                 done["without"] += 1
                 continue
+            ids = {"recording_id": item.recording_id, "key_id": item.key_id}
             try:
-                proof = opened(private, base64.b64decode(item["wrap"]), challenge, **_ids(item))
-                proofs[item["recording_id"]] = base64.b64encode(proof).decode()
+                proof = opened(private, base64.b64decode(item.wrap), challenge, **ids)
+                proofs[item.recording_id] = base64.b64encode(proof).decode()
             except WrapDamaged:
-                done["failed_ids"].append(item["recording_id"])
+                done["failed_ids"].append(item.recording_id)
         if proofs:
-            told = gate.call("key_prove", recipient_id=private.id, proofs=proofs)
-            done["proven"] += told["proven"]
-            done["failed_ids"] += told["failed"]
+            shown = gate.ask(KeyProve(recipient_id=private.id, proofs=proofs))
+            done["proven"] += shown.proven
+            done["failed_ids"] += shown.failed
         done["failed"] = len(done["failed_ids"])
         if progress is not None:
             progress(0.0, f"{done['proven']} proven")
-        if page["next"] is None:
+        if page.next is None:
             return done
-        after = page["next"]
-
-
-def _ids(item: dict[str, Any]) -> dict[str, str]:
-    return {"recording_id": item["recording_id"], "key_id": item["key_id"]}
+        after = page.next

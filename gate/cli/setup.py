@@ -22,6 +22,7 @@ from gate.cli.reach import DeskHere, Gate
 from gate.clock import SystemClock
 from gate.config import Config, load
 from gate.errors import GateError, UsageError
+from gate.operations.keys.recipients import KeyAdd
 
 if TYPE_CHECKING:
     from gate.cli.answers import Guided
@@ -129,7 +130,7 @@ def _put_in_force(view: View, given: Guided, config: Config, result: dict[str, A
         say(f"The announcement is not prepared: {error.message} ({error.hint}).")
     with open_desk(config) as desk:
         gate = DeskHere(desk)
-        gate.call("key_add", text=Path(result["recipient"]).read_text())
+        gate.ask(KeyAdd(text=Path(result["recipient"]).read_text()))
         for name in ("tps", "ctps"):
             try:
                 if name in given.registers:
@@ -224,7 +225,7 @@ def _example(config: Config, recipient: Path, today: str) -> dict[str, Any]:
     prepare(config.data / "prompts", config.announcement, Path(config.base))
     with open_desk(config) as desk:
         gate = DeskHere(desk)
-        gate.call("key_add", text=recipient.read_text())
+        gate.ask(KeyAdd(text=recipient.read_text()))
         return import_samples(gate, today)
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import msgspec
 
-from gate.control import answers, bulk, contacts, exporting, keys, looks, proposals, requests
+from gate.control import answers, bulk, contacts, exporting, looks, requests
 from gate.control.request import Line, Moment, Note, Page, Request, Showing
 from gate.core.screening import Purpose, Topic
 from gate.errors import ControlError, UsageError
@@ -178,16 +178,6 @@ class RecordingVerify(Request, frozen=True):
     """``None``: all of them."""
 
 
-# --- retention ----------------------------------------------------------------------------------------------------
-
-
-class HoldRelease(Request, frozen=True):
-    """A hold ends; the log keeps it."""
-
-    hold_id: Line
-    reason: Note
-
-
 # --- evidence, state ----------------------------------------------------------------------------------------------
 
 
@@ -254,7 +244,6 @@ _BY_DESK: Mapping[str, Operation] = {
     "recording_take": Operation(RecordingTake, answers.Taken, READERS),
     "recording_piece": Operation(looks.RecordingPiece, answers.Piece, READERS),
     "recording_verify": Operation(RecordingVerify, answers.VerifiedRecordings, READERS),
-    "hold_release": Operation(HoldRelease, None, KEEPERS),
     "request_open": Operation(requests.Open, requests.Standing, KEEPERS),
     "request_ask_identity": Operation(requests.AskIdentity, requests.Standing, KEEPERS),
     "request_verify_identity": Operation(requests.VerifyIdentity, requests.Standing, KEEPERS),
@@ -264,7 +253,6 @@ _BY_DESK: Mapping[str, Operation] = {
     "request_acknowledge": Operation(requests.Acknowledge, requests.Standing, KEEPERS),
     "request_search": Operation(requests.Search, requests.Found, KEEPERS),
     "request_decide": Operation(requests.Decide, requests.Standing, KEEPERS),
-    "request_carry_out": Operation(requests.CarryOut, requests.Carried, KEEPERS, streams=True),
     "request_contents": Operation(requests.Contents, None, KEEPERS),
     "request_pack_made": Operation(requests.PackMade, requests.Standing, KEEPERS),
     "request_told": Operation(requests.Told, requests.Standing, KEEPERS),
@@ -272,18 +260,6 @@ _BY_DESK: Mapping[str, Operation] = {
     "request_letter": Operation(requests.Letter, requests.Rendered, KEEPERS),
     "request_list": Operation(requests.ListOf, answers.Items, READERS),
     "request_show": Operation(requests.Show, requests.Standing, READERS),
-    "key_list": Operation(keys.KeyList, keys.Recipients, EVERYBODY),
-    "key_add": Operation(keys.KeyAdd, keys.Added, ADMINS),
-    "key_change": Operation(keys.KeyChange, keys.Added, ADMINS),
-    "key_retire": Operation(keys.KeyRetire, keys.Retired, ADMINS),
-    "key_wraps": Operation(keys.KeyWraps, keys.HeldKeys, KEEPERS),
-    "key_rewrap": Operation(keys.KeyRewrap, keys.Rewrapped, KEEPERS),
-    "key_unproven": Operation(keys.KeyUnproven, keys.Unproven, READERS),
-    "key_prove": Operation(keys.KeyProve, keys.Proven, READERS),
-    "key_drop": Operation(keys.KeyDrop, keys.Dropped, ADMINS),
-    "proposal_list": Operation(proposals.ProposalList, proposals.Waiting, READERS),
-    "proposal_confirm": Operation(proposals.ProposalConfirm, proposals.Settled, KEEPERS, streams=True),
-    "proposal_withdraw": Operation(proposals.ProposalWithdraw, proposals.Settled, KEEPERS),
     "audit_verify": Operation(exporting.AuditVerify, answers.Audited, READERS, streams=True),
     "audit_cancel": Operation(exporting.AuditCancel, None, READERS),
     "audit_restore": Operation(exporting.AuditRestore, exporting.Restored, ADMINS),

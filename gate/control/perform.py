@@ -40,7 +40,7 @@ def _carried_out(operation: Operation[Any, Any], folder: Any, actor: str, fields
     if file is not None:
         fields["path"] = file.said
     caller = Caller(actor, file=file) if progress is None else Caller(actor, progress, file)
-    answer = msgspec.to_builtins(operation.handler(folder, operation.request(**fields), caller))
+    answer = msgspec.to_builtins(operation(folder, operation.request(**fields), caller))
     try:
         msgspec.convert(answer, operation.response, strict=True)
     except msgspec.ValidationError as error:

@@ -102,17 +102,6 @@ class Decide(_OfOne, frozen=True, kw_only=True):
     reasons: Note = ""
 
 
-class CarryOut(Request, frozen=True):
-    """Erase what a granted request asks for; without ``execute`` only say what would go, also before it is granted."""
-
-    request: Line
-    execute: bool = False
-    digest: Line = ""
-    """That of a dry run: what it showed goes, or nothing does (``plan_changed``)."""
-    reason: Note = ""
-    """Why, kept until the request forgets the person."""
-
-
 class Contents(Request, frozen=True):
     """All that is held, for the pack of an access request."""
 
@@ -206,17 +195,6 @@ class Found(Response, frozen=True):
     contacts: list[dict[str, Any]] | None = None
     holds: list[dict[str, Any]] | None = None
     requests: list[dict[str, Any]] | None = None
-
-
-class Carried(Response, frozen=True):
-    """What would go (``dry_run``), or what went."""
-
-    dry_run: bool
-    calls: int
-    recordings: int
-    held_by: list[str]
-    waits: dict[str, Any] | None = None
-    """``id`` and ``until`` of the proposal that another person confirms: nothing has gone yet."""
 
 
 class Rendered(Response, frozen=True):

@@ -116,11 +116,11 @@ class Gate:
                 log.warning("one_key_alone", why=warning, hint="dialgate key add")
 
     def _reconcile(self) -> Any:
-        from gate.operations.keys.dropped import drop_again
+        from gate.operations.keys.dropping import drop_again
         from gate.operations.registers.registering import note_editions
         from gate.recorder import unreported_closings
         from gate.service.reconcile import Reconciler
-        from gate.store import kept, queries
+        from gate.store import queries
         from gate.vault.sealed import scan
 
         folder = self._folder
@@ -131,7 +131,7 @@ class Gate:
         )
         reconciler.everything()
         folder.retention.at_start()  # nothing that is erased can be opened again, whatever was restored meanwhile
-        drop_again(folder.store, folder.keyring(), kept)  # nor by a key from which it was taken
+        drop_again(folder.store, folder.keyring())  # nor by a key from which it was taken
         folder.request_eraser.resume()  # and what was asked for and begun is done
         # An import whose process outlived its gate is in force, and has no leaf.
         note_editions(folder.store, folder.registers, folder.clock, new_id)

@@ -15,7 +15,7 @@ from gate.exports.bundle_leaves import Faults
 from gate.exports.bundle_read import Findings
 
 TERMS: Final = ("name", "role", "purpose", "half", "seals", "fingerprint")
-"""What the log keeps of a recipient (``gate.operations.keys.keys``)."""
+"""What the log keeps of a recipient (``gate.operations.keys.recipients``)."""
 _RECIPIENT: Final = ("recipient_added", "recipient_changed", "recipient_retired")
 
 

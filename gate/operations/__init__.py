@@ -4,7 +4,8 @@
 - ``catalogue``    all of them, by name and by request
 - ``data_folder``  the container that a handler works with: store, keys, registers, clock, and what is built on them
 - ``registers``, ``lists`` (objections, consents), ``contacts``, ``calls`` (and recordings), ``retention`` (and holds),
-  ``requests`` (of data subjects), ``keys`` (and what takes two people), ``audit``, ``reports``: the subjects
+  ``requests`` (of data subjects), ``keys``, ``audit``, ``reports``: the subjects
+- ``proposals``    what takes two people: asked for by one, confirmed by another
 - ``accounts``     accounts of this machine that the configuration names
 - ``desk``         operations that are not declared yet, as methods (``desk_base``, ``offers``); ``later``: what is made
                    when it is first asked for

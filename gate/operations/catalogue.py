@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from gate.operations import proposals
+from gate.operations.keys import dropping, recipients, wraps
 from gate.operations.operation import Operation, Request
+from gate.operations.requests import erasure
 from gate.operations.retention import holds, schedule
 
-_MODULES: Final = (holds, schedule)
+_MODULES: Final = (dropping, erasure, holds, proposals, recipients, schedule, wraps)
 
 OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = {
     found.name: found for module in _MODULES for found in vars(module).values() if isinstance(found, Operation)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gate.operations.calls.deciding import AtTheLine, Deciding
     from gate.operations.contacts.contacts import Contacts
     from gate.operations.desk import Desk
+    from gate.operations.proposals import Proposals
     from gate.operations.requests.letters import Letters
     from gate.operations.requests.request_erasing import RequestEraser
     from gate.operations.retention.sweeper import Retention
@@ -123,6 +124,11 @@ class DataFolder(LogKeeping):
         """A fact of this moment."""
         return Fact(kind=kind, subject=subject, at=self.clock.now(), actor=actor, body=body)
 
+    def keep(self, kind: str, subject: str, actor: str, body: dict[str, Any]) -> None:
+        """Append a fact of this moment to the log, in a transaction of its own."""
+        fact = self.fact(kind, subject, actor, body)
+        self.store.call(lambda tx: tx.append(fact))
+
     @cached_property
     def retention(self) -> Retention:
         """What is due, and the sweep."""
@@ -188,7 +194,6 @@ class DataFolder(LogKeeping):
             offers=Offers(
                 import_register=self._import_register,
                 recipients=lambda: self.keyring().recipients(),
-                two_people=self._two_people,
                 keyring=self.keyring,
                 wraps=self.keys.wraps,
                 scan=_scan,
@@ -218,10 +223,19 @@ class DataFolder(LogKeeping):
         desk.folder = self
         return desk
 
-    def _two_people(self) -> bool:
+    def two_people(self) -> bool:
+        """Whether what destroys or frees evidence takes two people (``roles.dual_control``)."""
         from gate.operations.accounts import two_people
 
         return two_people(self.config)
+
+    @cached_property
+    def proposals(self) -> Proposals:
+        """What waits for a second person."""
+        from gate.operations.catalogue import OPERATIONS
+        from gate.operations.proposals import Proposals
+
+        return Proposals(self, OPERATIONS)
 
     def _letters(self) -> Letters:
         from gate.operations.requests.letters import Letters

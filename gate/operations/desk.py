@@ -17,8 +17,6 @@ from gate.operations.calls.looking import Looking
 from gate.operations.calls.records import Records
 from gate.operations.contacts.contact_desk import ContactDesk
 from gate.operations.desk_base import LONDON
-from gate.operations.keys.key_rotation import KeyRotation
-from gate.operations.keys.keys import KeyDesk
 from gate.operations.lists.bulk_lists import BulkLists
 from gate.operations.lists.lists import Lists
 from gate.operations.operation import Caller
@@ -34,8 +32,6 @@ class Desk(
     ContactDesk,
     Records,
     Holding,
-    KeyDesk,
-    KeyRotation,
     Looking,
     Reporting,
     Exporting,
@@ -87,5 +83,8 @@ class Desk(
 
     def _warnings(self) -> list[str]:
         """What somebody must see to, a sentence each."""
-        asked = self._proposal_warnings() + self._lookup_warnings()
-        return [*self._offers.trust.warnings(), *self._key_warnings(), *self._retention_warnings(), *asked]
+        from gate.operations.keys import recipients
+
+        asked = self.folder.proposals.warnings() + self._lookup_warnings()
+        keys = recipients.warnings(self.folder)
+        return [*self._offers.trust.warnings(), *keys, *self._retention_warnings(), *asked]

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from gate.handed_over_file import HandedOverFile
     from gate.operations.audit.exporting import Bundles
     from gate.operations.contacts.contacts import Contacts
-    from gate.operations.keys.keys import Keyring
     from gate.operations.reports.reporting import Figures
     from gate.operations.requests.request_erasing import RequestEraser
     from gate.operations.requests.request_reads import RequestReads
     from gate.operations.retention.sweeper import Retention
     from gate.service.trust import Trust
+    from gate.vault.keyring import Keyring
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,7 @@ class Offers:
     """(name, file, as-of day or None to guess, coverage, accept a shrink, accept an older day, progress) -> report;
     RegisterError."""
     recipients: Callable[[], list[Row]]
-    """The register of recipients; see ``Keyring.recipients``."""
-    two_people: Callable[[], bool]
-    """Whether what destroys or frees evidence takes two people (``roles.dual_control``)."""
+    """The register of recipients; see ``gate.vault.keyring``."""
     keyring: Callable[[], Keyring]
     """The register of recipients and the wrapped keys; loaded when it is asked for."""
     wraps: Callable[[str], list[tuple[str, bytes]]]

@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeVar, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeVar, cast, get_args
 
 import msgspec
 
@@ -71,6 +71,20 @@ class Page(Response, Generic[R], frozen=True, kw_only=True):
     """Give it as ``before`` for the page that comes first, where the list can go back; None at the beginning."""
 
 
+class Waits(Response, frozen=True):
+    """A proposal that another person confirms."""
+
+    id: str
+    until: str
+
+
+class MayWait(Response, frozen=True, kw_only=True):
+    """Base of responses of operations that may take two people."""
+
+    waits: Waits | None = None
+    """Set where nothing is done yet."""
+
+
 def _nobody_watches(_fraction: float, _text: str = "") -> None:
     pass
 
@@ -91,6 +105,30 @@ Q = TypeVar("Q", bound=Request[Any])
 
 
 @dataclass(frozen=True, slots=True)
+class Proposed(Generic[Q]):
+    """A request that waits for a second person."""
+
+    request: Q
+    """What is done when it is confirmed, with nothing left open: bound to what would be done now."""
+    subject: str
+    """Id of the thing that it touches."""
+    response: MayWait
+    """What whoever asked is told: the response of the operation, nothing done."""
+
+
+@dataclass(frozen=True, slots=True)
+class SecondPerson(Generic[Q]):
+    """Of an operation that takes two people where the configuration says so (``gate.operations.proposals``)."""
+
+    what: Callable[[Q], str]
+    """What it does in words: ``the release of hold 6f2c``."""
+    propose: Callable[[DataFolder, Q, Caller], Proposed[Q] | None]
+    """What is to wait, nothing done; None where it was confirmed before. Raises as the handler where it cannot be."""
+    needed: Callable[[Q], bool] = lambda _: True
+    """False for a request that changes nothing: a dry run."""
+
+
+@dataclass(frozen=True, slots=True)
 class Operation(Generic[Q, R]):
     """One operation; call it as its handler."""
 
@@ -106,9 +144,16 @@ class Operation(Generic[Q, R]):
     """It needs a running gate; the others work on a data folder that no gate holds, too."""
     file: int = 0
     """Bytes of the file that is handed over with it, at most; 0: it takes none."""
+    second_person: SecondPerson[Q] | None = None
 
     def __call__(self, folder: DataFolder, asked: Q, caller: Caller) -> R:
-        """What the handler answers; raises what it raises."""
+        """What the handler answers, or that the request waits for a second person; raises what the handler raises."""
+        second = self.second_person
+        if second is not None and second.needed(asked) and folder.two_people():
+            proposed = second.propose(folder, asked, caller)
+            if proposed is not None:
+                waits = folder.proposals.add(self.name, proposed, caller.actor)
+                return cast(R, msgspec.structs.replace(proposed.response, waits=waits))
         return self.handler(folder, asked, caller)
 
     @property
@@ -135,11 +180,12 @@ def operation(
     streams: bool = False,
     running: bool = False,
     file: int = 0,
+    second_person: SecondPerson[Q] | None = None,
 ) -> Callable[[Callable[[DataFolder, Q, Caller], R]], Operation[Q, R]]:
     """Declare a handler as an operation; see ``Operation`` for what is said of it."""
 
     def declare(handler: Callable[[DataFolder, Q, Caller], R]) -> Operation[Q, R]:
-        return Operation(name, request, roles, handler, streams, running, file)
+        return Operation(name, request, roles, handler, streams, running, file, second_person)
 
     return declare
 

@@ -32,7 +32,7 @@ _CHALLENGES: Final = secrets.token_bytes(CHALLENGE_BYTES)
 
 
 class Keyring:
-    """``gate.operations.keys.keys.Keyring``. Every method raises ``VaultError`` for what cannot be."""
+    """Every method raises ``VaultError`` for what cannot be."""
 
     def __init__(self, folder: Path, keys: KeyStoreDb, *, two_person: bool) -> None:
         """``folder`` is the register of recipients; ``two_person``: new recordings take one of each half to open."""

@@ -29,7 +29,7 @@ from gate.exports.bundle_parts import Contents
 from gate.exports.bundle_read import Findings, open_bundle
 from gate.exports.bundle_write import assemble, write_parts
 from gate.operations.audit import bundles
-from gate.operations.keys.keys import TERMS
+from gate.operations.keys.recipients import TERMS
 from gate.ports import Fact
 from gate.store.slices import LogSlice
 from gate.vault.keyfile import PrivateKey, generate, load_private, save_private

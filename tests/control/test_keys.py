@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import json
 
-from gate.control.keys import BATCH
 from gate.control.messages import arguments
 from gate.control.wire import LARGEST_BODY
+from gate.operations.keys.wraps import BATCH
 from gate.vault.proof import PROOF_BYTES
 from gate.vault.wrap import WRAP_BYTES
 

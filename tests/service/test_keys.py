@@ -12,22 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from gate.cli import rotation
 from gate.config import load
 from gate.config.write import amend
-from gate.control.messages import arguments
-from gate.control.perform import perform
 from gate.errors import ConfigError, RefusedError, UsageError, VaultError
 from gate.operations.data_folder import DataFolder
-from gate.operations.keys.dropped import drop_again
-from gate.store import kept
+from gate.operations.keys.dropping import drop_again
+from gate.operations.keys.wraps import KeyWraps
 from gate.vault import keyring
 from gate.vault.errors import NoRecipients, OtherHalf
 from gate.vault.keyring import sealable
 from gate.vault.proof import rewrapped
 from gate.vault.recipients import add_recipient, change_recipient
 from gate.vault.wrap import WRAP_BYTES, data_key
+from tests.support.asking import Asking
 from tests.support.example import make_example
 from tests.support.keeping import plant
 from tests.support.vault import private_key
@@ -126,7 +126,7 @@ def test_nothing_is_in_force_that_is_not_in_the_log(house: DataFolder, monkeypat
             work()
     assert len(facts(house, "recipient_added", "recipient_changed", "recipient_retired")) == before + 3
     monkeypatch.undo()
-    monkeypatch.setattr(house.desk, "_keep", full)
+    monkeypatch.setattr(house, "keep", full)
     with pytest.raises(VaultError):
         add(house, EVE)
     monkeypatch.undo()
@@ -180,21 +180,11 @@ def test_what_only_one_key_opens_is_told_and_keeps_its_recipient(house: DataFold
 
 def rotate(house: DataFolder, source: Any, target: Any, drop: bool = False) -> None:
     """As ``dialgate key rotate``, ``prove`` and ``drop`` do it."""
-    gate = Acting(house)
+    gate = Asking(house, ACTOR)
     rotation.rotate(gate, source, target.recipient, progress=None)
     if drop:
         rotation.prove(gate, target, progress=None)
         house.desk.key_drop(source=source.id, target=target.id, actor=ACTOR)
-
-
-class Acting:
-    """``gate.cli.reach.Gate`` on a desk."""
-
-    def __init__(self, house: DataFolder) -> None:
-        self._desk = house.desk
-
-    def call(self, op: str, /, **fields: Any) -> Any:
-        return perform(self._desk, op, ACTOR, arguments(op, fields))
 
 
 def test_wraps_are_given_out_and_taken_back_with_a_leaf_before(house: DataFolder) -> None:
@@ -248,7 +238,7 @@ def test_a_recording_without_a_commitment_is_given_on_and_never_dropped(house: D
         add(house, private)
     record(house, "old", ADA.recipient, committed=False)
     record(house, "new", ADA.recipient)
-    gate = Acting(house)
+    gate = Asking(house, ACTOR)
     assert rotation.rotate(gate, ADA, BOB.recipient, progress=None)["added"] == 2
     done = rotation.prove(gate, BOB, progress=None)
     assert (done["proven"], done["without"], done["failed"]) == (1, 1, 0)
@@ -263,7 +253,7 @@ def test_what_is_held_is_not_dropped(house: DataFolder) -> None:
     for name in ("r1", "r2"):
         record(house, name, ADA.recipient)
     rotate(house, ADA, BOB)
-    rotation.prove(Acting(house), BOB, progress=None)
+    rotation.prove(Asking(house, ACTOR), BOB, progress=None)
     hold = house.desk.hold_add(recording_id="r1", reason="a claim", reference="17/26", actor=ACTOR)
     shown = house.desk.key_drop(source=ADA.id, target=BOB.id, dry_run=True, actor=ACTOR)
     assert (shown["dropped"], shown["held"], shown["dry_run"]) == (1, 1, True)
@@ -323,16 +313,16 @@ def test_what_was_taken_from_a_key_and_comes_back_goes_again(example: Path, tmp_
             record(house, name, ADA.recipient)
         record(house, "later", ADA.recipient, BOB.recipient)
         rotate(house, ADA, BOB)
-        rotation.prove(Acting(house), BOB, progress=None)
+        rotation.prove(Asking(house, ACTOR), BOB, progress=None)
         path = house.config.data / "keys.db"
     shutil.copy(path, tmp_path / "backup.db")
     with ExitStack() as stack:
         house = opened(example, tmp_path, stack)
-        assert drop_again(house.store, house.keyring(), kept) == 0
+        assert drop_again(house.store, house.keyring()) == 0
         house.desk.key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)
         rotation.rotate(Only(house, "r2"), BOB, ADA.recipient, progress=None)  # given back
         record(house, "new", ADA.recipient)
-        assert drop_again(house.store, house.keyring(), kept) == 0, "what is as the log says stays"
+        assert drop_again(house.store, house.keyring()) == 0, "what is as the log says stays"
         now = {name: [who for who, _ in house.keys.wraps(name)] for name in ("r1", "r2", "r3", "later")}
         assert now["r2"] == sorted([ADA.id, BOB.id])
     shutil.copy(tmp_path / "backup.db", path)
@@ -340,25 +330,25 @@ def test_what_was_taken_from_a_key_and_comes_back_goes_again(example: Path, tmp_
         house = opened(example, tmp_path, stack)
         assert len(house.keys.wraps("r1")) == 2, "the backup is a good one"
         hold = house.desk.hold_add(recording_id="r1", reason="a claim", reference="17/26", actor=ACTOR)
-        assert drop_again(house.store, house.keyring(), kept) == 2, "what is held by now stays"
+        assert drop_again(house.store, house.keyring()) == 2, "what is held by now stays"
         house.desk.hold_release(hold_id=hold["id"], reason="settled", actor=ACTOR)
-        assert drop_again(house.store, house.keyring(), kept) == 1
+        assert drop_again(house.store, house.keyring()) == 1
         assert {name: [who for who, _ in house.keys.wraps(name)] for name in now} == now
-        assert drop_again(house.store, house.keyring(), kept) == 0
+        assert drop_again(house.store, house.keyring()) == 0
 
 
-class Only(Acting):
+class Only(Asking):
     """A gate that gives out the wraps of one recording."""
 
     def __init__(self, house: DataFolder, name: str) -> None:
-        super().__init__(house)
+        super().__init__(house, ACTOR)
         self._name = name
 
-    def call(self, op: str, /, **fields: Any) -> Any:
-        answer = super().call(op, **fields)
-        if op == "key_wraps":
-            answer["items"] = [each for each in answer["items"] if each["recording_id"] == self._name]
-        return answer
+    def ask(self, request: Any, **_: Any) -> Any:
+        response = super().ask(request)
+        if not isinstance(request, KeyWraps):
+            return response
+        return replace(response, items=[each for each in response.items if each.recording_id == self._name])
 
 
 # --- two people ---------------------------------------------------------------------------------------------------

@@ -16,13 +16,12 @@ import pytest
 from gate.cli import rotation
 from gate.config import Config, load
 from gate.config.write import amend
-from gate.control.messages import arguments
-from gate.control.perform import perform
 from gate.core.evidence import stamp
 from gate.errors import RefusedError, UsageError
 from gate.operations.accounts import confirmers, two_people
 from gate.operations.data_folder import DataFolder
 from tests.support.accounts import NEEDS_ROOT, accounts
+from tests.support.asking import Asking
 from tests.support.gatehouse import dialgate
 from tests.support.keeping import SetClock, plant
 from tests.support.requesting import PERSON, key_of, prepared
@@ -151,13 +150,9 @@ def test_a_proposal_that_was_changed_in_the_database_is_not_carried_out(house: D
 def test_keys_are_taken_away_by_two(house: DataFolder) -> None:
     first = key_of(Path(house.config.base))
     house.desk.key_add(text=BOB.recipient.to_text(), actor=ANN)
-
-    class Here:
-        def call(self, op: str, /, **fields: Any) -> Any:
-            return perform(house.desk, op, ANN, arguments(op, fields))
-
-    rotation.rotate(Here(), first, BOB.recipient, progress=None)
-    rotation.prove(Here(), BOB, progress=None)
+    gate = Asking(house, ANN)
+    rotation.rotate(gate, first, BOB.recipient, progress=None)
+    rotation.prove(gate, BOB, progress=None)
     answer = house.desk.key_drop(source=first.id, target=BOB.id, actor=ANN)
     assert (answer["dropped"], answer["recordings"]) == (0, 2)
     assert {who for who, _ in house.keys.wraps("rec0")} == {first.id, BOB.id}

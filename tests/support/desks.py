@@ -11,6 +11,16 @@ from typing import Any
 from gate.errors import ConfigError, RefusedError, RegisterError, StoreError, VaultError
 from gate.handed_over_file import HandedOverFile
 
+RECIPIENT = {
+    "id": "p-1",
+    "name": "Jo",
+    "role": "compliance",
+    "purpose": "",
+    "half": "",
+    "seals": True,
+    "created": "2026-03-02T10:00:00.000000Z",
+    "fingerprint": "ab:cd",
+}
 WAITS = {"id": "w-1", "until": "2026-03-03T10:00:00.000000Z"}
 
 
@@ -331,20 +341,21 @@ class SmallDesk:
 
     def key_list(self, *, actor: str) -> dict[str, Any]:
         self._note("key_list", actor=actor)
-        jo = {"id": "p-1", "name": "Jo", "role": "compliance", "fingerprint": "ab:cd", "recordings": 3, "alone": 3}
+        jo = RECIPIENT | {"recordings": 3, "alone": 3, "first": 0, "second": 0}
         return {"recipients": [jo], "retired": [], "warnings": ["the key of Jo alone"]}
 
     def key_add(self, **fields: Any) -> dict[str, Any]:
         self._note("key_add", **fields)
-        return {"id": "p-2", "name": "Ann"}
+        return RECIPIENT | {"id": "p-2", "name": "Ann"}
 
     def key_change(self, **fields: Any) -> dict[str, Any]:
         self._note("key_change", **fields)
-        return {"id": "p-1"}
+        return RECIPIENT
 
     def key_retire(self, **fields: Any) -> dict[str, Any]:
         self._note("key_retire", **fields)
-        return {"id": "p-1", "name": "Jo", "recordings": 3, "alone": 0, "retired": not fields["dry_run"]}
+        worth = {"recordings": 3, "alone": 0, "first": 0, "second": 0}
+        return RECIPIENT | worth | {"retired": not fields["dry_run"]}
 
     def key_wraps(self, **fields: Any) -> dict[str, Any]:
         self._note("key_wraps", **fields)
@@ -364,16 +375,18 @@ class SmallDesk:
 
     def key_drop(self, **fields: Any) -> dict[str, Any]:
         self._note("key_drop", **fields)
-        return {"recordings": 3, "dropped": 0, "held": 1, "unproven": 1, "waits": WAITS}
+        done = {"dry_run": fields["dry_run"], "recordings": 3, "dropped": 0, "held": 1, "unproven": 1}
+        return done | {"waits": WAITS}
 
     def proposal_list(self, *, actor: str) -> dict[str, Any]:
         self._note("proposal_list", actor=actor)
         asked = {"what": "the release of hold h-1", "asked_by": "user:ann(1000)", "at": "2026-03-02T10:00:00.000000Z"}
-        return {"items": [WAITS | asked | {"op": "hold_release", "subject": "h-1", "arguments": {}}]}
+        what = {"op": "hold_release", "subject": "h-1", "arguments": {}, "digest": "ab" * 32}
+        return {"items": [WAITS | asked | what]}
 
     def proposal_confirm(self, *, progress: Any = None, **fields: Any) -> dict[str, Any]:
         self._note("proposal_confirm", **fields)
-        return {"id": "w-1", "what": "the release of hold h-1", "asked_by": "user:ann(1000)"}
+        return {"answer": {}, "id": "w-1", "what": "the release of hold h-1", "asked_by": "user:ann(1000)"}
 
     def proposal_withdraw(self, **fields: Any) -> dict[str, Any]:
         self._note("proposal_withdraw", **fields)

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from gate.core.retention import Kind, Target
 from gate.errors import RefusedError, UsageError
-from gate.operations.operation import KEEPERS, READERS, Caller, Line, Note, Page, Paged, Request, Response, operation
+from gate.operations.operation import (
+    KEEPERS,
+    READERS,
+    Caller,
+    Line,
+    MayWait,
+    Note,
+    Page,
+    Paged,
+    Proposed,
+    Request,
+    Response,
+    SecondPerson,
+    operation,
+)
 from gate.operations.parsing import number_of, said
+from gate.operations.retention.erasing import hold_of
 from gate.store import kept, queries
 
 if TYPE_CHECKING:
@@ -124,6 +139,55 @@ def _call_of(tx: Transaction, target: Target, value: str) -> str | None:
         )
     call: str | None = row["call_id"]
     return call
+
+
+# --- releasing one -------------------------------------------------------------------------------------------------
+
+
+class HoldReleased(MayWait, frozen=True):
+    """What became of a hold."""
+
+    id: str
+    released: str | None
+    """Its name; None where the release waits for a second person."""
+
+
+class HoldRelease(Request[HoldReleased], frozen=True):
+    """A hold ends; the log keeps it."""
+
+    hold_id: Line
+    reason: Note
+
+
+def _release_waits(folder: DataFolder, asked: HoldRelease, caller: Caller) -> Proposed[HoldRelease]:
+    said("a release", reason=asked.reason)
+    folder.store.call(lambda tx: _in_force(tx, asked.hold_id))
+    return Proposed(asked, asked.hold_id, HoldReleased(id=asked.hold_id, released=None))
+
+
+@operation(
+    HoldRelease,
+    "hold_release",
+    roles=KEEPERS,
+    second_person=SecondPerson(lambda asked: f"the release of hold {asked.hold_id}", _release_waits),
+)
+def hold_release(folder: DataFolder, asked: HoldRelease, caller: Caller) -> HoldReleased:
+    """End a hold: what is due goes with the next sweep, and the log keeps the hold and why it ended."""
+    said("a release", reason=asked.reason)
+
+    def work(tx: Transaction) -> str:
+        row = _in_force(tx, asked.hold_id)
+        tx.append(folder.fact("hold_released", asked.hold_id, caller.actor, {"reason": asked.reason}))
+        return hold_of(row).name
+
+    return HoldReleased(id=asked.hold_id, released=folder.store.call(work))
+
+
+def _in_force(tx: Transaction, hold_id: str) -> dict[str, Any]:
+    row: dict[str, Any] | None = kept.hold(tx, hold_id)
+    if row is None or row["released_at"] is not None:
+        raise UsageError(f"no hold {hold_id} is in force", hint="See: dialgate hold list")
+    return row
 
 
 # --- the list ------------------------------------------------------------------------------------------------------

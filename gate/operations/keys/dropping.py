@@ -1,0 +1,150 @@
+"""Recordings taken from a key that another one is proven to open.
+
+Nothing is dropped that its new holder has not proven to open, nor what is held. ``keys_dropped`` in the log says from
+whom which recordings were taken (older logs say it in ``keys_rewrapped``). At the start of the gate that is carried out
+again where the key store has it otherwise, because a copy of it from before was put back. Nothing goes then either that
+is not proven or is held: a copy from before the proof leaves everybody what they had, and it is asked for again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from gate.core.retention import asked as sorted_by_holds
+from gate.log import Logger
+from gate.operations.keys.wraps import REWRAPPED, in_force
+from gate.operations.operation import ADMINS, Caller, Line, MayWait, Proposed, Request, SecondPerson, operation
+from gate.operations.retention.erasing import hold_of, recording_of
+from gate.ports import Store, Transaction
+from gate.store import kept
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+    from gate.vault.keyring import Keyring
+
+log = Logger()
+
+PAGE: Final = 200
+"""Recordings of one transaction and one shredding: what a call's decision may have to wait for."""
+DROPPED: Final = "keys_dropped"
+_SOURCES = """
+SELECT DISTINCT json_extract(body, '$.from') AS source FROM facts
+WHERE kind IN ('keys_rewrapped', 'keys_dropped') AND body IS NOT NULL
+"""
+_MOVED = """
+SELECT leaf_index, kind, subject, body FROM facts
+WHERE kind IN ('keys_rewrapped', 'keys_dropped') AND body IS NOT NULL AND leaf_index > ? ORDER BY leaf_index LIMIT ?
+"""
+
+
+class KeysDropped(MayWait, frozen=True):
+    """What was taken, or would be, and what stays."""
+
+    dry_run: bool
+    recordings: int
+    """What ``source`` opened."""
+    dropped: int
+    held: int
+    """Stays, because a hold keeps it."""
+    unproven: int
+    """Stays, because ``target`` has not shown that it opens it."""
+
+
+class KeyDrop(Request[KeysDropped], frozen=True):
+    """Take from ``source`` what ``target`` is proven to open and nothing holds."""
+
+    source: Line
+    target: Line
+    dry_run: bool = False
+    """Say what would be dropped, and do nothing."""
+
+
+def _drop_waits(folder: DataFolder, asked: KeyDrop, caller: Caller) -> Proposed[KeyDrop]:
+    would = key_drop.handler(folder, msgspec.structs.replace(asked, dry_run=True), caller)
+    return Proposed(asked, asked.source, msgspec.structs.replace(would, dropped=0))
+
+
+@operation(
+    KeyDrop,
+    "key_drop",
+    roles=ADMINS,
+    second_person=SecondPerson(
+        lambda asked: f"taking from key {asked.source} what key {asked.target} opens",
+        _drop_waits,
+        needed=lambda asked: not asked.dry_run,
+    ),
+)
+def key_drop(folder: DataFolder, asked: KeyDrop, caller: Caller) -> KeysDropped:
+    """Take from one key every recording that another one is proven to open and that nothing holds."""
+    keyring, after = folder.keyring(), ""
+    in_force(keyring, asked.source, asked.target)
+    done: dict[str, Any] = dict.fromkeys(("recordings", "dropped", "held", "unproven"), 0)
+    while page := keyring.held(asked.source, asked.target, after, PAGE):
+        after = page[-1].recording_id
+        proven = [each.recording_id for each in page if each.proven]
+        done["recordings"] += len(page)
+        done["unproven"] += len(page) - len(proven)
+
+        def decide(tx: Transaction, ids: list[str] = proven) -> list[str]:
+            free = unheld(tx, ids)
+            if free and not asked.dry_run:
+                body = {"from": asked.source, "recordings": free}
+                tx.append(folder.fact(DROPPED, asked.target, caller.actor, body))
+            return free
+
+        free = folder.store.call(decide) if proven else []
+        done["held"] += len(proven) - len(free)
+        done["dropped"] += len(free) if asked.dry_run else keyring.drop(asked.source, asked.target, free)
+    return KeysDropped(dry_run=asked.dry_run, **done)
+
+
+def unheld(tx: Transaction, recording_ids: Sequence[str]) -> list[str]:
+    """Those of these recordings that the log knows, that are not being erased, and that nothing holds."""
+    rows = [row for row in kept.these(tx, recording_ids) if not row["erasing_at"]]
+    holds = [hold_of(row) for row in kept.holds_on(tx, [row["recording_id"] for row in rows])]
+    return sorted(each.id for each in sorted_by_holds(map(recording_of, rows), holds).due)
+
+
+def drop_again(store: Store, keyring: Keyring) -> int:
+    """Take from keys what the log says was taken from them and not given back; how many wraps that were.
+
+    Costs a look where there is nothing to do. Raises ``StoreError``, ``VaultError``.
+    """
+    sources = {row["source"] for row in store.call(lambda tx: tx.query(_SOURCES))}
+    back = {source for source in sources if source and keyring.held(source, "", "", 1)}
+    if not back:
+        return 0
+    taken: dict[str, dict[str, str]] = defaultdict(dict)
+    for kind, target, body in _facts(store):
+        given, gone = (body["recordings"], body.get("dropped", ())) if kind == REWRAPPED else ((), body["recordings"])
+        for recording in given:
+            taken[target].pop(recording, None)  # given to somebody from whom it had been taken
+        if body["from"] in back:
+            taken[body["from"]] |= dict.fromkeys(gone, target)
+    dropped = 0
+    for source, recordings in taken.items():
+        for target in set(recordings.values()):
+            names = [recording for recording, to in recordings.items() if to == target]
+            for start in range(0, len(names), PAGE):
+                free = store.call(partial(unheld, recording_ids=names[start : start + PAGE]))
+                dropped += keyring.drop(source, target, free)
+    if dropped:
+        log.warning("dropped_keys_came_back", wraps=dropped)
+    return dropped
+
+
+def _facts(store: Store) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    after = -1
+    while rows := store.call(partial(_page, after=after)):
+        yield from ((row["kind"], row["subject"], json.loads(row["body"])) for row in rows)
+        after = rows[-1]["leaf_index"]
+
+
+def _page(tx: Transaction, after: int) -> list[dict[str, Any]]:
+    return tx.query(_MOVED, [after, 500])

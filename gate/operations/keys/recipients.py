@@ -1,0 +1,231 @@
+"""The register of recipients: whom recordings are sealed to, to whom exports may go, and who decided it.
+
+A change is in the log before it is in force. Private keys never come here.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+
+import msgspec
+
+from gate.errors import RefusedError, VaultError
+from gate.operations.operation import ADMINS, EVERYBODY, Caller, Line, Request, Response, operation
+from gate.ports import Transaction
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+
+TERMS: Final = ("name", "role", "purpose", "half", "seals", "fingerprint")
+"""What the log keeps of a recipient: keys and people of the firm, nobody who was called."""
+SOLE: Final = "sole_recipient"
+EXPORTS_ONLY: Final = "exports_only"
+_LAST: Final = """
+SELECT kind, body FROM facts WHERE subject = ? AND (call_id IS NULL OR call_id <> subject)
+    AND kind IN ('recipient_added', 'recipient_changed', 'recipient_retired') ORDER BY leaf_index DESC LIMIT 1
+"""
+
+Role = Literal["", "compliance", "auditor", "escrow"]
+Purpose = Literal["", "regulator", "court", "internal_audit", "data_subject"]
+Half = Literal["", "first", "second"]
+
+
+class Recipient(Response, frozen=True):
+    """A public key on the register, and whose it is."""
+
+    id: str
+    name: str
+    role: str
+    purpose: str
+    """What exports may go to it for; empty: none may."""
+    half: str
+    """Its share of a two-person key; empty: it opens recordings alone."""
+    seals: bool
+    """New recordings are sealed to it."""
+    created: str
+    fingerprint: str
+
+
+class Worth(Response, frozen=True):
+    """What a recipient's private key is worth."""
+
+    recordings: int
+    """Recordings that it opens."""
+    alone: int
+    """Of these: what no other recipient in force could open."""
+    first: int
+    """Of these: those of which it holds the first share."""
+    second: int
+
+
+class RecipientWorth(Recipient, frozen=True):
+    """A recipient, and what its private key is worth; see ``Worth``."""
+
+    recordings: int
+    alone: int
+    first: int
+    second: int
+
+
+# --- the list ------------------------------------------------------------------------------------------------------
+
+
+class Recipients(Response, frozen=True):
+    """The register."""
+
+    recipients: list[RecipientWorth]
+    retired: list[RecipientWorth]
+    """Those no longer in force whose keys still open something."""
+    warnings: list[str]
+
+
+class KeyList(Request[Recipients], frozen=True):
+    """The register of recipients."""
+
+
+@operation(KeyList, "key_list", roles=EVERYBODY)
+def key_list(folder: DataFolder, asked: KeyList, caller: Caller) -> Recipients:
+    """Whom new recordings are sealed to, to whom exports may go, and what each key is worth."""
+    keyring = folder.keyring()
+
+    def worth(rows: Sequence[Mapping[str, Any]]) -> list[RecipientWorth]:
+        return msgspec.convert([{**row, **keyring.worth(row["id"])} for row in rows], list[RecipientWorth])
+
+    return Recipients(
+        recipients=worth(keyring.recipients()),
+        retired=[each for each in worth(keyring.retired()) if each.recordings],
+        warnings=keyring.warnings() + _unlogged(folder, keyring.recipients()),
+    )
+
+
+def warnings(folder: DataFolder) -> list[str]:
+    """What ``status`` says of keys."""
+    if not folder.config.recording.enabled:
+        return []
+    try:
+        keyring = folder.keyring()
+        return keyring.warnings() + _unlogged(folder, keyring.recipients())
+    except VaultError as error:  # the register itself is damaged: that is told, and the rest of the status too
+        return [str(error)]
+
+
+def _unlogged(folder: DataFolder, recipients: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Recipients whose terms are not those that the log has: a sentence for each. Somebody has written into the
+    folder of the register past the gate."""
+
+    def read(tx: Transaction) -> list[Mapping[str, Any]]:
+        known = [tx.query(_LAST, [row["id"]]) for row in recipients]
+        return [row for row, last in zip(recipients, known, strict=True) if not last or _differs(row, last[0])]
+
+    return [
+        f"{row['name']} ({row['id']}) is on the register on terms that are not in the log: nobody is known to have"
+        " put them there. Look, then: dialgate key retire"
+        for row in folder.store.call(read)
+    ]
+
+
+def _differs(row: Mapping[str, Any], last: Mapping[str, Any]) -> bool:
+    body = json.loads(last["body"] or "{}")
+    return last["kind"] == "recipient_retired" or any(name in body and body[name] != row[name] for name in TERMS)
+
+
+# --- putting one on it, other terms --------------------------------------------------------------------------------
+
+
+class KeyAdd(Request[Recipient], frozen=True):
+    """Put a public key on the register of recipients."""
+
+    text: Annotated[str, msgspec.Meta(max_length=20_000)]
+    """The recipient text that ``dialgate key new`` printed."""
+    role: Role = ""
+    """In place of the role that the text names; empty to keep it."""
+    purpose: Purpose = ""
+    """What exports may go to it for; empty: none may."""
+    half: Half = ""
+    """Its share of a two-person key."""
+    exports_only: bool = False
+    """New recordings are not sealed to it."""
+
+
+@operation(KeyAdd, "key_add", roles=ADMINS)
+def key_add(folder: DataFolder, asked: KeyAdd, caller: Caller) -> Recipient:
+    """Let the owner of a public key open what is recorded from now on, or be given exports for a purpose, or both."""
+    keyring = folder.keyring()
+    terms: dict[str, Any] = {"role": asked.role, "purpose": asked.purpose, "half": asked.half}
+    row = keyring.read(asked.text, exports_only=asked.exports_only, **terms)
+    folder.keep("recipient_added", row["id"], caller.actor, _terms(row))
+    return msgspec.convert(keyring.add(asked.text, exports_only=asked.exports_only, **terms), Recipient)
+
+
+class KeyChange(Request[Recipient], frozen=True):
+    """Put a recipient on other terms; what is not given stays, an empty text takes away."""
+
+    recipient_id: Line
+    role: Role = ""
+    purpose: Purpose | None = None
+    half: Half | None = None
+    seals: bool | None = None
+    """New recordings are sealed to it."""
+
+
+@operation(KeyChange, "key_change", roles=ADMINS)
+def key_change(folder: DataFolder, asked: KeyChange, caller: Caller) -> Recipient:
+    """Put a recipient on other terms; what it can open it still can."""
+    keyring = folder.keyring()
+    terms: dict[str, Any] = {
+        "role": asked.role,
+        "purpose": asked.purpose,
+        "half": asked.half,
+        "seals": asked.seals,
+    }
+    before, after = keyring.terms(asked.recipient_id, **terms)
+    if after != before:
+        body = _terms(after) | {"before": _terms(before)}
+        folder.keep("recipient_changed", asked.recipient_id, caller.actor, body)
+        keyring.change(asked.recipient_id, **terms)
+    return msgspec.convert(after, Recipient)
+
+
+# --- retiring one --------------------------------------------------------------------------------------------------
+
+
+class KeyRetired(RecipientWorth, frozen=True):
+    """A recipient that is retired, or would be, and what its key still opens."""
+
+    retired: bool
+
+
+class KeyRetire(Request[KeyRetired], frozen=True):
+    """Seal nothing more to a recipient; refused where only its key opens a recording."""
+
+    recipient_id: Line
+    dry_run: bool = False
+    """Say what would be, and do nothing."""
+
+
+@operation(KeyRetire, "key_retire", roles=ADMINS)
+def key_retire(folder: DataFolder, asked: KeyRetire, caller: Caller) -> KeyRetired:
+    """Seal nothing more to a recipient.
+
+    Raises ``RefusedError`` (``sole_recipient``) where recordings would be left that only this key opens.
+    """
+    keyring = folder.keyring()
+    row = keyring.retirable(asked.recipient_id)
+    worth = keyring.worth(asked.recipient_id)
+    if worth["alone"] and not asked.dry_run:
+        raise RefusedError(
+            f"{worth['alone']} of the {worth['recordings']} recordings that {row['name']} opens could then be"
+            " opened by nobody else",
+            reason=SOLE,
+            hint="Give them to another recipient first: dialgate key rotate KEY --to RECIPIENT",
+        )
+    if not asked.dry_run:
+        folder.keep("recipient_retired", asked.recipient_id, caller.actor, _terms(row))
+        keyring.retire(asked.recipient_id)
+    return msgspec.convert(row | worth | {"retired": not asked.dry_run}, KeyRetired)
+
+
+def _terms(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: row[name] for name in TERMS}

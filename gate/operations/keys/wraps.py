@@ -1,0 +1,248 @@
+"""Wrapped keys on their way to another recipient, and the proof that they open.
+
+Nothing is opened here: wraps are given out to whoever holds the private key, and come back closed to somebody else,
+with proof (``gate.vault.proof``). Three steps are apart, because they are three people's: ``key_rewrap`` adds (whoever
+holds the old key), ``key_prove`` shows that a wrap opens (whoever holds the new one), ``key_drop`` takes away (an
+admin: ``gate.operations.keys.dropping``).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from gate.errors import RefusedError, UsageError
+from gate.operations.keys.recipients import EXPORTS_ONLY, Recipient, Worth
+from gate.operations.operation import KEEPERS, READERS, Caller, Line, Request, Response, operation
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+    from gate.vault.keyring import Keyring
+
+UNPROVEN: Final = "wrap_not_proven"
+REWRAPPED: Final = "keys_rewrapped"
+BATCH: Final = 64
+"""Wrapped keys in one message: its size is bounded (``gate.control.wire.LARGEST_BODY``)."""
+Batch = Annotated[int, msgspec.Meta(ge=1, le=BATCH)]
+Proofs = Annotated[dict[Line, Annotated[str, msgspec.Meta(max_length=128)]], msgspec.Meta(max_length=BATCH)]
+"""Recording id -> base64 of 64 bytes (``gate.vault.proof``)."""
+_COMMITTED: Final = """
+SELECT subject, json_extract(body, '$.commitments') AS known FROM facts
+WHERE kind = 'recording_opened' AND (call_id IS NULL OR call_id <> subject) AND body IS NOT NULL
+    AND subject IN (SELECT value FROM json_each(?))
+"""
+
+
+class WrappedKey(Response, frozen=True):
+    """The wrapped key of a recording."""
+
+    recording_id: str
+    key_id: str
+    wrap: str | None
+    """Base64; None where it is not needed."""
+
+
+# --- given to another recipient ------------------------------------------------------------------------------------
+
+
+class WrapsOf(Response, frozen=True):
+    """A page of wrapped keys."""
+
+    items: list[WrappedKey]
+    """``wrap`` is None where the target has it already."""
+    next: str | None
+    target: Recipient | UnsetType = UNSET
+    """The target as the register has it; on the first page."""
+    worth: Worth | UnsetType = UNSET
+    """What the source opens; on the first page."""
+
+
+class KeyWraps(Request[WrapsOf], frozen=True):
+    """A page of the wrapped keys that ``source`` opens, to be closed to ``target``; logged before the answer."""
+
+    source: Line
+    target: Line
+    after: Line = ""
+    limit: Batch = BATCH
+
+
+@operation(KeyWraps, "key_wraps", roles=KEEPERS)
+def key_wraps(folder: DataFolder, asked: KeyWraps, caller: Caller) -> WrapsOf:
+    """Give out what a recipient can open, for whoever holds its private key to close it to another one.
+
+    A wrap that is given out is in the log before.
+    """
+    keyring = folder.keyring()
+    to = in_force(keyring, asked.source, asked.target)
+    page = keyring.held(asked.source, asked.target, asked.after, asked.limit)
+    given = [each.recording_id for each in page if not each.there]
+    if given:
+        folder.keep("keys_given_out", asked.source, caller.actor, {"to": asked.target, "recordings": given})
+    items = [
+        WrappedKey(recording_id=each.recording_id, key_id=each.key_id, wrap=None if each.there else _text(each.wrap))
+        for each in page
+    ]
+    following = page[-1].recording_id if len(page) == asked.limit else None
+    if asked.after:
+        return WrapsOf(items=items, next=following)
+    worth = msgspec.convert(keyring.worth(asked.source), Worth)
+    return WrapsOf(items=items, next=following, target=to, worth=worth)
+
+
+class Rewrapped(Response, frozen=True):
+    """How many were not there before."""
+
+    added: int
+
+
+class KeyRewrap(Request[Rewrapped], frozen=True):
+    """Wrapped keys of ``source``, closed to ``target``, each with the proof that what is in it is what was sealed."""
+
+    source: Line
+    target: Line
+    wraps: Annotated[dict[Line, Annotated[str, msgspec.Meta(max_length=4096)]], msgspec.Meta(max_length=BATCH)]
+    """Recording id -> base64."""
+    proofs: Proofs = msgspec.field(default_factory=dict)
+    """Recordings that were sealed before there were commitments need none."""
+
+
+@operation(KeyRewrap, "key_rewrap", roles=KEEPERS)
+def key_rewrap(folder: DataFolder, asked: KeyRewrap, caller: Caller) -> Rewrapped:
+    """Keep what ``key_wraps`` gave out, closed to another recipient, each with its proof.
+
+    Raises ``RefusedError`` (``wrap_not_proven``) where one does not hold: then none is kept. A recording that was
+    sealed before there were commitments needs none, and nobody's wrap of it can be dropped.
+    """
+    keyring = folder.keyring()
+    in_force(keyring, asked.source, asked.target)
+    wraps, proofs = _decoded("a wrap", asked.wraps), _decoded("a proof", asked.proofs)
+    known = _commitments(folder, list(wraps))
+    for recording_id, wrap in wraps.items():
+        if commitments := known.get(recording_id):
+            proof = proofs.get(recording_id, b"")
+            if not keyring.holds(proof, commitments, wrap, asked.target):
+                raise RefusedError(
+                    f"the wrap for recording {recording_id} is not proven: what it is said to hold was not known"
+                    " to whoever made it",
+                    reason=UNPROVEN,
+                    hint="Make it with the private key: dialgate key rotate KEY --to RECIPIENT",
+                )
+    folder.keep(REWRAPPED, asked.target, caller.actor, {"from": asked.source, "recordings": sorted(wraps)})
+    return Rewrapped(added=keyring.give(asked.source, asked.target, wraps))
+
+
+# --- proven to open ------------------------------------------------------------------------------------------------
+
+
+class UnprovenWraps(Response, frozen=True):
+    """A page of wrapped keys."""
+
+    items: list[WrappedKey]
+    """``wrap`` is None where there is no commitment to prove it by."""
+    next: str | None
+    challenge: str
+    """Base64: what only the recipient's private key can answer."""
+
+
+class KeyUnproven(Request[UnprovenWraps], frozen=True):
+    """A page of a recipient's wraps that have not been shown to open; logged before the answer."""
+
+    recipient_id: Line
+    after: Line = ""
+    limit: Batch = BATCH
+
+
+@operation(KeyUnproven, "key_unproven", roles=READERS)
+def key_unproven(folder: DataFolder, asked: KeyUnproven, caller: Caller) -> UnprovenWraps:
+    """Give out a recipient's wraps that have not been shown to open, with what only its private key can answer.
+
+    Those of recordings without a commitment come with no wrap: there is nothing to prove.
+    """
+    keyring = folder.keyring()
+    challenge = keyring.challenge(asked.recipient_id)
+    page = keyring.unproven(asked.recipient_id, asked.after, asked.limit)
+    known = _commitments(folder, [each.recording_id for each in page])
+    given = [each.recording_id for each in page if known.get(each.recording_id)]
+    if given:
+        body = {"to": asked.recipient_id, "recordings": given}
+        folder.keep("keys_given_out", asked.recipient_id, caller.actor, body)
+    items = [
+        WrappedKey(
+            recording_id=each.recording_id,
+            key_id=each.key_id,
+            wrap=_text(each.wrap) if known.get(each.recording_id) else None,
+        )
+        for each in page
+    ]
+    following = page[-1].recording_id if len(page) == asked.limit else None
+    return UnprovenWraps(items=items, next=following, challenge=_text(challenge))
+
+
+class WrapsProven(Response, frozen=True):
+    """What the proofs have shown."""
+
+    proven: int
+    """Wraps that were not known to open before."""
+    failed: list[str]
+    """Recordings whose proof does not hold."""
+
+
+class KeyProve(Request[WrapsProven], frozen=True):
+    """Proofs that a recipient's wraps open, made with its private key."""
+
+    recipient_id: Line
+    proofs: Proofs
+
+
+@operation(KeyProve, "key_prove", roles=READERS)
+def key_prove(folder: DataFolder, asked: KeyProve, caller: Caller) -> WrapsProven:
+    """Note which of a recipient's wraps open, by the proofs of whoever has opened them."""
+    keyring, proofs = folder.keyring(), _decoded("a proof", asked.proofs)
+    good, bad = keyring.prove(asked.recipient_id, proofs, _commitments(folder, list(proofs)))
+    if good:
+        folder.keep("keys_proven", asked.recipient_id, caller.actor, {"recordings": sorted(good)})
+    return WrapsProven(proven=keyring.keep_proven(asked.recipient_id, good), failed=sorted(bad))
+
+
+# --- shared --------------------------------------------------------------------------------------------------------
+
+
+def in_force(keyring: Keyring, source: str, target: str) -> Recipient:
+    """The recipient to whom recordings of ``source`` may be given. Raises where it is no such one."""
+    if source == target:
+        raise UsageError("a key is rotated to another one, not to itself")
+    for row in keyring.recipients():
+        if row["id"] == target and not row["seals"]:
+            raise RefusedError(
+                f"{row['name']} is on the register for exports only",
+                reason=EXPORTS_ONLY,
+                hint="Give them an export: dialgate audit export; or first: dialgate key change ID --seal",
+            )
+        if row["id"] == target:
+            return msgspec.convert(row, Recipient)
+    raise UsageError(
+        f"there is no recipient {target} in force", hint="Put it on the register first: dialgate key add FILE"
+    )
+
+
+def _commitments(folder: DataFolder, recording_ids: Sequence[str]) -> dict[str, Mapping[str, str]]:
+    """What was committed to when these recordings were sealed; a recording without any is left out."""
+    rows: list[dict[str, Any]] = folder.store.call(lambda tx: tx.query(_COMMITTED, [json.dumps(recording_ids)]))
+    return {row["subject"]: json.loads(row["known"]) for row in rows if row["known"] not in (None, "{}")}
+
+
+def _text(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _decoded(what: str, texts: Mapping[str, str]) -> dict[str, bytes]:
+    try:
+        return {recording_id: base64.b64decode(text, validate=True) for recording_id, text in texts.items()}
+    except (binascii.Error, ValueError) as error:
+        raise UsageError(f"{what} is base64: {error}") from error

@@ -1,0 +1,271 @@
+"""What takes two people: asked for by one, confirmed by another within a day.
+
+A *proposal* is a fact ``proposed``, about the thing it would touch (a hold, a request, a recipient): its body has an
+id, the operation, the fields of its request with their digest, and until when it waits. ``proposal_confirmed`` is the
+second person's word and stands before what is done; ``proposal_closed`` ends it, done or withdrawn. Confirming runs the
+operation's own handler with the same request, in the name of who asked; where it fails, the proposal waits on. Nothing
+else is kept: what waits is read from the log, so that a restart forgets and invents nothing.
+
+An operation says at its declaration that it may take two people (``gate.operations.operation.SecondPerson``). Whether
+they are needed is the configuration's (``roles.dual_control``).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from gate.core.evidence import canonical, stamp
+from gate.core.showing import local
+from gate.errors import RefusedError, UsageError
+from gate.operations.operation import (
+    KEEPERS,
+    READERS,
+    Caller,
+    Line,
+    Operation,
+    Proposed,
+    Request,
+    Response,
+    Waits,
+    operation,
+)
+from gate.ports import Transaction
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+
+PROPOSED: Final = "proposed"
+CONFIRMED: Final = "proposal_confirmed"
+CLOSED: Final = "proposal_closed"
+LASTS: Final = timedelta(hours=24)
+SAME_PERSON: Final = "same_person"
+MOST: Final = 100
+"""Proposals that wait at once: more are refused, so that the list stays one that somebody reads."""
+
+_WAITING: Final = """
+SELECT leaf_index, subject, at, actor, body FROM facts AS asked
+WHERE kind = 'proposed' AND at > ? AND body IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM facts AS over INDEXED BY facts_kind
+    WHERE over.kind = 'proposal_closed' AND over.leaf_index > asked.leaf_index
+        AND json_extract(over.body, '$.id') = json_extract(asked.body, '$.id'))
+ORDER BY leaf_index
+"""
+
+# --- the proposals of a data folder --------------------------------------------------------------------------------
+
+
+class Proposal(Response, frozen=True):
+    """One that waits."""
+
+    id: str
+    op: str
+    arguments: dict[str, object]
+    """The fields of the request."""
+    digest: str
+    """Of both of them."""
+    until: str
+    what: str
+    """In words."""
+    subject: str
+    at: str
+    asked_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A proposal with what confirming it runs."""
+
+    row: Proposal
+    operation: Operation[Any, Any]
+    request: Request[Any]
+
+
+class Proposals:
+    """What waits for a second person in this data folder. Blocking and thread-safe."""
+
+    def __init__(self, folder: DataFolder, operations: Mapping[str, Operation[Any, Any]]) -> None:
+        self._folder = folder
+        self._operations = operations
+
+    def add(self, op: str, proposed: Proposed[Any], actor: str) -> Waits:
+        """Keep a request until another person confirms it. Whoever asks for the same twice is told of the first.
+
+        Raises ``RefusedError`` where too much waits.
+        """
+        arguments: dict[str, object] = msgspec.to_builtins(proposed.request)
+        digest = _digest(op, arguments)
+
+        def work(tx: Transaction) -> Waits:
+            waiting = [each.row for each in self._waiting(tx)]
+            for row in waiting:
+                if (row.digest, row.asked_by) == (digest, actor):
+                    return Waits(id=row.id, until=row.until)
+            if len(waiting) >= MOST:
+                raise RefusedError(
+                    f"{len(waiting)} things wait for a second person already",
+                    reason="too_many_proposals",
+                    hint="dialgate proposal list; confirm or withdraw some first",
+                )
+            waits = Waits(id=self._folder.new_id(), until=stamp(self._folder.clock.now() + LASTS))
+            body = {"id": waits.id, "op": op, "arguments": arguments, "digest": digest, "until": waits.until}
+            tx.append(self._folder.fact(PROPOSED, proposed.subject, actor, body))
+            return waits
+
+        waits: Waits = self._folder.store.call(work)
+        return waits
+
+    def waiting(self) -> list[Proposal]:
+        """What waits, the oldest first."""
+        rows: list[Proposal] = self._folder.store.call(lambda tx: [each.row for each in self._waiting(tx)])
+        return rows
+
+    def confirm(self, proposal_id: str, caller: Caller) -> tuple[Proposal, Response]:
+        """Do what another person has asked for: the proposal, and the operation's response.
+
+        Raises ``UsageError`` where nothing of this id waits; ``RefusedError`` (``same_person``) for who asked; and what
+        the handler raises: then it waits on.
+        """
+
+        def work(tx: Transaction) -> _Waiting:
+            found = self._one(tx, proposal_id)
+            if found.row.asked_by == caller.actor:
+                raise RefusedError(
+                    f"{caller.actor} has asked for it: another person confirms",
+                    reason=SAME_PERSON,
+                    hint="or take it back: dialgate proposal withdraw",
+                )
+            body = {"id": proposal_id, "digest": found.row.digest}
+            tx.append(self._folder.fact(CONFIRMED, found.row.subject, caller.actor, body))
+            return found
+
+        found: _Waiting = self._folder.store.call(work)
+        asker = Caller(found.row.asked_by, caller.progress)
+        response: Response = found.operation.handler(self._folder, found.request, asker)
+        closed = self._folder.fact(CLOSED, found.row.subject, caller.actor, {"id": proposal_id, "how": "done"})
+        self._folder.store.call(lambda tx: tx.append(closed))
+        return found.row, response
+
+    def withdraw(self, proposal_id: str, actor: str) -> Proposal:
+        """What waits is not to be done. Raises ``UsageError`` where nothing of this id waits."""
+
+        def work(tx: Transaction) -> Proposal:
+            row = self._one(tx, proposal_id).row
+            tx.append(self._folder.fact(CLOSED, row.subject, actor, {"id": proposal_id, "how": "withdrawn"}))
+            return row
+
+        withdrawn: Proposal = self._folder.store.call(work)
+        return withdrawn
+
+    def warnings(self) -> list[str]:
+        """What ``status`` says of what waits."""
+        return [
+            f"{row.what} waits for a second person: asked for by {row.asked_by}, until"
+            f" {local(row.until)}. dialgate proposal confirm {row.id}"
+            for row in self.waiting()
+        ]
+
+    def _one(self, tx: Transaction, proposal_id: str) -> _Waiting:
+        for each in self._waiting(tx):
+            if each.row.id == proposal_id:
+                return each
+        raise UsageError(
+            f"nothing of id {proposal_id} waits for a second person",
+            hint="It was done, withdrawn, or its day is over: dialgate proposal list",
+        )
+
+    def _waiting(self, tx: Transaction) -> list[_Waiting]:
+        since = stamp(self._folder.clock.now() - LASTS)
+        read = (self._read(row, json.loads(row["body"])) for row in tx.query(_WAITING, [since]))
+        return [each for each in read if each is not None]
+
+    def _read(self, row: Mapping[str, Any], body: Mapping[str, Any]) -> _Waiting | None:
+        """None where it is not a request of today's operations: it is of another version, or somebody has changed it
+        in the database. It is not to be guessed at."""
+        found = self._operations.get(body["op"])
+        if found is None or found.second_person is None or body["digest"] != _digest(body["op"], body["arguments"]):
+            return None
+        try:
+            request = msgspec.convert(body["arguments"], found.request, strict=True)
+        except msgspec.ValidationError:
+            return None
+        if not found.second_person.needed(request):
+            return None
+        more = {"what": found.second_person.what(request), "subject": row["subject"], "at": row["at"]}
+        return _Waiting(Proposal(**body, **more, asked_by=row["actor"]), found, request)
+
+
+def _digest(op: str, arguments: Mapping[str, object]) -> str:
+    return sha256(canonical({"op": op, "arguments": arguments})).hexdigest()
+
+
+# --- the list ------------------------------------------------------------------------------------------------------
+
+
+class ProposalsWaiting(Response, frozen=True):
+    """What waits."""
+
+    items: list[Proposal]
+
+
+class ProposalList(Request[ProposalsWaiting], frozen=True):
+    """What waits for a second person."""
+
+
+@operation(ProposalList, "proposal_list", roles=READERS)
+def proposal_list(folder: DataFolder, asked: ProposalList, caller: Caller) -> ProposalsWaiting:
+    """What waits for a second person, the oldest first."""
+    return ProposalsWaiting(items=folder.proposals.waiting())
+
+
+# --- confirming and withdrawing ------------------------------------------------------------------------------------
+
+
+class ProposalConfirmed(Response, frozen=True):
+    """What was done."""
+
+    id: str
+    what: str
+    asked_by: str
+    answer: dict[str, object]
+    """The response of the operation."""
+
+
+class ProposalConfirm(Request[ProposalConfirmed], frozen=True):
+    """Do what another person has asked for."""
+
+    proposal_id: Line
+
+
+@operation(ProposalConfirm, "proposal_confirm", roles=KEEPERS, streams=True)
+def proposal_confirm(folder: DataFolder, asked: ProposalConfirm, caller: Caller) -> ProposalConfirmed:
+    """Do what another person has asked for, exactly as it was asked."""
+    row, response = folder.proposals.confirm(asked.proposal_id, caller)
+    return ProposalConfirmed(id=row.id, what=row.what, asked_by=row.asked_by, answer=msgspec.to_builtins(response))
+
+
+class ProposalWithdrawn(Response, frozen=True):
+    """What is not done."""
+
+    id: str
+    what: str
+    asked_by: str
+
+
+class ProposalWithdraw(Request[ProposalWithdrawn], frozen=True):
+    """What waits is not to be done."""
+
+    proposal_id: Line
+
+
+@operation(ProposalWithdraw, "proposal_withdraw", roles=KEEPERS)
+def proposal_withdraw(folder: DataFolder, asked: ProposalWithdraw, caller: Caller) -> ProposalWithdrawn:
+    """Take back what waits: both the one who asked and the one who was to confirm may."""
+    row = folder.proposals.withdraw(asked.proposal_id, caller.actor)
+    return ProposalWithdrawn(id=row.id, what=row.what, asked_by=row.asked_by)

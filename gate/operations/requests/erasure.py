@@ -1,0 +1,81 @@
+"""The erasure that a granted request asks for: what would go, and carrying it out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from gate.operations.operation import KEEPERS, Caller, Line, MayWait, Note, Proposed, Request, SecondPerson, operation
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+
+
+class Carried(MayWait, frozen=True, kw_only=True):
+    """What would go (``dry_run``), or what went."""
+
+    dry_run: bool
+    calls: int
+    recordings: int
+    whole: bool
+    """All of the person, not only some calls."""
+    held_calls: int
+    held_by: list[str]
+    """Names of the holds that keep something."""
+    digest: str | UnsetType = UNSET
+    """Of what would go and what stays; not of what went."""
+    facts: int | UnsetType = UNSET
+    """Facts that were emptied; this and what follows is of what went."""
+    held_back: int | UnsetType = UNSET
+    """Recordings that stay."""
+    open_requests: list[str] | UnsetType = UNSET
+    """References of the person's other requests, which keep their numbers until they are over."""
+    mentions: list[str] | UnsetType = UNSET
+    """What else of others a number stands in."""
+    backups_until: str | UnsetType = UNSET
+    """Until when backups may hold ciphertext."""
+
+
+class CarryOut(Request[Carried], frozen=True):
+    """Erase what a granted request asks for; without ``execute`` only say what would go, also before it is granted."""
+
+    request: Line
+    execute: bool = False
+    digest: Line = ""
+    """That of a dry run: what it showed goes, or nothing does (``plan_changed``)."""
+    reason: Note = ""
+    """Why, kept until the request forgets the person."""
+
+
+def _erasure_waits(folder: DataFolder, asked: CarryOut, caller: Caller) -> Proposed[CarryOut] | None:
+    """Bound to what would go now. One that was begun goes on without being asked for again."""
+    eraser = folder.request_eraser
+    if eraser.begun(asked.request):
+        return None
+    plan = eraser.plan_to_carry_out(asked.request, asked.digest)
+    bound = CarryOut(request=plan.reference, execute=True, digest=plan.digest, reason=asked.reason.strip())
+    return Proposed(bound, plan.request_id, Carried(dry_run=True, **plan.as_row()))
+
+
+@operation(
+    CarryOut,
+    "request_carry_out",
+    roles=KEEPERS,
+    streams=True,
+    second_person=SecondPerson(
+        lambda asked: f"the erasure {asked.request}", _erasure_waits, needed=lambda asked: asked.execute
+    ),
+)
+def request_carry_out(folder: DataFolder, asked: CarryOut, caller: Caller) -> Carried:
+    """Erase what a granted request asks for, and keep the receipt.
+
+    Without ``execute`` it says what would go, also before it is granted. With ``digest``, that of such an answer, only
+    what was shown goes. One that was begun goes on.
+    """
+    eraser = folder.request_eraser
+    if not asked.execute:
+        return Carried(dry_run=True, **eraser.plan(asked.request))
+    receipt = eraser.carry_out(asked.request, caller.actor, caller.progress, digest=asked.digest, reason=asked.reason)
+    return msgspec.convert(receipt | {"dry_run": False}, Carried)
