@@ -5,11 +5,9 @@
 - ``running``    a running gate
 - ``start_state`` what a start takes from the store: today's use, who proved itself lately
 - ``recording``  the recorder process (``python -m gate.daemon.recording``), and waiting for an earlier one
-- ``contacts``   the CRM's contacts screened again in the background
-- ``drop``       the folder in which the registers' files land; ``superseded``: old snapshots go
+- ``chores``     what is done beside the calls, again and again: one loop for all
+- ``drop``       the folder in which the registers' files land
 - ``signing``    the log of a running gate signed, and compared
-- ``requests``   data-subject requests beside the calls: what was begun is finished, what is due is told
-- ``sweeping``   the daily sweep beside the calls
 - ``checkpoint_mail``  the newest checkpoint into the firm's mailbox, once a day
 - ``logs``       structured logs
 - ``garbage``    when Python looks for garbage

@@ -2,38 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
-
-import structlog
+from datetime import datetime
+from typing import Any
 
 from gate.clock import Clock
 from gate.config import Config
-from gate.errors import GateError
 from gate.exports.checkpoint_mail import checkpoint_mail
 from gate.exports.mail import MailError, send, sender_of
 from gate.ports import Fact, Store, Transaction
 
-if TYPE_CHECKING:
-    from gate.operations.data_folder import DataFolder
-
-log = structlog.get_logger()
-
-LOOK_SECONDS = 60.0
-AGAIN = timedelta(hours=1)
-"""After a mail server did not take it."""
 MAILED = "checkpoint_mailed"
-
-
-async def mail_checkpoints(folder: DataFolder) -> None:
-    """Look every minute whether today's is still to be sent; without end."""
-    if not folder.config.storage.checkpoints_mail:
-        return
-    post = CheckpointPost(folder.config, folder.store, folder.clock)
-    while True:
-        await asyncio.to_thread(post.look)
-        await asyncio.sleep(LOOK_SECONDS)
 
 
 class CheckpointPost:
@@ -43,27 +21,15 @@ class CheckpointPost:
         self._config = config
         self._store = store
         self._clock = clock
-        self._not_before: datetime | None = None
 
     def look(self) -> bool:
-        """Send today's if it is due; whether one was sent. Never raises: what went wrong is in the gate's log."""
+        """Send today's if it is due; whether one was sent. Raises ``GateError``."""
         now = self._clock.now()
-        if self._not_before is not None and now < self._not_before <= now + AGAIN:  # else: the clock was ahead
+        head = self._store.call(lambda tx: _due(tx, now))
+        if head is None:
             return False
-        try:
-            head = self._store.call(lambda tx: _due(tx, now))
-            if head is None:
-                return False
-            self._send(head, now)
-            return True
-        except GateError as error:
-            self._not_before = now + AGAIN
-            log.error("checkpoint_not_mailed", error=str(error), hint=error.hint)
-            return False
-        except Exception:  # a guarded boundary: whatever it was, it is tried again as after a server that said no
-            self._not_before = now + AGAIN
-            log.exception("checkpoint_not_mailed")
-            return False
+        self._send(head, now)
+        return True
 
     def _send(self, head: dict[str, Any], now: datetime) -> None:
         to, note = self._config.storage.checkpoints_mail, str(head["note"])

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from gate.config import Registers
+from gate.daemon.chores import chore
 from gate.errors import GateError
 
 if TYPE_CHECKING:
@@ -49,26 +50,22 @@ async def watch(data: DataFolder) -> None:
     )
     log.info("registers_watched", folder=str(folder.folder))
     try:
-        while True:
-            done = await asyncio.to_thread(_look, folder, data)
-            await asyncio.sleep(section.poll_seconds if done else AGAIN_SECONDS)
+        await chore(
+            lambda: look(folder, data.clock.now()),
+            "registers_not_watched",
+            every=section.poll_seconds,
+            again=AGAIN_SECONDS,
+        )
     finally:
         for name in ("tps", "ctps"):  # the gate does not wait for an import: its file is taken at the next start
             with suppress(GateError):
                 data.desk.register_cancel(name=name, actor="gate")
 
 
-def _look(folder: DropFolder, data: DataFolder) -> bool:
-    try:
-        for each in folder.look(time.monotonic(), data.clock.now()):
-            _tell(each)
-    except GateError as error:
-        log.error("registers_not_watched", folder=str(folder.folder), error=str(error), hint=error.hint)
-        return False
-    except Exception:  # a guarded boundary: the next look is tried all the same, and an old register refuses calls
-        log.exception("registers_not_watched", folder=str(folder.folder))
-        return False
-    return True
+def look(folder: DropFolder, now: datetime) -> None:
+    """Take what has landed, and log what became of each file. Raises ``GateError``."""
+    for each in folder.look(time.monotonic(), now):
+        _tell(each)
 
 
 def _tell(outcome: Outcome) -> None:

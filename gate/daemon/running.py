@@ -11,8 +11,9 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from contextlib import ExitStack, suppress
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -23,15 +24,12 @@ from gate import systemd
 from gate.clock import SystemClock
 from gate.config import Config, read_secret
 from gate.core.screening import Reason
-from gate.daemon.checkpoint_mail import mail_checkpoints
-from gate.daemon.contacts import follow
+from gate.daemon.checkpoint_mail import CheckpointPost
+from gate.daemon.chores import chore, delete_superseded, sweep, watch_requests
 from gate.daemon.drop import watch
 from gate.daemon.recording import wait_for_recorder
-from gate.daemon.requests import remind
 from gate.daemon.signing import Signer
 from gate.daemon.start_state import proven_lately, used_today
-from gate.daemon.superseded import delete_superseded
-from gate.daemon.sweeping import sweep
 from gate.errors import ConfigError, GateError, RecorderError, StoreError
 from gate.operations.calls.deciding import AtTheLine
 from gate.operations.calls.looking import MANY_LOOKUPS
@@ -45,11 +43,7 @@ log = structlog.get_logger()
 CHECKPOINT_SECONDS = 60.0
 """How often the log is signed while it grows."""
 
-USAGE_SECONDS = 10
-"""How often what accounts and PBXs use is measured."""
-
-COMPARE_SECONDS = 86400.0
-"""How often the log is compared with the newest checkpoint of every place, at the start aside."""
+DAY_SECONDS = 86400.0
 
 SLOW_SECONDS = 60.0
 """How long a recording whose closing was not answered may still be written to by its recorder."""
@@ -339,15 +333,7 @@ class Gate:
                 unusual=self._many_lookups,
             )
         )
-        chores = asyncio.gather(
-            self._chores(),
-            sweep(self._folder, self._metrics),
-            follow(self._folder.contacts),
-            watch(self._folder),
-            delete_superseded(self._folder),
-            remind(self._folder, self._metrics),
-            mail_checkpoints(self._folder),
-        )
+        chores = asyncio.gather(*self._chores())
         chores.add_done_callback(_tell)
         await asyncio.wait([answering, asyncio.ensure_future(told.wait())], return_when=asyncio.FIRST_COMPLETED)
         log.info("gate_stopping", calls=self._call_manager.active)
@@ -376,27 +362,34 @@ class Gate:
         log.info("gate_started", listen=[f"{host}:{port}" for host, port in self._line.addresses])
         systemd.tell("READY=1")
 
-    async def _chores(self) -> None:
-        """What is done every so often: gauges each second, a checkpoint each minute, a look at every place each day."""
-        last, compared = 0, time.monotonic()
-        while True:
-            up = self._line.trunk_up
-            self._metrics.trunk_up.set(float("nan") if up is None else up)  # None: nobody asks the carrier
-            self._metrics.recorder_up.set(self._recorder.available())
-            self._metrics.line(self._passed_over())
-            self._metrics.evidence_rolled_back.set(bool(self._folder.trust.why_behind))
-            self._metrics.unsigned_seconds.set(self._folder.trust.unsigned_seconds)
-            await asyncio.to_thread(self._legs.sync)
-            await asyncio.sleep(1.0)
-            last += 1
-            if last % USAGE_SECONDS == 0:
-                await asyncio.to_thread(self._measure)
-            if last >= CHECKPOINT_SECONDS:
-                last = 0
-                await asyncio.to_thread(self._signer.sign)
-                if time.monotonic() - compared >= COMPARE_SECONDS:
-                    compared = time.monotonic()
-                    await asyncio.to_thread(self._signer.compare)
+    def _chores(self) -> list[Coroutine[Any, Any, None]]:
+        """What is done beside the calls, and how often."""
+        folder, metrics = self._folder, self._metrics
+        folder.contacts.background = True
+        chores = [
+            chore(self._gauge, "gauges_not_set", every=1.0),
+            chore(self._measure, "usage_not_measured", every=10.0, first=10.0),
+            chore(self._signer.sign, "not_signed", every=CHECKPOINT_SECONDS, first=CHECKPOINT_SECONDS),
+            chore(self._signer.compare, "checkpoints_not_compared", every=DAY_SECONDS, first=DAY_SECONDS),
+            chore(partial(sweep, folder, metrics), "retention_not_swept", every=30.0, again=3600.0),
+            chore(folder.contacts.follow, "contacts_not_screened", every=2.0, again=30.0),
+            chore(partial(delete_superseded, folder), "superseded_not_deleted", every=6 * 3600.0),
+            watch_requests(folder, metrics),
+            watch(folder),
+        ]
+        if self._config.storage.checkpoints_mail:
+            post = CheckpointPost(self._config, folder.store, folder.clock)
+            chores.append(chore(post.look, "checkpoint_not_mailed", every=60.0, again=3600.0))
+        return chores
+
+    def _gauge(self) -> None:
+        up = self._line.trunk_up
+        self._metrics.trunk_up.set(float("nan") if up is None else up)  # None: nobody asks the carrier
+        self._metrics.recorder_up.set(self._recorder.available())
+        self._metrics.line(self._passed_over())
+        self._metrics.evidence_rolled_back.set(bool(self._folder.trust.why_behind))
+        self._metrics.unsigned_seconds.set(self._folder.trust.unsigned_seconds)
+        self._legs.sync()
 
     def _measure(self) -> None:
         with suppress(GateError):  # a line that does not answer shows in everything else

@@ -1,0 +1,84 @@
+"""What a running gate does beside the calls, again and again until it stops."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import structlog
+
+from gate.core.deadlines import next_working_day
+from gate.errors import GateError, RefusedError
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+    from gate.operations.requests.request_watch import RequestWatch
+    from gate.service.metrics import Metrics
+
+log = structlog.get_logger()
+
+
+async def chore(
+    work: Callable[[], object], failed: str, *, every: float, again: float = 0.0, first: float = 0.0
+) -> None:
+    """Do ``work`` on a thread after ``first`` seconds, then every ``every`` seconds, and ``again`` seconds after it
+    failed (0: as ever); until cancelled. A failure is logged as ``failed`` and ends nothing."""
+    await asyncio.sleep(first)
+    while True:
+        done = await asyncio.to_thread(attempt, work, failed)
+        await asyncio.sleep(every if done else again or every)
+
+
+def attempt(work: Callable[[], object], failed: str, **about: str) -> bool:
+    """Do ``work`` once; False where it failed, which is logged as ``failed`` with ``about``."""
+    try:
+        work()
+    except GateError as error:
+        log.error(failed, error=str(error), hint=error.hint, **about)
+        return False
+    except Exception:  # a guarded boundary: one chore's fault ends neither the others nor the calls
+        log.exception(failed, **about)
+        return False
+    return True
+
+
+def sweep(folder: DataFolder, metrics: Metrics) -> None:
+    """The day's sweep where it is due, and the gauge of one that waits for somebody to look. Raises ``GateError``."""
+    try:
+        folder.retention.daily()
+    except RefusedError as error:
+        if error.reason == "retention_waits":
+            metrics.retention_waits.set(1)
+        raise
+    metrics.retention_waits.set(0)
+
+
+def delete_superseded(folder: DataFolder) -> None:
+    """Delete superseded snapshots of the registers whose time is over, whether or not new files come (LAW 2.5)."""
+    from gate.registers.importer import prune
+
+    for name in folder.config.calling.registers:
+        attempt(
+            lambda name=name: prune(folder.config.data / "registers", name, folder.clock.now()),  # type: ignore[misc]
+            "superseded_not_deleted",
+            register=name,
+        )
+
+
+async def watch_requests(folder: DataFolder, metrics: Metrics) -> None:
+    """Each minute: the gauges of data-subject requests; each day: which of them are due, logged. Without end."""
+    from gate.operations.requests.request_watch import RequestWatch
+    from gate.store import requests
+
+    # The library of public holidays takes a while to load: not on the store's thread, when the first request is opened.
+    await asyncio.to_thread(next_working_day, folder.clock.now().date())
+    watch = RequestWatch(folder.beside, requests, folder.clock)
+    await chore(lambda: count_requests(watch, metrics), "requests_not_looked_at", every=60.0)
+
+
+def count_requests(watch: RequestWatch, metrics: Metrics) -> None:
+    """Set the gauges of open and overdue requests."""
+    now = watch.look()
+    metrics.requests_open.set(now["open"])
+    metrics.requests_overdue.set(now["overdue"])
