@@ -26,6 +26,7 @@ from console.widgets.status import StatusLine
 from console.words import InFull
 from gate.control.messages import OPERATIONS
 from gate.errors import GateError
+from gate.operations.catalogue import operation_for
 from gate.operations.operation import Request
 
 if TYPE_CHECKING:
@@ -160,7 +161,8 @@ class View:
     """One list of a mode: an operation that pages, and how its rows are shown."""
 
     name: str
-    op: str
+    request: str | type[Request[Any]]
+    """Of the page; or the operation's name."""
     columns: Sequence[Column]
     key: str
     """The field that a row is known by."""
@@ -175,6 +177,11 @@ class View:
     """Where the answer has the rows."""
     kind: str = ""
     """What ``reveal`` calls a row of this list; empty: it holds no number."""
+
+    @property
+    def op(self) -> str:
+        """The operation's name."""
+        return self.request if isinstance(self.request, str) else operation_for(self.request).name
 
 
 class ModeScreen(GateScreen):
@@ -315,7 +322,11 @@ class ListMode(ModeScreen):
             text = self._texts.get(number, "")
             fields = dict(self.asked(view)) | (dict(view.filters(text)) if text and view.filters else {})
             fields |= {name: value for name, value in (("after", after), ("before", before)) if value is not None}
-            answer = await self.feed.ask(view.op, **given(view.op, masked=True, limit=limit), **fields)
+            fields = given(view.op, masked=True, limit=limit) | fields
+            if isinstance(view.request, str):
+                answer = await self.feed.ask(view.request, **fields)
+            else:
+                answer = msgspec.to_builtins(await self.feed.ask(view.request(**fields)))
             return Rows(answer[view.items], answer.get("next"), answer.get("prev"))
 
         return fetch

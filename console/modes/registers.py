@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+import msgspec
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -26,6 +27,8 @@ from console.widgets.working import Working
 from gate.core.rules import MAX_AGE_DAYS
 from gate.core.showing import clean
 from gate.errors import GateError, UsageError
+from gate.operations.registers.importing import RegisterCancel, RegisterImport, RegisterImports
+from gate.operations.registers.in_force import RegisterStatus
 
 REGISTERS, IMPORTS, OBJECTIONS, CONSENTS = range(4)
 
@@ -79,7 +82,7 @@ def by_text(text: str) -> Mapping[str, Any]:
 VIEWS = (
     View(
         "registers",
-        "register_status",
+        RegisterStatus,
         (
             Column("Register", 8, lambda row: (clean(str(row.get("name"))).upper(), PLAIN)),
             Column("State", 8, lambda row: words.state(row.get("state"))),
@@ -96,7 +99,7 @@ VIEWS = (
     ),
     View(
         "imports",
-        "register_imports",
+        RegisterImports,
         (
             Column("At", 15, lambda row: words.moment(row.get("at"))),
             Column("Register", 8, lambda row: (clean(str(row.get("name"))).upper(), PLAIN)),
@@ -219,23 +222,23 @@ class Mode(ListMode):
         if told is None:
             return
         try:
-            fields = import_fields(told)
+            asked = import_request(told)
         except GateError as error:
             self.complain(error)
             return
-        name = fields["name"]
+        name = asked.name
         answer = await self.app.push_screen_wait(
             Working(
-                f"Importing {name.upper()} from {Path(fields['path']).name}",
-                lambda progress: self.feed.ask("register_import", progress=progress, **fields),
-                lambda: self.feed.ask("register_cancel", name=name),
+                f"Importing {name.upper()} from {Path(asked.path).name}",
+                lambda progress: self.feed.ask(asked, progress=progress),
+                lambda: self.feed.ask(RegisterCancel(name=name)),
             )
         )
         if isinstance(answer, GateError):
             self.complain(answer)
         elif answer is not None:
-            counts = f"{answer['count']:,} numbers, {changed(answer)[0]}"
-            self.app.done(f"{name.upper()} of {words.day(answer['as_of'])[0]} is in force: {counts}")
+            counts = f"{answer.count:,} numbers, {changed(msgspec.to_builtins(answer))[0]}"
+            self.app.done(f"{name.upper()} of {words.day(answer.as_of)[0]} is in force: {counts}")
         self.returned()
 
     # --- a number -------------------------------------------------------------------------------------------------
@@ -337,20 +340,22 @@ _CONSENT = (
 )
 
 
-def import_fields(told: Mapping[str, str]) -> dict[str, Any]:
-    """The fields of ``register_import`` from what was typed. Raises ``UsageError``."""
-    fields: dict[str, Any] = {
-        "name": told["name"].strip().lower(),
-        "path": told["path"].strip(),
-        "coverage": told["coverage"].strip(),
-        "accept_shrink": told["accept_shrink"].strip().lower() in ("yes", "y"),
-    }
-    if as_of := told["as_of"].strip():
-        try:
-            fields["as_of"] = date.fromisoformat(as_of)
-        except ValueError:
-            raise UsageError(f"{as_of!r} is not a day", hint="write it as 2026-03-02") from None
-    return fields
+def import_request(told: Mapping[str, str]) -> RegisterImport:
+    """What was typed, as a request. Raises ``UsageError``."""
+    if (name := told["name"].strip().lower()) not in ("tps", "ctps"):
+        raise UsageError(f"{name!r} is not a register", hint="tps or ctps")
+    as_of = told["as_of"].strip()
+    try:
+        day = date.fromisoformat(as_of) if as_of else None
+    except ValueError:
+        raise UsageError(f"{as_of!r} is not a day", hint="write it as 2026-03-02") from None
+    return RegisterImport(
+        name="tps" if name == "tps" else "ctps",
+        path=told["path"].strip(),
+        coverage=told["coverage"].strip(),
+        accept_shrink=told["accept_shrink"].strip().lower() in ("yes", "y"),
+        as_of=day,
+    )
 
 
 def _of(row: Row) -> str:

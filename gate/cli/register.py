@@ -15,6 +15,8 @@ from gate.cli.reach import reach
 from gate.cli.values import Coverage, Day
 from gate.clock import SystemClock
 from gate.errors import RegisterError
+from gate.operations.registers.importing import RegisterImport, RegisterImported, RegisterName
+from gate.operations.registers.in_force import RegisterInForce, RegisterStatus
 
 if TYPE_CHECKING:
     from gate.handed_over_file import HandedOverFile
@@ -48,18 +50,11 @@ def command() -> None:
 )
 @click.option("--accept-shrink", is_flag=True, help="Accept a file that is much smaller than the one in force.")
 @click.option("--accept-older", is_flag=True, help="Accept a file of an earlier day than the one in force.")
-def import_(view: View, name: str, file: Path, as_of: date | None, coverage: str, **accepted: Any) -> None:
+def import_(view: View, name: RegisterName, file: Path, as_of: date | None, coverage: str, **accepted: Any) -> None:
     """Put a register FILE in force. A file that is refused leaves the one in force as it is."""
     with reach(view.config) as gate, view.progress(f"Importing {name.upper()}") as progress:
-        report = gate.call(
-            "register_import",
-            name=name,
-            path=str(file.resolve()),
-            as_of=as_of,
-            coverage=coverage,
-            progress=progress,
-            **accepted,
-        )
+        asked = RegisterImport(name=name, path=str(file.resolve()), as_of=as_of, coverage=coverage, **accepted)
+        report = gate.ask(asked, progress=progress)
     view.data(report)
 
 
@@ -86,9 +81,9 @@ def watch(view: View, folder: Path, once: bool, settle: int | None) -> int:
 
     section, clock = view.config.registers, SystemClock()
 
-    def take(file: HandedOverFile, **fields: Any) -> Any:
-        with reach(view.config) as gate, view.progress(f"Importing {fields['name'].upper()}") as progress:
-            return gate.call("register_import", path=file.said, given=file, progress=progress, **fields)
+    def take(asked: RegisterImport, file: HandedOverFile) -> RegisterImported:
+        with reach(view.config) as gate, view.progress(f"Importing {asked.name.upper()}") as progress:
+            return gate.ask(asked, given=file, progress=progress)
 
     drop = drop_folder(section, folder, take, settle)
     if once:
@@ -125,7 +120,7 @@ def _line(row: dict[str, Any]) -> str:
 def status(view: View) -> None:
     """Each register's age, size, coverage and identity."""
     with reach(view.config) as gate:
-        answer = gate.call("register_status")
+        answer = gate.ask(RegisterStatus())
     columns = [
         ("name", "Register"),
         ("state", "State"),
@@ -137,18 +132,18 @@ def status(view: View) -> None:
     ]
     view.rows(answer, "registers", columns, none="There is no register: dialgate register import tps FILE")
     if not view.json:
-        for register in answer["registers"]:
+        for register in answer.registers:
             _warn(register)
-        if answer.get("watch"):
-            say(f"A running gate takes new files from {answer['watch']}.")
+        if answer.watch:
+            say(f"A running gate takes new files from {answer.watch}.")
 
 
-def _warn(register: dict[str, Any]) -> None:
-    name, days = str(register["name"]).upper(), register.get("days_left")
-    if refused := register.get("refused"):
-        say(f"{name}: {refused['source_name']} was refused on {refused['at'][:10]}: {refused['why']}")
-    if register.get("state") != "ok":
-        say(f"{name} is {register.get('state')}: marketing calls are refused until it is imported.")
+def _warn(register: RegisterInForce) -> None:
+    name, days = register.name.upper(), register.days_left
+    if refused := register.refused:
+        say(f"{name}: {refused.source_name} was refused on {refused.at[:10]}: {refused.why}")
+    if register.state != "ok":
+        say(f"{name} is {register.state}: marketing calls are refused until it is imported.")
     elif days is not None and days < 0:
         say(f"{name} is too old: marketing calls are refused until a newer file is imported.")
     elif days is not None and days <= 7:

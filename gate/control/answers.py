@@ -41,33 +41,6 @@ class Decided(Verdict, frozen=True, kw_only=True):
     decision_id: str
 
 
-class RegisterInForce(Response, frozen=True):
-    """One register of ``register_status``."""
-
-    name: str
-    state: str
-    count: int
-    as_of: date | None = None
-    days_left: int | None = None
-    coverage: Any = None
-    sha256: str = ""
-
-
-class RegistersInForce(Response, frozen=True):
-    """The answer to ``register_status``."""
-
-    registers: list[RegisterInForce]
-
-
-class Imported(Response, frozen=True):
-    """The answer to ``register_import``."""
-
-    name: str
-    count: int
-    sha256: str
-    as_of: date
-
-
 class Entry(Response, frozen=True):
     """The answer to adding one."""
 

@@ -8,9 +8,8 @@ Requests are strict: an unknown field or a wrong type is a ``UsageError``. Times
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date
 from pathlib import PurePath
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -18,7 +17,6 @@ from gate.control import answers, bulk, contacts, exporting, looks, requests
 from gate.control.request import Line, Moment, Note, Page, Request, Showing
 from gate.core.screening import Purpose, Topic
 from gate.errors import ControlError, UsageError
-from gate.handed_over_file import LARGEST
 from gate.operations.catalogue import OPERATIONS as DECLARED
 from gate.operations.operation import ADMINS, EVERYBODY, KEEPERS, READERS
 from gate.operations.operation import Operation as Declared
@@ -45,45 +43,6 @@ class Decide(Request, frozen=True):
     """The account or PBX whose presentation number the call would show; empty for the firm's first number."""
     refused_claim: bool = False
     """What it says that the call is for is not its to say: the door for phone systems finds that, by the token."""
-
-
-# --- registers ----------------------------------------------------------------------------------------------------
-
-
-class RegisterImport(Request, frozen=True):
-    """Put a register file in force: one that was handed over (``gate.control.files``)."""
-
-    name: Literal["tps", "ctps"]
-    path: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
-    """What the caller calls it: kept as that, and not opened."""
-    file: Line = ""
-    """Its ticket."""
-    as_of: date | None = None
-    """``None``: taken from the file."""
-    coverage: Note = "full"
-    """``full``, or the dialling codes that the licence covers, with commas: ``0161,020``."""
-    accept_shrink: bool = False
-    accept_older: bool = False
-    """Take a file of an earlier day than the one in force."""
-    once: bool = False
-    """Refuse bytes that were imported before: what is sent again does not become newer by it."""
-
-
-class RegisterStatus(Request, frozen=True):
-    """The registers in force."""
-
-
-class RegisterImports(Request, frozen=True):
-    """A page of the imports, newest first."""
-
-    after: Line | None = None
-    limit: Page = 50
-
-
-class RegisterCancel(Request, frozen=True):
-    """End an import that is under way; the register in force stays."""
-
-    name: Literal["tps", "ctps"]
 
 
 # --- own lists ----------------------------------------------------------------------------------------------------
@@ -211,10 +170,6 @@ class Operation(NamedTuple):
 _BY_DESK: Mapping[str, Operation] = {
     "check": Operation(Check, answers.Verdict, READERS),
     "decide": Operation(Decide, answers.Decided, ADMINS),
-    "register_import": Operation(RegisterImport, answers.Imported, KEEPERS, streams=True, file=LARGEST),
-    "register_imports": Operation(RegisterImports, answers.Items, READERS),
-    "register_cancel": Operation(RegisterCancel, None, KEEPERS),
-    "register_status": Operation(RegisterStatus, answers.RegistersInForce, EVERYBODY),
     "objection_add": Operation(ObjectionAdd, answers.Entry, KEEPERS),
     "objection_remove": Operation(ObjectionRemove, None, KEEPERS),
     "objection_import": Operation(bulk.ObjectionImport, answers.BatchKept, KEEPERS),

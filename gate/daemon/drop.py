@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
 import structlog
 
 from gate.config import Registers
 from gate.daemon.chores import chore
-from gate.errors import GateError
+from gate.operations.operation import Caller
+from gate.operations.registers.importing import RegisterImport, RegisterImported, register_import
 
 if TYPE_CHECKING:
     from gate.handed_over_file import HandedOverFile
@@ -23,18 +23,20 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger()
 
+Ask = Callable[[RegisterImport, "HandedOverFile"], RegisterImported]
+"""Imports a file; raises ``GateError``."""
 AGAIN_SECONDS = 60.0
 """How long after a look that failed."""
 
 
-def drop_folder(
-    section: Registers, folder: Path, register_import: Callable[..., Mapping[str, Any]], settle: float | None = None
-) -> DropFolder:
-    """The folder as the configuration names its files. ``register_import`` takes the fields of that operation."""
+def drop_folder(section: Registers, folder: Path, ask: Ask, settle: float | None = None) -> DropFolder:
+    """The folder as the configuration names its files."""
     from gate.registers.watch import DropFolder
 
     def take(name: str, file: HandedOverFile) -> Mapping[str, Any]:
-        return register_import(name=name, file=file, coverage=section.coverage, once=True)
+        fields = {"name": name, "path": file.said, "coverage": section.coverage, "once": True}
+        report: Mapping[str, Any] = msgspec.to_builtins(ask(msgspec.convert(fields, RegisterImport), file))
+        return report
 
     names = {"tps": section.tps_names, "ctps": section.ctps_names}
     return DropFolder(folder.resolve(), names, section.settle_seconds if settle is None else settle, take)
@@ -46,7 +48,9 @@ async def watch(data: DataFolder) -> None:
     if not section.watch:
         return
     folder = drop_folder(
-        section, data.config.path(section.watch), partial(data.desk.register_import, actor="gate:watch")
+        section,
+        data.config.path(section.watch),
+        lambda asked, file: register_import(data, asked, Caller("gate:watch", file=file)),
     )
     log.info("registers_watched", folder=str(folder.folder))
     try:
@@ -58,8 +62,7 @@ async def watch(data: DataFolder) -> None:
         )
     finally:
         for name in ("tps", "ctps"):  # the gate does not wait for an import: its file is taken at the next start
-            with suppress(GateError):
-                data.desk.register_cancel(name=name, actor="gate")
+            data.register_imports.cancel(name, "gate")
 
 
 def look(folder: DropFolder, now: datetime) -> None:

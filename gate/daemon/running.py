@@ -111,7 +111,7 @@ class Gate:
 
     def _reconcile(self) -> Any:
         from gate.operations.keys.dropping import drop_again
-        from gate.operations.registers.registering import note_editions
+        from gate.operations.registers.importing import note_editions
         from gate.recorder import unreported_closings
         from gate.service.reconcile import Reconciler
         from gate.store import queries
@@ -128,7 +128,7 @@ class Gate:
         drop_again(folder.store, folder.keyring())  # nor by a key from which it was taken
         folder.request_eraser.resume()  # and what was asked for and begun is done
         # An import whose process outlived its gate is in force, and has no leaf.
-        note_editions(folder.store, folder.registers, folder.clock, new_id)
+        note_editions(folder)
         return reconciler
 
     def _start_recorder(self, stack: ExitStack) -> Any:

@@ -8,10 +8,11 @@ from typing import Any, Final
 from gate.operations import proposals
 from gate.operations.keys import dropping, recipients, wraps
 from gate.operations.operation import Operation, Request
+from gate.operations.registers import importing, in_force
 from gate.operations.requests import erasure
 from gate.operations.retention import holds, schedule
 
-_MODULES: Final = (dropping, erasure, holds, proposals, recipients, schedule, wraps)
+_MODULES: Final = (dropping, erasure, holds, importing, in_force, proposals, recipients, schedule, wraps)
 
 OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = {
     found.name: found for module in _MODULES for found in vars(module).values() if isinstance(found, Operation)
@@ -22,4 +23,9 @@ _BY_REQUEST: Final = {each.request: each for each in OPERATIONS.values()}
 
 def operation_of(request: Request[Any]) -> Operation[Any, Any]:
     """The operation that a request asks for."""
-    return _BY_REQUEST[type(request)]
+    return operation_for(type(request))
+
+
+def operation_for(request: type[Request[Any]]) -> Operation[Any, Any]:
+    """The operation that is asked for with this type of request."""
+    return _BY_REQUEST[request]

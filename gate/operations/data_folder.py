@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from datetime import date, time, timedelta
 from functools import cached_property
@@ -22,7 +22,6 @@ from gate.ports import Fact
 if TYPE_CHECKING:
     from gate.audit.checkpoints import Newest
     from gate.core.rules import Rules
-    from gate.handed_over_file import HandedOverFile
     from gate.operations.audit.bundles import Signing
     from gate.operations.calls.deciding import AtTheLine, Deciding
     from gate.operations.contacts.contacts import Contacts
@@ -83,6 +82,7 @@ class DataFolder(LogKeeping):
         """Open the data folder; what is opened closes with ``stack``. ``clock``: None for the machine's; ``line`` and
         ``gate_now``: of a running gate. Raises ``GateError``."""
         from gate.operations.calls.deciding import NO_LINE
+        from gate.operations.registers.importing import cancellations
         from gate.registers.library import RegisterLibrary
         from gate.service.screener import Screener
         from gate.service.trust import Trust
@@ -115,6 +115,11 @@ class DataFolder(LogKeeping):
         self._opened_with: int = self.store.call(lambda tx: tx.head()[0])
         self._line = line or NO_LINE
         self._apart = line is not None
+        self.register_imports = cancellations()
+
+    def today(self) -> date:
+        """The day in London."""
+        return self.clock.now().astimezone(LONDON).date()
 
     def new_id(self) -> str:
         """A random id of 128 bits: names nobody."""
@@ -192,7 +197,6 @@ class DataFolder(LogKeeping):
             registers=self.registers,
             screener=self.screener,
             offers=Offers(
-                import_register=self._import_register,
                 recipients=lambda: self.keyring().recipients(),
                 keyring=self.keyring,
                 wraps=self.keys.wraps,
@@ -252,33 +256,6 @@ class DataFolder(LogKeeping):
         from gate.vault.keyring import Keyring
 
         return Keyring(self.config.data / "recipients", self.keys, two_person=self.config.recording.two_person)
-
-    def _import_register(
-        self,
-        name: str,
-        source: HandedOverFile,
-        as_of: date | None,
-        coverage: Sequence[str],
-        accept_shrink: bool,
-        accept_older: bool,
-        progress: Callable[[float, str], None] | None,
-    ) -> dict[str, Any]:
-        from gate.registers.import_process import import_in_process
-        from gate.registers.importer import guess_as_of
-
-        now = self.clock.now()
-        report = import_in_process(
-            self.config.data / "registers",
-            name,
-            source,
-            as_of=as_of or guess_as_of(source, now),
-            now=now,
-            coverage=tuple(coverage),
-            accept_shrink=accept_shrink,
-            accept_older=accept_older,
-            progress=progress,
-        )
-        return report.as_dict()
 
 
 def _scan(path: Path) -> Any:

@@ -55,6 +55,8 @@ class Desk(
             found, caller = OPERATIONS[name], Caller(actor, file=file)
             if progress is not None:
                 caller = Caller(actor, progress, file)
+            if file is not None:
+                fields["path"] = file.said
             return msgspec.to_builtins(found(self.folder, found.request(**fields), caller))
 
         return call

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from gate.service.reads import Looks, Progress, Row, ScanFile, Source
 
 if TYPE_CHECKING:
     from gate.core.letter_words import Letter, LetterFacts
-    from gate.handed_over_file import HandedOverFile
     from gate.operations.audit.exporting import Bundles
     from gate.operations.contacts.contacts import Contacts
     from gate.operations.reports.reporting import Figures
@@ -26,11 +24,6 @@ if TYPE_CHECKING:
 class Offers:
     """What the rooms offer to the desk, as plain functions; ``gate.daemon`` fills them in."""
 
-    import_register: Callable[
-        [str, HandedOverFile, date | None, Sequence[str], bool, bool, Progress | None], Mapping[str, Any]
-    ]
-    """(name, file, as-of day or None to guess, coverage, accept a shrink, accept an older day, progress) -> report;
-    RegisterError."""
     recipients: Callable[[], list[Row]]
     """The register of recipients; see ``gate.vault.keyring``."""
     keyring: Callable[[], Keyring]

@@ -24,6 +24,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Generic, TypeVar, cast,
 
 import msgspec
 
+from gate.errors import UsageError
+
 if TYPE_CHECKING:
     from gate.handed_over_file import HandedOverFile
     from gate.operations.data_folder import DataFolder
@@ -99,6 +101,13 @@ class Caller:
     """Called with the part done (0.0 to 1.0) and what is being done; may raise to stop the work."""
     file: HandedOverFile | None = None
     """The open file of an operation that takes one. It is closed after the handler."""
+
+    @property
+    def opened(self) -> HandedOverFile:
+        """The file; raises ``UsageError`` where none was handed over."""
+        if self.file is None:
+            raise UsageError("this needs a file, and none was handed over", hint="give the file itself, or its ticket")
+        return self.file
 
 
 Q = TypeVar("Q", bound=Request[Any])

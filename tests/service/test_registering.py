@@ -11,8 +11,8 @@ import pytest
 
 from gate.errors import RegisterError, StoreError
 from gate.handed_over_file import open_file
-from gate.operations.data_folder import DataFolder, new_id
-from gate.operations.registers.registering import note_editions
+from gate.operations.data_folder import DataFolder
+from gate.operations.registers.importing import note_editions
 from gate.registers.importer import import_file
 from tests.service.test_contacts import ACTOR, TPS, put
 from tests.service.test_contacts import house as house
@@ -72,6 +72,6 @@ def test_an_edition_that_came_in_force_without_its_leaf_gets_it(house: DataFolde
     report = import_file(house.config.data / "registers", "tps", source, as_of=now.date(), now=now, accept_shrink=True)
     before = len(imported(house))
     for _ in range(2):
-        note_editions(house.store, house.registers, house.clock, new_id)
+        note_editions(house)
     (late,) = imported(house)[before:]
     assert (late["name"], late["sha256"], late["noted_late"]) == ("tps", report.sha256, True)

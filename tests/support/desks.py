@@ -91,7 +91,8 @@ class SmallDesk:
         self.done.append("register_import")
         if not text:
             raise RegisterError("the file is empty", hint="fetch it again")
-        return {"name": name, "count": len(text.split()), "sha256": "cd" * 32, "as_of": "2026-03-01"}
+        report = {"name": name, "count": len(text.split()), "sha256": "cd" * 32, "as_of": "2026-03-01"}
+        return report | {"coverage": ["full"], "source_name": "tps.txt", "contacts": None}
 
     def register_imports(self, **fields: Any) -> dict[str, Any]:
         self._note("register_imports", **fields)
@@ -105,7 +106,9 @@ class SmallDesk:
         self._note("register_status", actor=actor)
         ok = {"name": "tps", "state": "ok", "count": 1200, "as_of": "2026-03-01", "days_left": 3, "coverage": ["full"]}
         missing = {"name": "ctps", "state": "missing", "count": 0, "as_of": None, "days_left": None, "coverage": []}
-        return {"registers": [ok | {"sha256": "ab" * 32}, missing | {"sha256": ""}]}
+        both = {"problem": "", "imported_at": None, "source_name": "", "refused": None}
+        registers = [ok | both | {"sha256": "ab" * 32}, missing | both | {"sha256": ""}]
+        return {"registers": registers, "watch": None}
 
     def objection_add(
         self, *, number: str, source: str, note: str, made_at: datetime | None, actor: str

@@ -8,11 +8,11 @@ from typing import Any, Final
 
 from gate.core.evidence import stamp
 from gate.core.showing import local
-from gate.errors import StoppedError, StoreError, UsageError
+from gate.errors import GateError, StoppedError, StoreError, UsageError
 from gate.log import Logger
+from gate.operations.cancellation import AT_ONCE, Cancellations
 from gate.operations.desk_base import DeskBase
 from gate.operations.parsing import number_of
-from gate.operations.registers.importing import Stops
 from gate.ports import Transaction
 from gate.service.reads import Progress, Row, Source
 
@@ -32,7 +32,7 @@ class Looking(DeskBase):
 
     def __init__(self, **rooms: Any) -> None:
         super().__init__(**rooms)
-        self._verifying = Stops()
+        self._verifying = Cancellations(_too_many)
         """By actor."""
 
     def calls_list(
@@ -100,7 +100,7 @@ class Looking(DeskBase):
         (``audit_cancel``).
         """
         with self._verifying.running(actor):
-            heed = self._verifying.heeding(actor, progress, _stopped)
+            heed = self._verifying.checked(actor, progress or _nobody, _stopped)
             heed(0.0, "the database file")
             report = dict(self._offers.verify_log(heed, vkey, checkpoints))
         told = {name: report.get(name) for name in ("ok", "size", "root", "first_fault")}
@@ -112,7 +112,7 @@ class Looking(DeskBase):
 
     def audit_cancel(self, *, actor: str) -> Row:
         """End one's own verification that is under way: nothing is found then, and nothing kept."""
-        if not self._verifying.ask(actor, actor):
+        if not self._verifying.cancel(actor, actor):
             raise UsageError("no verification of yours is under way", hint="dialgate audit verify begins one")
         return {}
 
@@ -159,7 +159,15 @@ class Looking(DeskBase):
         return self._offers.beside(read)
 
 
-def _stopped(_name: str, actor: str) -> StoppedError:
+def _nobody(_fraction: float, _text: str) -> None:
+    pass
+
+
+def _too_many(_actor: str) -> GateError:
+    return GateError(f"{AT_ONCE} verifications of yours are under way already", hint="wait for them")
+
+
+def _stopped(actor: str) -> StoppedError:
     return StoppedError(
         f"the verification was stopped by {actor}", hint="nothing is known of the log by it: verify again"
     )

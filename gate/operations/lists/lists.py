@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from gate.errors import UsageError
+from gate.operations.desk_base import DeskBase
 from gate.operations.parsing import number_of
-from gate.operations.registers.registering import RegisterDesk
 from gate.ports import Transaction
 from gate.service.objecting import last_word
 from gate.service.reads import Row
 
 
-class Lists(RegisterDesk):
+class Lists(DeskBase):
     """What decides which numbers may be dialled. Changes hold from the next call."""
 
     def objection_add(

@@ -1,5 +1,5 @@
-"""Registers as people ask for them.
+"""TPS and CTPS as people ask for them.
 
-- ``registering``  putting a register in force, and what is in force
-- ``importing``    the history of imports, and stopping one that is under way
+- ``importing``  a register file put in force, cancelling that, and the list of imports
+- ``in_force``   what is in force, and what was refused since
 """

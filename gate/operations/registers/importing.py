@@ -1,98 +1,274 @@
-"""Imports of registers: what they changed, one after another, and stopping one that is under way."""
+"""Imports of registers: a file put in force with what it changes for the contacts, cancelling that, and their list.
+
+A file that is refused leaves a fact too: ``register_status`` shows what was not taken, and why.
+"""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any
+import hashlib
+from datetime import date
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
-from gate.errors import GateError, RegisterFailed, UsageError
-from gate.operations.desk_base import LONDON, DeskBase
-from gate.service.reads import Progress, Row
+import msgspec
 
-LAST_STOP = 0.9
-"""Beyond this part the new snapshot is about to be put in force: it is let through."""
-AT_ONCE = 2
-"""Imports of one register: one works, one waits for it. Each takes a thread of the control interface, and a file of a
-share that does not answer would take it for long."""
+from gate.errors import GateError, RegisterError, RegisterFailed, UsageError
+from gate.handed_over_file import LARGEST
+from gate.log import Logger
+from gate.operations.cancellation import AT_ONCE, Cancellations
+from gate.operations.operation import (
+    KEEPERS,
+    READERS,
+    Caller,
+    Line,
+    Note,
+    Page,
+    Paged,
+    Request,
+    Response,
+    operation,
+)
+from gate.operations.registers.in_force import IMPORTED, REFUSED, facts_of, states
+from gate.store import queries
+
+if TYPE_CHECKING:
+    from gate.handed_over_file import HandedOverFile
+    from gate.operations.data_folder import DataFolder
+    from gate.ports import Transaction
+
+log = Logger()
+
+TOO_LATE: Final = 0.9
+"""An import of which this part is done is about to put the new snapshot in force: it is not cancelled any more."""
+RegisterName = Literal["tps", "ctps"]
 
 
-class Stopped(RegisterFailed):
-    """Somebody stopped the import."""
+class Cancelled(RegisterFailed):
+    """The import was cancelled."""
 
 
-def _import_stopped(name: str, actor: str) -> Stopped:
-    return Stopped(
-        f"the import of {name.upper()} was stopped by {actor}", hint="the register in force has stayed as it was"
+def cancellations() -> Cancellations:
+    """Of imports, by the register's name."""
+    return Cancellations(
+        lambda name: RegisterFailed(f"{AT_ONCE} imports of {name.upper()} are under way already", hint="wait for them")
     )
 
 
-class Stops:
-    """Who wants what to end: an import by its register's name. Thread-safe."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._running: dict[str, int] = {}
-        self._asked: dict[str, str] = {}
-
-    def ask(self, name: str, actor: str) -> bool:
-        """End the import of a register; False where none runs."""
-        with self._lock:
-            if not self._running.get(name):
-                return False
-            self._asked[name] = actor
-            return True
-
-    @contextmanager
-    def running(self, name: str) -> Iterator[None]:
-        """While an import runs; raises ``RegisterFailed`` where ``AT_ONCE`` of this name do."""
-        with self._lock:
-            if self._running.get(name, 0) >= AT_ONCE:
-                raise RegisterFailed(f"{AT_ONCE} imports of {name.upper()} are under way already", hint="wait for them")
-            self._running[name] = self._running.get(name, 0) + 1
-        try:
-            yield
-        finally:
-            with self._lock:
-                self._running[name] -= 1
-                if not self._running[name]:
-                    self._asked.pop(name, None)
-
-    def heeding(
-        self, name: str, progress: Progress | None, stopped: Callable[[str, str], GateError] = _import_stopped
-    ) -> Progress:
-        """``progress`` that raises once somebody has asked for it, by default ``Stopped``: the importer's process ends
-        by that."""
-
-        def tell(fraction: float, text: str) -> None:
-            asked = self._asked.get(name)
-            if asked is not None and fraction < LAST_STOP:
-                raise stopped(name, asked)
-            if progress is not None:
-                progress(fraction, text)
-
-        return tell
+# --- an import -----------------------------------------------------------------------------------------------------
 
 
-class ImportDesk(DeskBase):
-    """What was imported, and the end of what is being imported."""
+class ContactsListed(Response, frozen=True):
+    """What an import changes for the contacts: how many the register lists now and did not before, and vice versa."""
 
-    def __init__(self, **rooms: Any) -> None:
-        super().__init__(**rooms)
-        self._stops = Stops()
+    newly_listed: int
+    no_longer_listed: int
 
-    def register_imports(self, *, after: str | None = None, limit: int = 50, actor: str) -> Row:
-        """Imports, newest first: day, count, how many were added and removed, who, from which file."""
-        return self._page(lambda tx: self._reads.register_imports_page(tx, after, limit))
 
-    def _register_now(self, name: str) -> Row:
-        """State of one register."""
-        rows = self._registers.status(self._clock.now().astimezone(LONDON).date())
-        return next((row for row in rows if row["name"] == name), {})
+class RegisterImported(Response, frozen=True, kw_only=True, omit_defaults=True):
+    """What an import did (``gate.registers.report.ImportReport``)."""
 
-    def register_cancel(self, *, name: str, actor: str) -> Row:
-        """End an import that is under way; the register in force stays. One that is nearly done is let through."""
-        if not self._stops.ask(name, actor):
-            raise UsageError(f"no import of {name.upper()} is under way", hint="See: dialgate register status")
-        return {"name": name}
+    name: str
+    count: int
+    sha256: str
+    """Of the snapshot."""
+    as_of: date
+    coverage: list[str]
+    source_name: str
+    contacts: ContactsListed | None
+    """None without contacts, or where they could not be compared."""
+    source_sha256: str | None = None
+    """None, as all that follows, where the import was cancelled after its snapshot had come in force."""
+    added: int | None = None
+    removed: int | None = None
+    lines: int | None = None
+    duplicates: int | None = None
+    bad: int | None = None
+    """Lines that are no numbers and were left out."""
+    bad_lines: list[tuple[int, str]] | None = None
+    """Line number and what is wrong with it, of the first hundred."""
+    accepted_shrink: bool | None = None
+    previous_sha256: str | None = None
+    """Of the snapshot before; empty where there was none."""
+
+
+class RegisterImport(Request[RegisterImported], frozen=True):
+    """Put a register file in force: one that was handed over (``gate.control.files``)."""
+
+    name: RegisterName
+    path: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    """What the caller calls it: kept as that, and not opened."""
+    file: Line = ""
+    """Its ticket."""
+    as_of: date | None = None
+    """None: taken from the file."""
+    coverage: Note = "full"
+    """``full``, or the dialling codes that the licence covers, with commas: ``0161,020``."""
+    accept_shrink: bool = False
+    accept_older: bool = False
+    """Take a file of an earlier day than the one in force."""
+    once: bool = False
+    """Refuse bytes that were imported before: what is sent again does not become newer by it."""
+
+
+@operation(RegisterImport, "register_import", roles=KEEPERS, streams=True, file=LARGEST)
+def register_import(folder: DataFolder, asked: RegisterImport, caller: Caller) -> RegisterImported:
+    """Put a licensee's file in force.
+
+    Raises ``RegisterError``; then the register in force has stayed.
+    """
+    file, name, contacts = caller.opened, asked.name, folder.contacts
+    before, sha256 = contacts.listing(name), _sha256_in_force(folder, name)
+    try:
+        if asked.once:
+            _refuse_again(folder, name, file)
+        with folder.register_imports.running(name):
+            report = _import(folder, asked, caller)
+    except Cancelled:
+        if _sha256_in_force(folder, name) == sha256:
+            raise
+        # The new snapshot was in force before its process could be ended, and so it has its fact.
+        report = _edition(next(row for row in states(folder) if row["name"] == name))
+    except RegisterFailed:
+        raise
+    except RegisterError as error:
+        body = {"name": name, "source_name": file.name, "why": error.message, "watched": asked.once}
+        _keep(folder, REFUSED, body | {"path_said": file.said}, caller)
+        raise
+    states(folder)  # from now on everybody is answered from the new snapshot
+    try:
+        report["contacts"] = contacts.compared(name, before)
+    except GateError as error:  # the snapshot is in force: its leaf waits for nothing else
+        log.error("contacts_not_compared", register=name, error=error.message)
+        report["contacts"] = None
+    _keep(folder, IMPORTED, report | {"path_said": file.said}, caller)
+    if not contacts.background:
+        contacts.follow(caller.progress)
+    return msgspec.convert(report, RegisterImported)
+
+
+def _import(folder: DataFolder, asked: RegisterImport, caller: Caller) -> dict[str, Any]:
+    from gate.registers.import_process import import_in_process  # numpy: only an import pays for it
+    from gate.registers.importer import guess_as_of
+
+    name, now = asked.name, folder.clock.now()
+    report = import_in_process(
+        folder.config.data / "registers",
+        name,
+        caller.opened,
+        as_of=asked.as_of or guess_as_of(caller.opened, now),
+        now=now,
+        coverage=tuple(code.strip() for code in asked.coverage.split(",") if code.strip()),
+        accept_shrink=asked.accept_shrink,
+        accept_older=asked.accept_older,
+        progress=folder.register_imports.checked(
+            name,
+            caller.progress,
+            lambda actor: Cancelled(
+                f"the import of {name.upper()} was stopped by {actor}",
+                hint="the register in force has stayed as it was",
+            ),
+            until=TOO_LATE,
+        ),
+    )
+    return report.as_dict()
+
+
+def _keep(folder: DataFolder, kind: str, body: dict[str, Any], caller: Caller) -> None:
+    fact = folder.fact(kind, folder.new_id(), caller.actor, body)
+    folder.store.call(lambda tx: tx.append(fact))
+
+
+def _sha256_in_force(folder: DataFolder, name: str) -> str:
+    return next((row["sha256"] for row in states(folder) if row["name"] == name), "")
+
+
+def _refuse_again(folder: DataFolder, name: str, source: HandedOverFile) -> None:
+    """Raises ``RegisterError`` where these bytes were imported before as this register."""
+    try:
+        with source.reader() as file:
+            sha256 = hashlib.sha256()
+            while piece := file.read(1 << 20):
+                sha256.update(piece)
+    except OSError as error:
+        raise RegisterFailed(f"{source} cannot be read: {error.strerror}") from None
+    for at, body in folder.store.call(lambda tx: facts_of(tx, IMPORTED)):
+        if body.get("name") == name and body.get("source_sha256") == sha256.hexdigest():
+            raise RegisterError(
+                f"{source} is refused: the same bytes were imported on {at[:10]} as of {body.get('as_of')}",
+                hint="a file that is sent again does not become newer by it: does the fetch still work?",
+            )
+
+
+# --- a snapshot without its fact ------------------------------------------------------------------------------------
+
+
+def note_editions(folder: DataFolder) -> None:
+    """Keep a fact of every snapshot in force that has none: the gate that imported it was ended in between."""
+    rows = [row for row in states(folder) if row.get("sha256")]
+
+    def work(tx: Transaction) -> None:
+        noted = {body.get("sha256") for _, body in facts_of(tx, IMPORTED)}
+        for row in rows:
+            if row["sha256"] not in noted:
+                tx.append(folder.fact(IMPORTED, folder.new_id(), "gate", _edition(row) | {"noted_late": True}))
+
+    folder.store.call(work)
+
+
+def _edition(row: dict[str, Any]) -> dict[str, Any]:
+    """What is known of a register in force without the report of its import."""
+    return {key: row[key] for key in ("name", "count", "as_of", "sha256", "coverage", "source_name")}
+
+
+# --- cancelling ----------------------------------------------------------------------------------------------------
+
+
+class RegisterCancelled(Response, frozen=True):
+    """The import ends soon."""
+
+    name: str
+
+
+class RegisterCancel(Request[RegisterCancelled], frozen=True):
+    """Cancel the import of a register."""
+
+    name: RegisterName
+
+
+@operation(RegisterCancel, "register_cancel", roles=KEEPERS)
+def register_cancel(folder: DataFolder, asked: RegisterCancel, caller: Caller) -> RegisterCancelled:
+    """Cancel an import that is under way; the register in force stays. One that is nearly done is let through."""
+    if not folder.register_imports.cancel(asked.name, caller.actor):
+        raise UsageError(f"no import of {asked.name.upper()} is under way", hint="See: dialgate register status")
+    return RegisterCancelled(name=asked.name)
+
+
+# --- the list ------------------------------------------------------------------------------------------------------
+
+
+class RegisterImportRow(Response, frozen=True):
+    """An import; what is None was not noted."""
+
+    leaf_index: int
+    import_id: str
+    at: str
+    actor: str | None
+    name: str | None
+    as_of: date | None
+    sha256: str | None
+    count: int | None
+    coverage: str | None
+    added: int | None
+    removed: int | None
+    source_name: str | None
+    accepted_shrink: bool | None
+
+
+class RegisterImports(Paged[Page[RegisterImportRow]], frozen=True):
+    """The imports of both registers."""
+
+
+@operation(RegisterImports, "register_imports", roles=READERS)
+def register_imports(folder: DataFolder, asked: RegisterImports, caller: Caller) -> Page[RegisterImportRow]:
+    """Imports, newest first: day, count, how many numbers were added and removed, by whom, from which file."""
+    rows, after = folder.store.call(lambda tx: queries.register_imports_page(tx, asked.after, asked.limit))
+    return Page(items=msgspec.convert(rows, list[RegisterImportRow]), next=after)

@@ -1,0 +1,96 @@
+"""The registers in force: age, size, coverage, identity, and the file that was refused since."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from gate.operations.operation import EVERYBODY, Caller, Request, Response, operation
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+    from gate.ports import Transaction
+
+IMPORTED: Final = "register_imported"
+REFUSED: Final = "register_refused"
+REMEMBERED: Final = 500
+"""Imports looked through, at most: more than those of both registers in eight months."""
+
+
+class RefusedFile(Response, frozen=True):
+    """A file that was not taken."""
+
+    at: str
+    source_name: str
+    why: str
+
+
+class RegisterInForce(Response, frozen=True):
+    """One register."""
+
+    name: str
+    state: str
+    """``ok``, ``stale``, ``missing`` or ``damaged``."""
+    problem: str
+    """What is wrong with it; empty where nothing is."""
+    count: int
+    as_of: date | None
+    days_left: int | None
+    """Days that it still supports calls for: 0 on the last one."""
+    coverage: list[str]
+    sha256: str
+    imported_at: str | None
+    source_name: str
+    refused: RefusedFile | None
+    """The file that was last refused, where none was taken since."""
+
+
+class RegistersInForce(Response, frozen=True):
+    """The registers that calls are screened against."""
+
+    registers: list[RegisterInForce]
+    watch: str | None
+    """The folder from which a running gate takes new files."""
+
+
+class RegisterStatus(Request[RegistersInForce], frozen=True):
+    """The registers in force."""
+
+
+@operation(RegisterStatus, "register_status", roles=EVERYBODY)
+def register_status(folder: DataFolder, asked: RegisterStatus, caller: Caller) -> RegistersInForce:
+    """Age, size, coverage and identity of each register, and the file that was last refused since."""
+    refused = folder.store.call(_refused)
+    watched = folder.config.registers.watch
+    rows = [row | {"refused": refused.get(row["name"])} for row in states(folder)]
+    return RegistersInForce(
+        registers=msgspec.convert(rows, list[RegisterInForce]),
+        watch=str(folder.config.path(watched)) if watched else None,
+    )
+
+
+def states(folder: DataFolder) -> list[dict[str, Any]]:
+    """The state of each register today (``RegisterLibrary.status``)."""
+    return folder.registers.status(folder.today())
+
+
+def facts_of(tx: Transaction, kind: str) -> list[tuple[str, dict[str, Any]]]:
+    """Time and body of the newest facts of a kind, newest first."""
+    rows = tx.query(
+        "SELECT at, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index DESC LIMIT ?",
+        (kind, REMEMBERED),
+    )
+    return [(row["at"], json.loads(row["body"])) for row in rows]
+
+
+def _refused(tx: Transaction) -> dict[str, dict[str, Any]]:
+    """By register the last refusal, where no import came after it."""
+    taken = {body["name"]: at for at, body in reversed(facts_of(tx, IMPORTED)) if "name" in body}
+    found: dict[str, dict[str, Any]] = {}
+    for at, body in reversed(facts_of(tx, REFUSED)):
+        if "name" in body and at > taken.get(body["name"], ""):
+            found[body["name"]] = {"at": at, "source_name": body["source_name"], "why": body["why"]}
+    return found
