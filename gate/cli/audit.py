@@ -175,6 +175,7 @@ def export(
     config=False,
     numbers=False,
     example="dialgate audit open march.bundle --key auditor.key --vkey gate.vkey -o march\n"
+    "dialgate audit open march.bundle --key auditor.key -o march --database\n"
     "dialgate audit open march.bundle --checkpoint february.checkpoint --json",
 )
 @click.argument("file", type=audit_export.FILE)
@@ -183,6 +184,7 @@ def export(
 @_CHECKPOINTS
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FOLDER",
               help="Where logs and WAV files go; must not exist.")  # fmt: skip
+@click.option("--database", is_flag=True, help="With -o: the logs as an SQLite database too, log.db, a table for each.")
 @asked.option
 def open_(
     view: View,
@@ -191,6 +193,7 @@ def open_(
     vkey: str | None,
     checkpoints: tuple[Path, ...],
     output: Path | None,
+    database: bool,
     passphrase_file: Path | None,
 ) -> None:
     """Check a bundle and open it: no gate, no configuration, no network. Exit code 1 where anything does not hold.
@@ -199,8 +202,9 @@ def open_(
     checked. With -o the logs (CSV and JSON lines) and the recordings (WAV) go into a new folder.
     """
     audit_open.run(
-        view, file=file, key=key, passphrase_file=passphrase_file, vkey=vkey, checkpoints=checkpoints, output=output
-    )
+        view, file=file, key=key, passphrase_file=passphrase_file, vkey=vkey, checkpoints=checkpoints, output=output,
+        database=database,
+    )  # fmt: skip
 
 
 def new_file(path: Path, content: bytes, mode: int = 0o644) -> None:

@@ -43,11 +43,14 @@ def run(
     vkey: str | None,
     checkpoints: Sequence[Path],
     output: Path | None,
+    database: bool = False,
 ) -> None:
     """The command. Exit code 1 where anything does not hold."""
     if output is not None and (output.exists() or key is None):
         raise UsageError(*((f"{output} exists",) if output.exists() else ("to open a bundle its key is needed",)),
                          hint="name a new folder with -o" if output.exists() else "give --key FILE")  # fmt: skip
+    if database and output is None:
+        raise UsageError("--database goes into the folder of -o", hint="name a new folder with -o")
     trusted = read_vkey(vkey) if vkey else ""
     notes = checkpoint_notes(checkpoints)
     private = _private(key, passphrase_file)
@@ -56,7 +59,7 @@ def run(
     findings = Findings()
     told: dict[str, Any] = {}
     try:
-        told = _open(view, file, private, trusted, notes, output, findings)
+        told = _open(view, file, private, trusted, notes, output, findings, database=database)
     except GateError as error:
         if error.exit_code != 1:
             raise
@@ -84,6 +87,8 @@ def _open(
     notes: Sequence[tuple[str, str]],
     output: Path | None,
     findings: Any,
+    *,
+    database: bool,
 ) -> dict[str, Any]:
     from gate.exports.bundle_check import Workplace, check_contents
     from gate.exports.bundle_read import open_bundle
@@ -123,6 +128,8 @@ def _open(
                 check_contents(bundle, opener(private), findings, place, bar)
             if target is not None:
                 _keep_clear(bundle, target)
+                if database:
+                    _as_database(target)
                 checks = [check.as_json() for check in findings.checks]
                 report = json.dumps({"ok": findings.ok, "checks": checks, **told}, indent=2, ensure_ascii=False)
                 (target / "report.json").write_text(report + "\n", encoding="utf-8")
@@ -155,6 +162,17 @@ def _keep_clear(bundle: Any, target: Path) -> None:
     for name in ("README.txt", "gate.vkey", "checkpoint.txt", "manifest.json"):
         with (target / name).open("xb") as file:
             file.writelines(bundle.members[name].blocks())
+
+
+def _as_database(target: Path) -> None:
+    """``log.db``: each log in JSON lines as a table of its name; objects and lists inside a row are JSON text."""
+    from sqlite_utils import Database
+
+    tables = Database(target / "log.db")
+    for path in sorted((target / "log").glob("*.jsonl")):
+        with path.open(encoding="utf-8") as file:
+            tables.table(path.stem).insert_all((json.loads(line) for line in file), alter=True)
+    tables.close()
 
 
 @contextmanager

@@ -26,6 +26,7 @@ CREATE TABLE IF NOT EXISTS wraps (
 CREATE INDEX IF NOT EXISTS wraps_of_recipient ON wraps (recipient_id, recording_id);
 PRAGMA user_version = 2;
 """
+VERSION: Final = 2
 OLDER: Final = "ALTER TABLE wraps ADD COLUMN proven INTEGER NOT NULL DEFAULT 0"
 """What a key store of version 1 lacks."""
 _SLICE: Final = 500

@@ -26,7 +26,21 @@ from typing import Any, Final, NamedTuple
 from gate.sqlite_thread import Piece, SqliteThread, Work
 from gate.vault.errors import KeyStoreError
 from gate.vault.files import make_folder, trouble
-from gate.vault.keyrows import OLDER, SCHEMA, Held, Kept, alone, drop, give, held, insert, prove, shred, unproven
+from gate.vault.keyrows import (
+    OLDER,
+    SCHEMA,
+    VERSION,
+    Held,
+    Kept,
+    alone,
+    drop,
+    give,
+    held,
+    insert,
+    prove,
+    shred,
+    unproven,
+)
 
 Wraps = Sequence[tuple[str, bytes]]
 
@@ -190,7 +204,13 @@ def _connect(path: Path) -> sqlite3.Connection:
             "wal",
         ):
             raise KeyStoreError(f"{path} cannot be kept so that keys can be shredded", hint="Use a local disk.")
-        if db.execute("PRAGMA user_version").fetchone() == (1,):
+        (version,) = db.execute("PRAGMA user_version").fetchone()
+        if version > VERSION:
+            raise KeyStoreError(
+                f"{path} is of a newer version of Dialgate ({version}, this one knows {VERSION})",
+                hint="Run that version, or restore the backup from before it was first started.",
+            )
+        if version == 1:
             db.execute(OLDER)
         db.executescript(SCHEMA)
         _scrub(db)

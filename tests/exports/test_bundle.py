@@ -7,6 +7,7 @@ import io
 import json
 import random
 import shutil
+import sqlite3
 import wave
 from dataclasses import replace
 from pathlib import Path
@@ -88,6 +89,27 @@ def test_what_goes_out_comes_in(made: Made, bundle: Path, vkey: str, tmp_path: P
     assert registers == []  # those of the example were imported after the period
     report = json.loads((tmp_path / "out" / "report.json").read_text())
     assert report["ok"] and report["checks"] == told["checks"]
+
+
+def test_the_logs_as_a_database(made: Made, bundle: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert made.open(bundle, "-o", str(out), "--database").code == 0
+    db = sqlite3.connect(out / "log.db")
+    for name in ("calls", "decisions", "recordings", "facts", "leaves"):
+        lines = (out / "log" / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
+        assert db.execute(f"SELECT count(*) FROM {name}").fetchone() == (len(lines),)  # noqa: S608 - names of above
+    why = "SELECT reason, count(*) FROM decisions WHERE verdict = 'block' GROUP BY reason"
+    assert db.execute(why).fetchall() == [("listed_tps", 1)]
+    sealed = db.execute("SELECT recording_id FROM recordings WHERE status = 'included' ORDER BY 1").fetchall()
+    assert sealed == [("rec-cut",), ("rec-other",), ("rec-plain",)]
+    asked = "SELECT DISTINCT json_extract(call, '$.raw') FROM calls WHERE json_extract(call, '$.raw') LIKE '=%'"
+    assert db.execute(asked).fetchall() == [('=1+1,"x"\nnew line',)]
+    db.close()
+
+
+def test_a_database_needs_a_folder(made: Made, bundle: Path) -> None:
+    done = made.open(bundle, "--database")
+    assert (done.code, "name a new folder with -o" in done.err) == (2, True)
 
 
 def test_a_recording_is_heard_with_its_announcement(made: Made, bundle: Path, tmp_path: Path) -> None:

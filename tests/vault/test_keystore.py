@@ -306,6 +306,19 @@ def test_a_key_store_of_the_first_version_is_kept_and_proves_nothing(tmp_path: P
         store.close()
 
 
+def test_a_key_store_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "keys.db"
+    KeyStoreDb(path).close()
+    db = sqlite3.connect(path)
+    db.execute("PRAGMA user_version = 3")
+    db.close()
+    with pytest.raises(KeyStoreError, match="newer version of Dialgate"):
+        KeyStoreDb(path)
+    db = sqlite3.connect(path)
+    assert db.execute("PRAGMA user_version").fetchone() == (3,)
+    db.close()
+
+
 @contextmanager
 def no_file_longer_than(size: int) -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
