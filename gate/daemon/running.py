@@ -93,6 +93,7 @@ class Gate:
         """What must be there before the line opens: the announcement, and somebody to seal to."""
         from gate.core.hours import public_holidays
         from gate.media.prompts import prepare
+        from gate.operations.accounts import nobody_confirms
         from gate.vault.keyring import sealable, warnings
 
         # Loaded before a call asks: each takes a tenth of a second.
@@ -103,6 +104,8 @@ class Gate:
         data = self._config.data
         prompts = prepare(data / "prompts", self._config.announcement, Path(self._config.base))
         self._announcement_sha256 = prompts.wav_sha256
+        if alone := nobody_confirms(self._config):
+            log.warning("nobody_can_confirm", why=alone, hint="see the section [roles]")
         recording = self._config.recording
         if recording.enabled:
             recipients = sealable(data / "recipients", two_person=recording.two_person)

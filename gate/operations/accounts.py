@@ -15,6 +15,17 @@ def two_people(config: Config) -> bool:
     return asked == "on" or (asked == "auto" and config.calling.live and len(confirmers(config)) > 1)
 
 
+def nobody_confirms(config: Config) -> str:
+    """What is wrong where two people are asked for and the configuration names one at most; empty where it is right.
+    May ask the account database."""
+    if config.roles.dual_control != "on" or len(confirmers(config)) > 1:
+        return ""
+    return (
+        "roles.dual_control is on, and no second account is an admin or has compliance: nobody can confirm the release "
+        "of a hold, an erasure outside the sweep, or the taking of recordings from a key. Name one in [roles]"
+    )
+
+
 def confirmers(config: Config) -> set[int]:
     """The uids of the accounts that the configuration makes admins or gives the role compliance, members of groups
     included; names that this machine does not know are nobody."""

@@ -24,6 +24,7 @@ import msgspec
 from gate.core.evidence import canonical, stamp
 from gate.core.showing import local
 from gate.errors import RefusedError, UsageError
+from gate.operations.accounts import nobody_confirms
 from gate.operations.operation import (
     KEEPERS,
     READERS,
@@ -164,8 +165,9 @@ class Proposals:
         return withdrawn
 
     def warnings(self) -> list[str]:
-        """What ``status`` says of what waits."""
-        return [
+        """What ``status`` says of what waits, and of who could confirm it."""
+        alone = nobody_confirms(self._folder.config)
+        return [alone] * bool(alone) + [
             f"{row.what} waits for a second person: asked for by {row.asked_by}, until"
             f" {local(row.until)}. dialgate proposal confirm {row.id}"
             for row in self.waiting()

@@ -18,11 +18,11 @@ from gate.config import Config, load
 from gate.config.write import amend
 from gate.core.evidence import stamp
 from gate.errors import RefusedError, UsageError
-from gate.operations.accounts import confirmers, two_people
+from gate.operations.accounts import confirmers, nobody_confirms, two_people
 from gate.operations.data_folder import DataFolder
 from tests.support.accounts import NEEDS_ROOT, accounts
 from tests.support.asking import Asking
-from tests.support.gatehouse import dialgate
+from tests.support.gatehouse import Gatehouse, dialgate
 from tests.support.keeping import SetClock, plant
 from tests.support.requesting import PERSON, key_of, prepared
 from tests.support.settings import VALID, write
@@ -215,6 +215,23 @@ def test_two_accounts_of_a_live_gate_are_two_people(tmp_path: Path) -> None:
         others = f'admin = ["{names["ann"]}"]\nauditor = ["{names["ben"]}"]\nviewer = ["{names["eve"]}"]\n'
         assert not two_people(config(others)), "auditors and viewers confirm nothing"
         assert two_people(config(others + 'dual_control = "on"'))
+
+
+def test_two_people_are_asked_for_and_there_is_one(tmp_path: Path) -> None:
+    """Said at the start and in status; not where one is enough."""
+    gate = Gatehouse(tmp_path)
+    gate.set("roles", admin=["root"], dual_control="on")
+    gate.start()
+    try:
+        assert '"event": "nobody_can_confirm"' in gate.log.read_text()
+        said = [each for each in gate.client.call("status")["warnings"] if "nobody can confirm" in each]
+        assert len(said) == 1
+        amend(gate.config, {"roles": {"dual_control": "auto"}})
+        assert nobody_confirms(load(gate.config)) == ""
+        amend(gate.config, {"roles": {"dual_control": "on", "compliance": ["nobody"]}})
+        assert nobody_confirms(load(gate.config)) == ""
+    finally:
+        gate.stop()
 
 
 def test_the_time_of_a_day_is_told(house: DataFolder, clock: SetClock) -> None:

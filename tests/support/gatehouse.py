@@ -136,7 +136,7 @@ class Gatehouse:
     def start(self) -> Gatehouse:
         """Start it and wait until it answers."""
         self.spawn()
-        self.wait(self.client.answers, 20, "the gate does not answer")
+        self.wait(self.client.answers, 60, "the gate does not answer")
         return self
 
     def spawn(self) -> None:
