@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
 
 from gate.core.call_words import (
     AnnouncementOver,
@@ -29,6 +31,8 @@ from gate.core.call_words import (
     Stop,
 )
 from gate.core.calls import TABLE, Call, Policy, UnexpectedEvent, handle
+from tests.core.call_machine import machine, walk
+from tests.core.call_promises import Edge
 
 EVENTS = [
     Decided(True),
@@ -170,57 +174,52 @@ def test_every_pair_is_in_the_table_or_the_one_error(state: State, event: Event)
                 handle(call, event, policy)
 
 
-@settings(max_examples=600, deadline=None)
-@given(st.lists(st.sampled_from(EVENTS), max_size=25), st.sampled_from(POLICIES))
-def test_no_order_of_events_breaks_the_promises(events: list[Event], policy: Policy) -> None:
-    call, done, seen = Call(), [], []
-    for event in events:
-        try:
-            call, commands = handle(call, event, policy)
-        except UnexpectedEvent:
-            continue
-        seen.append(event)
-        done += commands
-    if Do.INVITE in done:
-        assert seen[0] == Decided(True)
-    if Do.INVITE_EMERGENCY in done:
-        assert seen[0] == Emergency()
-        assert not {Do.INVITE, Do.OPEN_RECORDER, Do.ANNOUNCE, Do.START_RECORDING, Do.OBJECT, Do.REFUSE} & set(done)
-        assert done[1] is Do.NOTE_EMERGENCY
-    elif Do.CONNECT in done:
-        assert AnnouncementOver(True) in seen and Committed() in seen
-    if Do.START_RECORDING in done:
-        assert done.index(Do.START_RECORDING) < done.index(Do.CONNECT)
-        assert policy.record
-    if Do.ANNOUNCE in done and not policy.go_on_unrecorded:
-        assert Do.TAP in done, "nobody would hear the callee object"
-    for once in (Do.INVITE, Do.CONNECT, Do.FINISH, Do.SAY_GOODBYE, Do.OBJECT, Do.COMMIT, Do.START_RECORDING):
-        assert done.count(once) <= 1
-    if call.state is State.ENDED and Do.OPEN_RECORDER in done and RecorderOpened() in seen:
-        assert Do.CLOSE_RECORDING in done
-    if call.state is State.ENDED:
-        assert Do.FINISH in done or Do.REFUSE in done
+def test_no_order_of_events_breaks_the_promises() -> None:
+    run_state_machine_as_test(machine(), settings=settings(max_examples=60, stateful_step_count=60, deadline=None))
 
 
-@settings(max_examples=600, deadline=None)
-@given(
-    st.lists(st.sampled_from(EVENTS), max_size=8),
-    st.lists(st.sampled_from(EVENTS), max_size=20),
-    st.sampled_from(POLICIES),
-)
-def test_once_the_callee_has_answered_nothing_ends_in_a_failure_to_the_caller(
-    before: list[Event], after: list[Event], policy: Policy
-) -> None:
-    """A refusal is the one command that ends the caller's INVITE in a failure: of the rest the line makes 200 and
-    BYE."""
-    call, answered = Call(), False
-    for event in [Decided(True), *before, Answered(), *after]:
-        try:
-            call, commands = handle(call, event, policy)
-        except UnexpectedEvent:
-            continue
-        assert not (answered and Do.REFUSE in commands)
-        answered = answered or Do.NOTE_ANSWERED in commands
+NEVER = {
+    *((state, "EvidenceFailed", state) for state in (State.PREPARING, State.ANNOUNCING, State.COMMITTING)),
+    *((state, "Stop", state) for state in (State.PREPARING, State.ANNOUNCING, State.COMMITTING)),
+    *(
+        (state, event, State.CLOSING)
+        for state in (State.DIALLING, State.RINGING, State.PREPARING)
+        for event in ("HungUp", "Stop", "Failed")
+    ),
+    (State.CLOSING, "RecorderOpened", State.CLOSING),
+}
+"""Edges that the table allows and no call takes: only an emergency call stays where others end, and it is never
+announced; before the recorder is open there is nothing to close, and afterwards it is not opened again."""
+
+
+def test_every_state_and_edge_of_the_table_is_reached() -> None:
+    seen: set[Edge] = set()
+    walk(1500, seen=seen.add)
+    table = {(source, event.__name__, to) for (source, event), cell in TABLE.items() for to in cell.leads_to}
+    assert table - seen == NEVER
+    assert {to for _, _, to in seen} == set(State) - {State.SCREENING}
+
+
+@pytest.mark.parametrize("step", ["Committed", "AnnouncementOver", "Decided", "Answered"])
+def test_the_state_machine_finds_a_call_that_does_not_wait(step: str) -> None:
+    """The same with a table in which the last step is taken without what it waits for: Hypothesis finds it."""
+    early = {
+        "Committed": (State.COMMITTING, Ringing, State.TALKING, [Do.CONNECT]),
+        "AnnouncementOver": (State.ANNOUNCING, Ringing, State.COMMITTING, [Do.COMMIT]),
+        "Decided": (State.SCREENING, HungUp, State.DIALLING, [Do.INVITE]),
+        "Answered": (State.DIALLING, Ringing, State.PREPARING, [Do.NOTE_ANSWERED, Do.OPEN_RECORDER]),
+    }
+    source, event, target, commands = early[step]
+
+    def hasty(call: Call, told: Event, policy: Policy) -> tuple[Call, list[Do]]:
+        if call.state is source and isinstance(told, event):
+            return replace(call, state=target), commands
+        return handle(call, told, policy)
+
+    hastened = SimpleNamespace(Call=Call, Policy=Policy, handle=hasty)
+    quick = settings(max_examples=200, stateful_step_count=40, deadline=None, database=None, phases=[Phase.generate])
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(machine(hastened), settings=quick)
 
 
 @pytest.mark.parametrize("by", ["caller", "callee", "gate"])
