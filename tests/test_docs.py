@@ -218,6 +218,14 @@ def test_files_and_names_of_the_code_exist() -> None:
             assert _named(span), span
 
 
+@pytest.mark.parametrize(("title", "most"), [("A refused call, file by file", 10)])
+def test_few_files_are_opened_to_understand_one_thing(title: str, most: int) -> None:
+    text = document(ROOT / ".github" / "CONTRIBUTING.md").text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
+    steps = re.findall(r"^\d+\. `([\w/]+\.py)`", text, re.MULTILINE)
+    assert 5 < len(steps) <= most and len(set(steps)) == len(steps)
+    assert all((ROOT / step).is_file() for step in steps)
+
+
 def _named(dotted: str) -> bool:
     try:
         importlib.import_module(dotted)

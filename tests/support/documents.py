@@ -69,5 +69,6 @@ def page(name: str) -> Document:
 
 
 def documents() -> list[Document]:
-    """All that a user reads: README and every file of the manual."""
-    return [document(README), *(document(path) for path in sorted(manual.FOLDER.glob("*.md")))]
+    """README, every file of the manual, and what is for those who work on the code."""
+    folders = (manual.FOLDER, ROOT / ".github")
+    return [document(README), *(document(path) for folder in folders for path in sorted(folder.glob("*.md")))]
