@@ -22,7 +22,7 @@ from gate.config.load import fields
 from gate.config.schema import Config
 from gate.control import endpoint
 from gate.control.answers import Decided
-from gate.control.messages import Decide
+from gate.control.messages import OPERATIONS, Decide
 from gate.core import calls, requests
 from gate.core.call_words import ENDS
 from gate.core.screening import Reason, Verdict
@@ -136,10 +136,10 @@ def test_configuration_keys_exist() -> None:
 
 
 def _words() -> set[str]:
-    """What else is written with an underscore: reasons, ends of calls, metrics, fields of a decision over HTTP."""
+    """What else has an underscore: reasons, ends of calls, operations, metrics, fields of a decision over HTTP."""
     families = list(Metrics().registry.collect())
     metrics = {each.name + ("_total" if each.type == "counter" else "") for each in families}
-    return {*Reason, *ENDS, *metrics, *Decide.__struct_fields__, *Decided.__struct_fields__}
+    return {*Reason, *ENDS, *OPERATIONS, *metrics, *Decide.__struct_fields__, *Decided.__struct_fields__}
 
 
 def test_configuration_in_code_blocks_has_keys_that_exist() -> None:

@@ -14,6 +14,8 @@ from gate import manual
 from gate.config import load
 from gate.config.load import fields
 from gate.config.schema import Config
+from gate.control.messages import OPERATIONS
+from gate.control.roles import ORDER
 from tests.support.commands import PROGRAM, ROOT, dialgate
 from tests.support.documents import HEADING, README, Document, document, documents, page
 
@@ -97,6 +99,15 @@ def test_a_configuration_snippet_loads(text: str, tmp_path: Path) -> None:
         (tmp_path / secret).chmod(0o600)
     file.write_text(text)
     load(file)
+
+
+def test_the_table_of_roles_is_that_of_the_operations() -> None:
+    rows = [
+        f"| `{name}` | {' | '.join('yes' if role in OPERATIONS[name].roles else '' for role in ORDER)} |"
+        for name in sorted(OPERATIONS)
+    ]
+    part = page("accounts").text.partition("## What each operation needs")[2]
+    assert [line for line in part.splitlines() if line.startswith("| `")] == rows, "paste:\n" + "\n".join(rows)
 
 
 # --- the command --------------------------------------------------------------------------------------------------
