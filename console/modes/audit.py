@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar, TypeVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from console import keys, words
 from console.modes import audit_bundle
 from console.modes import audit_shown as shown
-from console.modes.base import ListMode, View, given
+from console.modes.base import ListMode, View
 from console.modes.detail import DetailScreen
 from console.modes.row import RowDetail
 from console.widgets.ask import Ask, Field
@@ -22,7 +22,14 @@ from console.widgets.rows import Column, Row
 from console.widgets.working import Working
 from gate.core.showing import clean
 from gate.errors import GateError, StoppedError
+from gate.operations.audit.checkpoints import AuditCheckpoint, AuditKey
+from gate.operations.audit.leaves import AuditLeaf, AuditStatus, LogNow
+from gate.operations.audit.signed_log import LogVerified
+from gate.operations.audit.verifying import AuditCancel, AuditVerify
+from gate.operations.keys.recipients import KeyList, Recipients
+from gate.operations.operation import Request
 
+R = TypeVar("R")
 LEAVES, CHECKPOINTS, KEYS = range(3)
 
 VIEWS = (
@@ -75,8 +82,8 @@ class Mode(ListMode):
     def __init__(self) -> None:
         super().__init__()
         self._vkey = ""
-        self._status: Mapping[str, Any] = {}
-        self._keys: Mapping[str, Any] = {}
+        self._status: LogNow | None = None
+        self._keys: Recipients | None = None
 
     def below(self) -> ComposeResult:
         """How the log is; what there is to say of the keys."""
@@ -106,26 +113,31 @@ class Mode(ListMode):
     @work(exclusive=True, group="more")
     async def _look(self) -> None:
         if self.at == KEYS:
-            self._keys = await self._quietly("key_list") or self._keys
+            self._keys = await self._quietly(KeyList()) or self._keys
         else:
-            self._status = await self._quietly("audit_status") or self._status
+            self._status = await self._quietly(AuditStatus()) or self._status
             if not self._vkey and self.feed.session.may("audit_key"):
-                self._vkey = str((await self._quietly("audit_key") or {}).get("vkey", ""))
+                verifier = await self._quietly(AuditKey())
+                self._vkey = verifier.vkey if verifier else ""
         self._say_more()
 
-    async def _quietly(self, op: str) -> Any:
-        """The answer; None where it failed: the list above has said so."""
+    async def _quietly(self, request: Request[R]) -> R | None:
+        """The response; None where it failed: the list above has said so."""
         try:
-            return await self.feed.ask(op)
+            return await self.feed.ask(request)
         except GateError:
             return None
 
     def _say_more(self) -> None:
-        said = self._keys if self.at == KEYS else self._status
+        section: Section | None = None
+        if self.at == KEYS:
+            section = shown.keys_now(self._keys) if self._keys else None
+        elif self._status:
+            section = shown.now(self._status, self._vkey)
         report = self.query_one("#more", Report)
-        report.display = bool(said)
-        if said:
-            report.show([shown.keys_now(said) if self.at == KEYS else shown.now(said, self._vkey)])
+        report.display = section is not None
+        if section is not None:
+            report.show([section])
 
     # --- opening --------------------------------------------------------------------------------------------------
 
@@ -139,7 +151,7 @@ class Mode(ListMode):
             self.app.push_screen(
                 Told(self.MODE, "Recipient", told, str(row.get("fingerprint") or ""), "the fingerprint")
             )
-        elif self.feed.session.may("audit_leaf") and given("audit_leaf", index=0):
+        elif self.feed.session.may("audit_leaf"):
             self.app.push_screen(LeafDetail(self.MODE, row))
         else:
             self.app.push_screen(RowDetail(self.MODE, f"Leaf {words.count(row.get('index'))[0]}", row))
@@ -147,10 +159,10 @@ class Mode(ListMode):
     @work
     async def action_verifier_key(self) -> None:
         """The key, to be copied."""
-        answer = await self.ask("audit_key")
-        if answer is not None:
-            told = shown.verifier_key(answer)
-            self.app.push_screen(Told(self.MODE, "The verifier key", told, str(answer["vkey"]), "the verifier key"))
+        verifier = await self.ask(AuditKey())
+        if verifier is not None:
+            told = shown.verifier_key(verifier)
+            self.app.push_screen(Told(self.MODE, "The verifier key", told, verifier.vkey, "the verifier key"))
 
     # --- acts -----------------------------------------------------------------------------------------------------
 
@@ -177,8 +189,8 @@ class Mode(ListMode):
         answer = await self.app.push_screen_wait(
             Working(
                 "Verifying the log",
-                lambda progress: self.feed.ask("audit_verify", progress=progress, vkey=told["vkey"].strip()),
-                lambda: self.feed.ask("audit_cancel"),
+                lambda progress: self.feed.ask(AuditVerify(vkey=told["vkey"].strip()), progress=progress),
+                lambda: self.feed.ask(AuditCancel()),
             )
         )
         if isinstance(answer, StoppedError):
@@ -194,12 +206,12 @@ class Mode(ListMode):
     @work
     async def action_checkpoint(self) -> None:
         """Sign the log as it is now."""
-        answer = await self.ask("audit_checkpoint")
-        if answer is None:
+        signed = await self.ask(AuditCheckpoint())
+        if signed is None:
             return
-        for missed in answer.get("missed") or ():
-            self.notify(f"No copy: {clean(str(missed))}", severity="warning", timeout=8, markup=False)
-        self.app.done(f"Signed: the log's first {answer['size']:,} leaves")
+        for missed in signed.missed:
+            self.notify(f"No copy: {clean(missed)}", severity="warning", timeout=8, markup=False)
+        self.app.done(f"Signed: the log's first {signed.size:,} leaves")
         if self.at != CHECKPOINTS:
             self.show_view(CHECKPOINTS)
         self.table.reload()
@@ -219,9 +231,9 @@ class Mode(ListMode):
         self.returned()
 
 
-def _line(answer: Mapping[str, Any]) -> str:
-    held = "holds" if answer.get("ok") else "does NOT hold"
-    return f"log {held}: {answer.get('size')} leaves, root {answer.get('root')}"
+def _line(report: LogVerified) -> str:
+    held = "holds" if report.ok else "does NOT hold"
+    return f"log {held}: {report.size} leaves, root {report.root}"
 
 
 # --- details ------------------------------------------------------------------------------------------------------
@@ -263,8 +275,8 @@ class LeafDetail(DetailScreen):
 
     async def sections(self) -> Sequence[Section] | None:
         """Ask for it."""
-        answer = await self.ask("audit_leaf", index=self._row["index"])
-        return None if answer is None else shown.leaf(answer)
+        found = await self.ask(AuditLeaf(index=self._row["index"]))
+        return None if found is None else shown.leaf(found)
 
     def copied(self) -> str:
         """Its hash."""

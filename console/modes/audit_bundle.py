@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from console import words
 from console.feed import on_thread
 from console.modes import audit_shown as shown
@@ -19,6 +21,7 @@ from console.widgets.rows import Column, Row
 from console.widgets.working import Working
 from gate.core.showing import LONDON, clean
 from gate.errors import GateError, RefusedError, StoppedError, UsageError
+from gate.operations.keys.recipients import KeyList
 
 if TYPE_CHECKING:
     from console.modes.base import GateScreen
@@ -35,14 +38,15 @@ RECIPIENTS = (
 
 async def recipient(screen: GateScreen) -> Row | None:
     """Somebody from the register of recipients, picked; None where it was left."""
-    answer = await screen.ask("key_list")
-    if answer is None:
+    register = await screen.ask(KeyList())
+    if register is None:
         return None
+    rows = [msgspec.to_builtins(each) for each in register.recipients]
     picked: Row | None = await screen.app.push_screen_wait(
         Pick(
             "Whom is the bundle for?",
             RECIPIENTS,
-            sorted(answer["recipients"], key=lambda row: (not row.get("purpose"), str(row.get("name")))),
+            sorted(rows, key=lambda row: (not row.get("purpose"), str(row.get("name")))),
             key_of="id",
             said="The register of recipients. Exports go to those with a purpose; the gate refuses others.",
             none="Nobody: dialgate key add FILE --purpose …",

@@ -11,6 +11,10 @@ from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.report import Section
 from console.widgets.rows import Row
 from gate.core.showing import clean
+from gate.operations.audit.checkpoints import VerifierKey
+from gate.operations.audit.leaves import LastVerification, LeafShown, LogNow
+from gate.operations.audit.signed_log import LogVerified
+from gate.operations.keys.recipients import Recipients
 
 MOST_FAULTS: Final = 20
 _CHECKED: Final = {
@@ -58,64 +62,57 @@ def sole(row: Row) -> words.Shown:
 # --- the log as it is ---------------------------------------------------------------------------------------------
 
 
-def now(status: Mapping[str, Any], vkey: str) -> Section:
-    """Length, last signature, last verification, key: ``status`` is the answer to ``audit_status``."""
-    size, head = status.get("size") or 0, status.get("checkpoint") or {}
-    unsigned = size - (head.get("size") or 0)
-    signed = (
-        f"signed to leaf {head['size'] - 1:,} on {words.moment(head.get('at'))[0]}"
-        if head.get("size")
-        else "not signed"
-    )
-    told: words.Shown = (f"{size:,} leaves, {signed}" + (f", {unsigned:,} since" if unsigned else ""), PLAIN)
+def now(status: LogNow, vkey: str) -> Section:
+    """Length, last signature, last verification, key."""
+    head = status.checkpoint
+    unsigned = status.size - (head.size if head else 0)
+    signed = f"signed to leaf {head.size - 1:,} on {words.moment(head.at)[0]}" if head else "not signed"
+    told: words.Shown = (f"{status.size:,} leaves, {signed}" + (f", {unsigned:,} since" if unsigned else ""), PLAIN)
     key = clean("+".join(vkey.split("+")[:2])) + "+…, K shows it" if vkey else "not for this account"
-    return Section("", [("Log", told), ("Verified", verified(status.get("verified"))), ("Key", (key, DIM))])
+    return Section("", [("Log", told), ("Verified", verified(status.verified)), ("Key", (key, DIM))])
 
 
-def verified(last: Mapping[str, Any] | None) -> words.Shown:
+def verified(last: LastVerification | None) -> words.Shown:
     """What the last verification found."""
-    if not last:
+    if last is None:
         return "never: v verifies it", WARN
-    by = f"on {words.moment(last.get('at'))[0]} by {words.text(last.get('actor'))[0]}"
-    if last.get("ok"):
-        return f"it held, {last.get('size') or 0:,} leaves, {by}", OK
-    fault = (last.get("first_fault") or {}).get("message")
+    by = f"on {words.moment(last.at)[0]} by {words.text(last.actor)[0]}"
+    if last.ok is True:
+        return f"it held, {last.size or 0:,} leaves, {by}", OK
+    fault = last.first_fault.message if last.first_fault else None
     return f"it did NOT hold, {by}: {words.text(fault)[0]}", BAD
 
 
-def keys_now(answer: Mapping[str, Any]) -> Section:
-    """Warnings, and retired keys that still open something: ``answer`` is that to ``key_list``."""
-    lines = [(clean(str(each)), WARN) for each in answer.get("warnings") or ()]
-    lines += [
-        (f"retired, still opens {row.get('recordings', 0):,}: {clean(str(row.get('name')))}", DIM)
-        for row in answer.get("retired") or ()
-    ]
+def keys_now(register: Recipients) -> Section:
+    """Warnings, and retired keys that still open something."""
+    lines = [(clean(each), WARN) for each in register.warnings]
+    lines += [(f"retired, still opens {each.recordings:,}: {clean(each.name)}", DIM) for each in register.retired]
     return Section("", lines=lines or [("Every new recording can be opened by more than one.", DIM)])
 
 
 # --- details ------------------------------------------------------------------------------------------------------
 
 
-def leaf(row: Row) -> list[Section]:
-    """A leaf with what it commits to: ``row`` is the answer to ``audit_leaf``."""
-    signed = row.get("signed")
+def leaf(found: LeafShown) -> list[Section]:
+    """A leaf with what it commits to."""
+    signed = found.signed
     fact = [
-        ("At", words.moment(row.get("at"))),
-        ("Kind", words.text(row.get("kind"))),
-        ("Of", words.text(row.get("subject"))),
-        ("By", words.text(row.get("actor"))),
-        ("Call", words.text(row.get("call_id"))),
+        ("At", words.moment(found.at)),
+        ("Kind", words.text(found.kind)),
+        ("Of", words.text(found.subject)),
+        ("By", words.text(found.actor)),
+        ("Call", words.text(found.call_id)),
     ]
-    if row.get("erased"):
+    if found.body is None:
         body = Section("What it commits to", lines=[("erased: the leaf stays, and says nothing any more", WARN)])
     else:
-        pairs = [(_label(name), _value(name, each)) for name, each in row["body"].items()]
+        pairs = [(_label(name), _value(name, each)) for name, each in found.body.items()]
         more = () if pairs else (("no more than stands above", DIM),)
         body = Section("What it commits to", pairs, more)
     proof = [
-        ("Hash", _as_is(row.get("hash"))),
-        ("Commits by", _as_is(row.get("commit"))),
-        ("Leaf", words.text(row.get("leaf"))),
+        ("Hash", _as_is(found.hash)),
+        ("Commits by", _as_is(found.commit)),
+        ("Leaf", words.text(found.leaf)),
         ("Signed", (f"by the checkpoint of {signed:,} leaves", OK) if signed else ("by no checkpoint yet", WARN)),
     ]
     return [Section("Fact", fact), body, Section("Proof", proof)]
@@ -155,12 +152,12 @@ def checkpoint(row: Row) -> list[Section]:
     return [Section("", pairs), Section("The signed note", lines=[*note, (kept, DIM)])]
 
 
-def verifier_key(answer: Mapping[str, Any]) -> list[Section]:
+def verifier_key(verifier: VerifierKey) -> list[Section]:
     """The key that all signatures of the gate are checked with."""
-    lines = [(clean(line), PLAIN) for line in str(answer.get("pem") or "").splitlines()]
+    lines = [(clean(line), PLAIN) for line in verifier.pem.splitlines()]
     said = "Hand it to auditors by another way than bundles: all that the gate signs is checked with it."
     return [
-        Section("", [("Name", words.text(answer.get("name"))), ("Key", _as_is(answer.get("vkey")))]),
+        Section("", [("Name", words.text(verifier.name)), ("Key", _as_is(verifier.vkey))]),
         Section("For OpenSSL", lines=[*lines, (said, DIM)]),
     ]
 
@@ -189,11 +186,11 @@ def recipient(row: Row) -> list[Section]:
 # --- a verification -----------------------------------------------------------------------------------------------
 
 
-def verification(answer: Mapping[str, Any]) -> list[Section]:
-    """What a verification found, in words: ``answer`` is that to ``audit_verify``."""
-    size, checked = answer.get("size") or 0, answer.get("checked") or {}
-    if answer.get("ok"):
-        signed = size - (checked.get("unsigned") or 0)
+def verification(report: LogVerified) -> list[Section]:
+    """What a verification found, in words."""
+    size, checked = report.size, report.checked
+    if report.ok:
+        signed = size - checked.get("unsigned", 0)
         said: list[words.Shown] = [
             (f"The log holds: {size:,} leaves, each as its row, its hash and the lists say.", OK)
         ]
@@ -205,30 +202,29 @@ def verification(answer: Mapping[str, Any]) -> list[Section]:
             said.append((f"Signed by no checkpoint yet: {size - signed:,}. c signs them.", WARN))
         head = Section("", lines=said)
     else:
-        fault = answer.get("first_fault") or {}
-        where = f"Leaf {fault['leaf_index']:,}: " if isinstance(fault.get("leaf_index"), int) else ""
-        head = Section(
-            "", lines=[("The log does NOT hold.", BAD), (f"{where}{words.text(fault.get('message'))[0]}", BAD)]
-        )
-    from_elsewhere = answer.get("vkey_from") == "elsewhere"
+        fault = report.first_fault
+        where = f"Leaf {fault.leaf_index:,}: " if fault and fault.leaf_index is not None else ""
+        first = words.text(fault.message if fault else None)[0]
+        head = Section("", lines=[("The log does NOT hold.", BAD), (f"{where}{first}", BAD)])
+    from_elsewhere = report.vkey_from == "elsewhere"
     trust: words.Shown = ("the one that you gave", OK) if from_elsewhere else ("the gate's own, as it lies there", WARN)
-    pairs = [("Root", _as_is(answer.get("root"))), ("Key", _as_is(answer.get("vkey"))), ("That is", trust)]
+    pairs = [("Root", _as_is(report.root)), ("Key", _as_is(report.vkey)), ("That is", trust)]
     rows = sum(number for name, number in checked.items() if name not in _CHECKED)
     counted = [(f"{checked[name]:>9,}  {what}", PLAIN) for name, what in _CHECKED.items() if name in checked]
     counted.append((f"{rows:>9,}  rows of the lists, made again from the facts", PLAIN))
     shown = [
-        Section(title, lines=[(clean(str(sentence)), style) for sentence in answer[name]])
-        for title, name, style in (("Proven", "proven", OK), ("Not proven", "not_proven", WARN))
-        if answer.get(name)
+        Section(title, lines=[(clean(sentence), style) for sentence in sentences])
+        for title, sentences, style in (("Proven", report.proven, OK), ("Not proven", report.not_proven, WARN))
+        if sentences
     ]
-    return [head, *_faults(answer), *shown, Section("Looked at", lines=counted), Section("Trusted", pairs)]
+    return [head, *_faults(report), *shown, Section("Looked at", lines=counted), Section("Trusted", pairs)]
 
 
-def _faults(answer: Mapping[str, Any]) -> Sequence[Section]:
-    faults, count = answer.get("faults") or (), answer.get("fault_count") or 0
-    if not faults:
+def _faults(report: LogVerified) -> Sequence[Section]:
+    count = report.fault_count
+    if not report.faults:
         return ()
-    lines = [(words.text(fault.get("message"))[0], BAD) for fault in faults[:MOST_FAULTS]]
+    lines = [(words.text(fault.message)[0], BAD) for fault in report.faults[:MOST_FAULTS]]
     if count > len(lines):
         lines.append((f"and {count - len(lines):,} more: dialgate audit verify --json", WARN))
     told = "Keep this machine as it is, and ask what was kept elsewhere: checkpoints, bundles, a backup."

@@ -19,6 +19,8 @@ from gate.cli.output import View, pairs, say
 from gate.cli.reach import reach
 from gate.cli.values import Moment
 from gate.errors import GateError, UsageError
+from gate.operations.audit.checkpoints import AuditCheckpoint, AuditKey, AuditRestore
+from gate.operations.audit.verifying import AuditCancel, AuditVerify
 
 _CHECKPOINTS = click.option(
     "--checkpoint",
@@ -61,14 +63,15 @@ def verify(view: View, vkey: str | None, checkpoints: tuple[Path, ...]) -> None:
     notes = audit_export.checkpoint_notes(checkpoints)
     with reach(view.config) as gate, view.progress("Verifying the log") as progress:
         try:
-            answer = gate.call("audit_verify", vkey=trusted, checkpoints=notes, progress=progress)
+            report = gate.ask(AuditVerify(vkey=trusted, checkpoints=notes), progress=progress)
         except KeyboardInterrupt:
             with suppress(GateError):  # a gate that runs would go on for nobody
-                gate.call("audit_cancel")
+                gate.ask(AuditCancel())
             raise
-    view.data(answer, text=_lines)
-    if not answer["ok"]:
-        say(f"The log does not hold: {answer.get('first_fault')}")
+    view.data(report, text=_lines)
+    if report.first_fault is not None:
+        say(f"The log does not hold: {report.first_fault.message}")
+    if not report.ok:
         sys.exit(1)
 
 
@@ -89,15 +92,15 @@ def _lines(answer: dict[str, Any]) -> Iterator[str]:
 def checkpoint(view: View, output: Path | None) -> None:
     """Sign the log as it is now. Keep the note somewhere else: whoever holds it can tell if the log was changed."""
     with reach(view.config) as gate:
-        answer = gate.call("audit_checkpoint")
+        signed = gate.ask(AuditCheckpoint())
     if output:
         try:
-            new_file(output, answer["note"].encode())
+            new_file(output, signed.note.encode())
         except FileExistsError:
             raise UsageError(f"{output} exists", hint="name a new file") from None
-        say(f"Wrote {output}: the log's first {answer['size']} entries, signed.")
+        say(f"Wrote {output}: the log's first {signed.size} entries, signed.")
     if view.json or not output:
-        view.data(answer, text=lambda shown: shown["note"].splitlines())
+        view.data(signed, text=lambda shown: shown["note"].splitlines())
 
 
 @make("restore", group=command, example="dialgate audit restore --reason 'disk lost on 2 March, backup of 1 March'")
@@ -109,7 +112,7 @@ def restore(view: View, reason: str) -> None:
     (dialgate objection add). The log keeps who did it, and verify tells it ever after. It needs the role admin.
     """
     with reach(view.config) as gate:
-        view.data(gate.call("audit_restore", reason=reason))
+        view.data(gate.ask(AuditRestore(reason=reason)))
 
 
 @make("key", group=command, example="dialgate audit key > gate.vkey\ndialgate audit key --pem > gate.pem")
@@ -117,8 +120,8 @@ def restore(view: View, reason: str) -> None:
 def key(view: View, pem: bool) -> None:
     """The verifier key. Hand it to auditors by another way than bundles: all that the gate signs is checked with it."""
     with reach(view.config) as gate:
-        answer = gate.call("audit_key")
-    view.data(answer, text=lambda shown: shown["pem"].splitlines() if pem else [shown["vkey"]])
+        verifier = gate.ask(AuditKey())
+    view.data(verifier, text=lambda shown: shown["pem"].splitlines() if pem else [shown["vkey"]])
 
 
 @make(

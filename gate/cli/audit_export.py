@@ -21,6 +21,8 @@ from gate.cli.values import LONDON, Moment
 from gate.config import Config
 from gate.errors import GateError, UsageError
 from gate.exports.bundle import many
+from gate.operations.audit.exporting import AuditExport, AuditExportMake, AuditExportTake, BundleMade, ExportBegun
+from gate.operations.keys.recipients import Recipient
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 MAX_NOTE = 8000
@@ -78,7 +80,7 @@ def run(
     counts = result["counts"]
     told = f"{many(counts.get('calls', 0), 'call')}, {counts.get('included', 0):,} of {counts.get('recordings', 0):,}"
     told += " recordings"
-    say(f"Wrote {output} for {who['name']} ({who['purpose']}): {told}.")
+    say(f"Wrote {output} for {who.name} ({who.purpose}): {told}.")
     say(f"Give the verifier key by another way: {result['vkey']}")
     view.data(result)
 
@@ -95,7 +97,7 @@ def make_bundle(
     output: Path,
     notes: Sequence[tuple[str, str]] = (),
     progress: Callable[[float, str], None] | None = None,
-) -> tuple[dict[str, Any], dict[str, Any]]:
+) -> tuple[Recipient, dict[str, Any]]:
     """Write a bundle to a file that must not exist; its recipient, and what ``--json`` tells of it.
 
     ``recipient`` is an id, a name or a fingerprint on the register; ``privates`` open what is not sealed to it. Raises
@@ -108,19 +110,29 @@ def make_bundle(
             hint="exports are made by the gate's own account: sudo -u dialgate",
         )
     with output_file(output) as file:
-        begun = gate.call(
-            "audit_export",
-            since=since,
-            until=until,
-            recipient=recipient,
-            purpose=purpose,
-            openers=[private.id for private in privates],
+        begun = gate.ask(
+            AuditExport(
+                since=since,
+                until=until,
+                recipient=recipient,
+                purpose=purpose,
+                openers=[private.id for private in privates],
+            ),
             progress=progress,
         )
         made = _write(config, gate, begun, privates, notes, file, output, progress)
-    result = {"file": str(output), "bundle": begun["bundle"], "recipient": begun["recipient"]["id"]}
-    result |= {"counts": made["counts"], "from": begun["from"], "to": begun["to"], "checkpoint": made["checkpoint"]}
-    return begun["recipient"], result | {"vkey": made["vkey"], "damaged": made["damaged"]}
+    result = {
+        "file": str(output),
+        "bundle": begun.bundle,
+        "recipient": begun.recipient.id,
+        "counts": made.counts,
+        "from": begun.since,
+        "to": begun.until,
+        "checkpoint": made.checkpoint,
+        "vkey": made.vkey,
+        "damaged": made.damaged,
+    }
+    return begun.recipient, result
 
 
 def _absent(output: Path) -> None:
@@ -162,27 +174,26 @@ def _named(recipient: str) -> str:
 def _write(
     config: Config,
     gate: Gate,
-    begun: dict[str, Any],
+    begun: ExportBegun,
     privates: Sequence[Any],
     notes: Sequence[tuple[str, str]],
     file: Any,
     output: Path,
     bar: Callable[[float, str], None] | None,
-) -> dict[str, Any]:
+) -> BundleMade:
     """The recordings and their keys, put into what the gate makes and signs."""
     from gate.exports.bundle_write import assemble, waiting_room
     from gate.operations.audit import bundles
 
-    bundle = begun["bundle"]
-    target = bundles.registered(config.data, begun["recipient"]["id"])
+    target = bundles.registered(config.data, begun.recipient.id)
     with waiting_room(output) as room:
         wrapped = bundles.Wrapped(Path(room) / "wraps")
         try:
-            _take(gate, bundle, wrapped, privates, target, bar)
+            _take(gate, begun.bundle, wrapped, privates, target, bar)
         finally:
             wrapped.close()
-        made: dict[str, Any] = gate.call("audit_export_make", bundle=bundle, checkpoints=notes, progress=bar)
-        parts, total = Path(made["folder"]), max(len(wrapped.recordings), 1)
+        made = gate.ask(AuditExportMake(bundle=begun.bundle, checkpoints=[*notes]), progress=bar)
+        parts, total = Path(made.folder), max(len(wrapped.recordings), 1)
         try:
             with (parts / "head").open("rb") as head, (parts / "tail").open("rb") as tail:
                 assemble(
@@ -212,14 +223,15 @@ def _take(
     taken = 0
     after: str | None = None
     while True:
-        page = gate.call("audit_export_take", bundle=bundle, after=after)
-        for row in page["items"]:
+        page = gate.ask(AuditExportTake(bundle=bundle, after=after))
+        for row in page.items:
             taken += 1
-            if row["status"] == "included":
-                wraps = [(each["recipient"], base64.b64decode(each["wrap"])) for each in row["wraps"]]
-                wrapped.add(row, rewrapped(row, wraps, privates, target), target.id)
+            if row.status == "included":
+                wraps = [(each.recipient, base64.b64decode(each.wrap)) for each in row.wraps]
+                ids = {"recording_id": row.recording_id, "key_id": row.key_id or ""}
+                wrapped.add(Path(row.path), rewrapped(wraps, privates, target, **ids), target.id, **ids)
         if bar:
             bar(0.0, f"{taken:,} recordings' keys")
-        after = page["next"]
+        after = page.next
         if after is None:
             return

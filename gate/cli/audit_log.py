@@ -8,6 +8,8 @@ from gate.cli.command import both_ways
 from gate.cli.command import command as make
 from gate.cli.output import View
 from gate.cli.reach import reach
+from gate.operations.audit.checkpoints import CheckpointsList
+from gate.operations.audit.leaves import AuditLeaf, AuditLeaves, AuditStatus
 
 
 def add_to(group: click.Group) -> None:
@@ -20,7 +22,7 @@ def add_to(group: click.Group) -> None:
 def status(view: View) -> None:
     """How long the log is, when it was signed and verified last, and whether it held."""
     with reach(view.config) as gate:
-        view.data(gate.call("audit_status"))
+        view.data(gate.ask(AuditStatus()))
 
 
 @make("leaves", example="dialgate audit leaves --kind number_shown\ndialgate audit leaves --before end --json")
@@ -30,7 +32,7 @@ def status(view: View) -> None:
 def leaves(view: View, kind: str | None, text: str | None, before: str | None, after: str | None, limit: int) -> None:
     """The entries of the log, newest first. What happened, to what, by whom, and the hash of its leaf."""
     with reach(view.config) as gate:
-        answer = gate.call("audit_leaves", kind=kind, text=text, before=before, after=after, limit=limit)
+        page = gate.ask(AuditLeaves(kind=kind, text=text, before=before, after=after, limit=limit))
     columns = [
         ("index", "Leaf"),
         ("at", "At"),
@@ -39,7 +41,7 @@ def leaves(view: View, kind: str | None, text: str | None, before: str | None, a
         ("actor", "By"),
         ("hash", "Hash"),
     ]
-    view.rows(answer, "items", columns, none="There is no entry.")
+    view.rows(page, "items", columns, none="There is no entry.")
 
 
 @make("leaf", numbers=True, example="dialgate audit leaf 4211\ndialgate audit leaf 4211 --show-numbers --json")
@@ -47,7 +49,7 @@ def leaves(view: View, kind: str | None, text: str | None, before: str | None, a
 def leaf(view: View, index: int) -> None:
     """One entry with what its leaf commits to. The fact, the leaf and its hash, the first checkpoint over it."""
     with reach(view.config) as gate:
-        view.data(gate.call("audit_leaf", index=index))
+        view.data(gate.ask(AuditLeaf(index=index)))
 
 
 @make("checkpoints", example="dialgate audit checkpoints --limit 5")
@@ -55,6 +57,6 @@ def leaf(view: View, index: int) -> None:
 def checkpoints(view: View, before: str | None, after: str | None, limit: int) -> None:
     """The signed heads of the log, newest first."""
     with reach(view.config) as gate:
-        answer = gate.call("checkpoints_list", before=before, after=after, limit=limit)
+        page = gate.ask(CheckpointsList(before=before, after=after, limit=limit))
     columns = [("size", "Entries"), ("at", "Signed"), ("root", "Root"), ("copies", "Files")]
-    view.rows(answer, "items", columns, none="There is none yet.")
+    view.rows(page, "items", columns, none="There is none yet.")

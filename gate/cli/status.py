@@ -7,10 +7,13 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+import msgspec
+
 from gate.cli.command import command as make
 from gate.cli.output import View
 from gate.cli.reach import reach
 from gate.core.showing import local
+from gate.operations.audit.leaves import AuditStatus
 
 SOON_DAYS: Final = 5
 """A register that supports calls for no longer needs a new file."""
@@ -27,7 +30,7 @@ def command(view: View) -> None:
     person, an account that looked up many numbers.
     """
     with reach(view.config) as gate:
-        answer = gate.call("status") | {"log": gate.call("audit_status")}
+        answer = gate.call("status") | {"log": msgspec.to_builtins(gate.ask(AuditStatus()))}
     answer["attention"] = list(attention(answer))
     view.data(answer, text=lines)
     if answer["attention"]:

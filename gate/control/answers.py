@@ -114,26 +114,6 @@ class VerifiedRecordings(Response, frozen=True):
     items: list[VerifiedRecording]
 
 
-class Audited(Response, frozen=True):
-    """The answer to ``audit_verify``."""
-
-    ok: bool
-    size: int
-    root: str
-    first_fault: Any = None
-    proven: list[str] = []
-    not_proven: list[str] = []
-    """What it cannot show, in sentences."""
-
-
-class Checkpoint(Response, frozen=True):
-    """The answer to ``audit_checkpoint``."""
-
-    note: str
-    """C2SP signed note."""
-    size: int
-
-
 class Session(Response, frozen=True):
     """The answer to ``session``."""
 
@@ -194,33 +174,3 @@ class ProcessingRecord(Response, frozen=True):
     transfers: dict[str, str]
     terms: dict[str, str]
     security: dict[str, str]
-
-
-class LeafShown(Response, frozen=True):
-    """The answer to ``audit_leaf``."""
-
-    index: int
-    kind: str
-    subject: str
-    at: str
-    actor: str
-    leaf: str
-    """The canonical text; ``hash`` is the hash of it (RFC 9162: of a zero byte and it)."""
-    hash: str
-    commit: str
-    """The salted hash of the body."""
-    erased: bool
-    body: dict[str, Any] | None
-    """None where it was erased."""
-    signed: int | None
-    """The size of the first checkpoint over it."""
-
-
-class LogNow(Response, frozen=True):
-    """The answer to ``audit_status``."""
-
-    size: int
-    checkpoint: dict[str, Any] | None
-    """``size``, ``root`` (Base64) and ``at`` of the newest signed head."""
-    verified: dict[str, Any] | None
-    """``at``, ``actor``, ``ok``, ``size``, ``first_fault`` of the last verification; None where there was none."""

@@ -49,26 +49,6 @@ class RecordingPiece(Request, frozen=True):
     offset: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
-class AuditLeaves(Request, frozen=True):
-    """A page of the evidence log, newest first."""
-
-    after: Line | None = None
-    before: Line | None = None
-    """As in ``CallsList``."""
-    limit: Page = 50
-    kind: Line | None = None
-    """Only facts of this kind."""
-    text: Line | None = None
-    """Part of a kind or of who did it, the beginning of an id (four signs or more), or a leaf's number: what fits one
-    of these."""
-
-
-class AuditLeaf(Showing, frozen=True, kw_only=True):
-    """One leaf of the log with what it commits to."""
-
-    index: Annotated[int, msgspec.Meta(ge=0, lt=10**18)]
-
-
 class ReportMonth(Request, frozen=True):
     """Figures of a month: attempts, registers, recordings, requests, evidence; nobody is named."""
 
@@ -78,15 +58,3 @@ class ReportMonth(Request, frozen=True):
 
 class ReportArticle30(Request, frozen=True):
     """The record of processing activities (UK GDPR Art 30), as the configuration makes it."""
-
-
-class CheckpointsList(Request, frozen=True):
-    """A page of the signed heads of the log, newest first."""
-
-    after: Line | None = None
-    before: Line | None = None
-    limit: Page = 50
-
-
-class AuditStatus(Request, frozen=True):
-    """How long the log is, when it was signed last, when it was verified last and whether it held."""

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gate.control import answers, bulk, contacts, exporting, looks, requests
+from gate.control import answers, bulk, contacts, looks, requests
 from gate.control.request import Line, Moment, Note, Page, Request, Showing
 from gate.core.screening import Purpose, Topic
 from gate.errors import ControlError, UsageError
@@ -140,10 +140,6 @@ class RecordingVerify(Request, frozen=True):
 # --- evidence, state ----------------------------------------------------------------------------------------------
 
 
-class AuditCheckpoint(Request, frozen=True):
-    """Sign the log as it is now."""
-
-
 class Status(Showing, frozen=True):
     """How the gate is."""
 
@@ -215,18 +211,6 @@ _BY_DESK: Mapping[str, Operation] = {
     "request_letter": Operation(requests.Letter, requests.Rendered, KEEPERS),
     "request_list": Operation(requests.ListOf, answers.Items, READERS),
     "request_show": Operation(requests.Show, requests.Standing, READERS),
-    "audit_verify": Operation(exporting.AuditVerify, answers.Audited, READERS, streams=True),
-    "audit_cancel": Operation(exporting.AuditCancel, None, READERS),
-    "audit_restore": Operation(exporting.AuditRestore, exporting.Restored, ADMINS),
-    "audit_key": Operation(exporting.AuditKey, exporting.VerifierKey, READERS),
-    "audit_export": Operation(exporting.AuditExport, exporting.Begun, READERS, streams=True),
-    "audit_export_take": Operation(exporting.AuditExportTake, exporting.Taken, READERS),
-    "audit_export_make": Operation(exporting.AuditExportMake, exporting.Made, READERS, streams=True),
-    "audit_checkpoint": Operation(AuditCheckpoint, answers.Checkpoint, READERS),
-    "audit_leaves": Operation(looks.AuditLeaves, answers.Items, EVERYBODY),
-    "audit_leaf": Operation(looks.AuditLeaf, answers.LeafShown, READERS),
-    "audit_status": Operation(looks.AuditStatus, answers.LogNow, EVERYBODY),
-    "checkpoints_list": Operation(looks.CheckpointsList, answers.Items, EVERYBODY),
     "report_month": Operation(looks.ReportMonth, answers.MonthReport, READERS),
     "report_article30": Operation(looks.ReportArticle30, answers.ProcessingRecord, READERS),
     "status": Operation(Status, None, EVERYBODY),

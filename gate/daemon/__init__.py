@@ -40,7 +40,7 @@ def open_desk(config: Config) -> Iterator[Desk]:
     configure_logs(config.log, quiet=True)
     with ExitStack() as stack:
         folder = DataFolder(config, stack)
-        stack.callback(folder.sign_what_came)
+        stack.callback(folder.log.sign_new_entries)
         yield cast("Desk", _Desk(folder))
 
 

@@ -75,7 +75,7 @@ class Gate:
         line = AtTheLine(self._obstacle, self._keep)
         # Its lock first: nothing is touched beside another gate.
         self._folder = DataFolder(config, stack, live=self._live, line=line, gate_now=self._now)
-        self._folder.check_signer()
+        self._folder.log.check_signer()
         self._signer = Signer(self._folder)
         self._signer.compare()
         self._prepare()

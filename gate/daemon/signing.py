@@ -31,7 +31,7 @@ class Signer:
         """Whether the log is signed as it stands. Where it could not be, whether it still is the log that was signed
         is looked at again: that is what a signature is refused for."""
         try:
-            for missed in self._folder.checkpoint()["missed"]:
+            for missed in self._folder.log.checkpoint().missed:
                 log.warning("checkpoint_copy_missed", why=missed)
         except GateError as error:
             log.error("not_signed", error=str(error), hint=error.hint)

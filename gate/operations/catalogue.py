@@ -6,13 +6,28 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from gate.operations import proposals
+from gate.operations.audit import checkpoints, exporting, leaves, verifying
 from gate.operations.keys import dropping, recipients, wraps
 from gate.operations.operation import Operation, Request
 from gate.operations.registers import importing, in_force
 from gate.operations.requests import erasure
 from gate.operations.retention import holds, schedule
 
-_MODULES: Final = (dropping, erasure, holds, importing, in_force, proposals, recipients, schedule, wraps)
+_MODULES: Final = (
+    checkpoints,
+    dropping,
+    erasure,
+    exporting,
+    holds,
+    importing,
+    in_force,
+    leaves,
+    proposals,
+    recipients,
+    schedule,
+    verifying,
+    wraps,
+)
 
 OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = {
     found.name: found for module in _MODULES for found in vars(module).values() if isinstance(found, Operation)

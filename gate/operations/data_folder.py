@@ -15,14 +15,12 @@ from zoneinfo import ZoneInfo
 from gate.clock import Clock, SystemClock
 from gate.config import Config
 from gate.errors import ConfigError, StoreError
-from gate.operations.audit.log_keeping import LogKeeping
 from gate.operations.later import Later
 from gate.ports import Fact
 
 if TYPE_CHECKING:
-    from gate.audit.checkpoints import Newest
     from gate.core.rules import Rules
-    from gate.operations.audit.bundles import Signing
+    from gate.operations.audit.bundles import Bundles
     from gate.operations.calls.deciding import AtTheLine, Deciding
     from gate.operations.contacts.contacts import Contacts
     from gate.operations.desk import Desk
@@ -67,7 +65,7 @@ def rules_of(config: Config) -> Rules:
         raise ConfigError(str(error), hint="see the sections [firm] and [calling]") from error
 
 
-class DataFolder(LogKeeping):
+class DataFolder:
     """What every way into the data folder shares: lock, evidence, keys, registers, and the desk on top of them."""
 
     def __init__(
@@ -81,7 +79,10 @@ class DataFolder(LogKeeping):
     ) -> None:
         """Open the data folder; what is opened closes with ``stack``. ``clock``: None for the machine's; ``line`` and
         ``gate_now``: of a running gate. Raises ``GateError``."""
+        from gate.operations.audit.signed_log import SignedLog
+        from gate.operations.audit.verifying import too_many
         from gate.operations.calls.deciding import NO_LINE
+        from gate.operations.cancellation import Cancellations
         from gate.operations.registers.importing import cancellations
         from gate.registers.library import RegisterLibrary
         from gate.service.screener import Screener
@@ -107,15 +108,15 @@ class DataFolder(LogKeeping):
         self.keys = KeyStoreDb(data / "keys.db")
         stack.callback(self.keys.close)
         self.registers = RegisterLibrary(data / "registers", config.calling.registers)
-        self.trust = Trust(self.standing, self.unsigned_since, self.clock.now)
+        self.log = SignedLog(config, self.clock, self.store, self.pepper)
+        self.trust = Trust(self.log.standing, self.log.unsigned_since, self.clock.now)
         self.screener = Screener(self.registers, rules_of(config), self.trust)
         self._live = live
         self._gate_now = gate_now
-        self._newest_checkpoints: dict[Path, Newest] = {}
-        self._opened_with: int = self.store.call(lambda tx: tx.head()[0])
         self._line = line or NO_LINE
         self._apart = line is not None
         self.register_imports = cancellations()
+        self.verifications = Cancellations(too_many)
 
     def today(self) -> date:
         """The day in London."""
@@ -150,6 +151,20 @@ class DataFolder(LogKeeping):
             sweep_at=time.fromisoformat(config.sweep_at),
             clock=self.clock,
         )
+
+    def beside(self, read: Callable[[Any], Any]) -> Any:
+        """What a function reads from the store as it is now, without holding it up. Raises ``StoreError``."""
+        from gate.store.reader import Reader
+
+        with Reader(self.config.data / "gate.db") as reader:
+            return read(reader)
+
+    @cached_property
+    def bundles(self) -> Bundles:
+        """Bundles for auditors, made and signed."""
+        from gate.operations.audit.bundles import Bundles
+
+        return Bundles(self.config.data, apart=self._apart)
 
     @cached_property
     def request_eraser(self) -> RequestEraser:
@@ -201,12 +216,7 @@ class DataFolder(LogKeeping):
                 keyring=self.keyring,
                 wraps=self.keys.wraps,
                 scan=_scan,
-                verify_log=self.verify_log,
-                checkpoint=self.checkpoint,
                 trust=self.trust,
-                behind=self.behind,
-                copies=self.copies,
-                bundles=Later(self._bundles),
                 retention=self.retention,
                 contacts=self.contacts,
                 live=self._live,
@@ -245,11 +255,6 @@ class DataFolder(LogKeeping):
         from gate.operations.requests.letters import Letters
 
         return Letters(self.config, self.clock)
-
-    def _bundles(self) -> Signing:
-        from gate.operations.audit.bundles import Signing
-
-        return Signing(self.config.data, apart=self._apart)
 
     def keyring(self) -> Keyring:
         """The register of recipients and the wrapped keys."""

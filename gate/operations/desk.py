@@ -11,8 +11,6 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gate.errors import GateError
-from gate.operations.audit.exporting import Exporting
-from gate.operations.audit.restoring import Restoring
 from gate.operations.calls.looking import Looking
 from gate.operations.calls.records import Records
 from gate.operations.contacts.contact_desk import ContactDesk
@@ -34,8 +32,6 @@ class Desk(
     Holding,
     Looking,
     Reporting,
-    Exporting,
-    Restoring,
     RequestDesk,
 ):
     """The use cases of admins, compliance officers and auditors."""

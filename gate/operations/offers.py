@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gate.service.reads import Looks, Progress, Row, ScanFile, Source
+from gate.service.reads import Looks, Row, ScanFile, Source
 
 if TYPE_CHECKING:
     from gate.core.letter_words import Letter, LetterFacts
-    from gate.operations.audit.exporting import Bundles
     from gate.operations.contacts.contacts import Contacts
     from gate.operations.reports.reporting import Figures
     from gate.operations.requests.request_erasing import RequestEraser
@@ -31,18 +30,7 @@ class Offers:
     wraps: Callable[[str], list[tuple[str, bytes]]]
     """Recording id -> wrapped keys."""
     scan: ScanFile
-    verify_log: Callable[[Progress | None, str, Sequence[tuple[str, str]]], Mapping[str, Any]]
-    """(progress, verifier key from elsewhere or empty, checkpoints from elsewhere as (where, note)) -> ``ok``,
-    ``size``, ``root``, ``first_fault`` …"""
-    checkpoint: Callable[[], Mapping[str, Any]]
-    """Sign the log as it stands: ``size``, ``root``, ``note``."""
     trust: Trust
-    behind: Callable[[], dict[str, Any]]
-    """What a restore would give up: checkpoints ``after`` a size up to another (``to``), and the ``places`` of the
-    newest; empty where the log is behind nothing."""
-    copies: Callable[[int, str], list[str]]
-    """(size, note) of a checkpoint -> where its file lies: ``folder``, ``second place``."""
-    bundles: Bundles
     retention: Retention
     contacts: Contacts
     live: Callable[[], list[Row]]

@@ -118,7 +118,9 @@ def make(folder: Path) -> dict[str, Any]:
     statuses, recorded = {}, []
     for recording_id in _ids(folder):
         (row,) = _rows(folder, recording_id)
-        wrapped.add(row, bundles.rewrapped(row, keys.wraps(recording_id), [owner], auditor), auditor.id)
+        ids = {"recording_id": recording_id, "key_id": row["key_id"]}
+        given = bundles.rewrapped(keys.wraps(recording_id), [owner], auditor, **ids)
+        wrapped.add(Path(row["path"]), given, auditor.id, **ids)
         recorded.append(bundles.recorded(row))
         statuses[recording_id] = ("included", "")
     wrapped.close()
@@ -137,7 +139,7 @@ def make(folder: Path) -> dict[str, Any]:
     )
     with (folder / "head").open("xb") as head, (folder / "tail").open("xb") as tail:
         parts = write_parts(head, tail, contents, log, recorded, seal=bundles.sealing(auditor), folder=folder)
-    bundles.Signing(folder).sign(contents.bundle, parts.sha256, str(folder))
+    bundles.Bundles(folder).sign(contents.bundle, parts.sha256, str(folder))
     with (
         (folder / "b.bundle").open("xb") as file,
         (folder / "head").open("rb") as head,

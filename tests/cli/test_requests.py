@@ -107,7 +107,7 @@ def test_access_from_the_phone_call_to_the_pack(officer: Officer, folder: Path, 
     with opened(folder) as house:
         taken = house.store.call(lambda tx: tx.query("SELECT subject FROM facts WHERE kind = 'exported'"))
         assert sorted(row["subject"] for row in taken) == ["rec0", "rec1", "rec2"]
-        assert house.verify_log()["ok"]
+        assert house.log.verify().ok
 
 
 def test_an_access_request_with_nothing_held_says_so(officer: Officer) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from gate.config import load
 from gate.errors import UsageError, VaultError
-from gate.operations.audit.bundles import Signing, announcement, check_vkey, rewrapped
+from gate.operations.audit.bundles import Bundles, announcement, check_vkey, rewrapped
 from gate.vault.keyfile import PrivateKey
 from gate.vault.sealer import Seal
 from gate.vault.signing import CheckpointKey, verify_signature
@@ -34,29 +34,29 @@ def test_two_people_together_give_the_auditor_the_whole_key(auditor: PrivateKey,
     one, other = half("One", "first"), half("Other", "second")
     seal = Seal("rec-1", {}, (one.recipient, other.recipient), two_person=True)
     row = {"recording_id": "rec-1", "key_id": seal.key_id}
-    signing = Signing(tmp_path)
+    signing = Bundles(tmp_path)
     assert signing.openable(seal.wraps, auditor.id, [one.id, other.id])
     assert not signing.openable(seal.wraps, auditor.id, [one.id])
     assert not signing.openable(seal.wraps, one.id, [])  # a share is not the whole
-    wrapped = rewrapped(row, seal.wraps, [one, other], auditor.recipient)
+    wrapped = rewrapped(seal.wraps, [one, other], auditor.recipient, **row)
     assert len(unwrap(auditor, wrapped, **row)) == 32
     with pytest.raises(VaultError):
-        rewrapped(row, seal.wraps, [one], auditor.recipient)
+        rewrapped(seal.wraps, [one], auditor.recipient, **row)
 
 
 def test_a_wrap_that_the_auditor_has_is_taken_as_it_is(auditor: PrivateKey, tmp_path: Path) -> None:
     seal = Seal("rec-1", {}, (private_key().recipient, auditor.recipient))
     row = {"recording_id": "rec-1", "key_id": seal.key_id}
-    assert Signing(tmp_path).openable(seal.wraps, auditor.id, [])
-    assert rewrapped(row, seal.wraps, [], auditor.recipient) == dict(seal.wraps)[auditor.id]
+    assert Bundles(tmp_path).openable(seal.wraps, auditor.id, [])
+    assert rewrapped(seal.wraps, [], auditor.recipient, **row) == dict(seal.wraps)[auditor.id]
     other = private_key("Other")
     with pytest.raises(VaultError, match="no key was given"):
-        rewrapped(row, seal.wraps, [], other.recipient)
+        rewrapped(seal.wraps, [], other.recipient, **row)
 
 
 def test_what_is_signed_is_the_seal_of_a_bundle(tmp_path: Path) -> None:
     key = CheckpointKey.create(tmp_path / "gate.key", "dialgate-x")
-    signing = Signing(tmp_path)
+    signing = Bundles(tmp_path)
     assert signing.vkey()["vkey"] == check_vkey(f" {key.vkey}\n") == key.vkey
     text = f"dialgate audit bundle 2\nbundle b-1\n{'ab' * 32}  manifest.json\n"
     (tmp_path / "tail").write_bytes(b"")

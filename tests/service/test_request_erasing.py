@@ -80,8 +80,8 @@ def gone(house: DataFolder, reference: str) -> None:
     assert [each["subject"] for each in facts(house, "recording_erased")] == ["rec0", "rec1", "rec2"]
     (receipt,) = facts(house, "request_carried")
     assert receipt["body"]["recordings"] == 3
-    report = house.verify_log()
-    assert report["ok"], report["first_fault"]
+    report = house.log.verify()
+    assert report.ok, report.first_fault
     assert house.desk.request_show(request=reference, actor=ANN)["name"] is None
 
 
@@ -201,7 +201,7 @@ def test_what_a_hold_keeps_stays_whole_and_is_named(house: DataFolder, folder: P
     assert "case 17/2026" in letter["text"] and hold["id"] not in letter["text"]
     house.desk.request_told(request=reference, actor=ANN)
     assert house.desk.check(number=SPELLED, actor=ANN)["reason"] == "objected"
-    assert house.verify_log()["ok"]
+    assert house.log.verify().ok
 
 
 @pytest.mark.parametrize("where", [{"call_id": "refused"}, {"number": SPELLED}])
@@ -276,7 +276,7 @@ def test_earlier_requests_forget_the_person_and_open_ones_are_named(house: DataF
     assert not [row["body"] for row in bodies if "Pat" in (row["body"] or "")]
     (released,) = house.desk.hold_list(released=True, actor=ANN)["items"]
     assert [released[name] for name in ("number", "reason", "reference", "released_why")] == [None] * 4
-    assert house.verify_log()["ok"]
+    assert house.log.verify().ok
 
 
 def test_the_contact_list_forgets_the_person(folder: Path, tmp_path: Path) -> None:

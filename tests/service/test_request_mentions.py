@@ -80,7 +80,7 @@ def test_a_hold_on_somebody_else_that_mentions_the_person_stays_in_force(
         assert row["state"] == "closed"
         assert house.desk.hold_release(hold_id=hold["id"], reason="settled", actor=ANN)["released"]
         assert house.retention.sweep(actor=ANN)["erased"] == 1
-        assert house.verify_log()["ok"]
+        assert house.log.verify().ok
 
 
 def test_a_hold_on_one_number_of_a_person_mentions_the_other(house: DataFolder) -> None:
@@ -128,7 +128,7 @@ def test_what_others_said_is_theirs_and_the_receipt_says_where(house: DataFolder
     desk.request_withdraw(request=open_, actor=ANN)
     assert {desk.request_show(request=each, actor=ANN)["name"] for each in (closed, open_)} == {"Olu Other"}
     assert desk.request_show(request=reference, actor=ANN)["carried_out"]["mentions"] == done["mentions"]
-    assert house.verify_log()["ok"]
+    assert house.log.verify().ok
 
 
 def test_a_hold_put_on_while_the_log_is_gone_through_is_named(

@@ -397,8 +397,8 @@ def test_the_course_holds_nothing_personal(house: DataFolder, clock: SetClock) -
 
 
 def test_the_log_verifies_with_all_of_it(house: DataFolder) -> None:
-    report = house.verify_log()
-    assert report["ok"], report["first_fault"]
+    report = house.log.verify()
+    assert report.ok, report.first_fault
 
 
 def test_the_list_is_searched_by_what_people_know_of_a_request(house: DataFolder, clock: SetClock) -> None:

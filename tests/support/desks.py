@@ -399,7 +399,11 @@ class SmallDesk:
         self._note("audit_verify", actor=actor, **given)
         if progress:
             progress(1.0, "done")
-        return {"ok": not self.asked[:-1], "size": 7, "root": "ef" * 32, "first_fault": None}
+        fault = {"what": "damaged", "message": "leaf 3 is not as it was signed", "leaf_index": 3}
+        faults = [fault] if self.asked[:-1] else []
+        found = {"ok": not faults, "size": 7, "root": "ef" * 32, "first_fault": fault if faults else None}
+        found |= {"faults": faults, "fault_count": len(faults), "checked": {"leaves": 7}, "proven": []}
+        return found | {"not_proven": [], "vkey": "dialgate+00000000+AAAA", "vkey_from": "gate.key"}
 
     def audit_key(self, *, actor: str) -> dict[str, Any]:
         self._note("audit_key", actor=actor)
@@ -407,11 +411,13 @@ class SmallDesk:
 
     def audit_restore(self, **fields: Any) -> dict[str, Any]:
         self._note("audit_restore", **fields)
-        return {"after": 3, "to": 9, "size": 5, "rolled_back": False}
+        given_up = {"after": 3, "to": 9, "places": [{"place": "/copy", "size": 9}]}
+        return given_up | {"size": 5, "rolled_back": False}
 
     def audit_export(self, *, progress: Any = None, **fields: Any) -> dict[str, Any]:
         self._note("audit_export", **fields)
-        return {"bundle": "b-1", "recipient": {"id": "p-1", "name": "ICO", "purpose": "regulator"}}
+        who = RECIPIENT | {"name": "ICO", "purpose": "regulator"}
+        return {"bundle": "b-1", "recipient": who, "from": "2026-03-02", "to": "2026-03-03", "firm": "Example"}
 
     def audit_export_take(self, **fields: Any) -> dict[str, Any]:
         self._note("audit_export_take", **fields)
@@ -419,11 +425,12 @@ class SmallDesk:
 
     def audit_export_make(self, *, progress: Any = None, **fields: Any) -> dict[str, Any]:
         self._note("audit_export_make", **fields)
-        return {"folder": "/data/exports/b-1", "checkpoint": 7, "counts": {"calls": 1}, "damaged": []}
+        made = {"folder": "/data/exports/b-1", "checkpoint": 7, "counts": {"calls": 1}, "damaged": []}
+        return made | {"sha256": "ab" * 32, "size": 900, "vkey": "dialgate+00000000+AAAA"}
 
     def audit_checkpoint(self, *, actor: str) -> dict[str, Any]:
         self._note("audit_checkpoint", actor=actor)
-        return {"note": "dialgate\n7\nroot=\n\n— dialgate sig\n", "size": 7}
+        return {"note": "dialgate\n7\nroot=\n\n— dialgate sig\n", "size": 7, "root": "root=", "missed": []}
 
     def status(self, *, actor: str) -> dict[str, Any]:
         self._note("status", actor=actor)
@@ -443,7 +450,7 @@ class SmallDesk:
     def audit_leaf(self, *, index: int, actor: str) -> dict[str, Any]:
         self._note("audit_leaf", index=index, actor=actor)
         row = {"index": index, "kind": "ended", "subject": "k-1", "at": "", "actor": "gate", "leaf": "{}", "hash": ""}
-        return row | {"commit": "ab" * 32, "erased": False, "body": {"cause": "hung_up"}, "signed": 7}
+        return row | {"call_id": None, "commit": "ab" * 32, "erased": False, "body": {"cause": "hung_up"}, "signed": 7}
 
     def audit_cancel(self, *, actor: str) -> dict[str, Any]:
         self._note("audit_cancel", actor=actor)
@@ -452,7 +459,7 @@ class SmallDesk:
     def checkpoints_list(self, **fields: Any) -> dict[str, Any]:
         self._note("checkpoints_list", **fields)
         head = {"size": 7, "root": "root=", "at": "2026-01-05T09:00:00.000000Z", "note": "dialgate\n7\nroot=\n"}
-        return {"items": [head], "next": None, "prev": None}
+        return {"items": [head | {"copies": ["folder"]}], "next": None, "prev": None}
 
     def report_month(self, *, month: str, actor: str) -> dict[str, Any]:
         self._note("report_month", month=month, actor=actor)
@@ -467,4 +474,5 @@ class SmallDesk:
 
     def audit_status(self, *, actor: str) -> dict[str, Any]:
         self._note("audit_status", actor=actor)
-        return {"size": 7, "checkpoint": None, "verified": {"at": "2026-01-05T09:00:00.000000Z", "ok": True}}
+        verified = {"at": "2026-01-05T09:00:00.000000Z", "actor": "user:ann(1000)", "ok": True}
+        return {"size": 7, "checkpoint": None, "verified": verified}

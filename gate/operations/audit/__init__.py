@@ -1,8 +1,10 @@
 """The evidence log: signed, verified, compared, exported.
 
+- ``signed_log``   the log of a data folder: signed, verified, compared with where its checkpoints lie (``standing``)
+- ``leaves``       its leaves page by page, and how it stands
+- ``checkpoints``  its signed heads: made, listed; an older state accepted knowingly
+- ``verifying``    it is verified, and a verification ended
 - ``exporting``    bundles for auditors: who may have one, what is logged before it leaves
 - ``bundles``      bundles made and opened beside a gate that runs or not; ``bundling``: the gate's part of one, in a
                    process of its own
-- ``restoring``    an older state accepted knowingly
-- ``log_keeping``  the log signed, verified and compared with where its checkpoints lie (``standing``)
 """

@@ -29,8 +29,8 @@ SIGNATURES = Signatures(note_text=verify_note, check=verify_signature, pem=publi
 Wraps = Sequence[tuple[str, bytes]]
 
 
-class Signing:
-    """``gate.operations.audit.exporting.Bundles``: what the desk asks about bundles."""
+class Bundles:
+    """Bundles of a data folder: the parts that the gate makes, and signs."""
 
     def __init__(self, data: Path, *, apart: bool = False) -> None:
         """``data`` is the data folder: its ``gate.key`` signs. ``apart``: bundles are made in a process of their own,
@@ -164,7 +164,9 @@ def sealing(recipient: Recipient) -> Callable[[str], Seal]:
     return lambda what: Seal(what, {}, (recipient,))
 
 
-def rewrapped(row: dict[str, Any], wraps: Wraps, privates: Sequence[PrivateKey], recipient: Recipient) -> bytes:
+def rewrapped(
+    wraps: Wraps, privates: Sequence[PrivateKey], recipient: Recipient, *, recording_id: str, key_id: str
+) -> bytes:
     """A recording's key for the recipient: the wrap that they have, else one made with the private keys at hand.
 
     Raises ``VaultError``.
@@ -173,8 +175,8 @@ def rewrapped(row: dict[str, Any], wraps: Wraps, privates: Sequence[PrivateKey],
         if who == recipient.id and not half_of(each):
             return each
     if not privates:
-        raise WrapDamaged(f"recording {row['recording_id']} is not sealed to {recipient.name!r}, and no key was given")
-    ids = {"recording_id": row["recording_id"], "key_id": row["key_id"]}
+        raise WrapDamaged(f"recording {recording_id} is not sealed to {recipient.name!r}, and no key was given")
+    ids = {"recording_id": recording_id, "key_id": key_id}
     return wrap(data_key(wraps, privates, **ids), recipient, **ids)
 
 
@@ -187,12 +189,12 @@ class Wrapped:
         self.recordings: list[tuple[str, Path]] = []
         """Id and sealed file, in the order of the export."""
 
-    def add(self, row: dict[str, Any], wrapped: bytes, recipient: str) -> None:
+    def add(self, path: Path, wrapped: bytes, recipient: str, *, recording_id: str, key_id: str) -> None:
         """One more, in the order of the export."""
         from gate.exports.bundle_write import wrap_line
 
-        self._file.write(wrap_line(row["recording_id"], row["key_id"], recipient, wrapped))
-        self.recordings.append((row["recording_id"], Path(row["path"])))
+        self._file.write(wrap_line(recording_id, key_id, recipient, wrapped))
+        self.recordings.append((recording_id, path))
 
     def close(self) -> None:
         """No more come."""

@@ -1,7 +1,7 @@
 """Exports to auditors: who may have one, what goes out, and the leaves that say so before the first byte does.
 
 The bundle is written by whoever asks, beside the gate (``gate.exports.bundle_write``): private keys never come here.
-What the desk does: it refuses recipients that are not on the register with a purpose, keeps the facts, gives out the
+What the gate does: it refuses recipients that are not on the register with a purpose, keeps the facts, gives out the
 wrapped keys, and makes and signs all of the bundle that is signed: whoever asks adds recordings and their keys.
 """
 
@@ -10,19 +10,27 @@ from __future__ import annotations
 import base64
 import json
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from functools import partial
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
 
 from gate.core.evidence import stamp
 from gate.core.retention import Hold, Kind
 from gate.errors import RefusedError, UsageError
-from gate.operations.desk_base import DeskBase
+from gate.operations.audit.verifying import Checkpoints
+from gate.operations.keys.recipients import Recipient
+from gate.operations.operation import READERS, Caller, Line, Moment, Note, Request, Response, operation
 from gate.operations.retention.erasing import hold_of
 from gate.ports import Transaction
-from gate.service.reads import Progress, Row
+from gate.store import kept
 
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+
+Row = dict[str, Any]
 PAGE: Final = 100
 """Recordings of a page."""
 _IN_PERIOD: Final = (
@@ -33,251 +41,313 @@ _IN_PERIOD: Final = (
     " ORDER BY c.at, c.call_id, r.leaf_index LIMIT ?"
 )
 
-
-class Bundles(Protocol):
-    """What the vault offers (``gate.operations.audit.bundles.Signing``). All raise ``VaultError``."""
-
-    def vkey(self) -> Row:
-        """``name``, ``vkey``, ``pem``."""
-        ...
-
-    def make(
-        self, job: Row, rows: Iterator[Row], checkpoints: Sequence[tuple[str, str]], progress: Progress | None
-    ) -> Row:
-        """The parts of a bundle, unsigned: ``folder``, ``sha256`` and ``size`` of its manifest, ``counts``,
-        ``damaged``."""
-        ...
-
-    def sign(self, bundle: str, manifest_sha256: str, folder: str) -> None:
-        """Put the signature of a bundle's seal to its parts."""
-        ...
-
-    def openable(self, wraps: Sequence[tuple[str, bytes]], recipient: str, openers: Sequence[str]) -> bool:
-        """Whether these keys open what is wrapped so."""
-        ...
+# --- begun ---------------------------------------------------------------------------------------------------------
 
 
-class Exporting(DeskBase):
-    """The desk of auditors."""
+class ExportBegun(Response, frozen=True):
+    """An export that the log has."""
 
-    def audit_key(self, *, actor: str) -> Row:
-        """The verifier key, to be handed to auditors: what all signatures of this gate are checked with."""
-        return dict(self._offers.bundles.vkey())
+    bundle: str
+    recipient: Recipient
+    since: str = msgspec.field(name="from")
+    until: str = msgspec.field(name="to")
+    firm: str
 
-    def audit_export(
-        self,
-        *,
-        since: datetime,
-        until: datetime,
-        recipient: str,
-        purpose: str,
-        openers: Sequence[str] = (),
-        actor: str,
-        progress: Progress | None = None,
-    ) -> Row:
-        """Begin an export of the period ``[since, until)``: refuse it, or keep the fact that it goes out.
 
-        ``recipient`` is an id, a name or a fingerprint on the register; ``openers`` are the ids of the keys that
-        whoever asks can open recordings with. Raises ``RefusedError`` (``recipient_not_allowed``), and ``UsageError``
-        where there are recordings that neither the recipient nor the openers can open.
-        """
-        if not purpose.strip():
-            raise UsageError("an export is made for a purpose only", hint="Say it: --purpose 'annual audit 2026'.")
-        if since >= until:
-            raise UsageError("the period ends before it begins", hint="Give --from and --to, the latter not included.")
-        who = _allowed(self._offers.keyring().recipients(), recipient)
-        period = (stamp(since.astimezone(UTC)), stamp(until.astimezone(UTC)))
-        self._bundle_openable(period, who["id"], openers, progress)
-        bundle = self._new_id()
-        told = {"recipient": who["id"], "recipient_purpose": who["purpose"], "purpose": purpose}
-        self._keep(
-            "bundle_exported",
-            actor,
-            {"from": period[0], "to": period[1], **told, "openers": [*openers]},
-            subject=bundle,
-        )
-        return {
-            "bundle": bundle,
-            "recipient": who,
-            "from": period[0],
-            "to": period[1],
-            "firm": self._config.firm.legal_name,
-        }
+class AuditExport(Request[ExportBegun], frozen=True):
+    """Begin an export; refused unless its recipient is on the register with a purpose."""
 
-    def _bundle_openable(
-        self, period: tuple[str, str], recipient: str, openers: Sequence[str], progress: Progress | None
-    ) -> None:
-        closed, looked, after = 0, 0, ("", "", -1)
-        while rows := self._bundle_period(period, after):
-            ids = [row["recording_id"] for row in rows]
-            held = self._store.call(partial(self._bundle_restricted, ids=ids))
-            for row in rows:
-                goes = row["state"] in ("closed", "interrupted") and row["recording_id"] not in held
-                wraps = self._offers.wraps(row["recording_id"]) if goes else []
-                closed += bool(wraps) and not self._offers.bundles.openable(wraps, recipient, openers)
-            after = (rows[-1]["at"], rows[-1]["call_id"], rows[-1]["leaf_index"])
-            looked += len(rows)
-            if progress:
-                progress(0.0, f"{looked:,} recordings looked at")
-        if closed:
-            raise UsageError(
-                f"recordings that are sealed neither to the recipient nor to a key that you gave: {closed:,}",
-                hint="Give a private key that opens them with --key: it stays with you.",
-            )
+    since: Moment
+    until: Moment
+    """Not included."""
+    recipient: Line
+    """Id, name or fingerprint on the register."""
+    purpose: Note
+    """Why; kept in the log before the first byte leaves."""
+    openers: Annotated[list[Line], msgspec.Meta(max_length=16)] = msgspec.field(default_factory=list)
+    """Ids of the private keys that whoever asks has at hand."""
 
-    def _bundle_period(self, period: tuple[str, str], after: tuple[str, str, int]) -> list[Row]:
-        rows: list[Row] = self._store.call(lambda tx: tx.query(_IN_PERIOD, [*period, *after, PAGE]))
-        return rows
 
-    def audit_export_take(self, *, bundle: str, after: str | None = None, actor: str) -> Row:
-        """A page of the recordings of an export that has begun, each with its status.
+@operation(AuditExport, "audit_export", roles=READERS, streams=True)
+def audit_export(folder: DataFolder, asked: AuditExport, caller: Caller) -> ExportBegun:
+    """Begin an export of a period: refuse it, or keep the fact that it goes out.
 
-        Those that go out come with their wrapped keys, after the leaf that says so.
-        """
-        begun = self._bundle_begun(bundle, actor)
-        place = _place(after)
-        period = (begun["from"], begun["to"])
-        rows = self._bundle_period(period, place)
-        wraps = {row["recording_id"]: self._offers.wraps(row["recording_id"]) for row in rows}
-        folder = self._config.data / "recordings"
+    Raises ``RefusedError`` (``recipient_not_allowed``), and ``UsageError`` where there are recordings that neither the
+    recipient nor the openers can open.
+    """
+    if not asked.purpose.strip():
+        raise UsageError("an export is made for a purpose only", hint="Say it: --purpose 'annual audit 2026'.")
+    if asked.since >= asked.until:
+        raise UsageError("the period ends before it begins", hint="Give --from and --to, the latter not included.")
+    who = _allowed(folder.keyring().recipients(), asked.recipient)
+    period = (stamp(asked.since.astimezone(UTC)), stamp(asked.until.astimezone(UTC)))
+    _check_openable(folder, period, who["id"], asked.openers, caller)
+    bundle = folder.new_id()
+    body = {
+        "from": period[0],
+        "to": period[1],
+        "recipient": who["id"],
+        "recipient_purpose": who["purpose"],
+        "purpose": asked.purpose,
+        "openers": asked.openers,
+    }
+    folder.keep("bundle_exported", bundle, caller.actor, body)
+    return ExportBegun(
+        bundle=bundle,
+        recipient=msgspec.convert(who, Recipient),
+        since=period[0],
+        until=period[1],
+        firm=folder.config.firm.legal_name,
+    )
 
-        def take(tx: Transaction) -> list[Row]:
-            ids = [row["recording_id"] for row in rows]
-            states = {each["recording_id"]: each for each in self._bundle_states(tx, ids)}
-            held = self._bundle_restricted(tx, ids)
-            items = []
-            for row in rows:
-                now = row | states[row["recording_id"]]
-                status, why = _status(now, held.get(row["recording_id"], ""), wraps[row["recording_id"]], folder)
-                if status == "included":
-                    body = {"call_id": row["call_id"], "purpose": begun["purpose"], "recipient": begun["recipient"]}
-                    tx.append(self._fact("exported", actor, body | {"bundle": bundle}, row["recording_id"]))
-                items.append({**now, "status": status, "why": why})
-            return items
 
-        items = self._store.call(take) if rows else []
-        for item in items:
-            given = wraps[item["recording_id"]] if item["status"] == "included" else []
-            item["wraps"] = [{"recipient": who, "wrap": base64.b64encode(wrap).decode()} for who, wrap in given]
-            item["path"] = str(folder / (item["path"] or ""))
-        last = rows[-1] if len(rows) == PAGE else None
-        return {
-            "items": items,
-            "next": f"{last['at']} {last['leaf_index']} {last['call_id']}" if last else None,
-        }
-
-    def _bundle_states(self, tx: Transaction, ids: Sequence[str]) -> list[Row]:
-        marks = ",".join("?" * len(ids))
-        return tx.query(
-            f"SELECT recording_id, state, sha256, size FROM recordings WHERE recording_id IN ({marks})",  # noqa: S608
-            [*ids],
+def _check_openable(
+    folder: DataFolder, period: tuple[str, str], recipient: str, openers: Sequence[str], caller: Caller
+) -> None:
+    closed, looked, after = 0, 0, ("", "", -1)
+    while rows := _in_period(folder, period, after):
+        ids = [row["recording_id"] for row in rows]
+        held = folder.store.call(partial(_restrictions, ids=ids))
+        for row in rows:
+            goes = row["state"] in ("closed", "interrupted") and row["recording_id"] not in held
+            wraps = folder.keys.wraps(row["recording_id"]) if goes else []
+            closed += bool(wraps) and not folder.bundles.openable(wraps, recipient, openers)
+        after = (rows[-1]["at"], rows[-1]["call_id"], rows[-1]["leaf_index"])
+        looked += len(rows)
+        caller.progress(0.0, f"{looked:,} recordings looked at")
+    if closed:
+        raise UsageError(
+            f"recordings that are sealed neither to the recipient nor to a key that you gave: {closed:,}",
+            hint="Give a private key that opens them with --key: it stays with you.",
         )
 
-    def _bundle_restricted(self, tx: Transaction, ids: Sequence[str]) -> dict[str, str]:
-        """Recording -> the restriction that bears on it (LAW 4.7)."""
-        found: dict[str, str] = {}
-        for recording_id in ids:
-            for hold in map(hold_of, self._kept.holds_on(tx, [recording_id])):
-                if hold.kind is Kind.RESTRICTION:
-                    found[recording_id] = hold.name
-        return found
 
-    def audit_export_make(
-        self,
-        *,
-        bundle: str,
-        checkpoints: Sequence[tuple[str, str]] = (),
-        actor: str,
-        progress: Progress | None = None,
-    ) -> Row:
-        """Make and sign all of a bundle but the recordings, once each of its pages has been taken.
+# --- its recordings taken ------------------------------------------------------------------------------------------
 
-        Everything in it is computed here, from the log as it is now: nothing that whoever asks has written is signed.
-        ``checkpoints``, (where, signed note), are what the recipient holds; each must be one that this gate has signed.
-        Returns the ``folder`` with the parts ``head`` and ``tail`` of the tar, and what stands in the manifest. Raises
-        ``UsageError`` where pages were left out, or the bundle was made before.
-        """
-        begun = self._bundle_begun(bundle, actor)
-        rows = self._bundle_statuses(bundle, begun)
-        signed = self._offers.checkpoint()
-        made = self._offers.bundles.make(
-            {
-                "bundle": bundle,
-                "made": stamp(self._clock.now()),
-                "firm": self._config.firm.legal_name,
-                "checkpoint": signed["note"],
-                "size": signed["size"],
-                "from": begun["from"],
-                "to": begun["to"],
-                "recipient": begun["recipient"],
-            },
-            rows,
-            checkpoints,
-            progress,
-        )
 
-        def keep(tx: Transaction) -> None:
-            if tx.query("SELECT 1 FROM facts WHERE subject = ? AND kind = 'bundle_signed'", [bundle]):
-                raise UsageError(f"bundle {bundle} is signed already", hint="export anew")
-            body = {"manifest_sha256": made["sha256"], "manifest_size": made["size"], "checkpoint": signed["size"]}
-            tx.append(self._fact("bundle_signed", actor, body, bundle))
+class RecordingWrap(Response, frozen=True):
+    """A recording's key, wrapped to one recipient."""
 
-        self._store.call(keep)
-        self._offers.bundles.sign(bundle, made["sha256"], made["folder"])
-        return {**made, "checkpoint": signed["size"], "vkey": self._offers.bundles.vkey()["vkey"]}
+    recipient: str
+    wrap: str
+    """Base64."""
 
-    def _bundle_statuses(self, bundle: str, begun: Row) -> Iterator[Row]:
-        """What becomes of each recording of the period, page by page: what went out by the leaf that says so."""
-        place, period = ("", "", -1), (begun["from"], begun["to"])
-        folder = self._config.data / "recordings"
-        while rows := self._bundle_period(period, place):
-            wraps = {row["recording_id"]: self._offers.wraps(row["recording_id"]) for row in rows}
-            taken, held = self._store.call(partial(self._bundle_taken, bundle=bundle, ids=list(wraps)))
-            for row in rows:
-                name = row["recording_id"]
-                status, why = _status(row, held[name][-1].name if name in held else "", wraps[name], folder)
-                if name in taken and status != "included":
-                    raise UsageError(f"recording {name} is {status} by now", hint="export anew")
-                if status == "included" and name not in taken:
-                    if (row["closed_at"] or "") < begun["at"]:
-                        raise UsageError(f"recording {name} was not taken", hint="take every page, then have it made")
-                    status, why = "open", "it ended after the export had begun"
-                path = str(folder / (row["path"] or ""))
-                yield {
-                    **row,
-                    "path": path,
-                    "status": status,
-                    "why": why,
-                    "holds": [hold.id for hold in held.get(name, ())],
-                }
-            place = (rows[-1]["at"], rows[-1]["call_id"], rows[-1]["leaf_index"])
 
-    def _bundle_taken(self, tx: Transaction, bundle: str, ids: Sequence[str]) -> tuple[set[str], dict[str, list[Hold]]]:
-        """Those that have gone out with this bundle, and the restrictions that bear on the others."""
-        marks = ",".join("?" * len(ids))
-        rows = tx.query(
-            f"SELECT subject FROM facts WHERE subject IN ({marks}) AND kind = 'exported'"  # noqa: S608 - marks alone
-            " AND (call_id IS NULL OR call_id <> subject) AND json_extract(body, '$.bundle') = ?",
-            [*ids, bundle],
-        )
-        held: dict[str, list[Hold]] = {}
-        for recording_id in ids:
-            for hold in map(hold_of, self._kept.holds_on(tx, [recording_id])):
-                if hold.kind is Kind.RESTRICTION:
-                    held.setdefault(recording_id, []).append(hold)
-        return {row["subject"] for row in rows}, held
+class ExportedRecording(Response, frozen=True):
+    """A recording of the period, and what becomes of it."""
 
-    def _bundle_begun(self, bundle: str, actor: str) -> Row:
-        rows = self._store.call(
-            lambda tx: tx.query(
-                "SELECT actor, at, body FROM facts WHERE subject = ? AND kind = 'bundle_exported'", [bundle]
-            )
-        )
-        if not rows or rows[0]["actor"] != actor or rows[0]["body"] is None:
-            raise UsageError(f"no export {bundle} of yours has begun", hint="dialgate audit export begins one")
-        begun: Row = json.loads(rows[0]["body"]) | {"at": rows[0]["at"]}
-        _allowed(self._offers.keyring().recipients(), begun["recipient"])  # still: it may have changed since
-        return begun
+    recording_id: str
+    call_id: str
+    key_id: str | None
+    path: str
+    """The sealed file, absolute."""
+    sha256: str | None
+    size: int | None
+    state: str
+    closed_at: str | None
+    at: str
+    leaf_index: int
+    status: str
+    """See ``gate.exports.bundle.STATUSES``."""
+    why: str
+    wraps: list[RecordingWrap]
+    """Of one that goes out."""
+
+
+class ExportPage(Response, frozen=True):
+    """A page of the recordings of an export."""
+
+    items: list[ExportedRecording]
+    next: str | None
+    """Give it as ``after`` for the page that follows; None at the end."""
+
+
+class AuditExportTake(Request[ExportPage], frozen=True):
+    """A page of the recordings of an export, with their wrapped keys."""
+
+    bundle: Line
+    after: Line | None = None
+
+
+@operation(AuditExportTake, "audit_export_take", roles=READERS)
+def audit_export_take(folder: DataFolder, asked: AuditExportTake, caller: Caller) -> ExportPage:
+    """Take a page of the recordings of an export that has begun, each with what becomes of it.
+
+    Those that go out come with their wrapped keys, after the leaf that says so.
+    """
+    begun = _begun(folder, asked.bundle, caller.actor)
+    rows = _in_period(folder, (begun["from"], begun["to"]), _place(asked.after))
+    wraps = {row["recording_id"]: folder.keys.wraps(row["recording_id"]) for row in rows}
+    recordings = folder.config.data / "recordings"
+
+    def take(tx: Transaction) -> list[Row]:
+        ids = [row["recording_id"] for row in rows]
+        states = {each["recording_id"]: each for each in _states(tx, ids)}
+        held = _restrictions(tx, ids)
+        items = []
+        for row in rows:
+            name = row["recording_id"]
+            now = row | states[name]
+            restriction = held[name][-1].name if name in held else ""
+            status, why = _status(now, restriction, wraps[name], recordings)
+            if status == "included":
+                body = {"call_id": row["call_id"], "purpose": begun["purpose"], "recipient": begun["recipient"]}
+                tx.append(folder.fact("exported", name, caller.actor, body | {"bundle": asked.bundle}))
+            items.append(now | {"status": status, "why": why})
+        return items
+
+    items = folder.store.call(take) if rows else []
+    last = rows[-1] if len(rows) == PAGE else None
+    return ExportPage(
+        items=[_exported(item, wraps[item["recording_id"]], recordings) for item in items],
+        next=f"{last['at']} {last['leaf_index']} {last['call_id']}" if last else None,
+    )
+
+
+def _exported(item: Row, wraps: Sequence[tuple[str, bytes]], recordings: Path) -> ExportedRecording:
+    given = wraps if item["status"] == "included" else ()
+    more = {
+        "wraps": [{"recipient": who, "wrap": base64.b64encode(wrap).decode()} for who, wrap in given],
+        "path": str(recordings / (item["path"] or "")),
+    }
+    return msgspec.convert(item | more, ExportedRecording)
+
+
+def _states(tx: Transaction, ids: Sequence[str]) -> list[Row]:
+    marks = ",".join("?" * len(ids))
+    return tx.query(
+        f"SELECT recording_id, state, sha256, size FROM recordings WHERE recording_id IN ({marks})",  # noqa: S608
+        [*ids],
+    )
+
+
+# --- made ----------------------------------------------------------------------------------------------------------
+
+
+class BundleMade(Response, frozen=True):
+    """The signed part of a bundle."""
+
+    folder: str
+    """In the data folder: ``head`` and ``tail`` of the tar, with the recordings to be put between them."""
+    checkpoint: int
+    sha256: str
+    """Of the manifest."""
+    size: int
+    counts: dict[str, int]
+    damaged: list[str]
+    """Recordings whose file is not the one whose digest is in the log."""
+    vkey: str
+
+
+class AuditExportMake(Request[BundleMade], frozen=True):
+    """Make and sign a bundle, once every page of it was taken: all but its recordings, from the gate's own log."""
+
+    bundle: Line
+    checkpoints: Checkpoints = msgspec.field(default_factory=list)
+    """What its recipient holds. The log must have grown from each."""
+
+
+@operation(AuditExportMake, "audit_export_make", roles=READERS, streams=True)
+def audit_export_make(folder: DataFolder, asked: AuditExportMake, caller: Caller) -> BundleMade:
+    """Make and sign all of a bundle but the recordings, once each of its pages has been taken.
+
+    Everything in it is computed here, from the log as it is now: nothing that whoever asks has written is signed. Each
+    of ``checkpoints`` must be one that this gate has signed. Raises ``UsageError`` where pages were left out, or the
+    bundle was made before.
+    """
+    begun = _begun(folder, asked.bundle, caller.actor)
+    rows = _statuses(folder, asked.bundle, begun)
+    signed = folder.log.checkpoint()
+    made = folder.bundles.make(
+        {
+            "bundle": asked.bundle,
+            "made": stamp(folder.clock.now()),
+            "firm": folder.config.firm.legal_name,
+            "checkpoint": signed.note,
+            "size": signed.size,
+            "from": begun["from"],
+            "to": begun["to"],
+            "recipient": begun["recipient"],
+        },
+        rows,
+        asked.checkpoints,
+        caller.progress,
+    )
+
+    def keep(tx: Transaction) -> None:
+        if tx.query("SELECT 1 FROM facts WHERE subject = ? AND kind = 'bundle_signed'", [asked.bundle]):
+            raise UsageError(f"bundle {asked.bundle} is signed already", hint="export anew")
+        body = {"manifest_sha256": made["sha256"], "manifest_size": made["size"], "checkpoint": signed.size}
+        tx.append(folder.fact("bundle_signed", asked.bundle, caller.actor, body))
+
+    folder.store.call(keep)
+    folder.bundles.sign(asked.bundle, made["sha256"], made["folder"])
+    return msgspec.convert(made | {"checkpoint": signed.size, "vkey": folder.bundles.vkey()["vkey"]}, BundleMade)
+
+
+def _statuses(folder: DataFolder, bundle: str, begun: Row) -> Iterator[Row]:
+    """What becomes of each recording of the period, page by page: what went out by the leaf that says so."""
+    place, period = ("", "", -1), (begun["from"], begun["to"])
+    recordings = folder.config.data / "recordings"
+    while rows := _in_period(folder, period, place):
+        wraps = {row["recording_id"]: folder.keys.wraps(row["recording_id"]) for row in rows}
+        taken, held = folder.store.call(partial(_taken_and_restricted, bundle=bundle, ids=list(wraps)))
+        for row in rows:
+            name = row["recording_id"]
+            status, why = _status(row, held[name][-1].name if name in held else "", wraps[name], recordings)
+            if name in taken and status != "included":
+                raise UsageError(f"recording {name} is {status} by now", hint="export anew")
+            if status == "included" and name not in taken:
+                if (row["closed_at"] or "") < begun["at"]:
+                    raise UsageError(f"recording {name} was not taken", hint="take every page, then have it made")
+                status, why = "open", "it ended after the export had begun"
+            yield row | {
+                "path": str(recordings / (row["path"] or "")),
+                "status": status,
+                "why": why,
+                "holds": [hold.id for hold in held.get(name, ())],
+            }
+        place = (rows[-1]["at"], rows[-1]["call_id"], rows[-1]["leaf_index"])
+
+
+def _taken_and_restricted(tx: Transaction, bundle: str, ids: Sequence[str]) -> tuple[set[str], dict[str, list[Hold]]]:
+    """Those of these recordings that have gone out with this bundle, and the restrictions that bear on any."""
+    marks = ",".join("?" * len(ids))
+    rows = tx.query(
+        f"SELECT subject FROM facts WHERE subject IN ({marks}) AND kind = 'exported'"  # noqa: S608 - marks alone
+        " AND (call_id IS NULL OR call_id <> subject) AND json_extract(body, '$.bundle') = ?",
+        [*ids, bundle],
+    )
+    return {row["subject"] for row in rows}, _restrictions(tx, ids)
+
+
+# --- shared --------------------------------------------------------------------------------------------------------
+
+
+def _in_period(folder: DataFolder, period: tuple[str, str], after: tuple[str, str, int]) -> list[Row]:
+    rows: list[Row] = folder.store.call(lambda tx: tx.query(_IN_PERIOD, [*period, *after, PAGE]))
+    return rows
+
+
+def _restrictions(tx: Transaction, ids: Sequence[str]) -> dict[str, list[Hold]]:
+    """Recording -> the restrictions that bear on it (LAW 4.7); recordings without one are left out."""
+    found: dict[str, list[Hold]] = {}
+    for recording_id in ids:
+        for hold in map(hold_of, kept.holds_on(tx, [recording_id])):
+            if hold.kind is Kind.RESTRICTION:
+                found.setdefault(recording_id, []).append(hold)
+    return found
+
+
+def _begun(folder: DataFolder, bundle: str, actor: str) -> Row:
+    """The export as it was begun by this actor. Raises ``UsageError`` where there is none."""
+    sql = "SELECT actor, at, body FROM facts WHERE subject = ? AND kind = 'bundle_exported'"
+    rows = folder.store.call(lambda tx: tx.query(sql, [bundle]))
+    if not rows or rows[0]["actor"] != actor or rows[0]["body"] is None:
+        raise UsageError(f"no export {bundle} of yours has begun", hint="dialgate audit export begins one")
+    begun: Row = json.loads(rows[0]["body"]) | {"at": rows[0]["at"]}
+    _allowed(folder.keyring().recipients(), begun["recipient"])  # still: it may have changed since
+    return begun
 
 
 def _allowed(register: Sequence[Row], named: str) -> Row:

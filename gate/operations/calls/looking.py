@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
 
 from gate.core.evidence import stamp
 from gate.core.showing import local
-from gate.errors import GateError, StoppedError, StoreError, UsageError
+from gate.errors import UsageError
 from gate.log import Logger
-from gate.operations.cancellation import AT_ONCE, Cancellations
 from gate.operations.desk_base import DeskBase
 from gate.operations.parsing import number_of
 from gate.ports import Transaction
-from gate.service.reads import Progress, Row, Source
+from gate.service.reads import Row, Source
 
 log = Logger()
 
@@ -23,17 +22,11 @@ _MANY: Final = """
 SELECT actor, max(json_extract(body, '$.count')) AS count, max(at) AS at FROM facts
 WHERE kind = 'many_lookups' AND at > ? AND body IS NOT NULL GROUP BY actor ORDER BY actor
 """
-VERIFIED: Final = "log_verified"
 SHOWN: Final = "number_shown"
 
 
 class Looking(DeskBase):
     """Lists are read beside the store: whoever scrolls through a million calls keeps no decision waiting."""
-
-    def __init__(self, **rooms: Any) -> None:
-        super().__init__(**rooms)
-        self._verifying = Cancellations(_too_many)
-        """By actor."""
 
     def calls_list(
         self,
@@ -49,72 +42,6 @@ class Looking(DeskBase):
         """Every attempt, newest first; ``text``: only those that fit what was typed."""
         e164 = number_of(number) if number else None
         return self._window(lambda tx: self._offers.looks.calls_window(tx, after, before, limit, e164, reason, text))
-
-    def audit_leaves(
-        self,
-        *,
-        after: str | None = None,
-        before: str | None = None,
-        limit: int = 50,
-        kind: str | None = None,
-        text: str | None = None,
-        actor: str,
-    ) -> Row:
-        """The log, newest first: ``index``, ``kind``, ``subject``, ``at``, ``actor``, ``hash`` (hexadecimal); ``text``:
-        only those that fit what was typed."""
-        return self._window(lambda tx: self._offers.looks.leaves_window(tx, after, before, limit, kind, text))
-
-    def audit_leaf(self, *, index: int, actor: str) -> Row:
-        """One leaf with what it commits to (``gate.store.search.leaf``)."""
-        found: Row | None = self._beside(lambda tx: self._offers.looks.leaf(tx, index))
-        if found is None:
-            raise UsageError(f"there is no leaf {index}", hint="See: dialgate audit leaves")
-        return found
-
-    def checkpoints_list(
-        self, *, after: str | None = None, before: str | None = None, limit: int = 50, actor: str
-    ) -> Row:
-        """Signed heads of the log, newest first: ``size``, ``root`` (Base64), ``at``, ``note``, and its ``copies`` as
-        files (``folder``, ``second place``)."""
-        page = self._window(lambda tx: self._offers.looks.checkpoints_window(tx, after, before, limit))
-        for row in page["items"]:
-            row["copies"] = self._offers.copies(row["size"], row["note"])
-        return page
-
-    def audit_status(self, *, actor: str) -> Row:
-        """Size of the log, its newest checkpoint, its last verification."""
-        now: Row = self._beside(self._offers.looks.log_now)
-        return now
-
-    def audit_verify(
-        self,
-        *,
-        vkey: str = "",
-        checkpoints: Sequence[tuple[str, str]] = (),
-        actor: str,
-        progress: Progress | None = None,
-    ) -> Row:
-        """Leaves, rows, root, checkpoints: does all of it hold? That it was asked, and the answer, is kept.
-
-        ``vkey`` and ``checkpoints``, (where, signed note), are known from elsewhere. Raises ``StoppedError``
-        (``audit_cancel``).
-        """
-        with self._verifying.running(actor):
-            heed = self._verifying.checked(actor, progress or _nobody, _stopped)
-            heed(0.0, "the database file")
-            report = dict(self._offers.verify_log(heed, vkey, checkpoints))
-        told = {name: report.get(name) for name in ("ok", "size", "root", "first_fault")}
-        try:
-            self._keep(VERIFIED, actor, told, subject="log")
-        except StoreError as error:  # what was found must be told even where nothing can be kept any more
-            log.error("not_noted", kind=VERIFIED, error=str(error))
-        return report
-
-    def audit_cancel(self, *, actor: str) -> Row:
-        """End one's own verification that is under way: nothing is found then, and nothing kept."""
-        if not self._verifying.cancel(actor, actor):
-            raise UsageError("no verification of yours is under way", hint="dialgate audit verify begins one")
-        return {}
 
     def reveal(self, *, kind: str, id: str, why: str, actor: str) -> Row:
         """The number of a call, an objection, … in full. Who saw it, and why, is kept before it is given."""
@@ -157,17 +84,3 @@ class Looking(DeskBase):
 
     def _beside(self, read: Callable[[Source], Any]) -> Any:
         return self._offers.beside(read)
-
-
-def _nobody(_fraction: float, _text: str) -> None:
-    pass
-
-
-def _too_many(_actor: str) -> GateError:
-    return GateError(f"{AT_ONCE} verifications of yours are under way already", hint="wait for them")
-
-
-def _stopped(actor: str) -> StoppedError:
-    return StoppedError(
-        f"the verification was stopped by {actor}", hint="nothing is known of the log by it: verify again"
-    )

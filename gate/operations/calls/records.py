@@ -136,7 +136,3 @@ class Records(DeskBase):
             yield from page
             if after is None:
                 return
-
-    def audit_checkpoint(self, *, actor: str) -> Row:
-        """Sign the log as it stands."""
-        return dict(self._offers.checkpoint())

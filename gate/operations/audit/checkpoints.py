@@ -1,0 +1,146 @@
+"""Signed heads of the log: made, listed, the key that signs them, and an older state accepted knowingly."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from gate.errors import UsageError
+from gate.operations.audit.signed_log import SignedCheckpoint
+from gate.operations.operation import (
+    ADMINS,
+    EVERYBODY,
+    READERS,
+    Caller,
+    Line,
+    Note,
+    Page,
+    Paged,
+    Request,
+    Response,
+    operation,
+)
+from gate.store import search
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+
+RESTORED: Final = "evidence_restored"
+
+# --- made ----------------------------------------------------------------------------------------------------------
+
+
+class AuditCheckpoint(Request[SignedCheckpoint], frozen=True):
+    """Sign the log as it is now."""
+
+
+@operation(AuditCheckpoint, "audit_checkpoint", roles=READERS)
+def audit_checkpoint(folder: DataFolder, asked: AuditCheckpoint, caller: Caller) -> SignedCheckpoint:
+    """Sign the log as it stands."""
+    return folder.log.checkpoint()
+
+
+# --- listed --------------------------------------------------------------------------------------------------------
+
+
+class CheckpointRow(Response, frozen=True):
+    """A signed head."""
+
+    size: int
+    root: str
+    """Base64."""
+    at: str
+    note: str
+    copies: list[str]
+    """Where it lies as a file: ``folder``, ``second place``."""
+
+
+class CheckpointsList(Paged[Page[CheckpointRow]], frozen=True):
+    """A page of the signed heads of the log, newest first."""
+
+    before: Line | None = None
+    """``prev`` of a page: the one before it, newer; ``end``: the last page of all."""
+
+
+@operation(CheckpointsList, "checkpoints_list", roles=EVERYBODY)
+def checkpoints_list(folder: DataFolder, asked: CheckpointsList, caller: Caller) -> Page[CheckpointRow]:
+    """Signed heads of the log, newest first, and where their files lie."""
+    rows, after, before = folder.beside(
+        lambda reader: search.checkpoints_window(reader, asked.after, asked.before, asked.limit)
+    )
+    items = [CheckpointRow(**row, copies=folder.log.copies(row["size"], row["note"])) for row in rows]
+    return Page(items=items, next=after, prev=before)
+
+
+# --- the key that signs them ---------------------------------------------------------------------------------------
+
+
+class VerifierKey(Response, frozen=True):
+    """What all signatures of this gate are checked with."""
+
+    name: str
+    vkey: str
+    """C2SP: ``name+hash+base64``."""
+    pem: str
+
+
+class AuditKey(Request[VerifierKey], frozen=True):
+    """The verifier key, for auditors."""
+
+
+@operation(AuditKey, "audit_key", roles=READERS)
+def audit_key(folder: DataFolder, asked: AuditKey, caller: Caller) -> VerifierKey:
+    """The verifier key, to be handed to auditors: what all signatures of this gate are checked with."""
+    return msgspec.convert(folder.bundles.vkey(), VerifierKey)
+
+
+# --- an older state accepted ---------------------------------------------------------------------------------------
+
+
+class NewestAt(Response, frozen=True):
+    """A place, and the size of the newest checkpoint that lies there."""
+
+    place: str
+    size: int
+
+
+class Restored(Response, frozen=True):
+    """What was given up."""
+
+    after: int
+    to: int
+    """Checkpoints after the one size, up to the other, are given up."""
+    places: list[NewestAt]
+    size: int
+    """Of the log, signed anew."""
+    rolled_back: bool
+    """It still is behind a checkpoint."""
+
+
+class AuditRestore(Request[Restored], frozen=True):
+    """Go on with evidence that is older than what was signed: what came after it is given up."""
+
+    reason: Note
+
+
+@operation(AuditRestore, "audit_restore", roles=ADMINS)
+def audit_restore(folder: DataFolder, asked: AuditRestore, caller: Caller) -> Restored:
+    """Go on with a store that is behind its checkpoints: the log says who, why, and which checkpoints are given up.
+
+    Entries that only the newer state held are lost by it, objections among them. Raises ``UsageError`` where there
+    is no reason, or the store is behind nothing.
+    """
+    if not asked.reason.strip():
+        raise UsageError("an older state is accepted for a reason only", hint="Say it: --reason 'disk lost, backup'")
+    given_up = folder.log.behind()
+    if not given_up:
+        raise UsageError(
+            "the evidence is behind no checkpoint: there is nothing to accept",
+            hint="dialgate audit verify says what is wrong, where anything is",
+        )
+    body = {"after": given_up["after"], "to": given_up["to"], "places": given_up["places"], "reason": asked.reason}
+    folder.keep(RESTORED, "log", caller.actor, body)
+    signed = folder.log.checkpoint()
+    more = {"size": signed.size, "rolled_back": bool(folder.trust.look())}
+    return msgspec.convert(given_up | more, Restored)

@@ -1,0 +1,137 @@
+"""The evidence log as it lies: its leaves page by page, one leaf, and how it stands.
+
+Lists are read beside the store: whoever scrolls through a million leaves keeps no decision waiting.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from gate.errors import UsageError
+from gate.operations.audit.signed_log import LogFault
+from gate.operations.operation import EVERYBODY, READERS, Caller, Line, Page, Paged, Request, Response, operation
+from gate.store import search
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+
+# --- the list ------------------------------------------------------------------------------------------------------
+
+
+class Leaf(Response, frozen=True):
+    """A leaf of the log."""
+
+    index: int
+    kind: str
+    subject: str
+    at: str
+    actor: str
+    hash: str
+    """Hexadecimal."""
+
+
+class AuditLeaves(Paged[Page[Leaf]], frozen=True):
+    """A page of the evidence log, newest first."""
+
+    before: Line | None = None
+    """``prev`` of a page: the one before it, newer; ``end``: the last page of all, the oldest leaves."""
+    kind: Line | None = None
+    """Only facts of this kind."""
+    text: Line | None = None
+    """Part of a kind or of who did it, the beginning of an id (four signs or more), or a leaf's number: what fits one
+    of these."""
+
+
+@operation(AuditLeaves, "audit_leaves", roles=EVERYBODY)
+def audit_leaves(folder: DataFolder, asked: AuditLeaves, caller: Caller) -> Page[Leaf]:
+    """The log, newest first."""
+    rows, after, before = folder.beside(
+        lambda reader: search.leaves_window(reader, asked.after, asked.before, asked.limit, asked.kind, asked.text)
+    )
+    return Page(items=msgspec.convert(rows, list[Leaf]), next=after, prev=before)
+
+
+# --- one of them ---------------------------------------------------------------------------------------------------
+
+
+class LeafShown(Response, frozen=True):
+    """A leaf with what it commits to."""
+
+    index: int
+    kind: str
+    subject: str
+    at: str
+    actor: str
+    call_id: str | None
+    leaf: str
+    """The canonical text; ``hash`` is the hash of it (RFC 9162: of a zero byte and it)."""
+    hash: str
+    commit: str | None
+    """The salted hash of the body."""
+    erased: bool
+    body: dict[str, object] | None
+    """None where it was erased."""
+    signed: int | None
+    """The size of the first checkpoint over it."""
+
+
+class AuditLeaf(Request[LeafShown], frozen=True):
+    """One leaf of the log with what it commits to."""
+
+    index: Annotated[int, msgspec.Meta(ge=0, lt=10**18)]
+    masked: bool = False
+    """Hide part of each number. An account that is a viewer and no more gets them so in any case."""
+
+
+@operation(AuditLeaf, "audit_leaf", roles=READERS)
+def audit_leaf(folder: DataFolder, asked: AuditLeaf, caller: Caller) -> LeafShown:
+    """One leaf with what it commits to."""
+    found = folder.beside(lambda reader: search.leaf(reader, asked.index))
+    if found is None:
+        raise UsageError(f"there is no leaf {asked.index}", hint="See: dialgate audit leaves")
+    return msgspec.convert(found, LeafShown)
+
+
+# --- how it stands -------------------------------------------------------------------------------------------------
+
+
+class LogHead(Response, frozen=True):
+    """The newest signed head."""
+
+    size: int
+    root: str
+    """Base64."""
+    at: str
+
+
+class LastVerification(Response, frozen=True):
+    """The last verification, and what it found."""
+
+    at: str
+    actor: str
+    ok: bool | UnsetType = UNSET
+    size: int | UnsetType = UNSET
+    root: str | UnsetType = UNSET
+    first_fault: LogFault | UnsetType | None = UNSET
+
+
+class LogNow(Response, frozen=True):
+    """How the log stands."""
+
+    size: int
+    checkpoint: LogHead | None
+    verified: LastVerification | None
+    """None where it never was."""
+
+
+class AuditStatus(Request[LogNow], frozen=True):
+    """How long the log is, when it was signed last, when it was verified last and whether it held."""
+
+
+@operation(AuditStatus, "audit_status", roles=EVERYBODY)
+def audit_status(folder: DataFolder, asked: AuditStatus, caller: Caller) -> LogNow:
+    """Size of the log, its newest checkpoint, its last verification."""
+    return msgspec.convert(folder.beside(search.log_now), LogNow)

@@ -1,0 +1,84 @@
+"""The evidence log verified, and a verification ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+import msgspec
+
+from gate.errors import GateError, StoppedError, StoreError, UsageError
+from gate.log import Logger
+from gate.operations.audit.signed_log import LogVerified
+from gate.operations.cancellation import AT_ONCE
+from gate.operations.operation import READERS, Caller, Line, Note, Request, Response, operation
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+
+log = Logger()
+
+VERIFIED: Final = "log_verified"
+Checkpoints = Annotated[
+    list[tuple[Line, Annotated[str, msgspec.Meta(max_length=8000)]]],
+    msgspec.Meta(max_length=100),
+]
+"""Checkpoints kept elsewhere: (where, signed note)."""
+
+
+class AuditVerify(Request[LogVerified], frozen=True):
+    """Recompute the whole evidence log from its rows."""
+
+    vkey: Note = ""
+    """The verifier key as it is known from elsewhere; empty: that of the gate's own key file."""
+    checkpoints: Checkpoints = msgspec.field(default_factory=list)
+    """The log must have grown from each."""
+
+
+@operation(AuditVerify, "audit_verify", roles=READERS, streams=True)
+def audit_verify(folder: DataFolder, asked: AuditVerify, caller: Caller) -> LogVerified:
+    """Verify leaves, rows, root and checkpoints. That it was asked, and the answer, is kept.
+
+    Raises ``StoppedError`` where it is ended by ``audit_cancel``.
+    """
+    with folder.verifications.running(caller.actor):
+        heed = folder.verifications.checked(caller.actor, caller.progress, _stopped)
+        heed(0.0, "the database file")
+        report = folder.log.verify(heed, asked.vkey, asked.checkpoints)
+    body = {
+        "ok": report.ok,
+        "size": report.size,
+        "root": report.root,
+        "first_fault": msgspec.to_builtins(report.first_fault),
+    }
+    try:
+        folder.keep(VERIFIED, "log", caller.actor, body)
+    except StoreError as error:  # what was found must be told even where nothing can be kept any more
+        log.error("not_noted", kind=VERIFIED, error=str(error))
+    return report
+
+
+def too_many(_actor: str) -> GateError:
+    """Why a verification is refused."""
+    return GateError(f"{AT_ONCE} verifications of yours are under way already", hint="wait for them")
+
+
+def _stopped(actor: str) -> StoppedError:
+    return StoppedError(
+        f"the verification was stopped by {actor}", hint="nothing is known of the log by it: verify again"
+    )
+
+
+class AuditCancelled(Response, frozen=True):
+    """It ends."""
+
+
+class AuditCancel(Request[AuditCancelled], frozen=True):
+    """End a verification of one's own that is under way."""
+
+
+@operation(AuditCancel, "audit_cancel", roles=READERS)
+def audit_cancel(folder: DataFolder, asked: AuditCancel, caller: Caller) -> AuditCancelled:
+    """End one's own verification that is under way: nothing is found then, and nothing kept."""
+    if not folder.verifications.cancel(caller.actor, caller.actor):
+        raise UsageError("no verification of yours is under way", hint="dialgate audit verify begins one")
+    return AuditCancelled()
