@@ -21,11 +21,11 @@ from gate.cli.main import cli
 from gate.config.load import fields
 from gate.config.schema import Config
 from gate.control import endpoint
-from gate.control.answers import Decided
-from gate.control.messages import OPERATIONS, Decide
+from gate.control.messages import OPERATIONS
 from gate.core import calls, requests
 from gate.core.call_words import ENDS
 from gate.core.screening import Reason, Verdict
+from gate.operations.calls.screening import Decide, Decided
 from gate.service.metrics import Metrics
 from tests.support.commands import ROOT, dialgate
 from tests.support.documents import Document, document, documents, page

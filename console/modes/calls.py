@@ -5,18 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
+import msgspec
 from textual import work
 from textual.binding import BindingType
 
 from console import keys, words
-from console.modes.base import ListMode, View, given
+from console.modes.base import ListMode, View
 from console.modes.detail import DetailScreen
 from console.modes.revealing import reveal
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.report import Section
 from console.widgets.rows import Column, Row
-from gate.control.messages import OPERATIONS
 from gate.core.showing import clean
+from gate.operations.calls.calls import CallsShow
 
 COLUMNS = (
     Column("Asked", 15, lambda row: words.moment(row.get("at"))),
@@ -33,10 +34,7 @@ COLUMNS = (
 
 def filters(text: str) -> Mapping[str, Any]:
     """What was typed as fields of ``calls_list``: ``text`` finds ids, numbers, reasons and callers."""
-    if "text" in OPERATIONS["calls_list"].request.__struct_fields__:
-        return {"text": text}
-    word = text.replace(" ", "_")
-    return {"number": text} if text[:1] in "+0" else {"reason": word}
+    return {"text": text}
 
 
 class Mode(ListMode):
@@ -82,11 +80,11 @@ class CallDetail(DetailScreen):
 
     async def sections(self) -> Sequence[Section] | None:
         """Ask for the call."""
-        answer = await self.ask("calls_show", call_id=self.call_id)
-        if answer is None:
+        shown = await self.ask(CallsShow(call_id=self.call_id, masked=True))
+        if shown is None:
             return None
-        self._answer = answer
-        self._over = answer["call"].get("state") in ("ended", "refused", "asked")
+        self._answer = msgspec.to_builtins(shown)
+        self._over = shown.call.state in ("ended", "refused", "asked")
         return self.drawn()
 
     def drawn(self) -> Sequence[Section] | None:
@@ -110,7 +108,7 @@ class CallDetail(DetailScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Whether this account may ask for numbers."""
         if action == "reveal":
-            return bool(given("reveal", kind="call")) and (self.feed.session.may("reveal") or None)
+            return self.feed.session.may("reveal") or None
         return True
 
     @work

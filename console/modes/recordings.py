@@ -9,13 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
+import msgspec
 from textual import work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from console import keys, words
 from console.feed import on_thread
-from console.modes.base import ListMode, View, given
+from console.modes.base import ListMode, View
 from console.modes.detail import DetailScreen
 from console.modes.keyring import key_open
 from console.modes.taking_back import release_again
@@ -27,6 +28,8 @@ from console.widgets.wave import Wave
 from console.widgets.working import Working
 from gate.core.showing import clean
 from gate.errors import GateError, UsageError
+from gate.operations.calls.calls import CallsShow
+from gate.operations.retention.holds import HoldAdd, HoldList
 
 T = TypeVar("T")
 
@@ -62,7 +65,7 @@ class Mode(ListMode):
             ),
             "recording_id",
             "There is no recording.",
-            filters=(lambda text: {"text": text}) if given("recording_list", text="") else None,
+            filters=lambda text: {"text": text},
         ),
     )
 
@@ -102,7 +105,8 @@ class RecordingDetail(DetailScreen):
     async def sections(self) -> Sequence[Section]:
         """The row, the holds on it, its call."""
         row = self._row
-        call: Any = await self.ask("calls_show", call_id=row["call_id"]) if row.get("call_id") else None
+        shown = await self.ask(CallsShow(call_id=row["call_id"], masked=True)) if row.get("call_id") else None
+        call: Any = msgspec.to_builtins(shown)
         fresh = next(
             (each for each in (call or {}).get("recordings", ()) if each["recording_id"] == self.recording_id), row
         )
@@ -110,16 +114,13 @@ class RecordingDetail(DetailScreen):
         return [_known(fresh), Section("Holds", lines=holds), *_call(call)]
 
     async def _holds(self, row: Row) -> list[words.Shown]:
-        answer = await self.ask("hold_list", limit=1000)
+        page = await self.ask(HoldList(limit=1000, masked=True))
         found = [
-            each
-            for each in (answer or {}).get("items", ())
-            if self.recording_id == each.get("recording_id")
-            or (row["call_id"] and row["call_id"] == each.get("call_id"))
+            hold
+            for hold in (page.items if page else ())
+            if self.recording_id == hold.recording_id or (row["call_id"] and row["call_id"] == hold.call_id)
         ]
-        shown = [
-            (clean(f"{each['kind']} {each['reference']}: {each['reason']} ({each['id'][:12]})"), WARN) for each in found
-        ]
+        shown = [(clean(f"{hold.kind} {hold.reference}: {hold.reason} ({hold.id[:12]})"), WARN) for hold in found]
         return shown or [("none on this recording or its call", DIM)]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -308,16 +309,17 @@ class RecordingDetail(DetailScreen):
             return
         restriction = told["restriction"].strip().lower() in ("yes", "y")
         answer = await self.ask(
-            "hold_add",
-            recording_id=self.recording_id,
-            reason=told["reason"],
-            reference=told["reference"],
-            restriction=restriction,
+            HoldAdd(
+                recording_id=self.recording_id,
+                reason=told["reason"],
+                reference=told["reference"],
+                restriction=restriction,
+            )
         )
         if answer is not None:
             self.app.done(
                 f"Held: {told['reference']}",
-                back=lambda: release_again(self.feed, str(answer["id"])),
+                back=lambda: release_again(self.feed, answer.id),
             )
             self.returned()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from console.widgets.ask import Ask, Field
+from gate.operations.calls.calls import Kind, Reveal
 
 if TYPE_CHECKING:
     from console.modes.base import GateScreen
@@ -25,5 +26,5 @@ async def reveal(screen: GateScreen, kind: str, ident: str) -> str | None:
     )
     if told is None:
         return None
-    answer = await screen.ask("reveal", kind=kind, id=ident, why=told["why"])
-    return str(answer["number"]) if answer else None
+    revealed = await screen.ask(Reveal(kind=Kind(kind), id=ident, why=told["why"]))
+    return revealed.number if revealed else None

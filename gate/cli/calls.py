@@ -9,6 +9,7 @@ from gate.cli.command import command as make
 from gate.cli.output import View
 from gate.cli.reach import reach
 from gate.core.screening import Reason
+from gate.operations.calls.calls import CallsList, CallsShow
 
 REASONS = click.Choice([each.value for each in Reason])
 
@@ -40,9 +41,7 @@ def list_(
 ) -> None:
     """The attempts, newest first."""
     with reach(view.config) as gate:
-        answer = gate.call(
-            "calls_list", number=number, reason=reason, text=text, before=before, after=after, limit=limit
-        )
+        page = gate.ask(CallsList(number=number, reason=reason, text=text, before=before, after=after, limit=limit))
     columns = [
         ("call_id", "Call"),
         ("at", "At"),
@@ -53,7 +52,7 @@ def list_(
         ("seconds", "Seconds"),
         ("recording_id", "Recording"),
     ]
-    view.rows(answer, "items", columns, none="There is no call.")
+    view.rows(page, "items", columns, none="There is no call.")
 
 
 @make("show", group=command, numbers=True, example="dialgate calls show 6f2c9e…")
@@ -61,4 +60,4 @@ def list_(
 def show(view: View, call_id: str) -> None:
     """One attempt with every fact that the log holds of it."""
     with reach(view.config) as gate:
-        view.data(gate.call("calls_show", call_id=call_id))
+        view.data(gate.ask(CallsShow(call_id=call_id)))

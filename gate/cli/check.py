@@ -14,6 +14,7 @@ from gate.cli.output import View
 from gate.cli.reach import reach
 from gate.cli.values import Moment
 from gate.core.screening import Purpose, Topic, Verdict
+from gate.operations.calls.screening import Check
 
 PURPOSES = click.Choice([each.value for each in Purpose])
 TOPICS = click.Choice([each.value for each in Topic])
@@ -38,9 +39,9 @@ def command(view: View, number: str, purpose: str, topic: str, at: datetime | No
     Exit code 0: it may. Exit code 3: it may not, and the reason code says why.
     """
     with reach(view.config) as gate:
-        answer = gate.call("check", number=number, purpose=purpose, topic=topic, at=at)
-    view.data(answer, text=_lines)
-    if answer["verdict"] != Verdict.ALLOW:
+        checked = gate.ask(Check(number=number, purpose=Purpose(purpose), topic=Topic(topic), at=at))
+    view.data(checked, text=_lines)
+    if checked.verdict != Verdict.ALLOW:
         sys.exit(3)
 
 

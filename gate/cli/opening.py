@@ -17,6 +17,7 @@ from gate.cli.output import View
 from gate.cli.recordings import open_taken, sealed_file, who
 from gate.control.client import ControlClient
 from gate.errors import StoppedError, UsageError
+from gate.operations.calls.recordings import RecordingTake, RecordingTaken
 
 if TYPE_CHECKING:
     from console.ports import Envelope, Progress
@@ -81,8 +82,8 @@ class KeyOpener:
         from gate.vault.opening import open_trailer
 
         privates, taken = self._taken(recording_id, purpose)
-        wraps = [(each["recipient"], base64.b64decode(each["wrap"])) for each in taken["wraps"]]
-        with sealed_file(self._view, recording_id, Path(taken["path"])) as path:
+        wraps = [(each.recipient, base64.b64decode(each.wrap)) for each in taken.wraps]
+        with sealed_file(self._view, recording_id, Path(taken.path)) as path:
             found = read_envelope(open_trailer(path, wraps, privates, recording_id=recording_id))
         return Envelope(found.seconds, found.caller, found.callee, found.gaps, _announced(taken))
 
@@ -161,18 +162,18 @@ class KeyOpener:
         )
         return result
 
-    def _taken(self, recording_id: str, purpose: str) -> tuple[list[PrivateKey], dict[str, Any]]:
+    def _taken(self, recording_id: str, purpose: str) -> tuple[list[PrivateKey], RecordingTaken]:
         if not self._privates:
             raise UsageError("no key is open", hint="open a private key first")
         privates = list(self._privates)
-        taken = self._client.call("recording_take", recording_id=recording_id, purpose=purpose, recipient=who(privates))
+        taken = self._client.ask(RecordingTake(recording_id=recording_id, purpose=purpose, recipient=who(privates)))
         return privates, taken
 
 
-def _announced(taken: Mapping[str, Any]) -> tuple[float, float] | None:
+def _announced(taken: RecordingTaken) -> tuple[float, float] | None:
     """When the announcement played, in seconds from the recording's beginning."""
-    bodies = [fact["body"] for fact in taken["facts"] if fact["kind"] == "announced" and fact.get("body")]
-    opened = taken["header"].get("opened_at")
+    bodies = [fact.body for fact in taken.facts if fact.kind == "announced" and fact.body]
+    opened = taken.header.opened_at
     try:
         began = datetime.fromisoformat(bodies[0]["started"]) - datetime.fromisoformat(opened)
         ended = datetime.fromisoformat(bodies[0]["ended"]) - datetime.fromisoformat(opened)

@@ -21,6 +21,14 @@ from gate.cli.command import paged
 from gate.cli.output import View, say
 from gate.cli.reach import reach
 from gate.errors import AuditError, UsageError
+from gate.operations.calls.recordings import (
+    RecordingList,
+    RecordingPiece,
+    RecordingTake,
+    RecordingTaken,
+    RecordingVerify,
+)
+from gate.operations.calls.rows import FactRow
 
 
 @click.group("recording", short_help="Sealed recordings: list, export, verify.")
@@ -33,7 +41,7 @@ def command() -> None:
 def list_(view: View, after: str | None, limit: int) -> None:
     """The recordings, newest first."""
     with reach(view.config) as gate:
-        answer = gate.call("recording_list", after=after, limit=limit)
+        page = gate.ask(RecordingList(after=after, limit=limit))
     columns = [
         ("recording_id", "Recording"),
         ("call_id", "Call"),
@@ -43,7 +51,7 @@ def list_(view: View, after: str | None, limit: int) -> None:
         ("size", "Bytes"),
         ("gaps", "Gaps"),
     ]
-    view.rows(answer, "items", columns, none="There is no recording.")
+    view.rows(page, "items", columns, none="There is no recording.")
 
 
 @make(
@@ -93,12 +101,12 @@ def export(
 def verify(view: View, recording_id: str | None) -> None:
     """Compare the sealed files with their digests in the log; no key is needed. Exit code 1 where one differs."""
     with reach(view.config) as gate:
-        answer = gate.call("recording_verify", recording_id=recording_id)
-    bad = [item for item in answer["items"] if not item["ok"]]
+        verified = gate.ask(RecordingVerify(recording_id=recording_id))
+    bad = [item for item in verified.items if not item.ok]
     columns = [("recording_id", "Recording"), ("ok", "Holds"), ("fault", "Fault")]
-    view.rows(answer, "items", columns, none="There is no recording.")
+    view.rows(verified, "items", columns, none="There is no recording.")
     if bad:
-        say(f"{len(bad)} of {len(answer['items'])} recordings do not hold.")
+        say(f"{len(bad)} of {len(verified.items)} recordings do not hold.")
         sys.exit(1)
 
 
@@ -122,7 +130,7 @@ def open_to_wav(
         raise UsageError(f"{output} exists", hint="name a new file")
     privates = asked.private_keys(keys, passphrase_files)
     with reach(view.config) as gate:
-        taken = gate.call("recording_take", recording_id=recording_id, purpose=purpose, recipient=who(privates))
+        taken = gate.ask(RecordingTake(recording_id=recording_id, purpose=purpose, recipient=who(privates)))
     chunks, announcement = open_taken(view, recording_id, taken, privates)
     report = export_wav(chunks, output, announcement=announcement)
     for note in report.notes:
@@ -131,23 +139,23 @@ def open_to_wav(
 
 
 def open_taken(
-    view: View, recording_id: str, taken: dict[str, Any], privates: Sequence[Any]
+    view: View, recording_id: str, taken: RecordingTaken, privates: Sequence[Any]
 ) -> tuple[Iterable[bytes], Any]:
     """What the gate gave for a recording, opened here: the clear chunks, and the samples of the announcement (None
     where its sound is not here). Raises what the vault raises, and ``AuditError``."""
     from gate.vault.opening import open_recording
 
-    wraps = [(each["recipient"], base64.b64decode(each["wrap"])) for each in taken["wraps"]]
-    with sealed_file(view, recording_id, Path(taken["path"])) as path:
+    wraps = [(each.recipient, base64.b64decode(each.wrap)) for each in taken.wraps]
+    with sealed_file(view, recording_id, Path(taken.path)) as path:
         _, chunks = open_recording(
             path,
             wraps,
             privates,
             recording_id=recording_id,
-            allow_interrupted=taken["header"].get("state") == "interrupted",
+            allow_interrupted=taken.header.state == "interrupted",
         )
-        _as_logged(path, taken["header"].get("sha256"), chunks)
-    return chunks, _announcement(view, taken["facts"])
+        _as_logged(path, taken.header.sha256, chunks)
+    return chunks, _announcement(view, taken.facts)
 
 
 @contextmanager
@@ -161,7 +169,7 @@ def sealed_file(view: View, recording_id: str, path: Path) -> Iterator[Path]:
         copy = Path(folder) / path.name
         with reach(view.config) as gate, copy.open("wb") as file:
             while piece := base64.b64decode(
-                gate.call("recording_piece", recording_id=recording_id, offset=file.tell())["data"]
+                gate.ask(RecordingPiece(recording_id=recording_id, offset=file.tell())).data
             ):
                 file.write(piece)
         yield copy
@@ -188,11 +196,11 @@ def _as_logged(path: Path, digest: str | None, chunks: Iterable[bytes]) -> None:
         )
 
 
-def _announcement(view: View, facts: list[dict[str, Any]]) -> Any:
+def _announcement(view: View, facts: Sequence[FactRow]) -> Any:
     """The samples of the announcement that was played in this call; ``None`` where its sound is not here."""
     import soundfile
 
-    played = next((fact["body"] for fact in facts if fact["kind"] == "announced" and fact.get("body")), None)
+    played = next((fact.body for fact in facts if fact.kind == "announced" and fact.body), None)
     if played is None:
         return None
     name = f"{played['announcement']}@{played['version']}"

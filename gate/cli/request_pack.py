@@ -17,6 +17,7 @@ from gate.core.outcomes import length
 from gate.core.pack_words import PackCall, PackContents, PackRecording, PackTable, standard_notice, told
 from gate.core.showing import LONDON, local
 from gate.errors import RefusedError, UsageError
+from gate.operations.calls.recordings import RecordingTake, RecordingTaken
 
 if TYPE_CHECKING:
     from gate.config import Config
@@ -122,17 +123,18 @@ def write_pack(
 
 def _take(
     gate: Gate, calls: Rows, reference: str, recipient: str, leave_out: Sequence[str]
-) -> tuple[dict[str, Any], dict[str, str]]:
+) -> tuple[dict[str, RecordingTaken], dict[str, str]]:
     """What the gate gives out of these recordings, each logged before; and why it gives the others not."""
-    taken, left_out = {}, {}
+    taken: dict[str, RecordingTaken] = {}
+    left_out: dict[str, str] = {}
     for call in calls:
         recording_id = call["recording_id"]
         if recording_id in leave_out:
             left_out[recording_id] = _LEFT_OUT
             continue
         try:
-            taken[recording_id] = gate.call(
-                "recording_take", recording_id=recording_id, purpose=f"access request {reference}", recipient=recipient
+            taken[recording_id] = gate.ask(
+                RecordingTake(recording_id=recording_id, purpose=f"access request {reference}", recipient=recipient)
             )
         except RefusedError as refused:
             if refused.reason != "restricted":
@@ -141,7 +143,9 @@ def _take(
     return taken, left_out
 
 
-def _opened(view: View, calls: Rows, taken: dict[str, Any], privates: Sequence[Any]) -> Iterator[PackRecording]:
+def _opened(
+    view: View, calls: Rows, taken: dict[str, RecordingTaken], privates: Sequence[Any]
+) -> Iterator[PackRecording]:
     """One at a time: a recording's audio is in memory only while it is encrypted again."""
     from gate.exports.compact import MEDIA_TYPE, export_flac
     from gate.exports.spoken import spoken_day

@@ -7,8 +7,9 @@ import click
 from gate.cli.command import command as make
 from gate.cli.output import View
 from gate.cli.reach import reach
+from gate.operations.calls.calls import Kind, Reveal
 
-KINDS = click.Choice(["call", "objection", "consent", "hold", "contact", "request"])
+KINDS = click.Choice([each.value for each in Kind])
 
 
 @make("reveal", example='dialgate reveal call 6f2c9e… --why "asked to be called back"')
@@ -21,4 +22,4 @@ def command(view: View, kind: str, id_: str, why: str) -> None:
     A contact is named by the CRM's own id.
     """
     with reach(view.config) as gate:
-        view.data(gate.call("reveal", kind=kind, id=id_, why=why), text=lambda shown: [shown["number"]])
+        view.data(gate.ask(Reveal(kind=Kind(kind), id=id_, why=why)), text=lambda shown: [shown["number"]])

@@ -12,35 +12,6 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     """Base of every response; fields beyond the named ones pass."""
 
 
-class RegisterSaid(Response, frozen=True):
-    """What one register says: part of a verdict."""
-
-    name: str
-    state: str
-    as_of: date | None = None
-    days_left: int | None = None
-    sha256: str = ""
-
-
-class Verdict(Response, frozen=True, kw_only=True):
-    """The answer to ``check``."""
-
-    number: str
-    verdict: str
-    """``allow`` or ``block``."""
-    reason: str
-    explanation: str
-    registers: list[RegisterSaid]
-    consent_id: str | None = None
-    objection_id: str | None = None
-
-
-class Decided(Verdict, frozen=True, kw_only=True):
-    """The answer to ``decide``."""
-
-    decision_id: str
-
-
 class Entry(Response, frozen=True):
     """The answer to adding one."""
 
@@ -72,48 +43,6 @@ class Items(Response, frozen=True):
     """Give it as ``before`` for the page that comes first, where the list can go back; None at the beginning."""
 
 
-class CallShown(Response, frozen=True):
-    """The answer to ``calls_show``."""
-
-    call: dict[str, Any]
-    facts: list[dict[str, Any]]
-    recordings: list[dict[str, Any]]
-
-
-class Wrap(Response, frozen=True):
-    """The recording's key, wrapped to one recipient."""
-
-    recipient: str
-    wrap: str
-    """Base64."""
-
-
-class Taken(Response, frozen=True):
-    """The answer to ``recording_take``."""
-
-    path: str
-    """The sealed file, absolute."""
-    wraps: list[Wrap]
-    header: dict[str, Any]
-    """The recording's row."""
-    call: dict[str, Any]
-    facts: list[dict[str, Any]]
-
-
-class VerifiedRecording(Response, frozen=True):
-    """One of ``recording_verify``."""
-
-    recording_id: str
-    ok: bool
-    fault: str | None = None
-
-
-class VerifiedRecordings(Response, frozen=True):
-    """The answer to ``recording_verify``."""
-
-    items: list[VerifiedRecording]
-
-
 class Session(Response, frozen=True):
     """The answer to ``session``."""
 
@@ -124,21 +53,6 @@ class Session(Response, frozen=True):
     roles: list[str]
     can: list[str]
     """Names of the operations."""
-
-
-class Revealed(Response, frozen=True):
-    """The answer to ``reveal``."""
-
-    number: str
-
-
-class Piece(Response, frozen=True):
-    """The answer to ``recording_piece``."""
-
-    data: str
-    """Base64; empty at the end of the file."""
-    size: int
-    """Of the whole file, in bytes."""
 
 
 class MonthReport(Response, frozen=True):

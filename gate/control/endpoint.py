@@ -14,7 +14,7 @@ import hmac
 import socket
 from collections.abc import Sequence
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from aiohttp import web
 from aiohttp.typedefs import Handler
@@ -24,7 +24,7 @@ from gate.control.bounds import BACKLOG, Bounds, Door, answering, by_address
 from gate.control.faults import fault, status
 from gate.control.messages import arguments
 from gate.control.wire import answer, body
-from gate.control.work import Workers
+from gate.control.work import CarryOut, Workers
 from gate.core.screening import Reason, Verdict
 from gate.errors import ControlError, GateError, RefusedError, StoreError
 
@@ -45,14 +45,14 @@ class Holder(NamedTuple):
 
 
 async def endpoint(
-    desk: Any, config: Config, metrics: CollectorRegistry, stop: asyncio.Event, workers: Workers
+    carry_out: CarryOut, config: Config, metrics: CollectorRegistry, stop: asyncio.Event, workers: Workers
 ) -> Door:
     """Listen on ``control.http``; raises ``ConfigError`` (token) or ``ControlError`` (port taken)."""
     holders = [Holder(read_secret(config.base, each.token_file).encode(), each) for each in config.token]
     control = config.control
     host, _, port = control.http.rpartition(":")
     host = host.strip("[]")
-    app = endpoint_app(desk, holders, host, metrics, stop, workers)
+    app = endpoint_app(carry_out, holders, host, metrics, stop, workers)
     bounds = Bounds("http", control.connections, control.connections_each, by_address)
     try:
         sock = socket.create_server((host, int(port)), family=_family(host), backlog=BACKLOG)
@@ -64,7 +64,7 @@ async def endpoint(
 
 
 def endpoint_app(
-    desk: Any,
+    carry_out: CarryOut,
     holders: Sequence[Holder],
     host: str,
     metrics: CollectorRegistry,
@@ -105,7 +105,7 @@ def endpoint_app(
             actor = f"http:{token.name}@{asked.remote}"
             fields["refused_claim"] |= fields["purpose"] not in token.purposes
             with answering(asked):
-                told = await workers.call(desk, "decide", actor, fields)
+                told = await workers.call(carry_out, "decide", actor, fields)
             return answer(told)
         except StoreError as error:
             return _refused(asked, 503, error, Reason.EVIDENCE_UNAVAILABLE)
@@ -125,7 +125,7 @@ def endpoint_app(
     async def look() -> str:
         try:
             async with asyncio.timeout(_HEALTH_SECONDS):
-                told = await checkers.call(desk, "status", "http:healthz", {})
+                told = await checkers.call(carry_out, "status", "http:healthz", {})
             return "ok" if told.get("ok", True) else "not ok"
         except (GateError, TimeoutError):
             return "not ok"

@@ -15,35 +15,10 @@ import msgspec
 
 from gate.control import answers, bulk, contacts, looks, requests
 from gate.control.request import Line, Moment, Note, Page, Request, Showing
-from gate.core.screening import Purpose, Topic
 from gate.errors import ControlError, UsageError
 from gate.operations.catalogue import OPERATIONS as DECLARED
-from gate.operations.operation import ADMINS, EVERYBODY, KEEPERS, READERS
+from gate.operations.operation import EVERYBODY, KEEPERS, READERS
 from gate.operations.operation import Operation as Declared
-
-# --- screening ----------------------------------------------------------------------------------------------------
-
-
-class Check(Request, frozen=True):
-    """May this number be dialled (now, or at a time)? Nothing is dialled and no decision is logged."""
-
-    number: Line
-    purpose: Purpose = Purpose.MARKETING
-    topic: Topic = Topic.GENERAL
-    at: Moment | None = None
-
-
-class Decide(Request, frozen=True):
-    """A decision for a phone system that dials by itself; logged like that of a call."""
-
-    number: Line
-    purpose: Purpose = Purpose.MARKETING
-    topic: Topic = Topic.GENERAL
-    account: Line = ""
-    """The account or PBX whose presentation number the call would show; empty for the firm's first number."""
-    refused_claim: bool = False
-    """What it says that the call is for is not its to say: the door for phone systems finds that, by the token."""
-
 
 # --- own lists ----------------------------------------------------------------------------------------------------
 
@@ -102,41 +77,6 @@ class ConsentWithdraw(Request, frozen=True):
     reason: Note = ""
 
 
-# --- calls and recordings -----------------------------------------------------------------------------------------
-
-
-class CallsShow(Showing, frozen=True, kw_only=True):
-    """One call with all its facts."""
-
-    call_id: Line
-
-
-class RecordingList(Request, frozen=True):
-    """A page of the recordings, newest first."""
-
-    after: Line | None = None
-    limit: Page = 50
-    text: Line | None = None
-    """Only those in whose ids or state it stands."""
-
-
-class RecordingTake(Request, frozen=True):
-    """Hand out a sealed recording with its wraps, to be opened by the caller; logged before the answer."""
-
-    recording_id: Line
-    purpose: Note
-    """Why it is opened, e.g. the number of an access request."""
-    recipient: Line = ""
-    """Id of the recipient whose private key will open it."""
-
-
-class RecordingVerify(Request, frozen=True):
-    """Compare sealed files with the digests in the log."""
-
-    recording_id: Line | None = None
-    """``None``: all of them."""
-
-
 # --- evidence, state ----------------------------------------------------------------------------------------------
 
 
@@ -164,8 +104,6 @@ class Operation(NamedTuple):
 
 
 _BY_DESK: Mapping[str, Operation] = {
-    "check": Operation(Check, answers.Verdict, READERS),
-    "decide": Operation(Decide, answers.Decided, ADMINS),
     "objection_add": Operation(ObjectionAdd, answers.Entry, KEEPERS),
     "objection_remove": Operation(ObjectionRemove, None, KEEPERS),
     "objection_import": Operation(bulk.ObjectionImport, answers.BatchKept, KEEPERS),
@@ -188,13 +126,6 @@ _BY_DESK: Mapping[str, Operation] = {
     "contacts_changes": Operation(contacts.ContactsChanges, answers.Items, READERS),
     "contacts_forget": Operation(contacts.ContactsForget, contacts.Forgotten, KEEPERS),
     "consent_list": Operation(OwnList, answers.Items, READERS),
-    "calls_list": Operation(looks.CallsList, answers.Items, EVERYBODY),
-    "calls_show": Operation(CallsShow, answers.CallShown, EVERYBODY),
-    "reveal": Operation(looks.Reveal, answers.Revealed, READERS),
-    "recording_list": Operation(RecordingList, answers.Items, EVERYBODY),
-    "recording_take": Operation(RecordingTake, answers.Taken, READERS),
-    "recording_piece": Operation(looks.RecordingPiece, answers.Piece, READERS),
-    "recording_verify": Operation(RecordingVerify, answers.VerifiedRecordings, READERS),
     "request_open": Operation(requests.Open, requests.Standing, KEEPERS),
     "request_ask_identity": Operation(requests.AskIdentity, requests.Standing, KEEPERS),
     "request_verify_identity": Operation(requests.VerifyIdentity, requests.Standing, KEEPERS),

@@ -30,7 +30,7 @@ from gate.control.messages import OPERATIONS, arguments
 from gate.control.roles import Roles, eyes, session
 from gate.control.watchers import Live, Watchers
 from gate.control.wire import LARGEST_BODY, answer, body
-from gate.control.work import Workers, log
+from gate.control.work import CarryOut, Workers, log
 from gate.errors import ControlError, GateError
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _SHUTDOWN_SECONDS = 5.0
 
 
 async def serve(
-    desk: Any,
+    carry_out: CarryOut,
     config: Config,
     metrics: CollectorRegistry,
     stop: asyncio.Event,
@@ -74,10 +74,10 @@ async def serve(
         if unknown := await asyncio.to_thread(roles.unknown):
             log.warning("roles_of_nobody", accounts=unknown, hint="this machine does not know them")
         bounds = Bounds("socket", config.control.connections, config.control.connections_each, by_account)
-        app = desk_app(desk, workers, doorman, files, lookups, watchers)
+        app = operations_app(carry_out, workers, doorman, files, lookups, watchers)
         doors.append(await Door.open(app, listeners[0][0], bounds, shutdown_seconds=_SHUTDOWN_SECONDS))
         if config.control.http:
-            doors.append(await endpoint(desk, config, metrics, stop, decisions))
+            doors.append(await endpoint(carry_out, config, metrics, stop, decisions))
         log.info("control_listening", socket=str(path), http=config.control.http)
         ready()
         await stop.wait()
@@ -96,8 +96,13 @@ async def serve(
             _remove(each, inode)
 
 
-def desk_app(
-    desk: Any, workers: Workers, doorman: Doorman, files: Files, lookups: Lookups, watchers: Watchers | None = None
+def operations_app(
+    carry_out: CarryOut,
+    workers: Workers,
+    doorman: Doorman,
+    files: Files,
+    lookups: Lookups,
+    watchers: Watchers | None = None,
 ) -> web.Application:
     """The application on the Unix socket: ``POST /v1/op/{name}``."""
 
@@ -117,8 +122,8 @@ def desk_app(
                 fields["file"] = files.take(fields["file"], guest.uid, fields.pop("path"), largest)
             with answering(asked):
                 if OPERATIONS[name].streams:
-                    return await _stream(asked, desk, name, guest.actor, fields, workers)
-                return answer(await workers.call(desk, name, guest.actor, fields))
+                    return await _stream(asked, carry_out, name, guest.actor, fields, workers)
+                return answer(await workers.call(carry_out, name, guest.actor, fields))
         except GateError as error:
             return answer(fault(error), status(error))
 
@@ -133,7 +138,7 @@ def desk_app(
 
 
 async def _stream(
-    asked: web.Request, desk: Any, name: str, actor: str, fields: dict[str, Any], workers: Workers
+    asked: web.Request, carry_out: CarryOut, name: str, actor: str, fields: dict[str, Any], workers: Workers
 ) -> web.StreamResponse:
     """Progress as lines while the desk works (the newest only, for a slow reader), then the result or the error.
 
@@ -152,7 +157,7 @@ async def _stream(
 
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     await response.prepare(asked)
-    work = asyncio.ensure_future(workers.call(desk, name, actor, {**fields, "progress": progress}))
+    work = asyncio.ensure_future(workers.call(carry_out, name, actor, {**fields, "progress": progress}))
     work.add_done_callback(lambda _: told.set())
     reading = True
     while True:

@@ -1,4 +1,4 @@
-"""Calling the desk from asyncio: blocking work on threads, within bounds, and every failure a ``GateError``."""
+"""Operations carried out from asyncio: blocking work on threads, within bounds, and every failure a ``GateError``."""
 
 from __future__ import annotations
 
@@ -10,27 +10,32 @@ from typing import Any
 
 import structlog
 
-from gate.control.perform import perform
 from gate.errors import ControlError, GateError
 
 log = structlog.get_logger("gate.control")
 
 
+CarryOut = Callable[[str, str, Mapping[str, Any]], Any]
+"""(operation, actor, fields) -> its response as JSON values; blocking, thread-safe (``gate.control.perform``)."""
+
+
 class Workers:
-    """Threads for the desk's methods; ``most`` of them waiting or running at once."""
+    """Threads for operations; ``most`` of them waiting or running at once."""
 
     def __init__(self, name: str, threads: int, most: int) -> None:
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix=name)
         self._most = most
         self._busy = 0
 
-    async def call(self, desk: Any, name: str, actor: str, fields: Mapping[str, Any]) -> Any:
-        """What ``desk.name(actor=…, **fields)`` returns, as JSON values; raises ``GateError`` and nothing else."""
+    async def call(self, carry_out: CarryOut, name: str, actor: str, fields: Mapping[str, Any]) -> Any:
+        """The response to an operation; raises ``GateError`` and nothing else."""
         if self._busy >= self._most:
             raise Busy("the gate is busy", hint="try again in a moment")
         self._busy += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._pool, _guarded, desk, name, actor, fields)
+            return await asyncio.get_running_loop().run_in_executor(
+                self._pool, _guarded, carry_out, name, actor, fields
+            )
         finally:
             self._busy -= 1
 
@@ -47,10 +52,10 @@ class Busy(ControlError):
     """More is asked for at once than the gate takes on."""
 
 
-def _guarded(desk: Any, name: str, actor: str, fields: Mapping[str, Any]) -> Any:
+def _guarded(carry_out: CarryOut, name: str, actor: str, fields: Mapping[str, Any]) -> Any:
     began = time.monotonic()
     try:
-        result = perform(desk, name, actor, fields)
+        result = carry_out(name, actor, fields)
     except GateError as error:
         log.info("operation", op=name, actor=actor, outcome=type(error).__name__, seconds=_since(began))
         raise

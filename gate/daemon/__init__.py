@@ -48,11 +48,10 @@ class _Desk:
     """Operations of the desk by name."""
 
     def __init__(self, folder: DataFolder) -> None:
-        self._folder = folder
         self.folder = folder
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._folder.deciding if name == "check" else self._folder.desk, name)
+        return getattr(self.folder.desk, name)
 
 
 def serve(config: Config) -> int:

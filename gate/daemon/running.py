@@ -31,9 +31,9 @@ from gate.daemon.recording import wait_for_recorder
 from gate.daemon.signing import Signer
 from gate.daemon.start_state import proven_lately, used_today
 from gate.errors import ConfigError, GateError, RecorderError, StoreError
-from gate.operations.calls.deciding import AtTheLine
-from gate.operations.calls.looking import MANY_LOOKUPS
+from gate.operations.calls.calls import MANY_LOOKUPS
 from gate.operations.data_folder import DataFolder, new_id
+from gate.operations.running_gate import RunningGate
 from gate.ports import Fact
 
 T = TypeVar("T")
@@ -72,9 +72,9 @@ class Gate:
         from gate.store.legs import LegFile
 
         self._config = config
-        line = AtTheLine(self._obstacle, self._keep)
+        gate = RunningGate(self._obstacle, self._keep, self._live, self._now)
         # Its lock first: nothing is touched beside another gate.
-        self._folder = DataFolder(config, stack, live=self._live, line=line, gate_now=self._now)
+        self._folder = DataFolder(config, stack, gate=gate)
         self._folder.log.check_signer()
         self._signer = Signer(self._folder)
         self._signer.compare()
@@ -312,6 +312,7 @@ class Gate:
 
     async def _serve(self) -> None:
         """Answer on the control interface until told to stop; then drain."""
+        from gate.control.perform import perform
         from gate.control.server import serve as control
 
         loop = asyncio.get_running_loop()
@@ -326,7 +327,7 @@ class Gate:
             signal.signal(number, stop)
         answering = asyncio.ensure_future(
             control(
-                self._folder.desk,
+                partial(perform, self._folder.desk),
                 self._config,
                 self._metrics.registry,
                 drained,

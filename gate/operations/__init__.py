@@ -7,6 +7,7 @@
 - ``registers``, ``lists`` (objections, consents), ``contacts``, ``calls`` (and recordings), ``retention`` (and holds),
   ``requests`` (of data subjects), ``keys``, ``audit``, ``reports``: the subjects
 - ``proposals``    what takes two people: asked for by one, confirmed by another
+- ``running_gate`` what a running gate's line knows before the store does
 - ``accounts``     accounts of this machine that the configuration names
 - ``desk``         operations that are not declared yet, as methods (``desk_base``, ``offers``); ``later``: what is made
                    when it is first asked for

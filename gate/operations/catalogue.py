@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from gate.operations import proposals
 from gate.operations.audit import checkpoints, exporting, leaves, verifying
+from gate.operations.calls import calls, recordings, screening
 from gate.operations.keys import dropping, recipients, wraps
 from gate.operations.operation import Operation, Request
 from gate.operations.registers import importing, in_force
@@ -14,6 +15,7 @@ from gate.operations.requests import erasure
 from gate.operations.retention import holds, schedule
 
 _MODULES: Final = (
+    calls,
     checkpoints,
     dropping,
     erasure,
@@ -24,7 +26,9 @@ _MODULES: Final = (
     leaves,
     proposals,
     recipients,
+    recordings,
     schedule,
+    screening,
     verifying,
     wraps,
 )

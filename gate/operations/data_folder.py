@@ -6,7 +6,7 @@ import os
 import secrets
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from datetime import date, time, timedelta
+from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,12 +16,12 @@ from gate.clock import Clock, SystemClock
 from gate.config import Config
 from gate.errors import ConfigError, StoreError
 from gate.operations.later import Later
+from gate.operations.running_gate import NO_GATE, RunningGate
 from gate.ports import Fact
 
 if TYPE_CHECKING:
     from gate.core.rules import Rules
     from gate.operations.audit.bundles import Bundles
-    from gate.operations.calls.deciding import AtTheLine, Deciding
     from gate.operations.contacts.contacts import Contacts
     from gate.operations.desk import Desk
     from gate.operations.proposals import Proposals
@@ -72,16 +72,13 @@ class DataFolder:
         self,
         config: Config,
         stack: ExitStack,
-        live: Callable[[], list[dict[str, Any]]] = list,
         clock: Clock | None = None,
-        line: AtTheLine | None = None,
-        gate_now: Callable[[], dict[str, Any]] = dict,
+        gate: RunningGate = NO_GATE,
     ) -> None:
-        """Open the data folder; what is opened closes with ``stack``. ``clock``: None for the machine's; ``line`` and
-        ``gate_now``: of a running gate. Raises ``GateError``."""
+        """Open the data folder; what is opened closes with ``stack``. ``clock``: None for the machine's; ``gate``: the
+        one that runs on it. Raises ``GateError``."""
         from gate.operations.audit.signed_log import SignedLog
         from gate.operations.audit.verifying import too_many
-        from gate.operations.calls.deciding import NO_LINE
         from gate.operations.cancellation import Cancellations
         from gate.operations.registers.importing import cancellations
         from gate.registers.library import RegisterLibrary
@@ -111,20 +108,21 @@ class DataFolder:
         self.log = SignedLog(config, self.clock, self.store, self.pepper)
         self.trust = Trust(self.log.standing, self.log.unsigned_since, self.clock.now)
         self.screener = Screener(self.registers, rules_of(config), self.trust)
-        self._live = live
-        self._gate_now = gate_now
-        self._line = line or NO_LINE
-        self._apart = line is not None
+        self.gate = gate
         self.register_imports = cancellations()
         self.verifications = Cancellations(too_many)
 
     def today(self) -> date:
         """The day in London."""
-        return self.clock.now().astimezone(LONDON).date()
+        return self.london(self.clock.now())
 
     def new_id(self) -> str:
         """A random id of 128 bits: names nobody."""
         return new_id()
+
+    def london(self, moment: datetime) -> date:
+        """The day of a moment in London."""
+        return moment.astimezone(LONDON).date()
 
     def fact(self, kind: str, subject: str, actor: str, body: dict[str, Any]) -> Fact:
         """A fact of this moment."""
@@ -164,7 +162,7 @@ class DataFolder:
         """Bundles for auditors, made and signed."""
         from gate.operations.audit.bundles import Bundles
 
-        return Bundles(self.config.data, apart=self._apart)
+        return Bundles(self.config.data, apart=self.gate is not NO_GATE)
 
     @cached_property
     def request_eraser(self) -> RequestEraser:
@@ -180,21 +178,6 @@ class DataFolder:
         from gate.operations.contacts.assembly import contacts_of
 
         return contacts_of(self)
-
-    @cached_property
-    def deciding(self) -> Deciding:
-        """The part of the desk that answers checks, without the other parts."""
-        from gate.operations.calls.deciding import Deciding
-
-        return Deciding(
-            config=self.config,
-            store=self.store,
-            registers=self.registers,
-            screener=self.screener,
-            clock=self.clock,
-            new_id=new_id,
-            line=self._line,
-        )
 
     @cached_property
     def desk(self) -> Desk:
@@ -219,8 +202,8 @@ class DataFolder:
                 trust=self.trust,
                 retention=self.retention,
                 contacts=self.contacts,
-                live=self._live,
-                gate_now=self._gate_now,
+                live=self.gate.calls,
+                gate_now=self.gate.counts,
                 looks=search,
                 figures=figures,
                 beside=self.beside,
@@ -232,7 +215,6 @@ class DataFolder:
             ),
             clock=self.clock,
             new_id=new_id,
-            line=self._line,
         )
         desk.folder = self
         return desk

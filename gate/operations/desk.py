@@ -11,8 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gate.errors import GateError
-from gate.operations.calls.looking import Looking
-from gate.operations.calls.records import Records
+from gate.operations.calls.calls import lookup_warnings
 from gate.operations.contacts.contact_desk import ContactDesk
 from gate.operations.desk_base import LONDON
 from gate.operations.lists.bulk_lists import BulkLists
@@ -28,16 +27,11 @@ class Desk(
     Lists,
     BulkLists,
     ContactDesk,
-    Records,
     Holding,
-    Looking,
     Reporting,
     RequestDesk,
 ):
     """The use cases of admins, compliance officers and auditors."""
-
-    folder: Any = None
-    """The data folder, for operations that are declared (``gate.operations.catalogue``)."""
 
     def __getattr__(self, name: str) -> Any:
         from gate.operations.catalogue import OPERATIONS
@@ -53,7 +47,7 @@ class Desk(
                 caller = Caller(actor, progress, file)
             if file is not None:
                 fields["path"] = file.said
-            return msgspec.to_builtins(found(self.folder, found.request(**fields), caller))
+            return msgspec.to_builtins(found(self.folder, msgspec.convert(fields, found.request), caller))
 
         return call
 
@@ -83,6 +77,6 @@ class Desk(
         """What somebody must see to, a sentence each."""
         from gate.operations.keys import recipients
 
-        asked = self.folder.proposals.warnings() + self._lookup_warnings()
+        asked = self.folder.proposals.warnings() + lookup_warnings(self.folder)
         keys = recipients.warnings(self.folder)
         return [*self._offers.trust.warnings(), *keys, *self._retention_warnings(), *asked]

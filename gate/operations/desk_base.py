@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
+from zoneinfo import ZoneInfo
 
 from gate.clock import Clock
 from gate.config import Config
-from gate.operations.calls.deciding import LONDON as LONDON
-from gate.operations.calls.deciding import NO_LINE, AtTheLine, Deciding
 from gate.operations.offers import Offers
 from gate.operations.retention.erasing import KeptReads
 from gate.ports import Fact, Registers, Store, Transaction
 from gate.service.reads import Reads, Row
 from gate.service.screener import Screener
 
+LONDON = ZoneInfo("Europe/London")
 
-class DeskBase(Deciding):
+
+class DeskBase:
     """The rooms, and the few steps that all use cases share."""
+
+    folder: Any = None
+    """The data folder, for operations that are declared (``gate.operations.catalogue``)."""
 
     def __init__(
         self,
@@ -30,11 +35,13 @@ class DeskBase(Deciding):
         offers: Offers,
         clock: Clock,
         new_id: Callable[[], str],
-        line: AtTheLine = NO_LINE,
     ) -> None:
-        super().__init__(
-            config=config, store=store, registers=registers, screener=screener, clock=clock, new_id=new_id, line=line
-        )
+        self._config = config
+        self._store = store
+        self._registers = registers
+        self._screener = screener
+        self._clock = clock
+        self._new_id = new_id
         self._reads = reads
         self._kept = kept
         self._offers = offers

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +20,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prometheus_client import CollectorRegistry
 
 from gate.config import load
+from gate.control.perform import perform
 from gate.control.server import serve
+from gate.control.work import CarryOut
 from gate.operations.data_folder import DataFolder
+from gate.operations.running_gate import RunningGate
 from gate.ports import Fact
 from gate.registers.importer import import_file
 from gate.service.live import LiveView
@@ -100,7 +104,7 @@ class Served:
 
     def start(self) -> Served:
         """Answer."""
-        house = DataFolder(self.config, self._stack, self._live, self.clock)
+        house = DataFolder(self.config, self._stack, self.clock, RunningGate(calls=self._live))
         if self._salts is not None:
             house.store._salts = self._salts
         view = LiveView(
@@ -115,7 +119,7 @@ class Served:
         )
         levels = {call["call_id"]: tuple(call["levels"]) for call in self.calls}
         ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(_Told(house.desk, self), view, ready), daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(partial(perform, house.desk), view, ready), daemon=True)
         self._thread.start()
         assert ready.wait(10), "the server did not start"
         return self
@@ -128,10 +132,16 @@ class Served:
             self._thread = None
             self._stack.close()
 
-    def _run(self, desk: Any, view: LiveView, ready: threading.Event) -> None:
+    def _run(self, perform_: CarryOut, view: LiveView, ready: threading.Event) -> None:
+        def carry_out(op: str, actor: str, fields: Mapping[str, Any]) -> Any:
+            self.slow(op)
+            told = {name: value for name, value in fields.items() if name not in ("masked", "progress")}
+            self.asked.append((op, told | {"actor": actor}))
+            return perform_(op, actor, fields)
+
         async def main() -> None:
             self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
-            await serve(desk, self.config, CollectorRegistry(), self._over, ready.set, live=view)
+            await serve(carry_out, self.config, CollectorRegistry(), self._over, ready.set, live=view)
 
         asyncio.run(main())
 
@@ -159,23 +169,3 @@ class _Seeded:
     @staticmethod
     def generate() -> Ed25519PrivateKey:
         return Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"the recorded day").digest())
-
-
-class _Told:
-    """A desk that tells what it is asked, and may be slow."""
-
-    def __init__(self, desk: Any, served: Served) -> None:
-        self._desk = desk
-        self._served = served
-
-    def __getattr__(self, op: str) -> Any:
-        if op == "folder":
-            raise AttributeError(op)  # declared operations go through the desk too, so that they are told
-        method = getattr(self._desk, op)
-
-        def call(**fields: Any) -> Any:
-            self._served.slow(op)
-            self._served.asked.append((op, fields))
-            return method(**fields)
-
-        return call

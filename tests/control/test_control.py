@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from gate.control import sockets
 from gate.control.client import ControlClient
 from gate.control.files import handed
 from gate.control.messages import OPERATIONS, arguments, conforms
+from gate.control.perform import perform
 from gate.control.server import serve
 from gate.control.work import Busy, Workers
 from gate.errors import ControlError, GateError, RefusedError, RegisterError, UsageError, VaultError
@@ -313,13 +315,13 @@ async def test_more_than_the_bound_is_refused_and_the_rest_goes_on() -> None:
     desk.hold.clear()
     workers = Workers("test", threads=2, most=2)
     fields = arguments("check", {"number": "1"})
-    running = [asyncio.ensure_future(workers.call(desk, "check", "me", fields)) for _ in range(2)]
+    running = [asyncio.ensure_future(workers.call(partial(perform, desk), "check", "me", fields)) for _ in range(2)]
     await asyncio.sleep(0)
     with pytest.raises(Busy):
-        await workers.call(desk, "check", "me", fields)
+        await workers.call(partial(perform, desk), "check", "me", fields)
     desk.hold.set()
     assert [answer["verdict"] for answer in await asyncio.gather(*running)] == ["block", "block"]
-    assert (await workers.call(desk, "check", "me", fields))["verdict"] == "block"
+    assert (await workers.call(partial(perform, desk), "check", "me", fields))["verdict"] == "block"
     workers.close()
 
 
@@ -365,7 +367,9 @@ def test_a_dead_gates_socket_is_replaced_and_a_living_ones_is_not(config: Config
     assert config.control_socket.is_socket()
     with serving(SmallDesk(), config):
         with pytest.raises(ControlError, match="another gate listens"):
-            asyncio.run(asyncio.wait_for(serve(SmallDesk(), config, CollectorRegistry(), asyncio.Event()), 5))
+            asyncio.run(
+                asyncio.wait_for(serve(partial(perform, SmallDesk()), config, CollectorRegistry(), asyncio.Event()), 5)
+            )
         assert ControlClient(config.control_socket).call("key_list")
 
 

@@ -14,7 +14,9 @@ import pytest
 
 from gate.core.screening import Reason
 from gate.errors import StoreError
-from gate.operations.calls.deciding import AtTheLine, Deciding
+from gate.operations.calls.screening import Decide, Decided, decide
+from gate.operations.operation import Caller
+from gate.operations.running_gate import RunningGate
 from gate.ports import Fact, Played
 from gate.service.retry_queue import NOT_KEPT, RetryQueue
 from tests.support.playbook import NOW, NUMBER, OWN, Play, Registers
@@ -106,50 +108,51 @@ def test_it_does_not_count_either_while_the_objection_is_on_its_way_again(play: 
     assert play.call_manager.behind == 0
 
 
-def asking(play: Play, line: AtTheLine) -> Deciding:
-    config: Any = SimpleNamespace(firm=SimpleNamespace(numbers=(OWN,)), account=(), pbx=())
-    screener = play.call_manager._screener
+def asking(play: Play, gate: RunningGate) -> Callable[[str], Decided]:
+    """Decisions for a phone system, beside the calls of ``play``."""
     ids = (f"asked{number}" for number in range(9))
-    return Deciding(
-        config=config,
+    folder: Any = SimpleNamespace(
+        config=SimpleNamespace(firm=SimpleNamespace(numbers=(OWN,)), account=(), pbx=()),
         store=play.store,
         registers=Registers(),
-        screener=screener,
+        screener=play.call_manager._screener,
         clock=play.clock,
         new_id=lambda: next(ids),
-        line=line,
+        london=lambda moment: moment.date(),
+        gate=gate,
     )
+    return lambda number: decide(folder, Decide(number=number), Caller("uid:0"))
 
 
 def test_who_asks_is_told_no_while_an_objection_waits_for_room(play: Play, disk: Disk) -> None:
-    ask = asking(play, AtTheLine(lambda: play.call_manager.obstacle, play.call_manager.keep))
-    assert ask.decide(number=NUMBER, actor="uid:0")["verdict"] == "allow"
+    ask = asking(play, RunningGate(lambda: play.call_manager.obstacle, play.call_manager.keep))
+    assert ask(NUMBER).verdict == "allow"
     play.talk()
     disk.full = True
     play.call_manager.digit("call", "callee", "9")
     play.settle()
     disk.full = False
-    assert ask.decide(number=NUMBER, actor="uid:0")["reason"] == "evidence_unavailable"
+    assert ask(NUMBER).reason == "evidence_unavailable"
     play.call_manager.drain(lambda: None, 5)
-    assert ask.decide(number=NUMBER, actor="uid:0")["reason"] == "gate_stopping"
+    assert ask(NUMBER).reason == "gate_stopping"
 
 
 def test_an_answer_made_beside_an_objection_without_room_is_taken_back(play: Play) -> None:
     seen = iter([None, Reason.EVIDENCE_UNAVAILABLE])
-    ask = asking(play, AtTheLine(lambda: next(seen)))
-    answer = ask.decide(number=NUMBER, actor="uid:0")
-    assert (answer["verdict"], answer["reason"]) == ("block", "evidence_unavailable")
+    ask = asking(play, RunningGate(lambda: next(seen)))
+    answer = ask(NUMBER)
+    assert (answer.verdict, answer.reason) == ("block", "evidence_unavailable")
     kept = [json.loads(row["body"]) for row in play.store.call(lambda tx: tx.query("SELECT body FROM facts"))]
     assert [body["verdict"] for body in kept] == ["allow", "block"]
-    assert answer["decision_id"] == "asked1"
+    assert answer.decision_id == "asked1"
 
 
 def test_a_call_for_help_by_a_phone_system_is_written_down_when_there_is_room(tmp_path: Path) -> None:
     play = Play(tmp_path, emergency=frozenset({"999"}))
     disk = Disk(play)
-    ask = asking(play, AtTheLine(lambda: play.call_manager.obstacle, play.call_manager.keep))
+    ask = asking(play, RunningGate(lambda: play.call_manager.obstacle, play.call_manager.keep))
     disk.full = True
-    assert ask.decide(number="999", actor="uid:0")["reason"] == "emergency_call"
+    assert ask("999").reason == "emergency_call"
     play.settle()
     assert play.kinds() == []
     disk.full = False

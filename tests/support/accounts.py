@@ -19,7 +19,14 @@ NEEDS_ROOT = pytest.mark.skipif(
     os.geteuid() != 0 or shutil.which("useradd") is None, reason="makes accounts: needs root and useradd"
 )
 
-_LOADED_LATE = ("gate.control.exchange", "gate.control.watching", "encodings.idna", "http.client", "json")
+_LOADED_LATE = (
+    "gate.control.exchange",
+    "gate.control.files",
+    "gate.control.watching",
+    "encodings.idna",
+    "http.client",
+    "json",
+)
 """Modules that the client loads when it is used: another account may not be able to read them then."""
 
 

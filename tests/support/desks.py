@@ -10,6 +10,7 @@ from typing import Any
 
 from gate.errors import ConfigError, RefusedError, RegisterError, StoreError, VaultError
 from gate.handed_over_file import HandedOverFile
+from gate.operations.calls.rows import CallRow
 
 RECIPIENT = {
     "id": "p-1",
@@ -36,6 +37,11 @@ CONTACT = {
     "reason": "listed_tps",
     "since": "2026-03-02T10:00:00+00:00",
 }
+TPS = {"name": "tps", "state": "ok", "as_of": "2026-03-01", "days_left": 26, "sha256": "ab" * 32, "covered": True}
+CALL: dict[str, Any] = dict.fromkeys(CallRow.__struct_fields__) | {
+    **{"leaf_index": 1, "call_id": "k-1", "at": "2026-01-05T09:00:00+00:00", "number": "+442079460123"},
+    **{"verdict": "block", "reason": "listed_tps", "state": "refused"},
+}
 
 
 class SmallDesk:
@@ -61,7 +67,7 @@ class SmallDesk:
             "verdict": "block" if listed else "allow",
             "reason": "listed_tps" if listed else "not_listed",
             "explanation": "This number is on the TPS list." if listed else "",
-            "registers": [{"name": "tps", "state": "ok", "as_of": "2026-03-01", "days_left": 26, "sha256": "ab" * 32}],
+            "registers": [TPS],
             "consent_id": None,
             "objection_id": None,
         }
@@ -210,18 +216,25 @@ class SmallDesk:
 
     def calls_list(self, **fields: Any) -> dict[str, Any]:
         self._note("calls_list", **fields)
-        item = {"call_id": "k-1", "at": "2026-01-05T09:00:00+00:00", "number": "+442079460123", "verdict": "block"}
-        return {"items": [item | {"reason": "listed_tps", "state": "refused", "seconds": None}], "next": None}
+        return {"items": [CALL], "next": None}
 
     def calls_show(self, *, call_id: str, actor: str) -> dict[str, Any]:
         self._note("calls_show", call_id=call_id, actor=actor)
-        fact = {"kind": "decision", "body": {"number": "+442079460123", "presentation": "+442079460000"}}
-        return {"call": {"call_id": call_id}, "facts": [fact], "recordings": []}
+        body = {"number": "+442079460123", "presentation": "+442079460000"}
+        fact = {"leaf_index": 1, "subject": call_id, "at": CALL["at"], "actor": "account:alice"}
+        return {
+            "call": CALL | {"call_id": call_id},
+            "facts": [fact | {"kind": "decision", "body": body}],
+            "recordings": [],
+        }
 
     def recording_list(self, **fields: Any) -> dict[str, Any]:
         self._note("recording_list", **fields)
         item = {"recording_id": "r-1", "call_id": "k-1", "opened_at": "2026-01-05T09:00:00+00:00", "state": "closed"}
-        return {"items": [item | {"seconds": 61.25, "size": 1000}], "next": None}
+        item |= {"leaf_index": 7, "seconds": 61.25, "size": 1000}
+        unset = ("path", "key_id", "recipients", "purpose", "closed_at", "sha256", "chunks", "packets", "gaps")
+        unset += ("interrupted", "cause", "erased_at", "erasing_at", "erasing_basis")
+        return {"items": [dict.fromkeys(unset) | item], "next": None}
 
     def recording_take(self, *, recording_id: str, purpose: str, recipient: str, actor: str) -> dict[str, Any]:
         self._note("recording_take", recording_id=recording_id, purpose=purpose, recipient=recipient, actor=actor)

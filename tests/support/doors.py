@@ -8,12 +8,14 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry
 
 from gate.config import Config
+from gate.control.perform import perform
 from gate.control.server import serve
 
 
@@ -30,7 +32,7 @@ def serving(
 
     def run() -> None:
         try:
-            loop.run_until_complete(serve(desk, config, metrics or CollectorRegistry(), stop, **more))
+            loop.run_until_complete(serve(partial(perform, desk), config, metrics or CollectorRegistry(), stop, **more))
         except BaseException as error:  # noqa: BLE001 - told to the test's thread
             failed.append(error)
 

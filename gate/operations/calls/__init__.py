@@ -1,6 +1,7 @@
-"""Calls and recordings as people ask for them.
+"""Calls and recordings.
 
-- ``deciding``  what the gate would answer to a number, and decisions for phone systems that dial by themselves
-- ``looking``   pages of calls and of the log, a number in full
-- ``records``   a call with its facts; recordings listed, handed out, verified
+- ``screening``   may this number be dialled: checks, and decisions for phone systems that dial by themselves
+- ``calls``       attempts found and shown, a number in full
+- ``recordings``  recordings listed, handed out, verified
+- ``rows``        a call, a recording, a fact as they are answered
 """

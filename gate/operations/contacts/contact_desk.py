@@ -5,10 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime, time, timedelta
 
+import msgspec
+
+from gate.core.screening import Topic
 from gate.errors import UsageError
 from gate.handed_over_file import HandedOverFile
+from gate.operations.calls.screening import Check, check
 from gate.operations.contacts.contact_room import Wish
 from gate.operations.desk_base import LONDON, DeskBase
+from gate.operations.operation import Caller
 from gate.operations.parsing import number_of
 from gate.service.reads import Progress, Row
 
@@ -91,8 +96,8 @@ class ContactDesk(DeskBase):
         found = self._offers.contacts.named(id)
         if found is None:
             raise UsageError(f"there is no contact {id}", hint="it may have gone with the last list: look again")
-        now = self.check(number=found["number"], topic=found["topic"], actor=actor)
-        return {"contact": found, "now": now}
+        now = check(self.folder, Check(number=found["number"], topic=Topic(found["topic"])), Caller(actor))
+        return {"contact": found, "now": msgspec.to_builtins(now)}
 
     def contacts_cancel(self, *, actor: str) -> Row:
         """End an import that is under way; the contacts stay as they were."""

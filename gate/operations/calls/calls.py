@@ -1,0 +1,162 @@
+"""Attempts and calls: found, and shown with every fact. A number in full, which leaves a leaf."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from gate.core.evidence import stamp
+from gate.core.showing import local
+from gate.errors import UsageError
+from gate.operations.calls.rows import CallRow, FactRow, RecordingRow
+from gate.operations.operation import (
+    EVERYBODY,
+    READERS,
+    Caller,
+    Line,
+    Note,
+    Page,
+    Paged,
+    Request,
+    Response,
+    operation,
+)
+from gate.operations.parsing import number_of
+from gate.store import queries, search
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+    from gate.ports import Transaction
+    from gate.service.reads import Source
+
+MANY_LOOKUPS: Final = "many_lookups"
+"""Kind of the fact that an account looked up many numbers within an hour."""
+_MANY: Final = """
+SELECT actor, max(json_extract(body, '$.count')) AS count, max(at) AS at FROM facts
+WHERE kind = 'many_lookups' AND at > ? AND body IS NOT NULL GROUP BY actor ORDER BY actor
+"""
+SHOWN: Final = "number_shown"
+
+
+class CallsList(Paged[Page[CallRow]], frozen=True, kw_only=True):
+    """A page of the calls."""
+
+    before: Line | None = None
+    """``prev`` of a page: the one before it, newer; ``end``: the last page of all, the oldest calls."""
+    number: Line | None = None
+    """A viewer's is looked for by the part that is shown of it."""
+    reason: Line | None = None
+    text: Line | None = None
+    """The beginning of a call's id (four signs or more) or of a number in any spelling, a whole number, a word of a
+    reason code, or part of who called: what fits one of these."""
+    masked: bool = False
+    """Hide part of each number."""
+
+
+@operation(CallsList, "calls_list", roles=EVERYBODY)
+def calls_list(folder: DataFolder, asked: CallsList, caller: Caller) -> Page[CallRow]:
+    """Every attempt, newest first.
+
+    Read beside the store: whoever scrolls through a million calls keeps no decision waiting.
+    """
+    number = number_of(asked.number) if asked.number else None
+    rows, after, before = folder.beside(
+        lambda tx: search.calls_window(tx, asked.after, asked.before, asked.limit, number, asked.reason, asked.text)
+    )
+    return Page(items=msgspec.convert(rows, list[CallRow]), next=after, prev=before)
+
+
+class CallShown(Response, frozen=True, kw_only=True):
+    """A call with all that the log has of it."""
+
+    call: CallRow
+    facts: list[FactRow]
+    recordings: list[RecordingRow]
+
+
+class CallsShow(Request[CallShown], frozen=True, kw_only=True):
+    """One call with all its facts."""
+
+    call_id: Line
+    masked: bool = False
+    """Hide part of each number."""
+
+
+@operation(CallsShow, "calls_show", roles=EVERYBODY)
+def calls_show(folder: DataFolder, asked: CallsShow, caller: Caller) -> CallShown:
+    """One attempt with its facts, leaves and recordings."""
+    row = folder.store.call(lambda tx: queries.call(tx, asked.call_id))
+    if row is None:
+        raise UsageError(f"there is no call {asked.call_id}", hint="See: dialgate calls list")
+    return msgspec.convert(row, CallShown)
+
+
+# --- a number in full ----------------------------------------------------------------------------------------------
+
+
+class Kind(StrEnum):
+    """What has a number."""
+
+    CALL = "call"
+    OBJECTION = "objection"
+    CONSENT = "consent"
+    HOLD = "hold"
+    CONTACT = "contact"
+    REQUEST = "request"
+
+
+class Revealed(Response, frozen=True):
+    """The number, in E.164."""
+
+    number: str
+
+
+class Reveal(Request[Revealed], frozen=True, kw_only=True):
+    """A number in full."""
+
+    kind: Kind
+    id: Line
+    why: Note
+
+
+@operation(Reveal, "reveal", roles=READERS)
+def reveal(folder: DataFolder, asked: Reveal, caller: Caller) -> Revealed:
+    """Show the number of a call, an objection, … in full. Who saw it, and why, is logged before the answer."""
+    kind = asked.kind
+    if not asked.why.strip():
+        raise UsageError("a number is shown for a reason only", hint="Say why: a callback, complaint 17, …")
+
+    def look(tx: Source) -> str:
+        found = search.number_of(tx, kind, asked.id)
+        if found is None:
+            raise UsageError(f"there is no {kind} {asked.id}", hint="Look it up in its list.")
+        if not found:
+            raise UsageError(f"{kind} {asked.id} has no number: it was erased, or never was one")
+        return found
+
+    # A contact is found by walking its list, which no decision may wait for; and its id is the CRM's own, which may be
+    # anything: it is logged in the body, where it can be erased.
+    contact = kind is Kind.CONTACT
+    named = folder.contacts.named(asked.id) if contact else None
+    reference = named["reference"] if named else asked.id
+    found: str = named["number"] if named else folder.beside(look) if contact else ""
+
+    def work(tx: Transaction) -> str:
+        number = found if contact else look(tx)
+        body = {"kind": kind, "why": asked.why} | ({"reference": reference} if contact else {})
+        tx.append(folder.fact(SHOWN, kind if contact else asked.id, caller.actor, body))
+        return number
+
+    return Revealed(folder.store.call(work))
+
+
+def lookup_warnings(folder: DataFolder) -> list[str]:
+    """Who looked up many numbers within an hour, told for a day after: a sentence each."""
+    since = stamp(folder.clock.now() - timedelta(days=1))
+    return [
+        f"{row['actor']} looked up {row['count']:,} numbers within an hour, at {local(row['at'])}. Ask why."
+        for row in folder.store.call(lambda tx: tx.query(_MANY, [since]))
+    ]

@@ -1,0 +1,250 @@
+"""Sealed recordings: listed, handed out, verified. Whoever takes one leaves a leaf before the first byte."""
+
+from __future__ import annotations
+
+import base64
+import os
+from collections.abc import Iterator
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
+
+from gate.core.retention import Kind
+from gate.errors import RefusedError, UsageError, VaultError
+from gate.operations.calls.rows import CallRow, FactRow, RecordingRow
+from gate.operations.operation import (
+    EVERYBODY,
+    READERS,
+    Caller,
+    Line,
+    Note,
+    Page,
+    Paged,
+    Request,
+    Response,
+    operation,
+)
+from gate.operations.retention.erasing import hold_of
+from gate.store import kept, queries, search
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gate.operations.data_folder import DataFolder
+    from gate.ports import Transaction
+
+PIECE: Final = 1 << 20
+"""Bytes of a sealed file in one answer."""
+
+
+class RecordingList(Paged[Page[RecordingRow]], frozen=True, kw_only=True):
+    """A page of the recordings."""
+
+    text: Line | None = None
+    """Only those in whose ids or state it stands."""
+
+
+@operation(RecordingList, "recording_list", roles=EVERYBODY)
+def recording_list(folder: DataFolder, asked: RecordingList, caller: Caller) -> Page[RecordingRow]:
+    """The recordings, newest first."""
+    rows, after = folder.store.call(lambda tx: queries.recordings_page(tx, asked.after, asked.limit, text=asked.text))
+    return Page(items=msgspec.convert(rows, list[RecordingRow]), next=after)
+
+
+# --- handed out ----------------------------------------------------------------------------------------------------
+
+
+class Wrap(Response, frozen=True):
+    """The recording's key, wrapped to one recipient."""
+
+    recipient: str
+    wrap: str
+    """Base64."""
+
+
+class RecordingTaken(Response, frozen=True, kw_only=True):
+    """What is needed to open a recording."""
+
+    path: str
+    """The sealed file, absolute."""
+    wraps: list[Wrap]
+    header: RecordingRow
+    call: CallRow | None
+    facts: list[FactRow]
+
+
+class RecordingTake(Request[RecordingTaken], frozen=True, kw_only=True):
+    """Hand out a sealed recording with its wraps, to be opened by the caller."""
+
+    recording_id: Line
+    purpose: Note
+    """Why it is opened, e.g. the number of an access request."""
+    recipient: Line = ""
+    """Id of the recipient whose private key will open it."""
+
+
+@operation(RecordingTake, "recording_take", roles=READERS)
+def recording_take(folder: DataFolder, asked: RecordingTake, caller: Caller) -> RecordingTaken:
+    """Hand out a sealed recording with its wrapped keys. Who takes it, and for what, is logged before the answer.
+
+    The private key never comes to the gate: whoever asks opens the file with it. Raises ``RefusedError`` (``erased``,
+    ``restricted``).
+    """
+    if not asked.purpose.strip():
+        raise UsageError("a recording is taken for a purpose only", hint="Say it: --purpose 'complaint 17'.")
+    _recording(folder, asked.recording_id)
+    wraps = folder.keys.wraps(asked.recording_id)
+
+    def take(tx: Transaction) -> dict[str, Any]:
+        row = _openable(tx, asked.recording_id, there=bool(wraps))
+        body = {"call_id": row["call_id"], "purpose": asked.purpose, "recipient": asked.recipient}
+        tx.append(folder.fact("exported", asked.recording_id, caller.actor, body))
+        return row
+
+    row = folder.store.call(take)
+    shown = folder.store.call(lambda tx: queries.call(tx, row["call_id"]))
+    return RecordingTaken(
+        path=str(_file(folder, row)),
+        header=msgspec.convert(row, RecordingRow),
+        wraps=[Wrap(who, base64.b64encode(wrap).decode()) for who, wrap in wraps],
+        call=msgspec.convert(shown["call"], CallRow) if shown else None,
+        facts=msgspec.convert(shown["facts"], list[FactRow]) if shown else [],
+    )
+
+
+def _openable(tx: Transaction, recording_id: str, *, there: bool = True) -> dict[str, Any]:
+    """The recording's row. Raises ``RefusedError`` where it may not be opened; ``there``: its key is."""
+    row = queries.recording(tx, recording_id)
+    if not there or row is None or row["state"] in ("erasing", "erased"):
+        raise RefusedError(
+            f"recording {recording_id} cannot be opened: its key is gone",
+            reason="erased",
+            hint="Erased recordings stay closed; that is what erasing means.",
+        )
+    for hold in map(hold_of, kept.holds_on(tx, [recording_id])):
+        if hold.kind is Kind.RESTRICTION:
+            raise RefusedError(
+                f"recording {recording_id} may not be opened: {hold.name}",
+                reason="restricted",
+                hint="When the matter is settled: dialgate hold release",
+            )
+    return row
+
+
+class RecordingPieceRead(Response, frozen=True, kw_only=True):
+    """A piece of a sealed file."""
+
+    data: str
+    """Base64; empty at the end of the file."""
+    size: int
+    """Of the whole file, in bytes."""
+
+
+class RecordingPiece(Request[RecordingPieceRead], frozen=True, kw_only=True):
+    """A piece of the sealed file of a recording that this account has taken."""
+
+    recording_id: Line
+    offset: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
+@operation(RecordingPiece, "recording_piece", roles=READERS)
+def recording_piece(folder: DataFolder, asked: RecordingPiece, caller: Caller) -> RecordingPieceRead:
+    """Read a piece of a sealed file that the account has taken, where it may not read the gate's folder itself.
+
+    It opens with the key alone, as the whole file does. Raises ``RefusedError`` (``not_taken``).
+    """
+    recording_id = asked.recording_id
+
+    def look(tx: Transaction) -> dict[str, Any]:
+        if not search.taken_by(tx, recording_id, caller.actor):
+            raise RefusedError(
+                f"recording {recording_id} was not taken by {caller.actor}",
+                reason="not_taken",
+                hint="Take it first, with its purpose: dialgate recording export",
+            )
+        return _openable(tx, recording_id)
+
+    _recording(folder, recording_id)
+    row = folder.store.call(look)
+    try:
+        with _file(folder, row).open("rb") as file:
+            size = file.seek(0, os.SEEK_END)
+            file.seek(asked.offset)
+            piece = file.read(PIECE)
+    except OSError as error:
+        raise VaultError(f"the file of recording {recording_id} cannot be read: {error.strerror}") from error
+    return RecordingPieceRead(data=base64.b64encode(piece).decode(), size=size)
+
+
+# --- verified ------------------------------------------------------------------------------------------------------
+
+
+class RecordingVerified(Response, frozen=True):
+    """Whether one recording's file is the one in the log."""
+
+    recording_id: str
+    ok: bool
+    fault: str | None = None
+
+
+class RecordingsVerified(Response, frozen=True):
+    """Whether files are those in the log."""
+
+    items: list[RecordingVerified]
+
+
+class RecordingVerify(Request[RecordingsVerified], frozen=True, kw_only=True):
+    """Compare sealed files with the digests in the log."""
+
+    recording_id: Line | None = None
+    """None: all of them."""
+
+
+@operation(RecordingVerify, "recording_verify", roles=READERS)
+def recording_verify(folder: DataFolder, asked: RecordingVerify, caller: Caller) -> RecordingsVerified:
+    """Compare each recording's file with its digest in the log; no key is needed."""
+    rows = [_recording(folder, asked.recording_id)] if asked.recording_id else _all_recordings(folder)
+    return RecordingsVerified([RecordingVerified(row["recording_id"], *_verified(folder, row)) for row in rows])
+
+
+def _verified(folder: DataFolder, row: dict[str, Any]) -> tuple[bool, str | None]:
+    from gate.vault.sealed import scan  # loads the ciphers: nothing else here needs them
+
+    path = _file(folder, row)
+    if row["state"] in ("erasing", "erased"):
+        there = path.exists()
+        return not there, "erased, but its file is still there" if there else "erased"
+    if row["state"] == "open":
+        return True, "still being recorded"
+    if not row["size"]:
+        return True, "nothing was recorded"
+    try:
+        found = scan(path)
+    except FileNotFoundError:
+        return False, "the file is missing"
+    except Exception as error:  # noqa: BLE001 - each file's fault is a row of the report, whatever it is
+        return False, str(error)
+    if found.sha256 != row["sha256"]:
+        return False, "the file is not the one whose digest is in the log"
+    return True, None
+
+
+def _recording(folder: DataFolder, recording_id: str) -> dict[str, Any]:
+    row = folder.store.call(lambda tx: queries.recording(tx, recording_id))
+    if row is None:
+        raise UsageError(f"there is no recording {recording_id}", hint="See: dialgate recording list")
+    return dict(row)
+
+
+def _all_recordings(folder: DataFolder) -> Iterator[dict[str, Any]]:
+    after: str | None = None
+    while True:
+        page, after = folder.store.call(partial(queries.recordings_page, after=after, limit=1000))
+        yield from page
+        if after is None:
+            return
+
+
+def _file(folder: DataFolder, row: dict[str, Any]) -> Path:
+    return folder.config.data / "recordings" / (row["path"] or "")

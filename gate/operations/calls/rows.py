@@ -1,0 +1,90 @@
+"""A call, a recording and a fact of the log as operations answer them: columns of the store's tables.
+
+What is personal in them is None where it was erased.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gate.operations.operation import Response
+
+
+class CallRow(Response, frozen=True, kw_only=True):
+    """An attempt to call, and what became of it."""
+
+    leaf_index: int
+    call_id: str
+    at: str
+    number: str | None
+    raw: str | None
+    """As it was dialled."""
+    presentation: str | None
+    purpose: str | None
+    topic: str | None
+    claimed_by: str | None
+    source: str | None
+    verdict: str | None
+    reason: str | None
+    consent_id: str | None
+    objection_id: str | None
+    answered_at: str | None
+    codec: str | None
+    announced: bool | None
+    """To its end."""
+    connected_at: str | None
+    recording_id: str | None
+    recorded: bool | None
+    unrecorded_why: str | None
+    objected: bool | None
+    """The callee pressed the opt-out digit, or objected to this call later."""
+    ended_at: str | None
+    ended_by: str | None
+    cause: str | None
+    code: int | None
+    seconds: float | None
+    bridged: bool | None
+    """False: the parties never heard each other."""
+    state: str
+    """``refused``, ``asked``, ``dialling``, ``answered``, ``talking``, ``ended``."""
+
+
+class RecordingRow(Response, frozen=True, kw_only=True):
+    """A sealed recording."""
+
+    leaf_index: int
+    recording_id: str
+    call_id: str | None
+    opened_at: str
+    path: str | None
+    """Relative to the folder of recordings."""
+    key_id: str | None
+    recipients: list[str] | None
+    purpose: str | None
+    closed_at: str | None
+    sha256: str | None
+    size: int | None
+    seconds: float | None
+    chunks: int | None
+    packets: dict[str, int] | None
+    gaps: list[tuple[float, float]] | None
+    """Pauses, from and to, in seconds from its beginning."""
+    interrupted: bool | None
+    cause: str | None
+    erased_at: str | None
+    erasing_at: str | None
+    erasing_basis: str | None
+    state: str
+    """``open``, ``closed``, ``interrupted``, ``erasing``, ``erased``."""
+
+
+class FactRow(Response, frozen=True, kw_only=True):
+    """A fact of the log."""
+
+    leaf_index: int
+    kind: str
+    subject: str
+    at: str
+    actor: str | None
+    body: dict[str, Any] | None
+    """Each kind has fields of its own (``gate.core.evidence``); None where it was erased."""

@@ -1,0 +1,169 @@
+"""May this number be dialled? Asked by people, and by phone systems that dial by themselves.
+
+A check is what a command asks for cold: nothing here imports more than a decision needs.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from typing import TYPE_CHECKING, Any
+
+from gate.core.screening import Attempt, Decision, Purpose, Reason, Topic, decision_body
+from gate.errors import UsageError
+from gate.log import Logger
+from gate.operations.operation import ADMINS, READERS, Caller, Line, Moment, Request, Response, operation
+from gate.ports import Fact
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+
+log = Logger()
+
+_ASKED = {"source": "ask"}
+"""Origin of a decision for a phone system that dials by itself."""
+
+
+class RegisterSaid(Response, frozen=True, kw_only=True):
+    """What one register says: part of a verdict."""
+
+    name: str
+    state: str
+    as_of: date | None
+    days_left: int | None
+    sha256: str
+    covered: bool
+    """The number is within the coverage of its licence."""
+
+
+class Checked(Response, frozen=True, kw_only=True):
+    """What the gate would answer."""
+
+    number: str
+    """E.164; empty for what is no number."""
+    verdict: str
+    """``allow`` or ``block``."""
+    reason: str
+    explanation: str
+    registers: list[RegisterSaid]
+    consent_id: str | None
+    objection_id: str | None
+
+
+class Check(Request[Checked], frozen=True, kw_only=True):
+    """May this number be dialled, now or at a time?"""
+
+    number: Line
+    purpose: Purpose = Purpose.MARKETING
+    topic: Topic = Topic.GENERAL
+    at: Moment | None = None
+
+
+@operation(Check, "check", roles=READERS)
+def check(folder: DataFolder, asked: Check, caller: Caller) -> Checked:
+    """May this number be dialled? Nothing is dialled and nothing is logged."""
+    now = asked.at.astimezone(UTC) if asked.at else folder.clock.now()
+    folder.screener.prepare()
+    attempt = _attempt(folder, asked.number, asked.purpose, asked.topic, "", caller.actor)
+    decision: Decision = folder.store.call(lambda tx: folder.screener.check(tx, attempt, now))
+    return Checked(**_verdict(folder, decision, now))
+
+
+class Decided(Checked, frozen=True, kw_only=True):
+    """A decision that is in the log."""
+
+    decision_id: str
+
+
+class Decide(Request[Decided], frozen=True, kw_only=True):
+    """A decision for a phone system that dials by itself."""
+
+    number: Line
+    purpose: Purpose = Purpose.MARKETING
+    topic: Topic = Topic.GENERAL
+    account: Line = ""
+    """The account or PBX whose presentation number the call would show; empty for the firm's first number."""
+    refused_claim: bool = False
+    """What it says that the call is for is not its to say: ``gate.control.endpoint`` finds that, by the token. Then the
+    strictest is presumed, and the call is refused as a claim on the line is."""
+
+
+@operation(Decide, "decide", roles=ADMINS)
+def decide(folder: DataFolder, asked: Decide, caller: Caller) -> Decided:
+    """Decide for a phone system that dials by itself. The decision is logged before the answer."""
+    now = folder.clock.now()
+    purpose, topic = asked.purpose, asked.topic
+    if asked.refused_claim:
+        purpose, topic = Purpose.MARKETING, Topic.GENERAL
+    attempt = _attempt(folder, asked.number, purpose, topic, asked.account, caller.actor)
+    decision_id = folder.new_id()
+    if (help_needed := folder.screener.emergency(attempt)) is not None:
+        _keep_call_for_help(folder, help_needed, attempt, decision_id)
+        return Decided(**_verdict(folder, help_needed, now), decision_id=decision_id)
+    claim = Reason.CLAIM_REFUSED if asked.refused_claim else None
+    decision = _logged(folder, attempt, now, decision_id, folder.gate.obstacle() or claim)
+    if decision.allowed and (obstacle := folder.gate.obstacle()):
+        # It was made without what the line still has to tell: another leaf takes it back.
+        decision_id = folder.new_id()
+        decision = _logged(folder, attempt, now, decision_id, obstacle)
+    return Decided(**_verdict(folder, decision, now), decision_id=decision_id)
+
+
+def _logged(folder: DataFolder, attempt: Attempt, now: datetime, decision_id: str, obstacle: Reason | None) -> Decision:
+    decision: Decision = folder.store.call(
+        lambda tx: folder.screener.decide(tx, attempt, now, call_id=decision_id, origin=_ASKED, obstacle=obstacle)
+    )
+    return decision
+
+
+def _keep_call_for_help(folder: DataFolder, decision: Decision, attempt: Attempt, decision_id: str) -> None:
+    """LAW 3.5: an emergency number waits for no evidence: it is kept when there is room. Without a line to wait for
+    that, what cannot be kept is told in the gate's own log."""
+    body = decision_body(decision, attempt) | _ASKED
+    fact = Fact(kind="decision", subject=decision_id, at=folder.clock.now(), actor=attempt.claimed_by, body=body)
+    if folder.gate.keep is not None:
+        folder.gate.keep(fact)
+        return
+
+    def kept(_index: object, error: Exception | None) -> None:
+        if error is not None:
+            log.error("emergency_not_kept", decision=decision_id, error=str(error))
+
+    folder.store.submit(lambda tx: tx.append(fact), kept)
+
+
+def _attempt(folder: DataFolder, number: str, purpose: Purpose, topic: Topic, account: str, actor: str) -> Attempt:
+    config = folder.config
+    presentation, claimed_by = config.firm.numbers[0], actor
+    if account:
+        known = {each.username: (each.presentation, f"account:{each.username}") for each in config.account}
+        known |= {each.name: (each.presentation, f"trunk:{each.name}") for each in config.pbx}
+        if account not in known:
+            raise UsageError(
+                f"there is no account or PBX {account!r}", hint=f"known: {', '.join(sorted(known)) or 'none'}"
+            )
+        presentation, claimed_by = known[account]
+    return Attempt(number, purpose, topic, presentation, False, claimed_by, "request")
+
+
+def _verdict(folder: DataFolder, decision: Decision, now: datetime) -> dict[str, Any]:
+    """The fields of ``Checked``."""
+    days = {row["name"]: row["days_left"] for row in folder.registers.status(folder.london(now))}
+    return {
+        "number": decision.number,
+        "verdict": decision.verdict.value,
+        "reason": decision.reason.value,
+        "explanation": decision.explanation,
+        "registers": [
+            RegisterSaid(
+                name=view.name,
+                state=view.state,
+                as_of=view.as_of,
+                days_left=days.get(view.name),
+                sha256=view.sha256,
+                covered=view.covered,
+            )
+            for view in decision.registers
+        ],
+        "consent_id": decision.consent_id,
+        "objection_id": decision.objection_id,
+    }

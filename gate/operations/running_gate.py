@@ -1,0 +1,31 @@
+"""What a running gate's line knows before the store does, for the operations that ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from gate.core.screening import Reason
+from gate.ports import Fact
+
+
+def _no_obstacle() -> None:
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class RunningGate:
+    """As it stands: no gate runs, and the data folder is opened by a command."""
+
+    obstacle: Callable[[], Reason | None] = _no_obstacle
+    """What forbids every call now: the gate stops, or an objection may be among the facts that wait for room."""
+    keep: Callable[[Fact], None] | None = None
+    """Keeps a fact as soon as there is room."""
+    calls: Callable[[], list[dict[str, Any]]] = list
+    """The calls in hand."""
+    counts: Callable[[], dict[str, Any]] = dict
+    """What it counts, for ``status``: ``line`` and ``usage``."""
+
+
+NO_GATE: Final = RunningGate()
