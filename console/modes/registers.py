@@ -14,7 +14,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from console import keys, words
-from console.modes.base import ListMode, View, given
+from console.modes.base import ListMode, View
 from console.modes.detail import DetailScreen
 from console.modes.row import RowDetail
 from console.modes.taking_back import objection_again, whole
@@ -27,6 +27,9 @@ from console.widgets.working import Working
 from gate.core.rules import MAX_AGE_DAYS
 from gate.core.showing import clean
 from gate.errors import GateError, UsageError
+from gate.operations.lists.consents import ConsentAdd, ConsentList, ConsentWithdraw
+from gate.operations.lists.objections import ObjectionAdd, ObjectionList, ObjectionRemove
+from gate.operations.operation import Request
 from gate.operations.registers.importing import RegisterCancel, RegisterImport, RegisterImports
 from gate.operations.registers.in_force import RegisterStatus
 
@@ -76,7 +79,7 @@ def more(row: Row) -> Section:
 
 def by_text(text: str) -> Mapping[str, Any]:
     """What was typed, as fields of the own lists' operations."""
-    return given("objection_list", text=text) or {"number": text}
+    return {"text": text}
 
 
 VIEWS = (
@@ -114,7 +117,7 @@ VIEWS = (
     ),
     View(
         "objections",
-        "objection_list",
+        ObjectionList,
         (
             Column("Made", 15, lambda row: words.moment(row.get("made_at"))),
             Column("Number", 17, lambda row: words.number(row.get("number"))),
@@ -129,7 +132,7 @@ VIEWS = (
     ),
     View(
         "consents",
-        "consent_list",
+        ConsentList,
         (
             Column("Given", 15, lambda row: words.moment(row.get("given_at"))),
             Column("Number", 17, lambda row: words.number(row.get("number"))),
@@ -273,14 +276,15 @@ class Mode(ListMode):
         told = await self.app.push_screen_wait(Ask(title, fields, said=said, act="Add"))
         if told is None:
             return
-        op = "objection_add" if objection else "consent_add"
-        answer = await self.ask(op, **{name: value.strip() for name, value in told.items()})
-        if answer is None:
-            return
+        typed: dict[str, Any] = {name: value.strip() for name, value in told.items()}
         if objection:
-            undone = partial(self.feed.ask, "objection_remove", target=answer["id"], reason="added by mistake: undone")
-            self.app.done("Objection added: it holds from the next call", back=undone)
+            if (added := await self.ask(ObjectionAdd(**typed))) is None:
+                return
+            undone = ObjectionRemove(target=added.id, reason="added by mistake: undone")
+            self.app.done("Objection added: it holds from the next call", back=lambda: self.feed.ask(undone))
         else:
+            if await self.ask(ConsentAdd(**typed)) is None:
+                return
             self.app.done(f"Consent added: it holds from the next call. {_NO_WAY_BACK}")
         self.returned()
 
@@ -302,16 +306,20 @@ class Mode(ListMode):
         if told is None:
             return
         back = await self._way_back(row) if objection else None
-        op = "objection_remove" if objection else "consent_withdraw"
-        answer = await self.ask(op, target=str(row["id"]), reason=told["reason"])
-        if answer is not None:
+        target, reason = str(row["id"]), told["reason"]
+        asked: Request[Any] = (
+            ObjectionRemove(target=target, reason=reason)
+            if objection
+            else ConsentWithdraw(target=target, reason=reason)
+        )
+        if await self.ask(asked) is not None:
             self.app.done("Objection removed" if objection else "Consent withdrawn", back=back)
             self.table.reload()
 
     async def _way_back(self, row: Row) -> Callable[[], Awaitable[None]] | None:
         """How this objection is put back, found out while its list still has it; None where its texts are not had."""
         try:
-            kept = await whole(self.feed, "objection_list", row)
+            kept = await whole(self.feed, row, lambda ident: ObjectionList(text=ident, limit=1000))
         except GateError:
             return None
         return partial(objection_again, self.feed, kept)

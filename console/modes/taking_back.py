@@ -2,30 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from console import words
 from gate.errors import RefusedError, UsageError
-from gate.operations.retention.holds import HoldRelease
+from gate.operations.lists.objections import ObjectionAdd
+from gate.operations.retention.holds import HoldAdd, HoldAdded, HoldList, HoldRelease
 
 if TYPE_CHECKING:
     from console.feed import Feed
     from console.widgets.rows import Row
+    from gate.operations.operation import Page, Request
 
 _TEXTS: Final = ("note", "source", "reference", "reason")
 _HIDDEN: Final = "*"
 """Stands in a text in which a number was hidden."""
 
 
-async def whole(feed: Feed, op: str, row: Row, **fields: Any) -> Row:
+async def whole(feed: Feed, row: Row, find: Callable[[str], Request[Page[Any]]]) -> Row:
     """The row with its texts in full: asked for again where its list has hidden a number in one. Raises ``GateError``.
 
-    ``op`` is the operation of its list, which finds by id.
+    ``find``: id -> request for a page of its list in which it is.
     """
     if not any(_HIDDEN in str(row.get(name) or "") for name in _TEXTS):
         return row
-    answer = await feed.ask(op, text=str(row["id"]), limit=1000, **fields)
-    found: Row | None = next((each for each in answer["items"] if each["id"] == row["id"]), None)
+    page = await feed.ask(find(str(row["id"])))
+    found: Row | None = next((msgspec.to_builtins(each) for each in page.items if each.id == row["id"]), None)
     if found is None:
         raise UsageError("its texts cannot be had any more", hint="Add it anew by hand.")
     return found
@@ -36,29 +42,31 @@ async def objection_again(feed: Feed, row: Row) -> None:
     why = "to undo the removal of this objection"
     shown = await feed.ask("reveal", kind="objection", id=str(row["id"]), why=why)
     await feed.ask(
-        "objection_add",
-        number=shown["number"],
-        source=str(row.get("source") or "told"),
-        note=str(row.get("note") or ""),
-        made_at=row.get("made_at"),
+        ObjectionAdd(
+            number=shown["number"],
+            source=str(row.get("source") or "told"),
+            note=str(row.get("note") or ""),
+            made_at=datetime.fromisoformat(row["made_at"]),
+        )
     )
 
 
-async def hold_again(feed: Feed, row: Row, field: str) -> Any:
+async def hold_again(feed: Feed, row: Row, field: str) -> HoldAdded:
     """A new hold like one that was released; ``field`` of ``hold_add`` says what it is on. A number is asked for, which
     the log keeps. Raises ``GateError``."""
-    row = await whole(feed, "hold_list", row, released=True)
+    row = await whole(feed, row, lambda ident: HoldList(text=ident, limit=1000, released=True))
     value = row.get(field)
     if field == "number":
         why = "to undo the release of this hold"
         value = (await feed.ask("reveal", kind="hold", id=str(row["id"]), why=why))["number"]
     held: dict[str, Any] = {field: value}
     return await feed.ask(
-        "hold_add",
-        **held,
-        reason=str(row["reason"]),
-        reference=str(row["reference"]),
-        restriction=row.get("kind") == "restriction",
+        HoldAdd(
+            **held,
+            reason=str(row["reason"]),
+            reference=str(row["reference"]),
+            restriction=row.get("kind") == "restriction",
+        )
     )
 
 

@@ -17,7 +17,7 @@
 - ``rotation``  recordings given to another key, for ``keys``
 - ``request``   its commands: ``request_course``, ``request_fulfil``, ``request_letters``, in the group of
   ``request_group``; ``request_pack`` makes a pack, ``request_values`` is what they share
-- ``bulk``      own lists as files: what ``objection`` and ``consent`` import and export; ``lists`` reads and writes
+- ``own_lists``  what ``objection`` and ``consent`` import and export; ``own_list_files``: their files, read and written
 - ``files``     output files: success arrives by rename, and what failed leaves nothing
 - ``demo_year``  the demo's second half: an audit, an access request, an erasure; ``demo_scene``: what it stands on;
   ``demo_checks``: what it looks at (who is heard in a WAV, whether audio lies in clear, whether a key is left)

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 
-from gate.cli.bulk import exports, imports, run_export, run_import
 from gate.cli.command import command as make
 from gate.cli.command import paged
 from gate.cli.output import View
+from gate.cli.own_lists import exports, imports, run_export, run_import
 from gate.cli.reach import reach
 from gate.cli.values import Moment
+from gate.operations.lists.consents import ConsentAdd, ConsentList, ConsentWithdraw
 
 
 @click.group("consent", short_help="Consents to calls: add, withdraw, list, import, export.")
@@ -37,8 +37,8 @@ def command() -> None:
 def add(view: View, number: str, how: str, wording: str, who: str, evidence: str, given_at: datetime | None) -> None:
     """Keep the consent of NUMBER's subscriber to calls of this firm."""
     with reach(view.config) as gate:
-        fields: dict[str, Any] = {"number": number, "how": how, "wording": wording, "who": who, "evidence": evidence}
-        view.data(gate.call("consent_add", given_at=given_at, **fields))
+        asked = ConsentAdd(number=number, how=how, wording=wording, who=who, evidence=evidence, given_at=given_at)
+        view.data(gate.ask(asked))
 
 
 @make(
@@ -49,7 +49,7 @@ def add(view: View, number: str, how: str, wording: str, who: str, evidence: str
 def withdraw(view: View, number_or_id: str, reason: str) -> None:
     """End a consent by its id, or every live one of a number: holds from the next call."""
     with reach(view.config) as gate:
-        view.data(gate.call("consent_withdraw", reason=reason, target=number_or_id))
+        view.data(gate.ask(ConsentWithdraw(reason=reason, target=number_or_id)))
 
 
 @make("list", group=command, numbers=True, example="dialgate consent list --show-numbers")
@@ -58,7 +58,7 @@ def withdraw(view: View, number_or_id: str, reason: str) -> None:
 def list_(view: View, number: str | None, after: str | None, limit: int) -> None:
     """The consents, newest first, the withdrawn ones too."""
     with reach(view.config) as gate:
-        answer = gate.call("consent_list", number=number, after=after, limit=limit)
+        page = gate.ask(ConsentList(number=number, after=after, limit=limit))
     columns = [
         ("id", "Id"),
         ("number", "Number"),
@@ -68,7 +68,7 @@ def list_(view: View, number: str | None, after: str | None, limit: int) -> None
         ("evidence", "Evidence"),
         ("withdrawn_at", "Withdrawn"),
     ]
-    view.rows(answer, "items", columns, none="There is no consent.")
+    view.rows(page, "items", columns, none="There is no consent.")
 
 
 @make("import", group=command, example="dialgate consent import consents.csv")

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
-from gate.cli.bulk import exports, imports, run_export, run_import
 from gate.cli.command import command as make
 from gate.cli.command import paged
 from gate.cli.output import View
+from gate.cli.own_lists import exports, imports, run_export, run_import
 from gate.cli.reach import reach
 from gate.cli.values import Said
+from gate.operations.lists.objections import ObjectionAdd, ObjectionList, ObjectionRemove
 
 
 @click.group("objection", short_help="The firm's own do-not-call list: add, remove, list, import, export.")
@@ -31,7 +32,7 @@ def command() -> None:
 def add(view: View, number: str, source: str, note: str, made_at: datetime | None) -> None:
     """Never again call NUMBER for marketing."""
     with reach(view.config) as gate:
-        view.data(gate.call("objection_add", number=number, source=source, note=note, made_at=made_at))
+        view.data(gate.ask(ObjectionAdd(number=number, source=source, note=note, made_at=made_at)))
 
 
 @make(
@@ -42,7 +43,7 @@ def add(view: View, number: str, source: str, note: str, made_at: datetime | Non
 def remove(view: View, number_or_id: str, reason: str) -> None:
     """Take back an objection by its id, or every one of a number. The log keeps it, with the reason."""
     with reach(view.config) as gate:
-        view.data(gate.call("objection_remove", reason=reason, target=number_or_id))
+        view.data(gate.ask(ObjectionRemove(reason=reason, target=number_or_id)))
 
 
 @make(
@@ -56,9 +57,9 @@ def remove(view: View, number_or_id: str, reason: str) -> None:
 def list_(view: View, number: str | None, after: str | None, limit: int) -> None:
     """The objections in force, newest first."""
     with reach(view.config) as gate:
-        answer = gate.call("objection_list", number=number, after=after, limit=limit)
+        page = gate.ask(ObjectionList(number=number, after=after, limit=limit))
     columns = [("id", "Id"), ("number", "Number"), ("made_at", "Made"), ("source", "Source"), ("note", "Note")]
-    view.rows(answer, "items", columns, none="There is no objection.")
+    view.rows(page, "items", columns, none="There is no objection.")
 
 
 @make(

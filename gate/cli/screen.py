@@ -122,8 +122,8 @@ def _screen(
             finally:
                 gc.enable()
             # Kept before the output has its name: a file that exists is one whose screening is in the log.
-            logged = gate.call("screened", **evidence(report, screener, source_name=name, timed=at is not None))
-    result = asdict(report) | {"id": logged["id"], "registers": screener.registers.identities}
+            logged = gate.ask(evidence(report, screener, source_name=name, timed=at is not None))
+    result = asdict(report) | {"id": logged.id, "registers": screener.registers.identities}
     _narrate(result)
     if str(output) != "-":
         view.data(result if view.json else _short(result))

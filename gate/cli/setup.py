@@ -16,13 +16,14 @@ import click
 
 from gate.cli import passphrase as asked
 from gate.cli.command import command as make
-from gate.cli.lists import import_file
 from gate.cli.output import View, say
+from gate.cli.own_list_files import import_file
 from gate.cli.reach import DeskHere, Gate
 from gate.clock import SystemClock
 from gate.config import Config, load
 from gate.errors import GateError, UsageError
 from gate.operations.keys.recipients import KeyAdd
+from gate.operations.registers.importing import REGISTERS, RegisterImport, RegisterName
 
 if TYPE_CHECKING:
     from gate.cli.answers import Guided
@@ -131,7 +132,7 @@ def _put_in_force(view: View, given: Guided, config: Config, result: dict[str, A
     with open_desk(config) as desk:
         gate = DeskHere(desk)
         gate.ask(KeyAdd(text=Path(result["recipient"]).read_text()))
-        for name in ("tps", "ctps"):
+        for name in REGISTERS:
             try:
                 if name in given.registers:
                     result[name] = _import(view, gate, name, *given.registers[name])
@@ -142,11 +143,9 @@ def _put_in_force(view: View, given: Guided, config: Config, result: dict[str, A
     return left
 
 
-def _import(view: View, gate: Gate, name: str, file: Path, as_of: date | None) -> int:
+def _import(view: View, gate: Gate, name: RegisterName, file: Path, as_of: date | None) -> int:
     with view.progress(f"Importing {name.upper()}") as progress:
-        day = as_of.isoformat() if as_of else None
-        count: int = gate.call("register_import", name=name, path=str(file), as_of=day, progress=progress)["count"]
-    return count
+        return gate.ask(RegisterImport(name=name, path=str(file), as_of=as_of), progress=progress).count
 
 
 def _today(now: datetime) -> str:
@@ -234,12 +233,12 @@ def import_samples(gate: Gate, today: str) -> dict[str, int]:
     counts: dict[str, int] = {}
     if not SAMPLE_LISTS.is_dir():
         return counts
-    for name in ("tps", "ctps"):
-        report = gate.call("register_import", name=name, path=str(SAMPLE_LISTS / f"{name}_ns.txt"), as_of=today)
-        counts[name] = report["count"]
+    for name in REGISTERS:
+        path = str(SAMPLE_LISTS / f"{name}_ns.txt")
+        counts[name] = gate.ask(RegisterImport(name=name, path=path, as_of=date.fromisoformat(today))).count
     now = SystemClock().now()
-    for name in ("objections", "consents"):
-        counts[name] = import_file(gate, name, SAMPLE_LISTS / f"{name}.csv", now)["imported"]
+    for own in ("objections", "consents"):
+        counts[own] = import_file(gate, own, SAMPLE_LISTS / f"{own}.csv", now)["imported"]
     return counts
 
 

@@ -37,10 +37,10 @@ class Said(Moment):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """The time, aware; raises ``click.BadParameter``."""
-        from gate.operations.lists.entries import moment
+        from gate.operations.lists.entries import time_of
 
         try:
-            return moment(value, SystemClock().now(), end=True)
+            return time_of(value, SystemClock().now(), end=True)
         except (TypeError, ValueError):
             return super().convert(value, param, ctx)
 

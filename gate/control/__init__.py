@@ -1,7 +1,7 @@
 """The control interface: how the command line, the console and phone systems speak to a running gate.
 
 - ``messages``   every operation: its request, its answer and who may call it; ``request`` is what all requests share,
-                 ``bulk`` those of own lists by the hundred, ``keys`` those of keys, with their answers, ``proposals``
+                 ``keys`` those of keys, with their answers, ``proposals``
                  those of what takes two people
 - ``looks``      requests of those who look: the live view, pages, a number in full, the log
 - ``requests``   requests and answers about data-subject requests

@@ -12,27 +12,6 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     """Base of every response; fields beyond the named ones pass."""
 
 
-class Entry(Response, frozen=True):
-    """The answer to adding one."""
-
-    id: str
-    number: str
-
-
-class Kept(Response, frozen=True):
-    """Something was put into the log, under this id."""
-
-    id: str
-
-
-class BatchKept(Response, frozen=True):
-    """The answer to a batch of an import."""
-
-    imported: int
-    held: int
-    """Those that were there already."""
-
-
 class Items(Response, frozen=True):
     """A page."""
 

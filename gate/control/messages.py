@@ -13,69 +13,12 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gate.control import answers, bulk, contacts, looks, requests
-from gate.control.request import Line, Moment, Note, Page, Request, Showing
+from gate.control import answers, contacts, looks, requests
+from gate.control.request import Request, Showing
 from gate.errors import ControlError, UsageError
 from gate.operations.catalogue import OPERATIONS as DECLARED
 from gate.operations.operation import EVERYBODY, KEEPERS, READERS
 from gate.operations.operation import Operation as Declared
-
-# --- own lists ----------------------------------------------------------------------------------------------------
-
-
-class ObjectionAdd(Request, frozen=True):
-    """Somebody does not want calls: in force from the next attempt."""
-
-    number: Line
-    source: Line = "told"
-    """How it came: ``told``, ``letter``, ``email``, …"""
-    note: Note = ""
-    made_at: Moment | None = None
-    """When they said so; ``None``: now."""
-
-
-class ObjectionRemove(Request, frozen=True):
-    """An objection was a mistake, or its maker says so; the entry stays in the log."""
-
-    target: Line
-    """The objection's id, or a number: every objection of it."""
-    reason: Note
-
-
-class OwnList(Showing, frozen=True):
-    """A page of the objections or consents, newest first."""
-
-    after: Line | None = None
-    """``next`` of the page before."""
-    limit: Page = 50
-    number: Line | None = None
-    text: Line | None = None
-    """Only entries in which it stands: in the number (its beginning in any spelling), the note, who, how, the id."""
-
-
-class ConsentAdd(Request, frozen=True):
-    """A subscriber agreed to calls of this firm on this line (LAW 1.5)."""
-
-    number: Line
-    how: Line
-    """``phone``, ``web form``, ``paper``, …"""
-    wording: Note
-    """What they agreed to, word for word."""
-    who: Line
-    """Who gave it."""
-    evidence: Note = ""
-    """Where the proof is: a document or recording id."""
-    given_at: Moment | None = None
-    """``None``: now."""
-
-
-class ConsentWithdraw(Request, frozen=True):
-    """A consent ends: from the next attempt."""
-
-    target: Line
-    """The consent's id, or a number: every live consent of it."""
-    reason: Note = ""
-
 
 # --- evidence, state ----------------------------------------------------------------------------------------------
 
@@ -104,16 +47,6 @@ class Operation(NamedTuple):
 
 
 _BY_DESK: Mapping[str, Operation] = {
-    "objection_add": Operation(ObjectionAdd, answers.Entry, KEEPERS),
-    "objection_remove": Operation(ObjectionRemove, None, KEEPERS),
-    "objection_import": Operation(bulk.ObjectionImport, answers.BatchKept, KEEPERS),
-    "objection_export": Operation(bulk.ListExport, answers.Items, READERS),
-    "objection_list": Operation(OwnList, answers.Items, READERS),
-    "screened": Operation(bulk.Screened, answers.Kept, KEEPERS),
-    "consent_add": Operation(ConsentAdd, answers.Entry, KEEPERS),
-    "consent_withdraw": Operation(ConsentWithdraw, None, KEEPERS),
-    "consent_import": Operation(bulk.ConsentImport, answers.BatchKept, KEEPERS),
-    "consent_export": Operation(bulk.ListExport, answers.Items, READERS),
     "contacts_import": Operation(
         contacts.ContactsImport, contacts.ContactsImported, KEEPERS, streams=True, file=contacts.LARGEST
     ),
@@ -125,7 +58,6 @@ _BY_DESK: Mapping[str, Operation] = {
     "contacts_faults": Operation(contacts.ContactsFaults, answers.Items, READERS),
     "contacts_changes": Operation(contacts.ContactsChanges, answers.Items, READERS),
     "contacts_forget": Operation(contacts.ContactsForget, contacts.Forgotten, KEEPERS),
-    "consent_list": Operation(OwnList, answers.Items, READERS),
     "request_open": Operation(requests.Open, requests.Standing, KEEPERS),
     "request_ask_identity": Operation(requests.AskIdentity, requests.Standing, KEEPERS),
     "request_verify_identity": Operation(requests.VerifyIdentity, requests.Standing, KEEPERS),

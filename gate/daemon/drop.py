@@ -14,7 +14,7 @@ import structlog
 from gate.config import Registers
 from gate.daemon.chores import chore
 from gate.operations.operation import Caller
-from gate.operations.registers.importing import RegisterImport, RegisterImported, register_import
+from gate.operations.registers.importing import REGISTERS, RegisterImport, RegisterImported, register_import
 
 if TYPE_CHECKING:
     from gate.handed_over_file import HandedOverFile
@@ -61,7 +61,7 @@ async def watch(data: DataFolder) -> None:
             again=AGAIN_SECONDS,
         )
     finally:
-        for name in ("tps", "ctps"):  # the gate does not wait for an import: its file is taken at the next start
+        for name in REGISTERS:  # the gate does not wait for an import: its file is taken at the next start
             data.register_imports.cancel(name, "gate")
 
 

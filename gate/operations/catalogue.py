@@ -8,7 +8,9 @@ from typing import Any, Final
 from gate.operations import proposals
 from gate.operations.audit import checkpoints, exporting, leaves, verifying
 from gate.operations.calls import calls, recordings, screening
+from gate.operations.contacts import screening_log
 from gate.operations.keys import dropping, recipients, wraps
+from gate.operations.lists import consents, objections
 from gate.operations.operation import Operation, Request
 from gate.operations.registers import importing, in_force
 from gate.operations.requests import erasure
@@ -17,6 +19,7 @@ from gate.operations.retention import holds, schedule
 _MODULES: Final = (
     calls,
     checkpoints,
+    consents,
     dropping,
     erasure,
     exporting,
@@ -24,11 +27,13 @@ _MODULES: Final = (
     importing,
     in_force,
     leaves,
+    objections,
     proposals,
     recipients,
     recordings,
     schedule,
     screening,
+    screening_log,
     verifying,
     wraps,
 )

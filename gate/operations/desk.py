@@ -14,8 +14,6 @@ from gate.errors import GateError
 from gate.operations.calls.calls import lookup_warnings
 from gate.operations.contacts.contact_desk import ContactDesk
 from gate.operations.desk_base import LONDON
-from gate.operations.lists.bulk_lists import BulkLists
-from gate.operations.lists.lists import Lists
 from gate.operations.operation import Caller
 from gate.operations.reports.reporting import Reporting
 from gate.operations.requests.request_desk import RequestDesk
@@ -24,8 +22,6 @@ from gate.service.reads import Row
 
 
 class Desk(
-    Lists,
-    BulkLists,
     ContactDesk,
     Holding,
     Reporting,

@@ -17,6 +17,20 @@ def number_of(raw: str) -> str:
         ) from refused
 
 
+def number_or_id(target: str, entry: str) -> str:
+    """The E.164 value of what is no id of an ``entry`` (``objection``, ``consent``).
+
+    Raises ``UsageError`` where it is no number either.
+    """
+    try:
+        return number_of(target)
+    except UsageError as error:
+        raise UsageError(
+            f"{target!r} is neither the id of {'an' if entry == 'objection' else 'a'} {entry} in force nor a number",
+            hint=f"See the ids: dialgate {entry} list",
+        ) from error
+
+
 def said(what: str, **given: str) -> None:
     """Raise ``UsageError`` where one of these texts is empty; ``what`` needs them."""
     missing = [name for name, value in given.items() if not value.strip()]

@@ -9,9 +9,12 @@ from typing import Any
 
 import pytest
 
-from gate.cli.lists import BATCH, export_list, read_list, send_list
+from gate.cli.own_list_files import BATCH, export_list, read_list, send_list
 from gate.cli.values import LONDON
 from gate.errors import UsageError
+from gate.operations.lists.entries import BatchKept, ObjectionEntry
+from gate.operations.lists.objections import ObjectionExport, ObjectionImport, ObjectionRow
+from gate.operations.operation import Page
 from tests.support.commands import dialgate
 from tests.support.example import make_example
 
@@ -22,12 +25,11 @@ class Kept:
     """A gate that keeps every batch it is sent."""
 
     def __init__(self) -> None:
-        self.batches: list[list[dict[str, Any]]] = []
+        self.batches: list[list[ObjectionEntry]] = []
 
-    def call(self, op: str, /, *, progress: Any = None, **fields: Any) -> Any:
-        assert op == "objection_import"
-        self.batches.append(fields["entries"])
-        return {"imported": len(fields["entries"]), "held": 0}
+    def ask(self, request: ObjectionImport, **_: Any) -> Any:
+        self.batches.append(request.entries)
+        return BatchKept(imported=len(request.entries), held=0)
 
 
 @pytest.fixture
@@ -68,7 +70,7 @@ def test_a_file_with_wrong_lines_imports_nothing_unless_they_are_to_be_skipped(f
 
 def test_the_line_is_where_the_record_begins() -> None:
     found = read_list("objections", b'number,note\n07700900401,"a\nb"\n12,x\n', "x.csv", NOW)
-    assert [entry["line"] for entry in found.entries] == [2]
+    assert [entry.line for entry in found.entries] == [2]
     assert [line for line, _ in found.faults] == [4]
 
 
@@ -91,7 +93,7 @@ def test_what_is_no_such_list_is_refused(raw: bytes, words: str) -> None:
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
 def test_encodings(encoding: str) -> None:
     found = read_list("objections", "Number\tNote\r\n07700900401\tJürgen\r\n".encode(encoding), "x.csv", NOW)
-    assert found.entries[0]["note"] == "Jürgen"
+    assert found.entries[0].note == "Jürgen"
     assert (found.encoding == "cp1252") == (encoding == "cp1252")
 
 
@@ -102,7 +104,7 @@ def test_batches_are_small_and_progress_is_told() -> None:
     report = send_list(gate, found, skip_bad=False, progress=lambda done, _: seen.append(done))
     assert report["imported"] == BATCH + 50
     assert len(gate.batches) > 2 and seen[-1] == 1.0
-    assert [entry["line"] for batch in gate.batches for entry in batch] == list(range(2, BATCH + 52))
+    assert [entry.line for batch in gate.batches for entry in batch] == list(range(2, BATCH + 52))
 
 
 def test_a_failed_export_leaves_no_file(folder: Path) -> None:
@@ -112,14 +114,20 @@ def test_a_failed_export_leaves_no_file(folder: Path) -> None:
 
 
 def test_the_entries_of_erased_persons_are_counted_and_not_written() -> None:
+    def row(number: str | None, note: str | None = None) -> ObjectionRow:
+        unset = dict.fromkeys(("source", "actor", "call_id", "removed_at", "removed_by", "removed_why"))
+        return ObjectionRow(leaf_index=1, id="o-1", number=number, made_at="2026-01-01", note=note, **unset)
+
     class Erased:
-        def call(self, op: str, /, *, progress: Any = None, **fields: Any) -> Any:
-            if fields["after"] is None:
-                return {"items": [{"number": None, "made_at": "2026-01-01"}], "next": "1"}
-            return {"items": [{"number": "+447700900401", "note": "x"}, {"number": None}], "next": None}
+        def ask(self, request: ObjectionExport, **_: Any) -> Any:
+            if request.after is None:
+                return Page(items=[row(None)], next="1")
+            return Page(items=[row("+447700900401", "x"), row(None)])
 
     told: list[int] = []
-    assert b"".join(export_list(Erased(), "objections", told.append)).splitlines()[1:] == [b"+447700900401,,,x"]
+    assert b"".join(export_list(Erased(), "objections", told.append)).splitlines()[1:] == [
+        b"+447700900401,2026-01-01,,x"
+    ]
     assert told == [2]
 
 

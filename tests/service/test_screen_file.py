@@ -6,6 +6,7 @@ import csv
 import io
 from typing import Any
 
+import msgspec
 import pytest
 
 from gate.errors import UsageError
@@ -123,7 +124,7 @@ def test_the_evidence_holds_counts_and_digests_and_no_number() -> None:
     screener = BulkScreener(Registers(), OWN, RULES, ATTEMPT, NOON)
     target = io.BytesIO()
     report = ScreenedFile(io.BytesIO(raw), target, screener).run()
-    body = evidence(report, screener, source_name="crm.csv", timed=False)
+    body = msgspec.to_builtins(evidence(report, screener, source_name="crm.csv", timed=False))
     assert body["sha256"] == hashlib.sha256(raw).hexdigest()
     assert body["output_sha256"] == hashlib.sha256(target.getvalue()).hexdigest()
     assert body["reasons"] == {"phone": {"listed_tps": 1, "not_listed": 1}}

@@ -120,7 +120,7 @@ class SmallDesk:
         self, *, number: str, source: str, note: str, made_at: datetime | None, actor: str
     ) -> dict[str, Any]:
         self._note("objection_add", number=number, source=source, note=note, made_at=made_at, actor=actor)
-        return {"id": "o-1", "number": "+442079460123"}
+        return {"id": "o-1", "number": "+442079460123", "made_at": "2026-07-01T09:00:00+00:00"}
 
     def objection_remove(self, *, target: str, reason: str, actor: str) -> dict[str, Any]:
         self._note("objection_remove", target=target, reason=reason, actor=actor)
@@ -134,7 +134,8 @@ class SmallDesk:
             return {"items": [], "next": None}
         note = "[red]call\x1b[2J\u202eme[/red] on +447700900123"
         item = {"id": "o-1", "number": "+442079460123", "made_at": "2026-07-01T09:00:00+00:00", "source": "told"}
-        return {"items": [item | {"note": note}], "next": "o-1"}
+        item |= dict.fromkeys(("actor", "call_id", "removed_at", "removed_by", "removed_why"))
+        return {"items": [item | {"leaf_index": 1, "note": note}], "next": "o-1"}
 
     def objection_import(self, **fields: Any) -> dict[str, Any]:
         self._note("objection_import", **fields)
@@ -204,7 +205,7 @@ class SmallDesk:
 
     def consent_add(self, **fields: Any) -> dict[str, Any]:
         self._note("consent_add", **fields)
-        return {"id": "c-1", "number": "+442079460123"}
+        return {"id": "c-1", "number": "+442079460123", "given_at": "2026-07-01T09:00:00+00:00"}
 
     def consent_withdraw(self, **fields: Any) -> dict[str, Any]:
         self._note("consent_withdraw", **fields)

@@ -102,7 +102,7 @@ class Outcome(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Screened:
+class Answers:
     """A column's answers."""
 
     outcomes: Integers
@@ -128,13 +128,13 @@ class BulkScreener:
         self._shared: dict[int, int] = {}
         self._remembered: dict[str, tuple[int, str]] = {}
 
-    def screen(self, raws: Sequence[str], text_of: Callable[[str], str] = str) -> Screened:
+    def screen(self, raws: Sequence[str], text_of: Callable[[str], str] = str) -> Answers:
         """The outcome of every text. ``text_of`` makes the text to be read of one that is not plain ASCII.
 
         Raises ``RegisterError`` where a snapshot was damaged during the run.
         """
         if not raws:
-            return Screened(np.zeros(0, dtype=np.int64), [])
+            return Answers(np.zeros(0, dtype=np.int64), [])
         keys, sorts = self._readings.read_many(raws)
         refused = np.array([sort.kind is None for sort in self._readings.sorts] + [True], dtype=np.bool_)
         plain = sorts >= 0
@@ -149,7 +149,7 @@ class BulkScreener:
         for row in np.flatnonzero(alone).tolist():
             raw = raws[row]
             outcomes[row], numbers[row] = self._one(cells.plain(raw if raw.isascii() else text_of(raw)))
-        return Screened(outcomes, numbers)
+        return Answers(outcomes, numbers)
 
     def _held(self, keys: Integers, numbered: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
         """The rows of whose number the firm holds something."""

@@ -7,15 +7,18 @@ import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 
+import msgspec
 import numpy as np
 
 from gate.core.cells import MARK, is_formula
 from gate.core.screening import Reason
 from gate.errors import UsageError
-from gate.operations.contacts.bulk_screen import BulkScreener, Screened
+from gate.operations.contacts.bulk_screen import Answers, BulkScreener
+from gate.operations.contacts.screening_log import Screened
 from gate.operations.contacts.sheet import Block, Sheet
+from gate.operations.registers.in_force import RegisterIdentity
 
 NAMED: Final = 1000
 """Bad lines that a report names, at most."""
@@ -197,7 +200,7 @@ class ScreenedFile:
             bad.add(place)
         return text + self._sheet.dialect.delimiter * (self._width - len(row))
 
-    def _with_answers(self, texts: Sequence[str], screened: Screened) -> list[str]:
+    def _with_answers(self, texts: Sequence[str], screened: Answers) -> list[str]:
         between = self._sheet.dialect.delimiter
         before = [between.join(["", each.verdict, each.reason, ""]) for each in self._screener.outcomes]
         behind = [between.join(["", *each.as_of]) for each in self._screener.outcomes]
@@ -207,7 +210,7 @@ class ScreenedFile:
         ]
 
     def _count(
-        self, column: str, screened: Screened, values: Sequence[str], rows: Sequence[Sequence[str]], bad: set[int]
+        self, column: str, screened: Answers, values: Sequence[str], rows: Sequence[Sequence[str]], bad: set[int]
     ) -> None:
         outcomes = self._screener.outcomes
         counted = np.bincount(screened.outcomes, minlength=len(outcomes)).tolist()
@@ -247,22 +250,22 @@ def places_of(wanted: Sequence[str], names: Sequence[str], *, header: bool) -> l
     return places
 
 
-def evidence(report: Report, screener: BulkScreener, *, source_name: str, timed: bool) -> dict[str, Any]:
-    """The body of the ``screened`` fact: counts and digests, no number."""
-    return {
-        "source_name": _text(source_name),
-        "sha256": report.sha256,
-        "output_sha256": report.output_sha256,
-        "columns": list(report.columns),
-        "rows": report.rows,
-        "reasons": {column: dict(counts) for column, counts in report.reasons.items()},
-        "bad_rows": report.bad_rows,
-        "registers": screener.registers.identities,
-        "purpose": screener.attempt.purpose.value,
-        "topic": screener.attempt.topic.value,
-        "as_of": screener.now.isoformat(),
-        "hours_applied": timed,
-    }
+def evidence(report: Report, screener: BulkScreener, *, source_name: str, timed: bool) -> Screened:
+    """What the log keeps of it: counts and digests, no number."""
+    return Screened(
+        source_name=_text(source_name),
+        sha256=report.sha256,
+        output_sha256=report.output_sha256,
+        columns=list(report.columns),
+        rows=report.rows,
+        reasons={column: dict(counts) for column, counts in report.reasons.items()},
+        bad_rows=report.bad_rows,
+        registers=msgspec.convert(screener.registers.identities, list[RegisterIdentity]),
+        purpose=screener.attempt.purpose,
+        topic=screener.attempt.topic,
+        as_of=screener.now,
+        hours_applied=timed,
+    )
 
 
 def _text(text: str) -> str:

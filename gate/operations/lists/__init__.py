@@ -1,5 +1,6 @@
-"""The firm's own lists: objections and consents.
+"""The firm's own lists as people ask for them. A change holds from the next call.
 
-- ``lists``       one entry: added, taken back, listed
-- ``bulk_lists``  many at once, in and out; ``entries``: one line of such a list
+- ``objections``  its do-not-call list: add, remove, list, in bulk in and out
+- ``consents``    who agreed to its calls: add, withdraw, list, in bulk in and out
+- ``entries``     one line of a list's file: what it must hold, and how its text is read
 """

@@ -1,18 +1,22 @@
 """One line of an own list, objection or consent, as it comes in bulk: what it must hold, and how its text is read.
 
-The command line reads a file with these functions before it sends anything, and the desk asks them again before it
-keeps anything: nothing gets in through the one that the other would have refused.
+The command line reads a file with these functions before it sends anything, and the operations check the entries with
+them again before they keep anything: what the one refuses does not get in through the other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from zoneinfo import ZoneInfo
+
+import msgspec
 
 from gate.core import numbers
 from gate.core.numbers import NumberRefused
+from gate.errors import UsageError
+from gate.operations.operation import Line, Moment, Note, Response
 
 LONDON: Final = ZoneInfo("Europe/London")
 
@@ -38,30 +42,60 @@ NOTE: Final = 4000
 _TIMES: Final = ("made_at", "given_at", "withdrawn_at")
 
 
-class ObjectionRow(Protocol):
-    """An objection to be kept."""
+AT_ONCE: Final = 500
+"""Entries of a batch, at most."""
 
-    number: str
-    made_at: datetime | None
-    """None: now."""
-    source: str
-    note: str
-    line: int
+
+class Entry(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    """Base of both."""
+
+    number: Line
+    line: int = 0
     """Where it stood in its file."""
 
 
-class ConsentRow(Protocol):
-    """A consent to be kept, withdrawn or not."""
+class ObjectionEntry(Entry, frozen=True, kw_only=True):
+    """An objection to be kept."""
 
-    number: str
-    given_at: datetime
-    how: str
-    wording: str
-    who: str
-    evidence: str
-    withdrawn_at: datetime | None
-    withdrawn_why: str
-    line: int
+    made_at: Moment | None = None
+    """None: now."""
+    source: Line = "import"
+    note: Note = ""
+
+
+class ConsentEntry(Entry, frozen=True, kw_only=True):
+    """A consent to be kept, with its own date and evidence, withdrawn or not."""
+
+    given_at: Moment
+    how: Line
+    wording: Note
+    who: Line
+    evidence: Note
+    withdrawn_at: Moment | None = None
+    withdrawn_why: Note = ""
+
+
+class BatchKept(Response, frozen=True):
+    """What became of a batch."""
+
+    imported: int
+    held: int
+    """Those that were there already."""
+
+
+def check_entries(name: str, entries: Sequence[Entry], now: datetime) -> None:
+    """Raises ``UsageError`` that names every line that is wrong."""
+    faults = []
+    for entry in entries:
+        fields = {column: getattr(entry, column) for column in COLUMNS[name]}
+        faults += [f"line {entry.line}: {fault}" for fault in faults_of(name, fields, now)]
+    if faults:
+        raise UsageError("\n".join([f"nothing of this batch of {name} was kept", *faults]))
+
+
+def origin(entry: Entry, source_name: str, sha256: str) -> dict[str, Any]:
+    """The file and line that an entry comes from, as they stand in its fact; empty where no file was named."""
+    return {"file": {"name": source_name, "sha256": sha256, "line": entry.line}} if source_name or sha256 else {}
 
 
 def read_row(name: str, row: Mapping[str, str], now: datetime) -> tuple[dict[str, Any], list[str]]:
@@ -78,7 +112,7 @@ def read_row(name: str, row: Mapping[str, str], now: datetime) -> tuple[dict[str
             text = text.strip()
         if column in _TIMES:
             try:
-                fields[column] = moment(text, now, end=column != "given_at") if text else None
+                fields[column] = time_of(text, now, end=column != "given_at") if text else None
             except ValueError:
                 faults.append(f'{column}: "{text[:40]}" is not a time; write 2026-03-02T10:00:00Z or 2026-03-02')
         else:
@@ -108,7 +142,7 @@ def faults_of(name: str, fields: Mapping[str, Any], now: datetime) -> list[str]:
     return faults
 
 
-def moment(text: str, now: datetime, *, end: bool) -> datetime:
+def time_of(text: str, now: datetime, *, end: bool) -> datetime:
     """A time as UTC; a bare day is its beginning, or its ``end`` (today: now). Raises ``ValueError``."""
     try:
         day = date.fromisoformat(text)

@@ -40,6 +40,7 @@ log = Logger()
 TOO_LATE: Final = 0.9
 """An import of which this part is done is about to put the new snapshot in force: it is not cancelled any more."""
 RegisterName = Literal["tps", "ctps"]
+REGISTERS: Final[tuple[RegisterName, ...]] = ("tps", "ctps")
 
 
 class Cancelled(RegisterFailed):

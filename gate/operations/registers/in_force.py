@@ -20,6 +20,16 @@ REMEMBERED: Final = 500
 """Imports looked through, at most: more than those of both registers in eight months."""
 
 
+class RegisterIdentity(Response, frozen=True):
+    """The edition of a register that something rested on."""
+
+    name: str
+    state: str
+    as_of: date | None
+    count: int
+    sha256: str
+
+
 class RefusedFile(Response, frozen=True):
     """A file that was not taken."""
 

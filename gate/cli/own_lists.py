@@ -9,8 +9,8 @@ from typing import Any
 import click
 
 from gate.cli.files import output_file
-from gate.cli.lists import export_list, read_file, read_list, send_list
 from gate.cli.output import View, say
+from gate.cli.own_list_files import export_list, read_file, read_list, send_list
 from gate.cli.reach import reach
 from gate.clock import SystemClock
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
@@ -21,7 +21,10 @@ from gate.cli.reach import Gate
 from gate.core.cells import csv_rows, csv_text
 from gate.errors import UsageError
 from gate.handed_over_file import open_file
-from gate.operations.lists.entries import COLUMNS, REQUIRED, read_row
+from gate.operations.lists.consents import ConsentExport, ConsentImport
+from gate.operations.lists.entries import COLUMNS, REQUIRED, BatchKept, ConsentEntry, Entry, ObjectionEntry, read_row
+from gate.operations.lists.objections import ObjectionExport, ObjectionImport
+from gate.operations.operation import Page, Request
 
 BATCH: Final = 200
 """Entries in one transaction, at most: calls that come in meanwhile wait for some hundredths of a second."""
@@ -35,6 +38,20 @@ SHOWN: Final = 1000
 Progress = Callable[[float, str], None]
 
 
+class _List(NamedTuple):
+    """How a list is asked for in bulk."""
+
+    entry: Callable[..., Entry]
+    batch: Callable[..., Request[BatchKept]]
+    page: Callable[..., Request[Page[Any]]]
+
+
+_LISTS: Final[Mapping[str, _List]] = {
+    "objections": _List(ObjectionEntry, ObjectionImport, ObjectionExport),
+    "consents": _List(ConsentEntry, ConsentImport, ConsentExport),
+}
+
+
 @dataclass
 class ListFile:
     """A list as it was read: what may be kept, and what is wrong with the rest."""
@@ -44,7 +61,7 @@ class ListFile:
     source_name: str
     sha256: str
     encoding: str
-    entries: list[dict[str, Any]] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     faults: list[tuple[int, str]] = field(default_factory=list)
     """(line, what is wrong), in the file's order."""
 
@@ -80,7 +97,7 @@ def _one(found: ListFile, line: int, header: Sequence[str], values: Sequence[str
     if faults:
         found.faults += [(line, fault) for fault in faults]
     else:
-        found.entries.append(fields | {"line": line})
+        found.entries.append(_LISTS[found.name].entry(**fields, line=line))
 
 
 def _header(name: str, values: Sequence[str]) -> list[str]:
@@ -122,13 +139,9 @@ def send_list(gate: Gate, found: ListFile, *, skip_bad: bool, progress: Progress
     counts = {"imported": 0, "held": 0}
     done = 0
     for batch in _batches(found.entries):
-        answer = gate.call(
-            f"{found.name.removesuffix('s')}_import",
-            entries=batch,
-            source_name=found.source_name,
-            sha256=found.sha256,
-        )
-        counts = {key: counts[key] + answer[key] for key in counts}
+        asked = _LISTS[found.name].batch(entries=batch, source_name=found.source_name, sha256=found.sha256)
+        kept = gate.ask(asked)
+        counts = {"imported": counts["imported"] + kept.imported, "held": counts["held"] + kept.held}
         done += len(batch)
         if progress:
             progress(done / len(found.entries), f"{done:,} of {len(found.entries):,}")
@@ -136,8 +149,8 @@ def send_list(gate: Gate, found: ListFile, *, skip_bad: bool, progress: Progress
     return counts | {"skipped": found.bad, "faults": faults, "sha256": found.sha256}
 
 
-def _batches(entries: Sequence[dict[str, Any]]) -> Iterator[list[dict[str, Any]]]:
-    batch: list[dict[str, Any]] = []
+def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    batch: list[Entry] = []
     size = 0
     for entry in entries:
         weight = len(msgspec.json.encode(entry)) + 1
@@ -158,11 +171,11 @@ def export_list(gate: Gate, name: str, left_out: Callable[[int], None] = lambda 
     columns = COLUMNS[name]
     yield csv_text([columns]).encode()
     while True:
-        page = gate.call(f"{name.removesuffix('s')}_export", after=after)
-        numbered = [row for row in page["items"] if row["number"]]
-        erased += len(page["items"]) - len(numbered)
-        yield csv_text([row.get(column) or "" for column in columns] for row in numbered).encode()
-        after = page["next"]
+        page = gate.ask(_LISTS[name].page(after=after))
+        numbered = [row for row in page.items if row.number]
+        erased += len(page.items) - len(numbered)
+        yield csv_text([getattr(row, column) or "" for column in columns] for row in numbered).encode()
+        after = page.next
         if after is None:
             left_out(erased)
             return

@@ -1,0 +1,233 @@
+"""Consents: subscribers who told this firm that it may call this line (PECR reg 21(4)), withdrawable (21(5))."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from gate.errors import UsageError
+from gate.operations.lists.entries import AT_ONCE, BatchKept, ConsentEntry, check_entries, origin
+from gate.operations.operation import (
+    KEEPERS,
+    READERS,
+    Caller,
+    Limit,
+    Line,
+    Moment,
+    Note,
+    Page,
+    Paged,
+    Request,
+    Response,
+    operation,
+)
+from gate.operations.parsing import number_of, number_or_id
+from gate.store import queries
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+    from gate.ports import Transaction
+
+# --- adding one ----------------------------------------------------------------------------------------------------
+
+
+class ConsentAdded(Response, frozen=True):
+    """A consent that is kept."""
+
+    id: str
+    number: str
+    given_at: str
+
+
+class ConsentAdd(Request[ConsentAdded], frozen=True):
+    """A subscriber agreed to calls of this firm on this line (LAW 1.5)."""
+
+    number: Line
+    how: Line
+    """``phone``, ``web form``, ``paper``, …"""
+    wording: Note
+    """What they agreed to, word for word."""
+    who: Line
+    """Who gave it."""
+    evidence: Note = ""
+    """Where the proof is: a document or recording id."""
+    given_at: Moment | None = None
+    """None: now."""
+
+
+@operation(ConsentAdd, "consent_add", roles=KEEPERS)
+def consent_add(folder: DataFolder, asked: ConsentAdd, caller: Caller) -> ConsentAdded:
+    """Keep that a subscriber agreed to calls of this firm on this line, with the evidence."""
+    e164, now = number_of(asked.number), folder.clock.now()
+    given = asked.given_at.astimezone(UTC) if asked.given_at else now
+    if given > now:
+        raise UsageError(
+            f"a consent cannot be given in the future ({asked.given_at})", hint="Give the time it was given."
+        )
+    texts = (("how", asked.how), ("wording", asked.wording), ("who", asked.who))
+    if missing := [name for name, value in texts if not value.strip()]:
+        raise UsageError(
+            f"a consent without {', '.join(missing)} proves nothing", hint="Say how, in which words, by whom."
+        )
+    consent_id = folder.new_id()
+    body = {
+        "number": e164,
+        "given_at": given.isoformat(),
+        "how": asked.how,
+        "wording": asked.wording,
+        "who": asked.who,
+        "evidence": asked.evidence,
+    }
+    folder.keep("consent", consent_id, caller.actor, body)
+    return ConsentAdded(id=consent_id, number=e164, given_at=given.isoformat())
+
+
+# --- withdrawing ---------------------------------------------------------------------------------------------------
+
+
+class ConsentsWithdrawn(Response, frozen=True):
+    """Their ids."""
+
+    withdrawn: list[str]
+
+
+class ConsentWithdraw(Request[ConsentsWithdrawn], frozen=True):
+    """A consent ends."""
+
+    target: Line
+    """The consent's id, or a number: every live consent of it."""
+    reason: Note = ""
+
+
+@operation(ConsentWithdraw, "consent_withdraw", roles=KEEPERS)
+def consent_withdraw(folder: DataFolder, asked: ConsentWithdraw, caller: Caller) -> ConsentsWithdrawn:
+    """End a consent by its id, or every live one of a number; it holds from the next call."""
+
+    def work(tx: Transaction) -> list[str]:
+        rows = tx.query("SELECT id FROM consents WHERE id = ? AND withdrawn_at IS NULL", (asked.target,))
+        ids = [row["id"] for row in rows] or [
+            each.id for each in tx.consents(number_or_id(asked.target, "consent")) if each.withdrawn_at is None
+        ]
+        now = folder.clock.now().isoformat()
+        for each in ids:
+            tx.append(folder.fact("consent_withdrawn", each, caller.actor, {"at": now, "reason": asked.reason}))
+        return ids
+
+    withdrawn = folder.store.call(work)
+    if not withdrawn:
+        raise UsageError(f"no live consent for {asked.target}", hint="See: dialgate consent list")
+    return ConsentsWithdrawn(withdrawn=withdrawn)
+
+
+# --- the list ------------------------------------------------------------------------------------------------------
+
+
+class ConsentRow(Response, frozen=True):
+    """A consent; what is personal in it is None where it was erased."""
+
+    leaf_index: int
+    id: str
+    number: str | None
+    noted_at: str
+    given_at: str
+    how: str | None
+    wording: str | None
+    who: str | None
+    evidence: str | None
+    actor: str | None
+    withdrawn_at: str | None
+    withdrawn_by: str | None
+    withdrawn_why: str | None
+
+
+class ConsentList(Paged[Page[ConsentRow]], frozen=True):
+    """The consents, the withdrawn ones too."""
+
+    number: Line | None = None
+    text: Line | None = None
+    """Only entries in which it stands: in the number (its beginning in any spelling), who, how, evidence, id."""
+    masked: bool = False
+    """Hide part of each number. An account that is a viewer and no more gets them so in any case."""
+
+
+@operation(ConsentList, "consent_list", roles=READERS)
+def consent_list(folder: DataFolder, asked: ConsentList, caller: Caller) -> Page[ConsentRow]:
+    """Consents with their evidence, newest first, the withdrawn ones too."""
+    number = number_of(asked.number) if asked.number else None
+    return _page(folder, asked.after, asked.limit, number, asked.text)
+
+
+def _page(
+    folder: DataFolder, after: str | None, limit: int, number: str | None = None, text: str | None = None
+) -> Page[ConsentRow]:
+    rows, following = folder.store.call(lambda tx: queries.consents_page(tx, after, limit, number, text=text))
+    return Page(items=msgspec.convert(rows, list[ConsentRow]), next=following)
+
+
+# --- in bulk -------------------------------------------------------------------------------------------------------
+
+
+class ConsentImport(Request[BatchKept], frozen=True):
+    """A batch of consents, kept as a whole or not at all."""
+
+    entries: Annotated[list[ConsentEntry], msgspec.Meta(max_length=AT_ONCE)]
+    source_name: Line = ""
+    """The file they come from, and its SHA-256: kept with each."""
+    sha256: Line = ""
+
+
+@operation(ConsentImport, "consent_import", roles=KEEPERS)
+def consent_import(folder: DataFolder, asked: ConsentImport, caller: Caller) -> BatchKept:
+    """Keep a batch of consents, each with its own date and evidence, the withdrawn ones with their withdrawal.
+
+    A consent held already is never given new life: the withdrawal that is held stands, and one that the file tells of
+    is kept.
+    """
+    check_entries("consents", asked.entries, folder.clock.now())
+
+    def keep(tx: Transaction, entry: ConsentEntry) -> bool:
+        e164 = number_of(entry.number)
+        file = origin(entry, asked.source_name, asked.sha256)
+        held = _held(tx, entry, e164)
+        consent_id = held["id"] if held else folder.new_id()
+        if held is None:
+            body: dict[str, Any] = {"number": e164, "given_at": entry.given_at.astimezone(UTC).isoformat()}
+            body |= {"how": entry.how, "wording": entry.wording, "who": entry.who, "evidence": entry.evidence}
+            tx.append(folder.fact("consent", consent_id, caller.actor, body | file))
+        if entry.withdrawn_at and (held is None or held["withdrawn_at"] is None):
+            body = {"at": entry.withdrawn_at.astimezone(UTC).isoformat(), "reason": entry.withdrawn_why}
+            tx.append(folder.fact("consent_withdrawn", consent_id, caller.actor, body | file))
+            return True
+        return held is None
+
+    kept = folder.store.call(lambda tx: sum(keep(tx, entry) for entry in asked.entries))
+    return BatchKept(imported=kept, held=len(asked.entries) - kept)
+
+
+def _held(tx: Transaction, entry: ConsentEntry, e164: str) -> dict[str, Any] | None:
+    """The same consent where it is held: same time, way, words, person and evidence."""
+    same = (entry.how, entry.wording, entry.who, entry.evidence)
+    for each in tx.consents(e164):
+        if each.given_at == entry.given_at:
+            found = tx.query(
+                "SELECT id, how, wording, who, evidence, withdrawn_at FROM consents WHERE id = ?", (each.id,)
+            )[0]
+            if (found["how"], found["wording"], found["who"], found["evidence"] or "") == same:
+                return found
+    return None
+
+
+class ConsentExport(Paged[Page[ConsentRow]], frozen=True):
+    """The whole list on its way out."""
+
+    limit: Limit = 1000
+
+
+@operation(ConsentExport, "consent_export", roles=READERS)
+def consent_export(folder: DataFolder, asked: ConsentExport, caller: Caller) -> Page[ConsentRow]:
+    """A page of the consents, numbers in full, the withdrawn ones too; the first one logs who takes the list out."""
+    if asked.after is None:
+        folder.keep("list_exported", folder.new_id(), caller.actor, {"list": "consents"})
+    return _page(folder, asked.after, asked.limit)

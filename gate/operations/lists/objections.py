@@ -1,0 +1,211 @@
+"""Objections: who does not want to be called again by this firm (PECR reg 21(1)(a))."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import TYPE_CHECKING, Annotated, Any
+
+import msgspec
+
+from gate.errors import UsageError
+from gate.operations.lists.entries import AT_ONCE, BatchKept, ObjectionEntry, check_entries, origin
+from gate.operations.operation import (
+    KEEPERS,
+    READERS,
+    Caller,
+    Limit,
+    Line,
+    Moment,
+    Note,
+    Page,
+    Paged,
+    Request,
+    Response,
+    operation,
+)
+from gate.operations.parsing import number_of, number_or_id
+from gate.service.objecting import last_word
+from gate.store import queries
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+    from gate.ports import Transaction
+
+# --- adding one ----------------------------------------------------------------------------------------------------
+
+
+class ObjectionAdded(Response, frozen=True):
+    """An objection in force."""
+
+    id: str
+    number: str
+    made_at: str
+
+
+class ObjectionAdd(Request[ObjectionAdded], frozen=True):
+    """Somebody does not want calls."""
+
+    number: Line
+    source: Line = "told"
+    """How it came: ``told``, ``letter``, ``email``, …"""
+    note: Note = ""
+    made_at: Moment | None = None
+    """When they said so; None: now. Only a consent given after it is newer."""
+
+
+@operation(ObjectionAdd, "objection_add", roles=KEEPERS)
+def objection_add(folder: DataFolder, asked: ObjectionAdd, caller: Caller) -> ObjectionAdded:
+    """Keep that someone does not want to be called again; it holds from the next call."""
+    e164 = number_of(asked.number)
+    body: dict[str, Any] = {"number": e164, "source": asked.source, "note": asked.note, "call_id": None}
+    if asked.made_at:
+        made = asked.made_at.astimezone(UTC)
+        if made > folder.clock.now():
+            raise UsageError(
+                f"an objection cannot be made in the future ({asked.made_at})", hint="Give the time it was made."
+            )
+        body["made_at"] = made.isoformat()
+
+    def work(tx: Transaction) -> ObjectionAdded:
+        fact = last_word(tx, folder.fact("objection", folder.new_id(), caller.actor, body))
+        tx.append(fact)
+        return ObjectionAdded(id=fact.subject, number=e164, made_at=fact.body["made_at"])
+
+    added: ObjectionAdded = folder.store.call(work)
+    return added
+
+
+# --- removing ------------------------------------------------------------------------------------------------------
+
+
+class ObjectionsRemoved(Response, frozen=True):
+    """Their ids."""
+
+    removed: list[str]
+
+
+class ObjectionRemove(Request[ObjectionsRemoved], frozen=True):
+    """An objection was a mistake, or its maker says so; the entry stays in the log."""
+
+    target: Line
+    """The objection's id, or a number: every objection of it."""
+    reason: Note
+
+
+@operation(ObjectionRemove, "objection_remove", roles=KEEPERS)
+def objection_remove(folder: DataFolder, asked: ObjectionRemove, caller: Caller) -> ObjectionsRemoved:
+    """Take an objection back by its id, or all of a number; the reason is kept."""
+    if not asked.reason.strip():
+        raise UsageError("an objection is removed for a reason only", hint="Say why: --reason 'typing mistake'.")
+
+    def work(tx: Transaction) -> list[str]:
+        rows = tx.query("SELECT id FROM objections WHERE id = ? AND removed_at IS NULL", (asked.target,))
+        ids = [row["id"] for row in rows] or [
+            each.id for each in tx.objections(number_or_id(asked.target, "objection"))
+        ]
+        for each in ids:
+            tx.append(folder.fact("objection_removed", each, caller.actor, {"reason": asked.reason}))
+        return ids
+
+    removed = folder.store.call(work)
+    if not removed:
+        raise UsageError(f"no objection in force for {asked.target}", hint="See: dialgate objection list")
+    return ObjectionsRemoved(removed=removed)
+
+
+# --- the list ------------------------------------------------------------------------------------------------------
+
+
+class ObjectionRow(Response, frozen=True):
+    """An objection; what is personal in it is None where it was erased."""
+
+    leaf_index: int
+    id: str
+    number: str | None
+    made_at: str
+    source: str | None
+    note: str | None
+    actor: str | None
+    call_id: str | None
+    """The call in which it was told."""
+    removed_at: str | None
+    removed_by: str | None
+    removed_why: str | None
+
+
+class ObjectionList(Paged[Page[ObjectionRow]], frozen=True):
+    """The objections in force."""
+
+    number: Line | None = None
+    text: Line | None = None
+    """Only entries in which it stands: in the number (its beginning in any spelling), the note, the source, the id."""
+    masked: bool = False
+    """Hide part of each number. An account that is a viewer and no more gets them so in any case."""
+
+
+@operation(ObjectionList, "objection_list", roles=READERS)
+def objection_list(folder: DataFolder, asked: ObjectionList, caller: Caller) -> Page[ObjectionRow]:
+    """The firm's own do-not-call list, newest first."""
+    number = number_of(asked.number) if asked.number else None
+    return _page(folder, asked.after, asked.limit, number, asked.text)
+
+
+def _page(
+    folder: DataFolder, after: str | None, limit: int, number: str | None = None, text: str | None = None
+) -> Page[ObjectionRow]:
+    rows, following = folder.store.call(lambda tx: queries.objections_page(tx, after, limit, number, text=text))
+    return Page(items=msgspec.convert(rows, list[ObjectionRow]), next=following)
+
+
+# --- in bulk -------------------------------------------------------------------------------------------------------
+
+
+class ObjectionImport(Request[BatchKept], frozen=True):
+    """A batch of objections, kept as a whole or not at all."""
+
+    entries: Annotated[list[ObjectionEntry], msgspec.Meta(max_length=AT_ONCE)]
+    source_name: Line = ""
+    """The file they come from, and its SHA-256: kept with each."""
+    sha256: Line = ""
+
+
+@operation(ObjectionImport, "objection_import", roles=KEEPERS)
+def objection_import(folder: DataFolder, asked: ObjectionImport, caller: Caller) -> BatchKept:
+    """Keep a batch of objections, each with the time it was made at (now where it has none).
+
+    An objection that is in force already with the same time is not kept twice; one without a time is not where the
+    number is objected to and nobody ever consented for it.
+    """
+    check_entries("objections", asked.entries, folder.clock.now())
+
+    def keep(tx: Transaction, entry: ObjectionEntry) -> bool:
+        e164 = number_of(entry.number)
+        in_force = tx.objections(e164)
+        made = entry.made_at.astimezone(UTC) if entry.made_at else None
+        if made is None and in_force and not tx.consents(e164):
+            return False
+        if made is not None and any(each.made_at == made for each in in_force):
+            return False
+        body: dict[str, Any] = {"number": e164, "source": entry.source, "note": entry.note, "call_id": None}
+        body |= origin(entry, asked.source_name, asked.sha256)
+        if made is not None:
+            body["made_at"] = made.isoformat()
+        tx.append(last_word(tx, folder.fact("objection", folder.new_id(), caller.actor, body)))
+        return True
+
+    kept = folder.store.call(lambda tx: sum(keep(tx, entry) for entry in asked.entries))
+    return BatchKept(imported=kept, held=len(asked.entries) - kept)
+
+
+class ObjectionExport(Paged[Page[ObjectionRow]], frozen=True):
+    """The whole list on its way out."""
+
+    limit: Limit = 1000
+
+
+@operation(ObjectionExport, "objection_export", roles=READERS)
+def objection_export(folder: DataFolder, asked: ObjectionExport, caller: Caller) -> Page[ObjectionRow]:
+    """A page of the objections in force, numbers in full; the first one logs who takes the list out."""
+    if asked.after is None:
+        folder.keep("list_exported", folder.new_id(), caller.actor, {"list": "objections"})
+    return _page(folder, asked.after, asked.limit)
