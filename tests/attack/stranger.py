@@ -3,17 +3,21 @@
     python -m tests.attack.stranger options --gate 127.0.0.1:5060 --host 127.0.0.1 --seconds 5 --rate 100
     python -m tests.attack.stranger guess --gate 127.0.0.1:5060 --account alice --words words.txt --sources 20
     python -m tests.attack.stranger nonce --gate 127.0.0.1:5060 --account alice --sources 600
+    python -m tests.attack.stranger ask --gate 127.0.0.1:5060 --account alice --number 02079460101
 
 ``options`` floods OPTIONS from one host, until something comes on its standard input or ``--seconds`` are over.
 ``guess`` tries each line of ``--words``, in turn from so many hosts of 127/8, each with a challenge of its own.
-``nonce`` takes one challenge and sends a wrong password with it from so many hosts. Prints ``sent``, ``answered``,
-``codes``, and ``found``: the word that was right.
+``nonce`` takes one challenge and sends a wrong password with it from so many hosts. ``ask`` dials a number without
+credentials and with wrong ones, and registers with a wrong password from one host after the other until an account that
+is there would be locked. Prints ``sent``, ``answered``, ``codes``, and ``found``: the word that was right; for ``ask``
+the ``answers``, without what is new in each.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import secrets
 import select
 import sys
@@ -92,22 +96,47 @@ def nonce(gate: tuple[str, int], account: str, sources: int) -> dict[str, Any]:
     return {"sent": sources, "codes": dict(codes)}
 
 
+def ask(gate: tuple[str, int], account: str, number: str) -> dict[str, Any]:
+    """What a stranger is told of a number and of an account."""
+    answers = []
+    for host in hosts(12):  # two guesses each: more than an account is given
+        for method, uri in (("INVITE", f"sip:{number}@gate.invalid"), ("REGISTER", "sip:gate.invalid")):
+            wire = Wire(host)
+            call = {"sender": f"<sip:{account}@gate.invalid>;tag=a", "call_id": secrets.token_hex(8)}
+            wire.send(wire.request(method, uri, **call), gate)
+            first = wire.final(5)
+            line = authorization(header(first, "WWW-Authenticate"), account, "wrong", method, uri)
+            wire.send(wire.request(method, uri, **call, cseq=2, headers=(line,)), gate)
+            answers += [_lasting(first), _lasting(wire.final(5))]
+            time.sleep(0.1)  # more are not answered a second
+    return {"answers": answers}
+
+
+def _lasting(answer: str) -> list[str]:
+    """The lines of an answer that are not another one's in each."""
+    lines = [re.sub('nonce="[^"]*"|[0-9a-f]{32}', "", line) for line in answer.splitlines()]
+    return [line for line in lines if not re.match("(Via|From|To|Call-ID):", line)]
+
+
 def main(argv: list[str]) -> int:
     """Run it; 0."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("mode", choices=("options", "guess", "nonce"))
+    parser.add_argument("mode", choices=("options", "guess", "nonce", "ask"))
     parser.add_argument("--gate", type=address, required=True)
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--seconds", type=float, default=5.0)
     parser.add_argument("--rate", type=int, default=100)
     parser.add_argument("--account", default="alice")
     parser.add_argument("--words", type=Path)
+    parser.add_argument("--number", default="02079460123")
     parser.add_argument("--sources", type=int, default=1)
     asked = parser.parse_args(argv)
     if asked.mode == "options":
         told = options(asked.gate, asked.host, asked.seconds, asked.rate)
     elif asked.mode == "guess":
         told = guess(asked.gate, asked.account, asked.words.read_text().split(), asked.sources)
+    elif asked.mode == "ask":
+        told = ask(asked.gate, asked.account, asked.number)
     else:
         told = nonce(asked.gate, asked.account, asked.sources)
     print(json.dumps(told))

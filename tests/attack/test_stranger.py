@@ -13,7 +13,7 @@ import pytest
 
 from gate.service.refusal_counts import LEAVES
 from tests.attack.wire import Wire, authorization, code_of, header
-from tests.support.gatehouse import LISTED, Gatehouse
+from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
 
 URI = "sip:gate.invalid"
 
@@ -110,6 +110,23 @@ def test_a_nonce_is_worth_nothing_elsewhere_and_makes_no_leaves(house):
     assert set(told["codes"]) <= {"0", "401", "603"}
     assert told["codes"]["603"] == 1  # of the host that it was given to
     assert len(house.rows("SELECT * FROM calls")) == 1
+
+
+def test_no_answer_to_a_stranger_tells_a_number_or_an_account(tmp_path):
+    """A listed number of an account that is there, and locked in the end; an unlisted one of an account that is not."""
+    told = []
+    for number, account in ((LISTED, "alice"), (UNLISTED, "nobody")):
+        house = Gatehouse(tmp_path / f"{account}{number}")
+        house.start()
+        try:
+            told.append(attack(house, "ask", "--number", number, "--account", account)["answers"])
+        finally:
+            house.stop()
+    assert [answer[0] for answer in told[0][:4]] == [
+        *("SIP/2.0 401 Unauthorized", "SIP/2.0 603 Declined: this phone is not known"),
+        *("SIP/2.0 401 Unauthorized", "SIP/2.0 403 Forbidden"),
+    ]
+    assert told[0] == told[1]
 
 
 def counted(house: Gatehouse, most: int) -> None:

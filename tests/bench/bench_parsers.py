@@ -16,6 +16,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -85,7 +86,7 @@ def odd_datagrams(count: int, rate: int) -> list[Row]:
         assert house.process is not None
         more = ("--rate", str(rate), "--carried", str(CARRIED))
         took: dict[str, list[float]] = {"OPTIONS": [], "INVITE": []}
-        memory, rates, lost = [], [], 0
+        memory, rates, lost, good = [], [], 0, 0
         began = cpu_seconds(house.process.pid), time.monotonic()
         try:
             with Callee(port=house.trunk_port) as carrier:
@@ -95,7 +96,9 @@ def odd_datagrams(count: int, rate: int) -> list[Row]:
                         took[method] += times
                     lost += did["asked"] - did["heard"]
                     rates.append(did["rate"])
-                    good_call(house, carrier, seed)
+                    with suppress(AssertionError):
+                        good_call(house, carrier, seed)
+                        good += 1
                     memory.append(resident_mib(house.process.pid))
                 cores = (cpu_seconds(house.process.pid) - began[0]) / (time.monotonic() - began[1])
             decided = len(house.rows("SELECT call_id FROM calls"))
@@ -109,7 +112,7 @@ def odd_datagrams(count: int, rate: int) -> list[Row]:
         *_answers("OPTIONS to 200 in between", took["OPTIONS"]),
         *_answers("INVITE to 603 in between", took["INVITE"]),
         _row("requests in between without an answer", lost, ""),
-        _row("good calls", ROUNDS, "", "one after each round, with odd messages inside"),
+        _row("good calls", good, "", f"of {ROUNDS}, one after each round, with odd messages inside"),
         *(_row(f"memory of the gate after {100 * at // ROUNDS} %", memory[at - 1], "MiB") for at in (2, 5, 10, 15, 20)),
         _row("tracebacks in the log", log.count("Traceback"), ""),
     ]
