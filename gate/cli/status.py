@@ -14,6 +14,7 @@ from gate.cli.output import View
 from gate.cli.reach import reach
 from gate.core.showing import local
 from gate.operations.audit.leaves import AuditStatus
+from gate.operations.status.glance import Status
 
 SOON_DAYS: Final = 5
 """A register that supports calls for no longer needs a new file."""
@@ -30,7 +31,7 @@ def command(view: View) -> None:
     person, an account that looked up many numbers.
     """
     with reach(view.config) as gate:
-        answer = gate.call("status") | {"log": msgspec.to_builtins(gate.ask(AuditStatus()))}
+        answer = msgspec.to_builtins(gate.ask(Status())) | {"log": msgspec.to_builtins(gate.ask(AuditStatus()))}
     answer["attention"] = list(attention(answer))
     view.data(answer, text=lines)
     if answer["attention"]:

@@ -14,17 +14,13 @@ from typing import Any, NamedTuple
 import msgspec
 
 from gate.control import answers, contacts, looks, requests
-from gate.control.request import Request, Showing
+from gate.control.request import Request
 from gate.errors import ControlError, UsageError
 from gate.operations.catalogue import OPERATIONS as DECLARED
 from gate.operations.operation import EVERYBODY, KEEPERS, READERS
 from gate.operations.operation import Operation as Declared
 
 # --- evidence, state ----------------------------------------------------------------------------------------------
-
-
-class Status(Showing, frozen=True):
-    """How the gate is."""
 
 
 # --- the table ----------------------------------------------------------------------------------------------------
@@ -76,7 +72,6 @@ _BY_DESK: Mapping[str, Operation] = {
     "request_show": Operation(requests.Show, requests.Standing, READERS),
     "report_month": Operation(looks.ReportMonth, answers.MonthReport, READERS),
     "report_article30": Operation(looks.ReportArticle30, answers.ProcessingRecord, READERS),
-    "status": Operation(Status, None, EVERYBODY),
     "session": Operation(looks.Session, answers.Session, EVERYBODY, running=True),
     "watch": Operation(looks.Watch, None, EVERYBODY, running=True),
 }

@@ -15,6 +15,7 @@ from gate.operations.operation import Operation, Request
 from gate.operations.registers import importing, in_force
 from gate.operations.requests import erasure
 from gate.operations.retention import holds, schedule
+from gate.operations.status import glance
 
 _MODULES: Final = (
     calls,
@@ -23,6 +24,7 @@ _MODULES: Final = (
     dropping,
     erasure,
     exporting,
+    glance,
     holds,
     importing,
     in_force,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from gate.errors import ConfigError, RefusedError, RegisterError, StoreError, VaultError
@@ -450,7 +449,10 @@ class SmallDesk:
         self._note("status", actor=actor)
         if not self.hold.is_set():
             raise ConfigError("unwell")
-        return {"calls": [], "path": Path("/a"), "at": "2026-03-02T10:00:00+00:00"}
+        nothing = {"calls": [], "last_hour": {}, "registers": [], "warnings": [], "line": {}, "usage": []}
+        evidence = {"rolled_back": "", "unsigned_seconds": 0}
+        requests = {"open": 0, "warned": 0, "overdue": 0}
+        return nothing | {"ok": True, "at": CALL["at"], "requests": requests, "evidence": evidence}
 
     def reveal(self, *, kind: str, id: str, why: str, actor: str) -> dict[str, Any]:
         self._note("reveal", kind=kind, id=id, why=why, actor=actor)

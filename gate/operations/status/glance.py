@@ -1,0 +1,138 @@
+"""The gate at a glance, and what somebody must see to."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from gate.errors import GateError
+from gate.operations.calls.calls import lookup_warnings
+from gate.operations.keys import recipients
+from gate.operations.operation import EVERYBODY, Caller, Request, Response, operation
+from gate.operations.registers.in_force import RegisterInForce, RegisterStatus, register_status
+from gate.operations.requests.request_base import counted, open_standings
+from gate.store import queries
+from gate.store import requests as stored_requests
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+
+
+class CallInHand(Response, frozen=True, kw_only=True):
+    """A call that goes on."""
+
+    call_id: str
+    number: str
+    at: str
+    claimed_by: str
+    purpose: str
+    topic: str
+    announcement: str
+    """Empty before it, ``playing``, ``played`` to its end, or ``cut``."""
+    state: str
+    recording: bool
+    paused: bool
+    seconds: float
+    """Since it was asked for."""
+
+
+class Usage(Response, frozen=True, kw_only=True):
+    """What an account or a PBX uses of what it may."""
+
+    claimed_by: str
+    calls_last_minute: int
+    calls_a_minute: int
+    calls_now: int
+    calls_at_once: int
+    seconds_today: int
+    seconds_a_day: int
+    calls_today: int
+    service_percent_today: int
+    service_percent: int
+    refused: str | None
+    """Reason for which its next call is refused."""
+    many_service_calls: bool
+
+
+class OpenRequests(Response, frozen=True):
+    """Requests of data subjects that are not over."""
+
+    open: int
+    warned: int
+    overdue: int
+
+
+class Evidence(Response, frozen=True):
+    """Whether the evidence can be relied on."""
+
+    rolled_back: str
+    """Why the store is taken to be older than what was signed; empty where it is not."""
+    unsigned_seconds: int
+    """Age of the oldest entry over which no checkpoint is signed."""
+
+
+class GateStatus(Response, frozen=True, kw_only=True):
+    """The gate at a glance."""
+
+    ok: bool
+    """Calls can be decided."""
+    at: str
+    calls: list[CallInHand]
+    last_hour: dict[str, int]
+    """Attempts by reason."""
+    registers: list[RegisterInForce]
+    requests: OpenRequests
+    evidence: Evidence
+    warnings: list[str]
+    """What somebody must see to, a sentence each."""
+    line: dict[str, int]
+    """What a running gate has passed over or refused since its start, by kind."""
+    usage: list[Usage]
+    """Of a running gate."""
+
+
+class Status(Request[GateStatus], frozen=True):
+    """How the gate is."""
+
+    masked: bool = False
+    """Hide part of each number."""
+
+
+@operation(Status, "status", roles=EVERYBODY)
+def status(folder: DataFolder, asked: Status, caller: Caller) -> GateStatus:
+    """Show calls in hand, attempts of the last hour, registers, requests, and what needs attention."""
+    with suppress(GateError):  # that it could not be compared is among the warnings
+        folder.trust.look_once()
+    now = folder.clock.now()
+    registers = register_status(folder, RegisterStatus(), caller).registers
+    hour_ago = datetime.fromtimestamp(now.timestamp() - 3600, UTC)
+    counts = folder.gate.counts()
+    return GateStatus(
+        ok=all(each.state == "ok" and each.days_left is not None and each.days_left >= 0 for each in registers),
+        at=now.isoformat(),
+        calls=msgspec.convert(folder.gate.calls(), list[CallInHand]),
+        last_hour=folder.store.call(lambda tx: queries.counts_by_reason(tx, hour_ago)),
+        registers=registers,
+        requests=msgspec.convert(
+            folder.beside(lambda tx: counted(open_standings(stored_requests, tx, folder.today()))), OpenRequests
+        ),
+        evidence=Evidence(folder.trust.why_behind, round(folder.trust.unsigned_seconds)),
+        warnings=warnings(folder),
+        line=counts.get("line", {}),
+        usage=msgspec.convert(counts.get("usage", []), list[Usage]),
+    )
+
+
+def warnings(folder: DataFolder) -> list[str]:
+    """What somebody must see to, a sentence each."""
+    waits = folder.retention.waits()
+    return [
+        *folder.trust.warnings(),
+        *recipients.warnings(folder),
+        *([f"The daily sweep waits: {waits}"] if waits else []),
+        *folder.proposals.warnings(),
+        *lookup_warnings(folder),
+    ]
