@@ -3,9 +3,10 @@
 - ``relay``      ``RtpIoMedia``: a call's ports, who hears whom, prompts and copies; on the line thread
 - ``party``      one party of a call: a session of RTPProxy's, closed towards the other party until it is opened
 - ``packet_filter``      whose packets a port takes: a filter in the kernel
+- ``voice``      what plays a prompt to a party: sessions that one call after another uses
 - ``playing``    a prompt on its way to the callee, counted; and the caller's pips
 - ``proxy``      RTPProxy inside the process, and what has to be known of it
-- ``worker``     the thread that carries commands to it
+- ``worker``     the thread that carries commands to it, those of all calls together
 - ``addresses``  which media address faces whom: IPv4, IPv6, NAT; whom a party's audio is taken from
 - ``sdp``        what of an SDP body may pass: one audio stream, through the gate, and nothing that leads around it
 - ``prompts``    ``prepare`` and ``PromptSet``: the announcement in every codec, made at set-up

@@ -22,7 +22,6 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from ipaddress import ip_address
-from itertools import chain
 from pathlib import Path
 
 from gate.errors import MediaError
@@ -35,6 +34,7 @@ _PROGRAM = struct.Struct("@HP")
 _INT = struct.Struct("@i")
 _LONGEST_NAME = 28
 """``sockaddr_in6``."""
+_IPV4 = socket.AF_INET.to_bytes(2, sys.byteorder)
 _INSTRUCTION = struct.Struct("@HBBI")
 _LOAD_WORD, _LOAD_HALF, _IF_EQUAL, _RETURN = 0x20, 0x28, 0x15, 0x06
 _IP_HEADER = 0xFFF00000
@@ -47,23 +47,44 @@ _AHEAD = 12
 """New descriptors have the lowest free numbers. So many are looked at first: what the legs of two sessions take, and as
 many again that other threads may take between."""
 
+_BESIDE = 64
+"""So many above the highest known are looked at, too."""
+
 _Instruction = tuple[int, int, int, int]
 
 _kernel = ctypes.PyDLL(None, use_errno=True)
+
+_filtered: set[int] = set()
+"""The numbers of sockets with a filter."""
+_seen: dict[bytes, int] = {}
+"""Sockets that were met while another was looked for, by name: those of several calls are made at once. May be out of
+date."""
 
 
 class PacketFilter:
     """The filter of an RTP socket and of the RTCP socket on the port above it. Until it is told, it lets all in."""
 
-    def __init__(self, address: str, port: int, likely: Iterable[int] = ()) -> None:
+    def __init__(self, address: str, port: int, likely: Sequence[int] = ()) -> None:
         """``address`` is what the sockets are bound to; ``likely`` the numbers to look at first (``next_numbers``).
         Raises ``MediaError`` where they are not found."""
-        self._address = address
-        self._sockets = list(zip(_descriptors(address, port, likely), (port, port + 1), strict=True))
+        names = _named(address, port), _named(address, port + 1)
+        self._sockets = list(zip(_descriptors(names, port, likely), names, (port, port + 1), strict=True))
+        _filtered.update(number for number, _, _ in self._sockets)
+
+    def release(self) -> None:
+        """The sockets are to be closed."""
+        _filtered.difference_update(number for number, _, _ in self._sockets)
 
     def shut(self) -> None:
         """Let nothing in."""
         self._put([[(_RETURN, 0, 0, _NOTHING)]] * 2)
+
+    def drain(self) -> None:
+        """Drop what came before ``shut`` and waits to be read."""
+        for number, name, _ in self._sockets:
+            if _is_bound(number, name):
+                while _kernel.recv(number, None, 0, socket.MSG_DONTWAIT) >= 0:
+                    pass
 
     def only(self, address: str, *ports: int) -> None:
         """Let in what comes from this address, and where ``ports`` are named from one of these (RTCP from the one above
@@ -72,19 +93,19 @@ class PacketFilter:
 
     def refused(self) -> int:
         """How many packets the RTP socket has dropped; what a queue had no room for is counted among them."""
-        number, port = self._sockets[0]
+        number, name, _ = self._sockets[0]
         answer, size = ctypes.create_string_buffer(_MEMINFO.size), ctypes.c_uint32(_MEMINFO.size)
-        if _name(number) != _named(self._address, port):
+        if not _is_bound(number, name):
             return 0
         if _kernel.getsockopt(number, socket.SOL_SOCKET, _SO_MEMINFO, answer, ctypes.byref(size)):
             return 0
         return int(_MEMINFO.unpack(answer.raw)[-1])
 
     def _put(self, programs: Sequence[Sequence[_Instruction]]) -> None:
-        for (number, port), program in zip(self._sockets, programs, strict=True):
+        for (number, name, port), program in zip(self._sockets, programs, strict=True):
             code = ctypes.create_string_buffer(b"".join(_INSTRUCTION.pack(*step) for step in program))
             told = _PROGRAM.pack(len(program), ctypes.addressof(code))
-            if _name(number) != _named(self._address, port):
+            if not _is_bound(number, name):
                 raise MediaError(f"the socket of port {port} is gone")
             if _kernel.setsockopt(number, socket.SOL_SOCKET, _SO_ATTACH_FILTER, told, len(told)):
                 raise MediaError(f"the socket of port {port} fails ({os.strerror(ctypes.get_errno())})")
@@ -116,38 +137,63 @@ def _program(address: str, ports: tuple[int, ...]) -> list[_Instruction]:
     return [*steps, (_RETURN, 0, 0, _NOTHING), (_RETURN, 0, 0, _WHOLE)]
 
 
-def _descriptors(address: str, port: int, likely: Iterable[int]) -> tuple[int, int]:
-    """The numbers of the sockets of this port and of the one above it. Others come and go meanwhile. All of them are
-    thousands on a busy gate, and looked at only where the likely ones are not it."""
-    wanted = {_named(address, port): port, _named(address, port + 1): port + 1}
-    found: dict[int, int] = {}
-    for number in chain(likely, _all_numbers()):
-        if (which := wanted.get(_name(number))) is not None:
-            found[which] = number
-            if len(found) == 2:
-                return found[port], found[port + 1]
-    raise MediaError(f"RTPProxy's socket of port {port} is not in this process", hint="it must run inside the gate")
+def _descriptors(names: tuple[bytes, bytes], port: int, likely: Sequence[int]) -> list[int]:
+    """The numbers of the sockets with these names. Others come and go meanwhile. There are thousands on a busy gate:
+    those that have a filter are passed over, and what is met on the way is remembered."""
+    for numbers in ((), likely, _without_filter(max(likely, default=0)), _all_numbers()):
+        _look_at(numbers)
+        if all(_is_bound(_seen.get(name, -1), name) for name in names):
+            return [_seen.pop(name) for name in names]
+    hint = "it must run inside the gate"
+    raise MediaError(f"RTPProxy's socket of port {port} is not in this process", hint=hint)
+
+
+def _look_at(numbers: Iterable[int]) -> None:
+    name, size = ctypes.create_string_buffer(_LONGEST_NAME), ctypes.c_uint32()
+    for number in numbers:
+        size.value = _LONGEST_NAME
+        if not _kernel.getsockname(number, name, ctypes.byref(size)):
+            _seen[_plain(name.raw)] = number
+
+
+def _without_filter(highest: int) -> Iterator[int]:
+    """Numbers of descriptors without a filter, and some more."""
+    for number in range(max(highest, max(_filtered, default=0)) + _BESIDE):
+        if number not in _filtered:
+            yield number
 
 
 def _all_numbers() -> Iterator[int]:
-    """Those of this process; its folder is opened when the first is asked for."""
+    """Those of this process; its folder is read when the first is asked for."""
     yield from (int(entry.name) for entry in Path("/proc/self/fd").iterdir())
 
 
 def _name(number: int) -> bytes:
-    """Family, port and address that a UDP socket is bound to; empty for any other descriptor."""
-    kind, size = ctypes.c_int(), ctypes.c_uint32(_INT.size)
-    if _kernel.getsockopt(number, socket.SOL_SOCKET, socket.SO_TYPE, ctypes.byref(kind), ctypes.byref(size)):
-        return b""
+    """Family, port and address that a socket is bound to; empty for any other descriptor."""
     name, size = ctypes.create_string_buffer(_LONGEST_NAME), ctypes.c_uint32(_LONGEST_NAME)
-    if kind.value != socket.SOCK_DGRAM or _kernel.getsockname(number, name, ctypes.byref(size)):
-        return b""
-    family = int.from_bytes(name.raw[:2], sys.byteorder)
-    return name.raw[:8] if family == socket.AF_INET else name.raw[:4] + name.raw[8:24]
+    return b"" if _kernel.getsockname(number, name, ctypes.byref(size)) else _plain(name.raw)
 
 
-@lru_cache(maxsize=4096)
+def _plain(raw: bytes) -> bytes:
+    return raw[:8] if raw[:2] == _IPV4 else raw[:4] + raw[8:24]
+
+
+def _is_bound(number: int, name: bytes) -> bool:
+    """True for a UDP socket that is bound to this; a TCP socket may have the same name."""
+    kind, size = ctypes.c_int(), ctypes.c_uint32(_INT.size)
+    if _name(number) != name:
+        return False
+    failed = _kernel.getsockopt(number, socket.SOL_SOCKET, socket.SO_TYPE, ctypes.byref(kind), ctypes.byref(size))
+    return not failed and kind.value == socket.SOCK_DGRAM
+
+
 def _named(address: str, port: int) -> bytes:
     """What ``_name`` gives for it (``sockaddr_in``, ``sockaddr_in6``)."""
+    family, packed = _address(address)
+    return family + port.to_bytes(2, "big") + packed
+
+
+@lru_cache(maxsize=64)
+def _address(address: str) -> tuple[bytes, bytes]:
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return family.to_bytes(2, sys.byteorder) + port.to_bytes(2, "big") + ip_address(address).packed
+    return family.to_bytes(2, sys.byteorder), ip_address(address).packed

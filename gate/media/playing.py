@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from gate import ports
-from gate.media.party import Ask, Party, Voice
+from gate.media.party import Party
 from gate.media.prompts import PIP_SECONDS
+from gate.media.voice import Players, Voice
+from gate.media.worker import Job, asked
 
 PACKET_SECONDS = 0.01
 """RTPProxy sends prompts in packets of 10 ms."""
@@ -31,8 +33,9 @@ _PIP_EVERY = 2.0
 _CUE_BEFORE_END = (0.40, 0.20)
 """The caller's cue: two pips, these seconds before the prompt's end."""
 
-Run = Callable[[Callable[[Ask], Any], Callable[[Any], None]], None]
-"""Has a job done on the worker's thread, and tells its result on the line's; None where it could not be done."""
+Run = Callable[[Job[Any], Callable[[Any], None] | None], None]
+"""Has a job of this call done by the worker, and tells its result on the line thread; None where it could not be
+done."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +67,7 @@ class Playing:
         self,
         run: Run,
         loop: ports.Loop,
+        players: Players,
         caller: Party,
         callee: Party,
         prompt: Prompt,
@@ -74,7 +78,7 @@ class Playing:
     ) -> None:
         """``patience``: seconds for which it waits for a callee on hold. ``told``: True where what is sent to the
         callee goes to the address of its SDP."""
-        self._run, self._loop = run, loop
+        self._run, self._loop, self._players = run, loop, players
         self._caller, self._callee = caller, callee
         self._prompt, self._done = prompt, done
         self._patience, self._told = patience, told
@@ -117,7 +121,7 @@ class Playing:
         if self._over:
             return
         self._over = True
-        self._silence()
+        self._silence(whole=completed)
         self._done(
             ports.Played(
                 completed=completed,
@@ -133,14 +137,8 @@ class Playing:
 
     def _begin(self) -> None:
         self._silence()
-        number, voice, prompt = self._number, Voice(), self._prompt
-        self._voice = voice
-
-        def job(ask: Ask) -> int:
-            self._callee.hear(voice.make(ask, self._callee))
-            before = self._callee.counts(ask)[1]
-            voice.play(ask, "i", prompt.path, prompt.payload_type)
-            return before
+        number, prompt = self._number, self._prompt
+        voice = self._voice = Voice(self._players)
 
         def begun(before: int | None) -> None:
             if self._number != number:
@@ -153,7 +151,7 @@ class Playing:
             self._after(_LOOK_EVERY, self._look)
 
         self._after(prompt.seconds + _ANSWERS_WITHIN, lambda: self.end(cause="media_failed"))
-        self._run(job, begun)
+        self._run(voice.play(self._callee, prompt.path, prompt.payload_type), begun)
         if prompt.pips:
             self._pip_at(_PIP_EVERY / 2)
             for before_end in _CUE_BEFORE_END:
@@ -163,12 +161,12 @@ class Playing:
         """Count what has been sent on to the callee, then go on."""
         number = self._number
 
-        def counted(now: int | None) -> None:
+        def counted(now: tuple[int, int] | None) -> None:
             if self._number == number:
-                self._packets = max(self._packets, (now or 0) - self._before)
+                self._packets = max(self._packets, (now[1] if now else 0) - self._before)
                 then()
 
-        self._run(lambda ask: self._callee.counts(ask)[1], counted)
+        self._run(self._callee.counts(), counted)
 
     def _look(self) -> None:
         """So that it is known of a prompt that is cut off how much of it was sent."""
@@ -193,18 +191,13 @@ class Playing:
 
     def _pip(self, name: str) -> None:
         path = str(Path(self._prompt.pips) / name)
-
-        def job(ask: Ask) -> bool:
-            self._caller.play(ask, "o", path, self._prompt.payload_type)
-            return True
-
-        self._run(job, lambda _: None)
+        self._run(asked(self._caller.play("o", path, self._prompt.payload_type)), None)
 
     def _after(self, seconds: float, step: Callable[[], None]) -> None:
         self._timers.append(self._loop.after(seconds, step))
 
-    def _silence(self) -> None:
-        """Nothing of it sounds from here on, and no timer of it runs."""
+    def _silence(self, *, whole: bool = False) -> None:
+        """Nothing of it sounds from here on, and no timer of it runs. ``whole``: all of it has been sent."""
         self._number += 1
         for timer in self._timers:
             timer.cancel()
@@ -213,9 +206,8 @@ class Playing:
         if voice is None:
             return
 
-        def job(ask: Ask) -> bool:
-            voice.delete(ask)
+        def job() -> Job[None]:
+            yield from voice.end(whole=whole)
             self._callee.hear(self._caller.inner)
-            return True
 
-        self._run(job, lambda _: None)
+        self._run(job(), None)

@@ -1,4 +1,4 @@
-"""RTPProxy inside the process (rtp.io), started with the gate's addresses and ports, and commanded through sippy.
+"""RTPProxy inside the process (rtp.io), started with the gate's addresses and ports.
 
 What has to be known of it:
 
@@ -8,8 +8,6 @@ What has to be known of it:
   counts. Both are longer than the longest call, and silence is watched in ``relay``, where a hold is known.
 - The sockets of a deleted session are closed by threads that sleep until a packet or a new session wakes them. Where
   no call has RTP and all ports are used up, neither comes: ``pulse`` wakes them.
-
-sippy is imported inside functions, on the line thread: the thread that imports it first owns its event loop.
 """
 
 from __future__ import annotations
@@ -19,7 +17,7 @@ import re
 import resource
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from itertools import count
 from pathlib import Path
 from secrets import token_hex
@@ -29,7 +27,7 @@ from gate import ports
 from gate.config import Config
 from gate.errors import ConfigError, MediaError
 from gate.media.addresses import Addresses
-from gate.media.worker import Job, take_place
+from gate.media.worker import Job, T, Worker, asked
 
 PORTS_PER_CALL = 16
 """RTP and RTCP, of two sessions with two legs each, of the prompt's session, and of two copies to the recorder."""
@@ -44,25 +42,29 @@ class Proxy:
     def __init__(self, config: Config, addresses: Addresses, loop: ports.Loop) -> None:
         _raise_file_limit(config.limits.max_calls)
         self._loop = loop
-        self._client = _start(config, addresses)
+        self._library = _start(config, addresses)
+        self._worker = Worker(self._library.rtpp_sock, loop.post)
         self._pulse_to = _Pulse(self, addresses)
         self._pulse_due = False
         self._numbers = count()
         self._asked: dict[int, float] = {}
-        """Jobs without an answer yet, the oldest first: when each was asked for."""
+        """Jobs whose result is waited for, the oldest first: when each was asked for."""
         self._renew()
 
-    def run(self, job: Job, done: Callable[[Any], None]) -> None:
-        """Have a job done on the worker's thread, after those before it; ``done`` gets its result on the line's, None
-        where it could not be done."""
+    def run(self, call: Hashable, job: Job[T], done: Callable[[T | None], None] | None = None) -> None:
+        """Have a job done by the worker, after those of the same call before it; ``done`` gets its result on the line
+        thread, None where it could not be done."""
+        if done is None:
+            self._worker.put(call, job)
+            return
         number = next(self._numbers)
         self._asked[number] = time.monotonic()
 
-        def answered(result: Any) -> None:
+        def answered(result: T | None) -> None:
             del self._asked[number]
             done(result)
 
-        self._client.wi.put((job, answered, ()))
+        self._worker.put(call, job, answered)
 
     @property
     def late(self) -> float:
@@ -76,14 +78,11 @@ class Proxy:
             self._pulse_due = True
             self._loop.after(_PULSE_AFTER, self._pulse)
 
-    def command(self, command: str, replied: Callable[[str | None], None]) -> None:
-        """A command that belongs to no session."""
-        self._client.send_command(command, lambda reply, **_: replied(reply))
-
     def shutdown(self) -> None:
         """End it; every session with it."""
         self._pulse_to.close()
-        self._client.shutdown()
+        self._worker.stop()
+        self._library = None
 
     def _pulse(self) -> None:
         self._pulse_due = False
@@ -111,11 +110,14 @@ class _Pulse:
     def open(self) -> None:
         """Make the session, or restart its timer."""
 
-        def replied(reply: str | None) -> None:
-            if is_ok(reply):
-                self._port = int(str(reply).split()[0])
+        def job() -> Job[int]:
+            (answer,) = yield from asked(f"U{self._option} {self._name} {self._to} 9 {self._name}")
+            return int(answer[0])
 
-        self._proxy.command(f"U{self._option} {self._name} {self._to} 9 {self._name}", replied)
+        def made(port: int | None) -> None:
+            self._port = port or self._port
+
+        self._proxy.run(self, job(), made)
 
     def send(self) -> None:
         for port in (self._port, self._port + 1):
@@ -139,17 +141,6 @@ def capacity(config: Config) -> int:
     return calls
 
 
-def is_ok(reply: str | None) -> bool:
-    """True where RTPProxy carried a command out."""
-    return bool(reply) and not str(reply).startswith("E")
-
-
-def counts(reply: str | None) -> tuple[int, int] | None:
-    """RTPProxy's answer to ``Q``: ttl, received from the one side and from the other, relayed, dropped."""
-    fields = (reply or "").split()
-    return (int(fields[1]), int(fields[2])) if len(fields) == 5 else None
-
-
 def speakable(folder: Path) -> str:
     """The folder in a form that fits a command, whose words end at a space."""
     text = str(folder.resolve())
@@ -160,24 +151,15 @@ def speakable(folder: Path) -> str:
 
 
 def _start(config: Config, addresses: Addresses) -> Any:
-    from sippy.Rtp_proxy.client import Rtp_proxy_client
+    from rtp.io import rtpproxy
 
-    take_place()
     longest = str(config.limits.max_call_seconds + config.sip.no_answer_seconds + 3600)
     arguments = ["-d", "CRIT", "-F", "-R", *addresses.listen]
     arguments += ["-m", str(config.media.port_min), "-M", str(config.media.port_max), "-T", longest, "-W", longest]
     try:
-        client = Rtp_proxy_client(
-            {"_sip_address": addresses.named},
-            spath="rtp.io:",
-            no_version_check=True,  # it is the library beside us, not a server that may be another version
-            extra_args=arguments,
-            modules=(),
-        )
+        return rtpproxy(extra_args=arguments, modules=())
     except (RuntimeError, OSError) as error:
         raise MediaError(f"RTPProxy does not start ({error})", hint="check [media] address and ports") from error
-    client.sbind_supported = True
-    return client
 
 
 def _raise_file_limit(calls: int) -> None:

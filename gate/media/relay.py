@@ -16,10 +16,12 @@ from gate.config import Config
 from gate.errors import MediaError
 from gate.media import sdp
 from gate.media.addresses import Addresses, Facing, expected
-from gate.media.party import Ask, Party, asked, make
+from gate.media.party import Party, make
 from gate.media.playing import Playing, Prompt
 from gate.media.prompts import PAYLOAD_TYPES, PromptSet
 from gate.media.proxy import Proxy, capacity, speakable
+from gate.media.voice import Players
+from gate.media.worker import Job, asked
 
 HOLD_SECONDS = 60.0
 """How long an announcement waits for a callee on hold."""
@@ -42,7 +44,7 @@ class _Side:
     told: Any = None
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class _Call:
     """One call's sessions and what runs for it."""
 
@@ -72,6 +74,7 @@ class RtpIoMedia:
         self._folder = speakable(self._prompts.folder)
         self._hold_seconds = hold_seconds
         self._calls: dict[str, _Call] = {}
+        self._players = Players()
         self._running: Proxy | None = None
         self.strangers = 0
         """Packets so far that came to a media port from somebody who was not expected there; counted when a call's
@@ -134,10 +137,9 @@ class RtpIoMedia:
             call.playing.end()
         parties = [side.party for side in call.sides.values()]
 
-        def job(ask: Ask) -> int:
+        def job() -> Job[int]:
             refused = sum(party.refused() for party in parties)
-            for party in parties:
-                party.delete(ask)
+            yield [command for party in parties for command in party.delete()]
             return refused
 
         def deleted(refused: int | None) -> None:
@@ -146,7 +148,7 @@ class RtpIoMedia:
                 self._running.freed()
 
         if parties:
-            self._proxy.run(job, deleted)
+            self._proxy.run(call, job(), deleted)
 
     def shutdown(self) -> None:
         """Close every call and RTPProxy itself."""
@@ -154,7 +156,7 @@ class RtpIoMedia:
             self.close(call_id)
         if self._running is not None:
             self._running.shutdown()
-            self._running = None
+            self._running, self._players = None, Players()
 
     def _anchor(self, call_id: str, name: str, body: Any, done: Callable[..., None]) -> None:
         from sippy.Exceptions.RtpProxyError import RtpProxyError
@@ -179,11 +181,11 @@ class RtpIoMedia:
         before = side.audio, side.learns
         side.audio, side.learns = audio, learns
 
-        def job(ask: Ask) -> int:
+        def job() -> Job[int]:
             if not side.party.made:
-                make(ask, side.party, other.party)
+                yield from make(side.party, other.party)
             if not audio.nowhere:
-                side.party.face(ask, address, audio.port, learns=learns)
+                yield from side.party.face(address, audio.port, learns=learns)
             return other.party.port
 
         def anchored(port: int | None) -> None:
@@ -200,7 +202,7 @@ class RtpIoMedia:
                 (call.playing.resume if audio.hears else call.playing.hold)()
             done(body)
 
-        self._proxy.run(job, anchored)
+        self._proxy.run(call, job(), anchored)
 
     def _sides(self, caller_family: str) -> dict[str, _Side]:
         """Where the INVITE had no SDP, the caller's family is not known before its ACK: the first that is configured
@@ -216,7 +218,7 @@ class RtpIoMedia:
 
     def hear_early(self, call_id: str) -> None:
         """Let the caller hear the callee before it has answered; never the other way."""
-        self._direct(call_id, lambda caller, callee: (0, caller.inner), lambda _: None)
+        self._direct(call_id, lambda caller, callee: (0, caller.inner))
 
     def join(self, call_id: str, done: Callable[[bool], None]) -> None:
         """Let the parties hear each other; ``done(False)`` where that could not be."""
@@ -224,24 +226,27 @@ class RtpIoMedia:
 
     def shut(self, call_id: str) -> None:
         """Let neither party hear the other."""
-        self._direct(call_id, lambda caller, callee: (0, 0), lambda _: None)
+        self._direct(call_id, lambda caller, callee: (0, 0))
 
     def _direct(
-        self, call_id: str, where: Callable[[Party, Party], tuple[int, int]], done: Callable[[bool], None]
+        self,
+        call_id: str,
+        where: Callable[[Party, Party], tuple[int, int]],
+        done: Callable[[bool], None] = lambda _: None,
     ) -> None:
         """Send what the caller and the callee say to these inner ports."""
-        found = self._parties(call_id)
-        if found is None:
+        call, found = self._calls.get(call_id), self._parties(call_id)
+        if call is None or found is None:
             self._loop.post(lambda: done(False))
             return
         caller, callee = found
 
-        def job(ask: Ask) -> bool:
+        def job() -> Job[bool]:
             from_caller, from_callee = where(caller, callee)
-            asked(ask, caller.send(from_caller), callee.send(from_callee))
+            yield from asked(caller.send(from_caller), callee.send(from_callee))
             return True
 
-        self._proxy.run(job, lambda ok: done(bool(ok)))
+        self._proxy.run(call, job(), lambda ok: done(bool(ok)))
 
     # --- ports.Media ------------------------------------------------------------------------------------------------
 
@@ -268,18 +273,18 @@ class RtpIoMedia:
         self, call_id: str, caller_port: int, callee_port: int, done: Callable[[tuple[int, int] | None], None]
     ) -> None:
         """Send a copy of what each party sends to these UDP ports of 127.0.0.1; see ``ports.Media``."""
-        found = self._parties(call_id)
-        if found is None:
+        call, found = self._calls.get(call_id), self._parties(call_id)
+        if call is None or found is None:
             self._loop.post(lambda: done(None))
             return
         caller, callee = found
 
-        def job(ask: Ask) -> tuple[int, int]:
+        def job() -> Job[tuple[int, int]]:
             to_caller, to_callee = caller.copy(caller_port), callee.copy(callee_port)
-            replies = asked(ask, *to_caller, *to_callee)
-            return int(replies[len(to_caller) - 1][0]), int(replies[-1][0])
+            answers = yield from asked(*to_caller, *to_callee)
+            return int(answers[len(to_caller) - 1][0]), int(answers[-1][0])
 
-        self._proxy.run(job, done)
+        self._proxy.run(call, job(), done)
 
     def late(self) -> float:
         """Seconds that the oldest command to RTPProxy has waited for its answer."""
@@ -293,8 +298,8 @@ class RtpIoMedia:
             return
         caller, callee = found
 
-        def job(ask: Ask) -> tuple[int, int, int]:
-            said, answered = asked(ask, caller.count(), callee.count())
+        def job() -> Job[tuple[int, int, int]]:
+            said, answered = yield from asked(caller.count(), callee.count())
             return caller.counted(said)[0], callee.counted(answered)[0], caller.refused() + callee.refused()
 
         def counted(counts: tuple[int, int, int] | None) -> None:
@@ -304,7 +309,7 @@ class RtpIoMedia:
             self._note_refused(call, counts[2])
             done(counts[:2])
 
-        self._proxy.run(job, counted)
+        self._proxy.run(call, job(), counted)
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
@@ -334,8 +339,9 @@ class RtpIoMedia:
             call.playing.end()
         callee = call.sides["callee"]
         playing = call.playing = Playing(
-            self._proxy.run,
+            partial(self._proxy.run, call),
             self._loop,
+            self._players,
             *found,
             Prompt.of(self._folder, name, PAYLOAD_TYPES[codec], seconds, pips=pips),
             done,
@@ -351,11 +357,11 @@ class RtpIoMedia:
 
     def _look(self, call_id: str, call: _Call, side: _Side, audio: sdp.Audio | None) -> None:
         """Functions inside ``_settle`` that name each other would be a cycle, and keep every call for the collector."""
-        if self._calls.get(call_id) is call and side.audio is audio:
-            self._proxy.run(side.party.settle, partial(self._looked, call_id, call, side, audio))
-
-    def _looked(self, call_id: str, call: _Call, side: _Side, audio: sdp.Audio | None, settled: bool | None) -> None:
-        if settled is False:
+        if self._calls.get(call_id) is not call or side.audio is not audio or side.party.settled:
+            return
+        if side.party.strayed:
+            self._proxy.run(call, side.party.settle())
+        else:
             self._loop.after(_SETTLE_EVERY, partial(self._look, call_id, call, side, audio))
 
     def _note_refused(self, call: _Call, refused: int | None) -> None:

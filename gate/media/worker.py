@@ -1,8 +1,7 @@
-"""Carries commands to RTPProxy and its answers back to the line thread; takes the place of sippy's worker.
+"""The thread that carries commands to RTPProxy and its answers back to the line thread.
 
-sippy's waits on a lock written in Python, reads the clock twice and wakes the line a second time for a figure that
-nobody asks for; with ten commands a call that is a good part of what a call costs. This one also runs jobs: steps that
-ask several things, one upon the answer to the other, and cross to the line once.
+Getting the interpreter's lock back after an answer costs a busy gate a millisecond. So the commands that the jobs of
+all calls want next go to RTPProxy together, and jobs cross to the line once, with their result.
 """
 
 from __future__ import annotations
@@ -11,8 +10,12 @@ import ctypes
 import queue
 import socket
 import threading
-from collections.abc import Callable
-from typing import Any
+from collections import deque
+from collections.abc import Callable, Generator, Hashable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from typing import Any, TypeVar
 
 import structlog
 
@@ -20,65 +23,137 @@ from gate.errors import MediaError
 
 _log = structlog.get_logger("gate.media")
 
-LONGEST_ANSWER = 8192
+MOST_COMMANDS = 64
+"""Commands on their way at once. RTPProxy answers each by a write that does not wait, and loses the answer where its
+socket is full: 277 fit (Linux defaults)."""
+_LONGEST_ANSWER = 8192
+_AT_ONCE = socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT
+"""Nothing else is on its way: there is room for a few kilobytes, or RTPProxy is gone."""
 
 _kernel = ctypes.PyDLL(None)
-_AT_ONCE = socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT
-"""One command at a time is on its way, a few hundred bytes: there is room for it, or RTPProxy is gone."""
 
-Job = Callable[[Callable[[str], str | None]], Any]
-"""Gets what asks RTPProxy; what it returns is its answer."""
-_Command = tuple[str | Job, Callable[..., None] | None, tuple[Any, ...]]
+T = TypeVar("T")
+Words = Sequence[str]
+Job = Generator[Sequence[str], Sequence[Words], T]
+"""Yields the commands that it wants carried out next, and gets the words of each answer: none where RTPProxy is gone.
+What it returns is its result."""
+
+
+def asked(*commands: str) -> Job[Sequence[Words]]:
+    """The words of each answer. Raises ``MediaError`` where there is none, or a fault."""
+    answers = yield commands
+    for command, words in zip(commands, answers, strict=True):
+        if not words or words[0].startswith("E"):
+            raise MediaError(f"RTPProxy answers {' '.join(words) or 'nothing'} to {command.split(' ')[0]}")
+    return answers
+
+
+@dataclass(slots=True, eq=False)
+class _Task:
+    call: Hashable
+    job: Job[Any]
+    done: Callable[[Any], None] | None
+    lines: Sequence[bytes] = ()
+    """The commands that it waits for."""
 
 
 class Worker(threading.Thread):
-    """One command or job at a time: sent, answered, told. ``client`` is sippy's, whose ``wi`` is where they come
-    from."""
+    """Jobs of one call are done one after another, in the order in which they came; those of several calls at once."""
 
-    def __init__(self, client: Any) -> None:
+    def __init__(self, control: socket.socket, post: Callable[[Callable[[], None]], None]) -> None:
+        """``control`` leads to RTPProxy; ``post`` runs a step on the line thread."""
         super().__init__(name="rtpproxy", daemon=True)
-        self._socket: socket.socket = client.address
-        self._commands: queue.SimpleQueue[_Command | None] = queue.SimpleQueue()
-        client.wi = self._commands
+        self._control, self._post = control, post
+        self._arriving: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
+        self._behind: dict[Hashable, deque[_Task]] = {}
+        """For each call with a job under way those that wait for its end."""
+        self._stopping = False
         self.start()
 
+    def put(self, call: Hashable, job: Job[T], done: Callable[[T | None], None] | None = None) -> None:
+        """Have a job of a call's done; ``done`` gets its result on the line thread, None where it could not be done."""
+        self._arriving.put(_Task(call, job, done))
+
+    def stop(self) -> None:
+        """End when all that was put before is done."""
+        self._arriving.put(None)
+        self.join()
+
     def run(self) -> None:
-        """Until ``None`` comes. An answer of None tells that RTPProxy is gone, or that a job could not be done."""
-        from sippy.Core.EventDispatcher import ED2
+        asking: deque[_Task] = deque()
+        while asking or not self._stopping:
+            for task in self._arrived(wait=not asking):
+                if (behind := self._behind.get(task.call)) is None:
+                    self._behind[task.call] = deque()
+                    asking.extend(self._advance(task, None))
+                else:
+                    behind.append(task)
+            turn: list[_Task] = []
+            lines: list[bytes] = []
+            while asking and (not turn or len(lines) + len(asking[0].lines) <= MOST_COMMANDS):
+                turn.append(asking.popleft())
+                lines += turn[-1].lines
+            answers = iter(self._exchange(lines))
+            for task in turn:
+                asking.extend(self._advance(task, list(islice(answers, len(task.lines)))))
 
-        while (item := self._commands.get()) is not None:
-            command, answered, more = item
-            answer = self._ask(command) if isinstance(command, str) else self._do(command)
-            if answered is not None:
-                ED2.callFromThread(answered, answer, *more)
+    def _arrived(self, *, wait: bool) -> Iterable[_Task]:
+        """What has arrived; where nothing has, the next that does."""
+        while not self._stopping:
+            try:
+                task = self._arriving.get(block=wait)
+            except queue.Empty:
+                return
+            if task is None:
+                self._stopping = True
+                return
+            yield task
+            wait = False
 
-    def _do(self, job: Job) -> Any:
+    def _advance(self, task: _Task, answers: Sequence[Words] | None) -> list[_Task]:
+        """Go on with a job until it wants something; where it ends, with the next of its call. Returns who waits."""
+        while True:
+            result = None
+            try:
+                commands = next(task.job) if answers is None else task.job.send(answers)
+                task.lines = [_line(command) for command in commands]
+                return [task]
+            except StopIteration as end:
+                result = end.value
+            except MediaError as error:
+                _log.error("a media command failed", error=str(error), hint=error.hint)
+            except Exception:  # noqa: BLE001 - whatever one call's job meets, the thread serves the others
+                _log.exception("a media command failed")
+            if task.done is not None:
+                self._post(partial(task.done, result))
+            behind = self._behind[task.call]
+            if not behind:
+                del self._behind[task.call]
+                return []
+            task, answers = behind.popleft(), None
+
+    def _exchange(self, lines: Sequence[bytes]) -> Sequence[Words]:
+        """Send commands; the words of each answer, none where RTPProxy is gone. Sending keeps the interpreter's
+        lock."""
+        if not lines:
+            return []
+        data, answer = b"".join(lines), b""
         try:
-            return job(lambda command: self._ask(f"{command}\n"))
-        except MediaError as error:
-            _log.error("a media command failed", error=str(error), hint=error.hint)
-        except Exception:  # noqa: BLE001 - whatever one call's job meets, the thread serves the others
-            _log.exception("a media command failed")
-        return None
-
-    def _ask(self, command: str) -> str | None:
-        """One command, or several, a line each: then as many lines come back. What a round costs is mostly the wait for
-        the interpreter's lock: so commands that need not wait for one another go together, and sending keeps it."""
-        try:
-            data = command.encode()
-            if _kernel.send(self._socket.fileno(), data, len(data), _AT_ONCE) != len(data):
+            if _kernel.send(self._control.fileno(), data, len(data), _AT_ONCE) != len(data):
                 raise OSError("its socket takes no command")
-            answer = self._socket.recv(LONGEST_ANSWER)
-            while answer and answer.count(b"\n") < command.count("\n"):
-                answer += self._socket.recv(LONGEST_ANSWER)
-        except (OSError, UnicodeError) as error:
+            while answer.count(b"\n") < len(lines):
+                more = self._control.recv(_LONGEST_ANSWER)
+                if not more:
+                    raise OSError("it is gone")
+                answer += more
+        except OSError as error:
             _log.error("RTPProxy does not answer", error=str(error))
-            return None
-        return answer.decode("ascii", "replace").strip() or None
+            return [()] * len(lines)
+        return [line.split() for line in answer.decode("ascii", "replace").split("\n")[:-1]]
 
 
-def take_place() -> None:
-    """Have sippy's clients use this worker; before the client is made, on the line thread."""
-    from sippy.Rtp_proxy.Client import internal
-
-    vars(internal)["_RTPPLWorker"] = Worker
+def _line(command: str) -> bytes:
+    """A command as it is sent. Answers are told apart by their order alone: each line must be one command."""
+    if "\n" in command:
+        raise MediaError("a media command of two lines")
+    return command.encode() + b"\n"

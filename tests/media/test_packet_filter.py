@@ -28,19 +28,21 @@ def heard(own: socket.socket) -> list[bytes]:
         return found
 
 
-@pytest.fixture(params=["127.0.0.1", "::1"])
-def pair(request: pytest.FixtureRequest) -> Iterator[tuple[str, socket.socket, socket.socket]]:
-    """An RTP port and the RTCP port above it."""
-    host = request.param
+def neighbours(host: str) -> tuple[socket.socket, socket.socket]:
     while True:
         first = bound(host)
         try:
-            second = bound(host, first.getsockname()[1] + 1)
-            break
+            return first, bound(host, first.getsockname()[1] + 1)
         except OSError:
             first.close()
+
+
+@pytest.fixture(params=["127.0.0.1", "::1"])
+def pair(request: pytest.FixtureRequest) -> Iterator[tuple[str, socket.socket, socket.socket]]:
+    """An RTP port and the RTCP port above it."""
+    first, second = neighbours(request.param)
     with first, second:
-        yield host, first, second
+        yield request.param, first, second
 
 
 def test_nothing_passes_at_first_and_then_the_named_ports_of_the_named_address(
@@ -71,6 +73,44 @@ def test_nothing_passes_at_first_and_then_the_named_ports_of_the_named_address(
         friend.sendto(b"of nobody", rtp.getsockname())
         assert heard(rtp) == []
         assert packet_filter.refused() == 5
+
+
+def test_what_came_before_it_is_dropped(pair: tuple[str, socket.socket, socket.socket]) -> None:
+    host, rtp, rtcp = pair
+    packet_filter = PacketFilter(host, rtp.getsockname()[1])
+    with bound(host) as sender:
+        for _ in range(3):
+            sender.sendto(b"early", rtp.getsockname())
+            sender.sendto(b"early", rtcp.getsockname())
+        packet_filter.shut()
+        packet_filter.drain()
+        packet_filter.only(host)
+        sender.sendto(b"expected", rtp.getsockname())
+        assert (heard(rtp), heard(rtcp)) == ([b"expected"], [])
+
+
+def test_sockets_are_found_among_many_that_have_filters_whichever_numbers_they_got() -> None:
+    """Several calls make theirs at once, and others have closed some of theirs meanwhile."""
+    made: list[socket.socket] = []
+    try:
+        likely = next_numbers()
+        for _ in range(100):
+            made += neighbours("127.0.0.1")
+        filters = [PacketFilter("127.0.0.1", each.getsockname()[1], likely) for each in made[::2]]
+        assert [packet_filter.refused() for packet_filter in filters] == [0] * 100
+        for each in made[20:24]:  # closed, and not yet released
+            each.close()
+        made[20:24] = []
+        again, above = neighbours("127.0.0.1")
+        made += [again, above]
+        PacketFilter("127.0.0.1", again.getsockname()[1], likely).shut()
+        made[0].sendto(b"stranger", again.getsockname())
+        assert heard(again) == []
+    finally:
+        for each in made:
+            each.close()
+        for packet_filter in filters:
+            packet_filter.release()
 
 
 def test_an_address_differs_by_any_of_its_bits() -> None:

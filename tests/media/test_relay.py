@@ -116,6 +116,29 @@ def test_the_whole_announcement_is_sent_before_done(line: Line, folder: Path, co
         assert seconds <= took < seconds + 0.3
 
 
+def test_a_prompts_session_serves_the_next_call_unless_it_was_cut_off(line: Line, folder: Path) -> None:
+    expected = prompts.PromptSet.load(folder).path("announcement").with_suffix(".8").read_bytes()
+    with Party(0) as caller, Party(0) as first, Party(0) as cut, Party(0, 8) as second, Party(0, 8) as third:
+        bridge(line, "c1", caller, first, connected=False)
+        assert line.done("play_announcement", "c1", "PCMU").completed
+        heard = len(first.heard)
+        for call_id, callee in (("c2", second), ("c3", third)):
+            bridge(line, call_id, caller, callee, connected=False)
+            played = line.done("play_announcement", call_id, "PCMA")
+            assert (played.completed, played.packets) == (True, played.whole)
+            assert b"".join(packet.payload for packet in callee.heard) == expected
+            bridge(line, f"{call_id} cut off", caller, cut, connected=False)
+            line.begin("play_announcement", f"{call_id} cut off", "PCMU")
+            time.sleep(0.3)
+            line.call("stop_playing", f"{call_id} cut off")
+            assert not line.finished().completed
+        assert len(first.heard) == heard
+        assert 0 < len(cut.heard) < 100
+        assert len(second.heard) == len(third.heard) == played.whole
+        for call_id in ("c1", "c2", "c3", "c2 cut off", "c3 cut off"):
+            line.call("close", call_id)
+
+
 def test_the_agent_is_not_heard_while_the_announcement_plays_and_is_heard_after_it(line: Line) -> None:
     with Party(1000) as caller, Party(600) as callee:
         bridge(line, "c1", caller, callee)

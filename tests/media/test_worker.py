@@ -2,63 +2,156 @@
 
 from __future__ import annotations
 
+import contextlib
+import queue
 import socket
-import threading
-from collections.abc import Iterator
-from types import SimpleNamespace
+from collections.abc import Callable, Iterator
 
 import pytest
-from sippy.Core.EventDispatcher import ED2
 
-from gate.media.worker import Worker
-from gate.sip.sippy_adapter.event_loop import adopt_loop
+from gate.media.worker import MOST_COMMANDS, Job, Worker, asked
+
+Step = Callable[[], None]
+
+
+class Ends:
+    """The worker, RTPProxy's end of its socket, and the line thread's queue."""
+
+    def __init__(self) -> None:
+        ours, self.rtpproxy = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.rtpproxy.settimeout(5)
+        self.told: list[object] = []
+        self._steps: queue.SimpleQueue[Step] = queue.SimpleQueue()
+        self._read = b""
+        self.worker = Worker(ours, self._steps.put)
+
+    def put(self, call: str, *rounds: str) -> None:
+        """A job that asks once for each of these commands; its result is ``call`` and the answers."""
+
+        def job() -> Job[tuple[str, ...]]:
+            answers = []
+            for command in rounds:
+                answers += yield from asked(command)
+            return (call, *(" ".join(words) for words in answers))
+
+        self.worker.put(call, job(), self.told.append)
+
+    def commands(self, count: int) -> list[str]:
+        """The next commands that RTPProxy gets."""
+        while self._read.count(b"\n") < count:
+            self._read += self.rtpproxy.recv(4096)
+        *lines, self._read = self._read.split(b"\n", count)
+        return [line.decode() for line in lines]
+
+    def nothing_more(self) -> bool:
+        """True where no command is on its way to RTPProxy beside those that were read."""
+        self.rtpproxy.setblocking(False)
+        with contextlib.suppress(BlockingIOError):
+            self._read += self.rtpproxy.recv(4096)
+        self.rtpproxy.settimeout(5)
+        return not self._read
+
+    def answer(self, *answers: str) -> None:
+        """What RTPProxy answers."""
+        self.rtpproxy.send("".join(f"{answer}\n" for answer in answers).encode())
+
+    def results(self, count: int) -> list[object]:
+        """What the jobs were told, once there are so many."""
+        while len(self.told) < count:
+            self._steps.get(timeout=5)()
+        return self.told
 
 
 @pytest.fixture
-def ends() -> Iterator[tuple[SimpleNamespace, socket.socket, Worker]]:
-    adopt_loop()
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
-    client = SimpleNamespace(address=ours, wi=None)
-    worker = Worker(client)
-    with ours, theirs:
-        yield client, theirs, worker
-        client.wi.put(None)
-        theirs.close()
-        worker.join(5)
-        assert not worker.is_alive()
+def ends() -> Iterator[Ends]:
+    made = Ends()
+    yield made
+    made.rtpproxy.close()
+    made.worker.stop()
+    assert not made.worker.is_alive()
 
 
-def until(condition: object, told: list[object], count: int) -> None:
-    for _ in range(100):
-        if len(told) >= count:
-            return
-        ED2.elp.procrastinate()
-    raise AssertionError(f"{condition}: {told}")
+def test_what_the_jobs_of_several_calls_want_goes_out_together_and_each_gets_its_own_answers(ends: Ends) -> None:
+    ends.put("first", "Q 1")
+    assert ends.commands(1) == ["Q 1"]
+    for call in ("a", "b", "c"):  # these come while an answer is awaited
+        ends.put(call, f"U {call}", f"Q {call}")
+    assert ends.nothing_more()
+    ends.answer("10")
+    assert ends.commands(3) == ["U a", "U b", "U c"]
+    ends.answer("1", "2")
+    assert ends.nothing_more(), "the third answer is missing"
+    ends.answer("3 127.0.0.1")
+    assert ends.commands(3) == ["Q a", "Q b", "Q c"]
+    ends.answer("4", "5", "6")
+    assert ends.results(4) == [("first", "10"), ("a", "1", "4"), ("b", "2", "5"), ("c", "3 127.0.0.1", "6")]
 
 
-def test_answers_come_in_order_on_the_loops_thread(ends: tuple[SimpleNamespace, socket.socket, Worker]) -> None:
-    client, theirs, _ = ends
-    told: list[object] = []
-    for number in range(3):
-        client.wi.put(
-            (f"Q {number}\n", lambda answer, *more: told.append((answer, *more, threading.get_ident())), (number,))
-        )
-    client.wi.put(("D 9\n", None, ()))
-    for number in range(3):
-        assert theirs.recv(100) == f"Q {number}\n".encode()
-        theirs.send(f" {number}0 \n".encode())
-    assert theirs.recv(100) == b"D 9\n"
-    theirs.send(b"0\n")
-    until("answers", told, 3)
-    me = threading.get_ident()
-    assert told == [("00", 0, me), ("10", 1, me), ("20", 2, me)]
+def test_jobs_of_one_call_are_done_one_after_another(ends: Ends) -> None:
+    ends.put("a", "U 1", "U 2")
+    ends.put("a", "D 3")
+    ends.put("b", "Q 4")
+    seen = []
+    for answers in range(4):
+        while len(seen) <= answers:
+            seen += ends.commands(1)
+            ends.answer("0")
+    ends.results(3)
+    assert [command for command in seen if command != "Q 4"] == ["U 1", "U 2", "D 3"]
 
 
-def test_a_proxy_that_is_gone_is_an_answer_of_none(ends: tuple[SimpleNamespace, socket.socket, Worker]) -> None:
-    client, theirs, _ = ends
-    theirs.close()
-    told: list[object] = []
-    for _ in range(2):
-        client.wi.put(("Q\n", told.append, ()))
-    until("answers", told, 2)
-    assert told == [None, None]
+def test_a_failure_is_that_calls_alone(ends: Ends) -> None:
+    def broken() -> Job[str]:
+        yield from asked("U b")
+        raise ValueError("a fault of this job's")
+
+    def two_lines() -> Job[str]:
+        yield from asked("U c\nD a")
+        return "never"
+
+    ends.put("first", "Q 1")
+    ends.commands(1)
+    ends.put("a", "U a", "Q a")
+    ends.worker.put("b", broken(), ends.told.append)
+    ends.worker.put("c", two_lines(), ends.told.append)
+    ends.put("d", "U d", "Q d")
+    ends.put("e", "U e")
+    ends.answer("0")
+    assert ends.commands(4) == ["U a", "U b", "U d", "U e"]
+    ends.answer("7", "7", "E50", "")
+    assert ends.commands(1) == ["Q a"]
+    ends.answer("8")
+    assert ends.results(6) == [("first", "0"), None, None, None, None, ("a", "7", "8")]
+
+
+def test_no_more_is_on_its_way_than_rtpproxy_can_answer_at_once(ends: Ends) -> None:
+    ends.put("first", "Q 1")
+    ends.commands(1)
+    for number in range(MOST_COMMANDS + 3):
+        ends.put(str(number), f"U {number}")
+    ends.answer("0")
+    ends.commands(MOST_COMMANDS)
+    assert ends.nothing_more()
+    ends.answer(*["0"] * MOST_COMMANDS)
+    assert ends.commands(3) == [f"U {MOST_COMMANDS + each}" for each in range(3)]
+    ends.answer("0", "0", "0")
+    assert len(ends.results(MOST_COMMANDS + 4)) == MOST_COMMANDS + 4
+
+
+def test_an_rtpproxy_that_is_gone_is_an_answer_of_none(ends: Ends) -> None:
+    ends.put("a", "Q 1")
+    ends.commands(1)
+    ends.put("b", "Q 2")
+    ends.rtpproxy.close()
+    ends.put("c", "Q 3")
+    assert ends.results(3) == [None, None, None]
+
+
+def test_what_was_put_before_the_end_is_done(ends: Ends) -> None:
+    ends.put("a", "U 1", "D 1")
+    ends.commands(1)
+    ends.worker._arriving.put(None)
+    ends.answer("0")
+    assert ends.commands(1) == ["D 1"]
+    ends.answer("0")
+    assert ends.results(1) == [("a", "0", "0")]
