@@ -96,7 +96,7 @@ def _screen(
     prefix: str,
     escape: bool,
 ) -> None:
-    from gate.operations.contacts.screen_file import ScreenedFile, evidence
+    from gate.operations.contacts.file_screening import FileScreening, evidence
     from gate.operations.contacts.screening import bulk_screener
 
     now = SystemClock().now()
@@ -105,7 +105,7 @@ def _screen(
         screener = bulk_screener(view.config, purpose=purpose, topic=topic, now=now, at=at, actor=actor, compared=True)
         _warn(screener.registers.identities)
         with view.progress(f"Screening {name}") as bar, output_file(output) as target:
-            run = ScreenedFile(
+            run = FileScreening(
                 source,
                 target,
                 screener,

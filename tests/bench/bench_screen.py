@@ -176,8 +176,8 @@ def _peak_mb() -> float:
 
 
 def _ours(place: Path, rows: int) -> float:
-    from gate.operations.contacts.bulk_screen import BulkScreener
-    from gate.operations.contacts.screen_file import ScreenedFile
+    from gate.operations.contacts.bulk_screener import BulkScreener
+    from gate.operations.contacts.file_screening import FileScreening
     from gate.registers.fixed import FixedRegisters
     from gate.store.own import OwnLists
     from gate.store.reader import Reader
@@ -191,7 +191,7 @@ def _ours(place: Path, rows: int) -> float:
     registers = FixedRegisters(place / "registers", ("tps", "ctps"), NOW.date())
     screener = BulkScreener(registers, own, RULES, ATTEMPT, NOW)
     with source.open("rb") as file, (place / f"ours-{rows}.csv").open("wb") as out:
-        ScreenedFile(file, out, screener, columns=["phone"]).run()
+        FileScreening(file, out, screener, columns=["phone"]).run()
     return time.perf_counter() - begun
 
 

@@ -18,7 +18,7 @@ from console.modes.contacts import Mode
 from gate.control.client import ControlClient
 from gate.daemon import house as house_module
 from gate.errors import UsageError
-from gate.operations.contacts.contact_import import ContactImport
+from gate.operations.contacts.list_import import ListImport
 from tests.console.conftest import LARGE, SMALL, app_of, screen_text, shows, steps, until
 from tests.console.served import Served
 
@@ -235,9 +235,9 @@ async def test_a_list_is_imported_with_what_was_no_contact(mine: Served) -> None
 async def test_an_import_is_stopped_and_the_contacts_stay(mine: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     app = app_of(mine)
     path = crm(mine.folder, *rows(200))
-    monkeypatch.setattr("gate.operations.contacts.contact_import.BATCH", 2)
-    tell = ContactImport._tell
-    monkeypatch.setattr(ContactImport, "_tell", lambda *said: (time.sleep(0.05), tell(*said)))
+    monkeypatch.setattr("gate.operations.contacts.list_import.BATCH", 2)
+    tell = ListImport._tell
+    monkeypatch.setattr(ListImport, "_tell", lambda *said: (time.sleep(0.05), tell(*said)))
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         await pilot.press("3", "i")
         await until(pilot, shows(pilot, "Import the CRM's list"))

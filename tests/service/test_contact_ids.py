@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.operations.contacts.contact_ids import ContactIds, mark
+from gate.operations.contacts.ids import ContactIds, mark
 
 IDS = ContactIds(b"p" * 32)
 NUMBERS = st.integers(min_value=10**9, max_value=10**15 - 1)

@@ -8,8 +8,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.operations.contacts.bulk_screen import Outcome
-from gate.operations.contacts.contact_states import ALLOW, BLOCK, NONE, Book, States, batches, rescreened, settle
+from gate.operations.contacts.bulk_screener import Outcome
+from gate.operations.contacts.states import ALLOW, BLOCK, NONE, Book, States, batches, rescreened, settle
 
 WORDS = {1: ("allow", "not_listed"), 2: ("block", "listed_tps"), 3: ("block", "objected"), 4: ("allow", "consented")}
 NOW = 1_900_000_000

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from gate.errors import RegisterError
 
 if TYPE_CHECKING:
-    from gate.operations.contacts.bulk_screen import BulkScreener
+    from gate.operations.contacts.bulk_screener import BulkScreener
     from gate.operations.contacts.contacts import Contacts
     from gate.operations.data_folder import DataFolder
 
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def contacts_of(folder: DataFolder) -> Contacts:
     """The contacts of a data folder."""
     from gate.core.hours import Hours
-    from gate.operations.contacts.contact_ids import ContactIds
     from gate.operations.contacts.contact_room import Room
     from gate.operations.contacts.contacts import Contacts
+    from gate.operations.contacts.ids import ContactIds
     from gate.operations.data_folder import rules_of
     from gate.service.screener import Screener
     from gate.store import contacts as rows

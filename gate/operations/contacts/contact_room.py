@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from gate.clock import Clock
 from gate.handed_over_file import HandedOverFile
-from gate.operations.contacts.contact_ids import ContactIds
+from gate.operations.contacts.ids import ContactIds
 from gate.ports import Registers, Store
 from gate.service.reads import Row
 from gate.service.screener import Screener
 
 if TYPE_CHECKING:  # they work with numpy, which whoever only checks a number does not pay for
-    from gate.operations.contacts.bulk_screen import BulkScreener
-    from gate.operations.contacts.readings import Integers
+    from gate.operations.contacts.bulk_screener import BulkScreener
+    from gate.operations.contacts.number_reader import Integers
 
 Key = tuple[int, str]
 """Where a page of a list ends."""

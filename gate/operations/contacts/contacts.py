@@ -22,8 +22,8 @@ from gate.core.evidence import stamp
 from gate.core.screening import Attempt, Purpose, Topic
 from gate.errors import GateError, RefusedError, RegisterError
 from gate.log import Logger
-from gate.operations.contacts.contact_ids import ContactIds
 from gate.operations.contacts.contact_room import Key, Room, Wish
+from gate.operations.contacts.ids import ContactIds
 from gate.operations.desk_base import LONDON
 from gate.ports import Fact, Transaction
 from gate.service.reads import Progress, Row
@@ -60,13 +60,13 @@ class Contacts:
 
     def load(self, wish: Wish, progress: Progress | None = None) -> Row:
         """Import a list; see ``contact_import``. Raises ``RefusedError`` (``contacts_busy``) too."""
-        from gate.operations.contacts.contact_import import ContactImport
+        from gate.operations.contacts.list_import import ListImport
 
         with self._alone():
             self._sweep()
             self._loading, self._unwanted_by = True, ""
             try:
-                return ContactImport(self._room, wish, self._stopped.is_set, self._heeding(progress)).run()
+                return ListImport(self._room, wish, self._stopped.is_set, self._heeding(progress)).run()
             finally:
                 self._loading = False
                 self._catch_up()
@@ -244,7 +244,7 @@ class Contacts:
 
     def compared(self, name: str, before: Listing | None) -> Row | None:
         """How many contacts the edition now in force lists that the one before did not, and the other way round."""
-        from gate.operations.contacts.contact_states import States
+        from gate.operations.contacts.states import States
 
         current, after = self._in_force(), self._room.listing(name)
         if current is None or after is None:
@@ -290,7 +290,7 @@ class Contacts:
                     break
 
     def _rescreen(self, actor: str, why: str, progress: Progress | None) -> Row | None:
-        from gate.operations.contacts.contact_states import AT_ONCE, Book, States, batches, rescreened
+        from gate.operations.contacts.states import AT_ONCE, Book, States, batches, rescreened
 
         room, now = self._room, self._room.clock.now()
         current = self._in_force()

@@ -10,7 +10,7 @@ from gate.core.hours import Hours
 from gate.core.screening import Attempt, Purpose, Reason, Topic
 from gate.errors import StoreError
 from gate.operations.audit.standing import ReaderLog, standing
-from gate.operations.contacts.bulk_screen import BulkScreener
+from gate.operations.contacts.bulk_screener import BulkScreener
 from gate.operations.data_folder import LONDON, rules_of
 from gate.registers.fixed import FixedRegisters
 from gate.store.own import OwnLists

@@ -53,7 +53,7 @@ def read(raw: str) -> Number | NumberRefused:
         return refused.with_traceback(None)
 
 
-class Readings:
+class NumberReader:
     """Reads many, and remembers the sorts that it has met."""
 
     def __init__(self) -> None:

@@ -100,7 +100,7 @@ def _delimiter(lines: Sequence[str], quote: str) -> str:
 
 
 @dataclass(slots=True)
-class Sheet:
+class CsvReader:
     """An open file. ``blocks`` gives its rows, once."""
 
     source: BinaryIO

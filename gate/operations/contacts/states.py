@@ -13,9 +13,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gate.operations.contacts.bulk_screen import BulkScreener, Outcome
+from gate.operations.contacts.bulk_screener import BulkScreener, Outcome
 from gate.operations.contacts.contact_room import Room
-from gate.operations.contacts.readings import Integers
+from gate.operations.contacts.number_reader import Integers
 
 BATCH: Final = 1000
 """Rows of one transaction: what a call's decision may have to wait for is some milliseconds."""

@@ -15,9 +15,9 @@ import numpy as np
 from gate.core.cells import MARK, is_formula
 from gate.core.screening import Reason
 from gate.errors import UsageError
-from gate.operations.contacts.bulk_screen import Answers, BulkScreener
+from gate.operations.contacts.bulk_screener import Answers, BulkScreener
+from gate.operations.contacts.csv_reader import Block, CsvReader
 from gate.operations.contacts.screening_log import Screened
-from gate.operations.contacts.sheet import Block, Sheet
 from gate.operations.registers.in_force import RegisterIdentity
 
 NAMED: Final = 1000
@@ -50,7 +50,7 @@ class Report:
     output_sha256: str = ""
 
 
-class ScreenedFile:
+class FileScreening:
     """One run over one file."""
 
     def __init__(
@@ -70,7 +70,7 @@ class ScreenedFile:
         ``prefix``: before the names of the added columns. ``escape``: mark the file's own formulas too
         (``gate.core.cells``); else every byte stays. ``tell`` is told the bytes read so far."""
         self._read, self._written = hashlib.sha256(), hashlib.sha256()
-        self._sheet = Sheet(source, delimiter, tell, self._read.update)
+        self._reader = CsvReader(source, delimiter, tell, self._read.update)
         self._target = target
         self._screener = screener
         self._wanted = columns
@@ -83,19 +83,19 @@ class ScreenedFile:
 
     def run(self) -> Report:
         """Read, screen, write. Raises ``UsageError`` (no such file or column), ``RegisterError``, ``OSError``."""
-        self._write(self._sheet.dialect.mark)
+        self._write(self._reader.dialect.mark)
         first = True
-        for block in self._sheet.blocks():
+        for block in self._reader.blocks():
             if first:
                 self._begin(block)
                 first = False
             if block.texts:
-                self._write(self._sheet.bytes_of("".join(self._rows(block))))
+                self._write(self._reader.bytes_of("".join(self._rows(block))))
         if first:
             raise UsageError("the file is empty", hint="a CSV file begins with the names of its columns")
-        report, dialect = self.report, self._sheet.dialect
+        report, dialect = self.report, self._reader.dialect
         report.encoding, report.delimiter = dialect.encoding, dialect.delimiter
-        report.not_utf8 = self._sheet.not_utf8
+        report.not_utf8 = self._reader.not_utf8
         report.sha256, report.output_sha256 = self._read.hexdigest(), self._written.hexdigest()
         return report
 
@@ -109,7 +109,7 @@ class ScreenedFile:
         """Find the columns, and write the header."""
         names = block.rows[0]
         self._width = len(names)
-        shown = [self._sheet.text_of(name).strip() for name in names]
+        shown = [self._reader.text_of(name).strip() for name in names]
         self._places = places_of(self._wanted, shown, header=self._has_header)
         columns = [_text(shown[place]) if self._has_header else str(place + 1) for place in self._places]
         self.report.columns = columns
@@ -117,7 +117,7 @@ class ScreenedFile:
         if not self._has_header:
             return
         added = self._added([names[place].strip() for place in self._places])
-        taken = sorted(set(shown).intersection(map(self._sheet.text_of, added)))
+        taken = sorted(set(shown).intersection(map(self._reader.text_of, added)))
         if taken:
             raise UsageError(
                 f'the file has a column "{taken[0]}" already',
@@ -125,8 +125,8 @@ class ScreenedFile:
             )
         cells = [self._cell(name) for name in added]
         own = self._own(block.texts[0], names)
-        header = self._sheet.dialect.delimiter.join([own, *cells]) + block.ends[0]
-        self._write(self._sheet.bytes_of(header))
+        header = self._reader.dialect.delimiter.join([own, *cells]) + block.ends[0]
+        self._write(self._reader.bytes_of(header))
         for part in (block.texts, block.ends, block.rows):
             del part[0]
         block.lines = block.lines[1:]
@@ -143,15 +143,15 @@ class ScreenedFile:
 
     def _own(self, text: str, row: Sequence[str]) -> str:
         """A row's own text, with its formulas marked where that is asked for."""
-        if not self._escape or not any(is_formula(self._sheet.text_of(cell)) for cell in row):
+        if not self._escape or not any(is_formula(self._reader.text_of(cell)) for cell in row):
             return text
-        return self._sheet.dialect.delimiter.join(map(self._cell, row))
+        return self._reader.dialect.delimiter.join(map(self._cell, row))
 
     def _cell(self, text: str) -> str:
-        quote = self._sheet.dialect.quote
-        if is_formula(self._sheet.text_of(text)):
+        quote = self._reader.dialect.quote
+        if is_formula(self._reader.text_of(text)):
             text = MARK + text
-        if any(sign in text for sign in (self._sheet.dialect.delimiter, quote, "\n", "\r")):
+        if any(sign in text for sign in (self._reader.dialect.delimiter, quote, "\n", "\r")):
             return quote + text.replace(quote, 2 * quote) + quote
         return text
 
@@ -179,7 +179,7 @@ class ScreenedFile:
                 values = [
                     "?" if len(row) > self._width else value for value, row in zip(values, block.rows, strict=True)
                 ]
-            screened = self._screener.screen(values, self._sheet.text_of)
+            screened = self._screener.screen(values, self._reader.text_of)
             texts = self._with_answers(texts, screened)
             self._count(column, screened, values, block.rows, bad)
         for row in bad:
@@ -198,10 +198,10 @@ class ScreenedFile:
         """A row with too few fields gets empty ones, so that the answers stand under their names."""
         if row and len(row) != self._width:
             bad.add(place)
-        return text + self._sheet.dialect.delimiter * (self._width - len(row))
+        return text + self._reader.dialect.delimiter * (self._width - len(row))
 
     def _with_answers(self, texts: Sequence[str], screened: Answers) -> list[str]:
-        between = self._sheet.dialect.delimiter
+        between = self._reader.dialect.delimiter
         before = [between.join(["", each.verdict, each.reason, ""]) for each in self._screener.outcomes]
         behind = [between.join(["", *each.as_of]) for each in self._screener.outcomes]
         return [

@@ -13,9 +13,9 @@ from typing import BinaryIO, Final
 from gate.core.cells import MARK, plain
 from gate.core.terms import Reason
 from gate.errors import UsageError
-from gate.operations.contacts.bulk_screen import BulkScreener
-from gate.operations.contacts.screen_file import places_of
-from gate.operations.contacts.sheet import Block, Sheet
+from gate.operations.contacts.bulk_screener import BulkScreener
+from gate.operations.contacts.csv_reader import Block, CsvReader
+from gate.operations.contacts.file_screening import places_of
 
 LONGEST: Final = 180
 """Characters of a reference or a column's name, at most: with a number before it, it is the place where a page ends."""
@@ -34,7 +34,7 @@ class Part:
     """(line, column or empty for the whole row, reference, what is wrong)."""
 
 
-class ContactFile:
+class CrmFile:
     """One run over one file. ``parts`` gives its contacts, once."""
 
     def __init__(
@@ -50,7 +50,7 @@ class ContactFile:
         """``columns``: phone columns by name, or number from 1; those that look like phones where empty.
         ``reference``: the column of the CRM's own id. ``tell`` is told the bytes read so far."""
         self._read = hashlib.sha256()
-        self._sheet = Sheet(source, delimiter, tell, self._read.update)
+        self._reader = CsvReader(source, delimiter, tell, self._read.update)
         self._wanted = columns
         self._reference_name = reference
         self._has_header = header
@@ -70,12 +70,12 @@ class ContactFile:
     @property
     def not_utf8(self) -> int:
         """From which line on the file was read as Windows-1252; 0: it was not."""
-        return self._sheet.not_utf8
+        return self._reader.not_utf8
 
     def parts(self, screener: BulkScreener) -> Iterator[Part]:
         """Every contact with its outcome. Raises ``UsageError`` (no such file or column), ``RegisterError``."""
         first = True
-        for block in self._sheet.blocks():
+        for block in self._reader.blocks():
             if first:
                 self._begin(block)
                 first = False
@@ -87,7 +87,7 @@ class ContactFile:
     def _begin(self, block: Block) -> None:
         names = block.rows[0]
         self._width = len(names)
-        shown = [self._sheet.text_of(name).strip() for name in names]
+        shown = [self._reader.text_of(name).strip() for name in names]
         self._places = places_of(self._wanted, shown, header=self._has_header)
         self.columns = [shown[place][:LONGEST] if self._has_header else str(place + 1) for place in self._places]
         if self._reference_name:
@@ -128,7 +128,7 @@ class ContactFile:
     def _references(self, rows: Sequence[Sequence[str]]) -> list[str]:
         if self._reference is None:
             return [""] * len(rows)
-        at, text_of = self._reference, self._sheet.text_of
+        at, text_of = self._reference, self._reader.text_of
         return [
             text if len(text) <= LONGEST and text.isascii() and text[:1] != MARK else plain(text_of(text))[:LONGEST]
             for text in (row[at].strip() for row in rows)
@@ -144,7 +144,7 @@ class ContactFile:
         lines: Sequence[int],
         bad: set[int],
     ) -> None:
-        screened = screener.screen(values, self._sheet.text_of)
+        screened = screener.screen(values, self._reader.text_of)
         outcomes = screened.outcomes.tolist()
         if "" not in screened.numbers:
             part.numbers += map(int, screened.numbers)

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from gate.errors import UsageError
-from gate.operations.contacts.bulk_screen import BulkScreener
-from gate.operations.contacts.screen_file import Report, ScreenedFile, evidence, places_of
-from tests.service.test_bulk_screen import OWN, Registers
+from gate.operations.contacts.bulk_screener import BulkScreener
+from gate.operations.contacts.file_screening import FileScreening, Report, evidence, places_of
+from tests.service.test_bulk_screener import OWN, Registers
 from tests.support.screening import ATTEMPT, NOON, RULES
 
 DAYS = "2026-03-03,2026-03-03"
@@ -21,7 +21,7 @@ DAYS = "2026-03-03,2026-03-03"
 def screen(raw: bytes, **options: Any) -> tuple[bytes, Report]:
     target = io.BytesIO()
     screener = BulkScreener(Registers(), OWN, RULES, ATTEMPT, NOON)
-    report = ScreenedFile(io.BytesIO(raw), target, screener, **options).run()
+    report = FileScreening(io.BytesIO(raw), target, screener, **options).run()
     return target.getvalue(), report
 
 
@@ -123,7 +123,7 @@ def test_the_evidence_holds_counts_and_digests_and_no_number() -> None:
     raw = b"phone\n02079460101\n07700900100\n"
     screener = BulkScreener(Registers(), OWN, RULES, ATTEMPT, NOON)
     target = io.BytesIO()
-    report = ScreenedFile(io.BytesIO(raw), target, screener).run()
+    report = FileScreening(io.BytesIO(raw), target, screener).run()
     body = msgspec.to_builtins(evidence(report, screener, source_name="crm.csv", timed=False))
     assert body["sha256"] == hashlib.sha256(raw).hexdigest()
     assert body["output_sha256"] == hashlib.sha256(target.getvalue()).hexdigest()

@@ -9,17 +9,17 @@ from typing import Any
 import pytest
 
 from gate.errors import UsageError
-from gate.operations.contacts.bulk_screen import BulkScreener
-from gate.operations.contacts.contact_file import ContactFile
-from tests.service.test_bulk_screen import OWN, Registers
+from gate.operations.contacts.bulk_screener import BulkScreener
+from gate.operations.contacts.crm_file import CrmFile
+from tests.service.test_bulk_screener import OWN, Registers
 from tests.support.screening import ATTEMPT, NOON, RULES
 
 Contact = tuple[int, str, str]
 
 
-def read(raw: bytes, **options: Any) -> tuple[list[Contact], list[tuple[int, str, str, str]], ContactFile]:
+def read(raw: bytes, **options: Any) -> tuple[list[Contact], list[tuple[int, str, str, str]], CrmFile]:
     """(number, reference, reason) of each contact, the faults, and the file."""
-    file = ContactFile(io.BytesIO(raw), **options)
+    file = CrmFile(io.BytesIO(raw), **options)
     screener = BulkScreener(Registers(), OWN, RULES, ATTEMPT, NOON)
     contacts, faults = [], []
     for part in file.parts(screener):

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.core.screening import Consent, Objection, Purpose, RegisterView, Rules, Topic, decide
-from gate.operations.contacts.bulk_screen import BulkScreener
-from gate.operations.contacts.readings import read
+from gate.operations.contacts.bulk_screener import BulkScreener
+from gate.operations.contacts.number_reader import read
 from tests.support.screening import ATTEMPT, NOON, RULES
 from tests.support.spellings import drama_numbers, spellings
 

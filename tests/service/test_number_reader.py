@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.core.numbers import Number, NumberRefused
-from gate.operations.contacts.readings import Readings, read, sort_of
+from gate.operations.contacts.number_reader import NumberReader, read, sort_of
 from tests.support.spellings import drama_numbers, plain_spellings, spellings
 
 ANY = st.one_of(
@@ -20,13 +20,13 @@ ANY = st.one_of(
 
 def agree(raws: list[str]) -> int:
     """Check each; returns how many were read at once."""
-    readings = Readings()
-    keys, sorts = readings.read_many(raws)
+    reader = NumberReader()
+    keys, sorts = reader.read_many(raws)
     for raw, key, sort in zip(raws, keys.tolist(), sorts.tolist(), strict=True):
         if sort < 0:
             continue
         number = read(raw)
-        assert readings.sorts[sort] == sort_of(number), raw
+        assert reader.sorts[sort] == sort_of(number), raw
         if isinstance(number, Number):
             assert number.e164 == f"+{key}", raw
     return int((sorts >= 0).sum())

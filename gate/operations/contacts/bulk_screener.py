@@ -19,7 +19,7 @@ import numpy.typing as npt
 from gate.core import cells
 from gate.core.numbers import Number, NumberRefused
 from gate.core.screening import Attempt, Consent, Objection, RegisterView, Rules, decide
-from gate.operations.contacts.readings import Integers, Readings, read
+from gate.operations.contacts.number_reader import Integers, NumberReader, read
 
 REMEMBERED = 10_000
 """Texts that are no plain UK number, and what became of them: the same ones come again and again."""
@@ -123,7 +123,7 @@ class BulkScreener:
         """By their numbers."""
         self._own = own
         self._own_keys = np.array(sorted(int(number[1:]) for number in own.numbers), dtype=np.int64)
-        self._readings = Readings()
+        self._numbers = NumberReader()
         self._index: dict[Outcome, int] = {}
         self._shared: dict[int, int] = {}
         self._remembered: dict[str, tuple[int, str]] = {}
@@ -135,8 +135,8 @@ class BulkScreener:
         """
         if not raws:
             return Answers(np.zeros(0, dtype=np.int64), [])
-        keys, sorts = self._readings.read_many(raws)
-        refused = np.array([sort.kind is None for sort in self._readings.sorts] + [True], dtype=np.bool_)
+        keys, sorts = self._numbers.read_many(raws)
+        refused = np.array([sort.kind is None for sort in self._numbers.sorts] + [True], dtype=np.bool_)
         plain = sorts >= 0
         numbered = plain & ~refused[sorts]
         codes = np.zeros(len(raws), dtype=np.int64)
@@ -167,7 +167,7 @@ class BulkScreener:
     ) -> npt.NDArray[np.int64]:
         """Outcomes of these rows: one decision for all that agree in sort and code."""
         groups = np.where(rows, sorts * self.registers.codes + codes, -1)
-        known = np.full(len(self._readings.sorts) * self.registers.codes + 1, -1, dtype=np.int64)
+        known = np.full(len(self._numbers.sorts) * self.registers.codes + 1, -1, dtype=np.int64)
         for group, outcome in self._shared.items():
             known[group] = outcome
         for row in np.flatnonzero(rows & (known[groups] < 0)).tolist():

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.errors import UsageError
-from gate.operations.contacts import sheet as sheet_module
-from gate.operations.contacts.sheet import Sheet, sniff
+from gate.operations.contacts import csv_reader
+from gate.operations.contacts.csv_reader import CsvReader, sniff
 
 CELL = st.text('ab0 "\n\r,;é', max_size=6)
 
@@ -25,15 +25,15 @@ class Trickle(io.BytesIO):
         return super().read(min(size or 3, 3))
 
 
-def read(raw: bytes, **options: Any) -> tuple[bytes, list[list[str]], list[int], Sheet]:
+def read(raw: bytes, **options: Any) -> tuple[bytes, list[list[str]], list[int], CsvReader]:
     """The file put together again, its rows as text, their lines."""
-    sheet = Sheet(Trickle(raw), **options)
-    out, rows, lines = [sheet.dialect.mark], [], []
-    for block in sheet.blocks():
-        out += [sheet.bytes_of(text + end) for text, end in zip(block.texts, block.ends, strict=True)]
-        rows += [[sheet.text_of(cell) for cell in row] for row in block.rows]
+    reader = CsvReader(Trickle(raw), **options)
+    out, rows, lines = [reader.dialect.mark], [], []
+    for block in reader.blocks():
+        out += [reader.bytes_of(text + end) for text, end in zip(block.texts, block.ends, strict=True)]
+        rows += [[reader.text_of(cell) for cell in row] for row in block.rows]
         lines += block.lines
-    return b"".join(out), rows, lines, sheet
+    return b"".join(out), rows, lines, reader
 
 
 LINE_ENDS = re.compile("[\n\v\r|]+")
@@ -41,7 +41,7 @@ LINE_ENDS = re.compile("[\n\v\r|]+")
 
 @pytest.fixture(params=[5, 1 << 22])
 def chunks(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sheet_module, "CHUNK", request.param)
+    monkeypatch.setattr(csv_reader, "CHUNK", request.param)
 
 
 @given(
@@ -55,7 +55,7 @@ def test_what_csv_wrote_is_read_as_csv_reads_it(rows: list[list[str]], end: str,
     csv.writer(text, lineterminator=end, quoting=csv.QUOTE_ALL).writerows([["h1", "h2"], *rows])
     raw = text.getvalue().encode()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sheet_module, "CHUNK", chunk)
+        patch.setattr(csv_reader, "CHUNK", chunk)
         whole, read_rows, lines, _ = read(raw)
     assert whole == raw
     assert len(read_rows) == len(rows) + 1
@@ -82,19 +82,19 @@ def test_encodings_line_ends_and_delimiters(mark: bytes, end: str, delimiter: st
     encoding = {b"\xff\xfe": "utf-16-le", b"\xfe\xff": "utf-16-be"}.get(mark, "utf-8")
     lines = [delimiter.join(cells) for cells in (("name", "phone"), ("Siân 𝄞", "０２０ 7946"), ("x", '"1 2"'))]
     raw = mark + (end.join(lines) + end).encode(encoding)
-    whole, rows, at, sheet = read(raw)
+    whole, rows, at, reader = read(raw)
     assert whole == raw
     assert rows == [["name", "phone"], ["Siân 𝄞", "０２０ 7946"], ["x", "1 2"]]
-    assert (sheet.dialect.delimiter, sheet.dialect.encoding, at) == (delimiter, encoding, [1, 2, 3])
-    assert sheet.not_utf8 == 0
+    assert (reader.dialect.delimiter, reader.dialect.encoding, at) == (delimiter, encoding, [1, 2, 3])
+    assert reader.not_utf8 == 0
 
 
 def test_what_is_no_utf8_is_read_as_windows_1252_and_told() -> None:
     raw = "a,b\nx,1\nJürgen,2\n".encode("cp1252") + b"\x81,3\n"
-    whole, rows, _, sheet = read(raw)
+    whole, rows, _, reader = read(raw)
     assert whole == raw
     assert rows[2] == ["Jürgen", "2"]
-    assert sheet.not_utf8 == 3
+    assert reader.not_utf8 == 3
 
 
 @pytest.mark.usefixtures("chunks")
@@ -110,7 +110,7 @@ def test_a_quote_that_is_never_closed_names_its_line() -> None:
     with pytest.raises(UsageError, match="line 3: the quote that opens there is never closed"):
         read(b'a,b\n1,2\n3,"x\n4,5\n')
     with pytest.raises(UsageError, match="line 2: field larger than field limit"):
-        list(Sheet(io.BytesIO(b'a,b\n3,"x\n' + b"4,5\n" * 60_000)).blocks())
+        list(CsvReader(io.BytesIO(b'a,b\n3,"x\n' + b"4,5\n" * 60_000)).blocks())
 
 
 def test_single_quotes_and_single_columns_are_recognised() -> None:

@@ -16,11 +16,11 @@ import numpy as np
 
 from gate.core.evidence import stamp
 from gate.errors import GateError, RefusedError, UsageError
-from gate.operations.contacts.bulk_screen import BulkScreener
-from gate.operations.contacts.contact_file import ContactFile, Part
+from gate.operations.contacts.bulk_screener import BulkScreener
 from gate.operations.contacts.contact_room import Key, Room, Wish
-from gate.operations.contacts.contact_states import BATCH, WORDS, Book, States, settle
-from gate.operations.contacts.readings import Integers
+from gate.operations.contacts.crm_file import CrmFile, Part
+from gate.operations.contacts.number_reader import Integers
+from gate.operations.contacts.states import BATCH, WORDS, Book, States, settle
 from gate.ports import Fact, Transaction
 from gate.service.reads import Progress, Row
 
@@ -64,7 +64,7 @@ class Gathered:
 
 
 @dataclass(slots=True)
-class ContactImport:
+class ListImport:
     """One import. The caller sees to it that there is no other."""
 
     room: Room
@@ -141,13 +141,13 @@ class ContactImport:
         if self.progress:
             self.progress(min(done, 1.0), what)
 
-    def _read(self, screener: BulkScreener, now: int) -> ContactFile:
+    def _read(self, screener: BulkScreener, now: int) -> CrmFile:
         wish = self.wish
         book = Book(self.room)
         try:
             with wish.file.reader() as source:
                 size = max(wish.file.size, 1)
-                file = ContactFile(
+                file = CrmFile(
                     source,
                     columns=wish.columns,
                     reference=wish.reference,
@@ -220,7 +220,7 @@ class ContactImport:
             hint="see that it is the whole list; --add merges a part of it, --accept-shrink takes it all the same",
         )
 
-    def _fact(self, file: ContactFile, screener: BulkScreener, name: str) -> Row:
+    def _fact(self, file: CrmFile, screener: BulkScreener, name: str) -> Row:
         """What the log says of it: counts, and no number."""
         counts: dict[str, int] = {}
         with self.room.beside() as reader:
