@@ -33,7 +33,21 @@ import numpy.typing as npt
 from gate import g711
 from gate.sip import message
 from gate.sip.sippy_adapter import patches
+from gate.sip.sippy_adapter.classes import (
+    ED2,
+    UA,
+    CCEventConnect,
+    CCEventDisconnect,
+    CCEventFail,
+    CCEventRing,
+    CCEventTry,
+    CCEventUpdate,
+    MsgBody,
+    Timeout,
+)
 from gate.sip.sippy_adapter.event_loop import StepQueue, adopt_loop
+from gate.sip.sippy_adapter.leg import contact
+from gate.sip.sippy_adapter.transactions import Transactions
 from gate.sip.udp import Endpoint, Transport
 
 WINDOW = 0.2
@@ -178,10 +192,7 @@ class TestUas:
 
     def run(self) -> None:
         """Serve until stopped."""
-        patches.prepare_environment()
         loop = adopt_loop()
-        from gate.sip.sippy_adapter.transactions import Transactions
-
         patches.apply_patches()
         self._transport.open()
         self._transactions = Transactions(self._transport, self._request)
@@ -197,9 +208,6 @@ class TestUas:
         self._steps.post(self._leave)
 
     def _leave(self) -> None:
-        from sippy.CCEvents import CCEventDisconnect
-        from sippy.Core.EventDispatcher import ED2
-
         for call in list(self._calls.values()):
             call.leg.recvEvent(CCEventDisconnect())
             self._end(call, "callee")
@@ -219,8 +227,6 @@ class TestUas:
             self._transactions.feed(asked, source, endpoint)
 
     def _request(self, request: Any, transaction: Any) -> Any:
-        from sippy.UA import UA
-
         method = request.getMethod()
         if method == "OPTIONS":
             return (request.genResponse(200, "OK"), None, None)
@@ -228,30 +234,26 @@ class TestUas:
             return (request.genResponse(481, "Call/Transaction Does Not Exist"), None, None)
         name = str(request.getHFBody("call-id"))
         leg = UA(self._transactions.global_config, event_cb=lambda event, _: self._event(name, event))
-        leg.lContact = _contact()
+        leg.lContact = contact()
         host = self._transport.addresses[0][0].strip("[]")
         self._calls[name] = _Call(leg, dict(self._shown), RtpStream(host, self._options.tone))
         self._tell({"event": "invite", **self._shown})
         return leg.recvRequest(request, transaction)
 
     def _event(self, name: str, event: Any) -> None:
-        from sippy import CCEvents
-
         call = self._calls.get(name)
         if call is None:
             return
-        if isinstance(event, CCEvents.CCEventTry):
+        if isinstance(event, CCEventTry):
             self._tried(call, event.getData()[3])
-        elif isinstance(event, CCEvents.CCEventUpdate):
+        elif isinstance(event, CCEventUpdate):
             body = event.getData()
             call.stream.talk_to(_peer(body))
-            call.leg.recvEvent(CCEvents.CCEventConnect((200, "OK", self._answer(call))))
-        elif isinstance(event, CCEvents.CCEventDisconnect | CCEvents.CCEventFail):
+            call.leg.recvEvent(CCEventConnect((200, "OK", self._answer(call))))
+        elif isinstance(event, CCEventDisconnect | CCEventFail):
             self._end(call, "caller" if call.answered is not None else "cancel")
 
     def _tried(self, call: _Call, body: Any) -> None:
-        from sippy.CCEvents import CCEventFail, CCEventRing
-
         options = self._options
         if body is None or not self._choose(call, body):
             call.leg.recvEvent(CCEventFail((488, "Not Acceptable Here")))
@@ -273,8 +275,6 @@ class TestUas:
                 call.stream.start(_peer(body), _TYPES[call.codec], ())
 
     def _pick_up(self, call: _Call, body: Any) -> None:
-        from sippy.CCEvents import CCEventConnect, CCEventDisconnect
-
         call.answered = time.monotonic()
         if not self._options.early_media:
             call.stream.start(_peer(body), _TYPES[call.codec], self._options.digits)
@@ -296,8 +296,6 @@ class TestUas:
         return bool(fitting)
 
     def _answer(self, call: _Call) -> Any:
-        from sippy.MsgBody import MsgBody
-
         host = self._transport.addresses[0][0].strip("[]")
         number, where = _TYPES[call.codec], f"{'IP6' if ':' in host else 'IP4'} {host}"
         return MsgBody(
@@ -325,15 +323,7 @@ class TestUas:
             self._leave()
 
     def _after(self, seconds: float, step: Callable[[], None]) -> Any:
-        from sippy.Time.Timeout import Timeout
-
         return Timeout(patches.guarded("test UAS", step), seconds)
-
-
-def _contact() -> Any:
-    from gate.sip.sippy_adapter.leg import contact
-
-    return contact()
 
 
 def _peer(body: Any) -> tuple[str, int]:

@@ -2,7 +2,7 @@
 
 - ``serve(config)``      the gate: line thread, store thread, recorder process, control interface in the main thread
 - ``open_desk(config)``  the desk alone, for commands when no gate runs; holds the data lock as long as it is open
-- ``running``    a running gate
+- ``running``    a running gate; ``placeholders``: what stands in for its parts that are made later
 - ``start_state`` what a start takes from the store: today's use, who proved itself lately
 - ``recording``  the recorder process (``python -m gate.daemon.recording``), and waiting for an earlier one
 - ``chores``     what is done beside the calls, again and again: one loop for all
@@ -57,10 +57,10 @@ class _Desk:
 def serve(config: Config) -> int:
     """Run the gate until TERM or INT; returns the exit code. Raises ``GateError`` where it cannot start."""
     from gate.daemon.garbage import collect_seldom
-    from gate.daemon.running import Gate
+    from gate.daemon.running import GateProcess
 
     configure_logs(config.log)
     with ExitStack() as stack:
-        gate = Gate(config, stack)
+        gate = GateProcess(config, stack)
         collect_seldom()
         return gate.run()

@@ -10,6 +10,9 @@ import structlog
 
 from gate.core.deadlines import next_working_day
 from gate.errors import GateError, RefusedError
+from gate.operations.requests.request_watch import RequestWatch
+from gate.registers.importer import prune
+from gate.store import requests
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -56,8 +59,6 @@ def sweep(folder: DataFolder, metrics: Metrics) -> None:
 
 def delete_superseded(folder: DataFolder) -> None:
     """Delete superseded snapshots of the registers whose time is over, whether or not new files come (LAW 2.5)."""
-    from gate.registers.importer import prune
-
     for name in folder.config.calling.registers:
         attempt(
             lambda name=name: prune(folder.config.data / "registers", name, folder.clock.now()),  # type: ignore[misc]
@@ -68,9 +69,6 @@ def delete_superseded(folder: DataFolder) -> None:
 
 async def watch_requests(folder: DataFolder, metrics: Metrics) -> None:
     """Each minute: the gauges of data-subject requests; each day: which of them are due, logged. Without end."""
-    from gate.operations.requests.request_watch import RequestWatch
-    from gate.store import requests
-
     # The library of public holidays takes a while to load: not on the store's thread, when the first request is opened.
     await asyncio.to_thread(next_working_day, folder.clock.now().date())
     watch = RequestWatch(folder.beside, requests, folder.clock)

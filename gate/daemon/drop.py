@@ -15,6 +15,7 @@ from gate.config import Registers
 from gate.daemon.chores import chore
 from gate.operations.operation import Caller
 from gate.operations.registers.importing import REGISTERS, RegisterImport, RegisterImported, register_import
+from gate.registers.watch import DropFolder
 
 if TYPE_CHECKING:
     from gate.handed_over_file import HandedOverFile
@@ -31,7 +32,6 @@ AGAIN_SECONDS = 60.0
 
 def drop_folder(section: Registers, folder: Path, ask: Ask, settle: float | None = None) -> DropFolder:
     """The folder as the configuration names its files."""
-    from gate.registers.watch import DropFolder
 
     def take(name: str, file: HandedOverFile) -> Mapping[str, Any]:
         fields = {"name": name, "path": file.said, "coverage": section.coverage, "once": True}

@@ -18,6 +18,9 @@ from gate.clock import SystemClock
 from gate.config import Log
 from gate.daemon.logs import configure_logs
 from gate.errors import StoreError
+from gate.recorder.main import inherited
+from gate.recorder.main import serve as serve_recorder
+from gate.vault.sealer import sealer
 
 LOCK_SECONDS = 15.0
 """How long a gate waits for the recorder of an earlier life to finish its files."""
@@ -25,10 +28,6 @@ LOCK_SECONDS = 15.0
 
 def record(data: Path, min_free_mb: int, people: int, log: Log, descriptor: int) -> int:
     """The recorder process: seals until the gate's end of the socket closes."""
-    from gate.recorder.main import inherited
-    from gate.recorder.main import serve as serve_recorder
-    from gate.vault.sealer import sealer
-
     configure_logs(log)
     recordings = data / "recordings"
     # Held while this process lives: the next gate waits for it before it says how recordings ended.

@@ -23,18 +23,40 @@ import structlog
 from gate import systemd
 from gate.clock import SystemClock
 from gate.config import Config, read_secret
+from gate.control.perform import perform
+from gate.control.server import serve as control
+from gate.core.hours import public_holidays
 from gate.core.screening import Reason
 from gate.daemon.checkpoint_mail import CheckpointPost
 from gate.daemon.chores import chore, delete_superseded, sweep, watch_requests
 from gate.daemon.drop import watch
+from gate.daemon.placeholders import LateMedia, NoCallsYet
 from gate.daemon.recording import wait_for_recorder
 from gate.daemon.signing import Signer
 from gate.daemon.start_state import proven_lately, used_today
 from gate.errors import ConfigError, GateError, RecorderError, StoreError
+from gate.media.prompts import prepare
+from gate.media.relay import RtpIoMedia
+from gate.operations.accounts import nobody_confirms
 from gate.operations.calls.calls import MANY_LOOKUPS
 from gate.operations.data_folder import DataFolder, new_id
+from gate.operations.keys.dropping import drop_again
+from gate.operations.registers.importing import note_editions
 from gate.operations.running_gate import RunningGate
 from gate.ports import Fact
+from gate.recorder import unreported_closings
+from gate.recorder.client import RecorderClient, spawn_command
+from gate.service.call_manager import CallManager
+from gate.service.call_settings import CallSettings
+from gate.service.live import LiveView
+from gate.service.metrics import Metrics
+from gate.service.reconcile import Reconciler
+from gate.sip.line import SipLine
+from gate.sip.sippy_adapter import patches
+from gate.store import queries, search, tally
+from gate.store.legs import LegFile
+from gate.vault.keyring import sealable, warnings
+from gate.vault.sealed import scan
 
 T = TypeVar("T")
 
@@ -49,28 +71,11 @@ SLOW_SECONDS = 60.0
 """How long a recording whose closing was not answered may still be written to by its recorder."""
 
 
-class LateMedia:
-    """Stands for the media room until the line thread runs: RTPProxy's client belongs to that thread's loop."""
-
-    def __init__(self) -> None:
-        self.room: Any = None
-
-    def late(self) -> float:
-        """As ``RtpIoMedia.late``: asked by the line's first sweep already, which may come before the room is there."""
-        return float(self.room.late()) if self.room else 0.0
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.room, name)
-
-
-class Gate:
+class GateProcess:
     """A running gate."""
 
     def __init__(self, config: Config, stack: ExitStack) -> None:
         """Everything but the line; what is opened closes with ``stack``. Raises ``GateError``."""
-        from gate.service.metrics import Metrics
-        from gate.store.legs import LegFile
-
         self._config = config
         gate = RunningGate(self._obstacle, self._keep, self._live, self._now)
         # Its lock first: nothing is touched beside another gate.
@@ -91,11 +96,6 @@ class Gate:
 
     def _prepare(self) -> None:
         """What must be there before the line opens: the announcement, and somebody to seal to."""
-        from gate.core.hours import public_holidays
-        from gate.media.prompts import prepare
-        from gate.operations.accounts import nobody_confirms
-        from gate.vault.keyring import sealable, warnings
-
         # Loaded before a call asks: each takes a tenth of a second.
         importlib.import_module("phonenumbers")
         year = SystemClock().now().year
@@ -113,13 +113,6 @@ class Gate:
                 log.warning("one_key_alone", why=warning, hint="dialgate key add")
 
     def _reconcile(self) -> Any:
-        from gate.operations.keys.dropping import drop_again
-        from gate.operations.registers.importing import note_editions
-        from gate.recorder import unreported_closings
-        from gate.service.reconcile import Reconciler
-        from gate.store import queries
-        from gate.vault.sealed import scan
-
         folder = self._folder
         recordings = self._config.data / "recordings"
         wait_for_recorder(recordings)
@@ -135,22 +128,16 @@ class Gate:
         return reconciler
 
     def _start_recorder(self, stack: ExitStack) -> Any:
-        from gate.recorder.client import RecorderClient, spawn_command
-
         command = [sys.executable, "-P", "-m", "gate.daemon.recording", str(self._config.data)]
         recording, told = self._config.recording, self._config.log
         command += [str(recording.min_free_mb), "2" if recording.two_person else "1", told.level, told.format]
-        recorder = RecorderClient(spawn_command(command), Unheard(), self._folder.clock)
+        recorder = RecorderClient(spawn_command(command), NoCallsYet(), self._folder.clock)
         stack.callback(recorder.close_down)
         with suppress(RecorderError):  # supervision goes on, and calls are refused until it is up
             recorder.launch()
         return recorder
 
     def _compose(self) -> tuple[Any, Any]:
-        from gate.service.call_manager import CallManager
-        from gate.service.call_settings import CallSettings
-        from gate.sip.line import SipLine
-
         line = SipLine(self._config, self._media, self._secret_of, self._legs)
         call_manager = CallManager(
             line=line,
@@ -176,9 +163,6 @@ class Gate:
 
     def _view(self) -> Any:
         """What can be watched."""
-        from gate.service.live import LiveView
-        from gate.store import search, tally
-
         view = LiveView(
             calls=self._live,
             beside=self._folder.beside,
@@ -194,9 +178,6 @@ class Gate:
 
     def _build_media(self) -> None:
         """The line thread's first step, before any datagram."""
-        from gate.media.relay import RtpIoMedia
-        from gate.sip.sippy_adapter import patches
-
         try:
             room = RtpIoMedia(self._config, self._config.data / "prompts", self._line)
             self._media.room = room
@@ -312,9 +293,6 @@ class Gate:
 
     async def _serve(self) -> None:
         """Answer on the control interface until told to stop; then drain."""
-        from gate.control.perform import perform
-        from gate.control.server import serve as control
-
         loop = asyncio.get_running_loop()
         told, drained = asyncio.Event(), asyncio.Event()
 
@@ -405,16 +383,3 @@ def _tell(chores: asyncio.Future[Any]) -> None:
     trouble = None if chores.cancelled() else chores.exception()
     if trouble is not None and not isinstance(trouble, asyncio.CancelledError):
         log.error("chores_failed", error=repr(trouble))
-
-
-class Unheard:
-    """Takes the recorder's events before there is a call manager: no call exists then."""
-
-    def recorder_digit(self, call_id: str, side: str, digit: str) -> None:
-        """Nobody's."""
-
-    def recorder_failed(self, call_id: str, message: str) -> None:
-        """Nobody's."""
-
-    def recorder_away(self) -> None:
-        """It is started again."""

@@ -1,4 +1,4 @@
-"""One call: the caller's leg, the callee's leg, and what the call manager commands. Imported on the line thread alone.
+"""One call: the caller's leg, the callee's leg, and what the call manager commands.
 
 Phases: *dialling* (the INVITE is at the trunk) → *answered* (the callee is acknowledged and hears the announcement; the
 caller still hears ringing) → *connected* → *over*. sippy's events never pass from leg to leg as they are: what goes
@@ -15,18 +15,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sippy.CCEvents import (
-    CCEventConnect,
-    CCEventDisconnect,
-    CCEventFail,
-    CCEventInfo,
-    CCEventRedirect,
-    CCEventRing,
-    CCEventTry,
-    CCEventUpdate,
-)  # fmt: skip
-from sippy.MsgBody import MsgBody
-from sippy.SipCallId import SipCallId
 
 from gate.sip import sdp, stored_dialogs
 from gate.sip.dtmf import digits_of
@@ -37,6 +25,18 @@ from gate.sip.offer_answer import OfferAnswer
 from gate.sip.peers import DialogPeer
 from gate.sip.pending import Pending
 from gate.sip.routes import Route
+from gate.sip.sippy_adapter.classes import (
+    CCEventConnect,
+    CCEventDisconnect,
+    CCEventFail,
+    CCEventInfo,
+    CCEventRedirect,
+    CCEventRing,
+    CCEventTry,
+    CCEventUpdate,
+    MsgBody,
+    SipCallId,
+)
 from gate.sip.sippy_adapter.leg import Leg, reason
 from gate.sip.sippy_adapter.patches import guarded
 

@@ -1,5 +1,4 @@
-"""The line while it runs: transactions, door, bridges and trunk. Imported on the line thread alone (it imports
-sippy)."""
+"""The line while it runs: transactions, ingress, bridges and trunk."""
 
 from __future__ import annotations
 
@@ -9,8 +8,6 @@ from functools import partial
 from typing import Any
 
 import structlog
-from sippy.SipConf import SipConf
-from sippy.Time.Timeout import Timeout
 
 from gate.config import Config
 from gate.core.numbers import emergency_number
@@ -27,6 +24,7 @@ from gate.sip.peers import within
 from gate.sip.pending import Pending
 from gate.sip.registrar import Registrar
 from gate.sip.routes import Route, emergency_route, trunk_route
+from gate.sip.sippy_adapter.classes import SipConf, Timeout
 from gate.sip.sippy_adapter.leg import AGENT, Leg
 from gate.sip.sippy_adapter.patches import apply_patches, guarded
 from gate.sip.sippy_adapter.speedups import apply_speedups

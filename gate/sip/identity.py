@@ -13,6 +13,7 @@ from typing import Any
 from gate.core.showing import shown_name
 from gate.sip.header_fields import host_of, uri_of, user_of
 from gate.sip.message import SipMessage
+from gate.sip.sippy_adapter.classes import SipAddress, SipGenericHF, SipHeader, SipPAssertedIdentity
 
 _HIDING = {"id", "user", "header"}
 _PREFIX = re.compile(r"\D*(?:141|#31#|\*31#)")
@@ -61,11 +62,6 @@ def quotable(name: str) -> str:
 
 def headers_for_trunk(ua: Any, mark: str) -> list[Any]:
     """Headers of the INVITE to the trunk (``sippy.SipHeader``), made from the leg's own From."""
-    from sippy.SipAddress import SipAddress
-    from sippy.SipGenericHF import SipGenericHF
-    from sippy.SipHeader import SipHeader
-    from sippy.SipPAssertedIdentity import SipPAssertedIdentity
-
     shown = ua.lUri.getUri()
     asserted = SipPAssertedIdentity(address=SipAddress(name=shown.name, url=shown.url.getCopy(), hadbrace=True))
     return [

@@ -1,10 +1,10 @@
-"""The line: ``ports.Line`` and ``ports.Loop`` for the rest of the gate. No sippy is imported until ``run``."""
+"""The line: ``ports.Line`` and ``ports.Loop`` for the rest of the gate."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import structlog
 
@@ -12,15 +12,13 @@ from gate.config import Config
 from gate.errors import GateError
 from gate.ports import LegBook, LineEvents, MediaRelay, Timer
 from gate.sip.auth import Authenticator
+from gate.sip.engine import Engine
 from gate.sip.message import Address
 from gate.sip.registrar import Registrar
-from gate.sip.sippy_adapter import patches
+from gate.sip.sippy_adapter.classes import ED2
 from gate.sip.sippy_adapter.event_loop import StepQueue, adopt_loop
 from gate.sip.status import LineStatus, TrunkStatus
 from gate.sip.udp import Endpoint, Transport, split_address
-
-if TYPE_CHECKING:
-    from gate.sip.engine import Engine
 
 _log = structlog.get_logger("gate.sip")
 
@@ -115,10 +113,7 @@ class SipLine:
             if self._events is None:
                 raise GateError("the line has no call manager", hint="Call bind() before run().")
             self.open()
-            patches.prepare_environment()
             loop = adopt_loop()
-            from gate.sip.engine import Engine
-
             self._engine = Engine(
                 self._config, self._transport, self._relay, self._events,
                 self._authenticator, self._registrar, self._trunk_password, self._emergency_password,
@@ -156,8 +151,6 @@ class SipLine:
         self._stopping = True
 
         def leave() -> None:
-            from sippy.Core.EventDispatcher import ED2
-
             if self._engine is None:
                 ED2.breakLoop()
             else:

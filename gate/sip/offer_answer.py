@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from weakref import proxy
 
 import structlog
-from sippy.CCEvents import CCEventConnect, CCEventFail, CCEventUpdate
 
 from gate.sip import sdp
 from gate.sip.failure_mapping import PASSED
+from gate.sip.sippy_adapter.classes import CCEventConnect, CCEventFail, CCEventUpdate
 
 if TYPE_CHECKING:
     from gate.sip.bridge import Bridge

@@ -1,5 +1,4 @@
-"""What of a leg has to outlive the gate, so that the next one can end it: as JSON, and back. Imported on the line
-thread alone.
+"""What of a leg has to outlive the gate, so that the next one can end it: as JSON, and back.
 
 A leg whose dialog is confirmed is kept as ``{"dialog": …}``: what a BYE is made of (RFC 3261 12.2.1.1). Our own INVITE
 that has no final answer yet as ``{"invite": …}``, for its CANCEL; a caller's as ``{"asked": …}``, for its final answer.
@@ -9,16 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from sippy.SipCallId import SipCallId
-from sippy.SipFrom import SipFrom
-from sippy.SipHeader import SipHeader
-from sippy.SipRoute import SipRoute
-from sippy.SipTo import SipTo
-from sippy.SipURL import SipURL
-
 from gate.sip.header_fields import split_list, uri_of
 from gate.sip.message import SipMessage
 from gate.sip.peers import DialogPeer
+from gate.sip.sippy_adapter.classes import SipCallId, SipFrom, SipHeader, SipRoute, SipTo, SipURL
 from gate.sip.sippy_adapter.leg import Leg, reason
 
 if TYPE_CHECKING:

@@ -11,16 +11,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import structlog
-from sippy.SipAddress import SipAddress
-from sippy.SipCallId import SipCallId
-from sippy.SipContact import SipContact
-from sippy.SipFrom import SipFrom
-from sippy.SipHeader import SipHeader
-from sippy.SipRequest import SipRequest
-from sippy.SipTo import SipTo
-from sippy.SipURL import SipURL
 
 from gate.sip.header_fields import whole
+from gate.sip.sippy_adapter.classes import (
+    SipAddress,
+    SipCallId,
+    SipContact,
+    SipFrom,
+    SipHeader,
+    SipRequest,
+    SipTo,
+    SipURL,
+)
 from gate.sip.sippy_adapter.patches import guarded
 from gate.sip.status import TrunkStatus
 

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, Protocol
 
 from gate.core.allowances import Used
 from gate.core.evidence import stamp
+from gate.core.numbers import beginning_of
 from gate.errors import UsageError
 from gate.store.paging import LIMIT
 from gate.store.paging import Row as Row
@@ -164,8 +165,6 @@ def recordings_page(tx: Source, after: str | None = None, limit: int = 50, *, te
 
 def where_text(text: str | None, *columns: str) -> dict[str, str | None]:
     """For ``page_of``: what was typed stands in one of these columns; the beginning of a number in any spelling."""
-    from gate.store.search import beginning_of  # it works with rows of this module
-
     typed = (text or "").strip().casefold()
     joined = " || ' ' || ".join(f"coalesce({column}, '')" for column in columns)
     return {f"instr(lower({joined}), ?) > 0": (beginning_of(typed) or typed) or None}

@@ -17,8 +17,7 @@ from typing import Any, NamedTuple
 
 from gate.core import numbers
 from gate.core.evidence import stamp
-from gate.core.numbers import NumberRefused
-from gate.core.numbers import beginning_of as beginning_of
+from gate.core.numbers import NumberRefused, beginning_of
 from gate.core.terms import Reason
 from gate.errors import UsageError
 from gate.store.paging import Row, Way, Window, window

@@ -6,7 +6,7 @@ import asyncio
 
 from structlog.testing import capture_logs
 
-from gate.daemon import running
+from gate.daemon import placeholders, running
 
 
 async def _fails() -> None:
@@ -36,4 +36,4 @@ async def test_an_end_that_was_asked_for_is_no_fault() -> None:
 
 
 def test_the_lines_first_sweep_may_come_before_the_media_room() -> None:
-    assert running.LateMedia().late() == 0.0
+    assert placeholders.LateMedia().late() == 0.0

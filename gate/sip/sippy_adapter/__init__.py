@@ -2,6 +2,7 @@
 
 - ``rewriting``     messages written anew before sippy reads them
 - ``patches``       functions of sippy that are replaced; what must be set before its import
+- ``classes``       the classes of sippy that the rest of ``gate.sip`` works with
 - ``event_loop``    its loop, run by the thread that wants it; steps and timers
 - ``transactions``  its transaction manager on the gate's sockets
 - ``leg``           its user agent: one dialog
@@ -15,3 +16,7 @@ new version mends it; then the workaround can go. Handled outside this package:
 - a failed re-INVITE forgets our SDP: ``gate.sip.offer_answer`` puts the last good one back
 - a 407 to REGISTER is answered in the wrong header: ``gate.sip.trunk`` registers by itself
 """
+
+from gate.sip.sippy_adapter.patches import prepare_environment
+
+prepare_environment()

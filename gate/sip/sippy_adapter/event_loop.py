@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any
 
 import structlog
+from sippy.Core.EventDispatcher import ED2
 
 _log = structlog.get_logger("gate.sip")
 
@@ -133,8 +134,6 @@ class LoopWaker:
 
 def adopt_loop() -> Any:
     """Make sippy's loop this thread's and return it. Timers of an earlier owner are dropped."""
-    from sippy.Core.EventDispatcher import ED2
-
     if not isinstance(ED2.elp, LoopWaker):
         # Freeing elperiodic's object while a signal is under way crashes, at the interpreter's end too: it never dies.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(ED2.elp))

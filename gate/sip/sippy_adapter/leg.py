@@ -1,4 +1,4 @@
-"""A leg of a call: sippy's user agent, mended. Imported on the line thread alone (it imports sippy)."""
+"""A leg of a call: sippy's user agent, mended."""
 
 from __future__ import annotations
 

@@ -10,16 +10,16 @@ import time
 from functools import lru_cache
 from typing import Any
 
+from sippy import SipTransactionManager, SipURL
+from sippy.Core import EventDispatcher
+from sippy.Time import MonoTime
+
 _REMEMBERED = 4096
 """Texts whose quoted form is known: user parts of the numbers dialled lately."""
 
 
 def apply_speedups() -> None:
     """Put the cheaper ways in place; on the line thread, after sippy's modules are imported. Harmless twice."""
-    from sippy import SipTransactionManager, SipURL
-    from sippy.Core import EventDispatcher
-    from sippy.Time import MonoTime
-
     vars(MonoTime)["clock_getdtime"] = time.clock_gettime
     EventDispatcher.EventListener.__lt__ = _sooner
     for module, name in ((SipURL, "quote"), (SipTransactionManager, "check1918")):

@@ -1,4 +1,4 @@
-"""sippy's transaction manager on the line's own sockets. Imported on the line thread alone (it imports sippy)."""
+"""sippy's transaction manager on the line's own sockets."""
 
 from __future__ import annotations
 

@@ -1,0 +1,115 @@
+"""How the modules of ``gate`` and ``console`` import each other: in no circle, and at the top of the file."""
+
+from __future__ import annotations
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted(path for room in ("gate", "console") for path in (ROOT / room).rglob("*.py"))
+INSIDE = 218
+"""Imports inside functions, at most: each for start-up time or an optional extra. Lower it with each that goes."""
+
+CIRCLES = 2
+"""Groups of modules that import each other, at most; to become none."""
+
+
+def name_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+MODULES = {name_of(path): path for path in SOURCES}
+
+
+def imports(tree: ast.AST) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+    """Each import that is carried out (not those for the type checker alone), and whether it is inside a function."""
+
+    def walk(node: ast.AST, inside: bool) -> Iterator[tuple[ast.Import | ast.ImportFrom, bool]]:
+        for child in ast.iter_child_nodes(node):
+            if isinstance(child, ast.Import | ast.ImportFrom):
+                yield child, inside
+            elif isinstance(child, ast.If) and "TYPE_CHECKING" in ast.unparse(child.test):
+                continue
+            else:
+                yield from walk(child, inside or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda))
+
+    yield from walk(tree, False)
+
+
+def imported(statement: ast.Import | ast.ImportFrom) -> set[str]:
+    """The modules of ours that it names."""
+    if isinstance(statement, ast.Import):
+        return {alias.name for alias in statement.names} & MODULES.keys()
+    named = {f"{statement.module}.{alias.name}" for alias in statement.names} & MODULES.keys()
+    whole = len(named) == len(statement.names)  # ``from package import module`` alone: the package is not meant
+    return named | (set() if whole else {str(statement.module)} & MODULES.keys())
+
+
+def graph() -> dict[str, set[str]]:
+    """Module -> the modules that it imports, wherever in it."""
+    found = {}
+    for name, path in MODULES.items():
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        found[name] = set().union(*(imported(statement) for statement, _ in imports(tree))) - {name}
+    return found
+
+
+def circles(edges: dict[str, set[str]]) -> list[list[str]]:
+    """Modules that import each other, each circle once (Tarjan's strongly connected components)."""
+    order: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    found: list[list[str]] = []
+
+    def visit(node: str) -> None:
+        order[node] = low[node] = len(order)
+        stack.append(node)
+        for other in sorted(edges[node]):
+            if other not in order:
+                visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in stack:
+                low[node] = min(low[node], order[other])
+        if low[node] == order[node]:
+            circle = [stack.pop()]
+            while circle[-1] != node:
+                circle.append(stack.pop())
+            if len(circle) > 1:
+                found.append(sorted(circle))
+
+    sys.setrecursionlimit(max(sys.getrecursionlimit(), 4 * len(edges)))
+    for node in sorted(edges):
+        if node not in order:
+            visit(node)
+    return found
+
+
+def test_no_module_imports_itself_through_others() -> None:
+    found = circles(graph())
+    assert len(found) <= CIRCLES, found
+
+
+@pytest.mark.parametrize(
+    ("edges", "expected"),
+    [
+        ({"a": {"b"}, "b": {"c"}, "c": set()}, []),
+        ({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}}, [["a", "b", "c"]]),
+        ({"a": {"b"}, "b": {"a"}, "c": {"d", "a"}, "d": {"c"}}, [["a", "b"], ["c", "d"]]),
+    ],
+)
+def test_circles_are_found(edges: dict[str, set[str]], expected: list[list[str]]) -> None:
+    assert circles(edges) == expected
+
+
+def test_imports_stand_at_the_top() -> None:
+    inside = [
+        f"{name}:{statement.lineno}"
+        for name, path in MODULES.items()
+        for statement, within in imports(ast.parse(path.read_text(encoding="utf-8")))
+        if within
+    ]
+    assert len(inside) <= INSIDE, f"{len(inside)} imports inside functions:\n" + "\n".join(inside)
