@@ -1,15 +1,26 @@
-# make demo: the whole job on loopback; make test: the suite. Both set up .venv on first use.
+## make demo        the whole job on loopback
+## make test        the whole suite, with the programs it talks to (SIPp, baresip, chromium, tmux, ...) where they are
+## make test-quick  in a minute what a change breaks first: without other programs and gates
+## make check       format, lint, types, contracts between the packages
+## make bench       the benchmarks
+## make pictures    the console's pictures anew
+## make lock        the locked dependencies anew
+# Each sets up .venv on first use. One test alone:
+#   .venv/bin/python -m pytest tests/core/test_calls.py::test_no_evidence_no_call
 PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 WORKERS ?= 4
+# Where the tests are that load the machine, and the folders of the quick ones.
+LOAD   := tests/attack tests/e2e tests/sip
+QUICK  := $(addprefix tests/,core store vault registers audit service control test_config.py test_given.py test_docs.py)
 # Nothing is fetched without a hash. What comes as source alone (sippy) is built by what .build.lock names: with a
 # build isolated from it, pip would fetch the newest tools, unpinned.
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCKED := $(PIP) --require-hashes
 
-.PHONY: demo test bench check pictures lock clean
+.PHONY: help demo test test-quick bench check pictures lock clean
 
 $(READY): .requirements.lock .build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "dialgate needs Python 3.11 to 3.13; this is %d.%d. Try: make PYTHON=python3.13" % v)'
@@ -19,13 +30,25 @@ $(READY): .requirements.lock .build.lock pyproject.toml
 	$(PIP) --no-index --no-deps --no-build-isolation -e .
 	@touch $@
 
+help:
+	@sed -n 's/^## //p' Makefile
+
 demo: $(READY)
 	$(BIN)/dialgate demo
 
-# Most tests wait for something: several run at once. Those that load the machine run after them, alone.
+# Compiled files are kept, whatever the environment says: without them each worker and each gate compiles all anew.
+export PYTHONDONTWRITEBYTECODE :=
+PYTEST = $(BIN)/python -m pytest
+APART  = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
+# All of it. Most tests wait for something: several run at once. Those that load the machine run after them, alone.
 test: $(READY)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile -m "not load"
-	$(BIN)/python -m pytest -m load
+	$(PYTEST) $(APART) -m "not load"
+	$(PYTEST) -m load $(LOAD)
+
+# What a change breaks first: the rules, the stores, the use cases; no other program, no gate of its own.
+test-quick: $(READY)
+	$(PYTEST) $(APART) -m "not load and not peer and not deep" $(QUICK)
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench

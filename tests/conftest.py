@@ -1,15 +1,44 @@
-"""What holds for the whole suite: the example folder that its processes share, and a network for each worker."""
+"""What holds for the whole suite: the example folder that its processes share, a network for each worker, the order."""
 
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import shutil
 import subprocess
+from itertools import chain, zip_longest
+from pathlib import Path
+
+import pytest
 
 from tests.support import example
 
 _CLONE_NEWNET = 0x40000000
+_TESTS = Path(__file__).parent
+_WAITING = {"e2e": 6.0, "attack": 5.0, "sip": 1.0, "recorder": 0.7, "media": 0.5}
+"""Folders whose tests wait for calls, gates and other programs: seconds that a test takes, about."""
+_COMPUTING = {"console": 1.5, "cli": 0.4, "exports": 0.2, "audit": 0.2}
+"""Folders whose tests keep a processor busy."""
+_ELSEWHERE = 0.05
+_LONG = {
+    "cli/test_demo.py": 60.0,
+    "cli/test_keys.py": 25.0,
+    "cli/test_guided.py": 20.0,
+    "audit/test_flips.py": 30.0,
+    "exports/test_bundle.py": 25.0,
+    "exports/test_bundle_check.py": 20.0,
+    "service/test_erasing.py": 20.0,
+    "test_patterns.py": 20.0,
+    "test_work.py": 15.0,
+    "test_packaging.py": 60.0,
+    "core/test_calls_mutations.py": 15.0,
+    "core/test_screening_properties.py": 10.0,
+    "sip/test_pjsip.py": 50.0,
+    "sip/test_scenarios.py": 45.0,
+    "e2e/test_scenarios.py": 60.0,
+}
+"""Files that take longer than their folder and the number of their tests lead one to expect, in seconds."""
 
 
 def pytest_configure() -> None:
@@ -30,3 +59,32 @@ def _own_network() -> None:
             "link set there up",
         ):
             subprocess.run(["ip", *command.split()], check=True)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, and those that wait beside those that compute: then no worker has a long one left at the end,
+    and no processor is idle."""
+    files: dict[Path, list[pytest.Item]] = {}
+    for item in items:
+        files.setdefault(item.path, []).append(item)
+    longest = sorted(files, key=lambda path: (-_seconds(path, files[path]), str(path)))
+    waiting = [path for path in longest if _folder(path) in _WAITING]
+    computing = [path for path in longest if _folder(path) not in _WAITING]
+    order = [path for path in chain.from_iterable(zip_longest(waiting, computing)) if path]
+    items[:] = [item for path in order for item in files[path]]
+
+
+def _folder(path: Path) -> str:
+    return path.relative_to(_TESTS).parts[0]
+
+
+def _seconds(path: Path, items: list[pytest.Item]) -> float:
+    known = _LONG.get(path.relative_to(_TESTS).as_posix())
+    return known or (_WAITING | _COMPUTING).get(_folder(path), _ELSEWHERE) * len(items)
+
+
+def pytest_collection_finish() -> None:
+    """What has been imported stays: the garbage collector need not look at it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(10_000, 20, 20)

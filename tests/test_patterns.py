@@ -19,6 +19,7 @@ from tests.support.steps import FASTER, StepQueue
 
 ROOT = Path(__file__).parents[1]
 CALLS = {"compile", "match", "search", "fullmatch", "sub", "subn", "split", "findall", "finditer"}
+USED = re.compile(rf"\bre\.(?:{'|'.join(CALLS)})\(")
 ANYWHERE = CALLS - {"compile", "match", "fullmatch"}
 
 
@@ -59,7 +60,10 @@ def _ways(tree: ast.Module, call: ast.Call, parents: dict[ast.AST, ast.AST]) -> 
 
 def patterns() -> Iterator[Pattern]:
     for path in sorted([*(ROOT / "gate").rglob("*.py"), *(ROOT / "console").rglob("*.py")]):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        if not USED.search(text):
+            continue
+        tree = ast.parse(text)
         parents = {child: node for node in ast.walk(tree) for child in ast.iter_child_nodes(node)}
         for node in ast.walk(tree):
             if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in CALLS):
@@ -67,9 +71,9 @@ def patterns() -> Iterator[Pattern]:
             if not (isinstance(node.func.value, ast.Name) and node.func.value.id == "re" and node.args):
                 continue
             where = f"{path.relative_to(ROOT)}:{node.lineno}"
-            text = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
+            said = node.args[0].value if isinstance(node.args[0], ast.Constant) else None
             flags = _flags([*node.args[1:], *(word.value for word in node.keywords)])
-            yield Pattern(where, text if isinstance(text, (str, bytes)) else "", flags, _ways(tree, node, parents))
+            yield Pattern(where, said if isinstance(said, (str, bytes)) else "", flags, _ways(tree, node, parents))
 
 
 ALL = list(patterns())

@@ -16,8 +16,8 @@ from textual.widgets import Button, Input
 from console.modes.contact_shown import change, standing
 from console.modes.contacts import Mode
 from gate.control.client import ControlClient
-from gate.daemon import house as house_module
 from gate.errors import UsageError
+from gate.operations import data_folder
 from gate.operations.contacts.list_import import ListImport
 from tests.console.conftest import LARGE, SMALL, app_of, screen_text, shows, steps, until
 from tests.console.served import Served
@@ -60,7 +60,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     """Contacts, for tests that change nothing."""
     with pytest.MonkeyPatch.context() as patch:
         ids = itertools.count(1)
-        patch.setattr(house_module, "new_id", lambda: f"{next(ids):08x}" * 4)  # the same pictures on every run
+        patch.setattr(data_folder, "new_id", lambda: f"{next(ids):08x}" * 4)  # the same pictures on every run
         served = kept(Served(tmp_path_factory.mktemp("contacts")).start())
         yield served
         served.stop()

@@ -9,9 +9,10 @@ from __future__ import annotations
 import ast
 import copy
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
+from typing import Any, NamedTuple
 
 import pytest
 
@@ -30,18 +31,34 @@ SAME = {
 """Mutants that change nothing that can be seen from outside."""
 
 
-def mutants() -> Iterator[tuple[str, ast.Module]]:
-    """Every mutant with its name."""
+class Mutant(NamedTuple):
+    name: str
+    function: int
+    """Which statement of the module it is in."""
+    node: int
+    """Which node of that, in the order in which ``ast.walk`` comes to it."""
+    change: Callable[[Any], Any]
+
+    def build(self) -> ModuleType:
+        """The module with this step less."""
+        tree = ast.Module(list(SOURCE.body), type_ignores=[])
+        tree.body[self.function] = function = copy.deepcopy(SOURCE.body[self.function])
+        self.change(list(ast.walk(function))[self.node])
+        module = ModuleType("gate.core.calls_mutant")
+        sys.modules[module.__name__] = module  # dataclasses look their module up
+        exec(compile(ast.fix_missing_locations(tree), "calls_mutant", "exec"), module.__dict__)  # noqa: S102
+        return module
+
+
+def mutants() -> Iterator[Mutant]:
     for at, function in enumerate(SOURCE.body):
         if isinstance(function, ast.FunctionDef) and function.name.startswith("_") and function.name != "_table":
             for number, node in enumerate(ast.walk(function)):
                 for name, change in changes(node):
-                    tree = copy.deepcopy(SOURCE)
-                    change(list(ast.walk(tree.body[at]))[number])
-                    yield f"{function.name}: {name}", ast.fix_missing_locations(tree)
+                    yield Mutant(f"{function.name}: {name}", at, number, change)
 
 
-def changes(node: ast.AST):
+def changes(node: ast.AST) -> Iterator[tuple[str, Callable[[Any], Any]]]:
     """What can be taken out of a node: its name, and what takes it out of a copy of the node."""
     if isinstance(node, ast.List):
         for i, element in enumerate(node.elts):
@@ -65,22 +82,13 @@ def changes(node: ast.AST):
             yield f"without {ast.unparse(keyword)}", lambda copied, i=i: copied.keywords.pop(i)
 
 
-def built(tree: ast.Module) -> ModuleType:
-    """The module of a mutant."""
-    module = ModuleType("gate.core.calls_mutant")
-    sys.modules[module.__name__] = module  # dataclasses look their module up
-    exec(compile(tree, "calls_mutant", "exec"), module.__dict__)  # noqa: S102 - our own source, one step less
-    return module
-
-
 MUTANTS = list(mutants())
 
 
-@pytest.mark.parametrize(("name", "tree"), MUTANTS, ids=[name for name, _ in MUTANTS])
-def test_a_step_that_is_missing_is_missed(name: str, tree: ast.Module) -> None:
-    mutant = built(tree)
-    if name in SAME:
-        walk(CALLS // 5, mutant)
+@pytest.mark.parametrize("mutant", MUTANTS, ids=[mutant.name for mutant in MUTANTS])
+def test_a_step_that_is_missing_is_missed(mutant: Mutant) -> None:
+    if mutant.name in SAME:
+        walk(CALLS // 5, mutant.build())
         return
     with pytest.raises((AssertionError, calls.UnexpectedEvent)):
-        walk(CALLS, mutant)
+        walk(CALLS, mutant.build())
