@@ -218,7 +218,9 @@ def test_files_and_names_of_the_code_exist() -> None:
             assert _named(span), span
 
 
-@pytest.mark.parametrize(("title", "most"), [("A refused call, file by file", 10)])
+@pytest.mark.parametrize(
+    ("title", "most"), [("A refused call, file by file", 10), ("An operation, from the key to the row", 8)]
+)
 def test_few_files_are_opened_to_understand_one_thing(title: str, most: int) -> None:
     text = document(ROOT / ".github" / "CONTRIBUTING.md").text.partition(f"\n## {title}\n")[2].partition("\n## ")[0]
     steps = re.findall(r"^\d+\. `([\w/]+\.py)`", text, re.MULTILINE)
