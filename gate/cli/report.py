@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import msgspec
 
 from gate.cli.command import command as make
 from gate.cli.files import output_file
 from gate.cli.output import View, say
 from gate.cli.reach import reach
 from gate.errors import UsageError
+from gate.operations.reports.article30 import ReportArticle30
+from gate.operations.reports.month import ReportMonth
 
 
 @make(
@@ -37,14 +40,14 @@ def command(view: View, month: str | None, record: bool, output: Path | None) ->
     if output is None and not view.json:
         raise UsageError("a page needs a file", hint="-o FILE.html, or --json for the figures alone")
     with reach(view.config) as gate:
-        answer = gate.call("report_month", month=month) if month else gate.call("report_article30")
+        report = msgspec.to_builtins(gate.ask(ReportMonth(month=month) if month else ReportArticle30()))
     if output is not None:
         from gate.exports.report import month_page, record_page
 
-        page = month_page(answer) if month else record_page(answer)
+        page = month_page(report) if month else record_page(report)
         with output_file(output) as file:
             file.write(page.encode("utf-8", "replace"))
         if str(output) != "-":
             say(f"Wrote {output}.")
     if view.json and str(output) != "-":
-        view.data(answer)
+        view.data(report)

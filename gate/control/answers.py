@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Any
 
 import msgspec
@@ -32,38 +31,3 @@ class Session(Response, frozen=True):
     roles: list[str]
     can: list[str]
     """Names of the operations."""
-
-
-class MonthReport(Response, frozen=True):
-    """The answer to ``report_month``; ``gate.operations.reports.reporting`` says what is in each."""
-
-    month: str
-    first: date
-    last: date
-    whole: bool
-    """The month is over."""
-    made_at: str
-    firm: str
-    policy: dict[str, str]
-    attempts: dict[str, Any]
-    registers: list[dict[str, Any]]
-    recordings: dict[str, Any]
-    requests: list[dict[str, Any]]
-    holds: dict[str, int]
-    own_lists: dict[str, int]
-    exports: dict[str, int]
-    evidence: dict[str, Any]
-
-
-class ProcessingRecord(Response, frozen=True):
-    """The answer to ``report_article30``: the letters of UK GDPR Art 30(1)."""
-
-    made_at: str
-    firm: str
-    policy: dict[str, str]
-    controller: dict[str, str]
-    activities: list[dict[str, str]]
-    recipients: dict[str, str]
-    transfers: dict[str, str]
-    terms: dict[str, str]
-    security: dict[str, str]

@@ -70,8 +70,6 @@ _BY_DESK: Mapping[str, Operation] = {
     "request_letter": Operation(requests.Letter, requests.Rendered, KEEPERS),
     "request_list": Operation(requests.ListOf, answers.Items, READERS),
     "request_show": Operation(requests.Show, requests.Standing, READERS),
-    "report_month": Operation(looks.ReportMonth, answers.MonthReport, READERS),
-    "report_article30": Operation(looks.ReportArticle30, answers.ProcessingRecord, READERS),
     "session": Operation(looks.Session, answers.Session, EVERYBODY, running=True),
     "watch": Operation(looks.Watch, None, EVERYBODY, running=True),
 }

@@ -13,11 +13,13 @@ from gate.operations.keys import dropping, recipients, wraps
 from gate.operations.lists import consents, objections
 from gate.operations.operation import Operation, Request
 from gate.operations.registers import importing, in_force
+from gate.operations.reports import article30, month
 from gate.operations.requests import erasure
 from gate.operations.retention import holds, schedule
 from gate.operations.status import glance
 
 _MODULES: Final = (
+    article30,
     calls,
     checkpoints,
     consents,
@@ -29,6 +31,7 @@ _MODULES: Final = (
     importing,
     in_force,
     leaves,
+    month,
     objections,
     proposals,
     recipients,

@@ -184,7 +184,7 @@ class DataFolder:
         """What people ask for."""
         from gate.operations.desk import Desk
         from gate.operations.offers import Offers
-        from gate.store import figures, kept, queries, requests, search
+        from gate.store import kept, queries, requests, search
 
         letters = Later(self._letters)
         desk = Desk(
@@ -195,8 +195,6 @@ class DataFolder:
             registers=self.registers,
             screener=self.screener,
             offers=Offers(
-                recipients=lambda: self.keyring().recipients(),
-                keyring=self.keyring,
                 wraps=self.keys.wraps,
                 scan=_scan,
                 trust=self.trust,
@@ -205,7 +203,6 @@ class DataFolder:
                 live=self.gate.calls,
                 gate_now=self.gate.counts,
                 looks=search,
-                figures=figures,
                 beside=self.beside,
                 requests=requests,
                 request_eraser=self.request_eraser,

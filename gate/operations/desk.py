@@ -10,13 +10,11 @@ from typing import Any
 
 from gate.operations.contacts.contact_desk import ContactDesk
 from gate.operations.operation import Caller
-from gate.operations.reports.reporting import Reporting
 from gate.operations.requests.request_desk import RequestDesk
 
 
 class Desk(
     ContactDesk,
-    Reporting,
     RequestDesk,
 ):
     """The use cases of admins, compliance officers and auditors."""

@@ -11,22 +11,16 @@ from gate.service.reads import Looks, Row, ScanFile, Source
 if TYPE_CHECKING:
     from gate.core.letter_words import Letter, LetterFacts
     from gate.operations.contacts.contacts import Contacts
-    from gate.operations.reports.reporting import Figures
     from gate.operations.requests.request_erasing import RequestEraser
     from gate.operations.requests.request_reads import RequestReads
     from gate.operations.retention.sweeper import Retention
     from gate.service.trust import Trust
-    from gate.vault.keyring import Keyring
 
 
 @dataclass(frozen=True, slots=True)
 class Offers:
     """What the rooms offer to the desk, as plain functions; ``gate.daemon`` fills them in."""
 
-    recipients: Callable[[], list[Row]]
-    """The register of recipients; see ``gate.vault.keyring``."""
-    keyring: Callable[[], Keyring]
-    """The register of recipients and the wrapped keys; loaded when it is asked for."""
     wraps: Callable[[str], list[tuple[str, bytes]]]
     """Recording id -> wrapped keys."""
     scan: ScanFile
@@ -38,7 +32,6 @@ class Offers:
     gate_now: Callable[[], Row]
     """What a running gate counts, for ``status``: ``line`` and ``usage``; empty without one."""
     looks: Looks
-    figures: Figures
     beside: Callable[[Callable[[Source], Any]], Any]
     """What a function reads from the store as it is now, without keeping anybody waiting who writes."""
     requests: RequestReads

@@ -89,30 +89,6 @@ class Looks(Protocol):
         """Attempts; ``text`` as it was typed."""
         ...
 
-    def leaves_window(
-        self,
-        tx: Source,
-        after: str | None,
-        before: str | None,
-        limit: int,
-        kind: str | None,
-        text: str | None,
-    ) -> Window:
-        """The log; ``text`` as it was typed."""
-        ...
-
-    def leaf(self, tx: Source, index: int) -> Row | None:
-        """One leaf with what it commits to; None where there is none."""
-        ...
-
-    def checkpoints_window(self, tx: Source, after: str | None, before: str | None, limit: int) -> Window:
-        """Signed heads."""
-        ...
-
-    def log_now(self, tx: Source) -> Row:
-        """``size``, ``checkpoint``, ``verified``."""
-        ...
-
     def taken_by(self, tx: Source, recording_id: str, actor: str) -> bool:
         """This account has taken the recording."""
         ...

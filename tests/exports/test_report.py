@@ -16,7 +16,7 @@ import pytest
 
 from gate.exports import report_charts as charts
 from gate.exports.report import month_page, record_page
-from tests.support.month import ANN, Month, filled
+from tests.support.month import Month, filled
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden" / "report"
 
@@ -25,12 +25,12 @@ GOLDEN = Path(__file__).parents[1] / "data" / "golden" / "report"
 def month(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Month]:
     made = filled(tmp_path_factory.mktemp("month"))
     yield made
-    made.store.close()
+    made.close()
 
 
 @pytest.fixture(scope="module")
 def pages(month: Month) -> dict[str, str]:
-    return {"month": month_page(month.report()), "record": record_page(month.desk.report_article30(actor=ANN))}
+    return {"month": month_page(month.report()), "record": record_page(month.record())}
 
 
 def parsed(svg: str) -> ET.Element:
@@ -117,7 +117,7 @@ def test_what_comes_from_outside_is_escaped(month: Month) -> None:
     page = month_page(report)
     assert "<img" not in page
     assert Seen(page).fetched == []
-    record = month.desk.report_article30(actor=ANN)
+    record = month.record()
     record["controller"]["Controller"] = record["firm"] = wild
     assert "<img" not in record_page(record)
 

@@ -13,8 +13,8 @@ import pytest
 
 from gate.core.terms import ALLOWING, Reason
 from gate.errors import UsageError
-from gate.operations.reports.reporting import london_day, midnight, registers_of, span_of
-from tests.support.month import ANN, Month, filled
+from gate.operations.reports.month_sums import london_day, midnight, registers_of, span_of
+from tests.support.month import Month, filled
 
 LONDON = ZoneInfo("Europe/London")
 
@@ -23,7 +23,7 @@ LONDON = ZoneInfo("Europe/London")
 def month(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Month]:
     made = filled(tmp_path_factory.mktemp("month"))
     yield made
-    made.store.close()
+    made.close()
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +34,7 @@ def report(month: Month) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def facts(month: Month) -> list[dict[str, Any]]:
     """Every fact of the log, with the day in London on which it happened."""
-    rows = month.beside(lambda tx: tx.query("SELECT kind, subject, at, body FROM facts ORDER BY leaf_index"))
+    rows = month.folder.beside(lambda tx: tx.query("SELECT kind, subject, at, body FROM facts ORDER BY leaf_index"))
     for row in rows:
         row["body"] = json.loads(row["body"])
         row["day"] = datetime.fromisoformat(row["at"]).astimezone(LONDON).date().isoformat()
@@ -112,7 +112,7 @@ def test_requests_as_they_stood_at_the_end(report: dict[str, Any]) -> None:
 
 
 def test_nobody_is_named(report: dict[str, Any], month: Month) -> None:
-    text = json.dumps(report) + json.dumps(month.desk.report_article30(actor=ANN))
+    text = json.dumps(report) + json.dumps(month.record())
     for personal in ("+44", "7946", "A. Person", "person0", "example.com", "ann(1000)", "alice", "call-0", "rec-0"):
         assert personal not in text, personal
 
@@ -134,12 +134,12 @@ def test_the_months_before_and_after_have_what_is_theirs(month: Month, facts: li
 @pytest.mark.parametrize("text", ["2026-13", "2026-1", "october", "", "2026-10-01", "1999-10"])
 def test_what_is_no_month(month: Month, text: str) -> None:
     with pytest.raises(UsageError, match="is not a month"):
-        month.desk.report_month(month=text, actor=ANN)
+        month.report(text)
 
 
 def test_a_month_that_has_not_begun(month: Month) -> None:
     with pytest.raises(UsageError, match="has not begun"):
-        month.desk.report_month(month="2026-12", actor=ANN)
+        month.report("2026-12")
     assert span_of("2026-12", date(2026, 12, 1)) == (date(2026, 12, 1), date(2026, 12, 1), False)
     assert span_of("2024-02", date(2026, 12, 1)) == (date(2024, 2, 1), date(2024, 2, 29), True)
 

@@ -479,14 +479,35 @@ class SmallDesk:
 
     def report_month(self, *, month: str, actor: str) -> dict[str, Any]:
         self._note("report_month", month=month, actor=actor)
-        dicts = {name: {} for name in ("policy", "attempts", "recordings", "holds", "own_lists", "exports", "evidence")}
-        report = {"month": month, "first": "2026-11-01", "last": "2026-11-30", "whole": True, "made_at": "", "firm": ""}
-        return report | dicts | {"registers": [], "requests": []}
+        acts = ("number_shown", "not_permitted", "gate_started", "erased_came_back", "facts_erased", "screened")
+        evidence = dict.fromkeys(("checkpoints", "verified", "verified_bad", *acts), 0)
+        evidence |= dict.fromkeys(("refused_without_evidence", "refused_strangers"), 0)
+        attempts = dict.fromkeys(("total", "allowed", "blocked", "connected", "unrecorded", "objected"), 0)
+        made = dict.fromkeys(("made", "seconds", "interrupted", "erased"), 0)
+        return {
+            "month": month,
+            "first": "2026-11-01",
+            "last": "2026-11-30",
+            "whole": True,
+            "began": None,
+            "made_at": "",
+            "firm": "",
+            "policy": {"version": "1", "reviewed": "2026-01-05"},
+            "attempts": attempts | {"days": [], "reasons": []},
+            "registers": [],
+            "recordings": made | {"grounds": {}, "days": [], "kept": {"recordings": 0, "seconds": 0, "bytes": 0}},
+            "requests": [],
+            "holds": dict.fromkeys(("put", "released", "in_force", "restrictions"), 0),
+            "own_lists": dict.fromkeys(("objections", "removed", "consents", "withdrawn"), 0),
+            "exports": {"exported": 0},
+            "evidence": evidence | dict.fromkeys(("first", "last", "last_verified")),
+        }
 
     def report_article30(self, *, actor: str) -> dict[str, Any]:
         self._note("report_article30", actor=actor)
-        dicts = {name: {} for name in ("policy", "controller", "recipients", "transfers", "terms", "security")}
-        return {"made_at": "", "firm": "", "activities": []} | dicts
+        dicts = {name: {} for name in ("controller", "recipients", "transfers", "terms", "security")}
+        policy = {"version": "1", "reviewed": "2026-01-05"}
+        return {"made_at": "", "firm": "", "activities": [], "policy": policy} | dicts
 
     def audit_status(self, *, actor: str) -> dict[str, Any]:
         self._note("audit_status", actor=actor)

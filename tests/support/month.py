@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import random
+from contextlib import ExitStack
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
+
+import msgspec
 
 from gate.config import load
 from gate.core.terms import ALLOWING, Reason
-from gate.operations.desk import Desk
+from gate.operations.data_folder import DataFolder
+from gate.operations.operation import Caller
+from gate.operations.reports.article30 import ReportArticle30, report_article30
+from gate.operations.reports.month import ReportMonth, report_month
 from gate.ports import Fact
-from gate.store import figures, queries, requests
-from gate.store.reader import Reader
-from gate.store.store import EvidenceStore
-from tests.support.evidence import decision, open_store
+from gate.vault.recipients import add_recipient
+from gate.vault.signing import CheckpointKey
+from tests.support.evidence import decision
 from tests.support.playbook import Clock
 from tests.support.settings import write
+from tests.support.vault import private_key
 
 ANN = "user:ann(1000)"
 BEGINS = datetime(2026, 9, 24, 8, 0, tzinfo=UTC)
@@ -26,41 +31,35 @@ REASONS = [Reason.NOT_LISTED] * 12 + [Reason.LISTED_TPS] * 5 + [Reason.LISTED_CT
 
 
 class Month:
-    """A desk on a store of its own, and a clock that is moved by hand."""
+    """A data folder with a clock that is moved by hand, two auditors and a compliance officer."""
 
     def __init__(self, folder: Path) -> None:
-        self.config = load(write(folder))
-        self.store: EvidenceStore = open_store(folder)
+        config = load(write(folder))
+        config.data.mkdir(exist_ok=True)
+        CheckpointKey.create(config.data / "gate.key", "dialgate-month")
+        for name, role in (("One", "auditor"), ("Two", "auditor"), ("Three", "compliance")):
+            add_recipient(config.data / "recipients", private_key(name, role).recipient.to_text())
         self.clock = Clock()
         self.clock.time = NOW
-        self.ids = iter(f"{n:032x}" for n in range(10**6))
-        self.desk = Desk(
-            config=self.config,
-            store=self.store,
-            reads=queries,
-            kept=None,  # type: ignore[arg-type] # nothing of these is asked for here
-            registers=None,  # type: ignore[arg-type]
-            screener=None,  # type: ignore[arg-type]
-            offers=SimpleNamespace(  # type: ignore[arg-type]
-                figures=figures,
-                requests=requests,
-                beside=self.beside,
-                recipients=lambda: [{"role": "auditor"}, {"role": "auditor"}, {"role": "compliance"}],
-            ),
-            clock=self.clock,
-            new_id=lambda: next(self.ids),
-        )
+        self._stack = ExitStack()
+        self.folder = DataFolder(config, self._stack, clock=self.clock)
 
-    def beside(self, read: Any) -> Any:
-        with Reader(self.store.path) as reader:
-            return read(reader)
+    def close(self) -> None:
+        self._stack.close()
 
     def put(self, kind: str, subject: str, at: datetime, actor: str = ANN, /, **body: Any) -> None:
-        self.store.call(lambda tx: tx.append(Fact(kind, subject, at, actor, body)))
+        self.folder.store.call(lambda tx: tx.append(Fact(kind, subject, at, actor, body)))
 
     def report(self, month: str = "2026-10") -> dict[str, Any]:
+        """The figures of a month, as JSON values."""
         self.clock.time = NOW
-        return self.desk.report_month(month=month, actor=ANN)
+        report: dict[str, Any] = msgspec.to_builtins(report_month(self.folder, ReportMonth(month=month), Caller(ANN)))
+        return report
+
+    def record(self) -> dict[str, Any]:
+        """The record of processing, as JSON values."""
+        record: dict[str, Any] = msgspec.to_builtins(report_article30(self.folder, ReportArticle30(), Caller(ANN)))
+        return record
 
 
 def filled(folder: Path) -> Month:
@@ -111,12 +110,12 @@ def _calls(month: Month) -> None:
             facts.append(Fact("unrecorded", call, later, "gate", {"why": "recorder_away"}))
         ended = {"by": "callee", "cause": "hung_up", "code": 200, "seconds": 60.0, "bridged": True}
         facts.append(Fact("ended", call, at + timedelta(minutes=2), "gate", ended))
-    month.store.call(lambda tx: [tx.append(fact) for fact in facts])
+    month.folder.store.call(lambda tx: [tx.append(fact) for fact in facts])
 
 
 def _rest(month: Month) -> None:
     """Erasures, holds, exports, lists, and what became of the log."""
-    kept = month.beside(lambda tx: tx.query("SELECT recording_id FROM recordings ORDER BY opened_at LIMIT 40"))
+    kept = month.folder.beside(lambda tx: tx.query("SELECT recording_id FROM recordings ORDER BY opened_at LIMIT 40"))
     for n, row in enumerate(kept):
         at = datetime(2026, 10, 20 + n % 9, 1, 30, tzinfo=UTC)
         basis = "retention, swept 2026-10-20" if n % 8 else "request DSR-2026-0001"
@@ -148,12 +147,12 @@ def _rest(month: Month) -> None:
             at = datetime(2026, 10, day, 12, 0, tzinfo=UTC)
             tx.keep_checkpoint(100 + day * 60, bytes(32), "note", at)
 
-    month.store.call(sign)
+    month.folder.store.call(sign)
 
 
 def _requests(month: Month) -> None:
     """One fulfilled, one that is late, one that came at the end of the month."""
-    desk = month.desk
+    desk = month.folder.desk
     for n, (asks, came) in enumerate((("access", "10-05"), ("access", "09-25"), ("erasure", "10-28"))):
         day = date.fromisoformat(f"2026-{came}")
         month.clock.time = datetime(2026, day.month, day.day, 10, 0, tzinfo=UTC)

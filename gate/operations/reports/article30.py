@@ -9,24 +9,62 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from gate.config import Config
+from gate.operations.operation import READERS, Caller, Request, Response, operation
+from gate.operations.reports.month import Policy
 
-Row = dict[str, Any]
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+
 UNSAID: Final = "not in the configuration: add it by hand"
 _TOLD: Final = "people who are called, as subscribers of their line"
 
 
-def record_of(config: Config, recipients: Iterable[Mapping[str, Any]], now: datetime) -> Row:
-    """``controller``, ``activities`` (a row each), ``recipients``, ``transfers``, ``terms``, ``security``: names and
-    texts. Of recipients and accounts only roles and counts: the record names nobody."""
+class Activity(Response, frozen=True):
+    """A processing activity."""
+
+    name: str
+    purpose: str
+    subjects: str
+    data: str
+    term: str
+    """The name of its time limit in ``terms``."""
+
+
+class ProcessingRecord(Response, frozen=True):
+    """The letters of UK GDPR Art 30(1), as names and texts."""
+
+    made_at: str
+    firm: str
+    policy: Policy
+    controller: dict[str, str]
+    activities: list[Activity]
+    recipients: dict[str, str]
+    transfers: dict[str, str]
+    terms: dict[str, str]
+    security: dict[str, str]
+
+
+class ReportArticle30(Request[ProcessingRecord], frozen=True):
+    """The record of processing activities (UK GDPR Art 30), as the configuration makes it."""
+
+
+@operation(ReportArticle30, "report_article30", roles=READERS)
+def report_article30(folder: DataFolder, asked: ReportArticle30, caller: Caller) -> ProcessingRecord:
+    """The record of processing activities (UK GDPR Art 30(1)) as the configuration makes it."""
+    return record_of(folder.config, folder.keyring().recipients(), folder.clock.now())
+
+
+def record_of(config: Config, recipients: Iterable[Mapping[str, Any]], now: datetime) -> ProcessingRecord:
+    """Of recipients and accounts only roles and counts: the record names nobody."""
     firm = config.firm
-    return {
-        "made_at": now.isoformat(),
-        "firm": firm.legal_name,
-        "policy": {"version": firm.policy_version, "reviewed": firm.policy_reviewed},
-        "controller": {
+    return ProcessingRecord(
+        made_at=now.isoformat(),
+        firm=firm.legal_name,
+        policy=Policy(version=firm.policy_version, reviewed=firm.policy_reviewed),
+        controller={
             "Controller": firm.legal_name,
             "Trading name": firm.trading_name,
             "Address": firm.address,
@@ -35,18 +73,18 @@ def record_of(config: Config, recipients: Iterable[Mapping[str, Any]], now: date
             "Data protection officer": UNSAID,
             "Legal bases": UNSAID,
         },
-        "activities": _activities(config),
-        "recipients": _recipients(config, recipients),
-        "transfers": {
+        activities=_activities(config),
+        recipients=_recipients(config, recipients),
+        transfers={
             "Outside the United Kingdom": "none",
             "Where data lie": "in the United Kingdom: the gate does not start with storage elsewhere",
         },
-        "terms": _terms(config),
-        "security": _security(config),
-    }
+        terms=_terms(config),
+        security=_security(config),
+    )
 
 
-def _activities(config: Config) -> list[Row]:
+def _activities(config: Config) -> list[Activity]:
     found = [
         _activity(
             "Screening of outbound calls",
@@ -107,8 +145,8 @@ def _activities(config: Config) -> list[Row]:
     return found
 
 
-def _activity(name: str, purpose: str, subjects: str, data: str, term: str) -> Row:
-    return {"name": name, "purpose": purpose, "subjects": subjects, "data": data, "term": term}
+def _activity(name: str, purpose: str, subjects: str, data: str, term: str) -> Activity:
+    return Activity(name=name, purpose=purpose, subjects=subjects, data=data, term=term)
 
 
 def _recipients(config: Config, recipients: Iterable[Mapping[str, Any]]) -> dict[str, str]:

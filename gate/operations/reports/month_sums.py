@@ -1,105 +1,23 @@
-"""Figures of a month for the firm's management, and the record of processing: counted, and nobody named."""
+"""Sums of a month in days of London, from what ``gate.store.figures`` counts by hours of UTC. Nobody is named."""
 
 from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Final, Protocol
+from typing import Any, Final
 
 from gate.core.rules import MAX_AGE_DAYS
+from gate.core.showing import LONDON
 from gate.core.terms import ALLOWING, Reason
 from gate.errors import UsageError
-from gate.operations.desk_base import LONDON, DeskBase
-from gate.operations.reports.article30 import record_of
-from gate.operations.requests.request_facts import replay
-from gate.service.reads import Row, Source
 
+Row = dict[str, Any]
 _MONTH: Final = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])")
 _ALLOW: Final = frozenset(reason.value for reason in ALLOWING)
-EXPORTS: Final = (
-    "exported",
-    "list_exported",
-    "bundle_signed",
-    "request_pack_made",
-    "keys_given_out",
-    "letter_sent",
-)
-"""Kinds of fact that say that something left the gate."""
 ACTS: Final = ("number_shown", "not_permitted", "gate_started", "erased_came_back", "facts_erased", "screened")
-"""Other kinds that are counted."""
-
-
-class Figures(Protocol):
-    """Sums that the store makes (``gate.store.figures``)."""
-
-    def month(self, tx: Source, days: tuple[date, date], span: tuple[datetime, datetime], kinds: Sequence[str]) -> Row:
-        """Of a month: see there."""
-        ...
-
-
-class Reporting(DeskBase):
-    """Reports. What they say of a month stays the same whenever they are made, but for what is erased meanwhile."""
-
-    def report_month(self, *, month: str, actor: str) -> Row:
-        """The figures of a month, ``YYYY-MM``, in days of London; of a month that goes on, those up to today.
-
-        Raises ``UsageError`` for a month that is none, or has not begun.
-        """
-        now = self._clock.now()
-        first, last, whole = span_of(month, now.astimezone(LONDON).date())
-        since, until = midnight(first), midnight(last + timedelta(days=1))
-        days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
-        kinds = (*EXPORTS, *ACTS)
-
-        def read(tx: Source) -> Row:
-            counted = self._offers.figures.month(tx, (first, last), (since, until), kinds)
-            return counted | {"requests": [self._request_in(tx, row, last, until) for row in counted["requests"]]}
-
-        counted: Row = self._offers.beside(read)
-        registers = self._config.calling.registers
-        return {
-            "month": month,
-            "first": first.isoformat(),
-            "last": last.isoformat(),
-            "whole": whole,
-            "began": counted["began"],
-            "made_at": now.isoformat(),
-            "firm": self._config.firm.legal_name,
-            "policy": {"version": self._config.firm.policy_version, "reviewed": self._config.firm.policy_reviewed},
-            "attempts": attempts_of(days, counted["attempts"]) | counted["outcomes"],
-            "registers": list(registers_of(registers, days, counted["imports"], counted["began"], now)),
-            "recordings": recordings_of(days, counted["made"], counted["erased"]) | {"kept": counted["kept"]},
-            "requests": counted["requests"],
-            "holds": counted["holds"],
-            "own_lists": counted["own_lists"],
-            "exports": {kind: counted["facts"][kind] for kind in EXPORTS},
-            "evidence": evidence_of(counted),
-        }
-
-    def _request_in(self, tx: Source, row: Row, last: date, until: datetime) -> Row:
-        """One request as it stood at the end: its days, and whether its answer came in time."""
-        over = date.fromisoformat(row["over_on"]) if row["over_on"] else None
-        end, received = over or last, date.fromisoformat(row["received"])
-        course = self._offers.requests.course(tx, row["id"])
-        known = [fact for fact in course if datetime.fromisoformat(fact["at"]) < until]
-        clock = replay(known or course).clock_on(end)  # written down later than it came: as it is known now
-        how = next((name for name in ("withdrawn", "fulfilled", "refused") if row[name]), "in hand")
-        return {
-            "reference": row["reference"],
-            "asks": row["asks"],
-            "received": row["received"],
-            "outcome": how if over else "open",
-            "over_on": row["over_on"],
-            "days": (end - received).days,
-            "due": clock.due.isoformat() if clock else None,
-            "late": bool(clock and end > clock.due),
-        }
-
-    def report_article30(self, *, actor: str) -> Row:
-        """The record of processing activities (UK GDPR Art 30(1)) as the configuration makes it."""
-        return record_of(self._config, self._offers.recipients(), self._clock.now())
+"""Kinds of fact that are counted beside the exports."""
 
 
 # --- days -----------------------------------------------------------------------------------------------------------
