@@ -80,6 +80,7 @@ class Worker(threading.Thread):
         self.join()
 
     def run(self) -> None:
+        """The thread: the commands of all calls that are ready go to RTPProxy together, until it is stopped."""
         asking: deque[_Task] = deque()
         while asking or not self._stopping:
             for task in self._arrived(wait=not asking):
