@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 FREE = 5
 FREE_EVERYWHERE = 20
@@ -25,6 +26,7 @@ SHORTEST = 10.0
 LONGEST = 900.0
 """Seconds of the longest; who has not guessed for so long starts anew."""
 MAX_KEPT = 4096
+"""Entries of a table; the one that was guessed at longest ago is forgotten first."""
 
 
 @dataclass(slots=True)
@@ -37,12 +39,20 @@ class _Tries:
     last: float = 0.0
 
 
+_Table = OrderedDict[Any, _Tries]
+
+
 class PasswordLockout:
     """By account and host, and by account alone. Accounts that are not there count as one, with an empty name."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._tries: OrderedDict[tuple[str, str], _Tries] = OrderedDict()
+        self._hosts: _Table = OrderedDict()
+        """By (account, host)."""
+        self._accounts: _Table = OrderedDict()
+        """As many as there are accounts: whoever guesses from thousands of hosts pushes no lock out of it."""
+        self._nobody: _Table = OrderedDict()
+        """By host, of accounts that are not there: apart, for anybody can make as many as they have addresses."""
         self._told = -LONGEST
         self.wrong = 0
         """Wrong passwords that were looked at."""
@@ -52,8 +62,9 @@ class PasswordLockout:
     def barred(self, account: str, host: str, *, proven: bool) -> bool:
         """No password of ``account`` is looked at from ``host`` now. ``proven``: it has proven itself at this host."""
         now = self._monotonic()
-        keys = [(account, host)] if proven else [(account, host), (account, "")]
-        barred = any(key in self._tries and self._tries[key].locked_until > now for key in keys)
+        barred = any(
+            key in table and table[key].locked_until > now for table, key, _ in self._parts(account, host, proven)
+        )
         self.locked += barred
         return barred
 
@@ -61,25 +72,34 @@ class PasswordLockout:
         """A wrong password. True where it is worth a line in the gate's log: at most one a second is."""
         now = self._monotonic()
         self.wrong += 1
-        self._count((account, host), FREE, now)
-        if account and not proven:
-            self._count((account, ""), FREE_EVERYWHERE, now)
+        for table, key, free in self._parts(account, host, proven):
+            _count(table, key, free, now)
         tell = now - self._told >= 1.0
         self._told = now if tell else self._told
         return tell
 
     def right(self, account: str, host: str) -> None:
         """The right password: what was wrong from there before is forgotten."""
-        self._tries.pop((account, host), None)
+        self._hosts.pop((account, host), None)
 
-    def _count(self, key: tuple[str, str], free: int, now: float) -> None:
-        tries = self._tries.get(key)
-        if tries is None or now - tries.last > LONGEST:
-            tries = self._tries[key] = _Tries()
-        tries.wrong, tries.last = tries.wrong + 1, now
-        if tries.wrong >= free:
-            tries.locked_until = now + tries.lock
-            tries.wrong, tries.lock = 0, min(2 * tries.lock, LONGEST)
-        self._tries.move_to_end(key)
-        if len(self._tries) > MAX_KEPT:
-            self._tries.popitem(last=False)
+    def _parts(self, account: str, host: str, proven: bool) -> Iterator[tuple[_Table, Any, int]]:
+        """Where a guess is counted, under what, and how many are free."""
+        if not account:
+            yield self._nobody, host, FREE
+            return
+        yield self._hosts, (account, host), FREE
+        if not proven:
+            yield self._accounts, account, FREE_EVERYWHERE
+
+
+def _count(table: _Table, key: Any, free: int, now: float) -> None:
+    tries = table.get(key)
+    if tries is None or now - tries.last > LONGEST:
+        tries = table[key] = _Tries()
+    tries.wrong, tries.last = tries.wrong + 1, now
+    if tries.wrong >= free:
+        tries.locked_until = now + tries.lock
+        tries.wrong, tries.lock = 0, min(2 * tries.lock, LONGEST)
+    table.move_to_end(key)
+    if len(table) > MAX_KEPT:
+        table.popitem(last=False)

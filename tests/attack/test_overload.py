@@ -12,8 +12,8 @@ import pytest
 from tests.support.gatehouse import Gatehouse
 from tests.support.sipp import Sipp, need_sipp
 
-CALLS, RATE = 600, 150
-"""More than a gate with announcement and recording carries on a few cores."""
+CALLS, RATE = 2000, 250
+"""More than a gate with announcement and recording carries on a few cores, and for longer than a queue could hide."""
 NUMBER = "01134960520"
 
 

@@ -122,7 +122,21 @@ def test_guesses_from_many_hosts_are_one_guessers(clock):
     assert sum(wrong(lockout, "alice", f"h{number}", 1) for number in range(6000)) == FREE_EVERYWHERE
     assert lockout.barred("alice", "new", proven=False)
     assert not lockout.barred("alice", "a", proven=True)
-    assert len(lockout._tries) <= MAX_KEPT
+
+
+def test_a_lock_is_not_pushed_out_by_guesses_at_other_accounts(clock):
+    """Thousands of hosts (an IPv6 network has more), each with a guess at an account that is not there."""
+    lockout = PasswordLockout(clock)
+    wrong(lockout, "alice", "a", 100)
+    wrong(lockout, "alice", "b", 100)
+    wrong(lockout, "alice", "c", 100)
+    wrong(lockout, "alice", "d", 100)
+    assert lockout.barred("alice", "new", proven=False)
+    wrong(lockout, "bob", "a", 1)
+    for number in range(2 * MAX_KEPT):
+        wrong(lockout, "", f"h{number}", 1)
+    assert lockout.barred("alice", "new", proven=False)
+    assert lockout.barred("alice", "a", proven=True)
 
 
 def test_accounts_that_are_not_there_count_as_one_and_lock_nobody(clock):
@@ -146,7 +160,7 @@ def test_the_tries_that_are_kept_are_bounded(clock):
     lockout = PasswordLockout(clock)
     for number in range(MAX_KEPT + 100):
         lockout.note("", f"h{number}", proven=False)
-    assert len(lockout._tries) == MAX_KEPT
+    assert len(lockout._nobody) == MAX_KEPT
 
 
 def request(line: str):
