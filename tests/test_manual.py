@@ -8,9 +8,13 @@ import re
 import subprocess
 from pathlib import Path
 
+import click
 import pytest
+from textual.binding import Binding
 
-from gate import manual
+from console import keys
+from gate import errors, manual
+from gate.cli.main import cli
 from gate.config import load
 from gate.config.load import fields
 from gate.config.schema import Config
@@ -52,6 +56,58 @@ def test_a_link_between_pages_is_a_file_name() -> None:
     for name in [manual.INDEX, *NAMES]:
         for link in page(name).links:
             assert re.fullmatch(r"[a-z0-9-]+\.md(#[\w-]+)?", link), f"{name}: {link}"
+
+
+# --- tables -------------------------------------------------------------------------------------------------------
+
+
+def rows(name: str, first: str) -> list[list[str]]:
+    """The cells of the table of a page whose heading begins with ``first``."""
+    lines = page(name).prose.partition(f"\n| {first}")[2].partition("\n\n")[0].splitlines()[2:]
+    assert lines, f"no table of {first} in {name}"
+    return [[cell.strip() for cell in line.strip("|").split(" | ")] for line in lines]
+
+
+def test_exit_codes_are_those_of_the_errors() -> None:
+    kinds = [each for each in vars(errors).values() if isinstance(each, type) and issubclass(each, errors.GateError)]
+    assert {int(row[0]) for row in rows("command-line", "code")} == {0, 130, *(kind.exit_code for kind in kinds)}
+
+
+def test_options_that_all_commands_share_are_those_of_a_command() -> None:
+    listed = {option for row in rows("command-line", "option") for option in re.findall(r"`(--[a-z-]+)", row[0])}
+    shared = {option for each in (cli.get_command(click.Context(cli), "calls"),) for option in _options(each)}
+    assert listed and listed <= shared
+
+
+def _options(command: click.Command | None) -> set[str]:
+    assert isinstance(command, click.Group)
+    return {option for each in command.commands["list"].params for option in each.opts}
+
+
+def test_variables_of_the_environment_are_read() -> None:
+    listed = re.findall(r"`(DIALGATE_[A-Z_]+)`", page("command-line").text)
+    source = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "gate").rglob("*.py"))
+    assert sorted(set(listed)) == sorted(set(re.findall(r"""["'](DIALGATE_[A-Z_]+)["']""", source)))
+
+
+def test_roles_are_those_of_the_gate() -> None:
+    assert tuple(row[0].strip("`") for row in rows("accounts", "role")) == ORDER
+
+
+def test_modes_and_keys_are_those_of_the_console() -> None:
+    modes = {cells[at]: cells[at + 1] for cells in rows("console", "key | mode") for at in (0, 2)}
+    assert sorted(modes) == [str(at + 1) for at in range(len(keys.MODES))]
+    typed = {"/": "slash", "?": "question_mark", "^p": "ctrl+p", "Enter": "enter", "Esc": "escape", "Tab": "tab"}
+    groups = (keys.APP, keys.SCREEN, keys.TABLE, keys.LIST)
+    bound = {key for group in groups for each in group if isinstance(each, Binding) for key in each.key.split(",")}
+    named = {key for row in rows("console", "key | does") for key in re.findall(r"[^\s,`]+", row[0])}
+    assert {typed.get(key, key) for key in named} <= bound
+
+
+def test_fields_of_a_decision_over_http_are_those_of_the_operation() -> None:
+    assert [row[0].strip("`") for row in rows("http-api", "field")] == [
+        name for name in OPERATIONS["decide"].request.__struct_fields__ if name != "refused_claim"
+    ]
 
 
 # --- configuration ------------------------------------------------------------------------------------------------
