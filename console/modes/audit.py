@@ -22,8 +22,8 @@ from console.widgets.rows import Column, Row
 from console.widgets.working import Working
 from gate.core.showing import clean
 from gate.errors import GateError, StoppedError
-from gate.operations.audit.checkpoints import AuditCheckpoint, AuditKey
-from gate.operations.audit.leaves import AuditLeaf, AuditStatus, LogNow
+from gate.operations.audit.checkpoints import AuditCheckpoint, AuditKey, CheckpointsList
+from gate.operations.audit.leaves import AuditLeaf, AuditLeaves, AuditStatus, LogNow
 from gate.operations.audit.signed_log import LogVerified
 from gate.operations.audit.verifying import AuditCancel, AuditVerify
 from gate.operations.keys.recipients import KeyList, Recipients
@@ -35,7 +35,7 @@ LEAVES, CHECKPOINTS, KEYS = range(3)
 VIEWS = (
     View(
         "leaves",
-        "audit_leaves",
+        AuditLeaves,
         (
             Column("Leaf", 10, lambda row: words.count(row.get("index")), right=True),
             Column("At", 15, lambda row: words.moment(row.get("at"))),
@@ -50,7 +50,7 @@ VIEWS = (
     ),
     View(
         "checkpoints",
-        "checkpoints_list",
+        CheckpointsList,
         (
             Column("Size", 10, lambda row: words.count(row.get("size")), right=True),
             Column("Signed", 15, lambda row: words.moment(row.get("at"))),
@@ -60,7 +60,7 @@ VIEWS = (
         "size",
         "The log was not signed yet.",
     ),
-    View("keys", "key_list", audit_bundle.RECIPIENTS, "id", "There is no recipient.", items="recipients"),
+    View("keys", KeyList, audit_bundle.RECIPIENTS, "id", "There is no recipient.", items="recipients"),
 )
 
 

@@ -3,7 +3,7 @@
 An objection that is not in the store cannot stop a call. So marketing calls are refused while the store is behind a
 checkpoint that lies anywhere (``evidence_rolled_back``), and once nothing could be signed for an hour
 (``evidence_unsigned``). Both end by themselves when the cause does; the first also when somebody accepts the older
-state knowingly (``gate.operations.audit.restoring``).
+state knowingly (``gate.operations.audit.checkpoints``).
 """
 
 from __future__ import annotations

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +17,12 @@ import pytest
 from gate.cli import rotation
 from gate.config import Config, load
 from gate.config.write import amend
-from gate.core.evidence import stamp
+from gate.core.evidence import canonical, stamp
 from gate.errors import RefusedError, UsageError
 from gate.operations.accounts import confirmers, nobody_confirms, two_people
+from gate.operations.catalogue import OPERATIONS
 from gate.operations.data_folder import DataFolder
+from gate.operations.operation import MayWait
 from tests.support.accounts import NEEDS_ROOT, accounts
 from tests.support.asking import Asking
 from tests.support.gatehouse import Gatehouse, dialgate
@@ -145,6 +148,36 @@ def test_a_proposal_that_was_changed_in_the_database_is_not_carried_out(house: D
     assert house.desk.proposal_list(actor=BEN)["items"] == []
     with pytest.raises(UsageError):
         house.desk.proposal_confirm(proposal_id=proposal, actor=BEN)
+
+
+def test_a_proposal_that_today_would_do_nothing_or_something_else_is_not_shown(
+    house: DataFolder, clock: SetClock
+) -> None:
+    """What an older version has kept is not guessed at: an erasure without ``execute`` would be a dry run."""
+    bodies = [
+        {"op": "request_carry_out", "arguments": {"request": "DSR-2026-0001", "digest": "d", "reason": ""}},
+        {"op": "hold_release", "arguments": {"hold": "h-1", "reason": "settled"}},
+        {"op": "hold_list", "arguments": {}},
+        {"op": "release_all", "arguments": {}},
+    ]
+    for number, body in enumerate(bodies):
+        digest = sha256(canonical(body)).hexdigest()
+        until = stamp(clock.time + timedelta(hours=24))
+        house.keep("proposed", "x", ANN, body | {"id": f"p-{number}", "digest": digest, "until": until})
+    assert house.desk.proposal_list(actor=BEN)["items"] == []
+    for number in range(len(bodies)):
+        with pytest.raises(UsageError, match="nothing of id"):
+            house.desk.proposal_confirm(proposal_id=f"p-{number}", actor=BEN)
+    good = {"op": "hold_release", "arguments": {"hold_id": "h-1", "reason": "settled"}}
+    digest = sha256(canonical(good)).hexdigest()
+    house.keep("proposed", "x", ANN, good | {"id": "p-9", "digest": digest, "until": stamp(clock.time)})
+    assert [each["id"] for each in house.desk.proposal_list(actor=BEN)["items"]] == ["p-9"], "as kept before"
+
+
+def test_what_may_wait_says_so_in_its_response() -> None:
+    waiting = {name: each for name, each in OPERATIONS.items() if each.second_person is not None}
+    assert set(waiting) == {"hold_release", "key_drop", "request_carry_out"}
+    assert all(issubclass(each.response, MayWait) for each in waiting.values())
 
 
 def test_keys_are_taken_away_by_two(house: DataFolder) -> None:
