@@ -12,8 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-Progress = Callable[[float, str], None]
-"""Called on a worker's thread with the part done (0.0 to 1.0) and what is being done."""
+from gate.types import Progress
 
 
 @dataclass(frozen=True, slots=True)

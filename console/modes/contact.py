@@ -13,9 +13,10 @@ from console.messages import LinkChanged
 from console.modes.detail import DetailScreen
 from console.modes.revealing import reveal
 from console.theme import BAD, DIM, OK, WARN
-from console.widgets.danger import Danger, Plan, Progress, danger
+from console.widgets.danger import Danger, Plan, danger
 from console.widgets.report import Section
 from gate.core.showing import clean
+from gate.types import Progress
 
 if TYPE_CHECKING:
     from console.modes.base import GateScreen

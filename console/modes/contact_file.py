@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 from console import words
 from console.theme import BAD, PLAIN, WARN
 from console.widgets.ask import Ask, Field
-from console.widgets.danger import Danger, Plan, Progress, danger
+from console.widgets.danger import Danger, Plan, danger
 from console.widgets.working import Working
 from gate.control.contacts import CHANGE_COLUMNS
 from gate.core.cells import csv_text
 from gate.errors import GateError, RefusedError
+from gate.types import Progress
 
 if TYPE_CHECKING:
     from console.feed import Feed

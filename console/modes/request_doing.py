@@ -28,7 +28,7 @@ from gate.errors import GateError, UsageError
 from gate.operations.requests.erasure import CarryOut
 
 if TYPE_CHECKING:
-    from console.widgets.working import Progress
+    from gate.types import Progress
 
 T = TypeVar("T")
 

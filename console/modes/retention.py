@@ -24,7 +24,7 @@ from console.modes.taking_back import hold_again
 from console.modes.waiting import settle
 from console.theme import DIM, WARN
 from console.widgets.ask import Ask, Field
-from console.widgets.danger import Danger, Plan, Progress, danger
+from console.widgets.danger import Danger, Plan, danger
 from console.widgets.pages import Rows
 from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row
@@ -33,6 +33,7 @@ from gate.errors import GateError
 from gate.operations.proposals import ProposalList
 from gate.operations.retention.holds import HoldRelease
 from gate.operations.retention.schedule import RetentionForecast, RetentionNow, RetentionStatus, RetentionSweep
+from gate.types import Progress
 
 CALENDAR, HOLDS, ALL = range(3)
 SPARE_DAYS = 62

@@ -18,7 +18,7 @@ from gate.operations.proposals import ProposalConfirm, ProposalList, ProposalWit
 
 if TYPE_CHECKING:
     from console.modes.base import GateScreen
-    from console.widgets.working import Progress
+    from gate.types import Progress
 
 CONFIRM, WITHDRAW = "confirm", "withdraw"
 

@@ -20,13 +20,13 @@ from console.widgets.dialog import DIALOG_CSS, Dialog
 from console.widgets.report import Report, Section
 from console.words import Shown
 from gate.errors import GateError, RefusedError
+from gate.types import Progress
 
 if TYPE_CHECKING:
     from console.modes.base import GateScreen
 
 CHANGED = "plan_changed"
 """Reason of the gate's refusal where the act would not be what its dry run showed."""
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from textual.widgets import Button, ProgressBar, Static
 
 from console.widgets.dialog import DIALOG_CSS, Dialog
 from gate.errors import GateError
+from gate.types import Progress
 
-Progress = Callable[[float, str], None]
 Result = Any
 
 

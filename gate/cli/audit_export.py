@@ -17,8 +17,9 @@ from gate.cli import passphrase as asked
 from gate.cli.files import output_file
 from gate.cli.output import View, say
 from gate.cli.reach import Gate, reach
-from gate.cli.values import LONDON, Moment
+from gate.cli.values import Moment
 from gate.config import Config
+from gate.core.showing import LONDON
 from gate.errors import GateError, UsageError
 from gate.exports.bundle import many
 from gate.operations.audit.exporting import AuditExport, AuditExportMake, AuditExportTake, BundleMade, ExportBegun

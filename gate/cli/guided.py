@@ -23,6 +23,7 @@ from gate.config import Announcement
 from gate.config.faults import Fault
 from gate.config.load import spelled
 from gate.core import numbers
+from gate.core.terms import Purpose
 from gate.errors import GateError, UsageError
 
 PHONE_SYSTEMS = {"freepbx": 600, "fusionpbx": 486, "3cx": 486, "other": 600}
@@ -211,7 +212,7 @@ def _who_calls(asking: Asking, kind: str, made: dict[str, Any]) -> dict[str, Any
             f"The number its calls show ({', '.join(own)})", lambda answer: judge(_e164(answer)), default=own[0]
         )
     made["purpose"] = click.prompt(
-        "What its calls are for", type=click.Choice(["marketing", "service"]), default="marketing", err=True
+        "What its calls are for", type=click.Choice([each.value for each in Purpose]), default="marketing", err=True
     )
     return made
 

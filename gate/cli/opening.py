@@ -20,7 +20,8 @@ from gate.errors import StoppedError, UsageError
 from gate.operations.calls.recordings import RecordingTake, RecordingTaken
 
 if TYPE_CHECKING:
-    from console.ports import Envelope, Progress
+    from console.ports import Envelope
+    from gate.types import Progress
     from gate.vault.keyfile import PrivateKey
 
 

@@ -25,6 +25,7 @@ from gate.operations.lists.consents import ConsentExport, ConsentImport
 from gate.operations.lists.entries import COLUMNS, REQUIRED, BatchKept, ConsentEntry, Entry, ObjectionEntry, read_row
 from gate.operations.lists.objections import ObjectionExport, ObjectionImport
 from gate.operations.operation import Page, Request
+from gate.types import Progress
 
 BATCH: Final = 200
 """Entries in one transaction, at most: calls that come in meanwhile wait for some hundredths of a second."""
@@ -34,8 +35,6 @@ LARGEST: Final = 256 << 20
 """Bytes of a list's file, at most: some million consents with their evidence."""
 SHOWN: Final = 1000
 """Faults in a message, at most."""
-
-Progress = Callable[[float, str], None]
 
 
 class _List(NamedTuple):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Protocol, TypeVar
 
@@ -18,8 +18,8 @@ from gate.errors import ControlError
 from gate.handed_over_file import HandedOverFile, open_file
 from gate.operations.catalogue import operation_of
 from gate.operations.operation import Request
+from gate.types import Progress
 
-Progress = Callable[[float, str], None]
 R = TypeVar("R")
 
 

@@ -7,7 +7,6 @@ is done is passed over. What is shown to the gate is shown by proofs (``gate.vau
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable
 from typing import Any
 
 from msgspec import UNSET
@@ -15,13 +14,12 @@ from msgspec import UNSET
 from gate.cli.reach import Gate
 from gate.errors import ControlError
 from gate.operations.keys.wraps import KeyProve, KeyRewrap, KeyUnproven, KeyWraps
+from gate.types import Progress
 from gate.vault.errors import WrapDamaged
 from gate.vault.keyfile import PrivateKey
 from gate.vault.proof import answer, opened, rewrapped
 from gate.vault.publickey import Recipient
 from gate.vault.wrap import half_of
-
-Progress = Callable[[float, str], None]
 
 
 def rotate(gate: Gate, private: PrivateKey, target: Recipient, *, progress: Progress | None) -> dict[str, Any]:

@@ -10,7 +10,6 @@ from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import click
 
@@ -21,6 +20,7 @@ from gate.cli.own_list_files import import_file
 from gate.cli.reach import DeskHere, Gate
 from gate.clock import SystemClock
 from gate.config import Config, load
+from gate.core.showing import LONDON
 from gate.errors import GateError, UsageError
 from gate.operations.keys.recipients import KeyAdd
 from gate.operations.registers.importing import REGISTERS, RegisterImport, RegisterName
@@ -149,7 +149,7 @@ def _import(view: View, gate: Gate, name: RegisterName, file: Path, as_of: date 
 
 
 def _today(now: datetime) -> str:
-    return now.astimezone(ZoneInfo("Europe/London")).date().isoformat()
+    return now.astimezone(LONDON).date().isoformat()
 
 
 def _make(

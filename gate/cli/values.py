@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import click
 
 from gate.clock import SystemClock
-
-LONDON = ZoneInfo("Europe/London")
+from gate.core.showing import LONDON
 
 
 class Moment(click.ParamType[datetime]):

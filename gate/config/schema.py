@@ -11,6 +11,11 @@ from typing import Literal
 
 import msgspec
 
+CallPurpose = Literal["marketing", "service"]
+"""As ``gate.core.terms.Purpose``."""
+CallTopic = Literal["general", "claims", "pensions"]
+"""As ``gate.core.terms.Topic``."""
+
 
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Base of every section: frozen, no unknown key."""
@@ -75,8 +80,8 @@ class Account(Section, frozen=True):
     """The own number that calls of this account show, E.164."""
     display_name: str = ""
     """Name shown to the callee; the firm's trading name where empty."""
-    purpose: Literal["marketing", "service"] = "marketing"
-    topic: Literal["general", "claims", "pensions"] = "general"
+    purpose: CallPurpose = "marketing"
+    topic: CallTopic = "general"
     calls_a_minute: int = 120
     """Calls that it may ask for in any minute."""
     calls_at_once: int = 20
@@ -100,8 +105,8 @@ class Pbx(Section, frozen=True):
     """IP addresses or networks it may call from."""
     presentation: str
     display_name: str = ""
-    purpose: Literal["marketing", "service"] = "marketing"
-    topic: Literal["general", "claims", "pensions"] = "general"
+    purpose: CallPurpose = "marketing"
+    topic: CallTopic = "general"
     calls_a_minute: int = 60000
     """Calls that it may ask for in any minute."""
     calls_at_once: int = 1000
@@ -152,10 +157,10 @@ class DialPrefix(Section, frozen=True):
 
     prefix: str
     """``*`` or ``#`` and more keys: ``*71``."""
-    purpose: Literal["marketing", "service"]
+    purpose: CallPurpose
     allowed: tuple[str, ...]
     """Who may use it: ``account:alice``, ``trunk:pbx1``. Everybody else is refused with it."""
-    topic: Literal["", "general", "claims", "pensions"] = ""
+    topic: CallTopic | Literal[""] = ""
     """Empty: that of the account or PBX."""
 
 
@@ -178,7 +183,7 @@ class MediaConfig(Section, frozen=True):
     port_min: int = 16384
     port_max: int = 32767
     """The range of ports; a recorded call needs 16 of them."""
-    early: tuple[Literal["marketing", "service"], ...] = ()
+    early: tuple[CallPurpose, ...] = ()
     """Calls on which the caller hears what the far end sends before it answers (a network's "not in service"). On the
     others it is told that it rings. Nothing of the caller passes before the announcement is over, on any call."""
 
@@ -301,7 +306,7 @@ class Token(Section, frozen=True):
     token_file: str
     """File with the token on its first line, at least 16 characters, relative to the configuration file; or
     ``env:NAME``."""
-    purposes: tuple[Literal["marketing", "service"], ...] = ()
+    purposes: tuple[CallPurpose, ...] = ()
     """What the calls may be for that it asks decisions of. Service calls are not screened against TPS and CTPS: give
     that to nobody who need not have it."""
     metrics: bool = False

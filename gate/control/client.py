@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -14,11 +13,11 @@ from gate.errors import ControlError
 from gate.handed_over_file import HandedOverFile, open_file
 from gate.operations.catalogue import operation_of
 from gate.operations.operation import Request
+from gate.types import Progress
 
 if TYPE_CHECKING:
     from gate.control.watching import Watching
 
-Progress = Callable[[float, str], None]
 R = TypeVar("R")
 
 

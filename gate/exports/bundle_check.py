@@ -23,8 +23,8 @@ from gate.exports.bundle_claims import Claims
 from gate.exports.bundle_leaves import Faults, Leaves
 from gate.exports.bundle_read import Bundle, Findings
 from gate.exports.bundle_tar import Entry
+from gate.types import Progress, Row
 
-Progress = Callable[[float, str], None]
 OpenSealed = Callable[[Path, str, str, Sequence[tuple[str, bytes]], bool], Iterator[bytes]]
 """(sealed file, recording id, key id, wraps, may it end early) -> clear chunks; raises ``GateError``."""
 Keys = Iterator[tuple[str, str, list[tuple[str, bytes]]]]
@@ -174,7 +174,7 @@ class _Contents:
             self._counts["recordings"] += 1
             self._counts[str(status)] += 1
 
-    def _csv(self, logs: Mapping[str, Iterator[bytes]], name: str, columns: Sequence[str], row: rows.Row) -> None:
+    def _csv(self, logs: Mapping[str, Iterator[bytes]], name: str, columns: Sequence[str], row: Row) -> None:
         wanted = rows.csv_lines(columns, [row]).split(b"\n")[:-1]
         found = [next(logs[f"{name}.csv"], b"") for _ in wanted]  # a text may hold a newline, inside of quotes
         if found != wanted:

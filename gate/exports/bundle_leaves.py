@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 from gate.core.evidence import EvidenceError, leaf_hash, verify_inclusion
 from gate.exports import bundle as form
 from gate.exports.bundle import BundleError
 from gate.exports.bundle_read import Bundle, Findings, proof_of
+from gate.types import Progress
 
 SHOWN: Final = 5
 """Places named in a sentence, at most."""
-Progress = Callable[[float, str], None]
 
 
 class Faults:

@@ -18,8 +18,7 @@ from gate.errors import GateError
 from gate.exports import bundle as form
 from gate.exports.bundle import BundleError
 from gate.exports.bundle_tar import Entry, entries
-
-Progress = Callable[[float, str], None]
+from gate.types import Progress
 
 
 @dataclass(frozen=True, slots=True)

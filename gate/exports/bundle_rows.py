@@ -14,8 +14,7 @@ from typing import Any, Final, NamedTuple
 from gate.core.cells import csv_text
 from gate.core.evidence import commitment, leaf_bytes
 from gate.exports.bundle import BundleError
-
-Row = dict[str, Any]
+from gate.types import Row
 
 
 class FactRow(NamedTuple):

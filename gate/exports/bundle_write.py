@@ -25,10 +25,10 @@ from gate.exports.bundle import BundleError
 from gate.exports.bundle_parts import Contents, Log, Recorded, Sealing
 from gate.exports.bundle_rows import FactRow
 from gate.exports.bundle_tar import COPY, TarWriter
+from gate.types import Progress, Row
 
 CHUNK: Final = 256 * 1024
 """Bytes of a log that are sealed at once."""
-Progress = Callable[[float, str], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +212,7 @@ class _Writing:
             if self._counts["calls"] % 200 == 0:
                 self._progress(0.3 * self._counts["calls"] / max(total, 1), f"{self._counts['calls']:,} calls")
 
-    def _status(self, row: rows.Row) -> rows.Row:
+    def _status(self, row: Row) -> Row:
         status, why = self._contents.statuses.get(row["recording_id"], ("open", "it began after the export did"))
         self._counts[status] += 1
         if status == "included":
@@ -233,7 +233,7 @@ class _Writing:
                 hint="if somebody's data was erased just now, export again; else see: dialgate audit verify",
             )
 
-    def _fact(self, fact: FactRow) -> rows.Row:
+    def _fact(self, fact: FactRow) -> Row:
         self._counts["facts"] += 1
         if fact.leaf not in self._run:
             self._outside.append(fact.leaf)
@@ -304,7 +304,7 @@ class _Writing:
         return Parts(manifest, digest, len(data), self._damaged)
 
 
-def _both(logs: Mapping[str, _SealedLog], name: str, columns: Sequence[str], found: Sequence[rows.Row]) -> None:
+def _both(logs: Mapping[str, _SealedLog], name: str, columns: Sequence[str], found: Sequence[Row]) -> None:
     for row in found:
         logs[f"{name}.jsonl"].write(form.json_line(row))
     logs[f"{name}.csv"].write(rows.csv_lines(columns, found))

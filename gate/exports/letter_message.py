@@ -12,8 +12,8 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 
+from gate.core.showing import LONDON
 from gate.exports.letter_blocks import one_line
-from gate.exports.spoken import LONDON
 
 DRAFT = "X-Unsent"
 """Makes mail programs open the file as a draft; taken out when the gate sends it."""

@@ -42,8 +42,9 @@ from typing import Any, BinaryIO, Final
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from gate.core.pack_words import PackCall, PackContents, PackRecording
+from gate.core.showing import LONDON
 from gate.exports import pack_cipher, pack_page
-from gate.exports.spoken import LONDON, spoken_day, spoken_number, spoken_time
+from gate.exports.spoken import spoken_day, spoken_number, spoken_time
 from gate.exports.wav import ExportError
 from gate.exports.whole import whole_file
 

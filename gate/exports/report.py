@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from zoneinfo import ZoneInfo
 
 from gate.core.rules import MAX_AGE_DAYS
+from gate.core.showing import LONDON
 from gate.core.wording import date_text
 from gate.exports import report_charts as charts
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 FOLDER: Final = Path(__file__).parent / "templates" / "report"
-LONDON: Final = ZoneInfo("Europe/London")
 EXPORTS: Final = {
     "exported": "recordings taken to be opened",
     "list_exported": "own lists exported",

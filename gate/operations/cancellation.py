@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import Final
 
 from gate.errors import GateError
+from gate.types import Progress
 
-Progress = Callable[[float, str], None]
 AT_ONCE: Final = 2
 """Work of one name: one runs, one waits for it. Each takes a thread of the control interface, and a file on a share
 that does not answer could hold it for long."""

@@ -10,10 +10,10 @@ from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 from gate.clock import Clock, SystemClock
 from gate.config import Config
+from gate.core.showing import LONDON
 from gate.errors import ConfigError, StoreError
 from gate.operations.later import Later
 from gate.operations.running_gate import NO_GATE, RunningGate
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from gate.operations.requests.request_erasing import RequestEraser
     from gate.operations.retention.sweeper import Retention
     from gate.vault.keyring import Keyring
-
-LONDON = ZoneInfo("Europe/London")
 
 
 def new_id() -> str:

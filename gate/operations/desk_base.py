@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from gate.clock import Clock
 from gate.config import Config
 from gate.operations.offers import Offers
 from gate.operations.retention.erasing import KeptReads
 from gate.ports import Fact, Registers, Store, Transaction
-from gate.service.reads import Reads, Row
+from gate.service.reads import Reads
 from gate.service.screener import Screener
-
-LONDON = ZoneInfo("Europe/London")
+from gate.types import Row
 
 
 class DeskBase:

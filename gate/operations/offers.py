@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gate.service.reads import Looks, Row, ScanFile, Source
+from gate.service.reads import Looks, ScanFile, Source
+from gate.types import Row
 
 if TYPE_CHECKING:
     from gate.core.letter_words import Letter, LetterFacts

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
-from zoneinfo import ZoneInfo
 
+from gate.core.showing import LONDON
 from gate.errors import RegisterError
 from gate.handed_over_file import HandedOverFile
 from gate.registers import snapshot_store
@@ -18,7 +18,6 @@ from gate.registers.snapshot import Snapshot
 if TYPE_CHECKING:
     from gate.registers.lines import Keys
 
-LONDON = ZoneInfo("Europe/London")
 
 SHRINK = 20
 """An import that lets more than one in so many numbers vanish needs the operator's word (LAW 2.3: 5 %)."""

@@ -22,6 +22,7 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from gate.core.showing import LONDON
 from gate.errors import RegisterError, RegisterFailed
 from gate.handed_over_file import HandedOverFile
 from gate.lifeline import end_with
@@ -33,7 +34,8 @@ from gate.registers.snapshot import Metadata, Snapshot
 
 if TYPE_CHECKING:
     from gate.registers.lines import Keys
-    from gate.registers.source import Progress, Source
+    from gate.registers.source import Source
+    from gate.types import Progress
 
 __all__ = ["ImportReport", "guess_as_of", "import_file", "parse_coverage", "prune"]
 
@@ -46,7 +48,7 @@ def guess_as_of(source: HandedOverFile | Path, now: datetime) -> date:
     ``2026-01-31``), the day it was last written, and today. Too early refuses calls, too late would let them through.
     ``RegisterError`` where there is no such file."""
     given = opened(source)
-    days = [now.astimezone(guards.LONDON).date(), datetime.fromtimestamp(given.seen.st_mtime, guards.LONDON).date()]
+    days = [now.astimezone(LONDON).date(), datetime.fromtimestamp(given.seen.st_mtime, LONDON).date()]
     for year, _, month, day in _DATE_IN_NAME.findall(given.name):
         with suppress(ValueError):
             days.append(date(int(year), int(month), int(day)))

@@ -7,7 +7,6 @@ that changes while it is read, as a file that is still being uploaded does.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,9 +14,7 @@ import numpy as np
 from gate.errors import RegisterError, RegisterFailed
 from gate.handed_over_file import HandedOverFile
 from gate.registers.lines import Keys, Tally, read_fast
-
-Progress = Callable[[float, str], None]
-"""Called with how much is done (0 to 1) and what is being done."""
+from gate.types import Progress
 
 READ_AT_ONCE = 4 << 20
 LONGEST_LINE = 4096

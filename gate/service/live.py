@@ -10,15 +10,15 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final, Protocol
-from zoneinfo import ZoneInfo
 
 from gate.clock import Clock
 from gate.core import numbers
+from gate.core.showing import LONDON
 from gate.core.terms import ALLOWING
 from gate.ports import Registers
-from gate.service.reads import Row, Source
+from gate.service.reads import Source
+from gate.types import Row
 
-LONDON: Final = ZoneInfo("Europe/London")
 MINUTES: Final = 60
 SLOW_SECONDS: Final = 1.0
 """How old registers and the log's state may be; calls and counts are of this moment."""

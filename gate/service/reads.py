@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
 from gate.ports import Transaction
-
-Row = dict[str, Any]
-Progress = Callable[[float, str], None]
-"""Called with the part done (0.0 to 1.0) and what is being done."""
+from gate.types import Row
 
 
 class Reads(Protocol):

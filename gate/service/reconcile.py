@@ -16,7 +16,8 @@ import structlog
 from gate.clock import Clock
 from gate.errors import GateError
 from gate.ports import Fact, RecordingClosed, Store, Transaction
-from gate.service.reads import Reads, Row, ScanFile
+from gate.service.reads import Reads, ScanFile
+from gate.types import Row
 
 log = structlog.get_logger()
 

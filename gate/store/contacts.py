@@ -18,8 +18,7 @@ from gate.core.numbers import beginning_of
 from gate.store.queries import Source
 from gate.store.reader import Reader
 from gate.store.transaction import StoreTransaction
-
-Row = dict[str, Any]
+from gate.types import Row
 
 OWN_KINDS: Final = ("objection", "objection_removed", "consent", "consent_withdrawn")
 """Facts that can change the verdict of one number."""

@@ -12,8 +12,8 @@ from datetime import date, datetime
 from typing import Any
 
 from gate.core.evidence import stamp
-from gate.store.paging import Row
 from gate.store.queries import Source
+from gate.types import Row
 
 
 def month(tx: Source, days: tuple[date, date], span: tuple[datetime, datetime], kinds: Sequence[str]) -> Row:

@@ -12,7 +12,8 @@ from datetime import datetime
 from typing import NamedTuple
 
 from gate.core.evidence import stamp
-from gate.store.queries import Page, Row, Source, page_of, where_text
+from gate.store.queries import Page, Source, page_of, where_text
+from gate.types import Row
 
 SLICE = 500
 """Ids in one statement, at most."""

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from gate.errors import UsageError
+from gate.types import Row
 
 LIMIT = 1000
 """Rows in a page, at most."""
 END = "end"
 """As ``before``: the last page of all."""
-
-Row = dict[str, Any]
 
 
 class Way(NamedTuple):

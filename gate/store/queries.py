@@ -16,7 +16,7 @@ from gate.core.evidence import stamp
 from gate.core.numbers import beginning_of
 from gate.errors import UsageError
 from gate.store.paging import LIMIT
-from gate.store.paging import Row as Row
+from gate.types import Row
 
 
 class Source(Protocol):

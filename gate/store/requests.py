@@ -17,8 +17,7 @@ from gate.core.evidence import stamp
 from gate.store import contacts, erasure
 from gate.store.queries import Page, Source, facts_of, page_of
 from gate.store.transaction import StoreTransaction
-
-Row = dict[str, Any]
+from gate.types import Row
 
 SLICE: Final = 500
 """Ids in one statement, at most."""

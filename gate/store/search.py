@@ -20,8 +20,9 @@ from gate.core.evidence import stamp
 from gate.core.numbers import NumberRefused, beginning_of
 from gate.core.terms import Reason
 from gate.errors import UsageError
-from gate.store.paging import Row, Way, Window, window
+from gate.store.paging import Way, Window, window
 from gate.store.queries import Source, decoded
+from gate.types import Row
 
 FEW = 50_000
 """So many calls are sorted rather than looked for in the order of time."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from gate.errors import ConfigError, VaultError
+from gate.types import Row
 from gate.vault.errors import NoRecipients, NoSuchRecipient, OtherHalf
 from gate.vault.keyrows import Held, Kept
 from gate.vault.keystore import KeyStoreDb
@@ -26,7 +27,6 @@ from gate.vault.recipients import (
 )
 from gate.vault.wrap import halves_filled
 
-Row = dict[str, Any]
 _CHALLENGES: Final = secrets.token_bytes(CHALLENGE_BYTES)
 """Of this process: what it asks one recipient to find is the same until it ends, and nobody else's."""
 

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -17,12 +17,12 @@ from typing import Any, Final
 
 import gate
 from gate.errors import AuditError, GateError, StoreError, UsageError, VaultError
+from gate.types import Progress
 
 ROWS: Final = "rows.jsonl"
 """In the folder of the parts: what becomes of each recording."""
 KEPT_SECONDS: Final = 86400.0
 """Parts that nobody has fetched for so long are removed."""
-Progress = Callable[[float, str], None]
 
 
 def make(job: dict[str, Any], progress: Progress | None = None) -> dict[str, Any]:

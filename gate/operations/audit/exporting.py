@@ -26,11 +26,11 @@ from gate.operations.operation import READERS, Caller, Line, Moment, Note, Reque
 from gate.operations.retention.erasing import hold_of
 from gate.ports import Transaction
 from gate.store import kept
+from gate.types import Row
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
 
-Row = dict[str, Any]
 PAGE: Final = 100
 """Recordings of a page."""
 _IN_PERIOD: Final = (

@@ -8,14 +8,15 @@ from datetime import datetime, time, timedelta
 import msgspec
 
 from gate.core.screening import Topic
+from gate.core.showing import LONDON
 from gate.errors import UsageError
 from gate.handed_over_file import HandedOverFile
 from gate.operations.calls.screening import Check, check
 from gate.operations.contacts.contact_room import Wish
-from gate.operations.desk_base import LONDON, DeskBase
+from gate.operations.desk_base import DeskBase
 from gate.operations.operation import Caller
 from gate.operations.parsing import number_of
-from gate.service.reads import Progress, Row
+from gate.types import Progress, Row
 
 
 class ContactDesk(DeskBase):

@@ -12,8 +12,8 @@ from gate.clock import Clock
 from gate.handed_over_file import HandedOverFile
 from gate.operations.contacts.ids import ContactIds
 from gate.ports import Registers, Store
-from gate.service.reads import Row
 from gate.service.screener import Screener
+from gate.types import Row
 
 if TYPE_CHECKING:  # they work with numpy, which whoever only checks a number does not pay for
     from gate.operations.contacts.bulk_screener import BulkScreener

@@ -20,13 +20,13 @@ from typing import Any
 
 from gate.core.evidence import stamp
 from gate.core.screening import Attempt, Purpose, Topic
+from gate.core.showing import LONDON
 from gate.errors import GateError, RefusedError, RegisterError
 from gate.log import Logger
 from gate.operations.contacts.contact_room import Key, Room, Wish
 from gate.operations.contacts.ids import ContactIds
-from gate.operations.desk_base import LONDON
 from gate.ports import Fact, Transaction
-from gate.service.reads import Progress, Row
+from gate.types import Progress, Row
 
 log = Logger()
 

@@ -22,7 +22,7 @@ from gate.operations.contacts.crm_file import CrmFile, Part
 from gate.operations.contacts.number_reader import Integers
 from gate.operations.contacts.states import BATCH, WORDS, Book, States, settle
 from gate.ports import Fact, Transaction
-from gate.service.reads import Progress, Row
+from gate.types import Progress, Row
 
 SHOWN = 1000
 """Faults in an answer, at most; all of them are kept with the list."""

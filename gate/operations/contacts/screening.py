@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 from gate.config import Config
 from gate.core.hours import Hours
 from gate.core.screening import Attempt, Purpose, Reason, Topic
+from gate.core.showing import LONDON
 from gate.errors import StoreError
 from gate.operations.audit.standing import ReaderLog, standing
 from gate.operations.contacts.bulk_screener import BulkScreener
-from gate.operations.data_folder import LONDON, rules_of
+from gate.operations.data_folder import rules_of
 from gate.registers.fixed import FixedRegisters
 from gate.store.own import OwnLists
 from gate.store.reader import Reader

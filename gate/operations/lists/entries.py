@@ -9,16 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
-from zoneinfo import ZoneInfo
 
 import msgspec
 
 from gate.core import numbers
 from gate.core.numbers import NumberRefused
+from gate.core.showing import LONDON
 from gate.errors import UsageError
 from gate.operations.operation import Line, Moment, Note, Response
-
-LONDON: Final = ZoneInfo("Europe/London")
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "objections": ("number", "made_at", "source", "note"),

@@ -6,14 +6,14 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final
+from typing import Final
 
 from gate.core.rules import MAX_AGE_DAYS
 from gate.core.showing import LONDON
 from gate.core.terms import ALLOWING, Reason
 from gate.errors import UsageError
+from gate.types import Row
 
-Row = dict[str, Any]
 _MONTH: Final = re.compile(r"(20\d\d)-(0[1-9]|1[0-2])")
 _ALLOW: Final = frozenset(reason.value for reason in ALLOWING)
 ACTS: Final = ("number_shown", "not_permitted", "gate_started", "erased_came_back", "facts_erased", "screened")

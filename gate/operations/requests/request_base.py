@@ -9,16 +9,17 @@ from typing import Any
 from gate.core.deadlines import Clock
 from gate.core.request_words import ACTS, NEEDS_IDENTITY, Asks, Do, Event, Searched, State
 from gate.core.requests import Request, UnexpectedEvent, handle, misdated
+from gate.core.showing import LONDON
 from gate.errors import RefusedError, UsageError
 from gate.log import Logger
-from gate.operations.desk_base import LONDON, DeskBase
+from gate.operations.desk_base import DeskBase
 from gate.operations.parsing import number_of
 from gate.operations.requests.request_due import letters_due
 from gate.operations.requests.request_facts import CARRIED, KINDS, PACK, PERSON, WORDS, body_of, last, replay
 from gate.operations.requests.request_reads import RequestReads, Tx
 from gate.ports import Fact, Transaction
 from gate.service.objecting import last_word
-from gate.service.reads import Row
+from gate.types import Row
 
 log = Logger()
 

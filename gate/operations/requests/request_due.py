@@ -9,7 +9,7 @@ from gate.core.letter_words import LetterKind
 from gate.core.request_words import Asks, Do, State
 from gate.core.requests import Request, handle, opened
 from gate.operations.requests.request_facts import EVENTS, MADE, OPENED, event_of
-from gate.service.reads import Row
+from gate.types import Row
 
 LETTERS: Final[dict[Do, LetterKind]] = {
     Do.ACKNOWLEDGE: LetterKind.ACKNOWLEDGEMENT,

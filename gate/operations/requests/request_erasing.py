@@ -32,7 +32,7 @@ from gate.operations.requests.request_reads import RequestReads, Tx
 from gate.operations.retention.erasing import hold_of
 from gate.operations.retention.sweeper import Retention
 from gate.ports import Fact, Store
-from gate.service.reads import Progress, Row
+from gate.types import Progress, Row
 
 log = Logger()
 

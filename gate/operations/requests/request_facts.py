@@ -13,7 +13,7 @@ from typing import Any, Final
 from gate.core import request_words as words
 from gate.core.request_words import Asks, Event, Ground
 from gate.core.requests import Request, handle, opened
-from gate.service.reads import Row
+from gate.types import Row
 
 OPENED: Final = "request_opened"
 PERSON: Final = "request_person"

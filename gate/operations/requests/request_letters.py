@@ -19,7 +19,7 @@ from gate.operations.requests.request_base import READY, RequestBase, something_
 from gate.operations.requests.request_due import fits
 from gate.operations.requests.request_facts import CARRIED, KINDS, MADE, PACK, SENT, last, said
 from gate.ports import Transaction
-from gate.service.reads import Row
+from gate.types import Row
 
 _SAID: Final = {
     LetterKind.IDENTITY: "proof",

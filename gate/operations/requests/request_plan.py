@@ -6,7 +6,7 @@ import hashlib
 import json
 from dataclasses import dataclass, field
 
-from gate.service.reads import Row
+from gate.types import Row
 
 GONE = (None, "erased")
 """States of the recording of a call that has none to open."""

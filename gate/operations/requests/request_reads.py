@@ -6,7 +6,8 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-Row = dict[str, Any]
+from gate.types import Row
+
 Tx = Any
 """The store's own transaction: these functions hash numbers and erase, which the port does not offer."""
 

@@ -16,7 +16,7 @@ from gate.operations.requests.request_facts import KINDS, last
 from gate.operations.requests.requests import _for_pack
 from gate.operations.retention.erasing import hold_of
 from gate.ports import Transaction
-from gate.service.reads import Row
+from gate.types import Row
 
 MOST = 10_000
 """Calls of one request."""

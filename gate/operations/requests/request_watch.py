@@ -7,11 +7,12 @@ from datetime import date
 from typing import Any
 
 from gate.clock import Clock
+from gate.core.showing import LONDON
 from gate.log import Logger
-from gate.operations.desk_base import LONDON
 from gate.operations.requests.request_base import counted, open_standings
 from gate.operations.requests.request_reads import RequestReads
-from gate.service.reads import Row, Source
+from gate.service.reads import Source
+from gate.types import Row
 
 log = Logger()
 

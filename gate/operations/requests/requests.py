@@ -18,7 +18,8 @@ from gate.errors import RefusedError, UsageError
 from gate.operations.requests.request_base import READY, RequestBase, counted, numbers_of, open_standings, shown, undone
 from gate.operations.requests.request_facts import OPENED, PACK, PERSON, last, replay
 from gate.ports import Fact, Transaction
-from gate.service.reads import Row, Source
+from gate.service.reads import Source
+from gate.types import Row
 
 CHANNELS = ("phone", "email", "post", "in_person", "web")
 _WRITTEN = ("email", "post", "web")

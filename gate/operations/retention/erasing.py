@@ -27,8 +27,8 @@ from gate.clock import Clock
 from gate.core.retention import Hold, Kind, Recording, Sorted, Target
 from gate.log import Logger
 from gate.ports import Fact, Store, Transaction
-from gate.service.reads import Row
 from gate.store import kept
+from gate.types import Row
 from gate.vault.removal import remove, sealed_files
 
 if TYPE_CHECKING:

@@ -25,8 +25,8 @@ from gate.errors import RefusedError, UsageError
 from gate.log import Logger
 from gate.operations.retention.erasing import BATCH, Eraser, Outcome, hold_of, recording_of
 from gate.ports import Fact, Store, Transaction
-from gate.service.reads import Progress, Row
 from gate.store import kept
+from gate.types import Progress, Row
 
 if TYPE_CHECKING:
     from gate.vault.keystore import KeyStoreDb
