@@ -200,8 +200,6 @@ class GateProcess:
 
     def _mend(self, recording_id: str) -> None:
         """Close in the log what the recorder could not; reads a whole file, so not on the line thread."""
-        # A recorder that lives may only be slow, and write to the file yet.
-        slow = self._recorder.pid is not None
 
         def mended(only_whole: bool) -> bool:
             try:
@@ -212,7 +210,7 @@ class GateProcess:
 
         def work() -> None:
             until = time.monotonic() + SLOW_SECONDS
-            while not mended(slow and time.monotonic() < until):
+            while not mended(self._recorder.writes(recording_id) and time.monotonic() < until):
                 time.sleep(1.0)
 
         threading.Thread(target=work, name="mend", daemon=True).start()

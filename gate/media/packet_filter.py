@@ -50,6 +50,8 @@ many again that other threads may take between."""
 _BESIDE = 64
 """So many above the highest known are looked at, too."""
 
+_MOST_SEEN = 4096
+
 _Instruction = tuple[int, int, int, int]
 
 _kernel = ctypes.PyDLL(None, use_errno=True)
@@ -140,6 +142,8 @@ def _program(address: str, ports: tuple[int, ...]) -> list[_Instruction]:
 def _descriptors(names: tuple[bytes, bytes], port: int, likely: Sequence[int]) -> list[int]:
     """The numbers of the sockets with these names. Others come and go meanwhile. There are thousands on a busy gate:
     those that have a filter are passed over, and what is met on the way is remembered."""
+    if len(_seen) > _MOST_SEEN:
+        _seen.clear()
     for numbers in ((), likely, _without_filter(max(likely, default=0)), _all_numbers()):
         _look_at(numbers)
         if all(_is_bound(_seen.get(name, -1), name) for name in names):

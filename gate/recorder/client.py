@@ -88,6 +88,8 @@ class RecorderClient:
         self._process: subprocess.Popen[bytes] | None = None
         self._waiting: dict[tuple[str, str], tuple[_Done, float]] = {}
         self._refused: list[tuple[_Done, Exception]] = []
+        self._written: dict[str, str] = {}
+        """Call -> recording, of those that the running process has opened and not closed."""
         self._alive: m.Heartbeat | None = None
         self._heard = 0.0
         self._watching = False
@@ -141,6 +143,11 @@ class RecorderClient:
         """Of the running process."""
         process = self._process
         return process.pid if process is not None and self._alive is not None else None
+
+    def writes(self, recording_id: str) -> bool:
+        """True where the running process may still write to this recording's file: one that it has not opened is
+        another process's, which is gone."""
+        return recording_id in list(self._written.values())
 
     # --- the port -------------------------------------------------------------------------------------------------
 
@@ -287,6 +294,7 @@ class RecorderClient:
                 process.wait(TICK_SECONDS)
             process.kill()
             log.error("recorder_away", exit_code=process.wait())
+        self._written.clear()
         self._fail_waiting(RecorderError("the recorder is away"))
         if was_up and not self._stopping.is_set():
             self._guarded(self.events.recorder_away)
@@ -306,6 +314,7 @@ class RecorderClient:
                 self._alive = message
                 self._up.set()
             case m.Opened():
+                self._written[message.call_id] = message.recording_id
                 self._answer(("open", message.call_id), _opened(message), None)
             case m.OpenFailed():
                 self._answer(("open", message.call_id), None, RecorderError(message.message))
@@ -323,6 +332,7 @@ class RecorderClient:
                     self._guarded(self.on_levels, message.calls)
 
     def _take_closed(self, message: m.Closed) -> None:
+        self._written.pop(message.call_id, None)
         key = ("close", message.call_id)
         if message.error:
             self._answer(key, None, RecorderError(message.error))

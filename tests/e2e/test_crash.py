@@ -181,10 +181,11 @@ def test_a_killed_recorder_ends_calls_politely(tmp_path: Path) -> None:
         gate.wait(lambda: not gate.client.call("status")["calls"], 10, "calls are left")
         calls = assert_no_invite_without_its_leaf(gate, far)
         assert {(call["ended_by"], call["cause"]) for call in calls} == {("gate", "recorder_unavailable")}
-        gate.wait(lambda: not gate.rows("SELECT 1 FROM recordings WHERE state = 'open'"), 30, "recordings are open")
+        gate.wait(lambda: not gate.rows("SELECT 1 FROM recordings WHERE state = 'open'"), 10, "recordings are open")
         assert_recordings_open(gate, NUMBERS, ended, lost=1.05)
         assert_evidence_holds(gate)
-        assert_takes_calls(gate, NEXT)  # the recorder was started again
+        gate.wait(lambda: gate.log.read_text().count('"recorder_up"') == 2, 20, "the recorder was not started again")
+        assert_takes_calls(gate, NEXT)
 
 
 def test_a_killed_recorder_lets_calls_go_on_with_a_leaf_that_says_so(tmp_path: Path) -> None:
@@ -210,7 +211,7 @@ def test_a_killed_recorder_lets_calls_go_on_with_a_leaf_that_says_so(tmp_path: P
                 bodies = gate.rows("SELECT body FROM facts WHERE call_id = ? AND kind = 'unrecorded'", call["call_id"])
                 assert [json.loads(row["body"])["why"] for row in bodies] == ["recorder_unavailable"]
             assert {call["ended_by"] for call in calls} == {"caller"}
-            gate.wait(lambda: not gate.rows("SELECT 1 FROM recordings WHERE state = 'open'"), 30, "recordings are open")
+            gate.wait(lambda: not gate.rows("SELECT 1 FROM recordings WHERE state = 'open'"), 10, "recordings are open")
             assert_recordings_open(gate, NUMBERS, ended, lost=1.05)
             assert_evidence_holds(gate)
             assert_takes_calls(gate, NEXT)

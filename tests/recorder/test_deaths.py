@@ -112,6 +112,7 @@ def test_a_killed_recorder_loses_less_than_a_second_and_comes_back(tmp_path: Pat
         time.sleep(0.02)
     pid = room.client.pid
     assert pid is not None
+    assert room.client.writes(opened.recording_id)
     os.kill(pid, signal.SIGKILL)
     killed = time.monotonic()
     room.events.away.get(timeout=5)
@@ -121,6 +122,7 @@ def test_a_killed_recorder_loses_less_than_a_second_and_comes_back(tmp_path: Pat
     until(room.client.available, 10)
     assert time.monotonic() - killed < 8
     assert room.client.pid != pid
+    assert not room.client.writes(opened.recording_id), "the file is another process's, which is gone"
     chunks, trailer = room.chunks(opened)
     assert trailer is None
     kept = packets([frame for chunk in chunks for frame in decode(chunk)], "caller")
@@ -130,8 +132,10 @@ def test_a_killed_recorder_loses_less_than_a_second_and_comes_back(tmp_path: Pat
     room.client.start("b", PAYLOADS)
     room.settle()
     Phone(again.caller_port).say(b"x" * 160)
+    assert room.client.writes(again.recording_id)
     closed = room.close("b")
     assert closed is not None and closed.packets["caller"] == 1
+    assert not room.client.writes(again.recording_id)
     room.shut()
 
 
