@@ -31,15 +31,16 @@ class Signer:
         """Whether the log is signed as it stands. Where it could not be, whether it still is the log that was signed
         is looked at again: that is what a signature is refused for."""
         try:
-            for missed in self._folder.log.checkpoint().missed:
-                log.warning("checkpoint_copy_missed", why=missed)
+            missed = self._folder.log.checkpoint().missed
         except GateError as error:
             log.error("not_signed", error=str(error), hint=error.hint)
             return self._not_signed(str(error))
         except Exception as error:  # a guarded boundary: whatever it was, the next minute's checkpoint is tried again
             log.exception("not_signed")
             return self._not_signed(repr(error))
-        self._folder.trust.signed()
+        for each in missed:
+            log.warning("checkpoint_copy_missed", why=each)
+        self._folder.trust.signed(missed)
         return True
 
     def _not_signed(self, why: str) -> bool:

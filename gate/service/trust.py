@@ -54,6 +54,7 @@ class Trust:
         self._looked = False
         self._failing: tuple[datetime, str] | None = None
         """Since when nothing can be signed, and why."""
+        self._missed: tuple[str, ...] = ()
         self.why_behind = ""
         """A sentence where the store is behind what was signed."""
         self.unread: tuple[str, ...] = ()
@@ -78,9 +79,10 @@ class Trust:
         if not self._looked:
             self.look()
 
-    def signed(self) -> None:
-        """The log was signed, and had grown from what lies in the folders."""
-        self._failing = None
+    def signed(self, missed: Sequence[str] = ()) -> None:
+        """The log was signed, and had grown from what lies in the folders; ``missed``: where its checkpoint could not
+        be put, and why."""
+        self._failing, self._missed = None, tuple(missed)
 
     def not_signed(self, why: str) -> None:
         """It could not be."""
@@ -117,3 +119,4 @@ class Trust:
             stop = "Marketing calls are refused." if self.reason else "After an hour marketing calls are refused."
             yield f"The log has not been signed since {since:%Y-%m-%d %H:%M} UTC: {why}. {stop}"
         yield from (f"A checkpoint could not be compared with the log: {each}." for each in self.unread)
+        yield from (f"The newest checkpoint could not be kept in the second place: {each}." for each in self._missed)

@@ -38,7 +38,9 @@ class AuditCheckpoint(Request[SignedCheckpoint], frozen=True):
 @operation(AuditCheckpoint, "audit_checkpoint", roles=READERS)
 def audit_checkpoint(folder: DataFolder, asked: AuditCheckpoint, caller: Caller) -> SignedCheckpoint:
     """Sign the log as it stands."""
-    return folder.log.checkpoint()
+    signed = folder.log.checkpoint()
+    folder.trust.signed(signed.missed)
+    return signed
 
 
 # --- listed --------------------------------------------------------------------------------------------------------

@@ -1,0 +1,85 @@
+"""Sentences of the manual about security and limits that nothing else holds a running gate to."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.gatehouse import DIALGATE, UNLISTED, Gatehouse
+from tests.support.sip_peer import Callee, Phone, sdp
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
+    place = tmp_path_factory.mktemp("promises")
+    gate = Gatehouse(place / "gate", announcement=0.5)
+    gate.add_pbx()
+    (place / "second").mkdir()
+    gate.set("storage", checkpoints_copy=str(place / "second"))
+    gate.start()
+    try:
+        yield gate
+    finally:
+        gate.stop()
+
+
+def speaking(kinds: str) -> str:
+    """An SDP body with these payload types: 0 is PCMU, 3 is GSM, of which no announcement is prepared."""
+    lines = [f"m=audio 40000 RTP/AVP {kinds}", *(f"a=rtpmap:{kind} {NAMES[kind]}/8000" for kind in kinds.split())]
+    kept = [line for line in sdp().split("\r\n") if line and not line.startswith(("m=", "a=rtpmap", "a=fmtp"))]
+    return "\r\n".join([*(line for line in kept if not line.startswith("a=")), *lines, ""])
+
+
+NAMES = {"0": "PCMU", "3": "GSM"}
+
+
+def test_neither_process_leaves_a_dump_of_its_memory(house: Gatehouse) -> None:
+    assert house.process is not None
+    for pid in (house.process.pid, house.recorder_pid()):
+        (line,) = [line for line in Path(f"/proc/{pid}/limits").read_text().splitlines() if line.startswith("Max core")]
+        assert line.split()[4:6] == ["0", "0"], line
+
+
+def test_an_offer_without_a_codec_of_the_announcement_is_refused(house: Gatehouse) -> None:
+    with Callee(port=house.trunk_port) as callee, Phone(house.address) as phone:
+        phone.dial(UNLISTED, body=speaking("3"))
+        heard = phone.recv(10, only="603")
+        assert heard.get("X-Dialgate-Reason") == "announcement_unavailable"
+        phone.ack(heard)
+        assert callee.quiet(0.01), "it is refused before an INVITE leaves"
+
+
+def test_a_callee_who_chooses_another_codec_is_never_heard(house: Gatehouse) -> None:
+    """The caller gets no failure, upon which a phone system would dial its next trunk."""
+    with Callee(port=house.trunk_port) as callee, Phone(house.address) as phone:
+        phone.dial(UNLISTED, body=speaking("0 3"))
+        callee.ring()
+        callee.pick_up(speaking("3"))
+        callee.recv(10, only="BYE")
+        heard = phone.recv(10, only="200")
+        assert "a=inactive" in heard.body
+        phone.ack(heard)
+        assert "announcement_unavailable" in phone.recv(10, only="BYE").get("Reason")
+        house.wait(lambda: not house.client.call("status")["calls"], 10, "the call goes on")
+    (call,) = house.rows("SELECT bridged, announced, cause FROM calls ORDER BY at DESC LIMIT 1")
+    assert (call["bridged"], call["announced"], call["cause"]) == (0, 0, "announcement_unavailable")
+
+
+def test_a_second_place_that_is_away_is_said(house: Gatehouse) -> None:
+    """Last, for the place stays away. It is looked at before each signature."""
+    place = house.folder.parent / "second"
+    assert not told(house)
+    place.rename(house.folder.parent / "taken")
+    place.write_text("no folder")
+    assert told(house)
+
+
+def told(house: Gatehouse) -> bool:
+    """Once the log is signed again ``dialgate status`` speaks of the second place, and ends with 1."""
+    house.client.call("objection_add", number=UNLISTED)
+    house.client.call("audit_checkpoint")
+    done = subprocess.run([*DIALGATE, "status", "-c", str(house.config)], capture_output=True, text=True, timeout=60)
+    return done.returncode == 1 and str(house.folder.parent / "second") in done.stdout
