@@ -20,7 +20,7 @@ QUICK  := $(addprefix tests/,core store vault registers audit service control te
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCKED := $(PIP) --require-hashes
 
-.PHONY: help demo test test-quick bench check pictures lock clean
+.PHONY: help demo test test-quick bench check pictures reference lock clean
 
 $(READY): .requirements.lock .build.lock pyproject.toml
 	@$(PYTHON) -c 'import sys; v = sys.version_info[:2]; sys.exit(0 if (3, 11) <= v <= (3, 13) else "dialgate needs Python 3.11 to 3.13; this is %d.%d. Try: make PYTHON=python3.13" % v)'
@@ -58,6 +58,9 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+reference: $(READY)
+	$(BIN)/python -m gate.control.openapi > gate/manual/openapi.json.new && mv gate/manual/openapi.json.new gate/manual/openapi.json
 
 pictures: $(READY)
 	$(BIN)/python -m tests.console.pictures

@@ -19,7 +19,7 @@ from gate.config import load
 from gate.config.load import fields
 from gate.config.schema import Config
 from gate.control.messages import OPERATIONS
-from gate.control.roles import ORDER
+from gate.operations.operation import ROLES
 from tests.support.commands import PROGRAM, ROOT, dialgate
 from tests.support.documents import HEADING, README, Document, document, documents, page
 
@@ -91,7 +91,7 @@ def test_variables_of_the_environment_are_read() -> None:
 
 
 def test_roles_are_those_of_the_gate() -> None:
-    assert tuple(row[0].strip("`") for row in rows("accounts", "role")) == ORDER
+    assert tuple(row[0].strip("`") for row in rows("accounts", "role")) == ROLES
 
 
 def test_modes_and_keys_are_those_of_the_console() -> None:
@@ -159,7 +159,7 @@ def test_a_configuration_snippet_loads(text: str, tmp_path: Path) -> None:
 
 def test_the_table_of_roles_is_that_of_the_operations() -> None:
     rows = [
-        f"| `{name}` | {' | '.join('yes' if role in OPERATIONS[name].roles else '' for role in ORDER)} |"
+        f"| `{name}` | {' | '.join('yes' if role in OPERATIONS[name].roles else '' for role in ROLES)} |"
         for name in sorted(OPERATIONS)
     ]
     part = page("accounts").text.partition("## What each operation needs")[2]

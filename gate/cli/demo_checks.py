@@ -8,6 +8,12 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import soundfile
+
+from gate.core import frames
+from gate.vault.keyfile import load_private
+from gate.vault.keystore import KeyStoreDb
+from gate.vault.opening import open_recording
 
 RATE = 8000
 WINDOW = 1600
@@ -56,8 +62,6 @@ class Heard:
     @classmethod
     def of(cls, wav: Path, announcement: Path, agent: float, customer: float) -> Heard:
         """Listen to a stereo WAV (agent left, customer right)."""
-        import soundfile
-
         samples, rate = soundfile.read(wav, dtype="float64", always_2d=True)
         notice, _ = soundfile.read(announcement, dtype="float64")
         if rate != RATE or samples.shape[1] != 2:
@@ -95,11 +99,6 @@ def clear_audio(folder: Path, recording_id: str, key: Path, passphrase: str) -> 
 
     The recording is opened in memory for it; the exported WAV and the prompts are sound of their own making.
     """
-    from gate.core import frames
-    from gate.vault.keyfile import load_private
-    from gate.vault.keystore import KeyStoreDb
-    from gate.vault.opening import open_recording
-
     store = KeyStoreDb(folder / "data" / "keys.db")
     wraps = store.wraps(recording_id)
     store.close()
@@ -116,8 +115,6 @@ def clear_audio(folder: Path, recording_id: str, key: Path, passphrase: str) -> 
 
 def wraps_of(data: Path, recording_id: str) -> set[bytes]:
     """The recording's key as it lies in the gate's data folder: once for each recipient, wrapped."""
-    from gate.vault.keystore import KeyStoreDb
-
     store = KeyStoreDb(data / "keys.db")
     try:
         return {wrap for _, wrap in store.wraps(recording_id)}

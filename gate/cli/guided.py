@@ -25,6 +25,8 @@ from gate.config.load import spelled
 from gate.core import numbers
 from gate.core.terms import Purpose
 from gate.errors import GateError, UsageError
+from gate.media.prompts import prepare
+from gate.vault.publickey import MAX_NAME
 
 PHONE_SYSTEMS = {"freepbx": 600, "fusionpbx": 486, "3cx": 486, "other": 600}
 """Phone systems, and the refusal upon which each gives up (manual, Phone systems)."""
@@ -258,8 +260,6 @@ def _existing(answer: str) -> Path:
 
 def _listen(asking: Asking, values: dict[str, str]) -> bool:
     """Make the announcement as callees will hear it and play it; False where it cannot be made yet, which is told."""
-    from gate.media.prompts import prepare  # numpy and libsndfile, for this step alone
-
     with tempfile.TemporaryDirectory(prefix="dialgate-") as place:
         try:
             made = prepare(Path(place), Announcement(**values), asking.folder)
@@ -287,8 +287,6 @@ def _key(asking: Asking) -> None:
 
 
 def _named(answer: str) -> str:
-    from gate.vault.publickey import MAX_NAME  # cryptography, for this step alone
-
     if not answer or len(answer) > MAX_NAME or not answer.isprintable():
         raise ValueError(f"a name of 1 to {MAX_NAME} printable characters, please")
     return answer

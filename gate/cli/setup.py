@@ -14,16 +14,23 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gate.cli import passphrase as asked
+from gate.cli.answers import CARRIER_SECRET
 from gate.cli.command import command as make
+from gate.cli.guided import guide
 from gate.cli.output import View, say
 from gate.cli.own_list_files import import_file
 from gate.cli.reach import DeskHere, Gate
 from gate.clock import SystemClock
 from gate.config import Config, load
+from gate.config.write import private_file, write_new
 from gate.core.showing import LONDON
+from gate.daemon import open_desk
 from gate.errors import GateError, UsageError
+from gate.media.prompts import example_wavs, prepare
 from gate.operations.keys.recipients import KeyAdd
 from gate.operations.registers.importing import REGISTERS, RegisterImport, RegisterName
+from gate.vault import keyfile
+from gate.vault.signing import CheckpointKey
 
 if TYPE_CHECKING:
     from gate.cli.answers import Guided
@@ -68,9 +75,6 @@ def command(view: View, folder: Path, example: bool, blank: bool, name: str, pas
 
 def _guided(view: View, folder: Path, now: datetime, passphrase_file: Path | None) -> None:
     """Ask, then make all that was asked for; what cannot be put in force at once is told, and left to a command."""
-    from gate.cli.answers import CARRIER_SECRET
-    from gate.cli.guided import guide
-
     if there := next((folder / name for name in (*_NEW, CARRIER_SECRET) if (folder / name).exists()), None):
         hint = "or edit the file" if there.name == "config.toml" else "or move it away"
         raise UsageError(f"{there} exists", hint=f"name another folder, {hint}")
@@ -87,8 +91,6 @@ def _guided(view: View, folder: Path, now: datetime, passphrase_file: Path | Non
 
 def _new_passphrase(file: Path | None, name: str) -> str:
     """One that a key can be closed with: what was answered so far is not lost over one that is too short."""
-    from gate.vault import keyfile
-
     while True:
         try:
             words = asked.passphrase(file, f"Passphrase for the key of {name}", new=True)
@@ -121,9 +123,6 @@ def _there(folder: Path) -> set[Path]:
 
 def _put_in_force(view: View, given: Guided, config: Config, result: dict[str, Any]) -> list[str]:
     """The key, the prompts and the registers of a guided set-up; returns the commands that are still to be given."""
-    from gate.daemon import open_desk
-    from gate.media.prompts import prepare
-
     left = []
     try:
         prepare(config.data / "prompts", config.announcement, Path(config.base))
@@ -162,9 +161,6 @@ def _make(
     keep_words: bool = False,
     given: Guided | None = None,
 ) -> dict[str, Any]:
-    from gate.config.write import private_file, write_new
-    from gate.vault.signing import CheckpointKey
-
     today = _today(now)
     sound = given.take_wav(folder) if given else None
     wavs, answers = WAVS if example else ("", ""), given.values if given else {}
@@ -193,8 +189,6 @@ def _passphrase(file: Path | None, name: str, example: bool) -> str:
 
 def _copy_wavs(folder: Path) -> None:
     """The example firm's announcement and goodbye."""
-    from gate.media.prompts import example_wavs
-
     for source, name in zip(example_wavs(), WAVS, strict=True):
         if not (folder / name).exists():
             shutil.copyfile(source, folder / name)
@@ -202,9 +196,6 @@ def _copy_wavs(folder: Path) -> None:
 
 def _first_key(folder: Path, name: str, words: str, now: datetime, *, keep_words: bool) -> dict[str, Any]:
     """A private key and its recipient under ``keys/``; the example's passphrase lies beside it."""
-    from gate.config.write import private_file
-    from gate.vault import keyfile
-
     keys = folder / "keys"
     private, recipient = keyfile.generate(name, "compliance", words, now)
     keyfile.save_private(keys / "first.key", private)
@@ -218,9 +209,6 @@ def _first_key(folder: Path, name: str, words: str, now: datetime, *, keep_words
 
 def _example(config: Config, recipient: Path, today: str) -> dict[str, Any]:
     """Prompts, the key put in force, and the sample lists: what a first call needs."""
-    from gate.daemon import open_desk
-    from gate.media.prompts import prepare
-
     prepare(config.data / "prompts", config.announcement, Path(config.base))
     with open_desk(config) as desk:
         gate = DeskHere(desk)

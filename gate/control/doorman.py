@@ -15,6 +15,7 @@ from gate.control.messages import OPERATIONS
 from gate.control.roles import Roles
 from gate.control.wire import uid_of
 from gate.control.work import log
+from gate.operations.operation import ROLES
 
 NOTE_AGAIN_SECONDS = 3600.0
 """An account that asks again for what it may not is noted again after this: a loop of refusals fills no log."""
@@ -61,7 +62,7 @@ class Doorman:
         return await asyncio.to_thread(self._roles.of, uid) if roles is None else roles
 
     async def _note(self, guest: Guest, op: str) -> None:
-        held = tuple(role for role in of_roles.ORDER if role in guest.roles)
+        held = tuple(role for role in ROLES if role in guest.roles)
         log.warning("not_permitted", op=op, actor=guest.actor, roles=held)
         now = time.monotonic()
         if self._refused is None or now < self._noted.get((guest.uid, op), 0.0):

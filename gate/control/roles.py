@@ -18,10 +18,8 @@ from gate.control.messages import OPERATIONS
 from gate.core.masking import blunted
 from gate.errors import RefusedError, UsageError
 from gate.operations.accounts import exists, names_of
-from gate.operations.operation import ADMIN, AUDITOR, COMPLIANCE, VIEWER
+from gate.operations.operation import ADMIN, ROLES, VIEWER
 
-ORDER: Final = (ADMIN, COMPLIANCE, AUDITOR, VIEWER)
-"""From the one who may do most."""
 FRESH_SECONDS: Final = 10.0
 """How long an account's groups are believed: whoever leaves one has lost its role after this."""
 _MOST = 1024
@@ -32,7 +30,7 @@ class Roles:
 
     def __init__(self, config: Config, own: int | None = None) -> None:
         """``own`` is the uid of the gate's account (that of this process where None)."""
-        self._accounts: Mapping[str, tuple[str, ...]] = {role: getattr(config.roles, role) for role in ORDER}
+        self._accounts: Mapping[str, tuple[str, ...]] = {role: getattr(config.roles, role) for role in ROLES}
         self._own = os.geteuid() if own is None else own
         self._known: dict[int, tuple[float, frozenset[str]]] = {}
 
@@ -73,8 +71,8 @@ def permits(roles: frozenset[str], op: str) -> bool:
 
 def refusal(actor: str, roles: frozenset[str], op: str) -> RefusedError:
     """What an account is told that may not: which role it would need."""
-    needed = [role for role in ORDER if role in OPERATIONS[op].roles]
-    has = ", ".join(role for role in ORDER if role in roles) or "no role"
+    needed = [role for role in ROLES if role in OPERATIONS[op].roles]
+    has = ", ".join(role for role in ROLES if role in roles) or "no role"
     return RefusedError(
         f"{actor} may not ask for {op}: it has {has}",
         reason=NOT_PERMITTED,
@@ -84,7 +82,7 @@ def refusal(actor: str, roles: frozenset[str], op: str) -> RefusedError:
 
 def session(actor: str, roles: frozenset[str]) -> dict[str, Any]:
     """The answer to ``session``."""
-    held = [role for role in ORDER if role in roles]
+    held = [role for role in ROLES if role in roles]
     return {"actor": actor, "role": held[0], "roles": held, "can": [op for op in OPERATIONS if permits(roles, op)]}
 
 

@@ -38,7 +38,9 @@ Limit = Annotated[int, msgspec.Meta(ge=1, le=1000)]
 """Rows of a page at most."""
 
 ADMIN, COMPLIANCE, AUDITOR, VIEWER = "admin", "compliance", "auditor", "viewer"
-EVERYBODY: Final = frozenset({ADMIN, COMPLIANCE, AUDITOR, VIEWER})
+ROLES: Final = (ADMIN, COMPLIANCE, AUDITOR, VIEWER)
+"""From the one that may do most."""
+EVERYBODY: Final = frozenset(ROLES)
 READERS: Final = frozenset({ADMIN, COMPLIANCE, AUDITOR})
 KEEPERS: Final = frozenset({ADMIN, COMPLIANCE})
 ADMINS: Final = frozenset({ADMIN})

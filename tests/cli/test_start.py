@@ -51,7 +51,7 @@ def test_a_cold_check_imports_nothing_heavy(config: Path, number: str, code: str
 
 def test_a_cold_check_loads_its_own_part_of_the_desk(config: Path) -> None:
     assert imported("check", "020 7946 0123", "-c", str(config), watched=OTHER_PARTS) == ["0"]
-    assert "gate.operations.desk" in imported("status", "-c", str(config), watched=OTHER_PARTS)
+    assert "gate.operations.desk" in imported("request", "list", "--json", "-c", str(config), watched=OTHER_PARTS)
 
 
 def test_a_check_of_another_country_loads_its_numbering_plans(config: Path) -> None:
