@@ -29,7 +29,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 PARTS = {"gate": (), "gate/softphone": ("softphone",), "console": ("console",)}
 """Folder -> the extras that may be imported in it."""
-NOT_IMPORTED = {"tzdata": "data of zoneinfo", "rtp-io": "loaded by sippy", "audioop-lts": "imported by pyVoIP"}
+NOT_IMPORTED = {"tzdata": "data of zoneinfo", "audioop-lts": "imported by pyVoIP"}
 
 
 def plain(name: str) -> str:
