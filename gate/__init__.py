@@ -4,7 +4,7 @@ Map, from the ground floor up (an import goes down, never up or sideways):
 
 - ``gate.core``      the rules, as pure functions: no clock, file, socket, thread or randomness
 - ``gate.errors``    what can go wrong, with a hint and an exit code
-- ``gate.ports``     what each room offers to the others; ``gate.config``, ``gate.clock``
+- ``gate.ports``     what has two sides: line, loop, media, recorder; ``gate.config``, ``gate.clock``
 - ``gate.handed_over_file``     files that somebody hands over to be read; ``gate.lifeline``: a process that ends with
   its parent
 - ``gate.manual``    the manual's pages, read with ``dialgate manual`` and in the console
@@ -12,8 +12,10 @@ Map, from the ground floor up (an import goes down, never up or sideways):
 - ``gate.g711``      µ-law and A-law by table
 - ``gate.sqlite_thread``  a SQLite database that one thread owns, with group commit
 - ``gate.log``       loggers that cost nothing until a line is written; ``gate.systemd``: what a service tells systemd
-- the rooms, blind to each other: ``service`` (the call path), ``sip`` and ``media`` (the only rooms that know sippy
-  and rtp.io), ``recorder``, ``registers``, ``vault``, ``store``, ``audit``, ``exports``, ``softphone``
+- ``gate.store`` (evidence) and ``gate.vault`` (keys, sealed recordings), blind to each other
+- above them, blind to each other: ``sip`` and ``media`` (the only packages that know sippy and rtp.io), ``recorder``,
+  ``registers``, ``audit``, ``exports``, ``softphone``
+- ``gate.service``   the call path
 - ``gate.operations``  everything that people can ask of the gate, a package for each subject
 - ``gate.control``   HTTP over a Unix socket, for console and command line
 - ``gate.daemon``    the one place that names concrete classes

@@ -1,4 +1,4 @@
-"""What the rooms offer to each other: the contracts that ``gate.service`` works through and ``gate.daemon`` wires.
+"""What has two sides: line, loop, media and recorder, as the call path uses them; ``gate.daemon`` wires them.
 
 Threads. Three threads carry the gate: the *line* thread (sippy's event loop: SIP, media commands, and every step of
 ``gate.service.call_manager``), the *store* thread (owns the SQLite connection; decisions are made on it, so that what
@@ -10,14 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any, Protocol
 
-from gate.core.screening import Attempt, Consent, Objection, RegisterView
-
-type_json = Any
-"""A JSON value: str, int, float, bool, None, list or dict of them."""
-
+from gate.core.screening import Attempt
 
 # --- evidence -----------------------------------------------------------------------------------------------------
 
@@ -35,67 +31,6 @@ class Fact:
     at: datetime
     actor: str
     body: Mapping[str, Any] = field(default_factory=dict)
-
-
-class Transaction(Protocol):
-    """The inside of one store transaction; lives on the store thread until the function given to it returns."""
-
-    def append(self, fact: Fact) -> int:
-        """Keep a fact: its row, its leaf and what is derived from it. Returns the leaf's index."""
-        ...
-
-    def objections(self, number: str) -> Sequence[Objection]:
-        """The objections in force for an E.164 number (kept ones match by keyed hash)."""
-        ...
-
-    def consents(self, number: str) -> Sequence[Consent]:
-        """All consents ever given for an E.164 number, the withdrawn ones too."""
-        ...
-
-    def last_unattended(self, number: str) -> datetime | None:
-        """When a call to this number was last answered without an agent (redial rule, LAW 3.4)."""
-        ...
-
-    def query(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[dict[str, Any]]:
-        """Rows of a SELECT as dictionaries."""
-        ...
-
-
-class Store(Protocol):
-    """The evidence store. One thread owns the database; work queues up and is committed in groups, durably."""
-
-    def submit(self, work: Callable[[Transaction], Any], done: Callable[[Any, Exception | None], None]) -> None:
-        """Run ``work`` in a transaction; after the durable commit call ``done(result, None)``, or ``done(None, error)``
-        where it was rolled back (``StoreError``: disk full and the like; or what ``work`` raised).
-
-        ``done`` runs on the store thread and must only post. Several submissions share one commit; one that fails does
-        not touch the others.
-        """
-        ...
-
-    def call(self, work: Callable[[Transaction], Any], timeout: float = 30.0) -> Any:
-        """``submit`` and wait: the result, or the error raised. Not from the line thread."""
-        ...
-
-    def close(self) -> None:
-        """Finish what is queued and close the database."""
-        ...
-
-
-# --- registers ----------------------------------------------------------------------------------------------------
-
-
-class Registers(Protocol):
-    """TPS and CTPS as they are on disk."""
-
-    def view(self, number: str) -> tuple[RegisterView, ...]:
-        """What each required register says of an E.164 number. Never raises: trouble is a state of the view. At most a
-        few microseconds; notices a snapshot that another process put in force."""
-        ...
-
-    def status(self, today: date) -> list[dict[str, Any]]:
-        """Per register: name, state, count, as_of, days_left, coverage, sha256, imported_at."""
-        ...
 
 
 # --- the line: SIP and media ----------------------------------------------------------------------------------------
@@ -223,26 +158,6 @@ class Line(Protocol):
 
     def forget(self, call_id: str) -> None:
         """The call manager is done with the call; whatever is left of it may go."""
-        ...
-
-
-class LegBook(Protocol):
-    """Keeps the legs of running calls where a killed gate leaves them to the next one. Line thread; never raises."""
-
-    def left(self) -> Mapping[str, type_json]:
-        """What an earlier life did not end: call -> its legs, as they were kept."""
-        ...
-
-    def keep(self, call_id: str, legs: Mapping[str, type_json]) -> None:
-        """How the legs of a call stand now, as JSON."""
-        ...
-
-    def over(self, call_id: str) -> None:
-        """Nothing of the call is left to end."""
-        ...
-
-    def clear(self) -> None:
-        """Nothing of any call is: the line has ended them all."""
         ...
 
 
@@ -453,29 +368,3 @@ class Recorder(Protocol):
 
 
 # --- vault --------------------------------------------------------------------------------------------------------
-
-
-class KeyStore(Protocol):
-    """Wrapped recording keys, apart from the audio; a database of its own that leaves nothing of a deleted row."""
-
-    def put(
-        self,
-        recording_id: str,
-        key_id: str,
-        wraps: Sequence[tuple[str, bytes]],
-        done: Callable[[Exception | None], None],
-    ) -> None:
-        """Keep the wraps durably, then ``done(None)`` on the key store's thread. Group-committed."""
-        ...
-
-    def wraps(self, recording_id: str) -> list[tuple[str, bytes]]:
-        """The wraps of a recording; empty where they were shredded or never were."""
-        ...
-
-
-class CheckpointSigner(Protocol):
-    """Signs checkpoints of the evidence log."""
-
-    def sign(self, size: int, root: bytes) -> str:
-        """The signed checkpoint in C2SP tlog-checkpoint form."""
-        ...

@@ -9,41 +9,19 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from gate.audit.given_up import GivenUp, restores
 from gate.audit.heads import file_name, note_text
 from gate.audit.signings import SIGNED, Kept, earlier
 from gate.core.evidence import Checkpoint, format_checkpoint, parse_checkpoint
 from gate.errors import AuditError, StoreError
-from gate.ports import Fact, Transaction
+from gate.ports import Fact
+from gate.store.store import EvidenceStore
+from gate.store.transaction import StoreTransaction
 
 SignNote = Callable[[str], str]
 """A checkpoint's text to the signed note that holds it (C2SP signed-note)."""
-
-
-class LogTransaction(Transaction, Protocol):
-    """What checkpoints need of the store, inside a transaction."""
-
-    def head(self) -> tuple[int, bytes]:
-        """Size and root of the log."""
-        ...
-
-    def root_at(self, size: int) -> bytes:
-        """Root over the first ``size`` leaves."""
-        ...
-
-    def keep_checkpoint(self, size: int, root: bytes, note: str, at: datetime) -> None:
-        """Keep a signed checkpoint."""
-        ...
-
-
-class LogStore(Protocol):
-    """The evidence store, as far as checkpoints need it."""
-
-    def call(self, work: Callable[[LogTransaction], Any], timeout: float = 30.0) -> Any:
-        """Run ``work`` in a transaction and wait for the durable commit."""
-        ...
 
 
 Newest = tuple[str, Checkpoint]
@@ -70,7 +48,7 @@ class Checkpointer:
 
     def __init__(
         self,
-        store: LogStore,
+        store: EvidenceStore,
         sign_note: SignNote,
         *,
         origin: str,
@@ -102,7 +80,7 @@ class Checkpointer:
         self._given_up = self._store.call(lambda tx: list(restores(tx)))
         newest = [known for known in (self._newest(), self._newest_in_second()) if known is not None]
 
-        def sign(tx: LogTransaction) -> tuple[int, bytes, str]:
+        def sign(tx: StoreTransaction) -> tuple[int, bytes, str]:
             size, root = tx.head()
             for place, known in newest:
                 _require_extended(tx, size, place, known)
@@ -181,7 +159,7 @@ class Checkpointer:
         return ()
 
 
-def _first(tx: LogTransaction) -> dict[str, Any]:
+def _first(tx: StoreTransaction) -> dict[str, Any]:
     """The body of the leaf: empty, but where checkpoints were kept before there was one."""
     if tx.query("SELECT 1 FROM facts WHERE kind = ? LIMIT 1", [SIGNED]):
         return {}
@@ -217,7 +195,7 @@ def free_name(folder: Path, size: int, note: str) -> str:
     return file_name(size)
 
 
-def _require_extended(tx: LogTransaction, size: int, place: str, known: Checkpoint) -> None:
+def _require_extended(tx: StoreTransaction, size: int, place: str, known: Checkpoint) -> None:
     if known.size > size:
         raise AuditError(
             f"the evidence log has {size} leaves, but {place} is signed over {known.size}: "

@@ -9,7 +9,9 @@ from gate.clock import Clock
 from gate.config import Config
 from gate.exports.checkpoint_mail import checkpoint_mail
 from gate.exports.mail import MailError, send, sender_of
-from gate.ports import Fact, Store, Transaction
+from gate.ports import Fact
+from gate.store.store import EvidenceStore
+from gate.store.transaction import StoreTransaction
 
 MAILED = "checkpoint_mailed"
 
@@ -17,7 +19,7 @@ MAILED = "checkpoint_mailed"
 class CheckpointPost:
     """Sends at most one a day (UTC). What was sent is a fact: a restart sends none twice."""
 
-    def __init__(self, config: Config, store: Store, clock: Clock) -> None:
+    def __init__(self, config: Config, store: EvidenceStore, clock: Clock) -> None:
         self._config = config
         self._store = store
         self._clock = clock
@@ -45,7 +47,7 @@ class CheckpointPost:
         self._store.call(lambda tx: tx.append(Fact(MAILED, "log", now, "gate", body)))
 
 
-def _due(tx: Transaction, now: datetime) -> dict[str, Any] | None:
+def _due(tx: StoreTransaction, now: datetime) -> dict[str, Any] | None:
     """The newest checkpoint, where none was mailed today. One that was mailed on a day to come holds none back: the
     clock was ahead."""
     last = tx.query(

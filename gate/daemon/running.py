@@ -44,7 +44,6 @@ from gate.operations.keys.dropping import drop_again
 from gate.operations.registers.importing import note_editions
 from gate.operations.running_gate import RunningGate
 from gate.ports import Fact
-from gate.recorder import unreported_closings
 from gate.recorder.client import RecorderClient, spawn_command
 from gate.service.call_manager import CallManager
 from gate.service.call_settings import CallSettings
@@ -53,10 +52,8 @@ from gate.service.metrics import Metrics
 from gate.service.reconcile import Reconciler
 from gate.sip.line import SipLine
 from gate.sip.sippy_adapter import patches
-from gate.store import queries, search, tally
 from gate.store.legs import LegFile
 from gate.vault.keyring import sealable, warnings
-from gate.vault.sealed import scan
 
 T = TypeVar("T")
 
@@ -116,9 +113,7 @@ class GateProcess:
         folder = self._folder
         recordings = self._config.data / "recordings"
         wait_for_recorder(recordings)
-        reconciler = Reconciler(
-            folder.store, queries, scan, recordings, folder.clock, lambda: unreported_closings.find(recordings)
-        )
+        reconciler = Reconciler(folder.store, recordings, folder.clock)
         reconciler.everything()
         folder.retention.at_start()  # nothing that is erased can be opened again, whatever was restored meanwhile
         drop_again(folder.store, folder.keyring())  # nor by a key from which it was taken
@@ -166,8 +161,6 @@ class GateProcess:
         view = LiveView(
             calls=self._live,
             beside=self._folder.beside,
-            tally=tally,
-            log_now=search.log_now,
             registers=self._folder.registers,
             clock=self._folder.clock,
             watch_levels=self._recorder.watch_levels,

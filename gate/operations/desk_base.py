@@ -9,9 +9,12 @@ from gate.clock import Clock
 from gate.config import Config
 from gate.operations.offers import Offers
 from gate.operations.retention.erasing import KeptReads
-from gate.ports import Fact, Registers, Store, Transaction
+from gate.ports import Fact
+from gate.registers.library import RegisterLibrary
 from gate.service.reads import Reads
 from gate.service.screener import Screener
+from gate.store.store import EvidenceStore
+from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
 
@@ -25,10 +28,10 @@ class DeskBase:
         self,
         *,
         config: Config,
-        store: Store,
+        store: EvidenceStore,
         reads: Reads,
         kept: KeptReads,
-        registers: Registers,
+        registers: RegisterLibrary,
         screener: Screener,
         offers: Offers,
         clock: Clock,
@@ -51,6 +54,6 @@ class DeskBase:
         fact = self._fact(kind, actor, body, subject)
         self._store.call(lambda tx: tx.append(fact))
 
-    def _page(self, read: Callable[[Transaction], tuple[list[Row], str | None]]) -> Row:
+    def _page(self, read: Callable[[StoreTransaction], tuple[list[Row], str | None]]) -> Row:
         items, after = self._store.call(read)
         return {"items": items, "next": after}

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from gate.service.reads import Looks, ScanFile, Source
+from gate.service.reads import Looks, ScanFile
+from gate.store.queries import Source
 from gate.types import Row
 
 if TYPE_CHECKING:

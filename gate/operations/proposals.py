@@ -37,7 +37,7 @@ from gate.operations.operation import (
     Waits,
     operation,
 )
-from gate.ports import Transaction
+from gate.store.transaction import StoreTransaction
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -103,7 +103,7 @@ class Proposals:
         arguments: dict[str, object] = msgspec.to_builtins(proposed.request)
         digest = _digest(op, arguments)
 
-        def work(tx: Transaction) -> Waits:
+        def work(tx: StoreTransaction) -> Waits:
             waiting = [each.row for each in self._waiting(tx)]
             for row in waiting:
                 if (row.digest, row.asked_by) == (digest, actor):
@@ -134,7 +134,7 @@ class Proposals:
         the handler raises: then it waits on.
         """
 
-        def work(tx: Transaction) -> _Waiting:
+        def work(tx: StoreTransaction) -> _Waiting:
             found = self._one(tx, proposal_id)
             if found.row.asked_by == caller.actor:
                 raise RefusedError(
@@ -156,7 +156,7 @@ class Proposals:
     def withdraw(self, proposal_id: str, actor: str) -> Proposal:
         """What waits is not to be done. Raises ``UsageError`` where nothing of this id waits."""
 
-        def work(tx: Transaction) -> Proposal:
+        def work(tx: StoreTransaction) -> Proposal:
             row = self._one(tx, proposal_id).row
             tx.append(self._folder.fact(CLOSED, row.subject, actor, {"id": proposal_id, "how": "withdrawn"}))
             return row
@@ -173,7 +173,7 @@ class Proposals:
             for row in self.waiting()
         ]
 
-    def _one(self, tx: Transaction, proposal_id: str) -> _Waiting:
+    def _one(self, tx: StoreTransaction, proposal_id: str) -> _Waiting:
         for each in self._waiting(tx):
             if each.row.id == proposal_id:
                 return each
@@ -182,7 +182,7 @@ class Proposals:
             hint="It was done, withdrawn, or its day is over: dialgate proposal list",
         )
 
-    def _waiting(self, tx: Transaction) -> list[_Waiting]:
+    def _waiting(self, tx: StoreTransaction) -> list[_Waiting]:
         since = stamp(self._folder.clock.now() - LASTS)
         read = (self._read(row, json.loads(row["body"])) for row in tx.query(_WAITING, [since]))
         return [each for each in read if each is not None]

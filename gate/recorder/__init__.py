@@ -12,7 +12,6 @@ Map, in the order a packet passes:
 - ``keys``       key presses in RFC 4733 events: one press, one digit
 - ``recording``  one call: waiting, keeping, paused, over; builds the chunks
 - ``levels``     the coarse loudness curve that goes into the sealed trailer
-- ``seal``       what the recorder needs of the vault, by injection
 - ``finisher``   the helper thread that waits for disks, so that the loop never does
 - ``unreported_closings``  closings that the gate has not heard of, kept for the next start of the gate
 

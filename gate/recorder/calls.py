@@ -20,8 +20,8 @@ from gate.errors import RecorderError, VaultError
 from gate.recorder import messages as m
 from gate.recorder.finisher import Ended, Ending, Finisher, describe
 from gate.recorder.recording import DirectionState, Recording, total
-from gate.recorder.seal import NoSeal, Seal, SealFactory
 from gate.recorder.taps import Instant, instant
+from gate.vault.sealer import SealFactory
 
 GATE_GONE = "gate_gone"
 _UNKNOWN = "the recorder knows no such call"
@@ -131,10 +131,8 @@ class Calls:
         caller, callee = recording.sides
         ports = (caller.tap.port, callee.tap.port)
         seal = recording.seal
-        wraps, known = list(seal.wraps), seal.commitments
-        self._tell(
-            m.Opened(message.call_id, message.recording_id, *ports, seal.key_id, wraps, recording.relative, known)
-        )
+        key_id, wraps, known = (seal.key_id, list(seal.wraps), seal.commitments) if seal else ("", [], {})
+        self._tell(m.Opened(message.call_id, message.recording_id, *ports, key_id, wraps, recording.relative, known))
 
     def _listen(self, recording: Recording, message: m.Listen) -> None:
         for side, source in zip(recording.sides, (message.caller_from, message.callee_from), strict=True):
@@ -157,7 +155,7 @@ class Calls:
         path = self._folder / relative
         if path.exists():
             raise RecorderError("a recording of this id exists")
-        seal: Seal = self._seal(message.recording_id, message.header) if message.keep else NoSeal()
+        seal = self._seal(message.recording_id, message.header) if message.keep else None
         return Recording(message.call_id, message.recording_id, path, relative, seal, self._key)
 
     def _key(self, call_id: str, side: str, digit: str) -> None:

@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from gate.recorder.seal import SealedFile
+from gate.vault.writer import SealedWriter
 
 ROUND_SECONDS = 1.0
 PROBE_BYTES = 65536
@@ -32,7 +32,7 @@ class Ending:
     """A file to close."""
 
     call_id: str
-    file: SealedFile
+    file: SealedWriter
     path: Path
     trailer: Mapping[str, Any]
     chunks: int
@@ -51,7 +51,7 @@ class Ended:
 
 @dataclass(slots=True)
 class _Dirty:
-    file: SealedFile
+    file: SealedWriter
     since: float
     call_id: str = field(default="")
 
@@ -73,7 +73,7 @@ class Finisher(threading.Thread):
         self._syncing: _Dirty | None = None
         self._stopping = False
 
-    def written(self, call_id: str, file: SealedFile) -> None:
+    def written(self, call_id: str, file: SealedWriter) -> None:
         """A chunk was written; it will be on the disk within about a second."""
         with self._wake:
             self._dirty.setdefault(id(file), _Dirty(file, time.monotonic(), call_id))
@@ -137,7 +137,7 @@ class Finisher(threading.Thread):
             self._dirty.clear()
             return "round"
 
-    def _forget(self, file: SealedFile) -> None:
+    def _forget(self, file: SealedWriter) -> None:
         self._dirty.pop(id(file), None)
         self._round = deque(dirty for dirty in self._round if dirty.file is not file)
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from gate.clock import Clock
 from gate.recorder.hardening import harden_process
-from gate.recorder.seal import SealFactory
 from gate.recorder.server import Server
+from gate.vault.sealer import SealFactory
 
 MIN_FREE_BYTES = 256 << 20
 

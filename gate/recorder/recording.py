@@ -17,10 +17,12 @@ from typing import Any
 
 from gate.core import frames
 from gate.core.rtp import SIDES, STATIC_PAYLOADS, codec, is_key_press, parse, type_payloads
+from gate.errors import RecorderError
 from gate.recorder.keys import KeyListener
 from gate.recorder.levels import STRIDE, TABLES, Curve
-from gate.recorder.seal import Seal, SealedFile
 from gate.recorder.taps import MAX_PACKET, Instant, Tap
+from gate.vault.sealer import Seal
+from gate.vault.writer import SealedWriter
 
 CHUNK_NS = 800_000_000
 """A chunk is due for sealing at this age; with the loop's rounds it stays under a second."""
@@ -77,7 +79,7 @@ class Recording:
         recording_id: str,
         path: Path,
         relative: str,
-        seal: Seal,
+        seal: Seal | None,
         on_key: Callable[[str, str, str], None],
     ) -> None:
         """Bind the taps. ``on_key(call_id, side, digit)`` is told of keys. Raises ``OSError``."""
@@ -86,7 +88,8 @@ class Recording:
         self.path = path
         self.relative = relative
         self.seal = seal
-        self.file: SealedFile | None = None
+        """None: the call is only listened to for keys, there is nothing to keep its audio in."""
+        self.file: SealedWriter | None = None
         self.sides = _bind()
         self.keeping = False
         self.paused = False
@@ -227,6 +230,8 @@ class Recording:
         since = at.back_to(asked)
         self._discard(since)
         self._start = since.monotonic
+        if self.seal is None:
+            raise RecorderError(f"the call of {self.path.name} is only listened to")
         self.file = self.seal.create(self.path)
         self._put(0, frames.encode_event(0, "start", {"at": day_time}))
         self._put(0, frames.encode_map(0, payloads))

@@ -27,9 +27,9 @@ from gate.clock import Clock
 from gate.recorder import messages as m
 from gate.recorder.calls import GATE_GONE, Calls
 from gate.recorder.finisher import Ended, Finisher
-from gate.recorder.seal import SealFactory
 from gate.recorder.taps import Instant, instant
 from gate.recorder.unreported_closings import leave
+from gate.vault.sealer import SealFactory
 
 ROUND_SECONDS = 0.01
 CHORES_SECONDS = 0.1

@@ -16,7 +16,7 @@ A licensee's file goes in at one end, and "is this number listed?" comes out at 
 - ``importer``  the use case: read, refuse or swap, report; in this process or in an ``import_process`` (LAW 2.2, 2.3)
 - ``report``    what an import did
 - ``watch``     a drop folder: the daily file is taken when it has landed (LAW 2.2)
-- ``library``   what the gate asks (``gate.ports.Registers``): trouble is a state of the answer, never an exception
+- ``library``   what the gate asks: trouble is a state of the answer, never an exception
 - ``fixed``     the same answers from editions that do not change, for many numbers at once: a screening in bulk
 
 Nothing is imported here: asking must not pay for importing, and ``library`` and ``snapshot`` do without numpy.

@@ -1,4 +1,4 @@
-"""The registers as the gate asks them (``gate.ports.Registers``).
+"""The registers as the gate asks them.
 
 An answer never fails: what is wrong with a register is a state of its view, and calls that need it are refused on it.
 A snapshot that another process puts in force is seen within a second, and so is a change of the file in force: the

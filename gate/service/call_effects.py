@@ -28,21 +28,12 @@ from gate.core.call_words import (
     Stop,
 )
 from gate.core.screening import Reason
-from gate.ports import (
-    Fact,
-    KeyStore,
-    Line,
-    Loop,
-    Media,
-    Played,
-    Recorder,
-    RecordingClosed,
-    RecordingOpened,
-)
+from gate.ports import Fact, Line, Loop, Media, Played, Recorder, RecordingClosed, RecordingOpened
 from gate.service.call_session import CallSession
 from gate.service.call_settings import CallSettings
 from gate.service.reconcile import closing_body
 from gate.service.retry_queue import RetryQueue
+from gate.vault.keystore import KeyStoreDb
 
 log = structlog.get_logger()
 
@@ -71,7 +62,7 @@ class CallEffects:
         loop: Loop,
         media: Media,
         recorder: Recorder,
-        keys: KeyStore,
+        keys: KeyStoreDb,
         retry_queue: RetryQueue,
         settings: CallSettings,
         clock: Clock,

@@ -30,17 +30,7 @@ from gate.core.call_words import (
 )
 from gate.core.screening import Decision, Reason, Verdict
 from gate.core.terms import UNPROVEN
-from gate.ports import (
-    Fact,
-    Incoming,
-    KeyStore,
-    Line,
-    Loop,
-    Media,
-    Recorder,
-    Store,
-    Transaction,
-)
+from gate.ports import Fact, Incoming, Line, Loop, Media, Recorder
 from gate.service.call_effects import CallEffects
 from gate.service.call_session import CallSession
 from gate.service.call_settings import CallSettings
@@ -49,6 +39,9 @@ from gate.service.refusal_counts import RefusalCounts
 from gate.service.retry_queue import RetryQueue
 from gate.service.screener import Screener
 from gate.service.usage import Usage
+from gate.store.store import EvidenceStore
+from gate.store.transaction import StoreTransaction
+from gate.vault.keystore import KeyStoreDb
 
 log = structlog.get_logger()
 
@@ -63,8 +56,8 @@ class CallManager:
         loop: Loop,
         media: Media,
         recorder: Recorder,
-        store: Store,
-        keys: KeyStore,
+        store: EvidenceStore,
+        keys: KeyStoreDb,
         screener: Screener,
         settings: CallSettings,
         clock: Clock,
@@ -126,7 +119,7 @@ class CallManager:
         self._usage.began(session)
         self._metrics.calls.set(len(self._sessions))
 
-        def work(tx: Transaction) -> Decision:
+        def work(tx: StoreTransaction) -> Decision:
             return self._screener.decide(
                 tx,
                 incoming.attempt,

@@ -9,14 +9,15 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from gate.clock import Clock
 from gate.core import numbers
 from gate.core.showing import LONDON
 from gate.core.terms import ALLOWING
-from gate.ports import Registers
-from gate.service.reads import Source
+from gate.registers.library import RegisterLibrary
+from gate.store import search, tally
+from gate.store.queries import Source
 from gate.types import Row
 
 MINUTES: Final = 60
@@ -27,18 +28,6 @@ _ALLOW: Final = frozenset(reason.value for reason in ALLOWING)
 Counts = dict[tuple[str, str], int]
 
 
-class Tally(Protocol):
-    """Attempts by minute and reason (``gate.store.tally``)."""
-
-    def attempts_since(self, tx: Source, since: datetime) -> tuple[int, Counts]:
-        """The last leaf, and the attempts since a time."""
-        ...
-
-    def attempts_beyond(self, tx: Source, leaf: int) -> tuple[int, Counts]:
-        """The last leaf, and the attempts after one."""
-        ...
-
-
 class LiveView:
     """``gate.control.watchers.Live``."""
 
@@ -47,9 +36,7 @@ class LiveView:
         *,
         calls: Callable[[], list[Row]],
         beside: Callable[[Callable[[Source], Any]], Any],
-        tally: Tally,
-        log_now: Callable[[Source], Row],
-        registers: Registers,
+        registers: RegisterLibrary,
         clock: Clock,
         watch_levels: Callable[[bool], None] = lambda on: None,
         up: Callable[[], Mapping[str, bool | None]] = dict,
@@ -57,8 +44,6 @@ class LiveView:
         """``calls``: those in hand; ``up``: what is up (``trunk_up``, ``recorder_up``)."""
         self._calls = calls
         self._beside = beside
-        self._tally = tally
-        self._log_now = log_now
         self._registers = registers
         self._clock = clock
         self._watch_levels = watch_levels
@@ -77,7 +62,7 @@ class LiveView:
         """Somebody watches: levels come, and the last hour is counted."""
         self._watch_levels(True)
         since = _minute(self._clock.now()) - timedelta(minutes=MINUTES - 1)
-        self._last, self._counts = self._beside(lambda tx: self._tally.attempts_since(tx, since))
+        self._last, self._counts = self._beside(lambda tx: tally.attempts_since(tx, since))
         self._slow_at = None
 
     def end(self) -> None:
@@ -90,7 +75,7 @@ class LiveView:
         """A snapshot, as ``gate.control.watching`` says."""
         now = self._clock.now()
         calls = self._calls()
-        self._last, new = self._beside(lambda tx: self._tally.attempts_beyond(tx, self._last))
+        self._last, new = self._beside(lambda tx: tally.attempts_beyond(tx, self._last))
         for key, attempts in new.items():
             self._counts[key] = self._counts.get(key, 0) + attempts
         if self._slow_at is None or now - self._slow_at >= timedelta(seconds=SLOW_SECONDS):
@@ -104,7 +89,7 @@ class LiveView:
         }
 
     def _look_slowly(self, now: datetime) -> Row:
-        log = self._beside(self._log_now)
+        log = self._beside(search.log_now)
         verified, checkpoint = log["verified"] or {}, log["checkpoint"] or {}
         return {
             "registers": self._registers.status(now.astimezone(LONDON).date()),

@@ -2,66 +2,60 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
-from gate.ports import Transaction
+from gate.store.queries import Source
+from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
 
 class Reads(Protocol):
     """Rows of the projections, paged by key: newest first, ``after`` is the last page's ``next``."""
 
-    def call(self, tx: Transaction, call_id: str) -> Row | None:
+    def call(self, tx: StoreTransaction, call_id: str) -> Row | None:
         """One attempt: ``call``, ``facts`` and ``recordings``; None where there is none."""
         ...
 
     def recordings_page(
-        self, tx: Transaction, after: str | None, limit: int, *, text: str | None = None
+        self, tx: StoreTransaction, after: str | None, limit: int, *, text: str | None = None
     ) -> tuple[list[Row], str | None]:
         """Recordings."""
         ...
 
-    def recording(self, tx: Transaction, recording_id: str) -> Row | None:
+    def recording(self, tx: StoreTransaction, recording_id: str) -> Row | None:
         """One recording."""
         ...
 
     def objections_page(
-        self, tx: Transaction, after: str | None, limit: int, number: str | None = None, *, text: str | None = None
+        self, tx: StoreTransaction, after: str | None, limit: int, number: str | None = None, *, text: str | None = None
     ) -> tuple[list[Row], str | None]:
         """Objections in force."""
         ...
 
     def consents_page(
-        self, tx: Transaction, after: str | None, limit: int, number: str | None = None, *, text: str | None = None
+        self, tx: StoreTransaction, after: str | None, limit: int, number: str | None = None, *, text: str | None = None
     ) -> tuple[list[Row], str | None]:
         """Consents, the withdrawn ones too."""
         ...
 
-    def register_imports_page(self, tx: Transaction, after: str | None, limit: int) -> tuple[list[Row], str | None]:
+    def register_imports_page(
+        self, tx: StoreTransaction, after: str | None, limit: int
+    ) -> tuple[list[Row], str | None]:
         """Imports of registers."""
         ...
 
-    def open_recordings(self, tx: Transaction) -> list[Row]:
+    def open_recordings(self, tx: StoreTransaction) -> list[Row]:
         """Recordings without their closing fact."""
         ...
 
-    def open_calls(self, tx: Transaction) -> list[Row]:
+    def open_calls(self, tx: StoreTransaction) -> list[Row]:
         """Allowed calls without their end."""
         ...
 
-    def counts_by_reason(self, tx: Transaction, since: datetime) -> dict[str, int]:
+    def counts_by_reason(self, tx: StoreTransaction, since: datetime) -> dict[str, int]:
         """Attempts since a time, by reason."""
-        ...
-
-
-class Source(Protocol):
-    """What can be asked: a transaction, or the store as it was a moment ago, read beside it."""
-
-    def query(self, sql: str, parameters: Mapping[str, Any] | Sequence[Any] = ()) -> list[Row]:
-        """Rows of a SELECT as dictionaries."""
         ...
 
 

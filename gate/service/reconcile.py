@@ -6,69 +6,48 @@ file is whole: chunks are sealed one by one, so all but the open one are there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import structlog
 
 from gate.clock import Clock
 from gate.errors import GateError
-from gate.ports import Fact, RecordingClosed, Store, Transaction
-from gate.service.reads import Reads, ScanFile
+from gate.ports import Fact, RecordingClosed
+from gate.recorder import unreported_closings
+from gate.recorder.unreported_closings import UnreportedClosing
+from gate.store import queries
+from gate.store.store import EvidenceStore
+from gate.store.transaction import StoreTransaction
 from gate.types import Row
+from gate.vault.sealed import scan
 
 log = structlog.get_logger()
-
-
-class UnreportedClosing(Protocol):
-    """A closing that a recorder wrote down because the gate was gone."""
-
-    @property
-    def closed(self) -> RecordingClosed:
-        """What it would have said."""
-        ...
-
-    def drop(self) -> None:
-        """Forget it: the fact is committed."""
-        ...
 
 
 class Reconciler:
     """Blocking; not for the line thread."""
 
-    def __init__(
-        self,
-        store: Store,
-        reads: Reads,
-        scan: ScanFile,
-        recordings: Path,
-        clock: Clock,
-        unreported_closings: Callable[[], Sequence[UnreportedClosing]] = tuple,
-    ) -> None:
-        """``recordings`` is the folder of sealed files; ``unreported_closings`` finds the closings that nobody
-        heard."""
-        self._unreported_closings = unreported_closings
+    def __init__(self, store: EvidenceStore, recordings: Path, clock: Clock) -> None:
+        """``recordings`` is the folder of sealed files."""
         self._store = store
-        self._reads = reads
-        self._scan = scan
         self._recordings = recordings
         self._clock = clock
 
     def everything(self) -> dict[str, int]:
         """At start, before the line opens and when no recorder of an earlier life runs any more. Returns how many
         recordings and calls were closed."""
-        recordings = self._store.call(self._reads.open_recordings)
-        heard = {each.closed.recording_id: each for each in self._unreported_closings()}
+        recordings = self._store.call(queries.open_recordings)
+        heard = {each.closed.recording_id: each for each in unreported_closings.find(self._recordings)}
         for row in recordings:
             self._close(row, heard.get(row["recording_id"]))
         for each in heard.values():
             each.drop()
         now = self._clock.now()
 
-        def end_calls(tx: Transaction) -> int:
-            rows = self._reads.open_calls(tx)
+        def end_calls(tx: StoreTransaction) -> int:
+            rows = queries.open_calls(tx)
             for row in rows:
                 bridged = bool(row.get("connected_at"))
                 body = {"by": "gate", "cause": "gate_interrupted", "code": 0, "bridged": bridged}
@@ -84,7 +63,7 @@ class Reconciler:
     def recording(self, recording_id: str, *, only_whole: bool = False) -> bool:
         """One recording that its recorder could not close; harmless where it is closed already. ``only_whole``: where
         its file lacks its last chunk, which somebody may still write, nothing is done and False returned."""
-        for row in self._store.call(self._reads.open_recordings):
+        for row in self._store.call(queries.open_recordings):
             if row["recording_id"] == recording_id:
                 if only_whole and not self._whole(self._recordings / row["path"]):
                     return False
@@ -93,16 +72,16 @@ class Reconciler:
 
     def _whole(self, path: Path) -> bool:
         try:
-            return self._scan(path).complete
+            return scan(path).complete
         except (GateError, OSError):
             return False
 
     def _close(self, row: Row, heard: UnreportedClosing | None) -> None:
         fact = self._closing(row, heard, self._clock.now())
 
-        def work(tx: Transaction) -> None:
+        def work(tx: StoreTransaction) -> None:
             # Looked at again inside the transaction: whoever closed it first has said all there is to say.
-            if any(other["recording_id"] == row["recording_id"] for other in self._reads.open_recordings(tx)):
+            if any(other["recording_id"] == row["recording_id"] for other in queries.open_recordings(tx)):
                 tx.append(fact)
 
         self._store.call(work)
@@ -121,17 +100,17 @@ class Reconciler:
         """What the file itself can tell without its key."""
         body: dict[str, Any] = {"interrupted": True, "packets": {}, "gaps": []}
         try:
-            scan = self._scan(path)
+            found = scan(path)
         except (GateError, OSError):
             cause = "unreadable" if path.exists() else "never_started"
             return body | {"sha256": "", "size": 0, "seconds": 0.0, "chunks": 0, "cause": cause}
         # Each chunk holds at most a second: without the key this is as near as one can say.
         return body | {
-            "sha256": scan.sha256,
-            "size": scan.size,
-            "seconds": float(scan.chunks),
-            "chunks": scan.chunks,
-            "cause": "gate_interrupted" if scan.complete else "recorder_interrupted",
+            "sha256": found.sha256,
+            "size": found.size,
+            "seconds": float(found.chunks),
+            "chunks": found.chunks,
+            "cause": "gate_interrupted" if found.complete else "recorder_interrupted",
         }
 
 

@@ -8,8 +8,10 @@ from itertools import count
 import structlog
 
 from gate.errors import StoreError
-from gate.ports import Fact, Loop, Store, Timer, Transaction
+from gate.ports import Fact, Loop, Timer
 from gate.service.objecting import last_word
+from gate.store.store import EvidenceStore
+from gate.store.transaction import StoreTransaction
 
 log = structlog.get_logger()
 
@@ -18,8 +20,8 @@ NOT_KEPT = "not_kept"
 """Kind of the fact that stands for one that could not be written at all."""
 
 
-def _append_all(facts: Sequence[Fact]) -> Callable[[Transaction], None]:
-    def work(tx: Transaction) -> None:
+def _append_all(facts: Sequence[Fact]) -> Callable[[StoreTransaction], None]:
+    def work(tx: StoreTransaction) -> None:
         for fact in facts:
             tx.append(last_word(tx, fact))
 
@@ -29,7 +31,7 @@ def _append_all(facts: Sequence[Fact]) -> Callable[[Transaction], None]:
 class RetryQueue:
     """Keeps facts in the store from the line thread, where nothing may wait."""
 
-    def __init__(self, store: Store, loop: Loop, settled: Callable[[], None] = lambda: None) -> None:
+    def __init__(self, store: EvidenceStore, loop: Loop, settled: Callable[[], None] = lambda: None) -> None:
         """``settled`` is called whenever the last fact that was to be kept is."""
         self._store = store
         self._loop = loop

@@ -10,14 +10,16 @@ from gate.core import numbers, screening
 from gate.core.numbers import Number, NumberRefused
 from gate.core.screening import Attempt, Decision, Reason
 from gate.core.terms import UNPROVEN
-from gate.ports import Fact, Registers, Transaction
+from gate.ports import Fact
+from gate.registers.library import RegisterLibrary
 from gate.service.trust import Trust
+from gate.store.transaction import StoreTransaction
 
 
 class Screener:
     """Gathers what ``core.screening.decide`` needs and asks it. Lives on the store thread."""
 
-    def __init__(self, registers: Registers, rules: screening.Rules, trust: Trust | None = None) -> None:
+    def __init__(self, registers: RegisterLibrary, rules: screening.Rules, trust: Trust | None = None) -> None:
         """``trust`` knows what is wrong with the evidence just now (``Rules.evidence``); None: nothing is."""
         self._registers = registers
         self._rules = rules
@@ -38,7 +40,7 @@ class Screener:
         """The decision on an attempt at an emergency number that has a route; None for every other. Any thread."""
         return screening.emergency(attempt, self._rules)
 
-    def check(self, tx: Transaction, attempt: Attempt, now: datetime) -> Decision:
+    def check(self, tx: StoreTransaction, attempt: Attempt, now: datetime) -> Decision:
         """The decision for an attempt at ``now``; nothing is kept."""
         number: Number | NumberRefused
         try:
@@ -60,7 +62,7 @@ class Screener:
 
     def decide(
         self,
-        tx: Transaction,
+        tx: StoreTransaction,
         attempt: Attempt,
         now: datetime,
         *,

@@ -11,8 +11,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
-from typing import Final, Protocol
+from typing import Final
 
+from gate.audit.places import Standing
 from gate.core.screening import Reason
 from gate.errors import GateError
 from gate.log import Logger
@@ -23,26 +24,12 @@ LONGEST: Final = timedelta(hours=1)
 """Marketing goes on for so long while nothing can be signed."""
 
 
-class Compared(Protocol):
-    """What came of a comparison with every place (``gate.audit.places.Standing``)."""
-
-    @property
-    def why(self) -> str:
-        """A sentence; empty where the log is the one that was signed."""
-        ...
-
-    @property
-    def unread(self) -> Sequence[str]:
-        """What could not be read, as sentences."""
-        ...
-
-
 class Trust:
     """What is known of it. Any thread; ``look`` waits for the store, so not on the store's own."""
 
     def __init__(
         self,
-        compare: Callable[[], Compared],
+        compare: Callable[[], Standing],
         unsigned_since: Callable[[], datetime | None],
         now: Callable[[], datetime],
     ) -> None:

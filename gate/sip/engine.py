@@ -11,7 +11,7 @@ import structlog
 
 from gate.config import Config
 from gate.core.numbers import emergency_number
-from gate.ports import LegBook, LineEvents, MediaRelay
+from gate.ports import LineEvents, MediaRelay
 from gate.sip.auth import Authenticator
 from gate.sip.bridge import Bridge
 from gate.sip.failure_mapping import UNAVAILABLE
@@ -32,6 +32,7 @@ from gate.sip.sippy_adapter.transactions import Transactions
 from gate.sip.status import LineStatus, TrunkStatus
 from gate.sip.trunk import TrunkMonitor
 from gate.sip.udp import Transport
+from gate.store.legs import LegFile
 
 _log = structlog.get_logger("gate.sip")
 
@@ -71,7 +72,7 @@ class Engine:
     def __init__(
         self, config: Config, transport: Transport, relay: MediaRelay, events: LineEvents,
         authenticator: Authenticator, registrar: Registrar, trunk_password: str, emergency_password: str,
-        on_trunk: Callable[[TrunkStatus], None], book: LegBook,
+        on_trunk: Callable[[TrunkStatus], None], book: LegFile,
     ) -> None:  # fmt: skip
         SipConf.my_uaname = AGENT
         SipConf.autoconvert_tel_url = True

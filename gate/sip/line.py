@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable
 
 import structlog
 
 from gate.config import Config
 from gate.errors import GateError
-from gate.ports import LegBook, LineEvents, MediaRelay, Timer
+from gate.ports import LineEvents, MediaRelay, Timer
 from gate.sip.auth import Authenticator
 from gate.sip.engine import Engine
 from gate.sip.message import Address
@@ -19,24 +18,9 @@ from gate.sip.sippy_adapter.classes import ED2
 from gate.sip.sippy_adapter.event_loop import StepQueue, adopt_loop
 from gate.sip.status import LineStatus, TrunkStatus
 from gate.sip.udp import Endpoint, Transport, split_address
+from gate.store.legs import LegFile
 
 _log = structlog.get_logger("gate.sip")
-
-
-class _NoLegStore:
-    """Keeps nothing."""
-
-    def left(self) -> Mapping[str, Any]:
-        return {}
-
-    def keep(self, call_id: str, legs: Mapping[str, Any]) -> None:
-        pass
-
-    def over(self, call_id: str) -> None:
-        pass
-
-    def clear(self) -> None:
-        pass
 
 
 class SipLine:
@@ -50,15 +34,13 @@ class SipLine:
         config: ``sip``, ``trunk``, ``account``, ``pbx`` and ``limits`` are read.
         relay: makes SDP bodies the gate's own.
         secret_of: password of an account's username, and of the trunk's; called once each, at the start.
-        book: where the legs of running calls are kept for the next start; without one they are not.
+        book: where the legs of running calls are kept for the next start.
     """
 
-    def __init__(
-        self, config: Config, relay: MediaRelay, secret_of: Callable[[str], str], book: LegBook | None = None
-    ) -> None:
+    def __init__(self, config: Config, relay: MediaRelay, secret_of: Callable[[str], str], book: LegFile) -> None:
         self._config = config
         self._relay = relay
-        self._book = book or _NoLegStore()
+        self._book = book
         self._steps = StepQueue()
         self._transport = Transport(config.sip.listen, self._steps, self._receive)
         self._authenticator = Authenticator(config, secret_of)

@@ -1,6 +1,6 @@
 """SQLite through sqlite-utils; one thread owns the connection.
 
-- ``store``        ``EvidenceStore``: the queue, the thread, the group commit (``gate.ports.Store``)
+- ``store``        ``EvidenceStore``: the thread that owns the evidence, and its group commit
 - ``transaction``  ``StoreTransaction``: a fact becomes a row, a leaf and what is derived from it, or nothing at all
 - ``projections``  what the tables say, derived from the facts: one function a kind; ``fold`` is how a row follows,
                    ``values`` what stands in its columns; ``request_table``: the table of data-subject requests

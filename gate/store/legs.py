@@ -1,4 +1,4 @@
-"""The legs of running calls, kept so that the next start can hang up what a killed gate left: ``gate.ports.LegBook``.
+"""The legs of running calls, kept so that the next start can hang up what a killed gate left.
 
 A file of its own, ``legs.journal``: a line of JSON for each change of a call, the last one of a call counts, and one
 that says ``over`` forgets it. It is no evidence and holds nothing that outlives its call: it is cut to nothing whenever

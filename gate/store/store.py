@@ -34,7 +34,7 @@ def _fresh_salt() -> bytes:
 
 
 class EvidenceStore(SqliteThread):
-    """``gate.ports.Store`` on SQLite.
+    """The evidence store on SQLite.
 
     Durability: ``done(result, None)`` comes after a COMMIT with ``synchronous=FULL``. Isolation: each piece of work has
     a savepoint of its own, so that one that raises leaves nothing behind and does not touch the others of its commit.
@@ -61,7 +61,10 @@ class EvidenceStore(SqliteThread):
     # --- from any thread
 
     def submit(self, work: Work, done: Done) -> None:
-        """Run ``work`` in a transaction, then ``done`` on the store thread; see ``gate.ports.Store``.
+        """Run ``work`` in a transaction; after the durable commit call ``done(result, None)``, or ``done(None, error)``
+        where it was rolled back (``StoreError``: disk full and the like; or what ``work`` raised).
+
+        ``done`` runs on the store thread and must only post. Several submissions share one commit.
 
         After ``close`` the answer is ``StoreError``, given at once on the calling thread.
         """

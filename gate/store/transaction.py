@@ -50,7 +50,7 @@ def _write(table: Table, kind: str, columns: Columns) -> str:
 
 
 class StoreTransaction:
-    """``gate.ports.Transaction`` on the store's own connection; one for each piece of work.
+    """The inside of one transaction, on the store's own connection; one for each piece of work.
 
     Once the database has failed it, every further call raises ``StoreError``: work that swallows the first error can
     neither keep half of its evidence nor write outside of the transaction.

@@ -74,7 +74,7 @@ class Tally(NamedTuple):
 
 
 class KeyStoreDb(SqliteThread):
-    """``gate.ports.KeyStore``. Every method may be called from any thread but the key store's own.
+    """Wrapped keys by recording. Every method may be called from any thread but the key store's own.
 
     Opening raises ``KeyStoreError`` where the database cannot be used, e.g. because another process has it.
     """

@@ -52,7 +52,11 @@ class Seal:
         return SealedWriter(path, self._header, data_key)
 
 
-def sealer(recipients_folder: Path, *, two_person: bool = False) -> Callable[[str, Mapping[str, Any]], Seal]:
+SealFactory = Callable[[str, Mapping[str, Any]], Seal]
+"""``(recording_id, header) -> Seal``: makes the key and its wraps. ``header`` is JSON without personal data."""
+
+
+def sealer(recipients_folder: Path, *, two_person: bool = False) -> SealFactory:
     """``(recording_id, header) -> Seal`` for the recipients in force at that moment; for one thread.
 
     ``two_person``: it takes one of each half to open what is sealed. ``header`` stands in clear: no personal data.

@@ -28,7 +28,6 @@ from gate.operations.running_gate import RunningGate
 from gate.ports import Fact
 from gate.registers.importer import import_file
 from gate.service.live import LiveView
-from gate.store import search, tally
 from gate.store.store import EvidenceStore
 from gate.vault import signing
 from gate.vault.signing import CheckpointKey
@@ -110,8 +109,6 @@ class Served:
         view = LiveView(
             calls=self._live,
             beside=house.beside,
-            tally=tally,
-            log_now=search.log_now,
             registers=house.registers,
             clock=self.clock,
             watch_levels=lambda on: view.take_levels(levels if on else {}),

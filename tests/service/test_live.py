@@ -11,7 +11,6 @@ import pytest
 
 from gate.ports import Fact
 from gate.service.live import MINUTES, LiveView
-from gate.store import search, tally
 from gate.store.reader import Reader
 from gate.store.store import EvidenceStore
 from tests.support.evidence import decision, open_store, put
@@ -43,8 +42,6 @@ class Watched:
         self.view = LiveView(
             calls=lambda: self.calls,
             beside=self._beside,
-            tally=tally,
-            log_now=search.log_now,
             registers=Registers(),
             clock=self.clock,
             watch_levels=self.levels_on.append,

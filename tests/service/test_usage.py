@@ -12,10 +12,11 @@ import pytest
 
 from gate.core.allowances import Allowance, Used
 from gate.core.screening import Purpose, Reason
-from gate.ports import Fact, Transaction
+from gate.ports import Fact
 from gate.service.refusal_counts import LEAVES, LEAVES_OF_A_CALLER
 from gate.service.usage import Usage, midnight
 from gate.store.queries import used_since
+from gate.store.transaction import StoreTransaction
 from tests.support.playbook import LISTED, Play
 
 
@@ -157,7 +158,7 @@ def test_a_call_that_a_crash_cut_counts_until_the_next_start(tmp_path: Path) -> 
     play = limited(tmp_path)
     play.talk()
 
-    def cut(tx: Transaction) -> None:
+    def cut(tx: StoreTransaction) -> None:
         body = {"by": "gate", "cause": "gate_interrupted", "code": 0, "bridged": True, "seconds": None}
         tx.append(Fact("ended", "call", play.clock.now() + timedelta(seconds=500), "gate", body))
 

@@ -10,7 +10,7 @@ import pytest
 from gate.errors import ConfigError, GateError
 from gate.sip.line import SipLine
 from gate.sip.udp import split_address
-from tests.support.sip_line import PassThrough, RunningLine, config_for
+from tests.support.sip_line import PassThrough, RunningLine, a_leg_file, config_for
 
 
 def test_steps_run_in_order_from_before_the_start_on():
@@ -69,13 +69,13 @@ def test_another_thread_may_run_the_next_line():
 def test_a_taken_address_says_so():
     with RunningLine(config_for("127.0.0.1:9")) as running:
         host, port = running.address
-        other = SipLine(config_for("127.0.0.1:9", listen=f"{host}:{port}"), PassThrough(), lambda _: "x")
+        other = SipLine(config_for("127.0.0.1:9", listen=f"{host}:{port}"), PassThrough(), lambda _: "x", a_leg_file())
         with pytest.raises(ConfigError, match=f"cannot listen on {host}:{port}"):
             other.open()
 
 
 def test_a_line_without_call_manager_says_so():
-    line = SipLine(config_for("127.0.0.1:9"), PassThrough(), lambda _: "x")
+    line = SipLine(config_for("127.0.0.1:9"), PassThrough(), lambda _: "x", a_leg_file())
     with pytest.raises(GateError, match="no call manager"):
         line.run()
     with pytest.raises(GateError, match="no call manager"):

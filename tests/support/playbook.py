@@ -21,12 +21,13 @@ from gate.core.hours import Hours
 from gate.core.rules import Rules
 from gate.core.screening import Attempt, Purpose, RegisterView, Topic
 from gate.errors import RecorderError
-from gate.ports import Incoming, Played, RecordingClosed, RecordingOpened, Transaction
+from gate.ports import Incoming, Played, RecordingClosed, RecordingOpened
 from gate.service.call_manager import CallManager
 from gate.service.call_settings import CallSettings
 from gate.service.metrics import Metrics
 from gate.service.screener import Screener
 from gate.store.store import EvidenceStore
+from gate.store.transaction import StoreTransaction
 
 NOW = datetime(2026, 3, 3, 11, 0, tzinfo=UTC)
 OWN = "+442079460000"
@@ -310,7 +311,7 @@ class Play:
     def kinds(self, subject: str | None = None) -> list[str]:
         """Facts in the log, in order."""
 
-        def read(tx: Transaction) -> list[str]:
+        def read(tx: StoreTransaction) -> list[str]:
             rows = tx.query("SELECT kind, subject FROM facts ORDER BY leaf_index")
             return [row["kind"] for row in rows if subject is None or row["subject"] == subject]
 

@@ -14,8 +14,7 @@ import structlog
 
 from gate.clock import SystemClock
 from gate.recorder.main import inherited, serve
-from gate.recorder.seal import SealFactory
-from gate.vault.sealer import sealer
+from gate.vault.sealer import SealFactory, sealer
 from tests.support.recorder_seal import Seal
 
 

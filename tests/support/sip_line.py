@@ -3,15 +3,19 @@ of SDP."""
 
 from __future__ import annotations
 
+import atexit
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from gate.config import Account, Config, Firm, Limits, Pbx, Sip, Trunk
 from gate.ports import Incoming
 from gate.sip.line import SipLine
+from gate.store.legs import LegFile
 
 NUMBER = "+442079460000"
 PRESENTED = "+441632960001"
@@ -183,6 +187,13 @@ def config_for(
     )  # fmt: skip
 
 
+def a_leg_file() -> LegFile:
+    """A file of legs in a folder of its own, which goes with the process that made it."""
+    folder = tempfile.TemporaryDirectory(prefix="dialgate-legs-")
+    atexit.register(folder.cleanup)
+    return LegFile(Path(folder.name) / "legs.journal")
+
+
 class RunningLine:
     """A line that runs; a context manager."""
 
@@ -194,7 +205,9 @@ class RunningLine:
     ) -> None:
         self.relay = PassThrough()
         self.call_manager = call_manager or ScriptedCallManager()
-        self.line = SipLine(config, self.relay, lambda username: (passwords or {}).get(username, "secret"))
+        self.line = SipLine(
+            config, self.relay, lambda username: (passwords or {}).get(username, "secret"), a_leg_file()
+        )
         self.call_manager.line = self.line
         self.line.bind(self.call_manager)
         self.relay.later = self.line.post

@@ -24,8 +24,8 @@ from gate.operations.audit.verifying import Checkpoints
 from gate.operations.keys.recipients import Recipient
 from gate.operations.operation import READERS, Caller, Line, Moment, Note, Request, Response, operation
 from gate.operations.retention.erasing import hold_of
-from gate.ports import Transaction
 from gate.store import kept
+from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def audit_export_take(folder: DataFolder, asked: AuditExportTake, caller: Caller
     wraps = {row["recording_id"]: folder.keys.wraps(row["recording_id"]) for row in rows}
     recordings = folder.config.data / "recordings"
 
-    def take(tx: Transaction) -> list[Row]:
+    def take(tx: StoreTransaction) -> list[Row]:
         ids = [row["recording_id"] for row in rows]
         states = {each["recording_id"]: each for each in _states(tx, ids)}
         held = _restrictions(tx, ids)
@@ -213,7 +213,7 @@ def _exported(item: Row, wraps: Sequence[tuple[str, bytes]], recordings: Path) -
     return msgspec.convert(item | more, ExportedRecording)
 
 
-def _states(tx: Transaction, ids: Sequence[str]) -> list[Row]:
+def _states(tx: StoreTransaction, ids: Sequence[str]) -> list[Row]:
     marks = ",".join("?" * len(ids))
     return tx.query(
         f"SELECT recording_id, state, sha256, size FROM recordings WHERE recording_id IN ({marks})",  # noqa: S608
@@ -274,7 +274,7 @@ def audit_export_make(folder: DataFolder, asked: AuditExportMake, caller: Caller
         caller.progress,
     )
 
-    def keep(tx: Transaction) -> None:
+    def keep(tx: StoreTransaction) -> None:
         if tx.query("SELECT 1 FROM facts WHERE subject = ? AND kind = 'bundle_signed'", [asked.bundle]):
             raise UsageError(f"bundle {asked.bundle} is signed already", hint="export anew")
         body = {"manifest_sha256": made["sha256"], "manifest_size": made["size"], "checkpoint": signed.size}
@@ -310,7 +310,9 @@ def _statuses(folder: DataFolder, bundle: str, begun: Row) -> Iterator[Row]:
         place = (rows[-1]["at"], rows[-1]["call_id"], rows[-1]["leaf_index"])
 
 
-def _taken_and_restricted(tx: Transaction, bundle: str, ids: Sequence[str]) -> tuple[set[str], dict[str, list[Hold]]]:
+def _taken_and_restricted(
+    tx: StoreTransaction, bundle: str, ids: Sequence[str]
+) -> tuple[set[str], dict[str, list[Hold]]]:
     """Those of these recordings that have gone out with this bundle, and the restrictions that bear on any."""
     marks = ",".join("?" * len(ids))
     rows = tx.query(
@@ -329,7 +331,7 @@ def _in_period(folder: DataFolder, period: tuple[str, str], after: tuple[str, st
     return rows
 
 
-def _restrictions(tx: Transaction, ids: Sequence[str]) -> dict[str, list[Hold]]:
+def _restrictions(tx: StoreTransaction, ids: Sequence[str]) -> dict[str, list[Hold]]:
     """Recording -> the restrictions that bear on it (LAW 4.7); recordings without one are left out."""
     found: dict[str, list[Hold]] = {}
     for recording_id in ids:

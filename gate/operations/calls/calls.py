@@ -29,8 +29,8 @@ from gate.store import queries, search
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
-    from gate.ports import Transaction
-    from gate.service.reads import Source
+    from gate.store.queries import Source
+    from gate.store.transaction import StoreTransaction
 
 MANY_LOOKUPS: Final = "many_lookups"
 """Kind of the fact that an account looked up many numbers within an hour."""
@@ -144,7 +144,7 @@ def reveal(folder: DataFolder, asked: Reveal, caller: Caller) -> Revealed:
     reference = named["reference"] if named else asked.id
     found: str = named["number"] if named else folder.beside(look) if contact else ""
 
-    def work(tx: Transaction) -> str:
+    def work(tx: StoreTransaction) -> str:
         number = found if contact else look(tx)
         body = {"kind": kind, "why": asked.why} | ({"reference": reference} if contact else {})
         tx.append(folder.fact(SHOWN, kind if contact else asked.id, caller.actor, body))

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gate.operations.data_folder import DataFolder
-    from gate.ports import Transaction
+    from gate.store.transaction import StoreTransaction
 
 PIECE: Final = 1 << 20
 """Bytes of a sealed file in one answer."""
@@ -96,7 +96,7 @@ def recording_take(folder: DataFolder, asked: RecordingTake, caller: Caller) -> 
     _recording(folder, asked.recording_id)
     wraps = folder.keys.wraps(asked.recording_id)
 
-    def take(tx: Transaction) -> dict[str, Any]:
+    def take(tx: StoreTransaction) -> dict[str, Any]:
         row = _openable(tx, asked.recording_id, there=bool(wraps))
         body = {"call_id": row["call_id"], "purpose": asked.purpose, "recipient": asked.recipient}
         tx.append(folder.fact("exported", asked.recording_id, caller.actor, body))
@@ -113,7 +113,7 @@ def recording_take(folder: DataFolder, asked: RecordingTake, caller: Caller) -> 
     )
 
 
-def _openable(tx: Transaction, recording_id: str, *, there: bool = True) -> dict[str, Any]:
+def _openable(tx: StoreTransaction, recording_id: str, *, there: bool = True) -> dict[str, Any]:
     """The recording's row. Raises ``RefusedError`` where it may not be opened; ``there``: its key is."""
     row = queries.recording(tx, recording_id)
     if not there or row is None or row["state"] in ("erasing", "erased"):
@@ -156,7 +156,7 @@ def recording_piece(folder: DataFolder, asked: RecordingPiece, caller: Caller) -
     """
     recording_id = asked.recording_id
 
-    def look(tx: Transaction) -> dict[str, Any]:
+    def look(tx: StoreTransaction) -> dict[str, Any]:
         if not search.taken_by(tx, recording_id, caller.actor):
             raise RefusedError(
                 f"recording {recording_id} was not taken by {caller.actor}",

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Protocol
 from gate.clock import Clock
 from gate.handed_over_file import HandedOverFile
 from gate.operations.contacts.ids import ContactIds
-from gate.ports import Registers, Store
+from gate.registers.library import RegisterLibrary
 from gate.service.screener import Screener
+from gate.store.store import EvidenceStore
 from gate.types import Row
 
 if TYPE_CHECKING:  # they work with numpy, which whoever only checks a number does not pay for
@@ -133,13 +134,13 @@ class ContactRows(Protocol):
 class Room:
     """The parts."""
 
-    store: Store
+    store: EvidenceStore
     rows: ContactRows
     beside: Callable[[], AbstractContextManager[Any]]
     """Opens the database to read beside the store thread: a million rows must not keep a call waiting."""
     scrub: Callable[[], bool]
     """Let nothing deleted stay in the write-ahead log."""
-    registers: Registers
+    registers: RegisterLibrary
     screener: Callable[[str, datetime], BulkScreener]
     """(topic, now) -> screening in bulk of marketing calls, hours and redial pause left out."""
     single: Screener

@@ -25,7 +25,8 @@ from gate.errors import GateError, RefusedError, RegisterError
 from gate.log import Logger
 from gate.operations.contacts.contact_room import Key, Room, Wish
 from gate.operations.contacts.ids import ContactIds
-from gate.ports import Fact, Transaction
+from gate.ports import Fact
+from gate.store.transaction import StoreTransaction
 from gate.types import Progress, Row
 
 log = Logger()
@@ -126,7 +127,7 @@ class Contacts:
         """
         room = self._room
 
-        def work(tx: Transaction) -> int:
+        def work(tx: StoreTransaction) -> int:
             if digest is not None and self._forgetting(tx, number)["digest"] != digest:
                 raise RefusedError(
                     "the contacts of this number are not what was shown", reason="plan_changed", hint="Look again."
@@ -313,7 +314,7 @@ class Contacts:
         registers = screener.registers.identities
         body = {"why": why, "contacts": states.contacts, **totals, "topic": current["topic"], "registers": registers}
 
-        def over(tx: Transaction) -> None:
+        def over(tx: StoreTransaction) -> None:
             room.rows.screened(tx, current["list"], at=stamp(now), registers=registers, leaf=leaf)
             tx.append(Fact("contacts_screened", "contacts", room.clock.now(), actor, body))
 
@@ -327,7 +328,7 @@ class Contacts:
         while not self._stopped.is_set() and self._room.store.call(self._some):
             pass
 
-    def _some(self, tx: Transaction) -> bool:
+    def _some(self, tx: StoreTransaction) -> bool:
         """A piece of that, in one transaction; True where there is more."""
         rows = self._room.rows
         current = rows.in_force(tx)
@@ -340,7 +341,7 @@ class Contacts:
         return more
 
     def _changes(
-        self, tx: Transaction, current: Row, numbers: Sequence[str]
+        self, tx: StoreTransaction, current: Row, numbers: Sequence[str]
     ) -> Iterable[tuple[int, int, int, str | None]]:
         room, now = self._room, self._room.clock.now()
         for number in numbers:

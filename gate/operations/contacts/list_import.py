@@ -21,7 +21,8 @@ from gate.operations.contacts.contact_room import Key, Room, Wish
 from gate.operations.contacts.crm_file import CrmFile, Part
 from gate.operations.contacts.number_reader import Integers
 from gate.operations.contacts.states import BATCH, WORDS, Book, States, settle
-from gate.ports import Fact, Transaction
+from gate.ports import Fact
+from gate.store.transaction import StoreTransaction
 from gate.types import Progress, Row
 
 SHOWN = 1000
@@ -115,7 +116,7 @@ class ListImport:
         fact = self._fact(file, screener, name)
         at = stamp(room.clock.now())
 
-        def swap(tx: Transaction) -> int:
+        def swap(tx: StoreTransaction) -> int:
             contacts = room.rows.put_in_force(
                 tx,
                 self._list,

@@ -21,8 +21,9 @@ from gate.log import Logger
 from gate.operations.keys.wraps import REWRAPPED, in_force
 from gate.operations.operation import ADMINS, Caller, Line, MayWait, Proposed, Request, SecondPerson, operation
 from gate.operations.retention.erasing import hold_of, recording_of
-from gate.ports import Store, Transaction
 from gate.store import kept
+from gate.store.store import EvidenceStore
+from gate.store.transaction import StoreTransaction
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -91,7 +92,7 @@ def key_drop(folder: DataFolder, asked: KeyDrop, caller: Caller) -> KeysDropped:
         done["recordings"] += len(page)
         done["unproven"] += len(page) - len(proven)
 
-        def decide(tx: Transaction, ids: list[str] = proven) -> list[str]:
+        def decide(tx: StoreTransaction, ids: list[str] = proven) -> list[str]:
             free = unheld(tx, ids)
             if free and not asked.dry_run:
                 body = {"from": asked.source, "recordings": free}
@@ -104,14 +105,14 @@ def key_drop(folder: DataFolder, asked: KeyDrop, caller: Caller) -> KeysDropped:
     return KeysDropped(dry_run=asked.dry_run, **done)
 
 
-def unheld(tx: Transaction, recording_ids: Sequence[str]) -> list[str]:
+def unheld(tx: StoreTransaction, recording_ids: Sequence[str]) -> list[str]:
     """Those of these recordings that the log knows, that are not being erased, and that nothing holds."""
     rows = [row for row in kept.these(tx, recording_ids) if not row["erasing_at"]]
     holds = [hold_of(row) for row in kept.holds_on(tx, [row["recording_id"] for row in rows])]
     return sorted(each.id for each in sorted_by_holds(map(recording_of, rows), holds).due)
 
 
-def drop_again(store: Store, keyring: Keyring) -> int:
+def drop_again(store: EvidenceStore, keyring: Keyring) -> int:
     """Take from keys what the log says was taken from them and not given back; how many wraps that were.
 
     Costs a look where there is nothing to do. Raises ``StoreError``, ``VaultError``.
@@ -139,12 +140,12 @@ def drop_again(store: Store, keyring: Keyring) -> int:
     return dropped
 
 
-def _facts(store: Store) -> Iterator[tuple[str, str, dict[str, Any]]]:
+def _facts(store: EvidenceStore) -> Iterator[tuple[str, str, dict[str, Any]]]:
     after = -1
     while rows := store.call(partial(_page, after=after)):
         yield from ((row["kind"], row["subject"], json.loads(row["body"])) for row in rows)
         after = rows[-1]["leaf_index"]
 
 
-def _page(tx: Transaction, after: int) -> list[dict[str, Any]]:
+def _page(tx: StoreTransaction, after: int) -> list[dict[str, Any]]:
     return tx.query(_MOVED, [after, 500])

@@ -13,7 +13,7 @@ import msgspec
 
 from gate.errors import RefusedError, VaultError
 from gate.operations.operation import ADMINS, EVERYBODY, Caller, Line, Request, Response, operation
-from gate.ports import Transaction
+from gate.store.transaction import StoreTransaction
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -115,7 +115,7 @@ def _unlogged(folder: DataFolder, recipients: Sequence[Mapping[str, Any]]) -> li
     """Recipients whose terms are not those that the log has: a sentence for each. Somebody has written into the
     folder of the register past the gate."""
 
-    def read(tx: Transaction) -> list[Mapping[str, Any]]:
+    def read(tx: StoreTransaction) -> list[Mapping[str, Any]]:
         known = [tx.query(_LAST, [row["id"]]) for row in recipients]
         return [row for row, last in zip(recipients, known, strict=True) if not last or _differs(row, last[0])]
 

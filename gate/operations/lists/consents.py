@@ -28,7 +28,7 @@ from gate.store import queries
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
-    from gate.ports import Transaction
+    from gate.store.transaction import StoreTransaction
 
 # --- adding one ----------------------------------------------------------------------------------------------------
 
@@ -105,7 +105,7 @@ class ConsentWithdraw(Request[ConsentsWithdrawn], frozen=True):
 def consent_withdraw(folder: DataFolder, asked: ConsentWithdraw, caller: Caller) -> ConsentsWithdrawn:
     """End a consent by its id, or every live one of a number; it holds from the next call."""
 
-    def work(tx: Transaction) -> list[str]:
+    def work(tx: StoreTransaction) -> list[str]:
         rows = tx.query("SELECT id FROM consents WHERE id = ? AND withdrawn_at IS NULL", (asked.target,))
         ids = [row["id"] for row in rows] or [
             each.id for each in tx.consents(number_or_id(asked.target, "consent")) if each.withdrawn_at is None
@@ -187,7 +187,7 @@ def consent_import(folder: DataFolder, asked: ConsentImport, caller: Caller) -> 
     """
     check_entries("consents", asked.entries, folder.clock.now())
 
-    def keep(tx: Transaction, entry: ConsentEntry) -> bool:
+    def keep(tx: StoreTransaction, entry: ConsentEntry) -> bool:
         e164 = number_of(entry.number)
         file = origin(entry, asked.source_name, asked.sha256)
         held = _held(tx, entry, e164)
@@ -206,7 +206,7 @@ def consent_import(folder: DataFolder, asked: ConsentImport, caller: Caller) -> 
     return BatchKept(imported=kept, held=len(asked.entries) - kept)
 
 
-def _held(tx: Transaction, entry: ConsentEntry, e164: str) -> dict[str, Any] | None:
+def _held(tx: StoreTransaction, entry: ConsentEntry, e164: str) -> dict[str, Any] | None:
     """The same consent where it is held: same time, way, words, person and evidence."""
     same = (entry.how, entry.wording, entry.who, entry.evidence)
     for each in tx.consents(e164):

@@ -29,7 +29,7 @@ from gate.store import queries
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
-    from gate.ports import Transaction
+    from gate.store.transaction import StoreTransaction
 
 # --- adding one ----------------------------------------------------------------------------------------------------
 
@@ -66,7 +66,7 @@ def objection_add(folder: DataFolder, asked: ObjectionAdd, caller: Caller) -> Ob
             )
         body["made_at"] = made.isoformat()
 
-    def work(tx: Transaction) -> ObjectionAdded:
+    def work(tx: StoreTransaction) -> ObjectionAdded:
         fact = last_word(tx, folder.fact("objection", folder.new_id(), caller.actor, body))
         tx.append(fact)
         return ObjectionAdded(id=fact.subject, number=e164, made_at=fact.body["made_at"])
@@ -98,7 +98,7 @@ def objection_remove(folder: DataFolder, asked: ObjectionRemove, caller: Caller)
     if not asked.reason.strip():
         raise UsageError("an objection is removed for a reason only", hint="Say why: --reason 'typing mistake'.")
 
-    def work(tx: Transaction) -> list[str]:
+    def work(tx: StoreTransaction) -> list[str]:
         rows = tx.query("SELECT id FROM objections WHERE id = ? AND removed_at IS NULL", (asked.target,))
         ids = [row["id"] for row in rows] or [
             each.id for each in tx.objections(number_or_id(asked.target, "objection"))
@@ -178,7 +178,7 @@ def objection_import(folder: DataFolder, asked: ObjectionImport, caller: Caller)
     """
     check_entries("objections", asked.entries, folder.clock.now())
 
-    def keep(tx: Transaction, entry: ObjectionEntry) -> bool:
+    def keep(tx: StoreTransaction, entry: ObjectionEntry) -> bool:
         e164 = number_of(entry.number)
         in_force = tx.objections(e164)
         made = entry.made_at.astimezone(UTC) if entry.made_at else None

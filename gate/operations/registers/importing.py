@@ -33,7 +33,7 @@ from gate.store import queries
 if TYPE_CHECKING:
     from gate.handed_over_file import HandedOverFile
     from gate.operations.data_folder import DataFolder
-    from gate.ports import Transaction
+    from gate.store.transaction import StoreTransaction
 
 log = Logger()
 
@@ -206,7 +206,7 @@ def note_editions(folder: DataFolder) -> None:
     """Keep a fact of every snapshot in force that has none: the gate that imported it was ended in between."""
     rows = [row for row in states(folder) if row.get("sha256")]
 
-    def work(tx: Transaction) -> None:
+    def work(tx: StoreTransaction) -> None:
         noted = {body.get("sha256") for _, body in facts_of(tx, IMPORTED)}
         for row in rows:
             if row["sha256"] not in noted:

@@ -12,7 +12,7 @@ from gate.operations.operation import EVERYBODY, Caller, Request, Response, oper
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
-    from gate.ports import Transaction
+    from gate.store.transaction import StoreTransaction
 
 IMPORTED: Final = "register_imported"
 REFUSED: Final = "register_refused"
@@ -87,7 +87,7 @@ def states(folder: DataFolder) -> list[dict[str, Any]]:
     return folder.registers.status(folder.today())
 
 
-def facts_of(tx: Transaction, kind: str) -> list[tuple[str, dict[str, Any]]]:
+def facts_of(tx: StoreTransaction, kind: str) -> list[tuple[str, dict[str, Any]]]:
     """Time and body of the newest facts of a kind, newest first."""
     rows = tx.query(
         "SELECT at, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index DESC LIMIT ?",
@@ -96,7 +96,7 @@ def facts_of(tx: Transaction, kind: str) -> list[tuple[str, dict[str, Any]]]:
     return [(row["at"], json.loads(row["body"])) for row in rows]
 
 
-def _refused(tx: Transaction) -> dict[str, dict[str, Any]]:
+def _refused(tx: StoreTransaction) -> dict[str, dict[str, Any]]:
     """By register the last refusal, where no import came after it."""
     taken = {body["name"]: at for at, body in reversed(facts_of(tx, IMPORTED)) if "name" in body}
     found: dict[str, dict[str, Any]] = {}

@@ -17,8 +17,9 @@ from gate.operations.parsing import number_of
 from gate.operations.requests.request_due import letters_due
 from gate.operations.requests.request_facts import CARRIED, KINDS, PACK, PERSON, WORDS, body_of, last, replay
 from gate.operations.requests.request_reads import RequestReads, Tx
-from gate.ports import Fact, Transaction
+from gate.ports import Fact
 from gate.service.objecting import last_word
+from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
 log = Logger()
@@ -48,7 +49,7 @@ class RequestBase(DeskBase):
             raise UsageError(f"{on} is before the request came ({request.received})", hint="check the date")
         return on
 
-    def _load(self, tx: Transaction, name: str) -> tuple[Row, list[Row], Request]:
+    def _load(self, tx: StoreTransaction, name: str) -> tuple[Row, list[Row], Request]:
         """Row, course and state of a request; raises ``UsageError`` where there is none."""
         row = self._book.find(tx, name)
         if row is None:
@@ -56,7 +57,7 @@ class RequestBase(DeskBase):
         course = self._book.course(tx, row["id"])
         return row, course, replay(course)
 
-    def _take(self, tx: Transaction, row: Row, request: Request, event: Event, actor: str, **more: Any) -> Request:
+    def _take(self, tx: StoreTransaction, row: Row, request: Request, event: Event, actor: str, **more: Any) -> Request:
         """Take a step where the rules allow it, and keep its fact; ``more`` goes into the fact, nothing personal.
 
         Raises ``RefusedError`` where it cannot be taken now, and ``UsageError`` where not on that day.
@@ -67,14 +68,14 @@ class RequestBase(DeskBase):
         tx.append(self._fact(KINDS[type(event)], actor, body_of(event) | more, row["id"]))
         return after
 
-    def _say(self, tx: Transaction, row: Row, actor: str, step: str, text: str) -> None:
+    def _say(self, tx: StoreTransaction, row: Row, actor: str, step: str, text: str) -> None:
         """Keep what was said at a step, in a fact that can be erased."""
         if text.strip():
             tx.append(self._fact(WORDS, actor, {"step": step, "text": text.strip()}, row["id"]))
 
     def _amend(
         self,
-        tx: Transaction,
+        tx: StoreTransaction,
         row: Row,
         course: list[Row],
         actor: str,
@@ -90,7 +91,7 @@ class RequestBase(DeskBase):
             tx.append(self._fact(PERSON, actor, body | {"lines": lines, "chosen": found}, row["id"]))
             row["numbers"] = lines
 
-    def _keep_objections(self, tx: Transaction, row: Row, actor: str) -> None:
+    def _keep_objections(self, tx: StoreTransaction, row: Row, actor: str) -> None:
         """The person's numbers are uncallable from the next attempt on (LAW 1.2, 4.6). Harmless twice."""
         for place, number in enumerate(row["numbers"]):
             objection_id = f"{row['id']}-o{place}"
@@ -102,7 +103,7 @@ class RequestBase(DeskBase):
     def _step(self, name: str, on: date | None, actor: str, make: Any, *, words: Mapping[str, str], **more: Any) -> Row:
         """A step that does no more than be taken."""
 
-        def work(tx: Transaction) -> tuple[Row, bool]:
+        def work(tx: StoreTransaction) -> tuple[Row, bool]:
             row, _, request = self._load(tx, name)
             after = self._take(tx, row, request, make(self._day(on, request)), actor, **more)
             for step, text in words.items():
@@ -118,7 +119,7 @@ class RequestBase(DeskBase):
         if forgotten and not self._offers.scrub():
             log.warning("request_still_in_log", hint="somebody reads the database; the log is cut when they are done")
 
-    def _let_go(self, tx: Transaction, row: Row, request: Request, actor: str) -> bool:
+    def _let_go(self, tx: StoreTransaction, row: Row, request: Request, actor: str) -> bool:
         """Forget who asked, now that the request is over, where it need not be known any more: the person was told of
         their erasure, or another request of theirs erased them while this one was open. True where something went."""
         if request.state not in (State.DONE, State.CLOSED):
@@ -130,7 +131,7 @@ class RequestBase(DeskBase):
         self._book.erase_leaves(tx, leaves, request=row["id"], what="request", at=now, actor=actor)
         return True
 
-    def _shown(self, tx: Transaction, name: str) -> Row:
+    def _shown(self, tx: StoreTransaction, name: str) -> Row:
         row, course, request = self._load(tx, name)
         return shown(row, course, request, self._today())
 

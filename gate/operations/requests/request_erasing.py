@@ -31,7 +31,8 @@ from gate.operations.requests.request_plan import GONE, Plan
 from gate.operations.requests.request_reads import RequestReads, Tx
 from gate.operations.retention.erasing import hold_of
 from gate.operations.retention.sweeper import Retention
-from gate.ports import Fact, Store
+from gate.ports import Fact
+from gate.store.store import EvidenceStore
 from gate.types import Progress, Row
 
 log = Logger()
@@ -54,7 +55,7 @@ class RequestEraser:
 
     def __init__(
         self,
-        store: Store,
+        store: EvidenceStore,
         reads: RequestReads,
         retention: Retention,
         beside: Callable[[Callable[[Any], Any]], Any],

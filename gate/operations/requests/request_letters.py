@@ -18,7 +18,7 @@ from gate.errors import RefusedError, UsageError
 from gate.operations.requests.request_base import READY, RequestBase, something_held
 from gate.operations.requests.request_due import fits
 from gate.operations.requests.request_facts import CARRIED, KINDS, MADE, PACK, SENT, last, said
-from gate.ports import Transaction
+from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
 _SAID: Final = {
@@ -45,7 +45,7 @@ class RequestLetters(RequestBase):
         """
         wanted = LetterKind(kind)
 
-        def facts(tx: Transaction) -> tuple[str, LetterFacts]:
+        def facts(tx: StoreTransaction) -> tuple[str, LetterFacts]:
             row, course, before = self._load(tx, request)
             _checked(row, before, wanted)
             access = wanted is LetterKind.RESPONSE and before.asks is Asks.ACCESS
@@ -78,7 +78,14 @@ class RequestLetters(RequestBase):
         }
 
     def _letter_facts(
-        self, tx: Transaction, row: Row, course: list[Row], request: Request, kind: LetterKind, today: date, pack: str
+        self,
+        tx: StoreTransaction,
+        row: Row,
+        course: list[Row],
+        request: Request,
+        kind: LetterKind,
+        today: date,
+        pack: str,
     ) -> LetterFacts:
         clock, carried = request.clock_on(today), last(course, CARRIED)
         scope = last(course, KINDS[events.Searched]) if request.searched else {}

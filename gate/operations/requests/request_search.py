@@ -15,7 +15,7 @@ from gate.operations.requests.request_base import RequestBase, allowed, numbers_
 from gate.operations.requests.request_facts import KINDS, last
 from gate.operations.requests.requests import _for_pack
 from gate.operations.retention.erasing import hold_of
-from gate.ports import Transaction
+from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
 MOST = 10_000
@@ -47,7 +47,7 @@ class RequestSearch(RequestBase):
         """
         lines = numbers_of(numbers)
 
-        def work(tx: Transaction) -> Row:
+        def work(tx: StoreTransaction) -> Row:
             row, course, before = self._load(tx, request)
             day = self._day(on, before)
             allowed(row, before, events.Searched(day, 0))  # before anything is looked at
@@ -87,13 +87,15 @@ class RequestSearch(RequestBase):
         since, until = (datetime.fromisoformat(row[name]) if row[name] else None for name in ("since", "until"))
         return since, until
 
-    def _chosen(self, tx: Transaction, calls: Sequence[str]) -> list[Row]:
+    def _chosen(self, tx: StoreTransaction, calls: Sequence[str]) -> list[Row]:
         found = self._book.calls(tx, calls)
         if unknown := set(calls) - {each["call_id"] for each in found}:
             raise UsageError(f"there is no call {', '.join(sorted(unknown))}", hint="See: dialgate calls list")
         return found
 
-    def _candidates(self, tx: Transaction, row: Row, span: tuple[datetime | None, datetime | None], actor: str) -> Row:
+    def _candidates(
+        self, tx: StoreTransaction, row: Row, span: tuple[datetime | None, datetime | None], actor: str
+    ) -> Row:
         """Calls of a span, whoever was called: looked at by somebody, which the log says."""
         found = self._book.calls_of(tx, None, *span, limit=CANDIDATES + 1)
         times = {name: at.isoformat() if at else None for name, at in zip(("since", "until"), span, strict=True)}
@@ -111,7 +113,7 @@ class RequestSearch(RequestBase):
         Raises ``RefusedError`` where there is no such request, or it is not granted.
         """
 
-        def work(tx: Transaction) -> Row:
+        def work(tx: StoreTransaction) -> Row:
             row, course, before = self._load(tx, request)
             _for_pack(row, before)
             scope = last(course, KINDS[events.Searched])
@@ -122,7 +124,7 @@ class RequestSearch(RequestBase):
         answer: Row = self._store.call(work)
         return answer
 
-    def _held(self, tx: Transaction, row: Row, found: list[Row]) -> Row:
+    def _held(self, tx: StoreTransaction, row: Row, found: list[Row]) -> Row:
         lines = row["numbers"]
         holds = self._book.holds_of(tx, lines, [each["call_id"] for each in found])
         others = [each for each in self._book.of_numbers(tx, lines) if each["id"] != row["id"]] if lines else []

@@ -11,7 +11,7 @@ from gate.core.showing import LONDON
 from gate.log import Logger
 from gate.operations.requests.request_base import counted, open_standings
 from gate.operations.requests.request_reads import RequestReads
-from gate.service.reads import Source
+from gate.store.queries import Source
 from gate.types import Row
 
 log = Logger()

@@ -17,8 +17,9 @@ from gate.core.requests import Request
 from gate.errors import RefusedError, UsageError
 from gate.operations.requests.request_base import READY, RequestBase, counted, numbers_of, open_standings, shown, undone
 from gate.operations.requests.request_facts import OPENED, PACK, PERSON, last, replay
-from gate.ports import Fact, Transaction
-from gate.service.reads import Source
+from gate.ports import Fact
+from gate.store.queries import Source
+from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
 CHANNELS = ("phone", "email", "post", "in_person", "web")
@@ -69,7 +70,7 @@ class Requests(RequestBase):
             **times,
         }
 
-        def work(tx: Transaction) -> Row:
+        def work(tx: StoreTransaction) -> Row:
             reference = self._book.next_reference(tx, day.year)
             body = {"reference": reference, "asks": wanted.value, "channel": channel, "received": day.isoformat()}
             tx.append(self._fact(OPENED, actor, body | {"written": said}, request_id))
@@ -103,7 +104,7 @@ class Requests(RequestBase):
             )
         lines = numbers_of(numbers)
 
-        def work(tx: Transaction) -> Row:
+        def work(tx: StoreTransaction) -> Row:
             row, course, before = self._load(tx, request)
             _nameless(checked, row["name"] or "")
             event = events.IdentityProven(self._day(on, before))
@@ -125,7 +126,7 @@ class Requests(RequestBase):
         """The answer came: the clock goes on, and what is held is searched for again."""
         lines = numbers_of(numbers)
 
-        def work(tx: Transaction) -> Row:
+        def work(tx: StoreTransaction) -> Row:
             row, course, before = self._load(tx, request)
             self._take(tx, row, before, events.Clarified(self._day(on, before)), actor)
             self._say(tx, row, actor, "answer", answer)
@@ -161,7 +162,7 @@ class Requests(RequestBase):
         if ground is not None:
             _needs(reasons, "reasons", "--reasons 'why, in words that the person understands'")
 
-        def work(tx: Transaction) -> Row:
+        def work(tx: StoreTransaction) -> Row:
             row, _, before = self._load(tx, request)
             day = self._day(on, before)
             if ground is not None:
@@ -176,7 +177,7 @@ class Requests(RequestBase):
         decided: Row = self._store.call(work)
         return decided
 
-    def _grant(self, tx: Transaction, row: Row, asks: Asks, actor: str) -> None:
+    def _grant(self, tx: StoreTransaction, row: Row, asks: Asks, actor: str) -> None:
         if asks in _CALLED and not row["numbers"]:
             raise UsageError(
                 f"{row['reference']}: which number is it about?",
@@ -199,7 +200,7 @@ class Requests(RequestBase):
         if who not in ("person", "authority"):
             raise UsageError(f"{who!r} is nobody to tell", hint="person or authority")
 
-        def work(tx: Transaction) -> tuple[Row, bool]:
+        def work(tx: StoreTransaction) -> tuple[Row, bool]:
             row, course, before = self._load(tx, request)
             day = self._day(on, before)
             event: events.Event
@@ -221,7 +222,7 @@ class Requests(RequestBase):
     ) -> Row:
         """A pack was made for an access request: its digest, and what is in it; ``why`` recordings were left out."""
 
-        def work(tx: Transaction) -> Row:
+        def work(tx: StoreTransaction) -> Row:
             row, _, before = self._load(tx, request)
             _for_pack(row, before)
             body = {"sha256": sha256, "calls": calls, "recordings": recordings, "left_out": left_out}
@@ -250,7 +251,7 @@ class Requests(RequestBase):
         ``text``: only those in whose reference, kind, state, name or number it stands."""
         today, words = self._today(), (text or "").strip()
 
-        def work(tx: Transaction) -> Row:
+        def work(tx: StoreTransaction) -> Row:
             if everything or state is not None:
                 rows, following = self._book.page(tx, after, limit, state, words)
                 return {"items": [self._brief(tx, row, today) for row in rows], "next": following}
@@ -260,14 +261,14 @@ class Requests(RequestBase):
         found: Row = self._store.call(work)
         return found
 
-    def _brief(self, tx: Transaction, row: Row, today: date) -> Row:
+    def _brief(self, tx: StoreTransaction, row: Row, today: date) -> Row:
         course = self._book.course(tx, row["id"])
         return shown(row, course, replay(course), today)
 
     def request_show(self, *, request: str, actor: str) -> Row:
         """One request: how it stands, and every fact of its course."""
 
-        def work(tx: Transaction) -> Row:
+        def work(tx: StoreTransaction) -> Row:
             row, course, before = self._load(tx, request)
             facts = [{key: fact[key] for key in ("leaf_index", "kind", "at", "actor", "body")} for fact in course]
             return shown(row, course, before, self._today()) | {"facts": facts}

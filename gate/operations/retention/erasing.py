@@ -26,8 +26,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from gate.clock import Clock
 from gate.core.retention import Hold, Kind, Recording, Sorted, Target
 from gate.log import Logger
-from gate.ports import Fact, Store, Transaction
+from gate.ports import Fact
 from gate.store import kept
+from gate.store.store import EvidenceStore
+from gate.store.transaction import StoreTransaction
 from gate.types import Row
 from gate.vault.removal import remove, sealed_files
 
@@ -45,38 +47,38 @@ class KeptReads(Protocol):
     """What retention reads from the store (``gate.store.kept``)."""
 
     def oldest(
-        self, tx: Transaction, before: datetime, after: tuple[str, str] | None = None, limit: int = 500
+        self, tx: StoreTransaction, before: datetime, after: tuple[str, str] | None = None, limit: int = 500
     ) -> tuple[list[Row], tuple[str, str] | None]:
         """Recordings not erased, oldest first."""
         ...
 
-    def these(self, tx: Transaction, recording_ids: Sequence[str]) -> list[Row]:
+    def these(self, tx: StoreTransaction, recording_ids: Sequence[str]) -> list[Row]:
         """The same rows of these."""
         ...
 
-    def erasing(self, tx: Transaction, limit: int = 500, after: str = "") -> list[Row]:
+    def erasing(self, tx: StoreTransaction, limit: int = 500, after: str = "") -> list[Row]:
         """Erasures decided and not finished."""
         ...
 
-    def erased_among(self, tx: Transaction, recording_ids: Sequence[str]) -> list[Row]:
+    def erased_among(self, tx: StoreTransaction, recording_ids: Sequence[str]) -> list[Row]:
         """Tombstones."""
         ...
 
-    def known_among(self, tx: Transaction, recording_ids: Sequence[str]) -> set[str]:
+    def known_among(self, tx: StoreTransaction, recording_ids: Sequence[str]) -> set[str]:
         """Those that the log knows."""
         ...
 
-    def holds_on(self, tx: Transaction, recording_ids: Sequence[str]) -> list[Row]:
+    def holds_on(self, tx: StoreTransaction, recording_ids: Sequence[str]) -> list[Row]:
         """Holds in force that bear on these recordings."""
         ...
 
-    def hold(self, tx: Transaction, hold_id: str) -> Row | None:
+    def hold(self, tx: StoreTransaction, hold_id: str) -> Row | None:
         """One hold."""
         ...
 
     def holds_page(
         self,
-        tx: Transaction,
+        tx: StoreTransaction,
         after: str | None = None,
         limit: int = 50,
         number: str | None = None,
@@ -87,15 +89,15 @@ class KeptReads(Protocol):
         """Holds, newest first."""
         ...
 
-    def covered(self, tx: Transaction, target: str, value: str) -> dict[str, int]:
+    def covered(self, tx: StoreTransaction, target: str, value: str) -> dict[str, int]:
         """How many recordings a hold would keep, and how many it comes too late for."""
         ...
 
-    def last_sweep(self, tx: Transaction) -> Row | None:
+    def last_sweep(self, tx: StoreTransaction) -> Row | None:
         """The newest sweep."""
         ...
 
-    def swept_until(self, tx: Transaction, day: str) -> str | None:
+    def swept_until(self, tx: StoreTransaction, day: str) -> str | None:
         """The newest day of a sweep that is not after this one."""
         ...
 
@@ -129,7 +131,7 @@ class Eraser:
 
     def __init__(
         self,
-        store: Store,
+        store: EvidenceStore,
         keys: KeyStoreDb,
         recordings: Path,
         clock: Clock,
@@ -190,7 +192,7 @@ class Eraser:
     # --- steps
 
     def _decide(
-        self, tx: Transaction, recording_ids: Sequence[str], rule: Rule, basis: str, actor: str
+        self, tx: StoreTransaction, recording_ids: Sequence[str], rule: Rule, basis: str, actor: str
     ) -> tuple[list[Row], list[tuple[str, str]]]:
         rows = {row["recording_id"]: row for row in kept.these(tx, recording_ids)}
         open_ = [recording_of(row) for row in rows.values() if not row["erasing_at"]]
@@ -213,7 +215,7 @@ class Eraser:
         self._store.call(lambda tx: self._receipts(tx, gone, actor))
         return Outcome(erased=len(gone), faults=faults)
 
-    def _receipts(self, tx: Transaction, gone: Sequence[tuple[Row, bool]], actor: str) -> None:
+    def _receipts(self, tx: StoreTransaction, gone: Sequence[tuple[Row, bool]], actor: str) -> None:
         now, until = self._clock.now(), self._backups_until().isoformat()
         standing = {row["recording_id"] for row in kept.these(tx, [row["recording_id"] for row, _ in gone])}
         for row, found in gone:
@@ -227,7 +229,7 @@ class Eraser:
                 }
                 tx.append(Fact("recording_erased", row["recording_id"], now, actor, body))
 
-    def _known(self, tx: Transaction, ids: Sequence[str]) -> set[str]:
+    def _known(self, tx: StoreTransaction, ids: Sequence[str]) -> set[str]:
         return kept.known_among(tx, ids)
 
     def _tombstones(self, ids: Sequence[str]) -> list[Row]:

@@ -29,7 +29,7 @@ from gate.store import kept, queries
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
-    from gate.ports import Transaction
+    from gate.store.transaction import StoreTransaction
 
 # --- putting one ---------------------------------------------------------------------------------------------------
 
@@ -75,7 +75,7 @@ def hold_add(folder: DataFolder, asked: HoldAdd, caller: Caller) -> HoldAdded:
     kind = Kind.RESTRICTION if asked.restriction else Kind.HOLD
     hold_id = folder.new_id()
 
-    def work(tx: Transaction) -> dict[str, int]:
+    def work(tx: StoreTransaction) -> dict[str, int]:
         call = _call_of(tx, target, value)
         body = {
             "kind": kind.value,
@@ -120,7 +120,7 @@ def _target(asked: HoldAdd) -> tuple[Target, str]:
     return target, number_of(value) if target is Target.NUMBER else value
 
 
-def _call_of(tx: Transaction, target: Target, value: str) -> str | None:
+def _call_of(tx: StoreTransaction, target: Target, value: str) -> str | None:
     """The call that the target belongs to, where it is one call's. Raises where there is no such target."""
     if target is Target.NUMBER:
         return None
@@ -175,7 +175,7 @@ def hold_release(folder: DataFolder, asked: HoldRelease, caller: Caller) -> Hold
     """End a hold: what is due goes with the next sweep, and the log keeps the hold and why it ended."""
     said("a release", reason=asked.reason)
 
-    def work(tx: Transaction) -> str:
+    def work(tx: StoreTransaction) -> str:
         row = _in_force(tx, asked.hold_id)
         tx.append(folder.fact("hold_released", asked.hold_id, caller.actor, {"reason": asked.reason}))
         return hold_of(row).name
@@ -183,7 +183,7 @@ def hold_release(folder: DataFolder, asked: HoldRelease, caller: Caller) -> Hold
     return HoldReleased(id=asked.hold_id, released=folder.store.call(work))
 
 
-def _in_force(tx: Transaction, hold_id: str) -> dict[str, Any]:
+def _in_force(tx: StoreTransaction, hold_id: str) -> dict[str, Any]:
     row: dict[str, Any] | None = kept.hold(tx, hold_id)
     if row is None or row["released_at"] is not None:
         raise UsageError(f"no hold {hold_id} is in force", hint="See: dialgate hold list")

@@ -24,8 +24,10 @@ from gate.core.retention import MONTHS, Day, Hold, Recording, Terms, asked, due,
 from gate.errors import RefusedError, UsageError
 from gate.log import Logger
 from gate.operations.retention.erasing import BATCH, Eraser, Outcome, hold_of, recording_of
-from gate.ports import Fact, Store, Transaction
+from gate.ports import Fact
 from gate.store import kept
+from gate.store.store import EvidenceStore
+from gate.store.transaction import StoreTransaction
 from gate.types import Progress, Row
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ class Retention:
     def __init__(
         self,
         *,
-        store: Store,
+        store: EvidenceStore,
         keys: KeyStoreDb,
         recordings: Path,
         terms: Terms,
@@ -190,7 +192,7 @@ class Retention:
                 return
 
     def _page(
-        self, tx: Transaction, horizon: datetime, after: tuple[str, str] | None
+        self, tx: StoreTransaction, horizon: datetime, after: tuple[str, str] | None
     ) -> tuple[list[Row], list[Row], tuple[str, str] | None]:
         rows, following = kept.oldest(tx, horizon, after, PAGE)
         return rows, kept.holds_on(tx, [row["recording_id"] for row in rows]), following
