@@ -184,11 +184,11 @@ def _write(
 ) -> BundleMade:
     """The recordings and their keys, put into what the gate makes and signs."""
     from gate.exports.bundle_write import assemble, waiting_room
-    from gate.operations.audit import bundles
+    from gate.operations.audit.bundle_contents import Wrapped, registered
 
-    target = bundles.registered(config.data, begun.recipient.id)
+    target = registered(config.data, begun.recipient.id)
     with waiting_room(output) as room:
-        wrapped = bundles.Wrapped(Path(room) / "wraps")
+        wrapped = Wrapped(Path(room) / "wraps")
         try:
             _take(gate, begun.bundle, wrapped, privates, target, bar)
         finally:
@@ -219,7 +219,7 @@ def _take(
     bar: Callable[[float, str], None] | None,
 ) -> None:
     """Every page is taken; the keys of the recordings that go out are wrapped to the recipient, here."""
-    from gate.operations.audit.bundles import rewrapped
+    from gate.operations.audit.bundle_contents import rewrapped
 
     taken = 0
     after: str | None = None

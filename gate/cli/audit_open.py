@@ -22,7 +22,7 @@ from gate.errors import GateError, UsageError
 
 def read_vkey(given: str) -> str:
     """A verifier key as it is, or in a file. Raises ``UsageError``."""
-    from gate.operations.audit.bundles import check_vkey
+    from gate.operations.audit.bundle_opening import check_vkey
 
     path = Path(given)
     if "+" not in given or path.is_file():
@@ -92,7 +92,7 @@ def _open(
 ) -> dict[str, Any]:
     from gate.exports.bundle_check import Workplace, check_contents
     from gate.exports.bundle_read import open_bundle
-    from gate.operations.audit.bundles import SIGNATURES, opener
+    from gate.operations.audit.bundle_opening import SIGNATURES, opener
 
     with path.open("rb") as file:
         with view.progress("Checking the files") as bar:

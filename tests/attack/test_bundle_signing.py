@@ -44,7 +44,7 @@ def test_the_gate_signs_only_what_it_made(tmp_path: Path) -> None:
         key = ("--key", str(tmp_path / "auditor.key"), "--passphrase-file", str(tmp_path / "words"))
         opened = command("audit", "open", str(true), *key, "--json")
         assert opened.code == 0, opened.out
-        assert house.pids("gate.operations.audit.bundling") == []
+        assert house.pids("gate.operations.audit.bundle_process") == []
     finally:
         assert house.stop() == 0
     assert len(list((house.data / "exports").iterdir())) == 1, "the command took its own away; the attack left one"

@@ -28,7 +28,7 @@ from gate.exports.bundle_check import Workplace, check_contents
 from gate.exports.bundle_parts import Contents
 from gate.exports.bundle_read import Findings, open_bundle
 from gate.exports.bundle_write import assemble, write_parts
-from gate.operations.audit import bundles
+from gate.operations.audit import bundle_contents, bundle_opening, bundles
 from gate.operations.keys.recipients import TERMS
 from gate.ports import Fact
 from gate.store.slices import LogSlice
@@ -114,14 +114,14 @@ def make(folder: Path) -> dict[str, Any]:
     period = Period("2026-01-01T00:00:00.000000Z", "2126-01-01T00:00:00.000000Z")
     began = time.perf_counter()
     log = LogSlice(folder / "gate.db", size=size, since=period.since, until=period.until)
-    wrapped = bundles.Wrapped(folder / "wraps")
+    wrapped = bundle_contents.Wrapped(folder / "wraps")
     statuses, recorded = {}, []
     for recording_id in _ids(folder):
         (row,) = _rows(folder, recording_id)
         ids = {"recording_id": recording_id, "key_id": row["key_id"]}
-        given = bundles.rewrapped(keys.wraps(recording_id), [owner], auditor, **ids)
+        given = bundle_contents.rewrapped(keys.wraps(recording_id), [owner], auditor, **ids)
         wrapped.add(Path(row["path"]), given, auditor.id, **ids)
-        recorded.append(bundles.recorded(row))
+        recorded.append(bundle_contents.recorded(row))
         statuses[recording_id] = ("included", "")
     wrapped.close()
     wraps = time.perf_counter() - began
@@ -130,7 +130,7 @@ def make(folder: Path) -> dict[str, Any]:
         made=stamp(START),
         firm="Bench Ltd",
         vkey=key.vkey,
-        pem=bundles.SIGNATURES.pem(key.vkey),
+        pem=bundle_opening.SIGNATURES.pem(key.vkey),
         checkpoint=note,
         period=period,
         recipient=To(auditor.id, auditor.name, "regulator", auditor.fingerprint),
@@ -138,7 +138,7 @@ def make(folder: Path) -> dict[str, Any]:
         statuses=statuses,
     )
     with (folder / "head").open("xb") as head, (folder / "tail").open("xb") as tail:
-        parts = write_parts(head, tail, contents, log, recorded, seal=bundles.sealing(auditor), folder=folder)
+        parts = write_parts(head, tail, contents, log, recorded, seal=bundle_contents.sealing(auditor), folder=folder)
     bundles.Bundles(folder).sign(contents.bundle, parts.sha256, str(folder))
     with (
         (folder / "b.bundle").open("xb") as file,
@@ -182,11 +182,11 @@ def _opened(folder: Path, *, wav: bool) -> dict[str, Any]:
 
     began = time.perf_counter()
     with (folder / "b.bundle").open("rb") as file, tempfile.TemporaryDirectory(dir=folder) as sealed:
-        bundle = open_bundle(file, bundles.SIGNATURES, findings)
+        bundle = open_bundle(file, bundle_opening.SIGNATURES, findings)
         container = time.perf_counter() - began
         (folder / "wav").mkdir(exist_ok=True)
         check_contents(
-            bundle, bundles.opener(private), findings, Workplace(Path(sealed), None, to_wav if wav else None)
+            bundle, bundle_opening.opener(private), findings, Workplace(Path(sealed), None, to_wav if wav else None)
         )
     assert findings.ok, [each.text for each in findings.checks if not each.ok]
     return {"seconds": time.perf_counter() - began, "container": container}

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from gate.config import load
-from gate.operations.audit import bundles
+from gate.operations.audit import bundle_contents
 from gate.operations.data_folder import DataFolder
 from gate.vault.sealer import sealer
 from gate.vault.signing import CheckpointKey
@@ -215,7 +215,7 @@ def test_a_proof_made_for_a_rewritten_log_says_that_it_was_rewritten(
     size = int(old.read_text().split("\n")[1])
     rewrite_all(made, reason="not_listed", verdict="allow")
     with monkeypatch.context() as patch:
-        patch.setattr(bundles, "older_checkpoints", lambda *_: [size])
+        patch.setattr(bundle_contents, "older_checkpoints", lambda *_: [size])
         assert made.export(tmp_path / "b.bundle").code == 0
     done = made.open(tmp_path / "b.bundle", "--checkpoint", str(old), "--json")
     assert done.code == 1

@@ -21,7 +21,7 @@ from gate.core.evidence import parse_checkpoint
 from gate.errors import GateError
 from gate.exports.bundle import BundleError
 from gate.exports.bundle_read import Findings, open_bundle
-from gate.operations.audit.bundles import SIGNATURES
+from gate.operations.audit.bundle_opening import SIGNATURES
 from gate.vault.signing import verify_note
 from tests.support.audio import dominant
 from tests.support.bundles import KINDS, Made, make, packed, unpacked

@@ -18,7 +18,7 @@ from gate.core.masking import masked
 from gate.errors import GateError
 from gate.exports.bundle import from_line, parse_manifest
 from gate.exports.bundle_read import Findings, open_bundle
-from gate.operations.audit.bundles import SIGNATURES
+from gate.operations.audit.bundle_opening import SIGNATURES
 from gate.registers.lines import Tally, read_fast, read_plain
 from gate.sip import header_fields, sdp
 from gate.sip.admission import invite_fault

@@ -5,6 +5,6 @@
 - ``checkpoints``  its signed heads: made, listed; an older state accepted knowingly
 - ``verifying``    it is verified, and a verification ended
 - ``exporting``    bundles for auditors: who may have one, what is logged before it leaves
-- ``bundles``      bundles made and opened beside a gate that runs or not; ``bundling``: the gate's part of one, in a
-                   process of its own
+- ``bundles``      the part of a bundle that the gate makes and signs, in a process of its own (``bundle_process``) from
+                   ``bundle_contents``; ``bundle_opening``: what opening one takes
 """

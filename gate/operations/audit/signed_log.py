@@ -168,7 +168,7 @@ class SignedLog:
         lies here cannot have been made to fit them. Raises ``GateError``.
         """
         from gate.audit.verify import verify
-        from gate.operations.audit.bundles import check_vkey
+        from gate.operations.audit.bundle_opening import check_vkey
         from gate.store.fold import number_hash
         from gate.store.projections import TABLES
         from gate.store.shape import differences

@@ -1,5 +1,5 @@
 """The gate's part of an auditor's bundle made, for a running gate in a process of its own (``python -m
-gate.operations.audit.bundling``): a month of calls is minutes of work that no call waits for."""
+gate.operations.audit.bundle_process``): a month of calls is minutes of work that no call waits for."""
 
 from __future__ import annotations
 
@@ -17,6 +17,10 @@ from typing import Any, Final
 
 import gate
 from gate.errors import AuditError, GateError, StoreError, UsageError, VaultError
+from gate.exports import bundle as form
+from gate.exports.bundle_parts import Contents
+from gate.exports.bundle_write import write_parts
+from gate.operations.audit import bundle_contents
 from gate.types import Progress
 
 ROWS: Final = "rows.jsonl"
@@ -30,13 +34,8 @@ def make(job: dict[str, Any], progress: Progress | None = None) -> dict[str, Any
 
     Raises ``GateError``.
     """
-    from gate.exports import bundle as form
-    from gate.exports.bundle_parts import Contents
-    from gate.exports.bundle_write import write_parts
-    from gate.operations.audit import bundles
-
     data, folder = Path(job["data"]), Path(job["folder"])
-    to = bundles.registered(data, job["recipient"])
+    to = bundle_contents.registered(data, job["recipient"])
     restrictions = [hold for row in _rows(folder) for hold in row["holds"]]
     contents = Contents(
         bundle=job["bundle"],
@@ -47,17 +46,17 @@ def make(job: dict[str, Any], progress: Progress | None = None) -> dict[str, Any
         checkpoint=job["checkpoint"],
         period=form.Period(job["from"], job["to"]),
         recipient=form.To(to.id, to.name, to.purpose, to.fingerprint),
-        recipients=bundles.key_list(data),
+        recipients=bundle_contents.key_list(data),
         statuses={row["recording_id"]: (row["status"], row["why"]) for row in _rows(folder)},
-        sound=lambda name: bundles.announcement(data, name),
+        sound=lambda name: bundle_contents.announcement(data, name),
         older=job["older"],
     )
-    log = bundles.log_slice(data, job["size"], job["from"], job["to"], restrictions)
-    recorded = (bundles.recorded(row) for row in _rows(folder) if row["status"] == "included")
+    log = bundle_contents.log_slice(data, job["size"], job["from"], job["to"], restrictions)
+    recorded = (bundle_contents.recorded(row) for row in _rows(folder) if row["status"] == "included")
     try:
         with (folder / "head").open("xb") as head, (folder / "tail").open("xb") as tail:
             parts = write_parts(
-                head, tail, contents, log, recorded, seal=bundles.sealing(to), folder=folder, progress=progress
+                head, tail, contents, log, recorded, seal=bundle_contents.sealing(to), folder=folder, progress=progress
             )
     except FileNotFoundError as error:
         raise GateError(
@@ -88,7 +87,7 @@ def in_child(job: dict[str, Any], progress: Progress | None = None) -> dict[str,
     home = str(Path(gate.__file__).resolve().parent.parent)
     inherited = os.environ.get("PYTHONPATH")
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([home, inherited]) if inherited else home}
-    command = [sys.executable, "-P", "-m", "gate.operations.audit.bundling"]
+    command = [sys.executable, "-P", "-m", "gate.operations.audit.bundle_process"]
     with (
         tempfile.TemporaryFile() as errors,
         subprocess.Popen(
