@@ -23,11 +23,6 @@ class Page(NamedTuple):
     title: str
     about: str
 
-    @property
-    def path(self) -> Path:
-        """Its file."""
-        return FOLDER / f"{self.name}.md"
-
 
 def pages() -> list[Page]:
     """Every page that the index lists, in its order."""
