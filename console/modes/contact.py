@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual import work
 from textual.binding import BindingType
@@ -16,6 +16,8 @@ from console.theme import BAD, DIM, OK, WARN
 from console.widgets.danger import Danger, Plan, danger
 from console.widgets.report import Section
 from gate.core.showing import clean
+from gate.operations.contacts.forgetting import ContactsForget
+from gate.operations.contacts.pages import ContactShown, ContactsShow
 from gate.types import Progress
 
 if TYPE_CHECKING:
@@ -35,7 +37,7 @@ class ContactDetail(DetailScreen):
         super().__init__("contacts", "Contact")
         self._contact_id = ident
         self._in_full = ""
-        self._answer: Any = None
+        self._answer: ContactShown | None = None
 
     def copied(self) -> str:
         """Its id: not its number."""
@@ -51,7 +53,7 @@ class ContactDetail(DetailScreen):
 
     async def sections(self) -> Sequence[Section] | None:
         """Ask for it, as it was screened and as a check says now."""
-        answer = await self.ask("contacts_show", id=self._contact_id)
+        answer = await self.ask(ContactsShow(id=self._contact_id))
         if answer is None:
             return None
         self._answer = answer
@@ -62,32 +64,32 @@ class ContactDetail(DetailScreen):
         answer = self._answer
         if answer is None:
             return None
-        contact, now = answer["contact"], answer["now"]
-        others = contact["same_number"] - 1
-        number = words.number(words.InFull(self._in_full) if self._in_full else contact["number"])
+        contact, now = answer.contact, answer.now
+        others = contact.same_number - 1
+        number = words.number(words.InFull(self._in_full) if self._in_full else contact.number)
         screened = [
             ("Number", number),
-            ("Reference", words.text(contact["reference"])),
-            ("Verdict", words.verdict(contact)),
-            ("Reason", words.reason(contact["reason"])),
-            ("Since", words.moment(contact["since"])),
-            ("Calls about", words.text(contact["topic"])),
+            ("Reference", words.text(contact.reference)),
+            ("Verdict", words.verdict({"verdict": contact.verdict})),
+            ("Reason", words.reason(contact.reason)),
+            ("Since", words.moment(contact.since)),
+            ("Calls about", words.text(contact.topic)),
             ("Same number", (f"{words.many(others, 'contact')} more", WARN) if others else ("no other contact", DIM)),
         ]
         checked = [
-            ("Verdict", words.verdict(now)),
-            ("Reason", words.reason(now["reason"])),
-            ("That is", words.text(now.get("explanation"))),
-            ("Consent", words.ident(now.get("consent_id"))),
-            ("Objection", words.ident(now.get("objection_id"))),
+            ("Verdict", words.verdict({"verdict": now.verdict})),
+            ("Reason", words.reason(now.reason)),
+            ("That is", words.text(now.explanation)),
+            ("Consent", words.ident(now.consent_id)),
+            ("Objection", words.ident(now.objection_id)),
         ]
         registers = [
             (
-                f"{clean(str(each['name'])).upper():<5} {clean(str(each['state']))}, list of "
-                f"{words.day(each.get('as_of'))[0]}, {each.get('days_left')} days left",
-                OK if each["state"] == "ok" else BAD,
+                f"{clean(each.name).upper():<5} {clean(each.state)}, list of "
+                f"{words.day(each.as_of)[0]}, {each.days_left} days left",
+                OK if each.state == "ok" else BAD,
             )
-            for each in now.get("registers") or ()
+            for each in now.registers
         ]
         return [
             Section("As it was screened", screened),
@@ -119,17 +121,17 @@ async def forget(screen: GateScreen, ident: str) -> bool:
     """Forget the number of a contact, after a dry run; True where it was done. Call it in a worker."""
 
     async def dry_run() -> Plan:
-        answer = await screen.feed.ask("contacts_forget", id=ident, dry_run=True, masked=True)
-        count = answer["forgotten"]
+        would = await screen.feed.ask(ContactsForget(id=ident, dry_run=True, masked=True))
+        count = would.forgotten
         return Plan(
-            digest=answer["digest"],
-            counts=[("Number", words.number(answer["number"])), ("Delete", (words.many(count, "contact"), BAD))],
+            digest=would.digest or "",
+            counts=[("Number", words.number(would.number)), ("Delete", (words.many(count, "contact"), BAD))],
             phrase=f"forget {count}",
         )
 
     async def act(digest: str, reason: str, _progress: Progress) -> str:
-        answer = await screen.feed.ask("contacts_forget", id=ident, execute=digest, reason=reason, masked=True)
-        return f"{words.many(answer['forgotten'], 'contact')} forgotten. Take the number out of the CRM too."
+        done = await screen.feed.ask(ContactsForget(id=ident, execute=digest, reason=reason, masked=True))
+        return f"{words.many(done.forgotten, 'contact')} forgotten. Take the number out of the CRM too."
 
     what = Danger(
         "Forget a number",

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from console import words
 from console.theme import BAD, PLAIN, WARN
 from console.widgets.ask import Ask, Field
 from console.widgets.danger import Danger, Plan, danger
 from console.widgets.working import Working
-from gate.control.contacts import CHANGE_COLUMNS
 from gate.core.cells import csv_text
 from gate.errors import GateError, RefusedError
+from gate.operations.contacts.crm_import import ContactsCancel, ContactsImport, ContactsImported
+from gate.operations.contacts.pages import CHANGE_COLUMNS, ContactsChanges
 from gate.types import Progress
 
 if TYPE_CHECKING:
@@ -26,8 +29,8 @@ SHRINKS = "contacts_shrink"
 """Reason of the gate's refusal of a list with fewer than half of the contacts before."""
 
 
-async def ask_for_file(screen: GateScreen) -> Mapping[str, Any] | None:
-    """The fields of ``contacts_import`` as they are typed; None where it was left."""
+async def ask_for_file(screen: GateScreen) -> ContactsImport | None:
+    """The import as it was typed, not checked yet; None where it was left."""
     told = await screen.app.push_screen_wait(
         Ask(
             "Import the CRM's list",
@@ -44,27 +47,28 @@ async def ask_for_file(screen: GateScreen) -> Mapping[str, Any] | None:
     )
     if told is None:
         return None
-    return {
+    typed: dict[str, Any] = {
         "path": told["path"].strip(),
         "reference": told["reference"].strip(),
         "columns": [name.strip() for name in told["columns"].split(",") if name.strip()],
         "topic": told["topic"].strip().lower(),
         "add": told["add"].strip().lower() in ("yes", "y"),
     }
+    return ContactsImport(**typed)
 
 
-async def import_file(screen: GateScreen, fields: Mapping[str, Any]) -> None:
+async def import_file(screen: GateScreen, asked: ContactsImport) -> None:
     """Import it with its progress; one that shrinks is shown first. Call it in a worker."""
-    name = Path(fields["path"]).name
+    name = Path(asked.path).name
     answer = await screen.app.push_screen_wait(
         Working(
             f"Importing {name}",
-            lambda progress: screen.feed.ask("contacts_import", progress=progress, **fields),
-            lambda: screen.feed.ask("contacts_cancel"),
+            lambda progress: screen.feed.ask(asked, progress=progress),
+            lambda: screen.feed.ask(ContactsCancel()),
         )
     )
     if isinstance(answer, RefusedError) and answer.reason == SHRINKS:
-        done = await danger(screen, _shrinking(screen.feed, fields, answer))
+        done = await danger(screen, _shrinking(screen.feed, asked, answer))
         if done is not None:
             screen.app.done(done)
     elif isinstance(answer, GateError):
@@ -73,32 +77,30 @@ async def import_file(screen: GateScreen, fields: Mapping[str, Any]) -> None:
         screen.app.done(_told(answer))
 
 
-def _told(answer: Mapping[str, Any]) -> str:
-    bad = f"; {words.many(answer['bad_rows'], 'row')} held no number" if answer["bad_rows"] else ""
-    return f"{words.many(answer['contacts'], 'contact')} in force, {answer['in_file']:,} of this file{bad}"
+def _told(done: ContactsImported) -> str:
+    bad = f"; {words.many(done.bad_rows, 'row')} held no number" if done.bad_rows else ""
+    return f"{words.many(done.contacts, 'contact')} in force, {done.in_file:,} of this file{bad}"
 
 
-def _shrinking(feed: Feed, fields: Mapping[str, Any], refused: RefusedError) -> Danger:
+def _shrinking(feed: Feed, asked: ContactsImport, refused: RefusedError) -> Danger:
     """What is asked before a list is taken that shrinks: the gate's own words, and a dry run of the same file."""
 
     async def dry_run() -> Plan:
-        answer = await feed.ask("contacts_import", **fields, dry_run=True)
-        gone = max(0, answer["before"] - answer["contacts"])
+        would = await feed.ask(replace(asked, dry_run=True))
         return Plan(
-            digest=answer["sha256"],
+            digest=would.sha256,
             counts=[
-                ("Keep", (words.many(answer["contacts"], "contact"), PLAIN)),
-                ("In place of", (words.many(answer["before"], "contact"), WARN)),
-                ("Lose", (words.many(gone, "contact"), BAD)),
-                ("No contact", (words.many(answer["bad_rows"], "row"), PLAIN)),
-                ("File", words.ident(answer["sha256"][:16])),
+                ("Keep", (words.many(would.contacts, "contact"), PLAIN)),
+                ("In place of", (words.many(would.before, "contact"), WARN)),
+                ("Lose", (words.many(max(0, would.before - would.contacts), "contact"), BAD)),
+                ("No contact", (words.many(would.bad_rows, "row"), PLAIN)),
+                ("File", words.ident(would.sha256[:16])),
             ],
-            phrase=f"keep {answer['contacts']}",
+            phrase=f"keep {would.contacts}",
         )
 
     async def act(digest: str, _reason: str, progress: Progress) -> str:
-        answer = await feed.ask("contacts_import", progress=progress, **fields, accept_shrink=True, only=digest)
-        return _told(answer)
+        return _told(await feed.ask(replace(asked, accept_shrink=True, only=digest), progress=progress))
 
     warning = f"{refused.message}. Objections and consents are not touched."
     return Danger("Take a list that shrinks?", warning, "Take it", dry_run, act, reason=False)
@@ -107,11 +109,12 @@ def _shrinking(feed: Feed, fields: Mapping[str, Any], refused: RefusedError) -> 
 async def changes_file(feed: Feed, since: datetime, progress: Callable[[float, str], None]) -> tuple[bytes, int]:
     """What has changed since then as a CSV, and in how many lines; the gate logs who takes it. Raises ``GateError``."""
     pieces = [csv_text([CHANGE_COLUMNS])]
-    count, after = 0, None
+    count = 0
+    after: str | None = None
     while True:
-        page = await feed.ask("contacts_changes", since=since, after=after, limit=PAGE, export=True)
-        pieces.append(csv_text([str(item[name] or "") for name in CHANGE_COLUMNS] for item in page["items"]))
-        count, after = count + len(page["items"]), page["next"]
+        page = await feed.ask(ContactsChanges(since=since, after=after, limit=PAGE, export=True))
+        pieces.append(csv_text([getattr(item, name) for name in CHANGE_COLUMNS] for item in page.items))
+        count, after = count + len(page.items), page.next
         progress(0.5, f"{count:,} changes")
         if after is None:
             return "".join(pieces).encode(), count

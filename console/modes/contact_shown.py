@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 
 from console import words
 from console.theme import BAD, OK, PLAIN, WARN
 from console.widgets.rows import Row
 from gate.core.showing import clean
+from gate.operations.contacts.pages import ContactsNow
 
 _CHANGES: Final[Mapping[str, words.Shown]] = {
     "newly_blocked": ("newly blocked", BAD),
@@ -23,29 +24,22 @@ def change(row: Row) -> words.Shown:
     return _CHANGES.get(str(row.get("change")), words.NOTHING)
 
 
-def standing(status: Mapping[str, Any], since: datetime) -> list[words.Shown]:
+def standing(now: ContactsNow, since: datetime) -> list[words.Shown]:
     """Counts by verdict and reason, what they rest on, what has changed, and how old the oldest screening is."""
-    if not status["contacts"]:
+    if not now.contacts:
         return [("No contacts are kept: i imports the CRM's list.", WARN)]
-    verdicts, allow = status["verdicts"], status["verdicts"].get("allow", 0)
-    came = f"from {words.text(status.get('source_name'))[0]}, {words.moment(status['imported_at'])[0]}"
-    counted = f"allow {allow:,}, block {verdicts.get('block', 0):,}"
-    lines = [
-        (f"{words.many(status['contacts'], 'contact')}: {counted} · {came}", PLAIN),
-        (_reasons(status["reasons"]), PLAIN),
-    ]
-    registers = "".join(
-        f", {clean(str(each['name'])).upper()} of {words.day(each.get('as_of'))[0][:6]}" for each in status["registers"]
-    )
-    screened = f"oldest screening {words.moment(status.get('screened_at'))[0]}{registers or ', no register'}"
-    if status.get("up_to_date") is False:
+    came = f"from {words.text(now.source_name)[0]}, {words.moment(now.imported_at)[0]}"
+    counted = f"allow {now.verdicts.get('allow', 0):,}, block {now.verdicts.get('block', 0):,}"
+    lines = [(f"{words.many(now.contacts, 'contact')}: {counted} · {came}", PLAIN), (_reasons(now.reasons), PLAIN)]
+    registers = "".join(f", {clean(each.name).upper()} of {words.day(each.as_of)[0][:6]}" for each in now.registers)
+    screened = f"oldest screening {words.moment(now.screened_at)[0]}{registers or ', no register'}"
+    if now.up_to_date is False:
         lines.append((f"BEHIND, a register has changed: {screened}", WARN))
     else:
         lines.append((f"Up to date: {screened}", OK))
-    blocked, allowed = status.get("newly_blocked", 0), status.get("newly_allowed", 0)
-    changed = f"Since {since:%d %b}: {blocked:,} newly blocked, {allowed:,} newly allowed"
-    changed += f", {status.get('first_blocked', 0):,} came blocked · {words.many(status['bad_rows'], 'bad row')}"
-    lines.append((changed, WARN if blocked or status["bad_rows"] else PLAIN))
+    changed = f"Since {since:%d %b}: {now.newly_blocked or 0:,} newly blocked, {now.newly_allowed or 0:,} newly allowed"
+    changed += f", {now.first_blocked or 0:,} came blocked · {words.many(now.bad_rows, 'bad row')}"
+    lines.append((changed, WARN if now.newly_blocked or now.bad_rows else PLAIN))
     return lines
 
 

@@ -28,6 +28,8 @@ from console.widgets.rows import Column, Row
 from console.widgets.working import Working
 from gate.core.showing import LONDON
 from gate.errors import GateError, UsageError
+from gate.operations.contacts.pages import ContactsChanges, ContactsFaults, ContactsList, ContactsStatus
+from gate.operations.contacts.rescreening import ContactsRescreen
 
 CONTACTS, CHANGES, FAULTS = range(3)
 LOOK_SECONDS = 10.0
@@ -40,7 +42,7 @@ _SINCE = Column("Since", 15, lambda row: words.moment(row.get("since")))
 VIEWS = (
     View(
         "contacts",
-        "contacts_list",
+        ContactsList,
         (_NUMBER, _REFERENCE, Column("Verdict", 7, words.verdict), _REASON, _SINCE),
         "id",
         "No contact: i imports the CRM's list.",
@@ -49,7 +51,7 @@ VIEWS = (
     ),
     View(
         "changes",
-        "contacts_changes",
+        ContactsChanges,
         (_SINCE, _NUMBER, _REFERENCE, Column("Change", 13, change), _REASON),
         "id",
         "Nothing has changed since then: d asks for another day.",
@@ -57,7 +59,7 @@ VIEWS = (
     ),
     View(
         "bad rows",
-        "contacts_faults",
+        ContactsFaults,
         (
             Column("Line", 8, lambda row: words.count(row.get("line")), right=True),
             Column("Column", 14, lambda row: words.text(row.get("field"))),
@@ -117,7 +119,7 @@ class Mode(ListMode):
 
     def asked(self, view: View) -> Mapping[str, Any]:
         """Changes since a day."""
-        return {"since": self.since} if view.op == "contacts_changes" else view.fields
+        return {"since": self.since} if view.request is ContactsChanges else view.fields
 
     def show_view(self, number: int) -> None:
         """Another list."""
@@ -142,7 +144,7 @@ class Mode(ListMode):
             return
         self._looked = time.monotonic()
         try:
-            status = await self.feed.ask("contacts_status", since=self.since)
+            status = await self.feed.ask(ContactsStatus(since=self.since))
         except GateError as error:
             if self.feed.link.up is not False:
                 self.complain(error)
@@ -161,22 +163,22 @@ class Mode(ListMode):
     @work
     async def action_import(self) -> None:
         """Keep and screen the CRM's list."""
-        fields = await ask_for_file(self)
-        if fields is not None:
-            await import_file(self, fields)
+        asked = await ask_for_file(self)
+        if asked is not None:
+            await import_file(self, asked)
             self.returned()
 
     @work
     async def action_rescreen(self) -> None:
         """Screen all of them now."""
         answer = await self.app.push_screen_wait(
-            Working("Screening the contacts", lambda progress: self.feed.ask("contacts_rescreen", progress=progress))
+            Working("Screening the contacts", lambda progress: self.feed.ask(ContactsRescreen(), progress=progress))
         )
         if isinstance(answer, GateError):
             self.complain(answer)
         elif answer is not None:
-            counts = f"{answer['newly_blocked']:,} newly blocked, {answer['newly_allowed']:,} newly allowed"
-            self.app.done(f"{words.many(answer['contacts'], 'contact')} screened: {counts}")
+            counts = f"{answer.newly_blocked:,} newly blocked, {answer.newly_allowed:,} newly allowed"
+            self.app.done(f"{words.many(answer.contacts, 'contact')} screened: {counts}")
             self.returned()
 
     @work

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from gate.cli.check import TOPICS
 from gate.cli.command import command as make
@@ -17,8 +18,17 @@ from gate.cli.output import View, say
 from gate.cli.reach import Gate, reach
 from gate.cli.screen import delimiter_of
 from gate.cli.values import Since
-from gate.control.contacts import CHANGE_COLUMNS
 from gate.core.cells import csv_text
+from gate.operations.contacts.crm_import import ContactsImport, ContactsImported
+from gate.operations.contacts.forgetting import ContactsForget
+from gate.operations.contacts.pages import (
+    CHANGE_COLUMNS,
+    ContactsChanges,
+    ContactsFaults,
+    ContactsList,
+    ContactsStatus,
+)
+from gate.operations.contacts.rescreening import ContactsRescreen
 
 _PAGE = 1000
 _SHOWN = 20
@@ -69,33 +79,28 @@ def import_(view: View, file: Path, delimiter: str, no_header: bool, **options: 
     with reach(view.config) as gate, view.progress(f"Importing {file.name}") as progress:
         gc.disable()  # without a gate it is done here: rows hold no cycles, and looking for some takes its time
         try:
-            answer = gate.call(
-                "contacts_import",
-                path=str(file.resolve()),
-                delimiter=delimiter,
-                header=not no_header,
-                progress=progress,
-                **options,
-            )
+            asked = ContactsImport(path=str(file.resolve()), delimiter=delimiter, header=not no_header, **options)
+            imported = gate.ask(asked, progress=progress)
         finally:
             gc.enable()
-    if not view.json:
-        _narrate(answer)
-        if options["dry_run"]:
-            say("Nothing was kept." + (" It would need --accept-shrink." if answer.get("shrinks") else ""))
-        answer = {key: answer[key] for key in ("contacts", "new", "before", "reasons", "bad_rows", "sha256")}
-    view.data(answer)
-
-
-def _narrate(answer: dict[str, Any]) -> None:
-    if answer.get("not_utf8"):
-        say(f"Line {answer['not_utf8']} is not UTF-8: such fields were read as Windows-1252.")
-    if not answer["bad_rows"]:
+    if view.json:
+        view.data(imported)
         return
-    for each in answer["faults"][:_SHOWN]:
-        where = f"line {each['line']}" + (f", {each['column']}" if each["column"] else "")
-        say(f"{where}{' (' + each['reference'] + ')' if each['reference'] else ''}: {each['fault']}")
-    say(f"{answer['bad_rows']:,} rows are kept apart: dialgate contacts list --bad")
+    _narrate(imported)
+    if options["dry_run"]:
+        say("Nothing was kept." + (" It would need --accept-shrink." if imported.shrinks else ""))
+    view.data({key: getattr(imported, key) for key in ("contacts", "new", "before", "reasons", "bad_rows", "sha256")})
+
+
+def _narrate(imported: ContactsImported) -> None:
+    if imported.not_utf8:
+        say(f"Line {imported.not_utf8} is not UTF-8: such fields were read as Windows-1252.")
+    if not imported.bad_rows:
+        return
+    for each in imported.faults[:_SHOWN]:
+        where = f"line {each.line}" + (f", {each.column}" if each.column else "")
+        say(f"{where}{' (' + each.reference + ')' if each.reference else ''}: {each.fault}")
+    say(f"{imported.bad_rows:,} rows are kept apart: dialgate contacts list --bad")
 
 
 @make("status", group=command, example="dialgate contacts status --since 2026-03-01")
@@ -103,24 +108,26 @@ def _narrate(answer: dict[str, Any]) -> None:
 def status(view: View, since: datetime) -> None:
     """Counts by verdict and reason, what has changed, and which registers that rests on."""
     with reach(view.config) as gate:
-        answer = gate.call("contacts_status", since=since)
-    if not view.json:
-        if not answer["contacts"]:
-            say("There are no contacts: dialgate contacts import FILE")
-        elif answer.get("up_to_date") is False:
-            say("A register has changed: the contacts are being screened again.")
-        answer["registers"] = [
-            {key: each.get(key) for key in ("name", "state", "as_of", "count")} for each in answer.get("registers", [])
-        ]
-    view.data(answer)
+        now = gate.ask(ContactsStatus(since=since))
+    if view.json:
+        view.data(now)
+        return
+    if not now.contacts:
+        say("There are no contacts: dialgate contacts import FILE")
+    elif now.up_to_date is False:
+        say("A register has changed: the contacts are being screened again.")
+    registers = [{key: getattr(each, key) for key in ("name", "state", "as_of", "count")} for each in now.registers]
+    view.data(msgspec.to_builtins(now) | {"registers": registers})
 
 
 @make("rescreen", group=command, example="dialgate contacts rescreen")
 def rescreen(view: View) -> None:
     """Screen all of them now. It happens by itself when a register or an own list changes."""
     with reach(view.config) as gate, view.progress("Screening the contacts") as progress:
-        answer = gate.call("contacts_rescreen", progress=progress)
-    view.data(answer if view.json else {key: answer[key] for key in ("contacts", "newly_blocked", "newly_allowed")})
+        found = gate.ask(ContactsRescreen(), progress=progress)
+    view.data(
+        found if view.json else {key: getattr(found, key) for key in ("contacts", "newly_blocked", "newly_allowed")}
+    )
 
 
 @make("list", group=command, numbers=True, example="dialgate contacts list --verdict block --show-numbers")
@@ -134,12 +141,12 @@ def list_(view: View, bad: bool, after: str | None, limit: int, **where: Any) ->
     """Contacts and what the last screening said of them, by rising number."""
     with reach(view.config) as gate:
         if bad:
-            answer = gate.call("contacts_faults", after=after, limit=limit)
+            faults = gate.ask(ContactsFaults(after=after, limit=limit))
             columns = [("line", "Line"), ("field", "Column"), ("reference", "Reference"), ("fault", "What is wrong")]
-            view.rows(answer, "items", columns, none="No row was kept apart.")
+            view.rows(faults, "items", columns, none="No row was kept apart.")
             return
-        answer = gate.call("contacts_list", after=after, limit=limit, **where)
-    view.rows(answer, "items", _HEADINGS, none="There is no such contact.")
+        page = gate.ask(ContactsList(after=after, limit=limit, **where))
+    view.rows(page, "items", _HEADINGS, none="There is no such contact.")
 
 
 @make(
@@ -164,9 +171,9 @@ def changes(view: View, since: datetime, output: Path | None, after: str | None,
     """What is newly blocked or allowed. Contacts that came blocked are told of too: first_blocked."""
     with reach(view.config) as gate:
         if output is None:
-            answer = gate.call("contacts_changes", since=since, after=after, limit=limit)
+            page = gate.ask(ContactsChanges(since=since, after=after, limit=limit))
             heads = [*_HEADINGS[:2], ("change", "Change"), *_HEADINGS[2:]]
-            view.rows(answer, "items", heads, none="Nothing has changed.")
+            view.rows(page, "items", heads, none="Nothing has changed.")
             return
         counts = _export(gate, since, output)
     say(f"{sum(counts.values()):,} changes written: " + ", ".join(f"{n:,} {name}" for name, n in counts.items()))
@@ -180,11 +187,11 @@ def _export(gate: Gate, since: datetime, output: Path) -> dict[str, int]:
         file.write(csv_text([CHANGE_COLUMNS]).encode())
         after: str | None = None
         while True:
-            page = gate.call("contacts_changes", since=since, after=after, limit=_PAGE, export=True)
-            file.write(csv_text([str(item[name] or "") for name in CHANGE_COLUMNS] for item in page["items"]).encode())
-            for item in page["items"]:
-                counts[item["change"]] += 1
-            after = page["next"]
+            page = gate.ask(ContactsChanges(since=since, after=after, limit=_PAGE, export=True))
+            file.write(csv_text([getattr(item, name) for name in CHANGE_COLUMNS] for item in page.items).encode())
+            for item in page.items:
+                counts[item.change] += 1
+            after = page.next
             if after is None:
                 return counts
 
@@ -196,10 +203,6 @@ def _export(gate: Gate, since: datetime, output: Path) -> dict[str, int]:
 def forget(view: View, number: str, dry_run: bool, reason: str) -> None:
     """Delete what is kept of a number's contacts. Objections and consents stay."""
     with reach(view.config) as gate:
-        answer = gate.call("contacts_forget", number=number, dry_run=dry_run, reason=reason)
-    if dry_run:
-        say("Nothing was deleted.")
-        view.data(answer)
-        return
-    say("Take it out of the CRM too: its next list brings the number back.")
+        answer = gate.ask(ContactsForget(number=number, dry_run=dry_run, reason=reason))
+    say("Nothing was deleted." if dry_run else "Take it out of the CRM too: its next list brings the number back.")
     view.data(answer)

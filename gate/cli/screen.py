@@ -96,8 +96,8 @@ def _screen(
     prefix: str,
     escape: bool,
 ) -> None:
+    from gate.operations.contacts.bulk_screener import bulk_screener
     from gate.operations.contacts.file_screening import FileScreening, evidence
-    from gate.operations.contacts.screening import bulk_screener
 
     now = SystemClock().now()
     with reach(view.config) as gate:

@@ -5,7 +5,6 @@
                  those of what takes two people
 - ``looks``      requests of those who look: the live view, pages, a number in full, the log
 - ``requests``   requests and answers about data-subject requests
-- ``contacts``   requests and answers of the CRM's contacts
 - ``exporting``  requests and answers about bundles for auditors, and proof
 - ``answers``    what each operation answers
 - ``actors``     who acts, as it is written into the log

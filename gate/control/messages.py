@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gate.control import answers, contacts, looks, requests
+from gate.control import answers, looks, requests
 from gate.control.request import Request
 from gate.errors import ControlError, UsageError
 from gate.operations.catalogue import OPERATIONS as DECLARED
@@ -43,17 +43,6 @@ class Operation(NamedTuple):
 
 
 _BY_DESK: Mapping[str, Operation] = {
-    "contacts_import": Operation(
-        contacts.ContactsImport, contacts.ContactsImported, KEEPERS, streams=True, file=contacts.LARGEST
-    ),
-    "contacts_rescreen": Operation(contacts.ContactsRescreen, contacts.ContactsScreened, KEEPERS, streams=True),
-    "contacts_status": Operation(contacts.ContactsStatus, contacts.ContactsNow, READERS),
-    "contacts_list": Operation(contacts.ContactsList, answers.Items, READERS),
-    "contacts_show": Operation(contacts.ContactsShow, contacts.ContactShown, READERS),
-    "contacts_cancel": Operation(contacts.ContactsCancel, None, KEEPERS),
-    "contacts_faults": Operation(contacts.ContactsFaults, answers.Items, READERS),
-    "contacts_changes": Operation(contacts.ContactsChanges, answers.Items, READERS),
-    "contacts_forget": Operation(contacts.ContactsForget, contacts.Forgotten, KEEPERS),
     "request_open": Operation(requests.Open, requests.Standing, KEEPERS),
     "request_ask_identity": Operation(requests.AskIdentity, requests.Standing, KEEPERS),
     "request_verify_identity": Operation(requests.VerifyIdentity, requests.Standing, KEEPERS),

@@ -8,7 +8,7 @@ from typing import Any, Final
 from gate.operations import proposals
 from gate.operations.audit import checkpoints, exporting, leaves, verifying
 from gate.operations.calls import calls, recordings, screening
-from gate.operations.contacts import screening_log
+from gate.operations.contacts import crm_import, forgetting, pages, rescreening, screening_log
 from gate.operations.keys import dropping, recipients, wraps
 from gate.operations.lists import consents, objections
 from gate.operations.operation import Operation, Request
@@ -23,19 +23,23 @@ _MODULES: Final = (
     calls,
     checkpoints,
     consents,
+    crm_import,
     dropping,
     erasure,
     exporting,
     glance,
+    forgetting,
     holds,
     importing,
     in_force,
     leaves,
     month,
     objections,
+    pages,
     proposals,
     recipients,
     recordings,
+    rescreening,
     schedule,
     screening,
     screening_log,

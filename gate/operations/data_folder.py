@@ -22,7 +22,7 @@ from gate.ports import Fact
 if TYPE_CHECKING:
     from gate.core.rules import Rules
     from gate.operations.audit.bundles import Bundles
-    from gate.operations.contacts.contacts import Contacts
+    from gate.operations.contacts.rescreening import Contacts
     from gate.operations.desk import Desk
     from gate.operations.proposals import Proposals
     from gate.operations.requests.letters import Letters
@@ -173,9 +173,9 @@ class DataFolder:
     @cached_property
     def contacts(self) -> Contacts:
         """The CRM's contacts."""
-        from gate.operations.contacts.assembly import contacts_of
+        from gate.operations.contacts.rescreening import Contacts
 
-        return contacts_of(self)
+        return Contacts(self)
 
     @cached_property
     def desk(self) -> Desk:
@@ -197,7 +197,6 @@ class DataFolder:
                 scan=_scan,
                 trust=self.trust,
                 retention=self.retention,
-                contacts=self.contacts,
                 live=self.gate.calls,
                 gate_now=self.gate.counts,
                 looks=search,

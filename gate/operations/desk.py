@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from gate.operations.contacts.contact_desk import ContactDesk
 from gate.operations.operation import Caller
 from gate.operations.requests.request_desk import RequestDesk
 
 
 class Desk(
-    ContactDesk,
     RequestDesk,
 ):
     """The use cases of admins, compliance officers and auditors."""

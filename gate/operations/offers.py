@@ -12,7 +12,6 @@ from gate.types import Row
 
 if TYPE_CHECKING:
     from gate.core.letter_words import Letter, LetterFacts
-    from gate.operations.contacts.contacts import Contacts
     from gate.operations.requests.request_erasing import RequestEraser
     from gate.operations.requests.request_reads import RequestReads
     from gate.operations.retention.sweeper import Retention
@@ -28,7 +27,6 @@ class Offers:
     scan: ScanFile
     trust: Trust
     retention: Retention
-    contacts: Contacts
     live: Callable[[], list[Row]]
     """Calls in hand; empty without a running line."""
     gate_now: Callable[[], Row]

@@ -19,6 +19,7 @@ from gate.control.client import ControlClient
 from gate.errors import UsageError
 from gate.operations import data_folder
 from gate.operations.contacts.list_import import ListImport
+from gate.operations.contacts.pages import ContactsNow
 from tests.console.conftest import LARGE, SMALL, app_of, screen_text, shows, steps, until
 from tests.console.served import Served
 
@@ -355,10 +356,20 @@ async def test_an_account_that_may_not_is_shown_that(full: Served) -> None:
 
 def test_no_contacts_and_a_register_that_has_changed_are_told(full: Served) -> None:
     since = full.clock.time
-    assert standing({"contacts": 0}, since) == [("No contacts are kept: i imports the CRM's list.", "warn")]
-    status = {"contacts": 1, "verdicts": {"allow": 1}, "reasons": {"not_listed": 1}, "bad_rows": 0, "registers": []}
-    status |= {"imported_at": "2026-07-13T10:00:00Z", "source_name": "c.csv", "screened_at": "2026-07-13T10:00:00Z"}
-    lines = standing(status | {"up_to_date": False}, since)
+    none = ContactsNow(contacts=0, verdicts={}, reasons={}, bad_rows=0, imported_at=None, registers=[])
+    assert standing(none, since) == [("No contacts are kept: i imports the CRM's list.", "warn")]
+    behind = ContactsNow(
+        contacts=1,
+        verdicts={"allow": 1},
+        reasons={"not_listed": 1},
+        bad_rows=0,
+        imported_at="2026-07-13T10:00:00Z",
+        registers=[],
+        source_name="c.csv",
+        screened_at="2026-07-13T10:00:00Z",
+        up_to_date=False,
+    )
+    lines = standing(behind, since)
     assert ("BEHIND" in lines[2][0], lines[2][1]) == (True, "warn")
     assert change({"change": "first_blocked"})[0] == "came blocked"
     assert change({})[0] == "-"

@@ -2,35 +2,33 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.operations.contacts.bulk_screener import Outcome
-from gate.operations.contacts.states import ALLOW, BLOCK, NONE, Book, States, batches, rescreened, settle
+from gate.operations.contacts.states import ALLOW, BLOCK, NONE, Outcomes, States, batches, rescreened, settle
+from gate.store import contacts
+from gate.store.store import EvidenceStore
+from tests.support.evidence import open_store
 
 WORDS = {1: ("allow", "not_listed"), 2: ("block", "listed_tps"), 3: ("block", "objected"), 4: ("allow", "consented")}
 NOW = 1_900_000_000
 
 
-class Store:
-    """Outcomes as a store numbers them; it learns new ones."""
-
-    def __init__(self) -> None:
-        self.known = dict(WORDS)
-        self.store = self.rows = self
-
-    def call(self, work: Any) -> Any:
-        return work(None)
-
-    def outcomes(self, _tx: Any) -> dict[int, tuple[str, str]]:
-        return dict(self.known)
-
-    def outcome_of(self, _tx: Any, verdict: str, reason: str) -> int:
-        self.known[max(self.known) + 40] = (verdict, reason)
-        return max(self.known)
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EvidenceStore]:
+    """A store that numbers the outcomes as ``WORDS`` does."""
+    store = open_store(tmp_path_factory.mktemp("states"))
+    for number, (verdict, reason) in WORDS.items():
+        assert store.call(partial(contacts.outcome_of, verdict=verdict, reason=reason)) == number
+    yield store
+    store.close()
 
 
 class Screener:
@@ -68,11 +66,13 @@ def verdict(outcome: int) -> str:
 
 @settings(max_examples=60, deadline=None)
 @given(held, st.data())
-def test_a_screening_changes_what_the_plain_rule_changes(known: dict[int, Any], data: st.DataObject) -> None:
+def test_a_screening_changes_what_the_plain_rule_changes(
+    store: EvidenceStore, known: dict[int, Any], data: st.DataObject
+) -> None:
     said = {number: data.draw(st.sampled_from([1, 2, 3, 4])) for number in known}
     counts = {"newly_blocked": 0, "newly_allowed": 0}
     changed: dict[int, tuple[int, int, str | None]] = {}
-    for change, part in rescreened(states_of(known), Screener(said), Book(Store()), NOW):  # type: ignore[arg-type]
+    for change, part in rescreened(states_of(known), Screener(said), Outcomes(store), NOW):  # type: ignore[arg-type]
         counts = {name: counts[name] + part[name] for name in counts}
         for batch in batches(change):
             changed |= {number: (outcome, since, was) for number, outcome, since, was in batch}
@@ -92,10 +92,12 @@ def test_a_screening_changes_what_the_plain_rule_changes(known: dict[int, Any], 
 
 @settings(max_examples=60, deadline=None)
 @given(held, st.lists(st.tuples(st.integers(442000000000, 442000000040), st.sampled_from([1, 2, 3, 4])), max_size=12))
-def test_a_list_takes_over_the_time_of_a_verdict_that_stays(known: dict[int, Any], rows: list[tuple[int, int]]) -> None:
+def test_a_list_takes_over_the_time_of_a_verdict_that_stays(
+    store: EvidenceStore, known: dict[int, Any], rows: list[tuple[int, int]]
+) -> None:
     numbers = np.array([number for number, _ in rows], dtype=np.int64)
     outcomes = np.array([outcome for _, outcome in rows], dtype=np.int64)
-    since, was = settle(states_of(known), numbers, outcomes, NOW, Book(Store()))  # type: ignore[arg-type]
+    since, was = settle(states_of(known), numbers, outcomes, NOW, Outcomes(store))
     codes = {"allow": ALLOW, "block": BLOCK}
     for place, (number, outcome) in enumerate(rows):
         if number not in known:
@@ -107,10 +109,10 @@ def test_a_list_takes_over_the_time_of_a_verdict_that_stays(known: dict[int, Any
         assert (since[place], was[place]) == expected
 
 
-def test_outcomes_that_are_new_are_learned() -> None:
-    store = Store()
-    book = Book(store)  # type: ignore[arg-type]
-    numbers = book.numbers_of([Outcome("block", "register_stale", ()), Outcome("allow", "not_listed", ("x",))])
-    assert numbers.tolist() == [44, 1]
-    assert book.verdicts(numbers).tolist() == [BLOCK, ALLOW]
-    assert book.numbers_of([Outcome("block", "register_stale", ("y",))]).tolist() == [44]
+def test_outcomes_that_are_new_are_learned(store: EvidenceStore) -> None:
+    outcomes = Outcomes(store)
+    numbers = outcomes.numbers_of([Outcome("block", "register_stale", ()), Outcome("allow", "not_listed", ("x",))])
+    assert numbers.tolist() == [5, 1]
+    assert outcomes.verdicts(numbers).tolist() == [BLOCK, ALLOW]
+    assert outcomes.numbers_of([Outcome("block", "register_stale", ("y",))]).tolist() == [5]
+    assert store.call(contacts.outcomes)[5] == ("block", "register_stale")

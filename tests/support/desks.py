@@ -160,11 +160,14 @@ class SmallDesk:
         self._note("contacts_import", said=file.said, **fields)
         counts = {"contacts": 3, "in_file": 3, "rows": 4, "bad_rows": 1, "reasons": {"not_listed": 2, "listed_tps": 1}}
         faults = [{"line": 5, "column": "phone", "reference": "c-4", "fault": "it is empty"}]
-        return counts | {"faults": faults, "sha256": "ab" * 32, "mode": "replace", "new": 3, "before": 0}
+        counts |= {"faults": faults, "sha256": "ab" * 32, "mode": "replace", "new": 3, "before": 0, "carried_over": 0}
+        said = {"source_name": "crm.csv", "path_said": file.said, "columns": ["phone"], "topic": "general"}
+        return counts | said | {"registers": []}
 
     def contacts_rescreen(self, **fields: Any) -> dict[str, Any]:
         self._note("contacts_rescreen", **fields)
-        return {"contacts": 3, "newly_blocked": 1, "newly_allowed": 0}
+        counts = {"contacts": 3, "newly_blocked": 1, "newly_allowed": 0}
+        return counts | {"why": "asked", "topic": "general", "registers": []}
 
     def contacts_status(self, **fields: Any) -> dict[str, Any]:
         self._note("contacts_status", **fields)
@@ -174,6 +177,7 @@ class SmallDesk:
             "reasons": {"not_listed": 2, "listed_tps": 1},
             "bad_rows": 1,
             "imported_at": "2026-03-02T10:00:00+00:00",
+            "registers": [],
         }
 
     def contacts_list(self, **fields: Any) -> dict[str, Any]:
@@ -182,7 +186,9 @@ class SmallDesk:
 
     def contacts_show(self, **fields: Any) -> dict[str, Any]:
         self._note("contacts_show", **fields)
-        return {"contact": CONTACT | {"same_number": 1, "topic": "general"}, "now": {"verdict": "block"}}
+        now = {"number": CONTACT["number"], "verdict": "block", "reason": "listed_tps", "explanation": ""}
+        now |= {"registers": [], "consent_id": None, "objection_id": None}
+        return {"contact": CONTACT | {"same_number": 1, "topic": "general"}, "now": now}
 
     def contacts_cancel(self, **fields: Any) -> dict[str, Any]:
         self._note("contacts_cancel", **fields)

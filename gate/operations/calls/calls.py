@@ -12,6 +12,7 @@ from gate.core.evidence import stamp
 from gate.core.showing import local
 from gate.errors import UsageError
 from gate.operations.calls.rows import CallRow, FactRow, RecordingRow
+from gate.operations.contacts.pages import find_contact
 from gate.operations.operation import (
     EVERYBODY,
     READERS,
@@ -140,9 +141,9 @@ def reveal(folder: DataFolder, asked: Reveal, caller: Caller) -> Revealed:
     # A contact is found by walking its list, which no decision may wait for; and its id is the CRM's own, which may be
     # anything: it is logged in the body, where it can be erased.
     contact = kind is Kind.CONTACT
-    named = folder.contacts.named(asked.id) if contact else None
-    reference = named["reference"] if named else asked.id
-    found: str = named["number"] if named else folder.beside(look) if contact else ""
+    named = find_contact(folder, asked.id) if contact else None
+    reference = named.reference if named else asked.id
+    found: str = named.number if named else folder.beside(look) if contact else ""
 
     def work(tx: StoreTransaction) -> str:
         number = found if contact else look(tx)

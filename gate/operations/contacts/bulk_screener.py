@@ -8,88 +8,30 @@ by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from gate.config import Config
 from gate.core import cells
+from gate.core.hours import Hours
 from gate.core.numbers import Number, NumberRefused
-from gate.core.screening import Attempt, Consent, Objection, RegisterView, Rules, decide
+from gate.core.screening import Attempt, Purpose, Reason, RegisterView, Rules, Topic, decide
+from gate.core.showing import LONDON
+from gate.errors import StoreError
+from gate.operations.audit.standing import ReaderLog, standing
 from gate.operations.contacts.number_reader import Integers, NumberReader, read
+from gate.operations.data_folder import rules_of
+from gate.registers.fixed import FixedRegisters
+from gate.store.own import Entries, OwnLists
+from gate.store.reader import Reader
 
 REMEMBERED = 10_000
 """Texts that are no plain UK number, and what became of them: the same ones come again and again."""
-
-
-class Held(Protocol):
-    """What the firm holds of one number."""
-
-    @property
-    def objections(self) -> Sequence[Objection]:
-        """In force."""
-        ...
-
-    @property
-    def consents(self) -> Sequence[Consent]:
-        """The withdrawn ones too."""
-        ...
-
-    @property
-    def last_unattended(self) -> datetime | None:
-        """The last call that found no agent."""
-        ...
-
-
-class Own(Protocol):
-    """The firm's own lists, in memory."""
-
-    @property
-    def numbers(self) -> Collection[str]:
-        """Every number of which something is held, but for those of erased persons."""
-        ...
-
-    @property
-    def has_erased(self) -> bool:
-        """There are numbers that only ``is_erased`` can tell."""
-        ...
-
-    def of(self, number: str) -> Held:
-        """What is held of an E.164 number."""
-        ...
-
-    def is_erased(self, number: str) -> bool:
-        """It belongs to an erased person who objected."""
-        ...
-
-
-class FixedView(Protocol):
-    """The registers of one moment."""
-
-    @property
-    def identities(self) -> list[dict[str, Any]]:
-        """Name, state, as-of day, count and SHA-256 of each."""
-        ...
-
-    @property
-    def codes(self) -> int:
-        """Every code is smaller."""
-        ...
-
-    def views(self, code: int) -> tuple[RegisterView, ...]:
-        """What they say of numbers with this code."""
-        ...
-
-    def view(self, number: str) -> tuple[RegisterView, ...]:
-        """What they say of one number."""
-        ...
-
-    def look_up(self, numbers: Integers) -> Integers:
-        """The codes of many."""
-        ...
 
 
 class Outcome(NamedTuple):
@@ -114,7 +56,7 @@ class Answers:
 class BulkScreener:
     """Decides columns of texts, all as of one moment."""
 
-    def __init__(self, registers: FixedView, own: Own, rules: Rules, attempt: Attempt, now: datetime) -> None:
+    def __init__(self, registers: FixedRegisters, own: OwnLists, rules: Rules, attempt: Attempt, now: datetime) -> None:
         self.registers = registers
         self.rules = rules
         self.attempt = attempt
@@ -194,7 +136,7 @@ class BulkScreener:
             self._remembered[raw] = answer
         return answer
 
-    def _decided(self, number: Number | NumberRefused, views: Sequence[RegisterView], held: Held | None) -> int:
+    def _decided(self, number: Number | NumberRefused, views: Sequence[RegisterView], held: Entries | None) -> int:
         decision = decide(
             self.attempt,
             number=number,
@@ -215,3 +157,43 @@ class BulkScreener:
             place = self._index[outcome] = len(self.outcomes)
             self.outcomes.append(outcome)
         return place
+
+
+# --- of a data folder ----------------------------------------------------------------------------------------------
+
+
+def bulk_screener(
+    config: Config,
+    *,
+    purpose: str,
+    topic: str,
+    now: datetime,
+    at: datetime | None,
+    actor: str,
+    compared: bool = False,
+) -> BulkScreener:
+    """Registers, own lists and rules as of this moment.
+
+    Where ``at`` is None, calling hours and the redial pause are left out: they are asked of every call when it is made,
+    and a list screened at night is dialled by day. Else everything is decided as if all were called then.
+    ``compared``: where the evidence is older than what was signed, nothing is allowed (``evidence_rolled_back``).
+    Raises ``StoreError`` where own lists cannot be read.
+    """
+    moment = at or now
+    rules = replace(rules_of(config), emergency_numbers=frozenset())  # nobody sells to them: in a list they are faults
+    if at is None:
+        rules = replace(rules, hours=Hours.always(), redial=timedelta(0))
+    path = config.data / "number.key"
+    try:
+        pepper = path.read_bytes()
+    except OSError as error:
+        raise StoreError(
+            f"{path} cannot be read: {error.strerror}", hint="run as the gate's account; restore it where it is missing"
+        ) from None
+    with Reader(config.data / "gate.db") as reader:
+        own = OwnLists(reader, pepper)
+        if compared and standing(config, ReaderLog(reader)).why:
+            rules = replace(rules, evidence=Reason.EVIDENCE_ROLLED_BACK)
+    registers = FixedRegisters(config.data / "registers", rules.registers, moment.astimezone(LONDON).date())
+    attempt = Attempt("", Purpose(purpose), Topic(topic), config.firm.numbers[0], False, actor)
+    return BulkScreener(registers, own, rules, attempt, moment)

@@ -8,22 +8,28 @@ time as long as it stays the same.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from typing import TYPE_CHECKING, Any
 
+import msgspec
 import numpy as np
 
 from gate.core.evidence import stamp
 from gate.errors import GateError, RefusedError, UsageError
 from gate.operations.contacts.bulk_screener import BulkScreener
-from gate.operations.contacts.contact_room import Key, Room, Wish
 from gate.operations.contacts.crm_file import CrmFile, Part
+from gate.operations.contacts.crm_import import ContactsImport, ContactsImported
 from gate.operations.contacts.number_reader import Integers
-from gate.operations.contacts.states import BATCH, WORDS, Book, States, settle
-from gate.ports import Fact
-from gate.store.transaction import StoreTransaction
+from gate.operations.contacts.rescreening import screener_of
+from gate.operations.contacts.states import BATCH, WORDS, Outcomes, States, settle
+from gate.store import contacts as rows
 from gate.types import Progress, Row
+
+if TYPE_CHECKING:
+    from gate.handed_over_file import HandedOverFile
+    from gate.operations.data_folder import DataFolder
+    from gate.store.transaction import StoreTransaction
 
 SHOWN = 1000
 """Faults in an answer, at most; all of them are kept with the list."""
@@ -39,15 +45,15 @@ class Gathered:
     """The contacts of a file. They are kept by rising number: in the file's order each would be written into another
     page of the database."""
 
-    def __init__(self, book: Book) -> None:
-        self._book = book
+    def __init__(self, known: Outcomes) -> None:
+        self._known = known
         self._numbers: list[Integers] = [np.zeros(0, dtype=np.int64)]
         self._outcomes: list[Integers] = [np.zeros(0, dtype=np.int64)]
         self._references: list[str] = []
 
     def take(self, part: Part, screener: BulkScreener) -> None:
         """Add a part's."""
-        numbers_of = self._book.numbers_of(screener.outcomes)
+        numbers_of = self._known.numbers_of(screener.outcomes)
         self._numbers.append(np.array(part.numbers, dtype=np.int64))
         self._outcomes.append(numbers_of[np.array(part.outcomes, dtype=np.int64)])
         self._references += part.references
@@ -68,10 +74,11 @@ class Gathered:
 class ListImport:
     """One import. The caller sees to it that there is no other."""
 
-    room: Room
-    wish: Wish
-    stopped: Callable[[], bool]
-    progress: Progress | None = None
+    folder: DataFolder
+    asked: ContactsImport
+    file: HandedOverFile
+    actor: str
+    progress: Progress
     _old: Row | None = None
     _states: States = field(default_factory=States)
     _list: int = 0
@@ -81,43 +88,41 @@ class ListImport:
     _faults: list[Row] = field(default_factory=list)
     _references: set[str] = field(default_factory=set)
 
-    def run(self) -> Row:
+    def run(self) -> ContactsImported:
         """Read, screen, keep, swap. Raises ``UsageError`` (no such file, column, or no contact in it), ``RefusedError``
         (``contacts_shrink``), ``RegisterError``, ``StoreError``; then the list in force has stayed."""
-        room, wish = self.room, self.wish
-        now = room.clock.now()
-        self._old = room.store.call(room.rows.in_force)
-        if self._old:
-            with room.beside() as reader:
-                self._states = States(room.rows.states(reader, self._old["list"]))
-        leaf = room.store.call(room.rows.head)  # before own lists are read: what comes now is followed afterwards
-        screener = room.screener(wish.topic, now)
-        name = wish.file.name
-        self._list = room.store.call(
-            lambda tx: room.rows.new_list(tx, at=stamp(now), actor=wish.actor, source_name=name, topic=wish.topic)
+        folder, asked, topic = self.folder, self.asked, self.asked.topic.value
+        now = folder.clock.now()
+        self._old = old = folder.contacts.in_force()
+        if old:
+            self._states = folder.beside(lambda reader: States(rows.states(reader, old["list"])))
+        leaf = folder.store.call(rows.head)  # before own lists are read: what comes now is followed afterwards
+        screener = screener_of(folder, topic, now)
+        name = self.file.name
+        self._list = folder.store.call(
+            lambda tx: rows.new_list(tx, at=stamp(now), actor=self.actor, source_name=name, topic=topic)
         )
         file = self._read(screener, int(now.timestamp()))
         if self._contacts == 0:
             raise UsageError(
-                f"{wish.file} holds no telephone number: the contacts stay as they are",
+                f"{self.file} holds no telephone number: the contacts stay as they are",
                 hint="is the right column named? --column NAME",
             )
-        if wish.add and self._old:
+        if asked.add and self._old:
             self._carry_over(self._old["list"])
-        if wish.only and file.sha256 != wish.only:
+        if asked.only and file.sha256 != asked.only:
             raise RefusedError(
-                f"{wish.file} is not the file that was shown", reason="plan_changed", hint="Look again, then import it."
+                f"{self.file} is not the file that was shown", reason="plan_changed", hint="Look again, then import it."
             )
-        if wish.dry_run:
+        if asked.dry_run:
             fact = self._fact(file, screener, name)
-            shrinks = self._shrinks()
-            return {**fact, "contacts": self._contacts + self._carried, "faults": self._faults, "shrinks": shrinks}
+            return self._answer(fact, self._contacts + self._carried, shrinks=self._shrinks())
         self._check_size()
         fact = self._fact(file, screener, name)
-        at = stamp(room.clock.now())
+        at = stamp(folder.clock.now())
 
         def swap(tx: StoreTransaction) -> int:
-            contacts = room.rows.put_in_force(
+            contacts = rows.put_in_force(
                 tx,
                 self._list,
                 at=at,
@@ -126,54 +131,53 @@ class ListImport:
                 bad_rows=file.bad_rows,
                 leaf=leaf,
             )
-            room.rows.screened(tx, self._list, at=stamp(now), registers=screener.registers.identities, leaf=leaf)
+            rows.screened(tx, self._list, at=stamp(now), registers=screener.registers.identities, leaf=leaf)
             body = {**fact, "contacts": contacts}
-            tx.append(Fact("contacts_imported", "contacts", room.clock.now(), wish.actor, body))
+            tx.append(folder.fact("contacts_imported", "contacts", self.actor, body))
             return contacts
 
-        contacts = room.store.call(swap)
-        return {**fact, "contacts": contacts, "faults": self._faults, "not_utf8": file.not_utf8}
+        return self._answer(fact, folder.store.call(swap), not_utf8=file.not_utf8)
 
     # --- steps
 
+    def _answer(self, fact: Row, contacts: int, **more: Any) -> ContactsImported:
+        return msgspec.convert({**fact, "contacts": contacts, "faults": self._faults, **more}, ContactsImported)
+
     def _tell(self, done: float, what: str) -> None:
-        if self.stopped():
+        if self.folder.contacts.stopped:
             raise GateError("the gate is stopping: the contacts stay as they were", hint="import the list again")
-        if self.progress:
-            self.progress(min(done, 1.0), what)
+        self.progress(min(done, 1.0), what)
 
     def _read(self, screener: BulkScreener, now: int) -> CrmFile:
-        wish = self.wish
-        book = Book(self.room)
+        asked, known = self.asked, Outcomes(self.folder.store)
         try:
-            with wish.file.reader() as source:
-                size = max(wish.file.size, 1)
+            with self.file.reader() as source:
+                size = max(self.file.size, 1)
                 file = CrmFile(
                     source,
-                    columns=wish.columns,
-                    reference=wish.reference,
-                    delimiter=wish.delimiter,
-                    header=wish.header,
+                    columns=asked.columns,
+                    reference=asked.reference,
+                    delimiter=asked.delimiter,
+                    header=asked.header,
                     tell=lambda done: self._tell(done / size * READ, "reading"),
                 )
-                gathered = Gathered(book)
+                gathered = Gathered(known)
                 for part in file.parts(screener):
                     gathered.take(part, screener)
                     self._keep_faults(part)
         except OSError as error:
             raise UsageError(
-                f"{wish.file} cannot be read: {error.strerror}", hint="give it again, or a copy of it"
+                f"{self.file} cannot be read: {error.strerror}", hint="give it again, or a copy of it"
             ) from None
-        if wish.file.changed:
-            raise UsageError(f"{wish.file} changed while it was read", hint="import it when it is complete")
-        self._keep(gathered, now, book)
+        if self.file.changed:
+            raise UsageError(f"{self.file} changed while it was read", hint="import it when it is complete")
+        self._keep(gathered, now, known)
         return file
 
-    def _keep(self, gathered: Gathered, now: int, book: Book) -> None:
+    def _keep(self, gathered: Gathered, now: int, known: Outcomes) -> None:
         """Add the contacts by rising number, so many to a transaction."""
-        rows, store = self.room.rows, self.room.store
         numbers, outcomes, references = gathered.sorted()
-        since, was = settle(self._states, numbers, outcomes, now, book)
+        since, was = settle(self._states, numbers, outcomes, now, known)
         self._new = int(np.count_nonzero(~self._states.places(numbers)[1]))
         for start in range(0, len(numbers), BATCH):
             columns = [column[start : start + BATCH].tolist() for column in (numbers, outcomes, since, was)]
@@ -182,24 +186,23 @@ class ListImport:
                 (number, reference, outcome, at, WORDS[before])
                 for reference, number, outcome, at, before in zip(part, *columns, strict=True)
             ]
-            self._contacts += store.call(partial(rows.add, list_id=self._list, rows=piece))
+            self._contacts += self.folder.store.call(partial(rows.add, list_id=self._list, rows=piece))
             self._tell(READ + (1 - READ) * start / len(numbers), f"{self._contacts:,} contacts")
-        if self.wish.add and self.wish.reference:
+        if self.asked.add and self.asked.reference:
             self._references.update(references)
 
     def _keep_faults(self, part: Part) -> None:
         for start in range(0, len(part.faults), BATCH):
             faults = part.faults[start : start + BATCH]
-            self.room.store.call(partial(self.room.rows.add_faults, list_id=self._list, faults=faults))
+            self.folder.store.call(partial(rows.add_faults, list_id=self._list, faults=faults))
         for line, column, reference, fault in part.faults[: SHOWN - len(self._faults)]:
             self._faults.append({"line": line, "column": column, "reference": reference, "fault": fault})
 
     def _carry_over(self, old: int) -> None:
         """What was held before and is not named again comes along."""
-        rows, after = self.room.rows, (-1, "")
-        following: Key | None = after
+        following: rows.Key | None = (-1, "")
         while following is not None:
-            added, following = self.room.store.call(
+            added, following = self.folder.store.call(
                 partial(
                     rows.carry_over, old=old, new=self._list, after=following, limit=BATCH, without=self._references
                 )
@@ -212,11 +215,11 @@ class ListImport:
         return bool(self._contacts + self._carried < held / SHRINK)
 
     def _check_size(self) -> None:
-        if self.wish.accept_shrink or not self._shrinks():
+        if self.asked.accept_shrink or not self._shrinks():
             return
         held = self._old["contacts"] if self._old else 0
         raise RefusedError(
-            f"{self.wish.file} holds {self._contacts:,} contacts, fewer than half of the {held:,} that are kept",
+            f"{self.file} holds {self._contacts:,} contacts, fewer than half of the {held:,} that are kept",
             reason="contacts_shrink",
             hint="see that it is the whole list; --add merges a part of it, --accept-shrink takes it all the same",
         )
@@ -224,16 +227,15 @@ class ListImport:
     def _fact(self, file: CrmFile, screener: BulkScreener, name: str) -> Row:
         """What the log says of it: counts, and no number."""
         counts: dict[str, int] = {}
-        with self.room.beside() as reader:
-            for row in self.room.rows.counts(reader, self._list):
-                counts[row["reason"]] = row["contacts"]
+        for row in self.folder.beside(lambda reader: rows.counts(reader, self._list)):
+            counts[row["reason"]] = row["contacts"]
         return {
             "source_name": name,
-            "path_said": self.wish.file.said,
+            "path_said": self.file.said,
             "sha256": file.sha256,
-            "mode": "add" if self.wish.add else "replace",
+            "mode": "add" if self.asked.add else "replace",
             "columns": file.columns,
-            "topic": self.wish.topic,
+            "topic": self.asked.topic.value,
             "rows": file.rows,
             "bad_rows": file.bad_rows,
             "before": self._old["contacts"] if self._old else 0,

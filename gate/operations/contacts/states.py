@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from gate.operations.contacts.bulk_screener import BulkScreener, Outcome
-from gate.operations.contacts.contact_room import Room
 from gate.operations.contacts.number_reader import Integers
+from gate.store import contacts
+
+if TYPE_CHECKING:
+    from gate.store.store import EvidenceStore
 
 BATCH: Final = 1000
 """Rows of one transaction: what a call's decision may have to wait for is some milliseconds."""
@@ -41,7 +44,7 @@ class States:
     """The contacts of a list, each number once and rising."""
 
     def __init__(self, rows: Iterable[tuple[int, int, int, int]] = ()) -> None:
-        """``rows`` as ``ContactRows.states`` gives them: those of one number are alike and adjacent."""
+        """``rows`` as ``gate.store.contacts.states`` gives them: those of one number are alike and adjacent."""
         table: npt.NDArray[Any] = np.fromiter(rows, dtype=_STATE)
         first = np.ones(len(table), dtype=np.bool_)
         np.not_equal(table["number"][1:], table["number"][:-1], out=first[1:])
@@ -62,14 +65,14 @@ class States:
         return places, self.numbers[places] == numbers
 
 
-class Book:
+class Outcomes:
     """Outcomes by their numbers in the store."""
 
-    def __init__(self, room: Room) -> None:
-        self._room = room
+    def __init__(self, store: EvidenceStore) -> None:
+        self._store = store
         self._known: dict[tuple[str, str], int] = {}
         self._verdicts = np.zeros(16, dtype=np.int64)
-        for number, (verdict, reason) in room.store.call(room.rows.outcomes).items():
+        for number, (verdict, reason) in store.call(contacts.outcomes).items():
             self._learn(number, verdict, reason)
 
     def _learn(self, number: int, verdict: str, reason: str) -> None:
@@ -83,7 +86,7 @@ class Book:
         for each in outcomes:
             if (each.verdict, each.reason) not in self._known:
                 verdict, reason = each.verdict, each.reason
-                number = self._room.store.call(partial(self._room.rows.outcome_of, verdict=verdict, reason=reason))
+                number = self._store.call(partial(contacts.outcome_of, verdict=verdict, reason=reason))
                 self._learn(number, verdict, reason)
         return np.array([self._known[each.verdict, each.reason] for each in outcomes], dtype=np.int64)
 
@@ -92,27 +95,31 @@ class Book:
         return self._verdicts[outcomes]
 
 
-def settle(states: States, numbers: Integers, outcomes: Integers, now: int, book: Book) -> tuple[Integers, Integers]:
+def settle(
+    states: States, numbers: Integers, outcomes: Integers, now: int, known: Outcomes
+) -> tuple[Integers, Integers]:
     """Since and was of these numbers, now that these are their outcomes."""
-    places, known = states.places(numbers)
-    if not known.any():
+    places, there = states.places(numbers)
+    if not there.any():
         return np.full(len(numbers), now), np.zeros(len(numbers), dtype=np.int64)
-    before = np.where(known, book.verdicts(states.outcomes[places]), NONE)
-    same = known & (before == book.verdicts(outcomes))
+    before = np.where(there, known.verdicts(states.outcomes[places]), NONE)
+    same = there & (before == known.verdicts(outcomes))
     return np.where(same, states.since[places], now), np.where(same, states.was[places], before)
 
 
-def rescreened(states: States, screener: BulkScreener, book: Book, now: int) -> Iterator[tuple[Change, dict[str, int]]]:
+def rescreened(
+    states: States, screener: BulkScreener, known: Outcomes, now: int
+) -> Iterator[tuple[Change, dict[str, int]]]:
     """What a screening changes, piece by piece: the changes, and how many contacts are newly blocked and allowed."""
     for start in range(0, len(states.numbers), AT_ONCE):
         part = slice(start, start + AT_ONCE)
         numbers = states.numbers[part]
         screened = screener.screen([f"+{number}" for number in numbers.tolist()])
-        outcomes = book.numbers_of(screener.outcomes)[screened.outcomes]
+        outcomes = known.numbers_of(screener.outcomes)[screened.outcomes]
         changed = np.flatnonzero(outcomes != states.outcomes[part])
-        before = book.verdicts(states.outcomes[part][changed])
-        after = book.verdicts(outcomes[changed])
-        since, was = settle(states, numbers[changed], outcomes[changed], now, book)
+        before = known.verdicts(states.outcomes[part][changed])
+        after = known.verdicts(outcomes[changed])
+        since, was = settle(states, numbers[changed], outcomes[changed], now, known)
         weights = states.weights[part][changed]
         counts = {
             "newly_blocked": int(weights[(before == ALLOW) & (after == BLOCK)].sum()),

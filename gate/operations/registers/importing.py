@@ -117,7 +117,7 @@ def register_import(folder: DataFolder, asked: RegisterImport, caller: Caller) -
     Raises ``RegisterError``; then the register in force has stayed.
     """
     file, name, contacts = caller.opened, asked.name, folder.contacts
-    before, sha256 = contacts.listing(name), _sha256_in_force(folder, name)
+    before, sha256 = contacts.listed(name), _sha256_in_force(folder, name)
     try:
         if asked.once:
             _refuse_again(folder, name, file)

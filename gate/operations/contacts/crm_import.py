@@ -1,0 +1,120 @@
+"""The CRM's list imported, and cancelling that."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Final
+
+import msgspec
+
+from gate.core.screening import Topic
+from gate.errors import GateError, UsageError
+from gate.operations.contacts.rescreening import IMPORT
+from gate.operations.operation import KEEPERS, Caller, Line, Request, Response, operation
+from gate.operations.registers.in_force import RegisterIdentity
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+
+LARGEST: Final = 512 << 20
+"""Bytes of the CRM's list, at most: some ten million rows."""
+
+# --- importing -----------------------------------------------------------------------------------------------------
+
+
+class BadField(Response, frozen=True):
+    """What in the file was no contact."""
+
+    line: int
+    column: str
+    """Empty for the whole row."""
+    reference: str
+    fault: str
+
+
+class ContactsImported(Response, frozen=True, kw_only=True, omit_defaults=True):
+    """What an import did, or would do."""
+
+    source_name: str
+    path_said: str
+    sha256: str
+    mode: str
+    """``replace`` or ``add``."""
+    columns: list[str]
+    topic: str
+    rows: int
+    bad_rows: int
+    before: int
+    """Contacts before."""
+    in_file: int
+    new: int
+    carried_over: int
+    """Those of the list before that were kept beside the file's."""
+    reasons: dict[str, int]
+    registers: list[RegisterIdentity]
+    contacts: int
+    """In force now; of a dry run, then."""
+    faults: list[BadField]
+    """The first thousand."""
+    shrinks: bool | None = None
+    """Of a dry run: it would need ``accept_shrink``."""
+    not_utf8: int | None = None
+    """The line from which on the file is not UTF-8; 0: it all is. Not of a dry run."""
+
+
+class ContactsImport(Request[ContactsImported], frozen=True):
+    """Keep and screen the CRM's list: a file that was handed over (``gate.control.files``)."""
+
+    path: Annotated[str, msgspec.Meta(min_length=1, max_length=4096)]
+    """What the caller calls it: kept as that, and not opened."""
+    file: Line = ""
+    """Its ticket."""
+    columns: Annotated[tuple[Line, ...], msgspec.Meta(max_length=100)] = ()
+    """Phone columns by name, or number from 1; empty: those that look like phones."""
+    reference: Line = ""
+    """The column of the CRM's own id."""
+    delimiter: Annotated[str, msgspec.Meta(max_length=1)] = ""
+    header: bool = True
+    add: bool = False
+    """Merge it with the list in force; else it takes its place."""
+    topic: Topic = Topic.GENERAL
+    accept_shrink: bool = False
+    dry_run: bool = False
+    """Only say what would come of it; nothing is kept."""
+    only: Line = ""
+    """The SHA-256 that a dry run told: another file is refused."""
+
+
+@operation(ContactsImport, "contacts_import", roles=KEEPERS, streams=True, file=LARGEST)
+def contacts_import(folder: DataFolder, asked: ContactsImport, caller: Caller) -> ContactsImported:
+    """Keep and screen the CRM's list: in place of the one before, or merged with it.
+
+    Raises ``RefusedError`` (``contacts_shrink``, ``plan_changed``, ``contacts_busy``).
+    """
+    from gate.operations.contacts.list_import import ListImport  # numpy: only an import pays for it
+
+    progress = folder.contacts.imports.checked(
+        IMPORT,
+        caller.progress,
+        lambda actor: GateError(f"the import of contacts was stopped by {actor}", hint="the contacts are as they were"),
+    )
+    run = ListImport(folder, asked, caller.opened, caller.actor, progress)
+    return folder.contacts.importing(run.run)
+
+
+# --- cancelling ----------------------------------------------------------------------------------------------------
+
+
+class ContactsCancelled(Response, frozen=True):
+    """The import ends soon."""
+
+
+class ContactsCancel(Request[ContactsCancelled], frozen=True):
+    """Cancel the import of contacts."""
+
+
+@operation(ContactsCancel, "contacts_cancel", roles=KEEPERS)
+def contacts_cancel(folder: DataFolder, asked: ContactsCancel, caller: Caller) -> ContactsCancelled:
+    """Cancel an import of contacts that is under way; the contacts stay as they were."""
+    if not folder.contacts.imports.cancel(IMPORT, caller.actor):
+        raise UsageError("no import of contacts is under way", hint="See: dialgate contacts status")
+    return ContactsCancelled()

@@ -1,0 +1,312 @@
+"""What is known of the CRM's contacts: counts, pages, one contact, what has changed, and what was none."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, time, timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import msgspec
+
+from gate.core.screening import Topic
+from gate.core.showing import LONDON
+from gate.errors import UsageError
+from gate.operations.calls.screening import Check, Checked, check
+from gate.operations.contacts.ids import ContactIds
+from gate.operations.contacts.rescreening import identity
+from gate.operations.operation import READERS, Caller, Line, Moment, Page, Paged, Request, Response, operation
+from gate.operations.parsing import number_of
+from gate.operations.registers.in_force import RegisterIdentity
+from gate.store import contacts as rows
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+
+CHANGE_COLUMNS: Final = ("reference", "number", "change", "verdict", "reason", "since")
+"""Of the file of changes that the CRM takes back."""
+ALL: Final = 1_000_000
+"""More contacts than one number has."""
+
+# --- counts --------------------------------------------------------------------------------------------------------
+
+
+class ContactsNow(Response, frozen=True, kw_only=True, omit_defaults=True):
+    """The contacts in counts, and what they rest on; without contacts only the first six."""
+
+    contacts: int
+    verdicts: dict[str, int]
+    reasons: dict[str, int]
+    bad_rows: int
+    imported_at: str | None
+    registers: list[RegisterIdentity]
+    """The editions that the verdicts rest on."""
+    topic: str | None = None
+    since: str | None = None
+    newly_blocked: int | None = None
+    """Since then; the next two as well."""
+    newly_allowed: int | None = None
+    first_blocked: int | None = None
+    """Blocked from their first day on."""
+    imported_by: str | None = None
+    source_name: str | None = None
+    screened_at: str | None = None
+    up_to_date: bool | None = None
+    """They rest on the registers in force."""
+
+
+class ContactsStatus(Request[ContactsNow], frozen=True):
+    """Counts by verdict and reason, and what has changed since a time."""
+
+    since: Moment | None = None
+    """None: since yesterday, London time."""
+
+
+@operation(ContactsStatus, "contacts_status", roles=READERS)
+def contacts_status(folder: DataFolder, asked: ContactsStatus, caller: Caller) -> ContactsNow:
+    """Counts by verdict and reason, the registers they rest on, and what has changed since a time."""
+    since = asked.since or datetime.combine(folder.today() - timedelta(days=1), time(), LONDON)
+    since = since.astimezone(LONDON)
+    folder.contacts.up_to_date()
+    current = folder.contacts.in_force()
+    if current is None:
+        return ContactsNow(contacts=0, verdicts={}, reasons={}, bad_rows=0, imported_at=None, registers=[])
+
+    def read(reader: Any) -> tuple[list[dict[str, Any]], dict[str, int]]:
+        return (
+            rows.counts(reader, current["list"]),
+            rows.changes_since(reader, current["list"], int(since.timestamp())),
+        )
+
+    counts, changes = folder.beside(read)
+    verdicts: dict[str, int] = {}
+    for row in counts:
+        verdicts[row["verdict"]] = verdicts.get(row["verdict"], 0) + row["contacts"]
+    return ContactsNow(
+        contacts=sum(verdicts.values()),
+        verdicts=verdicts,
+        reasons={row["reason"]: row["contacts"] for row in counts},
+        bad_rows=current["bad_rows"],
+        imported_at=current["imported_at"],
+        registers=msgspec.convert(current["registers"], list[RegisterIdentity]),
+        topic=current["topic"],
+        since=since.isoformat(),
+        **changes,
+        imported_by=current["actor"],
+        source_name=current["source_name"],
+        screened_at=current["screened_at"],
+        up_to_date=identity(current["registers"]) == folder.contacts.editions(),
+    )
+
+
+# --- the list ------------------------------------------------------------------------------------------------------
+
+
+class ContactRow(Response, frozen=True, kw_only=True):
+    """A contact, and what the last screening said of it."""
+
+    id: str
+    """It does not show the number (``ids``)."""
+    reference: str
+    number: str
+    verdict: str
+    reason: str
+    since: str
+    """From when on the verdict is what it is."""
+
+
+class ContactsList(Paged[Page[ContactRow]], frozen=True):
+    """The contacts, by rising number."""
+
+    number: Line | None = None
+    reference: Line | None = None
+    verdict: Literal["allow", "block"] | None = None
+    reason: Line | None = None
+    text: Line | None = None
+    """As it was typed: the beginning of a number in any spelling, or part of a reference, a verdict or a reason."""
+    masked: bool = False
+    """Hide part of each number. An account that is a viewer and no more gets them so in any case."""
+
+
+@operation(ContactsList, "contacts_list", roles=READERS)
+def contacts_list(folder: DataFolder, asked: ContactsList, caller: Caller) -> Page[ContactRow]:
+    """A page of the contacts, by rising number, with what the last screening said of them."""
+    folder.contacts.up_to_date()
+    key = int(number_of(asked.number)[1:]) if asked.number else None
+    where = {"number": key, "reference": asked.reference, "verdict": asked.verdict, "reason": asked.reason}
+    found, following = _page(folder, asked.after, asked.limit, where, text=asked.text)
+    return Page(items=[ContactRow(**_shown(folder, row)) for row in found], next=following)
+
+
+def _shown(folder: DataFolder, row: dict[str, Any]) -> dict[str, str]:
+    return {
+        "id": ContactIds(folder.pepper).of(row["number"], row["reference"]),
+        "reference": row["reference"],
+        "number": f"+{row['number']}",
+        "verdict": row["verdict"],
+        "reason": row["reason"],
+        "since": datetime.fromtimestamp(row["since"], LONDON).isoformat(),
+    }
+
+
+def _page(
+    folder: DataFolder,
+    after: str | None,
+    limit: int,
+    where: Mapping[str, Any],
+    *,
+    changed_since: datetime | None = None,
+    text: str | None = None,
+) -> tuple[list[dict[str, Any]], str | None]:
+    current = folder.contacts.in_force()
+    if current is None:
+        return [], None
+    second = int(changed_since.timestamp()) if changed_since else None
+    found, following = folder.beside(
+        lambda reader: rows.page(reader, current["list"], _key(after), limit, where, changed_since=second, text=text)
+    )
+    return found, _cursor(following)
+
+
+def _key(after: str | None) -> rows.Key | None:
+    if after is None:
+        return None
+    number, _, rest = after.partition(" ")
+    return (int(number) if number.isdecimal() and len(number) <= rows.LONGEST else 0, rest)
+
+
+def _cursor(key: rows.Key | None) -> str | None:
+    return f"{key[0]} {key[1]}" if key else None
+
+
+# --- one contact ---------------------------------------------------------------------------------------------------
+
+
+class ContactFound(ContactRow, frozen=True, kw_only=True):
+    """One contact."""
+
+    same_number: int
+    """Contacts with its number, itself among them."""
+    topic: str
+    """What calls to the list are about."""
+
+
+class ContactShown(Response, frozen=True):
+    """One contact, as it was screened last and as a check answers now."""
+
+    contact: ContactFound
+    now: Checked
+
+
+class ContactsShow(Request[ContactShown], frozen=True, kw_only=True):
+    """One contact, and what a check says of it now."""
+
+    id: Line
+    masked: bool = False
+    """Hide part of each number. An account that is a viewer and no more gets them so in any case."""
+
+
+@operation(ContactsShow, "contacts_show", roles=READERS)
+def contacts_show(folder: DataFolder, asked: ContactsShow, caller: Caller) -> ContactShown:
+    """One contact: what the last screening said of it, and what a check says now."""
+    folder.contacts.up_to_date()
+    found = contact_named(folder, asked.id)
+    return ContactShown(contact=found, now=check(folder, Check(number=found.number, topic=Topic(found.topic)), caller))
+
+
+def contact_named(folder: DataFolder, ident: str) -> ContactFound:
+    """The contact with an id. Raises ``UsageError`` where there is none."""
+    found = find_contact(folder, ident)
+    if found is None:
+        raise UsageError(f"there is no contact {ident}", hint="it may have gone with the last list: look again")
+    return found
+
+
+def find_contact(folder: DataFolder, ident: str) -> ContactFound | None:
+    """The contact with an id; None where there is none."""
+    named, current = ContactIds(folder.pepper).read(ident), folder.contacts.in_force()
+    if named is None or current is None:
+        return None
+    found: list[dict[str, Any]] = folder.beside(lambda reader: of_number(reader, named.number))
+    shown = [_shown(folder, row) for row in found]
+    return next(
+        (ContactFound(**each, same_number=len(shown), topic=current["topic"]) for each in shown if each["id"] == ident),
+        None,
+    )
+
+
+def of_number(source: Any, number: int) -> list[dict[str, Any]]:
+    """Every contact in force with the digits of an E.164 number, as the store has it."""
+    current = rows.in_force(source)
+    if current is None:
+        return []
+    return rows.page(source, current["list"], None, ALL, {"number": number}, changed_since=None)[0]
+
+
+# --- changes -------------------------------------------------------------------------------------------------------
+
+
+class ContactChange(ContactRow, frozen=True, kw_only=True):
+    """A contact whose verdict has changed."""
+
+    change: str
+    """``newly_blocked``, ``newly_allowed``, or ``first_blocked`` where it is blocked from its first day on."""
+
+
+class ContactsChanges(Paged[Page[ContactChange]], frozen=True, kw_only=True):
+    """The contacts whose verdict has changed since a time."""
+
+    since: Moment
+    export: bool = False
+    """The list is taken out; the first page is logged."""
+    masked: bool = False
+    """Hide part of each number. An account that is a viewer and no more gets them so in any case."""
+
+
+@operation(ContactsChanges, "contacts_changes", roles=READERS)
+def contacts_changes(folder: DataFolder, asked: ContactsChanges, caller: Caller) -> Page[ContactChange]:
+    """A page of the contacts that are newly blocked or newly allowed since a time."""
+    if asked.after is None:
+        folder.contacts.up_to_date()
+        if asked.export:
+            body = {"list": "contacts", "since": asked.since.isoformat()}
+            folder.keep("list_exported", folder.new_id(), caller.actor, body)
+    found, following = _page(folder, asked.after, asked.limit, {}, changed_since=asked.since)
+    items = [
+        ContactChange(
+            **_shown(folder, row), change="first_blocked" if row["was"] is None else f"newly_{row['verdict']}ed"
+        )
+        for row in found
+    ]
+    return Page(items=items, next=following)
+
+
+# --- what was none -------------------------------------------------------------------------------------------------
+
+
+class ContactFault(Response, frozen=True):
+    """What in the CRM's file was no contact."""
+
+    line: int
+    field: str
+    """The column; empty for the whole row."""
+    reference: str
+    fault: str
+
+
+class ContactsFaults(Paged[Page[ContactFault]], frozen=True):
+    """The rows of the CRM's file that hold no contact."""
+
+    masked: bool = False
+    """Hide part of each number. An account that is a viewer and no more gets them so in any case."""
+
+
+@operation(ContactsFaults, "contacts_faults", roles=READERS)
+def contacts_faults(folder: DataFolder, asked: ContactsFaults, caller: Caller) -> Page[ContactFault]:
+    """A page of what in the CRM's file was no contact: line, column, reference, what is wrong."""
+    current = folder.contacts.in_force()
+    if current is None:
+        return Page(items=[])
+    found, following = folder.beside(
+        lambda reader: rows.faults_page(reader, current["list"], _key(asked.after), asked.limit)
+    )
+    return Page(items=msgspec.convert(found, list[ContactFault]), next=_cursor(following))

@@ -1,0 +1,312 @@
+"""The CRM's contacts: kept with what the last screening said of them, and screened again when that may have changed.
+
+The stored verdict is for reports alone. No decision is ever made from it: every call is screened afresh.
+
+All contacts are screened again where another edition of a register is in force than the one they rest on, and one
+number alone where a fact of the log speaks of its objections or consents. The log is the only thing that is looked at
+for that, so it does not matter how an objection came in. A running gate looks every few seconds on a thread of its own;
+without one the commands that look at contacts do it first.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import msgspec
+
+from gate.core.evidence import stamp
+from gate.core.hours import Hours
+from gate.core.screening import Attempt, Purpose, Topic
+from gate.errors import GateError, RefusedError, RegisterError, UsageError
+from gate.log import Logger
+from gate.operations.cancellation import Cancellations
+from gate.operations.operation import KEEPERS, Caller, Request, Response, operation
+from gate.operations.registers.in_force import RegisterIdentity, states
+from gate.store import contacts as rows
+from gate.types import Progress, Row
+
+if TYPE_CHECKING:
+    from gate.operations.contacts.bulk_screener import BulkScreener
+    from gate.operations.contacts.number_reader import Integers
+    from gate.operations.data_folder import DataFolder
+    from gate.service.screener import Screener
+    from gate.store.transaction import StoreTransaction
+
+log = Logger()
+
+SOME: Final = 200
+"""Own entries looked through in one transaction."""
+LEAVES: Final = 5_000
+"""Leaves without own entries after which the place in the log is written down."""
+DROPPED: Final = 2_000
+"""Rows of an old list deleted in one transaction."""
+IMPORT: Final = "contacts"
+"""What may be cancelled."""
+
+Listed = Callable[["Integers"], Any]
+"""Numbers -> which of them a register lists."""
+T = TypeVar("T")
+
+
+class Contacts:
+    """Blocking and thread-safe; one import or screening at a time."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        self._folder = folder
+        self._one = threading.Lock()
+        self._stopped = threading.Event()
+        self._tried: tuple[Any, Any] | None = None
+        self.imports = Cancellations(lambda _: _busy())
+        """The import under way, by the name ``IMPORT``."""
+        self.background = False
+        """Somebody calls ``follow`` every few seconds: nobody else needs to wait for it."""
+
+    # --- changing
+
+    def importing(self, work: Callable[[], T]) -> T:
+        """What ``work``, an import, returns; no other import or screening runs meanwhile.
+
+        Raises ``RefusedError`` (``contacts_busy``) too.
+        """
+        with self._alone(), self.imports.running(IMPORT):
+            self._sweep()
+            try:
+                return work()
+            finally:
+                self._catch_up()
+                self._sweep()
+
+    def rescreen(self, actor: str, progress: Progress | None = None) -> Row | None:
+        """Screen all of them now: what changed; None where there are none."""
+        with self._alone():
+            return self._rescreen(actor, "asked", progress)
+
+    def follow(self, progress: Progress | None = None) -> Row | None:
+        """Screen again what may have changed; at once back where another thread is at it, or nothing has changed.
+
+        Returns what a screening of all came to. Raises ``StoreError``, ``RegisterError``.
+        """
+        if not self._one.acquire(blocking=False):
+            return None
+        try:
+            self._sweep()
+            current = self.in_force()
+            if current is None:
+                return None
+            wanted = self.editions()
+            held = identity(current["registers"])
+            if wanted != held and self._tried != (wanted, held):
+                # Two looks at a damaged disk may differ for good: the same difference is acted on once.
+                changed = self._rescreen("gate", "register", progress)
+                self._tried = (wanted, held)
+                return changed
+            self._catch_up()
+            return None
+        finally:
+            self._one.release()
+
+    def up_to_date(self) -> None:
+        """Without a gate that does it in the background, what may have changed is screened again now."""
+        if not self.background:
+            self.follow()
+
+    def stop(self) -> None:
+        """The gate ends: an import or a screening under way ends soon, and what it has not done is done next time."""
+        self._stopped.set()
+
+    @property
+    def stopped(self) -> bool:
+        """The gate is ending."""
+        return self._stopped.is_set()
+
+    # --- looking
+
+    def in_force(self) -> Row | None:
+        """The list in force; None where there is none."""
+        current: Row | None = self._folder.store.call(rows.in_force)
+        return current
+
+    def editions(self) -> Any:
+        """What of the registers in force a verdict depends on; compare it with ``identity``."""
+        return identity(states(self._folder))
+
+    # --- around the import of a register
+
+    def listed(self, name: str) -> Listed | None:
+        """What tells which numbers a register lists now, for ``compared``.
+
+        None where there are no contacts, or no edition that is sound.
+        """
+        return self._listed(name) if self.in_force() else None
+
+    def compared(self, name: str, before: Listed | None) -> dict[str, int] | None:
+        """How many contacts the edition now in force lists that the one before did not, and the other way round."""
+        from gate.operations.contacts.states import States
+
+        current, after = self.in_force(), self._listed(name)
+        if current is None or after is None:
+            return None
+        known: States = self._folder.beside(lambda reader: States(rows.states(reader, current["list"])))
+        try:
+            now = after(known.numbers)
+            was = before(known.numbers) if before else now & False
+        except RegisterError:
+            return None
+        return {
+            "newly_listed": int(known.weights[now & ~was].sum()),
+            "no_longer_listed": int(known.weights[was & ~now].sum()),
+        }
+
+    def _listed(self, name: str) -> Listed | None:
+        from gate.registers import snapshot_store
+        from gate.registers.fixed import contains_many
+
+        try:
+            found = snapshot_store.open_in_force(self._folder.config.data / "registers", name)
+        except RegisterError:
+            return None
+        return partial(contains_many, found[1]) if found else None
+
+    # --- steps
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._one.acquire(timeout=0.0 if not self.background else 10.0):
+            raise _busy()
+        try:
+            yield
+        finally:
+            self._one.release()
+
+    def _sweep(self) -> None:
+        """Delete what is left of lists that were replaced, or whose import was cut off, a piece at a time."""
+        store = self._folder.store
+        for each in store.call(rows.leftovers):
+            while not self.stopped:
+                if not store.call(partial(rows.drop_some, list_id=each, limit=DROPPED)):
+                    break
+
+    def _rescreen(self, actor: str, why: str, progress: Progress | None) -> Row | None:
+        from gate.operations.contacts.states import AT_ONCE, Outcomes, States, batches, rescreened
+
+        folder, now = self._folder, self._folder.clock.now()
+        current = self.in_force()
+        if current is None:
+            return None
+        leaf = folder.store.call(rows.head)  # before own lists are read: what comes now is followed afterwards
+        screener = screener_of(folder, current["topic"], now)
+        known: States = folder.beside(lambda reader: States(rows.states(reader, current["list"])))
+        totals = {"newly_blocked": 0, "newly_allowed": 0}
+        pieces = rescreened(known, screener, Outcomes(folder.store), int(now.timestamp()))
+        for done, (change, counts) in enumerate(pieces, start=1):
+            for batch in batches(change):
+                if self.stopped:
+                    raise GateError("the gate is stopping", hint="the screening of the contacts goes on next time")
+                folder.store.call(partial(rows.change, list_id=current["list"], rows=batch))
+            totals = {name: totals[name] + counts[name] for name in totals}
+            if progress:
+                progress(min(done * AT_ONCE / max(len(known.numbers), 1), 1.0), "screening the contacts")
+        registers = screener.registers.identities
+        body = {"why": why, "contacts": known.contacts, **totals, "topic": current["topic"], "registers": registers}
+
+        def over(tx: StoreTransaction) -> None:
+            rows.screened(tx, current["list"], at=stamp(now), registers=registers, leaf=leaf)
+            tx.append(folder.fact("contacts_screened", "contacts", actor, body))
+
+        folder.store.call(over)
+        log.info("contacts_screened", why=why, contacts=known.contacts, **totals)
+        self._catch_up()
+        return body
+
+    def _catch_up(self) -> None:
+        """Screen again each number whose own entries have changed."""
+        while not self.stopped and self._folder.store.call(self._some):
+            pass
+
+    def _some(self, tx: StoreTransaction) -> bool:
+        """A piece of that, in one transaction; True where there is more."""
+        current = rows.in_force(tx)
+        if current is None:
+            return False
+        numbers, leaf, more = rows.touched(tx, current["leaf"], SOME)
+        rows.change(tx, current["list"], self._changes(tx, current, numbers))
+        if numbers or leaf - current["leaf"] > LEAVES:
+            rows.followed(tx, current["list"], leaf)
+        return more
+
+    def _changes(
+        self, tx: StoreTransaction, current: Row, numbers: Sequence[str]
+    ) -> Iterable[tuple[int, int, int, str | None]]:
+        now, presentation = self._folder.clock.now(), self._folder.config.firm.numbers[0]
+        for number in numbers:
+            held = rows.of_number(tx, current["list"], int(number[1:]))
+            if held is None:
+                continue
+            attempt = Attempt(number, Purpose.MARKETING, Topic(current["topic"]), presentation, False, "gate")
+            decision = self._at_any_hour.check(tx, attempt, now)
+            verdict, reason = decision.verdict.value, decision.reason.value
+            if (verdict, reason) == (held["verdict"], held["reason"]):
+                continue
+            same = verdict == held["verdict"]
+            since, was = (held["since"], held["was"]) if same else (int(now.timestamp()), held["verdict"])
+            yield int(number[1:]), rows.outcome_of(tx, verdict, reason), since, was
+
+    @cached_property
+    def _at_any_hour(self) -> Screener:
+        """The rules for one number, calling hours and redial pause left out."""
+        from gate.operations.data_folder import rules_of
+        from gate.service.screener import Screener
+
+        rules = replace(rules_of(self._folder.config), hours=Hours.always(), redial=timedelta(0))
+        return Screener(self._folder.registers, rules)
+
+
+def screener_of(folder: DataFolder, topic: str, now: datetime) -> BulkScreener:
+    """Screening in bulk of marketing calls, calling hours and redial pause left out."""
+    from gate.operations.contacts.bulk_screener import bulk_screener  # numpy: a look at the contacts does without
+
+    return bulk_screener(folder.config, purpose="marketing", topic=topic, now=now, at=None, actor="gate")
+
+
+def identity(registers: Iterable[Mapping[str, Any]]) -> Any:
+    """What of the registers a verdict depends on."""
+    return [(each["name"], each["state"], each["sha256"]) for each in registers]
+
+
+def _busy() -> RefusedError:
+    return RefusedError(
+        "the contacts are being imported or screened", reason="contacts_busy", hint="Wait until that is done."
+    )
+
+
+# --- the operation -------------------------------------------------------------------------------------------------
+
+
+class ContactsScreened(Response, frozen=True):
+    """What a screening of all contacts came to."""
+
+    why: str
+    contacts: int
+    newly_blocked: int
+    newly_allowed: int
+    topic: str
+    registers: list[RegisterIdentity]
+
+
+class ContactsRescreen(Request[ContactsScreened], frozen=True):
+    """Screen all contacts now."""
+
+
+@operation(ContactsRescreen, "contacts_rescreen", roles=KEEPERS, streams=True)
+def contacts_rescreen(folder: DataFolder, asked: ContactsRescreen, caller: Caller) -> ContactsScreened:
+    """Screen all contacts now, whatever has changed."""
+    found = folder.contacts.rescreen(caller.actor, caller.progress)
+    if found is None:
+        raise UsageError("there are no contacts", hint="first: dialgate contacts import FILE")
+    return msgspec.convert(found, ContactsScreened)
