@@ -14,7 +14,7 @@ READY  := $(VENV)/.ready
 WORKERS ?= 4
 # Where the tests are that load the machine, and the folders of the quick ones.
 LOAD   := tests/attack tests/e2e tests/sip
-QUICK  := $(addprefix tests/,core store vault registers audit service control test_config.py test_given.py test_docs.py)
+QUICK  := $(addprefix tests/,core store vault registers audit service control) $(wildcard tests/test_*.py)
 # Nothing is fetched without a hash. What comes as source alone (sippy) is built by what .build.lock names: with a
 # build isolated from it, pip would fetch the newest tools, unpinned.
 PIP    := $(BIN)/python -m pip install --quiet --disable-pip-version-check

@@ -298,6 +298,7 @@ _ODD_VALUES = [
 ]
 
 
+@pytest.mark.deep
 def test_a_file_with_any_line_gone_wrong_is_a_configuration_or_one_error(tmp_path: Path) -> None:
     rows = VALID.splitlines()
     for place, row in enumerate(rows):

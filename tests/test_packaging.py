@@ -25,6 +25,8 @@ import pytest
 from gate import manual
 from tests.support.commands import ROOT
 
+pytestmark = pytest.mark.deep
+
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 PARTS = {"gate": (), "gate/softphone": ("softphone",), "console": ("console",)}

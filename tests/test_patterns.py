@@ -17,6 +17,8 @@ import pytest
 
 from tests.support.steps import FASTER, StepQueue
 
+pytestmark = pytest.mark.deep
+
 ROOT = Path(__file__).parents[1]
 CALLS = {"compile", "match", "search", "fullmatch", "sub", "subn", "split", "findall", "finditer"}
 USED = re.compile(rf"\bre\.(?:{'|'.join(CALLS)})\(")

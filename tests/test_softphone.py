@@ -31,6 +31,8 @@ from tests.support.sip_line import NUMBER, PRESENTED, RunningLine, ScriptedCallM
 from tests.support.sip_peer import read
 from tests.support.uas import Uas
 
+pytestmark = pytest.mark.deep
+
 ALLOWED = Answer("allow", "not_listed", "", "d-1", NUMBER)
 BLOCKED = Answer("block", "listed_tps", "This number is on the TPS.", "d-2", NUMBER)
 

@@ -22,6 +22,8 @@ from gate.sip import auth, dtmf, header_fields, message, sdp
 from tests.attack.stall import shapes
 from tests.support.outside import READERS
 
+pytestmark = pytest.mark.deep
+
 SIZES = (1_000, 4_000, 16_000, 64_000)
 UNITS = [
     '"',

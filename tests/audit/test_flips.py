@@ -13,6 +13,8 @@ from gate.errors import AuditError
 from tests.attack.cells import cells, change_cells, flat, flip_bits
 from tests.support.busy import busy_store, verified
 
+pytestmark = pytest.mark.deep
+
 FLIPS = 300
 
 _CRM = "a copy of what the CRM holds, and made again by the next import or screening: no call is decided by it"

@@ -31,9 +31,9 @@ def facts(process: subprocess.Popen[str]) -> dict[str, object]:
     return dict(told["facts"])
 
 
-def test_twice_at_once_in_another_locale_and_at_another_hour(tmp_path: Path) -> None:
+def test_twice_at_once_in_another_locale_and_at_another_hour_and_without_any_privilege_of_root(tmp_path: Path) -> None:
     two = [
-        start(tmp_path / "one", LC_ALL="C", TZ="Pacific/Kiritimati"),
+        start(tmp_path / "one", *UNPRIVILEGED, LC_ALL="C", TZ="Pacific/Kiritimati"),
         start(tmp_path / "two", LC_ALL="C.UTF-8", TZ="America/Los_Angeles"),
     ]
     for found in map(facts, two):
@@ -54,11 +54,6 @@ def test_twice_at_once_in_another_locale_and_at_another_hour(tmp_path: Path) -> 
     assert [path.name[-16:] for path in sorted((folder / "letters").glob("*.txt"))] == [
         "001-response.txt", "confirmation.txt"
     ]  # fmt: skip
-
-
-def test_without_any_privilege_of_root(tmp_path: Path) -> None:
-    found = facts(start(tmp_path / "demo", *UNPRIVILEGED))
-    assert found["log_verified"] is True
 
 
 def test_what_does_not_hold_is_said(tmp_path: Path) -> None:

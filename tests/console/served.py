@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import hashlib
 import itertools
 import json
+import shutil
 import sqlite3
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from datetime import datetime
-from functools import partial
+from datetime import datetime, tzinfo
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -83,14 +86,7 @@ class Served:
         with pytest.MonkeyPatch.context() as patch:  # the same key on every run: it is in pictures
             patch.setattr(signing, "Ed25519PrivateKey", _Seeded)
             CheckpointKey.create(data / "gate.key", "dialgate.example")
-        for name, day in (("tps", 14), ("ctps", 13)):
-            import_file(
-                data / "registers",
-                name,
-                ROOT / "sample_lists" / f"{name}_ns.txt",
-                as_of=datetime(2026, 7, day).date(),
-                now=datetime(2026, 7, day, 5, 31, tzinfo=self.clock.time.tzinfo),
-            )
+        shutil.copytree(_registers(self.clock.time.tzinfo), data / "registers", dirs_exist_ok=True)
         counter = itertools.count()
         # The same leaves on every run: their root is in pictures.
         self._salts = lambda: hashlib.sha256(next(counter).to_bytes(8)).digest()
@@ -158,6 +154,23 @@ class Served:
             connection.close()
         made = [dict(zip(("kind", "subject", "actor", "body"), row, strict=True)) for row in rows]
         return [fact | {"body": json.loads(fact["body"] or "{}")} for fact in made if kind in ("", fact["kind"])]
+
+
+@cache
+def _registers(zone: tzinfo) -> Path:
+    """Both registers, as a process imports them once."""
+    folder = Path(tempfile.mkdtemp(prefix="dialgate-registers-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    folder.chmod(0o700)
+    for name, day in (("tps", 14), ("ctps", 13)):
+        import_file(
+            folder,
+            name,
+            ROOT / "sample_lists" / f"{name}_ns.txt",
+            as_of=datetime(2026, 7, day).date(),
+            now=datetime(2026, 7, day, 5, 31, tzinfo=zone),
+        )
+    return folder
 
 
 class _Seeded:

@@ -207,6 +207,7 @@ def test_a_viewer_sees_no_number_in_full_whatever_it_asks(asked: Asked) -> None:
     assert "+442079460123" in str(as_account(asked.names[AUDITOR], lambda: asked.gate.client.call("calls_list")))
 
 
+@pytest.mark.deep
 def test_an_auditor_opens_a_recording_with_a_key_of_their_own_and_without_the_gates_folder(asked: Asked) -> None:
     """The program is not readable to everybody everywhere: what it loads late is loaded before."""
     for module in ("gate.exports.audio", "gate.vault.opening", "gate.vault.keyfile", "soundfile", "encodings.cp1252"):

@@ -19,6 +19,8 @@ import pytest
 from gate.core import calls
 from tests.core.call_machine import walk
 
+pytestmark = pytest.mark.deep
+
 SOURCE = ast.parse(Path(calls.__file__).read_text())
 CALLS = 1500
 """As many as reach every edge of the table."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,11 +32,18 @@ def disk(tmp_path: Path) -> Iterator[Path]:
         yield folder
 
 
-def gate_on(disk: Path, folder: Path, on_failure: str) -> Gatehouse:
+@contextmanager
+def gate_on(disk: Path, folder: Path, on_failure: str, drain: int = 30) -> Iterator[Gatehouse]:
+    """A started gate. One that its test has not stopped is killed: told to stop, it would wait for room for as long as
+    a call may take to end and half a minute more, and a test that failed on a full disk would tell of that alone."""
     gate = Gatehouse(folder, announcement=0.6, data=disk / "data")
     gate.set("recording", on_failure=on_failure, min_free_mb=FREE)
+    gate.set("limits", drain_seconds=drain)
     gate.add_pbx()
-    return gate.start()
+    try:
+        yield gate.start()
+    finally:
+        gate.kill()
 
 
 def refused(near: Phones, number: str) -> str:
@@ -67,8 +75,7 @@ def assert_whole(gate: Gatehouse, recordings: int) -> None:
 
 
 def test_little_room_stops_new_recordings_and_none_that_runs(disk: Path, tmp_path: Path) -> None:
-    gate = gate_on(disk, tmp_path / "gate", "refuse")
-    try:
+    with gate_on(disk, tmp_path / "gate", "refuse") as gate:
         with Uas(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
             (talk,) = near.wait([near.dial(NUMBERS[0])], "up", 10)
             ballast = Ballast(disk)
@@ -87,9 +94,6 @@ def test_little_room_stops_new_recordings_and_none_that_runs(disk: Path, tmp_pat
             assert {row["cause"] for row in gate.rows("SELECT cause FROM recordings")} == {""}
             assert_whole(gate, 2)
         assert gate.stop() == 0
-    finally:
-        if gate.process is not None:
-            gate.stop()
 
 
 def calls_again(gate: Gatehouse, near: Phones) -> tuple[Talk, int]:
@@ -122,8 +126,7 @@ def fill(gate: Gatehouse, near: Phones, ballast: Ballast) -> tuple[int, int]:
 
 
 def test_a_full_disk_ends_calls_and_takes_none(disk: Path, tmp_path: Path) -> None:
-    gate = gate_on(disk, tmp_path / "gate", "refuse")
-    try:
+    with gate_on(disk, tmp_path / "gate", "refuse") as gate:
         with Uas(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
             talks = near.wait([near.dial(number) for number in NUMBERS], "up", 15)
             time.sleep(1.5)
@@ -155,14 +158,10 @@ def test_a_full_disk_ends_calls_and_takes_none(disk: Path, tmp_path: Path) -> No
             assert_whole(gate, len(NUMBERS) + 1)
         assert gate.stop() == 0
         gate.verified()
-    finally:
-        if gate.process is not None:
-            gate.stop()
 
 
 def test_an_objection_made_on_a_full_disk_holds_when_there_is_room(disk: Path, tmp_path: Path) -> None:
-    gate = gate_on(disk, tmp_path / "gate", "unrecorded")
-    try:
+    with gate_on(disk, tmp_path / "gate", "unrecorded") as gate:
         with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
             (talk,) = near.wait([near.dial(NUMBERS[0])], "up", 10)
             (other,) = far.all()
@@ -187,14 +186,10 @@ def test_an_objection_made_on_a_full_disk_holds_when_there_is_room(disk: Path, t
             assert (call["objected"], call["ended_by"], call["unrecorded_why"]) == (1, "caller", "recorder_unavailable")
             assert_whole(gate, 1)
         assert gate.stop() == 0
-    finally:
-        if gate.process is not None:
-            gate.stop()
 
 
 def test_a_gate_that_is_told_to_stop_waits_for_room(disk: Path, tmp_path: Path) -> None:
-    gate = gate_on(disk, tmp_path / "gate", "unrecorded")
-    try:
+    with gate_on(disk, tmp_path / "gate", "unrecorded") as gate:
         with Uas(port=gate.trunk_port), Phones(to=gate.address) as near:
             (talk,) = near.wait([near.dial(NUMBERS[0])], "up", 10)
             ballast = Ballast(disk)
@@ -213,6 +208,14 @@ def test_a_gate_that_is_told_to_stop_waits_for_room(disk: Path, tmp_path: Path) 
         last = gate.rows("SELECT kind FROM facts ORDER BY leaf_index DESC LIMIT 2")
         assert [row["kind"] for row in last] == ["log_signed", "gate_stopped"]
         gate.verified()
-    finally:
-        if gate.process is not None:
-            gate.stop()
+
+
+def test_without_room_to_the_end_a_gate_stops_and_says_what_is_lost(disk: Path, tmp_path: Path) -> None:
+    with gate_on(disk, tmp_path / "gate", "unrecorded", drain=0) as gate:
+        with Uas(port=gate.trunk_port), Phones(to=gate.address) as near:
+            (talk,) = near.wait([near.dial(NUMBERS[0])], "up", 10)
+            fill(gate, near, Ballast(disk))
+            near.hang_up(talk)
+            gate.wait(lambda: not gate.client.call("status")["calls"], 10, "the call is left")
+        assert gate.stop(seconds=90) == 1  # half a minute after the last call
+        assert '"evidence_lost"' in gate.log.read_text()

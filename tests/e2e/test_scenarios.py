@@ -190,7 +190,6 @@ def test_no_answer_and_a_trunk_that_asks_for_credentials(tmp_path: Path) -> None
         house.stop()
 
 
-@pytest.mark.load
 def test_a_lost_ack_ends_the_call_and_the_log_says_so(gate: Gatehouse) -> None:
     call = run(gate, "uac_never_acks", "uas_held_on", seconds=60)
     assert (call["ended_by"], call["cause"], call["state"]) == ("gate", "no_ack", "ended")

@@ -148,6 +148,7 @@ def test_files_are_looked_at_now_and_then_only(tmp_path: Path, monkeypatch: pyte
     assert asked > 1000
 
 
+@pytest.mark.deep
 def test_any_byte_of_the_snapshot_flipped_is_refused(tmp_path: Path) -> None:
     """Whatever the byte, and whatever the number asked for: the register is damaged, not "not listed"."""
     folder = tmp_path / "r"

@@ -101,6 +101,7 @@ def test_the_format_is_the_documented_one(tmp_path: Path) -> None:
     assert not any(data[digests + 8 * len(blocks) : records])
 
 
+@pytest.mark.deep
 def test_any_byte_flipped_is_found_or_makes_no_difference(tmp_path: Path) -> None:
     """Without the SHA-256 of the whole: what a reader verifies by itself must already rule out a wrong answer."""
     draw = random.Random(3)

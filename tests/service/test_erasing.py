@@ -287,6 +287,7 @@ def test_what_a_recorder_leaves_beside_a_file_is_known():
     assert SUFFIX in BESIDE
 
 
+@pytest.mark.deep
 def test_killed_at_fifty_points_of_a_sweep_of_a_thousand(tmp_path):
     chance = random.Random(20270302)
     keeping = Keeping(tmp_path)

@@ -273,6 +273,7 @@ def test_the_time_of_a_day_is_told(house: DataFolder, clock: SetClock) -> None:
     assert row["until"] == stamp(clock.time + timedelta(hours=24))
 
 
+@pytest.mark.deep
 def test_commands_say_that_it_waits(folder: Path, tmp_path: Path) -> None:
     shutil.copytree(folder, tmp_path / "gate")
     config = tmp_path / "gate" / "config.toml"

@@ -394,6 +394,7 @@ class Dying:
         return acting
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
 def test_killed_at_any_point_it_is_finished_at_the_next_start(original: Path, tmp_path: Path, after: bool) -> None:
     with_request = tmp_path / "with-request"

@@ -98,7 +98,6 @@ def test_a_retransmitted_invite_gets_the_same_refusal_and_is_one_attempt():
     assert call_manager.kinds() == ["incoming"]
 
 
-@pytest.mark.load
 def test_a_lost_ack_ends_the_call_after_32_seconds():
     call_manager, called, _ = run("uac_never_acks", "uas_held_on", seconds=60, sip={"dead_peer_seconds": 300})
     assert called.messages.count("SIP/2.0 200 OK") >= 8

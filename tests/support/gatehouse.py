@@ -134,10 +134,21 @@ class Gatehouse:
         return (self.folder / "secrets" / f"{account}.password").read_text().strip()
 
     def start(self) -> Gatehouse:
-        """Start it and wait until it answers."""
+        """Start it and wait until it answers; one that does not is ended."""
         self.spawn()
-        self.wait(self.client.answers, 60, "the gate does not answer")
+        try:
+            self.wait(self.client.answers, 60, "the gate does not answer")
+        except BaseException:
+            self.kill()
+            raise
         return self
+
+    def kill(self) -> None:
+        """End it at once, where it runs."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
 
     def spawn(self) -> None:
         """Start it."""

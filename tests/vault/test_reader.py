@@ -146,6 +146,7 @@ def test_a_tail_of_zeros_after_a_crash_is_a_cut(tmp_path: Path, pieces: list[byt
     assert fault(path, valid + bytes(5000) + b"x") is ChunkDamaged
 
 
+@pytest.mark.deep
 def test_every_single_flipped_bit_is_found(tmp_path: Path, whole: bytes, pieces: list[bytes]) -> None:
     """Every bit of the whole file: about ten thousand of them."""
     path = tmp_path / "a.dgr"
