@@ -11,10 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from gate.audit.heads import file_name
 from gate.clock import Clock
 from gate.config import Config
 from gate.errors import GateError, VaultError
+from gate.operations.audit.standing import StoreLog, behind, standing, unsigned_since
 from gate.operations.operation import Response
+from gate.store.reader import Reader
+from gate.vault.errors import NoteInvalid
 
 if TYPE_CHECKING:
     from gate.audit.checkpoints import Newest
@@ -82,7 +86,6 @@ class SignedLog:
 
     def check_signer(self) -> None:
         """Raises ``VaultError`` where the key that signs the log is missing, or is not the one that has signed it."""
-        from gate.vault.errors import NoteInvalid
         from gate.vault.signing import CheckpointKey, verify_note
 
         path = self._config.data / "gate.key"
@@ -122,8 +125,6 @@ class SignedLog:
 
     def copies(self, size: int, note: str) -> list[str]:
         """Where the file of a checkpoint lies as it was signed: ``folder``, ``second place``."""
-        from gate.audit.heads import file_name
-
         found = []
         for place, folder in (("folder", self._config.data / "checkpoints"), ("second place", self._second_folder)):
             with suppress(OSError):
@@ -136,21 +137,14 @@ class SignedLog:
 
     def standing(self) -> Standing:
         """The store compared with every place where checkpoints lie. Raises ``GateError``."""
-        from gate.operations.audit.standing import StoreLog, standing
-
         return standing(self._config, StoreLog(self._store))
 
     def behind(self) -> dict[str, Any]:
         """What a restore would give up (``gate.operations.audit.standing.behind``). Raises ``GateError``."""
-        from gate.operations.audit.standing import StoreLog, behind
-
         return behind(self._config, StoreLog(self._store))
 
     def unsigned_since(self) -> datetime | None:
         """When the oldest entry was kept over which no checkpoint is signed. Raises ``GateError``."""
-        from gate.operations.audit.standing import unsigned_since
-        from gate.store.reader import Reader
-
         with Reader(self._config.data / "gate.db") as reader:
             return unsigned_since(reader.query)
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gate.audit.places import Log, Place, Standing, compare, folder_notes, last_fit
 from gate.config import Config
 from gate.errors import VaultError
-from gate.store.reader import Reader
-from gate.store.store import EvidenceStore
 from gate.store.tree import load_frontier
+
+if TYPE_CHECKING:
+    from gate.store.reader import Reader
+    from gate.store.store import EvidenceStore
 
 
 class StoreLog:
