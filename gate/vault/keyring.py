@@ -1,4 +1,4 @@
-"""Recipients and the keys that are wrapped to them, for the desk: rows in, rows out."""
+"""Recipients and the keys that are wrapped to them: rows in, rows out."""
 
 from __future__ import annotations
 
