@@ -18,7 +18,7 @@ from console import keys, words
 from console.feed import on_thread
 from console.modes.base import ListMode, View
 from console.modes.detail import DetailScreen
-from console.modes.keyring import key_open
+from console.modes.private_key import key_open
 from console.modes.taking_back import release_again
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.ask import Ask, Field

@@ -14,7 +14,7 @@ from textual.widgets import Button, Static
 from console import words
 from console.feed import on_thread
 from console.modes.base import GateScreen
-from console.modes.keyring import key_open
+from console.modes.private_key import key_open
 from console.theme import DIM, PLAIN, WARN
 from console.widgets.ask import Ask, Field
 from console.widgets.danger import Danger, Plan
