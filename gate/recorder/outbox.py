@@ -15,6 +15,7 @@ from collections import deque
 
 import structlog
 
+from gate.kernel_calls import send
 from gate.recorder import messages as m
 
 SEND_BUFFER = 1 << 20
@@ -88,7 +89,7 @@ class Outbox:
                 self._waiting.append(data)
             return not self._overflown
         try:
-            self._control.send(data, socket.MSG_DONTWAIT)
+            send(self._control.fileno(), data)
         except BlockingIOError:
             self._progress = time.monotonic()
             self._waiting.append(data)
@@ -99,7 +100,7 @@ class Outbox:
     def _flush(self) -> None:
         while self._waiting:
             try:
-                self._control.send(self._waiting[0], socket.MSG_DONTWAIT)
+                send(self._control.fileno(), self._waiting[0])
             except BlockingIOError:
                 return
             except OSError as error:
@@ -113,7 +114,7 @@ class Outbox:
             self._asked = False
             with contextlib.suppress(OSError):
                 try:
-                    self._control.send(m.encode(m.InStep(time.monotonic_ns())), socket.MSG_DONTWAIT)
+                    send(self._control.fileno(), m.encode(m.InStep(time.monotonic_ns())))
                 except BlockingIOError:
                     self._asked = True
         if self._ending:
