@@ -1,6 +1,7 @@
 """The configuration: one strict TOML file.
 
-- ``schema``    the sections: frozen structs, their keys and defaults; ``Config`` is the whole file
+- ``schema``    the sections: frozen structs, their keys and defaults; ``Config`` is the whole file;
+                ``office``: those about people and papers; ``section``: their base
 - ``load``      ``load(path) -> Config``: every fault of the file in one ``ConfigError``, with line, key and what to do
 - ``rules``     what types cannot say: numbers, addresses, hours, dates, secrets; the firm complete, storage in the UK
 - ``mail``      the rules of letters and mail
@@ -19,6 +20,10 @@ Secrets are never in the file: it names the files (or ``env:NAME``) that hold th
 from __future__ import annotations
 
 from gate.config.load import load as load
+from gate.config.office import Letters as Letters
+from gate.config.office import Log as Log
+from gate.config.office import Mail as Mail
+from gate.config.office import Roles as Roles
 from gate.config.origins import Origin as Origin
 from gate.config.origins import origins as origins
 from gate.config.origins import review_due as review_due
@@ -30,20 +35,16 @@ from gate.config.schema import Control as Control
 from gate.config.schema import DialPrefix as DialPrefix
 from gate.config.schema import Emergency as Emergency
 from gate.config.schema import Firm as Firm
-from gate.config.schema import Letters as Letters
 from gate.config.schema import Limits as Limits
-from gate.config.schema import Log as Log
-from gate.config.schema import Mail as Mail
 from gate.config.schema import MediaConfig as MediaConfig
 from gate.config.schema import Pbx as Pbx
 from gate.config.schema import PurposeHeader as PurposeHeader
 from gate.config.schema import Recording as Recording
 from gate.config.schema import Registers as Registers
 from gate.config.schema import Retention as Retention
-from gate.config.schema import Roles as Roles
-from gate.config.schema import Section as Section
 from gate.config.schema import Sip as Sip
 from gate.config.schema import Storage as Storage
 from gate.config.schema import Token as Token
 from gate.config.schema import Trunk as Trunk
 from gate.config.secrets import read_secret as read_secret
+from gate.config.section import Section as Section

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from gate.config.addresses import host_port
 from gate.config.faults import Fault, Readable, at_least, duplicates, unprintable
-from gate.config.schema import Control, Roles
+from gate.config.office import Roles
+from gate.config.schema import Control
 
 _ACCOUNT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\$?")
 """Names of accounts and groups, as ``useradd`` and directories have them."""

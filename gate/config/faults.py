@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 
 from gate.config.addresses import network
 from gate.config.lines import Key
-from gate.config.schema import Section
+from gate.config.section import Section
 
 S = TypeVar("S", bound=Section)
 

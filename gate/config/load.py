@@ -18,7 +18,8 @@ import msgspec
 from gate.config.faults import Fault, Readable
 from gate.config.lines import Key, line_of, lines
 from gate.config.rules import faults_of
-from gate.config.schema import Config, Section
+from gate.config.schema import Config
+from gate.config.section import Section
 from gate.errors import ConfigError
 
 _NOT_KEYS = {"base"}

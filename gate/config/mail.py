@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Final
 
 from gate.config.faults import Fault, at_least, unprintable
-from gate.config.schema import Firm, Letters, Mail, Storage
+from gate.config.office import Letters, Mail
+from gate.config.schema import Firm, Storage
 
 ADDRESS: Final = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+"

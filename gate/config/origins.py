@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 from gate.config.lines import Key, line_of, lines
 from gate.config.load import fields, spelled
-from gate.config.schema import Config, Section
+from gate.config.schema import Config
+from gate.config.section import Section
 
 
 class Origin(NamedTuple):

@@ -19,15 +19,14 @@ from gate.config.drop import registers_faults
 from gate.config.faults import Fault, Readable, at_least, blank, duplicates, no_networks, unprintable
 from gate.config.lines import Key
 from gate.config.mail import checkpoint_faults, letters_faults, mail_faults
+from gate.config.office import Letters, Mail
 from gate.config.schema import (
     Account,
     Announcement,
     Calling,
     Emergency,
     Firm,
-    Letters,
     Limits,
-    Mail,
     MediaConfig,
     Pbx,
     Recording,

@@ -31,7 +31,7 @@ How a call comes in and goes out::
 - ``offer_answer``      offers inside a call: hold, resume, codec change
 - ``liveness``          whether the parties are still there; ``dtmf``: keys told by INFO
 - ``stored_dialogs``    what of a leg is kept for the next start; ``orphaned_dialogs``: it is ended there
-- ``trunk``             OPTIONS keep-alive and registration with the carrier; ``status``: what the line tells of itself
+- ``trunk``             OPTIONS keep-alive and registration with the carrier; ``status``: what is known of the carrier
 
 Not here, on purpose: calls *to* registered phones (an INVITE from the trunk gets 404), TLS and TCP, 100rel, transfers
 (REFER is declined: it would dial a number that nobody screened).

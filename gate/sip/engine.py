@@ -29,7 +29,7 @@ from gate.sip.sippy_adapter.leg import AGENT, Leg
 from gate.sip.sippy_adapter.patches import apply_patches, guarded
 from gate.sip.sippy_adapter.speedups import apply_speedups
 from gate.sip.sippy_adapter.transactions import Transactions
-from gate.sip.status import LineStatus, TrunkStatus
+from gate.sip.status import TrunkStatus
 from gate.sip.trunk import TrunkMonitor
 from gate.sip.udp import Transport
 from gate.store.legs import LegFile
@@ -257,17 +257,6 @@ class Engine:
             "guesses": lockout.wrong + lockout.locked,
             "foreign": self.ingress.foreign + self.transactions.foreign,
         }
-
-    def status(self, dropped: int) -> LineStatus:
-        """Counts, as they are now."""
-        return LineStatus(
-            calls=sum(bridge.phase != "over" for bridge in self.bridges.values()),
-            undecided=len(self.ingress.pending),
-            registered=tuple(self.ingress.registrar.registered),
-            dropped=dropped + self.counts()["unanswered"],
-            foreign=self.ingress.foreign + self.transactions.foreign,
-            trunk=self.trunk.status,
-        )
 
     def shut_down(self) -> None:
         """End every call and stop."""

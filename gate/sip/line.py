@@ -16,7 +16,7 @@ from gate.sip.message import Address
 from gate.sip.registrar import Registrar
 from gate.sip.sippy_adapter.classes import ED2
 from gate.sip.sippy_adapter.event_loop import StepQueue, adopt_loop
-from gate.sip.status import LineStatus, TrunkStatus
+from gate.sip.status import TrunkStatus
 from gate.sip.udp import Endpoint, Transport, split_address
 from gate.store.legs import LegFile
 
@@ -205,10 +205,6 @@ class SipLine:
         """What was passed over or refused to its face since the start, by kind; from any thread."""
         counts = {"dropped": self._transport.dropped, "foreign": 0}
         return counts | (self._engine.counts() if self._engine else {})
-
-    def status(self) -> LineStatus:
-        """Counts; on the line thread."""
-        return self._running().status(self._transport.dropped)
 
     # --- inside -----------------------------------------------------------------------------------------------------
 

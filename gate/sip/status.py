@@ -1,4 +1,4 @@
-"""What the line tells of itself."""
+"""What is known of the carrier."""
 
 from __future__ import annotations
 
@@ -16,20 +16,3 @@ class TrunkStatus:
     """It has accepted our REGISTER."""
     code: int = 0
     """Its last answer to OPTIONS."""
-
-
-@dataclass(frozen=True, slots=True)
-class LineStatus:
-    """Counts for status and metrics."""
-
-    calls: int = 0
-    """Calls at the trunk or connected now."""
-    undecided: int = 0
-    """INVITEs waiting for the call manager."""
-    registered: tuple[str, ...] = ()
-    """Accounts with a registered phone."""
-    dropped: int = 0
-    """Datagrams dropped: the line thread did not keep up, or a stranger asked too often."""
-    foreign: int = 0
-    """Messages inside a call, or answers, that came from an address that is not that side's."""
-    trunk: TrunkStatus = TrunkStatus()

@@ -62,11 +62,6 @@ class Table:
     personal: tuple[str, ...] = ()
     """Columns emptied when the person is erased."""
 
-    @property
-    def outlives(self) -> bool:
-        """A row still stands for its number when the person is erased: by ``number_hash`` alone."""
-        return self.hashed and "number_hash" not in self.personal
-
     def fold(self, facts: Iterable[Raw], pepper: bytes | None = None) -> Folded | None:
         """The row that these facts, in the order of their leaves, make; None where none of them creates one.
 

@@ -29,21 +29,6 @@ BATCH = 64
 """Steps run before timers get their turn again."""
 
 
-class LoopTimer:
-    """A timer of sippy's; ``cancel`` is harmless at any time."""
-
-    __slots__ = ("_timer",)
-
-    def __init__(self, timer: Any) -> None:
-        self._timer = timer
-
-    def cancel(self) -> None:
-        """Stop it; nothing happens where it has fired."""
-        timer, self._timer = self._timer, None
-        if timer is not None:
-            timer.cancel()
-
-
 class StepQueue:
     """Steps for the line thread, from any thread, in order; they wait where the loop does not run yet.
 

@@ -1,0 +1,72 @@
+"""Sections about people and papers: who may do what, letters, mail, console, log."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from gate.config.section import Section
+
+
+class Roles(Section, frozen=True):
+    """Who may do what over the control socket: account names, uids, or ``@group``. The gate decides by the account that
+    the kernel names. Its own account always is an admin; who stands nowhere is refused."""
+
+    admin: tuple[str, ...] = ("root",)
+    """Everything, keys included."""
+    compliance: tuple[str, ...] = ()
+    """Registers, own lists, requests, holds, sweeps."""
+    auditor: tuple[str, ...] = ()
+    """Reads everything, takes recordings, verifies the log; changes nothing."""
+    viewer: tuple[str, ...] = ()
+    """Sees what happens, never a number in full."""
+    dual_control: Literal["auto", "on", "off"] = "auto"
+    """What destroys or frees evidence (taking recordings from a key, releasing a hold, an erasure outside the sweep) is
+    asked for by one account and confirmed by another within a day, both admins or of compliance. ``auto``: on a live
+    gate where these roles have two accounts."""
+
+
+class Letters(Section, frozen=True):
+    """Letters about data-subject requests (LAW section 4)."""
+
+    templates: str = ""
+    """Folder with the firm's own wording, file by file instead of the shipped one (``dialgate letters copy DIR``)."""
+    signed: str = "Data compliance"
+    """Who signs."""
+    authority_email: str = ""
+    """Where notifications to the supervisory authority go; empty: by post or its web site, not by mail."""
+
+
+class Mail(Section, frozen=True):
+    """How letters are sent; without ``host`` they are only written."""
+
+    host: str = ""
+    port: int = 0
+    """0: 587 with ``starttls``, 465 with ``tls``, 25 with ``none``."""
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    """``none`` only to this machine itself (a loopback address)."""
+    username: str = ""
+    password_file: str = ""
+    sender: str = ""
+    """The address letters come from; ``firm.contact_email`` where empty."""
+    ca_file: str = ""
+    """Certificates (PEM) to trust instead of the system's: a mail server with one of its own."""
+    timeout_seconds: int = 30
+
+
+class Console(Section, frozen=True):
+    """The console (``dialgate console``)."""
+
+    theme: Literal["dialgate", "dialgate-contrast"] = "dialgate"
+    """The second is of high contrast."""
+    player: str = ""
+    """The command that plays recordings from its standard input, with ``{rate}`` for the samples a second (16 bit,
+    little-endian, two channels); empty: what this machine has of aplay, pw-play, paplay, play, ffplay."""
+    keys: dict[str, str] = {}  # noqa: RUF012 - msgspec copies it for each
+    """Other keys: the id of an action (shown by ``?``) to keys with commas, ``"list.filter" = "f,slash"``."""
+
+
+class Log(Section, frozen=True):
+    """Structured logs on standard error."""
+
+    level: Literal["debug", "info", "warning", "error"] = "info"
+    format: Literal["json", "console"] = "json"
