@@ -133,8 +133,9 @@ class RtpIoMedia:
         call = self._calls.pop(call_id, None)
         if call is None:
             return
-        if call.playing:
-            call.playing.end()
+        playing, call.playing = call.playing, None  # which knows the call: a cycle
+        if playing:
+            playing.end()
         parties = [side.party for side in call.sides.values()]
 
         def job() -> Job[int]:

@@ -6,6 +6,7 @@ is as it is in the gate, whatever else the test run has imported.
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import threading
 import time
@@ -79,6 +80,11 @@ class Line:
             raise ValueError(*result)
         return str(result)
 
+    def alive(self, *names: str) -> int:
+        """How many objects of types so called there are; from now on Python's collector does not run there."""
+        self._pipe.send(("alive", names))
+        return int(self._expect("alive"))
+
     def _expect(self, kind: str, wait: float = 15.0) -> Any:
         end = time.monotonic() + wait
         while True:
@@ -126,6 +132,9 @@ def _line(pipe: Any, config: Config, prompts: Path, options: dict[str, Any]) -> 
             if message[0] == "stop":
                 relay.shutdown()
                 ED2.breakLoop()
+            elif message[0] == "alive":
+                gc.disable()
+                pipe.send(("alive", sum(type(each).__name__ in message[1] for each in gc.get_objects())))
             elif message[0] == "sdp":
 
                 def anchored(body: Any, ex: Any = None) -> None:
