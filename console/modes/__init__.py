@@ -13,7 +13,7 @@
                  ``retention_shown`` says it in words; ``waiting``: what waits for a second person
 - ``requests``    requests by state and deadline: ``requests_board``, ``request_detail`` with the steps that
   ``request_rules`` allow, ``request_forms``, ``request_found``, ``request_letter``, ``request_doing`` (what cannot be
-  undone), ``request_shown``; ``private_key`` opens one
+  undone), ``request_shown``; ``private_key``: one is opened
 - ``audit``       leaves, checkpoints, recipients; verify and sign; ``audit_bundle``: an export, ``audit_shown``: all of
                  it in words
 """
