@@ -71,7 +71,7 @@ async def watch_requests(folder: DataFolder, metrics: Metrics) -> None:
     """Each minute: the gauges of data-subject requests; each day: which of them are due, logged. Without end."""
     # The library of public holidays takes a while to load: not on the store's thread, when the first request is opened.
     await asyncio.to_thread(next_working_day, folder.clock.now().date())
-    watch = RequestWatch(folder.beside, requests, folder.clock)
+    watch = RequestWatch(folder.read, requests, folder.clock)
     await chore(lambda: count_requests(watch, metrics), "requests_not_looked_at", every=60.0)
 
 

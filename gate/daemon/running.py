@@ -160,7 +160,7 @@ class GateProcess:
         """What can be watched."""
         view = LiveView(
             calls=self._live,
-            beside=self._folder.beside,
+            read=self._folder.read,
             registers=self._folder.registers,
             clock=self._folder.clock,
             watch_levels=self._recorder.watch_levels,

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 def used_today(folder: DataFolder) -> dict[str, Used]:
     """What accounts and PBXs have used since midnight in London. Raises ``StoreError``."""
     since, longest = midnight(folder.clock.now()), float(folder.config.limits.max_call_seconds)
-    found: dict[str, Used] = folder.beside(lambda tx: used_since(tx, since, longest))
+    found: dict[str, Used] = folder.read(lambda tx: used_since(tx, since, longest))
     return found
 
 
@@ -24,5 +24,5 @@ def proven_lately(folder: DataFolder) -> list[tuple[str, str]]:
     """Which accounts asked for calls, and at which addresses, for as long as a registration holds. Raises
     ``StoreError``."""
     since = folder.clock.now() - timedelta(seconds=folder.config.sip.registration_seconds)
-    found: list[tuple[str, str]] = folder.beside(lambda tx: proven_since(tx, since))
+    found: list[tuple[str, str]] = folder.read(lambda tx: proven_since(tx, since))
     return found

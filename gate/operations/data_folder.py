@@ -149,12 +149,15 @@ class DataFolder:
             clock=self.clock,
         )
 
-    def beside(self, read: Callable[[Any], Any]) -> Any:
-        """What a function reads from the store as it is now, without holding it up. Raises ``StoreError``."""
+    def read(self, query: Callable[[Any], Any]) -> Any:
+        """What ``query`` finds in the store as it is now, on a connection of its own: no writer waits for it.
+
+        Raises ``StoreError``.
+        """
         from gate.store.reader import Reader
 
         with Reader(self.config.data / "gate.db") as reader:
-            return read(reader)
+            return query(reader)
 
     @cached_property
     def bundles(self) -> Bundles:
@@ -169,7 +172,7 @@ class DataFolder:
         from gate.operations.requests.request_erasing import RequestEraser
         from gate.store import requests
 
-        return RequestEraser(self.store, requests, self.retention, self.beside, self.store.scrub, self.clock)
+        return RequestEraser(self.store, requests, self.retention, self.read, self.store.scrub, self.clock)
 
     @cached_property
     def contacts(self) -> Contacts:
@@ -201,7 +204,7 @@ class DataFolder:
                 live=self.gate.calls,
                 gate_now=self.gate.counts,
                 looks=search,
-                beside=self.beside,
+                read=self.read,
                 requests=requests,
                 request_eraser=self.request_eraser,
                 render_letter=letters.method("render"),

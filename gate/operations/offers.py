@@ -32,7 +32,7 @@ class Offers:
     gate_now: Callable[[], Row]
     """What a running gate counts, for ``status``: ``line`` and ``usage``; empty without one."""
     looks: Looks
-    beside: Callable[[Callable[[Source], Any]], Any]
+    read: Callable[[Callable[[Source], Any]], Any]
     """What a function reads from the store as it is now, without keeping anybody waiting who writes."""
     requests: RequestReads
     request_eraser: RequestEraser

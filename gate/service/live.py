@@ -35,7 +35,7 @@ class LiveView:
         self,
         *,
         calls: Callable[[], list[Row]],
-        beside: Callable[[Callable[[Source], Any]], Any],
+        read: Callable[[Callable[[Source], Any]], Any],
         registers: RegisterLibrary,
         clock: Clock,
         watch_levels: Callable[[bool], None] = lambda on: None,
@@ -43,7 +43,7 @@ class LiveView:
     ) -> None:
         """``calls``: those in hand; ``up``: what is up (``trunk_up``, ``recorder_up``)."""
         self._calls = calls
-        self._beside = beside
+        self._read = read
         self._registers = registers
         self._clock = clock
         self._watch_levels = watch_levels
@@ -62,7 +62,7 @@ class LiveView:
         """Somebody watches: levels come, and the last hour is counted."""
         self._watch_levels(True)
         since = _minute(self._clock.now()) - timedelta(minutes=MINUTES - 1)
-        self._last, self._counts = self._beside(lambda tx: tally.attempts_since(tx, since))
+        self._last, self._counts = self._read(lambda tx: tally.attempts_since(tx, since))
         self._slow_at = None
 
     def end(self) -> None:
@@ -75,7 +75,7 @@ class LiveView:
         """A snapshot, as ``gate.control.watching`` says."""
         now = self._clock.now()
         calls = self._calls()
-        self._last, new = self._beside(lambda tx: tally.attempts_beyond(tx, self._last))
+        self._last, new = self._read(lambda tx: tally.attempts_beyond(tx, self._last))
         for key, attempts in new.items():
             self._counts[key] = self._counts.get(key, 0) + attempts
         if self._slow_at is None or now - self._slow_at >= timedelta(seconds=SLOW_SECONDS):
@@ -89,7 +89,7 @@ class LiveView:
         }
 
     def _look_slowly(self, now: datetime) -> Row:
-        log = self._beside(search.log_now)
+        log = self._read(search.log_now)
         verified, checkpoint = log["verified"] or {}, log["checkpoint"] or {}
         return {
             "registers": self._registers.status(now.astimezone(LONDON).date()),

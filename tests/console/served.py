@@ -104,7 +104,7 @@ class Served:
             house.store._salts = self._salts
         view = LiveView(
             calls=self._live,
-            beside=house.beside,
+            read=house.read,
             registers=house.registers,
             clock=self.clock,
             watch_levels=lambda on: view.take_levels(levels if on else {}),

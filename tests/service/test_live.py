@@ -41,14 +41,14 @@ class Watched:
         self.levels_on: list[bool] = []
         self.view = LiveView(
             calls=lambda: self.calls,
-            beside=self._beside,
+            read=self._read,
             registers=Registers(),
             clock=self.clock,
             watch_levels=self.levels_on.append,
             up=lambda: {"trunk_up": True, "recorder_up": False},
         )
 
-    def _beside(self, read: Any) -> Any:
+    def _read(self, read: Any) -> Any:
         with Reader(self.store.path) as reader:
             return read(reader)
 

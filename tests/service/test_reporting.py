@@ -34,7 +34,7 @@ def report(month: Month) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def facts(month: Month) -> list[dict[str, Any]]:
     """Every fact of the log, with the day in London on which it happened."""
-    rows = month.folder.beside(lambda tx: tx.query("SELECT kind, subject, at, body FROM facts ORDER BY leaf_index"))
+    rows = month.folder.read(lambda tx: tx.query("SELECT kind, subject, at, body FROM facts ORDER BY leaf_index"))
     for row in rows:
         row["body"] = json.loads(row["body"])
         row["day"] = datetime.fromisoformat(row["at"]).astimezone(LONDON).date().isoformat()

@@ -135,15 +135,15 @@ def test_a_hold_put_on_while_the_log_is_gone_through_is_named(
     house: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reference = granted(house)
-    beside, put = house.request_eraser._beside, []
+    read, put = house.request_eraser._read, []
 
-    def late(read: Any) -> Any:
-        found = beside(read)
+    def late(query: Any) -> Any:
+        found = read(query)
         if not put:
             put.append(house.desk.hold_add(number=SPELLED, **WHY, actor=ANN)["id"])
         return found
 
-    monkeypatch.setattr(house.request_eraser, "_beside", late)
+    monkeypatch.setattr(house.request_eraser, "_read", late)
     assert carry_out(house, reference)["held_by"] == [f"hold case 17/2026 ({put[0]})"]
     assert house.desk.consent_list(number=SPELLED, actor=ANN)["items"]
 

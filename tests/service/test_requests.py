@@ -240,7 +240,7 @@ def test_warnings_and_the_order_of_the_list(house: DataFolder, clock: SetClock) 
     assert dues == sorted(dues)
     now = house.desk.status(actor=ANN)["requests"]
     assert now["open"] == len(items) and now["overdue"] >= 2
-    assert RequestWatch(house.beside, book, clock).look() == now
+    assert RequestWatch(house.read, book, clock).look() == now
     page = house.desk.request_list(everything=True, limit=2, actor=ANN)
     assert len(page["items"]) == 2
     following = house.desk.request_list(everything=True, limit=2, after=page["next"], actor=ANN)
@@ -295,7 +295,7 @@ def test_who_is_due_is_logged_once_a_day(house: DataFolder, clock: SetClock, mon
     late = opened(house, received=TODAY - timedelta(days=25))
     said: list[tuple[str, dict[str, Any]]] = []
     monkeypatch.setattr(request_watch.log, "warning", lambda event, **facts: said.append((event, facts)), raising=False)
-    watch = RequestWatch(house.beside, book, clock)
+    watch = RequestWatch(house.read, book, clock)
     watch.look()
     (found,) = [facts for event, facts in said if event == "request_due" and facts["request"] == late]
     assert (found["warning"], found["days_left"]) == ("25 days have passed", 5)

@@ -115,7 +115,7 @@ def _calls(month: Month) -> None:
 
 def _rest(month: Month) -> None:
     """Erasures, holds, exports, lists, and what became of the log."""
-    kept = month.folder.beside(lambda tx: tx.query("SELECT recording_id FROM recordings ORDER BY opened_at LIMIT 40"))
+    kept = month.folder.read(lambda tx: tx.query("SELECT recording_id FROM recordings ORDER BY opened_at LIMIT 40"))
     for n, row in enumerate(kept):
         at = datetime(2026, 10, 20 + n % 9, 1, 30, tzinfo=UTC)
         basis = "retention, swept 2026-10-20" if n % 8 else "request DSR-2026-0001"

@@ -68,7 +68,7 @@ class CheckpointsList(Paged[Page[CheckpointRow]], frozen=True):
 @operation(CheckpointsList, "checkpoints_list", roles=EVERYBODY)
 def checkpoints_list(folder: DataFolder, asked: CheckpointsList, caller: Caller) -> Page[CheckpointRow]:
     """Signed heads of the log, newest first, and where their files lie."""
-    rows, after, before = folder.beside(
+    rows, after, before = folder.read(
         lambda reader: search.checkpoints_window(reader, asked.after, asked.before, asked.limit)
     )
     items = [CheckpointRow(**row, copies=folder.log.copies(row["size"], row["note"])) for row in rows]

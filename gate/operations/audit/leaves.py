@@ -48,7 +48,7 @@ class AuditLeaves(Paged[Page[Leaf]], frozen=True):
 @operation(AuditLeaves, "audit_leaves", roles=EVERYBODY)
 def audit_leaves(folder: DataFolder, asked: AuditLeaves, caller: Caller) -> Page[Leaf]:
     """The log, newest first."""
-    rows, after, before = folder.beside(
+    rows, after, before = folder.read(
         lambda reader: search.leaves_window(reader, asked.after, asked.before, asked.limit, asked.kind, asked.text)
     )
     return Page(items=msgspec.convert(rows, list[Leaf]), next=after, prev=before)
@@ -89,7 +89,7 @@ class AuditLeaf(Request[LeafShown], frozen=True):
 @operation(AuditLeaf, "audit_leaf", roles=READERS)
 def audit_leaf(folder: DataFolder, asked: AuditLeaf, caller: Caller) -> LeafShown:
     """One leaf with what it commits to."""
-    found = folder.beside(lambda reader: search.leaf(reader, asked.index))
+    found = folder.read(lambda reader: search.leaf(reader, asked.index))
     if found is None:
         raise UsageError(f"there is no leaf {asked.index}", hint="See: dialgate audit leaves")
     return msgspec.convert(found, LeafShown)
@@ -134,4 +134,4 @@ class AuditStatus(Request[LogNow], frozen=True):
 @operation(AuditStatus, "audit_status", roles=EVERYBODY)
 def audit_status(folder: DataFolder, asked: AuditStatus, caller: Caller) -> LogNow:
     """Size of the log, its newest checkpoint, its last verification."""
-    return msgspec.convert(folder.beside(search.log_now), LogNow)
+    return msgspec.convert(folder.read(search.log_now), LogNow)

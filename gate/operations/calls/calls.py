@@ -64,7 +64,7 @@ def calls_list(folder: DataFolder, asked: CallsList, caller: Caller) -> Page[Cal
     Read beside the store: whoever scrolls through a million calls keeps no decision waiting.
     """
     number = number_of(asked.number) if asked.number else None
-    rows, after, before = folder.beside(
+    rows, after, before = folder.read(
         lambda tx: search.calls_window(tx, asked.after, asked.before, asked.limit, number, asked.reason, asked.text)
     )
     return Page(items=msgspec.convert(rows, list[CallRow]), next=after, prev=before)
@@ -143,7 +143,7 @@ def reveal(folder: DataFolder, asked: Reveal, caller: Caller) -> Revealed:
     contact = kind is Kind.CONTACT
     named = find_contact(folder, asked.id) if contact else None
     reference = named.reference if named else asked.id
-    found: str = named.number if named else folder.beside(look) if contact else ""
+    found: str = named.number if named else folder.read(look) if contact else ""
 
     def work(tx: StoreTransaction) -> str:
         number = found if contact else look(tx)

@@ -53,7 +53,7 @@ def contacts_forget(folder: DataFolder, asked: ContactsForget, caller: Caller) -
     """
     number = _number(folder, asked)
     if asked.dry_run:
-        count, digest = folder.beside(lambda reader: _plan(folder, reader, number))
+        count, digest = folder.read(lambda reader: _plan(folder, reader, number))
         return ContactsForgotten(number=number, dry_run=True, forgotten=count, digest=digest)
     reason = asked.reason.strip()
 

@@ -95,7 +95,7 @@ class ListImport:
         now = folder.clock.now()
         self._old = old = folder.contacts.in_force()
         if old:
-            self._states = folder.beside(lambda reader: States(rows.states(reader, old["list"])))
+            self._states = folder.read(lambda reader: States(rows.states(reader, old["list"])))
         leaf = folder.store.call(rows.head)  # before own lists are read: what comes now is followed afterwards
         screener = screener_of(folder, topic, now)
         name = self.file.name
@@ -227,7 +227,7 @@ class ListImport:
     def _fact(self, file: CrmFile, screener: BulkScreener, name: str) -> Row:
         """What the log says of it: counts, and no number."""
         counts: dict[str, int] = {}
-        for row in self.folder.beside(lambda reader: rows.counts(reader, self._list)):
+        for row in self.folder.read(lambda reader: rows.counts(reader, self._list)):
             counts[row["reason"]] = row["contacts"]
         return {
             "source_name": name,

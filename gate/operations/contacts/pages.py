@@ -77,7 +77,7 @@ def contacts_status(folder: DataFolder, asked: ContactsStatus, caller: Caller) -
             rows.changes_since(reader, current["list"], int(since.timestamp())),
         )
 
-    counts, changes = folder.beside(read)
+    counts, changes = folder.read(read)
     verdicts: dict[str, int] = {}
     for row in counts:
         verdicts[row["verdict"]] = verdicts.get(row["verdict"], 0) + row["contacts"]
@@ -161,7 +161,7 @@ def _page(
     if current is None:
         return [], None
     second = int(changed_since.timestamp()) if changed_since else None
-    found, following = folder.beside(
+    found, following = folder.read(
         lambda reader: rows.page(reader, current["list"], _key(after), limit, where, changed_since=second, text=text)
     )
     return found, _cursor(following)
@@ -226,7 +226,7 @@ def find_contact(folder: DataFolder, ident: str) -> ContactFound | None:
     named, current = ContactIds(folder.pepper).read(ident), folder.contacts.in_force()
     if named is None or current is None:
         return None
-    found: list[dict[str, Any]] = folder.beside(lambda reader: of_number(reader, named.number))
+    found: list[dict[str, Any]] = folder.read(lambda reader: of_number(reader, named.number))
     shown = [_shown(folder, row) for row in found]
     return next(
         (ContactFound(**each, same_number=len(shown), topic=current["topic"]) for each in shown if each["id"] == ident),
@@ -306,7 +306,7 @@ def contacts_faults(folder: DataFolder, asked: ContactsFaults, caller: Caller) -
     current = folder.contacts.in_force()
     if current is None:
         return Page(items=[])
-    found, following = folder.beside(
+    found, following = folder.read(
         lambda reader: rows.faults_page(reader, current["list"], _key(asked.after), asked.limit)
     )
     return Page(items=msgspec.convert(found, list[ContactFault]), next=_cursor(following))

@@ -152,7 +152,7 @@ class Contacts:
         current, after = self.in_force(), self._listed(name)
         if current is None or after is None:
             return None
-        known: States = self._folder.beside(lambda reader: States(rows.states(reader, current["list"])))
+        known: States = self._folder.read(lambda reader: States(rows.states(reader, current["list"])))
         try:
             now = after(known.numbers)
             was = before(known.numbers) if before else now & False
@@ -201,7 +201,7 @@ class Contacts:
             return None
         leaf = folder.store.call(rows.head)  # before own lists are read: what comes now is followed afterwards
         screener = screener_of(folder, current["topic"], now)
-        known: States = folder.beside(lambda reader: States(rows.states(reader, current["list"])))
+        known: States = folder.read(lambda reader: States(rows.states(reader, current["list"])))
         totals = {"newly_blocked": 0, "newly_allowed": 0}
         pieces = rescreened(known, screener, Outcomes(folder.store), int(now.timestamp()))
         for done, (change, counts) in enumerate(pieces, start=1):

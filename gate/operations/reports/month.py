@@ -234,7 +234,7 @@ def report_month(folder: DataFolder, asked: ReportMonth, caller: Caller) -> Mont
         counted = figures.month(reader, (first, last), (since, until), (*EXPORTS, *ACTS))
         return counted | {"requests": [_request_in(reader, row, last, until) for row in counted["requests"]]}
 
-    counted = folder.beside(read)
+    counted = folder.read(read)
     firm = folder.config.firm
     report = {
         "month": asked.month,

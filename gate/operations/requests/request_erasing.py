@@ -58,16 +58,16 @@ class RequestEraser:
         store: EvidenceStore,
         reads: RequestReads,
         retention: Retention,
-        beside: Callable[[Callable[[Any], Any]], Any],
+        read: Callable[[Callable[[Any], Any]], Any],
         scrub: Callable[[], bool],
         clock: Clock,
     ) -> None:
-        """``beside`` reads the store without holding it up; ``scrub`` cuts its write-ahead log
+        """``read`` reads the store without holding it up; ``scrub`` cuts its write-ahead log
         (``EvidenceStore.scrub``)."""
         self._store = store
         self._reads = reads
         self._retention = retention
-        self._beside = beside
+        self._read = read
         self._scrub = scrub
         self._clock = clock
 
@@ -233,7 +233,7 @@ class RequestEraser:
                 progress(0.5 * (start + len(part)) / len(going), "calls")
         place, size = 0, self._store.call(lambda tx: tx.query("SELECT max(leaf_index) AS last FROM facts"))[0]["last"]
         while free := plan.free_lines:
-            found, place = self._beside(partial(self._reads.mentions, numbers=free, first=place, count=LEAVES))
+            found, place = self._read(partial(self._reads.mentions, numbers=free, first=place, count=LEAVES))
             if found:
                 yield self._store.call(partial(self._empty_mentions, plan=plan, found=found, actor=actor))
             if plan.free_lines != free:

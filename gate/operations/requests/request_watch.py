@@ -20,9 +20,9 @@ log = Logger()
 class RequestWatch:
     """Blocking; one thread at a time."""
 
-    def __init__(self, beside: Callable[[Callable[[Source], Any]], Any], reads: RequestReads, clock: Clock) -> None:
-        """``beside`` reads the store without holding it up."""
-        self._beside = beside
+    def __init__(self, read: Callable[[Callable[[Source], Any]], Any], reads: RequestReads, clock: Clock) -> None:
+        """``read`` reads the store without holding it up."""
+        self._read = read
         self._reads = reads
         self._clock = clock
         self._reminded: date | None = None
@@ -30,7 +30,7 @@ class RequestWatch:
     def look(self) -> Row:
         """How many are ``open``, ``warned`` and ``overdue``; once a day (London) each that is due soon is logged."""
         today = self._clock.now().astimezone(LONDON).date()
-        standings: list[Row] = self._beside(lambda tx: open_standings(self._reads, tx, today))
+        standings: list[Row] = self._read(lambda tx: open_standings(self._reads, tx, today))
         if self._reminded != today:
             self._reminded = today
             for each in standings:

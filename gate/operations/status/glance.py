@@ -117,7 +117,7 @@ def status(folder: DataFolder, asked: Status, caller: Caller) -> GateStatus:
         last_hour=folder.store.call(lambda tx: queries.counts_by_reason(tx, hour_ago)),
         registers=registers,
         requests=msgspec.convert(
-            folder.beside(lambda tx: counted(open_standings(stored_requests, tx, folder.today()))), OpenRequests
+            folder.read(lambda tx: counted(open_standings(stored_requests, tx, folder.today()))), OpenRequests
         ),
         evidence=Evidence(folder.trust.why_behind, round(folder.trust.unsigned_seconds)),
         warnings=warnings(folder),
