@@ -8,8 +8,8 @@
 - ``leg``           its user agent: one dialog
 - ``speedups``      what it does hundreds of times a call, made cheaper
 
-Each module names the faults that it answers. ``tests/sip/test_sippy_faults.py`` has a test for each that fails when a
-new version mends it; then the workaround can go. Handled outside this package:
+Each module names the faults that it answers. ``tests/sip/test_sippy_upstream.py`` has tests that fail when a
+new version mends one; then its workaround can go. Handled outside this package:
 
 - three UDP workers reorder messages, and every send looks its address up: ``gate.sip.udp`` has sockets of its own
 - an INVITE without Contact raises, REFER and ``Also`` redirect a call: ``gate.sip.ingress`` answers 400 and 405

@@ -1,7 +1,9 @@
-"""The line thread's event loop: sippy's, adopted by the thread that runs it.
+"""The line thread's event loop: sippy's, run by the thread that adopts it. Upstream faults (sippy 2.5.0) that this
+answers:
 
-sippy has one loop per process (``ED2``), which belongs to the thread that first imported it. ``adopt_loop`` hands it to
-the running thread, so that the order of imports does not matter.
+- there is one loop per process (``ED2``), which belongs to the thread that first imported it: ``adopt_loop`` gives it
+  to the running thread, so that the order of imports does not matter
+- it wakes up by signals, 100 times a second, and its object crashes in another thread: ``LoopWaker``
 """
 
 from __future__ import annotations

@@ -1,4 +1,15 @@
-"""A leg of a call: sippy's user agent, mended."""
+"""A leg of a call: sippy's user agent. Upstream faults (sippy 2.5.0) that this answers:
+
+- its Contact has the display name Anonymous: ``contact``
+- its 487 carries another To tag than its other responses: ``recvRequest``
+- requests that a state does not know get no answer: ``recvRequest`` answers 481
+- a re-INVITE without SDP is taken for a hold: ``recvRequest`` answers it with our own offer
+- CANCEL of a re-INVITE ends the call: ``recvRequest`` takes back the offer alone
+- a re-INVITE without an answer ends the call: ``recvResponse`` takes back the offer alone
+- a second 401 (stale) is given up: ``processChallenge``
+- an INVITE with credentials loses its Max-Forwards: ``genRequest``
+- a challenged BYE is given up: ``newTransaction`` sends it again
+"""
 
 from __future__ import annotations
 
