@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
+import msgspec
 from textual import work
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
@@ -14,21 +15,42 @@ from console import keys
 from console.modes import request_doing as doing
 from console.modes import request_shown as shown
 from console.modes.detail import DetailScreen
-from console.modes.request_forms import DAY, NUMBERS, SEARCH, filled, searching, step
+from console.modes.request_forms import filled, form, searching, values
 from console.modes.request_found import FoundScreen
 from console.modes.request_letter import LetterScreen
-from console.modes.request_rules import Act, acts
+from console.modes.request_rules import Offer, offers
 from console.modes.revealing import reveal
 from console.theme import DIM, OK
 from console.widgets.ask import Ask, Field
 from console.widgets.danger import danger
 from console.widgets.report import Section
 from console.words import Shown
-from gate.core.letter_words import LetterKind
-from gate.core.request_words import Asks, Ground, State
-from gate.core.showing import LONDON, clean
+from gate.core.request_steps import Act
+from gate.core.request_words import Asks, Ground, LetterKind, State
+from gate.core.showing import clean
+from gate.operations.requests import course
+from gate.operations.requests.letters import Rendered, WriteLetter
+from gate.operations.requests.listing import Show
+from gate.operations.requests.listing import Shown as ShownRequest
+from gate.operations.requests.searching import Search
+from gate.operations.requests.standing import Standing
+from gate.operations.retention.holds import HoldAdd
 
 _WORDS = {each.action: each for each in keys.REQUEST if isinstance(each, Binding)}
+REQUESTS: Final[Mapping[Act, type[course.OfRequest]]] = {
+    Act.VERIFY_IDENTITY: course.VerifyIdentity,
+    Act.ASK_IDENTITY: course.AskIdentity,
+    Act.GRANT: course.Decide,
+    Act.REFUSE: course.Decide,
+    Act.CLARIFY: course.Clarify,
+    Act.CLARIFIED: course.Clarified,
+    Act.EXTEND: course.Extend,
+    Act.TELL_PERSON: course.Told,
+    Act.TELL_AUTHORITY: course.Told,
+    Act.ACKNOWLEDGE: course.Acknowledge,
+    Act.WITHDRAW: course.Withdraw,
+}
+"""What the gate is asked by a step that is a form."""
 
 
 def _title(row: Mapping[str, Any]) -> str:
@@ -50,8 +72,8 @@ class RequestDetail(DetailScreen):
         super().__init__(mode, f"Request {clean(str(row['reference']))}")
         self.reference = str(row["reference"])
         self.request_id = str(row["id"])
-        self._standing: Mapping[str, Any] | None = None
-        self._full: Mapping[str, Any] | None = None
+        self._standing: ShownRequest | None = None
+        self._full: ShownRequest | None = None
         """As it stands, numbers in full, for a while after somebody has asked for them."""
         self._pack = ""
         """The name of a pack that was made here."""
@@ -60,14 +82,16 @@ class RequestDetail(DetailScreen):
 
     async def sections(self) -> Sequence[Section] | None:
         """How it stands, what may be done, its steps."""
-        answer = await self.ask("request_show", request=self.request_id)
+        answer = await self.ask(Show(request=self.request_id))
         if answer is None:
             return None
         self._standing = answer
         if self._full is not None:
-            self._full = {**answer, **{name: self._full[name] for name in ("name", "contact", "lines")}}
+            full = self._full
+            self._full = msgspec.structs.replace(answer, name=full.name, contact=full.contact, lines=full.lines)
         self.refresh_bindings()
-        self.query_one(".title", Static).update(f"Request {clean(self.reference)}: {_title(answer)}")
+        title = _title(msgspec.to_builtins(answer))
+        self.query_one(".title", Static).update(f"Request {clean(self.reference)}: {title}")
         return self.drawn()
 
     def drawn(self) -> Sequence[Section] | None:
@@ -77,9 +101,9 @@ class RequestDetail(DetailScreen):
             return None
         now, later = self._can(answer)
         return [
-            *shown.told(self._full or answer, full=self._full is not None),
+            *shown.told(msgspec.to_builtins(self._full or answer), full=self._full is not None),
             Section("What may be done now", lines=now or [("nothing more", DIM)]),
-            shown.course(answer["facts"]),
+            shown.course(msgspec.to_builtins(answer.facts)),
             Section("What may not be done now, and why", lines=later),
         ]
 
@@ -92,24 +116,24 @@ class RequestDetail(DetailScreen):
         """The reference."""
         return self.reference
 
-    def _can(self, row: Mapping[str, Any]) -> tuple[list[Shown], list[Shown]]:
+    def _can(self, request: ShownRequest) -> tuple[list[Shown], list[Shown]]:
         """What may be done now, each with its key; what may not, and why."""
         now: list[Shown] = []
         later: list[Shown] = []
-        for act in self._acts(row):
-            key = f"{self.app.get_key_display(_WORDS[act.name]):<3}"
-            if act.why_not:
-                later.append((clean(f"{key}{act.says.partition(':')[0]}: {act.why_not}"), DIM))
+        for each in self._offers(request):
+            key = f"{self.app.get_key_display(_WORDS[each.name]):<3}"
+            if each.why_not:
+                later.append((clean(f"{key}{each.says.partition(':')[0]}: {each.why_not}"), DIM))
             else:
-                due = f"; to be written: {', '.join(row['letters'])}" if act.name == "letter" and row["letters"] else ""
-                now.append((clean(f"{key}{act.says}{due}"), OK))
+                write = request.letters if each.name == "letter" else ()
+                due = f"; to be written: {', '.join(write)}" if write else ""
+                now.append((clean(f"{key}{each.says}{due}"), OK))
         return now, later
 
-    def _acts(self, row: Mapping[str, Any]) -> list[Act]:
+    def _offers(self, request: ShownRequest) -> list[Offer]:
         may = self.feed.session.may
-        today = self.app.setup.now().astimezone(LONDON).date()
         no = f"not for an account that is {self.feed.session.role}"
-        return [each if may(each.op) else replace(each, why_not=no) for each in acts(row, today)]
+        return [each if may(each.op) else replace(each, why_not=no) for each in offers(request)]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What the rules and this account allow."""
@@ -117,7 +141,7 @@ class RequestDetail(DetailScreen):
             return self.feed.session.may("reveal") or None
         if action not in _WORDS:
             return True
-        found = self._acts(self._standing) if self._standing else ()
+        found = self._offers(self._standing) if self._standing else ()
         return any(each.name == action and not each.why_not for each in found) or None
 
     @work
@@ -131,92 +155,91 @@ class RequestDetail(DetailScreen):
         """Who asks."""
         self._full = None
 
-    async def _whole(self) -> Mapping[str, Any] | None:
+    async def _whole(self) -> ShownRequest | None:
         """The request with its numbers in full."""
-        return await doing.tried(self, self.feed.ask("request_show", request=self.request_id))
+        return await doing.tried(self, self.feed.ask(Show(request=self.request_id)))
 
     # --- steps ----------------------------------------------------------------------------------------------------
 
-    async def _step(self, op: str, title: str, *fields: Field, said: str = "", act: str = "OK", **more: Any) -> Any:
+    def _fields(self, act: Act) -> list[Field]:
+        """Of the form of a step that may be taken now."""
+        steps = self._standing.steps if self._standing else ()
+        return next((form(each) for each in steps if each.act is act), [])
+
+    async def _step(self, act: Act, title: str, *, said: str = "", button: str = "OK", **more: Any) -> Standing | None:
         """Ask for the fields of a step and have it taken; None where it was left."""
 
-        async def send(told: Mapping[str, str]) -> Any:
-            return await self.feed.ask(op, request=self.request_id, **step(told), **more)
+        async def send(told: Mapping[str, str]) -> Standing:
+            return await self.feed.ask(REQUESTS[act](request=self.request_id, **values(told), **more))
 
-        answer = await filled(self, f"{self.reference}: {title}", (*fields, DAY), send, said=said, act=act)
+        title = f"{self.reference}: {title}"
+        answer: Standing | None = await filled(self, title, self._fields(act), send, said=said, act=button)
         if answer is not None:
             self._said(answer)
         return answer
 
-    def _said(self, answer: Mapping[str, Any]) -> None:
-        letters = f". Letters to write (l): {', '.join(answer['letters'])}" if answer["letters"] else ""
-        self.app.done(f"{self.reference} is {shown.state(answer)[0]}{letters}")
+    def _said(self, answer: Standing) -> None:
+        letters = f". Letters to write (l): {', '.join(answer.letters)}" if answer.letters else ""
+        self.app.done(f"{self.reference} is {answer.state.replace('_', ' ')}{letters}")
         self.returned()
 
     @work
     async def action_acknowledge(self) -> None:
         """A complaint's acknowledgement was sent."""
         said = "The law gives 30 days for it. The letter is under l."
-        await self._step("request_acknowledge", "the acknowledgement was sent", said=said)
+        await self._step(Act.ACKNOWLEDGE, "the acknowledgement was sent", said=said)
 
     @work
     async def action_ask_identity(self) -> None:
         """There is reasonable doubt."""
-        note = Field("note", "What is asked for; it goes into the letter", hint="a bill with the number", needed=False)
         said = "Only where there is reasonable doubt. The clock starts when the proof arrives."
-        await self._step("request_ask_identity", "ask who it is", note, said=said)
+        await self._step(Act.ASK_IDENTITY, "ask who it is", said=said)
 
     @work
     async def action_verify(self) -> None:
         """Who asks is known."""
-        checked = Field("checked", "What was checked", hint="passport seen in person")
         said = "Kept is what was checked, never the document: no number of it, no copy."
-        await self._step("request_verify_identity", "the identity is proven", checked, NUMBERS, said=said)
+        await self._step(Act.VERIFY_IDENTITY, "the identity is proven", said=said)
 
     @work
     async def action_clarify(self) -> None:
         """Ask what is meant; or the answer came."""
-        if self._standing and self._standing["state"] == State.CLARIFYING:
-            answer = Field("answer", "What they said")
+        if self._standing and self._standing.state is State.CLARIFYING:
             said = "The clock goes on. What is held is searched for again."
-            await self._step("request_clarified", "the answer came", answer, NUMBERS, said=said)
+            await self._step(Act.CLARIFIED, "the answer came", said=said)
             return
-        question = Field("question", "What is asked; it goes into the letter", hint="Which of our calls do you mean?")
         said = "The clock stands still until the answer."
-        await self._step("request_clarify", "ask what is meant", question, said=said)
+        await self._step(Act.CLARIFY, "ask what is meant", said=said)
 
     @work
     async def action_extend(self) -> None:
         """Three months."""
-        reasons = Field("reasons", "Why; it goes into the letter", hint="forty recordings have to be heard")
         said = "Three months in total, for complex or many requests, told with the reasons within the first."
-        await self._step("request_extend", "extend", reasons, said=said)
+        await self._step(Act.EXTEND, "extend", said=said)
 
     @work
     async def action_withdraw(self) -> None:
         """They take it back."""
-        reason = Field("reason", "What they said", needed=False)
-        await self._step(
-            "request_withdraw", "they take it back", reason, said="The request is over then.", act="Close it"
-        )
+        await self._step(Act.WITHDRAW, "they take it back", said="The request is over then.", button="Close it")
 
     @work
     async def action_told(self) -> None:
         """The answer went out to the person."""
-        row = self._standing or {}
-        forgets = row.get("asks") == Asks.ERASURE and row.get("state") == State.GRANTED
+        request = self._standing
+        if request is None:
+            return
         said = "The person has the answer: what was granted is over with it."
-        if row.get("state") == State.REFUSED:
+        if request.state is State.REFUSED:
             said = "The person has the refusal. It is over when the authority has been told too."
-        if forgets:
+        elif request.asks is Asks.ERASURE:
             said = "The request forgets who asked, for good. Make and send the letter first (l)."
-        await self._step("request_told", "the person was told", said=said, act="Told", who="person")
+        await self._step(Act.TELL_PERSON, "the person was told", said=said, button="Told", who="person")
 
     @work
     async def action_told_authority(self) -> None:
         """The refusal went to the supervisory authority."""
         said = "The supervisory authority has the refusal with its reasons."
-        await self._step("request_told", "the authority was told", said=said, act="Told", who="authority")
+        await self._step(Act.TELL_AUTHORITY, "the authority was told", said=said, button="Told", who="authority")
 
     @work
     async def action_restrict(self) -> None:
@@ -224,12 +247,12 @@ class RequestDetail(DetailScreen):
         fields = (Field("reason", "Reason", hint="accuracy disputed"),)
 
         async def send(told: Mapping[str, str]) -> int:
-            whole = await self.feed.ask("request_show", request=self.request_id)
-            for number in whole["lines"]:
+            whole = await self.feed.ask(Show(request=self.request_id))
+            for number in whole.lines:
                 await self.feed.ask(
-                    "hold_add", number=number, reason=told["reason"], reference=self.reference, restriction=True
+                    HoldAdd(number=number, reason=told["reason"], reference=self.reference, restriction=True)
                 )
-            return len(whole["lines"])
+            return len(whole.lines)
 
         said = "Nobody can play, export or erase recordings with their numbers until the restriction is released."
         done = await filled(self, f"{self.reference}: restrict", fields, send, said=said, act="Restrict")
@@ -243,10 +266,10 @@ class RequestDetail(DetailScreen):
         """Find what is held."""
 
         async def send(told: Mapping[str, str]) -> Any:
-            return await self.feed.ask("request_search", request=self.request_id, **searching(told))
+            return await self.feed.ask(Search(request=self.request_id, **searching(told)))
 
         said = "By the request's own numbers, and by those given here; London time."
-        found = await filled(self, f"{self.reference}: search", SEARCH, send, said=said, act="Search")
+        found = await filled(self, f"{self.reference}: search", self._fields(Act.SEARCH), send, said=said, act="Search")
         if found is not None:
             self.app.nothing_to_undo()
             self.app.push_screen(FoundScreen(self._mode, found))
@@ -256,15 +279,16 @@ class RequestDetail(DetailScreen):
     @work
     async def action_grant(self) -> None:
         """Do as is asked."""
-        row = self._standing or {}
-        remark = Field("reasons", "A remark for the letter", needed=False)
-        if row.get("asks") != Asks.ERASURE:
-            await self._step(
-                "request_decide", "grant", remark, said=doing.GRANTED[Asks(row["asks"])], act="Grant", grant=True
-            )
+        request = self._standing
+        if request is None:
             return
+        said = doing.GRANTED[request.asks]
+        if request.asks is not Asks.ERASURE:
+            await self._step(Act.GRANT, "grant", said=said, button="Grant", grant=True)
+            return
+        fields = [each for each in self._fields(Act.GRANT) if each.name == "reasons"]
         told = await self.app.push_screen_wait(
-            Ask(f"{self.reference}: grant the erasure", (remark,), said=doing.GRANTED[Asks.ERASURE], act="Go on")
+            Ask(f"{self.reference}: grant the erasure", fields, said=said, act="Go on")
         )
         if told is not None:
             done = await danger(self, doing.granting(self, self.reference, told["reasons"]))
@@ -275,17 +299,18 @@ class RequestDetail(DetailScreen):
     @work
     async def action_refuse(self) -> None:
         """Refuse on a ground; both letters are made."""
-        grounds = [(each.value, doing.GROUNDS[each]) for each in Ground]
+        request = self._standing
+        if request is None:
+            return
+        allowed = [each.choices for step in request.steps if step.act is Act.REFUSE for each in step.fields]
+        grounds = [(each, doing.GROUNDS[Ground(each)]) for choices in allowed for each in choices]
         ground = await doing.choose(self, f"{self.reference}: refuse on which ground?", "Ground", grounds)
         if ground is None:
             return
-        reasons = Field("reasons", "Reasons, in words that the person understands")
         said = (
             f"Ground: {ground.replace('_', ' ')}. The reasons go into both letters: to the person and to the authority."
         )
-        done = await self._step(
-            "request_decide", "refuse", reasons, said=said, act="Refuse", grant=False, ground=ground
-        )
+        done = await self._step(Act.REFUSE, "refuse", said=said, button="Refuse", grant=False, ground=ground)
         if done is not None:
             await self._show_letters(LetterKind.REFUSAL, LetterKind.AUTHORITY)
 
@@ -294,23 +319,24 @@ class RequestDetail(DetailScreen):
     @work
     async def action_letter(self) -> None:
         """Make a letter and read it."""
-        due = [*reversed((self._standing or {}).get("letters") or ())]  # the newest command first
-        options = [(each, "to be written") for each in due]
-        options += [(each.value, "") for each in LetterKind if each.value not in due]
+        steps = self._standing.steps if self._standing else ()
+        due = [each.letter for each in steps if each.letter and each.suggested]
+        options = [(each.value, "to be written") for each in reversed(due)]  # the newest command first
+        options += [(each.letter.value, "") for each in steps if each.letter and not each.suggested]
         said = "That a letter was made is in the log. The gate refuses one that would say what is not so."
         kind = await doing.choose(self, f"{self.reference}: which letter?", "Letter", options, said=said)
         if kind is not None:
             await self._show_letters(LetterKind(kind))
 
     async def _show_letters(self, *kinds: LetterKind) -> None:
-        letters = []
+        letters: list[tuple[Rendered, str]] = []
         for kind in kinds:
             pack = self._pack if kind is LetterKind.RESPONSE else ""
-            made = await self.ask("request_letter", request=self.request_id, kind=kind.value, pack=pack)
+            made = await self.ask(WriteLetter(request=self.request_id, kind=kind, pack=pack))
             if made is None:
                 return
             self.app.nothing_to_undo()
-            letters.append({**made, "pack": pack})
+            letters.append((made, pack))
         self.app.push_screen(LetterScreen(self._mode, letters))
 
     # --- doing what was granted -----------------------------------------------------------------------------------
@@ -318,7 +344,7 @@ class RequestDetail(DetailScreen):
     @work
     async def action_fulfil(self) -> None:
         """Erase, or make the pack."""
-        if (self._standing or {}).get("asks") == Asks.ERASURE:
+        if self._standing is not None and self._standing.asks is Asks.ERASURE:
             done = await danger(self, doing.erasing(self, self.reference))
             if done is not None:
                 self.app.done(f"{done}. Now the confirmation (l), then t.")

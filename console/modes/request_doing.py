@@ -25,7 +25,9 @@ from console.widgets.working import Working
 from gate.core.request_words import Asks, Ground
 from gate.core.showing import clean
 from gate.errors import GateError, UsageError
-from gate.operations.requests.erasure import CarryOut
+from gate.operations.requests.course import Decide
+from gate.operations.requests.erasure import Carried, CarryOut
+from gate.operations.requests.searching import ContentsOf
 
 if TYPE_CHECKING:
     from gate.types import Progress
@@ -75,25 +77,25 @@ async def choose(
 # --- erasures -----------------------------------------------------------------------------------------------------
 
 
-async def _plan(screen: GateScreen, reference: str, phrase: Callable[[Mapping[str, Any]], str]) -> Plan:
+async def _plan(screen: GateScreen, reference: str, phrase: Callable[[Carried], str]) -> Plan:
     """The gate's dry run of an erasure. Raises ``GateError``."""
-    answer = await screen.feed.ask("request_carry_out", request=reference)
-    whole = "all that is held of their numbers" if answer["whole"] else "only the calls that were found"
+    answer = await screen.feed.ask(CarryOut(request=reference))
+    whole = "all that is held of their numbers" if answer.whole else "only the calls that were found"
     counts = [
-        ("Calls", (f"{answer['calls']:,}, emptied in the log", PLAIN)),
-        ("Recordings", (f"{answer['recordings']:,}, keys and files destroyed", PLAIN)),
+        ("Calls", (f"{answer.calls:,}, emptied in the log", PLAIN)),
+        ("Recordings", (f"{answer.recordings:,}, keys and files destroyed", PLAIN)),
         ("That is", (whole, PLAIN)),
-        ("Kept", (f"{answer['held_calls']:,} calls", WARN if answer["held_calls"] else DIM)),
+        ("Kept", (f"{answer.held_calls:,} calls", WARN if answer.held_calls else DIM)),
     ]
-    return Plan(answer["digest"], counts, phrase(answer), [clean(each) for each in answer["held_by"]])
+    return Plan(answer.digest or "", counts, phrase(answer), [clean(each) for each in answer.held_by])
 
 
 def granting(screen: GateScreen, reference: str, remark: str) -> Danger:
     """Granting an erasure: what it will come to is shown; nothing is erased yet."""
 
     async def act(_digest: str, _reason: str, _progress: Progress) -> str:
-        answer = await screen.feed.ask("request_decide", request=reference, grant=True, reasons=remark.strip())
-        return f"{reference} is {answer['state']}: their numbers are uncallable. Now erase, with f."
+        answer = await screen.feed.ask(Decide(request=reference, grant=True, reasons=remark.strip()))
+        return f"{reference} is {answer.state}: their numbers are uncallable. Now erase, with f."
 
     return Danger(
         title=f"Grant the erasure {reference}",
@@ -120,7 +122,7 @@ def erasing(screen: GateScreen, reference: str) -> Danger:
         title=f"Erase what {reference} asks for",
         warning="Keys and files are destroyed, and what the log says. Nothing brings it back.",
         button="Erase",
-        dry_run=partial(_plan, screen, reference, lambda plan: f"erase {plan['calls']} calls"),
+        dry_run=partial(_plan, screen, reference, lambda plan: f"erase {plan.calls} calls"),
         act=act,
     )
 
@@ -135,13 +137,13 @@ async def pack(screen: GateScreen, reference: str) -> str | None:
     if opener is None:
         screen.notify(f"No key can be opened in this console. On the command line:\n{twin}", timeout=15, markup=False)
         return None
-    held = await tried(screen, screen.feed.ask("request_contents", request=reference))
+    held = await tried(screen, screen.feed.ask(ContentsOf(request=reference)))
     if held is None:
         return None
-    recordings = sum(call["recording"] in ("closed", "interrupted") for call in held["calls"])
+    recordings = sum(call.recording in ("closed", "interrupted") for call in held.calls)
     if recordings and not await key_open(screen):
         return None
-    held_is = f"{len(held['calls'])} calls, {recordings} recordings, and what the lists hold"
+    held_is = f"{len(held.calls)} calls, {recordings} recordings, and what the lists hold"
     said = f"{held_is}. One file, which a passphrase opens."
     output = Field("output", "File, a new one", str(screen.app.setup.exports / f"{reference}.html"))
     told = await screen.app.push_screen_wait(Ask(f"Pack of {reference}", (output,), said=said, act="Make it"))

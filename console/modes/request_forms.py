@@ -12,6 +12,7 @@ from datetime import date, time
 from typing import TYPE_CHECKING, Any, Final
 
 from console.widgets.ask import Ask, Field
+from gate.core.request_steps import Act, FieldKind, FormField, Step
 from gate.core.spans import length_of, span
 from gate.errors import GateError, RefusedError, UsageError
 
@@ -35,11 +36,34 @@ OPEN: Final = (
     ),
     Field("received", "The day it came", hint="YYYY-MM-DD; empty: today", needed=False),
 )
-SEARCH: Final = (
-    dataclasses.replace(NUMBERS, label="More numbers of theirs, in any spelling"),
-    Field("call", "When the call was", hint="2026-03-02, or 2026-03-02 14:30, or 2026-03-02 14:30 45m", needed=False),
-    Field("everything", "At any time, whatever call the request names (yes or no)", "no"),
-)
+LABELS: Final[Mapping[tuple[Act, str], tuple[str, str]]] = {
+    (Act.ASK_IDENTITY, "note"): ("What is asked for; it goes into the letter", "a bill with the number"),
+    (Act.VERIFY_IDENTITY, "checked"): ("What was checked", "passport seen in person"),
+    (Act.CLARIFY, "question"): ("What is asked; it goes into the letter", "Which of our calls do you mean?"),
+    (Act.CLARIFIED, "answer"): ("What they said", ""),
+    (Act.EXTEND, "reasons"): ("Why; it goes into the letter", "forty recordings have to be heard"),
+    (Act.SEARCH, "numbers"): ("More numbers of theirs, in any spelling", "with commas between"),
+    (Act.SEARCH, "call"): ("When the call was", "2026-03-02, or 2026-03-02 14:30, or 2026-03-02 14:30 45m"),
+    (Act.SEARCH, "everything"): ("At any time, whatever call the request names (yes or no)", ""),
+    (Act.GRANT, "reasons"): ("A remark for the letter", ""),
+    (Act.REFUSE, "reasons"): ("Reasons, in words that the person understands", ""),
+    (Act.WITHDRAW, "reason"): ("What they said", ""),
+}
+"""What a field of a step's form is called, and its hint."""
+
+
+def form(step: Step) -> list[Field]:
+    """The fields of a step, but for what is chosen before (a ground)."""
+    return [_field(step.act, each) for each in step.fields if each.kind is not FieldKind.CHOICE]
+
+
+def _field(act: Act, field: FormField) -> Field:
+    known = {"on": DAY, "numbers": NUMBERS}.get(field.name)
+    if (act, field.name) not in LABELS and known is not None:
+        return known
+    label, hint = LABELS[act, field.name]
+    value = "no" if field.kind is FieldKind.FLAG else ""
+    return Field(field.name, label, value, hint=hint, needed=field.needed)
 
 
 async def filled(
@@ -67,12 +91,12 @@ async def filled(
             fields = [dataclasses.replace(each, value=told[each.name]) for each in fields]
 
 
-def step(told: Told) -> dict[str, Any]:
+def values(told: Told) -> dict[str, Any]:
     """The fields of a step: texts as they are, ``numbers`` and ``on`` read. Raises ``UsageError``."""
-    values: dict[str, Any] = {name: value.strip() for name, value in told.items() if name not in ("numbers", "on")}
+    read: dict[str, Any] = {name: value.strip() for name, value in told.items() if name not in ("numbers", "on")}
     if "numbers" in told:
-        values["numbers"] = numbers(told["numbers"])
-    return values | {"on": day(told.get("on", ""))}
+        read["numbers"] = numbers(told["numbers"])
+    return read | {"on": day(told.get("on", ""))}
 
 
 def opening(told: Told) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import msgspec
 from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -19,6 +20,7 @@ from console.widgets.report import Report, Section
 from console.widgets.rows import Column, LocalTable, Row, RowsTable
 from console.widgets.status import StatusLine
 from gate.core.showing import clean
+from gate.operations.requests.searching import Found, Search
 
 LISTS = ("objections", "consents", "contacts", "holds", "requests")
 
@@ -51,11 +53,11 @@ class FoundScreen(GateScreen):
         "with m the calls that were with this person, then s: the request is about these. Enter shows a call."
     )
 
-    def __init__(self, mode: str, found: Mapping[str, Any]) -> None:
+    def __init__(self, mode: str, found: Found) -> None:
         super().__init__()
         self._mode = mode
-        self._found = found
-        self._rows = [dict(row) for row in found["calls"]]
+        self._found: Mapping[str, Any] = msgspec.to_builtins(found)
+        self._rows = [dict(row) for row in self._found["calls"]]
 
     @property
     def candidates(self) -> bool:
@@ -114,7 +116,7 @@ class FoundScreen(GateScreen):
 
     async def _take(self) -> None:
         calls = [row["call_id"] for row in self._rows if row.get("marked")]
-        answer = await self.ask("request_search", request=self._found["reference"], calls=calls)
+        answer = await self.ask(Search(request=self._found["reference"], calls=tuple(calls)))
         if answer is not None:
             self.app.nothing_to_undo()
             self.app.switch_screen(FoundScreen(self._mode, answer))

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 from textual import work
 from textual.binding import BindingType
@@ -19,12 +19,12 @@ from console.modes.request_forms import filled
 from console.theme import DIM, LOUD, PLAIN, WARN
 from console.widgets.ask import Ask, Field
 from console.widgets.report import Report, ReportScroll, Section
+from gate.core.request_words import LetterKind
 from gate.core.showing import clean
 from gate.errors import UsageError
+from gate.operations.requests.letters import Rendered, WriteLetter
 
 FORMS: Final = ("txt", "html", "eml")
-Letter = Mapping[str, Any]
-"""The answer to ``request_letter``."""
 
 
 class LetterScreen(DetailScreen):
@@ -37,25 +37,27 @@ class LetterScreen(DetailScreen):
         "gone out, say so with t (T for the authority) on the request."
     )
 
-    def __init__(self, mode: str, letters: Sequence[Letter]) -> None:
-        super().__init__(mode, _title(letters[0], 0, len(letters)))
-        self.letters = tuple(letters)
+    def __init__(self, mode: str, letters: Sequence[tuple[Rendered, str]]) -> None:
+        """``letters``: each with the name of the pack that goes with it."""
+        super().__init__(mode, _title(letters[0][0], 0, len(letters)))
+        self.letters = tuple(letter for letter, _ in letters)
+        self._packs = tuple(pack for _, pack in letters)
         self.at = 0
         self._sent: set[str] = set()
 
     @property
-    def letter(self) -> Letter:
+    def letter(self) -> Rendered:
         """The one that is shown."""
         return self.letters[self.at]
 
     async def sections(self) -> Sequence[Section]:
         """To whom, what about, the text."""
         letter = self.letter
-        to = (clean(letter["to"]), LOUD) if letter["to"] else ("no e-mail address is known: print it and post it", WARN)
-        pairs = [("To", to), ("Subject", (clean(letter["subject"]), PLAIN))]
-        if letter["kind"] in self._sent:
-            pairs.append(("Sent", (clean(f"to {letter['to']}"), LOUD)))
-        text = [(clean(line), PLAIN) for line in letter["text"].splitlines()]
+        to = (clean(letter.to), LOUD) if letter.to else ("no e-mail address is known: print it and post it", WARN)
+        pairs = [("To", to), ("Subject", (clean(letter.subject), PLAIN))]
+        if letter.kind in self._sent:
+            pairs.append(("Sent", (clean(f"to {letter.to}"), LOUD)))
+        text = [(clean(line), PLAIN) for line in letter.text.splitlines()]
         return [Section("", pairs), Section("", lines=text or [("empty", DIM)])]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -63,7 +65,7 @@ class LetterScreen(DetailScreen):
         if action in ("save", "save_all"):
             return self.app.setup.files is not None or None
         if action == "send":
-            return bool(self.letter["to"]) or None
+            return bool(self.letter.to) or None
         return True
 
     def action_view(self, by: int) -> None:
@@ -76,7 +78,7 @@ class LetterScreen(DetailScreen):
 
     def copied(self) -> str:
         """The text of it."""
-        return str(self.letter["text"])
+        return self.letter.text
 
     # --- files ----------------------------------------------------------------------------------------------------
 
@@ -111,7 +113,7 @@ class LetterScreen(DetailScreen):
                 await self._write(folder / f"{_name(letter)}.{form}", letter)
         return f"{folder / ' and '.join(map(_name, self.letters))}, {', '.join(FORMS)}"
 
-    async def _write(self, path: Path, letter: Letter) -> None:
+    async def _write(self, path: Path, letter: Rendered) -> None:
         files = self.app.setup.files
         if files is None:
             raise UsageError("nothing is saved here", hint="dialgate request letter … -o FILE")
@@ -123,37 +125,34 @@ class LetterScreen(DetailScreen):
     async def action_send(self) -> None:
         """By mail, after a question."""
         letter = self.letter
-        said = (
-            f"To {clean(letter['to'])}: {clean(letter['subject'])}\nIt is sent once, and what the server says is kept."
-        )
+        said = f"To {clean(letter.to)}: {clean(letter.subject)}\nIt is sent once, and what the server says is kept."
         if await self.app.push_screen_wait(Ask("Send this letter by mail?", (), said=said, act="Send")) is None:
             return
-        answer = await self.ask(
-            "request_letter", request=letter["reference"], kind=letter["kind"], pack=letter["pack"], send=True
-        )
+        pack = self._packs[self.at]
+        answer = await self.ask(WriteLetter(request=letter.reference, kind=letter.kind, pack=pack, send=True))
         if answer is not None:
-            self._sent.add(letter["kind"])
-            self.app.done(f"Sent to {answer['to']}. When they have it, say so: {'T' if _of_authority(letter) else 't'}")
+            self._sent.add(letter.kind)
+            self.app.done(f"Sent to {answer.to}. When they have it, say so: {'T' if _of_authority(letter) else 't'}")
             self.query_one(Report).show(await self.sections())
 
 
 _KEPT = "The letter holds personal data, and is kept nowhere in the gate."
 
 
-def data_of(letter: Letter, form: str) -> bytes:
+def data_of(letter: Rendered, form: str) -> bytes:
     """A letter as the bytes of a file."""
     if form == "eml":
-        return base64.b64decode(letter["eml"])
-    return str(letter["html" if form == "html" else "text"]).encode()
+        return base64.b64decode(letter.eml)
+    return (letter.html if form == "html" else letter.text).encode()
 
 
-def _of_authority(letter: Letter) -> bool:
-    return bool(letter["kind"] == "authority")
+def _of_authority(letter: Rendered) -> bool:
+    return letter.kind is LetterKind.AUTHORITY
 
 
-def _name(letter: Letter) -> str:
-    return f"{letter['reference']}-{letter['kind']}"
+def _name(letter: Rendered) -> str:
+    return f"{letter.reference}-{letter.kind}"
 
 
-def _title(letter: Letter, at: int, count: int) -> str:
-    return f"{letter['reference']}: {letter['kind']}" + (f" ({at + 1} of {count}, Tab: the other)" if count > 1 else "")
+def _title(letter: Rendered, at: int, count: int) -> str:
+    return f"{letter.reference}: {letter.kind}" + (f" ({at + 1} of {count}, Tab: the other)" if count > 1 else "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import msgspec
 from textual import events, on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
@@ -13,7 +14,7 @@ from console import keys, words
 from console.messages import LinkChanged
 from console.modes import request_doing as doing
 from console.modes import request_shown as shown
-from console.modes.base import ListMode, View, given
+from console.modes.base import ListMode, View
 from console.modes.request_detail import RequestDetail
 from console.modes.request_forms import OPEN, filled, opening
 from console.modes.requests_board import Board
@@ -22,6 +23,8 @@ from console.widgets.pages import PagedTable, Rows
 from console.widgets.rows import Column, Row
 from gate.core.request_words import Asks, State
 from gate.errors import RefusedError
+from gate.operations.requests.listing import ListOf
+from gate.operations.requests.opening import Open
 
 BOARD = 0
 OVER = 100
@@ -49,8 +52,8 @@ COLUMNS = (
 
 
 def by_text(text: str) -> Mapping[str, Any]:
-    """What was typed, as fields of ``request_list``."""
-    return given("request_list", text=text)
+    """What was typed, as fields of ``ListOf``."""
+    return {"text": text}
 
 
 class Mode(ListMode):
@@ -67,11 +70,11 @@ class Mode(ListMode):
         "may be done."
     )
     VIEWS = (
-        View("board", "request_list", COLUMNS, "id", "There is no request.", filters=by_text),
-        View("open", "request_list", COLUMNS, "id", "No request is open.", filters=by_text),
+        View("board", ListOf, COLUMNS, "id", "There is no request.", filters=by_text),
+        View("open", ListOf, COLUMNS, "id", "No request is open.", filters=by_text),
         View(
             "all",
-            "request_list",
+            ListOf,
             COLUMNS,
             "id",
             "There is no request.",
@@ -111,8 +114,8 @@ class Mode(ListMode):
             text = self._texts.get(BOARD, "")
             fields = dict(by_text(text)) if text else {}
             for over in (State.DONE, State.CLOSED):
-                answer = await self.feed.ask("request_list", masked=True, state=over, limit=OVER, **fields)
-                rows += answer["items"]
+                page = await self.feed.ask(ListOf(masked=True, state=over, limit=OVER, **fields))
+                rows += msgspec.to_builtins(page.items)
             return Rows(rows, None)
 
         return cards
@@ -188,10 +191,11 @@ class Mode(ListMode):
             return
 
         async def send(told: Mapping[str, str]) -> Any:
-            return await self.feed.ask("request_open", asks=asks, channel=channel, **opening(told))
+            return await self.feed.ask(Open(asks=Asks(asks), channel=channel, **opening(told)))  # type: ignore[arg-type]
 
         said = "A name, a number, or both." + (" It holds from the next call." if asks == Asks.OBJECTION else "")
         answer = await filled(self, f"A request for {asks}", OPEN, send, said=said, act="Note it")
         if answer is not None:
-            self.app.done(f"{answer['reference']}: {answer['asks']}, {shown.left(answer)[0]}")
-            self.open_row(answer)
+            row = msgspec.to_builtins(answer)
+            self.app.done(f"{answer.reference}: {answer.asks}, {shown.left(row)[0]}")
+            self.open_row(row)

@@ -16,10 +16,14 @@ from gate.cli.output import View
 from gate.cli.passphrase import private_keys
 from gate.cli.reach import reach
 from gate.cli.request_letters import write_letters
-from gate.cli.request_pack import write_pack
+from gate.cli.request_pack import held_of, write_pack
 from gate.clock import SystemClock
 from gate.core.evidence import stamp
+from gate.core.request_words import Asks, LetterKind
 from gate.exports.bundle import many
+from gate.operations.requests.course import Decide, Told, VerifyIdentity
+from gate.operations.requests.opening import Open
+from gate.operations.requests.searching import Search
 
 
 class Check(Protocol):
@@ -81,10 +85,10 @@ class Afterwards:
         pack = self._folder / "pack.html"
         first = private_keys([self._keys / "first.key"], [self._keys / "first.passphrase"])
         with reach(self._view.config) as gate:
-            made = write_pack(self._view, gate, gate.call("request_contents", request=reference), first, pack)
+            made = write_pack(self._view, gate, held_of(gate, reference), first, pack)
             with redirect_stderr(io.StringIO()):  # the names of the letters: they are told at the end
-                write_letters(gate, reference, ("response",), self._folder / "letters", pack.name)
-            gate.call("request_told", request=reference)
+                write_letters(gate, reference, (LetterKind.RESPONSE,), self._folder / "letters", pack.name)
+            gate.ask(Told(request=reference))
         told = f"{many(made.calls, 'call')}, {many(made.recordings, 'recording')}"
         self._check("pack", [made.calls, made.recordings], f"   Written as one HTML file: {told}.", expected=[1, 1])
         self._tell(f"   It opens in any browser with {made.passphrase}, told by another way.")
@@ -113,13 +117,15 @@ class Afterwards:
     def _granted(self, asks: str) -> str:
         """A request of the customer's, from its arrival to the decision; its reference."""
         with reach(self._view.config) as gate:
-            came: dict[str, Any] = {"asks": asks, "channel": "email", "name": "Ann Example", "numbers": (self._number,)}
-            reference = str(gate.call("request_open", **came)["reference"])
-            gate.call("request_verify_identity", request=reference, checked="passport seen in person")
-            gate.call("request_search", request=reference)
-            standing = gate.call("request_decide", request=reference, grant=True)
-        until = f"{reference}, to be answered by {standing['due']}"
-        self._check(f"{asks}_granted", standing["state"], f"   {until}: identity proven, granted.", expected="granted")
+            came = Open(asks=Asks(asks), channel="email", name="Ann Example", numbers=(self._number,))
+            reference = gate.ask(came).reference
+            gate.ask(VerifyIdentity(request=reference, checked="passport seen in person"))
+            gate.ask(Search(request=reference))
+            standing = gate.ask(Decide(request=reference, grant=True))
+        until = f"{reference}, to be answered by {standing.due}"
+        self._check(
+            f"{asks}_granted", standing.state.value, f"   {until}: identity proven, granted.", expected="granted"
+        )
         return reference
 
 

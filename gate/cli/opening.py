@@ -122,11 +122,11 @@ class KeyOpener:
 
     def pack(self, request: str, output: Path, progress: Progress) -> Mapping[str, Any]:
         """As ``dialgate request fulfil`` of an access request."""
-        from gate.cli.request_pack import recordings_in, write_pack
+        from gate.cli.request_pack import held_of, recordings_in, write_pack
 
         if output.exists():
             raise UsageError(f"{output} exists", hint="name a new file")
-        held = self._client.call("request_contents", request=request)
+        held = held_of(self._client, request)
         if recordings_in(held) and not self._privates:
             raise UsageError("no key is open", hint="open a private key first")
         made = write_pack(self._view, self._client, held, list(self._privates), output, progress=progress)

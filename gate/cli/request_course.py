@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, time, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
 
@@ -16,8 +16,23 @@ from gate.cli.reach import reach
 from gate.cli.request_group import command
 from gate.cli.request_values import call_line, dated, lines, numbers, show, span, spanned, step, words
 from gate.cli.values import Day
-from gate.core.request_words import Asks, Ground, State
+from gate.core.request_words import Asks, Ground, LetterKind, State
 from gate.errors import UsageError
+from gate.operations.requests.course import (
+    Acknowledge,
+    AskIdentity,
+    Clarified,
+    Clarify,
+    Decide,
+    Extend,
+    OfRequest,
+    Told,
+    VerifyIdentity,
+    Withdraw,
+)
+from gate.operations.requests.listing import ListOf, Show
+from gate.operations.requests.opening import Channel, Open
+from gate.operations.requests.searching import Search
 
 CHANNELS = click.Choice(["phone", "email", "post", "in_person", "web"])
 ASKS = click.Choice([each.value for each in Asks])
@@ -46,7 +61,7 @@ GROUNDS = click.Choice([each.value for each in Ground])
 def open_(
     view: View,
     asks: str,
-    channel: str,
+    channel: Channel,
     name: str,
     contact: str,
     numbers: tuple[str, ...],
@@ -65,18 +80,19 @@ def open_(
     """
     since, until = span(day, around, within, first, last)
     with reach(view.config) as gate:
-        standing = gate.call(
-            "request_open",
-            asks=asks,
-            channel=channel,
-            name=name,
-            contact=contact,
-            numbers=numbers,
-            about=about,
-            since=since,
-            until=until,
-            received=received,
-            written=written,
+        standing = gate.ask(
+            Open(
+                asks=Asks(asks),
+                channel=channel,
+                name=name,
+                contact=contact,
+                numbers=numbers,
+                about=about,
+                since=since,
+                until=until,
+                received=received,
+                written=written,
+            )
         )
     show(view, standing)
 
@@ -92,7 +108,7 @@ def open_(
 @dated
 def ask_identity(view: View, request: str, note: str, on: date | None) -> None:
     """There is reasonable doubt who asks: the clock starts when the proof arrives."""
-    _step(view, "request_ask_identity", request, on, note=note)
+    _step(view, AskIdentity(request=request, on=on, note=note))
 
 
 @make(
@@ -107,7 +123,7 @@ def ask_identity(view: View, request: str, note: str, on: date | None) -> None:
 @dated
 def verify_identity(view: View, request: str, checked: str, numbers: tuple[str, ...], on: date | None) -> None:
     """Who asks is known. Kept are what was checked, by whom and when; never the document."""
-    _step(view, "request_verify_identity", request, on, checked=checked, numbers=numbers)
+    _step(view, VerifyIdentity(request=request, on=on, checked=checked, numbers=numbers))
 
 
 @make(
@@ -121,7 +137,7 @@ def verify_identity(view: View, request: str, checked: str, numbers: tuple[str, 
 @dated
 def clarify(view: View, request: str, question: str, on: date | None) -> None:
     """Ask what is meant: the clock stands still until the answer."""
-    _step(view, "request_clarify", request, on, question=question)
+    _step(view, Clarify(request=request, on=on, question=question))
 
 
 @make(
@@ -136,7 +152,7 @@ def clarify(view: View, request: str, question: str, on: date | None) -> None:
 @dated
 def clarified(view: View, request: str, answer: str, numbers: tuple[str, ...], on: date | None) -> None:
     """The answer came: the clock goes on."""
-    _step(view, "request_clarified", request, on, answer=answer, numbers=numbers)
+    _step(view, Clarified(request=request, on=on, answer=answer, numbers=numbers))
 
 
 @make(
@@ -150,7 +166,7 @@ def clarified(view: View, request: str, answer: str, numbers: tuple[str, ...], o
 @dated
 def extend(view: View, request: str, reasons: str, on: date | None) -> None:
     """Three months in total, told with the reasons within the first."""
-    _step(view, "request_extend", request, on, reasons=reasons)
+    _step(view, Extend(request=request, on=on, reasons=reasons))
 
 
 @make("acknowledge", group=command, numbers=True, example="dialgate request acknowledge DSR-2026-0007")
@@ -158,7 +174,7 @@ def extend(view: View, request: str, reasons: str, on: date | None) -> None:
 @dated
 def acknowledge(view: View, request: str, on: date | None) -> None:
     """The acknowledgement of a complaint was sent: the law gives 30 days."""
-    _step(view, "request_acknowledge", request, on)
+    _step(view, Acknowledge(request=request, on=on))
 
 
 @make(
@@ -196,21 +212,22 @@ def search(
     """
     since, until = span(day, around, within, first, last)
     with reach(view.config) as gate:
-        found = gate.call(
-            "request_search",
-            request=request,
-            numbers=numbers,
-            since=since,
-            until=until,
-            calls=calls,
-            everything=everything,
-            on=on,
+        found = gate.ask(
+            Search(
+                request=request,
+                numbers=numbers,
+                since=since,
+                until=until,
+                calls=calls,
+                everything=everything,
+                on=on,
+            )
         )
     view.data(found, text=_found)
-    if found["candidates"]:
+    if found.candidates:
         say(f"Nobody's number is known: choose with dialgate request search {request} --call ID")
         return
-    if not found["whole"]:
+    if not found.whole:
         say("The decision will be about these calls alone; --everything finds all that is held of the numbers.")
     say(f"Next: dialgate request decide {request} --grant, or --refuse GROUND --reasons TEXT")
 
@@ -259,10 +276,13 @@ def decide(
     from gate.cli.request_letters import write_letters
 
     with reach(view.config) as gate:
-        standing = gate.call("request_decide", request=request, grant=grant, ground=ground, reasons=reasons, on=on)
+        decided = Decide(
+            request=request, grant=grant, ground=Ground(ground) if ground else None, reasons=reasons, on=on
+        )
+        standing = gate.ask(decided)
         if letters is not None and ground is not None:
-            write_letters(gate, standing["reference"], ("refusal", "authority"), letters)
-            standing = gate.call("request_show", request=request)
+            write_letters(gate, standing.reference, (LetterKind.REFUSAL, LetterKind.AUTHORITY), letters)
+            standing = gate.ask(Show(request=request))
     show(view, standing)
 
 
@@ -277,12 +297,12 @@ def decide(
 @click.argument("request")
 @click.argument("who", type=click.Choice(["person", "authority"]), default="person")
 @dated
-def told(view: View, request: str, who: str, on: date | None) -> None:
+def told(view: View, request: str, who: Literal["person", "authority"], on: date | None) -> None:
     """The answer went out: to the person, or a refusal to the authority.
 
     With the person told, what was granted is over. A request for erasure then forgets who asked: make the letter first.
     """
-    _step(view, "request_told", request, on, who=who)
+    _step(view, Told(request=request, on=on, who=who))
 
 
 @make("withdraw", group=command, numbers=True, example='dialgate request withdraw DSR-2026-0007 --reason "settled"')
@@ -291,7 +311,7 @@ def told(view: View, request: str, who: str, on: date | None) -> None:
 @dated
 def withdraw(view: View, request: str, reason: str, on: date | None) -> None:
     """The person takes it back."""
-    _step(view, "request_withdraw", request, on, reason=reason)
+    _step(view, Withdraw(request=request, on=on, reason=reason))
 
 
 @make(
@@ -306,7 +326,8 @@ def withdraw(view: View, request: str, reason: str, on: date | None) -> None:
 def list_(view: View, everything: bool, state: str | None, after: str | None, limit: int) -> None:
     """The requests that are not over, the one due first at the top. With days left, and warnings."""
     with reach(view.config) as gate:
-        answer = gate.call("request_list", everything=everything, state=state, after=after, limit=limit)
+        wanted = State(state) if state else None
+        page = gate.ask(ListOf(everything=everything, state=wanted, after=after, limit=limit))
     columns = [
         ("reference", "Request"),
         ("asks", "Asks for"),
@@ -319,7 +340,7 @@ def list_(view: View, everything: bool, state: str | None, after: str | None, li
         ("warning", "Warning"),
         ("name", "From"),
     ]
-    view.rows(answer, "items", columns, none="No request is open." if not everything and not state else "None.")
+    view.rows(page, "items", columns, none="No request is open." if not everything and not state else "None.")
 
 
 @make("show", group=command, numbers=True, example="dialgate request show DSR-2026-0007")
@@ -327,11 +348,10 @@ def list_(view: View, everything: bool, state: str | None, after: str | None, li
 def show_(view: View, request: str) -> None:
     """One request, and every step of it with who took it and when."""
     with reach(view.config) as gate:
-        standing = gate.call("request_show", request=request)
-    steps = [step(fact) for fact in standing["facts"]]
-    view.data(standing, text=lambda shown: [*lines(shown), *steps])
+        standing = gate.ask(Show(request=request))
+    view.data(standing, text=lambda shown: [*lines(shown), *map(step, shown["facts"])])
 
 
-def _step(view: View, op: str, request: str, on: date | None, **fields: Any) -> None:
+def _step(view: View, request: OfRequest) -> None:
     with reach(view.config) as gate:
-        show(view, gate.call(op, request=request, on=on, **fields))
+        show(view, gate.ask(request))

@@ -19,6 +19,9 @@ from gate.core.letter_words import LetterKind
 from gate.core.request_words import Asks, State
 from gate.core.showing import local
 from gate.errors import RefusedError, UsageError
+from gate.operations.requests.course import Told
+from gate.operations.requests.listing import Show
+from gate.operations.requests.standing import Standing
 
 
 @make(
@@ -70,28 +73,28 @@ def fulfil(
     that a passphrase opens: it is shown once, to be told by another way.
     """
     with reach(view.config) as gate:
-        standing = gate.call("request_show", request=request)
-        if standing["state"] != State.GRANTED:
+        standing: Standing = gate.ask(Show(request=request))
+        if standing.state is not State.GRANTED:
             raise RefusedError(
-                f"{standing['reference']} is {standing['state']}: only what is granted can be done",
+                f"{standing.reference} is {standing.state}: only what is granted can be done",
                 reason="request_not_ready",
-                hint="; ".join(standing["next"]),
+                hint="; ".join(standing.next),
             )
         pack = _do(view, gate, standing, keys, passphrase_files, output, leave_out, yes)
         if letters is not None:
             from gate.cli.request_letters import write_letters
 
-            answer = standing["asks"] in (Asks.ACCESS, Asks.COMPLAINT)
+            answer = standing.asks in (Asks.ACCESS, Asks.COMPLAINT)
             kind = LetterKind.RESPONSE if answer else LetterKind.CONFIRMATION
-            write_letters(gate, standing["reference"], (kind.value,), letters, pack)
-        standing = gate.call("request_told" if told else "request_show", request=request)
+            write_letters(gate, standing.reference, (kind,), letters, pack)
+        standing = gate.ask(Told(request=request)) if told else gate.ask(Show(request=request))
     show(view, standing)
 
 
 def _do(
     view: View,
     gate: Gate,
-    standing: dict[str, Any],
+    standing: Standing,
     keys: tuple[Path, ...],
     passphrase_files: tuple[Path, ...],
     output: Path | None,
@@ -99,18 +102,18 @@ def _do(
     yes: bool,
 ) -> str:
     """The act itself; the name of the pack where one was made."""
-    if standing["asks"] == Asks.ERASURE:
+    if standing.asks is Asks.ERASURE:
         _erase(view, gate, standing, yes)
-    if standing["asks"] != Asks.ACCESS:
+    if standing.asks is not Asks.ACCESS:
         return ""
     from gate.cli.request_pack import make_pack
 
-    return make_pack(view, gate, standing, keys, passphrase_files, output, leave_out)
+    return make_pack(view, gate, standing.reference, keys, passphrase_files, output, leave_out)
 
 
-def _erase(view: View, gate: Gate, standing: dict[str, Any], yes: bool) -> None:
-    reference = standing["reference"]
-    if standing["carried_out"]:
+def _erase(view: View, gate: Gate, standing: Standing, yes: bool) -> None:
+    reference = standing.reference
+    if standing.carried_out:
         return
     plan = gate.call("request_carry_out", request=reference)
     for line in _plan(plan):

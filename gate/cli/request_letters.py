@@ -6,7 +6,6 @@ import base64
 from collections.abc import Iterable
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -16,8 +15,9 @@ from gate.cli.output import View, say
 from gate.cli.reach import Gate, reach
 from gate.cli.request_group import command
 from gate.cli.request_values import dated
-from gate.core.letter_words import LetterKind
+from gate.core.request_words import Asks, LetterKind
 from gate.errors import UsageError
+from gate.operations.requests.letters import Rendered, WriteLetter
 
 FORMS = ("txt", "html", "eml")
 
@@ -52,28 +52,28 @@ def letter(view: View, request: str, kind: str, output: Path | None, send: bool,
     if output is not None and output.suffix.removeprefix(".") not in FORMS:
         raise UsageError(f"{output}: a letter is .txt, .html or .eml", hint="name the file so")
     with reach(view.config) as gate:
-        made = gate.call("request_letter", request=request, kind=kind, send=send, pack=pack, on=on)
+        made = gate.ask(WriteLetter(request=request, kind=LetterKind(kind), send=send, pack=pack, on=on))
     if output is not None:
         _write(made, output)
     if view.json:
         view.data(made)
     elif output is None and not send:
-        click.echo(made["text"])
+        click.echo(made.text)
     if send:
-        say(f"Sent to {made['to']}.")
+        say(f"Sent to {made.to}.")
     who = "authority" if kind == LetterKind.AUTHORITY else "person"
     if kind in (LetterKind.REFUSAL, LetterKind.AUTHORITY, LetterKind.RESPONSE, LetterKind.CONFIRMATION):
-        say(f"When it has gone out: dialgate request told {made['reference']} {who}")
-    if kind == LetterKind.ACKNOWLEDGEMENT and made["asks"] == "complaint":
-        say(f"When it has gone out: dialgate request acknowledge {made['reference']}")
+        say(f"When it has gone out: dialgate request told {made.reference} {who}")
+    if kind == LetterKind.ACKNOWLEDGEMENT and made.asks is Asks.COMPLAINT:
+        say(f"When it has gone out: dialgate request acknowledge {made.reference}")
 
 
-def write_letters(gate: Gate, reference: str, kinds: Iterable[str], folder: Path, pack: str = "") -> list[Path]:
+def write_letters(gate: Gate, reference: str, kinds: Iterable[LetterKind], folder: Path, pack: str = "") -> list[Path]:
     """Letters of a request in all three forms, as files of a folder that is made where it is missing; their paths."""
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for kind in kinds:
-        made = gate.call("request_letter", request=reference, kind=kind, pack=pack)
+        made = gate.ask(WriteLetter(request=reference, kind=kind, pack=pack))
         for form in FORMS:
             paths.append(folder / f"{reference}-{kind}.{form}")
             _write(made, paths[-1])
@@ -81,8 +81,8 @@ def write_letters(gate: Gate, reference: str, kinds: Iterable[str], folder: Path
     return paths
 
 
-def _write(made: dict[str, Any], path: Path) -> None:
+def _write(made: Rendered, path: Path) -> None:
     form = path.suffix.removeprefix(".")
-    data = base64.b64decode(made["eml"]) if form == "eml" else made["html" if form == "html" else "text"].encode()
+    data = base64.b64decode(made.eml) if form == "eml" else (made.html if form == "html" else made.text).encode()
     with output_file(path) as file:
         file.write(data)

@@ -8,6 +8,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from gate.cli import passphrase as asked
 from gate.cli.output import View, say
 from gate.cli.reach import Gate
@@ -18,6 +20,7 @@ from gate.core.pack_words import PackCall, PackContents, PackRecording, PackTabl
 from gate.core.showing import LONDON, local
 from gate.errors import RefusedError, UsageError
 from gate.operations.calls.recordings import RecordingTake, RecordingTaken
+from gate.operations.requests.searching import ContentsOf, PackMade
 
 if TYPE_CHECKING:
     from gate.config import Config
@@ -43,7 +46,7 @@ class Pack:
 def make_pack(
     view: View,
     gate: Gate,
-    standing: dict[str, Any],
+    reference: str,
     keys: Sequence[Path],
     passphrase_files: Sequence[Path],
     output: Path | None,
@@ -53,12 +56,12 @@ def make_pack(
 
     Raises ``UsageError`` where a key or the output is missing, and what the gate, the vault and the export raise.
     """
-    held = gate.call("request_contents", request=standing["reference"])
+    held = held_of(gate, reference)
     if not anything(held):
         say("Nothing is held: the answer says so, and there is no pack to make.")
         return ""
     if output is None:
-        raise UsageError("the pack needs a file", hint=f"-o {standing['reference']}.html")
+        raise UsageError("the pack needs a file", hint=f"-o {reference}.html")
     if output.exists():
         raise UsageError(f"{output} exists", hint="name a new file")
     there = recordings_in(held)
@@ -70,6 +73,12 @@ def make_pack(
     say(f"Pack: {output}, SHA-256 {made.sha256}")
     say(f"Passphrase, shown only now, to be told by another way: {made.passphrase}")
     return output.name
+
+
+def held_of(gate: Gate, reference: str) -> dict[str, Any]:
+    """All that is held for an access request, as JSON values."""
+    held: dict[str, Any] = msgspec.to_builtins(gate.ask(ContentsOf(request=reference)))
+    return held
 
 
 def anything(held: dict[str, Any]) -> bool:
@@ -109,14 +118,15 @@ def write_pack(
         output,
         progress=(lambda done, title: progress(done / max(1, len(taken)), title)) if progress else None,
     )
-    gate.call(
-        "request_pack_made",
-        request=held["reference"],
-        sha256=made.sha256,
-        calls=len(held["calls"]),
-        recordings=made.recordings,
-        left_out=len(left_out),
-        why=" ".join(contents.held_back),
+    gate.ask(
+        PackMade(
+            request=held["reference"],
+            sha256=made.sha256,
+            calls=len(held["calls"]),
+            recordings=made.recordings,
+            left_out=len(left_out),
+            why=" ".join(contents.held_back),
+        )
     )
     return Pack(output, made.sha256, passphrase, len(held["calls"]), made.recordings, len(left_out))
 
@@ -171,7 +181,7 @@ def _opened(
 
 def contents_of(config: Config, held: dict[str, Any], left_out: dict[str, str], made_on: date) -> PackContents:
     """All of a pack but the audio, from what the gate holds."""
-    from gate.operations.requests.letters import firm_of
+    from gate.exports.letters import firm_of
 
     notice = standard_notice(
         purpose=config.recording.purpose,

@@ -12,6 +12,7 @@ from gate.cli.output import View, say
 from gate.cli.values import Day
 from gate.core import spans
 from gate.core.request_words import step_words
+from gate.operations.requests.standing import Standing
 
 Body = Callable[..., Any]
 
@@ -79,12 +80,12 @@ numbers: Callable[[Body], Body] = click.option(
 )
 
 
-def show(view: View, standing: dict[str, Any]) -> None:
+def show(view: View, standing: Standing) -> None:
     """A request as it stands; what can be done now, as narration."""
     view.data(standing, text=lines)
-    for kind in standing["letters"]:
-        say(f"Letter: dialgate request letter {standing['reference']} {kind} -o FILE, or --send")
-    for step in standing["next"]:
+    for kind in standing.letters:
+        say(f"Letter: dialgate request letter {standing.reference} {kind} -o FILE, or --send")
+    for step in standing.next:
         say(f"Next: {step}")
 
 

@@ -13,11 +13,11 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from gate.control import answers, looks, requests
+from gate.control import answers, looks
 from gate.control.request import Request
 from gate.errors import ControlError, UsageError
 from gate.operations.catalogue import OPERATIONS as DECLARED
-from gate.operations.operation import EVERYBODY, KEEPERS, READERS
+from gate.operations.operation import EVERYBODY
 from gate.operations.operation import Operation as Declared
 
 # --- evidence, state ----------------------------------------------------------------------------------------------
@@ -43,22 +43,6 @@ class Operation(NamedTuple):
 
 
 _BY_DESK: Mapping[str, Operation] = {
-    "request_open": Operation(requests.Open, requests.Standing, KEEPERS),
-    "request_ask_identity": Operation(requests.AskIdentity, requests.Standing, KEEPERS),
-    "request_verify_identity": Operation(requests.VerifyIdentity, requests.Standing, KEEPERS),
-    "request_clarify": Operation(requests.Clarify, requests.Standing, KEEPERS),
-    "request_clarified": Operation(requests.Clarified, requests.Standing, KEEPERS),
-    "request_extend": Operation(requests.Extend, requests.Standing, KEEPERS),
-    "request_acknowledge": Operation(requests.Acknowledge, requests.Standing, KEEPERS),
-    "request_search": Operation(requests.Search, requests.Found, KEEPERS),
-    "request_decide": Operation(requests.Decide, requests.Standing, KEEPERS),
-    "request_contents": Operation(requests.Contents, None, KEEPERS),
-    "request_pack_made": Operation(requests.PackMade, requests.Standing, KEEPERS),
-    "request_told": Operation(requests.Told, requests.Standing, KEEPERS),
-    "request_withdraw": Operation(requests.Withdraw, requests.Standing, KEEPERS),
-    "request_letter": Operation(requests.Letter, requests.Rendered, KEEPERS),
-    "request_list": Operation(requests.ListOf, answers.Items, READERS),
-    "request_show": Operation(requests.Show, requests.Standing, READERS),
     "session": Operation(looks.Session, answers.Session, EVERYBODY, running=True),
     "watch": Operation(looks.Watch, None, EVERYBODY, running=True),
 }

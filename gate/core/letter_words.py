@@ -4,27 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from enum import StrEnum
 
 from gate.core.request_words import Asks, Ground
-
-
-class LetterKind(StrEnum):
-    """The letters that a request can need (LAW section 4)."""
-
-    ACKNOWLEDGEMENT = "acknowledgement"
-    WRITING = "writing"
-    """An erasure was asked for by phone: please also in writing (LAW 4.5)."""
-    IDENTITY = "identity"
-    CLARIFICATION = "clarification"
-    EXTENSION = "extension"
-    RESPONSE = "response"
-    """What was found, with the pack; or that nothing is held (LAW 4.4)."""
-    CONFIRMATION = "confirmation"
-    """An erasure, objection or restriction was carried out."""
-    REFUSAL = "refusal"
-    AUTHORITY = "authority"
-    """The notification of a refusal to the supervisory authority, with its reasons."""
+from gate.core.request_words import LetterKind as LetterKind
 
 
 @dataclass(frozen=True, slots=True)

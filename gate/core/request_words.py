@@ -1,11 +1,16 @@
-"""What is asked for, states, grounds, events and commands of a data-subject request; the rules are in ``requests``."""
+"""A data-subject request in words: what is asked for, states, grounds, events, commands, letters.
+
+The rules are in ``requests``.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 from typing import Final
+
+from gate.core.deadlines import Clock, acknowledge_by
 
 
 class Asks(StrEnum):
@@ -34,6 +39,9 @@ class State(StrEnum):
     CLOSED = "closed"
 
 
+OVER: Final = (State.DONE, State.CLOSED)
+
+
 class Ground(StrEnum):
     """Why a request may be refused: Art 12(5), Art 17(3) and the policy."""
 
@@ -46,8 +54,26 @@ class Ground(StrEnum):
     IDENTITY_NOT_PROVEN = "identity_not_proven"
 
 
+class LetterKind(StrEnum):
+    """The letters that a request can need (LAW section 4)."""
+
+    ACKNOWLEDGEMENT = "acknowledgement"
+    WRITING = "writing"
+    """An erasure was asked for by phone: please also in writing (LAW 4.5)."""
+    IDENTITY = "identity"
+    CLARIFICATION = "clarification"
+    EXTENSION = "extension"
+    RESPONSE = "response"
+    """What was found, with the pack; or that nothing is held (LAW 4.4)."""
+    CONFIRMATION = "confirmation"
+    """An erasure, objection or restriction was carried out."""
+    REFUSAL = "refusal"
+    AUTHORITY = "authority"
+    """The notification of a refusal to the supervisory authority, with its reasons."""
+
+
 class Do(StrEnum):
-    """What is to be done."""
+    """A command: what is to be done."""
 
     ACKNOWLEDGE = "acknowledge"
     ASK_FOR_WRITING = "ask_for_writing"
@@ -63,7 +89,24 @@ class Do(StrEnum):
     TELL_REFUSAL = "tell_refusal"
     NOTIFY_AUTHORITY = "notify_authority"
     CONFIRM = "confirm"
+    FORGET = "forget"
+    """Forget who asked, once an erasure of theirs is carried out and told."""
 
+
+AT_ONCE: Final = frozenset({Do.KEEP_OBJECTION, Do.RESTRICT, Do.FORGET})
+"""Commands that the gate carries out by itself, in the transaction of the event. The others wait for a person."""
+LETTER_OF: Final[dict[Do, LetterKind]] = {
+    Do.ACKNOWLEDGE: LetterKind.ACKNOWLEDGEMENT,
+    Do.ASK_FOR_WRITING: LetterKind.WRITING,
+    Do.ASK_IDENTITY: LetterKind.IDENTITY,
+    Do.ASK_CLARIFICATION: LetterKind.CLARIFICATION,
+    Do.TELL_EXTENSION: LetterKind.EXTENSION,
+    Do.ANSWER: LetterKind.RESPONSE,
+    Do.CONFIRM: LetterKind.CONFIRMATION,
+    Do.TELL_REFUSAL: LetterKind.REFUSAL,
+    Do.NOTIFY_AUTHORITY: LetterKind.AUTHORITY,
+}
+"""Commands that a letter carries out."""
 
 ACTS: Final[dict[str, str]] = {
     "IdentityAsked": "identity cannot be asked for",
@@ -77,6 +120,9 @@ ACTS: Final[dict[str, str]] = {
     "Refused": "it cannot be refused",
     "PersonTold": "there is no refusal to tell of",
     "AuthorityTold": "there is no refusal to tell of",
+    "PackMade": "no pack can be made",
+    "Erased": "there is nothing to erase",
+    "LetterMade": "there is no such letter to write",
     "Fulfilled": "there is nothing granted to tell of",
     "Withdrawn": "it cannot be withdrawn",
 }
@@ -95,6 +141,62 @@ _STEPS: Final[dict[str, str]] = {
 def step_words(kind: str) -> str:
     """The kind of a fact in the course of a request, in words."""
     return _STEPS.get(kind) or kind.removeprefix("request_").replace("_", " ")
+
+
+# --- a request ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A request, as far as the rules need to know it."""
+
+    asks: Asks
+    received: date
+    state: State = State.RECEIVED
+    clock: Clock | None = None
+    """None while it has not started: identity was asked for."""
+    identified: bool = False
+    paused_on: date | None = None
+    """Since when the clock stands still."""
+    clarified_on: date | None = None
+    """When it last went on."""
+    searched: bool = False
+    acknowledged: bool = False
+    told: frozenset[str] = frozenset()
+    """Who has been told of a refusal: ``person``, ``authority``."""
+    ground: Ground | None = None
+    written: bool = True
+    """It was asked for in writing."""
+    held: bool = False
+    """The newest search found something."""
+    todo: tuple[Do, ...] = ()
+    """Commands that wait for a person, the oldest first."""
+    forgotten: bool = False
+    """Who asked is erased."""
+
+    def due(self, today: date) -> date | None:
+        """The last day for the answer as things stand; None while identity is asked for, and at the end. While the
+        clock stands still: if it went on today."""
+        clock = self.clock_on(today)
+        return clock.due if clock else None
+
+    def clock_on(self, today: date) -> Clock | None:
+        """The clock as things stand, as for ``due``."""
+        if self.clock is None or self.state in OVER:
+            return None
+        return running(self, today) if self.paused_on else self.clock
+
+    def acknowledge_by(self) -> date | None:
+        """The last day for the acknowledgement of a complaint that has none yet."""
+        waits = self.asks is Asks.COMPLAINT and not self.acknowledged
+        return acknowledge_by(self.received) if waits else None
+
+
+def running(request: Request, on: date) -> Clock:
+    """The clock with the pause up to a day left out."""
+    assert request.clock is not None and request.paused_on is not None  # noqa: S101 - by the table
+    days = max(0, (on - request.paused_on).days)
+    return replace(request.clock, paused_days=request.clock.paused_days + days)
 
 
 # --- events -------------------------------------------------------------------------------------------------------
@@ -135,9 +237,12 @@ class Extended(Event):
 
 @dataclass(frozen=True, slots=True)
 class Searched(Event):
-    """What is held was found: calls with and without a recording."""
+    """What is held was found: calls with and without a recording, entries of lists."""
 
     found: int
+    """Calls."""
+    entries: int = 0
+    """Objections, consents and contacts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +260,23 @@ class Refused(Event):
     """It is refused."""
 
     ground: Ground
+
+
+@dataclass(frozen=True, slots=True)
+class PackMade(Event):
+    """A pack of all that is held was made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erased(Event):
+    """What was granted to go is gone, but for what is held."""
+
+
+@dataclass(frozen=True, slots=True)
+class LetterMade(Event):
+    """A letter was made."""
+
+    kind: LetterKind
 
 
 @dataclass(frozen=True, slots=True)

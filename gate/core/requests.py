@@ -1,9 +1,10 @@
 """The life of a data-subject request: events in, commands out, one transition table (LAW section 4).
 
 ``handle(request, event)`` returns the request as it is afterwards and the commands to carry out, in order; it performs
-nothing itself. ``TABLE`` is the whole of it: a pair of state and event that is not in it raises ``UnexpectedEvent``,
-and so does an event that its handler forbids. ``diagram()`` draws the table. The clocks are in ``deadlines``, states,
-events and commands in ``request_words``.
+nothing itself (``gate.operations.requests.executor`` does). ``TABLE`` is the whole of it: a pair of state and event
+that is not in it raises ``UnexpectedEvent``, and so does an event that its guard (``request_guards``) forbids.
+``possible`` says what may be done next, from the same table. ``diagram()`` draws it. The clocks are in ``deadlines``,
+states, events and commands in ``request_words``, what people do and fill in in ``request_steps``.
 
 Nothing is searched, shown or erased before the identity is proven (LAW 4.3); an objection, a restriction and a
 complaint need no proof. A refusal is over when the person and the supervisory authority have been told (LAW 4.5).
@@ -16,66 +17,24 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, Final
 
-from gate.core.deadlines import Clock, acknowledge_by
+from gate.core import request_guards as guards
+from gate.core import request_words as words
+from gate.core.deadlines import Clock
+from gate.core.request_steps import FIELDS, Act, Step
 from gate.core.request_words import (
+    AT_ONCE,
+    LETTER_OF,
     NEEDS_IDENTITY,
-    Acknowledged,
+    OVER,
     Asks,
-    AuthorityTold,
-    ClarificationAsked,
-    Clarified,
     Do,
     Event,
-    Extended,
-    Fulfilled,
-    Granted,
     Ground,
-    IdentityAsked,
-    IdentityProven,
-    PersonTold,
-    Refused,
-    Searched,
+    LetterKind,
     State,
-    Withdrawn,
+    running,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """A request, as far as the rules need to know it."""
-
-    asks: Asks
-    received: date
-    state: State = State.RECEIVED
-    clock: Clock | None = None
-    """None while it has not started: identity was asked for."""
-    identified: bool = False
-    paused_on: date | None = None
-    """Since when the clock stands still."""
-    clarified_on: date | None = None
-    """When it last went on."""
-    searched: bool = False
-    acknowledged: bool = False
-    told: frozenset[str] = frozenset()
-    """Who has been told of a refusal: ``person``, ``authority``."""
-    ground: Ground | None = None
-
-    def due(self, today: date) -> date | None:
-        """The last day for the answer as things stand; None while identity is asked for, and at the end. While the
-        clock stands still: if it went on today."""
-        clock = self.clock_on(today)
-        return clock.due if clock else None
-
-    def clock_on(self, today: date) -> Clock | None:
-        """The clock as things stand, as for ``due``."""
-        if self.clock is None or self.state in (State.DONE, State.CLOSED):
-            return None
-        return _running(self, today) if self.paused_on else self.clock
-
-    def acknowledge_by(self) -> date | None:
-        """The last day for the acknowledgement of a complaint that has none yet."""
-        waits = self.asks is Asks.COMPLAINT and not self.acknowledged
-        return acknowledge_by(self.received) if waits else None
+from gate.core.request_words import Request as Request
 
 
 class UnexpectedEvent(ValueError):
@@ -89,60 +48,57 @@ class UnexpectedEvent(ValueError):
         """What forbids it besides the state; empty where the table has no such pair."""
 
 
-Step = tuple[Request, list[Do]]
-Handler = Callable[[Request, Any], Step]
+Taken = tuple[Request, list[Do]]
+"""The request after an event, and the commands."""
+Handler = Callable[[Request, Any], Taken]
 
 
-def opened(asks: Asks, received: date, *, written: bool = True) -> Step:
+def opened(asks: Asks, received: date, *, written: bool = True) -> Taken:
     """A request that came on a day. A spoken one counts; an erasure is asked for in writing besides (LAW 4.5)."""
     commands = [Do.ACKNOWLEDGE]
     if asks is Asks.ERASURE and not written:
         commands.append(Do.ASK_FOR_WRITING)
-    return Request(asks, received, clock=Clock(received)), commands
+    return Request(asks, received, clock=Clock(received), written=written, todo=tuple(commands)), commands
 
 
-def _running(request: Request, on: date) -> Clock:
-    """The clock with the pause up to a day left out."""
-    assert request.clock is not None and request.paused_on is not None  # noqa: S101 - by the table
-    days = max(0, (on - request.paused_on).days)
-    return replace(request.clock, paused_days=request.clock.paused_days + days)
+# --- what an event does -------------------------------------------------------------------------------------------
 
 
-def _identity_asked(request: Request, _event: Event) -> Step:
+def _without(request: Request, *commands: Do) -> tuple[Do, ...]:
+    return tuple(each for each in request.todo if each not in commands)
+
+
+def _identity_asked(request: Request, _event: Event) -> Taken:
     return replace(request, state=State.IDENTITY_ASKED, clock=None), [Do.ASK_IDENTITY]
 
 
-def _identity_proven(request: Request, event: Event) -> Step:
+def _identity_proven(request: Request, event: Event) -> Taken:
     """The clock starts now only where the proof had to be asked for."""
     clock = request.clock or Clock(event.on)
     return replace(request, state=State.IN_HAND, clock=clock, identified=True), [Do.SEARCH]
 
 
-def _clarification_asked(request: Request, event: Event) -> Step:
+def _clarification_asked(request: Request, event: Event) -> Taken:
     return replace(request, state=State.CLARIFYING, paused_on=event.on), [Do.ASK_CLARIFICATION]
 
 
-def _clarified(request: Request, event: Event) -> Step:
-    running = replace(request, state=State.IN_HAND, clock=_running(request, event.on), paused_on=None)
-    return replace(running, clarified_on=event.on, searched=False), [Do.SEARCH]
+def _clarified(request: Request, event: Event) -> Taken:
+    clock = running(request, event.on)
+    after = replace(request, state=State.IN_HAND, clock=clock, paused_on=None, clarified_on=event.on, searched=False)
+    return after, [Do.SEARCH]
 
 
-def _extended(request: Request, event: Event) -> Step:
-    clock = request.clock
-    if clock is None or clock.extended:
-        raise UnexpectedEvent(request.state, Extended, "it was extended already")
-    if event.on > clock.extension_by:
-        raise UnexpectedEvent(request.state, Extended, f"it could be told until {clock.extension_by}")
-    return replace(request, clock=replace(clock, extended=True)), [Do.TELL_EXTENSION]
+def _extended(request: Request, _event: Event) -> Taken:
+    assert request.clock is not None  # noqa: S101 - by the table
+    return replace(request, clock=replace(request.clock, extended=True)), [Do.TELL_EXTENSION]
 
 
-def _searched(request: Request, _event: Event) -> Step:
-    return replace(request, searched=True), []
+def _searched(request: Request, event: words.Searched) -> Taken:
+    held = bool(event.found or event.entries)
+    return replace(request, searched=True, held=held, todo=_without(request, Do.SEARCH)), []
 
 
-def _acknowledged(request: Request, _event: Event) -> Step:
-    if request.asks is not Asks.COMPLAINT:
-        raise UnexpectedEvent(request.state, Acknowledged, "only a complaint has to be acknowledged")
+def _acknowledged(request: Request, _event: Event) -> Taken:
     return replace(request, acknowledged=True), []
 
 
@@ -155,85 +111,207 @@ _WHEN_GRANTED: Final[dict[Asks, list[Do]]] = {
 }
 
 
-def _granted(request: Request, _event: Event) -> Step:
-    if request.asks in NEEDS_IDENTITY and not request.identified:
-        raise UnexpectedEvent(request.state, Granted, "the identity is not proven")
-    if request.asks in NEEDS_IDENTITY and not request.searched:
-        raise UnexpectedEvent(request.state, Granted, "nothing was searched for")
-    return replace(request, state=State.GRANTED), list(_WHEN_GRANTED[request.asks])
+def _granted(request: Request, _event: Event) -> Taken:
+    """An access to nothing is answered without a pack (LAW 4.4)."""
+    nothing = request.asks is Asks.ACCESS and not request.held
+    commands = [each for each in _WHEN_GRANTED[request.asks] if not (nothing and each is Do.MAKE_PACK)]
+    return replace(request, state=State.GRANTED, todo=_without(request, Do.SEARCH)), commands
 
 
-def _refused(request: Request, event: Refused) -> Step:
-    if event.ground is Ground.IDENTITY_NOT_PROVEN and request.identified:
-        raise UnexpectedEvent(request.state, Refused, "the identity is proven")
-    if request.asks is Asks.OBJECTION:
-        raise UnexpectedEvent(request.state, Refused, "an objection to direct marketing is absolute (Art 21(3))")
-    clock = _running(request, event.on) if request.paused_on else request.clock
+def _refused(request: Request, event: words.Refused) -> Taken:
+    clock = running(request, event.on) if request.paused_on else request.clock
     refused = replace(request, state=State.REFUSED, ground=event.ground, clock=clock, paused_on=None)
-    return refused, [Do.TELL_REFUSAL, Do.NOTIFY_AUTHORITY]
+    return replace(refused, todo=_without(refused, Do.SEARCH)), [Do.TELL_REFUSAL, Do.NOTIFY_AUTHORITY]
+
+
+def _pack_made(request: Request, _event: Event) -> Taken:
+    return replace(request, todo=_without(request, Do.MAKE_PACK)), []
+
+
+def _erased(request: Request, _event: Event) -> Taken:
+    return replace(request, todo=_without(request, Do.ERASE)), []
+
+
+def _letter_made(request: Request, event: words.LetterMade) -> Taken:
+    return replace(request, todo=tuple(each for each in request.todo if LETTER_OF.get(each) is not event.kind)), []
 
 
 def _told(who: str) -> Handler:
-    def told(request: Request, _event: Event) -> Step:
+    def told(request: Request, _event: Event) -> Taken:
         both = request.told | {who}
-        state = State.CLOSED if both == {"person", "authority"} else State.REFUSED
-        return replace(request, told=both, state=state), []
+        if both == {"person", "authority"}:
+            return replace(request, told=both, state=State.CLOSED), [Do.FORGET]
+        return replace(request, told=both), []
 
     return told
 
 
-def _fulfilled(request: Request, _event: Event) -> Step:
-    return replace(request, state=State.DONE), []
+def _fulfilled(request: Request, _event: Event) -> Taken:
+    return replace(request, state=State.DONE), [Do.FORGET]
 
 
-def _withdrawn(request: Request, _event: Event) -> Step:
-    return replace(request, state=State.CLOSED, paused_on=None), []
+def _withdrawn(request: Request, _event: Event) -> Taken:
+    return replace(request, state=State.CLOSED, paused_on=None), [Do.FORGET]
+
+
+# --- the table ----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Transition:
-    """A cell of the table: what is done, and every state that it may lead to."""
+    """A cell of the table: what is done, every state that it may lead to, and what forbids it."""
 
     handler: Handler
     leads_to: tuple[State, ...]
+    guard: guards.Guard = guards.nothing_forbids
 
 
 def _table() -> dict[tuple[State, type[Event]], Transition]:
     s = State
+    person, authority = guards.not_told("person"), guards.not_told("authority")
     table: dict[tuple[State, type[Event]], Transition] = {
-        (s.RECEIVED, IdentityAsked): Transition(_identity_asked, (s.IDENTITY_ASKED,)),
-        (s.IN_HAND, ClarificationAsked): Transition(_clarification_asked, (s.CLARIFYING,)),
-        (s.CLARIFYING, Clarified): Transition(_clarified, (s.IN_HAND,)),
-        (s.IN_HAND, Searched): Transition(_searched, (s.IN_HAND,)),
-        (s.IN_HAND, Extended): Transition(_extended, (s.IN_HAND,)),
-        (s.REFUSED, PersonTold): Transition(_told("person"), (s.REFUSED, s.CLOSED)),
-        (s.REFUSED, AuthorityTold): Transition(_told("authority"), (s.REFUSED, s.CLOSED)),
-        (s.GRANTED, Fulfilled): Transition(_fulfilled, (s.DONE,)),
+        (s.RECEIVED, words.IdentityAsked): Transition(_identity_asked, (s.IDENTITY_ASKED,)),
+        (s.IN_HAND, words.ClarificationAsked): Transition(_clarification_asked, (s.CLARIFYING,)),
+        (s.CLARIFYING, words.Clarified): Transition(_clarified, (s.IN_HAND,)),
+        (s.IN_HAND, words.Searched): Transition(_searched, (s.IN_HAND,)),
+        (s.IN_HAND, words.Extended): Transition(_extended, (s.IN_HAND,), guards.not_extended),
+        (s.REFUSED, words.PersonTold): Transition(_told("person"), (s.REFUSED, s.CLOSED), person),
+        (s.REFUSED, words.AuthorityTold): Transition(_told("authority"), (s.REFUSED, s.CLOSED), authority),
+        (s.GRANTED, words.PackMade): Transition(_pack_made, (s.GRANTED,), guards.no_pack),
+        (s.GRANTED, words.Erased): Transition(_erased, (s.GRANTED,), guards.not_erased),
+        (s.GRANTED, words.Fulfilled): Transition(_fulfilled, (s.DONE,), guards.not_fulfilled),
     }
     for state in (s.RECEIVED, s.IDENTITY_ASKED):
-        table[state, IdentityProven] = Transition(_identity_proven, (s.IN_HAND,))
+        table[state, words.IdentityProven] = Transition(_identity_proven, (s.IN_HAND,))
     for state in (s.RECEIVED, s.IN_HAND):
-        table[state, Granted] = Transition(_granted, (s.GRANTED,))
+        table[state, words.Granted] = Transition(_granted, (s.GRANTED,), guards.not_granted)
     for state in (s.RECEIVED, s.IDENTITY_ASKED, s.IN_HAND, s.CLARIFYING):
-        table[state, Refused] = Transition(_refused, (s.REFUSED,))
-        table[state, Withdrawn] = Transition(_withdrawn, (s.CLOSED,))
-        table[state, Acknowledged] = Transition(_acknowledged, (state,))
+        table[state, words.Refused] = Transition(_refused, (s.REFUSED,), guards.not_refused)
+        table[state, words.Withdrawn] = Transition(_withdrawn, (s.CLOSED,))
+        table[state, words.Acknowledged] = Transition(_acknowledged, (state,), guards.not_acknowledged)
+    for state in State:
+        table[state, words.LetterMade] = Transition(_letter_made, (state,), guards.no_letter)
     return table
 
 
 TABLE = _table()
 
 
-def handle(request: Request, event: Event) -> Step:
+def handle(request: Request, event: Event) -> Taken:
     """One step in the life of a request.
 
     Returns the request afterwards and the commands to carry out, in order. Raises ``UnexpectedEvent`` where the table
-    has no entry for the pair, or the request is not of the kind or not ready for it.
+    has no entry for the pair, or its guard forbids it.
     """
+    transition = TABLE.get((request.state, type(event)))
+    if transition is not None and (why := transition.guard(request, event)):
+        raise UnexpectedEvent(request.state, type(event), why)
+    return _taken(request, event)
+
+
+def replayed(request: Request, event: Event) -> Request:
+    """The request after an event that the log has: what was kept once is as it is, whatever would forbid it today.
+
+    Raises ``UnexpectedEvent`` where the table has no entry for the pair.
+    """
+    return _taken(request, event)[0]
+
+
+def _taken(request: Request, event: Event) -> Taken:
     transition = TABLE.get((request.state, type(event)))
     if transition is None:
         raise UnexpectedEvent(request.state, type(event))
-    return transition.handler(request, event)
+    after, commands = transition.handler(request, event)
+    waiting = [each for each in commands if each not in AT_ONCE]
+    todo = () if after.state in OVER else (*_without(after, *waiting), *waiting)
+    return replace(after, todo=todo), commands
+
+
+# --- what may be done next ----------------------------------------------------------------------------------------
+
+
+def possible(request: Request, today: date) -> tuple[Step, ...]:
+    """All that may be done about a request on a day, in the order of ``Act``; letters that are due first among them."""
+    found: list[Step] = []
+    for act in Act:
+        for event in _ways(request, act, today):
+            if not why_not(request, event):
+                found.append(_step(request, act, event, today))
+                if act is not Act.LETTER:
+                    break
+    return tuple(found)
+
+
+def forbidden(request: Request, act: Act, today: date) -> str:
+    """Why this cannot be done on a day; empty where it can."""
+    reasons = [why_not(request, event) for event in _ways(request, act, today)]
+    return "" if "" in reasons else reasons[0]
+
+
+def why_not(request: Request, event: Event) -> str:
+    """Why an event cannot come now; empty where it can."""
+    transition = TABLE.get((request.state, type(event)))
+    if transition is not None:
+        return transition.guard(request, event)
+    if isinstance(event, words.Searched) and request.asks in NEEDS_IDENTITY and not request.identified:
+        return "the identity is not proven"
+    return "it is over" if request.state in OVER else f"it is {request.state.value.replace('_', ' ')}"
+
+
+def telling(request: Request, who: str, on: date) -> Event:
+    """The event of telling ``person`` or ``authority``: what was granted is over with it, a refusal with both."""
+    if who == "authority":
+        return words.AuthorityTold(on)
+    return words.PersonTold(on) if request.state is State.REFUSED else words.Fulfilled(on)
+
+
+_EVENTS: Final[dict[Act, Callable[[date], Event]]] = {
+    Act.VERIFY_IDENTITY: words.IdentityProven,
+    Act.ASK_IDENTITY: words.IdentityAsked,
+    Act.SEARCH: lambda on: words.Searched(on, 0),
+    Act.GRANT: words.Granted,
+    Act.CLARIFY: words.ClarificationAsked,
+    Act.CLARIFIED: words.Clarified,
+    Act.EXTEND: words.Extended,
+    Act.MAKE_PACK: words.PackMade,
+    Act.ERASE: words.Erased,
+    Act.ACKNOWLEDGE: words.Acknowledged,
+    Act.WITHDRAW: words.Withdrawn,
+}
+
+
+def _ways(request: Request, act: Act, on: date) -> list[Event]:
+    """The events of an act: one, or one for each ground or letter."""
+    if act is Act.REFUSE:
+        return [words.Refused(on, ground) for ground in Ground]
+    if act is Act.LETTER:
+        due = [LETTER_OF[each] for each in request.todo if each in LETTER_OF]
+        return [words.LetterMade(on, kind) for kind in (*due, *(each for each in LetterKind if each not in due))]
+    if act in (Act.TELL_PERSON, Act.TELL_AUTHORITY):
+        return [telling(request, "person" if act is Act.TELL_PERSON else "authority", on)]
+    return [_EVENTS[act](on)]
+
+
+def _step(request: Request, act: Act, event: Event, on: date) -> Step:
+    fields, kind = FIELDS[act], event.kind if isinstance(event, words.LetterMade) else None
+    if act is Act.REFUSE:
+        grounds = tuple(each for each in Ground if not why_not(request, words.Refused(on, each)))
+        fields = tuple(replace(each, choices=grounds) if each.choices else each for each in fields)
+    return Step(act, fields, kind, _suggested(request, act, kind))
+
+
+def _suggested(request: Request, act: Act, kind: LetterKind | None) -> bool:
+    commanded = {Act.SEARCH: Do.SEARCH, Act.MAKE_PACK: Do.MAKE_PACK, Act.ERASE: Do.ERASE}
+    if act in commanded:
+        return commanded[act] in request.todo
+    if act is Act.LETTER:
+        return kind in [LETTER_OF.get(each) for each in request.todo]
+    waits = request.state is State.IDENTITY_ASKED
+    if act in (Act.VERIFY_IDENTITY, Act.ASK_IDENTITY):
+        return request.asks in NEEDS_IDENTITY or waits
+    if act is Act.GRANT:
+        return Do.SEARCH not in request.todo
+    return waits if act is Act.REFUSE else act is not Act.WITHDRAW
 
 
 def misdated(request: Request, event: Event) -> str:
@@ -243,10 +321,10 @@ def misdated(request: Request, event: Event) -> str:
     day that was mistyped moves the end past the law. Not for ``handle``: what was kept once is replayed as it is.
     """
     bounds: dict[str, date | None] = {}
-    if isinstance(event, ClarificationAsked):
+    if isinstance(event, words.ClarificationAsked):
         started = request.clock.started if request.clock else None
         bounds = {"the clock started": started, "the last answer came": request.clarified_on}
-    elif isinstance(event, Clarified):
+    elif isinstance(event, words.Clarified):
         bounds = {"the clarification was asked for": request.paused_on}
     late = [f"before {what} ({day})" for what, day in bounds.items() if day is not None and event.on < day]
     return f"{event.on} is {late[-1]}" if late else ""

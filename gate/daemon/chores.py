@@ -10,13 +10,11 @@ import structlog
 
 from gate.core.deadlines import next_working_day
 from gate.errors import GateError, RefusedError
-from gate.operations.requests.request_watch import RequestWatch
+from gate.operations.requests.reminding import RequestWatch
 from gate.registers.importer import prune
-from gate.store import requests
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
-    from gate.operations.requests.request_watch import RequestWatch
     from gate.service.metrics import Metrics
 
 log = structlog.get_logger()
@@ -71,12 +69,12 @@ async def watch_requests(folder: DataFolder, metrics: Metrics) -> None:
     """Each minute: the gauges of data-subject requests; each day: which of them are due, logged. Without end."""
     # The library of public holidays takes a while to load: not on the store's thread, when the first request is opened.
     await asyncio.to_thread(next_working_day, folder.clock.now().date())
-    watch = RequestWatch(folder.read, requests, folder.clock)
+    watch = RequestWatch(folder)
     await chore(lambda: count_requests(watch, metrics), "requests_not_looked_at", every=60.0)
 
 
 def count_requests(watch: RequestWatch, metrics: Metrics) -> None:
     """Set the gauges of open and overdue requests."""
     now = watch.look()
-    metrics.requests_open.set(now["open"])
-    metrics.requests_overdue.set(now["overdue"])
+    metrics.requests_open.set(now.open)
+    metrics.requests_overdue.set(now.overdue)

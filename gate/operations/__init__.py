@@ -10,6 +10,5 @@
 - ``proposals``    what takes two people: asked for by one, confirmed by another
 - ``running_gate`` what a running gate's line knows before the store does
 - ``accounts``     accounts of this machine that the configuration names
-- ``desk``         operations that are not declared yet, as methods (``desk_base``, ``offers``); ``later``: what is made
-                   when it is first asked for
+- ``desk``         operations by their names, with plain values
 """

@@ -14,7 +14,7 @@ from gate.operations.lists import consents, objections
 from gate.operations.operation import Operation, Request
 from gate.operations.registers import importing, in_force
 from gate.operations.reports import article30, month
-from gate.operations.requests import erasure
+from gate.operations.requests import course, erasure, letters, listing, opening, searching
 from gate.operations.retention import holds, schedule
 from gate.operations.status import glance
 
@@ -23,18 +23,22 @@ _MODULES: Final = (
     calls,
     checkpoints,
     consents,
+    course,
     crm_import,
     dropping,
     erasure,
     exporting,
-    glance,
     forgetting,
+    glance,
     holds,
     importing,
     in_force,
     leaves,
+    letters,
+    listing,
     month,
     objections,
+    opening,
     pages,
     proposals,
     recipients,
@@ -43,6 +47,7 @@ _MODULES: Final = (
     schedule,
     screening,
     screening_log,
+    searching,
     verifying,
     wraps,
 )

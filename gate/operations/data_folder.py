@@ -16,7 +16,6 @@ from gate.config import Config
 from gate.core.showing import LONDON
 from gate.errors import ConfigError, StoreError
 from gate.kernel_calls import random_hex
-from gate.operations.later import Later
 from gate.operations.running_gate import NO_GATE, RunningGate
 from gate.ports import Fact
 
@@ -26,8 +25,7 @@ if TYPE_CHECKING:
     from gate.operations.contacts.rescreening import Contacts
     from gate.operations.desk import Desk
     from gate.operations.proposals import Proposals
-    from gate.operations.requests.letters import Letters
-    from gate.operations.requests.request_erasing import RequestEraser
+    from gate.operations.requests.erasing import RequestEraser
     from gate.operations.retention.sweeper import Retention
     from gate.vault.keyring import Keyring
 
@@ -169,10 +167,9 @@ class DataFolder:
     @cached_property
     def request_eraser(self) -> RequestEraser:
         """Erasures that people ask for."""
-        from gate.operations.requests.request_erasing import RequestEraser
-        from gate.store import requests
+        from gate.operations.requests.erasing import RequestEraser
 
-        return RequestEraser(self.store, requests, self.retention, self.read, self.store.scrub, self.clock)
+        return RequestEraser(self.store, self.retention, self.read, self.store.scrub, self.clock)
 
     @cached_property
     def contacts(self) -> Contacts:
@@ -185,37 +182,8 @@ class DataFolder:
     def desk(self) -> Desk:
         """What people ask for."""
         from gate.operations.desk import Desk
-        from gate.operations.offers import Offers
-        from gate.store import kept, queries, requests, search
 
-        letters = Later(self._letters)
-        desk = Desk(
-            config=self.config,
-            store=self.store,
-            reads=queries,
-            kept=kept,
-            registers=self.registers,
-            screener=self.screener,
-            offers=Offers(
-                wraps=self.keys.wraps,
-                scan=_scan,
-                trust=self.trust,
-                retention=self.retention,
-                live=self.gate.calls,
-                gate_now=self.gate.counts,
-                looks=search,
-                read=self.read,
-                requests=requests,
-                request_eraser=self.request_eraser,
-                render_letter=letters.method("render"),
-                send_letter=letters.method("send"),
-                scrub=self.store.scrub,
-            ),
-            clock=self.clock,
-            new_id=new_id,
-        )
-        desk.folder = self
-        return desk
+        return Desk(self)
 
     def two_people(self) -> bool:
         """Whether what destroys or frees evidence takes two people (``roles.dual_control``)."""
@@ -231,22 +199,11 @@ class DataFolder:
 
         return Proposals(self, OPERATIONS)
 
-    def _letters(self) -> Letters:
-        from gate.operations.requests.letters import Letters
-
-        return Letters(self.config, self.clock)
-
     def keyring(self) -> Keyring:
         """The register of recipients and the wrapped keys."""
         from gate.vault.keyring import Keyring
 
         return Keyring(self.config.data / "recipients", self.keys, two_person=self.config.recording.two_person)
-
-
-def _scan(path: Path) -> Any:
-    from gate.vault.sealed import scan
-
-    return scan(path)
 
 
 def _pepper(data: Path) -> bytes:

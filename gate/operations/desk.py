@@ -1,21 +1,20 @@
-"""What people ask for: checks, lists, calls, recordings, keys, proof.
-
-Every method is blocking and thread-safe, takes plain values and the ``actor`` who asks, and returns values that JSON
-can carry. The control interface and the command line call these methods by their names.
-"""
+"""Operations by their names, with plain values: for callers that do not ask with requests."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from gate.operations.operation import Caller
-from gate.operations.requests.request_desk import RequestDesk
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
 
 
-class Desk(
-    RequestDesk,
-):
-    """The use cases of admins, compliance officers and auditors."""
+class Desk:
+    """An attribute for each operation of the catalogue: blocking and thread-safe, answers in JSON values."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        self.folder = folder
 
     def __getattr__(self, name: str) -> Any:
         from gate.operations.catalogue import OPERATIONS

@@ -11,6 +11,5 @@
 - ``reconcile``  what a crash left open is closed, with a leaf that says so
 - ``trust``      whether the evidence can be relied on: the state that was signed last, and one that can be signed
 - ``live``       what a watcher sees at this moment
-- ``reads``      what is read from the store
 - ``metrics``    counters for Prometheus
 """

@@ -55,7 +55,7 @@ def find(tx: StoreTransaction, name: str) -> Row | None:
     return _request(rows[0]) if rows else None
 
 
-def course(tx: StoreTransaction, request_id: str) -> list[Row]:
+def course(tx: Source, request_id: str) -> list[Row]:
     """Every fact of a request, in the order of the log; the body of an erased one is None."""
     return facts_of(tx, request_id)
 
@@ -69,7 +69,7 @@ def next_reference(tx: StoreTransaction, year: int) -> str:
     return f"DSR-{year}-{(row['last'] or 0) + 1:04}"
 
 
-def open_ones(tx: StoreTransaction, text: str = "") -> list[Row]:
+def open_ones(tx: Source, text: str = "") -> list[Row]:
     """Requests that are not over and fit ``text`` (see ``page``), oldest first."""
     rows = tx.query(
         f"SELECT * FROM requests WHERE {_OVER} AND {_FITS} ORDER BY received, id",  # noqa: S608 - the code's own
@@ -257,7 +257,9 @@ def mentions(
 
 
 def record_of(tx: StoreTransaction, kind: str, subject: str) -> Row | None:
-    """What a fact of this kind about this subject is part of: see ``gate.operations.requests.request_reads``."""
+    """What a fact of this kind about this subject is part of, where that is a hold, an objection, a consent or a
+    request: ``record`` (which), ``id``, ``name`` (what people look it up by), ``numbers`` it is about (None: they were
+    erased), ``call_id`` it belongs to, ``in_force``, and of a hold its ``kind``."""
     record = kind.partition("_")[0].replace("letter", "request")
     if record not in (*_ENDS, "request"):
         return None

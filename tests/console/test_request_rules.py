@@ -1,104 +1,127 @@
-"""What may be done with a request is what the rules' table says, for every kind in every state; texts of forms."""
+"""What may be done with a request is what the gate says, under the keys of the console; texts of forms."""
 
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
-from console.modes.request_forms import call_time, day, numbers, opening, searching, step
-from console.modes.request_rules import acts, request_of
-from console.modes.request_shown import in_part, left, told
+from console.modes.request_detail import REQUESTS
+from console.modes.request_forms import call_time, day, form, numbers, opening, searching, values
+from console.modes.request_rules import ACTS, offers
+from console.modes.request_shown import clock_of, in_part, left, told
 from gate.core import request_words as events
 from gate.core.deadlines import Clock
+from gate.core.request_steps import Act
 from gate.core.request_words import Asks, Event, Ground, State
-from gate.core.requests import Request, UnexpectedEvent, handle, opened
+from gate.core.requests import Request, forbidden, handle, opened, possible
 from gate.core.showing import LONDON
 from gate.errors import UsageError
+from gate.operations.requests.listing import Shown
+from gate.operations.requests.standing import standing_of
 
 TODAY = date(2026, 7, 15)
-EVENTS: dict[str, Event] = {
-    "ask_identity": events.IdentityAsked(TODAY),
-    "verify": events.IdentityProven(TODAY),
-    "extend": events.Extended(TODAY),
-    "search": events.Searched(TODAY, 3),
-    "grant": events.Granted(TODAY),
-    "refuse": events.Refused(TODAY, Ground.LEGAL_CLAIMS),
-    "withdraw": events.Withdrawn(TODAY),
+ROW: dict[str, Any] = {
+    "id": "q-1",
+    "reference": "DSR-2026-0001",
+    "channel": "email",
+    "opened_at": "2026-07-09T08:00:00+00:00",
+    "written": True,
+    "name": "Ann Example",
+    "contact": "ann@example.org",
+    "numbers": ["+442079460123"],
+    "about": "",
+    "since": None,
+    "until": None,
+    "checked": None,
+    "found": None,
 }
-MORE = (
-    events.ClarificationAsked(TODAY - timedelta(days=2)),
-    events.Clarified(TODAY),
-    events.PersonTold(TODAY),
-    events.AuthorityTold(TODAY),
-    events.Fulfilled(TODAY),
-    events.Acknowledged(TODAY),
-)
 
 
-def reachable(asks: Asks) -> list[Request]:
-    """Every request that a course of events can make, each once."""
-    found = [opened(asks, TODAY - timedelta(days=6))[0]]
-    for request in found:
-        for event in (*EVENTS.values(), *MORE):
-            try:
-                after, _ = handle(request, event)
-            except UnexpectedEvent:
-                continue
-            if after not in found and len(found) < 300:
-                found.append(after)
-    return found
+def shown(request: Request, **more: Any) -> Shown:
+    """As the gate shows it."""
+    standing = standing_of(ROW | more, [], request, TODAY)
+    reasons = {act.value: forbidden(request, act, TODAY) for act in Act}
+    return Shown(
+        **{name: getattr(standing, name) for name in standing.__struct_fields__},
+        facts=[],
+        steps=list(possible(request, TODAY)),
+        forbidden={act: why for act, why in reasons.items() if why},
+    )
 
 
-def row(request: Request) -> dict[str, Any]:
-    """As the gate shows it (``gate.operations.requests.request_base.shown``)."""
-    clock = request.clock_on(TODAY)
-    return {
-        "asks": request.asks.value,
-        "state": request.state.value,
-        "received": request.received.isoformat(),
-        "started": clock.started.isoformat() if clock else None,
-        "due": clock.due.isoformat() if clock else None,
-        "extended": bool(clock and clock.extended),
-        "paused_on": request.paused_on.isoformat() if request.paused_on else None,
-        "identified": request.identified,
-        "searched": request.searched,
-        "acknowledge_by": "2026-08-14" if request.acknowledge_by() else None,
-        "told": sorted(request.told),
-        "ground": request.ground.value if request.ground else None,
-        "lines": ["+442079460123"],
-        "next": [],
-    }
+def came(asks: Asks, *steps: Event) -> Request:
+    """A request after these steps."""
+    request, _ = opened(asks, TODAY - timedelta(days=6))
+    for each in steps:
+        request, _ = handle(request, each)
+    return request
 
 
-@pytest.mark.parametrize("asks", list(Asks))
-def test_offered_is_what_the_table_allows_and_nothing_else(asks: Asks) -> None:
-    requests = reachable(asks)
-    assert len({each.state for each in requests}) >= (3 if asks is Asks.OBJECTION else 6)
-    for request in requests:
-        offered = {each.name: each.why_not for each in acts(row(request), TODAY)}
-        for name, event in EVENTS.items():
-            try:
-                handle(request, event)
-            except UnexpectedEvent:
-                assert offered[name], (request, name)
-            else:
-                assert not offered[name], (request, name)
+PROVEN = (events.IdentityProven(TODAY), events.Searched(TODAY, 3))
+COURSES: dict[str, Request] = {
+    "received": came(Asks.ACCESS),
+    "identity asked": came(Asks.ERASURE, events.IdentityAsked(TODAY)),
+    "in hand": came(Asks.ACCESS, *PROVEN),
+    "clarifying": came(Asks.ACCESS, *PROVEN, events.ClarificationAsked(TODAY)),
+    "to be packed": came(Asks.ACCESS, *PROVEN, events.Granted(TODAY)),
+    "to be erased": came(Asks.ERASURE, *PROVEN, events.Granted(TODAY)),
+    "erased": came(Asks.ERASURE, *PROVEN, events.Granted(TODAY), events.Erased(TODAY)),
+    "restricted": came(Asks.RESTRICTION, events.Granted(TODAY)),
+    "complaint": came(Asks.COMPLAINT),
+    "refused": came(Asks.ACCESS, events.Refused(TODAY, Ground.LEGAL_CLAIMS), events.PersonTold(TODAY)),
+    "withdrawn": came(Asks.OBJECTION, events.Withdrawn(TODAY)),
+}
 
 
-def test_a_paused_and_an_extended_clock_come_back_from_how_they_stand() -> None:
-    request = Request(Asks.ACCESS, date(2026, 7, 1), State.IN_HAND, Clock(date(2026, 7, 1), 9, True), True)
-    assert request_of(row(request)).clock == request.clock
+@pytest.mark.parametrize("course", COURSES)
+def test_offered_is_what_the_gate_says_and_nothing_else(course: str) -> None:
+    request = shown(COURSES[course])
+    found = {each.name: each for each in offers(request)}
+    assert list(found) == [*dict.fromkeys(name for name, _, _ in ACTS.values()), "restrict"]
+    possible_now = {ACTS[step.act][0] for step in request.steps}
+    assert {name for name, each in found.items() if not each.why_not} - {"restrict"} == possible_now
+    for name, each in found.items():
+        if name != "restrict":
+            assert (each.step is None) == bool(each.why_not)
+            assert each.step is None or (name, each.op, each.says) == ACTS[each.step.act]
+
+
+def test_under_one_key_is_what_can_be_done_or_would_come() -> None:
+    says = {course: {each.name: each.says for each in offers(shown(request))} for course, request in COURSES.items()}
+    assert says["in hand"]["clarify"].startswith("ask what is meant")
+    assert says["clarifying"]["clarify"].startswith("the answer came")
+    assert says["received"]["fulfil"] == says["to be packed"]["fulfil"] == "make the pack"
+    assert says["identity asked"]["fulfil"] == says["erased"]["fulfil"] == "erase what was found"
 
 
 def test_why_not_is_said_in_words() -> None:
-    fresh = {each.name: each.why_not for each in acts(row(opened(Asks.ACCESS, TODAY)[0]), TODAY)}
-    assert fresh["search"] == "the identity is not proven"
-    assert fresh["grant"] == "the identity is not proven"
-    assert fresh["told"] == "it is received"
-    objection = {each.name: each.why_not for each in acts(row(opened(Asks.OBJECTION, TODAY)[0]), TODAY)}
+    why = {course: {each.name: each.why_not for each in offers(shown(request))} for course, request in COURSES.items()}
+    assert why["received"]["search"] == "the identity is not proven"
+    assert why["received"]["grant"] == "the identity is not proven"
+    assert why["received"]["told"] == "it is received"
+    assert why["to be erased"]["told"] == "it is granted, but not done yet"
+    assert why["erased"]["fulfil"] == "it is done"
+    assert why["refused"]["told"] == "that was noted"
+    assert why["withdrawn"]["restrict"] == "it is over"
+    assert {each.name: each.why_not for each in offers(shown(COURSES["received"], numbers=[]))}["restrict"]
+    objection = {each.name: each.why_not for each in offers(shown(came(Asks.OBJECTION)))}
     assert "absolute" in objection["refuse"]
+
+
+@pytest.mark.parametrize("course", COURSES)
+def test_every_step_that_is_offered_has_its_form_and_its_request(course: str) -> None:
+    for step in shown(COURSES[course]).steps:
+        if step.act in REQUESTS:
+            known = set(REQUESTS[step.act].__struct_fields__)
+            assert {each.name for each in form(step)} <= known
+            assert {each.name for each in step.fields} <= known
+        elif step.act is Act.SEARCH:
+            assert [each.name for each in form(step)] == ["numbers", "call", "everything"]
+        else:
+            assert step.act in (Act.LETTER, Act.MAKE_PACK, Act.ERASE)
 
 
 @pytest.mark.parametrize(
@@ -140,20 +163,30 @@ def test_what_is_filled_in_becomes_the_fields_of_an_operation() -> None:
     assert day(" ") is None and day("2026-03-02") == date(2026, 3, 2)
     with pytest.raises(UsageError, match="is not a day"):
         day("2 March")
-    assert step({"checked": " seen ", "numbers": "", "on": ""}) == {"checked": "seen", "numbers": [], "on": None}
+    assert values({"checked": " seen ", "numbers": "", "on": ""}) == {"checked": "seen", "numbers": [], "on": None}
     told = {"name": "Ann", "contact": "", "numbers": "", "about": "", "call": "2026-03-02", "received": "2026-03-03"}
     assert opening(told)["received"] == date(2026, 3, 3) and opening(told)["until"] is not None
     assert searching({"numbers": "", "call": "", "everything": "yes"})["everything"] is True
 
 
 def test_what_an_erasure_left_is_shown() -> None:
-    gone = {"calls": 2, "recordings": 1, "backups_until": "2026-10-13", "held_by": ["hold 17 (h1)"]}
-    gone |= {"open_requests": ["DSR-2026-0002"], "mentions": ["consent c1"]}
-    shown = dict(
-        pair for section in told(row(reachable(Asks.ERASURE)[0]) | {"carried_out": gone}) for pair in section.pairs
-    )
-    assert shown["Held, stays"][0] == "hold 17 (h1)"
-    assert shown["Kept by"][0] == "open requests DSR-2026-0002"
-    assert shown["Mentioned in"][0] == "somebody else's consent c1"
-    del gone["mentions"]  # a receipt of before it was noted
-    assert told(row(reachable(Asks.ERASURE)[0]) | {"carried_out": gone})
+    gone: dict[str, Any] = {"calls": 2, "recordings": 1, "facts": 9, "whole": True, "held_back": 1, "held_calls": 1}
+    gone |= {"backups_until": "2026-10-13", "held_by": ["hold 17 (h1)"]}
+    left = {"open_requests": ["DSR-2026-0002"], "mentions": ["consent c1"]}
+    request = COURSES["erased"]
+
+    def pairs(receipt: dict[str, Any]) -> dict[str, Any]:
+        course = [{"kind": "request_carried", "body": receipt}]
+        row = msgspec.to_builtins(standing_of(ROW, course, request, TODAY))
+        return dict(pair for section in told(row) for pair in section.pairs)
+
+    found = pairs(gone | left)
+    assert found["Held, stays"][0] == "hold 17 (h1)"
+    assert found["Kept by"][0] == "open requests DSR-2026-0002"
+    assert found["Mentioned in"][0] == "somebody else's consent c1"
+    assert "Mentioned in" not in pairs(gone)  # a receipt of before it was noted
+
+
+def test_a_paused_and_an_extended_clock_come_back_from_how_they_stand() -> None:
+    request = Request(Asks.ACCESS, date(2026, 7, 1), State.IN_HAND, Clock(date(2026, 7, 1), 9, True), True)
+    assert clock_of(msgspec.to_builtins(shown(request))) == request.clock

@@ -138,7 +138,7 @@ async def test_an_access_request_from_its_arrival_to_the_answer(worked: Worked, 
         await pressed(pilot, "escape", "What may be done now")
         await pressed(pilot, "t", "the person was told")
         await pilot.press("enter")
-        await until(pilot, shows(pilot, "State", "done", "nothing more"))
+        await until(pilot, shows(pilot, "State", "done", "l  letters", "w  they take it back: it is over"))
     kinds = [fact["kind"] for fact in worked.facts() if fact["kind"].startswith(("request_", "letter_", "exported"))]
     assert [kind for kind in kinds if kind not in ("request_words", "request_person")] == [
         "request_opened",

@@ -10,18 +10,19 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from gate.config import load
+from gate.control.messages import arguments
 from gate.core import request_words as events
 from gate.core.request_words import Asks, Event, State
 from gate.core.requests import UnexpectedEvent, handle
 from gate.errors import RefusedError, UsageError
 from gate.operations.data_folder import DataFolder
-from gate.operations.requests import request_watch
-from gate.operations.requests.request_facts import replay
-from gate.operations.requests.request_watch import RequestWatch
-from gate.store import requests as book
+from gate.operations.requests import reminding
+from gate.operations.requests.facts import replay
+from gate.operations.requests.reminding import RequestWatch
 from tests.support.example import make_example
 from tests.support.keeping import SetClock
 
@@ -40,9 +41,9 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataFolder]:
 
 @pytest.fixture
 def clock(house: DataFolder) -> SetClock:
-    """The desk's clock, at noon of ``TODAY``."""
+    """The data folder's clock, at noon of ``TODAY``."""
     set_clock = SetClock(datetime(2026, 9, 3, 12, tzinfo=UTC))
-    house.desk._clock = set_clock
+    house.clock = set_clock
     return set_clock
 
 
@@ -240,7 +241,7 @@ def test_warnings_and_the_order_of_the_list(house: DataFolder, clock: SetClock) 
     assert dues == sorted(dues)
     now = house.desk.status(actor=ANN)["requests"]
     assert now["open"] == len(items) and now["overdue"] >= 2
-    assert RequestWatch(house.read, book, clock).look() == now
+    assert msgspec.to_builtins(RequestWatch(house).look()) == now
     page = house.desk.request_list(everything=True, limit=2, actor=ANN)
     assert len(page["items"]) == 2
     following = house.desk.request_list(everything=True, limit=2, after=page["next"], actor=ANN)
@@ -294,8 +295,8 @@ def test_each_command_of_the_rules_yields_its_letter_once(house: DataFolder, clo
 def test_who_is_due_is_logged_once_a_day(house: DataFolder, clock: SetClock, monkeypatch: pytest.MonkeyPatch) -> None:
     late = opened(house, received=TODAY - timedelta(days=25))
     said: list[tuple[str, dict[str, Any]]] = []
-    monkeypatch.setattr(request_watch.log, "warning", lambda event, **facts: said.append((event, facts)), raising=False)
-    watch = RequestWatch(house.read, book, clock)
+    monkeypatch.setattr(reminding.log, "warning", lambda event, **facts: said.append((event, facts)), raising=False)
+    watch = RequestWatch(house)
     watch.look()
     (found,) = [facts for event, facts in said if event == "request_due" and facts["request"] == late]
     assert (found["warning"], found["days_left"]) == ("25 days have passed", 5)
@@ -346,7 +347,6 @@ def test_a_kind_of_proof_is_nobodys_name(house: DataFolder, clock: SetClock) -> 
     [
         ({"name": "", "numbers": []}, "comes from somebody"),
         ({"asks": "objection", "numbers": []}, "kept by number"),
-        ({"channel": "pigeon"}, "no channel"),
         ({"numbers": ["12"]}, "not a number"),
         ({"since": datetime(2026, 3, 2, tzinfo=UTC), "until": datetime(2026, 3, 1, tzinfo=UTC)}, "ends before"),
     ],
@@ -356,6 +356,13 @@ def test_a_request_that_cannot_be(house: DataFolder, clock: SetClock, wrong: dic
     with pytest.raises(UsageError, match=message):
         opened(house, **wrong)
     assert house.store.call(lambda tx: tx.head()[0]) == before
+
+
+def test_a_channel_that_is_none_and_nobody_to_tell_are_wrong_usage() -> None:
+    with pytest.raises(UsageError, match="pigeon"):
+        arguments("request_open", {"asks": "access", "channel": "pigeon"})
+    with pytest.raises(UsageError, match="postman"):
+        arguments("request_told", {"request": "DSR-2026-0001", "who": "postman"})
 
 
 def test_an_objection_holds_from_the_next_call(house: DataFolder, clock: SetClock) -> None:

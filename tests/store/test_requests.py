@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gate.core import request_words as events
 from gate.core.request_words import Asks
 from gate.core.requests import UnexpectedEvent, handle, opened
-from gate.operations.requests.request_facts import KINDS, body_of, replay
+from gate.operations.requests.facts import KINDS, body_of, replay
 from gate.ports import Fact
 from gate.store import requests as book
 from tests.support.evidence import START, a_call, decision, put
@@ -35,8 +35,12 @@ def open_facts(request_id, asks=Asks.ACCESS, reference="DSR-2026-0001", **person
 
 
 def event(kind, day):
-    extra = {events.Searched: {"found": 2}, events.Refused: {"ground": events.Ground.CONTRACT}}.get(kind, {})
-    return kind(on=DAY + timedelta(days=day), **extra)
+    extra = {
+        events.Searched: {"found": 2},
+        events.Refused: {"ground": events.Ground.CONTRACT},
+        events.LetterMade: {"kind": events.LetterKind.ACKNOWLEDGEMENT},
+    }
+    return kind(on=DAY + timedelta(days=day), **extra.get(kind, {}))
 
 
 steps = st.lists(st.tuples(st.sampled_from(sorted(KINDS, key=lambda each: each.__name__)), st.integers(0, 40)))

@@ -303,7 +303,11 @@ class SmallDesk:
         self._note(op, **fields)
         standing = {"id": "q-1", "reference": "DSR-2026-0001", "asks": "access", "state": "in_hand"}
         standing |= {"received": "2026-03-02", "name": "Ann Example", "lines": ["+442079460123"], "due": "2026-04-01"}
-        return standing | {"ico_due": "2026-04-02", "days_left": 30, "warning": "", "letters": [], "next": []} | more
+        standing |= {"ico_due": "2026-04-02", "days_left": 30, "warning": "", "letters": [], "next": [], "told": []}
+        standing |= {"channel": "email", "opened_at": "2026-03-02T09:00:00+00:00", "started": "2026-03-02"}
+        standing |= {"written": True, "extended": False, "identified": True, "searched": True, "found": 1}
+        unset = ("contact", "about", "since", "until", "paused_on", "acknowledge_by", "checked", "ground")
+        return standing | dict.fromkeys((*unset, "carried_out", "pack")) | more
 
     def request_open(self, **fields: Any) -> dict[str, Any]:
         return self._request("request_open", fields, state="received")
@@ -328,7 +332,9 @@ class SmallDesk:
 
     def request_search(self, **fields: Any) -> dict[str, Any]:
         call = {"call_id": "k-1", "at": "2026-01-05T09:00:00+00:00", "number": "+442079460123", "reason": "not_listed"}
-        call |= {"outcome": "not answered", "recording_id": None, "recording": None}
+        call |= {"outcome": "not answered", "state": "ended"}
+        unset = ("verdict", "purpose", "topic", "seconds", "bridged", "answered_at", "unrecorded_why", "recording_id")
+        call |= dict.fromkeys((*unset, "recording", "recorded_seconds", "erased_at"))
         return self._request("request_search", fields, candidates=False, whole=True, found=1, calls=[call])
 
     def request_decide(self, **fields: Any) -> dict[str, Any]:
@@ -339,7 +345,8 @@ class SmallDesk:
         return self._request("request_carry_out", fields, **plan, held_calls=0, held_by=[], digest="d-1")
 
     def request_contents(self, **fields: Any) -> dict[str, Any]:
-        return self._request("request_contents", fields)
+        empty: dict[str, Any] = {name: [] for name in ("calls", "objections", "consents", "contacts", "holds")}
+        return self._request("request_contents", fields, **empty, requests=[], whole=True)
 
     def request_pack_made(self, **fields: Any) -> dict[str, Any]:
         return self._request("request_pack_made", fields)
@@ -359,7 +366,7 @@ class SmallDesk:
         return {"items": [self._request("request_list", fields)], "next": None}
 
     def request_show(self, **fields: Any) -> dict[str, Any]:
-        return self._request("request_show", fields, facts=[])
+        return self._request("request_show", fields, facts=[], steps=[], forbidden={})
 
     def key_list(self, *, actor: str) -> dict[str, Any]:
         self._note("key_list", actor=actor)

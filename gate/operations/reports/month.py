@@ -21,7 +21,7 @@ from gate.operations.reports.month_sums import (
     registers_of,
     span_of,
 )
-from gate.operations.requests.request_facts import replay
+from gate.operations.requests.facts import replay
 from gate.store import figures, queries
 
 if TYPE_CHECKING:

@@ -1,11 +1,8 @@
-"""Requests of data subjects.
+"""Requests of data subjects: opened, proven, searched, decided, carried out, told.
 
-- ``requests``         the steps of a request; ``request_desk`` puts the parts together, on ``request_base`` and
-                       ``request_reads``; ``request_facts``: a request as the log has it
-- ``request_search``   what is held about a person; ``request_plan``: what an erasure takes and leaves
-- ``erasure``          an erasure carried out, by a second person where two are asked for
-- ``request_erasing``  an erasure in an order that survives a kill
-- ``request_letters``  the letters of a request, ``request_due``: those that it needs; ``letters``: the firm's templates
-                       and mail server
-- ``request_watch``    what is due
+- ``opening``    a request comes; ``course``: the steps of its life; ``listing``: the list, and one with its course
+- ``searching``  what is held about a person, and all of it for a pack; ``letters``: the letters of a request
+- ``erasure``    the erasure as people ask for it; ``erasing``: in an order that survives a kill; ``plan``: what goes
+- ``steps``      taking a step; ``executor``: what the rules command is carried out; ``facts``: a request in the log
+- ``standing``   how a request stands; ``reminding``: what is due
 """

@@ -1,32 +1,204 @@
-"""Letters wired: the firm's particulars and templates from the configuration, its mail server where it has one."""
+"""The letters of a request: what each has to say, rendered when asked for, and the fact that one was made or sent.
+
+A letter is personal data and is kept nowhere in the gate: whoever asks for one gets it, and the log keeps its digest.
+"""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import replace
+from datetime import date
+from typing import TYPE_CHECKING, Final
 
-from gate.clock import Clock
-from gate.config import Config
-from gate.core.letter_words import Letter, LetterFacts
-from gate.exports.letters import firm_of as firm_of
-from gate.exports.letters import render, templates_of
-from gate.exports.mail import send, sender_of
-from gate.exports.spoken import spoken_number
+from gate.core import request_words as events
+from gate.core.letter_words import Letter, LetterFacts, LetterKind
+from gate.core.request_guards import fits
+from gate.core.request_words import Asks
+from gate.core.requests import why_not
+from gate.errors import RefusedError, UsageError
+from gate.operations.operation import KEEPERS, Caller, Line, Request, Response, operation
+from gate.operations.requests.facts import CARRIED, KINDS, MADE, SENT, last, said
+from gate.operations.requests.steps import READY, day_of, load
+from gate.store import requests as book
+from gate.store.transaction import StoreTransaction
+from gate.types import Row
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+
+_SAID: Final = {
+    LetterKind.IDENTITY: "proof",
+    LetterKind.CLARIFICATION: "question",
+    LetterKind.EXTENSION: "extension",
+    LetterKind.REFUSAL: "reasons",
+    LetterKind.AUTHORITY: "reasons",
+}
+"""Whose words stand in a letter as its reasons."""
 
 
-class Letters:
-    """Renders and sends."""
+class Rendered(Response, frozen=True):
+    """A letter."""
 
-    def __init__(self, config: Config, clock: Clock) -> None:
-        self._config = config
-        self._clock = clock
+    reference: str
+    asks: Asks
+    kind: LetterKind
+    subject: str
+    to: str
+    """E-mail address; empty where none is known."""
+    text: str
+    html: str
+    eml: str
+    """A whole message, Base64."""
+    sha256: str
+    sent: bool
 
-    def render(self, facts: LetterFacts) -> Letter:
-        """A letter. Raises ``GateError`` where a template is at fault."""
-        config = self._config
-        facts = replace(facts, numbers=tuple(spoken_number(number) for number in facts.numbers))
-        return render(facts, firm_of(config), templates_of(config), now=self._clock.now(), sender=sender_of(config))
 
-    def send(self, letter: Letter) -> str:
-        """Send one by mail; what the server said. Raises ``GateError`` where there is none, or it did not take it."""
-        delivery = send(letter, self._config)
-        return f"{delivery.server}: {delivery.said}"
+class WriteLetter(Request[Rendered], frozen=True, kw_only=True):
+    """A letter of a request, rendered; with ``send`` it goes out by mail."""
+
+    request: Line
+    on: date | None = None
+    """The day that stands on it; ``None``: today."""
+    kind: LetterKind
+    pack: Line = ""
+    """Name of the file that goes with a response."""
+    send: bool = False
+
+
+@operation(WriteLetter, "request_letter", roles=KEEPERS)
+def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Rendered:
+    """Write a letter of a request, as text, HTML and a whole message; with ``send`` it goes by mail.
+
+    Sending is not telling: ``request_told`` says that the person has it. Raises ``RefusedError`` where the request is
+    not there yet, or has forgotten the person, and what the templates and the mail server raise.
+    """
+    kind = LetterKind(asked.kind)
+
+    def facts(tx: StoreTransaction) -> tuple[str, LetterFacts]:
+        row, course, before = load(tx, asked.request)
+        day = day_of(folder, asked.on, before)
+        _check(row, before, kind, day)
+        access = kind is LetterKind.RESPONSE and before.asks is Asks.ACCESS
+        name = (asked.pack or f"{row['reference']}.html") if access and before.held else ""
+        return row["id"], _facts(tx, row, course, before, kind, day, name)
+
+    request_id, said_in_it = folder.store.call(facts)
+    letter = _rendered(folder, said_in_it)
+    digest = hashlib.sha256(letter.eml).hexdigest()
+    if asked.send and not letter.to:
+        raise UsageError(
+            f"{said_in_it.reference}: no e-mail address is known for this letter",
+            hint="Print it and post it: -o FILE",
+        )
+    body = {"kind": kind.value, "sha256": digest}
+    folder.keep(MADE, request_id, caller.actor, body)
+    if asked.send:
+        folder.keep(SENT, request_id, caller.actor, body | {"server": _sent(folder, letter)})
+    return Rendered(
+        reference=said_in_it.reference,
+        asks=said_in_it.asks,
+        kind=kind,
+        subject=letter.subject,
+        to=letter.to,
+        text=letter.text,
+        html=letter.html,
+        eml=base64.b64encode(letter.eml).decode(),
+        sha256=digest,
+        sent=asked.send,
+    )
+
+
+def _rendered(folder: DataFolder, facts: LetterFacts) -> Letter:
+    """In the firm's words. Raises ``GateError`` where a template is at fault."""
+    from gate.exports.letters import firm_of, render, templates_of  # Jinja is loaded when a letter is written
+    from gate.exports.mail import sender_of
+    from gate.exports.spoken import spoken_number
+
+    config = folder.config
+    facts = replace(facts, numbers=tuple(spoken_number(number) for number in facts.numbers))
+    return render(facts, firm_of(config), templates_of(config), now=folder.clock.now(), sender=sender_of(config))
+
+
+def _sent(folder: DataFolder, letter: Letter) -> str:
+    """By mail: what the server said. Raises ``GateError`` where there is none, or it did not take it."""
+    from gate.exports.mail import send  # with the letters
+
+    delivery = send(letter, folder.config)
+    return f"{delivery.server}: {delivery.said}"
+
+
+def _facts(
+    tx: StoreTransaction,
+    row: Row,
+    course: list[Row],
+    request: events.Request,
+    kind: LetterKind,
+    today: date,
+    pack: str,
+) -> LetterFacts:
+    clock, carried = request.clock_on(today), last(course, CARRIED)
+    scope = last(course, KINDS[events.Searched]) if request.searched else {}
+    found = book.calls(tx, scope.get("calls", []))
+    answer, went = kind is LetterKind.RESPONSE, carried.get("recordings", 0)
+    return LetterFacts(
+        kind=kind,
+        reference=row["reference"],
+        asks=request.asks,
+        received=request.received,
+        today=today,
+        due=clock.due if clock else None,
+        ico_due=clock.ico_date if clock else None,
+        decided=_decided(course),
+        name=row["name"] or "",
+        contact=row["contact"] or "",
+        numbers=tuple(row["numbers"]),
+        ground=request.ground,
+        reasons=said(course, _SAID[kind]) if kind in _SAID else "",
+        answer=said(course, "remark"),
+        found_calls=len(found),
+        found_recordings=sum(each["recording"] not in (None, "erased") for each in found),
+        pack=pack,
+        erased_recordings=sum(each["recording"] == "erased" for each in found) if answer else went,
+        backups_until=date.fromisoformat(carried["backups_until"]) if carried else None,
+        held_back=said(course, "left_out") if answer else _held_back(carried),
+    )
+
+
+def _check(row: Row, request: events.Request, kind: LetterKind, day: date) -> None:
+    """Raise where this letter would say what is not so, or to nobody."""
+    if not why_not(request, events.LetterMade(day, kind)):
+        return
+    reference = row["reference"]
+    if not fits(request, kind):
+        raise RefusedError(
+            f"{reference} is for {request.asks} and {request.state}: there is no {kind} letter to write",
+            reason=READY,
+            hint=f"See: dialgate request show {reference}",
+        )
+    if request.forgotten:
+        raise RefusedError(
+            f"{reference} has forgotten who asked: the erasure was confirmed",
+            reason="erased",
+            hint="The letter that was made before is all there is.",
+        )
+    raise RefusedError(
+        f"{reference}: the answer speaks of a pack that is not made yet",
+        reason=READY,
+        hint=f"dialgate request fulfil {reference} --key FILE -o PACK.html",
+    )
+
+
+def _decided(course: list[Row]) -> date | None:
+    decision = last(course, KINDS[events.Refused]) or last(course, KINDS[events.Granted])
+    return date.fromisoformat(decision["on"]) if decision else None
+
+
+def _held_back(carried: Row) -> str:
+    if carried and not carried["whole"]:
+        return "Erased are the calls that you named. What else we hold in connection with your number stays."
+    if not carried.get("held_by"):
+        return ""
+    recordings, calls = carried["held_back"], carried["held_calls"]
+    holds = [name.rpartition(" (")[0] for name in carried["held_by"]]  # ids are for the firm
+    return f"Calls: {calls}, recordings: {recordings}. Kept because of: {'; '.join(holds)}."

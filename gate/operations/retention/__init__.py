@@ -1,6 +1,6 @@
 """What is kept, for how long, and what may not go.
 
-- ``holds``     holds and restrictions: put and listed; ``holding``: released
+- ``holds``     holds and restrictions: put, released, listed
 - ``schedule``  what is erased when: retention as it stands, the sweep, the forecast
 - ``sweeper``   what is due, the dry run, and the sweep
 - ``erasing``   recordings erased: key, ciphertext, receipt, in an order that survives a kill

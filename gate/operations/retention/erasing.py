@@ -21,7 +21,7 @@ from datetime import date, datetime
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from gate.clock import Clock
 from gate.core.retention import Hold, Kind, Recording, Sorted, Target
@@ -41,65 +41,6 @@ log = Logger()
 BATCH = 128
 """Recordings in one transaction and one shredding: what a call's decision may have to wait for."""
 STILL_THERE = "erased_file_still_there"
-
-
-class KeptReads(Protocol):
-    """What retention reads from the store (``gate.store.kept``)."""
-
-    def oldest(
-        self, tx: StoreTransaction, before: datetime, after: tuple[str, str] | None = None, limit: int = 500
-    ) -> tuple[list[Row], tuple[str, str] | None]:
-        """Recordings not erased, oldest first."""
-        ...
-
-    def these(self, tx: StoreTransaction, recording_ids: Sequence[str]) -> list[Row]:
-        """The same rows of these."""
-        ...
-
-    def erasing(self, tx: StoreTransaction, limit: int = 500, after: str = "") -> list[Row]:
-        """Erasures decided and not finished."""
-        ...
-
-    def erased_among(self, tx: StoreTransaction, recording_ids: Sequence[str]) -> list[Row]:
-        """Tombstones."""
-        ...
-
-    def known_among(self, tx: StoreTransaction, recording_ids: Sequence[str]) -> set[str]:
-        """Those that the log knows."""
-        ...
-
-    def holds_on(self, tx: StoreTransaction, recording_ids: Sequence[str]) -> list[Row]:
-        """Holds in force that bear on these recordings."""
-        ...
-
-    def hold(self, tx: StoreTransaction, hold_id: str) -> Row | None:
-        """One hold."""
-        ...
-
-    def holds_page(
-        self,
-        tx: StoreTransaction,
-        after: str | None = None,
-        limit: int = 50,
-        number: str | None = None,
-        *,
-        released: bool,
-        text: str | None = None,
-    ) -> tuple[list[Row], str | None]:
-        """Holds, newest first."""
-        ...
-
-    def covered(self, tx: StoreTransaction, target: str, value: str) -> dict[str, int]:
-        """How many recordings a hold would keep, and how many it comes too late for."""
-        ...
-
-    def last_sweep(self, tx: StoreTransaction) -> Row | None:
-        """The newest sweep."""
-        ...
-
-    def swept_until(self, tx: StoreTransaction, day: str) -> str | None:
-        """The newest day of a sweep that is not after this one."""
-        ...
 
 
 @dataclass(slots=True)
@@ -253,7 +194,7 @@ class Eraser:
 
 
 def recording_of(row: Row) -> Recording:
-    """A row of ``KeptReads`` as the rules know it: the term runs from the call, where that is known."""
+    """A row of ``gate.store.kept`` as the rules know it: the term runs from the call, where that is known."""
     classes = {f"{name}:{row[name]}" for name in ("topic", "purpose") if row[name]}
     if row["claimed_by"]:
         classes.add(row["claimed_by"])

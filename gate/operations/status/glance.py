@@ -13,9 +13,8 @@ from gate.operations.calls.calls import lookup_warnings
 from gate.operations.keys import recipients
 from gate.operations.operation import EVERYBODY, Caller, Request, Response, operation
 from gate.operations.registers.in_force import RegisterInForce, RegisterStatus, register_status
-from gate.operations.requests.request_base import counted, open_standings
+from gate.operations.requests.standing import OpenRequests, counted, open_standings
 from gate.store import queries
-from gate.store import requests as stored_requests
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -55,14 +54,6 @@ class Usage(Response, frozen=True, kw_only=True):
     refused: str | None
     """Reason for which its next call is refused."""
     many_service_calls: bool
-
-
-class OpenRequests(Response, frozen=True):
-    """Requests of data subjects that are not over."""
-
-    open: int
-    warned: int
-    overdue: int
 
 
 class Evidence(Response, frozen=True):
@@ -116,9 +107,7 @@ def status(folder: DataFolder, asked: Status, caller: Caller) -> GateStatus:
         calls=msgspec.convert(folder.gate.calls(), list[CallInHand]),
         last_hour=folder.store.call(lambda tx: queries.counts_by_reason(tx, hour_ago)),
         registers=registers,
-        requests=msgspec.convert(
-            folder.read(lambda tx: counted(open_standings(stored_requests, tx, folder.today()))), OpenRequests
-        ),
+        requests=folder.read(lambda tx: counted(open_standings(tx, folder.today()))),
         evidence=Evidence(folder.trust.why_behind, round(folder.trust.unsigned_seconds)),
         warnings=warnings(folder),
         line=counts.get("line", {}),

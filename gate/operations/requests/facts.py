@@ -6,13 +6,13 @@ The state of a request is never kept: it is what ``gate.core.requests`` makes of
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import date
 from typing import Any, Final
 
 from gate.core import request_words as words
-from gate.core.request_words import Asks, Event, Ground
-from gate.core.requests import Request, handle, opened
+from gate.core.request_words import Asks, Event, Ground, LetterKind, Request
+from gate.core.requests import opened, replayed
 from gate.types import Row
 
 OPENED: Final = "request_opened"
@@ -25,7 +25,7 @@ PACK: Final = "request_pack_made"
 MADE: Final = "letter_made"
 SENT: Final = "letter_sent"
 
-EVENTS: Final[dict[str, type[Event]]] = {
+EVENTS: Final[Mapping[str, type[Event]]] = {
     "request_identity_asked": words.IdentityAsked,
     "request_identity_proven": words.IdentityProven,
     "request_clarification_asked": words.ClarificationAsked,
@@ -35,6 +35,9 @@ EVENTS: Final[dict[str, type[Event]]] = {
     "request_acknowledged": words.Acknowledged,
     "request_granted": words.Granted,
     "request_refused": words.Refused,
+    PACK: words.PackMade,
+    CARRIED: words.Erased,
+    MADE: words.LetterMade,
     "request_person_told": words.PersonTold,
     "request_authority_told": words.AuthorityTold,
     "request_fulfilled": words.Fulfilled,
@@ -42,28 +45,36 @@ EVENTS: Final[dict[str, type[Event]]] = {
 }
 """Kind of fact -> event."""
 KINDS: Final = {event: kind for kind, event in EVENTS.items()}
+_OF_NOW: Final = (words.PackMade, words.Erased, words.LetterMade)
+"""Events that happen when their fact is kept: its body has no day."""
 
 
-def body_of(event: Event) -> dict[str, Any]:
-    """An event as the body of its fact: a day, and at most a count or a code; nothing personal."""
-    return {
+def body_of(event: Event) -> Row:
+    """An event as the body of its fact: a day, and at most counts or a code; nothing personal."""
+    values = {
         name: value.isoformat() if isinstance(value, date) else value
         for name, value in dataclasses.asdict(event).items()
     }
+    if isinstance(event, _OF_NOW):
+        del values["on"]
+    return values
 
 
-def event_of(kind: str, body: Row) -> Event:
-    """The event that a fact stands for. Raises ``KeyError`` or ``ValueError`` where it is none."""
+def event_of(kind: str, body: Mapping[str, Any], at: str) -> Event:
+    """The event that a fact stands for; ``at``: when it was kept. Raises ``KeyError`` or ``ValueError`` where it is
+    none."""
     event = EVENTS[kind]
-    values: dict[str, Any] = {"on": date.fromisoformat(body["on"])}
+    values: dict[str, Any] = {"on": date.fromisoformat(body.get("on") or at[:10])}
     if event is words.Searched:
-        values["found"] = int(body["found"])
+        values |= {"found": int(body["found"]), "entries": int(body.get("entries") or 0)}
     if event is words.Refused:
         values["ground"] = Ground(body["ground"])
+    if event is words.LetterMade:
+        values["kind"] = LetterKind(body["kind"])
     return event(**values)
 
 
-def replay(course: Iterable[Row]) -> Request:
+def replay(course: Iterable[Mapping[str, Any]]) -> Request:
     """The request as its facts make it, in the order of the log."""
     request: Request | None = None
     for fact in course:
@@ -71,20 +82,23 @@ def replay(course: Iterable[Row]) -> Request:
         if kind == OPENED:
             asks, received = Asks(body["asks"]), date.fromisoformat(body["received"])
             request, _ = opened(asks, received, written=bool(body["written"]))
-        elif kind in EVENTS and request is not None:
-            request, _ = handle(request, event_of(kind, body))
+        elif kind == PERSON and request is not None:
+            known = body and (body["name"] is not None or body["contact"] is not None)
+            request = dataclasses.replace(request, forgotten=not known)
+        elif kind in EVENTS and body is not None and request is not None:
+            request = replayed(request, event_of(kind, body, fact["at"]))
     if request is None:
         raise ValueError("no fact opens this request")
     return request
 
 
-def last(course: Iterable[Row], kind: str) -> Row:
+def last(course: Iterable[Mapping[str, Any]], kind: str) -> Row:
     """The body of the newest fact of a kind; empty where there is none, or it is erased."""
     bodies = [fact["body"] for fact in course if fact["kind"] == kind]
     return bodies[-1] or {} if bodies else {}
 
 
-def said(course: Iterable[Row], step: str) -> str:
+def said(course: Iterable[Mapping[str, Any]], step: str) -> str:
     """What was said at the newest step of this name (``question``, ``reasons``, …); empty where erased."""
     spoken = [fact["body"] for fact in course if fact["kind"] == WORDS and fact["body"]]
     return next((body["text"] for body in reversed(spoken) if body["step"] == step), "")

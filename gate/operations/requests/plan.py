@@ -82,9 +82,10 @@ class Plan:
         return hashlib.sha256(json.dumps(what).encode()).hexdigest()[:32]
 
     def spares(self, record: Row) -> bool:
-        """True where this record (``RequestReads.record_of``), in which a free number stands, is left as it is: a hold
-        in force, a request that is not over, and whatever is about somebody else, who would lose it by a mention.
-        What stays so is noted for the receipt.
+        """True where this record (``gate.store.requests.record_of``), in which a free number stands, is left as it is.
+
+        That is a hold in force, a request that is not over, and whatever is about somebody else, who would lose it by a
+        mention. What stays so is noted for the receipt.
         """
         if record["call_id"] in self.held or self.held_lines.keys() & set(record["numbers"] or ()):
             return True  # and what keeps it is named already

@@ -24,15 +24,17 @@ from typing import Any
 from gate.clock import Clock
 from gate.core import request_words as events
 from gate.core.request_words import Asks, State
+from gate.core.requests import why_not
 from gate.errors import GateError, RefusedError, StoreError, UsageError
 from gate.log import Logger
-from gate.operations.requests.request_facts import CARRIED, CARRYING, KINDS, WORDS, last, replay
-from gate.operations.requests.request_plan import GONE, Plan
-from gate.operations.requests.request_reads import RequestReads, Tx
+from gate.operations.requests.facts import CARRIED, CARRYING, KINDS, WORDS, last, replay
+from gate.operations.requests.plan import GONE, Plan
 from gate.operations.retention.erasing import hold_of
 from gate.operations.retention.sweeper import Retention
 from gate.ports import Fact
+from gate.store import requests as book
 from gate.store.store import EvidenceStore
+from gate.store.transaction import StoreTransaction
 from gate.types import Progress, Row
 
 log = Logger()
@@ -56,7 +58,6 @@ class RequestEraser:
     def __init__(
         self,
         store: EvidenceStore,
-        reads: RequestReads,
         retention: Retention,
         read: Callable[[Callable[[Any], Any]], Any],
         scrub: Callable[[], bool],
@@ -65,7 +66,6 @@ class RequestEraser:
         """``read`` reads the store without holding it up; ``scrub`` cuts its write-ahead log
         (``EvidenceStore.scrub``)."""
         self._store = store
-        self._reads = reads
         self._retention = retention
         self._read = read
         self._scrub = scrub
@@ -108,7 +108,7 @@ class RequestEraser:
         """Carry out what was begun and has no receipt; returns how many. Errors are logged: the next start tries
         again."""
         done = 0
-        for request_id in self._store.call(self._reads.unfinished):
+        for request_id in self._store.call(book.unfinished):
             try:
                 self.carry_out(request_id, actor)
                 done += 1
@@ -121,13 +121,14 @@ class RequestEraser:
 
     # --- steps
 
-    def _granted(self, tx: Tx, name: str, *, soon: bool = False) -> Row:
+    def _granted(self, tx: StoreTransaction, name: str, *, soon: bool = False) -> Row:
         """The row of an erasure that is granted (``soon``: or can be now); raises for any other."""
-        row = self._reads.find(tx, name)
+        row = book.find(tx, name)
         if row is None:
             raise UsageError(f"there is no request {name}", hint="See: dialgate request list --all")
-        request = replay(self._reads.course(tx, row["id"]))
-        ready = request.state is State.GRANTED or (soon and request.state is State.IN_HAND and request.searched)
+        request = replay(book.course(tx, row["id"]))
+        granted = request.state is State.GRANTED  # carried out already, too: there is its receipt
+        ready = granted or (soon and not why_not(request, events.Granted(request.received)))
         if request.asks is not Asks.ERASURE or not ready:
             raise RefusedError(
                 f"{row['reference']} is for {request.asks} and {request.state}: there is nothing to erase",
@@ -136,9 +137,9 @@ class RequestEraser:
             )
         return row
 
-    def _begin(self, tx: Tx, name: str, actor: str, digest: str, reason: str) -> tuple[Plan | None, Row]:
+    def _begin(self, tx: StoreTransaction, name: str, actor: str, digest: str, reason: str) -> tuple[Plan | None, Row]:
         row = self._granted(tx, name)
-        if receipt := last(self._reads.course(tx, row["id"]), CARRIED):
+        if receipt := last(book.course(tx, row["id"]), CARRIED):
             return None, receipt
         plan = self._ready(tx, row, digest)
         if reason.strip():
@@ -148,7 +149,7 @@ class RequestEraser:
             tx.append(Fact(CARRYING, row["id"], self._clock.now(), actor, body))
         return plan, {}
 
-    def _ready(self, tx: Tx, row: Row, digest: str) -> Plan:
+    def _ready(self, tx: StoreTransaction, row: Row, digest: str) -> Plan:
         plan = self._plan(tx, row)
         live = [each["call_id"] for each in plan.calls if each["state"] in _LIVE or each["recording"] == "open"]
         if live:
@@ -165,27 +166,27 @@ class RequestEraser:
             )
         return plan
 
-    def _planned(self, tx: Tx, name: str, *, soon: bool = False) -> Plan:
+    def _planned(self, tx: StoreTransaction, name: str, *, soon: bool = False) -> Plan:
         return self._plan(tx, self._granted(tx, name, soon=soon))
 
-    def _plan(self, tx: Tx, row: Row) -> Plan:
-        course = self._reads.course(tx, row["id"])
+    def _plan(self, tx: StoreTransaction, row: Row) -> Plan:
+        course = book.course(tx, row["id"])
         scope, carrying = last(course, KINDS[events.Searched]), last(course, CARRYING)
         whole, lines = bool(scope.get("whole")), row["numbers"]
-        calls = self._reads.calls(tx, carrying.get("calls") or scope["calls"])
+        calls = book.calls(tx, carrying.get("calls") or scope["calls"])
         known = {each["call_id"] for each in calls}
         if whole and lines:
-            later = self._reads.calls_of(tx, lines, limit=MOST)
+            later = book.calls_of(tx, lines, limit=MOST)
             calls += [each for each in later if each["call_id"] not in known]
         held, held_lines = self._holds(tx, lines, calls)
         return Plan(row["id"], row["reference"], lines, whole, calls, held, held_lines)
 
-    def _holds(self, tx: Tx, lines: list[str], calls: list[Row]) -> tuple[dict[str, str], dict[str, str]]:
+    def _holds(self, tx: StoreTransaction, lines: list[str], calls: list[Row]) -> tuple[dict[str, str], dict[str, str]]:
         """Call -> name of the hold that keeps it, and number -> name of the hold on it."""
         held: dict[str, str] = {}
         held_lines: dict[str, str] = {}
         recorded = {each["recording_id"]: each["call_id"] for each in calls if each["recording_id"]}
-        for hold in self._reads.holds_of(tx, lines, {each["call_id"] for each in calls}):
+        for hold in book.holds_of(tx, lines, {each["call_id"] for each in calls}):
             name = hold_of(hold).name
             if hold["target"] == "number":
                 held_lines.setdefault(hold["number"], name)
@@ -233,7 +234,7 @@ class RequestEraser:
                 progress(0.5 * (start + len(part)) / len(going), "calls")
         place, size = 0, self._store.call(lambda tx: tx.query("SELECT max(leaf_index) AS last FROM facts"))[0]["last"]
         while free := plan.free_lines:
-            found, place = self._read(partial(self._reads.mentions, numbers=free, first=place, count=LEAVES))
+            found, place = self._read(partial(book.mentions, numbers=free, first=place, count=LEAVES))
             if found:
                 yield self._store.call(partial(self._empty_mentions, plan=plan, found=found, actor=actor))
             if plan.free_lines != free:
@@ -242,17 +243,17 @@ class RequestEraser:
                 break
             if progress is not None:
                 progress(0.5 + 0.5 * min(1.0, place / max(1, size)), "everything else")
-        self._store.call(lambda tx: self._reads.forget_contacts(tx, plan.free_lines))
+        self._store.call(lambda tx: book.forget_contacts(tx, plan.free_lines))
 
-    def _empty_calls(self, tx: Tx, plan: Plan, call_ids: list[str], actor: str) -> int:
+    def _empty_calls(self, tx: StoreTransaction, plan: Plan, call_ids: list[str], actor: str) -> int:
         """Facts of these calls, but for what somebody has put on hold since the plan was made."""
-        calls = self._reads.calls(tx, call_ids)
+        calls = book.calls(tx, call_ids)
         self._hold(tx, plan, calls)
         going = [each["call_id"] for each in calls if each["call_id"] not in plan.held and each["recording"] in GONE]
         now = self._clock.now()
-        return self._reads.erase_calls(tx, going, plan.lines, request=plan.request_id, at=now, actor=actor)
+        return book.erase_calls(tx, going, plan.lines, request=plan.request_id, at=now, actor=actor)
 
-    def _hold(self, tx: Tx, plan: Plan, calls: list[Row]) -> bool:
+    def _hold(self, tx: StoreTransaction, plan: Plan, calls: list[Row]) -> bool:
         """Note what has been put on hold since the plan was made; True where a number was."""
         free = plan.free_lines
         held, lines = self._holds(tx, plan.lines, calls)
@@ -260,7 +261,9 @@ class RequestEraser:
         plan.held_lines |= lines
         return plan.free_lines != free
 
-    def _empty_mentions(self, tx: Tx, plan: Plan, found: list[tuple[int, str, str, str | None]], actor: str) -> int:
+    def _empty_mentions(
+        self, tx: StoreTransaction, plan: Plan, found: list[tuple[int, str, str, str | None]], actor: str
+    ) -> int:
         """Facts that hold one of these numbers; of the person's own records all facts, and of others' none.
 
         Requests that are not over keep what they need until they are; this one until the person has been told.
@@ -271,16 +274,14 @@ class RequestEraser:
         for leaf, kind, subject, call_id in found:
             if subject == plan.request_id or call_id in plan.held:
                 continue
-            record = self._reads.record_of(tx, kind, subject)
+            record = book.record_of(tx, kind, subject)
             if record is None:
                 leaves.add(leaf)
             elif not plan.spares(record):
                 of_request = record["record"] == "request"
-                leaves |= set(
-                    self._reads.personal_leaves(tx, subject) if of_request else self._reads.leaves_of(tx, [subject])
-                )
+                leaves |= set(book.personal_leaves(tx, subject) if of_request else book.leaves_of(tx, [subject]))
         now = self._clock.now()
-        return self._reads.erase_leaves(tx, leaves, request=plan.request_id, what="numbers", at=now, actor=actor)
+        return book.erase_leaves(tx, leaves, request=plan.request_id, what="numbers", at=now, actor=actor)
 
     def _cut(self) -> None:
         for _ in range(SCRUBS):
@@ -292,11 +293,11 @@ class RequestEraser:
             hint="end what reads it (an export, a console), then again",
         )
 
-    def _receipt(self, tx: Tx, plan: Plan, facts: int, actor: str) -> Row:
-        kept = last(self._reads.course(tx, plan.request_id), CARRIED)
+    def _receipt(self, tx: StoreTransaction, plan: Plan, facts: int, actor: str) -> Row:
+        kept = last(book.course(tx, plan.request_id), CARRIED)
         if kept:
             return kept
-        calls = self._reads.calls(tx, [each["call_id"] for each in plan.calls])
+        calls = book.calls(tx, [each["call_id"] for each in plan.calls])
         body: dict[str, Any] = {
             "calls": len(plan.going),
             "recordings": sum(each["recording"] == "erased" for each in calls),
@@ -312,9 +313,9 @@ class RequestEraser:
         tx.append(Fact(CARRIED, plan.request_id, self._clock.now(), actor, body))
         return body
 
-    def _still_open(self, tx: Tx, plan: Plan) -> list[str]:
+    def _still_open(self, tx: StoreTransaction, plan: Plan) -> list[str]:
         """References of other requests of the person that are not over: they keep their numbers until they are."""
-        open_ = {each["id"] for each in self._reads.open_ones(tx)} - {plan.request_id}
+        open_ = {each["id"] for each in book.open_ones(tx)} - {plan.request_id}
         lines = plan.free_lines
-        known = {each["reference"] for each in self._reads.of_numbers(tx, lines) if each["id"] in open_}
+        known = {each["reference"] for each in book.of_numbers(tx, lines) if each["id"] in open_}
         return sorted(known | plan.open_requests)

@@ -1,0 +1,93 @@
+"""What forbids an event about a request, besides the state that it is in: rules of the law, in words for people.
+
+Each function says why the event cannot come; the empty text where it can.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gate.core import request_words as words
+from gate.core.request_words import NEEDS_IDENTITY, Asks, Do, Event, Ground, LetterKind, Request, State
+
+Guard = Callable[[Request, Any], str]
+
+
+def nothing_forbids(_request: Request, _event: Event) -> str:
+    return ""
+
+
+def not_extended(request: Request, event: Event) -> str:
+    clock = request.clock
+    if clock is None or clock.extended:
+        return "it was extended already"
+    return "" if event.on <= clock.extension_by else f"it could be told until {clock.extension_by}"
+
+
+def not_acknowledged(request: Request, _event: Event) -> str:
+    if request.asks is not Asks.COMPLAINT:
+        return "only a complaint has to be acknowledged"
+    return "that was noted" if request.acknowledged else ""
+
+
+def not_granted(request: Request, _event: Event) -> str:
+    if request.asks not in NEEDS_IDENTITY:
+        return ""
+    if not request.identified:
+        return "the identity is not proven"
+    return "" if request.searched else "nothing was searched for"
+
+
+def not_refused(request: Request, event: words.Refused) -> str:
+    if event.ground is Ground.IDENTITY_NOT_PROVEN and request.identified:
+        return "the identity is proven"
+    return "an objection to direct marketing is absolute (Art 21(3))" if request.asks is Asks.OBJECTION else ""
+
+
+def no_pack(request: Request, _event: Event) -> str:
+    return "" if request.asks is Asks.ACCESS else f"it is for {request.asks}"
+
+
+def not_erased(request: Request, _event: Event) -> str:
+    if request.asks is not Asks.ERASURE:
+        return f"it is for {request.asks}"
+    return "" if Do.ERASE in request.todo else "it is done"
+
+
+def no_letter(request: Request, event: words.LetterMade) -> str:
+    """A letter says what is so, to somebody who is known, of what is done."""
+    if not fits(request, event.kind):
+        return f"it is for {request.asks} and {request.state.value.replace('_', ' ')}"
+    if request.forgotten:
+        return "it has forgotten who asked: the erasure was confirmed"
+    if event.kind is LetterKind.RESPONSE and Do.MAKE_PACK in request.todo:
+        return "the answer speaks of a pack that is not made yet"
+    return ""
+
+
+def fits(request: Request, kind: LetterKind) -> bool:
+    asks, state = request.asks, request.state
+    answered = state in (State.GRANTED, State.DONE)
+    response = asks in (Asks.ACCESS, Asks.COMPLAINT)
+    return {
+        LetterKind.ACKNOWLEDGEMENT: state is not State.CLOSED,
+        LetterKind.WRITING: asks is Asks.ERASURE and not request.written,
+        LetterKind.IDENTITY: state is State.IDENTITY_ASKED,
+        LetterKind.CLARIFICATION: state is State.CLARIFYING,
+        LetterKind.EXTENSION: bool(request.clock and request.clock.extended),
+        LetterKind.RESPONSE: answered and response,
+        LetterKind.CONFIRMATION: answered and not response and Do.ERASE not in request.todo,
+        LetterKind.REFUSAL: request.ground is not None,
+        LetterKind.AUTHORITY: request.ground is not None,
+    }[kind]
+
+
+def not_told(who: str) -> Guard:
+    return lambda request, _event: "that was noted" if who in request.told else ""
+
+
+def not_fulfilled(request: Request, _event: Event) -> str:
+    """Nobody is told of what has not happened."""
+    undone = {Do.MAKE_PACK, Do.ERASE}.intersection(request.todo)
+    return "it is granted, but not done yet" if undone else ""

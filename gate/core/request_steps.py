@@ -1,0 +1,95 @@
+"""What people do about a request, and what they fill in for it; when each may be done is in ``requests.possible``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from gate.core.request_words import Ground, LetterKind
+
+
+class Act(StrEnum):
+    """What is done, in the order in which it is offered."""
+
+    VERIFY_IDENTITY = "verify_identity"
+    ASK_IDENTITY = "ask_identity"
+    SEARCH = "search"
+    GRANT = "grant"
+    REFUSE = "refuse"
+    CLARIFY = "clarify"
+    """Ask what is meant."""
+    CLARIFIED = "clarified"
+    """The answer came."""
+    EXTEND = "extend"
+    MAKE_PACK = "make_pack"
+    ERASE = "erase"
+    TELL_PERSON = "tell_person"
+    TELL_AUTHORITY = "tell_authority"
+    ACKNOWLEDGE = "acknowledge"
+    """The acknowledgement of a complaint was sent."""
+    LETTER = "letter"
+    WITHDRAW = "withdraw"
+
+
+class FieldKind(StrEnum):
+    """How a field is filled in."""
+
+    TEXT = "text"
+    DAY = "day"
+    NUMBERS = "numbers"
+    """Telephone numbers in any spelling."""
+    SPAN = "span"
+    """When a call was: ``since`` and ``until`` of the operation."""
+    FLAG = "flag"
+    CHOICE = "choice"
+
+
+@dataclass(frozen=True, slots=True)
+class FormField:
+    """A field of a form: one of the operation's request."""
+
+    name: str
+    kind: FieldKind = FieldKind.TEXT
+    needed: bool = False
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Something that may be done now."""
+
+    act: Act
+    fields: tuple[FormField, ...]
+    letter: LetterKind | None = None
+    """Which, where a letter may be made."""
+    suggested: bool = False
+    """It brings the request forward; the others may be done besides. Of a letter: it is due."""
+
+
+ON: Final = FormField("on", FieldKind.DAY)
+"""The day on which it happened; today where it is left empty."""
+_NUMBERS: Final = FormField("numbers", FieldKind.NUMBERS)
+
+FIELDS: Final[dict[Act, tuple[FormField, ...]]] = {
+    Act.VERIFY_IDENTITY: (FormField("checked", needed=True), _NUMBERS, ON),
+    Act.ASK_IDENTITY: (FormField("note"), ON),
+    Act.SEARCH: (_NUMBERS, FormField("call", FieldKind.SPAN), FormField("everything", FieldKind.FLAG)),
+    Act.GRANT: (FormField("reasons"), ON),
+    Act.REFUSE: (
+        FormField("ground", FieldKind.CHOICE, needed=True, choices=tuple(Ground)),
+        FormField("reasons", needed=True),
+        ON,
+    ),
+    Act.CLARIFY: (FormField("question", needed=True), ON),
+    Act.CLARIFIED: (FormField("answer", needed=True), _NUMBERS, ON),
+    Act.EXTEND: (FormField("reasons", needed=True), ON),
+    Act.MAKE_PACK: (),
+    Act.ERASE: (FormField("reason"),),
+    Act.TELL_PERSON: (ON,),
+    Act.TELL_AUTHORITY: (ON,),
+    Act.ACKNOWLEDGE: (ON,),
+    Act.LETTER: (ON,),
+    Act.WITHDRAW: (FormField("reason"), ON),
+}
+"""What is filled in."""

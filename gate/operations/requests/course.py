@@ -1,0 +1,236 @@
+"""The course of a request: identity proven, clarified, extended, decided, told, withdrawn (LAW section 4).
+
+Each step is a fact, taken inside the store's transaction through ``gate.core.requests.handle``, and what that commands
+is carried out in the same transaction (``executor``).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from datetime import date
+from typing import TYPE_CHECKING, Final, Literal
+
+from gate.core import request_words as events
+from gate.core.request_words import Ground
+from gate.core.requests import telling
+from gate.errors import UsageError
+from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, operation
+from gate.operations.requests.opening import Numbers
+from gate.operations.requests.standing import Standing
+from gate.operations.requests.steps import amend, chosen_of, day_of, load, numbers_of, shown, step, take
+from gate.store.transaction import StoreTransaction
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+
+_DOCUMENT: Final = re.compile(r"\d(?:[ -]?\d){5}|\S@\S")
+_TITLES: Final = frozenset({"mr", "mrs", "ms", "miss", "mx", "dr"})
+_PROOFS: Final = frozenset({"bill", "card", "in", "letter", "licence", "passport", "person", "seen", "signed"})
+"""Words that say the kind of a proof, whatever somebody is called."""
+
+
+class OfRequest(Request[Standing], frozen=True):
+    """Base of requests for a step."""
+
+    request: Line
+    """Its reference (``DSR-2026-0007``) or its id."""
+    on: date | None = None
+    """The day it happened; ``None``: today."""
+
+
+# --- identity -----------------------------------------------------------------------------------------------------
+
+
+class AskIdentity(OfRequest, frozen=True):
+    """There is reasonable doubt who asks: the clock starts with the proof."""
+
+    note: Note = ""
+    """What is asked for."""
+
+
+@operation(AskIdentity, "request_ask_identity", roles=KEEPERS)
+def request_ask_identity(folder: DataFolder, asked: AskIdentity, caller: Caller) -> Standing:
+    """Ask who it is, where there is reasonable doubt: the clock starts when the proof arrives (Art 12(6))."""
+    words = {"proof": asked.note}
+    return step(folder, asked.request, asked.on, caller.actor, lambda on, _: events.IdentityAsked(on), words=words)
+
+
+class VerifyIdentity(OfRequest, frozen=True, kw_only=True):
+    """Who asks is known."""
+
+    checked: Line
+    """What was looked at, never what stood in it."""
+    numbers: Numbers = ()
+    """Lines that are proven to be theirs."""
+
+
+@operation(VerifyIdentity, "request_verify_identity", roles=KEEPERS)
+def request_verify_identity(folder: DataFolder, asked: VerifyIdentity, caller: Caller) -> Standing:
+    """Note that who asks is known, and what was checked: never what stood in it (LAW 4.3).
+
+    ``on`` is the day on which the proof arrived.
+    """
+    if not asked.checked.strip():
+        raise UsageError("say what was checked", hint="Example: --checked 'passport seen, answers to two questions'")
+    if _DOCUMENT.search(asked.checked):
+        raise UsageError(
+            "what was checked is kept, never the document: there is a number or an address in it",
+            hint="Say the kind of proof only: 'passport seen in person'.",
+        )
+    lines = numbers_of(asked.numbers)
+
+    def work(tx: StoreTransaction) -> Standing:
+        row, course, before = load(tx, asked.request)
+        _nameless(asked.checked, row["name"] or "")
+        event = events.IdentityProven(day_of(folder, asked.on, before))
+        take(folder, tx, row, before, event, caller.actor, checked=asked.checked.strip())
+        amend(folder, tx, row, course, caller.actor, lines, chosen_of(course))
+        return shown(folder, tx, row["id"])
+
+    proven: Standing = folder.store.call(work)
+    return proven
+
+
+def _nameless(checked: str, name: str) -> None:
+    """Raise where what was checked names who asks: it stays when the request forgets them."""
+    if (_words(name) & _words(checked)) - _TITLES - _PROOFS:
+        raise UsageError(
+            "what was checked is kept, also when the person is forgotten: their name is in it",
+            hint="Say the kind of proof only: 'passport seen in person'.",
+        )
+
+
+def _words(text: str) -> set[str]:
+    """Its words, without case and accents."""
+    plain = unicodedata.normalize("NFKD", text.casefold())
+    letters = "".join(each for each in plain if not unicodedata.combining(each))
+    return set(re.findall(r"[^\W\d_]{2,}", letters))
+
+
+# --- clarification, extension, acknowledgement --------------------------------------------------------------------
+
+
+class Clarify(OfRequest, frozen=True, kw_only=True):
+    """Ask what is meant: the clock stands still."""
+
+    question: Note
+
+
+@operation(Clarify, "request_clarify", roles=KEEPERS)
+def request_clarify(folder: DataFolder, asked: Clarify, caller: Caller) -> Standing:
+    """Ask what is meant: the clock stands still until the answer (Art 12A)."""
+    _needs(asked.question, "a question", "--question 'Which of our calls do you mean?'")
+    words = {"question": asked.question}
+    return step(folder, asked.request, asked.on, caller.actor, lambda on, _: events.ClarificationAsked(on), words=words)
+
+
+class Clarified(OfRequest, frozen=True, kw_only=True):
+    """The answer came: the clock goes on."""
+
+    answer: Note
+    numbers: Numbers = ()
+
+
+@operation(Clarified, "request_clarified", roles=KEEPERS)
+def request_clarified(folder: DataFolder, asked: Clarified, caller: Caller) -> Standing:
+    """Note the answer: the clock goes on, and what is held is to be searched for again."""
+    lines = numbers_of(asked.numbers)
+
+    def work(tx: StoreTransaction) -> Standing:
+        row, course, before = load(tx, asked.request)
+        event = events.Clarified(day_of(folder, asked.on, before))
+        take(folder, tx, row, before, event, caller.actor, words={"answer": asked.answer})
+        amend(folder, tx, row, course, caller.actor, lines, chosen_of(course))
+        return shown(folder, tx, row["id"])
+
+    clarified: Standing = folder.store.call(work)
+    return clarified
+
+
+class Extend(OfRequest, frozen=True, kw_only=True):
+    """Three months in total, told with the reasons."""
+
+    reasons: Note
+
+
+@operation(Extend, "request_extend", roles=KEEPERS)
+def request_extend(folder: DataFolder, asked: Extend, caller: Caller) -> Standing:
+    """Take three months in total, told with the reasons within the first (Art 12(3))."""
+    _needs(asked.reasons, "reasons", "--reasons 'forty recordings have to be heard'")
+    words = {"extension": asked.reasons}
+    return step(folder, asked.request, asked.on, caller.actor, lambda on, _: events.Extended(on), words=words)
+
+
+class Acknowledge(OfRequest, frozen=True):
+    """The acknowledgement of a complaint was sent."""
+
+
+@operation(Acknowledge, "request_acknowledge", roles=KEEPERS)
+def request_acknowledge(folder: DataFolder, asked: Acknowledge, caller: Caller) -> Standing:
+    """Note that the acknowledgement of a complaint was sent (DPA 2018 s.164A)."""
+    return step(folder, asked.request, asked.on, caller.actor, lambda on, _: events.Acknowledged(on))
+
+
+def _needs(text: str, what: str, example: str) -> None:
+    if not text.strip():
+        raise UsageError(f"this needs {what}", hint=f"Example: {example}")
+
+
+# --- the decision, and its end ------------------------------------------------------------------------------------
+
+
+class Decide(OfRequest, frozen=True, kw_only=True):
+    """Grant, or refuse on a ground with reasons."""
+
+    grant: bool
+    ground: Ground | None = None
+    reasons: Note = ""
+
+
+@operation(Decide, "request_decide", roles=KEEPERS)
+def request_decide(folder: DataFolder, asked: Decide, caller: Caller) -> Standing:
+    """Grant a request, or refuse it on a ground from the list with reasons.
+
+    A grant of an erasure or objection makes the person's numbers uncallable, one of a restriction closes their
+    recordings, in the same transaction.
+    """
+    ground = asked.ground
+    if asked.grant == (ground is not None):
+        raise UsageError("a request is granted, or refused on a ground", hint=f"grounds: {', '.join(Ground)}")
+    if ground is None:
+        words = {"remark": asked.reasons}
+        return step(folder, asked.request, asked.on, caller.actor, lambda on, _: events.Granted(on), words=words)
+    _needs(asked.reasons, "reasons", "--reasons 'why, in words that the person understands'")
+    refused = Ground(ground)
+    words = {"reasons": asked.reasons}
+    return step(folder, asked.request, asked.on, caller.actor, lambda on, _: events.Refused(on, refused), words=words)
+
+
+class Told(OfRequest, frozen=True):
+    """The answer went out."""
+
+    who: Literal["person", "authority"] = "person"
+
+
+@operation(Told, "request_told", roles=KEEPERS)
+def request_told(folder: DataFolder, asked: Told, caller: Caller) -> Standing:
+    """Note that the answer went out: to the person, or a refusal to the supervisory ``authority``.
+
+    What was granted is over with it. When a person has been told of their erasure, the request forgets them too, and so
+    does one that was open while another erased them: reference, dates, decision and receipts stay.
+    """
+    return step(folder, asked.request, asked.on, caller.actor, lambda on, request: telling(request, asked.who, on))
+
+
+class Withdraw(OfRequest, frozen=True):
+    """The person takes it back."""
+
+    reason: Note = ""
+
+
+@operation(Withdraw, "request_withdraw", roles=KEEPERS)
+def request_withdraw(folder: DataFolder, asked: Withdraw, caller: Caller) -> Standing:
+    """Note that the person takes it back."""
+    words = {"withdrawal": asked.reason}
+    return step(folder, asked.request, asked.on, caller.actor, lambda on, _: events.Withdrawn(on), words=words)

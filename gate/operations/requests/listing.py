@@ -1,0 +1,96 @@
+"""The list of requests, and one of them with its course."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from gate.core.request_steps import Act, Step
+from gate.core.request_words import State
+from gate.core.requests import forbidden, possible
+from gate.operations.operation import READERS, Caller, Line, Page, Paged, Request, Response, operation
+from gate.operations.requests.facts import replay
+from gate.operations.requests.standing import Standing, open_standings, standing_of
+from gate.operations.requests.steps import load
+from gate.store import requests as book
+from gate.store.transaction import StoreTransaction
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+
+
+class ListOf(Paged[Page[Standing]], frozen=True):
+    """Requests that are not over, the one due first at the top; or all, or those in a state, newest first."""
+
+    text: Line | None = None
+    """Only those in whose reference, kind, state, name or number it stands."""
+    state: State | None = None
+    everything: bool = False
+    masked: bool = False
+    """Hide part of each number."""
+
+
+@operation(ListOf, "request_list", roles=READERS)
+def request_list(folder: DataFolder, asked: ListOf, _caller: Caller) -> Page[Standing]:
+    """List the requests that are not over, the one due first at the top; or all of them, or those in a state."""
+    today, words = folder.today(), (asked.text or "").strip()
+
+    def work(tx: StoreTransaction) -> Page[Standing]:
+        if asked.everything or asked.state is not None:
+            rows, following = book.page(tx, asked.after, asked.limit, asked.state, words)
+            courses = [(row, book.course(tx, row["id"])) for row in rows]
+            return Page(
+                items=[standing_of(row, course, replay(course), today) for row, course in courses], next=following
+            )
+        return Page(items=open_standings(tx, today, words))
+
+    found: Page[Standing] = folder.store.call(work)
+    return found
+
+
+class CourseFact(Response, frozen=True):
+    """A fact of a request's course."""
+
+    leaf_index: int
+    kind: str
+    at: str
+    actor: str
+    body: dict[str, object] | None
+    """None where it was erased."""
+
+
+class Shown(Standing, frozen=True):
+    """A request as it stands, with its course and what may be done."""
+
+    facts: list[CourseFact]
+    steps: list[Step]
+    """All that may be done now."""
+    forbidden: dict[str, str]
+    """What may not, by ``Act``: why not."""
+
+
+class Show(Request[Shown], frozen=True):
+    """One request with every fact of its course."""
+
+    request: Line
+    masked: bool = False
+    """Hide part of each number."""
+
+
+@operation(Show, "request_show", roles=READERS)
+def request_show(folder: DataFolder, asked: Show, _caller: Caller) -> Shown:
+    """Show how a request stands, every fact of its course, and what may be done about it now."""
+
+    def work(tx: StoreTransaction) -> Shown:
+        row, course, request = load(tx, asked.request)
+        today = folder.today()
+        standing = standing_of(row, course, request, today)
+        reasons = {act.value: forbidden(request, act, today) for act in Act}
+        return Shown(
+            **{name: getattr(standing, name) for name in standing.__struct_fields__},
+            facts=[CourseFact(**{name: fact[name] for name in CourseFact.__struct_fields__}) for fact in course],
+            steps=list(possible(request, today)),
+            forbidden={act: why for act, why in reasons.items() if why},
+        )
+
+    found: Shown = folder.store.call(work)
+    return found

@@ -1,0 +1,333 @@
+"""What is held of a person: the search of a request, and all of it in full for an access pack.
+
+Nothing is looked for before the rules allow it: for access and erasure that is the proof of identity (LAW 4.3).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import msgspec
+from msgspec import UNSET, UnsetType
+
+from gate.core import request_words as events
+from gate.core import requests as rules
+from gate.core.outcomes import outcome
+from gate.errors import RefusedError, UsageError
+from gate.operations.operation import KEEPERS, Caller, Line, Moment, Note, Request, Response, operation
+from gate.operations.requests.facts import KINDS, last
+from gate.operations.requests.opening import Numbers
+from gate.operations.requests.standing import Standing
+from gate.operations.requests.steps import READY, allowed, amend, day_of, load, numbers_of, shown, take, told_of
+from gate.operations.retention.erasing import hold_of
+from gate.store import requests as book
+from gate.store.transaction import StoreTransaction
+from gate.types import Row
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+
+MOST: Final = 10_000
+"""Calls of one request."""
+CANDIDATES: Final = 200
+"""Calls shown where only a time is known: somebody has to say which of them are meant."""
+
+
+# --- what is held -------------------------------------------------------------------------------------------------
+
+
+class HeldCall(Response, frozen=True):
+    """An attempt to call the person, recorded or not."""
+
+    call_id: str
+    at: str
+    number: str | None
+    verdict: str | None
+    reason: str | None
+    purpose: str | None
+    topic: str | None
+    state: str
+    seconds: float | None
+    bridged: int | None
+    answered_at: str | None
+    unrecorded_why: str | None
+    recording_id: str | None
+    recording: str | None
+    """State of the recording."""
+    recorded_seconds: float | None
+    erased_at: str | None
+    outcome: str
+    """In words."""
+
+
+class HeldObjection(Response, frozen=True):
+    """An objection of the person, one taken back too."""
+
+    number: str
+    id: str
+    made_at: str
+    source: str | None
+    note: str | None
+    call_id: str | None
+    removed_at: str | None
+    removed_why: str | None
+    erased: int
+    """1 where only the keyed hash of the number is left."""
+
+
+class HeldConsent(Response, frozen=True):
+    """A consent of the person, a withdrawn one too."""
+
+    number: str
+    id: str
+    given_at: str
+    how: str | None
+    wording: str | None
+    who: str | None
+    evidence: str | None
+    withdrawn_at: str | None
+    withdrawn_why: str | None
+
+
+class HeldHold(Response, frozen=True):
+    """A hold that keeps something of it."""
+
+    id: str
+    kind: str
+    name: str
+    made_at: str
+
+
+class EarlierRequest(Response, frozen=True):
+    """Another request about these numbers."""
+
+    reference: str
+    asks: str
+    received: str
+    state: str
+
+
+class Contents(Response, frozen=True, kw_only=True):
+    """All that is held of what the search found, in full."""
+
+    id: str
+    reference: str
+    name: str | None
+    whole: bool
+    """All of the person, not only some calls."""
+    lines: list[str]
+    calls: list[HeldCall]
+    objections: list[HeldObjection]
+    consents: list[HeldConsent]
+    contacts: list[dict[str, object]]
+    """Rows of the contact list, as they were imported."""
+    holds: list[HeldHold]
+    requests: list[EarlierRequest]
+
+
+class Found(Response, frozen=True, kw_only=True):
+    """The answer to a search. ``candidates``: only a time was known, nothing is found yet."""
+
+    reference: str
+    candidates: bool
+    calls: list[HeldCall]
+    more: bool | UnsetType = UNSET
+    """Of candidates: there are more of that time."""
+    whole: bool | UnsetType = UNSET
+    """What follows is not there with candidates. All of the person, not only some calls."""
+    found: int | UnsetType = UNSET
+    """Calls."""
+    lines: list[str] | UnsetType = UNSET
+    objections: list[HeldObjection] | UnsetType = UNSET
+    consents: list[HeldConsent] | UnsetType = UNSET
+    contacts: list[dict[str, object]] | UnsetType = UNSET
+    holds: list[HeldHold] | UnsetType = UNSET
+    requests: list[EarlierRequest] | UnsetType = UNSET
+
+
+def _held(tx: StoreTransaction, row: Row, found: list[Row]) -> Row:
+    lines = row["numbers"]
+    holds = book.holds_of(tx, lines, [each["call_id"] for each in found])
+    others = [each for each in book.of_numbers(tx, lines) if each["id"] != row["id"]] if lines else []
+    return {
+        "reference": row["reference"],
+        "lines": lines,
+        "calls": _calls(found),
+        "objections": book.objections_of(tx, lines),
+        "consents": book.consents_of(tx, lines),
+        "contacts": book.contacts_of(tx, lines),
+        "holds": [
+            {"id": each["id"], "kind": each["kind"], "name": hold_of(each).name, "made_at": each["made_at"]}
+            for each in holds
+        ],
+        "requests": [{name: each[name] for name in ("reference", "asks", "received", "state")} for each in others],
+    }
+
+
+def _calls(found: list[Row]) -> list[Row]:
+    return [each | {"outcome": outcome(each)} for each in found]
+
+
+# --- the search ---------------------------------------------------------------------------------------------------
+
+
+class Search(Request[Found], frozen=True):
+    """Find what is held of the person."""
+
+    request: Line
+    on: date | None = None
+    """The day it happened; ``None``: today."""
+    numbers: Numbers = ()
+    since: Moment | None = None
+    until: Moment | None = None
+    calls: Annotated[tuple[Line, ...], msgspec.Meta(max_length=1000)] = ()
+    """Just these."""
+    everything: bool = False
+    """At any time, whatever span the request names."""
+
+
+@operation(Search, "request_search", roles=KEEPERS)
+def request_search(folder: DataFolder, asked: Search, caller: Caller) -> Found:
+    """Find what is held of a person, by numbers and time, or just in these calls.
+
+    By the request's numbers and those given here, in a span of time (that of the request where none is given;
+    ``everything``: at any time). Where no number is known, a span shows every call in it and the search is not done:
+    choose from them. Raises ``RefusedError`` (``identity_not_proven``) where it may not be searched yet.
+    """
+    lines = numbers_of(asked.numbers)
+
+    def work(tx: StoreTransaction) -> Found:
+        row, course, before = load(tx, asked.request)
+        day = day_of(folder, asked.on, before)
+        allowed(row, before, events.Searched(day, 0))  # before anything is looked at
+        known = list(dict.fromkeys([*told_of(row, course), *lines]))
+        # A choice of calls is how a number is learnt where none is known; else it goes with its own search.
+        chosen: list[str] = [] if known or asked.calls else row["numbers"]
+        known = known or chosen
+        given = (asked.since, asked.until)
+        span = given if any(given) else _own_span(row, skip=asked.everything or bool(asked.calls))
+        if asked.calls:
+            found = _chosen(tx, asked.calls)
+            chosen = [each["number"] for each in found if each["number"]]
+        elif known:
+            found = book.calls_of(tx, known, *span, limit=MOST + 1)
+        elif any(span):
+            return _candidates(folder, tx, row, span, caller.actor)
+        else:
+            raise UsageError(
+                f"{row['reference']}: nothing to search by",
+                hint="Give --number, --on DATE with --around, or --call.",
+            )
+        if len(found) > MOST:
+            raise UsageError(f"more than {MOST} calls", hint="narrow the span: --on, --from, --until")
+        amend(folder, tx, row, course, caller.actor, lines, chosen)
+        held = _held(tx, row, found)
+        whole = not asked.calls and not any(span)
+        entries = sum(len(held[name]) for name in ("objections", "consents", "contacts"))
+        event = events.Searched(day, len(found), entries)
+        ids = [each["call_id"] for each in found]
+        take(folder, tx, row, before, event, caller.actor, whole=whole, calls=ids)
+        return msgspec.convert(held | {"candidates": False, "whole": whole, "found": len(found)}, Found)
+
+    answer: Found = folder.store.call(work)
+    return answer
+
+
+def _own_span(row: Row, *, skip: bool) -> tuple[datetime | None, datetime | None]:
+    if skip:
+        return None, None
+    since, until = (datetime.fromisoformat(row[name]) if row[name] else None for name in ("since", "until"))
+    return since, until
+
+
+def _chosen(tx: StoreTransaction, calls: Sequence[str]) -> list[Row]:
+    found = book.calls(tx, calls)
+    if unknown := set(calls) - {each["call_id"] for each in found}:
+        raise UsageError(f"there is no call {', '.join(sorted(unknown))}", hint="See: dialgate calls list")
+    return found
+
+
+def _candidates(
+    folder: DataFolder, tx: StoreTransaction, row: Row, span: tuple[datetime | None, datetime | None], actor: str
+) -> Found:
+    """Calls of a span, whoever was called: looked at by somebody, which the log says."""
+    found = book.calls_of(tx, None, *span, limit=CANDIDATES + 1)
+    times: dict[str, Any] = {
+        name: at.isoformat() if at else None for name, at in zip(("since", "until"), span, strict=True)
+    }
+    tx.append(folder.fact("request_looked", row["id"], actor, times | {"shown": min(len(found), CANDIDATES)}))
+    return Found(
+        reference=row["reference"],
+        candidates=True,
+        more=len(found) > CANDIDATES,
+        calls=msgspec.convert(_calls(found[:CANDIDATES]), list[HeldCall]),
+    )
+
+
+# --- the pack -----------------------------------------------------------------------------------------------------
+
+
+class ContentsOf(Request[Contents], frozen=True):
+    """All that is held, for the pack of an access request."""
+
+    request: Line
+
+
+@operation(ContentsOf, "request_contents", roles=KEEPERS)
+def request_contents(folder: DataFolder, asked: ContentsOf, _caller: Caller) -> Contents:
+    """Hand out all that is held of what the search found, for the pack of an access request that is granted.
+
+    Raises ``RefusedError`` where it is not granted, or asks for something else.
+    """
+
+    def work(tx: StoreTransaction) -> Contents:
+        row, course, before = load(tx, asked.request)
+        _for_pack(folder, row, before)
+        scope = last(course, KINDS[events.Searched])
+        held = _held(tx, row, book.calls(tx, scope.get("calls", [])))
+        of = {"id": row["id"], "name": row["name"], "whole": bool(scope.get("whole"))}
+        return msgspec.convert(held | of, Contents)
+
+    answer: Contents = folder.store.call(work)
+    return answer
+
+
+class PackMade(Request[Standing], frozen=True):
+    """A pack was made."""
+
+    request: Line
+    sha256: Line
+    calls: Annotated[int, msgspec.Meta(ge=0)]
+    recordings: Annotated[int, msgspec.Meta(ge=0)]
+    left_out: Annotated[int, msgspec.Meta(ge=0)]
+    why: Note = ""
+    """Why recordings were left out."""
+
+
+@operation(PackMade, "request_pack_made", roles=KEEPERS)
+def request_pack_made(folder: DataFolder, asked: PackMade, caller: Caller) -> Standing:
+    """Note that a pack was made for an access request: its digest, and what is in it."""
+
+    def work(tx: StoreTransaction) -> Standing:
+        row, _, before = load(tx, asked.request)
+        _for_pack(folder, row, before)
+        made: Row = {"sha256": asked.sha256, "calls": asked.calls}
+        made |= {"recordings": asked.recordings, "left_out": asked.left_out}
+        event, words = events.PackMade(folder.today()), {"left_out": asked.why}
+        take(folder, tx, row, before, event, caller.actor, words=words, **made)
+        return shown(folder, tx, row["id"])
+
+    made: Standing = folder.store.call(work)
+    return made
+
+
+def _for_pack(folder: DataFolder, row: Row, request: events.Request) -> None:
+    if rules.why_not(request, events.PackMade(folder.today())):
+        raise RefusedError(
+            f"{row['reference']}: a pack is made for an access request that is granted; this one is for "
+            f"{request.asks} and {request.state}",
+            reason=READY,
+            hint=f"See: dialgate request show {row['reference']}",
+        )

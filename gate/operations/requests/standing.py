@@ -1,0 +1,198 @@
+"""How a request stands: what every step answers, and the list and the counts of those that are not over."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from datetime import date
+from typing import Final
+
+import msgspec
+
+from gate.core.deadlines import Clock
+from gate.core.request_steps import Act, Step
+from gate.core.request_words import OVER, Asks, Ground, Request, State
+from gate.core.requests import possible
+from gate.operations.operation import Response
+from gate.operations.requests.facts import CARRIED, PACK, last, replay
+from gate.store import requests as book
+from gate.store.queries import Source
+from gate.types import Row
+
+WARNINGS: Final = ("", "20 days have passed", "25 days have passed", "overdue")
+
+
+class Receipt(Response, frozen=True, kw_only=True):
+    """What an erasure came to."""
+
+    calls: int
+    """Calls that were emptied."""
+    recordings: int
+    facts: int
+    whole: bool
+    """All of the person, not only some calls."""
+    held_back: int
+    """Recordings that stay."""
+    held_calls: int
+    held_by: list[str]
+    """Names of the holds that keep something."""
+    open_requests: list[str] = msgspec.field(default_factory=list)
+    """References of the person's other requests, which keep their numbers until they are over."""
+    mentions: list[str] = msgspec.field(default_factory=list)
+    """What else of others a number stands in."""
+    backups_until: date
+    """Until when backups may hold ciphertext."""
+
+
+class Pack(Response, frozen=True):
+    """A pack that was made."""
+
+    sha256: str
+    calls: int
+    recordings: int
+    left_out: int
+
+
+class Standing(Response, frozen=True):
+    """A request as it stands. What is personal is None where the person is forgotten."""
+
+    id: str
+    reference: str
+    asks: Asks
+    state: State
+    channel: str
+    received: date
+    opened_at: str
+    written: bool | None
+    name: str | None
+    contact: str | None
+    lines: list[str]
+    """Numbers, E.164."""
+    about: str | None
+    since: str | None
+    """The call that it is about was made from here …"""
+    until: str | None
+    """… to here."""
+    started: date | None
+    due: date | None
+    ico_due: date | None
+    """The regulator's date."""
+    days_left: int | None
+    warning: str
+    paused_on: date | None
+    """Since when the clock stands still."""
+    extended: bool
+    acknowledge_by: date | None
+    identified: bool
+    checked: str | None
+    """What was looked at."""
+    searched: bool
+    found: int | None
+    ground: Ground | None
+    told: list[str]
+    carried_out: Receipt | None
+    pack: Pack | None
+    letters: list[str]
+    """Kinds of letters that it needs now and that nobody has made."""
+    next: list[str]
+    """What is to be done now, as commands."""
+
+
+def standing_of(row: Row, course: list[Row], request: Request, today: date) -> Standing:
+    """A request as it stands on a day."""
+    clock = request.clock_on(today)
+    steps = possible(request, today)
+    acknowledge = request.acknowledge_by() if request.state not in OVER else None
+    carried, pack = last(course, CARRIED), last(course, PACK)
+    return Standing(
+        id=row["id"],
+        reference=row["reference"],
+        asks=request.asks,
+        state=request.state,
+        channel=row["channel"],
+        received=request.received,
+        opened_at=row["opened_at"],
+        written=row["written"],
+        name=row["name"],
+        contact=row["contact"],
+        lines=row["numbers"],
+        about=row["about"],
+        since=row["since"],
+        until=row["until"],
+        started=clock.started if clock else None,
+        due=clock.due if clock else None,
+        ico_due=clock.ico_date if clock else None,
+        days_left=(clock.due - today).days if clock else None,
+        warning=_warning(clock, acknowledge, today),
+        paused_on=request.paused_on,
+        extended=bool(clock and clock.extended),
+        acknowledge_by=acknowledge,
+        identified=request.identified,
+        checked=row["checked"],
+        searched=request.searched,
+        found=row["found"],
+        ground=request.ground,
+        told=sorted(request.told),
+        carried_out=msgspec.convert(carried, Receipt) if carried else None,
+        pack=msgspec.convert(pack, Pack) if pack else None,
+        letters=[each.letter.value for each in steps if each.letter and each.suggested],
+        next=command_lines(row["reference"], steps),
+    )
+
+
+def _warning(clock: Clock | None, acknowledge: date | None, today: date) -> str:
+    if acknowledge is not None and today > acknowledge:
+        return WARNINGS[-1]
+    return WARNINGS[clock.warned(today)] if clock else ""
+
+
+_COMMANDS: Final = {
+    Act.VERIFY_IDENTITY: "verify-identity {}",
+    Act.ASK_IDENTITY: "ask-identity {}",
+    Act.SEARCH: "search {}",
+    Act.GRANT: "decide {}",
+    Act.REFUSE: "decide {} --refuse identity_not_proven",
+    Act.CLARIFY: "clarify {}",
+    Act.CLARIFIED: "clarified {}",
+    Act.EXTEND: "extend {}",
+    Act.MAKE_PACK: "fulfil {}",
+    Act.ERASE: "fulfil {}",
+    Act.TELL_PERSON: "told {} person",
+    Act.TELL_AUTHORITY: "told {} authority",
+    Act.ACKNOWLEDGE: "acknowledge {}",
+}
+"""Commands of the command line; letters are told apart."""
+
+
+def command_lines(reference: str, steps: Iterable[Step]) -> list[str]:
+    """What brings a request forward, as commands."""
+    return [
+        f"dialgate request {_COMMANDS[each.act].format(reference)}"
+        for each in steps
+        if each.suggested and each.act in _COMMANDS
+    ]
+
+
+def open_standings(tx: Source, today: date, text: str = "") -> list[Standing]:
+    """Every request that is not over (and fits ``text``) as it stands, the one due first at the top."""
+    found = []
+    for row in book.open_ones(tx, text):
+        course = book.course(tx, row["id"])
+        found.append(standing_of(row, course, replay(course), today))
+    return sorted(found, key=lambda each: (str(each.due or each.acknowledge_by or "9999"), each.reference))
+
+
+class OpenRequests(Response, frozen=True):
+    """How many requests are not over."""
+
+    open: int
+    warned: int
+    overdue: int
+
+
+def counted(standings: Sequence[Standing]) -> OpenRequests:
+    """How many are open, warned of and overdue."""
+    return OpenRequests(
+        open=len(standings),
+        warned=sum(bool(each.warning) for each in standings),
+        overdue=sum(each.warning == WARNINGS[-1] for each in standings),
+    )
