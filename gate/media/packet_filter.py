@@ -15,6 +15,7 @@ and on a busy gate getting the lock back takes a thousand.
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import socket
 import struct
@@ -42,7 +43,6 @@ _IP_HEADER = 0xFFF00000
 begins with the source port."""
 _SOURCE = {4: (12,), 6: (8, 12, 16, 20)}
 """Where the words of the source address lie (RFC 791 section 3.1, RFC 8200 section 3)."""
-_WHOLE, _NOTHING = 0xFFFFFFFF, 0
 _AHEAD = 12
 """New descriptors have the lowest free numbers. So many are looked at first: what the legs of two sessions take, and as
 many again that other threads may take between."""
@@ -52,7 +52,8 @@ _BESIDE = 64
 
 _MOST_SEEN = 4096
 
-_Instruction = tuple[int, int, int, int]
+_step = _INSTRUCTION.pack
+_REFUSE, _TAKE = _step(_RETURN, 0, 0, 0), _step(_RETURN, 0, 0, 0xFFFFFFFF)
 
 _kernel = ctypes.PyDLL(None, use_errno=True)
 
@@ -79,7 +80,7 @@ class PacketFilter:
 
     def shut(self) -> None:
         """Let nothing in."""
-        self._put([[(_RETURN, 0, 0, _NOTHING)]] * 2)
+        self._put([_REFUSE, _REFUSE])
 
     def drain(self) -> None:
         """Drop what came before ``shut`` and waits to be read."""
@@ -91,7 +92,7 @@ class PacketFilter:
     def only(self, address: str, *ports: int) -> None:
         """Let in what comes from this address, and where ``ports`` are named from one of these (RTCP from the one above
         it); nothing else."""
-        self._put([_program(address, tuple(port + above for port in ports)) for above in (0, 1)])
+        self._put([_program(address, [port + above for port in ports]) for above in (0, 1)])
 
     def refused(self) -> int:
         """How many packets the RTP socket has dropped; what a queue had no room for is counted among them."""
@@ -103,10 +104,10 @@ class PacketFilter:
             return 0
         return int(_MEMINFO.unpack(answer.raw)[-1])
 
-    def _put(self, programs: Sequence[Sequence[_Instruction]]) -> None:
+    def _put(self, programs: Sequence[bytes]) -> None:
         for (number, name, port), program in zip(self._sockets, programs, strict=True):
-            code = ctypes.create_string_buffer(b"".join(_INSTRUCTION.pack(*step) for step in program))
-            told = _PROGRAM.pack(len(program), ctypes.addressof(code))
+            code = ctypes.create_string_buffer(program)
+            told = _PROGRAM.pack(len(program) // _INSTRUCTION.size, ctypes.addressof(code))
             if not _is_bound(number, name):
                 raise MediaError(f"the socket of port {port} is gone")
             if _kernel.setsockopt(number, socket.SOL_SOCKET, _SO_ATTACH_FILTER, told, len(told)):
@@ -115,28 +116,37 @@ class PacketFilter:
 
 def next_numbers() -> list[int]:
     """The numbers that the next descriptors of this process will have, unless other threads are quicker."""
-    opened = [_kernel.open(b"/dev/null", os.O_RDONLY | os.O_CLOEXEC) for _ in range(_AHEAD)]
+    null = _null()
+    opened = [_kernel.fcntl(null, fcntl.F_DUPFD_CLOEXEC, 0) for _ in range(_AHEAD)]
     for number in opened:
         if number >= 0:
             _kernel.close(number)
     return opened
 
 
+@lru_cache(maxsize=1)
+def _null() -> int:
+    return os.open(os.devnull, os.O_RDONLY)
+
+
+def _program(address: str, ports: Sequence[int]) -> bytes:
+    tests = (_step(_IF_EQUAL, len(ports) - place, 0, port) for place, port in enumerate(ports))
+    return b"".join((_address_test(address, len(ports)), *tests, _REFUSE, _TAKE))
+
+
 @lru_cache(maxsize=1024)
-def _program(address: str, ports: tuple[int, ...]) -> list[_Instruction]:
+def _address_test(address: str, ports: int) -> bytes:
+    """Goes on to as many tests of the source port; to what follows where there is none."""
     source = ip_address(address)
     packed = source.packed
     words = [int.from_bytes(packed[at : at + 4], "big") for at in range(0, len(packed), 4)]
-    steps: list[_Instruction] = []
-    left = 2 * len(words) + (1 + len(ports) if ports else 0)  # up to the two returns: refuse, then take
+    steps = b""
+    left = 2 * len(words) + (1 + ports if ports else 0)  # up to the two returns: refuse, then take
     for offset, word in zip(_SOURCE[source.version], words, strict=True):
-        steps.append((_LOAD_WORD, 0, 0, _IP_HEADER + offset))
+        steps += _step(_LOAD_WORD, 0, 0, _IP_HEADER + offset)
         left -= 2
-        steps.append((_IF_EQUAL, 0 if left else 1, left, word))
-    if ports:
-        steps.append((_LOAD_HALF, 0, 0, 0))
-        steps += [(_IF_EQUAL, len(ports) - place, 0, port) for place, port in enumerate(ports)]
-    return [*steps, (_RETURN, 0, 0, _NOTHING), (_RETURN, 0, 0, _WHOLE)]
+        steps += _step(_IF_EQUAL, 0 if left else 1, left, word)
+    return steps + _step(_LOAD_HALF, 0, 0, 0) if ports else steps
 
 
 def _descriptors(names: tuple[bytes, bytes], port: int, likely: Sequence[int]) -> list[int]:
