@@ -5,10 +5,10 @@ Map, from the ground floor up (an import goes down, never up or sideways):
 - ``gate.core``      the rules, as pure functions: no clock, file, socket, thread or randomness
 - ``gate.errors``    what can go wrong, with a hint and an exit code
 - ``gate.ports``     what has two sides: line, loop, media, recorder; ``gate.config``, ``gate.clock``
-- ``gate.handed_over_file``     files that somebody hands over to be read; ``gate.lifeline``: a process that ends with
+- ``gate.handed_over_file``     files handed over to be read; ``gate.lifeline``: a process that ends with
   its parent
 - ``gate.manual``    the manual's pages, read with ``dialgate manual`` and in the console
-- ``gate.types``     types that many rooms share
+- ``gate.types``     types that many modules share
 - ``gate.g711``      µ-law and A-law by table
 - ``gate.kernel_calls``  system calls that keep the interpreter's lock
 - ``gate.sqlite_thread``  a SQLite database that one thread owns, with group commit
@@ -19,6 +19,6 @@ Map, from the ground floor up (an import goes down, never up or sideways):
 - ``gate.service``   the call path
 - ``gate.operations``  everything that people can ask of the gate, a package for each subject
 - ``gate.control``   HTTP over a Unix socket, for console and command line
-- ``gate.daemon``    the one place that names concrete classes
+- ``gate.daemon``    the running gate, put together
 - ``gate.cli``       the command line
 """

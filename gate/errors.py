@@ -1,4 +1,4 @@
-"""What can go wrong, told to the person who can mend it.
+"""What can go wrong, for the person who can fix it.
 
 Every error that may reach a user carries what happened (``message``), what to do (``hint``) and the exit code of the
 command line: 1 failed, 2 wrong usage, 3 refused by a rule. Only ``gate.cli`` prints them.
@@ -39,7 +39,7 @@ class RefusedError(GateError):
 
 
 class StoppedError(GateError):
-    """Whoever asked for it has asked for its end."""
+    """Cancelled by the caller."""
 
 
 class RegisterError(GateError):

@@ -1,4 +1,4 @@
-"""A file that somebody hands over to be read: opened by whoever names it, with their own rights, and read as that.
+"""A file handed over to be read: opened by the account that names it, with its own rights.
 
 The gate opens no path that it is told. Whoever names a file opens it (``open_file``), and the descriptor goes to the
 gate over a Unix socket (``gate.control.files``), or stays in the process where no gate runs. What the file was called

@@ -1,7 +1,7 @@
-"""The loggers of the rooms that a short command opens too.
+"""The loggers of modules that short commands import too.
 
 structlog is imported, and set up as ``gate.daemon`` said, by the first line that is written: importing it takes as long
-as the rest of a ``dialgate check``, which has nothing to log. Rooms of the running gate alone ask structlog directly.
+as the rest of a ``dialgate check``, which has nothing to log. Modules of the running gate alone use structlog directly.
 """
 
 from __future__ import annotations

@@ -117,7 +117,7 @@ class LineEvents(Protocol):
         ...
 
     def legs_ended(self, call_id: str, outcomes: Mapping[str, str]) -> None:
-        """What an earlier life of the gate left of a call is ended: side -> how, ``BYE 200`` and the like."""
+        """What an earlier run of the gate left of a call is ended: side -> how, ``BYE 200`` and the like."""
         ...
 
     def media_changed(self, call_id: str, payloads: Mapping[str, Mapping[int, str]]) -> None:

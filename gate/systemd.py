@@ -1,4 +1,4 @@
-"""What a service tells systemd (sd_notify(3)), where systemd asked to be told."""
+"""Notifications to systemd (sd_notify(3)), where it asked for them."""
 
 from __future__ import annotations
 

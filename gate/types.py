@@ -1,4 +1,4 @@
-"""Types that many rooms share."""
+"""Types that many modules share."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The composition: the one room that names concrete classes.
+"""The composition: the one package that puts the others together.
 
 - ``serve(config)``      the gate: line thread, store thread, recorder process, control interface in the main thread
 - ``open_desk(config)``  the desk alone, for commands when no gate runs; holds the data lock as long as it is open
@@ -12,7 +12,7 @@
 - ``logs``       structured logs
 - ``garbage``    when Python looks for garbage
 
-Imports of rooms stand inside the functions that need them: a command that only looks something up must not pay for SIP.
+Some imports stand inside the functions that need them: a command that only looks something up must not pay for SIP.
 """
 
 from __future__ import annotations

@@ -6,13 +6,13 @@ from typing import Any
 
 
 class LateMedia:
-    """Stands for the media room until the line thread runs: RTPProxy's client belongs to that thread's loop."""
+    """Stands for the media relay until the line thread runs: RTPProxy's client belongs to that thread's loop."""
 
     def __init__(self) -> None:
         self.room: Any = None
 
     def late(self) -> float:
-        """As ``RtpIoMedia.late``: asked by the line's first sweep already, which may come before the room is there."""
+        """As ``RtpIoMedia.late``: asked by the line's first sweep already, which may come before the relay is made."""
         return float(self.room.late()) if self.room else 0.0
 
     def __getattr__(self, name: str) -> Any:

@@ -23,7 +23,7 @@ from gate.recorder.main import serve as serve_recorder
 from gate.vault.sealer import sealer
 
 LOCK_SECONDS = 15.0
-"""How long a gate waits for the recorder of an earlier life to finish its files."""
+"""How long a gate waits for the recorder of an earlier run to finish its files."""
 
 
 def record(data: Path, min_free_mb: int, people: int, log: Log, descriptor: int) -> int:
@@ -43,7 +43,7 @@ def _recorder_lock(recordings: Path) -> int:
 
 
 def wait_for_recorder(recordings: Path) -> None:
-    """Until no recorder of an earlier life runs any more; it needs a moment to seal what was open."""
+    """Wait until no recorder of an earlier run is left; it needs a moment to seal what was open."""
     lock = _recorder_lock(recordings)
     try:
         for _ in range(int(LOCK_SECONDS / 0.1)):

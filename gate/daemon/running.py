@@ -174,8 +174,8 @@ class GateProcess:
         try:
             room = RtpIoMedia(self._config, self._config.data / "prompts", self._line)
             self._media.room = room
-            patches.apply_patches()  # the media room has imported more of sippy
-        except Exception as error:  # noqa: BLE001 - told in the main thread, whatever it is
+            patches.apply_patches()  # the media relay has imported more of sippy
+        except Exception as error:  # noqa: BLE001 - raised again in the main thread
             self._built.put(error)
         else:
             self._built.put(None)
@@ -217,7 +217,7 @@ class GateProcess:
         return {"line": self._passed_over(), "usage": self._usage()}
 
     def _passed_over(self) -> dict[str, int]:
-        """What line and media room have passed over or refused since the start, by kind; from any thread."""
+        """What the line and the media relay have dropped or refused since the start, by kind; from any thread."""
         strangers = self._media.room.strangers if self._media.room else 0
         return {**self._line.counts(), "foreign_audio": strangers}
 
@@ -245,7 +245,7 @@ class GateProcess:
             raise GateError("the line does not answer", hint="see the gate's log") from None
 
     def run(self) -> int:
-        """The gate's life, from the first datagram to the last checkpoint."""
+        """Run the gate, from the first datagram to the last checkpoint."""
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # audio passes through this process: no dump of it on a disk
         thread = threading.Thread(target=self._line.run, name="line")
         thread.start()
@@ -283,7 +283,7 @@ class GateProcess:
         self._note(MANY_LOOKUPS, subject="numbers", actor=actor, count=count, operations=dict(operations))
 
     async def _serve(self) -> None:
-        """Answer on the control interface until told to stop; then drain."""
+        """Answer on the control interface until a signal to stop; then drain."""
         loop = asyncio.get_running_loop()
         told, drained = asyncio.Event(), asyncio.Event()
 

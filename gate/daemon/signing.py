@@ -21,7 +21,7 @@ class Signer:
         self._folder = folder
 
     def compare(self) -> None:
-        """Is the store the one that was signed last? Where that cannot be told now, it is asked again each day."""
+        """Compare the store with what was signed last. Where that fails, it is tried again each day."""
         try:
             self._folder.trust.look()
         except (GateError, OSError) as error:

@@ -1,4 +1,4 @@
-"""Audio: the media relay, and the announcement. With ``gate.sip`` the only room that knows sippy and rtp.io.
+"""Audio: the media relay, and the announcement. The only package that knows rtp.io.
 
 - ``relay``      ``RtpIoMedia``: a call's ports, who hears whom, prompts and copies; on the line thread
 - ``party``      one party of a call: a session of RTPProxy's, closed towards the other party until it is opened

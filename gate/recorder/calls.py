@@ -1,4 +1,4 @@
-"""The open recordings of one gate: its wishes carried out, one call's trouble kept from the others, endings told.
+"""The open recordings of one gate: its requests carried out, one call's failure kept from the others, ends reported.
 
 An ending is answered when two things have met: the gate has asked for it, and the finisher has closed the file. They
 come in either order, because a failed recording is closed before anybody asks.
@@ -85,7 +85,7 @@ class Calls:
     # --- the gate's wishes ----------------------------------------------------------------------------------------
 
     def obey(self, message: m.ToRecorder) -> None:
-        """Carry out a wish that speaks of a call; whatever goes wrong is told to the gate, for this call alone."""
+        """Carry out a request about a call; a failure is reported to the gate for this call alone."""
         if isinstance(message, m.Open):
             self._open(message)
             return
@@ -141,7 +141,7 @@ class Calls:
             side.tap.take_from(source)
 
     def _opened(self, message: m.Open) -> Recording:
-        """Raises what is wrong with the wish, with the disk, the key or the ports."""
+        """Raises what is wrong with the request, the disk, the key or the ports."""
         if message.call_id in self._calls:
             raise RecorderError("this call is open already")
         if not _ID.fullmatch(message.recording_id):
@@ -165,7 +165,7 @@ class Calls:
 
     def _close(self, recording: Recording, at: Instant) -> None:
         recording.closing = True
-        recording.take_all(at)  # a key that waits there is an objection: it is told before the closing is
+        recording.take_all(at)  # a key that waits there is an objection: it is reported before the closing is
         if recording.file is None and not recording.failure:
             self._drop(recording)
             self._tell(m.Closed(recording.call_id))
@@ -244,7 +244,7 @@ class Calls:
     # --- counts ---------------------------------------------------------------------------------------------------
 
     def free_bytes(self) -> int:
-        """Room for this account on the disk of the recordings; 0 where it cannot be told."""
+        """Free bytes for this account on the disk of the recordings; 0 where unknown."""
         try:
             status = os.statvfs(self._folder)
         except OSError:

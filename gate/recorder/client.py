@@ -34,7 +34,7 @@ QUIET_SECONDS = 3.0
 HUNG_SECONDS = 15.0
 """Without any message for this long, it is killed and started again."""
 STUCK_SECONDS = 3.0
-"""So is one that takes nothing of what it is told for this long. Until then nothing that came after a pause is kept."""
+"""So is one that reads nothing for this long. Until then nothing that came after a pause is kept."""
 BEHIND = 64
 """Messages waiting beyond which no new recording is begun."""
 TICK_SECONDS = 0.1
@@ -97,7 +97,8 @@ class RecorderClient:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder-client", daemon=True)
 
-    # --- life -----------------------------------------------------------------------------------------------------
+    # --- start and stop
+    # -----------------------------------------------------------------------------------------------------
 
     def launch(self, timeout: float = 10.0) -> None:
         """Start the process and wait until it is up. Raises ``RecorderError``; supervision goes on even then."""

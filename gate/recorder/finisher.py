@@ -144,7 +144,7 @@ class Finisher(threading.Thread):
     def _sync(self, dirty: _Dirty) -> None:
         try:
             dirty.file.sync()
-        except Exception as error:  # noqa: BLE001 - one file's trouble is told to its call and must not end the thread
+        except Exception as error:  # noqa: BLE001 - one file's failure is reported to its call and must not end the thread
             self._on_sync_failed(dirty.call_id, describe(error))
         with self._wake:
             self._syncing = None

@@ -1,4 +1,4 @@
-"""Key presses in RTP (RFC 4733): one press gives one digit, however many packets tell of it.
+"""Key presses in RTP (RFC 4733): one press gives one digit, however many packets carry it.
 
 A press is a run of packets with one timestamp, repeated at its end (section 2.5.1.4). Longer than 65,535 timestamp
 units it goes on as further segments without a marker bit (2.5.1.3), and some phones wrongly count the timestamp up in

@@ -82,7 +82,7 @@ class Recording:
         seal: Seal | None,
         on_key: Callable[[str, str, str], None],
     ) -> None:
-        """Bind the taps. ``on_key(call_id, side, digit)`` is told of keys. Raises ``OSError``."""
+        """Bind the taps. ``on_key(call_id, side, digit)`` is called for each key. Raises ``OSError``."""
         self.call_id = call_id
         self.recording_id = recording_id
         self.path = path

@@ -34,7 +34,7 @@ _Stamp = tuple[snapshot_store.Seal | None, snapshot_store.Seal | None]
 
 @dataclass(frozen=True, slots=True)
 class _Edition:
-    """What is known of a register at one time. Replaced as a whole: whoever reads sees one or the other."""
+    """What is known of a register at one time. Replaced as a whole: a reader sees the old one or the new one."""
 
     name: str
     stamp: _Stamp

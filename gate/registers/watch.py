@@ -42,7 +42,7 @@ UNFINISHED: Final = (".part", ".partial", ".filepart", ".tmp", ".temp", ".crdown
 """Ends of names that say that a file is not complete, or not to be taken; names with a dot in front are not either."""
 PACKED: Final = (".gz", ".zip", ".bz2", ".xz", ".7z", ".zst", ".rar", ".tgz", ".tar", ".z", ".gpg", ".pgp")
 MOST: Final = 32
-"""Files taken in one look, and told of as passed over, at most."""
+"""Files taken, and files reported as passed over, in one look, at most."""
 AGAIN_SECONDS: Final = 60.0
 """How long after a failure that is not the file's it is tried again."""
 _RENAMED_NS: Final = 1_000_000
@@ -172,7 +172,7 @@ class DropFolder:
         return ""
 
     def register_of(self, name: str) -> str | None:
-        """Which register a file of this name is; None where it is none, or not complete."""
+        """Which register a file of this name is; None where it is not one, or not complete."""
         if _unfinished(name):
             return None
         folded = name.casefold()
@@ -262,7 +262,7 @@ class DropFolder:
         folder.mkdir(mode=0o700, exist_ok=True)
         seen = folder.lstat()
         if not stat.S_ISDIR(seen.st_mode) or seen.st_uid != os.geteuid():
-            # Whoever may put files into the drop folder must not say where ours are written.
+            # An account that may write to the drop folder must not choose where our files are written.
             raise PermissionError(errno.EPERM, f"{folder} is no folder of the gate's own account")
         target = folder / name
         if target.exists():

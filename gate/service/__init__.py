@@ -1,4 +1,4 @@
-"""The call path: what the gate does with a call, told in terms of ports.
+"""The call path: what the gate does with a call, in terms of ports.
 
 - ``call_manager``    carries a call from INVITE to its last leaf: feeds events to ``core.calls``
 - ``call_effects``    carries out what the rules of a call command, through ports

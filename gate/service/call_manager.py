@@ -183,7 +183,7 @@ class CallManager:
         self._refusals.unanswered(count)
 
     def digit(self, call_id: str, side: str, digit: str) -> None:
-        """A key, told by SIP INFO."""
+        """A key, sent by SIP INFO."""
         self._tell_id(call_id, Digit(side, digit))
 
     def legs_ended(self, call_id: str, outcomes: Mapping[str, str]) -> None:
@@ -228,7 +228,7 @@ class CallManager:
 
     @property
     def behind(self) -> int:
-        """How many groups of facts have not found room yet."""
+        """How many groups of facts wait to be stored."""
         return self._retry_queue.behind
 
     def drain(self, drained: Callable[[], None], seconds: float) -> None:

@@ -44,7 +44,7 @@ class CallSession:
     announced_from: datetime | None = None
     announced_to: datetime | None = None
     played: Played | None = None
-    """What the media room says of the announcement, once it is over."""
+    """How the announcement went, once it is over."""
     announced_noted: bool = False
     connected_at: datetime | None = None
     timers: list[Timer] = field(default_factory=list)

@@ -68,6 +68,6 @@ class CallSettings:
 
 
 def _allowance(caller: Account | Pbx) -> Allowance:
-    # A caller whose calls all are service by the configuration's own word is nothing to tell anybody of.
+    # Calls that are all service by the configuration itself are not worth a warning.
     percent = 100 if caller.purpose == "service" else caller.service_percent
     return Allowance(caller.calls_a_minute, caller.calls_at_once, caller.seconds_a_day, percent)

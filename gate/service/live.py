@@ -119,7 +119,7 @@ class LiveView:
         }
 
     def _hour(self, minute: datetime) -> Row:
-        """``counts`` and ``minutes`` of the sixty minutes up to this one; what is older is let go."""
+        """``counts`` and ``minutes`` of the sixty minutes up to this one; older counts are dropped."""
         times = [minute - timedelta(minutes=back) for back in range(MINUTES - 1, -1, -1)]
         first = _key(times[0])
         self._counts = {key: count for key, count in self._counts.items() if key[0] >= first}

@@ -15,7 +15,7 @@ _LINE = {
     "foreign": "Messages inside a call that came from an address that is not that side's",
     "foreign_audio": "Packets that came to a media port from somebody else than its party",
 }
-"""What line and media room count: ``SipLine.counts``, ``RtpIoMedia.strangers``."""
+"""What the line and the media relay count: ``SipLine.counts``, ``RtpIoMedia.strangers``."""
 _USAGE = {
     "calls_last_minute": "calls_a_minute",
     "calls_now": "calls_at_once",

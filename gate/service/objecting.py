@@ -1,4 +1,4 @@
-"""An objection that is told now is the last word, whatever the clock says."""
+"""An objection made now overrides every consent, whatever the clock says."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Reconciler:
         self._clock = clock
 
     def everything(self) -> dict[str, int]:
-        """At start, before the line opens and when no recorder of an earlier life runs any more. Returns how many
+        """At start, before the line opens and when no recorder of an earlier run is left. Returns how many
         recordings and calls were closed."""
         recordings = self._store.call(queries.open_recordings)
         heard = {each.closed.recording_id: each for each in unreported_closings.find(self._recordings)}
@@ -80,7 +80,7 @@ class Reconciler:
         fact = self._closing(row, heard, self._clock.now())
 
         def work(tx: StoreTransaction) -> None:
-            # Looked at again inside the transaction: whoever closed it first has said all there is to say.
+            # Looked at again inside the transaction: it may have been closed meanwhile.
             if any(other["recording_id"] == row["recording_id"] for other in queries.open_recordings(tx)):
                 tx.append(fact)
 

@@ -85,14 +85,14 @@ class RefusalCounts:
         self._without_evidence += 1
 
     def room_again(self, now: datetime) -> None:
-        """Evidence could be kept: what could not be is told now."""
+        """Evidence can be kept again: log what could not be kept."""
         if self._without_evidence and self._since is not None:
             body = {"count": self._without_evidence, "first": self._since.isoformat(), "until": now.isoformat()}
             self._without_evidence = 0
             self._keep("refused_without_evidence", body, now)
 
     def flush(self) -> None:
-        """Keep the counts at the end of the gate's life."""
+        """Keep the counts when the gate stops."""
         self._flush()
         self.room_again(self._clock.now())
 

@@ -46,7 +46,7 @@ class RetryQueue:
 
     @property
     def behind(self) -> int:
-        """How many groups of facts have not found room yet."""
+        """How many groups of facts wait to be stored."""
         return len(self._behind)
 
     @property
@@ -98,7 +98,7 @@ class RetryQueue:
             self._retry = self._loop.after(RETRY_SECONDS, self._try_again)
 
     def _part(self, number: int, facts: Sequence[Fact], error: Exception) -> None:
-        """No room will help these: each goes by itself, and of one that cannot be kept the log says that it is not."""
+        """Retrying will not help these: each is stored by itself, and the log says of which it could not keep."""
         if len(facts) > 1:
             for fact in facts:
                 part = next(self._numbers)

@@ -77,7 +77,7 @@ class Usage:
             caller.sessions[session.id] = session
 
     def decided(self, session: CallSession, decision: Decision, now: datetime) -> None:
-        """Counts what was let through; tells somebody where too much of it is claimed to be service."""
+        """Counts allowed calls; warns where too many of them are claimed to be service."""
         caller = self._caller(session.actor, now)
         if caller is None or not decision.allowed:
             return

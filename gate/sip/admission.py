@@ -1,4 +1,4 @@
-"""What a new INVITE must be before it is looked at, and what the call manager is told of it."""
+"""Checks on a new INVITE, and the attempt that the call manager is given."""
 
 from __future__ import annotations
 

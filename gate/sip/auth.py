@@ -34,7 +34,7 @@ _HASHES: dict[str, Callable[[bytes], hashlib._Hash]] = {"SHA-256": hashlib.sha25
 """In the order offered: a phone takes the first that it knows (RFC 8760 2.3)."""
 _MD5_ALONE = re.compile(r"baresip v[0-2]\.")
 """User-Agents of phones that give up where they are offered SHA-256 beside MD5 instead of passing it over (seen with
-baresip 1.1.0). Whoever could write another User-Agent on the way could take the offer out as well."""
+baresip 1.1.0). An attacker who can rewrite User-Agent on the way could remove the offer as well."""
 
 MAX_NONCES = 20_000
 

@@ -366,7 +366,7 @@ class Bridge:
         self.engine.over(self)
 
     def _quiet_answer(self) -> Any:
-        """The callee's SDP, or where there is none to show one of the gate's own, with every stream inactive."""
+        """The callee's SDP, or one of the gate's own where there is none, with every stream inactive."""
         media = self.engine.config.media
         if self.answer is not None:
             return MsgBody(sdp.quieted(str(self.answer)))

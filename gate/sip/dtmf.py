@@ -1,4 +1,4 @@
-"""Keys told by SIP INFO (``application/dtmf-relay`` and ``application/dtmf``, as phones and PBXs send them)."""
+"""Keys sent by SIP INFO (``application/dtmf-relay`` and ``application/dtmf``, as phones and PBXs send them)."""
 
 from __future__ import annotations
 

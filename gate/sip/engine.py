@@ -40,7 +40,7 @@ SWEEP_SECONDS = 0.05
 LEAVE_SECONDS = 1.0
 """How long the end of the line waits for ACKs."""
 TELL_SECONDS = 1.0
-"""How often the flood filter and the call manager are told what has come together."""
+"""How often the flood filter and the call manager get what has been counted."""
 KEPT_SECONDS = 64.0
 """How long an ended call absorbs retransmissions of its INVITE."""
 
@@ -67,7 +67,7 @@ class EngineTimer:
 
 
 class Engine:
-    """Everything of the line that lives on its thread."""
+    """Everything of the line that runs on its thread."""
 
     def __init__(
         self, config: Config, transport: Transport, relay: MediaRelay, events: LineEvents,
@@ -88,9 +88,9 @@ class Engine:
         self.hosts_of = transport.hosts_of
         self.flood_filter = transport.flood_filter
         self._unanswered = 0
-        """As far as the call manager has been told."""
+        """As last reported to the call manager."""
         self._foreign = 0
-        """As far as the gate's log has been told."""
+        """As last written to the gate's log."""
         self._told_at = 0.0
         self.ingress = Ingress(self, authenticator, registrar)
         self.book = book
@@ -208,7 +208,7 @@ class Engine:
         return (request.genResponse(481, "Call/Transaction Does Not Exist", server=AGENT), None, None)
 
     def end_orphans(self) -> None:
-        """End what an earlier life left; when the sockets are served."""
+        """End the dialogs that an earlier run left; once the sockets are served."""
         self.orphans.end(self.book.left())
 
     def _legs_ended(self, call_id: str, outcomes: Mapping[str, str]) -> None:

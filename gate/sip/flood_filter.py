@@ -37,7 +37,7 @@ _Held = dict[Address | str, tuple[float, float]]
 
 
 class FloodFilter:
-    """Lets through, or not. What it knows is told on the line thread, and read on any."""
+    """Passes or drops datagrams. Its knowledge is set on the line thread and read on any."""
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic

@@ -33,7 +33,7 @@ _log = structlog.get_logger("gate.sip")
 
 IN_DIALOG = frozenset({"INVITE", "BYE", "INFO", "OPTIONS"})
 PHONES = 603
-"""The refusal of whoever has no next trunk to dial: a phone, which is told what is wrong by the code for it."""
+"""The refusal code for a phone: it has no next trunk to dial, so a faulty request gets the code of its fault."""
 KNOWN = IN_DIALOG | {
     "ACK",
     "CANCEL",
@@ -159,7 +159,7 @@ class Ingress:
         return bool(self.auth.proven.account_at(source)) or self.engine.of_the_trunk(source[0])
 
     def _challenge(self, request: SipMessage, source: Address, endpoint: Endpoint, stale: bool) -> None:
-        """401, as often as whoever asks may be asked."""
+        """401, as often as the rate limit allows."""
         account = f"account:{user_of(uri_of(request.get('from') or ''))}"
         if self.auth.pbx_at(source) is None and not self.rate_limit.allow(source, RequestKind.CHALLENGE, account):
             return
@@ -333,7 +333,7 @@ class Ingress:
         self._ask(request, source, endpoint, caller, looped)
 
     def _unknown(self, request: SipMessage, source: Address, endpoint: Endpoint, verdict: AuthResult) -> None:
-        """Nobody we know: the trunk is told that no call comes in here, anybody else to say who it is."""
+        """An unknown caller: the trunk gets 404, for no call comes in here; anybody else is challenged."""
         if verdict is AuthResult.CHALLENGE and not self.engine.config.account and self.engine.of_the_trunk(source[0]):
             if self._may_answer(source):
                 self.reply(request, source, endpoint, 404, "Not Found")

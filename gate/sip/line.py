@@ -26,7 +26,7 @@ _log = structlog.get_logger("gate.sip")
 class SipLine:
     """The SIP side of the gate.
 
-    Life: make it, ``bind`` the call manager, ``open`` (sockets; any thread), ``run`` on the thread that shall be the
+    Order: make it, ``bind`` the call manager, ``open`` (sockets; any thread), ``run`` on the thread that shall be the
     line thread until ``stop`` is called from anywhere. ``post`` works from any thread at any time; everything of
     ``ports.Line`` and ``after`` only on the line thread (inside a posted step or an event).
 
@@ -56,10 +56,11 @@ class SipLine:
         self.on_trunk: Callable[[TrunkStatus], None] = lambda status: None
         """Told on the line thread when the carrier goes away, comes back, or takes our registration."""
 
-    # --- life -------------------------------------------------------------------------------------------------------
+    # --- start and stop
+    # -------------------------------------------------------------------------------------------------------
 
     def bind(self, events: LineEvents) -> None:
-        """Who is told what happens; before ``run``."""
+        """Set the receiver of events; before ``run``."""
         self._events = events
 
     def recall(self, proven: Iterable[tuple[str, str]]) -> None:
@@ -85,7 +86,7 @@ class SipLine:
         return self._transport.addresses
 
     def run(self) -> None:
-        """The line thread's whole life; returns after ``stop``.
+        """Run the line thread; returns after ``stop``.
 
         Raises:
             ConfigError: an address is taken or not this machine's.

@@ -1,4 +1,4 @@
-"""Is anybody still there? Told by audio first, and by SIP only where there is none.
+"""Whether the parties are still there: by audio first, and by SIP only where there is no audio.
 
 While RTP comes from either party the call lives, whatever its peers answer: phones that ignore OPTIONS inside a dialog,
 re-INVITEs or an ACK are common. Where nothing has come from both for half of ``sip.dead_peer_seconds``, both peers are

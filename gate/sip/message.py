@@ -107,7 +107,7 @@ class Via(NamedTuple):
     host: str
     """IPv6 in brackets."""
     port: int
-    """0 where none is told."""
+    """0 where none is given."""
     params: str
     """As they came, from the first semicolon on."""
 
@@ -170,7 +170,7 @@ def _start(line: str) -> tuple[SipMessage, BadMessage | None]:
 
 
 def _read_headers(message: SipMessage, lines: list[str]) -> BadMessage | None:
-    """Fill ``headers`` and ``vias``; the first fault is told, the rest is still read so that it can be answered."""
+    """Fill ``headers`` and ``vias``; the first fault is returned, the rest is still read so that it can be answered."""
     fault, members = None, 0
     for line in lines:
         if not line:
@@ -213,7 +213,8 @@ def _read_vias(message: SipMessage) -> BadMessage | None:
 
 
 def read_via(text: str) -> Via | None:
-    """One Via value; None where it is none. White space may stand around the slashes and the colon (RFC 3261 25.1)."""
+    """Parse one Via value; None where it is malformed. White space may stand around the slashes and the colon (RFC 3261
+    25.1)."""
     hop, semicolon, params = text.partition(";")
     protocol, _, rest = hop.partition("/")
     version, _, rest = rest.partition("/")

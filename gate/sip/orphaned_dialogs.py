@@ -30,7 +30,7 @@ EVERY = 0.05
 AGAIN = (0.0, 0.5, 1.5, 3.5)
 """When what has no transaction of its own is sent."""
 PATIENCE = 34.0
-"""Seconds until a leg that does not answer is told so: longer than a transaction (RFC 3261, timer F)."""
+"""Seconds until a leg counts as unanswered: longer than a transaction (RFC 3261, timer F)."""
 
 
 class OrphanedDialogs:
@@ -46,7 +46,7 @@ class OrphanedDialogs:
     def end(self, left: Mapping[str, Any]) -> None:
         """Begin."""
         if left:
-            _log.warning("legs of an earlier life are ended", calls=len(left))
+            _log.warning("legs of an earlier run are ended", calls=len(left))
         for number, (call_id, legs) in enumerate(left.items()):
             self._engine.after(number // AT_ONCE * EVERY, partial(self._end, call_id, legs))
 
@@ -125,7 +125,7 @@ class OrphanedDialogs:
         self._ringing.pop(sip_call_id, None)
 
     def takes(self, response: SipMessage, source: Address, endpoint: Endpoint) -> bool:
-        """True where a response is a final one to an INVITE of an earlier life: acknowledged, and ended."""
+        """True for a final response to an INVITE of an earlier run: it is acknowledged, and the dialog ended."""
         found = self._ringing.get(response.call_id)
         if found is None or response.cseq_method != "INVITE" or response.code < 200:
             return False

@@ -50,7 +50,7 @@ class PasswordLockout:
         self._hosts: _Table = OrderedDict()
         """By (account, host)."""
         self._accounts: _Table = OrderedDict()
-        """As many as there are accounts: whoever guesses from thousands of hosts pushes no lock out of it."""
+        """As many as there are accounts: guesses from thousands of hosts push no lock out of it."""
         self._nobody: _Table = OrderedDict()
         """By host, of accounts that are not there: apart, for anybody can make as many as they have addresses."""
         self._told = -LONGEST

@@ -10,7 +10,7 @@ from gate.sip.message import Address, SipMessage, TransactionKey
 from gate.sip.udp import Endpoint
 
 TRYING_AFTER = 0.15
-"""Seconds until the caller is told 100 Trying (it retransmits after 0.5)."""
+"""Seconds until the caller gets 100 Trying (it retransmits after 0.5)."""
 GIVE_UP_AFTER = 3.0
 """Seconds until an undecided INVITE is refused."""
 
@@ -81,7 +81,7 @@ class PendingCalls:
         return waiting
 
     def due(self) -> tuple[list[Pending], list[Pending]]:
-        """Those to be told 100 (once), and those that have waited too long."""
+        """Those due for a 100 (once), and those that have waited too long."""
         now = self._monotonic()
         slow, lost = [], []
         for pending in self._by_id.values():

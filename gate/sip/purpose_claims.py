@@ -27,7 +27,7 @@ class PurposeClaim:
     through: str = ""
     """As ``Attempt.claimed_through``."""
     refused: bool = False
-    """Claimed by somebody who may not, or in words that are none: the strictest is presumed."""
+    """Claimed by a caller who may not, or with an unknown value: the strictest purpose is presumed."""
 
 
 class PurposeClaims:

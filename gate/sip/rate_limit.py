@@ -35,7 +35,7 @@ class RequestKind(Enum):
     CHALLENGE = "challenge", Rate(40, 10), Rate(60, 20), Rate(400, 200)
     """To be asked for credentials."""
     PASSWORD = "password", Rate(5, 0.5), Rate(10, 1), Rate(60, 20)
-    """To be told that a password is wrong: each such answer is a guess answered."""
+    """The answer that a password is wrong: each one answers a guess."""
     OTHER = "other", Rate(40, 10), Rate(60, 20), Rate(400, 200)
     """Anything else: OPTIONS, what belongs to no call, what cannot be read."""
 

@@ -36,7 +36,7 @@ class ResponseCache:
         return len(self._kept)
 
     def tag(self, request: SipMessage) -> str:
-        """The To tag for an answer: the same for every retransmission, without memory."""
+        """The To tag for a response: the same for every retransmission, without storing it."""
         text = f"{request.call_id}\0{request.from_tag}\0{request.branch}\0{request.cseq}"
         return hmac.new(self._key, text.encode("latin-1", "replace"), hashlib.sha256).hexdigest()[:20]
 

@@ -49,7 +49,7 @@ class _Dialogue:
 
 
 class TrunkMonitor:
-    """Keeps an eye on the carrier. ``status`` is what is known now; ``on_change`` is told when it changes."""
+    """Monitors the carrier. ``status`` is what is known now; ``on_change`` is called when it changes."""
 
     def __init__(self, engine: Engine, on_change: Callable[[TrunkStatus], None]) -> None:
         self._engine = engine

@@ -1,4 +1,4 @@
-"""``GatedPhone``: pyVoIP's phone with one door for dialling, and the gate stands in it."""
+"""``GatedPhone``: pyVoIP's phone with one method for dialling, which asks the gate first."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ class RtpClient(RTP.RTPClient):  # type: ignore[misc]  # pyVoIP has no usable ty
             threading.Thread(target=work, name=name, daemon=True).start()
 
     def press(self, digit: str, milliseconds: int = 100) -> None:
-        """Send a key (RFC 4733): a packet every 20 ms, its end told three times, then a pause of 60 ms."""
+        """Send a key (RFC 4733): a packet every 20 ms, its end sent three times, then a pause of 60 ms."""
         event = _DIGITS.index(digit)
         for passed in range(0, milliseconds, 20):
             self._keys.append((struct.pack("!BBH", event, 10, (passed + 20) * 8), passed == 0))

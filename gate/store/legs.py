@@ -40,7 +40,7 @@ class LegFile:
         self._attempt(self._begin)
 
     def left(self) -> Mapping[str, Any]:
-        """The calls that an earlier life did not end, as they were kept; they stay in the file until ``over``."""
+        """The calls that an earlier run did not end, as they were kept; they stay in the file until ``over``."""
         return self._left
 
     def keep(self, call_id: str, legs: Mapping[str, Any]) -> None:

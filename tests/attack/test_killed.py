@@ -68,7 +68,7 @@ def test_a_gate_killed_again_while_it_hangs_up_does_so_at_the_start_after(house)
         journal.write(b'{"torn')
     before = house.log.stat().st_size
     house.spawn()
-    house.wait(lambda: b"legs of an earlier life" in house.log.read_bytes()[before:], 30, "it does not begin")
+    house.wait(lambda: b"legs of an earlier run" in house.log.read_bytes()[before:], 30, "it does not begin")
     house.process.kill()
     house.process.wait(10)
     house.process = None

@@ -18,7 +18,7 @@ TRUNK = {"trunk_options": {"username": "firm", "password_file": "x"}}
 
 
 class Book:
-    """A leg book in memory: ``left`` is what an earlier life kept."""
+    """A leg book in memory: ``left`` is what an earlier run kept."""
 
     def __init__(self, left: Mapping[str, Any] | None = None) -> None:
         self.kept: dict[str, Any] = dict(left or {})

@@ -49,7 +49,7 @@ def _nothing() -> None:
 
 
 def _seconds(header: str) -> str:
-    """The number at the head of Retry-After; empty where there is none to believe."""
+    """The seconds of a Retry-After value; empty where it is malformed."""
     number = header.strip().partition(";")[0].partition("(")[0].strip()
     return number if number.isascii() and number.isdigit() and len(number) < 7 else ""
 
@@ -83,7 +83,7 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
         self.hops: int | None = None
         """Max-Forwards of our INVITEs."""
         self.retry_after = ""
-        """Seconds, where the peer's last answer bade us wait."""
+        """Retry-After of the peer's last response, in seconds."""
         self.on_request: Callable[[], None] = _nothing
         """Called for each request of the peer inside the dialog."""
         self.on_no_ack: Callable[[], None] = self.disconnect

@@ -58,7 +58,7 @@ def _printed(*words: Any, **_: Any) -> None:
 
 def _dumped(text: str, f: Any = None, extra: Any = None) -> None:
     """An exception that sippy caught. What it cannot parse is the sender's fault, and anybody may send it: one line,
-    and not more than once a second. Everything else is ours, and told in full."""
+    and not more than once a second. Everything else is ours, and logged in full."""
     if not text.startswith("can't parse"):
         _log.error("sippy caught an exception", text=text[:500], exc_info=True)
         return
@@ -69,7 +69,7 @@ def _dumped(text: str, f: Any = None, extra: Any = None) -> None:
 
 
 _parse_faults = [0.0]
-"""When the last one was told."""
+"""When the last one was logged."""
 
 
 def guarded(what: str, step: Callable[..., Any]) -> Callable[..., Any]:
