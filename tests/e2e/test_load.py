@@ -13,13 +13,13 @@ from tests.bench.bench_bridge import complete_calls
 from tests.support.gatehouse import LISTED, UNLISTED, running
 from tests.support.sipp import Sipp
 
-RATE, SECONDS = 30, 8
+RATE, SECONDS = 50, 8
 CALLS = RATE * SECONDS
 
 
 @pytest.mark.peer
 @pytest.mark.load
-def test_thirty_calls_a_second_with_refusals_among_them(tmp_path: Path) -> None:
+def test_fifty_calls_a_second_with_refusals_among_them(tmp_path: Path) -> None:
     with running(tmp_path / "gate", announcement=1.0) as gate:
         assert gate.process is not None
         recorder = gate.recorder_pid()
