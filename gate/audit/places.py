@@ -10,12 +10,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from gate.audit.given_up import GivenUp, restores
 from gate.audit.heads import CheckNote, note_text
 from gate.core.evidence import Checkpoint, parse_checkpoint
 from gate.errors import GateError
+
+MOST_TOLD: Final = 3
+"""Of a place's notes that are none: anybody may write to a mailbox."""
 
 
 class Log(Protocol):
@@ -86,7 +89,10 @@ def compare(log: Log, places: Sequence[Place], check_note: CheckNote, origin: st
     unread: list[str] = []
     fits = 0
     for place in places:
-        found = _newest(log, size, place, check_note, origin, given_up, unread)
+        passed_over: list[str] = []
+        found = _newest(log, size, place, check_note, origin, given_up, passed_over)
+        more = len(passed_over) - MOST_TOLD
+        unread += passed_over[:MOST_TOLD] + [f"{place.name}: {more:,} more like these"] * (more > 0)
         if found is None:
             continue
         where, newest, fit = found

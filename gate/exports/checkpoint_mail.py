@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import mailbox
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email import message_from_bytes
@@ -14,9 +15,10 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
-MOST_MAILS: Final = 400
-"""The newest messages of a mailbox that are looked at for a checkpoint: it may hold others."""
+MOST_MAILS: Final = 20_000
+"""Messages of a mailbox that are looked at for checkpoints: it may hold others."""
 MAX_MAIL: Final = 64 * 1024
+MAX_DIGITS: Final = 18
 
 _TEXT = """\
 The evidence log {log} had {size:,} entries when this was signed.
@@ -58,34 +60,55 @@ def checkpoint_mail(note: str, *, log: str, size: int, sender: str, to: str, now
 
 def mailed_notes(path: Path) -> Iterator[tuple[str, str]]:
     """The checkpoints in a copy of the mailbox, as (where, note), the newest first: an mbox file, a Maildir, or a
-    folder of ``.eml`` files. Anybody may write to a mailbox: a note's signature is for the caller to look at.
+    folder of ``.eml`` files. Anybody may write to a mailbox: a note's signature is for the caller to look at, and what
+    comes after the newest checkpoint, or says that it is one of the same size, hides nothing.
 
-    Raises ``OSError`` where it cannot be read.
+    Raises ``OSError`` where it cannot be read, ``ValueError`` where there is more in it than is looked at.
     """
     if not path.exists():
         raise FileNotFoundError(2, "no such mailbox", str(path))
-    found: dict[int, str] = {}
-    for mail in _newest_mails(path):
-        for part in mail.walk():
-            name = part.get_filename() or ""
-            payload = part.get_payload(decode=True) if name.endswith(".checkpoint") else None
-            if isinstance(payload, bytes) and name.removesuffix(".checkpoint").isdecimal():
-                found.setdefault(int(name.removesuffix(".checkpoint")), payload.decode("utf-8", "replace"))
-    for size in sorted(found, reverse=True):
-        yield f"a mail in {path} (checkpoint {size})", found[size]
+    found: set[tuple[int, str]] = set()
+    for mail in _mails(path):
+        # A mail may hold anything, and Python's reader of mails raises much (RecursionError for a deep one).
+        with suppress(Exception):
+            found |= set(_notes_in(message_from_bytes(mail)))
+    for size, note in sorted(found, reverse=True):
+        yield f"a mail in {path} (checkpoint {size})", note
 
 
-def _newest_mails(path: Path) -> Iterator[Message]:
-    if path.is_file():
-        box = mailbox.mbox(path, create=False)
-        try:
-            for key in sorted(box.keys(), key=int)[-MOST_MAILS:]:
-                yield message_from_bytes(box.get_bytes(key)[:MAX_MAIL])
-        finally:
-            box.close()
-        return
+def _notes_in(mail: Message) -> Iterator[tuple[int, str]]:
+    """(size, note): the size that stands in the note, not the one that its file's name says."""
+    for part in mail.walk():
+        payload = part.get_payload(decode=True) if (part.get_filename() or "").endswith(".checkpoint") else None
+        if isinstance(payload, bytes):
+            note = payload.decode("utf-8", "replace")
+            size = [*note.split("\n", 2), ""][1]
+            yield int(size) if size.isdecimal() and len(size) <= MAX_DIGITS else 0, note
+
+
+def _mails(path: Path) -> Iterator[bytes]:
+    """Those that may hold a checkpoint."""
+    raw = _in_a_file(path) if path.is_file() else _in_a_folder(path)
+    for number, data in enumerate(raw):
+        if number >= MOST_MAILS:
+            raise ValueError(f"it holds more than {MOST_MAILS:,} messages: give checkpoints a mailbox of their own")
+        if b".checkpoint" in data:
+            yield data
+
+
+def _in_a_file(path: Path) -> Iterator[bytes]:
+    box = mailbox.mbox(path, create=False)
+    try:
+        for key in box.keys():  # noqa: SIM118 - a mailbox gives its messages where it is iterated
+            yield box.get_bytes(key)[:MAX_MAIL]
+    finally:
+        box.close()
+
+
+def _in_a_folder(path: Path) -> Iterator[bytes]:
     folders = [path / name for name in ("cur", "new")] if (path / "cur").is_dir() else [path]
-    files = [file for folder in folders if folder.is_dir() for file in folder.iterdir() if file.is_file()]
-    for file in sorted(files, key=lambda each: each.stat().st_mtime)[-MOST_MAILS:]:
-        with file.open("rb") as opened:
-            yield message_from_bytes(opened.read(MAX_MAIL))
+    for folder in folders:
+        for file in folder.iterdir() if folder.is_dir() else ():
+            if file.is_file():
+                with file.open("rb") as opened:
+                    yield opened.read(MAX_MAIL)

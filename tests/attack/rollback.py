@@ -4,6 +4,8 @@ since: the older store knows nothing of it.
     python -m tests.attack.rollback save DATA COPY                 copy the store of a running gate
     python -m tests.attack.rollback put DATA COPY [--checkpoints]  put it back on a stopped one; with its checkpoints:
                                                                    newer files of the data folder are taken away too
+    python -m tests.attack.rollback mail FOLDER OLDER SIZE         send mails to the mailbox for checkpoints: an older
+                                                                   one 500 times, forged ones of that size, and bombs
     python -m tests.attack.rollback dial NUMBER --gate HOST:PORT --trunk HOST:PORT
 
 ``dial`` calls through the gate, as a PBX on this machine, and is the carrier as well. Each prints one line of JSON:
@@ -14,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import secrets
 import shutil
 import socket
@@ -32,7 +35,7 @@ SDP = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do one of the three."""
+    """Do one of them."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n\n")[0])
     steps = parser.add_subparsers(dest="step", required=True)
     for step in ("save", "put"):
@@ -40,6 +43,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         each.add_argument("data", type=Path)
         each.add_argument("copy", type=Path)
         each.add_argument("--checkpoints", action="store_true")
+    mailing = steps.add_parser("mail")
+    mailing.add_argument("folder", type=Path)
+    mailing.add_argument("older", type=Path)
+    mailing.add_argument("size", type=int)
     dialling = steps.add_parser("dial")
     dialling.add_argument("number")
     dialling.add_argument("--gate", required=True)
@@ -47,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = parser.parse_args(arguments)
     if asked.step == "dial":
         told = dial(asked.number, _address(asked.gate), _address(asked.trunk))
+    elif asked.step == "mail":
+        told = mail(asked.folder, asked.older.read_text(), asked.size)
     else:
         told = save(asked.data, asked.copy) if asked.step == "save" else put(asked.data, asked.copy, asked.checkpoints)
     print(json.dumps(told))
@@ -73,6 +82,22 @@ def put(data: Path, copy: Path, checkpoints: bool) -> dict[str, object]:
             path.unlink()
             gone += 1
     return {"leaves": size, "checkpoints_gone": gone}
+
+
+def mail(folder: Path, older: str, size: int) -> dict[str, object]:
+    """What anybody may send to a mailbox, here into its copy as files; half of it before the newest checkpoint came."""
+    own = int(older.split("\n")[1])
+    head = "Content-Disposition: attachment; filename="
+    mails = [f"{head}{own}.checkpoint\n\n{older}"] * 500
+    mails += [f"{head}{size}.checkpoint\n\n{older.replace(str(own), str(size), 1)}", f"{head}{size}.checkpoint\n\nnone"]
+    mails += ["Content-Type: message/rfc822\n\n" * 1500 + f"{head}{size}.checkpoint\n\n{older}"]
+    mails += [f"{head}{'9' * 5000}.checkpoint\n\n{older}", f"{head}{'9' * 18}.checkpoint\n\n{older}"]
+    for number, text in enumerate(mails):
+        path = folder / f"sent{number}.eml"
+        path.write_text(text)
+        moment = time.time() + (number % 2 - 0.5) * 100_000
+        os.utime(path, (moment, moment))
+    return {"mails": len(mails)}
 
 
 def _leaves(path: Path) -> int:

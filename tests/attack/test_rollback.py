@@ -83,7 +83,7 @@ def test_nobody_is_called_from_an_older_store_until_somebody_accepts_it(tmp_path
         house.stop()
 
 
-@pytest.mark.parametrize("where", ["share", "mailbox"])
+@pytest.mark.parametrize("where", ["share", "mailbox", "mailbox that anybody writes to"])
 def test_a_place_elsewhere_tells_of_a_rollback_together_with_its_checkpoints(tmp_path: Path, where: str) -> None:
     house = Gatehouse(tmp_path / "gate")
     place = tmp_path / where
@@ -91,17 +91,21 @@ def test_a_place_elsewhere_tells_of_a_rollback_together_with_its_checkpoints(tmp
     house.set("storage", **{"checkpoints_copy" if where == "share" else "checkpoints_mailbox": str(place)})
     house.add_pbx()
     house.start()
+    (tmp_path / "older").write_text(house.client.call("audit_checkpoint")["note"])
     attack("save", house.data, tmp_path / "old.db")
     house.client.call("objection_add", number=UNLISTED)
     note = house.client.call("audit_checkpoint")
     assert house.stop() == 0
-    if where == "mailbox":  # as the daily mail brings it
+    if where != "share":  # as the daily mail brings it
         mail = checkpoint_mail(note["note"], log="x", size=note["size"], sender="g@x.uk", to="a@x.uk", now=NOW)
         (place / "1.eml").write_bytes(mail.eml)
+    if "anybody" in where:
+        attack("mail", place, tmp_path / "older", note["size"])
     attack("put", house.data, tmp_path / "old.db", "--checkpoints")
     house.start()
     try:
         refused_as_rolled_back(house, UNLISTED)
+        assert len(house.client.call("status")["warnings"]) < 10, "what is no checkpoint is not told one by one"
     finally:
         code = house.stop()
     assert code == (1 if where == "share" else 0), "what could not be signed is told by the exit code"
