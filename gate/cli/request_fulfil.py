@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import click
 
@@ -20,6 +19,7 @@ from gate.core.request_words import Asks, State
 from gate.core.showing import local
 from gate.errors import RefusedError, UsageError
 from gate.operations.requests.course import Told
+from gate.operations.requests.erasure import Carried, CarryOut
 from gate.operations.requests.listing import Show
 from gate.operations.requests.standing import Standing
 
@@ -115,7 +115,7 @@ def _erase(view: View, gate: Gate, standing: Standing, yes: bool) -> None:
     reference = standing.reference
     if standing.carried_out:
         return
-    plan = gate.call("request_carry_out", request=reference)
+    plan = gate.ask(CarryOut(request=reference))
     for line in _plan(plan):
         say(line)
     if not yes:
@@ -124,21 +124,21 @@ def _erase(view: View, gate: Gate, standing: Standing, yes: bool) -> None:
         if not click.confirm("Erase this for good?", err=True):
             raise click.Abort
     with view.progress("erasing") as progress:
-        done = gate.call("request_carry_out", request=reference, execute=True, digest=plan["digest"], progress=progress)
-    if waits := done.get("waits"):
+        done = gate.ask(CarryOut(request=reference, execute=True, digest=plan.digest or ""), progress=progress)
+    if waits := done.waits:
         raise RefusedError(
-            f"nothing is erased yet: another person confirms {reference} until {local(waits['until'])}",
+            f"nothing is erased yet: another person confirms {reference} until {local(waits.until)}",
             reason="second_person_needed",
-            hint=f"dialgate proposal confirm {waits['id']}; then again: dialgate request fulfil {reference}",
+            hint=f"dialgate proposal confirm {waits.id}; then again: dialgate request fulfil {reference}",
         )
 
 
-def _plan(plan: dict[str, Any]) -> Iterator[str]:
+def _plan(plan: Carried) -> Iterator[str]:
     from gate.exports.bundle import many
 
-    scope = "all that is held in connection with the numbers" if plan["whole"] else "only the calls that were found"
-    yield f"To be erased: {many(plan['calls'], 'call')}, {many(plan['recordings'], 'recording')}; {scope}."
-    if plan["held_calls"]:
-        yield f"Kept: {many(plan['held_calls'], 'call')}."
-    for name in plan["held_by"]:
+    scope = "all that is held in connection with the numbers" if plan.whole else "only the calls that were found"
+    yield f"To be erased: {many(plan.calls, 'call')}, {many(plan.recordings, 'recording')}; {scope}."
+    if plan.held_calls:
+        yield f"Kept: {many(plan.held_calls, 'call')}."
+    for name in plan.held_by:
         yield f"Held by: {name}"

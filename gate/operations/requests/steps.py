@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
-from gate.core.request_words import ACTS, NEEDS_IDENTITY, Event, Request, Searched, State
+from gate.core.request_words import ACTS, NEEDS_IDENTITY, Do, Event, Request, Searched, State
 from gate.core.requests import UnexpectedEvent, handle, misdated, possible
 from gate.errors import RefusedError, UsageError
 from gate.log import Logger
@@ -103,7 +103,7 @@ def step(
     return found
 
 
-def allowed(row: Row, request: Request, event: Event) -> tuple[Request, list[Any]]:
+def allowed(row: Row, request: Request, event: Event) -> tuple[Request, list[Do]]:
     """What ``gate.core.requests.handle`` says. Raises ``RefusedError`` where the step cannot be taken now."""
     try:
         return handle(request, event)
