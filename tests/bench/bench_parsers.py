@@ -114,8 +114,13 @@ def odd_datagrams(count: int, rate: int) -> list[Row]:
         _row("requests in between without an answer", lost, ""),
         _row("good calls", good, "", f"of {ROUNDS}, one after each round, with odd messages inside"),
         *(_row(f"memory of the gate after {100 * at // ROUNDS} %", memory[at - 1], "MiB") for at in (2, 5, 10, 15, 20)),
-        _row("tracebacks in the log", log.count("Traceback"), ""),
+        _row("tracebacks in the log", log.count("Traceback"), "", _first_traceback(log)),
     ]
+
+
+def _first_traceback(log: str) -> str:
+    """What it says; empty where there is none."""
+    return next((line for line in log.splitlines() if "Traceback" in line), "")[:4000]
 
 
 def _answers(what: str, took: list[float]) -> list[Row]:
