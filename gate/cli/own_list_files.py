@@ -21,6 +21,7 @@ from gate.cli.reach import Gate
 from gate.core.cells import csv_rows, csv_text
 from gate.errors import UsageError
 from gate.handed_over_file import open_file
+from gate.operations.contacts.csv_reader import HEAD, sniff
 from gate.operations.lists.consents import ConsentExport, ConsentImport
 from gate.operations.lists.entries import COLUMNS, REQUIRED, BatchKept, ConsentEntry, Entry, ObjectionEntry, read_row
 from gate.operations.lists.objections import ObjectionExport, ObjectionImport
@@ -75,8 +76,7 @@ def read_list(name: str, raw: bytes, source_name: str, now: datetime) -> ListFil
     text, encoding = _text(raw)
     shown = source_name[-200:].encode("utf-8", "replace").decode()
     found = ListFile(name, shown, hashlib.sha256(raw).hexdigest(), encoding)
-    delimiter = max(",;\t", key=text.partition("\n")[0].count)
-    rows = csv_rows(io.StringIO(text, newline=""), delimiter)
+    rows = csv_rows(io.StringIO(text, newline=""), sniff(raw[:HEAD]).delimiter)
     try:
         _, names = next(rows, (1, []))
         header = _header(name, names)

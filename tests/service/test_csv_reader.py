@@ -122,6 +122,24 @@ def test_single_quotes_and_single_columns_are_recognised() -> None:
     assert read(b"")[1] == []
 
 
+@pytest.mark.parametrize(
+    ("raw", "rows"),
+    [
+        (b"id,name,phone\n1,'Bob, Jr',07700900001\n2,Ann,07700900002\n", ["1", "Bob, Jr", "07700900001"]),
+        (b'id,note,phone\r1,"one\ntwo, three",07700900001\r2,x,07700900002\r', None),
+        (b"id,name,phone\n1,'t Hooft,07700900001\n2,O'Neil,07700900002\n", ["1", "'t Hooft", "07700900001"]),
+        (b"id,phone\n1,'+447700900001\n2,'+447700900002\n", ["1", "'+447700900001"]),
+        (b'id,phone,say\n1,07700900001,"hi ""you"""\n', ["1", "07700900001", 'hi "you"']),
+    ],
+    ids=["single quotes where needed", "line feeds in fields", "apostrophes", "guarded formulas", "doubled quotes"],
+)
+def test_the_dialect_that_makes_most_rows_alike_is_taken(raw: bytes, rows: list[str] | None) -> None:
+    whole, read_rows, _, _ = read(raw)
+    assert whole == raw
+    assert read_rows[1] == (rows or ["1", "one\ntwo, three", "07700900001"])
+    assert {len(row) for row in read_rows} == {len(read_rows[0])}
+
+
 def test_utf16_that_is_none_is_refused() -> None:
     with pytest.raises(UsageError, match="no utf-16-le"):
         read(b"\xff\xfea\0,\0b")
