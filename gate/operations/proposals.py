@@ -124,7 +124,7 @@ class Proposals:
 
     def waiting(self) -> list[Proposal]:
         """What waits, the oldest first."""
-        rows: list[Proposal] = self._folder.store.call(lambda tx: [each.row for each in self._waiting(tx)])
+        rows: list[Proposal] = self._folder.read(lambda tx: [each.row for each in self._waiting(tx)])
         return rows
 
     def confirm(self, proposal_id: str, caller: Caller) -> tuple[Proposal, Response]:

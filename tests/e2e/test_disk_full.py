@@ -58,6 +58,13 @@ def bodies(gate: Gatehouse, kind: str) -> list[dict[str, Any]]:
     return [json.loads(row["body"]) for row in rows]
 
 
+def waits(gate: Gatehouse, kind: str, since: str = "") -> bool:
+    """Whether its log says, ``since`` another word of it, that a fact of this kind has found no room."""
+    told = [json.loads(line) for line in gate.log.read_text().splitlines() if line.startswith("{")]
+    first = next((i for i, line in enumerate(told) if line["event"] == since), 0)
+    return any(line["event"] == "evidence_waits_for_room" and kind in line["kinds"] for line in told[first:])
+
+
 def assert_whole(gate: Gatehouse, recordings: int) -> None:
     """The log verifies, and every recording opens with both voices in it."""
     log = gate.client.call("audit_verify")
@@ -83,7 +90,8 @@ def test_little_room_stops_new_recordings_and_none_that_runs(disk: Path, tmp_pat
             time.sleep(1.3)  # the recorder looks once a second
             assert refused(near, NUMBERS[1]) == "recorder_unavailable"
             assert refused(near, LISTED) == "listed_tps"  # the number's own reason comes first
-            time.sleep(0.5)
+            before = talk.packets_in
+            gate.wait(lambda: talk.packets_in > before + 20, 10, "the call that runs is silent")
             assert talk.state == "up"
             ballast.take_away()
             calls_again(gate, near)
@@ -170,7 +178,8 @@ def test_an_objection_made_on_a_full_disk_holds_when_there_is_room(disk: Path, t
             fill(gate, near, ballast)
             assert talk.state == "up"  # on_failure = unrecorded: it goes on
             other.press("9")
-            time.sleep(1.5)  # a chunk is due in that time, too
+            for kind in ("objection", "unrecorded"):
+                gate.wait(lambda kind=kind: waits(gate, kind), 10, f"no {kind} waits for room")
             assert not bodies(gate, "objection")[3:]  # the example brings three
             ballast.take_away()
             for _ in range(20):  # before, while and after the objection finds room
@@ -198,7 +207,7 @@ def test_a_gate_that_is_told_to_stop_waits_for_room(disk: Path, tmp_path: Path) 
             gate.wait(lambda: not gate.client.call("status")["calls"], 10, "the call is left")
             assert gate.process
             gate.process.terminate()
-            time.sleep(2.0)
+            gate.wait(lambda: waits(gate, "ended", since="gate_stopping"), 10, "it does not try again")
             assert gate.process.poll() is None
             assert not bodies(gate, "ended")
             ballast.take_away()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -190,6 +189,5 @@ def test_it_is_closed_again_and_fits_a_telephone(browser: Any, page: Path) -> No
     [close] = [each for each in browser.find_elements("css selector", "#opened button") if each.text == "Close"]
     close.click()
     until(browser, lambda driver: one(driver, "#closed").is_displayed())
-    time.sleep(0.1)
     assert "Ann Example" not in browser.execute_script("return document.body.textContent")
     browser.set_window_size(1200, 900)

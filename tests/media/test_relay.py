@@ -61,7 +61,7 @@ def test_both_hear_each_other_and_each_direction_is_copied_to_its_own_port(line:
     with Party(1000) as caller, Party(600) as callee, Party() as caller_tap, Party() as callee_tap:
         bridge(line, "c1", caller, callee)
         assert line.done("copy", "c1", caller_tap.port, callee_tap.port) is not None
-        time.sleep(0.6)
+        caller.speaks(0.6)
         line.call("close", "c1")
         assert share(callee.samples(), 1000) > 0.9
         assert share(caller.samples(), 600) > 0.9
@@ -79,7 +79,7 @@ def test_nothing_is_sent_to_the_port_beside_a_tap(line: Line) -> None:
         rtcp = ports_of(line.sdp("caller", "c1", sdp(caller.host, caller.port)))
         for _ in range(5):
             callee.socket.sendto(b"\x80\xc8\x00\x06" + bytes(24), (rtcp[0], rtcp[1] + 1))
-            time.sleep(0.05)
+            caller.speaks(0.06)
         line.call("close", "c1")
         assert beside.heard == []
 
@@ -88,11 +88,11 @@ def test_copies_can_be_sent_elsewhere_in_the_middle_of_a_call(line: Line) -> Non
     with Party(1000) as caller, Party(600) as callee, Party() as old, Party() as old2, Party() as new, Party() as new2:
         bridge(line, "c1", caller, callee)
         assert line.done("copy", "c1", old.port, old2.port) is not None
-        time.sleep(0.3)
+        caller.speaks(0.3)
         assert line.done("copy", "c1", new.port, new2.port) is not None
-        time.sleep(0.05)
+        caller.speaks(0.06)
         until_then = len(old.heard), len(old2.heard)
-        time.sleep(0.4)
+        caller.speaks(0.4)
         line.call("close", "c1")
         assert (len(old.heard), len(old2.heard)) == until_then
         assert share(new.samples(), 1000) > 0.9
@@ -129,7 +129,7 @@ def test_a_prompts_session_serves_the_next_call_unless_it_was_cut_off(line: Line
             assert b"".join(packet.payload for packet in callee.heard) == expected
             bridge(line, f"{call_id} cut off", caller, cut, connected=False)
             line.begin("play_announcement", f"{call_id} cut off", "PCMU")
-            time.sleep(0.3)
+            caller.speaks(0.3)
             line.call("stop_playing", f"{call_id} cut off")
             assert not line.finished().completed
         assert len(first.heard) == heard
@@ -143,11 +143,11 @@ def test_the_agent_is_not_heard_while_the_announcement_plays_and_is_heard_after_
     with Party(1000) as caller, Party(600) as callee:
         bridge(line, "c1", caller, callee)
         line.begin("play_announcement", "c1", "PCMU")
-        time.sleep(0.1)
+        caller.speaks(0.1)
         start = len(callee.heard)
         assert line.finished().completed
         end = len(callee.heard)
-        time.sleep(0.4)
+        caller.speaks(0.4)
         line.call("close", "c1")
         agent = 0x1234 + caller.port
         assert all(packet.ssrc != agent for packet in callee.heard[start : end - 6])
@@ -158,11 +158,11 @@ def test_until_the_parties_are_connected_neither_hears_the_other_and_both_taps_h
     with Party(1000) as caller, Party(600) as callee, Party() as caller_tap, Party() as callee_tap:
         bridge(line, "c1", caller, callee, connected=False)
         line.done("copy", "c1", caller_tap.port, callee_tap.port)
-        time.sleep(0.1)
+        caller.speaks(0.1)
         taps, sent = [caller_tap, callee_tap], [caller, callee]
         before = [(len(tap.heard), party.sent) for tap, party in zip(taps, sent, strict=True)]
         assert line.done("play_announcement", "c1", "PCMU").completed
-        time.sleep(0.5)
+        caller.speaks(0.5)
         after = [(len(tap.heard), party.sent) for tap, party in zip(taps, sent, strict=True)]
         assert [packet for packet in callee.heard if packet.ssrc == 0x1234 + caller.port] == []
         assert [packet for packet in caller.heard if packet.ssrc == 0x1234 + callee.port] == []
@@ -170,13 +170,13 @@ def test_until_the_parties_are_connected_neither_hears_the_other_and_both_taps_h
             assert spoken - spoken_then > 100
             assert abs((copied - copied_then) - (spoken - spoken_then)) <= 2
         assert line.done("join", "c1") is True
-        time.sleep(0.5)
+        caller.speaks(0.5)
         assert share(callee.samples(0x1234 + caller.port), 1000) > 0.9
         assert share(caller.samples(0x1234 + callee.port), 600) > 0.9
         line.call("shut", "c1")
-        time.sleep(0.1)
+        caller.speaks(0.1)
         heard = len(caller.heard), len(callee.heard)
-        time.sleep(0.3)
+        caller.speaks(0.3)
         assert (len(caller.heard), len(callee.heard)) == heard
         line.call("close", "c1")
 
@@ -185,7 +185,7 @@ def test_early_media_goes_from_the_callee_to_the_caller_alone(line: Line) -> Non
     with Party(1000) as caller, Party(600) as callee:
         bridge(line, "c1", caller, callee, connected=False)
         line.call("hear_early", "c1")
-        time.sleep(0.4)
+        caller.speaks(0.4)
         line.call("close", "c1")
         assert share(caller.samples(), 600) > 0.9
         assert callee.heard == []
@@ -202,7 +202,7 @@ def test_a_digit_of_the_callee_reaches_the_tap_at_any_moment_of_the_announcement
         while time.monotonic() - began < SECONDS - 0.2:
             callee.press("9", milliseconds)
             pressed += 1
-            time.sleep((milliseconds + 100) / 1000)
+            callee.speaks((milliseconds + 100) / 1000)
         assert line.finished().completed
         line.call("close", "c1")
         seen = {packet.timestamp for packet in digits(callee_tap)}
@@ -247,12 +247,12 @@ def test_the_goodbye_plays_and_stop_playing_ends_it_at_once(line: Line) -> None:
         own = [packet.ssrc for packet in callee.heard if packet.ssrc != 0x1234 + caller.port]
         assert share(callee.samples(own[0])[:6400], 700) > 0.9
         assert line.begin("play_announcement", "c1", "PCMU") > SECONDS
-        time.sleep(0.3)
+        caller.speaks(0.3)
         line.call("stop_playing", "c1")
         assert not line.finished(1.0).completed
-        time.sleep(0.1)
+        caller.speaks(0.1)
         count = sum(packet.ssrc != 0x1234 + caller.port for packet in callee.heard)
-        time.sleep(0.3)
+        caller.speaks(0.3)
         assert sum(packet.ssrc != 0x1234 + caller.port for packet in callee.heard) == count
         line.call("close", "c1")
 
@@ -293,11 +293,11 @@ def test_a_callee_on_hold_during_the_announcement_hears_all_of_it_when_they_are_
     with Party(1000) as caller, Party(600) as callee:
         bridge(line, "c1", caller, callee, connected=False)
         line.begin("play_announcement", "c1", "PCMU")
-        time.sleep(0.5)
+        caller.speaks(0.5)
         line.sdp("callee", "c1", sdp("127.0.0.1", callee.port, "0 101", "a=sendonly\r\n", version=2))
-        time.sleep(0.2)
+        caller.speaks(0.2)
         first = len(callee.heard)
-        time.sleep(0.4)
+        caller.speaks(0.4)
         assert len(callee.heard) == first
         line.sdp("callee", "c1", sdp("127.0.0.1", callee.port, "0 101", version=3))
         played = line.finished()
@@ -330,9 +330,9 @@ def test_closing_a_call_ends_its_prompt_and_frees_its_ports(line: Line) -> None:
         line.begin("play_announcement", "c1", "PCMU")
         line.call("close", "c1")
         assert not line.finished(1.0).completed
-        time.sleep(0.2)
+        caller.speaks(0.2)
         count = len(callee.heard)
-        time.sleep(0.3)
+        caller.speaks(0.3)
         assert len(callee.heard) == count
         assert line.done("packets", "c1", wait=1.0) is None
 
@@ -359,9 +359,9 @@ def test_packets_are_counted_per_side(line: Line) -> None:
     with Party(1000) as caller, Party(600) as callee:
         bridge(line, "c1", caller, callee)
         caller.talk_to(None)
-        time.sleep(0.1)
+        callee.speaks(0.1)
         quiet = line.done("packets", "c1")
-        time.sleep(0.4)
+        callee.speaks(0.4)
         later = line.done("packets", "c1")
         line.call("close", "c1")
         assert later[0] == quiet[0]
@@ -380,7 +380,7 @@ def test_hold_and_resume_keep_the_ports_and_raise_the_version(line: Line) -> Non
         versions = [int(body.splitlines()[1].split()[2]) for body in (first, held, again)]
         assert versions == [versions[0], versions[0] + 1, versions[0] + 2]
         count = len(callee.heard)
-        time.sleep(0.3)
+        caller.speaks(0.3)
         line.call("close", "c1")
         assert len(callee.heard) - count > 8
 
@@ -395,7 +395,7 @@ def test_a_late_offer_is_bridged_too(line: Line) -> None:
         caller.talk_to(ports_of(to_caller))
         assert line.done("play_announcement", "c1", "PCMU").completed
         assert line.done("join", "c1") is True
-        time.sleep(0.4)
+        caller.speaks(0.4)
         line.call("close", "c1")
         assert share(caller.samples(0x1234 + callee.port), 600) > 0.9
         assert NOTICE in [round(frequency or 0, -1) for frequency in windows(callee.samples())]
@@ -414,7 +414,7 @@ def test_ipv6_and_both_families_in_one_call(folder: Path) -> None:
         caller.talk_to(ports_of(to_caller))
         assert line.done("play_announcement", "c1", "PCMU").completed
         assert line.done("join", "c1") is True
-        time.sleep(0.3)
+        caller.speaks(0.3)
         line.call("close", "c1")
         assert share(caller.samples(0x1234 + callee.port), 600) > 0.9
         heard = callee.samples()
@@ -426,7 +426,7 @@ def test_ipv6_alone(folder: Path) -> None:
     with Line(config("[::1]:5060", address="::1"), folder) as line:
         with Party(1000, host="::1") as caller, Party(600, host="::1") as callee:
             bridge(line, "c1", caller, callee)
-            time.sleep(0.4)
+            caller.speaks(0.4)
             assert share(caller.samples(), 600) > 0.9
             assert share(callee.samples(), 1000) > 0.9
         line.call("open", "c2")
@@ -444,7 +444,7 @@ def test_behind_a_nat_sdp_names_the_outer_address(folder: Path) -> None:
         callee.talk_to(("127.0.0.1", to_callee[1]))
         caller.talk_to(("127.0.0.1", to_caller[1]))
         assert line.done("join", "c1") is True
-        time.sleep(0.4)
+        caller.speaks(0.4)
         assert share(caller.samples(), 600) > 0.9
 
 
@@ -477,7 +477,7 @@ def test_no_file_appears_in_the_working_directory(
     before = {path.name for path in root.iterdir()}
     with Line(config(), folder) as line, Party(1000) as caller, Party(600) as callee:
         bridge(line, "c1", caller, callee)
-        time.sleep(0.2)
+        caller.speaks(0.2)
         line.call("close", "c1")
     assert {path.name for path in root.iterdir() if path.suffix == ".csv"} <= before
 
@@ -523,7 +523,7 @@ def test_whoever_sends_first_or_most_does_not_own_a_leg(line: Line, host: str) -
         assert line.done("join", "c1") is True
         for _ in range(5):
             sent += spray(to_callee[1]) + spray(to_caller[1])
-            time.sleep(0.1)
+            caller.speaks(0.1)
         line.call("close", "c1")
         assert 0xBAD not in {packet.ssrc for party in (caller, callee) for packet in party.heard}
         assert stranger.heard == []
@@ -545,7 +545,7 @@ def test_a_party_that_sends_from_another_port_of_its_address_is_heard(line: Line
         caller.talk_to(to_caller)
         assert line.done("play_announcement", "c1", "PCMU").completed
         assert line.done("join", "c1") is True
-        time.sleep(0.4)
+        caller.speaks(0.4)
         line.call("close", "c1")
         assert share(caller.samples(0x1234 + sends.port), 600) > 0.9
         assert share(takes.samples(0x1234 + caller.port), 1000) > 0.9
@@ -563,10 +563,10 @@ def test_a_phone_behind_a_nat_is_known_by_its_signalling_address_and_its_first_p
             phone.talk_to(to_caller)
             callee.talk_to(to_callee)
             assert line.done("join", "c1") is True
-            time.sleep(0.3)
+            phone.speaks(0.3)
             for number in range(20):
                 neighbour.socket.sendto(rtp(number), ("127.0.0.1", to_caller[1]))
-            time.sleep(0.3)
+            phone.speaks(0.3)
             line.call("close", "c1")
             assert stranger.heard == neighbour.heard == []
         assert share(phone.samples(), 600) > 0.9
@@ -577,13 +577,13 @@ def test_a_phone_behind_a_nat_is_known_by_its_signalling_address_and_its_first_p
 def test_a_partys_new_address_in_a_reinvite_moves_its_audio_both_ways(line: Line) -> None:
     with Party(1000) as caller, Party(600) as callee, Party(800, host="127.0.0.8") as moved:
         bridge(line, "c1", caller, callee)
-        time.sleep(0.3)
+        caller.speaks(0.3)
         to_callee = ports_of(line.sdp("caller", "c1", sdp(caller.host, caller.port)))
         line.sdp("callee", "c1", sdp(moved.host, moved.port, "0 101", version=2))
         moved.talk_to(to_callee)
-        time.sleep(0.1)
+        caller.speaks(0.1)
         until_then = len(callee.heard)
-        time.sleep(0.4)
+        caller.speaks(0.4)
         line.call("close", "c1")
         assert len(callee.heard) == until_then
         assert share(moved.samples(), 1000) > 0.9
@@ -600,7 +600,7 @@ def test_another_program_of_the_machine_cannot_speak_through_an_inner_port(line:
             for port in range(21000, 22000):
                 for number in range(3):
                     other.socket.sendto(rtp(number), ("127.0.0.1", port))
-        time.sleep(0.3)
+        caller.speaks(0.3)
         line.call("close", "c1")
         everybody = (caller, callee, caller_tap, callee_tap)
         assert 0xBAD not in {packet.ssrc for party in everybody for packet in party.heard}

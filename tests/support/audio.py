@@ -118,6 +118,13 @@ class Party:
         """Send the tone there from now on; None: be quiet."""
         self._peer = peer
 
+    def speaks(self, seconds: float) -> None:
+        """Until it has sent so many more seconds of audio."""
+        end = self.sent + round(seconds * 50)
+        while self.sent < end:
+            assert self._peer and self._threads[0].is_alive(), "it is quiet"
+            time.sleep(0.005)
+
     def press(self, digit: str, milliseconds: int = 100, payload_type: int = 101) -> None:
         """Press a key (RFC 4733): a packet every 20 ms in place of the tone, the end told three times."""
         event = DIGITS.index(digit)

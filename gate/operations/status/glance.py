@@ -105,7 +105,7 @@ def status(folder: DataFolder, asked: Status, caller: Caller) -> GateStatus:
         ok=all(each.state == "ok" and each.days_left is not None and each.days_left >= 0 for each in registers),
         at=now.isoformat(),
         calls=msgspec.convert(folder.gate.calls(), list[CallInHand]),
-        last_hour=folder.store.call(lambda tx: queries.counts_by_reason(tx, hour_ago)),
+        last_hour=folder.read(lambda tx: queries.counts_by_reason(tx, hour_ago)),
         registers=registers,
         requests=folder.read(lambda tx: counted(open_standings(tx, folder.today()))),
         evidence=Evidence(folder.trust.why_behind, round(folder.trust.unsigned_seconds)),
