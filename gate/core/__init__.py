@@ -17,6 +17,7 @@
 - ``retention``   terms, holds, and what is due for erasure
 - ``request_words``  states, events and commands of a data-subject request
 - ``requests``    the life of a data-subject request: events in, commands out, one transition table
+- ``request_guards``  what forbids an event of a request; ``request_steps``: what people do about one
 - ``deadlines``   its statutory clocks; ``spans``: when a call was, as people say it
 - ``outcomes``    what became of a call, in words
 - ``letter_words``  what a letter about a request has to say; ``pack_words``: what a data-subject pack has in it

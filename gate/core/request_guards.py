@@ -15,10 +15,12 @@ Guard = Callable[[Request, Any], str]
 
 
 def nothing_forbids(_request: Request, _event: Event) -> str:
+    """It can always come."""
     return ""
 
 
 def not_extended(request: Request, event: Event) -> str:
+    """Extended once, and told within the first term (Art 12(3))."""
     clock = request.clock
     if clock is None or clock.extended:
         return "it was extended already"
@@ -26,12 +28,14 @@ def not_extended(request: Request, event: Event) -> str:
 
 
 def not_acknowledged(request: Request, _event: Event) -> str:
+    """A complaint is acknowledged, once."""
     if request.asks is not Asks.COMPLAINT:
         return "only a complaint has to be acknowledged"
     return "that was noted" if request.acknowledged else ""
 
 
 def not_granted(request: Request, _event: Event) -> str:
+    """Access and erasure are granted to a proven identity, about what was found."""
     if request.asks not in NEEDS_IDENTITY:
         return ""
     if not request.identified:
@@ -40,16 +44,19 @@ def not_granted(request: Request, _event: Event) -> str:
 
 
 def not_refused(request: Request, event: words.Refused) -> str:
+    """An objection is never refused; nor is anybody for an identity that is proven."""
     if event.ground is Ground.IDENTITY_NOT_PROVEN and request.identified:
         return "the identity is proven"
     return "an objection to direct marketing is absolute (Art 21(3))" if request.asks is Asks.OBJECTION else ""
 
 
 def no_pack(request: Request, _event: Event) -> str:
+    """A pack answers an access request."""
     return "" if request.asks is Asks.ACCESS else f"it is for {request.asks}"
 
 
 def not_erased(request: Request, _event: Event) -> str:
+    """An erasure is carried out once, for a request for erasure."""
     if request.asks is not Asks.ERASURE:
         return f"it is for {request.asks}"
     return "" if Do.ERASE in request.todo else "it is done"
@@ -67,6 +74,7 @@ def no_letter(request: Request, event: words.LetterMade) -> str:
 
 
 def fits(request: Request, kind: LetterKind) -> bool:
+    """Whether a letter of this kind is to be written about the request as it stands."""
     asks, state = request.asks, request.state
     answered = state in (State.GRANTED, State.DONE)
     response = asks in (Asks.ACCESS, Asks.COMPLAINT)
@@ -84,6 +92,7 @@ def fits(request: Request, kind: LetterKind) -> bool:
 
 
 def not_told(who: str) -> Guard:
+    """``who`` (person or authority) is told once."""
     return lambda request, _event: "that was noted" if who in request.told else ""
 
 
