@@ -134,10 +134,10 @@ class Mode(ListMode):
             section = shown.keys_now(self._keys) if self._keys else None
         elif self._status:
             section = shown.now(self._status, self._vkey)
-        report = self.query_one("#more", Report)
-        report.display = section is not None
-        if section is not None:
-            report.show([section])
+        for report in self.query("#more").results(Report):  # none where the console has ended meanwhile
+            report.display = section is not None
+            if section is not None:
+                report.show([section])
 
     # --- opening --------------------------------------------------------------------------------------------------
 

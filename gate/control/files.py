@@ -165,7 +165,8 @@ def handed(control: Path, given: HandedOverFile, timeout: float) -> Iterator[str
     path = files_socket(control)
     try:
         with contextlib.closing(sockets.connect(path, timeout)) as connection:
-            socket.send_fds(connection, [b"\n"], [given.fileno()])
+            with contextlib.suppress(BrokenPipeError):  # refused before the file came: why has been said
+                socket.send_fds(connection, [b"\n"], [given.fileno()])
             told = _told(connection)
             if "ticket" not in told:
                 raise revived(told)
