@@ -11,10 +11,10 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 SOURCES = sorted(path for room in ("gate", "console") for path in (ROOT / room).rglob("*.py"))
-INSIDE = 218
+INSIDE = 175
 """Imports inside functions, at most: each for start-up time or an optional extra. Lower it with each that goes."""
 
-CIRCLES = 2
+CIRCLES = 1
 """Groups of modules that import each other, at most; to become none."""
 
 

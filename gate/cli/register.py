@@ -20,7 +20,7 @@ from gate.operations.registers.in_force import RegisterInForce, RegisterStatus
 
 if TYPE_CHECKING:
     from gate.handed_over_file import HandedOverFile
-    from gate.registers.watch import Outcome
+    from gate.registers.watch import FileOutcome
 
 
 @click.group("register", short_help="TPS and CTPS: import, watch, status.")
@@ -100,7 +100,7 @@ def watch(view: View, folder: Path, once: bool, settle: int | None) -> int:
         time.sleep(section.poll_seconds)
 
 
-def _row(outcome: Outcome) -> dict[str, Any]:
+def _row(outcome: FileOutcome) -> dict[str, Any]:
     return {
         "state": outcome.state,
         "register": outcome.name,

@@ -20,7 +20,7 @@ from gate.registers.watch import DropFolder
 if TYPE_CHECKING:
     from gate.handed_over_file import HandedOverFile
     from gate.operations.data_folder import DataFolder
-    from gate.registers.watch import DropFolder, Outcome
+    from gate.registers.watch import DropFolder, FileOutcome
 
 log = structlog.get_logger()
 
@@ -71,7 +71,7 @@ def look(folder: DropFolder, now: datetime) -> None:
         _tell(each)
 
 
-def _tell(outcome: Outcome) -> None:
+def _tell(outcome: FileOutcome) -> None:
     told = {"taken": log.info, "passed": log.warning}.get(outcome.state, log.error)
     counts = {key: outcome.report[key] for key in ("count", "as_of", "added", "removed") if key in outcome.report}
     told(f"register_{outcome.state}", register=outcome.name, file=str(outcome.file), why=outcome.why, **counts)

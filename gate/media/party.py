@@ -72,7 +72,7 @@ class Party(Session):
         self._received = 0
         """From this party, when that was last asked for."""
 
-    def made_with(self, leg: Leg) -> None:
+    def made_with(self, leg: RelayLeg) -> None:
         """Its ports are there; nothing passes yet."""
         self.port, self._outer, self.inner = leg.port, leg.outer, leg.inner
         self._within = PacketFilter(INNER, self.inner, leg.likely)
@@ -139,7 +139,7 @@ class Party(Session):
 
 
 @dataclass(frozen=True, slots=True)
-class Leg:
+class RelayLeg:
     """What making a session gave: the outer port and its filter, the inner port, and where its socket may be found."""
 
     port: int
@@ -161,7 +161,7 @@ def make(*parties: Party) -> Job[None]:
         party.hear(other.inner)
 
 
-def made(*wanted: tuple[Session, str, int]) -> Job[list[Leg]]:
+def made(*wanted: tuple[Session, str, int]) -> Job[list[RelayLeg]]:
     """Make both legs of each session: the outer one bound to an address and shut, the inner one sending to a port. What
     comes to the inner one goes nowhere as long as the outer one has no peer."""
     for session, _, _ in wanted:
@@ -176,7 +176,7 @@ def made(*wanted: tuple[Session, str, int]) -> Job[list[Leg]]:
     likely = next_numbers()
     inner = yield from asked(*(f"U{_at(INNER)} {each.name} 0.0.0.0 0 o i" for each, _, _ in wanted))
     return [
-        Leg(int(first[0]), packet_filter, int(second[0]), likely)
+        RelayLeg(int(first[0]), packet_filter, int(second[0]), likely)
         for first, packet_filter, second in zip(outer, filters, inner, strict=True)
     ]
 

@@ -19,7 +19,7 @@ from gate.clock import Clock
 from gate.errors import RecorderError, VaultError
 from gate.recorder import messages as m
 from gate.recorder.finisher import Ended, Ending, Finisher, describe
-from gate.recorder.recording import DirectionState, Recording, total
+from gate.recorder.recording import DirectionState, LiveRecording, total
 from gate.recorder.taps import Instant, instant
 from gate.vault.sealer import SealFactory
 
@@ -52,13 +52,13 @@ class Calls:
         self._selector = selector
         self._tell = tell
         self._min_free = min_free_bytes
-        self._calls: dict[str, Recording] = {}
+        self._calls: dict[str, LiveRecording] = {}
         self._ended: dict[str, m.Closed] = {}
         self._past = {"packets": 0, "dropped": 0, "ignored": 0, "chunks": 0, "bytes": 0}
 
     # --- audio ----------------------------------------------------------------------------------------------------
 
-    def drain(self, recording: Recording, side: DirectionState, at: Instant) -> None:
+    def drain(self, recording: LiveRecording, side: DirectionState, at: Instant) -> None:
         """Take what has arrived on one side of a call."""
         if side.tap.socket.fileno() < 0:
             return
@@ -86,7 +86,7 @@ class Calls:
 
     def obey(self, message: m.ToRecorder) -> None:
         """Carry out a request about a call; a failure is reported to the gate for this call alone."""
-        if isinstance(message, m.Open):
+        if isinstance(message, m.OpenRecording):
             self._open(message)
             return
         if isinstance(message, m.WatchLevels | m.InStep):
@@ -118,9 +118,9 @@ class Calls:
         if isinstance(message, m.Close):
             self._tell(m.Closed(message.call_id, error=_UNKNOWN))
         elif isinstance(message, m.Start):
-            self._tell(m.Failed(message.call_id, _UNKNOWN))
+            self._tell(m.RecordingFailed(message.call_id, _UNKNOWN))
 
-    def _open(self, message: m.Open) -> None:
+    def _open(self, message: m.OpenRecording) -> None:
         try:
             recording = self._opened(message)
         except Exception as error:  # noqa: BLE001 - one call's trouble must not end the others
@@ -134,13 +134,13 @@ class Calls:
         key_id, wraps, known = (seal.key_id, list(seal.wraps), seal.commitments) if seal else ("", [], {})
         self._tell(m.Opened(message.call_id, message.recording_id, *ports, key_id, wraps, recording.relative, known))
 
-    def _listen(self, recording: Recording, message: m.Listen) -> None:
+    def _listen(self, recording: LiveRecording, message: m.Listen) -> None:
         for side, source in zip(recording.sides, (message.caller_from, message.callee_from), strict=True):
             if not side.tap.source:
                 self._selector.register(side.tap.socket, selectors.EVENT_READ, (recording, side))
             side.tap.take_from(source)
 
-    def _opened(self, message: m.Open) -> Recording:
+    def _opened(self, message: m.OpenRecording) -> LiveRecording:
         """Raises what is wrong with the request, the disk, the key or the ports."""
         if message.call_id in self._calls:
             raise RecorderError("this call is open already")
@@ -156,14 +156,14 @@ class Calls:
         if path.exists():
             raise RecorderError("a recording of this id exists")
         seal = self._seal(message.recording_id, message.header) if message.keep else None
-        return Recording(message.call_id, message.recording_id, path, relative, seal, self._key)
+        return LiveRecording(message.call_id, message.recording_id, path, relative, seal, self._key)
 
     def _key(self, call_id: str, side: str, digit: str) -> None:
-        self._tell(m.Digit(call_id, side, digit))
+        self._tell(m.KeyPressed(call_id, side, digit))
 
     # --- endings --------------------------------------------------------------------------------------------------
 
-    def _close(self, recording: Recording, at: Instant) -> None:
+    def _close(self, recording: LiveRecording, at: Instant) -> None:
         recording.closing = True
         recording.take_all(at)  # a key that waits there is an objection: it is reported before the closing is
         if recording.file is None and not recording.failure:
@@ -174,14 +174,14 @@ class Calls:
         elif recording.call_id in self._ended:
             self._answer(recording)
 
-    def _hand_over(self, recording: Recording, at: Instant, cause: str = "") -> None:
+    def _hand_over(self, recording: LiveRecording, at: Instant, cause: str = "") -> None:
         """Give the file to the finisher; the loop does not touch it again."""
         trailer = recording.end(at, cause)
         file = recording.file
         assert file is not None  # noqa: S101 - the callers have looked
         self._finisher.finish(Ending(recording.call_id, file, recording.path, trailer, recording.chunks))
 
-    def _fail(self, recording: Recording, error: Exception) -> None:
+    def _fail(self, recording: LiveRecording, error: Exception) -> None:
         """This recording cannot go on. Its chunks stay; its taps go on listening for keys until the call is closed."""
         if recording.failure:
             return
@@ -190,7 +190,7 @@ class Calls:
         if isinstance(error, OSError | VaultError):
             self._finisher.suspect()
         log.error("recording_failed", recording_id=recording.recording_id, error=repr(error))
-        self._tell(m.Failed(recording.call_id, recording.failure))
+        self._tell(m.RecordingFailed(recording.call_id, recording.failure))
         if recording.file is not None:
             self._hand_over(recording, instant(), recording.failure)
         else:
@@ -208,11 +208,11 @@ class Calls:
         if recording.closing:
             self._answer(recording)
 
-    def _answer(self, recording: Recording) -> None:
+    def _answer(self, recording: LiveRecording) -> None:
         self._drop(recording)
         self._tell(self._ended.pop(recording.call_id))
 
-    def _drop(self, recording: Recording) -> None:
+    def _drop(self, recording: LiveRecording) -> None:
         del self._calls[recording.call_id]
         for what, count in _counts([recording]).items():
             self._past[what] += count
@@ -272,7 +272,7 @@ class Calls:
         return m.Levels(peaks)
 
 
-def _counts(recordings: Iterable[Recording]) -> dict[str, int]:
+def _counts(recordings: Iterable[LiveRecording]) -> dict[str, int]:
     calls = list(recordings)
     return {
         "packets": total(calls, lambda side: side.kept),
@@ -283,7 +283,7 @@ def _counts(recordings: Iterable[Recording]) -> dict[str, int]:
     }
 
 
-def _closed(recording: Recording, ended: Ended) -> m.Closed:
+def _closed(recording: LiveRecording, ended: Ended) -> m.Closed:
     trailer = ended.ending.trailer
     cause = ended.problem or str(trailer["cause"])
     return m.Closed(

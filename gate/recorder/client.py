@@ -97,8 +97,7 @@ class RecorderClient:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder-client", daemon=True)
 
-    # --- start and stop
-    # -----------------------------------------------------------------------------------------------------
+    # --- start and stop -----------------------------------------------------------------------------------------------
 
     def launch(self, timeout: float = 10.0) -> None:
         """Start the process and wait until it is up. Raises ``RecorderError``; supervision goes on even then."""
@@ -163,7 +162,7 @@ class RecorderClient:
     ) -> None:
         """As ``gate.ports.Recorder.open``; an answer comes within ``open_seconds``, be it an error."""
         day = self._clock.now().date().isoformat()
-        self._ask("open", m.Open(call_id, recording_id, day, _plain(header), keep), done, self._open_seconds)
+        self._ask("open", m.OpenRecording(call_id, recording_id, day, _plain(header), keep), done, self._open_seconds)
 
     def listen(self, call_id: str, caller_from: int, callee_from: int) -> None:
         """As ``gate.ports.Recorder.listen``."""
@@ -200,7 +199,7 @@ class RecorderClient:
 
     # --- sending --------------------------------------------------------------------------------------------------
 
-    def _ask(self, what: str, message: m.Open | m.Close, done: _Done, seconds: float) -> None:
+    def _ask(self, what: str, message: m.OpenRecording | m.Close, done: _Done, seconds: float) -> None:
         key = (what, message.call_id)
         with self._lock:
             twice = key in self._waiting
@@ -324,9 +323,9 @@ class RecorderClient:
             case m.Behind():
                 if self._outbox is not None:
                     self._outbox.say_in_step()
-            case m.Digit():
+            case m.KeyPressed():
                 self._guarded(self.events.recorder_digit, message.call_id, message.side, message.digit)
-            case m.Failed():
+            case m.RecordingFailed():
                 self._guarded(self.events.recorder_failed, message.call_id, message.message)
             case m.Levels():
                 if self.on_levels is not None:

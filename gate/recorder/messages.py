@@ -13,14 +13,14 @@ MAX_MESSAGE = 262_144
 """Bytes; a longer one is not read."""
 
 
-class Message(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
+class RecorderMessage(msgspec.Struct, frozen=True, tag=True, forbid_unknown_fields=True):
     """Base of every message; the tag is the class's name."""
 
 
 # --- gate to recorder ---------------------------------------------------------------------------------------------
 
 
-class Open(Message, frozen=True):
+class OpenRecording(RecorderMessage, frozen=True):
     """Make the key, bind the taps, listen for keys."""
 
     call_id: str
@@ -32,7 +32,7 @@ class Open(Message, frozen=True):
     """False: listen for keys only; there is no data key, and it cannot be started."""
 
 
-class Listen(Message, frozen=True):
+class Listen(RecorderMessage, frozen=True):
     """Take what comes from these ports of loopback, of the caller's copy and of the callee's, and nothing else."""
 
     call_id: str
@@ -40,7 +40,7 @@ class Listen(Message, frozen=True):
     callee_from: int
 
 
-class Start(Message, frozen=True):
+class Start(RecorderMessage, frozen=True):
     """Keep what comes from ``at`` on."""
 
     call_id: str
@@ -50,14 +50,14 @@ class Start(Message, frozen=True):
     events: list[dict[str, Any]]
 
 
-class MediaChanged(Message, frozen=True):
+class MediaChanged(RecorderMessage, frozen=True):
     """Another codec map."""
 
     call_id: str
     payloads: dict[str, dict[int, str]]
 
 
-class Pause(Message, frozen=True):
+class Pause(RecorderMessage, frozen=True):
     """Keep nothing that came later than ``at``."""
 
     call_id: str
@@ -65,25 +65,25 @@ class Pause(Message, frozen=True):
     """Nanoseconds of ``CLOCK_MONOTONIC``, which both processes read: when the gate asked."""
 
 
-class Resume(Message, frozen=True):
+class Resume(RecorderMessage, frozen=True):
     """Keep again."""
 
     call_id: str
 
 
-class Close(Message, frozen=True):
+class Close(RecorderMessage, frozen=True):
     """Seal the last chunk and forget the call."""
 
     call_id: str
 
 
-class WatchLevels(Message, frozen=True):
+class WatchLevels(RecorderMessage, frozen=True):
     """Send ``Levels`` once a second, or stop."""
 
     on: bool
 
 
-class InStep(Message, frozen=True):
+class InStep(RecorderMessage, frozen=True):
     """Answer to ``Behind``: whatever was asked before ``at`` has been said."""
 
     at: int
@@ -93,7 +93,7 @@ class InStep(Message, frozen=True):
 # --- recorder to gate ---------------------------------------------------------------------------------------------
 
 
-class Ready(Message, frozen=True):
+class Ready(RecorderMessage, frozen=True):
     """The process is up."""
 
     pid: int
@@ -101,8 +101,8 @@ class Ready(Message, frozen=True):
     """True where its memory is locked, so that no audio can meet swap."""
 
 
-class Opened(Message, frozen=True):
-    """Answer to ``Open``."""
+class Opened(RecorderMessage, frozen=True):
+    """Answer to ``OpenRecording``."""
 
     call_id: str
     recording_id: str
@@ -115,14 +115,14 @@ class Opened(Message, frozen=True):
     """To the key, or its shares: what proves later that a wrap opens."""
 
 
-class OpenFailed(Message, frozen=True):
-    """The other answer to ``Open``."""
+class OpenFailed(RecorderMessage, frozen=True):
+    """The other answer to ``OpenRecording``."""
 
     call_id: str
     message: str
 
 
-class Closed(Message, frozen=True):
+class Closed(RecorderMessage, frozen=True):
     """Answer to ``Close``: the facts of ``RecordingClosed``; no ``recording_id`` where there is no file."""
 
     call_id: str
@@ -140,7 +140,7 @@ class Closed(Message, frozen=True):
     """Why there is no answer: an unknown call, a file that could not even be read back."""
 
 
-class Digit(Message, frozen=True):
+class KeyPressed(RecorderMessage, frozen=True):
     """A key was pressed."""
 
     call_id: str
@@ -148,18 +148,18 @@ class Digit(Message, frozen=True):
     digit: str
 
 
-class Failed(Message, frozen=True):
+class RecordingFailed(RecorderMessage, frozen=True):
     """This recording cannot go on; its taps still listen for keys."""
 
     call_id: str
     message: str
 
 
-class Behind(Message, frozen=True):
+class Behind(RecorderMessage, frozen=True):
     """So much was read at one go that more may wait in the gate; packets are left in their ports until ``InStep``."""
 
 
-class Heartbeat(Message, frozen=True):
+class Heartbeat(RecorderMessage, frozen=True):
     """Once a second."""
 
     free_bytes: int
@@ -179,14 +179,14 @@ class Heartbeat(Message, frozen=True):
     """Age of the oldest write that is not known to be on the disk."""
 
 
-class Levels(Message, frozen=True):
+class Levels(RecorderMessage, frozen=True):
     """Loudness of the last second: call -> (caller, callee), 0 to 127 as in ``gate.recorder.levels``."""
 
     calls: dict[str, tuple[int, int]]
 
 
-ToRecorder = Open | Listen | Start | MediaChanged | Pause | Resume | Close | WatchLevels | InStep
-ToGate = Ready | Opened | OpenFailed | Closed | Digit | Failed | Behind | Heartbeat | Levels
+ToRecorder = OpenRecording | Listen | Start | MediaChanged | Pause | Resume | Close | WatchLevels | InStep
+ToGate = Ready | Opened | OpenFailed | Closed | KeyPressed | RecordingFailed | Behind | Heartbeat | Levels
 
 encode = msgspec.msgpack.Encoder().encode
 decode_for_recorder = msgspec.msgpack.Decoder(ToRecorder).decode

@@ -70,7 +70,7 @@ class DirectionState:
         self.tables = {number: TABLES[name] for number, name in codecs.items() if name in TABLES}
 
 
-class Recording:
+class LiveRecording:
     """A call's recording. Every method may raise what the sealed file raises (``OSError``, ``VaultError``)."""
 
     def __init__(
@@ -320,6 +320,6 @@ def _bind() -> tuple[DirectionState, ...]:
     return sides
 
 
-def total(recordings: Iterable[Recording], what: Callable[[DirectionState], int]) -> int:
+def total(recordings: Iterable[LiveRecording], what: Callable[[DirectionState], int]) -> int:
     """A count over all sides of all recordings."""
     return sum(what(side) for recording in recordings for side in recording.sides)

@@ -34,7 +34,7 @@ from gate.registers.snapshot import Metadata, Snapshot
 
 if TYPE_CHECKING:
     from gate.registers.lines import Keys
-    from gate.registers.source import Source
+    from gate.registers.source import RegisterFile
     from gate.types import Progress
 
 __all__ = ["ImportReport", "guess_as_of", "import_file", "parse_coverage", "prune"]
@@ -162,7 +162,7 @@ class _Import:
             previous_sha256=self.before.pointer.sha256 if self.before.pointer and self.before.snapshot else "",
         )
 
-    def _put_in_force(self, keys: Keys, source: Source) -> str:
+    def _put_in_force(self, keys: Keys, source: RegisterFile) -> str:
         """Write the snapshot, read it back, swap. Returns its SHA-256."""
         self.tell(0.85, "writing")
         kept = snapshot_store.superseded(self.folder, self.before.worth_keeping(), self.now)

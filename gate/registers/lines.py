@@ -48,7 +48,7 @@ class BadLine:
 
 
 @dataclass(slots=True)
-class Tally:
+class LineCounts:
     """What has been read so far."""
 
     lines: int = 0
@@ -87,7 +87,7 @@ def _fault(line: bytes, digits: bytes) -> str:
     return f"holds {len(digits)} digits where 10 or 11 are needed"
 
 
-def read_plain(data: bytes, tally: Tally) -> list[int]:
+def read_plain(data: bytes, tally: LineCounts) -> list[int]:
     """The numbers in ``data``, which must end at the end of a line; line by line."""
     keys = []
     first = tally.lines + 1
@@ -102,7 +102,7 @@ def read_plain(data: bytes, tally: Tally) -> list[int]:
     return keys
 
 
-def read_fast(data: bytes, tally: Tally) -> Iterator[Keys]:
+def read_fast(data: bytes, tally: LineCounts) -> Iterator[Keys]:
     """The numbers in ``data``, which must end at the end of a line; in the order of the lines, a table at a time."""
     start = 0
     while start < len(data):
@@ -123,7 +123,7 @@ def read_fast(data: bytes, tally: Tally) -> Iterator[Keys]:
         yield keys
 
 
-def _read_table(table: npt.NDArray[np.uint8], width: int, tally: Tally) -> Keys | None:
+def _read_table(table: npt.NDArray[np.uint8], width: int, tally: LineCounts) -> Keys | None:
     """The numbers of lines (without their LF) of ``width`` bytes and perhaps a CR each; None where one of them holds an
     LF, so that it is not one line.
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from gate.errors import RegisterError, RegisterFailed
 from gate.handed_over_file import HandedOverFile
-from gate.registers.lines import Keys, Tally, read_fast
+from gate.registers.lines import Keys, LineCounts, read_fast
 from gate.types import Progress
 
 READ_AT_ONCE = 4 << 20
@@ -31,24 +31,24 @@ _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class RegisterFile:
     """A file that was read and found good."""
 
     name: str
     sha256: str
     keys: Keys
     """The number of every good line, in the order of the file."""
-    tally: Tally
+    tally: LineCounts
 
 
-def read_source(path: HandedOverFile, progress: Progress) -> Source:
+def read_source(path: HandedOverFile, progress: Progress) -> RegisterFile:
     """Read a register file. ``RegisterError`` where it is refused, with line numbers; ``OSError`` where it cannot be
     read."""
     with path.reader() as file:
         if path.size == 0:
             raise _refused(path, "it is empty")
         keys = np.empty(path.size // SHORTEST_RECORD + 1, np.int64)
-        used, read, tail, tally, sha256 = 0, 0, b"", Tally(), hashlib.sha256()
+        used, read, tail, tally, sha256 = 0, 0, b"", LineCounts(), hashlib.sha256()
         while chunk := file.read(READ_AT_ONCE):
             sha256.update(chunk)
             data = tail + (chunk.removeprefix(_BYTE_ORDER_MARK) if read == 0 else chunk)
@@ -71,10 +71,10 @@ def read_source(path: HandedOverFile, progress: Progress) -> Source:
             f"line {tally.lines + 1:,}, the last one, has no line end: the file was cut in the middle of a record",
         )
     _judge(path, tally)
-    return Source(path.name, sha256.hexdigest(), keys[:used], tally)
+    return RegisterFile(path.name, sha256.hexdigest(), keys[:used], tally)
 
 
-def _judge(path: HandedOverFile, tally: Tally) -> None:
+def _judge(path: HandedOverFile, tally: LineCounts) -> None:
     """Refuse a file with too many bad lines."""
     if tally.bad * TOLERATED <= tally.lines:
         return

@@ -57,7 +57,7 @@ Take = Callable[[str, HandedOverFile], Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class FileOutcome:
     """What became of a file."""
 
     name: str
@@ -91,7 +91,7 @@ class DropFolder:
         self._passed: dict[str, tuple[int, str]] = {}
         """What was passed over -> its inode, and why."""
 
-    def look(self, tick: float, now: datetime) -> list[Outcome]:
+    def look(self, tick: float, now: datetime) -> list[FileOutcome]:
         """Take every file that has landed; ``tick`` is ``time.monotonic()``. Raises ``RegisterError`` where the folder
         cannot be read."""
         outcomes = self._grown()
@@ -104,7 +104,7 @@ class DropFolder:
         self._delete_old(now)
         return outcomes
 
-    def _grown(self) -> list[Outcome]:
+    def _grown(self) -> list[FileOutcome]:
         """Files that somebody has written to since they were taken: their upload had only paused, and numbers of the
         rest would be called. They are put back, to be taken as a whole."""
         outcomes = []
@@ -116,18 +116,18 @@ class DropFolder:
                 if not back.exists():  # else a newer one has come
                     path.rename(back)
                     why = "it was written to after it was taken: it is taken again"
-                    outcomes.append(Outcome(register, back, "waits", why))
+                    outcomes.append(FileOutcome(register, back, "waits", why))
             except FileNotFoundError:
                 pass
             except OSError as error:
                 why = f"it was written to after it was taken, and cannot be put back: {error.strerror}"
-                outcomes.append(Outcome(register, path, "stuck", why))
+                outcomes.append(FileOutcome(register, path, "stuck", why))
             del self._last[register]
         return outcomes
 
     # --- what has landed
 
-    def _landed(self, tick: float, now: float) -> tuple[list[tuple[Path, str, Stamp]], list[Outcome]]:
+    def _landed(self, tick: float, now: float) -> tuple[list[tuple[Path, str, Stamp]], list[FileOutcome]]:
         try:
             with os.scandir(self.folder) as entries:
                 found = [(entry.name, entry.stat(follow_symlinks=False)) for entry in entries]
@@ -136,7 +136,7 @@ class DropFolder:
                 f"the drop folder {self.folder} cannot be read: {error.strerror}", hint="is its disk or share mounted?"
             ) from None
         landed: list[tuple[Path, str, Stamp]] = []
-        passed: list[Outcome] = []
+        passed: list[FileOutcome] = []
         for name, seen in sorted(found, key=lambda each: (each[1].st_mtime_ns, each[0])):
             if _unfinished(name):
                 if stat.S_ISREG(seen.st_mode):
@@ -146,7 +146,7 @@ class DropFolder:
             if why := self._why_passed(name, seen, register):
                 if self._passed.get(name) != (seen.st_ino, why) and len(passed) < MOST:
                     self._passed[name] = (seen.st_ino, why)
-                    passed.append(Outcome(register or "", self.folder / name, PASSED, why))
+                    passed.append(FileOutcome(register or "", self.folder / name, PASSED, why))
             elif register is not None and self._settled(name, seen, tick, now):
                 landed.append((self.folder / name, register, _stamp(seen)))
         there, inodes = {name for name, _ in found}, {seen.st_ino for _, seen in found}
@@ -197,7 +197,7 @@ class DropFolder:
 
     # --- what becomes of it
 
-    def _one(self, path: Path, name: str, seen: Stamp, tick: float, now: datetime) -> Outcome | None:
+    def _one(self, path: Path, name: str, seen: Stamp, tick: float, now: datetime) -> FileOutcome | None:
         try:
             with self._open(path) as given:
                 if _stamp(given.seen) != seen:
@@ -208,11 +208,11 @@ class DropFolder:
                 return None  # somebody else has taken it
             if not isinstance(error, RegisterError) or isinstance(error, RegisterFailed):
                 self._later[path.name] = (seen, tick + AGAIN_SECONDS)
-                return Outcome(name, path, "waits", error.message)
+                return FileOutcome(name, path, "waits", error.message)
             return self._move(path, name, REFUSED, seen, now, why=error)
         with suppress(OSError):
             if _stamp(path.lstat()) != seen:  # what was imported was not all of it
-                return Outcome(name, path, "waits", "it was written to while it was imported: it is taken again")
+                return FileOutcome(name, path, "waits", "it was written to while it was imported: it is taken again")
         outcome = self._move(path, name, TAKEN, seen, now, report=report)
         if outcome.state == TAKEN:
             self._last[name] = (outcome.file, path.name, seen)
@@ -243,7 +243,7 @@ class DropFolder:
         *,
         why: GateError | None = None,
         report: Mapping[str, Any] | None = None,
-    ) -> Outcome:
+    ) -> FileOutcome:
         text = why.message if why else ""
         try:
             target = self._place(to, path.name, now)
@@ -254,8 +254,10 @@ class DropFolder:
         except OSError as error:
             # It stays where it is, and is left alone until somebody writes to it.
             self._later[path.name] = (seen, float("inf"))
-            return Outcome(name, path, "stuck", f"{text + '; ' if text else ''}it cannot be moved: {error.strerror}")
-        return Outcome(name, target, to, text, report or {})
+            return FileOutcome(
+                name, path, "stuck", f"{text + '; ' if text else ''}it cannot be moved: {error.strerror}"
+            )
+        return FileOutcome(name, target, to, text, report or {})
 
     def _place(self, to: str, name: str, now: datetime) -> Path:
         folder = self.folder / to

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gate.core.terms import UNPROVEN, Attempt
 from gate.ports import Incoming
 from gate.sip import identity, sdp
-from gate.sip.auth import Caller
+from gate.sip.auth import ProvenCaller
 from gate.sip.header_fields import split_list, whole
 from gate.sip.message import Address, SipMessage, body_of
 from gate.sip.purpose_claims import PurposeClaims
@@ -50,7 +50,7 @@ def invite_fault(request: SipMessage) -> tuple[int, str, list[tuple[str, str]]] 
 
 
 def attempt_of(
-    request: SipMessage, source: Address, caller: Caller | None, looped: bool, call_id: str, claims: PurposeClaims
+    request: SipMessage, source: Address, caller: ProvenCaller | None, looped: bool, call_id: str, claims: PurposeClaims
 ) -> Incoming:
     """The attempt as the call manager gets it. Without a ``caller`` nothing is presumed: marketing, no presentation."""
     body = body_of(request)

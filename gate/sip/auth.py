@@ -53,7 +53,7 @@ class AuthResult(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class ProvenCaller:
     """Someone whose word on who they are holds."""
 
     claimed_by: str
@@ -127,7 +127,7 @@ class Authenticator:
         self.networks = [(_network(text), pbx) for pbx in config.pbx for text in pbx.addresses]
         self._by_host: dict[str, Pbx | None] = {}
 
-    def pbx_at(self, source: Address) -> Caller | None:
+    def pbx_at(self, source: Address) -> ProvenCaller | None:
         """The PBX whose address this is."""
         host = source[0]
         if host not in self._by_host:
@@ -136,7 +136,7 @@ class Authenticator:
             address = ipaddress.ip_address(host.strip("[]").partition("%")[0])
             self._by_host[host] = next((pbx for network, pbx in self.networks if address in network), None)
         pbx = self._by_host[host]
-        return Caller(f"trunk:{pbx.name}", pbx) if pbx else None
+        return ProvenCaller(f"trunk:{pbx.name}", pbx) if pbx else None
 
     def challenges(self, request: SipMessage, source: Address, stale: bool = False) -> list[tuple[str, str]]:
         """WWW-Authenticate headers, strongest first, that the phone behind ``request`` can take."""
@@ -151,7 +151,7 @@ class Authenticator:
             for name in (("MD5",) if old else _HASHES)
         ]
 
-    def check(self, request: SipMessage, source: Address) -> tuple[AuthResult, Caller | None]:
+    def check(self, request: SipMessage, source: Address) -> tuple[AuthResult, ProvenCaller | None]:
         """What the request's credentials are worth; the caller where they are right: then it has proven itself at
         ``source``."""
         verdict = AuthResult.CHALLENGE
@@ -162,7 +162,7 @@ class Authenticator:
             verdict, account = self._check(request, given, source)
             if account:
                 self.proven.note(f"account:{account.username}", source, self._registration_seconds)
-                return verdict, Caller(f"account:{account.username}", account)
+                return verdict, ProvenCaller(f"account:{account.username}", account)
             if verdict is not AuthResult.CHALLENGE:
                 break
         return verdict, None

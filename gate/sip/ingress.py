@@ -14,7 +14,7 @@ import structlog
 
 from gate.kernel_calls import random_hex
 from gate.sip.admission import ALLOWED, SDP_ONLY, attempt_of, invite_fault, usable_contact, usable_names
-from gate.sip.auth import Authenticator, AuthResult, Caller
+from gate.sip.auth import Authenticator, AuthResult, ProvenCaller
 from gate.sip.header_fields import uri_of, user_of
 from gate.sip.message import Address, BadMessage, SipMessage, answer, body_of, destination, parse
 from gate.sip.peers import DialogPeer
@@ -125,14 +125,14 @@ class Ingress:
             self.refuse(pending, "internal_error", "", "The gate could not decide in time.")
             self.engine.events.failed(pending.call_id, pending.refusal, "internal_error")
 
-    def _refusal_of(self, caller: Caller | None, source: Address) -> int:
+    def _refusal_of(self, caller: ProvenCaller | None, source: Address) -> int:
         """The code that refuses a call of this caller; of one who has not proven anything, that of its address."""
         known = caller or self.auth.pbx_at(source)
         return (known.who.refusal if known else 0) or self.engine.config.sip.refusal
 
     def _fault(
         self, request: SipMessage, source: Address, endpoint: Endpoint, fault: tuple[int, str, list[tuple[str, str]]],
-        caller: Caller | None = None,
+        caller: ProvenCaller | None = None,
     ) -> None:  # fmt: skip
         """A request that cannot be taken. An INVITE of a phone system that would dial its next trunk is refused as its
         calls are; what was wrong stands in the phrase and the headers."""
@@ -143,7 +143,7 @@ class Ingress:
         else:
             self.reply(request, source, endpoint, code, phrase, headers)
 
-    def _check(self, request: SipMessage, source: Address) -> tuple[AuthResult, Caller | None]:
+    def _check(self, request: SipMessage, source: Address) -> tuple[AuthResult, ProvenCaller | None]:
         """What its credentials are worth; where they were right is known from now on."""
         verdict, caller = self.auth.check(request, source)
         if caller is not None:
@@ -346,7 +346,7 @@ class Ingress:
         return any(ours in via.replace(" ", "") for via in request.vias[1:])
 
     def _ask(
-        self, request: SipMessage, source: Address, endpoint: Endpoint, caller: Caller | None, looped: bool
+        self, request: SipMessage, source: Address, endpoint: Endpoint, caller: ProvenCaller | None, looped: bool
     ) -> None:
         claimed_by = caller.claimed_by if caller else ""
         refused = self._refusal_of(caller, source)

@@ -56,8 +56,7 @@ class SipLine:
         self.on_trunk: Callable[[TrunkStatus], None] = lambda status: None
         """Told on the line thread when the carrier goes away, comes back, or takes our registration."""
 
-    # --- start and stop
-    # -------------------------------------------------------------------------------------------------------
+    # --- start and stop -----------------------------------------------------------------------------------------------
 
     def bind(self, events: LineEvents) -> None:
         """Set the receiver of events; before ``run``."""

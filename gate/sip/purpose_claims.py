@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from gate.config import Config, DialPrefix
 from gate.core.screening import Purpose, Topic
-from gate.sip.auth import Caller
+from gate.sip.auth import ProvenCaller
 from gate.sip.message import SipMessage
 
 
@@ -37,7 +37,7 @@ class PurposeClaims:
         self._prefixes = config.dial_prefix
         self._header = config.purpose_header
 
-    def of(self, request: SipMessage, dialled: str, caller: Caller | None) -> PurposeClaim:
+    def of(self, request: SipMessage, dialled: str, caller: ProvenCaller | None) -> PurposeClaim:
         """The claim of an INVITE; ``dialled`` is its number as it came.
 
         Somebody who has not proven who they are claims nothing: marketing is presumed.
@@ -57,14 +57,16 @@ class PurposeClaims:
             return replace(claim, through=through, refused=True)
         return replace(claim, purpose=first.purpose, topic=first.topic, through=through)
 
-    def _by_prefix(self, prefix: DialPrefix | None, caller: Caller, own: tuple[Purpose, Topic]) -> PurposeClaim | None:
+    def _by_prefix(
+        self, prefix: DialPrefix | None, caller: ProvenCaller, own: tuple[Purpose, Topic]
+    ) -> PurposeClaim | None:
         if prefix is None:
             return None
         topic = Topic(prefix.topic) if prefix.topic else own[1]
         refused = caller.claimed_by not in prefix.allowed
         return PurposeClaim("", Purpose(prefix.purpose), topic, f"prefix {prefix.prefix}", refused)
 
-    def _by_header(self, request: SipMessage, caller: Caller, own: tuple[Purpose, Topic]) -> PurposeClaim | None:
+    def _by_header(self, request: SipMessage, caller: ProvenCaller, own: tuple[Purpose, Topic]) -> PurposeClaim | None:
         values = request.all(self._header.name.lower()) if self._header.name else []
         if not values:
             return None

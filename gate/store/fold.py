@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LogEntry:
     """A fact as it lies in the store: times are stamps, the body is what its canonical JSON says."""
 
     leaf_index: int
@@ -24,7 +24,7 @@ class Entry:
 
 
 Columns = dict[str, Any]
-Derive = Callable[[Entry], Columns]
+Derive = Callable[[LogEntry], Columns]
 
 
 Raw = tuple[int, str, str, str, str, str | None]
@@ -74,7 +74,7 @@ class Table:
             derive = self.derive.get(kind)
             if derive is None or (columns is None and kind != self.creates):
                 continue
-            new = derive(Entry(leaf_index, kind, subject, at, actor, json.loads(body or "{}"), body is None))
+            new = derive(LogEntry(leaf_index, kind, subject, at, actor, json.loads(body or "{}"), body is None))
             if self.hashed and kind == self.creates:
                 new["number_hash"] = number_hash(pepper, new["number"]) if pepper and new["number"] else None
                 if new["number_hash"] is None:
@@ -95,7 +95,7 @@ class Table:
         if derive is None:
             return {}
         hashed: Columns = {"number_hash": None} if self.hashed and kind == self.creates else {}
-        return derive(Entry(0, kind, "", "", "", erased=True)) | hashed
+        return derive(LogEntry(0, kind, "", "", "", erased=True)) | hashed
 
     def stays(self, kind: str) -> frozenset[str]:
         """Those that rest on the body and are not personal: they stay when it goes, and nothing else shows what they

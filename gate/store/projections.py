@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gate.store.fold import Columns, Derive, Entry, Table
+from gate.store.fold import Columns, Derive, LogEntry, Table
 from gate.store.request_table import REQUESTS
 from gate.store.values import flag, number, real, text, texts, when
 
@@ -35,35 +35,35 @@ _DECISION = ("number", "raw", "presentation", "purpose", "topic", "claimed_by", 
 _GROUNDS = ("verdict", "reason", "consent_id", "objection_id")
 
 
-def _decision(fact: Entry) -> Columns:
+def _decision(fact: LogEntry) -> Columns:
     return {"leaf_index": fact.leaf_index, "at": fact.at, **texts(fact.body, *_DECISION, *_GROUNDS)}
 
 
-def _answered(fact: Entry) -> Columns:
+def _answered(fact: LogEntry) -> Columns:
     return {"answered_at": fact.at, "codec": text(fact.body.get("codec"))}
 
 
-def _announced(fact: Entry) -> Columns:
+def _announced(fact: LogEntry) -> Columns:
     return {"announced": flag(fact.body.get("completed"))}
 
 
-def _connected(fact: Entry) -> Columns:
+def _connected(fact: LogEntry) -> Columns:
     return {"connected_at": fact.at, "recorded": flag(fact.body.get("recorded"))}
 
 
-def _unrecorded(fact: Entry) -> Columns:
+def _unrecorded(fact: LogEntry) -> Columns:
     return {"recorded": 0, "unrecorded_why": text(fact.body.get("why"))}
 
 
-def _call_recording(fact: Entry) -> Columns:
+def _call_recording(fact: LogEntry) -> Columns:
     return {"recording_id": fact.subject}
 
 
-def _call_objection(_fact: Entry) -> Columns:
+def _call_objection(_fact: LogEntry) -> Columns:
     return {"objected": 1}
 
 
-def _ended(fact: Entry) -> Columns:
+def _ended(fact: LogEntry) -> Columns:
     body = fact.body
     bridged = body.get("bridged", bool(body["seconds"]) if "seconds" in body else None)
     return {
@@ -99,12 +99,12 @@ CALLS = Table(
 # --- recordings ---------------------------------------------------------------------------------------------------
 
 
-def _recording_opened(fact: Entry) -> Columns:
+def _recording_opened(fact: LogEntry) -> Columns:
     names = ("call_id", "path", "key_id", "recipients", "purpose")
     return {"leaf_index": fact.leaf_index, "opened_at": fact.at, **texts(fact.body, *names)}
 
 
-def _recording_closed(fact: Entry) -> Columns:
+def _recording_closed(fact: LogEntry) -> Columns:
     body = fact.body
     return {
         "closed_at": fact.at,
@@ -116,11 +116,11 @@ def _recording_closed(fact: Entry) -> Columns:
     }
 
 
-def _recording_erasing(fact: Entry) -> Columns:
+def _recording_erasing(fact: LogEntry) -> Columns:
     return {"erasing_at": fact.at, "erasing_basis": text(fact.body.get("basis"))}
 
 
-def _recording_erased(fact: Entry) -> Columns:
+def _recording_erased(fact: LogEntry) -> Columns:
     return {"erased_at": fact.at}
 
 
@@ -140,13 +140,13 @@ RECORDINGS = Table(
 # --- own lists ----------------------------------------------------------------------------------------------------
 
 
-def _objection(fact: Entry) -> Columns:
+def _objection(fact: LogEntry) -> Columns:
     names = ("number", "source", "note", "call_id")
     made_at = when(fact, "made_at")  # said at an earlier time than it was noted, where the body says so
     return {"leaf_index": fact.leaf_index, "made_at": made_at, "actor": fact.actor, **texts(fact.body, *names)}
 
 
-def _objection_removed(fact: Entry) -> Columns:
+def _objection_removed(fact: LogEntry) -> Columns:
     return {"removed_at": fact.at, "removed_by": fact.actor, "removed_why": text(fact.body.get("reason"))}
 
 
@@ -161,7 +161,7 @@ OBJECTIONS = Table(
 )
 
 
-def _consent(fact: Entry) -> Columns:
+def _consent(fact: LogEntry) -> Columns:
     return {
         "leaf_index": fact.leaf_index,
         "noted_at": fact.at,
@@ -171,7 +171,7 @@ def _consent(fact: Entry) -> Columns:
     }
 
 
-def _consent_withdrawn(fact: Entry) -> Columns:
+def _consent_withdrawn(fact: LogEntry) -> Columns:
     return {
         "withdrawn_at": when(fact, "at"),
         "withdrawn_by": fact.actor,
@@ -193,12 +193,12 @@ CONSENTS = Table(
 # --- holds --------------------------------------------------------------------------------------------------------
 
 
-def _hold(fact: Entry) -> Columns:
+def _hold(fact: LogEntry) -> Columns:
     names = ("kind", "target", "recording_id", "call_id", "number", "reason", "reference")
     return {"leaf_index": fact.leaf_index, "made_at": fact.at, "actor": fact.actor, **texts(fact.body, *names)}
 
 
-def _hold_released(fact: Entry) -> Columns:
+def _hold_released(fact: LogEntry) -> Columns:
     return {"released_at": fact.at, "released_by": fact.actor, "released_why": text(fact.body.get("reason"))}
 
 
@@ -215,7 +215,7 @@ HOLDS = Table(
 # --- registers ----------------------------------------------------------------------------------------------------
 
 
-def _register_imported(fact: Entry) -> Columns:
+def _register_imported(fact: LogEntry) -> Columns:
     body = fact.body
     return {
         "leaf_index": fact.leaf_index,

@@ -10,11 +10,11 @@ numbers and calls; always complete, the newest counts) and ``request_words`` (re
 
 from __future__ import annotations
 
-from gate.store.fold import Columns, Derive, Entry, Table
+from gate.store.fold import Columns, Derive, LogEntry, Table
 from gate.store.values import flag, number, text, texts
 
 
-def _opened(fact: Entry) -> Columns:
+def _opened(fact: LogEntry) -> Columns:
     names = ("reference", "asks", "channel", "received")
     written = flag(fact.body.get("written"))
     return {
@@ -26,7 +26,7 @@ def _opened(fact: Entry) -> Columns:
     }
 
 
-def _person(fact: Entry) -> Columns:
+def _person(fact: LogEntry) -> Columns:
     names = ("name", "contact", "about", "since", "until")
     return {"numbers": text(fact.body.get("lines")), **texts(fact.body, *names)}
 
@@ -34,7 +34,7 @@ def _person(fact: Entry) -> Columns:
 def _on(column: str, **more: str | None) -> Derive:
     """The day of a step in a column; ``more``: columns that take another value of the body, None empties them."""
 
-    def derive(fact: Entry) -> Columns:
+    def derive(fact: LogEntry) -> Columns:
         columns: Columns = {column: text(fact.body.get("on"))}
         for name, source in more.items():
             columns[name] = None if source is None else text(fact.body.get(source))
@@ -43,15 +43,15 @@ def _on(column: str, **more: str | None) -> Derive:
     return derive
 
 
-def _searched(fact: Entry) -> Columns:
+def _searched(fact: LogEntry) -> Columns:
     return {"searched_on": text(fact.body.get("on")), "found": number(fact.body.get("found"))}
 
 
-def _carried(fact: Entry) -> Columns:
+def _carried(fact: LogEntry) -> Columns:
     return {"carried_at": fact.at, "held_back": number(fact.body.get("held_back"))}
 
 
-def _carrying(fact: Entry) -> Columns:
+def _carrying(fact: LogEntry) -> Columns:
     return {"carrying_at": fact.at}
 
 

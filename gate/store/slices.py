@@ -33,7 +33,7 @@ _IN_CALLS = (
 )
 
 
-class Bounds(NamedTuple):
+class SliceBounds(NamedTuple):
     """The first and the last leaf of a period; both None where it has none."""
 
     first: int | None
@@ -61,7 +61,7 @@ class LogSlice:
             before = db.execute(
                 "SELECT max(leaf_index) FROM facts WHERE leaf_index < :size AND at < :since", self._period
             ).fetchone()[0]
-        self.bounds = Bounds(*row)
+        self.bounds = SliceBounds(*row)
         self.gap = None if self.bounds.first is not None else 0 if before is None else int(before) + 1
         """The first leaf after a period without entries; None for one that has some."""
 

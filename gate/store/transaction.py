@@ -13,7 +13,7 @@ from gate.core.evidence import Frontier, Node, canonical, commitment, leaf_bytes
 from gate.core.screening import Consent, Objection
 from gate.errors import StoreError
 from gate.ports import Fact
-from gate.store.fold import Columns, Entry, Table, number_hash
+from gate.store.fold import Columns, LogEntry, Table, number_hash
 from gate.store.projections import TOUCHED, call_of
 from gate.store.tree import TILE, TILE_LEVEL, load_frontier, node_provider
 from gate.store.values import utf8
@@ -86,7 +86,7 @@ class StoreTransaction:
         text = canonical(fact.body)
         body = json.loads(text)
         index = self.frontier.size
-        entry = Entry(index, fact.kind, utf8(fact.subject), stamp(fact.at), utf8(fact.actor), body)
+        entry = LogEntry(index, fact.kind, utf8(fact.subject), stamp(fact.at), utf8(fact.actor), body)
         salt = self._salts()
         leaf = leaf_bytes(entry.kind, entry.subject, entry.at, entry.actor, commitment(salt, text))
         digest = leaf_hash(leaf)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from gate.core.evidence import canonical, stamp
-from gate.store.fold import Columns, Entry
+from gate.store.fold import Columns, LogEntry
 
 
 def utf8(value: str) -> str:
@@ -37,7 +37,7 @@ def flag(value: Any) -> int | None:
     return None if value is None else int(bool(value))
 
 
-def when(fact: Entry, name: str) -> str | None:
+def when(fact: LogEntry, name: str) -> str | None:
     """A time in a body as a stamp, the fact's own where it names none; one without a zone counts as UTC.
 
     Raises ``ValueError`` for what is no time.

@@ -11,7 +11,7 @@ from typing import Any, Final
 from gate.errors import ConfigError, VaultError
 from gate.types import Row
 from gate.vault.errors import NoRecipients, NoSuchRecipient, OtherHalf
-from gate.vault.keyrows import Held, Kept
+from gate.vault.keyrows import Held, KeptWrap
 from gate.vault.keystore import KeyStoreDb
 from gate.vault.proof import CHALLENGE_BYTES, challenge_to, holds
 from gate.vault.publickey import HALVES, Recipient
@@ -125,7 +125,7 @@ class Keyring:
         """What only the private key of a recipient, in force or retired, can answer."""
         return challenge_to(self._known(recipient_id), self._secret(recipient_id))
 
-    def unproven(self, recipient_id: str, after: str, limit: int) -> Sequence[Kept]:
+    def unproven(self, recipient_id: str, after: str, limit: int) -> Sequence[KeptWrap]:
         """A recipient's wraps that have not been shown to open."""
         return self._keys.unproven(recipient_id, after, limit)
 

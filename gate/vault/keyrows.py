@@ -58,7 +58,7 @@ DELETE FROM wraps AS mine WHERE recording_id = ? AND recipient_id = ? AND EXISTS
 """
 
 
-class Kept(NamedTuple):
+class KeptWrap(NamedTuple):
     """A wrapped key of one recipient."""
 
     recording_id: str
@@ -106,9 +106,9 @@ def held(db: sqlite3.Connection, recipient_id: str, other: str, after: str, limi
     return [Held(name, key, wrap, bool(there), bool(proven)) for name, key, wrap, there, proven in rows]
 
 
-def unproven(db: sqlite3.Connection, recipient_id: str, after: str, limit: int) -> list[Kept]:
+def unproven(db: sqlite3.Connection, recipient_id: str, after: str, limit: int) -> list[KeptWrap]:
     """A recipient's wraps that nobody has shown to open, by recording id."""
-    return [Kept(*row) for row in db.execute(_UNPROVEN, (recipient_id, after, limit))]
+    return [KeptWrap(*row) for row in db.execute(_UNPROVEN, (recipient_id, after, limit))]
 
 
 def alone(

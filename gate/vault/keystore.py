@@ -31,7 +31,7 @@ from gate.vault.keyrows import (
     SCHEMA,
     VERSION,
     Held,
-    Kept,
+    KeptWrap,
     alone,
     drop,
     give,
@@ -61,7 +61,7 @@ _PRAGMAS: Final = (
 )
 
 
-class Tally(NamedTuple):
+class RecipientTally(NamedTuple):
     """What one recipient's private key is worth."""
 
     recordings: int
@@ -119,7 +119,7 @@ class KeyStoreDb(SqliteThread):
         found: list[Held] = self._call(lambda db: held(db, recipient_id, other, after, limit))
         return found
 
-    def tally(self, recipient_id: str, others: Collection[str] | None = None) -> Tally:
+    def tally(self, recipient_id: str, others: Collection[str] | None = None) -> RecipientTally:
         """What a recipient can open, and what nobody could without that private key: where ``others`` are given, none
         of them. A page at a time, so that no recording's key waits long."""
         after, counted = "", Counter[bytes]()
@@ -128,11 +128,11 @@ class KeyStoreDb(SqliteThread):
             counted.update(kind for _, kind, _ in page)
             lost += sum(sole for *_, sole in page)
             after = page[-1][0]
-        return Tally(counted.total(), lost, counted[b"\2"], counted[b"\3"])
+        return RecipientTally(counted.total(), lost, counted[b"\2"], counted[b"\3"])
 
-    def unproven(self, recipient_id: str, after: str = "", limit: int = 500) -> list[Kept]:
+    def unproven(self, recipient_id: str, after: str = "", limit: int = 500) -> list[KeptWrap]:
         """A recipient's wraps that have not been shown to open, by recording id."""
-        found: list[Kept] = self._call(lambda db: unproven(db, recipient_id, after, limit))
+        found: list[KeptWrap] = self._call(lambda db: unproven(db, recipient_id, after, limit))
         return found
 
     def give(self, source: str, target: str, wraps: Mapping[str, bytes]) -> int:

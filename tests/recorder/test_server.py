@@ -54,19 +54,19 @@ def wire(tmp_path: Path) -> Iterator[Wire]:
 def test_nonsense_is_passed_over(wire: Wire) -> None:
     for data in (b"\x00", b"nonsense", b"\x81\xa4type\xa4Open", m.encode(m.Pause("x", 0))[:-1], b"\xc1" * 5000):
         wire.socket.send(data)
-    wire.send(m.Open("a", "rec-a", "2026-01-05", {}))
+    wire.send(m.OpenRecording("a", "rec-a", "2026-01-05", {}))
     opened = wire.next()
     assert isinstance(opened, m.Opened) and opened.path == "2026/01/05/rec-a.dgr"
 
 
 @pytest.mark.parametrize("recording_id", ["", "../x", "a/b", "a" * 65, "é", "a\n"])
 def test_an_id_that_is_no_file_name_is_refused(wire: Wire, recording_id: str) -> None:
-    wire.send(m.Open("a", recording_id, "2026-01-05", {}))
+    wire.send(m.OpenRecording("a", recording_id, "2026-01-05", {}))
     assert isinstance(wire.next(), m.OpenFailed)
 
 
 def test_a_day_that_is_none_is_refused(wire: Wire) -> None:
-    wire.send(m.Open("a", "rec-a", "../../..", {}))
+    wire.send(m.OpenRecording("a", "rec-a", "../../..", {}))
     assert isinstance(wire.next(), m.OpenFailed)
 
 
@@ -74,16 +74,16 @@ def test_a_start_that_comes_to_nothing_is_told_and_a_pause_is_not(wire: Wire) ->
     wire.send(m.Pause("unknown", 0))
     wire.send(m.MediaChanged("unknown", {}))
     wire.send(m.Start("unknown", 0, {}, []))
-    assert wire.next() == m.Failed("unknown", "the recorder knows no such call")
+    assert wire.next() == m.RecordingFailed("unknown", "the recorder knows no such call")
 
 
 def test_an_event_that_has_no_frame_fails_its_call_and_no_other(wire: Wire) -> None:
     for call in "ab":
-        wire.send(m.Open(call, f"rec-{call}", "2026-01-05", {}))
+        wire.send(m.OpenRecording(call, f"rec-{call}", "2026-01-05", {}))
         assert isinstance(wire.next(), m.Opened)
     wire.send(m.Start("a", time.monotonic_ns(), PAYLOADS, [{"text": "x" * 70_000}]))
     failed = wire.next()
-    assert isinstance(failed, m.Failed) and failed.call_id == "a"
+    assert isinstance(failed, m.RecordingFailed) and failed.call_id == "a"
     wire.send(m.Start("b", time.monotonic_ns(), PAYLOADS, []))
     wire.send(m.Close("b"))
     closed = wire.next()
@@ -95,7 +95,7 @@ def test_an_event_that_has_no_frame_fails_its_call_and_no_other(wire: Wire) -> N
 
 def test_a_closing_that_nobody_read_is_left_as_a_note(tmp_path: Path) -> None:
     wire = Wire(tmp_path / "recordings")
-    wire.send(m.Open("a", "rec-a", "2026-01-05", {}))
+    wire.send(m.OpenRecording("a", "rec-a", "2026-01-05", {}))
     wire.send(m.Start("a", time.monotonic_ns(), PAYLOADS, []))
     wire.send(m.Close("a"))
     assert isinstance(wire.next(), m.Ready)
@@ -129,7 +129,7 @@ MORE = [m.MediaChanged("unknown", PAYLOADS)] * 600
 
 def behind(wire: Wire) -> tuple[m.Opened, Phone]:
     """A call that is recorded, in a recorder that waits to hear whether more was asked of it."""
-    wire.send(m.Open("a", "rec-a", "2026-01-05", {}))
+    wire.send(m.OpenRecording("a", "rec-a", "2026-01-05", {}))
     opened = wire.next()
     assert isinstance(opened, m.Opened)
     phone = Phone(opened.caller_port)

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.registers import lines
-from gate.registers.lines import LineError, Tally, parse_line, read_fast, read_plain
+from gate.registers.lines import LineCounts, LineError, parse_line, read_fast, read_plain
 
 
 @pytest.mark.parametrize(
@@ -60,9 +60,9 @@ def test_a_fault_shows_a_long_line_only_in_part() -> None:
     assert len(str(caught.value)) < 120
 
 
-def _both(data: bytes) -> tuple[list[int], Tally]:
+def _both(data: bytes) -> tuple[list[int], LineCounts]:
     """Read by both readers; the fast one in one piece."""
-    plain, fast = Tally(), Tally()
+    plain, fast = LineCounts(), LineCounts()
     expected = read_plain(data, plain)
     parts = list(read_fast(data, fast))
     assert np.concatenate([np.empty(0, np.int64), *parts]).tolist() == expected
@@ -138,7 +138,7 @@ def test_a_usual_file_never_meets_the_plain_reader(monkeypatch: pytest.MonkeyPat
     usual = ["01632960202 ", "01632 960202", "0207 9460123", "0163296020  "]
     for ending in ("\r\n", "\n"):
         data = "".join(row + ending for row in usual * 50).encode()
-        keys = np.concatenate(list(read_fast(data, Tally()))).tolist()
+        keys = np.concatenate(list(read_fast(data, LineCounts()))).tolist()
         assert keys == [441632960202, 441632960202, 442079460123, 44163296020] * 50
     unpadded = b"01632960202\n" * 10
-    assert np.concatenate(list(read_fast(unpadded, Tally()))).tolist() == [441632960202] * 10
+    assert np.concatenate(list(read_fast(unpadded, LineCounts()))).tolist() == [441632960202] * 10

@@ -40,7 +40,7 @@ FAULTS = {
 }
 
 
-def _read(path: Path) -> source.Source:
+def _read(path: Path) -> source.RegisterFile:
     return read_source(opened(path), lambda _done, _stage: None)
 
 

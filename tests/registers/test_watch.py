@@ -13,7 +13,7 @@ import pytest
 
 from gate.errors import RegisterError, RegisterFailed, StoreError
 from gate.handed_over_file import HandedOverFile
-from gate.registers.watch import DropFolder, Outcome
+from gate.registers.watch import DropFolder, FileOutcome
 
 NAMES = {"tps": ("tps*.txt",), "ctps": ("CTPS*.txt",)}
 SETTLE = 60.0
@@ -38,7 +38,7 @@ class Bench:
             raise self.error
         return {"count": 1, "as_of": "2026-03-02"}
 
-    def look(self, later: float = 5.0) -> list[Outcome]:
+    def look(self, later: float = 5.0) -> list[FileOutcome]:
         """Look again ``later`` seconds on; files keep the time of this machine."""
         self.tick += later
         return self.drop.look(self.tick, datetime.now(UTC))
@@ -58,7 +58,7 @@ def bench(tmp_path: Path) -> Bench:
     return Bench(tmp_path)
 
 
-def states(outcomes: list[Outcome]) -> list[tuple[str, str, str]]:
+def states(outcomes: list[FileOutcome]) -> list[tuple[str, str, str]]:
     return [(each.name, each.file.name, each.state) for each in outcomes]
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from gate.config import Account, Config, DialPrefix, Pbx, PurposeHeader
 from gate.core.numbers import NumberRefused, parse
 from gate.core.screening import Purpose, Topic
-from gate.sip.auth import Caller
+from gate.sip.auth import ProvenCaller
 from gate.sip.message import SipMessage
 from gate.sip.purpose_claims import PurposeClaim, PurposeClaims
 from tests.support.sip_call import Call
@@ -20,9 +20,9 @@ from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, 
 from tests.support.sip_peer import Phone
 
 HEADER = "X-Dialgate-Purpose"
-ALICE = Caller("account:alice", Account("alice", "x", PRESENTED))
-BOB = Caller("account:bob", Account("bob", "x", PRESENTED, topic="pensions"))
-PBX = Caller("trunk:pbx1", Pbx("pbx1", ("127.0.0.1",), PRESENTED, purpose="service"))
+ALICE = ProvenCaller("account:alice", Account("alice", "x", PRESENTED))
+BOB = ProvenCaller("account:bob", Account("bob", "x", PRESENTED, topic="pensions"))
+PBX = ProvenCaller("trunk:pbx1", Pbx("pbx1", ("127.0.0.1",), PRESENTED, purpose="service"))
 PREFIXES = (
     DialPrefix("*71", "service", ("account:alice",)),
     DialPrefix("*72", "marketing", ("account:alice", "trunk:pbx1"), "claims"),
@@ -36,7 +36,7 @@ def configured(**changes: Any) -> Config:
     return msgspec.structs.replace(config, **{"dial_prefix": PREFIXES, "purpose_header": header} | changes)
 
 
-def claimed(dialled: str, caller: Caller | None, *headers: str) -> PurposeClaim:
+def claimed(dialled: str, caller: ProvenCaller | None, *headers: str) -> PurposeClaim:
     request = SipMessage("INVITE", "", 0, [(HEADER.lower(), value) for value in headers], b"")
     return PurposeClaims(configured()).of(request, dialled, caller)
 
@@ -59,7 +59,7 @@ def claimed(dialled: str, caller: Caller | None, *headers: str) -> PurposeClaim:
     ],
 )
 def test_law_1_7_who_may_claim_claims(
-    dialled: str, caller: Caller, headers: tuple[str, ...], purpose: str, topic: str, through: str
+    dialled: str, caller: ProvenCaller, headers: tuple[str, ...], purpose: str, topic: str, through: str
 ) -> None:
     claim = claimed(dialled, caller, *headers)
     assert claim == PurposeClaim("02079460000", Purpose(purpose), Topic(topic), through)
@@ -87,7 +87,7 @@ def test_law_1_7_who_may_claim_claims(
     ],
 )
 def test_law_1_7_any_other_claim_is_refused_and_the_strictest_presumed(
-    dialled: str, caller: Caller, headers: tuple[str, ...]
+    dialled: str, caller: ProvenCaller, headers: tuple[str, ...]
 ) -> None:
     claim = claimed(dialled, caller, *headers)
     assert (claim.refused, claim.purpose, claim.topic) == (True, Purpose.MARKETING, Topic.GENERAL)
@@ -100,7 +100,7 @@ def test_law_1_7_whoever_has_proven_nothing_claims_nothing() -> None:
 
 @settings(max_examples=300, deadline=None)
 @given(st.text(alphabet="*#7123490+() -;=", max_size=20), st.sampled_from([ALICE, BOB, PBX]))
-def test_law_1_7_no_prefix_makes_a_service_call_of_one_who_may_not(dialled: str, caller: Caller) -> None:
+def test_law_1_7_no_prefix_makes_a_service_call_of_one_who_may_not(dialled: str, caller: ProvenCaller) -> None:
     claim = claimed(dialled, caller)
     if claim.purpose is Purpose.SERVICE:
         assert caller is PBX or (caller is ALICE and dialled.startswith("*71"))

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gate.core.screening import Consent, Objection
 from gate.ports import Fact
-from gate.store.fold import Entry, number_hash
+from gate.store.fold import LogEntry, number_hash
 from gate.store.projections import CALL_KINDS, TABLES, TOUCHED, call_of
 from tests.support.evidence import NUMBER, PEPPER, START, a_call, decision, open_store, own_lists, put
 
@@ -177,10 +177,10 @@ KINDS = sorted(TOUCHED)
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_function_gives_the_same_columns_whatever_the_body(kind):
     for _table, derive in TOUCHED[kind]:
-        empty = derive(Entry(1, kind, "s", "2026-03-02T09:00:00.000000Z", "a", {}))
-        erased = derive(Entry(1, kind, "s", "2026-03-02T09:00:00.000000Z", "a", {}, erased=True))
+        empty = derive(LogEntry(1, kind, "s", "2026-03-02T09:00:00.000000Z", "a", {}))
+        erased = derive(LogEntry(1, kind, "s", "2026-03-02T09:00:00.000000Z", "a", {}, erased=True))
         odd = derive(
-            Entry(1, kind, "s", "2026-03-02T09:00:00.000000Z", "a", {"number": 7, "code": "x", "gaps": {"a": 1}})
+            LogEntry(1, kind, "s", "2026-03-02T09:00:00.000000Z", "a", {"number": 7, "code": "x", "gaps": {"a": 1}})
         )
         assert list(empty) == list(erased) == list(odd)
 
@@ -190,7 +190,7 @@ def test_every_column_is_there_and_personal_ones_may_be_empty(store, table):
     columns = {
         c["name"]: c for c in store.call(lambda tx: tx.query("SELECT * FROM pragma_table_xinfo(?)", [table.name]))
     }
-    entry = Entry(1, "k", "s", "2026-03-02T09:00:00.000000Z", "a", {})
+    entry = LogEntry(1, "k", "s", "2026-03-02T09:00:00.000000Z", "a", {})
     derived = set().union(*(derive(entry) for derive in table.derive.values()))
     stored = {name for name, column in columns.items() if column["hidden"] == 0}
     assert stored - {table.key, "number_hash"} == derived

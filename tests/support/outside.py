@@ -19,7 +19,7 @@ from gate.errors import GateError
 from gate.exports.bundle import from_line, parse_manifest
 from gate.exports.bundle_read import Findings, open_bundle
 from gate.operations.audit.bundle_opening import SIGNATURES
-from gate.registers.lines import Tally, read_fast, read_plain
+from gate.registers.lines import LineCounts, read_fast, read_plain
 from gate.sip import header_fields, sdp
 from gate.sip.admission import invite_fault
 from gate.sip.auth import credentials, digest
@@ -112,7 +112,7 @@ def control(data: bytes) -> None:
 def lines(data: bytes) -> None:
     """A stretch of a register's file: the plain reader, and the fast one, which must agree with it."""
     whole = data + b"\n"
-    plain, fast = Tally(), Tally()
+    plain, fast = LineCounts(), LineCounts()
     kept = read_plain(whole, plain)
     assert [key for keys in read_fast(whole, fast) for key in keys.tolist()] == kept
     assert (plain.lines, plain.bad, plain.faults) == (fast.lines, fast.bad, fast.faults)
