@@ -40,8 +40,8 @@ class Storage(Section, frozen=True):
     checkpoints_mail: str = ""
     """An e-mail address that gets the newest checkpoint once a day, through ``[mail]``. Empty: none."""
     checkpoints_mailbox: str = ""
-    """Where a copy of that mailbox lies as files, if it does: an mbox file, a Maildir, or a folder of ``.eml`` files.
-    The log is compared with the newest checkpoint in it too. Empty: none."""
+    """Where a copy of that mailbox lies as files, if it does: an mbox file, a Maildir, or a folder of ``.eml`` files;
+    20,000 messages at most. The log is compared with the newest checkpoint in it too. Empty: none."""
 
 
 class Sip(Section, frozen=True):
