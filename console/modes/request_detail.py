@@ -95,7 +95,7 @@ class RequestDetail(DetailScreen):
         return self.drawn()
 
     def drawn(self) -> Sequence[Section] | None:
-        """Of the last answer."""
+        """The sections of the last answer."""
         answer = self._standing
         if answer is None:
             return None
@@ -113,7 +113,7 @@ class RequestDetail(DetailScreen):
             self.returned()
 
     def copied(self) -> str:
-        """The reference."""
+        """The reference of the request."""
         return self.reference
 
     def _can(self, request: ShownRequest) -> tuple[list[Shown], list[Shown]]:
@@ -191,13 +191,13 @@ class RequestDetail(DetailScreen):
 
     @work
     async def action_ask_identity(self) -> None:
-        """There is reasonable doubt."""
+        """Ask who it is."""
         said = "Only where there is reasonable doubt. The clock starts when the proof arrives."
         await self._step(Act.ASK_IDENTITY, "ask who it is", said=said)
 
     @work
     async def action_verify(self) -> None:
-        """Who asks is known."""
+        """Note that the identity is proven."""
         said = "Kept is what was checked, never the document: no number of it, no copy."
         await self._step(Act.VERIFY_IDENTITY, "the identity is proven", said=said)
 
@@ -213,13 +213,13 @@ class RequestDetail(DetailScreen):
 
     @work
     async def action_extend(self) -> None:
-        """Three months."""
+        """Extend the request to three months."""
         said = "Three months in total, for complex or many requests, told with the reasons within the first."
         await self._step(Act.EXTEND, "extend", said=said)
 
     @work
     async def action_withdraw(self) -> None:
-        """They take it back."""
+        """Note that the request is withdrawn."""
         await self._step(Act.WITHDRAW, "they take it back", said="The request is over then.", button="Close it")
 
     @work
@@ -278,7 +278,7 @@ class RequestDetail(DetailScreen):
 
     @work
     async def action_grant(self) -> None:
-        """Do as is asked."""
+        """Grant the request."""
         request = self._standing
         if request is None:
             return

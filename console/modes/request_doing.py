@@ -200,7 +200,7 @@ class Passphrase(Dialog[None]):
                 yield Button("I have it", compact=True)
 
     def on_button_pressed(self, event: Button.Pressed) -> None:
-        """Gone."""
+        """Close the dialog."""
         event.stop()
         self.dismiss(None)
 

@@ -74,7 +74,7 @@ class FoundScreen(GateScreen):
         yield KeyLine()
 
     def on_mount(self) -> None:
-        """The rows."""
+        """Fill in the rows."""
         table = self.query_one(LocalTable)
         table.set_rows(self._rows)
         table.focus()
@@ -127,7 +127,7 @@ class FoundScreen(GateScreen):
         return str(row["call_id"]) if row else ""
 
     def action_back(self) -> None:
-        """To the request."""
+        """Back to the request."""
         self.leave()
 
 

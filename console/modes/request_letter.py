@@ -47,7 +47,7 @@ class LetterScreen(DetailScreen):
 
     @property
     def letter(self) -> Rendered:
-        """The one that is shown."""
+        """The letter that is shown."""
         return self.letters[self.at]
 
     async def sections(self) -> Sequence[Section]:
@@ -69,7 +69,7 @@ class LetterScreen(DetailScreen):
         return True
 
     def action_view(self, by: int) -> None:
-        """The other letter."""
+        """Show the other letter."""
         self.at = (self.at + by) % len(self.letters)
         self.query_one(".title", Static).update(_title(self.letter, self.at, len(self.letters)))
         self.query_one(ReportScroll).scroll_home(animate=False)
@@ -77,7 +77,7 @@ class LetterScreen(DetailScreen):
         self.refresh_bindings()
 
     def copied(self) -> str:
-        """The text of it."""
+        """The text of the letter."""
         return self.letter.text
 
     # --- files ----------------------------------------------------------------------------------------------------
@@ -123,7 +123,7 @@ class LetterScreen(DetailScreen):
 
     @work
     async def action_send(self) -> None:
-        """By mail, after a question."""
+        """Send the letter by mail, after a question."""
         letter = self.letter
         said = f"To {clean(letter.to)}: {clean(letter.subject)}\nIt is sent once, and what the server says is kept."
         if await self.app.push_screen_wait(Ask("Send this letter by mail?", (), said=said, act="Send")) is None:

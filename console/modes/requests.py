@@ -91,7 +91,7 @@ class Mode(ListMode):
 
     @property
     def board(self) -> Board:
-        """It."""
+        """The board."""
         return self.query_one(Board)
 
     def show_view(self, number: int) -> None:
@@ -174,17 +174,17 @@ class Mode(ListMode):
         return super().check_action(action, parameters)
 
     def open_row(self, row: Row) -> None:
-        """The request."""
+        """Open the request."""
         self.app.push_screen(RequestDetail(self.MODE, row))
 
     def copied(self) -> str:
-        """The reference."""
+        """The reference of the request."""
         row = self.table.row
         return str(row.get("reference", "")) if row else ""
 
     @work
     async def action_new(self) -> None:
-        """A request came."""
+        """Note a request that came."""
         asks = await doing.choose(self, "A request came", "Asks for", list(ASKS.items()))
         channel = await doing.choose(self, "A request came", "How", list(CHANNELS.items())) if asks else None
         if asks is None or channel is None:

@@ -137,24 +137,24 @@ class Board(Widget, can_focus=True):
             self.at = self._near((column, card))
 
     def action_card(self, by: int) -> None:
-        """Cards down, or up."""
+        """Move the cursor by so many cards."""
         column, card = self.at
         self.at = self._near((column, max(0, card + by)))
 
     def action_screen(self, by: int) -> None:
-        """A screen of cards."""
+        """Move the cursor by a screen of cards."""
         self.action_card(by * self._high)
 
     def action_first(self) -> None:
-        """The card due first."""
+        """Go to the card that is due first."""
         self.at = self._near((self.at[0], 0))
 
     def action_last(self) -> None:
-        """The card due last."""
+        """Go to the card that is due last."""
         self.at = self._near((self.at[0], len(self.columns[self.at[0]])))
 
     def action_open(self) -> None:
-        """Open it."""
+        """Open the card."""
         if self.row is not None:
             self.post_message(self.Opened())
 

@@ -88,11 +88,11 @@ class Mode(ListMode):
         super().__init__()
         self._status: RetentionNow | None = None
         self._days = 0
-        """How far was asked."""
+        """Days ahead that were asked for last."""
         self._looked = 0.0
 
     def above(self) -> ComposeResult:
-        """How it stands."""
+        """Retention as it stands."""
         yield Report([Section("", lines=[("Asking the gate…", DIM)])], id="standing")
 
     def below(self) -> ComposeResult:
@@ -138,7 +138,7 @@ class Mode(ListMode):
             super().told(said)
 
     def returned(self) -> None:
-        """All of it again."""
+        """Load everything again."""
         super().returned()
         self._look()
 
@@ -192,7 +192,7 @@ class Mode(ListMode):
             self.notify("This account sees how many go, not which: that takes an auditor or more.", timeout=5)
 
     def open_row(self, row: Row) -> None:
-        """The hold."""
+        """Open the hold."""
         self.app.push_screen(HoldDetail(row))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -253,7 +253,7 @@ class Mode(ListMode):
 
     @work
     async def action_release(self) -> None:
-        """A hold ends."""
+        """Release the hold."""
         row = self.table.row
         if row is None:
             return

@@ -28,7 +28,7 @@ LEGEND = " ▁ few ▄ more █ most"
 
 
 class Going(NamedTuple):
-    """What a day brings."""
+    """How many recordings go on a day, and how many are held."""
 
     due: int = 0
     held: int = 0
@@ -116,14 +116,14 @@ class Calendar(Widget, can_focus=True):
     # --- what there is --------------------------------------------------------------------------------------------
 
     def show(self, today: date, days: Mapping[date, Going]) -> None:
-        """Show these."""
+        """Show these days."""
         if self.cursor in (self.today, date.min) or self.cursor < today:
             self.cursor = today
         self.today, self._days = today, days
         self.refresh()
 
     def going(self, day: date) -> Going:
-        """What a day brings."""
+        """How many recordings go on a day, and how many are held."""
         return self._days.get(day, Going())
 
     @property
@@ -148,7 +148,7 @@ class Calendar(Widget, can_focus=True):
     # --- drawing --------------------------------------------------------------------------------------------------
 
     def render(self) -> Text:
-        """Month after month."""
+        """Draw the months."""
         whole = Text(no_wrap=True, overflow="crop")
         self._cells = []
         first, most = self.cursor.replace(day=1), max((each.due for each in self._days.values()), default=0)
@@ -213,26 +213,26 @@ class Calendar(Widget, can_focus=True):
         return max(self.today, min(value, self.today + timedelta(days=FARTHEST)))
 
     def watch_cursor(self, old: date, new: date) -> None:
-        """Draw it anew, and say so."""
+        """Draw the calendar again and post ``Moved``."""
         if old != new:
             self.refresh()
             self.post_message(self.Moved(new))
 
     def watch_old(self, old: bool) -> None:
-        """Grey, or not."""
+        """Grey the calendar while its data is stale."""
         self.set_class(old, "-old")
         self.refresh()
 
     def action_move(self, by: int) -> None:
-        """Days on, or back."""
+        """Move the cursor by days."""
         self.cursor += timedelta(days=by)
 
     def action_month(self, by: int) -> None:
-        """Months on, or back."""
+        """Move the cursor by months."""
         self.cursor = add_months(self.cursor, by)
 
     def action_today(self) -> None:
-        """To today."""
+        """Move the cursor to today."""
         self.cursor = self.today
 
     def action_open(self) -> None:
