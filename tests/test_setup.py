@@ -6,6 +6,8 @@ import shlex
 import subprocess
 from pathlib import Path
 
+from tests import conftest
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -37,3 +39,14 @@ def test_what_builds_is_installed_first_and_locked() -> None:
         for block in (ROOT / name).read_text().replace("\\\n", " ").splitlines():
             assert "==" in block and "--hash=sha256:" in block, block[:80]
     assert "\nsetuptools==" in "\n" + (ROOT / ".build.lock").read_text()
+
+
+def test_the_files_that_the_suite_begins_with_are_there() -> None:
+    assert [name for name in conftest._LONG if not (ROOT / "tests" / name).is_file()] == []
+
+
+def test_the_quick_suite_names_folders_that_are_there() -> None:
+    shown = subprocess.run(["make", "-n", "test-quick"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    named = [word for word in shlex.split(shown) if word.startswith("tests/")]
+    assert len(named) > 10
+    assert [name for name in named if not (ROOT / name).exists()] == []
