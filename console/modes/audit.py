@@ -145,11 +145,13 @@ class Mode(ListMode):
         """A leaf with what it commits to, a signed note, a recipient."""
         if self.at == CHECKPOINTS:
             title = f"Checkpoint of {row.get('size') or 0:,} leaves"
-            self.app.push_screen(Told(self.MODE, title, shown.checkpoint(row), str(row.get("note") or ""), "the note"))
-        elif self.at == KEYS:
-            told = shown.recipient(row)
             self.app.push_screen(
-                Told(self.MODE, "Recipient", told, str(row.get("fingerprint") or ""), "the fingerprint")
+                TextDetail(self.MODE, title, shown.checkpoint(row), str(row.get("note") or ""), "the note")
+            )
+        elif self.at == KEYS:
+            sections = shown.recipient(row)
+            self.app.push_screen(
+                TextDetail(self.MODE, "Recipient", sections, str(row.get("fingerprint") or ""), "the fingerprint")
             )
         elif self.feed.session.may("audit_leaf"):
             self.app.push_screen(LeafDetail(self.MODE, row))
@@ -161,15 +163,15 @@ class Mode(ListMode):
         """The key, to be copied."""
         verifier = await self.ask(AuditKey())
         if verifier is not None:
-            told = shown.verifier_key(verifier)
-            self.app.push_screen(Told(self.MODE, "The verifier key", told, verifier.vkey, "the verifier key"))
+            sections = shown.verifier_key(verifier)
+            self.app.push_screen(TextDetail(self.MODE, "The verifier key", sections, verifier.vkey, "the verifier key"))
 
     # --- acts -----------------------------------------------------------------------------------------------------
 
     @work
     async def action_verify(self) -> None:
         """Compute all of it anew, and say what was found."""
-        told = await self.app.push_screen_wait(
+        form = await self.app.push_screen_wait(
             Ask(
                 "Verify the log?",
                 (
@@ -184,12 +186,12 @@ class Mode(ListMode):
                 act="Verify",
             )
         )
-        if told is None:
+        if form is None:
             return
         answer = await self.app.push_screen_wait(
             Working(
                 "Verifying the log",
-                lambda progress: self.feed.ask(AuditVerify(vkey=told["vkey"].strip()), progress=progress),
+                lambda progress: self.feed.ask(AuditVerify(vkey=form["vkey"].strip()), progress=progress),
                 lambda: self.feed.ask(AuditCancel()),
             )
         )
@@ -199,7 +201,7 @@ class Mode(ListMode):
             self.complain(answer)
         elif answer is not None:
             self.app.push_screen(
-                Told(self.MODE, "Verification", shown.verification(answer), _line(answer), "the result")
+                TextDetail(self.MODE, "Verification", shown.verification(answer), _line(answer), "the result")
             )
         self.returned()
 
@@ -239,20 +241,20 @@ def _line(report: LogVerified) -> str:
 # --- details ------------------------------------------------------------------------------------------------------
 
 
-class Told(DetailScreen):
+class TextDetail(DetailScreen):
     """What is known already; ``y`` copies the text that matters in it."""
 
     HELP_TEXT = "y copies what one keeps elsewhere or hands to others; Esc goes back."
 
     def __init__(self, mode: str, title: str, sections: Sequence[Section], text: str, what: str) -> None:
         super().__init__(mode, title)
-        self._told = sections
+        self._sections = sections
         self._text = text
         self._what = what
 
     async def sections(self) -> Sequence[Section]:
         """As they were given."""
-        return self._told
+        return self._sections
 
     def action_copy(self) -> None:
         """The text, which may be long."""

@@ -61,16 +61,16 @@ async def export(screen: GateScreen, opener: Opener, who: Row) -> Mapping[str, A
     wrong = ""
     while True:
         keys = f"Keys open now: {clean(opener.holder())}." if opener.holder() else ""
-        told = await screen.app.push_screen_wait(_form(values, "\n".join(filter(None, (said, keys, wrong)))))
-        if told is None:
+        form = await screen.app.push_screen_wait(_form(values, "\n".join(filter(None, (said, keys, wrong)))))
+        if form is None:
             return None
-        values = dict(told)
+        values = dict(form)
         try:
-            since, until = period(told["since"], told["until"])
-            if told["key"].strip() and not await _unlocked(screen, opener, Path(told["key"].strip())):
+            since, until = period(form["since"], form["until"])
+            if form["key"].strip() and not await _unlocked(screen, opener, Path(form["key"].strip())):
                 continue
             values["key"] = ""  # it is open now
-            answer: Any = await _made(screen, opener, who, (since, until), told)
+            answer: Any = await _made(screen, opener, who, (since, until), form)
         except GateError as error:
             answer = error
         if isinstance(answer, RefusedError | StoppedError):
@@ -131,7 +131,7 @@ def _moment(text: str, days: int) -> datetime:
 
 async def _unlocked(screen: GateScreen, opener: Opener, key: Path) -> bool:
     """The key's passphrase goes from the field to the opener, and nowhere else."""
-    told = await screen.app.push_screen_wait(
+    form = await screen.app.push_screen_wait(
         Ask(
             "Open with a private key",
             (Field("passphrase", f"Passphrase of {clean(key.name)}", secret=True),),
@@ -139,21 +139,21 @@ async def _unlocked(screen: GateScreen, opener: Opener, key: Path) -> bool:
             act="Open",
         )
     )
-    if told is None:
+    if form is None:
         return False
-    await on_thread(partial(opener.unlock, key, told["passphrase"]))
+    await on_thread(partial(opener.unlock, key, form["passphrase"]))
     return True
 
 
 async def _made(
-    screen: GateScreen, opener: Opener, who: Row, between: tuple[datetime, datetime], told: Mapping[str, str]
+    screen: GateScreen, opener: Opener, who: Row, between: tuple[datetime, datetime], form: Mapping[str, str]
 ) -> Any:
     """What was made, or the error."""
-    stop, output = threading.Event(), Path(told["output"].strip())
+    stop, output = threading.Event(), Path(form["output"].strip())
 
     async def act(progress: Callable[[float, str], None]) -> Any:
         heed = partial(screen.app.call_from_thread, progress)
-        work = partial(opener.bundle, *between, str(who["id"]), told["purpose"].strip(), output, stop, heed)
+        work = partial(opener.bundle, *between, str(who["id"]), form["purpose"].strip(), output, stop, heed)
         return await on_thread(work)
 
     async def end() -> None:

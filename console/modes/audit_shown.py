@@ -67,9 +67,9 @@ def now(status: LogNow, vkey: str) -> Section:
     head = status.checkpoint
     unsigned = status.size - (head.size if head else 0)
     signed = f"signed to leaf {head.size - 1:,} on {words.moment(head.at)[0]}" if head else "not signed"
-    told: words.Shown = (f"{status.size:,} leaves, {signed}" + (f", {unsigned:,} since" if unsigned else ""), PLAIN)
+    length: words.Shown = (f"{status.size:,} leaves, {signed}" + (f", {unsigned:,} since" if unsigned else ""), PLAIN)
     key = clean("+".join(vkey.split("+")[:2])) + "+…, K shows it" if vkey else "not for this account"
-    return Section("", [("Log", told), ("Verified", verified(status.verified)), ("Key", (key, DIM))])
+    return Section("", [("Log", length), ("Verified", verified(status.verified)), ("Key", (key, DIM))])
 
 
 def verified(last: LastVerification | None) -> words.Shown:
@@ -227,5 +227,5 @@ def _faults(report: LogVerified) -> Sequence[Section]:
     lines = [(words.text(fault.message)[0], BAD) for fault in report.faults[:MOST_FAULTS]]
     if count > len(lines):
         lines.append((f"and {count - len(lines):,} more: dialgate audit verify --json", WARN))
-    told = "Keep this machine as it is, and ask what was kept elsewhere: checkpoints, bundles, a backup."
-    return [Section(f"Faults: {count:,}", lines=[*lines, (told, WARN)])]
+    advice = "Keep this machine as it is, and ask what was kept elsewhere: checkpoints, bundles, a backup."
+    return [Section(f"Faults: {count:,}", lines=[*lines, (advice, WARN)])]

@@ -58,10 +58,10 @@ async def settle(screen: GateScreen) -> bool:
             return await screen.feed.ask(ProposalConfirm(proposal_id=proposal_id), progress=progress)
         return await screen.feed.ask(ProposalWithdraw(proposal_id=proposal_id))
 
-    told = await screen.app.push_screen_wait(Working("Confirming" if act == CONFIRM else "Withdrawing", done))
-    if isinstance(told, GateError):
-        screen.complain(told)
+    result = await screen.app.push_screen_wait(Working("Confirming" if act == CONFIRM else "Withdrawing", done))
+    if isinstance(result, GateError):
+        screen.complain(result)
         return False
-    if told is not None:
+    if result is not None:
         screen.app.done(f"{'Confirmed' if act == CONFIRM else 'Withdrawn'}: {words.text(row['what'])[0]}")
     return True

@@ -79,9 +79,9 @@ def run(
     for recording_id in result["damaged"]:
         say(f"Recording {recording_id} is not the file whose digest is in the log. It went out as it is.")
     counts = result["counts"]
-    told = f"{many(counts.get('calls', 0), 'call')}, {counts.get('included', 0):,} of {counts.get('recordings', 0):,}"
-    told += " recordings"
-    say(f"Wrote {output} for {who.name} ({who.purpose}): {told}.")
+    calls, included, recordings = (counts.get(name, 0) for name in ("calls", "included", "recordings"))
+    summary = f"{many(calls, 'call')}, {included:,} of {recordings:,} recordings"
+    say(f"Wrote {output} for {who.name} ({who.purpose}): {summary}.")
     say(f"Give the verifier key by another way: {result['vkey']}")
     view.data(result)
 

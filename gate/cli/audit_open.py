@@ -57,18 +57,20 @@ def run(
     from gate.exports.bundle_read import Findings
 
     findings = Findings()
-    told: dict[str, Any] = {}
+    summary: dict[str, Any] = {}
     try:
-        told = _open(view, file, private, trusted, notes, output, findings, database=database)
+        summary = _open(view, file, private, trusted, notes, output, findings, database=database)
     except GateError as error:
         if error.exit_code != 1:
             raise
         findings.fails("bundle", error.message + (f" ({error.hint})" if error.hint else ""))
-    result = {"ok": findings.ok, "checks": [check.as_json() for check in findings.checks], **told}
+    result = {"ok": findings.ok, "checks": [check.as_json() for check in findings.checks], **summary}
     view.data(result, text=_lines)
     if not findings.ok:
         say(
-            "The bundle does not hold." if told else "Not all of it could be checked, because the bundle does not hold."
+            "The bundle does not hold."
+            if summary
+            else "Not all of it could be checked, because the bundle does not hold."
         )
         sys.exit(1)
 
@@ -98,7 +100,7 @@ def _open(
         with view.progress("Checking the files") as bar:
             bundle = open_bundle(file, SIGNATURES, findings, vkey=vkey, older=notes, progress=bar)
         manifest = bundle.manifest
-        told: dict[str, Any] = {
+        summary: dict[str, Any] = {
             "bundle": manifest.bundle,
             "made": manifest.made,
             "firm": manifest.firm,
@@ -113,9 +115,9 @@ def _open(
             "folder": str(output) if output else None,
         }
         if private is None:
-            told["opened"] = False
+            summary["opened"] = False
             say("No key was given: logs and recordings were compared with the manifest, and not opened.")
-            return told
+            return summary
         if private.id != manifest.recipient.id:
             raise UsageError(
                 f"the bundle is for {manifest.recipient.name} (key {manifest.recipient.id}), not for key {private.id}",
@@ -131,10 +133,10 @@ def _open(
                 if database:
                     _as_database(target)
                 checks = [check.as_json() for check in findings.checks]
-                report = json.dumps({"ok": findings.ok, "checks": checks, **told}, indent=2, ensure_ascii=False)
+                report = json.dumps({"ok": findings.ok, "checks": checks, **summary}, indent=2, ensure_ascii=False)
                 (target / "report.json").write_text(report + "\n", encoding="utf-8")
-        told["opened"] = True
-        return told
+        summary["opened"] = True
+        return summary
 
 
 def _to_wav(target: Path) -> Any:

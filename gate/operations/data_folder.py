@@ -162,7 +162,7 @@ class DataFolder:
         """Bundles for auditors, made and signed."""
         from gate.operations.audit.bundles import Bundles
 
-        return Bundles(self.config.data, apart=self.gate is not NO_GATE)
+        return Bundles(self.config.data, own_process=self.gate is not NO_GATE)
 
     @cached_property
     def request_eraser(self) -> RequestEraser:

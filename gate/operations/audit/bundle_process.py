@@ -99,14 +99,14 @@ def in_child(job: dict[str, Any], progress: Progress | None = None) -> dict[str,
             child.stdin.write(json.dumps(job))
             child.stdin.close()
             for line in child.stdout:
-                told = json.loads(line)
-                if "made" in told:
-                    made: dict[str, Any] = told["made"]
+                message = json.loads(line)
+                if "made" in message:
+                    made: dict[str, Any] = message["made"]
                     return made
-                if "error" in told:
-                    raise _ERRORS.get(told["kind"], GateError)(told["error"], hint=told["hint"])
+                if "error" in message:
+                    raise _ERRORS.get(message["kind"], GateError)(message["error"], hint=message["hint"])
                 if progress:
-                    progress(told["progress"], told["what"])
+                    progress(message["progress"], message["what"])
         finally:
             child.kill()
         errors.seek(0)

@@ -21,12 +21,12 @@ from gate.vault.wrap import half_of
 class Bundles:
     """Bundles of a data folder: the parts that the gate makes, and signs."""
 
-    def __init__(self, data: Path, *, apart: bool = False) -> None:
-        """``data`` is the data folder: its ``gate.key`` signs. ``apart``: bundles are made in a process of their own,
-        so that no call waits for one."""
+    def __init__(self, data: Path, *, own_process: bool = False) -> None:
+        """``data`` is the data folder: its ``gate.key`` signs. ``own_process``: bundles are made in a process of their
+        own, so that no call waits for one."""
         self._data = data
         self._path = data / "gate.key"
-        self._apart = apart
+        self._own_process = own_process
 
     def vkey(self) -> dict[str, Any]:
         """``name``, ``vkey`` and ``pem`` of the key that signs. Raises ``VaultError``."""
@@ -57,7 +57,7 @@ class Bundles:
                 for row in rows:
                     file.write(form.json_line(row))
             job = {**job, "data": str(self._data), "folder": str(folder), "older": older, **key}
-            made = bundle_process.in_child(job, progress) if self._apart else bundle_process.make(job, progress)
+            made = bundle_process.in_child(job, progress) if self._own_process else bundle_process.make(job, progress)
         except BaseException:
             shutil.rmtree(folder, ignore_errors=True)
             raise

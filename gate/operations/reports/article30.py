@@ -154,7 +154,7 @@ def _recipients(config: Config, recipients: Iterable[Mapping[str, Any]]) -> dict
     for each in recipients:
         roles[str(each.get("role") or "no role")] = roles.get(str(each.get("role") or "no role"), 0) + 1
     holders = ", ".join(f"{count} {role}" for role, count in sorted(roles.items())) or "nobody yet"
-    told = {
+    texts = {
         "Carrier": f"the telecommunications carrier ({config.trunk.name}): the number dialled, and the call itself",
         "Those who can open recordings": f"{holders} (by their private keys)" if config.recording.enabled else "none",
         "Auditors": "bundles of evidence, where the firm hands them out",
@@ -162,10 +162,10 @@ def _recipients(config: Config, recipients: Iterable[Mapping[str, Any]]) -> dict
         "Supervisory authority": "where a request is refused: reasons, as the firm's policy asks",
     }
     if config.mail.host:
-        told["Mail server"] = "letters about requests pass through it"
+        texts["Mail server"] = "letters about requests pass through it"
     if config.emergency.trunk:
-        told["Emergency route"] = "the number dialled and the call itself"
-    return told
+        texts["Emergency route"] = "the number dialled and the call itself"
+    return texts
 
 
 def _terms(config: Config) -> dict[str, str]:
@@ -189,7 +189,7 @@ def _security(config: Config) -> dict[str, str]:
     copies = "signed heads of the log are copied to a second place" if config.storage.checkpoints_copy else ""
     accounts = {name: getattr(config.roles, name) for name in config.roles.__struct_fields__}
     roles = {role: len(names) for role, names in accounts.items() if isinstance(names, tuple)}
-    told = {
+    texts = {
         "Confidentiality of recordings": "sealed while they arrive, AES-256-GCM with a key for each recording, wrapped "
         "to public keys with HPKE (ML-KEM-768 with X25519); the gate holds no private key",
         "Erasure": "the recording's keys are shredded, then its file is removed, then a receipt is logged",
@@ -203,5 +203,5 @@ def _security(config: Config) -> dict[str, str]:
         "Review": f"policy version {config.firm.policy_version}, reviewed on {config.firm.policy_reviewed}",
     }
     if config.recording.two_person:
-        told["Two people"] = "a recording opens with the keys of two people only"
-    return told
+        texts["Two people"] = "a recording opens with the keys of two people only"
+    return texts
