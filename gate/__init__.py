@@ -10,7 +10,6 @@ Map, from the ground floor up (an import goes down, never up or sideways):
 - ``gate.manual``    the manual's pages, read with ``dialgate manual`` and in the console
 - ``gate.types``     types that many modules share
 - ``gate.g711``      µ-law and A-law by table
-- ``gate.kernel_calls``  system calls that keep the interpreter's lock
 - ``gate.sqlite_thread``  a SQLite database that one thread owns, with group commit
 - ``gate.log``       loggers that cost nothing until a line is written; ``gate.systemd``: what a service tells systemd
 - ``gate.store`` (evidence) and ``gate.vault`` (keys, sealed recordings), blind to each other

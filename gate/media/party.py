@@ -22,8 +22,8 @@ Facts of RTPProxy that shape this file (each has its test):
 from __future__ import annotations
 
 from dataclasses import dataclass
+from secrets import token_hex
 
-from gate.kernel_calls import random_hex
 from gate.media.packet_filter import PacketFilter, next_numbers
 from gate.media.worker import Job, Words, asked
 
@@ -35,7 +35,7 @@ class Session:
     """Two legs: *o* faces outwards, *i* inwards."""
 
     def __init__(self) -> None:
-        self.name = random_hex(16)
+        self.name = token_hex(16)
         self.made = False
         self.filters: list[PacketFilter] = []
 

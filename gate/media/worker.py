@@ -6,6 +6,7 @@ all calls want next go to RTPProxy together, and jobs cross to the line once, wi
 
 from __future__ import annotations
 
+import ctypes
 import queue
 import socket
 import threading
@@ -19,7 +20,6 @@ from typing import Any, TypeVar
 import structlog
 
 from gate.errors import MediaError
-from gate.kernel_calls import send
 
 _log = structlog.get_logger("gate.media")
 
@@ -27,6 +27,10 @@ MOST_COMMANDS = 64
 """Commands on their way at once. RTPProxy answers each by a write that does not wait, and loses the answer where its
 socket is full: 277 fit (Linux defaults)."""
 _LONGEST_ANSWER = 8192
+_AT_ONCE = socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT
+"""Nothing else is on its way: there is room for a few kilobytes, or RTPProxy is gone."""
+
+_kernel = ctypes.PyDLL(None)
 
 T = TypeVar("T")
 Words = Sequence[str]
@@ -130,13 +134,13 @@ class Worker(threading.Thread):
             task, answers = behind.popleft(), None
 
     def _exchange(self, lines: Sequence[bytes]) -> Sequence[Words]:
-        """Send commands; the words of each answer, none where RTPProxy is gone. Nothing else is on its way: there is
-        room for a few kilobytes, or it is gone."""
+        """Send commands; the words of each answer, none where RTPProxy is gone. Sending keeps the interpreter's
+        lock."""
         if not lines:
             return []
         data, answer = b"".join(lines), b""
         try:
-            if send(self._control.fileno(), data) != len(data):
+            if _kernel.send(self._control.fileno(), data, len(data), _AT_ONCE) != len(data):
                 raise OSError("its socket takes no command")
             while answer.count(b"\n") < len(lines):
                 more = self._control.recv(_LONGEST_ANSWER)

@@ -15,7 +15,6 @@ from gate.clock import Clock, SystemClock
 from gate.config import Config
 from gate.core.showing import LONDON
 from gate.errors import ConfigError, StoreError
-from gate.kernel_calls import random_hex
 from gate.operations.running_gate import NO_GATE, RunningGate
 from gate.ports import Fact
 
@@ -32,7 +31,7 @@ if TYPE_CHECKING:
 
 def new_id() -> str:
     """A random id of 128 bits: names nobody."""
-    return random_hex(16)
+    return secrets.token_hex(16)
 
 
 def rules_of(config: Config) -> Rules:

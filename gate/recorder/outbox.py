@@ -15,7 +15,6 @@ from collections import deque
 
 import structlog
 
-from gate.kernel_calls import send
 from gate.recorder import messages as m
 
 SEND_BUFFER = 1 << 20
@@ -89,7 +88,7 @@ class Outbox:
                 self._waiting.append(data)
             return not self._overflown
         try:
-            send(self._control.fileno(), data)
+            self._control.send(data, socket.MSG_DONTWAIT)
         except BlockingIOError:
             self._progress = time.monotonic()
             self._waiting.append(data)
@@ -100,7 +99,7 @@ class Outbox:
     def _flush(self) -> None:
         while self._waiting:
             try:
-                send(self._control.fileno(), self._waiting[0])
+                self._control.send(self._waiting[0], socket.MSG_DONTWAIT)
             except BlockingIOError:
                 return
             except OSError as error:
@@ -114,7 +113,7 @@ class Outbox:
             self._asked = False
             with contextlib.suppress(OSError):
                 try:
-                    send(self._control.fileno(), m.encode(m.InStep(time.monotonic_ns())))
+                    self._control.send(m.encode(m.InStep(time.monotonic_ns())), socket.MSG_DONTWAIT)
                 except BlockingIOError:
                     self._asked = True
         if self._ending:

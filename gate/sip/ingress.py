@@ -7,12 +7,12 @@ answer.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import structlog
 
-from gate.kernel_calls import random_hex
 from gate.sip.admission import ALLOWED, SDP_ONLY, attempt_of, invite_fault, usable_contact, usable_names
 from gate.sip.auth import Authenticator, AuthResult, ProvenCaller
 from gate.sip.header_fields import uri_of, user_of
@@ -351,7 +351,7 @@ class Ingress:
         claimed_by = caller.claimed_by if caller else ""
         refused = self._refusal_of(caller, source)
         overflow = caller is not None and caller.who.overflow
-        pending = Pending(random_hex(16), request, source, endpoint, claimed_by, refused, overflow)
+        pending = Pending(secrets.token_hex(16), request, source, endpoint, claimed_by, refused, overflow)
         incoming = attempt_of(request, source, caller, looped, pending.call_id, self._claims)
         if (self.pending.full or self.engine.overload.overloaded) and not self.engine.for_help(
             incoming.attempt.raw_number

@@ -8,7 +8,8 @@ calls, and holds nothing that makes another call look like a loop once this one 
 
 from __future__ import annotations
 
-from gate.kernel_calls import random_hex
+import secrets
+
 from gate.sip.identity import LOOP_HEADER
 from gate.sip.message import SipMessage
 
@@ -24,7 +25,7 @@ class LoopDetector:
     def mark(self, call_id: str, sip_call_id: str) -> str:
         """The mark for the INVITE that leaves for a call of ours with this Call-ID."""
         self.over(call_id)
-        signs = (sip_call_id, random_hex(16))
+        signs = (sip_call_id, secrets.token_hex(16))
         self._signs[call_id] = signs
         self._known.update(signs)
         return signs[1]

@@ -20,7 +20,6 @@ from functools import partial
 import structlog
 
 from gate.errors import ConfigError
-from gate.kernel_calls import send_to
 from gate.sip.flood_filter import FloodFilter
 from gate.sip.message import MAX_MESSAGE, Address
 from gate.sip.peers import plain
@@ -239,7 +238,7 @@ class Transport:
 
     def _send(self, sock: socket.socket, data: bytes, address: tuple[str, int]) -> None:
         try:
-            send_to(sock, data, *address)
+            sock.sendto(data, socket.MSG_DONTWAIT, address)
         except (OSError, OverflowError, ValueError) as error:
             _log.debug("a datagram could not be sent", to=f"{address[0]}:{address[1]}", error=str(error))
 
