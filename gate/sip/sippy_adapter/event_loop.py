@@ -111,7 +111,7 @@ class LoopWaker:
             )
         try:
             handler, values = self._calls.get(timeout=pause) if pause else self._calls.get_nowait()
-            for _ in range(BATCH):
+            for _ in range(min(BATCH, self._calls.qsize())):  # what these ask for in turn comes after the timers
                 handler(*values)
                 handler, values = self._calls.get_nowait()
             handler(*values)
