@@ -11,7 +11,7 @@ A licensee's file goes in at one end, and "is this number listed?" comes out at 
 - ``opening``   the file, open already or named by a path
 - ``source``    a whole file, read from end to end or refused (LAW 2.3)
 - ``coverage``  what a licence covers: the country, or some dialling codes (LAW 2.4)
-- ``snapshot_store``     the folder: which snapshot is in force, the lock, what is kept and what is deleted
+- ``snapshot_store``  the folder: which snapshot is in force, the lock, what is kept and what is deleted
 - ``guards``    what is in force when an import begins, and what it is refused for by comparison (LAW 2.3)
 - ``importer``  the use case: read, refuse or swap, report; in this process or in an ``import_process`` (LAW 2.2, 2.3)
 - ``report``    what an import did

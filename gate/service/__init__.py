@@ -4,12 +4,12 @@
 - ``call_effects``    carries out what the rules of a call command, through ports
 - ``call_session``    one call in hand; ``call_settings``: what the configuration says of calls
 - ``refusal_counts``  refusals that cannot each have a leaf: counted
-- ``usage``      what each account and PBX uses of what it may
-- ``screener``   a decision, made inside the store's transaction so that what it reads is what it commits
-- ``retry_queue``     facts that must not be lost: kept now, or as soon as there is room again; ``objecting``: an
-                 objection told now is the last word
-- ``reconcile``  what a crash left open is closed, with a leaf that says so
-- ``trust``      whether the evidence can be relied on: the state that was signed last, and one that can be signed
-- ``live``       what a watcher sees at this moment
-- ``metrics``    counters for Prometheus
+- ``usage``           what each account and PBX uses of what it may
+- ``screener``        a decision, made inside the store's transaction so that what it reads is what it commits
+- ``retry_queue``     facts that must not be lost: stored now, or tried again until there is space
+- ``objecting``       an objection made now overrides every consent
+- ``reconcile``       what a crash left open is closed, with a leaf that says so
+- ``trust``           whether the evidence can be relied on: the state signed last, and one that can be signed
+- ``live``            what a watcher sees now
+- ``metrics``         counters for Prometheus
 """
