@@ -1,4 +1,4 @@
-"""Requests of those who look: the console's live view, its pages, a number in full, the evidence log, reports."""
+"""Requests that the control interface of a running gate answers itself."""
 
 from __future__ import annotations
 

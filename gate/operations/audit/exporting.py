@@ -35,8 +35,7 @@ PAGE: Final = 100
 """Recordings of a page."""
 _IN_PERIOD: Final = (
     "SELECT r.recording_id, r.call_id, r.key_id, r.path, r.sha256, r.size, r.state, r.closed_at, c.at, r.leaf_index"
-    " FROM calls AS c"
-    " JOIN recordings AS r ON r.call_id = c.call_id"
+    " FROM calls AS c JOIN recordings AS r ON r.call_id = c.call_id"
     " WHERE c.at >= ? AND c.at < ? AND (c.at, c.call_id, r.leaf_index) > (?, ?, ?)"
     " ORDER BY c.at, c.call_id, r.leaf_index LIMIT ?"
 )
@@ -256,7 +255,6 @@ def audit_export_make(folder: DataFolder, asked: AuditExportMake, caller: Caller
     bundle was made before.
     """
     begun = _begun(folder, asked.bundle, caller.actor)
-    rows = _statuses(folder, asked.bundle, begun)
     signed = folder.log.checkpoint()
     made = folder.bundles.make(
         {
@@ -269,7 +267,7 @@ def audit_export_make(folder: DataFolder, asked: AuditExportMake, caller: Caller
             "to": begun["to"],
             "recipient": begun["recipient"],
         },
-        rows,
+        _statuses(folder, asked.bundle, begun),
         asked.checkpoints,
         caller.progress,
     )
