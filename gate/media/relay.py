@@ -357,7 +357,7 @@ class RtpIoMedia:
         self._loop.after(_SETTLE_FIRST, partial(self._look, call_id, call, side, side.audio))
 
     def _look(self, call_id: str, call: _Call, side: _Side, audio: sdp.Audio | None) -> None:
-        """Functions inside ``_settle`` that name each other would be a cycle, and keep every call for the collector."""
+        """Look now, and again until it is known. A method, for a function that names itself would be a cycle."""
         if self._calls.get(call_id) is not call or side.audio is not audio or side.party.settled:
             return
         if side.party.strayed:
