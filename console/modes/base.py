@@ -161,8 +161,8 @@ class View:
     """One list of a mode: an operation that pages, and how its rows are shown."""
 
     name: str
-    request: str | type[Request[Any]]
-    """Of the page; or the operation's name."""
+    request: type[Request[Any]]
+    """For a page."""
     columns: Sequence[Column]
     key: str
     """The field that a row is known by."""
@@ -181,7 +181,7 @@ class View:
     @property
     def op(self) -> str:
         """The operation's name."""
-        return self.request if isinstance(self.request, str) else operation_for(self.request).name
+        return operation_for(self.request).name
 
 
 class ModeScreen(GateScreen):
@@ -323,10 +323,7 @@ class ListMode(ModeScreen):
             fields = dict(self.asked(view)) | (dict(view.filters(text)) if text and view.filters else {})
             fields |= {name: value for name, value in (("after", after), ("before", before)) if value is not None}
             fields = given(view.op, masked=True, limit=limit) | fields
-            if isinstance(view.request, str):
-                answer = await self.feed.ask(view.request, **fields)
-            else:
-                answer = msgspec.to_builtins(await self.feed.ask(view.request(**fields)))
+            answer = msgspec.to_builtins(await self.feed.ask(view.request(**fields)))
             return Rows(answer[view.items], answer.get("next"), answer.get("prev"))
 
         return fetch

@@ -17,7 +17,7 @@ from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.report import Section
 from console.widgets.rows import Column, Row
 from gate.core.showing import clean
-from gate.operations.calls.calls import CallsShow
+from gate.operations.calls.calls import CallsList, CallsShow
 
 COLUMNS = (
     Column("Asked", 15, lambda row: words.moment(row.get("at"))),
@@ -50,7 +50,7 @@ class Mode(ListMode):
     VIEWS = (
         View(
             "calls",
-            "calls_list",
+            CallsList,
             COLUMNS,
             "call_id",
             "No attempt fits.",

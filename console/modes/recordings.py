@@ -29,6 +29,7 @@ from console.widgets.working import Working
 from gate.core.showing import clean
 from gate.errors import GateError, UsageError
 from gate.operations.calls.calls import CallsShow
+from gate.operations.calls.recordings import RecordingList
 from gate.operations.retention.holds import HoldAdd, HoldList
 
 T = TypeVar("T")
@@ -53,7 +54,7 @@ class Mode(ListMode):
     VIEWS = (
         View(
             "recordings",
-            "recording_list",
+            RecordingList,
             (
                 Column("Opened", 15, lambda row: words.moment(row.get("opened_at"))),
                 Column("State", 11, lambda row: words.state(row.get("state"))),

@@ -31,7 +31,7 @@ from console.widgets.rows import Column, Row
 from gate.core.showing import LONDON, clean
 from gate.errors import GateError
 from gate.operations.proposals import ProposalList
-from gate.operations.retention.holds import HoldRelease
+from gate.operations.retention.holds import HoldList, HoldRelease
 from gate.operations.retention.schedule import RetentionForecast, RetentionNow, RetentionStatus, RetentionSweep
 from gate.types import Progress
 
@@ -43,10 +43,10 @@ CALENDAR_SECONDS = 30.0
 
 
 VIEWS = (
-    View("calendar", "retention_forecast", (), "day", "", items="days"),
+    View("calendar", RetentionForecast, (), "day", "", items="days"),
     View(
         "holds",
-        "hold_list",
+        HoldList,
         (MADE, *WHAT, *WHY),
         "id",
         "Nothing is held.",
@@ -55,7 +55,7 @@ VIEWS = (
     ),
     View(
         "released too",
-        "hold_list",
+        HoldList,
         (MADE, Column("State", 8, in_force), *WHAT, *WHY),
         "id",
         "Nothing was ever held.",

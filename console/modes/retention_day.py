@@ -18,6 +18,7 @@ from console.modes.retention_holds import ask_for_hold
 from console.modes.retention_shown import goes
 from console.theme import PLAIN, WARN
 from console.widgets.rows import Column, Row
+from gate.operations.retention.schedule import RetentionDay
 
 
 class DayScreen(ListMode):
@@ -32,7 +33,7 @@ class DayScreen(ListMode):
     VIEWS = (
         View(
             "goes",
-            "retention_day",
+            RetentionDay,
             (
                 Column(
                     "Opened",

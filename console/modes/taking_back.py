@@ -10,6 +10,7 @@ import msgspec
 
 from console import words
 from gate.errors import RefusedError, UsageError
+from gate.operations.calls.calls import Kind, Reveal
 from gate.operations.lists.objections import ObjectionAdd
 from gate.operations.retention.holds import HoldAdd, HoldAdded, HoldList, HoldRelease
 
@@ -40,10 +41,10 @@ async def whole(feed: Feed, row: Row, find: Callable[[str], Request[Page[Any]]])
 async def objection_again(feed: Feed, row: Row) -> None:
     """An objection that was removed, with its own date: its number is asked for, which the log keeps."""
     why = "to undo the removal of this objection"
-    shown = await feed.ask("reveal", kind="objection", id=str(row["id"]), why=why)
+    shown = await feed.ask(Reveal(kind=Kind.OBJECTION, id=str(row["id"]), why=why))
     await feed.ask(
         ObjectionAdd(
-            number=shown["number"],
+            number=shown.number,
             source=str(row.get("source") or "told"),
             note=str(row.get("note") or ""),
             made_at=datetime.fromisoformat(row["made_at"]),
@@ -58,7 +59,7 @@ async def hold_again(feed: Feed, row: Row, field: str) -> HoldAdded:
     value = row.get(field)
     if field == "number":
         why = "to undo the release of this hold"
-        value = (await feed.ask("reveal", kind="hold", id=str(row["id"]), why=why))["number"]
+        value = (await feed.ask(Reveal(kind=Kind.HOLD, id=str(row["id"]), why=why))).number
     held: dict[str, Any] = {field: value}
     return await feed.ask(
         HoldAdd(

@@ -65,7 +65,7 @@ class Contacts:
         self.imports = Cancellations(lambda _: _busy())
         """The import under way, by the name ``IMPORT``."""
         self.background = False
-        """Somebody calls ``follow`` every few seconds: nobody else needs to wait for it."""
+        """A running gate calls ``follow`` every few seconds: no operation needs to wait for it."""
 
     # --- changing
 
