@@ -68,6 +68,7 @@ def snapshot(folder):
         connection.close()
 
 
+@pytest.mark.deep
 @settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_flipped_bit_is_found_or_changes_nothing(original, tmp_path_factory, data):

@@ -193,6 +193,7 @@ def test_a_session_says_who_one_is_to_the_gate(asked: Asked) -> None:
     assert set(session["can"]) == {op for op, told in asked.told["both"].items() if told != "not_permitted"}
 
 
+@pytest.mark.deep
 def test_a_viewer_sees_no_number_in_full_whatever_it_asks(asked: Asked) -> None:
     def looks() -> list[Any]:
         client = asked.gate.client

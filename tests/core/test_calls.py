@@ -192,6 +192,7 @@ NEVER = {
 announced; before the recorder is open there is nothing to close, and afterwards it is not opened again."""
 
 
+@pytest.mark.deep
 def test_every_state_and_edge_of_the_table_is_reached() -> None:
     seen: set[Edge] = set()
     walk(1500, seen=seen.add)
