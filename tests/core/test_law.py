@@ -53,7 +53,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     "1.7": (
         f"{SCREENING}::test_law_1_7_order_of_checks",
         f"{SCREENING}::test_law_1_7_service_calls_never_skip_destination_and_identity",
-        "sip/test_claims.py::test_law_1_7_any_other_claim_is_refused_and_the_strictest_presumed",
+        "sip/test_purpose_claims.py::test_law_1_7_any_other_claim_is_refused_and_the_strictest_presumed",
         "e2e/test_claims.py::test_a_service_call_of_one_who_may_goes_out_and_its_claim_stays_here",
     ),
     "1.8": (
@@ -100,7 +100,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
     "3.2": (
         f"{NUMBERS}::test_law_3_2_a_prefix_that_hides_is_refused_not_repaired",
         "sip/test_pieces.py::test_who_hides",
-        "sip/test_claims.py::test_what_the_line_itself_finds_in_a_claim",
+        "sip/test_purpose_claims.py::test_what_the_line_itself_finds_in_a_claim",
     ),
     "3.3": (
         f"{HOURS}::test_law_3_3_strict_default",
