@@ -3,6 +3,7 @@
 ## make test-quick  in a minute what a change breaks first: without other programs and gates
 ## make check       format, lint, types, contracts between the packages
 ## make bench       the benchmarks
+## make reference   the reference of the control interface anew (gate/manual/openapi.json)
 ## make pictures    the console's pictures anew
 ## make lock        the locked dependencies anew
 # Each sets up .venv on first use. One test alone:

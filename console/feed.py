@@ -15,16 +15,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from textual.message import Message
 
 from console.messages import LinkChanged, Snapshot
 from gate.control.client import ControlClient
-from gate.control.messages import OPERATIONS
 from gate.errors import ControlError, GateError
-from gate.operations.catalogue import operation_of
-from gate.operations.operation import Request
+from gate.operations.operation import Request, operation_of
+from gate.operations.status.session import Session as SessionRequest
 
 if TYPE_CHECKING:  # HTTP is loaded on the listening thread, after the first picture
     from gate.control.watching import Watching
@@ -90,49 +89,26 @@ class Feed:
 
     # --- questions ------------------------------------------------------------------------------------------------
 
-    @overload
     async def ask(
-        self, op: Request[R], *, timeout: float = 0.0, progress: Callable[[float, str], None] | None = None
+        self, request: Request[R], *, timeout: float = 0.0, progress: Callable[[float, str], None] | None = None
     ) -> R:
-        """The response to a request."""
-
-    @overload
-    async def ask(
-        self, op: str, *, timeout: float = 0.0, progress: Callable[[float, str], None] | None = None, **fields: Any
-    ) -> Any:
-        """The answer to an operation by name, as JSON values."""
-
-    async def ask(
-        self,
-        op: str | Request[R],
-        *,
-        timeout: float = 0.0,
-        progress: Callable[[float, str], None] | None = None,
-        **fields: Any,
-    ) -> Any:
         """The gate's response to a request.
 
         ``timeout``: seconds, by default ``ASK_SECONDS``. ``progress`` comes on the event loop, the newest only. Raises
         ``GateError``: what the gate raised, or ``ControlError`` where it is away or too slow.
         """
-        request = None if isinstance(op, str) else op
-        name = operation_of(request).name if request is not None else str(op)
-        streams = OPERATIONS[name].streams if name in OPERATIONS else False
+        operation = operation_of(request)
+        streams = operation.streams
         seconds = timeout or (LONG_SECONDS if streams else ASK_SECONDS)
         client = ControlClient(self.socket, timeout=seconds / 10 if streams else seconds)
         report = _collapsed(progress) if progress is not None else None
         async with self._room:
             try:
-                answer = await on_thread(
-                    lambda: (
-                        client.ask(request, progress=report)
-                        if request is not None
-                        else client.call(name, progress=report, **fields)
-                    ),
-                    timeout=seconds + 1.0,
-                )
+                answer = await on_thread(lambda: client.ask(request, progress=report), timeout=seconds + 1.0)
             except TimeoutError:
-                raise ControlError(f"the gate has not answered {name} in {seconds:.0f} s", hint="it is slow") from None
+                raise ControlError(
+                    f"the gate has not answered {operation.name} in {seconds:.0f} s", hint="it is slow"
+                ) from None
         self.heard_at = self.now()
         return answer
 
@@ -203,8 +179,8 @@ class Feed:
 
 
 def _session(client: ControlClient) -> Session:
-    said = client.call("session")
-    return Session(str(said["actor"]), str(said["role"]), frozenset(said["can"]))
+    told = client.ask(SessionRequest())
+    return Session(told.actor, told.role, frozenset(told.can))
 
 
 # --- threads ------------------------------------------------------------------------------------------------------

@@ -18,7 +18,7 @@ from gate.cli.main import cli
 from gate.config import load
 from gate.config.load import fields
 from gate.config.schema import Config
-from gate.control.messages import OPERATIONS
+from gate.operations.catalogue import OPERATIONS
 from gate.operations.operation import ROLES
 from tests.support.commands import PROGRAM, ROOT, dialgate
 from tests.support.documents import HEADING, README, Document, document, documents, page

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, overload
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import msgspec
 from textual import events, on, work
@@ -24,9 +24,7 @@ from console.widgets.pages import PagedTable, Rows
 from console.widgets.rows import Column, Row, RowsTable
 from console.widgets.status import StatusLine
 from console.words import InFull
-from gate.control.messages import OPERATIONS
 from gate.errors import GateError
-from gate.operations.catalogue import operation_for
 from gate.operations.operation import Request
 
 if TYPE_CHECKING:
@@ -59,20 +57,10 @@ class GateScreen(Screen[None]):
         """The line to the gate."""
         return self.app.feed
 
-    @overload
-    async def ask(self, op: Request[R]) -> R | None:
-        """The response to a request."""
-
-    @overload
-    async def ask(self, op: str, **fields: Any) -> Any:
-        """The answer to an operation by name, as JSON values."""
-
-    async def ask(self, op: str | Request[R], **fields: Any) -> Any:
+    async def ask(self, request: Request[R]) -> R | None:
         """The gate's response, numbers hidden; None where it failed, which has been said on the screen."""
         try:
-            if not isinstance(op, str):
-                return await self.feed.ask(hiding(op))
-            return await self.feed.ask(op, **given(op, masked=True), **fields)
+            return await self.feed.ask(hiding(request))
         except GateError as error:
             self.complain(error)
             return None
@@ -147,10 +135,9 @@ def hiding(request: Request[R]) -> Request[R]:
     return msgspec.structs.replace(request, masked=True) if "masked" in request.__struct_fields__ else request
 
 
-def given(op: str, **fields: Any) -> dict[str, Any]:
-    """Those of ``fields`` that the operation's request knows."""
-    known = OPERATIONS[op].request.__struct_fields__ if op in OPERATIONS else ()
-    return {name: value for name, value in fields.items() if name in known}
+def known(request: type[Request[Any]], **fields: Any) -> dict[str, Any]:
+    """Those of ``fields`` that the request has."""
+    return {name: value for name, value in fields.items() if name in request.__struct_fields__}
 
 
 # --- lists --------------------------------------------------------------------------------------------------------
@@ -162,7 +149,7 @@ class View:
 
     name: str
     request: type[Request[Any]]
-    """For a page."""
+    """For a page of it."""
     columns: Sequence[Column]
     key: str
     """The field that a row is known by."""
@@ -177,11 +164,6 @@ class View:
     """Where the answer has the rows."""
     kind: str = ""
     """What ``reveal`` calls a row of this list; empty: it holds no number."""
-
-    @property
-    def op(self) -> str:
-        """The operation's name."""
-        return operation_for(self.request).name
 
 
 class ModeScreen(GateScreen):
@@ -238,7 +220,7 @@ class ListMode(ModeScreen):
                 table = PagedTable(
                     view.columns,
                     self._fetch(number),
-                    both_ways="before" in given(view.op, before=None),
+                    both_ways="before" in known(view.request, before=None),
                     key_of=view.key,
                     none=view.none,
                     id=f"view-{number}",
@@ -322,7 +304,7 @@ class ListMode(ModeScreen):
             text = self._texts.get(number, "")
             fields = dict(self.asked(view)) | (dict(view.filters(text)) if text and view.filters else {})
             fields |= {name: value for name, value in (("after", after), ("before", before)) if value is not None}
-            fields = given(view.op, masked=True, limit=limit) | fields
+            fields = known(view.request, masked=True, limit=limit) | fields
             answer = msgspec.to_builtins(await self.feed.ask(view.request(**fields)))
             return Rows(answer[view.items], answer.get("next"), answer.get("prev"))
 

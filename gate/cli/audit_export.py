@@ -22,8 +22,12 @@ from gate.config import Config
 from gate.core.showing import LONDON
 from gate.errors import GateError, UsageError
 from gate.exports.bundle import many
+from gate.exports.bundle_write import assemble, waiting_room
+from gate.operations.audit.bundle_contents import Wrapped, registered, rewrapped
 from gate.operations.audit.exporting import AuditExport, AuditExportMake, AuditExportTake, BundleMade, ExportBegun
 from gate.operations.keys.recipients import Recipient
+from gate.vault.keyfile import load_private
+from gate.vault.recipients import parse_recipient
 
 FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 MAX_NOTE = 8000
@@ -145,8 +149,6 @@ def _absent(output: Path) -> None:
 
 def _privates(keys: Sequence[Path], passphrase_files: Sequence[Path]) -> list[Any]:
     """The keys, opened here: a wrong passphrase begins nothing."""
-    from gate.vault.keyfile import load_private
-
     if len(passphrase_files) not in (0, 1, len(keys)):
         raise UsageError("give --passphrase-file once, or once for each --key, in their order")
     files: list[Path | None] = [*passphrase_files] or [None]
@@ -161,7 +163,6 @@ def _named(recipient: str) -> str:
     path = Path(recipient)
     if not path.is_file():
         return recipient
-    from gate.vault.recipients import parse_recipient
 
     with path.open("rb") as file:
         text = file.read(20_001)
@@ -183,9 +184,6 @@ def _write(
     bar: Callable[[float, str], None] | None,
 ) -> BundleMade:
     """The recordings and their keys, put into what the gate makes and signs."""
-    from gate.exports.bundle_write import assemble, waiting_room
-    from gate.operations.audit.bundle_contents import Wrapped, registered
-
     target = registered(config.data, begun.recipient.id)
     with waiting_room(output) as room:
         wrapped = Wrapped(Path(room) / "wraps")
@@ -219,8 +217,6 @@ def _take(
     bar: Callable[[float, str], None] | None,
 ) -> None:
     """Every page is taken; the keys of the recordings that go out are wrapped to the recipient, here."""
-    from gate.operations.audit.bundle_contents import rewrapped
-
     taken = 0
     after: str | None = None
     while True:

@@ -14,16 +14,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import soundfile
+from sqlite_utils import Database
+
 from gate.cli import passphrase as asked
 from gate.cli.audit_export import checkpoint_notes
 from gate.cli.output import View, clean, say
 from gate.errors import GateError, UsageError
+from gate.exports.audio import export_wav
+from gate.exports.bundle_check import Workplace, check_contents
+from gate.exports.bundle_read import Findings, open_bundle
+from gate.operations.audit.bundle_opening import SIGNATURES, check_vkey, opener
+from gate.vault.keyfile import load_private
 
 
 def read_vkey(given: str) -> str:
     """A verifier key as it is, or in a file. Raises ``UsageError``."""
-    from gate.operations.audit.bundle_opening import check_vkey
-
     path = Path(given)
     if "+" not in given or path.is_file():
         try:
@@ -54,7 +60,6 @@ def run(
     trusted = read_vkey(vkey) if vkey else ""
     notes = checkpoint_notes(checkpoints)
     private = _private(key, passphrase_file)
-    from gate.exports.bundle_read import Findings
 
     findings = Findings()
     summary: dict[str, Any] = {}
@@ -76,8 +81,6 @@ def run(
 
 
 def _private(key: Path | None, passphrase_file: Path | None) -> Any:
-    from gate.vault.keyfile import load_private
-
     return None if key is None else load_private(key, asked.passphrase(passphrase_file, f"Passphrase of {key}"))
 
 
@@ -92,10 +95,6 @@ def _open(
     *,
     database: bool,
 ) -> dict[str, Any]:
-    from gate.exports.bundle_check import Workplace, check_contents
-    from gate.exports.bundle_read import open_bundle
-    from gate.operations.audit.bundle_opening import SIGNATURES, opener
-
     with path.open("rb") as file:
         with view.progress("Checking the files") as bar:
             bundle = open_bundle(file, SIGNATURES, findings, vkey=vkey, older=notes, progress=bar)
@@ -140,8 +139,6 @@ def _open(
 
 
 def _to_wav(target: Path) -> Any:
-    from gate.exports.audio import export_wav
-
     def to_wav(chunks: Iterator[bytes], recording_id: str, announcement: bytes | None) -> None:
         place = target / "recordings" / f"{recording_id}.wav"
         export_wav(chunks, place, announcement=_samples(announcement), report=place.with_suffix(".json"))
@@ -151,8 +148,6 @@ def _to_wav(target: Path) -> Any:
 
 def _samples(wav: bytes | None) -> Any:
     """The samples of an announcement; None where its sound is not in the bundle (the report says so)."""
-    import soundfile
-
     try:
         return None if wav is None else soundfile.read(io.BytesIO(wav), dtype="int16")[0]
     except soundfile.LibsndfileError:
@@ -168,8 +163,6 @@ def _keep_clear(bundle: Any, target: Path) -> None:
 
 def _as_database(target: Path) -> None:
     """``log.db``: each log in JSON lines as a table of its name; objects and lists inside a row are JSON text."""
-    from sqlite_utils import Database
-
     tables = Database(target / "log.db")
     for path in sorted((target / "log").glob("*.jsonl")):
         with path.open(encoding="utf-8") as file:

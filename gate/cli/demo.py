@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from gate.cli.command import command as make
 from gate.cli.demo_checks import Heard, clear_audio, heard_after, listen
@@ -30,6 +31,7 @@ from gate.config import load
 from gate.config.write import amend
 from gate.control.client import ControlClient
 from gate.core import numbers
+from gate.operations.calls.calls import CallsList, CallsShow
 
 LISTED = "020 7946 0101"
 UNLISTED = "020 7946 0123"
@@ -183,13 +185,13 @@ class Demo:
         """The id of the last call to a number, once it has ended in the log."""
 
         def ended() -> str:
-            items = self._client.call("calls_list", number=e164, limit=1)["items"]
-            return str(items[0]["call_id"]) if items and items[0]["state"] == "ended" else ""
+            items = self._client.ask(CallsList(number=e164, limit=1)).items
+            return items[0].call_id if items and items[0].state == "ended" else ""
 
         return str(until(ended, 15.0, f"the call to {e164} did not end in the log"))
 
     def _shown(self, call_id: str) -> dict[str, Any]:
-        shown: dict[str, Any] = self._client.call("calls_show", call_id=call_id)
+        shown: dict[str, Any] = msgspec.to_builtins(self._client.ask(CallsShow(call_id=call_id)))
         return shown
 
     # --- afterwards ---

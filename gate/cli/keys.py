@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from gate.cli import passphrase as asked
+from gate.cli import rotation
 from gate.cli.command import command as make
 from gate.cli.output import View, say
 from gate.cli.proposals import say_waits
@@ -17,6 +18,9 @@ from gate.clock import SystemClock
 from gate.errors import UsageError, VaultError
 from gate.operations.keys.dropping import KeyDrop
 from gate.operations.keys.recipients import KeyAdd, KeyChange, KeyList, KeyRetire, Recipient
+from gate.vault import keyfile
+from gate.vault.keyfile import change_passphrase, load_private
+from gate.vault.recipients import parse_recipient
 
 ROLES = ("compliance", "auditor", "escrow")
 PURPOSES = ("regulator", "court", "internal_audit", "data_subject")
@@ -66,8 +70,6 @@ def new(view: View, name: str, role: str, output: Path, passphrase_file: Path | 
 
     Run it where the key is to stay, not on the gate. Give the recipient to the gate with dialgate key add.
     """
-    from gate.vault import keyfile
-
     words = asked.passphrase(passphrase_file, f"Passphrase for {name}", new=True)
     private, recipient = keyfile.generate(name, role, words, SystemClock().now())
     keyfile.save_private(output, private)
@@ -193,10 +195,6 @@ def rotate(view: View, key: Path, target: TextIO, passphrase_file: Path | None) 
     add). Run it where KEY is: it is not given to the gate, which keeps a new wrap only with the proof that whoever made
     it had the recording's key. KEY still opens them, until dialgate key drop. Ended in the middle, run it again.
     """
-    from gate.cli import rotation
-    from gate.vault.keyfile import load_private
-    from gate.vault.recipients import parse_recipient
-
     recipient = parse_recipient(_recipient_text(target))
     private = load_private(key, asked.passphrase(passphrase_file, f"Passphrase of {key}"))
     with reach(view.config) as gate, view.progress("Recordings") as progress:
@@ -218,9 +216,6 @@ def prove(view: View, key: Path, passphrase_file: Path | None) -> None:
     Nothing is taken from another key (dialgate key drop) that has not been proven so. Run it where KEY is: neither it
     nor a recording's key is given to the gate. What a version without commitments has sealed cannot be proven.
     """
-    from gate.cli import rotation
-    from gate.vault.keyfile import load_private
-
     private = load_private(key, asked.passphrase(passphrase_file, f"Passphrase of {key}"))
     with reach(view.config) as gate, view.progress("Recordings") as progress:
         done = rotation.prove(gate, private, progress=progress)
@@ -279,8 +274,6 @@ def passphrase(view: View, file: Path, passphrase_file: Path | None, new_passphr
 
     Copies of it, backups too, still open with the old one: a key that others may have seen is rotated, not re-closed.
     """
-    from gate.vault.keyfile import change_passphrase, load_private
-
     old = asked.passphrase(passphrase_file, f"Old passphrase of {file}")
     load_private(file, old)  # before a new one is asked for
     words = asked.passphrase(new_passphrase_file, f"New passphrase of {file}", new=True)

@@ -13,6 +13,8 @@ from gate.cli.output import View, say
 from gate.core.letter_words import LetterKind
 from gate.core.request_words import Asks
 from gate.errors import UsageError
+from gate.exports.letter_samples import NOW, faults, samples
+from gate.exports.letters import SHIPPED, firm_of, render, templates_of
 
 
 @click.group("letters", short_help="The wording of the letters about requests: show, copy, check.")
@@ -34,9 +36,6 @@ def show(view: View, kind: str, asks: str | None, html: bool) -> None:
     KIND is one of acknowledgement, writing, identity, clarification, extension, response, confirmation, refusal and
     authority.
     """
-    from gate.exports.letter_samples import NOW, samples
-    from gate.exports.letters import firm_of, render, templates_of
-
     fitting = [facts for facts in samples() if facts.kind == kind and asks in (None, facts.asks)]
     if not fitting:
         known = ", ".join(dict.fromkeys(facts.asks.value for facts in samples() if facts.kind == kind))
@@ -52,8 +51,6 @@ def show(view: View, kind: str, asks: str | None, html: bool) -> None:
 @click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
 def copy(view: View, folder: Path) -> None:
     """Copy the shipped templates to DIR, for you to edit. A README.txt says how; nothing that exists is changed."""
-    from gate.exports.letters import SHIPPED
-
     folder.mkdir(parents=True, exist_ok=True)
     made, kept = [], []
     for source in sorted(SHIPPED.iterdir()):
@@ -70,9 +67,6 @@ def copy(view: View, folder: Path) -> None:
 @make("check", group=command, example="dialgate letters check")
 def check(view: View) -> None:
     """Make every letter from your templates, and say what is wrong with them. Exit code 1 where something is."""
-    from gate.exports.letter_samples import faults, samples
-    from gate.exports.letters import firm_of, templates_of
-
     templates = templates_of(view.config)
     found = faults(firm_of(view.config), templates)
     value = {"templates": str(templates) if templates else "", "letters": len(samples()), "faults": found}

@@ -13,11 +13,20 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from console.ports import Envelope
+from gate.cli.audit_export import make_bundle
+from gate.cli.files import output_file
 from gate.cli.output import View
 from gate.cli.recordings import open_taken, sealed_file, who
+from gate.cli.request_pack import held_of, recordings_in, write_pack
 from gate.control.client import ControlClient
 from gate.errors import StoppedError, UsageError
+from gate.exports.audio import export_wav
+from gate.exports.envelope import read_envelope
+from gate.exports.playing import PlayStopped, play, player
 from gate.operations.calls.recordings import RecordingTake, RecordingTaken
+from gate.vault.keyfile import load_private
+from gate.vault.opening import open_trailer
 
 if TYPE_CHECKING:
     from console.ports import Envelope
@@ -30,8 +39,6 @@ class OutputFiles:
 
     def write(self, path: Path, data: bytes) -> None:
         """There when it is whole, readable by its owner only."""
-        from gate.cli.files import output_file
-
         if path.exists():
             raise UsageError(f"{path} exists", hint="name a new file")
         try:
@@ -60,8 +67,6 @@ class KeyOpener:
 
     def unlock(self, key: Path, passphrase: str) -> str:
         """Open one more key: a recording that takes two people needs two."""
-        from gate.vault.keyfile import load_private
-
         if not key.is_file():
             raise UsageError(f"there is no key file {key}", hint="give the path of a private key: NAME.key")
         private = load_private(key, passphrase)
@@ -78,10 +83,6 @@ class KeyOpener:
 
     def envelope(self, recording_id: str, purpose: str) -> Envelope:
         """The curve in the sealed trailer; no audio is read."""
-        from console.ports import Envelope
-        from gate.exports.envelope import read_envelope
-        from gate.vault.opening import open_trailer
-
         privates, taken = self._taken(recording_id, purpose)
         wraps = [(each.recipient, base64.b64decode(each.wrap)) for each in taken.wraps]
         with sealed_file(self._view, recording_id, Path(taken.path)) as path:
@@ -90,8 +91,6 @@ class KeyOpener:
 
     def export(self, recording_id: str, purpose: str, output: Path, progress: Progress) -> Mapping[str, Any]:
         """As ``dialgate recording export``."""
-        from gate.exports.audio import export_wav
-
         if output.exists():
             raise UsageError(f"{output} exists", hint="name a new file")
         privates, taken = self._taken(recording_id, purpose)
@@ -103,8 +102,6 @@ class KeyOpener:
 
     def play(self, recording_id: str, purpose: str, stop: threading.Event, progress: Progress) -> str:
         """Through a pipe into a player."""
-        from gate.exports.playing import PlayStopped, play, player
-
         player(self._player)  # before the leaf: what cannot be played is not taken
         privates, taken = self._taken(recording_id, purpose)
         chunks, announcement = open_taken(self._view, recording_id, taken, privates)
@@ -122,8 +119,6 @@ class KeyOpener:
 
     def pack(self, request: str, output: Path, progress: Progress) -> Mapping[str, Any]:
         """As ``dialgate request fulfil`` of an access request."""
-        from gate.cli.request_pack import held_of, recordings_in, write_pack
-
         if output.exists():
             raise UsageError(f"{output} exists", hint="name a new file")
         held = held_of(self._client, request)
@@ -143,7 +138,6 @@ class KeyOpener:
         progress: Progress,
     ) -> Mapping[str, Any]:
         """As ``dialgate audit export``."""
-        from gate.cli.audit_export import make_bundle
 
         def heed(fraction: float, text: str) -> None:
             if stop.is_set():

@@ -11,6 +11,7 @@ import click
 
 from gate.config import read_secret
 from gate.errors import UsageError
+from gate.vault.keyfile import load_private
 
 VARIABLE = "DIALGATE_PASSPHRASE_FILE"
 
@@ -40,8 +41,6 @@ def private_keys(keys: Sequence[Path], files: Sequence[Path]) -> list[Any]:
     Raises ``UsageError`` where there are more passphrases than keys, or one key twice; what ``passphrase`` and
     ``gate.vault.keyfile.load_private`` raise.
     """
-    from gate.vault.keyfile import load_private
-
     if len(files) > len(keys):
         raise UsageError(f"{len(files)} passphrase files for {len(keys)} keys", hint="give one for each --key")
     opened = []

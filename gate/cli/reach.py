@@ -5,63 +5,53 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Protocol, TypeVar
+from dataclasses import replace
+from typing import Protocol, TypeVar
 
 import msgspec
 
 from gate.config import Config
 from gate.control.actors import user
 from gate.control.client import ControlClient
-from gate.control.messages import OPERATIONS, arguments, response
-from gate.control.perform import perform
+from gate.control.messages import carry_out, checked, response
 from gate.errors import ControlError
 from gate.handed_over_file import HandedOverFile, open_file
-from gate.operations.catalogue import operation_of
-from gate.operations.operation import Request
+from gate.operations.data_folder import DataFolder
+from gate.operations.operation import Caller, Request, operation_of
 from gate.types import Progress
 
 R = TypeVar("R")
 
 
 class Gate(Protocol):
-    """What both ways offer: an operation of ``gate.control.messages`` by name."""
-
-    def call(
-        self, op: str, /, *, progress: Progress | None = None, given: HandedOverFile | None = None, **fields: Any
-    ) -> Any:
-        """The operation's answer; raises ``GateError``."""
-        ...
+    """What both ways offer: the response to a request."""
 
     def ask(self, request: Request[R], *, progress: Progress | None = None, given: HandedOverFile | None = None) -> R:
         """The response to a request; raises ``GateError``."""
         ...
 
 
-class DeskHere:
-    """A desk opened in this process; the actor is whoever runs the command."""
+class FolderHere:
+    """A data folder opened in this process; the actor is whoever runs the command."""
 
-    def __init__(self, desk: Any) -> None:
-        self._desk = desk
-
-    def call(
-        self, op: str, /, *, progress: Progress | None = None, given: HandedOverFile | None = None, **fields: Any
-    ) -> Any:
-        """As ``ControlClient.call``."""
-        values = arguments(op, fields)
-        if OPERATIONS[op].streams:
-            values["progress"] = progress
-        if largest := OPERATIONS[op].file:
-            path = values.pop("path")
-            values["file"] = given or open_file(path, largest)
-        if OPERATIONS[op].running:
-            raise ControlError(f"{op} is asked of a running gate, and none runs here", hint="start it: dialgate serve")
-        return perform(self._desk, op, user(os.getuid()), values)
+    def __init__(self, folder: DataFolder) -> None:
+        self._folder = folder
 
     def ask(self, request: Request[R], *, progress: Progress | None = None, given: HandedOverFile | None = None) -> R:
         """As ``ControlClient.ask``."""
         operation = operation_of(request)
-        answer = self.call(operation.name, progress=progress, given=given, **msgspec.to_builtins(request))
-        found: R = response(operation, answer)
+        fields = msgspec.to_builtins(request)
+        asked = checked(operation, fields)
+        if operation.running:
+            raise ControlError(
+                f"{operation.name} is asked of a running gate, and none runs here", hint="start it: dialgate serve"
+            )
+        caller = Caller(user(os.getuid()))
+        if progress is not None:
+            caller = replace(caller, progress=progress)
+        if operation.file:
+            caller = replace(caller, file=given or open_file(fields["path"], operation.file))
+        found: R = response(operation, carry_out(self._folder, asked, caller))
         return found
 
 
@@ -75,7 +65,7 @@ def reach(config: Config) -> Iterator[Gate]:
     if client.answers():
         yield client
         return
-    from gate.daemon import open_desk
+    from gate.daemon import open_data_folder
 
-    with open_desk(config) as desk:
-        yield DeskHere(desk)
+    with open_data_folder(config) as folder:
+        yield FolderHere(folder)

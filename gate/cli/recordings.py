@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import soundfile
 
 from gate.cli import passphrase as asked
 from gate.cli.command import command as make
@@ -21,6 +22,7 @@ from gate.cli.command import paged
 from gate.cli.output import View, say
 from gate.cli.reach import reach
 from gate.errors import AuditError, UsageError
+from gate.exports.audio import export_wav
 from gate.operations.calls.recordings import (
     RecordingList,
     RecordingPiece,
@@ -29,6 +31,7 @@ from gate.operations.calls.recordings import (
     RecordingVerify,
 )
 from gate.operations.calls.rows import FactRow
+from gate.vault.opening import open_recording
 
 
 @click.group("recording", short_help="Sealed recordings: list, export, verify.")
@@ -124,8 +127,6 @@ def open_to_wav(
     that its recording was interrupted. Raises ``UsageError`` where ``output`` exists, and what the vault and the export
     raise.
     """
-    from gate.exports.audio import export_wav
-
     if output.exists():
         raise UsageError(f"{output} exists", hint="name a new file")
     privates = asked.private_keys(keys, passphrase_files)
@@ -143,8 +144,6 @@ def open_taken(
 ) -> tuple[Iterable[bytes], Any]:
     """What the gate gave for a recording, opened here: the clear chunks, and the samples of the announcement (None
     where its sound is not here). Raises what the vault raises, and ``AuditError``."""
-    from gate.vault.opening import open_recording
-
     wraps = [(each.recipient, base64.b64decode(each.wrap)) for each in taken.wraps]
     with sealed_file(view, recording_id, Path(taken.path)) as path:
         _, chunks = open_recording(
@@ -198,8 +197,6 @@ def _as_logged(path: Path, digest: str | None, chunks: Iterable[bytes]) -> None:
 
 def _announcement(view: View, facts: Sequence[FactRow]) -> Any:
     """The samples of the announcement that was played in this call; ``None`` where its sound is not here."""
-    import soundfile
-
     played = next((fact.body for fact in facts if fact.kind == "announced" and fact.body), None)
     if played is None:
         return None

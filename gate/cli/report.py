@@ -12,6 +12,7 @@ from gate.cli.files import output_file
 from gate.cli.output import View, say
 from gate.cli.reach import reach
 from gate.errors import UsageError
+from gate.exports.report import month_page, record_page
 from gate.operations.reports.article30 import ReportArticle30
 from gate.operations.reports.month import ReportMonth
 
@@ -42,8 +43,6 @@ def command(view: View, month: str | None, record: bool, output: Path | None) ->
     with reach(view.config) as gate:
         report = msgspec.to_builtins(gate.ask(ReportMonth(month=month) if month else ReportArticle30()))
     if output is not None:
-        from gate.exports.report import month_page, record_page
-
         page = month_page(report) if month else record_page(report)
         with output_file(output) as file:
             file.write(page.encode("utf-8", "replace"))

@@ -14,6 +14,7 @@ from gate.cli.command import paged
 from gate.cli.output import View, say
 from gate.cli.reach import reach
 from gate.cli.request_group import command
+from gate.cli.request_letters import write_letters
 from gate.cli.request_values import call_line, dated, lines, numbers, show, span, spanned, step, words
 from gate.cli.values import Day
 from gate.core.request_words import Asks, Ground, LetterKind, State
@@ -273,7 +274,6 @@ def decide(
     """
     if grant == (ground is not None):
         raise UsageError("decide one way or the other", hint="give --grant, or --refuse GROUND --reasons TEXT")
-    from gate.cli.request_letters import write_letters
 
     with reach(view.config) as gate:
         decided = Decide(

@@ -13,11 +13,14 @@ from gate.cli.command import command as make
 from gate.cli.output import View, say
 from gate.cli.reach import Gate, reach
 from gate.cli.request_group import command
+from gate.cli.request_letters import write_letters
+from gate.cli.request_pack import make_pack
 from gate.cli.request_values import show
 from gate.core.letter_words import LetterKind
 from gate.core.request_words import Asks, State
 from gate.core.showing import local
 from gate.errors import RefusedError, UsageError
+from gate.exports.bundle import many
 from gate.operations.requests.course import Told
 from gate.operations.requests.erasure import Carried, CarryOut
 from gate.operations.requests.listing import Show
@@ -82,8 +85,6 @@ def fulfil(
             )
         pack = _do(view, gate, standing, keys, passphrase_files, output, leave_out, yes)
         if letters is not None:
-            from gate.cli.request_letters import write_letters
-
             answer = standing.asks in (Asks.ACCESS, Asks.COMPLAINT)
             kind = LetterKind.RESPONSE if answer else LetterKind.CONFIRMATION
             write_letters(gate, standing.reference, (kind,), letters, pack)
@@ -106,7 +107,6 @@ def _do(
         _erase(view, gate, standing, yes)
     if standing.asks is not Asks.ACCESS:
         return ""
-    from gate.cli.request_pack import make_pack
 
     return make_pack(view, gate, standing.reference, keys, passphrase_files, output, leave_out)
 
@@ -134,8 +134,6 @@ def _erase(view: View, gate: Gate, standing: Standing, yes: bool) -> None:
 
 
 def _plan(plan: Carried) -> Iterator[str]:
-    from gate.exports.bundle import many
-
     scope = "all that is held in connection with the numbers" if plan.whole else "only the calls that were found"
     yield f"To be erased: {many(plan.calls, 'call')}, {many(plan.recordings, 'recording')}; {scope}."
     if plan.held_calls:

@@ -19,6 +19,11 @@ from gate.core.outcomes import length
 from gate.core.pack_words import PackCall, PackContents, PackRecording, PackTable, standard_notice, told
 from gate.core.showing import LONDON, local
 from gate.errors import RefusedError, UsageError
+from gate.exports.compact import MEDIA_TYPE, export_flac
+from gate.exports.letters import firm_of
+from gate.exports.pack import build_pack
+from gate.exports.pack_cipher import new_passphrase
+from gate.exports.spoken import spoken_day
 from gate.operations.calls.recordings import RecordingTake, RecordingTaken
 from gate.operations.requests.searching import ContentsOf, PackMade
 
@@ -104,9 +109,6 @@ def write_pack(
 
     Raises what the gate, the vault and the export raise: ``ExportError`` where ``output`` exists.
     """
-    from gate.exports.pack import build_pack
-    from gate.exports.pack_cipher import new_passphrase
-
     there = recordings_in(held)
     taken, left_out = _take(gate, there, held["reference"], who(privates), leave_out)
     contents = contents_of(view.config, held, left_out, SystemClock().now().astimezone(LONDON).date())
@@ -157,9 +159,6 @@ def _opened(
     view: View, calls: Rows, taken: dict[str, RecordingTaken], privates: Sequence[Any]
 ) -> Iterator[PackRecording]:
     """One at a time: a recording's audio is in memory only while it is encrypted again."""
-    from gate.exports.compact import MEDIA_TYPE, export_flac
-    from gate.exports.spoken import spoken_day
-
     for call in calls:
         recording_id = call["recording_id"]
         if recording_id not in taken:
@@ -181,8 +180,6 @@ def _opened(
 
 def contents_of(config: Config, held: dict[str, Any], left_out: dict[str, str], made_on: date) -> PackContents:
     """All of a pack but the audio, from what the gate holds."""
-    from gate.exports.letters import firm_of
-
     notice = standard_notice(
         purpose=config.recording.purpose,
         months=config.retention.months,

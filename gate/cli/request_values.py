@@ -12,6 +12,8 @@ from gate.cli.output import View, say
 from gate.cli.values import Day
 from gate.core import spans
 from gate.core.request_words import step_words
+from gate.core.showing import local
+from gate.exports.bundle import many
 from gate.operations.requests.standing import Standing
 
 Body = Callable[..., Any]
@@ -109,7 +111,6 @@ def lines(standing: dict[str, Any]) -> Iterator[str]:
     yield from _clock(standing)
     if standing.get("carried_out"):
         done = standing["carried_out"]
-        from gate.exports.bundle import many
 
         what = f"{many(done['calls'], 'call')}, {many(done['recordings'], 'recording')}"
         yield f"  erased: {what}; backups until {done['backups_until']}"
@@ -135,8 +136,6 @@ def _clock(standing: dict[str, Any]) -> Iterator[str]:
 
 def step(fact: dict[str, Any]) -> str:
     """A fact of a request's course, on one line."""
-    from gate.core.showing import local
-
     kind = fact["kind"]
     what = step_words(kind)
     letter = f" ({fact['body']['kind']})" if kind.startswith("letter_") and fact["body"] else ""
@@ -150,7 +149,5 @@ def words(code: str) -> str:
 
 def call_line(call: dict[str, Any]) -> str:
     """A call that was found, on one line."""
-    from gate.core.showing import local
-
     recording = f"; recording {call['recording_id']} ({call['recording']})" if call["recording_id"] else ""
     return f"{local(call['at'])}  {call['number'] or '(erased)'}  {call['outcome']}, {call['reason']}{recording}"

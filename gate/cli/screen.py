@@ -22,6 +22,8 @@ from gate.cli.values import Moment
 from gate.clock import SystemClock
 from gate.control.actors import user
 from gate.errors import UsageError
+from gate.operations.contacts.bulk_screener import bulk_screener
+from gate.operations.contacts.file_screening import FileScreening, evidence
 
 _SHOWN = 20
 """Bad lines named on the terminal; ``--json`` names up to a thousand."""
@@ -96,9 +98,6 @@ def _screen(
     prefix: str,
     escape: bool,
 ) -> None:
-    from gate.operations.contacts.bulk_screener import bulk_screener
-    from gate.operations.contacts.file_screening import FileScreening, evidence
-
     now = SystemClock().now()
     with reach(view.config) as gate:
         actor = user(os.getuid())

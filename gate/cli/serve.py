@@ -8,6 +8,7 @@ from gate.cli.command import command as make
 from gate.cli.output import View, say
 from gate.clock import SystemClock
 from gate.config import load, review_due
+from gate.daemon import serve
 
 
 @make("serve", example="dialgate serve -c /etc/dialgate/config.toml")
@@ -16,6 +17,5 @@ def command(view: View) -> None:
     config = load(view.path)
     if due := review_due(config, SystemClock().now().date()):
         say(f"Reminder: {due}.")
-    from gate.daemon import serve
 
     sys.exit(serve(config))

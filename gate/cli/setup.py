@@ -19,12 +19,12 @@ from gate.cli.command import command as make
 from gate.cli.guided import guide
 from gate.cli.output import View, say
 from gate.cli.own_list_files import import_file
-from gate.cli.reach import DeskHere, Gate
+from gate.cli.reach import FolderHere, Gate
 from gate.clock import SystemClock
 from gate.config import Config, load
 from gate.config.write import private_file, write_new
 from gate.core.showing import LONDON
-from gate.daemon import open_desk
+from gate.daemon import open_data_folder
 from gate.errors import GateError, UsageError
 from gate.media.prompts import example_wavs, prepare
 from gate.operations.keys.recipients import KeyAdd
@@ -128,8 +128,8 @@ def _put_in_force(view: View, given: Guided, config: Config, result: dict[str, A
         prepare(config.data / "prompts", config.announcement, Path(config.base))
     except GateError as error:
         say(f"The announcement is not prepared: {error.message} ({error.hint}).")
-    with open_desk(config) as desk:
-        gate = DeskHere(desk)
+    with open_data_folder(config) as folder:
+        gate = FolderHere(folder)
         gate.ask(KeyAdd(text=Path(result["recipient"]).read_text()))
         for name in REGISTERS:
             try:
@@ -210,8 +210,8 @@ def _first_key(folder: Path, name: str, words: str, now: datetime, *, keep_words
 def _example(config: Config, recipient: Path, today: str) -> dict[str, Any]:
     """Prompts, the key put in force, and the sample lists: what a first call needs."""
     prepare(config.data / "prompts", config.announcement, Path(config.base))
-    with open_desk(config) as desk:
-        gate = DeskHere(desk)
+    with open_data_folder(config) as folder:
+        gate = FolderHere(folder)
         gate.ask(KeyAdd(text=recipient.read_text()))
         return import_samples(gate, today)
 

@@ -9,6 +9,7 @@ import click
 
 from gate.clock import SystemClock
 from gate.core.showing import LONDON
+from gate.operations.lists.entries import time_of
 
 
 class Moment(click.ParamType[datetime]):
@@ -35,8 +36,6 @@ class Said(Moment):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
         """The time, aware; raises ``click.BadParameter``."""
-        from gate.operations.lists.entries import time_of
-
         try:
             return time_of(value, SystemClock().now(), end=True)
         except (TypeError, ValueError):

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import msgspec
 
 from gate.control import sockets
-from gate.control.messages import OPERATIONS, arguments, response
+from gate.control.messages import checked, parsed, response
 from gate.errors import ControlError
 from gate.handed_over_file import HandedOverFile, open_file
-from gate.operations.catalogue import operation_of
-from gate.operations.operation import Request
+from gate.operations.operation import Operation, Request, operation_of
 from gate.types import Progress
 
 if TYPE_CHECKING:
@@ -39,35 +39,44 @@ class ControlClient:
                 hint="it is for accounts with a role ([roles]) that are in control.group, and may look into its folder",
             ) from None
 
-    def call(
-        self, op: str, /, *, progress: Progress | None = None, given: HandedOverFile | None = None, **fields: Any
-    ) -> Any:
-        """Ask for an operation of ``gate.control.messages.OPERATIONS`` and return its answer.
+    def ask(self, request: Request[R], *, progress: Progress | None = None, given: HandedOverFile | None = None) -> R:
+        """The response to a request.
 
-        Raises what the gate raised (a ``GateError``), ``UsageError`` for a field that does not exist, and
-        ``ControlError`` where the gate is away or its answer is no answer. ``progress(fraction, text)`` is called on
-        this thread. The file of an operation that takes one is opened here, at ``path``, unless it is ``given`` open;
-        it is closed at the end.
+        Raises what the gate raised (a ``GateError``), ``UsageError`` for a value that is wrong, and ``ControlError``
+        where the gate is away or its answer is no answer. ``progress(fraction, text)`` is called on this thread. The
+        file of an operation that takes one is opened here, at ``path``, unless it is ``given`` open; it is closed at
+        the end.
         """
-        checked = arguments(op, fields)
-        streams = OPERATIONS[op].streams
-        timeout = self.timeout * (10 if streams else 1)
+        operation = operation_of(request)
+        found: R = response(operation, self._asked(operation, msgspec.to_builtins(request), progress, given))
+        return found
+
+    def call(self, op: str, /, *, progress: Progress | None = None, **fields: Any) -> Any:
+        """Ask for an operation by its name; returns its response as JSON values. Raises as ``ask``."""
+        request = parsed(op, fields)
+        return self._asked(operation_of(request), msgspec.to_builtins(request), progress, None)
+
+    def _asked(
+        self,
+        operation: Operation[Any, Any],
+        fields: dict[str, Any],
+        progress: Progress | None,
+        given: HandedOverFile | None,
+    ) -> Any:
+        fields = msgspec.to_builtins(checked(operation, fields))
+        timeout = self.timeout * (10 if operation.streams else 1)
         from gate.control.exchange import exchange  # HTTP is loaded where a gate answers, not to find that none does
 
-        if not (largest := OPERATIONS[op].file):
-            return exchange(self.socket, op, checked, timeout=timeout, streams=streams, progress=progress)
+        ask = partial(
+            exchange, self.socket, operation.name, timeout=timeout, streams=operation.streams, progress=progress
+        )
+        if not operation.file:
+            return ask(fields)
         from gate.control.files import handed
 
-        with given or open_file(checked["path"], largest) as file, handed(self.socket, file, self.timeout) as ticket:
-            checked["file"] = ticket
-            return exchange(self.socket, op, checked, timeout=timeout, streams=streams, progress=progress)
-
-    def ask(self, request: Request[R], *, progress: Progress | None = None, given: HandedOverFile | None = None) -> R:
-        """The response to a request; raises as ``call``."""
-        operation = operation_of(request)
-        answer = self.call(operation.name, progress=progress, given=given, **msgspec.to_builtins(request))
-        found: R = response(operation, answer)
-        return found
+        file = given or open_file(fields["path"], operation.file)
+        with file, handed(self.socket, file, self.timeout) as ticket:
+            return ask(fields | {"file": ticket})
 
     def watch(self) -> Watching:
         """What happens, as snapshots (``gate.control.watching``): iterate, and ``close`` it from any thread."""

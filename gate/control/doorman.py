@@ -11,10 +11,10 @@ from aiohttp import web
 
 from gate.control import roles as of_roles
 from gate.control.actors import user
-from gate.control.messages import OPERATIONS
 from gate.control.roles import Roles
 from gate.control.wire import uid_of
 from gate.control.work import log
+from gate.operations.catalogue import OPERATIONS
 from gate.operations.operation import ROLES
 
 NOTE_AGAIN_SECONDS = 3600.0
@@ -46,7 +46,7 @@ class Doorman:
         uid = uid_of(asked)
         roles = await self.roles_of(uid)
         guest = Guest(uid, user(uid), roles)
-        if of_roles.permits(roles, op):
+        if OPERATIONS[op].permits(roles):
             return guest
         await self._note(guest, op)
         raise of_roles.refusal(guest.actor, roles, op)
@@ -54,7 +54,7 @@ class Doorman:
     async def may_hand_over(self, uid: int) -> bool:
         """It may ask for some operation that takes a file."""
         roles = await self.roles_of(uid)
-        return any(of_roles.permits(roles, op) for op, each in OPERATIONS.items() if each.file)
+        return any(each.permits(roles) for each in OPERATIONS.values() if each.file)
 
     async def roles_of(self, uid: int) -> frozenset[str]:
         """As they are now; a slow account database holds up nobody else."""

@@ -16,17 +16,21 @@ from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gate.config import Config, Token, read_secret
 from gate.control.bounds import BACKLOG, Bounds, Door, answering, by_address
 from gate.control.faults import fault, status
-from gate.control.messages import arguments
+from gate.control.messages import CarryOut, parsed
 from gate.control.wire import answer, body
-from gate.control.work import CarryOut, Workers
+from gate.control.work import Workers
 from gate.core.screening import Reason, Verdict
 from gate.errors import ControlError, GateError, RefusedError, StoreError
+from gate.operations.calls.screening import Decide
+from gate.operations.operation import Caller
+from gate.operations.status.glance import Status
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -100,12 +104,14 @@ def endpoint_app(
         if stop.is_set():
             return _refused(asked, 503, ControlError("the gate is stopping"), Reason.GATE_STOPPING)
         try:
-            fields = arguments("decide", await body(asked))
+            request = parsed("decide", await body(asked))
+            assert isinstance(request, Decide)  # noqa: S101 - by its name
             token = asked[_HOLDER]
             actor = f"http:{token.name}@{asked.remote}"
-            fields["refused_claim"] |= fields["purpose"] not in token.purposes
+            if request.purpose not in token.purposes:
+                request = msgspec.structs.replace(request, refused_claim=True)
             with answering(asked):
-                told = await workers.call(carry_out, "decide", actor, fields)
+                told = await workers.call(carry_out, request, Caller(actor))
             return answer(told)
         except StoreError as error:
             return _refused(asked, 503, error, Reason.EVIDENCE_UNAVAILABLE)
@@ -125,7 +131,7 @@ def endpoint_app(
     async def look() -> str:
         try:
             async with asyncio.timeout(_HEALTH_SECONDS):
-                told = await checkers.call(carry_out, "status", "http:healthz", {})
+                told = await checkers.call(carry_out, Status(), Caller("http:healthz"))
             return "ok" if told.get("ok", True) else "not ok"
         except (GateError, TimeoutError):
             return "not ok"

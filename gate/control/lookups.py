@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from gate.control.work import log
 from gate.core.masking import looks_like_number
+from gate.operations.operation import Request
 
 SECONDS: Final = 3600.0
 OPERATIONS: Final = frozenset(
@@ -39,9 +40,9 @@ class Lookups:
         self._seen: dict[str, deque[tuple[float, str]]] = {}
         self._told: dict[str, int] = {}
 
-    async def note(self, actor: str, op: str, fields: Mapping[str, Any]) -> None:
+    async def note(self, actor: str, op: str, request: Request[Any]) -> None:
         """Count a question that was let in."""
-        if op not in OPERATIONS or not _asks_for_one(op, fields):
+        if op not in OPERATIONS or not _asks_for_one(op, request):
             return
         if actor not in self._seen and len(self._seen) >= _MOST:
             self._forget_idle()
@@ -64,8 +65,8 @@ class Lookups:
         self._seen = {actor: seen for actor, seen in self._seen.items() if seen and seen[-1][0] >= long_ago}
 
 
-def _asks_for_one(op: str, fields: Mapping[str, Any]) -> bool:
+def _asks_for_one(op: str, request: Request[Any]) -> bool:
     if op in ("reveal", "contacts_show"):
         return True
-    text = fields.get("text")
-    return bool(fields.get("number")) or (isinstance(text, str) and looks_like_number(text))
+    text = getattr(request, "text", None)
+    return bool(getattr(request, "number", None)) or (isinstance(text, str) and looks_like_number(text))

@@ -10,16 +10,19 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+from msgspec.structs import replace
 
 from gate.config import Config
 from gate.control.faults import NOT_PERMITTED
-from gate.control.messages import OPERATIONS
 from gate.core.masking import blunted
 from gate.errors import RefusedError, UsageError
 from gate.operations.accounts import exists, names_of
-from gate.operations.operation import ADMIN, ROLES, VIEWER
+from gate.operations.catalogue import OPERATIONS
+from gate.operations.operation import ADMIN, ROLES, VIEWER, Request, operation_of
 
+R = TypeVar("R", bound=Request[Any])
 FRESH_SECONDS: Final = 10.0
 """How long an account's groups are believed: whoever leaves one has lost its role after this."""
 _MOST = 1024
@@ -64,11 +67,6 @@ class Roles:
         ]
 
 
-def permits(roles: frozenset[str], op: str) -> bool:
-    """True where one of these roles may ask for the operation."""
-    return not roles.isdisjoint(OPERATIONS[op].roles)
-
-
 def refusal(actor: str, roles: frozenset[str], op: str) -> RefusedError:
     """What an account is told that may not: which role it would need."""
     needed = [role for role in ROLES if role in OPERATIONS[op].roles]
@@ -80,23 +78,17 @@ def refusal(actor: str, roles: frozenset[str], op: str) -> RefusedError:
     )
 
 
-def session(actor: str, roles: frozenset[str]) -> dict[str, Any]:
-    """The answer to ``session``."""
-    held = [role for role in ROLES if role in roles]
-    return {"actor": actor, "role": held[0], "roles": held, "can": [op for op in OPERATIONS if permits(roles, op)]}
-
-
-def eyes(roles: frozenset[str], fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields of a request as this account may ask it: who is a viewer and no more sees numbers in part, and asks
-    in part: a number is looked for by no more of it than is shown.
+def eyes(roles: frozenset[str], request: R) -> R:
+    """A request as this account may ask it: who is a viewer and no more sees numbers in part, and asks in part: a
+    number is looked for by no more of it than is shown.
 
     Raises ``UsageError`` where a number and a text are given, of which one would have to be left out.
     """
-    if "masked" not in fields or not roles <= {VIEWER}:
-        return fields
-    number, text = fields.get("number"), fields.get("text")
+    if not operation_of(request).masks or not roles <= {VIEWER}:
+        return request
+    number, text = (getattr(request, name, None) for name in ("number", "text"))
     if number and text:
         raise UsageError("a viewer looks for a number or a text, not both", hint="leave one out")
     if number:
-        return fields | {"masked": True, "number": None, "text": blunted(number)}
-    return fields | {"masked": True} | ({"text": blunted(text)} if text else {})
+        return replace(request, masked=True, number=None, text=blunted(number))
+    return replace(request, masked=True, **({"text": blunted(text)} if text else {}))

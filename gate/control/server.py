@@ -12,6 +12,7 @@ import grp
 import os
 import socket
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,17 +22,20 @@ from aiohttp import web
 from gate.config import Config, Control
 from gate.control import sockets
 from gate.control.bounds import Bounds, Door, answering, by_account
-from gate.control.doorman import Doorman, Guest, Refused
+from gate.control.doorman import Doorman, Refused
 from gate.control.endpoint import endpoint
 from gate.control.faults import fault, status
 from gate.control.files import Files, files_socket
 from gate.control.lookups import Lookups, Unusual
-from gate.control.messages import OPERATIONS, arguments
-from gate.control.roles import Roles, eyes, session
+from gate.control.messages import CarryOut, parsed
+from gate.control.roles import Roles, eyes
 from gate.control.watchers import Live, Watchers
 from gate.control.wire import LARGEST_BODY, answer, body
-from gate.control.work import CarryOut, Workers, log
+from gate.control.work import Workers, log
 from gate.errors import ControlError, GateError
+from gate.operations.catalogue import OPERATIONS
+from gate.operations.operation import Caller, Request
+from gate.operations.status.session import Watch
 
 if TYPE_CHECKING:
     from prometheus_client import CollectorRegistry
@@ -109,28 +113,21 @@ def operations_app(
     async def operation(asked: web.Request) -> web.StreamResponse:
         try:
             name = asked.match_info["name"]
-            fields = arguments(name, await body(asked))
+            request: Any = parsed(name, await body(asked))
             guest = await doorman.admit(asked, name)
-            if name == "session":
-                return answer(session(guest.actor, guest.roles))
-            if name == "watch":
+            if isinstance(request, Watch) and watchers is not None:
                 with answering(asked):
-                    return await _watch(asked, guest)
-            await lookups.note(guest.actor, name, fields)
-            fields = eyes(guest.roles, fields)
+                    return await watchers.serve(asked, guest)
+            await lookups.note(guest.actor, name, request)
+            request, caller = eyes(guest.roles, request), Caller(guest.actor, roles=guest.roles)
             if largest := OPERATIONS[name].file:
-                fields["file"] = files.take(fields["file"], guest.uid, fields.pop("path"), largest)
+                caller = replace(caller, file=files.take(request.file, guest.uid, request.path, largest))
             with answering(asked):
                 if OPERATIONS[name].streams:
-                    return await _stream(asked, carry_out, name, guest.actor, fields, workers)
-                return answer(await workers.call(carry_out, name, guest.actor, fields))
+                    return await _stream(asked, carry_out, request, caller, workers)
+                return answer(await workers.call(carry_out, request, caller))
         except GateError as error:
             return answer(fault(error), status(error))
-
-    async def _watch(asked: web.Request, guest: Guest) -> web.StreamResponse:
-        if watchers is None:
-            raise ControlError("nothing can be watched here", hint="a running gate can: dialgate serve")
-        return await watchers.serve(asked, guest)
 
     app = web.Application(client_max_size=LARGEST_BODY)
     app.router.add_post("/v1/op/{name}", operation)
@@ -138,9 +135,9 @@ def operations_app(
 
 
 async def _stream(
-    asked: web.Request, carry_out: CarryOut, name: str, actor: str, fields: dict[str, Any], workers: Workers
+    asked: web.Request, carry_out: CarryOut, request: Request[Any], caller: Caller, workers: Workers
 ) -> web.StreamResponse:
-    """Progress as lines while the desk works (the newest only, for a slow reader), then the result or the error.
+    """Progress as lines while the work goes on (the newest only, for a slow reader), then the result or the error.
 
     Where the reader goes away the work goes on: an import half done would be worse than one nobody watches.
     """
@@ -157,7 +154,7 @@ async def _stream(
 
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     await response.prepare(asked)
-    work = asyncio.ensure_future(workers.call(carry_out, name, actor, {**fields, "progress": progress}))
+    work = asyncio.ensure_future(workers.call(carry_out, request, replace(caller, progress=progress)))
     work.add_done_callback(lambda _: told.set())
     reading = True
     while True:

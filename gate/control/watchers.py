@@ -17,9 +17,10 @@ from aiohttp import web
 
 from gate.control.doorman import Doorman, Guest
 from gate.control.faults import fault
-from gate.control.roles import permits, refusal
+from gate.control.roles import refusal
 from gate.control.work import Busy, log
 from gate.errors import ControlError, GateError
+from gate.operations.catalogue import OPERATIONS
 
 LOOK_SECONDS: Final = 0.2
 BEAT_SECONDS: Final = 1.0
@@ -97,7 +98,7 @@ class Watchers:
             if loop.time() > look_at:
                 look_at = loop.time() + ROLES_SECONDS
                 roles = await self._doorman.roles_of(guest.uid)
-                if not permits(roles, "watch"):
+                if not OPERATIONS["watch"].permits(roles):
                     await response.write(_line(fault(refusal(guest.actor, roles, "watch"))))
                     return
 

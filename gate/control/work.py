@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import structlog
 
+from gate.control.messages import CarryOut
 from gate.errors import ControlError, GateError
+from gate.operations.operation import Caller, Request, operation_of
 
 log = structlog.get_logger("gate.control")
-
-
-CarryOut = Callable[[str, str, Mapping[str, Any]], Any]
-"""(operation, actor, fields) -> its response as JSON values; blocking, thread-safe (``gate.control.perform``)."""
 
 
 class Workers:
@@ -27,15 +25,13 @@ class Workers:
         self._most = most
         self._busy = 0
 
-    async def call(self, carry_out: CarryOut, name: str, actor: str, fields: Mapping[str, Any]) -> Any:
-        """The response to an operation; raises ``GateError`` and nothing else."""
+    async def call(self, carry_out: CarryOut, request: Request[Any], caller: Caller) -> Any:
+        """The response to a request, as JSON values; raises ``GateError`` and nothing else."""
         if self._busy >= self._most:
             raise Busy("the gate is busy", hint="try again in a moment")
         self._busy += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(
-                self._pool, _guarded, carry_out, name, actor, fields
-            )
+            return await asyncio.get_running_loop().run_in_executor(self._pool, _guarded, carry_out, request, caller)
         finally:
             self._busy -= 1
 
@@ -52,10 +48,10 @@ class Busy(ControlError):
     """More is asked for at once than the gate takes on."""
 
 
-def _guarded(carry_out: CarryOut, name: str, actor: str, fields: Mapping[str, Any]) -> Any:
-    began = time.monotonic()
+def _guarded(carry_out: CarryOut, request: Request[Any], caller: Caller) -> Any:
+    began, name, actor = time.monotonic(), operation_of(request).name, caller.actor
     try:
-        result = carry_out(name, actor, fields)
+        result = carry_out(request, caller)
     except GateError as error:
         log.info("operation", op=name, actor=actor, outcome=type(error).__name__, seconds=_since(began))
         raise

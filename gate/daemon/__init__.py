@@ -1,7 +1,7 @@
 """The composition: the one package that puts the others together.
 
 - ``serve(config)``      the gate: line thread, store thread, recorder process, control interface in the main thread
-- ``open_desk(config)``  the desk alone, for commands when no gate runs; holds the data lock as long as it is open
+- ``open_data_folder(config)``  for commands when no gate runs; holds the data lock as long as it is open
 - ``running``    a running gate; ``placeholders``: what stands in for its parts that are made later
 - ``start_state`` what a start takes from the store: today's use, who proved itself lately
 - ``recording``  the recorder process (``python -m gate.daemon.recording``), and waiting for an earlier one
@@ -19,19 +19,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from gate.config import Config
 from gate.daemon.logs import configure_logs
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
-    from gate.operations.desk import Desk
 
 
 @contextmanager
-def open_desk(config: Config) -> Iterator[Desk]:
-    """The desk of a gate that does not run; a check loads no more than it needs. What was kept is signed at the end.
+def open_data_folder(config: Config) -> Iterator[DataFolder]:
+    """The data folder of a gate that does not run. What was logged is signed at the end.
 
     Raises ``GateError``, e.g. where a gate does run and holds the lock.
     """
@@ -41,17 +40,7 @@ def open_desk(config: Config) -> Iterator[Desk]:
     with ExitStack() as stack:
         folder = DataFolder(config, stack)
         stack.callback(folder.log.sign_new_entries)
-        yield cast("Desk", _Desk(folder))
-
-
-class _Desk:
-    """Operations of the desk by name."""
-
-    def __init__(self, folder: DataFolder) -> None:
-        self.folder = folder
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.folder.desk, name)
+        yield folder
 
 
 def serve(config: Config) -> int:

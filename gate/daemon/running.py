@@ -23,7 +23,7 @@ import structlog
 from gate import systemd
 from gate.clock import SystemClock
 from gate.config import Config, read_secret
-from gate.control.perform import perform
+from gate.control.messages import carry_out
 from gate.control.server import serve as control
 from gate.core.hours import public_holidays
 from gate.core.screening import Reason
@@ -296,7 +296,7 @@ class GateProcess:
             signal.signal(number, stop)
         answering = asyncio.ensure_future(
             control(
-                partial(perform, self._folder.desk),
+                partial(carry_out, self._folder),
                 self._config,
                 self._metrics.registry,
                 drained,

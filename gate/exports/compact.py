@@ -11,6 +11,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+import soundfile
+
 from gate.exports.audio import ExportReport, rendered
 from gate.exports.wav import MAX_FRAMES, ExportError, Samples
 
@@ -46,8 +48,6 @@ class _FlacWriter:
         self._file: Any = None
 
     def __enter__(self) -> _FlacWriter:
-        import soundfile  # here: nothing else of an export needs it
-
         self._file = soundfile.SoundFile(
             self.buffer, "w", samplerate=self.rate, channels=2, format="FLAC", subtype="PCM_16"
         )

@@ -21,6 +21,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from markupsafe import Markup, escape
+
 WIDTH: Final = 72
 _STRONG: Final = re.compile(r"\*\*((?:[^*\n]|\*(?!\*))+)\*\*")
 _BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
@@ -133,6 +135,4 @@ def _wrapped(text: str, first: str, following: str) -> str:
 
 def strong_html(text: str) -> str:
     """Escaped text with its strong words marked."""
-    from markupsafe import Markup, escape
-
     return Markup(_STRONG.sub(r"<strong>\1</strong>", str(escape(text))))  # noqa: S704 - escaped one call before

@@ -15,6 +15,9 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNotFound, TemplateSyntaxError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
 from gate.config import Config
 from gate.core.letter_words import ICO, Letter, LetterFacts, LetterFirm, LetterKind
 from gate.errors import GateError
@@ -102,9 +105,6 @@ def _environment(templates: Path | None) -> Environment:
 @lru_cache(maxsize=4)
 def _made(folders: tuple[Path, ...], files: tuple[tuple[str, int], ...] = ()) -> Environment:
     """Jinja sees a file that was changed, but not one that was added: so ``files`` is part of the key."""
-    from jinja2 import FileSystemLoader, StrictUndefined
-    from jinja2.sandbox import ImmutableSandboxedEnvironment
-
     environment = ImmutableSandboxedEnvironment(
         loader=FileSystemLoader([*folders, SHIPPED], encoding="utf-8-sig"),
         undefined=StrictUndefined,
@@ -117,8 +117,6 @@ def _made(folders: tuple[Path, ...], files: tuple[tuple[str, int], ...] = ()) ->
 
 def _run(environment: Environment, name: str, values: dict[str, Any]) -> str:
     """A template's text; every way in which it can fail is a ``LetterError`` that names the line."""
-    from jinja2 import TemplateNotFound, TemplateSyntaxError
-
     try:
         text = environment.get_template(name).render(values)
     except TemplateSyntaxError as error:
@@ -137,8 +135,6 @@ def _run(environment: Environment, name: str, values: dict[str, Any]) -> str:
 
 def _place(environment: Environment, name: str) -> str:
     """The file that a template is."""
-    from jinja2 import TemplateError
-
     assert environment.loader is not None  # noqa: S101 - made above
     try:
         return str(environment.loader.get_source(environment, name)[1] or name)

@@ -13,6 +13,16 @@ from dataclasses import dataclass
 from email import message_from_bytes
 from typing import TYPE_CHECKING, Final, Protocol
 
+from aiosmtplib import (
+    SMTP,
+    SMTPConnectError,
+    SMTPDataError,
+    SMTPException,
+    SMTPRecipientRefused,
+    SMTPSenderRefused,
+    SMTPTimeoutError,
+)
+
 from gate.config import Config, Mail, read_secret
 from gate.config.mail import PORTS, is_loopback
 from gate.errors import GateError
@@ -96,8 +106,6 @@ def _context(config: Config) -> ssl.SSLContext:
 
 
 async def _send(letter: Message, mail: Mail, sender: str, password: str, context: ssl.SSLContext | None) -> Delivery:
-    from aiosmtplib import SMTP, SMTPException
-
     port = mail.port or PORTS[mail.security]
     server = f"{mail.host}:{port}"
     client = SMTP(
@@ -125,8 +133,6 @@ async def _send(letter: Message, mail: Mail, sender: str, password: str, context
 
 
 async def _connected(client: SMTP, server: str) -> None:
-    from aiosmtplib import SMTPConnectError, SMTPException, SMTPTimeoutError
-
     try:
         await client.connect()
     except SMTPTimeoutError as error:
@@ -147,8 +153,6 @@ def _reach_hint(error: Exception) -> str:
 
 
 async def _authenticated(client: SMTP, server: str, username: str, password: str) -> None:
-    from aiosmtplib import SMTPException
-
     try:
         await client.login(username, password)
     except SMTPException as error:
@@ -159,8 +163,6 @@ async def _authenticated(client: SMTP, server: str, username: str, password: str
 
 async def _handed_over(client: SMTP, server: str, sender: str, letter: Message) -> str:
     """Sender, recipient, text; returns what the server said to the text."""
-    from aiosmtplib import SMTPDataError, SMTPException, SMTPRecipientRefused, SMTPSenderRefused
-
     try:
         await client.mail(sender)
         await client.rcpt(letter.to)

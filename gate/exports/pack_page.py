@@ -7,6 +7,8 @@ import hashlib
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from jinja2 import Environment, FileSystemLoader
+
 FOLDER: Final = Path(__file__).parent / "templates" / "pack"
 _POLICY: Final = (
     "default-src 'none'; script-src '{script}'; style-src '{style}'; media-src blob:; base-uri 'none'; "
@@ -25,8 +27,6 @@ class Page(NamedTuple):
 
 def parts(firm: str, reference: str, header: str) -> Page:
     """The page for a firm's name and a reference, which stand in it in clear."""
-    from jinja2 import Environment, FileSystemLoader  # here: few commands make a page
-
     script, style = (_source(name) for name in ("pack.js", "pack.css"))
     policy = _POLICY.format(script=_hash(script), style=_hash(style))
     environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, keep_trailing_newline=True)

@@ -13,6 +13,8 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
 from gate.core.rules import MAX_AGE_DAYS
 from gate.core.showing import LONDON
 from gate.core.wording import date_text
@@ -93,8 +95,6 @@ def _render(template: str, values: Mapping[str, Any], **more: Any) -> str:
 
 
 def _environment() -> Environment:
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # here: few commands make a page
-
     environment = Environment(
         loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )

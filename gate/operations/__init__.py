@@ -10,5 +10,4 @@
 - ``proposals``    what takes two people: asked for by one, confirmed by another
 - ``running_gate`` what a running gate's line knows before the store does
 - ``accounts``     accounts of this machine that the configuration names
-- ``desk``         operations by their names, with plain values
 """

@@ -1,4 +1,4 @@
-"""Every operation of the gate, by name and by request."""
+"""Every operation of the gate by its name. Loads all of their modules: whoever asks with a request needs none of it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from gate.operations.calls import calls, recordings, screening
 from gate.operations.contacts import crm_import, forgetting, pages, rescreening, screening_log
 from gate.operations.keys import dropping, recipients, wraps
 from gate.operations.lists import consents, objections
-from gate.operations.operation import Operation, Request
+from gate.operations.operation import Operation
 from gate.operations.registers import importing, in_force
 from gate.operations.reports import article30, month
 from gate.operations.requests import course, erasure, letters, listing, opening, searching
 from gate.operations.retention import holds, schedule
-from gate.operations.status import glance
+from gate.operations.status import glance, session
 
 _MODULES: Final = (
     article30,
@@ -45,6 +45,7 @@ _MODULES: Final = (
     recordings,
     rescreening,
     schedule,
+    session,
     screening,
     screening_log,
     searching,
@@ -55,15 +56,3 @@ _MODULES: Final = (
 OPERATIONS: Final[Mapping[str, Operation[Any, Any]]] = {
     found.name: found for module in _MODULES for found in vars(module).values() if isinstance(found, Operation)
 }
-
-_BY_REQUEST: Final = {each.request: each for each in OPERATIONS.values()}
-
-
-def operation_of(request: Request[Any]) -> Operation[Any, Any]:
-    """The operation that a request asks for."""
-    return operation_for(type(request))
-
-
-def operation_for(request: type[Request[Any]]) -> Operation[Any, Any]:
-    """The operation that is asked for with this type of request."""
-    return _BY_REQUEST[request]

@@ -1,4 +1,4 @@
-"""What every way into the data folder shares: lock, evidence, keys, registers, and the desk on top of them."""
+"""What every way into the data folder shares: lock, evidence, keys, registers, and what is built on them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,27 @@ from typing import TYPE_CHECKING, Any
 
 from gate.clock import Clock, SystemClock
 from gate.config import Config
+from gate.core.hours import Hours
+from gate.core.rules import Rules
 from gate.core.showing import LONDON
 from gate.errors import ConfigError, StoreError
+from gate.operations.audit.signed_log import SignedLog
+from gate.operations.audit.verifying import too_many
+from gate.operations.cancellation import Cancellations
+from gate.operations.registers.importing import cancellations
 from gate.operations.running_gate import NO_GATE, RunningGate
 from gate.ports import Fact
+from gate.registers.library import RegisterLibrary
+from gate.service.screener import Screener
+from gate.service.trust import Trust
+from gate.store.lock import DataLock
+from gate.store.store import EvidenceStore
+from gate.vault.keystore import KeyStoreDb
 
 if TYPE_CHECKING:
     from gate.core.rules import Rules
     from gate.operations.audit.bundles import Bundles
     from gate.operations.contacts.rescreening import Contacts
-    from gate.operations.desk import Desk
     from gate.operations.proposals import Proposals
     from gate.operations.requests.erasing import RequestEraser
     from gate.operations.retention.sweeper import Retention
@@ -36,9 +47,6 @@ def new_id() -> str:
 
 def rules_of(config: Config) -> Rules:
     """The screening rules that a configuration sets."""
-    from gate.core.hours import Hours
-    from gate.core.rules import Rules
-
     calling = config.calling
     try:
         return Rules(
@@ -62,7 +70,7 @@ def rules_of(config: Config) -> Rules:
 
 
 class DataFolder:
-    """What every way into the data folder shares: lock, evidence, keys, registers, and the desk on top of them."""
+    """What every way into the data folder shares: lock, evidence, keys, registers, and what is built on them."""
 
     def __init__(
         self,
@@ -73,17 +81,6 @@ class DataFolder:
     ) -> None:
         """Open the data folder; what is opened closes with ``stack``. ``clock``: None for the machine's; ``gate``: the
         one that runs on it. Raises ``GateError``."""
-        from gate.operations.audit.signed_log import SignedLog
-        from gate.operations.audit.verifying import too_many
-        from gate.operations.cancellation import Cancellations
-        from gate.operations.registers.importing import cancellations
-        from gate.registers.library import RegisterLibrary
-        from gate.service.screener import Screener
-        from gate.service.trust import Trust
-        from gate.store.lock import DataLock
-        from gate.store.store import EvidenceStore
-        from gate.vault.keystore import KeyStoreDb
-
         data = config.data
         if not data.is_dir():
             raise ConfigError(f"the data folder {data} does not exist", hint="make it with: dialgate init")
@@ -176,13 +173,6 @@ class DataFolder:
         from gate.operations.contacts.rescreening import Contacts
 
         return Contacts(self)
-
-    @cached_property
-    def desk(self) -> Desk:
-        """What people ask for."""
-        from gate.operations.desk import Desk
-
-        return Desk(self)
 
     def two_people(self) -> bool:
         """Whether what destroys or frees evidence takes two people (``roles.dual_control``)."""

@@ -103,6 +103,8 @@ class Caller:
     """Called with the part done (0.0 to 1.0) and what is being done; may raise to stop the work."""
     file: HandedOverFile | None = None
     """The open file of an operation that takes one. It is closed after the handler."""
+    roles: frozenset[str] = frozenset()
+    """Those of the account, over the control socket."""
 
     @property
     def opened(self) -> HandedOverFile:
@@ -167,6 +169,10 @@ class Operation(Generic[Q, R]):
                 return cast(R, msgspec.structs.replace(proposed.response, waits=waits))
         return self.handler(folder, asked, caller)
 
+    def permits(self, roles: frozenset[str]) -> bool:
+        """Whether one of these roles may ask for it."""
+        return not roles.isdisjoint(self.roles)
+
     @property
     def response(self) -> Any:
         """The type of the response."""
@@ -196,9 +202,19 @@ def operation(
     """Declare a handler as an operation; see ``Operation`` for what is said of it."""
 
     def declare(handler: Callable[[DataFolder, Q, Caller], R]) -> Operation[Q, R]:
-        return Operation(name, request, roles, handler, streams, running, file, second_person)
+        declared = Operation(name, request, roles, handler, streams, running, file, second_person)
+        _BY_REQUEST[request] = declared
+        return declared
 
     return declare
+
+
+_BY_REQUEST: Final[dict[type[Request[Any]], Operation[Any, Any]]] = {}
+
+
+def operation_of(request: Request[Any]) -> Operation[Any, Any]:
+    """The operation that a request asks for: it is declared where the request is."""
+    return _BY_REQUEST[type(request)]
 
 
 def response_of(request: type[Request[Any]]) -> Any:

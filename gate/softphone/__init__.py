@@ -4,7 +4,8 @@
     with GatedPhone(ask, "192.0.2.1", 5060, "alice", "secret", my_ip="192.0.2.7") as phone:
         call = phone.call("020 7946 0000")      # CallRefused before any INVITE, or the call
 
-In the process that holds the data folder ``ask`` is ``lambda number: Answer.of(desk.decide(number=number, actor=…))``.
+In the process that holds the data folder ``ask`` is
+``lambda number: Answer.of(carry_out(folder, Decide(number=number), Caller(…)))``.
 
 - ``phone``    ``GatedPhone`` and ``GatedCall``: pyVoIP's phone and call, with one door for dialling
 - ``gate_query`` ``Answer``, ``CallRefused``, ``ask_gate``: the question to the gate, and what is made of its answer

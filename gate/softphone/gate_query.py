@@ -31,8 +31,9 @@ class Answer:
 
     @classmethod
     def of(cls, told: Mapping[str, object]) -> Answer:
-        """From the gate's own words: the body of ``POST /v1/decision``, or what ``Desk.decide`` returns in the same
-        process. Raises ``KeyError`` where there is no verdict or reason."""
+        """From the gate's own words: the body of ``POST /v1/decision``, or in the same process what
+        ``gate.control.messages.carry_out`` returns for a ``Decide``. Raises ``KeyError`` where there is no verdict or
+        reason."""
         return cls(
             str(told["verdict"]),
             str(told["reason"]),

@@ -13,7 +13,7 @@ Map, from the bottom up:
 - ``writer``      writing it, a chunk at a time; ``reader`` finds every change to it; ``sealed`` is the door to both
 - ``sealer``      what the recorder is given: a fresh key, wrapped, and the file that it seals
 - ``keystore``    wrapped keys on disk, apart from the audio; shredding them is the erasure; ``keyrows`` is its SQL
-- ``keyring``     the register and the wrapped keys, for the desk
+- ``keyring``     the register and the wrapped keys, for operations
 - ``removal``     sealed files removed, and looked for again
 - ``opening``     wraps and private keys -> the clear chunks
 - ``signing``     the gate's Ed25519 key, and C2SP signed notes

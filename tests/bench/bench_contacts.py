@@ -22,6 +22,7 @@ import numpy as np
 
 from gate.handed_over_file import open_file
 from tests.bench import registers_gen
+from tests.support.asking import ByName
 
 CONTACTS = 1_000_000
 TPS = 16_700_000
@@ -51,24 +52,24 @@ def run(contacts: int = CONTACTS, tps: int = TPS, *, ctps: int | None = None) ->
         asked = _crm(place / "crm.csv", numbers["tps"], contacts)
         crm = str(place / "crm.csv")
         with _timed(rows, house, "import and screen", contacts):
-            answer = house.desk.contacts_import(file=open_file(crm), reference="id", actor=ACTOR)
+            answer = ByName(house).contacts_import(file=open_file(crm), reference="id", actor=ACTOR)
         assert answer["contacts"] == contacts, answer
         with _timed(rows, house, "import the same list again", contacts):
-            answer = house.desk.contacts_import(file=open_file(crm), reference="id", actor=ACTOR)
+            answer = ByName(house).contacts_import(file=open_file(crm), reference="id", actor=ACTOR)
         assert answer["new"] == 0, answer
         with _timed(rows, house, "screen all again, nothing changed", contacts):
-            assert house.desk.contacts_rescreen(actor=ACTOR)["newly_blocked"] == 0
+            assert ByName(house).contacts_rescreen(actor=ACTOR)["newly_blocked"] == 0
         house.contacts.background = True  # the import alone, then what follows it
         fresh = np.setdiff1d(asked, np.concatenate([numbers["tps"], numbers["ctps"]]))[: max(contacts // 1000, 1)]
         report = _import(house, place, "tps", np.sort(np.concatenate([numbers["tps"], fresh])))
         with _timed(rows, house, f"follow a register that lists {len(fresh):,} more", contacts):
             house.contacts.follow()
-        assert report["contacts"]["newly_listed"] == house.desk.contacts_status(actor=ACTOR)["newly_blocked"] > 0
-        house.desk.objection_add(number=f"0{asked[0]}", actor=ACTOR)
+        assert report["contacts"]["newly_listed"] == ByName(house).contacts_status(actor=ACTOR)["newly_blocked"] > 0
+        ByName(house).objection_add(number=f"0{asked[0]}", actor=ACTOR)
         with _timed(rows, house, "follow one objection", contacts):
             house.contacts.follow()
         with _timed(rows, house, "status", contacts):
-            house.desk.contacts_status(actor=ACTOR)
+            ByName(house).contacts_status(actor=ACTOR)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
         note = "with the numbers that were made for it"
         rows.append({"what": "peak memory", "tool": "contacts", "figure": peak, "unit": "MB", "note": note})
@@ -78,7 +79,7 @@ def run(contacts: int = CONTACTS, tps: int = TPS, *, ctps: int | None = None) ->
 def _import(house: Any, place: Path, register: str, numbers: registers_gen.Numbers) -> Row:
     source = place / f"{register}_ns.txt"
     registers_gen.write(source, numbers)
-    report: Row = house.desk.register_import(name=register, file=open_file(source), accept_shrink=True, actor=ACTOR)
+    report: Row = ByName(house).register_import(name=register, file=open_file(source), accept_shrink=True, actor=ACTOR)
     source.unlink()
     return report
 
@@ -107,7 +108,7 @@ def _timed(rows: list[Row], house: Any, what: str, contacts: int) -> Iterator[No
     def ask() -> None:
         while not over.is_set():
             began = time.monotonic()
-            house.desk.check(number="020 7946 0123", actor=ACTOR)
+            ByName(house).check(number="020 7946 0123", actor=ACTOR)
             waits.append(time.monotonic() - began)
             over.wait(0.01)
 

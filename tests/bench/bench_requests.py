@@ -20,6 +20,7 @@ from gate.core.evidence import stamp
 from gate.operations.data_folder import DataFolder
 from gate.ports import Fact
 from tests.bench.bench_store import Row, row
+from tests.support.asking import ByName
 from tests.support.evidence import decision
 from tests.support.gatehouse import dialgate
 
@@ -67,7 +68,7 @@ def blocked(n: int) -> Fact:
 
 def opened(house: DataFolder, number: str) -> str:
     """A request that may be searched for."""
-    desk = house.desk
+    desk = ByName(house)
     numbers = [number] if number else []
     found = desk.request_open(asks="erasure", channel="post", name="Pat", numbers=numbers, actor=ANN)
     desk.request_verify_identity(request=found["reference"], checked="passport seen", actor=ANN)
@@ -79,7 +80,7 @@ def timed(house: DataFolder, number: str, **search: Any) -> tuple[float, int]:
     reference, taken, answer = opened(house, number), [], {}
     for _ in range(ROUNDS):
         began = time.perf_counter()
-        answer = house.desk.request_search(request=reference, actor=ANN, **search)
+        answer = ByName(house).request_search(request=reference, actor=ANN, **search)
         taken.append((time.perf_counter() - began) * 1000)
     return statistics.median(taken), len(answer["calls"])
 
@@ -105,10 +106,10 @@ def run(calls: int = 1_000_000, facts: int = 200_000) -> list[Row]:
             milliseconds, found = timed(house, number, **search)
             rows.append(row(f"{calls:,} calls: search {what}", milliseconds, "ms", f"{found} found; at most 50"))
         reference = opened(house, QUIET)
-        house.desk.request_search(request=reference, actor=ANN)
-        house.desk.request_decide(request=reference, grant=True, actor=ANN)
+        ByName(house).request_search(request=reference, actor=ANN)
+        ByName(house).request_decide(request=reference, grant=True, actor=ANN)
         began = time.perf_counter()
-        done = house.desk.request_carry_out(request=reference, execute=True, actor=ANN)
+        done = ByName(house).request_carry_out(request=reference, execute=True, actor=ANN)
         seconds = time.perf_counter() - began
         note = f"{done['calls']} calls; {facts:,} facts looked through"
         rows.append(row(f"{calls:,} calls: erasure", seconds, "s", note))

@@ -78,8 +78,8 @@ def _serve(socket: Path, rate: float, told: Synchronized[int], over: Any) -> Non
 async def _answering(socket: Path, rate: float, told: Synchronized[int], over: Any) -> None:
     from aiohttp import web
 
-    from gate.control.messages import OPERATIONS
     from gate.control.roles import session
+    from gate.operations.catalogue import OPERATIONS
 
     async def operation(asked: web.Request) -> web.StreamResponse:
         if asked.match_info["name"] == "session":

@@ -12,11 +12,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from gate.config import load
+from gate.control.messages import carry_out
 from gate.operations.audit import bundle_contents
 from gate.operations.data_folder import DataFolder
 from gate.vault.sealer import sealer
@@ -140,7 +142,7 @@ def test_what_is_sealed_to_the_auditor_already_needs_no_key(made: Made, tmp_path
 
 
 def test_the_same_through_a_running_gate(made: Made, house: DataFolder, tmp_path: Path) -> None:
-    with serving(house.desk, house.config):
+    with serving(partial(carry_out, house), house.config):
         done = made.export(tmp_path / "b.bundle", "--json")
     assert done.code == 0, done.err
     assert done.json["counts"]["included"] == 3
@@ -160,7 +162,7 @@ def test_registers_in_force_are_named(made: Made, house: DataFolder, tmp_path: P
     body = {"name": "tps", "as_of": "2026-03-01", "sha256": "ab" * 32, "count": 5, "coverage": "full"}
     put(house, replace(decision("imp-9", at=BEGAN + timedelta(days=19)), kind="register_imported", body=body),
         decision("call-late", at=BEGAN + timedelta(days=20)))  # fmt: skip
-    with serving(house.desk, house.config):
+    with serving(partial(carry_out, house), house.config):
         day = ("--from", "2026-03-22 00:00", "--to", "2026-03-23 00:00")
         assert made.export(tmp_path / "b.bundle", period=day).code == 0
     assert made.open(tmp_path / "b.bundle", "-o", str(tmp_path / "out")).code == 0

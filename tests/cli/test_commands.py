@@ -70,7 +70,7 @@ def test_a_refused_import_is_exit_code_1(gate: SmallDesk, tmp_path: Path) -> Non
 
 def test_objections(gate: SmallDesk) -> None:
     added = dialgate("objection", "add", "020 7946 0123", "--note", "asked", "--json", "--show-numbers")
-    assert added.json == {"id": "o-1", "number": "+442079460123"}
+    assert added.json == {"id": "o-1", "number": "+442079460123", "made_at": "2026-07-01T09:00:00+00:00"}
     assert dialgate("objection", "remove", "o-1", "--reason", "mistake").code == 0
     assert gate.asked[1][1]["target"] == "o-1"
     assert dialgate("objection", "remove", "o-1").code == 2
@@ -120,7 +120,7 @@ def test_consents(gate: SmallDesk) -> None:
         *("consent", "add", "02079460123", "--how", "phone", "--who", "A. Smith", "--wording", "yes, do"),
         *("--evidence", "r-1", "--given-at", "2026-03-02 10:00"),
     )
-    assert done.out == "id: c-1\nnumber: +44 20 79** **23\n"
+    assert done.out == "id: c-1\nnumber: +44 20 79** **23\ngiven at: 2026-07-01 10:00:00 BST\n"
     assert gate.asked[0][1]["given_at"] == datetime.fromisoformat("2026-03-02T10:00:00+00:00")
     assert dialgate("consent", "withdraw", "02079460123").code == 0
     assert dialgate("consent", "list").err == "There is no consent.\n"

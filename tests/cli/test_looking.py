@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from gate.errors import UsageError
+from gate.operations.audit.verifying import AuditCancel, AuditVerify
+from gate.operations.operation import Request
+from tests.support.asking import ByName
 from tests.support.commands import dialgate
 from tests.support.example import make_example
 from tests.support.requesting import opened
@@ -20,7 +24,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder: Path = tmp_path_factory.mktemp("looking") / "gate"
     make_example(folder)
     with opened(folder) as house:
-        house.desk.decide(number=NUMBER, actor="user:ann(1000)")
+        ByName(house).decide(number=NUMBER, actor="user:ann(1000)")
     return str(folder / "config.toml")
 
 
@@ -50,13 +54,13 @@ def test_a_verification_that_is_broken_off_ends_in_the_gate_too(config: str, mon
     asked = []
 
     class Gate:
-        def call(self, op: str, **_: object) -> None:
-            asked.append(op)
-            raise KeyboardInterrupt if op == "audit_verify" else UsageError("it is over already")
+        def ask(self, request: Request[Any], **_: object) -> None:
+            asked.append(type(request))
+            raise KeyboardInterrupt if isinstance(request, AuditVerify) else UsageError("it is over already")
 
     monkeypatch.setattr("gate.cli.audit.reach", lambda _: nullcontext(Gate()))
     done = dialgate("audit", "verify", "-c", config)
-    assert (done.code, asked) == (130, ["audit_verify", "audit_cancel"])
+    assert (done.code, asked) == (130, [AuditVerify, AuditCancel])
     assert "interrupted" in done.err
 
 

@@ -18,15 +18,16 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prometheus_client import CollectorRegistry
 
 from gate.config import load
-from gate.control.perform import perform
+from gate.control.messages import CarryOut, carry_out
 from gate.control.server import serve
-from gate.control.work import CarryOut
 from gate.operations.data_folder import DataFolder
+from gate.operations.operation import Caller, Request, operation_of
 from gate.operations.running_gate import RunningGate
 from gate.ports import Fact
 from gate.registers.importer import import_file
@@ -112,7 +113,7 @@ class Served:
         )
         levels = {call["call_id"]: tuple(call["levels"]) for call in self.calls}
         ready = threading.Event()
-        self._thread = threading.Thread(target=self._run, args=(partial(perform, house.desk), view, ready), daemon=True)
+        self._thread = threading.Thread(target=self._run, args=(partial(carry_out, house), view, ready), daemon=True)
         self._thread.start()
         assert ready.wait(10), "the server did not start"
         return self
@@ -125,16 +126,18 @@ class Served:
             self._thread = None
             self._stack.close()
 
-    def _run(self, perform_: CarryOut, view: LiveView, ready: threading.Event) -> None:
-        def carry_out(op: str, actor: str, fields: Mapping[str, Any]) -> Any:
-            self.slow(op)
-            told = {name: value for name, value in fields.items() if name not in ("masked", "progress")}
-            self.asked.append((op, told | {"actor": actor}))
-            return perform_(op, actor, fields)
+    def _run(self, really: CarryOut, view: LiveView, ready: threading.Event) -> None:
+        def told(request: Request[Any], caller: Caller) -> Any:
+            name = operation_of(request).name
+            self.slow(name)
+            fields = {**msgspec.structs.asdict(request), "actor": caller.actor}
+            fields.pop("masked", None)
+            self.asked.append((name, fields))
+            return really(request, caller)
 
         async def main() -> None:
             self._loop, self._over = asyncio.get_running_loop(), asyncio.Event()
-            await serve(carry_out, self.config, CollectorRegistry(), self._over, ready.set, live=view)
+            await serve(told, self.config, CollectorRegistry(), self._over, ready.set, live=view)
 
         asyncio.run(main())
 

@@ -19,8 +19,8 @@ from console.modes import audit_bundle
 from console.ports import Progress
 from gate.audit import verify
 from gate.control.client import ControlClient
-from gate.control.messages import OPERATIONS
 from gate.errors import StoppedError, UsageError
+from gate.operations.catalogue import OPERATIONS
 from gate.vault.keyfile import generate
 from gate.vault.publickey import parse_recipient
 from tests.console.conftest import LARGE, SMALL, app_of, screen_text, shows, steps, typed, until

@@ -19,7 +19,7 @@ from gate.cli.output import View
 from gate.config import load
 from gate.config.write import amend
 from gate.control.client import ControlClient
-from gate.control.messages import OPERATIONS
+from gate.operations.catalogue import OPERATIONS
 from tests.console.asked import Worked, board, copied
 from tests.console.conftest import app_of, screen_text, shows, typed, until
 from tests.console.served import Served

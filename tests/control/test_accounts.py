@@ -17,8 +17,8 @@ import pytest
 
 from gate.config.write import amend
 from gate.control.client import ControlClient
-from gate.control.messages import OPERATIONS
 from gate.errors import GateError, RefusedError
+from gate.operations.catalogue import OPERATIONS
 from gate.operations.operation import ADMIN, AUDITOR, COMPLIANCE, VIEWER
 from tests.support.accounts import NEEDS_ROOT, accounts, as_account
 from tests.support.commands import dialgate

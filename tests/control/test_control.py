@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +23,14 @@ from gate.config import Config, load
 from gate.control import sockets
 from gate.control.client import ControlClient
 from gate.control.files import handed
-from gate.control.messages import OPERATIONS, arguments, conforms
-from gate.control.perform import perform
+from gate.control.messages import parsed, response
 from gate.control.server import serve
 from gate.control.work import Busy, Workers
 from gate.errors import ControlError, GateError, RefusedError, RegisterError, UsageError, VaultError
 from gate.handed_over_file import open_file
+from gate.operations.calls.screening import Check
+from gate.operations.catalogue import OPERATIONS
+from gate.operations.operation import Caller
 from tests.support.desks import SmallDesk, WrongKey
 from tests.support.doors import serving
 from tests.support.settings import VALID, write
@@ -135,12 +136,12 @@ def test_every_operation_answers_as_promised(client: ControlClient, tmp_path: Pa
     for name in OPERATIONS:
         if name not in ("recording_take", "watch"):
             of_one = {"request": "DSR-2026-0001"} if "request" in OPERATIONS[name].request.__struct_fields__ else {}
-            conforms(name, client.call(name, **of_one, **fields.get(name, {})))
+            response(OPERATIONS[name], client.call(name, **of_one, **fields.get(name, {})))
 
 
 def test_what_is_promised_is_looked_at() -> None:
     with pytest.raises(ControlError, match="register_status answered something else"):
-        conforms("register_status", {"registers": [{"name": "tps"}]})
+        response(OPERATIONS["register_status"], {"registers": [{"name": "tps"}]})
 
 
 def test_progress_comes_before_the_result(client: ControlClient, tmp_path: Path) -> None:
@@ -314,14 +315,14 @@ async def test_more_than_the_bound_is_refused_and_the_rest_goes_on() -> None:
     desk = SmallDesk()
     desk.hold.clear()
     workers = Workers("test", threads=2, most=2)
-    fields = arguments("check", {"number": "1"})
-    running = [asyncio.ensure_future(workers.call(partial(perform, desk), "check", "me", fields)) for _ in range(2)]
+    asked = desk, Check(number="1"), Caller("me")
+    running = [asyncio.ensure_future(workers.call(*asked)) for _ in range(2)]
     await asyncio.sleep(0)
     with pytest.raises(Busy):
-        await workers.call(partial(perform, desk), "check", "me", fields)
+        await workers.call(*asked)
     desk.hold.set()
     assert [answer["verdict"] for answer in await asyncio.gather(*running)] == ["block", "block"]
-    assert (await workers.call(partial(perform, desk), "check", "me", fields))["verdict"] == "block"
+    assert (await workers.call(*asked))["verdict"] == "block"
     workers.close()
 
 
@@ -367,9 +368,7 @@ def test_a_dead_gates_socket_is_replaced_and_a_living_ones_is_not(config: Config
     assert config.control_socket.is_socket()
     with serving(SmallDesk(), config):
         with pytest.raises(ControlError, match="another gate listens"):
-            asyncio.run(
-                asyncio.wait_for(serve(partial(perform, SmallDesk()), config, CollectorRegistry(), asyncio.Event()), 5)
-            )
+            asyncio.run(asyncio.wait_for(serve(SmallDesk(), config, CollectorRegistry(), asyncio.Event()), 5))
         assert ControlClient(config.control_socket).call("key_list")
 
 
@@ -409,8 +408,9 @@ def test_who_may_not_open_the_socket_is_told_so(client: ControlClient) -> None:
     assert os.waitpid(child, 0)[1] == 0
 
 
-def test_arguments_have_defaults_and_times_are_times() -> None:
-    values = arguments("consent_add", {"number": "1", "how": "phone", "wording": "yes", "who": "A"})
-    assert (values["given_at"], values["evidence"]) == (None, "")
-    given = arguments("consent_add", {**values, "given_at": "2026-03-02T10:00:00Z"})
-    assert given["given_at"] == datetime(2026, 3, 2, 10, tzinfo=UTC)
+def test_requests_have_defaults_and_times_are_times() -> None:
+    values = {"number": "1", "how": "phone", "wording": "yes", "who": "A"}
+    asked: Any = parsed("consent_add", values)
+    assert (asked.given_at, asked.evidence) == (None, "")
+    given: Any = parsed("consent_add", values | {"given_at": "2026-03-02T10:00:00Z"})
+    assert given.given_at == datetime(2026, 3, 2, 10, tzinfo=UTC)

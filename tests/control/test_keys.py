@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import json
 
-from gate.control.messages import arguments
+from gate.control.messages import parsed
 from gate.control.wire import LARGEST_BODY
 from gate.operations.keys.wraps import BATCH
 from gate.vault.proof import PROOF_BYTES
@@ -18,4 +18,4 @@ def test_a_full_batch_fits_into_one_message() -> None:
     fields = {"source": "a" * 16, "target": "b" * 16, "wraps": dict.fromkeys(ids, wrap)}
     fields["proofs"] = dict.fromkeys(ids, base64.b64encode(bytes(PROOF_BYTES)).decode())
     assert len(json.dumps(fields)) < LARGEST_BODY
-    assert list(arguments("key_rewrap", fields)["proofs"]) == ids
+    assert list(parsed("key_rewrap", fields).proofs) == ids

@@ -10,6 +10,7 @@ import pytest
 
 from gate.control import lookups
 from gate.control.lookups import Lookups
+from gate.control.messages import parsed
 from tests.support.commands import dialgate
 from tests.support.gatehouse import Gatehouse
 
@@ -25,7 +26,7 @@ class Counted:
 
     def ask(self, op: str, actor: str = ANN, times: int = 1, **fields: Any) -> None:
         for _ in range(times):
-            asyncio.run(self._lookups.note(actor, op, fields))
+            asyncio.run(self._lookups.note(actor, op, parsed(op, fields)))
 
 
 def test_more_than_usual_is_told_once_and_again_when_it_has_doubled() -> None:
@@ -58,7 +59,7 @@ def test_only_the_last_hour_counts(monkeypatch: pytest.MonkeyPatch) -> None:
         ("calls_list", {"text": None, "number": None}),
         ("calls_list", {"text": "6f2c9e01"}),
         ("objection_add", {"number": "02079460123"}),
-        ("hold_add", {"number": "02079460123"}),
+        ("hold_add", {"number": "02079460123", "reason": "a claim", "reference": "17"}),
         ("status", {}),
         ("calls_show", {"call_id": "c"}),
     ],

@@ -1,42 +1,57 @@
-"""The operations and the desk agree: every request's fields are the desk's arguments, no more and no fewer."""
+"""The operations as they are declared: what each is asked and answered with, and by whom."""
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
+from typing import Any, get_args
 
+import msgspec
 import pytest
 
-from gate.control.messages import OPERATIONS
-from gate.control.request import Showing
-from gate.operations.catalogue import OPERATIONS as DECLARED
-from gate.operations.desk import Desk
-from gate.operations.operation import ADMIN
+from gate.operations.catalogue import OPERATIONS
+from gate.operations.operation import ADMIN, Request, Response
 from tests.support.desks import SmallDesk
 
 
-@pytest.mark.parametrize("name", [name for name in OPERATIONS if name not in DECLARED])
-def test_a_requests_fields_are_the_desks_arguments(name: str) -> None:
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_an_operation_is_a_function_of_a_data_folder_its_request_and_who_asks(name: str) -> None:
     operation = OPERATIONS[name]
-    if operation.running:
-        assert not hasattr(Desk, name)
-        return
-    fields = set(operation.request.__struct_fields__) - (
-        {"masked"} if issubclass(operation.request, Showing) else set()
-    )
-    if operation.file:  # it was opened by the caller; what they call it comes with it
-        fields.remove("path")
-    expected = {"actor", *fields} | ({"progress"} if operation.streams else set())
-    parameters = inspect.signature(getattr(Desk, name)).parameters
-    assert set(parameters) - {"self"} == expected
-    assert all(each.kind is inspect.Parameter.KEYWORD_ONLY for key, each in parameters.items() if key != "self")
+    assert operation.name == name
+    handler = operation.handler
+    told = inspect.get_annotations(handler)
+    assert [*told.values()][:3] == ["DataFolder", operation.request.__name__, "Caller"], name
+    assert not any("Any" in each for each in told.values()), name
+    assert operation.summary.endswith("."), name
+    assert operation.roles
 
 
-def test_every_public_method_of_the_desk_is_an_operation() -> None:
-    methods = {name for name, _ in inspect.getmembers(Desk, inspect.isfunction) if not name.startswith("_")}
-    assert methods == {name for name, each in OPERATIONS.items() if not each.running and name not in DECLARED}
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_requests_are_strict_and_responses_typed_to_the_last_field(name: str) -> None:
+    operation = OPERATIONS[name]
+    assert issubclass(operation.request, Request)
+    assert operation.request.__struct_config__.forbid_unknown_fields
+    untyped = [place for place, kind in parts(operation.response, name) if kind is Any]
+    assert not [place for place in untyped if not place.endswith(".body[][]")], "the log's facts alone are open"
 
 
-def test_the_desk_of_these_tests_has_the_same_operations() -> None:
+def parts(kind: Any, place: str) -> Iterator[tuple[str, Any]]:
+    """Every type that an answer is made of, with its place."""
+    yield place, kind
+    origin = getattr(kind, "__origin__", kind)
+    if isinstance(origin, type) and issubclass(origin, Response):
+        for field in msgspec.structs.fields(kind):
+            yield from parts(field.type, f"{place}.{field.name}")
+    else:
+        for inner in get_args(kind):
+            yield from parts(inner, f"{place}[]")
+
+
+def test_no_two_operations_are_asked_with_the_same_request() -> None:
+    assert len({each.request for each in OPERATIONS.values()}) == len(OPERATIONS)
+
+
+def test_the_stub_of_these_tests_has_the_same_operations() -> None:
     methods = {name for name, _ in inspect.getmembers(SmallDesk, inspect.isfunction) if not name.startswith("_")}
     assert methods == {name for name, operation in OPERATIONS.items() if not operation.running}
 

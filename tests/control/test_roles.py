@@ -11,9 +11,11 @@ import pytest
 
 from gate.config import load
 from gate.control import roles
-from gate.control.messages import OPERATIONS
 from gate.control.roles import Roles
 from gate.errors import ConfigError, UsageError
+from gate.operations.calls.calls import CallsList
+from gate.operations.calls.recordings import RecordingList
+from gate.operations.catalogue import OPERATIONS
 from tests.support.settings import VALID, write
 
 ME = os.geteuid()
@@ -82,10 +84,10 @@ def test_an_account_twice_in_a_role_and_a_group_that_is_none_are_faults(tmp_path
 
 
 def test_only_who_is_a_viewer_and_no_more_sees_numbers_hidden() -> None:
-    fields = {"masked": False, "limit": 5}
-    assert roles.eyes(frozenset({"viewer"}), fields) == {"masked": True, "limit": 5}
-    assert roles.eyes(frozenset({"viewer", "auditor"}), fields) == fields
-    assert roles.eyes(frozenset({"viewer"}), {"limit": 5}) == {"limit": 5}
+    asked = CallsList(limit=5)
+    assert roles.eyes(frozenset({"viewer"}), asked) == CallsList(limit=5, masked=True)
+    assert roles.eyes(frozenset({"viewer", "auditor"}), asked) == asked
+    assert roles.eyes(frozenset({"viewer"}), RecordingList(limit=5)) == RecordingList(limit=5)
 
 
 @pytest.mark.parametrize(
@@ -106,17 +108,16 @@ def test_only_who_is_a_viewer_and_no_more_sees_numbers_hidden() -> None:
     ],
 )
 def test_a_viewer_finds_no_number_sign_by_sign(typed: str | None, looked_for: str | None) -> None:
-    fields = {"masked": False, "text": typed}
-    assert roles.eyes(frozenset({"viewer"}), fields) == {"masked": True, "text": looked_for}
-    assert roles.eyes(frozenset({"viewer", "auditor"}), fields) == fields
-    number = {"masked": False, "number": typed, "text": None}
-    expected = {"masked": True, "number": None, "text": looked_for} if typed else number | {"masked": True}
-    assert roles.eyes(frozenset({"viewer"}), number) == expected
+    text = CallsList(text=typed)
+    assert roles.eyes(frozenset({"viewer"}), text) == CallsList(text=looked_for, masked=True)
+    assert roles.eyes(frozenset({"viewer", "auditor"}), text) == text
+    number = CallsList(number=typed)
+    assert roles.eyes(frozenset({"viewer"}), number) == CallsList(text=looked_for, masked=True)
 
 
 def test_a_viewer_gives_a_number_or_a_text() -> None:
     with pytest.raises(UsageError, match="not both"):
-        roles.eyes(frozenset({"viewer"}), {"masked": False, "number": "07700 900123", "text": "listed"})
+        roles.eyes(frozenset({"viewer"}), CallsList(number="07700 900123", text="listed"))
 
 
 def test_a_viewer_asks_for_no_whole_number() -> None:

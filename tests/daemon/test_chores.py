@@ -16,9 +16,10 @@ from gate.daemon import chores, drop
 from gate.errors import RefusedError, RegisterError, StoreError
 from gate.handed_over_file import HandedOverFile, open_file
 from gate.operations.data_folder import DataFolder
-from gate.registers import importer
+from gate.operations.requests.standing import OpenRequests
 from gate.registers.watch import DropFolder
 from gate.service.metrics import Metrics
+from tests.support.asking import ByName
 from tests.support.example import make_example
 from tests.support.registers import write
 
@@ -61,10 +62,10 @@ class Doing:
     def __init__(self, error: Exception | None) -> None:
         self._error = error
 
-    def do(self) -> dict[str, int]:
+    def do(self) -> OpenRequests:
         if self._error:
             raise self._error
-        return {"open": 3, "overdue": 1}
+        return OpenRequests(open=3, warned=1, overdue=1)
 
 
 def test_a_sweep_that_waits_is_seen_until_it_is_done() -> None:
@@ -97,7 +98,7 @@ async def test_nothing_is_watched_unless_it_is_configured(folder: DataFolder) ->
 
 def test_a_look_that_fails_is_told_and_a_file_that_lands_later_is_taken(folder: DataFolder, tmp_path: Path) -> None:
     def take(name: str, file: HandedOverFile) -> Any:
-        return folder.desk.register_import(name=name, file=file, once=True, accept_shrink=True, actor="gate:watch")
+        return ByName(folder).register_import(name=name, file=file, once=True, accept_shrink=True, actor="gate:watch")
 
     watched = DropFolder(tmp_path / "drop", {"tps": ("tps*.txt",)}, 0.0, take)
     with pytest.raises(RegisterError):
@@ -106,12 +107,12 @@ def test_a_look_that_fails_is_told_and_a_file_that_lands_later_is_taken(folder: 
     write(tmp_path / "drop" / "tps_1.txt", ["02079460101"])
     drop.look(watched, folder.clock.now())
     assert (tmp_path / "drop" / "taken" / "tps_1.txt").exists()
-    assert folder.desk.register_status(actor="test")["registers"][0]["count"] == 1
+    assert ByName(folder).register_status(actor="test")["registers"][0]["count"] == 1
 
 
 def test_superseded_snapshots_go_though_no_new_file_comes(folder: DataFolder, tmp_path: Path) -> None:
     source = write(tmp_path / "tps_ns.txt", ["02079460101", "02079460102"])
-    folder.desk.register_import(name="tps", file=open_file(source), accept_shrink=True, actor="uid:0")
+    ByName(folder).register_import(name="tps", file=open_file(source), accept_shrink=True, actor="uid:0")
     chores.delete_superseded(folder)
     assert len(list((folder.config.data / "registers").glob("tps-*.snap"))) == 2
     folder.clock = Ahead()
@@ -136,6 +137,6 @@ def test_a_register_whose_snapshots_cannot_be_deleted_holds_up_no_other(
         asked.append(name)
         raise error
 
-    monkeypatch.setattr(importer, "prune", fail)
+    monkeypatch.setattr(chores, "prune", fail)
     chores.delete_superseded(folder)
     assert asked == list(folder.config.calling.registers)

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from gate.config import load
-from gate.daemon import open_desk
+from gate.daemon import open_data_folder
 from gate.softphone import Answer, CallRefused, GatedPhone, ask_gate
+from tests.support.asking import ByName
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, free_port
 from tests.support.uas import Uas
 
@@ -97,9 +98,9 @@ def test_the_door_for_phone_systems(gate: Gatehouse) -> None:
 
 def test_in_the_same_process(gate: Gatehouse) -> None:
     gate.stop()
-    with open_desk(load(gate.config)) as desk:
+    with open_data_folder(load(gate.config)) as folder:
         phone = GatedPhone(
-            lambda number: Answer.of(desk.decide(number=number, account="alice", actor="dialler")),
+            lambda number: Answer.of(ByName(folder).decide(number=number, account="alice", actor="dialler")),
             *("127.0.0.1", gate.port, "alice", gate.password()),
         )
         with pytest.raises(CallRefused) as refused:

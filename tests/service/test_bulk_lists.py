@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 from gate.config import load
-from gate.control.messages import arguments
+from gate.control.messages import parsed
 from gate.errors import UsageError
 from gate.operations.data_folder import DataFolder
+from tests.support.asking import ByName
 from tests.support.example import make_example
 
 ACTOR = "user:ann(1000)"
@@ -35,17 +36,17 @@ def house(example: Path) -> Iterator[DataFolder]:
 
 def objections(house: DataFolder, *rows: dict[str, Any]) -> dict[str, Any]:
     fields = {"entries": list(rows), "source_name": "old.csv", "sha256": "ab"}
-    return house.desk.objection_import(**arguments("objection_import", fields), actor=ACTOR)
+    return ByName(house).objection_import(**fields, actor=ACTOR)
 
 
 def consents(house: DataFolder, *rows: dict[str, Any]) -> dict[str, Any]:
     base = {"how": "web form", "wording": "Yes", "who": "Mr Lee", "evidence": "form 1"}
     fields = {"entries": [base | row for row in rows]}
-    return house.desk.consent_import(**arguments("consent_import", fields), actor=ACTOR)
+    return ByName(house).consent_import(**fields, actor=ACTOR)
 
 
 def reason(house: DataFolder, number: str) -> str:
-    return str(house.desk.check(number=number, actor=ACTOR)["reason"])
+    return str(ByName(house).check(number=number, actor=ACTOR)["reason"])
 
 
 def day(days_ago: int) -> datetime:
@@ -54,7 +55,7 @@ def day(days_ago: int) -> datetime:
 
 def test_an_imported_objection_keeps_its_own_date_and_its_file(house: DataFolder) -> None:
     assert objections(house, {"number": "07700 900301", "made_at": day(9), "line": 7}) == {"imported": 1, "held": 0}
-    kept = house.desk.objection_export(actor=ACTOR)["items"]
+    kept = ByName(house).objection_export(actor=ACTOR)["items"]
     made = next(row["made_at"] for row in kept if row["number"] == "+447700900301")
     assert datetime.fromisoformat(made) == day(9)
     facts = house.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE body LIKE '%old.csv%'"))
@@ -118,18 +119,18 @@ def test_a_batch_with_a_wrong_line_is_kept_nowhere(house: DataFolder) -> None:
     with pytest.raises(UsageError, match="evidence is empty"):
         consents(house, {"number": LISTED, "given_at": day(1), "evidence": ""})
     with pytest.raises(UsageError, match="given_at"):
-        arguments("consent_import", {"entries": [{"number": LISTED}]})
+        parsed("consent_import", {"entries": [{"number": LISTED}]})
     assert house.store.call(lambda tx: tx.head()) == before
 
 
 def test_a_single_objection_may_have_its_own_date_too(house: DataFolder) -> None:
-    house.desk.objection_add(number="07700900308", made_at=day(3), actor=ACTOR)
+    ByName(house).objection_add(number="07700900308", made_at=day(3), actor=ACTOR)
     with pytest.raises(UsageError, match="cannot be made in the future"):
-        house.desk.objection_add(number="07700900308", made_at=datetime.now(UTC) + timedelta(1), actor=ACTOR)
+        ByName(house).objection_add(number="07700900308", made_at=datetime.now(UTC) + timedelta(1), actor=ACTOR)
 
 
 def test_the_log_holds_after_imports_and_an_export_is_a_leaf(house: DataFolder) -> None:
-    house.desk.consent_export(actor=ACTOR)
+    ByName(house).consent_export(actor=ACTOR)
     last = house.store.call(lambda tx: tx.query("SELECT kind, body FROM facts ORDER BY leaf_index DESC LIMIT 1"))[0]
     assert (last["kind"], last["body"]) == ("list_exported", '{"list":"consents"}')
-    assert house.desk.audit_verify(actor=ACTOR)["ok"]
+    assert ByName(house).audit_verify(actor=ACTOR)["ok"]

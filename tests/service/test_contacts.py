@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 
 from gate.config import load
-from gate.control.messages import arguments
 from gate.errors import GateError, RefusedError, UsageError
 from gate.handed_over_file import open_file
 from gate.operations.data_folder import DataFolder
+from tests.support.asking import ByName
 from tests.support.example import make_example
 from tests.support.registers import write
 
@@ -44,7 +44,7 @@ def house(template: Path, tmp_path: Path) -> Iterator[DataFolder]:
 
 def put(house: DataFolder, tmp_path: Path, numbers: list[str], name: str = "tps") -> dict[str, Any]:
     source = write(tmp_path / f"{name}_ns.txt", numbers)
-    return house.desk.register_import(name=name, file=open_file(source), accept_shrink=True, actor=ACTOR)
+    return ByName(house).register_import(name=name, file=open_file(source), accept_shrink=True, actor=ACTOR)
 
 
 def crm(tmp_path: Path, *rows: str, header: str = "id,phone") -> str:
@@ -54,18 +54,18 @@ def crm(tmp_path: Path, *rows: str, header: str = "id,phone") -> str:
 
 
 def load_list(house: DataFolder, path: str, **options: Any) -> dict[str, Any]:
-    return house.desk.contacts_import(**{"file": open_file(path), "reference": "id", "actor": ACTOR} | options)
+    return ByName(house).contacts_import(**{"file": open_file(path), "reference": "id", "actor": ACTOR} | options)
 
 
 def held(house: DataFolder) -> dict[str, tuple[str, str]]:
     """Reference -> number and reason."""
-    page = house.desk.contacts_list(limit=1000, actor=ACTOR)
+    page = ByName(house).contacts_list(limit=1000, actor=ACTOR)
     assert page["next"] is None
     return {row["reference"]: (row["number"], row["reason"]) for row in page["items"]}
 
 
 def changes(house: DataFolder, since: datetime = BEGINNING) -> dict[str, str]:
-    page = house.desk.contacts_changes(since=since, limit=1000, actor=ACTOR)
+    page = ByName(house).contacts_changes(since=since, limit=1000, actor=ACTOR)
     return {row["reference"]: row["change"] for row in page["items"]}
 
 
@@ -89,19 +89,19 @@ def test_a_list_is_kept_and_screened(house: DataFolder, tmp_path: Path) -> None:
         "b": ("+447700900417", "not_listed"),
         "f": ("+441632960202", "consented"),
     }
-    status = house.desk.contacts_status(actor=ACTOR)
+    status = ByName(house).contacts_status(actor=ACTOR)
     assert (status["contacts"], status["verdicts"], status["bad_rows"]) == (3, {"allow": 2, "block": 1}, 4)
     assert [each["name"] for each in status["registers"]] == ["tps", "ctps"]
     assert status["up_to_date"] is True
-    faults = house.desk.contacts_faults(limit=2, actor=ACTOR)
+    faults = ByName(house).contacts_faults(limit=2, actor=ACTOR)
     assert [row["line"] for row in faults["items"]] == [4, 5]
-    assert len(house.desk.contacts_faults(after=faults["next"], limit=10, actor=ACTOR)["items"]) == 2
+    assert len(ByName(house).contacts_faults(after=faults["next"], limit=10, actor=ACTOR)["items"]) == 2
     assert kinds(house) == ["contacts_imported"]
 
 
 def test_no_number_is_in_the_log(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417"))
-    house.desk.contacts_forget(number="07700 900417", actor=ACTOR)
+    ByName(house).contacts_forget(number="07700 900417", actor=ACTOR)
     put(house, tmp_path, [*TPS, "07700900999"])
     rows = house.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE subject = 'contacts'"))
     assert len(rows) == 3
@@ -112,7 +112,7 @@ def test_several_phone_columns_and_an_empty_one_is_no_fault(house: DataFolder, t
     path = crm(tmp_path, "a;020 7946 0101;07700900417", "b;;07700900418", header="id;phone;mobile")
     answer = load_list(house, path)
     assert (answer["contacts"], answer["bad_rows"]) == (3, 0)
-    numbers = [(row["reference"], row["number"]) for row in house.desk.contacts_list(actor=ACTOR)["items"]]
+    numbers = [(row["reference"], row["number"]) for row in ByName(house).contacts_list(actor=ACTOR)["items"]]
     assert numbers == [("a", "+442079460101"), ("a", "+447700900417"), ("b", "+447700900418")]
 
 
@@ -122,7 +122,7 @@ def test_a_full_list_replaces_and_keeps_the_time_of_verdicts_that_stay(house: Da
     answer = load_list(house, crm(tmp_path, "b2,07700 900417", "a,020 7946 0101", "d,01632 960001"))
     assert (answer["contacts"], answer["new"], answer["before"]) == (3, 1, 3)
     assert set(held(house)) == {"a", "b2", "d"}
-    since = {row["reference"]: row["since"][:4] for row in house.desk.contacts_list(actor=ACTOR)["items"]}
+    since = {row["reference"]: row["since"][:4] for row in ByName(house).contacts_list(actor=ACTOR)["items"]}
     assert (since["a"], since["b2"]) == ("2001", "2001")
     assert since["d"] > "2001"
     assert len(house.store.call(lambda tx: tx.query("SELECT * FROM contact_lists"))) == 1, "the old one is gone"
@@ -165,7 +165,7 @@ def test_a_register_that_changes_is_followed_and_told_of(house: DataFolder, tmp_
     )
     assert '"newly_listed":2' in fact[0]["body"]
     assert changes(house, started) == {"a": "newly_allowed", "b": "newly_blocked", "c": "newly_blocked"}
-    status = house.desk.contacts_status(since=started, actor=ACTOR)
+    status = ByName(house).contacts_status(since=started, actor=ACTOR)
     assert (status["newly_blocked"], status["newly_allowed"], status["first_blocked"]) == (2, 1, 0)
     assert changes(house, datetime.now(UTC) + timedelta(hours=1)) == {}
     assert kinds(house) == ["contacts_imported", "contacts_screened"]
@@ -191,9 +191,9 @@ def test_a_screening_that_was_cut_off_is_made_up_for(house: DataFolder, tmp_path
 
     with pytest.raises(KeyboardInterrupt):
         house.contacts.follow(cut)
-    assert house.desk.contacts_status(actor=ACTOR)["up_to_date"] is False
+    assert ByName(house).contacts_status(actor=ACTOR)["up_to_date"] is False
     assert house.contacts.follow() is not None
-    assert house.desk.contacts_status(actor=ACTOR)["up_to_date"] is True
+    assert ByName(house).contacts_status(actor=ACTOR)["up_to_date"] is True
     assert changes(house) == {"a": "newly_allowed", "b": "newly_blocked"}
     assert house.contacts.follow() is None
 
@@ -205,10 +205,10 @@ def test_a_gate_that_stops_leaves_the_list_before(house: DataFolder, tmp_path: P
         house.contacts.stop()
 
     with pytest.raises(GateError, match="stopping"):
-        house.desk.contacts_import(
+        ByName(house).contacts_import(
             file=open_file(crm(tmp_path, "b,07700 900417")), reference="id", actor=ACTOR, progress=stop
         )
-    assert [row["number"] for row in house.desk.contacts_list(actor=ACTOR)["items"]] == ["+442079460101"]
+    assert [row["number"] for row in ByName(house).contacts_list(actor=ACTOR)["items"]] == ["+442079460101"]
 
 
 @pytest.mark.parametrize("background", [False, True])
@@ -217,9 +217,9 @@ def test_an_objection_and_a_consent_change_that_number_alone(
 ) -> None:
     load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417", "c,07700 900418"))
     house.contacts.background = background
-    house.desk.objection_add(number="07700 900417", actor=ACTOR)
+    ByName(house).objection_add(number="07700 900417", actor=ACTOR)
     words = {"how": "phone", "wording": "you may call me", "who": "Jo", "actor": ACTOR}
-    consent = house.desk.consent_add(number="020 7946 0101", **words)
+    consent = ByName(house).consent_add(number="020 7946 0101", **words)
     if background:
         assert held(house)["b"][1] == "not_listed"
         house.contacts.follow()
@@ -228,8 +228,8 @@ def test_an_objection_and_a_consent_change_that_number_alone(
         "b": "objected",
         "c": "not_listed",
     }
-    house.desk.consent_withdraw(target=consent["id"], actor=ACTOR)
-    house.desk.objection_remove(target="07700 900417", reason="a mistake", actor=ACTOR)
+    ByName(house).consent_withdraw(target=consent["id"], actor=ACTOR)
+    ByName(house).objection_remove(target="07700 900417", reason="a mistake", actor=ACTOR)
     house.contacts.follow()
     assert {ref: reason for ref, (_, reason) in held(house).items()} == {
         "a": "consent_withdrawn",
@@ -243,8 +243,8 @@ def test_an_objection_and_a_consent_change_that_number_alone(
 def test_another_reason_for_the_same_verdict_is_no_change(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "a,020 7946 0101"))
     house.store.call(lambda tx: tx.write("UPDATE contacts SET since = 1000000000, was = 'allow'"))
-    house.desk.objection_add(number="020 7946 0101", actor=ACTOR)
-    (row,) = house.desk.contacts_list(actor=ACTOR)["items"]
+    ByName(house).objection_add(number="020 7946 0101", actor=ACTOR)
+    (row,) = ByName(house).contacts_list(actor=ACTOR)["items"]
     assert (row["reason"], row["since"][:4]) == ("objected", "2001")
     put(house, tmp_path, ["07700900417", "01632960202"])
     assert changes(house) == {}
@@ -258,10 +258,10 @@ def test_an_objection_while_the_list_comes_in_is_not_lost(house: DataFolder, tmp
     def progress(_done: float, what: str) -> None:
         if not objected.is_set() and "contacts" in what:
             objected.set()
-            house.desk.objection_add(number="07700 900417", actor=ACTOR)
+            ByName(house).objection_add(number="07700 900417", actor=ACTOR)
 
     house.contacts.background = True
-    house.desk.contacts_import(
+    ByName(house).contacts_import(
         file=open_file(crm(tmp_path, "b,07700 900417")), reference="id", actor=ACTOR, progress=progress
     )
     assert objected.is_set()
@@ -272,7 +272,7 @@ def test_a_stale_register_blocks_in_the_report_too(house: DataFolder, tmp_path: 
     source = write(tmp_path / "tps_old.txt", TPS)
     old = (datetime.now(UTC) - timedelta(days=40)).date()
     load_list(house, crm(tmp_path, "b,07700 900417"))
-    house.desk.register_import(name="tps", file=open_file(source), as_of=old, accept_older=True, actor=ACTOR)
+    ByName(house).register_import(name="tps", file=open_file(source), as_of=old, accept_older=True, actor=ACTOR)
     assert held(house)["b"][1] == "register_stale"
 
 
@@ -286,23 +286,23 @@ def test_a_call_is_never_decided_by_what_is_kept(house: DataFolder, tmp_path: Pa
 
     house.store.call(turn)
     assert held(house) == {"a": ("+442079460101", "not_listed"), "b": ("+447700900417", "listed_tps")}
-    assert house.desk.decide(number="020 7946 0101", actor="dialler")["reason"] == "listed_tps"
-    assert house.desk.decide(number="07700 900417", actor="dialler")["verdict"] == "allow"
+    assert ByName(house).decide(number="020 7946 0101", actor="dialler")["reason"] == "listed_tps"
+    assert ByName(house).decide(number="07700 900417", actor="dialler")["verdict"] == "allow"
 
 
 def test_a_number_is_forgotten_and_stays_objected(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "ref-of-jo,07700 900417", "c,07700 900418"))
-    house.desk.objection_add(number="07700 900417", actor=ACTOR)
-    assert house.desk.contacts_forget(number="07700 900 417", actor=ACTOR) == {
+    ByName(house).objection_add(number="07700 900417", actor=ACTOR)
+    assert ByName(house).contacts_forget(number="07700 900 417", actor=ACTOR) == {
         "number": "+447700900417",
         "forgotten": 1,
     }
     assert set(held(house)) == {"c"}
     data = house.config.data
     assert b"ref-of-jo" not in (data / "gate.db").read_bytes() + (data / "gate.db-wal").read_bytes()
-    assert house.desk.check(number="07700 900417", actor=ACTOR)["reason"] == "objected"
+    assert ByName(house).check(number="07700 900417", actor=ACTOR)["reason"] == "objected"
     with pytest.raises(UsageError, match="no contact"):
-        house.desk.contacts_forget(number="07700 900417", actor=ACTOR)
+        ByName(house).contacts_forget(number="07700 900417", actor=ACTOR)
 
 
 def test_one_import_at_a_time(house: DataFolder, tmp_path: Path) -> None:
@@ -311,18 +311,18 @@ def test_one_import_at_a_time(house: DataFolder, tmp_path: Path) -> None:
 
     def progress(_done: float, _what: str) -> None:
         try:
-            house.desk.contacts_rescreen(actor=ACTOR)
+            ByName(house).contacts_rescreen(actor=ACTOR)
         except RefusedError as error:
             refused.append(error)
 
-    house.desk.contacts_import(file=open_file(path), reference="id", actor=ACTOR, progress=progress)
+    ByName(house).contacts_import(file=open_file(path), reference="id", actor=ACTOR, progress=progress)
     assert {error.reason for error in refused} == {"contacts_busy"}  # type: ignore[attr-defined]
 
 
 def test_taking_the_changes_out_leaves_a_leaf(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, *(f"{n},020 7946 0101" for n in range(5))))
-    page = house.desk.contacts_changes(since=BEGINNING, limit=2, export=True, actor=ACTOR)
-    again = house.desk.contacts_changes(since=BEGINNING, limit=2, export=True, after=page["next"], actor=ACTOR)
+    page = ByName(house).contacts_changes(since=BEGINNING, limit=2, export=True, actor=ACTOR)
+    again = ByName(house).contacts_changes(since=BEGINNING, limit=2, export=True, after=page["next"], actor=ACTOR)
     assert len(again["items"]) == 2
     facts = house.store.call(lambda tx: tx.query("SELECT actor, body FROM facts WHERE kind = 'list_exported'"))
     assert [(fact["actor"], '"list":"contacts"' in fact["body"]) for fact in facts] == [(ACTOR, True)]
@@ -332,9 +332,7 @@ def test_a_page_can_end_at_the_longest_reference(house: DataFolder, tmp_path: Pa
     load_list(house, crm(tmp_path, *(f"{'é' * 300}{n},07700 90041{n}" for n in range(3))))
     seen, after = [], None
     while True:
-        fields = arguments("contacts_list", {"limit": 1, "after": after})
-        fields.pop("masked", None)  # the interface hides numbers, not the desk
-        page = house.desk.contacts_list(**fields, actor=ACTOR)
+        page = ByName(house).contacts_list(limit=1, after=after, actor=ACTOR)
         seen += [row["number"] for row in page["items"]]
         after = page["next"]
         if after is None:
@@ -343,36 +341,36 @@ def test_a_page_can_end_at_the_longest_reference(house: DataFolder, tmp_path: Pa
 
 
 def test_without_contacts_everything_answers(house: DataFolder, tmp_path: Path) -> None:
-    assert house.desk.contacts_status(actor=ACTOR)["contacts"] == 0
-    assert house.desk.contacts_list(actor=ACTOR)["items"] == []
+    assert ByName(house).contacts_status(actor=ACTOR)["contacts"] == 0
+    assert ByName(house).contacts_list(actor=ACTOR)["items"] == []
     assert changes(house) == {}
     with pytest.raises(UsageError, match="no contacts"):
-        house.desk.contacts_rescreen(actor=ACTOR)
+        ByName(house).contacts_rescreen(actor=ACTOR)
     assert put(house, tmp_path, TPS)["contacts"] is None
 
 
 def test_the_log_still_verifies(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417"))
     put(house, tmp_path, ["07700900417"])
-    house.desk.contacts_forget(number="07700 900417", actor=ACTOR)
+    ByName(house).contacts_forget(number="07700 900417", actor=ACTOR)
     assert house.log.verify().ok
 
 
 def test_a_contact_has_an_id_in_which_no_number_stands(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "r,020 7946 0101,07700 900417", ",020 7946 0102,", header="id,phone,mobile"))
-    rows = house.desk.contacts_list(actor=ACTOR)["items"]
+    rows = ByName(house).contacts_list(actor=ACTOR)["items"]
     assert len({row["id"] for row in rows}) == len(rows) == 3
     for row in rows:
-        shown = house.desk.contacts_show(id=row["id"], actor=ACTOR)
+        shown = ByName(house).contacts_show(id=row["id"], actor=ACTOR)
         assert (shown["contact"]["number"], shown["contact"]["reference"]) == (row["number"], row["reference"])
         assert shown["contact"]["same_number"] == 1
         assert (shown["now"]["number"], shown["now"]["verdict"]) == (row["number"], row["verdict"])
         assert row["number"][-6:] not in row["id"]
-        told = house.desk.reveal(kind="contact", id=row["id"], why="callback", actor=ACTOR)
+        told = ByName(house).reveal(kind="contact", id=row["id"], why="callback", actor=ACTOR)
         assert told["number"] == row["number"], "one reference may have several numbers"
     for nobody in ("0" * 32, "r", ""):
         with pytest.raises(UsageError):
-            house.desk.contacts_show(id=nobody, actor=ACTOR)
+            ByName(house).contacts_show(id=nobody, actor=ACTOR)
 
 
 @pytest.mark.parametrize(
@@ -396,7 +394,7 @@ def test_contacts_are_found_by_what_is_typed(house: DataFolder, tmp_path: Path, 
     load_list(house, crm(tmp_path, "a-1,020 7946 0101", "c_1,020 7946 0102", "b%1,07700 900417"))
     pages, after = [], None
     while True:
-        page = house.desk.contacts_list(text=typed, after=after, limit=1, actor=ACTOR)
+        page = ByName(house).contacts_list(text=typed, after=after, limit=1, actor=ACTOR)
         pages += [row["reference"] for row in page["items"]]
         if (after := page["next"]) is None:
             break
@@ -405,35 +403,35 @@ def test_contacts_are_found_by_what_is_typed(house: DataFolder, tmp_path: Path, 
 
 def test_forgetting_is_bound_to_what_was_shown(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "a,07700 900417", "b,07700 900418"))
-    ident = house.desk.contacts_list(actor=ACTOR)["items"][0]["id"]
-    plan = house.desk.contacts_forget(id=ident, dry_run=True, actor=ACTOR)
+    ident = ByName(house).contacts_list(actor=ACTOR)["items"][0]["id"]
+    plan = ByName(house).contacts_forget(id=ident, dry_run=True, actor=ACTOR)
     assert (plan["number"], plan["forgotten"]) == ("+447700900417", 1)
     load_list(house, crm(tmp_path, "c,07700 900417"), add=True)
     with pytest.raises(RefusedError) as refused:
-        house.desk.contacts_forget(id=ident, execute=plan["digest"], actor=ACTOR)
+        ByName(house).contacts_forget(id=ident, execute=plan["digest"], actor=ACTOR)
     assert refused.value.reason == "plan_changed"
-    again = house.desk.contacts_forget(number="07700 900417", dry_run=True, actor=ACTOR)
-    done = house.desk.contacts_forget(id=ident, execute=again["digest"], reason="asked to", actor=ACTOR)
+    again = ByName(house).contacts_forget(number="07700 900417", dry_run=True, actor=ACTOR)
+    done = ByName(house).contacts_forget(id=ident, execute=again["digest"], reason="asked to", actor=ACTOR)
     assert done == {"number": "+447700900417", "forgotten": 2}
     for wrong in ({}, {"number": "07700 900418", "id": ident}, {"id": ident}):
         with pytest.raises(UsageError):
-            house.desk.contacts_forget(**wrong, actor=ACTOR)
+            ByName(house).contacts_forget(**wrong, actor=ACTOR)
 
 
 def test_an_import_is_stopped_and_the_contacts_stay(house: DataFolder, tmp_path: Path) -> None:
     load_list(house, crm(tmp_path, "a,07700 900417"))
     with pytest.raises(UsageError, match="no import"):
-        house.desk.contacts_cancel(actor=ACTOR)
+        ByName(house).contacts_cancel(actor=ACTOR)
     path = crm(tmp_path, *(f"n{n},07700 9{n:05}" for n in range(500)))
 
     def stop(done: float, what: str) -> None:
-        house.desk.contacts_cancel(actor="user:bob(2)")
+        ByName(house).contacts_cancel(actor="user:bob(2)")
 
     with pytest.raises(GateError, match=r"stopped by user:bob\(2\)"):
         load_list(house, path, progress=stop)
-    assert [row["reference"] for row in house.desk.contacts_list(actor=ACTOR)["items"]] == ["a"]
+    assert [row["reference"] for row in ByName(house).contacts_list(actor=ACTOR)["items"]] == ["a"]
     load_list(house, path)
-    assert house.desk.contacts_status(actor=ACTOR)["contacts"] == 500
+    assert ByName(house).contacts_status(actor=ACTOR)["contacts"] == 500
 
 
 def test_a_dry_run_of_an_import_keeps_nothing_and_binds_the_file(house: DataFolder, tmp_path: Path) -> None:
@@ -442,7 +440,7 @@ def test_a_dry_run_of_an_import_keeps_nothing_and_binds_the_file(house: DataFold
     shown = load_list(house, path, dry_run=True)
     assert (shown["contacts"], shown["before"], shown["shrinks"]) == (1, 5, True)
     assert shown["reasons"] == {"listed_tps": 1}
-    assert house.desk.contacts_status(actor=ACTOR)["contacts"] == 5
+    assert ByName(house).contacts_status(actor=ACTOR)["contacts"] == 5
     crm(tmp_path, "b,020 7946 0102")
     with pytest.raises(RefusedError) as refused:
         load_list(house, path, accept_shrink=True, only=shown["sha256"])

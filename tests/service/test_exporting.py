@@ -18,6 +18,7 @@ from gate.operations.audit import exporting
 from gate.operations.data_folder import DataFolder
 from gate.vault.keyring import Keyring
 from gate.vault.signing import verify_signature
+from tests.support.asking import ByName
 from tests.support.bundles import BEGAN, Made, make
 
 ANN, BOB = "user:ann(1000)", "user:bob(1001)"
@@ -42,7 +43,7 @@ def opener(made: Made) -> str:
 
 def begin(house: DataFolder, opener: str, **more: Any) -> dict[str, Any]:
     told = {"recipient": "Auditor", "purpose": "annual audit", "openers": [opener], "actor": ANN, **DAY}
-    return house.desk.audit_export(**(told | more))
+    return ByName(house).audit_export(**(told | more))
 
 
 def facts(house: DataFolder, kind: str) -> list[dict[str, Any]]:
@@ -64,7 +65,7 @@ def test_who_takes_what_for_whom_is_a_leaf_before_anything_leaves(house: DataFol
         "purpose": "annual audit",
         "openers": [opener],
     }
-    page = house.desk.audit_export_take(bundle=begun["bundle"], actor=ANN)
+    page = ByName(house).audit_export_take(bundle=begun["bundle"], actor=ANN)
     assert page["next"] is None
     told = {item["recording_id"]: (item["status"], len(item["wraps"])) for item in page["items"]}
     assert told == {
@@ -111,37 +112,39 @@ def test_an_export_is_its_beginners_own(house: DataFolder, opener: str) -> None:
     begun = begin(house, opener)
     told = {"bundle": begun["bundle"], "actor": BOB}
     with pytest.raises(UsageError, match="of yours has begun"):
-        house.desk.audit_export_take(**told)
+        ByName(house).audit_export_take(**told)
     with pytest.raises(UsageError, match="of yours has begun"):
-        house.desk.audit_export_make(**told)
+        ByName(house).audit_export_make(**told)
     with pytest.raises(UsageError, match="not a place"):
-        house.desk.audit_export_take(bundle=begun["bundle"], after="x", actor=ANN)
+        ByName(house).audit_export_take(bundle=begun["bundle"], after="x", actor=ANN)
 
 
 def test_nothing_goes_to_a_recipient_who_has_lost_the_purpose_since(house: DataFolder, made: Made, opener: str) -> None:
     begun = begin(house, opener)
-    (seals,) = (each["seals"] for each in house.desk.key_list(actor=BOB)["recipients"] if each["id"] == made.private.id)
-    house.desk.key_change(recipient_id=made.private.id, purpose="", seals=True, actor=BOB)
+    (seals,) = (
+        each["seals"] for each in ByName(house).key_list(actor=BOB)["recipients"] if each["id"] == made.private.id
+    )
+    ByName(house).key_change(recipient_id=made.private.id, purpose="", seals=True, actor=BOB)
     try:
         taken = len(facts(house, "exported"))
         with pytest.raises(RefusedError) as refused:
-            house.desk.audit_export_take(bundle=begun["bundle"], actor=ANN)
+            ByName(house).audit_export_take(bundle=begun["bundle"], actor=ANN)
         assert refused.value.reason == "recipient_not_allowed"
         with pytest.raises(RefusedError):
-            house.desk.audit_export_make(bundle=begun["bundle"], actor=ANN)
+            ByName(house).audit_export_make(bundle=begun["bundle"], actor=ANN)
         assert len(facts(house, "exported")) == taken
     finally:
-        house.desk.key_change(recipient_id=made.private.id, purpose="regulator", seals=seals, actor=BOB)
+        ByName(house).key_change(recipient_id=made.private.id, purpose="regulator", seals=seals, actor=BOB)
 
 
 def test_what_is_signed_is_made_here_once_and_only_of_what_was_taken(house: DataFolder, opener: str) -> None:
     bundle = begin(house, opener)["bundle"]
     told = {"bundle": bundle, "actor": ANN}
     with pytest.raises(UsageError, match="was not taken"):
-        house.desk.audit_export_make(**told)
+        ByName(house).audit_export_make(**told)
     assert not [fact for fact in facts(house, "bundle_signed") if fact["subject"] == bundle]
-    house.desk.audit_export_take(**told)
-    made = house.desk.audit_export_make(**told)
+    ByName(house).audit_export_take(**told)
+    made = ByName(house).audit_export_make(**told)
     folder = Path(made["folder"])
     tail = (folder / "tail").read_bytes()
     fact = facts(house, "bundle_signed")[-1]
@@ -150,25 +153,25 @@ def test_what_is_signed_is_made_here_once_and_only_of_what_was_taken(house: Data
     assert seal in tail
     verify_signature(seal, tail[-512 : -512 + 64], made["vkey"])
     with pytest.raises(UsageError, match="signed already"):
-        house.desk.audit_export_make(**told)
+        ByName(house).audit_export_make(**told)
 
 
 def test_a_recording_erased_since_it_was_taken_stops_the_bundle(
     house: DataFolder, opener: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bundle = begin(house, opener)["bundle"]
-    house.desk.audit_export_take(bundle=bundle, actor=ANN)
+    ByName(house).audit_export_take(bundle=bundle, actor=ANN)
     monkeypatch.setattr(exporting, "_status", lambda row, *rest: ("erased", ""))
     with pytest.raises(UsageError, match="rec-plain is erased by now"):
-        house.desk.audit_export_make(bundle=bundle, actor=ANN)
+        ByName(house).audit_export_make(bundle=bundle, actor=ANN)
     assert not (house.config.data / "exports" / bundle).exists()
 
 
 def test_checkpoints_that_the_gate_has_not_signed_are_not_believed(house: DataFolder, opener: str) -> None:
     bundle = begin(house, opener)["bundle"]
-    house.desk.audit_export_take(bundle=bundle, actor=ANN)
+    ByName(house).audit_export_take(bundle=bundle, actor=ANN)
     with pytest.raises(UsageError, match="is not a checkpoint of this gate"):
-        house.desk.audit_export_make(bundle=bundle, checkpoints=[("a file", "x\n5\n\n")], actor=ANN)
+        ByName(house).audit_export_make(bundle=bundle, checkpoints=[("a file", "x\n5\n\n")], actor=ANN)
 
 
 def test_pages_follow_each_other_and_give_each_recording_once(
@@ -178,7 +181,7 @@ def test_pages_follow_each_other_and_give_each_recording_once(
     bundle = begin(house, opener)["bundle"]
     seen, after = [], None
     while True:
-        page = house.desk.audit_export_take(bundle=bundle, after=after, actor=ANN)
+        page = ByName(house).audit_export_take(bundle=bundle, after=after, actor=ANN)
         seen += [item["recording_id"] for item in page["items"]]
         after = page["next"]
         if after is None:

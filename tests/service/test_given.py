@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -10,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from gate.config import load
-from gate.control.messages import OPERATIONS
 from gate.errors import GateError, UsageError
 from gate.handed_over_file import open_file
+from gate.operations.catalogue import OPERATIONS
 from gate.operations.data_folder import DataFolder
-from gate.operations.desk import Desk
+from tests.support.asking import ByName
 from tests.support.example import make_example
 
 COLE = "user:cole(1001)"
@@ -29,22 +28,20 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DataFolder]:
         yield DataFolder(load(folder / "config.toml"), stack)
 
 
-def test_no_operation_of_the_desk_takes_a_path() -> None:
+def test_no_operation_opens_a_path() -> None:
     for name, operation in OPERATIONS.items():
-        if not operation.running and hasattr(Desk, name):
-            wanted = set(inspect.signature(getattr(Desk, name)).parameters)
-            assert ("file" in wanted) == bool(operation.file), name
-            assert not wanted & {"path", "folder"}, name
+        asked = set(operation.request.__struct_fields__)
+        assert (asked & {"path", "file", "folder"} == {"path", "file"}) == bool(operation.file), name
 
 
 def test_a_refusal_tells_nothing_that_stands_in_the_file(house: DataFolder, tmp_path: Path) -> None:
     path = tmp_path / "shadow"
     path.write_text(f"{PASSWORD}\n07700 900123 x\n")
-    told = [str(house.desk.register_status(actor=COLE))]
+    told = [str(ByName(house).register_status(actor=COLE))]
     for ask in (
-        lambda: house.desk.contacts_import(file=open_file(path), columns=("phone",), actor=COLE),
-        lambda: house.desk.contacts_import(file=open_file(path), actor=COLE),
-        lambda: house.desk.register_import(name="tps", file=open_file(path), actor=COLE),
+        lambda: ByName(house).contacts_import(file=open_file(path), columns=("phone",), actor=COLE),
+        lambda: ByName(house).contacts_import(file=open_file(path), actor=COLE),
+        lambda: ByName(house).register_import(name="tps", file=open_file(path), actor=COLE),
     ):
         with pytest.raises(GateError) as refused:
             ask()
@@ -55,11 +52,11 @@ def test_a_refusal_tells_nothing_that_stands_in_the_file(house: DataFolder, tmp_
 def test_the_path_is_kept_as_what_was_said(house: DataFolder, tmp_path: Path) -> None:
     path = tmp_path / "crm.csv"
     path.write_text("id,phone\n17,07700 900123\n")
-    assert house.desk.contacts_import(file=open_file(path), actor=COLE)["contacts"] == 1
+    assert ByName(house).contacts_import(file=open_file(path), actor=COLE)["contacts"] == 1
     (fact,) = house.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE kind = 'contacts_imported'"))
     assert f'"path_said":"{path}"' in fact["body"]
     with pytest.raises(UsageError, match="not there") as refused:
-        house.desk.contacts_import(file=open_file(path), columns=("fax",), actor=COLE)
+        ByName(house).contacts_import(file=open_file(path), columns=("fax",), actor=COLE)
     assert "id, phone" in refused.value.hint
 
 
@@ -71,10 +68,10 @@ def test_a_list_that_changes_while_it_is_read_is_not_taken(house: DataFolder, tm
         with path.open("a") as file:
             file.write("18,07700 900125\n")
 
-    before = house.desk.contacts_status(actor=COLE)
+    before = ByName(house).contacts_status(actor=COLE)
     with pytest.raises(UsageError, match="changed while it was read"):
-        house.desk.contacts_import(file=open_file(path), actor=COLE, progress=upload)
-    assert house.desk.contacts_status(actor=COLE)["contacts"] == before["contacts"]
+        ByName(house).contacts_import(file=open_file(path), actor=COLE, progress=upload)
+    assert ByName(house).contacts_status(actor=COLE)["contacts"] == before["contacts"]
 
 
 @pytest.mark.parametrize("hole", [b"\0", b'id,phone\n17,"'])
@@ -85,7 +82,7 @@ def test_a_sparse_gigabyte_is_given_up_early(house: DataFolder, tmp_path: Path, 
         file.truncate(500 << 20)
     seen: list[float] = []
     with pytest.raises(UsageError, match="more than 1,048,576 characters"):
-        house.desk.contacts_import(
+        ByName(house).contacts_import(
             file=open_file(path), columns=("1",), actor=COLE, progress=lambda done, _: seen.append(done)
         )
     assert max(seen, default=0.0) < 0.05

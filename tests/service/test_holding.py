@@ -15,6 +15,7 @@ from gate.errors import RefusedError, UsageError
 from gate.operations.data_folder import DataFolder
 from gate.vault.keyfile import PrivateKey, load_private
 from gate.vault.opening import open_recording
+from tests.support.asking import ByName
 from tests.support.example import make_example
 from tests.support.keeping import SOUND, plant
 
@@ -41,8 +42,8 @@ def house(example: Path) -> Iterator[DataFolder]:
     with ExitStack() as stack:
         house = DataFolder(load(example / "config.toml"), stack)
         yield house
-        for hold in house.desk.hold_list(limit=1000, actor=ANN)["items"]:
-            house.desk.hold_release(hold_id=hold["id"], reason="the test is over", actor=ANN)
+        for hold in ByName(house).hold_list(limit=1000, actor=ANN)["items"]:
+            ByName(house).hold_release(hold_id=hold["id"], reason="the test is over", actor=ANN)
 
 
 @pytest.fixture
@@ -60,15 +61,15 @@ def record(house: DataFolder, private: PrivateKey) -> Any:
 
 
 def opens(house: DataFolder, name: str, private: PrivateKey) -> bool:
-    taken = house.desk.recording_take(recording_id=name, purpose="test", actor=ANN)
+    taken = ByName(house).recording_take(recording_id=name, purpose="test", actor=ANN)
     _, chunks = open_recording(Path(taken["path"]), house.keys.wraps(name), private, recording_id=name)
     return b"".join(chunks) == SOUND
 
 
 def swept(house: DataFolder) -> dict[str, Any]:
-    shown = house.desk.retention_sweep(actor=ANN)
+    shown = ByName(house).retention_sweep(actor=ANN)
     assert shown["dry_run"] is True
-    return house.desk.retention_sweep(execute=shown["digest"], actor=ANN)
+    return ByName(house).retention_sweep(execute=shown["digest"], actor=ANN)
 
 
 @pytest.mark.parametrize("target", ["recording_id", "call_id", "number"])
@@ -77,7 +78,7 @@ def test_what_is_held_stays_until_it_is_released(
 ) -> None:
     name, other = record("+447700900001"), record()
     value = {"recording_id": name, "call_id": f"call-{name}", "number": "07700 900001"}[target]
-    hold = house.desk.hold_add(**{target: value}, **WHY, actor=ANN)
+    hold = ByName(house).hold_add(**{target: value}, **WHY, actor=ANN)
     assert hold["kept"] >= 1
     answer = swept(house)
     assert name in {each["recording_id"] for each in answer["held_by"]}
@@ -86,7 +87,7 @@ def test_what_is_held_stays_until_it_is_released(
         opens(house, other, private)
     assert refused.value.reason == "erased"
 
-    house.desk.hold_release(hold_id=hold["id"], reason="settled", actor=ANN)
+    ByName(house).hold_release(hold_id=hold["id"], reason="settled", actor=ANN)
     assert swept(house)["erased"] == 1
     with pytest.raises(RefusedError):
         opens(house, name, private)
@@ -94,17 +95,17 @@ def test_what_is_held_stays_until_it_is_released(
 
 def test_a_restriction_is_not_opened_and_says_its_name(house: DataFolder, record: Any, private: PrivateKey) -> None:
     name = record()
-    house.desk.hold_add(recording_id=name, **WHY, actor=ANN)
+    ByName(house).hold_add(recording_id=name, **WHY, actor=ANN)
     assert opens(house, name, private), "a hold alone lets it be heard"
-    hold = house.desk.hold_add(call_id=f"call-{name}", restriction=True, **WHY, actor=ANN)
-    before = len(house.desk.calls_show(call_id=f"call-{name}", actor=ANN)["facts"])
+    hold = ByName(house).hold_add(call_id=f"call-{name}", restriction=True, **WHY, actor=ANN)
+    before = len(ByName(house).calls_show(call_id=f"call-{name}", actor=ANN)["facts"])
     with pytest.raises(RefusedError, match=rf"restriction case 17/2026 \({hold['id']}\)") as refused:
         opens(house, name, private)
     assert refused.value.reason == "restricted"
-    shown = house.desk.calls_show(call_id=f"call-{name}", actor=ANN)
+    shown = ByName(house).calls_show(call_id=f"call-{name}", actor=ANN)
     assert len(shown["facts"]) == before, "nothing was taken, so nothing says so"
     assert [fact["kind"] for fact in shown["facts"]].count("hold") == 2
-    house.desk.hold_release(hold_id=hold["id"], reason="settled", actor=ANN)
+    ByName(house).hold_release(hold_id=hold["id"], reason="settled", actor=ANN)
     assert opens(house, name, private)
 
 
@@ -112,9 +113,9 @@ def test_a_hold_comes_too_late_for_what_is_erased_or_under_way(house: DataFolder
     name, begun = record("+447700900002"), record("+447700900002")
     swept(house)
     with pytest.raises(RefusedError) as refused:
-        house.desk.hold_add(recording_id=name, **WHY, actor=ANN)
+        ByName(house).hold_add(recording_id=name, **WHY, actor=ANN)
     assert refused.value.reason == "erased"
-    hold = house.desk.hold_add(number="07700900002", **WHY, actor=ANN)
+    hold = ByName(house).hold_add(number="07700900002", **WHY, actor=ANN)
     assert (hold["kept"], hold["gone"]) == (0, 2)
     assert begun
 
@@ -133,31 +134,31 @@ def test_a_hold_comes_too_late_for_what_is_erased_or_under_way(house: DataFolder
 )
 def test_a_hold_names_one_thing_and_says_why(house: DataFolder, fields: dict[str, str], said: str) -> None:
     with pytest.raises(UsageError, match=said):
-        house.desk.hold_add(**{**WHY, **fields}, actor=ANN)
+        ByName(house).hold_add(**{**WHY, **fields}, actor=ANN)
 
 
 def test_a_hold_is_released_once_and_for_a_reason(house: DataFolder) -> None:
-    hold = house.desk.hold_add(number="07700900003", **WHY, actor=ANN)
-    assert hold["id"] in {each["id"] for each in house.desk.hold_list(number="07700900003", actor=ANN)["items"]}
+    hold = ByName(house).hold_add(number="07700900003", **WHY, actor=ANN)
+    assert hold["id"] in {each["id"] for each in ByName(house).hold_list(number="07700900003", actor=ANN)["items"]}
     with pytest.raises(UsageError, match="needs reason"):
-        house.desk.hold_release(hold_id=hold["id"], reason="", actor=ANN)
-    released = house.desk.hold_release(hold_id=hold["id"], reason="settled", actor="user:bob(2)")
+        ByName(house).hold_release(hold_id=hold["id"], reason="", actor=ANN)
+    released = ByName(house).hold_release(hold_id=hold["id"], reason="settled", actor="user:bob(2)")
     assert released["released"] == f"hold case 17/2026 ({hold['id']})"
     with pytest.raises(UsageError, match="no hold"):
-        house.desk.hold_release(hold_id=hold["id"], reason="settled", actor=ANN)
-    assert house.desk.hold_list(number="07700900003", actor=ANN)["items"] == []
-    (over,) = house.desk.hold_list(number="07700900003", released=True, actor=ANN)["items"]
+        ByName(house).hold_release(hold_id=hold["id"], reason="settled", actor=ANN)
+    assert ByName(house).hold_list(number="07700900003", actor=ANN)["items"] == []
+    (over,) = ByName(house).hold_list(number="07700900003", released=True, actor=ANN)["items"]
     assert (over["released_by"], over["released_why"]) == ("user:bob(2)", "settled")
 
 
 def test_erased_recordings_verify_as_such(house: DataFolder, record: Any) -> None:
     name = record()
-    path = Path(house.desk.recording_take(recording_id=name, purpose="test", actor=ANN)["path"])
+    path = Path(ByName(house).recording_take(recording_id=name, purpose="test", actor=ANN)["path"])
     swept(house)
-    (item,) = house.desk.recording_verify(recording_id=name, actor=ANN)["items"]
+    (item,) = ByName(house).recording_verify(recording_id=name, actor=ANN)["items"]
     assert (item["ok"], item["fault"]) == (True, "erased")
     path.write_bytes(b"")
-    (item,) = house.desk.recording_verify(recording_id=name, actor=ANN)["items"]
+    (item,) = ByName(house).recording_verify(recording_id=name, actor=ANN)["items"]
     assert (item["ok"], item["fault"]) == (False, "erased, but its file is still there")
     house.retention.at_start()
     assert not path.exists()
@@ -166,22 +167,22 @@ def test_erased_recordings_verify_as_such(house: DataFolder, record: Any) -> Non
 def test_the_forecast_and_the_state_of_things(house: DataFolder, record: Any) -> None:
     swept(house)
     record()
-    house.desk.hold_add(recording_id=record(), **WHY, actor=ANN)
-    (today,) = house.desk.retention_forecast(days=0, actor=ANN)["days"]
+    ByName(house).hold_add(recording_id=record(), **WHY, actor=ANN)
+    (today,) = ByName(house).retention_forecast(days=0, actor=ANN)["days"]
     assert (today["due"], today["held"]) == (1, 1)
-    status = house.desk.retention_status(actor=ANN)
+    status = ByName(house).retention_status(actor=ANN)
     assert (status["due"], status["held"], status["waits"]) == (1, 1, "")
     assert status["last"]["complete"] is True
-    assert house.desk.audit_verify(actor=ANN)["ok"]
+    assert ByName(house).audit_verify(actor=ANN)["ok"]
 
 
 def test_the_status_of_the_gate_says_that_the_daily_sweep_waits(
     house: DataFolder, record: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     swept(house)
-    assert not [each for each in house.desk.status(actor=ANN)["warnings"] if "sweep" in each]
+    assert not [each for each in ByName(house).status(actor=ANN)["warnings"] if "sweep" in each]
     monkeypatch.setattr(house.retention, "_last", lambda: None)
     record()
-    (warning,) = [each for each in house.desk.status(actor=ANN)["warnings"] if "sweep" in each]
+    (warning,) = [each for each in ByName(house).status(actor=ANN)["warnings"] if "sweep" in each]
     assert warning.startswith("The daily sweep waits: recordings are due")
-    assert house.desk.retention_status(actor=ANN)["waits"] in warning
+    assert ByName(house).retention_status(actor=ANN)["waits"] in warning

@@ -27,7 +27,7 @@ from gate.vault.keyring import sealable
 from gate.vault.proof import rewrapped
 from gate.vault.recipients import add_recipient, change_recipient
 from gate.vault.wrap import WRAP_BYTES, data_key
-from tests.support.asking import Asking
+from tests.support.asking import Asking, ByName
 from tests.support.example import make_example
 from tests.support.keeping import plant
 from tests.support.vault import private_key
@@ -61,7 +61,7 @@ def opened(example: Path, tmp_path: Path, stack: ExitStack, **recording: Any) ->
 
 
 def add(house: DataFolder, private: Any, **terms: Any) -> dict[str, Any]:
-    return house.desk.key_add(text=private.recipient.to_text(), actor=ACTOR, **terms)
+    return ByName(house).key_add(text=private.recipient.to_text(), actor=ACTOR, **terms)
 
 
 def facts(house: DataFolder, *kinds: str) -> list[tuple[str, str, str, dict[str, Any]]]:
@@ -82,11 +82,11 @@ def key_of(house: DataFolder, name: str, *privates: Any) -> bytes:
 def test_every_change_is_a_fact_with_its_actor(house: DataFolder) -> None:
     add(house, ADA)
     add(house, BOB, purpose="internal_audit")
-    changed = house.desk.key_change(recipient_id=BOB.id, purpose="regulator", seals=False, actor=ACTOR)
+    changed = ByName(house).key_change(recipient_id=BOB.id, purpose="regulator", seals=False, actor=ACTOR)
     assert (changed["purpose"], changed["seals"], changed["role"]) == ("regulator", False, "auditor")
-    house.desk.key_change(recipient_id=BOB.id, purpose="regulator", actor=ACTOR)
+    ByName(house).key_change(recipient_id=BOB.id, purpose="regulator", actor=ACTOR)
     add(house, EVE)
-    house.desk.key_retire(recipient_id=EVE.id, actor=ACTOR)
+    ByName(house).key_retire(recipient_id=EVE.id, actor=ACTOR)
     told = facts(house, "recipient_added", "recipient_changed", "recipient_retired")[1:]
     assert [(kind, subject, actor) for kind, subject, actor, _ in told] == [
         ("recipient_added", ADA.id, ACTOR),
@@ -98,8 +98,8 @@ def test_every_change_is_a_fact_with_its_actor(house: DataFolder) -> None:
     body = told[2][3]
     assert (body["purpose"], body["seals"], body["before"]["purpose"]) == ("regulator", False, "internal_audit")
     assert body["fingerprint"] == BOB.recipient.fingerprint
-    listed = house.desk.key_list(actor=ACTOR)
-    assert house.desk.status(actor=ACTOR)["warnings"] == listed["warnings"]
+    listed = ByName(house).key_list(actor=ACTOR)
+    assert ByName(house).status(actor=ACTOR)["warnings"] == listed["warnings"]
     assert {row["id"]: (row["purpose"], row["seals"]) for row in listed["recipients"]} == {
         ADA.id: ("", True),
         BOB.id: ("regulator", False),
@@ -119,8 +119,8 @@ def test_nothing_is_in_force_that_is_not_in_the_log(house: DataFolder, monkeypat
     before = len(facts(house, "recipient_added", "recipient_changed", "recipient_retired"))
     for work in (
         lambda: add(house, EVE),
-        lambda: house.desk.key_change(recipient_id=BOB.id, half="first", actor=ACTOR),
-        lambda: house.desk.key_retire(recipient_id=BOB.id, actor=ACTOR),
+        lambda: ByName(house).key_change(recipient_id=BOB.id, half="first", actor=ACTOR),
+        lambda: ByName(house).key_retire(recipient_id=BOB.id, actor=ACTOR),
     ):
         with pytest.raises(VaultError, match="no room"):
             work()
@@ -130,7 +130,7 @@ def test_nothing_is_in_force_that_is_not_in_the_log(house: DataFolder, monkeypat
     with pytest.raises(VaultError):
         add(house, EVE)
     monkeypatch.undo()
-    assert {row["id"] for row in house.desk.key_list(actor=ACTOR)["recipients"]} == {ADA.id, BOB.id}
+    assert {row["id"] for row in ByName(house).key_list(actor=ACTOR)["recipients"]} == {ADA.id, BOB.id}
 
 
 def test_who_was_put_there_past_the_gate_is_told(house: DataFolder) -> None:
@@ -139,15 +139,15 @@ def test_who_was_put_there_past_the_gate_is_told(house: DataFolder) -> None:
     folder = house.config.data / "recipients"
     add_recipient(folder, EVE.recipient.to_text())
     change_recipient(folder, BOB.id, purpose="court")
-    warned = house.desk.key_list(actor=ACTOR)["warnings"]
+    warned = ByName(house).key_list(actor=ACTOR)["warnings"]
     assert ["Eve" in each or "Bob" in each for each in warned] == [True, True]
     assert all("not in the log" in each for each in warned)
-    assert house.desk.status(actor=ACTOR)["warnings"] == warned
-    house.desk.key_retire(recipient_id=EVE.id, actor=ACTOR)
-    house.desk.key_change(recipient_id=BOB.id, purpose="", actor=ACTOR)
-    assert house.desk.key_list(actor=ACTOR)["warnings"] == []
+    assert ByName(house).status(actor=ACTOR)["warnings"] == warned
+    ByName(house).key_retire(recipient_id=EVE.id, actor=ACTOR)
+    ByName(house).key_change(recipient_id=BOB.id, purpose="", actor=ACTOR)
+    assert ByName(house).key_list(actor=ACTOR)["warnings"] == []
     (folder / "retired" / f"{EVE.id}.json").rename(folder / f"{EVE.id}.json")
-    assert "Eve" in house.desk.key_list(actor=ACTOR)["warnings"][0], "retired, and back"
+    assert "Eve" in ByName(house).key_list(actor=ACTOR)["warnings"][0], "retired, and back"
 
 
 def test_what_only_one_key_opens_is_told_and_keeps_its_recipient(house: DataFolder) -> None:
@@ -156,26 +156,26 @@ def test_what_only_one_key_opens_is_told_and_keeps_its_recipient(house: DataFold
     for n in range(3):
         record(house, f"old-{n}", ADA.recipient)
     record(house, "both", ADA.recipient, BOB.recipient)
-    rows = {row["id"]: row for row in house.desk.key_list(actor=ACTOR)["recipients"]}
+    rows = {row["id"]: row for row in ByName(house).key_list(actor=ACTOR)["recipients"]}
     assert (rows[ADA.id]["recordings"], rows[ADA.id]["alone"]) == (4, 3)
     assert (rows[BOB.id]["recordings"], rows[BOB.id]["alone"]) == (1, 0)
-    told = house.desk.key_retire(recipient_id=ADA.id, dry_run=True, actor=ACTOR)
+    told = ByName(house).key_retire(recipient_id=ADA.id, dry_run=True, actor=ACTOR)
     assert (told["alone"], told["retired"]) == (3, False)
     with pytest.raises(RefusedError, match="3 of the 4 recordings") as caught:
-        house.desk.key_retire(recipient_id=ADA.id, actor=ACTOR)
+        ByName(house).key_retire(recipient_id=ADA.id, actor=ACTOR)
     assert caught.value.reason == "sole_recipient"
     assert "key rotate" in caught.value.hint
 
     rotate(house, ADA, BOB)
-    retired = house.desk.key_retire(recipient_id=ADA.id, actor=ACTOR)
+    retired = ByName(house).key_retire(recipient_id=ADA.id, actor=ACTOR)
     assert (retired["alone"], retired["recordings"], retired["retired"]) == (0, 4, True)
     assert key_of(house, "old-0", ADA) == key_of(house, "old-0", BOB), "what it could open it still can"
-    listed = house.desk.key_list(actor=ACTOR)
+    listed = ByName(house).key_list(actor=ACTOR)
     assert [(row["id"], row["recordings"]) for row in listed["retired"]] == [(ADA.id, 4)]
     with pytest.raises(NoRecipients):
-        house.desk.key_retire(recipient_id=BOB.id, actor=ACTOR)
+        ByName(house).key_retire(recipient_id=BOB.id, actor=ACTOR)
     rotate(house, ADA, BOB, drop=True)
-    assert house.desk.key_list(actor=ACTOR)["retired"] == []
+    assert ByName(house).key_list(actor=ACTOR)["retired"] == []
 
 
 def rotate(house: DataFolder, source: Any, target: Any, drop: bool = False) -> None:
@@ -184,7 +184,7 @@ def rotate(house: DataFolder, source: Any, target: Any, drop: bool = False) -> N
     rotation.rotate(gate, source, target.recipient, progress=None)
     if drop:
         rotation.prove(gate, target, progress=None)
-        house.desk.key_drop(source=source.id, target=target.id, actor=ACTOR)
+        ByName(house).key_drop(source=source.id, target=target.id, actor=ACTOR)
 
 
 def test_wraps_are_given_out_and_taken_back_with_a_leaf_before(house: DataFolder) -> None:
@@ -192,10 +192,10 @@ def test_wraps_are_given_out_and_taken_back_with_a_leaf_before(house: DataFolder
         add(house, private)
     record(house, "r1", ADA.recipient)
     record(house, "r2", ADA.recipient, BOB.recipient)
-    page = house.desk.key_wraps(source=ADA.id, target=BOB.id, actor=ACTOR)
+    page = ByName(house).key_wraps(source=ADA.id, target=BOB.id, actor=ACTOR)
     assert [(item["recording_id"], bool(item["wrap"])) for item in page["items"]] == [("r1", True), ("r2", False)]
     assert (page["next"], page["target"]["name"], page["worth"]["recordings"]) == (None, "Bob (auditor)", 2)
-    assert house.desk.key_wraps(source=ADA.id, target=BOB.id, limit=1, actor=ACTOR)["next"] == "r1"
+    assert ByName(house).key_wraps(source=ADA.id, target=BOB.id, limit=1, actor=ACTOR)["next"] == "r1"
     given = facts(house, "keys_given_out")
     assert given[0] == ("keys_given_out", ADA.id, ACTOR, {"to": BOB.id, "recordings": ["r1"]})
     rotate(house, ADA, BOB, drop=True)
@@ -216,19 +216,19 @@ def test_random_bytes_are_no_wrap_and_take_nothing_away(house: DataFolder) -> No
     garbage = {name: base64.b64encode(b"\1" + os.urandom(WRAP_BYTES - 1)).decode() for name in ("r1", "r2")}
     for proofs in ({}, {name: base64.b64encode(os.urandom(64)).decode() for name in garbage}):
         with pytest.raises(RefusedError, match="not proven") as caught:
-            house.desk.key_rewrap(source=ADA.id, target=BOB.id, wraps=garbage, proofs=proofs, actor=ACTOR)
+            ByName(house).key_rewrap(source=ADA.id, target=BOB.id, wraps=garbage, proofs=proofs, actor=ACTOR)
         assert caught.value.reason == "wrap_not_proven"
     assert facts(house, "keys_rewrapped") == []
     # Good wraps that Bob has not opened take nothing away either, nor do proofs that are not his.
     rotate(house, ADA, BOB)
-    answer = house.desk.key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)
+    answer = ByName(house).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)
     assert (answer["dropped"], answer["unproven"]) == (0, 2)
     forged = {name: base64.b64encode(os.urandom(64)).decode() for name in garbage}
-    assert house.desk.key_prove(recipient_id=BOB.id, proofs=forged, actor=ACTOR) == {
+    assert ByName(house).key_prove(recipient_id=BOB.id, proofs=forged, actor=ACTOR) == {
         "proven": 0,
         "failed": ["r1", "r2"],
     }
-    assert house.desk.key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["dropped"] == 0
+    assert ByName(house).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["dropped"] == 0
     assert {who for who, _ in house.keys.wraps("r1")} == {ADA.id, BOB.id}
     assert facts(house, "keys_dropped", "keys_proven") == []
 
@@ -242,7 +242,7 @@ def test_a_recording_without_a_commitment_is_given_on_and_never_dropped(house: D
     assert rotation.rotate(gate, ADA, BOB.recipient, progress=None)["added"] == 2
     done = rotation.prove(gate, BOB, progress=None)
     assert (done["proven"], done["without"], done["failed"]) == (1, 1, 0)
-    answer = house.desk.key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)
+    answer = ByName(house).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)
     assert (answer["dropped"], answer["unproven"]) == (1, 1)
     assert key_of(house, "old", ADA) == key_of(house, "old", BOB)
 
@@ -254,29 +254,29 @@ def test_what_is_held_is_not_dropped(house: DataFolder) -> None:
         record(house, name, ADA.recipient)
     rotate(house, ADA, BOB)
     rotation.prove(Asking(house, ACTOR), BOB, progress=None)
-    hold = house.desk.hold_add(recording_id="r1", reason="a claim", reference="17/26", actor=ACTOR)
-    shown = house.desk.key_drop(source=ADA.id, target=BOB.id, dry_run=True, actor=ACTOR)
+    hold = ByName(house).hold_add(recording_id="r1", reason="a claim", reference="17/26", actor=ACTOR)
+    shown = ByName(house).key_drop(source=ADA.id, target=BOB.id, dry_run=True, actor=ACTOR)
     assert (shown["dropped"], shown["held"], shown["dry_run"]) == (1, 1, True)
     assert facts(house, "keys_dropped") == []
-    assert house.desk.key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["held"] == 1
+    assert ByName(house).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["held"] == 1
     assert {who for who, _ in house.keys.wraps("r1")} == {ADA.id, BOB.id}
     assert {who for who, _ in house.keys.wraps("r2")} == {BOB.id}
-    house.desk.hold_release(hold_id=hold["id"], reason="settled", actor=ACTOR)
-    assert house.desk.key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["dropped"] == 1
+    ByName(house).hold_release(hold_id=hold["id"], reason="settled", actor=ACTOR)
+    assert ByName(house).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["dropped"] == 1
 
 
 def test_what_was_erased_meanwhile_stays_so(house: DataFolder) -> None:
     for private in (ADA, BOB):
         add(house, private)
     record(house, "r1", ADA.recipient)
-    page = house.desk.key_wraps(source=ADA.id, target=BOB.id, actor=ACTOR)
+    page = ByName(house).key_wraps(source=ADA.id, target=BOB.id, actor=ACTOR)
     (item,) = page["items"]
     new, proof = rewrapped(ADA, base64.b64decode(item["wrap"]), BOB.recipient, recording_id="r1", key_id=item["key_id"])
     house.keys.shred(["r1"])
     wraps, proofs = ({"r1": base64.b64encode(each).decode()} for each in (new, proof))
-    answer = house.desk.key_rewrap(source=ADA.id, target=BOB.id, wraps=wraps, proofs=proofs, actor=ACTOR)
+    answer = ByName(house).key_rewrap(source=ADA.id, target=BOB.id, wraps=wraps, proofs=proofs, actor=ACTOR)
     assert answer == {"added": 0}
-    assert house.desk.key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["dropped"] == 0
+    assert ByName(house).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)["dropped"] == 0
     assert house.keys.wraps("r1") == []
 
 
@@ -285,22 +285,22 @@ def test_keys_go_only_to_who_is_on_the_register(house: DataFolder) -> None:
     record(house, "r1", ADA.recipient)
     given = {"source": ADA.id, "target": BOB.id, "actor": ACTOR}
     for work in (
-        lambda: house.desk.key_wraps(**given),
-        lambda: house.desk.key_rewrap(**given, wraps={"r1": "AA=="}, proofs={}),
-        lambda: house.desk.key_drop(**given),
+        lambda: ByName(house).key_wraps(**given),
+        lambda: ByName(house).key_rewrap(**given, wraps={"r1": "AA=="}, proofs={}),
+        lambda: ByName(house).key_drop(**given),
     ):
         with pytest.raises(UsageError, match="there is no recipient"):
             work()
     with pytest.raises(VaultError, match="there is no recipient"):
-        house.desk.key_unproven(recipient_id=BOB.id, actor=ACTOR)
+        ByName(house).key_unproven(recipient_id=BOB.id, actor=ACTOR)
     add(house, EVE, purpose="regulator", exports_only=True)
     with pytest.raises(RefusedError, match="for exports only"):
-        house.desk.key_wraps(source=ADA.id, target=EVE.id, actor=ACTOR)
+        ByName(house).key_wraps(source=ADA.id, target=EVE.id, actor=ACTOR)
     with pytest.raises(UsageError, match="not to itself"):
-        house.desk.key_wraps(source=ADA.id, target=ADA.id, actor=ACTOR)
+        ByName(house).key_wraps(source=ADA.id, target=ADA.id, actor=ACTOR)
     add(house, BOB)
     with pytest.raises(UsageError, match="base64"):
-        house.desk.key_rewrap(**given, wraps={"r1": "?"}, proofs={})
+        ByName(house).key_rewrap(**given, wraps={"r1": "?"}, proofs={})
     assert facts(house, "keys_given_out", "keys_rewrapped") == []
 
 
@@ -319,7 +319,7 @@ def test_what_was_taken_from_a_key_and_comes_back_goes_again(example: Path, tmp_
     with ExitStack() as stack:
         house = opened(example, tmp_path, stack)
         assert drop_again(house.store, house.keyring()) == 0
-        house.desk.key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)
+        ByName(house).key_drop(source=ADA.id, target=BOB.id, actor=ACTOR)
         rotation.rotate(Only(house, "r2"), BOB, ADA.recipient, progress=None)  # given back
         record(house, "new", ADA.recipient)
         assert drop_again(house.store, house.keyring()) == 0, "what is as the log says stays"
@@ -329,9 +329,9 @@ def test_what_was_taken_from_a_key_and_comes_back_goes_again(example: Path, tmp_
     with ExitStack() as stack:
         house = opened(example, tmp_path, stack)
         assert len(house.keys.wraps("r1")) == 2, "the backup is a good one"
-        hold = house.desk.hold_add(recording_id="r1", reason="a claim", reference="17/26", actor=ACTOR)
+        hold = ByName(house).hold_add(recording_id="r1", reason="a claim", reference="17/26", actor=ACTOR)
         assert drop_again(house.store, house.keyring()) == 2, "what is held by now stays"
-        house.desk.hold_release(hold_id=hold["id"], reason="settled", actor=ACTOR)
+        ByName(house).hold_release(hold_id=hold["id"], reason="settled", actor=ACTOR)
         assert drop_again(house.store, house.keyring()) == 1
         assert {name: [who for who, _ in house.keys.wraps(name)] for name in now} == now
         assert drop_again(house.store, house.keyring()) == 0
@@ -367,20 +367,20 @@ def test_two_people_are_always_enough_and_always_needed(example: Path, tmp_path:
             sealable(folder, two_person=True)
         add(house, BOB, half="second")
         assert len(sealable(folder, two_person=True)) == 2
-        warned = house.desk.key_list(actor=ACTOR)["warnings"]
+        warned = ByName(house).key_list(actor=ACTOR)["warnings"]
         assert len(warned) == 2
         assert "a share of every recording" in warned[0]
         for change in (
-            lambda: house.desk.key_retire(recipient_id=BOB.id, actor=ACTOR),
-            lambda: house.desk.key_change(recipient_id=BOB.id, half="first", actor=ACTOR),
-            lambda: house.desk.key_change(recipient_id=ADA.id, seals=False, purpose="court", actor=ACTOR),
-            lambda: house.desk.key_change(recipient_id=ADA.id, half="", actor=ACTOR),
+            lambda: ByName(house).key_retire(recipient_id=BOB.id, actor=ACTOR),
+            lambda: ByName(house).key_change(recipient_id=BOB.id, half="first", actor=ACTOR),
+            lambda: ByName(house).key_change(recipient_id=ADA.id, seals=False, purpose="court", actor=ACTOR),
+            lambda: ByName(house).key_change(recipient_id=ADA.id, half="", actor=ACTOR),
         ):
             with pytest.raises((NoRecipients, OtherHalf)):
                 change()
         assert facts(house, "recipient_changed", "recipient_retired") == []
         add(house, EVE, half="second")
-        house.desk.key_retire(recipient_id=BOB.id, actor=ACTOR)
+        ByName(house).key_retire(recipient_id=BOB.id, actor=ACTOR)
         assert len(sealable(folder, two_person=True)) == 2
 
 
@@ -396,11 +396,11 @@ def test_a_gate_of_one_person_that_becomes_one_of_two(example: Path, tmp_path: P
             sealable(house.config.data / "recipients", two_person=True)
         assert "key change" in caught.value.hint
         for private, half in ((ADA, "first"), (BOB, "second")):
-            house.desk.key_change(recipient_id=private.id, half=half, actor=ACTOR)
+            ByName(house).key_change(recipient_id=private.id, half=half, actor=ACTOR)
         shared = sealable(house.config.data / "recipients", two_person=True)
         record(house, "new", *shared, two_person=True)
         assert key_of(house, "old", ADA) == key_of(house, "old", BOB)
         assert len(key_of(house, "new", ADA, BOB)) == 32
         add(house, EVE, half="second")
-        page = house.desk.key_wraps(source=ADA.id, target=EVE.id, actor=ACTOR)
+        page = ByName(house).key_wraps(source=ADA.id, target=EVE.id, actor=ACTOR)
         assert (page["target"]["half"], page["worth"]["first"]) == ("second", 1)

@@ -14,6 +14,7 @@ from gate.config import load
 from gate.errors import StoppedError, StoreError, UsageError
 from gate.handed_over_file import open_file
 from gate.operations.data_folder import DataFolder
+from tests.support.asking import ByName
 from tests.support.example import make_example
 
 ACTOR = "user:ann(1000)"
@@ -42,7 +43,7 @@ def facts(house: DataFolder, kind: str) -> list[dict[str, Any]]:
 
 def things(house: DataFolder) -> dict[str, str]:
     """One of each kind that has a number, by its id."""
-    desk = house.desk
+    desk = ByName(house)
     consent = {"how": "phone", "wording": "Yes.", "who": "Mr Lee", "evidence": "note 17"}
     return {
         "call": desk.decide(number=NUMBER, actor=ACTOR)["decision_id"],
@@ -54,7 +55,7 @@ def things(house: DataFolder) -> dict[str, str]:
 
 def test_a_number_is_shown_after_the_leaf_that_says_to_whom_and_why(house: DataFolder) -> None:
     for kind, key in things(house).items():
-        assert house.desk.reveal(kind=kind, id=key, why="a callback", actor=ACTOR) == {"number": NUMBER}
+        assert ByName(house).reveal(kind=kind, id=key, why="a callback", actor=ACTOR) == {"number": NUMBER}
         last = facts(house, "number_shown")[-1]
         assert last == {"subject": key, "actor": ACTOR, "body": {"kind": kind, "why": "a callback"}}
 
@@ -62,42 +63,42 @@ def test_a_number_is_shown_after_the_leaf_that_says_to_whom_and_why(house: DataF
 def test_a_contacts_number_is_shown_by_the_crms_own_id(house: DataFolder, tmp_path: Path) -> None:
     crm = tmp_path / "crm.csv"
     crm.write_text("id,phone\n10000017,020 7946 0123\n")
-    house.desk.contacts_import(file=open_file(crm), columns=["phone"], reference="id", actor=ACTOR)
-    assert house.desk.contacts_list(actor=ACTOR)["items"][0]["reference"] == "10000017"
-    assert house.desk.reveal(kind="contact", id="10000017", why="a callback", actor=ACTOR) == {"number": NUMBER}
+    ByName(house).contacts_import(file=open_file(crm), columns=["phone"], reference="id", actor=ACTOR)
+    assert ByName(house).contacts_list(actor=ACTOR)["items"][0]["reference"] == "10000017"
+    assert ByName(house).reveal(kind="contact", id="10000017", why="a callback", actor=ACTOR) == {"number": NUMBER}
     told = {"kind": "contact", "why": "a callback", "reference": "10000017"}
     assert facts(house, "number_shown")[-1] == {"subject": "contact", "actor": ACTOR, "body": told}
     with pytest.raises(UsageError, match="there is no contact 18"):
-        house.desk.reveal(kind="contact", id="18", why="x", actor=ACTOR)
+        ByName(house).reveal(kind="contact", id="18", why="x", actor=ACTOR)
 
 
 def test_no_number_without_a_reason_nor_where_there_is_none(house: DataFolder) -> None:
-    call = house.desk.decide(number=NUMBER, actor=ACTOR)["decision_id"]
+    call = ByName(house).decide(number=NUMBER, actor=ACTOR)["decision_id"]
     before = len(facts(house, "number_shown"))
     with pytest.raises(UsageError, match="for a reason only"):
-        house.desk.reveal(kind="call", id=call, why=" ", actor=ACTOR)
+        ByName(house).reveal(kind="call", id=call, why=" ", actor=ACTOR)
     with pytest.raises(UsageError, match="there is no call nothing"):
-        house.desk.reveal(kind="call", id="nothing", why="x", actor=ACTOR)
-    nameless = house.desk.decide(number="no number", actor=ACTOR)["decision_id"]
+        ByName(house).reveal(kind="call", id="nothing", why="x", actor=ACTOR)
+    nameless = ByName(house).decide(number="no number", actor=ACTOR)["decision_id"]
     with pytest.raises(UsageError, match="has no number"):
-        house.desk.reveal(kind="call", id=nameless, why="x", actor=ACTOR)
+        ByName(house).reveal(kind="call", id=nameless, why="x", actor=ACTOR)
     assert len(facts(house, "number_shown")) == before
 
 
 def test_no_number_is_given_where_the_leaf_cannot_be_kept(house: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
-    call = house.desk.decide(number=NUMBER, actor=ACTOR)["decision_id"]
+    call = ByName(house).decide(number=NUMBER, actor=ACTOR)["decision_id"]
 
     def full(*_: Any) -> int:
         raise StoreError("the disk is full")
 
     monkeypatch.setattr("gate.store.transaction.StoreTransaction.append", full)
     with pytest.raises(StoreError, match="the disk is full"):
-        house.desk.reveal(kind="call", id=call, why="x", actor=ACTOR)
+        ByName(house).reveal(kind="call", id=call, why="x", actor=ACTOR)
 
 
 def test_a_verification_is_kept_with_what_it_found(house: DataFolder) -> None:
-    report = house.desk.audit_verify(actor=ACTOR)
-    status = house.desk.audit_status(actor=ACTOR)
+    report = ByName(house).audit_verify(actor=ACTOR)
+    status = ByName(house).audit_status(actor=ACTOR)
     assert report["ok"]
     assert status["size"] == report["size"] + 1
     assert (status["verified"]["ok"], status["verified"]["size"], status["verified"]["actor"]) == (
@@ -105,11 +106,11 @@ def test_a_verification_is_kept_with_what_it_found(house: DataFolder) -> None:
         report["size"],
         ACTOR,
     )
-    house.desk.audit_checkpoint(actor=ACTOR)
-    head = house.desk.audit_status(actor=ACTOR)["checkpoint"]
+    ByName(house).audit_checkpoint(actor=ACTOR)
+    head = ByName(house).audit_status(actor=ACTOR)["checkpoint"]
     assert head["size"] == status["size"] + 1, "with the leaf of the checkpoint itself"
-    assert house.desk.checkpoints_list(actor=ACTOR)["items"][0]["root"] == head["root"]
-    assert house.desk.audit_verify(actor=ACTOR)["ok"]
+    assert ByName(house).checkpoints_list(actor=ACTOR)["items"][0]["root"] == head["root"]
+    assert ByName(house).audit_verify(actor=ACTOR)["ok"]
 
 
 def test_what_was_found_is_told_where_it_cannot_be_kept(house: DataFolder, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,14 +118,14 @@ def test_what_was_found_is_told_where_it_cannot_be_kept(house: DataFolder, monke
         raise StoreError("the disk is full")
 
     monkeypatch.setattr("gate.store.transaction.StoreTransaction.append", full)
-    assert house.desk.audit_verify(actor=ACTOR)["ok"]
+    assert ByName(house).audit_verify(actor=ACTOR)["ok"]
 
 
 def test_a_verification_is_stopped_by_who_asked_for_it_alone(
     house: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("gate.audit.leaves.STEP", 1)
-    desk = house.desk
+    desk = ByName(house)
     before = len(facts(house, "log_verified"))
     with pytest.raises(UsageError, match="no verification of yours"):
         desk.audit_cancel(actor=ACTOR)
@@ -141,28 +142,28 @@ def test_a_verification_is_stopped_by_who_asked_for_it_alone(
 
 
 def test_where_the_copies_of_a_checkpoint_lie(house: DataFolder, example: Path) -> None:
-    made = house.desk.audit_checkpoint(actor=ACTOR)
-    assert house.desk.checkpoints_list(limit=1, actor=ACTOR)["items"][0]["copies"] == ["folder"]
+    made = ByName(house).audit_checkpoint(actor=ACTOR)
+    assert ByName(house).checkpoints_list(limit=1, actor=ACTOR)["items"][0]["copies"] == ["folder"]
     [file] = [each for each in (example / "data" / "checkpoints").iterdir() if int(each.stem) == made["size"]]
     file.write_text(made["note"] + "\n")
-    assert house.desk.checkpoints_list(limit=1, actor=ACTOR)["items"][0]["copies"] == [], "another text is no copy"
+    assert ByName(house).checkpoints_list(limit=1, actor=ACTOR)["items"][0]["copies"] == [], "another text is no copy"
     file.write_text(made["note"])
 
 
 def test_a_leaf_with_what_it_commits_to(house: DataFolder) -> None:
-    call = house.desk.decide(number=NUMBER, actor=ACTOR)["decision_id"]
-    row = house.desk.audit_leaves(text=call[:8], limit=1, actor=ACTOR)["items"][0]
-    leaf = house.desk.audit_leaf(index=row["index"], actor=ACTOR)
+    call = ByName(house).decide(number=NUMBER, actor=ACTOR)["decision_id"]
+    row = ByName(house).audit_leaves(text=call[:8], limit=1, actor=ACTOR)["items"][0]
+    leaf = ByName(house).audit_leaf(index=row["index"], actor=ACTOR)
     assert (leaf["subject"], leaf["hash"], leaf["body"]["number"]) == (call, row["hash"], NUMBER)
     with pytest.raises(UsageError, match="there is no leaf 999999"):
-        house.desk.audit_leaf(index=999_999, actor=ACTOR)
+        ByName(house).audit_leaf(index=999_999, actor=ACTOR)
 
 
 def test_calls_and_leaves_are_read_beside_the_store(house: DataFolder) -> None:
-    call = house.desk.decide(number=NUMBER, actor=ACTOR)["decision_id"]
-    page = house.desk.calls_list(text="020 7946 0123", limit=1, actor=ACTOR)
+    call = ByName(house).decide(number=NUMBER, actor=ACTOR)["decision_id"]
+    page = ByName(house).calls_list(text="020 7946 0123", limit=1, actor=ACTOR)
     assert [item["call_id"] for item in page["items"]] == [call]
     assert page["prev"] is None
-    assert house.desk.calls_list(after=page["next"], limit=1, actor=ACTOR)["prev"]
-    leaves = house.desk.audit_leaves(limit=1, kind="decision", actor=ACTOR)["items"]
+    assert ByName(house).calls_list(after=page["next"], limit=1, actor=ACTOR)["prev"]
+    leaves = ByName(house).audit_leaves(limit=1, kind="decision", actor=ACTOR)["items"]
     assert (leaves[0]["subject"], leaves[0]["actor"]) == (call, ACTOR)

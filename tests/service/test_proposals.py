@@ -24,7 +24,7 @@ from gate.operations.catalogue import OPERATIONS
 from gate.operations.data_folder import DataFolder
 from gate.operations.operation import MayWait
 from tests.support.accounts import NEEDS_ROOT, accounts
-from tests.support.asking import Asking
+from tests.support.asking import Asking, ByName
 from tests.support.gatehouse import Gatehouse, dialgate
 from tests.support.keeping import SetClock, plant
 from tests.support.requesting import PERSON, key_of, prepared
@@ -56,12 +56,12 @@ def house(folder: Path, tmp_path: Path, clock: SetClock) -> Iterator[DataFolder]
 
 
 def hold(house: DataFolder) -> str:
-    answer = house.desk.hold_add(recording_id="rec0", reason="a claim", reference="17/26", actor=ANN)
+    answer = ByName(house).hold_add(recording_id="rec0", reason="a claim", reference="17/26", actor=ANN)
     return str(answer["id"])
 
 
 def asked_release(house: DataFolder, hold_id: str) -> str:
-    answer = house.desk.hold_release(hold_id=hold_id, reason="settled", actor=ANN)
+    answer = ByName(house).hold_release(hold_id=hold_id, reason="settled", actor=ANN)
     assert answer["released"] is None
     return str(answer["waits"]["id"])
 
@@ -78,15 +78,15 @@ def test_a_hold_is_released_by_two(house: DataFolder) -> None:
     hold_id = hold(house)
     proposal = asked_release(house, hold_id)
     assert asked_release(house, hold_id) == proposal, "asked again, it waits once"
-    (shown,) = house.desk.proposal_list(actor=BEN)["items"]
+    (shown,) = ByName(house).proposal_list(actor=BEN)["items"]
     assert (shown["id"], shown["asked_by"], shown["arguments"]["reason"]) == (proposal, ANN, "settled")
-    (told,) = [each for each in house.desk.status(actor=BEN)["warnings"] if "second person" in each]
+    (told,) = [each for each in ByName(house).status(actor=BEN)["warnings"] if "second person" in each]
     assert all(each in told for each in (hold_id, ANN, f"dialgate proposal confirm {proposal}"))
     assert facts(house, "hold_released") == []
     with pytest.raises(RefusedError, match="another person confirms") as caught:
-        house.desk.proposal_confirm(proposal_id=proposal, actor=ANN)
+        ByName(house).proposal_confirm(proposal_id=proposal, actor=ANN)
     assert caught.value.reason == "same_person"
-    done = house.desk.proposal_confirm(proposal_id=proposal, actor=BEN)
+    done = ByName(house).proposal_confirm(proposal_id=proposal, actor=BEN)
     assert hold_id in done["what"]
     assert facts(house, *KINDS) == [
         ("proposed", hold_id, ANN),
@@ -94,21 +94,21 @@ def test_a_hold_is_released_by_two(house: DataFolder) -> None:
         ("hold_released", hold_id, ANN),
         ("proposal_closed", hold_id, BEN),
     ]
-    assert house.desk.hold_list(actor=BEN)["items"] == house.desk.proposal_list(actor=BEN)["items"] == []
-    assert not [each for each in house.desk.status(actor=BEN)["warnings"] if "second person" in each]
+    assert ByName(house).hold_list(actor=BEN)["items"] == ByName(house).proposal_list(actor=BEN)["items"] == []
+    assert not [each for each in ByName(house).status(actor=BEN)["warnings"] if "second person" in each]
     with pytest.raises(UsageError, match="nothing of id"):
-        house.desk.proposal_confirm(proposal_id=proposal, actor=BEN)
+        ByName(house).proposal_confirm(proposal_id=proposal, actor=BEN)
 
 
 def test_after_a_day_nobody_can_confirm_and_it_is_asked_for_anew(house: DataFolder, clock: SetClock) -> None:
     hold_id = hold(house)
     proposal = asked_release(house, hold_id)
     clock.time += timedelta(hours=23, minutes=59)
-    assert house.desk.proposal_list(actor=BEN)["items"]
+    assert ByName(house).proposal_list(actor=BEN)["items"]
     clock.time += timedelta(minutes=1)
-    assert house.desk.proposal_list(actor=BEN)["items"] == []
+    assert ByName(house).proposal_list(actor=BEN)["items"] == []
     with pytest.raises(UsageError, match="nothing of id"):
-        house.desk.proposal_confirm(proposal_id=proposal, actor=BEN)
+        ByName(house).proposal_confirm(proposal_id=proposal, actor=BEN)
     assert asked_release(house, hold_id) != proposal
     assert facts(house, "hold_released") == []
 
@@ -117,9 +117,9 @@ def test_either_of_the_two_withdraws_it(house: DataFolder) -> None:
     hold_id = hold(house)
     for who in (ANN, BEN):
         proposal = asked_release(house, hold_id)
-        house.desk.proposal_withdraw(proposal_id=proposal, actor=who)
+        ByName(house).proposal_withdraw(proposal_id=proposal, actor=who)
         with pytest.raises(UsageError, match="nothing of id"):
-            house.desk.proposal_confirm(proposal_id=proposal, actor=BEN)
+            ByName(house).proposal_confirm(proposal_id=proposal, actor=BEN)
     assert facts(house, "hold_released") == []
 
 
@@ -130,7 +130,7 @@ def test_what_waits_outlives_a_restart(folder: Path, tmp_path: Path) -> None:
         proposal = asked_release(house, hold(house))
     with ExitStack() as stack:
         house = DataFolder(load(tmp_path / "gate" / "config.toml"), stack)
-        house.desk.proposal_confirm(proposal_id=proposal, actor=BEN)
+        ByName(house).proposal_confirm(proposal_id=proposal, actor=BEN)
         assert len(facts(house, "hold_released")) == 1
 
 
@@ -145,9 +145,9 @@ def test_a_proposal_that_was_changed_in_the_database_is_not_carried_out(house: D
         tx._connection.execute("UPDATE facts SET body = ? WHERE leaf_index = ?", (text, leaf))
 
     house.store.call(change)
-    assert house.desk.proposal_list(actor=BEN)["items"] == []
+    assert ByName(house).proposal_list(actor=BEN)["items"] == []
     with pytest.raises(UsageError):
-        house.desk.proposal_confirm(proposal_id=proposal, actor=BEN)
+        ByName(house).proposal_confirm(proposal_id=proposal, actor=BEN)
 
 
 def test_a_proposal_that_today_would_do_nothing_or_something_else_is_not_shown(
@@ -164,14 +164,14 @@ def test_a_proposal_that_today_would_do_nothing_or_something_else_is_not_shown(
         digest = sha256(canonical(body)).hexdigest()
         until = stamp(clock.time + timedelta(hours=24))
         house.keep("proposed", "x", ANN, body | {"id": f"p-{number}", "digest": digest, "until": until})
-    assert house.desk.proposal_list(actor=BEN)["items"] == []
+    assert ByName(house).proposal_list(actor=BEN)["items"] == []
     for number in range(len(bodies)):
         with pytest.raises(UsageError, match="nothing of id"):
-            house.desk.proposal_confirm(proposal_id=f"p-{number}", actor=BEN)
+            ByName(house).proposal_confirm(proposal_id=f"p-{number}", actor=BEN)
     good = {"op": "hold_release", "arguments": {"hold_id": "h-1", "reason": "settled"}}
     digest = sha256(canonical(good)).hexdigest()
     house.keep("proposed", "x", ANN, good | {"id": "p-9", "digest": digest, "until": stamp(clock.time)})
-    assert [each["id"] for each in house.desk.proposal_list(actor=BEN)["items"]] == ["p-9"], "as kept before"
+    assert [each["id"] for each in ByName(house).proposal_list(actor=BEN)["items"]] == ["p-9"], "as kept before"
 
 
 def test_what_may_wait_says_so_in_its_response() -> None:
@@ -182,21 +182,21 @@ def test_what_may_wait_says_so_in_its_response() -> None:
 
 def test_keys_are_taken_away_by_two(house: DataFolder) -> None:
     first = key_of(Path(house.config.base))
-    house.desk.key_add(text=BOB.recipient.to_text(), actor=ANN)
+    ByName(house).key_add(text=BOB.recipient.to_text(), actor=ANN)
     gate = Asking(house, ANN)
     rotation.rotate(gate, first, BOB.recipient, progress=None)
     rotation.prove(gate, BOB, progress=None)
-    answer = house.desk.key_drop(source=first.id, target=BOB.id, actor=ANN)
+    answer = ByName(house).key_drop(source=first.id, target=BOB.id, actor=ANN)
     assert (answer["dropped"], answer["recordings"]) == (0, 2)
     assert {who for who, _ in house.keys.wraps("rec0")} == {first.id, BOB.id}
-    done = house.desk.proposal_confirm(proposal_id=answer["waits"]["id"], actor=BEN)
+    done = ByName(house).proposal_confirm(proposal_id=answer["waits"]["id"], actor=BEN)
     assert done["answer"]["dropped"] == 2
     assert {who for who, _ in house.keys.wraps("rec0")} == {BOB.id}
     assert facts(house, "keys_dropped") == [("keys_dropped", BOB.id, ANN)]
 
 
 def test_an_erasure_is_carried_out_by_two_and_is_what_was_shown(house: DataFolder) -> None:
-    desk = house.desk
+    desk = ByName(house)
     row = desk.request_open(asks="erasure", channel="phone", name="Pat", numbers=[PERSON], actor=ANN)
     reference = row["reference"]
     desk.request_verify_identity(request=reference, checked="seen in person", numbers=[PERSON], actor=ANN)
@@ -223,7 +223,7 @@ def test_an_erasure_is_carried_out_by_two_and_is_what_was_shown(house: DataFolde
 def test_where_one_is_enough_nothing_waits(house: DataFolder, folder: Path, tmp_path: Path) -> None:
     amend(tmp_path / "gate" / "config.toml", {"roles": {"dual_control": "off"}})
     house.config = load(tmp_path / "gate" / "config.toml")
-    answer = house.desk.hold_release(hold_id=hold(house), reason="settled", actor=ANN)
+    answer = ByName(house).hold_release(hold_id=hold(house), reason="settled", actor=ANN)
     assert answer["released"]
     assert answer["waits"] is None
 
@@ -269,7 +269,7 @@ def test_two_people_are_asked_for_and_there_is_one(tmp_path: Path) -> None:
 
 def test_the_time_of_a_day_is_told(house: DataFolder, clock: SetClock) -> None:
     asked_release(house, hold(house))
-    (row,) = house.desk.proposal_list(actor=BEN)["items"]
+    (row,) = ByName(house).proposal_list(actor=BEN)["items"]
     assert row["until"] == stamp(clock.time + timedelta(hours=24))
 
 

@@ -17,6 +17,7 @@ from gate.registers.importer import import_file
 from tests.service.test_contacts import ACTOR, TPS, put
 from tests.service.test_contacts import house as house
 from tests.service.test_contacts import template as template
+from tests.support.asking import ByName
 from tests.support.registers import write
 
 
@@ -24,30 +25,30 @@ def test_a_refused_file_is_shown_until_one_is_taken(house: DataFolder, tmp_path:
     bad = tmp_path / "tps_bad.txt"
     bad.write_text("rubbish\n")
     with pytest.raises(RegisterError):
-        house.desk.register_import(name="tps", file=open_file(bad), actor=ACTOR)
-    tps, ctps = house.desk.register_status(actor=ACTOR)["registers"]
+        ByName(house).register_import(name="tps", file=open_file(bad), actor=ACTOR)
+    tps, ctps = ByName(house).register_status(actor=ACTOR)["registers"]
     assert (tps["state"], tps["refused"]["source_name"], ctps["refused"]) == ("ok", "tps_bad.txt", None)
     assert "0.1 %" in tps["refused"]["why"]
     put(house, tmp_path, ["02079460101", "02079460102"])
-    assert house.desk.register_status(actor=ACTOR)["registers"][0]["refused"] is None
+    assert ByName(house).register_status(actor=ACTOR)["registers"][0]["refused"] is None
 
 
 def test_the_same_bytes_are_not_taken_twice_where_that_is_asked(house: DataFolder, tmp_path: Path) -> None:
     source = write(tmp_path / "tps_again.txt", ["02079460101", "02079460103"])
-    house.desk.register_import(name="tps", file=open_file(source), once=True, accept_shrink=True, actor=ACTOR)
+    ByName(house).register_import(name="tps", file=open_file(source), once=True, accept_shrink=True, actor=ACTOR)
     with pytest.raises(RegisterError, match="the same bytes were imported on"):
-        house.desk.register_import(name="tps", file=open_file(source), once=True, actor=ACTOR)
-    house.desk.register_import(name="ctps", file=open_file(source), once=True, accept_shrink=True, actor=ACTOR)
-    house.desk.register_import(name="tps", file=open_file(source), actor=ACTOR)
+        ByName(house).register_import(name="tps", file=open_file(source), once=True, actor=ACTOR)
+    ByName(house).register_import(name="ctps", file=open_file(source), once=True, accept_shrink=True, actor=ACTOR)
+    ByName(house).register_import(name="tps", file=open_file(source), actor=ACTOR)
 
 
 def test_an_older_day_is_taken_by_name_only(house: DataFolder, tmp_path: Path) -> None:
     source = write(tmp_path / "tps_older.txt", TPS)
     day = (datetime.now(UTC) - timedelta(days=3)).date()
     with pytest.raises(RegisterError, match="older than the one in force"):
-        house.desk.register_import(name="tps", file=open_file(source), as_of=day, actor=ACTOR)
-    house.desk.register_import(name="tps", file=open_file(source), as_of=day, accept_older=True, actor=ACTOR)
-    assert house.desk.register_status(actor=ACTOR)["registers"][0]["as_of"] == day.isoformat()
+        ByName(house).register_import(name="tps", file=open_file(source), as_of=day, actor=ACTOR)
+    ByName(house).register_import(name="tps", file=open_file(source), as_of=day, accept_older=True, actor=ACTOR)
+    assert ByName(house).register_status(actor=ACTOR)["registers"][0]["as_of"] == day.isoformat()
 
 
 def imported(house: DataFolder) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from gate.operations.data_folder import DataFolder
 from gate.ports import Fact
 from gate.vault.errors import KeyShredded
 from gate.vault.opening import open_recording
+from tests.support.asking import ByName
 from tests.support.gatehouse import dialgate
 from tests.support.requesting import (
     ANN,
@@ -66,7 +67,7 @@ def states(house: DataFolder) -> dict[str, str]:
 
 
 def carry_out(house: DataFolder, reference: str) -> dict[str, Any]:
-    return dict(house.desk.request_carry_out(request=reference, execute=True, actor=ANN))
+    return dict(ByName(house).request_carry_out(request=reference, execute=True, actor=ANN))
 
 
 def gone(house: DataFolder, reference: str) -> None:
@@ -76,25 +77,25 @@ def gone(house: DataFolder, reference: str) -> None:
     assert {name for name, each in states(house).items() if each == "erased"} == {"rec0", "rec1", "rec2"}
     assert not list((data / "recordings").rglob("rec*.dgr"))
     assert house.keys.wraps("rec0") == []
-    assert house.desk.check(number=SPELLED, actor=ANN)["reason"] == "objected"
+    assert ByName(house).check(number=SPELLED, actor=ANN)["reason"] == "objected"
     assert [each["subject"] for each in facts(house, "recording_erased")] == ["rec0", "rec1", "rec2"]
     (receipt,) = facts(house, "request_carried")
     assert receipt["body"]["recordings"] == 3
     report = house.log.verify()
     assert report.ok, report.first_fault
-    assert house.desk.request_show(request=reference, actor=ANN)["name"] is None
+    assert ByName(house).request_show(request=reference, actor=ANN)["name"] is None
 
 
 def test_what_goes_is_what_was_shown_or_nothing_does(house: DataFolder) -> None:
     reference = granted(house)
-    plan = house.desk.request_carry_out(request=reference, actor=ANN)
-    house.desk.hold_add(recording_id="rec0", reason="a claim", reference="claim 1", actor=ANN)
+    plan = ByName(house).request_carry_out(request=reference, actor=ANN)
+    ByName(house).hold_add(recording_id="rec0", reason="a claim", reference="claim 1", actor=ANN)
     with pytest.raises(RefusedError) as refused:
-        house.desk.request_carry_out(request=reference, execute=True, digest=plan["digest"], actor=ANN)
+        ByName(house).request_carry_out(request=reference, execute=True, digest=plan["digest"], actor=ANN)
     assert refused.value.reason == "plan_changed"
     assert facts(house, "request_carrying") == [] and states(house)["rec1"] == "closed"
-    now = house.desk.request_carry_out(request=reference, actor=ANN)
-    done = house.desk.request_carry_out(
+    now = ByName(house).request_carry_out(request=reference, actor=ANN)
+    done = ByName(house).request_carry_out(
         request=reference, execute=True, digest=now["digest"], reason="asked for in writing", actor=ANN
     )
     assert (now["recordings"], done["recordings"], done["held_back"]) == (2, 2, 1)
@@ -103,7 +104,7 @@ def test_what_goes_is_what_was_shown_or_nothing_does(house: DataFolder) -> None:
 
 
 def test_what_would_go_is_told_before_it_is_granted_and_not_before_the_search(house: DataFolder) -> None:
-    desk = house.desk
+    desk = ByName(house)
     reference = desk.request_open(asks="erasure", channel="post", name="Pat Person", numbers=[SPELLED], actor=ANN)[
         "reference"
     ]
@@ -124,7 +125,7 @@ def test_nothing_is_left_in_any_file_and_the_person_stays_uncallable(house: Data
     assert len(spelled_in(house.config.data, *SAID)) > 2
     assert len(found_in(house.config.data, wraps)) == 3
     reference = granted(house)
-    plan = house.desk.request_carry_out(request=reference, actor=ANN)
+    plan = ByName(house).request_carry_out(request=reference, actor=ANN)
     assert (plan["dry_run"], plan["calls"], plan["recordings"], plan["held_by"]) == (True, 5, 3, [])
     assert states(house)["rec0"] == "closed", "a dry run erases nothing"
 
@@ -134,18 +135,18 @@ def test_nothing_is_left_in_any_file_and_the_person_stays_uncallable(house: Data
     assert found_in(house.config.data, wraps) == []
     assert found_in(house.config.data, [each[400:] for each in sealed.values()]) == []
     assert spelled_in(house.config.data, SAID[0]) != [], "the request knows whom to tell"
-    request_id = house.desk.request_show(request=reference, actor=ANN)["id"]
-    house.desk.reveal(kind="request", id=request_id, why=f"to ring Pat Person back on {SPELLED}", actor=ANN)
+    request_id = ByName(house).request_show(request=reference, actor=ANN)["id"]
+    ByName(house).reveal(kind="request", id=request_id, why=f"to ring Pat Person back on {SPELLED}", actor=ANN)
     said = {"kind": "confirmation", "sha256": "ab" * 32, "server": "250 <Pat Person@example.org> 1 High Street: queued"}
     house.store.call(lambda tx: tx.append(Fact("letter_sent", request_id, START, ANN, said)))
-    house.desk.request_told(request=reference, actor=ANN)
+    ByName(house).request_told(request=reference, actor=ANN)
     gone(house, reference)
     with pytest.raises(KeyShredded):
         backup = folder / "rec0.dgr"
         backup.write_bytes(sealed["rec0.dgr"])
         open_recording(backup, house.keys.wraps("rec0"), key_of(folder), recording_id="rec0")
     assert states(house)["other"] == "closed"
-    assert house.desk.calls_list(number=OTHER, actor=ANN)["items"]
+    assert ByName(house).calls_list(number=OTHER, actor=ANN)["items"]
     assert carry_again(house, reference) == "request_not_ready"
 
 
@@ -187,20 +188,20 @@ def test_twice_is_harmless(house: DataFolder) -> None:
 def test_what_a_hold_keeps_stays_whole_and_is_named(house: DataFolder, folder: Path, target: str) -> None:
     value = {"recording_id": "rec1", "call_id": "call-rec1"}[target]
     why = {"reason": "a claim", "reference": "case 17/2026"}
-    hold = house.desk.hold_add(**{target: value}, **why, actor=ANN)
+    hold = ByName(house).hold_add(**{target: value}, **why, actor=ANN)
     reference = granted(house)
     done = carry_out(house, reference)
     assert done["held_by"] == [f"hold case 17/2026 ({hold['id']})"]
     assert (done["recordings"], done["held_back"], done["held_calls"]) == (2, 1, 1)
     assert states(house)["rec1"] == "closed"
-    taken = house.desk.recording_take(recording_id="rec1", purpose="the claim", actor=ANN)
+    taken = ByName(house).recording_take(recording_id="rec1", purpose="the claim", actor=ANN)
     _, chunks = open_recording(Path(taken["path"]), house.keys.wraps("rec1"), key_of(folder), recording_id="rec1")
     assert b"".join(chunks)
     assert taken["call"]["number"] == PERSON, "evidence that is held is whole"
-    letter = house.desk.request_letter(request=reference, kind="confirmation", actor=ANN)
+    letter = ByName(house).request_letter(request=reference, kind="confirmation", actor=ANN)
     assert "case 17/2026" in letter["text"] and hold["id"] not in letter["text"]
-    house.desk.request_told(request=reference, actor=ANN)
-    assert house.desk.check(number=SPELLED, actor=ANN)["reason"] == "objected"
+    ByName(house).request_told(request=reference, actor=ANN)
+    assert ByName(house).check(number=SPELLED, actor=ANN)["reason"] == "objected"
     assert house.log.verify().ok
 
 
@@ -212,24 +213,24 @@ def test_a_hold_put_on_at_the_last_moment_is_kept(
     empty = house.request_eraser._empty
 
     def late(*arguments: Any) -> Any:
-        house.desk.hold_add(**where, reason="a claim", reference="case 19/2026", actor=ANN)
+        ByName(house).hold_add(**where, reason="a claim", reference="case 19/2026", actor=ANN)
         return empty(*arguments)
 
     monkeypatch.setattr(house.request_eraser, "_empty", late)
     carry_out(house, reference)
-    left = {each["call_id"] for each in house.desk.calls_list(number=SPELLED, actor=ANN)["items"]}
+    left = {each["call_id"] for each in ByName(house).calls_list(number=SPELLED, actor=ANN)["items"]}
     assert "refused" in left
-    assert bool(house.desk.consent_list(number=SPELLED, actor=ANN)["items"]) is ("number" in where)
+    assert bool(ByName(house).consent_list(number=SPELLED, actor=ANN)["items"]) is ("number" in where)
 
 
 def test_a_held_number_keeps_everything(house: DataFolder) -> None:
-    house.desk.hold_add(number=SPELLED, reason="a claim", reference="case 18/2026", actor=ANN)
+    ByName(house).hold_add(number=SPELLED, reason="a claim", reference="case 18/2026", actor=ANN)
     reference = granted(house)
     done = carry_out(house, reference)
     assert (done["recordings"], done["held_calls"]) == (0, 5)
     assert set(states(house).values()) == {"closed"}
-    assert len(house.desk.calls_list(number=SPELLED, actor=ANN)["items"]) == 4
-    assert house.desk.consent_list(number=SPELLED, actor=ANN)["items"]
+    assert len(ByName(house).calls_list(number=SPELLED, actor=ANN)["items"]) == 4
+    assert ByName(house).consent_list(number=SPELLED, actor=ANN)["items"]
 
 
 def test_a_restriction_of_their_own_keeps_everything_too(house: DataFolder) -> None:
@@ -246,35 +247,35 @@ def test_a_search_narrowed_by_time_erases_those_calls_only(house: DataFolder) ->
     done = carry_out(house, reference)
     assert (done["calls"], done["recordings"], done["whole"]) == (1, 1, False)
     assert states(house) | {"other": ""} == {"rec0": "erased", "rec1": "closed", "rec2": "closed", "other": ""}
-    assert len(house.desk.calls_list(number=SPELLED, actor=ANN)["items"]) == 3
-    assert house.desk.consent_list(number=SPELLED, actor=ANN)["items"]
-    text = house.desk.request_letter(request=reference, kind="confirmation", actor=ANN)["text"]
+    assert len(ByName(house).calls_list(number=SPELLED, actor=ANN)["items"]) == 3
+    assert ByName(house).consent_list(number=SPELLED, actor=ANN)["items"]
+    text = ByName(house).request_letter(request=reference, kind="confirmation", actor=ANN)["text"]
     assert "What else we hold" in " ".join(text.split())
 
 
 def test_earlier_requests_forget_the_person_and_open_ones_are_named(house: DataFolder) -> None:
     done, open_ = granted(house, "restriction"), asked(house, "access")
-    house.desk.request_told(request=done, actor=ANN)
-    (hold,) = house.desk.hold_list(actor=ANN)["items"]
-    house.desk.hold_release(hold_id=hold["id"], reason="lifted for Pat Person", actor=ANN)
-    wordy = house.desk.request_open(
+    ByName(house).request_told(request=done, actor=ANN)
+    (hold,) = ByName(house).hold_list(actor=ANN)["items"]
+    ByName(house).hold_release(hold_id=hold["id"], reason="lifted for Pat Person", actor=ANN)
+    wordy = ByName(house).request_open(
         asks="complaint", channel="post", name="Pat Person", about=f"rung up on {SPELLED}", actor=ANN
     )["reference"]
     carried = carry_out(house, granted(house))
     assert (carried["open_requests"], carried["mentions"]) == ([open_, wordy], [])
-    assert house.desk.request_show(request=done, actor=ANN)["name"] is None
-    assert house.desk.request_show(request=open_, actor=ANN)["name"] == "Pat Person"
+    assert ByName(house).request_show(request=done, actor=ANN)["name"] is None
+    assert ByName(house).request_show(request=open_, actor=ANN)["name"] == "Pat Person"
     other = asked(house, "access")
     for reference in (open_, wordy, other):
-        house.desk.request_withdraw(request=reference, reason="Pat takes it back", actor=ANN)
-    worded = house.desk.request_show(request=wordy, actor=ANN)
+        ByName(house).request_withdraw(request=reference, reason="Pat takes it back", actor=ANN)
+    worded = ByName(house).request_show(request=wordy, actor=ANN)
     assert (worded["name"], worded["about"]) == (None, None)
-    gone, kept = (house.desk.request_show(request=each, actor=ANN) for each in (open_, other))
+    gone, kept = (ByName(house).request_show(request=each, actor=ANN) for each in (open_, other))
     assert (gone["state"], gone["name"]) == ("closed", None)  # it outlived the erasure
     assert kept["name"] == "Pat Person"  # it came later
     bodies = house.store.call(lambda tx: tx.query("SELECT body FROM facts WHERE subject = ?", [gone["id"]]))
     assert not [row["body"] for row in bodies if "Pat" in (row["body"] or "")]
-    (released,) = house.desk.hold_list(released=True, actor=ANN)["items"]
+    (released,) = ByName(house).hold_list(released=True, actor=ANN)["items"]
     assert [released[name] for name in ("number", "reason", "reference", "released_why")] == [None] * 4
     assert house.log.verify().ok
 
@@ -290,12 +291,12 @@ def test_the_contact_list_forgets_the_person(folder: Path, tmp_path: Path) -> No
         carry_out(house, reference)
         left = house.store.call(lambda tx: tx.query("SELECT number, reference FROM contacts"))
         assert [row["reference"] for row in left] == ["18"]
-        house.desk.request_told(request=reference, actor=ANN)
+        ByName(house).request_told(request=reference, actor=ANN)
         assert spelled_in(house.config.data, *SAID) == []
 
 
 def test_a_call_chosen_by_mistake_leads_to_nobody_elses_erasure(house: DataFolder) -> None:
-    desk = house.desk
+    desk = ByName(house)
     reference = desk.request_open(asks="erasure", channel="post", name="Pat Person", numbers=[SPELLED], actor=ANN)[
         "reference"
     ]
@@ -314,7 +315,7 @@ def test_a_call_chosen_by_mistake_leads_to_nobody_elses_erasure(house: DataFolde
 
 
 def test_a_number_learnt_by_a_choice_is_that_of_the_last_choice(house: DataFolder) -> None:
-    desk = house.desk
+    desk = ByName(house)
     reference = desk.request_open(asks="access", channel="post", name="Pat Person", actor=ANN)["reference"]
     desk.request_verify_identity(request=reference, checked="passport seen", actor=ANN)
     for call, line in (("call-other", OTHER), ("call-rec0", PERSON)):
@@ -352,9 +353,9 @@ def test_a_call_that_came_while_it_was_carried_out_stays_whole(
 
     monkeypatch.setattr(house.retention, "erase_asked", meanwhile)
     carry_out(house, reference)
-    shown = house.desk.calls_show(call_id="live", actor=ANN)
+    shown = ByName(house).calls_show(call_id="live", actor=ANN)
     assert shown["call"]["number"] == PERSON
-    assert [each["call_id"] for each in house.desk.calls_list(number=SPELLED, actor=ANN)["items"]] == ["live"]
+    assert [each["call_id"] for each in ByName(house).calls_list(number=SPELLED, actor=ANN)["items"]] == ["live"]
 
 
 def test_a_file_that_will_not_go_is_told_and_tried_again(house: DataFolder) -> None:
@@ -419,11 +420,11 @@ def test_killed_at_any_point_it_is_finished_at_the_next_start(original: Path, tm
         with opened(folder) as house:  # as the gate starts
             house.retention.at_start()
             house.request_eraser.resume()
-            shown = house.desk.request_show(request=reference, actor=ANN)
+            shown = ByName(house).request_show(request=reference, actor=ANN)
             if shown["carried_out"] is None:
                 assert states(house)["rec0"] == "closed", "it had not begun"
                 house.request_eraser.carry_out(reference, ANN)
-            house.desk.request_told(request=reference, actor=ANN)
+            ByName(house).request_told(request=reference, actor=ANN)
             gone(house, reference)
         shutil.rmtree(folder)
         deaths += 1

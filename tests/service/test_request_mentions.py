@@ -19,6 +19,7 @@ from gate.operations.data_folder import DataFolder
 from gate.store import kept
 from gate.store.reader import Reader
 from gate.store.store import IDLE_SECONDS
+from tests.support.asking import ByName
 from tests.support.keeping import SetClock
 from tests.support.requesting import ANN, OTHER, PERSON, SPELLED, START, granted, opened, prepared, spelled_in
 
@@ -47,7 +48,7 @@ def house(folder: Path) -> Iterator[DataFolder]:
 
 
 def carry_out(house: DataFolder, reference: str) -> dict[str, Any]:
-    return dict(house.desk.request_carry_out(request=reference, execute=True, actor=ANN))
+    return dict(ByName(house).request_carry_out(request=reference, execute=True, actor=ANN))
 
 
 def rows(house: DataFolder, sql: str, *values: str) -> list[dict[str, Any]]:
@@ -61,7 +62,7 @@ def test_a_hold_on_somebody_else_that_mentions_the_person_stays_in_force(
 ) -> None:
     with opened(folder) as house:
         why = WHY | {where: f"Pat, {SPELLED}, is a witness"}
-        hold = house.desk.hold_add(number=OTHER, restriction=restriction, **why, actor=ANN)
+        hold = ByName(house).hold_add(number=OTHER, restriction=restriction, **why, actor=ANN)
         reference = granted(house)
         done = carry_out(house, reference)
         kind = "restriction" if restriction else "hold"
@@ -70,7 +71,7 @@ def test_a_hold_on_somebody_else_that_mentions_the_person_stays_in_force(
         (receipt,) = rows(house, "SELECT body FROM facts WHERE kind = 'request_carried'")
         assert "900123" not in receipt["body"] and "900 123" not in receipt["body"]
         assert [row["id"] for row in house.store.call(lambda tx: kept.holds_on(tx, ["other"]))] == [hold["id"]]
-        letter = house.desk.request_letter(request=reference, kind="confirmation", actor=ANN)
+        letter = ByName(house).request_letter(request=reference, kind="confirmation", actor=ANN)
         said = " ".join(letter["text"].split())
         assert "on another matter" in said and why["reference"] not in said
     with ExitStack() as stack:
@@ -78,14 +79,14 @@ def test_a_hold_on_somebody_else_that_mentions_the_person_stays_in_force(
         assert house.retention.sweep(actor=ANN)["held"] == 1
         (row,) = rows(house, "SELECT state FROM recordings WHERE recording_id = 'other'")
         assert row["state"] == "closed"
-        assert house.desk.hold_release(hold_id=hold["id"], reason="settled", actor=ANN)["released"]
+        assert ByName(house).hold_release(hold_id=hold["id"], reason="settled", actor=ANN)["released"]
         assert house.retention.sweep(actor=ANN)["erased"] == 1
         assert house.log.verify().ok
 
 
 def test_a_hold_on_one_number_of_a_person_mentions_the_other(house: DataFolder) -> None:
-    hold = house.desk.hold_add(number=SECOND, reason=f"also {SPELLED}", reference="case 3", actor=ANN)
-    desk = house.desk
+    hold = ByName(house).hold_add(number=SECOND, reason=f"also {SPELLED}", reference="case 3", actor=ANN)
+    desk = ByName(house)
     reference = desk.request_open(
         asks="erasure", channel="post", name="Pat Person", numbers=[SPELLED, SECOND], actor=ANN
     )["reference"]
@@ -100,7 +101,7 @@ def test_a_hold_on_one_number_of_a_person_mentions_the_other(house: DataFolder) 
 
 
 def test_what_others_said_is_theirs_and_the_receipt_says_where(house: DataFolder) -> None:
-    desk = house.desk
+    desk = ByName(house)
     consent = desk.consent_add(
         number=OTHER, how="phone", wording="yes", who="Olu", evidence=f"asked from {SPELLED}", actor=ANN
     )["id"]
@@ -140,25 +141,25 @@ def test_a_hold_put_on_while_the_log_is_gone_through_is_named(
     def late(query: Any) -> Any:
         found = read(query)
         if not put:
-            put.append(house.desk.hold_add(number=SPELLED, **WHY, actor=ANN)["id"])
+            put.append(ByName(house).hold_add(number=SPELLED, **WHY, actor=ANN)["id"])
         return found
 
     monkeypatch.setattr(house.request_eraser, "_read", late)
     assert carry_out(house, reference)["held_by"] == [f"hold case 17/2026 ({put[0]})"]
-    assert house.desk.consent_list(number=SPELLED, actor=ANN)["items"]
+    assert ByName(house).consent_list(number=SPELLED, actor=ANN)["items"]
 
 
 def test_a_hold_that_ends_while_recordings_go_leaves_no_recording_behind(
     house: DataFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    hold = house.desk.hold_add(recording_id="rec0", **WHY, actor=ANN)["id"]
+    hold = ByName(house).hold_add(recording_id="rec0", **WHY, actor=ANN)["id"]
     reference = granted(house)
     erase = house.retention.erase_asked
 
     def meanwhile(*arguments: Any, **more: Any) -> Any:
         outcome = erase(*arguments, **more)
         if house.store.call(lambda tx: kept.hold(tx, hold))["released_at"] is None:
-            house.desk.hold_release(hold_id=hold, reason="settled", actor=ANN)
+            ByName(house).hold_release(hold_id=hold, reason="settled", actor=ANN)
         return outcome
 
     monkeypatch.setattr(house.retention, "erase_asked", meanwhile)
@@ -174,24 +175,24 @@ def test_facts_are_not_emptied_while_their_recording_opens(house: DataFolder, mo
     erase = house.retention.erase_asked
 
     def meanwhile(*arguments: Any, **more: Any) -> Any:
-        hold = house.desk.hold_add(recording_id="rec0", **WHY, actor=ANN)["id"]
+        hold = ByName(house).hold_add(recording_id="rec0", **WHY, actor=ANN)["id"]
         outcome = erase(*arguments, **more)
-        house.desk.hold_release(hold_id=hold, reason="settled", actor=ANN)
+        ByName(house).hold_release(hold_id=hold, reason="settled", actor=ANN)
         return outcome
 
     with monkeypatch.context() as patch, pytest.raises(StoreError, match="held when their turn came"):
         patch.setattr(house.retention, "erase_asked", meanwhile)
         carry_out(house, reference)
-    assert house.desk.calls_show(call_id="call-rec0", actor=ANN)["call"]["number"] == PERSON
+    assert ByName(house).calls_show(call_id="call-rec0", actor=ANN)["call"]["number"] == PERSON
     assert carry_out(house, reference)["recordings"] == 1
 
 
 def test_a_file_that_only_mentions_is_looked_for_in_clear(house: DataFolder) -> None:
     """What the receipt names is all that is left."""
-    hold = house.desk.hold_add(number=OTHER, reason=f"{SPELLED} is a witness", reference="case 4", actor=ANN)["id"]
+    hold = ByName(house).hold_add(number=OTHER, reason=f"{SPELLED} is a witness", reference="case 4", actor=ANN)["id"]
     reference = granted(house)
     carry_out(house, reference)
-    house.desk.request_told(request=reference, actor=ANN)
+    ByName(house).request_told(request=reference, actor=ANN)
     assert spelled_in(house.config.data, "Pat Person", "1 High Street", "7700900123") == []
     left = rows(house, "SELECT subject, body FROM facts WHERE instr(body, ?) > 0", SPELLED)
     assert [(row["subject"], json.loads(row["body"])["reference"]) for row in left] == [(hold, "case 4")]
@@ -201,10 +202,10 @@ def test_what_a_request_forgot_leaves_the_log_when_its_readers_are_done(house: D
     reference = granted(house)
     carry_out(house, reference)
     reader = Reader(house.store.path)
-    house.desk.request_told(request=reference, actor=ANN)
+    ByName(house).request_told(request=reference, actor=ANN)
     names = ("Pat Person", "1 High Street", "7700900123")
     assert spelled_in(house.config.data, *names) != []
-    assert house.desk.check(number=SPELLED, actor=ANN)["reason"] == "objected"
+    assert ByName(house).check(number=SPELLED, actor=ANN)["reason"] == "objected"
     reader.close()
     end = time.monotonic() + 10 * IDLE_SECONDS
     while spelled_in(house.config.data, *names) and time.monotonic() < end:

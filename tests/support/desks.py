@@ -7,9 +7,13 @@ import time
 from datetime import datetime
 from typing import Any
 
+from msgspec import structs, to_builtins
+
+from gate.core.masking import masked
 from gate.errors import ConfigError, RefusedError, RegisterError, StoreError, VaultError
 from gate.handed_over_file import HandedOverFile
 from gate.operations.calls.rows import CallRow
+from gate.operations.operation import Caller, Request, operation_of
 
 RECIPIENT = {
     "id": "p-1",
@@ -52,6 +56,21 @@ class SmallDesk:
         self.hold.set()
         self.threads: set[str] = set()
         self.done: list[str] = []
+
+    def __call__(self, request: Request[Any], caller: Caller) -> Any:
+        """As ``gate.control.messages.carry_out``."""
+        operation = operation_of(request)
+        if operation.running:  # it asks nothing of a data folder
+            return to_builtins(operation.handler(Any, request, caller))
+        fields: dict[str, Any] = {**structs.asdict(request), "actor": caller.actor}
+        hide = fields.pop("masked", False)
+        if operation.file:
+            del fields["path"]
+            fields["file"] = caller.file
+        if operation.streams:
+            fields["progress"] = caller.progress
+        answer = to_builtins(getattr(self, operation.name)(**fields))
+        return masked(answer) if hide else answer
 
     def _note(self, op: str, /, **fields: Any) -> None:
         self.threads.add(threading.current_thread().name)

@@ -8,20 +8,19 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry
 
 from gate.config import Config
-from gate.control.perform import perform
+from gate.control.messages import CarryOut
 from gate.control.server import serve
 
 
 @contextmanager
 def serving(
-    desk: Any, config: Config, metrics: CollectorRegistry | None = None, **more: Any
+    carry_out: CarryOut, config: Config, metrics: CollectorRegistry | None = None, **more: Any
 ) -> Iterator[asyncio.Event]:
     """``serve`` until the block ends; yields its ``stop`` (set it with the loop's ``call_soon_threadsafe``)."""
     # Logs go to the real standard error: a command that runs in this process has its own standard output.
@@ -32,7 +31,7 @@ def serving(
 
     def run() -> None:
         try:
-            loop.run_until_complete(serve(partial(perform, desk), config, metrics or CollectorRegistry(), stop, **more))
+            loop.run_until_complete(serve(carry_out, config, metrics or CollectorRegistry(), stop, **more))
         except BaseException as error:  # noqa: BLE001 - told to the test's thread
             failed.append(error)
 

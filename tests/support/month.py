@@ -19,6 +19,7 @@ from gate.operations.reports.month import ReportMonth, report_month
 from gate.ports import Fact
 from gate.vault.recipients import add_recipient
 from gate.vault.signing import CheckpointKey
+from tests.support.asking import ByName
 from tests.support.evidence import decision
 from tests.support.playbook import Clock
 from tests.support.settings import write
@@ -152,7 +153,7 @@ def _rest(month: Month) -> None:
 
 def _requests(month: Month) -> None:
     """One fulfilled, one that is late, one that came at the end of the month."""
-    desk = month.folder.desk
+    desk = ByName(month.folder)
     for n, (asks, came) in enumerate((("access", "10-05"), ("access", "09-25"), ("erasure", "10-28"))):
         day = date.fromisoformat(f"2026-{came}")
         month.clock.time = datetime(2026, day.month, day.day, 10, 0, tzinfo=UTC)

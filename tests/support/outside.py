@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import cache
 from pathlib import Path
 
-from gate.control.messages import OPERATIONS, arguments
+from gate.control.messages import parsed
 from gate.control.wire import fields_of
 from gate.core import numbers, rtp
 from gate.core.evidence import EvidenceError, parse_checkpoint
@@ -19,6 +19,7 @@ from gate.errors import GateError
 from gate.exports.bundle import from_line, parse_manifest
 from gate.exports.bundle_read import Findings, open_bundle
 from gate.operations.audit.bundle_opening import SIGNATURES
+from gate.operations.catalogue import OPERATIONS
 from gate.registers.lines import LineCounts, read_fast, read_plain
 from gate.sip import header_fields, sdp
 from gate.sip.admission import invite_fault
@@ -105,7 +106,7 @@ def control(data: bytes) -> None:
         value = fields_of(data)
         for name in OPERATIONS:
             with suppress(GateError):
-                arguments(name, value)
+                parsed(name, value)
         masked(value)
 
 

@@ -12,6 +12,7 @@ from gate.config import load
 from gate.operations.data_folder import DataFolder
 from gate.ports import Fact
 from gate.vault.keyfile import PrivateKey, load_private
+from tests.support.asking import ByName
 from tests.support.evidence import decision
 from tests.support.example import make_example
 from tests.support.keeping import plant
@@ -59,7 +60,7 @@ def prepared(folder: Path, recordings: int = 3) -> Path:
         house.store.call(
             lambda tx: tx.append(Fact("note", "note-1", START, ANN, {"text": f"she said: not {SPELLED} but mine"}))
         )
-        house.desk.consent_add(number=PERSON, how="phone", wording="you may call", who="Pat Person", actor=ANN)
+        ByName(house).consent_add(number=PERSON, how="phone", wording="you may call", who="Pat Person", actor=ANN)
     return folder / "config.toml"
 
 
@@ -77,7 +78,7 @@ def opened(folder: Path) -> Iterator[DataFolder]:
 
 def asked(house: DataFolder, asks: str) -> str:
     """A request of the person that has come; its reference."""
-    opened = house.desk.request_open(
+    opened = ByName(house).request_open(
         asks=asks, channel="post", name="Pat Person", contact="1 High Street", numbers=[SPELLED], actor=ANN
     )
     return str(opened["reference"])
@@ -85,7 +86,7 @@ def asked(house: DataFolder, asks: str) -> str:
 
 def granted(house: DataFolder, asks: str = "erasure", **search: Any) -> str:
     """A request of the person, worked up to its grant; its reference."""
-    desk, reference = house.desk, asked(house, asks)
+    desk, reference = ByName(house), asked(house, asks)
     desk.request_verify_identity(request=reference, checked="passport seen", actor=ANN)
     desk.request_search(request=reference, actor=ANN, **search)
     desk.request_decide(request=reference, grant=True, actor=ANN)

@@ -15,10 +15,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from gate.cli.reach import DeskHere
+from gate.cli.reach import FolderHere
 from gate.cli.rotation import prove, rotate
 from gate.config import load
 from gate.operations.data_folder import DataFolder
+from gate.operations.keys.dropping import KeyDrop
 from gate.vault import keystore
 from gate.vault.keyfile import load_private
 
@@ -42,14 +43,14 @@ def main() -> None:
     private, target = (load_private(key, os.environ["PASSPHRASE"]) for key in keys)
     with ExitStack() as stack:
         house = DataFolder(load(config), stack)
-        gate = DeskHere(house.desk)
-        gate.call = stepped(gate.call)
+        gate = FolderHere(house)
+        gate.ask = stepped(gate.ask)
         for name in ("give", "prove", "drop", "_scrub"):
             setattr(keystore, name, stepped(getattr(keystore, name)))
         rotate(gate, private, target.recipient, progress=None)
         if "--drop" in sys.argv:
             prove(gate, target, progress=None)
-            gate.call("key_drop", source=private.id, target=target.id)
+            gate.ask(KeyDrop(source=private.id, target=target.id))
 
 
 main()

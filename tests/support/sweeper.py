@@ -16,7 +16,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from gate.operations.retention import erasing, retention
+from gate.operations.retention import erasing, sweeper
 from gate.vault import keystore
 from tests.support.keeping import Keeping
 
@@ -39,7 +39,7 @@ def sweep(folder: Path, left: int) -> None:
 
         return run
 
-    erasing.BATCH = retention.BATCH = 8
+    erasing.BATCH = sweeper.BATCH = 8
     keeping = Keeping(folder)
     keeping.store.call = stepped(keeping.store.call)
     keeping.keys.shred = stepped(keeping.keys.shred)

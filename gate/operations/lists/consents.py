@@ -182,7 +182,8 @@ class ConsentImport(Request[BatchKept], frozen=True):
 def consent_import(folder: DataFolder, asked: ConsentImport, caller: Caller) -> BatchKept:
     """Keep a batch of consents, each with its own date and evidence, the withdrawn ones with their withdrawal.
 
-    A consent that is held already stays as it is: a withdrawal that is held stands, and one in the file is added.
+    A consent held already is never given new life: the withdrawal that is held stands, and one that the file tells of
+    is kept.
     """
     check_entries("consents", asked.entries, folder.clock.now())
 

@@ -1,4 +1,5 @@
 """How the gate is.
 
 - ``glance``  the gate at a glance: calls in hand, the last hour, registers, requests, what needs attention
+- ``session``  who asks and what they may ask; what there is to watch
 """
