@@ -33,6 +33,7 @@ from gate.operations.catalogue import OPERATIONS
 from gate.operations.operation import Caller
 from tests.support.desks import SmallDesk, WrongKey
 from tests.support.doors import serving
+from tests.support.example_values import example
 from tests.support.settings import VALID, write
 
 ME = f"user:{pwd.getpwuid(os.getuid()).pw_name}({os.getuid()})"
@@ -136,7 +137,8 @@ def test_every_operation_answers_as_promised(client: ControlClient, tmp_path: Pa
     for name in OPERATIONS:
         if name not in ("recording_take", "watch"):
             of_one = {"request": "DSR-2026-0001"} if "request" in OPERATIONS[name].request.__struct_fields__ else {}
-            response(OPERATIONS[name], client.call(name, **of_one, **fields.get(name, {})))
+            asked = example(OPERATIONS[name].request) | of_one | fields.get(name, {})
+            response(OPERATIONS[name], client.call(name, **asked))
 
 
 def test_what_is_promised_is_looked_at() -> None:

@@ -11,7 +11,6 @@ import pytest
 
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.operation import ADMIN, Request, Response
-from tests.support.desks import SmallDesk
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
@@ -49,11 +48,6 @@ def parts(kind: Any, place: str) -> Iterator[tuple[str, Any]]:
 
 def test_no_two_operations_are_asked_with_the_same_request() -> None:
     assert len({each.request for each in OPERATIONS.values()}) == len(OPERATIONS)
-
-
-def test_the_stub_of_these_tests_has_the_same_operations() -> None:
-    methods = {name for name, _ in inspect.getmembers(SmallDesk, inspect.isfunction) if not name.startswith("_")}
-    assert methods == {name for name, operation in OPERATIONS.items() if not operation.running}
 
 
 def test_admins_may_do_everything_and_viewers_change_nothing() -> None:
