@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import click
 
 from gate.cli.command import both_ways
 from gate.cli.command import command as make
 from gate.cli.output import View
 from gate.cli.reach import reach
+from gate.cli.values import Moment, Since
 from gate.core.screening import Reason
-from gate.operations.calls.calls import CallsList, CallsShow
+from gate.operations.calls.calls import CallsList, CallsReasons, CallsShow
 
 REASONS = click.Choice([each.value for each in Reason])
 
@@ -61,3 +64,19 @@ def show(view: View, call_id: str) -> None:
     """One attempt with every fact that the log holds of it."""
     with reach(view.config) as gate:
         view.data(gate.ask(CallsShow(call_id=call_id)))
+
+
+@make(
+    "reasons",
+    group=command,
+    example="dialgate calls reasons --since today\ndialgate calls reasons --since 2026-03-02 --by account:alice --json",
+)
+@click.option("--since", type=Since(), required=True, help="From this time on, e.g. today.")
+@click.option("--until", type=Moment(), help="Before this time (default: now).")
+@click.option("--by", "claimed_by", metavar="CALLER", help="Only of one account or PBX, e.g. account:alice.")
+def reasons(view: View, since: datetime, until: datetime | None, claimed_by: str | None) -> None:
+    """How many attempts were allowed and refused, by caller and reason. No number is shown."""
+    with reach(view.config) as gate:
+        counts = gate.ask(CallsReasons(since=since, until=until, claimed_by=claimed_by))
+    columns = [("claimed_by", "Caller"), ("verdict", "Verdict"), ("reason", "Reason"), ("attempts", "Attempts")]
+    view.rows(counts, "items", columns, none="There was no attempt.")

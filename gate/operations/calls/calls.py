@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
@@ -18,6 +18,7 @@ from gate.operations.operation import (
     READERS,
     Caller,
     Line,
+    Moment,
     Note,
     Page,
     Paged,
@@ -93,6 +94,51 @@ def calls_show(folder: DataFolder, asked: CallsShow, caller: Caller) -> CallShow
     if row is None:
         raise UsageError(f"there is no call {asked.call_id}", hint="See: dialgate calls list")
     return msgspec.convert(row, CallShown)
+
+
+# --- counted -------------------------------------------------------------------------------------------------------
+
+_BY_REASON: Final = """
+SELECT claimed_by, verdict, reason, count(*) AS attempts FROM calls
+WHERE at >= ? AND at < ? AND (? IS NULL OR claimed_by = ?)
+GROUP BY claimed_by, verdict, reason ORDER BY attempts DESC, claimed_by, reason
+"""
+
+
+class ReasonCount(Response, frozen=True, kw_only=True):
+    """Attempts of one caller that were decided for one reason."""
+
+    claimed_by: str | None
+    """``account:alice``, ``trunk:office``; None where it was erased."""
+    verdict: str
+    reason: str
+    attempts: int
+
+
+class ReasonCounts(Response, frozen=True):
+    """Attempts by caller and reason, most first."""
+
+    items: list[ReasonCount]
+
+
+class CallsReasons(Request[ReasonCounts], frozen=True, kw_only=True):
+    """Attempts by caller and reason in a period."""
+
+    since: Moment
+    until: Moment | None = None
+    """None: now."""
+    claimed_by: Line | None = None
+    """Only of this account or PBX, as a call names it."""
+
+
+@operation(CallsReasons, "calls_reasons", roles=READERS)
+def calls_reasons(folder: DataFolder, asked: CallsReasons, caller: Caller) -> ReasonCounts:
+    """Count attempts by caller and reason. No number is shown."""
+    until = asked.until or folder.clock.now()
+    if asked.since >= until:
+        raise UsageError("the period ends before it begins", hint="--since is earlier than --until")
+    values = [stamp(asked.since.astimezone(UTC)), stamp(until.astimezone(UTC)), asked.claimed_by, asked.claimed_by]
+    return ReasonCounts(msgspec.convert(folder.read(lambda tx: tx.query(_BY_REASON, values)), list[ReasonCount]))
 
 
 # --- a number in full ----------------------------------------------------------------------------------------------
