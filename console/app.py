@@ -16,6 +16,8 @@ from console import keys
 from console.feed import Feed
 from console.messages import LinkChanged, Snapshot
 from console.modes import screens
+from console.palette import commands
+from console.served import ServedDriver
 from console.theme import CSS, THEMES
 from gate.errors import GateError, RefusedError
 from gate.manual import INDEX
@@ -174,8 +176,6 @@ class ConsoleApp(App[None]):
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """Every action that can be taken here, by its word."""
-        from console.palette import commands
-
         yield from commands(self, screen)
 
     def handle_bindings_clash(self, clashed_bindings: set[Binding], node: DOMNode) -> None:
@@ -200,8 +200,6 @@ def run(setup: Setup, *, served: bool = False) -> None:
     that was not its user."""
     driver: type[Driver] | None = None
     if served:
-        from console.served import ServedDriver
-
         driver = ServedDriver
     app = ConsoleApp(setup, driver)
     settle()

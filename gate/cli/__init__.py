@@ -2,13 +2,14 @@
 
 - ``main``      the entry point: commands by name, loaded when used; errors become one line and an exit code
 - ``command``   what every command has: ``-c/--config``, ``--json``, ``--debug``, help with an example
-- ``output``    the one place that writes: data on standard output, narration on standard error
+- ``output``    the one place that writes: data on standard output, narration on standard error; ``terminal``: what
+                is drawn on a terminal alone
 - ``values``    times, dates and coverage as they are typed; ``passphrase``: from a file, or typed unseen
 - ``reach``     the way to the gate: through the running one, else the data folder itself under its lock
 - one module for each command or group: ``setup`` (init; ``guided``: its questions, ``answers``: how they are judged),
   ``serve``, ``status``, ``check``, ``screen``, ``contacts``, ``register``, ``objection``, ``consent``, ``calls``,
   ``recordings``, ``retention``, ``hold``, ``keys``, ``proposals``, ``audit``,
-  ``settings`` (config), ``console`` (``opening``: recordings, there), ``demo``
+  ``settings`` (config), ``console`` (``console_start``; ``opening``: recordings, there), ``demo``
 - ``letters``   the wording of the letters about requests
 - ``audit_log``  the log page by page, for ``audit``; ``reveal``: a number in full
 - ``audit_export``, ``audit_open``  bundles for auditors, made and opened, for ``audit``

@@ -52,28 +52,9 @@ def command(view: View, keys: tuple[Path, ...], theme: str | None, web: bool, po
         raise UsageError(
             "the console needs a terminal", hint="in scripts: dialgate register status, dialgate calls list, …"
         )
-    from console.app import run  # with all of Textual: not for --help
-    from console.ports import Setup
-    from gate.cli.opening import KeyOpener, OutputFiles
-    from gate.clock import SystemClock
+    from gate.cli.console_start import start  # with all of Textual: not for --help
 
-    if served:
-        from console.served import bound
-
-        bound()
-    config = view.config
-    run(
-        Setup(
-            socket=config.control_socket,
-            now=SystemClock().now,
-            opener=KeyOpener(view, keys, config.console.player),
-            files=OutputFiles(),
-            keys=config.console.keys,
-            theme=theme or config.console.theme,
-            exports=Path.cwd(),
-        ),
-        served=served,
-    )
+    start(view, keys, theme, served=served)
 
 
 def _fed() -> bool:

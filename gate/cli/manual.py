@@ -8,6 +8,8 @@ import re
 import sys
 
 import click
+from rich.console import Console
+from rich.markdown import Markdown
 
 from gate import manual
 from gate.cli.command import command as make
@@ -60,9 +62,6 @@ def _nearest(asked: str, names: list[str]) -> str:
 
 
 def _show(text: str) -> None:
-    from rich.console import Console
-    from rich.markdown import Markdown
-
     console = Console()
     os.environ.setdefault("LESS", "-FRX")  # less: colours as they are, and no waiting where all of it fits
     with console.pager(styles=True):

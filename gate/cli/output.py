@@ -84,13 +84,10 @@ class View:
         if self.json or not sys.stderr.isatty():
             yield None
             return
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+        from gate.cli.terminal import bar  # Rich is loaded for a terminal alone
 
-        columns = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task(title, total=1.0)
-            yield lambda done, text: bar.update(task, completed=done, description=clean(text) or title)
+        with bar(title) as tell:
+            yield tell
 
 
 def _json_values(value: Any) -> Any:
@@ -167,13 +164,6 @@ def _json(value: Any) -> None:
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
+    from gate.cli.terminal import table
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for _, heading in columns:
-        table.add_column(Text(heading), overflow="fold")
-    for row in rows:
-        table.add_row(*(Text(clean(_plain(row.get(name)))) for name, _ in columns))
-    Console().print(table)
+    table([heading for _, heading in columns], [[clean(_plain(row.get(name))) for name, _ in columns] for row in rows])

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import msgspec
 from aiohttp import web
 from aiohttp.typedefs import Handler
+from prometheus_client import generate_latest
 
 from gate.config import Config, Token, read_secret
 from gate.control.bounds import BACKLOG, Bounds, Door, answering, by_address
@@ -121,8 +122,6 @@ def endpoint_app(
             return _refused(asked, status(error), error)
 
     async def exposition(_: web.Request) -> web.StreamResponse:
-        from prometheus_client import generate_latest
-
         text = await workers.run(lambda: generate_latest(metrics))
         return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
 

@@ -8,6 +8,7 @@
   ``requests`` (of data subjects), ``keys``, ``audit``, ``reports``: the subjects
 - ``status``       the gate at a glance
 - ``proposals``    what takes two people: asked for by one, confirmed by another
+- ``calling_rules``  the screening rules that a configuration sets
 - ``running_gate`` what a running gate's line knows before the store does
 - ``accounts``     accounts of this machine that the configuration names
 """

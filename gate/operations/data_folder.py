@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack, suppress
-from datetime import date, datetime, time, timedelta
+from datetime import date, datetime, time
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from gate.clock import Clock, SystemClock
 from gate.config import Config
-from gate.core.hours import Hours
-from gate.core.rules import Rules
+from gate.core.retention import Terms
 from gate.core.showing import LONDON
 from gate.errors import ConfigError, StoreError
+from gate.operations.accounts import two_people
 from gate.operations.audit.signed_log import SignedLog
 from gate.operations.audit.verifying import too_many
+from gate.operations.calling_rules import rules_of
 from gate.operations.cancellation import Cancellations
 from gate.operations.registers.importing import cancellations
 from gate.operations.running_gate import NO_GATE, RunningGate
@@ -27,13 +28,14 @@ from gate.registers.library import RegisterLibrary
 from gate.service.screener import Screener
 from gate.service.trust import Trust
 from gate.store.lock import DataLock
+from gate.store.reader import Reader
 from gate.store.store import EvidenceStore
 from gate.vault.keystore import KeyStoreDb
 
 if TYPE_CHECKING:
-    from gate.core.rules import Rules
     from gate.operations.audit.bundles import Bundles
     from gate.operations.contacts.rescreening import Contacts
+    from gate.operations.operation import Operation
     from gate.operations.proposals import Proposals
     from gate.operations.requests.erasing import RequestEraser
     from gate.operations.retention.sweeper import Retention
@@ -43,30 +45,6 @@ if TYPE_CHECKING:
 def new_id() -> str:
     """A random id of 128 bits: names nobody."""
     return secrets.token_hex(16)
-
-
-def rules_of(config: Config) -> Rules:
-    """The screening rules that a configuration sets."""
-    calling = config.calling
-    try:
-        return Rules(
-            own_numbers=frozenset(config.firm.numbers),
-            hours=Hours.parse(
-                calling.weekdays,
-                calling.saturday,
-                calling.sunday,
-                calling.closed_dates,
-                always=calling.hours == "always",
-            ),
-            timezone=LONDON,
-            registers=calling.registers,
-            redial=timedelta(hours=calling.redial_hours),
-            live=calling.live,
-            emergency_numbers=frozenset(config.emergency.numbers if config.emergency.trunk else ()),
-            objection_stops_service=calling.objection_stops_service,
-        )
-    except ValueError as error:
-        raise ConfigError(str(error), hint="see the sections [firm] and [calling]") from error
 
 
 class DataFolder:
@@ -129,7 +107,6 @@ class DataFolder:
     @cached_property
     def retention(self) -> Retention:
         """What is due, and the sweep."""
-        from gate.core.retention import Terms
         from gate.operations.retention.sweeper import Retention
 
         config = self.config.retention
@@ -148,8 +125,6 @@ class DataFolder:
 
         Raises ``StoreError``.
         """
-        from gate.store.reader import Reader
-
         with Reader(self.config.data / "gate.db") as reader:
             return query(reader)
 
@@ -176,17 +151,21 @@ class DataFolder:
 
     def two_people(self) -> bool:
         """Whether what destroys or frees evidence takes two people (``roles.dual_control``)."""
-        from gate.operations.accounts import two_people
-
         return two_people(self.config)
 
     @cached_property
     def proposals(self) -> Proposals:
         """What waits for a second person."""
-        from gate.operations.catalogue import OPERATIONS
         from gate.operations.proposals import Proposals
 
-        return Proposals(self, OPERATIONS)
+        return Proposals(self, self.operations)
+
+    @cached_property
+    def operations(self) -> Mapping[str, Operation[Any, Any]]:
+        """Every operation by its name."""
+        from gate.operations.catalogue import OPERATIONS  # all modules of operations: a command needs its own
+
+        return OPERATIONS
 
     def keyring(self) -> Keyring:
         """The register of recipients and the wrapped keys."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 from msgspec import structs, to_builtins
@@ -13,6 +14,7 @@ from gate.core.masking import masked
 from gate.errors import ConfigError, RefusedError, RegisterError, StoreError, VaultError
 from gate.handed_over_file import HandedOverFile
 from gate.operations.calls.rows import CallRow
+from gate.operations.catalogue import OPERATIONS
 from gate.operations.operation import Caller, Request, operation_of
 from tests.support.example_values import example
 
@@ -62,7 +64,7 @@ class SmallDesk:
         """As ``gate.control.messages.carry_out``."""
         operation = operation_of(request)
         if operation.running:  # it asks nothing of a data folder
-            return to_builtins(operation.handler(Any, request, caller))
+            return to_builtins(operation.handler(SimpleNamespace(operations=OPERATIONS), request, caller))
         fields: dict[str, Any] = {**structs.asdict(request), "actor": caller.actor}
         hide = fields.pop("masked", False)
         if operation.file:

@@ -1,6 +1,7 @@
 """The evidence log: signed, verified, compared, exported.
 
-- ``signed_log``   the log of a data folder: signed, verified, compared with where its checkpoints lie (``standing``)
+- ``signed_log``   the log of a data folder: signed, compared with where its checkpoints lie (``standing``), verified
+                   (``log_verification``)
 - ``leaves``       its leaves page by page, and how it stands
 - ``checkpoints``  its signed heads: made, listed; an older state accepted knowingly
 - ``verifying``    it is verified, and a verification ended

@@ -161,29 +161,8 @@ class SignedLog:
         ``vkey`` (else that of ``gate.key``) and ``checkpoints``, (where, signed note), are known from elsewhere: what
         lies here cannot have been made to fit them. Raises ``GateError``.
         """
-        from gate.audit.verify import verify
-        from gate.operations.audit.bundle_opening import check_vkey
-        from gate.store.fold import number_hash
-        from gate.store.projections import TABLES
-        from gate.store.shape import differences
-        from gate.vault.signing import CheckpointKey, verify_note
+        from gate.operations.audit.log_verification import verified_log  # ciphers and more: not to sign or compare
 
-        data = self._config.data
-        trusted = check_vkey(vkey) if vkey else CheckpointKey.load(data / "gate.key").vkey
-        report = verify(
-            data / "gate.db",
-            lambda note: verify_note(note, trusted),
-            tables=TABLES,
-            folders=[data / "checkpoints", *([self._second_folder] if self._second_folder else [])],
-            notes=checkpoints,
-            origin=trusted.partition("+")[0],
-            pepper=self._pepper,
-            shape=lambda connection: differences(connection, number_hash(self._pepper, "")),
-            progress=None if progress is None else lambda done, of: progress(done / max(of, 1), "leaves"),
-        ).as_json()
-        if not vkey:
-            report["not_proven"].append(
-                "That the key is the gate's: it is the one that lies in gate.key (--vkey gives another)."
-            )
-        report |= {"vkey": trusted, "vkey_from": "elsewhere" if vkey else "gate.key"}
+        folders = [self._config.data / "checkpoints", *([self._second_folder] if self._second_folder else [])]
+        report = verified_log(self._config.data, self._pepper, folders, vkey, checkpoints, progress)
         return msgspec.convert(report, LogVerified)

@@ -27,6 +27,7 @@ from gate.operations.operation import (
 )
 from gate.operations.retention.erasing import hold_of
 from gate.store import kept, queries, search
+from gate.vault.sealed import scan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -209,8 +210,6 @@ def recording_verify(folder: DataFolder, asked: RecordingVerify, caller: Caller)
 
 
 def _verified(folder: DataFolder, row: dict[str, Any]) -> tuple[bool, str | None]:
-    from gate.vault.sealed import scan  # loads the ciphers: nothing else here needs them
-
     path = _file(folder, row)
     if row["state"] in ("erasing", "erased"):
         there = path.exists()

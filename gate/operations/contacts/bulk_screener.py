@@ -24,8 +24,8 @@ from gate.core.screening import Attempt, Purpose, Reason, RegisterView, Rules, T
 from gate.core.showing import LONDON
 from gate.errors import StoreError
 from gate.operations.audit.standing import ReaderLog, standing
+from gate.operations.calling_rules import rules_of
 from gate.operations.contacts.number_reader import Integers, NumberReader, read
-from gate.operations.data_folder import rules_of
 from gate.registers.fixed import FixedRegisters
 from gate.store.own import Entries, OwnLists
 from gate.store.reader import Reader

@@ -8,6 +8,7 @@ import msgspec
 
 from gate.core.screening import Topic
 from gate.errors import GateError, UsageError
+from gate.operations.contacts.list_import import ListImport
 from gate.operations.contacts.rescreening import IMPORT
 from gate.operations.operation import KEEPERS, Caller, Line, Request, Response, operation
 from gate.operations.registers.in_force import RegisterIdentity
@@ -90,15 +91,13 @@ def contacts_import(folder: DataFolder, asked: ContactsImport, caller: Caller) -
 
     Raises ``RefusedError`` (``contacts_shrink``, ``plan_changed``, ``contacts_busy``).
     """
-    from gate.operations.contacts.list_import import ListImport  # numpy: only an import pays for it
-
     progress = folder.contacts.imports.checked(
         IMPORT,
         caller.progress,
         lambda actor: GateError(f"the import of contacts was stopped by {actor}", hint="the contacts are as they were"),
     )
     run = ListImport(folder, asked, caller.opened, caller.actor, progress)
-    return folder.contacts.importing(run.run)
+    return msgspec.convert(folder.contacts.importing(run.run), ContactsImported)
 
 
 # --- cancelling ----------------------------------------------------------------------------------------------------

@@ -12,14 +12,12 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import msgspec
 import numpy as np
 
 from gate.core.evidence import stamp
 from gate.errors import GateError, RefusedError, UsageError
 from gate.operations.contacts.bulk_screener import BulkScreener
 from gate.operations.contacts.crm_file import CrmFile, Part
-from gate.operations.contacts.crm_import import ContactsImport, ContactsImported
 from gate.operations.contacts.number_reader import Integers
 from gate.operations.contacts.rescreening import screener_of
 from gate.operations.contacts.states import BATCH, WORDS, Outcomes, States, settle
@@ -28,6 +26,7 @@ from gate.types import Progress, Row
 
 if TYPE_CHECKING:
     from gate.handed_over_file import HandedOverFile
+    from gate.operations.contacts.crm_import import ContactsImport
     from gate.operations.data_folder import DataFolder
     from gate.store.transaction import StoreTransaction
 
@@ -88,7 +87,7 @@ class ListImport:
     _faults: list[Row] = field(default_factory=list)
     _references: set[str] = field(default_factory=set)
 
-    def run(self) -> ContactsImported:
+    def run(self) -> Row:
         """Read, screen, keep, swap. Raises ``UsageError`` (no such file, column, or no contact in it), ``RefusedError``
         (``contacts_shrink``), ``RegisterError``, ``StoreError``; then the list in force has stayed."""
         folder, asked, topic = self.folder, self.asked, self.asked.topic.value
@@ -140,8 +139,8 @@ class ListImport:
 
     # --- steps
 
-    def _answer(self, fact: Row, contacts: int, **more: Any) -> ContactsImported:
-        return msgspec.convert({**fact, "contacts": contacts, "faults": self._faults, **more}, ContactsImported)
+    def _answer(self, fact: Row, contacts: int, **more: Any) -> Row:
+        return {**fact, "contacts": contacts, "faults": self._faults, **more}
 
     def _tell(self, done: float, what: str) -> None:
         if self.folder.contacts.stopped:

@@ -25,9 +25,15 @@ from gate.core.hours import Hours
 from gate.core.screening import Attempt, Purpose, Topic
 from gate.errors import GateError, RefusedError, RegisterError, UsageError
 from gate.log import Logger
+from gate.operations.calling_rules import rules_of
 from gate.operations.cancellation import Cancellations
+from gate.operations.contacts.bulk_screener import bulk_screener
+from gate.operations.contacts.states import AT_ONCE, Outcomes, States, batches, rescreened
 from gate.operations.operation import KEEPERS, Caller, Request, Response, operation
 from gate.operations.registers.in_force import RegisterIdentity, states
+from gate.registers import snapshot_store
+from gate.registers.fixed import contains_many
+from gate.service.screener import Screener
 from gate.store import contacts as rows
 from gate.types import Progress, Row
 
@@ -147,8 +153,6 @@ class Contacts:
 
     def compared(self, name: str, before: Listed | None) -> dict[str, int] | None:
         """How many contacts the edition now in force lists that the one before did not, and the other way round."""
-        from gate.operations.contacts.states import States
-
         current, after = self.in_force(), self._listed(name)
         if current is None or after is None:
             return None
@@ -164,9 +168,6 @@ class Contacts:
         }
 
     def _listed(self, name: str) -> Listed | None:
-        from gate.registers import snapshot_store
-        from gate.registers.fixed import contains_many
-
         try:
             found = snapshot_store.open_in_force(self._folder.config.data / "registers", name)
         except RegisterError:
@@ -193,8 +194,6 @@ class Contacts:
                     break
 
     def _rescreen(self, actor: str, why: str, progress: Progress | None) -> Row | None:
-        from gate.operations.contacts.states import AT_ONCE, Outcomes, States, batches, rescreened
-
         folder, now = self._folder, self._folder.clock.now()
         current = self.in_force()
         if current is None:
@@ -260,17 +259,12 @@ class Contacts:
     @cached_property
     def _at_any_hour(self) -> Screener:
         """The rules for one number, calling hours and redial pause left out."""
-        from gate.operations.data_folder import rules_of
-        from gate.service.screener import Screener
-
         rules = replace(rules_of(self._folder.config), hours=Hours.always(), redial=timedelta(0))
         return Screener(self._folder.registers, rules)
 
 
 def screener_of(folder: DataFolder, topic: str, now: datetime) -> BulkScreener:
     """Screening in bulk of marketing calls, calling hours and redial pause left out."""
-    from gate.operations.contacts.bulk_screener import bulk_screener  # numpy: a look at the contacts does without
-
     return bulk_screener(folder.config, purpose="marketing", topic=topic, now=now, at=None, actor="gate")
 
 

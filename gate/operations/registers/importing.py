@@ -28,6 +28,8 @@ from gate.operations.operation import (
     operation,
 )
 from gate.operations.registers.in_force import IMPORTED, REFUSED, facts_of, states
+from gate.registers.import_process import import_in_process
+from gate.registers.importer import guess_as_of
 from gate.store import queries
 
 if TYPE_CHECKING:
@@ -147,9 +149,6 @@ def register_import(folder: DataFolder, asked: RegisterImport, caller: Caller) -
 
 
 def _import(folder: DataFolder, asked: RegisterImport, caller: Caller) -> dict[str, Any]:
-    from gate.registers.import_process import import_in_process  # numpy: only an import pays for it
-    from gate.registers.importer import guess_as_of
-
     name, now = asked.name, folder.clock.now()
     report = import_in_process(
         folder.config.data / "registers",

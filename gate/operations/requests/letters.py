@@ -17,6 +17,9 @@ from gate.core.request_guards import fits
 from gate.core.request_words import Asks
 from gate.core.requests import why_not
 from gate.errors import RefusedError, UsageError
+from gate.exports.letters import firm_of, render, templates_of
+from gate.exports.mail import send, sender_of
+from gate.exports.spoken import spoken_number
 from gate.operations.operation import KEEPERS, Caller, Line, Request, Response, operation
 from gate.operations.requests.facts import CARRIED, KINDS, MADE, SENT, last, said
 from gate.operations.requests.steps import READY, day_of, load
@@ -111,10 +114,6 @@ def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Re
 
 def _rendered(folder: DataFolder, facts: LetterFacts) -> Letter:
     """In the firm's words. Raises ``GateError`` where a template is at fault."""
-    from gate.exports.letters import firm_of, render, templates_of  # Jinja is loaded when a letter is written
-    from gate.exports.mail import sender_of
-    from gate.exports.spoken import spoken_number
-
     config = folder.config
     facts = replace(facts, numbers=tuple(spoken_number(number) for number in facts.numbers))
     return render(facts, firm_of(config), templates_of(config), now=folder.clock.now(), sender=sender_of(config))
@@ -122,8 +121,6 @@ def _rendered(folder: DataFolder, facts: LetterFacts) -> Letter:
 
 def _sent(folder: DataFolder, letter: Letter) -> str:
     """By mail: what the server said. Raises ``GateError`` where there is none, or it did not take it."""
-    from gate.exports.mail import send  # with the letters
-
     delivery = send(letter, folder.config)
     return f"{delivery.server}: {delivery.said}"
 

@@ -30,10 +30,8 @@ class Session(Request[SessionTold], frozen=True):
 @operation(Session, "session", roles=EVERYBODY, running=True)
 def session(folder: DataFolder, asked: Session, caller: Caller) -> SessionTold:
     """Tell who asks: account, roles, and the operations that these may ask for."""
-    from gate.operations.catalogue import OPERATIONS  # it lists this one
-
     held = [role for role in ROLES if role in caller.roles]
-    can = [each.name for each in OPERATIONS.values() if each.permits(caller.roles)]
+    can = [each.name for each in folder.operations.values() if each.permits(caller.roles)]
     return SessionTold(caller.actor, held[0], held, can)
 
 

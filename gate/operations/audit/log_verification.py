@@ -1,0 +1,46 @@
+"""The log of a data folder verified: rows, leaves, root and checkpoints, with what is known from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from gate.audit.verify import verify
+from gate.operations.audit.bundle_opening import check_vkey
+from gate.store.fold import number_hash
+from gate.store.projections import TABLES
+from gate.store.shape import differences
+from gate.vault.signing import CheckpointKey, verify_note
+
+
+def verified_log(
+    data: Path,
+    pepper: bytes,
+    folders: Sequence[Path],
+    vkey: str,
+    checkpoints: Sequence[tuple[str, str]],
+    progress: Callable[[float, str], None] | None,
+) -> dict[str, Any]:
+    """The report of ``gate.audit.verify``, with ``vkey`` and where it is from (``vkey_from``).
+
+    ``folders`` hold checkpoints. ``vkey`` (else that of ``gate.key``) and ``checkpoints``, (where, signed note), are
+    known from elsewhere. Raises ``GateError``.
+    """
+    trusted = check_vkey(vkey) if vkey else CheckpointKey.load(data / "gate.key").vkey
+    report = verify(
+        data / "gate.db",
+        lambda note: verify_note(note, trusted),
+        tables=TABLES,
+        folders=folders,
+        notes=checkpoints,
+        origin=trusted.partition("+")[0],
+        pepper=pepper,
+        shape=lambda connection: differences(connection, number_hash(pepper, "")),
+        progress=None if progress is None else lambda done, of: progress(done / max(of, 1), "leaves"),
+    ).as_json()
+    if not vkey:
+        report["not_proven"].append(
+            "That the key is the gate's: it is the one that lies in gate.key (--vkey gives another)."
+        )
+    return report | {"vkey": trusted, "vkey_from": "elsewhere" if vkey else "gate.key"}

@@ -1,0 +1,35 @@
+"""The screening rules that a configuration sets."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from gate.config import Config
+from gate.core.hours import Hours
+from gate.core.rules import Rules
+from gate.core.showing import LONDON
+from gate.errors import ConfigError
+
+
+def rules_of(config: Config) -> Rules:
+    """The screening rules that a configuration sets."""
+    calling = config.calling
+    try:
+        return Rules(
+            own_numbers=frozenset(config.firm.numbers),
+            hours=Hours.parse(
+                calling.weekdays,
+                calling.saturday,
+                calling.sunday,
+                calling.closed_dates,
+                always=calling.hours == "always",
+            ),
+            timezone=LONDON,
+            registers=calling.registers,
+            redial=timedelta(hours=calling.redial_hours),
+            live=calling.live,
+            emergency_numbers=frozenset(config.emergency.numbers if config.emergency.trunk else ()),
+            objection_stops_service=calling.objection_stops_service,
+        )
+    except ValueError as error:
+        raise ConfigError(str(error), hint="see the sections [firm] and [calling]") from error
