@@ -529,7 +529,7 @@ def test_a_phone_that_talks_is_not_given_up_for_what_it_does_not_answer(
         with running, GatedPhone(lambda _: ALLOWED, *running.address, "alice", "secret") as phone:
             call = phone.call("020 7946 0000")
             assert call.wait_answered(10), call.why
-            alive = next(iter(running.line._engine.bridges.values())).alive
+            alive = next(iter(running.line._engine.bridges.values())).liveness
             looks: list[Any] = []
             counted = alive._counted
             alive._counted = lambda now: (looks.append(now), counted(now))[1]

@@ -12,8 +12,8 @@ from typing import Final, NamedTuple
 
 FOLDER: Final = Path(__file__).parent
 INDEX: Final = "index"
-_ENTRY: Final = re.compile(r"^- \[([^\]]+)\]\(([a-z0-9-]+)\.md\): (.+(?:\n  .+)*)", re.MULTILINE)
-_LINK: Final = re.compile(r"\[([^\]]+)\]\(([a-z0-9-]+)\.md(?:#[\w-]+)?\)")
+_ENTRY: Final = re.compile(r"^- \[([^\[\]\n]+)\]\(([a-z0-9-]+)\.md\): (.+(?:\n  .+)*)", re.MULTILINE)
+_LINK: Final = re.compile(r"\[([^\[\]]+)\]\(([a-z0-9-]+)\.md(?:#[\w-]+)?\)")
 
 
 class Page(NamedTuple):

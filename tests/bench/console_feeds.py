@@ -78,12 +78,12 @@ def _serve(socket: Path, rate: float, told: Synchronized[int], over: Any) -> Non
 async def _answering(socket: Path, rate: float, told: Synchronized[int], over: Any) -> None:
     from aiohttp import web
 
-    from gate.control.roles import session
     from gate.operations.catalogue import OPERATIONS
 
     async def operation(asked: web.Request) -> web.StreamResponse:
         if asked.match_info["name"] == "session":
-            return web.json_response(session("bench", frozenset({"admin"})))
+            told = {"actor": "bench", "role": "admin", "roles": ["admin"], "can": [*OPERATIONS]}
+            return web.json_response(told)
         if asked.match_info["name"] != "watch":
             return web.json_response({"error": "ControlError", "message": "a stream and no more"}, status=503)
         response, due, number = web.StreamResponse(), time.monotonic(), 0

@@ -14,6 +14,9 @@ from textual.message import Message
 from console.feed import Feed, on_thread
 from console.messages import LinkChanged, Snapshot
 from gate.errors import ControlError, RefusedError, UsageError
+from gate.operations.audit.verifying import AuditVerify
+from gate.operations.calls.calls import CallsList, CallsShow
+from gate.operations.status.glance import Status
 from tests.console.served import Served
 
 
@@ -26,9 +29,9 @@ async def until(true: Any, seconds: float = 8.0) -> None:
 
 async def test_questions_are_answered_and_what_the_gate_raises_is_raised(shared: Served) -> None:
     feed = Feed(shared.socket, shared.clock.now, lambda message: None)
-    assert (await feed.ask("calls_list", limit=3))["items"]
+    assert (await feed.ask(CallsList(limit=3))).items
     with pytest.raises(UsageError, match="there is no call"):
-        await feed.ask("calls_show", call_id="nobody")
+        await feed.ask(CallsShow(call_id="nobody"))
     assert feed.heard_at == shared.clock.time
 
 
@@ -36,7 +39,7 @@ async def test_a_gate_that_is_not_there_is_told_as_such(tmp_path: Path, shared: 
     messages: list[Message] = []
     feed = Feed(tmp_path / "no.sock", shared.clock.now, messages.append)
     with pytest.raises(ControlError, match="cannot be reached"):
-        await feed.ask("status")
+        await feed.ask(Status())
     feed.start()
     await until(lambda: feed.link.up is False)
     assert isinstance(messages[0], LinkChanged) and "cannot be reached" in feed.link.why
@@ -50,7 +53,7 @@ async def test_a_slow_gate_is_given_up_after_its_time(served: Served) -> None:
     began = time.monotonic()
     try:
         with pytest.raises(ControlError, match=r"did not answer|not answered"):
-            await feed.ask("status", timeout=0.3)
+            await feed.ask(Status(), timeout=0.3)
         assert time.monotonic() - began < 5
     finally:
         held.set()
@@ -60,7 +63,7 @@ async def test_the_loop_goes_on_while_questions_wait(served: Served) -> None:
     held = threading.Event()
     served.slow = lambda op: held.wait(20) and None
     feed = Feed(served.socket, served.clock.now, lambda message: None)
-    asked = [asyncio.ensure_future(feed.ask("status")) for _ in range(20)]
+    asked = [asyncio.ensure_future(feed.ask(Status())) for _ in range(20)]
     longest = 0.0
     for _ in range(20):
         began = time.monotonic()
@@ -113,8 +116,8 @@ async def test_progress_comes_on_the_loop_and_ends_at_the_whole(served: Served) 
     feed = Feed(served.socket, served.clock.now, lambda message: None)
     seen: list[tuple[float, int]] = []
     here = threading.get_ident()
-    answer = await feed.ask("audit_verify", progress=lambda part, text: seen.append((part, threading.get_ident())))
-    assert answer["ok"]
+    answer = await feed.ask(AuditVerify(), progress=lambda part, text: seen.append((part, threading.get_ident())))
+    assert answer.ok
     assert all(thread == here for _, thread in seen)
 
 

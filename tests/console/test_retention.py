@@ -18,6 +18,8 @@ from console.modes.retention_calendar import Calendar, Going, counts, heat
 from console.modes.retention_shown import day_line, standing
 from gate.core.evidence import canonical, stamp
 from gate.errors import RefusedError
+from gate.operations.proposals import ProposalConfirm, ProposalList
+from gate.operations.retention.holds import HoldAdd
 from gate.operations.retention.schedule import LastSweep, RetentionNow, RetentionTerms
 from gate.ports import Fact
 from gate.store.store import EvidenceStore
@@ -249,7 +251,7 @@ async def test_what_was_held_meanwhile_is_shown_and_stays(old: Served) -> None:
         await pilot.press("6")
         await until(pilot, shows(pilot, "Due now 3"))
         await sweep(pilot, "erase 3")
-        await app.feed.ask("hold_add", recording_id="two", reason="a claim", reference="claim 17/2026")
+        await app.feed.ask(HoldAdd(recording_id="two", reason="a claim", reference="claim 17/2026"))
         await pilot.click("#danger-do")
         await until(pilot, shows(pilot, "hold claim 17/2026", "Type: erase 2", "It is not what was shown"))
         assert app.screen.query_one("#danger-do", Button).disabled
@@ -292,7 +294,7 @@ async def test_a_hold_is_released_and_undo_puts_on_another_like_it(old: Served) 
         await pilot.press("6")
         await until(pilot, shows(pilot, "Due now 3"))
         held = await app.feed.ask(
-            "hold_add", number="020 7946 0123", reason="a claim", reference="claim 17/2026", restriction=True
+            HoldAdd(number="020 7946 0123", reason="a claim", reference="claim 17/2026", restriction=True)
         )
         await pilot.press("tab")
         await until(pilot, shows(pilot, "restriction", "claim 17/2026", "+44 20 79** **23"[:6]))
@@ -304,7 +306,7 @@ async def test_a_hold_is_released_and_undo_puts_on_another_like_it(old: Served) 
         await pilot.press("z")
         await until(pilot, lambda: len(old.facts("hold")) == 4)
     first, again = old.facts("hold")[-2:]
-    assert first["subject"] == held["id"] != again["subject"]
+    assert first["subject"] == held.id != again["subject"]
     assert first["body"] == again["body"]
     assert old.facts("number_shown")[-1]["body"]["why"] == "to undo the release of this hold"
 
@@ -351,18 +353,18 @@ async def test_what_one_has_asked_for_is_not_ones_own_to_confirm(office: Served)
     app = app_of(office)
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         await pilot.press("6")
-        held = await app.feed.ask("hold_add", number="020 7946 0124", reason="a claim", reference="claim 2/2026")
+        held = await app.feed.ask(HoldAdd(number="020 7946 0124", reason="a claim", reference="claim 2/2026"))
         await pilot.press("tab")
         await until(pilot, shows(pilot, "claim 2/2026"))
         await pilot.press("d")
         await until(pilot, shows(pilot, "Release this"))
         await fill(pilot, reason="settled")
         await until(pilot, shows(pilot, "Not done yet: another person confirms it"))
-        (mine,) = [each for each in (await app.feed.ask("proposal_list"))["items"] if each["subject"] == held["id"]]
+        (mine,) = [each for each in (await app.feed.ask(ProposalList())).items if each.subject == held.id]
         with pytest.raises(RefusedError, match="another person confirms"):
-            await app.feed.ask("proposal_confirm", proposal_id=mine["id"])
+            await app.feed.ask(ProposalConfirm(proposal_id=mine.id))
         await pilot.press("w")
-        await until(pilot, shows(pilot, "What waits", held["id"][:12]))
+        await until(pilot, shows(pilot, "What waits", held.id[:12]))
         await pilot.press("down", "enter")
         await until(pilot, shows(pilot, "Confirm this?"))
         await pilot.press("down", "enter")

@@ -209,5 +209,5 @@ def lookup_warnings(folder: DataFolder) -> list[str]:
     since = stamp(folder.clock.now() - timedelta(days=1))
     return [
         f"{row['actor']} looked up {row['count']:,} numbers within an hour, at {local(row['at'])}. Ask why."
-        for row in folder.store.call(lambda tx: tx.query(_MANY, [since]))
+        for row in folder.read(lambda tx: tx.query(_MANY, [since]))
     ]

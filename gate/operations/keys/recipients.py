@@ -122,7 +122,7 @@ def _unlogged(folder: DataFolder, recipients: Sequence[Mapping[str, Any]]) -> li
     return [
         f"{row['name']} ({row['id']}) is on the register on terms that are not in the log: nobody is known to have"
         " put them there. Look, then: dialgate key retire"
-        for row in folder.store.call(read)
+        for row in folder.read(read)
     ]
 
 
