@@ -26,6 +26,9 @@ _log = structlog.get_logger("gate.media")
 MOST_COMMANDS = 64
 """Commands on their way at once. RTPProxy answers each by a write that does not wait, and loses the answer where its
 socket is full: 277 fit (Linux defaults)."""
+ANSWER_SECONDS = 30.0
+"""RTPProxy answers within a millisecond, on a machine far beyond its load within a second. One that has not answered
+after this is taken to be gone for good."""
 _LONGEST_ANSWER = 8192
 _AT_ONCE = socket.MSG_NOSIGNAL | socket.MSG_DONTWAIT
 """Nothing else is on its way: there is room for a few kilobytes, or RTPProxy is gone."""
@@ -60,9 +63,14 @@ class _Task:
 class Worker(threading.Thread):
     """Jobs of one call are done one after another, in the order in which they came; those of several calls at once."""
 
-    def __init__(self, control: socket.socket, post: Callable[[Callable[[], None]], None]) -> None:
-        """``control`` leads to RTPProxy; ``post`` runs a step on the line thread."""
+    def __init__(
+        self, control: socket.socket, post: Callable[[Callable[[], None]], None], patience: float = ANSWER_SECONDS
+    ) -> None:
+        """``control`` leads to RTPProxy; ``post`` runs a step on the line thread; ``patience``: seconds that an answer
+        is waited for."""
         super().__init__(name="rtpproxy", daemon=True)
+        control.settimeout(patience)
+        self._gone = False
         self._control, self._post = control, post
         self._arriving: queue.SimpleQueue[_Task | None] = queue.SimpleQueue()
         self._behind: dict[Hashable, deque[_Task]] = {}
@@ -138,6 +146,8 @@ class Worker(threading.Thread):
         lock."""
         if not lines:
             return []
+        if self._gone:
+            return [()] * len(lines)
         data, answer = b"".join(lines), b""
         try:
             if _kernel.send(self._control.fileno(), data, len(data), _AT_ONCE) != len(data):
@@ -148,7 +158,9 @@ class Worker(threading.Thread):
                     raise OSError("it is gone")
                 answer += more
         except OSError as error:
-            _log.error("RTPProxy does not answer", error=str(error))
+            # Answers are told apart by their order: what comes too late would be taken for that of another call.
+            self._gone = True
+            _log.critical("RTPProxy does not answer", error=str(error), hint="no call is carried: restart the gate")
             return [()] * len(lines)
         return [line.split() for line in answer.decode("ascii", "replace").split("\n")[:-1]]
 

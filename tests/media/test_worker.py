@@ -17,13 +17,13 @@ Step = Callable[[], None]
 class Ends:
     """The worker, RTPProxy's end of its socket, and the line thread's queue."""
 
-    def __init__(self) -> None:
+    def __init__(self, **settings: float) -> None:
         ours, self.rtpproxy = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
         self.rtpproxy.settimeout(5)
         self.told: list[object] = []
         self._steps: queue.SimpleQueue[Step] = queue.SimpleQueue()
         self._read = b""
-        self.worker = Worker(ours, self._steps.put)
+        self.worker = Worker(ours, self._steps.put, **settings)
 
     def put(self, call: str, *rounds: str) -> None:
         """A job that asks once for each of these commands; its result is ``call`` and the answers."""
@@ -145,6 +145,19 @@ def test_an_rtpproxy_that_is_gone_is_an_answer_of_none(ends: Ends) -> None:
     ends.rtpproxy.close()
     ends.put("c", "Q 3")
     assert ends.results(3) == [None, None, None]
+
+
+def test_an_answer_that_comes_too_late_is_nobodys() -> None:
+    """Answers are told apart by their order alone: the next call's would be the one before's."""
+    ends = Ends(patience=0.05)
+    ends.put("a", "U a")
+    assert ends.commands(1) == ["U a"]
+    assert ends.results(1) == [None]
+    ends.answer("7")
+    ends.put("b", "U b")
+    assert ends.results(2) == [None, None]
+    assert ends.nothing_more(), "nothing is asked of it again"
+    ends.worker.stop()
 
 
 def test_what_was_put_before_the_end_is_done(ends: Ends) -> None:
