@@ -82,8 +82,8 @@ async def _answering(socket: Path, rate: float, told: Synchronized[int], over: A
 
     async def operation(asked: web.Request) -> web.StreamResponse:
         if asked.match_info["name"] == "session":
-            told = {"actor": "bench", "role": "admin", "roles": ["admin"], "can": [*OPERATIONS]}
-            return web.json_response(told)
+            session = {"actor": "bench", "role": "admin", "roles": ["admin"], "can": [*OPERATIONS]}
+            return web.json_response(session)
         if asked.match_info["name"] != "watch":
             return web.json_response({"error": "ControlError", "message": "a stream and no more"}, status=503)
         response, due, number = web.StreamResponse(), time.monotonic(), 0
