@@ -6,7 +6,7 @@
 - ``live``        calls in hand, counts of the last hour
 - ``registers``   TPS and CTPS, imports, look-ups; objections and consents
 - ``contacts``    the CRM's contacts as they were screened; ``contact``: one of them, ``contact_file``: lists in and
-                 changes out, ``contact_shown``: both in words
+                 changes out, ``contact_shown``: both in words; ``check_shown``: a check in words
 - ``calls``       every attempt, its decision explained, its leaf
 - ``recordings``  sealed recordings: waveform, export, play, hold
 - ``retention``   what goes when (``retention_calendar``, ``retention_day``), the sweep, ``retention_holds``;

@@ -10,12 +10,12 @@ from textual.binding import BindingType
 
 from console import keys, words
 from console.messages import LinkChanged
+from console.modes.check_shown import check_pairs, register_lines
 from console.modes.detail import DetailScreen
 from console.modes.revealing import reveal
-from console.theme import BAD, DIM, OK, WARN
+from console.theme import BAD, DIM, WARN
 from console.widgets.danger import Danger, Plan, danger
 from console.widgets.report import Section
-from gate.core.showing import clean
 from gate.operations.contacts.forgetting import ContactsForget
 from gate.operations.contacts.pages import ContactShown, ContactsShow
 from gate.types import Progress
@@ -76,24 +76,9 @@ class ContactDetail(DetailScreen):
             ("Calls about", words.text(contact.topic)),
             ("Same number", (f"{words.many(others, 'contact')} more", WARN) if others else ("no other contact", DIM)),
         ]
-        checked = [
-            ("Verdict", words.verdict({"verdict": now.verdict})),
-            ("Reason", words.reason(now.reason)),
-            ("That is", words.text(now.explanation)),
-            ("Consent", words.ident(now.consent_id)),
-            ("Objection", words.ident(now.objection_id)),
-        ]
-        registers = [
-            (
-                f"{clean(each.name).upper():<5} {clean(each.state)}, list of "
-                f"{words.day(each.as_of)[0]}, {each.days_left} days left",
-                OK if each.state == "ok" else BAD,
-            )
-            for each in now.registers
-        ]
         return [
             Section("As it was screened", screened),
-            Section("A check now", checked, lines=registers),
+            Section("A check now", check_pairs(now), lines=register_lines(now)),
             Section("", lines=[("Every call is screened when it is made: by the check, not by this list.", DIM)]),
         ]
 

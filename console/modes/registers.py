@@ -15,6 +15,7 @@ from textual.binding import BindingType
 
 from console import keys, words
 from console.modes.base import ListMode, View
+from console.modes.check_shown import check_pairs, register_lines
 from console.modes.detail import DetailScreen
 from console.modes.row import RowDetail
 from console.modes.taking_back import objection_again, whole
@@ -28,7 +29,7 @@ from gate.core.rules import MAX_AGE_DAYS
 from gate.core.screening import Purpose
 from gate.core.showing import clean
 from gate.errors import GateError, UsageError
-from gate.operations.calls.screening import Check
+from gate.operations.calls.screening import Check, Checked
 from gate.operations.lists.consents import ConsentAdd, ConsentList, ConsentWithdraw
 from gate.operations.lists.objections import ObjectionAdd, ObjectionList, ObjectionRemove
 from gate.operations.operation import Request
@@ -271,7 +272,7 @@ class Mode(ListMode):
             return
         checked = await self.ask(Check(number=told["number"].strip(), purpose=purpose))
         if checked is not None:
-            self.app.push_screen(Verdict(self.MODE, msgspec.to_builtins(checked)))
+            self.app.push_screen(Verdict(self.MODE, checked))
 
     # --- own lists ------------------------------------------------------------------------------------------------
 
@@ -385,27 +386,12 @@ class Verdict(DetailScreen):
 
     HELP_TEXT = "What the gate would answer to an attempt on this number now. Nothing was dialled."
 
-    def __init__(self, mode: str, answer: Mapping[str, Any]) -> None:
+    def __init__(self, mode: str, checked: Checked) -> None:
         super().__init__(mode, "May it be dialled?")
-        self._answer = answer
+        self._checked = checked
 
     async def sections(self) -> Sequence[Section]:
         """Verdict, then what each register says."""
-        answer = self._answer
-        pairs = [
-            ("Number", words.number(answer.get("number"))),
-            ("Verdict", words.verdict(answer)),
-            ("Reason", words.reason(answer.get("reason"))),
-            ("That is", words.text(answer.get("explanation"))),
-            ("Consent", words.ident(answer.get("consent_id"))),
-            ("Objection", words.ident(answer.get("objection_id"))),
-        ]
-        lines = [
-            (
-                f"{clean(str(each['name'])).upper():<5} {clean(str(each['state']))}, list of "
-                f"{words.day(each.get('as_of'))[0]}, {each.get('days_left')} days left",
-                OK if each["state"] == "ok" else BAD,
-            )
-            for each in answer.get("registers") or ()
-        ]
+        pairs = [("Number", words.number(self._checked.number)), *check_pairs(self._checked)]
+        lines = register_lines(self._checked)
         return [Section("The gate would answer", pairs), Section("Registers", lines=lines or [("none asked", DIM)])]

@@ -180,7 +180,7 @@ def bulk_screener(
     Raises ``StoreError`` where own lists cannot be read.
     """
     moment = at or now
-    rules = replace(rules_of(config), emergency_numbers=frozenset())  # nobody sells to them: in a list they are faults
+    rules = replace(rules_of(config), emergency_numbers=frozenset())  # in a list they are faults
     if at is None:
         rules = replace(rules, hours=Hours.always(), redial=timedelta(0))
     path = config.data / "number.key"

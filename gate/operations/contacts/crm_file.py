@@ -48,7 +48,7 @@ class CrmFile:
         tell: Callable[[int], None] = lambda _: None,
     ) -> None:
         """``columns``: phone columns by name, or number from 1; those that look like phones where empty.
-        ``reference``: the column of the CRM's own id. ``tell`` is told the bytes read so far."""
+        ``reference``: the column of the CRM's own id. ``tell`` is called with the bytes read so far."""
         self._read = hashlib.sha256()
         self._reader = CsvReader(source, delimiter, tell, self._read.update)
         self._wanted = columns

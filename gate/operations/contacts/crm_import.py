@@ -82,7 +82,7 @@ class ContactsImport(Request[ContactsImported], frozen=True):
     dry_run: bool = False
     """Only say what would come of it; nothing is kept."""
     only: Line = ""
-    """The SHA-256 that a dry run told: another file is refused."""
+    """The SHA-256 that a dry run showed: another file is refused."""
 
 
 @operation(ContactsImport, "contacts_import", roles=KEEPERS, streams=True, file=LARGEST)

@@ -68,7 +68,7 @@ class FileScreening:
     ) -> None:
         """``columns``: names as the header has them, or numbers from 1; those that look like phones where empty.
         ``prefix``: before the names of the added columns. ``escape``: mark the file's own formulas too
-        (``gate.core.cells``); else every byte stays. ``tell`` is told the bytes read so far."""
+        (``gate.core.cells``); else every byte stays. ``tell`` is called with the bytes read so far."""
         self._read, self._written = hashlib.sha256(), hashlib.sha256()
         self._reader = CsvReader(source, delimiter, tell, self._read.update)
         self._target = target
@@ -175,7 +175,7 @@ class FileScreening:
                 if uneven
                 else [row[place] for row in block.rows]
             )
-            if uneven:  # where there are more fields than columns, which one is the number is anybody's guess
+            if uneven:  # where there are more fields than columns, the number may be in any of them
                 values = [
                     "?" if len(row) > self._width else value for value, row in zip(values, block.rows, strict=True)
                 ]
@@ -226,9 +226,9 @@ class FileScreening:
 
 def places_of(wanted: Sequence[str], names: Sequence[str], *, header: bool) -> list[int]:
     """The places of the phone columns. Raises ``UsageError`` that lists the columns where one is not there."""
-    # One column alone may be no list at all: nothing of it is told to whoever had the gate look into it.
-    told = header and len(names) > 1
-    hint = f"columns: {', '.join(names)}" if told else f"columns are named by their numbers, 1 to {len(names)}"
+    # One column alone may be no list at all: the error does not quote it, as the caller may not be allowed to read it.
+    quoted = header and len(names) > 1
+    hint = f"columns: {', '.join(names)}" if quoted else f"columns are named by their numbers, 1 to {len(names)}"
     if not wanted:
         found = [
             place for place, name in enumerate(names) if header and _PHONE(re.sub(r"[\s_-]+", " ", name.casefold()))

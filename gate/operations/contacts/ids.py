@@ -2,7 +2,7 @@
 
 A contact has no id of its own: the CRM's reference may be missing, or stand for several numbers. Its id is its number
 and a digest of its reference, as one block of AES under a key of the data folder: the same contact has the same id at
-any time, and nobody but the gate reads anything in it.
+any time, and only the gate can read it.
 """
 
 from __future__ import annotations

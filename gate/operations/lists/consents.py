@@ -182,8 +182,7 @@ class ConsentImport(Request[BatchKept], frozen=True):
 def consent_import(folder: DataFolder, asked: ConsentImport, caller: Caller) -> BatchKept:
     """Keep a batch of consents, each with its own date and evidence, the withdrawn ones with their withdrawal.
 
-    A consent held already is never given new life: the withdrawal that is held stands, and one that the file tells of
-    is kept.
+    A consent that is held already stays as it is: a withdrawal that is held stands, and one in the file is added.
     """
     check_entries("consents", asked.entries, folder.clock.now())
 

@@ -174,7 +174,7 @@ def objection_import(folder: DataFolder, asked: ObjectionImport, caller: Caller)
     """Keep a batch of objections, each with the time it was made at (now where it has none).
 
     An objection that is in force already with the same time is not kept twice; one without a time is not where the
-    number is objected to and nobody ever consented for it.
+    number has an objection already and never had a consent.
     """
     check_entries("objections", asked.entries, folder.clock.now())
 

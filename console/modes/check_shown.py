@@ -1,0 +1,31 @@
+"""What a check of a number says, in words with their tone."""
+
+from __future__ import annotations
+
+from console import words
+from console.theme import BAD, OK
+from gate.core.showing import clean
+from gate.operations.calls.screening import Checked
+
+
+def check_pairs(checked: Checked) -> list[tuple[str, words.Shown]]:
+    """The verdict, why, and what it rests on of the firm's own lists."""
+    return [
+        ("Verdict", words.verdict({"verdict": checked.verdict})),
+        ("Reason", words.reason(checked.reason)),
+        ("That is", words.text(checked.explanation)),
+        ("Consent", words.ident(checked.consent_id)),
+        ("Objection", words.ident(checked.objection_id)),
+    ]
+
+
+def register_lines(checked: Checked) -> list[words.Shown]:
+    """A line of each register that was asked."""
+    return [
+        (
+            f"{clean(each.name).upper():<5} {clean(each.state)}, list of "
+            f"{words.day(each.as_of)[0]}, {each.days_left} days left",
+            OK if each.state == "ok" else BAD,
+        )
+        for each in checked.registers
+    ]
