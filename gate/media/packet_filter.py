@@ -57,6 +57,9 @@ _REFUSE, _TAKE = _step(_RETURN, 0, 0, 0), _step(_RETURN, 0, 0, 0xFFFFFFFF)
 
 _kernel = ctypes.PyDLL(None, use_errno=True)
 
+_MOST_WAITING = 65536
+"""More datagrams than a socket holds."""
+
 _filtered: set[int] = set()
 """The numbers of sockets with a filter."""
 _seen: dict[bytes, int] = {}
@@ -86,8 +89,9 @@ class PacketFilter:
         """Drop what came before ``shut`` and waits to be read."""
         for number, name, _ in self._sockets:
             if _is_bound(number, name):
-                while _kernel.recv(number, None, 0, socket.MSG_DONTWAIT) >= 0:
-                    pass
+                for _ in range(_MOST_WAITING):
+                    if _kernel.recv(number, None, 0, socket.MSG_DONTWAIT) < 0:
+                        break
 
     def only(self, address: str, *ports: int) -> None:
         """Let in what comes from this address, and where ``ports`` are named from one of these (RTCP from the one above
