@@ -17,7 +17,7 @@ from gate.operations.calls.calls import CallsList, CallsReasons, CallsShow
 REASONS = click.Choice([each.value for each in Reason])
 
 
-@click.group("calls", short_help="Attempts and calls: list, show.")
+@click.group("calls", short_help="Attempts and calls: list, show, reasons.")
 def command() -> None:
     """Every attempt to call, allowed or refused, with the decision and what followed."""
 

@@ -26,7 +26,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "register": ("gate.cli.register", "TPS and CTPS: import, watch, status."),
     "objection": ("gate.cli.objection", "The firm's own do-not-call list: add, remove, list, import, export."),
     "consent": ("gate.cli.consent", "Consents to calls: add, withdraw, list, import, export."),
-    "calls": ("gate.cli.calls", "Attempts and calls: list, show."),
+    "calls": ("gate.cli.calls", "Attempts and calls: list, show, reasons."),
     "reveal": ("gate.cli.reveal", "A telephone number in full, for a reason that is logged."),
     "recording": ("gate.cli.recordings", "Sealed recordings: list, export, verify."),
     "retention": ("gate.cli.retention", "What is erased when: status, sweep, forecast."),
