@@ -48,22 +48,23 @@ class ControlClient:
         the end.
         """
         operation = operation_of(request)
-        found: R = response(operation, self._asked(operation, msgspec.to_builtins(request), progress, given))
+        asked = checked(operation, msgspec.to_builtins(request))
+        found: R = response(operation, self._asked(operation, asked, progress, given))
         return found
 
     def call(self, op: str, /, *, progress: Progress | None = None, **fields: Any) -> Any:
         """Ask for an operation by its name; returns its response as JSON values. Raises as ``ask``."""
         request = parsed(op, fields)
-        return self._asked(operation_of(request), msgspec.to_builtins(request), progress, None)
+        return self._asked(operation_of(request), request, progress, None)
 
     def _asked(
         self,
         operation: Operation[Any, Any],
-        fields: dict[str, Any],
+        request: Request[Any],
         progress: Progress | None,
         given: HandedOverFile | None,
     ) -> Any:
-        fields = msgspec.to_builtins(checked(operation, fields))
+        fields = msgspec.to_builtins(request)
         timeout = self.timeout * (10 if operation.streams else 1)
         from gate.control.exchange import exchange  # HTTP is loaded where a gate answers, not to find that none does
 
