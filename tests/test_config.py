@@ -52,6 +52,28 @@ def test_names_of_files_are_relative_to_the_file_not_to_where_the_program_runs(
     assert load(tmp_path / "config.toml").path("a.wav") == tmp_path / "a.wav"
 
 
+TWO_TRUNKS = """[[trunk]]
+address = "sip.carrier.example:5060"
+name = "first"
+prefixes = ["+4420"]
+[[trunk]]
+address = "192.0.2.9:5060"
+name = "second"
+"""
+
+
+def test_one_trunk_is_a_section_and_several_are_an_array(tmp_path: Path) -> None:
+    one = load(write(tmp_path))
+    assert [each.name for each in one.trunk] == ["carrier"]
+    assert "trunk.address" in [row.key for row in origins(one, tmp_path / "config.toml")]
+    path = write(tmp_path, VALID.replace('[trunk]\naddress = "sip.carrier.example:5060"\n', TWO_TRUNKS))
+    two = load(path)
+    assert [(each.name, each.prefixes) for each in two.trunk] == [("first", ("+4420",)), ("second", ())]
+    named = {row.key: row.origin for row in origins(two, path)}
+    assert named["trunk[1].address"].endswith(":14")
+    assert named["trunk[1].order"] == "default"
+
+
 CASES = tomllib.loads((Path(__file__).parent / "data" / "config" / "faults.toml").read_text(encoding="utf-8"))["case"]
 
 

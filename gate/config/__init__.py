@@ -1,9 +1,10 @@
 """The configuration: one strict TOML file.
 
 - ``schema``    the sections: frozen structs, their keys and defaults; ``Config`` is the whole file;
-                ``office``: those about people and papers; ``section``: their base
+                ``carriers``: those about where calls go; ``office``: about people and papers; ``section``: their base
 - ``load``      ``load(path) -> Config``: every fault of the file in one ``ConfigError``, with line, key and what to do
 - ``rules``     what types cannot say: numbers, addresses, hours, dates, secrets; the firm complete, storage in the UK
+- ``trunks``    the rules of the carriers
 - ``mail``      the rules of letters and mail
 - ``drop``      the rules of the folder in which register files land
 - ``asking``    the rules of who may ask the gate: control, tokens, roles
@@ -19,6 +20,8 @@ Secrets are never in the file: it names the files (or ``env:NAME``) that hold th
 
 from __future__ import annotations
 
+from gate.config.carriers import Emergency as Emergency
+from gate.config.carriers import Trunk as Trunk
 from gate.config.load import load as load
 from gate.config.office import Letters as Letters
 from gate.config.office import Log as Log
@@ -33,7 +36,6 @@ from gate.config.schema import Calling as Calling
 from gate.config.schema import Config as Config
 from gate.config.schema import Control as Control
 from gate.config.schema import DialPrefix as DialPrefix
-from gate.config.schema import Emergency as Emergency
 from gate.config.schema import Firm as Firm
 from gate.config.schema import Limits as Limits
 from gate.config.schema import MediaConfig as MediaConfig
@@ -45,6 +47,5 @@ from gate.config.schema import Retention as Retention
 from gate.config.schema import Sip as Sip
 from gate.config.schema import Storage as Storage
 from gate.config.schema import Token as Token
-from gate.config.schema import Trunk as Trunk
 from gate.config.secrets import read_secret as read_secret
 from gate.config.section import Section as Section

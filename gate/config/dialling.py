@@ -6,12 +6,22 @@ Whose word on the purpose of a call is taken is named one by one: there is no wa
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from gate.config.addresses import host_port
-from gate.config.faults import Fault, Readable, duplicates, no_networks, unprintable
+from gate.config.carriers import Emergency
+from gate.config.faults import (
+    Fault,
+    Readable,
+    at_least,
+    callers_of,
+    duplicates,
+    no_networks,
+    not_callers,
+    unprintable,
+)
 from gate.config.lines import Key
-from gate.config.schema import DialPrefix, Emergency, Firm, PurposeHeader, Trunk
+from gate.config.schema import DialPrefix, Firm, PurposeHeader
 from gate.core import numbers
 
 _PREFIX = re.compile(r"[*#][0-9*#]{1,7}").fullmatch
@@ -23,7 +33,7 @@ _OURS = ("x-dialgate-hop", "x-dialgate-reason", "x-dialgate-decision")
 
 def dialled(readable: Readable, firm: Firm | None) -> list[Fault]:
     """Every fault of these sections."""
-    callers = _callers(readable)
+    callers = callers_of(readable)
     found: list[Fault] = []
     prefixes: dict[str, int] = {}
     for index, prefix in readable.arrays.get("dial_prefix", {}).items():
@@ -33,19 +43,8 @@ def dialled(readable: Readable, firm: Firm | None) -> list[Fault]:
         found += _header(header, callers)
     if emergency := readable.get("emergency", Emergency):
         found += _emergency(emergency, firm)
+        found += _then(emergency, readable)
     return found + list(_one_secret_a_name(readable))
-
-
-def _callers(readable: Readable) -> set[str]:
-    accounts, pbxs = readable.arrays.get("account", {}), readable.arrays.get("pbx", {})
-    return {f"account:{each.username}" for each in accounts.values()} | {f"trunk:{each.name}" for each in pbxs.values()}
-
-
-def _allowed(allowed: Sequence[str], callers: set[str], key: Key) -> Iterator[Fault]:
-    for index, who in enumerate(allowed):
-        if who not in callers:
-            yield Fault((*key, index), f'"{who}" is nobody of this file; known: {", ".join(sorted(callers)) or "none"}')
-    yield from duplicates(allowed, key)
 
 
 def _prefix(each: DialPrefix, before: dict[str, int], callers: set[str], key: Key) -> Iterator[Fault]:
@@ -59,7 +58,7 @@ def _prefix(each: DialPrefix, before: dict[str, int], callers: set[str], key: Ke
             yield Fault((*key, "prefix"), f"{said} and {other}: neither may begin the other")
     if not each.allowed:
         yield Fault((*key, "allowed"), "name who may use it, or take the prefix out")
-    yield from _allowed(each.allowed, callers, (*key, "allowed"))
+    yield from not_callers(each.allowed, callers, (*key, "allowed"))
 
 
 def _header(header: PurposeHeader, callers: set[str]) -> Iterator[Fault]:
@@ -73,18 +72,20 @@ def _header(header: PurposeHeader, callers: set[str]) -> Iterator[Fault]:
         )
     if not header.allowed:
         yield Fault(("purpose_header", "allowed"), "name whose word it is, or take the section out")
-    yield from _allowed(header.allowed, callers, ("purpose_header", "allowed"))
+    yield from not_callers(header.allowed, callers, ("purpose_header", "allowed"))
 
 
 def _one_secret_a_name(readable: Readable) -> Iterator[Fault]:
     """Passwords are asked for by user name."""
     files = {each.username: each.password_file for each in readable.arrays.get("account", {}).values()}
-    sections = {"trunk": readable.get("trunk", Trunk), "emergency": readable.get("emergency", Emergency)}
-    for name, section in sections.items():
-        if section is None or not section.username:
+    sections = [(readable.key("trunk", index), trunk) for index, trunk in readable.arrays.get("trunk", {}).items()]
+    if emergency := readable.get("emergency", Emergency):
+        sections.append((("emergency",), emergency))
+    for key, section in sections:
+        if not section.username:
             continue
         if files.setdefault(section.username, section.password_file) != section.password_file:
-            yield Fault((name, "username"), f"{section.username} has another password elsewhere in this file")
+            yield Fault((*key, "username"), f"{section.username} has another password elsewhere in this file")
 
 
 def _emergency(emergency: Emergency, firm: Firm | None) -> Iterator[Fault]:
@@ -112,3 +113,13 @@ def _emergency(emergency: Emergency, firm: Firm | None) -> Iterator[Fault]:
     if bool(emergency.username) != bool(emergency.password_file):
         missing = "password_file" if emergency.username else "username"
         yield Fault(("emergency", missing), "username and password_file go together")
+
+
+def _then(emergency: Emergency, readable: Readable) -> Iterator[Fault]:
+    """The trunks that are tried next are those of this file."""
+    known = [each.name for each in readable.arrays.get("trunk", {}).values()]
+    for index, name in enumerate(emergency.then):
+        if name not in known and readable.whole("trunk"):
+            yield Fault(("emergency", "then", index), f'"{name}" is no trunk of this file; known: {", ".join(known)}')
+    yield from duplicates(emergency.then, ("emergency", "then"))
+    yield from at_least(emergency, "emergency", 1, "silent_seconds")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
@@ -27,11 +27,23 @@ class Readable:
     sections: dict[str, Any] = field(default_factory=dict)
     arrays: dict[str, dict[int, Any]] = field(default_factory=dict)
     """Array of tables -> index -> element."""
+    alone: set[str] = field(default_factory=set)
+    """Arrays whose one element stands in the file as a plain section."""
+    torn: set[str] = field(default_factory=set)
+    """Arrays of which an element is not readable."""
 
     def get(self, name: str, kind: type[S]) -> S | None:
         """A section, where it is readable."""
         section = self.sections.get(name)
         return section if isinstance(section, kind) else None
+
+    def key(self, name: str, index: int) -> Key:
+        """Where an element of an array stands."""
+        return (name,) if name in self.alone else (name, index)
+
+    def whole(self, name: str) -> bool:
+        """True where every element of an array is readable."""
+        return name not in self.torn
 
     @property
     def in_order(self) -> dict[str, tuple[Any, ...]]:
@@ -53,11 +65,26 @@ def unprintable(section: Section, key: Key, *names: str) -> Iterator[Fault]:
             yield Fault((*key, name), "printable text on one line only")
 
 
-def at_least(section: Section, key: str, least: int, *names: str) -> Iterator[Fault]:
+def at_least(section: Section, key: str | Key, least: int, *names: str) -> Iterator[Fault]:
     """Numbers that may not be smaller than ``least``."""
+    place: Key = (key,) if isinstance(key, str) else key
     for name in names:
         if getattr(section, name) < least:
-            yield Fault((key, name), f"{getattr(section, name)} is too small; at least {least}")
+            yield Fault((*place, name), f"{getattr(section, name)} is too small; at least {least}")
+
+
+def callers_of(readable: Readable) -> set[str]:
+    """Who may call, as ``account:NAME`` and ``trunk:NAME``."""
+    accounts, pbxs = readable.arrays.get("account", {}), readable.arrays.get("pbx", {})
+    return {f"account:{each.username}" for each in accounts.values()} | {f"trunk:{each.name}" for each in pbxs.values()}
+
+
+def not_callers(named: Sequence[str], callers: set[str], key: Key) -> Iterator[Fault]:
+    """Members of a list that nobody of this file is, or that are there twice."""
+    for index, who in enumerate(named):
+        if who not in callers:
+            yield Fault((*key, index), f'"{who}" is nobody of this file; known: {", ".join(sorted(callers)) or "none"}')
+    yield from duplicates(named, key)
 
 
 def no_networks(values: Iterable[str], key: Key) -> Iterator[Fault]:

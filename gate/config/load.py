@@ -24,6 +24,8 @@ from gate.errors import ConfigError
 
 _NOT_KEYS = {"base"}
 """Fields of ``Config`` that are not keys of the file."""
+_ALONE = {"trunk"}
+"""Arrays of tables whose only element may stand as a plain section, ``[trunk]``."""
 _LARGEST = 1 << 20
 
 
@@ -54,14 +56,15 @@ def read(data: dict[str, Any]) -> tuple[Readable, list[Fault]]:
     _unknown(data, known, (), faults)
     for name, field in known.items():
         element = _element(field.type)
-        if element is not None:
-            readable.arrays[name] = _array(element, data.get(name, []), name, faults)
+        if element is not None and (name in data or not field.required):
+            readable.arrays[name] = _array(element, data.get(name, []), name, readable, faults)
         elif name in data:
             readable.sections[name] = _section(field.type, data[name], (name,), faults)
         elif field.required:
-            needed = ", ".join(key for key, inner in fields(field.type).items() if inner.required)
+            needed = ", ".join(key for key, inner in fields(element or field.type).items() if inner.required)
             faults.append(Fault((), f"section [{name}] is missing; it needs at least {needed}"))
-            readable.sections[name] = None
+            if element is None:
+                readable.sections[name] = None
         else:
             readable.sections[name] = field.default
     return readable, faults
@@ -135,15 +138,20 @@ def _element(kind: Any) -> type[Section] | None:
     return None
 
 
-def _array(kind: type[Section], value: Any, name: str, faults: list[Fault]) -> dict[int, Section]:
+def _array(kind: type[Section], value: Any, name: str, readable: Readable, faults: list[Fault]) -> dict[int, Section]:
+    if name in _ALONE and isinstance(value, dict):
+        readable.alone.add(name)
+        value = [value]
     if not isinstance(value, list):
         faults.append(Fault((name,), f"write it as [[{name}]], once for each"))
         return {}
     read_ones = {}
     for index, element in enumerate(value):
-        section = _section(kind, element, (name, index), faults)
+        section = _section(kind, element, readable.key(name, index), faults)
         if section is not None:
             read_ones[index] = section
+        else:
+            readable.torn.add(name)
     return read_ones
 
 

@@ -35,8 +35,12 @@ def origins(config: Config, path: Path) -> list[Origin]:
     for name in fields(Config):
         section = getattr(config, name)
         if isinstance(section, tuple):
+            held = given.get(name, [])
             for index, element in enumerate(section):
-                _add(rows, element, (name, index), given[name][index], found, path)
+                if isinstance(held, dict):  # the only one, as a plain section
+                    _add(rows, element, (name,), held, found, path)
+                else:
+                    _add(rows, element, (name, index), held[index], found, path)
         else:
             _add(rows, section, (name,), given.get(name, {}), found, path)
     return rows

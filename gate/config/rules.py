@@ -14,9 +14,10 @@ from pathlib import Path
 
 from gate.config.addresses import host_port, hours, network
 from gate.config.asking import asking
+from gate.config.carriers import Emergency
 from gate.config.dialling import dialled
 from gate.config.drop import registers_faults
-from gate.config.faults import Fault, Readable, at_least, blank, duplicates, no_networks, unprintable
+from gate.config.faults import Fault, Readable, at_least, blank, duplicates, unprintable
 from gate.config.lines import Key
 from gate.config.mail import checkpoint_faults, letters_faults, mail_faults
 from gate.config.office import Letters, Mail
@@ -24,7 +25,6 @@ from gate.config.schema import (
     Account,
     Announcement,
     Calling,
-    Emergency,
     Firm,
     Limits,
     MediaConfig,
@@ -34,9 +34,9 @@ from gate.config.schema import (
     Retention,
     Sip,
     Storage,
-    Trunk,
 )
 from gate.config.secrets import read_secret
+from gate.config.trunks import trunks
 from gate.core import numbers
 from gate.core.showing import LONGEST_NAME
 from gate.errors import ConfigError
@@ -61,8 +61,7 @@ def faults_of(readable: Readable, base: Path, *, secrets: bool = True) -> list[F
         found += _storage(storage)
     if sip := get("sip", Sip):
         found += _sip(sip)
-    if trunk := get("trunk", Trunk):
-        found += _trunk(trunk)
+    found += trunks(readable)
     if media := get("media", MediaConfig):
         found += _media(media, get("limits", Limits), sip)
     if announcement := get("announcement", Announcement):
@@ -169,26 +168,12 @@ def _refusal(code: int, key: Key) -> Iterator[Fault]:
         yield Fault(key, f"{code} does not refuse a call for good; one of {', '.join(map(str, REFUSALS))}")
 
 
-def _trunk(trunk: Trunk) -> Iterator[Fault]:
-    if fault := host_port(trunk.address, literal=False):
-        yield Fault(("trunk", "address"), fault)
-    yield from blank(trunk, "trunk", "name")
-    yield from unprintable(trunk, ("trunk",), "name", "username")
-    yield from at_least(trunk, "trunk", 0, "options_seconds")
-    yield from no_networks(trunk.addresses, ("trunk", "addresses"))
-    if bool(trunk.username) != bool(trunk.password_file):
-        missing = "password_file" if trunk.username else "username"
-        yield Fault(("trunk", missing), "username and password_file go together")
-    elif trunk.register and not trunk.username:
-        yield Fault(("trunk", "register"), "registering needs username and password_file")
-
-
 def _secrets(readable: Readable, base: Path) -> Iterator[Fault]:
     for index, account in readable.arrays.get("account", {}).items():
         yield from _secret(account.password_file, base, ("account", index, "password_file"))
-    trunk = readable.get("trunk", Trunk)
-    if trunk and trunk.password_file:
-        yield from _secret(trunk.password_file, base, ("trunk", "password_file"))
+    for index, trunk in readable.arrays.get("trunk", {}).items():
+        if trunk.password_file:
+            yield from _secret(trunk.password_file, base, (*readable.key("trunk", index), "password_file"))
     emergency = readable.get("emergency", Emergency)
     if emergency and emergency.password_file:
         yield from _secret(emergency.password_file, base, ("emergency", "password_file"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from gate.config.carriers import Emergency, Trunk
 from gate.config.office import Console, Letters, Log, Mail, Roles
 from gate.config.section import CallPurpose, CallTopic, Section
 
@@ -111,37 +112,6 @@ class Pbx(Section, frozen=True):
     """The SIP code that refuses its calls: one upon which it gives up, and does not dial its next trunk."""
     overflow: bool = False
     """Its next trunk leads to another gate: where this one has no room it says 503 with Retry-After."""
-
-
-class Trunk(Section, frozen=True):
-    """The carrier."""
-
-    address: str
-    """``host:port`` or ``[v6]:port``, UDP."""
-    name: str = "carrier"
-    username: str = ""
-    password_file: str = ""
-    register: bool = False
-    """Register with the carrier (needs username and password_file)."""
-    options_seconds: int = 30
-    """Keep-alive interval; 0 for none."""
-    addresses: tuple[str, ...] = ()
-    """Addresses or networks that it signals from inside a call, beside those of ``address`` and of its Contact."""
-
-
-class Emergency(Section, frozen=True):
-    """A way of its own for emergency numbers: out at once, unscreened, unannounced, unrecorded (LAW 3.5)."""
-
-    trunk: str = ""
-    """``host:port`` or ``[v6]:port``, UDP; may be the carrier's too. Empty: such calls are refused with advice."""
-    numbers: tuple[str, ...] = ("999", "112", "18000", "101", "111")
-    """Which numbers go there; 105 and 116… may be added. Any other short number is refused."""
-    presentation: str = ""
-    """The own number that these calls show, at which the caller can be rung back; the caller's own where empty."""
-    username: str = ""
-    password_file: str = ""
-    addresses: tuple[str, ...] = ()
-    """As in ``[trunk]``."""
 
 
 class DialPrefix(Section, frozen=True):
@@ -309,7 +279,8 @@ class Config(Section, frozen=True):
     """The whole file."""
 
     firm: Firm
-    trunk: Trunk
+    trunk: tuple[Trunk, ...]
+    """The carriers: one as ``[trunk]``, several as ``[[trunk]]``."""
     account: tuple[Account, ...] = ()
     pbx: tuple[Pbx, ...] = ()
     dial_prefix: tuple[DialPrefix, ...] = ()

@@ -181,12 +181,13 @@ class GateProcess:
             self._built.put(None)
 
     def _secret_of(self, username: str) -> str:
-        base, trunk, emergency = self._config.base, self._config.trunk, self._config.emergency
+        base, emergency = self._config.base, self._config.emergency
         for account in self._config.account:
             if account.username == username:
                 return read_secret(base, account.password_file)
-        if username and username == trunk.username:
-            return read_secret(base, trunk.password_file)
+        for trunk in self._config.trunk:
+            if username and username == trunk.username:
+                return read_secret(base, trunk.password_file)
         if username and username == emergency.username:
             return read_secret(base, emergency.password_file)
         raise ConfigError(f"there is no password for {username!r}")

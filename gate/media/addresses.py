@@ -36,13 +36,18 @@ class Addresses:
         translated = not _is_ours(media.address)
         wildcard = "0.0.0.0" if first == "IP4" else "::"  # noqa: S104 - behind a NAT there is no one address to bind
         listen = ("-l" if first == "IP4" else "-6", wildcard if translated else media.address)
-        trunk = _trunk_family(config.trunk.address)
-        if trunk not in by_family:
+        trunks = [_trunk_family(each.address) for each in config.trunk]
+        for trunk, each in zip(trunks, config.trunk, strict=True):
+            if trunk not in by_family:
+                raise ConfigError(
+                    f"the trunk {each.address} is reached over {_SPOKEN[trunk]}, and [media] has no such address",
+                    hint="set media.address6" if trunk == "IP6" else "set media.address to an IPv4 address",
+                )
+        if len(set(trunks)) > 1:
             raise ConfigError(
-                f"the trunk {config.trunk.address} is reached over {_SPOKEN[trunk]}, and [media] has no such address",
-                hint="set media.address6" if trunk == "IP6" else "set media.address to an IPv4 address",
+                "some trunks are reached over IPv4 and others over IPv6", hint="name addresses of one kind for all"
             )
-        return cls(by_family, listen, media.address, translated, trunk)
+        return cls(by_family, listen, media.address, translated, trunks[0])
 
     def facing(self, family: str) -> Facing:
         """The gate's own address towards a party of this family; ``UnusableSdpError`` where it has none."""

@@ -22,7 +22,7 @@ How a call comes in and goes out::
 - ``registrar``         REGISTER
 - ``identity``          what a caller asks (number, withheld) and what the trunk is shown
 - ``loop_detection``    calls of ours that have come back
-- ``routes``            where INVITEs go: the carrier's trunk, the emergency route
+- ``routes``            where INVITEs go: the carriers' trunks in their order, the emergency route
 - ``sdp``               codec names and payload maps
 - ``failure_mapping``   which failure of the trunk the caller gets
 - ``sippy_adapter``     sippy's transactions, user agents and event loop, with its faults worked around
@@ -31,7 +31,7 @@ How a call comes in and goes out::
 - ``offer_answer``      offers inside a call: hold, resume, codec change
 - ``liveness``          whether the parties are still there; ``dtmf``: keys told by INFO
 - ``stored_dialogs``    what of a leg is kept for the next start; ``orphaned_dialogs``: it is ended there
-- ``trunk``             OPTIONS keep-alive and registration with the carrier; ``status``: what is known of the carrier
+- ``trunk``             OPTIONS keep-alive and registration with the carrier; ``status``: what is known of a carrier
 
 Not here, on purpose: calls *to* registered phones (an INVITE from the trunk gets 404), TLS and TCP, 100rel, transfers
 (REFER is declined: it would dial a number that nobody screened).

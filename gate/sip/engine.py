@@ -1,4 +1,4 @@
-"""The line while it runs: transactions, ingress, bridges and trunk."""
+"""The line while it runs: transactions, ingress, bridges and trunks."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from gate.sip.overload import OverloadControl
 from gate.sip.peers import within
 from gate.sip.pending import Pending
 from gate.sip.registrar import Registrar
-from gate.sip.routes import Route, emergency_route, trunk_route
+from gate.sip.routes import Route, Trunks
 from gate.sip.sippy_adapter.classes import SipConf, Timeout
 from gate.sip.sippy_adapter.leg import AGENT, Leg
 from gate.sip.sippy_adapter.patches import apply_patches, guarded
@@ -71,7 +71,7 @@ class Engine:
 
     def __init__(
         self, config: Config, transport: Transport, relay: MediaRelay, events: LineEvents,
-        authenticator: Authenticator, registrar: Registrar, trunk_password: str, emergency_password: str,
+        authenticator: Authenticator, registrar: Registrar, trunk_passwords: Mapping[str, str], emergency_password: str,
         on_trunk: Callable[[TrunkStatus], None], book: LegFile,
     ) -> None:  # fmt: skip
         SipConf.my_uaname = AGENT
@@ -82,8 +82,9 @@ class Engine:
         self.relay = relay
         self.events = events
         self.loops = LoopDetector()
-        self.route = trunk_route(config, trunk_password)
-        self.emergency = emergency_route(config, emergency_password)
+        self.monitors: dict[str, TrunkMonitor] = {}
+        """By the trunk's name."""
+        self.trunks = Trunks(config, trunk_passwords, emergency_password, self._trunk_up)
         self.transactions = Transactions(transport, self._on_request)
         self.hosts_of = transport.hosts_of
         self.flood_filter = transport.flood_filter
@@ -112,8 +113,12 @@ class Engine:
             [network for network, _ in authenticator.networks]
             + [network for route in self._routes() for network in route.networks]
         )
-        self.trunk = TrunkMonitor(self, on_trunk)
-        self.trunk.start()
+        self.monitors |= {
+            trunk.name: TrunkMonitor(self, trunk, route, on_trunk)
+            for trunk, route in zip(config.trunk, self.trunks.routes, strict=True)
+        }
+        for monitor in self.monitors.values():
+            monitor.start()
         self._sweeper = Timeout(guarded("sweep", self._sweep), SWEEP_SECONDS, -1)
 
     def after(self, seconds: float, step: Callable[[], None]) -> EngineTimer:
@@ -128,21 +133,30 @@ class Engine:
         """True for a host of the carrier's, or of the emergency route's."""
         return any(host in self.hosts_of(each.address[0]) or within(host, each.networks) for each in self._routes())
 
-    def _routes(self) -> list[Route]:
-        return [self.route] if self.emergency is None else [self.route, self.emergency]
+    def _routes(self) -> tuple[Route, ...]:
+        return self.trunks.routes + self.trunks.emergency
+
+    def _trunk_up(self, name: str) -> bool | None:
+        return self.monitors[name].status.up if name in self.monitors else None
 
     def for_help(self, dialled: str) -> bool:
         """True for an emergency number that has a route."""
-        return self.emergency is not None and bool(emergency_number(dialled, self.config.emergency.numbers))
+        return bool(self.trunks.emergency) and bool(emergency_number(dialled, self.config.emergency.numbers))
 
     def invite(
-        self, call_id: str, number: str, presentation: str, display_name: str, route: Route, *, early: bool = False
-    ) -> None:
+        self, call_id: str, number: str, presentation: str, display_name: str, *, early: bool = False,
+        emergency: bool = False,
+    ) -> None:  # fmt: skip
         """Let a pending call through; ``early``: the caller may hear what comes before the answer."""
         pending = self.ingress.pending.take(call_id)
         if pending is None:
             return
-        bridge = Bridge(self, pending, number, presentation, display_name, route, early=early)
+        routes = self.trunks.for_help() if emergency else self.trunks.for_call(number, pending.claimed_by)
+        if not routes:  # the configuration's rules leave one for every call
+            self.ingress.refuse(pending, "internal_error", "", "No trunk takes this call.")
+            self.events.failed(call_id, pending.refusal, "no_trunk")
+            return
+        bridge = Bridge(self, pending, number, presentation, display_name, routes[0], early=early)
         self.bridges[call_id] = bridge
         self._admitted.add(pending.request.key)
         self._admitting = bridge
@@ -264,7 +278,8 @@ class Engine:
             bridge.hang_up("gate_stopping")
         for pending in self.ingress.pending.take_all():
             self.ingress.refuse(pending, "gate_stopping", "", "The gate is stopping.")
-        self.trunk.stop()
+        for monitor in self.monitors.values():
+            monitor.stop()
         self._sweeper.cancel()
 
     def leave(self, then: Callable[[], None], until: float | None = None) -> None:

@@ -33,7 +33,7 @@ class SipLine:
     Args:
         config: ``sip``, ``trunk``, ``account``, ``pbx`` and ``limits`` are read.
         relay: makes SDP bodies the gate's own.
-        secret_of: password of an account's username, and of the trunk's; called once each, at the start.
+        secret_of: password of an account's username, and of a trunk's; called once each, at the start.
         book: where the legs of running calls are kept for the next start.
     """
 
@@ -45,7 +45,7 @@ class SipLine:
         self._transport = Transport(config.sip.listen, self._steps, self._receive)
         self._authenticator = Authenticator(config, secret_of)
         self._registrar = Registrar(config.sip.registration_seconds)
-        self._trunk_password = secret_of(config.trunk.username) if config.trunk.username else ""
+        self._trunk_passwords = {each.name: secret_of(each.username) for each in config.trunk if each.username}
         self._emergency_password = secret_of(config.emergency.username) if config.emergency.username else ""
         self._events: LineEvents | None = None
         self._engine: Engine | None = None
@@ -54,7 +54,7 @@ class SipLine:
         self._stopping = False
         self._failed: Exception | None = None
         self.on_trunk: Callable[[TrunkStatus], None] = lambda status: None
-        """Told on the line thread when the carrier goes away, comes back, or takes our registration."""
+        """Told on the line thread when a carrier goes away, comes back, or takes our registration."""
 
     # --- start and stop -----------------------------------------------------------------------------------------------
 
@@ -98,7 +98,7 @@ class SipLine:
             loop = adopt_loop()
             self._engine = Engine(
                 self._config, self._transport, self._relay, self._events,
-                self._authenticator, self._registrar, self._trunk_password, self._emergency_password,
+                self._authenticator, self._registrar, self._trunk_passwords, self._emergency_password,
                 self._trunk_changed, self._book,
             )  # fmt: skip
         except Exception as error:
@@ -163,14 +163,14 @@ class SipLine:
     def invite(self, call_id: str, number: str, presentation: str, display_name: str, *, early: bool = False) -> None:
         """Let the call through to the trunk."""
         engine = self._running()
-        engine.invite(call_id, number, presentation, display_name, engine.route, early=early)
+        engine.invite(call_id, number, presentation, display_name, early=early)
 
     def invite_emergency(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
         """Let the call through to the emergency route."""
         engine = self._running()
-        if engine.emergency is None:
+        if not engine.trunks.emergency:
             raise GateError("there is no emergency route", hint="see the section [emergency]")
-        engine.invite(call_id, number, presentation, display_name, engine.emergency)
+        engine.invite(call_id, number, presentation, display_name, emergency=True)
 
     def early_media(self, call_id: str) -> None:
         """183 with the callee's SDP to the caller; only between ``answered`` and ``connect``."""
@@ -198,8 +198,14 @@ class SipLine:
 
     @property
     def trunk_up(self) -> bool | None:
-        """Whether the carrier answers; None where it is not asked or has not answered yet. From any thread."""
-        return self._engine.trunk.status.up if self._engine else None
+        """Whether a carrier answers; None where none does, and one is not asked or has not answered yet. From any
+        thread."""
+        ups = [each.up for each in self.trunks()]
+        return True if True in ups else None if None in ups or not ups else False
+
+    def trunks(self) -> list[TrunkStatus]:
+        """What is known of each carrier. From any thread."""
+        return [each.status for each in self._engine.monitors.values()] if self._engine else []
 
     def counts(self) -> dict[str, int]:
         """What was passed over or refused to its face since the start, by kind; from any thread."""

@@ -40,7 +40,7 @@ class OrphanedDialogs:
     def __init__(self, engine: Engine, told: Callable[[str, Mapping[str, str]], None]) -> None:
         self._engine = engine
         self._told = told
-        self._ringing: dict[str, tuple[SipMessage, Address, Callable[[str], None]]] = {}
+        self._ringing: dict[str, tuple[SipMessage, Address, tuple[str, str], Callable[[str], None]]] = {}
         """SIP Call-ID of an INVITE of ours whose CANCEL is under way."""
 
     def end(self, left: Mapping[str, Any]) -> None:
@@ -76,13 +76,16 @@ class OrphanedDialogs:
 
     def _end_leg(self, side: str, leg: Mapping[str, Any], picked_up: bool, done: Callable[[str], None]) -> None:
         if "dialog" in leg:
-            route = self._engine.emergency if leg.get("emergency") else self._engine.route
-            trunk = route if side == "callee" else None
-            self._bye(leg["dialog"], done, *((trunk.username, trunk.password) if trunk else ()))
+            self._bye(leg["dialog"], done, *(self._login(leg) if side == "callee" else ()))
         elif "invite" in leg:
             self._cancel(leg, done)
         else:
             self._answer(leg, picked_up, done)
+
+    def _login(self, leg: Mapping[str, Any]) -> tuple[str, str]:
+        """User name and password of the trunk that a leg was at."""
+        route = self._engine.trunks.named(str(leg.get("trunk", "")), emergency=bool(leg.get("emergency")))
+        return (route.username, route.password) if route else ("", "")
 
     def _bye(self, kept: dict[str, Any], done: Callable[[str], None], username: str = "", password: str = "") -> None:
         leg, request = stored_dialogs.bye(self._engine.transactions, kept, WHY, username, password)
@@ -117,7 +120,7 @@ class OrphanedDialogs:
     def _cancel(self, kept: Mapping[str, Any], done: Callable[[str], None]) -> None:
         request = parse((kept["invite"] + "\r\n\r\n").encode("utf-8"))
         to = (str(kept["to"][0]), int(kept["to"][1]))
-        self._ringing[request.call_id] = (request, to, done)
+        self._ringing[request.call_id] = (request, to, self._login(kept), done)
         self._again(self._engine.transactions.l4r.getServer(to), _like(request, "CANCEL"), to)
         self._engine.after(PATIENCE, partial(self._forget, request.call_id))
 
@@ -129,7 +132,7 @@ class OrphanedDialogs:
         found = self._ringing.get(response.call_id)
         if found is None or response.cseq_method != "INVITE" or response.code < 200:
             return False
-        request, to, done = found
+        request, to, login, done = found
         if source[0] not in self._engine.transactions.l4r.hosts_of(to[0]):
             return False
         if response.code >= 300:
@@ -138,7 +141,7 @@ class OrphanedDialogs:
         else:
             dialog = stored_dialogs.by_answer(request, response, to)
             endpoint.send_to(_like(request, "ACK", dialog["remote"], dialog["target"], "z9hG4bK" + response.to_tag), to)
-            self._bye(dialog, done, self._engine.route.username, self._engine.route.password)
+            self._bye(dialog, done, *login)
         return True
 
     def _again(self, endpoint: Endpoint, data: bytes, to: Address, when: tuple[float, ...] = AGAIN) -> None:

@@ -1,11 +1,17 @@
-"""Where the INVITEs that were let through go: the carrier's trunk, and the emergency route where there is one."""
+"""Where the INVITEs that were let through go: the carriers' trunks in the order in which they are tried, and those of
+the emergency route where there is one."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import random
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, time
 from ipaddress import IPv4Network, IPv6Network
 
-from gate.config import Config
+from gate.clock import SystemClock
+from gate.config import Config, Trunk
+from gate.core.showing import LONDON
 from gate.core.wording import phrase
 from gate.sip.failure_mapping import UNAVAILABLE, as_it_is, for_caller
 from gate.sip.message import Address
@@ -24,6 +30,10 @@ class Route:
     """Where its signalling may come from, beside what its name says."""
     emergency: bool = False
     """LAW 3.5: no time to answer is set, and nothing of ours may stop the call."""
+    name: str = ""
+    """Of the trunk; empty for an emergency route that is none."""
+    silent_seconds: float = 4.0
+    """So long without any answer to an INVITE, and the next route is tried where there is one."""
 
     def refusal(self, code: int, why: str) -> tuple[int, str]:
         """The answer to the caller where the gate itself cannot go on: its refusal, so that no PBX leads the call
@@ -35,17 +45,66 @@ class Route:
         return as_it_is(code, phrase) if self.emergency else for_caller(code, phrase)
 
 
-def trunk_route(config: Config, password: str) -> Route:
-    """The carrier."""
-    trunk = config.trunk
-    return Route(split_address(trunk.address), trunk.username, password, networks(trunk.addresses))
+class Trunks:
+    """The routes of the configuration, and which of them a call takes. ``up(name)``: what is known of a trunk now."""
+
+    def __init__(
+        self, config: Config, passwords: Mapping[str, str], emergency_password: str, up: Callable[[str], bool | None]
+    ) -> None:
+        self._up = up
+        self._random = random.SystemRandom()
+        self._trunks = [(trunk, _of(trunk, passwords.get(trunk.name, ""))) for trunk in config.trunk]
+        self.routes = tuple(route for _, route in self._trunks)
+        self.emergency = tuple(_emergency(config, emergency_password, self.routes))
+
+    def named(self, name: str, *, emergency: bool = False) -> Route | None:
+        """A route by its trunk's name, as the legs of a call keep it; the first where it is not told."""
+        routes = self.emergency if emergency else self.routes
+        return next((route for route in routes if route.name == name), routes[0] if routes and not name else None)
+
+    def for_call(self, number: str, claimed_by: str) -> list[Route]:
+        """The trunks that may carry this call, in the order in which they are tried: by ``order``, drawn by ``weight``
+        where that is the same. One that is known to be down comes after those that are not."""
+        now = SystemClock().now().astimezone(LONDON)
+        open_ones = [(trunk, route) for trunk, route in self._trunks if _takes(trunk, number, claimed_by, now)]
+        drawn = sorted(open_ones, key=lambda each: (each[0].order, self._draw(each[0].weight)))
+        return self._down_last([route for _, route in drawn])
+
+    def for_help(self) -> list[Route]:
+        """The emergency routes, in their own order."""
+        return self._down_last(list(self.emergency))
+
+    def _down_last(self, routes: list[Route]) -> list[Route]:
+        return sorted(routes, key=lambda route: bool(route.name) and self._up(route.name) is False)
+
+    def _draw(self, weight: int) -> float:
+        """Sorted by these, the first is each with a chance of its share of the weights (Efraimidis and Spirakis)."""
+        return self._random.expovariate(weight)
 
 
-def emergency_route(config: Config, password: str) -> Route | None:
-    """The emergency route; None where none is configured."""
+def _of(trunk: Trunk, password: str) -> Route:
+    return Route(
+        split_address(trunk.address), trunk.username, password, networks(trunk.addresses),
+        name=trunk.name, silent_seconds=trunk.silent_seconds,
+    )  # fmt: skip
+
+
+def _emergency(config: Config, password: str, routes: tuple[Route, ...]) -> list[Route]:
     emergency = config.emergency
     if not emergency.trunk:
-        return None
-    return Route(
-        split_address(emergency.trunk), emergency.username, password, networks(emergency.addresses), emergency=True
-    )
+        return []
+    own = Route(split_address(emergency.trunk), emergency.username, password, networks(emergency.addresses))
+    then = [route for name in emergency.then for route in routes if route.name == name]
+    return [replace(each, emergency=True, silent_seconds=emergency.silent_seconds) for each in (own, *then)]
+
+
+def _takes(trunk: Trunk, number: str, claimed_by: str, now: datetime) -> bool:
+    """True where the configuration sends calls of this number, caller and time there."""
+    if trunk.prefixes and not number.startswith(trunk.prefixes):
+        return False
+    if trunk.callers and claimed_by not in trunk.callers:
+        return False
+    if not trunk.hours:
+        return True
+    opens, closes = map(time.fromisoformat, trunk.hours.split("-"))
+    return opens <= now.time() < closes

@@ -1,4 +1,4 @@
-"""What is known of the carrier."""
+"""What is known of a carrier."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class TrunkStatus:
-    """The carrier, as last seen. None: not asked (``trunk.options_seconds = 0``), not answered yet, or not
+    """A carrier, as last seen. None: not asked (``trunk.options_seconds = 0``), not answered yet, or not
     configured."""
 
+    name: str = ""
     up: bool | None = None
     """It answers OPTIONS."""
     registered: bool | None = None

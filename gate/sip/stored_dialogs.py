@@ -31,10 +31,10 @@ def of(bridge: Bridge) -> dict[str, Any]:
         if leg.isConnected():
             legs[name] = {"dialog": confirmed(leg)}
     if "callee" in legs:
-        legs["callee"]["emergency"] = bridge.route.emergency
+        legs["callee"] |= {"emergency": bridge.route.emergency, "trunk": bridge.route.name}
     elif bridge.callee.tr is not None and not bridge.callee.over:
         sent, to = _sent(str(bridge.callee.tr.data)), list(bridge.callee.rAddr[0])
-        legs["callee"] = {"invite": sent, "to": to, "emergency": bridge.route.emergency}
+        legs["callee"] = {"invite": sent, "to": to, "emergency": bridge.route.emergency, "trunk": bridge.route.name}
     if "caller" not in legs and not bridge.caller.over:
         pending = bridge.pending
         legs["caller"] = {

@@ -1,4 +1,4 @@
-"""The carrier outside of calls: is it there (OPTIONS), does it know us (REGISTER). Lives on the line thread alone.
+"""A carrier outside of calls: is it there (OPTIONS), does it know us (REGISTER). Lives on the line thread alone.
 
 Both are written on sippy's transactions: its own registration agent answers a 407 in the wrong header and renews only
 when the registration has run out.
@@ -27,7 +27,9 @@ from gate.sip.sippy_adapter.patches import guarded
 from gate.sip.status import TrunkStatus
 
 if TYPE_CHECKING:
+    from gate.config import Trunk
     from gate.sip.engine import Engine
+    from gate.sip.routes import Route
 
 _log = structlog.get_logger("gate.sip")
 
@@ -49,13 +51,14 @@ class _Dialogue:
 
 
 class TrunkMonitor:
-    """Monitors the carrier. ``status`` is what is known now; ``on_change`` is called when it changes."""
+    """Monitors one carrier. ``status`` is what is known now; ``on_change`` is called when it changes."""
 
-    def __init__(self, engine: Engine, on_change: Callable[[TrunkStatus], None]) -> None:
+    def __init__(self, engine: Engine, trunk: Trunk, route: Route, on_change: Callable[[TrunkStatus], None]) -> None:
         self._engine = engine
-        self._config = engine.config.trunk
+        self._config = trunk
+        self._route = route
         self._on_change = on_change
-        self.status = TrunkStatus()
+        self.status = TrunkStatus(trunk.name)
         self._timers: dict[str, Any] = {}
         self._failures = 0
         self._stopped = False
@@ -115,7 +118,7 @@ class TrunkMonitor:
         """Send the next request; a challenge is answered once (and once more where only its nonce was too old)."""
         if self._stopped:
             return
-        host, port = self._engine.route.address
+        host, port = self._route.address
         user = self._config.username or None
         party = SipAddress(url=SipURL(username=user, host=host, port=None), hadbrace=True)
         sender = SipFrom(address=party.getCopy())
@@ -157,7 +160,7 @@ class TrunkMonitor:
             supported, qop = challenge.supportedAlgorithm()
             if supported and (not tried or stale):
                 uri = str(request.getRURI())
-                return challenge.genAuthHF(self._config.username, self._engine.route.password, method, uri, None, qop)
+                return challenge.genAuthHF(self._config.username, self._route.password, method, uri, None, qop)
         return None
 
     def _change(self, up: bool | None = None, registered: bool | None = None, code: int = 0) -> None:

@@ -73,8 +73,8 @@ def test_a_guided_set_up_on_a_terminal(tmp_path: Path) -> None:
     config = load(folder / "config.toml")
     assert (config.firm.legal_name, config.firm.trading_name) == ("Webeo Example Ltd", "Webeo")
     assert config.firm.numbers == ("+442079460000", "+441632960100")
-    assert (config.trunk.address, config.trunk.username) == ("127.0.0.1:5070", "webeo")
-    assert (folder / config.trunk.password_file).read_text() == "a secret of the carrier\n"
+    assert (config.trunk[0].address, config.trunk[0].username) == ("127.0.0.1:5070", "webeo")
+    assert (folder / config.trunk[0].password_file).read_text() == "a secret of the carrier\n"
     assert [(a.username, a.presentation, a.purpose) for a in config.account] == [("alice", "+441632960100", "service")]
     assert [(p.name, p.addresses, p.presentation, p.refusal) for p in config.pbx] == [
         ("office", ("192.0.2.0/24", "127.0.0.9"), "+442079460000", 486)
@@ -205,8 +205,8 @@ def test_a_name_or_password_that_would_not_load_is_asked_again_at_once(tmp_path:
     ):
         assert text in terminal.text
     config = load(folder / "config.toml")
-    assert (config.trunk.username, [each.username for each in config.account]) == ("acme", ["alice"])
-    assert read_secret(config.base, config.trunk.password_file) == " a secret of the carrier"
+    assert (config.trunk[0].username, [each.username for each in config.account]) == ("acme", ["alice"])
+    assert read_secret(config.base, config.trunk[0].password_file) == " a secret of the carrier"
 
 
 @pytest.mark.parametrize("name", ["trunk", "carrier"])
@@ -223,7 +223,7 @@ def test_no_softphone_takes_the_file_of_the_carriers_password(tmp_path: Path, na
         written(terminal)
         assert terminal.end() == 0, terminal.text
     config = load(folder / "config.toml")
-    secrets = {read_secret(config.base, each.password_file) for each in (config.trunk, *config.account)}
+    secrets = {read_secret(config.base, each.password_file) for each in (*config.trunk, *config.account)}
     assert len(secrets) == 2
 
 

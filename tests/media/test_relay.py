@@ -22,7 +22,7 @@ NOTICE, SECONDS = 440.0, 2.3
 def config(trunk: str = "127.0.0.1:5060", **media: object) -> Config:
     firm = Firm("Webeo Ltd", "Webeo", "1 High St", ("+442079460000",), "1", "2026-01-01")
     chosen = MediaConfig(**{"port_min": 21000, "port_max": 21999, **media})  # type: ignore[arg-type]  # test values
-    return Config(firm, Trunk(trunk), media=chosen, limits=Limits(max_calls=20))
+    return Config(firm, (Trunk(trunk),), media=chosen, limits=Limits(max_calls=20))
 
 
 @pytest.fixture(scope="module")

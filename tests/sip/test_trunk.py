@@ -72,7 +72,7 @@ def test_registration_with_digest_and_renewal(carrier, code, asks, gives):
         carrier.send(
             carrier.answer(second, 200, "OK", tag="t", contact=f"<{second.contact}>;expires=2"), carrier.last_from
         )
-        until(lambda: running.line._engine and running.line._engine.trunk.status.registered)
+        until(lambda: running.line._engine and running.line._engine.monitors["carrier"].status.registered)
         assert carrier.recv(3, only="REGISTER")  # before it runs out
 
 
@@ -86,7 +86,7 @@ def test_credentials_that_are_never_right_end_no_loop(carrier):
                 carrier.last_from,
             )
         assert carrier.quiet(0.5)
-        assert running.line._engine.trunk.status.registered is False
+        assert running.line._engine.monitors["carrier"].status.registered is False
 
 
 TRUNK = {"trunk_options": {"username": "firm", "password_file": "x"}}

@@ -178,8 +178,7 @@ def config_for(
     """A configuration on loopback: a PBX at 127.0.0.1 and ::1 that is refused with ``refusal``, and a trunk."""
     return Config(
         firm=Firm("Example Sales Ltd", "Example", "1 Sample Street", (PRESENTED,), "1", "2026-01-01"),
-        trunk=Trunk(trunk, options_seconds=0, **(trunk_options or {})) if "options_seconds" not in (trunk_options or {})
-        else Trunk(trunk, **(trunk_options or {})),
+        trunk=(Trunk(trunk, **{"options_seconds": 0, **(trunk_options or {})}),),
         account=accounts,
         pbx=(Pbx("pbx1", ("127.0.0.1", "::1"), PRESENTED, refusal=refusal),) if pbx else (),
         sip=Sip(listen=listen, **(sip or {})),

@@ -154,8 +154,9 @@ def _recipients(config: Config, recipients: Iterable[Mapping[str, Any]]) -> dict
     for each in recipients:
         roles[str(each.get("role") or "no role")] = roles.get(str(each.get("role") or "no role"), 0) + 1
     holders = ", ".join(f"{count} {role}" for role, count in sorted(roles.items())) or "nobody yet"
+    carriers = ", ".join(each.name for each in config.trunk)
     texts = {
-        "Carrier": f"the telecommunications carrier ({config.trunk.name}): the number dialled, and the call itself",
+        "Carrier": f"the telecommunications carrier ({carriers}): the number dialled, and the call itself",
         "Those who can open recordings": f"{holders} (by their private keys)" if config.recording.enabled else "none",
         "Auditors": "bundles of evidence, where the firm hands them out",
         "The person": "their own data, on request",

@@ -1,0 +1,53 @@
+"""The sections of the configuration about where calls go: the carriers, and the way of its own for emergency calls."""
+
+from __future__ import annotations
+
+from gate.config.section import Section
+
+
+class Trunk(Section, frozen=True):
+    """A carrier. ``[trunk]`` for one, ``[[trunk]]`` for each of several."""
+
+    address: str
+    """``host:port`` or ``[v6]:port``, UDP."""
+    name: str = "carrier"
+    username: str = ""
+    password_file: str = ""
+    register: bool = False
+    """Register with the carrier (needs username and password_file)."""
+    options_seconds: int = 30
+    """Keep-alive interval; 0 for none."""
+    addresses: tuple[str, ...] = ()
+    """Addresses or networks that it signals from inside a call, beside those of ``address`` and of its Contact."""
+    order: int = 1
+    """Which trunk is tried first: the one with the lowest."""
+    weight: int = 1
+    """Share of the calls among trunks of the same order."""
+    prefixes: tuple[str, ...] = ()
+    """Numbers that may go there, by how they begin: ``+4420``. Empty: any."""
+    callers: tuple[str, ...] = ()
+    """Whose calls may go there: ``account:alice``, ``trunk:pbx1``. Empty: anybody's."""
+    hours: str = ""
+    """When calls may go there, London time, ``08:00-18:00``. Empty: always."""
+    silent_seconds: int = 4
+    """So long without any answer to an INVITE, not even a 100, and the next trunk is tried. The last one is waited
+    for."""
+
+
+class Emergency(Section, frozen=True):
+    """A way of its own for emergency numbers: out at once, unscreened, unannounced, unrecorded (LAW 3.5)."""
+
+    trunk: str = ""
+    """``host:port`` or ``[v6]:port``, UDP; may be the carrier's too. Empty: such calls are refused with advice."""
+    numbers: tuple[str, ...] = ("999", "112", "18000", "101", "111")
+    """Which numbers go there; 105 and 116… may be added. Any other short number is refused."""
+    presentation: str = ""
+    """The own number that these calls show, at which the caller can be rung back; the caller's own where empty."""
+    username: str = ""
+    password_file: str = ""
+    addresses: tuple[str, ...] = ()
+    """As in ``[trunk]``."""
+    then: tuple[str, ...] = ()
+    """Names of trunks that are tried next, in this order, where ``trunk`` is silent or fails before it rings."""
+    silent_seconds: int = 2
+    """As in ``[trunk]``."""
