@@ -30,6 +30,7 @@ from tests.support.audio import tone as samples_of
 from tests.support.sip_line import NUMBER, PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import read
 from tests.support.uas import Uas
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.deep
 
@@ -52,6 +53,7 @@ class Server:
         self.seen: list[Any] = []
         self.answers: list[str] = []
         """Codes and phrases for the INVITEs to come, in order; an empty one is no answer."""
+        self.registration = "200 OK"
         self.peer: tuple[str, int] | None = None
         self._going = True
         self._thread = threading.Thread(target=self._run)
@@ -68,7 +70,7 @@ class Server:
     def of(self, method: str) -> list[Any]:
         return [message for message in self.seen if message.method == method]
 
-    def wait(self, method: str, count: int = 1, seconds: float = 5.0) -> Any:
+    def wait(self, method: str, count: int = 1, seconds: float = PATIENCE) -> Any:
         end = time.monotonic() + seconds
         while len(self.of(method)) < count:
             assert time.monotonic() < end, f"no {method}; seen {[message.start for message in self.seen]}"
@@ -93,7 +95,7 @@ class Server:
             asked = read(data)
             self.seen.append(asked)
             if asked.method in ("REGISTER", "BYE", "CANCEL"):
-                self.answer(asked, "200 OK")
+                self.answer(asked, self.registration if asked.method == "REGISTER" else "200 OK")
             elif asked.method == "INVITE" and self.answers and (start := self.answers.pop(0)):
                 more = 'WWW-Authenticate: Digest realm="r", nonce="n", algorithm=SHA-256, qop="auth"\r\n'
                 more += 'WWW-Authenticate: Digest realm="r", nonce="n", algorithm=MD5, qop="auth"\r\n'
@@ -397,8 +399,23 @@ def test_a_phone_that_is_not_let_in_says_so_and_leaves_no_thread(server: Server)
         phone = GatedPhone(lambda _: ALLOWED, *running.address, "alice", "wrong")
         with pytest.raises(GateError, match="could not register"):
             phone.start()
-    time.sleep(0.2)
-    assert not [thread for thread in threading.enumerate() if thread.name.startswith(("SIP", "RTP"))]
+    end = time.monotonic() + PATIENCE
+    while (left := _threads()) and time.monotonic() < end:
+        time.sleep(0.02)
+    assert not left
+
+
+def test_a_phone_that_is_refused_does_not_ask_again(server: Server) -> None:
+    server.registration = "403 Forbidden"
+    phone = phone_at(server)
+    with pytest.raises(GateError, match="could not register"):
+        phone.start()
+    time.sleep(0.3)  # pyVoIP's next try would come at once
+    assert [asked.get("Expires") for asked in server.of("REGISTER")][1:] in ([], ["0"])  # at most its own end
+
+
+def _threads() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name.startswith(("SIP", "RTP"))]
 
 
 def test_a_peer_that_asks_whether_the_phone_is_there_is_told_so(server: Server) -> None:
@@ -425,7 +442,7 @@ def test_a_call_that_is_over_in_its_announcement_is_over_for_the_phone_too() -> 
         ):
             call = phone.call("020 7946 0000")
             call.wait_answered(10)
-            end = time.monotonic() + 5
+            end = time.monotonic() + PATIENCE
             while call.state != CallState.ENDED and time.monotonic() < end:
                 time.sleep(0.02)
             assert (call.code, call.state) == (200, CallState.ENDED)
@@ -533,7 +550,7 @@ def test_a_phone_that_talks_is_not_given_up_for_what_it_does_not_answer(
             looks: list[Any] = []
             counted = alive._counted
             alive._counted = lambda now: (looks.append(now), counted(now))[1]
-            end = time.monotonic() + 30
+            end = time.monotonic() + PATIENCE
             while len(looks) < 16 and time.monotonic() < end:  # four times the time after which silence ends a call
                 time.sleep(0.05)
             assert len(looks) >= 16 and len(set(looks)) > 12

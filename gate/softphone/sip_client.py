@@ -13,6 +13,7 @@ What pyVoIP 1.6.8 does, and what is done here instead:
 - a call that rings cannot be given up: here CANCEL
 - OPTIONS, by which a peer may ask whether anybody is there, is left without an answer: here 200
 - a header without a space behind its colon, or in compact form, throws the message away: here it is put right first
+- a phone that was not let in tries again at once, on a thread that outlives it: here it is told, and nothing goes on
 """
 
 from __future__ import annotations
@@ -71,6 +72,7 @@ class Signals(SIP.SIPClient):  # type: ignore[misc]  # pyVoIP has no usable type
         self.register_timeout = 5
         self.default_expires = 300
         self.invites: dict[str, Invite] = {}
+        self._let_in = False
         self._lock = threading.RLock()
 
     # --- dialling -----------------------------------------------------------------------------------------------------
@@ -280,8 +282,12 @@ class Signals(SIP.SIPClient):  # type: ignore[misc]  # pyVoIP has no usable type
         self.NSD = True
         self.s = self.out = SIP.socket.socket(SIP.socket.AF_INET, SIP.socket.SOCK_DGRAM)
         self.s.bind((self.myIP, self.myPort))
-        self.register()
+        self._let_in = bool(super().register())
         threading.Thread(target=self._listen, name="SIP in", daemon=True).start()
+
+    def register(self) -> bool:
+        """Again, by pyVoIP's timer; not where the first try was refused."""
+        return self._let_in and bool(super().register())
 
     def stop(self) -> None:
         """Take the registration back, then close; closed whatever happens."""
