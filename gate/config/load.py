@@ -20,6 +20,7 @@ from gate.config.lines import Key, line_of, lines
 from gate.config.rules import faults_of
 from gate.config.schema import Config
 from gate.config.section import Section
+from gate.converting import convert
 from gate.errors import ConfigError
 
 _NOT_KEYS = {"base"}
@@ -170,7 +171,7 @@ def _section(kind: type[Section], value: Any, key: Key, faults: list[Fault]) -> 
                 faults.append(Fault((*key, name), f"is missing from [{spelled(key)}]"))
             continue
         try:
-            values[name] = msgspec.convert(value[name], field.type, strict=True)
+            values[name] = convert(value[name], field.type)
         except msgspec.ValidationError as error:
             faults.append(_wrong_type((*key, name), field.type, value[name], str(error)))
     return None if len(faults) > before else kind(**values)

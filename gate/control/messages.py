@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from gate.converting import convert
 from gate.core.masking import masked
 from gate.errors import ControlError, GateError, UsageError
 from gate.operations.operation import Caller, Operation, Request, operation_of
@@ -37,7 +38,7 @@ def parsed(name: str, fields: Mapping[str, Any]) -> Request[Any]:
 def checked(operation: Operation[Any, Any], fields: Mapping[str, Any]) -> Request[Any]:
     """The request with these fields. Raises ``UsageError`` for one that does not exist, or a value that is wrong."""
     try:
-        request: Request[Any] = msgspec.convert(dict(fields), operation.request, strict=True)
+        request: Request[Any] = convert(dict(fields), operation.request)
         msgspec.json.encode(request)  # what was typed may be no text at all: bytes that are not UTF-8
     except (msgspec.ValidationError, UnicodeEncodeError) as error:
         what = "not UTF-8 text" if isinstance(error, UnicodeEncodeError) else str(error)  # not kept: a cycle
@@ -59,7 +60,7 @@ def carry_out(folder: DataFolder, request: Request[Any], caller: Caller) -> Any:
         if caller.file is not None:
             caller.file.close()
     try:
-        msgspec.convert(answer, operation.response, strict=True)
+        convert(answer, operation.response)
     except msgspec.ValidationError as error:
         raise GateError(f"{operation.name} answered something else than it promises: {error}") from error
     return masked(answer) if getattr(request, "masked", False) else answer
@@ -68,6 +69,6 @@ def carry_out(folder: DataFolder, request: Request[Any], caller: Caller) -> Any:
 def response(operation: Operation[Any, Any], answer: Any) -> Any:
     """An answer as the operation's response. Raises ``ControlError`` where it is not one."""
     try:
-        return msgspec.convert(answer, operation.response, strict=True)
+        return convert(answer, operation.response)
     except msgspec.ValidationError as error:
         raise ControlError(f"{operation.name} answered something else than it promises: {error}") from None

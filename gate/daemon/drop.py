@@ -12,6 +12,7 @@ import msgspec
 import structlog
 
 from gate.config import Registers
+from gate.converting import convert
 from gate.daemon.chores import chore
 from gate.operations.operation import Caller
 from gate.operations.registers.importing import REGISTERS, RegisterImport, RegisterImported, register_import
@@ -35,7 +36,7 @@ def drop_folder(section: Registers, folder: Path, ask: Ask, settle: float | None
 
     def take(name: str, file: HandedOverFile) -> Mapping[str, Any]:
         fields = {"name": name, "path": file.said, "coverage": section.coverage, "once": True}
-        report: Mapping[str, Any] = msgspec.to_builtins(ask(msgspec.convert(fields, RegisterImport), file))
+        report: Mapping[str, Any] = msgspec.to_builtins(ask(convert(fields, RegisterImport), file))
         return report
 
     names = {"tps": section.tps_names, "ctps": section.ctps_names}

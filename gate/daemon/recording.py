@@ -12,10 +12,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import msgspec
-
 from gate.clock import SystemClock
 from gate.config import Log
+from gate.converting import convert
 from gate.daemon.logs import configure_logs
 from gate.errors import StoreError
 from gate.recorder.main import inherited
@@ -61,5 +60,5 @@ def wait_for_recorder(recordings: Path) -> None:
 
 if __name__ == "__main__":
     folder, free, people, level, form, inherited_fd = sys.argv[1:]
-    told = msgspec.convert({"level": level, "format": form}, Log)
+    told = convert({"level": level, "format": form}, Log)
     sys.exit(record(Path(folder), int(free), int(people), told, int(inherited_fd)))

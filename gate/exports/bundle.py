@@ -22,6 +22,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from gate.converting import decode
 from gate.core.evidence import canonical
 from gate.errors import GateError
 
@@ -153,7 +154,7 @@ def manifest_bytes(manifest: Manifest) -> bytes:
 def parse_manifest(data: bytes) -> Manifest:
     """The inverse, strict. Raises ``BundleError``."""
     try:
-        manifest = msgspec.json.decode(data, type=Manifest)
+        manifest = decode(data, Manifest)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
         if b'"version": 1,' in data[:100]:
             raise BundleError(

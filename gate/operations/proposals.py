@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from gate.converting import convert
 from gate.core.evidence import canonical, stamp
 from gate.core.showing import local
 from gate.errors import RefusedError, UsageError
@@ -194,7 +195,7 @@ class Proposals:
         if found is None or found.second_person is None or body["digest"] != _digest(body["op"], body["arguments"]):
             return None
         try:
-            request = msgspec.convert(body["arguments"], found.request, strict=True)
+            request = convert(body["arguments"], found.request)
         except msgspec.ValidationError:
             return None
         if not found.second_person.needed(request):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import msgspec
 
+from gate.converting import decode
 from gate.ports import RecordingClosed
 from gate.recorder.messages import Closed
 
@@ -57,7 +58,7 @@ def find(folder: Path) -> list[UnreportedClosing]:
     found = []
     for note in sorted(folder.glob(f"*/*/*/*{SUFFIX}")):
         with contextlib.suppress(OSError, msgspec.MsgspecError):
-            message = msgspec.json.decode(note.read_bytes(), type=Closed)
+            message = decode(note.read_bytes(), Closed)
             found.append(UnreportedClosing(message.call_id, message.path, closing(message), note))
     return found
 

@@ -13,9 +13,8 @@ from datetime import date, datetime
 from pathlib import Path
 from typing import IO, Final
 
-import msgspec
-
 import gate
+from gate.converting import convert
 from gate.errors import RegisterError, RegisterFailed
 from gate.handed_over_file import HandedOverFile
 from gate.registers.opening import opened
@@ -108,7 +107,7 @@ def _listen(pipe: IO[bytes], progress: Callable[[float, str], None]) -> ImportRe
             kind = RegisterFailed if message.get("again") else RegisterError
             raise kind(message["error"], hint=message["hint"])
         elif "report" in message:
-            return msgspec.convert(message["report"], ImportReport)
+            return convert(message["report"], ImportReport)
     return None
 
 

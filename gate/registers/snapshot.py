@@ -70,6 +70,7 @@ from pathlib import Path
 
 import msgspec
 
+from gate.converting import decode
 from gate.errors import RegisterError
 
 MAGIC = b"DGREG01\n"
@@ -132,7 +133,7 @@ class Snapshot:
             raise self._damaged("its header or its index was changed")
         blocks = bands[1] + bands[3]
         try:
-            self.metadata = msgspec.json.decode(whole[HEADER.size : HEADER.size + metadata], type=Metadata)
+            self.metadata = decode(whole[HEADER.size : HEADER.size + metadata], Metadata)
             self._index = whole[index : index + 4 * blocks].cast("I")
             self._words = whole[records:].cast("H")
         except (msgspec.MsgspecError, TypeError, ValueError) as error:

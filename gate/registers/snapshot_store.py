@@ -27,6 +27,7 @@ from pathlib import Path
 
 import msgspec
 
+from gate.converting import decode
 from gate.errors import RegisterError
 from gate.registers.snapshot import Snapshot
 
@@ -76,7 +77,7 @@ def read_pointer(folder: Path, name: str) -> Pointer | None:
     path = pointer_path(folder, name)
     hint = "import the licensee's file again"
     try:
-        pointer = msgspec.json.decode(path.read_bytes(), type=Pointer)
+        pointer = decode(path.read_bytes(), Pointer)
     except FileNotFoundError:
         return None
     except (OSError, msgspec.MsgspecError, ValueError) as error:

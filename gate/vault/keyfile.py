@@ -48,6 +48,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
 
+from gate.converting import decode
 from gate.core.evidence import canonical
 from gate.errors import UsageError
 from gate.vault.errors import KeyFileDamaged, RecipientInvalid, WrongPassphrase
@@ -191,7 +192,7 @@ def _seal(recipient: Recipient, secret: bytes, passphrase: str) -> str:
 
 def _parse(data: bytes, where: str) -> tuple[_File, Recipient]:
     try:
-        file = msgspec.json.decode(data, type=_File)
+        file = decode(data, _File)
         fields = json.loads(data)
         digest = fields.pop("sha256")
         if hashlib.sha256(canonical(fields)).hexdigest() != digest:

@@ -28,6 +28,7 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
 from cryptography.hazmat.primitives.hpke import AEAD, KDF, KEM, MLKEM768X25519PublicKey, Suite
 
+from gate.converting import decode
 from gate.vault.errors import RecipientInvalid
 from gate.vault.text import from_base64, parse_stamp, stamp, to_base64
 
@@ -157,7 +158,7 @@ def parse_recipient(text: str | bytes) -> Recipient:
     if len(text) > MAX_TEXT:
         raise RecipientInvalid(f"longer than {MAX_TEXT} bytes")
     try:
-        raw = msgspec.json.decode(text, type=_Text)
+        raw = decode(text, _Text)
         public = from_base64(raw.public)
         created = parse_stamp(raw.created)
     except (msgspec.MsgspecError, ValueError, OverflowError, RecursionError) as error:

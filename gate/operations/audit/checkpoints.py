@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
+from gate.converting import convert
 from gate.errors import UsageError
 from gate.operations.audit.signed_log import SignedCheckpoint
 from gate.operations.operation import (
@@ -94,7 +93,7 @@ class AuditKey(Request[VerifierKey], frozen=True):
 @operation(AuditKey, "audit_key", roles=READERS)
 def audit_key(folder: DataFolder, asked: AuditKey, caller: Caller) -> VerifierKey:
     """The verifier key, to be handed to auditors: what all signatures of this gate are checked with."""
-    return msgspec.convert(folder.bundles.vkey(), VerifierKey)
+    return convert(folder.bundles.vkey(), VerifierKey)
 
 
 # --- an older state accepted ---------------------------------------------------------------------------------------
@@ -145,4 +144,4 @@ def audit_restore(folder: DataFolder, asked: AuditRestore, caller: Caller) -> Re
     folder.keep(RESTORED, "log", caller.actor, body)
     signed = folder.log.checkpoint()
     more = {"size": signed.size, "rolled_back": bool(folder.trust.look())}
-    return msgspec.convert(given_up | more, Restored)
+    return convert(given_up | more, Restored)

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
+from gate.converting import convert
 from gate.core.evidence import stamp
 from gate.core.retention import Hold, Kind
 from gate.errors import RefusedError, UsageError
@@ -93,7 +94,7 @@ def audit_export(folder: DataFolder, asked: AuditExport, caller: Caller) -> Expo
     folder.keep("bundle_exported", bundle, caller.actor, body)
     return ExportBegun(
         bundle=bundle,
-        recipient=msgspec.convert(who, Recipient),
+        recipient=convert(who, Recipient),
         since=period[0],
         until=period[1],
         firm=folder.config.firm.legal_name,
@@ -209,7 +210,7 @@ def _exported(item: Row, wraps: Sequence[tuple[str, bytes]], recordings: Path) -
         "wraps": [{"recipient": who, "wrap": base64.b64encode(wrap).decode()} for who, wrap in given],
         "path": str(recordings / (item["path"] or "")),
     }
-    return msgspec.convert(item | more, ExportedRecording)
+    return convert(item | more, ExportedRecording)
 
 
 def _states(tx: StoreTransaction, ids: Sequence[str]) -> list[Row]:
@@ -280,7 +281,7 @@ def audit_export_make(folder: DataFolder, asked: AuditExportMake, caller: Caller
 
     folder.store.call(keep)
     folder.bundles.sign(asked.bundle, made["sha256"], made["folder"])
-    return msgspec.convert(made | {"checkpoint": signed.size, "vkey": folder.bundles.vkey()["vkey"]}, BundleMade)
+    return convert(made | {"checkpoint": signed.size, "vkey": folder.bundles.vkey()["vkey"]}, BundleMade)
 
 
 def _statuses(folder: DataFolder, bundle: str, begun: Row) -> Iterator[Row]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from gate.converting import convert
 from gate.errors import UsageError
 from gate.operations.audit.signed_log import LogFault
 from gate.operations.operation import EVERYBODY, READERS, Caller, Line, Page, Paged, Request, Response, operation
@@ -51,7 +52,7 @@ def audit_leaves(folder: DataFolder, asked: AuditLeaves, caller: Caller) -> Page
     rows, after, before = folder.read(
         lambda reader: search.leaves_window(reader, asked.after, asked.before, asked.limit, asked.kind, asked.text)
     )
-    return Page(items=msgspec.convert(rows, list[Leaf]), next=after, prev=before)
+    return Page(items=convert(rows, list[Leaf]), next=after, prev=before)
 
 
 # --- one of them ---------------------------------------------------------------------------------------------------
@@ -92,7 +93,7 @@ def audit_leaf(folder: DataFolder, asked: AuditLeaf, caller: Caller) -> LeafShow
     found = folder.read(lambda reader: search.leaf(reader, asked.index))
     if found is None:
         raise UsageError(f"there is no leaf {asked.index}", hint="See: dialgate audit leaves")
-    return msgspec.convert(found, LeafShown)
+    return convert(found, LeafShown)
 
 
 # --- how it stands -------------------------------------------------------------------------------------------------
@@ -134,4 +135,4 @@ class AuditStatus(Request[LogNow], frozen=True):
 @operation(AuditStatus, "audit_status", roles=EVERYBODY)
 def audit_status(folder: DataFolder, asked: AuditStatus, caller: Caller) -> LogNow:
     """Size of the log, its newest checkpoint, its last verification."""
-    return msgspec.convert(folder.read(search.log_now), LogNow)
+    return convert(folder.read(search.log_now), LogNow)

@@ -9,11 +9,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from gate.audit.heads import file_name
 from gate.clock import Clock
 from gate.config import Config
+from gate.converting import convert
 from gate.errors import GateError, VaultError
 from gate.operations.audit.standing import StoreLog, behind, standing, unsigned_since
 from gate.operations.operation import Response
@@ -165,4 +164,4 @@ class SignedLog:
 
         folders = [self._config.data / "checkpoints", *([self._second_folder] if self._second_folder else [])]
         report = verified_log(self._config.data, self._pepper, folders, vkey, checkpoints, progress)
-        return msgspec.convert(report, LogVerified)
+        return convert(report, LogVerified)

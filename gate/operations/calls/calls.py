@@ -6,8 +6,7 @@ from datetime import UTC, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
-import msgspec
-
+from gate.converting import convert
 from gate.core.evidence import stamp
 from gate.core.showing import local
 from gate.errors import UsageError
@@ -67,7 +66,7 @@ def calls_list(folder: DataFolder, asked: CallsList, caller: Caller) -> Page[Cal
     rows, after, before = folder.read(
         lambda tx: search.calls_window(tx, asked.after, asked.before, asked.limit, number, asked.reason, asked.text)
     )
-    return Page(items=msgspec.convert(rows, list[CallRow]), next=after, prev=before)
+    return Page(items=convert(rows, list[CallRow]), next=after, prev=before)
 
 
 class CallShown(Response, frozen=True, kw_only=True):
@@ -92,7 +91,7 @@ def calls_show(folder: DataFolder, asked: CallsShow, caller: Caller) -> CallShow
     row = folder.store.call(lambda tx: queries.call(tx, asked.call_id))
     if row is None:
         raise UsageError(f"there is no call {asked.call_id}", hint="See: dialgate calls list")
-    return msgspec.convert(row, CallShown)
+    return convert(row, CallShown)
 
 
 # --- counted -------------------------------------------------------------------------------------------------------
@@ -137,7 +136,7 @@ def calls_reasons(folder: DataFolder, asked: CallsReasons, caller: Caller) -> Re
     if asked.since >= until:
         raise UsageError("the period ends before it begins", hint="--since is earlier than --until")
     values = [stamp(asked.since.astimezone(UTC)), stamp(until.astimezone(UTC)), asked.claimed_by, asked.claimed_by]
-    return ReasonCounts(msgspec.convert(folder.read(lambda tx: tx.query(_BY_REASON, values)), list[ReasonCount]))
+    return ReasonCounts(convert(folder.read(lambda tx: tx.query(_BY_REASON, values)), list[ReasonCount]))
 
 
 # --- a number in full ----------------------------------------------------------------------------------------------

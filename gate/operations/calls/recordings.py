@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
+from gate.converting import convert
 from gate.core.retention import Kind
 from gate.errors import RefusedError, UsageError, VaultError
 from gate.operations.calls.rows import CallRow, FactRow, RecordingRow
@@ -50,7 +51,7 @@ class RecordingList(Paged[Page[RecordingRow]], frozen=True, kw_only=True):
 def recording_list(folder: DataFolder, asked: RecordingList, caller: Caller) -> Page[RecordingRow]:
     """The recordings, newest first."""
     rows, after = folder.store.call(lambda tx: queries.recordings_page(tx, asked.after, asked.limit, text=asked.text))
-    return Page(items=msgspec.convert(rows, list[RecordingRow]), next=after)
+    return Page(items=convert(rows, list[RecordingRow]), next=after)
 
 
 # --- handed out ----------------------------------------------------------------------------------------------------
@@ -107,10 +108,10 @@ def recording_take(folder: DataFolder, asked: RecordingTake, caller: Caller) -> 
     shown = folder.store.call(lambda tx: queries.call(tx, row["call_id"]))
     return RecordingTaken(
         path=str(_file(folder, row)),
-        header=msgspec.convert(row, RecordingRow),
+        header=convert(row, RecordingRow),
         wraps=[Wrap(who, base64.b64encode(wrap).decode()) for who, wrap in wraps],
-        call=msgspec.convert(shown["call"], CallRow) if shown else None,
-        facts=msgspec.convert(shown["facts"], list[FactRow]) if shown else [],
+        call=convert(shown["call"], CallRow) if shown else None,
+        facts=convert(shown["facts"], list[FactRow]) if shown else [],
     )
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import msgspec
 
+from gate.converting import convert
 from gate.core.screening import Topic
 from gate.errors import GateError, UsageError
 from gate.operations.contacts.list_import import ListImport
@@ -97,7 +98,7 @@ def contacts_import(folder: DataFolder, asked: ContactsImport, caller: Caller) -
         lambda actor: GateError(f"the import of contacts was stopped by {actor}", hint="the contacts are as they were"),
     )
     run = ListImport(folder, asked, caller.opened, caller.actor, progress)
-    return msgspec.convert(folder.contacts.importing(run.run), ContactsImported)
+    return convert(folder.contacts.importing(run.run), ContactsImported)
 
 
 # --- cancelling ----------------------------------------------------------------------------------------------------

@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
-import msgspec
 import numpy as np
 
+from gate.converting import convert
 from gate.core.cells import MARK, is_formula
 from gate.core.screening import Reason
 from gate.errors import UsageError
@@ -260,7 +260,7 @@ def evidence(report: Report, screener: BulkScreener, *, source_name: str, timed:
         rows=report.rows,
         reasons={column: dict(counts) for column, counts in report.reasons.items()},
         bad_rows=report.bad_rows,
-        registers=msgspec.convert(screener.registers.identities, list[RegisterIdentity]),
+        registers=convert(screener.registers.identities, list[RegisterIdentity]),
         purpose=screener.attempt.purpose,
         topic=screener.attempt.topic,
         as_of=screener.now,

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-import msgspec
-
+from gate.converting import convert
 from gate.core.screening import Topic
 from gate.core.showing import LONDON
 from gate.errors import UsageError
@@ -87,7 +86,7 @@ def contacts_status(folder: DataFolder, asked: ContactsStatus, caller: Caller) -
         reasons={row["reason"]: row["contacts"] for row in counts},
         bad_rows=current["bad_rows"],
         imported_at=current["imported_at"],
-        registers=msgspec.convert(current["registers"], list[RegisterIdentity]),
+        registers=convert(current["registers"], list[RegisterIdentity]),
         topic=current["topic"],
         since=since.isoformat(),
         **changes,
@@ -309,4 +308,4 @@ def contacts_faults(folder: DataFolder, asked: ContactsFaults, caller: Caller) -
     found, following = folder.read(
         lambda reader: rows.faults_page(reader, current["list"], _key(asked.after), asked.limit)
     )
-    return Page(items=msgspec.convert(found, list[ContactFault]), next=_cursor(following))
+    return Page(items=convert(found, list[ContactFault]), next=_cursor(following))

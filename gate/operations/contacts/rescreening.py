@@ -18,8 +18,7 @@ from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import msgspec
-
+from gate.converting import convert
 from gate.core.evidence import stamp
 from gate.core.hours import Hours
 from gate.core.screening import Attempt, Purpose, Topic
@@ -303,4 +302,4 @@ def contacts_rescreen(folder: DataFolder, asked: ContactsRescreen, caller: Calle
     found = folder.contacts.rescreen(caller.actor, caller.progress)
     if found is None:
         raise UsageError("there are no contacts", hint="first: dialgate contacts import FILE")
-    return msgspec.convert(found, ContactsScreened)
+    return convert(found, ContactsScreened)

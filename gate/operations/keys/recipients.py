@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 
+from gate.converting import convert
 from gate.errors import RefusedError, VaultError
 from gate.operations.operation import ADMINS, EVERYBODY, Caller, Line, Request, Response, operation
 from gate.store.transaction import StoreTransaction
@@ -91,7 +92,7 @@ def key_list(folder: DataFolder, asked: KeyList, caller: Caller) -> Recipients:
     keyring = folder.keyring()
 
     def worth(rows: Sequence[Mapping[str, Any]]) -> list[RecipientWorth]:
-        return msgspec.convert([{**row, **keyring.worth(row["id"])} for row in rows], list[RecipientWorth])
+        return convert([{**row, **keyring.worth(row["id"])} for row in rows], list[RecipientWorth])
 
     return Recipients(
         recipients=worth(keyring.recipients()),
@@ -156,7 +157,7 @@ def key_add(folder: DataFolder, asked: KeyAdd, caller: Caller) -> Recipient:
     terms: dict[str, Any] = {"role": asked.role, "purpose": asked.purpose, "half": asked.half}
     row = keyring.read(asked.text, exports_only=asked.exports_only, **terms)
     folder.keep("recipient_added", row["id"], caller.actor, _terms(row))
-    return msgspec.convert(keyring.add(asked.text, exports_only=asked.exports_only, **terms), Recipient)
+    return convert(keyring.add(asked.text, exports_only=asked.exports_only, **terms), Recipient)
 
 
 class KeyChange(Request[Recipient], frozen=True):
@@ -185,7 +186,7 @@ def key_change(folder: DataFolder, asked: KeyChange, caller: Caller) -> Recipien
         body = _terms(after) | {"before": _terms(before)}
         folder.keep("recipient_changed", asked.recipient_id, caller.actor, body)
         keyring.change(asked.recipient_id, **terms)
-    return msgspec.convert(after, Recipient)
+    return convert(after, Recipient)
 
 
 # --- retiring one --------------------------------------------------------------------------------------------------
@@ -224,7 +225,7 @@ def key_retire(folder: DataFolder, asked: KeyRetire, caller: Caller) -> KeyRetir
     if not asked.dry_run:
         folder.keep("recipient_retired", asked.recipient_id, caller.actor, _terms(row))
         keyring.retire(asked.recipient_id)
-    return msgspec.convert(row | worth | {"retired": not asked.dry_run}, KeyRetired)
+    return convert(row | worth | {"retired": not asked.dry_run}, KeyRetired)
 
 
 def _terms(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from gate.converting import convert
 from gate.errors import RefusedError, UsageError
 from gate.operations.keys.recipients import EXPORTS_ONLY, Recipient, Worth
 from gate.operations.operation import KEEPERS, READERS, Caller, Line, Request, Response, operation
@@ -91,7 +92,7 @@ def key_wraps(folder: DataFolder, asked: KeyWraps, caller: Caller) -> WrapsOf:
     following = page[-1].recording_id if len(page) == asked.limit else None
     if asked.after:
         return WrapsOf(items=items, next=following)
-    worth = msgspec.convert(keyring.worth(asked.source), Worth)
+    worth = convert(keyring.worth(asked.source), Worth)
     return WrapsOf(items=items, next=following, target=to, worth=worth)
 
 
@@ -225,7 +226,7 @@ def in_force(keyring: Keyring, source: str, target: str) -> Recipient:
                 hint="Give them an export: dialgate audit export; or first: dialgate key change ID --seal",
             )
         if row["id"] == target:
-            return msgspec.convert(row, Recipient)
+            return convert(row, Recipient)
     raise UsageError(
         f"there is no recipient {target} in force", hint="Put it on the register first: dialgate key add FILE"
     )

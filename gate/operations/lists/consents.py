@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
+from gate.converting import convert
 from gate.errors import UsageError
 from gate.operations.lists.entries import AT_ONCE, BatchKept, ConsentEntry, check_entries, origin
 from gate.operations.operation import (
@@ -163,7 +164,7 @@ def _page(
     folder: DataFolder, after: str | None, limit: int, number: str | None = None, text: str | None = None
 ) -> Page[ConsentRow]:
     rows, following = folder.store.call(lambda tx: queries.consents_page(tx, after, limit, number, text=text))
-    return Page(items=msgspec.convert(rows, list[ConsentRow]), next=following)
+    return Page(items=convert(rows, list[ConsentRow]), next=following)
 
 
 # --- in bulk -------------------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import msgspec
 
+from gate.converting import convert
 from gate.errors import GateError, RegisterError, RegisterFailed, UsageError
 from gate.handed_over_file import LARGEST
 from gate.log import Logger
@@ -145,7 +146,7 @@ def register_import(folder: DataFolder, asked: RegisterImport, caller: Caller) -
     _keep(folder, IMPORTED, report | {"path_said": file.said}, caller)
     if not contacts.background:
         contacts.follow(caller.progress)
-    return msgspec.convert(report, RegisterImported)
+    return convert(report, RegisterImported)
 
 
 def _import(folder: DataFolder, asked: RegisterImport, caller: Caller) -> dict[str, Any]:
@@ -271,4 +272,4 @@ class RegisterImports(Paged[Page[RegisterImportRow]], frozen=True):
 def register_imports(folder: DataFolder, asked: RegisterImports, caller: Caller) -> Page[RegisterImportRow]:
     """Imports, newest first: day, count, how many numbers were added and removed, by whom, from which file."""
     rows, after = folder.store.call(lambda tx: queries.register_imports_page(tx, asked.after, asked.limit))
-    return Page(items=msgspec.convert(rows, list[RegisterImportRow]), next=after)
+    return Page(items=convert(rows, list[RegisterImportRow]), next=after)

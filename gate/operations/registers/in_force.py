@@ -6,8 +6,7 @@ import json
 from datetime import date
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
-
+from gate.converting import convert
 from gate.operations.operation import EVERYBODY, Caller, Request, Response, operation
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def register_status(folder: DataFolder, asked: RegisterStatus, caller: Caller) -
     watched = folder.config.registers.watch
     rows = [row | {"refused": refused.get(row["name"])} for row in states(folder)]
     return RegistersInForce(
-        registers=msgspec.convert(rows, list[RegisterInForce]),
+        registers=convert(rows, list[RegisterInForce]),
         watch=str(folder.config.path(watched)) if watched else None,
     )
 

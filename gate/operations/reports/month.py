@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
+from gate.converting import convert
 from gate.core.showing import LONDON
 from gate.operations.operation import READERS, Caller, Request, Response, operation
 from gate.operations.reports.month_sums import (
@@ -256,7 +257,7 @@ def report_month(folder: DataFolder, asked: ReportMonth, caller: Caller) -> Mont
         "exports": {kind: counted["facts"][kind] for kind in EXPORTS},
         "evidence": evidence_of(counted),
     }
-    return msgspec.convert(report, MonthReport)
+    return convert(report, MonthReport)
 
 
 def _request_in(reader: Source, row: dict[str, Any], last: date, until: datetime) -> dict[str, Any]:

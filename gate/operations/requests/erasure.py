@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import msgspec
 from msgspec import UNSET, UnsetType
 
+from gate.converting import convert
 from gate.operations.operation import KEEPERS, Caller, Line, MayWait, Note, Proposed, Request, SecondPerson, operation
 
 if TYPE_CHECKING:
@@ -78,4 +78,4 @@ def request_carry_out(folder: DataFolder, asked: CarryOut, caller: Caller) -> Ca
     if not asked.execute:
         return Carried(dry_run=True, **eraser.plan(asked.request))
     receipt = eraser.carry_out(asked.request, caller.actor, caller.progress, digest=asked.digest, reason=asked.reason)
-    return msgspec.convert(receipt | {"dry_run": False}, Carried)
+    return convert(receipt | {"dry_run": False}, Carried)

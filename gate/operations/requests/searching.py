@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from gate.converting import convert
 from gate.core import request_words as events
 from gate.core import requests as rules
 from gate.core.outcomes import outcome
@@ -229,7 +230,7 @@ def request_search(folder: DataFolder, asked: Search, caller: Caller) -> Found:
         event = events.Searched(day, len(found), entries)
         ids = [each["call_id"] for each in found]
         take(folder, tx, row, before, event, caller.actor, whole=whole, calls=ids)
-        return msgspec.convert(held | {"candidates": False, "whole": whole, "found": len(found)}, Found)
+        return convert(held | {"candidates": False, "whole": whole, "found": len(found)}, Found)
 
     answer: Found = folder.store.call(work)
     return answer
@@ -262,7 +263,7 @@ def _candidates(
         reference=row["reference"],
         candidates=True,
         more=len(found) > CANDIDATES,
-        calls=msgspec.convert(_calls(found[:CANDIDATES]), list[HeldCall]),
+        calls=convert(_calls(found[:CANDIDATES]), list[HeldCall]),
     )
 
 
@@ -288,7 +289,7 @@ def request_contents(folder: DataFolder, asked: ContentsOf, _caller: Caller) -> 
         scope = last(course, KINDS[events.Searched])
         held = _held(tx, row, book.calls(tx, scope.get("calls", [])))
         of = {"id": row["id"], "name": row["name"], "whole": bool(scope.get("whole"))}
-        return msgspec.convert(held | of, Contents)
+        return convert(held | of, Contents)
 
     answer: Contents = folder.store.call(work)
     return answer

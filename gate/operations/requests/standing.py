@@ -8,6 +8,7 @@ from typing import Final
 
 import msgspec
 
+from gate.converting import convert
 from gate.core.deadlines import Clock
 from gate.core.request_steps import Act, Step
 from gate.core.request_words import OVER, Asks, Ground, Request, State
@@ -132,8 +133,8 @@ def standing_of(row: Row, course: list[Row], request: Request, today: date) -> S
         found=row["found"],
         ground=request.ground,
         told=sorted(request.told),
-        carried_out=msgspec.convert(carried, Receipt) if carried else None,
-        pack=msgspec.convert(pack, Pack) if pack else None,
+        carried_out=convert(carried, Receipt) if carried else None,
+        pack=convert(pack, Pack) if pack else None,
         letters=[each.letter.value for each in steps if each.letter and each.suggested],
         next=command_lines(row["reference"], steps),
     )

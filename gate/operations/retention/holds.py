@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
+from gate.converting import convert
 from gate.core.retention import Kind, Target
 from gate.errors import RefusedError, UsageError
 from gate.operations.operation import (
@@ -230,4 +229,4 @@ def hold_list(folder: DataFolder, asked: HoldList, caller: Caller) -> Page[HoldR
     rows, after = folder.store.call(
         lambda tx: kept.holds_page(tx, asked.after, asked.limit, number, released=asked.released, text=asked.text)
     )
-    return Page(items=msgspec.convert(rows, list[HoldRow]), next=after)
+    return Page(items=convert(rows, list[HoldRow]), next=after)

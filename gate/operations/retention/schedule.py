@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import msgspec
 from msgspec import UNSET, UnsetType
 
+from gate.converting import convert
 from gate.operations.operation import (
     EVERYBODY,
     KEEPERS,
@@ -100,7 +101,7 @@ class RetentionStatus(Request[RetentionNow], frozen=True):
 @operation(RetentionStatus, "retention_status", roles=EVERYBODY)
 def retention_status(folder: DataFolder, _asked: RetentionStatus, _caller: Caller) -> RetentionNow:
     """Terms, what is due and what is held, the last sweep, and what keeps the next one waiting."""
-    return msgspec.convert(folder.retention.status(), RetentionNow)
+    return convert(folder.retention.status(), RetentionNow)
 
 
 # --- the sweep ------------------------------------------------------------------------------------------------------
@@ -148,11 +149,11 @@ def retention_sweep(folder: DataFolder, asked: RetentionSweep, caller: Caller) -
     Raises ``RefusedError``: ``plan_changed`` where it would not be what that dry run showed; ``sweep_running``.
     """
     if asked.execute is None:
-        return msgspec.convert({"dry_run": True} | folder.retention.plan().as_row(), Sweep)
+        return convert({"dry_run": True} | folder.retention.plan().as_row(), Sweep)
     done = folder.retention.sweep(
         actor=caller.actor, digest=asked.execute, reason=asked.reason.strip(), progress=caller.progress
     )
-    return msgspec.convert({"dry_run": False} | done, Sweep)
+    return convert({"dry_run": False} | done, Sweep)
 
 
 # --- the forecast ---------------------------------------------------------------------------------------------------
@@ -207,4 +208,4 @@ class RetentionDay(Paged[Page[DueRecording]], frozen=True):
 @operation(RetentionDay, "retention_day", roles=READERS)
 def retention_day(folder: DataFolder, asked: RetentionDay, _caller: Caller) -> Page[DueRecording]:
     """Recordings that go on a day, oldest first, held ones among them."""
-    return msgspec.convert(folder.retention.on_day(asked.day, asked.after, asked.limit), Page[DueRecording])
+    return convert(folder.retention.on_day(asked.day, asked.after, asked.limit), Page[DueRecording])

@@ -6,8 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-import msgspec
-
+from gate.converting import convert
 from gate.errors import GateError
 from gate.operations.calls.calls import lookup_warnings
 from gate.operations.keys import recipients
@@ -104,14 +103,14 @@ def status(folder: DataFolder, asked: Status, caller: Caller) -> GateStatus:
     return GateStatus(
         ok=all(each.state == "ok" and each.days_left is not None and each.days_left >= 0 for each in registers),
         at=now.isoformat(),
-        calls=msgspec.convert(folder.gate.calls(), list[CallInHand]),
+        calls=convert(folder.gate.calls(), list[CallInHand]),
         last_hour=folder.read(lambda tx: queries.counts_by_reason(tx, hour_ago)),
         registers=registers,
         requests=folder.read(lambda tx: counted(open_standings(tx, folder.today()))),
         evidence=Evidence(folder.trust.why_behind, round(folder.trust.unsigned_seconds)),
         warnings=warnings(folder),
         line=counts.get("line", {}),
-        usage=msgspec.convert(counts.get("usage", []), list[Usage]),
+        usage=convert(counts.get("usage", []), list[Usage]),
     )
 
 
