@@ -39,13 +39,19 @@ demo: $(READY)
 
 # Compiled files are kept, whatever the environment says: without them each worker and each gate compiles all anew.
 export PYTHONDONTWRITEBYTECODE :=
-PYTEST = $(BIN)/python -m pytest
+# Temporary files are kept in memory where there is room for them: thousands of databases are written and thrown away.
+ROOMY  := $(shell test "$$(df --output=avail /dev/shm 2>/dev/null | tail -n 1)" -gt 8000000 2>/dev/null && echo /dev/shm)
+PYTEST = $(if $(ROOMY),TMPDIR=$(ROOMY)) $(BIN)/python -m pytest
 APART  = -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+# What failed beside other tests (exit code 1) is run again by itself, and named.
+ALONE  = test $$? = 1 && $(BIN)/python -m tests.alone
 
 # All of it. Most tests wait for something: several run at once. Those that load the machine run after them, alone.
 test: $(READY)
-	$(PYTEST) $(APART) -m "not load"
-	$(PYTEST) -m load $(LOAD)
+	@rm -f .pytest_cache/v/cache/lastfailed
+	$(PYTEST) $(APART) -m "not load" || { $(ALONE); }
+	@rm -f .pytest_cache/v/cache/lastfailed
+	$(PYTEST) -m load $(LOAD) || { $(ALONE); }
 
 # What a change breaks first: the rules, the stores, the use cases; no other program, no gate of its own.
 test-quick: $(READY)

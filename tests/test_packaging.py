@@ -24,6 +24,7 @@ import pytest
 
 from gate import manual
 from tests.support.commands import ROOT
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.deep
 
@@ -150,7 +151,7 @@ def test_without_its_extra_the_console_says_what_to_install(bare: Path, config: 
         [bare, "-P", "-m", "gate.cli.main", "console", *options, "-c", config],
         cwd=ROOT, stdin=theirs, stdout=theirs, stderr=theirs,
     )  # fmt: skip
-    assert started.wait(60) == 2
+    assert started.wait(PATIENCE) == 2
     said = os.read(ours, 65536).decode() if select.select([ours], [], [], 10)[0] else ""
     os.close(theirs)
     os.close(ours)

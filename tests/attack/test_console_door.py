@@ -11,6 +11,7 @@ import pytest
 
 from console.served import MEMORY
 from tests.support.gatehouse import DIALGATE, Gatehouse
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +48,7 @@ def test_a_served_console_ends_before_it_takes_more_than_its_share(gate: Gatehou
 
 def test_a_served_console_ends_with_its_server(gate: Gatehouse) -> None:
     command = [*DIALGATE, "console", "--served", "-c", str(gate.config)]
-    assert subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=30).returncode == 2
-    done = subprocess.run(command, input=b"", capture_output=True, timeout=30)
+    assert subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, timeout=PATIENCE).returncode == 2
+    done = subprocess.run(command, input=b"", capture_output=True, timeout=PATIENCE)
     assert done.returncode == 0
     assert done.stdout.startswith(b"__GANGLION__\n")

@@ -14,6 +14,7 @@ import tomlkit
 from tests.attack.wire import Wire, authorization, code_of, header
 from tests.support.gatehouse import UNLISTED, Gatehouse
 from tests.support.sip_peer import Callee
+from tests.support.waiting import PATIENCE
 
 
 @contextmanager
@@ -110,8 +111,8 @@ def talk_for(house: Gatehouse, callee: Callee, seconds: float) -> None:
     assert code_of(answer) == 200
     wire.send(wire.request("ACK", uri, **call, cseq=2, to=header(answer, "To")), house.address)
     house.wait(
-        lambda: house.client.call("status")["usage"][0]["seconds_today"] >= seconds, 20, "no seconds are counted"
+        lambda: house.client.call("status")["usage"][0]["seconds_today"] >= seconds, PATIENCE, "no seconds are counted"
     )
     wire.send(wire.request("BYE", uri, **call, cseq=3, to=header(answer, "To")), house.address)
     assert code_of(wire.final(5)) == 200
-    house.wait(lambda: not house.client.call("status")["calls"], 20, "the call goes on")
+    house.wait(lambda: not house.client.call("status")["calls"], PATIENCE, "the call goes on")

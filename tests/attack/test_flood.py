@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.gatehouse import running
 from tests.support.phones import Phones, Talk, noise
+from tests.support.waiting import PATIENCE
 
 CALLS = 20
 RATE, SECONDS = 20_000, 15
@@ -30,9 +31,9 @@ def test_calls_and_recordings_are_whole_beside_a_flood(tmp_path):
                 text=True,
             )
             try:
-                house.wait(lambda: unanswered(house) > RATE, 60, "the flood does not come")
+                house.wait(lambda: unanswered(house) > RATE, PATIENCE, "the flood does not come")
                 talks = [near.dial(f"0207946{number:04}") for number in range(300, 300 + CALLS)]
-                near.wait(talks, "up", 60)
+                near.wait(talks, "up", PATIENCE)
                 before = unanswered(house)
                 said, _ = flood.communicate(timeout=240)
             finally:
@@ -44,7 +45,7 @@ def test_calls_and_recordings_are_whole_beside_a_flood(tmp_path):
             heard = {talk.number[-4:]: talk for talk in far.all()}
             for talk in talks:
                 near.hang_up(talk)
-            house.wait(lambda: not house.client.call("status")["calls"], 60, "calls are left")
+            house.wait(lambda: not house.client.call("status")["calls"], PATIENCE, "calls are left")
             passed = [whole(talk, heard[talk.number[-4:]]) for talk in talks]
             for talk in talks:
                 whole(heard[talk.number[-4:]], talk)

@@ -20,6 +20,7 @@ from tests.support.gatehouse import UNLISTED, Gatehouse
 from tests.support.outside import READERS
 from tests.support.sip_peer import Callee, Phone, sdp
 from tests.support.vault import sealed
+from tests.support.waiting import PATIENCE
 
 SEED = 9
 ROUNDS = 12
@@ -120,7 +121,7 @@ def ask_oddly(house: Gatehouse, seed: int) -> None:
     """A hundred requests to the control interface."""
     names = ["check", "decisions", "request_decide", "call"]
     for number, data in enumerate(inputs("control", seed, 100)):
-        connection = http.client.HTTPConnection("localhost", timeout=30)
+        connection = http.client.HTTPConnection("localhost", timeout=PATIENCE)
         connection.sock = socket.socket(socket.AF_UNIX)
         connection.sock.connect(str(house.socket))
         connection.request("POST", f"/v1/op/{names[number % len(names)]}", data)
@@ -134,14 +135,14 @@ def good_call(house: Gatehouse, callee: Callee, seed: int) -> None:
     callee.drain()
     with Phone(house.address) as phone:
         phone.dial(UNLISTED)
-        invite = callee.recv(10, only="INVITE")
+        invite = callee.recv(PATIENCE, only="INVITE")
         while f"+44{UNLISTED[1:]}@" not in invite.start:
-            invite = callee.recv(10, only="INVITE")
+            invite = callee.recv(PATIENCE, only="INVITE")
         callee.invite, callee.tag, callee.gate = invite, f"far{seed}", callee.last_from
         for _ in range(20):
             callee.send(odd(callee.answer(invite, 183, "Session Progress", tag="far", body=sdp()), dice), callee.gate)
         callee.say(200, "OK", body=sdp(41000))
-        heard = phone.recv(20, only="200")
+        heard = phone.recv(PATIENCE, only="200")
         phone.ack(heard)
         for method, body in [
             ("INFO", "Signal=5\r\n"),
@@ -153,9 +154,9 @@ def good_call(house: Gatehouse, callee: Callee, seed: int) -> None:
             for _ in range(8):
                 phone.send(odd(phone.next(method, body=body), dice))
         phone.send(phone.request("BYE", phone.dialog, cseq=2**31 - 2))
-        while not phone.recv(10, only="200").get("CSeq").endswith("BYE"):
+        while not phone.recv(PATIENCE, only="200").get("CSeq").endswith("BYE"):
             pass
-        far = callee.recv(10, only="BYE")
+        far = callee.recv(PATIENCE, only="BYE")
         callee.send(callee.answer(far, 200, "OK"), callee.last_from)
 
 

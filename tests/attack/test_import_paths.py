@@ -19,6 +19,7 @@ from gate.errors import RefusedError, UsageError
 from gate.handed_over_file import open_file
 from tests.support.accounts import NEEDS_ROOT, accounts, as_account
 from tests.support.gatehouse import DIALGATE, Gatehouse, running
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -91,11 +92,11 @@ def test_an_importer_ends_with_a_killed_gate(tmp_path: Path) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX)
             command = [*DIALGATE, "register", "import", "tps", str(source), "--accept-shrink", "-c", str(gate.config)]
             with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as asking:
-                (importer,) = gate.wait(lambda: gate.pids("gate.registers.importer"), 20, "no importer")
-                gate.wait(lambda: _waits(importer), 20, "the importer does not wait for the lock")
+                (importer,) = gate.wait(lambda: gate.pids("gate.registers.importer"), PATIENCE, "no importer")
+                gate.wait(lambda: _waits(importer), PATIENCE, "the importer does not wait for the lock")
                 gate.stop(signal.SIGKILL)
-                assert asking.wait(30) == 1
-            end = time.monotonic() + 10
+                assert asking.wait(PATIENCE) == 1
+            end = time.monotonic() + PATIENCE
             while _alive(importer):
                 assert time.monotonic() < end, "the importer outlives the gate"
                 time.sleep(0.02)
@@ -119,7 +120,7 @@ def test_no_gate_is_needed_for_the_same_rules(tmp_path: Path) -> None:
     for path, words in (("/dev/zero", "is a device"), (str(tmp_path / "pipe"), "is a pipe")):
         for what in ("contacts", "objection"):
             command = [*DIALGATE, what, "import", path, "-c", str(gate.config)]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
             assert (done.returncode, words in done.stderr) == (2, True), done.stderr
     command = [
         *DIALGATE,
@@ -132,6 +133,6 @@ def test_no_gate_is_needed_for_the_same_rules(tmp_path: Path) -> None:
         "-c",
         str(gate.config),
     ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert (done.returncode, "more than 1,048,576 characters" in done.stderr) == (2, True), done.stderr
     assert not (tmp_path / "out.csv").exists()

@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.gatehouse import UNLISTED, Gatehouse, running
 from tests.support.sip_peer import Callee, Phone, sdp
+from tests.support.waiting import PATIENCE
 
 INTRUDER = "127.0.0.66"
 
@@ -45,7 +46,7 @@ def test_a_stranger_who_knows_the_ids_moves_nothing_and_ends_nothing(house, call
     phone.dial(UNLISTED)
     callee.ring()
     callee.pick_up()
-    answer = phone.recv(10, only="200")
+    answer = phone.recv(PATIENCE, only="200")
     phone.ack(answer)
     theirs = callee.dialog()
     seen = [
@@ -84,4 +85,4 @@ def test_a_stranger_does_not_answer_for_the_carrier(house, callee, phone, tmp_pa
     assert attack(house, "--invite", str(seen)) == {"acked": False}
     assert house.client.call("status")["line"]["foreign"] == 1
     callee.pick_up()
-    phone.ack(phone.recv(10, only="200"))
+    phone.ack(phone.recv(PATIENCE, only="200"))

@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from tests.support.gatehouse import Gatehouse
+from tests.support.waiting import PATIENCE
 
 CALLS = 24
 
@@ -33,7 +34,7 @@ def killer(house: Gatehouse) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE,
         text=True,
     )
-    assert house.process.wait(90) == -9
+    assert house.process.wait(PATIENCE) == -9
     house.process = None
     return program
 
@@ -44,7 +45,7 @@ def nobody_is_left(house: Gatehouse, program: subprocess.Popen[str]) -> None:
     assert told | {"options": 0} == {"up": CALLS, "near": CALLS, "far": CALLS, "codes": [200], "options": 0}
     assert told["options"] is not None
     calls = {row["call_id"] for row in house.rows("SELECT call_id FROM calls")}
-    house.wait(lambda: ended(house) == calls, 40, "not every call has its leaf")
+    house.wait(lambda: ended(house) == calls, PATIENCE, "not every call has its leaf")
     assert (house.data / "legs.journal").read_bytes() == b""
     assert house.stop() == 0
     house.verified()
@@ -68,9 +69,9 @@ def test_a_gate_killed_again_while_it_hangs_up_does_so_at_the_start_after(house)
         journal.write(b'{"torn')
     before = house.log.stat().st_size
     house.spawn()
-    house.wait(lambda: b"legs of an earlier run" in house.log.read_bytes()[before:], 30, "it does not begin")
+    house.wait(lambda: b"legs of an earlier run" in house.log.read_bytes()[before:], PATIENCE, "it does not begin")
     house.process.kill()
-    house.process.wait(10)
+    house.process.wait(PATIENCE)
     house.process = None
     house.start()
     nobody_is_left(house, program)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.support.gatehouse import UNLISTED, Gatehouse
 from tests.support.phones import Phones
+from tests.support.waiting import PATIENCE
 
 
 def test_what_the_trunk_sees_marks_no_other_call(tmp_path: Path) -> None:
@@ -22,7 +23,7 @@ def test_what_the_trunk_sees_marks_no_other_call(tmp_path: Path) -> None:
         try:
             with Phones(to=gate.address) as near:
                 for _ in range(2):
-                    near.wait([near.dial(UNLISTED)], "over", 15)
+                    near.wait([near.dial(UNLISTED)], "over", PATIENCE)
             achieved = json.loads(carrier.stdout.readline())
         finally:
             gate.stop()

@@ -13,13 +13,14 @@ import pytest
 from gate.cli.guided import PHONE_SYSTEMS
 from tests.support.gatehouse import LISTED, Gatehouse
 from tests.support.uas import Uas
+from tests.support.waiting import PATIENCE
 
 HANGS_UP, OBJECTS = "01134960510", "01134960511"
 
 
 def play(gate: Gatehouse, system: str, *numbers: str) -> dict[str, list[str]]:
     command = [sys.executable, "-m", "tests.attack.next_trunk", "127.0.0.1", str(gate.port), system, *numbers]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))
 
@@ -41,7 +42,7 @@ def gate(tmp_path: Path, system: str) -> Iterator[Gatehouse]:
 def the_call(gate: Gatehouse, number: str) -> dict[str, object]:
     """The call to a number as the log has it, once it is over."""
     sql = "SELECT * FROM calls WHERE number = ? AND ended_at IS NOT NULL"
-    return dict(gate.wait(lambda: gate.rows(sql, f"+44{number[1:]}"), 10, "the end is not in the log")[0])
+    return dict(gate.wait(lambda: gate.rows(sql, f"+44{number[1:]}"), PATIENCE, "the end is not in the log")[0])
 
 
 def test_neither_a_listed_number_nor_one_who_has_picked_up_is_rung_by_the_next_trunk(

@@ -11,6 +11,7 @@ import pytest
 
 from tests.support.gatehouse import Gatehouse
 from tests.support.sipp import Sipp, need_sipp
+from tests.support.waiting import PATIENCE
 
 CALLS, RATE = 2000, 250
 """More than a gate with announcement and recording carries on a few cores, and for longer than a queue could hide."""
@@ -34,7 +35,7 @@ def test_a_dialler_gone_wild_does_no_harm_to_the_calls_under_way(tmp_path: Path)
         told = json.loads(done.stdout)
         far.stop()
         assert (told["ended_as_they_should"], told["went_wrong"]) == (CALLS, 0), told
-        gate.wait(lambda: not gate.client.call("status")["calls"], 40, "calls are left")
+        gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "calls are left")
         calls = gate.rows("SELECT verdict, reason, ended_by, cause, bridged, state FROM calls")
         carried = [call for call in calls if call["verdict"] == "allow"]
         assert {(call["state"], call["ended_by"], call["cause"]) for call in carried} == {

@@ -13,13 +13,14 @@ import pytest
 from gate.exports.checkpoint_mail import checkpoint_mail
 from tests.support.gatehouse import DIALGATE, UNLISTED, Gatehouse, dialgate
 from tests.support.vault import NOW
+from tests.support.waiting import PATIENCE
 
 OTHER = "02079460124"
 
 
 def attack(*arguments: object) -> dict[str, Any]:
     command = [sys.executable, "-m", "tests.attack.rollback", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr
     told: dict[str, Any] = json.loads(done.stdout)
     return told
@@ -61,7 +62,7 @@ def test_nobody_is_called_from_an_older_store_until_somebody_accepts_it(tmp_path
         assert house.client.call("decide", number=OTHER, purpose="service")["reason"] == "service_call"
         assert "is signed over" in house.client.call("status")["evidence"]["rolled_back"]
         command = [*DIALGATE, "status", "-c", str(house.config)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
         assert done.returncode == 1 and "dialgate audit restore" in done.stdout
         report = dialgate("audit", "verify", config=house.config, check=False)
         assert report["first_fault"]["what"] in ("log_truncated", "log_rewritten")

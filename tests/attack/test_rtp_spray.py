@@ -13,6 +13,7 @@ import pytest
 from tests.support.audio import read_wav, share
 from tests.support.ends import AGENT, CUSTOMER, both_ends, prepared, sounds_like, ssrc
 from tests.support.gatehouse import UNLISTED
+from tests.support.waiting import PATIENCE
 
 PORTS = (20000, 20999)
 
@@ -41,11 +42,11 @@ def test_a_blind_spray_over_a_thousand_ports_wins_no_leg_and_changes_nothing(tmp
             assert heard.of_prompts == heard.of_pips == []
             told = ends.announced()
             assert told["completed"] and told["packets"] == told["packets_whole"]
-            got = json.loads(spray.communicate(timeout=30)[0])
+            got = json.loads(spray.communicate(timeout=PATIENCE)[0])
             assert got["sent"] > 20_000
             assert (got["heard"], got["won"]) == (0, [])
             ends.phone.send(ends.phone.next("BYE"))
-            house.wait(lambda: ends.state() == "", 10, "the call is left")
+            house.wait(lambda: ends.state() == "", PATIENCE, "the call is left")
             prompts = [packet for packet in ends.customer.heard if packet.ssrc != ssrc(ends.agent)]
             assert len(prompts) == told["packets"], "all of the announcement went to the callee"
             assert house.client.call("status")["line"]["foreign_audio"] > 100

@@ -17,6 +17,7 @@ import pytest
 from gate.errors import ControlError
 from tests.support.gatehouse import ROOT, UNLISTED, Gatehouse, dialgate, free_port
 from tests.support.phones import Phones
+from tests.support.waiting import PATIENCE
 
 DESCRIPTORS = 700
 """That the gate may have: a machine's usual bound is 1024."""
@@ -53,7 +54,7 @@ def descriptors(gate: Gatehouse) -> int:
 
 
 def asked(gate: Gatehouse, token: str) -> str:
-    connection = http.client.HTTPConnection(gate.http, timeout=10)
+    connection = http.client.HTTPConnection(gate.http, timeout=PATIENCE)
     bearer = {"Authorization": f"Bearer {token}"}
     try:
         connection.request("POST", "/v1/decision", json.dumps({"number": UNLISTED}), bearer)
@@ -82,19 +83,21 @@ def test_slow_connections_cost_no_call_and_no_question(door: str, gate: Gatehous
         assert opened >= 100, "there is an attack"
         with Phones(port=gate.trunk_port), Phones(to=gate.address) as near:
             talk = near.dial(UNLISTED)
-            near.wait([talk], "up", 15)
+            near.wait([talk], "up", PATIENCE)
             # Whoever asks beside the crowd, from the same machine and account, may have to ask twice.
-            gate.wait(lambda: asked(gate, gate.tokens["dialler"]) == "allow", 20, "phone systems are not answered")
-            gate.wait(lambda: calls(gate), 20, "people are not answered")
+            gate.wait(
+                lambda: asked(gate, gate.tokens["dialler"]) == "allow", PATIENCE, "phone systems are not answered"
+            )
+            gate.wait(lambda: calls(gate), PATIENCE, "people are not answered")
             assert descriptors(gate) < DESCRIPTORS - 100
             near.hang_up(talk)
-        done = json.loads(attack.communicate(timeout=60)[0].splitlines()[-1])
+        done = json.loads(attack.communicate(timeout=PATIENCE)[0].splitlines()[-1])
         assert done["closed"] > 0
     finally:
         attack.kill()
         attack.wait()
     # They are let go, and the door is as it was.
-    gate.wait(lambda: descriptors(gate) < 300, 30, "connections of nobody are still there")
+    gate.wait(lambda: descriptors(gate) < 300, PATIENCE, "connections of nobody are still there")
     assert asked(gate, gate.tokens["dialler"]) == "allow"
     assert "Traceback" not in gate.log.read_text()
     assert dialgate("audit", "verify", config=gate.config)["ok"]

@@ -10,6 +10,7 @@ from tests.attack.stall import LONG, SHORT, shapes
 from tests.bench.proc import cpu_seconds
 from tests.support.gatehouse import LISTED, running
 from tests.support.sip_peer import Phone
+from tests.support.waiting import PATIENCE
 
 ROUNDS = 6
 
@@ -43,7 +44,7 @@ def test_a_phone_system_that_sends_them_is_answered_by_name(tmp_path):
         assert house.process is not None
         before = cpu_seconds(house.process.pid)
         done = subprocess.run(
-            command(house, "--host", "127.0.0.1"), capture_output=True, text=True, timeout=60, check=True
+            command(house, "--host", "127.0.0.1"), capture_output=True, text=True, timeout=PATIENCE, check=True
         )
         assert cpu_seconds(house.process.pid) - before < 5
         codes = json.loads(done.stdout)["codes"]

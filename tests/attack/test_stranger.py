@@ -14,6 +14,7 @@ import pytest
 from gate.service.refusal_counts import LEAVES
 from tests.attack.wire import Wire, authorization, code_of, header
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
+from tests.support.waiting import PATIENCE
 
 URI = "sip:gate.invalid"
 
@@ -61,13 +62,15 @@ def test_a_phone_registers_beside_a_flood_from_its_own_address(house):
     )
     try:
         house.wait(
-            lambda: house.client.call("status")["line"]["unanswered"] > 100, 60, "the flood is answered throughout"
+            lambda: house.client.call("status")["line"]["unanswered"] > 100,
+            PATIENCE,
+            "the flood is answered throughout",
         )
         before = house.client.call("status")["line"]["unanswered"]
         assert [register(house, Wire()) for _ in range(10)] == [200] * 10
         assert house.client.call("status")["line"]["unanswered"] > before
     finally:
-        told, _ = flood.communicate("stop\n", timeout=30)
+        told, _ = flood.communicate("stop\n", timeout=PATIENCE)
     assert json.loads(told)["sent"] > 100
 
 

@@ -12,6 +12,7 @@ from tests.support.audio import read_wav, share
 from tests.support.ends import AGENT, CUSTOMER, both_ends, prepared
 from tests.support.gatehouse import UNLISTED
 from tests.support.unprivileged import UNPRIVILEGED
+from tests.support.waiting import PATIENCE
 
 PORTS = (20000, 20999)
 
@@ -39,7 +40,7 @@ def test_another_account_forges_no_audio_no_pause_and_no_objection(tmp_path: Pat
             time.sleep(1.0)
             assert ends.state() == "talking"
             ends.phone.send(ends.phone.next("BYE"))
-            house.wait(lambda: ends.state() == "", 10, "the call is left")
+            house.wait(lambda: ends.state() == "", PATIENCE, "the call is left")
             rate_limit = [
                 packet.ssrc
                 for party in (ends.agent, ends.customer)

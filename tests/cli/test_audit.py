@@ -28,6 +28,7 @@ from tests.support.commands import ROOT, Done, dialgate
 from tests.support.doors import serving
 from tests.support.evidence import decision
 from tests.support.tamper import rewrite
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +54,8 @@ def elsewhere(folder: Path, *arguments: str) -> Done:
     environment = {"PATH": os.environ["PATH"], "HOME": str(folder), "PYTHONPATH": str(ROOT)}
     done = subprocess.run(
         [sys.executable, "-P", "-m", "gate.cli.main", *arguments],
-        cwd=folder, env=environment, capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL, check=False,
+        cwd=folder, env=environment, capture_output=True, text=True, timeout=PATIENCE,
+        stdin=subprocess.DEVNULL, check=False,
     )  # fmt: skip
     return Done(done.returncode, done.stdout, done.stderr)
 

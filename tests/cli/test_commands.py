@@ -19,6 +19,7 @@ from gate.config import load
 from tests.support.commands import PROGRAM, ROOT, dialgate, program
 from tests.support.desks import SmallDesk
 from tests.support.settings import secret
+from tests.support.waiting import PATIENCE
 
 
 def test_check_answers_with_its_exit_code(gate: SmallDesk) -> None:
@@ -214,7 +215,7 @@ def test_a_passphrase_is_typed_twice_and_not_shown(tmp_path: Path) -> None:
         os.write(controller, b"correct horse battery\n")
         assert process.stdout
         out = process.stdout.read()
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
     os.close(controller)
     assert json.loads(out)["name"] == "Ann"
     assert b"correct" not in seen + out
@@ -311,7 +312,7 @@ def test_a_table_on_a_terminal_is_a_table(gate: SmallDesk, config_path: Path) ->
     ) as process:
         os.close(terminal)
         seen = _read_until(controller, b"ab:cd")
-        assert process.wait(30) == 0
+        assert process.wait(PATIENCE) == 0
     os.close(controller)
     assert b"Fingerprint" in seen
     assert b"\t" not in seen

@@ -11,6 +11,7 @@ from pathlib import Path
 from gate.cli.demo import Demo
 from gate.cli.demo_checks import holding
 from tests.support.unprivileged import UNPRIVILEGED
+from tests.support.waiting import PATIENCE
 
 COMMAND = [sys.executable, "-m", "gate.cli.main", "demo", "--json"]
 
@@ -77,7 +78,7 @@ def test_a_key_left_in_any_file_is_found(tmp_path: Path) -> None:
 
 def test_a_folder_in_use_is_left_alone(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("mine")
-    done = subprocess.run([*COMMAND, "--folder", str(tmp_path)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([*COMMAND, "--folder", str(tmp_path)], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 2
     assert "not empty" in done.stderr
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]

@@ -17,6 +17,7 @@ from gate.cli.command import Command
 from gate.cli.main import COMMANDS, cli
 from tests.support.commands import PROGRAM, ROOT, dialgate, program
 from tests.support.desks import SmallDesk
+from tests.support.waiting import PATIENCE
 
 DESIGNED = {
     "demo": set(),
@@ -250,7 +251,7 @@ def test_a_reader_that_goes_away_is_no_error(gate: SmallDesk, config_path: Path)
         assert process.stdout and process.stderr
         process.stdout.close()
         assert process.stderr.read() == b""
-        assert process.wait(30) == 1
+        assert process.wait(PATIENCE) == 1
 
 
 def test_what_is_written_is_utf_8_whatever_the_locale(gate: SmallDesk, config_path: Path) -> None:

@@ -21,16 +21,19 @@ from tests.support.gatehouse import Gatehouse, running
 from tests.support.phones import Phones
 from tests.support.settings import secret
 from tests.support.uas import Uas
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
 def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
     with running(tmp_path_factory.mktemp("opening") / "gate", announcement=0.5) as gate:
         with Uas(port=gate.trunk_port), Phones(to=gate.address) as near:
-            (talk,) = near.wait([near.dial("01134960500")], "up", 10)
+            (talk,) = near.wait([near.dial("01134960500")], "up", PATIENCE)
             time.sleep(2.0)
             near.hang_up(talk)
-            gate.wait(lambda: gate.rows("SELECT 1 FROM recordings WHERE closed_at IS NOT NULL"), 10, "no recording")
+            gate.wait(
+                lambda: gate.rows("SELECT 1 FROM recordings WHERE closed_at IS NOT NULL"), PATIENCE, "no recording"
+            )
         yield gate
 
 

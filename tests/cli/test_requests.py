@@ -20,6 +20,7 @@ from tests.support.desks import SmallDesk
 from tests.support.gatehouse import free_port
 from tests.support.packs import OpenedPack
 from tests.support.requesting import OTHER, PERSON, SPELLED, START, opened, prepared, spelled_in
+from tests.support.waiting import PATIENCE
 
 Officer = Callable[..., Done]
 
@@ -329,6 +330,6 @@ def test_times_are_those_of_london(gate: SmallDesk) -> None:
 
 
 def test_help_has_examples_that_are_commands() -> None:
-    done = subprocess.run([*PROGRAM, "request", "--help"], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([*PROGRAM, "request", "--help"], capture_output=True, text=True, timeout=PATIENCE, check=True)
     for name in ("open", "verify-identity", "clarify", "search", "decide", "fulfil", "list", "show", "told", "letter"):
         assert f"\n  {name} " in done.stdout

@@ -16,6 +16,7 @@ from tests.support.commands import PROGRAM, ROOT, dialgate
 from tests.support.example import make_example
 from tests.support.gatehouse import dialgate as outside
 from tests.support.gatehouse import running
+from tests.support.waiting import PATIENCE
 
 CRM = ROOT / "sample_lists" / "crm.csv"
 
@@ -128,7 +129,7 @@ def test_a_device_is_written_to_and_never_replaced(folder: Path) -> None:
     os.mkfifo(pipe)
     reader = subprocess.Popen(["cat", str(pipe)], stdout=subprocess.PIPE)
     assert dialgate("screen", str(CRM), "-o", str(pipe), "--column", "phone").code == 0
-    out, _ = reader.communicate(timeout=30)
+    out, _ = reader.communicate(timeout=PATIENCE)
     assert out.count(b"listed_tps") == 2 and pipe.is_fifo()
 
 

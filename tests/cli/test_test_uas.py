@@ -12,6 +12,7 @@ from tests.media.line_process import ports_of
 from tests.support.audio import Party, share, tone
 from tests.support.sip_peer import Phone, sdp
 from tests.support.uas import Uas
+from tests.support.waiting import PATIENCE
 
 
 def answered(phone: Phone) -> tuple[str, int]:
@@ -113,7 +114,7 @@ def test_it_ends_after_so_many_calls_and_what_runs_is_told_at_the_end() -> None:
     with Uas("--calls", "1", "--busy") as far, Phone(far.where) as phone:
         phone.dial()
         phone.ack(phone.recv(only="486"))
-        assert far._process.wait(5) == 0
+        assert far._process.wait(PATIENCE) == 0
     with Uas() as far, Phone(far.where) as phone:
         phone.dial()
         answered(phone)

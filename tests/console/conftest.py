@@ -14,6 +14,7 @@ from console.app import ConsoleApp
 from console.ports import Setup
 from console.theme import THEMES
 from tests.console.served import Served
+from tests.support.waiting import PATIENCE
 
 SMALL, LARGE = (80, 24), (120, 40)
 
@@ -51,7 +52,7 @@ class Themed(App[None]):
         self.animation_level = "none"
 
 
-async def until(pilot: Pilot[Any], true: Callable[[], Any], seconds: float = 8.0) -> None:
+async def until(pilot: Pilot[Any], true: Callable[[], Any], seconds: float = PATIENCE) -> None:
     """Until something is so."""
     end = asyncio.get_running_loop().time() + seconds
     while not true():

@@ -10,6 +10,7 @@ from typing import Any
 
 from console.ports import Envelope, Progress
 from gate.vault.errors import WrongPassphrase
+from tests.support.waiting import PATIENCE
 
 SECONDS = 96.0
 PASSPHRASE = "correct horse"
@@ -67,4 +68,4 @@ class MadeUpOpener:
         self.asked.append(("play", recording_id, purpose))
         progress(0.0, "playing")
         self.playing.set()
-        return "stopped" if stop.wait(20) else "played to its end"
+        return "stopped" if stop.wait(PATIENCE) else "played to its end"

@@ -38,6 +38,7 @@ from gate.vault.signing import CheckpointKey
 from tests.console.day import FILE
 from tests.support.settings import VALID
 from tests.support.settings import write as write_config
+from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 PEPPER = b"p" * 32
@@ -115,14 +116,14 @@ class Served:
         ready = threading.Event()
         self._thread = threading.Thread(target=self._run, args=(partial(carry_out, house), view, ready), daemon=True)
         self._thread.start()
-        assert ready.wait(10), "the server did not start"
+        assert ready.wait(PATIENCE), "the server did not start"
         return self
 
     def stop(self) -> None:
         """Go away."""
         if self._thread is not None:
             self._loop.call_soon_threadsafe(self._over.set)
-            self._thread.join(15)
+            self._thread.join(PATIENCE)
             self._thread = None
             self._stack.close()
 

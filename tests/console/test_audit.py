@@ -27,6 +27,7 @@ from tests.console.conftest import LARGE, SMALL, app_of, screen_text, shows, ste
 from tests.console.day import NOW
 from tests.console.opener import MadeUpOpener
 from tests.console.served import Served
+from tests.support.waiting import PATIENCE
 
 SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
 RECIPIENTS = Path(__file__).with_name("recipients.json")
@@ -237,7 +238,7 @@ async def test_a_verification_is_stopped(served: Served, monkeypatch: pytest.Mon
 
     def slow(*args: Any, **more: Any) -> Any:
         begun.set()
-        goes_on.wait(10)
+        goes_on.wait(PATIENCE)
         return real(*args, **more)
 
     monkeypatch.setattr(log_verification, "verify", slow)

@@ -22,6 +22,7 @@ from gate.operations.contacts.list_import import ListImport
 from gate.operations.contacts.pages import ContactsNow
 from tests.console.conftest import LARGE, SMALL, app_of, screen_text, shows, steps, until
 from tests.console.served import Served
+from tests.support.waiting import PATIENCE
 
 SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
 LISTED = "020 7946 0101"
@@ -229,7 +230,7 @@ async def test_a_list_is_imported_with_what_was_no_contact(mine: Served) -> None
         await pilot.press("3", "i")
         await until(pilot, shows(pilot, "Import the CRM's list"))
         await fill(pilot, path=str(path), reference="id", columns="phone")
-        await until(pilot, shows(pilot, "58 contacts in force", "58 rows", "1 bad row"), seconds=20)
+        await until(pilot, shows(pilot, "58 contacts in force", "58 rows", "1 bad row"), seconds=PATIENCE)
     assert mine.facts("contacts_imported")[-1]["body"]["columns"] == ["phone"]
 
 
@@ -245,7 +246,7 @@ async def test_an_import_is_stopped_and_the_contacts_stay(mine: Served, monkeypa
         await fill(pilot, path=str(path), reference="id", columns="phone")
         await until(pilot, lambda: "Importing" in screen_text(app) and "Begun" not in screen_text(app))
         await pilot.press("escape")
-        await until(pilot, shows(pilot, "was stopped by", "59 contacts"), seconds=20)
+        await until(pilot, shows(pilot, "was stopped by", "59 contacts"), seconds=PATIENCE)
     assert len(mine.facts("contacts_imported")) == 1
 
 
@@ -256,13 +257,13 @@ async def test_a_list_that_shrinks_is_shown_before_it_is_taken(mine: Served) -> 
         await pilot.press("3", "i")
         await until(pilot, shows(pilot, "Import the CRM's list"))
         await fill(pilot, path=str(path), reference="id", columns="phone")
-        await until(pilot, shows(pilot, "fewer than half of the 59", "54 contacts", "Type: keep 5"), seconds=20)
+        await until(pilot, shows(pilot, "fewer than half of the 59", "54 contacts", "Type: keep 5"), seconds=PATIENCE)
         assert len(mine.facts("contacts_imported")) == 1
         crm(mine.folder, *rows(4))
         await confirm(pilot, "keep 5")
-        await until(pilot, shows(pilot, "It is not what was shown", "Type: keep 4"), seconds=20)
+        await until(pilot, shows(pilot, "It is not what was shown", "Type: keep 4"), seconds=PATIENCE)
         await confirm(pilot, "keep 4")
-        await until(pilot, shows(pilot, "4 contacts in force", "4 rows"), seconds=20)
+        await until(pilot, shows(pilot, "4 contacts in force", "4 rows"), seconds=PATIENCE)
     assert mine.rows("contacts_import")[-1]["only"] == mine.facts("contacts_imported")[-1]["body"]["sha256"]
 
 
@@ -272,7 +273,7 @@ async def test_a_file_that_is_not_there_is_told(mine: Served) -> None:
         await pilot.press("3", "i")
         await until(pilot, shows(pilot, "Import the CRM's list"))
         await fill(pilot, path=str(mine.folder / "none.csv"))
-        await until(pilot, shows(pilot, "It did not work", "cannot be read", "59 contacts"), seconds=20)
+        await until(pilot, shows(pilot, "It did not work", "cannot be read", "59 contacts"), seconds=PATIENCE)
 
 
 async def test_all_are_screened_again(mine: Served) -> None:
@@ -281,7 +282,7 @@ async def test_all_are_screened_again(mine: Served) -> None:
         await pilot.press("3")
         await until(pilot, shows(pilot, "oldest screening 14 Jul"))
         await pilot.press("s")
-        await until(pilot, shows(pilot, "59 contacts screened", "oldest screening 15 Jul"), seconds=20)
+        await until(pilot, shows(pilot, "59 contacts screened", "oldest screening 15 Jul"), seconds=PATIENCE)
 
 
 async def test_changes_are_written_for_the_crm_and_that_is_logged(mine: Served) -> None:

@@ -28,6 +28,7 @@ from tests.console.asked import CALLED
 from tests.console.conftest import Themed, app_of, shows, typed, until
 from tests.console.opener import PASSPHRASE, MadeUpOpener
 from tests.console.served import Served
+from tests.support.waiting import PATIENCE
 
 
 def at_once(app: Any, *keys: str) -> None:
@@ -174,7 +175,7 @@ class Slow(MadeUpOpener):
     def pack(self, request: str, output: Path, progress: Progress) -> Mapping[str, Any]:
         try:
             progress(0.2, "Call of 1 March")
-            self.goes_on.wait(10)
+            self.goes_on.wait(PATIENCE)
             return super().pack(request, output, progress)
         except BaseException as error:
             self.faults.append(error)

@@ -18,9 +18,10 @@ from gate.operations.audit.verifying import AuditVerify
 from gate.operations.calls.calls import CallsList, CallsShow
 from gate.operations.status.glance import Status
 from tests.console.served import Served
+from tests.support.waiting import PATIENCE
 
 
-async def until(true: Any, seconds: float = 8.0) -> None:
+async def until(true: Any, seconds: float = PATIENCE) -> None:
     end = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < end
@@ -48,7 +49,7 @@ async def test_a_gate_that_is_not_there_is_told_as_such(tmp_path: Path, shared: 
 
 async def test_a_slow_gate_is_given_up_after_its_time(served: Served) -> None:
     held = threading.Event()
-    served.slow = lambda op: held.wait(20) and None
+    served.slow = lambda op: held.wait(PATIENCE) and None
     feed = Feed(served.socket, served.clock.now, lambda message: None)
     began = time.monotonic()
     try:
@@ -61,7 +62,7 @@ async def test_a_slow_gate_is_given_up_after_its_time(served: Served) -> None:
 
 async def test_the_loop_goes_on_while_questions_wait(served: Served) -> None:
     held = threading.Event()
-    served.slow = lambda op: held.wait(20) and None
+    served.slow = lambda op: held.wait(PATIENCE) and None
     feed = Feed(served.socket, served.clock.now, lambda message: None)
     asked = [asyncio.ensure_future(feed.ask(Status())) for _ in range(20)]
     longest = 0.0

@@ -18,6 +18,7 @@ from console.widgets.footer import KeyLine
 from console.widgets.pages import PagedTable
 from tests.console.conftest import SMALL, app_of, screen_text, shows, typed, until
 from tests.console.served import Served
+from tests.support.waiting import PATIENCE
 
 
 def table(app: Any) -> PagedTable:
@@ -152,7 +153,7 @@ async def test_a_gate_that_goes_away_leaves_the_data_grey_and_comes_back(served:
         await pilot.press("j", "j")
         assert table(app).cursor == 2
         served.start()
-        await until(pilot, shows(pilot, "gate up", "data 0 s"), seconds=12)
+        await until(pilot, shows(pilot, "gate up", "data 0 s"), seconds=PATIENCE)
         await until(pilot, lambda: not table(app).has_class("-old"))
 
 
@@ -165,7 +166,7 @@ async def test_what_was_never_seen_is_not_known_while_the_gate_is_away(served: S
         await pilot.press("4")
         await until(pilot, shows(pilot, "Not known: the gate did not answer."))
         served.start()
-        await until(pilot, shows(pilot, "gate up", "182 rows"), seconds=12)
+        await until(pilot, shows(pilot, "gate up", "182 rows"), seconds=PATIENCE)
         await pilot.press("1")
         assert "AS IT WAS" not in screen_text(app)
 
@@ -176,7 +177,7 @@ async def test_a_slow_gate_does_not_freeze_the_keys(served: Served) -> None:
     async with app.run_test(size=SMALL) as pilot:
         await pilot.press("4")
         await until(pilot, lambda: table(app).complete)
-        served.slow = lambda op: held.wait(10) and None
+        served.slow = lambda op: held.wait(PATIENCE) and None
         try:
             await pilot.press("slash", *"bilal")
             await pilot.pause(0.4)

@@ -25,6 +25,7 @@ from tests.console.conftest import app_of, screen_text, shows, typed, until
 from tests.console.served import Served
 from tests.support.requesting import SPELLED, prepared
 from tests.support.smtp import Mailbox, mail_server
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -116,7 +117,7 @@ async def test_an_access_request_from_its_arrival_to_the_answer(worked: Worked, 
         await typed(pilot, worked.key[1])
         await until(pilot, shows(pilot, "Pack of DSR-", "5 calls, 3 recordings"))
         await pilot.press("enter")
-        await until(pilot, shows(pilot, "The pack is written"), 20)
+        await until(pilot, shows(pilot, "The pack is written"), PATIENCE)
         words = str(app.screen.query_one("#passphrase").render())
         await pilot.press("tab", "enter")
         await until(pilot, shows(pilot, "Pack", "3 recordings, SHA-256"))
@@ -178,7 +179,7 @@ async def test_an_erasure_keeps_what_is_held_and_names_it(worked: Worked, tmp_pa
         await until(pilot, shows(pilot, "It is not what was shown any more", "Type: erase 3 calls", "claim 18/2026"))
         assert call("request_show", request=reference)["carried_out"] is None
         await fill_in_danger(pilot, "erase 3 calls", "asked for in writing")
-        await until(pilot, shows(pilot, "Erased: 3 calls, 1 recordings", "Held, stays"), 20)
+        await until(pilot, shows(pilot, "Erased: 3 calls, 1 recordings", "Held, stays"), PATIENCE)
         await pressed(pilot, "l", "confirmation", "to be written")
         await pilot.press("enter")
         await until(pilot, shows(pilot, "Dear Pat Person"))

@@ -28,6 +28,7 @@ from tests.console.conftest import LARGE, SMALL, app_of, screen_text, shows, ste
 from tests.console.served import PEPPER, Served
 from tests.support.keeping import plant
 from tests.support.vault import private_key
+from tests.support.waiting import PATIENCE
 
 SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
 TODAY = date(2026, 7, 15)
@@ -235,7 +236,7 @@ async def test_a_sweep_erases_what_its_dry_run_showed(old: Served) -> None:
         await until(pilot, shows(pilot, "Due now 3"))
         await sweep(pilot, "erase 3")
         await pilot.click("#danger-do")
-        await until(pilot, shows(pilot, "3 recordings erased, 0 held", "Due now 0", "Last sweep"), seconds=15)
+        await until(pilot, shows(pilot, "3 recordings erased, 0 held", "Due now 0", "Last sweep"), seconds=PATIENCE)
         assert calendar(app).going(TODAY).due == 0
     old.stop()
     _, done = old.facts("retention_swept")

@@ -24,6 +24,7 @@ from tests.support.browser import chromium, console_of, required, until
 from tests.support.gatehouse import DIALGATE, UNLISTED, Gatehouse, running
 from tests.support.phones import Phones
 from tests.support.uas import Uas
+from tests.support.waiting import PATIENCE
 
 _PAINT = re.compile(r"\x1b(?:\[[0-9;?<>=]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)")
 
@@ -44,7 +45,7 @@ def address(gate: Gatehouse) -> Iterator[str]:
         yield process.stdout.readline().strip()
     finally:
         process.terminate()
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=PATIENCE) == 0
 
 
 class Page:
@@ -74,7 +75,7 @@ class Page:
 def test_a_browser_signs_in_by_the_token_and_sees_a_live_call(gate: Gatehouse, address: str) -> None:
     required()
     with Uas(port=gate.trunk_port), Phones(to=gate.address) as near, chromium() as driver:
-        near.wait([near.dial(UNLISTED)], "up", 10)
+        near.wait([near.dial(UNLISTED)], "up", PATIENCE)
         driver.get(address)
         page = Page(driver)
         until(driver, lambda _: "pbx" in page.look() and "talking" in page.text)
@@ -205,7 +206,7 @@ def test_it_listens_on_loopback_and_a_taken_port_is_told(gate: Gatehouse, addres
     parts = urlsplit(address)
     assert parts.hostname == "127.0.0.1"
     command = [*DIALGATE, "console", "--web", "--port", str(parts.port), "-c", str(gate.config)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 1
     assert f"127.0.0.1:{parts.port}" in done.stderr and "another port" in done.stderr
     listening = Path("/proc/net/tcp").read_text().splitlines()[1:]

@@ -35,6 +35,7 @@ from tests.support.desks import SmallDesk, WrongKey
 from tests.support.doors import serving
 from tests.support.example_values import example
 from tests.support.settings import VALID, write
+from tests.support.waiting import PATIENCE
 
 ME = f"user:{pwd.getpwuid(os.getuid()).pw_name}({os.getuid()})"
 
@@ -52,12 +53,12 @@ def desk() -> SmallDesk:
 @pytest.fixture
 def client(config: Config, desk: SmallDesk) -> Iterator[ControlClient]:
     with serving(desk, config):
-        yield ControlClient(config.control_socket, timeout=10)
+        yield ControlClient(config.control_socket, timeout=PATIENCE)
 
 
 def post(path: Path, target: str, body: bytes, method: str = "POST") -> tuple[int, Any]:
     """A request by hand."""
-    connection = http.client.HTTPConnection("localhost", timeout=10)
+    connection = http.client.HTTPConnection("localhost", timeout=PATIENCE)
     connection.sock = sockets.connect(path, 10)
     connection.request(method, target, body)
     response = connection.getresponse()
@@ -250,7 +251,7 @@ def test_a_stranger_on_the_socket_is_not_taken_for_a_gate(tmp_path: Path) -> Non
         connection.sendall(reply)
         connection.close()
 
-    client = ControlClient(tmp_path / "s", timeout=5)
+    client = ControlClient(tmp_path / "s", timeout=PATIENCE)
     for reply, said in [
         (b"220 mail ready\r\n", "cannot be reached"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello", "not JSON"),
@@ -290,7 +291,7 @@ def test_slow_work_does_not_hold_up_the_next(client: ControlClient, desk: SmallD
     assert answers == []
     desk.hold.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(PATIENCE)
     assert len(answers) == 3
     assert all(name.startswith("control") and "_" in name for name in desk.threads)
 
@@ -299,7 +300,7 @@ def test_an_import_goes_on_where_nobody_waits_for_it(client: ControlClient, desk
     (tmp_path / "tps.txt").write_text("1 2 3")
     with open_file(tmp_path / "tps.txt") as given, handed(client.socket, given, 10) as ticket:
         body = json.dumps({"name": "tps", "path": "tps.txt", "file": ticket})
-        connection = http.client.HTTPConnection("localhost", timeout=10)
+        connection = http.client.HTTPConnection("localhost", timeout=PATIENCE)
         connection.sock = sockets.connect(client.socket, 10)
         connection.request("POST", "/v1/op/register_import", body)
         while not desk.asked:

@@ -17,6 +17,7 @@ from gate.errors import ConfigError, ControlError
 from tests.support.desks import SmallDesk
 from tests.support.doors import free_port, serving
 from tests.support.settings import VALID, secret, write
+from tests.support.waiting import PATIENCE
 
 TOKEN = "a-token-of-enough-length"
 SALES = "another-token-of-enough-length"
@@ -53,7 +54,7 @@ def door(config: Config, desk: SmallDesk) -> Iterator[str]:
 def ask(
     door: str, method: str, target: str, body: str = "", headers: dict[str, str] | None = None
 ) -> tuple[int, Any, http.client.HTTPResponse]:
-    connection = http.client.HTTPConnection(door, timeout=10)
+    connection = http.client.HTTPConnection(door, timeout=PATIENCE)
     connection.request(method, target, body, BEARER if headers is None else headers)
     response = connection.getresponse()
     raw = response.read()

@@ -21,6 +21,7 @@ from gate.handed_over_file import open_file
 from tests.support.desks import SmallDesk
 from tests.support.doors import serving
 from tests.support.settings import write
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -36,7 +37,7 @@ def desk() -> SmallDesk:
 @pytest.fixture
 def client(config: Config, desk: SmallDesk) -> Iterator[ControlClient]:
     with serving(desk, config):
-        yield ControlClient(config.control_socket, timeout=10)
+        yield ControlClient(config.control_socket, timeout=PATIENCE)
 
 
 @pytest.fixture
@@ -56,7 +57,7 @@ def asks(client: ControlClient, ticket: str) -> object:
 
 def open_here(path: Path, wanted: int = 0) -> int:
     """How often this process (the gate's side is a thread of it) has the file open; waits until it is so often."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + PATIENCE
     while True:
         found = 0
         for entry in os.listdir("/proc/self/fd"):  # noqa: PTH208 - what goes meanwhile is passed over

@@ -20,6 +20,7 @@ from gate.errors import ControlError, GateError, RefusedError, StoreError
 from tests.support.desks import SmallDesk
 from tests.support.doors import serving
 from tests.support.settings import write
+from tests.support.waiting import PATIENCE
 
 
 class Scene:
@@ -60,7 +61,7 @@ def scene() -> Scene:
 @pytest.fixture
 def client(config: Config, scene: Scene) -> Iterator[ControlClient]:
     with serving(SmallDesk(), config, live=scene):
-        yield ControlClient(config.control_socket, timeout=10)
+        yield ControlClient(config.control_socket, timeout=PATIENCE)
 
 
 def taken(watching: Watching, seconds: float) -> list[dict[str, Any]]:
@@ -73,7 +74,7 @@ def taken(watching: Watching, seconds: float) -> list[dict[str, Any]]:
     return found
 
 
-def soon(true: Any, seconds: float = 5.0) -> None:
+def soon(true: Any, seconds: float = PATIENCE) -> None:
     until = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < until
@@ -110,7 +111,7 @@ def test_a_watch_is_ended_from_another_thread_at_once(client: ControlClient) -> 
     time.sleep(0.5)
     began = time.monotonic()
     watching.close()
-    thread.join(5)
+    thread.join(PATIENCE)
     assert ended[0] - began < 0.2
     watching.close()
     assert next(watching, None) is None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
+from tests.support.waiting import PATIENCE
+
 PROGRAM = """
 import gc, weakref
 from gate.daemon.garbage import THRESHOLDS, collect_seldom
@@ -27,5 +29,5 @@ while seen() is not None:
 
 
 def test_what_start_up_made_is_left_out_and_later_cycles_are_found() -> None:
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stderr

@@ -9,11 +9,12 @@ import urllib.request
 from pathlib import Path
 
 from tests.support.gatehouse import DIALGATE, Gatehouse, free_port
+from tests.support.waiting import PATIENCE
 
 
 def metric(house: Gatehouse, name: str, token: str) -> float:
     asked = urllib.request.Request(f"http://{house.http}/metrics", headers={"Authorization": f"Bearer {token}"})
-    with urllib.request.urlopen(asked, timeout=10) as answer:  # noqa: S310 - our own address
+    with urllib.request.urlopen(asked, timeout=PATIENCE) as answer:  # noqa: S310 - our own address
         lines = answer.read().decode().splitlines()
     return float(next(line.split()[1] for line in lines if line.startswith(f"{name} ")))
 
@@ -30,10 +31,10 @@ def test_a_gate_that_cannot_sign_says_so(tmp_path: Path) -> None:
         status = house.client.call("status")
         assert any("has not been signed since" in each for each in status["warnings"]), status["warnings"]
         assert status["evidence"]["rolled_back"] == ""
-        house.wait(lambda: metric(house, "dialgate_unsigned_seconds", token) > 0, 10, "the gauge stays at 0")
+        house.wait(lambda: metric(house, "dialgate_unsigned_seconds", token) > 0, PATIENCE, "the gauge stays at 0")
         assert metric(house, "dialgate_evidence_rolled_back", token) == 0
         done = subprocess.run(
-            [*DIALGATE, "status", "-c", str(house.config)], capture_output=True, text=True, timeout=60
+            [*DIALGATE, "status", "-c", str(house.config)], capture_output=True, text=True, timeout=PATIENCE
         )
         assert done.returncode == 1 and "has not been signed since" in done.stdout
         assert house.client.call("decide", number="02079460123")["verdict"] == "allow", "for an hour"

@@ -16,6 +16,7 @@ from gate.softphone import Answer, CallRefused, GatedPhone, ask_gate
 from tests.support.asking import ByName
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, free_port
 from tests.support.uas import Uas
+from tests.support.waiting import PATIENCE
 
 TOKEN = "a-token-of-the-test"
 
@@ -72,7 +73,7 @@ def test_the_door_for_phone_systems(gate: Gatehouse) -> None:
             {"Authorization": f"Bearer {token}", "Content-Type": "application/json", **headers},
         )
         try:
-            with urllib.request.urlopen(request, timeout=5) as response:  # noqa: S310 - our own address
+            with urllib.request.urlopen(request, timeout=PATIENCE) as response:  # noqa: S310 - our own address
                 return response.status, json.load(response)
         except urllib.error.HTTPError as error:
             return error.code, json.load(error)
@@ -92,7 +93,7 @@ def test_the_door_for_phone_systems(gate: Gatehouse) -> None:
     metrics = urllib.request.Request(
         f"http://{gate.http}/metrics", headers={"Authorization": f"Bearer {gate.tokens['prometheus']}"}
     )
-    with urllib.request.urlopen(metrics, timeout=5) as response:  # noqa: S310 - our own address
+    with urllib.request.urlopen(metrics, timeout=PATIENCE) as response:  # noqa: S310 - our own address
         assert b"dialgate_recorder_up 1.0" in response.read()
 
 

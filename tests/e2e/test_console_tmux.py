@@ -16,6 +16,7 @@ from tests.support.commands import PROGRAM
 from tests.support.gatehouse import ROOT, Gatehouse, dialgate, running
 from tests.support.phones import Phones
 from tests.support.tmux import Tmux
+from tests.support.waiting import PATIENCE
 
 BY_HAND, BY_COMMAND = "01134960510", "01134960511"
 """Whom the call is to that the console works on, and the one of the command line."""
@@ -65,11 +66,11 @@ def test_a_days_work_in_the_console_and_by_the_command_line(tmp_path: Path) -> N
         with Phones(port=gate.trunk_port), Tmux(console, cwd=tmp_path, PYTHONPATH=str(ROOT)) as screen:
             twins = Twins(gate)
             with Phones(to=gate.address) as near:
-                near.wait([near.dial(BY_COMMAND), near.dial(BY_HAND)], "up", 10)
+                near.wait([near.dial(BY_COMMAND), near.dial(BY_HAND)], "up", PATIENCE)
                 screen.wait("2 calls in hand", "talking", "+44 1134 *** *10", "rec ")
                 assert BY_HAND[1:] not in screen.text.replace(" ", "")
                 hold(screen, gate, twins)
-            gate.wait(lambda: ended(gate) == 2, 10, "the calls are not over")
+            gate.wait(lambda: ended(gate) == 2, PATIENCE, "the calls are not over")
             refuse(screen, gate, twins, tmp_path)
             export(screen, gate, twins, tmp_path)
             screen.press("q")
@@ -90,7 +91,7 @@ def auditor(gate: Gatehouse) -> None:
 def recording_of(gate: Gatehouse, number: str) -> str:
     """The recording of the call to a number."""
     sql = "SELECT recordings.recording_id FROM recordings JOIN calls USING (call_id) WHERE number = ?"
-    rows = gate.wait(lambda: gate.rows(sql, f"+44{number[1:]}"), 10, "nothing is recorded")
+    rows = gate.wait(lambda: gate.rows(sql, f"+44{number[1:]}"), PATIENCE, "nothing is recorded")
     return str(rows[0]["recording_id"])
 
 
@@ -235,7 +236,7 @@ def export(screen: Tmux, gate: Gatehouse, twins: Twins, folder: Path) -> None:
         fill(screen, str(key))
         screen.wait("Passphrase of first.key")
         fill(screen, secret.read_text().strip())
-        screen.wait("Written:", "2 calls, recordings: 2 of 2", seconds=20)
+        screen.wait("Written:", "2 calls, recordings: 2 of 2", seconds=PATIENCE)
     with twins.step("export"):
         period = ("--from", since, "--to", until, "--recipient", "Auditor", "--purpose", PURPOSE)
         own = ("-k", str(key), "--passphrase-file", str(secret))

@@ -14,6 +14,7 @@ from typing import Any
 from tests.support.gatehouse import DIALGATE, Gatehouse, dialgate, running
 from tests.support.phones import Phones
 from tests.support.registers import record
+from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 FRESH, OBJECTED = "01134960611", "01134960612"
@@ -50,12 +51,12 @@ def test_a_file_that_lands_is_in_force_and_the_crm_is_told(tmp_path: Path) -> No
         part.write_bytes(lines)
         time.sleep(0.05)
         part.rename(drop / "tps_ns.txt")
-        house.wait((drop / "taken" / "tps_ns.txt").exists, 30, "the file is not taken")
+        house.wait((drop / "taken" / "tps_ns.txt").exists, PATIENCE, "the file is not taken")
         with Phones(to=house.address) as near:
-            (talk,) = near.wait([near.dial(FRESH)], "over", 5)
+            (talk,) = near.wait([near.dial(FRESH)], "over", PATIENCE)
             assert (talk.code, "listed_tps" in talk.reasons[0]) == (603, True), talk.reasons
         told = {"one": "newly_blocked", "two": "newly_blocked"}
-        house.wait(lambda: changes(house) == told, 20, "the contacts are not screened again")
+        house.wait(lambda: changes(house) == told, PATIENCE, "the contacts are not screened again")
         (fact,) = house.rows("SELECT body FROM facts WHERE kind = 'register_imported' AND actor = 'gate:watch'")
         assert '"newly_listed":1' in fact["body"]
 
@@ -71,7 +72,7 @@ def test_a_file_that_lands_is_in_force_and_the_crm_is_told(tmp_path: Path) -> No
         (drop / "ctps_ns.txt.filepart").write_bytes(lines[:100])
         time.sleep(0.05)
         (drop / "ctps_ns.txt.filepart").rename(drop / "ctps_ns.txt")
-        house.wait((drop / "refused" / "ctps_ns.txt.why").exists, 30, "the file is not refused")
+        house.wait((drop / "refused" / "ctps_ns.txt.why").exists, PATIENCE, "the file is not refused")
         status = dialgate("register", "status", config=house.config)
         assert status["watch"] == str(drop)
         refused = {row["name"]: row["refused"] for row in status["registers"]}
@@ -148,8 +149,8 @@ def test_the_files_are_watched_beside_a_gate_too(tmp_path: Path) -> None:
             lines = (ROOT / "sample_lists" / "tps_ns.txt").read_bytes() + record(FRESH).encode()
             (drop / ".x").write_bytes(lines)
             (drop / ".x").rename(drop / "TPS_NS.TXT")
-            house.wait((drop / "taken" / "TPS_NS.TXT").exists, 30, "the file is not taken")
+            house.wait((drop / "taken" / "TPS_NS.TXT").exists, PATIENCE, "the file is not taken")
         finally:
             watcher.terminate()
-            watcher.communicate(timeout=10)
+            watcher.communicate(timeout=PATIENCE)
         assert house.client.call("check", number=FRESH)["reason"] == "listed_tps"

@@ -14,6 +14,7 @@ from tests.support.gatehouse import Gatehouse, dialgate, running
 from tests.support.phones import Phones, Talk
 from tests.support.sealed import first_key, opened
 from tests.support.uas import Uas
+from tests.support.waiting import PATIENCE
 
 CALLS = 20
 NUMBERS = [f"0113496{n:04d}" for n in range(500, 500 + CALLS)]
@@ -28,7 +29,7 @@ def e164(number: str) -> str:
 def talking(gate: Gatehouse, phones: Phones, numbers: list[str], seconds: float) -> list[Talk]:
     """Calls that have been bridged, and recorded, for so long."""
     talks = [phones.dial(number) for number in numbers]
-    phones.wait(talks, "up", 15)
+    phones.wait(talks, "up", PATIENCE)
     time.sleep(seconds)
     assert all(talk.packets_in > 40 * seconds for talk in talks), [talk.packets_in for talk in talks]
     return talks
@@ -90,18 +91,18 @@ def assert_export(gate: Gatehouse, number: str, output: Path) -> None:
 
 def assert_takes_calls(gate: Gatehouse, number: str) -> None:
     with Phones(to=gate.address) as phones:
-        (talk,) = phones.wait([phones.dial(number)], "up", 10)
+        (talk,) = phones.wait([phones.dial(number)], "up", PATIENCE)
         time.sleep(0.3)
         assert talk.packets_in > 5
         phones.hang_up(talk)
-        gate.wait(lambda: not gate.client.call("status")["calls"], 10, "the call is left")
+        gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "the call is left")
 
 
 def kill_gate(gate: Gatehouse) -> datetime:
     assert gate.process
     gate.process.kill()
     at = datetime.now(UTC)
-    gate.process.wait(10)
+    gate.process.wait(PATIENCE)
     gate.process = None
     return at
 
@@ -172,19 +173,23 @@ def test_a_killed_recorder_ends_calls_politely(tmp_path: Path) -> None:
             os.kill(gate.recorder_pid(), signal.SIGKILL)
             ended = datetime.now(UTC)
             killed = time.monotonic()
-            phones.wait(talks, "over", 20)
+            phones.wait(talks, "over", PATIENCE)
             assert all(talk.ended_by == "them" for talk in talks)
             assert all("recorder_unavailable" in talk.reasons[-1] for talk in talks), talks[0].reasons
             # Politely: the goodbye (2.4 s in the example) was heard first.
             assert min(talk.over_at for talk in talks) - killed > 1.0
-            gate.wait(lambda: len(far.calls) == CALLS, 10, "the far end has calls left")
-        gate.wait(lambda: not gate.client.call("status")["calls"], 10, "calls are left")
+            gate.wait(lambda: len(far.calls) == CALLS, PATIENCE, "the far end has calls left")
+        gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "calls are left")
         calls = assert_no_invite_without_its_leaf(gate, far)
         assert {(call["ended_by"], call["cause"]) for call in calls} == {("gate", "recorder_unavailable")}
-        gate.wait(lambda: not gate.rows("SELECT 1 FROM recordings WHERE state = 'open'"), 10, "recordings are open")
+        gate.wait(
+            lambda: not gate.rows("SELECT 1 FROM recordings WHERE state = 'open'"), PATIENCE, "recordings are open"
+        )
         assert_recordings_open(gate, NUMBERS, ended, lost=1.05)
         assert_evidence_holds(gate)
-        gate.wait(lambda: gate.log.read_text().count('"recorder_up"') == 2, 20, "the recorder was not started again")
+        gate.wait(
+            lambda: gate.log.read_text().count('"recorder_up"') == 2, PATIENCE, "the recorder was not started again"
+        )
         assert_takes_calls(gate, NEXT)
 
 
@@ -205,13 +210,15 @@ def test_a_killed_recorder_lets_calls_go_on_with_a_leaf_that_says_so(tmp_path: P
             assert all(talk.packets_in - was > 15 for talk, was in zip(talks, before, strict=True))
             for talk in talks:
                 phones.hang_up(talk)
-            gate.wait(lambda: not gate.client.call("status")["calls"], 10, "calls are left")
+            gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "calls are left")
             calls = assert_no_invite_without_its_leaf(gate, far)
             for call in calls:
                 bodies = gate.rows("SELECT body FROM facts WHERE call_id = ? AND kind = 'unrecorded'", call["call_id"])
                 assert [json.loads(row["body"])["why"] for row in bodies] == ["recorder_unavailable"]
             assert {call["ended_by"] for call in calls} == {"caller"}
-            gate.wait(lambda: not gate.rows("SELECT 1 FROM recordings WHERE state = 'open'"), 10, "recordings are open")
+            gate.wait(
+                lambda: not gate.rows("SELECT 1 FROM recordings WHERE state = 'open'"), PATIENCE, "recordings are open"
+            )
             assert_recordings_open(gate, NUMBERS, ended, lost=1.05)
             assert_evidence_holds(gate)
             assert_takes_calls(gate, NEXT)
@@ -231,11 +238,11 @@ def test_a_recorder_that_stands_still_for_a_moment_is_waited_for(tmp_path: Path)
             try:
                 phones.hang_up(talk)
                 time.sleep(4.0)
-                (refused,) = phones.wait([phones.dial(NUMBERS[1])], "over", 5)
+                (refused,) = phones.wait([phones.dial(NUMBERS[1])], "over", PATIENCE)
                 assert "recorder_unavailable" in refused.reasons[0], refused.reasons
             finally:
                 os.kill(recorder, signal.SIGCONT)
-            gate.wait(lambda: not gate.client.call("status")["calls"], 10, "the call is left")
+            gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "the call is left")
         assert len(far.invites) == 1
         assert gate.recorder_pid() == recorder
         (row,) = gate.rows("SELECT * FROM recordings")

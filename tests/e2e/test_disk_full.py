@@ -16,6 +16,7 @@ from tests.support.gatehouse import LISTED, Gatehouse
 from tests.support.phones import Phones, Talk
 from tests.support.sealed import first_key, opened
 from tests.support.uas import Uas
+from tests.support.waiting import PATIENCE
 
 DISK = 24 << 20
 FREE = 4
@@ -48,7 +49,7 @@ def gate_on(disk: Path, folder: Path, on_failure: str, drain: int = 30) -> Itera
 
 def refused(near: Phones, number: str) -> str:
     """The reason with which a call is refused."""
-    (talk,) = near.wait([near.dial(number)], "over", 10)
+    (talk,) = near.wait([near.dial(number)], "over", PATIENCE)
     assert talk.code == 603
     return talk.reasons[0].partition('text="')[2].rstrip('"')
 
@@ -84,20 +85,20 @@ def assert_whole(gate: Gatehouse, recordings: int) -> None:
 def test_little_room_stops_new_recordings_and_none_that_runs(disk: Path, tmp_path: Path) -> None:
     with gate_on(disk, tmp_path / "gate", "refuse") as gate:
         with Uas(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
-            (talk,) = near.wait([near.dial(NUMBERS[0])], "up", 10)
+            (talk,) = near.wait([near.dial(NUMBERS[0])], "up", PATIENCE)
             ballast = Ballast(disk)
             ballast.leave((FREE << 20) - 65536)
             time.sleep(1.3)  # the recorder looks once a second
             assert refused(near, NUMBERS[1]) == "recorder_unavailable"
             assert refused(near, LISTED) == "listed_tps"  # the number's own reason comes first
             before = talk.packets_in
-            gate.wait(lambda: talk.packets_in > before + 20, 10, "the call that runs is silent")
+            gate.wait(lambda: talk.packets_in > before + 20, PATIENCE, "the call that runs is silent")
             assert talk.state == "up"
             ballast.take_away()
             calls_again(gate, near)
             for each in near.all():
                 near.hang_up(each)
-            gate.wait(lambda: not gate.client.call("status")["calls"], 10, "calls are left")
+            gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "calls are left")
             assert len(far.invites) == 2
             assert {row["cause"] for row in gate.rows("SELECT cause FROM recordings")} == {""}
             assert_whole(gate, 2)
@@ -136,17 +137,17 @@ def fill(gate: Gatehouse, near: Phones, ballast: Ballast) -> tuple[int, int]:
 def test_a_full_disk_ends_calls_and_takes_none(disk: Path, tmp_path: Path) -> None:
     with gate_on(disk, tmp_path / "gate", "refuse") as gate:
         with Uas(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
-            talks = near.wait([near.dial(number) for number in NUMBERS], "up", 15)
+            talks = near.wait([near.dial(number) for number in NUMBERS], "up", PATIENCE)
             time.sleep(1.5)
             ballast = Ballast(disk)
-            (late,) = near.wait([near.dial(LATE)], "early", 5)
+            (late,) = near.wait([near.dial(LATE)], "early", PATIENCE)
             began = time.monotonic()
             _, without = fill(gate, near, ballast)
-            near.wait([*talks, late], "over", 15)
+            near.wait([*talks, late], "over", PATIENCE)
             assert "_unavailable" in late.reasons[-1], late.reasons
             assert all("recorder_unavailable" in talk.reasons[-1] for talk in talks), talks[0].reasons
             assert min(talk.over_at for talk in talks) - began > 1.0  # the goodbye was heard
-            gate.wait(lambda: not gate.client.call("status")["calls"], 10, "calls are left")
+            gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "calls are left")
             assert gate.process and gate.process.poll() is None
             assert len(far.invites) == len(NUMBERS) + 1
 
@@ -154,15 +155,17 @@ def test_a_full_disk_ends_calls_and_takes_none(disk: Path, tmp_path: Path) -> No
             again, unseen = calls_again(gate, near)
             without += unseen
             near.hang_up(again)
-            gate.wait(lambda: not gate.client.call("status")["calls"], 10, "calls are left")
-            gate.wait(lambda: bodies(gate, "refused_without_evidence"), 5, "the gap in the log is not told")
+            gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "calls are left")
+            gate.wait(lambda: bodies(gate, "refused_without_evidence"), PATIENCE, "the gap in the log is not told")
             assert sum(body["count"] for body in bodies(gate, "refused_without_evidence")) == without
             for number in NUMBERS:
                 (call,) = gate.rows("SELECT * FROM calls WHERE number = ?", "+44" + number[1:])
                 assert (call["state"], call["ended_by"], call["cause"]) == ("ended", "gate", "recorder_unavailable")
             (call,) = gate.rows("SELECT * FROM calls WHERE number = ?", "+44" + LATE[1:])
             assert (call["state"], call["ended_by"], "_unavailable" in call["cause"]) == ("ended", "gate", True)
-            gate.wait(lambda: not gate.rows("SELECT 1 FROM recordings WHERE state = 'open'"), 5, "recordings are open")
+            gate.wait(
+                lambda: not gate.rows("SELECT 1 FROM recordings WHERE state = 'open'"), PATIENCE, "recordings are open"
+            )
             assert_whole(gate, len(NUMBERS) + 1)
         assert gate.stop() == 0
         gate.verified()
@@ -171,7 +174,7 @@ def test_a_full_disk_ends_calls_and_takes_none(disk: Path, tmp_path: Path) -> No
 def test_an_objection_made_on_a_full_disk_holds_when_there_is_room(disk: Path, tmp_path: Path) -> None:
     with gate_on(disk, tmp_path / "gate", "unrecorded") as gate:
         with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
-            (talk,) = near.wait([near.dial(NUMBERS[0])], "up", 10)
+            (talk,) = near.wait([near.dial(NUMBERS[0])], "up", PATIENCE)
             (other,) = far.all()
             time.sleep(1.0)
             ballast = Ballast(disk)
@@ -179,7 +182,7 @@ def test_an_objection_made_on_a_full_disk_holds_when_there_is_room(disk: Path, t
             assert talk.state == "up"  # on_failure = unrecorded: it goes on
             other.press("9")
             for kind in ("objection", "unrecorded"):
-                gate.wait(lambda kind=kind: waits(gate, kind), 10, f"no {kind} waits for room")
+                gate.wait(lambda kind=kind: waits(gate, kind), PATIENCE, f"no {kind} waits for room")
             assert not bodies(gate, "objection")[3:]  # the example brings three
             ballast.take_away()
             for _ in range(20):  # before, while and after the objection finds room
@@ -190,7 +193,7 @@ def test_an_objection_made_on_a_full_disk_holds_when_there_is_room(disk: Path, t
             assert len(far.all()) == 1
             assert talk.state == "up"
             near.hang_up(talk)
-            gate.wait(lambda: not gate.client.call("status")["calls"], 10, "calls are left")
+            gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "calls are left")
             (call,) = gate.rows("SELECT * FROM calls WHERE number = ? AND verdict = 'allow'", "+44" + NUMBERS[0][1:])
             assert (call["objected"], call["ended_by"], call["unrecorded_why"]) == (1, "caller", "recorder_unavailable")
             assert_whole(gate, 1)
@@ -200,14 +203,14 @@ def test_an_objection_made_on_a_full_disk_holds_when_there_is_room(disk: Path, t
 def test_a_gate_that_is_told_to_stop_waits_for_room(disk: Path, tmp_path: Path) -> None:
     with gate_on(disk, tmp_path / "gate", "unrecorded") as gate:
         with Uas(port=gate.trunk_port), Phones(to=gate.address) as near:
-            (talk,) = near.wait([near.dial(NUMBERS[0])], "up", 10)
+            (talk,) = near.wait([near.dial(NUMBERS[0])], "up", PATIENCE)
             ballast = Ballast(disk)
             fill(gate, near, ballast)
             near.hang_up(talk)
-            gate.wait(lambda: not gate.client.call("status")["calls"], 10, "the call is left")
+            gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "the call is left")
             assert gate.process
             gate.process.terminate()
-            gate.wait(lambda: waits(gate, "ended", since="gate_stopping"), 10, "it does not try again")
+            gate.wait(lambda: waits(gate, "ended", since="gate_stopping"), PATIENCE, "it does not try again")
             assert gate.process.poll() is None
             assert not bodies(gate, "ended")
             ballast.take_away()
@@ -222,9 +225,9 @@ def test_a_gate_that_is_told_to_stop_waits_for_room(disk: Path, tmp_path: Path) 
 def test_without_room_to_the_end_a_gate_stops_and_says_what_is_lost(disk: Path, tmp_path: Path) -> None:
     with gate_on(disk, tmp_path / "gate", "unrecorded", drain=0) as gate:
         with Uas(port=gate.trunk_port), Phones(to=gate.address) as near:
-            (talk,) = near.wait([near.dial(NUMBERS[0])], "up", 10)
+            (talk,) = near.wait([near.dial(NUMBERS[0])], "up", PATIENCE)
             fill(gate, near, Ballast(disk))
             near.hang_up(talk)
-            gate.wait(lambda: not gate.client.call("status")["calls"], 10, "the call is left")
+            gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "the call is left")
         assert gate.stop(seconds=90) == 1  # half a minute after the last call
         assert '"evidence_lost"' in gate.log.read_text()

@@ -15,6 +15,7 @@ from tests.support.gatehouse import Gatehouse
 from tests.support.phones import Phones, Talk
 from tests.support.sipp import free_port
 from tests.support.uas import Uas
+from tests.support.waiting import PATIENCE
 
 SELL = "01134960500"
 AT_ONCE = 2.0
@@ -56,13 +57,13 @@ def test_law_3_5_it_rings_whatever_has_failed_and_is_written_down_after(disk: Pa
             ballast = Ballast(disk)
             while True:  # until not one leaf more finds room
                 ballast.leave_nothing()
-                sold = near.wait([near.dial(SELL)], "over", 10)[0]
+                sold = near.wait([near.dial(SELL)], "over", PATIENCE)[0]
                 assert sold.code == 603
                 if "evidence_unavailable" in sold.reasons[0]:
                     break
             ballast.leave_nothing()
             talks.append(helped(near, "+44999"))  # no room
-            gate.wait(lambda: all(talk.packets_in > 10 for talk in talks), 5, "somebody is not heard")
+            gate.wait(lambda: all(talk.packets_in > 10 for talk in talks), PATIENCE, "somebody is not heard")
             assert all(talk.state == "up" for talk in talks)
             assert len(route_end.invites) == 4
             for invite in route_end.invites:
@@ -71,9 +72,9 @@ def test_law_3_5_it_rings_whatever_has_failed_and_is_written_down_after(disk: Pa
                 assert invite["privacy"] == "none"
             for talk in talks:
                 near.hang_up(talk)
-            gate.wait(lambda: not gate.client.call("status")["calls"], 10, "calls are left")
+            gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "calls are left")
             ballast.take_away()
-            gate.wait(lambda: len(ended(gate)) == 4, 10, "the calls are not written down")
+            gate.wait(lambda: len(ended(gate)) == 4, PATIENCE, "the calls are not written down")
             assert carrier.invites == []
         assert gate.stop() == 0
         for row in ended(gate):
@@ -95,16 +96,16 @@ def test_law_3_5_a_gate_that_stops_takes_it_and_does_not_cut_it_off(tmp_path: Pa
     try:
         with Uas(port=gate.trunk_port) as carrier, Uas(port=route) as route_end, Phones(to=gate.address) as near:
             first = helped(near, "999")
-            (sold,) = near.wait([near.dial(SELL)], "up", 10)
+            (sold,) = near.wait([near.dial(SELL)], "up", PATIENCE)
             assert gate.process is not None
             gate.process.terminate()
-            gate.wait(lambda: "gate_stopping" in gate.said(), 5, "the gate was not told")
+            gate.wait(lambda: "gate_stopping" in gate.said(), PATIENCE, "the gate was not told")
             second = helped(near, "112")
-            near.wait([sold], "over", 10)  # as every other call is, when the gate's patience ends
+            near.wait([sold], "over", PATIENCE)  # as every other call is, when the gate's patience ends
             assert (first.state, second.state) == ("up", "up")
             for talk in (first, second):
                 near.hang_up(talk)
-            assert gate.process.wait(10) == 0
+            assert gate.process.wait(PATIENCE) == 0
             assert (len(route_end.invites), len(carrier.invites)) == (2, 1)
         assert len(ended(gate)) == 2
     finally:

@@ -9,6 +9,7 @@ from pathlib import Path
 from tests.attack.killed import options_again
 from tests.support.gatehouse import Gatehouse
 from tests.support.phones import Phones
+from tests.support.waiting import PATIENCE
 
 CALLS = 47
 NUMBERS = [f"0113496{n:04d}" for n in range(500, 500 + CALLS)]
@@ -23,35 +24,37 @@ def test_after_a_kill_both_legs_of_every_call_are_hung_up(tmp_path: Path) -> Non
     try:
         with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
             talks = [near.dial(number) for number in NUMBERS]
-            near.wait(talks, "up", 40)
+            near.wait(talks, "up", PATIENCE)
             far._answers = False
             rings = near.dial(RINGS)
-            gate.wait(lambda: any(talk.number.endswith(RINGS[1:]) for talk in far.all()), 5, "it does not ring")
+            gate.wait(lambda: any(talk.number.endswith(RINGS[1:]) for talk in far.all()), PATIENCE, "it does not ring")
             far._answers = True
             hears = near.dial(HEARS)
             gate.wait(
-                lambda: [t for t in far.all() if t.number.endswith(HEARS[1:]) and t.state == "up"], 5, "unanswered"
+                lambda: [t for t in far.all() if t.number.endswith(HEARS[1:]) and t.state == "up"],
+                PATIENCE,
+                "unanswered",
             )
             time.sleep(0.3)
             assert (rings.state, hears.state in ("calling", "early")) == ("calling", True)
             assert gate.process
             gate.process.kill()
             killed = time.monotonic()
-            gate.process.wait(10)
+            gate.process.wait(PATIENCE)
             gate.process = None
             assert all(talk.state == "up" for talk in talks), "nobody has told them yet"
             gate.start()
             again = options_again(gate.address, killed)
             assert again is not None
             print(f"answers OPTIONS again {again:.1f} s after the kill")
-            near.wait([*talks, rings, hears], "over", 20)
-            far.wait(far.all(), "over", 20)
+            near.wait([*talks, rings, hears], "over", PATIENCE)
+            far.wait(far.all(), "over", PATIENCE)
             print(f"all hung up {time.monotonic() - killed:.1f} s after the kill")
             assert {talk.ended_by for talk in near.all() + far.all()} == {"them"}
             assert {talk.code for talk in talks} == {200}
             assert all("gate_interrupted" in talk.reasons[-1] for talk in talks)
             assert (hears.code, rings.code) == (200, 600), "no failure upon which a phone system dials its next trunk"
-        gate.wait(lambda: len(rows(gate)) == CALLS + 2, 40, "not every call has its leaf")
+        gate.wait(lambda: len(rows(gate)) == CALLS + 2, PATIENCE, "not every call has its leaf")
         found = {row["call_id"]: row for row in rows(gate)}
         calls = {row["number"]: row["call_id"] for row in gate.rows("SELECT number, call_id FROM calls")}
         assert found.pop(calls["+44" + RINGS[1:]]) | {"call_id": ""} == {
@@ -77,10 +80,10 @@ def test_a_gate_that_is_stopped_leaves_no_leg_behind(tmp_path: Path) -> None:
     gate.start()
     try:
         with Phones(port=gate.trunk_port), Phones(to=gate.address) as near:
-            (talk,) = near.wait([near.dial(NUMBERS[0])], "up", 10)
+            (talk,) = near.wait([near.dial(NUMBERS[0])], "up", PATIENCE)
             assert "+441134960500" in (gate.data / "legs.journal").read_text()
             assert gate.stop() == 0
-            near.wait([talk], "over", 5)
+            near.wait([talk], "over", PATIENCE)
         assert (gate.data / "legs.journal").read_bytes() == b""
         gate.start()
         assert rows(gate) == []

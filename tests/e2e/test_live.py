@@ -18,6 +18,7 @@ from gate.vault.opening import open_trailer
 from tests.support.gatehouse import running
 from tests.support.phones import Phones
 from tests.support.sealed import first_key
+from tests.support.waiting import PATIENCE
 
 NUMBER = "01134960510"
 
@@ -33,13 +34,15 @@ def test_a_call_is_seen_from_its_first_ring_to_its_end(tmp_path: Path) -> None:
         thread = threading.Thread(target=read)
         thread.start()
         with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
-            (talk,) = near.wait([near.dial(NUMBER)], "up", 10)
-            gate.wait(lambda: level(seen[-1], "caller") > 20 and level(seen[-1], "callee") > 20, 5, "no level moves")
+            (talk,) = near.wait([near.dial(NUMBER)], "up", PATIENCE)
+            gate.wait(
+                lambda: level(seen[-1], "caller") > 20 and level(seen[-1], "callee") > 20, PATIENCE, "no level moves"
+            )
             near.hang_up(talk)
             assert len(far.all()) == 1
-            gate.wait(lambda: seen[-1]["counts"] and not seen[-1]["calls"], 5, "the call is left")
+            gate.wait(lambda: seen[-1]["counts"] and not seen[-1]["calls"], PATIENCE, "the call is left")
         watching.close()
-        thread.join(5)
+        thread.join(PATIENCE)
         (row,) = gate.rows("SELECT * FROM recordings")
         listed = gate.client.call("calls_list", text=NUMBER)["items"]
         sealed = gate.data / "recordings" / row["path"]

@@ -12,6 +12,7 @@ import pytest
 from tests.bench.bench_bridge import complete_calls
 from tests.support.gatehouse import LISTED, UNLISTED, running
 from tests.support.sipp import Sipp
+from tests.support.waiting import PATIENCE
 
 RATE, SECONDS = 50, 8
 CALLS = RATE * SECONDS
@@ -23,18 +24,18 @@ def test_fifty_calls_a_second_with_refusals_among_them(tmp_path: Path) -> None:
     with running(tmp_path / "gate", announcement=1.0) as gate:
         assert gate.process is not None
         recorder = gate.recorder_pid()
-        far = Sipp("uas", port=gate.trunk_port, calls=CALLS, timeout=90, trace=False)
+        far = Sipp("uas", port=gate.trunk_port, calls=CALLS, timeout=PATIENCE, trace=False)
         far.wait_listening()
         near = Sipp(
-            "uac", remote=gate.address, calls=CALLS, rate=RATE, service=UNLISTED, timeout=60, trace=False,
+            "uac", remote=gate.address, calls=CALLS, rate=RATE, service=UNLISTED, timeout=PATIENCE, trace=False,
             extra=("-l", str(CALLS)),
         )  # fmt: skip
-        listed = Sipp("uac", remote=gate.address, calls=CALLS, rate=RATE, service=LISTED, timeout=60, trace=False)
+        listed = Sipp("uac", remote=gate.address, calls=CALLS, rate=RATE, service=LISTED, timeout=PATIENCE, trace=False)
         through, refused = near.result(), listed.result()
         assert (through.successful, through.failed) == (CALLS, 0), through.errors[-2000:] + gate.said()
         assert (refused.successful, refused.failed) == (0, CALLS)
         assert far.result().failed == 0
-        gate.wait(lambda: not gate.client.call("status")["calls"], 30, "calls are left")
+        gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "calls are left")
         assert gate.recorder_pid() == recorder, "one recorder carried them all"
         assert gate.stop() == 0
         assert complete_calls(gate) == CALLS, "each call with each of its leaves, once"
@@ -56,9 +57,9 @@ def test_a_recorder_without_a_processor_for_a_moment_costs_no_call(tmp_path: Pat
     calls = 120
     with running(tmp_path / "gate", announcement=1.0) as gate:
         recorder = gate.recorder_pid()
-        far = Sipp("uas", port=gate.trunk_port, calls=calls, timeout=60, trace=False)
+        far = Sipp("uas", port=gate.trunk_port, calls=calls, timeout=PATIENCE, trace=False)
         far.wait_listening()
-        near = Sipp("uac", remote=gate.address, calls=calls, rate=30, service=UNLISTED, timeout=40, trace=False)
+        near = Sipp("uac", remote=gate.address, calls=calls, rate=30, service=UNLISTED, timeout=PATIENCE, trace=False)
         time.sleep(2.0)
         os.kill(recorder, signal.SIGSTOP)
         time.sleep(0.8)
@@ -66,7 +67,7 @@ def test_a_recorder_without_a_processor_for_a_moment_costs_no_call(tmp_path: Pat
         result = near.result()
         assert (result.successful, result.failed) == (calls, 0), result.errors[-2000:] + gate.said()
         assert far.result().failed == 0
-        gate.wait(lambda: not gate.client.call("status")["calls"], 30, "calls are left")
+        gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "calls are left")
         assert gate.recorder_pid() == recorder
         assert gate.stop() == 0
         assert complete_calls(gate) == calls

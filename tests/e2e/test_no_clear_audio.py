@@ -22,6 +22,7 @@ from gate.g711 import ulaw_decode
 from tests.support.gatehouse import Gatehouse, running
 from tests.support.phones import Phones, Talk, noise
 from tests.support.sealed import first_key, opened
+from tests.support.waiting import PATIENCE
 
 WORD = 8
 """Bytes. By chance one of them is found once in a hundred million runs of this test."""
@@ -74,9 +75,9 @@ def test_no_file_holds_audio_in_clear(tmp_path: Path, monkeypatch: pytest.Monkey
         far = Phones(port=gate.trunk_port, audio=lambda number: noise(("far", number)), keep=True)
         near = Phones(to=gate.address, audio=lambda number: noise(("near", number)), keep=True)
         with far, near:
-            talks = near.wait([near.dial(number) for number in NUMBERS], "up", 15)
+            talks = near.wait([near.dial(number) for number in NUMBERS], "up", PATIENCE)
             searched = rounds = 0
-            end = time.monotonic() + 6.0
+            end = time.monotonic() + PATIENCE
             while time.monotonic() < end:
                 sought = Sought(near.all() + far.all())
                 for path, data in files(gate, temporary).items():
@@ -85,7 +86,7 @@ def test_no_file_holds_audio_in_clear(tmp_path: Path, monkeypatch: pytest.Monkey
                 rounds += 1
             for talk in talks:
                 near.hang_up(talk)
-            gate.wait(lambda: not gate.client.call("status")["calls"], 10, "calls are left")
+            gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "calls are left")
         sought = Sought(near.all() + far.all())
         after = files(gate, temporary)
         assert any(path.endswith(".dgr") for path in after)

@@ -14,6 +14,7 @@ from tests.support.gatehouse import Gatehouse, running
 from tests.support.phones import Phones, Talk
 from tests.support.sealed import first_key, opened
 from tests.support.uas import Uas
+from tests.support.waiting import PATIENCE
 
 EARLY, LATE, PAUSED = "01134960500", "01134960501", "01134960502"
 """A number for each test: a call that was answered and not bridged may not be made again for three days."""
@@ -39,7 +40,7 @@ def facts(gate: Gatehouse, kind: str) -> list[dict[str, Any]]:
 
 
 def assert_refused(near: Phones, number: str) -> None:
-    (talk,) = near.wait([near.dial(number)], "over", 5)
+    (talk,) = near.wait([near.dial(number)], "over", PATIENCE)
     assert talk.code == 603
     assert "objected" in talk.reasons[0], talk.reasons
 
@@ -59,13 +60,13 @@ def assert_before_the_end(gate: Gatehouse, found: dict[str, Any]) -> None:
 def test_nine_during_the_announcement_ends_the_call_politely(gate: Gatehouse) -> None:
     with Uas("--digit", "9@0.6", port=gate.trunk_port) as far, Phones(to=gate.address) as near:
         talk = near.dial(EARLY)
-        found = gate.wait(lambda: objection(gate, EARLY), 5, "the objection is not kept")
+        found = gate.wait(lambda: objection(gate, EARLY), PATIENCE, "the objection is not kept")
         assert talk.state in ("calling", "early")
         assert_refused(near, EARLY)  # at once: the first call is still up
         assert talk.state in ("calling", "early")
-        near.wait([talk], "over", 10)
+        near.wait([talk], "over", PATIENCE)
         assert (talk.code, "objected" in talk.reasons[-1]) == (200, True), talk.reasons
-        gate.wait(lambda: far.calls, 5, "the far end is not told")
+        gate.wait(lambda: far.calls, PATIENCE, "the far end is not told")
         (call,) = far.calls
         # The announcement (700 Hz) was cut at the key, and the goodbye, which is speech, was played.
         notice = [second for second, hertz, share in call["heard"] if hertz and abs(hertz - 700) < 10 and share > 0.9]
@@ -74,7 +75,7 @@ def test_nine_during_the_announcement_ends_the_call_politely(gate: Gatehouse) ->
         assert len(goodbye) >= 5, call["heard"]
         assert call["ended_by"] == "caller"
         assert len(far.invites) == 1
-    gate.wait(lambda: not gate.client.call("status")["calls"], 5, "the call is left")
+    gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "the call is left")
     assert_before_the_end(gate, found)
     (row,) = gate.rows("SELECT * FROM calls WHERE call_id = ?", found["call_id"])
     assert (row["state"], row["cause"], row["ended_by"], row["bridged"], row["announced"]) == (
@@ -86,12 +87,12 @@ def test_nine_during_the_announcement_ends_the_call_politely(gate: Gatehouse) ->
 def test_nine_during_the_talk_is_kept_while_the_call_goes_on(gate: Gatehouse) -> None:
     gate.client.call("consent_add", number=LATE, how="test", wording="call me", who="A. Person")
     with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
-        (talk,) = near.wait([near.dial(LATE)], "up", 10)
+        (talk,) = near.wait([near.dial(LATE)], "up", PATIENCE)
         (other,) = far.all()
         time.sleep(0.5)
         pressed = time.monotonic()
         other.press("9")
-        found = gate.wait(lambda: objection(gate, LATE), 5, "the objection is not kept")
+        found = gate.wait(lambda: objection(gate, LATE), PATIENCE, "the objection is not kept")
         took = time.monotonic() - pressed
         print(f"kept {took:.3f} s after the key")
         assert took < 2.0
@@ -101,7 +102,7 @@ def test_nine_during_the_talk_is_kept_while_the_call_goes_on(gate: Gatehouse) ->
         assert (talk.state, other.state) == ("up", "up")
         assert talk.packets_in - before[0] > 30 and other.packets_in - before[1] > 30
         near.hang_up(talk)
-        gate.wait(lambda: not gate.client.call("status")["calls"], 5, "the call is left")
+        gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "the call is left")
         assert len(far.all()) == 1
     assert_before_the_end(gate, found)
     (row,) = gate.rows("SELECT * FROM calls WHERE call_id = ?", found["call_id"])
@@ -114,12 +115,12 @@ def between(frames: list[tuple[float, bytes]], first: float, last: float) -> lis
 
 def test_nothing_of_a_pause_is_kept(gate: Gatehouse) -> None:
     with Phones(port=gate.trunk_port, keep=True) as far, Phones(to=gate.address, keep=True) as near:
-        (talk,) = near.wait([near.dial(PAUSED)], "up", 10)
+        (talk,) = near.wait([near.dial(PAUSED)], "up", PATIENCE)
         (other,) = far.all()
         time.sleep(1.0)
         spoken_before = time.monotonic()
         talk.press("*5")
-        paused = gate.wait(lambda: facts(gate, "recording_paused"), 5, "the pause is not kept")[-1]
+        paused = gate.wait(lambda: facts(gate, "recording_paused"), PATIENCE, "the pause is not kept")[-1]
         first = time.monotonic()
         other.press("4929")  # a card number has nines in it: none of them is an objection
         talk.press("7")
@@ -128,12 +129,12 @@ def test_nothing_of_a_pause_is_kept(gate: Gatehouse) -> None:
         time.sleep(0.3)
         last = time.monotonic()
         talk.press("6")
-        resumed = gate.wait(lambda: facts(gate, "recording_resumed"), 5, "the resumption is not kept")[-1]
+        resumed = gate.wait(lambda: facts(gate, "recording_resumed"), PATIENCE, "the resumption is not kept")[-1]
         spoken_after = time.monotonic()
         other.press("3")
         time.sleep(1.0)
         near.hang_up(talk)
-        gate.wait(lambda: not gate.client.call("status")["calls"], 5, "the call is left")
+        gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "the call is left")
     assert paused["call_id"] == resumed["call_id"]
     assert objection_of(gate, paused["call_id"]) == 0
     (row,) = gate.rows("SELECT * FROM recordings WHERE call_id = ?", paused["call_id"])
@@ -187,17 +188,17 @@ def test_nine_is_heard_where_nothing_is_recorded(tmp_path: Path) -> None:
     house.start()
     try:
         with Uas("--digit", "9@0.6", port=house.trunk_port), Phones(to=house.address) as near:
-            (talk,) = near.wait([near.dial(EARLY)], "over", 10)
+            (talk,) = near.wait([near.dial(EARLY)], "over", PATIENCE)
             assert talk.code == 200
-            found = house.wait(lambda: objection(house, EARLY), 5, "the objection is not kept")
+            found = house.wait(lambda: objection(house, EARLY), PATIENCE, "the objection is not kept")
             assert_refused(near, EARLY)
         with Phones(port=house.trunk_port) as far, Phones(to=house.address) as near:
-            (talk,) = near.wait([near.dial(LATE)], "up", 10)
+            (talk,) = near.wait([near.dial(LATE)], "up", PATIENCE)
             far.all()[0].press("9")
-            house.wait(lambda: objection(house, LATE), 5, "the objection is not kept")
+            house.wait(lambda: objection(house, LATE), PATIENCE, "the objection is not kept")
             assert talk.state == "up"
             near.hang_up(talk)
-            house.wait(lambda: not house.client.call("status")["calls"], 5, "the call is left")
+            house.wait(lambda: not house.client.call("status")["calls"], PATIENCE, "the call is left")
         assert house.kinds(found["call_id"])[:3] == ["decision", "answered", "unrecorded"]
         assert not house.rows("SELECT 1 FROM recordings")
         assert not list((house.data / "recordings").rglob("*.dgr"))

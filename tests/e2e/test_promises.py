@@ -10,6 +10,7 @@ import pytest
 
 from tests.support.gatehouse import DIALGATE, UNLISTED, Gatehouse
 from tests.support.sip_peer import Callee, Phone, sdp
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +47,7 @@ def test_neither_process_leaves_a_dump_of_its_memory(house: Gatehouse) -> None:
 def test_an_offer_without_a_codec_of_the_announcement_is_refused(house: Gatehouse) -> None:
     with Callee(port=house.trunk_port) as callee, Phone(house.address) as phone:
         phone.dial(UNLISTED, body=speaking("3"))
-        heard = phone.recv(10, only="603")
+        heard = phone.recv(PATIENCE, only="603")
         assert heard.get("X-Dialgate-Reason") == "announcement_unavailable"
         phone.ack(heard)
         assert callee.quiet(0.01), "it is refused before an INVITE leaves"
@@ -58,12 +59,12 @@ def test_a_callee_who_chooses_another_codec_is_never_heard(house: Gatehouse) -> 
         phone.dial(UNLISTED, body=speaking("0 3"))
         callee.ring()
         callee.pick_up(speaking("3"))
-        callee.recv(10, only="BYE")
-        heard = phone.recv(10, only="200")
+        callee.recv(PATIENCE, only="BYE")
+        heard = phone.recv(PATIENCE, only="200")
         assert "a=inactive" in heard.body
         phone.ack(heard)
-        assert "announcement_unavailable" in phone.recv(10, only="BYE").get("Reason")
-        house.wait(lambda: not house.client.call("status")["calls"], 10, "the call goes on")
+        assert "announcement_unavailable" in phone.recv(PATIENCE, only="BYE").get("Reason")
+        house.wait(lambda: not house.client.call("status")["calls"], PATIENCE, "the call goes on")
     (call,) = house.rows("SELECT bridged, announced, cause FROM calls ORDER BY at DESC LIMIT 1")
     assert (call["bridged"], call["announced"], call["cause"]) == (0, 0, "announcement_unavailable")
 
@@ -81,5 +82,7 @@ def told(house: Gatehouse) -> bool:
     """Once the log is signed again ``dialgate status`` speaks of the second place, and ends with 1."""
     house.client.call("objection_add", number=UNLISTED)
     house.client.call("audit_checkpoint")
-    done = subprocess.run([*DIALGATE, "status", "-c", str(house.config)], capture_output=True, text=True, timeout=60)
+    done = subprocess.run(
+        [*DIALGATE, "status", "-c", str(house.config)], capture_output=True, text=True, timeout=PATIENCE
+    )
     return done.returncode == 1 and str(house.folder.parent / "second") in done.stdout

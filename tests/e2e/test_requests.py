@@ -20,6 +20,7 @@ from tests.support.requesting import PERSON, SPELLED, START, opened, spelled_in
 from tests.support.sealed import first_key
 from tests.support.uas import Uas
 from tests.support.vault import found_in
+from tests.support.waiting import PATIENCE
 
 DIALLED = SPELLED.replace(" ", "")
 PLANTED = 20
@@ -41,9 +42,9 @@ def test_erased_for_good_whatever_happens_to_the_gate(tmp_path: Path) -> None:
     gate.start()
     with Uas(port=gate.trunk_port), Phones(to=gate.address) as near:
         talk = near.dial(DIALLED)
-        near.wait([talk], "up", 10)
+        near.wait([talk], "up", PATIENCE)
         near.hang_up(talk)
-    gate.wait(lambda: count(gate, "recording_closed") == PLANTED + 1, 10, "the call is not recorded")
+    gate.wait(lambda: count(gate, "recording_closed") == PLANTED + 1, PATIENCE, "the call is not recorded")
     recordings = [row["recording_id"] for row in gate.rows("SELECT recording_id FROM recordings")]
     sealed = {path.stem: path.read_bytes() for path in (gate.data / "recordings").rglob("*.dgr")}
     assert set(sealed) == set(recordings)
@@ -57,7 +58,7 @@ def test_erased_for_good_whatever_happens_to_the_gate(tmp_path: Path) -> None:
     wraps = [wrap for name in recordings for wrap in wraps_of(gate, name)]
     with Uas(port=gate.trunk_port), Phones(to=gate.address) as near:
         talk = near.dial(DIALLED)
-        near.wait([talk], "over", 10)
+        near.wait([talk], "over", PATIENCE)
         assert "objected" in talk.reasons[0], "uncallable from the grant on"
 
     killed_while_erasing(gate, request)
@@ -104,7 +105,7 @@ def killed_while_erasing(gate: Gatehouse, request: str) -> None:
 
     asking = threading.Thread(target=ask)
     asking.start()
-    gate.wait(lambda: count(gate, "request_carrying"), 10, "the erasure does not begin")
+    gate.wait(lambda: count(gate, "request_carrying"), PATIENCE, "the erasure does not begin")
     gate.stop(signal.SIGKILL)
     asking.join()
     assert count(gate, "request_carried") == 0

@@ -15,6 +15,7 @@ from tests.support.gatehouse import Gatehouse, dialgate
 from tests.support.keeping import plant
 from tests.support.sealed import first_key
 from tests.support.vault import found_in
+from tests.support.waiting import PATIENCE
 
 OLD = datetime.now(UTC) - timedelta(days=400)
 
@@ -56,7 +57,7 @@ def test_the_daily_sweep_and_a_backup_put_back(tmp_path: Path) -> None:
     shutil.copy(file_of(gate, "old"), backup)
 
     gate.start()
-    gate.wait(lambda: count(gate, "retention_swept") > 1, 10, "no sweep")
+    gate.wait(lambda: count(gate, "retention_swept") > 1, PATIENCE, "no sweep")
     assert [state(gate, name) for name in ("old", "held", "young")] == ["erased", "closed", "closed"]
     assert not file_of(gate, "old").exists()
     assert file_of(gate, "held").exists()

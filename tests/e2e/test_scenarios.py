@@ -11,6 +11,7 @@ import pytest
 from tests.support.gatehouse import Gatehouse
 from tests.support.sip_peer import Phone, sdp
 from tests.support.sipp import Sipp
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.peer
 
@@ -54,7 +55,7 @@ def finished(gate: Gatehouse, since: int) -> list[dict[str, Any]]:
         rows = gate.rows("SELECT * FROM calls WHERE leaf_index >= ?", since)
         return rows if rows and all(row["state"] in ("ended", "refused") for row in rows) else []
 
-    return list(gate.wait(over, 15, "the call does not end in the log"))
+    return list(gate.wait(over, PATIENCE, "the call does not end in the log"))
 
 
 def size(gate: Gatehouse) -> int:
@@ -62,7 +63,7 @@ def size(gate: Gatehouse) -> int:
     return int(gate.rows("SELECT count(*) AS n FROM leaves")[0]["n"])
 
 
-def run(gate: Gatehouse, uac: str, uas: str, *, seconds: float = 25) -> dict[str, Any]:
+def run(gate: Gatehouse, uac: str, uas: str, *, seconds: float = PATIENCE) -> dict[str, Any]:
     """Both to their end, without a message that they did not expect; returns the call as the log has it."""
     since = size(gate)
     far = Sipp(unhurried(uas, gate.folder), port=gate.trunk_port, timeout=seconds)
@@ -99,9 +100,9 @@ def test_bye_from_the_callee(gate: Gatehouse) -> None:
 def hung_up_in_the_announcement(gate: Gatehouse, uac: Path, uas: str | Path) -> dict[str, Any]:
     """Both to their end; the call as the log has it, and as it left it: announced in part, nobody bridged."""
     since = size(gate)
-    far = Sipp(uas, port=gate.trunk_port, timeout=25)
+    far = Sipp(uas, port=gate.trunk_port, timeout=PATIENCE)
     far.wait_listening()
-    called = Sipp(uac, remote=gate.address, timeout=25, service="02079460123").result()
+    called = Sipp(uac, remote=gate.address, timeout=PATIENCE, service="02079460123").result()
     answered = far.result()
     assert called.code == 0, called.errors + called.messages + gate.said()
     assert answered.code == 0, answered.errors + answered.messages + gate.said()
@@ -177,9 +178,11 @@ def test_no_answer_and_a_trunk_that_asks_for_credentials(tmp_path: Path) -> None
         call = run(house, "uac_no_answer", "uas_rings_then_cancelled")
         assert (call["ended_by"], call["cause"]) == ("trunk", "no_answer")
         since = size(house)
-        far = Sipp(SCENARIOS / "uas_407.xml", port=house.trunk_port, timeout=25, extra=("-key", "algorithm", "SHA-256"))
+        far = Sipp(
+            SCENARIOS / "uas_407.xml", port=house.trunk_port, timeout=PATIENCE, extra=("-key", "algorithm", "SHA-256")
+        )
         far.wait_listening()
-        near = Sipp(SCENARIOS / "uac_hung_up.xml", remote=house.address, timeout=25, service="02079460123")
+        near = Sipp(SCENARIOS / "uac_hung_up.xml", remote=house.address, timeout=PATIENCE, service="02079460123")
         called, answered = near.result(), far.result()
         assert (called.code, answered.code) == (0, 0), called.errors + answered.errors + house.said()
         (row,) = finished(house, since)

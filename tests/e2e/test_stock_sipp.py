@@ -8,18 +8,19 @@ import pytest
 
 from tests.support.gatehouse import LISTED, UNLISTED, running
 from tests.support.sipp import Sipp
+from tests.support.waiting import PATIENCE
 
 
 @pytest.mark.peer
 def test_calls_go_through_with_all_their_leaves(tmp_path: Path) -> None:
     with running(tmp_path / "gate", announcement=1.0) as gate:
-        far = Sipp("uas", port=gate.trunk_port, calls=20, timeout=40, trace=False)
+        far = Sipp("uas", port=gate.trunk_port, calls=20, timeout=PATIENCE, trace=False)
         far.wait_listening()
-        near = Sipp("uac", remote=gate.address, calls=20, rate=10, service=UNLISTED, timeout=40, trace=False)
+        near = Sipp("uac", remote=gate.address, calls=20, rate=10, service=UNLISTED, timeout=PATIENCE, trace=False)
         result = near.result()
         assert (result.successful, result.failed) == (20, 0), result.errors + gate.said()
         assert far.result().failed == 0
-        gate.wait(lambda: not gate.client.call("status")["calls"], 10, "calls are left")
+        gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "calls are left")
         assert gate.stop() == 0
         calls = gate.rows("SELECT * FROM calls")
         assert len(calls) == 20
@@ -36,9 +37,9 @@ def test_calls_go_through_with_all_their_leaves(tmp_path: Path) -> None:
 @pytest.mark.peer
 def test_a_listed_number_is_refused_and_nothing_reaches_the_trunk(tmp_path: Path) -> None:
     with running(tmp_path / "gate") as gate:
-        far = Sipp("uas", port=gate.trunk_port, timeout=30)
+        far = Sipp("uas", port=gate.trunk_port, timeout=PATIENCE)
         far.wait_listening()
-        near = Sipp("uac", remote=gate.address, calls=5, service=LISTED, timeout=20)
+        near = Sipp("uac", remote=gate.address, calls=5, service=LISTED, timeout=PATIENCE)
         result = near.result()
         assert (result.successful, result.failed) == (0, 5)
         assert "SIP/2.0 603 Decline" in result.messages

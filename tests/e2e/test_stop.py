@@ -17,6 +17,7 @@ from gate.vault.signing import CheckpointKey
 from tests.support.gatehouse import DIALGATE, Gatehouse, free_port
 from tests.support.phones import Phones
 from tests.support.uas import Uas
+from tests.support.waiting import PATIENCE
 
 FIRST, SECOND, THIRD = "01134960500", "01134960501", "01134960502"
 TALKED = ["decision", "answered", "announced", "recording_opened", "connected", "recording_closed", "ended"]
@@ -31,10 +32,10 @@ def draining(folder: Path, seconds: int) -> Iterator[tuple[Gatehouse, Phones]]:
     gate.start()
     try:
         with Uas(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
-            near.wait([near.dial(FIRST)], "up", 10)
+            near.wait([near.dial(FIRST)], "up", PATIENCE)
             assert gate.process
             gate.process.send_signal(signal.SIGTERM)
-            gate.wait(lambda: "gate_stopping" in gate.said(), 5, "the gate was not told")
+            gate.wait(lambda: "gate_stopping" in gate.said(), PATIENCE, "the gate was not told")
             yield gate, near
             assert len(far.invites) == 1
     finally:
@@ -62,7 +63,7 @@ def test_term_lets_a_running_call_end_and_takes_no_new_one(tmp_path: Path) -> No
     with draining(tmp_path / "gate", 20) as (gate, near):
         (talk,) = near.all()
         for number in (SECOND, THIRD):
-            (refused,) = near.wait([near.dial(number)], "over", 5)
+            (refused,) = near.wait([near.dial(number)], "over", PATIENCE)
             assert refused.code == 603
             assert "gate_stopping" in refused.reasons[0], refused.reasons
         before = talk.packets_in
@@ -84,7 +85,7 @@ def test_a_call_that_does_not_end_gets_its_bye(tmp_path: Path) -> None:
     with draining(tmp_path / "gate", 2) as (gate, near):
         (talk,) = near.all()
         told = time.monotonic()
-        near.wait([talk], "over", 10)
+        near.wait([talk], "over", PATIENCE)
         assert 1.0 < talk.over_at - told < 4.0
         assert (talk.ended_by, "gate_stopping" in talk.reasons[-1]) == ("them", True), talk.reasons
         assert gate.process
@@ -103,24 +104,24 @@ def test_calls_in_every_state_are_ended_when_the_time_is_over(tmp_path: Path) ->
     try:
         with Uas(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
             first = near.dial(FIRST)
-            gate.wait(lambda: gate.rows("SELECT 1 FROM calls WHERE answered_at IS NOT NULL"), 5, "no answer")
+            gate.wait(lambda: gate.rows("SELECT 1 FROM calls WHERE answered_at IS NOT NULL"), PATIENCE, "no answer")
             assert gate.process
             gate.process.send_signal(signal.SIGTERM)
-            near.wait([first], "over", 6)
+            near.wait([first], "over", PATIENCE)
             assert first.code == 200 and "gate_stopping" in first.reasons[-1], first.reasons
             assert gate.stop() == 0
             gate.process = None
-            deadline = time.monotonic() + 5
+            deadline = time.monotonic() + PATIENCE
             while not far.calls and time.monotonic() < deadline:
                 time.sleep(0.05)
             assert [call["ended_by"] for call in far.calls] == ["caller"]
         with Phones(port=gate.trunk_port, answers=False) as ringing, Phones(to=gate.address) as near:
             gate.start()
             second = near.dial(SECOND)
-            gate.wait(ringing.all, 5, "no INVITE")
+            gate.wait(ringing.all, PATIENCE, "no INVITE")
             assert gate.process
             gate.process.send_signal(signal.SIGTERM)
-            near.wait([second, *ringing.all()], "over", 6)
+            near.wait([second, *ringing.all()], "over", PATIENCE)
             assert gate.stop() == 0
         for call in gate.rows("SELECT * FROM calls"):
             assert (call["state"], call["ended_by"], call["cause"]) == ("ended", "gate", "gate_stopping"), call
@@ -141,7 +142,7 @@ def house(tmp_path: Path) -> Iterator[Gatehouse]:
     yield house
     if house.process is not None:
         house.stop()
-    end = time.monotonic() + 5
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end and house.pids("gate"):
         time.sleep(0.05)
     assert not house.pids("gate")
@@ -150,7 +151,7 @@ def house(tmp_path: Path) -> Iterator[Gatehouse]:
 def refused(gate: Gatehouse, *, code: int) -> str:
     """What a start says that must not come about; fails where it goes on, says nothing to do, or shows its insides."""
     done = subprocess.run(
-        [*DIALGATE, "serve", "-c", str(gate.config)], capture_output=True, text=True, timeout=40, check=False
+        [*DIALGATE, "serve", "-c", str(gate.config)], capture_output=True, text=True, timeout=PATIENCE, check=False
     )
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr and "fault of Dialgate" not in done.stderr, done.stderr
@@ -169,7 +170,7 @@ def started_before(gate: Gatehouse) -> None:
 def test_a_second_gate_is_refused_and_told_which_process_has_the_folder(house: Gatehouse) -> None:
     house.start()
     swept = "SELECT 1 FROM facts WHERE kind = 'retention_swept'"
-    house.wait(lambda: house.rows(swept), 10, "the first sweep is not over")  # the last fact of a start
+    house.wait(lambda: house.rows(swept), PATIENCE, "the first sweep is not over")  # the last fact of a start
     before = house.rows("SELECT count(*) AS n FROM facts")
     prompts = {path: path.stat().st_mtime_ns for path in (house.data / "prompts").rglob("*")}
     original, pid = house.config.read_text(), house.process.pid if house.process else 0
@@ -196,7 +197,11 @@ def test_a_wrong_configuration_names_every_fault(house: Gatehouse) -> None:
 
 def test_no_configuration_says_how_to_make_one(tmp_path: Path) -> None:
     done = subprocess.run(
-        [*DIALGATE, "serve", "-c", str(tmp_path / "none.toml")], capture_output=True, text=True, timeout=20, check=False
+        [*DIALGATE, "serve", "-c", str(tmp_path / "none.toml")],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
     )
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
     assert "does not exist" in done.stderr and "dialgate init" in done.stderr

@@ -18,6 +18,7 @@ from tests.support.audio import read_wav, share
 from tests.support.ends import AGENT, CUSTOMER, Ends, both_ends, prepared, sounds_like
 from tests.support.gatehouse import UNLISTED, Gatehouse
 from tests.support.sip_peer import sdp
+from tests.support.waiting import PATIENCE
 
 NOTICE = 700.0
 LENGTH = 2.0
@@ -54,7 +55,7 @@ def test_until_the_evidence_is_durable_neither_hears_the_other_and_from_then_on_
         ends.dial(UNLISTED)
         assert_closed(ends, 0.4, "dialling")
         ends.ring(early=True)
-        assert ends.phone.recv(5, only="180").body == ""
+        assert ends.phone.recv(PATIENCE, only="180").body == ""
         assert_closed(ends, 0.4, "ringing")
 
         os.kill(house.recorder_pid(), signal.SIGSTOP)
@@ -97,11 +98,11 @@ def test_until_the_evidence_is_durable_neither_hears_the_other_and_from_then_on_
             assert ends.state() == "goodbye"
         assert of().leaked == (0, 0)
         assert of().of_prompts
-        ends.trunk.recv(10, only="BYE")
+        ends.trunk.recv(PATIENCE, only="BYE")
         with ends.span() as of:
             time.sleep(0.5)
         assert of().leaked == (0, 0)
-        house.wait(lambda: ends.state() == "", 10, "the call is left")
+        house.wait(lambda: ends.state() == "", PATIENCE, "the call is left")
 
         told = ends.announced()
         assert (told["completed"], told["to"], told["as_in_sdp"], told["holds"]) == (True, "callee", True, 0)
@@ -130,7 +131,7 @@ def test_early_media_passes_from_the_callee_alone_where_it_may_and_stops_with_th
             time.sleep(0.5)
         assert min(of().leaked) >= 23
         ends.phone.send(ends.phone.next("BYE"))
-        house.wait(lambda: ends.state() == "", 10, "the call is left")
+        house.wait(lambda: ends.state() == "", PATIENCE, "the call is left")
         (row,) = house.rows("SELECT answered_at, announced, bridged FROM calls")
         assert row["announced"] == row["bridged"] == 1
 
@@ -169,7 +170,7 @@ def test_the_recording_holds_all_that_either_heard(house: Gatehouse, tmp_path: P
         ends.listen_to(200)
         time.sleep(1.5)
         ends.phone.send(ends.phone.next("BYE"))
-        house.wait(lambda: ends.state() == "", 10, "the call is left")
+        house.wait(lambda: ends.state() == "", PATIENCE, "the call is left")
         of_agent = sum(packet.ssrc == 0x1234 + ends.agent.port for packet in ends.customer.heard)
         of_customer = sum(packet.ssrc == 0x1234 + ends.customer.port for packet in ends.agent.heard)
     (row,) = house.rows("SELECT recording_id, packets FROM recordings WHERE state = 'closed'")
@@ -193,7 +194,7 @@ def test_a_callee_that_holds_in_the_announcement_is_told_all_of_it_before_anybod
         time.sleep(LENGTH / 2)
         theirs = ends.trunk.dialog()
         ends.trunk.send(ends.trunk.request("INVITE", theirs, body=sdp(ends.customer.port, "sendonly")), ends.trunk.gate)
-        held = ends.trunk.recv(5, only="200")
+        held = ends.trunk.recv(PATIENCE, only="200")
         ends.trunk.send(ends.trunk.request("ACK", theirs, cseq=1), ends.trunk.gate)
         assert "a=recvonly" in held.body
         with ends.span() as of:
@@ -203,7 +204,7 @@ def test_a_callee_that_holds_in_the_announcement_is_told_all_of_it_before_anybod
 
         theirs.cseq += 1
         ends.trunk.send(ends.trunk.request("INVITE", theirs, body=sdp(ends.customer.port)), ends.trunk.gate)
-        ends.trunk.recv(5, only="200")
+        ends.trunk.recv(PATIENCE, only="200")
         ends.trunk.send(ends.trunk.request("ACK", theirs), ends.trunk.gate)
         resumed = time.monotonic()
         ends.reaches("talking")

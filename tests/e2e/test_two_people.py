@@ -12,6 +12,7 @@ from tests.support.gatehouse import Gatehouse, dialgate
 from tests.support.phones import Phones
 from tests.support.sealed import first_key, opened
 from tests.support.vault import PASSPHRASE, private_key
+from tests.support.waiting import PATIENCE
 
 BOB, EVE = private_key("Bob (auditor)", "auditor"), private_key("Eve (escrow)", "escrow")
 NUMBER = "02079460123"
@@ -40,10 +41,10 @@ def test_two_people(tmp_path: Path) -> None:
     try:
         with Phones(port=gate.trunk_port), Phones(to=gate.address) as near:
             talk = near.dial(NUMBER)
-            near.wait([talk], "up", 15)
-            gate.wait(lambda: gate.rows("SELECT 1 FROM recordings"), 5, "no recording")
+            near.wait([talk], "up", PATIENCE)
+            gate.wait(lambda: gate.rows("SELECT 1 FROM recordings"), PATIENCE, "no recording")
             near.hang_up(talk)
-            gate.wait(lambda: not gate.client.call("status")["calls"], 10, "the call is left")
+            gate.wait(lambda: not gate.client.call("status")["calls"], PATIENCE, "the call is left")
         (row,) = gate.rows("SELECT recording_id FROM recordings")
         for alone in (private, BOB, [private, private]):
             with pytest.raises(HalfMissing):

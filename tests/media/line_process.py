@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from gate.config import Config
+from tests.support.waiting import PATIENCE
 
 OFFER = (
     "v=0\r\no=- {session} {version} IN {family} {host}\r\ns=-\r\nc=IN {family} {host}\r\nt=0 0\r\n"
@@ -47,7 +48,7 @@ class Line:
 
     def __exit__(self, *exception: object) -> None:
         self._pipe.send(("stop",))
-        self._process.join(10)
+        self._process.join(PATIENCE)
         alive = self._process.is_alive()
         self._process.kill()
         assert not alive, "the relay did not shut down"

@@ -15,6 +15,7 @@ from gate.config import Announcement, Config, Firm, Limits, MediaConfig, Trunk
 from gate.media import prompts
 from tests.media.line_process import Line, ports_of, sdp
 from tests.support.audio import Heard, Party, share, tone, windows, write_wav
+from tests.support.waiting import PATIENCE
 
 NOTICE, SECONDS = 440.0, 2.3
 
@@ -356,7 +357,7 @@ def test_calls_that_are_closed_are_freed_without_the_collector(line: Line) -> No
         one = call("freed0") - before
         for number in range(1, 5):
             call(f"freed{number}")
-        end = time.monotonic() + 15
+        end = time.monotonic() + PATIENCE
         while (left := line.alive(*kinds) - before) > one and time.monotonic() < end:
             time.sleep(0.1)
         assert one > 0
@@ -469,7 +470,7 @@ def test_when_the_ports_are_used_up_the_call_gets_an_error_and_a_freed_one_helps
         assert refused.value.args[0] == 502
         line.call("close", opened[0])
         line.call("close", f"c{len(opened)}")
-        freed, end = 0, time.monotonic() + 3.0
+        freed, end = 0, time.monotonic() + PATIENCE
         while not freed and time.monotonic() < end:  # the sockets are closed by another thread, soon
             line.call("open", "again")
             with contextlib.suppress(ValueError):
@@ -537,7 +538,7 @@ def test_whoever_sends_first_or_most_does_not_own_a_leg(line: Line, host: str) -
         assert stranger.heard == []
         assert share(callee.samples(0x1234 + caller.port), 1000) > 0.9
         assert share(caller.samples(0x1234 + callee.port), 600) > 0.9
-        end = time.monotonic() + 5.0
+        end = time.monotonic() + PATIENCE
         while line.call("strangers") - before < sent and time.monotonic() < end:  # told at the call's end, soon
             time.sleep(0.02)
         assert line.call("strangers") - before == sent

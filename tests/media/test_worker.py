@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from gate.media.worker import MOST_COMMANDS, Job, Worker, asked
+from tests.support.waiting import PATIENCE
 
 Step = Callable[[], None]
 
@@ -58,7 +59,7 @@ class Ends:
     def results(self, count: int) -> list[object]:
         """What the jobs were told, once there are so many."""
         while len(self.told) < count:
-            self._steps.get(timeout=5)()
+            self._steps.get(timeout=PATIENCE)()
         return self.told
 
 

@@ -36,6 +36,7 @@ from tests.support.recorder_room import (
     until,
 )
 from tests.support.recorder_seal import read
+from tests.support.waiting import PATIENCE
 
 GATE = """
     import sys, time, json, structlog
@@ -79,7 +80,7 @@ def test_a_killed_gate_leaves_closed_recordings_marked_interrupted(tmp_path: Pat
         time.sleep(0.02)
     gate.kill()
     gate.wait()
-    until(lambda: gone(pid), 10)
+    until(lambda: gone(pid), PATIENCE)
 
     notes = {note.closed.recording_id: note for note in unreported_closings.find(folder)}
     assert sorted(notes) == ["rec-a", "rec-b", "rec-c"]
@@ -115,11 +116,11 @@ def test_a_killed_recorder_loses_less_than_a_second_and_comes_back(tmp_path: Pat
     assert room.client.writes(opened.recording_id)
     os.kill(pid, signal.SIGKILL)
     killed = time.monotonic()
-    room.events.away.get(timeout=5)
+    room.events.away.get(timeout=PATIENCE)
     assert not room.client.available()
     with pytest.raises(RecorderError):
         room.close("a")
-    until(room.client.available, 10)
+    until(room.client.available, PATIENCE)
     assert time.monotonic() - killed < 8
     assert room.client.pid != pid
     assert not room.client.writes(opened.recording_id), "the file is another process's, which is gone"
@@ -147,7 +148,7 @@ def test_what_waits_for_an_answer_gets_an_error_when_the_recorder_dies(tmp_path:
     answers: queue.Queue[Any] = queue.Queue()
     room.client.open("a", "rec-a", {}, lambda result, error: answers.put(error))
     os.kill(pid, signal.SIGKILL)
-    assert isinstance(answers.get(timeout=5), RecorderError)
+    assert isinstance(answers.get(timeout=PATIENCE), RecorderError)
     room.shut()
 
 
@@ -159,13 +160,13 @@ def test_an_open_that_is_not_answered_fails_in_time(tmp_path: Path) -> None:
     answers: queue.Queue[Any] = queue.Queue()
     began = time.monotonic()
     room.client.open("a", "rec-a", {}, lambda result, error: answers.put(error))
-    error = answers.get(timeout=5)
+    error = answers.get(timeout=PATIENCE)
     assert isinstance(error, RecorderError) and "in time" in str(error)
     assert 1.4 < time.monotonic() - began < 3.0
-    until(lambda: not room.client.available(), 5)
+    until(lambda: not room.client.available(), PATIENCE)
     os.kill(pid, signal.SIGCONT)
-    until(room.client.available, 5)
-    until(lambda: room.client.stats()["calls"] == 0, 5)
+    until(room.client.available, PATIENCE)
+    until(lambda: room.client.stats()["calls"] == 0, PATIENCE)
     room.shut()
 
 
@@ -174,8 +175,8 @@ def test_a_hung_recorder_is_replaced(tmp_path: Path) -> None:
     pid = room.client.pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
-    room.events.away.get(timeout=8)
-    until(room.client.available, 10)
+    room.events.away.get(timeout=PATIENCE)
+    until(room.client.available, PATIENCE)
     assert room.client.pid != pid
     room.shut()
 
@@ -192,10 +193,10 @@ def test_a_recorder_that_cannot_be_told_to_pause_is_killed(tmp_path: Path) -> No
         room.client.pause("a")
         if not room.events.away.empty():
             break
-    room.events.away.get(timeout=5)
+    room.events.away.get(timeout=PATIENCE)
     assert gone(pid)
     assert opened.path
-    until(room.client.available, 10)
+    until(room.client.available, PATIENCE)
     room.shut()
 
 
@@ -212,7 +213,7 @@ def test_a_recorder_that_never_starts_is_tried_no_more_than_twice_a_second(tmp_p
     assert not client.available()
     answers: queue.Queue[Any] = queue.Queue()
     client.open("a", "rec-a", {}, lambda result, error: answers.put(error))
-    assert isinstance(answers.get(timeout=2), RecorderError)
+    assert isinstance(answers.get(timeout=PATIENCE), RecorderError)
     assert client.close_down(5)
     assert 2 <= len(starts) <= 5
     assert all(b - a >= 0.45 for a, b in pairwise(starts))
@@ -237,12 +238,12 @@ def test_a_file_that_cannot_grow_fails_its_call_alone(tmp_path: Path) -> None:
     for payload in voice:
         talker.say(payload)
         time.sleep(0.02)
-    call_id, message = room.events.failed.get(timeout=5)
+    call_id, message = room.events.failed.get(timeout=PATIENCE)
     assert call_id == "long" and message == "File too large"
     Phone(long.callee_port).press(9)
     until(lambda: room.events.digits == [("long", "callee", "9")])
 
-    until(lambda: settles(room), 10)  # the disk was suspected, and a probe has cleared it
+    until(lambda: settles(room), PATIENCE)  # the disk was suspected, and a probe has cleared it
 
     room.client.start("short", PAYLOADS)
     room.settle()
@@ -272,11 +273,11 @@ def test_a_disk_that_takes_no_more_is_not_available_though_it_looks_empty(tmp_pa
     for _ in range(60):
         phone.say(b"v" * 1000)
         time.sleep(0.02)
-    assert room.events.failed.get(timeout=5)[0] == "a"
-    until(lambda: not room.client.available(), 3)
+    assert room.events.failed.get(timeout=PATIENCE)[0] == "a"
+    until(lambda: not room.client.available(), PATIENCE)
     for _ in range(3):  # times that it tells how it is, a probe before each
         heard = room.client._heard
-        until(lambda heard=heard: room.client._heard > heard, 3)
+        until(lambda heard=heard: room.client._heard > heard, PATIENCE)
     assert not room.client.available(), "the probe is larger than what may be written"
     with pytest.raises(RecorderError, match="takes no more"):
         room.open("b")
@@ -316,15 +317,15 @@ def test_a_full_disk_fails_what_records_and_refuses_what_would(small_disk: Path)
         with ballast.open("wb", buffering=0) as file, pytest.raises(OSError, match="No space"):
             while True:
                 file.write(bytes(4096))
-        until(lambda: not room.client.available(), 3)
+        until(lambda: not room.client.available(), PATIENCE)
         with pytest.raises(RecorderError, match="full"):
             room.open("b")
         for _ in range(100):
             phone.say(b"v" * 160)
             time.sleep(0.02)
-        assert room.events.failed.get(timeout=5) == ("a", "No space left on device")
+        assert room.events.failed.get(timeout=PATIENCE) == ("a", "No space left on device")
         ballast.unlink()
-        until(room.client.available, 3)
+        until(room.client.available, PATIENCE)
         closed = room.close("a")
         assert closed is not None and closed.interrupted
         assert closed.size == (folder / opened.path).stat().st_size

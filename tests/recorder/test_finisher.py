@@ -14,6 +14,7 @@ import pytest
 
 from gate.recorder.finisher import Ended, Ending, Finisher
 from tests.support.recorder_room import until
+from tests.support.waiting import PATIENCE
 
 
 @dataclass
@@ -73,18 +74,18 @@ def test_what_is_written_is_synced_within_two_seconds(told: Told) -> None:
     file = Disk()
     began = time.monotonic()
     told.finisher.written("a", file)
-    until(lambda: file.synced == 1, 4)
+    until(lambda: file.synced == 1, PATIENCE)
     assert time.monotonic() - began < 3.5
     until(lambda: told.finisher.unsynced_seconds() == 0, 1)
     other = Disk()
     told.finisher.written("b", other)
-    until(lambda: other.synced == 1, 4)  # a round later
+    until(lambda: other.synced == 1, PATIENCE)  # a round later
     assert file.synced == 1, "nothing new was written"
 
 
 def test_a_slow_disk_makes_rounds_longer_and_no_queue(told: Told) -> None:
     files = [Disk(0.3) for _ in range(5)]
-    end = time.monotonic() + 4.5
+    end = time.monotonic() + PATIENCE
     worst = 0.0
     while time.monotonic() < end:
         for file in files:
@@ -100,31 +101,31 @@ def test_a_closing_does_not_wait_for_the_round(told: Told, tmp_path: Path) -> No
     files = [Disk(0.3) for _ in range(20)]
     for file in files:
         told.finisher.written("a", file)
-    until(lambda: files[0].synced == 1, 3)
+    until(lambda: files[0].synced == 1, PATIENCE)
     told.finisher.finish(ending(files[-1], tmp_path / "x"))
-    assert told.ended.get(timeout=1).sha256 == "d" * 64
+    assert told.ended.get(timeout=PATIENCE).sha256 == "d" * 64
     assert files[-1].closed and files[-1].synced == 0
 
 
 def test_a_file_that_cannot_be_synced_is_told(told: Told) -> None:
     told.finisher.written("a", Disk(problem=OSError(5, "Input/output error")))
-    assert told.failed.get(timeout=3) == ("a", "Input/output error")
+    assert told.failed.get(timeout=PATIENCE) == ("a", "Input/output error")
 
 
 def test_a_file_that_cannot_be_closed_is_digested_as_it_lies(told: Told, tmp_path: Path) -> None:
     path = tmp_path / "x.dgr"
     path.write_bytes(b"abc")
     told.finisher.finish(ending(Disk(problem=OSError(28, "No space left on device")), path))
-    ended = told.ended.get(timeout=1)
+    ended = told.ended.get(timeout=PATIENCE)
     assert (ended.size, ended.chunks, ended.problem) == (3, 7, "No space left on device")
     assert ended.sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
     assert told.finisher.suspected
-    until(lambda: not told.finisher.suspected, 3)
+    until(lambda: not told.finisher.suspected, PATIENCE)
 
 
 def test_a_file_that_is_gone_is_told_without_a_digest(told: Told, tmp_path: Path) -> None:
     told.finisher.finish(ending(Disk(problem=OSError(5, "Input/output error")), tmp_path / "gone"))
-    ended = told.ended.get(timeout=1)
+    ended = told.ended.get(timeout=PATIENCE)
     assert ended.sha256 == "" and "Input/output error" in ended.problem and "No such file" in ended.problem
 
 

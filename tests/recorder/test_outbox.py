@@ -17,6 +17,7 @@ from gate.recorder import messages as m
 from gate.recorder import outbox as room_of_outbox
 from gate.recorder.outbox import Outbox
 from tests.support.recorder_room import PAYLOADS, Phone, Room, event_names, packets, tone, until
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -134,7 +135,7 @@ def test_a_recorder_without_a_processor_for_a_second_keeps_its_recordings(tmp_pa
         time.sleep(0.02)
     room.client.close("a", lambda result, error: answers.put((result, error)))
     os.kill(pid, signal.SIGCONT)
-    closed, error = answers.get(timeout=10)
+    closed, error = answers.get(timeout=PATIENCE)
     assert error is None and closed is not None and not closed.interrupted
     assert room.events.away.empty() and room.client.pid == pid
     frames = room.frames(opened)
@@ -154,8 +155,8 @@ def test_one_that_stays_away_is_killed(tmp_path: Path) -> None:
     for _ in range(3000):
         room.client.media_changed("a", PAYLOADS)
     room.client.pause("a")
-    room.events.away.get(timeout=8)
+    room.events.away.get(timeout=PATIENCE)
     assert 1.4 < time.monotonic() - began < 4.0
-    until(room.client.available, 10)
+    until(room.client.available, PATIENCE)
     assert room.client.pid != pid
     room.shut()

@@ -14,6 +14,7 @@ import pytest
 from gate.core.frames import EventFrame, MapFrame
 from gate.errors import RecorderError
 from tests.support.recorder_room import PAYLOADS, Phone, Room, event_names, key, packets, rtp, tone, until
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -223,7 +224,7 @@ def test_a_key_pressed_just_before_the_end_is_told_before_it(room: Room, started
     phone.press(9)
     room.client.close("a", lambda _closed, _error: heard.put(list(room.events.digits)))
     os.kill(pid, signal.SIGCONT)
-    assert heard.get(timeout=10) == [("a", "callee", "9")]
+    assert heard.get(timeout=PATIENCE) == [("a", "callee", "9")]
 
 
 def test_what_is_not_rtp_is_ignored(room: Room) -> None:

@@ -14,6 +14,7 @@ from gate.recorder import messages as m
 from gate.recorder import unreported_closings
 from tests.support.recorder_room import PAYLOADS, Phone, packets, source_of, spawner
 from tests.support.recorder_seal import read
+from tests.support.waiting import PATIENCE
 
 
 class Wire:
@@ -40,7 +41,7 @@ class Wire:
 
     def end(self) -> int:
         self.socket.close()
-        return int(self.process.wait(15))
+        return int(self.process.wait(PATIENCE))
 
 
 @pytest.fixture

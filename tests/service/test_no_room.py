@@ -20,6 +20,7 @@ from gate.operations.running_gate import RunningGate
 from gate.ports import Fact, Played
 from gate.service.retry_queue import NOT_KEPT, RetryQueue
 from tests.support.playbook import NOW, NUMBER, OWN, Play, Registers
+from tests.support.waiting import PATIENCE
 
 
 class Disk:
@@ -91,7 +92,7 @@ def test_it_does_not_count_either_while_the_objection_is_on_its_way_again(play: 
     play.store.call(lambda tx: None)
     disk.full = False
     slow = threading.Event()
-    play.store.submit(lambda tx: slow.wait(5), lambda result, error: None)
+    play.store.submit(lambda tx: slow.wait(PATIENCE), lambda result, error: None)
     play.begin(call_id="again")  # decided before the objection is tried again, and told after that
     while not play.stage.steps.empty():
         play.stage.steps.get()()
@@ -212,7 +213,7 @@ def test_hanging_up_while_the_connection_is_made_durable_leaves_no_recording_ope
     play.call_manager.answered("call", "PCMU")
     play.settle()
     slow = threading.Event()
-    play.store.submit(lambda tx: slow.wait(5), lambda result, error: None)
+    play.store.submit(lambda tx: slow.wait(PATIENCE), lambda result, error: None)
     play.stage.waiting["announcement"](Played(completed=True, as_told=True))
     while not play.stage.steps.empty():
         play.stage.steps.get()()  # keys kept, facts on their way

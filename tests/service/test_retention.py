@@ -14,6 +14,7 @@ from gate.ports import Fact
 from gate.store import requests
 from gate.store.erasure import erase_facts
 from tests.support.keeping import LONDON, NOW, OLD, YOUNG, Keeping
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -317,11 +318,11 @@ def test_one_sweep_at_a_time(keeping):
 
     def wait(*_):
         inside.set()
-        go_on.wait(10)
+        go_on.wait(PATIENCE)
 
     thread = threading.Thread(target=lambda: keeping.retention.sweep(actor="gate", progress=wait))
     thread.start()
-    assert inside.wait(10)
+    assert inside.wait(PATIENCE)
     with pytest.raises(RefusedError) as refused:
         keeping.retention.sweep(actor="user:ann(1)")
     go_on.set()

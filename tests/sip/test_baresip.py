@@ -13,6 +13,7 @@ from tests.support.audio import read_wav, windows
 from tests.support.baresip import Baresip
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
 from tests.support.uas import Uas
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.peer
 
@@ -32,11 +33,13 @@ def test_what_each_side_said_is_in_its_channel_and_the_announcement_before_it(tm
         phone = Baresip(tmp_path / "phone", gate.address, "alice", gate.password(), AGENT)
         phone.call(UNLISTED, 12)
         phone.wait("200 OK.*binding")
-        phone.wait("Call established", 15)
-        shown = far.wait("call", 20)
+        phone.wait("Call established", PATIENCE)
+        shown = far.wait("call", PATIENCE)
         phone.finish()
         rows = gate.wait(
-            lambda: gate.rows("SELECT recording_id FROM recordings WHERE closed_at IS NOT NULL"), 10, "no recording"
+            lambda: gate.rows("SELECT recording_id FROM recordings WHERE closed_at IS NOT NULL"),
+            PATIENCE,
+            "no recording",
         )
         assert gate.stop() == 0
 

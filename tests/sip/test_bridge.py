@@ -9,6 +9,7 @@ import pytest
 from tests.support.sip_call import Call
 from tests.support.sip_line import NUMBER, ScriptedCallManager
 from tests.support.sip_peer import Heard, sdp
+from tests.support.waiting import PATIENCE
 
 
 def answered_and_ended(call: Call) -> Heard:
@@ -350,7 +351,7 @@ def test_a_call_without_audio_whose_callee_answers_nothing_is_ended():
         asked = call.phone.recv(only="OPTIONS")
         call.phone.send(call.phone.answer(asked, 405, "No"))  # any answer is a sign of life
         assert call.callee.recv(only="OPTIONS")
-        assert call.call_manager.wait("hung_up", 6)[2:] == ("gate", "media_timeout")
+        assert call.call_manager.wait("hung_up", PATIENCE)[2:] == ("gate", "media_timeout")
         assert "media_timeout" in call.phone.recv(only="BYE").get("Reason")
         assert "media_timeout" in call.callee.recv(only="BYE").get("Reason")
 
@@ -407,7 +408,7 @@ def test_a_peer_that_knows_no_such_call_is_gone():
         call.set_up()
         asked = call.phone.recv(only="OPTIONS")
         call.phone.send(call.phone.answer(asked, 481, "No"))
-        assert call.call_manager.wait("hung_up", 6)[2:] == ("caller", "call_unknown")
+        assert call.call_manager.wait("hung_up", PATIENCE)[2:] == ("caller", "call_unknown")
         assert call.callee.recv(only="BYE")
 
 

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from tests.support.waiting import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import gc, time
@@ -48,5 +50,5 @@ with RunningLine(config_for(f"127.0.0.1:{callee.port}"), Forgetting()) as runnin
 
 
 def test_calls_that_are_over_are_freed_without_the_collector() -> None:
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=60, cwd=ROOT)
+    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, timeout=PATIENCE, cwd=ROOT)
     assert done.returncode == 0, done.stdout + done.stderr

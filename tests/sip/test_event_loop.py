@@ -11,6 +11,7 @@ from gate.errors import ConfigError, GateError
 from gate.sip.line import SipLine
 from gate.sip.udp import split_address
 from tests.support.sip_line import PassThrough, RunningLine, a_leg_file, config_for
+from tests.support.waiting import PATIENCE
 
 
 def test_steps_run_in_order_from_before_the_start_on():
@@ -34,7 +35,7 @@ def test_a_fault_in_a_step_or_a_timer_stops_nothing():
         running.line.post(boom)
         running.call(lambda: running.line.after(0.01, boom) and None)
         running.call(lambda: running.line.after(0.05, fired.set) and None)
-        assert fired.wait(2)
+        assert fired.wait(PATIENCE)
 
 
 def test_timers_fire_when_due_and_not_when_cancelled():

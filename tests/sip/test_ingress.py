@@ -13,6 +13,7 @@ from tests.support.sip_call import Call
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Peer, Phone, sdp
+from tests.support.waiting import PATIENCE
 
 ALICE = Account("alice", "x", PRESENTED, purpose="service")
 LISTED = "+442079460123"
@@ -96,7 +97,7 @@ def test_a_decision_that_never_comes():
     call_manager = ScriptedCallManager(silent=True)
     with RunningLine(config_for("127.0.0.1:9"), call_manager) as running, Phone(running.address) as phone:
         phone.dial()
-        heard = phone.recv(5, only="603")
+        heard = phone.recv(PATIENCE, only="603")
         assert 'text="internal_error"' in heard.get("Reason")
         call_id = call_manager.incomings[0].call_id
         assert call_manager.wait("failed")[1:] == (call_id, "603", "internal_error")

@@ -14,6 +14,7 @@ from gate.sip.overload import FORGOTTEN, LATE, RETRY_SECONDS, STANDS, WARY, Over
 from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Phone
 from tests.support.sipp import Sipp
+from tests.support.waiting import PATIENCE
 
 HERE = Path(__file__).parent / "scenarios"
 
@@ -85,11 +86,11 @@ def test_at_twice_what_it_can_carry_some_are_sent_away_and_none_are_lost():
     """Fifty a second is all that this line can; a hundred a second come, for eight seconds."""
     calls = 800
     call_manager = Slow()
-    far = Sipp("uas", calls=calls, timeout=90, trace=False)
+    far = Sipp("uas", calls=calls, timeout=PATIENCE, trace=False)
     far.wait_listening()
     with RunningLine(config_for(f"127.0.0.1:{far.port}", refusal=486), call_manager) as running:
         scenario = HERE / "uac_carried_or_sent_away.xml"
-        near = Sipp(scenario, remote=running.address, calls=calls, rate=100, timeout=90, trace=False)
+        near = Sipp(scenario, remote=running.address, calls=calls, rate=100, timeout=PATIENCE, trace=False)
         called = near.result()
         far.stop()
         kinds = Counter(call_manager.kinds())

@@ -13,6 +13,7 @@ from tests.support.audio import read_wav, windows
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
 from tests.support.pjsip import Pjsip
 from tests.support.uas import Uas
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.peer
 
@@ -42,7 +43,7 @@ def runs(samples: np.ndarray, wanted: int) -> list[int]:
 def recording(gate: Gatehouse, output: Path) -> np.ndarray:
     """The one recording, opened."""
     rows = gate.wait(
-        lambda: gate.rows("SELECT recording_id FROM recordings WHERE closed_at IS NOT NULL"), 10, "no recording"
+        lambda: gate.rows("SELECT recording_id FROM recordings WHERE closed_at IS NOT NULL"), PATIENCE, "no recording"
     )
     gate.export(rows[0]["recording_id"], output)
     samples, _ = read_wav(output)
@@ -93,7 +94,7 @@ def test_hold_and_resume_in_a_call(gate: Gatehouse) -> None:
         phone.wait("media", active=True, count=active + 1)
         phone.do("hang_up")
         phone.wait("state", state="DISCONNECTED")
-    gate.wait(lambda: gate.rows("SELECT 1 FROM calls WHERE state='ended' AND ended_by='caller'"), 10, "no end")
+    gate.wait(lambda: gate.rows("SELECT 1 FROM calls WHERE state='ended' AND ended_by='caller'"), PATIENCE, "no end")
 
 
 def test_the_carrier_presses_nine_and_is_on_the_list(gate: Gatehouse) -> None:
@@ -148,7 +149,7 @@ def test_a_pbx_whose_caller_leaves_in_the_announcement_is_told_no_failure(tmp_pa
             told = pbx.wait("state", state="DISCONNECTED")
             assert told["code"] == 200
         assert not runs(pbx.heard(), CUSTOMER)
-        row = gate.wait(lambda: gate.rows("SELECT * FROM calls WHERE state='ended'"), 10, "no end")[0]
+        row = gate.wait(lambda: gate.rows("SELECT * FROM calls WHERE state='ended'"), PATIENCE, "no end")[0]
         assert (row["ended_by"], row["cause"], row["bridged"]) == ("callee", "hung_up", 0)
         assert not row["announced"]
     finally:

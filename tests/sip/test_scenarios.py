@@ -10,6 +10,7 @@ import pytest
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_line import RunningLine, ScriptedCallManager, config_for
 from tests.support.sipp import Sipp
+from tests.support.waiting import PATIENCE
 
 pytestmark = pytest.mark.peer
 
@@ -21,7 +22,7 @@ def run(
     uas: str,
     call_manager: ScriptedCallManager | None = None,
     *,
-    seconds: float = 20,
+    seconds: float = PATIENCE,
     keys: tuple[str, ...] = (),
     **config,
 ):
@@ -92,7 +93,7 @@ def test_a_retransmitted_invite_gets_the_same_refusal_and_is_one_attempt():
     call_manager = ScriptedCallManager(refused={"*": "listed_tps"})
     with RunningLine(config_for("127.0.0.1:9"), call_manager) as running:
         calm = ("-default_behaviors", "all,-abortunexp")
-        called = Sipp(HERE / "uac_refused_twice.xml", remote=running.address, timeout=10, extra=calm).result()
+        called = Sipp(HERE / "uac_refused_twice.xml", remote=running.address, timeout=PATIENCE, extra=calm).result()
     assert called.code == 0, called.errors + called.messages
     assert called.messages.count("SIP/2.0 603 Decline") >= 2
     assert call_manager.kinds() == ["incoming"]
@@ -108,10 +109,12 @@ def test_a_lost_ack_ends_the_call_after_32_seconds():
 def test_100_calls_a_second_with_stock_scenarios():
     """Five seconds of SIPp's own uac and uas, none failed, every call told from its beginning to its end."""
     calls = 500
-    far = Sipp("uas", calls=calls, timeout=40, trace=False)
+    far = Sipp("uas", calls=calls, timeout=PATIENCE, trace=False)
     far.wait_listening()
     with RunningLine(config_for(f"127.0.0.1:{far.port}"), ScriptedCallManager(connect_after=0.2)) as running:
-        near = Sipp("uac", remote=running.address, calls=calls, rate=100, timeout=40, trace=False, extra=("-d", "500"))
+        near = Sipp(
+            "uac", remote=running.address, calls=calls, rate=100, timeout=PATIENCE, trace=False, extra=("-d", "500")
+        )
         called, answered = near.result(), far.result()
         assert (called.successful, called.failed) == (calls, 0), called.errors
         assert (answered.successful, answered.failed) == (calls, 0), answered.errors

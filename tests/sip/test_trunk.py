@@ -10,6 +10,7 @@ from tests.support.sip_call import Call
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_line import RunningLine, config_for
 from tests.support.sip_peer import Callee, Peer, sdp
+from tests.support.waiting import PATIENCE
 
 NONCE = 'Digest realm="carrier", nonce="n1", algorithm=SHA-256, qop="auth"'
 
@@ -20,7 +21,7 @@ def carrier():
         yield peer
 
 
-def until(what, seconds=3.0):
+def until(what, seconds=PATIENCE):
     end = time.monotonic() + seconds
     while not what():
         assert time.monotonic() < end

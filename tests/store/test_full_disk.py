@@ -15,6 +15,7 @@ from gate.audit.verify import verify
 from gate.errors import StoreError
 from gate.store.projections import TABLES
 from tests.support.evidence import PEPPER, decision, open_store, put
+from tests.support.waiting import PATIENCE
 
 SMALL = 6 * 1024 * 1024
 
@@ -37,11 +38,11 @@ def fill_up(store, pieces=100_000):
                 lambda tx, name=name: tx.append(decision(name, explanation="x" * 2000)),
                 lambda _leaf, error, name=name: answers.put((name, error)),
             )
-        name, error = answers.get(timeout=30)
+        name, error = answers.get(timeout=PATIENCE)
         told += 1
         (kept.append(name) if error is None else errors.append(error))
     while told < asked:
-        name, error = answers.get(timeout=30)
+        name, error = answers.get(timeout=PATIENCE)
         told += 1
         (kept.append(name) if error is None else errors.append(error))
     return kept, errors

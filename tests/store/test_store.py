@@ -13,6 +13,7 @@ from gate.ports import Fact
 from gate.sqlite_thread import BATCH
 from gate.store.store import EvidenceStore
 from tests.support.evidence import NUMBER, PEPPER, START, decision, fill, open_store, put
+from tests.support.waiting import PATIENCE
 
 
 def rows(path, sql, *parameters):
@@ -38,7 +39,7 @@ class Answers:
         return tell
 
     def take(self, count):
-        return [self.queue.get(timeout=10) for _ in range(count)]
+        return [self.queue.get(timeout=PATIENCE) for _ in range(count)]
 
 
 def hold_up(store):
@@ -47,10 +48,10 @@ def hold_up(store):
 
     def wait(_tx):
         started.set()
-        go_on.wait(10)
+        go_on.wait(PATIENCE)
 
     store.submit(wait, lambda _result, _error: None)
-    started.wait(10)
+    started.wait(PATIENCE)
     return go_on
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.audio import Samples, read_wav, tone, write_wav
+from tests.support.waiting import PATIENCE
 
 MODULES = "/usr/lib/baresip/modules"
 CONFIG = """\
@@ -69,7 +70,7 @@ class Baresip:
         """What it printed."""
         return (self.folder / "said").read_text(errors="replace")
 
-    def wait(self, pattern: str, seconds: float = 10.0) -> str:
+    def wait(self, pattern: str, seconds: float = PATIENCE) -> str:
         """Until it says something."""
         end = time.monotonic() + seconds
         while not (found := re.search(pattern, self.said)):
@@ -77,7 +78,7 @@ class Baresip:
             time.sleep(0.05)
         return found[0]
 
-    def finish(self, seconds: float = 30.0) -> None:
+    def finish(self, seconds: float = PATIENCE) -> None:
         """Wait until it has ended."""
         assert self.process
         try:

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from click.testing import CliRunner
 
 from gate.cli.main import cli
+from tests.support.waiting import PATIENCE
 
 PROGRAM = [sys.executable, "-P", "-m", "gate.cli.main"]
 ROOT = Path(__file__).parents[2]
@@ -40,6 +41,13 @@ def dialgate(*arguments: str, stdin: str | None = None) -> Done:
 def program(*arguments: str, env: dict[str, str] | None = None, stdin: str = "") -> Done:
     """As a program of its own."""
     done = subprocess.run(
-        [*PROGRAM, *arguments], capture_output=True, text=True, timeout=60, env=env, input=stdin, cwd=ROOT, check=False
+        [*PROGRAM, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        env=env,
+        input=stdin,
+        cwd=ROOT,
+        check=False,
     )
     return Done(done.returncode, done.stdout, done.stderr)

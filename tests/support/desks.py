@@ -17,6 +17,7 @@ from gate.operations.calls.rows import CallRow
 from gate.operations.catalogue import OPERATIONS
 from gate.operations.operation import Caller, Request, operation_of
 from tests.support.example_values import example
+from tests.support.waiting import PATIENCE
 
 RECIPIENT = {
     "id": "p-1",
@@ -84,7 +85,7 @@ class SmallDesk:
 
     def check(self, *, number: str, purpose: str, topic: str, at: datetime | None, actor: str) -> dict[str, Any]:
         self._note("check", number=number, purpose=purpose, topic=topic, at=at, actor=actor)
-        self.hold.wait(10)
+        self.hold.wait(PATIENCE)
         listed = number.endswith("1")
         return {
             "number": "+442079460001" if listed else "+442079460000",

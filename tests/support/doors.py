@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 from gate.config import Config
 from gate.control.messages import CarryOut
 from gate.control.server import serve
+from tests.support.waiting import PATIENCE
 
 
 @contextmanager
@@ -45,7 +46,7 @@ def serving(
     finally:
         if thread.is_alive():
             loop.call_soon_threadsafe(stop.set)
-            thread.join(20)
+            thread.join(PATIENCE)
         assert not thread.is_alive()
         loop.close()
 

@@ -19,6 +19,7 @@ from tests.media.line_process import ports_of
 from tests.support.audio import Heard, Party, share
 from tests.support.gatehouse import Gatehouse
 from tests.support.sip_peer import Callee, Phone, sdp
+from tests.support.waiting import PATIENCE
 
 AGENT, CUSTOMER = 1000.0, 600.0
 """What they speak, in Hz."""
@@ -57,7 +58,7 @@ class Ends:
     def dial(self, number: str) -> None:
         """The INVITE goes through; the callee speaks from the moment at which it knows where to."""
         self.phone.dial(number, body=sdp(self.agent.port))
-        self.trunk.invite = self.trunk.recv(10, only="INVITE")
+        self.trunk.invite = self.trunk.recv(PATIENCE, only="INVITE")
         self.trunk.tag = f"r{time.monotonic_ns():x}"
         self.trunk.gate = (self.trunk.last_from[0], self.trunk.last_from[1])
         self.customer.talk_to(ports_of(self.trunk.invite.body))
@@ -72,7 +73,7 @@ class Ends:
 
     def listen_to(self, code: int) -> None:
         """The caller speaks as soon as an answer of this code has told it where to."""
-        heard = self.phone.recv(10, only=str(code))
+        heard = self.phone.recv(PATIENCE, only=str(code))
         self.agent.talk_to(ports_of(heard.body))
         if code == 200:
             self.phone.ack(heard)
@@ -82,7 +83,7 @@ class Ends:
         calls: list[dict[str, Any]] = self.house.client.call("status")["calls"]
         return str(calls[0]["state"]) if calls else ""
 
-    def reaches(self, state: str, seconds: float = 10.0) -> None:
+    def reaches(self, state: str, seconds: float = PATIENCE) -> None:
         """Wait until the call is there."""
         self.house.wait(lambda: self.state() == state, seconds, f"the call is not {state}")
 

@@ -28,6 +28,7 @@ from gate.config import load
 from gate.config.write import amend
 from gate.control.client import ControlClient
 from tests.support.example import make_example
+from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 DIALGATE = [sys.executable, "-m", "gate.cli.main"]
@@ -158,7 +159,7 @@ class Gatehouse:
                 [*DIALGATE, "serve", "-c", str(self.config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
             )
 
-    def stop(self, number: int = signal.SIGTERM, seconds: float = 60) -> int:
+    def stop(self, number: int = signal.SIGTERM, seconds: float = PATIENCE) -> int:
         """End it; returns its exit code."""
         if self.process is None:
             return 0

@@ -21,6 +21,8 @@ from types import TracebackType
 
 from rich.cells import cell_len
 
+from tests.support.waiting import PATIENCE
+
 _TOKEN = re.compile(
     r"\x1b\[(?P<rest>[0-9;?<>=$ ]*)(?P<end>[@-~])"
     r"|\x1b[\]PX^_].*?(?:\x07|\x1b\\)"
@@ -111,7 +113,7 @@ class Painted:
         os.write(self._mine, keys.encode())
         return now
 
-    def until(self, true: Callable[[], object], seconds: float = 10.0) -> float:
+    def until(self, true: Callable[[], object], seconds: float = PATIENCE) -> float:
         """Read until something is on the picture; returns when it was. ``AssertionError`` where it does not come."""
         end, now = time.perf_counter() + seconds, time.perf_counter()
         while not true():
@@ -142,7 +144,7 @@ class Painted:
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM")) / 1024
 
-    def end(self, keys: str = "", seconds: float = 10.0) -> int:
+    def end(self, keys: str = "", seconds: float = PATIENCE) -> int:
         """Type something that ends it; the exit code."""
         self.press(keys)
         end = time.perf_counter() + seconds
@@ -158,5 +160,5 @@ class Painted:
     ) -> None:
         if self.process.poll() is None:
             self.process.kill()
-            self.process.wait(timeout=10)
+            self.process.wait(timeout=PATIENCE)
         os.close(self._mine)

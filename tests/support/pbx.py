@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.support.sip_peer import Heard, Phone
+from tests.support.waiting import PATIENCE
 
 _FREEPBX_GIVES_UP = frozenset({404, 410, 480, 484, 486, 600, 604})
 _FREESWITCH_CAUSES = {
@@ -57,7 +58,7 @@ class Pbx:
     def until_over(self) -> Heard:
         """The message that ended the call: a failure, upon which the next trunk may be dialled, or a BYE."""
         while True:
-            heard = self.phone.recv(10)
+            heard = self.phone.recv(PATIENCE)
             if heard.method == "BYE":
                 self.phone.send(self.phone.answer(heard, 200, "OK"))
                 return heard

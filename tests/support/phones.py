@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from tests.support.sip_peer import Heard, read, sdp
+from tests.support.waiting import PATIENCE
 
 FRAME = 160
 TICK = 0.02
@@ -122,7 +123,7 @@ class Phones:
             self.hang_up(talk)
         time.sleep(0.05)
         self._stop.set()
-        self._thread.join(5)
+        self._thread.join(PATIENCE)
         self.sip.close()
         for talk in self.all():
             talk.rtp.close()

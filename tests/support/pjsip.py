@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from tests.support.audio import read_wav
+from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
@@ -55,8 +56,8 @@ class Pjsip:
     def __exit__(self, *_: object) -> None:
         if self._process.poll() is None:
             self.do("quit")
-        assert self._process.wait(20) == 0, self.errors.read_text()
-        self._reader.join(5)
+        assert self._process.wait(PATIENCE) == 0, self.errors.read_text()
+        self._reader.join(PATIENCE)
 
     def do(self, what: str, **values: Any) -> None:
         """Give an order."""
@@ -64,7 +65,7 @@ class Pjsip:
         self._process.stdin.write(json.dumps({"do": what, **values}) + "\n")
         self._process.stdin.flush()
 
-    def wait(self, event: str, seconds: float = 15.0, count: int = 1, **values: Any) -> dict[str, Any]:
+    def wait(self, event: str, seconds: float = PATIENCE, count: int = 1, **values: Any) -> dict[str, Any]:
         """The ``count``-th thing that it told of a kind and with these values."""
         end = time.monotonic() + seconds
         with self._news:

@@ -17,6 +17,7 @@ from gate.core.frames import EventFrame, Frame, PacketFrame, decode
 from gate.ports import RecordingClosed, RecordingOpened
 from gate.recorder.client import RecorderClient, spawn_command
 from tests.support.recorder_seal import read
+from tests.support.waiting import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 PAYLOADS = {
@@ -141,7 +142,7 @@ class Room:
     def open(self, call_id: str, header: Mapping[str, Any] | None = None) -> RecordingOpened:
         answers: queue.Queue[Any] = queue.Queue()
         self.client.open(call_id, f"rec-{call_id}", header or {"v": 1}, lambda r, e: answers.put((r, e)))
-        result, error = answers.get(timeout=10)
+        result, error = answers.get(timeout=PATIENCE)
         if error:
             raise error
         self.client.listen(call_id, source_of(result.caller_port), source_of(result.callee_port))
@@ -150,7 +151,7 @@ class Room:
     def close(self, call_id: str) -> RecordingClosed | None:
         answers: queue.Queue[Any] = queue.Queue()
         self.client.close(call_id, lambda r, e: answers.put((r, e)))
-        result, error = answers.get(timeout=15)
+        result, error = answers.get(timeout=PATIENCE)
         if error:
             raise error
         return result
@@ -179,7 +180,7 @@ def event_names(frames: list[Frame]) -> list[str]:
     return [frame.event for frame in frames if isinstance(frame, EventFrame)]
 
 
-def until(condition: Callable[[], Any], seconds: float = 5.0) -> None:
+def until(condition: Callable[[], Any], seconds: float = PATIENCE) -> None:
     """Wait for a condition; fails the test where it does not come."""
     end = time.monotonic() + seconds
     while not condition():

@@ -16,6 +16,7 @@ from gate.config import Account, Config, Firm, Limits, Pbx, Sip, Trunk
 from gate.ports import Incoming
 from gate.sip.line import SipLine
 from gate.store.legs import LegFile
+from tests.support.waiting import PATIENCE
 
 NUMBER = "+442079460000"
 PRESENTED = "+441632960001"
@@ -94,7 +95,7 @@ class ScriptedCallManager:
             self.seen.append(what)
             self.arrived.notify_all()
 
-    def wait(self, kind: str, seconds: float = 10.0, count: int = 1) -> tuple[str, ...]:
+    def wait(self, kind: str, seconds: float = PATIENCE, count: int = 1) -> tuple[str, ...]:
         """The ``count``-th event of a kind."""
         end = time.monotonic() + seconds
         with self.arrived:
@@ -219,7 +220,7 @@ class RunningLine:
 
     def __exit__(self, *_: object) -> None:
         self.line.stop()
-        self.thread.join(10)
+        self.thread.join(PATIENCE)
         assert not self.thread.is_alive(), "the line did not stop"
 
     @property
@@ -239,5 +240,5 @@ class RunningLine:
                 done.set()
 
         self.line.post(run)
-        assert done.wait(10)
+        assert done.wait(PATIENCE)
         return box[0]

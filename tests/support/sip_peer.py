@@ -7,6 +7,8 @@ import socket
 import time
 from dataclasses import dataclass, field
 
+from tests.support.waiting import PATIENCE
+
 SDP = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio {port} RTP/AVP 0 8 101\r\n"
     "a=rtpmap:0 PCMU/8000\r\na=rtpmap:8 PCMA/8000\r\na=rtpmap:101 telephone-event/8000\r\na={direction}\r\n"
@@ -97,7 +99,7 @@ class Peer:
         assert target
         self.sock.sendto(data if isinstance(data, bytes) else data.encode(), target)
 
-    def recv(self, seconds: float = 5.0, *, only: str = "") -> Heard:
+    def recv(self, seconds: float = PATIENCE, *, only: str = "") -> Heard:
         """The next message; ``only``: a method or a code, everything else is passed over."""
         end = time.monotonic() + seconds
         while True:

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import PATIENCE
+
 SIPP = shutil.which("sipp")
 
 
@@ -53,7 +55,7 @@ class Sipp:
 
     def __init__(
         self, scenario: str | Path, *, remote: tuple[str, int] | None = None, host: str = "127.0.0.1", port: int = 0,
-        calls: int = 1, rate: float = 10, service: str = "02079460000", timeout: float = 60, trace: bool = True,
+        calls: int = 1, rate: float = 10, service: str = "02079460000", timeout: float = PATIENCE, trace: bool = True,
         extra: tuple[str, ...] = (),
     ) -> None:  # fmt: skip
         program = need_sipp()
@@ -76,7 +78,7 @@ class Sipp:
             env={**os.environ, "TERM": "dumb"},
         )  # fmt: skip
 
-    def wait_listening(self, seconds: float = 5.0) -> None:
+    def wait_listening(self, seconds: float = PATIENCE) -> None:
         """Until the port is taken."""
         end = time.monotonic() + seconds
         family = socket.AF_INET6 if ":" in self.host else socket.AF_INET

@@ -18,6 +18,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.support.waiting import PATIENCE
+
 USER, PASSWORD = "gate", "correct horse"
 
 
@@ -130,7 +132,7 @@ def mail_server(
     finally:
         asyncio.run_coroutine_threadsafe(_shut(server), loop).result(5)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(5)
+        thread.join(PATIENCE)
         loop.close()
 
 

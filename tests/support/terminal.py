@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.support.commands import PROGRAM, ROOT
+from tests.support.waiting import PATIENCE
 
 _PAINT = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
@@ -20,7 +21,7 @@ _PAINT = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 class Terminal:
     """``with Terminal("init", "DIR") as terminal: terminal.answer("Legal name", "Webeo Ltd")``"""
 
-    def __init__(self, *arguments: str, seconds: float = 60.0, cwd: Path = ROOT) -> None:
+    def __init__(self, *arguments: str, seconds: float = PATIENCE, cwd: Path = ROOT) -> None:
         self._mine, theirs = pty.openpty()
         self._process = subprocess.Popen(
             [*PROGRAM, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, cwd=cwd, start_new_session=True
@@ -40,7 +41,7 @@ class Terminal:
     def end(self) -> int:
         """Wait for the end; the exit code."""
         self._read(lambda: False, "")
-        return self._process.wait(timeout=10)
+        return self._process.wait(timeout=PATIENCE)
 
     def _read(self, enough: Callable[[], bool], what: str) -> None:
         while not enough():
@@ -65,5 +66,5 @@ class Terminal:
     ) -> None:
         if self._process.poll() is None:
             self._process.kill()
-            self._process.wait(timeout=10)
+            self._process.wait(timeout=PATIENCE)
         os.close(self._mine)

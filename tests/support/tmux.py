@@ -15,6 +15,8 @@ from types import TracebackType
 
 import pytest
 
+from tests.support.waiting import PATIENCE
+
 TMUX = shutil.which("tmux")
 SETTLED = 0.15
 """Seconds: what is painted is seen a moment before it takes keys, on a machine that is busy."""
@@ -97,7 +99,7 @@ class Tmux:
         """What is on the screen."""
         return self._tmux("capture-pane", "-p", "-t", "test")
 
-    def wait(self, *texts: str, gone: str = "", seconds: float = 10.0) -> str:
+    def wait(self, *texts: str, gone: str = "", seconds: float = PATIENCE) -> str:
         """Until all of these are on the screen, and ``gone`` is not; returns the screen."""
         end = time.monotonic() + seconds
         while True:
@@ -110,7 +112,7 @@ class Tmux:
             )
             time.sleep(0.1)
 
-    def ended(self, seconds: float = 10.0) -> int:
+    def ended(self, seconds: float = PATIENCE) -> int:
         """Wait for the command's end; its exit code."""
         end = time.monotonic() + seconds
         while True:

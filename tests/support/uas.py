@@ -10,6 +10,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from tests.support.waiting import PATIENCE
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -33,11 +35,11 @@ class Uas:
     def __exit__(self, *_: object) -> None:
         self._process.terminate()
         try:
-            assert self._process.wait(10) == 0
+            assert self._process.wait(PATIENCE) == 0
         finally:
             self._process.kill()
             self._process.wait()
-            self._reader.join(5)
+            self._reader.join(PATIENCE)
 
     @property
     def where(self) -> tuple[str, int]:
@@ -45,7 +47,7 @@ class Uas:
         host, _, port = self.address.rpartition(":")
         return host.strip("[]"), int(port)
 
-    def wait(self, event: str, seconds: float = 10.0, count: int = 1) -> dict[str, Any]:
+    def wait(self, event: str, seconds: float = PATIENCE, count: int = 1) -> dict[str, Any]:
         """The ``count``-th thing of a kind that it told: ``listening``, ``invite`` or ``call``."""
         end = time.monotonic() + seconds
         with self._news:

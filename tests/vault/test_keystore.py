@@ -20,6 +20,7 @@ from gate.vault.errors import KeyStoreError
 from gate.vault.keystore import KeyStoreDb
 from gate.vault.wrap import WRAP_BYTES
 from tests.support.vault import files_under, found_in
+from tests.support.waiting import PATIENCE
 
 RECIPIENTS = ("aaaaaaaaaaaaaaaa", "bbbbbbbbbbbbbbbb", "cccccccccccccccc")
 
@@ -45,7 +46,7 @@ def put(store: KeyStoreDb, recording_id: str, wraps: list[tuple[str, bytes]], ke
         answered.set()
 
     store.put(recording_id, key_id, wraps, done)
-    assert answered.wait(10)
+    assert answered.wait(PATIENCE)
     return answers[0]
 
 
@@ -85,10 +86,10 @@ def test_many_puts_share_commits_and_one_that_fails_does_not_touch_the_others(tm
 
     def hold(_error: Exception | None) -> None:
         entered.set()
-        go.wait(10)
+        go.wait(PATIENCE)
 
     store.put("first", "key", some_wraps(1), hold)
-    assert entered.wait(10)
+    assert entered.wait(PATIENCE)
     answers: dict[int, Exception | None] = {}
     left = threading.Semaphore(0)
 
@@ -102,7 +103,7 @@ def test_many_puts_share_commits_and_one_that_fails_does_not_touch_the_others(tm
         store.put(name, "key", wraps, lambda error, number=number: done(number, error))  # type: ignore[arg-type]
     go.set()
     for _ in range(100):
-        assert left.acquire(timeout=10)
+        assert left.acquire(timeout=PATIENCE)
     failed = {number for number, error in answers.items() if error is not None}
     assert failed == {50, 60, 70}
     assert {type(answers[number]) for number in failed} == {KeyStoreError}
@@ -138,7 +139,7 @@ def test_the_stores_own_thread_cannot_wait_for_itself(store: KeyStoreDb) -> None
         answered.set()
 
     store.put("rec-1", "key", some_wraps(), done)
-    assert answered.wait(10)
+    assert answered.wait(PATIENCE)
     assert "wait for itself" in str(caught[0])
 
 

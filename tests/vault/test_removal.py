@@ -10,6 +10,7 @@ import pytest
 from gate.errors import VaultError
 from gate.vault.removal import remove, sealed_files
 from tests.support.unprivileged import UNPRIVILEGED
+from tests.support.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -62,7 +63,7 @@ def test_what_cannot_be_seen_counts_as_there(folder):
     day.chmod(0)
     try:
         told = subprocess.run(
-            [*UNPRIVILEGED, sys.executable, "-c", code, str(folder)], capture_output=True, text=True, timeout=60
+            [*UNPRIVILEGED, sys.executable, "-c", code, str(folder)], capture_output=True, text=True, timeout=PATIENCE
         )
     finally:
         day.chmod(0o700)

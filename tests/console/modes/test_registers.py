@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.console.conftest import app_of, screen_text, shows, typed, until
 from tests.console.served import ROOT, Served
+from tests.support.waiting import PATIENCE
 
 
 async def import_asked(pilot: Any, path: Path, as_of: str) -> None:
@@ -32,7 +33,7 @@ async def test_an_import_is_followed_to_its_end(served: Served) -> None:
     app = app_of(served)
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         await import_asked(pilot, ROOT / "sample_lists" / "tps_ns.txt", "2026-07-15")
-        await until(pilot, shows(pilot, "15 Jul 2026", "is in force"), seconds=30)
+        await until(pilot, shows(pilot, "15 Jul 2026", "is in force"), seconds=PATIENCE)
         assert served.facts()[-1]["kind"] == "register_imported"
 
 
@@ -43,7 +44,7 @@ async def test_an_import_is_stopped_and_the_register_stays(served: Served) -> No
         await import_asked(pilot, path, "2026-07-15")
         await until(pilot, shows(pilot, "Importing TPS"))
         await pilot.press("escape")
-        await until(pilot, shows(pilot, "was stopped by"), seconds=30)
+        await until(pilot, shows(pilot, "was stopped by"), seconds=PATIENCE)
         assert "14 Jul 2026" in screen_text(app)
         assert "register_imported" not in [fact["kind"] for fact in served.facts()[-1:]]
 
@@ -54,7 +55,7 @@ async def test_a_refused_file_is_told_with_what_to_do(served: Served) -> None:
     path.write_text("")
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         await import_asked(pilot, path, "2026-07-15")
-        await until(pilot, shows(pilot, "It did not work"), seconds=30)
+        await until(pilot, shows(pilot, "It did not work"), seconds=PATIENCE)
         assert "14 Jul 2026" in screen_text(app)
 
 
