@@ -244,7 +244,8 @@ class Mode(ListMode):
             self.complain(answer)
         elif answer is not None:
             counts = f"{answer.count:,} numbers, {changed(msgspec.to_builtins(answer))[0]}"
-            self.app.done(f"{name.upper()} of {words.day(answer.as_of)[0]} is in force: {counts}")
+            again = "; the same bytes came before, and keep their day" if answer.first_seen else ""
+            self.app.done(f"{name.upper()} of {words.day(answer.as_of)[0]} is in force: {counts}{again}")
         self.returned()
 
     # --- a number -------------------------------------------------------------------------------------------------

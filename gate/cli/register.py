@@ -51,11 +51,16 @@ def command() -> None:
 @click.option("--accept-shrink", is_flag=True, help="Accept a file that is much smaller than the one in force.")
 @click.option("--accept-older", is_flag=True, help="Accept a file of an earlier day than the one in force.")
 def import_(view: View, name: RegisterName, file: Path, as_of: date | None, coverage: str, **accepted: Any) -> None:
-    """Put a register FILE in force. A file that is refused leaves the one in force as it is."""
+    """Put a register FILE in force. A file that is refused leaves the one in force as it is.
+
+    Bytes that came before, under whatever name and by whatever way, get no later day than they had then.
+    """
     with reach(view.config) as gate, view.progress(f"Importing {name.upper()}") as progress:
         asked = RegisterImport(name=name, path=str(file.resolve()), as_of=as_of, coverage=coverage, **accepted)
         report = gate.ask(asked, progress=progress)
     view.data(report)
+    if report.first_seen:
+        say(f"The same bytes came on {report.first_seen}: they keep their day, {report.as_of}.")
 
 
 @make(

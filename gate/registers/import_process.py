@@ -34,6 +34,7 @@ def import_in_process(
     coverage: tuple[str, ...] = ("full",),
     accept_shrink: bool = False,
     accept_older: bool = False,
+    source_sha256: str = "",
     progress: Callable[[float, str], None] | None = None,
 ) -> ImportReport:
     """``importer.import_file`` in a child process; the same arguments, report and ``RegisterError``.
@@ -48,6 +49,7 @@ def import_in_process(
     command += [f"--as-of={as_of.isoformat()}", f"--now={now.isoformat()}"]
     command += [f"--coverage={','.join(coverage)}"]
     command += ["--accept-shrink"] * accept_shrink + ["--accept-older"] * accept_older
+    command += [f"--source-sha256={source_sha256}"] if source_sha256 else []
     with tempfile.TemporaryFile() as errors:
         try:
             child = subprocess.Popen(

@@ -65,14 +65,16 @@ def import_file(
     coverage: tuple[str, ...] = (FULL,),
     accept_shrink: bool = False,
     accept_older: bool = False,
+    source_sha256: str = "",
     progress: Progress | None = None,
 ) -> ImportReport:
     """Put the register file ``source`` in force as the register ``name`` (``tps``, ``ctps``) in ``folder``.
 
     ``as_of`` is the day it speaks of (Europe/London), ``now`` aware, ``coverage`` what the licence covers.
     ``accept_shrink`` takes a file in which more than 5 % of the numbers in force are gone, ``accept_older`` one that is
-    older than what is in force. Waits for another import of the same register. Raises ``RegisterError`` only
-    (``RegisterFailed`` where trying again may help); then the register in force has stayed.
+    older than what is in force. ``source_sha256``: of the bytes that were judged; others are refused. Waits for
+    another import of the same register. Raises ``RegisterError`` only (``RegisterFailed`` where trying again may
+    help); then the register in force has stayed.
     """
     covered = checked_coverage(coverage)
     if not _NAME.fullmatch(name):
@@ -85,7 +87,7 @@ def import_file(
             before = guards.look(folder, name)
             snapshot_store.clean(folder, name, before.pointer)
             guards.check_date(name, as_of, now, None if accept_older else before.as_of)
-            return _Import(folder, name, given, as_of, now, covered, accept_shrink, before, tell).run()
+            return _Import(folder, name, given, as_of, now, covered, accept_shrink, source_sha256, before, tell).run()
     except (OSError, MemoryError) as error:
         why = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.filename else str(error)
         raise RegisterFailed(
@@ -120,6 +122,7 @@ class _Import:
     now: datetime
     coverage: tuple[str, ...]
     accept_shrink: bool
+    source_sha256: str
     before: guards.Before
     tell: Progress
 
@@ -129,6 +132,10 @@ class _Import:
         from gate.registers.source import read_source
 
         source = read_source(self.source, lambda done, stage: self.tell(0.7 * done, stage))
+        if self.source_sha256 not in ("", source.sha256):
+            raise RegisterFailed(
+                f"{self.source} changed while it was read", hint="import it when its upload is complete"
+            )
         self.tell(0.7, "sorting")
         keys, duplicates = build.sorted_unique(source.keys)
         self.tell(0.8, "comparing")
@@ -230,6 +237,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--coverage", default=FULL)
     parser.add_argument("--accept-shrink", action="store_true")
     parser.add_argument("--accept-older", action="store_true")
+    parser.add_argument("--source-sha256", default="")
     asked = parser.parse_args(arguments)
     if asked.parent is not None:
         end_with(asked.parent)
@@ -243,6 +251,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             coverage=parse_coverage(asked.coverage),
             accept_shrink=asked.accept_shrink,
             accept_older=asked.accept_older,
+            source_sha256=asked.source_sha256,
             progress=lambda done, stage: _say({"progress": round(done, 4), "stage": stage}),
         )
     except RegisterError as error:

@@ -165,7 +165,8 @@ class RegisterLibrary:
         """Per register, as JSON values: ``name``, ``state`` (``ok``, ``stale``, ``missing``, ``damaged``), ``problem``
         (what is wrong, else empty), ``count``, ``as_of``, ``days_left`` (for how many days after ``today`` it supports
         calls: 0 on the last good day, below that it is stale), ``coverage``, ``sha256``, ``imported_at``,
-        ``source_name``. Reads each snapshot as a whole the first time, so that damage anywhere in it shows."""
+        ``source_name``, ``source_sha256``. Reads each snapshot as a whole the first time, so that damage anywhere in it
+        shows."""
         with self._lock:
             self._refresh()
             for register in self._registers:
@@ -193,6 +194,7 @@ def _status(edition: _Edition, today: date, max_age_days: int) -> dict[str, Any]
         "sha256": edition.sha256,
         "imported_at": metadata.created.isoformat() if metadata else None,
         "source_name": metadata.source_name if metadata else "",
+        "source_sha256": metadata.source_sha256 if metadata else "",
     }
 
 

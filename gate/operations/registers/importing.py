@@ -5,7 +5,6 @@ A file that is refused leaves a fact too: ``register_status`` shows what was not
 
 from __future__ import annotations
 
-import hashlib
 from datetime import date
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
@@ -28,13 +27,13 @@ from gate.operations.operation import (
     Response,
     operation,
 )
+from gate.operations.registers.first_seen import FirstSeen, day_of, first_seen, refuse_again, sha256_of
 from gate.operations.registers.in_force import IMPORTED, REFUSED, facts_of, states
 from gate.registers.import_process import import_in_process
 from gate.registers.importer import guess_as_of
 from gate.store import queries
 
 if TYPE_CHECKING:
-    from gate.handed_over_file import HandedOverFile
     from gate.operations.data_folder import DataFolder
     from gate.store.transaction import StoreTransaction
 
@@ -92,6 +91,8 @@ class RegisterImported(Response, frozen=True, kw_only=True, omit_defaults=True):
     accepted_shrink: bool | None = None
     previous_sha256: str | None = None
     """Of the snapshot before; empty where there was none."""
+    first_seen: date | None = None
+    """The day on which the same bytes came first, where they had come before: they keep their day."""
 
 
 class RegisterImport(Request[RegisterImported], frozen=True):
@@ -103,7 +104,7 @@ class RegisterImport(Request[RegisterImported], frozen=True):
     file: Line = ""
     """Its ticket."""
     as_of: date | None = None
-    """None: taken from the file."""
+    """None: taken from the file. Bytes that came before get no later day than they had."""
     coverage: Note = "full"
     """``full``, or the dialling codes that the licence covers, with commas: ``0161,020``."""
     accept_shrink: bool = False
@@ -121,11 +122,13 @@ def register_import(folder: DataFolder, asked: RegisterImport, caller: Caller) -
     """
     file, name, contacts = caller.opened, asked.name, folder.contacts
     before, sha256 = contacts.listed(name), _sha256_in_force(folder, name)
+    source_sha256 = sha256_of(file)
+    seen = first_seen(folder, source_sha256)
     try:
         if asked.once:
-            _refuse_again(folder, name, file)
+            refuse_again(file, name, seen)
         with folder.register_imports.running(name):
-            report = _import(folder, asked, caller)
+            report = _import(folder, asked, caller, source_sha256, seen)
     except Cancelled:
         if _sha256_in_force(folder, name) == sha256:
             raise
@@ -135,6 +138,7 @@ def register_import(folder: DataFolder, asked: RegisterImport, caller: Caller) -
         raise
     except RegisterError as error:
         body = {"name": name, "source_name": file.name, "why": error.message, "watched": asked.once}
+        body["source_sha256"] = source_sha256
         _keep(folder, REFUSED, body | {"path_said": file.said}, caller)
         raise
     states(folder)  # from now on everybody is answered from the new snapshot
@@ -149,17 +153,20 @@ def register_import(folder: DataFolder, asked: RegisterImport, caller: Caller) -
     return convert(report, RegisterImported)
 
 
-def _import(folder: DataFolder, asked: RegisterImport, caller: Caller) -> dict[str, Any]:
+def _import(
+    folder: DataFolder, asked: RegisterImport, caller: Caller, source_sha256: str, seen: FirstSeen | None
+) -> dict[str, Any]:
     name, now = asked.name, folder.clock.now()
     report = import_in_process(
         folder.config.data / "registers",
         name,
         caller.opened,
-        as_of=asked.as_of or guess_as_of(caller.opened, now),
+        as_of=day_of(caller.opened, asked.as_of, guess_as_of(caller.opened, now), seen),
         now=now,
         coverage=tuple(code.strip() for code in asked.coverage.split(",") if code.strip()),
         accept_shrink=asked.accept_shrink,
         accept_older=asked.accept_older,
+        source_sha256=source_sha256,
         progress=folder.register_imports.checked(
             name,
             caller.progress,
@@ -170,7 +177,7 @@ def _import(folder: DataFolder, asked: RegisterImport, caller: Caller) -> dict[s
             until=TOO_LATE,
         ),
     )
-    return report.as_dict()
+    return report.as_dict() | {"first_seen": seen.day.isoformat() if seen else None}
 
 
 def _keep(folder: DataFolder, kind: str, body: dict[str, Any], caller: Caller) -> None:
@@ -180,23 +187,6 @@ def _keep(folder: DataFolder, kind: str, body: dict[str, Any], caller: Caller) -
 
 def _sha256_in_force(folder: DataFolder, name: str) -> str:
     return next((row["sha256"] for row in states(folder) if row["name"] == name), "")
-
-
-def _refuse_again(folder: DataFolder, name: str, source: HandedOverFile) -> None:
-    """Raises ``RegisterError`` where these bytes were imported before as this register."""
-    try:
-        with source.reader() as file:
-            sha256 = hashlib.sha256()
-            while piece := file.read(1 << 20):
-                sha256.update(piece)
-    except OSError as error:
-        raise RegisterFailed(f"{source} cannot be read: {error.strerror}") from None
-    for at, body in folder.store.call(lambda tx: facts_of(tx, IMPORTED)):
-        if body.get("name") == name and body.get("source_sha256") == sha256.hexdigest():
-            raise RegisterError(
-                f"{source} is refused: the same bytes were imported on {at[:10]} as of {body.get('as_of')}",
-                hint="a file that is sent again does not become newer by it: does the fetch still work?",
-            )
 
 
 # --- a snapshot without its fact ------------------------------------------------------------------------------------
@@ -217,7 +207,8 @@ def note_editions(folder: DataFolder) -> None:
 
 def _edition(row: dict[str, Any]) -> dict[str, Any]:
     """What is known of a register in force without the report of its import."""
-    return {key: row[key] for key in ("name", "count", "as_of", "sha256", "coverage", "source_name")}
+    known = ("name", "count", "as_of", "sha256", "coverage", "source_name", "source_sha256")
+    return {key: row[key] for key in known}
 
 
 # --- cancelling ----------------------------------------------------------------------------------------------------
