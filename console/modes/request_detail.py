@@ -186,13 +186,13 @@ class RequestDetail(DetailScreen):
     @work
     async def action_acknowledge(self) -> None:
         """A complaint's acknowledgement was sent."""
-        said = "The law gives 30 days for it. The letter is under l."
+        said = "The law gives 30 days, the day of receipt among them. The letter is under l."
         await self._step(Act.ACKNOWLEDGE, "the acknowledgement was sent", said=said)
 
     @work
     async def action_ask_identity(self) -> None:
         """Ask who it is."""
-        said = "Only where there is reasonable doubt. The clock starts when the proof arrives."
+        said = "Only where there is reasonable doubt. Asked for in time, the clock starts when the proof arrives."
         await self._step(Act.ASK_IDENTITY, "ask who it is", said=said)
 
     @work
@@ -208,7 +208,8 @@ class RequestDetail(DetailScreen):
             said = "The clock goes on. What is held is searched for again."
             await self._step(Act.CLARIFIED, "the answer came", said=said)
             return
-        said = "The clock stands still until the answer."
+        access = self._standing is not None and self._standing.asks is Asks.ACCESS
+        said = "The clock stands still until the answer." if access else "The clock goes on: only access waits."
         await self._step(Act.CLARIFY, "ask what is meant", said=said)
 
     @work

@@ -30,7 +30,7 @@ ACTS: Final[dict[Act, tuple[str, str, str]]] = {
     Act.ACKNOWLEDGE: ("acknowledge", "request_acknowledge", "the acknowledgement was sent"),
     Act.ASK_IDENTITY: ("ask_identity", "request_ask_identity", "ask who it is"),
     Act.VERIFY_IDENTITY: ("verify", "request_verify_identity", "the identity is proven"),
-    Act.CLARIFY: ("clarify", "request_clarify", "ask what is meant: the clock stands still"),
+    Act.CLARIFY: ("clarify", "request_clarify", "ask what is meant: an access request waits for it"),
     Act.CLARIFIED: ("clarify", "request_clarified", "the answer came: the clock goes on"),
     Act.EXTEND: ("extend", "request_extend", "extend it to three months"),
     Act.SEARCH: ("search", "request_search", "search for what is held"),

@@ -50,6 +50,8 @@ def left(row: Row) -> words.Shown:
         return "waits for proof", DIM
     if days < 0:
         return f"OVERDUE {-days} d", BAD
+    if row.get("late") and not row.get("acknowledge_by"):
+        return f"LATE, {days} d", BAD
     if row.get("paused_on"):
         return f"paused, {days} d", LOUD
     if warning == "overdue":  # its acknowledgement is
@@ -116,7 +118,10 @@ def _clock(row: Row) -> list[tuple[str, words.Shown]]:
     if row.get("due"):
         pairs = [
             ("Due", (f"{words.day(row['due'])[0]} ({left(row)[0]})", left(row)[1])),
-            ("Regulator", words.day(row.get("ico_due"))),
+            (
+                "Regulator",
+                words.text(f"{words.day(row.get('ico_due'))[0]}; by policy {words.day(row.get('policy_due'))[0]}"),
+            ),
             ("Warnings", words.text(_warnings(row))),
         ]
         if row.get("paused_on"):
@@ -124,9 +129,12 @@ def _clock(row: Row) -> list[tuple[str, words.Shown]]:
         if row.get("extended"):
             pairs.append(("Extended", ("three months in total", WARN)))
     elif row.get("state") == State.IDENTITY_ASKED:
-        pairs.append(("Due", ("30 days after the proof of identity arrives", DIM)))
+        by = words.day(row.get("policy_due"))[0]
+        pairs.append(("Due", (f"30 days after the proof of identity arrives; by policy {by}", DIM)))
     if row.get("acknowledge_by"):
         pairs.append(("Acknowledge", (f"by {words.day(row['acknowledge_by'])[0]}", WARN)))
+    if row.get("late") and not row.get("warning"):
+        pairs.append(("Late", ("a last day had passed before it was over", BAD)))
     return [("State", state(row)), *pairs]
 
 

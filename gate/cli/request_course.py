@@ -108,7 +108,10 @@ def open_(
 @click.option("--note", default="", help="What is asked for; it goes into the letter.")
 @dated
 def ask_identity(view: View, request: str, note: str, on: date | None) -> None:
-    """There is reasonable doubt who asks: the clock starts when the proof arrives."""
+    """There is reasonable doubt who asks: the clock starts when the proof arrives.
+
+    Asked for more than requests.identity_days (7) after the receipt, the clock runs from the receipt all the same.
+    """
     _step(view, AskIdentity(request=request, on=on, note=note))
 
 
@@ -137,7 +140,7 @@ def verify_identity(view: View, request: str, checked: str, numbers: tuple[str, 
 @click.option("--question", required=True, help="What is asked; it goes into the letter.")
 @dated
 def clarify(view: View, request: str, question: str, on: date | None) -> None:
-    """Ask what is meant: the clock stands still until the answer."""
+    """Ask what is meant: the clock of an access request stands still until the answer."""
     _step(view, Clarify(request=request, on=on, question=question))
 
 
@@ -174,7 +177,7 @@ def extend(view: View, request: str, reasons: str, on: date | None) -> None:
 @click.argument("request")
 @dated
 def acknowledge(view: View, request: str, on: date | None) -> None:
-    """The acknowledgement of a complaint was sent: the law gives 30 days."""
+    """The acknowledgement of a complaint was sent: the law gives 30 days, of which that of the receipt is the first."""
     _step(view, Acknowledge(request=request, on=on))
 
 
@@ -336,6 +339,7 @@ def list_(view: View, everything: bool, state: str | None, after: str | None, li
         ("due", "Due"),
         ("days_left", "Days left"),
         ("ico_due", "Regulator's date"),
+        ("policy_due", "By policy"),
         ("acknowledge_by", "Acknowledge by"),
         ("warning", "Warning"),
         ("name", "From"),

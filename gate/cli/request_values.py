@@ -125,13 +125,16 @@ def _clock(standing: dict[str, Any]) -> Iterator[str]:
         paused = f"; the clock stands still since {standing['paused_on']}" if standing.get("paused_on") else ""
         days = standing["days_left"]
         left = f"{days} days left" if days >= 0 else f"{-days} days ago"
-        yield f"  due: {standing['due']} ({left}; the regulator counts to {standing['ico_due']}){paused}"
+        policy = f"; by policy {standing['policy_due']}" if standing["policy_due"] != standing["due"] else ""
+        yield f"  due: {standing['due']} ({left}; the regulator counts to {standing['ico_due']}{policy}){paused}"
     elif standing["state"] == "identity_asked":
-        yield "  due: 30 days after the proof of identity arrives"
+        yield f"  due: 30 days after the proof of identity arrives (by policy {standing['policy_due']})"
     if standing.get("acknowledge_by"):
         yield f"  acknowledge by: {standing['acknowledge_by']}"
     if standing["warning"]:
         yield f"  WARNING: {standing['warning']}"
+    elif standing["late"]:
+        yield "  late: a last day had passed before it was over"
 
 
 def step(fact: dict[str, Any]) -> str:

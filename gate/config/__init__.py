@@ -26,6 +26,7 @@ from gate.config.load import load as load
 from gate.config.office import Letters as Letters
 from gate.config.office import Log as Log
 from gate.config.office import Mail as Mail
+from gate.config.office import Requests as Requests
 from gate.config.office import Roles as Roles
 from gate.config.origins import Origin as Origin
 from gate.config.origins import origins as origins

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Final
 
 from gate.config.faults import Fault, at_least, unprintable
-from gate.config.office import Letters, Mail
+from gate.config.office import Letters, Mail, Requests
 from gate.config.schema import Firm, Storage
 
 ADDRESS: Final = re.compile(
     r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?(?:\.[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?)+"
 )
 """An e-mail address that every server takes: ASCII, one ``@``, a domain with a dot (RFC 5321, without quoted names)."""
+_MOST_IDENTITY_DAYS: Final = 14
 PORTS: Final = {"starttls": 587, "tls": 465, "none": 25}
 
 
@@ -36,6 +37,13 @@ def letters_faults(letters: Letters, base: Path) -> Iterator[Fault]:
         )
     if letters.authority_email and not ADDRESS.fullmatch(letters.authority_email):
         yield Fault(("letters", "authority_email"), f'"{letters.authority_email}" is not an email address')
+
+
+def requests_faults(requests: Requests) -> Iterator[Fault]:
+    """Asking who it is cannot wait for the day of the answer."""
+    if not 0 <= requests.identity_days <= _MOST_IDENTITY_DAYS:
+        fault = f"{requests.identity_days} days; 0 to {_MOST_IDENTITY_DAYS}: without delay (UK GDPR Art 12(3), 12(6))"
+        yield Fault(("requests", "identity_days"), fault)
 
 
 def checkpoint_faults(storage: Storage, mail: Mail) -> Iterator[Fault]:

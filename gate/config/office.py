@@ -36,6 +36,14 @@ class Letters(Section, frozen=True):
     """Where notifications to the supervisory authority go; empty: by post or its web site, not by mail."""
 
 
+class Requests(Section, frozen=True):
+    """Requests of data subjects (LAW section 4)."""
+
+    identity_days: int = 7
+    """Days after the receipt within which identity has to be asked for. Asked for later, the clock does not wait for a
+    proof: it runs from the receipt."""
+
+
 class Mail(Section, frozen=True):
     """How letters are sent; without ``host`` they are only written."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from gate.config.carriers import Emergency, Trunk
-from gate.config.office import Console, Letters, Log, Mail, Roles
+from gate.config.office import Console, Letters, Log, Mail, Requests, Roles
 from gate.config.section import CallPurpose, CallTopic, Section
 
 
@@ -297,6 +297,7 @@ class Config(Section, frozen=True):
     limits: Limits = Limits()
     control: Control = Control()
     token: tuple[Token, ...] = ()
+    requests: Requests = Requests()
     letters: Letters = Letters()
     mail: Mail = Mail()
     roles: Roles = Roles()

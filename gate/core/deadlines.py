@@ -3,8 +3,9 @@
 The law gives until the corresponding date of the next month (its last day where there is none), moved to the next
 working day where that is a weekend or a public holiday. The firm's policy gives 30 days. ``due`` is the earlier of the
 two, never moved; ``ico_date`` is shown beside it. The month starts with the request, or when the information on
-identity arrives where it had to be asked for; a request for clarification pauses it from asking until the answer. An
-extension makes it three months from the start, and must be told within the first. All dates are London's.
+identity arrives where it had to be asked for and was asked for in time (``identity_by``); a request for clarification
+pauses that of an access request from asking until the answer. An extension makes it three months from the start, and
+must be told within the first. All dates are London's.
 """
 
 from __future__ import annotations
@@ -19,8 +20,10 @@ from gate.core.retention import add_months
 POLICY_DAYS: Final = 30
 WARN_DAYS: Final = (20, 25)
 """Days after the start, pauses left out, on which whoever is responsible is warned."""
-ACKNOWLEDGE_DAYS: Final = 30
-"""DPA 2018 s.164A: a complaint is acknowledged within 30 days of its receipt."""
+ACKNOWLEDGE_DAYS: Final = 29
+"""DPA 2018 s.164A(3): a complaint is acknowledged within 30 days, that of its receipt being the first (LAW 4.7)."""
+IDENTITY_DAYS: Final = 7
+"""Days after the receipt within which identity is asked for, or the clock does not wait for the proof (LAW 4.2)."""
 EXTENDED_MONTHS: Final = 3
 
 
@@ -67,6 +70,16 @@ class Clock:
 def acknowledge_by(received: date) -> date:
     """The last day for the acknowledgement of a complaint."""
     return received + timedelta(days=ACKNOWLEDGE_DAYS)
+
+
+def policy_day(received: date) -> date:
+    """The policy's 30 days from the receipt, whatever the law allows besides."""
+    return received + timedelta(days=POLICY_DAYS)
+
+
+def identity_by(received: date, days: int = IDENTITY_DAYS) -> date:
+    """The last day on which asking for identity makes the clock wait for the proof: never after the due date."""
+    return min(received + timedelta(days=days), Clock(received).due)
 
 
 def next_working_day(day: date) -> date:

@@ -10,7 +10,7 @@ from datetime import date
 from enum import StrEnum
 from typing import Final
 
-from gate.core.deadlines import Clock, acknowledge_by
+from gate.core.deadlines import IDENTITY_DAYS, Clock, acknowledge_by
 
 
 class Asks(StrEnum):
@@ -157,11 +157,13 @@ class Request:
     """None while it has not started: identity was asked for."""
     identified: bool = False
     paused_on: date | None = None
-    """Since when the clock stands still."""
+    """Since when an answer to a question is waited for: the clock of an access request stands still."""
     clarified_on: date | None = None
     """When it last went on."""
     searched: bool = False
     acknowledged: bool = False
+    late: bool = False
+    """A last day had passed when a step was taken or entered: no step makes that good."""
     told: frozenset[str] = frozenset()
     """Who has been told of a refusal: ``person``, ``authority``."""
     ground: Ground | None = None
@@ -182,9 +184,16 @@ class Request:
 
     def clock_on(self, today: date) -> Clock | None:
         """The clock as things stand, as for ``due``."""
-        if self.clock is None or self.state in OVER:
-            return None
-        return running(self, today) if self.paused_on else self.clock
+        return None if self.state in OVER else self.last_clock(today)
+
+    def last_clock(self, day: date) -> Clock | None:
+        """The clock on a day, that of a request which is over too."""
+        return running(self, day) if self.clock and self.paused_on else self.clock
+
+    @property
+    def stands_still(self) -> date | None:
+        """Since when the clock stands still: for a question about an access request alone (LAW 4.2)."""
+        return self.paused_on if self.asks is Asks.ACCESS else None
 
     def acknowledge_by(self) -> date | None:
         """The last day for the acknowledgement of a complaint that has none yet."""
@@ -194,8 +203,10 @@ class Request:
 
 def running(request: Request, on: date) -> Clock:
     """The clock with the pause up to a day left out."""
-    assert request.clock is not None and request.paused_on is not None  # noqa: S101 - by the table
-    days = max(0, (on - request.paused_on).days)
+    assert request.clock is not None  # noqa: S101 - by the table
+    if request.stands_still is None:
+        return request.clock
+    days = max(0, (on - request.stands_still).days)
     return replace(request.clock, paused_days=request.clock.paused_days + days)
 
 
@@ -211,7 +222,10 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class IdentityAsked(Event):
-    """There is reasonable doubt who asks: the clock starts with the answer."""
+    """There is reasonable doubt who asks: the clock starts with the answer, where it was asked for in time."""
+
+    within: int = IDENTITY_DAYS
+    """Days after the receipt that were time enough."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +236,7 @@ class IdentityProven(Event):
 
 @dataclass(frozen=True, slots=True)
 class ClarificationAsked(Event):
-    """The firm holds much and cannot tell what is meant: the clock stands still."""
+    """The firm holds much and cannot tell what is meant: the clock of an access request stands still."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -297,3 +311,7 @@ class Fulfilled(Event):
 @dataclass(frozen=True, slots=True)
 class Withdrawn(Event):
     """The person takes it back."""
+
+
+ENDS: Final = (PersonTold, AuthorityTold, Fulfilled, Withdrawn, LetterMade)
+"""Steps of which only the day counts on which they were taken, whenever they are entered."""

@@ -6,6 +6,9 @@ that is not in it raises ``UnexpectedEvent``, and so does an event that its guar
 ``possible`` says what may be done next, from the same table. ``diagram()`` draws it. The clocks are in ``deadlines``,
 states, events and commands in ``request_words``, what people do and fill in in ``request_steps``.
 
+Late stays late: a step that is taken, or entered, after the last day leaves ``late`` on the request, and no proof that
+was asked for too late, no question and no extension takes it away (LAW 4.2).
+
 Nothing is searched, shown or erased before the identity is proven (LAW 4.3); an objection, a restriction and a
 complaint need no proof. A refusal is over when the person and the supervisory authority have been told (LAW 4.5).
 """
@@ -19,7 +22,7 @@ from typing import Any, Final
 
 from gate.core import request_guards as guards
 from gate.core import request_words as words
-from gate.core.deadlines import Clock
+from gate.core.deadlines import Clock, acknowledge_by, identity_by
 from gate.core.request_steps import FIELDS, Act, Step
 from gate.core.request_words import (
     AT_ONCE,
@@ -68,12 +71,15 @@ def _without(request: Request, *commands: Do) -> tuple[Do, ...]:
     return tuple(each for each in request.todo if each not in commands)
 
 
-def _identity_asked(request: Request, _event: Event) -> Taken:
-    return replace(request, state=State.IDENTITY_ASKED, clock=None), [Do.ASK_IDENTITY]
+def _identity_asked(request: Request, event: words.IdentityAsked) -> Taken:
+    """Asked for too late, the clock goes on from the receipt."""
+    in_time = not request.late and event.on <= identity_by(request.received, event.within)
+    clock = None if in_time else request.clock
+    return replace(request, state=State.IDENTITY_ASKED, clock=clock), [Do.ASK_IDENTITY]
 
 
 def _identity_proven(request: Request, event: Event) -> Taken:
-    """The clock starts now only where the proof had to be asked for."""
+    """The clock starts now only where the proof had to be asked for, and was in time."""
     clock = request.clock or Clock(event.on)
     return replace(request, state=State.IN_HAND, clock=clock, identified=True), [Do.SEARCH]
 
@@ -98,8 +104,9 @@ def _searched(request: Request, event: words.Searched) -> Taken:
     return replace(request, searched=True, held=held, todo=_without(request, Do.SEARCH)), []
 
 
-def _acknowledged(request: Request, _event: Event) -> Taken:
-    return replace(request, acknowledged=True), []
+def _acknowledged(request: Request, event: Event) -> Taken:
+    late = request.late or event.on > acknowledge_by(request.received)
+    return replace(request, acknowledged=True, late=late), []
 
 
 _WHEN_GRANTED: Final[dict[Asks, list[Do]]] = {
@@ -197,8 +204,8 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
 TABLE = _table()
 
 
-def handle(request: Request, event: Event) -> Taken:
-    """One step in the life of a request.
+def handle(request: Request, event: Event, entered: date | None = None) -> Taken:
+    """One step in the life of a request, and the day on which it was entered (None: its own).
 
     Returns the request afterwards and the commands to carry out, in order. Raises ``UnexpectedEvent`` where the table
     has no entry for the pair, or its guard forbids it.
@@ -206,21 +213,25 @@ def handle(request: Request, event: Event) -> Taken:
     transition = TABLE.get((request.state, type(event)))
     if transition is not None and (why := transition.guard(request, event)):
         raise UnexpectedEvent(request.state, type(event), why)
-    return _taken(request, event)
+    return _taken(request, event, entered)
 
 
-def replayed(request: Request, event: Event) -> Request:
+def replayed(request: Request, event: Event, entered: date | None = None) -> Request:
     """The request after an event that the log has: what was kept once is as it is, whatever would forbid it today.
 
     Raises ``UnexpectedEvent`` where the table has no entry for the pair.
     """
-    return _taken(request, event)[0]
+    return _taken(request, event, entered)[0]
 
 
-def _taken(request: Request, event: Event) -> Taken:
+def _taken(request: Request, event: Event, entered: date | None) -> Taken:
     transition = TABLE.get((request.state, type(event)))
     if transition is None:
         raise UnexpectedEvent(request.state, type(event))
+    day = event.on if entered is None or isinstance(event, words.ENDS) else max(event.on, entered)
+    clock = None if isinstance(event, words.LetterMade) else request.clock_on(day)
+    if clock is not None and day > clock.due:
+        request = replace(request, late=True)
     after, commands = transition.handler(request, event)
     waiting = [each for each in commands if each not in AT_ONCE]
     todo = () if after.state in OVER else (*_without(after, *waiting), *waiting)

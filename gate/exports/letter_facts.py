@@ -45,7 +45,7 @@ def email_of(text: str) -> str:
 
 
 def context(facts: LetterFacts, firm: LetterFirm) -> dict[str, Any]:
-    """Names and values for a template: strings and numbers alone."""
+    """Names and values for a template: strings, numbers and flags alone."""
     noun, matter, article = _MATTERS[facts.asks]
     received, about = spoken_day(facts.received), matter.format("your")
     authority = facts.kind is LetterKind.AUTHORITY
@@ -61,6 +61,7 @@ def context(facts: LetterFacts, firm: LetterFirm) -> dict[str, Any]:
         "today": spoken_day(facts.today),
         "due": _day(facts.due),
         "ico_due": _day(facts.ico_due),
+        "late": facts.due is not None and facts.today > facts.due,
         "decided": _day(facts.decided),
         "backups_until": _day(facts.backups_until),
         "name": "" if authority else one_line(facts.name),

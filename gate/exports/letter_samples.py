@@ -26,7 +26,10 @@ _SAMPLES: Final[tuple[tuple[LetterKind, Asks, dict[str, Any]], ...]] = (
     (_K.WRITING, _A.ERASURE, {"contact": "1 Example Street\nPortsmouth\nPO1 1AA"}),
     (_K.IDENTITY, _A.ACCESS, {"due": None, "ico_due": None}),
     (_K.IDENTITY, _A.ERASURE, {"due": None, "ico_due": None, "reasons": "A call on the number that it is about."}),
+    (_K.IDENTITY, _A.RESTRICTION, {"reasons": "A call on the number that it is about."}),
     (_K.CLARIFICATION, _A.ACCESS, {"reasons": "Which of your two numbers do you mean?"}),
+    (_K.CLARIFICATION, _A.ERASURE, {"reasons": "Which of your two numbers do you mean?"}),
+    (_K.CLARIFICATION, _A.COMPLAINT, {"reasons": "Which of our calls do you mean?", "due": date(2026, 3, 19)}),
     (_K.EXTENSION, _A.ACCESS, {"reasons": "There are 400 recordings.", "due": date(2026, 6, 3), "ico_due": None}),
     (_K.EXTENSION, _A.COMPLAINT, {"reasons": "We wait for what the carrier says.", "due": date(2026, 6, 3)}),
     (

@@ -7,6 +7,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,8 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import Envelope
 
 from gate.config.write import amend
+from gate.core.deadlines import Clock
+from gate.core.showing import LONDON
 from gate.exports.pack_cipher import checked
 from tests.support.commands import PROGRAM, Done, dialgate
 from tests.support.desks import SmallDesk
@@ -246,12 +249,41 @@ def test_identity_asked_clarified_and_extended(officer: Officer) -> None:
     assert "access, closed" in officer("withdraw", reference, "--reason", "settled").out
 
 
+def test_asking_for_identity_when_it_is_overdue_does_not_start_the_clock_again(officer: Officer) -> None:
+    today = datetime.now(LONDON).date()
+    came, due = today - timedelta(days=40), Clock(today - timedelta(days=40)).due
+    reference = officer("open", "access", "--by", "email", *WHO, "--received", f"{came}", "--json").json["reference"]
+    asked = officer("ask-identity", reference, "--json").json
+    assert (asked["due"], asked["warning"], asked["late"]) == (f"{due}", "overdue", True)
+    letter = " ".join(officer("letter", reference, "identity").out.split())
+    assert "does not wait for it" in letter and "is late, and we apologise" in letter and "starts on" not in letter
+    proven = officer("verify-identity", reference, "--checked", "bill seen", "--json").json
+    assert (proven["due"], proven["warning"], proven["policy_due"]) == (f"{due}", "overdue", f"{came + timedelta(30)}")
+    extended = officer("clarify", reference, "--question", "Which of our calls?", "--dated", f"{came + timedelta(5)}")
+    assert "WARNING: overdue" in extended.out, "a question that is entered late does not make it good"
+    assert f"by policy {came + timedelta(30)}" in extended.out
+    officer("clarified", reference, "--answer", "all", "--dated", f"{today}")
+    assert "late: a last day had passed" in officer("withdraw", reference).out
+    month = dialgate("report", "--month", f"{today:%Y-%m}", "--json").json
+    (row,) = (each for each in month["requests"] if each["reference"] == reference)
+    assert row["late"] and row["due"] > f"{due}"
+
+
+def test_a_question_about_an_erasure_stops_no_clock(officer: Officer) -> None:
+    reference = officer("open", "erasure", "--by", "email", *WHO, "--json").json["reference"]
+    due = officer("verify-identity", reference, "--checked", "bill seen", "--json").json["due"]
+    asked = officer("clarify", reference, "--question", "All of it?")
+    assert "stands still" not in asked.out and f"due: {due}" in asked.out
+    letter = " ".join(officer("letter", reference, "clarification").out.split())
+    assert "goes on meanwhile" in letter and "stands still" not in letter
+
+
 def test_an_objection_needs_no_decision_and_a_complaint_an_acknowledgement(officer: Officer) -> None:
     done = officer("open", "objection", "--by", "email", "--number", "07700 900450")
     assert "objection, granted" in done.out
     assert dialgate("check", "07700900450").code == 3
     complaint = officer("open", "complaint", "--by", "post", "--name", "C", "--received", "2026-10-01")
-    assert "acknowledge by: 2026-10-31" in complaint.out
+    assert "acknowledge by: 2026-10-30" in complaint.out
     reference = re.findall(r"DSR-\d{4}-\d{4}", complaint.out)[0]
     assert f"acknowledge {reference}" in officer("letter", reference, "acknowledgement").err
     assert "acknowledge by" not in officer("acknowledge", reference).out

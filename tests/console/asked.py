@@ -23,7 +23,7 @@ PEOPLE = (
     ("complaint", 26, "Carl Complaint", "email", ()),
     ("access", 22, "Sue Soon", "email", ("verify", "search")),
     ("erasure", 12, "Ian Identity", "phone", ("ask_identity",)),
-    ("erasure", 9, "Paul Pause", "web", ("verify", "clarify")),
+    ("access", 9, "Paul Pause", "web", ("verify", "clarify")),
     ("access", 8, "Hana Hand", "post", ("verify",)),
     ("erasure", 7, "Gita Granted", "post", ("verify", "search", "grant")),
     ("restriction", 6, "Rita Restrict", "email", ("grant",)),

@@ -336,7 +336,7 @@ async def test_the_other_steps_of_a_complaint(served: Served) -> None:
 
 
 async def test_clarifying_extending_and_asking_who_it_is(served: Served) -> None:
-    reference = asked(served, "erasure")
+    reference = asked(served, "access")
     app = app_of(served)
     async with app.run_test(size=(100, 50), notifications=True) as pilot:
         await at_the_request(pilot, reference)

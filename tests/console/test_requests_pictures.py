@@ -61,7 +61,7 @@ def test_the_board_in_high_contrast(asked: Served, snap_compare: Any) -> None:
 
 
 def test_the_board_filtered(asked: Served, snap_compare: Any) -> None:
-    before = at("slash", *"erasure", "enter", then=("filter: erasure", "3 rows"))
+    before = at("slash", *"erasure", "enter", then=("filter: erasure", "2 rows"))
     assert snap_compare(app_of(asked), terminal_size=SMALL, run_before=before)
 
 

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.core.deadlines import Clock, acknowledge_by, next_working_day
+from gate.core.deadlines import Clock, acknowledge_by, identity_by, next_working_day, policy_day
 from gate.core.retention import add_months
 
-VECTORS = json.loads((Path(__file__).parents[1] / "data/vectors/deadlines.json").read_text())
+FOLDER = Path(__file__).parents[1] / "data/vectors"
+MORE = json.loads((FOLDER / "deadlines-2.json").read_text())
+VECTORS = json.loads((FOLDER / "deadlines.json").read_text()) + MORE
 days = st.dates(date(2020, 1, 1), date(2040, 12, 31))
 
 
@@ -22,7 +24,7 @@ def test_the_vectors(vector):
     received = date.fromisoformat(vector["received"])
     clock = Clock(received)
     assert add_months(received, 1).isoformat() == vector["corresponding"]
-    assert (received + timedelta(days=30)).isoformat() == vector["plus_30"]
+    assert policy_day(received).isoformat() == vector["plus_30"]
     assert clock.due.isoformat() == vector["due"]
     assert clock.ico_date.isoformat() == vector["ico_date_england"]
 
@@ -50,8 +52,15 @@ def test_a_working_day_in_england():
     assert next_working_day(date(2026, 8, 3)) == date(2026, 8, 3), "a holiday in Scotland alone"
 
 
-def test_a_complaint_is_acknowledged_within_thirty_days():
-    assert acknowledge_by(date(2026, 7, 1)) == date(2026, 7, 31)
+@pytest.mark.parametrize("vector", MORE, ids=[each["received"] for each in MORE])
+def test_a_complaint_is_acknowledged_by_the_thirtieth_day_counting_that_of_receipt(vector):
+    assert acknowledge_by(date.fromisoformat(vector["received"])).isoformat() == vector["complaint_acknowledged_by"]
+
+
+def test_identity_is_asked_for_in_a_week_and_never_after_the_due_date():
+    assert identity_by(date(2026, 9, 3)) == date(2026, 9, 10)
+    assert identity_by(date(2026, 9, 3), 0) == date(2026, 9, 3)
+    assert identity_by(date(2027, 1, 31), 60) == date(2027, 2, 28)
 
 
 @settings(deadline=None, max_examples=150)

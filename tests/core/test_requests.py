@@ -177,6 +177,47 @@ def test_the_clock_starts_with_the_request_or_with_the_proof_that_was_asked_for(
     assert proven.due(day(10)) == date(2026, 10, 13)
 
 
+def test_identity_that_is_asked_for_late_does_not_start_the_clock_again():
+    in_time, _ = walk(Asks.ACCESS, (IdentityAsked, 7))
+    assert in_time.due(day(7)) is None
+    late, _ = walk(Asks.ACCESS, (IdentityAsked, 8), (IdentityProven, 25))
+    assert late.due(day(25)) == date(2026, 10, 3), "the clock runs from the receipt"
+    assert not late.late
+    sooner, _ = handle(opened(Asks.ACCESS, START)[0], IdentityAsked(day(3), within=2))
+    assert sooner.due(day(3)) == date(2026, 10, 3)
+
+
+def test_late_stays_late_whatever_is_asked_or_extended_afterwards():
+    overdue, _ = walk(Asks.ACCESS, (IdentityAsked, 40), (IdentityProven, 45))
+    assert overdue.late and overdue.due(day(45)) == date(2026, 10, 3)
+    backdated, _ = handle(opened(Asks.ACCESS, START)[0], event(IdentityAsked, 5), entered=day(31))
+    assert backdated.late and backdated.due(day(31)) == date(2026, 10, 3)
+    proven, _ = walk(Asks.ACCESS, (IdentityProven, 1), (Searched, 1))
+    paused, _ = handle(proven, event(ClarificationAsked, 20), entered=day(31))
+    assert paused.late
+    extended, _ = handle(proven, event(Extended, 20), entered=day(31))
+    assert extended.late and extended.due(day(31)) == date(2026, 12, 3)
+    answered, _ = handle(handle(extended, event(Granted, 32))[0], event(PackMade, 32))
+    assert handle(answered, event(Fulfilled, 33))[0].late
+
+
+def test_an_answer_counts_on_the_day_on_which_it_was_given_whenever_it_is_entered():
+    made, _ = walk(Asks.ACCESS, (IdentityProven, 1), (Searched, 1), (Granted, 2), (PackMade, 29))
+    assert not handle(made, event(Fulfilled, 30), entered=day(33))[0].late
+    assert handle(made, event(Fulfilled, 31), entered=day(31))[0].late
+    letter, _ = handle(made, event(LetterMade, 31), entered=day(31))
+    assert not letter.late, "a letter that was printed again is no answer"
+
+
+@pytest.mark.parametrize("asks", [Asks.ERASURE, Asks.COMPLAINT])
+def test_only_an_access_request_is_paused_by_a_question(asks):
+    request, _ = walk(asks, (IdentityProven, 1), (ClarificationAsked, 5))
+    assert request.stands_still is None
+    assert request.due(day(12)) == date(2026, 10, 3)
+    assert handle(request, event(Clarified, 12))[0].due(day(12)) == date(2026, 10, 3)
+    assert walk(asks, (IdentityProven, 1), (ClarificationAsked, 5), (Refused, 9))[0].due(day(9)) == date(2026, 10, 3)
+
+
 def test_a_clarification_stops_the_clock_from_asking_to_answer():
     request, _ = walk(Asks.ACCESS, (IdentityProven, 1), (Searched, 1), (ClarificationAsked, 5))
     assert [request.due(day(n)) for n in (5, 6, 12)] == [date(2026, 10, 3), date(2026, 10, 4), date(2026, 10, 10)]
@@ -223,8 +264,10 @@ def test_an_extension_is_told_within_the_first_month_and_once():
 
 def test_a_complaint_is_acknowledged_in_its_time():
     request, _ = opened(Asks.COMPLAINT, START)
-    assert request.acknowledge_by() == date(2026, 10, 3)
+    assert request.acknowledge_by() == date(2026, 10, 2)
     assert handle(request, event(Acknowledged, 2))[0].acknowledge_by() is None
+    assert not handle(request, event(Acknowledged, 29))[0].late
+    assert handle(request, event(Acknowledged, 30))[0].late
     assert opened(Asks.ACCESS, START)[0].acknowledge_by() is None
     with pytest.raises(UnexpectedEvent, match="only a complaint"):
         walk(Asks.ACCESS, (Acknowledged, 1))

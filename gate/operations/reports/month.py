@@ -266,7 +266,8 @@ def _request_in(reader: Source, row: dict[str, Any], last: date, until: datetime
     end, received = over or last, date.fromisoformat(row["received"])
     course = queries.facts_of(reader, row["id"])
     known = [fact for fact in course if datetime.fromisoformat(fact["at"]) < until]
-    clock = replay(known or course).clock_on(end)  # written down later than it came: as it is known now
+    request = replay(known or course)  # written down later than it came: as it is known now
+    clock = request.last_clock(end)
     how = next((name for name in ("withdrawn", "fulfilled", "refused") if row[name]), "in hand")
     return {
         "reference": row["reference"],
@@ -276,5 +277,5 @@ def _request_in(reader: Source, row: dict[str, Any], last: date, until: datetime
         "over_on": row["over_on"],
         "days": (end - received).days,
         "due": clock.due.isoformat() if clock else None,
-        "late": bool(clock and end > clock.due),
+        "late": request.late or bool(clock and end > clock.due),
     }

@@ -43,7 +43,7 @@ class OfRequest(Request[Standing], frozen=True):
 
 
 class AskIdentity(OfRequest, frozen=True):
-    """There is reasonable doubt who asks: the clock starts with the proof."""
+    """There is reasonable doubt who asks: asked for in time, the clock starts with the proof."""
 
     note: Note = ""
     """What is asked for."""
@@ -51,9 +51,16 @@ class AskIdentity(OfRequest, frozen=True):
 
 @operation(AskIdentity, "request_ask_identity", roles=KEEPERS)
 def request_ask_identity(folder: DataFolder, asked: AskIdentity, caller: Caller) -> Standing:
-    """Ask who it is, where there is reasonable doubt: the clock starts when the proof arrives (Art 12(6))."""
-    words = {"proof": asked.note}
-    return step(folder, asked.request, asked.on, caller.actor, lambda on, _: events.IdentityAsked(on), words=words)
+    """Ask who it is, where there is reasonable doubt: the clock starts when the proof arrives (Art 12(6)).
+
+    Asked for later than ``requests.identity_days`` after the receipt, the clock goes on from the receipt.
+    """
+    words, days = {"proof": asked.note}, folder.config.requests.identity_days
+
+    def event(on: date, _: events.Request) -> events.Event:
+        return events.IdentityAsked(on, days)
+
+    return step(folder, asked.request, asked.on, caller.actor, event, words=words)
 
 
 class VerifyIdentity(OfRequest, frozen=True, kw_only=True):
@@ -112,14 +119,14 @@ def _words(text: str) -> set[str]:
 
 
 class Clarify(OfRequest, frozen=True, kw_only=True):
-    """Ask what is meant: the clock stands still."""
+    """Ask what is meant: the clock of an access request stands still."""
 
     question: Note
 
 
 @operation(Clarify, "request_clarify", roles=KEEPERS)
 def request_clarify(folder: DataFolder, asked: Clarify, caller: Caller) -> Standing:
-    """Ask what is meant: the clock stands still until the answer (Art 12A)."""
+    """Ask what is meant: the clock of an access request stands still until the answer (Art 12A)."""
     _needs(asked.question, "a question", "--question 'Which of our calls do you mean?'")
     words = {"question": asked.question}
     return step(folder, asked.request, asked.on, caller.actor, lambda on, _: events.ClarificationAsked(on), words=words)

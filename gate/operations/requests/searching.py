@@ -202,7 +202,7 @@ def request_search(folder: DataFolder, asked: Search, caller: Caller) -> Found:
     def work(tx: StoreTransaction) -> Found:
         row, course, before = load(tx, asked.request)
         day = day_of(folder, asked.on, before)
-        allowed(row, before, events.Searched(day, 0))  # before anything is looked at
+        allowed(row, before, events.Searched(day, 0), folder.today())  # before anything is looked at
         known = list(dict.fromkeys([*told_of(row, course), *lines]))
         # A choice of calls is how a number is learnt where none is known; else it goes with its own search.
         chosen: list[str] = [] if known or asked.calls else row["numbers"]

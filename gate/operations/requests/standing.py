@@ -9,7 +9,7 @@ from typing import Final
 import msgspec
 
 from gate.converting import convert
-from gate.core.deadlines import Clock
+from gate.core.deadlines import Clock, policy_day
 from gate.core.request_steps import Act, Step
 from gate.core.request_words import OVER, Asks, Ground, Request, State
 from gate.core.requests import possible
@@ -77,10 +77,14 @@ class Standing(Response, frozen=True):
     due: date | None
     ico_due: date | None
     """The regulator's date."""
+    policy_due: date | None
+    """30 days from the receipt, whatever moved the others; None where it is over."""
     days_left: int | None
     warning: str
     paused_on: date | None
     """Since when the clock stands still."""
+    late: bool
+    """A last day has passed, or had when a step was taken: whatever came after."""
     extended: bool
     acknowledge_by: date | None
     identified: bool
@@ -122,9 +126,11 @@ def standing_of(row: Row, course: list[Row], request: Request, today: date) -> S
         started=clock.started if clock else None,
         due=clock.due if clock else None,
         ico_due=clock.ico_date if clock else None,
+        policy_due=policy_day(request.received) if request.state not in OVER else None,
         days_left=(clock.due - today).days if clock else None,
-        warning=_warning(clock, acknowledge, today),
-        paused_on=request.paused_on,
+        warning=_warning(request, clock, acknowledge, today),
+        paused_on=request.stands_still,
+        late=_late(request, clock, acknowledge, today),
         extended=bool(clock and clock.extended),
         acknowledge_by=acknowledge,
         identified=request.identified,
@@ -140,8 +146,15 @@ def standing_of(row: Row, course: list[Row], request: Request, today: date) -> S
     )
 
 
-def _warning(clock: Clock | None, acknowledge: date | None, today: date) -> str:
-    if acknowledge is not None and today > acknowledge:
+def _late(request: Request, clock: Clock | None, acknowledge: date | None, today: date) -> bool:
+    unacknowledged = acknowledge is not None and today > acknowledge
+    return request.late or unacknowledged or bool(clock and today > clock.due)
+
+
+def _warning(request: Request, clock: Clock | None, acknowledge: date | None, today: date) -> str:
+    if request.state in OVER:
+        return ""
+    if _late(request, clock, acknowledge, today):
         return WARNINGS[-1]
     return WARNINGS[clock.warned(today)] if clock else ""
 

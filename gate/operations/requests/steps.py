@@ -69,7 +69,7 @@ def take(
     True where something was erased (``executor.carry_out``). Raises ``RefusedError`` where the step cannot be taken
     now, and ``UsageError`` where not on that day.
     """
-    after, commands = allowed(row, request, event)
+    after, commands = allowed(row, request, event, folder.today())
     if why := misdated(request, event):
         raise UsageError(f"{row['reference']}: {why}", hint="check the date")
     tx.append(folder.fact(KINDS[type(event)], row["id"], actor, body_of(event) | more))
@@ -103,10 +103,10 @@ def step(
     return found
 
 
-def allowed(row: Row, request: Request, event: Event) -> tuple[Request, list[Do]]:
+def allowed(row: Row, request: Request, event: Event, today: date) -> tuple[Request, list[Do]]:
     """What ``gate.core.requests.handle`` says. Raises ``RefusedError`` where the step cannot be taken now."""
     try:
-        return handle(request, event)
+        return handle(request, event, today)
     except UnexpectedEvent as error:
         unproven = request.asks in NEEDS_IDENTITY and not request.identified
         state = request.state.value.replace("_", " ")
