@@ -55,6 +55,10 @@ class StoreError(GateError):
     """Evidence could not be made durable (disk full, database damaged or locked)."""
 
 
+class MemoryOwed(StoreError):
+    """An act holds in the store and is not in the second place yet (``storage.memory``)."""
+
+
 class VaultError(GateError):
     """Base of everything that can be wrong with a key or a sealed recording."""
 

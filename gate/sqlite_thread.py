@@ -112,6 +112,9 @@ class SqliteThread:
         """Do a piece of work inside its savepoint. Raises what it raises."""
         return work(self._connection)
 
+    def _committed(self) -> None:
+        """After a commit, before its pieces are answered. Raises nothing."""
+
     def _recover(self) -> None:
         """After a commit that failed: nothing of it may stay."""
         with suppress(sqlite3.Error):
@@ -197,6 +200,7 @@ class SqliteThread:
                     break
                 pieces.append(piece)
             self._connection.execute("COMMIT")
+            self._committed()
         except Exception as error:  # noqa: BLE001 - a guarded boundary: whatever it was, nobody is left without answer
             log.error("not_committed", owner=self._called, pieces=len(pieces), error=str(error))
             failure = self._error(f"{self._called} could not commit: {error}", hint=self._hint)

@@ -43,6 +43,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "gate.cli.audit",
         "The log: verify, restore, status, leaves, leaf, checkpoint, checkpoints, key, export, open.",
     ),
+    "memory": ("gate.cli.memory", "The second place that outlives a restore: status, renew."),
     "config": ("gate.cli.settings", "The configuration: show."),
     "console": ("gate.cli.console", "The console, in this terminal."),
     "manual": ("gate.cli.manual", "The manual, page by page."),

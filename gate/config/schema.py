@@ -38,6 +38,9 @@ class Storage(Section, frozen=True):
     checkpoints_copy: str = ""
     """A second folder for signed checkpoints, where this machine's administrators cannot rewrite them (a mounted share,
     a synchronised folder); never made by the gate. Empty: none."""
+    memory: str = ""
+    """A second place for the memory journal: a folder on another disk, never made by the gate. Objections, withdrawals,
+    holds and erasures are written there too, and replayed where the data folder was put back. Empty: none."""
     checkpoints_mail: str = ""
     """An e-mail address that gets the newest checkpoint once a day, through ``[mail]``. Empty: none."""
     checkpoints_mailbox: str = ""

@@ -12,7 +12,7 @@ import msgspec
 
 from gate.converting import convert
 from gate.core.masking import masked
-from gate.errors import ControlError, GateError, UsageError
+from gate.errors import ControlError, GateError, MemoryOwed, UsageError
 from gate.operations.operation import Caller, Operation, Request, operation_of
 
 if TYPE_CHECKING:
@@ -54,11 +54,17 @@ def carry_out(folder: DataFolder, request: Request[Any], caller: Caller) -> Any:
     Raises what the handler raises, and ``GateError`` where it answers something else than it promises.
     """
     operation = operation_of(request)
+    folder.store.take_owed()  # of somebody else's request, on this thread before
     try:
         answer = msgspec.to_builtins(operation(folder, request, caller))
     finally:
         if caller.file is not None:
             caller.file.close()
+    if owes := folder.store.take_owed():
+        raise MemoryOwed(
+            f"{operation.name} is done and holds, but the second place does not have it: {owes}",
+            hint="it is written there when the place is back: see dialgate memory status",
+        )
     try:
         convert(answer, operation.response)
     except msgspec.ValidationError as error:

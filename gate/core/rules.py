@@ -11,6 +11,8 @@ from gate.core.numbers import may_be_routed, presentable
 from gate.core.terms import Reason
 from gate.core.wording import REGISTER_TITLES
 
+_OF_EVIDENCE: Final = (Reason.EVIDENCE_ROLLED_BACK, Reason.EVIDENCE_UNSIGNED, Reason.MEMORY_UNAVAILABLE)
+
 MAX_AGE_DAYS: Final = 27
 """PECR reg 21(3), LAW 1.4: a snapshot as of day D supports calls up to and including D+27."""
 
@@ -38,8 +40,9 @@ class Rules:
     objection_stops_service: bool = False
     """Reg 21(1)(a) speaks of marketing calls; a firm may let an objection stop its service calls too."""
     evidence: Reason | None = None
-    """Why the firm's own lists cannot be relied on just now (``evidence_rolled_back``), or no marketing call may be
-    made all the same (``evidence_unsigned``); None: they can. The one rule that the machine sets, and not the firm."""
+    """Why the firm's own lists cannot be relied on just now (``evidence_rolled_back``, ``memory_unavailable``), or no
+    marketing call may be made all the same (``evidence_unsigned``); None: they can. The one rule that the machine sets,
+    and not the firm."""
 
     def __post_init__(self) -> None:
         for number in self.own_numbers:
@@ -54,7 +57,7 @@ class Rules:
             raise ValueError(f"registers must name tps, ctps or both, not {list(self.registers)}")
         if not 0 <= self.max_age_days <= MAX_AGE_DAYS:
             raise ValueError(f"a register supports calls for {MAX_AGE_DAYS} days at most, not {self.max_age_days}")
-        if self.evidence not in (None, Reason.EVIDENCE_ROLLED_BACK, Reason.EVIDENCE_UNSIGNED):
+        if self.evidence not in (None, *_OF_EVIDENCE):
             raise ValueError(f"{self.evidence} is nothing that can be wrong with the evidence")
         if self.redial < timedelta(0):
             raise ValueError("the redial pause cannot be negative")

@@ -294,7 +294,8 @@ def _evidence(rules: Rules) -> _Answer | None:
 
 
 def _rolled_back(rules: Rules) -> _Answer | None:
-    return _evidence(rules) if rules.evidence is Reason.EVIDENCE_ROLLED_BACK else None
+    forgetful = rules.evidence in (Reason.EVIDENCE_ROLLED_BACK, Reason.MEMORY_UNAVAILABLE)
+    return _evidence(rules) if forgetful else None
 
 
 def _redial(last_unattended: datetime | None, rules: Rules, now: datetime) -> _Answer | None:

@@ -55,6 +55,7 @@ class Reason(StrEnum):
     EVIDENCE_UNAVAILABLE = "evidence_unavailable"
     EVIDENCE_ROLLED_BACK = "evidence_rolled_back"
     EVIDENCE_UNSIGNED = "evidence_unsigned"
+    MEMORY_UNAVAILABLE = "memory_unavailable"
     TOO_MANY_CALLS = "too_many_calls"
     TOO_MANY_CALLS_A_MINUTE = "too_many_calls_a_minute"
     TOO_MANY_CALLS_AT_ONCE = "too_many_calls_at_once"

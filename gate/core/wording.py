@@ -37,6 +37,8 @@ _SENTENCES: Final = {
     "from it: no marketing calls until somebody has seen to it.",
     Reason.EVIDENCE_UNSIGNED: "The record of calls could not be signed for an hour: "
     "tell whoever runs the gate, and make no marketing calls until it can be.",
+    Reason.MEMORY_UNAVAILABLE: "The second place that remembers objections cannot be used: "
+    "no marketing calls until somebody has seen to it.",
     Reason.TOO_MANY_CALLS: "All lines are busy: try again in a minute.",
     Reason.TOO_MANY_CALLS_A_MINUTE: "More calls were dialled from here in the last minute than may be: "
     "wait a minute, or ask for more to be allowed.",

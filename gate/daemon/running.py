@@ -78,6 +78,7 @@ class GateProcess:
         # Its lock first: nothing is touched beside another gate.
         self._folder = DataFolder(config, stack, gate=gate)
         self._folder.log.check_signer()
+        self._folder.memory.look(whole=True)
         self._signer = Signer(self._folder)
         self._signer.compare()
         self._prepare()
@@ -346,6 +347,7 @@ class GateProcess:
             chore(self._signer.sign, "not_signed", every=CHECKPOINT_SECONDS, first=CHECKPOINT_SECONDS),
             chore(self._signer.compare, "checkpoints_not_compared", every=DAY_SECONDS, first=DAY_SECONDS),
             chore(partial(sweep, folder, metrics), "retention_not_swept", every=30.0, again=3600.0),
+            chore(folder.memory.tend, "memory_not_written", every=10.0),
             chore(folder.contacts.follow, "contacts_not_screened", every=2.0, again=30.0),
             chore(partial(delete_superseded, folder), "superseded_not_deleted", every=6 * 3600.0),
             watch_requests(folder, metrics),

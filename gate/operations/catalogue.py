@@ -11,6 +11,7 @@ from gate.operations.calls import calls, recordings, screening
 from gate.operations.contacts import crm_import, forgetting, pages, rescreening, screening_log
 from gate.operations.keys import dropping, recipients, wraps
 from gate.operations.lists import consents, objections
+from gate.operations.memory import memory
 from gate.operations.operation import Operation
 from gate.operations.registers import importing, in_force
 from gate.operations.reports import article30, month
@@ -36,6 +37,7 @@ _MODULES: Final = (
     leaves,
     letters,
     listing,
+    memory,
     month,
     objections,
     opening,

@@ -21,12 +21,14 @@ from gate.operations.audit.signed_log import SignedLog
 from gate.operations.audit.verifying import too_many
 from gate.operations.calling_rules import rules_of
 from gate.operations.cancellation import Cancellations
+from gate.operations.memory.place import SecondPlace
 from gate.operations.registers.importing import cancellations
 from gate.operations.running_gate import NO_GATE, RunningGate
 from gate.ports import Fact
 from gate.registers.library import RegisterLibrary
 from gate.service.screener import Screener
 from gate.service.trust import Trust
+from gate.store.fold import number_hash
 from gate.store.lock import DataLock
 from gate.store.reader import Reader
 from gate.store.store import EvidenceStore
@@ -77,11 +79,17 @@ class DataFolder:
         stack.callback(self.keys.close)
         self.registers = RegisterLibrary(data / "registers", config.calling.registers)
         self.log = SignedLog(config, self.clock, self.store, self.pepper)
-        self.trust = Trust(self.log.standing, self.log.unsigned_since, self.clock.now)
+        self.memory = SecondPlace(self)
+        self.trust = Trust(self.log.standing, self.log.unsigned_since, self.clock.now, lambda: self.memory.why)
         self.screener = Screener(self.registers, rules_of(config), self.trust)
         self.gate = gate
         self.register_imports = cancellations()
         self.verifications = Cancellations(too_many)
+        self.memory.look()
+
+    def hash_of(self, number: str) -> str:
+        """The keyed hash of an E.164 number, in hexadecimal."""
+        return number_hash(self.pepper, number).hex()
 
     def today(self) -> date:
         """The day in London."""

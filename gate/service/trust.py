@@ -1,9 +1,10 @@
 """Whether the evidence can be relied on: is it the state that was signed last, and can it be signed?
 
 An objection that is not in the store cannot stop a call. So marketing calls are refused while the store is behind a
-checkpoint that lies anywhere (``evidence_rolled_back``), and once nothing could be signed for an hour
-(``evidence_unsigned``). Both end by themselves when the cause does; the first also when somebody accepts the older
-state knowingly (``gate.operations.audit.checkpoints``).
+checkpoint that lies anywhere (``evidence_rolled_back``), while the journal in a second place cannot be compared with it
+(``memory_unavailable``), and once nothing could be signed for an hour (``evidence_unsigned``). All end by themselves
+when the cause does; the first also when somebody accepts the older state knowingly
+(``gate.operations.audit.checkpoints``).
 """
 
 from __future__ import annotations
@@ -32,11 +33,14 @@ class Trust:
         compare: Callable[[], Standing],
         unsigned_since: Callable[[], datetime | None],
         now: Callable[[], datetime],
+        memory: Callable[[], str] = lambda: "",
     ) -> None:
-        """``unsigned_since``: when the oldest entry without a signature over it was kept. Both raise ``GateError``."""
+        """``memory``: why the second place that remembers objections cannot be relied on, empty where it can.
+        ``unsigned_since``: when the oldest entry without a signature over it was kept. Both raise ``GateError``."""
         self._compare = compare
         self._unsigned_since = unsigned_since
         self._now = now
+        self._memory = memory
         self._lock = threading.Lock()
         self._looked = False
         self._failing: tuple[datetime, str] | None = None
@@ -90,6 +94,8 @@ class Trust:
         """What forbids marketing calls now."""
         if self.why_behind:
             return Reason.EVIDENCE_ROLLED_BACK
+        if self._memory():
+            return Reason.MEMORY_UNAVAILABLE
         if self.unsigned_seconds > LONGEST.total_seconds():
             return Reason.EVIDENCE_UNSIGNED
         return None

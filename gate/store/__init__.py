@@ -17,5 +17,7 @@
 - ``schema``, ``connect``  the tables and their migrations; how the file is opened
 - ``shape``        the tables as they are, compared with what the migrations make
 - ``legs``         ``LegFile``: the legs of running calls, for the start after a crash
+- ``acts``         what must outlive the store; ``journal``: the signed file of it in a second place; ``memory``:
+                   written after each commit that has an act in it
 - ``lock``         ``DataLock``: one process at a time owns a data folder
 """

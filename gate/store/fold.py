@@ -6,7 +6,7 @@ import hmac
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,8 @@ class LogEntry:
     """The body is gone."""
 
 
+HASH_LENGTH: Final = 64
+"""Of a hash in hexadecimal."""
 Columns = dict[str, Any]
 Derive = Callable[[LogEntry], Columns]
 
@@ -76,7 +78,8 @@ class Table:
                 continue
             new = derive(LogEntry(leaf_index, kind, subject, at, actor, json.loads(body or "{}"), body is None))
             if self.hashed and kind == self.creates:
-                new["number_hash"] = number_hash(pepper, new["number"]) if pepper and new["number"] else None
+                read = json.loads(body or "{}")
+                new["number_hash"] = number_hash(pepper, new["number"]) if pepper and new["number"] else hash_in(read)
                 if new["number_hash"] is None:
                     unknown.add("number_hash")
             if body is None:
@@ -106,6 +109,15 @@ class Table:
         if self.first_stands:
             new = {name: value for name, value in new.items() if columns.get(name) is None}
         return columns | new
+
+
+def hash_in(body: Mapping[str, Any]) -> bytes | None:
+    """The hash that a fact names in the place of a number, where it knows no more: what a replay has kept."""
+    told = body.get("number_hash")
+    try:
+        return bytes.fromhex(told) if isinstance(told, str) and len(told) == HASH_LENGTH else None
+    except ValueError:
+        return None
 
 
 def number_hash(pepper: bytes, number: str) -> bytes:

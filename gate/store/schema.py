@@ -216,6 +216,16 @@ CREATE TABLE contact_forgotten (
 """
 
 
+MEMORY: Final = """
+CREATE TABLE memory (
+    number INTEGER NOT NULL, -- one row: the journal's last entry,
+    digest BLOB NOT NULL,    -- the SHA-256 of its line, and where it ends
+    size INTEGER NOT NULL,
+    leaf INTEGER NOT NULL    -- the journal holds the acts up to this leaf
+) STRICT;
+"""
+
+
 class Runs(Protocol):
     """A database of sqlite-utils, or a plain connection: whatever carries a statement out."""
 
@@ -259,6 +269,11 @@ def m007_references_of_erased_holds(db: Runs) -> None:
     _run(db, "UPDATE holds SET reference = NULL WHERE leaf_index IN (SELECT leaf_index FROM facts WHERE body IS NULL)")
 
 
+def m008_memory(db: Runs) -> None:
+    """How far the journal in the second place goes."""
+    _run(db, MEMORY)
+
+
 def _run(db: Runs, *scripts: str) -> None:
     for script in scripts:
         for statement in script.split(";\n"):
@@ -274,6 +289,7 @@ STEPS: Final = (
     m005_contacts,
     m006_facts_by_actor,
     m007_references_of_erased_holds,
+    m008_memory,
 )
 """Every change of the tables, in order."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import secrets
 import sqlite3
+import threading
 import time
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from gate.errors import AuditError, StoreError
 from gate.log import Logger
 from gate.sqlite_thread import Done, Piece, SqliteThread, Work
 from gate.store.connect import BUSY_SECONDS, UNREADABLE, check_pepper, open_writer
+from gate.store.memory import Memory
 from gate.store.transaction import Salts, StoreTransaction
 from gate.store.tree import check_start, load_frontier
 
@@ -54,6 +56,11 @@ class EvidenceStore(SqliteThread):
         self.path = path
         self._pepper = pepper
         self._salts = salts
+        self.memory: Memory | None = None
+        """The journal in a second place that is written before an act is answered; set once it was compared."""
+        self._acted = False
+        """The commit under way has an act in it. The store thread's."""
+        self._mine = threading.local()
         self._cut_due: float | None = None
         """When the log that still is to be cut is tried again; None where it is cut. The store thread's."""
         super().__init__("store", "the evidence store", StoreError, ROOM_HINT)
@@ -75,7 +82,32 @@ class EvidenceStore(SqliteThread):
 
         Raises ``StoreError`` where no answer came within ``timeout`` seconds: the work may still be committed then.
         """
-        return self._wait(work, timeout)
+        acted: list[bool] = []
+
+        def noticed(tx: StoreTransaction) -> Any:
+            result = work(tx)
+            acted.append(tx.acted)
+            return result
+
+        result = self._wait(noticed, timeout)
+        if any(acted) and self.memory is not None and self.memory.debt is not None:
+            self._mine.owes = self.memory.debt.why
+        return result
+
+    def take_owed(self) -> str:
+        """Why an act that this thread has waited for (``call``) is not in the second place; empty where it is. Asked
+        once: then it is forgotten."""
+        why, self._mine.owes = getattr(self._mine, "owes", ""), ""
+        return str(why)
+
+    def alone(self, work: Work) -> Any:
+        """Do work on the connection itself, in a transaction of its own making: what is no evidence. Raises
+        ``StoreError``."""
+        return self._wait(work, 30.0, alone=True)
+
+    def pay(self) -> bool:
+        """Write what the second place lacks; False where it cannot be. Raises ``StoreError``."""
+        return bool(self._wait(self._pay, 30.0, alone=True))
 
     def scrub(self, timeout: float = 30.0) -> bool:
         """Carry the write-ahead log into the database and cut it to nothing, so that no copy of what was erased stays.
@@ -125,7 +157,16 @@ class EvidenceStore(SqliteThread):
         if tx.failure is not None:
             raise StoreError(f"the database failed: {tx.failure}", hint=ROOM_HINT) from tx.failure
         self._frontier = tx.frontier
+        self._acted = self._acted or tx.acted
         return result
+
+    def _committed(self) -> None:
+        if self._acted:
+            self._acted = False
+            self._pay(self._connection)
+
+    def _pay(self, connection: sqlite3.Connection) -> bool:
+        return self.memory is None or self.memory.pay(connection)
 
     def _recover(self) -> None:
         """After a failure of the database: nothing of the commit is kept, and the tree is what the disk says.
@@ -133,6 +174,7 @@ class EvidenceStore(SqliteThread):
         Where that cannot be made sure, the connection is doubtful and the next commit begins with a new one.
         """
         self._frontier = self._before
+        self._acted = False
         try:
             if self._connection.in_transaction:
                 self._connection.execute("ROLLBACK")

@@ -13,7 +13,8 @@ from gate.core.evidence import Frontier, Node, canonical, commitment, leaf_bytes
 from gate.core.screening import Consent, Objection
 from gate.errors import StoreError
 from gate.ports import Fact
-from gate.store.fold import Columns, LogEntry, Table, number_hash
+from gate.store import acts
+from gate.store.fold import Columns, LogEntry, Table, hash_in, number_hash
 from gate.store.projections import TOUCHED, call_of
 from gate.store.tree import TILE, TILE_LEVEL, load_frontier, node_provider
 from gate.store.values import utf8
@@ -64,6 +65,8 @@ class StoreTransaction:
         """The tree with what was appended here."""
         self.failure: Exception | None = None
         """What the database said when it failed."""
+        self.acted = False
+        """It has kept what must outlive the store (``gate.store.acts``)."""
         self.over = False
         """The work it was made for has returned: nothing goes any more."""
 
@@ -100,8 +103,10 @@ class StoreTransaction:
             if frontier.size % TILE == 0:
                 connection.execute(_TILE, (index >> TILE_LEVEL, self._tile_root(connection, index, digest)))
             for table, columns in derived:
-                self._derive(connection, table, entry.kind, columns, call_id if table.by_call else entry.subject)
+                key = call_id if table.by_call else entry.subject
+                self._derive(connection, table, entry.kind, columns, key, body)
         self.frontier = frontier
+        self.acted = self.acted or entry.kind in acts.KINDS
         return index
 
     def _tile_root(self, connection: sqlite3.Connection, last: int, digest: bytes) -> bytes:
@@ -115,12 +120,20 @@ class StoreTransaction:
         return tile.push(digest).root
 
     def _derive(
-        self, connection: sqlite3.Connection, table: Table, kind: str, columns: Columns, key: str | None
+        self,
+        connection: sqlite3.Connection,
+        table: Table,
+        kind: str,
+        columns: Columns,
+        key: str | None,
+        body: Mapping[str, Any],
     ) -> None:
         if key is None:
             return
         if table.hashed and columns.get("number"):
             columns["number_hash"] = number_hash(self._pepper, columns["number"])
+        elif table.hashed and kind == table.creates and (known := hash_in(body)):
+            columns["number_hash"] = known
         connection.execute(_write(table, kind, columns), (*columns.values(), key))
 
     # --- what decisions read

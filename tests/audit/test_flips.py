@@ -22,6 +22,10 @@ CANNOT_MATTER = {
     "_sqlite_migrations.id": "numbers the rows; only set and name are read, and they are compared",
     "_sqlite_migrations.applied_at": "when a change of the tables was made; nothing reads it",
     **{
+        f"memory.{column}": "how far the journal in the second place goes: no evidence, and compared at each start"
+        for column in ("number", "digest", "size", "leaf")
+    },
+    **{
         f"{table}.{column}": _CRM
         for table, columns in {
             "contact_lists": "list state imported_at actor source_name sha256 topic contacts bad_rows screened_at"

@@ -39,6 +39,7 @@ DESIGNED = {
     "contacts": {"import", "status", "list"},
     "request": {"open", "verify-identity", "clarify", "search", "decide", "fulfil", "list", "show"},
     "letters": {"show", "check"},
+    "memory": {"status", "renew"},
     "report": set(),
     "reveal": set(),
     "config": {"show"},

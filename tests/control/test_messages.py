@@ -53,6 +53,14 @@ def test_no_two_operations_are_asked_with_the_same_request() -> None:
 def test_admins_may_do_everything_and_viewers_change_nothing() -> None:
     assert all(ADMIN in operation.roles for operation in OPERATIONS.values())
     for_viewers = {name for name, operation in OPERATIONS.items() if "viewer" in operation.roles}
-    looks = {"register_status", "retention_status", "retention_forecast", "audit_status", "key_list", "status"}
+    looks = {
+        "register_status",
+        "retention_status",
+        "retention_forecast",
+        "audit_status",
+        "key_list",
+        "status",
+        "memory_status",
+    }
     pages = {"calls_list", "calls_show", "recording_list", "audit_leaves", "checkpoints_list"}
     assert for_viewers == {"session", "watch"} | looks | pages

@@ -14,6 +14,8 @@ from gate.ports import Fact
 from gate.store import contacts
 from gate.store.erasure import erase_facts
 from gate.store.fold import number_hash
+from gate.store.journal import Head
+from gate.store.memory import keep_head
 from gate.store.projections import TABLES
 from gate.store.shape import differences
 from gate.store.store import EvidenceStore
@@ -41,6 +43,7 @@ def busy_store(folder: Path) -> Path:
     pointer.write(at)
     _erase(store)
     store.call(_contacts)
+    store.alone(lambda connection: keep_head(connection, Head(1, b"d" * 32, 1000), 5))
     pointer.write(at + timedelta(days=1))
     put(store, Fact("gate_stopped", "gate", at + timedelta(days=2), "gate"))
     store.close()

@@ -8,6 +8,7 @@ by itself.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -26,12 +27,16 @@ from gate.errors import StoreError
 from gate.operations.audit.standing import ReaderLog, standing
 from gate.operations.calling_rules import rules_of
 from gate.operations.contacts.number_reader import Integers, NumberReader, read
+from gate.operations.memory.place import behind
 from gate.registers.fixed import FixedRegisters
 from gate.store.own import Entries, OwnLists
 from gate.store.reader import Reader
 
 REMEMBERED = 10_000
 """Texts that are no plain UK number, and what became of them: the same ones come again and again."""
+
+
+_PAUSES = (0.1, 0.3, 1.0)
 
 
 class Outcome(NamedTuple):
@@ -194,6 +199,19 @@ def bulk_screener(
         own = OwnLists(reader, pepper)
         if compared and standing(config, ReaderLog(reader)).why:
             rules = replace(rules, evidence=Reason.EVIDENCE_ROLLED_BACK)
+        elif compared and _forgets(config, pepper):
+            rules = replace(rules, evidence=Reason.MEMORY_UNAVAILABLE)
     registers = FixedRegisters(config.data / "registers", rules.registers, moment.astimezone(LONDON).date())
     attempt = Attempt("", Purpose(purpose), Topic(topic), config.firm.numbers[0], False, actor)
     return BulkScreener(registers, own, rules, attempt, moment)
+
+
+def _forgets(config: Config, pepper: bytes) -> bool:
+    """Whether the store may lack what the journal in the second place holds. A gate that is just writing into it is
+    waited for."""
+    for pause in _PAUSES:
+        with Reader(config.data / "gate.db") as reader:
+            if not behind(config, pepper, reader.connection):
+                return False
+        time.sleep(pause)
+    return True

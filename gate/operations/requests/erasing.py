@@ -119,7 +119,24 @@ class RequestEraser:
         self._scrub()  # a gate that died after the last commit had not cut the log
         return done
 
+    def again(self, request: str, numbers: list[str], calls: list[str], *, whole: bool, actor: str) -> int:
+        """Erase once more what an erasure took that the store knows no more of; how many facts. What is held stays.
+        Raises as ``carry_out``."""
+        plan: Plan = self._store.call(lambda tx: self._plan_again(tx, request, numbers, calls, whole=whole))
+        self._retention.erase_asked(plan.recordings, basis="memory journal", actor=actor)
+        plan = self._store.call(lambda tx: self._plan_again(tx, request, numbers, calls, whole=whole))
+        facts = sum(self._empty(plan, actor, None))
+        self._cut()
+        return facts
+
     # --- steps
+
+    def _plan_again(
+        self, tx: StoreTransaction, request: str, numbers: list[str], call_ids: list[str], *, whole: bool
+    ) -> Plan:
+        calls = book.calls_of(tx, numbers, limit=MOST) if whole and numbers else book.calls(tx, call_ids)
+        held, held_lines = self._holds(tx, numbers, calls)
+        return Plan(request, request, numbers, whole, calls, held, held_lines)
 
     def _granted(self, tx: StoreTransaction, name: str, *, soon: bool = False) -> Row:
         """The row of an erasure that is granted (``soon``: or can be now); raises for any other."""

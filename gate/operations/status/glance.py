@@ -119,6 +119,7 @@ def warnings(folder: DataFolder) -> list[str]:
     waits = folder.retention.waits()
     return [
         *folder.trust.warnings(),
+        *folder.memory.warnings(),
         *recipients.warnings(folder),
         *([f"The daily sweep waits: {waits}"] if waits else []),
         *folder.proposals.warnings(),

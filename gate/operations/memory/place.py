@@ -1,0 +1,221 @@
+"""The journal of a data folder: made, compared with the store at every opening, written again when it was away.
+
+Marketing is refused (``memory_unavailable``) where the store has had a journal and cannot be compared with it, where
+the journal is not the one that it had, and once acts have waited for it for an hour.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from gate.config import Config
+from gate.errors import GateError, UsageError
+from gate.log import Logger
+from gate.operations.memory.replaying import replay
+from gate.store.fold import number_hash
+from gate.store.journal import NAME, Head, Journal, JournalAway, JournalWrong, Signer
+from gate.store.memory import Memory, keep_head, kept
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from gate.operations.data_folder import DataFolder
+
+log = Logger()
+
+LONGEST: Final = timedelta(hours=1)
+"""Marketing goes on for so long while acts wait for the second place."""
+RENEWED: Final = "memory_renewed"
+
+
+class SecondPlace:
+    """Of one data folder. ``why`` and ``warnings`` from any thread; the rest waits for the store."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._why = ""
+        self._note = ""
+        self.configured = bool(folder.config.storage.memory)
+        self._journal = journal_of(folder.config, folder.pepper) if self.configured else None
+        self._memory: Memory | None = None
+        if self._journal is not None:
+            self._memory = Memory(self._journal, folder.pepper, folder.clock.now)
+
+    @property
+    def path(self) -> Path | None:
+        """Of the journal."""
+        return self._journal.path if self._journal is not None else None
+
+    @property
+    def debt(self) -> str:
+        """Why acts wait for the second place; empty where none does."""
+        debt = self._memory.debt if self._memory is not None else None
+        return debt.why if debt is not None else ""
+
+    @property
+    def compared(self) -> bool:
+        """The store was compared with the journal, and what it lacked was replayed."""
+        return self._folder.store.memory is not None
+
+    @property
+    def why(self) -> str:
+        """Why marketing is refused; empty where it is not."""
+        if self._why or self._memory is None:
+            return self._why
+        debt = self._memory.debt
+        if self._memory.wrong:
+            return self._memory.wrong
+        late = debt is not None and self._folder.clock.now() - debt.since > LONGEST
+        return f"for an hour nothing could be written into it: {debt.why}" if late and debt is not None else ""
+
+    def warnings(self) -> Iterator[str]:
+        """What somebody must see to, in sentences."""
+        if why := self.why:
+            yield (
+                f"The memory journal cannot be relied on: {why}. Marketing calls are refused until it is there as it "
+                "was; where it is lost for good, an admin begins a new one: dialgate memory renew"
+            )
+        elif debt := self.debt:
+            yield (
+                f"Acts wait for the memory journal: {debt}. They hold here, and are written when the place is back; "
+                "after an hour marketing calls are refused."
+            )
+        elif self._note:
+            yield f"There is no memory journal yet: {self._note}. A restore of the data folder would forget objections."
+
+    def look(self, *, whole: bool = False) -> None:
+        """Compare the store with the journal, and keep what it lacks; ``whole``: every entry is checked, also where
+        both end at the same one. Nothing is raised for the journal's sake: see ``why``. Raises ``StoreError``."""
+        if self._journal is None or self._memory is None:
+            return
+        with self._lock:
+            if self.compared and not whole:
+                return
+            try:
+                self._compare(self._journal, self._memory, whole=whole)
+            except _NotYet:
+                return
+            except (JournalAway, JournalWrong) as error:
+                if str(error) != self._why:
+                    log.error("memory_not_compared", why=str(error), hint=error.hint)
+                self._why = str(error)
+                return
+            self._why = self._note = ""
+            self._folder.store.memory = self._memory
+        self._pay(self._memory)
+
+    def tend(self) -> None:
+        """Compare where that was not done yet, and write what waits. Raises ``StoreError``."""
+        if not self.configured:
+            return
+        self.look()
+        if self.debt and self._memory is not None:
+            self._pay(self._memory)
+
+    def renew(self, actor: str, reason: str) -> str:
+        """Begin a new journal in the place of one that is lost or damaged: the old one stays beside it under another
+        name. Everything that the store holds goes into it. Returns where the old one lies now.
+
+        Raises ``UsageError`` where there is nothing to renew, ``JournalAway`` where the place is not there.
+        """
+        if self._journal is None or self._memory is None:
+            raise UsageError("no second place is configured", hint="name one: storage.memory")
+        if not self.why:
+            raise UsageError("the memory journal is in order: there is nothing to renew")
+        journal, why = self._journal, self.why
+        with self._lock:
+            self._folder.store.memory = None
+            aside = self._memory.in_time(lambda: _aside(journal))
+            head = self._memory.in_time(journal.create)
+            self._folder.keep(RENEWED, "memory", actor, {"reason": reason, "why": why})
+            self._note_head(head, -1)
+            self._memory = Memory(journal, self._folder.pepper, self._folder.clock.now)
+            self._why = ""
+            self._folder.store.memory = self._memory
+        self._pay(self._memory)
+        return aside
+
+    # --- steps
+
+    def _pay(self, memory: Memory) -> None:
+        while self._folder.store.pay() and memory.more:
+            pass
+
+    def _compare(self, journal: Journal, memory: Memory, *, whole: bool) -> None:
+        known = self._folder.store.alone(kept)
+        if known is None:
+            if not memory.in_time(journal.path.exists):
+                self._first(journal, memory)
+                return
+        elif not whole and memory.in_time(lambda: journal.ends_at(known.head)):
+            return
+        since = known.head if known is not None else None
+        found = memory.in_time(lambda: journal.read(since))
+        replay(self._folder, found, entries=found.head.number - (since.number if since is not None else 0))
+        if since != found.head:
+            self._note_head(found.head, None)
+
+    def _first(self, journal: Journal, memory: Memory) -> None:
+        """There never was one: begin it, or go on without where the place is not there yet."""
+        try:
+            head = memory.in_time(journal.create)
+        except JournalAway as error:
+            self._note = str(error)
+            raise _NotYet(str(error)) from error
+        self._note_head(head, -1)
+
+    def _note_head(self, head: Head, leaf: int | None) -> None:
+        def note(connection: sqlite3.Connection) -> None:
+            connection.execute("BEGIN IMMEDIATE")
+            keep_head(connection, head, leaf)
+            connection.execute("COMMIT")
+
+        self._folder.store.alone(note)
+
+
+class _NotYet(GateError):
+    """The place is not there, and never was."""
+
+
+def journal_of(config: Config, pepper: bytes) -> Journal:
+    """The journal in the second place, signed and checked with ``gate.key``. Raises ``VaultError``."""
+    from gate.vault.signing import CheckpointKey, verify_signature
+
+    key = CheckpointKey.load(config.data / "gate.key")
+    signer = Signer(key.vkey, key.sign, lambda data, signature: verify_signature(data, signature, key.vkey))
+    return Journal(config.path(config.storage.memory), signer, number_hash(pepper, ""))
+
+
+def _aside(journal: Journal) -> str:
+    """Move what lies in the journal's place to a free name beside it. Raises ``JournalAway``."""
+    if not journal.place.is_dir():
+        raise JournalAway(f"{journal.place} is not there", hint="is the disk mounted? the gate does not make it")
+    try:
+        for count in range(1, 10_000):
+            beside = journal.path.with_name(f"{journal.path.name}.{count}")
+            if not beside.exists():
+                if not journal.path.exists():
+                    return ""
+                journal.path.rename(beside)
+                return str(beside)
+    except OSError as error:
+        raise JournalAway(f"{journal.path} cannot be moved aside: {error.strerror}") from error
+    raise JournalAway(f"{journal.place} is full of old journals", hint="move them away")
+
+
+def behind(config: Config, pepper: bytes, connection: sqlite3.Connection) -> bool:
+    """Whether a store that nobody has opened to write is not known to hold all that its journal does."""
+    if not config.storage.memory:
+        return False
+    known = kept(connection)
+    if known is None:
+        return (config.path(config.storage.memory) / NAME).exists()
+    try:
+        return not journal_of(config, pepper).ends_at(known.head)
+    except GateError:
+        return True

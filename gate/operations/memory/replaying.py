@@ -1,0 +1,261 @@
+"""What the memory journal holds and the store lacks, kept anew before a call is let through.
+
+A store that was put back knows nothing of what people have asked since. In this order, and each step may be done twice:
+
+1. holds released since are released, and those put on since are put on: nothing that follows takes what is held;
+2. numbers are blocked by their keyed hash: who objected, withdrew a consent, was erased or has a restriction;
+3. recordings that were erased lose their keys and files again;
+4. people who were erased are erased again, but for what is held;
+5. the requests are marked, and a leaf says what was replayed.
+
+What the replay keeps names ``gate:memory`` as its actor. An objection or a hold keeps its id.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from gate.log import Logger
+from gate.operations.retention.erasing import BATCH
+from gate.ports import Fact
+from gate.store import kept, requests
+from gate.store.acts import REPLAYED_BY
+from gate.store.journal import Read
+from gate.store.queries import Source
+from gate.types import Row
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+    from gate.store.transaction import StoreTransaction
+
+log = Logger()
+
+REPLAYED: Final = "memory_replayed"
+REQUEST_REPLAYED: Final = "request_replayed"
+_PART: Final = 200
+"""Acts in one transaction."""
+_WHY: Final = "replayed from the memory journal: the store was put back from before it"
+_NUMBERS: Final = (
+    "SELECT DISTINCT number FROM calls WHERE number <> ''",
+    "SELECT DISTINCT number FROM objections WHERE number IS NOT NULL",
+    "SELECT DISTINCT number FROM consents WHERE number IS NOT NULL",
+    "SELECT DISTINCT number FROM holds WHERE number IS NOT NULL",
+    "SELECT DISTINCT '+' || number FROM contacts",
+    "SELECT DISTINCT value FROM requests, json_each(requests.numbers) WHERE numbers IS NOT NULL",
+)
+
+
+def replay(folder: DataFolder, found: Read, *, entries: int) -> Row:
+    """Keep what the store lacks of a journal, and the leaf that says so; what it says. Raises ``GateError``.
+
+    For what the store has known before, people are neither blocked nor erased again: what it says of them since counts.
+    """
+    of, new = _sorted([*found.known, *found.acts]), _sorted(found.acts)
+    known = _Known(folder)
+    counts = {
+        "holds_released": _release(folder, of.get("hold_released", {})),
+        "holds": _hold(folder, known, _standing(of, "hold", "hold_released")),
+        "objections": _objections(folder, _standing(of, "objection", "objection_removed")),
+        "withdrawals": _withdrawals(folder, list(of.get("consent_withdrawn", {}).values())),
+    }
+    counts["blocked"] = _block(folder, _blocking(folder, new))
+    counts["recordings"] = _shred(folder, list(of.get("recording_erased", {})))
+    erased = list(new.get("request_carried", {}).values())
+    counts["facts"] = sum(_erase_again(folder, known, act) for act in erased)
+    counts["requests"] = _mark(folder, erased)
+    if any(counts.values()):
+        folder.keep(REPLAYED, "memory", REPLAYED_BY, {"entries": entries, **counts})
+        log.warning(REPLAYED, entries=entries, **counts)
+    return counts
+
+
+class _Known:
+    """The numbers that the store holds in clear, found by their keyed hash; read once, when they are asked for."""
+
+    def __init__(self, folder: DataFolder) -> None:
+        self._folder = folder
+        self._found: dict[str, str] | None = None
+
+    def number(self, digest: str) -> str | None:
+        if self._found is None:
+            numbers: set[str] = set()
+            for sql in _NUMBERS:
+                numbers |= {next(iter(row.values())) for row in self._folder.read(partial(_query, sql=sql))}
+            self._found = {self._folder.hash_of(number): number for number in numbers}
+        return self._found.get(digest)
+
+
+def _sorted(acts: Sequence[Row]) -> dict[str, dict[str, Row]]:
+    """Acts by their kind and id."""
+    of: dict[str, dict[str, Row]] = {}
+    for act in acts:
+        of.setdefault(act["act"], {})[act["id"]] = act
+    return of
+
+
+def _query(source: Source, sql: str) -> list[Row]:
+    return source.query(sql)
+
+
+def _standing(of: dict[str, dict[str, Row]], kind: str, ended: str) -> list[Row]:
+    """Acts of a kind that no later one has taken back."""
+    over = of.get(ended, {})
+    return [act for key, act in of.get(kind, {}).items() if key not in over]
+
+
+def _parts(values: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(values), _PART):
+        yield values[start : start + _PART]
+
+
+def _ids(tx: StoreTransaction, table: str, ids: Collection[str], more: str = "") -> set[str]:
+    """Those of these ids that a table has."""
+    marks = ", ".join("?" * len(ids))
+    rows = tx.query(f"SELECT id FROM {table} WHERE id IN ({marks}){more}", [*ids])  # noqa: S608 - the code's names
+    return {row["id"] for row in rows}
+
+
+# --- holds ---------------------------------------------------------------------------------------------------------
+
+
+def _release(folder: DataFolder, released: dict[str, Row]) -> int:
+    def work(tx: StoreTransaction, part: Sequence[str]) -> int:
+        standing = _ids(tx, "holds", part, " AND released_at IS NULL")
+        for key in sorted(standing):
+            tx.append(folder.fact("hold_released", key, REPLAYED_BY, {"reason": _WHY}))
+        return len(standing)
+
+    return sum(folder.store.call(partial(work, part=part)) for part in _parts(list(released)))
+
+
+def _hold(folder: DataFolder, known: _Known, holds: list[Row]) -> int:
+    def work(tx: StoreTransaction, part: Sequence[Row]) -> int:
+        there = _ids(tx, "holds", [act["id"] for act in part])
+        count = 0
+        for act in part:
+            on: Row = {name: act[name] for name in ("recording_id", "call_id") if name in act}
+            if act["id"] in there:
+                continue
+            if "hash" in act:
+                number = known.number(act["hash"])
+                if number is None:
+                    continue  # the store holds nothing of them that could be taken
+                on["number"] = number
+            body = {"kind": act["kind"], "target": act["target"], **on, "reason": _WHY, "reference": "memory journal"}
+            tx.append(folder.fact("hold", act["id"], REPLAYED_BY, body))
+            count += 1
+        return count
+
+    if any("hash" in act for act in holds):
+        known.number("")  # not inside of the store's transaction
+    return sum(folder.store.call(partial(work, part=part)) for part in _parts(holds))
+
+
+# --- numbers -------------------------------------------------------------------------------------------------------
+
+
+def _objections(folder: DataFolder, objections: list[Row]) -> int:
+    def work(tx: StoreTransaction, part: Sequence[Row]) -> int:
+        there = _ids(tx, "objections", [act["id"] for act in part])
+        missing = [act for act in part if act["id"] not in there]
+        for act in missing:
+            scope = {"scope": act["scope"]} if "scope" in act else {}
+            tx.append(_objection(folder, act["id"], act["hash"], act["at"], scope))
+        return len(missing)
+
+    return sum(folder.store.call(partial(work, part=part)) for part in _parts(objections))
+
+
+def _objection(folder: DataFolder, key: str, digest: str, at: str, more: Row) -> Fact:
+    body = {"number_hash": digest, "made_at": at, "source": "memory", "note": _WHY, **more}
+    return folder.fact("objection", key, REPLAYED_BY, body)
+
+
+def _withdrawals(folder: DataFolder, withdrawn: list[Row]) -> int:
+    def work(tx: StoreTransaction, part: Sequence[Row]) -> int:
+        standing = _ids(tx, "consents", [act["id"] for act in part], " AND withdrawn_at IS NULL")
+        for act in part:
+            if act["id"] in standing:
+                body = {"at": act["at"], "reason": _WHY}
+                tx.append(folder.fact("consent_withdrawn", act["id"], REPLAYED_BY, body))
+        return len(standing)
+
+    return sum(folder.store.call(partial(work, part=part)) for part in _parts(withdrawn))
+
+
+def _blocking(folder: DataFolder, of: dict[str, dict[str, Row]]) -> dict[str, tuple[str, str]]:
+    """Hash -> (id, time) of numbers that must be blocked though no objection of theirs is in the journal: a consent was
+    withdrawn that the store does not know, the person was erased, or has a restriction."""
+    found: dict[str, tuple[str, str]] = {}
+    restricted = [act for act in _standing(of, "hold", "hold_released") if act["kind"] == "restriction"]
+    unknown = list(of.get("consent_withdrawn", {}).values())
+    for part in _parts(unknown):
+        there = folder.store.call(partial(_ids, table="consents", ids=[act["id"] for act in part]))
+        unknown = [act for act in unknown if act["id"] not in there]
+    for act in (*unknown, *restricted, *of.get("request_carried", {}).values()):
+        for digest in (*act.get("hashes", ()), *([act["hash"]] if "hash" in act else [])):
+            key = hashlib.sha256(f"{act['act']} {act['id']} {digest}".encode()).hexdigest()[:32]
+            found.setdefault(digest, (key, act["at"]))
+    return found
+
+
+def _block(folder: DataFolder, blocking: dict[str, tuple[str, str]]) -> int:
+    def work(tx: StoreTransaction, part: Sequence[tuple[str, tuple[str, str]]]) -> int:
+        count = 0
+        for digest, (key, at) in part:
+            standing = tx.query(
+                "SELECT 1 FROM objections WHERE id = ? OR (number_hash = ? AND removed_at IS NULL)",
+                [key, bytes.fromhex(digest)],
+            )
+            if not standing:
+                tx.append(_objection(folder, key, digest, at, {}))
+                count += 1
+        return count
+
+    parts = _parts(sorted(blocking.items()))
+    return sum(folder.store.call(partial(work, part=part)) for part in parts)
+
+
+# --- recordings and people -----------------------------------------------------------------------------------------
+
+
+def _shred(folder: DataFolder, recording_ids: list[str]) -> int:
+    """Erase again: those that the store knows with a receipt, of the others whatever key there is."""
+    count = 0
+    for start in range(0, len(recording_ids), BATCH):
+        part = recording_ids[start : start + BATCH]
+        standing = [row["recording_id"] for row in folder.store.call(partial(kept.these, recording_ids=part))]
+        if standing:
+            count += folder.retention.erase_asked(standing, basis="memory journal", actor=REPLAYED_BY).erased
+        known = folder.store.call(partial(kept.known_among, recording_ids=part))
+        if unknown := [each for each in part if each not in known]:
+            folder.keys.shred(unknown)
+    return count
+
+
+def _erase_again(folder: DataFolder, known: _Known, act: Row) -> int:
+    numbers = [number for digest in act["hashes"] if (number := known.number(digest)) is not None]
+    if not numbers and not act["calls"]:
+        return 0
+    whole = bool(act["whole"])
+    return folder.request_eraser.again(act["id"], numbers, act["calls"], whole=whole, actor=REPLAYED_BY)
+
+
+def _mark(folder: DataFolder, erased: list[Row]) -> int:
+    """A leaf on each request whose erasure the store did not know of."""
+
+    def work(tx: StoreTransaction, part: Sequence[Row]) -> int:
+        count = 0
+        for act in part:
+            row = requests.find(tx, act["id"])
+            done = tx.query("SELECT 1 FROM facts WHERE subject = ? AND kind = ?", [act["id"], REQUEST_REPLAYED])
+            if row is not None and row["carried_at"] is None and not done:
+                body = {"carried_at": act["at"], "whole": act["whole"]}
+                tx.append(folder.fact(REQUEST_REPLAYED, act["id"], REPLAYED_BY, body))
+                count += 1
+        return count
+
+    return sum(folder.store.call(partial(work, part=part)) for part in _parts(erased))

@@ -1,0 +1,104 @@
+"""What must outlive the store: the acts that the memory journal keeps of, made from the facts that are in the store.
+
+An act names a number by its keyed hash alone (``gate.store.fold.number_hash``), and everything else by random ids.
+``KINDS`` are the facts that are acts. A fact that the replay of the journal has kept (``REPLAYED_BY``) is none: the
+journal has it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from gate.store.fold import number_hash
+from gate.types import Row
+
+KINDS: Final = (
+    "objection",
+    "objection_removed",
+    "consent_withdrawn",
+    "hold",
+    "hold_released",
+    "recording_erased",
+    "request_carried",
+)
+REPLAYED_BY: Final = "gate:memory"
+"""The actor of what the replay keeps."""
+MOST: Final = 1000
+"""Acts that are written at once."""
+
+_OWED = (
+    "SELECT leaf_index, kind, subject, at, actor FROM facts INDEXED BY facts_kind"
+    " WHERE kind = ? AND leaf_index > ? AND leaf_index <= ? ORDER BY leaf_index LIMIT ?"
+)
+
+
+class Owed(NamedTuple):
+    """Acts that the journal does not hold yet."""
+
+    acts: list[Row]
+    upto: int
+    """The leaf up to which these are all of them."""
+    more: bool
+
+
+def owed(connection: sqlite3.Connection, after: int, pepper: bytes) -> Owed:
+    """The acts after a leaf, in the order of the log, ``MOST`` at a time. Raises ``sqlite3.Error``."""
+    (last,) = connection.execute("SELECT coalesce(max(leaf_index), -1) FROM facts").fetchone()
+    facts = []
+    for kind in KINDS:
+        facts += connection.execute(_OWED, (kind, after, last, MOST + 1)).fetchall()
+    facts.sort()
+    more = len(facts) > MOST
+    facts = facts[:MOST]
+    made = [
+        act for fact in facts if fact[4] != REPLAYED_BY for act in _acts(connection, fact[1], fact[2], fact[3], pepper)
+    ]
+    return Owed(made, facts[-1][0] if more else last, more)
+
+
+def _acts(connection: sqlite3.Connection, kind: str, subject: str, at: str, pepper: bytes) -> Iterator[Row]:
+    if kind == "objection":
+        for row in _rows(connection, "SELECT * FROM objections WHERE id = ?", subject):
+            scope = {"scope": row["scope"]} if row.get("scope") else {}
+            yield {"act": kind, "id": subject, "at": row["made_at"], "hash": row["number_hash"].hex(), **scope}
+    elif kind == "consent_withdrawn":
+        for row in _rows(connection, "SELECT number_hash FROM consents WHERE id = ?", subject):
+            known = {"hash": row["number_hash"].hex()} if row["number_hash"] else {}
+            yield {"act": kind, "id": subject, "at": at, **known}
+    elif kind == "hold":
+        named = "kind, target, recording_id, call_id, number"
+        for row in _rows(connection, f"SELECT {named} FROM holds WHERE id = ?", subject):  # noqa: S608 - a constant
+            on = {name: row[name] for name in ("recording_id", "call_id") if row[name]}
+            if row["number"]:
+                on["hash"] = number_hash(pepper, row["number"]).hex()
+            yield {"act": kind, "id": subject, "at": at, "kind": row["kind"], "target": row["target"], **on}
+    elif kind == "request_carried":
+        yield from _carried(connection, subject, at, pepper)
+    else:  # objection_removed, hold_released, recording_erased
+        yield {"act": kind, "id": subject, "at": at}
+
+
+def _carried(connection: sqlite3.Connection, request: str, at: str, pepper: bytes) -> Iterator[Row]:
+    for row in _rows(connection, "SELECT numbers FROM requests WHERE id = ?", request):
+        bodies = {
+            fact["kind"]: json.loads(fact["body"])
+            for fact in _rows(
+                connection,
+                "SELECT kind, body FROM facts WHERE subject = ? AND body IS NOT NULL"
+                " AND kind IN ('request_carrying', 'request_carried') ORDER BY leaf_index",
+                request,
+            )
+        }
+        whole = bool(bodies.get("request_carried", {}).get("whole"))
+        hashes = [number_hash(pepper, number).hex() for number in json.loads(row["numbers"] or "[]")]
+        calls = [] if whole else bodies.get("request_carrying", {}).get("calls", [])
+        yield {"act": "request_carried", "id": request, "at": at, "whole": whole, "hashes": hashes, "calls": calls}
+
+
+def _rows(connection: sqlite3.Connection, sql: str, key: str) -> list[dict[str, Any]]:
+    cursor = connection.execute(sql, (key,))
+    names = [column[0] for column in cursor.description]
+    return [dict(zip(names, row, strict=True)) for row in cursor]

@@ -1,0 +1,278 @@
+"""The second place: a data folder put back from before an act forgets nothing and un-erases nothing."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import sqlite3
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.config.write import amend
+from gate.errors import MemoryOwed
+from gate.operations.data_folder import DataFolder
+from gate.store.fold import number_hash
+from gate.store.journal import NAME
+from tests.support.asking import ByName
+from tests.support.gatehouse import UNLISTED, dialgate
+from tests.support.keeping import SetClock
+from tests.support.requesting import ANN, OTHER, PERSON, granted, opened, prepared, spelled_in
+
+THIRD = "+442079460123"
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    made = tmp_path / "second"
+    made.mkdir()
+    return made
+
+
+@pytest.fixture
+def folder(tmp_path: Path, place: Path) -> Path:
+    prepared(tmp_path / "gate")
+    amend(tmp_path / "gate" / "config.toml", {"storage": {"memory": str(place)}})
+    return tmp_path / "gate"
+
+
+class Backup:
+    """The whole data folder, taken and put back."""
+
+    def __init__(self, folder: Path) -> None:
+        self.data, self.copy = folder / "data", folder.parent / "backup"
+        shutil.copytree(self.data, self.copy)
+
+    def put_back(self) -> None:
+        shutil.rmtree(self.data)
+        shutil.copytree(self.copy, self.data)
+
+
+def verdict(house: DataFolder, number: str, **more: Any) -> str:
+    return str(ByName(house).check(number=number, actor=ANN, **more)["reason"])
+
+
+def bodies(house: DataFolder, kind: str) -> list[Any]:
+    rows = house.read(lambda tx: tx.query("SELECT body FROM facts WHERE kind = ? ORDER BY leaf_index", [kind]))
+    return [json.loads(row["body"]) for row in rows]
+
+
+def entries(place: Path) -> list[Any]:
+    return [json.loads(line.split("\t")[0]) for line in (place / NAME).read_text().splitlines()]
+
+
+def acts(place: Path) -> list[str]:
+    return [act["act"] for entry in entries(place)[1:] for act in entry["acts"]]
+
+
+def forged(path: Path, change: Callable[[bytes], bytes]) -> None:
+    path.write_bytes(change(path.read_bytes()))
+
+
+def test_a_folder_put_back_forgets_no_objection_withdrawal_erasure_or_hold(folder: Path, place: Path) -> None:
+    with opened(folder) as house:
+        said = {"number": OTHER, "how": "phone", "wording": "yes", "who": "Olly Other", "evidence": "a letter"}
+        house.keep("consent", "c" * 32, ANN, said)
+    backup = Backup(folder)
+    with opened(folder) as house:
+        desk = ByName(house)
+        objection = desk.objection_add(number=UNLISTED, actor=ANN)["id"]
+        lifted = desk.objection_add(number="02079460124", actor=ANN)["id"]
+        house.keep("objection_removed", lifted, ANN, {"reason": "a slip"})
+        house.keep("consent_withdrawn", "c" * 32, ANN, {"reason": "by letter"})
+        desk.hold_add(recording_id="other", reason="a claim", reference="17/2026", actor=ANN)
+        reference = granted(house)
+        desk.request_carry_out(request=reference, execute=True, actor=ANN)
+        wraps = [wrap for n in range(3) for _, wrap in house.keys.wraps(f"rec{n}")]
+        assert wraps == []
+    assert {"objection", "objection_removed", "consent_withdrawn", "hold", "request_carried"} <= set(acts(place))
+    assert acts(place).count("recording_erased") == 3
+    assert spelled_in(place, PERSON, PERSON[3:], "7700 900123", "Pat Person") == []
+
+    backup.put_back()
+    with opened(folder) as house:
+        desk = ByName(house)
+        assert verdict(house, THIRD) == "objected"
+        assert verdict(house, "02079460124") == "not_listed", "what was taken back was taken back"
+        assert verdict(house, OTHER) == "consent_withdrawn"
+        assert verdict(house, PERSON) == "objected"
+        for n in range(3):
+            assert house.keys.wraps(f"rec{n}") == []
+        assert sorted(path.stem for path in (folder / "data" / "recordings").rglob("*.dgr")) == ["other"]
+        assert [row["id"] for row in house.read(lambda tx: tx.query("SELECT id FROM holds"))] != []
+        (said,) = bodies(house, "memory_replayed")
+        assert (said["objections"] >= 1, said["recordings"], said["holds"], said["withdrawals"]) == (True, 3, 1, 1)
+        assert objection in {each["id"] for each in desk.objection_list(actor=ANN)["items"]}
+        assert desk.audit_verify(actor=ANN)["ok"], "the log holds with what was replayed"
+        assert desk.memory_status(actor=ANN)["warnings"] == []
+        found = house.read(lambda tx: tx.query("SELECT number FROM calls WHERE number = ?", [PERSON]))
+        assert found == [], "the person's calls are erased again"
+    assert not any("7700900123" in text for text in spelled_in(folder / "data", "7700900123"))
+    with opened(folder) as house:
+        assert len(bodies(house, "memory_replayed")) == 1, "once is enough"
+
+
+def test_recordings_do_not_open_after_the_whole_folder_is_put_back(folder: Path) -> None:
+    backup = Backup(folder)
+    with opened(folder) as house:
+        assert house.retention.erase_asked(["rec0"], basis="test", actor=ANN).erased == 1
+    backup.put_back()
+    with opened(folder) as house:
+        assert house.keys.wraps("rec0") == [] and house.keys.wraps("rec1") != []
+        (row,) = house.read(lambda tx: tx.query("SELECT state FROM recordings WHERE recording_id = 'rec0'"))
+        assert row["state"] == "erased"
+
+
+def test_the_place_away_an_objection_holds_and_is_written_when_it_is_back(folder: Path, place: Path) -> None:
+    with opened(folder) as house:
+        away = place.with_name("away")
+        place.rename(away)
+        with pytest.raises(MemoryOwed, match="is done and holds"):
+            ByName(house).objection_add(number=UNLISTED, actor=ANN)
+        assert verdict(house, THIRD) == "objected"
+        assert "Acts wait for the memory journal" in " ".join(ByName(house).status(actor=ANN)["warnings"])
+        before = len(entries(away))
+        away.rename(place)
+        house.memory.tend()
+        assert ByName(house).memory_status(actor=ANN)["warnings"] == []
+        added = [act for entry in entries(place)[before:] for act in entry["acts"]]
+        assert [(act["act"], act["hash"]) for act in added] == [("objection", number_hash(house.pepper, THIRD).hex())]
+
+
+def test_what_was_owed_when_a_gate_died_is_written_by_the_next(folder: Path, place: Path) -> None:
+    with opened(folder) as house:
+        away = place.with_name("away")
+        place.rename(away)
+        with pytest.raises(MemoryOwed):
+            ByName(house).objection_add(number=UNLISTED, actor=ANN)
+        away.rename(place)
+        before = acts(place)
+    with opened(folder):
+        assert acts(place) == [*before, "objection"]
+
+
+def test_an_hour_with_acts_waiting_ends_marketing(folder: Path, place: Path) -> None:
+    with opened(folder) as house:
+        place.rename(place.with_name("away"))
+        with pytest.raises(MemoryOwed):
+            ByName(house).objection_add(number=UNLISTED, actor=ANN)
+        assert verdict(house, OTHER) == "not_listed"
+        house.clock = SetClock(house.clock.now() + timedelta(hours=1, minutes=1))
+        assert house.memory.why.startswith("for an hour")
+        assert verdict(house, OTHER) == "memory_unavailable"
+        assert verdict(house, OTHER, purpose="service") == "service_call"
+
+
+def test_without_the_place_that_it_had_no_marketing_and_a_new_journal_by_name(folder: Path, place: Path) -> None:
+    with opened(folder) as house:
+        ByName(house).objection_add(number=UNLISTED, actor=ANN)
+    shutil.rmtree(place)
+    with opened(folder) as house:
+        assert verdict(house, OTHER) == "memory_unavailable"
+        assert any("memory renew" in each for each in ByName(house).status(actor=ANN)["warnings"])
+        place.mkdir()
+        ByName(house).memory_renew(reason="the disk died", actor=ANN)
+        assert verdict(house, OTHER) == "not_listed"
+        assert bodies(house, "memory_renewed")[0]["reason"] == "the disk died"
+    assert "objection" in acts(place), "all that the store holds is in the new one"
+
+
+def test_a_place_that_never_was_there_is_told_and_stops_nothing(folder: Path, place: Path) -> None:
+    place.rmdir()
+    with opened(folder) as house:
+        assert verdict(house, OTHER) == "not_listed"
+        assert any("no memory journal yet" in each for each in ByName(house).status(actor=ANN)["warnings"])
+        place.mkdir()
+        house.memory.tend()
+        assert house.memory.compared and entries(place)[0]["journal"] == 1
+
+
+def other_gate(data: bytes) -> bytes:
+    first, rest = data.split(b"\n", 1)
+    return first.replace(b'"vkey":"dialgate', b'"vkey":"fialgate') + b"\n" + rest
+
+
+DAMAGE: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "a bit": (lambda data: data.replace(b'"objection"', b'"objectiom"', 1), "is damaged"),
+    "a line less": (lambda data: b"".join(data.splitlines(keepends=True)[:-1]), "was cut"),
+    "half a line less": (lambda data: data[:-20], "was cut"),
+    "a line in the middle": (lambda data: b"".join(data.splitlines(keepends=True)[::2]), "was cut|does not follow"),
+    "the last signature": (lambda data: data[:-12] + b"AAAAAAAAA==\n", "is damaged|is not the journal"),
+    "another gate's": (other_gate, "another gate"),
+    "nothing": (lambda data: b"", "was cut"),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_a_journal_that_is_not_the_one_that_was_written_is_named_and_stops_marketing(
+    folder: Path, place: Path, damage: str
+) -> None:
+    with opened(folder) as house:
+        for number in (UNLISTED, "02079460124", "02079460125"):
+            ByName(house).objection_add(number=number, actor=ANN)
+    change, what = DAMAGE[damage]
+    forged(place / NAME, change)
+    with opened(folder) as house:
+        house.memory.look(whole=True)  # as the gate's start
+        assert verdict(house, OTHER) == "memory_unavailable"
+        assert re.search(what, house.memory.why), house.memory.why
+
+
+def test_a_journal_made_with_another_number_key_is_foreign(folder: Path, place: Path) -> None:
+    with opened(folder) as house:
+        ByName(house).objection_add(number=UNLISTED, actor=ANN)
+    data = folder / "data"
+    for name in ("gate.db", "gate.db-wal", "gate.db-shm", "number.key"):
+        (data / name).unlink(missing_ok=True)
+    with opened(folder) as house:
+        assert "another number.key" in house.memory.why
+        assert verdict(house, OTHER) in ("memory_unavailable", "evidence_rolled_back")
+
+
+def test_a_crash_within_an_entry_is_mended_where_the_store_has_all_of_it(folder: Path, place: Path) -> None:
+    with opened(folder) as house:
+        ByName(house).objection_add(number=UNLISTED, actor=ANN)
+    with (place / NAME).open("ab") as file:
+        file.write(b'{"acts":[{"act":"obj')
+    with opened(folder) as house:
+        house.memory.look(whole=True)
+        assert house.memory.why == ""
+        ByName(house).objection_add(number="02079460124", actor=ANN)
+    assert acts(place)[-2:] == ["objection", "objection"]
+    with opened(folder) as house:
+        house.memory.look(whole=True)
+        assert house.memory.why == ""
+
+
+def test_a_store_from_before_there_was_a_journal_takes_all_of_it(folder: Path, place: Path) -> None:
+    backup = Backup(folder)
+    with opened(folder) as house:
+        ByName(house).objection_add(number=UNLISTED, actor=ANN)
+    backup.put_back()
+    with sqlite3.connect(folder / "data" / "gate.db") as old:
+        assert old.execute("SELECT count(*) FROM sqlite_schema WHERE name = 'memory'").fetchone()[0] == 1
+        assert old.execute("SELECT count(*) FROM memory").fetchone()[0] == 0
+    with opened(folder) as house:
+        assert verdict(house, THIRD) == "objected"
+
+
+def test_a_file_screened_on_a_folder_put_back_calls_no_objector(folder: Path, place: Path) -> None:
+    with opened(folder):
+        pass
+    backup = Backup(folder)
+    with opened(folder) as house:
+        ByName(house).objection_add(number=UNLISTED, actor=ANN)
+    backup.put_back()
+    given, made = folder.parent / "in.csv", folder.parent / "out.csv"
+    given.write_text(f"telephone\n{UNLISTED}\n{OTHER}\n")
+    dialgate("screen", str(given), "-o", str(made), config=folder / "config.toml")
+    assert "objected" in made.read_text().splitlines()[1]
+    backup.put_back()
+    place.rename(place.with_name("away"))
+    made.unlink()
+    dialgate("screen", str(given), "-o", str(made), config=folder / "config.toml")
+    assert "memory_unavailable" in made.read_text().splitlines()[2]
