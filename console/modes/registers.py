@@ -66,7 +66,6 @@ def consent_state(row: Row) -> words.Shown:
 
 def more(row: Row) -> Section:
     """What a line of the table has no room for: until when it may be used, where it came from, what was refused."""
-    refused = row.get("refused") or {}
     pairs = [
         ("Supports calls", words.until(row)),
         ("Imported", words.moment(row.get("imported_at"))),
@@ -74,7 +73,9 @@ def more(row: Row) -> Section:
     ]
     if row.get("problem"):
         pairs.append(("Trouble", words.text(row["problem"], BAD)))
-    if refused:
+    if row.get("accepted"):
+        pairs.append(("Doubtful", words.text(f"{row.get('implausible')}. Taken because: {row['accepted']}", WARN)))
+    if refused := row.get("refused"):
         at, name = words.moment(refused.get("at"))[0], words.text(refused.get("source_name"))[0]
         pairs.append(("Refused since", words.text(f"{name}, {at}: {refused.get('why')}", WARN)))
     return Section(clean(str(row.get("name"))).upper(), pairs)
@@ -232,12 +233,11 @@ class Mode(ListMode):
         except GateError as error:
             self.complain(error)
             return
-        name = asked.name
         answer = await self.app.push_screen_wait(
             Working(
-                f"Importing {name.upper()} from {Path(asked.path).name}",
+                f"Importing {asked.name.upper()} from {Path(asked.path).name}",
                 lambda progress: self.feed.ask(asked, progress=progress),
-                lambda: self.feed.ask(RegisterCancel(name=name)),
+                lambda: self.feed.ask(RegisterCancel(name=asked.name)),
             )
         )
         if isinstance(answer, GateError):
@@ -245,7 +245,7 @@ class Mode(ListMode):
         elif answer is not None:
             counts = f"{answer.count:,} numbers, {changed(msgspec.to_builtins(answer))[0]}"
             again = "; the same bytes came before, and keep their day" if answer.first_seen else ""
-            self.app.done(f"{name.upper()} of {words.day(answer.as_of)[0]} is in force: {counts}{again}")
+            self.app.done(f"{asked.name.upper()} of {words.day(answer.as_of)[0]} is in force: {counts}{again}")
         self.returned()
 
     # --- a number -------------------------------------------------------------------------------------------------

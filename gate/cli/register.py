@@ -50,6 +50,12 @@ def command() -> None:
 )
 @click.option("--accept-shrink", is_flag=True, help="Accept a file that is much smaller than the one in force.")
 @click.option("--accept-older", is_flag=True, help="Accept a file of an earlier day than the one in force.")
+@click.option(
+    "--accept-implausible",
+    metavar="WHY",
+    default="",
+    help="Why a live gate takes a file that cannot be the whole register. A warning as long as it is in force.",
+)
 def import_(view: View, name: RegisterName, file: Path, as_of: date | None, coverage: str, **accepted: Any) -> None:
     """Put a register FILE in force. A file that is refused leaves the one in force as it is.
 
@@ -147,6 +153,8 @@ def _warn(register: RegisterInForce) -> None:
     name, days = register.name.upper(), register.days_left
     if refused := register.refused:
         say(f"{name}: {refused.source_name} was refused on {refused.at[:10]}: {refused.why}")
+    if register.accepted:
+        say(f"{name} is in force although {register.implausible}. Taken because: {register.accepted}")
     if register.state != "ok":
         say(f"{name} is {register.state}: marketing calls are refused until it is imported.")
     elif days is not None and days < 0:

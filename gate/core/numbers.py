@@ -89,6 +89,9 @@ _DRAMA: Final = frozenset(
 )
 """The ranges of 1,000 numbers that Ofcom keeps for drama: LAW 6.5, and the freephone, premium and UK-wide ones."""
 
+DRAMA_THOUSANDS: Final = frozenset(int(prefix[1:]) for prefix in _DRAMA)
+"""The same ranges as integers: the digits of an E.164 number without the last three."""
+
 
 def parse(raw: str) -> Number:
     """The one number that ``raw`` spells.

@@ -77,7 +77,7 @@ class DataFolder:
         stack.callback(self.store.close)
         self.keys = KeyStoreDb(data / "keys.db")
         stack.callback(self.keys.close)
-        self.registers = RegisterLibrary(data / "registers", config.calling.registers)
+        self.registers = RegisterLibrary(data / "registers", config.calling.registers, live=config.calling.live)
         self.log = SignedLog(config, self.clock, self.store, self.pepper)
         self.memory = SecondPlace(self)
         self.trust = Trust(self.log.standing, self.log.unsigned_since, self.clock.now, lambda: self.memory.why)

@@ -13,6 +13,7 @@ A licensee's file goes in at one end, and "is this number listed?" comes out at 
 - ``coverage``  what a licence covers: the country, or some dialling codes (LAW 2.4)
 - ``snapshot_store``  the folder: which snapshot is in force, the lock, what is kept and what is deleted
 - ``guards``    what is in force when an import begins, and what it is refused for by comparison (LAW 2.3)
+- ``plausible`` what no register can be on a live gate: too small, the other register, a sample (LAW 2.3)
 - ``importer``  the use case: read, refuse or swap, report; in this process or in an ``import_process`` (LAW 2.2, 2.3)
 - ``report``    what an import did
 - ``watch``     a drop folder: the daily file is taken when it has landed (LAW 2.2)

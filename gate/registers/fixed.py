@@ -31,9 +31,9 @@ _STEPS = 9
 class FixedRegisters:
     """Editions of the required registers that do not change any more."""
 
-    def __init__(self, folder: Path, names: Sequence[str], today: date) -> None:
+    def __init__(self, folder: Path, names: Sequence[str], today: date, *, live: bool = False) -> None:
         """Reads each snapshot as a whole. Never raises for what is wrong with one: that is a state of its view."""
-        library = RegisterLibrary(folder, names)
+        library = RegisterLibrary(folder, names, live=live)
         status = {row["name"]: row for row in library.status(today)}
         self.identities: list[dict[str, Any]] = [
             {key: status[name][key] for key in ("name", "state", "as_of", "count", "sha256")} for name in names

@@ -35,6 +35,8 @@ def import_in_process(
     accept_shrink: bool = False,
     accept_older: bool = False,
     source_sha256: str = "",
+    live: bool = False,
+    accept_implausible: str = "",
     progress: Callable[[float, str], None] | None = None,
 ) -> ImportReport:
     """``importer.import_file`` in a child process; the same arguments, report and ``RegisterError``.
@@ -50,6 +52,7 @@ def import_in_process(
     command += [f"--coverage={','.join(coverage)}"]
     command += ["--accept-shrink"] * accept_shrink + ["--accept-older"] * accept_older
     command += [f"--source-sha256={source_sha256}"] if source_sha256 else []
+    command += ["--live"] * live + [f"--accept-implausible={accept_implausible}"]
     with tempfile.TemporaryFile() as errors:
         try:
             child = subprocess.Popen(

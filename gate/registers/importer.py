@@ -26,7 +26,7 @@ from gate.core.showing import LONDON
 from gate.errors import RegisterError, RegisterFailed
 from gate.handed_over_file import HandedOverFile
 from gate.lifeline import end_with
-from gate.registers import guards, snapshot_store
+from gate.registers import guards, plausible, snapshot_store
 from gate.registers.coverage import FULL, checked_coverage, parse_coverage
 from gate.registers.opening import opened
 from gate.registers.report import ImportReport
@@ -66,15 +66,18 @@ def import_file(
     accept_shrink: bool = False,
     accept_older: bool = False,
     source_sha256: str = "",
+    live: bool = False,
+    accept_implausible: str = "",
     progress: Progress | None = None,
 ) -> ImportReport:
     """Put the register file ``source`` in force as the register ``name`` (``tps``, ``ctps``) in ``folder``.
 
     ``as_of`` is the day it speaks of (Europe/London), ``now`` aware, ``coverage`` what the licence covers.
     ``accept_shrink`` takes a file in which more than 5 % of the numbers in force are gone, ``accept_older`` one that is
-    older than what is in force. ``source_sha256``: of the bytes that were judged; others are refused. Waits for
-    another import of the same register. Raises ``RegisterError`` only (``RegisterFailed`` where trying again may
-    help); then the register in force has stayed.
+    older than what is in force. ``source_sha256``: of the bytes that were judged; others are refused. ``live``: the
+    file is judged by itself too (``plausible``), and ``accept_implausible`` is the reason for which one that fails is
+    taken all the same. Waits for another import of the same register. Raises ``RegisterError`` only
+    (``RegisterFailed`` where trying again may help); then the register in force has stayed.
     """
     covered = checked_coverage(coverage)
     if not _NAME.fullmatch(name):
@@ -87,7 +90,20 @@ def import_file(
             before = guards.look(folder, name)
             snapshot_store.clean(folder, name, before.pointer)
             guards.check_date(name, as_of, now, None if accept_older else before.as_of)
-            return _Import(folder, name, given, as_of, now, covered, accept_shrink, source_sha256, before, tell).run()
+            return _Import(
+                folder,
+                name,
+                given,
+                as_of,
+                now,
+                covered,
+                accept_shrink,
+                source_sha256,
+                live,
+                accept_implausible,
+                before,
+                tell,
+            ).run()
     except (OSError, MemoryError) as error:
         why = f"{error.strerror}: {error.filename}" if isinstance(error, OSError) and error.filename else str(error)
         raise RegisterFailed(
@@ -123,6 +139,8 @@ class _Import:
     coverage: tuple[str, ...]
     accept_shrink: bool
     source_sha256: str
+    live: bool
+    accept_implausible: str
     before: guards.Before
     tell: Progress
 
@@ -149,7 +167,8 @@ class _Import:
         shrunk = guards.check_shrink(
             self.source, self.name, self.before.count, keys.size, removed, accepted=self.accept_shrink
         )
-        sha256 = self._put_in_force(keys, source)
+        implausible, accepted = self._judged(keys) if self.live else ("", "")
+        sha256 = self._put_in_force(keys, source, implausible, accepted)
         self.tell(1.0, "done")
         return ImportReport(
             name=self.name,
@@ -166,14 +185,42 @@ class _Import:
             source_name=source.name,
             source_sha256=source.sha256,
             accepted_shrink=shrunk,
+            implausible=implausible,
+            accepted=accepted,
             previous_sha256=self.before.pointer.sha256 if self.before.pointer and self.before.snapshot else "",
         )
 
-    def _put_in_force(self, keys: Keys, source: RegisterFile) -> str:
+    def _judged(self, keys: Keys) -> tuple[str, str]:
+        """What is odd about the file for a live gate, and why it is taken all the same; raises ``RegisterError``."""
+        odd, size_alone = plausible.judged(self.folder, self.name, self.coverage, keys)
+        if not odd:
+            return "", ""
+        why = self.accept_implausible.strip()
+        before = self.before.snapshot.metadata if self.before.snapshot else None
+        if not why and size_alone and before is not None and before.coverage == self.coverage:
+            why = before.accepted  # small as the one before it, which somebody took by name
+        if not why:
+            raise RegisterError(
+                f"{self.source} is refused as the {self.name.upper()} of a live gate: {odd}",
+                hint='see that it is the whole file and the right register; --accept-implausible "WHY" takes it all '
+                "the same, and is a warning as long as it is in force",
+            )
+        return odd, why
+
+    def _put_in_force(self, keys: Keys, source: RegisterFile, implausible: str, accepted: str) -> str:
         """Write the snapshot, read it back, swap. Returns its SHA-256."""
         self.tell(0.85, "writing")
         kept = snapshot_store.superseded(self.folder, self.before.worth_keeping(), self.now)
-        metadata = Metadata(self.name, self.as_of, self.coverage, source.name, source.sha256, self.now.astimezone(UTC))
+        metadata = Metadata(
+            self.name,
+            self.as_of,
+            self.coverage,
+            source.name,
+            source.sha256,
+            self.now.astimezone(UTC),
+            implausible,
+            accepted,
+        )
         sha256, path = self._write(keys, metadata)
         try:
             seal = snapshot_store.seal_of(path)
@@ -238,6 +285,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--accept-shrink", action="store_true")
     parser.add_argument("--accept-older", action="store_true")
     parser.add_argument("--source-sha256", default="")
+    parser.add_argument("--live", action="store_true")
+    parser.add_argument("--accept-implausible", default="")
     asked = parser.parse_args(arguments)
     if asked.parent is not None:
         end_with(asked.parent)
@@ -252,6 +301,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             accept_shrink=asked.accept_shrink,
             accept_older=asked.accept_older,
             source_sha256=asked.source_sha256,
+            live=asked.live,
+            accept_implausible=asked.accept_implausible,
             progress=lambda done, stage: _say({"progress": round(done, 4), "stage": stage}),
         )
     except RegisterError as error:

@@ -20,6 +20,7 @@ from gate.core.screening import RegisterView
 from gate.errors import RegisterError
 from gate.registers import snapshot_store
 from gate.registers.coverage import Coverage
+from gate.registers.plausible import too_few
 from gate.registers.snapshot import Snapshot
 
 LOOK_EVERY = 0.5
@@ -60,8 +61,9 @@ class _Edition:
 class _Register:
     """One register and its present edition. ``view`` may run beside everything else; the rest runs under a lock."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str, *, live: bool) -> None:
         self._folder = folder
+        self._live = live
         self._name = name
         self._verified: Snapshot | None = None
         """The snapshot that was read as a whole and found good."""
@@ -126,9 +128,17 @@ class _Register:
             if whole:
                 snapshot.verify(pointer.sha256)
                 self._verified = snapshot
+            if problem := self._implausible(snapshot):
+                stamp = (pointer_seal, seal)
+                return _Edition(self._name, stamp, "damaged", problem, snapshot, pointer.sha256, loaded=now)
         except Exception as error:  # noqa: BLE001 - a register that cannot be opened, for whatever reason, is damaged
             return _Edition(self._name, (pointer_seal, None), "damaged", str(error), loaded=now)
         return _Edition(self._name, (pointer_seal, seal), "ok", "", snapshot, pointer.sha256, now)
+
+    def _implausible(self, snapshot: Snapshot) -> str:
+        """Why a live gate does not rest on it: it came in force before the gate was live, and was not judged then."""
+        few = too_few(self._name, snapshot.metadata.coverage, snapshot.count) if self._live else ""
+        return f"a live gate does not rest on it: {few}" if few and not snapshot.metadata.accepted else ""
 
 
 class RegisterLibrary:
@@ -138,8 +148,16 @@ class RegisterLibrary:
     from others beside it.
     """
 
-    def __init__(self, folder: Path, names: Sequence[str] = ("tps", "ctps"), max_age_days: int = MAX_AGE_DAYS) -> None:
-        self._registers = tuple(_Register(folder, name) for name in names)
+    def __init__(
+        self,
+        folder: Path,
+        names: Sequence[str] = ("tps", "ctps"),
+        max_age_days: int = MAX_AGE_DAYS,
+        *,
+        live: bool = False,
+    ) -> None:
+        """``live``: calls reach real people, so a register that cannot be the whole one is damaged."""
+        self._registers = tuple(_Register(folder, name, live=live) for name in names)
         self._max_age_days = max_age_days
         self._lock = threading.Lock()
         self._look_at = time.monotonic() + LOOK_EVERY
@@ -165,8 +183,8 @@ class RegisterLibrary:
         """Per register, as JSON values: ``name``, ``state`` (``ok``, ``stale``, ``missing``, ``damaged``), ``problem``
         (what is wrong, else empty), ``count``, ``as_of``, ``days_left`` (for how many days after ``today`` it supports
         calls: 0 on the last good day, below that it is stale), ``coverage``, ``sha256``, ``imported_at``,
-        ``source_name``, ``source_sha256``. Reads each snapshot as a whole the first time, so that damage anywhere in it
-        shows."""
+        ``source_name``, ``source_sha256``, ``implausible`` and ``accepted`` (``Metadata``). Reads each snapshot as a
+        whole the first time, so that damage anywhere in it shows."""
         with self._lock:
             self._refresh()
             for register in self._registers:
@@ -195,6 +213,8 @@ def _status(edition: _Edition, today: date, max_age_days: int) -> dict[str, Any]
         "imported_at": metadata.created.isoformat() if metadata else None,
         "source_name": metadata.source_name if metadata else "",
         "source_sha256": metadata.source_sha256 if metadata else "",
+        "implausible": metadata.implausible if metadata else "",
+        "accepted": metadata.accepted if metadata else "",
     }
 
 

@@ -36,6 +36,10 @@ class ImportReport(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Of the licensee's file."""
     accepted_shrink: bool
     """True where more numbers vanished than an import takes unasked, and the operator accepted it."""
+    implausible: str = ""
+    """What a live gate found odd about the file (``gate.registers.plausible``)."""
+    accepted: str = ""
+    """Why the operator took it all the same."""
     previous_sha256: str = ""
     """The snapshot it was compared with; empty where there was none, or none that is whole."""
 

@@ -87,7 +87,7 @@ DIGEST = 8
 ALIGNED = 4096
 
 
-class Metadata(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Metadata(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What a snapshot is of."""
 
     name: str
@@ -100,6 +100,10 @@ class Metadata(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     source_sha256: str
     """Of the licensee's file."""
     created: datetime
+    implausible: str = ""
+    """What a live gate found odd about it (``gate.registers.plausible``), in words that follow "although "."""
+    accepted: str = ""
+    """Why the operator took it all the same."""
 
 
 def record_digest(record: bytes | memoryview) -> bytes:

@@ -42,7 +42,7 @@ def test_the_report_says_what_changed(tmp_path: Path) -> None:
         "coverage": ["01632"], "added": 900, "removed": 3, "lines": 1100, "duplicates": 102, "bad": 1,
         "bad_lines": [[1000, "holds 'c', which is neither a digit nor a space"]],
         "source_name": "tps_ns.txt", "source_sha256": report.source_sha256, "accepted_shrink": False,
-        "previous_sha256": first.sha256,
+        "implausible": "", "accepted": "", "previous_sha256": first.sha256,
     }  # fmt: skip
     assert _count(folder) == 997
 

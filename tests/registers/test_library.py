@@ -63,7 +63,7 @@ def test_what_was_never_imported_is_missing(tmp_path: Path) -> None:
     assert library.status(TODAY)[0] == {
         "name": "tps", "state": "missing", "problem": "it was never imported", "count": 0, "as_of": None,
         "days_left": None, "coverage": [], "sha256": "", "imported_at": None, "source_name": "",
-        "source_sha256": "",
+        "source_sha256": "", "implausible": "", "accepted": "",
     }  # fmt: skip
 
 
@@ -106,7 +106,7 @@ def test_status_counts_the_days_left(tmp_path: Path, today: date, days_left: int
     assert {key: value for key, value in status[0].items() if key != "problem"} == {
         "name": "tps", "state": state, "count": 100, "as_of": "2026-02-10", "days_left": days_left,
         "coverage": ["full"], "sha256": report.sha256, "imported_at": "2026-02-10T12:00:00+00:00",
-        "source_name": "tps_ns.txt", "source_sha256": report.source_sha256,
+        "source_name": "tps_ns.txt", "source_sha256": report.source_sha256, "implausible": "", "accepted": "",
     }  # fmt: skip
     assert bool(status[0]["problem"]) is (state == "stale")
 

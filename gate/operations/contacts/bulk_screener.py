@@ -201,7 +201,8 @@ def bulk_screener(
             rules = replace(rules, evidence=Reason.EVIDENCE_ROLLED_BACK)
         elif compared and _forgets(config, pepper):
             rules = replace(rules, evidence=Reason.MEMORY_UNAVAILABLE)
-    registers = FixedRegisters(config.data / "registers", rules.registers, moment.astimezone(LONDON).date())
+    today = moment.astimezone(LONDON).date()
+    registers = FixedRegisters(config.data / "registers", rules.registers, today, live=rules.live)
     attempt = Attempt("", Purpose(purpose), Topic(topic), config.firm.numbers[0], False, actor)
     return BulkScreener(registers, own, rules, attempt, moment)
 

@@ -89,6 +89,10 @@ class RegisterImported(Response, frozen=True, kw_only=True, omit_defaults=True):
     bad_lines: list[tuple[int, str]] | None = None
     """Line number and what is wrong with it, of the first hundred."""
     accepted_shrink: bool | None = None
+    implausible: str = ""
+    """What a live gate found odd about the file; empty where nothing."""
+    accepted: str = ""
+    """Why it was taken all the same."""
     previous_sha256: str | None = None
     """Of the snapshot before; empty where there was none."""
     first_seen: date | None = None
@@ -110,6 +114,8 @@ class RegisterImport(Request[RegisterImported], frozen=True):
     accept_shrink: bool = False
     accept_older: bool = False
     """Take a file of an earlier day than the one in force."""
+    accept_implausible: Note = ""
+    """Why a live gate takes a file that cannot be the whole register (LAW 2.3); a warning as long as it is in force."""
     once: bool = False
     """Refuse bytes that were imported before: what is sent again does not become newer by it."""
 
@@ -167,6 +173,8 @@ def _import(
         accept_shrink=asked.accept_shrink,
         accept_older=asked.accept_older,
         source_sha256=source_sha256,
+        live=folder.config.calling.live,
+        accept_implausible=asked.accept_implausible,
         progress=folder.register_imports.checked(
             name,
             caller.progress,

@@ -55,6 +55,10 @@ class RegisterInForce(Response, frozen=True):
     source_name: str
     refused: RefusedFile | None
     """The file that was last refused, where none was taken since."""
+    implausible: str = ""
+    """What a live gate found odd about it, in words that follow "although "; empty where nothing."""
+    accepted: str = ""
+    """Why it was taken all the same."""
 
 
 class RegistersInForce(Response, frozen=True):
@@ -84,6 +88,16 @@ def register_status(folder: DataFolder, asked: RegisterStatus, caller: Caller) -
 def states(folder: DataFolder) -> list[dict[str, Any]]:
     """The state of each register today (``RegisterLibrary.status``)."""
     return folder.registers.status(folder.today())
+
+
+def register_warnings(folder: DataFolder) -> list[str]:
+    """Registers that a live gate rests on although they cannot be whole."""
+    return [
+        f"{row['name'].upper()} of {row['as_of']} is in force although {row['implausible']}. Taken because: "
+        f"{row['accepted'].rstrip('.')}. Import the licensee's whole file: dialgate register import"
+        for row in states(folder)
+        if row["accepted"]
+    ]
 
 
 def facts_of(tx: StoreTransaction, kind: str) -> list[tuple[str, dict[str, Any]]]:

@@ -11,7 +11,7 @@ from gate.errors import GateError
 from gate.operations.calls.calls import lookup_warnings
 from gate.operations.keys import recipients
 from gate.operations.operation import EVERYBODY, Caller, Request, Response, operation
-from gate.operations.registers.in_force import RegisterInForce, RegisterStatus, register_status
+from gate.operations.registers.in_force import RegisterInForce, RegisterStatus, register_status, register_warnings
 from gate.operations.requests.standing import OpenRequests, counted, open_standings
 from gate.store import queries
 
@@ -120,6 +120,7 @@ def warnings(folder: DataFolder) -> list[str]:
     return [
         *folder.trust.warnings(),
         *folder.memory.warnings(),
+        *register_warnings(folder),
         *recipients.warnings(folder),
         *([f"The daily sweep waits: {waits}"] if waits else []),
         *folder.proposals.warnings(),

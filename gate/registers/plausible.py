@@ -1,0 +1,82 @@
+"""What no register can be, on a gate that dials real people (LAW 2.3).
+
+A first file has no forerunner to be compared with, so it is held against what is known of the registers: how many
+numbers they hold at least, that TPS and CTPS are different lists, and that neither holds numbers kept for drama.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from gate.core.numbers import DRAMA_THOUSANDS
+from gate.errors import RegisterError
+from gate.registers import snapshot_store
+from gate.registers.coverage import FULL, key_ranges
+
+if TYPE_CHECKING:
+    from gate.registers.lines import Keys
+
+LEAST: Final = {"tps": 10_000_000, "ctps": 500_000}
+"""Numbers of the whole country at least: they have held 16.9 and 1.3 million."""
+
+_SPACE: Final = 3 * 10**9
+"""The numbers of 01, 02 and 07, of which nearly all listed ones are; a dialling code's part of ``LEAST`` is its part of
+this."""
+_TEN_DIGITS: Final = 440_000_000_000
+_DRAMA_PART: Final = 10
+"""One number in so many of those kept for drama makes a file a sample."""
+
+
+def least(name: str, coverage: Sequence[str]) -> int:
+    """How many numbers a register of this coverage holds at least; 1 where that is not known."""
+    whole = LEAST.get(name, 1)
+    if tuple(coverage) == (FULL,):
+        return whole
+    covered = sum(end - first for first, end in key_ranges(coverage) if first >= _TEN_DIGITS)
+    return max(1, whole * min(covered, _SPACE) // _SPACE)
+
+
+def too_few(name: str, coverage: Sequence[str], count: int) -> str:
+    """What is odd about so many numbers, as words that follow "although "; empty where nothing is."""
+    wanted = least(name, coverage)
+    if count >= wanted:
+        return ""
+    where = "the whole country" if tuple(coverage) == (FULL,) else ",".join(coverage)
+    return f"it holds {count:,} numbers, and the {name.upper()} of {where} holds {wanted:,} at least"
+
+
+def sample(keys: Keys) -> str:
+    """The same about a list of numbers that nobody has. ``keys`` rise."""
+    import numpy as np  # here and not above: whoever only asks for ``least`` does not pay for it
+
+    bounds = np.array([(block * 1000, block * 1000 + 1000) for block in sorted(DRAMA_THOUSANDS)], np.int64)
+    drama = int(np.diff(np.searchsorted(keys, bounds)).sum())
+    if drama * _DRAMA_PART < keys.size:
+        return ""
+    return f"{drama:,} of its {keys.size:,} numbers are kept for films and samples: it is a sample list"
+
+
+def same_as_other(folder: Path, name: str, keys: Keys) -> str:
+    """The same about a file that is, or nearly is, the other register."""
+    from gate.registers import build
+
+    for other in LEAST.keys() - {name}:
+        try:
+            found = snapshot_store.open_in_force(folder, other)
+        except RegisterError:
+            continue  # it is damaged, and supports no calls
+        if found is None:
+            continue
+        shared = build.common(build.snapshot_keys(found[1]), keys)
+        if shared * 2 > max(found[1].count, keys.size):
+            return f"{shared:,} of its {keys.size:,} numbers are those of the {other.upper()} in force: it is that one"
+    return ""
+
+
+def judged(folder: Path, name: str, coverage: Sequence[str], keys: Keys) -> tuple[str, bool]:
+    """What is odd about a file for a live gate, empty where nothing is; and whether it is its size alone."""
+    if odd := sample(keys) or same_as_other(folder, name, keys):
+        return odd, False
+    return too_few(name, coverage, keys.size), True

@@ -1,0 +1,67 @@
+"""A live gate and the lists that it is given, by the command line: nobody is cleared by a list that cannot be whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.commands import dialgate
+from tests.support.example import go_live, make_example
+from tests.support.registers import write
+
+SAMPLES = Path(__file__).parents[2] / "sample_lists"
+CODE = "0330000"
+NUMBERS = [f"{CODE}{number:04d}" for number in range(60)]
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = make_example(tmp_path / "gate") / "config.toml"
+    go_live(path)
+    return path
+
+
+def importing(config: Path, name: str, file: Path, *options: str) -> str:
+    """What an import says that is refused."""
+    done = dialgate("register", "import", name, str(file), "--accept-shrink", *options, "-c", str(config))
+    assert done.code != 0, done.out
+    return done.err
+
+
+def check(config: Path, number: str) -> str:
+    done = dialgate("check", number, "--json", "-c", str(config))
+    return f"{done.json['verdict']} {done.json['reason']}"
+
+
+def attention(config: Path) -> list[str]:
+    return [str(each) for each in dialgate("status", "--json", "-c", str(config)).json["attention"]]
+
+
+def test_a_gate_that_goes_live_on_sample_lists_clears_nobody(config: Path) -> None:
+    """It cleared the whole country on 340 numbers."""
+    assert check(config, "033 0000 4000") == "block register_damaged"
+    assert any("TPS supports no calls: a live gate does not rest on it" in each for each in attention(config))
+
+
+def test_what_cannot_be_the_register_is_refused_by_name(config: Path, tmp_path: Path) -> None:
+    assert "it is a sample list" in importing(config, "tps", SAMPLES / "tps_ns.txt")
+    one = write(tmp_path / "one.txt", NUMBERS[:1])
+    for name in ("tps", "ctps"):
+        said = importing(config, name, one)
+        assert f"is refused as the {name.upper()} of a live gate: it holds 1 numbers" in said
+        assert "--accept-implausible" in said
+    assert check(config, "033 0000 4000") == "block register_damaged"
+
+
+def test_taking_it_all_the_same_is_a_warning_until_a_whole_file_comes(config: Path, tmp_path: Path) -> None:
+    few, why = write(tmp_path / "few.txt", NUMBERS[:5]), "a test line before the licence begins"
+    options = ("--accept-shrink", "--coverage", CODE, "-c", str(config))
+    done = dialgate("register", "import", "tps", str(few), "--accept-implausible", why, *options)
+    assert done.code == 0, done.err
+    (warned,) = [each for each in attention(config) if "is in force although it holds 5 numbers" in each]
+    assert f"Taken because: {why}." in warned
+    assert why in dialgate("register", "status", "-c", str(config)).err
+    assert dialgate("register", "import", "tps", str(write(tmp_path / "t.txt", NUMBERS)), *options).code == 0
+    assert not any("is in force although" in each for each in attention(config))
+    assert "those of the TPS in force" in importing(config, "ctps", tmp_path / "t.txt", "--coverage", CODE)

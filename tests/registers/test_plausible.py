@@ -1,0 +1,124 @@
+"""A live gate judges a file by itself: its size for its coverage, the other register, sample lists (LAW 2.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.errors import RegisterError
+from gate.registers import plausible
+from gate.registers.importer import ImportReport, import_file
+from gate.registers.library import RegisterLibrary
+from gate.registers.plausible import least
+from tests.support.registers import NOW, TODAY, drama, write
+
+CODE = "0330000"
+"""A dialling code of so few numbers that the least count is small: of a TPS 33, of a CTPS 1."""
+WHY = "the licence is of this building alone"
+
+
+def numbers(count: int, start: int = 0) -> list[str]:
+    """Numbers under ``CODE``, which are nobody's drama."""
+    return [f"{CODE}{number:04d}" for number in range(start, start + count)]
+
+
+def live(folder: Path, name: str, nationals: Sequence[str], **options: Any) -> ImportReport:
+    source = write(folder.parent / f"{name}_ns.txt", nationals)
+    told: dict[str, Any] = {"as_of": TODAY, "now": NOW, "coverage": (CODE,), "accept_shrink": True, "live": True}
+    return import_file(folder, name, source, **told | options)
+
+
+def state(folder: Path, name: str = "tps", *, gate: bool = True) -> str:
+    return str(RegisterLibrary(folder, (name,), live=gate).status(TODAY)[0]["state"])
+
+
+@pytest.mark.parametrize(
+    ("name", "coverage", "count"),
+    [
+        ("tps", ("full",), 10_000_000),
+        ("ctps", ("full",), 500_000),
+        ("tps", ("01", "02", "07"), 10_000_000),
+        ("tps", ("020",), 333_333),
+        ("ctps", ("0161", "020"), 18_333),
+        ("tps", ("01632", "016329"), 3_333),
+        ("ctps", ("0163296",), 1),
+        ("other", ("full",), 1),
+    ],
+)
+def test_the_least_count_is_scaled_by_coverage(name: str, coverage: tuple[str, ...], count: int) -> None:
+    assert least(name, coverage) == count
+
+
+@pytest.mark.parametrize("name", ["tps", "ctps"])
+def test_a_one_line_file_is_no_register_of_the_country(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RegisterError, match=r"holds 1 numbers, and the C?TPS of the whole country holds [0-9,]+ at"):
+        live(tmp_path / "r", name, numbers(1), coverage=("full",))
+    assert state(tmp_path / "r", name) == "missing"
+
+
+def test_a_partial_licence_needs_its_part(tmp_path: Path) -> None:
+    with pytest.raises(RegisterError, match="holds 32 numbers, and the TPS of 0330000 holds 33 at least"):
+        live(tmp_path / "r", "tps", numbers(32))
+    assert live(tmp_path / "r", "tps", numbers(33)).implausible == ""
+    assert state(tmp_path / "r") == "ok"
+
+
+def test_one_that_is_taken_by_name_says_why(tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+    with pytest.raises(RegisterError):
+        live(folder, "tps", numbers(5), accept_implausible="  ")
+    assert live(folder, "tps", numbers(5), accept_implausible=WHY).accepted == WHY
+    status = RegisterLibrary(folder, ("tps",), live=True).status(TODAY)[0]
+    assert (status["state"], status["accepted"]) == ("ok", WHY)
+    assert "holds 5 numbers" in status["implausible"]
+
+
+def test_the_word_holds_for_later_files_of_the_same_coverage_only(tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+    live(folder, "tps", numbers(5), accept_implausible=WHY)
+    assert live(folder, "tps", numbers(6)).accepted == WHY
+    with pytest.raises(RegisterError, match="refused as the TPS of a live gate"):
+        live(folder, "tps", numbers(6), coverage=(CODE, "03300010"))
+    assert live(folder, "tps", numbers(40)).accepted == ""
+    with pytest.raises(RegisterError, match="refused as the TPS of a live gate"):
+        live(folder, "tps", numbers(6))
+
+
+def test_the_other_register_is_no_second_one(tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+    live(folder, "ctps", numbers(100))
+    with pytest.raises(RegisterError, match="99 of its 100 numbers are those of the CTPS in force"):
+        live(folder, "tps", [*numbers(99), CODE + "9999"])
+    assert live(folder, "tps", numbers(1000)).implausible == ""
+    live(folder, "ctps", numbers(400))
+
+
+def test_sample_lists_are_refused_whatever_their_coverage(tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+    with pytest.raises(RegisterError, match="400 of its 400 numbers are kept for films and samples"):
+        live(folder, "ctps", drama(400), coverage=("01632960",))
+    with pytest.raises(RegisterError, match="it is a sample list"):
+        live(folder, "ctps", [*drama(20), *numbers(100)])
+    assert live(folder, "ctps", [*drama(2), *numbers(100)]).count == 102
+
+
+def test_a_register_from_before_the_gate_was_live_supports_no_calls(tmp_path: Path) -> None:
+    folder = tmp_path / "r"
+    live(folder, "tps", numbers(20), live=False)
+    assert state(folder, gate=False) == "ok"
+    library = RegisterLibrary(folder, ("tps",), live=True)
+    assert library.view("+443300000000")[0].state == "damaged"
+    assert "a live gate does not rest on it: it holds 20 numbers" in library.status(TODAY)[0]["problem"]
+    live(folder, "tps", numbers(40), as_of=TODAY, now=NOW + timedelta(hours=1))
+    assert (state(folder), library.status(TODAY)[0]["state"]) == ("ok", "ok")
+
+
+def test_full_lists_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(plausible, "LEAST", {"tps": 100, "ctps": 50})
+    for name, count in (("ctps", 50), ("tps", 100)):
+        report = live(tmp_path / "r", name, numbers(count, start=count), coverage=("full",))
+        assert (report.count, report.implausible, state(tmp_path / "r", name)) == (count, "", "ok")
