@@ -8,6 +8,7 @@ Map, from the ground floor up (an import goes down, never up or sideways):
 - ``gate.handed_over_file``  files handed over to be read; ``gate.lifeline``: a process that ends with
   its parent
 - ``gate.manual``    the manual's pages, read with ``dialgate manual`` and in the console
+- ``gate.converting``  JSON values to types, in a process of many threads
 - ``gate.types``     types that many modules share
 - ``gate.g711``      µ-law and A-law by table
 - ``gate.sqlite_thread``  a SQLite database that one thread owns, with group commit
