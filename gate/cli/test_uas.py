@@ -32,6 +32,7 @@ import numpy.typing as npt
 
 from gate import g711
 from gate.sip import message
+from gate.sip.endpoint import Endpoint
 from gate.sip.sippy_adapter import patches
 from gate.sip.sippy_adapter.classes import (
     ED2,
@@ -48,7 +49,7 @@ from gate.sip.sippy_adapter.classes import (
 from gate.sip.sippy_adapter.event_loop import StepQueue, adopt_loop
 from gate.sip.sippy_adapter.leg import contact
 from gate.sip.sippy_adapter.transactions import Transactions
-from gate.sip.udp import Endpoint, Transport
+from gate.sip.udp import Transport
 
 WINDOW = 0.2
 _FRAME = 160

@@ -9,6 +9,7 @@
 - ``drop``      the rules of the folder in which register files land
 - ``asking``    the rules of who may ask the gate: control, tokens, roles
 - ``dialling``  the same of what is dialled beside the number: prefixes, the purpose header, the emergency route
+- ``streams``   the same of SIP over TCP and TLS
 - ``faults``    what a fault is, and the checks that all sections share; ``addresses``: spellings of addresses and hours
 - ``lines``     which line of the file a key stands on
 - ``origins``   every value with where it came from (``dialgate config show``); the policy's yearly review

@@ -36,6 +36,7 @@ from gate.config.schema import (
     Storage,
 )
 from gate.config.secrets import read_secret
+from gate.config.streams import streams_faults
 from gate.config.trunks import trunks
 from gate.core import numbers
 from gate.core.showing import LONGEST_NAME
@@ -154,6 +155,7 @@ def _storage(storage: Storage) -> Iterator[Fault]:
 def _sip(sip: Sip) -> Iterator[Fault]:
     if fault := host_port(sip.listen, literal=True):
         yield Fault(("sip", "listen"), fault)
+    yield from streams_faults(sip)
     yield from blank(sip, "sip", "realm")
     yield from unprintable(sip, ("sip",), "realm")
     if '"' in sip.realm or "\\" in sip.realm:
@@ -330,7 +332,14 @@ def _callers(readable: Readable, firm: Firm | None) -> list[Fault]:
             found.append(Fault((*key, "name"), f"{pbx.name} is there twice; leave one"))
         names.add(pbx.name)
         found += _refusal(pbx.refusal, (*key, "refusal"))
-        if not pbx.addresses:
+        sip = readable.get("sip", Sip)
+        if pbx.certificate and pbx.addresses:
+            found.append(
+                Fault((*key, "certificate"), "a PBX is known by its addresses or by its certificate; leave one")
+            )
+        elif pbx.certificate and sip and not sip.tls:
+            found.append(Fault((*key, "certificate"), "is shown over TLS only; set sip.tls"))
+        elif not pbx.addresses and not pbx.certificate:
             found.append(Fault((*key, "addresses"), "name at least one address that the PBX calls from"))
         for place, address in enumerate(pbx.addresses):
             fault = network(address)
@@ -344,7 +353,9 @@ def _callers(readable: Readable, firm: Firm | None) -> list[Fault]:
 
 
 def _presented(caller: Account | Pbx, firm: Firm | None, key: Key) -> Iterator[Fault]:
-    if firm and caller.presentation not in firm.numbers:
+    if not caller.presentation:
+        yield Fault((*key, "presentation"), f"is missing from [{key[0]}[{key[1]}]]")
+    elif firm and caller.presentation not in firm.numbers:
         canonical = _e164(caller.presentation)
         text = (
             f'write it as in firm.numbers: "{canonical}"' if canonical in firm.numbers else "is not one of firm.numbers"

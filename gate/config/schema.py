@@ -53,6 +53,19 @@ class Sip(Section, frozen=True):
 
     listen: str = "127.0.0.1:5060"
     """``address:port`` or ``[v6]:port``, UDP."""
+    tcp: str = ""
+    """As ``listen``, TCP; empty: none. May be the same address and port."""
+    tls: str = ""
+    """As ``listen``, TLS 1.2 or later; empty: none. Port 5061 is usual."""
+    tls_certificate: str = ""
+    """PEM file with the gate's certificate and the chain above it, relative to the configuration file."""
+    tls_key: str = ""
+    """PEM file with its private key; in the certificate's file where empty."""
+    connections: int = 1000
+    """Connections to ``tcp`` and ``tls`` at once. Where there are more, those are closed on which nobody has proven
+    anything, the oldest first."""
+    connections_each: int = 50
+    """Of one address; those of PBXs and carriers are not bounded by it."""
     realm: str = "dialgate"
     nonce_seconds: int = 60
     """How long a challenge may be answered; a phone is asked anew after it, without anybody noticing."""
@@ -94,12 +107,15 @@ class Account(Section, frozen=True):
 
 
 class Pbx(Section, frozen=True):
-    """A PBX that proves itself by its address."""
+    """A PBX that proves itself by its address, or by its certificate."""
 
     name: str
-    addresses: tuple[str, ...]
+    addresses: tuple[str, ...] = ()
     """IP addresses or networks it may call from."""
-    presentation: str
+    presentation: str = ""
+    """The own number that its calls show, E.164; required."""
+    certificate: str = ""
+    """PEM file with the certificate that it shows over TLS, in place of an address: from wherever it comes."""
     display_name: str = ""
     purpose: CallPurpose = "marketing"
     topic: CallTopic = "general"

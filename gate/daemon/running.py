@@ -74,7 +74,7 @@ class GateProcess:
     def __init__(self, config: Config, stack: ExitStack) -> None:
         """Everything but the line; what is opened closes with ``stack``. Raises ``GateError``."""
         self._config = config
-        gate = RunningGate(self._obstacle, self._keep, self._live, self._now)
+        gate = RunningGate(self._obstacle, self._keep, self._live, self._now, self._warnings)
         # Its lock first: nothing is touched beside another gate.
         self._folder = DataFolder(config, stack, gate=gate)
         self._folder.log.check_signer()
@@ -218,6 +218,11 @@ class GateProcess:
         """What ``status`` says of a running gate."""
         return {"line": self._passed_over(), "usage": self._usage()}
 
+    def _warnings(self) -> list[str]:
+        """Of the line."""
+        told: list[str] = self._line.warnings()
+        return told
+
     def _passed_over(self) -> dict[str, int]:
         """What the line and the media relay have dropped or refused since the start, by kind; from any thread."""
         strangers = self._media.room.strangers if self._media.room else 0
@@ -334,7 +339,8 @@ class GateProcess:
         for pbx in self._config.pbx:
             if pbx.refusal == 603:
                 log.warning("refusal_603", pbx=pbx.name, hint="many dial their next trunk upon it")
-        log.info("gate_started", listen=[f"{host}:{port}" for host, port in self._line.addresses])
+        streams = {kind: [f"{host}:{port}" for host, port in self._line.listening(kind)] for kind in ("tcp", "tls")}
+        log.info("gate_started", listen=[f"{host}:{port}" for host, port in self._line.addresses], **streams)
         systemd.tell("READY=1")
 
     def _chores(self) -> list[Coroutine[Any, Any, None]]:

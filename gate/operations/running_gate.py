@@ -26,6 +26,8 @@ class RunningGate:
     """The calls in hand."""
     counts: Callable[[], dict[str, Any]] = dict
     """What it counts, for ``status``: ``line`` and ``usage``."""
+    warnings: Callable[[], list[str]] = list
+    """What somebody must see to on the line, a sentence each."""
 
 
 NO_GATE: Final = RunningGate()

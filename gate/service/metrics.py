@@ -13,6 +13,8 @@ _LINE = {
     "unanswered": "Requests of strangers that were left without an answer",
     "guesses": "Wrong passwords, and passwords that were not looked at because of wrong ones before",
     "foreign": "Messages inside a call that came from an address that is not that side's",
+    "turned_away": "SIP connections that were not taken, or closed to make room for others",
+    "hung_up_on": "SIP connections closed for what was no SIP, had no end, or did not come in time",
     "foreign_audio": "Packets that came to a media port from somebody else than its party",
 }
 """What the line and the media relay count: ``SipLine.counts``, ``RtpIoMedia.strangers``."""

@@ -2,12 +2,16 @@
 
 How a call comes in and goes out::
 
+    TCP, TLS ─▶ streams.Streams ─┐
     UDP ─▶ udp.Transport ─▶ ingress.Ingress ─▶ auth, identity ─▶ LineEvents.incoming
                               │   └─ registrar, response_cache (stateless: REGISTER, OPTIONS, 401, 603, …)
                               └─▶ sippy's transactions ─▶ caller's leg ◀─ bridge.Bridge ─▶ callee's leg ─▶ trunk
 
 - ``line.SipLine``      the front: ``ports.Line`` and ``ports.Loop`` in one; nothing else is needed from outside
 - ``udp``               sockets: one receiving thread per socket, sending from the line thread
+- ``streams``           TCP and TLS: connections, who is at which; ``endpoint``: the gate's end of a way to a peer
+- ``stream_io``         the one thread that reads and writes them all; its parts: ``connection``, ``framing``,
+                        ``connection_bounds``, ``certificates``
 - ``message``           the parser, and answers made without a dialog; ``header_fields``: pieces of header values
 - ``flood_filter``      which datagrams of a flood reach the line thread at all
 - ``ingress``           every datagram, from size check to sippy; nothing passes an exception
@@ -33,6 +37,6 @@ How a call comes in and goes out::
 - ``stored_dialogs``    what of a leg is kept for the next start; ``orphaned_dialogs``: it is ended there
 - ``trunk``             OPTIONS keep-alive and registration with the carrier; ``status``: what is known of a carrier
 
-Not here, on purpose: calls *to* registered phones (an INVITE from the trunk gets 404), TLS and TCP, 100rel, transfers
+Not here, on purpose: calls *to* registered phones (an INVITE from the trunk gets 404), SRTP, 100rel, transfers
 (REFER is declined: it would dial a number that nobody screened).
 """

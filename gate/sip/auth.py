@@ -125,6 +125,7 @@ class Authenticator:
         }
         self._decoy = secrets.token_hex(32)
         self.networks = [(_network(text), pbx) for pbx in config.pbx for text in pbx.addresses]
+        self._pbxs = {pbx.name: pbx for pbx in config.pbx}
         self._by_host: dict[str, Pbx | None] = {}
 
     def pbx_at(self, source: Address) -> ProvenCaller | None:
@@ -137,6 +138,10 @@ class Authenticator:
             self._by_host[host] = next((pbx for network, pbx in self.networks if address in network), None)
         pbx = self._by_host[host]
         return ProvenCaller(f"trunk:{pbx.name}", pbx) if pbx else None
+
+    def pbx_named(self, name: str) -> ProvenCaller:
+        """The PBX of this name, which has shown its certificate."""
+        return ProvenCaller(f"trunk:{name}", self._pbxs[name])
 
     def challenges(self, request: SipMessage, source: Address, stale: bool = False) -> list[tuple[str, str]]:
         """WWW-Authenticate headers, strongest first, that the phone behind ``request`` can take."""

@@ -90,8 +90,9 @@ class Bridge:
         self._waiting: list[Any] = []
         transactions = engine.transactions
         self.caller = Leg(
-            transactions, self.safely(self.on_caller), DialogPeer(pending.claimed_by, {pending.source[0]})
-        )
+            transactions, self.safely(self.on_caller), pending.peer(),
+            flow=pending.endpoint if pending.endpoint.reliable else None,
+        )  # fmt: skip
         self.callee = Leg(
             transactions, self.safely(self.on_callee), DialogPeer(networks=route.networks),
             route.address, route.username, route.password,

@@ -30,6 +30,7 @@ from gate.sip.sippy_adapter.patches import apply_patches, guarded
 from gate.sip.sippy_adapter.speedups import apply_speedups
 from gate.sip.sippy_adapter.transactions import Transactions
 from gate.sip.status import TrunkStatus
+from gate.sip.streams import Streams
 from gate.sip.trunk import TrunkMonitor
 from gate.sip.udp import Transport
 from gate.store.legs import LegFile
@@ -70,7 +71,7 @@ class Engine:
     """Everything of the line that runs on its thread."""
 
     def __init__(
-        self, config: Config, transport: Transport, relay: MediaRelay, events: LineEvents,
+        self, config: Config, transport: Transport, streams: Streams, relay: MediaRelay, events: LineEvents,
         authenticator: Authenticator, registrar: Registrar, trunk_passwords: Mapping[str, str], emergency_password: str,
         on_trunk: Callable[[TrunkStatus], None], book: LegFile,
     ) -> None:  # fmt: skip
@@ -86,6 +87,7 @@ class Engine:
         """By the trunk's name."""
         self.trunks = Trunks(config, trunk_passwords, emergency_password, self._trunk_up)
         self.transactions = Transactions(transport, self._on_request)
+        self.streams = streams
         self.hosts_of = transport.hosts_of
         self.flood_filter = transport.flood_filter
         self._unanswered = 0
@@ -97,7 +99,7 @@ class Engine:
         self.book = book
         self.orphans = OrphanedDialogs(self, self._legs_ended)
         self.overload = OverloadControl()
-        transport.on_wait = partial(self.overload.note, "datagrams")
+        transport.on_wait = streams.on_wait = partial(self.overload.note, "datagrams")
         self._swept = time.monotonic()
         self.bridges: dict[str, Bridge] = {}
         self._admitted: set[TransactionKey] = set()

@@ -28,6 +28,12 @@ STRANGER = Rate(200, 100)
 """Of all addresses of any other host."""
 STRANGERS = Rate(1000, 500)
 """Of all those hosts together."""
+CONNECTS = Rate(40, 10)
+"""Connections that a host opens where nobody has proven anything."""
+CONNECTS_KNOWN = Rate(400, 100)
+"""And where an account has."""
+CONNECTS_STRANGERS = Rate(200, 100)
+"""Of all strangers together: a TLS handshake costs the gate about a millisecond."""
 ONE = 2048
 """Bytes that count as one datagram: more than a phone's INVITE has."""
 MAX_KEPT = 8192
@@ -48,6 +54,7 @@ class FloodFilter:
         self._known: set[str] = set()
         self._held: _Held = {}
         self._all: _Held = {}
+        self._connects: _Held = {}
         self.dropped = 0
         """Datagrams that were not let through."""
 
@@ -72,7 +79,7 @@ class FloodFilter:
         """One datagram of so many bytes from ``source`` (host of IPv6 in brackets). A long one of somebody who has not
         proven anything counts as several: reading it takes as long."""
         host = source[0]
-        if host in self._trusted or self._in_networks(host):
+        if self.trusts(host):
             return True
         now = self._monotonic()
         if len(self._held) > MAX_KEPT:
@@ -89,6 +96,24 @@ class FloodFilter:
                 and _take(self._held, host, STRANGER, now, cost)
                 and _take(self._all, "", STRANGERS, now, cost)
             )
+        self.dropped += not allowed
+        return allowed
+
+    def trusts(self, host: str) -> bool:
+        """A PBX's or a carrier's host."""
+        return host in self._trusted or self._in_networks(host)
+
+    def connects(self, host: str) -> bool:
+        """One connection that a host opens."""
+        if self.trusts(host):
+            return True
+        now = self._monotonic()
+        if len(self._connects) > MAX_KEPT:
+            self._connects.clear()
+        if host in self._known:
+            allowed = _take(self._connects, host, CONNECTS_KNOWN, now)
+        else:
+            allowed = _take(self._connects, host, CONNECTS, now) and _take(self._connects, "", CONNECTS_STRANGERS, now)
         self.dropped += not allowed
         return allowed
 

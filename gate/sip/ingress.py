@@ -15,6 +15,8 @@ import structlog
 
 from gate.sip.admission import ALLOWED, SDP_ONLY, attempt_of, invite_fault, usable_contact, usable_names
 from gate.sip.auth import Authenticator, AuthResult, ProvenCaller
+from gate.sip.endpoint import Endpoint
+from gate.sip.framing import Fault
 from gate.sip.header_fields import uri_of, user_of
 from gate.sip.message import Address, BadMessage, SipMessage, answer, body_of, destination, parse
 from gate.sip.peers import DialogPeer
@@ -24,7 +26,6 @@ from gate.sip.rate_limit import RateLimit, RequestKind
 from gate.sip.registrar import Registrar
 from gate.sip.response_cache import ELSEWHERE, ResponseCache, no_room, refusal
 from gate.sip.sippy_adapter.rewriting import parsable
-from gate.sip.udp import Endpoint
 
 if TYPE_CHECKING:
     from gate.sip.engine import Engine
@@ -68,10 +69,12 @@ class Ingress:
             "OPTIONS": self._options,
         }
 
-    def receive(self, data: bytes, source: Address, endpoint: Endpoint) -> None:
-        """One datagram."""
+    def receive(self, data: bytes, source: Address, endpoint: Endpoint, fault: Fault | None = None) -> None:
+        """One datagram, or one message of a connection; ``fault``: why the connection cannot be read on."""
         try:
             request = parse(data)
+            if fault is not None:
+                raise BadMessage("no end", message=request if request.method else None, code=fault[0], phrase=fault[1])
             if not request.method:
                 if self.engine.transactions.expects(request):
                     self.engine.transactions.feed(request, source, endpoint)
@@ -79,6 +82,7 @@ class Ingress:
                     self.engine.orphans.takes(request, source, endpoint)
                 return
         except BadMessage as bad:
+            bad.code, bad.phrase = fault or (bad.code, bad.phrase)
             self._bad(bad, source, endpoint)
             return
         except Exception:  # noqa: BLE001 - the boundary: a datagram may hold anything, and the line must go on
@@ -125,9 +129,9 @@ class Ingress:
             self.refuse(pending, "internal_error", "", "The gate could not decide in time.")
             self.engine.events.failed(pending.call_id, pending.refusal, "internal_error")
 
-    def _refusal_of(self, caller: ProvenCaller | None, source: Address) -> int:
+    def _refusal_of(self, caller: ProvenCaller | None, source: Address, endpoint: Endpoint) -> int:
         """The code that refuses a call of this caller; of one who has not proven anything, that of its address."""
-        known = caller or self.auth.pbx_at(source)
+        known = caller or self._pbx(source, endpoint)
         return (known.who.refusal if known else 0) or self.engine.config.sip.refusal
 
     def _fault(
@@ -137,22 +141,29 @@ class Ingress:
         """A request that cannot be taken. An INVITE of a phone system that would dial its next trunk is refused as its
         calls are; what was wrong stands in the phrase and the headers."""
         code, phrase, headers = fault
-        refused = self._refusal_of(caller, source)
+        refused = self._refusal_of(caller, source, endpoint)
         if request.method == "INVITE" and not request.to_tag and refused != PHONES:
             self.reply(request, source, endpoint, refused, phrase, headers, keep=True)
         else:
             self.reply(request, source, endpoint, code, phrase, headers)
 
-    def _check(self, request: SipMessage, source: Address) -> tuple[AuthResult, ProvenCaller | None]:
+    def _check(
+        self, request: SipMessage, source: Address, endpoint: Endpoint
+    ) -> tuple[AuthResult, ProvenCaller | None]:
         """What its credentials are worth; where they were right is known from now on."""
         verdict, caller = self.auth.check(request, source)
         if caller is not None:
             self.engine.flood_filter.learn(source)
+            endpoint.proven(caller.claimed_by)
         return verdict, caller
 
-    def _may_answer(self, source: Address) -> bool:
+    def _pbx(self, source: Address, endpoint: Endpoint) -> ProvenCaller | None:
+        """The PBX that speaks: by the certificate that it has shown, or by its address."""
+        return self.auth.pbx_named(endpoint.pbx) if endpoint.pbx else self.auth.pbx_at(source)
+
+    def _may_answer(self, source: Address, endpoint: Endpoint) -> bool:
         """Answer this request? A PBX always; others as often as strangers may ask."""
-        return self.auth.pbx_at(source) is not None or self.rate_limit.allow(source)
+        return self._pbx(source, endpoint) is not None or self.rate_limit.allow(source)
 
     def _known(self, source: Address) -> bool:
         """An account has proven itself at this very address; or the carrier is there."""
@@ -161,7 +172,7 @@ class Ingress:
     def _challenge(self, request: SipMessage, source: Address, endpoint: Endpoint, stale: bool) -> None:
         """401, as often as the rate limit allows."""
         account = f"account:{user_of(uri_of(request.get('from') or ''))}"
-        if self.auth.pbx_at(source) is None and not self.rate_limit.allow(source, RequestKind.CHALLENGE, account):
+        if self._pbx(source, endpoint) is None and not self.rate_limit.allow(source, RequestKind.CHALLENGE, account):
             return
         self.reply(request, source, endpoint, 401, "Unauthorized", self.auth.challenges(request, source, stale))
 
@@ -169,7 +180,7 @@ class Ingress:
 
     def _bad(self, bad: BadMessage, source: Address, endpoint: Endpoint) -> None:
         request = bad.message
-        if request is None or request.method in ("", "ACK") or not self._may_answer(source):
+        if request is None or request.method in ("", "ACK") or not self._may_answer(source, endpoint):
             return
         self._fault(request, source, endpoint, (bad.code, bad.phrase, []))
 
@@ -180,7 +191,7 @@ class Ingress:
             return
         try:
             if request.method == "INVITE" and not request.to_tag:
-                code, tag = self._refusal_of(None, source), self.responses.tag(request)
+                code, tag = self._refusal_of(None, source, endpoint), self.responses.tag(request)
                 data = refusal(request, source, tag, code, "internal_error", "", "The gate failed.")
                 self.responses.keep(request.key, data, destination(request, source))
                 endpoint.send_to(data, destination(request, source))
@@ -192,6 +203,8 @@ class Ingress:
     # --- requests ---------------------------------------------------------------------------------------------------
 
     def _request(self, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
+        if endpoint.reliable and (pbx := self._pbx(source, endpoint)) is not None:
+            endpoint.proven(pbx.claimed_by)
         if request.method == "ACK":
             leg = self.engine.transactions.leg_of(request)
             if (
@@ -204,7 +217,7 @@ class Ingress:
             self._in_dialog(request, source, endpoint)
         elif handler := self._methods.get(request.method):
             handler(request, source, endpoint)
-        elif self._may_answer(source):
+        elif self._may_answer(source, endpoint):
             if request.method in ("BYE", "INFO", "UPDATE", "PRACK"):
                 self.reply(request, source, endpoint, 481, "Call/Transaction Does Not Exist")
             elif request.method in KNOWN:
@@ -215,11 +228,14 @@ class Ingress:
     def _in_dialog(self, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
         leg = self.engine.transactions.leg_of(request)
         if leg is None:
-            if self._may_answer(source):
+            if self._may_answer(source, endpoint):
                 self.reply(request, source, endpoint, 481, "Call/Transaction Does Not Exist")
-        elif not self._from_peer(leg.peer, leg.may_send_from, request, source, endpoint):
             return
-        elif request.method in IN_DIALOG:
+        if not self._from_peer(leg.peer, leg.may_send_from, request, source, endpoint):
+            return
+        if leg.flow is not None and endpoint.reliable:  # it may have a new connection
+            leg.flow = endpoint.belonging_to(leg.peer.claimed_by)
+        if request.method in IN_DIALOG:
             if not usable_names(request):
                 self.reply(request, source, endpoint, 400, "Bad Request")
                 return
@@ -244,20 +260,28 @@ class Ingress:
         """The request comes from this side of the call (``has`` knows its hosts); else it is answered here, and
         counted."""
         host = source[0]
+        if peer.secure and endpoint.transport != "tls":
+            return self._is_foreign(request, source, endpoint)
         if has(host) or self.auth.proven.at(peer.claimed_by, host):
             return True
-        pbx = self.auth.pbx_at(source)
+        pbx = self._pbx(source, endpoint)
         if pbx is not None and pbx.claimed_by == peer.claimed_by:
             return True
-        verdict, caller = self._check(request, source)
+        verdict, caller = self._check(request, source, endpoint)
         if caller is not None and caller.claimed_by == peer.claimed_by:
             return True
-        self.foreign += 1
-        if request.method == "ACK":
-            return False
-        if verdict is AuthResult.STALE and peer.claimed_by.startswith("account:"):
+        if verdict is AuthResult.STALE and request.method != "ACK" and peer.claimed_by.startswith("account:"):
+            self.foreign += 1
             self._challenge(request, source, endpoint, stale=True)
-        elif self.rate_limit.allow(source, RequestKind.PASSWORD if verdict is AuthResult.WRONG else RequestKind.OTHER):
+            return False
+        return self._is_foreign(request, source, endpoint, wrong=verdict is AuthResult.WRONG)
+
+    def _is_foreign(self, request: SipMessage, source: Address, endpoint: Endpoint, *, wrong: bool = False) -> bool:
+        """A request that is not from that side of the call: counted, and refused."""
+        self.foreign += 1
+        if request.method != "ACK" and self.rate_limit.allow(
+            source, RequestKind.PASSWORD if wrong else RequestKind.OTHER
+        ):
             self.reply(request, source, endpoint, 403, "Forbidden")
         return False
 
@@ -265,7 +289,7 @@ class Ingress:
         pending = self.pending.find(request.key)
         leg = self.engine.transactions.leg_of(request) if pending is None else None
         if pending is not None:
-            peer = DialogPeer(pending.claimed_by, {pending.source[0]})
+            peer = pending.peer()
             if not self._from_peer(peer, peer.has, request, source, endpoint):
                 return
             self.pending.take(pending.call_id)
@@ -279,18 +303,18 @@ class Ingress:
                 return
             if parsable(request):
                 self.engine.transactions.feed(request, source, endpoint)
-        elif self._may_answer(source):
+        elif self._may_answer(source, endpoint):
             self.reply(request, source, endpoint, 481, "Call/Transaction Does Not Exist")
 
     def _options(self, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
-        if self._may_answer(source):
+        if self._may_answer(source, endpoint):
             self.reply(request, source, endpoint, 200, "OK", ALLOWED + SDP_ONLY)
 
     def _register(self, request: SipMessage, source: Address, endpoint: Endpoint) -> None:
         if kept := self.responses.find(request.key):
             endpoint.send_to(*kept)
             return
-        verdict, caller = self._check(request, source)
+        verdict, caller = self._check(request, source, endpoint)
         if caller is None:
             if verdict is not AuthResult.WRONG:
                 self._challenge(request, source, endpoint, stale=verdict is AuthResult.STALE)
@@ -316,11 +340,11 @@ class Ingress:
                 self.engine.transactions.feed(request, source, endpoint)
             return
         looped = self.engine.loops.back(request)
-        verdict, caller = self._check(request, source)
+        verdict, caller = self._check(request, source, endpoint)
         if caller is None and verdict is AuthResult.CHALLENGE:
-            caller = self.auth.pbx_at(source)
+            caller = self._pbx(source, endpoint)
         if fault := invite_fault(request):
-            if caller is not None or self._may_answer(source):
+            if caller is not None or self._may_answer(source, endpoint):
                 self._fault(request, source, endpoint, fault, caller)
             return
         if caller is None and verdict is not AuthResult.WRONG and not looped:
@@ -335,7 +359,7 @@ class Ingress:
     def _unknown(self, request: SipMessage, source: Address, endpoint: Endpoint, verdict: AuthResult) -> None:
         """An unknown caller: the trunk gets 404, for no call comes in here; anybody else is challenged."""
         if verdict is AuthResult.CHALLENGE and not self.engine.config.account and self.engine.of_the_trunk(source[0]):
-            if self._may_answer(source):
+            if self._may_answer(source, endpoint):
                 self.reply(request, source, endpoint, 404, "Not Found")
         else:
             self._challenge(request, source, endpoint, stale=verdict is AuthResult.STALE)
@@ -349,8 +373,11 @@ class Ingress:
         self, request: SipMessage, source: Address, endpoint: Endpoint, caller: ProvenCaller | None, looped: bool
     ) -> None:
         claimed_by = caller.claimed_by if caller else ""
-        refused = self._refusal_of(caller, source)
+        refused = self._refusal_of(caller, source, endpoint)
         overflow = caller is not None and caller.who.overflow
+        if caller is not None:
+            back = (source[0], request.sent_by[1]) if claimed_by.startswith("trunk:") else None
+            endpoint = endpoint.belonging_to(claimed_by, back)
         pending = Pending(secrets.token_hex(16), request, source, endpoint, claimed_by, refused, overflow)
         incoming = attempt_of(request, source, caller, looped, pending.call_id, self._claims)
         if (self.pending.full or self.engine.overload.overloaded) and not self.engine.for_help(

@@ -11,13 +11,16 @@ from gate.config import Config
 from gate.errors import GateError
 from gate.ports import LineEvents, MediaRelay, Timer
 from gate.sip.auth import Authenticator
+from gate.sip.endpoint import Endpoint
 from gate.sip.engine import Engine
+from gate.sip.framing import Fault
 from gate.sip.message import Address
 from gate.sip.registrar import Registrar
 from gate.sip.sippy_adapter.classes import ED2
 from gate.sip.sippy_adapter.event_loop import StepQueue, adopt_loop
 from gate.sip.status import TrunkStatus
-from gate.sip.udp import Endpoint, Transport, split_address
+from gate.sip.streams import Streams
+from gate.sip.udp import Transport, split_address
 from gate.store.legs import LegFile
 
 _log = structlog.get_logger("gate.sip")
@@ -43,6 +46,7 @@ class SipLine:
         self._book = book
         self._steps = StepQueue()
         self._transport = Transport(config.sip.listen, self._steps, self._receive)
+        self._streams = Streams(config, self._steps, self._receive, self._transport.flood_filter)
         self._authenticator = Authenticator(config, secret_of)
         self._registrar = Registrar(config.sip.registration_seconds)
         self._trunk_passwords = {each.name: secret_of(each.username) for each in config.trunk if each.username}
@@ -76,13 +80,23 @@ class SipLine:
         """
         if not self._opened:
             self._transport.open()
+            self._streams.open()
             self._opened = True
         return self._transport.addresses
 
     @property
     def addresses(self) -> list[Address]:
-        """What is bound: (host, port), IPv6 hosts in brackets."""
+        """What is bound by UDP: (host, port), IPv6 hosts in brackets."""
         return self._transport.addresses
+
+    def listening(self, transport: str) -> list[Address]:
+        """What is bound by ``tcp`` or ``tls``."""
+        return self._streams.addresses(transport)
+
+    def warnings(self) -> list[str]:
+        """What somebody must see to, a sentence each; from any thread."""
+        fault = self._streams.fault
+        return [f"The new TLS certificate cannot be used, the old one still is: {fault}"] if fault else []
 
     def run(self) -> None:
         """Run the line thread; returns after ``stop``.
@@ -97,7 +111,7 @@ class SipLine:
             self.open()
             loop = adopt_loop()
             self._engine = Engine(
-                self._config, self._transport, self._relay, self._events,
+                self._config, self._transport, self._streams, self._relay, self._events,
                 self._authenticator, self._registrar, self._trunk_passwords, self._emergency_password,
                 self._trunk_changed, self._book,
             )  # fmt: skip
@@ -107,6 +121,7 @@ class SipLine:
             raise
         self._steps.start(lambda: loop.callFromThread(self._steps.drain))
         self._transport.start()
+        self._streams.start()
         self.post(self._engine.end_orphans)
         self._ready.set()
         _log.info("the line is up", addresses=[f"{host}:{port}" for host, port in self.addresses])
@@ -117,6 +132,7 @@ class SipLine:
             self._steps.close()
             self._engine.shut_down()
             self._book.clear()
+            self._streams.close()
             self._transport.close()
             _log.info("the line is down")
 
@@ -209,13 +225,13 @@ class SipLine:
 
     def counts(self) -> dict[str, int]:
         """What was passed over or refused to its face since the start, by kind; from any thread."""
-        counts = {"dropped": self._transport.dropped, "foreign": 0}
+        counts = {"dropped": self._transport.dropped, "foreign": 0} | self._streams.counts()
         return counts | (self._engine.counts() if self._engine else {})
 
     # --- inside -----------------------------------------------------------------------------------------------------
 
-    def _receive(self, data: bytes, source: Address, endpoint: Endpoint) -> None:
-        self._running().ingress.receive(data, source, endpoint)
+    def _receive(self, data: bytes, source: Address, endpoint: Endpoint, fault: Fault | None = None) -> None:
+        self._running().ingress.receive(data, source, endpoint, fault)
 
     def _trunk_changed(self, status: TrunkStatus) -> None:
         self.on_trunk(status)

@@ -120,7 +120,7 @@ def parse(data: bytes) -> SipMessage:
             response is never answered.
     """
     head, body = _split(data)
-    lines = _FOLD.sub(b" ", head).replace(b"\r\n", b"\n").decode("latin-1").split("\n")
+    lines = lines_of(head)
     message, fault = _start(lines[0].strip())
     if len(data) > MAX_MESSAGE:
         fault = fault or BadMessage("too long", message=message, code=513, phrase="Message Too Large")
@@ -138,6 +138,28 @@ def parse(data: bytes) -> SipMessage:
     finally:
         # A name for it here would be a cycle (it knows this frame): the datagram would stay until the collector comes.
         del fault, read
+
+
+def lines_of(head: bytes) -> list[str]:
+    """The lines of a head, folded ones joined."""
+    return _FOLD.sub(b" ", head).replace(b"\r\n", b"\n").decode("latin-1").split("\n")
+
+
+def content_length(head: bytes) -> int | None:
+    """What a head says of its body's length, read as ``parse`` reads it; None where it says nothing.
+
+    Raises:
+        ValueError: it is no number, or there are two that differ.
+    """
+    told = set()
+    for line in lines_of(head)[1:]:
+        name, _, value = line.partition(":")
+        name = name.strip().lower()
+        if _COMPACT.get(name, name) == "content-length":
+            told.add(whole(value.strip()))
+    if len(told) > 1 or None in told:
+        raise ValueError("no length")
+    return told.pop() if told else None
 
 
 def _split(data: bytes) -> tuple[bytes, bytes]:

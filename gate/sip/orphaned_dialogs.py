@@ -16,10 +16,12 @@ import structlog
 from gate.sip import sdp, stored_dialogs
 from gate.sip.message import Address, SipMessage, answer, destination, parse
 from gate.sip.response_cache import refusal
+from gate.sip.sippy_adapter.patches import guarded
+from gate.sip.streams import RETURN_SECONDS, StreamEndpoint
 
 if TYPE_CHECKING:
+    from gate.sip.endpoint import Endpoint
     from gate.sip.engine import Engine
-    from gate.sip.udp import Endpoint
 
 _log = structlog.get_logger("gate.sip")
 
@@ -72,7 +74,8 @@ class OrphanedDialogs:
             except Exception as error:  # noqa: BLE001 - a line of the file may hold anything: the other legs are ended
                 _log.warning("a leg that was left cannot be ended", call_id=call_id, side=side, error=repr(error))
                 outcome(side, "cannot be read")
-        self._engine.after(PATIENCE, late)
+        returns = RETURN_SECONDS if any("way" in kept for leg in legs.values() for kept in (leg, *leg.values())) else 0
+        self._engine.after(PATIENCE + returns, late)
 
     def _end_leg(self, side: str, leg: Mapping[str, Any], picked_up: bool, done: Callable[[str], None]) -> None:
         if "dialog" in leg:
@@ -88,32 +91,50 @@ class OrphanedDialogs:
         return (route.username, route.password) if route else ("", "")
 
     def _bye(self, kept: dict[str, Any], done: Callable[[str], None], username: str = "", password: str = "") -> None:
-        leg, request = stored_dialogs.bye(self._engine.transactions, kept, WHY, username, password)
+        flow = self._engine.streams.found(kept)
+        leg, request = stored_dialogs.bye(self._engine.transactions, kept, WHY, username, password, flow)
 
         def answered(code: int) -> None:
             done("BYE no answer" if code == 408 else f"BYE {code}")
 
-        leg.send_bye(request, answered)
+        self._when_there(flow, partial(leg.send_bye, request, answered))
+
+    def _when_there(self, flow: StreamEndpoint | None, step: Callable[[], object]) -> None:
+        """At once; a caller that had a connection is told when it has one again."""
+        if flow is None:
+            step()
+        else:
+            self._engine.streams.when_back(flow, guarded("a leg that was left", step))
 
     # --- a caller without a final answer ------------------------------------------------------------------------------
 
     def _answer(self, kept: Mapping[str, Any], picked_up: bool, done: Callable[[str], None]) -> None:
         request = parse((kept["asked"] + "\r\n\r\n").encode("latin-1"))
         source = (str(kept["from"][0]), int(kept["from"][1]))
-        endpoint, tag = self._engine.transactions.l4r.getServer(source), str(kept["tag"])
+        flow, tag = self._engine.streams.found(kept), str(kept["tag"])
+        endpoint: Endpoint = flow or self._engine.transactions.l4r.getServer(source)
         if not picked_up:
             data = refusal(request, source, tag, int(kept["refusal"]), WHY, "", "The gate was interrupted.")
-            self._again(endpoint, data, destination(request, source))
-            done(f"INVITE {kept['refusal']}")
+
+            def refuse() -> None:
+                self._again(endpoint, data, destination(request, source), AGAIN[:1] if flow else AGAIN)
+                done(f"INVITE {kept['refusal']}")
+
+            self._when_there(flow, refuse)
             return
         media, (host, port) = self._engine.config.media, endpoint.address
+        by = f";transport={flow.transport}" if flow else ""
         body = sdp.silent_answer(kept["offer"], media.address, media.address6)
-        headers = [("Contact", f"<sip:{host}:{port}>"), ("Content-Type", "application/sdp")]
+        headers = [("Contact", f"<sip:{host}:{port}{by}>"), ("Content-Type", "application/sdp")]
         head = answer(request, 200, "OK", source, headers, tag).removesuffix(b"Content-Length: 0\r\n\r\n")
         data = head + f"Content-Length: {len(body)}\r\n\r\n{body}".encode("latin-1", "replace")
-        self._again(endpoint, data, destination(request, source), AGAIN[:2])
-        dialog = stored_dialogs.by_request(request, tag, source)
-        self._engine.after(AGAIN[2], partial(self._bye, dialog, done))
+        dialog = stored_dialogs.by_request(request, tag, source) | (flow.kept() if flow else {})
+
+        def accept() -> None:
+            self._again(endpoint, data, destination(request, source), AGAIN[:2])
+            self._engine.after(AGAIN[2], partial(self._bye, dialog, done))
+
+        self._when_there(flow, accept)
 
     # --- a callee that rings ------------------------------------------------------------------------------------------
 

@@ -36,6 +36,8 @@ class DialogPeer:
     """Where it has spoken from in this call, as ``plain`` writes them."""
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
     """Where else it may speak from, by the configuration."""
+    secure: bool = False
+    """It came by TLS: nothing that comes without is its word."""
 
     def has(self, host: str) -> bool:
         """True for one of its own hosts."""

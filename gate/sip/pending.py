@@ -6,8 +6,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from gate.sip.endpoint import Endpoint
 from gate.sip.message import Address, SipMessage, TransactionKey
-from gate.sip.udp import Endpoint
+from gate.sip.peers import DialogPeer
 
 TRYING_AFTER = 0.15
 """Seconds until the caller gets 100 Trying (it retransmits after 0.5)."""
@@ -31,6 +32,10 @@ class Pending:
     """Where there is no room it may route elsewhere: that leads to a gate, too."""
     since: float = field(default=0.0)
     trying: bool = False
+
+    def peer(self) -> DialogPeer:
+        """The caller, as a side of the call."""
+        return DialogPeer(self.claimed_by, {self.source[0]}, secure=self.endpoint.transport == "tls")
 
 
 class PendingCalls:

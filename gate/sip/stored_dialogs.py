@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from gate.sip.endpoint import Endpoint
 from gate.sip.header_fields import split_list, uri_of
 from gate.sip.message import SipMessage
 from gate.sip.peers import DialogPeer
@@ -40,6 +41,7 @@ def of(bridge: Bridge) -> dict[str, Any]:
         legs["caller"] = {
             "asked": _asked(pending.request),
             "from": list(pending.source),
+            **_way(pending.endpoint),
             "tag": bridge.caller.lTag,
             "refusal": bridge.refusal("gate_interrupted")[0],
             "offer": bridge.caller_sdp,
@@ -50,7 +52,7 @@ def of(bridge: Bridge) -> dict[str, Any]:
 def confirmed(leg: Leg) -> dict[str, Any]:
     """What a BYE of this leg is made of."""
     address = leg.rAddr[0]
-    here = leg.transactions.l4r.getServer(address).getSIPaddr()
+    here = (leg.flow or leg.transactions.l4r.getServer(address)).getSIPaddr()
     return {
         "call_id": str(leg.cId),
         "local": leg.lUri.localStr(here),
@@ -59,7 +61,13 @@ def confirmed(leg: Leg) -> dict[str, Any]:
         "routes": [route.localStr(here) for route in leg.routes or ()],
         "cseq": leg.lCSeq,
         "to": list(address),
+        **_way(leg.flow),
     }
+
+
+def _way(endpoint: Endpoint | None) -> dict[str, Any]:
+    """How a caller with a connection is found again; nothing of one without."""
+    return endpoint.kept() if endpoint is not None else {}
 
 
 def by_answer(request: SipMessage, answer: SipMessage, to: tuple[str, int]) -> dict[str, Any]:
@@ -90,10 +98,15 @@ def by_request(request: SipMessage, tag: str, to: tuple[str, int]) -> dict[str, 
 
 
 def bye(
-    transactions: Transactions, kept: dict[str, Any], why: str, username: str = "", password: str = ""
+    transactions: Transactions,
+    kept: dict[str, Any],
+    why: str,
+    username: str = "",
+    password: str = "",
+    flow: Endpoint | None = None,
 ) -> tuple[Leg, Any]:
     """A leg as it was kept, and its BYE, ready to be sent."""
-    leg = Leg(transactions, lambda _: None, DialogPeer(), None, username, password)
+    leg = Leg(transactions, lambda _: None, DialogPeer(), None, username, password, flow)
     leg.cId = SipCallId(kept["call_id"])
     leg.lUri, leg.rUri = SipFrom(kept["local"]), SipTo(kept["remote"])
     leg.rTarget = SipURL(kept["target"])

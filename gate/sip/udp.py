@@ -20,6 +20,7 @@ from functools import partial
 import structlog
 
 from gate.errors import ConfigError
+from gate.sip.endpoint import Endpoint
 from gate.sip.flood_filter import FloodFilter
 from gate.sip.message import MAX_MESSAGE, Address
 from gate.sip.peers import plain
@@ -37,7 +38,7 @@ _ANCILLARY = socket.CMSG_SPACE(_STAMP.size)
 _LONGEST_WAIT = 60.0
 """In the kernel; more is a clock that was set."""
 
-Receiver = Callable[[bytes, Address, "Endpoint"], None]
+Receiver = Callable[[bytes, Address, Endpoint], None]
 
 
 def split_address(text: str, default_port: int = 5060) -> Address:
@@ -61,31 +62,13 @@ def split_address(text: str, default_port: int = 5060) -> Address:
     return host, int(port) if port else default_port
 
 
-class _Options:
-    """What sippy's transaction manager asks of a server's options."""
-
-    def isWildCard(self) -> bool:
-        return False
-
-
-class Endpoint:
-    """One socket as the peers of one route see it: what sippy calls a server."""
-
-    transport = "udp"
-    uopts = _Options()
+class UdpEndpoint(Endpoint):
+    """One socket as the peers of one route see it."""
 
     def __init__(self, owner: Transport, sock: socket.socket, address: Address) -> None:
         self.owner = owner
         self.sock = sock
         self.address = address
-
-    def getSIPaddr(self) -> tuple[Address, str]:
-        """Address and transport for Via and Contact."""
-        return (self.address, self.transport)
-
-    def addr2str(self, address: Address) -> str:
-        """For sippy's log."""
-        return f"udp:{address[0]}:{address[1]}"
 
     def send_to(self, data: bytes | str, address: Address, delayed: bool = False) -> None:
         """Send now where ``address`` is a literal, else when its name is known."""
@@ -102,7 +85,7 @@ class Transport:
         self._steps = steps
         self._receive = receive
         self._sockets: list[tuple[socket.socket, Address, bool]] = []
-        self._endpoints: dict[tuple[int, str], Endpoint] = {}
+        self._endpoints: dict[tuple[int, str], UdpEndpoint] = {}
         self._closing = False
         self._names: dict[str, tuple[tuple[str, ...], float]] = {}
         """Name -> its addresses, and until when they need not be asked for again."""
@@ -201,7 +184,7 @@ class Transport:
             if len(self._endpoints) > 4096:
                 self._endpoints.clear()
             local = _route(host, sock.family) if wild else bound[0]
-            endpoint = self._endpoints[key] = Endpoint(self, sock, (local, bound[1]))
+            endpoint = self._endpoints[key] = UdpEndpoint(self, sock, (local, bound[1]))
         return endpoint
 
     def rotateCache(self) -> None:

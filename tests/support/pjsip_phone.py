@@ -2,7 +2,8 @@
 
 It runs in a process of its own, since pjsua2 has threads and a memory of its own. ``SETTINGS`` is a JSON object:
 ``registrar`` (``host:port``), ``user``, ``password`` (left out: no registration, as a PBX), ``tone`` (Hz that it says),
-``heard`` (a WAV file of what it hears), ``answer`` (true: it takes calls), ``codec``. Commands come one a line on
+``heard`` (a WAV file of what it hears), ``answer`` (true: it takes calls), ``codec``, ``transport`` (``udp``, ``tcp``,
+``tls`` with ``trusted``, a PEM file). Commands come one a line on
 standard input as JSON (``{"do": "dial", "number": "…"}``, ``hold``, ``resume``, ``keys``, ``hang_up``, ``quit``); what
 happens goes to standard output, one JSON object a line.
 """
@@ -99,7 +100,7 @@ class Phone:
         transport = pj.TransportConfig()
         transport.port, transport.boundAddress = int(settings.get("port", 0)), "127.0.0.1"
         transport.publicAddress = "127.0.0.1"
-        self.endpoint.transportCreate(pj.PJSIP_TRANSPORT_UDP, transport)
+        self.endpoint.transportCreate(self._transport(transport), transport)
         self.endpoint.libStart()
         self.endpoint.audDevManager().setNullDev()
         for codec in self.endpoint.codecEnum2():
@@ -109,6 +110,20 @@ class Phone:
         self.account = Account(self)
         self.account.create(self._account())
 
+    def _transport(self, transport: Any) -> int:
+        """UDP, or what ``transport`` says; over TLS the gate's certificate has to be the one in ``trusted``."""
+        kind = self.settings.get("transport", "udp")
+        if kind == "tls":
+            transport.tlsConfig.CaListFile = self.settings["trusted"]
+            transport.tlsConfig.verifyServer = True
+        kinds = {"udp": pj.PJSIP_TRANSPORT_UDP, "tcp": pj.PJSIP_TRANSPORT_TCP, "tls": pj.PJSIP_TRANSPORT_TLS}
+        return int(kinds[kind])
+
+    @property
+    def _by(self) -> str:
+        kind = self.settings.get("transport", "udp")
+        return "" if kind == "udp" else f";transport={kind}"
+
     def _account(self) -> Any:
         settings, config = self.settings, pj.AccountConfig()
         config.idUri = f"sip:{settings['user']}@{settings['registrar']}"
@@ -117,7 +132,7 @@ class Phone:
         config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_OPTIONAL
         config.callConfig.prackUse = pj.PJSUA_100REL_NOT_USED
         if "password" in settings:
-            config.regConfig.registrarUri = f"sip:{settings['registrar']}"
+            config.regConfig.registrarUri = f"sip:{settings['registrar']}{self._by}"
             config.sipConfig.authCreds.append(
                 pj.AuthCredInfo("digest", "*", settings["user"], pj.PJSIP_CRED_DATA_PLAIN_PASSWD, settings["password"])
             )
@@ -143,7 +158,7 @@ class Phone:
         try:
             if order["do"] == "dial":
                 self.call = Call(self, self.account)
-                self.call.makeCall(f"sip:{order['number']}@{self.settings['registrar']}", options)
+                self.call.makeCall(f"sip:{order['number']}@{self.settings['registrar']}{self._by}", options)
             elif self.call is None:
                 tell("no_call", do=order["do"])
             elif order["do"] == "hold":

@@ -125,4 +125,5 @@ def warnings(folder: DataFolder) -> list[str]:
         *([f"The daily sweep waits: {waits}"] if waits else []),
         *folder.proposals.warnings(),
         *lookup_warnings(folder),
+        *folder.gate.warnings(),
     ]

@@ -25,6 +25,7 @@ from sippy.SipReason import SipReason
 from sippy.SipURL import SipURL
 from sippy.UA import UA
 
+from gate.sip.endpoint import Endpoint
 from gate.sip.message import Address
 from gate.sip.peers import DialogPeer
 from gate.sip.sippy_adapter.patches import guarded
@@ -64,6 +65,7 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
     def __init__(
         self, transactions: Transactions, on_event: Callable[[Any], None], peer: DialogPeer,
         next_hop: Address | None = None, username: str = "", password: str = "",
+        flow: Endpoint | None = None,
     ) -> None:  # fmt: skip
         super().__init__(
             transactions.global_config,
@@ -74,6 +76,8 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
         )
         self.transactions = transactions
         self.peer = peer
+        self.flow = flow
+        """The connection that its requests leave by; None for UDP."""
         self.local_ua = AGENT
         self.lContact = contact()
         self.useRefer = False
@@ -199,12 +203,18 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
         ends."""
         if req.getMethod() == "BYE" and "resp_cb" not in named and self.username:
             return self.send_bye(req, lambda code: None)
-        return super().newTransaction(req, req_extra_headers, **named)
+        return self._send(req, req_extra_headers, **named)
+
+    def _send(self, req: Any, extra_headers: Any = None, **named: Any) -> Any:
+        """A transaction of its own, by this leg's way."""
+        if self.flow is not None:
+            named.setdefault("userv", self.flow)
+        return super().newTransaction(req, extra_headers, **named)
 
     def send_bye(self, req: Any, on_answer: Callable[[int], None]) -> Any:
         """Send a BYE; ``on_answer(code)`` with what became of it in the end, 408 where nothing came in 32 s."""
         answered = guarded("answer to BYE", lambda resp: self._bye_answered(req, resp, on_answer))
-        return super().newTransaction(req, resp_cb=answered)
+        return self._send(req, resp_cb=answered)
 
     def _bye_answered(self, req: Any, resp: Any, on_answer: Callable[[int], None]) -> None:
         names = {401: ("www-authenticate", "authorization"), 407: ("proxy-authenticate", "proxy-authorization")}
@@ -223,14 +233,14 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
                     SipHeader(body=challenge.genAuthHF(self.username, self.password, "BYE", uri, None, qop))
                 )
                 last = guarded("answer to BYE", lambda resp: on_answer(resp.getSCode()[0]))
-                super().newTransaction(again, resp_cb=last)
+                self._send(again, resp_cb=last)
                 return
         on_answer(code)
 
     def ask_alive(self, on_answer: Callable[[int], None]) -> None:
         """OPTIONS inside the dialog; ``on_answer(code)``, 408 where nothing came in 32 s."""
         request = self.genRequest("OPTIONS")
-        super().newTransaction(request, resp_cb=guarded("OPTIONS", lambda resp: on_answer(resp.getSCode()[0])))
+        self._send(request, resp_cb=guarded("OPTIONS", lambda resp: on_answer(resp.getSCode()[0])))
 
     # --- ends -------------------------------------------------------------------------------------------------------
 

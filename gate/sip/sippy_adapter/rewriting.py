@@ -1,7 +1,7 @@
 """Messages written anew before sippy reads them. Upstream faults (sippy 2.5.0) that this answers:
 
-- ``;transport=UDP`` in capitals raises "unsupported transport", and the BYE or ACK is lost: written in lower case;
-  another transport becomes UDP, the only one that the gate speaks
+- ``;transport=UDP`` in capitals raises "unsupported transport", and the BYE or ACK is lost: written in lower case; in
+  what came by UDP another transport becomes UDP, for nothing that came by it is answered in another way
 - the ACK of a 3xx to 6xx goes to the response's Contact: such a response loses Contact and Record-Route
 - bytes that are not UTF-8 raise: they are replaced
 - headers are split with ``str.splitlines``, which takes FS, NEL, U+2028 and others for line ends: they are replaced
@@ -18,7 +18,7 @@ import re
 from gate.sip.header_fields import split_address, split_list, tag_of, usable_uri, whole
 from gate.sip.message import SipMessage, body_of, read_via
 
-_TRANSPORT = re.compile(r";\s*transport\s*=\s*[A-Za-z0-9]+", re.IGNORECASE)
+_TRANSPORT = re.compile(r";\s*transport\s*=\s*([A-Za-z0-9]+)", re.IGNORECASE)
 _NOT_PRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOT_ASCII = bytes(range(128)) + b"?" * 128
 _ADDRESSES = frozenset({"from", "to", "contact", "record-route", "route"})
@@ -34,11 +34,11 @@ _PASSED = (
 it would fail (Authorization, which the ingress has checked)."""
 
 
-def rewrite(message: SipMessage) -> bytes:
+def rewrite(message: SipMessage, by: str = "udp") -> bytes:
     """A message that the ingress has read, written anew as sippy can take it; meaning is kept, for requests and
-    responses alike."""
+    responses alike. ``by``: the transport that it came by."""
     if message.method:
-        lines = [f"{message.method} {_line(_TRANSPORT.sub(';transport=udp', message.uri))} SIP/2.0"]
+        lines = [f"{message.method} {_line(_transport(message.uri, by))} SIP/2.0"]
     else:
         lines = [f"SIP/2.0 {message.code} {_line(message.uri) or 'Unspecified'}"]
     for via in message.vias:
@@ -51,7 +51,9 @@ def rewrite(message: SipMessage) -> bytes:
             continue
         if name in _ADDRESSES:
             members = split_list(value)
-            lines.extend(f"{name}: {_address(_line(each))}" for each in (members if name in _TARGETS else members[:1]))
+            lines.extend(
+                f"{name}: {_address(_line(each), by)}" for each in (members if name in _TARGETS else members[:1])
+            )
         elif name == "cseq":
             lines.append(f"cseq: {message.cseq} {message.cseq_method}")
         elif name not in _NUMBERS or whole(value) is not None:
@@ -79,12 +81,17 @@ def _line(latin: str) -> str:
     return _NOT_PRINTED.sub("\ufffd", latin.encode("latin-1", "replace").decode("utf-8", "replace"))
 
 
-def _address(value: str) -> str:
+def _transport(uri: str, by: str) -> str:
+    """A URI with its transport as sippy reads it."""
+    return _TRANSPORT.sub(lambda found: f";transport={'udp' if by == 'udp' else found[1].lower()}", uri)
+
+
+def _address(value: str, by: str = "udp") -> str:
     """A From, To, Contact or Route value as ``"name" <uri>;params``; parameters with quotes stay away, for sippy would
     look for the name's end in them."""
     name, uri, rest = split_address(value)
     name = "".join(sign for sign in name if sign not in '"\\')
-    uri = _TRANSPORT.sub(";transport=udp", uri)
+    uri = _transport(uri, by)
     tag, params = tag_of(value), ""
     for each in rest.split(";")[1:]:
         key, equals, told = (part.strip() for part in each.partition("="))

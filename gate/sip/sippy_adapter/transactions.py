@@ -4,6 +4,7 @@
 - an INVITE with credentials leaves before the ACK of the 407 that asked for them: ``after_this``
 - responses are believed from any address: ``incomingResponse`` asks where they come from
 - a server transaction that failed answers 487 minutes later: ``drop``
+- it sends again over TCP, too, and knows no connections: ``timerA``, ``newTransaction``
 - each message is logged, at half of the throughput: ``_Silent``
 """
 
@@ -19,9 +20,10 @@ from sippy.SipTransactionManager import SipTransactionManager, check1918
 from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
 
+from gate.sip.endpoint import Endpoint
 from gate.sip.message import Address, SipMessage
 from gate.sip.sippy_adapter.rewriting import parsable, rewrite
-from gate.sip.udp import Endpoint, Transport
+from gate.sip.udp import Transport
 
 MAX_ANSWERED = 8192
 """Requests whose answers may be repeated: more than are sent in the 32 s that an answer is repeated for."""
@@ -56,6 +58,8 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         """``host`` speaks for the host that something was sent to, by the configuration."""
         self._answered: dict[str, None] = {}
         """Branches of our requests that were answered, oldest first."""
+        self._came_by: Endpoint | None = None
+        """Of the message under way."""
         self._holding = False
         self._held: list[tuple[Any, ...]] = []
 
@@ -70,7 +74,10 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         one behind NAT: it is answered where it came from."""
         self.nat_traversal = not check1918(source[0])
         try:
-            self.handleIncoming(rewrite(message), Remote_address(source, "udp"), endpoint, MonoTime())
+            self._came_by = endpoint
+            self.handleIncoming(
+                rewrite(message, endpoint.transport), Remote_address(source, endpoint.transport), endpoint, MonoTime()
+            )
         finally:
             held, self._held = self._held, []
             for values in held:
@@ -97,7 +104,10 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         """An answer to a request of ours: from where the request went, or from that side's own hosts; another one is
         passed over."""
         host, leg = msg.getSource()[0], self._leg(t.tid[0], t.tid[1])
-        if host in self.l4r.hosts_of(t.address[0]):
+        if t.userv.reliable and not self._by_its_way(t.userv, host, leg):
+            self.foreign += 1
+            return
+        if t.userv.reliable or host in self.l4r.hosts_of(t.address[0]):
             if leg is not None:
                 leg.peer.hosts.add(host)
         elif not (leg.may_send_from(host) if leg is not None else self.belongs(t.address[0], host)):
@@ -107,6 +117,40 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         while len(self._answered) > MAX_ANSWERED:
             del self._answered[next(iter(self._answered))]
         super().incomingResponse(msg, t, checksum)
+
+    def _by_its_way(self, userv: Endpoint, host: str, leg: Any) -> bool:
+        """An answer came by the connection that its request went by, or by another one of the same peer. By TCP it may
+        come from that side's own hosts, too."""
+        by = self._came_by
+        if by is None or by.transport != userv.transport:
+            return False
+        if userv.same_peer(by):
+            return True
+        return userv.transport == "tcp" and leg is not None and bool(leg.may_send_from(host))
+
+    def newTransaction(
+        self, msg: Any, resp_cb: Any = None, laddress: Any = None, userv: Any = None, cb_ifver: int = 1,
+        compact: bool = False, t: Any = None,
+    ) -> Any:  # fmt: skip
+        """A request of ours: by UDP, unless it has a connection to go by."""
+        userv = userv or self.l4r.getServer(msg.getTarget()[0])
+        way = userv.way()
+        made = super().newTransaction(msg, resp_cb, laddress, userv, cb_ifver, compact, t)
+        made.way = way
+        return made
+
+    def timerA(self, t: Any) -> None:
+        """Send again, as RFC 3261 17 has it for UDP. By a connection only a 2xx, until its ACK comes (13.3.1.4), and
+        what has gone to a connection that is lost, once there is another."""
+        if t.userv.reliable:
+            way = t.userv.way()
+            sent_by = getattr(t, "way", t.userv.connection)
+            if not str(t.data).startswith("SIP/2.0 2") and (way is None or way is sent_by):
+                t.tout *= 2
+                t.teA = Timeout(self.timerA, t.tout, 1, t)
+                return
+            t.way = way
+        super().timerA(t)
 
     def drop(self, call_id: str) -> None:
         """Forget a server transaction that sippy failed in, and its dialog: it would answer 487 minutes later."""

@@ -1,0 +1,292 @@
+"""SIP over TCP and TLS, as the line thread sees it (RFC 3261 18): connections, and who has proven themselves on which.
+
+An answer leaves by the connection that its request came by, and so do requests to the same peer (RFC 5923). Where that
+connection is gone it leaves by the one on which the same account or PBX has proven itself last; a PBX that is known by
+its address is connected to (RFC 3261 18.2.2). Where there is neither it waits for the caller to come back, or is
+dropped: what came by a connection is never answered by UDP, nor what came by TLS without.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import time
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import structlog
+
+from gate.config import Config
+from gate.errors import ConfigError
+from gate.sip.certificates import Certificates
+from gate.sip.connection import Connection
+from gate.sip.connection_bounds import ConnectionBounds
+from gate.sip.endpoint import Endpoint
+from gate.sip.flood_filter import FloodFilter
+from gate.sip.framing import Fault, Framed
+from gate.sip.message import Address
+from gate.sip.sippy_adapter.event_loop import StepQueue
+from gate.sip.stream_io import StreamIO
+from gate.sip.udp import BACKLOG, split_address
+
+_log = structlog.get_logger("gate.sip")
+
+IDLE_SECONDS = 600.0
+"""A connection on which nothing has come for so long is closed, or after the longest registration where that is
+longer."""
+RETURN_SECONDS = 300.0
+"""So long is waited for a caller to come back."""
+_BACKLOG = 128
+Receiver = Callable[[bytes, Address, Endpoint, Fault | None], None]
+
+
+class StreamEndpoint(Endpoint):
+    """One connection, or the way to a caller by whichever it has."""
+
+    reliable = True
+
+    def __init__(
+        self, owner: Streams, transport: str, address: Address, connection: Connection | None, claimed_by: str = "",
+        back: Address | None = None,
+    ) -> None:  # fmt: skip
+        self.owner = owner
+        self.transport = transport
+        self.address = address
+        self.connection = connection
+        self.claimed_by = claimed_by
+        self.back = back
+        self.pbx = connection.pbx if connection else ""
+
+    def send_to(self, data: bytes | str, address: Address, delayed: bool = False) -> None:
+        """Send by the connection there is; ``address`` is of no account."""
+        self.owner.send(self, data if isinstance(data, bytes) else data.encode("utf-8", "replace"))
+
+    def belonging_to(self, claimed_by: str, back: Address | None = None) -> StreamEndpoint:
+        """As ``Endpoint.belonging_to``."""
+        return StreamEndpoint(self.owner, self.transport, self.address, self.connection, claimed_by, back)
+
+    def proven(self, claimed_by: str) -> None:
+        """This caller has proven itself by this connection: it is told by it from now on."""
+        if self.connection is not None:
+            self.connection.proven = True
+            self.owner.note(self, claimed_by)
+
+    def way(self) -> Connection | None:
+        """The connection by which something would leave now."""
+        if self.connection is not None and not self.connection.closed:
+            return self.connection
+        return self.owner.newest(self.claimed_by, self.transport)
+
+    def same_peer(self, other: Endpoint) -> bool:
+        """The same connection, or another one of the same caller."""
+        if not isinstance(other, StreamEndpoint) or other.transport != self.transport or other.connection is None:
+            return False
+        return other.connection is self.connection or self.owner.is_of(other.connection, self.claimed_by)
+
+    def kept(self) -> dict[str, Any]:
+        """Its caller, and where that one can be connected to; ``Streams.found`` reads it."""
+        back = {"back": list(self.back)} if self.back else {}
+        return {"way": {"transport": self.transport, "caller": self.claimed_by} | back}
+
+    def hang_up(self) -> None:
+        """Close the connection once all is sent."""
+        if self.connection is not None:
+            self.owner.io.hang_up(self.connection)
+
+
+class Streams:
+    """All connections. ``open`` in any thread; everything else on the line thread."""
+
+    def __init__(self, config: Config, steps: StepQueue, receive: Receiver, flood_filter: FloodFilter) -> None:
+        sip = config.sip
+        self._listen = {
+            transport: [split_address(part) for part in text.split(",") if part.strip()]
+            for transport, text in (("tcp", sip.tcp), ("tls", sip.tls))
+        }
+        self._steps = steps
+        self._receive = receive
+        self._sockets: list[tuple[socket.socket, str, Address]] = []
+        self.certificates = _certificates(config) if sip.tls else None
+        self.bounds = ConnectionBounds(sip.connections, sip.connections_each)
+        self.io = StreamIO(
+            flood_filter, self.bounds, self.certificates, max(IDLE_SECONDS, sip.registration_seconds + 60.0),
+            self._take, self._over, lambda: len(steps) > BACKLOG,
+        )  # fmt: skip
+        self._endpoints: dict[Connection, StreamEndpoint] = {}
+        self._of: dict[Connection, dict[str, None]] = {}
+        """Connection -> the callers that have proven themselves on it."""
+        self._callers: dict[str, dict[Connection, None]] = {}
+        """Caller -> its connections, the one that was used last at the end."""
+        self._awaited: dict[str, list[tuple[float, Callable[[], None]]]] = {}
+        self._dialled: dict[Address, Connection] = {}
+        self.on_wait: Callable[[float], None] = lambda seconds: None
+
+    # --- start and stop -----------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Bind every address of ``sip.tcp`` and ``sip.tls``.
+
+        Raises:
+            ConfigError: an address is taken or not this machine's.
+        """
+        for transport, addresses in self._listen.items():
+            for host, port in addresses:
+                family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
+                sock = socket.socket(family, socket.SOCK_STREAM)
+                try:
+                    if family == socket.AF_INET6:
+                        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+                    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    sock.bind((host.strip("[]"), port))
+                    sock.listen(_BACKLOG)
+                except OSError as error:
+                    sock.close()
+                    self.close()
+                    raise ConfigError(
+                        f"cannot listen on {host}:{port} ({transport}): {error.strerror}",
+                        hint="Is another program, or another gate, on that port? Is the address this machine's?",
+                    ) from error
+                self._sockets.append((sock, transport, (host, int(sock.getsockname()[1]))))
+
+    def addresses(self, transport: str) -> list[Address]:
+        """What was bound, ports as they are."""
+        return [address for _, each, address in self._sockets if each == transport]
+
+    def start(self) -> None:
+        """Serve, from now on."""
+        self.io.start((sock, transport) for sock, transport, _ in self._sockets)
+
+    def close(self) -> None:
+        """Write what is left, and end."""
+        self.io.close()
+        for sock, _, _ in self._sockets:
+            sock.close()
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with the certificate's files; from any thread."""
+        return self.certificates.fault if self.certificates else ""
+
+    def counts(self) -> dict[str, int]:
+        """As ``SipLine.counts``; from any thread."""
+        return {"turned_away": self.bounds.turned_away, "hung_up_on": self.io.unread}
+
+    # --- in: called on the I/O thread ---------------------------------------------------------------------------------
+
+    def _take(self, connection: Connection, message: Framed) -> None:
+        self._steps.post(partial(self._deliver, connection, message, time.monotonic()))
+
+    def _over(self, connection: Connection) -> None:
+        self._steps.post(partial(self._forget, connection))
+
+    # --- line thread --------------------------------------------------------------------------------------------------
+
+    def _deliver(self, connection: Connection, message: Framed, arrived: float) -> None:
+        self.on_wait(time.monotonic() - arrived)
+        endpoint = self._endpoints.get(connection)
+        if endpoint is None:
+            endpoint = StreamEndpoint(self, connection.transport, self.here(connection), connection)
+            if not connection.closed:
+                self._endpoints[connection] = endpoint
+        self._receive(message.data, connection.peer, endpoint, message.fault)
+        if message.fault:
+            endpoint.hang_up()
+
+    def here(self, connection: Connection) -> Address:
+        """Where the peer can reach us: our listener, where there is one of the kind."""
+        host, port = connection.local
+        listening = self.addresses(connection.transport)
+        return (host, listening[0][1] if listening and connection.on_up is not None else port)
+
+    def _forget(self, connection: Connection) -> None:
+        if self._dialled.get(connection.peer) is connection:
+            del self._dialled[connection.peer]
+        self._endpoints.pop(connection, None)
+        for claimed_by in self._of.pop(connection, {}):
+            of = self._callers.get(claimed_by, {})
+            of.pop(connection, None)
+            if not of:
+                self._callers.pop(claimed_by, None)
+
+    def note(self, endpoint: StreamEndpoint, claimed_by: str) -> None:
+        """``claimed_by`` has proven itself by a connection just now; who waited for it is told."""
+        connection = endpoint.connection
+        if connection is None or connection.closed or connection not in self._endpoints:
+            return
+        self._of.setdefault(connection, {})[claimed_by] = None
+        of = self._callers.setdefault(claimed_by, {})
+        of.pop(connection, None)
+        of[connection] = None
+        for until, step in self._awaited.pop(claimed_by, []):
+            if until > time.monotonic():
+                self._steps.post(step)
+
+    def newest(self, claimed_by: str, transport: str) -> Connection | None:
+        """The connection that a caller has used last."""
+        for connection in reversed(self._callers.get(claimed_by, {})):
+            if connection.transport == transport and not connection.closed:
+                return connection
+        return None
+
+    def is_of(self, connection: Connection, claimed_by: str) -> bool:
+        """This caller has proven itself on it."""
+        return bool(claimed_by) and claimed_by in self._of.get(connection, {})
+
+    def found(self, kept: Mapping[str, Any]) -> StreamEndpoint | None:
+        """The way to a caller of an earlier run; None for one without connections."""
+        way = kept.get("way")
+        if not isinstance(way, dict):
+            return None
+        transport, back = str(way["transport"]), way.get("back")
+        listening = self.addresses(transport)
+        address = listening[0] if listening else ("127.0.0.1", 5060)
+        to = (str(back[0]), int(back[1])) if back else None
+        return StreamEndpoint(self, transport, address, None, str(way["caller"]), to)
+
+    def when_back(self, endpoint: StreamEndpoint, step: Callable[[], None]) -> None:
+        """``step`` as soon as a caller can be told something: now, or when it has come again."""
+        if endpoint.way() is not None or (endpoint.back and endpoint.transport == "tcp"):
+            step()
+        else:
+            until = time.monotonic() + RETURN_SECONDS
+            self._awaited.setdefault(endpoint.claimed_by, []).append((until, step))
+
+    # --- out ----------------------------------------------------------------------------------------------------------
+
+    def send(self, endpoint: StreamEndpoint, data: bytes) -> None:
+        """Send by the connection there is, or to where a PBX can be connected to."""
+        connection = endpoint.way()
+        if connection is None and endpoint.back and endpoint.transport == "tcp":
+            connection = self._connect_back(endpoint.back)
+        if connection is None:
+            _log.debug("a message has no way to its peer", claimed_by=endpoint.claimed_by)
+        else:
+            self.io.send(connection, data)
+
+    def _connect_back(self, back: Address) -> Connection | None:
+        """RFC 3261 18.2.2; one connection to an address, however much is to be said."""
+        known = self._dialled.get(back)
+        if known is not None and not known.closed:
+            return known
+        family = socket.AF_INET6 if back[0].startswith("[") else socket.AF_INET
+        with contextlib.suppress(OSError):
+            self._dialled[back] = self.io.dial(back, family, None, "", lambda _: None, lambda _, why: None)
+            return self._dialled[back]
+        return None
+
+
+def _certificates(config: Config) -> Certificates:
+    """Raises ConfigError where the files cannot be taken at the start."""
+    sip = config.sip
+    certificate = config.path(sip.tls_certificate)
+    key = config.path(sip.tls_key) if sip.tls_key else certificate
+    pbxs: dict[str, Path] = {pbx.name: config.path(pbx.certificate) for pbx in config.pbx if pbx.certificate}
+    try:
+        return Certificates(certificate, key, pbxs)
+    except (OSError, ValueError) as error:
+        raise ConfigError(
+            f"sip.tls: the certificate cannot be taken: {error}",
+            hint="See sip.tls_certificate, sip.tls_key and pbx.certificate: PEM files, the key without a passphrase.",
+        ) from None

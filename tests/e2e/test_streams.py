@@ -1,0 +1,124 @@
+"""TCP and TLS through a whole gate: phones of other people's making, and a gate that is killed."""
+
+from __future__ import annotations
+
+import json
+import socket
+from pathlib import Path
+
+import pytest
+
+from tests.support import pjsip
+from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, free_port
+from tests.support.pjsip import Pjsip
+from tests.support.sip_digest import authorization, challenge
+from tests.support.sip_peer import Callee, sdp
+from tests.support.sip_stream import PATIENCE, StreamPhone, certificate, trusting
+from tests.support.sipp import Sipp
+from tests.support.uas import Uas
+
+TRANSPORTS = pytest.mark.parametrize("transport", ["tcp", "tls"])
+
+
+class StreamingGate(Gatehouse):
+    """A gate with TCP and TLS beside UDP."""
+
+    def __init__(self, folder: Path, **named: float) -> None:
+        super().__init__(folder, **named)
+        self.pem, key = certificate(folder / "tls", "127.0.0.1")
+        self.ports = {"tcp": free_port(socket.SOCK_STREAM), "tls": free_port(socket.SOCK_STREAM)}
+        self.set("sip", tcp=f"127.0.0.1:{self.ports['tcp']}", tls=f"127.0.0.1:{self.ports['tls']}")
+        self.set("sip", tls_certificate=str(self.pem), tls_key=str(key))
+        self.set("calling", redial_hours=0)
+
+    def at(self, transport: str) -> tuple[str, int]:
+        return ("127.0.0.1", self.ports[transport])
+
+
+@pytest.mark.peer
+@TRANSPORTS
+def test_pjsip_registers_calls_and_is_refused(transport: str, tmp_path: Path) -> None:
+    pjsip.required()
+    gate = StreamingGate(tmp_path / "gate")
+    gate.start()
+    try:
+        with (
+            Uas("--tone", "600", "--hangup-after", "3", port=gate.trunk_port) as far,
+            Pjsip(
+                tmp_path / "phone", gate.at(transport), "alice", password=gate.password(), transport=transport,
+                trusted=str(gate.pem),
+            ) as phone,
+        ):  # fmt: skip
+            phone.wait("registered", PATIENCE, code=200)
+            phone.do("dial", number=LISTED)
+            assert phone.wait("state", PATIENCE, state="DISCONNECTED")["code"] == 603
+            phone.do("dial", number=UNLISTED)
+            phone.wait("state", PATIENCE, state="CONFIRMED")
+            phone.wait("state", PATIENCE, state="DISCONNECTED", count=2)
+            assert [what["user"] for what in far.told if what["event"] == "invite"] == [f"+44{UNLISTED[1:]}"]
+    finally:
+        gate.stop()
+
+
+@pytest.mark.peer
+def test_sipp_calls_through_over_tcp(tmp_path: Path) -> None:
+    gate = StreamingGate(tmp_path / "gate")
+    gate.add_pbx(refusal=600)
+    gate.start()
+    try:
+        far = Sipp("uas", port=gate.trunk_port, calls=10, timeout=PATIENCE, trace=False)
+        far.wait_listening()
+        near = Sipp("uac", remote=gate.at("tcp"), calls=10, rate=5, service=UNLISTED, timeout=20, extra=("-t", "t1"))
+        result = near.result()
+        assert (result.successful, result.failed) == (10, 0), result.errors + gate.said()
+        refused = Sipp("uac", remote=gate.at("tcp"), calls=2, service=LISTED, timeout=30, extra=("-t", "t1"))
+        told = refused.result()
+        assert (told.successful, told.failed) == (0, 2)
+        assert "SIP/2.0 600 Declined: on the TPS" in told.messages
+        far.stop()
+    finally:
+        gate.stop()
+
+
+@TRANSPORTS
+def test_after_a_kill_a_caller_is_told_when_it_connects_again(transport: str, tmp_path: Path) -> None:
+    gate = StreamingGate(tmp_path / "gate", announcement=0.5)
+    gate.start()
+    try:
+        tls = trusting(gate.pem) if transport == "tls" else None
+        callee = Callee(port=gate.trunk_port)
+        phone = StreamPhone(gate.at(transport), tls, name="127.0.0.1")
+        dialog = phone.new_dialog(UNLISTED)
+        phone.send(phone.request("INVITE", dialog, body=sdp()))
+        asked = challenge(phone.recv(only="401").get("WWW-Authenticate"))
+        dialog.cseq += 1
+        line = authorization(asked, "alice", gate.password(), "INVITE", dialog.target)
+        phone.dialog = dialog
+        phone.send(phone.request("INVITE", dialog, body=sdp(), headers=(line,)))
+        callee.ring()
+        callee.pick_up()
+        phone.ack(phone.recv(only="200"))
+        gate.wait(lambda: '"dialog"' in (gate.data / "legs.journal").read_text(), PATIENCE, "no leg is kept")
+        gate.kill()
+        assert phone.closed()
+        gate.start()
+        over = callee.recv(PATIENCE, only="BYE")
+        callee.send(callee.answer(over, 200, "OK"), (callee.last_from[0], callee.last_from[1]))
+        phone.connect()
+        registration = phone.new_dialog("alice")
+        registration.remote = registration.local.partition(";")[0]
+        phone.send(phone.request("REGISTER", registration))
+        asked = challenge(phone.recv(only="401").get("WWW-Authenticate"))
+        registration.cseq += 1
+        line = authorization(asked, "alice", gate.password(), "REGISTER", registration.target)
+        phone.send(phone.request("REGISTER", registration, headers=(line,)))
+        bye = phone.recv(only="BYE")
+        assert bye.get("Call-ID") == dialog.call_id
+        assert "gate_interrupted" in bye.get("Reason")
+        phone.send(phone.answer(bye, 200, "OK"))
+        callee.sock.close()
+        told = gate.wait(lambda: gate.rows("SELECT body FROM facts WHERE kind = 'legs_ended'"), PATIENCE, "no leaf")
+        assert json.loads(told[0]["body"])["caller"] == "BYE 200"
+        phone.sock.close()
+    finally:
+        gate.stop()
