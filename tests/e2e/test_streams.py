@@ -13,9 +13,10 @@ from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, free_port
 from tests.support.pjsip import Pjsip
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_peer import Callee, sdp
-from tests.support.sip_stream import PATIENCE, StreamPhone, certificate, trusting
+from tests.support.sip_stream import StreamPhone, certificate, trusting
 from tests.support.sipp import Sipp
 from tests.support.uas import Uas
+from tests.support.waiting import PATIENCE
 
 TRANSPORTS = pytest.mark.parametrize("transport", ["tcp", "tls"])
 

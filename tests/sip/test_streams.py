@@ -17,7 +17,8 @@ from gate.sip import connection as of_connections
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Callee, Heard, Peer, sdp
-from tests.support.sip_stream import PATIENCE, StreamPhone, certificate, trusting
+from tests.support.sip_stream import StreamPhone, certificate, trusting
+from tests.support.waiting import PATIENCE
 
 ALICE = Account("alice", "password", PRESENTED)
 

@@ -15,8 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.support.sip_peer import Heard, Phone, read
-
-PATIENCE = 90.0
+from tests.support.waiting import PATIENCE
 
 
 class StreamPhone(Phone):
