@@ -290,11 +290,13 @@ class Mode(ListMode):
             if (added := await self.ask(ObjectionAdd(**typed))) is None:
                 return
             undone = ObjectionRemove(target=added.id, reason="added by mistake: undone")
-            self.app.done("Objection added: it holds from the next call", back=lambda: self.feed.ask(undone))
+            said = added.notice or "Objection added: it holds from the next call"
+            self.app.done(said, back=lambda: self.feed.ask(undone))
         else:
-            if await self.ask(ConsentAdd(**typed)) is None:
+            typed["after_objection"] = typed["after_objection"].lower() in ("yes", "y")
+            if (kept := await self.ask(ConsentAdd(**typed))) is None:
                 return
-            self.app.done(f"Consent added: it holds from the next call. {_NO_WAY_BACK}")
+            self.app.done(kept.notice or f"Consent added: it holds from the next call. {_NO_WAY_BACK}")
         self.returned()
 
     @work
@@ -352,6 +354,7 @@ _CONSENT = (
         Field("how", "How", hint="phone, web form, paper"),
         Field("wording", "What they agreed to, word for word"),
         Field("evidence", "Where the proof is"),
+        Field("after_objection", "Given after their objection (yes or no)", "no"),
     ),
     _NO_WAY_BACK,
 )

@@ -34,10 +34,31 @@ def command() -> None:
 @click.option("--who", required=True, help="Who gave it.")
 @click.option("--evidence", default="", help="Where the proof is: a document, a recording id.")
 @click.option("--given-at", type=Moment(), metavar="TIME", help="When it was given (default: now).")
-def add(view: View, number: str, how: str, wording: str, who: str, evidence: str, given_at: datetime | None) -> None:
-    """Keep the consent of NUMBER's subscriber to calls of this firm."""
+@click.option("--after-objection", is_flag=True, help="They objected and agreed since: it lifts their objection.")
+def add(
+    view: View,
+    number: str,
+    how: str,
+    wording: str,
+    who: str,
+    evidence: str,
+    given_at: datetime | None,
+    after_objection: bool,
+) -> None:
+    """Keep the consent of NUMBER's subscriber to calls of this firm.
+
+    Where they have objected, a consent changes nothing, whatever its date, unless it is given --after-objection.
+    """
+    asked = ConsentAdd(
+        number=number,
+        how=how,
+        wording=wording,
+        who=who,
+        evidence=evidence,
+        given_at=given_at,
+        after_objection=after_objection,
+    )
     with reach(view.config) as gate:
-        asked = ConsentAdd(number=number, how=how, wording=wording, who=who, evidence=evidence, given_at=given_at)
         view.data(gate.ask(asked))
 
 
@@ -77,8 +98,8 @@ def import_(view: View, file: Path, skip_bad: bool) -> None:
     """Keep the consents of a CSV FILE. Its columns: number, given_at, how, wording, who and evidence, each filled in;
     withdrawn_at and withdrawn_why may be there too.
 
-    Every line is checked first: where one is wrong, nothing is imported. A consent counts from its own date: it does
-    not outlive an objection that was made after it, and one that was withdrawn stays withdrawn.
+    Every line is checked first: where one is wrong, nothing is imported. A consent counts from its own date, but no
+    imported one lifts an objection that is held, and one that was withdrawn stays withdrawn.
     """
     run_import(view, "consents", file, skip_bad=skip_bad)
 

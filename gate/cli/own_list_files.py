@@ -135,12 +135,14 @@ def send_list(gate: Gate, found: ListFile, *, skip_bad: bool, progress: Progress
             "\n".join([f"{found.source_name}: {found.bad:,} lines are wrong and nothing was imported", *shown]),
             hint="mend them, or import the others with --skip-bad",
         )
-    counts = {"imported": 0, "held": 0}
+    counts = {"imported": 0, "held": 0, "without_effect": 0}
     done = 0
-    for batch in _batches(found.entries):
+    # What was withdrawn comes first: a withdrawal that is learnt after a later consent would stand against it.
+    entries = sorted(found.entries, key=lambda entry: getattr(entry, "withdrawn_at", None) is None)
+    for batch in _batches(entries):
         asked = _LISTS[found.name].batch(entries=batch, source_name=found.source_name, sha256=found.sha256)
         kept = gate.ask(asked)
-        counts = {"imported": counts["imported"] + kept.imported, "held": counts["held"] + kept.held}
+        counts = {name: count + getattr(kept, name) for name, count in counts.items()}
         done += len(batch)
         if progress:
             progress(done / len(found.entries), f"{done:,} of {len(found.entries):,}")

@@ -10,6 +10,7 @@
 - ``hours``       calling hours and public holidays; ``holiday_table``: those of the years around ours
 - ``rules``       what a firm sets within the law
 - ``screening``   ``decide(...)``: may this attempt be dialled, and why (not)
+- ``own_lists``   what the firm's own lists say: consents that hold, and whose word is the last
 - ``record``      decisions on their way into the evidence
 - ``call_words``  states, events and commands of a call
 - ``calls``       the life of a call: events in, commands out, one transition table

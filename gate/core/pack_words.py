@@ -165,6 +165,8 @@ _TOLD: Final = {
     Reason.LISTED_CTPS: "No: your number was on the Corporate Telephone Preference Service.",
     Reason.OBJECTED: "No: you had asked us not to call.",
     Reason.CONSENT_WITHDRAWN: "No: you had taken back your consent to our calls.",
+    Reason.REQUEST_PENDING: "No: you had asked us to erase your data or not to call, and we were seeing to it.",
+    Reason.RESTRICTED: "No: the use of your data was restricted.",
     Reason.TOPIC_NEEDS_CONSENT: "No: calls about claims or pensions need your consent first, and we held none.",
     Reason.REGISTER_MISSING: "No: we could not look whether your number was on a register.",
     Reason.REGISTER_STALE: "No: our copy of a register was too old to tell whether your number was on it.",

@@ -12,6 +12,7 @@ from datetime import date, datetime
 from typing import Final
 
 from gate.core.numbers import Kind, Number, NumberRefused, emergency_number, is_drama
+from gate.core.own_lists import last_consent, live_consents, standing_objection, standing_withdrawal
 from gate.core.record import decision_body, refusal
 from gate.core.rules import MAX_AGE_DAYS, Rules, days_left
 from gate.core.terms import (
@@ -23,6 +24,7 @@ from gate.core.terms import (
     Purpose,
     Reason,
     RegisterView,
+    Stop,
     Topic,
     Verdict,
 )
@@ -39,17 +41,18 @@ __all__ = [
     "Reason",
     "RegisterView",
     "Rules",
+    "Stop",
     "Topic",
     "Verdict",
     "days_left",
     "decide",
     "decision_body",
     "emergency",
-    "live_consent",
     "refusal",
     "sentence",
 ]
 
+_STOPPING: Final = (Reason.REQUEST_PENDING, Reason.RESTRICTED)
 _LISTED: Final = {"tps": Reason.LISTED_TPS, "ctps": Reason.LISTED_CTPS}
 
 
@@ -60,6 +63,7 @@ def decide(
     registers: Sequence[RegisterView],
     consents: Sequence[Consent],
     objections: Sequence[Objection],
+    stops: Sequence[Stop],
     last_unattended: datetime | None,
     rules: Rules,
     now: datetime,
@@ -67,15 +71,15 @@ def decide(
     """The decision on one attempt.
 
     ``number`` is what ``numbers.parse`` made of ``attempt.raw_number``; ``registers`` is what each required register
-    says of it; ``consents`` and ``objections`` are all that the firm holds of it, withdrawn consents too; every time
-    is aware.
+    says of it; ``consents`` and ``objections`` are all that the firm holds of it, withdrawn consents too; ``stops``
+    are the requests and restrictions that stop marketing to it now; every time is aware.
     Never raises: what goes wrong in here is a refusal with ``internal_error``. Order and sources: LAW 1.7.
     """
     e164 = number.e164 if isinstance(number, Number) else ""
     try:
         if not e164 and (routed := emergency(attempt, rules)):
             return routed
-        answer = _answer(attempt, number, registers, consents, objections, last_unattended, rules, now)
+        answer = _answer(attempt, number, registers, consents, objections, stops, last_unattended, rules, now)
         verdict = Verdict.ALLOW if answer.reason in ALLOWING else Verdict.BLOCK
         return Decision(
             verdict=verdict,
@@ -112,6 +116,7 @@ def _answer(
     registers: Sequence[RegisterView],
     consents: Sequence[Consent],
     objections: Sequence[Objection],
+    stops: Sequence[Stop],
     last_unattended: datetime | None,
     rules: Rules,
     now: datetime,
@@ -123,15 +128,17 @@ def _answer(
     blocked = _destination(number, rules) or _identity(attempt, rules)
     if blocked:
         return blocked
-    consent = live_consent(consents, now)
+    live = live_consents(consents, now)
+    consent = last_consent(live)
     if attempt.purpose is Purpose.SERVICE:
         # LAW 1.7: no marketing, so registers, consents and hours do not apply; who claimed it is in the evidence.
         # An objection that is lost with the evidence would have stopped it where the firm says so.
-        stopped = (_objection(objections, None) or _rolled_back(rules)) if rules.objection_stops_service else None
+        stopped = (_objection(objections, ()) or _rolled_back(rules)) if rules.objection_stops_service else None
         return stopped or _Answer(Reason.SERVICE_CALL)
     blocked = (
-        _objection(objections, consent)
-        or _withdrawal(consents, consent)
+        _objection(objections, live)
+        or _withdrawal(consents, live)
+        or _stop(stops)
         or _topic(attempt, consent)
         or (None if consent else _registers(registers, rules, local.date()))
         or _hours(rules, local)
@@ -173,34 +180,28 @@ def _identity(attempt: Attempt, rules: Rules) -> _Answer | None:
     return None
 
 
-def live_consent(consents: Sequence[Consent], now: datetime) -> Consent | None:
-    """The newest consent that holds at ``now``: given by then, and never withdrawn (PECR reg 21(4), (5), LAW 1.5).
-
-    A withdrawal that bears a later time counts at once: a clock that is off must not keep a consent alive.
-    """
-    live = [consent for consent in consents if consent.withdrawn_at is None and consent.given_at <= now]
-    return max(live, key=lambda consent: consent.given_at) if live else None
+def _objection(objections: Sequence[Objection], live: Sequence[Consent]) -> _Answer | None:
+    """PECR reg 21(1)(a), LAW 1.2, 1.7a: an objection holds from the next call, unless a consent that was entered after
+    it lifts it by name."""
+    standing = standing_objection(objections, live)
+    return _Answer(Reason.OBJECTED, objection_id=standing.id) if standing else None
 
 
-def _objection(objections: Sequence[Objection], consent: Consent | None) -> _Answer | None:
-    """PECR reg 21(1)(a), LAW 1.2: an objection holds from the next call, unless a consent was given after it."""
-    if not objections:
-        return None
-    newest = max(objections, key=lambda objection: objection.made_at)
-    if consent and consent.given_at > newest.made_at:
-        return None
-    return _Answer(Reason.OBJECTED, objection_id=newest.id)
-
-
-def _withdrawal(consents: Sequence[Consent], consent: Consent | None) -> _Answer | None:
+def _withdrawal(consents: Sequence[Consent], live: Sequence[Consent]) -> _Answer | None:
     """PECR reg 21(5), LAW 1.5: a withdrawal stands until a consent is given after it, listed or not."""
-    withdrawn = [(held.withdrawn_at, held.id) for held in consents if held.withdrawn_at is not None]
-    if not withdrawn:
+    withdrawn = standing_withdrawal(consents, live)
+    return _Answer(Reason.CONSENT_WITHDRAWN, consent_id=withdrawn.id) if withdrawn else None
+
+
+def _stop(stops: Sequence[Stop]) -> _Answer | None:
+    """LAW 1.7a: an open erasure or objection request, or a restriction, stops marketing at once, consent or not."""
+    if not stops:
         return None
-    at, consent_id = max(withdrawn)
-    if consent and consent.given_at > at:
-        return None
-    return _Answer(Reason.CONSENT_WITHDRAWN, consent_id=consent_id)
+    first = min(stops, key=lambda stop: (stop.reason is not Reason.REQUEST_PENDING, stop.reference))
+    if first.reason not in _STOPPING:
+        raise ValueError(f"{first.reason} stops nothing")
+    named = f" ({first.reference})" if first.reference else ""
+    return _Answer(first.reason, sentence(first.reason).replace(":", f"{named}:", 1))
 
 
 def _topic(attempt: Attempt, consent: Consent | None) -> _Answer | None:

@@ -39,6 +39,8 @@ class Reason(StrEnum):
     LISTED_CTPS = "listed_ctps"
     OBJECTED = "objected"
     CONSENT_WITHDRAWN = "consent_withdrawn"
+    REQUEST_PENDING = "request_pending"
+    RESTRICTED = "restricted"
     TOPIC_NEEDS_CONSENT = "topic_needs_consent"
     REGISTER_MISSING = "register_missing"
     REGISTER_STALE = "register_stale"
@@ -120,6 +122,12 @@ class Consent:
     id: str
     given_at: datetime
     withdrawn_at: datetime | None = None
+    learnt: int = 0
+    """Its place in the order in which the firm learnt of things: the leaf that it was entered with."""
+    withdrawn_learnt: int = 0
+    """The place of its withdrawal; 0 where there is none."""
+    after_objection: bool = False
+    """It was entered by name as given after an objection: no other one lifts an objection (LAW 1.7a)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +136,18 @@ class Objection:
 
     id: str
     made_at: datetime
+    learnt: int = 0
+    """Its place in the order in which the firm learnt of things: the leaf that it was entered with."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """What stops marketing to a number while it lasts, beside its own lists (LAW 1.7a)."""
+
+    reason: Reason
+    """``REQUEST_PENDING``: an erasure or objection request that is open. ``RESTRICTED``: a restriction (Art 18)."""
+    reference: str
+    """By which the firm finds it: ``DSR-2026-0007``; empty where it has none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,9 @@ _SENTENCES: Final = {
     "do not call it.",
     Reason.OBJECTED: "They have asked us not to call: do not call this number.",
     Reason.CONSENT_WITHDRAWN: "They have taken back their consent to our calls: do not call this number.",
+    Reason.REQUEST_PENDING: "They have asked us to erase their data or to stop calling, and it is being seen to: "
+    "do not call this number.",
+    Reason.RESTRICTED: "The use of this person's data is restricted: do not call this number for marketing.",
     Reason.TOPIC_NEEDS_CONSENT: "Calls about claims or pensions need this person's consent first, and we hold none.",
     Reason.REGISTER_MISSING: "A register that every call is checked against is missing: "
     "no marketing calls until it is imported.",
@@ -68,6 +71,8 @@ _PHRASES: Final[Mapping[str, str]] = {
     Reason.LISTED_TPS: "on the TPS",
     Reason.LISTED_CTPS: "on the CTPS",
     Reason.OBJECTED: "they asked us not to call",
+    Reason.REQUEST_PENDING: "a request of theirs is open",
+    Reason.RESTRICTED: "use of their data is restricted",
     Reason.TOPIC_NEEDS_CONSENT: "needs their consent",
     Reason.REGISTER_MISSING: "a register is missing",
     Reason.REGISTER_STALE: "a register is too old",

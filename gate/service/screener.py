@@ -55,6 +55,7 @@ class Screener:
             registers=self._registers.view(e164) if known else (),
             consents=tx.consents(e164) if known else (),
             objections=tx.objections(e164) if known else (),
+            stops=tx.stops(e164) if known else (),
             last_unattended=tx.last_unattended(e164) if known else None,
             rules=self.rules,
             now=now,

@@ -20,7 +20,11 @@ from gate.store.reader import Reader
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
-OWN_KINDS: Final = ("objection", "objection_removed", "consent", "consent_withdrawn")
+OWN_KINDS: Final = (
+    *("objection", "objection_removed", "consent", "consent_withdrawn", "hold", "hold_released"),
+    *("request_opened", "request_person", "request_refused", "request_person_told", "request_authority_told"),
+    *("request_fulfilled", "request_withdrawn"),
+)
 """Facts that can change the verdict of one number."""
 
 _ADD = "INSERT OR IGNORE INTO contacts (list, number, reference, outcome, since, was) VALUES (?, ?, ?, ?, ?, ?)"
@@ -200,12 +204,14 @@ def touched(tx: Source, leaf: int, limit: int) -> tuple[list[str], int, bool]:
     there are more behind it."""
     marks = ", ".join("?" * len(OWN_KINDS))
     rows = tx.query(
-        "SELECT f.leaf_index, coalesce(o.number, c.number) AS number FROM facts AS f"  # noqa: S608 - only marks
-        " LEFT JOIN objections AS o ON o.id = f.subject LEFT JOIN consents AS c ON c.id = f.subject"
+        "SELECT f.leaf_index, coalesce(o.number, c.number, h.number) AS number, r.numbers"  # noqa: S608 - only marks
+        " FROM facts AS f LEFT JOIN objections AS o ON o.id = f.subject LEFT JOIN consents AS c ON c.id = f.subject"
+        " LEFT JOIN holds AS h ON h.id = f.subject LEFT JOIN requests AS r ON r.id = f.subject"
         f" WHERE f.leaf_index >= ? AND f.kind IN ({marks}) ORDER BY f.leaf_index LIMIT ?",
         (leaf, *OWN_KINDS, limit),
     )
-    numbers = list(dict.fromkeys(row["number"] for row in rows if row["number"]))
+    of_requests = (number for row in rows for number in json.loads(row["numbers"] or "[]"))
+    numbers = list(dict.fromkeys([*(row["number"] for row in rows if row["number"]), *of_requests]))
     if len(rows) == limit:
         return numbers, int(rows[-1]["leaf_index"]) + 1, True
     return numbers, head(tx), False

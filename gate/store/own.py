@@ -1,26 +1,30 @@
 """The firm's own lists read in one pass, for a run that asks a million numbers.
 
-The answers are those of ``StoreTransaction.objections``, ``consents`` and ``last_unattended``; an erased person is
-found by the keyed hash of the number, as there.
+The answers are those of ``StoreTransaction.objections``, ``consents``, ``stops`` and ``last_unattended``; an erased
+person is found by the keyed hash of the number, as there.
 """
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from gate.core.screening import Consent, Objection
+from gate.core.screening import Consent, Objection, Stop
 from gate.errors import StoreError
 from gate.store.fold import number_hash
 from gate.store.reader import Reader
+from gate.store.transaction import CONSENT, OBJECTION, OPEN_REQUESTS, RESTRICTIONS, consent_of, objection_of, stop_of
 
 _PAGE = 20_000
-_OBJECTIONS = """SELECT leaf_index, id, number, number_hash, made_at FROM objections
-    WHERE removed_at IS NULL AND leaf_index > ? ORDER BY leaf_index LIMIT ?"""
-_CONSENTS = """SELECT leaf_index, id, number, given_at, withdrawn_at FROM consents
-    WHERE number IS NOT NULL AND leaf_index > ? ORDER BY leaf_index LIMIT ?"""
+_OBJECTIONS = f"""SELECT number, number_hash, {OBJECTION} FROM objections
+    WHERE removed_at IS NULL AND leaf_index > ? ORDER BY leaf_index LIMIT ?"""  # noqa: S608 - the code's own
+_CONSENTS = f"""SELECT number, {CONSENT} FROM consents
+    WHERE number IS NOT NULL AND leaf_index > ? ORDER BY leaf_index LIMIT ?"""  # noqa: S608 - the code's own
+_REQUESTS = f"SELECT numbers, reference {OPEN_REQUESTS}"
+_RESTRICTED = f"SELECT number, coalesce(reference, '') AS reference {RESTRICTIONS} AND number IS NOT NULL"
 _UNATTENDED = """SELECT number, max(answered_at) AS at FROM calls
     WHERE answered_at IS NOT NULL AND ended_at IS NOT NULL AND bridged = 0 AND number IS NOT NULL GROUP BY number"""
 
@@ -31,6 +35,7 @@ class Entries(NamedTuple):
     objections: tuple[Objection, ...]
     consents: tuple[Consent, ...]
     last_unattended: datetime | None
+    stops: tuple[Stop, ...] = ()
 
 
 NOTHING = Entries((), (), None)
@@ -52,18 +57,23 @@ class OwnLists:
         erased: defaultdict[bytes, list[Objection]] = defaultdict(list)
         consents: defaultdict[str, list[Consent]] = defaultdict(list)
         for row in _rows(reader, _OBJECTIONS):
-            objection = Objection(row["id"], datetime.fromisoformat(row["made_at"]))
+            objection = objection_of(row["id"], row["made_at"], row["leaf_index"])
             if row["number"] is None:
                 erased[row["number_hash"]].append(objection)
             else:
                 objections[row["number"]].append(objection)
         for row in _rows(reader, _CONSENTS):
-            withdrawn = datetime.fromisoformat(row["withdrawn_at"]) if row["withdrawn_at"] else None
-            consents[row["number"]].append(Consent(row["id"], datetime.fromisoformat(row["given_at"]), withdrawn))
+            consents[row.pop("number")].append(consent_of(*row.values()))
+        stops: defaultdict[str, list[Stop]] = defaultdict(list)
+        for row in reader.query(_REQUESTS):
+            for number in json.loads(row["numbers"]):
+                stops[number].append(stop_of(1, row["reference"]))
+        for row in reader.query(_RESTRICTED):
+            stops[row["number"]].append(stop_of(0, row["reference"]))
         unattended = {row["number"]: datetime.fromisoformat(row["at"]) for row in reader.query(_UNATTENDED)}
         self._objections, self._erased, self._consents = dict(objections), dict(erased), dict(consents)
-        self._unattended = unattended
-        self.numbers: set[str] = self._objections.keys() | self._consents.keys() | unattended.keys()
+        self._unattended, self._stops = unattended, dict(stops)
+        self.numbers: set[str] = self._objections.keys() | self._consents.keys() | stops.keys() | unattended.keys()
         """Every number of which something is held, but for those of erased persons."""
         self.has_erased = bool(erased)
         """There are numbers that only ``of`` can tell."""
@@ -74,7 +84,8 @@ class OwnLists:
         if self._erased:
             objections = objections + self._erased.get(number_hash(self._pepper, number), [])
         consents = self._consents.get(number, [])
-        return Entries(tuple(objections), tuple(consents), self._unattended.get(number))
+        stops = tuple(self._stops.get(number, ()))
+        return Entries(tuple(objections), tuple(consents), self._unattended.get(number), stops)
 
     def is_erased(self, number: str) -> bool:
         """True where this is the number of an erased person who objected."""

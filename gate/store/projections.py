@@ -167,6 +167,7 @@ def _consent(fact: LogEntry) -> Columns:
         "noted_at": fact.at,
         "given_at": when(fact, "given_at"),
         "actor": fact.actor,
+        "after_objection": flag(fact.body.get("after_objection")),
         **texts(fact.body, "number", "how", "wording", "who", "evidence"),
     }
 
@@ -174,6 +175,7 @@ def _consent(fact: LogEntry) -> Columns:
 def _consent_withdrawn(fact: LogEntry) -> Columns:
     return {
         "withdrawn_at": when(fact, "at"),
+        "withdrawn_leaf": fact.leaf_index,
         "withdrawn_by": fact.actor,
         "withdrawn_why": text(fact.body.get("reason")),
     }

@@ -61,7 +61,7 @@ def page_of(
 
 
 _JSON_COLUMNS = ("recipients", "packets", "gaps")
-_YES_OR_NO = ("announced", "recorded", "objected", "bridged", "interrupted", "accepted_shrink")
+_YES_OR_NO = ("announced", "recorded", "objected", "bridged", "interrupted", "accepted_shrink", "after_objection")
 
 
 def decoded(row: Row) -> Row:

@@ -225,6 +225,18 @@ CREATE TABLE memory (
 ) STRICT;
 """
 
+ORDER_OF_WORDS = """
+ALTER TABLE consents ADD COLUMN withdrawn_leaf INTEGER;
+ALTER TABLE consents ADD COLUMN after_objection INTEGER;
+UPDATE consents SET withdrawn_leaf = (SELECT min(leaf_index) FROM facts WHERE subject = consents.id
+    AND (call_id IS NULL OR call_id <> subject) AND kind = 'consent_withdrawn' AND leaf_index > consents.leaf_index)
+    WHERE withdrawn_at IS NOT NULL;
+CREATE INDEX requests_stopping ON requests
+    (asks, numbers, reference, fulfilled_on, withdrawn_on, person_told_on, authority_told_on)
+    WHERE numbers IS NOT NULL AND fulfilled_on IS NULL AND withdrawn_on IS NULL
+    AND (person_told_on IS NULL OR authority_told_on IS NULL);
+"""
+
 
 class Runs(Protocol):
     """A database of sqlite-utils, or a plain connection: whatever carries a statement out."""
@@ -274,6 +286,11 @@ def m008_memory(db: Runs) -> None:
     _run(db, MEMORY)
 
 
+def m009_the_order_of_words(db: Runs) -> None:
+    """Objections, consents and withdrawals by the order in which they were learnt; open requests stop marketing."""
+    _run(db, ORDER_OF_WORDS)
+
+
 def _run(db: Runs, *scripts: str) -> None:
     for script in scripts:
         for statement in script.split(";\n"):
@@ -290,6 +307,7 @@ STEPS: Final = (
     m006_facts_by_actor,
     m007_references_of_erased_holds,
     m008_memory,
+    m009_the_order_of_words,
 )
 """Every change of the tables, in order."""
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
 from gate.core.evidence import Frontier, Node, canonical, commitment, leaf_bytes, leaf_hash, stamp
-from gate.core.screening import Consent, Objection
+from gate.core.screening import Consent, Objection, Reason, Stop
 from gate.errors import StoreError
 from gate.ports import Fact
 from gate.store import acts
@@ -24,8 +25,23 @@ Salts = Callable[[], bytes]
 _FACT = "INSERT INTO facts (leaf_index, kind, subject, at, actor, call_id, salt, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _LEAF = "INSERT INTO leaves (leaf_index, leaf, hash) VALUES (?, ?, ?)"
 _TILE = "INSERT INTO tiles (tile, hash) VALUES (?, ?)"
-_OBJECTIONS = "SELECT id, made_at FROM objections WHERE number_hash = ? AND removed_at IS NULL ORDER BY made_at"
-_CONSENTS = "SELECT id, given_at, withdrawn_at FROM consents WHERE number_hash = ? ORDER BY given_at"
+OBJECTION = "id, made_at, leaf_index"
+"""Columns of ``objection_of``."""
+CONSENT = "id, given_at, withdrawn_at, leaf_index, withdrawn_leaf, after_objection"
+"""Columns of ``consent_of``."""
+_OBJECTIONS = f"SELECT {OBJECTION} FROM objections WHERE number_hash = ? AND removed_at IS NULL ORDER BY made_at"  # noqa: S608
+_CONSENTS = f"SELECT {CONSENT} FROM consents WHERE number_hash = ? ORDER BY given_at"  # noqa: S608 - the code's own
+OPEN_REQUESTS = (
+    "FROM requests INDEXED BY requests_stopping WHERE asks IN ('erasure', 'objection') AND numbers IS NOT NULL"
+    " AND fulfilled_on IS NULL AND withdrawn_on IS NULL AND (person_told_on IS NULL OR authority_told_on IS NULL)"
+)
+"""Requests that stop marketing to their numbers (LAW 1.7a): by an index that has no others."""
+RESTRICTIONS = "FROM holds WHERE target = 'number' AND released_at IS NULL AND kind = 'restriction'"
+"""Restrictions in force on numbers."""
+_STOPS = (
+    f"SELECT 1 AS request, reference {OPEN_REQUESTS} AND instr(numbers, ?) > 0"
+    f" UNION ALL SELECT 0, coalesce(reference, '') {RESTRICTIONS} AND number = ?"
+)
 _UNATTENDED = (
     "SELECT max(answered_at) FROM calls"
     " WHERE number = ? AND answered_at IS NOT NULL AND ended_at IS NOT NULL AND bridged = 0"
@@ -142,16 +158,19 @@ class StoreTransaction:
         """The objections in force for an E.164 number, by its keyed hash: an erased person's too."""
         with self._guarded() as connection:
             rows = connection.execute(_OBJECTIONS, (number_hash(self._pepper, number),)).fetchall()
-        return [Objection(key, datetime.fromisoformat(made)) for key, made in rows]
+        return [objection_of(*row) for row in rows]
 
     def consents(self, number: str) -> list[Consent]:
         """All consents ever given for an E.164 number, the withdrawn ones too."""
         with self._guarded() as connection:
             rows = connection.execute(_CONSENTS, (number_hash(self._pepper, number),)).fetchall()
-        return [
-            Consent(key, datetime.fromisoformat(given), datetime.fromisoformat(ended) if ended else None)
-            for key, given, ended in rows
-        ]
+        return [consent_of(*row) for row in rows]
+
+    def stops(self, number: str) -> list[Stop]:
+        """Open requests and restrictions that stop marketing to an E.164 number (LAW 1.7a)."""
+        with self._guarded() as connection:
+            rows = connection.execute(_STOPS, (json.dumps(number), number)).fetchall()
+        return [stop_of(*row) for row in rows]
 
     def hash_of(self, number: str) -> bytes:
         """The keyed hash that stands for an E.164 number in ``number_hash``."""
@@ -199,6 +218,25 @@ class StoreTransaction:
         """Keep a signed checkpoint; the same size again replaces it."""
         with self._guarded() as connection:
             connection.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)", (size, root, note, stamp(at)))
+
+
+def objection_of(key: str, made_at: str, leaf_index: int) -> Objection:
+    """A row of ``OBJECTION``."""
+    return Objection(key, datetime.fromisoformat(made_at), leaf_index)
+
+
+def consent_of(
+    key: str, given_at: str, withdrawn_at: str | None, leaf_index: int, withdrawn_leaf: int | None, after: int | None
+) -> Consent:
+    """A row of ``CONSENT``. A withdrawal whose leaf is not known counts as the newest of words."""
+    withdrawn = datetime.fromisoformat(withdrawn_at) if withdrawn_at else None
+    ended = (withdrawn_leaf if withdrawn_leaf is not None else sys.maxsize) if withdrawn else 0
+    return Consent(key, datetime.fromisoformat(given_at), withdrawn, leaf_index, ended, bool(after))
+
+
+def stop_of(request: int, reference: str) -> Stop:
+    """A row of the stops."""
+    return Stop(Reason.REQUEST_PENDING if request else Reason.RESTRICTED, reference)
 
 
 def require_select(sql: str) -> None:

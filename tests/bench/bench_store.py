@@ -66,6 +66,7 @@ def decide(n: int) -> Callable[[Any], Any]:
 
     def work(tx: Any) -> int:
         tx.objections(number)
+        tx.stops(number)
         tx.consents(number)
         tx.last_unattended(number)
         return int(tx.append(fact))

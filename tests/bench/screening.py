@@ -31,6 +31,7 @@ def measure(number: int = 20_000) -> dict[str, float]:
                 registers=registers,
                 consents=held,
                 objections=(),
+                stops=(),
                 last_unattended=None,
                 rules=RULES,
                 now=NOON,

@@ -31,6 +31,7 @@ def decided(raw: str, rules: Rules = WITH_ROUTE, **changes: object) -> Decision:
         registers=(),
         consents=(),
         objections=(),
+        stops=(),
         last_unattended=None,
         rules=rules,
         now=NOON,

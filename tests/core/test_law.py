@@ -56,6 +56,14 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         "sip/test_purpose_claims.py::test_law_1_7_any_other_claim_is_refused_and_the_strictest_presumed",
         "e2e/test_claims.py::test_a_service_call_of_one_who_may_goes_out_and_its_claim_stays_here",
     ),
+    "1.7a": (
+        f"{SCREENING}::test_law_1_7a_the_last_word_is_by_the_order_in_which_it_was_learnt",
+        f"{SCREENING}::test_law_1_7a_only_a_consent_by_name_that_is_entered_after_it_lifts_an_objection",
+        f"{SCREENING}::test_law_1_7a_requests_and_restrictions_stop_marketing_at_once",
+        "cli/test_last_word.py::test_an_objection_entered_today_blocks_whatever_date_it_bears",
+        "service/test_request_stops.py::test_an_open_erasure_or_objection_request_stops_marketing",
+        "service/test_request_stops.py::test_a_granted_restriction_stops_marketing_until_it_is_released",
+    ),
     "1.8": (
         "test_config.py::test_law_1_8_the_gate_does_not_start_without_saying_who_calls",
         "service/test_call_manager.py::test_an_unlisted_number_is_dialled_in_its_one_form_with_the_firms_name",
@@ -141,7 +149,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
 
 def rules() -> list[str]:
     """The numbers of all rules."""
-    return re.findall(r"^([0-9]+\.[0-9]+) ", LAW, re.MULTILINE)
+    return re.findall(r"^([0-9]+\.[0-9]+[a-z]?) ", LAW, re.MULTILINE)
 
 
 @cache
@@ -169,5 +177,5 @@ def test_a_test_that_names_a_rule_names_one_that_exists() -> None:
     known = set(rules())
     for path in (ROOT / "tests").rglob("test_*.py"):
         for name in names_in(path):
-            if found := re.match(r"test_law_([0-9]+)_([0-9]+)_", name):
+            if found := re.match(r"test_law_([0-9]+)_([0-9]+[a-z]?)_", name):
                 assert f"{found[1]}.{found[2]}" in known, f"{path.name}: {name}"

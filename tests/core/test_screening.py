@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gate.core.hours import Hours
+from gate.core.own_lists import last_consent, live_consents
 from gate.core.screening import (
     Consent,
     Objection,
@@ -16,16 +17,16 @@ from gate.core.screening import (
     Reason,
     RegisterView,
     Rules,
+    Stop,
     Topic,
     days_left,
     decision_body,
-    live_consent,
 )
 from tests.support.screening import ATTEMPT, CTPS, LONDON, NOON, OWN, RULES, TPS, allowed, blocked, screen
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-CONSENT = Consent("c1", given_at=NOON - 30 * DAY)
+CONSENT = Consent("c1", given_at=NOON - 30 * DAY, learnt=7)
 LISTED = (replace(TPS, listed=True), CTPS)
 
 
@@ -169,23 +170,49 @@ def test_law_1_5_a_consent_that_is_withdrawn_blocks_even_an_unlisted_number() ->
 
 
 def test_law_1_5_a_consent_after_the_withdrawal_counts_and_one_before_it_does_not() -> None:
-    withdrawn = Consent("w", given_at=NOON - 20 * DAY, withdrawn_at=NOON - 10 * DAY)
-    again = Consent("again", given_at=NOON - 5 * DAY)
+    withdrawn = Consent("w", NOON - 20 * DAY, withdrawn_at=NOON - 10 * DAY, learnt=3, withdrawn_learnt=5)
+    again = Consent("again", given_at=NOON - 5 * DAY, learnt=6)
     decision = screen(registers=LISTED, consents=[withdrawn, again])
     assert (decision.reason, decision.consent_id) == (Reason.CONSENTED, "again")
     for given_at in (NOON - 15 * DAY, NOON - 25 * DAY, NOON - 10 * DAY):
-        blocked(Reason.CONSENT_WITHDRAWN, registers=LISTED, consents=[withdrawn, Consent("other", given_at)])
+        blocked(Reason.CONSENT_WITHDRAWN, consents=[withdrawn, Consent("other", given_at, learnt=6)])
+    for learnt in (0, 3, 5):  # known before the withdrawal was: it is the last word
+        blocked(Reason.CONSENT_WITHDRAWN, registers=LISTED, consents=[withdrawn, replace(again, learnt=learnt)])
 
 
-def test_law_1_5_an_objection_newer_than_the_consent_blocks() -> None:
-    for made_at in (CONSENT.given_at, CONSENT.given_at + timedelta(microseconds=1), NOON):
-        blocked(Reason.OBJECTED, consents=[CONSENT], objections=[Objection("o1", made_at)])
+def test_law_1_7a_the_last_word_is_by_the_order_in_which_it_was_learnt() -> None:
+    """An objection that is entered today blocks today, whatever date it bears, and whatever date a consent bears."""
+    for made_at in (NOON - 900 * DAY, CONSENT.given_at, NOON, NOON + DAY):
+        for consent in (CONSENT, replace(CONSENT, given_at=NOON, after_objection=True)):
+            late = Objection("o1", made_at, learnt=8)
+            decision = screen(consents=[consent], objections=[late], registers=LISTED)
+            assert (decision.reason, decision.objection_id) == (Reason.OBJECTED, "o1")
 
 
-def test_law_1_5_a_consent_newer_than_the_objection_allows() -> None:
-    older = Objection("o1", CONSENT.given_at - timedelta(microseconds=1))
-    allowed(Reason.CONSENTED, consents=[CONSENT], objections=[older], registers=LISTED)
-    blocked(Reason.OBJECTED, consents=[CONSENT], objections=[older, Objection("o2", NOON - HOUR)])
+def test_law_1_7a_only_a_consent_by_name_that_is_entered_after_it_lifts_an_objection() -> None:
+    objection = Objection("o1", NOON - 2 * DAY, learnt=6)
+    named = replace(CONSENT, given_at=NOON - DAY, after_objection=True)
+    allowed(Reason.CONSENTED, consents=[named], objections=[objection], registers=LISTED)
+    blocked(Reason.OBJECTED, consents=[replace(named, after_objection=False)], objections=[objection])
+    blocked(Reason.OBJECTED, consents=[replace(named, learnt=6)], objections=[objection])
+    blocked(Reason.OBJECTED, consents=[replace(named, given_at=NOON + HOUR)], objections=[objection])
+    blocked(Reason.CONSENT_WITHDRAWN, consents=[replace(named, withdrawn_at=NOON, withdrawn_learnt=9)])
+    blocked(Reason.OBJECTED, consents=[replace(named, withdrawn_at=NOON)], objections=[objection])
+    blocked(Reason.OBJECTED, consents=[named], objections=[objection, Objection("o2", NOON - 9 * DAY, learnt=8)])
+    decision = screen(consents=[replace(CONSENT, id="other", given_at=NOON), named], objections=[objection])
+    assert (decision.reason, decision.consent_id) == (Reason.CONSENTED, "c1"), "the one that lifts it is named"
+
+
+@pytest.mark.parametrize("reason", [Reason.REQUEST_PENDING, Reason.RESTRICTED])
+def test_law_1_7a_requests_and_restrictions_stop_marketing_at_once(reason: Reason) -> None:
+    stop = [Stop(reason, "DSR-2026-0007")]
+    for held in ([], [CONSENT], [replace(CONSENT, after_objection=True)]):
+        assert "(DSR-2026-0007): do not call" in blocked(reason, stops=stop, consents=held)
+    assert "(" not in blocked(reason, stops=[Stop(reason, "")])
+    allowed(Reason.SERVICE_CALL, purpose=Purpose.SERVICE, stops=stop)
+    blocked(Reason.OBJECTED, stops=stop, objections=[Objection("o1", NOON)])
+    blocked(Reason.REQUEST_PENDING, stops=[Stop(Reason.RESTRICTED, "a"), Stop(Reason.REQUEST_PENDING, "b")])
+    blocked(Reason.INTERNAL_ERROR, stops=[Stop(Reason.NOT_LISTED, "")])
 
 
 def test_law_1_5_a_consent_from_the_future_is_none() -> None:
@@ -195,10 +222,10 @@ def test_law_1_5_a_consent_from_the_future_is_none() -> None:
 
 def test_law_1_5_the_newest_live_consent_is_relied_on() -> None:
     newest = Consent("new", NOON - DAY)
-    assert live_consent([newest, CONSENT], NOON) == newest
-    assert live_consent([CONSENT, newest], NOON) == newest
-    assert live_consent([], NOON) is None
-    assert live_consent([replace(newest, withdrawn_at=NOON + DAY), CONSENT], NOON) == CONSENT
+    assert live_consents([CONSENT, newest], NOON) == live_consents([newest, CONSENT], NOON) == [newest, CONSENT]
+    assert last_consent([newest, CONSENT]) == newest
+    assert last_consent(live_consents([], NOON)) is None
+    assert live_consents([replace(newest, withdrawn_at=NOON + DAY), CONSENT], NOON) == [CONSENT]
 
 
 @pytest.mark.parametrize("topic", [Topic.CLAIMS, Topic.PENSIONS])
@@ -216,6 +243,7 @@ STEPS: list[tuple[Reason, dict[str, Any]]] = [
     (Reason.IDENTITY_WITHHELD, {"withheld": True}),
     (Reason.OBJECTED, {"objections": [Objection("o1", NOON)]}),
     (Reason.CONSENT_WITHDRAWN, {"consents": [replace(CONSENT, withdrawn_at=NOON)]}),
+    (Reason.REQUEST_PENDING, {"stops": [Stop(Reason.REQUEST_PENDING, "r")]}),
     (Reason.TOPIC_NEEDS_CONSENT, {"topic": Topic.CLAIMS}),
     (Reason.REGISTER_MISSING, {"missing": True}),
     (Reason.REGISTER_DAMAGED, {"state": "damaged"}),

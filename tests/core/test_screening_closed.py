@@ -28,6 +28,8 @@ LISTED = (replace(TPS, listed=True), CTPS)
         {"consents": [Consent("naive", datetime(2026, 1, 1))]},
         {"consents": [None]},
         {"objections": [None]},
+        {"stops": [None]},
+        {"stops": 7},
         {"last_unattended": datetime(2026, 1, 1)},
         {"rules": None},
         {"purpose": None, "objections": 7},

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from gate.core.hours import Hours
 from gate.core.numbers import Number, is_emergency_or_short, parse, presentable, register_key
+from gate.core.own_lists import last_consent, live_consents
 from gate.core.screening import (
     ALLOWING,
     Attempt,
@@ -20,10 +21,10 @@ from gate.core.screening import (
     Purpose,
     Reason,
     RegisterView,
+    Stop,
     Topic,
     decide,
     decision_body,
-    live_consent,
 )
 from tests.support.screening import ATTEMPT, CTPS, LONDON, NOON, OWN, RULES, TPS, number_of
 from tests.support.spellings import drama_numbers, spellings
@@ -44,6 +45,7 @@ attempts = st.builds(
     withheld=st.sampled_from([False, False, False, True]),
     claimed_by=st.text(max_size=20),
 )
+STOPPING = (Reason.REQUEST_PENDING, Reason.RESTRICTED)
 ids = st.text(min_size=1, max_size=4)
 
 
@@ -65,11 +67,21 @@ def views(days: st.SearchStrategy[date]) -> st.SearchStrategy[list[RegisterView]
 
 
 def consents(times: st.SearchStrategy[datetime]) -> st.SearchStrategy[list[Consent]]:
-    return st.lists(st.builds(Consent, id=ids, given_at=times, withdrawn_at=st.none() | times), max_size=3)
+    places = st.integers(0, 9)
+    consent = st.builds(
+        Consent,
+        id=ids,
+        given_at=times,
+        withdrawn_at=st.none() | times,
+        learnt=places,
+        withdrawn_learnt=places,
+        after_objection=st.booleans(),
+    )
+    return st.lists(consent, max_size=3)
 
 
 def objections(times: st.SearchStrategy[datetime]) -> st.SearchStrategy[list[Objection]]:
-    return st.lists(st.builds(Objection, id=ids, made_at=times), max_size=2)
+    return st.lists(st.builds(Objection, id=ids, made_at=times, learnt=st.integers(0, 9)), max_size=2)
 
 
 rules = st.builds(
@@ -89,6 +101,7 @@ def world(times: st.SearchStrategy[datetime], days: st.SearchStrategy[date]) -> 
         "registers": views(days),
         "consents": st.just([]) | consents(times),
         "objections": st.just([]) | objections(times),
+        "stops": st.just([]) | st.lists(st.builds(Stop, st.sampled_from(STOPPING), ids), max_size=2),
         "last_unattended": st.none() | times,
         "rules": rules,
         "now": times,
@@ -119,12 +132,15 @@ def test_total_and_what_is_allowed_may_be_dialled(attempt: Attempt, given_: dict
     if attempt.purpose is Purpose.SERVICE:
         assert decision.reason is Reason.SERVICE_CALL
         return
-    consent = live_consent(given_["consents"], given_["now"])
+    assert not given_["stops"]
+    consent = last_consent(live_consents(given_["consents"], given_["now"]))
     today = given_["now"].astimezone(LONDON).date()
     assert given_["rules"].hours.open_at(given_["now"].astimezone(LONDON))
     if consent:
         assert decision.consent_id == consent.id
-        assert all(objection.made_at < consent.given_at for objection in given_["objections"])
+        for objection in given_["objections"]:
+            assert consent.after_objection
+            assert objection.learnt < consent.learnt
         return
     assert not given_["objections"]
     assert not given_["consents"] or all(held.given_at > given_["now"] for held in given_["consents"])
@@ -161,6 +177,7 @@ def test_total_on_nonsense(
         registers=registers,
         consents=consents,
         objections=objections,
+        stops=[],
         last_unattended=last,
         rules=rules,
         now=now,
@@ -181,8 +198,9 @@ def test_a_listed_number_is_never_allowed_in_any_spelling(data: st.DataObject, l
         replace(ATTEMPT, raw_number=raw),
         number=number,
         registers=tuple(replace(view, listed=found and view.name == name) for view in (TPS, CTPS)),
-        consents=data.draw(consents(near).filter(lambda held: live_consent(held, NOON) is None)),
+        consents=data.draw(consents(near).filter(lambda held: not live_consents(held, NOON))),
         objections=data.draw(objections(near)),
+        stops=[],
         last_unattended=None,
         rules=RULES,
         now=NOON,
@@ -204,6 +222,7 @@ def test_an_unlisted_number_is_not_refused_for_its_spelling(data: st.DataObject,
         registers=tuple(replace(view, listed=register_key(number.e164) == register_key(other)) for view in (TPS, CTPS)),
         consents=[],
         objections=[],
+        stops=[],
         last_unattended=None,
         rules=RULES,
         now=NOON,

@@ -54,7 +54,11 @@ def day(days_ago: int) -> datetime:
 
 
 def test_an_imported_objection_keeps_its_own_date_and_its_file(house: DataFolder) -> None:
-    assert objections(house, {"number": "07700 900301", "made_at": day(9), "line": 7}) == {"imported": 1, "held": 0}
+    assert objections(house, {"number": "07700 900301", "made_at": day(9), "line": 7}) == {
+        "imported": 1,
+        "held": 0,
+        "without_effect": 0,
+    }
     kept = ByName(house).objection_export(actor=ACTOR)["items"]
     made = next(row["made_at"] for row in kept if row["number"] == "+447700900301")
     assert datetime.fromisoformat(made) == day(9)
@@ -63,34 +67,46 @@ def test_an_imported_objection_keeps_its_own_date_and_its_file(house: DataFolder
     assert reason(house, "07700900301") == "objected"
 
 
-def test_an_objection_outlives_every_consent_that_is_not_later_by_its_own_date(house: DataFolder) -> None:
+def test_no_consent_of_a_batch_lifts_an_objection_whatever_its_date(house: DataFolder) -> None:
     number = "+447700900302"
-    objections(house, {"number": number, "made_at": day(5)})
-    consents(house, {"number": number, "given_at": day(6)}, {"number": number, "given_at": day(5)})
-    assert reason(house, number) == "objected"
     consents(house, {"number": number, "given_at": day(4)})
     assert reason(house, number) == "consented"
-    objections(house, {"number": number, "made_at": day(3)})
+    assert objections(house, {"number": number, "made_at": day(500)})["without_effect"] == 0
+    assert reason(house, number) == "objected", "learnt after the consent, whatever date it bears"
+    kept = consents(house, {"number": number, "given_at": day(1)}, {"number": "+447700900309", "given_at": day(1)})
+    assert (kept["imported"], kept["without_effect"]) == (2, 1)
     assert reason(house, number) == "objected"
+    assert objections(house, {"number": number, "made_at": day(3)})["without_effect"] == 1
 
 
-def test_an_objection_without_a_date_counts_from_now_whatever_older_one_is_held(house: DataFolder) -> None:
+def test_an_objection_that_is_held_already_does_not_come_after_a_consent_that_lifted_it(house: DataFolder) -> None:
     number = "+447700900303"
     objections(house, {"number": number, "made_at": day(5)})
-    consents(house, {"number": number, "given_at": day(4)})
+    words = {"how": "phone", "wording": "Yes", "who": "Mr Lee", "evidence": "note 1"}
+    ByName(house).consent_add(number=number, after_objection=True, **words, actor=ACTOR)
     assert reason(house, number) == "consented"
-    assert objections(house, {"number": number}) == {"imported": 1, "held": 0}
+    assert objections(house, {"number": number, "made_at": day(5)})["held"] == 1
+    assert reason(house, number) == "consented", "the same list came again"
+    assert objections(house, {"number": number})["imported"] == 1
     assert reason(house, number) == "objected"
 
 
 def test_the_same_again_is_not_kept_twice(house: DataFolder) -> None:
     rows = [{"number": "+447700900304", "made_at": day(2)}, {"number": "+447700900304", "made_at": day(1)}]
-    assert objections(house, *rows) == {"imported": 2, "held": 0}
-    assert objections(house, *rows) == {"imported": 0, "held": 2}
-    assert objections(house, {"number": "07700900304"}) == {"imported": 0, "held": 1}
+    assert objections(house, *rows)["imported"] == 2
+    assert objections(house, *rows)["imported"] == 0
+    assert objections(house, {"number": "07700900304"}) == {
+        "imported": 0,
+        "held": 1,
+        "without_effect": 0,
+    }
     given = {"number": LISTED, "given_at": day(2)}
-    assert consents(house, given, given) == {"imported": 1, "held": 1}
-    assert consents(house, given | {"evidence": "form 2"}) == {"imported": 1, "held": 0}
+    assert consents(house, given, given)["imported"] == 1
+    assert consents(house, given | {"evidence": "form 2"}) == {
+        "imported": 1,
+        "held": 0,
+        "without_effect": 0,
+    }
 
 
 def test_a_withdrawn_consent_comes_in_withdrawn_and_is_never_revived(house: DataFolder) -> None:
@@ -98,7 +114,11 @@ def test_a_withdrawn_consent_comes_in_withdrawn_and_is_never_revived(house: Data
     withdrawn = {"number": number, "given_at": day(9), "withdrawn_at": day(8), "withdrawn_why": "wrote"}
     assert consents(house, withdrawn)["imported"] == 1
     assert reason(house, number) == "consent_withdrawn"
-    assert consents(house, {"number": number, "given_at": day(9)}) == {"imported": 0, "held": 1}
+    assert consents(house, {"number": number, "given_at": day(9)}) == {
+        "imported": 0,
+        "held": 1,
+        "without_effect": 0,
+    }
     assert reason(house, number) == "consent_withdrawn"
     live = {"number": "+442079460103", "given_at": day(9)}
     consents(house, live)

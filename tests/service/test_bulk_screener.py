@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from gate.core.screening import Consent, Objection, Purpose, RegisterView, Rules, Topic, decide
+from gate.core.screening import Consent, Objection, Purpose, Reason, RegisterView, Rules, Stop, Topic, decide
 from gate.operations.contacts.bulk_screener import BulkScreener
 from gate.operations.contacts.number_reader import read
 from tests.support.screening import ATTEMPT, NOON, RULES
@@ -51,6 +51,7 @@ class Held:
     objections: tuple[Objection, ...] = ()
     consents: tuple[Consent, ...] = ()
     last_unattended: Any = None
+    stops: tuple[Stop, ...] = ()
 
 
 class Own:
@@ -78,6 +79,7 @@ HELD = {
     "+442079460004": WITHDRAWN,
     "+442079460005": UNATTENDED,
     "+442079460006": OBJECTED,
+    "+442079460007": replace(CONSENTED, stops=(Stop(Reason.REQUEST_PENDING, "DSR-2026-0001"),)),
     "+493023125000": OBJECTED,
 }
 OWN = Own(HELD, frozenset({"+442079460006"}))
@@ -103,6 +105,7 @@ def check(raws: list[str], rules: Rules = RULES, registers: Registers | None = N
                 registers=registers.view(e164) if e164 else (),
                 consents=held.consents,
                 objections=held.objections,
+                stops=held.stops,
                 last_unattended=held.last_unattended,
                 rules=rules,
                 now=NOON,
@@ -117,7 +120,15 @@ def check(raws: list[str], rules: Rules = RULES, registers: Registers | None = N
 
 def test_every_kind_of_answer() -> None:
     reasons = check(RAWS)
-    wanted = {"not_listed", "listed_tps", "listed_ctps", "objected", "consented", "consent_withdrawn"}
+    wanted = {
+        "not_listed",
+        "listed_tps",
+        "listed_ctps",
+        "objected",
+        "consented",
+        "consent_withdrawn",
+        "request_pending",
+    }
     wanted |= {"redial_too_soon", "outside_coverage", "number_invalid", "destination_not_allowed", "identity_withheld"}
     assert wanted == reasons
 

@@ -23,6 +23,9 @@ SAMPLES = Path(__file__).parents[2] / "sample_lists"
 class Nothing:
     """A store that holds nothing of anybody."""
 
+    def stops(self, number: str) -> list[Any]:
+        return []
+
     def objections(self, number: str) -> list[Any]:
         return []
 

@@ -28,6 +28,13 @@ def fill(store):
         facts.append(Fact("consent", f"c{n}", START, "user:ann(1)", {"number": number, "given_at": START.isoformat()}))
     facts.append(Fact("consent_withdrawn", "c1", START, "user:ann(1)", {"at": START.isoformat()}))
     put(store, *facts, *a_call(0, NUMBERS[17]))
+    for n, asks in enumerate(("erasure", "objection", "access", "erasure")):
+        put(store, Fact("request_opened", f"r{n}", START, "x", {"reference": f"DSR-2026-000{n}", "asks": asks}))
+        put(store, Fact("request_person", f"r{n}", START, "x", {"lines": [NUMBERS[n], NUMBERS[19]]}))
+    put(store, Fact("request_withdrawn", "r3", START, "x", {"on": "2026-03-02"}))
+    for n, kind in enumerate(("hold", "restriction", "restriction")):
+        put(store, Fact("hold", f"h{n}", START, "x", {"kind": kind, "target": "number", "number": NUMBERS[15 + n]}))
+    put(store, Fact("hold_released", "h2", START, "x", {"reason": "over"}))
     put(store, decision("lost", NUMBERS[18]), Fact("answered", "lost", START, "gate", {"codec": "PCMU"}))
     put(store, Fact("ended", "lost", START, "gate", {"by": "callee", "bridged": False, "seconds": 0.0}))
     store.call(lambda tx: erase_facts(tx, [2], subject="req", at=START, actor="user:ann(1)", receipt={}))
@@ -43,11 +50,15 @@ def test_every_number_is_answered_as_in_a_transaction(store, monkeypatch, page):
         held = lists.of(number)
         assert list(held.objections) == store.call(lambda tx, n=number: tx.objections(n)), number
         assert list(held.consents) == store.call(lambda tx, n=number: tx.consents(n)), number
+        assert list(held.stops) == store.call(lambda tx, n=number: tx.stops(n)), number
         assert held.last_unattended == store.call(lambda tx, n=number: tx.last_unattended(n)), number
-        assert bool(held.objections or held.consents or held.last_unattended) == (
+        assert bool(held.objections or held.consents or held.stops or held.last_unattended) == (
             number in lists.numbers or lists.is_erased(number)
         )
     assert lists.has_erased and lists.is_erased(NUMBERS[2]) and NUMBERS[2] not in lists.numbers
+    assert [each.reference for each in lists.of(NUMBERS[19]).stops] == ["DSR-2026-0000", "DSR-2026-0001"]
+    assert [each.reason for each in lists.of(NUMBERS[16]).stops] == ["restricted"]
+    assert [n for n in range(20) if lists.of(NUMBERS[n]).stops] == [0, 1, 16, 19]
     assert lists.of(NUMBERS[18]).last_unattended == START
 
 

@@ -85,7 +85,7 @@ def test_the_opt_out_digit_marks_the_call_and_holds_at_once(store):
     put(store, decision("c"))
     put(store, Fact("objection", "o1", START, "callee", {"number": NUMBER, "source": "keypad", "call_id": "c"}))
     assert row(store, "calls", call_id="c")["objected"] == 1
-    assert store.call(lambda tx: tx.objections(NUMBER)) == [Objection("o1", START)]
+    assert store.call(lambda tx: tx.objections(NUMBER)) == [Objection("o1", START, 1)]
 
 
 @pytest.mark.parametrize(("interrupted", "expected"), [(True, "interrupted"), (False, "closed")])
@@ -118,10 +118,10 @@ def test_objections_and_consents_of_a_number(store):
         return {n: (tx.objections(f"+44770090000{n}"), tx.consents(f"+44770090000{n}")) for n in range(1, 6)}
 
     assert store.call(ask) == {
-        1: ([Objection("obj-1", START)], []),
+        1: ([Objection("obj-1", START, 0)], []),
         2: ([], []),
-        3: ([], [Consent("con-1", at)]),
-        4: ([], [Consent("con-2", at, datetime(2026, 2, 1, tzinfo=UTC))]),
+        3: ([], [Consent("con-1", at, learnt=3)]),
+        4: ([], [Consent("con-2", at, datetime(2026, 2, 1, tzinfo=UTC), 4, withdrawn_learnt=5)]),
         5: ([], []),
     }
 

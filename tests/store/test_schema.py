@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import dataclasses
+import sqlite3
 
 import pytest
 import sqlite_utils
 
+from gate.audit.derived import check_derived
+from gate.audit.report import Findings
 from gate.errors import StoreError
 from gate.ports import Fact
 from gate.store import schema
 from gate.store.connect import open_reader, open_writer
 from gate.store.erasure import erase_facts
-from gate.store.projections import HOLDS, TOUCHED
+from gate.store.projections import CONSENTS, HOLDS, TOUCHED
 from gate.store.schema import STEPS, bring_up_to_date, migrations
-from tests.support.evidence import START, a_call, open_store, put
+from tests.support.evidence import PEPPER, START, a_call, open_store, own_lists, put
 
 
 def test_migrations_are_applied_once(tmp_path):
@@ -71,6 +74,32 @@ def test_the_reference_of_a_hold_erased_before_goes(tmp_path, monkeypatch):
     assert found == [{"id": "gone", "reference": None}, {"id": "kept", "reference": "Pat kept"}]
     store.close()
     assert b"Pat gone" not in (tmp_path / "gate.db").read_bytes()
+
+
+def test_withdrawals_kept_before_get_the_place_in_which_they_were_learnt(tmp_path, monkeypatch):
+    monkeypatch.setattr(schema, "STEPS", schema.STEPS[:8])
+    old = {name: CONSENTS.derive[name] for name in CONSENTS.derive}
+    for kind, gone in (("consent", "after_objection"), ("consent_withdrawn", "withdrawn_leaf")):
+
+        def derive(fact, kind=kind, gone=gone):
+            return {name: value for name, value in old[kind](fact).items() if name != gone}
+
+        monkeypatch.setitem(TOUCHED, kind, ((CONSENTS, derive),))
+    store = open_store(tmp_path)
+    put(store, *own_lists())
+    put(store, Fact("consent_withdrawn", "con-2", START, "x", {"reason": "again"}))
+    store.close()
+    monkeypatch.undo()
+    store = open_store(tmp_path)
+    (kept,) = store.call(lambda tx: tx.consents("+447700900003"))
+    (withdrawn,) = store.call(lambda tx: tx.consents("+447700900004"))
+    assert (kept.learnt, kept.withdrawn_learnt, kept.after_objection) == (3, 0, False)
+    assert (withdrawn.learnt, withdrawn.withdrawn_learnt) == (4, 5), "the first one stands"
+    store.close()
+    findings = Findings()
+    with sqlite3.connect(tmp_path / "gate.db") as connection:
+        check_derived(connection, CONSENTS, PEPPER, findings)
+    assert findings.faults == []
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path, monkeypatch):

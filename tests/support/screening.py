@@ -49,6 +49,7 @@ def screen(attempt: Attempt = ATTEMPT, **changes: Any) -> Decision:
         "registers": (TPS, CTPS),
         "consents": (),
         "objections": (),
+        "stops": (),
         "last_unattended": None,
         "rules": replace(RULES, **rules),
         "now": NOON,

@@ -148,6 +148,7 @@ class BulkScreener:
             registers=views,
             consents=held.consents if held else (),
             objections=held.objections if held else (),
+            stops=held.stops if held else (),
             last_unattended=held.last_unattended if held else None,
             rules=self.rules,
             now=self.now,

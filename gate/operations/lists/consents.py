@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from gate.converting import convert
 from gate.errors import UsageError
-from gate.operations.lists.entries import AT_ONCE, BatchKept, ConsentEntry, check_entries, origin
+from gate.operations.lists.entries import (
+    AT_ONCE,
+    BatchKept,
+    ConsentEntry,
+    check_entries,
+    made_text,
+    origin,
+    standing,
+)
 from gate.operations.operation import (
     KEEPERS,
     READERS,
@@ -28,6 +36,7 @@ from gate.operations.parsing import number_of, number_or_id
 from gate.store import queries
 
 if TYPE_CHECKING:
+    from gate.core.terms import Objection
     from gate.operations.data_folder import DataFolder
     from gate.store.transaction import StoreTransaction
 
@@ -40,6 +49,8 @@ class ConsentAdded(Response, frozen=True):
     id: str
     number: str
     given_at: str
+    notice: str = ""
+    """Why it changes nothing; empty where it counts."""
 
 
 class ConsentAdd(Request[ConsentAdded], frozen=True):
@@ -56,6 +67,8 @@ class ConsentAdd(Request[ConsentAdded], frozen=True):
     """Where the proof is: a document or recording id."""
     given_at: Moment | None = None
     """None: now."""
+    after_objection: bool = False
+    """They objected, and agreed since: it lifts their objection. Without this no consent does, whatever its date."""
 
 
 @operation(ConsentAdd, "consent_add", roles=KEEPERS)
@@ -80,9 +93,41 @@ def consent_add(folder: DataFolder, asked: ConsentAdd, caller: Caller) -> Consen
         "wording": asked.wording,
         "who": asked.who,
         "evidence": asked.evidence,
+        **({"after_objection": True} if asked.after_objection else {}),
     }
-    folder.keep("consent", consent_id, caller.actor, body)
-    return ConsentAdded(id=consent_id, number=e164, given_at=given.isoformat())
+
+    def work(tx: StoreTransaction) -> ConsentAdded:
+        objection = standing(tx, e164, now)
+        if asked.after_objection:
+            _check_after(objection, given, asked)
+        tx.append(folder.fact("consent", consent_id, caller.actor, body))
+        notice = "" if asked.after_objection or not objection else _blocked_by(objection)
+        return ConsentAdded(id=consent_id, number=e164, given_at=given.isoformat(), notice=notice)
+
+    added: ConsentAdded = folder.store.call(work)
+    return added
+
+
+def _check_after(objection: Objection | None, given: datetime, asked: ConsentAdd) -> None:
+    """A consent that is to lift an objection must be able to. Raises ``UsageError``."""
+    if objection is None:
+        raise UsageError("no objection stands against this number", hint="Add the consent without --after-objection.")
+    if given <= objection.made_at:
+        raise UsageError(
+            f"they objected on {made_text(objection)}, after this consent was given",
+            hint="Only a consent that was given since lifts an objection: say when, with --given-at.",
+        )
+    if not asked.evidence.strip():
+        raise UsageError(
+            "a consent after an objection needs its evidence", hint="Say where the proof is: --evidence form-8812."
+        )
+
+
+def _blocked_by(objection: Objection) -> str:
+    return (
+        f"An objection of {made_text(objection)} stands: marketing calls stay refused. If they agreed since, add the "
+        "consent again with --after-objection."
+    )
 
 
 # --- withdrawing ---------------------------------------------------------------------------------------------------
@@ -141,6 +186,9 @@ class ConsentRow(Response, frozen=True):
     withdrawn_at: str | None
     withdrawn_by: str | None
     withdrawn_why: str | None
+    withdrawn_leaf: int | None = None
+    after_objection: bool | None = None
+    """It was entered by name to lift an objection."""
 
 
 class ConsentList(Paged[Page[ConsentRow]], frozen=True):
@@ -183,11 +231,14 @@ class ConsentImport(Request[BatchKept], frozen=True):
 def consent_import(folder: DataFolder, asked: ConsentImport, caller: Caller) -> BatchKept:
     """Keep a batch of consents, each with its own date and evidence, the withdrawn ones with their withdrawal.
 
-    A consent that is held already stays as it is: a withdrawal that is held stands, and one in the file is added.
+    A consent that is held already stays as it is: a withdrawal that is held stands, and one in the file is added. None
+    of a batch lifts an objection.
     """
+    idle = 0
     check_entries("consents", asked.entries, folder.clock.now())
 
     def keep(tx: StoreTransaction, entry: ConsentEntry) -> bool:
+        nonlocal idle
         e164 = number_of(entry.number)
         file = origin(entry, asked.source_name, asked.sha256)
         held = _held(tx, entry, e164)
@@ -195,6 +246,7 @@ def consent_import(folder: DataFolder, asked: ConsentImport, caller: Caller) -> 
         if held is None:
             body: dict[str, Any] = {"number": e164, "given_at": entry.given_at.astimezone(UTC).isoformat()}
             body |= {"how": entry.how, "wording": entry.wording, "who": entry.who, "evidence": entry.evidence}
+            idle += standing(tx, e164, folder.clock.now()) is not None
             tx.append(folder.fact("consent", consent_id, caller.actor, body | file))
         if entry.withdrawn_at and (held is None or held["withdrawn_at"] is None):
             body = {"at": entry.withdrawn_at.astimezone(UTC).isoformat(), "reason": entry.withdrawn_why}
@@ -203,7 +255,7 @@ def consent_import(folder: DataFolder, asked: ConsentImport, caller: Caller) -> 
         return held is None
 
     kept = folder.store.call(lambda tx: sum(keep(tx, entry) for entry in asked.entries))
-    return BatchKept(imported=kept, held=len(asked.entries) - kept)
+    return BatchKept(imported=kept, held=len(asked.entries) - kept, without_effect=idle)
 
 
 def _held(tx: StoreTransaction, entry: ConsentEntry, e164: str) -> dict[str, Any] | None:

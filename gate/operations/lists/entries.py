@@ -8,15 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
 from gate.core import numbers
 from gate.core.numbers import NumberRefused
+from gate.core.own_lists import live_consents, standing_objection
 from gate.core.showing import LONDON
+from gate.core.terms import Objection
+from gate.core.wording import date_text
 from gate.errors import UsageError
 from gate.operations.operation import Line, Moment, Note, Response
+
+if TYPE_CHECKING:
+    from gate.store.transaction import StoreTransaction
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "objections": ("number", "made_at", "source", "note"),
@@ -79,6 +85,18 @@ class BatchKept(Response, frozen=True):
     imported: int
     held: int
     """Those that were there already."""
+    without_effect: int = 0
+    """Of those imported: consents that an objection stands against, objections to numbers that are blocked already."""
+
+
+def standing(tx: StoreTransaction, e164: str, now: datetime) -> Objection | None:
+    """The objection that blocks a number now, by what is kept; None where there is none."""
+    return standing_objection(tx.objections(e164), live_consents(tx.consents(e164), now))
+
+
+def made_text(objection: Objection) -> str:
+    """The day of an objection in words: ``3 March 2026``."""
+    return date_text(objection.made_at.astimezone(LONDON))
 
 
 def check_entries(name: str, entries: Sequence[Entry], now: datetime) -> None:

@@ -9,7 +9,15 @@ import msgspec
 
 from gate.converting import convert
 from gate.errors import UsageError
-from gate.operations.lists.entries import AT_ONCE, BatchKept, ObjectionEntry, check_entries, origin
+from gate.operations.lists.entries import (
+    AT_ONCE,
+    BatchKept,
+    ObjectionEntry,
+    check_entries,
+    made_text,
+    origin,
+    standing,
+)
 from gate.operations.operation import (
     KEEPERS,
     READERS,
@@ -41,6 +49,8 @@ class ObjectionAdded(Response, frozen=True):
     id: str
     number: str
     made_at: str
+    notice: str = ""
+    """What it changes nothing for; empty where calls that could be made before cannot be made now."""
 
 
 class ObjectionAdd(Request[ObjectionAdded], frozen=True):
@@ -51,7 +61,8 @@ class ObjectionAdd(Request[ObjectionAdded], frozen=True):
     """How it came: ``told``, ``letter``, ``email``, …"""
     note: Note = ""
     made_at: Moment | None = None
-    """When they said so; None: now. Only a consent given after it is newer."""
+    """When they said so; None: now. It blocks from now on whatever it is; only a consent that is entered after it, by
+    name, lifts it."""
 
 
 @operation(ObjectionAdd, "objection_add", roles=KEEPERS)
@@ -68,9 +79,11 @@ def objection_add(folder: DataFolder, asked: ObjectionAdd, caller: Caller) -> Ob
         body["made_at"] = made.isoformat()
 
     def work(tx: StoreTransaction) -> ObjectionAdded:
+        before = standing(tx, e164, folder.clock.now())
         fact = last_word(tx, folder.fact("objection", folder.new_id(), caller.actor, body))
         tx.append(fact)
-        return ObjectionAdded(id=fact.subject, number=e164, made_at=fact.body["made_at"])
+        notice = f"An objection of {made_text(before)} stands already: nothing changes." if before else ""
+        return ObjectionAdded(id=fact.subject, number=e164, made_at=fact.body["made_at"], notice=notice)
 
     added: ObjectionAdded = folder.store.call(work)
     return added
@@ -179,7 +192,10 @@ def objection_import(folder: DataFolder, asked: ObjectionImport, caller: Caller)
     """
     check_entries("objections", asked.entries, folder.clock.now())
 
+    idle = 0
+
     def keep(tx: StoreTransaction, entry: ObjectionEntry) -> bool:
+        nonlocal idle
         e164 = number_of(entry.number)
         in_force = tx.objections(e164)
         made = entry.made_at.astimezone(UTC) if entry.made_at else None
@@ -191,11 +207,12 @@ def objection_import(folder: DataFolder, asked: ObjectionImport, caller: Caller)
         body |= origin(entry, asked.source_name, asked.sha256)
         if made is not None:
             body["made_at"] = made.isoformat()
+        idle += standing(tx, e164, folder.clock.now()) is not None
         tx.append(last_word(tx, folder.fact("objection", folder.new_id(), caller.actor, body)))
         return True
 
     kept = folder.store.call(lambda tx: sum(keep(tx, entry) for entry in asked.entries))
-    return BatchKept(imported=kept, held=len(asked.entries) - kept)
+    return BatchKept(imported=kept, held=len(asked.entries) - kept, without_effect=idle)
 
 
 class ObjectionExport(Paged[Page[ObjectionRow]], frozen=True):
