@@ -13,6 +13,7 @@
 - ``letters``   the wording of the letters about requests
 - ``audit_log``  the log page by page, for ``audit``; ``reveal``: a number in full
 - ``audit_export``, ``audit_open``  bundles for auditors, made and opened, for ``audit``
+- ``backup``, ``restoring`` (restore): sets of files with their digests (``backup_sets``)
 - ``memory``    the second place that outlives a restore
 - ``manual``    the pages of ``gate.manual``
 - ``report``    a month in figures, or the record of processing, as one page

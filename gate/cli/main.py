@@ -44,6 +44,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "The log: verify, restore, status, leaves, leaf, checkpoint, checkpoints, key, export, open.",
     ),
     "memory": ("gate.cli.memory", "The second place that outlives a restore: status, renew."),
+    "backup": ("gate.cli.backup", "Data and configuration into one set, wrapped keys into another."),
+    "restore": ("gate.cli.restoring", "A backup put back whole, and what was erased since erased again."),
     "config": ("gate.cli.settings", "The configuration: show."),
     "console": ("gate.cli.console", "The console, in this terminal."),
     "manual": ("gate.cli.manual", "The manual, page by page."),

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from gate.operations import proposals
 from gate.operations.audit import checkpoints, exporting, leaves, verifying
+from gate.operations.backup import backup
 from gate.operations.calls import calls, recordings, screening
 from gate.operations.contacts import crm_import, forgetting, pages, rescreening, screening_log
 from gate.operations.keys import dropping, recipients, wraps
@@ -21,6 +22,7 @@ from gate.operations.status import glance, session
 
 _MODULES: Final = (
     article30,
+    backup,
     calls,
     checkpoints,
     consents,

@@ -114,6 +114,11 @@ class KeyStoreDb(SqliteThread):
         sql = "SELECT recording_id FROM wraps WHERE recipient_id = ? AND recording_id > ? ORDER BY recording_id LIMIT ?"
         return [recording for (recording,) in self._select(sql, (recipient_id, after, limit))]
 
+    def page(self, after: int, limit: int) -> list[tuple[int, str, str, str, bytes, int]]:
+        """(row, recording, recipient, key, wrap, proven) of all recordings, from the first row after ``after``."""
+        sql = "SELECT id, recording_id, recipient_id, key_id, wrap, proven FROM wraps WHERE id > ? ORDER BY id LIMIT ?"
+        return self._select(sql, (after, limit))
+
     def held(self, recipient_id: str, other: str, after: str = "", limit: int = 500) -> list[Held]:
         """Recordings that a recipient can open, by id, each with whether ``other`` can too."""
         found: list[Held] = self._call(lambda db: held(db, recipient_id, other, after, limit))

@@ -39,6 +39,8 @@ DESIGNED = {
     "contacts": {"import", "status", "list"},
     "request": {"open", "verify-identity", "clarify", "search", "decide", "fulfil", "list", "show"},
     "letters": {"show", "check"},
+    "backup": set(),
+    "restore": set(),
     "memory": {"status", "renew"},
     "report": set(),
     "reveal": set(),

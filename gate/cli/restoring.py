@@ -1,0 +1,127 @@
+"""``dialgate restore``: a backup put back whole, what was erased since erased again, before a gate starts on it."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import click
+
+from gate.cli.backup_sets import Set, put, sync, verified
+from gate.cli.command import command as make
+from gate.cli.output import View, say
+from gate.clock import SystemClock
+from gate.config import Config
+from gate.control.actors import user
+from gate.core.showing import LONDON
+from gate.daemon import open_data_folder
+from gate.errors import StoreError, UsageError
+from gate.operations.memory.replaying import REPLAYED
+from gate.store.lock import DataLock
+
+RESTORED = "backup_restored"
+
+
+@make("restore", example="dialgate restore /mnt/backup/2027-03-02 --keys /mnt/keys/2027-03-02")
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+@click.option(
+    "--keys",
+    "keys",
+    required=True,
+    metavar="DIR",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="The set of wrapped keys that was made with it.",
+)
+@click.option("--late", is_flag=True, help="Take the keys though their days are over: they should have been destroyed.")
+def command(view: View, folder: Path, keys: Path, late: bool) -> None:
+    """Put a backup back in the place of the data folder. The gate must not run.
+
+    Every file is compared with its digest first. A data folder that is there is moved aside, not deleted. Then what
+    was erased, objected to or put on hold since is replayed from the memory journal (storage.memory), and the log says
+    so. A configuration that is there is left as it is.
+    """
+    with view.progress("Restoring") as progress:
+        data, wrapped = verified(folder, "data", progress), verified(keys, "keys")
+        _belong(data, wrapped, late=late)
+        if not view.path.exists():
+            view.path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(data.folder / "config/config.toml", view.path)
+            say(f"Wrote {view.path} from the backup; passwords are not in it.")
+        config = view.config
+        aside, files = _put_back(config.data, data, wrapped)
+        told = _replayed(config, data, files)
+    view.data({"data": str(config.data), "aside": str(aside or ""), "files": files, **told})
+    if aside is not None:
+        say(f"The data folder that was there is {aside} now. It may hold keys of what is erased: destroy it.")
+    for each in told["warnings"]:
+        say(each)
+
+
+def _belong(data: Set, wrapped: Set, *, late: bool) -> None:
+    if data.said.get("id") != wrapped.said.get("id"):
+        raise UsageError("these keys were not made with this backup", hint="name the set of the same day")
+    try:
+        until = date.fromisoformat(str(wrapped.said.get("until")))
+    except ValueError:
+        raise StoreError(f"{wrapped.folder} does not say until when its keys may be kept") from None
+    if SystemClock().now().astimezone(LONDON).date() > until and not late:
+        raise UsageError(
+            f"the keys in {wrapped.folder} had to be destroyed by the end of {until}",
+            hint="receipts of erasures promise it; take a newer backup, or --late where there is none",
+        )
+
+
+def _put_back(target: Path, data: Set, wrapped: Set) -> tuple[Path | None, int]:
+    """Build the folder beside its place, then let it take that; where the old one lies now, and how many files."""
+    part = target.with_name(f".{target.name}.restoring")
+    aside: Path | None = None
+    try:
+        shutil.rmtree(part, ignore_errors=True)
+        part.mkdir(parents=True, mode=0o700)
+        files = put(data, "data", part) + put(wrapped, "keys", part)
+        (part / "recordings").mkdir(exist_ok=True, mode=0o700)
+        sync(part)
+        if target.exists() and any(target.iterdir()):
+            with DataLock(target):  # raises where a gate runs on it
+                stamp = f"{SystemClock().now():%Y%m%dT%H%M%S}"
+                aside = target.with_name(f"{target.name}.before-{stamp}")
+                target.rename(aside)
+        elif target.exists():
+            target.rmdir()
+        part.rename(target)
+    except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
+        if aside is not None and not target.exists():
+            aside.rename(target)
+        raise StoreError(
+            f"{target} could not be put back: {error.strerror}",
+            hint="is there room? a folder that is a mount of its own must be emptied and unmounted first",
+        ) from error
+    except StoreError:
+        shutil.rmtree(part, ignore_errors=True)
+        raise
+    return aside, files
+
+
+def _replayed(config: Config, data: Set, files: int) -> dict[str, Any]:
+    """Open what was put back: the memory journal is replayed by that; what it said, and what is left to see to."""
+    with open_data_folder(config) as folder:
+        body = {"backup": data.said.get("id"), "made_at": data.said.get("made_at"), "files": files}
+        folder.keep(RESTORED, "backup", user(os.getuid()), body)
+        outcome = folder.retention.at_start()
+        rows = folder.read(
+            lambda tx: tx.query("SELECT body FROM facts WHERE kind = ? ORDER BY leaf_index DESC LIMIT 1", [REPLAYED])
+        )
+        folder.trust.look()
+        said: dict[str, Any] = json.loads(rows[0]["body"] or "{}") if rows else {}
+        warnings = [*folder.trust.warnings(), *folder.memory.warnings()]
+        if not folder.memory.configured:
+            warnings.append(
+                "No second place is configured (storage.memory): objections and erasures since the backup are not "
+                "known here. Add them again before the gate starts."
+            )
+        return {"replayed": said, "erased_again": outcome.erased, "warnings": warnings}

@@ -1,0 +1,102 @@
+"""What a gate gives out for a backup: the wrapped keys, page by page, and the leaves that say who made it."""
+
+from __future__ import annotations
+
+import base64
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, Final
+
+import msgspec
+
+from gate.operations.operation import ADMINS, Caller, Line, Request, Response, operation
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+
+BEGUN: Final = "backup_begun"
+MADE: Final = "backup_made"
+BATCH: Final = 64
+"""Wrapped keys in one message: its size is bounded (``gate.control.wire.LARGEST_BODY``)."""
+
+
+class BackupBegun(Response, frozen=True):
+    """A backup that may be made now."""
+
+    id: str
+    made_at: str
+    keys_until: str
+    """The day by whose end the set of keys must be destroyed (``retention.backup_days``)."""
+
+
+class BackupBegin(Request[BackupBegun], frozen=True):
+    """Begin a backup."""
+
+
+@operation(BackupBegin, "backup_begin", roles=ADMINS)
+def backup_begin(folder: DataFolder, asked: BackupBegin, caller: Caller) -> BackupBegun:
+    """Begin a backup: the log says who takes the wrapped keys out, and until when they may be kept."""
+    until = (folder.today() + timedelta(days=folder.config.retention.backup_days)).isoformat()
+    name = folder.new_id()
+    folder.keep(BEGUN, name, caller.actor, {"keys_until": until})
+    return BackupBegun(id=name, made_at=folder.clock.now().isoformat(), keys_until=until)
+
+
+class CopiedKey(Response, frozen=True):
+    """A wrapped key, as it is kept."""
+
+    recording_id: str
+    recipient_id: str
+    key_id: str
+    wrap: str
+    """Base64."""
+    proven: bool
+
+
+class CopiedKeys(Response, frozen=True):
+    """A page of them."""
+
+    items: list[CopiedKey]
+    next: int | None
+
+
+class BackupKeys(Request[CopiedKeys], frozen=True):
+    """A page of the wrapped keys of all recordings."""
+
+    after: int = 0
+    """``next`` of the page before."""
+    limit: Annotated[int, msgspec.Meta(ge=1, le=BATCH)] = BATCH
+
+
+@operation(BackupKeys, "backup_keys", roles=ADMINS)
+def backup_keys(folder: DataFolder, asked: BackupKeys, caller: Caller) -> CopiedKeys:
+    """Read a page of the wrapped keys of all recordings, for a backup of them."""
+    rows = folder.keys.page(asked.after, asked.limit)
+    items = [
+        CopiedKey(recording, recipient, key_id, base64.b64encode(wrap).decode(), bool(proven))
+        for _, recording, recipient, key_id, wrap, proven in rows
+    ]
+    return CopiedKeys(items, rows[-1][0] if len(rows) == asked.limit else None)
+
+
+class BackupMade(Response, frozen=True):
+    """It is in the log."""
+
+    id: str
+
+
+class BackupDone(Request[BackupMade], frozen=True):
+    """Say that a backup is whole."""
+
+    id: Line
+    files: int
+    data_sha256: Line
+    """Of the list of the set's files."""
+    keys_sha256: Line
+
+
+@operation(BackupDone, "backup_done", roles=ADMINS)
+def backup_done(folder: DataFolder, asked: BackupDone, caller: Caller) -> BackupMade:
+    """Keep in the log that a backup is whole, by the digests of its lists of files."""
+    body = {"files": asked.files, "data_sha256": asked.data_sha256, "keys_sha256": asked.keys_sha256}
+    folder.keep(MADE, asked.id, caller.actor, body)
+    return BackupMade(asked.id)
