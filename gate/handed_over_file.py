@@ -153,6 +153,16 @@ class _Bytes(io.RawIOBase):
         """As the library calls it."""
         return True
 
+    def seekable(self) -> bool:
+        """As the library calls it."""
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """As the library calls it."""
+        start = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._given.size}[whence]
+        self._at = max(0, start + offset)
+        return self._at
+
     def readinto(self, buffer: Any) -> int:
         """As the library calls it."""
         wanted = min(len(buffer), self._given.size - self._at)

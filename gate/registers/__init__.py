@@ -9,6 +9,7 @@ A licensee's file goes in at one end, and "is this number listed?" comes out at 
 - ``snapshot``  the file that a register is kept in: its format byte by byte, and the reader of it
 - ``build``     sorts, compares and writes what becomes a snapshot
 - ``opening``   the file, open already or named by a path
+- ``packing``   what a file is by its first bytes, and the one list in a gzip or zip
 - ``source``    a whole file, read from end to end or refused (LAW 2.3)
 - ``coverage``  what a licence covers: the country, or some dialling codes (LAW 2.4)
 - ``snapshot_store``  the folder: which snapshot is in force, the lock, what is kept and what is deleted

@@ -29,6 +29,7 @@ from gate.lifeline import end_with
 from gate.registers import guards, plausible, snapshot_store
 from gate.registers.coverage import FULL, checked_coverage, parse_coverage
 from gate.registers.opening import opened
+from gate.registers.packing import ListFile
 from gate.registers.report import ImportReport
 from gate.registers.snapshot import Metadata, Snapshot
 
@@ -46,13 +47,15 @@ _DATE_IN_NAME = re.compile(r"(?<!\d)(20\d\d)([-_.]?)(\d\d)\2(\d\d)(?!\d)")
 def guess_as_of(source: HandedOverFile | Path, now: datetime) -> date:
     """The day a file speaks of where nobody says: the earliest of a date in its name (``tps_ns_20260131.txt``,
     ``2026-01-31``), the day it was last written, and today. Too early refuses calls, too late would let them through.
-    ``RegisterError`` where there is no such file."""
+    A packed file's own day counts too. ``RegisterError`` where there is no such file, or it is no list."""
     given = opened(source)
+    with ListFile(given) as file:
+        packed = file.day
     days = [now.astimezone(LONDON).date(), datetime.fromtimestamp(given.seen.st_mtime, LONDON).date()]
     for year, _, month, day in _DATE_IN_NAME.findall(given.name):
         with suppress(ValueError):
             days.append(date(int(year), int(month), int(day)))
-    return min(days)
+    return min([*days, packed] if packed else days)
 
 
 def import_file(

@@ -71,6 +71,14 @@ def parse_line(line: bytes) -> int:
     raise LineError(_fault(line.removesuffix(b"\r"), digits))
 
 
+_ODD = {
+    **dict.fromkeys(b',;\t"', ": is it a table (CSV)? A register has one number a line"),
+    ord("+"): ": a register's numbers begin with 0, not with +44",
+    ord("."): ": has a spreadsheet made a sum of it?",
+}
+"""Signs -> what they tell of a file."""
+
+
 def _fault(line: bytes, digits: bytes) -> str:
     """What is wrong with a line. Nothing of it is shown: it may be somebody's number, or of a file that only the gate
     may read, and not whoever asked it to."""
@@ -81,9 +89,10 @@ def _fault(line: bytes, digits: bytes) -> str:
     odd = next((byte for byte in digits if not 0x30 <= byte <= 0x39), None)
     if odd is not None:
         what = repr(chr(odd)) if 0x20 < odd < 0x7F else f"the byte 0x{odd:02x}"
-        return f"holds {what}, which is neither a digit nor a space"
+        return f"holds {what}, which is neither a digit nor a space{_ODD.get(odd, '')}"
     if digits[0] != _ZERO:
-        return "does not start with 0"
+        eaten = len(digits) in (9, 10) and digits[0] in b"12378"
+        return "does not start with 0" + (": a spreadsheet has eaten it" if eaten else "")
     return f"holds {len(digits)} digits where 10 or 11 are needed"
 
 

@@ -14,12 +14,10 @@ import numpy as np
 from gate.errors import RegisterError, RegisterFailed
 from gate.handed_over_file import HandedOverFile
 from gate.registers.lines import Keys, LineCounts, read_fast
+from gate.registers.packing import LONGEST_LINE, ListFile, refused
 from gate.types import Progress
 
 READ_AT_ONCE = 4 << 20
-LONGEST_LINE = 4096
-"""Bytes without a line end after which a file is not a register."""
-
 SHORTEST_RECORD = 11
 """Bytes of a number's line at least: ``0``, nine digits, LF."""
 
@@ -36,6 +34,7 @@ class RegisterFile:
 
     name: str
     sha256: str
+    """Of the list's bytes, unpacked where it came packed."""
     keys: Keys
     """The number of every good line, in the order of the file."""
     tally: LineCounts
@@ -44,10 +43,8 @@ class RegisterFile:
 def read_source(path: HandedOverFile, progress: Progress) -> RegisterFile:
     """Read a register file. ``RegisterError`` where it is refused, with line numbers; ``OSError`` where it cannot be
     read."""
-    with path.reader() as file:
-        if path.size == 0:
-            raise _refused(path, "it is empty")
-        keys = np.empty(path.size // SHORTEST_RECORD + 1, np.int64)
+    with ListFile(path) as file:
+        keys = np.empty(file.largest // SHORTEST_RECORD + 1, np.int64)  # memory that is never written to takes none
         used, read, tail, tally, sha256 = 0, 0, b"", LineCounts(), hashlib.sha256()
         while chunk := file.read(READ_AT_ONCE):
             sha256.update(chunk)
@@ -55,18 +52,18 @@ def read_source(path: HandedOverFile, progress: Progress) -> RegisterFile:
             read += len(chunk)
             end = data.rfind(b"\n") + 1
             if len(data) - end > LONGEST_LINE:
-                raise _refused(
+                raise refused(
                     path, f"line {tally.lines + 1 + data[:end].count(10):,} is longer than {LONGEST_LINE:,} bytes"
                 )
             for part in read_fast(data[:end], tally):
                 keys[used : used + part.size] = part
                 used += part.size
             tail = data[end:]
-            progress(read / path.size, "reading")
-        if read != path.size or path.changed:
+            progress(min(read / path.size, 1.0), "reading")
+        if (read != path.size and not file.packed) or path.changed:
             raise _changed(path)
     if tail:
-        raise _refused(
+        raise refused(
             path,
             f"line {tally.lines + 1:,}, the last one, has no line end: the file was cut in the middle of a record",
         )
@@ -80,14 +77,8 @@ def _judge(path: HandedOverFile, tally: LineCounts) -> None:
         return
     shown = "; ".join(str(fault) for fault in tally.faults[:SHOWN_FAULTS])
     more = f"; and {tally.bad - SHOWN_FAULTS:,} more" if tally.bad > SHOWN_FAULTS else ""
-    raise _refused(path, f"{tally.bad:,} of {tally.lines:,} lines are no numbers, more than 0.1 %: {shown}{more}")
+    raise refused(path, f"{tally.bad:,} of {tally.lines:,} lines are no numbers, more than 0.1 %: {shown}{more}")
 
 
 def _changed(path: HandedOverFile) -> RegisterError:
     return RegisterFailed(f"{path} changed while it was read", hint="import it when its upload is complete")
-
-
-def _refused(path: HandedOverFile, why: str) -> RegisterError:
-    return RegisterError(
-        f"{path} is refused: {why}", hint="fetch the licensee's file again; the register in force stays"
-    )

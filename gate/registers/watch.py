@@ -40,7 +40,9 @@ PASSED: Final = "passed"
 WHY: Final = ".why"
 UNFINISHED: Final = (".part", ".partial", ".filepart", ".tmp", ".temp", ".crdownload", ".swp", "~", WHY)
 """Ends of names that say that a file is not complete, or not to be taken; names with a dot in front are not either."""
-PACKED: Final = (".gz", ".zip", ".bz2", ".xz", ".7z", ".zst", ".rar", ".tgz", ".tar", ".z", ".gpg", ".pgp")
+READ_PACKED: Final = (".gz", ".zip")
+"""Ends of names of packed files that are read."""
+PACKED: Final = (".bz2", ".xz", ".7z", ".zst", ".rar", ".tgz", ".tar", ".z", ".gpg", ".pgp")
 MOST: Final = 32
 """Files taken, and files reported as passed over, in one look, at most."""
 AGAIN_SECONDS: Final = 60.0
@@ -176,6 +178,9 @@ class DropFolder:
         if _unfinished(name):
             return None
         folded = name.casefold()
+        if end := next((end for end in READ_PACKED if folded.endswith(end)), ""):
+            inner = folded.removesuffix(end)
+            folded = inner if inner.endswith(".txt") else inner + ".txt"
         for register, patterns in self._patterns.items():
             if any(fnmatchcase(folded, pattern) for pattern in patterns):
                 return register

@@ -51,6 +51,11 @@ def test_what_cannot_be_the_register_is_refused_by_name(config: Path, tmp_path: 
         said = importing(config, name, one)
         assert f"is refused as the {name.upper()} of a live gate: it holds 1 numbers" in said
         assert "--accept-implausible" in said
+    wide = tmp_path / "wide.txt"
+    wide.write_bytes(one.read_text().encode("utf-16"))
+    assert "it is UTF-16 text: save it as plain text" in importing(config, "tps", wide)
+    status = dialgate("register", "status", "--json", "-c", str(config)).json["registers"][0]
+    assert status["refused"]["source_name"] == "wide.txt"
     assert check(config, "033 0000 4000") == "block register_damaged"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -80,6 +81,9 @@ def test_touch_and_import_give_an_old_list_no_other_days(config: Path, tmp_path:
     assert (report["as_of"], report["first_seen"]) == (first.isoformat(), first.isoformat())
     again = taken(config, touch(write(tmp_path / "another_name.txt", OLD), clock), name="ctps")
     assert again["as_of"] == first.isoformat()
+    packed = tmp_path / "tps_ns.txt.gz"
+    packed.write_bytes(gzip.compress(list_of.read_bytes(), mtime=clock.now().timestamp()))
+    assert taken(config, touch(packed, clock))["as_of"] == first.isoformat()
     clock.days = 28
     status = dialgate("register", "status", "--json", "-c", str(config)).json["registers"][0]
     assert (status["state"], status["days_left"]) == ("stale", -1)

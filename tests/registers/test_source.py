@@ -33,9 +33,9 @@ FAULTS = {
     "blank_line_5.txt": "line 5 holds only spaces",
     "tab_in_line_9.txt": "line 9 holds the byte 0x09",
     "header_line.txt": "line 1 holds 't'",
-    "utf16.txt": "the last one, has no line end",
+    "utf16.txt": "it is UTF-16 text",
     "old_mac_line_ends.txt": "line 1, the last one, has no line end",
-    "zip_archive.txt": "the last one, has no line end",
+    "zip_archive.txt": "it is a damaged zip, or cut off",
     "seven_bad_lines.txt": "line 8 holds 'b', which is neither a digit nor a space; and 2 more",
 }
 

@@ -131,15 +131,21 @@ def test_only_regular_files_of_these_names_are_touched(bench: Bench) -> None:
 
 
 def test_what_is_packed_or_has_another_name_is_passed_over_with_the_reason(bench: Bench, tmp_path: Path) -> None:
-    bench.land("tps_ns.txt.gz", age=2 * SETTLE)
+    bench.land("tps_ns.txt.bz2", age=2 * SETTLE)
     (tmp_path / "elsewhere").mkdir()
     os.link(bench.land("elsewhere/tps_ns.txt", age=2 * SETTLE), bench.folder / "tps_ns.txt")
     outcomes = {each.file.name: (each.state, each.why) for each in bench.look()}
-    assert outcomes["tps_ns.txt.gz"] == ("passed", "it is packed: unpack it before it is put here")
+    assert outcomes["tps_ns.txt.bz2"] == ("passed", "it is packed: unpack it before it is put here")
     assert outcomes["tps_ns.txt"] == ("passed", "it has a name elsewhere too (a hard link): copy it here")
     assert outcomes["elsewhere"][0] == "passed"
     (tmp_path / "elsewhere" / "tps_ns.txt").unlink()
     assert states(bench.look(SETTLE)) == [("tps", "tps_ns.txt", "taken")]
+
+
+@pytest.mark.parametrize("name", ["tps_ns.txt.gz", "TPS_ns.zip", "tps.txt.ZIP"])
+def test_one_packed_list_is_taken(bench: Bench, name: str) -> None:
+    bench.land(name, age=2 * SETTLE)
+    assert states(bench.look()) == [("tps", name, "taken")]
 
 
 def test_a_link_that_takes_a_files_place_is_not_followed(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

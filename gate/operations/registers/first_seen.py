@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gate.core.showing import LONDON
 from gate.errors import RegisterError, RegisterFailed
 from gate.operations.registers.in_force import IMPORTED, REFUSED
+from gate.registers.packing import ListFile
 
 if TYPE_CHECKING:
     from gate.handed_over_file import HandedOverFile
@@ -37,9 +38,10 @@ class FirstSeen(NamedTuple):
 
 
 def sha256_of(source: HandedOverFile) -> str:
-    """The SHA-256 of a file's bytes. Raises ``RegisterFailed``."""
+    """The SHA-256 of a list's bytes, unpacked where it is packed. Raises ``RegisterError`` where the file is no list,
+    ``RegisterFailed`` where it cannot be read."""
     try:
-        with source.reader() as file:
+        with ListFile(source) as file:
             sha256 = hashlib.sha256()
             while piece := file.read(1 << 20):
                 sha256.update(piece)

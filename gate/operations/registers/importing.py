@@ -128,9 +128,10 @@ def register_import(folder: DataFolder, asked: RegisterImport, caller: Caller) -
     """
     file, name, contacts = caller.opened, asked.name, folder.contacts
     before, sha256 = contacts.listed(name), _sha256_in_force(folder, name)
-    source_sha256 = sha256_of(file)
-    seen = first_seen(folder, source_sha256)
+    source_sha256 = ""
     try:
+        source_sha256 = sha256_of(file)
+        seen = first_seen(folder, source_sha256)
         if asked.once:
             refuse_again(file, name, seen)
         with folder.register_imports.running(name):
