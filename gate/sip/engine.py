@@ -17,7 +17,7 @@ from gate.sip.bridge import Bridge
 from gate.sip.failure_mapping import UNAVAILABLE
 from gate.sip.ingress import Ingress
 from gate.sip.loop_detection import LoopDetector
-from gate.sip.message import TransactionKey
+from gate.sip.message import Attempted, TransactionKey
 from gate.sip.orphaned_dialogs import OrphanedDialogs
 from gate.sip.overload import OverloadControl
 from gate.sip.peers import within
@@ -105,6 +105,8 @@ class Engine:
         self._admitted: set[TransactionKey] = set()
         """Transactions of the calls that were let through, and of those that ended lately: keys alone, for the calls
         themselves are a hundred kilobytes each."""
+        self._attempts: set[Attempted] = set()
+        """Of the same calls, what they share with a copy that came by another way."""
         self._admitting: Bridge | None = None
         self._ending: dict[str, Leg] = {}
         """Callers' legs whose BYE waits for an ACK."""
@@ -130,6 +132,11 @@ class Engine:
     def admitted(self, key: TransactionKey) -> bool:
         """True where this transaction's call was let through."""
         return key in self._admitted
+
+    def merged(self, key: TransactionKey) -> bool:
+        """True where this request has come before, by another way, and is under way: its Call-ID, From tag and CSeq
+        are those of a call that was let through (RFC 3261 8.2.2.2)."""
+        return key[:3] in self._attempts
 
     def of_the_trunk(self, host: str) -> bool:
         """True for a host of the carrier's, or of the emergency route's."""
@@ -161,6 +168,7 @@ class Engine:
         bridge = Bridge(self, pending, number, presentation, display_name, routes[0], early=early)
         self.bridges[call_id] = bridge
         self._admitted.add(pending.request.key)
+        self._attempts.add(pending.request.key[:3])
         self._admitting = bridge
         failed = False
         try:
@@ -181,6 +189,7 @@ class Engine:
         self.loops.over(bridge.id)
         del self.bridges[bridge.id]
         self._admitted.discard(pending.request.key)
+        self._attempts.discard(pending.request.key[:3])
         if bridge.route.emergency:
             self.ingress.reply(pending.request, pending.source, pending.endpoint, *UNAVAILABLE, keep=True)
         else:
@@ -212,6 +221,7 @@ class Engine:
         if self._ending.pop(call_id, None) is not None:
             self.book.over(call_id)
         self._admitted.discard(key)
+        self._attempts.discard(key[:3])
 
     def _on_request(self, request: Any, transaction: Any) -> Any:
         """A request that no dialog of sippy's claims."""

@@ -47,6 +47,8 @@ Address = tuple[str, int]
 """Host (IPv6 in brackets) and port, as sippy writes it."""
 TransactionKey = tuple[str, str, int, str, str]
 """Call-ID, From tag, CSeq number, top Via branch and sent-by: what makes two datagrams the same request."""
+Attempted = tuple[str, str, int]
+"""Its first three: what copies of a request that came by different ways share (RFC 3261 8.2.2.2)."""
 
 
 class BadMessage(ValueError):

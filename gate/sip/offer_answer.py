@@ -1,7 +1,9 @@
 """Offers inside a call: hold, resume, codec change, session refresh (RFC 3264, RFC 3261 section 14).
 
 One at a time and end to end: an offer from one side is sent to the other, and its answer comes back. While one is under
-way, another gets 491. Before the caller is answered it cannot be asked, so the gate answers the callee's offer itself.
+way, another gets 491. Before the caller is answered it cannot be asked, so the gate answers the callee's offer itself,
+where the announcement can still be heard under it. The relay follows an offer at once; one that comes to nothing is
+taken back there, too, or that side would neither be heard nor recorded any more.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ import structlog
 
 from gate.sip import sdp
 from gate.sip.failure_mapping import PASSED
-from gate.sip.sippy_adapter.classes import CCEventConnect, CCEventFail, CCEventUpdate
+from gate.sip.sippy_adapter.classes import CCEventConnect, CCEventFail, CCEventUpdate, MsgBody
 
 if TYPE_CHECKING:
     from gate.sip.bridge import Bridge
@@ -110,6 +112,7 @@ class OfferAnswer:
     def _end(self, code: int, phrase: str) -> None:
         """The offer came to nothing; the call stays as it was (RFC 3261 14.1)."""
         side, self.from_side = self.from_side, ""
+        self._take_back(side)
         other = self._leg(_other(side))
         if other.lSDP is None:
             other.lSDP = other.good_local
@@ -125,6 +128,7 @@ class OfferAnswer:
         if self.from_side != side:
             return
         self.from_side = ""
+        self._take_back(side)
         other = self._leg(_other(side))
         if str(other.state) == "Updating(UAC)":
             other.transactions.cancelTransaction(other.tr)
@@ -135,11 +139,14 @@ class OfferAnswer:
         body = event.getData()
         offer = str(body)
         mine = sdp.answer_to(offer, str(callee.good_local))
+        if sdp.codecs(bridge.callee_sdp)[0] not in sdp.codecs(mine):  # the announcement plays on in it
+            self._refuse(callee, 488, "Not Acceptable Here")
+            return
 
         def ready(body: Any, ex: Any = None) -> None:
             if bridge.phase not in ("answered", "connected") or str(callee.state) != "Updating(UAS)":
                 return
-            if body is None or ex is not None or not mine:
+            if body is None or ex is not None:
                 self._refuse(callee, 488, "Not Acceptable Here")
                 return
             bridge.callee_sdp, bridge.answer = offer, body
@@ -149,6 +156,12 @@ class OfferAnswer:
             bridge.tell_media()
 
         self._translate("callee", body, self.bridge.safely(ready))
+
+    def _take_back(self, side: str) -> None:
+        """The relay takes this side's audio from where it was agreed last, and sends it there."""
+        bridge = self.bridge
+        agreed = bridge.caller_sdp if side == "caller" else bridge.callee_sdp
+        self._translate(side, MsgBody(agreed), lambda body, ex=None: None)
 
     def _translate(self, side: str, body: Any, done: Any) -> None:
         relay = self.bridge.engine.relay

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from gate.sip.endpoint import Endpoint
-from gate.sip.message import Address, SipMessage, TransactionKey
+from gate.sip.message import Address, Attempted, SipMessage, TransactionKey
 from gate.sip.peers import DialogPeer
 
 TRYING_AFTER = 0.15
@@ -46,6 +46,7 @@ class PendingCalls:
         self._monotonic = monotonic
         self._by_id: dict[str, Pending] = {}
         self._by_key: dict[TransactionKey, Pending] = {}
+        self._attempts: dict[Attempted, Pending] = {}
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -66,16 +67,22 @@ class PendingCalls:
         pending.since = self._monotonic()
         self._by_id[pending.call_id] = pending
         self._by_key[pending.request.key] = pending
+        self._attempts[pending.request.key[:3]] = pending
 
     def find(self, key: TransactionKey) -> Pending | None:
         """The one that this transaction opened."""
         return self._by_key.get(key)
+
+    def merged(self, key: TransactionKey) -> bool:
+        """True where a copy of this request waits that came by another way."""
+        return key[:3] in self._attempts
 
     def take(self, call_id: str) -> Pending | None:
         """Remove and return it."""
         pending = self._by_id.pop(call_id, None)
         if pending is not None:
             self._by_key.pop(pending.request.key, None)
+            self._attempts.pop(pending.request.key[:3], None)
         return pending
 
     def take_all(self) -> list[Pending]:
@@ -83,6 +90,7 @@ class PendingCalls:
         waiting = list(self._by_id.values())
         self._by_id.clear()
         self._by_key.clear()
+        self._attempts.clear()
         return waiting
 
     def due(self) -> tuple[list[Pending], list[Pending]]:

@@ -388,3 +388,20 @@ def test_listening_everywhere_still_names_an_address():
         call.set_up()
         port = call.running.line.addresses[0][1]
         assert call.callee.invite.contact.endswith(f"@127.0.0.1:{port}")
+
+
+@pytest.mark.parametrize("decided", [True, False])
+def test_a_request_that_came_by_another_way_before_rings_nobody_twice(decided: bool) -> None:
+    """RFC 3261 8.2.2.2: a proxy on the way has sent it on to two of the gate's addresses."""
+    with Call(ScriptedCallManager(silent=not decided)) as call:
+        call.phone.dial()
+        if decided:
+            first = call.callee.recv(only="INVITE")
+            assert first
+        else:
+            call.call_manager.wait("incoming")
+        call.phone.send(call.phone.invite.replace(call.phone.branch, "z9hG4bKanother"))
+        heard = call.phone.recv(only="482")
+        assert heard.get("Via").count("z9hG4bKanother") == 1
+        assert call.callee.quiet()
+        assert call.call_manager.kinds().count("incoming") == 1

@@ -164,23 +164,68 @@ def test_a_cancelled_offer_leaves_the_call():
         exchange(call.phone, call.callee, sdp(43004), sdp(44004), of_callee=False, call=call)
 
 
+def announcing(call: Call, call_manager: ScriptedCallManager) -> str:
+    """A call whose announcement plays; its id."""
+    call.phone.dial()
+    call.callee.ring()
+    call.callee.pick_up()
+    return call_manager.wait("answered")[1]
+
+
 def test_an_offer_while_the_announcement_plays_is_answered_by_the_gate():
     call_manager = ScriptedCallManager(connect_after=None)
     with Call(call_manager) as call:
-        call.phone.dial()
-        call.callee.ring()
-        call.callee.pick_up()
-        _, call_id, _ = call_manager.wait("answered")
-        offer = sdp(46000, "sendonly").replace(" 0 8 101", " 8 101").replace("a=rtpmap:0 PCMU/8000\r\n", "")
+        call_id = announcing(call, call_manager)
+        offer = sdp(46000, "sendonly").replace(" 0 8 101", " 0 101").replace("a=rtpmap:8 PCMA/8000\r\n", "")
         dialog = call.callee.dialog()
         call.callee.send(call.callee.request("INVITE", dialog, body=offer, cseq=2), call.callee.gate)
         heard = call.callee.recv(only="200")
-        assert "m=audio 40000 RTP/AVP 8 101" in heard.body
-        assert "PCMU" not in heard.body
+        assert "m=audio 40000 RTP/AVP 0 101" in heard.body
+        assert "PCMA" not in heard.body
         assert "a=recvonly" in heard.body
         call.callee.send(call.callee.request("ACK", dialog, cseq=2), call.callee.gate)
         call.running.call(lambda: call.running.line.connect(call_id))
         assert call.phone.recv(only="200").body == offer
+
+
+def test_an_offer_without_the_announcements_codec_is_refused_while_it_plays():
+    """The callee would be told the rest of it in a codec that it has given up, and the log would say that it heard."""
+    call_manager = ScriptedCallManager(connect_after=None)
+    with Call(call_manager) as call:
+        call_id = announcing(call, call_manager)
+        offer = sdp(46000).replace(" 0 8 101", " 8 101").replace("a=rtpmap:0 PCMU/8000\r\n", "")
+        dialog = call.callee.dialog()
+        call.callee.send(call.callee.request("INVITE", dialog, body=offer, cseq=2), call.callee.gate)
+        assert call.callee.recv(only="488")
+        call.callee.send(call.callee.request("ACK", dialog, cseq=2), call.callee.gate)
+        assert ("callee", offer) not in call.running.relay.bodies
+        call.running.call(lambda: call.running.line.connect(call_id))
+        assert call.phone.recv(only="200").body == sdp(41000)
+
+
+@pytest.mark.parametrize("side", ["caller", "callee"])
+@pytest.mark.parametrize("how", ["refused", "cancelled"])
+def test_an_offer_that_comes_to_nothing_is_taken_back_at_the_relay(side, how):
+    """It had moved that side's audio to where nobody listens: neither heard nor recorded any more."""
+    with Call() as call:
+        call.set_up()
+        agreed = {"caller": sdp(), "callee": sdp(41000)}
+        offer = sdp(43000)
+        asker, asked = (call.phone, call.callee) if side == "caller" else (call.callee, call.phone)
+        dialog = call.phone.dialog if side == "caller" else call.callee.dialog()
+        request = asker.request("INVITE", dialog, body=offer, cseq=dialog.cseq + 1, branch="z9hG4bKmoved")
+        asker.send(request, call.callee.gate)
+        invite = asked.recv(only="INVITE")
+        if how == "refused":
+            asked.send(asked.answer(invite, 488, "Not Acceptable Here"), call.callee.gate)
+            assert asker.recv(only="488")
+        else:
+            asked.send(asked.answer(invite, 100, "Trying"), call.callee.gate)
+            cancel = asker.request("CANCEL", dialog, cseq=dialog.cseq + 1, branch="z9hG4bKmoved")
+            asker.send(cancel, call.callee.gate)
+            assert asker.recv(only="487")
+        bodies = call.running.call(lambda: list(call.running.relay.bodies))
+        assert [body for of, body in bodies if of == side][-2:] == [offer, agreed[side]]
 
 
 def test_bye_while_an_offer_is_under_way():
@@ -193,3 +238,19 @@ def test_bye_while_an_offer_is_under_way():
         assert call.phone.recv(only="487")
         assert call.phone.recv(only="BYE")
         assert call.call_manager.wait("hung_up")[2] == "callee"
+
+
+@pytest.mark.parametrize("far", ["callee", "caller"])
+def test_a_call_that_ends_while_a_cancelled_offer_is_under_way_ends_on_both_sides(far):
+    """sippy raised at the second CANCEL: the far side kept its call, with nobody at the other end."""
+    with Call() as call:
+        call.set_up()
+        asker, asked = (call.phone, call.callee) if far == "callee" else (call.callee, call.phone)
+        dialog = call.phone.dialog if far == "callee" else call.callee.dialog()
+        asker.send(asker.request("INVITE", dialog, body=sdp(43000), cseq=5, branch="z9hG4bKon"), call.callee.gate)
+        invite = asked.recv(only="INVITE")
+        asked.send(asked.answer(invite, 100, "Trying"), call.callee.gate)
+        asker.send(asker.request("CANCEL", dialog, cseq=5, branch="z9hG4bKon"), call.callee.gate)
+        assert asked.recv(only="CANCEL")
+        asker.send(asker.request("BYE", dialog, cseq=6), call.callee.gate)
+        assert asked.recv(only="BYE")

@@ -17,7 +17,7 @@ from sippy.SipFrom import SipFrom
 from sippy.SipRegistrationAgent import SipRegistrationAgent
 from sippy.SipRequest import SipRequest
 from sippy.SipResponse import SipResponse
-from sippy.SipTransactionManager import TRYING, SipTransactionManager
+from sippy.SipTransactionManager import RINGING, TRYING, SipTransactionManager
 from sippy.UA import UA
 from sippy.UacStateUpdating import UacStateUpdating
 from sippy.UasStateIdle import UasStateIdle
@@ -178,6 +178,14 @@ def test_a_reinvite_without_an_answer_ends_the_call() -> None:
     agent = Agent(lSDP="ours")
     assert UacStateUpdating(agent).recvResponse(response(408), None)[0] == "UaStateDisconnected"
     assert agent.sent == ["BYE"]
+
+
+def test_a_request_that_is_taken_back_twice_raises() -> None:
+    manager = SipTransactionManager.__new__(SipTransactionManager)
+    cancel = request("CANCEL")
+    manager.tclient = {cancel.getTId(True, True): None}
+    with pytest.raises(ValueError, match="same TID"):
+        manager.cancelTransaction(SimpleNamespace(state=RINGING, cancel=cancel, userv=None))
 
 
 def test_a_failed_reinvite_forgets_our_sdp() -> None:

@@ -30,6 +30,8 @@ class PassThrough:
         self.closed: list[str] = []
         self.ways: list[tuple[str, str]] = []
         """Who may hear whom: ``early``, ``join``, ``shut`` of a call, in order."""
+        self.bodies: list[tuple[str, str]] = []
+        """Sides and the SDP that the relay was given of them, in order."""
         self.later: Callable[[Callable[[], None]], None] = lambda step: step()
         self.talking: set[str] = set()
         self.heard = {"caller": 0, "callee": 0}
@@ -49,9 +51,11 @@ class PassThrough:
         self.ways.append(("shut", call_id))
 
     def caller_sdp(self, call_id: str, body: Any, done: Callable[..., None]) -> None:
+        self.bodies.append(("caller", str(body)))
         self.later(lambda: done(body))
 
     def callee_sdp(self, call_id: str, body: Any, done: Callable[..., None]) -> None:
+        self.bodies.append(("callee", str(body)))
         self.later(lambda: done(body))
 
     def close(self, call_id: str) -> None:

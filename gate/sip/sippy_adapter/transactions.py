@@ -5,6 +5,7 @@
 - responses are believed from any address: ``incomingResponse`` asks where they come from
 - a server transaction that failed answers 487 minutes later: ``drop``
 - it sends again over TCP, too, and knows no connections: ``timerA``, ``newTransaction``
+- a request taken back twice raises, and the BYE that was to follow is lost: ``cancelTransaction``
 - each message is logged, at half of the throughput: ``_Silent``
 """
 
@@ -151,6 +152,11 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
                 return
             t.way = way
         super().timerA(t)
+
+    def cancelTransaction(self, t: Any, extra_headers: Any = None) -> None:
+        """CANCEL, once: an offer may be taken back by its side, and again by the end of the call."""
+        if t.cancel.getTId(True, True) not in self.tclient:
+            super().cancelTransaction(t, extra_headers)
 
     def drop(self, call_id: str) -> None:
         """Forget a server transaction that sippy failed in, and its dialog: it would answer 487 minutes later."""
