@@ -216,3 +216,26 @@ def test_a_callee_that_holds_in_the_announcement_is_told_all_of_it_before_anybod
         assert len(again) >= told["packets"] - 2 == told["packets_whole"] - 2
         assert sounds_like(again[: int(LENGTH * 100)], NOTICE)
         ends.phone.send(ends.phone.next("BYE"))
+
+
+@pytest.mark.parametrize("side", ["caller", "callee"])
+def test_an_offer_that_is_refused_moves_nobodys_audio(house: Gatehouse, side: str) -> None:
+    """The party goes on from where it was; nothing of it may be lost, on the line or in the recording."""
+    house.start()
+    with both_ends(house) as ends:
+        ends.dial(UNLISTED)
+        ends.ring(early=False)
+        ends.pick_up()
+        ends.listen_to(200)
+        ends.reaches("talking")
+        asker, asked = (ends.phone, ends.trunk) if side == "caller" else (ends.trunk, ends.phone)
+        dialog = ends.phone.dialog if side == "caller" else ends.trunk.dialog()
+        asker.send(asker.request("INVITE", dialog, body=sdp(43000, "sendonly"), cseq=7), ends.trunk.gate)
+        offer = asked.recv(only="INVITE")
+        asked.send(asked.answer(offer, 488, "Not Acceptable Here"), ends.trunk.gate)
+        assert asker.recv(only="488")
+        with ends.span() as of:
+            time.sleep(0.6)
+        assert min(of().leaked) >= 25
+        ends.phone.send(ends.phone.next("BYE", cseq=8))
+        house.wait(lambda: ends.state() == "", PATIENCE, "the call is left")
