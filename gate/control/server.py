@@ -79,9 +79,9 @@ async def serve(
             log.warning("roles_of_nobody", accounts=unknown, hint="this machine does not know them")
         bounds = Bounds("socket", config.control.connections, config.control.connections_each, by_account)
         app = operations_app(carry_out, workers, doorman, files, lookups, watchers)
-        doors.append(await Door.open(app, listeners[0][0], bounds, shutdown_seconds=_SHUTDOWN_SECONDS))
-        if config.control.http:
+        if config.control.http:  # before the socket: who reaches that may ask at either
             doors.append(await endpoint(carry_out, config, metrics, stop, decisions))
+        doors.append(await Door.open(app, listeners[0][0], bounds, shutdown_seconds=_SHUTDOWN_SECONDS))
         log.info("control_listening", socket=str(path), http=config.control.http)
         ready()
         await stop.wait()
