@@ -2,7 +2,8 @@
 
 ``gate.store.store`` (evidence) and ``gate.vault.keystore`` (wrapped keys) are such threads. An answer comes after the
 COMMIT. Each piece of work has a savepoint: one that raises leaves nothing behind and does not touch the others. Where
-the database itself fails, every piece of the commit is answered with the owner's error, and the thread goes on.
+the database itself fails, every piece of the commit that wrote is answered with the owner's error, and the thread goes
+on; what has only read is done again by itself, for nothing of it depends on the disk's room.
 """
 
 from __future__ import annotations
@@ -182,13 +183,16 @@ class SqliteThread:
         """Commit this and whatever else waits, and answer. True where the end of the queue was met."""
         pieces = [first]
         answers: list[Answer] = []
+        written: list[bool] = []
         last = False
         try:
             self._begin()
             self._connection.execute("BEGIN IMMEDIATE")
             deadline = time.monotonic() + BATCH_SECONDS
             while True:
+                before = self._connection.total_changes
                 answers.append(self._perform(pieces[-1].work))
+                written.append(self._connection.total_changes != before)
                 if len(pieces) >= BATCH or time.monotonic() > deadline:
                     break
                 try:
@@ -204,8 +208,12 @@ class SqliteThread:
         except Exception as error:  # noqa: BLE001 - a guarded boundary: whatever it was, nobody is left without answer
             log.error("not_committed", owner=self._called, pieces=len(pieces), error=str(error))
             failure = self._error(f"{self._called} could not commit: {error}", hint=self._hint)
-            answers = [(None, failure)] * len(pieces)
             self._recover()
+            written += [True] * (len(pieces) - len(written))
+            answers = [
+                (None, failure) if wrote else self._read_again(piece.work, failure)
+                for piece, wrote in zip(pieces, written, strict=True)
+            ]
         for piece, (result, refusal) in zip(pieces, answers, strict=True):
             self._answer(piece.done, result, refusal)
         return last
@@ -223,6 +231,18 @@ class SqliteThread:
             return None, self._told(raised)
         self._connection.execute("RELEASE piece")
         return result, None
+
+    def _read_again(self, work: Work, failure: Exception) -> Answer:
+        """What has only read in a commit that failed; ``failure`` where it would write now, or fails, too."""
+        try:
+            self._connection.execute("BEGIN")
+            before = self._connection.total_changes
+            result = self._do(work)
+            return (result, None) if self._connection.total_changes == before else (None, failure)
+        except Exception:  # noqa: BLE001 - the same boundary: it is answered with what made the commit fail
+            return None, failure
+        finally:
+            self._recover()
 
     def _perform_alone(self, work: Work) -> Answer:
         try:

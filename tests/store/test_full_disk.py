@@ -7,6 +7,7 @@ import queue
 import sqlite3
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -141,6 +142,34 @@ def test_a_database_that_may_not_grow(store):
     put(store, decision("first"))
     limit(store._wait(lambda c: c.execute("PRAGMA page_count").fetchone()[0], 5, alone=True) + 40)
     check_full(store, store.path.parent, lambda: limit(1_000_000))
+
+
+def test_a_question_does_not_share_the_failure_of_the_commit_that_it_fell_into(store):
+    """``dialgate status`` failed on a full disk, now and then, with what somebody else could not write."""
+    put(store, decision("first"))
+    pages = store._wait(lambda c: c.execute("PRAGMA page_count").fetchone()[0], 5, alone=True)
+    store._wait(lambda c: c.execute(f"PRAGMA max_page_count = {pages}").fetchone(), 5, alone=True)
+    answers = queue.SimpleQueue()
+    started, go_on = threading.Event(), threading.Event()
+
+    def tell(name):
+        return lambda result, error: answers.put((name, result, error))
+
+    def waits(_tx):
+        started.set()
+        go_on.wait(PATIENCE)
+
+    store.submit(waits, tell("first"))
+    started.wait(PATIENCE)
+    store.submit(lambda tx: tx.query("SELECT count(*) AS n FROM facts")[0]["n"], tell("question"))
+    for number in range(200):
+        store.submit(lambda tx, number=number: tx.append(decision(f"late{number}", note="x" * 2000)), tell("fact"))
+    store.submit(lambda tx: tx.query("SELECT count(*) AS n FROM facts")[0]["n"], tell("question"))
+    go_on.set()
+    told = [answers.get(timeout=PATIENCE) for _ in range(203)]
+    assert next(each for each in told if each[0] == "question") == ("question", 1, None)
+    assert all(error is None for name, _, error in told if name == "question")
+    assert any(error is not None for name, _, error in told if name == "fact")
 
 
 def test_another_process_that_holds_the_database(store, monkeypatch):
