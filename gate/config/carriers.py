@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from gate.config.section import Section
 
 
@@ -9,8 +11,17 @@ class Trunk(Section, frozen=True):
     """A carrier. ``[trunk]`` for one, ``[[trunk]]`` for each of several."""
 
     address: str
-    """``host:port`` or ``[v6]:port``, UDP."""
+    """``host:port`` or ``[v6]:port``."""
     name: str = "carrier"
+    transport: Literal["udp", "tcp", "tls"] = "udp"
+    """How it is spoken to. By ``tcp`` and ``tls`` over a connection that the gate opens, and never in another way."""
+    ca: str = ""
+    """``tls``: PEM file with the authorities that may vouch for it, relative to the configuration file; the system's
+    where empty. Its certificate has to have the host of ``address``."""
+    certificate: str = ""
+    """``tls``: PEM file with the certificate that the gate shows to it; empty: none."""
+    key: str = ""
+    """PEM file with its private key; in the certificate's file where empty."""
     username: str = ""
     password_file: str = ""
     register: bool = False

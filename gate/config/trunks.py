@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from gate.config.addresses import host_port, hours
 from gate.config.carriers import Trunk
@@ -15,7 +16,7 @@ _NAME = re.compile(r"(?!.*\+?[0-9]{7})[A-Za-z0-9._+ -]{1,64}").fullmatch
 _PREFIX = re.compile(r"\+[1-9][0-9]{1,14}").fullmatch
 
 
-def trunks(readable: Readable) -> list[Fault]:
+def trunks(readable: Readable, base: Path) -> list[Fault]:
     """Every fault of these sections."""
     found: list[Fault] = []
     held = readable.arrays.get("trunk", {})
@@ -24,6 +25,7 @@ def trunks(readable: Readable) -> list[Fault]:
     for index, trunk in held.items():
         key = readable.key("trunk", index)
         found += _trunk(trunk, key)
+        found += _secure(trunk, key, base)
         found += _choice(trunk, key, callers)
         if (other := names.setdefault(trunk.name, index)) != index:
             found.append(Fault((*key, "name"), f'"{trunk.name}" is there twice, as trunk[{other}] too'))
@@ -51,6 +53,18 @@ def _trunk(trunk: Trunk, key: Key) -> Iterator[Fault]:
     elif trunk.register and not trunk.username:
         yield Fault((*key, "register"), "registering needs username and password_file")
     yield from at_least(trunk, key, 0, "options_seconds")
+
+
+def _secure(trunk: Trunk, key: Key, base: Path) -> Iterator[Fault]:
+    """Files of TLS."""
+    for name in ("ca", "certificate", "key"):
+        file = getattr(trunk, name)
+        if file and trunk.transport != "tls":
+            yield Fault((*key, name), 'is of TLS alone; set transport = "tls"')
+        elif file and not (base / file).is_file():
+            yield Fault((*key, name), f"{base / file} does not exist")
+    if trunk.key and not trunk.certificate:
+        yield Fault((*key, "certificate"), "the key is of no certificate; name that too")
 
 
 def _choice(trunk: Trunk, key: Key, callers: set[str]) -> Iterator[Fault]:

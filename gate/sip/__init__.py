@@ -35,6 +35,7 @@ How a call comes in and goes out::
 - ``offer_answer``      offers inside a call: hold, resume, codec change
 - ``liveness``          whether the parties are still there; ``dtmf``: keys told by INFO
 - ``stored_dialogs``    what of a leg is kept for the next start; ``orphaned_dialogs``: it is ended there
+- ``trunk_flow``        the connection to a carrier by TCP or TLS
 - ``trunk``             OPTIONS keep-alive and registration with the carrier; ``status``: what is known of a carrier
 
 Not here, on purpose: calls *to* registered phones (an INVITE from the trunk gets 404), SRTP, 100rel, transfers

@@ -94,8 +94,9 @@ class Bridge:
             flow=pending.endpoint if pending.endpoint.reliable else None,
         )  # fmt: skip
         self.callee = Leg(
-            transactions, self.safely(self.on_callee), DialogPeer(networks=route.networks),
-            route.address, route.username, route.password,
+            transactions, self.safely(self.on_callee),
+            DialogPeer(networks=route.networks, secure=route.transport == "tls"),
+            route.address, route.username, route.password, engine.flow_of(route),
         )  # fmt: skip
         self.offer_answer = OfferAnswer(self)
         self.liveness = LivenessCheck(self)

@@ -32,6 +32,7 @@ from gate.sip.sippy_adapter.transactions import Transactions
 from gate.sip.status import TrunkStatus
 from gate.sip.streams import Streams
 from gate.sip.trunk import TrunkMonitor
+from gate.sip.trunk_flow import TrunkFlow
 from gate.sip.udp import Transport
 from gate.store.legs import LegFile
 
@@ -117,12 +118,20 @@ class Engine:
             [network for network, _ in authenticator.networks]
             + [network for route in self._routes() for network in route.networks]
         )
+        self.flows = {
+            trunk.name: TrunkFlow(self, config, trunk, route, streams)
+            for trunk, route in zip(config.trunk, self.trunks.routes, strict=True)
+            if trunk.transport != "udp"
+        }
+        """Of the trunks with a connection, by name."""
         self.monitors |= {
             trunk.name: TrunkMonitor(self, trunk, route, on_trunk)
             for trunk, route in zip(config.trunk, self.trunks.routes, strict=True)
         }
         for monitor in self.monitors.values():
             monitor.start()
+        for flow in self.flows.values():
+            flow.start()
         self._sweeper = Timeout(guarded("sweep", self._sweep), SWEEP_SECONDS, -1)
 
     def after(self, seconds: float, step: Callable[[], None]) -> EngineTimer:
@@ -141,6 +150,10 @@ class Engine:
     def of_the_trunk(self, host: str) -> bool:
         """True for a host of the carrier's, or of the emergency route's."""
         return any(host in self.hosts_of(each.address[0]) or within(host, each.networks) for each in self._routes())
+
+    def flow_of(self, route: Route | None) -> TrunkFlow | None:
+        """The connection to a carrier; None for one by UDP."""
+        return self.flows.get(route.name) if route is not None else None
 
     def _routes(self) -> tuple[Route, ...]:
         return self.trunks.routes + self.trunks.emergency

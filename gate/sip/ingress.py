@@ -234,7 +234,7 @@ class Ingress:
             return
         if not self._from_peer(leg.peer, leg.may_send_from, request, source, endpoint):
             return
-        if leg.flow is not None and endpoint.reliable:  # it may have a new connection
+        if leg.flow is not None and leg.peer.claimed_by and endpoint.reliable:  # it may have a new connection
             leg.flow = endpoint.belonging_to(leg.peer.claimed_by)
         if request.method in IN_DIALOG:
             if not usable_names(request):

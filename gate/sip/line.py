@@ -96,7 +96,11 @@ class SipLine:
     def warnings(self) -> list[str]:
         """What somebody must see to, a sentence each; from any thread."""
         fault = self._streams.fault
-        return [f"The new TLS certificate cannot be used, the old one still is: {fault}"] if fault else []
+        told = [f"The new TLS certificate cannot be used, the old one still is: {fault}"] if fault else []
+        flows = self._engine.flows.items() if self._engine else ()
+        return told + [
+            f"There is no connection to the trunk {name}: {flow.why_down}" for name, flow in flows if flow.why_down
+        ]
 
     def run(self) -> None:
         """Run the line thread; returns after ``stop``.

@@ -22,6 +22,7 @@ from gate.sip.streams import RETURN_SECONDS, StreamEndpoint
 if TYPE_CHECKING:
     from gate.sip.endpoint import Endpoint
     from gate.sip.engine import Engine
+    from gate.sip.routes import Route
 
 _log = structlog.get_logger("gate.sip")
 
@@ -42,7 +43,7 @@ class OrphanedDialogs:
     def __init__(self, engine: Engine, told: Callable[[str, Mapping[str, str]], None]) -> None:
         self._engine = engine
         self._told = told
-        self._ringing: dict[str, tuple[SipMessage, Address, tuple[str, str], Callable[[str], None]]] = {}
+        self._ringing: dict[str, tuple[SipMessage, Address, Route | None, Callable[[str], None]]] = {}
         """SIP Call-ID of an INVITE of ours whose CANCEL is under way."""
 
     def end(self, left: Mapping[str, Any]) -> None:
@@ -79,20 +80,22 @@ class OrphanedDialogs:
 
     def _end_leg(self, side: str, leg: Mapping[str, Any], picked_up: bool, done: Callable[[str], None]) -> None:
         if "dialog" in leg:
-            self._bye(leg["dialog"], done, *(self._login(leg) if side == "callee" else ()))
+            route = self._route(leg) if side == "callee" else None
+            self._bye(leg["dialog"], done, route)
         elif "invite" in leg:
             self._cancel(leg, done)
         else:
             self._answer(leg, picked_up, done)
 
-    def _login(self, leg: Mapping[str, Any]) -> tuple[str, str]:
-        """User name and password of the trunk that a leg was at."""
-        route = self._engine.trunks.named(str(leg.get("trunk", "")), emergency=bool(leg.get("emergency")))
-        return (route.username, route.password) if route else ("", "")
+    def _route(self, leg: Mapping[str, Any]) -> Route | None:
+        """The trunk that a leg was at."""
+        return self._engine.trunks.named(str(leg.get("trunk", "")), emergency=bool(leg.get("emergency")))
 
-    def _bye(self, kept: dict[str, Any], done: Callable[[str], None], username: str = "", password: str = "") -> None:
+    def _bye(self, kept: dict[str, Any], done: Callable[[str], None], route: Route | None = None) -> None:
         flow = self._engine.streams.found(kept)
-        leg, request = stored_dialogs.bye(self._engine.transactions, kept, WHY, username, password, flow)
+        username, password = (route.username, route.password) if route else ("", "")
+        way = self._engine.flow_of(route) or flow
+        leg, request = stored_dialogs.bye(self._engine.transactions, kept, WHY, username, password, way)
 
         def answered(code: int) -> None:
             done("BYE no answer" if code == 408 else f"BYE {code}")
@@ -141,8 +144,11 @@ class OrphanedDialogs:
     def _cancel(self, kept: Mapping[str, Any], done: Callable[[str], None]) -> None:
         request = parse((kept["invite"] + "\r\n\r\n").encode("utf-8"))
         to = (str(kept["to"][0]), int(kept["to"][1]))
-        self._ringing[request.call_id] = (request, to, self._login(kept), done)
-        self._again(self._engine.transactions.l4r.getServer(to), _like(request, "CANCEL"), to)
+        route = self._route(kept)
+        flow = self._engine.flow_of(route)
+        endpoint: Endpoint = flow or self._engine.transactions.l4r.getServer(to)
+        self._ringing[request.call_id] = (request, to, route, done)
+        self._again(endpoint, _like(request, "CANCEL"), to, AGAIN[1:] if flow else AGAIN)
         self._engine.after(PATIENCE, partial(self._forget, request.call_id))
 
     def _forget(self, sip_call_id: str) -> None:
@@ -153,8 +159,11 @@ class OrphanedDialogs:
         found = self._ringing.get(response.call_id)
         if found is None or response.cseq_method != "INVITE" or response.code < 200:
             return False
-        request, to, login, done = found
-        if source[0] not in self._engine.transactions.l4r.hosts_of(to[0]):
+        request, to, route, done = found
+        flow = self._engine.flow_of(route)
+        if flow is not None and not flow.same_peer(endpoint):
+            return False
+        if flow is None and source[0] not in self._engine.transactions.l4r.hosts_of(to[0]):
             return False
         if response.code >= 300:
             endpoint.send_to(_like(request, "ACK", response.get("to") or ""), to)
@@ -162,7 +171,7 @@ class OrphanedDialogs:
         else:
             dialog = stored_dialogs.by_answer(request, response, to)
             endpoint.send_to(_like(request, "ACK", dialog["remote"], dialog["target"], "z9hG4bK" + response.to_tag), to)
-            self._bye(dialog, done, *login)
+            self._bye(dialog, done, route)
         return True
 
     def _again(self, endpoint: Endpoint, data: bytes, to: Address, when: tuple[float, ...] = AGAIN) -> None:

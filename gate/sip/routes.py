@@ -32,6 +32,7 @@ class Route:
     """LAW 3.5: no time to answer is set, and nothing of ours may stop the call."""
     name: str = ""
     """Of the trunk; empty for an emergency route that is none."""
+    transport: str = "udp"
     silent_seconds: float = 4.0
     """So long without any answer to an INVITE, and the next route is tried where there is one."""
 
@@ -85,7 +86,7 @@ class Trunks:
 def _of(trunk: Trunk, password: str) -> Route:
     return Route(
         split_address(trunk.address), trunk.username, password, networks(trunk.addresses),
-        name=trunk.name, silent_seconds=trunk.silent_seconds,
+        name=trunk.name, transport=trunk.transport, silent_seconds=trunk.silent_seconds,
     )  # fmt: skip
 
 

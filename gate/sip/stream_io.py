@@ -125,28 +125,35 @@ class StreamIO:
                 until = time.monotonic() + LEAVE_SECONDS
             if self._closing and not self._orders and not any(each.unsent for each in self._connections):
                 break
-            ready = self._selector.select(0.05 if self._closing else WAIT_SECONDS)
-            if self._busy() and not self._closing:
-                time.sleep(0.005)  # the line does not keep up: the kernel holds what comes, and peers wait
-            for key, mask in ready:
-                if isinstance(key.data, Connection):
-                    self._guarded(key.data, mask)
-                elif key.data is None:
-                    with contextlib.suppress(BlockingIOError):
-                        os.eventfd_read(self._wake)
-                elif not self._closing:
-                    self._accept(key.fileobj, key.data)
-            with self._lock:
-                self._woken = False
-            for _ in range(len(self._orders)):
-                self._orders.popleft()()
-            self._sweep(time.monotonic())
+            try:
+                self._once()
+            except Exception:  # noqa: BLE001 - the boundary: one bad turn must not end every connection
+                _log.exception("step failed")
         for each in list(self._connections):
             self._close(each, "the gate stops")
         for listener in self._listeners:
             listener.close()
         self._selector.close()
         os.close(self._wake)
+
+    def _once(self) -> None:
+        """One turn: what is ready, what was ordered, what is late."""
+        ready = self._selector.select(0.05 if self._closing else WAIT_SECONDS)
+        if self._busy() and not self._closing:
+            time.sleep(0.005)  # the line does not keep up: the kernel holds what comes, and peers wait
+        for key, mask in ready:
+            if isinstance(key.data, Connection):
+                self._guarded(key.data, mask)
+            elif key.data is None:
+                with contextlib.suppress(BlockingIOError):
+                    os.eventfd_read(self._wake)
+            elif not self._closing:
+                self._accept(key.fileobj, key.data)
+        with self._lock:
+            self._woken = False
+        for _ in range(len(self._orders)):
+            self._orders.popleft()()
+        self._sweep(time.monotonic())
 
     def _guarded(self, connection: Connection, mask: int) -> None:
         try:

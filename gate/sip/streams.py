@@ -173,6 +173,10 @@ class Streams:
         """As ``SipLine.counts``; from any thread."""
         return {"turned_away": self.bounds.turned_away, "hung_up_on": self.io.unread}
 
+    def post(self, step: Callable[[], None]) -> None:
+        """Run ``step`` on the line thread; from any thread."""
+        self._steps.post(step)
+
     # --- in: called on the I/O thread ---------------------------------------------------------------------------------
 
     def _take(self, connection: Connection, message: Framed) -> None:

@@ -62,9 +62,29 @@ class TrunkMonitor:
         self._timers: dict[str, Any] = {}
         self._failures = 0
         self._stopped = False
+        self._flow = engine.flow_of(route)
+        if self._flow is not None:
+            self._flow.on_change = self._connected
+
+    def _connected(self, up: bool) -> None:
+        """The connection has come, or is lost: a carrier without one is down."""
+        for name in ("OPTIONS", "REGISTER", "overdue"):
+            if name in self._timers:
+                self._timers.pop(name).cancel()
+        if up:
+            self._failures = 0
+            if not self._config.options_seconds:
+                self._change(up=True)
+            self._begin()
+        else:
+            self._change(up=False, registered=False if self._config.register else None)
 
     def start(self) -> None:
-        """Ask, and register where that is configured."""
+        """Ask, and register where that is configured; by a connection, once there is one."""
+        if self._flow is None:
+            self._begin()
+
+    def _begin(self) -> None:
         if self._config.options_seconds:
             self._ask(self._dialogue("OPTIONS"))
         if self._config.register:
@@ -75,6 +95,8 @@ class TrunkMonitor:
         self._stopped = True
         for timer in self._timers.values():
             timer.cancel()
+        if self._flow is not None:
+            self._flow.stop()
 
     # --- OPTIONS ----------------------------------------------------------------------------------------------------
 
@@ -145,7 +167,9 @@ class TrunkMonitor:
             else:
                 answered(code, response)
 
-        self._engine.transactions.newTransaction(request, guarded(f"answer to {dialogue.method}", got))
+        self._engine.transactions.newTransaction(
+            request, guarded(f"answer to {dialogue.method}", got), userv=self._flow
+        )
 
     def _credentials(self, method: str, request: Any, response: Any, tried: bool) -> Any:
         """The answer to a challenge, or None where there is none to give."""

@@ -258,6 +258,12 @@ def _arrival(extra: list[tuple[int, int, bytes]]) -> float:
     return now
 
 
+def local_towards(host: str) -> str:
+    """The local address from which packets to a host leave, as far as that is known without looking a name up."""
+    literal = host.startswith("[") or host.replace(".", "").isdigit()
+    return _route(host if literal else "192.0.2.1", socket.AF_INET6 if host.startswith("[") else socket.AF_INET)
+
+
 def _route(host: str, family: int) -> str:
     """The local address that packets to ``host`` leave from."""
     with socket.socket(family, socket.SOCK_DGRAM) as probe:

@@ -12,8 +12,8 @@ from tests.support import pjsip
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, free_port
 from tests.support.pjsip import Pjsip
 from tests.support.sip_digest import authorization, challenge
-from tests.support.sip_peer import Callee, sdp
-from tests.support.sip_stream import StreamPhone, certificate, trusting
+from tests.support.sip_peer import Callee, Phone, sdp
+from tests.support.sip_stream import StreamCallee, StreamPhone, certificate, trusting
 from tests.support.sipp import Sipp
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
@@ -122,4 +122,57 @@ def test_after_a_kill_a_caller_is_told_when_it_connects_again(transport: str, tm
         assert json.loads(told[0]["body"])["caller"] == "BYE 200"
         phone.sock.close()
     finally:
+        gate.stop()
+
+
+def test_after_a_kill_a_carrier_is_told_by_the_next_connection(tmp_path: Path) -> None:
+    """One call that talks, one that rings."""
+    callee = StreamCallee()
+    gate = StreamingGate(tmp_path / "gate", announcement=0.5)
+    gate.set("trunk", address=callee.address, transport="tcp")
+    gate.add_pbx(refusal=600)
+    gate.start()
+    phones = [Phone(gate.address), Phone(gate.address)]
+    try:
+        callee.accept()
+        phones[0].dial(UNLISTED)
+        talks = callee.ring()
+        callee.pick_up()
+        phones[0].ack(phones[0].recv(PATIENCE, only="200"))
+        phones[1].dial("02079460124")
+        rings = callee.ring()
+        phones[1].recv(PATIENCE, only="180")
+        gate.wait(lambda: '"invite"' in (gate.data / "legs.journal").read_text(), PATIENCE, "no leg is kept")
+        gate.kill()
+        gate.start()
+        callee.accept()
+        heard = {}
+        while len(heard) < 2:
+            asked = callee.recv()
+            if asked.method in ("BYE", "CANCEL"):
+                heard.setdefault(asked.get("Call-ID"), asked.method)
+                callee.send(callee.answer(asked, 200, "OK"))
+        assert heard == {talks.get("Call-ID"): "BYE", rings.get("Call-ID"): "CANCEL"}
+    finally:
+        gate.stop()
+        callee.close()
+        for phone in phones:
+            phone.sock.close()
+
+
+@pytest.mark.peer
+def test_sipp_is_called_over_tcp(tmp_path: Path) -> None:
+    port = free_port(socket.SOCK_STREAM)
+    gate = StreamingGate(tmp_path / "gate")
+    gate.set("trunk", address=f"127.0.0.1:{port}", transport="tcp")
+    gate.add_pbx(refusal=600)
+    far = Sipp("uas", port=port, calls=5, timeout=PATIENCE, trace=False, extra=("-t", "t1"))
+    gate.start()
+    try:
+        gate.wait(lambda: "connected to the trunk" in gate.said(), PATIENCE, "no connection to the carrier")
+        near = Sipp("uac", remote=gate.at("tcp"), calls=5, rate=5, service=UNLISTED, timeout=40, extra=("-t", "t1"))
+        result = near.result()
+        assert (result.successful, result.failed) == (5, 0), result.errors + gate.said()
+    finally:
+        far.stop()
         gate.stop()

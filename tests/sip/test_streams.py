@@ -173,7 +173,6 @@ def test_a_bye_waits_for_an_account_that_has_no_connection() -> None:
 def test_a_message_in_single_bytes_and_two_in_one_segment() -> None:
     with Streaming() as line:
         phone = line.phone()
-        phone.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         for byte in phone.request("OPTIONS", phone.new_dialog(), body="v=0\r\n\r\n").encode():
             phone.send(bytes([byte]))
         assert phone.recv().code == 200

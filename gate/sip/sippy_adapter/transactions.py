@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Any
 
 from sippy.Network_server import Remote_address
-from sippy.SipTransactionManager import SipTransactionManager, check1918
+from sippy.SipTransactionManager import TRYING, SipTransactionManager, check1918
 from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
 
@@ -26,6 +26,7 @@ from gate.sip.message import Address, SipMessage
 from gate.sip.sippy_adapter.rewriting import parsable, rewrite
 from gate.sip.udp import Transport
 
+_QUESTIONS = ("INVITE", "OPTIONS", "REGISTER")
 MAX_ANSWERED = 8192
 """Requests whose answers may be repeated: more than are sent in the 32 s that an answer is repeated for."""
 
@@ -138,7 +139,22 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         way = userv.way()
         made = super().newTransaction(msg, resp_cb, laddress, userv, cb_ifver, compact, t)
         made.way = way
+        if way is None and userv.fails_at_once and made.method in _QUESTIONS:
+            self._unanswered(made)
         return made
+
+    def lost(self, userv: Endpoint) -> None:
+        """The connection to a trunk is gone: what was asked by it and has no answer at all gets none (RFC 3261 17.1.4).
+        A callee who rings is waited for; the end of a call goes by the next connection."""
+        for transaction in list(self.tclient.values()):
+            if transaction.userv is userv and transaction.method in _QUESTIONS and transaction.state is TRYING:
+                self._unanswered(transaction)
+
+    def _unanswered(self, transaction: Any) -> None:
+        """408 to whoever asked, soon."""
+        if transaction.teB is not None:
+            transaction.teB.cancel()
+            transaction.teB = Timeout(self.timerB, 0.0, 1, transaction)
 
     def timerA(self, t: Any) -> None:
         """Send again, as RFC 3261 17 has it for UDP. By a connection only a 2xx, until its ACK comes (13.3.1.4), and
