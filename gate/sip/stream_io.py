@@ -140,7 +140,8 @@ class StreamIO:
         """One turn: what is ready, what was ordered, what is late."""
         ready = self._selector.select(0.05 if self._closing else WAIT_SECONDS)
         if self._busy() and not self._closing:
-            time.sleep(0.005)  # the line does not keep up: the kernel holds what comes, and peers wait
+            time.sleep(0.005)
+            ready = []  # the line does not keep up: the kernel holds what comes, and peers wait
         for key, mask in ready:
             if isinstance(key.data, Connection):
                 self._guarded(key.data, mask)
@@ -176,6 +177,7 @@ class StreamIO:
                 return
             except OSError as error:  # gone already, or no descriptor is left: those that wait cost none
                 _log.debug("a connection could not be taken", error=str(error))
+                time.sleep(0.01)
                 return
             try:
                 self._admit(sock, address_of(peer, sock.family), transport)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import pjsip
+from tests.support import baresip, pjsip
+from tests.support.baresip import Baresip
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, free_port
 from tests.support.pjsip import Pjsip
 from tests.support.sip_digest import authorization, challenge
@@ -57,6 +58,27 @@ def test_pjsip_registers_calls_and_is_refused(transport: str, tmp_path: Path) ->
             phone.wait("state", PATIENCE, state="CONFIRMED")
             phone.wait("state", PATIENCE, state="DISCONNECTED", count=2)
             assert [what["user"] for what in far.told if what["event"] == "invite"] == [f"+44{UNLISTED[1:]}"]
+    finally:
+        gate.stop()
+
+
+@pytest.mark.peer
+@TRANSPORTS
+def test_baresip_registers_and_calls(transport: str, tmp_path: Path) -> None:
+    baresip.required()
+    gate = StreamingGate(tmp_path / "gate")
+    gate.start()
+    try:
+        with Uas("--tone", "600", "--hangup-after", "3", port=gate.trunk_port) as far:
+            phone = Baresip(
+                tmp_path / "phone", gate.at(transport), "alice", gate.password(), 1000, transport=transport,
+                trusted=gate.pem,
+            )  # fmt: skip
+            phone.call(UNLISTED, 20)
+            phone.wait("200 OK.*binding", PATIENCE)
+            phone.wait("Call established", PATIENCE)
+            far.wait("call", PATIENCE)
+            phone.finish(PATIENCE)
     finally:
         gate.stop()
 

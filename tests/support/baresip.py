@@ -45,16 +45,22 @@ def required() -> None:
 class Baresip:
     """One phone, one account. ``ausine`` speaks at 48 kHz only, so the tone comes from a file."""
 
-    def __init__(self, folder: Path, server: tuple[str, int], user: str, password: str, frequency: float) -> None:
+    def __init__(
+        self, folder: Path, server: tuple[str, int], user: str, password: str, frequency: float,
+        *, transport: str = "udp", trusted: Path | None = None,
+    ) -> None:  # fmt: skip
+        """``trusted``: the gate's certificate, for TLS."""
         self.folder, self.server = folder, f"{server[0]}:{server[1]}"
+        by = "" if transport == "udp" else f";transport={transport}"
+        rates = [*_RATES, *([f"sip_cafile {trusted}"] if trusted else [])]
         folder.mkdir(parents=True, exist_ok=True)
         write_wav(folder / "tone.wav", tone(frequency, 60.0))
         port = random.randrange(29000, 31000, 20)
         (folder / "config").write_text(
-            CONFIG.format(folder=folder, rates="\n".join(_RATES), port=port, last=port + 19, modules=MODULES)
+            CONFIG.format(folder=folder, rates="\n".join(rates), port=port, last=port + 19, modules=MODULES)
         )
         (folder / "accounts").write_text(
-            f"<sip:{user}@{self.server}>;auth_user={user};auth_pass={password};regint=60;audio_codecs=PCMU\n"
+            f"<sip:{user}@{self.server}{by}>;auth_user={user};auth_pass={password};regint=60;audio_codecs=PCMU\n"
         )
         (folder / "contacts").touch()
         self.process: subprocess.Popen[bytes] | None = None
