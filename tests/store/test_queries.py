@@ -142,7 +142,7 @@ PLANS = [
     (lambda tx: queries.facts_of(tx, "x"), "facts_subject (subject=?)"),
     (lambda tx: tx.objections(NUMBER), "objections_hash (number_hash=?)"),
     (lambda tx: tx.consents(NUMBER), "consents_hash (number_hash=?)"),
-    (lambda tx: tx.stops(NUMBER), "requests USING COVERING INDEX requests_stopping (asks=?)"),
+    (lambda tx: tx.stops(NUMBER), "requests USING COVERING INDEX requests_stopping (asks=?"),
     (lambda tx: tx.stops(NUMBER), "holds USING INDEX holds_number (number=?)"),
     (lambda tx: tx.last_unattended(NUMBER), "calls_unattended (number=?"),
 ]
