@@ -94,8 +94,9 @@ class LineEvents(Protocol):
         """The far end rings (18x); the line has passed it on to the caller."""
         ...
 
-    def answered(self, call_id: str, codec: str) -> None:
-        """The callee answered and was acknowledged; ``codec`` is what it chose. The caller still hears ringing."""
+    def answered(self, call_id: str, codec: str, trunk: str = "") -> None:
+        """The callee answered and was acknowledged; ``codec`` is what it chose, ``trunk`` the name of the trunk. The
+        caller still hears ringing."""
         ...
 
     def failed(self, call_id: str, code: int, reason: str) -> None:

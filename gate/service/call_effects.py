@@ -135,7 +135,8 @@ class CallEffects:
     def _note_talking(self, session: CallSession) -> None:
         at = session.answered_at or self._clock.now()
         self._retry_queue.keep(
-            session.fact("answered", at, codec=session.codec), session.fact("connected", at, recorded=False)
+            session.fact("answered", at, codec=session.codec, trunk=session.trunk),
+            session.fact("connected", at, recorded=False, trunk=session.trunk),
         )
 
     def _note_answered(self, session: CallSession) -> None:
@@ -144,7 +145,7 @@ class CallEffects:
                 self._tell(session, EvidenceFailed())
 
         at = session.answered_at or self._clock.now()
-        self._retry_queue.attempt([session.fact("answered", at, codec=session.codec)], done)
+        self._retry_queue.attempt([session.fact("answered", at, codec=session.codec, trunk=session.trunk)], done)
 
     def _open_recorder(self, session: CallSession) -> None:
         header = {"recording_id": session.recording_id, "call_id": session.id, "opened": self._clock.now().isoformat()}
@@ -254,7 +255,7 @@ class CallEffects:
                     purpose=self._settings.recording_purpose,
                 )
             )
-        facts.append(session.fact("connected", now, recorded=recorded))
+        facts.append(session.fact("connected", now, recorded=recorded, trunk=session.trunk))
         return facts
 
     def _start_recording(self, session: CallSession) -> None:

@@ -163,10 +163,10 @@ class CallManager:
         """The far end rings."""
         self._tell_id(call_id, Ringing())
 
-    def answered(self, call_id: str, codec: str) -> None:
+    def answered(self, call_id: str, codec: str, trunk: str = "") -> None:
         """The callee picked up."""
         if session := self._sessions.get(call_id):
-            session.codec = codec
+            session.codec, session.trunk = codec, trunk
             session.answered_at = self._clock.now()
             self._tell(session, Answered())
 

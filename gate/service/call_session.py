@@ -28,6 +28,8 @@ class CallSession:
     call: Call = field(default_factory=Call)
     decision: Decision | None = None
     codec: str = ""
+    trunk: str = ""
+    """Of the carrier through which the callee has answered."""
     opened: RecordingOpened | None = None
     recording_noted: bool = False
     """The log says that a recording was opened: it must also say how it ended."""

@@ -15,6 +15,7 @@ _LINE = {
     "foreign": "Messages inside a call that came from an address that is not that side's",
     "turned_away": "SIP connections that were not taken, or closed to make room for others",
     "hung_up_on": "SIP connections closed for what was no SIP, had no end, or did not come in time",
+    "passed_over": "Calls that went on to another trunk, because theirs was silent or failed",
     "foreign_audio": "Packets that came to a media port from somebody else than its party",
 }
 """What the line and the media relay count: ``SipLine.counts``, ``RtpIoMedia.strangers``."""

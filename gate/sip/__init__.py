@@ -28,6 +28,7 @@ How a call comes in and goes out::
 - ``loop_detection``    calls of ours that have come back
 - ``routes``            where INVITEs go: the carriers' trunks in their order, the emergency route
 - ``sdp``               codec names and payload maps
+- ``trunk_failover``    from one trunk to the next, and what is left at the one before
 - ``failure_mapping``   which failure of the trunk the caller gets
 - ``sippy_adapter``     sippy's transactions, user agents and event loop, with its faults worked around
 - ``engine``            what lives on the line thread: transactions, ingress, bridges, trunk

@@ -10,7 +10,7 @@ its next trunk and ring them again. The caller is answered then, without audio, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +19,6 @@ import structlog
 from gate.sip import sdp, stored_dialogs
 from gate.sip.dtmf import digits_of
 from gate.sip.failure_mapping import UNAVAILABLE
-from gate.sip.identity import headers_for_trunk, quotable
 from gate.sip.liveness import LivenessCheck
 from gate.sip.offer_answer import OfferAnswer
 from gate.sip.peers import DialogPeer
@@ -35,10 +34,10 @@ from gate.sip.sippy_adapter.classes import (
     CCEventTry,
     CCEventUpdate,
     MsgBody,
-    SipCallId,
 )
 from gate.sip.sippy_adapter.leg import Leg, reason
 from gate.sip.sippy_adapter.patches import guarded
+from gate.sip.trunk_failover import TrunkFailover
 
 if TYPE_CHECKING:
     from gate.sip.engine import Engine
@@ -46,21 +45,12 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("gate.sip")
 
 
-class _Try(CCEventTry):  # type: ignore[misc]  # sippy has no types
-    """The INVITE to the trunk, with our identity on it."""
-
-    mark = ""
-
-    def onUacSetupComplete(self, uac: Any) -> None:
-        self.extra_headers = headers_for_trunk(uac, self.mark)
-
-
 class Bridge:
     """One call from ``invite`` to its end. Every method runs on the line thread."""
 
     def __init__(
-        self, engine: Engine, pending: Pending, number: str, presentation: str, display_name: str, route: Route,
-        *, early: bool = False,
+        self, engine: Engine, pending: Pending, number: str, presentation: str, display_name: str,
+        routes: Sequence[Route], *, early: bool = False,
     ) -> None:  # fmt: skip
         self.engine = engine
         self.id = pending.call_id
@@ -68,14 +58,17 @@ class Bridge:
         self.number = number
         self.presentation = presentation
         self.display_name = display_name
-        self.route = route
+        self.route = routes[0]
+        """The trunk that the call is at."""
         self.hears_early = early
         """The caller may hear what comes before the answer."""
         self.unrelayed = False
         """An emergency call that the media relay did not take: the parties' own bodies pass, audio goes its own way."""
         self.phase = "dialling"
         self.rang = False
-        """The far end has said anything at all."""
+        """The trunk has said anything at all."""
+        self.rung = False
+        """It has said more than 100: the callee may have been rung."""
         self.picked_up = False
         """The callee has answered, whatever becomes of it."""
         self._kept: Any = None
@@ -88,18 +81,30 @@ class Bridge:
         self._timers: list[Any] = []
         self._busy = False
         self._waiting: list[Any] = []
-        transactions = engine.transactions
         self.caller = Leg(
-            transactions, self.safely(self.on_caller), pending.peer(),
+            engine.transactions, self.safely(self.on_caller), pending.peer(),
             flow=pending.endpoint if pending.endpoint.reliable else None,
         )  # fmt: skip
-        self.callee = Leg(
-            transactions, self.safely(self.on_callee),
-            DialogPeer(networks=route.networks, secure=route.transport == "tls"),
-            route.address, route.username, route.password, engine.flow_of(route),
-        )  # fmt: skip
+        self.callee = self._callee_at(self.route)
+        self.failover = TrunkFailover(self, routes)
         self.offer_answer = OfferAnswer(self)
         self.liveness = LivenessCheck(self)
+
+    def _callee_at(self, route: Route) -> Leg:
+        return Leg(
+            self.engine.transactions, self.safely(self.on_callee),
+            DialogPeer(networks=route.networks, secure=route.transport == "tls"),
+            route.address, route.username, route.password, self.engine.flow_of(route),
+        )  # fmt: skip
+
+    def take(self, route: Route) -> None:
+        """Go on at another trunk: nothing of the one before has rung."""
+        self.route, self.rang, self.callee = route, False, self._callee_at(route)
+        self.offer_answer.attend("callee")
+
+    def later(self, seconds: float, step: Callable[[], None]) -> None:
+        """``step`` after ``seconds``, unless the callee has answered or the call is over."""
+        self._timers.append(self.engine.after(seconds, self.safely(step)))
 
     def refusal(self, why: str) -> tuple[int, str]:
         """Code and phrase to the caller where the gate cannot go on."""
@@ -114,7 +119,7 @@ class Bridge:
                 step(*values, **named)
             except Exception:  # noqa: BLE001 - the boundary to sippy and the relay: logged, and the call is ended
                 _log.exception("call step failed", call_id=self.id)
-                self._give_up(self.refusal("internal_error")[0], "internal_error")
+                self.give_up(self.refusal("internal_error")[0], "internal_error")
 
         return run
 
@@ -137,17 +142,15 @@ class Bridge:
     def _dial(self, event: Any) -> None:
         body = event.getData()[3]
         if body is None:
-            self._give_up(self.pending.refusal, "no_sdp")
+            self.give_up(self.pending.refusal, "no_sdp")
             return
         self.caller_sdp = str(body)
         if not self.route.emergency:
-            seconds = self.engine.config.sip.no_answer_seconds
-            self._timers.append(self.engine.after(seconds, self.safely(self._no_answer)))
+            self.later(self.engine.config.sip.no_answer_seconds, self._no_answer)
         hops = event.max_forwards if event.max_forwards is not None else 70
         own = body.getCopy() if self.route.emergency else None
-        self.engine.relay.caller_sdp(
-            self.id, body, self.safely(lambda body, ex=None: self._offer_ready(body, hops, ex, own))
-        )
+        ready = self.safely(lambda body, ex=None: self._offer_ready(body, hops, ex, own))
+        self.engine.relay.caller_sdp(self.id, body, ready)
 
     def _offer_ready(self, body: Any, hops: int, ex: Any, own: Any) -> None:
         if self.phase != "dialling" or self.caller.over:
@@ -157,17 +160,10 @@ class Bridge:
             body, ex, self.unrelayed = own, None, True
         if body is None or ex is not None:
             _log.warning("the media relay refuses the offer", call_id=self.id, error=str(ex))
-            self._give_up(488, "media_unavailable")
+            self.give_up(488, "media_unavailable")
             return
-        body.needs_update = False
-        sip_call_id = SipCallId()
-        invite = _Try((sip_call_id, self.presentation, self.number, body, None, quotable(self.display_name)))
-        self.callee.hops = invite.max_forwards = max(0, hops - 1)
-        invite.mark = self.engine.loops.mark(self.id, str(sip_call_id))
-        self.callee.good_local = body.getCopy()
-        self.callee.recvEvent(invite)
+        self.failover.dial(body, hops)
         self._kept = self.callee.tr
-        self.keep_legs()
 
     def on_callee(self, event: Any) -> None:
         """What the trunk and the callee do; one at a time, since the media relay answers later."""
@@ -198,7 +194,7 @@ class Bridge:
         if self.callee.tr is not self._kept:  # sent again, with credentials
             self._kept = self.callee.tr
             self.keep_legs()
-        self.rang = True
+        self.rang, self.rung = True, self.rung or code > 100
         if self.phase != "dialling" or code <= 100:
             return
         if body is None:
@@ -247,7 +243,7 @@ class Bridge:
         if body is None:
             body = self.early
             if body is None:
-                self._give_up(self.pending.refusal, "no_sdp")
+                self.give_up(self.pending.refusal, "no_sdp")
                 return
             self._answer_ready(body)
             return
@@ -257,7 +253,7 @@ class Bridge:
         def ready(body: Any, ex: Any = None) -> None:
             if body is None or ex is not None:
                 _log.warning("the media relay refuses the answer", call_id=self.id, error=str(ex))
-                self._give_up(self.pending.refusal, "media_unavailable")
+                self.give_up(self.pending.refusal, "media_unavailable")
             else:
                 self._answer_ready(body)
             self._next()
@@ -278,7 +274,7 @@ class Bridge:
             self.caller.on_no_ack = self._not_acknowledged
         else:
             self.liveness.start()
-        self.engine.events.answered(self.id, chosen[0] if chosen else "")
+        self.engine.events.answered(self.id, chosen[0] if chosen else "", self.route.name)
 
     def _not_acknowledged(self) -> None:
         """LAW 3.5: no fault of a phone's ends a call for help."""
@@ -324,16 +320,18 @@ class Bridge:
 
     def _failed(self, event: Any) -> None:
         code, phrase = event.getData()[:2]
-        if code == 408 and not self.rang:
-            self._give_up(code, "trunk_unreachable", passed=UNAVAILABLE)
+        if self.failover.next_after(code):
             return
-        self._give_up(code, phrase, passed=self.route.outcome(code, phrase), retry_after=self.callee.retry_after)
+        if code == 408 and not self.rang:
+            self.give_up(code, "trunk_unreachable", passed=UNAVAILABLE)
+            return
+        self.give_up(code, phrase, passed=self.route.outcome(code, phrase), retry_after=self.callee.retry_after)
 
     def _no_answer(self) -> None:
         if self.phase == "dialling":
-            self._give_up(480, "no_answer", passed=(480, "Temporarily Unavailable"))
+            self.give_up(480, "no_answer", passed=(480, "Temporarily Unavailable"))
 
-    def _give_up(self, code: int, why: str, passed: tuple[int, str] | None = None, retry_after: str = "") -> None:
+    def give_up(self, code: int, why: str, passed: tuple[int, str] | None = None, retry_after: str = "") -> None:
         """The call did not come about: tell the caller and the call manager."""
         tell = partial(self.engine.events.failed, self.id, code, why)
         self._finish(passed or self.refusal(why), why, tell, cause=code if passed else 0, retry_after=retry_after)

@@ -111,6 +111,10 @@ class Engine:
         self._admitting: Bridge | None = None
         self._ending: dict[str, Leg] = {}
         """Callers' legs whose BYE waits for an ACK."""
+        self.late: set[str] = set()
+        """Calls that are over, of which a trunk that was silent may yet answer."""
+        self.passed_over = 0
+        """How often a call went on to another trunk."""
         self.transactions.belongs = lambda sent_to, host: any(
             route.address[0] == sent_to and within(host, route.networks) for route in self._routes()
         )
@@ -178,7 +182,7 @@ class Engine:
             self.ingress.refuse(pending, "internal_error", "", "No trunk takes this call.")
             self.events.failed(call_id, pending.refusal, "no_trunk")
             return
-        bridge = Bridge(self, pending, number, presentation, display_name, routes[0], early=early)
+        bridge = Bridge(self, pending, number, presentation, display_name, routes, early=early)
         self.bridges[call_id] = bridge
         self._admitted.add(pending.request.key)
         self._attempts.add(pending.request.key[:3])
@@ -215,10 +219,22 @@ class Engine:
         self.loops.over(call_id)
         if bridge.caller.ending:
             self._ending[call_id] = bridge.caller
+        if bridge.failover.given_up:
+            self.late.add(call_id)
+        if bridge.caller.ending or bridge.failover.given_up:
             bridge.keep_legs()
         else:
             self.book.over(call_id)
         self.after(KEPT_SECONDS, lambda: self._drop(call_id, key))
+
+    def legs_changed(self, bridge: Bridge) -> None:
+        """A leg that was given up has been heard of: the journal follows."""
+        if bridge.phase != "over":
+            bridge.keep_legs()
+        elif not bridge.failover.given_up and bridge.id in self.late:
+            self.late.discard(bridge.id)
+            if bridge.id not in self._ending:
+                self.book.over(bridge.id)
 
     def forget(self, call_id: str) -> None:
         """The call manager is done with it."""
@@ -231,7 +247,7 @@ class Engine:
 
     def _drop(self, call_id: str, key: TransactionKey) -> None:
         self.bridges.pop(call_id, None)
-        if self._ending.pop(call_id, None) is not None:
+        if self._ending.pop(call_id, None) is not None and call_id not in self.late:
             self.book.over(call_id)
         self._admitted.discard(key)
         self._attempts.discard(key[:3])
@@ -295,6 +311,7 @@ class Engine:
             "unanswered": self.ingress.rate_limit.dropped + self.flood_filter.dropped,
             "guesses": lockout.wrong + lockout.locked,
             "foreign": self.ingress.foreign + self.transactions.foreign,
+            "passed_over": self.passed_over,
         }
 
     def shut_down(self) -> None:

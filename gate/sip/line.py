@@ -135,7 +135,8 @@ class SipLine:
         finally:
             self._steps.close()
             self._engine.shut_down()
-            self._book.clear()
+            if not self._engine.late:  # what a silent trunk may yet answer is the next start's to end
+                self._book.clear()
             self._streams.close()
             self._transport.close()
             _log.info("the line is down")
@@ -229,7 +230,7 @@ class SipLine:
 
     def counts(self) -> dict[str, int]:
         """What was passed over or refused to its face since the start, by kind; from any thread."""
-        counts = {"dropped": self._transport.dropped, "foreign": 0} | self._streams.counts()
+        counts = {"dropped": self._transport.dropped, "foreign": 0, "passed_over": 0} | self._streams.counts()
         return counts | (self._engine.counts() if self._engine else {})
 
     # --- inside -----------------------------------------------------------------------------------------------------

@@ -34,8 +34,12 @@ class OfferAnswer:
         self.wants_answer = True
         """False where that side's request is already answered (its offer came in an ACK)."""
         self._offer = ""
-        bridge.caller.on_reinvite_cancelled = lambda: self._cancelled("caller")
-        bridge.callee.on_reinvite_cancelled = lambda: self._cancelled("callee")
+        self.attend("caller")
+        self.attend("callee")
+
+    def attend(self, side: str) -> None:
+        """Hear where the leg that ``side`` has now takes its offer back."""
+        self._leg(side).on_reinvite_cancelled = lambda: self._cancelled(side)
 
     def _leg(self, side: str) -> Leg:
         return self.bridge.caller if side == "caller" else self.bridge.callee

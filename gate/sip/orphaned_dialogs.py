@@ -37,8 +37,8 @@ PATIENCE = 34.0
 
 
 class OrphanedDialogs:
-    """What is left of earlier calls; ``told(call_id, outcomes)`` once for each, with ``caller`` and ``callee`` as far
-    as they were left: ``BYE 200``, ``CANCEL 487``, ``INVITE 600``, ``BYE no answer``."""
+    """What is left of earlier calls; ``told(call_id, outcomes)`` once for each, with ``caller``, ``callee`` and
+    ``given_up_1`` as far as they were left: ``BYE 200``, ``CANCEL 487``, ``INVITE 600``, ``BYE no answer``."""
 
     def __init__(self, engine: Engine, told: Callable[[str, Mapping[str, str]], None]) -> None:
         self._engine = engine
@@ -55,7 +55,7 @@ class OrphanedDialogs:
 
     def _end(self, call_id: str, legs: Mapping[str, Any]) -> None:
         outcomes: dict[str, str] = {}
-        sides = [side for side in ("caller", "callee") if side in legs]
+        sides = [side for side in legs if side in ("caller", "callee") or side.startswith(stored_dialogs.GIVEN_UP)]
 
         def outcome(side: str, what: str) -> None:
             if side in outcomes:
@@ -80,7 +80,7 @@ class OrphanedDialogs:
 
     def _end_leg(self, side: str, leg: Mapping[str, Any], picked_up: bool, done: Callable[[str], None]) -> None:
         if "dialog" in leg:
-            route = self._route(leg) if side == "callee" else None
+            route = self._route(leg) if side != "caller" else None
             self._bye(leg["dialog"], done, route)
         elif "invite" in leg:
             self._cancel(leg, done)

@@ -17,10 +17,13 @@ from gate.sip.sippy_adapter.leg import Leg, reason
 
 if TYPE_CHECKING:
     from gate.sip.bridge import Bridge
+    from gate.sip.routes import Route
     from gate.sip.sippy_adapter.transactions import Transactions
 
 CSEQ_AHEAD = 1000
 """Added to the number that was kept: requests that were sent later used the next ones, and it has only to grow."""
+GIVEN_UP = "given_up_"
+"""What legs at trunks that were silent are called, with their number."""
 _REPEATED = ("via", "route", "from", "to", "call-id", "cseq")
 _KEPT = ("from", "to", "call-id", "cseq", "record-route", "contact")
 
@@ -34,8 +37,9 @@ def of(bridge: Bridge) -> dict[str, Any]:
     if "callee" in legs:
         legs["callee"] |= {"emergency": bridge.route.emergency, "trunk": bridge.route.name}
     elif bridge.callee.tr is not None and not bridge.callee.over:
-        sent, to = _sent(str(bridge.callee.tr.data)), list(bridge.callee.rAddr[0])
-        legs["callee"] = {"invite": sent, "to": to, "emergency": bridge.route.emergency, "trunk": bridge.route.name}
+        legs["callee"] = _invited(bridge.callee, bridge.route)
+    for number, (leg, route) in enumerate(bridge.failover.given_up, 1):
+        legs[f"{GIVEN_UP}{number}"] = _invited(leg, route)
     if "caller" not in legs and not bridge.caller.over:
         pending = bridge.pending
         legs["caller"] = {
@@ -47,6 +51,11 @@ def of(bridge: Bridge) -> dict[str, Any]:
             "offer": bridge.caller_sdp,
         }
     return legs
+
+
+def _invited(leg: Leg, route: Route) -> dict[str, Any]:
+    sent, to = _sent(str(leg.tr.data)), list(leg.rAddr[0])
+    return {"invite": sent, "to": to, "emergency": route.emergency, "trunk": route.name}
 
 
 def confirmed(leg: Leg) -> dict[str, Any]:

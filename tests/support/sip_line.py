@@ -91,6 +91,8 @@ class ScriptedCallManager:
     arrived: threading.Condition = field(default_factory=threading.Condition)
     raises: bool = False
     on_answered: Callable[[SipLine, str], None] | None = None
+    trunks: list[str] = field(default_factory=list)
+    """Through which the calls were answered."""
     early: bool = False
     """Its callers may hear the far end before it answers."""
 
@@ -144,7 +146,8 @@ class ScriptedCallManager:
     def ringing(self, call_id: str) -> None:
         self._see("ringing", call_id)
 
-    def answered(self, call_id: str, codec: str) -> None:
+    def answered(self, call_id: str, codec: str, trunk: str = "") -> None:
+        self.trunks.append(trunk)
         self._see("answered", call_id, codec)
         assert self.line is not None
         line = self.line

@@ -9,6 +9,9 @@
 - a second 401 (stale) is given up: ``processChallenge``
 - an INVITE with credentials loses its Max-Forwards: ``genRequest``
 - a challenged BYE is given up: ``newTransaction`` sends it again
+- a challenge that comes after the CANCEL is answered with a new INVITE: ``processChallenge``
+- an INVITE that is given up is sent again and again: ``give_up``
+- its late 200 gets a BYE before its ACK: ``recvResponse``
 """
 
 from __future__ import annotations
@@ -94,6 +97,10 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
         """Called where the peer never acknowledged our answer, 64 times T1 (RFC 3261 13.3.1.4)."""
         self.lost = False
         """The peer has said that it knows no such call."""
+        self.told_from_elsewhere = False
+        """Its INVITE had an answer from an address that is not this peer's."""
+        self._on_late: Callable[[int], None] | None = None
+        self._late_seconds = 0.0
         self._when_acknowledged: Callable[[], None] | None = None
         self._stale_tried = False
 
@@ -134,11 +141,21 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
             self.lost = self.lost or code == 481
             if code == 408:  # no answer to an offer: it is off, the call is not (sippy would end it)
                 resp.setSCode(488, "Request Timeout")
-        super().recvResponse(resp, tr)
+        on_late = self._on_late
+        if on_late is not None and 200 <= code < 300:
+            with self.transactions.after_this():
+                super().recvResponse(resp, tr)
+        else:
+            super().recvResponse(resp, tr)
+        if on_late is not None:
+            if code < 200:  # cancelled, and waited for no longer than without it
+                self.transactions.stop_sending(tr, self._late_seconds)
+            on_late(code)
 
     def cleanup(self) -> None:
         """sippy's last word to a dialog: it holds nothing of the call any more."""
         self.on_reinvite_cancelled = self.on_request = self.on_no_ack = _nothing
+        self._on_late = None
 
     def _handled(self) -> tuple[str, ...]:
         """Methods that the present state answers; sippy drops the rest in silence."""
@@ -178,6 +195,8 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
 
     def processChallenge(self, resp: Any, cseq: Any, ch_hfname: str, auth_hfname: str, extra_headers: Any) -> Any:
         """Answer 401 and 407; once more where the trunk says that only the nonce was too old."""
+        if self.over:
+            return False
         if not self._stale_tried and cseq in self.reqs and self.reqs[cseq].countHFs(auth_hfname):
             stale = any(
                 name.lower() == "stale" and str(value).strip('"').lower() == "true"
@@ -259,6 +278,20 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
         if retry_after and unanswered:
             event.extra_headers = (SipHeader(name="retry-after", body=SipGenericHF(retry_after, "retry-after")),)
         self.recvEvent(event)
+
+    def give_up(self, on_late: Callable[[int], None], why: Any, seconds: float) -> None:
+        """Our INVITE has had no answer, and shall have none: it is not sent again, cancelled at the first sign of life
+        (RFC 3261 9.1 forbids it before), and hung up on where it is answered. ``on_late(code)`` with each answer that
+        comes within ``seconds``; 408 where none does."""
+        self.event_cb = None
+        self.end(408, "Request Timeout", why)
+        self._on_late, self._late_seconds = guarded("late answer", on_late), seconds
+        self.transactions.stop_sending(self.tr, seconds)
+
+    @property
+    def settled(self) -> bool:
+        """True where an INVITE that was given up has had its final answer."""
+        return str(self.state) != "Cancelling(UAC)"
 
     @property
     def ending(self) -> bool:

@@ -106,14 +106,16 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         """An answer to a request of ours: from where the request went, or from that side's own hosts; another one is
         passed over."""
         host, leg = msg.getSource()[0], self._leg(t.tid[0], t.tid[1])
-        if t.userv.reliable and not self._by_its_way(t.userv, host, leg):
+        there = self._by_its_way(t.userv, host, leg) if t.userv.reliable else host in self.l4r.hosts_of(t.address[0])
+        if there and leg is not None:
+            leg.peer.hosts.add(host)
+        elsewhere = t.userv.reliable or not (
+            leg.may_send_from(host) if leg is not None else self.belongs(t.address[0], host)
+        )
+        if not there and elsewhere:
             self.foreign += 1
-            return
-        if t.userv.reliable or host in self.l4r.hosts_of(t.address[0]):
-            if leg is not None:
-                leg.peer.hosts.add(host)
-        elif not (leg.may_send_from(host) if leg is not None else self.belongs(t.address[0], host)):
-            self.foreign += 1
+            if leg is not None and t.method == "INVITE":
+                leg.told_from_elsewhere = True
             return
         self._answered[t.tid[-1]] = None
         while len(self._answered) > MAX_ANSWERED:
@@ -173,6 +175,13 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         """CANCEL, once: an offer may be taken back by its side, and again by the end of the call."""
         if t.cancel.getTId(True, True) not in self.tclient:
             super().cancelTransaction(t, extra_headers)
+
+    def stop_sending(self, transaction: Any, seconds: float) -> None:
+        """A request that is not sent again, and may be answered for so long."""
+        for timer in ("teA", "teB"):
+            if (running := getattr(transaction, timer)) is not None:
+                running.cancel()
+        transaction.teA, transaction.teB = None, Timeout(self.timerB, seconds, 1, transaction)
 
     def drop(self, call_id: str) -> None:
         """Forget a server transaction that sippy failed in, and its dialog: it would answer 487 minutes later."""

@@ -1,0 +1,130 @@
+"""From one trunk to the next, before anything can have rung.
+
+A call goes on to the next of its routes where its trunk fails by itself (5xx, 403, credentials that it does not take),
+or says nothing at all for so long. It never does so after an 18x, a 2xx, or an answer about the callee or the number:
+nobody is rung twice for one call. A trunk that has been silent may still ring its callee later, so that INVITE is
+followed to its end:
+
+- it is not sent again; at its first sign of life it is cancelled, and an answer is acknowledged and hung up on
+- the journal of legs knows it, so that the next start does that, should this be the last that is done
+- where it rings or is answered after all, the call is over at the next trunk too, unless that one rings already
+
+An answer from somewhere else than the trunk is not believed, but something may ring: nothing else is tried. An
+emergency call goes on wherever it can (LAW 3.5), and nothing that is late stops it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+from weakref import ref
+
+import structlog
+
+from gate.sip.identity import headers_for_trunk, quotable
+from gate.sip.routes import Route
+from gate.sip.sippy_adapter.classes import CCEventTry, SipCallId
+from gate.sip.sippy_adapter.leg import Leg, reason
+
+if TYPE_CHECKING:
+    from gate.sip.bridge import Bridge
+
+_log = structlog.get_logger("gate.sip")
+
+LATE_SECONDS = 150.0
+"""How long a trunk that was silent may yet answer."""
+_ITS_OWN = frozenset({401, 402, 403, 407, *range(500, 600)}) - {504}
+"""What a trunk says of itself; a 504, as a 408, may come of a callee who has rung."""
+
+
+class _Try(CCEventTry):  # type: ignore[misc]  # sippy has no types
+    """The INVITE to the trunk, with our identity on it."""
+
+    mark = ""
+
+    def onUacSetupComplete(self, uac: Any) -> None:
+        self.extra_headers = headers_for_trunk(uac, self.mark)
+
+
+class TrunkFailover:
+    """The routes of one call: the bridge's own, and those that are left."""
+
+    def __init__(self, bridge: Bridge, routes: Sequence[Route]) -> None:
+        self._bridge = ref(bridge)
+        self._left = list(routes[1:])
+        self._offer: Any = None
+        self._hops = 0
+        self._asked: Any = None
+        """The transaction of the INVITE that is listened for."""
+        self.given_up: list[tuple[Leg, Route]] = []
+        """Legs whose trunk was silent, and may yet answer."""
+
+    def dial(self, offer: Any, hops: int) -> None:
+        """The INVITE to the bridge's trunk, and to the next ones with the same offer."""
+        self._offer, self._hops = offer, hops
+        self._invite()
+
+    def next_after(self, code: int) -> bool:
+        """The trunk has said ``code``; True where the call goes on at another one."""
+        bridge = self._bridge()
+        if bridge is None or not self._left or bridge.rung:
+            return False
+        if not (300 <= code < 600 if bridge.route.emergency else code in _ITS_OWN):
+            return False
+        self._next(bridge, str(code))
+        return True
+
+    def _next(self, bridge: Bridge, why: str) -> None:
+        before = bridge.route.name
+        bridge.engine.passed_over += 1
+        bridge.take(self._left.pop(0))
+        _log.warning("trunk_passed_over", call_id=bridge.id, trunk=before, why=why, next=bridge.route.name)
+        self._invite()
+
+    def _invite(self) -> None:
+        bridge = self._bridge()
+        if bridge is None:
+            return
+        leg, sip_call_id, body = bridge.callee, SipCallId(), self._offer.getCopy()
+        body.needs_update = False
+        name = quotable(bridge.display_name)
+        invite = _Try((sip_call_id, bridge.presentation, bridge.number, body, None, name))
+        leg.hops = invite.max_forwards = max(0, self._hops - 1)
+        invite.mark = bridge.engine.loops.mark(bridge.id, str(sip_call_id))
+        leg.good_local = body.getCopy()
+        leg.recvEvent(invite)
+        bridge.keep_legs()
+        if self._left:
+            self._listen(bridge)
+
+    # --- silence ------------------------------------------------------------------------------------------------------
+
+    def _listen(self, bridge: Bridge) -> None:
+        self._asked = bridge.callee.tr
+        bridge.later(bridge.route.silent_seconds, partial(self._heard, bridge.callee))
+
+    def _heard(self, leg: Leg) -> None:
+        bridge = self._bridge()
+        if bridge is None or bridge.phase != "dialling" or bridge.callee is not leg or bridge.rang:
+            return
+        if leg.told_from_elsewhere and not bridge.route.emergency:
+            _log.warning("not_from_the_trunk", call_id=bridge.id, trunk=bridge.route.name)
+            bridge.give_up(bridge.pending.refusal, "answer_not_from_trunk")
+        elif leg.tr is not self._asked:  # sent again, with credentials
+            self._listen(bridge)
+        else:
+            self.given_up.append((leg, bridge.route))
+            leg.give_up(partial(self._late, bridge, leg), reason("trunk_silent", 408), LATE_SECONDS)
+            self._next(bridge, "silent")
+
+    def _late(self, bridge: Bridge, leg: Leg, code: int) -> None:
+        """A leg that was given up has had an answer; 408: none, to the end."""
+        if leg.settled:
+            self.given_up = [(each, route) for each, route in self.given_up if each is not leg]
+        bridge.engine.legs_changed(bridge)
+        if not 100 < code < 300 or bridge.phase != "dialling" or bridge.rung or bridge.route.emergency:
+            return
+        _log.warning("silent_trunk_rings", call_id=bridge.id, code=code)
+        bridge.picked_up = code >= 200
+        bridge.give_up(bridge.pending.refusal, "answered_late" if code >= 200 else "rang_late")

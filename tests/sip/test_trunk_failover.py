@@ -1,0 +1,391 @@
+"""Two trunks, of which one fails in each state of a call: nobody is rung twice, and nothing that rings is forgotten.
+
+What a trunk says too late is said when the test says that it has been silent for long enough: no test depends on time.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import msgspec
+import pytest
+
+from gate.config import Emergency, Trunk
+from gate.sip.bridge import Bridge
+from tests.sip.test_emergency_route import Helping
+from tests.sip.test_orphaned_dialogs import Book
+from tests.support.sip_line import RunningLine, ScriptedCallManager, config_for
+from tests.support.sip_peer import Callee, Heard, Peer, Phone, sdp
+from tests.support.waiting import PATIENCE
+
+CHALLENGE = 'Proxy-Authenticate: Digest realm="carrier", nonce="n1", algorithm=MD5, qop="auth"'
+
+
+class TwoTrunks:
+    """A line with trunk ``a`` before trunk ``b``, and a phone."""
+
+    def __init__(
+        self, *, silent_seconds: int = 3600, first: Mapping[str, Any] | None = None, book: Book | None = None,
+        sip: Mapping[str, Any] | None = None, emergency: bool = False, refusal: int = 603,
+    ) -> None:  # fmt: skip
+        self.a, self.b, self.help = Callee(), Callee(), Callee()
+        config = config_for(self.a.address, sip=sip, refusal=refusal)
+        options = {"options_seconds": 0, "silent_seconds": silent_seconds, **(first or {})}
+        trunks = (Trunk(self.a.address, "a", **options), Trunk(self.b.address, "b", options_seconds=0, order=2))
+        config = msgspec.structs.replace(config, trunk=trunks)
+        if emergency:
+            route = Emergency(trunk=self.help.address, then=("b", "a"), silent_seconds=silent_seconds)
+            config = msgspec.structs.replace(config, emergency=route)
+        self.running = RunningLine(config, Helping() if emergency else ScriptedCallManager())
+        if book is not None:
+            self.running.line._book = book
+        self.call_manager = self.running.call_manager
+
+    def __enter__(self) -> TwoTrunks:
+        self.running.__enter__()
+        self.phone = Phone(self.running.address)
+        return self
+
+    def __exit__(self, *what: object) -> None:
+        self.running.__exit__(*what)
+        for peer in (self.phone, self.a, self.b, self.help):
+            peer.sock.close()
+
+    @property
+    def bridge(self) -> Bridge:
+        (bridge,) = self.running.line._engine.bridges.values()
+        return bridge
+
+    def dial(self, at: Callee | None = None, number: str = "02079460000") -> None:
+        """Call; the INVITE is at its first trunk."""
+        self.phone.dial(number)
+        taken(at or self.a)
+
+    def silence(self) -> None:
+        """The trunk has been silent for long enough."""
+        self.running.call(lambda: self.bridge.failover._heard(self.bridge.callee))
+
+    def passed_over(self) -> None:
+        """The first trunk was silent, and the INVITE is at the second."""
+        self.dial()
+        self.silence()
+        taken(self.b)
+
+    def until(self, so: Callable[[], Any]) -> None:
+        end = time.monotonic() + PATIENCE
+        while not self.running.call(so):
+            assert time.monotonic() < end
+            time.sleep(0.02)
+
+
+def taken(peer: Callee) -> Heard:
+    """The next INVITE at a trunk that says nothing yet."""
+    peer.invite = peer.recv(PATIENCE, only="INVITE")
+    peer.tag = f"r{time.monotonic_ns():x}"
+    peer.gate = (peer.last_from[0], peer.last_from[1])
+    return peer.invite
+
+
+def no_invite(peer: Callee, seconds: float = 0.3) -> bool:
+    """True where no INVITE waits at a trunk, and none comes."""
+    peer.sock.settimeout(seconds)
+    while True:
+        try:
+            data = peer.sock.recv(65535)
+        except TimeoutError:
+            return True
+        if data.startswith(b"INVITE"):
+            return False
+
+
+def test_a_trunk_that_says_nothing_is_passed_over_by_itself() -> None:
+    with TwoTrunks(silent_seconds=1) as two:
+        two.dial()
+        two.b.ring()
+        two.phone.recv(only="180")
+        two.b.pick_up()
+        answer = two.phone.recv(only="200")
+        two.phone.ack(answer)
+        assert two.call_manager.trunks == ["b"]
+        two.a.drain()
+        assert two.a.quiet(1.5), "an INVITE that was given up is sent again"
+        two.phone.send(two.phone.next("BYE"))
+        assert two.b.recv(only="BYE")
+        assert two.running.line.counts()["passed_over"] == 1
+
+
+def test_each_trunk_gets_an_invite_of_its_own_and_the_same_call() -> None:
+    with TwoTrunks() as two:
+        two.passed_over()
+        first, second = two.a.invite, two.b.invite
+        assert first.get("Call-ID") != second.get("Call-ID")
+        assert second.start == f"INVITE sip:+442079460000@{two.b.address} SIP/2.0"
+        for name in ("P-Asserted-Identity", "Privacy", "Max-Forwards"):
+            assert first.get(name) == second.get(name)
+        assert first.body == second.body
+
+
+@pytest.mark.parametrize("code", [500, 502, 503, 403, 407])
+def test_a_trunk_that_fails_by_itself_is_passed_over(code: int) -> None:
+    with TwoTrunks() as two:
+        two.dial()
+        two.a.say(code, "No", headers=(CHALLENGE,) if code == 407 else ())
+        two.b.ring()
+        assert two.phone.recv(only="180")
+        two.b.pick_up()
+        assert two.phone.recv(only="200")
+        assert two.call_manager.trunks == ["b"]
+
+
+@pytest.mark.parametrize("code", [600, 603, 604, 606, 486, 480, 404, 410, 484, 488, 408, 504, 302])
+def test_an_answer_about_the_callee_or_the_number_is_the_end(code: int) -> None:
+    with TwoTrunks() as two:
+        two.dial()
+        two.a.say(code, "No")
+        assert two.phone.recv().code >= 100
+        two.call_manager.wait("failed", PATIENCE)
+        assert no_invite(two.b)
+
+
+@pytest.mark.parametrize("code", [503, 500, 403])
+def test_after_ringing_no_failure_leads_to_another_trunk(code: int) -> None:
+    with TwoTrunks() as two:
+        two.dial()
+        two.a.say(180, "Ringing")
+        two.phone.recv(only="180")
+        two.a.say(code, "Gone")
+        two.call_manager.wait("failed", PATIENCE)
+        assert no_invite(two.b)
+
+
+def test_a_trunk_that_dies_after_its_100_is_waited_for() -> None:
+    with TwoTrunks(sip={"no_answer_seconds": 1}) as two:
+        two.dial()
+        two.a.say(100, "Trying")
+        two.until(lambda: two.bridge.rang or two.bridge.phase == "over")
+        two.silence()
+        assert two.phone.recv(only="480")
+        assert no_invite(two.b)
+
+
+def test_what_only_says_100_too_late_is_cancelled_and_the_call_goes_on() -> None:
+    with TwoTrunks() as two:
+        two.passed_over()
+        two.a.say(100, "Trying")
+        assert two.a.recv(PATIENCE, only="CANCEL").get("Call-ID") == two.a.invite.get("Call-ID")
+        two.a.say(487, "Request Terminated")
+        assert two.a.recv(PATIENCE, only="ACK").to_tag == two.a.tag
+        two.b.say(180, "Ringing")
+        assert two.phone.recv(only="180")
+        two.b.pick_up()
+        assert two.phone.recv(only="200")
+
+
+def test_law_3_4_what_rings_too_late_is_not_rung_again_by_the_next_trunk() -> None:
+    with TwoTrunks() as two:
+        two.passed_over()
+        two.b.say(100, "Trying")
+        two.until(lambda: two.bridge.rang)
+        two.a.say(180, "Ringing")
+        assert two.a.recv(PATIENCE, only="CANCEL")
+        assert two.b.recv(PATIENCE, only="CANCEL")
+        assert two.phone.recv(only="603"), "no code upon which a phone system dials its next trunk"
+        assert two.call_manager.wait("failed", PATIENCE)[3] == "rang_late"
+
+
+def test_who_picks_up_too_late_is_hung_up_on_and_nobody_rings_them_again() -> None:
+    with TwoTrunks(refusal=600) as two:
+        two.passed_over()
+        two.b.say(100, "Trying")
+        two.until(lambda: two.bridge.rang)
+        two.a.say(200, "OK", body=sdp(41000))
+        assert [two.a.recv(PATIENCE).method for _ in range(2)] == ["ACK", "BYE"]
+        assert two.b.recv(PATIENCE, only="CANCEL")
+        answer = two.phone.recv(only="200")
+        assert "a=inactive" in answer.body, "a failure would make a phone system dial its next trunk"
+        two.phone.ack(answer)
+        assert two.phone.recv(only="BYE")
+        assert two.call_manager.wait("failed", PATIENCE)[3] == "answered_late"
+        assert two.call_manager.trunks == []
+
+
+@pytest.mark.parametrize("code", [180, 200])
+def test_what_comes_too_late_beside_a_call_that_rings_ends_alone(code: int) -> None:
+    with TwoTrunks() as two:
+        two.passed_over()
+        two.b.say(180, "Ringing")
+        two.phone.recv(only="180")
+        two.a.say(code, "Late", body=sdp(41000))
+        assert two.a.recv(PATIENCE, only="CANCEL" if code == 180 else "BYE")
+        two.b.pick_up()
+        assert two.phone.recv(only="200")
+        assert two.call_manager.trunks == ["b"]
+
+
+def test_a_late_answer_after_the_end_of_the_call_is_hung_up_on() -> None:
+    with TwoTrunks() as two:
+        two.passed_over()
+        two.phone.cancel()
+        two.phone.recv(only="487")
+        two.call_manager.wait("hung_up", PATIENCE)
+        two.running.call(lambda: two.running.line.forget(two.call_manager.incomings[0].call_id))
+        two.a.say(200, "OK", body=sdp(41000))
+        assert [two.a.recv(PATIENCE).method for _ in range(2)] == ["ACK", "BYE"]
+
+
+def test_a_challenge_that_comes_too_late_is_not_answered_with_another_invite() -> None:
+    with TwoTrunks(first={"username": "firm", "password_file": "x"}) as two:
+        two.passed_over()
+        two.a.say(407, "Who", headers=(CHALLENGE,))
+        assert two.a.recv(PATIENCE, only="ACK")
+        two.b.say(180, "Ringing")
+        assert two.phone.recv(only="180")
+        assert no_invite(two.a)
+
+
+def test_a_challenge_after_the_callers_cancel_rings_nobody() -> None:
+    with TwoTrunks(first={"username": "firm", "password_file": "x"}) as two:
+        two.dial()
+        two.phone.cancel()
+        two.phone.recv(only="487")
+        two.a.say(407, "Who", headers=(CHALLENGE,))
+        assert two.a.recv(PATIENCE, only="ACK")
+        assert no_invite(two.a)
+
+
+def test_credentials_are_waited_for_anew() -> None:
+    with TwoTrunks(first={"username": "firm", "password_file": "x"}) as two:
+        two.dial()
+        two.a.say(407, "Who", headers=(CHALLENGE,))
+        taken(two.a)
+        two.silence()
+        two.a.say(180, "Ringing")
+        assert two.phone.recv(only="180")
+        assert no_invite(two.b)
+
+
+@pytest.mark.parametrize("code", [180, 200])
+def test_an_answer_from_elsewhere_connects_nothing_and_nothing_else_is_tried(code: int) -> None:
+    with TwoTrunks() as two, Peer("127.0.0.2") as stranger:
+        two.dial()
+        stranger.send(stranger.answer(two.a.invite, code, "Hello", tag="x", body=sdp(41000)), two.a.gate)
+        two.until(lambda: two.bridge.callee.told_from_elsewhere)
+        two.silence()
+        assert two.phone.recv(only="603")
+        assert two.call_manager.wait("failed", PATIENCE)[3] == "answer_not_from_trunk"
+        assert no_invite(two.b)
+        assert two.call_manager.trunks == []
+
+
+def test_a_trunk_that_options_shows_as_down_is_not_even_tried() -> None:
+    with TwoTrunks(first={"options_seconds": 3600}) as two:
+        asked = two.a.recv(PATIENCE, only="OPTIONS")
+        two.a.send(two.a.answer(asked, 503, "Away"), two.a.last_from)
+        two.until(lambda: [each.up for each in two.running.line.trunks()] == [False, None])
+        two.dial(two.b)
+        assert no_invite(two.a)
+
+
+# --- killed in between ------------------------------------------------------------------------------------------------
+
+
+def legs_of(two: TwoTrunks, book: Book) -> dict[str, Any]:
+    copied: dict[str, Any] = two.running.call(lambda: json.loads(json.dumps(book.kept)))
+    return copied
+
+
+def test_the_next_start_ends_what_a_silent_trunk_still_has() -> None:
+    book = Book()
+    with TwoTrunks(book=book, refusal=486) as two:
+        two.passed_over()
+        kept = legs_of(two, book)
+        ((call_id, legs),) = kept.items()
+        assert sorted(legs) == ["callee", "caller", "given_up_1"]
+        assert (legs["given_up_1"]["trunk"], legs["callee"]["trunk"]) == ("a", "b")
+        with Callee() as elsewhere:
+            config = msgspec.structs.replace(two.running.line._config, trunk=(Trunk(elsewhere.address),))
+            again = RunningLine(config)
+            again.line._book = Book(kept)
+            with again:
+                assert two.a.recv(PATIENCE, only="CANCEL").get("Call-ID") == two.a.invite.get("Call-ID")
+                assert two.b.recv(PATIENCE, only="CANCEL").get("Call-ID") == two.b.invite.get("Call-ID")
+                host = again.address
+                two.a.gate = two.b.gate = host
+                two.a.say(200, "OK", body=sdp(41000))
+                assert two.a.recv(PATIENCE, only="ACK").to_tag == two.a.tag
+                bye = two.a.recv(PATIENCE, only="BYE")
+                two.a.send(two.a.answer(bye, 200, "OK"), host)
+                two.b.say(487, "Gone")
+                told = again.call_manager.wait("legs_ended", PATIENCE)
+                assert told == (
+                    "legs_ended", call_id, "callee CANCEL 487", "caller INVITE 486", "given_up_1 BYE 200",
+                )  # fmt: skip
+
+
+def test_what_a_silent_trunk_may_yet_answer_outlives_a_stop_and_a_call() -> None:
+    book = Book()
+    with TwoTrunks(book=book) as two:
+        two.passed_over()
+        two.phone.cancel()
+        two.phone.recv(only="487")
+        two.call_manager.wait("hung_up", PATIENCE)
+        ((_, legs),) = legs_of(two, book).items()
+        assert list(legs) == ["given_up_1"]
+    assert list(book.kept.values()) == [legs]
+
+
+def test_what_has_had_its_end_is_forgotten() -> None:
+    book = Book()
+    with TwoTrunks(book=book) as two:
+        two.passed_over()
+        two.phone.cancel()
+        two.phone.recv(only="487")
+        two.call_manager.wait("hung_up", PATIENCE)
+        two.a.say(503, "Late")
+        assert two.a.recv(PATIENCE, only="ACK")
+        two.until(lambda: book.kept == {})
+
+
+# --- emergency calls --------------------------------------------------------------------------------------------------
+
+
+def test_law_3_5_an_emergency_call_has_an_order_of_its_own() -> None:
+    with TwoTrunks(emergency=True) as two:
+        two.phone.dial("999")
+        taken(two.help)
+        two.silence()
+        two.b.ring()
+        assert two.b.invite.start.startswith("INVITE sip:999@")
+        assert two.phone.recv(only="180")
+        two.b.pick_up()
+        assert two.phone.recv(only="200")
+        assert no_invite(two.a)
+
+
+@pytest.mark.parametrize("code", [503, 404, 486, 302])
+def test_law_3_5_it_goes_on_after_any_failure_that_does_not_ring(code: int) -> None:
+    with TwoTrunks(emergency=True) as two:
+        two.phone.dial("112")
+        taken(two.help)
+        two.help.say(code, "No")
+        taken(two.b).get("Call-ID")
+        two.b.say(500, "No")
+        two.a.ring()
+        assert two.phone.recv(only="180")
+
+
+def test_law_3_5_what_is_late_does_not_stop_it() -> None:
+    with TwoTrunks(emergency=True) as two:
+        two.phone.dial("999")
+        taken(two.help)
+        two.silence()
+        taken(two.b)
+        two.help.say(180, "Ringing")
+        assert two.help.recv(PATIENCE, only="CANCEL")
+        two.b.say(180, "Ringing")
+        assert two.phone.recv(only="180")
+        two.b.pick_up()
+        assert two.phone.recv(only="200")
