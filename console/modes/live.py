@@ -103,9 +103,14 @@ class Mode(ModeScreen):
     def _say(self) -> None:
         calls = len(self.query_one(LocalTable)._rows)
         text = f"{calls} calls in hand" if calls != 1 else "1 call in hand"
+        trunks = self._said.get("trunks") or ()
+        down = [each["name"] for each in trunks if each["up"] is False]
         for what in ("trunk", "recorder"):
             up = self._said.get(f"{what}_up")
-            text += f" · {what} {'up' if up else 'DOWN'}" if up is not None else ""
+            if what == "trunk" and len(trunks) > 1 and down:
+                text += f" · trunk {', '.join(down)} DOWN"
+            elif up is not None:
+                text += f" · {what} {'up' if up else 'DOWN'}"
         if self.feed.link.up is False and self._drawn_at:
             text += f"   AS IT WAS at {words.clock(self._drawn_at)[0]}"
         elif self.paused:

@@ -27,8 +27,8 @@ def command(view: View) -> None:
     """Calls now, the last hour, registers, log, requests, and what needs attention: then the exit code is 1.
 
     That is a register which supports calls for five days more or none, a log that did not hold when it was verified
-    last, a request that is overdue, a key which alone, lost, would lose recordings, an act that waits for a second
-    person, an account that looked up many numbers.
+    last, a trunk that is down, a request that is overdue, a key which alone, lost, would lose recordings, an act that
+    waits for a second person, an account that looked up many numbers.
     """
     with reach(view.config) as gate:
         answer = msgspec.to_builtins(gate.ask(Status())) | {"log": msgspec.to_builtins(gate.ask(AuditStatus()))}
@@ -52,6 +52,11 @@ def attention(answer: Row) -> Iterator[str]:
         yield f"The log did not hold on {local(verified['at'])}: dialgate audit verify"
     if overdue := answer["requests"].get("overdue"):
         yield f"Requests overdue: {overdue}. dialgate request list"
+    for each in answer.get("trunks", ()):
+        if each["up"] is False:
+            yield f"The trunk {each['name']} is down: it does not answer OPTIONS, or says {each['code']}"
+        if each["registered"] is False:
+            yield f"The trunk {each['name']} does not take the gate's registration"
     for each in answer.get("usage", ()):
         if each["refused"]:
             yield f"{each['claimed_by']} is refused more calls: {each['refused']}. dialgate calls list"
@@ -69,6 +74,8 @@ def lines(answer: Row) -> Iterator[str]:
     yield f"calls now: {_counted(len(answer['calls']), states)}"
     if told := {name: count for name, count in answer.get("line", {}).items() if count}:
         yield "line: " + ", ".join(f"{name} {count:,}" for name, count in told.items())
+    if trunks := answer.get("trunks", ()):
+        yield "trunks: " + ", ".join(f"{each['name']} {_health(each)}" for each in trunks)
     for each in answer.get("usage", ()):
         yield (
             f"{each['claimed_by']}: {each['calls_now']} of {each['calls_at_once']:,} calls at once, "
@@ -97,6 +104,11 @@ def lines(answer: Row) -> Iterator[str]:
 def _counted(total: int, parts: Mapping[str, int]) -> str:
     each = ", ".join(f"{name} {count}" for name, count in sorted(parts.items(), key=lambda item: (-item[1], item[0])))
     return f"{total:,}" + (f" ({each})" if each else "")
+
+
+def _health(trunk: Row) -> str:
+    up = "not asked" if trunk["up"] is None else "up" if trunk["up"] else "DOWN"
+    return up + {None: "", True: " and registered", False: ", NOT registered"}[trunk["registered"]]
 
 
 def _verified(last: Row | None) -> str:

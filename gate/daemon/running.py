@@ -13,6 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Mapping
 from contextlib import ExitStack, suppress
+from dataclasses import asdict
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -165,7 +166,11 @@ class GateProcess:
             registers=self._folder.registers,
             clock=self._folder.clock,
             watch_levels=self._recorder.watch_levels,
-            up=lambda: {"trunk_up": self._line.trunk_up, "recorder_up": self._recorder.available()},
+            up=lambda: {
+                "trunk_up": self._line.trunk_up,
+                "recorder_up": self._recorder.available(),
+                "trunks": self._trunks(),
+            },
         )
         self._recorder.on_levels = view.take_levels
         return view
@@ -216,7 +221,11 @@ class GateProcess:
 
     def _now(self) -> dict[str, Any]:
         """What ``status`` says of a running gate."""
-        return {"line": self._passed_over(), "usage": self._usage()}
+        return {"line": self._passed_over(), "usage": self._usage(), "trunks": self._trunks()}
+
+    def _trunks(self) -> list[dict[str, Any]]:
+        """What is known of each carrier; from any thread."""
+        return [asdict(each) for each in self._line.trunks()]
 
     def _warnings(self) -> list[str]:
         """Of the line."""
@@ -365,8 +374,8 @@ class GateProcess:
         return chores
 
     def _gauge(self) -> None:
-        up = self._line.trunk_up
-        self._metrics.trunk_up.set(float("nan") if up is None else up)  # None: nobody asks the carrier
+        for trunk in self._line.trunks():
+            self._metrics.trunk(trunk.name, trunk.up)
         self._metrics.recorder_up.set(self._recorder.available())
         self._metrics.line(self._passed_over())
         self._metrics.evidence_rolled_back.set(bool(self._folder.trust.why_behind))

@@ -25,7 +25,7 @@ class RunningGate:
     calls: Callable[[], list[dict[str, Any]]] = list
     """The calls in hand."""
     counts: Callable[[], dict[str, Any]] = dict
-    """What it counts, for ``status``: ``line`` and ``usage``."""
+    """What it counts, for ``status``: ``line``, ``usage`` and ``trunks``."""
     warnings: Callable[[], list[str]] = list
     """What somebody must see to on the line, a sentence each."""
 

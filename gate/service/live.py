@@ -39,9 +39,9 @@ class LiveView:
         registers: RegisterLibrary,
         clock: Clock,
         watch_levels: Callable[[bool], None] = lambda on: None,
-        up: Callable[[], Mapping[str, bool | None]] = dict,
+        up: Callable[[], Mapping[str, Any]] = dict,
     ) -> None:
-        """``calls``: those in hand; ``up``: what is up (``trunk_up``, ``recorder_up``)."""
+        """``calls``: those in hand; ``up``: what is up (``trunk_up``, ``recorder_up``, ``trunks``)."""
         self._calls = calls
         self._read = read
         self._registers = registers

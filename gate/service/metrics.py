@@ -28,7 +28,7 @@ _USAGE = {
 
 
 class Metrics:
-    """What the gate counts. Labels hold reason codes and causes, never numbers or names."""
+    """What the gate counts. Labels hold reason codes, causes and names of trunks, never numbers or names of people."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
@@ -71,7 +71,9 @@ class Metrics:
             "For how long the log could not be signed; 0 when it can",
             registry=self.registry,
         )
-        self.trunk_up = Gauge("dialgate_trunk_up", "1 while the carrier answers OPTIONS", registry=self.registry)
+        self._trunk_up = Gauge(
+            "dialgate_trunk_up", "1 while the carrier answers OPTIONS", ["trunk"], registry=self.registry
+        )
         self._usage = Gauge(
             "dialgate_usage_highest", "Largest share of its limit that an account or PBX uses", ["limit"],
             registry=self.registry,
@@ -89,6 +91,10 @@ class Metrics:
         for used, limit in _USAGE.items():
             self._usage.labels(limit).set(max((row[used] / row[limit] for row in rows), default=0.0))
         self._many_service.set(sum(row["many_service_calls"] for row in rows))
+
+    def trunk(self, name: str, up: bool | None) -> None:
+        """Whether a carrier answers; None: nobody asks it, or it has not answered yet."""
+        self._trunk_up.labels(name).set(float("nan") if up is None else up)
 
     def line(self, counts: Mapping[str, int]) -> None:
         """What the line has counted since its start."""

@@ -53,6 +53,7 @@ def _tamper(database: Path) -> None:
     connection.close()
 
 
+TRUNK: dict[str, Any] = {"name": "first", "up": None, "registered": None, "code": 0}
 WELL: dict[str, Any] = {
     "registers": [{"name": "tps", "state": "ok", "days_left": 6}],
     "requests": {"open": 2, "warned": 1, "overdue": 0},
@@ -72,6 +73,9 @@ WELL: dict[str, Any] = {
         ({"requests": {"open": 2, "overdue": 1}}, "Requests overdue: 1"),
         ({"log": {"verified": {"at": "2026-03-02T09:00:00.000000Z", "ok": False}}}, "did not hold on 2026-03-02 09:00"),
         ({"warnings": ["one key alone"]}, "one key alone"),
+        ({"trunks": [TRUNK | {"up": False}]}, "The trunk first is down"),
+        ({"trunks": [TRUNK | {"registered": False}]}, "The trunk first does not take the gate's registration"),
+        ({"trunks": [TRUNK]}, None),
     ],
 )
 def test_what_needs_attention(change: dict[str, Any], said: str | None) -> None:

@@ -329,3 +329,6 @@ async def test_what_is_down_is_said_in_words(served: Served) -> None:
         await until(pilot, shows(pilot, "trunk up", "recorder up"))
         app.screen.told({**app.feed.snapshot, "trunk_up": False})
         await until(pilot, shows(pilot, "trunk DOWN"))
+        trunks = [{"name": "first", "up": False}, {"name": "second", "up": True}]
+        app.screen.told({**app.feed.snapshot, "trunk_up": True, "trunks": trunks})
+        await until(pilot, shows(pilot, "trunk first DOWN", "recorder up"))

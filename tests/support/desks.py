@@ -489,7 +489,7 @@ class SmallDesk:
         self._note("status", actor=actor)
         if not self.hold.is_set():
             raise ConfigError("unwell")
-        nothing = {"calls": [], "last_hour": {}, "registers": [], "warnings": [], "line": {}, "usage": []}
+        nothing = {"calls": [], "last_hour": {}, "registers": [], "warnings": [], "line": {}, "usage": [], "trunks": []}
         evidence = {"rolled_back": "", "unsigned_seconds": 0}
         requests = {"open": 0, "warned": 0, "overdue": 0}
         return nothing | {"ok": True, "at": CALL["at"], "requests": requests, "evidence": evidence}

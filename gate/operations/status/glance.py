@@ -55,6 +55,18 @@ class Usage(Response, frozen=True, kw_only=True):
     many_service_calls: bool
 
 
+class TrunkHealth(Response, frozen=True, kw_only=True):
+    """What is known of a carrier."""
+
+    name: str
+    up: bool | None
+    """It answers OPTIONS; None: it is not asked, or has not answered yet."""
+    registered: bool | None
+    """It has accepted the gate's REGISTER; None: it is not asked to, or has not answered yet."""
+    code: int
+    """Its last answer to OPTIONS."""
+
+
 class Evidence(Response, frozen=True):
     """Whether the evidence can be relied on."""
 
@@ -81,6 +93,8 @@ class GateStatus(Response, frozen=True, kw_only=True):
     line: dict[str, int]
     """What a running gate has passed over or refused since its start, by kind."""
     usage: list[Usage]
+    """Of a running gate."""
+    trunks: list[TrunkHealth]
     """Of a running gate."""
 
 
@@ -111,6 +125,7 @@ def status(folder: DataFolder, asked: Status, caller: Caller) -> GateStatus:
         warnings=warnings(folder),
         line=counts.get("line", {}),
         usage=convert(counts.get("usage", []), list[Usage]),
+        trunks=convert(counts.get("trunks", []), list[TrunkHealth]),
     )
 
 

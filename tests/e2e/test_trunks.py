@@ -1,0 +1,166 @@
+"""Two trunks and a real gate: one is killed in each state of a call, and the gate itself while one was silent.
+
+No listed number is connected, nobody is rung twice, and the evidence says through which trunk they were reached.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import tomlkit
+
+from tests.support.gatehouse import LISTED, Gatehouse, free_port
+from tests.support.phones import Phones, Talk
+from tests.support.sip_peer import Heard
+from tests.support.waiting import PATIENCE
+
+BEFORE_100, AFTER_100, AFTER_180, AFTER_200, IN_THE_CALL, AT_BYE, SILENT = (f"0113496057{n}" for n in range(7))
+
+
+class Carrier(Phones):
+    """A trunk that is killed in the middle of each call, at the point that the number says."""
+
+    def __init__(self, port: int) -> None:
+        self.seen: list[str] = []
+        """What it was sent and did not answer."""
+        self.deaf_to_bye = False
+        super().__init__(port=port)
+
+    def _asked(self, heard: Heard, source: tuple[str, int]) -> None:
+        number = heard.start.partition("sip:")[2].partition("@")[0]
+        point = "0" + number[3:]
+        if heard.method in ("INVITE", "CANCEL") and point in (BEFORE_100, SILENT):
+            self.seen.append(heard.method)
+            return
+        if heard.method == "INVITE" and point == AFTER_100:
+            self._answer(heard, 100, "Trying", source)
+            return
+        if heard.method == "INVITE":
+            self._answers = point != AFTER_180
+        if heard.method == "BYE" and self.deaf_to_bye:
+            self.seen.append("BYE")
+            return
+        super()._asked(heard, source)
+
+
+class House(Gatehouse):
+    """A gate with the trunks ``a`` and ``b``, tried in this order."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder, announcement=0.6)
+        self.second_port = free_port()
+        self.set("sip", no_answer_seconds=15)
+        file = tomlkit.parse(self.config.read_text())
+        trunks = tomlkit.aot()
+        for order, (name, port) in enumerate((("a", self.trunk_port), ("b", self.second_port)), 1):
+            table = tomlkit.table()
+            table.update({"name": name, "address": f"127.0.0.1:{port}", "options_seconds": 0, "order": order})
+            table.update({"silent_seconds": 1} if name == "a" else {})
+            trunks.append(table)
+        file["trunk"] = trunks
+        self.config.write_text(tomlkit.dumps(file))
+        self.add_pbx(refusal=600)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    gate = House(tmp_path / "gate")
+    try:
+        yield gate
+    finally:
+        gate.kill()
+
+
+def through(gate: Gatehouse, talk: Talk) -> list[str]:
+    """The trunk of each fact that a call was answered or connected."""
+    rows = gate.rows(
+        "SELECT f.body FROM facts f JOIN calls c USING (call_id) WHERE c.number = ? "
+        "AND f.kind IN ('answered', 'connected') ORDER BY f.leaf_index",
+        "+44" + talk.number[1:],
+    )
+    return [json.loads(row["body"])["trunk"] for row in rows]
+
+
+def rung(*carriers: Phones) -> Counter[str]:
+    """How often each number was rung, by any trunk."""
+    return Counter(talk.number for carrier in carriers for talk in carrier.all())
+
+
+def test_a_trunk_that_dies_in_each_state_of_a_call_rings_nobody_twice(house: House) -> None:
+    house.start()
+    with (
+        Carrier(house.trunk_port) as a,
+        Phones(port=house.second_port) as b,
+        Phones(to=house.address) as pbx,
+    ):
+        listed = pbx.dial(LISTED)
+        pbx.wait([listed], "over", PATIENCE)
+        assert listed.code == 600
+
+        over_b = pbx.dial(BEFORE_100)
+        pbx.wait([over_b], "up", PATIENCE)
+        pbx.hang_up(over_b)
+
+        unheard = pbx.dial(AFTER_100)
+        pbx.wait([unheard], "over", PATIENCE)
+        rings = pbx.dial(AFTER_180)
+        pbx.wait([rings], "over", PATIENCE)
+        assert (unheard.code, rings.code) == (480, 480), "a phone system gives up upon it"
+
+        cut = pbx.dial(AFTER_200)
+        house.wait(
+            lambda: any(t.state == "up" for t in a.all() if t.number.endswith(AFTER_200[1:])), PATIENCE, "no 200"
+        )
+        pbx.wait([cut], "up", PATIENCE)
+        pbx.hang_up(cut)
+        talks = pbx.dial(IN_THE_CALL)
+        pbx.wait([talks], "up", PATIENCE)
+        pbx.hang_up(talks)
+        leaves = pbx.dial(AT_BYE)
+        pbx.wait([leaves], "up", PATIENCE)
+        a.deaf_to_bye = True
+        pbx.hang_up(leaves)
+        house.wait(lambda: "BYE" in a.seen, PATIENCE, "no BYE")
+        house.wait(lambda: not house.client.call("status")["calls"], PATIENCE, "a call does not end")
+        counted = rung(a, b)
+        assert max(counted.values()) == 1, counted
+        assert not any(number.endswith(LISTED[1:]) for number in counted)
+        assert {number[-10:] for number in (t.number for t in b.all())} == {BEFORE_100[1:]}
+    assert through(house, over_b) == ["b", "b"]
+    assert through(house, talks) == ["a", "a"]
+    ended = [row["call_id"] for row in house.rows("SELECT call_id FROM facts WHERE kind = 'ended'")]
+    assert len(ended) == len(set(ended)) == 6, "each call that was let through has its end"
+    assert house.client.call("status")["trunks"] == [
+        {"name": name, "up": None, "registered": None, "code": 0} for name in ("a", "b")
+    ]
+    assert house.stop() == 0
+    house.verified()
+
+
+def test_a_gate_that_is_killed_after_a_trunk_was_silent_cancels_there_too(house: House) -> None:
+    house.start()
+    with (
+        Carrier(house.trunk_port) as a,
+        Phones(port=house.second_port, answers=False) as b,
+        Phones(to=house.address) as pbx,
+    ):
+        talk = pbx.dial(SILENT)
+        house.wait(b.all, PATIENCE, "the second trunk is not asked")
+        house.wait(lambda: b"given_up_1" in (house.data / "legs.journal").read_bytes(), PATIENCE, "not in the journal")
+        house.kill()
+        house.start()
+        pbx.wait([talk], "over", PATIENCE)
+        b.wait(b.all(), "over", PATIENCE)
+        house.wait(lambda: "CANCEL" in a.seen, PATIENCE, "the silent trunk is not told")
+        house.wait(
+            lambda: house.rows("SELECT 1 FROM facts WHERE kind = 'legs_ended'"), PATIENCE, "no leaf of what was left"
+        )
+    (left,) = house.rows("SELECT body FROM facts WHERE kind = 'legs_ended'")
+    body = json.loads(left["body"])
+    assert (body["callee"], body["caller"], body["given_up_1"]) == ("CANCEL 487", "INVITE 600", "no answer")
+    assert house.stop() == 0
+    house.verified()
