@@ -75,7 +75,8 @@ class OrphanedDialogs:
             except Exception as error:  # noqa: BLE001 - a line of the file may hold anything: the other legs are ended
                 _log.warning("a leg that was left cannot be ended", call_id=call_id, side=side, error=repr(error))
                 outcome(side, "cannot be read")
-        returns = RETURN_SECONDS if any("way" in kept for leg in legs.values() for kept in (leg, *leg.values())) else 0
+        kept = [each for leg in legs.values() if isinstance(leg, dict) for each in (leg, *leg.values())]
+        returns = RETURN_SECONDS if any("way" in each for each in kept if isinstance(each, dict)) else 0
         self._engine.after(PATIENCE + returns, late)
 
     def _end_leg(self, side: str, leg: Mapping[str, Any], picked_up: bool, done: Callable[[str], None]) -> None:
