@@ -49,6 +49,8 @@ def _lines(answer: dict[str, Any]) -> Iterator[str]:
     yield f"{answer['verdict']}: {answer['number'] or 'no number'} ({answer['reason']})"
     if answer["explanation"]:
         yield answer["explanation"]
+    if answer.get("kind"):
+        yield f"{answer['kind']} number of {answer['jurisdiction']}, cost: {answer['cost']}".replace("_", " ")
     for register in answer["registers"]:
         yield _register(register)
     for name in ("consent", "objection"):

@@ -39,6 +39,7 @@ from gate.config.secrets import read_secret
 from gate.config.streams import streams_faults
 from gate.config.trunks import trunks
 from gate.core import numbers
+from gate.core.kinds import BLOCKABLE
 from gate.core.showing import LONGEST_NAME
 from gate.errors import ConfigError
 
@@ -282,6 +283,10 @@ def _calling(calling: Calling) -> Iterator[Fault]:
         if name not in ("tps", "ctps"):
             yield Fault(("calling", "registers", index), f'"{name}" is not a register; tps or ctps')
     yield from duplicates(calling.registers, ("calling", "registers"))
+    for index, name in enumerate(calling.block):
+        if name not in BLOCKABLE:
+            yield Fault(("calling", "block", index), f'"{name}" is no kind to block; known: {", ".join(BLOCKABLE)}')
+    yield from duplicates(calling.block, ("calling", "block"))
     if calling.live and (lacking := {"tps", "ctps"} - set(calling.registers)):
         yield Fault(
             ("calling", "registers"),

@@ -212,6 +212,8 @@ class Calling(Section, frozen=True):
     registers: tuple[str, ...] = ("tps", "ctps")
     redial_hours: int = 72
     """No redial so long after a call that was answered without an agent (LAW 3.4)."""
+    block: tuple[str, ...] = ("personal", "pager", "084", "087", "helpline")
+    """Kinds of numbers that no marketing call goes to: 070, 076, 084, 087, and helplines (0800 1111, 0808 80…)."""
     objection_stops_service: bool = False
     """Let an objection stop service calls too; the law asks it of marketing calls (PECR reg 21(1)(a))."""
 

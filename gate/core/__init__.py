@@ -4,6 +4,7 @@
 - ``wording``     what each reason code says to a salesperson
 - ``spelling``    from a raw spelling to plain digits: URIs, separators, scripts
 - ``numbers``     any spelling -> one E.164 value, or a refusal with its reason
+- ``kinds``       what a number is and what a call costs, by name: what a firm may keep its marketing calls from
 - ``masking``     numbers hidden in part, wherever they stand in what is shown
 - ``cells``       CSV out and in: cells that no spreadsheet takes for a formula
 - ``showing``     texts on one line without control characters, names for telephones, times of London

@@ -69,6 +69,12 @@ _KINDS: Final = {
 }
 """First two national digits -> kind: Ofcom's national numbering plan, with the first digits that LAW 6.1 accepts."""
 
+_NOT_DIALLED: Final = {
+    "55": "055 numbers are corporate numbers, of a company's private network",
+    "56": "056 numbers are of internet telephony (VoIP), wherever its user is",
+}
+"""First two national digits -> what such a number is: in the plan, and none that LAW 6.1 accepts."""
+
 _SEVEN_DIGITS: Final = frozenset({"8001111", "8454647"})
 """The numbers of seven national digits, by name: Childline and the former NHS Direct (LAW 6.1)."""
 
@@ -118,6 +124,8 @@ def parse(raw: str) -> Number:
 def _uk(national: str) -> Number:
     """LAW 6.1: ten digits; nine in 01 and 0800; seven by name only; first digit 1 2 3 7 8 9."""
     kind = _KINDS.get(national[:2])
+    if kind is None and (what := _NOT_DIALLED.get(national[:2])) and len(national) == 10:
+        raise NumberRefused(Reason.NUMBER_INVALID, f"{what}: the gate does not dial them.")
     if kind is None:
         raise NumberRefused(Reason.NUMBER_INVALID, f"No UK number starts with 0{national[0]} that may be dialled here.")
     length = len(national)

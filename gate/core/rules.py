@@ -7,6 +7,7 @@ from datetime import date, timedelta, tzinfo
 from typing import Final
 
 from gate.core.hours import Hours
+from gate.core.kinds import BLOCKABLE
 from gate.core.numbers import may_be_routed, presentable
 from gate.core.terms import Reason
 from gate.core.wording import REGISTER_TITLES
@@ -39,6 +40,8 @@ class Rules:
     """Short numbers that have a route of their own; all others are refused with advice (LAW 3.5)."""
     objection_stops_service: bool = False
     """Reg 21(1)(a) speaks of marketing calls; a firm may let an objection stop its service calls too."""
+    block: frozenset[str] = frozenset(BLOCKABLE)
+    """Kinds of numbers, by name, that no marketing call goes to (``gate.core.kinds``)."""
     evidence: Reason | None = None
     """Why the firm's own lists cannot be relied on just now (``evidence_rolled_back``, ``memory_unavailable``), or no
     marketing call may be made all the same (``evidence_unsigned``); None: they can. The one rule that the machine sets,
@@ -55,6 +58,8 @@ class Rules:
                 raise ValueError(f'"{short}" is no emergency number that may have a route of its own')
         if not self.registers or not set(self.registers) <= REGISTER_TITLES.keys():
             raise ValueError(f"registers must name tps, ctps or both, not {list(self.registers)}")
+        if not self.block <= BLOCKABLE.keys():
+            raise ValueError(f"kinds to block are {', '.join(BLOCKABLE)}, not {sorted(self.block - BLOCKABLE.keys())}")
         if not 0 <= self.max_age_days <= MAX_AGE_DAYS:
             raise ValueError(f"a register supports calls for {MAX_AGE_DAYS} days at most, not {self.max_age_days}")
         if self.evidence not in (None, *_OF_EVIDENCE):

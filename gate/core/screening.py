@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Final
 
+from gate.core.kinds import BLOCKABLE, named
 from gate.core.numbers import Kind, Number, NumberRefused, emergency_number, is_drama
 from gate.core.own_lists import last_consent, live_consents, standing_objection, standing_withdrawal
 from gate.core.record import decision_body, refusal
@@ -136,7 +137,8 @@ def _answer(
         stopped = (_objection(objections, ()) or _rolled_back(rules)) if rules.objection_stops_service else None
         return stopped or _Answer(Reason.SERVICE_CALL)
     blocked = (
-        _objection(objections, live)
+        _kind(number, rules)
+        or _objection(objections, live)
         or _withdrawal(consents, live)
         or _stop(stops)
         or _topic(attempt, consent)
@@ -169,6 +171,14 @@ def _destination(number: Number | NumberRefused, rules: Rules) -> _Answer | None
             Reason.DESTINATION_NOT_ALLOWED, "This number is kept for films and tests: nobody can be reached on it."
         )
     return None
+
+
+def _kind(number: Number | NumberRefused, rules: Rules) -> _Answer | None:
+    """``calling.block``: numbers that cost dearly or are kept for help, on marketing calls; consented ones too."""
+    name = named(number) if isinstance(number, Number) else ""
+    if name not in rules.block:
+        return None
+    return _Answer(Reason.DESTINATION_NOT_ALLOWED, f"{BLOCKABLE[name]}: no marketing calls to them.")
 
 
 def _identity(attempt: Attempt, rules: Rules) -> _Answer | None:

@@ -29,6 +29,7 @@ def rules_of(config: Config) -> Rules:
             redial=timedelta(hours=calling.redial_hours),
             live=calling.live,
             emergency_numbers=frozenset(config.emergency.numbers if config.emergency.trunk else ()),
+            block=frozenset(calling.block),
             objection_stops_service=calling.objection_stops_service,
         )
     except ValueError as error:

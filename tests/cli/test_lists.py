@@ -54,6 +54,16 @@ def test_out_and_in_again_changes_nothing(folder: Path) -> None:
             assert len(list(csv.DictReader(opened))) == 3
 
 
+def test_a_check_names_kind_cost_and_place(folder: Path) -> None:
+    found = dialgate("check", "0845 123 4567", "--json").json
+    assert (found["verdict"], found["reason"]) == ("block", "destination_not_allowed")
+    assert (found["kind"], found["cost"], found["jurisdiction"]) == ("revenue_share", "service_charge", "GB")
+    assert "mobile number of JE, cost: varies" in dialgate("check", "07797 900401").out
+    none = dialgate("check", "055 1234 5678", "--json").json
+    assert (none["kind"], none["jurisdiction"]) == ("", "")
+    assert "055 numbers are corporate numbers" in none["explanation"]
+
+
 def test_a_file_with_wrong_lines_imports_nothing_unless_they_are_to_be_skipped(folder: Path) -> None:
     file = folder / "old.csv"
     file.write_text("number;note\n07700 900401;a\n999;b\n\nnone;c\n07700 900402;d;e\n", encoding="utf-8")

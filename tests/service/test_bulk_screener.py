@@ -133,6 +133,17 @@ def test_every_kind_of_answer() -> None:
     assert wanted == reasons
 
 
+def test_kinds_that_are_blocked_are_told_apart() -> None:
+    """084 and 087 are one kind to the numbering plan, and two to the firm."""
+    raws = ["0845 123 4506", "0870 123 4506", "0808 800 5006", "0808 157 0006", "0800 1111"]
+    assert check(raws, replace(RULES, block=frozenset({"087"}))) == {
+        "not_listed",
+        "listed_tps",
+        "destination_not_allowed",
+    }
+    assert check(raws) == {"not_listed", "destination_not_allowed"}
+
+
 @pytest.mark.parametrize("state", ["missing", "damaged"])
 def test_registers_that_are_not_there_block(state: str) -> None:
     assert f"register_{state}" in check(RAWS, registers=Registers(state))

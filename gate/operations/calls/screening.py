@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
+from gate.core.kinds import cost
+from gate.core.numbers import NumberRefused, parse
 from gate.core.screening import Attempt, Decision, Purpose, Reason, Topic, decision_body
 from gate.errors import UsageError
 from gate.log import Logger
@@ -44,6 +46,13 @@ class Checked(Response, frozen=True, kw_only=True):
     """``allow`` or ``block``."""
     reason: str
     explanation: str
+    kind: str = ""
+    """``geographic``, ``mobile``, … (``gate.core.numbers.Kind``); empty for what is no number."""
+    cost: str = ""
+    """What sort of charge the call is: ``standard``, ``mobile``, ``free``, ``service_charge``, ``premium``, ``varies``,
+    ``international``."""
+    jurisdiction: str = ""
+    """``GB``, ``JE``, ``GG``, ``IM``, or another country's code."""
     registers: list[RegisterSaid]
     consent_id: str | None
     objection_id: str | None
@@ -145,6 +154,15 @@ def _attempt(folder: DataFolder, number: str, purpose: Purpose, topic: Topic, ac
     return Attempt(number, purpose, topic, presentation, False, claimed_by, "request")
 
 
+def _of_number(e164: str) -> dict[str, str]:
+    """What it is, what it costs, and where."""
+    try:
+        number = parse(e164)
+    except NumberRefused:
+        return {}
+    return {"kind": number.kind.value, "cost": cost(number).value, "jurisdiction": number.jurisdiction}
+
+
 def _verdict(folder: DataFolder, decision: Decision, now: datetime) -> dict[str, Any]:
     """The fields of ``Checked``."""
     days = {row["name"]: row["days_left"] for row in folder.registers.status(folder.london(now))}
@@ -153,6 +171,7 @@ def _verdict(folder: DataFolder, decision: Decision, now: datetime) -> dict[str,
         "verdict": decision.verdict.value,
         "reason": decision.reason.value,
         "explanation": decision.explanation,
+        **_of_number(decision.number),
         "registers": [
             RegisterSaid(
                 name=view.name,

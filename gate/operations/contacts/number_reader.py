@@ -14,6 +14,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from gate.core.kinds import named
 from gate.core.numbers import MAX_RAW, Kind, Number, NumberRefused, is_drama, parse
 from gate.core.terms import Reason
 
@@ -35,12 +36,14 @@ class Sort(NamedTuple):
     drama: bool = False
     code: Reason | None = None
     explanation: str = ""
+    named: str = ""
+    """What ``calling.block`` calls it."""
 
 
 def sort_of(number: Number | NumberRefused) -> Sort:
     """The sort of what ``parse`` returned or raised."""
     if isinstance(number, Number):
-        return Sort(number.kind, number.jurisdiction, is_drama(number.e164))
+        return Sort(number.kind, number.jurisdiction, is_drama(number.e164), named=named(number))
     return Sort(None, code=number.code, explanation=number.explanation)
 
 
