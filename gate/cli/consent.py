@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime
 from pathlib import Path
 
@@ -10,10 +11,15 @@ import click
 from gate.cli.command import command as make
 from gate.cli.command import paged
 from gate.cli.output import View
+from gate.cli.own_list_files import read_file
 from gate.cli.own_lists import exports, imports, run_export, run_import
 from gate.cli.reach import reach
 from gate.cli.values import Moment
+from gate.core.terms import Topic
+from gate.errors import UsageError
 from gate.operations.lists.consents import ConsentAdd, ConsentList, ConsentWithdraw
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
 @click.group("consent", short_help="Consents to calls: add, withdraw, list, import, export.")
@@ -32,7 +38,17 @@ def command() -> None:
 @click.option("--how", required=True, help="How it was given: phone, web form, paper, …")
 @click.option("--wording", required=True, help="What they agreed to, word for word.")
 @click.option("--who", required=True, help="Who gave it.")
-@click.option("--evidence", default="", help="Where the proof is: a document, a recording id.")
+@click.option("--evidence", default="", help="Where the proof is in the firm's own records.")
+@click.option("--evidence-file", type=_FILE, help="Or a file that is the proof: its name and SHA-256 are kept.")
+@click.option("--evidence-recording", default="", metavar="ID", help="Or a recording that is the proof.")
+@click.option(
+    "--topic",
+    "topics",
+    type=click.Choice([topic.value for topic in Topic]),
+    multiple=True,
+    help="What calls they agreed to, several if need be (default: general). A general yes is none to the others.",
+)
+@click.option("--caller", default="", help="The firm that it names, where it names one; another firm's is refused.")
 @click.option("--given-at", type=Moment(), metavar="TIME", help="When it was given (default: now).")
 @click.option("--after-objection", is_flag=True, help="They objected and agreed since: it lifts their objection.")
 def add(
@@ -42,6 +58,10 @@ def add(
     wording: str,
     who: str,
     evidence: str,
+    evidence_file: Path | None,
+    evidence_recording: str,
+    topics: tuple[str, ...],
+    caller: str,
     given_at: datetime | None,
     after_objection: bool,
 ) -> None:
@@ -49,12 +69,25 @@ def add(
 
     Where they have objected, a consent changes nothing, whatever its date, unless it is given --after-objection.
     """
+    if sum(map(bool, (evidence.strip(), evidence_file, evidence_recording.strip()))) != 1:
+        raise UsageError(
+            "a consent needs its evidence, once",
+            hint="Give one of --evidence, --evidence-file and --evidence-recording.",
+        )
+    proof = {"evidence": evidence}
+    if evidence_recording:
+        proof = {"evidence": evidence_recording, "evidence_kind": "recording"}
+    if evidence_file:
+        digest = hashlib.sha256(read_file(evidence_file)).hexdigest()
+        proof = {"evidence": evidence_file.name, "evidence_kind": "file", "evidence_sha256": digest}
     asked = ConsentAdd(
         number=number,
         how=how,
         wording=wording,
         who=who,
-        evidence=evidence,
+        **proof,
+        topics=",".join(topics) or Topic.GENERAL,
+        caller=caller,
         given_at=given_at,
         after_objection=after_objection,
     )
@@ -86,6 +119,7 @@ def list_(view: View, number: str | None, after: str | None, limit: int) -> None
         ("given_at", "Given"),
         ("how", "How"),
         ("who", "By"),
+        ("topics", "For"),
         ("evidence", "Evidence"),
         ("withdrawn_at", "Withdrawn"),
     ]
@@ -96,7 +130,7 @@ def list_(view: View, number: str | None, after: str | None, limit: int) -> None
 @imports
 def import_(view: View, file: Path, skip_bad: bool) -> None:
     """Keep the consents of a CSV FILE. Its columns: number, given_at, how, wording, who and evidence, each filled in;
-    withdrawn_at and withdrawn_why may be there too.
+    evidence_kind, evidence_sha256, topics, caller, withdrawn_at and withdrawn_why may be there too.
 
     Every line is checked first: where one is wrong, nothing is imported. A consent counts from its own date, but no
     imported one lifts an objection that is held, and one that was withdrawn stays withdrawn.

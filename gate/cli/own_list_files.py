@@ -182,13 +182,6 @@ def export_list(gate: Gate, name: str, left_out: Callable[[int], None] = lambda 
             return
 
 
-def import_file(
-    gate: Gate, name: str, path: Path, now: datetime, *, skip_bad: bool = False, progress: Progress | None = None
-) -> dict[str, Any]:
-    """Read a file and keep what it holds."""
-    return send_list(gate, read_list(name, read_file(path), path.name, now), skip_bad=skip_bad, progress=progress)
-
-
 def read_file(path: Path) -> bytes:
     """A list's bytes. Raises ``UsageError`` for what is no regular file, or larger than ``LARGEST``."""
     with open_file(path, LARGEST) as given, given.reader() as source:

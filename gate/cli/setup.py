@@ -7,18 +7,19 @@ import shutil
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+import msgspec
 
 from gate.cli import passphrase as asked
 from gate.cli.answers import CARRIER_SECRET
 from gate.cli.command import command as make
 from gate.cli.guided import guide
 from gate.cli.output import View, say
-from gate.cli.own_list_files import import_file
+from gate.cli.own_list_files import read_file, read_list, send_list
 from gate.cli.reach import FolderHere, Gate
 from gate.clock import SystemClock
 from gate.config import Config, load
@@ -28,6 +29,7 @@ from gate.daemon import open_data_folder
 from gate.errors import GateError, UsageError
 from gate.media.prompts import example_wavs, prepare
 from gate.operations.keys.recipients import KeyAdd
+from gate.operations.lists.entries import ConsentEntry, Entry
 from gate.operations.registers.importing import REGISTERS, RegisterImport, RegisterName
 from gate.vault import keyfile
 from gate.vault.signing import CheckpointKey
@@ -226,8 +228,20 @@ def import_samples(gate: Gate, today: str) -> dict[str, int]:
         counts[name] = gate.ask(RegisterImport(name=name, path=path, as_of=date.fromisoformat(today))).count
     now = SystemClock().now()
     for own in ("objections", "consents"):
-        counts[own] = import_file(gate, own, SAMPLE_LISTS / f"{own}.csv", now)["imported"]
+        found = read_list(own, read_file(SAMPLE_LISTS / f"{own}.csv"), f"{own}.csv", now)
+        found.entries = [_lately(entry, now) for entry in found.entries]
+        counts[own] = send_list(gate, found, skip_bad=False)["imported"]
     return counts
+
+
+def _lately(entry: Entry, now: datetime) -> Entry:
+    """A sample consent as one that holds, in whatever year the example is made."""
+    if not isinstance(entry, ConsentEntry):
+        return entry
+    given = entry.given_at
+    while now - given > timedelta(days=600):
+        given += timedelta(days=365)
+    return msgspec.structs.replace(entry, given_at=given)
 
 
 def _next_steps(result: dict[str, Any], example: bool) -> list[str]:

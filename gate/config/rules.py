@@ -25,6 +25,7 @@ from gate.config.schema import (
     Account,
     Announcement,
     Calling,
+    Consents,
     Firm,
     Limits,
     MediaConfig,
@@ -40,6 +41,7 @@ from gate.config.streams import streams_faults
 from gate.config.trunks import trunks
 from gate.core import numbers
 from gate.core.kinds import BLOCKABLE
+from gate.core.rules import LONGEST_CONSENT
 from gate.core.showing import LONGEST_NAME
 from gate.errors import ConfigError
 
@@ -72,6 +74,8 @@ def faults_of(readable: Readable, base: Path, *, secrets: bool = True) -> list[F
         found += _recording(recording)
     if calling:
         found += _calling(calling)
+    if consent := get("consent", Consents):
+        found += _consent(consent)
     if registers := get("registers", Registers):
         found += registers_faults(registers)
     if retention := get("retention", Retention):
@@ -293,6 +297,12 @@ def _calling(calling: Calling) -> Iterator[Fault]:
             f"a live gate screens against both; add {' and '.join(sorted(lacking))} (PECR reg 21)",
         )
     yield from at_least(calling, "calling", 0, "redial_hours")
+
+
+def _consent(consent: Consents) -> Iterator[Fault]:
+    yield from at_least(consent, "consent", 1, "months")
+    if consent.months > LONGEST_CONSENT:
+        yield Fault(("consent", "months"), f"{consent.months} is too large; at most {LONGEST_CONSENT}")
 
 
 def _limits(limits: Limits) -> Iterator[Fault]:

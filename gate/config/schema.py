@@ -27,6 +27,9 @@ class Firm(Section, frozen=True):
     """Date of the last review, ``YYYY-MM-DD``."""
     freephone: str = ""
     contact_email: str = ""
+    pensions_authorisation: str = ""
+    """What allows the firm to call about pensions (PECR reg 21B): its FCA firm reference number, or the scheme whose
+    trustee or manager it is. Empty: such calls are refused."""
 
 
 class Storage(Section, frozen=True):
@@ -218,6 +221,13 @@ class Calling(Section, frozen=True):
     """Let an objection stop service calls too; the law asks it of marketing calls (PECR reg 21(1)(a))."""
 
 
+class Consents(Section, frozen=True):
+    """What consents to calls are good for (LAW 1.5)."""
+
+    months: int = 24
+    """Calendar months for which one holds from the day it was given."""
+
+
 class Registers(Section, frozen=True):
     """Where the licensee's daily files land (LAW 2.2)."""
 
@@ -313,6 +323,7 @@ class Config(Section, frozen=True):
     announcement: Announcement = Announcement()
     recording: Recording = Recording()
     calling: Calling = Calling()
+    consent: Consents = Consents()
     registers: Registers = Registers()
     retention: Retention = Retention()
     limits: Limits = Limits()

@@ -6,10 +6,12 @@ that they bear: a clock that was off, or a date mistyped, can keep nobody callab
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Collection, Sequence
+from datetime import datetime, tzinfo
+from typing import Final
 
-from gate.core.terms import Consent, Objection
+from gate.core.retention import add_months
+from gate.core.terms import Consent, Objection, Topic
 
 
 def live_consents(consents: Sequence[Consent], now: datetime) -> list[Consent]:
@@ -19,6 +21,34 @@ def live_consents(consents: Sequence[Consent], now: datetime) -> list[Consent]:
     """
     live = [consent for consent in consents if consent.withdrawn_at is None and consent.given_at <= now]
     return sorted(live, key=lambda consent: (consent.given_at, consent.learnt), reverse=True)
+
+
+def covering(live: Sequence[Consent], topic: Topic) -> list[Consent]:
+    """Those of the consents that hold which speak of this topic and have their evidence (LAW 1.5, 1.6): a general yes
+    is none to claims or pensions, nor theirs to general calls."""
+    return [consent for consent in live if topic in consent.topics and consent.proven]
+
+
+def expired(consent: Consent, now: datetime, months: int, timezone: tzinfo) -> bool:
+    """True where a consent is too old: it holds up to the day before the one that its months come to (LAW 1.5)."""
+    given = consent.given_at.astimezone(timezone).date()
+    try:
+        return now.astimezone(timezone).date() >= add_months(given, months)
+    except ValueError:
+        return True  # at the end of the calendar
+
+
+_SPEAKS_OF: Final = {Topic.CLAIMS: ("claim", "compensation"), Topic.PENSIONS: ("pension",)}
+"""What the words of a consent must hold, one of these for each topic (LAW 1.6)."""
+
+
+def unspoken(wording: str, topics: Collection[Topic]) -> list[Topic]:
+    """Those of the topics of which the words agreed to say nothing: nobody agrees to calls about pensions by a general
+    yes."""
+    said = wording.casefold()
+    return [
+        topic for topic in Topic if topic in topics and not any(word in said for word in _SPEAKS_OF.get(topic, ("",)))
+    ]
 
 
 def standing_objection(objections: Sequence[Objection], live: Sequence[Consent]) -> Objection | None:

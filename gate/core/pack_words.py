@@ -167,6 +167,8 @@ _TOLD: Final = {
     Reason.CONSENT_WITHDRAWN: "No: you had taken back your consent to our calls.",
     Reason.REQUEST_PENDING: "No: you had asked us to erase your data or not to call, and we were seeing to it.",
     Reason.RESTRICTED: "No: the use of your data was restricted.",
+    Reason.CONSENT_EXPIRED: "No: your consent to our calls was too old to rely on.",
+    Reason.PENSIONS_NOT_AUTHORISED: "No: we are not authorised to call about pensions.",
     Reason.TOPIC_NEEDS_CONSENT: "No: calls about claims or pensions need your consent first, and we held none.",
     Reason.REGISTER_MISSING: "No: we could not look whether your number was on a register.",
     Reason.REGISTER_STALE: "No: our copy of a register was too old to tell whether your number was on it.",

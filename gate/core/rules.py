@@ -17,6 +17,9 @@ _OF_EVIDENCE: Final = (Reason.EVIDENCE_ROLLED_BACK, Reason.EVIDENCE_UNSIGNED, Re
 MAX_AGE_DAYS: Final = 27
 """PECR reg 21(3), LAW 1.4: a snapshot as of day D supports calls up to and including D+27."""
 
+LONGEST_CONSENT: Final = 120
+"""Months; nobody remembers longer what they agreed to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -31,6 +34,10 @@ class Rules:
     """Registers that a marketing call needs (LAW 1.3: both)."""
     max_age_days: int = MAX_AGE_DAYS
     """May be stricter than the law, never looser."""
+    consent_months: int = 24
+    """How long a consent holds from the day it was given, in calendar months (LAW 1.5)."""
+    pensions_authorised: bool = False
+    """The firm is authorised, or trustee or manager of a scheme: else it calls nobody about pensions (reg 21B)."""
     redial: timedelta = timedelta(hours=72)
     """No redial so long after a call that was answered without an agent (LAW 3.4)."""
     allowed_countries: frozenset[str] = frozenset({"GB", "JE", "GG", "IM"})
@@ -64,6 +71,8 @@ class Rules:
             raise ValueError(f"a register supports calls for {MAX_AGE_DAYS} days at most, not {self.max_age_days}")
         if self.evidence not in (None, *_OF_EVIDENCE):
             raise ValueError(f"{self.evidence} is nothing that can be wrong with the evidence")
+        if not 1 <= self.consent_months <= LONGEST_CONSENT:
+            raise ValueError(f"a consent holds for 1 to {LONGEST_CONSENT} months, not {self.consent_months}")
         if self.redial < timedelta(0):
             raise ValueError("the redial pause cannot be negative")
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from gate.core.kinds import BLOCKABLE, named
 from gate.core.numbers import Kind, Number, NumberRefused, emergency_number, is_drama
-from gate.core.own_lists import last_consent, live_consents, standing_objection, standing_withdrawal
+from gate.core.own_lists import covering, expired, last_consent, live_consents, standing_objection, standing_withdrawal
 from gate.core.record import decision_body, refusal
 from gate.core.rules import MAX_AGE_DAYS, Rules, days_left
 from gate.core.terms import (
@@ -129,7 +129,8 @@ def _answer(
     blocked = _destination(number, rules) or _identity(attempt, rules)
     if blocked:
         return blocked
-    live = live_consents(consents, now)
+    held = covering(live_consents(consents, now), attempt.topic)
+    live = [each for each in held if not expired(each, now, rules.consent_months, rules.timezone)]
     consent = last_consent(live)
     if attempt.purpose is Purpose.SERVICE:
         # LAW 1.7: no marketing, so registers, consents and hours do not apply; who claimed it is in the evidence.
@@ -141,7 +142,8 @@ def _answer(
         or _objection(objections, live)
         or _withdrawal(consents, live)
         or _stop(stops)
-        or _topic(attempt, consent)
+        or _expiry(held, consent, rules)
+        or _topic(attempt, consent, rules)
         or (None if consent else _registers(registers, rules, local.date()))
         or _hours(rules, local)
         or _redial(last_unattended, rules, now)
@@ -214,11 +216,29 @@ def _stop(stops: Sequence[Stop]) -> _Answer | None:
     return _Answer(first.reason, sentence(first.reason).replace(":", f"{named}:", 1))
 
 
-def _topic(attempt: Attempt, consent: Consent | None) -> _Answer | None:
-    """PECR reg 21A and 21B, LAW 1.6: claims and pensions are opt-in only, on any number."""
-    if attempt.topic is Topic.GENERAL or consent:
+def _expiry(held: Sequence[Consent], consent: Consent | None, rules: Rules) -> _Answer | None:
+    """LAW 1.5: where all consents of this topic are too old, somebody asks again before anybody calls."""
+    if consent or not held:
         return None
-    return _Answer(Reason.TOPIC_NEEDS_CONSENT)
+    newest = held[0]
+    given = date_text(newest.given_at.astimezone(rules.timezone))
+    return _Answer(
+        Reason.CONSENT_EXPIRED,
+        f"Their consent of {given} is {rules.consent_months} months old or more: ask for a new one before calling.",
+        consent_id=newest.id,
+    )
+
+
+def _topic(attempt: Attempt, consent: Consent | None, rules: Rules) -> _Answer | None:
+    """PECR reg 21A and 21B, LAW 1.6: claims and pensions are opt-in only, on any number, by a consent that speaks of
+    them; and only an authorised firm calls about pensions."""
+    if attempt.topic is Topic.GENERAL:
+        return None
+    if not consent:
+        return _Answer(Reason.TOPIC_NEEDS_CONSENT)
+    if attempt.topic is Topic.PENSIONS and not rules.pensions_authorised:
+        return _Answer(Reason.PENSIONS_NOT_AUTHORISED)
+    return None
 
 
 def _registers(views: Sequence[RegisterView], rules: Rules, today: date) -> _Answer | None:

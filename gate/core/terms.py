@@ -41,7 +41,9 @@ class Reason(StrEnum):
     CONSENT_WITHDRAWN = "consent_withdrawn"
     REQUEST_PENDING = "request_pending"
     RESTRICTED = "restricted"
+    CONSENT_EXPIRED = "consent_expired"
     TOPIC_NEEDS_CONSENT = "topic_needs_consent"
+    PENSIONS_NOT_AUTHORISED = "pensions_not_authorised"
     REGISTER_MISSING = "register_missing"
     REGISTER_STALE = "register_stale"
     REGISTER_DAMAGED = "register_damaged"
@@ -128,6 +130,10 @@ class Consent:
     """The place of its withdrawal; 0 where there is none."""
     after_objection: bool = False
     """It was entered by name as given after an objection: no other one lifts an objection (LAW 1.7a)."""
+    topics: frozenset[Topic] = frozenset({Topic.GENERAL})
+    """What calls it was given for: a general yes is none to claims or pensions (LAW 1.5)."""
+    proven: bool = True
+    """Its evidence is named; one without any is none."""
 
 
 @dataclass(frozen=True, slots=True)

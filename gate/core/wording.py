@@ -17,6 +17,9 @@ _SENTENCES: Final = {
     Reason.REQUEST_PENDING: "They have asked us to erase their data or to stop calling, and it is being seen to: "
     "do not call this number.",
     Reason.RESTRICTED: "The use of this person's data is restricted: do not call this number for marketing.",
+    Reason.CONSENT_EXPIRED: "Their consent to our calls is too old to rely on: ask for a new one before calling.",
+    Reason.PENSIONS_NOT_AUTHORISED: "Only an authorised firm may call about pensions, and our authorisation is not "
+    "set: do not call about pensions.",
     Reason.TOPIC_NEEDS_CONSENT: "Calls about claims or pensions need this person's consent first, and we hold none.",
     Reason.REGISTER_MISSING: "A register that every call is checked against is missing: "
     "no marketing calls until it is imported.",
@@ -73,6 +76,8 @@ _PHRASES: Final[Mapping[str, str]] = {
     Reason.OBJECTED: "they asked us not to call",
     Reason.REQUEST_PENDING: "a request of theirs is open",
     Reason.RESTRICTED: "use of their data is restricted",
+    Reason.CONSENT_EXPIRED: "their consent is too old",
+    Reason.PENSIONS_NOT_AUTHORISED: "not authorised for pensions",
     Reason.TOPIC_NEEDS_CONSENT: "needs their consent",
     Reason.REGISTER_MISSING: "a register is missing",
     Reason.REGISTER_STALE: "a register is too old",

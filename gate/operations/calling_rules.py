@@ -26,6 +26,8 @@ def rules_of(config: Config) -> Rules:
             ),
             timezone=LONDON,
             registers=calling.registers,
+            consent_months=config.consent.months,
+            pensions_authorised=bool(config.firm.pensions_authorisation.strip()),
             redial=timedelta(hours=calling.redial_hours),
             live=calling.live,
             emergency_numbers=frozenset(config.emergency.numbers if config.emergency.trunk else ()),

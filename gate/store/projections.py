@@ -161,6 +161,9 @@ OBJECTIONS = Table(
 )
 
 
+_SCOPE = ("evidence", "evidence_kind", "evidence_sha256", "topics", "caller")
+
+
 def _consent(fact: LogEntry) -> Columns:
     return {
         "leaf_index": fact.leaf_index,
@@ -168,7 +171,7 @@ def _consent(fact: LogEntry) -> Columns:
         "given_at": when(fact, "given_at"),
         "actor": fact.actor,
         "after_objection": flag(fact.body.get("after_objection")),
-        **texts(fact.body, "number", "how", "wording", "who", "evidence"),
+        **texts(fact.body, "number", "how", "wording", "who", *_SCOPE),
     }
 
 
@@ -188,7 +191,7 @@ CONSENTS = Table(
     derive={"consent": _consent, "consent_withdrawn": _consent_withdrawn},
     hashed=True,
     first_stands=True,
-    personal=("number", "number_hash", "how", "wording", "who", "evidence", "withdrawn_why"),
+    personal=("number", "number_hash", "how", "wording", "who", "withdrawn_why", *_SCOPE),
 )
 
 

@@ -237,6 +237,13 @@ CREATE INDEX requests_stopping ON requests
     AND (person_told_on IS NULL OR authority_told_on IS NULL);
 """
 
+CONSENT_SCOPE: Final = """
+ALTER TABLE consents ADD COLUMN topics TEXT;
+ALTER TABLE consents ADD COLUMN caller TEXT;
+ALTER TABLE consents ADD COLUMN evidence_kind TEXT;
+ALTER TABLE consents ADD COLUMN evidence_sha256 TEXT;
+"""
+
 
 class Runs(Protocol):
     """A database of sqlite-utils, or a plain connection: whatever carries a statement out."""
@@ -291,6 +298,11 @@ def m009_the_order_of_words(db: Runs) -> None:
     _run(db, ORDER_OF_WORDS)
 
 
+def m010_the_scope_of_consents(db: Runs) -> None:
+    """What a consent was given for, to whom, and what proves it. One kept before was given for general calls."""
+    _run(db, CONSENT_SCOPE)
+
+
 def _run(db: Runs, *scripts: str) -> None:
     for script in scripts:
         for statement in script.split(";\n"):
@@ -308,6 +320,7 @@ STEPS: Final = (
     m007_references_of_erased_holds,
     m008_memory,
     m009_the_order_of_words,
+    m010_the_scope_of_consents,
 )
 """Every change of the tables, in order."""
 

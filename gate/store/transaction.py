@@ -8,10 +8,11 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from gate.core.evidence import Frontier, Node, canonical, commitment, leaf_bytes, leaf_hash, stamp
-from gate.core.screening import Consent, Objection, Reason, Stop
+from gate.core.screening import Consent, Objection, Reason, Stop, Topic
 from gate.errors import StoreError
 from gate.ports import Fact
 from gate.store import acts
@@ -27,7 +28,10 @@ _LEAF = "INSERT INTO leaves (leaf_index, leaf, hash) VALUES (?, ?, ?)"
 _TILE = "INSERT INTO tiles (tile, hash) VALUES (?, ?)"
 OBJECTION = "id, made_at, leaf_index"
 """Columns of ``objection_of``."""
-CONSENT = "id, given_at, withdrawn_at, leaf_index, withdrawn_leaf, after_objection"
+CONSENT = (
+    "id, given_at, withdrawn_at, leaf_index, withdrawn_leaf, after_objection, topics,"
+    " trim(coalesce(evidence, '')) <> '' AS proven"
+)
 """Columns of ``consent_of``."""
 _OBJECTIONS = f"SELECT {OBJECTION} FROM objections WHERE number_hash = ? AND removed_at IS NULL ORDER BY made_at"  # noqa: S608
 _CONSENTS = f"SELECT {CONSENT} FROM consents WHERE number_hash = ? ORDER BY given_at"  # noqa: S608 - the code's own
@@ -226,12 +230,27 @@ def objection_of(key: str, made_at: str, leaf_index: int) -> Objection:
 
 
 def consent_of(
-    key: str, given_at: str, withdrawn_at: str | None, leaf_index: int, withdrawn_leaf: int | None, after: int | None
+    key: str,
+    given_at: str,
+    withdrawn_at: str | None,
+    leaf_index: int,
+    withdrawn_leaf: int | None,
+    after: int | None,
+    topics: str | None,
+    proven: int,
 ) -> Consent:
-    """A row of ``CONSENT``. A withdrawal whose leaf is not known counts as the newest of words."""
+    """A row of ``CONSENT``. A withdrawal whose leaf is not known counts as the newest of words; a consent kept
+    before it had topics is one to general calls."""
     withdrawn = datetime.fromisoformat(withdrawn_at) if withdrawn_at else None
     ended = (withdrawn_leaf if withdrawn_leaf is not None else sys.maxsize) if withdrawn else 0
-    return Consent(key, datetime.fromisoformat(given_at), withdrawn, leaf_index, ended, bool(after))
+    given = datetime.fromisoformat(given_at)
+    return Consent(key, given, withdrawn, leaf_index, ended, bool(after), topics_of(topics), bool(proven))
+
+
+@lru_cache(maxsize=64)
+def topics_of(text: str | None) -> frozenset[Topic]:
+    """What calls a consent was given for: ``claims,pensions``. A word that is none is left out."""
+    return frozenset(Topic(each) for each in (text or "general").split(",") if each in set(Topic))
 
 
 def stop_of(request: int, reference: str) -> Stop:

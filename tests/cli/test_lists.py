@@ -143,7 +143,7 @@ def test_the_entries_of_erased_persons_are_counted_and_not_written() -> None:
 
 def test_an_objection_of_a_bare_day_stands_against_a_consent_of_that_day(folder: Path) -> None:
     number, day = "020 7946 0877", (datetime.now(LONDON) - timedelta(days=2)).date()
-    words = ("--how", "phone", "--wording", "yes", "--who", "Pat")
+    words = ("--how", "phone", "--wording", "yes", "--who", "Pat", "--evidence", "note 1")
     assert dialgate("consent", "add", number, *words, "--given-at", f"{day} 10:00").code == 0
     assert dialgate("check", number, "--json").json["reason"] != "objected"
     added = dialgate("objection", "add", number, "--made-at", str(day), "--json")

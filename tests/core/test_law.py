@@ -45,9 +45,15 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         f"{SCREENING}::test_law_1_5_a_live_consent_allows_a_listed_number",
         f"{SCREENING}::test_law_1_5_a_consent_that_is_withdrawn_blocks_even_an_unlisted_number",
         "service/test_desk.py::test_a_consent_needs_its_evidence_and_ends_when_withdrawn",
+        f"{SCREENING}::test_law_1_5_a_general_yes_is_none_to_claims_or_pensions_nor_theirs_to_general_calls",
+        f"{SCREENING}::test_law_1_5_a_consent_holds_so_many_months_and_blocks_when_it_is_older",
+        f"{SCREENING}::test_law_1_5_a_consent_without_evidence_is_none",
+        "cli/test_consents.py::test_a_consent_to_another_firm_is_refused",
     ),
     "1.6": (
         f"{SCREENING}::test_law_1_6_claims_and_pensions_are_opt_in_only",
+        f"{SCREENING}::test_law_1_6_only_an_authorised_firm_calls_about_pensions",
+        "cli/test_consents.py::test_pensions_and_claims_need_their_own_words_and_pensions_an_authorised_firm",
         "e2e/test_claims.py::test_no_other_claim_opens_a_way",
     ),
     "1.7": (

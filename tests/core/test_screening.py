@@ -230,12 +230,65 @@ def test_law_1_5_the_newest_live_consent_is_relied_on() -> None:
 
 @pytest.mark.parametrize("topic", [Topic.CLAIMS, Topic.PENSIONS])
 def test_law_1_6_claims_and_pensions_are_opt_in_only(topic: Topic) -> None:
-    blocked(Reason.TOPIC_NEEDS_CONSENT, topic=topic)
-    blocked(Reason.TOPIC_NEEDS_CONSENT, topic=topic, registers=LISTED)
-    blocked(Reason.TOPIC_NEEDS_CONSENT, topic=topic, registers=())
-    allowed(Reason.CONSENTED, topic=topic, consents=[CONSENT])
-    blocked(Reason.OBJECTED, topic=topic, consents=[CONSENT], objections=[Objection("o1", NOON)])
-    blocked(Reason.CONSENT_WITHDRAWN, topic=topic, consents=[replace(CONSENT, withdrawn_at=NOON)])
+    named, firm = replace(CONSENT, topics=frozenset({topic})), {"pensions_authorised": True}
+    blocked(Reason.TOPIC_NEEDS_CONSENT, topic=topic, **firm)
+    blocked(Reason.TOPIC_NEEDS_CONSENT, topic=topic, registers=LISTED, **firm)
+    blocked(Reason.TOPIC_NEEDS_CONSENT, topic=topic, registers=(), **firm)
+    allowed(Reason.CONSENTED, topic=topic, consents=[named], **firm)
+    blocked(Reason.OBJECTED, topic=topic, consents=[named], objections=[Objection("o1", NOON)], **firm)
+    blocked(Reason.CONSENT_WITHDRAWN, topic=topic, consents=[replace(named, withdrawn_at=NOON)], **firm)
+
+
+def test_law_1_5_a_general_yes_is_none_to_claims_or_pensions_nor_theirs_to_general_calls() -> None:
+    for given in Topic:
+        consent = replace(CONSENT, topics=frozenset({given}))
+        for topic in Topic:
+            decision = screen(registers=LISTED, topic=topic, consents=[consent], pensions_authorised=True)
+            assert decision.allowed is (topic is given), (given, topic)
+    both = replace(CONSENT, topics=frozenset({Topic.GENERAL, Topic.CLAIMS}))
+    allowed(Reason.CONSENTED, registers=LISTED, consents=[both])
+    allowed(Reason.CONSENTED, registers=LISTED, topic=Topic.CLAIMS, consents=[both])
+    objection = [Objection("o1", NOON - 90 * DAY, learnt=1)]
+    lifted = replace(CONSENT, after_objection=True)
+    allowed(Reason.CONSENTED, consents=[lifted], objections=objection)
+    blocked(Reason.OBJECTED, consents=[lifted], objections=objection, topic=Topic.CLAIMS)
+
+
+def test_law_1_6_only_an_authorised_firm_calls_about_pensions() -> None:
+    consent = replace(CONSENT, topics=frozenset({Topic.PENSIONS}))
+    blocked(Reason.PENSIONS_NOT_AUTHORISED, topic=Topic.PENSIONS, consents=[consent])
+    allowed(Reason.CONSENTED, topic=Topic.PENSIONS, consents=[consent], pensions_authorised=True)
+
+
+@pytest.mark.parametrize(
+    ("given", "months", "last_day"),
+    [
+        ("2024-02-29T10:00:00", 24, "2026-02-27"),
+        ("2024-03-03T00:00:00", 24, "2026-03-02"),
+        ("2024-10-27T23:59:59", 24, "2026-10-26"),  # across both changes of the clock
+        ("2026-01-31T12:00:00", 1, "2026-02-27"),
+    ],
+)
+def test_law_1_5_a_consent_holds_so_many_months_and_blocks_when_it_is_older(
+    given: str, months: int, last_day: str
+) -> None:
+    consent = Consent("old", at(given))
+    rules = {"rules": replace(RULES, hours=Hours.always(), consent_months=months)}
+    first = at((date.fromisoformat(last_day) + DAY).isoformat() + "T00:00:00")
+    allowed(Reason.CONSENTED, consents=[consent], registers=(), now=first - timedelta(microseconds=1), **rules)
+    for registers in ((TPS, CTPS), LISTED):
+        said = blocked(Reason.CONSENT_EXPIRED, consents=[consent], registers=registers, now=first, **rules)
+        assert f"{months} months" in said
+    newer = Consent("new", first - DAY)
+    allowed(Reason.CONSENTED, consents=[consent, newer], registers=(), now=first, **rules)
+    blocked(Reason.TOPIC_NEEDS_CONSENT, consents=[consent], topic=Topic.CLAIMS, now=first, **rules)
+
+
+def test_law_1_5_a_consent_without_evidence_is_none() -> None:
+    unproven = replace(CONSENT, proven=False)
+    blocked(Reason.LISTED_TPS, registers=LISTED, consents=[unproven])
+    allowed(Reason.NOT_LISTED, consents=[unproven])
+    blocked(Reason.TOPIC_NEEDS_CONSENT, topic=Topic.CLAIMS, consents=[replace(unproven, topics=frozenset(Topic))])
 
 
 STEPS: list[tuple[Reason, dict[str, Any]]] = [

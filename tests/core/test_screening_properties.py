@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gate.core.hours import Hours
 from gate.core.numbers import Number, is_emergency_or_short, parse, presentable, register_key
-from gate.core.own_lists import last_consent, live_consents
+from gate.core.own_lists import covering, expired, last_consent, live_consents
 from gate.core.screening import (
     ALLOWING,
     Attempt,
@@ -76,6 +76,8 @@ def consents(times: st.SearchStrategy[datetime]) -> st.SearchStrategy[list[Conse
         learnt=places,
         withdrawn_learnt=places,
         after_objection=st.booleans(),
+        topics=st.frozensets(st.sampled_from(Topic), min_size=1),
+        proven=st.booleans(),
     )
     return st.lists(consent, max_size=3)
 
@@ -85,13 +87,20 @@ def objections(times: st.SearchStrategy[datetime]) -> st.SearchStrategy[list[Obj
 
 
 rules = st.builds(
-    lambda live, hours, age, stops: replace(
-        RULES, live=live, hours=hours, max_age_days=age, objection_stops_service=stops
+    lambda live, hours, age, stops, months: replace(
+        RULES,
+        live=live,
+        hours=hours,
+        max_age_days=age,
+        objection_stops_service=stops,
+        consent_months=months,
+        pensions_authorised=stops,
     ),
     live=st.sampled_from([False, False, True]),
     hours=st.sampled_from([Hours(), Hours.always()]),
     age=st.sampled_from([27, 27, 0, 5]),
     stops=st.booleans(),
+    months=st.sampled_from([24, 1]),
 )
 
 
@@ -133,7 +142,9 @@ def test_total_and_what_is_allowed_may_be_dialled(attempt: Attempt, given_: dict
         assert decision.reason is Reason.SERVICE_CALL
         return
     assert not given_["stops"]
-    consent = last_consent(live_consents(given_["consents"], given_["now"]))
+    now, held = given_["now"], covering(live_consents(given_["consents"], given_["now"]), attempt.topic)
+    holding = [each for each in held if not expired(each, now, given_["rules"].consent_months, LONDON)]
+    consent = last_consent(holding)
     today = given_["now"].astimezone(LONDON).date()
     assert given_["rules"].hours.open_at(given_["now"].astimezone(LONDON))
     if consent:
@@ -143,7 +154,8 @@ def test_total_and_what_is_allowed_may_be_dialled(attempt: Attempt, given_: dict
             assert objection.learnt < consent.learnt
         return
     assert not given_["objections"]
-    assert not given_["consents"] or all(held.given_at > given_["now"] for held in given_["consents"])
+    assert not held, "an old consent blocks"
+    assert all(each.withdrawn_at is None for each in given_["consents"])
     assert attempt.topic is Topic.GENERAL
     assert {view.name for view in given_["registers"]} == {"tps", "ctps"}
     for view in given_["registers"]:

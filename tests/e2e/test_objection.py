@@ -85,7 +85,7 @@ def test_nine_during_the_announcement_ends_the_call_politely(gate: Gatehouse) ->
 
 
 def test_nine_during_the_talk_is_kept_while_the_call_goes_on(gate: Gatehouse) -> None:
-    gate.client.call("consent_add", number=LATE, how="test", wording="call me", who="A. Person")
+    gate.client.call("consent_add", number=LATE, how="test", wording="call me", who="A. Person", evidence="note 1")
     with Phones(port=gate.trunk_port) as far, Phones(to=gate.address) as near:
         (talk,) = near.wait([near.dial(LATE)], "up", PATIENCE)
         (other,) = far.all()

@@ -218,7 +218,7 @@ def test_an_objection_and_a_consent_change_that_number_alone(
     load_list(house, crm(tmp_path, "a,020 7946 0101", "b,07700 900417", "c,07700 900418"))
     house.contacts.background = background
     ByName(house).objection_add(number="07700 900417", actor=ACTOR)
-    words = {"how": "phone", "wording": "you may call me", "who": "Jo", "actor": ACTOR}
+    words = {"how": "phone", "wording": "you may call me", "who": "Jo", "evidence": "note 1", "actor": ACTOR}
     consent = ByName(house).consent_add(number="020 7946 0101", **words)
     if background:
         assert held(house)["b"][1] == "not_listed"

@@ -377,7 +377,7 @@ def test_a_channel_that_is_none_and_nobody_to_tell_are_wrong_usage() -> None:
 
 
 def test_an_objection_holds_from_the_next_call(house: DataFolder, clock: SetClock) -> None:
-    ByName(house).consent_add(number="07700 900330", how="phone", wording="yes", who="B", actor=ANN)
+    ByName(house).consent_add(number="07700 900330", how="phone", wording="yes", who="B", evidence="note 1", actor=ANN)
     clock.time += timedelta(seconds=1)
     reference = opened(house, "objection", channel="phone", numbers=["07700 900330", "+447700900331"])
     assert state(house, reference) == "granted"

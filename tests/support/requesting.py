@@ -60,7 +60,9 @@ def prepared(folder: Path, recordings: int = 3) -> Path:
         house.store.call(
             lambda tx: tx.append(Fact("note", "note-1", START, ANN, {"text": f"she said: not {SPELLED} but mine"}))
         )
-        ByName(house).consent_add(number=PERSON, how="phone", wording="you may call", who="Pat Person", actor=ANN)
+        ByName(house).consent_add(
+            number=PERSON, how="phone", wording="you may call", who="Pat Person", evidence="note 1", actor=ANN
+        )
     return folder / "config.toml"
 
 

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from gate.converting import convert
+from gate.core.retention import add_months
 from gate.errors import UsageError
 from gate.operations.lists.entries import (
     AT_ONCE,
     BatchKept,
     ConsentEntry,
     check_entries,
+    check_scope,
     made_text,
     origin,
+    scope_faults,
+    scope_of,
     standing,
 )
 from gate.operations.operation import (
@@ -49,6 +53,8 @@ class ConsentAdded(Response, frozen=True):
     id: str
     number: str
     given_at: str
+    holds_until: date
+    """The last day on which it holds."""
     notice: str = ""
     """Why it changes nothing; empty where it counts."""
 
@@ -64,7 +70,16 @@ class ConsentAdd(Request[ConsentAdded], frozen=True):
     who: Line
     """Who gave it."""
     evidence: Note = ""
-    """Where the proof is: a document or recording id."""
+    """Where the proof is; required: a reference into the firm's own records, a file's name, or a recording's id."""
+    evidence_kind: Line = "reference"
+    """``reference``, ``file`` or ``recording``."""
+    evidence_sha256: Line = ""
+    """Of the file."""
+    topics: Line = "general"
+    """What calls they agreed to: ``general``, ``claims``, ``pensions``, or several with commas. A general yes is none
+    to the other two, and their words must speak of them."""
+    caller: Line = ""
+    """The firm that it names, as it stands there; empty: this one. Another firm's is refused."""
     given_at: Moment | None = None
     """None: now."""
     after_objection: bool = False
@@ -80,11 +95,15 @@ def consent_add(folder: DataFolder, asked: ConsentAdd, caller: Caller) -> Consen
         raise UsageError(
             f"a consent cannot be given in the future ({asked.given_at})", hint="Give the time it was given."
         )
-    texts = (("how", asked.how), ("wording", asked.wording), ("who", asked.who))
+    fields = msgspec.structs.asdict(asked)
+    texts = [(name, fields[name]) for name in ("how", "wording", "who", "evidence")]
     if missing := [name for name, value in texts if not value.strip()]:
         raise UsageError(
-            f"a consent without {', '.join(missing)} proves nothing", hint="Say how, in which words, by whom."
+            f"a consent without {', '.join(missing)} proves nothing",
+            hint="Say how, in which words, by whom, and where the proof is.",
         )
+    if faults := list(scope_faults(fields)):
+        raise UsageError("; ".join(faults), hint="See: dialgate manual registers-and-lists")
     consent_id = folder.new_id()
     body = {
         "number": e164,
@@ -93,16 +112,19 @@ def consent_add(folder: DataFolder, asked: ConsentAdd, caller: Caller) -> Consen
         "wording": asked.wording,
         "who": asked.who,
         "evidence": asked.evidence,
+        **scope_of(fields),
         **({"after_objection": True} if asked.after_objection else {}),
     }
 
     def work(tx: StoreTransaction) -> ConsentAdded:
+        check_scope(folder, tx, fields)
         objection = standing(tx, e164, now)
         if asked.after_objection:
             _check_after(objection, given, asked)
         tx.append(folder.fact("consent", consent_id, caller.actor, body))
         notice = "" if asked.after_objection or not objection else _blocked_by(objection)
-        return ConsentAdded(id=consent_id, number=e164, given_at=given.isoformat(), notice=notice)
+        until = add_months(folder.london(given), folder.config.consent.months) - timedelta(days=1)
+        return ConsentAdded(id=consent_id, number=e164, given_at=given.isoformat(), holds_until=until, notice=notice)
 
     added: ConsentAdded = folder.store.call(work)
     return added
@@ -116,10 +138,6 @@ def _check_after(objection: Objection | None, given: datetime, asked: ConsentAdd
         raise UsageError(
             f"they objected on {made_text(objection)}, after this consent was given",
             hint="Only a consent that was given since lifts an objection: say when, with --given-at.",
-        )
-    if not asked.evidence.strip():
-        raise UsageError(
-            "a consent after an objection needs its evidence", hint="Say where the proof is: --evidence form-8812."
         )
 
 
@@ -182,6 +200,10 @@ class ConsentRow(Response, frozen=True):
     wording: str | None
     who: str | None
     evidence: str | None
+    evidence_kind: str | None
+    evidence_sha256: str | None
+    topics: str | None
+    caller: str | None
     actor: str | None
     withdrawn_at: str | None
     withdrawn_by: str | None
@@ -241,11 +263,14 @@ def consent_import(folder: DataFolder, asked: ConsentImport, caller: Caller) -> 
         nonlocal idle
         e164 = number_of(entry.number)
         file = origin(entry, asked.source_name, asked.sha256)
+        fields = msgspec.structs.asdict(entry)
         held = _held(tx, entry, e164)
         consent_id = held["id"] if held else folder.new_id()
         if held is None:
+            check_scope(folder, tx, fields)
             body: dict[str, Any] = {"number": e164, "given_at": entry.given_at.astimezone(UTC).isoformat()}
             body |= {"how": entry.how, "wording": entry.wording, "who": entry.who, "evidence": entry.evidence}
+            body |= scope_of(fields)
             idle += standing(tx, e164, folder.clock.now()) is not None
             tx.append(folder.fact("consent", consent_id, caller.actor, body | file))
         if entry.withdrawn_at and (held is None or held["withdrawn_at"] is None):
@@ -259,14 +284,16 @@ def consent_import(folder: DataFolder, asked: ConsentImport, caller: Caller) -> 
 
 
 def _held(tx: StoreTransaction, entry: ConsentEntry, e164: str) -> dict[str, Any] | None:
-    """The same consent where it is held: same time, way, words, person and evidence."""
-    same = (entry.how, entry.wording, entry.who, entry.evidence)
+    """The same consent where it is held: same time, way, words, person, evidence and topics."""
+    same = (entry.how, entry.wording, entry.who, entry.evidence, scope_of(msgspec.structs.asdict(entry))["topics"])
     for each in tx.consents(e164):
         if each.given_at == entry.given_at:
             found = tx.query(
-                "SELECT id, how, wording, who, evidence, withdrawn_at FROM consents WHERE id = ?", (each.id,)
+                "SELECT id, how, wording, who, coalesce(evidence, '') AS evidence,"
+                " coalesce(topics, 'general') AS topics, withdrawn_at FROM consents WHERE id = ?",
+                (each.id,),
             )[0]
-            if (found["how"], found["wording"], found["who"], found["evidence"] or "") == same:
+            if tuple(found[name] for name in ("how", "wording", "who", "evidence", "topics")) == same:
                 return found
     return None
 

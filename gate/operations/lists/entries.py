@@ -6,7 +6,8 @@ them again before they keep anything: what the one refuses does not get in throu
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,19 +15,23 @@ import msgspec
 
 from gate.core import numbers
 from gate.core.numbers import NumberRefused
-from gate.core.own_lists import live_consents, standing_objection
+from gate.core.own_lists import live_consents, standing_objection, unspoken
 from gate.core.showing import LONDON
-from gate.core.terms import Objection
+from gate.core.terms import Objection, Topic
 from gate.core.wording import date_text
 from gate.errors import UsageError
 from gate.operations.operation import Line, Moment, Note, Response
 
 if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
     from gate.store.transaction import StoreTransaction
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "objections": ("number", "made_at", "source", "note"),
-    "consents": ("number", "given_at", "how", "wording", "who", "evidence", "withdrawn_at", "withdrawn_why"),
+    "consents": (
+        *("number", "given_at", "how", "wording", "who", "evidence", "evidence_kind", "evidence_sha256"),
+        *("topics", "caller", "withdrawn_at", "withdrawn_why"),
+    ),
 }
 """Columns of each list's file, in the order in which they are exported."""
 
@@ -40,7 +45,10 @@ PECR reg 21(4): it is for the caller to prove a consent. A consent that came in 
 could otherwise outlive an objection by nothing but the moment of its import.
 """
 
-MOST: Final = {"number": 200, "source": 200, "how": 200, "who": 200}
+MOST: Final = {
+    **dict.fromkeys(("number", "source", "how", "who", "caller", "topics"), 200),
+    **{"evidence_kind": 20, "evidence_sha256": 64},
+}
 """Longest text of a column, in characters; ``NOTE`` for the others."""
 NOTE: Final = 4000
 _TIMES: Final = ("made_at", "given_at", "withdrawn_at")
@@ -75,6 +83,10 @@ class ConsentEntry(Entry, frozen=True, kw_only=True):
     wording: Note
     who: Line
     evidence: Note
+    evidence_kind: Line = ""
+    evidence_sha256: Line = ""
+    topics: Line = ""
+    caller: Line = ""
     withdrawn_at: Moment | None = None
     withdrawn_why: Note = ""
 
@@ -97,6 +109,64 @@ def standing(tx: StoreTransaction, e164: str, now: datetime) -> Objection | None
 def made_text(objection: Objection) -> str:
     """The day of an objection in words: ``3 March 2026``."""
     return date_text(objection.made_at.astimezone(LONDON))
+
+
+KINDS: Final = ("reference", "file", "recording")
+"""What the evidence of a consent is: where it stands in the firm's own records, a file's name beside its SHA-256, or
+the id of a recording."""
+
+
+def scope_of(fields: Mapping[str, Any]) -> dict[str, str]:
+    """Kind of evidence, topics and the rest of a consent's scope, as they are kept: in one spelling."""
+    return {
+        "evidence_kind": (fields.get("evidence_kind") or KINDS[0]).strip().lower(),
+        "evidence_sha256": (fields.get("evidence_sha256") or "").strip().lower(),
+        "topics": ",".join(re.split(r"[\s,;]+", (fields.get("topics") or Topic.GENERAL).strip().lower())),
+        "caller": " ".join((fields.get("caller") or "").split()),
+    }
+
+
+def scope_faults(fields: Mapping[str, Any]) -> Iterator[str]:
+    """What is wrong with a consent's scope by itself."""
+    scope = scope_of(fields)
+    if scope["evidence_kind"] not in KINDS:
+        yield f'evidence_kind: "{scope["evidence_kind"]}" is none of {", ".join(KINDS)}'
+    if (scope["evidence_kind"] == "file") != bool(scope["evidence_sha256"]):
+        yield "evidence_sha256 goes with the kind file, and with no other"
+    elif scope["evidence_sha256"] and not re.fullmatch(r"[0-9a-f]{64}", scope["evidence_sha256"]):
+        yield "evidence_sha256 is no SHA-256: 64 hexadecimal digits"
+    topics = scope["topics"].split(",")
+    if wrong := [topic for topic in topics if topic not in set(Topic)]:
+        yield f'topics: "{wrong[0]}" is none of {", ".join(Topic)}'
+    elif silent := unspoken(str(fields.get("wording") or ""), [Topic(topic) for topic in topics]):
+        yield f"wording says nothing of {silent[0]}: calls about it need a yes in words of their own"
+
+
+def check_scope(folder: DataFolder, tx: StoreTransaction, fields: Mapping[str, Any]) -> None:
+    """A consent's scope against firm and store. Raises ``UsageError``."""
+    scope, firm = scope_of(fields), folder.config.firm
+    names = {_plain(firm.legal_name), _plain(firm.trading_name)}
+    if scope["caller"] and _plain(scope["caller"]) not in names:
+        raise UsageError(
+            f"this consent was given to {scope['caller']}, and this firm is {firm.trading_name} ({firm.legal_name})",
+            hint="A consent to another firm's calls is none to this firm's: ask for one of its own.",
+        )
+    if Topic.PENSIONS in scope["topics"].split(",") and not firm.pensions_authorisation.strip():
+        raise UsageError(
+            "only an authorised firm may call about pensions (PECR reg 21B)",
+            hint="Say what authorises it in firm.pensions_authorisation, or leave the topic out.",
+        )
+    if scope["evidence_kind"] == "recording" and not tx.query(
+        "SELECT 1 FROM recordings WHERE recording_id = ? AND erased_at IS NULL", (str(fields["evidence"]).strip(),)
+    ):
+        raise UsageError(
+            f"there is no recording {fields['evidence']}",
+            hint="Give the id of one that is kept: dialgate recording list",
+        )
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\W_]+", " ", re.sub(r"\b(ltd|limited|plc|llp)\b\.?", "", name.casefold())).strip()
 
 
 def check_entries(name: str, entries: Sequence[Entry], now: datetime) -> None:
@@ -151,6 +221,8 @@ def faults_of(name: str, fields: Mapping[str, Any], now: datetime) -> list[str]:
             numbers.parse(fields["number"])
     except NumberRefused as refused:
         faults.append(f"number: {refused.explanation}")
+    if name == "consents":
+        faults += scope_faults(fields)
     times = [column for column in _TIMES if fields.get(column)]
     faults += [f"{column} is in the future" for column in times if fields[column] > now]
     if fields.get("withdrawn_at") and fields.get("given_at") and fields["withdrawn_at"] < fields["given_at"]:
