@@ -12,7 +12,7 @@ from gate.cli.command import command as make
 from gate.cli.command import paged
 from gate.cli.output import View
 from gate.cli.own_list_files import read_file
-from gate.cli.own_lists import exports, imports, run_export, run_import
+from gate.cli.own_lists import exports, imports, kept, run_export, run_import
 from gate.cli.reach import reach
 from gate.cli.values import Moment
 from gate.core.terms import Topic
@@ -92,7 +92,7 @@ def add(
         after_objection=after_objection,
     )
     with reach(view.config) as gate:
-        view.data(gate.ask(asked))
+        view.data(gate.ask(asked), text=kept)
 
 
 @make(

@@ -10,7 +10,7 @@ import click
 from gate.cli.command import command as make
 from gate.cli.command import paged
 from gate.cli.output import View
-from gate.cli.own_lists import exports, imports, run_export, run_import
+from gate.cli.own_lists import exports, imports, kept, run_export, run_import
 from gate.cli.reach import reach
 from gate.cli.values import Said
 from gate.operations.lists.objections import ObjectionAdd, ObjectionList, ObjectionRemove
@@ -32,7 +32,8 @@ def command() -> None:
 def add(view: View, number: str, source: str, note: str, made_at: datetime | None) -> None:
     """Never again call NUMBER for marketing."""
     with reach(view.config) as gate:
-        view.data(gate.ask(ObjectionAdd(number=number, source=source, note=note, made_at=made_at)))
+        asked = ObjectionAdd(number=number, source=source, note=note, made_at=made_at)
+        view.data(gate.ask(asked), text=kept)
 
 
 @make(

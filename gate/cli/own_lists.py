@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
 from gate.cli.files import output_file
-from gate.cli.output import View, say
+from gate.cli.output import View, pairs, say
 from gate.cli.own_list_files import export_list, read_file, read_list, send_list
 from gate.cli.reach import reach
 from gate.clock import SystemClock
 
 Body = Callable[..., Any]
+
+
+def kept(value: Mapping[str, Any]) -> Iterator[str]:
+    """The lines of an entry that was kept: its notice only where there is one."""
+    return pairs({key: inner for key, inner in value.items() if inner not in ("", None)})
 
 
 def imports(body: Body) -> Body:

@@ -102,7 +102,7 @@ def test_every_operation_answers_as_promised(client: ControlClient, tmp_path: Pa
         | {"columns": [], "rows": 0, "reasons": {}, "bad_rows": 0, "registers": [], "hours_applied": False}
         | {"purpose": "marketing", "topic": "general", "as_of": datetime(2026, 3, 2, 10, tzinfo=UTC)},
         "objection_remove": {"target": number, "reason": "mistake"},
-        "consent_add": {"number": number, "how": "phone", "wording": "yes", "who": "A. Smith"},
+        "consent_add": {"number": number, "how": "phone", "wording": "yes", "who": "A. Smith", "evidence": "f 1"},
         "consent_withdraw": {"target": "c-1"},
         "calls_show": {"call_id": "k-1"},
         "recording_piece": {"recording_id": "r-1"},

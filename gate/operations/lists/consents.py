@@ -53,7 +53,7 @@ class ConsentAdded(Response, frozen=True):
     id: str
     number: str
     given_at: str
-    holds_until: date
+    holds_until: date | None = None
     """The last day on which it holds."""
     notice: str = ""
     """Why it changes nothing; empty where it counts."""
