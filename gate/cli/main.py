@@ -29,7 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "calls": ("gate.cli.calls", "Attempts and calls: list, show, reasons."),
     "reveal": ("gate.cli.reveal", "A telephone number in full, for a reason that is logged."),
     "recording": ("gate.cli.recordings", "Sealed recordings: list, export, verify."),
-    "retention": ("gate.cli.retention", "What is erased when: status, sweep, forecast."),
+    "retention": ("gate.cli.retention", "What is erased when: status, sweep, forecast, terms."),
     "request": ("gate.cli.request", "Data-subject requests, from the day they come to the letter that ends them."),
     "letters": ("gate.cli.letters", "The wording of the letters about requests: show, copy, check."),
     "hold": ("gate.cli.hold", "What may not be erased: add, release, list."),

@@ -14,9 +14,10 @@ from gate.cli.reach import reach
 from gate.cli.values import Day
 from gate.errors import UsageError
 from gate.operations.retention.schedule import RetentionDay, RetentionForecast, RetentionStatus, RetentionSweep
+from gate.operations.retention.terms import RetentionTermsShow, RetentionTermsSweep
 
 
-@click.group("retention", short_help="What is erased when: status, sweep, forecast.")
+@click.group("retention", short_help="What is erased when: status, sweep, forecast, terms.")
 def command() -> None:
     """Recordings are erased for good when their term ends: 12 calendar months from the call, unless configured longer.
 
@@ -86,5 +87,27 @@ def forecast(view: View, days: int, day: date | None, after: str | None, limit: 
             view.rows(page, "items", columns, none="Nothing goes on this day.")
             return
         going = gate.ask(RetentionForecast(days=days))
+        others = gate.ask(RetentionTermsShow(days=days))
     columns = [("day", "Day"), ("due", "To erase"), ("held", "Held")]
     view.rows(going, "days", columns, none="Nothing goes in these days.")
+    for each in others.terms:
+        say(f"Until then {each.soon:,} {each.what} are past their term of {each.months} months.")
+
+
+@make("terms", group=command, example="dialgate retention terms\ndialgate retention terms --execute")
+@click.option("--execute", is_flag=True, help="Empty what is past its term now; a running gate does it once a day.")
+def terms(view: View, execute: bool) -> None:
+    """Call records, refused attempts, requests that are over, idle contacts: their terms, and what is past them.
+
+    What is personal in them goes, and the log's leaves stay. What is held, still has its recording, or is of somebody
+    with an open request stays.
+    """
+    with reach(view.config) as gate:
+        now = gate.ask(RetentionTermsSweep() if execute else RetentionTermsShow())
+    past = "Emptied" if execute else "Past it"
+    columns = [("what", "What"), ("months", "Months"), ("due", past), ("soon", "Within 30 days")]
+    view.rows(now, "terms", columns, none="There are no terms.")
+    if now.held:
+        say(f"{now.held} calls stay: they are held, still have a recording, or somebody has asked about them.")
+    if now.waits:
+        say(f"The daily sweep of terms does not run: {now.waits}.")

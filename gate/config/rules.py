@@ -41,12 +41,14 @@ from gate.config.streams import streams_faults
 from gate.config.trunks import trunks
 from gate.core import numbers
 from gate.core.kinds import BLOCKABLE
+from gate.core.retention import MONTHS
 from gate.core.rules import LONGEST_CONSENT
 from gate.core.showing import LONGEST_NAME
 from gate.errors import ConfigError
 
 _NAME = re.compile(r"(?!.*\+?[0-9]{7})[A-Za-z0-9._+-]{1,64}")
 """A name stands in leaves, which are for good: no telephone number may be one."""
+_TERMS = ("calls", "refused", "requests", "contacts")
 REFUSALS = (404, 410, 480, 484, 486, 600, 603, 604)
 """Codes that a refusal may have: those upon which phone systems give up, and 603, which says to phones what is so."""
 PORTS_PER_CALL = 16
@@ -260,13 +262,20 @@ def _recording(recording: Recording) -> Iterator[Fault]:
 
 def _retention(retention: Retention) -> Iterator[Fault]:
     """LAW 5.3: so many calendar months, longer by class."""
-    yield from at_least(retention, "retention", 1, "months")
+    yield from at_least(retention, "retention", 1, "months", *(f"{name}_months" for name in _TERMS))
+    if retention.months > MONTHS:
+        yield Fault(
+            ("retention", "months"),
+            f"{retention.months} is above the policy's {MONTHS}: name what is kept longer, and why, as a class: "
+            'classes = ["topic:pensions=5 FCA SYSC 10A"]',
+        )
     yield from at_least(retention, "retention", 0, "backup_days")
     if not re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", retention.sweep_at):
         yield Fault(("retention", "sweep_at"), f'"{retention.sweep_at}" is not a time of day; write "02:30"')
     for index, each in enumerate(retention.classes):
         if not re.fullmatch(
-            r"(topic:(general|claims|pensions)|purpose:(marketing|service)|(account|trunk):[A-Za-z0-9._+-]{1,64})=[1-9]\d?",
+            r"(topic:(general|claims|pensions)|purpose:(marketing|service)|(account|trunk):[A-Za-z0-9._+-]{1,64})"
+            r"=[1-9]\d?( \S[^\r\n]*)?",
             each,
         ):
             yield Fault(

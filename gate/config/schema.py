@@ -251,8 +251,17 @@ class Retention(Section, frozen=True):
     months: int = 12
     """Calendar months from the call; the recording is erased by the end of the day they come to."""
     classes: tuple[str, ...] = ()
-    """What is kept for years instead, each ``CLASS=YEARS``: ``topic:pensions=5``, ``purpose:service=2``,
-    ``account:alice=7``, ``trunk:pbx1=7``. The longest that fits counts, never less than ``months``."""
+    """What is kept for years instead, each ``CLASS=YEARS``, a space, and why: ``topic:pensions=5 FCA``,
+    ``purpose:service=2``, ``account:alice=7``, ``trunk:pbx1=7``. The longest that fits counts, never
+    less than ``months``."""
+    calls_months: int = 24
+    """How long a call record says who was called; with a recording that is kept for longer, as long as that."""
+    refused_months: int = 12
+    """The same of an attempt that was refused."""
+    requests_months: int = 36
+    """How long a data-subject request that is over says who asked."""
+    contacts_months: int = 12
+    """A contact that was neither imported nor called for so long is deleted."""
     sweep_at: str = "02:30"
     """When the daily sweep begins, London time."""
     backup_days: int = 30
@@ -261,7 +270,13 @@ class Retention(Section, frozen=True):
     @property
     def years(self) -> dict[str, int]:
         """``classes`` by name."""
-        return {name: int(count) for name, _, count in (each.partition("=") for each in self.classes)}
+        return {name: int(count.split()[0]) for name, _, count in (each.partition("=") for each in self.classes)}
+
+    @property
+    def reasons(self) -> dict[str, str]:
+        """Why each class is kept longer; empty where it is not said."""
+        split = (each.partition("=") for each in self.classes)
+        return {name: count.partition(" ")[2].strip() for name, _, count in split}
 
 
 class Limits(Section, frozen=True):

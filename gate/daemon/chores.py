@@ -48,6 +48,7 @@ def sweep(folder: DataFolder, metrics: Metrics) -> None:
     """The day's sweep where it is due, and the gauge of one that waits for somebody to look. Raises ``GateError``."""
     try:
         folder.retention.daily()
+        folder.terms.daily()
     except RefusedError as error:
         if error.reason == "retention_waits":
             metrics.retention_waits.set(1)

@@ -328,6 +328,7 @@ class GateProcess:
         log.info("gate_stopping", calls=self._call_manager.active)
         systemd.tell("STOPPING=1")
         self._folder.retention.stop()
+        self._folder.terms.stop()
         self._folder.contacts.stop()
         seconds = float(self._config.limits.drain_seconds)
 

@@ -17,7 +17,7 @@ from gate.operations.operation import Operation
 from gate.operations.registers import importing, in_force
 from gate.operations.reports import article30, month
 from gate.operations.requests import course, erasure, letters, listing, opening, searching
-from gate.operations.retention import holds, schedule
+from gate.operations.retention import holds, schedule, terms
 from gate.operations.status import glance, session
 
 _MODULES: Final = (
@@ -53,6 +53,7 @@ _MODULES: Final = (
     screening,
     screening_log,
     searching,
+    terms,
     verifying,
     wraps,
 )

@@ -23,6 +23,7 @@ from gate.operations.calling_rules import rules_of
 from gate.operations.cancellation import Cancellations
 from gate.operations.memory.place import SecondPlace
 from gate.operations.registers.importing import cancellations
+from gate.operations.retention.terms import TermSweep
 from gate.operations.running_gate import NO_GATE, RunningGate
 from gate.ports import Fact
 from gate.registers.library import RegisterLibrary
@@ -127,6 +128,11 @@ class DataFolder:
             sweep_at=time.fromisoformat(config.sweep_at),
             clock=self.clock,
         )
+
+    @cached_property
+    def terms(self) -> TermSweep:
+        """Terms of what is personal beside recordings."""
+        return TermSweep(self)
 
     def read(self, query: Callable[[Any], Any]) -> Any:
         """What ``query`` finds in the store as it is now, on a connection of its own: no writer waits for it.

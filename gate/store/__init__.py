@@ -13,6 +13,7 @@
 - ``kept``         what retention asks: recordings by age, holds, erasures under way, tombstones
 - ``slices``       a period of the log with its proofs, for a bundle
 - ``tree``         the Merkle tree as it is kept; the check at the start
+- ``terms``        what is personal beside recordings, past its term
 - ``erasure``      facts emptied, their leaves kept
 - ``schema``, ``connect``  the tables and their migrations; how the file is opened
 - ``shape``        the tables as they are, compared with what the migrations make

@@ -223,6 +223,11 @@ def erase_calls(
 ) -> int:
     """Empty the facts of these calls that hold a number: the decision, and whatever else one was written into.
     Objections keep the person uncallable and are left as they are. Returns how many facts were emptied."""
+    return _erase(tx, call_leaves(tx, call_ids, numbers), request, "calls", at, actor)
+
+
+def call_leaves(tx: StoreTransaction, call_ids: Sequence[str], numbers: Sequence[str]) -> list[int]:
+    """The leaves of these calls' facts that hold a number: the decision, and whatever else one was written into."""
     written = _written(numbers)
     leaves = []
     for part in _slices(call_ids):
@@ -232,7 +237,7 @@ def erase_calls(
             part,
         )
         leaves += [row["leaf_index"] for row in rows if row["kind"] == "decision" or written.search(row["body"])]
-    return _erase(tx, leaves, request, "calls", at, actor)
+    return leaves
 
 
 def mentions(

@@ -71,7 +71,8 @@ class Doing:
 def test_a_sweep_that_waits_is_seen_until_it_is_done() -> None:
     metrics, seen = Metrics(), []
     for error in (RefusedError("is the clock right?", reason="retention_waits"), StoreError("no room"), None):
-        folder: Any = SimpleNamespace(retention=SimpleNamespace(daily=Doing(error).do))
+        terms = SimpleNamespace(daily=Doing(None).do)
+        folder: Any = SimpleNamespace(retention=SimpleNamespace(daily=Doing(error).do), terms=terms)
         assert chores.attempt(lambda folder=folder: chores.sweep(folder, metrics), "not_swept") is (error is None)
         seen.append(metrics.registry.get_sample_value("dialgate_retention_waits"))
     assert seen == [1, 1, 0]

@@ -171,17 +171,25 @@ def _recipients(config: Config, recipients: Iterable[Mapping[str, Any]]) -> dict
 
 def _terms(config: Config) -> dict[str, str]:
     retention = config.retention
-    longer = ", ".join(f"{name}: {years} years" for name, years in sorted(retention.years.items()))
+    why = {name: f" ({reason})" if reason else " (reason not said)" for name, reason in retention.reasons.items()}
+    longer = ", ".join(f"{name}: {years} years{why[name]}" for name, years in sorted(retention.years.items()))
     recordings = f"{retention.months} calendar months from the call, erased by the end of that day"
     return {
         "recordings": f"{recordings}; longer: {longer}" if longer else recordings,
         "backups of recordings": f"at most {retention.backup_days} days; unreadable once the key is shredded",
-        "evidence of calls": "as long as the log is kept; what is personal in it is erased on request, the leaf stays",
+        "evidence of calls": f"{retention.calls_months} calendar months from the call, {retention.refused_months} "
+        "where it was refused; with a recording as long as that; then the value goes and the leaf stays, on request "
+        "sooner",
         "registers": "until a newer one is in force; none is relied on after 27 days",
         "objections and consents": "as long as they hold; of an erased person a keyed hash of the number stays, so "
         "that nobody calls again",
-        "contact lists": "until a newer list takes their place, or the person is erased",
-        "requests": "as long as the log is kept; names and words are erased on request",
+        "contact lists": f"{retention.contacts_months} calendar months after they were imported or called last, until "
+        "a newer list takes their place, or the person is erased",
+        "requests": f"{retention.requests_months} calendar months after they are over; names and words then go, their "
+        "course stays",
+        "exports": "a bundle is taken out of the data folder at once; one that nobody fetched, after two days",
+        "logs of the gate": "as long as the machine's journal keeps them; they hold no telephone number",
+        "memory journal": "keyed hashes of numbers and random ids, as long as the objections that they speak of",
         "holds": "recordings under a hold or a restriction are kept until it is released",
     }
 

@@ -135,6 +135,7 @@ def warnings(folder: DataFolder) -> list[str]:
     return [
         *folder.trust.warnings(),
         *folder.memory.warnings(),
+        *([f"The daily sweep of terms waits: {terms}"] if (terms := folder.terms.waits()) else []),
         *register_warnings(folder),
         *recipients.warnings(folder),
         *([f"The daily sweep waits: {waits}"] if waits else []),

@@ -1,0 +1,143 @@
+"""What is personal beside recordings and is kept for a term: call records, refused attempts, requests that are over,
+contacts that nobody calls nor imports any more.
+
+What goes are the values and salts of facts (``gate.store.erasure``): leaves and rows stay, and so do counts. Objections
+and consents have no term: they hold as long as they hold. Every function takes a transaction, or what has ``query``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import Final
+
+from gate.core.evidence import stamp
+from gate.store import contacts, erasure, requests
+from gate.store.queries import Source
+from gate.store.transaction import StoreTransaction
+from gate.types import Row
+
+SUBJECT: Final = "retention"
+_CALLS: Final = (
+    "FROM calls AS c INDEXED BY calls_at LEFT JOIN recordings AS r ON r.call_id = c.call_id"
+    " WHERE c.at < :before AND c.number IS NOT NULL AND (c.verdict IS NOT 'allow') = :refused"
+)
+_OVER: Final = (
+    "max(coalesce(fulfilled_on, ''), coalesce(withdrawn_on, ''), coalesce(person_told_on, ''),"
+    " coalesce(authority_told_on, ''))"
+)
+_CLOSED: Final = (
+    f"FROM requests WHERE state IN ('done', 'closed') AND {_OVER} <= ?"
+    " AND coalesce(name, contact, numbers, about, since, until) IS NOT NULL"
+)
+
+
+def calls_before(tx: Source, before: datetime, *, refused: bool) -> int:
+    """How many call records, or refused attempts, from before a time still say who was called; held ones too."""
+    (row,) = tx.query(f"SELECT count(*) AS n {_CALLS}", {"before": stamp(before), "refused": refused})
+    return int(row["n"])
+
+
+def call_page(tx: Source, before: datetime, *, refused: bool, after: tuple[str, str], limit: int) -> list[Row]:
+    """A page of them, oldest first: ``call_id``, ``at``, ``number`` and the state of the ``recording``."""
+    return tx.query(
+        f"SELECT c.call_id, c.at, c.number, r.recording_id, r.state AS recording {_CALLS}"
+        " AND (c.at, c.call_id) > (:at, :call) ORDER BY c.at, c.call_id LIMIT :limit",
+        {"before": stamp(before), "refused": refused, "at": after[0], "call": after[1], "limit": limit},
+    )
+
+
+def erase_calls(tx: StoreTransaction, rows: Sequence[Row], *, at: datetime, actor: str, what: str) -> tuple[int, int]:
+    """Empty the facts of these calls that name a number, but for calls that are held, that still have a recording, or
+    whose number somebody with an open request has. Returns how many calls went, and how many stay."""
+    numbers = sorted({row["number"] for row in rows if row["number"]})
+    ids = [row["call_id"] for row in rows]
+    holds = requests.holds_of(tx, numbers, ids)
+    kept_calls = {hold["call_id"] for hold in holds if hold["target"] == "call"}
+    kept_recordings = {hold["recording_id"] for hold in holds if hold["target"] == "recording"}
+    kept_numbers = {hold["number"] for hold in holds if hold["target"] == "number"} | _asking(tx)
+    states = {row["call_id"]: row for row in requests.calls(tx, ids)}
+    going = [
+        call
+        for call in ids
+        if call in states
+        and call not in kept_calls
+        and states[call]["recording"] in (None, "erased")
+        and states[call]["recording_id"] not in kept_recordings
+        and states[call]["number"] not in kept_numbers
+    ]
+    gone = [states[call]["number"] for call in going if states[call]["number"]]
+    leaves = requests.call_leaves(tx, going, gone)
+    if leaves:
+        receipt = {"basis": "retention", "what": what}
+        erasure.erase_facts(tx, leaves, subject=SUBJECT, at=at, actor=actor, receipt=receipt)
+    return len(going), len(ids) - len(going)
+
+
+def _asking(tx: StoreTransaction) -> set[str]:
+    """Numbers of people whose requests are not over."""
+    return {number for row in requests.open_ones(tx) for number in row["numbers"]}
+
+
+def requests_over(tx: Source, day: date, limit: int = -1) -> list[str]:
+    """Requests that were over by a day and still name somebody."""
+    return [row["id"] for row in tx.query(f"SELECT id {_CLOSED} ORDER BY id LIMIT ?", [day.isoformat(), limit])]
+
+
+def erase_request(tx: StoreTransaction, request_id: str, *, at: datetime, actor: str) -> int:
+    """Empty what a request says of who asked; how many facts. Its course, without a name, stays."""
+    leaves = requests.personal_leaves(tx, request_id)
+    if leaves:
+        receipt = {"basis": "retention", "what": "requests"}
+        erasure.erase_facts(tx, leaves, subject=SUBJECT, at=at, actor=actor, receipt=receipt)
+    return len(leaves)
+
+
+_IDLE: Final = (
+    "FROM contacts AS k WHERE k.list = ? AND NOT EXISTS (SELECT 1 FROM calls AS c"
+    " WHERE c.number = '+' || k.number AND c.at >= ?)"
+)
+
+
+def idle_contacts(tx: Source, before: datetime) -> int:
+    """How many contacts were neither imported nor called since a time."""
+    found = _list_from_before(tx, before)
+    if found is None:
+        return 0
+    (row,) = tx.query(f"SELECT count(*) AS n {_IDLE}", [found["list"], stamp(before)])
+    return int(row["n"])
+
+
+def forget_idle(tx: StoreTransaction, before: datetime, limit: int) -> int:
+    """Delete so many of them; returns how many went."""
+    found = _list_from_before(tx, before)
+    if found is None:
+        return 0
+    rows = tx.query(f"SELECT DISTINCT number {_IDLE} LIMIT ?", [found["list"], stamp(before), limit])
+    return sum(contacts.forget_number(tx, f"+{row['number']}") for row in rows)
+
+
+def _list_from_before(tx: Source, before: datetime) -> Row | None:
+    found = contacts.in_force(tx)
+    return found if found is not None and found["imported_at"] < stamp(before) else None
+
+
+def last(tx: Source, kind: str) -> Row | None:
+    """The body of the newest fact of a kind about retention, that is not erased."""
+    rows = tx.query(
+        "SELECT body FROM facts WHERE kind = ? AND subject = ? AND body IS NOT NULL ORDER BY leaf_index DESC LIMIT 1",
+        [kind, SUBJECT],
+    )
+    body: Row | None = json.loads(rows[0]["body"]) if rows else None
+    return body
+
+
+def due(tx: Source, before: Mapping[str, datetime], day: date) -> dict[str, int]:
+    """How many of each sort are due: from before a time, or over by a day."""
+    return {
+        "calls": calls_before(tx, before["calls"], refused=False),
+        "refused": calls_before(tx, before["refused"], refused=True),
+        "requests": len(requests_over(tx, day)),
+        "contacts": idle_contacts(tx, before["contacts"]),
+    }

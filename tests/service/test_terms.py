@@ -1,0 +1,194 @@
+"""Terms of what is personal beside recordings: what goes, what stays, and when somebody has to look first."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gate.errors import RefusedError
+from gate.operations.data_folder import DataFolder
+from gate.operations.reports.article30 import record_of
+from gate.ports import Fact
+from gate.store import contacts
+from tests.support.asking import ByName
+from tests.support.evidence import decision
+from tests.support.keeping import SetClock, plant
+from tests.support.requesting import ANN, PERSON, asked, key_of, opened
+from tests.support.requesting import prepared as folder_of
+
+NOW = datetime(2027, 3, 2, 12, tzinfo=UTC)
+NUMBERS = [f"+4420794601{n:02}" for n in range(60, 70)]
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[DataFolder]:
+    folder_of(tmp_path / "gate", recordings=0)
+    with opened(tmp_path / "gate") as made:
+        made.clock = SetClock(NOW)
+        yield made
+
+
+def call(house: DataFolder, name: str, number: str, at: datetime, **said: Any) -> None:
+    facts = [decision(name, number, at=at, **said)]
+    if said.get("reason", "not_listed") == "not_listed":
+        facts.append(Fact("answered", name, at, "gate", {"codec": "PCMU"}))
+        facts.append(Fact("ended", name, at + timedelta(seconds=9), "gate", {"by": "callee", "seconds": 9.0}))
+    house.store.call(lambda tx: [tx.append(fact) for fact in facts])
+
+
+def numbers(house: DataFolder) -> dict[str, str | None]:
+    rows = house.read(lambda tx: tx.query("SELECT call_id, number FROM calls"))
+    return {row["call_id"]: row["number"] for row in rows}
+
+
+def months_ago(months: int, days: int = 0) -> datetime:
+    year, month = divmod(2027 * 12 + 2 - months, 12)
+    return NOW.replace(year=year, month=month + 1) - timedelta(days=days)
+
+
+def counts(house: DataFolder) -> dict[str, int]:
+    return {each["name"]: each["due"] for each in ByName(house).retention_terms(actor=ANN)["terms"]}
+
+
+def holds(house: DataFolder) -> bool:
+    return bool(ByName(house).audit_verify(actor=ANN)["ok"])
+
+
+def test_call_records_go_at_the_end_of_their_term_and_the_log_holds(house: DataFolder) -> None:
+    call(house, "due", NUMBERS[0], months_ago(24))
+    call(house, "young", NUMBERS[1], months_ago(24) + timedelta(days=1))
+    call(house, "refused-due", NUMBERS[2], months_ago(12), reason="listed_tps")
+    call(house, "refused-young", NUMBERS[3], months_ago(12) + timedelta(days=1), reason="listed_tps")
+    assert counts(house) == {"calls": 1, "refused": 1, "requests": 0, "contacts": 0}
+    size = house.store.call(lambda tx: tx.head()[0])
+    done = ByName(house).retention_terms_sweep(actor=ANN)
+    assert {each["name"]: each["due"] for each in done["terms"]} == {
+        **{"calls": 1, "refused": 1, "requests": 0},
+        "contacts": 0,
+    }
+    left = numbers(house)
+    assert (left["due"], left["young"], left["refused-due"], left["refused-young"]) == (
+        *(None, NUMBERS[1], None),
+        NUMBERS[3],
+    )
+    (fact,) = house.read(
+        lambda tx: tx.query("SELECT salt, body FROM facts WHERE subject = 'due' AND kind = 'decision'")
+    )
+    assert (fact["salt"], fact["body"]) == (None, None), "value and salt are gone"
+    assert house.store.call(lambda tx: tx.head()[0]) > size, "no leaf has gone"
+    assert NUMBERS[0][3:].encode() not in (house.config.data / "gate.db").read_bytes()
+    assert holds(house)
+    again = ByName(house).retention_terms_sweep(actor=ANN)
+    assert sum(each["due"] for each in again["terms"]) == 0, "twice is harmless"
+    shown = ByName(house).calls_show(call_id="due", actor=ANN)
+    assert shown is not None
+    assert holds(house)
+
+
+def test_what_is_held_recorded_or_asked_about_stays(house: DataFolder) -> None:
+    at = months_ago(30)
+    for name, number in (("held", NUMBERS[0]), ("held-number", NUMBERS[1]), ("asked", PERSON), ("free", NUMBERS[2])):
+        call(house, name, number, at)
+    key = key_of(house.config.data.parent)
+    plant(house.store, house.keys, house.config.data / "recordings", key.recipient, "kept", at, NUMBERS[4])
+    desk = ByName(house)
+    desk.hold_add(call_id="held", reason="a claim", reference="1/27", actor=ANN)
+    desk.hold_add(number=NUMBERS[1], reason="a claim", reference="2/27", actor=ANN)
+    asked(house, "access")
+    done = desk.retention_terms_sweep(actor=ANN)
+    assert done["held"] == 4
+    left = numbers(house)
+    assert left["free"] is None
+    assert None not in (left["held"], left["held-number"], left["asked"], left["call-kept"])
+    house.retention.erase_asked(["kept"], basis="test", actor=ANN)
+    desk.retention_terms_sweep(actor=ANN)
+    assert numbers(house)["call-kept"] is None, "it goes once its recording has gone"
+    assert holds(house)
+
+
+def test_a_request_that_is_over_forgets_who_asked(house: DataFolder) -> None:
+    house.clock = SetClock(months_ago(36))
+    reference = asked(house, "access")
+    ByName(house).request_withdraw(request=reference, reason="not needed", actor=ANN)
+    house.clock = SetClock(NOW - timedelta(days=1))
+    ByName(house).retention_terms_sweep(actor=ANN)
+    (row,) = house.read(lambda tx: tx.query("SELECT name, numbers, state FROM requests"))
+    assert row["name"] is not None, "a day too early"
+    house.clock = SetClock(NOW)
+    assert counts(house)["requests"] == 1
+    ByName(house).retention_terms_sweep(actor=ANN)
+    (row,) = house.read(lambda tx: tx.query("SELECT name, contact, numbers, state FROM requests"))
+    assert (row["name"], row["contact"], row["numbers"], row["state"]) == (None, None, None, "closed")
+    assert b"Pat Person" not in b"".join(
+        body["body"].encode()
+        for body in house.read(lambda tx: tx.query("SELECT body FROM facts WHERE kind LIKE 'request%' AND body <> ''"))
+    )
+    assert holds(house)
+
+
+def test_contacts_neither_imported_nor_called_go(house: DataFolder) -> None:
+    def imported(tx: Any) -> None:
+        made = contacts.new_list(tx, at=months_ago(13).isoformat(), actor=ANN, source_name="a.csv", topic="general")
+        tx.write("INSERT INTO contact_outcomes VALUES (1, 'allow', 'not_listed')")
+        for number in NUMBERS[:3]:
+            tx.write("INSERT INTO contacts VALUES (?, ?, 'ref', 1, 0, NULL)", (made, int(number[1:])))
+        contacts.put_in_force(
+            tx, made, at=f"{months_ago(13):%Y-%m-%dT%H:%M:%S.%fZ}", sha256="", contacts=3, bad_rows=0, leaf=0
+        )
+
+    house.store.call(imported)
+    call(house, "lately", NUMBERS[1], months_ago(1))
+    assert counts(house)["contacts"] == 2
+    ByName(house).retention_terms_sweep(actor=ANN)
+    assert [row["number"] for row in house.read(lambda tx: tx.query("SELECT number FROM contacts"))] == [
+        int(NUMBERS[1][1:])
+    ]
+
+
+def test_the_daily_one_waits_for_somebody_at_the_first_time_and_where_a_term_became_shorter(house: DataFolder) -> None:
+    call(house, "due", NUMBERS[0], months_ago(24))
+    body = {"day": "2027-03-02", "complete": True, "terms": {"months": 12, "years": {}}}
+    house.keep("retention_swept", "retention", "gate", body)
+    with pytest.raises(RefusedError, match="never swept"):
+        house.terms.daily()
+    assert any("terms waits" in each for each in ByName(house).status(actor=ANN)["warnings"])
+    ByName(house).retention_terms_sweep(actor=ANN)
+    assert house.terms.daily() is None, "done today"
+    house.clock = SetClock(NOW + timedelta(days=1))
+    call(house, "next", NUMBERS[1], months_ago(24) + timedelta(days=1))
+    done = house.terms.daily()
+    assert done is not None and done["gone"]["calls"] == 1
+    house.clock = SetClock(NOW + timedelta(days=2))
+    house.terms.months["calls"] = 6
+    with pytest.raises(RefusedError, match="shorter"):
+        house.terms.daily()
+
+
+def test_screening_needs_nothing_that_goes(house: DataFolder) -> None:
+    house.clock = SetClock(NOW)
+    call(house, "unattended", NUMBERS[0], NOW - timedelta(hours=5))
+    fact = Fact("ended", "lost", NOW - timedelta(hours=3), "gate", {"by": "us", "seconds": 0.0, "bridged": False})
+    at = NOW - timedelta(hours=3)
+    facts = [decision("lost", NUMBERS[5], at=at), Fact("answered", "lost", at, "gate", {"codec": "PCMU"}), fact]
+    house.store.call(lambda tx: [tx.append(each) for each in facts])
+    ByName(house).objection_add(number=NUMBERS[6], actor=ANN)
+    before = [house.store.call(lambda tx, n=n: (tx.last_unattended(n), tx.objections(n))) for n in NUMBERS]
+    ByName(house).retention_terms_sweep(actor=ANN)
+    after = [house.store.call(lambda tx, n=n: (tx.last_unattended(n), tx.objections(n))) for n in NUMBERS]
+    assert before == after and before[5][0] is not None and before[6][1]
+
+
+def test_the_record_of_processing_shows_every_term(house: DataFolder) -> None:
+    shown = json.dumps(record_of(house.config, [], NOW).terms)
+    for words in (
+        "24 calendar months from the call, 12 where",
+        "36 calendar months after they are over",
+        "keyed hashes",
+    ):
+        assert words in shown
+    assert "12 calendar months after they were imported or called last" in shown
