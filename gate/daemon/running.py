@@ -377,6 +377,7 @@ class GateProcess:
     def _gauge(self) -> None:
         for trunk in self._line.trunks():
             self._metrics.trunk(trunk.name, trunk.up)
+        self._metrics.connections.set(self._line.connections)
         self._metrics.recorder_up.set(self._recorder.available())
         self._metrics.line(self._passed_over())
         self._metrics.evidence_rolled_back.set(bool(self._folder.trust.why_behind))

@@ -74,6 +74,9 @@ class Metrics:
         self._trunk_up = Gauge(
             "dialgate_trunk_up", "1 while the carrier answers OPTIONS", ["trunk"], registry=self.registry
         )
+        self.connections = Gauge(
+            "dialgate_sip_connections", "Connections of phones and PBXs that are open", registry=self.registry
+        )
         self._usage = Gauge(
             "dialgate_usage_highest", "Largest share of its limit that an account or PBX uses", ["limit"],
             registry=self.registry,

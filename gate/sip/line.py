@@ -228,6 +228,11 @@ class SipLine:
         """What is known of each carrier. From any thread."""
         return [each.status for each in self._engine.monitors.values()] if self._engine else []
 
+    @property
+    def connections(self) -> int:
+        """How many phones and PBXs have one now, by TCP or TLS; from any thread."""
+        return len(self._streams.bounds)
+
     def counts(self) -> dict[str, int]:
         """What was passed over or refused to its face since the start, by kind; from any thread."""
         counts = {"dropped": self._transport.dropped, "foreign": 0, "passed_over": 0} | self._streams.counts()

@@ -73,8 +73,12 @@ class StreamEndpoint(Endpoint):
             self.connection.proven = True
             self.owner.note(self, claimed_by)
 
-    def way(self) -> Connection | None:
-        """The connection by which something would leave now."""
+    def way(self) -> object:
+        """The connection by which something would leave now, or the address that would be connected to."""
+        return self.current() or (self.back if self.transport == "tcp" else None)
+
+    def current(self) -> Connection | None:
+        """The connection of this caller that there is."""
         if self.connection is not None and not self.connection.closed:
             return self.connection
         return self.owner.newest(self.claimed_by, self.transport)
@@ -251,7 +255,7 @@ class Streams:
 
     def when_back(self, endpoint: StreamEndpoint, step: Callable[[], None]) -> None:
         """``step`` as soon as a caller can be told something: now, or when it has come again."""
-        if endpoint.way() is not None or (endpoint.back and endpoint.transport == "tcp"):
+        if endpoint.way() is not None:
             step()
         else:
             until = time.monotonic() + RETURN_SECONDS
@@ -261,7 +265,7 @@ class Streams:
 
     def send(self, endpoint: StreamEndpoint, data: bytes) -> None:
         """Send by the connection there is, or to where a PBX can be connected to."""
-        connection = endpoint.way()
+        connection = endpoint.current()
         if connection is None and endpoint.back and endpoint.transport == "tcp":
             connection = self._connect_back(endpoint.back)
         if connection is None:

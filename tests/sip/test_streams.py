@@ -167,6 +167,53 @@ def test_a_bye_waits_for_an_account_that_has_no_connection() -> None:
         assert other.recv(only="BYE").get("Call-ID") == dialog.call_id
 
 
+def test_a_pbx_without_a_connection_is_connected_to() -> None:
+    """RFC 3261 18.2.2: at the address that it called from, and the port that its Via says."""
+    with Streaming() as line, socket.create_server(("127.0.0.1", 0)) as listener:
+        phone = line.phone()
+        phone.dial()
+        line.callee.ring()
+        line.callee.pick_up()
+        phone.ack(phone.recv(only="200"))
+        other = line.phone()
+        dialog = other.new_dialog()
+        text = other.request("INVITE", dialog, body=sdp())
+        other.send(text.replace(f"Via: SIP/2.0/TCP {other.address}", f"Via: SIP/2.0/TCP 127.0.0.1:{port_of(listener)}"))
+        line.callee.recv(PATIENCE, only="INVITE")
+        other.sock.close()
+        phone.sock.close()
+        end = time.monotonic() + PATIENCE
+        while line.running.line.connections:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        line.running.line.post(lambda: line.running.line.hang_up(line.call_manager.incomings[1].call_id, "gate_done"))
+        listener.settimeout(PATIENCE)
+        connection, _ = listener.accept()
+        connection.settimeout(PATIENCE)
+        assert b"SIP/2.0 603" in connection.recv(65536)
+        connection.close()
+
+
+def port_of(listener: socket.socket) -> int:
+    return int(listener.getsockname()[1])
+
+
+def test_a_refusal_of_the_carriers_is_sent_once_and_a_200_until_it_is_acknowledged() -> None:
+    with Streaming() as line:
+        phone = line.phone()
+        phone.dial()
+        line.callee.ring()
+        line.callee.say(486, "Busy Here")
+        busy = phone.recv(only="486")
+        assert phone.silent(1.2)
+        phone.ack(busy)
+        phone.dial()
+        line.callee.ring()
+        line.callee.pick_up()
+        phone.recv(only="200")
+        phone.ack(phone.recv(only="200"))
+
+
 # --- framing -------------------------------------------------------------------------------------------------------
 
 
@@ -297,6 +344,22 @@ def test_who_opens_connections_without_end_is_turned_away_and_calls_go_on() -> N
             time.sleep(0.01)
         for each in flood:
             each.close()
+
+
+def test_a_stranger_who_floods_a_connection_is_not_read_and_phones_are_heard() -> None:
+    with Streaming(pbx=False, accounts=(ALICE,)) as line:
+        known = line.phone()
+        registered(known)
+        flooder = line.phone(host="127.0.0.9")
+        text = flooder.request("OPTIONS", flooder.new_dialog()).encode()
+        for _ in range(300):
+            flooder.send(text)
+        end = time.monotonic() + PATIENCE
+        while not line.running.line.counts()["unanswered"]:
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        known.send(known.request("OPTIONS", known.new_dialog()))
+        assert known.recv().code == 200
 
 
 def test_a_peer_that_takes_nothing_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:

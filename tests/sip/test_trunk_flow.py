@@ -100,6 +100,14 @@ def test_without_a_connection_calls_fail_and_nothing_goes_by_udp(transport: str,
         line.callee.ring()
 
 
+def test_an_invite_is_sent_once(tmp_path: Path) -> None:
+    with Carried("tcp", tmp_path) as line:
+        line.up()
+        line.phone.dial()
+        line.callee.recv(only="INVITE")
+        assert line.callee.silent(1.2)
+
+
 def test_an_invite_without_any_answer_fails_when_its_connection_is_lost(tmp_path: Path) -> None:
     with Carried("tcp", tmp_path) as line:
         line.up()

@@ -49,6 +49,14 @@ class _OverStream:
             pass
         return True
 
+    def silent(self, seconds: float) -> bool:
+        """True where no message comes for so long."""
+        try:
+            self.recv(seconds)
+        except AssertionError:
+            return True
+        return False
+
     def pong(self) -> None:
         """Wait for the answer to a keep-alive."""
         end = time.monotonic() + PATIENCE
