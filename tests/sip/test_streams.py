@@ -298,11 +298,12 @@ def test_more_headers_than_there_may_be_are_answered_and_the_connection_goes_on(
 
 def test_a_slow_sender_and_a_silent_stranger_are_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
     with Streaming(pbx=False, accounts=(ALICE,)) as line:
-        known = line.phone()
+        known, slow = line.phone(), line.phone()
         registered(known)
+        registered(slow)
         monkeypatch.setattr(of_connections, "MESSAGE_SECONDS", 0.3)
-        monkeypatch.setattr(of_connections, "STRANGER_SECONDS", 1.0)
-        slow, silent = line.phone(), line.phone()
+        monkeypatch.setattr(of_connections, "STRANGER_SECONDS", 0.3)
+        silent = line.phone()
         slow.send(b"OPTIONS sip:a@b SIP/2.0\r\nVia: ")
         assert slow.closed()
         assert silent.closed()
