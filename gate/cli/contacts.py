@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +17,10 @@ from gate.cli.files import output_file
 from gate.cli.output import View, say
 from gate.cli.reach import Gate, reach
 from gate.cli.screen import delimiter_of
-from gate.cli.values import Since
+from gate.cli.values import Day, Since
 from gate.core.cells import csv_text
 from gate.operations.contacts.crm_import import ContactsImport, ContactsImported
+from gate.operations.contacts.forecast import ContactsForecast
 from gate.operations.contacts.forgetting import ContactsForget
 from gate.operations.contacts.pages import (
     CHANGE_COLUMNS,
@@ -43,7 +44,7 @@ _HEADINGS = [
 ]
 
 
-@click.group("contacts", short_help="The CRM's numbers: import, status, rescreen, list, changes, forget.")
+@click.group("contacts", short_help="The CRM's numbers: import, status, forecast, rescreen, list, changes, forget.")
 def command() -> None:
     """The CRM's numbers: kept, and screened again whenever a register or an own list changes.
 
@@ -194,6 +195,25 @@ def _export(gate: Gate, since: datetime, output: Path) -> dict[str, int]:
             after = page.next
             if after is None:
                 return counts
+
+
+@make("forecast", group=command, example="dialgate contacts forecast\ndialgate contacts forecast --day 2026-12-25")
+@click.option("--day", type=Day(), metavar="DATE", help="A day to come (default: tomorrow).")
+def forecast(view: View, day: date | None) -> None:
+    """Who will be closed, stale or listed: all contacts as of tomorrow, if nothing changes meanwhile.
+
+    They are screened for the time at which that day's calling begins. Nothing is kept of it.
+    """
+    with reach(view.config) as gate, view.progress("Screening the contacts"):
+        then = gate.ask(ContactsForecast(day=day))
+    if not view.json:
+        if then.closed:
+            say(f"Nobody may be called on {then.day}: {then.closed}.")
+        for each in then.registers:
+            if each.days_left is not None and each.days_left < 0:
+                say(f"{each.name.upper()} is too old by then: import a newer file.")
+    shown = ("day", "at", "contacts", "may_be_called", "reasons", "no_longer", "again")
+    view.data(then if view.json else {name: getattr(then, name) for name in shown})
 
 
 @make("forget", group=command, numbers=True, example='dialgate contacts forget "020 7946 0123"')

@@ -22,7 +22,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "status": ("gate.cli.status", "The gate at a glance; exit code 1 where something needs attention."),
     "check": ("gate.cli.check", "May this number be dialled?"),
     "screen": ("gate.cli.screen", "A whole CRM file: which numbers may be dialled?"),
-    "contacts": ("gate.cli.contacts", "The CRM's numbers: import, status, rescreen, list, changes, forget."),
+    "contacts": ("gate.cli.contacts", "The CRM's numbers: import, status, forecast, rescreen, list, changes, forget."),
     "register": ("gate.cli.register", "TPS and CTPS: import, watch, status."),
     "objection": ("gate.cli.objection", "The firm's own do-not-call list: add, remove, list, import, export."),
     "consent": ("gate.cli.consent", "Consents to calls: add, withdraw, list, import, export."),

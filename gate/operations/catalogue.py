@@ -9,7 +9,7 @@ from gate.operations import proposals
 from gate.operations.audit import checkpoints, exporting, leaves, verifying
 from gate.operations.backup import backup
 from gate.operations.calls import calls, recordings, screening
-from gate.operations.contacts import crm_import, forgetting, pages, rescreening, screening_log
+from gate.operations.contacts import crm_import, forecast, forgetting, pages, rescreening, screening_log
 from gate.operations.keys import dropping, recipients, wraps
 from gate.operations.lists import consents, objections
 from gate.operations.memory import memory
@@ -31,6 +31,7 @@ _MODULES: Final = (
     dropping,
     erasure,
     exporting,
+    forecast,
     forgetting,
     glance,
     holds,

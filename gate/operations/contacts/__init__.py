@@ -2,6 +2,7 @@
 
 - ``crm_import``      the operations that import the CRM's list; ``list_import`` reads (``crm_file``), screens, keeps it
 - ``rescreening``     contacts screened again when a list or a register changes; ``states``: what a screening changes
+- ``forecast``        what would be said of them on a day to come
 - ``pages``           what is known of the contacts; ``ids`` names one without its number; ``forgetting`` deletes some
 - ``file_screening``  a CRM file screened; ``screening_log``: what the log keeps of it
 - ``csv_reader``      any CSV file read without losing a byte

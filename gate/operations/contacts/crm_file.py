@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import BinaryIO, Final
 
 from gate.core.cells import MARK, plain
+from gate.core.repairs import repair
 from gate.core.terms import Reason
 from gate.errors import UsageError
 from gate.operations.contacts.bulk_screener import BulkScreener
@@ -160,4 +161,6 @@ class CrmFile:
             bad.add(lines[row])
             invalid = screener.outcomes[outcomes[row]].reason == Reason.NUMBER_INVALID
             fault = "it is no telephone number" if invalid else "it is an emergency or short number"
+            if invalid and (proposed := repair(values[row])):
+                fault += f": {proposed}"
             part.faults.append((lines[row], column, references[row], fault if values[row].strip() else "it is empty"))

@@ -1,0 +1,35 @@
+"""Telephone numbers that a spreadsheet has changed: what happened, and the repair to propose. Never dialled by itself.
+
+A column of numbers loses its leading 0, becomes a decimal (``2079460123.0``) or a power of ten (``4.42079E+11``). The
+repair is made in the CRM: a guess of ours must not become the number that is screened and called.
+"""
+
+from __future__ import annotations
+
+import re
+
+from gate.core.numbers import NumberRefused, parse
+
+_DECIMAL = re.compile(r"\+?([0-9]{7,15})[.,]0+").fullmatch
+_POWER = re.compile(r"([0-9])[.,]?([0-9]*)E\+?([0-9]{1,2})", re.IGNORECASE).fullmatch
+_BARE = re.compile(r"[1-9][0-9]{8,9}").fullmatch
+_KEEP = "and keep the column as text"
+
+
+def repair(raw: str) -> str:
+    """What a spreadsheet did to this text, and how to put it right; empty where it did nothing. Holds no number."""
+    text = raw.strip()
+    if power := _POWER(text):
+        digits = power[1] + power[2]
+        if len(digits) < int(power[3]) + 1:
+            return "a spreadsheet has cut its digits off (E+): they are lost; export the list again with them as text"
+        return f"a spreadsheet has made a power of ten of it (E+): write out its digits, {_KEEP}"
+    if _DECIMAL(text):
+        return f"a spreadsheet has made a decimal of it: take the .0 off, write its leading 0 or + again, {_KEEP}"
+    if _BARE(text):
+        try:
+            parse("0" + text)
+        except NumberRefused:
+            return ""
+        return f"a spreadsheet has eaten its leading 0: write 0 before it, {_KEEP}"
+    return ""
