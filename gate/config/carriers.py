@@ -44,6 +44,17 @@ class Trunk(Section, frozen=True):
     """So long without any answer to an INVITE, not even a 100, and the next trunk is tried. The last one is waited
     for."""
 
+    number_format: Literal["+44", "0", "44", "0044"] = "+44"
+    """How it takes numbers, dialled and shown: ``+442079460000``, ``02079460000``, ``442079460000``, or
+    ``00442079460000``. Numbers of other countries go out as ``+33…``, ``0033…``, ``33…`` and ``0033…``."""
+    from_domain: str = ""
+    """The host in From and in the identity headers; the gate's own address where empty."""
+    identity: tuple[Literal["pai", "ppi", "rpid"], ...] = ("pai",)
+    """Headers beside From that show the firm's number and name: P-Asserted-Identity, P-Preferred-Identity,
+    Remote-Party-ID. It is in From in any case."""
+    digest: Literal["both", "sha-256", "md5"] = "both"
+    """Which of its challenges are answered; ``both``: the first that it offers (RFC 8760)."""
+
 
 class Emergency(Section, frozen=True):
     """A way of its own for emergency numbers: out at once, unscreened, unannounced, unrecorded (LAW 3.5)."""

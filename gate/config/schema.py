@@ -90,6 +90,9 @@ class Account(Section, frozen=True):
     """File with the password on its first line, relative to the configuration file; or ``env:NAME``."""
     presentation: str
     """The own number that calls of this account show, E.164."""
+    digest: Literal["both", "sha-256", "md5"] = "both"
+    """Which digest it may prove itself by. A phone that knows MD5 alone, and gives up where it is offered another one
+    before, needs ``md5``; it is known then that there is such an account."""
     display_name: str = ""
     """Name shown to the callee; the firm's trading name where empty."""
     purpose: CallPurpose = "marketing"

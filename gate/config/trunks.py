@@ -53,6 +53,9 @@ def _trunk(trunk: Trunk, key: Key) -> Iterator[Fault]:
     elif trunk.register and not trunk.username:
         yield Fault((*key, "register"), "registering needs username and password_file")
     yield from at_least(trunk, key, 0, "options_seconds")
+    if trunk.from_domain and (fault := host_port(f"{trunk.from_domain}:5060", literal=False)):
+        yield Fault((*key, "from_domain"), f'"{trunk.from_domain}" is no host; write "sip.carrier.example"')
+    yield from duplicates(trunk.identity, (*key, "identity"))
 
 
 def _secure(trunk: Trunk, key: Key, base: Path) -> Iterator[Fault]:

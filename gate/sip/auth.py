@@ -23,7 +23,7 @@ import structlog
 
 from gate.config import Account, Config, Pbx
 from gate.errors import ConfigError
-from gate.sip.header_fields import pairs
+from gate.sip.header_fields import pairs, uri_of, user_of
 from gate.sip.message import Address, SipMessage
 from gate.sip.password_lockout import PasswordLockout
 from gate.sip.peers import ProvenAddresses
@@ -123,6 +123,10 @@ class Authenticator:
             for account in config.account
             for name in _HASHES
         }
+        self._digests = {
+            account.username: tuple(name for name in _HASHES if account.digest in ("both", name.lower()))
+            for account in config.account
+        }
         self._decoy = secrets.token_hex(32)
         self.networks = [(_network(text), pbx) for pbx in config.pbx for text in pbx.addresses]
         self._pbxs = {pbx.name: pbx for pbx in config.pbx}
@@ -146,6 +150,7 @@ class Authenticator:
     def challenges(self, request: SipMessage, source: Address, stale: bool = False) -> list[tuple[str, str]]:
         """WWW-Authenticate headers, strongest first, that the phone behind ``request`` can take."""
         nonce = self._nonces.make(source[0])
+        allowed = self._digests.get(user_of(uri_of(request.get("from") or "")), _HASHES)
         tail = ", stale=true" if stale else ""
         old = _MD5_ALONE.match(request.get("user-agent") or "")
         return [
@@ -153,7 +158,7 @@ class Authenticator:
                 "WWW-Authenticate",
                 f'Digest realm="{self.realm}", nonce="{nonce}", algorithm={name}, qop="auth"{tail}',
             )
-            for name in (("MD5",) if old else _HASHES)
+            for name in (("MD5",) if old and "MD5" in allowed else allowed)
         ]
 
     def check(self, request: SipMessage, source: Address) -> tuple[AuthResult, ProvenCaller | None]:
@@ -180,6 +185,8 @@ class Authenticator:
         if not self._nonces.fresh(nonce, source[0]):
             return AuthResult.STALE, None
         account = self._accounts.get(given.get("username", ""))
+        if account is not None and algorithm not in self._digests[account.username]:
+            return AuthResult.CHALLENGE, None
         name, host = account.username if account else "", source[0]
         proven = self.proven.at(f"account:{name}", host)
         if self.proven.account_at(source) != f"account:{name}" and self.lockout.barred(name, host, proven=proven):

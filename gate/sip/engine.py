@@ -76,7 +76,6 @@ class Engine:
         authenticator: Authenticator, registrar: Registrar, trunk_passwords: Mapping[str, str], emergency_password: str,
         on_trunk: Callable[[TrunkStatus], None], book: LegFile,
     ) -> None:  # fmt: skip
-        SipConf.my_uaname = AGENT
         SipConf.autoconvert_tel_url = True
         apply_patches()
         apply_speedups()

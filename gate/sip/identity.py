@@ -8,12 +8,14 @@ RFC 3325).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Any
 
 from gate.core.showing import shown_name
 from gate.sip.header_fields import host_of, uri_of, user_of
 from gate.sip.message import SipMessage
 from gate.sip.sippy_adapter.classes import SipAddress, SipGenericHF, SipHeader, SipPAssertedIdentity
+from gate.sip.sippy_adapter.identities import SipPPreferredIdentity, SipRemotePartyID
 
 _HIDING = {"id", "user", "header"}
 _PREFIX = re.compile(r"\D*(?:141|#31#|\*31#)")
@@ -60,12 +62,26 @@ def quotable(name: str) -> str:
     return shown_name(name).replace("\\", "\\\\").replace('"', '\\"')
 
 
-def headers_for_trunk(ua: Any, mark: str) -> list[Any]:
-    """Headers of the INVITE to the trunk (``sippy.SipHeader``), made from the leg's own From."""
+_SHOWN: dict[str, Any] = {
+    "pai": SipPAssertedIdentity,
+    "ppi": SipPPreferredIdentity,
+    "rpid": SipRemotePartyID,
+}
+
+
+def headers_for_trunk(ua: Any, mark: str, identity: Sequence[str] = ("pai",)) -> list[Any]:
+    """Headers of the INVITE to the trunk (``sippy.SipHeader``), made from the leg's own From; ``identity``: those of
+    ``trunk.identity``."""
     shown = ua.lUri.getUri()
-    asserted = SipPAssertedIdentity(address=SipAddress(name=shown.name, url=shown.url.getCopy(), hadbrace=True))
+    headers = []
+    for name in identity:
+        address = SipAddress(name=shown.name, url=shown.url.getCopy(), hadbrace=True)
+        if name == "rpid":
+            for key, value in (("party", "calling"), ("privacy", "off"), ("screen", "yes")):
+                address.setParam(key, value)
+        headers.append(SipHeader(name=_SHOWN[name].hf_names[0], body=_SHOWN[name](address=address)))
     return [
-        SipHeader(name="p-asserted-identity", body=asserted),
+        *headers,
         SipHeader(name="privacy", body=SipGenericHF("none", "privacy")),
         SipHeader(name="allow", body=SipGenericHF(ALLOW, "allow")),
         SipHeader(name=LOOP_HEADER, body=SipGenericHF(mark, LOOP_HEADER)),

@@ -309,7 +309,6 @@ def answer(
             value = f"{value};tag={to_tag}"
         lines.append(f"{title}: {value}")
     lines.extend(f"{name}: {value}" for name, value in headers)
-    lines.append("Server: Dialgate")
     lines.append("Content-Length: 0\r\n\r\n")
     return "\r\n".join(lines).encode("latin-1", "replace")
 

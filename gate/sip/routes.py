@@ -20,6 +20,29 @@ from gate.sip.udp import split_address
 
 
 @dataclass(frozen=True, slots=True)
+class OutgoingForm:
+    """How a trunk takes numbers and identity."""
+
+    number_format: str = "+44"
+    from_domain: str = ""
+    identity: tuple[str, ...] = ("pai",)
+    digests: tuple[str | None, ...] | None = None
+    """Algorithms of the challenges that are answered; None: any."""
+
+    def number(self, e164: str) -> str:
+        """A number as the trunk takes it; one for help stays as it is dialled."""
+        if not e164.startswith("+") or self.number_format == "+44":
+            return e164
+        if e164.startswith("+44"):
+            return self.number_format + e164[3:]
+        return ("" if self.number_format == "44" else "00") + e164[1:]
+
+
+_DIGESTS: dict[str, tuple[str | None, ...] | None] = {"both": None, "sha-256": ("SHA-256",), "md5": ("MD5", None)}
+"""None among them: a challenge that names no algorithm is one of MD5 (RFC 7616 3.3)."""
+
+
+@dataclass(frozen=True, slots=True)
 class Route:
     """One way out."""
 
@@ -33,6 +56,7 @@ class Route:
     name: str = ""
     """Of the trunk; empty for an emergency route that is none."""
     transport: str = "udp"
+    form: OutgoingForm = OutgoingForm()
     silent_seconds: float = 4.0
     """So long without any answer to an INVITE, and the next route is tried where there is one."""
 
@@ -87,6 +111,7 @@ def _of(trunk: Trunk, password: str) -> Route:
     return Route(
         split_address(trunk.address), trunk.username, password, networks(trunk.addresses),
         name=trunk.name, transport=trunk.transport, silent_seconds=trunk.silent_seconds,
+        form=OutgoingForm(trunk.number_format, trunk.from_domain, trunk.identity, _DIGESTS[trunk.digest]),
     )  # fmt: skip
 
 

@@ -182,7 +182,8 @@ class TrunkMonitor:
                 for name, value in challenge.otherparams
             )
             supported, qop = challenge.supportedAlgorithm()
-            if supported and (not tried or stale):
+            taken = self._route.form.digests is None or challenge.algorithm in self._route.form.digests
+            if supported and taken and (not tried or stale):
                 uri = str(request.getRURI())
                 return challenge.genAuthHF(self._config.username, self._route.password, method, uri, None, qop)
         return None

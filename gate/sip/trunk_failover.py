@@ -23,7 +23,7 @@ from weakref import ref
 import structlog
 
 from gate.sip.identity import headers_for_trunk, quotable
-from gate.sip.routes import Route
+from gate.sip.routes import OutgoingForm, Route
 from gate.sip.sippy_adapter.classes import CCEventTry, SipCallId
 from gate.sip.sippy_adapter.leg import Leg, reason
 
@@ -42,9 +42,12 @@ class _Try(CCEventTry):  # type: ignore[misc]  # sippy has no types
     """The INVITE to the trunk, with our identity on it."""
 
     mark = ""
+    form = OutgoingForm()
 
     def onUacSetupComplete(self, uac: Any) -> None:
-        self.extra_headers = headers_for_trunk(uac, self.mark)
+        if self.form.from_domain:
+            uac.lUri.getUri().url.host = self.form.from_domain
+        self.extra_headers = headers_for_trunk(uac, self.mark, self.form.identity)
 
 
 class TrunkFailover:
@@ -88,8 +91,10 @@ class TrunkFailover:
             return
         leg, sip_call_id, body = bridge.callee, SipCallId(), self._offer.getCopy()
         body.needs_update = False
-        name = quotable(bridge.display_name)
-        invite = _Try((sip_call_id, bridge.presentation, bridge.number, body, None, name))
+        name, form = quotable(bridge.display_name), bridge.route.form
+        number, shown = form.number(bridge.number), form.number(bridge.presentation)
+        invite = _Try((sip_call_id, shown, number, body, None, name))
+        invite.form, leg.auth_enalgs = form, form.digests
         leg.hops = invite.max_forwards = max(0, self._hops - 1)
         invite.mark = bridge.engine.loops.mark(bridge.id, str(sip_call_id))
         leg.good_local = body.getCopy()

@@ -75,6 +75,18 @@ def test_a_phone_that_stumbles_over_sha_256_is_offered_md5(door):
     assert offered(door, "User-Agent: baresip v1.1.0 (x86_64/linux)") == ["MD5"]
 
 
+@pytest.mark.parametrize(("chosen", "other"), [("md5", "SHA-256"), ("sha-256", "MD5")])
+def test_an_account_may_prove_itself_by_one_digest_alone(clock, chosen, other):
+    accounts = (Account("alice", "x", PRESENTED, digest=chosen), Account("bob", "x", PRESENTED))
+    door = Authenticator(config_for("127.0.0.1:9", accounts=accounts), lambda _: "open sesame", clock)
+    assert offered(door, "X: y") == [chosen.upper()]
+    given = asked(door, chosen.upper())
+    for algorithm, verdict in ((other, AuthResult.CHALLENGE), (chosen.upper(), AuthResult.PROVEN)):
+        told = {**given, "algorithm": algorithm}
+        right = authorization(told, "alice", "open sesame", "REGISTER", "sip:gate.invalid")
+        assert door.check(register(right), HERE)[0] is verdict
+
+
 def offered(door, header):
     return [challenge(value)["algorithm"] for _, value in door.challenges(register(header), HERE)]
 

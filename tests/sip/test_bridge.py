@@ -42,7 +42,7 @@ def test_identity_is_the_firms_and_nothing_of_the_callers_goes_on():
     assert "Anonymous" not in invite.data.decode()
     assert not invite.all("Remote-Party-ID") + invite.all("Subject") + invite.all("Diversion")
     assert "alice" not in invite.data.decode()
-    assert invite.get("User-Agent") == "Dialgate"
+    assert invite.get("User-Agent") == ""
     assert invite.body == sdp()
 
 

@@ -6,6 +6,7 @@
 - ``event_loop``    its loop, run by the thread that wants it; steps and timers
 - ``transactions``  its transaction manager on the gate's sockets
 - ``leg``           its user agent: one dialog
+- ``identities``    headers that it has no class for
 - ``speedups``      what it does hundreds of times a call, made cheaper
 
 Each module names the faults that it answers. ``tests/sip/test_sippy_upstream.py`` has tests that fail when a

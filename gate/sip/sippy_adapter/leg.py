@@ -34,7 +34,8 @@ from gate.sip.peers import DialogPeer
 from gate.sip.sippy_adapter.patches import guarded
 from gate.sip.sippy_adapter.transactions import Transactions
 
-AGENT = "Dialgate"
+AGENT = None
+"""What the gate says of itself in Server and User-Agent: nothing, for scanners look for names (svmap)."""
 
 
 def contact() -> Any:
@@ -245,7 +246,7 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
             return
         for challenge in resp.getHFBodys(found[0]):
             supported, qop = challenge.supportedAlgorithm()
-            if supported:
+            if supported and (self.auth_enalgs is None or challenge.algorithm in self.auth_enalgs):
                 again = self.genRequest("BYE")
                 uri = str(self.rTarget)
                 again.appendHeader(

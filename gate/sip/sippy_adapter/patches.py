@@ -4,6 +4,7 @@
 - it prints to standard output, and dumps exceptions there: ``apply_patches`` sends both to the log
 - it calls ``dir`` on every address it writes, a seventh of a call's time: an attribute is asked for instead
 - a display name of letters outside ASCII goes without quotes: ``apply_patches`` quotes all but tokens
+- its requests name a product whether one is told or not: ``apply_patches`` takes that away
 - an exception in a callback means 100, then silence: ``guarded``
 """
 
@@ -40,6 +41,20 @@ def apply_patches() -> None:
                 vars(module)["dir"] = _mine
             if name == "sippy.SipAddress":
                 vars(module)["needquotes"] = _needs_quotes
+            if name == "sippy.SipRequest" and not hasattr(vars(module)["SipRequest"], "nameless"):
+                _make_nameless(vars(module)["SipRequest"])
+
+
+def _make_nameless(kind: Any) -> None:
+    """Its requests name no product where none is told."""
+    make = kind.__init__
+
+    def made(request: Any, buf: Any = None, *values: Any, **named: Any) -> None:
+        make(request, buf, *values, **named)
+        if buf is None and named.get("user_agent") is None:
+            request.delHFs("user-agent")
+
+    kind.__init__, kind.nameless = made, True
 
 
 def _needs_quotes(name: str, _: Any) -> bool:

@@ -1,0 +1,111 @@
+"""What a trunk is sent: numbers as it takes them, the firm's own identity in every form, credentials as it is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from gate.sip.routes import OutgoingForm
+from tests.sip.test_trunk_failover import TwoTrunks, taken
+from tests.support.sip_call import Call
+from tests.support.sip_digest import challenge
+from tests.support.sip_peer import Heard
+from tests.support.waiting import PATIENCE
+
+
+def sent(**options: object) -> Heard:
+    """The INVITE that a trunk of these options gets."""
+    with Call(trunk_options=options) as call:
+        call.phone.dial(headers=("P-Asserted-Identity: <sip:+441632960999@evil.invalid>", "Privacy: none"))
+        return call.callee.recv(PATIENCE, only="INVITE")
+
+
+@pytest.mark.parametrize(
+    ("number_format", "dialled", "shown"),
+    [
+        ("+44", "+442079460000", "+441632960001"),
+        ("0", "02079460000", "01632960001"),
+        ("44", "442079460000", "441632960001"),
+        ("0044", "00442079460000", "00441632960001"),
+    ],
+)
+def test_numbers_go_out_as_the_trunk_takes_them(number_format: str, dialled: str, shown: str) -> None:
+    invite = sent(number_format=number_format)
+    assert invite.start.startswith(f"INVITE sip:{dialled}@")
+    assert invite.get("To").startswith(f"<sip:{dialled}@")
+    for name in ("From", "P-Asserted-Identity"):
+        assert f'"Example Sales Ltd" <sip:{shown}@' in invite.get(name)
+
+
+@pytest.mark.parametrize(
+    ("number_format", "foreign"),
+    [("+44", "+33142685300"), ("0", "0033142685300"), ("44", "33142685300"), ("0044", "0033142685300")],
+)
+def test_numbers_of_other_countries_keep_their_own_code(number_format: str, foreign: str) -> None:
+    assert OutgoingForm(number_format).number("+33142685300") == foreign
+
+
+@pytest.mark.parametrize("number_format", ["+44", "0", "44", "0044"])
+def test_law_3_5_a_number_for_help_stays_as_it_is_dialled(number_format: str) -> None:
+    with TwoTrunks(emergency=True, first={"number_format": number_format, "order": 1}) as two:
+        two.phone.dial("999")
+        taken(two.help)
+        two.help.say(503, "No")
+        taken(two.b)
+        two.b.say(503, "No")
+        assert taken(two.a).start.startswith("INVITE sip:999@")
+
+
+def test_the_domain_of_the_firms_identity_is_the_one_that_the_trunk_wants() -> None:
+    invite = sent(from_domain="firm.carrier.example", identity=("pai", "ppi", "rpid"))
+    who = '"Example Sales Ltd" <sip:+441632960001@firm.carrier.example>'
+    assert invite.get("From").startswith(f"{who};tag=")
+    assert invite.get("P-Asserted-Identity") == invite.get("P-Preferred-Identity") == who
+    assert invite.get("Remote-Party-ID") == f"{who};party=calling;privacy=off;screen=yes"
+    assert invite.get("Contact").startswith("<sip:+441632960001@127.0.0.1")
+
+
+def test_law_3_1_without_identity_headers_the_number_is_still_shown() -> None:
+    invite = sent(identity=())
+    assert '"Example Sales Ltd" <sip:+441632960001@' in invite.get("From")
+    assert invite.get("Privacy") == "none"
+    for name in ("P-Asserted-Identity", "P-Preferred-Identity", "Remote-Party-ID"):
+        assert invite.all(name) == []
+
+
+BOTH = tuple(
+    f'Proxy-Authenticate: Digest realm="carrier", nonce="n1", algorithm={name}, qop="auth"'
+    for name in ("SHA-256", "MD5")
+)
+
+
+@pytest.mark.parametrize(("digest", "answered"), [("both", "SHA-256"), ("sha-256", "SHA-256"), ("md5", "MD5")])
+def test_which_challenge_is_answered(digest: str, answered: str) -> None:
+    options = {"username": "firm", "password_file": "x", "digest": digest}
+    with Call(trunk_options=options) as call:
+        call.phone.dial()
+        taken(call.callee)
+        call.callee.say(407, "Who", headers=BOTH)
+        assert challenge(taken(call.callee).get("Proxy-Authorization"))["algorithm"] == answered
+
+
+def test_a_weaker_challenge_than_the_trunk_may_make_is_not_answered() -> None:
+    options = {"username": "firm", "password_file": "x", "digest": "sha-256"}
+    with Call(trunk_options=options) as call:
+        call.phone.dial()
+        taken(call.callee)
+        call.callee.say(407, "Who", headers=BOTH[1:])
+        assert call.phone.recv(PATIENCE, only="503")
+        assert call.call_manager.wait("failed", PATIENCE)[2] == "407"
+
+
+def test_nothing_that_the_gate_sends_names_the_product() -> None:
+    with Call() as call:
+        answer = call.set_up()
+        call.phone.send(call.phone.next("BYE"))
+        bye = call.callee.recv(PATIENCE, only="BYE")
+        done = call.phone.recv(PATIENCE, only="200")
+        call.phone.send(call.phone.request("OPTIONS", call.phone.new_dialog()))
+        there = call.phone.recv(PATIENCE, only="200")
+        for heard in (call.callee.invite, answer, bye, done, there):
+            assert heard.all("Server") == heard.all("User-Agent") == []
+            assert b"sippy" not in heard.data.lower()
