@@ -23,7 +23,11 @@ KINDS: Final = (
     "hold_released",
     "recording_erased",
     "request_carried",
+    *("request_person", "request_refused", "request_authority_told", "request_person_told"),
+    *("request_fulfilled", "request_withdrawn"),
 )
+STOPPING: Final = ("erasure", "objection")
+"""What a request asks that stops marketing while it is open."""
 REPLAYED_BY: Final = "gate:memory"
 """The actor of what the replay keeps."""
 MOST: Final = 1000
@@ -77,6 +81,8 @@ def _acts(connection: sqlite3.Connection, kind: str, subject: str, at: str, pepp
             yield {"act": kind, "id": subject, "at": at, "kind": row["kind"], "target": row["target"], **on}
     elif kind == "request_carried":
         yield from _carried(connection, subject, at, pepper)
+    elif kind.startswith("request_"):
+        yield from _pending(connection, subject, at, pepper)
     else:  # objection_removed, hold_released, recording_erased
         yield {"act": kind, "id": subject, "at": at}
 
@@ -96,6 +102,15 @@ def _carried(connection: sqlite3.Connection, request: str, at: str, pepper: byte
         hashes = [number_hash(pepper, number).hex() for number in json.loads(row["numbers"] or "[]")]
         calls = [] if whole else bodies.get("request_carrying", {}).get("calls", [])
         yield {"act": "request_carried", "id": request, "at": at, "whole": whole, "hashes": hashes, "calls": calls}
+
+
+def _pending(connection: sqlite3.Connection, request: str, at: str, pepper: bytes) -> Iterator[Row]:
+    """Whether a request stops marketing to the numbers that it is about (LAW 1.7a), as the store has it now."""
+    for row in _rows(connection, "SELECT asks, numbers, state FROM requests WHERE id = ?", request):
+        if row["asks"] in STOPPING:
+            hashes = [number_hash(pepper, number).hex() for number in json.loads(row["numbers"] or "[]")]
+            over = row["state"] in ("done", "closed")
+            yield {"act": "request_pending", "id": request, "at": at, "over": over, "hashes": hashes}
 
 
 def _rows(connection: sqlite3.Connection, sql: str, key: str) -> list[dict[str, Any]]:

@@ -116,6 +116,21 @@ def test_a_folder_put_back_forgets_no_objection_withdrawal_erasure_or_hold(folde
         assert len(bodies(house, "memory_replayed")) == 1, "once is enough"
 
 
+def test_a_request_that_the_store_knows_no_more_of_stops_marketing(folder: Path, place: Path) -> None:
+    with opened(folder):
+        pass
+    backup = Backup(folder)
+    with opened(folder) as house:
+        desk, about = ByName(house), {"channel": "email", "name": "A", "contact": "a@example.org", "actor": ANN}
+        desk.request_open(asks="objection", numbers=[UNLISTED], **about)
+        over = desk.request_open(asks="erasure", numbers=["02079460124"], **about)["reference"]
+        desk.request_withdraw(request=over, reason="a mistake", actor=ANN)
+    backup.put_back()
+    with opened(folder) as house:
+        assert verdict(house, THIRD) == "objected"
+        assert verdict(house, "02079460124") == "not_listed"
+
+
 def test_recordings_do_not_open_after_the_whole_folder_is_put_back(folder: Path) -> None:
     backup = Backup(folder)
     with opened(folder) as house:

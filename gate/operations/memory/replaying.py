@@ -3,7 +3,8 @@
 A store that was put back knows nothing of what people have asked since. In this order, and each step may be done twice:
 
 1. holds released since are released, and those put on since are put on: nothing that follows takes what is held;
-2. numbers are blocked by their keyed hash: who objected, withdrew a consent, was erased or has a restriction;
+2. numbers are blocked by their keyed hash: who objected, withdrew a consent, asked for an erasure, was erased or has
+   a restriction;
 3. recordings that were erased lose their keys and files again;
 4. people who were erased are erased again, but for what is held;
 5. the requests are marked, and a leaf says what was replayed.
@@ -188,14 +189,19 @@ def _withdrawals(folder: DataFolder, withdrawn: list[Row]) -> int:
 
 def _blocking(folder: DataFolder, of: dict[str, dict[str, Row]]) -> dict[str, tuple[str, str]]:
     """Hash -> (id, time) of numbers that must be blocked though no objection of theirs is in the journal: a consent was
-    withdrawn that the store does not know, the person was erased, or has a restriction."""
+    withdrawn, or an erasure or an objection asked for, that the store does not know; the person was erased, or has a
+    restriction."""
     found: dict[str, tuple[str, str]] = {}
     restricted = [act for act in _standing(of, "hold", "hold_released") if act["kind"] == "restriction"]
     unknown = list(of.get("consent_withdrawn", {}).values())
     for part in _parts(unknown):
         there = folder.store.call(partial(_ids, table="consents", ids=[act["id"] for act in part]))
         unknown = [act for act in unknown if act["id"] not in there]
-    for act in (*unknown, *restricted, *of.get("request_carried", {}).values()):
+    asked = [act for act in of.get("request_pending", {}).values() if not act["over"]]
+    for part in _parts(asked):
+        there = folder.store.call(partial(_ids, table="requests", ids=[act["id"] for act in part]))
+        asked = [act for act in asked if act["id"] not in there]
+    for act in (*unknown, *restricted, *asked, *of.get("request_carried", {}).values()):
         for digest in (*act.get("hashes", ()), *([act["hash"]] if "hash" in act else [])):
             key = hashlib.sha256(f"{act['act']} {act['id']} {digest}".encode()).hexdigest()[:32]
             found.setdefault(digest, (key, act["at"]))
