@@ -59,6 +59,12 @@ def standing(status: RetentionNow) -> list[words.Shown]:
         lines.append((text + ("" if whole else ", NOT COMPLETE"), OK if whole and not last.faults else BAD))
     if status.waits:
         lines.append((clean(f"The daily sweep WAITS: {status.waits}"), BAD))
+    if status.terms_wait:
+        lines.append((clean(f"The sweep of call records and requests WAITS: {status.terms_wait}"), BAD))
+    if status.memory_refused:
+        lines.append((clean(f"Marketing is REFUSED for the memory journal: {status.memory_refused}"), BAD))
+    elif status.memory_waits:
+        lines.append((clean(f"Acts WAIT for the memory journal: {status.memory_waits}"), WARN))
     return lines
 
 

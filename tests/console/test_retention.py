@@ -466,3 +466,7 @@ def test_what_keeps_the_sweep_waiting_is_told() -> None:
     assert "WAITS: the terms have become shorter" in text
     assert tones[-2:] == ["bad", "bad"]
     assert standing(msgspec.structs.replace(now, unfinished=0, last=None, waits=""))[-1][0] == "Never swept."
+    told = {"terms_wait": "never swept", "memory_waits": "no answer"}
+    assert [tone for _, tone in standing(msgspec.structs.replace(now, **told))[-3:]] == ["bad", "bad", "warn"]
+    refused = standing(msgspec.structs.replace(now, memory_refused="it was cut", memory_waits="no answer"))[-1]
+    assert refused == ("Marketing is REFUSED for the memory journal: it was cut", "bad")

@@ -76,7 +76,7 @@ class LastSweep(Response, frozen=True, kw_only=True):
     actor: str
 
 
-class RetentionNow(Response, frozen=True):
+class RetentionNow(Response, frozen=True, kw_only=True):
     """Retention as it stands."""
 
     terms: RetentionTerms
@@ -92,6 +92,12 @@ class RetentionNow(Response, frozen=True):
     last: LastSweep | None
     waits: str
     """Why the daily sweep does not run; empty where it does."""
+    terms_wait: str = ""
+    """Why that of call records, requests and contacts does not."""
+    memory_refused: str = ""
+    """Why the second place that outlives a restore cannot be relied on, so that marketing is refused."""
+    memory_waits: str = ""
+    """Why acts wait to be written there."""
 
 
 class RetentionStatus(Request[RetentionNow], frozen=True):
@@ -101,7 +107,12 @@ class RetentionStatus(Request[RetentionNow], frozen=True):
 @operation(RetentionStatus, "retention_status", roles=EVERYBODY)
 def retention_status(folder: DataFolder, _asked: RetentionStatus, _caller: Caller) -> RetentionNow:
     """Terms, what is due and what is held, the last sweep, and what keeps the next one waiting."""
-    return convert(folder.retention.status(), RetentionNow)
+    more = {
+        "terms_wait": folder.terms.waits(),
+        "memory_refused": folder.memory.why,
+        "memory_waits": folder.memory.debt,
+    }
+    return convert(folder.retention.status() | more, RetentionNow)
 
 
 # --- the sweep ------------------------------------------------------------------------------------------------------
