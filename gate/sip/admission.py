@@ -13,6 +13,21 @@ from gate.sip.sippy_adapter.rewriting import parsable
 
 ALLOWED = [("Allow", identity.ALLOW + ", REGISTER")]
 SDP_ONLY = [("Accept", "application/sdp")]
+IN_DIALOG = frozenset({"INVITE", "BYE", "INFO", "OPTIONS"})
+"""Methods that belong to a call."""
+KNOWN = IN_DIALOG | {
+    "ACK",
+    "CANCEL",
+    "REGISTER",
+    "UPDATE",
+    "PRACK",
+    "MESSAGE",
+    "NOTIFY",
+    "SUBSCRIBE",
+    "REFER",
+    "PUBLISH",
+}
+"""Methods there are; any other one is not implemented."""
 
 
 def usable_contact(request: SipMessage) -> bool:

@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from gate.sip.admission import ALLOWED, SDP_ONLY, attempt_of, invite_fault, usable_contact, usable_names
+from gate.sip.admission import (
+    ALLOWED,
+    IN_DIALOG,
+    KNOWN,
+    SDP_ONLY,
+    attempt_of,
+    invite_fault,
+    usable_contact,
+    usable_names,
+)
 from gate.sip.auth import Authenticator, AuthResult, ProvenCaller
 from gate.sip.endpoint import Endpoint
 from gate.sip.framing import Fault
@@ -33,21 +42,8 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("gate.sip")
 
-IN_DIALOG = frozenset({"INVITE", "BYE", "INFO", "OPTIONS"})
 PHONES = 603
 """The refusal code for a phone: it has no next trunk to dial, so a faulty request gets the code of its fault."""
-KNOWN = IN_DIALOG | {
-    "ACK",
-    "CANCEL",
-    "REGISTER",
-    "UPDATE",
-    "PRACK",
-    "MESSAGE",
-    "NOTIFY",
-    "SUBSCRIBE",
-    "REFER",
-    "PUBLISH",
-}
 
 
 class Ingress:
