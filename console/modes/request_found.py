@@ -136,6 +136,12 @@ def _entries(found: Mapping[str, Any]) -> list[Section]:
     if found["candidates"]:
         return [Section("", lines=[("Nothing is found yet: nobody's number is known.", WARN)])]
     pairs = []
+    if outside := found.get("outside"):
+        days = ", ".join(words.moment(each["at"])[0] for each in outside[:4])
+        more = f"; and {len(outside) - 4} more" if len(outside) > 4 else ""
+        pairs.append(
+            ("Outside", (clean(f"{len(outside)} calls of the same numbers, not searched for: {days}{more}"), WARN))
+        )
     for name in LISTS:
         entries = found.get(name) or ()
         said = "; ".join(filter(None, (_entry(name, each) for each in entries[:4])))

@@ -156,9 +156,11 @@ def _became(row: Row) -> list[tuple[str, words.Shown]]:
     if row.get("checked"):
         pairs.append(("Identity", words.text(f"proven: {row['checked']}", OK)))
     if row.get("found") is not None:
-        pairs.append(
-            ("Found", words.text(f"{row['found']} calls" + ("" if row.get("searched") else ", to be renewed")))
-        )
+        outside = f"; {row['outside']} more outside what was searched for" if row.get("outside") else ""
+        renewed = "" if row.get("searched") else ", to be renewed"
+        pairs.append(("Found", words.text(f"{row['found']} calls{outside}{renewed}")))
+    if missing := row.get("missing"):
+        pairs.append(("Ask for", words.text(f"{', '.join(missing)} of the call (London)", WARN)))
     if row.get("ground"):
         pairs.append(("Refused", (str(row["ground"]).replace("_", " "), BAD)))
         pairs.append(("Told", words.text(", ".join(row.get("told") or ()) or "nobody yet")))

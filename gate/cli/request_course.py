@@ -19,6 +19,7 @@ from gate.cli.request_values import call_line, dated, lines, numbers, show, span
 from gate.cli.values import Day
 from gate.core.request_words import Asks, Ground, LetterKind, State
 from gate.errors import UsageError
+from gate.exports.bundle import many
 from gate.operations.requests.course import (
     Acknowledge,
     AskIdentity,
@@ -211,8 +212,9 @@ def search(
 ) -> None:
     """Find what is held. Calls with and without a recording, refused attempts, objections, consents, contacts, holds.
 
-    It is searched by the request's numbers and those given here, in any spelling, and by time. What is found last is
-    what a decision is about. Where only a time is known, every call in it is shown: choose with --call.
+    It is searched by the request's numbers and those given here, in any spelling and at any time; what lies outside a
+    time that was named is shown apart. What is found last is what a decision is about. Where only a time is known,
+    every call in it is shown: choose with --call.
     """
     since, until = span(day, around, within, first, last)
     with reach(view.config) as gate:
@@ -231,6 +233,8 @@ def search(
     if found.candidates:
         say(f"Nobody's number is known: choose with dialgate request search {request} --call ID")
         return
+    if outside := len(found.outside or ()):
+        say(f"Outside what was searched for are {many(outside, 'call')} of the same numbers: see above.")
     if not found.whole:
         say("The decision will be about these calls alone; --everything finds all that is held of the numbers.")
     say(f"Next: dialgate request decide {request} --grant, or --refuse GROUND --reasons TEXT")
@@ -241,6 +245,10 @@ def _found(found: dict[str, Any]) -> Iterator[str]:
     yield f"calls: {len(calls)}{' (there are more: narrow the time)' if found.get('more') else ''}"
     for call in calls:
         yield f"  {call['call_id']}  {call_line(call)}"
+    if outside := found.get("outside"):
+        yield f"outside what was searched for: {len(outside)}"
+        for call in outside:
+            yield f"  {call['call_id']}  {call_line(call)}"
     for name in ("objections", "consents", "contacts", "holds", "requests"):
         entries = found.get(name) or []
         yield f"{name}: {len(entries)}"

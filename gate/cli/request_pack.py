@@ -25,7 +25,7 @@ from gate.exports.pack import build_pack
 from gate.exports.pack_cipher import new_passphrase
 from gate.exports.spoken import spoken_day
 from gate.operations.calls.recordings import RecordingTake, RecordingTaken
-from gate.operations.requests.searching import ContentsOf, PackMade
+from gate.operations.requests.searching import ENTRIES, ContentsOf, PackMade
 
 if TYPE_CHECKING:
     from gate.config import Config
@@ -88,7 +88,7 @@ def held_of(gate: Gate, reference: str) -> dict[str, Any]:
 
 def anything(held: dict[str, Any]) -> bool:
     """Whether there is anything to put into a pack."""
-    return bool(held["calls"] or any(held[name] for name in ("objections", "consents", "contacts")))
+    return bool(held["calls"] or any(held[name] for name in ENTRIES))
 
 
 def recordings_in(held: dict[str, Any]) -> list[dict[str, Any]]:

@@ -85,6 +85,8 @@ numbers: Callable[[Body], Body] = click.option(
 def show(view: View, standing: Standing) -> None:
     """A request as it stands; what can be done now, as narration."""
     view.data(standing, text=lines)
+    if standing.missing:
+        say(f"Ask them for: {', '.join(standing.missing)} of the call (London). The acknowledgement does.")
     for kind in standing.letters:
         say(f"Letter: dialgate request letter {standing.reference} {kind} -o FILE, or --send")
     for step in standing.next:
@@ -101,7 +103,7 @@ def lines(standing: dict[str, Any]) -> Iterator[str]:
         "numbers": ", ".join(standing["lines"]),
         "about": standing.get("about"),
         "identity": standing.get("checked"),
-        "found": None if standing.get("found") is None else f"{standing['found']} calls",
+        "found": _found(standing),
         "refused": words(standing.get("ground") or ""),
         "told": ", ".join(standing.get("told") or []),
     }
@@ -118,6 +120,13 @@ def lines(standing: dict[str, Any]) -> Iterator[str]:
             yield f"  held: {name}"
         for name in done.get("mentions") or []:
             yield f"  still mentioned in somebody else's {name}: look whether it has to be"
+
+
+def _found(standing: dict[str, Any]) -> str:
+    if standing.get("found") is None:
+        return ""
+    outside = f"; {standing['outside']} of the same numbers outside what was searched for"
+    return f"{standing['found']} calls{outside if standing.get('outside') else ''}"
 
 
 def _clock(standing: dict[str, Any]) -> Iterator[str]:

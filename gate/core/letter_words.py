@@ -70,6 +70,16 @@ class LetterFacts:
     identity."""
     answer: str = ""
     """Free text: what a complaint led to, or a remark on a response or confirmation."""
+    missing: tuple[str, ...] = ()
+    """What the person is asked for, so that their calls can be found: ``number``, ``date and time``."""
+    searched: date | None = None
+    """The day of the search that an answer is about."""
+    narrowed: bool = False
+    """It was for some calls of the numbers, not for all that is held."""
+    outside: int = 0
+    """Calls of the same numbers that were not searched for."""
+    nothing: bool = False
+    """The search found nothing, and the store holds nothing now."""
     found_calls: int = 0
     found_recordings: int = 0
     pack: str = ""

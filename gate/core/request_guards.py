@@ -40,7 +40,14 @@ def not_granted(request: Request, _event: Event) -> str:
         return ""
     if not request.identified:
         return "the identity is not proven"
+    if request.outside and not request.held:
+        return f"calls of the number at other times than were searched for: {request.outside}; search at any time"
     return "" if request.searched else "nothing was searched for"
+
+
+def not_searched_again(request: Request, _event: Event) -> str:
+    """An access that was granted to nothing is looked at again; any other decision is about what was found then."""
+    return "" if request.asks is Asks.ACCESS and not request.held else "it is granted"
 
 
 def not_refused(request: Request, event: words.Refused) -> str:

@@ -5,6 +5,7 @@ The rules are in ``requests``.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
@@ -146,6 +147,13 @@ def step_words(kind: str) -> str:
 # --- a request ---------------------------------------------------------------------------------------------------
 
 
+def missing(asks: Asks, numbers: Collection[str], when: str | None) -> tuple[str, ...]:
+    """What the person is asked for, so that their calls can be found: the number, and the day and time of the call."""
+    if asks not in (*NEEDS_IDENTITY, Asks.RESTRICTION):
+        return ()
+    return (*(() if numbers else ("number",)), *(() if when else ("date and time",)))
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """A request, as far as the rules need to know it."""
@@ -171,6 +179,8 @@ class Request:
     """It was asked for in writing."""
     held: bool = False
     """The newest search found something."""
+    outside: int = 0
+    """Calls of the person's numbers that lie outside what the newest search was for."""
     todo: tuple[Do, ...] = ()
     """Commands that wait for a person, the oldest first."""
     forgotten: bool = False
@@ -256,7 +266,9 @@ class Searched(Event):
     found: int
     """Calls."""
     entries: int = 0
-    """Objections, consents and contacts."""
+    """Objections, consents, contacts, holds and other requests, at any time."""
+    outside: int = 0
+    """Calls of the same numbers at other times than those that were searched for."""
 
 
 @dataclass(frozen=True, slots=True)

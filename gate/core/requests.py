@@ -100,8 +100,11 @@ def _extended(request: Request, _event: Event) -> Taken:
 
 
 def _searched(request: Request, event: words.Searched) -> Taken:
+    """Where all that is held lies outside what was searched for, it is still to be searched for."""
     held = bool(event.found or event.entries)
-    return replace(request, searched=True, held=held, todo=_without(request, Do.SEARCH)), []
+    todo = request.todo if event.outside and not held else _without(request, Do.SEARCH)
+    after = replace(request, searched=True, held=held, outside=event.outside, todo=todo)
+    return after, [Do.MAKE_PACK, Do.ANSWER] if held and request.state is State.GRANTED else []
 
 
 def _acknowledged(request: Request, event: Event) -> Taken:
@@ -181,6 +184,7 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         (s.IN_HAND, words.ClarificationAsked): Transition(_clarification_asked, (s.CLARIFYING,)),
         (s.CLARIFYING, words.Clarified): Transition(_clarified, (s.IN_HAND,)),
         (s.IN_HAND, words.Searched): Transition(_searched, (s.IN_HAND,)),
+        (s.GRANTED, words.Searched): Transition(_searched, (s.GRANTED,), guards.not_searched_again),
         (s.IN_HAND, words.Extended): Transition(_extended, (s.IN_HAND,), guards.not_extended),
         (s.REFUSED, words.PersonTold): Transition(_told("person"), (s.REFUSED, s.CLOSED), person),
         (s.REFUSED, words.AuthorityTold): Transition(_told("authority"), (s.REFUSED, s.CLOSED), authority),

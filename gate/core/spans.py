@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from gate.core.showing import LONDON
 
@@ -28,6 +28,8 @@ def span(
 ) -> tuple[datetime | None, datetime | None]:
     """From and to, aware; ``(None, None)`` where nothing was said: a day, ``within`` a time of it, or days from and to.
 
+    An hour that the clocks make twice is both of them, and one that they leave out is what either clock made of it.
+
     Raises ``ValueError`` where what was said does not go together.
     """
     if around is not None and day is None:
@@ -35,8 +37,8 @@ def span(
     if day is not None and (first or last):
         raise ValueError("either a day, or days from and to")
     if day is not None and around is not None:
-        middle = datetime.combine(day, around, LONDON)
-        return middle - within, middle + within
+        read = [datetime.combine(day, around.replace(fold=fold), LONDON).astimezone(UTC) for fold in (0, 1)]
+        return (min(read) - within).astimezone(LONDON), (max(read) + within).astimezone(LONDON)
     first, last = (day, day) if day else (first, last)
     since = datetime.combine(first, time(), LONDON) if first else None
     until = datetime.combine(last + timedelta(days=1), time(), LONDON) if last else None

@@ -71,6 +71,11 @@ def context(facts: LetterFacts, firm: LetterFirm) -> dict[str, Any]:
         "reasons": quoted(facts.reasons),
         "answer": quoted(facts.answer),
         "held_back": quoted(facts.held_back),
+        "missing": list(facts.missing),
+        "searched": _day(facts.searched),
+        "narrowed": facts.narrowed,
+        "outside": facts.outside,
+        "nothing": _nothing(facts),
         "found_calls": facts.found_calls,
         "found_recordings": facts.found_recordings,
         "erased_recordings": facts.erased_recordings,
@@ -80,6 +85,18 @@ def context(facts: LetterFacts, firm: LetterFirm) -> dict[str, Any]:
         "firm": _firm(firm),
         "authority": _authority(firm),
     }
+
+
+def _nothing(facts: LetterFacts) -> str:
+    """The sentence that nothing is held, with all that was looked for; empty where that is not what was found."""
+    if not facts.nothing or facts.searched is None or not facts.numbers:
+        return ""
+    numbers = _listed([one_line(number) for number in facts.numbers])
+    return (
+        f"We hold nothing about you in connection with {numbers}. On {spoken_day(facts.searched)} we searched for "
+        "this, in every spelling and at any time: no call and no attempt to call, no recording, no objection, no "
+        "consent, no entry of our contact list, no hold and no earlier request."
+    )
 
 
 def _day(day: date | None) -> str:

@@ -19,6 +19,8 @@ from gate.store.queries import Page, Source, facts_of, page_of
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
+COUNTED: Final = 1000
+"""Calls that are counted of somebody of whom nothing should be held; more are more than enough."""
 SLICE: Final = 500
 """Ids in one statement, at most."""
 _CALL = (
@@ -149,6 +151,19 @@ def calls_of(
     raws = tx.query(f"SELECT c.call_id, c.raw FROM calls AS c WHERE c.number = ''{rest}", span)  # noqa: S608 - marks
     refused = [row["call_id"] for row in raws if written.search(row["raw"] or "")]
     return sorted([*found, *calls(tx, refused)], key=lambda row: (row["at"], row["call_id"]))[:limit]
+
+
+def counts_of(tx: StoreTransaction, numbers: Sequence[str], *, but: str) -> dict[str, int]:
+    """How much is held of these numbers, at any time, by what it is; ``but``: this request does not count."""
+    found = calls_of(tx, numbers, limit=COUNTED) if numbers else []
+    return {
+        "calls": len(found),
+        "objections": len(objections_of(tx, numbers)),
+        "consents": len(consents_of(tx, numbers)),
+        "contacts": len(contacts_of(tx, numbers)),
+        "holds": len(holds_of(tx, numbers, [row["call_id"] for row in found])),
+        "requests": sum(row["id"] != but for row in of_numbers(tx, numbers)) if numbers else 0,
+    }
 
 
 def calls(tx: StoreTransaction, call_ids: Collection[str]) -> list[Row]:

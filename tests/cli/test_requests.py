@@ -127,6 +127,60 @@ def test_an_access_request_with_nothing_held_says_so(officer: Officer) -> None:
     assert "access, done" in done.out
 
 
+def test_a_mistyped_day_does_not_become_we_hold_nothing(officer: Officer, folder: Path) -> None:
+    wrong = f"{START - timedelta(days=300):%Y-%m-%d}"
+    about = ("--on", wrong, "--around", "14:30")
+    reference = officer("open", "access", "--by", "phone", *WHO, *about, "--json").json["reference"]
+    officer("verify-identity", reference, "--checked", "bill seen")
+    shown = officer("search", reference)
+    assert "calls: 0" in shown.out and "outside what was searched for: 5" in shown.out
+    assert "5 calls of the same numbers" in shown.err
+    officer("decide", reference, "--grant")
+    officer("fulfil", reference, *key(folder), "-o", "pack.html", "--letters", "out")
+    letter = " ".join(Path("out", f"{reference}-response.txt").read_text().split())
+    assert "hold nothing" not in letter and "We hold 5 more calls in connection with your number" in letter
+
+
+def test_nothing_is_granted_where_all_calls_lie_outside_the_day(officer: Officer) -> None:
+    about = ("--number", OTHER, "--on", f"{START - timedelta(days=300):%Y-%m-%d}")
+    reference = officer("open", "erasure", "--by", "post", "--name", "O", *about, "--json").json["reference"]
+    officer("verify-identity", reference, "--checked", "bill seen")
+    assert officer("search", reference, "--json").json["found"] == 0
+    refused = officer("decide", reference, "--grant", code=3)
+    assert "at other times than were searched for: 1" in refused.err and f"search {reference}" in refused.err
+    assert officer("search", reference, "--everything", "--json").json["found"] == 1
+    officer("decide", reference, "--grant")
+
+
+def test_we_hold_nothing_is_not_said_once_something_is_held(officer: Officer) -> None:
+    number = "07700 900778"
+    opened = officer("open", "access", "--by", "web", "--name", "N", "--number", number, "--json").json
+    reference = opened["reference"]
+    assert opened["missing"] == ["date and time"]
+    officer("verify-identity", reference, "--checked", "signed in")
+    officer("search", reference)
+    officer("decide", reference, "--grant")
+    letter = " ".join(officer("letter", reference, "response").out.split())
+    assert "We hold nothing about you in connection with 07700 900778." in letter
+    assert "in every spelling and at any time: no call and no attempt" in letter
+    given = ("--how", "phone", "--wording", "yes", "--who", "N", "--evidence", "file 7")
+    assert dialgate("consent", "add", number, *given).code == 0
+    refused = officer("letter", reference, "response", code=3)
+    assert "(something_is_held)" in refused.err and "consents: 1" in refused.err
+    officer("search", reference)
+    assert "fulfil" in " ".join(officer("show", reference, "--json").json["next"])
+    officer("fulfil", reference, "-o", "pack.html", "--letters", "out")
+    assert "hold nothing" not in Path("out", f"{reference}-response.txt").read_text()
+
+
+def test_number_and_time_are_asked_for_where_they_are_missing(officer: Officer) -> None:
+    done = officer("open", "access", "--by", "phone", "--name", "Pat Person")
+    assert "Ask them for: number, date and time of the call" in done.err
+    reference = re.findall(r"DSR-\d{4}-\d{4}", done.out)[0]
+    letter = " ".join(officer("letter", reference, "acknowledgement").out.split())
+    assert "the telephone number on which you were called" in letter and "day and the time (London)" in letter
+
+
 def test_a_restricted_recording_is_not_in_the_pack_and_the_letter_says_why(officer: Officer, folder: Path) -> None:
     why = ("--reason", "contested", "--reference", "request 4")
     assert dialgate("hold", "add", "--recording", "rec1", *why, "--restriction").code == 0

@@ -37,6 +37,7 @@ from gate.core.request_words import (
     Searched,
     State,
     Withdrawn,
+    missing,
 )
 from gate.core.requests import (
     TABLE,
@@ -291,7 +292,7 @@ def test_every_pair_leads_where_the_table_says_or_is_forbidden(state, kind):
         with pytest.raises(UnexpectedEvent) as refused:
             handle(request, event(kind, 4))
         assert refused.value.why == why_not(request, event(kind, 4))
-        assert kind in (Granted, Fulfilled, Erased, LetterMade)
+        assert kind in (Granted, Fulfilled, Erased, LetterMade, Searched)
     else:
         assert handle(request, event(kind, 4))[0].state in transition.leads_to
 
@@ -473,6 +474,36 @@ def test_an_access_to_nothing_needs_no_pack():
     assert accepted(request, Fulfilled(day(2)))
     listed, _ = handle(walk(Asks.ACCESS, (IdentityProven, 1))[0], Searched(day(1), 0, 1))
     assert handle(listed, Granted(day(2)))[1] == [Do.MAKE_PACK, Do.ANSWER], "an entry of a list is something, too"
+
+
+def test_nothing_is_granted_where_all_that_is_held_lies_outside_the_search():
+    for asks in NEEDS_IDENTITY:
+        request, _ = walk(asks, (IdentityProven, 1))
+        narrow, _ = handle(request, Searched(day(1), 0, 0, outside=2))
+        with pytest.raises(UnexpectedEvent, match="at other times than were searched for: 2"):
+            handle(narrow, event(Granted, 2))
+        found = [step.act for step in possible(narrow, day(2)) if step.suggested and step.letter is None]
+        assert Act.SEARCH in found and Act.GRANT not in found
+        assert handle(handle(narrow, event(Searched, 2))[0], event(Granted, 2))[0].state is State.GRANTED
+        some, _ = handle(request, Searched(day(1), 1, 0, outside=2))
+        assert handle(some, event(Granted, 2))[0].state is State.GRANTED, "these calls alone are answered"
+
+
+def test_an_access_that_was_granted_to_nothing_is_searched_for_again():
+    request, _ = walk(Asks.ACCESS, (IdentityProven, 1))
+    request, _ = handle(handle(request, Searched(day(1), 0))[0], event(Granted, 2))
+    request, _ = handle(request, event(LetterMade, 2).__class__(day(2), LetterKind.RESPONSE))
+    again, commands = handle(request, event(Searched, 3))
+    assert again.state is State.GRANTED and commands == [Do.MAKE_PACK, Do.ANSWER]
+    with pytest.raises(UnexpectedEvent, match="it is granted"):
+        handle(again, event(Searched, 4))
+
+
+def test_what_is_missing_is_asked_for():
+    assert missing(Asks.ACCESS, (), None) == ("number", "date and time")
+    assert missing(Asks.ERASURE, ("+442079460123",), None) == ("date and time",)
+    assert missing(Asks.RESTRICTION, (), "2026-03-02T14:30:00+00:00") == ("number",)
+    assert missing(Asks.COMPLAINT, (), None) == missing(Asks.OBJECTION, (), None) == ()
 
 
 def test_a_letter_is_due_until_it_is_made_and_while_it_says_what_is_so():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 import pytest
 
@@ -25,6 +25,19 @@ def test_about_a_time_give_or_take() -> None:
         datetime(2026, 3, 29, 13, 45, tzinfo=LONDON),
         datetime(2026, 3, 29, 15, 15, tzinfo=LONDON),
     )
+
+
+def test_an_hour_that_the_clocks_make_twice_is_both_and_one_they_leave_out_is_either() -> None:
+    since, until = span(date(2026, 10, 25), time(1, 30), timedelta(minutes=15))
+    assert since.astimezone(UTC) == datetime(2026, 10, 25, 0, 15, tzinfo=UTC), "summer time"
+    assert until.astimezone(UTC) == datetime(2026, 10, 25, 1, 45, tzinfo=UTC), "winter time"
+    since, until = span(DAY, time(1, 30), timedelta(minutes=15))
+    assert (since.astimezone(UTC).hour, until.astimezone(UTC).hour) == (0, 1)
+
+
+def test_give_or_take_is_time_that_passes() -> None:
+    since, until = span(DAY, time(2, 30), timedelta(hours=2))
+    assert until.astimezone(UTC) - since.astimezone(UTC) == timedelta(hours=4)
 
 
 def test_days_from_and_to_hold_both_and_may_be_open() -> None:

@@ -118,7 +118,10 @@ def test_an_erasure_says_what_backups_and_the_list_still_hold() -> None:
 
 def test_nothing_held_is_said_plainly() -> None:
     nothing = replace(sample(LetterKind.RESPONSE, Asks.ACCESS), found_calls=0, found_recordings=0, pack="", answer="")
-    nothing = replace(nothing, erased_recordings=0, held_back="")
+    nothing = replace(nothing, erased_recordings=0, held_back="", narrowed=False, outside=0)
+    assert "hold nothing" not in flat(letter(nothing).text), "not from counts of none: from the search alone"
+    nothing = replace(nothing, nothing=True)
+    assert "On 12 March 2026 we searched for this, in every spelling and at any time" in flat(letter(nothing).text)
     assert "We hold nothing about you" in flat(letter(nothing).text)
     erased = replace(nothing, erased_recordings=1)
     assert "1 recording of calls with you had been erased before" in flat(letter(erased).text)

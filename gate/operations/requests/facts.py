@@ -69,7 +69,7 @@ def event_of(kind: str, body: Mapping[str, Any], at: str) -> Event:
     if event is words.IdentityAsked and "within" in body:
         values["within"] = int(body["within"])
     if event is words.Searched:
-        values |= {"found": int(body["found"]), "entries": int(body.get("entries") or 0)}
+        values |= {name: int(body.get(name) or 0) for name in ("found", "entries", "outside")}
     if event is words.Refused:
         values["ground"] = Ground(body["ground"])
     if event is words.LetterMade:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from gate.core import request_words as events
 from gate.core.letter_words import Letter, LetterFacts, LetterKind
 from gate.core.request_guards import fits
-from gate.core.request_words import Asks
+from gate.core.request_words import OVER, Asks, missing
 from gate.core.requests import why_not
 from gate.errors import RefusedError, UsageError
 from gate.exports.letters import firm_of, render, templates_of
@@ -83,6 +83,8 @@ def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Re
         day = day_of(folder, asked.on, before)
         _check(row, before, kind, day)
         access = kind is LetterKind.RESPONSE and before.asks is Asks.ACCESS
+        if access and not before.held:
+            _check_nothing(tx, row)
         name = (asked.pack or f"{row['reference']}.html") if access and before.held else ""
         return row["id"], _facts(tx, row, course, before, kind, day, name)
 
@@ -153,6 +155,11 @@ def _facts(
         ground=request.ground,
         reasons=said(course, _SAID[kind]) if kind in _SAID else "",
         answer=said(course, "remark"),
+        missing=missing(request.asks, row["numbers"], row["since"]) if request.state not in OVER else (),
+        searched=date.fromisoformat(scope["on"]) if scope else None,
+        narrowed=bool(scope) and not scope.get("whole"),
+        outside=request.outside,
+        nothing=answer and request.asks is Asks.ACCESS and not request.held,
         found_calls=len(found),
         found_recordings=sum(each["recording"] not in (None, "erased") for each in found),
         pack=pack,
@@ -184,6 +191,19 @@ def _check(row: Row, request: events.Request, kind: LetterKind, day: date) -> No
         reason=READY,
         hint=f"dialgate request fulfil {reference} --key FILE -o PACK.html",
     )
+
+
+def _check_nothing(tx: StoreTransaction, row: Row) -> None:
+    """Raise where the letter would say that nothing is held, and the store holds something of these numbers now."""
+    counts = book.counts_of(tx, row["numbers"], but=row["id"])
+    found = [f"{name}: {count}" for name, count in counts.items() if count]
+    if not row["numbers"] or found:
+        raise RefusedError(
+            f"{row['reference']}: nobody is told that nothing is held of these numbers. In the store are "
+            f"{', '.join(found) or 'no numbers to look for'}",
+            reason="something_is_held",
+            hint=f"Search again: dialgate request search {row['reference']} --everything",
+        )
 
 
 def _decided(course: list[Row]) -> date | None:

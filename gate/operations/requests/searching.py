@@ -33,7 +33,9 @@ if TYPE_CHECKING:
 MOST: Final = 10_000
 """Calls of one request."""
 CANDIDATES: Final = 200
-"""Calls shown where only a time is known: somebody has to say which of them are meant."""
+"""Calls shown where only a time is known: somebody has to say which of them are meant. So many outside one, too."""
+ENTRIES: Final = ("objections", "consents", "contacts", "holds", "requests")
+"""What is held besides calls."""
 
 
 # --- what is held -------------------------------------------------------------------------------------------------
@@ -140,6 +142,8 @@ class Found(Response, frozen=True, kw_only=True):
     """What follows is not there with candidates. All of the person, not only some calls."""
     found: int | UnsetType = UNSET
     """Calls."""
+    outside: list[HeldCall] | UnsetType = UNSET
+    """Calls of the same numbers at other times than the person named, or that were not chosen."""
     lines: list[str] | UnsetType = UNSET
     objections: list[HeldObjection] | UnsetType = UNSET
     consents: list[HeldConsent] | UnsetType = UNSET
@@ -193,9 +197,10 @@ class Search(Request[Found], frozen=True):
 def request_search(folder: DataFolder, asked: Search, caller: Caller) -> Found:
     """Find what is held of a person, by numbers and time, or just in these calls.
 
-    By the request's numbers and those given here, in a span of time (that of the request where none is given;
-    ``everything``: at any time). Where no number is known, a span shows every call in it and the search is not done:
-    choose from them. Raises ``RefusedError`` (``identity_not_proven``) where it may not be searched yet.
+    By the request's numbers and those given here, always at any time: what lies outside a span of time (that of the
+    request where none is given; ``everything``: none) is shown beside what is found, and counted. Where no number is
+    known, a span shows every call in it and the search is not done: choose from them. Raises ``RefusedError``
+    (``identity_not_proven``) where it may not be searched yet.
     """
     lines = numbers_of(asked.numbers)
 
@@ -219,21 +224,28 @@ def request_search(folder: DataFolder, asked: Search, caller: Caller) -> Found:
         else:
             raise UsageError(
                 f"{row['reference']}: nothing to search by",
-                hint="Give --number, --on DATE with --around, or --call.",
+                hint="Give --number, --on DATE with --around, or --call; ask for them with: dialgate request clarify",
             )
         if len(found) > MOST:
             raise UsageError(f"more than {MOST} calls", hint="narrow the span: --on, --from, --until")
         amend(folder, tx, row, course, caller.actor, lines, chosen)
         held = _held(tx, row, found)
         whole = not asked.calls and not any(span)
-        entries = sum(len(held[name]) for name in ("objections", "consents", "contacts"))
-        event = events.Searched(day, len(found), entries)
         ids = [each["call_id"] for each in found]
+        outside = [] if whole else _outside(tx, row["numbers"], set(ids))
+        event = events.Searched(day, len(found), sum(len(held[name]) for name in ENTRIES), len(outside))
         take(folder, tx, row, before, event, caller.actor, whole=whole, calls=ids)
-        return convert(held | {"candidates": False, "whole": whole, "found": len(found)}, Found)
+        shown = {"candidates": False, "whole": whole, "found": len(found), "outside": _calls(outside[:CANDIDATES])}
+        return convert(held | shown, Found)
 
     answer: Found = folder.store.call(work)
     return answer
+
+
+def _outside(tx: StoreTransaction, lines: list[str], found: set[str]) -> list[Row]:
+    """Calls of these numbers at any time but those that were found."""
+    every = book.calls_of(tx, lines, limit=MOST + len(found))
+    return [each for each in every if each["call_id"] not in found]
 
 
 def _own_span(row: Row, *, skip: bool) -> tuple[datetime | None, datetime | None]:

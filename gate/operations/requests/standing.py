@@ -11,7 +11,7 @@ import msgspec
 from gate.converting import convert
 from gate.core.deadlines import Clock, policy_day
 from gate.core.request_steps import Act, Step
-from gate.core.request_words import OVER, Asks, Ground, Request, State
+from gate.core.request_words import OVER, Asks, Ground, Request, State, missing
 from gate.core.requests import possible
 from gate.operations.operation import Response
 from gate.operations.requests.facts import CARRIED, PACK, last, replay
@@ -92,6 +92,10 @@ class Standing(Response, frozen=True):
     """What was looked at."""
     searched: bool
     found: int | None
+    outside: int
+    """Calls of the same numbers at other times than those that were searched for."""
+    missing: list[str]
+    """What the person is to be asked for, so that their calls can be found."""
     ground: Ground | None
     told: list[str]
     carried_out: Receipt | None
@@ -137,6 +141,8 @@ def standing_of(row: Row, course: list[Row], request: Request, today: date) -> S
         checked=row["checked"],
         searched=request.searched,
         found=row["found"],
+        outside=request.outside,
+        missing=_missing(row, request),
         ground=request.ground,
         told=sorted(request.told),
         carried_out=convert(carried, Receipt) if carried else None,
@@ -144,6 +150,12 @@ def standing_of(row: Row, course: list[Row], request: Request, today: date) -> S
         letters=[each.letter.value for each in steps if each.letter and each.suggested],
         next=command_lines(row["reference"], steps),
     )
+
+
+def _missing(row: Row, request: Request) -> list[str]:
+    if request.searched or request.state in (*OVER, State.GRANTED, State.REFUSED):
+        return []
+    return list(missing(request.asks, row["numbers"] or (), row["since"]))
 
 
 def _late(request: Request, clock: Clock | None, acknowledge: date | None, today: date) -> bool:
