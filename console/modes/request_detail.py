@@ -232,6 +232,8 @@ class RequestDetail(DetailScreen):
         said = "The person has the answer: what was granted is over with it."
         if request.state is State.REFUSED:
             said = "The person has the refusal. It is over when the authority has been told too."
+        elif request.state is State.PARTLY_DONE:
+            said = "The person knows what stays, and why. It stays open until the hold has ended."
         elif request.asks is Asks.ERASURE:
             said = "The request forgets who asked, for good. Make and send the letter first (l)."
         await self._step(Act.TELL_PERSON, "the person was told", said=said, button="Told", who="person")

@@ -18,7 +18,7 @@ from gate.core.showing import clean
 PLACES: Final[Sequence[tuple[str, frozenset[str]]]] = (
     ("Received", frozenset({State.RECEIVED, State.IDENTITY_ASKED})),
     ("In hand", frozenset({State.IN_HAND, State.CLARIFYING})),
-    ("Granted", frozenset({State.GRANTED})),
+    ("Granted", frozenset({State.GRANTED, State.PARTLY_DONE})),
     ("Refused", frozenset({State.REFUSED})),
     ("Over", frozenset({State.DONE, State.CLOSED})),
 )
@@ -29,6 +29,7 @@ _TONES: Final = {
     State.IN_HAND: PLAIN,
     State.CLARIFYING: WARN,
     State.GRANTED: OK,
+    State.PARTLY_DONE: WARN,
     State.REFUSED: BAD,
     State.DONE: DIM,
     State.CLOSED: DIM,
@@ -46,6 +47,8 @@ def left(row: Row) -> words.Shown:
     if row.get("state") in (State.DONE, State.CLOSED):
         return state(row)
     days, warning = row.get("days_left"), row.get("warning")
+    if days is None and row.get("carried_out"):
+        return ("hold ended", BAD) if row.get("freed") else ("waits for hold", DIM)
     if days is None:
         return "waits for proof", DIM
     if days < 0:
@@ -171,7 +174,13 @@ def _became(row: Row) -> list[tuple[str, words.Shown]]:
         until = words.day(done["backups_until"])[0]
         gone = f"{done['calls']} calls, {done['recordings']} recordings; backups until {until}"
         pairs.append(("Erased", (gone, OK)))
-        pairs += [("Held, stays", words.text(each, WARN)) for each in done["held_by"]]
+        ended = row.get("freed") or ()
+        pairs += [
+            ("Hold ended", words.text(f"{each}: erase the rest", BAD))
+            if each in ended
+            else ("Held, stays", words.text(each, WARN))
+            for each in done["held_by"]
+        ]
         if done.get("open_requests"):
             pairs.append(("Kept by", words.text(f"open requests {', '.join(done['open_requests'])}", WARN)))
         pairs += [("Mentioned in", words.text(f"somebody else's {each}", WARN)) for each in done.get("mentions") or ()]

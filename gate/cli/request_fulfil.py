@@ -72,12 +72,13 @@ def fulfil(
     """Do what was granted, and write the letter that says so.
 
     An erasure is shown first: what would go, and what a hold keeps. It goes on where it stopped, whatever happened in
-    between. For an access request recordings are opened here, with the private key, and everything goes into one file
-    that a passphrase opens: it is shown once, to be told by another way.
+    between; what a hold kept goes with the same command once the hold has ended. For an access request recordings are
+    opened here, with the private key, and everything goes into one file that a passphrase opens: it is shown once, to
+    be told by another way.
     """
     with reach(view.config) as gate:
         standing: Standing = gate.ask(Show(request=request))
-        if standing.state is not State.GRANTED:
+        if standing.state not in (State.GRANTED, State.PARTLY_DONE):
             raise RefusedError(
                 f"{standing.reference} is {standing.state}: only what is granted can be done",
                 reason="request_not_ready",
@@ -86,8 +87,10 @@ def fulfil(
         pack = _do(view, gate, standing, keys, passphrase_files, output, leave_out, yes)
         if letters is not None:
             answer = standing.asks in (Asks.ACCESS, Asks.COMPLAINT)
-            kind = LetterKind.RESPONSE if answer else LetterKind.CONFIRMATION
-            write_letters(gate, standing.reference, (kind,), letters, pack)
+            kinds = [LetterKind.RESPONSE if answer else LetterKind.CONFIRMATION]
+            if gate.ask(Show(request=request)).state is State.PARTLY_DONE:
+                kinds.append(LetterKind.AUTHORITY)
+            write_letters(gate, standing.reference, kinds, letters, pack)
         standing = gate.ask(Told(request=request)) if told else gate.ask(Show(request=request))
     show(view, standing)
 
@@ -113,8 +116,14 @@ def _do(
 
 def _erase(view: View, gate: Gate, standing: Standing, yes: bool) -> None:
     reference = standing.reference
-    if standing.carried_out:
+    if standing.carried_out and standing.state is not State.PARTLY_DONE:
         return
+    if standing.carried_out and not standing.freed:
+        raise RefusedError(
+            f"{reference}: what is left is still held by {', '.join(standing.carried_out.held_by)}",
+            reason="held",
+            hint="dialgate request list says when a hold has ended",
+        )
     plan = gate.ask(CarryOut(request=reference))
     for line in _plan(plan):
         say(line)

@@ -117,7 +117,7 @@ def lines(standing: dict[str, Any]) -> Iterator[str]:
         what = f"{many(done['calls'], 'call')}, {many(done['recordings'], 'recording')}"
         yield f"  erased: {what}; backups until {done['backups_until']}"
         for name in done["held_by"]:
-            yield f"  held: {name}"
+            yield f"  held: {name}{' (ended: the rest can be erased)' if name in standing.get('freed', ()) else ''}"
         for name in done.get("mentions") or []:
             yield f"  still mentioned in somebody else's {name}: look whether it has to be"
 

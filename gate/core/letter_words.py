@@ -87,6 +87,8 @@ class LetterFacts:
     erased_recordings: int = 0
     backups_until: date | None = None
     """Until when backups may hold ciphertext that nobody can read (LAW 5.5)."""
+    partly: bool = False
+    """An erasure that a hold stops in part: ``held_back`` says what stays, ``ground`` why."""
     held_back: str = ""
     """What could not be erased or shown, and why."""
 

@@ -63,10 +63,10 @@ def no_pack(request: Request, _event: Event) -> str:
 
 
 def not_erased(request: Request, _event: Event) -> str:
-    """An erasure is carried out once, for a request for erasure."""
+    """An erasure is carried out once, for a request for erasure; what a hold kept of it, afterwards."""
     if request.asks is not Asks.ERASURE:
         return f"it is for {request.asks}"
-    return "" if Do.ERASE in request.todo else "it is done"
+    return "" if request.state is State.PARTLY_DONE or Do.ERASE in request.todo else "it is done"
 
 
 def no_letter(request: Request, event: words.LetterMade) -> str:
@@ -83,7 +83,7 @@ def no_letter(request: Request, event: words.LetterMade) -> str:
 def fits(request: Request, kind: LetterKind) -> bool:
     """Whether a letter of this kind is to be written about the request as it stands."""
     asks, state = request.asks, request.state
-    answered = state in (State.GRANTED, State.DONE)
+    answered = state in (State.GRANTED, State.PARTLY_DONE, State.DONE)
     response = asks in (Asks.ACCESS, Asks.COMPLAINT)
     return {
         LetterKind.ACKNOWLEDGEMENT: state is not State.CLOSED,
@@ -94,7 +94,7 @@ def fits(request: Request, kind: LetterKind) -> bool:
         LetterKind.RESPONSE: answered and response,
         LetterKind.CONFIRMATION: answered and not response and Do.ERASE not in request.todo,
         LetterKind.REFUSAL: request.ground is not None,
-        LetterKind.AUTHORITY: request.ground is not None,
+        LetterKind.AUTHORITY: request.ground is not None or request.partial,
     }[kind]
 
 
@@ -105,5 +105,14 @@ def not_told(who: str) -> Guard:
 
 def not_fulfilled(request: Request, _event: Event) -> str:
     """Nobody is told of what has not happened."""
-    undone = {Do.MAKE_PACK, Do.ERASE}.intersection(request.todo)
-    return "it is granted, but not done yet" if undone else ""
+    if {Do.MAKE_PACK, Do.ERASE}.intersection(request.todo):
+        return "it is granted, but not done yet"
+    untold = request.partial and "authority" not in request.told
+    return "the authority has not been told of the part that stayed" if untold else ""
+
+
+def not_part_told(request: Request, event: words.PartTold) -> str:
+    """Of the part that stays each is told once; of one that went later the authority alone, if it was not before."""
+    if not request.partial or (request.state is State.GRANTED and event.who == "person"):
+        return "nothing stays of it"
+    return "that was noted" if event.who in request.told else ""

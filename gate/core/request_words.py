@@ -35,6 +35,8 @@ class State(StrEnum):
     IN_HAND = "in_hand"
     CLARIFYING = "clarifying"
     GRANTED = "granted"
+    PARTLY_DONE = "partly_done"
+    """An erasure that a hold stops in part: the rest is refused for as long as the hold stands."""
     REFUSED = "refused"
     DONE = "done"
     CLOSED = "closed"
@@ -121,6 +123,7 @@ ACTS: Final[dict[str, str]] = {
     "Refused": "it cannot be refused",
     "PersonTold": "there is no refusal to tell of",
     "AuthorityTold": "there is no refusal to tell of",
+    "PartTold": "there is no part that stayed to tell of",
     "PackMade": "no pack can be made",
     "Erased": "there is nothing to erase",
     "LetterMade": "there is no such letter to write",
@@ -173,7 +176,7 @@ class Request:
     late: bool = False
     """A last day had passed when a step was taken or entered: no step makes that good."""
     told: frozenset[str] = frozenset()
-    """Who has been told of a refusal: ``person``, ``authority``."""
+    """Who has been told of a refusal, or of the part that stays: ``person``, ``authority``."""
     ground: Ground | None = None
     written: bool = True
     """It was asked for in writing."""
@@ -181,6 +184,8 @@ class Request:
     """The newest search found something."""
     outside: int = 0
     """Calls of the person's numbers that lie outside what the newest search was for."""
+    partial: bool = False
+    """A hold stopped an erasure in part, also where it was completed later."""
     todo: tuple[Do, ...] = ()
     """Commands that wait for a person, the oldest first."""
     forgotten: bool = False
@@ -194,7 +199,17 @@ class Request:
 
     def clock_on(self, today: date) -> Clock | None:
         """The clock as things stand, as for ``due``."""
-        return None if self.state in OVER else self.last_clock(today)
+        return None if self.state in OVER or self.answered else self.last_clock(today)
+
+    @property
+    def answered(self) -> bool:
+        """Person and authority know what stays and why: what is left waits for the end of a hold, not for a day."""
+        return self.partial and self.told == {"person", "authority"}
+
+    def was_late(self, day: date) -> bool:
+        """Whether its last day had passed on a day, or before it was over."""
+        clock = None if self.answered else self.last_clock(day)
+        return self.late or bool(clock and day > clock.due)
 
     def last_clock(self, day: date) -> Clock | None:
         """The clock on a day, that of a request which is over too."""
@@ -297,6 +312,9 @@ class PackMade(Event):
 class Erased(Event):
     """What was granted to go is gone, but for what is held."""
 
+    held: int = 0
+    """Calls and numbers of which a hold keeps something."""
+
 
 @dataclass(frozen=True, slots=True)
 class LetterMade(Event):
@@ -316,6 +334,13 @@ class AuthorityTold(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class PartTold(Event):
+    """What a hold keeps, and why, went to the ``person`` or the ``authority``."""
+
+    who: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fulfilled(Event):
     """What was granted is done, and the person was told."""
 
@@ -325,5 +350,5 @@ class Withdrawn(Event):
     """The person takes it back."""
 
 
-ENDS: Final = (PersonTold, AuthorityTold, Fulfilled, Withdrawn, LetterMade)
+ENDS: Final = (PersonTold, AuthorityTold, PartTold, Fulfilled, Withdrawn, LetterMade)
 """Steps of which only the day counts on which they were taken, whenever they are entered."""

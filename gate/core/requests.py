@@ -138,8 +138,19 @@ def _pack_made(request: Request, _event: Event) -> Taken:
     return replace(request, todo=_without(request, Do.MAKE_PACK)), []
 
 
-def _erased(request: Request, _event: Event) -> Taken:
-    return replace(request, todo=_without(request, Do.ERASE)), []
+def _erased(request: Request, event: words.Erased) -> Taken:
+    """What a hold keeps is refused for now: the person and the authority are told of that part (LAW 4.5). Once nothing
+    is held any more, the person is told that the rest is gone too."""
+    todo = _without(request, Do.ERASE)
+    if not event.held:
+        again = [Do.CONFIRM] if request.partial else []
+        return replace(request, state=State.GRANTED, todo=todo), again
+    tell = [] if request.partial else [Do.CONFIRM, Do.NOTIFY_AUTHORITY]
+    return replace(request, state=State.PARTLY_DONE, partial=True, todo=todo), tell
+
+
+def _part_told(request: Request, event: words.PartTold) -> Taken:
+    return replace(request, told=request.told | {event.who}), []
 
 
 def _letter_made(request: Request, event: words.LetterMade) -> Taken:
@@ -189,7 +200,10 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         (s.REFUSED, words.PersonTold): Transition(_told("person"), (s.REFUSED, s.CLOSED), person),
         (s.REFUSED, words.AuthorityTold): Transition(_told("authority"), (s.REFUSED, s.CLOSED), authority),
         (s.GRANTED, words.PackMade): Transition(_pack_made, (s.GRANTED,), guards.no_pack),
-        (s.GRANTED, words.Erased): Transition(_erased, (s.GRANTED,), guards.not_erased),
+        (s.GRANTED, words.Erased): Transition(_erased, (s.GRANTED, s.PARTLY_DONE), guards.not_erased),
+        (s.PARTLY_DONE, words.Erased): Transition(_erased, (s.GRANTED, s.PARTLY_DONE), guards.not_erased),
+        (s.PARTLY_DONE, words.PartTold): Transition(_part_told, (s.PARTLY_DONE,), guards.not_part_told),
+        (s.GRANTED, words.PartTold): Transition(_part_told, (s.GRANTED,), guards.not_part_told),
         (s.GRANTED, words.Fulfilled): Transition(_fulfilled, (s.DONE,), guards.not_fulfilled),
     }
     for state in (s.RECEIVED, s.IDENTITY_ASKED):
@@ -274,7 +288,10 @@ def why_not(request: Request, event: Event) -> str:
 
 
 def telling(request: Request, who: str, on: date) -> Event:
-    """The event of telling ``person`` or ``authority``: what was granted is over with it, a refusal with both."""
+    """The event of telling ``person`` or ``authority``: what was granted is over with it, a refusal with both; of what
+    is partly done nothing is over."""
+    if request.state is State.PARTLY_DONE or (who == "authority" and request.partial):
+        return words.PartTold(on, who)
     if who == "authority":
         return words.AuthorityTold(on)
     return words.PersonTold(on) if request.state is State.REFUSED else words.Fulfilled(on)

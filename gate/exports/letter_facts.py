@@ -79,6 +79,7 @@ def context(facts: LetterFacts, firm: LetterFirm) -> dict[str, Any]:
         "found_calls": facts.found_calls,
         "found_recordings": facts.found_recordings,
         "erased_recordings": facts.erased_recordings,
+        "partly": facts.partly,
         "pack": one_line(facts.pack),
         "letterhead": _letterhead(firm),
         "addressee": _addressee(facts, firm),

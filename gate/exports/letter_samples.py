@@ -16,6 +16,12 @@ from gate.exports.letters import LAYOUTS, SHIPPED, LetterError, render
 
 NOW: Final = datetime(2026, 3, 20, 10, 0, tzinfo=UTC)
 _REASONS: Final = "The call of 3 March is evidence in a claim.\n\nWe keep it until that is settled."
+_PART: Final = {
+    "partly": True,
+    "ground": Ground.LEGAL_CLAIMS,
+    "held_back": "What stays: our records of 1 call, and 1 recording. It is needed for a legal claim or an inquiry, "
+    "and has to be kept until that has ended.",
+}
 _K, _A = LetterKind, Asks
 _SAMPLES: Final[tuple[tuple[LetterKind, Asks, dict[str, Any]], ...]] = (
     (_K.ACKNOWLEDGEMENT, _A.ACCESS, {}),
@@ -50,12 +56,14 @@ _SAMPLES: Final[tuple[tuple[LetterKind, Asks, dict[str, Any]], ...]] = (
     (_K.RESPONSE, _A.ERASURE, {"nothing": True, "searched": date(2026, 3, 12)}),
     (_K.RESPONSE, _A.COMPLAINT, {"answer": "You were called in error. We are sorry."}),
     (_K.CONFIRMATION, _A.ERASURE, {"erased_recordings": 2, "backups_until": date(2026, 4, 19)}),
+    (_K.CONFIRMATION, _A.ERASURE, {"erased_recordings": 2, "backups_until": date(2026, 4, 19)} | _PART),
     (_K.CONFIRMATION, _A.OBJECTION, {"numbers": ("020 7946 0123", "07700 900123")}),
     (_K.CONFIRMATION, _A.RESTRICTION, {"held_back": "Calls to other numbers."}),
     (_K.REFUSAL, _A.ERASURE, {"ground": Ground.LEGAL_CLAIMS, "reasons": _REASONS}),
     (_K.REFUSAL, _A.ACCESS, {"ground": Ground.RIGHTS_OF_OTHERS, "held_back": "The recording of 3 March 2026."}),
     (_K.REFUSAL, _A.COMPLAINT, {"ground": Ground.MANIFESTLY_UNFOUNDED, "reasons": "It repeats that of 2 February."}),
     (_K.AUTHORITY, _A.ERASURE, {"ground": Ground.LEGAL_CLAIMS, "reasons": _REASONS, "decided": date(2026, 3, 19)}),
+    (_K.AUTHORITY, _A.ERASURE, {"decided": date(2026, 3, 19)} | _PART),
 )
 
 

@@ -48,11 +48,13 @@ def _searched(fact: LogEntry) -> Columns:
 
 
 def _carried(fact: LogEntry) -> Columns:
-    return {"carried_at": fact.at, "held_back": number(fact.body.get("held_back"))}
+    held = number(fact.body.get("held"))
+    return {"carried_at": fact.at, "held_back": number(fact.body.get("held_back")), "held": held}
 
 
 def _carrying(fact: LogEntry) -> Columns:
-    return {"carrying_at": fact.at}
+    """Once more, where a hold had kept a part: it has no receipt again."""
+    return {"carrying_at": fact.at, "carried_at": None}
 
 
 REQUESTS = Table(
@@ -116,4 +118,20 @@ CREATE INDEX requests_open ON requests (received, id)
     WHERE fulfilled_on IS NULL AND withdrawn_on IS NULL
     AND (person_told_on IS NULL OR authority_told_on IS NULL);
 CREATE INDEX requests_carrying ON requests (id) WHERE carrying_at IS NOT NULL AND carried_at IS NULL;
+"""
+
+PARTLY_DONE = """
+ALTER TABLE requests DROP COLUMN state;
+ALTER TABLE requests ADD COLUMN held INTEGER;
+ALTER TABLE requests ADD COLUMN state TEXT NOT NULL AS (CASE
+        WHEN fulfilled_on IS NOT NULL THEN 'done'
+        WHEN withdrawn_on IS NOT NULL THEN 'closed'
+        WHEN person_told_on IS NOT NULL AND authority_told_on IS NOT NULL THEN 'closed'
+        WHEN refused_on IS NOT NULL THEN 'refused'
+        WHEN granted_on IS NOT NULL AND held > 0 THEN 'partly_done'
+        WHEN granted_on IS NOT NULL THEN 'granted'
+        WHEN paused_on IS NOT NULL THEN 'clarifying'
+        WHEN identified_on IS NOT NULL THEN 'in_hand'
+        WHEN identity_asked_on IS NOT NULL THEN 'identity_asked'
+        ELSE 'received' END) VIRTUAL;
 """

@@ -230,6 +230,14 @@ def holds_of(tx: StoreTransaction, numbers: Sequence[str], call_ids: Collection[
     return sorted(found.values(), key=lambda row: row["leaf_index"])
 
 
+def ended_holds(tx: Source, ids: Collection[str]) -> list[str]:
+    """Those of these holds that have been released."""
+    rows: list[Row] = []
+    for part in _slices(ids):
+        rows += tx.query(f"SELECT id FROM holds WHERE released_at IS NOT NULL AND id IN ({_marks(part)})", part)  # noqa: S608
+    return [row["id"] for row in rows]
+
+
 # --- erasure ------------------------------------------------------------------------------------------------------
 
 

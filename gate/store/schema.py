@@ -14,6 +14,7 @@ import sqlite3
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from gate.errors import StoreError
+from gate.store.request_table import PARTLY_DONE
 from gate.store.request_table import SCHEMA as REQUESTS
 
 if TYPE_CHECKING:
@@ -303,6 +304,11 @@ def m010_the_scope_of_consents(db: Runs) -> None:
     _run(db, CONSENT_SCOPE)
 
 
+def m011_requests_partly_done(db: Runs) -> None:
+    """An erasure that a hold stops in part is a state of its own."""
+    _run(db, PARTLY_DONE)
+
+
 def _run(db: Runs, *scripts: str) -> None:
     for script in scripts:
         for statement in script.split(";\n"):
@@ -321,6 +327,7 @@ STEPS: Final = (
     m008_memory,
     m009_the_order_of_words,
     m010_the_scope_of_consents,
+    m011_requests_partly_done,
 )
 """Every change of the tables, in order."""
 

@@ -255,15 +255,34 @@ def test_an_erasure_with_a_hold(officer: Officer, folder: Path, tmp_path: Path) 
     assert f"letter {reference} acknowledgement" in fulfilled.err and "confirmation -o" not in fulfilled.err
     assert "erased: 4 calls, 2 recordings" in fulfilled.out and "held: hold case 17/2026" in fulfilled.out
     assert f"still mentioned in somebody else's consent {consent}" in fulfilled.out
-    assert "case 17/2026" in (tmp_path / "out" / f"{reference}-confirmation.txt").read_text()
+    assert "erasure, partly done" in fulfilled.out and "told " + reference + " authority" in fulfilled.err
+    letter = " ".join((tmp_path / "out" / f"{reference}-confirmation.txt").read_text().split())
+    assert "A part of it stays for now" in letter and "our records of 1 call, and 1 recording" in letter
+    assert "needed for a legal claim or an inquiry (case 17/2026)" in letter and "right to go to a court" in letter
+    notified = " ".join((tmp_path / "out" / f"{reference}-authority.txt").read_text().split())
+    assert "Refusal in part" in notified and "case 17/2026" not in notified and "Pat" not in notified
+    assert "still held by hold case 17/2026" in officer("fulfil", reference, "--yes", code=3).err
+    assert "erasure, partly done" in officer("told", reference).out, "a refusal in part: it stays open"
+    told = officer("told", reference, "authority", "--json").json
+    assert (told["state"], told["due"], told["warning"], told["freed"]) == ("partly_done", None, "", [])
+    assert [each["reference"] for each in officer("list", "--json").json["items"]] == [reference]
+
+    assert dialgate("hold", "release", hold.json["id"], "--reason", "settled").code == 0
+    (waiting,) = officer("list", "--state", "partly_done", "--json").json["items"]
+    assert waiting["warning"] == "a hold has ended: erase the rest"
+    assert f"dialgate request fulfil {reference}" in waiting["next"]
+    whole = officer("fulfil", reference, "--yes", "--letters", "rest")
+    assert "erasure, granted" in whole.out and "erased: 5 calls, 3 recordings" in whole.out
+    letter = " ".join((tmp_path / "rest" / f"{reference}-confirmation.txt").read_text().split())
+    assert "it is done" in letter and "stays for now" not in letter
     assert "from: (forgotten)" in officer("told", reference).out
     assert "forgotten who asked" in officer("letter", reference, "confirmation", code=3).err
     course = officer("show", reference).out
-    assert "erasure begun, user:" in course and "letter made (confirmation), user:" in course
+    assert course.count("erasure begun, user:") == 2 and "letter made (confirmation), user:" in course
     recordings = dialgate("recording", "list", "--json").json["items"]
     assert {each["recording_id"]: each["state"] for each in recordings} == {
         "rec0": "erased",
-        "rec1": "closed",
+        "rec1": "erased",
         "rec2": "erased",
         "other": "closed",
     }

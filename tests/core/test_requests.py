@@ -32,6 +32,7 @@ from gate.core.request_words import (
     LetterKind,
     LetterMade,
     PackMade,
+    PartTold,
     PersonTold,
     Refused,
     Searched,
@@ -68,6 +69,7 @@ EVENTS = {
     Refused: {"ground": Ground.LEGAL_CLAIMS},
     PackMade: {},
     Erased: {},
+    PartTold: {"who": "person"},
     LetterMade: {"kind": LetterKind.ACKNOWLEDGEMENT},
     PersonTold: {},
     AuthorityTold: {},
@@ -81,7 +83,7 @@ def day(n):
 
 
 def event(kind, on=0):
-    return kind(on=day(on), **EVENTS[kind])
+    return kind(on=day(on), **EVENTS.get(kind, {}))
 
 
 def walk(asks, *steps):
@@ -93,6 +95,11 @@ def walk(asks, *steps):
     return request, commands
 
 
+def held_by_one(on):
+    """An erasure that a hold stops in part."""
+    return Erased(on, held=1)
+
+
 # How each state is reached by an access request, for the table.
 REACHED = {
     State.RECEIVED: [],
@@ -100,6 +107,7 @@ REACHED = {
     State.IN_HAND: [(IdentityProven, 1), (Searched, 1)],
     State.CLARIFYING: [(IdentityProven, 1), (ClarificationAsked, 2)],
     State.GRANTED: [(IdentityProven, 1), (Searched, 1), (Granted, 2)],
+    State.PARTLY_DONE: [(IdentityProven, 1), (Searched, 1), (Granted, 2), (held_by_one, 3)],
     State.REFUSED: [(Refused, 2)],
     State.DONE: [(IdentityProven, 1), (Searched, 1), (Granted, 2), (PackMade, 2), (Fulfilled, 3)],
     State.CLOSED: [(Withdrawn, 1)],
@@ -280,8 +288,9 @@ def test_a_complaint_is_acknowledged_in_its_time():
 @pytest.mark.parametrize("state", State)
 @pytest.mark.parametrize("kind", EVENTS)
 def test_every_pair_leads_where_the_table_says_or_is_forbidden(state, kind):
-    asks = Asks.COMPLAINT if kind is Acknowledged else Asks.ACCESS
-    request, _ = walk(asks, *(step for step in REACHED[state] if asks is Asks.ACCESS or step[0] is not PackMade))
+    asks = Asks.COMPLAINT if kind is Acknowledged and state is not State.PARTLY_DONE else Asks.ACCESS
+    asks = Asks.ERASURE if state is State.PARTLY_DONE else asks
+    request, _ = walk(asks, *(step for step in REACHED[state] if asks is not Asks.COMPLAINT or step[0] is not PackMade))
     assert request.state is state
     transition = TABLE.get((state, kind))
     if transition is None:
@@ -292,9 +301,38 @@ def test_every_pair_leads_where_the_table_says_or_is_forbidden(state, kind):
         with pytest.raises(UnexpectedEvent) as refused:
             handle(request, event(kind, 4))
         assert refused.value.why == why_not(request, event(kind, 4))
-        assert kind in (Granted, Fulfilled, Erased, LetterMade, Searched)
+        assert kind in (Granted, Fulfilled, Erased, LetterMade, Searched, PartTold)
     else:
         assert handle(request, event(kind, 4))[0].state in transition.leads_to
+
+
+def test_an_erasure_that_a_hold_stops_in_part_stays_open_until_it_is_whole():
+    request, commands = walk(Asks.ERASURE, *REACHED[State.PARTLY_DONE])
+    assert commands[-2:] == [Do.CONFIRM, Do.NOTIFY_AUTHORITY], "the person and the authority are told of that part"
+    due = [step.letter for step in possible(request, day(3)) if step.letter and step.suggested]
+    assert due == [LetterKind.ACKNOWLEDGEMENT, LetterKind.CONFIRMATION, LetterKind.AUTHORITY]
+    assert request.due(day(3)) == date(2026, 10, 3), "until both are told it is not answered"
+    with pytest.raises(UnexpectedEvent):
+        handle(request, event(Fulfilled, 4))
+    request, _ = handle(request, telling(request, "person", day(4)))
+    request, _ = handle(request, telling(request, "authority", day(4)))
+    assert request.state is State.PARTLY_DONE and request.due(day(90)) is None
+    assert not request.was_late(day(400)), "what is left waits for the hold"
+    again, commands = handle(request, held_by_one(day(200)))
+    assert again.state is State.PARTLY_DONE and commands == []
+    whole, commands = handle(again, Erased(day(400)))
+    assert whole.state is State.GRANTED and commands == [Do.CONFIRM]
+    over, commands = handle(whole, telling(whole, "person", day(401)))
+    assert over.state is State.DONE and commands == [Do.FORGET] and not over.late
+
+
+def test_an_authority_that_was_not_told_of_the_part_is_told_before_it_is_over():
+    request, _ = walk(Asks.ERASURE, *REACHED[State.PARTLY_DONE])
+    whole, _ = handle(request, Erased(day(5)))
+    with pytest.raises(UnexpectedEvent, match="authority has not been told of the part"):
+        handle(whole, event(Fulfilled, 6))
+    told, _ = handle(whole, telling(whole, "authority", day(6)))
+    assert handle(told, event(Fulfilled, 6))[0].state is State.DONE
 
 
 def test_every_state_is_reached_and_the_end_is_an_end():
@@ -355,6 +393,7 @@ ACTS = {
     Fulfilled: Act.TELL_PERSON,
     PersonTold: Act.TELL_PERSON,
     AuthorityTold: Act.TELL_AUTHORITY,
+    PartTold: Act.TELL_PERSON,
     Acknowledged: Act.ACKNOWLEDGE,
     LetterMade: Act.LETTER,
     Withdrawn: Act.WITHDRAW,
@@ -374,16 +413,24 @@ def everything(on):
     for kind in EVENTS:
         if kind is Refused:
             yield from (Refused(day(on), ground) for ground in Ground)
+        elif kind is PartTold:
+            yield from (PartTold(day(on), who) for who in ("person", "authority"))
+        elif kind is Erased:
+            yield from (Erased(day(on), held) for held in (0, 1))
         elif kind is LetterMade:
             yield from (LetterMade(day(on), letter) for letter in LetterKind)
         else:
             yield event(kind, on)
 
 
+def act_of(event):
+    return Act.TELL_AUTHORITY if isinstance(event, PartTold) and event.who == "authority" else ACTS[type(event)]
+
+
 def check_possible(request, on):
     taken = [each for each in everything(on) if accepted(request, each)]
     steps = possible(request, day(on))
-    assert {step.act for step in steps} == {ACTS[type(each)] for each in taken}
+    assert {step.act for step in steps} == {act_of(each) for each in taken}
     assert {step.letter for step in steps if step.act is Act.LETTER} == {
         each.kind for each in taken if isinstance(each, LetterMade)
     }
@@ -392,7 +439,7 @@ def check_possible(request, on):
     refuse = next((step for step in steps if step.act is Act.REFUSE), None)
     grounds = next(each.choices for each in refuse.fields if each.kind is FieldKind.CHOICE) if refuse else ()
     assert set(grounds) == {each.ground for each in taken if isinstance(each, Refused)}
-    told = [each for each in taken if isinstance(each, Fulfilled | PersonTold)]
+    told = [each for each in taken if act_of(each) is Act.TELL_PERSON]
     assert told in ([], [telling(request, "person", day(on))])
     acts = [step.act for step in steps if step.act is not Act.LETTER]
     assert acts == [act for act in Act if act in acts], "each once, in order"

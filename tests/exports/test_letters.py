@@ -21,7 +21,7 @@ from tests.support.packs import FIRM
 from tests.support.settings import VALID, write
 
 GOLDEN = Path(__file__).parents[1] / "data" / "golden" / "letters"
-KINDS = [(f"{facts.kind}-{facts.asks}", facts) for facts in samples()]
+KINDS = [(f"{facts.kind}-{facts.asks}{'-partly' if facts.partly else ''}", facts) for facts in samples()]
 
 
 def letter(facts: LetterFacts, templates: Path | None = None) -> Letter:

@@ -318,7 +318,8 @@ def test_what_waits_for_a_person_waits_over_a_restart_until_it_is_done(place: Pa
         folder = DataFolder(load(place / "config.toml"), stack)
         assert todo(folder, reference) == waiting
         carry_out(folder, reference, command)
-        assert todo(folder, reference) == tuple(each for each in waiting if each is not command)
+        of_part = (Do.NOTIFY_AUTHORITY,) if command is Do.ERASE else ()  # another test restricted this number
+        assert todo(folder, reference) == (*(each for each in waiting if each is not command), *of_part)
     with ExitStack() as stack:
         folder = DataFolder(load(place / "config.toml"), stack)
         assert command not in todo(folder, reference)

@@ -168,6 +168,7 @@ def test_the_receipt_names_nobody(house: DataFolder) -> None:
         "held_back": 0,
         "held_calls": 0,
         "held_by": [],
+        "held": 0,
         "open_requests": [],
         "mentions": [],
         "backups_until": house.retention.backups_until().isoformat(),

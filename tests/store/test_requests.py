@@ -40,6 +40,7 @@ def event(kind, day):
         events.Refused: {"ground": events.Ground.CONTRACT},
         events.LetterMade: {"kind": events.LetterKind.ACKNOWLEDGEMENT},
     }
+    extra |= {events.Erased: {"held": day % 2}, events.PartTold: {"who": ("person", "authority")[day % 2]}}
     return kind(on=DAY + timedelta(days=day), **extra.get(kind, {}))
 
 

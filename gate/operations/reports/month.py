@@ -277,5 +277,5 @@ def _request_in(reader: Source, row: dict[str, Any], last: date, until: datetime
         "over_on": row["over_on"],
         "days": (end - received).days,
         "due": clock.due.isoformat() if clock else None,
-        "late": request.late or bool(clock and end > clock.due),
+        "late": request.was_late(end),
     }

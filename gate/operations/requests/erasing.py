@@ -9,6 +9,7 @@ The order, and what a kill at each point leaves. The objection that keeps the pe
    whole of a person was searched for, so is every other fact that holds one of their numbers, contacts too;
 4. the write-ahead log is cut, so that no file holds an older page;
 5. ``request_carried`` is the receipt: what went, what is held by which hold, until when backups may hold ciphertext.
+   Where something is held the request is partly done; once a hold has ended all of it is carried out again, from 1 on.
 
 What a hold keeps stays whole: its recording, the facts of its call, and everything of a number that is held. So does
 what is about somebody else and mentions one of the numbers: the receipt says where, by ids, for a person to look at.
@@ -78,7 +79,7 @@ class RequestEraser:
 
     def begun(self, request: str) -> bool:
         """True where it was decided already: what is left of it needs nobody's word. Raises as ``carry_out``."""
-        return self._store.call(lambda tx: self._granted(tx, request)["carrying_at"]) is not None
+        return bool(self._store.call(lambda tx: self._begun(tx, self._granted(tx, request))))
 
     def plan_to_carry_out(self, request: str, digest: str = "") -> Plan:
         """What would go now, of an erasure that could be carried out now. Nothing is changed. Raises as
@@ -144,7 +145,7 @@ class RequestEraser:
         if row is None:
             raise UsageError(f"there is no request {name}", hint="See: dialgate request list --all")
         request = replay(book.course(tx, row["id"]))
-        granted = request.state is State.GRANTED  # carried out already, too: there is its receipt
+        granted = request.state in (State.GRANTED, State.PARTLY_DONE)  # carried out already, too: there is its receipt
         ready = granted or (soon and not why_not(request, events.Granted(request.received)))
         if request.asks is not Asks.ERASURE or not ready:
             raise RefusedError(
@@ -156,15 +157,23 @@ class RequestEraser:
 
     def _begin(self, tx: StoreTransaction, name: str, actor: str, digest: str, reason: str) -> tuple[Plan | None, Row]:
         row = self._granted(tx, name)
-        if receipt := last(book.course(tx, row["id"]), CARRIED):
+        receipt = last(book.course(tx, row["id"]), CARRIED)
+        if receipt and row["carried_at"] and self._begun(tx, row):
             return None, receipt
         plan = self._ready(tx, row, digest)
         if reason.strip():
             tx.append(Fact(WORDS, row["id"], self._clock.now(), actor, {"step": "erasing", "text": reason.strip()}))
-        if row["carrying_at"] is None:
+        if row["carrying_at"] is None or _again(row):
             body = {"calls": [each["call_id"] for each in plan.calls]}
             tx.append(Fact(CARRYING, row["id"], self._clock.now(), actor, body))
         return plan, {}
+
+    def _begun(self, tx: StoreTransaction, row: Row) -> bool:
+        """It was decided already, and nothing that a hold kept is free since."""
+        if not _again(row):
+            return row["carrying_at"] is not None
+        plan = self._plan(tx, row)
+        return not plan.standing and plan.held_count >= row["held"]
 
     def _ready(self, tx: StoreTransaction, row: Row, digest: str) -> Plan:
         plan = self._plan(tx, row)
@@ -312,7 +321,8 @@ class RequestEraser:
 
     def _receipt(self, tx: StoreTransaction, plan: Plan, facts: int, actor: str) -> Row:
         kept = last(book.course(tx, plan.request_id), CARRIED)
-        if kept:
+        row = book.find(tx, plan.request_id)
+        if kept and row and row["carried_at"]:
             return kept
         calls = book.calls(tx, [each["call_id"] for each in plan.calls])
         body: dict[str, Any] = {
@@ -323,6 +333,7 @@ class RequestEraser:
             "held_back": sum(each["recording"] not in GONE for each in calls),
             "held_calls": len(plan.held),
             "held_by": plan.held_by,
+            "held": plan.held_count,
             "open_requests": self._still_open(tx, plan),
             "mentions": sorted(plan.mentions),
             "backups_until": self._retention.backups_until().isoformat(),
@@ -336,3 +347,8 @@ class RequestEraser:
         lines = plan.free_lines
         known = {each["reference"] for each in book.of_numbers(tx, lines) if each["id"] in open_}
         return sorted(known | plan.open_requests)
+
+
+def _again(row: Row) -> bool:
+    """True where a hold kept a part, and nothing has been begun since."""
+    return row["state"] == State.PARTLY_DONE and row["carried_at"] is not None

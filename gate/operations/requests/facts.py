@@ -41,6 +41,7 @@ EVENTS: Final[Mapping[str, type[Event]]] = {
     MADE: words.LetterMade,
     "request_person_told": words.PersonTold,
     "request_authority_told": words.AuthorityTold,
+    "request_part_told": words.PartTold,
     "request_fulfilled": words.Fulfilled,
     "request_withdrawn": words.Withdrawn,
 }
@@ -72,6 +73,10 @@ def event_of(kind: str, body: Mapping[str, Any], at: str) -> Event:
         values |= {name: int(body.get(name) or 0) for name in ("found", "entries", "outside")}
     if event is words.Refused:
         values["ground"] = Ground(body["ground"])
+    if event is words.Erased:
+        values["held"] = int(body.get("held") or 0)
+    if event is words.PartTold:
+        values["who"] = str(body["who"])
     if event is words.LetterMade:
         values["kind"] = LetterKind(body["kind"])
     return event(**values)

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Final
 from gate.core import request_words as events
 from gate.core.letter_words import Letter, LetterFacts, LetterKind
 from gate.core.request_guards import fits
-from gate.core.request_words import OVER, Asks, missing
+from gate.core.request_words import OVER, Asks, Ground, State, missing
 from gate.core.requests import why_not
 from gate.errors import RefusedError, UsageError
+from gate.exports.bundle import many
 from gate.exports.letters import firm_of, render, templates_of
 from gate.exports.mail import send, sender_of
 from gate.exports.spoken import spoken_number
@@ -152,7 +153,8 @@ def _facts(
         name=row["name"] or "",
         contact=row["contact"] or "",
         numbers=tuple(row["numbers"]),
-        ground=request.ground,
+        ground=request.ground or _ground_of_part(request, carried),
+        partly=request.state is State.PARTLY_DONE or (kind is LetterKind.AUTHORITY and request.partial),
         reasons=said(course, _SAID[kind]) if kind in _SAID else "",
         answer=said(course, "remark"),
         missing=missing(request.asks, row["numbers"], row["since"]) if request.state not in OVER else (),
@@ -165,7 +167,7 @@ def _facts(
         pack=pack,
         erased_recordings=sum(each["recording"] == "erased" for each in found) if answer else went,
         backups_until=date.fromisoformat(carried["backups_until"]) if carried else None,
-        held_back=said(course, "left_out") if answer else _held_back(carried),
+        held_back=said(course, "left_out") if answer else _held_back(carried, kind),
     )
 
 
@@ -211,11 +213,32 @@ def _decided(course: list[Row]) -> date | None:
     return date.fromisoformat(decision["on"]) if decision else None
 
 
-def _held_back(carried: Row) -> str:
-    if carried and not carried["whole"]:
-        return "Erased are the calls that you named. What else we hold in connection with your number stays."
+def _held_back(carried: Row, kind: LetterKind) -> str:
+    named = "Erased are the calls that you named. What else we hold in connection with your number stays."
+    scope = [named] if carried and not carried["whole"] else []
     if not carried.get("held_by"):
-        return ""
+        return "".join(scope)
     recordings, calls = carried["held_back"], carried["held_calls"]
-    holds = [name.rpartition(" (")[0] for name in carried["held_by"]]  # ids are for the firm
-    return f"Calls: {calls}, recordings: {recordings}. Kept because of: {'; '.join(holds)}."
+    what = f"What stays: our records of {many(calls, 'call')}, and {many(recordings, 'recording')}."
+    if not calls:
+        what = "What stays: what we hold in connection with your number."
+    return " ".join([*scope, what, *dict.fromkeys(_why(name, kind) for name in carried["held_by"])])
+
+
+def _why(name: str, kind: LetterKind) -> str:
+    """Why a hold keeps something, in plain words; its id is for the firm, and the authority needs no reference."""
+    hold = name.rpartition(" (")[0]
+    if "on another matter" in hold:
+        return "It is also mentioned in what we keep for another person's matter."
+    matter = "" if kind is LetterKind.AUTHORITY else f" ({hold.partition(' ')[2]})"
+    if hold.startswith("restriction"):
+        return f"It is locked{matter}: its use was restricted at somebody's request, and erasing it would be a use."
+    return f"It is needed for a legal claim or an inquiry{matter}, and has to be kept until that has ended."
+
+
+def _ground_of_part(request: events.Request, carried: Row) -> Ground | None:
+    """The ground on which a hold keeps a part: a claim, or the rights of one of the parties."""
+    if not request.partial:
+        return None
+    locked = all(name.startswith("restriction") for name in carried.get("held_by") or ("",))
+    return Ground.PROTECTION_OF_A_PARTY if locked else Ground.LEGAL_CLAIMS

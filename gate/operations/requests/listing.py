@@ -8,8 +8,7 @@ from gate.core.request_steps import Act, Step
 from gate.core.request_words import State
 from gate.core.requests import forbidden, possible
 from gate.operations.operation import READERS, Caller, Line, Page, Paged, Request, Response, operation
-from gate.operations.requests.facts import replay
-from gate.operations.requests.standing import Standing, open_standings, standing_of
+from gate.operations.requests.standing import Standing, freed_of, open_standings, read, standing_of
 from gate.operations.requests.steps import load
 from gate.store import requests as book
 from gate.store.transaction import StoreTransaction
@@ -37,10 +36,7 @@ def request_list(folder: DataFolder, asked: ListOf, _caller: Caller) -> Page[Sta
     def work(tx: StoreTransaction) -> Page[Standing]:
         if asked.everything or asked.state is not None:
             rows, following = book.page(tx, asked.after, asked.limit, asked.state, words)
-            courses = [(row, book.course(tx, row["id"])) for row in rows]
-            return Page(
-                items=[standing_of(row, course, replay(course), today) for row, course in courses], next=following
-            )
+            return Page(items=[read(tx, row, today) for row in rows], next=following)
         return Page(items=open_standings(tx, today, words))
 
     found: Page[Standing] = folder.store.call(work)
@@ -83,7 +79,7 @@ def request_show(folder: DataFolder, asked: Show, _caller: Caller) -> Shown:
     def work(tx: StoreTransaction) -> Shown:
         row, course, request = load(tx, asked.request)
         today = folder.today()
-        standing = standing_of(row, course, request, today)
+        standing = standing_of(row, course, request, today, freed_of(tx, request, course))
         reasons = {act.value: forbidden(request, act, today) for act in Act}
         return Shown(
             **{name: getattr(standing, name) for name in standing.__struct_fields__},

@@ -58,6 +58,11 @@ class Plan:
         """Names of all holds that keep something."""
         return sorted({*self.held.values(), *self.held_lines.values(), *self.holds_elsewhere})
 
+    @property
+    def held_count(self) -> int:
+        """Calls and numbers of theirs of which a hold keeps something."""
+        return len(self.held) + (len(self.held_lines) if self.whole else 0)
+
     def as_row(self) -> Row:
         """For an answer: a dry run."""
         return {

@@ -37,5 +37,6 @@ class RequestWatch:
                         due=each.due.isoformat() if each.due else None,
                         days_left=each.days_left,
                         warning=each.warning,
+                        ended_holds=each.freed,
                     )
         return counted(standings)

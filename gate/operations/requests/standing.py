@@ -19,6 +19,7 @@ from gate.store import requests as book
 from gate.store.queries import Source
 from gate.types import Row
 
+FREED: Final = "a hold has ended: erase the rest"
 WARNINGS: Final = ("", "20 days have passed", "25 days have passed", "overdue")
 
 
@@ -36,6 +37,8 @@ class Receipt(Response, frozen=True, kw_only=True):
     held_calls: int
     held_by: list[str]
     """Names of the holds that keep something."""
+    held: int = 0
+    """Calls and numbers of theirs of which a hold keeps something: the erasure is done in part."""
     open_requests: list[str] = msgspec.field(default_factory=list)
     """References of the person's other requests, which keep their numbers until they are over."""
     mentions: list[str] = msgspec.field(default_factory=list)
@@ -98,6 +101,8 @@ class Standing(Response, frozen=True):
     """What the person is to be asked for, so that their calls can be found."""
     ground: Ground | None
     told: list[str]
+    freed: list[str]
+    """Names of holds that kept a part of the erasure and have ended: the rest can go."""
     carried_out: Receipt | None
     pack: Pack | None
     letters: list[str]
@@ -106,8 +111,8 @@ class Standing(Response, frozen=True):
     """What is to be done now, as commands."""
 
 
-def standing_of(row: Row, course: list[Row], request: Request, today: date) -> Standing:
-    """A request as it stands on a day."""
+def standing_of(row: Row, course: list[Row], request: Request, today: date, freed: Sequence[str] = ()) -> Standing:
+    """A request as it stands on a day; ``freed``: what ``freed_of`` says."""
     clock = request.clock_on(today)
     steps = possible(request, today)
     acknowledge = request.acknowledge_by() if request.state not in OVER else None
@@ -132,9 +137,9 @@ def standing_of(row: Row, course: list[Row], request: Request, today: date) -> S
         ico_due=clock.ico_date if clock else None,
         policy_due=policy_day(request.received) if request.state not in OVER else None,
         days_left=(clock.due - today).days if clock else None,
-        warning=_warning(request, clock, acknowledge, today),
+        warning=_warning(request, clock, acknowledge, today) or (FREED if freed else ""),
         paused_on=request.stands_still,
-        late=_late(request, clock, acknowledge, today),
+        late=_late(request, acknowledge, today),
         extended=bool(clock and clock.extended),
         acknowledge_by=acknowledge,
         identified=request.identified,
@@ -145,10 +150,11 @@ def standing_of(row: Row, course: list[Row], request: Request, today: date) -> S
         missing=_missing(row, request),
         ground=request.ground,
         told=sorted(request.told),
+        freed=list(freed),
         carried_out=convert(carried, Receipt) if carried else None,
         pack=convert(pack, Pack) if pack else None,
         letters=[each.letter.value for each in steps if each.letter and each.suggested],
-        next=command_lines(row["reference"], steps),
+        next=command_lines(row["reference"], steps, complete=bool(freed)),
     )
 
 
@@ -158,15 +164,34 @@ def _missing(row: Row, request: Request) -> list[str]:
     return list(missing(request.asks, row["numbers"] or (), row["since"]))
 
 
-def _late(request: Request, clock: Clock | None, acknowledge: date | None, today: date) -> bool:
+def read(tx: Source, row: Row, today: date) -> Standing:
+    """A request as the store has it."""
+    course = book.course(tx, row["id"])
+    request = replay(course)
+    return standing_of(row, course, request, today, freed_of(tx, request, course))
+
+
+def freed_of(tx: Source, request: Request, course: list[Row]) -> list[str]:
+    """Names of the holds that kept a part of an erasure and have ended."""
+    if request.state is not State.PARTLY_DONE:
+        return []
+    held_by = last(course, CARRIED)["held_by"]
+    ids = {name.rpartition("(")[2].rstrip(")"): name for name in held_by}
+    return [ids[each] for each in book.ended_holds(tx, ids)]
+
+
+def _late(request: Request, acknowledge: date | None, today: date) -> bool:
     unacknowledged = acknowledge is not None and today > acknowledge
-    return request.late or unacknowledged or bool(clock and today > clock.due)
+    over = request.state in OVER
+    return request.late or unacknowledged or (not over and request.was_late(today))
 
 
 def _warning(request: Request, clock: Clock | None, acknowledge: date | None, today: date) -> str:
     if request.state in OVER:
         return ""
-    if _late(request, clock, acknowledge, today):
+    if request.answered:
+        return ""
+    if _late(request, acknowledge, today):
         return WARNINGS[-1]
     return WARNINGS[clock.warned(today)] if clock else ""
 
@@ -189,21 +214,18 @@ _COMMANDS: Final = {
 """Commands of the command line; letters are told apart."""
 
 
-def command_lines(reference: str, steps: Iterable[Step]) -> list[str]:
-    """What brings a request forward, as commands."""
+def command_lines(reference: str, steps: Iterable[Step], *, complete: bool = False) -> list[str]:
+    """What brings a request forward, as commands; ``complete``: what a hold kept can go now."""
     return [
         f"dialgate request {_COMMANDS[each.act].format(reference)}"
         for each in steps
-        if each.suggested and each.act in _COMMANDS
+        if (each.suggested or (complete and each.act is Act.ERASE)) and each.act in _COMMANDS
     ]
 
 
 def open_standings(tx: Source, today: date, text: str = "") -> list[Standing]:
     """Every request that is not over (and fits ``text``) as it stands, the one due first at the top."""
-    found = []
-    for row in book.open_ones(tx, text):
-        course = book.course(tx, row["id"])
-        found.append(standing_of(row, course, replay(course), today))
+    found = [read(tx, row, today) for row in book.open_ones(tx, text)]
     return sorted(found, key=lambda each: (str(each.due or each.acknowledge_by or "9999"), each.reference))
 
 

@@ -13,7 +13,7 @@ from gate.log import Logger
 from gate.operations.parsing import number_of
 from gate.operations.requests.executor import carry_out
 from gate.operations.requests.facts import KINDS, PERSON, WORDS, body_of, last, replay
-from gate.operations.requests.standing import Standing, command_lines, standing_of
+from gate.operations.requests.standing import Standing, command_lines, read
 from gate.store import requests as book
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
@@ -37,7 +37,7 @@ def load(tx: StoreTransaction, name: str) -> tuple[Row, list[Row], Request]:
 
 def shown(folder: DataFolder, tx: StoreTransaction, name: str) -> Standing:
     """A request as it stands now; raises as ``load``."""
-    return standing_of(*load(tx, name), folder.today())
+    return read(tx, load(tx, name)[0], folder.today())
 
 
 def day_of(folder: DataFolder, on: date | None, request: Request | None = None) -> date:
