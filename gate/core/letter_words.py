@@ -86,7 +86,9 @@ class LetterFacts:
     """Name of the encrypted file that goes with a response; empty where there is none."""
     erased_recordings: int = 0
     backups_until: date | None = None
-    """Until when backups may hold ciphertext that nobody can read (LAW 5.5)."""
+    """Until when a backup may hold ciphertext, and a copy of the key store its key (LAW 5.5)."""
+    recipients: tuple[str, ...] = ()
+    """Who got the data that was erased, a line each (Art 19)."""
     partly: bool = False
     """An erasure that a hold stops in part: ``held_back`` says what stays, ``ground`` why."""
     held_back: str = ""

@@ -45,7 +45,7 @@ def email_of(text: str) -> str:
 
 
 def context(facts: LetterFacts, firm: LetterFirm) -> dict[str, Any]:
-    """Names and values for a template: strings, numbers and flags alone."""
+    """Names and values for a template: strings, lists of them, numbers and flags alone."""
     noun, matter, article = _MATTERS[facts.asks]
     received, about = spoken_day(facts.received), matter.format("your")
     authority = facts.kind is LetterKind.AUTHORITY
@@ -80,6 +80,7 @@ def context(facts: LetterFacts, firm: LetterFirm) -> dict[str, Any]:
         "found_recordings": facts.found_recordings,
         "erased_recordings": facts.erased_recordings,
         "partly": facts.partly,
+        "recipients": [one_line(each) for each in facts.recipients],
         "pack": one_line(facts.pack),
         "letterhead": _letterhead(firm),
         "addressee": _addressee(facts, firm),

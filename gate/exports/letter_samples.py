@@ -56,7 +56,16 @@ _SAMPLES: Final[tuple[tuple[LetterKind, Asks, dict[str, Any]], ...]] = (
     (_K.RESPONSE, _A.ERASURE, {"nothing": True, "searched": date(2026, 3, 12)}),
     (_K.RESPONSE, _A.COMPLAINT, {"answer": "You were called in error. We are sorry."}),
     (_K.CONFIRMATION, _A.ERASURE, {"erased_recordings": 2, "backups_until": date(2026, 4, 19)}),
-    (_K.CONFIRMATION, _A.ERASURE, {"erased_recordings": 2, "backups_until": date(2026, 4, 19)} | _PART),
+    (
+        _K.CONFIRMATION,
+        _A.ERASURE,
+        {
+            "erased_recordings": 2,
+            "backups_until": date(2026, 4, 19),
+            "recipients": ("A. Uditor (yearly audit): a bundle of evidence with recordings, on 5 March 2026",),
+        }
+        | _PART,
+    ),
     (_K.CONFIRMATION, _A.OBJECTION, {"numbers": ("020 7946 0123", "07700 900123")}),
     (_K.CONFIRMATION, _A.RESTRICTION, {"held_back": "Calls to other numbers."}),
     (_K.REFUSAL, _A.ERASURE, {"ground": Ground.LEGAL_CLAIMS, "reasons": _REASONS}),

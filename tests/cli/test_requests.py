@@ -7,7 +7,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,11 +18,12 @@ from gate.config.write import amend
 from gate.core.deadlines import Clock
 from gate.core.showing import LONDON
 from gate.exports.pack_cipher import checked
+from gate.exports.spoken import spoken_day
 from tests.support.commands import PROGRAM, Done, dialgate
 from tests.support.desks import SmallDesk
 from tests.support.gatehouse import free_port
 from tests.support.packs import OpenedPack
-from tests.support.requesting import OTHER, PERSON, SPELLED, START, opened, prepared, spelled_in
+from tests.support.requesting import ANN, OTHER, PERSON, SPELLED, START, opened, prepared, spelled_in
 from tests.support.waiting import PATIENCE
 
 Officer = Callable[..., Done]
@@ -289,6 +290,31 @@ def test_an_erasure_with_a_hold(officer: Officer, folder: Path, tmp_path: Path) 
     assert dialgate("check", SPELLED, "--json").json["reason"] == "objected"
     assert dialgate("audit", "verify", "--json").json["ok"]
     assert not spelled_in(folder / "data", "Pat Person", "pat@example.org")
+
+
+def test_the_confirmation_names_who_got_the_recordings_and_when_backups_end(officer: Officer, folder: Path) -> None:
+    with opened(folder) as house:
+        (own,) = (each for each in house.keyring().recipients() if not each["purpose"])
+        body = {"call_id": "call-rec0", "purpose": "yearly audit", "recipient": own["id"]}
+        house.keep("exported", "rec0", ANN, body)  # opened inside the firm
+        house.keep("exported", "rec1", ANN, body | {"bundle": "b-1"})
+        house.keep("exported", "other", ANN, body | {"recipient": "somebody", "bundle": "b-2"})
+    access = officer("open", "access", "--by", "post", *WHO, "--json").json["reference"]
+    officer("verify-identity", access, "--checked", "bill seen")
+    officer("search", access)
+    officer("decide", access, "--grant")
+    officer("fulfil", access, *key(folder), "-o", "pack.html", "--told")
+    reference = officer("open", "erasure", "--by", "post", *WHO, "--json").json["reference"]
+    officer("verify-identity", reference, "--checked", "bill seen")
+    officer("search", reference)
+    officer("decide", reference, "--grant")
+    officer("fulfil", reference, "--yes", "--letters", "out")
+    letter = " ".join(Path("out", f"{reference}-confirmation.txt").read_text().split())
+    assert letter.count("a bundle of evidence with recordings, on") == 1 and own["name"] in letter
+    assert ": a recording, on" not in letter, "the firm's own key receives nothing"
+    assert f"the file that answered {access}" in letter and "somebody" not in letter
+    until = officer("show", reference, "--json").json["carried_out"]["backups_until"]
+    assert f"until {spoken_day(date.fromisoformat(until))} at the latest" in letter and "nobody can read" not in letter
 
 
 def test_a_call_is_found_by_its_time_and_chosen(officer: Officer) -> None:

@@ -109,7 +109,11 @@ def test_the_authority_is_not_told_who_it_was() -> None:
 
 def test_an_erasure_says_what_backups_and_the_list_still_hold() -> None:
     told = flat(letter(sample(LetterKind.CONFIRMATION, Asks.ERASURE)).text)
-    assert "2 recordings of calls" in told and "until 19 April 2026" in told and "nobody can read them" in told
+    assert (
+        "2 recordings of calls" in told
+        and "until 19 April 2026" in told
+        and "a copy of our key store may hold their keys" in told
+    )
     assert "keyed hash" in told and "not called again" in told
     nothing = replace(sample(LetterKind.CONFIRMATION, Asks.ERASURE), erased_recordings=0)
     told = flat(letter(nothing).text)

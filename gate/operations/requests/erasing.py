@@ -164,7 +164,10 @@ class RequestEraser:
         if reason.strip():
             tx.append(Fact(WORDS, row["id"], self._clock.now(), actor, {"step": "erasing", "text": reason.strip()}))
         if row["carrying_at"] is None or _again(row):
+            recordings = [each["recording_id"] for each in plan.calls if each["recording_id"]]
             body = {"calls": [each["call_id"] for each in plan.calls]}
+            # named while it is still known what went to whom
+            body["recipients"] = book.handed_out(tx, recordings, plan.lines)
             tx.append(Fact(CARRYING, row["id"], self._clock.now(), actor, body))
         return plan, {}
 

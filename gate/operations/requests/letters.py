@@ -20,9 +20,9 @@ from gate.errors import RefusedError, UsageError
 from gate.exports.bundle import many
 from gate.exports.letters import firm_of, render, templates_of
 from gate.exports.mail import send, sender_of
-from gate.exports.spoken import spoken_number
+from gate.exports.spoken import spoken_day, spoken_number
 from gate.operations.operation import KEEPERS, Caller, Line, Request, Response, operation
-from gate.operations.requests.facts import CARRIED, KINDS, MADE, SENT, last, said
+from gate.operations.requests.facts import CARRIED, CARRYING, KINDS, MADE, SENT, last, said
 from gate.operations.requests.steps import READY, day_of, load
 from gate.store import requests as book
 from gate.store.transaction import StoreTransaction
@@ -87,7 +87,10 @@ def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Re
         if access and not before.held:
             _check_nothing(tx, row)
         name = (asked.pack or f"{row['reference']}.html") if access and before.held else ""
-        return row["id"], _facts(tx, row, course, before, kind, day, name)
+        said_in_it = _facts(tx, row, course, before, kind, day, name)
+        if kind is LetterKind.CONFIRMATION and before.asks is Asks.ERASURE:
+            said_in_it = replace(said_in_it, recipients=_recipients(folder, course))
+        return row["id"], said_in_it
 
     request_id, said_in_it = folder.store.call(facts)
     letter = _rendered(folder, said_in_it)
@@ -234,6 +237,30 @@ def _why(name: str, kind: LetterKind) -> str:
     if hold.startswith("restriction"):
         return f"It is locked{matter}: its use was restricted at somebody's request, and erasing it would be a use."
     return f"It is needed for a legal claim or an inquiry{matter}, and has to be kept until that has ended."
+
+
+def _recipients(folder: DataFolder, course: list[Row]) -> tuple[str, ...]:
+    """Who got the data that an erasure was about, a line each (Art 19): those to whom exports may go, and packs.
+
+    A key of the firm's own, to which none may, opens recordings inside it and receives nothing.
+    """
+    keyring = folder.keyring()
+    known = {each["id"]: each for each in (*keyring.retired(), *keyring.recipients())}
+    lines = []
+    for each in last(course, CARRYING).get("recipients") or []:
+        day = spoken_day(date.fromisoformat(each["on"]))
+        if each["what"] == "pack":
+            lines.append(f"you, or whoever acted for you: the file that answered {each['recipient']}, on {day}")
+            continue
+        for key in each["recipient"].split() or ["?"]:
+            who = known.get(key, {})
+            if each["what"] == "recording" and not who.get("purpose"):
+                continue
+            what = "a bundle of evidence with recordings" if each["what"] == "bundle" else "a recording"
+            lines.append(
+                f"{who.get('name') or key} ({who.get('purpose') or 'no longer on our register'}): {what}, on {day}"
+            )
+    return tuple(dict.fromkeys(lines))
 
 
 def _ground_of_part(request: events.Request, carried: Row) -> Ground | None:
