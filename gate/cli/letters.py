@@ -10,8 +10,11 @@ import click
 
 from gate.cli.command import command as make
 from gate.cli.output import View, say
+from gate.clock import SystemClock
+from gate.config import authority_due
 from gate.core.letter_words import LetterKind
 from gate.core.request_words import Asks
+from gate.core.showing import LONDON
 from gate.errors import UsageError
 from gate.exports.letter_samples import NOW, faults, samples
 from gate.exports.letters import SHIPPED, firm_of, render, templates_of
@@ -71,6 +74,8 @@ def check(view: View) -> None:
     found = faults(firm_of(view.config), templates)
     value = {"templates": str(templates) if templates else "", "letters": len(samples()), "faults": found}
     view.data(value, text=lambda shown: shown["faults"])
+    if due := authority_due(view.config, SystemClock().now().astimezone(LONDON).date()):
+        say(f"Note: {due}.")
     if found:
         say(f"{len(found)} faults: no letter is made from a faulty template.")
         sys.exit(1)

@@ -184,6 +184,8 @@ def contents_of(config: Config, held: dict[str, Any], left_out: dict[str, str], 
         purpose=config.recording.purpose,
         months=config.retention.months,
         recorded=config.recording.enabled,
+        bases=config.privacy.legal_bases,
+        recipients=config.privacy.recipients,
         longer=tuple(
             f"Recordings of {name.replace(':', ' ')}: {years} years." for name, years in config.retention.years.items()
         ),

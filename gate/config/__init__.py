@@ -24,12 +24,15 @@ from __future__ import annotations
 from gate.config.carriers import Emergency as Emergency
 from gate.config.carriers import Trunk as Trunk
 from gate.config.load import load as load
+from gate.config.office import Authority as Authority
 from gate.config.office import Letters as Letters
 from gate.config.office import Log as Log
 from gate.config.office import Mail as Mail
+from gate.config.office import Privacy as Privacy
 from gate.config.office import Requests as Requests
 from gate.config.office import Roles as Roles
 from gate.config.origins import Origin as Origin
+from gate.config.origins import authority_due as authority_due
 from gate.config.origins import origins as origins
 from gate.config.origins import review_due as review_due
 from gate.config.schema import Account as Account

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
-from gate.config.faults import Fault, at_least, unprintable
-from gate.config.office import Letters, Mail, Requests
+from gate.config.faults import Fault, at_least, blank, unprintable
+from gate.config.office import Authority, Letters, Mail, Privacy, Requests
 from gate.config.schema import Firm, Storage
 
 ADDRESS: Final = re.compile(
@@ -37,6 +38,28 @@ def letters_faults(letters: Letters, base: Path) -> Iterator[Fault]:
         )
     if letters.authority_email and not ADDRESS.fullmatch(letters.authority_email):
         yield Fault(("letters", "authority_email"), f'"{letters.authority_email}" is not an email address')
+
+
+def authority_faults(authority: Authority) -> Iterator[Fault]:
+    """Somebody to complain to, and a day that is one."""
+    yield from blank(authority, "authority", "name", "address")
+    yield from unprintable(authority, ("authority",), "name", "web")
+    if authority.email and not ADDRESS.fullmatch(authority.email):
+        yield Fault(("authority", "email"), f'"{authority.email}" is not an email address')
+    try:
+        if authority.checked:
+            date.fromisoformat(authority.checked)
+    except ValueError:
+        yield Fault(("authority", "checked"), f'"{authority.checked}" is not a date; write "YYYY-MM-DD"')
+
+
+def privacy_faults(privacy: Privacy) -> Iterator[Fault]:
+    """One line each."""
+    yield from unprintable(privacy, ("privacy",), "dpo")
+    for name in ("legal_bases", "recipients"):
+        for place, line in enumerate(getattr(privacy, name)):
+            if not line.strip() or not line.isprintable():
+                yield Fault(("privacy", name, place), "is empty, or more than a line")
 
 
 def requests_faults(requests: Requests) -> Iterator[Fault]:

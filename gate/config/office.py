@@ -25,6 +25,30 @@ class Roles(Section, frozen=True):
     gate where these roles have two accounts."""
 
 
+class Authority(Section, frozen=True):
+    """The supervisory authority: whom a person can complain to (Art 77), and whom the firm tells of a refusal."""
+
+    name: str = "Information Commissioner's Office"
+    address: str = "Wycliffe House, Water Lane, Wilmslow, Cheshire, SK9 5AF"
+    """Postal, with commas or lines between. The ICO announced a move to Manchester for autumn 2026."""
+    web: str = "https://ico.org.uk/make-a-complaint/"
+    email: str = ""
+    """Where notifications go; empty: ``letters.authority_email``, else by post or its web site."""
+    checked: str = ""
+    """The day on which somebody last looked whether this is still so."""
+
+
+class Privacy(Section, frozen=True):
+    """What only the firm knows of its processing: for packs, letters and the record of processing."""
+
+    dpo: str = ""
+    """The data protection officer: name or desk, and how to reach them."""
+    legal_bases: tuple[str, ...] = ()
+    """A sentence each: "Marketing calls: legitimate interest (Article 6(1)(f))"."""
+    recipients: tuple[str, ...] = ()
+    """Who receives personal data besides those that the gate knows of, a sentence each."""
+
+
 class Letters(Section, frozen=True):
     """Letters about data-subject requests (LAW section 4)."""
 

@@ -64,3 +64,16 @@ def review_due(config: Config, today: date) -> str:
     if (today.year - reviewed.year, today.month, today.day) >= (1, reviewed.month, reviewed.day):
         return f"the calling policy was last reviewed on {reviewed}: review it, and set firm.policy_reviewed"
     return ""
+
+
+def authority_due(config: Config, today: date) -> str:
+    """A reminder where nobody has checked the supervisory authority's address for a year, or ever; else empty."""
+    what = f"the address of the {config.authority.name}"
+    if not config.authority.checked:
+        return f"{what} was never checked: look whether it is still so, and set authority.checked"
+    checked = date.fromisoformat(config.authority.checked)
+    if checked > today:
+        return f"{what}: authority.checked, {checked}, lies in the future"
+    if (today - checked).days >= 365:
+        return f"{what} was last checked on {checked}: look whether it is still so, and set authority.checked"
+    return ""

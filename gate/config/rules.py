@@ -19,8 +19,15 @@ from gate.config.dialling import dialled
 from gate.config.drop import registers_faults
 from gate.config.faults import Fault, Readable, at_least, blank, duplicates, unprintable
 from gate.config.lines import Key
-from gate.config.mail import checkpoint_faults, letters_faults, mail_faults, requests_faults
-from gate.config.office import Letters, Mail, Requests
+from gate.config.mail import (
+    authority_faults,
+    checkpoint_faults,
+    letters_faults,
+    mail_faults,
+    privacy_faults,
+    requests_faults,
+)
+from gate.config.office import Authority, Letters, Mail, Privacy, Requests
 from gate.config.schema import (
     Account,
     Announcement,
@@ -89,6 +96,10 @@ def faults_of(readable: Readable, base: Path, *, secrets: bool = True) -> list[F
         found += letters_faults(letters, base)
     if requests := get("requests", Requests):
         found += requests_faults(requests)
+    if authority := get("authority", Authority):
+        found += authority_faults(authority)
+    if privacy := get("privacy", Privacy):
+        found += privacy_faults(privacy)
     if mail := get("mail", Mail):
         found += mail_faults(mail, firm, base)
         if storage := get("storage", Storage):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from gate.config.carriers import Emergency, Trunk
-from gate.config.office import Console, Letters, Log, Mail, Requests, Roles
+from gate.config.office import Authority, Console, Letters, Log, Mail, Privacy, Requests, Roles
 from gate.config.section import CallPurpose, CallTopic, Section
 
 
@@ -348,6 +348,8 @@ class Config(Section, frozen=True):
     control: Control = Control()
     token: tuple[Token, ...] = ()
     requests: Requests = Requests()
+    authority: Authority = Authority()
+    privacy: Privacy = Privacy()
     letters: Letters = Letters()
     mail: Mail = Mail()
     roles: Roles = Roles()

@@ -41,6 +41,8 @@ class LetterFirm:
     signed: str = "Data compliance"
     """Who signs: a person or a desk."""
     authority: Authority = ICO
+    dpo: str = ""
+    """The data protection officer, and how to reach them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -115,11 +115,20 @@ class PackRecording:
     """Sentences: pauses, a recording that was cut off."""
 
 
-def standard_notice(*, purpose: str, months: int, recorded: bool = True, longer: tuple[str, ...] = ()) -> PackNotice:
+def standard_notice(
+    *,
+    purpose: str,
+    months: int,
+    recorded: bool = True,
+    longer: tuple[str, ...] = (),
+    bases: tuple[str, ...] = (),
+    recipients: tuple[str, ...] = (),
+) -> PackNotice:
     """The notice of a gate that works as shipped; a firm that does more with the data says more.
 
     ``purpose``: of recording, from the configuration; ``months``: the term of recordings; ``longer``: sentences on what
-    is kept for longer and why.
+    is kept for longer and why; ``bases`` and ``recipients``: the firm's own sentences on its legal bases, and on who
+    receives data besides.
     """
     recording = f"Recording of calls: {purpose}." if recorded else "Calls are not recorded."
     return PackNotice(
@@ -130,6 +139,7 @@ def standard_notice(*, purpose: str, months: int, recorded: bool = True, longer:
             "Keeping evidence of each call: that registers and objections were looked at before dialling (Privacy and "
             "Electronic Communications Regulations 2003, regulations 19 to 24). Our legal obligation.",
             "Keeping your objection, so that you are not called again. Our legal obligation.",
+            *bases,
         ),
         categories=(
             "Telephone numbers; times, length and outcome of calls; why a call was allowed or refused.",
@@ -138,7 +148,7 @@ def standard_notice(*, purpose: str, months: int, recorded: bool = True, longer:
             "that you made.",
         ),
         recipients=(
-            "Nobody outside this firm, except the telephone carrier that connects the calls.",
+            *(recipients or ("Nobody outside this firm, except the telephone carrier that connects the calls.",)),
             "A regulator, a court or an auditor, where the law asks for it; each such export is kept in our log.",
             "It is kept in the United Kingdom.",
         ),

@@ -127,7 +127,7 @@ def _letterhead(firm: LetterFirm) -> list[str]:
 
 
 def _firm(firm: LetterFirm) -> dict[str, str]:
-    names = ("legal_name", "trading_name", "email", "freephone", "signed")
+    names = ("legal_name", "trading_name", "email", "freephone", "signed", "dpo")
     return {name: one_line(getattr(firm, name)) for name in names} | {"address": _lines(firm.address)}
 
 

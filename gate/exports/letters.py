@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -19,7 +18,7 @@ from jinja2 import FileSystemLoader, StrictUndefined, TemplateError, TemplateNot
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from gate.config import Config
-from gate.core.letter_words import ICO, Letter, LetterFacts, LetterFirm, LetterKind
+from gate.core.letter_words import Authority, Letter, LetterFacts, LetterFirm, LetterKind
 from gate.errors import GateError
 from gate.exports import letter_blocks
 from gate.exports.letter_facts import context, email_of
@@ -82,7 +81,13 @@ def firm_of(config: Config) -> LetterFirm:
         email=firm.contact_email,
         freephone=spoken_number(firm.freephone) if firm.freephone else "",
         signed=letters.signed,
-        authority=replace(ICO, email=letters.authority_email),
+        authority=Authority(
+            name=config.authority.name,
+            address=config.authority.address.replace(", ", "\n"),
+            web=config.authority.web,
+            email=config.authority.email or letters.authority_email,
+        ),
+        dpo=config.privacy.dpo,
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from gate.config import load
+from gate.config import authority_due, load
 from gate.core.letter_words import Letter, LetterFacts, LetterKind
 from gate.core.request_words import Asks, Ground
 from gate.exports.letter_facts import GROUNDS
@@ -259,11 +259,22 @@ def test_the_readme_names_all_that_can_be_put_in() -> None:
 def test_the_firm_is_the_configured_one(tmp_path: Path) -> None:
     (tmp_path / "wording").mkdir()
     more = '[letters]\ntemplates = "wording"\nsigned = "B. Example"\nauthority_email = "a@authority.invalid"\n'
+    more += '[authority]\naddress = "1 New Street, Manchester"\nchecked = "2026-11-20"\n'
+    more += '[privacy]\ndpo = "D. Officer, dpo@firm.invalid"\n'
     config = load(write(tmp_path, VALID + more))
     firm = firm_of(config)
     assert (firm.legal_name, firm.signed, firm.authority.email) == (
         "Webeo Example Ltd", "B. Example", "a@authority.invalid",
     )  # fmt: skip
+    assert firm.authority.address == "1 New Street\nManchester"
+    told = flat(render(sample(LetterKind.REFUSAL, Asks.ERASURE), firm, now=NOW).text)
+    assert "1 New Street Manchester" in told and "Wycliffe" not in told
+    told = flat(render(sample(LetterKind.IDENTITY, Asks.ACCESS), firm, now=NOW).text)
+    assert "Our data protection officer: D. Officer, dpo@firm.invalid." in told
+    assert authority_due(config, date(2027, 11, 19)) == "" and "last checked on 2026-11-20" in authority_due(
+        config, date(2027, 11, 20)
+    )
+    assert "never checked" in authority_due(load(write(tmp_path, VALID)), date(2026, 12, 1))
     assert templates_of(config) == tmp_path / "wording"
     assert templates_of(load(write(tmp_path, VALID))) is None
 

@@ -70,8 +70,8 @@ def record_of(config: Config, recipients: Iterable[Mapping[str, Any]], now: date
             "Address": firm.address,
             "Telephone": firm.freephone or UNSAID,
             "Email": firm.contact_email or UNSAID,
-            "Data protection officer": UNSAID,
-            "Legal bases": UNSAID,
+            "Data protection officer": config.privacy.dpo or UNSAID,
+            "Legal bases": "; ".join(config.privacy.legal_bases) or UNSAID,
         },
         activities=_activities(config),
         recipients=_recipients(config, recipients),
@@ -162,6 +162,8 @@ def _recipients(config: Config, recipients: Iterable[Mapping[str, Any]]) -> dict
         "The person": "their own data, on request",
         "Supervisory authority": "where a request is refused: reasons, as the firm's policy asks",
     }
+    if config.privacy.recipients:
+        texts["Others"] = "; ".join(config.privacy.recipients)
     if config.mail.host:
         texts["Mail server"] = "letters about requests pass through it"
     if config.emergency.trunk:

@@ -6,6 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from gate.config import authority_due
 from gate.converting import convert
 from gate.errors import GateError
 from gate.operations.calls.calls import lookup_warnings
@@ -139,7 +140,12 @@ def warnings(folder: DataFolder) -> list[str]:
         *register_warnings(folder),
         *recipients.warnings(folder),
         *([f"The daily sweep waits: {waits}"] if waits else []),
+        *([f"Letters: {due}"] if folder.config.calling.live and (due := _authority_due(folder)) else []),
         *folder.proposals.warnings(),
         *lookup_warnings(folder),
         *folder.gate.warnings(),
     ]
+
+
+def _authority_due(folder: DataFolder) -> str:
+    return authority_due(folder.config, folder.today())
