@@ -167,6 +167,8 @@ def _became(row: Row) -> list[tuple[str, words.Shown]]:
     if row.get("ground"):
         pairs.append(("Refused", (str(row["ground"]).replace("_", " "), BAD)))
         pairs.append(("Told", words.text(", ".join(row.get("told") or ()) or "nobody yet")))
+    elif row.get("told"):
+        pairs.append(("Told", words.text(", ".join(row["told"]))))
     if pack := row.get("pack"):
         made = f"{pack['calls']} calls, {pack['recordings']} recordings, SHA-256 {pack['sha256'][:12]}…"
         pairs.append(("Pack", words.text(made, OK)))

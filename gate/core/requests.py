@@ -145,7 +145,7 @@ def _erased(request: Request, event: words.Erased) -> Taken:
     if not event.held:
         again = [Do.CONFIRM] if request.partial else []
         return replace(request, state=State.GRANTED, todo=todo), again
-    tell = [] if request.partial else [Do.CONFIRM, Do.NOTIFY_AUTHORITY]
+    tell = [] if request.partial else [Do.NOTIFY_AUTHORITY, Do.CONFIRM]
     return replace(request, state=State.PARTLY_DONE, partial=True, todo=todo), tell
 
 

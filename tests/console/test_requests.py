@@ -187,9 +187,12 @@ async def test_an_erasure_keeps_what_is_held_and_names_it(worked: Worked, tmp_pa
         await pilot.press("enter")
         await until(pilot, lambda: len(list(tmp_path.glob("*-confirmation.*"))) == 3)
         await pressed(pilot, "escape", "What may be done now")
-        await pressed(pilot, "t", "forgets who asked, for good")
+        await pressed(pilot, "t", "It stays open until the hold")
         await pilot.press("enter")
-        await until(pilot, shows(pilot, "forgotten", "done"))
+        await until(pilot, shows(pilot, "partly done", "Told         person"))
+        await pressed(pilot, "T", "has the refusal with its reasons")
+        await pilot.press("enter")
+        await until(pilot, shows(pilot, "partly done, waits for hold", "authority, person"))
     receipt = worked.facts("request_carried")[0]["body"]
     assert (receipt["calls"], receipt["recordings"], receipt["held_back"]) == (3, 1, 2)
 

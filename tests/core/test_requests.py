@@ -308,9 +308,9 @@ def test_every_pair_leads_where_the_table_says_or_is_forbidden(state, kind):
 
 def test_an_erasure_that_a_hold_stops_in_part_stays_open_until_it_is_whole():
     request, commands = walk(Asks.ERASURE, *REACHED[State.PARTLY_DONE])
-    assert commands[-2:] == [Do.CONFIRM, Do.NOTIFY_AUTHORITY], "the person and the authority are told of that part"
+    assert commands[-2:] == [Do.NOTIFY_AUTHORITY, Do.CONFIRM], "the person and the authority are told of that part"
     due = [step.letter for step in possible(request, day(3)) if step.letter and step.suggested]
-    assert due == [LetterKind.ACKNOWLEDGEMENT, LetterKind.CONFIRMATION, LetterKind.AUTHORITY]
+    assert due == [LetterKind.ACKNOWLEDGEMENT, LetterKind.AUTHORITY, LetterKind.CONFIRMATION]
     assert request.due(day(3)) == date(2026, 10, 3), "until both are told it is not answered"
     with pytest.raises(UnexpectedEvent):
         handle(request, event(Fulfilled, 4))

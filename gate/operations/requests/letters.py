@@ -41,6 +41,10 @@ _SAID: Final = {
 """Whose words stand in a letter as its reasons."""
 
 
+_ELSEWHERE: Final = " on another matter ("
+"""In the name of a hold that is about somebody else and mentions the person (``Plan.holds_elsewhere``)."""
+
+
 class Rendered(Response, frozen=True):
     """A letter."""
 
@@ -222,17 +226,19 @@ def _held_back(carried: Row, kind: LetterKind) -> str:
     if not carried.get("held_by"):
         return "".join(scope)
     recordings, calls = carried["held_back"], carried["held_calls"]
-    what = f"What stays: our records of {many(calls, 'call')}, and {many(recordings, 'recording')}."
-    if not calls:
-        what = "What stays: what we hold in connection with your number."
-    return " ".join([*scope, what, *dict.fromkeys(_why(name, kind) for name in carried["held_by"])])
+    said = [*scope]
+    if mine := [name for name in carried["held_by"] if _ELSEWHERE not in name]:
+        kept = f"our records of {many(calls, 'call')}, and {many(recordings, 'recording')}"
+        said.append(f"What stays: {kept if calls else 'what we hold in connection with your number'}.")
+        said += dict.fromkeys(_why(name, kind) for name in mine)
+    if len(mine) < len(carried["held_by"]):
+        said.append("Your number is mentioned in what we have to keep on another matter, which is not about you.")
+    return " ".join(said)
 
 
 def _why(name: str, kind: LetterKind) -> str:
     """Why a hold keeps something, in plain words; its id is for the firm, and the authority needs no reference."""
     hold = name.rpartition(" (")[0]
-    if "on another matter" in hold:
-        return "It is also mentioned in what we keep for another person's matter."
     matter = "" if kind is LetterKind.AUTHORITY else f" ({hold.partition(' ')[2]})"
     if hold.startswith("restriction"):
         return f"It is locked{matter}: its use was restricted at somebody's request, and erasing it would be a use."
