@@ -26,7 +26,7 @@ from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row, RowsTable
 from console.widgets.working import Working
 from gate.core.rules import MAX_AGE_DAYS
-from gate.core.screening import Purpose
+from gate.core.screening import Purpose, Scope
 from gate.core.showing import clean
 from gate.errors import GateError, UsageError
 from gate.operations.calls.screening import Check, Checked
@@ -126,6 +126,7 @@ VIEWS = (
             Column("Made", 15, lambda row: words.moment(row.get("made_at"))),
             Column("Number", 17, lambda row: words.number(row.get("number"))),
             Column("Told by", 9, lambda row: words.text(row.get("source"))),
+            Column("Stops", 9, lambda row: words.text(row.get("scope") or "marketing"), rank=2),
             Column("Note", 14, lambda row: words.text(row.get("note")), grows=True),
             Column("Noted by", 16, lambda row: words.text(row.get("actor")), rank=1),
         ),
@@ -288,6 +289,11 @@ class Mode(ListMode):
             return
         typed: dict[str, Any] = {name: value.strip() for name, value in told.items()}
         if objection:
+            try:
+                typed["scope"] = Scope(typed["scope"].lower())
+            except ValueError:
+                self.complain(UsageError(f"{typed['scope']!r} is no scope", hint=f"one of: {', '.join(Scope)}"))
+                return
             if (added := await self.ask(ObjectionAdd(**typed))) is None:
                 return
             undone = ObjectionRemove(target=added.id, reason="added by mistake: undone")
@@ -344,6 +350,7 @@ _OBJECTION = (
         Field("number", "Number"),
         Field("source", "How it came", "told", hint="told, letter, email"),
         Field("note", "Note", needed=False),
+        Field("scope", "It stops: marketing, or all calls", "marketing"),
     ),
     "",
 )

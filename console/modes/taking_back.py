@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from console import words
+from gate.core.terms import Scope
 from gate.errors import RefusedError, UsageError
 from gate.operations.calls.calls import Kind, Reveal
 from gate.operations.lists.objections import ObjectionAdd
@@ -47,6 +48,7 @@ async def objection_again(feed: Feed, row: Row) -> None:
             number=shown.number,
             source=str(row.get("source") or "told"),
             note=str(row.get("note") or ""),
+            scope=Scope(row.get("scope") or Scope.MARKETING),
             made_at=datetime.fromisoformat(row["made_at"]),
         )
     )

@@ -62,6 +62,11 @@ class DerivedTable(Protocol):
         ...
 
     @property
+    def later(self) -> frozenset[str]:
+        """Columns that receipts from before they came do not speak of."""
+        ...
+
+    @property
     def derive(self) -> Mapping[str, Any]:
         """By kind of fact."""
         ...
@@ -203,7 +208,9 @@ def _replaced(
         later = (fact for fact in facts if fact[0] > receipt.leaf_index)
         if any(not columns.isdisjoint(table.sets(fact[1])) for fact in later):
             continue
-        if remnant({name: row[name] for name in columns}) != receipt.stays[table.name][row[table.key]]:
+        unset = {name for name in columns & table.later if row[name] is None}
+        said = {remnant({name: row[name] for name in each}) for each in (columns, columns - unset)}
+        if receipt.stays[table.name][row[table.key]] not in said:
             return sorted(columns)
         due = {leaf: left for leaf, left in due.items() if leaf not in receipt.leaves}
     if due:

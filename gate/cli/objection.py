@@ -13,6 +13,7 @@ from gate.cli.output import View
 from gate.cli.own_lists import exports, imports, kept, run_export, run_import
 from gate.cli.reach import reach
 from gate.cli.values import Said
+from gate.core.terms import Scope
 from gate.operations.lists.objections import ObjectionAdd, ObjectionList, ObjectionRemove
 
 
@@ -28,11 +29,18 @@ def command() -> None:
 @click.argument("number")
 @click.option("--source", default="told", show_default=True, help="How it came: told, letter, email, …")
 @click.option("--note", default="", help="Anything worth keeping with it.")
+@click.option(
+    "--scope",
+    type=click.Choice([scope.value for scope in Scope]),
+    default=Scope.MARKETING.value,
+    show_default=True,
+    help="What they do not want: marketing, or all calls, service calls too.",
+)
 @click.option("--made-at", type=Said(), metavar="TIME", help="When they said so (default: now).")
-def add(view: View, number: str, source: str, note: str, made_at: datetime | None) -> None:
-    """Never again call NUMBER for marketing."""
+def add(view: View, number: str, source: str, note: str, scope: str, made_at: datetime | None) -> None:
+    """Never again call NUMBER for marketing, or at all."""
     with reach(view.config) as gate:
-        asked = ObjectionAdd(number=number, source=source, note=note, made_at=made_at)
+        asked = ObjectionAdd(number=number, source=source, note=note, scope=Scope(scope), made_at=made_at)
         view.data(gate.ask(asked), text=kept)
 
 
@@ -59,7 +67,14 @@ def list_(view: View, number: str | None, after: str | None, limit: int) -> None
     """The objections in force, newest first."""
     with reach(view.config) as gate:
         page = gate.ask(ObjectionList(number=number, after=after, limit=limit))
-    columns = [("id", "Id"), ("number", "Number"), ("made_at", "Made"), ("source", "Source"), ("note", "Note")]
+    columns = [
+        ("id", "Id"),
+        ("number", "Number"),
+        ("made_at", "Made"),
+        ("scope", "Stops"),
+        ("source", "Source"),
+        ("note", "Note"),
+    ]
     view.rows(page, "items", columns, none="There is no objection.")
 
 
@@ -70,7 +85,7 @@ def list_(view: View, number: str | None, after: str | None, limit: int) -> None
 )
 @imports
 def import_(view: View, file: Path, skip_bad: bool) -> None:
-    """Keep the objections of a CSV FILE. Its columns: number, made_at, source, note; only number is needed.
+    """Keep the objections of a CSV FILE. Its columns: number, made_at, source, note, scope; only number is needed.
 
     Every line is checked first: where one is wrong, nothing is imported. What is held already is not kept twice, so an
     import that was cut off may be run again. An objection keeps its own date; without one it counts from now.

@@ -25,6 +25,7 @@ from gate.core.terms import (
     Purpose,
     Reason,
     RegisterView,
+    Scope,
     Stop,
     Topic,
     Verdict,
@@ -42,6 +43,7 @@ __all__ = [
     "Reason",
     "RegisterView",
     "Rules",
+    "Scope",
     "Stop",
     "Topic",
     "Verdict",
@@ -135,8 +137,7 @@ def _answer(
     if attempt.purpose is Purpose.SERVICE:
         # LAW 1.7: no marketing, so registers, consents and hours do not apply; who claimed it is in the evidence.
         # An objection that is lost with the evidence would have stopped it where the firm says so.
-        stopped = (_objection(objections, ()) or _rolled_back(rules)) if rules.objection_stops_service else None
-        return stopped or _Answer(Reason.SERVICE_CALL)
+        return _service(objections, rules) or _Answer(Reason.SERVICE_CALL)
     blocked = (
         _kind(number, rules)
         or _objection(objections, live)
@@ -197,6 +198,15 @@ def _objection(objections: Sequence[Objection], live: Sequence[Consent]) -> _Ans
     it lifts it by name."""
     standing = standing_objection(objections, live)
     return _Answer(Reason.OBJECTED, objection_id=standing.id) if standing else None
+
+
+def _service(objections: Sequence[Objection], rules: Rules) -> _Answer | None:
+    """LAW 1.7a: who wants no calls at all gets no service call either, whatever they consented to: a consent is to
+    marketing. Every objection does so where the firm says so; one that is lost with the evidence would have too."""
+    stopping = [each for each in objections if rules.objection_stops_service or each.scope is Scope.ALL]
+    if stopped := _objection(stopping, ()):
+        return stopped
+    return _rolled_back(rules) if rules.objection_stops_service else None
 
 
 def _withdrawal(consents: Sequence[Consent], live: Sequence[Consent]) -> _Answer | None:

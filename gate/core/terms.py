@@ -25,6 +25,14 @@ class Topic(StrEnum):
     PENSIONS = "pensions"
 
 
+class Scope(StrEnum):
+    """What an objection stops (LAW 1.7a)."""
+
+    MARKETING = "marketing"
+    ALL = "all"
+    """Service calls too: the person wants no calls at all."""
+
+
 class Verdict(StrEnum):
     """The two answers."""
 
@@ -144,6 +152,8 @@ class Objection:
     made_at: datetime
     learnt: int = 0
     """Its place in the order in which the firm learnt of things: the leaf that it was entered with."""
+    scope: Scope = Scope.MARKETING
+    """What it stops."""
 
 
 @dataclass(frozen=True, slots=True)

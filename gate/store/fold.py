@@ -63,6 +63,8 @@ class Table:
     """A change of what is already set changes nothing: a second withdrawal does not undo the first."""
     personal: tuple[str, ...] = ()
     """Columns emptied when the person is erased."""
+    later: frozenset[str] = frozenset()
+    """Columns that stay, and that came after the first receipts: an old one says nothing of them."""
 
     def fold(self, facts: Iterable[Raw], pepper: bytes | None = None) -> Folded | None:
         """The row that these facts, in the order of their leaves, make; None where none of them creates one.

@@ -57,7 +57,7 @@ class OwnLists:
         erased: defaultdict[bytes, list[Objection]] = defaultdict(list)
         consents: defaultdict[str, list[Consent]] = defaultdict(list)
         for row in _rows(reader, _OBJECTIONS):
-            objection = objection_of(row["id"], row["made_at"], row["leaf_index"])
+            objection = objection_of(row["id"], row["made_at"], row["leaf_index"], row["scope"])
             if row["number"] is None:
                 erased[row["number_hash"]].append(objection)
             else:

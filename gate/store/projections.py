@@ -141,7 +141,7 @@ RECORDINGS = Table(
 
 
 def _objection(fact: LogEntry) -> Columns:
-    names = ("number", "source", "note", "call_id")
+    names = ("number", "source", "note", "call_id", "scope")
     made_at = when(fact, "made_at")  # said at an earlier time than it was noted, where the body says so
     return {"leaf_index": fact.leaf_index, "made_at": made_at, "actor": fact.actor, **texts(fact.body, *names)}
 
@@ -158,6 +158,7 @@ OBJECTIONS = Table(
     hashed=True,
     first_stands=True,
     personal=("number", "note", "removed_why"),
+    later=frozenset({"scope"}),
 )
 
 
@@ -191,7 +192,7 @@ CONSENTS = Table(
     derive={"consent": _consent, "consent_withdrawn": _consent_withdrawn},
     hashed=True,
     first_stands=True,
-    personal=("number", "number_hash", "how", "wording", "who", "withdrawn_why", *_SCOPE),
+    personal=("number", "number_hash", "how", "wording", "who", "withdrawn_why", "after_objection", *_SCOPE),
 )
 
 

@@ -309,6 +309,11 @@ def m011_requests_partly_done(db: Runs) -> None:
     _run(db, PARTLY_DONE)
 
 
+def m012_the_scope_of_objections(db: Runs) -> None:
+    """What an objection stops; one kept before stops marketing."""
+    _run(db, "ALTER TABLE objections ADD COLUMN scope TEXT")
+
+
 def _run(db: Runs, *scripts: str) -> None:
     for script in scripts:
         for statement in script.split(";\n"):
@@ -328,6 +333,7 @@ STEPS: Final = (
     m009_the_order_of_words,
     m010_the_scope_of_consents,
     m011_requests_partly_done,
+    m012_the_scope_of_objections,
 )
 """Every change of the tables, in order."""
 

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from gate.core.evidence import Frontier, Node, canonical, commitment, leaf_bytes, leaf_hash, stamp
-from gate.core.screening import Consent, Objection, Reason, Stop, Topic
+from gate.core.screening import Consent, Objection, Reason, Scope, Stop, Topic
 from gate.errors import StoreError
 from gate.ports import Fact
 from gate.store import acts
@@ -26,7 +26,7 @@ Salts = Callable[[], bytes]
 _FACT = "INSERT INTO facts (leaf_index, kind, subject, at, actor, call_id, salt, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 _LEAF = "INSERT INTO leaves (leaf_index, leaf, hash) VALUES (?, ?, ?)"
 _TILE = "INSERT INTO tiles (tile, hash) VALUES (?, ?)"
-OBJECTION = "id, made_at, leaf_index"
+OBJECTION = "id, made_at, leaf_index, scope"
 """Columns of ``objection_of``."""
 CONSENT = (
     "id, given_at, withdrawn_at, leaf_index, withdrawn_leaf, after_objection, topics,"
@@ -224,9 +224,10 @@ class StoreTransaction:
             connection.execute("INSERT OR REPLACE INTO checkpoints VALUES (?, ?, ?, ?)", (size, root, note, stamp(at)))
 
 
-def objection_of(key: str, made_at: str, leaf_index: int) -> Objection:
-    """A row of ``OBJECTION``."""
-    return Objection(key, datetime.fromisoformat(made_at), leaf_index)
+def objection_of(key: str, made_at: str, leaf_index: int, scope: str | None) -> Objection:
+    """A row of ``OBJECTION``. A scope that is not known is the widest."""
+    known = Scope.MARKETING if scope in (None, Scope.MARKETING) else Scope.ALL
+    return Objection(key, datetime.fromisoformat(made_at), leaf_index, known)
 
 
 def consent_of(

@@ -71,7 +71,13 @@ def test_a_refused_import_is_exit_code_1(gate: SmallDesk, tmp_path: Path) -> Non
 
 def test_objections(gate: SmallDesk) -> None:
     added = dialgate("objection", "add", "020 7946 0123", "--note", "asked", "--json", "--show-numbers")
-    assert added.json == {"id": "o-1", "number": "+442079460123", "made_at": "2026-07-01T09:00:00+00:00", "notice": ""}
+    assert added.json == {
+        "id": "o-1",
+        "number": "+442079460123",
+        "made_at": "2026-07-01T09:00:00+00:00",
+        "scope": "marketing",
+        "notice": "",
+    }
     assert dialgate("objection", "remove", "o-1", "--reason", "mistake").code == 0
     assert gate.asked[1][1]["target"] == "o-1"
     assert dialgate("objection", "remove", "o-1").code == 2

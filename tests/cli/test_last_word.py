@@ -61,3 +61,22 @@ def test_a_consent_that_cannot_lift_an_objection_is_refused_by_that_name() -> No
     unproven = dialgate("consent", "add", LISTED, *PROOF[:-2], "--evidence", " ", "--after-objection")
     assert unproven.code == 2 and "evidence" in unproven.err
     assert reason() == "objected"
+
+
+def test_who_wants_no_calls_at_all_gets_no_service_call_either(tmp_path: Path) -> None:
+    def service() -> str:
+        return str(dialgate("check", LISTED, "--purpose", "service", "--json").json["reason"])
+
+    dialgate("objection", "add", LISTED)
+    assert service() == "service_call"
+    wider = dialgate("objection", "add", LISTED, "--scope", "all", "--json").json
+    assert (wider["scope"], wider["notice"]) == ("all", "")
+    assert (service(), reason()) == ("objected", "objected")
+    assert "stands already" in dialgate("objection", "add", LISTED, "--scope", "all", "--json").json["notice"]
+    file = tmp_path / "objections.csv"
+    assert dialgate("objection", "export", "-o", str(file)).code == 0
+    assert dialgate("objection", "import", str(file), "--json").json["imported"] == 0
+    dialgate("objection", "remove", LISTED, "--reason", "typed wrongly")
+    assert service() == "service_call"
+    assert dialgate("objection", "import", str(file), "--json").json["imported"] == 3
+    assert service() == "objected"

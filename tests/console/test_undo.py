@@ -17,7 +17,7 @@ async def objection_added(pilot: Any, rows: int = 15) -> None:
     await until(pilot, shows(pilot, f"{rows - 1} rows"))
     await pilot.press("a")
     await until(pilot, shows(pilot, "Somebody does not want calls"))
-    for text in ("020 7946 0778", "", "on the phone"):
+    for text in ("020 7946 0778", "", "on the phone", ""):
         await typed(pilot, text)
     await until(pilot, shows(pilot, f"{rows} rows"))
 

@@ -66,6 +66,7 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         f"{SCREENING}::test_law_1_7a_the_last_word_is_by_the_order_in_which_it_was_learnt",
         f"{SCREENING}::test_law_1_7a_only_a_consent_by_name_that_is_entered_after_it_lifts_an_objection",
         f"{SCREENING}::test_law_1_7a_requests_and_restrictions_stop_marketing_at_once",
+        f"{SCREENING}::test_law_1_7a_who_wants_no_calls_at_all_gets_no_service_call_either",
         "cli/test_last_word.py::test_an_objection_entered_today_blocks_whatever_date_it_bears",
         "service/test_request_stops.py::test_an_open_erasure_or_objection_request_stops_marketing",
         "service/test_request_stops.py::test_a_granted_restriction_stops_marketing_until_it_is_released",

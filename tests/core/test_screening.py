@@ -17,6 +17,7 @@ from gate.core.screening import (
     Reason,
     RegisterView,
     Rules,
+    Scope,
     Stop,
     Topic,
     days_left,
@@ -201,6 +202,19 @@ def test_law_1_7a_only_a_consent_by_name_that_is_entered_after_it_lifts_an_objec
     blocked(Reason.OBJECTED, consents=[named], objections=[objection, Objection("o2", NOON - 9 * DAY, learnt=8)])
     decision = screen(consents=[replace(CONSENT, id="other", given_at=NOON), named], objections=[objection])
     assert (decision.reason, decision.consent_id) == (Reason.CONSENTED, "c1"), "the one that lifts it is named"
+
+
+def test_law_1_7a_who_wants_no_calls_at_all_gets_no_service_call_either() -> None:
+    every = Objection("o1", NOON - DAY, learnt=3, scope=Scope.ALL)
+    some = replace(every, id="o2", scope=Scope.MARKETING, learnt=4)
+    service: dict[str, Any] = {"purpose": Purpose.SERVICE}
+    blocked(Reason.OBJECTED, objections=[every], **service)
+    assert screen(objections=[some, every], **service).objection_id == "o1"
+    allowed(Reason.SERVICE_CALL, objections=[some], **service)
+    blocked(Reason.OBJECTED, objections=[every])
+    lifting = replace(CONSENT, given_at=NOON, after_objection=True)
+    blocked(Reason.OBJECTED, objections=[every], consents=[lifting], **service)
+    allowed(Reason.CONSENTED, objections=[every], consents=[lifting])
 
 
 @pytest.mark.parametrize("reason", [Reason.REQUEST_PENDING, Reason.RESTRICTED])

@@ -21,6 +21,7 @@ from gate.core.screening import (
     Purpose,
     Reason,
     RegisterView,
+    Scope,
     Stop,
     Topic,
     decide,
@@ -83,7 +84,9 @@ def consents(times: st.SearchStrategy[datetime]) -> st.SearchStrategy[list[Conse
 
 
 def objections(times: st.SearchStrategy[datetime]) -> st.SearchStrategy[list[Objection]]:
-    return st.lists(st.builds(Objection, id=ids, made_at=times, learnt=st.integers(0, 9)), max_size=2)
+    return st.lists(
+        st.builds(Objection, id=ids, made_at=times, learnt=st.integers(0, 9), scope=st.sampled_from(Scope)), max_size=2
+    )
 
 
 rules = st.builds(
@@ -140,6 +143,7 @@ def test_total_and_what_is_allowed_may_be_dialled(attempt: Attempt, given_: dict
     assert presentable(attempt.presentation)
     if attempt.purpose is Purpose.SERVICE:
         assert decision.reason is Reason.SERVICE_CALL
+        assert not any(objection.scope is Scope.ALL for objection in given_["objections"])
         return
     assert not given_["stops"]
     now, held = given_["now"], covering(live_consents(given_["consents"], given_["now"]), attempt.topic)

@@ -15,7 +15,7 @@ from gate.ports import Fact
 from gate.store import schema
 from gate.store.connect import open_reader, open_writer
 from gate.store.erasure import erase_facts
-from gate.store.projections import CONSENTS, HOLDS, TOUCHED
+from gate.store.projections import CONSENTS, HOLDS, OBJECTIONS, TOUCHED
 from gate.store.schema import STEPS, bring_up_to_date, migrations
 from tests.support.evidence import PEPPER, START, a_call, open_store, own_lists, put
 
@@ -82,13 +82,13 @@ NEWER = ("after_objection", "topics", "caller", "evidence_kind", "evidence_sha25
 
 def test_withdrawals_kept_before_get_the_place_in_which_they_were_learnt(tmp_path, monkeypatch):
     monkeypatch.setattr(schema, "STEPS", schema.STEPS[:8])
-    old = {name: CONSENTS.derive[name] for name in CONSENTS.derive}
-    for kind, gone in (("consent", NEWER), ("consent_withdrawn", ("withdrawn_leaf",))):
+    old = CONSENTS.derive | OBJECTIONS.derive
+    for kind, gone in (("consent", NEWER), ("consent_withdrawn", ("withdrawn_leaf",)), ("objection", ("scope",))):
 
         def derive(fact, kind=kind, gone=gone):
             return {name: value for name, value in old[kind](fact).items() if name not in gone}
 
-        monkeypatch.setitem(TOUCHED, kind, ((CONSENTS, derive),))
+        monkeypatch.setitem(TOUCHED, kind, ((OBJECTIONS if kind == "objection" else CONSENTS, derive),))
     store = open_store(tmp_path)
     put(store, *own_lists())
     put(store, Fact("consent_withdrawn", "con-2", START, "x", {"reason": "again"}))
@@ -104,6 +104,35 @@ def test_withdrawals_kept_before_get_the_place_in_which_they_were_learnt(tmp_pat
     with sqlite3.connect(tmp_path / "gate.db") as connection:
         check_derived(connection, CONSENTS, PEPPER, findings)
     assert findings.faults == []
+
+
+def test_receipts_from_before_objections_had_a_scope_still_prove_what_stays(tmp_path, monkeypatch):
+    before = next(n for n, step in enumerate(STEPS) if step.__name__.endswith("the_scope_of_objections"))
+    monkeypatch.setattr(schema, "STEPS", schema.STEPS[:before])
+    old = OBJECTIONS.derive["objection"]
+
+    def derive(fact):
+        return {name: value for name, value in old(fact).items() if name != "scope"}
+
+    table = dataclasses.replace(OBJECTIONS, derive=OBJECTIONS.derive | {"objection": derive})
+    monkeypatch.setitem(TOUCHED, "objection", ((table, derive),))
+    store = open_store(tmp_path)
+    put(store, *own_lists())
+    store.call(lambda tx: erase_facts(tx, [0], subject="r", at=START, actor="x", receipt={}))
+    store.close()
+    monkeypatch.undo()
+    open_store(tmp_path).close()
+
+    def faults():
+        findings = Findings()
+        with sqlite3.connect(tmp_path / "gate.db") as connection:
+            check_derived(connection, OBJECTIONS, PEPPER, findings)
+        return findings.faults
+
+    assert faults() == []
+    with sqlite3.connect(tmp_path / "gate.db") as connection:
+        connection.execute("UPDATE objections SET scope = 'all' WHERE id = 'obj-1'")
+    assert len(faults()) == 1
 
 
 def test_a_database_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path, monkeypatch):

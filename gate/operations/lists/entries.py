@@ -17,7 +17,7 @@ from gate.core import numbers
 from gate.core.numbers import NumberRefused
 from gate.core.own_lists import live_consents, standing_objection, unspoken
 from gate.core.showing import LONDON
-from gate.core.terms import Objection, Topic
+from gate.core.terms import Objection, Scope, Topic
 from gate.core.wording import date_text
 from gate.errors import UsageError
 from gate.operations.operation import Line, Moment, Note, Response
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from gate.store.transaction import StoreTransaction
 
 COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
-    "objections": ("number", "made_at", "source", "note"),
+    "objections": ("number", "made_at", "source", "note", "scope"),
     "consents": (
         *("number", "given_at", "how", "wording", "who", "evidence", "evidence_kind", "evidence_sha256"),
         *("topics", "caller", "withdrawn_at", "withdrawn_why"),
@@ -73,6 +73,8 @@ class ObjectionEntry(Entry, frozen=True, kw_only=True):
     """None: now."""
     source: Line = "import"
     note: Note = ""
+    scope: Line = ""
+    """``marketing`` (also where it is empty) or ``all``."""
 
 
 class ConsentEntry(Entry, frozen=True, kw_only=True):
@@ -221,6 +223,8 @@ def faults_of(name: str, fields: Mapping[str, Any], now: datetime) -> list[str]:
             numbers.parse(fields["number"])
     except NumberRefused as refused:
         faults.append(f"number: {refused.explanation}")
+    if fields.get("scope") and str(fields["scope"]).strip().lower() not in set(Scope):
+        faults.append(f'scope: "{fields["scope"]}" is none of {", ".join(Scope)}')
     if name == "consents":
         faults += scope_faults(fields)
     times = [column for column in _TIMES if fields.get(column)]

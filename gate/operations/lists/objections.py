@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import msgspec
 
 from gate.converting import convert
+from gate.core.terms import Scope
 from gate.errors import UsageError
 from gate.operations.lists.entries import (
     AT_ONCE,
@@ -49,6 +50,7 @@ class ObjectionAdded(Response, frozen=True):
     id: str
     number: str
     made_at: str
+    scope: Scope = Scope.MARKETING
     notice: str = ""
     """What it changes nothing for; empty where calls that could be made before cannot be made now."""
 
@@ -60,6 +62,8 @@ class ObjectionAdd(Request[ObjectionAdded], frozen=True):
     source: Line = "told"
     """How it came: ``told``, ``letter``, ``email``, …"""
     note: Note = ""
+    scope: Scope = Scope.MARKETING
+    """``all``: they want no calls at all; it stops service calls too."""
     made_at: Moment | None = None
     """When they said so; None: now. It blocks from now on whatever it is; only a consent that is entered after it, by
     name, lifts it."""
@@ -70,6 +74,7 @@ def objection_add(folder: DataFolder, asked: ObjectionAdd, caller: Caller) -> Ob
     """Keep that someone does not want to be called again; it holds from the next call."""
     e164 = number_of(asked.number)
     body: dict[str, Any] = {"number": e164, "source": asked.source, "note": asked.note, "call_id": None}
+    body["scope"] = asked.scope.value
     if asked.made_at:
         made = asked.made_at.astimezone(UTC)
         if made > folder.clock.now():
@@ -80,10 +85,13 @@ def objection_add(folder: DataFolder, asked: ObjectionAdd, caller: Caller) -> Ob
 
     def work(tx: StoreTransaction) -> ObjectionAdded:
         before = standing(tx, e164, folder.clock.now())
+        wider = asked.scope is Scope.ALL and not any(each.scope is Scope.ALL for each in tx.objections(e164))
         fact = last_word(tx, folder.fact("objection", folder.new_id(), caller.actor, body))
         tx.append(fact)
-        notice = f"An objection of {made_text(before)} stands already: nothing changes." if before else ""
-        return ObjectionAdded(id=fact.subject, number=e164, made_at=fact.body["made_at"], notice=notice)
+        notice = f"An objection of {made_text(before)} stands already: nothing changes." if before and not wider else ""
+        return ObjectionAdded(
+            id=fact.subject, number=e164, made_at=fact.body["made_at"], scope=asked.scope, notice=notice
+        )
 
     added: ObjectionAdded = folder.store.call(work)
     return added
@@ -145,6 +153,8 @@ class ObjectionRow(Response, frozen=True):
     removed_at: str | None
     removed_by: str | None
     removed_why: str | None
+    scope: str | None = None
+    """``marketing`` (also None) or ``all``."""
 
 
 class ObjectionList(Paged[Page[ObjectionRow]], frozen=True):
@@ -199,11 +209,14 @@ def objection_import(folder: DataFolder, asked: ObjectionImport, caller: Caller)
         e164 = number_of(entry.number)
         in_force = tx.objections(e164)
         made = entry.made_at.astimezone(UTC) if entry.made_at else None
-        if made is None and in_force and not tx.consents(e164):
+        scope = Scope((entry.scope or Scope.MARKETING).strip().lower())
+        as_wide = [each for each in in_force if scope is Scope.MARKETING or each.scope is Scope.ALL]
+        if made is None and as_wide and not tx.consents(e164):
             return False
-        if made is not None and any(each.made_at == made for each in in_force):
+        if made is not None and any(each.made_at == made for each in as_wide):
             return False
         body: dict[str, Any] = {"number": e164, "source": entry.source, "note": entry.note, "call_id": None}
+        body["scope"] = scope.value
         body |= origin(entry, asked.source_name, asked.sha256)
         if made is not None:
             body["made_at"] = made.isoformat()
