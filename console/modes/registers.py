@@ -17,15 +17,15 @@ from console import keys, words
 from console.modes.base import ListMode, View
 from console.modes.check_shown import check_pairs, register_lines
 from console.modes.detail import DetailScreen
+from console.modes.register_rows import age, changed, consent_state, left, more
 from console.modes.row import RowDetail
 from console.modes.taking_back import objection_again, whole
-from console.theme import BAD, DIM, OK, PLAIN, WARN
+from console.theme import DIM, PLAIN
 from console.widgets.ask import Ask, Field
 from console.widgets.pages import PagedTable
 from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row, RowsTable
 from console.widgets.working import Working
-from gate.core.rules import MAX_AGE_DAYS
 from gate.core.screening import Purpose, Scope
 from gate.core.showing import clean
 from gate.errors import GateError, UsageError
@@ -37,48 +37,6 @@ from gate.operations.registers.importing import RegisterCancel, RegisterImport, 
 from gate.operations.registers.in_force import RegisterStatus
 
 REGISTERS, IMPORTS, OBJECTIONS, CONSENTS = range(4)
-
-
-def left(row: Row) -> words.Shown:
-    """Days that it still supports calls for (PECR reg 21(3): 27 days after its date)."""
-    days = row.get("days_left")
-    if days is None:
-        return words.NOTHING
-    return f"{days} d", BAD if days < 0 else WARN if days <= 5 else OK
-
-
-def age(row: Row) -> words.Shown:
-    """Days since the day it speaks of."""
-    days = row.get("days_left")
-    return (f"{MAX_AGE_DAYS - days} d", PLAIN) if isinstance(days, int) else words.NOTHING
-
-
-def changed(row: Row) -> words.Shown:
-    """What an import added and removed."""
-    added, removed = row.get("added"), row.get("removed")
-    return (f"+{added:,} -{removed:,}", PLAIN) if added is not None and removed is not None else words.NOTHING
-
-
-def consent_state(row: Row) -> words.Shown:
-    """Live or withdrawn."""
-    return words.state("withdrawn" if row.get("withdrawn_at") else "live")
-
-
-def more(row: Row) -> Section:
-    """What a line of the table has no room for: until when it may be used, where it came from, what was refused."""
-    pairs = [
-        ("Supports calls", words.until(row)),
-        ("Imported", words.moment(row.get("imported_at"))),
-        ("From", words.text(row.get("source_name"))),
-    ]
-    if row.get("problem"):
-        pairs.append(("Trouble", words.text(row["problem"], BAD)))
-    if row.get("accepted"):
-        pairs.append(("Doubtful", words.text(f"{row.get('implausible')}. Taken because: {row['accepted']}", WARN)))
-    if refused := row.get("refused"):
-        at, name = words.moment(refused.get("at"))[0], words.text(refused.get("source_name"))[0]
-        pairs.append(("Refused since", words.text(f"{name}, {at}: {refused.get('why')}", WARN)))
-    return Section(clean(str(row.get("name"))).upper(), pairs)
 
 
 def by_text(text: str) -> Mapping[str, Any]:

@@ -4,6 +4,7 @@
                 ``carriers``: those about where calls go; ``office``: about people and papers; ``section``: their base
 - ``load``      ``load(path) -> Config``: every fault of the file in one ``ConfigError``, with line, key and what to do
 - ``rules``     what types cannot say: numbers, addresses, hours, dates, secrets; the firm complete, storage in the UK
+- ``callers``   the rules of who may call
 - ``trunks``    the rules of the carriers
 - ``mail``      the rules of letters and mail
 - ``drop``      the rules of the folder in which register files land

@@ -12,8 +12,9 @@ from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
 
-from gate.config.addresses import host_port, hours, network
+from gate.config.addresses import host_port, hours
 from gate.config.asking import asking
+from gate.config.callers import callers, e164, refused_with
 from gate.config.carriers import Emergency
 from gate.config.dialling import dialled
 from gate.config.drop import registers_faults
@@ -29,14 +30,12 @@ from gate.config.mail import (
 )
 from gate.config.office import Authority, Letters, Mail, Privacy, Requests
 from gate.config.schema import (
-    Account,
     Announcement,
     Calling,
     Consents,
     Firm,
     Limits,
     MediaConfig,
-    Pbx,
     Recording,
     Registers,
     Retention,
@@ -50,14 +49,9 @@ from gate.core import numbers
 from gate.core.kinds import BLOCKABLE
 from gate.core.retention import MONTHS
 from gate.core.rules import LONGEST_CONSENT
-from gate.core.showing import LONGEST_NAME
 from gate.errors import ConfigError
 
-_NAME = re.compile(r"(?!.*\+?[0-9]{7})[A-Za-z0-9._+-]{1,64}")
-"""A name stands in leaves, which are for good: no telephone number may be one."""
 _TERMS = ("calls", "refused", "requests", "contacts")
-REFUSALS = (404, 410, 480, 484, 486, 600, 603, 604)
-"""Codes that a refusal may have: those upon which phone systems give up, and 603, which says to phones what is so."""
 PORTS_PER_CALL = 16
 """RTP and RTCP, of two sessions with two legs each, of the announcement's, and of the copies to the recorder."""
 
@@ -104,7 +98,7 @@ def faults_of(readable: Readable, base: Path, *, secrets: bool = True) -> list[F
         found += mail_faults(mail, firm, base)
         if storage := get("storage", Storage):
             found += checkpoint_faults(storage, mail)
-    found += _callers(readable, firm)
+    found += callers(readable, firm)
     found += dialled(readable, firm)
     return found + list(_secrets(readable, base)) if secrets else found
 
@@ -122,22 +116,15 @@ def _firm(firm: Firm, *, live: bool) -> Iterator[Fault]:
             yield Fault(("firm", "numbers", index), fault)
     yield from duplicates(firm.numbers, ("firm", "numbers"))
     if firm.freephone:
-        canonical = _e164(firm.freephone)
+        canonical = e164(firm.freephone)
         if canonical is None or not canonical.startswith("+4480"):
             yield Fault(("firm", "freephone"), f'"{firm.freephone}" is not a freephone number (080…)')
     if firm.contact_email and not re.fullmatch(r"[^@\s]+@[^@\s]+", firm.contact_email):
         yield Fault(("firm", "contact_email"), f'"{firm.contact_email}" is not an email address')
 
 
-def _e164(raw: str) -> str | None:
-    try:
-        return numbers.parse(raw).e164
-    except numbers.NumberRefused:
-        return None
-
-
 def _own_number(number: str, *, live: bool) -> str:
-    canonical = _e164(number)
+    canonical = e164(number)
     if canonical is None:
         return f'"{number}" is not a UK number; write it as "+442079460000"'
     if canonical != number:
@@ -180,14 +167,9 @@ def _sip(sip: Sip) -> Iterator[Fault]:
         yield Fault(("sip", "realm"), "no quotes or backslashes")
     yield from at_least(sip, "sip", 10, "nonce_seconds", "dead_peer_seconds")
     yield from at_least(sip, "sip", 60, "registration_seconds")
-    yield from _refusal(sip.refusal, ("sip", "refusal"))
+    yield from refused_with(sip.refusal, ("sip", "refusal"))
     if sip.no_answer_seconds < 15:
         yield Fault(("sip", "no_answer_seconds"), f"{sip.no_answer_seconds} is too short; ring at least 15 seconds")
-
-
-def _refusal(code: int, key: Key) -> Iterator[Fault]:
-    if code not in REFUSALS:
-        yield Fault(key, f"{code} does not refuse a call for good; one of {', '.join(map(str, REFUSALS))}")
 
 
 def _secrets(readable: Readable, base: Path) -> Iterator[Fault]:
@@ -328,79 +310,3 @@ def _consent(consent: Consents) -> Iterator[Fault]:
 def _limits(limits: Limits) -> Iterator[Fault]:
     yield from at_least(limits, "limits", 1, "max_calls", "max_call_seconds")
     yield from at_least(limits, "limits", 0, "drain_seconds")
-
-
-def _callers(readable: Readable, firm: Firm | None) -> list[Fault]:
-    """Who may call: accounts and PBXs, at least one, none twice, each with a number of the firm's own."""
-    accounts, pbxs = readable.arrays.get("account", {}), readable.arrays.get("pbx", {})
-    found: list[Fault] = []
-    if not accounts and not pbxs:
-        found.append(Fault((), "nobody may call: add an [[account]] for a softphone or a [[pbx]]"))
-    names: set[str] = set()
-    for index, account in accounts.items():
-        key: Key = ("account", index)
-        if not _NAME.fullmatch(account.username):
-            found.append(
-                Fault(
-                    (*key, "username"),
-                    f'"{account.username}" is not a name: letters, digits and . _ + - only, and no telephone number',
-                )
-            )
-        if account.username in names:
-            found.append(Fault((*key, "username"), f"{account.username} is there twice; leave one"))
-        names.add(account.username)
-        if account.refusal:
-            found += _refusal(account.refusal, (*key, "refusal"))
-        found += _presented(account, firm, key)
-    names.clear()
-    taken: dict[str, str] = {}
-    for index, pbx in pbxs.items():
-        key = ("pbx", index)
-        if not _NAME.fullmatch(pbx.name):
-            found.append(
-                Fault(
-                    (*key, "name"),
-                    f'"{pbx.name}" is not a name: letters, digits and . _ + - only, and no telephone number',
-                )
-            )
-        if pbx.name in names:
-            found.append(Fault((*key, "name"), f"{pbx.name} is there twice; leave one"))
-        names.add(pbx.name)
-        found += _refusal(pbx.refusal, (*key, "refusal"))
-        sip = readable.get("sip", Sip)
-        if pbx.certificate and pbx.addresses:
-            found.append(
-                Fault((*key, "certificate"), "a PBX is known by its addresses or by its certificate; leave one")
-            )
-        elif pbx.certificate and sip and not sip.tls:
-            found.append(Fault((*key, "certificate"), "is shown over TLS only; set sip.tls"))
-        elif not pbx.addresses and not pbx.certificate:
-            found.append(Fault((*key, "addresses"), "name at least one address that the PBX calls from"))
-        for place, address in enumerate(pbx.addresses):
-            fault = network(address)
-            if not fault and address in taken:
-                fault = f"{address} is already {taken[address]}'s"
-            if fault:
-                found.append(Fault((*key, "addresses", place), fault))
-            taken.setdefault(address, pbx.name)
-        found += _presented(pbx, firm, key)
-    return found
-
-
-def _presented(caller: Account | Pbx, firm: Firm | None, key: Key) -> Iterator[Fault]:
-    if not caller.presentation:
-        yield Fault((*key, "presentation"), f"is missing from [{key[0]}[{key[1]}]]")
-    elif firm and caller.presentation not in firm.numbers:
-        canonical = _e164(caller.presentation)
-        text = (
-            f'write it as in firm.numbers: "{canonical}"' if canonical in firm.numbers else "is not one of firm.numbers"
-        )
-        yield Fault((*key, "presentation"), f'"{caller.presentation}" {text}')
-    for name in ("calls_a_minute", "calls_at_once", "seconds_a_day"):
-        if getattr(caller, name) < 1:
-            yield Fault((*key, name), f"{getattr(caller, name)} would allow no call; at least 1")
-    if not 0 <= caller.service_percent <= 100:
-        yield Fault((*key, "service_percent"), f"{caller.service_percent} is no percentage; 0 to 100")
-    yield from unprintable(caller, key, "display_name")
-    if len(caller.display_name) > LONGEST_NAME:
-        yield Fault((*key, "display_name"), f"too long for a telephone: at most {LONGEST_NAME} characters")

@@ -45,7 +45,8 @@ from gate.operations.keys.dropping import drop_again
 from gate.operations.registers.importing import note_editions
 from gate.operations.running_gate import RunningGate
 from gate.ports import Fact
-from gate.recorder.client import RecorderClient, spawn_command
+from gate.recorder.client import RecorderClient
+from gate.recorder.spawning import spawn_command
 from gate.service.call_manager import CallManager
 from gate.service.call_settings import CallSettings
 from gate.service.live import LiveView

@@ -3,6 +3,7 @@
 Map, in the order a packet passes:
 
 - ``client``     what the gate holds: starts and supervises the process, asks it to open, start, pause, close
+- ``spawning``   how that process is started
 - ``outbox``     what it says, waiting in order where the recorder does not read for a moment
 - ``messages``   what the two say to each other, over one inherited Unix socket
 - ``main``       the process's entry: ``hardening``, then ``server``

@@ -23,6 +23,7 @@ from gate.errors import RecorderError
 from gate.ports import RecorderEvents, RecordingClosed, RecordingOpened
 from gate.recorder import messages as m
 from gate.recorder.outbox import Outbox
+from gate.recorder.spawning import Spawn
 from gate.recorder.unreported_closings import closing
 
 OPEN_SECONDS = 1.5
@@ -39,23 +40,9 @@ BEHIND = 64
 """Messages waiting beyond which no new recording is begun."""
 TICK_SECONDS = 0.1
 
-Spawn = Callable[[socket.socket], "subprocess.Popen[bytes]"]
-"""Start the recorder with this socket as its control; the caller closes its own copy afterwards."""
 _Done = Callable[[Any, Exception | None], None]
 
 log = structlog.get_logger("recorder")
-
-
-def spawn_command(command: Sequence[str]) -> Spawn:
-    """A ``Spawn`` that runs ``command`` with the descriptor's number as one more argument."""
-
-    def spawn(control: socket.socket) -> subprocess.Popen[bytes]:
-        descriptor = control.fileno()
-        return subprocess.Popen(
-            [*command, str(descriptor)], pass_fds=[descriptor], stdin=subprocess.DEVNULL, start_new_session=True
-        )
-
-    return spawn
 
 
 class RecorderClient:

@@ -28,6 +28,7 @@ from gate.sip.endpoint import Endpoint
 from gate.sip.framing import Fault
 from gate.sip.header_fields import uri_of, user_of
 from gate.sip.identity import raw_number
+from gate.sip.loop_detection import passed_through
 from gate.sip.message import Address, BadMessage, SipMessage, answer, body_of, destination, parse
 from gate.sip.peers import DialogPeer
 from gate.sip.pending import Pending, PendingCalls
@@ -348,7 +349,7 @@ class Ingress:
             self._unknown(request, source, endpoint, verdict)
             return
         if caller is not None:
-            looped = looped or self._came_back(request, endpoint)
+            looped = looped or passed_through(request, endpoint.address)
         elif not self.rate_limit.allow(source, RequestKind.PASSWORD):
             return
         if self._merged(request):
@@ -370,11 +371,6 @@ class Ingress:
                 self.reply(request, source, endpoint, 404, "Not Found")
         else:
             self._challenge(request, source, endpoint, stale=verdict is AuthResult.STALE)
-
-    def _came_back(self, request: SipMessage, endpoint: Endpoint) -> bool:
-        """One of our own INVITEs, come back through proxies: our Via is among those it passed."""
-        ours = f"{endpoint.address[0]}:{endpoint.address[1]}"
-        return any(ours in via.replace(" ", "") for via in request.vias[1:])
 
     def _ask(
         self, request: SipMessage, source: Address, endpoint: Endpoint, caller: ProvenCaller | None, looped: bool

@@ -11,7 +11,13 @@ from __future__ import annotations
 import secrets
 
 from gate.sip.identity import LOOP_HEADER
-from gate.sip.message import SipMessage
+from gate.sip.message import Address, SipMessage
+
+
+def passed_through(request: SipMessage, address: Address) -> bool:
+    """True for an INVITE of ours that has come back through proxies: our Via is among those it passed."""
+    ours = f"{address[0]}:{address[1]}"
+    return any(ours in via.replace(" ", "") for via in request.vias[1:])
 
 
 class LoopDetector:

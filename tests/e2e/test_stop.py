@@ -169,8 +169,8 @@ def started_before(gate: Gatehouse) -> None:
 
 def test_a_second_gate_is_refused_and_told_which_process_has_the_folder(house: Gatehouse) -> None:
     house.start()
-    swept = "SELECT 1 FROM facts WHERE kind = 'retention_swept'"
-    house.wait(lambda: house.rows(swept), PATIENCE, "the first sweep is not over")  # the last fact of a start
+    swept = "SELECT 1 FROM facts WHERE kind = 'terms_swept'"
+    house.wait(lambda: house.rows(swept), PATIENCE, "the first sweep is not over")  # its last fact
     before = house.rows("SELECT count(*) AS n FROM facts")
     prompts = {path: path.stat().st_mtime_ns for path in (house.data / "prompts").rglob("*")}
     original, pid = house.config.read_text(), house.process.pid if house.process else 0

@@ -394,8 +394,7 @@ def _status(row: Row, restriction: str, wraps: Sequence[Any], folder: Path) -> t
 def _place(after: str | None) -> tuple[str, str, int]:
     if after is None:
         return "", "", -1
-    at, _, rest = after.partition(" ")
-    leaf, _, call = rest.partition(" ")
+    at, leaf, call = (*after.split(" ", 2), "", "")[:3]
     if not leaf.isdigit():
         raise UsageError(f"not a place in a list: {after!r}", hint="give `next` of the page before, unchanged")
     return at, call, int(leaf)

@@ -1,0 +1,52 @@
+"""What the tables of the registers and own lists show of a row."""
+
+from __future__ import annotations
+
+from console import words
+from console.theme import BAD, OK, PLAIN, WARN
+from console.widgets.report import Section
+from console.widgets.rows import Row
+from gate.core.rules import MAX_AGE_DAYS
+from gate.core.showing import clean
+
+
+def left(row: Row) -> words.Shown:
+    """Days that it still supports calls for (PECR reg 21(3): 27 days after its date)."""
+    days = row.get("days_left")
+    if days is None:
+        return words.NOTHING
+    return f"{days} d", BAD if days < 0 else WARN if days <= 5 else OK
+
+
+def age(row: Row) -> words.Shown:
+    """Days since the day it speaks of."""
+    days = row.get("days_left")
+    return (f"{MAX_AGE_DAYS - days} d", PLAIN) if isinstance(days, int) else words.NOTHING
+
+
+def changed(row: Row) -> words.Shown:
+    """What an import added and removed."""
+    added, removed = row.get("added"), row.get("removed")
+    return (f"+{added:,} -{removed:,}", PLAIN) if added is not None and removed is not None else words.NOTHING
+
+
+def consent_state(row: Row) -> words.Shown:
+    """Live or withdrawn."""
+    return words.state("withdrawn" if row.get("withdrawn_at") else "live")
+
+
+def more(row: Row) -> Section:
+    """What a line of the table has no room for: until when it may be used, where it came from, what was refused."""
+    pairs = [
+        ("Supports calls", words.until(row)),
+        ("Imported", words.moment(row.get("imported_at"))),
+        ("From", words.text(row.get("source_name"))),
+    ]
+    if row.get("problem"):
+        pairs.append(("Trouble", words.text(row["problem"], BAD)))
+    if row.get("accepted"):
+        pairs.append(("Doubtful", words.text(f"{row.get('implausible')}. Taken because: {row['accepted']}", WARN)))
+    if refused := row.get("refused"):
+        at, name = words.moment(refused.get("at"))[0], words.text(refused.get("source_name"))[0]
+        pairs.append(("Refused since", words.text(f"{name}, {at}: {refused.get('why')}", WARN)))
+    return Section(clean(str(row.get("name"))).upper(), pairs)

@@ -1,0 +1,108 @@
+"""The rules of who may call: accounts and PBXs, and the number and name that each presents."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from gate.config.addresses import network
+from gate.config.faults import Fault, Readable, unprintable
+from gate.config.lines import Key
+from gate.config.schema import Account, Firm, Pbx, Sip
+from gate.core import numbers
+from gate.core.showing import LONGEST_NAME
+
+_NAME = re.compile(r"(?!.*\+?[0-9]{7})[A-Za-z0-9._+-]{1,64}")
+"""A name stands in leaves, which are for good: no telephone number may be one."""
+REFUSALS = (404, 410, 480, 484, 486, 600, 603, 604)
+"""Codes that a refusal may have: those upon which phone systems give up, and 603, which says to phones what is so."""
+
+
+def e164(raw: str) -> str | None:
+    """A UK number in its one form; None where it is none."""
+    try:
+        return numbers.parse(raw).e164
+    except numbers.NumberRefused:
+        return None
+
+
+def refused_with(code: int, key: Key) -> Iterator[Fault]:
+    """What is wrong with the code of a refusal."""
+    if code not in REFUSALS:
+        yield Fault(key, f"{code} does not refuse a call for good; one of {', '.join(map(str, REFUSALS))}")
+
+
+def callers(readable: Readable, firm: Firm | None) -> list[Fault]:
+    """Who may call: accounts and PBXs, at least one, none twice, each with a number of the firm's own."""
+    accounts, pbxs = readable.arrays.get("account", {}), readable.arrays.get("pbx", {})
+    found: list[Fault] = []
+    if not accounts and not pbxs:
+        found.append(Fault((), "nobody may call: add an [[account]] for a softphone or a [[pbx]]"))
+    names: set[str] = set()
+    for index, account in accounts.items():
+        key: Key = ("account", index)
+        if not _NAME.fullmatch(account.username):
+            found.append(
+                Fault(
+                    (*key, "username"),
+                    f'"{account.username}" is not a name: letters, digits and . _ + - only, and no telephone number',
+                )
+            )
+        if account.username in names:
+            found.append(Fault((*key, "username"), f"{account.username} is there twice; leave one"))
+        names.add(account.username)
+        if account.refusal:
+            found += refused_with(account.refusal, (*key, "refusal"))
+        found += _presented(account, firm, key)
+    names.clear()
+    taken: dict[str, str] = {}
+    for index, pbx in pbxs.items():
+        key = ("pbx", index)
+        if not _NAME.fullmatch(pbx.name):
+            found.append(
+                Fault(
+                    (*key, "name"),
+                    f'"{pbx.name}" is not a name: letters, digits and . _ + - only, and no telephone number',
+                )
+            )
+        if pbx.name in names:
+            found.append(Fault((*key, "name"), f"{pbx.name} is there twice; leave one"))
+        names.add(pbx.name)
+        found += refused_with(pbx.refusal, (*key, "refusal"))
+        sip = readable.get("sip", Sip)
+        if pbx.certificate and pbx.addresses:
+            found.append(
+                Fault((*key, "certificate"), "a PBX is known by its addresses or by its certificate; leave one")
+            )
+        elif pbx.certificate and sip and not sip.tls:
+            found.append(Fault((*key, "certificate"), "is shown over TLS only; set sip.tls"))
+        elif not pbx.addresses and not pbx.certificate:
+            found.append(Fault((*key, "addresses"), "name at least one address that the PBX calls from"))
+        for place, address in enumerate(pbx.addresses):
+            fault = network(address)
+            if not fault and address in taken:
+                fault = f"{address} is already {taken[address]}'s"
+            if fault:
+                found.append(Fault((*key, "addresses", place), fault))
+            taken.setdefault(address, pbx.name)
+        found += _presented(pbx, firm, key)
+    return found
+
+
+def _presented(caller: Account | Pbx, firm: Firm | None, key: Key) -> Iterator[Fault]:
+    if not caller.presentation:
+        yield Fault((*key, "presentation"), f"is missing from [{key[0]}[{key[1]}]]")
+    elif firm and caller.presentation not in firm.numbers:
+        canonical = e164(caller.presentation)
+        text = (
+            f'write it as in firm.numbers: "{canonical}"' if canonical in firm.numbers else "is not one of firm.numbers"
+        )
+        yield Fault((*key, "presentation"), f'"{caller.presentation}" {text}')
+    for name in ("calls_a_minute", "calls_at_once", "seconds_a_day"):
+        if getattr(caller, name) < 1:
+            yield Fault((*key, name), f"{getattr(caller, name)} would allow no call; at least 1")
+    if not 0 <= caller.service_percent <= 100:
+        yield Fault((*key, "service_percent"), f"{caller.service_percent} is no percentage; 0 to 100")
+    yield from unprintable(caller, key, "display_name")
+    if len(caller.display_name) > LONGEST_NAME:
+        yield Fault((*key, "display_name"), f"too long for a telephone: at most {LONGEST_NAME} characters")
