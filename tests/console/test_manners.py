@@ -225,6 +225,7 @@ async def test_an_objection_is_added_and_the_addition_undone(served: Served) -> 
         await typed(pilot, "020 7946 0777")
         await typed(pilot, "")
         await typed(pilot, "on the phone")
+        await typed(pilot, "")
         await until(pilot, shows(pilot, "15 rows"))
         await pilot.press("z")
         await until(pilot, shows(pilot, "14 rows"))
