@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from gate.config.addresses import network
-from gate.config.faults import Fault, Readable, unprintable
+from gate.config.faults import Fault, Readable, duplicates, unprintable
 from gate.config.lines import Key
 from gate.config.schema import Account, Firm, Pbx, Sip
 from gate.core import numbers
@@ -86,18 +86,15 @@ def callers(readable: Readable, firm: Firm | None) -> list[Fault]:
                 found.append(Fault((*key, "addresses", place), fault))
             taken.setdefault(address, pbx.name)
         found += _presented(pbx, firm, key)
+        found += _may_present(pbx, firm, key)
     return found
 
 
 def _presented(caller: Account | Pbx, firm: Firm | None, key: Key) -> Iterator[Fault]:
     if not caller.presentation:
         yield Fault((*key, "presentation"), f"is missing from [{key[0]}[{key[1]}]]")
-    elif firm and caller.presentation not in firm.numbers:
-        canonical = e164(caller.presentation)
-        text = (
-            f'write it as in firm.numbers: "{canonical}"' if canonical in firm.numbers else "is not one of firm.numbers"
-        )
-        yield Fault((*key, "presentation"), f'"{caller.presentation}" {text}')
+    elif firm:
+        yield from _own(caller.presentation, firm, (*key, "presentation"))
     for name in ("calls_a_minute", "calls_at_once", "seconds_a_day"):
         if getattr(caller, name) < 1:
             yield Fault((*key, name), f"{getattr(caller, name)} would allow no call; at least 1")
@@ -106,3 +103,19 @@ def _presented(caller: Account | Pbx, firm: Firm | None, key: Key) -> Iterator[F
     yield from unprintable(caller, key, "display_name")
     if len(caller.display_name) > LONGEST_NAME:
         yield Fault((*key, "display_name"), f"too long for a telephone: at most {LONGEST_NAME} characters")
+
+
+def _may_present(pbx: Pbx, firm: Firm | None, key: Key) -> Iterator[Fault]:
+    if firm:
+        for place, number in enumerate(pbx.may_present):
+            yield from _own(number, firm, (*key, "may_present", place))
+    yield from duplicates(pbx.may_present, (*key, "may_present"))
+
+
+def _own(number: str, firm: Firm, key: Key) -> Iterator[Fault]:
+    if number not in firm.numbers:
+        canonical = e164(number)
+        text = (
+            f'write it as in firm.numbers: "{canonical}"' if canonical in firm.numbers else "is not one of firm.numbers"
+        )
+        yield Fault(key, f'"{number}" {text}')

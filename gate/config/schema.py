@@ -122,6 +122,8 @@ class Pbx(Section, frozen=True):
     """The own number that its calls show, E.164; required."""
     certificate: str = ""
     """PEM file with the certificate that it shows over TLS, in place of an address: from wherever it comes."""
+    may_present: tuple[str, ...] = ()
+    """Own numbers that it may ask for, call by call, in P-Asserted-Identity or From; empty: ``presentation`` always."""
     display_name: str = ""
     purpose: CallPurpose = "marketing"
     topic: CallTopic = "general"

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
+from gate.config import Account, Pbx
+from gate.core.presenting import presented
 from gate.core.terms import UNPROVEN, Attempt
 from gate.ports import Incoming
 from gate.sip import identity, sdp
@@ -65,9 +69,11 @@ def invite_fault(request: SipMessage) -> tuple[int, str, list[tuple[str, str]]] 
 
 
 def attempt_of(
-    request: SipMessage, source: Address, caller: ProvenCaller | None, looped: bool, call_id: str, claims: PurposeClaims
-) -> Incoming:
-    """The attempt as the call manager gets it. Without a ``caller`` nothing is presumed: marketing, no presentation."""
+    request: SipMessage, source: Address, caller: ProvenCaller | None, looped: bool, call_id: str,
+    claims: PurposeClaims, for_help: Callable[[str], bool],
+) -> Incoming:  # fmt: skip
+    """The attempt as the call manager gets it. Without a ``caller`` nothing is presumed: marketing, no presentation.
+    ``for_help``: tells an emergency number that has a route."""
     body = body_of(request)
     claim = claims.of(request, identity.raw_number(request)[:128], caller)
     problem = "" if caller else "not_authenticated"
@@ -77,7 +83,7 @@ def attempt_of(
             raw_number=claim.number,
             purpose=claim.purpose,
             topic=claim.topic,
-            presentation=caller.who.presentation if caller else "",
+            presentation=_presentation(request, caller.who, for_help(claim.number)) if caller else "",
             withheld=identity.withheld(request) or identity.hides(claim.number),
             claimed_by=caller.claimed_by if caller else UNPROVEN,
             claimed_through=claim.through,
@@ -88,3 +94,11 @@ def attempt_of(
         display_name=caller.who.display_name if caller else "",
         sip_call_id=request.call_id[:256],
     )
+
+
+def _presentation(request: SipMessage, who: Account | Pbx, helps: bool) -> str:
+    """The number that the call shows, or one that is refused. A call for help shows the PBX's own in place of that."""
+    if not isinstance(who, Pbx):
+        return who.presentation
+    number = presented(identity.asked_numbers(request), who.may_present, who.presentation)
+    return who.presentation if helps and number not in who.may_present else number

@@ -1,8 +1,8 @@
 """Who calls whom: what the caller asks (number, withheld), and what the trunk is shown.
 
 Nothing of the caller's own identity goes on, its display name neither: From, P-Asserted-Identity and Privacy are made
-here from the number and name that the configuration gives the caller (LAW: PECR reg 21(A1), reg 24; SIP: RFC 3323,
-RFC 3325).
+here from a number and the name that the configuration gives the caller; a PBX may choose among its numbers (LAW: PECR
+reg 21(A1), reg 24; SIP: RFC 3323, RFC 3325).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from gate.core.showing import shown_name
-from gate.sip.header_fields import host_of, uri_of, user_of
+from gate.sip.header_fields import host_of, split_list, uri_of, user_of
 from gate.sip.message import SipMessage
 from gate.sip.sippy_adapter.classes import SipAddress, SipGenericHF, SipHeader, SipPAssertedIdentity
 from gate.sip.sippy_adapter.identities import SipPPreferredIdentity, SipRemotePartyID
@@ -27,6 +27,17 @@ def raw_number(request: SipMessage) -> str:
     return user_of(request.uri)
 
 
+def asked_numbers(request: SipMessage) -> list[str]:
+    """What a PBX asks to be shown: the user parts of P-Asserted-Identity, else that of From; empty where none has one.
+
+    For PBXs alone: an account's word on who it is counts for nothing (RFC 3325 section 5)."""
+    for name in ("p-asserted-identity", "from"):
+        values = [part for value in request.all(name) for part in split_list(value)]
+        if asked := [user for value in values if (user := user_of(uri_of(value)))]:
+            return asked
+    return []
+
+
 def withheld(request: SipMessage) -> bool:
     """The caller asks to hide: Privacy id, user or header, an anonymous From or asserted identity, Remote-Party-ID with
     privacy, or a prefix as in ``hides``. Such a call is refused, not repaired (LAW 3.2)."""
@@ -35,7 +46,7 @@ def withheld(request: SipMessage) -> bool:
         return True
     for name in _IDENTITIES:
         for value in request.all(name):
-            if _anonymous(value):
+            if any(_anonymous(part) for part in split_list(value)):
                 return True
     if any(
         re.search(r";\s*privacy\s*=\s*\"?(full|uri|name)", value, re.IGNORECASE)

@@ -382,7 +382,7 @@ class Ingress:
             back = (source[0], request.sent_by[1]) if claimed_by.startswith("trunk:") else None
             endpoint = endpoint.belonging_to(claimed_by, back)
         pending = Pending(secrets.token_hex(16), request, source, endpoint, claimed_by, refused, overflow)
-        incoming = attempt_of(request, source, caller, looped, pending.call_id, self._claims)
+        incoming = attempt_of(request, source, caller, looped, pending.call_id, self._claims, self.engine.for_help)
         if (self.pending.full or self.engine.overload.overloaded) and not self.engine.for_help(
             incoming.attempt.raw_number
         ):

@@ -196,8 +196,13 @@ class Phone(Peer):
     def __init__(self, to: tuple[str, int], host: str = "127.0.0.1") -> None:
         super().__init__(host, to)
 
-    def dial(self, user: str = "02079460000", *, body: str | None = None, headers: tuple[str, ...] = ()) -> Dialog:
+    def dial(
+        self, user: str = "02079460000", *, body: str | None = None, headers: tuple[str, ...] = (), sender: str = ""
+    ) -> Dialog:  # fmt: skip
+        """``sender``: the address in From."""
         self.dialog = self.new_dialog(user)
+        if sender:
+            self.dialog.local = f"{sender};tag={self.dialog.local.partition(';tag=')[2]}"
         self.branch = f"z9hG4bKd{time.monotonic_ns():x}"
         self.invite = self.request(
             "INVITE", self.dialog, body=sdp() if body is None else body, headers=headers, branch=self.branch
