@@ -4,7 +4,7 @@
 - ``detail``      what every detail has; ``row``: one row of fields, ``revealing``: a number in full, for its time
 - ``taking_back`` undo of what took something away
 - ``live``        calls in hand, counts of the last hour
-- ``registers``   TPS and CTPS, imports, look-ups; objections and consents
+- ``registers``   TPS and CTPS, imports, look-ups; objections and consents; ``register_rows``: their rows
 - ``contacts``    the CRM's contacts as they were screened; ``contact``: one of them, ``contact_file``: lists in and
                  changes out, ``contact_shown``: both in words; ``check_shown``: a check in words
 - ``calls``       every attempt, its decision explained, its leaf
