@@ -98,6 +98,10 @@ def _e164(national: registers_gen.Numbers) -> registers_gen.Numbers:
     return national + np.where(national < 1_000_000_000, 44_000_000_000, 440_000_000_000)
 
 
+def _consented(number: int, at: datetime) -> dict[str, str]:
+    return {"number": f"+{number}", "given_at": at.isoformat(), "evidence": "form 1"}
+
+
 def _own_lists(place: Path, database: sqlite3.Connection, objected: Sequence[int], consented: Sequence[int]) -> None:
     from gate.store.store import EvidenceStore
 
@@ -106,10 +110,7 @@ def _own_lists(place: Path, database: sqlite3.Connection, objected: Sequence[int
     facts = [
         Fact("objection", f"o{n}", earlier, "bench", {"number": f"+{number}", "source": "list"})
         for n, number in enumerate(objected)
-    ] + [
-        Fact("consent", f"c{n}", earlier, "bench", {"number": f"+{number}", "given_at": earlier.isoformat()})
-        for n, number in enumerate(consented)
-    ]
+    ] + [Fact("consent", f"c{n}", earlier, "bench", _consented(number, earlier)) for n, number in enumerate(consented)]
     for start in range(0, len(facts), 1000):
         part = facts[start : start + 1000]
         store.call(lambda tx, part=part: [tx.append(fact) for fact in part])

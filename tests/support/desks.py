@@ -363,7 +363,7 @@ class SmallDesk:
         call |= {"outcome": "not answered", "state": "ended"}
         unset = ("verdict", "purpose", "topic", "seconds", "bridged", "answered_at", "unrecorded_why", "recording_id")
         call |= dict.fromkeys((*unset, "recording", "recorded_seconds", "erased_at"))
-        return self._request("request_search", fields, candidates=False, whole=True, found=1, calls=[call])
+        return self._request("request_search", fields, candidates=False, whole=True, found=1, outside=[], calls=[call])
 
     def request_decide(self, **fields: Any) -> dict[str, Any]:
         return self._request("request_decide", fields, state="granted" if fields["grant"] else "refused")
