@@ -89,10 +89,14 @@ class Opener(Protocol):
 
 
 class Files(Protocol):
-    """Writes files for the console. Called on a worker's thread."""
+    """Writes files for the console, and takes the digest of one. Called on a worker's thread."""
 
     def write(self, path: Path, data: bytes) -> None:
         """Write a file that must not exist, with the folders that it needs; raises ``GateError``."""
+        ...
+
+    def digest(self, path: Path) -> str:
+        """The SHA-256 of a file; raises ``GateError``."""
         ...
 
 

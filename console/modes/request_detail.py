@@ -15,7 +15,7 @@ from console import keys
 from console.modes import request_doing as doing
 from console.modes import request_shown as shown
 from console.modes.detail import DetailScreen
-from console.modes.request_forms import filled, form, searching, values
+from console.modes.request_forms import filled, form, proven, searching, values
 from console.modes.request_found import FoundScreen
 from console.modes.request_letter import LetterScreen
 from console.modes.request_rules import Offer, offers
@@ -170,7 +170,8 @@ class RequestDetail(DetailScreen):
         """Ask for the fields of a step and have it taken; None where it was left."""
 
         async def send(told: Mapping[str, str]) -> Standing:
-            return await self.feed.ask(REQUESTS[act](request=self.request_id, **values(told), **more))
+            fields = await proven(self, values(told))
+            return await self.feed.ask(REQUESTS[act](request=self.request_id, **fields, **more))
 
         title = f"{self.reference}: {title}"
         answer: Standing | None = await filled(self, title, self._fields(act), send, said=said, act=button)
@@ -241,7 +242,7 @@ class RequestDetail(DetailScreen):
     @work
     async def action_told_authority(self) -> None:
         """The refusal went to the supervisory authority."""
-        said = "The supervisory authority has the refusal with its reasons."
+        said = "The supervisory authority has the refusal with its reasons. It needs a proof: a reference, or a file."
         await self._step(Act.TELL_AUTHORITY, "the authority was told", said=said, button="Told", who="authority")
 
     @work

@@ -9,8 +9,11 @@ import dataclasses
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import date, time
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from console.feed import on_thread
 from console.widgets.ask import Ask, Field
 from gate.core.request_steps import Act, FieldKind, FormField, Step
 from gate.core.spans import length_of, span
@@ -48,6 +51,8 @@ LABELS: Final[Mapping[tuple[Act, str], tuple[str, str]]] = {
     (Act.GRANT, "reasons"): ("A remark for the letter", ""),
     (Act.REFUSE, "reasons"): ("Reasons, in words that the person understands", ""),
     (Act.WITHDRAW, "reason"): ("What they said", ""),
+    (Act.TELL_AUTHORITY, "evidence"): ("Proof, a reference: theirs, a consignment, a message", "IC-301234-X9Y8"),
+    (Act.TELL_AUTHORITY, "evidence_sha256"): ("Or a file that proves it: name and SHA-256 are kept", ""),
 }
 """What a field of a step's form is called, and its hint."""
 
@@ -97,6 +102,19 @@ def values(told: Told) -> dict[str, Any]:
     if "numbers" in told:
         read["numbers"] = numbers(told["numbers"])
     return read | {"on": day(told.get("on", ""))}
+
+
+async def proven(screen: GateScreen, read: dict[str, Any]) -> dict[str, Any]:
+    """The fields of a step, a file that is named as proof as its name and its SHA-256. Raises ``GateError``."""
+    named = read.get("evidence_sha256", "")
+    if not named:
+        return read
+    if read.get("evidence"):
+        raise UsageError("one proof is kept", hint="Give a reference or a file.")
+    files, path = screen.app.setup.files, Path(named)
+    if files is None:
+        raise UsageError("no file is read here", hint="Give a reference; or: dialgate request told … --file FILE")
+    return read | {"evidence": path.name, "evidence_sha256": await on_thread(partial(files.digest, path))}
 
 
 def opening(told: Told) -> dict[str, Any]:

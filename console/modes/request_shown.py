@@ -211,4 +211,7 @@ def _more(fact: Mapping[str, Any]) -> str:
         return f": {body['found']} calls"
     if kind == "request_refused":
         return clean(f": {str(body['ground']).replace('_', ' ')}")
+    if body.get("evidence"):
+        digest = f", SHA-256 {str(body['evidence_sha256'])[:12]}…" if body.get("evidence_sha256") else ""
+        return clean(f": {body['evidence_kind']} {body['evidence']}{digest}")
     return ""

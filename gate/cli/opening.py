@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import dataclasses
+import hashlib
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -17,6 +18,7 @@ from console.ports import Envelope
 from gate.cli.audit_export import make_bundle
 from gate.cli.files import output_file
 from gate.cli.output import View
+from gate.cli.own_list_files import read_file
 from gate.cli.recordings import open_taken, sealed_file, who
 from gate.cli.request_pack import held_of, recordings_in, write_pack
 from gate.control.client import ControlClient
@@ -47,6 +49,10 @@ class OutputFiles:
                 file.write(data)
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror or error}", hint="name another file") from None
+
+    def digest(self, path: Path) -> str:
+        """Of a regular file, as this account may read it."""
+        return hashlib.sha256(read_file(path)).hexdigest()
 
 
 class KeyOpener:

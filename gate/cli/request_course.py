@@ -15,7 +15,19 @@ from gate.cli.output import View, say
 from gate.cli.reach import reach
 from gate.cli.request_group import command
 from gate.cli.request_letters import write_letters
-from gate.cli.request_values import call_line, dated, lines, numbers, show, span, spanned, step, words
+from gate.cli.request_values import (
+    call_line,
+    dated,
+    lines,
+    numbers,
+    proof_of,
+    proven,
+    show,
+    span,
+    spanned,
+    step,
+    words,
+)
 from gate.cli.values import Day
 from gate.core.request_words import Asks, Ground, LetterKind, State
 from gate.errors import UsageError
@@ -302,18 +314,31 @@ def decide(
     group=command,
     numbers=True,
     example=(
-        "dialgate request told DSR-2026-0007 person --dated 2026-03-20\ndialgate request told DSR-2026-0007 authority"
+        "dialgate request told DSR-2026-0007 person --dated 2026-03-20\n"
+        "dialgate request told DSR-2026-0007 authority --reference IC-301234-X9Y8\n"
+        "dialgate request told DSR-2026-0007 authority --file proof-of-posting.pdf"
     ),
 )
 @click.argument("request")
 @click.argument("who", type=click.Choice(["person", "authority"]), default="person")
+@proven
 @dated
-def told(view: View, request: str, who: Literal["person", "authority"], on: date | None) -> None:
+def told(
+    view: View,
+    request: str,
+    who: Literal["person", "authority"],
+    reference: str,
+    file: Path | None,
+    on: date | None,
+) -> None:
     """The answer went out: to the person, or a refusal to the authority.
+
+    That the authority was told needs a proof: its reference, that of a consignment or a message, or a file.
 
     With the person told, what was granted is over. A request for erasure then forgets who asked: make the letter first.
     """
-    _step(view, Told(request=request, on=on, who=who))
+    evidence, digest = proof_of(reference, file)
+    _step(view, Told(request=request, on=on, who=who, evidence=evidence, evidence_sha256=digest))
 
 
 @make("withdraw", group=command, numbers=True, example='dialgate request withdraw DSR-2026-0007 --reason "settled"')

@@ -61,7 +61,7 @@ def letter(view: View, request: str, kind: str, output: Path | None, send: bool,
         click.echo(made.text)
     if send:
         say(f"Sent to {made.to}.")
-    who = "authority" if kind == LetterKind.AUTHORITY else "person"
+    who = "authority --reference REFERENCE" if kind == LetterKind.AUTHORITY else "person"
     if kind in (LetterKind.REFUSAL, LetterKind.AUTHORITY, LetterKind.RESPONSE, LetterKind.CONFIRMATION):
         say(f"When it has gone out: dialgate request told {made.reference} {who}")
     if kind == LetterKind.ACKNOWLEDGEMENT and made.asks is Asks.COMPLAINT:

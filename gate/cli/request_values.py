@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Iterator
 from datetime import date, datetime, time, timedelta
+from pathlib import Path
 from typing import Any
 
 import click
 
 from gate.cli.output import View, say
+from gate.cli.own_list_files import read_file
 from gate.cli.values import Day
 from gate.core import spans
 from gate.core.request_words import step_words
 from gate.core.showing import local
+from gate.errors import UsageError
 from gate.exports.bundle import many
 from gate.operations.requests.standing import Standing
 
@@ -80,6 +84,28 @@ dated: Callable[[Body], Body] = click.option(
 numbers: Callable[[Body], Body] = click.option(
     "--number", "numbers", multiple=True, metavar="NUMBER", help="A number of theirs, in any spelling; repeat for more."
 )
+
+
+def proven(body: Body) -> Body:
+    """The options that prove that somebody was told: ``--reference``, ``--file``."""
+    for option in (
+        click.option(
+            "--file",
+            type=click.Path(exists=True, dir_okay=False, path_type=Path),
+            metavar="FILE",
+            help="Or a file that proves it: its name and SHA-256 are kept, not the file.",
+        ),
+        click.option("--reference", default="", help="Of what proves it: the authority's, a consignment, a message."),
+    ):
+        body = option(body)
+    return body
+
+
+def proof_of(reference: str, file: Path | None) -> tuple[str, str]:
+    """A reference, or the name of a file and its SHA-256. Raises ``UsageError``."""
+    if reference.strip() and file is not None:
+        raise UsageError("one proof is kept", hint="Give one of --reference and --file.")
+    return (file.name, hashlib.sha256(read_file(file)).hexdigest()) if file else (reference, "")
 
 
 def show(view: View, standing: Standing) -> None:
@@ -151,7 +177,15 @@ def step(fact: dict[str, Any]) -> str:
     kind = fact["kind"]
     what = step_words(kind)
     letter = f" ({fact['body']['kind']})" if kind.startswith("letter_") and fact["body"] else ""
-    return f"  {local(fact['at'])}  {what}{letter}, {fact['actor']}"
+    return f"  {local(fact['at'])}  {what}{letter}{_proof(fact['body'] or {})}, {fact['actor']}"
+
+
+def _proof(body: dict[str, Any]) -> str:
+    """What a fact keeps as its proof."""
+    if not body.get("evidence"):
+        return ""
+    digest = f", SHA-256 {body['evidence_sha256']}" if body.get("evidence_sha256") else ""
+    return f" ({body['evidence_kind']} {body['evidence']}{digest})"
 
 
 def words(code: str) -> str:

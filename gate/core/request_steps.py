@@ -43,6 +43,8 @@ class FieldKind(StrEnum):
     """When a call was: ``since`` and ``until`` of the operation."""
     FLAG = "flag"
     CHOICE = "choice"
+    FILE = "file"
+    """A file of which name and SHA-256 are kept, in place of the text before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +89,7 @@ FIELDS: Final[dict[Act, tuple[FormField, ...]]] = {
     Act.MAKE_PACK: (),
     Act.ERASE: (FormField("reason"),),
     Act.TELL_PERSON: (ON,),
-    Act.TELL_AUTHORITY: (ON,),
+    Act.TELL_AUTHORITY: (FormField("evidence"), FormField("evidence_sha256", FieldKind.FILE), ON),
     Act.ACKNOWLEDGE: (ON,),
     Act.LETTER: (ON,),
     Act.WITHDRAW: (FormField("reason"), ON),

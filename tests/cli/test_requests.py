@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import shutil
 import socket
@@ -231,7 +232,14 @@ def test_a_refusal_with_both_letters(officer: Officer, tmp_path: Path) -> None:
     assert "Pat Person" not in authority, "the authority is told of the refusal, not of the person"
     assert "(request_not_ready)" in officer("fulfil", reference, code=3).err
     assert "told " + reference + " authority" in officer("told", reference).err
-    assert "erasure, closed" in officer("told", reference, "authority").out
+    unproven = officer("told", reference, "authority", code=2)
+    assert "needs a proof" in unproven.err and "--file" in unproven.err
+    (tmp_path / "posted.pdf").write_bytes(b"proof of posting")
+    posted = ("--file", str(tmp_path / "posted.pdf"))
+    assert "one proof" in officer("told", reference, "authority", *posted, "--reference", "IC-1", code=2).err
+    assert "erasure, closed" in officer("told", reference, "authority", *posted).out
+    digest = hashlib.sha256(b"proof of posting").hexdigest()
+    assert f"authority told (file posted.pdf, SHA-256 {digest}), user:" in officer("show", reference).out
     assert officer("list").out == ""
     assert reference in officer("list", "--all").out
 
@@ -264,7 +272,7 @@ def test_an_erasure_with_a_hold(officer: Officer, folder: Path, tmp_path: Path) 
     assert "Refusal in part" in notified and "case 17/2026" not in notified and "Pat" not in notified
     assert "still held by hold case 17/2026" in officer("fulfil", reference, "--yes", code=3).err
     assert "erasure, partly done" in officer("told", reference).out, "a refusal in part: it stays open"
-    told = officer("told", reference, "authority", "--json").json
+    told = officer("told", reference, "authority", "--reference", "IC-301234-X9Y8", "--json").json
     assert (told["state"], told["due"], told["warning"], told["freed"]) == ("partly_done", None, "", [])
     assert [each["reference"] for each in officer("list", "--json").json["items"]] == [reference]
 
@@ -279,6 +287,7 @@ def test_an_erasure_with_a_hold(officer: Officer, folder: Path, tmp_path: Path) 
     assert "from: (forgotten)" in officer("told", reference).out
     assert "forgotten who asked" in officer("letter", reference, "confirmation", code=3).err
     course = officer("show", reference).out
+    assert "part told (reference IC-301234-X9Y8), user:" in course
     assert course.count("erasure begun, user:") == 2 and "letter made (confirmation), user:" in course
     recordings = dialgate("recording", "list", "--json").json["items"]
     assert {each["recording_id"]: each["state"] for each in recordings} == {

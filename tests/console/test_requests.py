@@ -191,6 +191,12 @@ async def test_an_erasure_keeps_what_is_held_and_names_it(worked: Worked, tmp_pa
         await pilot.press("enter")
         await until(pilot, shows(pilot, "partly done", "Told         person"))
         await pressed(pilot, "T", "has the refusal with its reasons")
+        await typed(pilot, "")
+        await typed(pilot, "")
+        await pilot.press("enter")
+        await until(pilot, shows(pilot, "Not taken"))
+        await typed(pilot, "IC-301234-X9Y8")
+        await typed(pilot, "")
         await pilot.press("enter")
         await until(pilot, shows(pilot, "partly done, waits for hold", "authority, person"))
     receipt = worked.facts("request_carried")[0]["body"]
@@ -241,11 +247,17 @@ async def test_a_refusal_shows_both_letters_and_is_over_when_both_were_told(work
         text = (tmp_path / f"{reference}-authority.txt").read_text()
         assert "your claim of 3 March" in text
         await pressed(pilot, "escape", "nobody yet")
-        for key, what in (("t", "person"), ("T", "authority")):
-            await pressed(pilot, key, f"the {what} was told")
-            await pilot.press("enter")
-            await until(pilot, shows(pilot, "What may be done now"))
-        await until(pilot, shows(pilot, "closed", "authority, person"))
+        await pressed(pilot, "t", "the person was told")
+        await pilot.press("enter")
+        await until(pilot, shows(pilot, "What may be done now"))
+        (tmp_path / "posted.pdf").write_bytes(b"proof of posting")
+        await pressed(pilot, "T", "the authority was told")
+        await typed(pilot, "")
+        await typed(pilot, str(tmp_path / "posted.pdf"))
+        await pilot.press("enter")
+        await until(pilot, shows(pilot, "closed", "authority, person", "file posted.pdf, SHA-256"))
+    (told,) = [fact["body"] for fact in worked.facts("request_authority_told")]
+    assert told["evidence_sha256"] == hashlib.sha256(b"proof of posting").hexdigest()
     made = [fact["body"]["kind"] for fact in worked.facts("letter_made")]
     assert made == ["refusal", "authority"] and worked.facts("letter_sent") == []
 

@@ -191,7 +191,7 @@ def refused_by_hand(screen: Tmux, letters: Path) -> str:
         screen.wait(f"Request {found[1]}", gone="The day it happened")
         screen.press(key)
         screen.wait("The day it happened", who)
-        fill(screen, "")
+        fill(screen, *(("IC-301234-X9Y8", "", "") if who == "authority" else ("",)))
     screen.wait("closed", gone="The day it happened")
     screen.press("Escape")
     screen.wait("[board]")
@@ -210,7 +210,7 @@ def refused_by_command(gate: Gatehouse, letters: Path) -> str:
     request("search", name)
     request("decide", name, "--refuse", "legal_claims", "--reasons", REASONS, "--letters", str(letters))
     request("told", name, "person")
-    request("told", name, "authority")
+    request("told", name, "authority", "--reference", "IC-301234-X9Y8")
     return name
 
 

@@ -69,6 +69,8 @@ def do(house: DataFolder, name: str, reference: str, **fields: Any) -> dict[str,
     return dict(getattr(ByName(house), f"request_{name}")(request=reference, actor=ANN, **fields))
 
 
+PROOF = "IC-301234-X9Y8"
+
 STEPS: dict[type[Event], Callable[[DataFolder, str], Any]] = {
     events.IdentityAsked: lambda h, r: do(h, "ask_identity", r, note="a bill"),
     events.IdentityProven: lambda h, r: do(h, "verify_identity", r, checked="passport seen"),
@@ -79,7 +81,7 @@ STEPS: dict[type[Event], Callable[[DataFolder, str], Any]] = {
     events.Acknowledged: lambda h, r: do(h, "acknowledge", r),
     events.Granted: lambda h, r: do(h, "decide", r, grant=True),
     events.Refused: lambda h, r: do(h, "decide", r, grant=False, ground="legal_claims", reasons="a claim"),
-    events.AuthorityTold: lambda h, r: do(h, "told", r, who="authority"),
+    events.AuthorityTold: lambda h, r: do(h, "told", r, who="authority", evidence=PROOF),
     events.Withdrawn: lambda h, r: do(h, "withdraw", r, reason="settled"),
 }
 PROVEN = (events.IdentityProven, events.Searched)
@@ -130,10 +132,63 @@ def test_told_ends_what_was_granted_and_both_end_a_refusal(house: DataFolder, cl
         STEPS[step](house, granted)
     assert do(house, "told", granted)["state"] == "done"
     STEPS[events.Refused](house, refused)
-    assert do(house, "told", refused)["next"] == [f"dialgate request told {refused} authority"]
-    assert do(house, "told", refused, who="authority")["state"] == "closed"
+    assert do(house, "told", refused)["next"] == [f"dialgate request told {refused} authority --reference REFERENCE"]
+    assert do(house, "told", refused, who="authority", evidence=PROOF)["state"] == "closed"
     with pytest.raises(RefusedError):
         do(house, "told", refused)
+
+
+SHA = "5e" * 32
+
+
+@pytest.mark.parametrize(
+    ("proof", "why"),
+    [
+        ({}, "needs a proof"),
+        ({"evidence": "  "}, "needs a proof"),
+        ({"evidence_sha256": SHA}, "needs a proof"),
+        ({"evidence": "sent"}, "is a word and no reference"),
+        ({"evidence": "scan.pdf", "evidence_sha256": "abc"}, "is no SHA-256"),
+        ({"evidence": "letter 7 of Ann"}, "name or number is in it"),
+        ({"evidence": "mail about 020 7946 0123"}, "name or number is in it"),
+        ({"evidence": "ann-example.pdf", "evidence_sha256": SHA}, "name or number is in it"),
+    ],
+)
+def test_no_word_proves_that_the_authority_was_told(
+    house: DataFolder, clock: SetClock, proof: dict[str, str], why: str
+) -> None:
+    refused = opened(house, "restriction")
+    STEPS[events.Refused](house, refused)
+    with pytest.raises(UsageError, match=why):
+        do(house, "told", refused, who="authority", **proof)
+    assert do(house, "show", refused)["told"] == []
+
+
+def test_the_proof_that_the_authority_was_told_is_kept_with_the_step(house: DataFolder, clock: SetClock) -> None:
+    proofs = [
+        ({"evidence": PROOF}, {"evidence": PROOF, "evidence_kind": "reference"}),
+        (
+            {"evidence": "posted.pdf", "evidence_sha256": SHA},
+            {"evidence": "posted.pdf", "evidence_kind": "file", "evidence_sha256": SHA},
+        ),
+    ]
+    for given, kept in proofs:
+        refused = opened(house, "restriction")
+        STEPS[events.Refused](house, refused)
+        with pytest.raises(UsageError, match="of what the authority was told"):
+            do(house, "told", refused, **given)
+        do(house, "told", refused, who="authority", **given)
+        (told,) = [f for f in do(house, "show", refused)["facts"] if f["kind"] == "request_authority_told"]
+        assert told["body"] == {"on": TODAY.isoformat()} | kept
+
+
+def test_what_was_told_before_proofs_were_kept_stays_as_it_is(house: DataFolder, clock: SetClock) -> None:
+    refused = opened(house, "restriction")
+    STEPS[events.Refused](house, refused)
+    row = do(house, "show", refused)
+    house.keep("request_authority_told", row["id"], ANN, {"on": TODAY.isoformat()})
+    assert do(house, "show", refused)["told"] == ["authority"]
+    assert do(house, "told", refused)["state"] == "closed"
 
 
 def test_nothing_is_searched_counted_or_shown_before_the_identity_is_proven(house: DataFolder, clock: SetClock) -> None:

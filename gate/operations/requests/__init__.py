@@ -4,5 +4,5 @@
 - ``searching``  what is held about a person, and all of it for a pack; ``letters``: the letters of a request
 - ``erasure``    the erasure as people ask for it; ``erasing``: in an order that survives a kill; ``plan``: what goes
 - ``steps``      taking a step; ``executor``: what the rules command is carried out; ``facts``: a request in the log
-- ``standing``   how a request stands; ``reminding``: what is due
+- ``standing``   how a request stands; ``reminding``: what is due; ``proofs``: that somebody was told
 """

@@ -7,7 +7,6 @@ is carried out in the same transaction (``executor``).
 from __future__ import annotations
 
 import re
-import unicodedata
 from datetime import date
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -17,17 +16,16 @@ from gate.core.requests import telling
 from gate.errors import UsageError
 from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, operation
 from gate.operations.requests.opening import Numbers
+from gate.operations.requests.proofs import Proof, checked_proof, nameless
 from gate.operations.requests.standing import Standing
 from gate.operations.requests.steps import amend, chosen_of, day_of, load, numbers_of, shown, step, take
 from gate.store.transaction import StoreTransaction
+from gate.types import Row
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
 
 _DOCUMENT: Final = re.compile(r"\d(?:[ -]?\d){5}|\S@\S")
-_TITLES: Final = frozenset({"mr", "mrs", "ms", "miss", "mx", "dr"})
-_PROOFS: Final = frozenset({"bill", "card", "in", "letter", "licence", "passport", "person", "seen", "signed"})
-"""Words that say the kind of a proof, whatever somebody is called."""
 
 
 class OfRequest(Request[Standing], frozen=True):
@@ -89,7 +87,11 @@ def request_verify_identity(folder: DataFolder, asked: VerifyIdentity, caller: C
 
     def work(tx: StoreTransaction) -> Standing:
         row, course, before = load(tx, asked.request)
-        _nameless(asked.checked, row["name"] or "")
+        if not nameless(asked.checked, row["name"] or ""):
+            raise UsageError(
+                "what was checked is kept, also when the person is forgotten: their name is in it",
+                hint="Say the kind of proof only: 'passport seen in person'.",
+            )
         event = events.IdentityProven(day_of(folder, asked.on, before))
         take(folder, tx, row, before, event, caller.actor, checked=asked.checked.strip())
         amend(folder, tx, row, course, caller.actor, lines, chosen_of(course))
@@ -97,22 +99,6 @@ def request_verify_identity(folder: DataFolder, asked: VerifyIdentity, caller: C
 
     proven: Standing = folder.store.call(work)
     return proven
-
-
-def _nameless(checked: str, name: str) -> None:
-    """Raise where what was checked names who asks: it stays when the request forgets them."""
-    if (_words(name) & _words(checked)) - _TITLES - _PROOFS:
-        raise UsageError(
-            "what was checked is kept, also when the person is forgotten: their name is in it",
-            hint="Say the kind of proof only: 'passport seen in person'.",
-        )
-
-
-def _words(text: str) -> set[str]:
-    """Its words, without case and accents."""
-    plain = unicodedata.normalize("NFKD", text.casefold())
-    letters = "".join(each for each in plain if not unicodedata.combining(each))
-    return set(re.findall(r"[^\W\d_]{2,}", letters))
 
 
 # --- clarification, extension, acknowledgement --------------------------------------------------------------------
@@ -218,16 +204,30 @@ class Told(OfRequest, frozen=True):
     """The answer went out."""
 
     who: Literal["person", "authority"] = "person"
+    evidence: Line = ""
+    """That the authority was told: a reference (the authority's, a consignment, a message), or a file's name."""
+    evidence_sha256: Line = ""
+    """Of the file."""
 
 
 @operation(Told, "request_told", roles=KEEPERS)
 def request_told(folder: DataFolder, asked: Told, caller: Caller) -> Standing:
-    """Note that the answer went out: to the person, or a refusal to the supervisory ``authority``.
+    """Note that the answer went out: to the person, or a refusal to the supervisory ``authority``, with its proof.
 
     What was granted is over with it. When a person has been told of their erasure, the request forgets them too, and so
     does one that was open while another erased them: reference, dates, decision and receipts stay.
     """
-    return step(folder, asked.request, asked.on, caller.actor, lambda on, request: telling(request, asked.who, on))
+    proof = Proof(asked.evidence, asked.evidence_sha256)
+    if asked.who == "person" and proof != Proof():
+        raise UsageError("a proof is kept of what the authority was told", hint="Leave it away for the person.")
+
+    def event(on: date, request: events.Request) -> events.Event:
+        return telling(request, asked.who, on)
+
+    def more(row: Row) -> Row:
+        return {} if asked.who == "person" else checked_proof(proof, row)
+
+    return step(folder, asked.request, asked.on, caller.actor, event, more=more)
 
 
 class Withdraw(OfRequest, frozen=True):

@@ -208,7 +208,7 @@ _COMMANDS: Final = {
     Act.MAKE_PACK: "fulfil {}",
     Act.ERASE: "fulfil {}",
     Act.TELL_PERSON: "told {} person",
-    Act.TELL_AUTHORITY: "told {} authority",
+    Act.TELL_AUTHORITY: "told {} authority --reference REFERENCE",
     Act.ACKNOWLEDGE: "acknowledge {}",
 }
 """Commands of the command line; letters are told apart."""

@@ -87,13 +87,16 @@ def step(
     make: Callable[[date, Request], Event],
     *,
     words: Mapping[str, str] | None = None,
+    more: Callable[[Row], Mapping[str, Any]] | None = None,
 ) -> Standing:
-    """A step that does no more than be taken; ``make``: its event on a day. Raises as ``take``."""
+    """A step that does no more than be taken; ``make``: its event on a day, ``more``: what goes into its fact besides,
+    from the request's row. Raises as ``take``."""
 
     def work(tx: StoreTransaction) -> tuple[Standing, bool]:
         row, _, request = load(tx, name)
         event = make(day_of(folder, on, request), request)
-        erased = take(folder, tx, row, request, event, actor, words=words)
+        fields = more(row) if more is not None else {}
+        erased = take(folder, tx, row, request, event, actor, words=words, **fields)
         return shown(folder, tx, row["id"]), erased
 
     standing, erased = folder.store.call(work)
