@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gate.config import Config, load, origins, read_secret, review_due
+from gate.config import Config, departures, load, origins, read_secret, review_due
 from gate.config.lines import lines
 from gate.config.write import document, write_new
 from gate.errors import ConfigError, UsageError
@@ -245,6 +245,38 @@ def test_the_policys_review_is_due_after_a_year(today: date, said: str, tmp_path
     reminder = review_due(load(write(tmp_path)), today)
     assert said in reminder
     assert bool(said) == bool(reminder)
+
+
+def test_a_review_in_the_future_is_a_fault_and_a_clock_that_stands_in_the_past_is_not(tmp_path: Path) -> None:
+    path = write(tmp_path, VALID.replace("2026-01-15", "2027-06-02"))
+    with pytest.raises(ConfigError, match=r"config.toml:\d+: firm.policy_reviewed: 2027-06-02 lies in the future"):
+        load(path, today=date(2027, 6, 1))
+    assert load(path, today=date(2027, 6, 2)) == load(path) == load(path, today=date(1970, 1, 1))
+
+
+@pytest.mark.parametrize(
+    ("more", "said"),
+    [
+        ("", ""),
+        ("[retention]\ncalls_months = 24", ""),
+        ("[retention]\ncalls_months = 36", "retention.calls_months is 36: the policy's most is 24"),
+        ("[retention]\nbackup_days = 31", "retention.backup_days is 31: the policy's most is 30"),
+        ('[retention]\nclasses = ["topic:pensions=5"]', "retention.classes keeps topic:pensions for 5 years"),
+        ('[retention]\nclasses = ["topic:pensions=5 FCA SYSC 10A", "account:alice=1"]', ""),
+        ("[consent]\nmonths = 25", "consent.months is 25: the policy's most is 24"),
+        ("[requests]\nidentity_days = 8", "requests.identity_days is 8: the policy's most is 7"),
+        ("[calling]\nlive = false\nredial_hours = 1", "calling.redial_hours is 1: the policy's least is 72"),
+        ('[calling]\nlive = false\nhours = "always"', 'calling.hours is "always"'),
+        ('[calling]\nlive = false\nweekdays = "09:00-20:00"\nsaturday = ""', ""),
+        ('[calling]\nlive = false\nweekdays = "08:00-21:30"', 'calling.weekdays is "08:00-21:30"'),
+        ('[calling]\nlive = false\nsaturday = "08:00-12:00"', 'calling.saturday is "08:00-12:00"'),
+        ('[calling]\nlive = false\nsunday = "10:00-12:00"', 'calling.sunday is "10:00-12:00"'),
+    ],
+)
+def test_values_that_are_looser_than_the_policys_are_told(more: str, said: str, tmp_path: Path) -> None:
+    text = VALID if "[calling]" not in more else VALID.replace("[calling]\nlive = false\n", "")
+    found = departures(load(write(tmp_path, f"{text}\n{more}\n")))
+    assert (found == []) if not said else (len(found) == 1 and said in found[0]), found
 
 
 # --- a new configuration ------------------------------------------------------------------------------------------

@@ -16,7 +16,10 @@ from console.theme import LOUD, OK, WARN
 from console.widgets.chart import Hour
 from console.widgets.meter import meter
 from console.widgets.rows import Column, LocalTable, Row, RowsTable
+from gate.core.showing import clean
 
+WARNINGS = 2
+"""Warnings that are shown in full."""
 _NOTICES = {"playing": ("playing", LOUD), "played": ("played", OK), "cut": ("cut short", WARN)}
 
 
@@ -57,6 +60,8 @@ class Mode(ModeScreen):
     DEFAULT_CSS = """
     Mode #live-body { height: 1fr; }
     Mode .live-heading { height: 1; padding: 0 1; color: $muted; }
+    Mode .live-warnings { height: auto; max-height: 4; padding: 0 1; color: $warning; display: none; }
+    Mode .live-warnings.-some { display: block; }
     Mode #live-hour { max-height: 9; }
     .-high Mode #live-hour, Mode.-high #live-hour { max-height: 16; }
     """
@@ -66,11 +71,13 @@ class Mode(ModeScreen):
         self.paused = False
         self._drawn_at = ""
         self._missed: list[str] = []
+        self._warned: list[str] = []
         self._said: Mapping[str, Any] = {}
 
     def body(self) -> ComposeResult:
         """A line of counts, the calls, the hour."""
         yield Static("Waiting for the gate…", classes="live-heading", markup=False)
+        yield Static("", classes="live-warnings", markup=False)
         yield LocalTable(COLUMNS, key_of="call_id", none="No call at the moment.", id="live-calls")
         yield Hour(id="live-hour")
 
@@ -116,6 +123,18 @@ class Mode(ModeScreen):
         elif self.paused:
             text += f"   PAUSED at {words.clock(self._drawn_at)[0]}: p goes on"
         self.query_one(".live-heading", Static).update(text, layout=False)
+        self._warn([clean(str(each)) for each in self._said.get("warnings") or ()])
+
+    def _warn(self, warnings: list[str]) -> None:
+        """What somebody must see to, a line each; more than would leave no room for the calls are only counted."""
+        if warnings == self._warned:
+            return
+        self._warned = warnings
+        shown, more = warnings[:WARNINGS], len(warnings) - WARNINGS
+        lines = [f"ATTENTION: {each}" for each in shown] + ([f"and {more} more: dialgate status"] if more > 0 else [])
+        note = self.query_one(".live-warnings", Static)
+        note.update("\n".join(lines))
+        note.set_class(bool(lines), "-some")
 
     def on_link_changed(self, message: LinkChanged) -> None:
         """While the gate is away, the picture says of when it is."""

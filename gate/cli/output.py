@@ -14,15 +14,17 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 import msgspec
 
+from gate.clock import SystemClock
 from gate.core.masking import masked as masked
+from gate.core.showing import LONDON, local
 from gate.core.showing import clean as clean
-from gate.core.showing import local
 from gate.errors import GateError, RefusedError
 
 if TYPE_CHECKING:
@@ -47,7 +49,7 @@ class View:
         """The configuration, secrets unlooked at; raises ``ConfigError``."""
         from gate.config import load  # not at the top: help and errors need no configuration
 
-        return load(self.path, secrets=False)
+        return load(self.path, secrets=False, today=today())
 
     def data(self, value: Any, *, text: Callable[[Any], Iterable[str]] | None = None) -> None:
         """One result: as JSON, or the lines that ``text`` makes of it (default: ``key: value``)."""
@@ -93,6 +95,11 @@ class View:
 def _json_values(value: Any) -> Any:
     """An operation's response as JSON values; anything else as it is."""
     return msgspec.to_builtins(value) if isinstance(value, msgspec.Struct) else value
+
+
+def today() -> date:
+    """The day in London."""
+    return SystemClock().now().astimezone(LONDON).date()
 
 
 def say(text: str) -> None:

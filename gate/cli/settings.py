@@ -8,9 +8,8 @@ from typing import Any
 import click
 
 from gate.cli.command import command as make
-from gate.cli.output import View, say
-from gate.clock import SystemClock
-from gate.config import load, origins, review_due
+from gate.cli.output import View, say, today
+from gate.config import departures, load, origins, review_due
 
 
 @click.group("config", short_help="The configuration: show.")
@@ -21,17 +20,17 @@ def command() -> None:
 @make("show", group=command, example="dialgate config show\ndialgate config show -c /etc/dialgate/config.toml --json")
 def show(view: View) -> None:
     """Every value with where it comes from: a line of the file, or the default. Faults are errors, all at once."""
-    config = load(view.path)
+    config = load(view.path, today=today())
     values = [entry._asdict() for entry in origins(config, view.path)]
-    due = review_due(config, SystemClock().now().date())
+    due, looser = review_due(config, today()), departures(config)
     if view.json:
-        view.data({"file": str(view.path), "values": values, "reminder": due})
+        view.data({"file": str(view.path), "values": values, "reminder": due, "looser_than_policy": looser})
     else:
         view.data(
             values, text=lambda shown: [f"{row['key']} = {_toml(row['value'])}  # {row['origin']}" for row in shown]
         )
-    if due:
-        say(f"Reminder: {due}.")
+    for each in (*([due] if due else []), *looser):
+        say(f"Reminder: {each}.")
 
 
 def _toml(value: Any) -> str:

@@ -13,7 +13,8 @@
 - ``streams``   the same of SIP over TCP and TLS
 - ``faults``    what a fault is, and the checks that all sections share; ``addresses``: spellings of addresses and hours
 - ``lines``     which line of the file a key stands on
-- ``origins``   every value with where it came from (``dialgate config show``); the policy's yearly review
+- ``origins``   every value with where it came from (``dialgate config show``)
+- ``policy``    when the firm's policy was last reviewed, and what is set beyond it
 - ``secrets``   passwords and tokens, by file or environment, never in the configuration itself
 - ``write``     a new configuration with its folders (``dialgate init``); imported by name, for it needs tomlkit
 
@@ -35,7 +36,9 @@ from gate.config.office import Roles as Roles
 from gate.config.origins import Origin as Origin
 from gate.config.origins import authority_due as authority_due
 from gate.config.origins import origins as origins
-from gate.config.origins import review_due as review_due
+from gate.config.policy import departures as departures
+from gate.config.policy import reminders as reminders
+from gate.config.policy import review_due as review_due
 from gate.config.schema import Account as Account
 from gate.config.schema import Announcement as Announcement
 from gate.config.schema import Calling as Calling

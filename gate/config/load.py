@@ -30,11 +30,11 @@ _ALONE = {"trunk"}
 _LARGEST = 1 << 20
 
 
-def load(path: Path, *, secrets: bool = True) -> Config:
+def load(path: Path, *, secrets: bool = True, today: date | None = None) -> Config:
     """The configuration in ``path``, with ``base`` set to its folder.
 
     ``secrets=False`` leaves the files of passwords and tokens unlooked at, for people who may ask the gate but not read
-    them.
+    them. ``today`` (in London): a review of the policy after it is a fault; None: that is not looked at.
 
     Raises ``ConfigError`` with every fault of the file, one a line: ``FILE:LINE: KEY: what is wrong; what to do``.
     """
@@ -42,7 +42,7 @@ def load(path: Path, *, secrets: bool = True) -> Config:
     data = _table(path, text)
     base = path.resolve().parent
     readable, faults = read(data)
-    faults += faults_of(readable, base, secrets=secrets)
+    faults += faults_of(readable, base, secrets=secrets, today=today)
     if faults:
         raise _error(path, lines(text), faults)
     values: dict[str, Any] = {name: section for name, section in readable.sections.items() if section is not None}

@@ -1,4 +1,4 @@
-"""Where each value of the configuration comes from, and what it is time to do about the policy."""
+"""Where each value of the configuration comes from, and whether the authority's address was looked at lately."""
 
 from __future__ import annotations
 
@@ -54,16 +54,6 @@ def _add(
         origin = (f"{path}:{line}" if line else str(path)) if name in given else "default"
         value = getattr(section, name)
         rows.append(Origin(spelled((*key, name)), list(value) if isinstance(value, tuple) else value, origin))
-
-
-def review_due(config: Config, today: date) -> str:
-    """A reminder where the calling policy was last reviewed a year ago or longer (or in the future); else empty."""
-    reviewed = date.fromisoformat(config.firm.policy_reviewed)
-    if reviewed > today:
-        return f"the calling policy's review of {reviewed} lies in the future: check firm.policy_reviewed"
-    if (today.year - reviewed.year, today.month, today.day) >= (1, reviewed.month, reviewed.day):
-        return f"the calling policy was last reviewed on {reviewed}: review it, and set firm.policy_reviewed"
-    return ""
 
 
 def authority_due(config: Config, today: date) -> str:

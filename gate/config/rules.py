@@ -29,6 +29,7 @@ from gate.config.mail import (
     requests_faults,
 )
 from gate.config.office import Authority, Letters, Mail, Privacy, Requests
+from gate.config.policy import review_fault
 from gate.config.schema import (
     Announcement,
     Calling,
@@ -56,14 +57,15 @@ PORTS_PER_CALL = 16
 """RTP and RTCP, of two sessions with two legs each, of the announcement's, and of the copies to the recorder."""
 
 
-def faults_of(readable: Readable, base: Path, *, secrets: bool = True) -> list[Fault]:
-    """Every fault of the readable sections; ``base`` is the configuration's folder. ``secrets``: read those too."""
+def faults_of(readable: Readable, base: Path, *, secrets: bool = True, today: date | None = None) -> list[Fault]:
+    """Every fault of the readable sections; ``base`` is the configuration's folder. ``secrets``: read those too.
+    ``today``: the policy was reviewed by then."""
     get = readable.get
     calling = get("calling", Calling)
     firm = get("firm", Firm)
     found: list[Fault] = []
     if firm:
-        found += _firm(firm, live=bool(calling and calling.live))
+        found += _firm(firm, live=bool(calling and calling.live), today=today)
     if storage := get("storage", Storage):
         found += _storage(storage)
     if sip := get("sip", Sip):
@@ -103,11 +105,11 @@ def faults_of(readable: Readable, base: Path, *, secrets: bool = True) -> list[F
     return found + list(_secrets(readable, base)) if secrets else found
 
 
-def _firm(firm: Firm, *, live: bool) -> Iterator[Fault]:
+def _firm(firm: Firm, *, live: bool, today: date | None) -> Iterator[Fault]:
     """PECR reg 24 (who calls) and Ofcom GC C6 (numbers that may be presented): LAW 1.8 and 3.1."""
     yield from blank(firm, "firm", "legal_name", "trading_name", "address", "policy_version")
     yield from unprintable(firm, ("firm",), "legal_name", "trading_name", "address", "policy_version")
-    if fault := _date(firm.policy_reviewed):
+    if fault := _date(firm.policy_reviewed) or review_fault(firm.policy_reviewed, today):
         yield Fault(("firm", "policy_reviewed"), fault)
     if not firm.numbers:
         yield Fault(("firm", "numbers"), "name at least one number that the firm owns and answers")

@@ -23,7 +23,7 @@ import structlog
 
 from gate import systemd
 from gate.clock import SystemClock
-from gate.config import Config, read_secret
+from gate.config import Config, read_secret, reminders
 from gate.control.messages import carry_out
 from gate.control.server import serve as control
 from gate.core.hours import public_holidays
@@ -172,6 +172,7 @@ class GateProcess:
                 "recorder_up": self._recorder.available(),
                 "trunks": self._trunks(),
             },
+            warnings=lambda: reminders(self._config, self._folder.today()),
         )
         self._recorder.on_levels = view.take_levels
         return view

@@ -22,7 +22,7 @@ from gate.types import Row
 
 MINUTES: Final = 60
 SLOW_SECONDS: Final = 1.0
-"""How old registers and the log's state may be; calls and counts are of this moment."""
+"""How old registers, the log's state and warnings may be; calls and counts are of this moment."""
 _ALLOW: Final = frozenset(reason.value for reason in ALLOWING)
 
 Counts = dict[tuple[str, str], int]
@@ -40,14 +40,17 @@ class LiveView:
         clock: Clock,
         watch_levels: Callable[[bool], None] = lambda on: None,
         up: Callable[[], Mapping[str, Any]] = dict,
+        warnings: Callable[[], list[str]] = list,
     ) -> None:
-        """``calls``: those in hand; ``up``: what is up (``trunk_up``, ``recorder_up``, ``trunks``)."""
+        """``calls``: those in hand; ``up``: what is up (``trunk_up``, ``recorder_up``, ``trunks``);
+        ``warnings``: what somebody must see to, a sentence each."""
         self._calls = calls
         self._read = read
         self._registers = registers
         self._clock = clock
         self._watch_levels = watch_levels
         self._up = up
+        self._warnings = warnings
         self._levels: Mapping[str, tuple[int, int]] = {}
         self._last = -1
         self._counts: Counts = {}
@@ -99,6 +102,7 @@ class LiveView:
                 "verified_ok": verified.get("ok"),
                 "checkpoint_at": checkpoint.get("at"),
             },
+            "warnings": self._warnings(),
         }
 
     def _shown(self, call: Row) -> Row:

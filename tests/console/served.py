@@ -23,7 +23,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prometheus_client import CollectorRegistry
 
-from gate.config import load
+from gate.config import load, reminders
 from gate.control.messages import CarryOut, carry_out
 from gate.control.server import serve
 from gate.operations.data_folder import DataFolder
@@ -111,6 +111,7 @@ class Served:
             clock=self.clock,
             watch_levels=lambda on: view.take_levels(levels if on else {}),
             up=lambda: {"trunk_up": True, "recorder_up": True},
+            warnings=lambda: reminders(self.config, house.today()),
         )
         levels = {call["call_id"]: tuple(call["levels"]) for call in self.calls}
         ready = threading.Event()

@@ -7,6 +7,7 @@ import threading
 from datetime import timedelta
 from typing import Any
 
+import msgspec
 import pytest
 from textual import events
 from textual.widgets import Input
@@ -34,6 +35,20 @@ async def test_the_number_keys_go_to_the_modes(shared: Served) -> None:
             await pilot.press(str(place))
             await pilot.pause()
             assert app.screen.MODE == name  # noqa: SIM300
+
+
+async def test_live_says_what_somebody_must_see_to_for_as_long_as_it_is_so(served: Served) -> None:
+    app, day = app_of(served), served.clock.time
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, shows(pilot, "calls in hand"))
+        assert "ATTENTION" not in screen_text(app)
+        served.clock.time = day + timedelta(days=400)
+        said = "ATTENTION: the calling policy was last reviewed on 2026-01-15", "set firm.policy_reviewed"
+        await until(pilot, shows(pilot, *said, "bilal"))
+        firm = msgspec.structs.replace(served.config.firm, policy_reviewed=f"{served.clock.time:%Y-%m-%d}")
+        served.config = msgspec.structs.replace(served.config, firm=firm)
+        served.clock.time += timedelta(days=1)
+        await until(pilot, lambda: "ATTENTION" not in screen_text(app))
 
 
 async def test_a_mode_that_comes_back_has_the_theme_and_the_size_of_now(shared: Served) -> None:

@@ -533,7 +533,7 @@ class SmallDesk:
             "began": None,
             "made_at": "",
             "firm": "",
-            "policy": {"version": "1", "reviewed": "2026-01-05"},
+            "policy": {"version": "1", "reviewed": "2026-01-05", "reminders": []},
             "attempts": attempts | {"days": [], "reasons": []},
             "registers": [],
             "recordings": made | {"grounds": {}, "days": [], "kept": {"recordings": 0, "seconds": 0, "bytes": 0}},
@@ -547,7 +547,7 @@ class SmallDesk:
     def report_article30(self, *, actor: str) -> dict[str, Any]:
         self._note("report_article30", actor=actor)
         dicts = {name: {} for name in ("controller", "recipients", "transfers", "terms", "security")}
-        policy = {"version": "1", "reviewed": "2026-01-05"}
+        policy = {"version": "1", "reviewed": "2026-01-05", "reminders": []}
         return {"made_at": "", "firm": "", "activities": [], "policy": policy} | dicts
 
     def audit_status(self, *, actor: str) -> dict[str, Any]:

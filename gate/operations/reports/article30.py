@@ -12,8 +12,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from gate.config import Config
+from gate.core.showing import LONDON
 from gate.operations.operation import READERS, Caller, Request, Response, operation
-from gate.operations.reports.month import Policy
+from gate.operations.reports.month import Policy, policy_of
 
 if TYPE_CHECKING:
     from gate.operations.data_folder import DataFolder
@@ -63,7 +64,7 @@ def record_of(config: Config, recipients: Iterable[Mapping[str, Any]], now: date
     return ProcessingRecord(
         made_at=now.isoformat(),
         firm=firm.legal_name,
-        policy=Policy(version=firm.policy_version, reviewed=firm.policy_reviewed),
+        policy=policy_of(config, now.astimezone(LONDON).date()),
         controller={
             "Controller": firm.legal_name,
             "Trading name": firm.trading_name,

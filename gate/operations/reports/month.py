@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import msgspec
 
+from gate.config import Config, reminders
 from gate.converting import convert
 from gate.core.showing import LONDON
 from gate.operations.operation import READERS, Caller, Request, Response, operation
@@ -38,6 +39,8 @@ class Policy(Response, frozen=True):
 
     version: str
     reviewed: str
+    reminders: list[str]
+    """What somebody should have seen to by then: the review, and on a live gate what is set beyond the policy."""
 
 
 class DayAttempts(Response, frozen=True):
@@ -236,7 +239,6 @@ def report_month(folder: DataFolder, asked: ReportMonth, caller: Caller) -> Mont
         return counted | {"requests": [_request_in(reader, row, last, until) for row in counted["requests"]]}
 
     counted = folder.read(read)
-    firm = folder.config.firm
     report = {
         "month": asked.month,
         "first": first.isoformat(),
@@ -244,8 +246,8 @@ def report_month(folder: DataFolder, asked: ReportMonth, caller: Caller) -> Mont
         "whole": whole,
         "began": counted["began"],
         "made_at": now.isoformat(),
-        "firm": firm.legal_name,
-        "policy": {"version": firm.policy_version, "reviewed": firm.policy_reviewed},
+        "firm": folder.config.firm.legal_name,
+        "policy": msgspec.to_builtins(policy_of(folder.config, last)),
         "attempts": attempts_of(days, counted["attempts"]) | counted["outcomes"],
         "registers": list(
             registers_of(folder.config.calling.registers, days, counted["imports"], counted["began"], now)
@@ -258,6 +260,12 @@ def report_month(folder: DataFolder, asked: ReportMonth, caller: Caller) -> Mont
         "evidence": evidence_of(counted),
     }
     return convert(report, MonthReport)
+
+
+def policy_of(config: Config, today: date) -> Policy:
+    """The policy as the configuration has it, with what is due on a day."""
+    firm = config.firm
+    return Policy(firm.policy_version, firm.policy_reviewed, reminders(config, today))
 
 
 def _request_in(reader: Source, row: dict[str, Any], last: date, until: datetime) -> dict[str, Any]:

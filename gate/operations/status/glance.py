@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from gate.config import authority_due
+from gate.config import authority_due, reminders
 from gate.converting import convert
 from gate.errors import GateError
 from gate.operations.calls.calls import lookup_warnings
@@ -141,6 +141,7 @@ def warnings(folder: DataFolder) -> list[str]:
         *recipients.warnings(folder),
         *([f"The daily sweep waits: {waits}"] if waits else []),
         *([f"Letters: {due}"] if folder.config.calling.live and (due := _authority_due(folder)) else []),
+        *(f"Policy: {each}" for each in reminders(folder.config, folder.today())),
         *folder.proposals.warnings(),
         *lookup_warnings(folder),
         *folder.gate.warnings(),

@@ -1,0 +1,78 @@
+"""The firm's policy: when it was last reviewed, and what is set beyond it.
+
+The defaults of the configuration are the policy's values. What a firm sets more loosely stands, and is told for as long
+as it stands; ``retention.months`` alone is a fault (``gate.config.rules``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Final
+
+from gate.config.office import Requests
+from gate.config.schema import Calling, Config, Consents, Retention
+from gate.core.retention import MONTHS
+
+CLOCK_BEGINS: Final = date(2026, 11, 26)
+"""A machine's clock that shows a day before this one is wrong itself: it says nothing about the date of a review."""
+_TERMS: Final = ("calls_months", "refused_months", "requests_months", "contacts_months", "backup_days")
+
+
+def review_fault(reviewed: str, today: date | None) -> str:
+    """What is wrong with the date of a review, ``YYYY-MM-DD``; empty where nothing is, or nobody says what day it is.
+    Nobody has reviewed anything tomorrow."""
+    if today is None or today < CLOCK_BEGINS or date.fromisoformat(reviewed) <= today:
+        return ""
+    return f"{reviewed} lies in the future: write the day on which the policy was last reviewed (today is {today})"
+
+
+def review_due(config: Config, today: date) -> str:
+    """A reminder where the calling policy was last reviewed a year ago or longer (or in the future); else empty."""
+    reviewed = date.fromisoformat(config.firm.policy_reviewed)
+    if reviewed > today:
+        return f"the calling policy's review of {reviewed} lies in the future: check firm.policy_reviewed"
+    if (today.year - reviewed.year, today.month, today.day) >= (1, reviewed.month, reviewed.day):
+        return f"the calling policy was last reviewed on {reviewed}: review it, and set firm.policy_reviewed"
+    return ""
+
+
+def departures(config: Config) -> list[str]:
+    """Every value that is looser than the policy's, a sentence each."""
+    return [*_terms(config), *_hours(config.calling)]
+
+
+def reminders(config: Config, today: date) -> list[str]:
+    """What somebody must see to: the review, and on a live gate every value that is looser than the policy's."""
+    due = review_due(config, today)
+    return [*([due] if due else []), *(departures(config) if config.calling.live else [])]
+
+
+def _terms(config: Config) -> Iterator[str]:
+    for name in _TERMS:
+        yield from _above(f"retention.{name}", getattr(config.retention, name), getattr(Retention(), name))
+    reasons = config.retention.reasons
+    for name, years in config.retention.years.items():
+        if 12 * years > MONTHS and not reasons[name]:
+            yield f'retention.classes keeps {name} for {years} years, and not why: write "{name}={years} WHY"'
+    yield from _above("consent.months", config.consent.months, Consents().months)
+    yield from _above("requests.identity_days", config.requests.identity_days, Requests().identity_days)
+    if config.calling.redial_hours < (least := Calling().redial_hours):
+        yield f"calling.redial_hours is {config.calling.redial_hours}: the policy's least is {least}"
+
+
+def _above(key: str, value: int, most: int) -> Iterator[str]:
+    if value > most:
+        yield f"{key} is {value}: the policy's most is {most}"
+
+
+def _hours(calling: Calling) -> Iterator[str]:
+    if calling.hours == "always":
+        yield 'calling.hours is "always": the policy\'s is "strict"'
+        return
+    for name in ("weekdays", "saturday", "sunday"):
+        value, policys = getattr(calling, name), getattr(Calling(), name)
+        begin, _, end = value.partition("-")
+        first, _, last = policys.partition("-")
+        if value and (begin < first or end > last):
+            yield f'calling.{name} is "{value}": the policy\'s is "{policys}"' + ("" if policys else ", no calls")
