@@ -23,7 +23,10 @@ from aiohttp import web
 from aiohttp.http_exceptions import HttpProcessingError
 from aiohttp.web_protocol import RequestHandler
 
+from gate.control.faults import fault
+from gate.control.wire import answer
 from gate.control.work import log
+from gate.errors import ControlError
 
 HEADER_SECONDS: Final = 10.0
 """From the connection, or the answer before, to the end of a request's headers."""
@@ -156,6 +159,22 @@ class Connection(RequestHandler):
             self._bounds.unread()
         else:
             log.error("http_failed", what=str(args[0]) if args else "", exc_info=error)
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """A block, in place of the library's page: it would show what was sent, and say no verdict."""
+        self.log_exception("a request was not answered", exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("an answer is under way")
+        what = "the request is not understood" if status < 500 else "the gate failed inside; its log has the details"
+        response = answer(fault(ControlError(what)) | {"verdict": "block", "reason": "internal_error"}, status)
+        response.force_close()
+        return response
 
     def force_close(self) -> None:
         """What is left to be written has a while to be taken."""

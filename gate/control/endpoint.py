@@ -1,8 +1,9 @@
-"""The TCP door for phone systems: ``POST /v1/decision``, ``GET /metrics``, ``GET /healthz``.
+"""The TCP door for phone systems: ``/v1/decision`` (GET, POST), ``GET /metrics``, ``GET /healthz``.
 
-Bearer token on everything but the health check: one for metrics, another for decisions, which says for which purposes
-of a call it may ask (``[[token]]``). A caller that looks only at ``verdict`` is safe whatever goes wrong: every answer
-of ``/v1/decision``, errors included, carries one, and it is ``block`` unless the gate decided otherwise. Browsers are
+A token on everything but the health check, as bearer or as the password of its name: one for metrics, another for
+decisions, which says for which purposes of a call it may ask (``[[token]]``). A caller that looks only at the verdict
+is safe whatever goes wrong: every answer carries one, wrong methods and paths included (but for metrics and health),
+and it is ``block`` unless the gate decided otherwise. How questions and answers look is in ``asking``. Browsers are
 kept out: a request with an ``Origin`` is refused, and on loopback so is a ``Host`` that is not loopback (a page of an
 attacker's whose name was pointed at 127.0.0.1). Connections are bounded, and slow ones are closed (``bounds``).
 """
@@ -10,11 +11,13 @@ attacker's whose name was pointed at 127.0.0.1). Connections are bounded, and sl
 from __future__ import annotations
 
 import asyncio
+import binascii
 import hmac
 import socket
-from collections.abc import Sequence
+from base64 import b64decode
+from collections.abc import Callable, Sequence
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
 from aiohttp import web
@@ -22,15 +25,16 @@ from aiohttp.typedefs import Handler
 from prometheus_client import generate_latest
 
 from gate.config import Config, Token, read_secret
+from gate.control.asking import SAID, question, refused, told
 from gate.control.bounds import BACKLOG, Bounds, Door, answering, by_address
 from gate.control.faults import fault, status
 from gate.control.messages import CarryOut, parsed
-from gate.control.wire import answer, body
+from gate.control.wire import answer
 from gate.control.work import Workers
-from gate.core.screening import Reason, Verdict
+from gate.core.screening import Reason
 from gate.errors import ControlError, GateError, RefusedError, StoreError
 from gate.operations.calls.screening import Decide
-from gate.operations.operation import Caller
+from gate.operations.operation import Caller, Request
 from gate.operations.status.glance import Status
 
 if TYPE_CHECKING:
@@ -39,7 +43,16 @@ if TYPE_CHECKING:
 _HEALTH_SECONDS = 3.0
 FRESH_SECONDS: Final = 1.0
 """How long a look at the gate's health is believed."""
+DECISION_SECONDS: Final = 30.0
+"""What a decision has not come in is a block."""
+DECISION: Final = "/v1/decision"
+Count = Callable[[str, str], None]
+"""Told the verdict and the reason of each answer to a question."""
 _HOLDER: Final = web.RequestKey("holder", Token)
+
+
+class Late(ControlError):
+    """A decision did not come in time."""
 
 
 class Holder(NamedTuple):
@@ -50,14 +63,19 @@ class Holder(NamedTuple):
 
 
 async def endpoint(
-    carry_out: CarryOut, config: Config, metrics: CollectorRegistry, stop: asyncio.Event, workers: Workers
+    carry_out: CarryOut,
+    config: Config,
+    metrics: CollectorRegistry,
+    stop: asyncio.Event,
+    workers: Workers,
+    count: Count,
 ) -> Door:
     """Listen on ``control.http``; raises ``ConfigError`` (token) or ``ControlError`` (port taken)."""
     holders = [Holder(read_secret(config.base, each.token_file).encode(), each) for each in config.token]
     control = config.control
     host, _, port = control.http.rpartition(":")
     host = host.strip("[]")
-    app = endpoint_app(carry_out, holders, host, metrics, stop, workers)
+    app = endpoint_app(carry_out, holders, host, metrics, stop, workers, count)
     bounds = Bounds("http", control.connections, control.connections_each, by_address)
     try:
         sock = socket.create_server((host, int(port)), family=_family(host), backlog=BACKLOG)
@@ -75,6 +93,7 @@ def endpoint_app(
     metrics: CollectorRegistry,
     stop: asyncio.Event,
     workers: Workers,
+    count: Count,
 ) -> web.Application:
     """The application on TCP; ``host`` is the address it listens at."""
     loopback = ip_address(host).is_loopback
@@ -85,6 +104,13 @@ def endpoint_app(
         checkers.close()
 
     @web.middleware
+    async def counted(request: web.Request, handler: Handler) -> web.StreamResponse:
+        response = await handler(request)
+        if request.path == DECISION and (said := response.get(SAID)) is not None:
+            count(*said)
+        return response
+
+    @web.middleware
     async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
         if "Origin" in request.headers or (loopback and not _is_loopback(request.host)):
             return _refused(request, 403, ControlError("this door is for phone systems, not for browsers"))
@@ -92,28 +118,45 @@ def endpoint_app(
             return await handler(request)
         token = _token(request, holders)
         if token is None:
-            response = _refused(request, 401, ControlError("the token is missing or wrong", hint="see [[token]]"))
+            wrong = ControlError("the token is missing or wrong", hint="see [[token]]")
+            response = _refused(request, 401, wrong, Reason.NOT_AUTHENTICATED)
             response.headers["WWW-Authenticate"] = "Bearer"
             return response
         if token.metrics != (request.path == "/metrics"):
             wrong = ControlError(f"the token {token.name} is not for {request.path}", hint="see [[token]]")
             return _refused(request, 403, wrong)
         request[_HOLDER] = token
-        return await handler(request)
+        try:
+            return await handler(request)
+        except web.HTTPException as error:  # a path or a method that there is not
+            response = _refused(request, error.status, ControlError(error.reason, hint=f"ask {DECISION}: GET or POST"))
+            if "Allow" in error.headers:
+                response.headers["Allow"] = error.headers["Allow"]
+            return response
+
+    async def decide(request: Request[Any], actor: str) -> dict[str, Any]:
+        """In time; one that comes later is in the log and nowhere else."""
+        work = asyncio.ensure_future(workers.call(carry_out, request, Caller(actor)))
+        done, _ = await asyncio.wait({work}, timeout=DECISION_SECONDS)
+        if not done:
+            work.add_done_callback(lambda late: late.cancelled() or late.exception())
+            raise Late("the gate did not decide in time", hint="see its log")
+        decided: dict[str, Any] = work.result()
+        return decided
 
     async def decision(asked: web.Request) -> web.StreamResponse:
         if stop.is_set():
             return _refused(asked, 503, ControlError("the gate is stopping"), Reason.GATE_STOPPING)
         try:
-            request = parsed("decide", await body(asked))
+            request = parsed("decide", await question(asked))
             assert isinstance(request, Decide)  # noqa: S101 - by its name
             token = asked[_HOLDER]
-            actor = f"http:{token.name}@{asked.remote}"
             if request.purpose not in token.purposes:
                 request = msgspec.structs.replace(request, refused_claim=True)
             with answering(asked):
-                told = await workers.call(carry_out, request, Caller(actor))
-            return answer(told)
+                return told(asked, await decide(request, f"http:{token.name}@{asked.remote}"))
+        except Late as error:
+            return _refused(asked, 504, error)
         except StoreError as error:
             return _refused(asked, 503, error, Reason.EVIDENCE_UNAVAILABLE)
         except RefusedError as error:
@@ -145,8 +188,9 @@ def endpoint_app(
         state = "stopping" if stop.is_set() else await asyncio.shield(looked[1])
         return answer({"state": state}, 200 if state == "ok" else 503)
 
-    app = web.Application(client_max_size=16 * 1024, middlewares=[guard])
+    app = web.Application(client_max_size=16 * 1024, middlewares=[counted, guard])
     app.router.add_post("/v1/decision", decision)
+    app.router.add_get("/v1/decision", decision, allow_head=False)  # a HEAD says no verdict
     app.router.add_get("/metrics", exposition)
     app.router.add_get("/healthz", health)
     app.on_cleanup.append(close)
@@ -154,11 +198,21 @@ def endpoint_app(
 
 
 def _token(asked: web.Request, holders: Sequence[Holder]) -> Token | None:
-    """Whose token it is; each is compared, in the same time."""
+    """Whose token it is; each is compared, in the same time. A client that takes user name and password alone, in its
+    URL, gives the token's name and the token."""
     scheme, _, text = asked.headers.get("Authorization", "").partition(" ")
     given = text.strip().encode("utf-8", "surrogateescape")
+    name = None
+    if scheme.lower() == "basic":
+        try:
+            user, _, given = b64decode(given, validate=True).partition(b":")
+        except binascii.Error:
+            return None
+        name = user.decode("utf-8", "surrogateescape")
     fitting = [each.token for each in holders if hmac.compare_digest(given, each.secret)]
-    return fitting[0] if fitting and scheme.lower() == "bearer" else None
+    if scheme.lower() == "bearer":
+        return fitting[0] if fitting else None
+    return next((each for each in fitting if each.name == name), None)
 
 
 def _family(host: str) -> int:
@@ -176,7 +230,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _refused(asked: web.Request, code: int, error: GateError, reason: str = Reason.INTERNAL_ERROR) -> web.Response:
-    body = fault(error)
-    if asked.path == "/v1/decision":
-        body |= {"verdict": Verdict.BLOCK, "reason": reason}
-    return answer(body, code)
+    """A block; to who asked for something else that there is, the error alone."""
+    if asked.path in ("/metrics", "/healthz"):
+        return answer(fault(error), code)
+    return refused(asked, code, error, reason)

@@ -23,7 +23,7 @@ from gate.config import Config, Control
 from gate.control import sockets
 from gate.control.bounds import Bounds, Door, answering, by_account
 from gate.control.doorman import Doorman, Refused
-from gate.control.endpoint import endpoint
+from gate.control.endpoint import Count, endpoint
 from gate.control.faults import fault, status
 from gate.control.files import Files, files_socket
 from gate.control.lookups import Lookups, Unusual
@@ -52,12 +52,13 @@ async def serve(
     live: Live | None = None,
     refused: Refused | None = None,
     unusual: Unusual | None = None,
+    count: Count = lambda _verdict, _reason: None,
 ) -> None:
     """Answer on the control socket (and on ``control.http`` where set) until ``stop`` is set.
 
     ``ready`` is called once it answers; ``live`` is what can be watched; ``refused`` keeps note of who asked for
-    what is not theirs, ``unusual`` of who looks up many numbers. Raises ``ControlError`` where a socket or port
-    cannot be had. The socket files are removed at the end.
+    what is not theirs, ``unusual`` of who looks up many numbers; ``count`` counts what phone systems are answered.
+    Raises ``ControlError`` where a socket or port cannot be had. The socket files are removed at the end.
     """
     path = config.control_socket
     workers = Workers("control", threads=8, most=64)
@@ -80,7 +81,7 @@ async def serve(
         bounds = Bounds("socket", config.control.connections, config.control.connections_each, by_account)
         app = operations_app(carry_out, workers, doorman, files, lookups, watchers)
         if config.control.http:  # before the socket: who reaches that may ask at either
-            doors.append(await endpoint(carry_out, config, metrics, stop, decisions))
+            doors.append(await endpoint(carry_out, config, metrics, stop, decisions, count))
         doors.append(await Door.open(app, listeners[0][0], bounds, shutdown_seconds=_SHUTDOWN_SECONDS))
         log.info("control_listening", socket=str(path), http=config.control.http)
         ready()

@@ -24,9 +24,14 @@ def answer(value: Any, code: int = 200) -> web.Response:
 
 async def body(asked: web.Request) -> dict[str, Any]:
     """The JSON object of a request; raises ``UsageError`` for anything else, too large or too slow included."""
+    return fields_of(await raw_body(asked))
+
+
+async def raw_body(asked: web.Request) -> bytes:
+    """The bytes of a request; raises ``UsageError`` where they are too many or come too slowly."""
     try:
         async with asyncio.timeout(_BODY_SECONDS):
-            raw = await asked.read()
+            return await asked.read()
     except web.HTTPRequestEntityTooLarge:
         raise UsageError(f"the request is larger than {LARGEST_BODY} bytes", hint="send less") from None
     except (ConnectionError, web.RequestPayloadError):
@@ -37,7 +42,6 @@ async def body(asked: web.Request) -> dict[str, Any]:
         raise ControlError(_GONE) from None
     except TimeoutError:
         raise UsageError("the request did not arrive in time", hint="send it at once") from None
-    return fields_of(raw)
 
 
 def fields_of(raw: bytes) -> dict[str, Any]:

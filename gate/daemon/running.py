@@ -322,6 +322,7 @@ class GateProcess:
                 live=self._watched,
                 refused=self._refused,
                 unusual=self._many_lookups,
+                count=self._metrics.asked,
             )
         )
         chores = asyncio.gather(*self._chores())

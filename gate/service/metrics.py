@@ -35,6 +35,12 @@ class Metrics:
         self.attempts = Counter(
             "dialgate_attempts", "Call attempts by verdict and reason", ["verdict", "reason"], registry=self.registry
         )
+        self._asked = Counter(
+            "dialgate_asked",
+            "Answers to phone systems that asked by HTTP; a call that then comes is an attempt, once",
+            ["verdict", "reason"],
+            registry=self.registry,
+        )
         self.calls = Gauge("dialgate_calls", "Calls that are not over yet", registry=self.registry)
         self.ended = Counter(
             "dialgate_calls_ended", "Calls ended, by side and cause", ["by", "cause"], registry=self.registry
@@ -94,6 +100,10 @@ class Metrics:
         for used, limit in _USAGE.items():
             self._usage.labels(limit).set(max((row[used] / row[limit] for row in rows), default=0.0))
         self._many_service.set(sum(row["many_service_calls"] for row in rows))
+
+    def asked(self, verdict: str, reason: str) -> None:
+        """A phone system that asked by HTTP was answered."""
+        self._asked.labels(verdict, reason).inc()
 
     def trunk(self, name: str, up: bool | None) -> None:
         """Whether a carrier answers; None: nobody asks it, or it has not answered yet."""

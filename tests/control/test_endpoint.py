@@ -173,7 +173,7 @@ def test_metrics_and_health(door: str, desk: SmallDesk, monkeypatch: pytest.Monk
 
 def test_no_operation_of_the_socket_is_on_this_door(door: str) -> None:
     assert ask(door, "POST", "/v1/op/objection_add", '{"number": "1"}')[0] == 404
-    assert ask(door, "GET", "/v1/decision")[0] == 405
+    assert ask(door, "PUT", "/v1/decision")[0] == 405
 
 
 def test_a_port_that_is_taken_and_a_token_that_is_gone_are_said_at_the_start(config: Config, door: str) -> None:

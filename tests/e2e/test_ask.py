@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import html
+import http.client
 import json
+import re
+import shutil
+import socket
+import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -14,6 +20,7 @@ from gate.config import load
 from gate.daemon import open_data_folder
 from gate.softphone import Answer, CallRefused, GatedPhone, ask_gate
 from tests.support.asking import ByName
+from tests.support.documents import page
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse, free_port
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
@@ -59,7 +66,7 @@ def test_a_gated_phone_asks_first_and_dials_what_the_gate_answers(gate: Gatehous
 def test_a_wrong_token_and_a_gate_that_is_gone_are_refusals(gate: Gatehouse) -> None:
     with phone(gate, token="wrong") as caller, pytest.raises(CallRefused) as refused:
         caller.call(UNLISTED)
-    assert refused.value.reason == "internal_error"
+    assert refused.value.reason == "not_authenticated"
     gate.stop()
     with pytest.raises(CallRefused):
         caller.call(UNLISTED)
@@ -95,6 +102,111 @@ def test_the_door_for_phone_systems(gate: Gatehouse) -> None:
     )
     with urllib.request.urlopen(metrics, timeout=PATIENCE) as response:  # noqa: S310 - our own address
         assert b"dialgate_recorder_up 1.0" in response.read()
+
+
+def curl(gate: Gatehouse, script: str, *arguments: str) -> tuple[int, str]:
+    """Run lines of the manual at this gate, as they stand there; the exit code and what was said."""
+    script = script.replace("127.0.0.1:8080", gate.http)
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *arguments],
+        cwd=gate.folder,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+    return done.returncode, done.stdout
+
+
+@pytest.fixture
+def blocks(gate: Gatehouse) -> list[str]:
+    """What the manual shows in code blocks, where the token's file lies as it says."""
+    if shutil.which("curl") is None:
+        pytest.skip("curl is not installed")
+    secret = gate.folder / "secrets" / "dialler"
+    secret.touch(0o600)
+    secret.write_text(TOKEN + "\n")
+    return [block.text for block in page("http-api").blocks]
+
+
+def test_the_curl_lines_of_the_manual(gate: Gatehouse, blocks: list[str]) -> None:
+    (lines,) = [block for block in blocks if block.startswith("curl")]
+    said = [curl(gate, "curl" + each) for each in lines.split("curl")[1:]]
+    assert json.loads(said[0][1])["verdict"] == "allow"
+    assert said[1:] == [(0, "block listed_tps"), (0, "allow")]
+
+
+def test_the_hooks_of_the_manual(gate: Gatehouse, blocks: list[str]) -> None:
+    """Ours of each: the script as it stands, and the URLs of the phone systems as curl fetches them."""
+    (script,) = [block for block in blocks if "$1" in block]
+    assert curl(gate, script, UNLISTED) == (0, "")
+    for refused in (LISTED, "", "nonsense", "+15005550006"):
+        assert curl(gate, script, refused)[0] != 0, refused
+    urls = [
+        html.unescape(found)
+        for block in blocks
+        for found in re.findall(r"http://\S+format=text&(?:amp;)?number=", block)
+    ]
+    assert len(urls) == 3
+    for url in urls:
+        address = url.replace(":TOKEN@", f":{TOKEN}@")
+        bearer = "" if "@" in url else f"-H 'Authorization: Bearer {TOKEN}'"
+        for number in (UNLISTED, "+44" + UNLISTED[1:], "%2B44" + UNLISTED[1:]):
+            assert curl(gate, f"curl -s {bearer} '{address}{number}'") == (0, "allow")
+        for number in (LISTED, "+44" + LISTED[1:]):
+            assert curl(gate, f"curl -s {bearer} '{address}{number}'") == (0, "block listed_tps")
+        wrong = address.replace(TOKEN, "wrong")
+        assert curl(gate, f"curl -s -H 'Authorization: Bearer wrong' '{wrong}{UNLISTED}'")[1] != "allow"
+    gate.stop()
+    assert curl(gate, script, UNLISTED)[0] != 0
+
+
+def test_no_number_of_a_query_string_is_in_the_gates_log(gate: Gatehouse) -> None:
+    gate.stop()
+    gate.set("log", level="debug")
+    gate.start()
+    for method, query, status in (
+        ("GET", f"number={LISTED}&format=text", 403),
+        ("GET", f"number={UNLISTED}&format=text", 200),
+        ("GET", f"number=%2B44{LISTED[1:]}&purpose=none", 400),
+        ("GET", f"{LISTED}", 400),
+        ("GET", f"number={LISTED}&account=nobody", 400),
+        ("POST", f"number={LISTED}&colour=red", 400),
+        ("PUT", f"number={LISTED}", 405),
+    ):
+        connection = http.client.HTTPConnection(gate.http, timeout=PATIENCE)
+        connection.request(method, f"/v1/decision?{query}", headers={"Authorization": f"Bearer {TOKEN}"})
+        response = connection.getresponse()
+        assert (response.status, response.read() != b"") == (status, True)
+        connection.close()
+    host, _, port = gate.http.rpartition(":")
+    with socket.create_connection((host, int(port)), timeout=PATIENCE) as raw:
+        raw.sendall(f"GET /v1/decision?number={LISTED} too HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        assert b'"verdict":"block"' in b"".join(iter(lambda: raw.recv(65536), b""))
+    gate.stop()
+    written = gate.log.read_text()
+    assert '"op": "decide"' in written
+    assert LISTED[1:] not in written and UNLISTED[1:] not in written
+
+
+def test_questions_are_counted_apart_from_the_calls_that_follow(gate: Gatehouse) -> None:
+    with Uas(port=gate.trunk_port), phone(gate) as caller:
+        with pytest.raises(CallRefused):
+            caller.call(LISTED)
+        call = caller.call(UNLISTED)
+        assert call.wait_answered(PATIENCE)
+        call.hangup()
+    asked = urllib.request.Request(
+        f"http://{gate.http}/metrics", headers={"Authorization": f"Bearer {gate.tokens['prometheus']}"}
+    )
+    with urllib.request.urlopen(asked, timeout=PATIENCE) as response:  # noqa: S310 - our own address
+        lines = response.read().decode().splitlines()
+    for line in (
+        'dialgate_asked_total{reason="listed_tps",verdict="block"} 1.0',
+        'dialgate_asked_total{reason="not_listed",verdict="allow"} 1.0',
+        'dialgate_attempts_total{reason="not_listed",verdict="allow"} 1.0',
+    ):
+        assert line in lines
+    assert not [line for line in lines if line.startswith("dialgate_attempts_total") and "listed_tps" in line]
 
 
 def test_in_the_same_process(gate: Gatehouse) -> None:
