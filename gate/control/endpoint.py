@@ -20,7 +20,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import msgspec
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.typedefs import Handler
 from prometheus_client import generate_latest
 
@@ -164,6 +164,15 @@ def endpoint_app(
         except GateError as error:
             return _refused(asked, status(error), error)
 
+    async def expected(asked: web.Request) -> web.StreamResponse | None:
+        """The library answers an ``Expect`` that it does not know before anybody looks at the token, with what came."""
+        if asked.headers.get("Expect", "").lower() != "100-continue":
+            return _refused(asked, 417, ControlError("an Expect like that is not met", hint="send no Expect"))
+        if asked.version == HttpVersion11:
+            await asked.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            asked.writer.output_size = 0  # the answer is yet to come
+        return None
+
     async def exposition(_: web.Request) -> web.StreamResponse:
         text = await workers.run(lambda: generate_latest(metrics))
         return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
@@ -189,8 +198,9 @@ def endpoint_app(
         return answer({"state": state}, 200 if state == "ok" else 503)
 
     app = web.Application(client_max_size=16 * 1024, middlewares=[counted, guard])
-    app.router.add_post("/v1/decision", decision)
-    app.router.add_get("/v1/decision", decision, allow_head=False)  # a HEAD says no verdict
+    app.router.add_post("/v1/decision", decision, expect_handler=expected)
+    # A HEAD says no verdict.
+    app.router.add_get("/v1/decision", decision, allow_head=False, expect_handler=expected)
     app.router.add_get("/metrics", exposition)
     app.router.add_get("/healthz", health)
     app.on_cleanup.append(close)

@@ -270,6 +270,16 @@ def test_what_is_no_http_is_a_block(sent: bytes, door: Door) -> None:
     assert b"allow" not in body and b"7946" not in body
 
 
+def test_what_is_expected_of_the_door_is_no_answer(door: Door) -> None:
+    """A client that waits for leave to send its body gets it; another expectation is a block, and not said again."""
+    target = f"{PATH}?format=text"
+    assert door.ask("POST", target, LISTED, TEXT | {"Expect": "100-continue"}).text == "block listed_tps"
+    assert door.ask("POST", target, ALLOWED, TEXT | {"Expect": "100-Continue"}).text == "allow"
+    for method in ("GET", "POST"):
+        said = door.ask(method, f"{target}&number={quote(ALLOWED)}", more={"Expect": "allow"})
+        assert (said.status, said.text) == (417, "block internal_error")
+
+
 def test_no_line_of_a_block_has_an_allow_in_it() -> None:
     for reason in Reason:
         line = asking.blocked(reason)

@@ -42,7 +42,7 @@ def gate(tmp_path: Path) -> Iterator[Gatehouse]:
 
 
 def phone(house: Gatehouse, token: str = TOKEN) -> GatedPhone:
-    ask = ask_gate(f"http://{house.http}", token, account="alice")
+    ask = ask_gate(f"http://{house.http}", token, account="alice", timeout=PATIENCE)
     return GatedPhone(ask, "127.0.0.1", house.port, "alice", house.password())
 
 
@@ -106,7 +106,7 @@ def test_the_door_for_phone_systems(gate: Gatehouse) -> None:
 
 def curl(gate: Gatehouse, script: str, *arguments: str) -> tuple[int, str]:
     """Run lines of the manual at this gate, as they stand there; the exit code and what was said."""
-    script = script.replace("127.0.0.1:8080", gate.http)
+    script = script.replace("127.0.0.1:8080", gate.http).replace("-m 5 ", f"-m {PATIENCE:.0f} ")
     done = subprocess.run(
         ["sh", "-c", script, "sh", *arguments],
         cwd=gate.folder,
