@@ -14,6 +14,13 @@ from gate.core.showing import LONGEST_NAME
 
 _NAME = re.compile(r"(?!.*\+?[0-9]{7})[A-Za-z0-9._+-]{1,64}")
 """A name stands in leaves, which are for good: no telephone number may be one."""
+_STRIPPED = re.compile(r"(?!999|44)[2-9][0-9]{0,3}").fullmatch
+"""0, 1, 44 and 999 begin numbers in full and short ones."""
+_AREA_CODE = re.compile(
+    r"02[03489]|011[3-8]|01[2-69]1|01[2-9](?!1)[0-9]{2}"
+    r"|013873|015242|01539[4-6]|01697[347]|01768[347]|019467"
+).fullmatch
+"""Geographic codes by Ofcom's numbering plan; those of the second line have six digits."""
 REFUSALS = (404, 410, 480, 484, 486, 600, 603, 604)
 """Codes that a refusal may have: those upon which phone systems give up, and 603, which says to phones what is so."""
 
@@ -100,6 +107,11 @@ def _presented(caller: Account | Pbx, firm: Firm | None, key: Key) -> Iterator[F
             yield Fault((*key, name), f"{getattr(caller, name)} would allow no call; at least 1")
     if not 0 <= caller.service_percent <= 100:
         yield Fault((*key, "service_percent"), f"{caller.service_percent} is no percentage; 0 to 100")
+    if caller.strip and not _STRIPPED(caller.strip):
+        text = "is no prefix to cut off: 1 to 4 digits that begin with 2 to 9, not with 44 or 999"
+        yield Fault((*key, "strip"), f'"{caller.strip}" {text}')
+    if caller.area_code and not _AREA_CODE(caller.area_code):
+        yield Fault((*key, "area_code"), f'"{caller.area_code}" is no area code; write it as 020, 0161 or 01632')
     yield from unprintable(caller, key, "display_name")
     if len(caller.display_name) > LONGEST_NAME:
         yield Fault((*key, "display_name"), f"too long for a telephone: at most {LONGEST_NAME} characters")

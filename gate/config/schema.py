@@ -110,6 +110,10 @@ class Account(Section, frozen=True):
     needs one that it does not take for a reason to dial its next trunk: 600."""
     overflow: bool = False
     """Its next trunk leads to another gate: where this one has no room it says 503 with Retry-After."""
+    strip: str = ""
+    """Digits of an outside line that are cut off where a number begins with them: ``9``; empty: none."""
+    area_code: str = ""
+    """Home area code, ``01632``, which local numbers get; empty: they are refused."""
 
 
 class Pbx(Section, frozen=True):
@@ -139,6 +143,10 @@ class Pbx(Section, frozen=True):
     """The SIP code that refuses its calls: one upon which it gives up, and does not dial its next trunk."""
     overflow: bool = False
     """Its next trunk leads to another gate: where this one has no room it says 503 with Retry-After."""
+    strip: str = ""
+    """Digits of an outside line that are cut off where a number begins with them: ``9``; empty: none."""
+    area_code: str = ""
+    """Home area code, ``01632``, which local numbers get; empty: they are refused."""
 
 
 class DialPrefix(Section, frozen=True):

@@ -6,6 +6,7 @@
 - ``numbers``     any spelling -> one E.164 value, or a refusal with its reason
 - ``kinds``       what a number is and what a call costs, by name: what a firm may keep its marketing calls from
 - ``repairs``     what a spreadsheet did to a number, and the repair to propose
+- ``dial_plan``  what a phone system dials -> a number in full: outside line, home area code
 - ``presenting``  which of the firm's own numbers a call shows, where its PBX asks for one
 - ``masking``     numbers hidden in part, wherever they stand in what is shown
 - ``cells``       CSV out and in: cells that no spreadsheet takes for a formula

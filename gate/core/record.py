@@ -39,7 +39,7 @@ def decision_body(decision: Decision, attempt: Attempt) -> dict[str, Any]:
     """The body of the ``decision`` fact: JSON values only, every text bounded and valid Unicode (LAW 1.11)."""
     return {
         "number": decision.number,
-        "raw": _text(attempt.raw_number),
+        "raw": _text(attempt.as_dialled or attempt.raw_number),
         "verdict": decision.verdict.value,
         "reason": decision.reason.value,
         "explanation": _text(decision.explanation),

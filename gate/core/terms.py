@@ -107,6 +107,8 @@ class Attempt:
     claimed_through: str = ""
     """By which way they said it: ``configuration`` (of the account or PBX), ``prefix *71``, ``header X-…``, ``request``
     (of a phone system or a person who asks); empty where nobody has proven who they are."""
+    as_dialled: str = ""
+    """As it came, where a dial plan made ``raw_number`` of it; for the evidence alone."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from gate.config import Account, Pbx
+from gate.core.dial_plan import in_full
 from gate.core.presenting import presented
 from gate.core.terms import UNPROVEN, Attempt
 from gate.ports import Incoming
@@ -76,17 +77,19 @@ def attempt_of(
     ``for_help``: tells an emergency number that has a route."""
     body = body_of(request)
     claim = claims.of(request, identity.raw_number(request)[:128], caller)
+    number = _in_full(claim.number, caller)
     problem = "" if caller else "not_authenticated"
     return Incoming(
         call_id=call_id,
         attempt=Attempt(
-            raw_number=claim.number,
+            raw_number=number,
             purpose=claim.purpose,
             topic=claim.topic,
-            presentation=_presentation(request, caller.who, for_help(claim.number)) if caller else "",
-            withheld=identity.withheld(request) or identity.hides(claim.number),
+            presentation=_presentation(request, caller.who, for_help(number)) if caller else "",
+            withheld=identity.withheld(request) or identity.hides(claim.number) or identity.hides(number),
             claimed_by=caller.claimed_by if caller else UNPROVEN,
             claimed_through=claim.through,
+            as_dialled=claim.number if number != claim.number else "",
         ),
         source=f"{source[0]}:{source[1]}",
         codecs=sdp.codecs(body.decode("utf-8", "replace")) if body else (),
@@ -94,6 +97,15 @@ def attempt_of(
         display_name=caller.who.display_name if caller else "",
         sip_call_id=request.call_id[:256],
     )
+
+
+def number_of(request: SipMessage, caller: ProvenCaller | None) -> str:
+    """What an INVITE dials, as the dial plan of its caller reads it; a prefix for the purpose is still before it."""
+    return _in_full(identity.raw_number(request)[:128], caller)
+
+
+def _in_full(number: str, caller: ProvenCaller | None) -> str:
+    return in_full(number, caller.who.strip, caller.who.area_code) if caller else number
 
 
 def _presentation(request: SipMessage, who: Account | Pbx, helps: bool) -> str:

@@ -20,6 +20,7 @@ from gate.sip.admission import (
     SDP_ONLY,
     attempt_of,
     invite_fault,
+    number_of,
     usable_contact,
     usable_names,
 )
@@ -27,7 +28,6 @@ from gate.sip.auth import Authenticator, AuthResult, ProvenCaller
 from gate.sip.endpoint import Endpoint
 from gate.sip.framing import Fault
 from gate.sip.header_fields import uri_of, user_of
-from gate.sip.identity import raw_number
 from gate.sip.loop_detection import passed_through
 from gate.sip.message import Address, BadMessage, SipMessage, answer, body_of, destination, parse
 from gate.sip.peers import DialogPeer
@@ -352,17 +352,17 @@ class Ingress:
             looped = looped or passed_through(request, endpoint.address)
         elif not self.rate_limit.allow(source, RequestKind.PASSWORD):
             return
-        if self._merged(request):
+        if self._merged(request, caller):
             self._fault(request, source, endpoint, (482, "Loop Detected", []), caller)
             return
         self._ask(request, source, endpoint, caller, looped)
 
-    def _merged(self, request: SipMessage) -> bool:
+    def _merged(self, request: SipMessage, caller: ProvenCaller | None) -> bool:
         """The same request, by another way, while the first is under way: it would ring somebody twice. A call for
         help is let through: nobody knows whether the first one gets there."""
         if not (self.pending.merged(request.key) or self.engine.merged(request.key)):
             return False
-        return not self.engine.for_help(raw_number(request)[:128])
+        return not self.engine.for_help(number_of(request, caller))
 
     def _unknown(self, request: SipMessage, source: Address, endpoint: Endpoint, verdict: AuthResult) -> None:
         """An unknown caller: the trunk gets 404, for no call comes in here; anybody else is challenged."""
