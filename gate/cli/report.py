@@ -34,7 +34,8 @@ from gate.operations.reports.month import ReportMonth
 def command(view: View, month: str | None, record: bool, output: Path | None) -> None:
     """Write a report: one HTML page that needs no network and no script, for the screen and for paper.
 
-    It holds counts, codes and dates, and names nobody. With --json the figures are written instead.
+    It holds counts, codes and dates, and names nobody but the firm's accounts and PBXs. With --json the figures are
+    written instead.
     """
     if (month is None) is not record:
         raise UsageError("a report is of a month, or the record of processing", hint="--month YYYY-MM or --article-30")

@@ -12,6 +12,7 @@ import msgspec
 from gate.cli.command import command as make
 from gate.cli.output import View
 from gate.cli.reach import reach
+from gate.core.allowances import jumps
 from gate.core.showing import local
 from gate.operations.audit.leaves import AuditStatus
 from gate.operations.status.glance import Status
@@ -65,6 +66,7 @@ def attention(answer: Row) -> Iterator[str]:
                 f"{each['claimed_by']}: {each['service_percent_today']} % of today's calls were claimed as service: "
                 "dialgate calls list --reason service_call"
             )
+    yield from jumps(answer.get("usage", ()))
     yield from answer["warnings"]
 
 
@@ -81,7 +83,8 @@ def lines(answer: Row) -> Iterator[str]:
             f"{each['claimed_by']}: {each['calls_now']} of {each['calls_at_once']:,} calls at once, "
             f"{each['calls_last_minute']} of {each['calls_a_minute']:,} in the last minute, "
             f"{each['seconds_today']:,} of {each['seconds_a_day']:,} seconds today, "
-            f"{each['service_percent_today']} % of {each['calls_today']:,} calls service"
+            f"{each['service_percent_today']} % of {each['calls_today']:,} calls service, "
+            f"{each['listed_service_today']:,} of them to numbers that are listed or have objected"
         )
     hour = answer["last_hour"]
     yield f"last hour: {_counted(sum(hour.values()), hour)}"

@@ -10,7 +10,7 @@ A snapshot is a ``dict``:
 - ``minutes``   these sixty, oldest first: ``at``, ``allow``, ``block``
 - ``registers`` as in ``register_status``
 - ``log``       ``size``, ``verified_at``, ``verified_ok``, ``checkpoint_at``; None where never
-- ``warnings``  of the policy: what somebody must see to, a sentence each
+- ``warnings``  of the policy and of service calls: what somebody must see to, a sentence each
 - ``trunk_up``, ``recorder_up``  true, false, or None where nobody knows; ``trunk_up``: of any trunk
 - ``trunks``    each trunk: ``name``, ``up``, ``registered``, ``code`` (its last answer to OPTIONS)
 """

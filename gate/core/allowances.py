@@ -6,12 +6,20 @@ They bound what a stolen password, a phone system that has gone wrong or a claim
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
+from typing import Any
 
 from gate.core.terms import Reason
 
 FEWEST_FOR_A_SHARE = 20
 """Calls of a day below which a share says nothing."""
+FEWEST_LISTED = 20
+"""Service calls of a day to listed numbers below which no share of them is told."""
+DAYS_BEFORE = 28
+JUMP = 2
+"""How many times the share of the days before is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +34,21 @@ class Allowance:
 
 
 @dataclass(frozen=True, slots=True)
+class Before:
+    """What one account or PBX did on a day, or on the ``DAYS_BEFORE`` days before today."""
+
+    calls: int = 0
+    """Let through."""
+    listed: int = 0
+    """Of them, service calls to numbers that are on a register or have objected to marketing."""
+
+    @property
+    def listed_percent(self) -> int:
+        """Of these calls, rounded down."""
+        return 100 * self.listed // self.calls if self.calls else 0
+
+
+@dataclass(frozen=True, slots=True)
 class Used:
     """By one account or PBX, as of now."""
 
@@ -37,11 +60,20 @@ class Used:
     """Let through since then."""
     service_today: int = 0
     """Of them, claimed to be service calls."""
+    listed_today: int = 0
+    """Of these, to numbers that are on a register or have objected to marketing."""
+    days: tuple[tuple[date, Before], ...] = ()
+    """The days before today, where they are known."""
 
     @property
     def service_percent(self) -> int:
         """Of today's calls, rounded down."""
         return 100 * self.service_today // self.calls_today if self.calls_today else 0
+
+    @property
+    def listed_percent(self) -> int:
+        """Of today's calls, rounded down."""
+        return 100 * self.listed_today // self.calls_today if self.calls_today else 0
 
 
 LIMITS = frozenset({Reason.TOO_MANY_CALLS_A_MINUTE, Reason.TOO_MANY_CALLS_AT_ONCE, Reason.TOO_MANY_SECONDS_A_DAY})
@@ -61,3 +93,23 @@ def exceeded(allowance: Allowance, used: Used) -> Reason | None:
 def too_much_service(allowance: Allowance, used: Used) -> bool:
     """The share of service calls is larger than somebody expected."""
     return used.calls_today >= FEWEST_FOR_A_SHARE and used.service_percent > allowance.service_percent
+
+
+def listed_service_jumps(used: Used, before: Before) -> bool:
+    """The share of service calls to numbers that no marketing call may reach is more than ``JUMP`` times that of the
+    days before: somebody may claim to be service what is not. Of too few calls, today or before, nothing is said."""
+    if used.listed_today < FEWEST_LISTED or before.calls < FEWEST_FOR_A_SHARE:
+        return False
+    return used.listed_today * before.calls > JUMP * before.listed * used.calls_today
+
+
+def jumps(usage: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+    """A sentence for each account or PBX of which that is so: rows of ``gate.service.usage``."""
+    for each in usage:
+        if each["many_listed_service_calls"]:
+            today, before = each["listed_percent_today"], each["listed_percent_before"]
+            yield (
+                f"{each['claimed_by']}: {each['listed_service_today']:,} service calls today to numbers that are "
+                f"listed or have objected, {today} % of its calls, and {before} % in the {DAYS_BEFORE} days before: "
+                "dialgate calls list --reason service_call"
+            )

@@ -137,7 +137,7 @@ def _answer(
     if attempt.purpose is Purpose.SERVICE:
         # LAW 1.7: no marketing, so registers, consents and hours do not apply; who claimed it is in the evidence.
         # An objection that is lost with the evidence would have stopped it where the firm says so.
-        return _service(objections, rules) or _Answer(Reason.SERVICE_CALL)
+        return _service(objections, live, rules)
     blocked = (
         _kind(number, rules)
         or _objection(objections, live)
@@ -200,13 +200,16 @@ def _objection(objections: Sequence[Objection], live: Sequence[Consent]) -> _Ans
     return _Answer(Reason.OBJECTED, objection_id=standing.id) if standing else None
 
 
-def _service(objections: Sequence[Objection], rules: Rules) -> _Answer | None:
+def _service(objections: Sequence[Objection], live: Sequence[Consent], rules: Rules) -> _Answer:
     """LAW 1.7a: who wants no calls at all gets no service call either, whatever they consented to: a consent is to
-    marketing. Every objection does so where the firm says so; one that is lost with the evidence would have too."""
+    marketing. Every objection does so where the firm says so; one that is lost with the evidence would have too. An
+    objection to marketing that stands is named with the call, which it does not stop: such calls are counted."""
     stopping = [each for each in objections if rules.objection_stops_service or each.scope is Scope.ALL]
     if stopped := _objection(stopping, ()):
         return stopped
-    return _rolled_back(rules) if rules.objection_stops_service else None
+    lost = _rolled_back(rules) if rules.objection_stops_service else None
+    standing = standing_objection(objections, live)
+    return lost or _Answer(Reason.SERVICE_CALL, objection_id=standing.id if standing else None)
 
 
 def _withdrawal(consents: Sequence[Consent], live: Sequence[Consent]) -> _Answer | None:

@@ -181,8 +181,15 @@ class Decision:
     registers: tuple[RegisterView, ...] = ()
     consent_id: str | None = None
     objection_id: str | None = None
+    """The one that blocks; of a service call the one that would block marketing."""
 
     @property
     def allowed(self) -> bool:
         """True where the call may be dialled."""
         return self.verdict is Verdict.ALLOW
+
+    @property
+    def listed_service(self) -> bool:
+        """A service call to a number that is on a register, or that has objected to marketing."""
+        against = self.objection_id is not None or any(view.listed for view in self.registers)
+        return against and self.reason is Reason.SERVICE_CALL

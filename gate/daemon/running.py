@@ -26,6 +26,7 @@ from gate.clock import SystemClock
 from gate.config import Config, read_secret, reminders
 from gate.control.messages import carry_out
 from gate.control.server import serve as control
+from gate.core.allowances import jumps
 from gate.core.hours import public_holidays
 from gate.core.screening import Reason
 from gate.daemon.checkpoint_mail import CheckpointPost
@@ -172,7 +173,7 @@ class GateProcess:
                 "recorder_up": self._recorder.available(),
                 "trunks": self._trunks(),
             },
-            warnings=lambda: reminders(self._config, self._folder.today()),
+            warnings=lambda: [*reminders(self._config, self._folder.today()), *jumps(self._usage())],
         )
         self._recorder.on_levels = view.take_levels
         return view
@@ -231,8 +232,7 @@ class GateProcess:
 
     def _warnings(self) -> list[str]:
         """Of the line."""
-        told: list[str] = self._line.warnings()
-        return told
+        return list(self._line.warnings())
 
     def _passed_over(self) -> dict[str, int]:
         """What the line and the media relay have dropped or refused since the start, by kind; from any thread."""

@@ -2,22 +2,47 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from gate.core.allowances import DAYS_BEFORE, Before, Used
+from gate.core.showing import LONDON
 from gate.service.usage import midnight
-from gate.store.queries import proven_since, used_since
+from gate.store.queries import let_through_by_hour, proven_since, used_since
 
 if TYPE_CHECKING:
-    from gate.core.allowances import Used
     from gate.operations.data_folder import DataFolder
+    from gate.store.queries import Source
+    from gate.types import Row
 
 
 def used_today(folder: DataFolder) -> dict[str, Used]:
-    """What accounts and PBXs have used since midnight in London. Raises ``StoreError``."""
+    """What accounts and PBXs have used since midnight in London, and on the days before. Raises ``StoreError``."""
     since, longest = midnight(folder.clock.now()), float(folder.config.limits.max_call_seconds)
-    found: dict[str, Used] = folder.read(lambda tx: used_since(tx, since, longest))
+    first = midnight(since + timedelta(hours=12) - timedelta(days=DAYS_BEFORE))
+    names = [f"account:{each.username}" for each in folder.config.account]
+    names += [f"trunk:{each.name}" for each in folder.config.pbx]
+
+    def read(tx: Source) -> dict[str, Used]:
+        used = used_since(tx, since, longest)
+        for name in names:
+            if days := _days(let_through_by_hour(tx, name, first, since)):
+                used[name] = replace(used.get(name, Used()), days=days)
+        return used
+
+    found: dict[str, Used] = folder.read(read)
     return found
+
+
+def _days(hours: list[Row]) -> tuple[tuple[date, Before], ...]:
+    """In days of London, whose clock is ahead by whole hours only."""
+    days: dict[date, Before] = {}
+    for hour in hours:
+        day = datetime.fromisoformat(f"{hour['hour']}:00+00:00").astimezone(LONDON).date()
+        held = days.get(day, Before())
+        days[day] = Before(held.calls + hour["calls"], held.listed + hour["listed"])
+    return tuple(days.items())
 
 
 def proven_lately(folder: DataFolder) -> list[tuple[str, str]]:

@@ -90,6 +90,10 @@ class Metrics:
         self._many_service = Gauge(
             "dialgate_many_service_calls", "Accounts and PBXs over their share of service calls", registry=self.registry
         )
+        self._many_listed = Gauge(
+            "dialgate_many_listed_service_calls", "Accounts and PBXs whose service calls to listed numbers jumped",
+            registry=self.registry,
+        )  # fmt: skip
         self._line = {
             name: Counter(f"dialgate_line_{name}", words, registry=self.registry) for name, words in _LINE.items()
         }
@@ -100,6 +104,7 @@ class Metrics:
         for used, limit in _USAGE.items():
             self._usage.labels(limit).set(max((row[used] / row[limit] for row in rows), default=0.0))
         self._many_service.set(sum(row["many_service_calls"] for row in rows))
+        self._many_listed.set(sum(row["many_listed_service_calls"] for row in rows))
 
     def asked(self, verdict: str, reason: str) -> None:
         """A phone system that asked by HTTP was answered."""

@@ -13,7 +13,15 @@ from typing import Any
 
 import structlog
 
-from gate.core.allowances import Allowance, Used, exceeded, too_much_service
+from gate.core.allowances import (
+    DAYS_BEFORE,
+    Allowance,
+    Before,
+    Used,
+    exceeded,
+    listed_service_jumps,
+    too_much_service,
+)
 from gate.core.showing import LONDON
 from gate.core.terms import Decision, Reason
 from gate.ports import Fact
@@ -40,8 +48,13 @@ class _Caller:
     seconds: float = 0.0
     calls: int = 0
     service: int = 0
+    listed: int = 0
     told: bool = False
     """Of its share of service calls, today."""
+    told_listed: bool = False
+    """Of its share of service calls to listed numbers, today."""
+    days: dict[date, Before] = field(default_factory=dict)
+    """The days before today, ``DAYS_BEFORE`` of them at most."""
 
 
 class Usage:
@@ -50,7 +63,7 @@ class Usage:
     def __init__(
         self, allowances: Mapping[str, Allowance], keep: Callable[[Fact], None], used: Mapping[str, Used], now: datetime
     ) -> None:
-        """``used``: today's of the store. ``keep`` keeps a fact as soon as there is room."""
+        """``used``: today's of the store, and the days before. ``keep`` keeps a fact as soon as there is room."""
         self._allowances = allowances
         self._keep = keep
         self._callers = {name: _Caller() for name in allowances}
@@ -59,6 +72,8 @@ class Usage:
             self._callers[name].seconds = used[name].seconds_today
             self._callers[name].calls = used[name].calls_today
             self._callers[name].service = used[name].service_today
+            self._callers[name].listed = used[name].listed_today
+            self._callers[name].days = dict(used[name].days)
 
     def ask(self, claimed_by: str, now: datetime) -> Reason | None:
         """``claimed_by`` asks for one more call: why it may not have it, or None. It counts among the calls of the
@@ -77,21 +92,29 @@ class Usage:
             caller.sessions[session.id] = session
 
     def decided(self, session: CallSession, decision: Decision, now: datetime) -> None:
-        """Counts allowed calls; warns where too many of them are claimed to be service."""
+        """Counts allowed calls; warns where too many of them are claimed to be service, or where suddenly many of those
+        go to numbers that are listed or have objected."""
         caller = self._caller(session.actor, now)
         if caller is None or not decision.allowed:
             return
         caller.calls += 1
         caller.service += decision.reason is Reason.SERVICE_CALL
-        used = Used(calls_today=caller.calls, service_today=caller.service)
+        caller.listed += decision.listed_service
+        used = Used(calls_today=caller.calls, service_today=caller.service, listed_today=caller.listed)
         allowance = self._allowances[session.actor]
-        if caller.told or not too_much_service(allowance, used):
-            return
-        caller.told = True
-        body = {"claimed_by": session.actor, "calls": used.calls_today, "service": used.service_today}
-        body |= {"percent": used.service_percent, "alarm_above": allowance.service_percent}
-        log.warning("many_service_calls", **body)
-        self._keep(Fact(kind="many_service_calls", subject="gate", at=now, actor="gate", body=body))
+        body: dict[str, object] = {"claimed_by": session.actor, "calls": used.calls_today}
+        if not caller.told and too_much_service(allowance, used):
+            caller.told = True
+            more = {"service": used.service_today, "percent": used.service_percent}
+            self._tell("many_service_calls", body | more | {"alarm_above": allowance.service_percent}, now)
+        if not caller.told_listed and listed_service_jumps(used, before := _sum(caller.days)):
+            caller.told_listed = True
+            more = {"listed": used.listed_today, "percent": used.listed_percent}
+            self._tell("many_listed_service_calls", body | more | {"percent_before": before.listed_percent}, now)
+
+    def _tell(self, kind: str, body: dict[str, object], now: datetime) -> None:
+        log.warning(kind, **body)
+        self._keep(Fact(kind=kind, subject="gate", at=now, actor="gate", body=body))
 
     def over(self, session: CallSession, now: datetime) -> None:
         """A call is not in hand any more."""
@@ -108,6 +131,7 @@ class Usage:
             caller = self._caller(name, now)
             if caller is None or (used := self._used(caller, now)) == Used():
                 continue
+            before = _sum(caller.days)
             rows.append(
                 {
                     "claimed_by": name,
@@ -122,15 +146,23 @@ class Usage:
                     "service_percent": allowance.service_percent,
                     "refused": (reason := exceeded(allowance, used)) and reason.value,
                     "many_service_calls": too_much_service(allowance, used),
+                    "listed_service_today": used.listed_today,
+                    "listed_percent_today": used.listed_percent,
+                    "listed_percent_before": before.listed_percent,
+                    "many_listed_service_calls": listed_service_jumps(used, before),
                 }
             )
         return rows
 
     def _caller(self, claimed_by: str, now: datetime) -> _Caller | None:
         if (today := _day(now)) != self._day:
-            self._day = today
+            first = today - timedelta(days=DAYS_BEFORE)
             for each in self._callers.values():
-                each.seconds, each.calls, each.service, each.told = 0.0, 0, 0, False
+                each.days[self._day] = Before(each.calls, each.listed)
+                each.days = {day: counts for day, counts in each.days.items() if first <= day < today}
+                each.seconds, each.calls, each.service, each.listed = 0.0, 0, 0, 0
+                each.told = each.told_listed = False
+            self._day = today
         return self._callers.get(claimed_by)
 
     def _used(self, caller: _Caller, now: datetime) -> Used:
@@ -142,6 +174,7 @@ class Usage:
             caller.seconds + self._running(caller, now),
             caller.calls,
             caller.service,
+            caller.listed,
         )
 
     def _running(self, caller: _Caller, now: datetime) -> float:
@@ -158,6 +191,10 @@ def _talked(session: CallSession, now: datetime, since: datetime) -> float:
     if session.connected_at is None:
         return 0.0
     return max(0.0, (now - max(session.connected_at, since)).total_seconds())
+
+
+def _sum(days: Mapping[date, Before]) -> Before:
+    return Before(sum(each.calls for each in days.values()), sum(each.listed for each in days.values()))
 
 
 def _day(now: datetime) -> date:

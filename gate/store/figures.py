@@ -22,6 +22,7 @@ def month(tx: Source, days: tuple[date, date], span: tuple[datetime, datetime], 
         "began": began(tx),
         "attempts": attempts(tx, *span),
         "outcomes": outcomes(tx, *span),
+        "service": service_calls(tx, *span),
         "imports": imports(tx, span[1]),
         "made": recordings_made(tx, *span),
         "erased": recordings_erased(tx, *span),
@@ -59,6 +60,17 @@ def outcomes(tx: Source, since: datetime, until: datetime) -> Row:
         " coalesce(sum(objected), 0) AS objected FROM calls INDEXED BY calls_at WHERE at >= ? AND at < ?",
         [stamp(since), stamp(until)],
     )[0]
+
+
+def service_calls(tx: Source, since: datetime, until: datetime) -> list[Row]:
+    """Service calls by who claimed them: ``claimed_by``, ``calls``, and ``listed``, those of them to numbers that are
+    on a register or have objected to marketing; most of these first."""
+    return tx.query(
+        "SELECT claimed_by, count(*) AS calls, coalesce(sum(listed_service), 0) AS listed"
+        " FROM calls INDEXED BY calls_reason WHERE reason = 'service_call' AND at >= ? AND at < ?"
+        " GROUP BY claimed_by ORDER BY listed DESC, claimed_by",
+        [stamp(since), stamp(until)],
+    )
 
 
 def imports(tx: Source, until: datetime) -> list[Row]:

@@ -36,7 +36,16 @@ _GROUNDS = ("verdict", "reason", "consent_id", "objection_id")
 
 
 def _decision(fact: LogEntry) -> Columns:
-    return {"leaf_index": fact.leaf_index, "at": fact.at, **texts(fact.body, *_DECISION, *_GROUNDS)}
+    told = texts(fact.body, *_DECISION, *_GROUNDS)
+    return {"leaf_index": fact.leaf_index, "at": fact.at, **told, "listed_service": _listed_service(fact.body)}
+
+
+def _listed_service(body: Mapping[str, Any]) -> int | None:
+    """Whether a service call goes to a number that is on a register, or that has objected to marketing; None of every
+    other decision."""
+    if body.get("reason") != "service_call":
+        return None
+    return flag(body.get("objection_id") or any(view.get("listed") for view in body.get("registers") or ()))
 
 
 def _answered(fact: LogEntry) -> Columns:
@@ -93,6 +102,7 @@ CALLS = Table(
     own=CALL_KINDS,
     by_call=True,
     personal=("number", "raw"),
+    later=frozenset({"listed_service"}),
 )
 
 

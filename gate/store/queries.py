@@ -130,17 +130,34 @@ def used_since(tx: Source, since: datetime, longest: float) -> dict[str, Used]:
     """What each account and PBX has used from ``since`` on, by the calls that were let through and began since. A call
     that a crash cut counts from its connection to the start that closed it, ``longest`` seconds at most."""
     rows = tx.query(
-        "SELECT claimed_by, count(*) AS calls, sum(reason = 'service_call') AS service, sum(coalesce(seconds,"
+        "SELECT claimed_by, count(*) AS calls, sum(reason = 'service_call') AS service,"
+        " coalesce(sum(listed_service), 0) AS listed, sum(coalesce(seconds,"
         " min((julianday(ended_at) - julianday(connected_at)) * 86400, :longest), 0.0)) AS seconds"
         " FROM calls INDEXED BY calls_at WHERE at >= :since AND verdict = 'allow' AND source IS NOT 'ask'"
         " AND reason IS NOT 'emergency_call' GROUP BY claimed_by",
         {"since": stamp(since), "longest": longest},
     )
     return {
-        row["claimed_by"]: Used(seconds_today=row["seconds"], calls_today=row["calls"], service_today=row["service"])
+        row["claimed_by"]: Used(
+            seconds_today=row["seconds"],
+            calls_today=row["calls"],
+            service_today=row["service"],
+            listed_today=row["listed"],
+        )
         for row in rows
         if row["claimed_by"]
     }
+
+
+def let_through_by_hour(tx: Source, claimed_by: str, since: datetime, until: datetime) -> list[Row]:
+    """Calls of one account or PBX that were let through: ``hour`` of UTC (``2026-03-02T10``), ``calls``, and of them
+    the service calls to numbers that are ``listed`` or have objected. Reads an index alone."""
+    return tx.query(
+        "SELECT substr(at, 1, 13) AS hour, count(*) AS calls, coalesce(sum(listed_service), 0) AS listed"
+        " FROM calls INDEXED BY calls_let_through WHERE claimed_by = ? AND at >= ? AND at < ? AND verdict = 'allow'"
+        " AND source IS NOT 'ask' AND reason IS NOT 'emergency_call' GROUP BY hour",
+        [claimed_by, stamp(since), stamp(until)],
+    )
 
 
 def proven_since(tx: Source, since: datetime) -> list[tuple[str, str]]:

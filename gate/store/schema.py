@@ -245,6 +245,15 @@ ALTER TABLE consents ADD COLUMN evidence_kind TEXT;
 ALTER TABLE consents ADD COLUMN evidence_sha256 TEXT;
 """
 
+LISTED_SERVICE: Final = """
+ALTER TABLE calls ADD COLUMN listed_service INTEGER;
+UPDATE calls SET listed_service = (SELECT EXISTS (SELECT 1 FROM json_each(facts.body, '$.registers')
+    WHERE json_extract(value, '$.listed')) FROM facts WHERE leaf_index = calls.leaf_index AND body IS NOT NULL)
+    WHERE reason = 'service_call';
+CREATE INDEX calls_let_through ON calls (claimed_by, at, listed_service)
+    WHERE verdict = 'allow' AND source IS NOT 'ask' AND reason IS NOT 'emergency_call';
+"""
+
 
 class Runs(Protocol):
     """A database of sqlite-utils, or a plain connection: whatever carries a statement out."""
@@ -314,6 +323,11 @@ def m012_the_scope_of_objections(db: Runs) -> None:
     _run(db, "ALTER TABLE objections ADD COLUMN scope TEXT")
 
 
+def m013_service_calls_to_the_listed(db: Runs) -> None:
+    """Which service calls went to numbers that are listed. Of one kept before it is not known whether they objected."""
+    _run(db, LISTED_SERVICE)
+
+
 def _run(db: Runs, *scripts: str) -> None:
     for script in scripts:
         for statement in script.split(";\n"):
@@ -334,6 +348,7 @@ STEPS: Final = (
     m010_the_scope_of_consents,
     m011_requests_partly_done,
     m012_the_scope_of_objections,
+    m013_service_calls_to_the_listed,
 )
 """Every change of the tables, in order."""
 

@@ -54,6 +54,15 @@ def _tamper(database: Path) -> None:
 
 
 TRUNK: dict[str, Any] = {"name": "first", "up": None, "registered": None, "code": 0}
+USAGE: dict[str, Any] = {
+    "claimed_by": "account:alice",
+    "refused": None,
+    "many_service_calls": False,
+    "listed_service_today": 25,
+    "listed_percent_today": 40,
+    "listed_percent_before": 19,
+    "many_listed_service_calls": False,
+}
 WELL: dict[str, Any] = {
     "registers": [{"name": "tps", "state": "ok", "days_left": 6}],
     "requests": {"open": 2, "warned": 1, "overdue": 0},
@@ -76,6 +85,8 @@ WELL: dict[str, Any] = {
         ({"trunks": [TRUNK | {"up": False}]}, "The trunk first is down"),
         ({"trunks": [TRUNK | {"registered": False}]}, "The trunk first does not take the gate's registration"),
         ({"trunks": [TRUNK]}, None),
+        ({"usage": [USAGE]}, None),
+        ({"usage": [USAGE | {"many_listed_service_calls": True}]}, "account:alice: 25 service calls today to numbers"),
     ],
 )
 def test_what_needs_attention(change: dict[str, Any], said: str | None) -> None:

@@ -217,6 +217,17 @@ def test_law_1_7a_who_wants_no_calls_at_all_gets_no_service_call_either() -> Non
     allowed(Reason.CONSENTED, objections=[every], consents=[lifting])
 
 
+def test_law_1_7a_a_service_call_names_the_objection_to_marketing_that_stands() -> None:
+    some = Objection("o1", NOON - DAY, learnt=3)
+    lifting = replace(CONSENT, given_at=NOON, after_objection=True)
+    decision = screen(purpose=Purpose.SERVICE, objections=[some])
+    assert (decision.reason, decision.objection_id, decision.listed_service) == (Reason.SERVICE_CALL, "o1", True)
+    lifted = screen(purpose=Purpose.SERVICE, objections=[some], consents=[lifting])
+    assert (lifted.reason, lifted.objection_id, lifted.listed_service) == (Reason.SERVICE_CALL, None, False)
+    assert screen(purpose=Purpose.SERVICE, registers=LISTED).listed_service
+    assert not screen(registers=LISTED, consents=[CONSENT]).listed_service, "no service call"
+
+
 @pytest.mark.parametrize("reason", [Reason.REQUEST_PENDING, Reason.RESTRICTED])
 def test_law_1_7a_requests_and_restrictions_stop_marketing_at_once(reason: Reason) -> None:
     stop = [Stop(reason, "DSR-2026-0007")]

@@ -79,6 +79,11 @@ def key_of(house: DataFolder, name: str, *privates: Any) -> bytes:
     return data_key(house.keys.wraps(name), privates, recording_id=name, key_id=house.keys.key_id(name))
 
 
+def of_keys(house: DataFolder) -> list[str]:
+    """What status warns of, but for the policy's review, which the machine's date decides."""
+    return [each for each in ByName(house).status(actor=ACTOR)["warnings"] if not each.startswith("Policy: ")]
+
+
 def test_every_change_is_a_fact_with_its_actor(house: DataFolder) -> None:
     add(house, ADA)
     add(house, BOB, purpose="internal_audit")
@@ -99,7 +104,7 @@ def test_every_change_is_a_fact_with_its_actor(house: DataFolder) -> None:
     assert (body["purpose"], body["seals"], body["before"]["purpose"]) == ("regulator", False, "internal_audit")
     assert body["fingerprint"] == BOB.recipient.fingerprint
     listed = ByName(house).key_list(actor=ACTOR)
-    assert ByName(house).status(actor=ACTOR)["warnings"] == listed["warnings"]
+    assert of_keys(house) == listed["warnings"]
     assert {row["id"]: (row["purpose"], row["seals"]) for row in listed["recipients"]} == {
         ADA.id: ("", True),
         BOB.id: ("regulator", False),
@@ -142,7 +147,7 @@ def test_who_was_put_there_past_the_gate_is_told(house: DataFolder) -> None:
     warned = ByName(house).key_list(actor=ACTOR)["warnings"]
     assert ["Eve" in each or "Bob" in each for each in warned] == [True, True]
     assert all("not in the log" in each for each in warned)
-    assert ByName(house).status(actor=ACTOR)["warnings"] == warned
+    assert of_keys(house) == warned
     ByName(house).key_retire(recipient_id=EVE.id, actor=ACTOR)
     ByName(house).key_change(recipient_id=BOB.id, purpose="", actor=ACTOR)
     assert ByName(house).key_list(actor=ACTOR)["warnings"] == []

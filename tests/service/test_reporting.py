@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -43,6 +44,19 @@ def facts(month: Month) -> list[dict[str, Any]]:
 
 def october(facts: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
     return [fact for fact in facts if fact["kind"] == kind and fact["day"].startswith("2026-10")]
+
+
+def test_service_calls_to_the_listed_and_to_objectors_by_who_claimed_them(report: dict[str, Any]) -> None:
+    """The first call was in September, the last ones are of October; the dialler's two addresses are one."""
+    assert report["service"] == {
+        "calls": 14,
+        "listed": 8,
+        "claimed_by": [
+            {"claimed_by": "trunk:pbx1", "calls": 8, "listed": 4},
+            {"claimed_by": "account:alice", "calls": 4, "listed": 2},
+            {"claimed_by": "http:crm", "calls": 2, "listed": 2},
+        ],
+    }
 
 
 def test_attempts_by_day_verdict_and_reason(report: dict[str, Any], facts: list[dict[str, Any]]) -> None:
@@ -112,7 +126,9 @@ def test_requests_as_they_stood_at_the_end(report: dict[str, Any]) -> None:
 
 
 def test_nobody_is_named(report: dict[str, Any], month: Month) -> None:
-    text = json.dumps(report) + json.dumps(month.record())
+    """Accounts and PBXs alone, by their names in the configuration, and with their service calls only."""
+    text = json.dumps(report | {"service": None}) + json.dumps(month.record())
+    assert not re.search("[+]44|7946|service-", json.dumps(report["service"]))
     for personal in ("+44", "7946", "A. Person", "person0", "example.com", "ann(1000)", "alice", "call-0", "rec-0"):
         assert personal not in text, personal
 

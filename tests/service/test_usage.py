@@ -4,20 +4,27 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import timedelta
+from contextlib import ExitStack
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gate.core.allowances import Allowance, Used
+from gate.config import load
+from gate.core.allowances import Allowance, Before, Used, jumps
 from gate.core.screening import Purpose, Reason
+from gate.daemon.start_state import used_today
+from gate.operations.data_folder import DataFolder
 from gate.ports import Fact
 from gate.service.refusal_counts import LEAVES, LEAVES_OF_A_CALLER
 from gate.service.usage import Usage, midnight
 from gate.store.queries import used_since
 from gate.store.transaction import StoreTransaction
-from tests.support.playbook import LISTED, Play
+from gate.vault.signing import CheckpointKey
+from tests.support.evidence import decision
+from tests.support.playbook import LISTED, Clock, Play
+from tests.support.settings import write
 
 
 @pytest.fixture
@@ -182,6 +189,78 @@ def test_many_service_calls_are_told_once_a_day(tmp_path: Path) -> None:
     assert play.metrics.registry.get_sample_value("dialgate_many_service_calls") == 1
     assert play.metrics.registry.get_sample_value("dialgate_usage_highest", {"limit": "calls_at_once"}) == 0.03
     play.store.close()
+
+
+def service_day(play: Play, day: int, calls: int, listed: int) -> None:
+    """So many calls, of which so many are service calls to a number that is listed."""
+    for number in range(calls):
+        despite = number < listed
+        purpose, raw = (Purpose.SERVICE, LISTED) if despite else (Purpose.MARKETING, "020 7946 0123")
+        play.attempt(raw, call_id=f"d{day}-{number}", purpose=purpose)
+
+
+def test_service_calls_to_listed_numbers_that_jump_are_told_once_a_day(tmp_path: Path) -> None:
+    play = limited(tmp_path)
+    service_day(play, 0, 100, 20)  # nothing to compare with
+    assert bodies(play, "many_listed_service_calls") == []
+    play.pass_time(24 * 3600)
+    service_day(play, 1, 60, 24)  # while they come first they are all that there is: more than twice the share
+    assert bodies(play, "many_listed_service_calls") == [
+        {"claimed_by": "account:alice", "calls": 20, "listed": 20, "percent": 100, "percent_before": 20}
+    ]
+    (row,) = play.call_manager.usage(play.clock.now())
+    assert (row["listed_service_today"], row["listed_percent_today"], row["listed_percent_before"]) == (24, 40, 20)
+    assert not row["many_listed_service_calls"], "twice is no jump yet"
+    play.attempt(LISTED, call_id="one", purpose=Purpose.SERVICE)
+    (row,) = play.call_manager.usage(play.clock.now())
+    assert row["many_listed_service_calls"]
+    assert "account:alice: 25 service calls today" in next(jumps([row]))
+    play.metrics.usage([row])
+    assert play.metrics.registry.get_sample_value("dialgate_many_listed_service_calls") == 1
+    assert len(bodies(play, "many_listed_service_calls")) == 1
+    play.pass_time(28 * 24 * 3600)
+    (row,) = play.call_manager.usage(play.clock.now())
+    assert (row["listed_service_today"], row["many_listed_service_calls"]) == (0, False)
+    service_day(play, 29, 30, 20)  # the day of the jump is the only one of those before
+    assert bodies(play, "many_listed_service_calls")[1:] == [
+        {"claimed_by": "account:alice", "calls": 20, "listed": 20, "percent": 100, "percent_before": 40}
+    ]
+    play.store.close()
+
+
+def test_an_objection_to_marketing_that_stands_counts_like_a_listing(tmp_path: Path) -> None:
+    play = limited(tmp_path)
+    body = {"number": "+442079460123", "source": "told", "note": ""}
+    play.store.call(lambda tx: tx.append(Fact("objection", "obj-1", play.clock.now(), "user:ann(1000)", body)))
+    play.attempt(call_id="service", purpose=Purpose.SERVICE)
+    play.attempt("020 7946 0124", call_id="other", purpose=Purpose.SERVICE)
+    assert (play.call("service")["reason"], play.call("service")["objection_id"]) == ("service_call", "obj-1")
+    assert (play.call("service")["listed_service"], play.call("other")["listed_service"]) == (1, 0)
+    assert play.call_manager.usage(play.clock.now())[0]["listed_service_today"] == 1
+    play.store.close()
+
+
+def test_a_restart_knows_the_days_before_by_londons_midnight(tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        (tmp_path / "data").mkdir()
+        CheckpointKey.create(tmp_path / "data" / "gate.key", "dialgate-usage")
+        clock = Clock()
+        clock.time = datetime(2026, 6, 29, 10, 0, tzinfo=UTC)
+        folder = DataFolder(load(write(tmp_path)), stack, clock=clock)
+        service = {"reason": "service_call", "objection_id": "obj-1"}
+        times = {
+            "too old": "2026-05-31T22:59:59",
+            "first": "2026-05-31T23:00:00",
+            "last": "2026-06-28T22:59:59",
+            "today": "2026-06-28T23:00:00",
+        }
+        for call, at in times.items():
+            fact = decision(call, at=datetime.fromisoformat(f"{at}+00:00"), **service)
+            folder.store.call(lambda tx, fact=fact: tx.append(fact))
+        folder.store.call(lambda tx: tx.append(decision("asked", at=clock.time - timedelta(days=1), source="ask")))
+        used = used_today(folder)["account:alice"]
+    assert (used.calls_today, used.listed_today) == (1, 1)
+    assert dict(used.days) == {date(2026, 6, 1): Before(1, 1), date(2026, 6, 28): Before(1, 1)}
 
 
 def test_emergency_calls_have_no_limit(tmp_path: Path) -> None:

@@ -15,9 +15,9 @@ from gate.ports import Fact
 from gate.store import schema
 from gate.store.connect import open_reader, open_writer
 from gate.store.erasure import erase_facts
-from gate.store.projections import CONSENTS, HOLDS, OBJECTIONS, TOUCHED
+from gate.store.projections import CALLS, CONSENTS, HOLDS, OBJECTIONS, TOUCHED
 from gate.store.schema import STEPS, bring_up_to_date, migrations
-from tests.support.evidence import PEPPER, START, a_call, open_store, own_lists, put
+from tests.support.evidence import PEPPER, START, a_call, decision, open_store, own_lists, put
 
 
 def test_migrations_are_applied_once(tmp_path):
@@ -44,8 +44,49 @@ def test_a_database_that_lacks_a_change_gets_it(tmp_path, monkeypatch):
     connection.close()
 
 
+def before_listed_service(monkeypatch):
+    """Decisions make rows as they did before service calls to the listed were told apart."""
+    old = CALLS.derive["decision"]
+
+    def derive(fact):
+        return {name: value for name, value in old(fact).items() if name != "listed_service"}
+
+    table = dataclasses.replace(CALLS, derive=CALLS.derive | {"decision": derive})
+    monkeypatch.setitem(TOUCHED, "decision", ((table, derive),))
+
+
+def test_service_calls_kept_before_are_told_apart_by_what_the_registers_said(tmp_path, monkeypatch):
+    before = next(n for n, step in enumerate(STEPS) if step.__name__.endswith("service_calls_to_the_listed"))
+    monkeypatch.setattr(schema, "STEPS", schema.STEPS[:before])
+    before_listed_service(monkeypatch)
+    listed = {"registers": [{"name": "tps", "listed": False}, {"name": "ctps", "listed": True}]}
+    store = open_store(tmp_path)
+    put(
+        store,
+        decision("marketing", **listed),
+        decision("free", reason="service_call"),
+        decision("listed", reason="service_call", **listed),
+        decision("erased", reason="service_call", **listed),
+    )
+    store.call(lambda tx: erase_facts(tx, [3], subject="r", at=START, actor="x", receipt={}))
+    store.close()
+    monkeypatch.undo()
+    store = open_store(tmp_path)
+    put(store, decision("objected", reason="service_call", objection_id="obj-1"))
+    rows = store.call(lambda tx: tx.query("SELECT call_id, listed_service FROM calls"))
+    assert {row["call_id"]: row["listed_service"] for row in rows} == {
+        "marketing": None, "free": 0, "listed": 1, "erased": None, "objected": 1,
+    }  # fmt: skip
+    store.close()
+    findings = Findings()
+    with sqlite3.connect(tmp_path / "gate.db") as connection:
+        check_derived(connection, CALLS, PEPPER, findings)
+    assert findings.faults == []
+
+
 def test_a_database_of_the_first_tables_is_brought_up_to_date(tmp_path, monkeypatch):
     monkeypatch.setattr(schema, "STEPS", schema.STEPS[:1])
+    before_listed_service(monkeypatch)
     store = open_store(tmp_path)
     put(store, *a_call(0))
     store.close()

@@ -535,6 +535,7 @@ class SmallDesk:
             "firm": "",
             "policy": {"version": "1", "reviewed": "2026-01-05", "reminders": []},
             "attempts": attempts | {"days": [], "reasons": []},
+            "service": {"calls": 0, "listed": 0, "claimed_by": []},
             "registers": [],
             "recordings": made | {"grounds": {}, "days": [], "kept": {"recordings": 0, "seconds": 0, "bytes": 0}},
             "requests": [],

@@ -69,6 +69,7 @@ def filled(folder: Path) -> Month:
     month.put("gate_started", "gate", BEGINS, version="0.1.0")
     _registers(month)
     _calls(month)
+    _service_calls(month)
     _rest(month)
     _requests(month)
     return month
@@ -112,6 +113,19 @@ def _calls(month: Month) -> None:
         ended = {"by": "callee", "cause": "hung_up", "code": 200, "seconds": 60.0, "bridged": True}
         facts.append(Fact("ended", call, at + timedelta(minutes=2), "gate", ended))
     month.folder.store.call(lambda tx: [tx.append(fact) for fact in facts])
+
+
+def _service_calls(month: Month) -> None:
+    """Of an account, a PBX and a dialler that asks from two addresses."""
+    listed = {"registers": [{"name": "tps", "listed": False}, {"name": "ctps", "listed": True}]}
+    claims = ["account:alice"] * 5 + ["trunk:pbx1"] * 8 + ["http:crm@192.0.2.1", "http:crm@192.0.2.2"]
+    at = datetime(2026, 9, 30, 22, 30, tzinfo=UTC)  # in London it is September still
+    for n, claimed_by in enumerate(claims):
+        more: dict[str, Any] = {1: listed, 2: {"objection_id": "obj-0"}}.get(n % 4, {})
+        fields = {"purpose": "service", "claimed_by": claimed_by, **more}
+        fact = decision(f"service-{n}", "+442079460077", at=at, reason="service_call", **fields)
+        month.folder.store.call(lambda tx, fact=fact: tx.append(fact))
+        at += timedelta(hours=20)
 
 
 def _rest(month: Month) -> None:

@@ -1,4 +1,4 @@
-"""The figures of a month for the firm's management: counted, and nobody named.
+"""The figures of a month for the firm's management: counted, and nobody named but the firm's accounts and PBXs.
 
 What a report says of a month stays the same whenever it is made, but for what is erased meanwhile.
 """
@@ -21,6 +21,7 @@ from gate.operations.reports.month_sums import (
     midnight,
     recordings_of,
     registers_of,
+    service_of,
     span_of,
 )
 from gate.operations.requests.facts import replay
@@ -72,6 +73,24 @@ class Attempts(Response, frozen=True):
     unrecorded: int
     objected: int
     """In the call."""
+
+
+class ServiceOf(Response, frozen=True):
+    """Service calls that one account, PBX or token claimed."""
+
+    claimed_by: str
+    calls: int
+    listed: int
+
+
+class ServiceCalls(Response, frozen=True):
+    """Calls that were claimed to be service, which registers and objections to marketing do not stop."""
+
+    calls: int
+    listed: int
+    """To numbers that were on a register, or had objected to marketing."""
+    claimed_by: list[ServiceOf]
+    """Most of those first."""
 
 
 class RegisterDay(Response, frozen=True):
@@ -206,6 +225,7 @@ class MonthReport(Response, frozen=True):
     firm: str
     policy: Policy
     attempts: Attempts
+    service: ServiceCalls
     registers: list[RegisterMonth]
     recordings: Recordings
     requests: list[RequestInMonth]
@@ -217,7 +237,8 @@ class MonthReport(Response, frozen=True):
 
 
 class ReportMonth(Request[MonthReport], frozen=True):
-    """Figures of a month: attempts, registers, recordings, requests, evidence; nobody is named."""
+    """Figures of a month: attempts, service calls, registers, recordings, requests, evidence; nobody is named but
+    accounts and PBXs."""
 
     month: Annotated[str, msgspec.Meta(max_length=7)]
     """``YYYY-MM``, in days of London."""
@@ -249,6 +270,7 @@ def report_month(folder: DataFolder, asked: ReportMonth, caller: Caller) -> Mont
         "firm": folder.config.firm.legal_name,
         "policy": msgspec.to_builtins(policy_of(folder.config, last)),
         "attempts": attempts_of(days, counted["attempts"]) | counted["outcomes"],
+        "service": service_of(counted["service"]),
         "registers": list(
             registers_of(folder.config.calling.registers, days, counted["imports"], counted["began"], now)
         ),

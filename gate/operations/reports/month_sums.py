@@ -84,6 +84,22 @@ def attempts_of(days: Iterable[date], rows: Iterable[Row]) -> Row:
     }
 
 
+def service_of(rows: Iterable[Row]) -> Row:
+    """Service calls by account and PBX, those of one token of ``control.http`` together, from wherever it asked."""
+    calls: Counter[str] = Counter()
+    listed: Counter[str] = Counter()
+    for row in rows:
+        name = (row["claimed_by"] or "unknown").partition("@")[0]
+        calls[name] += row["calls"]
+        listed[name] += row["listed"]
+    most = sorted(calls, key=lambda name: (-listed[name], name))
+    return {
+        "calls": calls.total(),
+        "listed": listed.total(),
+        "claimed_by": [{"claimed_by": name, "calls": calls[name], "listed": listed[name]} for name in most],
+    }
+
+
 def registers_of(
     names: Iterable[str], days: list[date], imports: list[Row], began: str | None, now: datetime
 ) -> Iterator[Row]:

@@ -54,6 +54,14 @@ class Usage(Response, frozen=True, kw_only=True):
     refused: str | None
     """Reason for which its next call is refused."""
     many_service_calls: bool
+    listed_service_today: int
+    """Service calls to numbers that are on a register or have objected to marketing."""
+    listed_percent_today: int
+    """Of its calls that were let through."""
+    listed_percent_before: int
+    """The same of the 28 days before."""
+    many_listed_service_calls: bool
+    """That share has jumped."""
 
 
 class TrunkHealth(Response, frozen=True, kw_only=True):
