@@ -120,6 +120,7 @@ REQUEST: Final[list[BindingType]] = [
     bind("request.fulfil", "f", "fulfil", "fulfil", show=True),
     bind("request.told", "t", "told", "told", show=True),
     bind("request.told_authority", "T", "told_authority", "the authority was told"),
+    bind("request.told_recipient", "R", "told_recipient", "a recipient of what is erased was told"),
     bind("request.letter", "l", "letter", "letter", show=True),
     bind("request.restrict", "x", "restrict", "restrict the use of their recordings"),
     bind("request.withdraw", "w", "withdraw", "taken back"),

@@ -47,6 +47,7 @@ REQUESTS: Final[Mapping[Act, type[course.OfRequest]]] = {
     Act.EXTEND: course.Extend,
     Act.TELL_PERSON: course.Told,
     Act.TELL_AUTHORITY: course.Told,
+    Act.TELL_RECIPIENT: course.Told,
     Act.ACKNOWLEDGE: course.Acknowledge,
     Act.WITHDRAW: course.Withdraw,
 }
@@ -246,6 +247,18 @@ class RequestDetail(DetailScreen):
         await self._step(Act.TELL_AUTHORITY, "the authority was told", said=said, button="Told", who="authority")
 
     @work
+    async def action_told_recipient(self) -> None:
+        """A recipient of what is erased was told of it."""
+        named = await doing.recipient(self, self.reference, self._standing.untold if self._standing else ())
+        if named is None:
+            return
+        how = await doing.choose(self, f"{self.reference}: how were they told?", "How", list(doing.HOWS.items()))
+        if how is not None:
+            said = f"{how.replace('_', ' ').capitalize()}. The log keeps who, how and when (Article 19)."
+            of = {"who": "recipient", "recipient": named, "how": how}
+            await self._step(Act.TELL_RECIPIENT, "a recipient was told", said=said, button="Told", **of)
+
+    @work
     async def action_restrict(self) -> None:
         """Close their recordings to everybody for the time being."""
         fields = (Field("reason", "Reason", hint="accuracy disputed"),)
@@ -329,18 +342,30 @@ class RequestDetail(DetailScreen):
         options += [(each.letter.value, "") for each in steps if each.letter and not each.suggested]
         said = "That a letter was made is in the log. The gate refuses one that would say what is not so."
         kind = await doing.choose(self, f"{self.reference}: which letter?", "Letter", options, said=said)
-        if kind is not None:
+        if kind == LetterKind.RECIPIENT:
+            await self._letter_to_recipient()
+        elif kind is not None:
             await self._show_letters(LetterKind(kind))
 
-    async def _show_letters(self, *kinds: LetterKind) -> None:
-        letters: list[tuple[Rendered, str]] = []
+    async def _letter_to_recipient(self) -> None:
+        named = await doing.recipient(self, self.reference, self._standing.untold if self._standing else ())
+        if named is None:
+            return
+        field = Field("to", "Their e-mail or postal address", needed=False)
+        told = await self.app.push_screen_wait(Ask(f"{self.reference}: letter to a recipient", (field,), act="Go on"))
+        if told is not None:
+            await self._show_letters(LetterKind.RECIPIENT, recipient=named, to=told["to"].strip())
+
+    async def _show_letters(self, *kinds: LetterKind, recipient: str = "", to: str = "") -> None:
+        letters: list[tuple[Rendered, WriteLetter]] = []
         for kind in kinds:
             pack = self._pack if kind is LetterKind.RESPONSE else ""
-            made = await self.ask(WriteLetter(request=self.request_id, kind=kind, pack=pack))
+            asked = WriteLetter(request=self.request_id, kind=kind, pack=pack, recipient=recipient, to=to)
+            made = await self.ask(asked)
             if made is None:
                 return
             self.app.nothing_to_undo()
-            letters.append((made, pack))
+            letters.append((made, asked))
         self.app.push_screen(LetterScreen(self._mode, letters))
 
     # --- doing what was granted -----------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ from console.widgets.working import Working
 from gate.core.request_words import Asks, Ground
 from gate.core.showing import clean
 from gate.errors import GateError, UsageError
+from gate.operations.keys.recipients import KeyList
 from gate.operations.requests.course import Decide
 from gate.operations.requests.erasure import Carried, CarryOut
 from gate.operations.requests.searching import ContentsOf
@@ -72,6 +73,27 @@ async def choose(
     rows = [{"value": value, "means": means} for value, means in options]
     row = await screen.app.push_screen_wait(Pick(title, columns, rows, key_of="value", said=said, none="Nothing."))
     return str(row["value"]) if row else None
+
+
+HOWS: Final = {
+    "mail": "by mail, with the letter under l",
+    "post": "by post",
+    "phone": "by telephone",
+    "in_person": "in person",
+    "impossible": "nobody can: they cannot be found, say",
+    "disproportionate": "it would be a disproportionate effort",
+}
+"""How a recipient was told (``gate.core.request_steps.HOWS``)."""
+
+
+async def recipient(screen: GateScreen, reference: str, ids: Sequence[str]) -> str | None:
+    """One of these recipients of what is erased; None where it was left."""
+    if len(ids) < 2:
+        return "".join(ids)
+    known = await tried(screen, screen.feed.ask(KeyList()))
+    names = {each.id: clean(each.name) for each in (*known.recipients, *known.retired)} if known else {}
+    options = [(each, names.get(each, "")) for each in ids]
+    return await choose(screen, f"{reference}: which recipient?", "Recipient", options)
 
 
 # --- erasures -----------------------------------------------------------------------------------------------------

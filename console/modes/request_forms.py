@@ -52,6 +52,8 @@ LABELS: Final[Mapping[tuple[Act, str], tuple[str, str]]] = {
     (Act.REFUSE, "reasons"): ("Reasons, in words that the person understands", ""),
     (Act.WITHDRAW, "reason"): ("What they said", ""),
     (Act.TELL_AUTHORITY, "evidence"): ("Proof, a reference: theirs, a consignment, a message", "IC-301234-X9Y8"),
+    (Act.TELL_RECIPIENT, "evidence"): ("Proof, where there is one: a reference", "message 17"),
+    (Act.TELL_RECIPIENT, "evidence_sha256"): ("Or a file that proves it: name and SHA-256 are kept", ""),
     (Act.TELL_AUTHORITY, "evidence_sha256"): ("Or a file that proves it: name and SHA-256 are kept", ""),
 }
 """What a field of a step's form is called, and its hint."""

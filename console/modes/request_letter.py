@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar, Final
 
+import msgspec
 from textual import work
 from textual.binding import BindingType
 from textual.widgets import Static
@@ -34,14 +35,14 @@ class LetterScreen(DetailScreen):
     HELP_TEXT = (
         "A letter in the firm's words. It is kept nowhere in the gate: s saves it as .txt, .html or .eml, S all three, "
         "m sends it by mail where a server is configured. Tab: the other letter. Sending is not telling: when it has "
-        "gone out, say so with t (T for the authority) on the request."
+        "gone out, say so with t (T for the authority, R for a recipient) on the request."
     )
 
-    def __init__(self, mode: str, letters: Sequence[tuple[Rendered, str]]) -> None:
-        """``letters``: each with the name of the pack that goes with it."""
+    def __init__(self, mode: str, letters: Sequence[tuple[Rendered, WriteLetter]]) -> None:
+        """``letters``: each with what the gate was asked for it."""
         super().__init__(mode, _title(letters[0][0], 0, len(letters)))
         self.letters = tuple(letter for letter, _ in letters)
-        self._packs = tuple(pack for _, pack in letters)
+        self._asked = tuple(asked for _, asked in letters)
         self.at = 0
         self._sent: set[str] = set()
 
@@ -128,11 +129,10 @@ class LetterScreen(DetailScreen):
         said = f"To {clean(letter.to)}: {clean(letter.subject)}\nIt is sent once, and what the server says is kept."
         if await self.app.push_screen_wait(Ask("Send this letter by mail?", (), said=said, act="Send")) is None:
             return
-        pack = self._packs[self.at]
-        answer = await self.ask(WriteLetter(request=letter.reference, kind=letter.kind, pack=pack, send=True))
+        answer = await self.ask(msgspec.structs.replace(self._asked[self.at], send=True))
         if answer is not None:
             self._sent.add(letter.kind)
-            self.app.done(f"Sent to {answer.to}. When they have it, say so: {'T' if _of_authority(letter) else 't'}")
+            self.app.done(f"Sent to {answer.to}. When they have it, say so: {_TOLD.get(letter.kind, 't')}")
             self.query_one(Report).show(await self.sections())
 
 
@@ -146,8 +146,8 @@ def data_of(letter: Rendered, form: str) -> bytes:
     return (letter.html if form == "html" else letter.text).encode()
 
 
-def _of_authority(letter: Rendered) -> bool:
-    return letter.kind is LetterKind.AUTHORITY
+_TOLD: Final = {LetterKind.AUTHORITY: "T", LetterKind.RECIPIENT: "R"}
+"""The key that says so on the request."""
 
 
 def _name(letter: Rendered) -> str:

@@ -40,6 +40,7 @@ ACTS: Final[dict[Act, tuple[str, str, str]]] = {
     Act.ERASE: ("fulfil", "request_carry_out", "erase what was found"),
     Act.TELL_PERSON: ("told", "request_told", "the person was told"),
     Act.TELL_AUTHORITY: ("told_authority", "request_told", "the authority was told"),
+    Act.TELL_RECIPIENT: ("told_recipient", "request_told", "a recipient of what is erased was told"),
     Act.LETTER: ("letter", "request_letter", "letters"),
     Act.WITHDRAW: ("withdraw", "request_withdraw", "they take it back"),
 }
@@ -53,6 +54,8 @@ def offers(request: Shown) -> list[Offer]:
         steps.setdefault(step.act, step)
     found: dict[str, Offer] = {}
     for act, (name, op, says) in ACTS.items():
+        if act is Act.TELL_RECIPIENT and act not in steps:
+            continue  # most requests have none
         if name not in found or act in steps or _meant(request, act):
             found[name] = Offer(name, op, says, request.forbidden.get(act, ""), steps.get(act))
     return [*found.values(), _restrict(request)]

@@ -169,6 +169,8 @@ def _became(row: Row) -> list[tuple[str, words.Shown]]:
         pairs.append(("Told", words.text(", ".join(row.get("told") or ()) or "nobody yet")))
     elif row.get("told"):
         pairs.append(("Told", words.text(", ".join(row["told"]))))
+    if row.get("untold"):
+        pairs.append(("Not told", words.text(f"recipients {', '.join(row['untold'])}", WARN)))
     if pack := row.get("pack"):
         made = f"{pack['calls']} calls, {pack['recordings']} recordings, SHA-256 {pack['sha256'][:12]}…"
         pairs.append(("Pack", words.text(made, OK)))
@@ -211,7 +213,13 @@ def _more(fact: Mapping[str, Any]) -> str:
         return f": {body['found']} calls"
     if kind == "request_refused":
         return clean(f": {str(body['ground']).replace('_', ' ')}")
+    if body.get("how"):
+        return clean(f": {body['recipient']}, {str(body['how']).replace('_', ' ')}{_proof(body)}")
+    return clean(_proof(body))
+
+
+def _proof(body: Mapping[str, Any]) -> str:
     if body.get("evidence"):
         digest = f", SHA-256 {str(body['evidence_sha256'])[:12]}…" if body.get("evidence_sha256") else ""
-        return clean(f": {body['evidence_kind']} {body['evidence']}{digest}")
+        return f": {body['evidence_kind']} {body['evidence']}{digest}"
     return ""

@@ -36,8 +36,8 @@ def command() -> None:
 def show(view: View, kind: str, asks: str | None, html: bool) -> None:
     """A letter to a person who does not exist, in your wording and under your name.
 
-    KIND is one of acknowledgement, writing, identity, clarification, extension, response, confirmation, refusal and
-    authority.
+    KIND is one of acknowledgement, writing, identity, clarification, extension, response, confirmation, refusal,
+    authority and recipient.
     """
     fitting = [facts for facts in samples() if facts.kind == kind and asks in (None, facts.asks)]
     if not fitting:

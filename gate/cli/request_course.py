@@ -1,11 +1,11 @@
-"""The course of a request: opened, proven, clarified, searched, decided, told."""
+"""The course of a request: opened, proven, clarified, searched, decided; ``request_told``: told."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import date, time, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import click
 
@@ -20,8 +20,6 @@ from gate.cli.request_values import (
     dated,
     lines,
     numbers,
-    proof_of,
-    proven,
     show,
     span,
     spanned,
@@ -40,7 +38,6 @@ from gate.operations.requests.course import (
     Decide,
     Extend,
     OfRequest,
-    Told,
     VerifyIdentity,
     Withdraw,
 )
@@ -307,38 +304,6 @@ def decide(
             write_letters(gate, standing.reference, (LetterKind.REFUSAL, LetterKind.AUTHORITY), letters)
             standing = gate.ask(Show(request=request))
     show(view, standing)
-
-
-@make(
-    "told",
-    group=command,
-    numbers=True,
-    example=(
-        "dialgate request told DSR-2026-0007 person --dated 2026-03-20\n"
-        "dialgate request told DSR-2026-0007 authority --reference IC-301234-X9Y8\n"
-        "dialgate request told DSR-2026-0007 authority --file proof-of-posting.pdf"
-    ),
-)
-@click.argument("request")
-@click.argument("who", type=click.Choice(["person", "authority"]), default="person")
-@proven
-@dated
-def told(
-    view: View,
-    request: str,
-    who: Literal["person", "authority"],
-    reference: str,
-    file: Path | None,
-    on: date | None,
-) -> None:
-    """The answer went out: to the person, or a refusal to the authority.
-
-    That the authority was told needs a proof: its reference, that of a consignment or a message, or a file.
-
-    With the person told, what was granted is over. A request for erasure then forgets who asked: make the letter first.
-    """
-    evidence, digest = proof_of(reference, file)
-    _step(view, Told(request=request, on=on, who=who, evidence=evidence, evidence_sha256=digest))
 
 
 @make("withdraw", group=command, numbers=True, example='dialgate request withdraw DSR-2026-0007 --reason "settled"')

@@ -28,7 +28,8 @@ FORMS = ("txt", "html", "eml")
     example=(
         "dialgate request letter DSR-2026-0007 acknowledgement -o letter.txt\n"
         "dialgate request letter DSR-2026-0007 refusal -o refusal.eml\n"
-        "dialgate request letter DSR-2026-0007 refusal --send"
+        "dialgate request letter DSR-2026-0007 refusal --send\n"
+        "dialgate request letter DSR-2026-0007 recipient --recipient 3f0c… --to auditor@example.org --send"
     ),
 )
 @click.argument("request")
@@ -42,17 +43,32 @@ FORMS = ("txt", "html", "eml")
 )
 @click.option("--send", is_flag=True, help="Send it by mail, to the address in the request.")
 @click.option("--pack", default="", help="The name of the pack that goes with an answer.")
+@click.option("--recipient", default="", metavar="ID", help="Who was given what is erased (default: the only one).")
+@click.option("--to", default="", metavar="ADDRESS", help="Their e-mail or postal address.")
 @dated
-def letter(view: View, request: str, kind: str, output: Path | None, send: bool, pack: str, on: date | None) -> None:
+def letter(
+    view: View,
+    request: str,
+    kind: str,
+    output: Path | None,
+    send: bool,
+    pack: str,
+    recipient: str,
+    to: str,
+    on: date | None,
+) -> None:
     """A letter of a request, in the firm's words. That one was made or sent is kept in the log, the letter is not.
 
-    KIND is one of acknowledgement, writing, identity, clarification, extension, response, confirmation, refusal and
-    authority.
+    KIND is one of acknowledgement, writing, identity, clarification, extension, response, confirmation, refusal,
+    authority and recipient: the last to somebody who was given what is erased.
     """
     if output is not None and output.suffix.removeprefix(".") not in FORMS:
         raise UsageError(f"{output}: a letter is .txt, .html or .eml", hint="name the file so")
     with reach(view.config) as gate:
-        made = gate.ask(WriteLetter(request=request, kind=LetterKind(kind), send=send, pack=pack, on=on))
+        asked = WriteLetter(
+            request=request, kind=LetterKind(kind), send=send, pack=pack, recipient=recipient, to=to, on=on
+        )
+        made = gate.ask(asked)
     if output is not None:
         _write(made, output)
     if view.json:
@@ -62,6 +78,8 @@ def letter(view: View, request: str, kind: str, output: Path | None, send: bool,
     if send:
         say(f"Sent to {made.to}.")
     who = "authority --reference REFERENCE" if kind == LetterKind.AUTHORITY else "person"
+    if kind == LetterKind.RECIPIENT:
+        say(f"When it has gone out: dialgate request told {made.reference} recipient --recipient ID --how mail|post|…")
     if kind in (LetterKind.REFUSAL, LetterKind.AUTHORITY, LetterKind.RESPONSE, LetterKind.CONFIRMATION):
         say(f"When it has gone out: dialgate request told {made.reference} {who}")
     if kind == LetterKind.ACKNOWLEDGEMENT and made.asks is Asks.COMPLAINT:

@@ -132,6 +132,7 @@ def lines(standing: dict[str, Any]) -> Iterator[str]:
         "found": _found(standing),
         "refused": words(standing.get("ground") or ""),
         "told": ", ".join(standing.get("told") or []),
+        "recipients to be told": ", ".join(standing.get("untold") or []),
     }
     for name, value in given.items():
         if value:
@@ -182,6 +183,9 @@ def step(fact: dict[str, Any]) -> str:
 
 def _proof(body: dict[str, Any]) -> str:
     """What a fact keeps as its proof."""
+    if body.get("how"):
+        how = f" ({body['recipient']}: {words(body['how'])})"
+        return how + _proof({name: value for name, value in body.items() if name != "how"})
     if not body.get("evidence"):
         return ""
     digest = f", SHA-256 {body['evidence_sha256']}" if body.get("evidence_sha256") else ""

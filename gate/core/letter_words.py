@@ -91,6 +91,10 @@ class LetterFacts:
     """Until when a backup may hold ciphertext, and a copy of the key store its key (LAW 5.5)."""
     recipients: tuple[str, ...] = ()
     """Who got the data that was erased, a line each (Art 19)."""
+    recipient: str = ""
+    """Who was given what is erased, where the letter goes to them."""
+    given: tuple[str, ...] = ()
+    """What they were given and is erased, a line each: ids and days, nothing else."""
     partly: bool = False
     """An erasure that a hold stops in part: ``held_back`` says what stays, ``ground`` why."""
     held_back: str = ""

@@ -73,7 +73,7 @@ def no_letter(request: Request, event: words.LetterMade) -> str:
     """A letter says what is so, to somebody who is known, of what is done."""
     if not fits(request, event.kind):
         return f"it is for {request.asks} and {request.state.value.replace('_', ' ')}"
-    if request.forgotten:
+    if request.forgotten and event.kind is not LetterKind.RECIPIENT:  # that one is not about who asked
         return "it has forgotten who asked: the erasure was confirmed"
     if event.kind is LetterKind.RESPONSE and Do.MAKE_PACK in request.todo:
         return "the answer speaks of a pack that is not made yet"
@@ -95,12 +95,20 @@ def fits(request: Request, kind: LetterKind) -> bool:
         LetterKind.CONFIRMATION: answered and not response and Do.ERASE not in request.todo,
         LetterKind.REFUSAL: request.ground is not None,
         LetterKind.AUTHORITY: request.ground is not None or request.partial,
+        LetterKind.RECIPIENT: bool(request.recipients),
     }[kind]
 
 
 def not_told(who: str) -> Guard:
     """``who`` (person or authority) is told once."""
     return lambda request, _event: "that was noted" if who in request.told else ""
+
+
+def no_recipient(request: Request, event: words.RecipientTold) -> str:
+    """Each recipient is told once of what went."""
+    if event.recipient in request.untold:
+        return ""
+    return "all were told" if request.recipients else "nobody else is known to have got what is erased"
 
 
 def not_fulfilled(request: Request, _event: Event) -> str:

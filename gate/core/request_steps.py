@@ -26,6 +26,8 @@ class Act(StrEnum):
     ERASE = "erase"
     TELL_PERSON = "tell_person"
     TELL_AUTHORITY = "tell_authority"
+    TELL_RECIPIENT = "tell_recipient"
+    """Somebody who was given what is erased."""
     ACKNOWLEDGE = "acknowledge"
     """The acknowledgement of a complaint was sent."""
     LETTER = "letter"
@@ -71,6 +73,9 @@ class Step:
 
 ON: Final = FormField("on", FieldKind.DAY)
 """The day on which it happened; today where it is left empty."""
+HOWS: Final = ("mail", "post", "phone", "in_person", "impossible", "disproportionate")
+"""How a recipient was told; the last two: why nobody told them (Art 19)."""
+_PROOF: Final = (FormField("evidence"), FormField("evidence_sha256", FieldKind.FILE))
 _NUMBERS: Final = FormField("numbers", FieldKind.NUMBERS)
 
 FIELDS: Final[dict[Act, tuple[FormField, ...]]] = {
@@ -89,7 +94,13 @@ FIELDS: Final[dict[Act, tuple[FormField, ...]]] = {
     Act.MAKE_PACK: (),
     Act.ERASE: (FormField("reason"),),
     Act.TELL_PERSON: (ON,),
-    Act.TELL_AUTHORITY: (FormField("evidence"), FormField("evidence_sha256", FieldKind.FILE), ON),
+    Act.TELL_AUTHORITY: (*_PROOF, ON),
+    Act.TELL_RECIPIENT: (
+        FormField("recipient", FieldKind.CHOICE, needed=True),
+        FormField("how", FieldKind.CHOICE, needed=True, choices=HOWS),
+        *_PROOF,
+        ON,
+    ),
     Act.ACKNOWLEDGE: (ON,),
     Act.LETTER: (ON,),
     Act.WITHDRAW: (FormField("reason"), ON),

@@ -73,6 +73,8 @@ class LetterKind(StrEnum):
     REFUSAL = "refusal"
     AUTHORITY = "authority"
     """The notification of a refusal to the supervisory authority, with its reasons."""
+    RECIPIENT = "recipient"
+    """To somebody who was given what is erased now: that it is (Art 19)."""
 
 
 class Do(StrEnum):
@@ -124,6 +126,7 @@ ACTS: Final[dict[str, str]] = {
     "PersonTold": "there is no refusal to tell of",
     "AuthorityTold": "there is no refusal to tell of",
     "PartTold": "there is no part that stayed to tell of",
+    "RecipientTold": "this recipient is not to be told",
     "PackMade": "no pack can be made",
     "Erased": "there is nothing to erase",
     "LetterMade": "there is no such letter to write",
@@ -190,6 +193,10 @@ class Request:
     """Commands that wait for a person, the oldest first."""
     forgotten: bool = False
     """Who asked is erased."""
+    untold: frozenset[str] = frozenset()
+    """Recipients of what is erased who have not been told of it, by id (Art 19); also of a request that is over."""
+    recipients: frozenset[str] = frozenset()
+    """All who were to be told."""
 
     def due(self, today: date) -> date | None:
         """The last day for the answer as things stand; None while identity is asked for, and at the end. While the
@@ -314,6 +321,8 @@ class Erased(Event):
 
     held: int = 0
     """Calls and numbers of which a hold keeps something."""
+    tell: tuple[str, ...] = ()
+    """Recipients of what went now, who are to be told of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -341,6 +350,13 @@ class PartTold(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class RecipientTold(Event):
+    """That it is erased went to somebody who had been given it, or it was found that nobody can tell them (Art 19)."""
+
+    recipient: str
+
+
+@dataclass(frozen=True, slots=True)
 class Fulfilled(Event):
     """What was granted is done, and the person was told."""
 
@@ -350,5 +366,5 @@ class Withdrawn(Event):
     """The person takes it back."""
 
 
-ENDS: Final = (PersonTold, AuthorityTold, PartTold, Fulfilled, Withdrawn, LetterMade)
+ENDS: Final = (PersonTold, AuthorityTold, PartTold, RecipientTold, Fulfilled, Withdrawn, LetterMade)
 """Steps of which only the day counts on which they were taken, whenever they are entered."""

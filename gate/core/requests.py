@@ -141,16 +141,21 @@ def _pack_made(request: Request, _event: Event) -> Taken:
 def _erased(request: Request, event: words.Erased) -> Taken:
     """What a hold keeps is refused for now: the person and the authority are told of that part (LAW 4.5). Once nothing
     is held any more, the person is told that the rest is gone too."""
-    todo = _without(request, Do.ERASE)
+    todo, tell = _without(request, Do.ERASE), frozenset(event.tell)
+    request = replace(request, untold=request.untold | tell, recipients=request.recipients | tell)
     if not event.held:
         again = [Do.CONFIRM] if request.partial else []
         return replace(request, state=State.GRANTED, todo=todo), again
-    tell = [] if request.partial else [Do.NOTIFY_AUTHORITY, Do.CONFIRM]
-    return replace(request, state=State.PARTLY_DONE, partial=True, todo=todo), tell
+    both = [] if request.partial else [Do.NOTIFY_AUTHORITY, Do.CONFIRM]
+    return replace(request, state=State.PARTLY_DONE, partial=True, todo=todo), both
 
 
 def _part_told(request: Request, event: words.PartTold) -> Taken:
     return replace(request, told=request.told | {event.who}), []
+
+
+def _recipient_told(request: Request, event: words.RecipientTold) -> Taken:
+    return replace(request, untold=request.untold - {event.recipient}), []
 
 
 def _letter_made(request: Request, event: words.LetterMade) -> Taken:
@@ -206,6 +211,8 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         (s.GRANTED, words.PartTold): Transition(_part_told, (s.GRANTED,), guards.not_part_told),
         (s.GRANTED, words.Fulfilled): Transition(_fulfilled, (s.DONE,), guards.not_fulfilled),
     }
+    for state in (s.GRANTED, s.PARTLY_DONE, s.DONE):
+        table[state, words.RecipientTold] = Transition(_recipient_told, (state,), guards.no_recipient)
     for state in (s.RECEIVED, s.IDENTITY_ASKED):
         table[state, words.IdentityProven] = Transition(_identity_proven, (s.IN_HAND,))
     for state in (s.RECEIVED, s.IN_HAND):
@@ -247,7 +254,8 @@ def _taken(request: Request, event: Event, entered: date | None) -> Taken:
     if transition is None:
         raise UnexpectedEvent(request.state, type(event))
     day = event.on if entered is None or isinstance(event, words.ENDS) else max(event.on, entered)
-    clock = None if isinstance(event, words.LetterMade) else request.clock_on(day)
+    aside = isinstance(event, words.LetterMade | words.RecipientTold)  # no answer to the person
+    clock = None if aside else request.clock_on(day)
     if clock is not None and day > clock.due:
         request = replace(request, late=True)
     after, commands = transition.handler(request, event)
@@ -318,9 +326,12 @@ def _ways(request: Request, act: Act, on: date) -> list[Event]:
         return [words.Refused(on, ground) for ground in Ground]
     if act is Act.LETTER:
         due = [LETTER_OF[each] for each in request.todo if each in LETTER_OF]
+        due += [LetterKind.RECIPIENT] if request.untold else []
         return [words.LetterMade(on, kind) for kind in (*due, *(each for each in LetterKind if each not in due))]
     if act in (Act.TELL_PERSON, Act.TELL_AUTHORITY):
         return [telling(request, "person" if act is Act.TELL_PERSON else "authority", on)]
+    if act is Act.TELL_RECIPIENT:
+        return [words.RecipientTold(on, each) for each in sorted(request.untold) or [""]]
     return [_EVENTS[act](on)]
 
 
@@ -329,6 +340,9 @@ def _step(request: Request, act: Act, event: Event, on: date) -> Step:
     if act is Act.REFUSE:
         grounds = tuple(each for each in Ground if not why_not(request, words.Refused(on, each)))
         fields = tuple(replace(each, choices=grounds) if each.choices else each for each in fields)
+    if act is Act.TELL_RECIPIENT:
+        untold = tuple(sorted(request.untold))
+        fields = tuple(replace(each, choices=untold) if each.name == "recipient" else each for each in fields)
     return Step(act, fields, kind, _suggested(request, act, kind))
 
 
@@ -337,7 +351,8 @@ def _suggested(request: Request, act: Act, kind: LetterKind | None) -> bool:
     if act in commanded:
         return commanded[act] in request.todo
     if act is Act.LETTER:
-        return kind in [LETTER_OF.get(each) for each in request.todo]
+        untold = kind is LetterKind.RECIPIENT and bool(request.untold)
+        return untold or kind in [LETTER_OF.get(each) for each in request.todo]
     waits = request.state is State.IDENTITY_ASKED
     if act in (Act.VERIFY_IDENTITY, Act.ASK_IDENTITY):
         return request.asks in NEEDS_IDENTITY or waits

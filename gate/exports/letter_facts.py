@@ -48,7 +48,7 @@ def context(facts: LetterFacts, firm: LetterFirm) -> dict[str, Any]:
     """Names and values for a template: strings, lists of them, numbers and flags alone."""
     noun, matter, article = _MATTERS[facts.asks]
     received, about = spoken_day(facts.received), matter.format("your")
-    authority = facts.kind is LetterKind.AUTHORITY
+    others = facts.kind in (LetterKind.AUTHORITY, LetterKind.RECIPIENT)
     return {
         "kind": facts.kind.value,
         "asks": facts.asks.value,
@@ -64,8 +64,8 @@ def context(facts: LetterFacts, firm: LetterFirm) -> dict[str, Any]:
         "late": facts.due is not None and facts.today > facts.due,
         "decided": _day(facts.decided),
         "backups_until": _day(facts.backups_until),
-        "name": "" if authority else one_line(facts.name),
-        "numbers": "" if authority else _listed([one_line(number) for number in facts.numbers]),
+        "name": "" if others else one_line(facts.name),
+        "numbers": "" if others else _listed([one_line(number) for number in facts.numbers]),
         "one_number": len(facts.numbers) <= 1,
         "ground": GROUNDS[facts.ground] if facts.ground else "",
         "reasons": quoted(facts.reasons),
@@ -81,6 +81,7 @@ def context(facts: LetterFacts, firm: LetterFirm) -> dict[str, Any]:
         "erased_recordings": facts.erased_recordings,
         "partly": facts.partly,
         "recipients": [one_line(each) for each in facts.recipients],
+        "given": [one_line(each) for each in facts.given],
         "pack": one_line(facts.pack),
         "letterhead": _letterhead(firm),
         "addressee": _addressee(facts, firm),
@@ -116,7 +117,8 @@ def _addressee(facts: LetterFacts, firm: LetterFirm) -> str:
         return "\n".join([one_line(firm.authority.name), *plain_lines(firm.authority.address)])
     email = email_of(facts.contact)
     where = [f"By email to {email}"] if email else plain_lines(facts.contact)
-    return "\n".join([line for line in [one_line(facts.name), *where] if line])
+    name = facts.recipient if facts.kind is LetterKind.RECIPIENT else facts.name
+    return "\n".join([line for line in [one_line(name), *where] if line])
 
 
 def _letterhead(firm: LetterFirm) -> list[str]:

@@ -73,6 +73,19 @@ _SAMPLES: Final[tuple[tuple[LetterKind, Asks, dict[str, Any]], ...]] = (
     (_K.REFUSAL, _A.COMPLAINT, {"ground": Ground.MANIFESTLY_UNFOUNDED, "reasons": "It repeats that of 2 February."}),
     (_K.AUTHORITY, _A.ERASURE, {"ground": Ground.LEGAL_CLAIMS, "reasons": _REASONS, "decided": date(2026, 3, 19)}),
     (_K.AUTHORITY, _A.ERASURE, {"decided": date(2026, 3, 19)} | _PART),
+    (
+        _K.RECIPIENT,
+        _A.ERASURE,
+        {
+            "decided": date(2026, 3, 19),
+            "contact": "auditor@example.invalid",
+            "recipient": "A. Uditor",
+            "given": (
+                "recording 5f0c2a71, in the bundle of evidence 7d31e09b, on 5 March 2026",
+                "recording 91bb04de, on 6 March 2026",
+            ),
+        },
+    ),
 )
 
 

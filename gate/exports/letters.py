@@ -62,7 +62,7 @@ def render(
     eml = message(
         sender=(firm.trading_name, email_of(sender) or email_of(firm.email)),
         reply_to=email_of(firm.email),
-        to=(firm.authority.name if authority else facts.name, to),
+        to=(firm.authority.name if authority else facts.recipient or facts.name, to),
         subject=subject,
         text=text,
         html=html,

@@ -9,7 +9,8 @@
                    ``tally`` counts attempts by minute and reason, ``figures`` a month
 - ``own``          objections and consents in memory, read in one pass: for a screening in bulk
 - ``contacts``     the CRM's contacts and what the last screening said of them; no evidence, and not derived
-- ``requests``     what is held of a person, found by number or time, and its erasure
+- ``requests``     what is held of a person, found by number or time, and its erasure; ``handed_out``: to whom
+                   it went
 - ``kept``         what retention asks: recordings by age, holds, erasures under way, tombstones
 - ``slices``       a period of the log with its proofs, for a bundle
 - ``tree``         the Merkle tree as it is kept; the check at the start

@@ -230,22 +230,6 @@ def holds_of(tx: StoreTransaction, numbers: Sequence[str], call_ids: Collection[
     return sorted(found.values(), key=lambda row: row["leaf_index"])
 
 
-def handed_out(tx: StoreTransaction, recording_ids: Collection[str], numbers: Sequence[str]) -> list[Row]:
-    """To whom these recordings, and packs about these numbers, were handed out: ``what`` (``bundle``, ``recording``,
-    ``pack``), ``recipient`` (ids of keys, or the request's reference), ``on`` (the last day, UTC); each once."""
-    found: dict[tuple[str, str], str] = {}
-    for recording in recording_ids:
-        for fact in facts_of(tx, recording):
-            if fact["kind"] == "exported" and fact["body"]:
-                what = "bundle" if fact["body"].get("bundle") else "recording"
-                found[what, str(fact["body"].get("recipient") or "")] = fact["at"][:10]
-    for request in of_numbers(tx, numbers) if numbers else []:
-        for fact in facts_of(tx, request["id"]):
-            if fact["kind"] == "request_pack_made":
-                found["pack", request["reference"]] = fact["at"][:10]
-    return [{"what": what, "recipient": to, "on": on} for (what, to), on in sorted(found.items())]
-
-
 def ended_holds(tx: Source, ids: Collection[str]) -> list[str]:
     """Those of these holds that have been released."""
     rows: list[Row] = []

@@ -7,7 +7,8 @@ import re
 import shutil
 import socket
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import date, datetime, timedelta
 from pathlib import Path
 
@@ -326,6 +327,73 @@ def test_the_confirmation_names_who_got_the_recordings_and_when_backups_end(offi
     assert f"until {spoken_day(date.fromisoformat(until))} at the latest" in letter and "nobody can read" not in letter
 
 
+def test_each_recipient_of_what_is_erased_gets_a_letter_and_the_log_has_how_they_were_told(
+    officer: Officer, folder: Path
+) -> None:
+    with opened(folder) as house:
+        (own,) = (each for each in house.keyring().recipients() if not each["purpose"])
+        body = {"call_id": "call-rec0", "purpose": "yearly audit"}
+        house.keep("exported", "rec0", ANN, body | {"recipient": own["id"], "bundle": "b-1"})
+        house.keep("exported", "rec1", ANN, body | {"recipient": own["id"], "bundle": "b-1"})
+        house.keep("exported", "rec2", ANN, body | {"recipient": "k-gone", "bundle": "b-2"})
+        house.keep("exported", "rec1", ANN, body | {"recipient": "k-inside"})
+        house.keep("exported", "other", ANN, body | {"recipient": "k-stranger", "bundle": "b-2"})
+    hold = dialgate("hold", "add", "--recording", "rec1", "--reason", "claim", "--reference", "17/2026", "--json").json
+    reference = officer("open", "erasure", "--by", "email", *WHO, "--json").json["reference"]
+    officer("verify-identity", reference, "--checked", "bill seen")
+    officer("search", reference)
+    officer("decide", reference, "--grant")
+    assert "nobody else is known" in officer("told", reference, "recipient", "--how", "mail", code=3).err
+    done = officer("fulfil", reference, "--yes")
+    assert f"told {reference} recipient" in done.err and f"letter {reference} recipient" in done.err
+    untold = sorted([own["id"], "k-gone"])
+    assert officer("show", reference, "--json").json["untold"] == untold
+
+    which = officer("letter", reference, "recipient", code=2)
+    assert "which recipient?" in which.err and "k-gone" in which.err
+    assert "was given nothing of this" in officer("letter", reference, "recipient", "--recipient", "k-x", code=2).err
+    mine = ("recipient", "--recipient", own["id"])
+    letter = " ".join(officer("letter", reference, *mine, "--to", "1 Audit Street").out.split())
+    assert (
+        own["name"] in letter
+        and "1 Audit Street" in letter
+        and "recording rec0, in the bundle of evidence b-1" in letter
+    )
+    assert "rec1" not in letter, "it is held, and not erased"
+    assert "rec2" not in letter and "Pat" not in letter and "900123" not in letter and "900 123" not in letter
+    with mail_taken(folder) as taken:
+        assert "no e-mail address" in officer("letter", reference, *mine, "--send", code=2).err
+        sent = officer("letter", reference, *mine, "--to", "audit@example.org", "--send")
+        assert "Sent to audit@example.org." in sent.err
+    assert [each.rcpt_tos for each in taken] == [["audit@example.org"]]
+
+    assert "say how" in officer("told", reference, *mine, code=2).err
+    assert "of a recipient alone" in officer("told", reference, "--how", "mail", code=2).err
+    assert officer("told", reference, *mine, "--how", "mail", "--reference", "mail 17", "--json").json["untold"] == [
+        "k-gone"
+    ]
+    assert "this recipient is not to be told" in officer("told", reference, *mine, "--how", "post", code=3).err
+    assert officer("told", reference, "recipient", "--how", "impossible", "--json").json["untold"] == []
+
+    dialgate("hold", "release", hold["id"], "--reason", "settled")
+    officer("fulfil", reference, "--yes")
+    assert officer("told", reference, "authority", "--reference", "IC-1", "--json").json["untold"] == [own["id"]]
+    over = officer("told", reference)
+    assert "erasure, done" in over.out and f"recipients to be told: {own['id']}" in over.out
+    rest = " ".join(officer("letter", reference, "recipient").out.split())
+    assert "recording rec0" in rest and "recording rec1" in rest and "Pat" not in rest
+    assert officer("told", reference, "recipient", "--how", "post", "--json").json["untold"] == []
+    told = [each for each in officer("show", reference, "--json").json["facts"] if "recipient_told" in each["kind"]]
+    assert [(each["body"]["recipient"], each["body"]["how"]) for each in told] == [
+        (own["id"], "mail"),
+        ("k-gone", "impossible"),
+        (own["id"], "post"),
+    ]
+    assert f"recipient told ({own['id']}: mail) (reference mail 17), user:" in officer("show", reference).out
+    assert dialgate("audit", "verify", "--json").json["ok"]
+    assert not spelled_in(folder / "data", "Pat Person", "pat@example.org")
+
+
 def test_a_call_is_found_by_its_time_and_chosen(officer: Officer) -> None:
     day, near = f"{START:%Y-%m-%d}", START.astimezone()
     about = ("--on", day, "--around", f"{near:%H:%M}", "--within", "45m")
@@ -410,7 +478,9 @@ def test_letters_as_files(officer: Officer, tmp_path: Path) -> None:
     assert "no mail server" in officer("letter", reference, "acknowledgement", "--send", code=1).err
 
 
-def test_a_letter_goes_by_mail_and_the_log_says_so(officer: Officer, folder: Path) -> None:
+@contextmanager
+def mail_taken(folder: Path) -> Iterator[list[Envelope]]:
+    """A mail server that the firm's configuration names, and what it was given."""
     taken: list[Envelope] = []
 
     class Taker:
@@ -422,13 +492,18 @@ def test_a_letter_goes_by_mail_and_the_log_says_so(officer: Officer, folder: Pat
     server.start()
     try:
         amend(folder / "config.toml", {"mail": {"host": "127.0.0.1", "port": server.port, "security": "none"}})
+        yield taken
+    finally:
+        server.stop()
+
+
+def test_a_letter_goes_by_mail_and_the_log_says_so(officer: Officer, folder: Path) -> None:
+    with mail_taken(folder) as taken:
         reference = officer("open", "access", "--by", "email", *WHO, "--json").json["reference"]
         assert "Sent to pat@example.org." in officer("letter", reference, "acknowledgement", "--send").err
         post = ("--name", "P", "--contact", "1 High Street")
         postal = officer("open", "access", "--by", "post", *post, "--json").json["reference"]
         assert "no e-mail address" in officer("letter", postal, "acknowledgement", "--send", code=2).err
-    finally:
-        server.stop()
     (envelope,) = taken
     assert envelope.rcpt_tos == ["pat@example.org"]
     facts = officer("show", reference, "--json").json["facts"]

@@ -23,7 +23,7 @@ from gate.operations.catalogue import OPERATIONS
 from tests.console.asked import Worked, board, copied
 from tests.console.conftest import app_of, screen_text, shows, typed, until
 from tests.console.served import Served
-from tests.support.requesting import SPELLED, prepared
+from tests.support.requesting import ANN, SPELLED, opened, prepared
 from tests.support.smtp import Mailbox, mail_server
 from tests.support.waiting import PATIENCE
 
@@ -289,6 +289,59 @@ async def test_a_letter_goes_by_mail_after_a_question(served: Served, mailbox: M
             await until(pilot, shows(pilot, then))
     assert [to for _, to, _ in mailbox.letters] == [["pat@example.org"]]
     assert len(served.facts("letter_sent")) == 1
+
+
+@pytest.fixture
+def handed_out(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Worked, Mailbox]]:
+    """A gate that has given recordings of a person to two others, with a mail server."""
+    folder = copied(original, tmp_path / "gate")
+    with opened(folder) as house:
+        for recording, bundle in (("rec0", "b-1"), ("rec1", "b-2")):
+            body = {"call_id": f"call-{recording}", "purpose": "audit", "recipient": f"k-{bundle}", "bundle": bundle}
+            house.keep("exported", recording, ANN, body)
+    with mail_server() as mailbox:
+        amend(folder / "config.toml", {"mail": {"host": "127.0.0.1", "port": mailbox.port, "security": "none"}})
+        amend(folder / "config.toml", {"firm": {"contact_email": "data@webeo.example"}})
+        worked = Worked(folder, monkeypatch)
+        worked.start()
+        yield worked, mailbox
+        worked.stop()
+
+
+async def test_recipients_of_what_is_erased_are_told_from_the_console(
+    handed_out: tuple[Worked, Mailbox], tmp_path: Path
+) -> None:
+    worked, mailbox = handed_out
+    carried = ("request_carry_out", {"execute": True})
+    reference = asked(worked, "erasure", PROVEN, FOUND, GRANTED, carried)
+    app = console(worked, tmp_path)
+    async with app.run_test(size=(110, 80), notifications=True) as pilot:
+        await at_the_request(pilot, reference)
+        await until(pilot, shows(pilot, "recipients k-b-1, k-b-2", "R  a recipient of what is erased was told"))
+        await pressed(pilot, "l", "which letter?", "recipient")
+        await pilot.press("enter")
+        await until(pilot, shows(pilot, "which recipient?", "k-b-2"))
+        await pilot.press("enter")
+        await until(pilot, shows(pilot, "Their e-mail or postal address"))
+        await typed(pilot, "audit@example.org")
+        await until(pilot, shows(pilot, "Dear Sir or Madam", "recording rec0, in the bundle of evidence b-1"))
+        assert "Pat" not in screen_text(app) and "rec1" not in screen_text(app)
+        await pressed(pilot, "m", "Send this letter by mail?", "To audit@example.org")
+        await pilot.press("tab", "enter")
+        await until(pilot, shows(pilot, "Sent to audit@example.org"))
+        await pressed(pilot, "escape", "What may be done now")
+        for recipient, how in (("k-b-1", "mail"), ("", "mail")):
+            await pressed(pilot, "R", "which recipient?" if recipient else "how were they told?")
+            if recipient:
+                await pressed(pilot, "enter", "how were they told?")
+            await pressed(pilot, "enter", "The log keeps who, how and when")
+            await pilot.press("enter", "enter", "enter")
+            await until(pilot, shows(pilot, f"k-b-1, {how}", "What may be done now"))
+        await until(pilot, shows(pilot, "k-b-2, mail"))
+        assert "Not told" not in screen_text(app)
+    assert [to for _, to, _ in mailbox.letters] == [["audit@example.org"]]
+    told = [fact["body"] for fact in worked.facts("request_recipient_told")]
+    assert [(each["recipient"], each["how"]) for each in told] == [("k-b-1", "mail"), ("k-b-2", "mail")]
 
 
 async def test_where_only_a_time_is_known_calls_are_marked(worked: Worked, tmp_path: Path) -> None:

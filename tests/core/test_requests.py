@@ -34,6 +34,7 @@ from gate.core.request_words import (
     PackMade,
     PartTold,
     PersonTold,
+    RecipientTold,
     Refused,
     Searched,
     State,
@@ -70,6 +71,7 @@ EVENTS = {
     PackMade: {},
     Erased: {},
     PartTold: {"who": "person"},
+    RecipientTold: {"recipient": "r1"},
     LetterMade: {"kind": LetterKind.ACKNOWLEDGEMENT},
     PersonTold: {},
     AuthorityTold: {},
@@ -301,7 +303,7 @@ def test_every_pair_leads_where_the_table_says_or_is_forbidden(state, kind):
         with pytest.raises(UnexpectedEvent) as refused:
             handle(request, event(kind, 4))
         assert refused.value.why == why_not(request, event(kind, 4))
-        assert kind in (Granted, Fulfilled, Erased, LetterMade, Searched, PartTold)
+        assert kind in (Granted, Fulfilled, Erased, LetterMade, Searched, PartTold, RecipientTold)
     else:
         assert handle(request, event(kind, 4))[0].state in transition.leads_to
 
@@ -337,7 +339,7 @@ def test_an_authority_that_was_not_told_of_the_part_is_told_before_it_is_over():
 
 def test_every_state_is_reached_and_the_end_is_an_end():
     assert {target for _, _, target in edges()} == set(State) - {State.RECEIVED}
-    assert {event for source, event in TABLE if source in OVER} == {LetterMade}
+    assert {event for source, event in TABLE if source in OVER} == {LetterMade, RecipientTold}
     assert not any(source in OVER for source, _, _ in edges())
 
 
@@ -394,6 +396,7 @@ ACTS = {
     PersonTold: Act.TELL_PERSON,
     AuthorityTold: Act.TELL_AUTHORITY,
     PartTold: Act.TELL_PERSON,
+    RecipientTold: Act.TELL_RECIPIENT,
     Acknowledged: Act.ACKNOWLEDGE,
     LetterMade: Act.LETTER,
     Withdrawn: Act.WITHDRAW,
@@ -416,7 +419,9 @@ def everything(on):
         elif kind is PartTold:
             yield from (PartTold(day(on), who) for who in ("person", "authority"))
         elif kind is Erased:
-            yield from (Erased(day(on), held) for held in (0, 1))
+            yield from (Erased(day(on), held, tell) for held in (0, 1) for tell in ((), ("r1",), ("r1", "r2")))
+        elif kind is RecipientTold:
+            yield from (RecipientTold(day(on), recipient) for recipient in ("", "r1", "r2"))
         elif kind is LetterMade:
             yield from (LetterMade(day(on), letter) for letter in LetterKind)
         else:
@@ -439,6 +444,9 @@ def check_possible(request, on):
     refuse = next((step for step in steps if step.act is Act.REFUSE), None)
     grounds = next(each.choices for each in refuse.fields if each.kind is FieldKind.CHOICE) if refuse else ()
     assert set(grounds) == {each.ground for each in taken if isinstance(each, Refused)}
+    tell = next((step for step in steps if step.act is Act.TELL_RECIPIENT), None)
+    choices = next(each.choices for each in tell.fields if each.name == "recipient") if tell else ()
+    assert set(choices) == {each.recipient for each in taken if isinstance(each, RecipientTold)} == request.untold
     told = [each for each in taken if act_of(each) is Act.TELL_PERSON]
     assert told in ([], [telling(request, "person", day(on))])
     acts = [step.act for step in steps if step.act is not Act.LETTER]
@@ -488,6 +496,32 @@ def test_what_is_possible_is_what_the_rules_accept_in_each_state(asks, state):
             acknowledged=searched,
         )
         check_possible(request, 3)
+
+
+def test_recipients_of_what_is_erased_are_told_each_once_also_when_it_is_over():
+    request, _ = walk(Asks.ERASURE, (IdentityProven, 1), (Searched, 1), (Granted, 2))
+    assert forbidden(request, Act.TELL_RECIPIENT, day(2)) == "nobody else is known to have got what is erased"
+    request, _ = handle(request, Erased(day(3), 0, ("r1", "r2")))
+    request, _ = handle(request, RecipientTold(day(4), "r1"))
+    with pytest.raises(UnexpectedEvent, match="all were told"):
+        handle(request, RecipientTold(day(4), "r1"))
+    done, _ = handle(request, Fulfilled(day(5)))
+    for after in (done, dataclasses.replace(done, forgotten=True)):
+        steps = possible(after, day(40))
+        assert [step.letter for step in steps if step.suggested and step.letter] == [LetterKind.RECIPIENT]
+        assert [step.act for step in steps if step.suggested and not step.letter] == [Act.TELL_RECIPIENT]
+    told, _ = handle(done, RecipientTold(day(90), "r2"), day(90))
+    assert told.state is State.DONE and not told.late and not told.untold
+    assert LetterMade(day(90), LetterKind.RECIPIENT) in [each for each in everything(90) if accepted(told, each)]
+    assert not [step for step in possible(told, day(90)) if step.suggested]
+
+
+def test_recipients_are_told_again_of_what_a_hold_had_kept():
+    request, _ = walk(Asks.ERASURE, (IdentityProven, 1), (Searched, 1), (Granted, 2))
+    request, _ = handle(request, Erased(day(3), 1, ("r1",)))
+    request, _ = handle(request, RecipientTold(day(3), "r1"))
+    request, _ = handle(request, Erased(day(9), 0, ("r1", "r2")))
+    assert request.untold == {"r1", "r2"}
 
 
 SUGGESTED = {
@@ -570,4 +604,4 @@ def test_a_letter_is_due_until_it_is_made_and_while_it_says_what_is_so():
 
 def test_every_act_has_its_fields_and_every_letter_its_command():
     assert set(FIELDS) == set(Act)
-    assert set(LETTER_OF.values()) == set(LetterKind)
+    assert set(LETTER_OF.values()) == set(LetterKind) - {LetterKind.RECIPIENT}, "that one is due by recipient"

@@ -69,6 +69,8 @@ def test_each_names_who_writes_about_what_and_where_to_complain(name: str, facts
         told = flat(form)
         for words in (FIRM.legal_name, "PO6 3EN", facts.reference, "3 March 2026", "20 March 2026"):
             assert words in told, words
+        if facts.kind is LetterKind.RECIPIENT:
+            continue  # it goes to somebody who is not asked about, and has nothing to complain of
         assert "Wycliffe House" in told and "SK9 5AF" in told
         if facts.kind is not LetterKind.AUTHORITY:
             assert "supervisory authority" in told and "court" in told
@@ -105,6 +107,16 @@ def test_the_authority_is_not_told_who_it_was() -> None:
         assert "Ann" not in form and "7946" not in form and "ann@" not in form
     assert made.to == "casework@authority.invalid"
     assert letter(sample(LetterKind.AUTHORITY, Asks.ERASURE)).to == "", "by post where no address is set"
+
+
+def test_a_recipient_is_told_what_to_erase_and_not_who_it_was() -> None:
+    made = letter(replace(sample(LetterKind.RECIPIENT, Asks.ERASURE), name="Ann Example"))
+    for form in (made.text, made.html, made.eml.decode()):
+        assert "Ann" not in form and "7946" not in form and "ann@" not in form
+    told = flat(made.text)
+    assert "recording 5f0c2a71, in the bundle of evidence 7d31e09b, on 5 March 2026" in told
+    assert "Article 19" in told and "Please erase these recordings, every copy of them" in told
+    assert made.to == "auditor@example.invalid" and '"A. Uditor" <auditor@example.invalid>' in made.eml.decode()
 
 
 def test_an_erasure_says_what_backups_and_the_list_still_hold() -> None:

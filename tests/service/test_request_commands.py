@@ -380,6 +380,7 @@ _OPERATIONS = {
     Act.ERASE: "request_carry_out",
     Act.TELL_PERSON: "request_told",
     Act.TELL_AUTHORITY: "request_told",
+    Act.TELL_RECIPIENT: "request_told",
     Act.ACKNOWLEDGE: "request_acknowledge",
     Act.LETTER: "request_letter",
     Act.WITHDRAW: "request_withdraw",

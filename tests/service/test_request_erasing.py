@@ -165,6 +165,7 @@ def test_the_receipt_names_nobody(house: DataFolder) -> None:
         "recordings": 3,
         "facts": receipt["body"]["facts"],
         "whole": True,
+        "tell": {},
         "held_back": 0,
         "held_calls": 0,
         "held_by": [],

@@ -40,7 +40,8 @@ def event(kind, day):
         events.Refused: {"ground": events.Ground.CONTRACT},
         events.LetterMade: {"kind": events.LetterKind.ACKNOWLEDGEMENT},
     }
-    extra |= {events.Erased: {"held": day % 2}, events.PartTold: {"who": ("person", "authority")[day % 2]}}
+    extra |= {events.PartTold: {"who": ("person", "authority")[day % 2]}}
+    extra |= {events.Erased: {"held": day % 2, "tell": ("r1",)}, events.RecipientTold: {"recipient": "r1"}}
     return kind(on=DAY + timedelta(days=day), **extra.get(kind, {}))
 
 

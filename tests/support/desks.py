@@ -333,7 +333,7 @@ class SmallDesk:
         standing |= {"days_left": 30, "warning": "", "letters": [], "next": [], "told": []}
         standing |= {"channel": "email", "opened_at": "2026-03-02T09:00:00+00:00", "started": "2026-03-02"}
         standing |= {"written": True, "extended": False, "identified": True, "searched": True, "found": 1}
-        standing |= {"outside": 0, "missing": [], "freed": []}
+        standing |= {"outside": 0, "missing": [], "freed": [], "untold": []}
         unset = ("contact", "about", "since", "until", "paused_on", "acknowledge_by", "checked", "ground")
         return standing | dict.fromkeys((*unset, "carried_out", "pack")) | more
 

@@ -5,4 +5,5 @@
 - ``erasure``    the erasure as people ask for it; ``erasing``: in an order that survives a kill; ``plan``: what goes
 - ``steps``      taking a step; ``executor``: what the rules command is carried out; ``facts``: a request in the log
 - ``standing``   how a request stands; ``reminding``: what is due; ``proofs``: that somebody was told
+- ``telling``    the recipients of what is erased: who is to be told of it, and of what
 """

@@ -11,6 +11,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Final, Literal
 
 from gate.core import request_words as events
+from gate.core.request_steps import HOWS
 from gate.core.request_words import Ground
 from gate.core.requests import telling
 from gate.errors import UsageError
@@ -19,6 +20,7 @@ from gate.operations.requests.opening import Numbers
 from gate.operations.requests.proofs import Proof, checked_proof, nameless
 from gate.operations.requests.standing import Standing
 from gate.operations.requests.steps import amend, chosen_of, day_of, load, numbers_of, shown, step, take
+from gate.operations.requests.telling import chosen
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
@@ -203,16 +205,21 @@ def request_decide(folder: DataFolder, asked: Decide, caller: Caller) -> Standin
 class Told(OfRequest, frozen=True):
     """The answer went out."""
 
-    who: Literal["person", "authority"] = "person"
+    who: Literal["person", "authority", "recipient"] = "person"
+    recipient: Line = ""
+    """The id of a recipient of what is erased; empty: the only one."""
+    how: Literal["", "mail", "post", "phone", "in_person", "impossible", "disproportionate"] = ""
+    """How the recipient was told, or why nobody told them."""
     evidence: Line = ""
-    """That the authority was told: a reference (the authority's, a consignment, a message), or a file's name."""
+    """That the authority or a recipient was told: a reference (theirs, a consignment, a message), or a file's name."""
     evidence_sha256: Line = ""
     """Of the file."""
 
 
 @operation(Told, "request_told", roles=KEEPERS)
 def request_told(folder: DataFolder, asked: Told, caller: Caller) -> Standing:
-    """Note that the answer went out: to the person, or a refusal to the supervisory ``authority``, with its proof.
+    """Note that the answer went out: to the person, or a refusal to the supervisory ``authority``, with its proof; or
+    that a ``recipient`` of what is erased was told of it, and how.
 
     What was granted is over with it. When a person has been told of their erasure, the request forgets them too, and so
     does one that was open while another erased them: reference, dates, decision and receipts stay.
@@ -220,12 +227,22 @@ def request_told(folder: DataFolder, asked: Told, caller: Caller) -> Standing:
     proof = Proof(asked.evidence, asked.evidence_sha256)
     if asked.who == "person" and proof != Proof():
         raise UsageError("a proof is kept of what the authority was told", hint="Leave it away for the person.")
+    if (asked.who == "recipient") != bool(asked.how):
+        raise UsageError(
+            "say how a recipient was told, or why not" if not asked.how else "that is said of a recipient alone",
+            hint=f"--how {', '.join(HOWS)}",
+        )
 
     def event(on: date, request: events.Request) -> events.Event:
+        if asked.who == "recipient":
+            named = chosen(request.recipients, request.untold, asked.recipient) if request.recipients else ""
+            return events.RecipientTold(on, named)
         return telling(request, asked.who, on)
 
     def more(row: Row) -> Row:
-        return {} if asked.who == "person" else checked_proof(proof, row)
+        how = {"how": asked.how} if asked.how else {}
+        needed = asked.who == "authority" or proof != Proof()
+        return how | (checked_proof(proof, row) if needed else {})
 
     return step(folder, asked.request, asked.on, caller.actor, event, more=more)
 

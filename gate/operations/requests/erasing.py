@@ -30,10 +30,12 @@ from gate.errors import GateError, RefusedError, StoreError, UsageError
 from gate.log import Logger
 from gate.operations.requests.facts import CARRIED, CARRYING, KINDS, WORDS, last, replay
 from gate.operations.requests.plan import GONE, Plan
+from gate.operations.requests.telling import to_tell
 from gate.operations.retention.erasing import hold_of
 from gate.operations.retention.sweeper import Retention
 from gate.ports import Fact
 from gate.store import requests as book
+from gate.store.handed_out import handed_out
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
 from gate.types import Progress, Row
@@ -167,7 +169,7 @@ class RequestEraser:
             recordings = [each["recording_id"] for each in plan.calls if each["recording_id"]]
             body = {"calls": [each["call_id"] for each in plan.calls]}
             # named while it is still known what went to whom
-            body["recipients"] = book.handed_out(tx, recordings, plan.lines)
+            body["recipients"] = handed_out(tx, recordings, plan.lines)
             tx.append(Fact(CARRYING, row["id"], self._clock.now(), actor, body))
         return plan, {}
 
@@ -340,6 +342,11 @@ class RequestEraser:
             "open_requests": self._still_open(tx, plan),
             "mentions": sorted(plan.mentions),
             "backups_until": self._retention.backups_until().isoformat(),
+            "tell": to_tell(
+                tx,
+                book.course(tx, plan.request_id),
+                [each["recording_id"] for each in calls if each["recording"] == "erased"],
+            ),
         }
         tx.append(Fact(CARRIED, plan.request_id, self._clock.now(), actor, body))
         return body

@@ -42,6 +42,7 @@ EVENTS: Final[Mapping[str, type[Event]]] = {
     "request_person_told": words.PersonTold,
     "request_authority_told": words.AuthorityTold,
     "request_part_told": words.PartTold,
+    "request_recipient_told": words.RecipientTold,
     "request_fulfilled": words.Fulfilled,
     "request_withdrawn": words.Withdrawn,
 }
@@ -75,6 +76,9 @@ def event_of(kind: str, body: Mapping[str, Any], at: str) -> Event:
         values["ground"] = Ground(body["ground"])
     if event is words.Erased:
         values["held"] = int(body.get("held") or 0)
+        values["tell"] = tuple(body.get("tell") or ())
+    if event is words.RecipientTold:
+        values["recipient"] = str(body["recipient"])
     if event is words.PartTold:
         values["who"] = str(body["who"])
     if event is words.LetterMade:

@@ -21,9 +21,10 @@ from gate.exports.bundle import many
 from gate.exports.letters import firm_of, render, templates_of
 from gate.exports.mail import send, sender_of
 from gate.exports.spoken import spoken_day, spoken_number
-from gate.operations.operation import KEEPERS, Caller, Line, Request, Response, operation
+from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, operation
 from gate.operations.requests.facts import CARRIED, CARRYING, KINDS, MADE, SENT, last, said
 from gate.operations.requests.steps import READY, day_of, load
+from gate.operations.requests.telling import chosen, given_to
 from gate.store import requests as book
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
@@ -71,6 +72,10 @@ class WriteLetter(Request[Rendered], frozen=True, kw_only=True):
     kind: LetterKind
     pack: Line = ""
     """Name of the file that goes with a response."""
+    recipient: Line = ""
+    """Id of whom a letter to a recipient of what is erased is for; empty: the only one."""
+    to: Note = ""
+    """E-mail or postal address of the recipient."""
     send: bool = False
 
 
@@ -83,7 +88,7 @@ def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Re
     """
     kind = LetterKind(asked.kind)
 
-    def facts(tx: StoreTransaction) -> tuple[str, LetterFacts]:
+    def facts(tx: StoreTransaction) -> tuple[str, LetterFacts, str]:
         row, course, before = load(tx, asked.request)
         day = day_of(folder, asked.on, before)
         _check(row, before, kind, day)
@@ -92,19 +97,22 @@ def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Re
             _check_nothing(tx, row)
         name = (asked.pack or f"{row['reference']}.html") if access and before.held else ""
         said_in_it = _facts(tx, row, course, before, kind, day, name)
+        if kind is LetterKind.RECIPIENT:
+            to = chosen(before.recipients, before.untold, asked.recipient)
+            return row["id"], _for_recipient(folder, said_in_it, to, asked.to, given_to(course, to)), to
         if kind is LetterKind.CONFIRMATION and before.asks is Asks.ERASURE:
             said_in_it = replace(said_in_it, recipients=_recipients(folder, course))
-        return row["id"], said_in_it
+        return row["id"], said_in_it, ""
 
-    request_id, said_in_it = folder.store.call(facts)
+    request_id, said_in_it, recipient = folder.store.call(facts)
     letter = _rendered(folder, said_in_it)
     digest = hashlib.sha256(letter.eml).hexdigest()
     if asked.send and not letter.to:
         raise UsageError(
             f"{said_in_it.reference}: no e-mail address is known for this letter",
-            hint="Print it and post it: -o FILE",
+            hint="Give it: --to ADDRESS" if recipient else "Print it and post it: -o FILE",
         )
-    body = {"kind": kind.value, "sha256": digest}
+    body = {"kind": kind.value, "sha256": digest} | ({"recipient": recipient} if recipient else {})
     folder.keep(MADE, request_id, caller.actor, body)
     if asked.send:
         folder.keep(SENT, request_id, caller.actor, body | {"server": _sent(folder, letter)})
@@ -267,6 +275,25 @@ def _recipients(folder: DataFolder, course: list[Row]) -> tuple[str, ...]:
                 f"{who.get('name') or key} ({who.get('purpose') or 'no longer on our register'}): {what}, on {day}"
             )
     return tuple(dict.fromkeys(lines))
+
+
+def _for_recipient(
+    folder: DataFolder, facts: LetterFacts, recipient: str, to: str, given: tuple[str, ...]
+) -> LetterFacts:
+    """What a recipient is told: what they were given, by ids; nothing of the person."""
+    keyring = folder.keyring()
+    names = {each["id"]: each["name"] for each in (*keyring.retired(), *keyring.recipients())}
+    return LetterFacts(
+        kind=facts.kind,
+        reference=facts.reference,
+        asks=facts.asks,
+        received=facts.received,
+        today=facts.today,
+        decided=facts.decided,
+        contact=to,
+        recipient=names.get(recipient) or recipient,
+        given=given,
+    )
 
 
 def _ground_of_part(request: events.Request, carried: Row) -> Ground | None:

@@ -101,6 +101,8 @@ class Standing(Response, frozen=True):
     """What the person is to be asked for, so that their calls can be found."""
     ground: Ground | None
     told: list[str]
+    untold: list[str]
+    """Ids of recipients of what is erased who are to be told of it."""
     freed: list[str]
     """Names of holds that kept a part of the erasure and have ended: the rest can go."""
     carried_out: Receipt | None
@@ -150,6 +152,7 @@ def standing_of(row: Row, course: list[Row], request: Request, today: date, free
         missing=_missing(row, request),
         ground=request.ground,
         told=sorted(request.told),
+        untold=sorted(request.untold),
         freed=list(freed),
         carried_out=convert(carried, Receipt) if carried else None,
         pack=convert(pack, Pack) if pack else None,
@@ -209,6 +212,7 @@ _COMMANDS: Final = {
     Act.ERASE: "fulfil {}",
     Act.TELL_PERSON: "told {} person",
     Act.TELL_AUTHORITY: "told {} authority --reference REFERENCE",
+    Act.TELL_RECIPIENT: "told {} recipient --recipient ID --how HOW",
     Act.ACKNOWLEDGE: "acknowledge {}",
 }
 """Commands of the command line; letters are told apart."""

@@ -1,0 +1,58 @@
+"""``dialgate request told``: who has been told, and what proves it."""
+
+from __future__ import annotations
+
+from datetime import date
+from pathlib import Path
+from typing import Any, Literal
+
+import click
+
+from gate.cli.command import command as make
+from gate.cli.output import View
+from gate.cli.reach import reach
+from gate.cli.request_group import command
+from gate.cli.request_values import dated, proof_of, proven, show
+from gate.core.request_steps import HOWS
+from gate.operations.requests.course import Told
+
+
+@make(
+    "told",
+    group=command,
+    numbers=True,
+    example=(
+        "dialgate request told DSR-2026-0007 person --dated 2026-03-20\n"
+        "dialgate request told DSR-2026-0007 authority --reference IC-301234-X9Y8\n"
+        "dialgate request told DSR-2026-0007 authority --file proof-of-posting.pdf\n"
+        "dialgate request told DSR-2026-0007 recipient --how mail"
+    ),
+)
+@click.argument("request")
+@click.argument("who", type=click.Choice(["person", "authority", "recipient"]), default="person")
+@click.option("--recipient", default="", metavar="ID", help="Who was given what is erased (default: the only one).")
+@click.option("--how", type=click.Choice(HOWS), help="How the recipient was told, or why nobody told them.")
+@proven
+@dated
+def told(
+    view: View,
+    request: str,
+    who: Literal["person", "authority", "recipient"],
+    recipient: str,
+    how: Any,
+    reference: str,
+    file: Path | None,
+    on: date | None,
+) -> None:
+    """The answer went out: to the person, or a refusal to the authority; or a recipient knows of an erasure.
+
+    That the authority was told needs a proof: its reference, that of a consignment or a message, or a file.
+
+    With the person told, what was granted is over. A request for erasure then forgets who asked: make the letter first.
+    """
+    evidence, digest = proof_of(reference, file)
+    asked = Told(
+        request=request, on=on, who=who, recipient=recipient, how=how or "", evidence=evidence, evidence_sha256=digest
+    )
+    with reach(view.config) as gate:
+        show(view, gate.ask(asked))

@@ -1,0 +1,78 @@
+"""Who was given what an erasure took, and is to be told that it is erased (Art 19 UK GDPR).
+
+The receipt of the erasure (``request_carried``) names each of them with what they were given, by ids alone: the letter
+to them is made from it, also when the request has forgotten the person. After an erasure of what a hold had kept it
+names those of whose recordings more is erased. The person's own packs are not told of here: the confirmation says it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from datetime import date
+from typing import Any, Final
+
+from gate.errors import UsageError
+from gate.exports.spoken import spoken_day
+from gate.operations.requests.facts import CARRIED, CARRYING, last
+from gate.store.handed_out import purposes_of
+from gate.store.transaction import StoreTransaction
+from gate.types import Row
+
+_HINT: Final = "Give one of these with --recipient; dialgate key list says who they are."
+
+
+def to_tell(tx: StoreTransaction, course: list[Row], erased: Collection[str]) -> Row:
+    """Recipients of recordings that are erased now and of which they have not been named, each with all that they were
+    given and is erased.
+
+    A key of the firm's own, to which no export may go, opens recordings inside it and receives nothing.
+    """
+    handed: dict[str, list[Row]] = {}
+    for each in last(course, CARRYING).get("recipients") or []:
+        for recipient in each["recipient"].split():
+            if each["what"] == "bundle" or (each["what"] == "recording" and _outside(tx, recipient)):
+                mine = each.get("recordings") or {}
+                handed.setdefault(recipient, []).extend(
+                    {"recording": name} | given for name, given in sorted(mine.items()) if name in erased
+                )
+    named = {recipient: _named(course, recipient) for recipient in handed}
+    return {
+        recipient: given
+        for recipient, given in sorted(handed.items())
+        if {each["recording"] for each in given} - named[recipient]
+    }
+
+
+def given_to(course: list[Row], recipient: str) -> tuple[str, ...]:
+    """What a recipient was given and is erased, a line each, from the newest receipt that names them."""
+    given: list[Row] = next((tell[recipient] for tell in reversed(_receipts(course)) if recipient in tell), [])
+    return tuple(line for each in given for line in _lines(each))
+
+
+def chosen(recipients: Collection[str], untold: Collection[str], named: str) -> str:
+    """The recipient who is meant: the one that is named, else the only one. Raises ``UsageError``."""
+    if named in recipients:
+        return named
+    left = sorted(untold or recipients)
+    if named or len(left) != 1:
+        what = f"{named} was given nothing of this" if named else "which recipient?"
+        raise UsageError(f"{what}: {', '.join(left)}", hint=_HINT)
+    return left[0]
+
+
+def _outside(tx: StoreTransaction, recipient: str) -> bool:
+    return bool(purposes_of(tx, [recipient]).get(recipient))
+
+
+def _receipts(course: list[Row]) -> list[dict[str, Any]]:
+    return [fact["body"].get("tell") or {} for fact in course if fact["kind"] == CARRIED and fact["body"]]
+
+
+def _named(course: list[Row], recipient: str) -> set[str]:
+    return {each["recording"] for tell in _receipts(course) for each in tell.get(recipient, ())}
+
+
+def _lines(given: Row) -> list[str]:
+    day = spoken_day(date.fromisoformat(given["on"]))
+    bundles = [f", in the bundle of evidence {name}" for name in given["bundles"]] or [""]
+    return [f"recording {given['recording']}{bundle}, on {day}" for bundle in bundles]
