@@ -250,8 +250,7 @@ ALTER TABLE calls ADD COLUMN listed_service INTEGER;
 UPDATE calls SET listed_service = (SELECT EXISTS (SELECT 1 FROM json_each(facts.body, '$.registers')
     WHERE json_extract(value, '$.listed')) FROM facts WHERE leaf_index = calls.leaf_index AND body IS NOT NULL)
     WHERE reason = 'service_call';
-CREATE INDEX calls_let_through ON calls (claimed_by, at, listed_service)
-    WHERE verdict = 'allow' AND source IS NOT 'ask' AND reason IS NOT 'emergency_call';
+CREATE INDEX calls_let_through ON calls (claimed_by, at, listed_service, reason, source) WHERE verdict = 'allow';
 """
 
 

@@ -139,6 +139,10 @@ PLANS = [
     (queries.objections_page, "objections_made"),
     (queries.consents_page, "consents_noted"),
     (lambda tx: queries.counts_by_reason(tx, START), "COVERING INDEX calls_at (at>?"),
+    (
+        lambda tx: queries.let_through_by_hour(tx, "account:alice", START, START + timedelta(days=28)),
+        "COVERING INDEX calls_let_through (claimed_by=? AND at>? AND at<?)",
+    ),
     (lambda tx: queries.facts_of(tx, "x"), "facts_subject (subject=?)"),
     (lambda tx: tx.objections(NUMBER), "objections_hash (number_hash=?)"),
     (lambda tx: tx.consents(NUMBER), "consents_hash (number_hash=?)"),
