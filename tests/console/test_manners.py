@@ -199,7 +199,7 @@ async def test_a_slow_gate_does_not_freeze_the_keys(served: Served) -> None:
             loop = asyncio.get_running_loop()
             began = loop.time()
             await pilot.press("escape", "j", "j")
-            assert loop.time() - began < 1.0
+            assert loop.time() - began < PATIENCE / 2, "the keys waited for the gate"
             assert table(app).cursor == 2
         finally:
             served.slow = lambda op: None
