@@ -184,10 +184,10 @@ class Streams:
     # --- in: called on the I/O thread ---------------------------------------------------------------------------------
 
     def _take(self, connection: Connection, message: Framed) -> None:
-        self._steps.post(partial(self._deliver, connection, message, time.monotonic()))
+        self._steps.arrived(partial(self._deliver, connection, message, time.monotonic()))
 
     def _over(self, connection: Connection) -> None:
-        self._steps.post(partial(self._forget, connection))
+        self._steps.arrived(partial(self._forget, connection))
 
     # --- line thread --------------------------------------------------------------------------------------------------
 

@@ -163,7 +163,7 @@ class Transport:
             address = (f"[{source[0]}]", source[1]) if v6 else (source[0], source[1])
             if not self.flood_filter.lets(address, len(data)):
                 continue
-            self._steps.post(partial(self._deliver, data, address, _arrival(extra)))
+            self._steps.arrived(partial(self._deliver, data, address, _arrival(extra)))
 
     def _deliver(self, data: bytes, source: Address, arrived: float) -> None:
         self.on_wait(time.monotonic() - arrived)

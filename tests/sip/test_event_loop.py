@@ -9,6 +9,7 @@ import pytest
 
 from gate.errors import ConfigError, GateError
 from gate.sip.line import SipLine
+from gate.sip.sippy_adapter.event_loop import StepQueue
 from gate.sip.udp import split_address
 from tests.support.sip_line import PassThrough, RunningLine, a_leg_file, config_for
 from tests.support.waiting import PATIENCE
@@ -100,3 +101,15 @@ def test_addresses(text, address):
 def test_what_is_no_address(text):
     with pytest.raises(ConfigError):
         split_address(text)
+
+
+def test_what_was_posted_comes_before_what_has_arrived():
+    """A decision is not late because a thousand datagrams came before it."""
+    steps, done = StepQueue(), []
+    for number in range(3):
+        steps.arrived(lambda number=number: done.append(f"datagram {number}"))
+    steps.post(lambda: done.append("decision"))
+    steps.start(lambda: None)
+    assert len(steps) == 4
+    steps.drain()
+    assert done == ["decision", "datagram 0", "datagram 1", "datagram 2"]

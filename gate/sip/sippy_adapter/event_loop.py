@@ -34,21 +34,33 @@ BATCH = 64
 class StepQueue:
     """Steps for the line thread, from any thread, in order; they wait where the loop does not run yet.
 
+    What has arrived from the network waits in a row of its own, behind the rest: where more comes than the line can
+    take, decisions and commits of the calls that it has taken are not late for it.
+
     At most one wake-up is under way however many steps wait, so a flood costs no signal per datagram.
     """
 
     def __init__(self) -> None:
         self._waiting: deque[Callable[[], None]] = deque()
+        self._arrived: deque[Callable[[], None]] = deque()
         self._lock = threading.Lock()
         self._awake = False
         self._wake: Callable[[], None] | None = None
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self._waiting) + len(self._arrived)
 
     def post(self, step: Callable[[], None]) -> None:
         """Run ``step`` soon on the line thread."""
         self._waiting.append(step)
+        self._call()
+
+    def arrived(self, step: Callable[[], None]) -> None:
+        """Run ``step``, which takes a message from the network, after what was posted."""
+        self._arrived.append(step)
+        self._call()
+
+    def _call(self) -> None:
         with self._lock:
             if self._awake or self._wake is None:
                 return
@@ -66,12 +78,13 @@ class StepQueue:
         with self._lock:
             self._wake = None
         self._waiting.clear()
+        self._arrived.clear()
 
     def drain(self) -> None:
         """Run what waits, a batch at a time; called on the line thread."""
         for _ in range(BATCH):
             try:
-                step = self._waiting.popleft()
+                step = (self._waiting or self._arrived).popleft()
             except IndexError:
                 break
             try:
@@ -79,7 +92,7 @@ class StepQueue:
             except Exception:  # noqa: BLE001 - the line thread's boundary: one bad step must not end every call
                 _log.exception("step failed")
         with self._lock:
-            if not self._waiting or self._wake is None:
+            if not len(self) or self._wake is None:
                 self._awake = False
                 return
         self._wake()
