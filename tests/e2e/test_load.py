@@ -14,7 +14,7 @@ from tests.support.gatehouse import LISTED, UNLISTED, running
 from tests.support.sipp import Sipp
 from tests.support.waiting import PATIENCE
 
-RATE, SECONDS = 50, 8
+RATE, SECONDS = 25, 8
 CALLS = RATE * SECONDS
 
 
