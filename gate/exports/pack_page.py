@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from jinja2 import Environment, FileSystemLoader
+
+from gate.exports.proof_page import policy_hash
 
 FOLDER: Final = Path(__file__).parent / "templates" / "pack"
 _POLICY: Final = (
@@ -28,7 +29,7 @@ class Page(NamedTuple):
 def parts(firm: str, reference: str, header: str) -> Page:
     """The page for a firm's name and a reference, which stand in it in clear."""
     script, style = (_source(name) for name in ("pack.js", "pack.css"))
-    policy = _POLICY.format(script=_hash(script), style=_hash(style))
+    policy = _POLICY.format(script=policy_hash(script), style=policy_hash(style))
     environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True, keep_trailing_newline=True)
     page = environment.get_template("pack.html").render(
         firm=firm, reference=reference, header=header, policy=policy, script=script, style=style
@@ -44,7 +45,3 @@ def data(sealed: bytes, attributes: str) -> bytes:
 
 def _source(name: str) -> str:
     return (FOLDER / name).read_text(encoding="utf-8")
-
-
-def _hash(text: str) -> str:
-    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
