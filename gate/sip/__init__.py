@@ -13,6 +13,7 @@ How a call comes in and goes out::
 - ``stream_io``         the one thread that reads and writes them all; its parts: ``connection``, ``framing``,
                         ``connection_bounds``, ``certificates``
 - ``message``           the parser, and answers made without a dialog; ``header_fields``: pieces of header values
+- ``multipart``         bodies of several parts: the SDP among them
 - ``flood_filter``      which datagrams of a flood reach the line thread at all
 - ``ingress``           every datagram, from size check to sippy; nothing passes an exception
 - ``admission``         what a new INVITE must be, and what the call manager is told of it

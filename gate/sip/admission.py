@@ -13,18 +13,20 @@ from gate.sip import identity, sdp
 from gate.sip.auth import ProvenCaller
 from gate.sip.header_fields import split_list, whole
 from gate.sip.message import Address, SipMessage, body_of
+from gate.sip.multipart import SDP, content_type
 from gate.sip.purpose_claims import PurposeClaims
 from gate.sip.sippy_adapter.rewriting import parsable
 
 ALLOWED = [("Allow", identity.ALLOW + ", REGISTER")]
-SDP_ONLY = [("Accept", "application/sdp")]
-IN_DIALOG = frozenset({"INVITE", "BYE", "INFO", "OPTIONS"})
+SDP_ONLY = [("Accept", "application/sdp, multipart/mixed")]
+SUPPORTED: frozenset[str] = frozenset()
+"""Options that a request may require (RFC 3261 20.32)."""
+IN_DIALOG = frozenset({"INVITE", "BYE", "INFO", "OPTIONS", "UPDATE"})
 """Methods that belong to a call."""
 KNOWN = IN_DIALOG | {
     "ACK",
     "CANCEL",
     "REGISTER",
-    "UPDATE",
     "PRACK",
     "MESSAGE",
     "NOTIFY",
@@ -47,7 +49,41 @@ def usable_names(request: SipMessage) -> bool:
     return one and parsable(request)
 
 
-def invite_fault(request: SipMessage) -> tuple[int, str, list[tuple[str, str]]] | None:
+Fault = tuple[int, str, list[tuple[str, str]]]
+"""Code, phrase and headers."""
+
+
+def extension_fault(request: SipMessage) -> Fault | None:
+    """420 where a request requires an option that is not there, whatever its method (RFC 3261 8.2.2.3)."""
+    required = [option for value in request.all("require") for option in split_list(value) if option]
+    unknown = [option for option in required if option.lower() not in SUPPORTED]
+    return (420, "Bad Extension", [("Unsupported", ", ".join(unknown))]) if unknown else None
+
+
+def in_dialog_fault(request: SipMessage) -> Fault | None:
+    """What RFC 3261 8.2 says to answer to a request inside a call before the call is told; None where all is well."""
+    if request.method not in IN_DIALOG:
+        return (405, "Method Not Allowed", ALLOWED) if request.method in KNOWN else (501, "Not Implemented", ALLOWED)
+    if fault := extension_fault(request):
+        return fault
+    if not usable_names(request) or (request.method == "INVITE" and not usable_contact(request)):
+        return 400, "Bad Request", []
+    if request.method in ("INVITE", "UPDATE"):
+        return _body_fault(request)
+    return None
+
+
+def _body_fault(request: SipMessage) -> Fault | None:
+    """415 for a body that is no SDP, or written in a way that nobody here reads."""
+    if body_of(request):
+        if content_type(request.get("content-type")) != SDP:
+            return 415, "Unsupported Media Type", SDP_ONLY
+        if (request.get("content-encoding") or "identity").lower() != "identity":
+            return 415, "Unsupported Media Type", [("Accept-Encoding", "identity")]
+    return None
+
+
+def invite_fault(request: SipMessage) -> Fault | None:
     """What RFC 3261 8.2 says to answer before the call is looked at: code, phrase, headers; None where all is well."""
     told = request.get("max-forwards")
     hops = 70 if told is None else whole(told)
@@ -57,16 +93,11 @@ def invite_fault(request: SipMessage) -> tuple[int, str, list[tuple[str, str]]] 
         return 483, "Too Many Hops", []
     if request.uri.partition(":")[0].lower() not in ("sip", "tel"):
         return 416, "Unsupported URI Scheme", []
-    if required := [option for value in request.all("require") for option in split_list(value) if option]:
-        return 420, "Bad Extension", [("Unsupported", ", ".join(required))]
+    if fault := extension_fault(request):
+        return fault
     if not usable_contact(request) or not usable_names(request):
         return 400, "Bad Request", []
-    if body_of(request):
-        if (request.get("content-type") or "").partition(";")[0].strip().lower() != "application/sdp":
-            return 415, "Unsupported Media Type", SDP_ONLY
-        if (request.get("content-encoding") or "identity").lower() != "identity":
-            return 415, "Unsupported Media Type", [("Accept-Encoding", "identity")]
-    return None
+    return _body_fault(request)
 
 
 def attempt_of(

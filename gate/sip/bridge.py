@@ -353,6 +353,7 @@ class Bridge:
         self.phase = "over"
         self._stop_timers()
         self.liveness.stop()
+        self.offer_answer.stop()
         self._waiting.clear()
         text = reason(why, 200 if self.picked_up else cause or answer[0])
         if self.picked_up and not self.route.emergency and not self.caller.isConnected():

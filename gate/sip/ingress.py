@@ -15,21 +15,21 @@ import structlog
 
 from gate.sip.admission import (
     ALLOWED,
-    IN_DIALOG,
     KNOWN,
     SDP_ONLY,
     attempt_of,
+    extension_fault,
+    in_dialog_fault,
     invite_fault,
     number_of,
-    usable_contact,
-    usable_names,
 )
 from gate.sip.auth import Authenticator, AuthResult, ProvenCaller
 from gate.sip.endpoint import Endpoint
 from gate.sip.framing import Fault
 from gate.sip.header_fields import uri_of, user_of
 from gate.sip.loop_detection import passed_through
-from gate.sip.message import Address, BadMessage, SipMessage, answer, body_of, destination, parse
+from gate.sip.message import Address, BadMessage, SipMessage, answer, destination, parse
+from gate.sip.multipart import unpack
 from gate.sip.peers import DialogPeer
 from gate.sip.pending import Pending, PendingCalls
 from gate.sip.purpose_claims import PurposeClaims
@@ -71,6 +71,7 @@ class Ingress:
         """One datagram, or one message of a connection; ``fault``: why the connection cannot be read on."""
         try:
             request = parse(data)
+            unpack(request)
             if fault is not None:
                 raise BadMessage("no end", message=request if request.method else None, code=fault[0], phrase=fault[1])
             if not request.method:
@@ -214,7 +215,11 @@ class Ingress:
         elif request.to_tag and request.method != "CANCEL":
             self._in_dialog(request, source, endpoint)
         elif handler := self._methods.get(request.method):
-            handler(request, source, endpoint)
+            fault = extension_fault(request) if request.method in ("OPTIONS", "REGISTER") else None
+            if fault is None:
+                handler(request, source, endpoint)
+            elif self._may_answer(source, endpoint):
+                self.reply(request, source, endpoint, *fault)
         elif self._may_answer(source, endpoint):
             if request.method in ("BYE", "INFO", "UPDATE", "PRACK"):
                 self.reply(request, source, endpoint, 481, "Call/Transaction Does Not Exist")
@@ -233,24 +238,10 @@ class Ingress:
             return
         if leg.flow is not None and leg.peer.claimed_by and endpoint.reliable:  # it may have a new connection
             leg.flow = endpoint.belonging_to(leg.peer.claimed_by)
-        if request.method in IN_DIALOG:
-            if not usable_names(request):
-                self.reply(request, source, endpoint, 400, "Bad Request")
-                return
-            content = (request.get("content-type") or "").partition(";")[0].strip().lower()
-            if request.method == "INVITE" and body_of(request) and content != "application/sdp":
-                self.reply(request, source, endpoint, 415, "Unsupported Media Type", SDP_ONLY)
-                return
-            if request.method == "INVITE" and not usable_contact(request):
-                self.reply(request, source, endpoint, 400, "Bad Request")
-                return
-            self.engine.transactions.feed(request, source, endpoint)
-        elif request.method == "UPDATE" and not body_of(request):
-            self.reply(request, source, endpoint, 200, "OK", ALLOWED)
-        elif request.method in KNOWN:
-            self.reply(request, source, endpoint, 405, "Method Not Allowed", ALLOWED)
+        if fault := in_dialog_fault(request):
+            self.reply(request, source, endpoint, *fault)
         else:
-            self.reply(request, source, endpoint, 501, "Not Implemented", ALLOWED)
+            self.engine.transactions.feed(request, source, endpoint)
 
     def _from_peer(
         self, peer: DialogPeer, has: Callable[[str], bool], request: SipMessage, source: Address, endpoint: Endpoint

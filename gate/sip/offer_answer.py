@@ -1,9 +1,10 @@
-"""Offers inside a call: hold, resume, codec change, session refresh (RFC 3264, RFC 3261 section 14).
+"""Offers inside a call, by re-INVITE, UPDATE or ACK: hold, resume, codec change (RFC 3264, 3311, RFC 3261 section 14).
 
 One at a time and end to end: an offer from one side is sent to the other, and its answer comes back. While one is under
 way, another gets 491. Before the caller is answered it cannot be asked, so the gate answers the callee's offer itself,
 where the announcement can still be heard under it. The relay follows an offer at once; one that comes to nothing is
-taken back there, too, or that side would neither be heard nor recorded any more.
+taken back there, too, or that side would neither be heard nor recorded any more. Codecs in which a recording could not
+be heard again are cut out of it; one that has no other is refused. Nothing of this holds a call for help back.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("gate.sip")
 
+UPDATE_SECONDS = 20.0
+"""How long an offer in an UPDATE waits for the other side: its own transaction ends after 32 s."""
+
 
 class OfferAnswer:
     """The offers of one call."""
@@ -34,6 +38,7 @@ class OfferAnswer:
         self.wants_answer = True
         """False where that side's request is already answered (its offer came in an ACK)."""
         self._offer = ""
+        self._overdue: Any = None
         self.attend("caller")
         self.attend("callee")
 
@@ -56,7 +61,15 @@ class OfferAnswer:
                 self._refuse(source, 491, "Request Pending")
             return
         body = event.getData()
+        if not bridge.route.emergency and (text := sdp.cut(str(body))) != str(body):
+            if not text:
+                if wants_answer:
+                    self._refuse(source, 488, "Not Acceptable Here")
+                return
+            body = MsgBody(text)
         self.from_side, self.wants_answer, self._offer = side, wants_answer, str(body)
+        if wants_answer and source.hurried:
+            self._overdue = bridge.engine.after(UPDATE_SECONDS, bridge.safely(lambda: self._no_answer(side)))
 
         def ready(body: Any, ex: Any = None) -> None:
             if bridge.phase != "connected" or self.from_side != side:
@@ -85,6 +98,8 @@ class OfferAnswer:
             return
         body, asker = data[2], self.from_side
         answer = str(body) if body is not None else ""
+        if body is not None and not self.bridge.route.emergency and not sdp.cut(answer):
+            body = None  # it was not offered
 
         def ready(body: Any, ex: Any = None) -> None:
             if self.bridge.phase != "connected" or self.from_side != asker:
@@ -106,7 +121,7 @@ class OfferAnswer:
         body.needs_update = False
         if other.lSDP is not None:
             other.good_local = other.lSDP.getCopy()
-        self.from_side = ""
+        self._over()
         if self.wants_answer:
             source.good_local = body.getCopy()
             source.recvEvent(CCEventConnect((200, "OK", body)))
@@ -115,7 +130,7 @@ class OfferAnswer:
 
     def _end(self, code: int, phrase: str) -> None:
         """The offer came to nothing; the call stays as it was (RFC 3261 14.1)."""
-        side, self.from_side = self.from_side, ""
+        side = self._over()
         self._take_back(side)
         other = self._leg(_other(side))
         if other.lSDP is None:
@@ -127,11 +142,29 @@ class OfferAnswer:
         if str(leg.state) == "Updating(UAS)":
             leg.recvEvent(CCEventFail((code, phrase)))
 
+    def stop(self) -> None:
+        """The call is over."""
+        self._over()
+
+    def _over(self) -> str:
+        """No offer is under way any more; whose it was."""
+        side, self.from_side = self.from_side, ""
+        if self._overdue is not None:
+            self._overdue.cancel()
+            self._overdue = None
+        return side
+
+    def _no_answer(self, side: str) -> None:
+        """The other side takes longer than an UPDATE may wait (RFC 3311 5.2)."""
+        if self.from_side == side:
+            self._refuse(self._leg(side), 504, "Server Time-out")
+            self._cancelled(side)
+
     def _cancelled(self, side: str) -> None:
         """The asker took its offer back."""
         if self.from_side != side:
             return
-        self.from_side = ""
+        self._over()
         self._take_back(side)
         other = self._leg(_other(side))
         if str(other.state) == "Updating(UAC)":

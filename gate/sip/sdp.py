@@ -13,9 +13,12 @@ _STATIC = {
     9: "G722/8000", 12: "QCELP/8000", 13: "CN/8000", 15: "G728/8000", 18: "G729/8000",
 }  # fmt: skip
 _RTPMAP = re.compile(r"a=rtpmap:\s*(\d{1,3})\s+([A-Za-z0-9._-]+)/(\d{1,6})")
+_ABOUT = re.compile(r"a=(?:rtpmap|fmtp|rtcp-fb):\s*(\d{1,3})\b")
 MAX_TYPES = 128
 """Payload types of one stream: there are no more (RFC 3550 section 5.1)."""
-_NOT_SPEECH = {"TELEPHONE-EVENT", "CN", "RED", "ULPFEC"}
+KEPT = frozenset({"PCMU", "PCMA", "G722"})
+"""Codecs that announcements are made in, and recordings are heard again in."""
+_NOT_SPEECH = frozenset({"TELEPHONE-EVENT", "CN", "RED", "ULPFEC"})
 _SPELLING = {"OPUS": "opus"}
 
 
@@ -63,7 +66,7 @@ def answer_to(offer: str, mine: str) -> str:
         return ""
     lines = []
     for line in mine.splitlines():
-        about = re.match(r"a=(?:rtpmap|fmtp|rtcp-fb):\s*(\d{1,3})\b", line)
+        about = _ABOUT.match(line)
         if line.startswith("m=audio"):
             head, types = line.split()[:3], line.split()[3:]
             lines.append(" ".join([*head, *(kind for kind in types if whole(kind, 3) in keep)]))
@@ -72,6 +75,25 @@ def answer_to(offer: str, mine: str) -> str:
     theirs = next((line.strip() for line in offer.splitlines() if line.strip() in _DIRECTIONS), "a=sendrecv")
     lines.append(_DIRECTIONS[theirs])
     return "\r\n".join(lines) + "\r\n"
+
+
+def cut(body: str, names: frozenset[str] = KEPT) -> str:
+    """``body`` without the speech codecs that are not among ``names``; empty where none is left."""
+    found = payload_map(body)
+    speech = {number: name.partition("/")[0].upper() for number, name in found.items()}
+    gone = {number for number, name in speech.items() if name not in _NOT_SPEECH | names}
+    if not any(name in names for name in speech.values()):
+        return ""
+    lines: list[str] = []
+    for line in body.splitlines() if gone else ():
+        about = _ABOUT.match(line)
+        if line.startswith("m=audio"):
+            head, types = line.split()[:3], line.split()[3:]
+            left = [kind for kind in types if whole(kind, 3) not in gone]
+            lines.append(" ".join([*head, *(left or types)]))
+        elif not (about and int(about[1]) in gone):
+            lines.append(line)
+    return "\r\n".join(lines) + "\r\n" if gone else body
 
 
 def _sections(body: str) -> list[list[str]]:
