@@ -71,8 +71,6 @@ class Bridge:
         """It has said more than 100: the callee may have been rung."""
         self.picked_up = False
         """The callee has answered, whatever becomes of it."""
-        self._kept: Any = None
-        """The transaction of the INVITE that ``keep_legs`` has kept."""
         self.caller_sdp = ""
         self.callee_sdp = ""
         self.answer: Any = None
@@ -91,11 +89,13 @@ class Bridge:
         self.liveness = LivenessCheck(self)
 
     def _callee_at(self, route: Route) -> Leg:
-        return Leg(
+        leg = Leg(
             self.engine.transactions, self.safely(self.on_callee),
             DialogPeer(networks=route.networks, secure=route.transport == "tls"),
             route.address, route.username, route.password, self.engine.flow_of(route),
         )  # fmt: skip
+        leg.before_invite = self.keep_legs
+        return leg
 
     def take(self, route: Route) -> None:
         """Go on at another trunk: nothing of the one before has rung."""
@@ -163,7 +163,6 @@ class Bridge:
             self.give_up(488, "media_unavailable")
             return
         self.failover.dial(body, hops)
-        self._kept = self.callee.tr
 
     def on_callee(self, event: Any) -> None:
         """What the trunk and the callee do; one at a time, since the media relay answers later."""
@@ -191,9 +190,6 @@ class Bridge:
 
     def _ringing(self, event: Any) -> None:
         code, phrase, body = event.getData()
-        if self.callee.tr is not self._kept:  # sent again, with credentials
-            self._kept = self.callee.tr
-            self.keep_legs()
         self.rang, self.rung = True, self.rung or code > 100
         if self.phase != "dialling" or code <= 100:
             return

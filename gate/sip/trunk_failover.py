@@ -99,7 +99,6 @@ class TrunkFailover:
         invite.mark = bridge.engine.loops.mark(bridge.id, str(sip_call_id))
         leg.good_local = body.getCopy()
         leg.recvEvent(invite)
-        bridge.keep_legs()
         if self._left:
             self._listen(bridge)
 

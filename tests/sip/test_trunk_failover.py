@@ -6,6 +6,8 @@ What a trunk says too late is said when the test says that it has been silent fo
 from __future__ import annotations
 
 import json
+import select
+import socket
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -290,6 +292,42 @@ def test_a_trunk_that_options_shows_as_down_is_not_even_tried() -> None:
 
 
 # --- killed in between ------------------------------------------------------------------------------------------------
+
+
+class Watched(Book):
+    """A leg book that looks, whenever it is told of an INVITE for the first time, whether the trunk has it already."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.trunk: Callee | None = None
+        self.too_late: list[bool] = []
+        self._seen: set[str] = set()
+
+    def keep(self, call_id: str, legs: Mapping[str, Any]) -> None:
+        super().keep(call_id, legs)
+        invite = legs.get("callee", {}).get("invite")
+        if self.trunk is None or invite is None or invite in self._seen:
+            return
+        self._seen.add(invite)
+        arrived = bool(select.select([self.trunk.sock], [], [], 0)[0])
+        self.too_late.append(arrived and self.trunk.sock.recv(65535, socket.MSG_PEEK).startswith(b"INVITE"))
+
+
+def test_an_invite_is_in_the_book_before_it_leaves() -> None:
+    """With credentials, too, and at the second trunk: a kill in between would leave somebody ringing."""
+    book = Watched()
+    with TwoTrunks(book=book, first={"username": "firm", "password_file": "x"}) as two:
+        book.trunk = two.a
+        two.dial()
+        assert book.too_late == [False]
+        two.a.say(407, "Who", headers=(CHALLENGE,))
+        two.a.recv(only="ACK")
+        taken(two.a)
+        assert book.too_late == [False, False]
+        book.trunk = two.b
+        two.a.say(503, "Busy")
+        taken(two.b)
+        assert book.too_late == [False, False, False]
 
 
 def legs_of(two: TwoTrunks, book: Book) -> dict[str, Any]:

@@ -99,6 +99,8 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
         """Retry-After of the peer's last response, in seconds."""
         self.on_request: Callable[[], None] = _nothing
         """Called for each request of the peer inside the dialog."""
+        self.before_invite: Callable[[], None] = _nothing
+        """Called when an INVITE that is to make this dialog is ready, before it leaves."""
         self.on_no_ack: Callable[[], None] = self.disconnect
         """Called where the peer never acknowledged our answer, 64 times T1 (RFC 3261 13.3.1.4)."""
         self.lost = False
@@ -162,7 +164,7 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
 
     def cleanup(self) -> None:
         """sippy's last word to a dialog: it holds nothing of the call any more."""
-        self.on_reinvite_cancelled = self.on_request = self.on_no_ack = _nothing
+        self.on_reinvite_cancelled = self.on_request = self.on_no_ack = self.before_invite = _nothing
         self._on_late = None
 
     def _handled(self) -> tuple[str, ...]:
@@ -272,6 +274,13 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
         if req.getMethod() == "BYE" and "resp_cb" not in named and self.username:
             return self.send_bye(req, lambda code: None)
         return self._send(req, req_extra_headers, **named)
+
+    def newUacTransaction(self, req: Any, **named: Any) -> None:
+        """Send an INVITE of this leg's; sippy would send it before anybody can know of it."""
+        with self.transactions.at_the_end():
+            super().newUacTransaction(req, **named)
+            if not self.isConnected():
+                self.before_invite()
 
     def _send(self, req: Any, extra_headers: Any = None, **named: Any) -> Any:
         """A transaction of its own, by this leg's way."""

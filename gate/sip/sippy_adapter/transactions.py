@@ -89,11 +89,22 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
     def after_this(self) -> Iterator[None]:
         """What is sent inside leaves when the datagram under way is done with: sippy would send the INVITE with
         credentials before the ACK of the 407 that asked for them."""
-        self._holding = True
+        before, self._holding = self._holding, True
         try:
             yield
         finally:
-            self._holding = False
+            self._holding = before
+
+    @contextmanager
+    def at_the_end(self) -> Iterator[None]:
+        """What is sent inside leaves at its end, or later where an ``after_this`` or another one is around it."""
+        first = len(self._held)
+        with self.after_this():
+            yield
+        if not self._holding:
+            held, self._held[first:] = self._held[first:], []
+            for values in held:
+                super().transmitData(*values)
 
     def transmitData(self, userv: Any, data: Any, address: Any, cachesum: Any = None, lossemul: int = 0) -> None:
         """Send, or keep for the end of ``feed``."""
