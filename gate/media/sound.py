@@ -44,16 +44,16 @@ def resample(sound: Sound, rate: int, wanted: int) -> Sound:
     up, down = wanted // divisor, rate // divisor
     cutoff = min(1.0, wanted / rate) * 0.95
     reach = int(np.ceil(_TAPS / cutoff))
-    padded = np.pad(sound, reach)
     offsets = np.arange(-reach, reach + 1)
+    windows = np.lib.stride_tricks.sliding_window_view(np.pad(sound, (reach, reach + 1)), len(offsets))
     result = np.empty(int(np.ceil(len(sound) * up / down)))
-    for start in range(0, len(result), 4096):  # in blocks, for a minute of audio would need a matrix of gigabytes
-        position = np.arange(start, min(start + 4096, len(result))) * down / up
-        whole = np.floor(position).astype(np.int64)
-        distance = offsets[None, :] - (position - whole)[:, None]
+    for phase in range(min(up, len(result))):  # samples ``up`` apart lie alike between their neighbours: one filter
+        whole, rest = divmod(phase * down, up)
+        distance = offsets - rest / up
         window = 0.5 + 0.5 * np.cos(np.pi * np.clip(distance / (reach + 1), -1, 1))
         weights = cutoff * np.sinc(cutoff * distance) * window
-        result[start : start + 4096] = np.sum(padded[whole[:, None] + offsets[None, :] + reach] * weights, axis=1)
+        wanted_here = len(result[phase::up])
+        result[phase::up] = np.einsum("ij,j->i", windows[whole::down][:wanted_here], weights)
     return result
 
 
