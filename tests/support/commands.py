@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,7 +10,7 @@ from typing import Any, NamedTuple
 from click.testing import CliRunner
 
 from gate.cli.main import cli
-from tests.support.waiting import PATIENCE
+from tests.support import programs
 
 PROGRAM = [sys.executable, "-P", "-m", "gate.cli.main"]
 ROOT = Path(__file__).parents[2]
@@ -40,14 +39,5 @@ def dialgate(*arguments: str, stdin: str | None = None) -> Done:
 
 def program(*arguments: str, env: dict[str, str] | None = None, stdin: str = "") -> Done:
     """As a program of its own."""
-    done = subprocess.run(
-        [*PROGRAM, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        env=env,
-        input=stdin,
-        cwd=ROOT,
-        check=False,
-    )
+    done = programs.run("gate.cli.main", *arguments, env=env, input=stdin)
     return Done(done.returncode, done.stdout, done.stderr)

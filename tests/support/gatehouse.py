@@ -27,6 +27,7 @@ import tomlkit
 from gate.config import load
 from gate.config.write import amend
 from gate.control.client import ControlClient
+from tests.support import programs
 from tests.support.example import make_example
 from tests.support.waiting import PATIENCE
 
@@ -45,8 +46,8 @@ def free_port(kind: int = socket.SOCK_DGRAM) -> int:
 
 def dialgate(*arguments: str, config: Path | None = None, check: bool = True, **environment: str) -> Any:
     """Run a command with ``--json`` and return what it printed; fails the test where it fails."""
-    command = [*DIALGATE, *arguments, *(["-c", str(config)] if config else []), "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, env={**os.environ, **environment})
+    words = [*arguments, *(["-c", str(config)] if config else []), "--json"]
+    done = programs.run("gate.cli.main", *words, timeout=120, env={**os.environ, **environment}, cwd=Path.cwd())
     if check:
         assert done.returncode == 0, f"{' '.join(arguments)}: exit code {done.returncode}\n{done.stderr}"
     return json.loads(done.stdout) if done.stdout.strip() else {}
@@ -86,7 +87,7 @@ class Gatehouse:
         self.data = data or folder / "data"
         self.socket = self.data / "control.sock"
         self.log = folder / "gate.log"
-        self.process: subprocess.Popen[bytes] | None = None
+        self.process: programs.Program | subprocess.Popen[bytes] | None = None
         self.http = ""
         """Where a test has put the door for phone systems."""
         self.tokens: dict[str, str] = {}
@@ -155,9 +156,8 @@ class Gatehouse:
         """Start it."""
         load(self.config)
         with self.log.open("ab") as log:
-            self.process = subprocess.Popen(
-                [*DIALGATE, "serve", "-c", str(self.config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
-            )
+            words = ("serve", "-c", str(self.config))
+            self.process = programs.start("gate.cli.main", *words, stdout=log, stderr=log, cwd=Path.cwd())
 
     def stop(self, number: int = signal.SIGTERM, seconds: float = PATIENCE) -> int:
         """End it; returns its exit code."""

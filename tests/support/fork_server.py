@@ -1,0 +1,125 @@
+"""A process that has imported Dialgate and becomes, once for each request, a program of it: see ``programs``.
+
+Started as ``python -m tests.support.fork_server FD ROOM``: FD is its end of a socket pair on which requests come, ROOM
+a long word whose place on the command line each program's own command line takes.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import gc
+import importlib
+import json
+import os
+import resource
+import runpy
+import selectors
+import signal
+import socket
+import sys
+from pathlib import Path
+from typing import Any
+
+MAIN = "gate.cli.main"
+
+
+def _imported() -> None:
+    """What programs would import, as far as it does not depend on what they are asked."""
+    main = importlib.import_module(MAIN)
+    for module, _ in main.COMMANDS.values():
+        importlib.import_module(module)
+    for module in ("gate.daemon.running", "gate.media.relay", "phonenumbers", "structlog"):
+        importlib.import_module(module)
+    gc.collect()
+    gc.freeze()  # it is never garbage: a program's collector need not look at it, nor copy it
+
+
+def _serve(door: socket.socket) -> dict[str, Any] | None:
+    """Fork for each request. Returns the request in the process that is to become its program, ``None`` at the end."""
+    woken, wakes = socket.socketpair()
+    wakes.setblocking(False)
+    signal.set_wakeup_fd(wakes.fileno())
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    lines: dict[int, socket.socket] = {}
+    """Process -> where its end is told."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(door, selectors.EVENT_READ)
+        selector.register(woken, selectors.EVENT_READ)
+        while True:
+            ready = {key.fileobj for key, _ in selector.select()}
+            if woken in ready:
+                woken.recv(4096)
+                _tell_ends(lines)
+            if door not in ready:
+                continue
+            message, descriptors, _, _ = socket.recv_fds(door, 1 << 20, 4)
+            if not message:
+                return None
+            line = socket.socket(fileno=descriptors[3])
+            pid = os.fork()
+            if pid == 0:
+                signal.set_wakeup_fd(-1)
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                signal.signal(signal.SIGINT, before)
+                for number, descriptor in enumerate(descriptors[:3]):
+                    os.dup2(descriptor, number)
+                    os.close(descriptor)
+                for each in (*lines.values(), line, door, woken, wakes):
+                    each.close()
+                return dict(json.loads(message))
+            for descriptor in descriptors[:3]:
+                os.close(descriptor)
+            lines[pid] = line
+            line.send(b"%d" % pid)
+
+
+def _tell_ends(lines: dict[int, socket.socket]) -> None:
+    while lines:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+        if not pid:
+            return
+        with lines.pop(pid) as line:
+            try:
+                line.send(b"%d" % os.waitstatus_to_exitcode(status))
+            except OSError:
+                continue  # whoever asked for it does not wait for it
+
+
+def _become(request: dict[str, Any]) -> None:
+    """The program, in all that it inherits; the interpreter ends after it as after any."""
+    os.environ.clear()
+    os.environ.update(request["environment"])
+    os.chdir(request["folder"])
+    sys.path[0] = request["folder"]
+    os.umask(request["umask"])
+    resource.setrlimit(resource.RLIMIT_NOFILE, tuple(request["descriptors"]))
+    module, arguments = request["module"], request["arguments"]
+    _rename([sys.executable, "-m", module, *arguments])
+    if module == MAIN:
+        sys.argv[:] = ["dialgate", *arguments]
+        importlib.import_module(MAIN).main()
+    sys.argv[:] = [module, *arguments]
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _rename(command: list[str]) -> None:
+    """Let ``/proc/PID/cmdline`` say what runs here."""
+    after_name = Path("/proc/self/stat").read_text().rpartition(")")[2].split()
+    begin, end = int(after_name[45]), int(after_name[46])
+    room = end - begin
+    words = b"".join(os.fsencode(word) + b"\0" for word in command)[: room - 1]
+    ctypes.memmove(begin, words.ljust(room, b"\0"), room)
+
+
+def main() -> None:
+    """Serve until whoever started it has gone."""
+    door = socket.socket(fileno=int(sys.argv[1]))
+    _imported()
+    request = _serve(door)
+    if request is not None:
+        _become(request)
+
+
+if __name__ == "__main__":
+    main()
