@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 _HELD = ("closed", "interrupted")
 """States of a recording that can be opened."""
-_LEFT_OUT = "It cannot be shown without harm to somebody else, or cannot be opened."
+_LEFT_OUT = "It cannot be shown without harm to somebody else (Article 15(4) of the UK GDPR), or cannot be opened."
 Rows = Sequence[dict[str, Any]]
 
 

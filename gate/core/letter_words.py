@@ -58,6 +58,8 @@ class LetterFacts:
     due: date | None = None
     """The firm's last day for the answer; None while identity is asked for."""
     ico_due: date | None = None
+    extended: bool = False
+    """The time was extended to three months."""
     decided: date | None = None
     """The day of the decision; None where there is none yet."""
     name: str = ""
@@ -95,6 +97,8 @@ class LetterFacts:
     """Who was given what is erased, where the letter goes to them."""
     given: tuple[str, ...] = ()
     """What they were given and is erased, a line each: ids and days, nothing else."""
+    completed: bool = False
+    """What a hold had kept of an erasure went too."""
     partly: bool = False
     """An erasure that a hold stops in part: ``held_back`` says what stays, ``ground`` why."""
     held_back: str = ""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gate.core import request_words as words
-from gate.core.request_words import NEEDS_IDENTITY, Asks, Do, Event, Ground, LetterKind, Request, State
+from gate.core.request_words import NEEDS_IDENTITY, OVER, Asks, Do, Event, Ground, LetterKind, Request, State
 
 Guard = Callable[[Request, Any], str]
 
@@ -25,6 +25,11 @@ def not_extended(request: Request, event: Event) -> str:
     if clock is None or clock.extended:
         return "it was extended already"
     return "" if event.on <= clock.extension_by else f"it could be told until {clock.extension_by}"
+
+
+def not_extended_yet(request: Request, event: Event) -> str:
+    """Access and erasure are known to be complex once it is known who asks; a complaint needs no proof."""
+    return "the identity is not proven" if request.asks in NEEDS_IDENTITY else not_extended(request, event)
 
 
 def not_acknowledged(request: Request, _event: Event) -> str:
@@ -54,6 +59,8 @@ def not_refused(request: Request, event: words.Refused) -> str:
     """An objection is never refused; nor is anybody for an identity that is proven."""
     if event.ground is Ground.IDENTITY_NOT_PROVEN and request.identified:
         return "the identity is proven"
+    if event.ground is Ground.CONTRACT and request.asks is Asks.ACCESS:
+        return "a contract is no ground to refuse a copy (Art 15)"
     return "an objection to direct marketing is absolute (Art 21(3))" if request.asks is Asks.OBJECTION else ""
 
 
@@ -86,7 +93,7 @@ def fits(request: Request, kind: LetterKind) -> bool:
     answered = state in (State.GRANTED, State.PARTLY_DONE, State.DONE)
     response = asks in (Asks.ACCESS, Asks.COMPLAINT)
     return {
-        LetterKind.ACKNOWLEDGEMENT: state is not State.CLOSED,
+        LetterKind.ACKNOWLEDGEMENT: state not in OVER and not request.answered,
         LetterKind.WRITING: asks is Asks.ERASURE and not request.written,
         LetterKind.IDENTITY: state is State.IDENTITY_ASKED,
         LetterKind.CLARIFICATION: state is State.CLARIFYING,

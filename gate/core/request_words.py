@@ -74,7 +74,7 @@ class LetterKind(StrEnum):
     AUTHORITY = "authority"
     """The notification of a refusal to the supervisory authority, with its reasons."""
     RECIPIENT = "recipient"
-    """To somebody who was given what is erased now: that it is (Art 19)."""
+    """To somebody who was given what is erased or restricted now: that it is (Art 19)."""
 
 
 class Do(StrEnum):
@@ -194,7 +194,8 @@ class Request:
     forgotten: bool = False
     """Who asked is erased."""
     untold: frozenset[str] = frozenset()
-    """Recipients of what is erased who have not been told of it, by id (Art 19); also of a request that is over."""
+    """Recipients of what is erased or restricted who have not been told of it, by id (Art 19); also of a request that
+    is over."""
     recipients: frozenset[str] = frozenset()
     """All who were to be told."""
 
@@ -302,6 +303,9 @@ class Acknowledged(Event):
 class Granted(Event):
     """It is done as asked."""
 
+    tell: tuple[str, ...] = ()
+    """Recipients of what is restricted with it, who are to be told of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refused(Event):
@@ -351,7 +355,8 @@ class PartTold(Event):
 
 @dataclass(frozen=True, slots=True)
 class RecipientTold(Event):
-    """That it is erased went to somebody who had been given it, or it was found that nobody can tell them (Art 19)."""
+    """That it is erased or restricted went to somebody who had been given it, or it was found that nobody can tell them
+    (Art 19)."""
 
     recipient: str
 

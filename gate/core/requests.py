@@ -121,11 +121,12 @@ _WHEN_GRANTED: Final[dict[Asks, list[Do]]] = {
 }
 
 
-def _granted(request: Request, _event: Event) -> Taken:
-    """An access to nothing is answered without a pack (LAW 4.4)."""
+def _granted(request: Request, event: words.Granted) -> Taken:
+    """An access to nothing is answered without a pack (LAW 4.4); recipients are told of a restriction."""
     nothing = request.asks is Asks.ACCESS and not request.held
     commands = [each for each in _WHEN_GRANTED[request.asks] if not (nothing and each is Do.MAKE_PACK)]
-    return replace(request, state=State.GRANTED, todo=_without(request, Do.SEARCH)), commands
+    todo, tell = _without(request, Do.SEARCH), frozenset(event.tell)
+    return replace(request, state=State.GRANTED, untold=tell, recipients=tell, todo=todo), commands
 
 
 def _refused(request: Request, event: words.Refused) -> Taken:
@@ -202,6 +203,7 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         (s.IN_HAND, words.Searched): Transition(_searched, (s.IN_HAND,)),
         (s.GRANTED, words.Searched): Transition(_searched, (s.GRANTED,), guards.not_searched_again),
         (s.IN_HAND, words.Extended): Transition(_extended, (s.IN_HAND,), guards.not_extended),
+        (s.RECEIVED, words.Extended): Transition(_extended, (s.RECEIVED,), guards.not_extended_yet),
         (s.REFUSED, words.PersonTold): Transition(_told("person"), (s.REFUSED, s.CLOSED), person),
         (s.REFUSED, words.AuthorityTold): Transition(_told("authority"), (s.REFUSED, s.CLOSED), authority),
         (s.GRANTED, words.PackMade): Transition(_pack_made, (s.GRANTED,), guards.no_pack),

@@ -9,6 +9,7 @@ from datetime import date
 from typing import Any, Final
 
 from gate.config.mail import ADDRESS
+from gate.core.deadlines import acknowledge_by
 from gate.core.letter_words import LetterFacts, LetterFirm, LetterKind
 from gate.core.request_words import Asks, Ground
 from gate.exports.letter_blocks import one_line, plain_lines, quoted
@@ -29,13 +30,41 @@ GROUNDS: Final[dict[Ground, str]] = {
     "in law to erase it (Article 17(1)(a) and Article 6(1)(b) of the UK GDPR).",
     Ground.PROTECTION_OF_A_PARTY: "This data is needed to protect the rights of one of the parties to the calls (our "
     "policy; Article 17(3)(e) and Article 18(2) of the UK GDPR).",
-    Ground.RIGHTS_OF_OTHERS: "Doing it would harm the rights and freedoms of other people (Article 15(4) of the UK "
-    "GDPR; Schedule 2, paragraph 16 of the Data Protection Act 2018).",
+    Ground.RIGHTS_OF_OTHERS: "Erasing it would harm the rights and freedoms of other people (Article 17(3) of the UK "
+    "GDPR).",
     Ground.MANIFESTLY_UNFOUNDED: "The request is manifestly unfounded or excessive (Article 12(5) of the UK GDPR). It "
     "is for us to show that, and our reasons follow.",
     Ground.IDENTITY_NOT_PROVEN: "We could not establish who asks, although we asked for what would show it (Article "
     "12(2) and (6) of the UK GDPR). Data about calls must not be given to, or erased for, somebody else.",
 }
+"""Of a refusal, with its law: that of erasure, where it is one kind's alone."""
+_GROUNDS_OF: Final[dict[tuple[Asks, Ground], str]] = {
+    (Asks.ACCESS, Ground.LEGAL_OBLIGATION): "The law keeps us from showing this data (an exemption of Schedule 2 to "
+    "the Data Protection Act 2018; our reasons say which).",
+    (Asks.ACCESS, Ground.LEGAL_CLAIMS): "This data is subject to legal professional privilege, or to a legal adviser's "
+    "duty of confidentiality (Schedule 2, paragraph 19 of the Data Protection Act 2018).",
+    (Asks.ACCESS, Ground.PROTECTION_OF_A_PARTY): "Showing this data would harm the rights and freedoms of one of the "
+    "parties to the calls (our policy; Article 15(4) of the UK GDPR).",
+    (Asks.ACCESS, Ground.RIGHTS_OF_OTHERS): "Doing it would harm the rights and freedoms of other people (Article "
+    "15(4) of the UK GDPR; Schedule 2, paragraph 16 of the Data Protection Act 2018).",
+    (Asks.RESTRICTION, Ground.LEGAL_OBLIGATION): "A law has us use this data, and none of the cases is there in which "
+    "its use has to be restricted (Article 18(1) of the UK GDPR).",
+    (Asks.RESTRICTION, Ground.LEGAL_CLAIMS): "We need to use this data to establish, exercise or defend legal claims "
+    "(Article 18(2) of the UK GDPR).",
+    (Asks.RESTRICTION, Ground.CONTRACT): "We need this data for the contract for which it was collected, and none of "
+    "the cases is there in which its use has to be restricted (Article 18(1) of the UK GDPR).",
+    (Asks.RESTRICTION, Ground.PROTECTION_OF_A_PARTY): "This data has to be used to protect the rights of one of the "
+    "parties to the calls (our policy; Article 18(2) of the UK GDPR).",
+    (Asks.RESTRICTION, Ground.RIGHTS_OF_OTHERS): "This data has to be used to protect the rights of another person "
+    "(Article 18(2) of the UK GDPR).",
+}
+
+
+def ground_of(ground: Ground | None, asks: Asks) -> str:
+    """The ground of a refusal, with its law; empty for a complaint, which is not upheld for its reasons alone."""
+    if ground is None or asks is Asks.COMPLAINT:
+        return ""
+    return _GROUNDS_OF.get((asks, ground)) or GROUNDS[ground]
 
 
 def email_of(text: str) -> str:
@@ -60,14 +89,16 @@ def context(facts: LetterFacts, firm: LetterFirm) -> dict[str, Any]:
         "received": received,
         "today": spoken_day(facts.today),
         "due": _day(facts.due),
-        "ico_due": _day(facts.ico_due),
+        "ico_due": "" if facts.asks is Asks.COMPLAINT else _day(facts.ico_due),  # the law gives a complaint no day
         "late": facts.due is not None and facts.today > facts.due,
+        "extended": facts.extended,
+        "acknowledged_late": facts.asks is Asks.COMPLAINT and facts.today > acknowledge_by(facts.received),
         "decided": _day(facts.decided),
         "backups_until": _day(facts.backups_until),
         "name": "" if others else one_line(facts.name),
         "numbers": "" if others else _listed([one_line(number) for number in facts.numbers]),
         "one_number": len(facts.numbers) <= 1,
-        "ground": GROUNDS[facts.ground] if facts.ground else "",
+        "ground": ground_of(facts.ground, facts.asks),
         "reasons": quoted(facts.reasons),
         "answer": quoted(facts.answer),
         "held_back": quoted(facts.held_back),
@@ -80,6 +111,8 @@ def context(facts: LetterFacts, firm: LetterFirm) -> dict[str, Any]:
         "found_recordings": facts.found_recordings,
         "erased_recordings": facts.erased_recordings,
         "partly": facts.partly,
+        "completed": facts.completed,
+        "unproven": facts.ground is Ground.IDENTITY_NOT_PROVEN,
         "recipients": [one_line(each) for each in facts.recipients],
         "given": [one_line(each) for each in facts.given],
         "pack": one_line(facts.pack),

@@ -67,7 +67,14 @@ _SAMPLES: Final[tuple[tuple[LetterKind, Asks, dict[str, Any]], ...]] = (
         | _PART,
     ),
     (_K.CONFIRMATION, _A.OBJECTION, {"numbers": ("020 7946 0123", "07700 900123")}),
-    (_K.CONFIRMATION, _A.RESTRICTION, {"held_back": "Calls to other numbers."}),
+    (
+        _K.CONFIRMATION,
+        _A.RESTRICTION,
+        {
+            "held_back": "Calls to other numbers.",
+            "recipients": ("A. Uditor (yearly audit): a bundle of evidence with recordings, on 5 March 2026",),
+        },
+    ),
     (_K.REFUSAL, _A.ERASURE, {"ground": Ground.LEGAL_CLAIMS, "reasons": _REASONS}),
     (_K.REFUSAL, _A.ACCESS, {"ground": Ground.RIGHTS_OF_OTHERS, "held_back": "The recording of 3 March 2026."}),
     (_K.REFUSAL, _A.COMPLAINT, {"ground": Ground.MANIFESTLY_UNFOUNDED, "reasons": "It repeats that of 2 February."}),
@@ -84,6 +91,15 @@ _SAMPLES: Final[tuple[tuple[LetterKind, Asks, dict[str, Any]], ...]] = (
                 "recording 5f0c2a71, in the bundle of evidence 7d31e09b, on 5 March 2026",
                 "recording 91bb04de, on 6 March 2026",
             ),
+        },
+    ),
+    (
+        _K.RECIPIENT,
+        _A.RESTRICTION,
+        {
+            "contact": "1 Audit Street\nLeeds",
+            "recipient": "A. Uditor",
+            "given": ("recording 5f0c2a71, in the bundle of evidence 7d31e09b, on 5 March 2026",),
         },
     ),
 )
@@ -130,4 +146,4 @@ def _strangers(templates: Path | None) -> list[Path]:
 
 
 def _known() -> str:
-    return ", ".join([f"{kind.value}.txt" for kind in LetterKind] + ["complain.txt", *LAYOUTS])
+    return ", ".join([f"{kind.value}.txt" for kind in LetterKind] + ["complain.txt", "late.txt", *LAYOUTS])

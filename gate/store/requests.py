@@ -42,6 +42,15 @@ _APART = r"[\s().\-/]"
 _BEFORE = rf"(?:9|141|147[015]|1280)?{_APART}*(?:(?:00)?{_APART}*44{_APART}*0?|00?)"
 """What may stand before the digits of a number's own: codes of services, of the country, the trunk's 0."""
 _OVER = "fulfilled_on IS NULL AND withdrawn_on IS NULL AND (person_told_on IS NULL OR authority_told_on IS NULL)"
+_UNTOLD = (
+    "asks IN ('erasure', 'restriction') AND EXISTS (SELECT 1 FROM facts AS named, json_each(named.body, '$.tell') AS w"
+    " WHERE named.subject = requests.id AND (named.call_id IS NULL OR named.call_id <> named.subject)"
+    " AND named.kind IN ('request_carried', 'request_granted') AND NOT EXISTS (SELECT 1 FROM facts AS told"
+    " WHERE told.subject = requests.id AND (told.call_id IS NULL OR told.call_id <> told.subject)"
+    " AND told.kind = 'request_recipient_told' AND told.leaf_index > named.leaf_index"
+    " AND json_extract(told.body, '$.recipient') = w.key))"
+)
+"""Somebody who was given what is erased or locked has not been told of it since the fact that names them."""
 _SAID: Final = ("request_person", "request_words", "number_shown", "letter_sent", "proposed")
 """Kinds of facts of a request in which a person is named, or may be."""
 _ENDS: Final = {"hold": "released_at", "objection": "removed_at", "consent": "withdrawn_at"}
@@ -71,10 +80,12 @@ def next_reference(tx: StoreTransaction, year: int) -> str:
     return f"DSR-{year}-{(row['last'] or 0) + 1:04}"
 
 
-def open_ones(tx: Source, text: str = "") -> list[Row]:
-    """Requests that are not over and fit ``text`` (see ``page``), oldest first."""
+def open_ones(tx: Source, text: str = "", *, untold: bool = False) -> list[Row]:
+    """Requests that are not over and fit ``text`` (see ``page``), oldest first; with ``untold`` those too that are over
+    for the person alone."""
+    which = f"({_OVER} OR {_UNTOLD})" if untold else _OVER
     rows = tx.query(
-        f"SELECT * FROM requests WHERE {_OVER} AND {_FITS} ORDER BY received, id",  # noqa: S608 - the code's own
+        f"SELECT * FROM requests WHERE {which} AND {_FITS} ORDER BY received, id",  # noqa: S608 - the code's own
         [_typed(text)],
     )
     return [_request(row) for row in rows]

@@ -380,9 +380,13 @@ def test_each_recipient_of_what_is_erased_gets_a_letter_and_the_log_has_how_they
     assert officer("told", reference, "authority", "--reference", "IC-1", "--json").json["untold"] == [own["id"]]
     over = officer("told", reference)
     assert "erasure, done" in over.out and f"recipients to be told: {own['id']}" in over.out
+    (left,) = officer("list", "--json").json["items"]
+    assert (left["reference"], left["state"]) == (reference, "done") and "recipients are to be told" in left["warning"]
+    assert left["next"] == [f"dialgate request told {reference} recipient --recipient ID --how HOW"]
     rest = " ".join(officer("letter", reference, "recipient").out.split())
     assert "recording rec0" in rest and "recording rec1" in rest and "Pat" not in rest
     assert officer("told", reference, "recipient", "--how", "post", "--json").json["untold"] == []
+    assert officer("list", "--json").json["items"] == []
     told = [each for each in officer("show", reference, "--json").json["facts"] if "recipient_told" in each["kind"]]
     assert [(each["body"]["recipient"], each["body"]["how"]) for each in told] == [
         (own["id"], "mail"),
@@ -392,6 +396,51 @@ def test_each_recipient_of_what_is_erased_gets_a_letter_and_the_log_has_how_they
     assert f"recipient told ({own['id']}: mail) (reference mail 17), user:" in officer("show", reference).out
     assert dialgate("audit", "verify", "--json").json["ok"]
     assert not spelled_in(folder / "data", "Pat Person", "pat@example.org")
+
+
+def test_recipients_are_told_of_a_restriction_and_it_is_left_to_do_until_they_are(
+    officer: Officer, folder: Path
+) -> None:
+    with opened(folder) as house:
+        (own,) = (each for each in house.keyring().recipients() if not each["purpose"])
+        body = {"call_id": "call-rec0", "purpose": "yearly audit"}
+        house.keep("exported", "rec0", ANN, body | {"recipient": own["id"], "bundle": "b-1"})
+        house.keep("exported", "rec1", ANN, body | {"recipient": own["id"]})  # opened inside the firm
+        house.keep("exported", "other", ANN, body | {"recipient": "k-stranger", "bundle": "b-2"})
+    reference = officer("open", "restriction", "--by", "email", *WHO, "--json").json["reference"]
+    granted = officer("decide", reference, "--grant")
+    assert f"letter {reference} recipient" in granted.err and f"told {reference} recipient" in granted.err
+    confirmed = " ".join(officer("letter", reference, "confirmation").out.split())
+    assert own["name"] in confirmed and "We tell them that it is locked" in confirmed
+    letter = " ".join(officer("letter", reference, "recipient", "--to", "audit@example.org").out.split())
+    assert "recording rec0, in the bundle of evidence b-1" in letter and "do not open, copy or pass them on" in letter
+    assert "rec1" not in letter and "Pat" not in letter and "erase" not in letter
+    assert "WARNING: over for the person: recipients are to be told" in officer("told", reference).out
+    assert [each["reference"] for each in officer("list", "--json").json["items"]] == [reference]
+    assert officer("told", reference, "recipient", "--how", "mail", "--json").json["untold"] == []
+    assert officer("list", "--json").json["items"] == []
+    assert dialgate("audit", "verify", "--json").json["ok"]
+
+
+def test_a_complaint_can_take_longer_and_an_acknowledgement_is_not_sent_after_the_answer(officer: Officer) -> None:
+    reference = officer("open", "complaint", "--by", "post", "--name", "C", "--json").json["reference"]
+    assert officer("extend", reference, "--reasons", "we wait for the carrier", "--json").json["extended"]
+    assert "we wait for the carrier" in officer("letter", reference, "extension").out
+    access = officer("open", "access", "--by", "post", *WHO, "--json").json["reference"]
+    assert "identity is not proven" in officer("extend", access, "--reasons", "much", code=3).err
+    officer("decide", reference, "--grant", "--reasons", "We are sorry.")
+    officer("told", reference)
+    assert "no acknowledgement letter" in officer("letter", reference, "acknowledgement", code=3).err
+
+
+def test_a_contract_is_no_ground_to_refuse_a_copy_and_each_ground_has_its_own_law(officer: Officer) -> None:
+    reference = officer("open", "access", "--by", "post", *WHO, "--json").json["reference"]
+    officer("verify-identity", reference, "--checked", "bill seen")
+    refused = officer("decide", reference, "--refuse", "contract", "--reasons", "a contract", code=3)
+    assert "no ground to refuse a copy" in refused.err
+    officer("decide", reference, "--refuse", "legal_claims", "--reasons", "our solicitor's letters", "--letters", "out")
+    letter = " ".join(Path("out", f"{reference}-refusal.txt").read_text().split())
+    assert "Schedule 2, paragraph 19" in letter and "Article 17" not in letter
 
 
 def test_a_call_is_found_by_its_time_and_chosen(officer: Officer) -> None:

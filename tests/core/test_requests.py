@@ -303,7 +303,7 @@ def test_every_pair_leads_where_the_table_says_or_is_forbidden(state, kind):
         with pytest.raises(UnexpectedEvent) as refused:
             handle(request, event(kind, 4))
         assert refused.value.why == why_not(request, event(kind, 4))
-        assert kind in (Granted, Fulfilled, Erased, LetterMade, Searched, PartTold, RecipientTold)
+        assert kind in (Granted, Fulfilled, Erased, Extended, LetterMade, Searched, PartTold, RecipientTold)
     else:
         assert handle(request, event(kind, 4))[0].state in transition.leads_to
 
@@ -533,7 +533,7 @@ SUGGESTED = {
     (Asks.ACCESS, State.REFUSED): ["tell_person", "tell_authority"],
     (Asks.ACCESS, State.DONE): [],
     (Asks.ACCESS, State.CLOSED): [],
-    (Asks.COMPLAINT, State.RECEIVED): ["grant", "acknowledge"],
+    (Asks.COMPLAINT, State.RECEIVED): ["grant", "extend", "acknowledge"],
     (Asks.ERASURE, State.GRANTED): ["erase"],
     (Asks.RESTRICTION, State.GRANTED): ["tell_person"],
 }

@@ -140,7 +140,7 @@ def test_nothing_held_is_said_plainly() -> None:
     assert "On 12 March 2026 we searched for this, in every spelling and at any time" in flat(letter(nothing).text)
     assert "We hold nothing about you" in flat(letter(nothing).text)
     erased = replace(nothing, erased_recordings=1)
-    assert "1 recording of calls with you had been erased before" in flat(letter(erased).text)
+    assert "1 recording of a call with you had been erased before" in flat(letter(erased).text)
 
 
 def test_the_passphrase_is_never_in_the_letter_that_names_the_pack() -> None:

@@ -20,7 +20,7 @@ from gate.operations.requests.opening import Numbers
 from gate.operations.requests.proofs import Proof, checked_proof, nameless
 from gate.operations.requests.standing import Standing
 from gate.operations.requests.steps import amend, chosen_of, day_of, load, numbers_of, shown, step, take
-from gate.operations.requests.telling import chosen
+from gate.operations.requests.telling import chosen, to_tell_of_restriction
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
@@ -194,12 +194,26 @@ def request_decide(folder: DataFolder, asked: Decide, caller: Caller) -> Standin
     if asked.grant == (ground is not None):
         raise UsageError("a request is granted, or refused on a ground", hint=f"grounds: {', '.join(Ground)}")
     if ground is None:
-        words = {"remark": asked.reasons}
-        return step(folder, asked.request, asked.on, caller.actor, lambda on, _: events.Granted(on), words=words)
+        return _grant(folder, asked, caller)
     _needs(asked.reasons, "reasons", "--reasons 'why, in words that the person understands'")
     refused = Ground(ground)
     words = {"reasons": asked.reasons}
     return step(folder, asked.request, asked.on, caller.actor, lambda on, _: events.Refused(on, refused), words=words)
+
+
+def _grant(folder: DataFolder, asked: Decide, caller: Caller) -> Standing:
+    """A restriction names those who were given what it is about: they are told of it (Art 19)."""
+
+    def work(tx: StoreTransaction) -> Standing:
+        row, _, before = load(tx, asked.request)
+        tell = to_tell_of_restriction(tx, row["numbers"]) if before.asks is events.Asks.RESTRICTION else {}
+        event = events.Granted(day_of(folder, asked.on, before), tuple(tell))
+        more = {"tell": tell} if tell else {}
+        take(folder, tx, row, before, event, caller.actor, words={"remark": asked.reasons}, **more)
+        return shown(folder, tx, row["id"])
+
+    granted: Standing = folder.store.call(work)
+    return granted
 
 
 class Told(OfRequest, frozen=True):
@@ -207,7 +221,7 @@ class Told(OfRequest, frozen=True):
 
     who: Literal["person", "authority", "recipient"] = "person"
     recipient: Line = ""
-    """The id of a recipient of what is erased; empty: the only one."""
+    """The id of a recipient of what is erased or restricted; empty: the only one."""
     how: Literal["", "mail", "post", "phone", "in_person", "impossible", "disproportionate"] = ""
     """How the recipient was told, or why nobody told them."""
     evidence: Line = ""
@@ -219,7 +233,7 @@ class Told(OfRequest, frozen=True):
 @operation(Told, "request_told", roles=KEEPERS)
 def request_told(folder: DataFolder, asked: Told, caller: Caller) -> Standing:
     """Note that the answer went out: to the person, or a refusal to the supervisory ``authority``, with its proof; or
-    that a ``recipient`` of what is erased was told of it, and how.
+    that a ``recipient`` of what is erased or restricted was told of it, and how.
 
     What was granted is over with it. When a person has been told of their erasure, the request forgets them too, and so
     does one that was open while another erased them: reference, dates, decision and receipts stay.

@@ -60,6 +60,8 @@ def body_of(event: Event) -> Row:
     }
     if isinstance(event, _OF_NOW):
         del values["on"]
+    if isinstance(event, words.Granted):
+        del values["tell"]  # whoever takes the step says what each was given
     return values
 
 
@@ -76,6 +78,7 @@ def event_of(kind: str, body: Mapping[str, Any], at: str) -> Event:
         values["ground"] = Ground(body["ground"])
     if event is words.Erased:
         values["held"] = int(body.get("held") or 0)
+    if event in (words.Erased, words.Granted):
         values["tell"] = tuple(body.get("tell") or ())
     if event is words.RecipientTold:
         values["recipient"] = str(body["recipient"])

@@ -100,7 +100,7 @@ def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Re
         if kind is LetterKind.RECIPIENT:
             to = chosen(before.recipients, before.untold, asked.recipient)
             return row["id"], _for_recipient(folder, said_in_it, to, asked.to, given_to(course, to)), to
-        if kind is LetterKind.CONFIRMATION and before.asks is Asks.ERASURE:
+        if kind is LetterKind.CONFIRMATION and before.asks in (Asks.ERASURE, Asks.RESTRICTION):
             said_in_it = replace(said_in_it, recipients=_recipients(folder, course))
         return row["id"], said_in_it, ""
 
@@ -164,12 +164,14 @@ def _facts(
         today=today,
         due=clock.due if clock else None,
         ico_due=clock.ico_date if clock else None,
+        extended=bool(clock and clock.extended),
         decided=_decided(course),
         name=row["name"] or "",
         contact=row["contact"] or "",
         numbers=tuple(row["numbers"]),
         ground=request.ground or _ground_of_part(request, carried),
         partly=request.state is State.PARTLY_DONE or (kind is LetterKind.AUTHORITY and request.partial),
+        completed=request.partial and request.state is not State.PARTLY_DONE,
         reasons=said(course, _SAID[kind]) if kind in _SAID else "",
         answer=said(course, "remark"),
         missing=missing(request.asks, row["numbers"], row["since"]) if request.state not in OVER else (),
@@ -229,12 +231,10 @@ def _decided(course: list[Row]) -> date | None:
 
 
 def _held_back(carried: Row, kind: LetterKind) -> str:
-    named = "Erased are the calls that you named. What else we hold in connection with your number stays."
-    scope = [named] if carried and not carried["whole"] else []
     if not carried.get("held_by"):
-        return "".join(scope)
+        return ""
     recordings, calls = carried["held_back"], carried["held_calls"]
-    said = [*scope]
+    said = []
     if mine := [name for name in carried["held_by"] if _ELSEWHERE not in name]:
         kept = f"our records of {many(calls, 'call')}, and {many(recordings, 'recording')}"
         said.append(f"What stays: {kept if calls else 'what we hold in connection with your number'}.")
@@ -254,14 +254,14 @@ def _why(name: str, kind: LetterKind) -> str:
 
 
 def _recipients(folder: DataFolder, course: list[Row]) -> tuple[str, ...]:
-    """Who got the data that an erasure was about, a line each (Art 19): those to whom exports may go, and packs.
+    """Who got what an erasure or a restriction is about, a line each (Art 19): to whom exports may go, and packs.
 
     A key of the firm's own, to which none may, opens recordings inside it and receives nothing.
     """
     keyring = folder.keyring()
     known = {each["id"]: each for each in (*keyring.retired(), *keyring.recipients())}
     lines = []
-    for each in last(course, CARRYING).get("recipients") or []:
+    for each in last(course, CARRYING).get("recipients") or _of_restriction(course):
         day = spoken_day(date.fromisoformat(each["on"]))
         if each["what"] == "pack":
             lines.append(f"you, or whoever acted for you: the file that answered {each['recipient']}, on {day}")
@@ -275,6 +275,16 @@ def _recipients(folder: DataFolder, course: list[Row]) -> tuple[str, ...]:
                 f"{who.get('name') or key} ({who.get('purpose') or 'no longer on our register'}): {what}, on {day}"
             )
     return tuple(dict.fromkeys(lines))
+
+
+def _of_restriction(course: list[Row]) -> list[Row]:
+    """As the receipt of an erasure names them."""
+    tell = last(course, KINDS[events.Granted]).get("tell") or {}
+    return [
+        {"what": "bundle" if each["bundles"] else "recording", "recipient": recipient, "on": each["on"]}
+        for recipient, given in sorted(tell.items())
+        for each in given
+    ]
 
 
 def _for_recipient(

@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
 
 class ListOf(Paged[Page[Standing]], frozen=True):
-    """Requests that are not over, the one due first at the top; or all, or those in a state, newest first."""
+    """Requests that are not over, or of which recipients are to be told, the one due first at the top; or all, or those
+    in a state, newest first."""
 
     text: Line | None = None
     """Only those in whose reference, kind, state, name or number it stands."""
@@ -30,7 +31,10 @@ class ListOf(Paged[Page[Standing]], frozen=True):
 
 @operation(ListOf, "request_list", roles=READERS)
 def request_list(folder: DataFolder, asked: ListOf, _caller: Caller) -> Page[Standing]:
-    """List the requests that are not over, the one due first at the top; or all of them, or those in a state."""
+    """List the requests that are not over, the one due first at the top; or all of them, or those in a state.
+
+    One that is over for the person stays among them while recipients of what was erased or locked are to be told.
+    """
     today, words = folder.today(), (asked.text or "").strip()
 
     def work(tx: StoreTransaction) -> Page[Standing]:

@@ -20,6 +20,7 @@ from gate.store.queries import Source
 from gate.types import Row
 
 FREED: Final = "a hold has ended: erase the rest"
+UNTOLD: Final = "over for the person: recipients are to be told"
 WARNINGS: Final = ("", "20 days have passed", "25 days have passed", "overdue")
 
 
@@ -191,7 +192,7 @@ def _late(request: Request, acknowledge: date | None, today: date) -> bool:
 
 def _warning(request: Request, clock: Clock | None, acknowledge: date | None, today: date) -> str:
     if request.state in OVER:
-        return ""
+        return UNTOLD if request.untold else ""
     if request.answered:
         return ""
     if _late(request, acknowledge, today):
@@ -228,8 +229,9 @@ def command_lines(reference: str, steps: Iterable[Step], *, complete: bool = Fal
 
 
 def open_standings(tx: Source, today: date, text: str = "") -> list[Standing]:
-    """Every request that is not over (and fits ``text``) as it stands, the one due first at the top."""
-    found = [read(tx, row, today) for row in book.open_ones(tx, text)]
+    """Every request that is not over, or of which recipients are to be told, (and fits ``text``) as it stands, the one
+    due first at the top."""
+    found = [read(tx, row, today) for row in book.open_ones(tx, text, untold=True)]
     return sorted(found, key=lambda each: (str(each.due or each.acknowledge_by or "9999"), each.reference))
 
 

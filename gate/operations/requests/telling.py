@@ -1,8 +1,9 @@
-"""Who was given what an erasure took, and is to be told that it is erased (Art 19 UK GDPR).
+"""Who was given what an erasure took or a restriction locks, and is to be told of it (Art 19 UK GDPR).
 
-The receipt of the erasure (``request_carried``) names each of them with what they were given, by ids alone: the letter
-to them is made from it, also when the request has forgotten the person. After an erasure of what a hold had kept it
-names those of whose recordings more is erased. The person's own packs are not told of here: the confirmation says it.
+The grant of a restriction (``request_granted``) and the receipt of an erasure (``request_carried``) name each of them
+with what they were given, by ids alone: the letter to them is made from it, also when the request has forgotten the
+person. After an erasure of what a hold had kept it names those of whose recordings more is erased. The person's own
+packs are not told of here: the confirmation says it.
 """
 
 from __future__ import annotations
@@ -11,40 +12,57 @@ from collections.abc import Collection
 from datetime import date
 from typing import Any, Final
 
+from gate.core import request_words as events
 from gate.errors import UsageError
 from gate.exports.spoken import spoken_day
-from gate.operations.requests.facts import CARRIED, CARRYING, last
-from gate.store.handed_out import purposes_of
+from gate.operations.requests.facts import CARRIED, CARRYING, KINDS, last
+from gate.operations.requests.plan import GONE
+from gate.store import requests as book
+from gate.store.handed_out import handed_out, purposes_of
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
+MOST: Final = 1_000_000
+"""Calls of one person: all there are."""
 _HINT: Final = "Give one of these with --recipient; dialgate key list says who they are."
 
 
 def to_tell(tx: StoreTransaction, course: list[Row], erased: Collection[str]) -> Row:
     """Recipients of recordings that are erased now and of which they have not been named, each with all that they were
-    given and is erased.
-
-    A key of the firm's own, to which no export may go, opens recordings inside it and receives nothing.
-    """
-    handed: dict[str, list[Row]] = {}
-    for each in last(course, CARRYING).get("recipients") or []:
-        for recipient in each["recipient"].split():
-            if each["what"] == "bundle" or (each["what"] == "recording" and _outside(tx, recipient)):
-                mine = each.get("recordings") or {}
-                handed.setdefault(recipient, []).extend(
-                    {"recording": name} | given for name, given in sorted(mine.items()) if name in erased
-                )
+    given and is erased."""
+    handed = _handed(tx, last(course, CARRYING).get("recipients") or [], erased)
     named = {recipient: _named(course, recipient) for recipient in handed}
     return {
         recipient: given
-        for recipient, given in sorted(handed.items())
+        for recipient, given in handed.items()
         if {each["recording"] for each in given} - named[recipient]
     }
 
 
+def to_tell_of_restriction(tx: StoreTransaction, numbers: list[str]) -> Row:
+    """Recipients of recordings of calls with these numbers that are not erased, each with what they were given."""
+    calls = book.calls_of(tx, numbers, limit=MOST) if numbers else []
+    there = [each["recording_id"] for each in calls if each["recording"] not in GONE]
+    return _handed(tx, handed_out(tx, there, []), there)
+
+
+def _handed(tx: StoreTransaction, handed: list[Row], among: Collection[str]) -> Row:
+    """Whoever else was given these recordings, and what of them.
+
+    A key of the firm's own, to which no export may go, opens recordings inside it and receives nothing.
+    """
+    found: dict[str, list[Row]] = {}
+    for each in handed:
+        for recipient in each["recipient"].split():
+            if each["what"] == "bundle" or (each["what"] == "recording" and _outside(tx, recipient)):
+                mine = each.get("recordings") or {}
+                given = [{"recording": name} | how for name, how in sorted(mine.items()) if name in among]
+                found.setdefault(recipient, []).extend(given)
+    return {recipient: given for recipient, given in sorted(found.items()) if given}
+
+
 def given_to(course: list[Row], recipient: str) -> tuple[str, ...]:
-    """What a recipient was given and is erased, a line each, from the newest receipt that names them."""
+    """What a recipient was given and is erased or locked, a line each, from the newest fact that names them."""
     given: list[Row] = next((tell[recipient] for tell in reversed(_receipts(course)) if recipient in tell), [])
     return tuple(line for each in given for line in _lines(each))
 
@@ -65,7 +83,9 @@ def _outside(tx: StoreTransaction, recipient: str) -> bool:
 
 
 def _receipts(course: list[Row]) -> list[dict[str, Any]]:
-    return [fact["body"].get("tell") or {} for fact in course if fact["kind"] == CARRIED and fact["body"]]
+    """The facts that name recipients, oldest first."""
+    kinds = (CARRIED, KINDS[events.Granted])
+    return [fact["body"].get("tell") or {} for fact in course if fact["kind"] in kinds and fact["body"]]
 
 
 def _named(course: list[Row], recipient: str) -> set[str]:
