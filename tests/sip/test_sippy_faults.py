@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sippy.SipConf import SipConf
+from sippy.SipResponse import SipResponse
 
 from gate.sip.message import parse
 from gate.sip.sippy_adapter import patches, rewriting
@@ -125,3 +127,25 @@ def test_import_environment(monkeypatch, name):
 
     assert name not in os.environ
     assert os.environ["SIPLOG_BEND"] == "none"
+
+
+@given(st.data())
+@settings(max_examples=400, deadline=None)
+def test_sippy_reads_every_address_that_is_called_readable(data):
+    """Wherever odd characters stand: what sippy is shown must be what was looked at."""
+    uri = data.draw(st.sampled_from([b"<sip:a@b>", b"sip:c@d:5062", b"<sips:e@[::1]:5061;x=1>;y", b"<tel:+4420;z=1>"]))
+    odd = bytes(data.draw(st.lists(st.sampled_from(b'\x00\x0b\x1f\x7f\x85\xa0\xad\xc2\xff :;<>@"\\=%'), max_size=3)))
+    at = data.draw(st.integers(0, len(uri)))
+    where = data.draw(st.sampled_from([b"<sip:a@b>", b"<sip:c@d>", b"<sip:c@127.0.0.1:5062;transport=UDP>"]))
+    message = parse(RESPONSE.replace(where, uri[:at] + odd + uri[at:]))
+    if rewriting.parsable(message):
+        SipConf.autoconvert_tel_url = True  # as the line has it
+        read = SipResponse(rewriting.rewrite(message).decode())
+        for name in ("from", "to", "contact"):
+            read.getHFBody(name).getUrl()
+
+
+@pytest.mark.parametrize("odd", ["\x1f", "\x85", "\xa0"])
+def test_what_python_strips_and_sip_does_not_is_no_address(odd):
+    data = RESPONSE.replace(b"<sip:c@127", f"<{odd}sip:c@127".encode("latin-1"))
+    assert not rewriting.parsable(parse(data))

@@ -64,9 +64,10 @@ def rewrite(message: SipMessage, by: str = "udp") -> bytes:
 
 
 def parsable(message: SipMessage) -> bool:
-    """True where sippy can read the addresses: it raises, in the middle of its work, where it cannot."""
+    """True where sippy can read the addresses as they are written anew: it raises, in the middle of its work, where it
+    cannot."""
     return all(
-        usable_uri(split_address(each)[1])
+        usable_uri(split_address(_line(each))[1])
         for name, value in message.headers
         if name in _ADDRESSES and not (message.code >= 300 and name in _TARGETS)
         for each in split_list(value)
