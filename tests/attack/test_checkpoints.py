@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.gatehouse import DIALGATE, LISTED, UNLISTED, Gatehouse
+from tests.support import programs
+from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
 from tests.support.waiting import PATIENCE
 
 
@@ -24,8 +25,7 @@ def test_checkpoints_that_are_gone_are_a_fault(tmp_path: Path, what: str) -> Non
     command = [sys.executable, "-m", "tests.attack.checkpoints", str(house.data), what]
     done = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout)
     assert done["files"] or done["rows"]
-    command = [*DIALGATE, "audit", "verify", "-c", str(house.config), "--json"]
-    verified = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    verified = programs.run("gate.cli.main", "audit", "verify", "-c", str(house.config), "--json")
     report = json.loads(verified.stdout)
     assert (verified.returncode, report["ok"], report["proven"]) == (1, False, [])
     assert "checkpoint_missing" in {fault["what"] for fault in report["faults"]}

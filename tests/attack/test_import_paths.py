@@ -17,6 +17,7 @@ import pytest
 from gate.control.files import handed
 from gate.errors import RefusedError, UsageError
 from gate.handed_over_file import open_file
+from tests.support import programs
 from tests.support.accounts import NEEDS_ROOT, accounts, as_account
 from tests.support.gatehouse import DIALGATE, Gatehouse, running
 from tests.support.waiting import PATIENCE
@@ -119,20 +120,9 @@ def test_no_gate_is_needed_for_the_same_rules(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path, words in (("/dev/zero", "is a device"), (str(tmp_path / "pipe"), "is a pipe")):
         for what in ("contacts", "objection"):
-            command = [*DIALGATE, what, "import", path, "-c", str(gate.config)]
-            done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+            done = programs.run("gate.cli.main", what, "import", path, "-c", str(gate.config))
             assert (done.returncode, words in done.stderr) == (2, True), done.stderr
-    command = [
-        *DIALGATE,
-        "screen",
-        "/dev/zero",
-        "-o",
-        str(tmp_path / "out.csv"),
-        "--column",
-        "1",
-        "-c",
-        str(gate.config),
-    ]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+    words = ("screen", "/dev/zero", "-o", str(tmp_path / "out.csv"), "--column", "1", "-c", str(gate.config))
+    done = programs.run("gate.cli.main", *words)
     assert (done.returncode, "more than 1,048,576 characters" in done.stderr) == (2, True), done.stderr
     assert not (tmp_path / "out.csv").exists()

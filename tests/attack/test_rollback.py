@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from gate.exports.checkpoint_mail import checkpoint_mail
-from tests.support.gatehouse import DIALGATE, UNLISTED, Gatehouse, dialgate
+from tests.support import programs
+from tests.support.gatehouse import UNLISTED, Gatehouse, dialgate
 from tests.support.vault import NOW
 from tests.support.waiting import PATIENCE
 
@@ -61,8 +62,7 @@ def test_nobody_is_called_from_an_older_store_until_somebody_accepts_it(tmp_path
             assert house.client.call("check", number=number)["reason"] == "evidence_rolled_back"
         assert house.client.call("decide", number=OTHER, purpose="service")["reason"] == "service_call"
         assert "is signed over" in house.client.call("status")["evidence"]["rolled_back"]
-        command = [*DIALGATE, "status", "-c", str(house.config)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
+        done = programs.run("gate.cli.main", "status", "-c", str(house.config))
         assert done.returncode == 1 and "dialgate audit restore" in done.stdout
         report = dialgate("audit", "verify", config=house.config, check=False)
         assert report["first_fault"]["what"] in ("log_truncated", "log_rewritten")

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shutil
 import socket
-import subprocess
 import urllib.request
 from pathlib import Path
 
-from tests.support.gatehouse import DIALGATE, Gatehouse, free_port
+from tests.support import programs
+from tests.support.gatehouse import Gatehouse, free_port
 from tests.support.waiting import PATIENCE
 
 
@@ -33,9 +33,7 @@ def test_a_gate_that_cannot_sign_says_so(tmp_path: Path) -> None:
         assert status["evidence"]["rolled_back"] == ""
         house.wait(lambda: metric(house, "dialgate_unsigned_seconds", token) > 0, PATIENCE, "the gauge stays at 0")
         assert metric(house, "dialgate_evidence_rolled_back", token) == 0
-        done = subprocess.run(
-            [*DIALGATE, "status", "-c", str(house.config)], capture_output=True, text=True, timeout=PATIENCE
-        )
+        done = programs.run("gate.cli.main", "status", "-c", str(house.config))
         assert done.returncode == 1 and "has not been signed since" in done.stdout
         assert house.client.call("decide", number="02079460123")["verdict"] == "allow", "for an hour"
     finally:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.support.gatehouse import DIALGATE, UNLISTED, Gatehouse
+from tests.support import programs
+from tests.support.gatehouse import UNLISTED, Gatehouse
 from tests.support.sip_peer import Callee, Phone, sdp
 from tests.support.waiting import PATIENCE
 
@@ -82,7 +82,5 @@ def told(house: Gatehouse) -> bool:
     """Once the log is signed again ``dialgate status`` speaks of the second place, and ends with 1."""
     house.client.call("objection_add", number=UNLISTED)
     house.client.call("audit_checkpoint")
-    done = subprocess.run(
-        [*DIALGATE, "status", "-c", str(house.config)], capture_output=True, text=True, timeout=PATIENCE
-    )
+    done = programs.run("gate.cli.main", "status", "-c", str(house.config))
     return done.returncode == 1 and str(house.folder.parent / "second") in done.stdout

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from gate.vault.signing import CheckpointKey
-from tests.support.gatehouse import DIALGATE, Gatehouse, free_port
+from tests.support import programs
+from tests.support.gatehouse import Gatehouse, free_port
 from tests.support.phones import Phones
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
@@ -150,9 +150,7 @@ def house(tmp_path: Path) -> Iterator[Gatehouse]:
 
 def refused(gate: Gatehouse, *, code: int) -> str:
     """What a start says that must not come about; fails where it goes on, says nothing to do, or shows its insides."""
-    done = subprocess.run(
-        [*DIALGATE, "serve", "-c", str(gate.config)], capture_output=True, text=True, timeout=PATIENCE, check=False
-    )
+    done = programs.run("gate.cli.main", "serve", "-c", str(gate.config))
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr and "fault of Dialgate" not in done.stderr, done.stderr
     assert done.stdout == ""
@@ -196,13 +194,7 @@ def test_a_wrong_configuration_names_every_fault(house: Gatehouse) -> None:
 
 
 def test_no_configuration_says_how_to_make_one(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [*DIALGATE, "serve", "-c", str(tmp_path / "none.toml")],
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    done = programs.run("gate.cli.main", "serve", "-c", str(tmp_path / "none.toml"))
     assert (done.returncode, "Traceback" in done.stderr) == (2, False)
     assert "does not exist" in done.stderr and "dialgate init" in done.stderr
 

@@ -28,7 +28,7 @@ def _imported() -> None:
     main = importlib.import_module(MAIN)
     for module, _ in main.COMMANDS.values():
         importlib.import_module(module)
-    for module in ("gate.daemon.running", "gate.media.relay", "phonenumbers", "structlog"):
+    for module in ("gate.daemon.running", "gate.media.relay", "gate.cli.test_uas", "phonenumbers", "structlog"):
         importlib.import_module(module)
     gc.collect()
     gc.freeze()  # it is never garbage: a program's collector need not look at it, nor copy it

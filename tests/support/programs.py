@@ -35,6 +35,9 @@ _AT_START = ("PYTHON", "LC_", "LANG", "TZ", "LD_", "OPENBLAS_", "OMP_")
 class Program:
     """A process, with what tests use of ``subprocess.Popen``."""
 
+    stdout: IO[str] | None = None
+    """What it writes, where that is a pipe."""
+
     def __init__(self, arguments: Sequence[str], line: socket.socket) -> None:
         self.args, self._line, self._lock = list(arguments), line, threading.Lock()
         self.returncode: int | None = None
@@ -152,6 +155,15 @@ def start(
     with Path(os.devnull).open("rb") as nothing:
         files = [(stdin or nothing).fileno(), stdout.fileno(), stderr.fileno()]
         return _servers[0].fork([module, *arguments], asked, files)
+
+
+def told(module: str, *arguments: str) -> Program | subprocess.Popen[str]:
+    """Start one whose standard output is read while it runs; its errors go where this process's own go."""
+    reading, writing = os.pipe()
+    with open(writing, "wb") as out, open(2, "wb", closefd=False) as err:  # noqa: PTH123 - descriptors
+        program = start(module, *arguments, stdout=out, stderr=err)
+    program.stdout = open(reading, encoding="utf-8")  # noqa: PTH123, SIM115 - closed with the program
+    return program
 
 
 def run(

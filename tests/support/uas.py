@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 import time
-from pathlib import Path
 from typing import Any
 
+from tests.support import programs
 from tests.support.waiting import PATIENCE
-
-ROOT = Path(__file__).parents[2]
 
 
 class Uas:
@@ -21,8 +17,7 @@ class Uas:
 
     def __init__(self, *options: str, port: int = 0) -> None:
         listen = () if "--listen" in options else ("--listen", f"127.0.0.1:{port}")
-        command = [sys.executable, "-m", "gate.cli.test_uas", *listen, *options]
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT)
+        self._process = programs.told("gate.cli.test_uas", *listen, *options)
         self.told: list[dict[str, Any]] = []
         self._news = threading.Condition()
         self._reader = threading.Thread(target=self._read, daemon=True)
