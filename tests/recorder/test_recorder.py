@@ -254,12 +254,16 @@ def test_a_flood_on_one_tap_is_bounded_and_told(room: Room) -> None:
         if index % 100 == 0:
             other.say(b"q" * 160)
             time.sleep(0.02)
+    room.settle()
+    phone.say(bytes(1000))  # the kernel tells with a packet what it had no room for before it
     closed = room.close("a")
     assert closed is not None
-    _, trailer = room.chunks(flooded)
+    chunks, trailer = room.chunks(flooded)
     assert trailer is not None
-    assert closed.size < 900_000
-    assert trailer["dropped"]["caller"] == 2000 - closed.packets["caller"] > 1000
+    # So much is kept of each second; the flood lasts longer than three where a machine is slow.
+    seconds = max(3, len(chunks))
+    assert closed.size < 300_000 * seconds
+    assert trailer["dropped"]["caller"] == 2001 - closed.packets["caller"] > 2000 - 333 * seconds
     closed = room.close("b")
     assert closed is not None and closed.packets["caller"] == 20
 
