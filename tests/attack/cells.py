@@ -16,11 +16,12 @@ import os
 import random
 import shutil
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from tests.support import programs
 
 
 class Cell(NamedTuple):
@@ -142,10 +143,10 @@ def main(argv: list[str] | None = None) -> int:
     path = copy / "data" / "gate.db"
 
     def noticed() -> bool:
-        command = [sys.executable, "-m", "gate.cli.main", "audit", "verify", "-c", str(copy / given.config.name)]
         before = path.read_bytes()
         try:
-            return subprocess.run(command, capture_output=True, timeout=60).returncode != 0
+            done = programs.run("gate.cli.main", "audit", "verify", "-c", str(copy / given.config.name))
+            return done.returncode != 0
         finally:
             path.write_bytes(before)  # asking leaves a leaf
 

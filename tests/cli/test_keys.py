@@ -6,8 +6,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
-import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -21,13 +19,13 @@ from gate.vault.errors import HalfMissing, NoWrapForKey
 from gate.vault.keyfile import PrivateKey, load_private, save_private
 from gate.vault.publickey import Recipient
 from gate.vault.wrap import data_key
+from tests.support import programs
 from tests.support.commands import Done, dialgate
 from tests.support.example import make_example
 from tests.support.keeping import plant
 from tests.support.vault import PASSPHRASE, found_in, private_key
 
 ADA, BOB, EVE = private_key(), private_key("Bob (auditor)", "auditor"), private_key("Eve (escrow)", "escrow")
-ROTATOR = Path(__file__).parents[1] / "support" / "rotator.py"
 RECORDINGS, KILLS = 200, 5
 
 
@@ -115,12 +113,11 @@ def test_a_rotation_that_is_killed_goes_on_and_nobody_loses_anything(folder: Pat
     old = wraps_of(folder, names)
     chance = random.Random(20260302)
     environment = {**os.environ, "PASSPHRASE": PASSPHRASE}
-    command = [sys.executable, str(ROTATOR), *map(str, (folder / "gate" / "config.toml", folder / "ada.key"))]
-    command += [str(folder / "bob.key"), *drop]
+    words = [*map(str, (folder / "gate" / "config.toml", folder / "ada.key", folder / "bob.key")), *drop]
     done = 0
     for _ in range(KILLS):
-        killed = subprocess.run([*command, str(chance.randrange(28))], env=environment, capture_output=True)
-        assert killed.returncode in (-signal.SIGKILL, 0), killed.stderr.decode()
+        killed = programs.run("tests.support.rotator", *words, str(chance.randrange(28)), env=environment)
+        assert killed.returncode in (-signal.SIGKILL, 0), killed.stderr
         now = openers(wraps_of(folder, names))
         assert all(now), "there is always somebody"
         assert sum(BOB.id in each for each in now) >= done, "what was given is not taken back"

@@ -1,4 +1,4 @@
-"""A rotation that kills itself: ``rotator.py CONFIG KEY NEW_KEY [--drop] STEPS``, the passphrase in PASSPHRASE.
+"""A rotation that kills itself: ``rotator CONFIG KEY NEW_KEY [--drop] STEPS``, the passphrase in PASSPHRASE.
 
 A step is the beginning or the end of a question to the desk, or of what it keeps in the key store.
 """
@@ -12,8 +12,6 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
-
-sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from gate.cli.reach import FolderHere
 from gate.cli.rotation import prove, rotate
@@ -53,4 +51,5 @@ def main() -> None:
             gate.ask(KeyDrop(source=private.id, target=target.id))
 
 
-main()
+if __name__ == "__main__":
+    main()
