@@ -7,6 +7,8 @@ from typing import Any
 
 import pytest
 from textual.app import App
+from textual.css.model import RuleSet
+from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -17,6 +19,23 @@ from tests.console.served import Served
 from tests.support.waiting import PATIENCE
 
 SMALL, LARGE = (80, 24), (120, 40)
+
+
+@pytest.fixture(scope="package", autouse=True)
+def parsed_once() -> Iterator[None]:
+    """Style sheets are parsed once for all apps of a process, and not twice for each: the same text with the same
+    variables gives the same rules, which an app's own style sheet keeps and shares, too."""
+    parse, known = Stylesheet._parse_rules, {}
+
+    def parsed(self: Stylesheet, css: str, read_from: Any, *rest: Any, **more: Any) -> list[RuleSet]:
+        key = (tuple(self._variables.items()), css, read_from, rest, tuple(sorted(more.items())))
+        if key not in known:
+            known[key] = parse(self, css, read_from, *rest, **more)
+        return known[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stylesheet, "_parse_rules", parsed)
+        yield
 
 
 @pytest.fixture(scope="package")
