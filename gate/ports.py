@@ -106,7 +106,7 @@ class LineEvents(Protocol):
     def hung_up(self, call_id: str, side: str, cause: str = "hung_up") -> None:
         """``side`` is ``caller`` or ``callee``: a party went away (``hung_up``, ``cancelled``), or its peer says that
         it knows no such call (``call_unknown``). Or ``gate``: it takes it that nobody is there (``media_timeout``,
-        ``peer_silent``, ``no_ack``). The line has ended what was left of both legs."""
+        ``peer_silent``, ``no_ack``, ``session_expired``). The line has ended what was left of both legs."""
         ...
 
     def unanswered(self, count: int) -> None:

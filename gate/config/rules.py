@@ -170,6 +170,8 @@ def _sip(sip: Sip) -> Iterator[Fault]:
     yield from at_least(sip, "sip", 10, "nonce_seconds", "dead_peer_seconds")
     yield from at_least(sip, "sip", 60, "registration_seconds")
     yield from refused_with(sip.refusal, ("sip", "refusal"))
+    if sip.session_seconds and sip.session_seconds < 90:
+        yield Fault(("sip", "session_seconds"), f"{sip.session_seconds} is too short; 0 for none, or at least 90")
     if sip.no_answer_seconds < 15:
         yield Fault(("sip", "no_answer_seconds"), f"{sip.no_answer_seconds} is too short; ring at least 15 seconds")
 

@@ -78,6 +78,9 @@ class Sip(Section, frozen=True):
     """How long the far end may ring (at least 15 by good practice, LAW 3.4)."""
     dead_peer_seconds: int = 60
     """A call whose RTP has stopped both ways for this long, and whose peers do not answer either, is ended."""
+    session_seconds: int = 1800
+    """How long a session holds without a refresh (RFC 4028), with peers that know session timers; 0: none is asked
+    for."""
     refusal: int = 603
     """The SIP code that refuses a call of an account that names none, and of whoever the gate does not know."""
 

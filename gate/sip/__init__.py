@@ -30,16 +30,18 @@ How a call comes in and goes out::
 - ``routes``            where INVITEs go: the carriers' trunks in their order, the emergency route
 - ``sdp``               codec names and payload maps
 - ``trunk_failover``    from one trunk to the next, and what is left at the one before
+- ``forks``             a second callee's answer: acknowledged, and hung up on
 - ``failure_mapping``   which failure of the trunk the caller gets
 - ``sippy_adapter``     sippy's transactions, user agents and event loop, with its faults worked around
 - ``engine``            what lives on the line thread: transactions, ingress, bridges, trunk
 - ``bridge``            one call: caller leg, callee leg, and what the call manager commands
 - ``offer_answer``      offers inside a call: hold, resume, codec change
+- ``session_timers``    each side says again that the call goes on, or it ends
 - ``liveness``          whether the parties are still there; ``dtmf``: keys told by INFO
 - ``stored_dialogs``    what of a leg is kept for the next start; ``orphaned_dialogs``: it is ended there
 - ``trunk_flow``        the connection to a carrier by TCP or TLS
 - ``trunk``             OPTIONS keep-alive and registration with the carrier; ``status``: what is known of a carrier
 
-Not here, on purpose: calls *to* registered phones (an INVITE from the trunk gets 404), SRTP, 100rel, transfers
-(REFER is declined: it would dial a number that nobody screened).
+Not here, on purpose: calls *to* registered phones (an INVITE from the trunk gets 404), SRTP, 100rel towards callers,
+transfers (REFER is declined: it would dial a number that nobody screened).
 """

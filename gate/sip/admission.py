@@ -15,11 +15,12 @@ from gate.sip.header_fields import split_list, whole
 from gate.sip.message import Address, SipMessage, body_of
 from gate.sip.multipart import SDP, content_type
 from gate.sip.purpose_claims import PurposeClaims
+from gate.sip.session_timers import OPTION, longer
 from gate.sip.sippy_adapter.rewriting import parsable
 
-ALLOWED = [("Allow", identity.ALLOW + ", REGISTER")]
+ALLOWED = [("Allow", identity.ALLOW + ", REGISTER"), ("Supported", OPTION)]
 SDP_ONLY = [("Accept", "application/sdp, multipart/mixed")]
-SUPPORTED: frozenset[str] = frozenset()
+SUPPORTED = frozenset({OPTION})
 """Options that a request may require (RFC 3261 20.32)."""
 IN_DIALOG = frozenset({"INVITE", "BYE", "INFO", "OPTIONS", "UPDATE"})
 """Methods that belong to a call."""
@@ -60,6 +61,12 @@ def extension_fault(request: SipMessage) -> Fault | None:
     return (420, "Bad Extension", [("Unsupported", ", ".join(unknown))]) if unknown else None
 
 
+def interval_fault(request: SipMessage) -> Fault | None:
+    """422 for a session timer that would run out too soon."""
+    least = longer(request.get("session-expires"), request.all("supported"))
+    return (422, "Session Interval Too Small", [("Min-SE", str(least))]) if least else None
+
+
 def in_dialog_fault(request: SipMessage) -> Fault | None:
     """What RFC 3261 8.2 says to answer to a request inside a call before the call is told; None where all is well."""
     if request.method not in IN_DIALOG:
@@ -69,7 +76,7 @@ def in_dialog_fault(request: SipMessage) -> Fault | None:
     if not usable_names(request) or (request.method == "INVITE" and not usable_contact(request)):
         return 400, "Bad Request", []
     if request.method in ("INVITE", "UPDATE"):
-        return _body_fault(request)
+        return interval_fault(request) or _body_fault(request)
     return None
 
 
@@ -97,7 +104,7 @@ def invite_fault(request: SipMessage) -> Fault | None:
         return fault
     if not usable_contact(request) or not usable_names(request):
         return 400, "Bad Request", []
-    return _body_fault(request)
+    return interval_fault(request) or _body_fault(request)
 
 
 def attempt_of(

@@ -15,6 +15,7 @@ from gate.ports import LineEvents, MediaRelay
 from gate.sip.auth import Authenticator
 from gate.sip.bridge import Bridge
 from gate.sip.failure_mapping import UNAVAILABLE
+from gate.sip.forks import Forks
 from gate.sip.ingress import Ingress
 from gate.sip.loop_detection import LoopDetector
 from gate.sip.message import Attempted, TransactionKey
@@ -25,8 +26,9 @@ from gate.sip.pending import Pending
 from gate.sip.registrar import Registrar
 from gate.sip.routes import Route, Trunks
 from gate.sip.sippy_adapter.classes import SipConf, Timeout
-from gate.sip.sippy_adapter.leg import AGENT, Leg
+from gate.sip.sippy_adapter.leg import Leg
 from gate.sip.sippy_adapter.patches import apply_patches, guarded
+from gate.sip.sippy_adapter.refreshing import AGENT
 from gate.sip.sippy_adapter.speedups import apply_speedups
 from gate.sip.sippy_adapter.transactions import Transactions
 from gate.sip.status import TrunkStatus
@@ -97,6 +99,7 @@ class Engine:
         self._told_at = 0.0
         self.ingress = Ingress(self, authenticator, registrar)
         self.book = book
+        self.forks = Forks(self)
         self.orphans = OrphanedDialogs(self, self._legs_ended)
         self.overload = OverloadControl()
         transport.on_wait = streams.on_wait = partial(self.overload.note, "datagrams")

@@ -36,7 +36,7 @@ from gate.sip.purpose_claims import PurposeClaims
 from gate.sip.rate_limit import RateLimit, RequestKind
 from gate.sip.registrar import Registrar
 from gate.sip.response_cache import ELSEWHERE, ResponseCache, no_room, refusal
-from gate.sip.sippy_adapter.rewriting import parsable
+from gate.sip.sippy_adapter.rewriting import parsable, reachable
 
 if TYPE_CHECKING:
     from gate.sip.engine import Engine
@@ -75,6 +75,9 @@ class Ingress:
             if fault is not None:
                 raise BadMessage("no end", message=request if request.method else None, code=fault[0], phrase=fault[1])
             if not request.method:
+                reachable(request, source)
+                if self.engine.forks.takes(request, source, endpoint):
+                    return
                 if self.engine.transactions.expects(request):
                     self.engine.transactions.feed(request, source, endpoint)
                 else:
@@ -138,10 +141,10 @@ class Ingress:
         caller: ProvenCaller | None = None,
     ) -> None:  # fmt: skip
         """A request that cannot be taken. An INVITE of a phone system that would dial its next trunk is refused as its
-        calls are; what was wrong stands in the phrase and the headers."""
+        calls are; what was wrong stands in the phrase and the headers. A 422 it answers, as it does a 401."""
         code, phrase, headers = fault
         refused = self._refusal_of(caller, source, endpoint)
-        if request.method == "INVITE" and not request.to_tag and refused != PHONES:
+        if request.method == "INVITE" and not request.to_tag and refused != PHONES and code != 422:
             self.reply(request, source, endpoint, refused, phrase, headers, keep=True)
         else:
             self.reply(request, source, endpoint, code, phrase, headers)

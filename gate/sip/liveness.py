@@ -72,6 +72,11 @@ class LivenessCheck:
         """A sign of life by SIP."""
         self._peers[side].missed = 0
 
+    @property
+    def talking(self) -> bool:
+        """Audio came from somebody when it was looked at last."""
+        return self._seen is not None and not self._silent
+
     def _leg(self, side: str) -> Any:
         return self._bridge.caller if side == "caller" else self._bridge.callee
 

@@ -16,6 +16,7 @@ import structlog
 
 from gate.sip import sdp
 from gate.sip.failure_mapping import PASSED
+from gate.sip.session_timers import SessionTimers
 from gate.sip.sippy_adapter.classes import CCEventConnect, CCEventFail, CCEventUpdate, MsgBody
 
 if TYPE_CHECKING:
@@ -39,12 +40,14 @@ class OfferAnswer:
         """False where that side's request is already answered (its offer came in an ACK)."""
         self._offer = ""
         self._overdue: Any = None
+        self.timers = SessionTimers(bridge)
         self.attend("caller")
         self.attend("callee")
 
     def attend(self, side: str) -> None:
         """Hear where the leg that ``side`` has now takes its offer back."""
         self._leg(side).on_reinvite_cancelled = lambda: self._cancelled(side)
+        self.timers.attend(side)
 
     def _leg(self, side: str) -> Leg:
         return self.bridge.caller if side == "caller" else self.bridge.callee
@@ -91,6 +94,8 @@ class OfferAnswer:
             if data[2] is not None and not self.from_side:
                 self.offered(side, CCEventUpdate(data[2]), wants_answer=False)
             return
+        if not self.from_side:
+            self._refreshed(side, event)
         if not self.from_side or side == self.from_side:
             return
         if not isinstance(event, CCEventConnect):
@@ -113,6 +118,27 @@ class OfferAnswer:
             self._end(488, "Not Acceptable Here")
         else:
             self._translate(side, body, self.bridge.safely(ready))
+
+    def _refreshed(self, side: str, event: Any) -> None:
+        """The answer to a refresh of the gate's own: that side may have moved in it."""
+        bridge, leg = self.bridge, self._leg(side)
+        if leg.lSDP is None:  # sippy's, where it failed
+            leg.lSDP = leg.good_local
+        body = event.getData()[2] if isinstance(event, CCEventConnect) else None
+        if body is None or str(body) == (bridge.caller_sdp if side == "caller" else bridge.callee_sdp):
+            return
+        answer = str(body)
+
+        def ready(body: Any, ex: Any = None) -> None:
+            if body is None or ex is not None or bridge.phase == "over":
+                return
+            if side == "caller":
+                bridge.caller_sdp = answer
+            else:
+                bridge.callee_sdp = answer
+            bridge.tell_media()
+
+        self._translate(side, body, bridge.safely(ready))
 
     def _settle(self, asker: str, body: Any, answer: str) -> None:
         """Offer and answer are done: remember them, answer the asker, tell the codec maps."""
@@ -145,6 +171,7 @@ class OfferAnswer:
     def stop(self) -> None:
         """The call is over."""
         self._over()
+        self.timers.stop()
 
     def _over(self) -> str:
         """No offer is under way any more; whose it was."""

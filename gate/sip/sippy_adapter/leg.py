@@ -3,7 +3,7 @@
 - its Contact has the display name Anonymous: ``contact``
 - its 487 carries another To tag than its other responses: ``recvRequest``
 - requests that a state does not know get no answer: ``recvRequest`` answers 481
-- UPDATE is not known: ``recvRequest``
+- UPDATE and session timers are not known: ``gate.sip.sippy_adapter.refreshing``
 - a re-INVITE without SDP is taken for a hold: ``recvRequest`` answers it with our own offer
 - CANCEL of a re-INVITE ends the call: ``recvRequest`` takes back the offer alone
 - a re-INVITE without an answer ends the call: ``recvResponse`` takes back the offer alone
@@ -20,25 +20,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from sippy.CCEvents import CCEventDisconnect, CCEventFail, CCEventPreConnect, CCEventUpdate
+from sippy.CCEvents import CCEventDisconnect, CCEventFail, CCEventPreConnect
 from sippy.SipAddress import SipAddress
 from sippy.SipContact import SipContact
 from sippy.SipGenericHF import SipGenericHF
 from sippy.SipHeader import SipHeader
 from sippy.SipReason import SipReason
 from sippy.SipURL import SipURL
-from sippy.UA import UA
 
 from gate.sip.endpoint import Endpoint
 from gate.sip.message import Address
 from gate.sip.peers import DialogPeer
 from gate.sip.sippy_adapter.patches import guarded
+from gate.sip.sippy_adapter.refreshing import AGENT, REFRESHES, RefreshingUA, told_in
+from gate.sip.sippy_adapter.reliable import acknowledge
 from gate.sip.sippy_adapter.transactions import Transactions
-
-AGENT = None
-"""What the gate says of itself in Server and User-Agent: nothing, for scanners look for names (svmap)."""
-RETRY_SECONDS = "5"
-"""When an offer may come again that came too early."""
 
 
 def contact() -> Any:
@@ -62,14 +58,9 @@ def _seconds(header: str) -> str:
     return number if number.isascii() and number.isdigit() and len(number) < 7 else ""
 
 
-class Leg(UA):  # type: ignore[misc]  # sippy has no types
+class Leg(RefreshingUA):
     """One dialog. ``on_event(event)`` gets sippy's call-control events; exceptions in it end the call, not the
     answer."""
-
-    rCSeq: Any = None
-    """The peer's last CSeq number (sippy's)."""
-    rSDP: Any = None
-    """The peer's last SDP (sippy's)."""
 
     def __init__(
         self, transactions: Transactions, on_event: Callable[[Any], None], peer: DialogPeer,
@@ -126,6 +117,8 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
         """A request of this dialog; returns what sippy's transaction manager wants: (response, on cancel, on no
         ACK)."""
         method = req.getMethod()
+        if method in REFRESHES and (self.state is None or self.can_update()):
+            self.session.asked(told_in(req))
         if self.state is not None and method == "INVITE" and req.getBody() is None and self.can_update():
             return self._offer(req)
         if self.state is not None and not self.over and method == "UPDATE":
@@ -147,6 +140,12 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
         code = resp.getSCode()[0]
         if code >= 300 and resp.countHFs("retry-after"):
             self.retry_after = _seconds(str(resp.getHFBody("retry-after")))
+        if code in (421, 422) and self._asks_for_more(resp, tr):
+            return
+        if 100 < code < 200 and acknowledge(self, resp):
+            return
+        if 200 <= code < 300:
+            self.session.taken(told_in(resp))
         if self.isConnected():
             self.lost = self.lost or code == 481
             if code == 408:  # no answer to an offer: it is off, the call is not (sippy would end it)
@@ -187,47 +186,6 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
         offer = self.good_local or self.lSDP
         self.sendUasResponse(200, "OK", offer.getCopy() if offer else None, (self.lContact,), ack_wait=True)
         return (None, None, guarded("no ACK", self._no_ack))
-
-    def isYours(self, req: Any = None, call_id: Any = None, from_tag: Any = None, to_tag: Any = None) -> Any:
-        """An UPDATE is this dialog's before the answer, too."""
-        if req is not None and req.getMethod() == "UPDATE" and self.cId is not None:
-            ours = str(req.getHFBody("call-id")) == str(self.cId) and req.getHFBody("to").getTag() == self.lTag
-            return self if ours else None
-        return super().isYours(req, call_id, from_tag, to_tag)
-
-    def _updated(self, req: Any) -> Any:
-        """UPDATE (RFC 3311): without SDP a sign of life; with it an offer, as a re-INVITE is. Before the answer there
-        is nothing to change: the first offer is not answered yet, whatever came early."""
-        if self.rCSeq is not None and self.rCSeq >= req.getHFBody("cseq").getCSeqNum():
-            return (req.genResponse(500, "Server Internal Error", server=AGENT), None, None)
-        self.rCSeq = req.getHFBody("cseq").getCSeqNum()
-        self.on_request()
-        body = req.getBody()
-        if body is not None and not self.can_update():
-            return (self._not_now(req), None, None)
-        self.uasResp = req.genResponse(100, "Trying", server=AGENT)
-        if body is None or str(body) == str(self.rSDP):
-            mine = None if body is None else self.good_local or self.lSDP
-            self.sendUasResponse(200, "OK", mine.getCopy() if mine else None, (self.lContact,))
-        else:
-            self.rSDP = body.getCopy()
-            self.changeState((self.UasStateUpdating,))
-            self.equeue.append(CCEventUpdate(body, rtime=req.rtime, origin=self.origin))
-            self.emitPendingEvents()
-        return (None, None, None)
-
-    def _not_now(self, req: Any) -> Any:
-        """RFC 3311 5.2: 491 where our own offer waits for its answer, 500 where theirs does."""
-        if str(self.state).endswith("(UAC)"):
-            return req.genResponse(491, "Request Pending", server=AGENT)
-        answer = req.genResponse(500, "Server Internal Error", server=AGENT)
-        answer.appendHeader(SipHeader(name="retry-after", body=SipGenericHF(RETRY_SECONDS, "retry-after")))
-        return answer
-
-    @property
-    def hurried(self) -> bool:
-        """The offer that this peer waits for came in an UPDATE, which wants its answer soon (RFC 3261 17.1.2)."""
-        return bool(self.uasResp.getHFBody("cseq").getCSeq()[1] == "UPDATE")
 
     def recvACK(self, req: Any) -> None:
         """The ACK that carries the answer to ``_offer``; sippy would lose the peer's SDP where it carries none. Or the
@@ -287,6 +245,10 @@ class Leg(UA):  # type: ignore[misc]  # sippy has no types
         if self.flow is not None:
             named.setdefault("userv", self.flow)
         return super().newTransaction(req, extra_headers, **named)
+
+    def send_plain(self, req: Any) -> None:
+        """Send a request whose answer changes nothing."""
+        self._send(req, resp_cb=lambda resp: None)
 
     def send_bye(self, req: Any, on_answer: Callable[[int], None]) -> Any:
         """Send a BYE; ``on_answer(code)`` with what became of it in the end, 408 where nothing came in 32 s."""

@@ -7,6 +7,7 @@
 - headers are split with ``str.splitlines``, which takes FS, NEL, U+2028 and others for line ends: they are replaced
 - Content-Length counts characters, not bytes: a body holds ASCII alone
 - lists and parameters take quadratic time: known headers alone pass; ``gate.sip.message`` bounds all sizes
+- the ACK of a 2xx goes to its Contact, whatever that is: ``reachable``
 - a display name with ``\\"`` or ``\\\\`` raises, or moves the URI: names lose quotes and backslashes
 - an unreadable address raises in the middle of sippy's work: ``parsable`` is asked first
 """
@@ -15,14 +16,15 @@ from __future__ import annotations
 
 import re
 
-from gate.sip.header_fields import split_address, split_list, tag_of, usable_uri, whole
-from gate.sip.message import SipMessage, body_of, read_via
+from gate.sip.header_fields import host_of, split_address, split_list, tag_of, usable_uri, whole
+from gate.sip.message import Address, SipMessage, body_of, read_via
 
 _TRANSPORT = re.compile(r";\s*transport\s*=\s*([A-Za-z0-9]+)", re.IGNORECASE)
 _NOT_PRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOT_ASCII = bytes(range(128)) + b"?" * 128
 _ADDRESSES = frozenset({"from", "to", "contact", "record-route", "route"})
 _TARGETS = frozenset({"contact", "record-route"})
+_NOWHERE = frozenset({"", "0.0.0.0", "255.255.255.255", "[::]"})  # noqa: S104 - in a message, not to bind
 _NUMBERS = frozenset({"expires", "max-forwards", "rseq", "min-se"})
 _PASSED = (
     _ADDRESSES
@@ -61,6 +63,16 @@ def rewrite(message: SipMessage, by: str = "udp") -> bytes:
     body = body_of(message)
     lines.append(f"content-length: {len(body)}\r\n\r\n")
     return "\r\n".join(lines).encode("utf-8") + body.translate(_NOT_ASCII)
+
+
+def reachable(message: SipMessage, source: Address) -> None:
+    """A response whose Contact leads nowhere (``tel:``, no host, nothing that can be read) leads back to where it came
+    from: the ACK of an answer must arrive, or the callee is up, and alone (RFC 3261 13.2.2.4)."""
+    for at, (name, value) in enumerate(message.headers):
+        if name == "contact" and message.code < 300:
+            uri = split_address((split_list(value) or [""])[0])[1]
+            if uri.partition(":")[0].lower() not in ("sip", "sips") or host_of(uri) in _NOWHERE or not usable_uri(uri):
+                message.headers[at] = (name, f"<sip:{source[0]}:{source[1]}>")
 
 
 def parsable(message: SipMessage) -> bool:

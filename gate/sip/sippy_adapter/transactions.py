@@ -116,7 +116,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
     def incomingResponse(self, msg: Any, t: Any, checksum: Any) -> None:
         """An answer to a request of ours: from where the request went, or from that side's own hosts; another one is
         passed over."""
-        host, leg = msg.getSource()[0], self._leg(t.tid[0], t.tid[1])
+        host, leg = msg.getSource()[0], self.leg_by(t.tid[0], t.tid[1])
         there = self._by_its_way(t.userv, host, leg) if t.userv.reliable else host in self.l4r.hosts_of(t.address[0])
         if there and leg is not None:
             leg.peer.hosts.add(host)
@@ -207,14 +207,15 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
     def leg_of(self, request: SipMessage) -> Any:
         """The leg that a request inside a call is for (a CANCEL: the one that its INVITE made); None for none."""
         if request.method != "CANCEL":
-            return self._leg(request.call_id, request.to_tag)
+            return self.leg_by(request.call_id, request.to_tag)
         for consumer in self.req_consumers.get(request.call_id, ()):
             if consumer.cobj.rUri is not None and consumer.cobj.rUri.getTag() == request.from_tag:
                 return consumer.cobj
         return None
 
-    def _leg(self, call_id: str, tag: str) -> Any:
-        """A plain user agent of sippy's, such as the test UAS has, is not a leg: it has no peer."""
+    def leg_by(self, call_id: str, tag: str) -> Any:
+        """The leg with this tag of ours. A plain user agent of sippy's, such as the test UAS has, is none: it has no
+        peer."""
         for consumer in self.req_consumers.get(call_id, ()):
             if consumer.cobj.lTag == tag and hasattr(consumer.cobj, "peer"):
                 return consumer.cobj

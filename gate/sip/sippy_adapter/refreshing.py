@@ -1,0 +1,179 @@
+"""What sippy's user agent does not know: UPDATE (RFC 3311) and the headers of session timers (RFC 4028)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sippy.CCEvents import CCEventUpdate
+from sippy.SipGenericHF import SipGenericHF
+from sippy.SipHeader import SipHeader
+from sippy.UA import UA
+
+from gate.sip.header_fields import split_list, whole
+from gate.sip.identity import ALLOW
+from gate.sip.session_timers import SessionTimer, Told, has_option, interval
+from gate.sip.sippy_adapter.patches import guarded
+from gate.sip.sippy_adapter.reliable import OPTION, required
+
+AGENT = None
+"""What the gate says of itself in Server and User-Agent: nothing, for scanners look for names (svmap)."""
+REFRESHES = ("INVITE", "UPDATE")
+"""Methods that start a session timer anew."""
+RETRY_SECONDS = "5"
+"""When an offer may come again that came too early."""
+
+
+def told_in(message: Any) -> Told:
+    """What a message says of session timers."""
+    return Told(
+        interval(next(iter(_values(message, "session-expires")), None)),
+        has_option(_values(message, "supported") + _values(message, "require")),
+        _least(message),
+        any("UPDATE" in split_list(value) for value in _values(message, "allow")),
+    )
+
+
+def _values(message: Any, name: str) -> list[str]:
+    return [str(body) for body in message.getHFBodys(name)]
+
+
+def _headers(said: list[tuple[str, str]]) -> list[Any]:
+    return [SipHeader(name=name, body=SipGenericHF(value, name)) for name, value in said]
+
+
+def _least(message: Any) -> int:
+    return whole((_values(message, "min-se") or [""])[0], 7) or 0
+
+
+class RefreshingUA(UA):  # type: ignore[misc]  # sippy has no types
+    """The part of a leg (``gate.sip.sippy_adapter.leg``) that changes and refreshes its session."""
+
+    rCSeq: Any = None
+    """The peer's last CSeq number (sippy's)."""
+    uasResp: Any = None
+    """The answer to the request of the peer that is under way (sippy's)."""
+    rSDP: Any = None
+    """The peer's last SDP (sippy's)."""
+
+    def __init__(self, *values: Any, **named: Any) -> None:
+        super().__init__(*values, **named)
+        self.session = SessionTimer()
+        self.reliable = False
+        """The peer takes no call whose provisional answers are not acknowledged."""
+        self.acknowledged: dict[str | None, int] = {}
+        """Of each callee's provisional answers the last that was (RSeq)."""
+
+    # --- the peer's ---------------------------------------------------------------------------------------------------
+
+    def isYours(self, req: Any = None, call_id: Any = None, from_tag: Any = None, to_tag: Any = None) -> Any:
+        """An UPDATE is this dialog's before the answer, too."""
+        if req is not None and req.getMethod() == "UPDATE" and self.cId is not None:
+            ours = str(req.getHFBody("call-id")) == str(self.cId) and req.getHFBody("to").getTag() == self.lTag
+            return self if ours else None
+        return super().isYours(req, call_id, from_tag, to_tag)
+
+    def _updated(self, req: Any) -> Any:
+        """UPDATE (RFC 3311): without SDP a sign of life; with it an offer, as a re-INVITE is. Before the answer there
+        is nothing to change: the first offer is not answered yet, whatever came early."""
+        if self.rCSeq is not None and self.rCSeq >= req.getHFBody("cseq").getCSeqNum():
+            return (req.genResponse(500, "Server Internal Error", server=AGENT), None, None)
+        self.rCSeq = req.getHFBody("cseq").getCSeqNum()
+        self.on_request()
+        body = req.getBody()
+        if body is not None and not self.can_update():
+            return (self._not_now(req), None, None)
+        waiting, self.uasResp = self.uasResp, req.genResponse(100, "Trying", server=AGENT)
+        if body is None or str(body) == str(self.rSDP):
+            mine = None if body is None else self.good_local or self.lSDP
+            self.sendUasResponse(200, "OK", mine.getCopy() if mine else None, (self.lContact,))
+            self.uasResp = waiting  # an INVITE may yet be answered
+        else:
+            self.rSDP = body.getCopy()
+            self.changeState((self.UasStateUpdating,))
+            self.equeue.append(CCEventUpdate(body, rtime=req.rtime, origin=self.origin))
+            self.emitPendingEvents()
+        return (None, None, None)
+
+    def _not_now(self, req: Any) -> Any:
+        """RFC 3311 5.2: 491 where our own offer waits for its answer, 500 where theirs does."""
+        if str(self.state).endswith("(UAC)"):
+            return req.genResponse(491, "Request Pending", server=AGENT)
+        answer = req.genResponse(500, "Server Internal Error", server=AGENT)
+        answer.appendHeader(SipHeader(name="retry-after", body=SipGenericHF(RETRY_SECONDS, "retry-after")))
+        return answer
+
+    @property
+    def hurried(self) -> bool:
+        """The offer that this peer waits for came in an UPDATE, which wants its answer soon (RFC 3261 17.1.2)."""
+        return bool(self.uasResp.getHFBody("cseq").getCSeq()[1] == "UPDATE")
+
+    def sendUasResponse(
+        self, scode: int, reason: str, body: Any = None, contacts: Any = None, extra_headers: Any = None,
+        ack_wait: bool = False,
+    ) -> None:  # fmt: skip
+        """An answer to the peer's INVITE, re-INVITE or UPDATE; a 2xx tells how long the session holds."""
+        if not 200 <= scode < 300:
+            super().sendUasResponse(scode, reason, body, contacts, extra_headers, ack_wait)
+            return
+        said = _headers([("allow", ALLOW), *self.session.answer_headers()])
+        super().sendUasResponse(scode, reason, body, contacts, [*(extra_headers or ()), *said], ack_wait)
+        self.session.answered()
+
+    # --- the gate's ---------------------------------------------------------------------------------------------------
+
+    def genRequest(
+        self, method: str, body: Any = None, cqop: Any = None, extra_headers: Any = None, max_forwards: Any = None
+    ) -> Any:
+        """A request of this dialog; one that starts the session timer anew says so."""
+        request = super().genRequest(method, body, cqop, extra_headers, max_forwards)
+        if method in REFRESHES:
+            more = f", {OPTION}" if self.reliable and method == "INVITE" else ""
+            said = self.session.request_headers()
+            request.appendHeaders(
+                _headers([(name, value + (more if name == "supported" else "")) for name, value in said])
+            )
+        return request
+
+    def _asks_for_more(self, resp: Any, tr: Any) -> bool:
+        """422 to our INVITE (RFC 4028 7.3): the same again, with the time that it wants. Or 421: with the acknowledged
+        ringing without which it takes no call (RFC 3262)."""
+        if self.over:
+            return False
+        if resp.getSCode()[0] == 422:
+            again = self.session.too_brief(_least(resp))
+        else:
+            again = required(resp) and not self.reliable
+            self.reliable = self.reliable or again
+        if not again:
+            return False
+        self.reqs.pop(resp.getHFBody("cseq").getCSeqNum(), None)
+        with self.transactions.after_this():
+            request = self.genRequest("INVITE", self.lSDP, extra_headers=tr.req_extra_headers)
+            self.newUacTransaction(request, req_extra_headers=tr.req_extra_headers)
+        return True
+
+    def refresh(self, on_answer: Callable[[int], None]) -> None:
+        """Say that the session goes on; ``on_answer(code)`` of an UPDATE. Where the peer is in an offer, that is one,
+        too."""
+        if self.session.updates:
+            request = self.genRequest("UPDATE")
+            self._send(request, resp_cb=guarded("session refresh", lambda resp: self._refreshed(resp, on_answer)))
+        elif self.can_update() and self.good_local is not None:
+            self.lSDP = self.good_local.getCopy()
+            self.lSDP.needs_update = False
+            self.newUacTransaction(self.genRequest("INVITE", self.lSDP))
+            self.changeState((self.UacStateUpdating,))
+
+    def _refreshed(self, resp: Any, on_answer: Callable[[int], None]) -> None:
+        code = resp.getSCode()[0]
+        if code < 200 or self.over:
+            return
+        if code < 300:
+            self.session.taken(told_in(resp))
+        elif code in (401, 403, 405, 407, 501):  # it takes a re-INVITE, perhaps with credentials
+            self.session.updates = False
+            self.refresh(on_answer)
+        elif code == 422:
+            self.session.too_brief(_least(resp))
+        on_answer(code)
