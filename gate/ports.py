@@ -66,7 +66,8 @@ class Incoming:
     source: str
     """Address and port it came from."""
     codecs: tuple[str, ...]
-    """Names of the audio codecs offered, in order: ``PCMU``, ``PCMA``, ``G722``, ``opus``; empty where no SDP came."""
+    """Names of the audio codecs offered, in order: ``PCMU``, ``PCMA``, ``G722``, ``opus``; where no SDP came, those
+    that the gate offers in its place."""
     problem: str = ""
     """A reason code where the line itself already refuses (``not_authenticated``, ``loop_detected``, …)."""
     display_name: str = ""
@@ -106,7 +107,7 @@ class LineEvents(Protocol):
     def hung_up(self, call_id: str, side: str, cause: str = "hung_up") -> None:
         """``side`` is ``caller`` or ``callee``: a party went away (``hung_up``, ``cancelled``), or its peer says that
         it knows no such call (``call_unknown``). Or ``gate``: it takes it that nobody is there (``media_timeout``,
-        ``peer_silent``, ``no_ack``, ``session_expired``). The line has ended what was left of both legs."""
+        ``peer_silent``, ``no_ack``, ``no_sdp``, ``session_expired``). The line has ended what was left of both legs."""
         ...
 
     def unanswered(self, count: int) -> None:

@@ -38,6 +38,7 @@ ENDS = {
     "media_timeout": "no audio came from either side, and a peer answered nothing",
     "peer_silent": "on hold, a peer that had answered before answered nothing any more",
     "no_ack": "the caller's phone never acknowledged the answer, and sent no audio",
+    "no_sdp": "the caller asked for an offer, and acknowledged it without an answer",
     "session_expired": "the session timer that a peer had agreed on ran out without a refresh",
     "callee_on_hold": "the callee held for longer than the announcement waits",
     "media_failed": "the media relay did not do what it was told",

@@ -130,7 +130,7 @@ def attempt_of(
             as_dialled=claim.number if number != claim.number else "",
         ),
         source=f"{source[0]}:{source[1]}",
-        codecs=sdp.codecs(body.decode("utf-8", "replace")) if body else (),
+        codecs=sdp.codecs(body.decode("utf-8", "replace") if body else sdp.own_offer("0.0.0.0")),  # noqa: S104
         problem="loop_detected" if looped else problem or ("claim_refused" if claim.refused else ""),
         display_name=caller.who.display_name if caller else "",
         sip_call_id=request.call_id[:256],

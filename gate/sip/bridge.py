@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from gate.sip import sdp, stored_dialogs
+from gate.sip.delayed_offer import DelayedOffer
 from gate.sip.dtmf import digits_of
 from gate.sip.failure_mapping import UNAVAILABLE
 from gate.sip.liveness import LivenessCheck
@@ -85,7 +86,7 @@ class Bridge:
         )  # fmt: skip
         self.callee = self._callee_at(self.route)
         self.failover = TrunkFailover(self, routes)
-        self.offer_answer = OfferAnswer(self)
+        self.offer_answer, self.delayed_offer = OfferAnswer(self), DelayedOffer(self)
         self.liveness = LivenessCheck(self)
 
     def _callee_at(self, route: Route) -> Leg:
@@ -140,15 +141,12 @@ class Bridge:
             self.offer_answer.replied("caller", event)
 
     def _dial(self, event: Any) -> None:
-        body = event.getData()[3]
-        if body is None:
-            self.give_up(self.pending.refusal, "no_sdp")
-            return
+        body = event.getData()[3] or self.delayed_offer.begin()
         self.caller_sdp = str(body)
         if not self.route.emergency:
             self.later(self.engine.config.sip.no_answer_seconds, self._no_answer)
         hops = event.max_forwards if event.max_forwards is not None else 70
-        own = body.getCopy() if self.route.emergency else None
+        own = body.getCopy() if self.route.emergency and not self.delayed_offer.asked else None
         ready = self.safely(lambda body, ex=None: self._offer_ready(body, hops, ex, own))
         self.engine.relay.caller_sdp(self.id, body, ready)
 
@@ -230,6 +228,8 @@ class Bridge:
         self.engine.events.ringing(self.id)
 
     def _ring(self, code: int, phrase: str, body: Any) -> None:
+        if self.delayed_offer.asked:  # the 200 has the offer (RFC 3261 13.2.1)
+            code, phrase, body = 180, "Ringing", None
         if not self.caller.over:
             self.caller.recvEvent(CCEventRing((code, phrase, _settled(body))))
 
@@ -299,7 +299,10 @@ class Bridge:
         self.phase = "connected"
         body = _settled(self.answer)
         self.caller.good_local = body.getCopy()
-        self.caller.recvEvent(CCEventConnect((200, "OK", body)))
+        if self.delayed_offer.asked:
+            self.delayed_offer.connect(body)
+        else:
+            self.caller.recvEvent(CCEventConnect((200, "OK", body)))
         self.keep_legs()
 
     def hang_up(self, why: str) -> None:

@@ -59,7 +59,7 @@ class OfferAnswer:
         if bridge.phase == "answered" and side == "callee":
             self._answer_alone(event)
             return
-        if bridge.phase != "connected" or self.from_side or not other.can_update():
+        if bridge.phase != "connected" or self.from_side or bridge.delayed_offer.due or not other.can_update():
             if wants_answer:
                 self._refuse(source, 491, "Request Pending")
             return

@@ -77,6 +77,14 @@ def answer_to(offer: str, mine: str) -> str:
     return "\r\n".join(lines) + "\r\n"
 
 
+def own_offer(address: str) -> str:
+    """An offer in the place of a party that made none: audio by the codecs of ``KEPT``, to the discard port there."""
+    where = f"IN {'IP6' if ':' in address else 'IP4'} {address}"
+    lines = ["v=0", f"o=- 1 1 {where}", "s=-", f"c={where}", "t=0 0", "m=audio 9 RTP/AVP 8 0 9 101"]
+    lines += [f"a=rtpmap:{kind} {_STATIC[kind]}" for kind in (8, 0, 9)]
+    return "\r\n".join([*lines, "a=rtpmap:101 telephone-event/8000", "a=fmtp:101 0-16", "a=sendrecv"]) + "\r\n"
+
+
 def cut(body: str, names: frozenset[str] = KEPT) -> str:
     """``body`` without the speech codecs that are not among ``names``; empty where none is left."""
     found = payload_map(body)

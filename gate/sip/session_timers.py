@@ -25,6 +25,8 @@ _log = structlog.get_logger("gate.sip")
 LEAST_SECONDS = 90
 """The shortest time there is (RFC 4028 section 5)."""
 OPTION = "timer"
+REFRESH_AT = (0.4, 0.5, 0.6)
+"""When a session is refreshed, as parts of its time: until one is taken, which starts the time anew."""
 
 
 def interval(value: str | None) -> tuple[int, str] | None:
@@ -173,12 +175,10 @@ class SessionTimers:
         seconds, after, safely = session.seconds, self._bridge.engine.after, self._bridge.safely
         timers = [after(seconds - min(32, seconds / 3), safely(lambda: self._expired(side)))]
         if session.ours:
-            timers += [after(seconds * part, safely(lambda: self._refresh(side))) for part in (0.4, 0.5, 0.6)]
+            timers += [after(seconds * part, safely(lambda: self._refresh(side))) for part in REFRESH_AT]
         self._timers[side] = tuple(timers)
 
     def _refresh(self, side: str) -> None:
-        """Until one is taken, which starts the time anew, it is said three times."""
-
         def answered(code: int) -> None:
             if code == 481 and self._bridge.phase != "over":
                 _log.warning("a peer knows no such call", call_id=self._bridge.id, side=side)

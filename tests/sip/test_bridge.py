@@ -435,14 +435,6 @@ def test_an_offer_that_the_relay_refuses():
         assert call.call_manager.wait("failed")
 
 
-def test_an_invite_without_sdp_is_told_to_the_call_manager_and_never_dialled():
-    with Call() as call:
-        call.phone.dial(body="")
-        assert call.phone.recv(only="603")
-        assert call.callee.quiet()
-        assert call.call_manager.incomings[0].codecs == ()
-
-
 def test_transport_in_capitals_does_not_lose_the_bye():
     with Call() as call:
         call.phone.dial()

@@ -154,3 +154,24 @@ def test_a_pbx_whose_caller_leaves_in_the_announcement_is_told_no_failure(tmp_pa
         assert not row["announced"]
     finally:
         gate.stop()
+
+
+def test_a_pbx_that_offers_nothing_hears_the_callee_after_the_announcement(gate: Gatehouse, tmp_path: Path) -> None:
+    """INVITE without SDP: the 200 offers, the ACK answers; the recording has both."""
+    far = Uas("--tone", str(CUSTOMER), "--hangup-after", "4", port=gate.trunk_port)
+    with far, phone_of(gate, codec="PCMA/8000") as phone:
+        phone.wait("registered", code=200)
+        phone.do("dial", number=UNLISTED, without_offer=True)
+        phone.wait("state", state="CONFIRMED")
+        phone.wait("state", state="DISCONNECTED")
+        shown = far.wait("call")
+    tones = [(hertz, at) for at, (_, hertz, _) in enumerate(shown["heard"]) if hertz]
+    notice = [at for hertz, at in tones if abs(hertz - NOTICE) < 15]
+    agent = [at for hertz, at in tones if abs(hertz - AGENT) < 15]
+    assert len(notice) >= 4
+    assert len(agent) >= 5
+    assert max(notice) <= min(agent)
+    assert len(runs(phone.heard(), CUSTOMER)) >= 5
+    samples = recording(gate, tmp_path / "call.wav")
+    assert len(runs(samples[:, 0], AGENT)) >= 5
+    assert len(runs(samples[:, 1], CUSTOMER)) >= 5

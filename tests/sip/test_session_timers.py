@@ -15,8 +15,9 @@ TIMER = "Supported: timer, replaces"
 
 @pytest.fixture
 def brief(monkeypatch):
-    """Timers of seconds."""
+    """Timers of seconds; refreshes come long before the end of the time."""
     monkeypatch.setattr(session_timers, "LEAST_SECONDS", 1)
+    monkeypatch.setattr(session_timers, "REFRESH_AT", (0.005, 0.3, 0.6))
 
 
 def answer(call: Call, *headers: str) -> Heard:
@@ -134,16 +135,16 @@ def test_a_trunk_that_wants_a_longer_timer_gets_it(again):
 @pytest.mark.parametrize("allowed", [("Allow: INVITE, BYE, UPDATE",), ()])
 def test_the_gate_refreshes_towards_the_callee(brief, allowed):
     """By UPDATE where the peer has it, else by a re-INVITE with the SDP of before, again and again."""
-    with Call(sip={"session_seconds": 5}) as call:
+    with Call(sip={"session_seconds": 200}) as call:
         call.phone.dial()
-        answer(call, "Session-Expires: 5;refresher=uac", TIMER, *allowed)
+        answer(call, "Session-Expires: 200;refresher=uac", TIMER, *allowed)
         for _ in range(3):
             request = call.callee.recv(only="UPDATE" if allowed else "INVITE")
-            assert request.get("Session-Expires") == "5;refresher=uac"
+            assert request.get("Session-Expires") == "200;refresher=uac"
             assert request.contact
             body = "" if allowed else sdp(41000)
             assert request.body == ("" if allowed else call.callee.invite.body)
-            said = call.callee.answer(request, 200, "OK", body=body, headers=("Session-Expires: 5;refresher=uac",))
+            said = call.callee.answer(request, 200, "OK", body=body, headers=("Session-Expires: 200;refresher=uac",))
             call.callee.send(said, call.callee.gate)
             if not allowed:
                 call.callee.recv(only="ACK")
@@ -152,13 +153,13 @@ def test_the_gate_refreshes_towards_the_callee(brief, allowed):
 
 
 def test_the_gate_refreshes_towards_the_caller_with_the_sdp_of_its_answer(brief):
-    with Call(sip={"session_seconds": 5}) as call:
-        call.phone.dial(headers=(TIMER, "Session-Expires: 5"))
+    with Call(sip={"session_seconds": 200}) as call:
+        call.phone.dial(headers=(TIMER, "Session-Expires: 200"))
         heard = answer(call)
         for port in (40000, 45000, 45000):  # it may move in its answer
             invite = call.phone.recv(only="INVITE")
-            assert (invite.body, invite.get("Session-Expires")) == (heard.body, "5;refresher=uac")
-            said = call.phone.answer(invite, 200, "OK", body=sdp(port), headers=("Session-Expires: 5;refresher=uac",))
+            assert (invite.body, invite.get("Session-Expires")) == (heard.body, "200;refresher=uac")
+            said = call.phone.answer(invite, 200, "OK", body=sdp(port), headers=("Session-Expires: 200;refresher=uac",))
             call.phone.send(said)
             call.phone.recv(only="ACK")
         bodies = call.running.call(lambda: [body for side, body in call.running.relay.bodies if side == "caller"])
@@ -168,9 +169,9 @@ def test_the_gate_refreshes_towards_the_caller_with_the_sdp_of_its_answer(brief)
 
 
 def test_a_peer_that_takes_no_update_gets_a_reinvite(brief):
-    with Call(sip={"session_seconds": 5}) as call:
+    with Call(sip={"session_seconds": 200}) as call:
         call.phone.dial()
-        answer(call, "Session-Expires: 5;refresher=uac", TIMER, "Allow: UPDATE")
+        answer(call, "Session-Expires: 200;refresher=uac", TIMER, "Allow: UPDATE")
         update = call.callee.recv(only="UPDATE")
         call.callee.send(call.callee.answer(update, 405, "Method Not Allowed"), call.callee.gate)
         invite = call.callee.recv(only="INVITE")
@@ -181,9 +182,9 @@ def test_a_peer_that_takes_no_update_gets_a_reinvite(brief):
 
 def test_an_offer_goes_on_after_a_refresh_that_was_refused(brief):
     """sippy forgets our SDP where a re-INVITE fails."""
-    with Call(sip={"session_seconds": 9}) as call:
+    with Call(sip={"session_seconds": 200}) as call:
         call.phone.dial()
-        answer(call, "Session-Expires: 9;refresher=uac", TIMER)
+        answer(call, "Session-Expires: 200;refresher=uac", TIMER)
         invite = call.callee.recv(only="INVITE")
         call.callee.send(call.callee.answer(invite, 500, "No"), call.callee.gate)
         assert call.callee.recv(only="ACK")
@@ -194,9 +195,9 @@ def test_an_offer_goes_on_after_a_refresh_that_was_refused(brief):
 
 
 def test_a_refresh_of_a_call_that_the_peer_has_lost_ends_it(brief):
-    with Call(sip={"session_seconds": 5}) as call:
+    with Call(sip={"session_seconds": 200}) as call:
         call.phone.dial()
-        answer(call, "Session-Expires: 5;refresher=uac", TIMER, "Allow: UPDATE")
+        answer(call, "Session-Expires: 200;refresher=uac", TIMER, "Allow: UPDATE")
         update = call.callee.recv(only="UPDATE")
         call.callee.send(call.callee.answer(update, 481, "No"), call.callee.gate)
         assert call.phone.recv(only="BYE")
@@ -205,13 +206,13 @@ def test_a_refresh_of_a_call_that_the_peer_has_lost_ends_it(brief):
 
 def test_the_gate_refreshes_while_the_announcement_plays(brief):
     call_manager = ScriptedCallManager(connect_after=None)
-    with Call(call_manager, sip={"session_seconds": 5}) as call:
+    with Call(call_manager, sip={"session_seconds": 200}) as call:
         call.phone.dial()
         call.callee.ring()
-        call.callee.pick_up(headers=("Session-Expires: 5;refresher=uac", TIMER, "Allow: UPDATE"))
+        call.callee.pick_up(headers=("Session-Expires: 200;refresher=uac", TIMER, "Allow: UPDATE"))
         call_manager.wait("answered")
         update = call.callee.recv(only="UPDATE")
-        said = call.callee.answer(update, 200, "OK", headers=("Session-Expires: 5;refresher=uac",))
+        said = call.callee.answer(update, 200, "OK", headers=("Session-Expires: 200;refresher=uac",))
         call.callee.send(said, call.callee.gate)
         assert call.callee.recv(only="UPDATE")
         assert call.running.call(lambda: call.running.relay.ways) == []
@@ -221,14 +222,14 @@ def test_the_gate_refreshes_while_the_announcement_plays(brief):
 
 
 @pytest.mark.parametrize("method", ["INVITE", "UPDATE"])
-def test_a_peer_that_refreshes_keeps_its_call(brief, method):
-    with Call(sip={"session_seconds": 6}) as call:
-        call.phone.dial(headers=(TIMER, "Session-Expires: 6;refresher=uac"))
-        assert answer(call).get("Session-Expires") == "6;refresher=uac"
+def test_a_peer_that_refreshes_keeps_its_call(method):
+    with Call(sip={"session_seconds": 600}) as call:
+        call.phone.dial(headers=(TIMER, "Session-Expires: 600;refresher=uac"))
+        assert answer(call).get("Session-Expires") == "600;refresher=uac"
         session = call.running.call(lambda: next(iter(call.running.line._engine.bridges.values())).caller.session)
         begun = []
         call.running.call(lambda: setattr(session, "on_begin", lambda: begun.append(session.seconds)) or begun)
-        for more in ("6;refresher=uac", "5;refresher=uac"):
+        for more in ("600;refresher=uac", "500;refresher=uac"):
             body = sdp() if method == "INVITE" else ""
             call.phone.send(call.phone.next(method, body=body, headers=(TIMER, f"Session-Expires: {more}")))
             heard = call.phone.recv(only="200")
@@ -237,7 +238,7 @@ def test_a_peer_that_refreshes_keeps_its_call(brief, method):
             if method == "INVITE":
                 call.phone.ack(heard)
         assert call.callee.quiet()
-        assert begun == [6, 5]
+        assert begun == [600, 500]
 
 
 @pytest.mark.parametrize("side", ["caller", "callee"])

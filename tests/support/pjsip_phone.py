@@ -158,6 +158,8 @@ class Phone:
         try:
             if order["do"] == "dial":
                 self.call = Call(self, self.account)
+                if order.get("without_offer"):
+                    options.opt.flag |= pj.PJSUA_CALL_NO_SDP_OFFER
                 self.call.makeCall(f"sip:{order['number']}@{self.settings['registrar']}{self._by}", options)
             elif self.call is None:
                 tell("no_call", do=order["do"])

@@ -94,6 +94,8 @@ class Leg(RefreshingUA):
         """Called when an INVITE that is to make this dialog is ready, before it leaves."""
         self.on_no_ack: Callable[[], None] = self.disconnect
         """Called where the peer never acknowledged our answer, 64 times T1 (RFC 3261 13.3.1.4)."""
+        self.on_answer: Callable[[Any], None] | None = None
+        """Called with the body of the next ACK, which answers our offer; None where it has none."""
         self.lost = False
         """The peer has said that it knows no such call."""
         self.told_from_elsewhere = False
@@ -164,7 +166,7 @@ class Leg(RefreshingUA):
     def cleanup(self) -> None:
         """sippy's last word to a dialog: it holds nothing of the call any more."""
         self.on_reinvite_cancelled = self.on_request = self.on_no_ack = self.before_invite = _nothing
-        self._on_late = None
+        self._on_late = self.on_answer = None
 
     def _handled(self) -> tuple[str, ...]:
         """Methods that the present state answers; sippy drops the rest in silence."""
@@ -192,6 +194,10 @@ class Leg(RefreshingUA):
         one that ``answer_and_end`` waits for."""
         if self._when_acknowledged is not None:
             self._no_ack()
+        elif self.on_answer is not None:
+            (step, self.on_answer), body = (self.on_answer, None), req.getBody()
+            self.rSDP = body.getCopy() if body is not None else None
+            step(body)
         elif self.isConnected() and req.getBody() is not None and str(req.getBody()) != str(self.rSDP):
             super().recvACK(req)
 
