@@ -29,7 +29,7 @@ def test_the_callees_answer_is_the_callers_offer_and_the_ack_answers_it():
         assert call.call_manager.incomings[0].codecs == ("PCMA", "PCMU", "G722")
         assert call.callee.quiet()  # nothing is to be told there
         call.phone.send(call.phone.next("INVITE", body=sdp(45002, "sendonly")))
-        hold = call.callee.recv(only="INVITE")
+        hold = call.callee.fresh("INVITE")
         call.callee.send(call.callee.answer(hold, 200, "OK", body=sdp(41000, "recvonly")), call.callee.gate)
         held = call.phone.recv(only="200")
         assert held.body == sdp(41000, "recvonly")
@@ -80,7 +80,7 @@ def test_an_offer_before_the_answer_has_come_gets_491():
         call.phone.ack(answer, body=sdp(45000))
         call.call_manager.wait("media_changed", count=2)
         call.callee.send(call.callee.request("INVITE", dialog, body=sdp(46000), cseq=3), call.callee.gate)
-        assert call.phone.recv(only="INVITE").body == sdp(46000)
+        assert call.phone.fresh("INVITE").body == sdp(46000)
 
 
 def test_a_listed_number_is_refused_without_an_offer():

@@ -32,7 +32,7 @@ def of_callee(call: Call, method: str, **named: object) -> None:
 
 def answered(asker: Peer, asked: Peer, call: Call, body: str) -> Heard:
     """The offer goes to ``asked`` as a re-INVITE, which takes it; what the asker hears."""
-    invite = asked.recv(only="INVITE")
+    invite = asked.fresh("INVITE")
     asked.send(asked.answer(invite, 200, "OK", body=body), call.callee.gate)
     asked.recv(only="ACK")
     return asker.recv(only="200")
@@ -90,7 +90,7 @@ def test_the_sdp_of_several_parts_is_the_offer_and_nothing_else_goes_on():
         call.callee.pick_up()
         call.phone.ack(call.phone.recv(only="200"))
         call.phone.send(call.phone.next("INVITE", body=mixed(sdp(43000)), content_type=MIXED))
-        assert call.callee.recv(only="INVITE").body == sdp(43000)
+        assert call.callee.fresh("INVITE").body == sdp(43000)
 
 
 def test_the_sdp_of_several_parts_is_the_callees_answer():
@@ -166,7 +166,7 @@ def test_a_refused_update_changes_nothing_and_the_next_one_works():
     with Call() as call:
         call.set_up()
         call.phone.send(call.phone.next("UPDATE", body=sdp(43000)))
-        invite = call.callee.recv(only="INVITE")
+        invite = call.callee.fresh("INVITE")
         call.callee.send(call.callee.answer(invite, 488, "No"), call.callee.gate)
         assert call.phone.recv(only="488").get("CSeq").endswith("UPDATE")
         bodies_of_caller = [body for side, body in call.running.relay.bodies if side == "caller"]
@@ -179,7 +179,7 @@ def test_updates_that_cross_get_491_and_those_that_pile_up_500():
     with Call() as call:
         call.set_up()
         call.phone.send(call.phone.next("UPDATE", body=sdp(43000)))
-        first = call.callee.recv(only="INVITE")
+        first = call.callee.fresh("INVITE")
         of_callee(call, "UPDATE", body=sdp(44000))
         assert call.callee.recv(only="491").get("CSeq").endswith("UPDATE")
         call.phone.send(call.phone.next("UPDATE", body=sdp(43002)))
@@ -228,7 +228,7 @@ def test_an_update_that_the_other_side_leaves_open_is_over_in_time(monkeypatch):
     with Call() as call:
         call.set_up()
         call.phone.send(call.phone.next("UPDATE", body=sdp(43000)))
-        invite = call.callee.recv(only="INVITE")
+        invite = call.callee.fresh("INVITE")
         call.callee.send(call.callee.answer(invite, 100, "Trying"), call.callee.gate)
         assert call.phone.recv(only="504")
         assert call.callee.recv(only="CANCEL")
@@ -242,7 +242,7 @@ def test_bye_while_an_update_is_under_way():
     with Call() as call:
         call.set_up()
         call.phone.send(call.phone.next("UPDATE", body=sdp(43000)))
-        call.callee.recv(only="INVITE")
+        call.callee.fresh("INVITE")
         call.phone.send(call.phone.next("BYE"))
         assert call.callee.recv(only="BYE")
         assert call.call_manager.wait("hung_up")[2] == "caller"
@@ -272,7 +272,7 @@ def test_of_a_new_offer_only_what_recordings_are_heard_in_goes_on():
     with Call() as call:
         call.set_up()
         call.phone.send(call.phone.next("INVITE", body=OPUS))
-        invite = call.callee.recv(only="INVITE")
+        invite = call.callee.fresh("INVITE")
         assert "m=audio 43000 RTP/AVP 0 101\r\n" in invite.body
         assert "opus" not in invite.body and "111" not in invite.body
         wrong = sdp(44000).replace(" 0 8 101", " 18 101")

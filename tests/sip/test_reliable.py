@@ -17,7 +17,7 @@ def reliably(call: Call, code: int, number: int, body: str = "", *, tag: str = "
 
 
 def pracked(call: Call) -> Heard:
-    prack = call.callee.recv(only="PRACK")
+    prack = call.callee.fresh("PRACK")
     call.callee.send(call.callee.answer(prack, 200, "OK"), call.callee.gate)
     return prack
 
@@ -58,7 +58,8 @@ def test_each_is_acknowledged_once_in_its_order_and_in_its_own_dialog():
         assert (prack.to_tag, prack.get("RAck").split()[0], prack.get("Route")) == ("other", "3", proxy)
         reliably(call, 180, 6)
         assert pracked(call).get("RAck").startswith("6 ")
-        assert call.callee.quiet()
+        legs = call.running.call(lambda: [each.callee for each in call.running.line._engine.bridges.values()])
+        assert [leg.acknowledged for leg in legs] == [{call.callee.tag: 6, "other": 3}]
 
 
 def test_a_trunk_that_insists_gets_its_invite_again_with_100rel():

@@ -139,7 +139,7 @@ def test_the_gate_refreshes_towards_the_callee(brief, allowed):
         call.phone.dial()
         answer(call, "Session-Expires: 200;refresher=uac", TIMER, *allowed)
         for _ in range(3):
-            request = call.callee.recv(only="UPDATE" if allowed else "INVITE")
+            request = call.callee.fresh("UPDATE" if allowed else "INVITE")
             assert request.get("Session-Expires") == "200;refresher=uac"
             assert request.contact
             body = "" if allowed else sdp(41000)
@@ -157,7 +157,7 @@ def test_the_gate_refreshes_towards_the_caller_with_the_sdp_of_its_answer(brief)
         call.phone.dial(headers=(TIMER, "Session-Expires: 200"))
         heard = answer(call)
         for port in (40000, 45000, 45000):  # it may move in its answer
-            invite = call.phone.recv(only="INVITE")
+            invite = call.phone.fresh("INVITE")
             assert (invite.body, invite.get("Session-Expires")) == (heard.body, "200;refresher=uac")
             said = call.phone.answer(invite, 200, "OK", body=sdp(port), headers=("Session-Expires: 200;refresher=uac",))
             call.phone.send(said)
@@ -172,9 +172,9 @@ def test_a_peer_that_takes_no_update_gets_a_reinvite(brief):
     with Call(sip={"session_seconds": 200}) as call:
         call.phone.dial()
         answer(call, "Session-Expires: 200;refresher=uac", TIMER, "Allow: UPDATE")
-        update = call.callee.recv(only="UPDATE")
+        update = call.callee.fresh("UPDATE")
         call.callee.send(call.callee.answer(update, 405, "Method Not Allowed"), call.callee.gate)
-        invite = call.callee.recv(only="INVITE")
+        invite = call.callee.fresh("INVITE")
         call.callee.send(call.callee.answer(invite, 200, "OK", body=sdp(41000)), call.callee.gate)
         assert call.callee.recv(only="ACK")
         bye(call)
@@ -185,7 +185,7 @@ def test_an_offer_goes_on_after_a_refresh_that_was_refused(brief):
     with Call(sip={"session_seconds": 200}) as call:
         call.phone.dial()
         answer(call, "Session-Expires: 200;refresher=uac", TIMER)
-        invite = call.callee.recv(only="INVITE")
+        invite = call.callee.fresh("INVITE")
         call.callee.send(call.callee.answer(invite, 500, "No"), call.callee.gate)
         assert call.callee.recv(only="ACK")
         again = call.callee.request("INVITE", call.callee.dialog(), body=sdp(41000), cseq=2)
@@ -198,7 +198,7 @@ def test_a_refresh_of_a_call_that_the_peer_has_lost_ends_it(brief):
     with Call(sip={"session_seconds": 200}) as call:
         call.phone.dial()
         answer(call, "Session-Expires: 200;refresher=uac", TIMER, "Allow: UPDATE")
-        update = call.callee.recv(only="UPDATE")
+        update = call.callee.fresh("UPDATE")
         call.callee.send(call.callee.answer(update, 481, "No"), call.callee.gate)
         assert call.phone.recv(only="BYE")
         assert call.call_manager.wait("hung_up")[2:] == ("callee", "call_unknown")
@@ -211,10 +211,10 @@ def test_the_gate_refreshes_while_the_announcement_plays(brief):
         call.callee.ring()
         call.callee.pick_up(headers=("Session-Expires: 200;refresher=uac", TIMER, "Allow: UPDATE"))
         call_manager.wait("answered")
-        update = call.callee.recv(only="UPDATE")
+        update = call.callee.fresh("UPDATE")
         said = call.callee.answer(update, 200, "OK", headers=("Session-Expires: 200;refresher=uac",))
         call.callee.send(said, call.callee.gate)
-        assert call.callee.recv(only="UPDATE")
+        assert call.callee.fresh("UPDATE")
         assert call.running.call(lambda: call.running.relay.ways) == []
 
 
