@@ -42,6 +42,7 @@ def run(call: str) -> tuple[int, str]:
     return done.returncode, done.stdout.strip()
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("way", WAYS)
 def test_two_threads_that_meet_a_type_at_once_do_no_harm(way: str) -> None:
     assert run(WAYS[way]) == (0, "whole")

@@ -174,6 +174,7 @@ def test_every_pair_is_in_the_table_or_the_one_error(state: State, event: Event)
                 handle(call, event, policy)
 
 
+@pytest.mark.deep
 def test_no_order_of_events_breaks_the_promises() -> None:
     run_state_machine_as_test(machine(), settings=settings(max_examples=60, stateful_step_count=60, deadline=None))
 
@@ -201,6 +202,7 @@ def test_every_state_and_edge_of_the_table_is_reached() -> None:
     assert {to for _, _, to in seen} == set(State) - {State.SCREENING}
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("step", ["Committed", "AnnouncementOver", "Decided", "Answered"])
 def test_the_state_machine_finds_a_call_that_does_not_wait(step: str) -> None:
     """The same with a table in which the last step is taken without what it waits for: Hypothesis finds it."""

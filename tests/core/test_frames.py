@@ -47,6 +47,7 @@ event_frames = st.builds(
 frames = packet_frames | map_frames | event_frames
 
 
+@pytest.mark.deep
 @settings(max_examples=150, deadline=None)
 @given(st.lists(frames, max_size=8))
 def test_what_goes_in_comes_out(run: list[Frame]) -> None:

@@ -44,6 +44,7 @@ def test_law_6_2_every_spelling_is_one_number(data: st.DataObject, e164: str) ->
     assert parse(data.draw(spellings(e164))).e164 == e164
 
 
+@pytest.mark.deep
 @settings(max_examples=400, deadline=None)
 @given(st.data(), st.from_regex(r"\A(?:[1-3789][0-9]{9}|1[0-9]{8}|800[0-9]{6}|8001111|8454647)\Z"))
 def test_the_strict_reading_and_the_library_agree(data: st.DataObject, national: str) -> None:

@@ -456,6 +456,7 @@ def check_possible(request, on):
 walks = st.lists(st.tuples(st.integers(0, 60), st.integers(0, 12)), max_size=12)
 
 
+@pytest.mark.deep
 @settings(deadline=None, max_examples=300)
 @given(st.sampled_from(Asks), st.booleans(), st.booleans(), walks)
 def test_what_is_possible_is_what_the_rules_accept(asks, written, forgotten, walk):

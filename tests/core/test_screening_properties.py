@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import assume, event, given, settings
 from hypothesis import strategies as st
 
@@ -29,6 +30,8 @@ from gate.core.screening import (
 )
 from tests.support.screening import ATTEMPT, CTPS, LONDON, NOON, OWN, RULES, TPS, number_of
 from tests.support.spellings import drama_numbers, spellings
+
+pytestmark = pytest.mark.deep
 
 near = st.datetimes(datetime(2026, 2, 1), datetime(2026, 4, 30), timezones=st.just(UTC))
 anywhen = st.datetimes(timezones=st.just(UTC))

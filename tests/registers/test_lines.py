@@ -89,6 +89,7 @@ LINE = st.one_of(
 ENDING = st.sampled_from([b"\r\n", b"\n"])
 
 
+@pytest.mark.deep
 @settings(max_examples=300, deadline=None)
 @given(st.lists(st.tuples(LINE, ENDING), max_size=40))
 def test_readers_agree_on_mixed_lines(parts: list[tuple[bytes, bytes]]) -> None:

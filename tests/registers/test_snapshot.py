@@ -37,6 +37,7 @@ KEY = st.one_of(
 )
 
 
+@pytest.mark.deep
 @settings(max_examples=120, deadline=None)
 @given(st.sets(KEY, min_size=1, max_size=200), st.lists(KEY, max_size=50))
 def test_it_holds_what_was_written_and_nothing_else(

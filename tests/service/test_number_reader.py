@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -32,6 +33,7 @@ def agree(raws: list[str]) -> int:
     return int((sorts >= 0).sum())
 
 
+@pytest.mark.deep
 @given(st.lists(ANY, min_size=1, max_size=40))
 @settings(max_examples=150, deadline=None)
 def test_any_text(raws: list[str]) -> None:

@@ -196,6 +196,7 @@ with ExitStack() as stack:
 """
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("command", sorted(AT_ONCE))
 def test_a_gate_that_dies_in_between_leaves_event_and_command_undone(place: Path, command: Do) -> None:
     """A process that carries it out and is gone before the transaction ends; then another one takes the step."""

@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
 from gate.audit.verify import verify
 from gate.store.projections import TABLES
 from tests.support.evidence import PEPPER, open_store
@@ -18,6 +20,7 @@ WRITER = Path(__file__).parents[1] / "support" / "evidence_writer.py"
 KILLS = 8
 
 
+@pytest.mark.deep
 def test_killed_at_random_moments(tmp_path):
     chance = random.Random(20260302)
     answered: dict[str, tuple[int, int]] = {}

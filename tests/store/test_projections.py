@@ -232,6 +232,7 @@ facts = st.builds(
 )
 
 
+@pytest.mark.deep
 @settings(max_examples=40, deadline=None)
 @given(st.lists(facts, max_size=25))
 def test_every_row_is_the_fold_of_its_facts(history):

@@ -51,6 +51,7 @@ def flipped(data: bytes, chance: random.Random) -> tuple[int, bytes]:
     return place, bytes([data[place] ^ 1 << chance.randrange(8)])
 
 
+@pytest.mark.deep
 @pytest.mark.parametrize("shape", SHAPES)
 def test_flips_in_a_recording(tmp_path: Path, shape: str) -> None:
     cut = shape == "cut by a crash"
