@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from urllib.parse import unquote
 
 _QUOTED = re.compile(r'"([^"\\]*(?:\\.[^"\\]*)*)("?)', re.DOTALL)
@@ -18,6 +19,9 @@ _NAME = re.compile(r"[\s,]*([\w-]*)\s*(=?)\s*")
 _TOKEN = re.compile(r'[^\s,"]*')
 _HOST_PORT = re.compile(r"(?:\[[0-9a-fA-F:.]+\]|[^\s:\[\]<>\"@]+)(?::([0-9]{1,5}))?")
 _HOST = re.compile(r"\[[^\]]*\]|[^:;?>]*")
+_REMEMBERED = 512
+"""Values whose pieces are known: the same From, To and Contact stand in all messages of a call, and each is asked for
+several pieces. A value has 4 KB at most."""
 
 
 def whole(text: str, digits: int = 10) -> int | None:
@@ -85,6 +89,7 @@ def pairs(text: str) -> Iterator[tuple[str, str]]:
             yield name[1], token[0]
 
 
+@lru_cache(_REMEMBERED)
 def tag_of(value: str) -> str:
     """The tag of a From or To value; empty where there is none."""
     plain = without_quoted(value)
@@ -109,6 +114,7 @@ def uri_of(value: str) -> str:
     return plain.partition(";")[0].strip()
 
 
+@lru_cache(_REMEMBERED)
 def split_address(value: str) -> tuple[str, str, str]:
     """Display name (quotes undone), URI, and the parameters behind it with their first semicolon. What stands between a
     quoted name and the URI (quotes in a name that a phone did not escape) belongs to the name."""
@@ -145,6 +151,7 @@ def host_of(uri: str) -> str:
     return host[0].lower() if host else ""
 
 
+@lru_cache(_REMEMBERED)
 def usable_uri(uri: str) -> bool:
     """True for a ``sip:``, ``sips:`` or ``tel:`` URI that can be called and written again: a host, a port that is one,
     parameters with at most one value (RFC 3261 section 19.1, RFC 3966)."""

@@ -15,6 +15,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import NamedTuple
 
 from gate.sip.header_fields import parameters, split_list, tag_of, whole
@@ -42,6 +43,9 @@ MAX_VIAS = 70
 MAX_MEMBERS = 512
 """Parameters and members of lists in all address headers together."""
 _ADDRESSES = frozenset({"from", "to", "contact", "record-route", "route", "via"})
+
+_REMEMBERED = 512
+"""Hops that have been read: those of a message are read again when it is written anew."""
 
 Address = tuple[str, int]
 """Host (IPv6 in brackets) and port, as sippy writes it."""
@@ -236,6 +240,7 @@ def _read_vias(message: SipMessage) -> BadMessage | None:
     return None
 
 
+@lru_cache(_REMEMBERED)
 def read_via(text: str) -> Via | None:
     """Parse one Via value; None where it is malformed. White space may stand around the slashes and the colon (RFC 3261
     25.1)."""
@@ -257,20 +262,27 @@ def read_via(text: str) -> Via | None:
 
 def _check(message: SipMessage, body: bytes) -> BadMessage | None:
     """Fill the ids; what RFC 3261 section 8.1.1 requires must be there, once."""
+    first: dict[str, str] = {}
+    several: set[str] = set()
+    for name, value in message.headers:
+        if name in first:
+            several.add(name)
+        else:
+            first[name] = value
     for name in ("from", "to", "call-id", "cseq"):
-        if len(message.all(name)) != 1:
+        if name not in first or name in several:
             return BadMessage(f"not exactly one {name}", message=message)
-    message.call_id = message.get("call-id") or ""
-    message.from_tag = tag_of(message.get("from") or "")
-    message.to_tag = tag_of(message.get("to") or "")
-    number, method = [*(message.get("cseq") or "").split(None, 1), "", ""][:2]
+    message.call_id = first["call-id"]
+    message.from_tag = tag_of(first["from"])
+    message.to_tag = tag_of(first["to"])
+    number, method = [*first["cseq"].split(None, 1), "", ""][:2]
     count = whole(number)
     if count is None or count >= 2**31 or not _METHOD.fullmatch(method) or method != (message.method or method):
         return BadMessage("the CSeq does not fit the request", message=message)
     message.cseq, message.cseq_method = count, method
     if not message.call_id:
         return BadMessage("an empty Call-ID", message=message)
-    told = message.get("content-length")
+    told = first.get("content-length")
     length = 0 if told is None else whole(told)
     if length is None or (message.method and length > len(body)):
         return BadMessage("Content-Length is not what came", message=message)

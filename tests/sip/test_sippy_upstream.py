@@ -10,7 +10,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from sippy import SipURL as sip_url
 from sippy.MsgBody import MsgBody
 from sippy.Network_server import Remote_address
 from sippy.SipFrom import SipFrom
@@ -23,6 +22,8 @@ from sippy.UacStateUpdating import UacStateUpdating
 from sippy.UasStateIdle import UasStateIdle
 from sippy.UasStateUpdating import UasStateUpdating
 from sippy.UaStateConnected import UaStateConnected
+
+from tests.support.untouched import untouched
 
 HEAD = (
     "Via: SIP/2.0/UDP 192.0.2.1:5060;branch=z9hG4bKx\r\nFrom: <sip:a@b>;tag=1\r\nTo: <sip:c@d>;tag=2\r\n"
@@ -111,8 +112,9 @@ def test_an_invite_without_contact_raises() -> None:
 
 def test_writing_an_address_calls_dir(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[Any] = []
-    monkeypatch.setitem(vars(sip_url), "dir", lambda value: asked.append(value) or ())
-    sip_url.SipURL("sip:c@d:5060").localStr((("192.0.2.1", 5060), "udp"))
+    fresh = untouched("SipURL")
+    monkeypatch.setitem(vars(fresh), "dir", lambda value: asked.append(value) or ())
+    fresh.SipURL("sip:c@d:5060").localStr((("192.0.2.1", 5060), "udp"))
     assert asked
 
 

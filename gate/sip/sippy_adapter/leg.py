@@ -44,7 +44,8 @@ def contact() -> Any:
 
 def reason(text: str, cause: int = 603, protocol: str = "SIP") -> Any:
     """A Reason header's body (RFC 3326)."""
-    clean = "".join(sign for sign in text if sign.isprintable() and sign not in '"\\')[:200]
+    printed = text if text.isprintable() else "".join(filter(str.isprintable, text))
+    clean = printed.replace('"', "").replace("\\", "")[:200]
     return SipReason(protocol=protocol, cause=cause, reason=clean)
 
 

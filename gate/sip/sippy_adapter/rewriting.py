@@ -15,6 +15,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 from gate.sip.header_fields import host_of, split_address, split_list, tag_of, usable_uri, whole
 from gate.sip.message import Address, SipMessage, body_of, read_via
@@ -22,6 +23,9 @@ from gate.sip.message import Address, SipMessage, body_of, read_via
 _TRANSPORT = re.compile(r";\s*transport\s*=\s*([A-Za-z0-9]+)", re.IGNORECASE)
 _NOT_PRINTED = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 _NOT_ASCII = bytes(range(128)) + b"?" * 128
+_UNFIT = frozenset('"<>,')
+_REMEMBERED = 512
+"""Addresses whose form is known: the same ones stand in all messages of a call."""
 _ADDRESSES = frozenset({"from", "to", "contact", "record-route", "route"})
 _TARGETS = frozenset({"contact", "record-route"})
 _NOWHERE = frozenset({"", "0.0.0.0", "255.255.255.255", "[::]"})  # noqa: S104 - in a message, not to bind
@@ -96,19 +100,22 @@ def _line(latin: str) -> str:
 
 def _transport(uri: str, by: str) -> str:
     """A URI with its transport as sippy reads it."""
+    if ";" not in uri:
+        return uri
     return _TRANSPORT.sub(lambda found: f";transport={'udp' if by == 'udp' else found[1].lower()}", uri)
 
 
+@lru_cache(_REMEMBERED)
 def _address(value: str, by: str = "udp") -> str:
     """A From, To, Contact or Route value as ``"name" <uri>;params``; parameters with quotes stay away, for sippy would
     look for the name's end in them."""
     name, uri, rest = split_address(value)
-    name = "".join(sign for sign in name if sign not in '"\\')
+    name = name.replace('"', "").replace("\\", "")
     uri = _transport(uri, by)
     tag, params = tag_of(value), ""
     for each in rest.split(";")[1:]:
         key, equals, told = (part.strip() for part in each.partition("="))
-        if key and key.lower() != "tag" and not set(each) & set('"<>,'):
+        if key and key.lower() != "tag" and _UNFIT.isdisjoint(each):
             params += f";{key}{equals}{told}"
     params = f";tag={tag}{params}" if tag else params
     return f'"{name}" <{uri}>{params}' if name else f"<{uri}>{params}"

@@ -6,7 +6,7 @@
 - a server transaction that failed answers 487 minutes later: ``drop``
 - it sends again over TCP, too, and knows no connections: ``timerA``, ``newTransaction``
 - a request taken back twice raises, and the BYE that was to follow is lost: ``cancelTransaction``
-- each message is logged, at half of the throughput: ``_Silent``
+- each message is logged, at half of the throughput: ``_Silent``, ``transmitData``
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from time import monotonic
 from typing import Any
 
 from sippy.Network_server import Remote_address
-from sippy.SipTransactionManager import TRYING, SipTransactionManager, check1918
+from sippy.SipTransactionManager import TRYING, SipTMRetransmitO, SipTransactionManager, check1918
 from sippy.Time.MonoTime import MonoTime
 from sippy.Time.Timeout import Timeout
 
@@ -83,7 +83,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         finally:
             held, self._held = self._held, []
             for values in held:
-                super().transmitData(*values)
+                self.transmitData(*values)
 
     @contextmanager
     def after_this(self) -> Iterator[None]:
@@ -110,8 +110,10 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
         """Send, or keep for the end of ``feed``."""
         if self._holding:
             self._held.append((userv, data, address, cachesum, lossemul))
-        else:
-            super().transmitData(userv, data, address, cachesum, lossemul)
+            return
+        userv.send_to(data, address)
+        if cachesum is not None:
+            self.l1rcache[cachesum] = SipTMRetransmitO(userv, data, address, None, lossemul)
 
     def incomingResponse(self, msg: Any, t: Any, checksum: Any) -> None:
         """An answer to a request of ours: from where the request went, or from that side's own hosts; another one is
