@@ -103,6 +103,7 @@ class Engine:
         self.orphans = OrphanedDialogs(self, self._legs_ended)
         self.overload = OverloadControl()
         transport.on_wait = streams.on_wait = partial(self.overload.note, "datagrams")
+        transport.on_wait_inside = partial(self.overload.note, "inside")
         self._swept = time.monotonic()
         self.bridges: dict[str, Bridge] = {}
         self._admitted: set[TransactionKey] = set()

@@ -1,11 +1,11 @@
 """How late the line is, and whether it has more to do than it can do in time.
 
-Four queues are measured, none of them by a rate: datagrams (from their arrival in the kernel to their turn), timers
-(from when they are due), decisions (the oldest INVITE that waits for one), media (the oldest command to the relay). A
-queue that is long for a moment is a burst and drains; one in which everything has waited long for a whole second
-stands, and grows. While one stands, new calls are refused before anything is done for them, and those under way get
-what the line can do. For a while after it has drained new calls are refused as soon as it is late again, or each
-recovery would let in a second's worth too many.
+Five queues are measured, none of them by a rate: datagrams (from their arrival in the kernel to their turn), those
+inside a call by themselves, for they come first, timers (from when they are due), decisions (the oldest INVITE that
+waits for one), media (the oldest command to the relay). A queue that is long for a moment is a burst and drains; one in
+which everything has waited long for a whole second stands, and grows. While one stands, new calls are refused before
+anything is done for them, and those under way get what the line can do. For a while after it has drained new calls are
+refused as soon as it is late again, or each recovery would let in a second's worth too many.
 """
 
 from __future__ import annotations
@@ -51,12 +51,12 @@ class OverloadControl:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._queues = {name: _QueueDelay() for name in ("datagrams", "timers", "decisions", "media")}
+        self._queues = {name: _QueueDelay() for name in ("datagrams", "inside", "timers", "decisions", "media")}
         self.shed = 0
         """Calls sent away since the start."""
 
     def note(self, queue: str, late: float) -> None:
-        """Something of a queue (``datagrams``, ``timers``, ``decisions``, ``media``) has waited ``late`` seconds."""
+        """Something of a queue has waited ``late`` seconds."""
         self._queues[queue].note(late, self._monotonic())
 
     @property

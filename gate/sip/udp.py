@@ -30,6 +30,8 @@ _log = structlog.get_logger("gate.sip")
 
 BACKLOG = 4000
 """Steps waiting for the line thread beyond which datagrams are dropped."""
+_INSIDE = (b"SIP/2.0 ", b"ACK ", b"BYE ", b"INFO ", b"UPDATE ", b"PRACK ")
+"""How a datagram begins that cannot be a new call. No CANCEL: it stays behind its INVITE."""
 RESOLVE_SECONDS = 60.0
 _TIMESTAMP = 35
 """SO_TIMESTAMPNS, and the type of what it sends along (``asm-generic/socket.h``): Python has no name for it."""
@@ -94,7 +96,9 @@ class Transport:
         self.dropped = 0
         """Datagrams dropped because the line thread did not keep up."""
         self.on_wait: Callable[[float], None] = lambda seconds: None
-        """Told how long each datagram has waited for its turn, from its arrival in the kernel."""
+        self.on_wait_inside: Callable[[float], None] = lambda seconds: None
+        """Told how long each datagram has waited for its turn, from its arrival in the kernel; those inside a call by
+        themselves, for they come first."""
 
     def open(self) -> None:
         """Bind every address of ``sip.listen``.
@@ -163,10 +167,11 @@ class Transport:
             address = (f"[{source[0]}]", source[1]) if v6 else (source[0], source[1])
             if not self.flood_filter.lets(address, len(data)):
                 continue
-            self._steps.arrived(partial(self._deliver, data, address, _arrival(extra)))
+            inside = data.startswith(_INSIDE)
+            self._steps.arrived(partial(self._deliver, data, address, _arrival(extra), inside), inside=inside)
 
-    def _deliver(self, data: bytes, source: Address, arrived: float) -> None:
-        self.on_wait(time.monotonic() - arrived)
+    def _deliver(self, data: bytes, source: Address, arrived: float, inside: bool) -> None:
+        (self.on_wait_inside if inside else self.on_wait)(time.monotonic() - arrived)
         self._receive(data, source, self.getServer(source))
 
     # --- what sippy's transaction manager calls ---------------------------------------------------------------------
@@ -175,8 +180,8 @@ class Transport:
         """The endpoint that peers at ``address`` see: the socket of its family, under the local address they reach it
         at."""
         host = address[0]
-        family = socket.AF_INET6 if host.startswith("[") else socket.AF_INET
-        index = next((at for at, (sock, _, _) in enumerate(self._sockets) if sock.family == family), 0)
+        v6 = host.startswith("[")
+        index = next((at for at, each in enumerate(self._sockets) if each[1][0].startswith("[") == v6), 0)
         sock, bound, wild = self._sockets[index]
         key = (index, host if wild else "")
         endpoint = self._endpoints.get(key)

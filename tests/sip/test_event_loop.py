@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
+from functools import partial
 
 import pytest
 
@@ -113,3 +115,63 @@ def test_what_was_posted_comes_before_what_has_arrived():
     assert len(steps) == 4
     steps.drain()
     assert done == ["decision", "datagram 0", "datagram 1", "datagram 2"]
+
+
+def test_what_is_inside_a_call_comes_before_what_may_be_a_new_one():
+    steps, done = StepQueue(), []
+    for number in range(3):
+        steps.arrived(lambda number=number: done.append(f"INVITE {number}"))
+    steps.arrived(lambda: done.append("ACK"), inside=True)
+    steps.post(lambda: done.append("commit"))
+    steps.start(lambda: None)
+    assert len(steps) == 5
+    steps.drain()
+    assert done == ["commit", "ACK", "INVITE 0", "INVITE 1", "INVITE 2"]
+
+
+def test_no_row_of_steps_waits_for_ever():
+    """However many decisions there are, ACKs have their turn; however many of both, so have new calls."""
+    steps, done = StepQueue(), []
+
+    def again(name: str, put: Callable[[Callable[[], None]], None]) -> None:
+        done.append(name)
+        put(lambda: again(name, put))
+
+    steps.post(lambda: again("commit", steps.post))
+    steps.arrived(lambda: again("ACK", partial(steps.arrived, inside=True)), inside=True)
+    for number in range(4):
+        steps.arrived(lambda number=number: done.append(f"INVITE {number}"))
+    steps.start(lambda: None)
+    steps.drain()  # 64 steps: four rounds of sixteen
+    assert [name for name in done if name.startswith("INVITE")] == [f"INVITE {number}" for number in range(4)]
+    assert (done.count("ACK"), done.count("commit")) == (12, 48)
+
+
+def test_steps_that_are_posted_while_others_run_are_run():
+    """Nobody who posts is left without a wake-up, whenever it comes."""
+    steps, left, calls = StepQueue(), threading.Semaphore(0), []
+
+    def loop() -> None:
+        while left.acquire(timeout=PATIENCE) and not over.is_set():
+            steps.drain()
+
+    over = threading.Event()
+    runner = threading.Thread(target=loop)
+    runner.start()
+    steps.start(left.release)
+    count, done = 2000, threading.Event()
+
+    def post() -> None:
+        for _ in range(count):
+            steps.post(lambda: calls.append(1) or (len(calls) == 4 * count and done.set()))
+
+    posters = [threading.Thread(target=post) for _ in range(4)]
+    for each in posters:
+        each.start()
+    for each in posters:
+        each.join()
+    assert done.wait(PATIENCE)
+    over.set()
+    left.release()
+    runner.join()
+    assert not len(steps)

@@ -29,36 +29,45 @@ _CLOCK = 4
 
 BATCH = 64
 """Steps run before timers get their turn again."""
+_ROUND = (0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 2)
+"""Which row comes first in each of sixteen turns; where it is empty, the first that is not."""
 
 
 class StepQueue:
-    """Steps for the line thread, from any thread, in order; they wait where the loop does not run yet.
+    """Steps for the line thread, from any thread; they wait where the loop does not run yet.
 
-    What has arrived from the network waits in a row of its own, behind the rest: where more comes than the line can
-    take, decisions and commits of the calls that it has taken are not late for it.
+    They stand in three rows, each in order. What was posted comes first: decisions, commits and answers of the calls
+    that the line has taken. Then what has arrived from the network inside a call, as an ACK or an answer has. Then the
+    rest of it, which may be a new call. Where more comes than the line can take, so, what was begun is finished, and
+    new calls are what waits: by that they are counted and refused. No row waits for ever: of sixteen turns three are
+    for the second before the first, and one for the third before both.
 
     At most one wake-up is under way however many steps wait, so a flood costs no signal per datagram.
     """
 
     def __init__(self) -> None:
-        self._waiting: deque[Callable[[], None]] = deque()
-        self._arrived: deque[Callable[[], None]] = deque()
+        self._rows: tuple[deque[Callable[[], None]], ...] = (deque(), deque(), deque())
+        self._posted, self._inside, self._new = self._rows
+        self._turn = 0
         self._lock = threading.Lock()
         self._awake = False
         self._wake: Callable[[], None] | None = None
 
     def __len__(self) -> int:
-        return len(self._waiting) + len(self._arrived)
+        return len(self._posted) + len(self._inside) + len(self._new)
 
     def post(self, step: Callable[[], None]) -> None:
         """Run ``step`` soon on the line thread."""
-        self._waiting.append(step)
-        self._call()
+        self._posted.append(step)
+        if not self._awake:
+            self._call()
 
-    def arrived(self, step: Callable[[], None]) -> None:
-        """Run ``step``, which takes a message from the network, after what was posted."""
-        self._arrived.append(step)
-        self._call()
+    def arrived(self, step: Callable[[], None], *, inside: bool = False) -> None:
+        """Run ``step``, which takes a message from the network, after what was posted. ``inside``: it belongs to a call
+        that the line has taken."""
+        (self._inside if inside else self._new).append(step)
+        if not self._awake:
+            self._call()
 
     def _call(self) -> None:
         with self._lock:
@@ -77,14 +86,16 @@ class StepQueue:
         """The loop is over; what waits is dropped."""
         with self._lock:
             self._wake = None
-        self._waiting.clear()
-        self._arrived.clear()
+        for row in self._rows:
+            row.clear()
 
     def drain(self) -> None:
         """Run what waits, a batch at a time; called on the line thread."""
         for _ in range(BATCH):
+            first = self._rows[_ROUND[self._turn]]
+            self._turn = (self._turn + 1) % len(_ROUND)
             try:
-                step = (self._waiting or self._arrived).popleft()
+                step = (first or self._posted or self._inside or self._new).popleft()
             except IndexError:
                 break
             try:
@@ -92,9 +103,10 @@ class StepQueue:
             except Exception:  # noqa: BLE001 - the line thread's boundary: one bad step must not end every call
                 _log.exception("step failed")
         with self._lock:
+            self._awake = False  # before it is looked again: who posts meanwhile sees it, or is seen
             if not len(self) or self._wake is None:
-                self._awake = False
                 return
+            self._awake = True
         self._wake()
 
 
