@@ -191,7 +191,7 @@ class SqliteThread:
             deadline = time.monotonic() + BATCH_SECONDS
             while True:
                 before = self._connection.total_changes
-                answers.append(self._perform(pieces[-1].work))
+                answers.append(self._perform(pieces[-1].work, first=len(pieces) == 1))
                 written.append(self._connection.total_changes != before)
                 if len(pieces) >= BATCH or time.monotonic() > deadline:
                     break
@@ -218,18 +218,25 @@ class SqliteThread:
             self._answer(piece.done, result, refusal)
         return last
 
-    def _perform(self, work: Work) -> Answer:
-        """One piece of work under its savepoint. Raises ``sqlite3.Error`` where the whole transaction is lost."""
-        self._connection.execute("SAVEPOINT piece")
+    def _perform(self, work: Work, *, first: bool) -> Answer:
+        """One piece of work under its savepoint, which is the transaction itself for the ``first``. Raises
+        ``sqlite3.Error`` where the whole transaction is lost."""
+        if not first:
+            self._connection.execute("SAVEPOINT piece")
         try:
             result = self._do(work)
         except BaseException as raised:
             if not self._connection.in_transaction:  # SQLite has rolled back all of it (disk full, I/O error)
                 raise sqlite3.OperationalError(str(raised)) from raised
-            self._connection.execute("ROLLBACK TO piece")
-            self._connection.execute("RELEASE piece")
+            if first:
+                self._connection.execute("ROLLBACK")
+                self._connection.execute("BEGIN IMMEDIATE")
+            else:
+                self._connection.execute("ROLLBACK TO piece")
+                self._connection.execute("RELEASE piece")
             return None, self._told(raised)
-        self._connection.execute("RELEASE piece")
+        if not first:
+            self._connection.execute("RELEASE piece")
         return result, None
 
     def _read_again(self, work: Work, failure: Exception) -> Answer:

@@ -73,9 +73,9 @@ def canonical(value: Any) -> bytes:
     """
     try:
         try:
-            return _UTF8.encode(value).encode()
+            return _in_utf8(value).encode()
         except UnicodeEncodeError:
-            return _ASCII.encode(value).encode()
+            return _in_ascii(value).encode()
     except (TypeError, ValueError, RecursionError) as error:
         raise EvidenceError(f"cannot be written as JSON: {error}") from error
 
@@ -90,14 +90,22 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-def _encoder(*, ascii_only: bool) -> json.JSONEncoder:
-    return json.JSONEncoder(
+def _encoder(*, ascii_only: bool) -> Callable[[Any], str]:
+    """``json.JSONEncoder.encode``, whose machinery in C is made once and not for every value. It marks nothing, so what
+    holds itself raises ``RecursionError``."""
+    encoder = json.JSONEncoder(
         sort_keys=True, separators=(",", ":"), ensure_ascii=ascii_only, allow_nan=False, default=_plain
     )
+    make = getattr(json.encoder, "c_make_encoder", None)
+    if make is None:  # another Python than CPython
+        return encoder.encode
+    text = json.encoder.encode_basestring_ascii if ascii_only else json.encoder.encode_basestring
+    walk = make(None, _plain, text, None, ":", ",", True, False, False)  # sorted, nothing skipped, no NaN
+    return lambda value: "".join(walk(value, 0))
 
 
-_UTF8 = _encoder(ascii_only=False)
-_ASCII = _encoder(ascii_only=True)
+_in_utf8 = _encoder(ascii_only=False)
+_in_ascii = _encoder(ascii_only=True)
 
 
 def commitment(salt: bytes, body: bytes) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 from gate.core.terms import Reason
@@ -97,6 +98,7 @@ _PHRASES: Final[Mapping[str, str]] = {
 _PHRASE_LENGTH: Final = 60
 
 
+@lru_cache(maxsize=256)
 def phrase(reason: str) -> str:
     """A reason code in the phrase of a SIP answer, which phones and logs of phone systems show (RFC 3261 7.2 leaves its
     words free): ``Declined: on the TPS``. ASCII letters and spaces, bounded, never a number."""

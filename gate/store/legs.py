@@ -16,6 +16,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import structlog
 
 log = structlog.get_logger()
@@ -30,7 +31,7 @@ class LegFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._live: dict[str, str] = {}
+        self._live: dict[str, bytes] = {}
         """Call -> its last line."""
         self._left = _read(path)
         self._size = 0
@@ -45,16 +46,14 @@ class LegFile:
 
     def keep(self, call_id: str, legs: Mapping[str, Any]) -> None:
         """How the legs of a call stand now."""
-        line = json.dumps({"call": call_id, "legs": legs}, separators=(",", ":")) + "\n"
-        self._live[call_id] = line
+        line = self._live[call_id] = _line(call_id, legs)
         self._attempt(lambda: self._append(line))
 
     def over(self, call_id: str) -> None:
         """Nothing of this call is left to end."""
         if self._live.pop(call_id, None) is None:
             return
-        line = json.dumps({"call": call_id, "over": True}, separators=(",", ":")) + "\n"
-        self._attempt(lambda: self._append(line) if self._live else self._empty())
+        self._attempt(lambda: self._append(_encoded({"call": call_id, "over": True})) if self._live else self._empty())
 
     def clear(self) -> None:
         """Every call is over."""
@@ -90,8 +89,7 @@ class LegFile:
         self._handle = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         self._anew()
 
-    def _append(self, line: str) -> None:
-        data = line.encode()
+    def _append(self, data: bytes) -> None:
         if os.write(self._handle, data) != len(data):
             raise OSError(28, "no room for a whole line")
         self._size += len(data)
@@ -106,7 +104,7 @@ class LegFile:
 
     def _anew(self) -> None:
         """The running calls alone, in one step: a kill leaves the old file or the new one."""
-        data = "".join(self._live.values()).encode()
+        data = b"".join(self._live.values())
         if data:
             fresh = self._path.with_suffix(".new")
             handle = os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -121,8 +119,15 @@ class LegFile:
             self._empty()
 
 
-def _line(call_id: str, legs: Any) -> str:
-    return json.dumps({"call": call_id, "legs": legs}, separators=(",", ":")) + "\n"
+def _line(call_id: str, legs: Any) -> bytes:
+    return _encoded({"call": call_id, "legs": legs})
+
+
+def _encoded(entry: Mapping[str, Any]) -> bytes:
+    try:
+        return msgspec.json.encode(entry) + b"\n"
+    except UnicodeEncodeError:  # a lone surrogate
+        return json.dumps(entry, separators=(",", ":")).encode() + b"\n"
 
 
 def _read(path: Path) -> dict[str, Any]:

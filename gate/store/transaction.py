@@ -5,10 +5,10 @@ from __future__ import annotations
 import json
 import sqlite3
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import lru_cache
+from types import TracebackType
 from typing import Any
 
 from gate.core.evidence import Frontier, Node, canonical, commitment, leaf_bytes, leaf_hash, stamp
@@ -70,6 +70,26 @@ def _write(table: Table, kind: str, columns: Columns) -> str:
     return sql
 
 
+class _Guard:
+    """Around what the database does for a transaction: its first failure is the last thing that it does."""
+
+    __slots__ = ("_connection", "_tx")
+
+    def __init__(self, tx: StoreTransaction, connection: sqlite3.Connection) -> None:
+        self._tx, self._connection = tx, connection
+
+    def __enter__(self) -> sqlite3.Connection:
+        tx = self._tx
+        if tx.over or tx.failure is not None or not self._connection.in_transaction:
+            raise StoreError("this transaction has failed or is over") from tx.failure
+        return self._connection
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        if isinstance(error, (sqlite3.Error, OverflowError)):
+            self._tx.failure = error
+            raise StoreError(f"the database failed: {error}") from error
+
+
 class StoreTransaction:
     """The inside of one transaction, on the store's own connection; one for each piece of work.
 
@@ -90,15 +110,8 @@ class StoreTransaction:
         self.over = False
         """The work it was made for has returned: nothing goes any more."""
 
-    @contextmanager
-    def _guarded(self) -> Iterator[sqlite3.Connection]:
-        if self.over or self.failure is not None or not self._connection.in_transaction:
-            raise StoreError("this transaction has failed or is over") from self.failure
-        try:
-            yield self._connection
-        except (sqlite3.Error, OverflowError) as error:
-            self.failure = error
-            raise StoreError(f"the database failed: {error}") from error
+    def _guarded(self) -> _Guard:
+        return _Guard(self, self._connection)
 
     def append(self, fact: Fact) -> int:
         """Keep a fact: its row, its leaf and what is derived from it. Returns the leaf's index.

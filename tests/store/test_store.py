@@ -94,6 +94,32 @@ def test_one_that_raises_leaves_nothing_and_touches_no_other(store):
     open_store(store.path.parent).close()
 
 
+def test_where_the_first_of_a_commit_raises_those_behind_it_are_kept(store):
+    """The first piece has no savepoint: the transaction begins anew."""
+    answers, started, go_on = Answers(store.path), threading.Event(), threading.Event()
+
+    def fails_first(tx):
+        tx.append(decision("bad"))
+        tx.append(Fact("objection", "o", START, "x", {"number": NUMBER}))
+        started.set()
+        go_on.wait(PATIENCE)
+        raise ValueError("no")
+
+    store.submit(fails_first, answers.done("bad"))
+    assert started.wait(PATIENCE)
+    store.submit(lambda tx: tx.append(decision("one")), answers.done("one"))
+    store.submit(fails_first, answers.done("worse"))
+    store.submit(lambda tx: tx.append(decision("two")), answers.done("two"))
+    go_on.set()
+    told = {name: (result, error) for name, result, error, *_ in answers.take(4)}
+    assert (told["one"], told["two"]) == ((0, None), (1, None))
+    assert [type(told[name][1]) for name in ("bad", "worse")] == [ValueError, ValueError]
+    assert rows(store.path, "SELECT subject FROM facts ORDER BY leaf_index") == [("one",), ("two",)]
+    assert rows(store.path, "SELECT count(*) FROM objections") == [(0,)]
+    store.close()
+    open_store(store.path.parent).close()
+
+
 def test_work_that_ends_its_thread_does_not_end_the_store(store):
     def leaves(tx):
         tx.append(decision("gone"))
