@@ -20,6 +20,7 @@ import os
 import socket
 import struct
 import sys
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from ipaddress import ip_address
@@ -33,6 +34,8 @@ _MEMINFO = struct.Struct("@9I")
 """``SK_MEMINFO_…`` (linux/sock_diag.h); the last of these is what was dropped."""
 _PROGRAM = struct.Struct("@HP")
 _INT = struct.Struct("@i")
+_SOL_SOCKET, _SO_TYPE = int(socket.SOL_SOCKET), int(socket.SO_TYPE)
+_DATAGRAMS = _INT.pack(socket.SOCK_DGRAM)
 _LONGEST_NAME = 28
 """``sockaddr_in6``."""
 _IPV4 = socket.AF_INET.to_bytes(2, sys.byteorder)
@@ -65,6 +68,20 @@ _filtered: set[int] = set()
 _seen: dict[bytes, int] = {}
 """Sockets that were met while another was looked for, by name: those of several calls are made at once. May be out of
 date."""
+
+
+class _Room(threading.local):
+    """Where the kernel writes its answers; each thread has its own."""
+
+    def __init__(self) -> None:
+        self.name = ctypes.create_string_buffer(_LONGEST_NAME)
+        self.kind = ctypes.create_string_buffer(_INT.size)
+        self.counts = ctypes.create_string_buffer(_MEMINFO.size)
+        self.size = ctypes.c_uint32()
+        self.at = ctypes.byref(self.size)
+
+
+_room = _Room()
 
 
 class PacketFilter:
@@ -101,12 +118,13 @@ class PacketFilter:
     def refused(self) -> int:
         """How many packets the RTP socket has dropped; what a queue had no room for is counted among them."""
         number, name, _ = self._sockets[0]
-        answer, size = ctypes.create_string_buffer(_MEMINFO.size), ctypes.c_uint32(_MEMINFO.size)
         if not _is_bound(number, name):
             return 0
-        if _kernel.getsockopt(number, socket.SOL_SOCKET, _SO_MEMINFO, answer, ctypes.byref(size)):
+        room = _room
+        room.size.value = _MEMINFO.size
+        if _kernel.getsockopt(number, _SOL_SOCKET, _SO_MEMINFO, room.counts, room.at):
             return 0
-        return int(_MEMINFO.unpack(answer.raw)[-1])
+        return int(_MEMINFO.unpack_from(room.counts)[-1])
 
     def _put(self, programs: Sequence[bytes]) -> None:
         for (number, name, port), program in zip(self._sockets, programs, strict=True):
@@ -114,7 +132,7 @@ class PacketFilter:
             told = _PROGRAM.pack(len(program) // _INSTRUCTION.size, ctypes.addressof(code))
             if not _is_bound(number, name):
                 raise MediaError(f"the socket of port {port} is gone")
-            if _kernel.setsockopt(number, socket.SOL_SOCKET, _SO_ATTACH_FILTER, told, len(told)):
+            if _kernel.setsockopt(number, _SOL_SOCKET, _SO_ATTACH_FILTER, told, len(told)):
                 raise MediaError(f"the socket of port {port} fails ({os.strerror(ctypes.get_errno())})")
 
 
@@ -167,11 +185,9 @@ def _descriptors(names: tuple[bytes, bytes], port: int, likely: Sequence[int]) -
 
 
 def _look_at(numbers: Iterable[int]) -> None:
-    name, size = ctypes.create_string_buffer(_LONGEST_NAME), ctypes.c_uint32()
     for number in numbers:
-        size.value = _LONGEST_NAME
-        if not _kernel.getsockname(number, name, ctypes.byref(size)):
-            _seen[_plain(name.raw)] = number
+        if name := _name(number):
+            _seen[name] = number
 
 
 def _without_filter(highest: int) -> Iterator[int]:
@@ -188,8 +204,9 @@ def _all_numbers() -> Iterator[int]:
 
 def _name(number: int) -> bytes:
     """Family, port and address that a socket is bound to; empty for any other descriptor."""
-    name, size = ctypes.create_string_buffer(_LONGEST_NAME), ctypes.c_uint32(_LONGEST_NAME)
-    return b"" if _kernel.getsockname(number, name, ctypes.byref(size)) else _plain(name.raw)
+    room = _room
+    room.size.value = _LONGEST_NAME
+    return b"" if _kernel.getsockname(number, room.name, room.at) else _plain(room.name.raw)
 
 
 def _plain(raw: bytes) -> bytes:
@@ -198,11 +215,11 @@ def _plain(raw: bytes) -> bytes:
 
 def _is_bound(number: int, name: bytes) -> bool:
     """True for a UDP socket that is bound to this; a TCP socket may have the same name."""
-    kind, size = ctypes.c_int(), ctypes.c_uint32(_INT.size)
     if _name(number) != name:
         return False
-    failed = _kernel.getsockopt(number, socket.SOL_SOCKET, socket.SO_TYPE, ctypes.byref(kind), ctypes.byref(size))
-    return not failed and kind.value == socket.SOCK_DGRAM
+    room = _room
+    room.size.value = _INT.size
+    return not _kernel.getsockopt(number, _SOL_SOCKET, _SO_TYPE, room.kind, room.at) and room.kind.raw == _DATAGRAMS
 
 
 def _named(address: str, port: int) -> bytes:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from gate import ports
@@ -52,7 +51,7 @@ class Prompt:
     @classmethod
     def of(cls, folder: str, name: str, payload_type: int, seconds: float, *, pips: bool) -> Prompt:
         """A prompt of a prepared set."""
-        return cls(str(Path(folder) / name), payload_type, seconds, folder if pips else "")
+        return cls(f"{folder}/{name}", payload_type, seconds, folder if pips else "")
 
     @property
     def packets(self) -> int:
@@ -190,7 +189,7 @@ class Playing:
         self._pip_at(seconds + _PIP_EVERY)
 
     def _pip(self, name: str) -> None:
-        path = str(Path(self._prompt.pips) / name)
+        path = f"{self._prompt.pips}/{name}"
         self._run(asked(self._caller.play("o", path, self._prompt.payload_type)), None)
 
     def _after(self, seconds: float, step: Callable[[], None]) -> None:
