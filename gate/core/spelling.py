@@ -39,6 +39,8 @@ _SHORT = re.compile(r"(?:(?:\+|00)?44)?(999|911|1[0-9]{2,5})|[09](999|112)").ful
 1471. An outside-line 0 or 9 before 999 and 112 is somebody in need, and is told the same."""
 _WITHHOLD = re.compile(r"141 ?(?=[0+(]|44[0-9]{9})|[#*]31#|\*67").match
 _PREFIX = re.compile(r"(?:1470|1471|1475|1280|1800[0-9])[0+]").match
+_DECIMAL = re.compile(r"\+?[0-9]{7,15}[.,]0{1,2}").fullmatch
+"""What a spreadsheet makes of a number: read with its dot as a separator, it would be another number."""
 _EXTENSION = re.compile(r"(?:ext(?:ension|n)?|x|#)[ .:]*[0-9]", re.IGNORECASE).search
 _SEVERAL = re.compile(r"[,;/|&]|\bor\b").search
 
@@ -52,12 +54,19 @@ def plain(raw: str) -> str:
     text = _unwrap(raw.strip())
     if not text.isascii():
         text = _to_ascii(text)
+    if is_decimal(text):
+        raise _invalid("A spreadsheet has made a decimal of this number (.0 at its end): write it without.")
     if text.endswith(")"):
         raise _invalid("The digits in brackets at the end may be an extension: write one number without them.")
     digits = text.translate(_SEPARATORS)
     if _DIGITS(digits) is None:
         _refuse_text(text)
     return digits
+
+
+def is_decimal(text: str) -> bool:
+    """True for digits that end with ``.0``, as a spreadsheet writes them."""
+    return _DECIMAL(text) is not None
 
 
 def compact(text: str) -> str:

@@ -146,6 +146,7 @@ def test_uris_without_exactly_one_number(raw: str) -> None:
 @pytest.mark.parametrize(
     ("raw", "word"),
     [
+        ("44163296012.0", "decimal"),
         ("07700900123 ext 5", "extension"),
         ("07700900123 ext.5", "extension"),
         ("07700900123x5", "extension"),

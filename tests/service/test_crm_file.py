@@ -55,6 +55,15 @@ def test_what_is_no_contact_is_kept_apart_with_its_line() -> None:
     assert (file.rows, file.bad_rows) == (6, 5)
 
 
+def test_a_decimal_of_a_spreadsheet_is_a_fault_and_never_another_number() -> None:
+    """Read with its dot as a separator, ``44163296012.0`` is the ten digits of a stranger."""
+    raw = b"id,phone\n1,44163296012.0\n2,2079460123.0\n3,+442079460100.0\n4,020.7946.0100\n"
+    contacts, faults, _ = read(raw, reference="id")
+    assert [(number, reference) for number, reference, _ in contacts] == [(442079460100, "4")]
+    assert [reference for _, _, reference, _ in faults] == ["1", "2", "3"]
+    assert all("made a decimal of it: take the .0 off" in fault for _, _, _, fault in faults), faults
+
+
 def test_of_several_columns_empty_ones_say_nothing() -> None:
     raw = b"id,phone,mobile\n1,020 7946 0100,\n2,,\n3,020 7946 0101,junk\n4,,020 7946 0001\n"
     contacts, faults, file = read(raw, reference="id")

@@ -15,6 +15,7 @@ ANY = st.one_of(
     st.integers(10**5, 10**11).map(lambda n: f"+44{n}").flatmap(plain_spellings),
     st.text("0123456789+ -.()\t\0x\n", max_size=18),
     st.from_regex(r"\A(\+|00)?44?0?[0-9 ]{6,12}\)?\Z"),
+    st.from_regex(r"\A(\+|00)?44?0?[0-9]{6,12}\.0{1,3}\Z"),
     st.text(max_size=20),
 )
 

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from gate.core.kinds import named
 from gate.core.numbers import MAX_RAW, Kind, Number, NumberRefused, is_drama, parse
+from gate.core.spelling import is_decimal
 from gate.core.terms import Reason
 
 Integers = npt.NDArray[np.int64]
@@ -130,6 +131,8 @@ def _table(raws: Sequence[str]) -> npt.NDArray[np.uint8]:
     joined = "\n".join(raws)
     if joined.count("\n") != len(raws) - 1 or len(max(raws, key=len)) > MAX_RAW:
         joined = "\n".join("x" if "\n" in raw or len(raw) > MAX_RAW else raw for raw in raws)
+    if ".0" in joined:
+        joined = "\n".join("x" if is_decimal(raw.strip()) else raw for raw in joined.split("\n"))
     plain = joined.encode("ascii", "replace").translate(None, _SEPARATORS).replace(b"\0", b"x")
     if b")" in plain:
         # ``parse`` refuses a text that ends with a bracket; elsewhere brackets are separators.
