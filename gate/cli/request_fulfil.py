@@ -90,7 +90,8 @@ def fulfil(
             kinds = [LetterKind.RESPONSE if answer else LetterKind.CONFIRMATION]
             if gate.ask(Show(request=request)).state is State.PARTLY_DONE:
                 kinds.append(LetterKind.AUTHORITY)
-            write_letters(gate, standing.reference, kinds, letters, pack)
+            proof = "" if standing.asks is Asks.COMPLAINT else f"{standing.reference}-proof.html"
+            write_letters(gate, standing.reference, kinds, letters, pack, proof)
         standing = gate.ask(Told(request=request)) if told else gate.ask(Show(request=request))
     show(view, standing)
 

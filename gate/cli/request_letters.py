@@ -17,7 +17,9 @@ from gate.cli.request_group import command
 from gate.cli.request_values import dated
 from gate.core.request_words import Asks, LetterKind
 from gate.errors import UsageError
+from gate.exports.letter_proof import page
 from gate.operations.requests.letters import Rendered, WriteLetter
+from gate.operations.requests.proving import Prove, RequestProof
 
 FORMS = ("txt", "html", "eml")
 
@@ -86,16 +88,53 @@ def letter(
         say(f"When it has gone out: dialgate request acknowledge {made.reference}")
 
 
-def write_letters(gate: Gate, reference: str, kinds: Iterable[LetterKind], folder: Path, pack: str = "") -> list[Path]:
-    """Letters of a request in all three forms, as files of a folder that is made where it is missing; their paths."""
+@make("proof", group=command, example="dialgate request proof DSR-2026-0007 -o DSR-2026-0007-proof.html")
+@click.argument("request")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(dir_okay=False, path_type=Path),
+    required=True,
+    metavar="FILE",
+    help="The page to write (.html).",
+)
+def proof(view: View, request: str, output: Path) -> None:
+    """A page by which the person checks our letter: it shows, without a network, what the log has of their request.
+
+    Nothing in it names anybody but the accounts that dealt with the request. The key of the log stands in the letter.
+    """
+    with reach(view.config) as gate:
+        made = write_proof(gate, request, output)
+    view.data({"reference": made.reference, "file": str(output)})
+
+
+def write_proof(gate: Gate, reference: str, path: Path) -> RequestProof:
+    """The page of proofs of a request, as a file."""
+    made = gate.ask(Prove(request=reference))
+    with output_file(path) as file:
+        file.write(page(made.firm, made.reference, made.id, made.evidence).encode())
+    say(f"Proof: {path}")
+    return made
+
+
+def write_letters(
+    gate: Gate, reference: str, kinds: Iterable[LetterKind], folder: Path, pack: str = "", proof: str = ""
+) -> list[Path]:
+    """Letters of a request in all three forms, as files of a folder that is made where it is missing; their paths.
+
+    With ``proof``, the name of a page of proofs, the letters speak of it and it is written after them.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     paths = []
     for kind in kinds:
-        made = gate.ask(WriteLetter(request=reference, kind=kind, pack=pack))
+        named = proof if kind in (LetterKind.RESPONSE, LetterKind.CONFIRMATION) else ""
+        made = gate.ask(WriteLetter(request=reference, kind=kind, pack=pack, proof=named))
         for form in FORMS:
             paths.append(folder / f"{reference}-{kind}.{form}")
             _write(made, paths[-1])
         say(f"Letter: {folder / f'{reference}-{kind}'}.txt, .html, .eml")
+    if proof:
+        write_proof(gate, reference, folder / proof)
     return paths
 
 

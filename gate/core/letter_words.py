@@ -97,6 +97,10 @@ class LetterFacts:
     """Who was given what is erased, where the letter goes to them."""
     given: tuple[str, ...] = ()
     """What they were given and is erased, a line each: ids and days, nothing else."""
+    proof: str = ""
+    """Name of the page of proofs that goes with it."""
+    log_key: str = ""
+    """The key that signs the log, as the page has it."""
     completed: bool = False
     """What a hold had kept of an erasure went too."""
     partly: bool = False

@@ -11,7 +11,8 @@
 - ``wav``     the file itself: there when it is whole, absent when anything failed; ``whole``: the same for any stream
 - ``pack``    a data-subject pack: one HTML file that a passphrase opens in any browser; ``pack_cipher``: its keys;
   ``pack_page``: the page around the ciphertext
-- ``proof_page``  proofs of leaves that a page checks in the browser: their data and the script
+- ``proof_page``  proofs of leaves that a page checks in the browser: their data and the script;
+  ``letter_proof``: the page of a letter
 - ``bundle``  the auditor's bundle (``bundle.txt`` describes it byte by byte): ``bundle_tar`` its container,
   ``bundle_rows`` its rows, made from facts, ``bundle_write`` (from ``bundle_parts``), ``bundle_read`` (container, seal,
   checkpoints), ``bundle_check`` (what is sealed inside), ``bundle_leaves`` (leaves and their proofs) and

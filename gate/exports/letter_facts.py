@@ -111,6 +111,8 @@ def context(facts: LetterFacts, firm: LetterFirm) -> dict[str, Any]:
         "found_recordings": facts.found_recordings,
         "erased_recordings": facts.erased_recordings,
         "partly": facts.partly,
+        "proof": one_line(facts.proof),
+        "log_key": one_line(facts.log_key),
         "completed": facts.completed,
         "unproven": facts.ground is Ground.IDENTITY_NOT_PROVEN,
         "recipients": [one_line(each) for each in facts.recipients],

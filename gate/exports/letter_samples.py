@@ -51,6 +51,8 @@ _SAMPLES: Final[tuple[tuple[LetterKind, Asks, dict[str, Any]], ...]] = (
             "searched": date(2026, 3, 12),
             "narrowed": True,
             "outside": 3,
+            "proof": "R-2026-0017-proof.html",
+            "log_key": "webeo-log+01234567+AbCdEfGhIjKlMnOpQrStUvWxYz0123456789AbCdEfGh",
         },
     ),
     (_K.RESPONSE, _A.ERASURE, {"nothing": True, "searched": date(2026, 3, 12)}),
@@ -146,4 +148,4 @@ def _strangers(templates: Path | None) -> list[Path]:
 
 
 def _known() -> str:
-    return ", ".join([f"{kind.value}.txt" for kind in LetterKind] + ["complain.txt", "late.txt", *LAYOUTS])
+    return ", ".join([f"{kind.value}.txt" for kind in LetterKind] + ["complain.txt", "late.txt", "proof.txt", *LAYOUTS])

@@ -16,7 +16,7 @@ from gate.operations.memory import memory
 from gate.operations.operation import Operation
 from gate.operations.registers import importing, in_force
 from gate.operations.reports import article30, month
-from gate.operations.requests import course, erasure, letters, listing, opening, searching
+from gate.operations.requests import course, erasure, letters, listing, opening, proving, searching
 from gate.operations.retention import holds, schedule, terms
 from gate.operations.status import glance, session
 
@@ -46,6 +46,7 @@ _MODULES: Final = (
     opening,
     pages,
     proposals,
+    proving,
     recipients,
     recordings,
     rescreening,

@@ -9,6 +9,7 @@
                    ``tally`` counts attempts by minute and reason, ``figures`` a month
 - ``own``          objections and consents in memory, read in one pass: for a screening in bulk
 - ``contacts``     the CRM's contacts and what the last screening said of them; no evidence, and not derived
+- ``proving``      facts as they lie in the tree, for proofs
 - ``requests``     what is held of a person, found by number or time, and its erasure; ``handed_out``: to whom
                    it went
 - ``kept``         what retention asks: recordings by age, holds, erasures under way, tombstones

@@ -108,7 +108,8 @@ def test_access_from_the_phone_call_to_the_pack(officer: Officer, folder: Path, 
     assert "Pat Person" not in pack and "7700 900" not in pack, "nothing is readable without it"
     letter = (tmp_path / "out" / f"{reference}-response.txt").read_text()
     assert "5 calls and 3 recordings" in letter and "pack.html" in letter
-    assert sorted(path.suffix for path in (tmp_path / "out").iterdir()) == [".eml", ".html", ".txt"]
+    names = sorted(path.name.removeprefix(reference) for path in (tmp_path / "out").iterdir())
+    assert names == ["-proof.html", "-response.eml", "-response.html", "-response.txt"]
     assert "exists" in officer("fulfil", reference, *key(folder), "-o", "pack.html", code=2).err
     assert "access, done" in officer("told", reference).out
     with opened(folder) as house:

@@ -145,6 +145,7 @@ class Story:
         """A letter, but for what is the same on every one: the head of the paper, and how to complain."""
         assert text.startswith(self.year.paper), text[:400]
         body = text.removeprefix(self.year.paper).strip("\n")
+        body = body.replace(self.year.log_key, "[the key of the log]")
         begin, end = body.find(COMPLAIN), body.rfind("\n\n\nYours ")
         if begin >= 0:
             said = " ".join(body[begin:end].split())
@@ -168,7 +169,7 @@ class Year:
         patch.setenv("DIALGATE_CONFIG", str(folder / "config.toml"))
         patch.chdir(folder)
         self.config.data.mkdir()
-        CheckpointKey.create(self.config.data / "gate.key", "dialgate-year")
+        self.log_key = CheckpointKey.create(self.config.data / "gate.key", "dialgate-year").vkey
         private = private_key()
         self.key, self.words = folder / "firm.key", folder / "firm.passphrase"
         save_private(self.key, private)

@@ -76,6 +76,8 @@ class WriteLetter(Request[Rendered], frozen=True, kw_only=True):
     """Id of whom a letter to a recipient of what is erased is for; empty: the only one."""
     to: Note = ""
     """E-mail or postal address of the recipient."""
+    proof: Line = ""
+    """Name of the page of proofs that goes with it (``request_proof``)."""
     send: bool = False
 
 
@@ -105,6 +107,8 @@ def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Re
         return row["id"], said_in_it, ""
 
     request_id, said_in_it, recipient = folder.store.call(facts)
+    if asked.proof:
+        said_in_it = replace(said_in_it, proof=asked.proof, log_key=folder.bundles.vkey()["vkey"])
     letter = _rendered(folder, said_in_it)
     digest = hashlib.sha256(letter.eml).hexdigest()
     if asked.send and not letter.to:
@@ -112,7 +116,9 @@ def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Re
             f"{said_in_it.reference}: no e-mail address is known for this letter",
             hint="Give it: --to ADDRESS" if recipient else "Print it and post it: -o FILE",
         )
-    body = {"kind": kind.value, "sha256": digest} | ({"recipient": recipient} if recipient else {})
+    forms = {"text_sha256": letter.text, "html_sha256": letter.html}
+    digests = {name: hashlib.sha256(form.encode()).hexdigest() for name, form in forms.items()}
+    body = {"kind": kind.value, "sha256": digest} | digests | ({"recipient": recipient} if recipient else {})
     folder.keep(MADE, request_id, caller.actor, body)
     if asked.send:
         folder.keep(SENT, request_id, caller.actor, body | {"server": _sent(folder, letter)})

@@ -1,0 +1,106 @@
+"""What the log has of a request, with proofs: for the page by which the person checks our letter without us.
+
+A leaf travels with its salt and value only where that is the person's own: counts, days, digests and random ids. What
+names them (who asked, what was said) does not travel, nor does a receipt that names records of others, but for its
+leaf. In a leaf stands the account that did it, which is that of whoever handles requests.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from gate.core.request_words import Asks
+from gate.errors import RefusedError
+from gate.exports import proof_page
+from gate.operations.operation import KEEPERS, Caller, Line, Request, Response, operation
+from gate.operations.requests.facts import CARRIED, MADE, PACK
+from gate.operations.requests.steps import READY, load
+from gate.store import proving as kept
+from gate.types import Row
+
+if TYPE_CHECKING:
+    from gate.operations.data_folder import DataFolder
+    from gate.store.reader import Reader
+
+MOST: Final = 500
+"""Leaves of one page."""
+ERASED: Final = "recording_erased"
+_SHOWN: Final = ("request_opened", "request_searched", "request_granted", "request_refused", PACK, CARRIED, MADE)
+_OTHERS: Final = (" on another matter (",)
+"""In the name of a hold that is about somebody else."""
+
+
+class RequestProof(Response, frozen=True):
+    """What ``Proof.check`` of the page takes, and whose it is."""
+
+    id: str
+    reference: str
+    asks: Asks
+    firm: str
+    evidence: dict[str, object]
+
+
+class Prove(Request[RequestProof], frozen=True):
+    """The leaves of a request with their proofs."""
+
+    request: Line
+
+
+@operation(Prove, "request_proof", roles=KEEPERS)
+def request_proof(folder: DataFolder, asked: Prove, caller: Caller) -> RequestProof:
+    """Hand out the leaves of a request's search, letters, pack and erasure with proofs that they are in the signed log.
+
+    The log is signed first. Nothing that names the person, or anybody else, is in it. Raises ``RefusedError`` where
+    nothing has been searched for or carried out yet.
+    """
+    row, _, before = folder.store.call(partial(load, name=asked.request))
+    signed = folder.log.checkpoint()
+
+    def read(reader: Reader) -> list[Row]:
+        mine = kept.of_subject(reader, row["id"], _SHOWN, signed.size)
+        erased = kept.erased_for(reader, ERASED, f"request {row['reference']}", _calls(reader, row["id"]), signed.size)
+        found = [*mine, *erased][:MOST]
+        node = kept.nodes(reader)
+        return [_leaf(each, signed.size, node) for each in found]
+
+    leaves = folder.read(read)
+    if len(leaves) < 2:  # the request alone
+        raise RefusedError(
+            f"{row['reference']}: there is nothing to prove yet: nothing was searched for and no letter was made",
+            reason=READY,
+            hint=f"See: dialgate request show {row['reference']}",
+        )
+    return RequestProof(
+        id=row["id"],
+        reference=row["reference"],
+        asks=before.asks,
+        firm=folder.config.firm.legal_name,
+        evidence=proof_page.evidence(signed.note, folder.bundles.vkey()["vkey"], leaves),
+    )
+
+
+def _calls(reader: Reader, request_id: str) -> list[str]:
+    rows = kept.bodies(reader, request_id, "request_carrying")
+    return sorted({call for body in rows for call in body.get("calls") or ()})
+
+
+def _leaf(row: Row, size: int, node: Any) -> dict[str, Any]:
+    own = row["body"] is not None and _own(row["kind"], json.loads(row["body"]))
+    return proof_page.leaf(
+        row["leaf_index"],
+        size,
+        node,
+        leaf=row["leaf"],
+        salt=row["salt"] if own else None,
+        body=row["body"] if own else None,
+    )
+
+
+def _own(kind: str, body: Row) -> bool:
+    """Whether the value speaks of nobody else."""
+    if kind != CARRIED:
+        return True
+    others = any(mark in name for name in body.get("held_by") or () for mark in _OTHERS)
+    return not body.get("mentions") and not others
