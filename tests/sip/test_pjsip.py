@@ -175,3 +175,19 @@ def test_a_pbx_that_offers_nothing_hears_the_callee_after_the_announcement(gate:
     samples = recording(gate, tmp_path / "call.wav")
     assert len(runs(samples[:, 0], AGENT)) >= 5
     assert len(runs(samples[:, 1], CUSTOMER)) >= 5
+
+
+def test_peers_that_insist_on_session_timers_and_100rel_are_connected(gate: Gatehouse) -> None:
+    """The phone requires ``timer``; the carrier too, and takes no INVITE that does not offer 100rel (421)."""
+    carrier = Pjsip(
+        gate.folder / "far", gate.address, "carrier", tone=CUSTOMER, port=gate.trunk_port, answer=True,
+        insists="timer 100rel",
+    )  # fmt: skip
+    with carrier, phone_of(gate, insists="timer") as phone:
+        phone.wait("registered", code=200)
+        phone.do("dial", number=UNLISTED)
+        carrier.wait("state", state="CONFIRMED")
+        phone.wait("state", state="CONFIRMED")
+        phone.do("hang_up")
+        carrier.wait("state", state="DISCONNECTED")
+    gate.wait(lambda: gate.rows("SELECT 1 FROM calls WHERE state='ended' AND ended_by='caller'"), PATIENCE, "no end")

@@ -129,8 +129,9 @@ class Phone:
         config.idUri = f"sip:{settings['user']}@{settings['registrar']}"
         config.mediaConfig.transportConfig.boundAddress = "127.0.0.1"
         config.mediaConfig.transportConfig.publicAddress = "127.0.0.1"
-        config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_OPTIONAL
-        config.callConfig.prackUse = pj.PJSUA_100REL_NOT_USED
+        insists = settings.get("insists", "")
+        config.callConfig.timerUse = pj.PJSUA_SIP_TIMER_REQUIRED if "timer" in insists else pj.PJSUA_SIP_TIMER_OPTIONAL
+        config.callConfig.prackUse = pj.PJSUA_100REL_MANDATORY if "100rel" in insists else pj.PJSUA_100REL_NOT_USED
         if "password" in settings:
             config.regConfig.registrarUri = f"sip:{settings['registrar']}{self._by}"
             config.sipConfig.authCreds.append(
