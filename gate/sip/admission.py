@@ -76,7 +76,7 @@ def in_dialog_fault(request: SipMessage) -> Fault | None:
     if not usable_names(request) or (request.method == "INVITE" and not usable_contact(request)):
         return 400, "Bad Request", []
     if request.method in ("INVITE", "UPDATE"):
-        return interval_fault(request) or _body_fault(request)
+        return _body_fault(request) or interval_fault(request)
     return None
 
 
@@ -104,7 +104,7 @@ def invite_fault(request: SipMessage) -> Fault | None:
         return fault
     if not usable_contact(request) or not usable_names(request):
         return 400, "Bad Request", []
-    return interval_fault(request) or _body_fault(request)
+    return _body_fault(request) or interval_fault(request)
 
 
 def attempt_of(

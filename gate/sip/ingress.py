@@ -335,7 +335,7 @@ class Ingress:
         verdict, caller = self._check(request, source, endpoint)
         if caller is None and verdict is AuthResult.CHALLENGE:
             caller = self._pbx(source, endpoint)
-        if fault := invite_fault(request):
+        if (fault := invite_fault(request)) and not self._spared(request, caller, fault[0]):
             if caller is not None or self._may_answer(source, endpoint):
                 self._fault(request, source, endpoint, fault, caller)
             return
@@ -350,6 +350,10 @@ class Ingress:
             self._fault(request, source, endpoint, (482, "Loop Detected", []), caller)
             return
         self._ask(request, source, endpoint, caller, looped)
+
+    def _spared(self, request: SipMessage, caller: ProvenCaller | None, code: int) -> bool:
+        """A session timer that is too short holds no call for help back: there is none in it."""
+        return code == 422 and self.engine.for_help(number_of(request, caller))
 
     def _merged(self, request: SipMessage, caller: ProvenCaller | None) -> bool:
         """The same request, by another way, while the first is under way: it would ring somebody twice. A call for

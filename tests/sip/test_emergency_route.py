@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -11,8 +12,10 @@ import pytest
 
 from gate.config import Emergency
 from gate.core.numbers import emergency_number
+from gate.sip import session_timers
 from tests.support.sip_line import PRESENTED, RunningLine, ScriptedCallManager, config_for
 from tests.support.sip_peer import Callee, Phone, sdp
+from tests.support.waiting import PATIENCE
 
 
 @dataclass
@@ -143,3 +146,31 @@ def test_law_3_5_a_route_that_answers_no_question_does_not_lose_the_call() -> No
         assert trunks.help.quiet(3.0)
         phone.send(phone.next("BYE"))
         assert trunks.help.recv(only="BYE")
+
+
+def test_law_3_5_a_session_timer_neither_holds_it_back_nor_ends_it(monkeypatch) -> None:
+    trunks = Trunks()
+    with trunks.up() as phone:
+        phone.dial("999", headers=("Supported: timer", "Session-Expires: 20"))
+        trunks.help.ring()
+        assert not trunks.help.invite.get("Session-Expires")
+        trunks.help.pick_up()
+        answer = phone.recv(only="200")
+        assert not answer.get("Session-Expires")
+        phone.ack(answer)
+        monkeypatch.setattr(session_timers, "LEAST_SECONDS", 1)
+        phone.send(phone.next("UPDATE", headers=("Supported: timer", "Session-Expires: 2;refresher=uac")))
+        assert phone.recv(only="200").get("Session-Expires") == "2;refresher=uac"
+
+        def running_out() -> object:
+            (bridge,) = trunks.running.line._engine.bridges.values()
+            return bridge.offer_answer.timers._timers["caller"]
+
+        first = trunks.running.call(running_out)
+        end = time.monotonic() + PATIENCE
+        while trunks.running.call(running_out) is first:  # it begins anew
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        phone.send(phone.next("BYE"))
+        assert trunks.help.recv(only="BYE")
+        assert trunks.call_manager.wait("hung_up")[2] == "caller"
