@@ -75,6 +75,7 @@ class Peer:
     """``send`` text, ``recv`` what comes (retransmissions included, unless ``skip`` names them)."""
 
     _count = 0
+    _given: frozenset[tuple[str, str, str]] | set[tuple[str, str, str]] = frozenset()
 
     def __init__(self, host: str = "127.0.0.1", to: tuple[str, int] | None = None, port: int = 0) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -83,7 +84,6 @@ class Peer:
         self.host = f"[{host}]" if ":" in host else host
         self.port = int(self.sock.getsockname()[1])
         self.to = to
-        self._fresh: set[tuple[str, str, str]] = set()
 
     def __enter__(self) -> Peer:
         return self
@@ -118,8 +118,8 @@ class Peer:
         while True:
             heard = self.recv(only=method)
             key = (heard.get("Call-ID"), heard.get("CSeq"), heard.get("To"))
-            if key not in self._fresh:
-                self._fresh.add(key)
+            if key not in self._given:
+                self._given = {*self._given, key}
                 return heard
 
     def quiet(self, seconds: float = 0.3) -> bool:
