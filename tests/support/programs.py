@@ -142,14 +142,12 @@ def start(
         return subprocess.Popen(
             command, stdin=stdin or subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=environment, cwd=cwd
         )
-    umask = os.umask(0o077)
-    os.umask(umask)
     asked = {
         "module": module,
         "arguments": arguments,
         "environment": environment,
         "folder": str(cwd),
-        "umask": umask,
+        "umask": int(Path("/proc/self/status").read_text().partition("Umask:")[2].split()[0], 8),
         "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE),
     }
     with Path(os.devnull).open("rb") as nothing:
