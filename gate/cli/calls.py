@@ -11,7 +11,10 @@ from gate.cli.command import command as make
 from gate.cli.output import View
 from gate.cli.reach import reach
 from gate.cli.values import Moment, Since
+from gate.clock import SystemClock
+from gate.core.finding import sought
 from gate.core.screening import Reason
+from gate.core.showing import LONDON
 from gate.operations.calls.calls import CallsList, CallsReasons, CallsShow
 
 REASONS = click.Choice([each.value for each in Reason])
@@ -27,24 +30,48 @@ def command() -> None:
     group=command,
     numbers=True,
     example="dialgate calls list --reason listed_tps\ndialgate calls list --number 02079460123 --json\n"
-    "dialgate calls list --text '020 7946'",
+    "dialgate calls list 25/11 14:00-14:30 alice listed\ndialgate calls list --since yesterday --agent alice",
 )
+@click.argument("words", nargs=-1)
 @click.option("--number", help="Only those to this number.")
 @click.option("--reason", type=REASONS, metavar="CODE", help="Only those decided for this reason, e.g. listed_tps.")
+@click.option("--agent", metavar="NAME", help="Only those that an account or PBX asked for, e.g. alice.")
+@click.option("--since", type=Since(), help="Asked for at this time or later, e.g. yesterday, 25/11, '25/11 14:00'.")
+@click.option("--until", type=Moment(), help="Asked for before this time.")
 @click.option("--text", help="What fits: a number or its beginning, a word of a reason, who called, an id.")
 @both_ways
 def list_(
     view: View,
+    words: tuple[str, ...],
     number: str | None,
     reason: str | None,
+    agent: str | None,
+    since: datetime | None,
+    until: datetime | None,
     text: str | None,
     before: str | None,
     after: str | None,
     limit: int,
 ) -> None:
-    """The attempts, newest first."""
+    """The attempts, newest first.
+
+    WORDS find as the console does: a day or days (25/11, 25/11-27/11, yesterday), a time or a span of it (14:30,
+    14:00-14:30; London), and numbers, agents, words of a reason. All of them must fit.
+    """
+    line = sought(" ".join(words), SystemClock().now().astimezone(LONDON).date())
+    asked = CallsList(
+        number=number,
+        reason=reason,
+        agent=agent,
+        since=since or line.since,
+        until=until or line.until,
+        text=" ".join(filter(None, (line.text, text))) or None,
+        before=before,
+        after=after,
+        limit=limit,
+    )
     with reach(view.config) as gate:
-        page = gate.ask(CallsList(number=number, reason=reason, text=text, before=before, after=after, limit=limit))
+        page = gate.ask(asked)
     columns = [
         ("call_id", "Call"),
         ("at", "At"),

@@ -17,10 +17,13 @@ import click
 import soundfile
 
 from gate.cli import passphrase as asked
+from gate.cli.command import both_ways
 from gate.cli.command import command as make
-from gate.cli.command import paged
 from gate.cli.output import View, say
 from gate.cli.reach import reach
+from gate.clock import SystemClock
+from gate.core.finding import sought
+from gate.core.showing import LONDON
 from gate.errors import AuditError, UsageError
 from gate.exports.audio import export_wav
 from gate.operations.calls.recordings import (
@@ -39,16 +42,31 @@ def command() -> None:
     """Recordings of calls, sealed while they arrived: the gate cannot open them, only the holder of a key can."""
 
 
-@make("list", group=command, example="dialgate recording list --limit 20")
-@paged
-def list_(view: View, after: str | None, limit: int) -> None:
-    """The recordings, newest first."""
+@make(
+    "list",
+    group=command,
+    numbers=True,
+    example="dialgate recording list --limit 20\ndialgate recording list yesterday alice",
+)
+@click.argument("words", nargs=-1)
+@both_ways
+def list_(view: View, words: tuple[str, ...], before: str | None, after: str | None, limit: int) -> None:
+    """The recordings, newest first.
+
+    WORDS find as in `calls list`: a day, a time or a span of it, numbers, agents, ids, states. All of them must fit.
+    """
+    line = sought(" ".join(words), SystemClock().now().astimezone(LONDON).date())
+    asked = RecordingList(
+        text=line.text or None, since=line.since, until=line.until, before=before, after=after, limit=limit
+    )
     with reach(view.config) as gate:
-        page = gate.ask(RecordingList(after=after, limit=limit))
+        page = gate.ask(asked)
     columns = [
         ("recording_id", "Recording"),
         ("call_id", "Call"),
         ("opened_at", "Opened"),
+        ("claimed_by", "By"),
+        ("number", "Number"),
         ("state", "State"),
         ("seconds", "Seconds"),
         ("size", "Bytes"),

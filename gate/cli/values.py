@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
 import click
 
 from gate.clock import SystemClock
+from gate.core.days import day_of, moment_of
 from gate.core.showing import LONDON
 from gate.operations.lists.entries import time_of
 
 
 class Moment(click.ParamType[datetime]):
-    """A time: ``2026-03-02 10:00`` (in London), or ISO 8601 with an offset."""
+    """A time: ``2026-03-02 10:00`` or ``02/03/2026 10:00`` (in London), or ISO 8601 with an offset."""
 
     name = "time"
 
@@ -24,6 +26,8 @@ class Moment(click.ParamType[datetime]):
         try:
             moment = datetime.fromisoformat(value)
         except ValueError:
+            with suppress(ValueError):
+                return moment_of(value, SystemClock().now().astimezone(LONDON).date())
             self.fail(f'"{value}" is not a time; write "2026-03-02 10:00" (London) or 2026-03-02T10:00:00Z', param, ctx)
         return moment if moment.tzinfo else moment.replace(tzinfo=LONDON)
 
@@ -56,7 +60,7 @@ class Since(Moment):
 
 
 class Day(click.ParamType[date]):
-    """A date: ``2026-03-02``."""
+    """A date: ``2026-03-02``, ``02/03/2026``, ``2 Mar``."""
 
     name = "date"
 
@@ -67,6 +71,8 @@ class Day(click.ParamType[date]):
         try:
             return date.fromisoformat(value)
         except ValueError:
+            with suppress(ValueError):
+                return day_of(value, SystemClock().now().astimezone(LONDON).date())
             self.fail(f'"{value}" is not a date; write 2026-03-02', param, ctx)
 
 

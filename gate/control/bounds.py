@@ -120,7 +120,8 @@ class Connection(RequestHandler):
         """Let in, or closed at once."""
         if not self._bounds.admit(self, transport):
             self._refused = True
-            transport.abort()  # type: ignore[attr-defined]  # a socket's transport has it
+            if isinstance(transport, asyncio.WriteTransport):  # a socket's is one
+                transport.abort()
             return
         super().connection_made(transport)
 

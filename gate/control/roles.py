@@ -16,6 +16,7 @@ from msgspec.structs import replace
 
 from gate.config import Config
 from gate.control.faults import NOT_PERMITTED
+from gate.core.finding import terms
 from gate.core.masking import blunted
 from gate.errors import RefusedError, UsageError
 from gate.operations.accounts import exists, names_of
@@ -91,4 +92,11 @@ def eyes(roles: frozenset[str], request: R) -> R:
         raise UsageError("a viewer looks for a number or a text, not both", hint="leave one out")
     if number:
         return replace(request, masked=True, number=None, text=blunted(number))
-    return replace(request, masked=True, **({"text": blunted(text)} if text else {}))
+    return replace(request, masked=True, **({"text": _blunted(text)} if text else {}))
+
+
+def _blunted(text: str) -> str:
+    """Each of the words that are looked for together, and the text as a whole."""
+    words = terms(text)
+    blunt = [blunted(word) for word in words]
+    return blunted(text if blunt == words else " ".join(blunt))

@@ -24,6 +24,7 @@
 - ``requests``    the life of a data-subject request: events in, commands out, one transition table
 - ``request_guards``  what forbids an event of a request; ``request_steps``: what people do about one
 - ``deadlines``   its statutory clocks; ``spans``: when a call was, as people say it
+- ``days``        days and times as the British write them; ``finding``: a line of them and of words, to find calls
 - ``outcomes``    what became of a call, in words
 - ``letter_words``  what a letter about a request has to say; ``pack_words``: what a data-subject pack has in it
 - ``rtp``         RTP packets and the key presses in them

@@ -212,9 +212,9 @@ def operation(
 _BY_REQUEST: Final[dict[type[Request[Any]], Operation[Any, Any]]] = {}
 
 
-def operation_of(request: Request[Any]) -> Operation[Any, Any]:
-    """The operation that a request asks for: it is declared where the request is."""
-    return _BY_REQUEST[type(request)]
+def operation_of(request: Request[Any] | type[Request[Any]]) -> Operation[Any, Any]:
+    """The operation that a request, or a kind of request, asks for: it is declared where the request is."""
+    return _BY_REQUEST[request if isinstance(request, type) else type(request)]
 
 
 def response_of(request: type[Request[Any]]) -> Any:

@@ -11,12 +11,12 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, NamedTuple
 
 from gate.core import numbers
 from gate.core.evidence import stamp
+from gate.core.finding import terms
 from gate.core.numbers import NumberRefused, beginning_of
 from gate.core.terms import Reason
 from gate.errors import UsageError
@@ -64,6 +64,10 @@ class Arm(NamedTuple):
     """Few rows: found by the condition, then sorted."""
 
 
+Kept = dict[str, tuple[Any, ...]]
+"""Conditions that hold besides, each with its values."""
+
+
 def calls_window(
     tx: Source,
     after: str | None = None,
@@ -75,17 +79,27 @@ def calls_window(
     *,
     since: datetime | None = None,
     until: datetime | None = None,
+    agent: str | None = None,
 ) -> Window:
     """Call attempts, newest first: of one E.164 number, of one reason code, fitting ``text``, from ``since`` on, before
-    ``until``."""
+    ``until``, of those callers whose name has ``agent`` in it.
+
+    Where the text as a whole fits nothing, each of its words must fit."""
     span = {"at >= ?": stamp(since) if since else None, "at < ?": stamp(until) if until else None}
     filters = {"number = ?": number, "reason = ?": reason} | span
-    kept = {condition: value for condition, value in filters.items() if value is not None}
+    kept: Kept = {condition: (value,) for condition, value in filters.items() if value is not None}
+    if agent:
+        kept |= _any_of(named(tx, agent.strip().casefold()))
     arms = _arms(tx, text) if text and text.strip() else None
+    if arms is not None and not arms and len(words := terms(text or "")) > 1:
+        arms, *others = sorted((_arms(tx, word) for word in words), key=_reads)
+        for other in others:
+            kept |= _any_of(other)
 
     def read(way: Way) -> list[Row]:
         if arms is None:
-            sql, values = _ordered("*", "", list(kept), list(kept.values()), "at", way)
+            values: list[Any] = [value for given in kept.values() for value in given]
+            sql, values = _ordered("*", "", list(kept), values, "at", way)
         elif arms:
             sql, values = _united(arms, kept, way)
         else:
@@ -95,12 +109,26 @@ def calls_window(
     return window(read, ("at", "call_id"), after, before, limit)
 
 
-def _united(arms: list[Arm], kept: Mapping[str, Any], way: Way) -> tuple[str, list[Any]]:
+def _any_of(arms: list[Arm]) -> Kept:
+    """The condition that one of these holds; nothing fits none."""
+    if not arms:
+        return {"0": ()}
+    return {f"({' OR '.join(f'({arm.condition})' for arm in arms)})": tuple(v for arm in arms for v in arm.values)}
+
+
+def _reads(arms: list[Arm]) -> int:
+    """Which of several words is looked for by its index: an id or a number before a caller or a reason."""
+    orders = {"": 0, "calls_number": 1, "calls_claimed": 2, "calls_reason": 3, "calls_at": 4}
+    return max((orders[arm.by] for arm in arms), default=0)
+
+
+def _united(arms: list[Arm], kept: Kept, way: Way) -> tuple[str, list[Any]]:
     """The rows of all arms, each once; each arm gives a page at most."""
     pieces, values = [], []
     for arm in arms:
         index = f" INDEXED BY {arm.by}" if arm.by else ""
-        conditions, given = [arm.condition, *kept], [*arm.values, *kept.values()]
+        conditions = [arm.condition, *kept]
+        given: list[Any] = [*arm.values, *(value for each in kept.values() for value in each)]
         sql, given = _ordered("at, call_id", index, conditions, given, "+at" if arm.sort else "at", way)
         pieces.append(f"SELECT * FROM ({sql})")  # noqa: S608 - the code's own
         values += given
@@ -131,12 +159,17 @@ def _arms(tx: Source, text: str) -> list[Arm]:
         arms.append(Arm("call_id >= ? AND call_id < ?", (typed, typed + "g"), sort=True))
     word = re.sub(r"[ -]+", "_", typed)
     arms += [Arm("reason = ?", (each.value,), "calls_reason") for each in Reason if len(word) > 1 and word in each]
-    names = [row["name"] for row in tx.query(_WHO, [ACTORS]) if typed in row["name"].casefold()]
-    arms += [Arm("claimed_by = ?", (name,), "calls_claimed") for name in names[: ACTORS // 50]]
-    return arms + _number_arms(tx, text.strip())
+    return arms + named(tx, typed) + number_arms(tx, text.strip())
 
 
-def _number_arms(tx: Source, typed: str) -> list[Arm]:
+def named(tx: Source, part: str) -> list[Arm]:
+    """Callers whose name has this in it."""
+    names = [row["name"] for row in tx.query(_WHO, [ACTORS]) if part in row["name"].casefold()]
+    return [Arm("claimed_by = ?", (name,), "calls_claimed") for name in names[: ACTORS // 50]]
+
+
+def number_arms(tx: Source, typed: str) -> list[Arm]:
+    """A number, or the beginning of one."""
     try:
         return [Arm("number = ?", (numbers.parse(typed).e164,), "calls_number")]
     except NumberRefused:

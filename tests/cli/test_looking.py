@@ -32,6 +32,10 @@ def test_a_call_is_found_by_what_is_typed_and_its_number_shown_for_a_reason(conf
     found = dialgate("calls", "list", "--text", "020 7946", "--json", "-c", config).json["items"]
     assert [item["number"] for item in found] == ["+44 20 79** **01"]
     assert dialgate("calls", "list", "--text", "zebra", "-c", config).err == "There is no call.\n"
+    words = dialgate("calls", "list", "listed", "020 7946", "0101", "--json", "-c", config).json["items"]
+    assert [each["call_id"] for each in words] == [each["call_id"] for each in found]
+    for none in (["1/2/2020"], ["--until", "1 Feb 2020"], ["--agent", "zebra"], ["020 7946", "zebra"]):
+        assert not dialgate("calls", "list", *none, "--json", "-c", config).json["items"], none
     call = found[0]["call_id"]
     shown = dialgate("reveal", "call", call, "--why", "a callback", "-c", config)
     assert (shown.code, shown.out) == (0, "+442079460101\n")

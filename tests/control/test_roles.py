@@ -13,8 +13,8 @@ from gate.config import load
 from gate.control import roles
 from gate.control.roles import Roles
 from gate.errors import ConfigError, UsageError
+from gate.operations.audit.checkpoints import CheckpointsList
 from gate.operations.calls.calls import CallsList
-from gate.operations.calls.recordings import RecordingList
 from gate.operations.catalogue import OPERATIONS
 from tests.support.settings import VALID, write
 
@@ -87,7 +87,7 @@ def test_only_who_is_a_viewer_and_no_more_sees_numbers_hidden() -> None:
     asked = CallsList(limit=5)
     assert roles.eyes(frozenset({"viewer"}), asked) == CallsList(limit=5, masked=True)
     assert roles.eyes(frozenset({"viewer", "auditor"}), asked) == asked
-    assert roles.eyes(frozenset({"viewer"}), RecordingList(limit=5)) == RecordingList(limit=5)
+    assert roles.eyes(frozenset({"viewer"}), CheckpointsList(limit=5)) == CheckpointsList(limit=5)
 
 
 @pytest.mark.parametrize(
@@ -126,3 +126,10 @@ def test_a_viewer_asks_for_no_whole_number() -> None:
     exact = [op for op in theirs if "number" in OPERATIONS[op].request.__struct_fields__]
     assert exact == ["calls_list"]
     assert "masked" in OPERATIONS["calls_list"].request.__struct_fields__
+
+
+def test_each_word_that_a_viewer_looks_for_is_blunted() -> None:
+    """A number beside another word would else be found whole."""
+    asked = roles.eyes(frozenset({"viewer"}), CallsList(text="alice 020 7946 0123"))
+    assert asked.text == "alice +44207" and asked.masked
+    assert roles.eyes(frozenset({"viewer"}), CallsList(text="case 17")).text == "case 17"

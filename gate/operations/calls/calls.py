@@ -51,7 +51,13 @@ class CallsList(Paged[Page[CallRow]], frozen=True, kw_only=True):
     reason: Line | None = None
     text: Line | None = None
     """The beginning of a call's id (four signs or more) or of a number in any spelling, a whole number, a word of a
-    reason code, or part of who called: what fits one of these."""
+    reason code, or part of who called: what fits one of these. Of several words each must fit."""
+    since: Moment | None = None
+    """Asked for at this time or later."""
+    until: Moment | None = None
+    """Asked for before this time."""
+    agent: Line | None = None
+    """Part of who called: ``alice`` of ``account:alice``."""
     masked: bool = False
     """Hide part of each number."""
 
@@ -63,8 +69,21 @@ def calls_list(folder: DataFolder, asked: CallsList, caller: Caller) -> Page[Cal
     Read beside the store: whoever scrolls through a million calls keeps no decision waiting.
     """
     number = number_of(asked.number) if asked.number else None
+    if asked.since and asked.until and asked.since >= asked.until:
+        raise UsageError("the period ends before it begins", hint="the first time is earlier than the second")
     rows, after, before = folder.read(
-        lambda tx: search.calls_window(tx, asked.after, asked.before, asked.limit, number, asked.reason, asked.text)
+        lambda tx: search.calls_window(
+            tx,
+            asked.after,
+            asked.before,
+            asked.limit,
+            number,
+            asked.reason,
+            asked.text,
+            since=asked.since,
+            until=asked.until,
+            agent=asked.agent,
+        )
     )
     return Page(items=convert(rows, list[CallRow]), next=after, prev=before)
 

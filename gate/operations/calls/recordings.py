@@ -19,6 +19,7 @@ from gate.operations.operation import (
     READERS,
     Caller,
     Line,
+    Moment,
     Note,
     Page,
     Paged,
@@ -28,6 +29,7 @@ from gate.operations.operation import (
 )
 from gate.operations.retention.erasing import hold_of
 from gate.store import kept, queries, search
+from gate.store.recording_search import recordings_window
 from gate.vault.sealed import scan
 
 if TYPE_CHECKING:
@@ -40,18 +42,39 @@ PIECE: Final = 1 << 20
 """Bytes of a sealed file in one answer."""
 
 
-class RecordingList(Paged[Page[RecordingRow]], frozen=True, kw_only=True):
+class ListedRecording(RecordingRow, frozen=True, kw_only=True):
+    """A recording, and whom its call was with."""
+
+    number: str | None
+    """None where it was erased, or there is no call."""
+    claimed_by: str | None
+
+
+class RecordingList(Paged[Page[ListedRecording]], frozen=True, kw_only=True):
     """A page of the recordings."""
 
+    before: Line | None = None
+    """``prev`` of a page: the one before it, newer; ``end``: the last page of all, the oldest recordings."""
     text: Line | None = None
-    """Only those in whose ids or state it stands."""
+    """The beginning of an id, of a state or of a number in any spelling, a whole number, or part of who called: what
+    fits one of these. Of several words each must fit."""
+    since: Moment | None = None
+    """Opened at this time or later."""
+    until: Moment | None = None
+    """Opened before this time."""
+    masked: bool = False
+    """Hide part of each number."""
 
 
 @operation(RecordingList, "recording_list", roles=EVERYBODY)
-def recording_list(folder: DataFolder, asked: RecordingList, caller: Caller) -> Page[RecordingRow]:
+def recording_list(folder: DataFolder, asked: RecordingList, caller: Caller) -> Page[ListedRecording]:
     """The recordings, newest first."""
-    rows, after = folder.store.call(lambda tx: queries.recordings_page(tx, asked.after, asked.limit, text=asked.text))
-    return Page(items=convert(rows, list[RecordingRow]), next=after)
+    rows, after, before = folder.read(
+        lambda tx: recordings_window(
+            tx, asked.after, asked.before, asked.limit, asked.text, since=asked.since, until=asked.until
+        )
+    )
+    return Page(items=convert(rows, list[ListedRecording]), next=after, prev=before)
 
 
 # --- handed out ----------------------------------------------------------------------------------------------------

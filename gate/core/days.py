@@ -1,0 +1,96 @@
+"""Days and times as the British write them, read with the day that it is: pure functions.
+
+``25/11``, ``25/11/2026``, ``25 Nov``, ``2026-11-25``, ``today``, ``yesterday``, ``monday``; ``14:30``, ``2.30pm``.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, time, timedelta
+from typing import Final
+
+from gate.core.showing import LONDON
+
+HOW: Final = "write 25/11/2026, 25 Nov, 2026-11-25, today or yesterday"
+HOW_WITH_TIME: Final = "write 25/11/2026, or 25/11/2026 14:30, or 25/11 14:30"
+_MONTHS: Final = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_NUMBERS = re.compile(r"(\d{1,2})[/.](\d{1,2})(?:[/.](\d{4}|\d{2}))?").fullmatch
+_NAMED = re.compile(r"(\d{1,2})(?:st|nd|rd|th)?[ -]?([a-z]{3,9})\.?(?:[ -]?(\d{4}))?").fullmatch
+_TIME = re.compile(r"(\d{1,2})(?:[:.](\d{2}))?(?::(\d{2}))? ?(am|pm)?").fullmatch
+
+
+def day_of(text: str, today: date, *, ahead: bool = False) -> date:
+    """The day that was typed. One without a year is the last such day, with ``ahead`` the next; today is either.
+
+    Raises ``ValueError``.
+    """
+    typed = " ".join(text.split()).casefold()
+    near = {"today": 0, "yesterday": -1, "tomorrow": 1}
+    if typed in near:
+        return today + timedelta(days=near[typed])
+    if typed in _WEEKDAYS or (len(typed) == 3 and any(name.startswith(typed) for name in _WEEKDAYS)):
+        at = next(place for place, name in enumerate(_WEEKDAYS) if name.startswith(typed))
+        return today + timedelta(days=(at - today.weekday()) % 7 if ahead else -((today.weekday() - at) % 7))
+    if found := _NUMBERS(typed):
+        number, month, year = int(found[1]), int(found[2]), found[3]
+    elif (found := _NAMED(typed)) and found[2][:3] in _MONTHS and _is_month(found[2]):
+        number, month, year = int(found[1]), _MONTHS.index(found[2][:3]) + 1, found[3]
+    elif "-" not in typed:  # eight digits are no day: a number may begin so
+        raise ValueError(f"{text!r} is no day")
+    else:
+        return date.fromisoformat(typed)
+    if year:
+        return date(int(year) + (2000 if len(year) == 2 else 0), month, number)
+    return _nearest(number, month, today, ahead)
+
+
+def _is_month(word: str) -> bool:
+    full = ("january", "february", "march", "april", "may", "june", "july")
+    late = ("august", "september", "october", "november", "december")
+    return any(name.startswith(word) or word == "sept" for name in (*full, *late))
+
+
+def _nearest(number: int, month: int, today: date, ahead: bool) -> date:
+    """29 February is looked for as far as the next leap year."""
+    for step in range(9):
+        try:
+            day = date(today.year + (step if ahead else -step), month, number)
+        except ValueError:
+            continue
+        if (day >= today) if ahead else (day <= today):
+            return day
+    raise ValueError(f"{number}/{month} is no day")
+
+
+def time_of_day(text: str) -> time:
+    """``14:30``, ``14.30``, ``2.30pm``, ``9am``. Raises ``ValueError``."""
+    found = _TIME(text.strip().casefold())
+    if found is None or not (found[2] or found[4]):
+        raise ValueError(f"{text!r} is no time")
+    hour = int(found[1])
+    if found[4]:
+        if not 1 <= hour <= 12:
+            raise ValueError(f"{text!r} is no time")
+        hour = hour % 12 + (12 if found[4] == "pm" else 0)
+    return time(hour, int(found[2] or 0), int(found[3] or 0))
+
+
+def moment_of(text: str, today: date, *, end: bool = False) -> datetime:
+    """A day, or a day with a time, in London; of a bare day its beginning, or with ``end`` that of the day after.
+
+    Raises ``ValueError``.
+    """
+    typed = " ".join(text.replace("T", " ", 1).split() if re.match(r"\d{4}-\d\d-\d\dT", text.strip()) else text.split())
+    try:
+        day = day_of(typed, today)
+    except ValueError:
+        first, _, last = typed.rpartition(" ")
+        if not first:
+            raise
+        try:
+            return datetime.combine(day_of(first, today), time_of_day(last), LONDON)
+        except ValueError:
+            moment = datetime.fromisoformat(text.strip())
+            return moment if moment.tzinfo else moment.replace(tzinfo=LONDON)
+    return datetime.combine(day + timedelta(days=1 if end else 0), time(), LONDON)

@@ -1,0 +1,70 @@
+"""Recordings found by a few typed signs, in pages both ways, each with whom its call was with."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Any
+
+from gate.core.evidence import stamp
+from gate.core.finding import terms
+from gate.store.paging import Way, Window, window
+from gate.store.queries import Source, decoded
+from gate.store.search import Arm, named, number_arms
+from gate.types import Row
+
+STATES = ("open", "closed", "interrupted", "erasing", "erased")
+_HEX = re.compile(r"[0-9a-f]{4,32}").fullmatch
+
+
+def recordings_window(
+    tx: Source,
+    after: str | None = None,
+    before: str | None = None,
+    limit: int = 50,
+    text: str | None = None,
+    *,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> Window:
+    """Recordings, newest first, with ``number`` and ``claimed_by`` of their calls; opened from ``since`` on, before
+    ``until``. Each word of ``text`` is the beginning of an id, a state, a number or its beginning, or part of who
+    called."""
+    clauses: list[str] = []
+    values: list[Any] = []
+    for condition, at in (("opened_at >= ?", since), ("opened_at < ?", until)):
+        if at is not None:
+            clauses.append(condition)
+            values.append(stamp(at))
+    for word in terms(text or ""):
+        arms = _arms(tx, word)
+        clauses.append(f"({' OR '.join(f'({arm.condition})' for arm in arms)})" if arms else "0")
+        values += [value for arm in arms for value in arm.values]
+
+    def read(way: Way) -> list[Row]:
+        beyond = [f"(opened_at, recording_id) {way.sign} (?, ?)"] if way.cursor is not None else []
+        where = " AND ".join([*clauses, *beyond]) or "1"
+        rows = tx.query(
+            "SELECT found.*, calls.number, calls.claimed_by FROM"  # noqa: S608 - names are the code's own
+            f" (SELECT * FROM recordings WHERE {where}"
+            f" ORDER BY opened_at {way.direction}, recording_id {way.direction} LIMIT ?) AS found"
+            " LEFT JOIN calls ON calls.call_id = found.call_id"
+            f" ORDER BY found.opened_at {way.direction}, found.recording_id {way.direction}",
+            [*values, *(way.cursor or ()), way.most],
+        )
+        return [decoded(row) for row in rows]
+
+    return window(read, ("opened_at", "recording_id"), after, before, limit)
+
+
+def _arms(tx: Source, word: str) -> list[Arm]:
+    typed = word.strip().casefold()
+    arms = [Arm("state = ?", (state,)) for state in STATES if typed and state.startswith(typed)]
+    if _HEX(typed):
+        between = (typed, typed + "g")
+        arms += [Arm("recording_id >= ? AND recording_id < ?", between), Arm("call_id >= ? AND call_id < ?", between)]
+    of_calls = [*named(tx, typed), *number_arms(tx, word)]
+    return arms + [
+        Arm(f"call_id IN (SELECT call_id FROM calls WHERE {arm.condition})", arm.values)  # noqa: S608
+        for arm in of_calls
+    ]
