@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from gate.cli.status import attention
+from gate.operations.status.attention import attention
 from gate.vault.keyfile import generate
 from tests.support.commands import Done, dialgate
 from tests.support.example import make_example

@@ -1,5 +1,6 @@
 """How the gate is.
 
 - ``glance``  the gate at a glance: calls in hand, the last hour, registers, requests, what needs attention
+- ``attention``  what somebody must see to, in sentences
 - ``session``  who asks and what they may ask; what there is to watch
 """
