@@ -57,24 +57,37 @@ def play(
     announcement: Samples | None = None,
     command: str = "",
     begun: Callable[[], None] = lambda: None,
+    start: float = 0.0,
+    speed: float = 1.0,
 ) -> ExportReport:
     """Play the clear chunks of one recording until their end.
 
-    ``begun`` is called when the first samples go out. Raises ``PlayStopped`` where ``stop`` was set, ``ExportError``
-    where the player ended before, and whatever reading ``chunks`` raises.
+    ``start``: so many seconds of what would be heard, the announcement first, are passed over. ``speed``: so many times
+    as fast, and as high. ``begun`` is called when the first samples go out. Raises ``PlayStopped`` where ``stop`` was
+    set, ``ExportError`` where the player ended before, and whatever reading ``chunks`` raises.
     """
     line = player(command)
-    return rendered(chunks, lambda rate: _Pipe(line, rate, stop, begun), announcement=announcement)
+    return rendered(chunks, lambda rate: _Pipe(line, rate, stop, begun, start, speed), announcement=announcement)
 
 
 class _Pipe:
     """``gate.exports.audio.Writer`` into a player's standard input."""
 
-    def __init__(self, line: str, rate: int, stop: threading.Event, begun: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        line: str,
+        rate: int,
+        stop: threading.Event,
+        begun: Callable[[], None],
+        start: float = 0.0,
+        speed: float = 1.0,
+    ) -> None:
         self.path = Path(shlex.split(line)[0])
         self.rate = rate
         self.frames = 0
-        self._command: Sequence[str] = shlex.split(line.replace("{rate}", str(rate)))
+        self._passed_over = round(start * rate)
+        """Frames that are still to be passed over."""
+        self._command: Sequence[str] = shlex.split(line.replace("{rate}", str(round(rate * speed))))
         self._stop = stop
         self._begun = begun
         self._player: subprocess.Popen[bytes] | None = None
@@ -94,6 +107,12 @@ class _Pipe:
         """Hand over frames; waits for the player to take them."""
         if self._player is None or self._player.stdin is None:
             raise ExportError(f"{self.path} does not run")
+        if self._passed_over:
+            over = min(self._passed_over, len(samples))
+            self._passed_over -= over
+            samples = samples[over:]
+            if self._stop.is_set():
+                raise PlayStopped("stopped")
         rest = memoryview(samples.astype("<i2", copy=False).tobytes())
         if not self.frames and rest:
             self._begun()

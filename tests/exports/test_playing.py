@@ -66,3 +66,13 @@ def test_the_first_player_that_is_here_is_taken(monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr("shutil.which", lambda name: None)
     with pytest.raises(ExportError, match="nothing here can play"):
         player()
+
+
+def test_it_is_heard_from_where_one_says_and_as_fast(tmp_path: Path) -> None:
+    play(a_call(), stop=threading.Event(), command=f"{KEEPS} {tmp_path / 'whole'}")
+    play(a_call(), stop=threading.Event(), command=f"{KEEPS} {tmp_path / 'part'}", start=1.5)
+    whole, part = ((tmp_path / name).read_bytes() for name in ("whole", "part"))
+    assert part == whole[round(1.5 * 8000) * 4 :]
+    command = f"{sys.executable} -c 'import sys; sys.stdin.buffer.read(); open(sys.argv[1], \"w\").write(sys.argv[2])'"
+    play(a_call(), stop=threading.Event(), command=f"{command} {tmp_path / 'rate'} {{rate}}", speed=1.5)
+    assert (tmp_path / "rate").read_text() == "12000"
