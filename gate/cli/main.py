@@ -8,6 +8,7 @@ import io
 import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from typing import Any, NoReturn
 
 import click
@@ -68,6 +69,8 @@ class Root(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, its module imported now."""
         if cmd_name not in COMMANDS:
+            if near := get_close_matches(cmd_name, COMMANDS, 1, 0.6):
+                ctx.fail(f"No such command '{cmd_name}'. Did you mean '{near[0]}'?")
             return None
         command: click.Command = importlib.import_module(COMMANDS[cmd_name][0]).command
         return command

@@ -20,17 +20,28 @@ from gate.errors import UsageError
 @make(
     "manual",
     config=False,
-    example="dialgate manual\ndialgate manual retention\ndialgate manual reason-codes > reason-codes.md",
+    example="dialgate manual\ndialgate manual retention\ndialgate manual reason-codes > reason-codes.md\n"
+    "dialgate manual grafana.json > dialgate.json",
 )
 @click.argument("page", required=False, metavar="[PAGE]")
 def command(view: View, page: str | None) -> None:
-    """List the pages of the manual, or show PAGE: in a terminal through $PAGER, elsewhere as Markdown."""
+    """List the pages of the manual, or show PAGE: in a terminal through $PAGER, elsewhere as Markdown.
+
+    grafana.json (a dashboard) and alerts.yml (rules for Prometheus) are written as they are.
+    """
     listed = manual.pages()
     if page is None:
         rows = [each._asdict() for each in listed]
         view.rows({"pages": rows}, "pages", [("name", "PAGE"), ("about", "ABOUT")], none="There are no pages.")
         if not view.json:
             say("Read one: dialgate manual PAGE. In the console: ? and then m.")
+        return
+    if page in manual.FILES:
+        text = manual.read_file(page)
+        if view.json:
+            view.data({"page": page, "text": text})
+        else:
+            click.echo(text, nl=False)
         return
     text = manual.read(_known(page, [each.name for each in listed]))
     if view.json:

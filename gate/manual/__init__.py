@@ -12,6 +12,8 @@ from typing import Final, NamedTuple
 
 FOLDER: Final = Path(__file__).parent
 INDEX: Final = "index"
+FILES: Final = ("grafana.json", "alerts.yml")
+"""What is read as it is: a Grafana dashboard, and alert rules for Prometheus."""
 _ENTRY: Final = re.compile(r"^- \[([^\[\]\n]+)\]\(([a-z0-9-]+)\.md\): (.+(?:\n  .+)*)", re.MULTILINE)
 _LINK: Final = re.compile(r"\[([^\[\]]+)\]\(([a-z0-9-]+)\.md(?:#[\w-]+)?\)")
 
@@ -33,6 +35,11 @@ def pages() -> list[Page]:
 def read(name: str) -> str:
     """The Markdown of a page. Raises ``FileNotFoundError``."""
     return (FOLDER / f"{name}.md").read_text(encoding="utf-8")
+
+
+def read_file(name: str) -> str:
+    """One of ``FILES``."""
+    return (FOLDER / name).read_text(encoding="utf-8")
 
 
 def for_terminal(text: str) -> str:
