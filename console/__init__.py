@@ -6,8 +6,10 @@ here it is only shown. What needs files or private keys comes in from outside (`
 - ``app``       the app: modes, keys, themes, undo; ``run(Setup)`` starts it
 - ``ports``     what it is given: the socket, the clock, whoever opens recordings
 - ``feed``      the line to the gate: questions on threads, the stream of ``watch``, whether the gate is there
+- ``late``      what is loaded when it is first needed
 - ``messages``  what the feed tells the screens
-- ``modes``     a module for each of the keys 1 to 8; ``modes.base`` and ``modes.detail`` are what they share
+- ``modes``     a module for each of the keys 0 to 8; ``modes.base``, ``modes.listing`` and ``modes.detail`` are shared
+- ``attention`` what somebody must see to, and where it is mended
 - ``widgets``   tables, status line, dialogs, charts
 - ``keys``      every key, with an id by which the configuration gives it others
 - ``palette``   the actions as the command palette offers them; ``help``: what ``?`` shows

@@ -4,21 +4,31 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
+import msgspec
 from textual.app import App, SystemCommand
 from textual.binding import Binding, BindingType
 from textual.message import Message
+from textual.screen import ModalScreen
 
 from console import keys
-from console.feed import Feed
+from console.attention import Attention, Place, placed
+from console.feed import Feed, on_thread
+from console.late import late
 from console.messages import LinkChanged, Snapshot
 from console.modes import screens
-from console.palette import commands
+from console.modes.finding import FindDialog
+from console.modes.listing import ListMode
+from console.palette import Objects, commands
 from console.served import ServedDriver
-from console.theme import CSS, THEMES
+from console.theme import BAD, CSS, PLAIN, THEMES
+from console.widgets.ask import Ask
+from console.widgets.pick import Pick
+from console.widgets.rows import Column
+from console.words import it_is, trouble
 from gate.errors import GateError, RefusedError
 from gate.manual import INDEX
 
@@ -26,11 +36,17 @@ if TYPE_CHECKING:
     from textual.dom import DOMNode
     from textual.driver import Driver
     from textual.screen import Screen
+    from textual.widget import AwaitMount
 
     from console.ports import Setup
+    from gate.operations.operation import Request
 
 UNDO_SECONDS = 30.0
 COMPLAINT_SECONDS = 10.0
+ATTENTION_SECONDS, ATTENTION_AT_MOST = 3.0, 20.0
+"""How often is asked what somebody must see to: where the log has grown, and in any case."""
+FINDS = 20
+"""Lines that were looked for are kept so many."""
 SETTLED_SECONDS = 0.3
 """So long after a mode was opened first, it is there."""
 
@@ -55,16 +71,29 @@ class ConsoleApp(App[None]):
     COMMAND_PALETTE_BINDING = "ctrl+p"
     COMMAND_PALETTE_DISPLAY = "^p"
     ENABLE_COMMAND_PALETTE = True
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual's own annotation
+    COMMANDS = App.COMMANDS | {Objects}
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-vast")]  # noqa: RUF012 - Textual's own annotation
     VERTICAL_BREAKPOINTS = [(0, "-low"), (30, "-high")]  # noqa: RUF012
 
     def __init__(self, setup: Setup, driver: type[Driver] | None = None) -> None:
         super().__init__(driver_class=driver)
         self.setup = setup
+        it_is(setup.now())
         self.feed = Feed(setup.socket, setup.now, self._tell)
         self._undo: Undo | None = None
         self._complained = ("", 0.0)
         self._opened: set[str] = set()
+        self.attention: Sequence[Attention] = ()
+        """What ``dialgate status`` says that somebody must see to, as it was told last."""
+        self._finds: list[str] = []
+        """What was looked for, the last first."""
+        self.attended = False
+        """The gate has told it."""
+        self._attention_of: object = None
+        self._attention_at = 0.0
+        if setup.mode in keys.MODES:
+            self._current_mode = setup.mode
+            self._screen_stacks = {setup.mode: []}
         for theme in THEMES:
             self.register_theme(theme)
         self.theme = setup.theme if setup.theme in {theme.name for theme in THEMES} else THEMES[0].name
@@ -93,15 +122,40 @@ class ConsoleApp(App[None]):
         self._close_messages_no_wait()
 
     def _tell(self, message: Message) -> None:
+        self._look_after(message)
         for screen in self.screen_stack:
             screen.post_message(Snapshot(message.said) if isinstance(message, Snapshot) else LinkChanged())
+
+    def _look_after(self, message: Message) -> None:
+        """Ask what somebody must see to: when the gate is there, when the log has grown, and now and then."""
+        if isinstance(message, LinkChanged):
+            self._attention_at = 0.0
+        now, leaves = time.monotonic(), (self.feed.snapshot.get("log") or {}).get("size")
+        since = now - self._attention_at
+        grown = leaves != self._attention_of and since >= ATTENTION_SECONDS
+        if self.feed.link.up and (self._attention_at == 0.0 or grown or since >= ATTENTION_AT_MOST):
+            self._attention_at, self._attention_of = now, leaves
+            self.run_worker(self._attend(), exclusive=True, group="attention")
+
+    async def _attend(self) -> None:
+        status, log_status, attention = await on_thread(_asked_of_status)
+        try:
+            answer = msgspec.to_builtins(await self.feed.ask(status))
+            log = msgspec.to_builtins(await self.feed.ask(log_status))
+        except GateError:
+            return  # the top line says that the gate is away, or how old its data are
+        self.attended = True
+        found = [placed(text) for text in attention(answer | {"log": log})]
+        if found != list(self.attention):
+            self.attention = found
+            for screen in self.screen_stack:
+                screen.post_message(LinkChanged())
 
     # --- for the screens ------------------------------------------------------------------------------------------
 
     def complain(self, error: GateError) -> None:
         """Say what went wrong, and what to do about it."""
-        reason = f" ({error.reason})" if isinstance(error, RefusedError) and error.reason else ""
-        text = f"{error.message}{reason}" + (f"\n{error.hint}" if error.hint else "")
+        text = trouble(error)
         title = "Refused" if isinstance(error, RefusedError) else "It did not work"
         said, now = self._complained, time.monotonic()
         self._complained = (text, now + COMPLAINT_SECONDS)
@@ -123,12 +177,21 @@ class ConsoleApp(App[None]):
         self._undo = None
 
     async def action_undo(self) -> None:
-        """Take back the last act that can be."""
-        undo, self._undo = self._undo, None
+        """Take back the last act that can be, after a question: it is an act too."""
+        undo = self._undo
         if undo is None or time.monotonic() > undo.until:
+            self._undo = None
             self.notify("There is nothing to undo.", timeout=3)
             return
-        self.run_worker(self._take_back(undo), group="undo")
+        self.run_worker(self._ask_to_take_back(undo), group="undo", exclusive=True)
+
+    async def _ask_to_take_back(self, undo: Undo) -> None:
+        said = f"{undo.what}\nTaking it back is kept in the log too."
+        if await self.push_screen_wait(Ask("Undo this?", (), said=said, act="Undo", ready=True)) is None:
+            return
+        if self._undo is undo:
+            self._undo = None
+            await self._take_back(undo)
 
     async def _take_back(self, undo: Undo) -> None:
         try:
@@ -145,14 +208,78 @@ class ConsoleApp(App[None]):
     def delay_update(self, delay: float = 0.0) -> None:
         """Nothing is held back: Textual's delay is as long as a key may take, and its timer can miss its only tick."""
 
+    async def action_quit(self) -> None:
+        """Leave the console, after a question: a letter that went astray ends no work."""
+        self.run_worker(self._ask_to_quit(), group="quit", exclusive=True)
+
+    async def _ask_to_quit(self) -> None:
+        said = "The gate goes on without it. Keys that are open here are forgotten."
+        if await self.push_screen_wait(Ask("Leave the console?", (), said=said, act="Leave", ready=True)) is not None:
+            self.exit()
+
+    def action_attention(self) -> None:
+        """What somebody must see to, and where."""
+        self.run_worker(self._show_attention(), group="quit", exclusive=True)
+
+    async def _show_attention(self) -> None:
+        columns = (
+            Column("What", 16, lambda row: (row["word"], BAD)),
+            Column("", 40, lambda row: (row["text"], PLAIN), grows=True),
+        )
+        rows = [{"word": each.word, "text": each.text, "at": at} for at, each in enumerate(self.attention)]
+        pick = Pick(
+            "What somebody must see to",
+            columns,
+            rows,
+            key_of="at",
+            said="As dialgate status says it. Enter leads to where it is mended.",
+            none="Nothing, as far as is known." if self.feed.link.up else "Not known: the gate is away.",
+        )
+        row = await self.push_screen_wait(pick)
+        if row is not None:
+            self.notify(self.attention[row["at"]].text, timeout=10, markup=False)
+            await self.go(self.attention[row["at"]].place)
+
+    async def go(self, place: Place, find: str = "") -> None:
+        """To a place: its mode, its list, what is found there, and what is done there. Call it in a worker."""
+        while len(self.screen_stack) > 1:
+            await self.pop_screen()
+        if place.mode != self.current_mode:
+            await self._to_mode(place.mode)
+        screen = self.screen
+        if isinstance(screen, ListMode):
+            if find:
+                screen.find(find)
+            elif place.view != screen.at:
+                screen.show_view(place.view)
+        if place.action:
+            await self.run_action(place.action, screen)
+
+    def action_find(self) -> None:
+        """Find calls by day, time, agent, reason, number: one line."""
+        if not isinstance(self.screen, ModalScreen):
+            self.run_worker(self._ask_to_find(), group="quit", exclusive=True)
+
+    async def _ask_to_find(self) -> None:
+        found = await self.push_screen_wait(FindDialog(self._finds))
+        if found is None:
+            return
+        mode, text = found
+        self._finds = [text, *(each for each in self._finds if each != text)][:FINDS]
+        await self.go(Place(mode), text)
+
     def action_mode(self, name: str) -> None:
         """Go to a mode."""
         if name != self.current_mode:
-            self.switch_mode(name)
-            self.screen.post_message(LinkChanged())
-            if name not in self._opened:
-                self._opened.add(name)
-                self.set_timer(SETTLED_SECONDS, settle)
+            self._to_mode(name)
+
+    def _to_mode(self, name: str) -> AwaitMount:
+        switched = self.switch_mode(name)
+        self.screen.post_message(LinkChanged())
+        if name not in self._opened:
+            self._opened.add(name)
+            self.set_timer(SETTLED_SECONDS, settle)
+        return switched
 
     def action_help(self) -> None:
         """What can be done here, and from there the page of the manual."""
@@ -184,6 +311,13 @@ class ConsoleApp(App[None]):
         if not getattr(self, "_clash_told", False):
             self._clash_told = True
             self.notify(f"One key for several actions: {names}", severity="warning", timeout=10, markup=False)
+
+
+def _asked_of_status() -> tuple[Request[Any], Request[Any], Callable[[Mapping[str, Any]], Iterator[str]]]:
+    """What is asked, and how it is read: loaded after the first picture."""
+    status = late("gate.operations.status.glance:Status")(masked=True)
+    log_status = late("gate.operations.audit.leaves:AuditStatus")()
+    return status, log_status, late("gate.operations.status.attention:attention")
 
 
 def settle() -> None:

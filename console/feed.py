@@ -194,20 +194,21 @@ async def on_thread(work: Callable[[], T], *, timeout: float | None = None) -> T
     loop = asyncio.get_running_loop()
     future: asyncio.Future[T] = loop.create_future()
 
-    def settle(result: T | None, error: BaseException | None) -> None:
-        if future.done():
-            return
-        if error is not None:
+    def done(result: T) -> None:
+        if not future.done():
+            future.set_result(result)
+
+    def failed(error: BaseException) -> None:
+        if not future.done():
             future.set_exception(error)
-        else:
-            future.set_result(result)  # type: ignore[arg-type]
 
     def run() -> None:
         try:
-            result, error = work(), None
+            result = work()
         except BaseException as raised:  # noqa: BLE001 - it belongs to whoever waits
-            result, error = None, raised
-        _soon(loop, settle, result, error)
+            _soon(loop, failed, raised)
+            return
+        _soon(loop, done, result)
 
     threading.Thread(target=run, name="console-work", daemon=True).start()
     async with asyncio.timeout(timeout):

@@ -10,7 +10,7 @@ from typing import Final
 
 from textual.binding import Binding, BindingType
 
-MODES: Final = ("live", "registers", "contacts", "calls", "recordings", "retention", "requests", "audit")
+MODES: Final = ("today", "live", "registers", "contacts", "calls", "recordings", "retention", "requests", "audit")
 _MODE_GROUP: Final = Binding.Group("modes", compact=True)
 
 
@@ -22,9 +22,18 @@ def bind(
 
 
 APP: Final[list[BindingType]] = [
-    *(bind(f"mode.{name}", str(place), f"mode('{name}')", f"Mode {name}") for place, name in enumerate(MODES, start=1)),
+    *(bind(f"mode.{name}", str(place), f"mode('{name}')", f"Mode {name}") for place, name in enumerate(MODES)),
     bind("app.help", "question_mark", "help", "help", show=True, shown_as="?"),
     bind("app.palette", "ctrl+p,colon", "command_palette", "actions", show=True, shown_as="^p"),
+    bind("app.attention", "exclamation_mark", "attention", "attention", shown_as="!", more="what must be seen to"),
+    bind(
+        "app.find",
+        "F,slash",
+        "find",
+        "find",
+        shown_as="F",
+        more="find calls by day, time, agent, reason, number",
+    ),
     bind("app.undo", "z", "undo", "undo"),
     bind("app.theme", "ctrl+t", "next_theme", "next theme"),
     bind("app.quit", "q", "quit", "quit", show=True),
@@ -93,6 +102,14 @@ RECORDING: Final[list[BindingType]] = [
     bind("recording.play", "p", "play", "play/stop", show=True),
     bind("recording.export", "e", "export", "export", show=True, more="export as a WAV"),
     bind("recording.hold", "h", "hold", "hold", show=True, more="hold against erasure"),
+    bind("recording.forward", "right,l", "seek(10)", "10 s on", more="ten seconds on, while it plays"),
+    bind("recording.back", "left", "seek(-10)", "10 s back", more="ten seconds back, while it plays"),
+    bind("recording.next_mark", "right_square_bracket", "mark(1)", "next mark", more="to the end of the next pause"),
+    bind("recording.last_mark", "left_square_bracket", "mark(-1)", "mark before", more="to the mark before"),
+    bind("recording.faster", "greater_than_sign", "speed(1)", "faster", shown_as=">"),
+    bind("recording.slower", "less_than_sign", "speed(-1)", "slower", shown_as="<"),
+    bind("recording.call", "c", "call", "call", show=True, more="to its call, or back to it"),
+    bind("recording.related", "t", "related", "go to", show=True, more="its call, holds, requests, contact"),
     bind("recording.another_key", "K", "another_key", "one more key"),
     bind("recording.lock", "L", "lock", "forget the keys"),
 ]
@@ -139,9 +156,25 @@ AUDIT: Final[list[BindingType]] = [
     bind("audit.verify", "v", "verify", "verify", show=True),
     bind("audit.checkpoint", "c", "checkpoint", "sign", show=True),
     bind("audit.export", "e", "export", "export", show=True),
+    bind(
+        "audit.reports",
+        "R",
+        "reports",
+        "reports",
+        show=True,
+        more="a month, Article 30, tomorrow, configuration",
+    ),
     bind("audit.verifier_key", "K", "verifier_key", "verifier key"),
 ]
-LIVE: Final[list[BindingType]] = [bind("live.pause", "p", "pause", "pause", show=True)]
+TODAY: Final[list[BindingType]] = [bind("today.find", "slash", "app.find", "find", show=True, shown_as="/")]
+CALL: Final[list[BindingType]] = [
+    bind("call.recording", "o", "recording", "recording", show=True, more="to its recording"),
+    bind("call.related", "t", "related", "go to", show=True, more="its recording, holds, requests, contact"),
+]
+LIVE: Final[list[BindingType]] = [
+    bind("live.filter", "slash", "filter", "filter", show=True, shown_as="/"),
+    bind("live.pause", "p", "pause", "pause", show=True),
+]
 DIALOG: Final[list[BindingType]] = [
     bind("dialog.leave", "escape", "leave", "cancel", show=True, shown_as="esc"),
 ]

@@ -1,4 +1,4 @@
-"""What the command palette offers: every action that the keys offer here, by its word."""
+"""What the command palette offers: what the keys offer here, then what they offer in every other mode, by its word."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from textual.app import SystemCommand
+from textual.command import Hit, Hits, Provider
 from textual.screen import Screen
+
+from console import keys
+from console.attention import Place
 
 if TYPE_CHECKING:
     from console.app import ConsoleApp
 
+FOUND_IN = ("calls", "recordings", "requests", "contacts", "retention", "audit")
 _SKIPPED = ("table.", "report.", "board.")
 """Moving about needs no palette."""
 
@@ -30,3 +35,37 @@ def commands(app: ConsoleApp, screen: Screen[Any]) -> Iterable[SystemCommand]:
         key = app.get_key_display(binding)
         run = partial(app.run_action, binding.action, active.node)
         yield SystemCommand(words, f"key {key} · {ident}", run)
+    for mode in keys.MODES:
+        for binding in getattr(keys, mode.upper(), ()):
+            ident = binding.id or ""
+            if not ident.startswith(f"{mode}.") or ident in seen or binding.action.startswith("app."):
+                continue
+            seen.add(ident)
+            words = binding.tooltip or binding.description
+            place = Place(mode, action=binding.action)
+            yield SystemCommand(f"{mode.capitalize()}: {words}", ident, partial(_go, app, place))
+
+
+def _go(app: ConsoleApp, place: Place) -> None:
+    app.run_worker(app.go(place), group="quit", exclusive=True)
+
+
+class Objects(Provider):
+    """What was typed, as something to look for in each mode that can: a number, a reference, an id, a day, a name."""
+
+    async def search(self, query: str) -> Hits:
+        """Below every action that fits."""
+        text = " ".join(query.split())
+        if len(text) < 3:
+            return
+        for place, mode in enumerate(FOUND_IN):
+            yield Hit(
+                0.01 - place * 0.001,
+                f"Find in {mode}: {text}",
+                partial(_find, self.app, mode, text),
+                help="by number, reference, id, day or name",
+            )
+
+
+def _find(app: Any, mode: str, text: str) -> None:
+    app.run_worker(app.go(Place(mode), text), group="quit", exclusive=True)

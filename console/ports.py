@@ -29,6 +29,30 @@ class Envelope:
     """When the announcement played; it is before the recording, so at most zero."""
 
 
+class Listening(threading.Event):
+    """Somebody listens: ``set`` ends it, ``again`` goes on from another place or at another speed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.start = 0.0
+        """So many seconds of what is heard, the announcement first, are passed over."""
+        self.speed = 1.0
+        self.wanted = False
+        """It goes on elsewhere, and does not end."""
+
+    def again(self, start: float, speed: float) -> None:
+        """Go on from there."""
+        self.start, self.speed, self.wanted = start, speed, True
+        self.set()
+
+    def goes_on(self) -> bool:
+        """Asked where it was stopped: whether it is played again, as ``start`` and ``speed`` say."""
+        wanted, self.wanted = self.wanted, False
+        if wanted:
+            self.clear()
+        return wanted
+
+
 class Opener(Protocol):
     """Opens recordings with a private key. Every method blocks, so it is called on a worker's thread, and raises
     ``GateError``. What opens a recording has the gate write a leaf first, with ``purpose``."""
@@ -57,8 +81,11 @@ class Opener(Protocol):
         """Write a WAV, which must not exist; returns the report."""
         ...
 
-    def play(self, recording_id: str, purpose: str, stop: threading.Event, progress: Progress) -> str:
-        """Play through a pipe, nothing in clear on any disk, until the end or ``stop``; returns how it ended."""
+    def play(self, recording_id: str, purpose: str, stop: Listening, progress: Progress) -> str:
+        """Play through a pipe, nothing in clear on any disk, until the end or ``stop``; returns how it ended.
+
+        ``progress`` comes each time when something is heard from ``stop.start`` on. It is taken once, however often
+        it is played from another place."""
         ...
 
     def pack(self, request: str, output: Path, progress: Progress) -> Mapping[str, Any]:
@@ -100,6 +127,22 @@ class Files(Protocol):
         ...
 
 
+class Papers(Protocol):
+    """Makes pages of reports, and reads the configuration that the console was started with."""
+
+    def month(self, report: Mapping[str, Any]) -> str:
+        """A month's figures as HTML."""
+        ...
+
+    def record(self, report: Mapping[str, Any]) -> str:
+        """The record of processing as HTML."""
+        ...
+
+    def configuration(self) -> Sequence[tuple[str, str, str]]:
+        """Every value: its key, the value as it is written, where it comes from. Raises ``OSError``, ``ValueError``."""
+        ...
+
+
 @dataclass(frozen=True)
 class Setup:
     """All that the console is started with."""
@@ -112,9 +155,13 @@ class Setup:
     """None: recordings are not opened here."""
     files: Files | None = None
     """None: nothing is saved here."""
+    papers: Papers | None = None
+    """None: no page is made here."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Binding id -> keys with commas, in place of those of ``console.keys``."""
     theme: str = ""
     """Name of a theme of ``console.theme``; empty: the first."""
+    mode: str = ""
+    """The mode that it begins with; empty: the first."""
     exports: Path = Path()
     """Where exports are offered to go."""

@@ -1,4 +1,4 @@
-"""How the console looks: two themes, and the tones that give a state its colour. A state is always a word as well."""
+"""How the console looks: three themes, and the tones that give a state its colour. A state is always a word as well."""
 
 from __future__ import annotations
 
@@ -57,7 +57,33 @@ CONTRAST = Theme(
         "muted": "#ffffff",
     },
 )
-THEMES = (DARK, CONTRAST)
+LIGHT = Theme(
+    name="dialgate-light",
+    primary="#0b5c8a",
+    secondary="#2f6b6b",
+    accent="#8a5a00",
+    foreground="#1a1f24",
+    background="#fbfaf7",
+    surface="#f1efe9",
+    panel="#e2dfd6",
+    success="#1e6b2c",
+    warning="#8a5a00",
+    error="#a8201a",
+    dark=False,
+    variables={
+        "footer-background": "#e2dfd6",
+        "footer-key-foreground": "#8a5a00",
+        "footer-description-foreground": "#3a4046",
+        "block-cursor-text-style": "none",
+        "input-cursor-text-style": "none",
+        "muted": "#5a6068",
+        "scrollbar": "#b8b3a6",
+        "scrollbar-background": "#f1efe9",
+        "scrollbar-hover": "#8f8a7e",
+        "scrollbar-active": "#0b5c8a",
+    },
+)
+THEMES = (DARK, LIGHT, CONTRAST)
 
 OK, BAD, WARN, DIM, LOUD, PLAIN = "ok", "bad", "warn", "dim", "loud", ""
 """Tones of a text; ``LOUD`` stands out, ``DIM`` steps back."""

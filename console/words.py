@@ -11,6 +11,7 @@ from console.theme import BAD, DIM, LOUD, OK, PLAIN, WARN
 from gate.core.masking import masked
 from gate.core.rules import MAX_AGE_DAYS
 from gate.core.showing import LONDON, clean, local
+from gate.errors import GateError, RefusedError
 from gate.operations.operation import MayWait
 
 Row = Mapping[str, Any]
@@ -58,9 +59,48 @@ def clock(stamp: Any) -> Shown:
     return _formatted(stamp, "%H:%M:%S")
 
 
+WHEN: Final = 17
+"""Cells of a ``moment``."""
+_now: list[date] = []
+"""Today in London, as the console was told last."""
+
+
+def it_is(now: datetime) -> None:
+    """What is the time: a date of another year shows its year."""
+    _now[:] = [now.astimezone(LONDON).date()]
+
+
+def today() -> date:
+    """Today in London, as the console was told last."""
+    return _now[0]
+
+
+def _this_year(day: date) -> bool:
+    return bool(_now) and day.year == _now[0].year
+
+
 def moment(stamp: Any) -> Shown:
-    """``02 Mar 14:03:05``, London."""
-    return _formatted(stamp, "%d %b %H:%M:%S")
+    """``02 Mar 14:03:05``, of another year ``02 Mar 2025 14:03``; London."""
+    return _formatted(stamp, "%d %b %H:%M:%S", "%d %b %Y %H:%M")
+
+
+def minute(stamp: Any) -> str:
+    """``02 Mar 14:03``, of another year ``02 Mar 2025 14:03``; London."""
+    return _formatted(stamp, "%d %b %H:%M", "%d %b %Y %H:%M")[0]
+
+
+def short_day(day: date) -> str:
+    """``02 Mar``, of another year ``02 Mar 2025``."""
+    return f"{day:%d %b}" if _this_year(day) else f"{day:%d %b %Y}"
+
+
+def lately(stamp: Any) -> str:
+    """``14:03`` of today, else ``02 Mar``, of another year ``02 Mar 2025``; London."""
+    try:
+        at = datetime.fromisoformat(str(stamp)).astimezone(LONDON)
+    except ValueError:
+        return text(stamp)[0]
+    return f"{at:%H:%M}" if _now and at.date() == _now[0] else short_day(at.date())
 
 
 def day(value: Any) -> Shown:
@@ -73,11 +113,12 @@ def day(value: Any) -> Shown:
         return text(value)
 
 
-def _formatted(stamp: Any, form: str) -> Shown:
+def _formatted(stamp: Any, form: str, of_another_year: str = "") -> Shown:
     if not stamp:
         return NOTHING
     try:
-        return f"{datetime.fromisoformat(str(stamp)).astimezone(LONDON):{form}}", PLAIN
+        at = datetime.fromisoformat(str(stamp)).astimezone(LONDON)
+        return f"{at:{form if not of_another_year or _this_year(at.date()) else of_another_year}}", PLAIN
     except ValueError:
         return text(stamp)
 
@@ -217,3 +258,9 @@ def waits(response: MayWait) -> str:
     if response.waits is None:
         return ""
     return clean(f"Not done yet: another person confirms it until {local(response.waits.until)}, with w in Retention")
+
+
+def trouble(error: GateError) -> str:
+    """What went wrong, and what to do about it."""
+    reason = f" ({error.reason})" if isinstance(error, RefusedError) and error.reason else ""
+    return f"{error.message}{reason}" + (f"\n{error.hint}" if error.hint else "")

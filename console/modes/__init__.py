@@ -1,8 +1,11 @@
-"""The modes, keys 1 to 8: a module each, loaded when it is first gone to.
+"""The modes, keys 0 to 8: a module each, loaded when it is first gone to.
 
-- ``base``        what every mode has: status line, list, filter, footer, trouble
+- ``base``        what every mode and detail has: status line, footer, trouble; ``listing``: lists, filters, pages
 - ``detail``      what every detail has; ``row``: one row of fields, ``revealing``: a number in full, for its time
+- ``sure``        a question before what one letter would do
+- ``finding``     one line that finds; ``related``: what belongs to a call
 - ``taking_back`` undo of what took something away
+- ``today``       the day of whoever looks; ``today_shown``: its rows
 - ``live``        calls in hand, counts of the last hour
 - ``registers``   TPS and CTPS, imports, look-ups; objections and consents; ``register_rows``: their rows
 - ``contacts``    the CRM's contacts as they were screened; ``contact``: one of them, ``contact_file``: lists in and
@@ -15,7 +18,7 @@
   ``request_rules`` allow, ``request_forms``, ``request_found``, ``request_letter``, ``request_doing`` (what cannot be
   undone), ``request_shown``; ``private_key``: one is opened
 - ``audit``       leaves, checkpoints, recipients; verify and sign; ``audit_bundle``: an export, ``audit_shown``: all of
-                 it in words
+                 it in words, ``audit_detail``: a leaf; ``reports``: a month, Article 30, tomorrow, configuration, roles
 """
 
 from __future__ import annotations

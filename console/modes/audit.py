@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar, TypeVar
 
 from textual import on, work
@@ -10,11 +9,12 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from console import keys, words
-from console.modes import audit_bundle
+from console.modes import audit_bundle, reports
 from console.modes import audit_shown as shown
-from console.modes.base import ListMode, View
-from console.modes.detail import DetailScreen
+from console.modes.audit_detail import LeafDetail, TextDetail
+from console.modes.listing import ListMode, View
 from console.modes.row import RowDetail
+from console.modes.sure import sure
 from console.widgets.ask import Ask, Field
 from console.widgets.pages import PagedTable
 from console.widgets.report import Report, Section
@@ -23,7 +23,7 @@ from console.widgets.working import Working
 from gate.core.showing import clean
 from gate.errors import GateError, StoppedError
 from gate.operations.audit.checkpoints import AuditCheckpoint, AuditKey, CheckpointsList
-from gate.operations.audit.leaves import AuditLeaf, AuditLeaves, AuditStatus, LogNow
+from gate.operations.audit.leaves import AuditLeaves, AuditStatus, LogNow
 from gate.operations.audit.signed_log import LogVerified
 from gate.operations.audit.verifying import AuditCancel, AuditVerify
 from gate.operations.keys.recipients import KeyList, Recipients
@@ -38,22 +38,23 @@ VIEWS = (
         AuditLeaves,
         (
             Column("Leaf", 10, lambda row: words.count(row.get("index")), right=True),
-            Column("At", 15, lambda row: words.moment(row.get("at"))),
+            Column("At", words.WHEN, lambda row: words.moment(row.get("at"))),
             Column("Kind", 19, lambda row: words.text(row.get("kind"))),
             Column("By", 14, lambda row: words.text(row.get("actor")), grows=True),
             Column("Hash", 12, lambda row: (clean(str(row.get("hash") or "-"))[:12], "dim")),
             Column("Of", 32, lambda row: words.text(row.get("subject")), rank=1),
         ),
         "index",
-        "No leaf fits.",
+        "There is no leaf yet.",
         filters=lambda text: {"text": text},
+        finds="part of a kind, who did it, the beginning of an id, a leaf's number",
     ),
     View(
         "checkpoints",
         CheckpointsList,
         (
             Column("Size", 10, lambda row: words.count(row.get("size")), right=True),
-            Column("Signed", 15, lambda row: words.moment(row.get("at"))),
+            Column("Signed", words.WHEN, lambda row: words.moment(row.get("at"))),
             Column("Root", 20, lambda row: (clean(str(row.get("root") or "-")), ""), grows=True),
             Column("Files", 20, shown.copies),
         ),
@@ -75,7 +76,8 @@ class Mode(ListMode):
         "Every leaf of the evidence log, newest first. / finds by part of a kind or of who did it, by the beginning of "
         "an id, or by a leaf's number. Enter shows what a leaf commits to. Tab goes on to the signed heads, and to "
         "those who can open recordings or be given exports. v verifies the log, c signs it as it is, e makes a bundle "
-        "for an auditor, K shows the verifier key. Checkpoints that you have kept are compared on the command line: "
+        "for an auditor, K shows the verifier key, R makes the reports and shows how the gate is set up. Checkpoints "
+        "that you have kept are compared on the command line: "
         "dialgate audit verify --checkpoint FILE."
     )
 
@@ -169,6 +171,11 @@ class Mode(ListMode):
     # --- acts -----------------------------------------------------------------------------------------------------
 
     @work
+    async def action_reports(self) -> None:
+        """Reports, and how the gate is set up."""
+        await reports.show(self)
+
+    @work
     async def action_verify(self) -> None:
         """Compute all of it anew, and say what was found."""
         form = await self.app.push_screen_wait(
@@ -207,7 +214,9 @@ class Mode(ListMode):
 
     @work
     async def action_checkpoint(self) -> None:
-        """Sign the log as it is now."""
+        """Sign the log as it is now, after a question: a checkpoint is written, and its copies."""
+        if not await sure(self, "Sign the log as it is now?", "The checkpoint is kept with its copies.", "Sign"):
+            return
         signed = await self.ask(AuditCheckpoint())
         if signed is None:
             return
@@ -236,50 +245,3 @@ class Mode(ListMode):
 def _line(report: LogVerified) -> str:
     held = "holds" if report.ok else "does NOT hold"
     return f"log {held}: {report.size} leaves, root {report.root}"
-
-
-# --- details ------------------------------------------------------------------------------------------------------
-
-
-class TextDetail(DetailScreen):
-    """What is known already; ``y`` copies the text that matters in it."""
-
-    HELP_TEXT = "y copies what one keeps elsewhere or hands to others; Esc goes back."
-
-    def __init__(self, mode: str, title: str, sections: Sequence[Section], text: str, what: str) -> None:
-        super().__init__(mode, title)
-        self._sections = sections
-        self._text = text
-        self._what = what
-
-    async def sections(self) -> Sequence[Section]:
-        """As they were given."""
-        return self._sections
-
-    def action_copy(self) -> None:
-        """The text, which may be long."""
-        if self._text:
-            self.app.copy_to_clipboard(self._text)
-            self.notify(f"Copied {self._what}", timeout=3, markup=False)
-
-
-class LeafDetail(DetailScreen):
-    """One leaf: the fact, what it commits to, its proof."""
-
-    HELP_TEXT = (
-        "One leaf of the evidence log. It holds no personal data: it commits to the fact by a salted hash, so that the "
-        "fact can be erased and the leaf stays. y copies its hash."
-    )
-
-    def __init__(self, mode: str, row: Row) -> None:
-        super().__init__(mode, f"Leaf {words.count(row.get('index'))[0]}")
-        self._row = row
-
-    async def sections(self) -> Sequence[Section] | None:
-        """Ask for it."""
-        found = await self.ask(AuditLeaf(index=self._row["index"]))
-        return None if found is None else shown.leaf(found)
-
-    def copied(self) -> str:
-        """Its hash."""
-        return str(self._row.get("hash") or "")

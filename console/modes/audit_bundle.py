@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping
-from datetime import date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from console.widgets.ask import Ask, Field
 from console.widgets.pick import Pick
 from console.widgets.rows import Column, Row
 from console.widgets.working import Working
+from gate.core.days import HOW_WITH_TIME, moment_of
 from gate.core.showing import LONDON, clean
 from gate.errors import GateError, RefusedError, StoppedError, UsageError
 from gate.operations.keys.recipients import KeyList
@@ -94,15 +95,21 @@ def _begin(screen: GateScreen) -> dict[str, str]:
     """The month before this one."""
     last = screen.feed.now().astimezone(LONDON).date().replace(day=1) - timedelta(days=1)
     file = screen.app.setup.exports / f"{last:%Y-%m}.bundle"
-    return {"since": f"{last.replace(day=1)}", "until": f"{last}", "purpose": "", "output": str(file), "key": ""}
+    return {
+        "since": f"{last.replace(day=1):%d/%m/%Y}",
+        "until": f"{last:%d/%m/%Y}",
+        "purpose": "",
+        "output": str(file),
+        "key": "",
+    }
 
 
 def _form(values: Mapping[str, str], said: str) -> Ask:
     return Ask(
         "Export a bundle",
         (
-            Field("since", "From, a day or a time", values["since"], hint="YYYY-MM-DD"),
-            Field("until", "To, a day that is included, or a time that is not", values["until"], hint="YYYY-MM-DD"),
+            Field("since", "From, a day or a time", values["since"], hint="25/11/2026"),
+            Field("until", "To, a day that is included, or a time that is not", values["until"], hint="25/11/2026"),
             Field("purpose", "Why it goes out, kept in the log", values["purpose"], hint="case 17/2026"),
             Field("output", "File", values["output"]),
             Field("key", "Private key, for recordings not sealed to the recipient", values["key"], needed=False,
@@ -119,14 +126,10 @@ def period(since: str, until: str) -> tuple[datetime, datetime]:
 
 
 def _moment(text: str, days: int) -> datetime:
-    typed = text.strip()
     try:
-        if len(typed) == len("2026-03-02"):
-            return datetime.combine(date.fromisoformat(typed) + timedelta(days=days), time(), LONDON)
-        moment = datetime.fromisoformat(typed)
+        return moment_of(text, words.today(), end=bool(days))
     except (ValueError, OverflowError):
-        raise UsageError(f"{typed!r} is no day and no time", hint="write 2026-03-02, or 2026-03-02T09:30") from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=LONDON)
+        raise UsageError(f"{text.strip()!r} is no day and no time", hint=HOW_WITH_TIME) from None
 
 
 async def _unlocked(screen: GateScreen, opener: Opener, key: Path) -> bool:

@@ -7,11 +7,13 @@ from typing import Any, ClassVar
 
 import msgspec
 from textual import work
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 
 from console import keys, words
-from console.modes.base import ListMode, View
+from console.late import open_detail
 from console.modes.detail import DetailScreen
+from console.modes.listing import ListMode, View, looked_for
+from console.modes.related import go_to
 from console.modes.revealing import reveal
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.report import Section
@@ -20,21 +22,16 @@ from gate.core.showing import clean
 from gate.operations.calls.calls import CallsList, CallsShow
 
 COLUMNS = (
-    Column("Asked", 15, lambda row: words.moment(row.get("at"))),
+    Column("Asked", words.WHEN, lambda row: words.moment(row.get("at"))),
     Column("From", 8, words.caller, grows=True, rank=3),
-    Column("To", 17, words.called),
+    Column("To", 16, words.called),
     Column("Purpose", 9, lambda row: words.text(row.get("purpose")), rank=4),
     Column("Verdict", 7, words.verdict, rank=2),
-    Column("Reason", 16, lambda row: words.reason(row.get("reason"))),
+    Column("Reason", 15, lambda row: words.reason(row.get("reason"))),
     Column("State", 8, lambda row: words.state(row.get("state")), rank=1),
     Column("Talk", 6, lambda row: words.length(row.get("seconds")), right=True, rank=5),
     Column("Leaf", 9, lambda row: words.count(row.get("leaf_index")), right=True, rank=6),
 )
-
-
-def filters(text: str) -> Mapping[str, Any]:
-    """What was typed as fields of ``calls_list``: ``text`` finds ids, numbers, reasons and callers."""
-    return {"text": text}
 
 
 class Mode(ListMode):
@@ -53,11 +50,19 @@ class Mode(ListMode):
             CallsList,
             COLUMNS,
             "call_id",
-            "No attempt fits.",
-            filters=filters,
+            "No call was asked for yet.",
+            filters=looked_for,
+            finds="day, time, number, agent, reason or id, combined: 25/11 14:00-14:30 alice listed",
             kind="call",
         ),
     )
+
+    async def preview(self, row: Row) -> Sequence[Section]:
+        """The call explained."""
+        shown = await self.ask(CallsShow(call_id=str(row["call_id"]), masked=True))
+        if shown is None:
+            return ()
+        return [Section("", [("Call", words.ident(row["call_id"]))]), *told(msgspec.to_builtins(shown))]
 
     def open_row(self, row: Row) -> None:
         """The call's details."""
@@ -67,8 +72,11 @@ class Mode(ListMode):
 class CallDetail(DetailScreen):
     """One attempt: the decision and its grounds, what happened, the facts with their leaves."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*keys.REVEAL]
-    HELP_TEXT = "One attempt: what was decided on which grounds, what happened, and the leaves that prove it."
+    BINDINGS: ClassVar[list[BindingType]] = [*keys.CALL, *keys.REVEAL]
+    HELP_TEXT = (
+        "One attempt: what was decided on which grounds, what happened, and the leaves that prove it. o leads to its "
+        "recording, where p plays it; t to whatever belongs to it: holds, requests, the contact."
+    )
 
     def __init__(self, mode: str, call_id: str) -> None:
         super().__init__(mode, f"Call {call_id}")
@@ -84,6 +92,7 @@ class CallDetail(DetailScreen):
         if shown is None:
             return None
         self._answer = msgspec.to_builtins(shown)
+        self.refresh_bindings()
         self._over = shown.call.state in ("ended", "refused", "asked")
         return self.drawn()
 
@@ -109,7 +118,29 @@ class CallDetail(DetailScreen):
         """Whether this account may ask for numbers."""
         if action == "reveal":
             return self.feed.session.may("reveal") or None
+        if action == "recording":
+            return bool(self._recordings) or None
         return True
+
+    def why_not(self, binding: Binding) -> str:
+        """A call without a recording has none to go to."""
+        if binding.action == "recording":
+            return "Not known yet: the call is still asked for." if self._answer is None else "It was not recorded."
+        return super().why_not(binding)
+
+    @property
+    def _recordings(self) -> Sequence[Row]:
+        return (self._answer or {}).get("recordings") or ()
+
+    def action_recording(self) -> None:
+        """To its recording."""
+        if self._recordings:
+            open_detail(self, "recording", self._mode, "", self._recordings[0])
+
+    @work
+    async def action_related(self) -> None:
+        """To what belongs to it."""
+        await go_to(self, self.call_id)
 
     @work
     async def action_reveal(self) -> None:
@@ -171,8 +202,8 @@ def _registers(body: Mapping[str, Any]) -> list[Section]:
 
 def _happened(call: Row) -> Section:
     ended = " ".join(str(call.get(name) or "") for name in ("ended_by", "cause")).strip()
-    announced = {True: ("to its end", OK), False: ("cut short", WARN)}.get(call.get("announced"), ("-", DIM))  # type: ignore[arg-type]
-    recorded = {True: ("yes", OK), False: ("no", WARN)}.get(call.get("recorded"), ("-", DIM))  # type: ignore[arg-type]
+    announced = _whether(call.get("announced"), "to its end", "cut short")
+    recorded = _whether(call.get("recorded"), "yes", "no")
     return Section(
         "What happened",
         [
@@ -185,6 +216,12 @@ def _happened(call: Row) -> Section:
             ("Talk", words.length(call.get("seconds"))),
         ],
     )
+
+
+def _whether(value: object, so: str, not_so: str) -> words.Shown:
+    if value is None:
+        return "-", DIM
+    return (so, OK) if value else (not_so, WARN)
 
 
 def _recording(row: Row) -> Section:
@@ -202,7 +239,7 @@ def _recording(row: Row) -> Section:
 def _facts(facts: Sequence[Mapping[str, Any]]) -> Section:
     lines = [
         (
-            f"{fact.get('leaf_index', '-'):>9} {words.clock(fact.get('at'))[0]} {clean(str(fact.get('kind')))}"
+            f"{fact.get('leaf_index', '-'):>9} {words.moment(fact.get('at'))[0]} {clean(str(fact.get('kind')))}"
             f" by {words.text(fact.get('actor'))[0]}",
             PLAIN,
         )

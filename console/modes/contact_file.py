@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from console import words
+from console.modes.request_forms import filled
 from console.theme import BAD, PLAIN, WARN
-from console.widgets.ask import Ask, Field
+from console.widgets.ask import NO_YES, YES, Field
 from console.widgets.danger import Danger, Plan, danger
 from console.widgets.working import Working
 from gate.core.cells import csv_text
+from gate.core.terms import Topic
 from gate.errors import GateError, RefusedError
 from gate.operations.contacts.crm_import import ContactsCancel, ContactsImport, ContactsImported
 from gate.operations.contacts.pages import CHANGE_COLUMNS, ContactsChanges
@@ -29,36 +31,43 @@ SHRINKS = "contacts_shrink"
 """Reason of the gate's refusal of a list with fewer than half of the contacts before."""
 
 
-async def ask_for_file(screen: GateScreen) -> ContactsImport | None:
-    """The import as it was typed, not checked yet; None where it was left."""
-    told = await screen.app.push_screen_wait(
-        Ask(
-            "Import the CRM's list",
-            (
-                Field("path", "File on this machine", hint="/srv/crm/export.csv"),
-                Field("reference", "Column of the CRM's own id", hint="id; empty: none", needed=False),
-                Field("columns", "Phone columns", hint="phone, mobile; empty: those that look like it", needed=False),
-                Field("topic", "What calls are about: general, claims or pensions", "general"),
-                Field("add", "Merge it with what is kept (yes or no)", "no"),
-            ),
-            said="The file is the whole list: contacts that are not in it are gone, unless it is merged.",
-            act="Import",
-        )
+async def import_list(screen: GateScreen) -> None:
+    """Ask for a file and import it; one that shrinks is shown first. Call it in a worker."""
+
+    async def send(told: Mapping[str, str]) -> str:
+        return await _import(screen, _request(told))
+
+    done = await filled(
+        screen,
+        "Import the CRM's list",
+        (
+            Field("path", "File on this machine", hint="/srv/crm/export.csv"),
+            Field("reference", "Column of the CRM's own id", hint="id; empty: none", needed=False),
+            Field("columns", "Phone columns", hint="phone, mobile; empty: those that look like it", needed=False),
+            Field("topic", "What calls are about", "general", choices=tuple(Topic)),
+            Field("add", "Merge it with what is kept", choices=NO_YES),
+        ),
+        send,
+        said="The file is the whole list: contacts that are not in it are gone, unless it is merged.",
+        act="Import",
     )
-    if told is None:
-        return None
+    if done:
+        screen.app.done(done)
+
+
+def _request(told: Mapping[str, str]) -> ContactsImport:
     typed: dict[str, Any] = {
         "path": told["path"].strip(),
         "reference": told["reference"].strip(),
         "columns": [name.strip() for name in told["columns"].split(",") if name.strip()],
-        "topic": told["topic"].strip().lower(),
-        "add": told["add"].strip().lower() in ("yes", "y"),
+        "topic": told["topic"],
+        "add": told["add"] == YES,
     }
     return ContactsImport(**typed)
 
 
-async def import_file(screen: GateScreen, asked: ContactsImport) -> None:
-    """Import it with its progress; one that shrinks is shown first. Call it in a worker."""
+async def _import(screen: GateScreen, asked: ContactsImport) -> str:
+    """What was done; empty where it was left. Raises ``GateError``."""
     name = Path(asked.path).name
     answer = await screen.app.push_screen_wait(
         Working(
@@ -68,13 +77,10 @@ async def import_file(screen: GateScreen, asked: ContactsImport) -> None:
         )
     )
     if isinstance(answer, RefusedError) and answer.reason == SHRINKS:
-        done = await danger(screen, _shrinking(screen.feed, asked, answer))
-        if done is not None:
-            screen.app.done(done)
-    elif isinstance(answer, GateError):
-        screen.complain(answer)
-    elif answer is not None:
-        screen.app.done(_told(answer))
+        return await danger(screen, _shrinking(screen.feed, asked, answer)) or ""
+    if isinstance(answer, GateError):
+        raise answer
+    return _told(answer) if answer is not None else ""
 
 
 def _told(done: ContactsImported) -> str:

@@ -37,7 +37,8 @@ def standing(now: ContactsNow, since: datetime) -> list[words.Shown]:
         lines.append((f"BEHIND, a register has changed: {screened}", WARN))
     else:
         lines.append((f"Up to date: {screened}", OK))
-    changed = f"Since {since:%d %b}: {now.newly_blocked or 0:,} newly blocked, {now.newly_allowed or 0:,} newly allowed"
+    day = words.short_day(since.date())
+    changed = f"Since {day}: {now.newly_blocked or 0:,} newly blocked, {now.newly_allowed or 0:,} newly allowed"
     changed += f", {now.first_blocked or 0:,} came blocked · {words.many(now.bad_rows, 'bad row')}"
     lines.append((changed, WARN if now.newly_blocked or now.bad_rows else PLAIN))
     return lines

@@ -16,16 +16,19 @@ from textual.binding import BindingType
 
 from console import keys, words
 from console.feed import on_thread
-from console.modes.base import ListMode, View
 from console.modes.contact import ContactDetail, forget
-from console.modes.contact_file import ask_for_file, changes_file, import_file
+from console.modes.contact_file import changes_file, import_list
 from console.modes.contact_shown import change, standing
+from console.modes.listing import ListMode, View
+from console.modes.request_forms import filled
 from console.modes.row import RowDetail
+from console.modes.sure import sure
 from console.theme import DIM
-from console.widgets.ask import Ask, Field
+from console.widgets.ask import Field
 from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row
 from console.widgets.working import Working
+from gate.core.days import HOW, moment_of
 from gate.core.showing import LONDON
 from gate.errors import GateError, UsageError
 from gate.operations.contacts.pages import ContactsChanges, ContactsFaults, ContactsList, ContactsStatus
@@ -35,18 +38,19 @@ CONTACTS, CHANGES, FAULTS = range(3)
 LOOK_SECONDS = 10.0
 """How often the counts are asked for at most: the gate goes through all contacts for them."""
 
-_NUMBER = Column("Number", 17, lambda row: words.number(row.get("number")))
+_NUMBER = Column("Number", 16, lambda row: words.number(row.get("number")))
 _REFERENCE = Column("Reference", 10, lambda row: words.text(row.get("reference")), grows=True)
 _REASON = Column("Reason", 17, lambda row: words.reason(row.get("reason")))
-_SINCE = Column("Since", 15, lambda row: words.moment(row.get("since")))
+_SINCE = Column("Since", words.WHEN, lambda row: words.moment(row.get("since")))
 VIEWS = (
     View(
         "contacts",
         ContactsList,
         (_NUMBER, _REFERENCE, Column("Verdict", 7, words.verdict), _REASON, _SINCE),
         "id",
-        "No contact: i imports the CRM's list.",
+        "There is no contact: i imports the CRM's list.",
         filters=lambda text: {"text": text},
+        finds="the beginning of a number, part of a reference, a verdict, a reason",
         kind="contact",
     ),
     View(
@@ -163,14 +167,15 @@ class Mode(ListMode):
     @work
     async def action_import(self) -> None:
         """Keep and screen the CRM's list."""
-        asked = await ask_for_file(self)
-        if asked is not None:
-            await import_file(self, asked)
-            self.returned()
+        await import_list(self)
+        self.returned()
 
     @work
     async def action_rescreen(self) -> None:
-        """Screen all of them now."""
+        """Screen all of them now, after a question: each is a decision that the log keeps."""
+        said = "Every contact is screened anew, and what has changed is kept."
+        if not await sure(self, "Screen all contacts now?", said, "Screen"):
+            return
         answer = await self.app.push_screen_wait(
             Working("Screening the contacts", lambda progress: self.feed.ask(ContactsRescreen(), progress=progress))
         )
@@ -184,35 +189,23 @@ class Mode(ListMode):
     @work
     async def action_since(self) -> None:
         """Changes since another day."""
-        told = await self.app.push_screen_wait(
-            Ask(
-                "What has changed since when?",
-                (Field("since", "Day", f"{self.since:%Y-%m-%d}", hint="2026-03-02, today, yesterday"),),
-                said="From 00:00 in London.",
-                act="Show",
-            )
-        )
-        if told is None:
+
+        async def send(told: Mapping[str, str]) -> datetime:
+            try:
+                return moment_of(told["since"], words.today())
+            except ValueError:
+                raise UsageError(f"{told['since']!r} is not a day", hint=HOW) from None
+
+        fields = (Field("since", "Day", f"{self.since:%d/%m/%Y}", hint="25/11, today, yesterday"),)
+        title = "What has changed since when?"
+        since = await filled(self, title, fields, send, said="From 00:00 in London.", act="Show")
+        if since is None:
             return
-        try:
-            self._since = self._day(told["since"].strip().lower())
-        except GateError as error:
-            self.complain(error)
-            return
+        self._since = since
         if self.at != CHANGES:
             self.show_view(CHANGES)
         self.table.reload()
         self._look()
-
-    def _day(self, typed: str) -> datetime | None:
-        if typed == "yesterday":
-            return None
-        today = self.feed.now().astimezone(LONDON).date()
-        try:
-            day = today if typed == "today" else datetime.fromisoformat(typed).date()
-        except ValueError:
-            raise UsageError(f"{typed!r} is not a day", hint="write it as 2026-03-02, or today, or yesterday") from None
-        return datetime.combine(day, day_time(), LONDON)
 
     @work
     async def action_export(self) -> None:
@@ -222,31 +215,23 @@ class Mode(ListMode):
             return
         since = self.since
         name = self.app.setup.exports / f"changes_since_{since:%Y-%m-%d}.csv"
-        told = await self.app.push_screen_wait(
-            Ask(
-                f"Export what has changed since {since:%d %b %Y}",
-                (Field("output", "File", str(name)),),
-                said="For the CRM to take back: numbers in full. Who takes it out is in the log.",
-                act="Export",
+
+        async def send(told: Mapping[str, str]) -> str:
+            output = Path(told["output"].strip())
+            answer = await self.app.push_screen_wait(
+                Working(f"Exporting to {output}", lambda progress: changes_file(self.feed, since, progress), local=True)
             )
-        )
-        if told is None:
-            return
-        output = Path(told["output"].strip())
-        answer = await self.app.push_screen_wait(
-            Working(f"Exporting to {output}", lambda progress: changes_file(self.feed, since, progress), local=True)
-        )
-        if answer is None:
-            return
-        try:
             if isinstance(answer, GateError):
                 raise answer
-            data, count = answer
+            data, count = answer or (b"", 0)
             await on_thread(partial(files.write, output, data))
-        except GateError as error:
-            self.complain(error)
-            return
-        self.app.done(f"Written: {output}, {words.many(count, 'change')}")
+            return f"Written: {output}, {words.many(count, 'change')}"
+
+        title = f"Export what has changed since {since:%d %b %Y}"
+        said = "For the CRM to take back: numbers in full. Who takes it out is in the log."
+        done = await filled(self, title, (Field("output", "File", str(name)),), send, said=said, act="Export")
+        if done is not None:
+            self.app.done(done)
 
     @work
     async def action_forget(self) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+from textual import on
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.widgets import Static
@@ -14,10 +15,13 @@ from console.messages import LinkChanged
 from console.modes.base import ModeScreen
 from console.theme import LOUD, OK, WARN
 from console.widgets.chart import Hour
+from console.widgets.compared import fits
+from console.widgets.filter import FilterLine
 from console.widgets.meter import meter
 from console.widgets.rows import Column, LocalTable, Row, RowsTable
 from gate.core.showing import clean
 
+NO_CALL = "No call at the moment."
 WARNINGS = 2
 """Warnings that are shown in full."""
 _NOTICES = {"playing": ("playing", LOUD), "played": ("played", OK), "cut": ("cut short", WARN)}
@@ -38,7 +42,7 @@ def recording(row: Row) -> words.Shown:
 COLUMNS = (
     Column("Asked", 8, lambda row: words.clock(row.get("at")), rank=2),
     Column("From", 10, words.caller, grows=True),
-    Column("To", 17, lambda row: words.number(row.get("to") or "")),
+    Column("To", 16, lambda row: words.number(row.get("to") or "")),
     Column("Purpose", 9, lambda row: words.text(row.get("purpose")), rank=1),
     Column("State", 10, lambda row: words.state(row.get("state"))),
     Column("Notice", 9, notice, rank=1),
@@ -73,13 +77,18 @@ class Mode(ModeScreen):
         self._missed: list[str] = []
         self._warned: list[str] = []
         self._said: Mapping[str, Any] = {}
+        self._in_hand = 0
+        """Calls of the picture."""
+        self._text = ""
+        """Only calls that show these words."""
 
     def body(self) -> ComposeResult:
         """A line of counts, the calls, the hour."""
         yield Static("Waiting for the gate…", classes="live-heading", markup=False)
         yield Static("", classes="live-warnings", markup=False)
-        yield LocalTable(COLUMNS, key_of="call_id", none="No call at the moment.", id="live-calls")
+        yield LocalTable(COLUMNS, key_of="call_id", none="Not known yet.", id="live-calls")
         yield Hour(id="live-hour")
+        yield FilterLine("finds by what stands in a row")
 
     def on_mount(self) -> None:
         """The keys go to the calls."""
@@ -99,7 +108,10 @@ class Mode(ModeScreen):
         said = self._said
         self._drawn_at = str(said.get("at") or "")
         table = self.query_one(LocalTable)
-        table.set_rows(list(said.get("calls") or ()))
+        calls = list(said.get("calls") or ())
+        self._in_hand = len(calls)
+        table.none = f"Nothing fits “{self._text}”: Esc shows all." if self._text and calls else NO_CALL
+        table.set_rows([row for row in calls if fits(row, COLUMNS, self._text.casefold().split())])
         table.old = self.feed.link.up is False
         self.query_one(Hour).show(said.get("counts") or {}, said.get("minutes") or ())
         self._say()
@@ -108,8 +120,9 @@ class Mode(ModeScreen):
             self._say_missed()
 
     def _say(self) -> None:
-        calls = len(self.query_one(LocalTable)._rows)
-        text = f"{calls} calls in hand" if calls != 1 else "1 call in hand"
+        text = f"{words.many(self._in_hand, 'call')} in hand"
+        if self._text:
+            text += f", {self.query_one(LocalTable).total} shown: {self._text}"
         trunks = self._said.get("trunks") or ()
         down = [each["name"] for each in trunks if each["up"] is False]
         for what in ("trunk", "recorder"):
@@ -145,6 +158,25 @@ class Mode(ModeScreen):
         """What is known is drawn as new again."""
         if self.feed.snapshot and not self.paused:
             self.told(self.feed.snapshot)
+
+    def action_filter(self) -> None:
+        """Only calls that show these words."""
+        self.query_one(FilterLine).open("finds by what stands in a row")
+
+    def action_back(self) -> None:
+        """All calls again."""
+        line = self.query_one(FilterLine)
+        if line.text:
+            line.clear()
+
+    @on(FilterLine.Changed)
+    def _filtered(self, message: FilterLine.Changed) -> None:
+        self._text = message.text
+        self._draw()
+
+    @on(FilterLine.Left)
+    def _filter_left(self) -> None:
+        self.query_one(LocalTable).focus()
 
     def action_pause(self) -> None:
         """Stop the picture, or go on."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
@@ -12,14 +11,17 @@ from typing import Any, ClassVar, TypeVar
 import msgspec
 from textual import work
 from textual.app import ComposeResult
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 
 from console import keys, words
 from console.feed import on_thread
-from console.modes.base import ListMode, View
+from console.late import open_detail
 from console.modes.detail import DetailScreen
-from console.modes.private_key import key_open
-from console.modes.taking_back import release_again
+from console.modes.listing import ListMode, View, looked_for
+from console.modes.private_key import opened_for
+from console.modes.related import go_to
+from console.modes.retention_holds import ask_for_hold
+from console.ports import Envelope, Listening, Opener
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.ask import Ask, Field
 from console.widgets.report import Section
@@ -30,9 +32,10 @@ from gate.core.showing import clean
 from gate.errors import GateError, UsageError
 from gate.operations.calls.calls import CallsShow
 from gate.operations.calls.recordings import RecordingList
-from gate.operations.retention.holds import HoldAdd, HoldList
+from gate.operations.retention.holds import HoldList
 
 T = TypeVar("T")
+SPEEDS = (0.75, 1.0, 1.25, 1.5, 2.0)
 
 
 def pauses(row: Row) -> words.Shown:
@@ -49,24 +52,27 @@ class Mode(ListMode):
     HELP_TEXT = (
         "Recordings, sealed while they arrived. Enter shows one: there o opens it with your private key and draws the "
         "waveform of both sides, p plays it, e exports it as a WAV, h holds it against erasure. The key stays in this "
-        "console; who takes which recording, and for what, is in the log before the first byte."
+        "console; who takes which recording, and for what, is in the log before the first byte. c leads to its call."
     )
     VIEWS = (
         View(
             "recordings",
             RecordingList,
             (
-                Column("Opened", 15, lambda row: words.moment(row.get("opened_at"))),
+                Column("Opened", words.WHEN, lambda row: words.moment(row.get("opened_at"))),
+                Column("From", 8, words.caller, grows=True, rank=1),
+                Column("To", 16, words.called),
                 Column("State", 11, lambda row: words.state(row.get("state"))),
                 Column("Length", 7, lambda row: words.length(row.get("seconds")), right=True),
-                Column("Size", 8, lambda row: words.size(row.get("size")), right=True),
-                Column("Pauses", 6, pauses, right=True),
-                Column("Recording", 12, lambda row: words.ident(row.get("recording_id")), grows=True),
-                Column("Call", 12, lambda row: words.ident(row.get("call_id")), rank=1),
+                Column("Pauses", 6, pauses, right=True, rank=3),
+                Column("Size", 8, lambda row: words.size(row.get("size")), right=True, rank=4),
+                Column("Recording", 12, lambda row: words.ident(row.get("recording_id")), rank=2),
+                Column("Call", 12, lambda row: words.ident(row.get("call_id")), rank=5),
             ),
             "recording_id",
-            "There is no recording.",
-            filters=lambda text: {"text": text},
+            "There is no recording yet.",
+            filters=looked_for,
+            finds="day, time, number, agent, state or id, combined: yesterday 14:00-15:00 alice",
         ),
     )
 
@@ -89,7 +95,9 @@ class RecordingDetail(DetailScreen):
         super().__init__(mode, f"Recording {clean(self.recording_id)}")
         self._row = row
         self._purpose = ""
-        self._playing: threading.Event | None = None
+        self._playing: Listening | None = None
+        self._heard: float | None = None
+        """When what plays now was first heard, by the monotonic clock; None: not yet."""
         self._asking = False
         """A key or a purpose is being asked for: once at a time."""
 
@@ -135,10 +143,32 @@ class RecordingDetail(DetailScreen):
             return self.feed.session.may("hold_add") or None
         return True
 
-    def action_back(self) -> None:
-        """To the list; what plays stops."""
+    def why_not(self, binding: Binding) -> str:
+        """Its state, or this console, may be in the way."""
+        if binding.action in ("open_key", "play", "export"):
+            if self._row.get("state") in ("erased", "erasing", "open"):
+                return f"It is {self._row['state']}: there is nothing to open."
+            if self.app.setup.opener is None:
+                return "No key can be opened in this console: dialgate console -k FILE"
+        return super().why_not(binding)
+
+    def action_call(self) -> None:
+        """To its call; back to it, where one came from there."""
+        call_id = str(self._row.get("call_id") or "")
+        if call_id and getattr(self.app.screen_stack[-2], "call_id", "") == call_id:
+            self.action_back()
+        elif call_id:
+            open_detail(self, "call", self._mode, call_id, {})
+
+    @work
+    async def action_related(self) -> None:
+        """To what belongs to it."""
+        if self._row.get("call_id"):
+            await go_to(self, str(self._row["call_id"]), self.recording_id)
+
+    def on_unmount(self) -> None:
+        """However it is left, what plays stops."""
         self._stop()
-        super().action_back()
 
     # --- with a key -----------------------------------------------------------------------------------------------
 
@@ -154,20 +184,11 @@ class RecordingDetail(DetailScreen):
             self._asking = False
 
     async def _key_and_purpose(self) -> bool:
-        if not await key_open(self):
-            return False
-        if not self._purpose:
-            told = await self.app.push_screen_wait(
-                Ask(
-                    "What is it opened for?",
-                    (Field("purpose", "Purpose, kept in the log", hint="access request 17"),),
-                    act="Go on",
-                )
-            )
-            if told is None:
-                return False
-            self._purpose = told["purpose"].strip()
-        return True
+        if self._purpose and (opener := self.app.setup.opener) is not None and opener.holder():
+            return True
+        purpose = await opened_for(self, self._purpose)
+        self._purpose = purpose or self._purpose
+        return purpose is not None
 
     async def _tried(self, step: Callable[[], T]) -> T | None:
         """What a step gave on its thread; None where it failed, which is said."""
@@ -183,12 +204,16 @@ class RecordingDetail(DetailScreen):
         opener = self.app.setup.opener
         if opener is None or not await self._unlocked():
             return
+        if await self._draw_wave(opener) is not None:
+            self.returned()
+
+    async def _draw_wave(self, opener: Opener) -> Envelope | None:
         envelope = await self._tried(partial(opener.envelope, self.recording_id, self._purpose))
         if envelope is not None:
             wave = self.query_one(Wave)
             wave.display = True
             wave.show(envelope)
-            self.returned()
+        return envelope
 
     @work
     async def action_another_key(self) -> None:
@@ -258,19 +283,14 @@ class RecordingDetail(DetailScreen):
         opener = self.app.setup.opener
         if opener is None or not await self._unlocked():
             return
-        stop = self._playing = threading.Event()
-        begun: list[float] = []
-        moving = self.set_interval(0.25, lambda: self._move(begun))
+        wave = self.query_one(Wave)
+        if wave.envelope is None and await self._draw_wave(opener) is None:
+            return
+        stop = self._playing = Listening()
+        self._heard = None
+        moving = self.set_interval(0.25, self._move)
         try:
-            how = await on_thread(
-                partial(
-                    opener.play,
-                    self.recording_id,
-                    self._purpose,
-                    stop,
-                    lambda _part, _text: begun.append(time.monotonic()),
-                )
-            )
+            how = await on_thread(partial(opener.play, self.recording_id, self._purpose, stop, self._begun))
             self.notify(how.capitalize(), timeout=3, markup=False)
         except GateError as error:
             self.complain(error)
@@ -280,13 +300,52 @@ class RecordingDetail(DetailScreen):
             for wave in self.query(Wave):
                 wave.play_at(None)
 
-    def _move(self, begun: Sequence[float]) -> None:
-        wave = self.query_one(Wave)
-        if begun and wave.envelope is not None:
-            wave.play_at(wave.begins + time.monotonic() - begun[0])
+    def _begun(self, _part: float, _text: str) -> None:
+        """On the playing thread: something is heard."""
+        self._heard = time.monotonic()
+
+    @property
+    def _at(self) -> float | None:
+        """So many seconds of what is heard have been played; None where nothing plays."""
+        listening, heard = self._playing, self._heard
+        if listening is None or heard is None:
+            return None
+        return listening.start + (time.monotonic() - heard) * listening.speed
+
+    def _move(self) -> None:
+        wave, at = self.query_one(Wave), self._at
+        if at is not None and self._playing is not None and wave.envelope is not None:
+            wave.play_at(wave.begins + at, self._playing.speed)
+
+    def _play_from(self, start: float, speed: float = 0.0) -> None:
+        if self._playing is not None and self._at is not None:
+            self._heard = None
+            self._playing.again(max(0.0, start), speed or self._playing.speed)
+
+    def action_seek(self, by: int) -> None:
+        """On, or back, by seconds."""
+        if (at := self._at) is not None:
+            self._play_from(at + by)
+
+    def action_speed(self, by: int) -> None:
+        """Faster, or slower."""
+        if self._playing is not None and (at := self._at) is not None:
+            place = SPEEDS.index(self._playing.speed) + by
+            self._play_from(at, SPEEDS[max(0, min(place, len(SPEEDS) - 1))])
+
+    def action_mark(self, by: int) -> None:
+        """To the next mark, or the one before: the end of the announcement, the end of a pause."""
+        wave, at = self.query_one(Wave), self._at
+        if at is None or wave.envelope is None:
+            return
+        marks = sorted({0.0, 0.0 - wave.begins, *(end - wave.begins for _, end in wave.envelope.gaps)})
+        near = [mark for mark in marks if (mark > at + 0.5 if by > 0 else mark < at - 2.0)]
+        if near:
+            self._play_from(near[0] if by > 0 else near[-1])
 
     def _stop(self) -> None:
         if self._playing is not None:
+            self._playing.wanted = False
             self._playing.set()
 
     # --- holds ----------------------------------------------------------------------------------------------------
@@ -294,34 +353,7 @@ class RecordingDetail(DetailScreen):
     @work
     async def action_hold(self) -> None:
         """Keep it from being erased."""
-        told = await self.app.push_screen_wait(
-            Ask(
-                "Hold this recording",
-                (
-                    Field("reason", "Reason"),
-                    Field("reference", "Where the matter is kept", hint="case 17/2026"),
-                    Field("restriction", "Nobody may open it either (yes or no)", "no"),
-                ),
-                said="It is not erased until the hold is released.",
-                act="Hold",
-            )
-        )
-        if told is None:
-            return
-        restriction = told["restriction"].strip().lower() in ("yes", "y")
-        answer = await self.ask(
-            HoldAdd(
-                recording_id=self.recording_id,
-                reason=told["reason"],
-                reference=told["reference"],
-                restriction=restriction,
-            )
-        )
-        if answer is not None:
-            self.app.done(
-                f"Held: {told['reference']}",
-                back=lambda: release_again(self.feed, answer.id),
-            )
+        if await ask_for_hold(self, self.recording_id):
             self.returned()
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,18 +13,21 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from console import keys, words
-from console.modes.base import ListMode, View
+from console.modes.base import hiding
 from console.modes.check_shown import check_pairs, register_lines
 from console.modes.detail import DetailScreen
+from console.modes.listing import ListMode, View
 from console.modes.register_rows import age, changed, consent_state, left, more
+from console.modes.request_forms import filled
 from console.modes.row import RowDetail
 from console.modes.taking_back import objection_again, whole
 from console.theme import DIM, PLAIN
-from console.widgets.ask import Ask, Field
+from console.widgets.ask import NO_YES, YES, Ask, Field
 from console.widgets.pages import PagedTable
 from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row, RowsTable
 from console.widgets.working import Working
+from gate.core.days import HOW, day_of
 from gate.core.screening import Purpose, Scope
 from gate.core.showing import clean
 from gate.errors import GateError, UsageError
@@ -66,7 +68,7 @@ VIEWS = (
         "imports",
         RegisterImports,
         (
-            Column("At", 15, lambda row: words.moment(row.get("at"))),
+            Column("At", words.WHEN, lambda row: words.moment(row.get("at"))),
             Column("Register", 8, lambda row: (clean(str(row.get("name"))).upper(), PLAIN)),
             Column("List of", 12, lambda row: words.day(row.get("as_of"))),
             Column("Numbers", 12, lambda row: words.count(row.get("count")), right=True),
@@ -81,8 +83,8 @@ VIEWS = (
         "objections",
         ObjectionList,
         (
-            Column("Made", 15, lambda row: words.moment(row.get("made_at"))),
-            Column("Number", 17, lambda row: words.number(row.get("number"))),
+            Column("Made", words.WHEN, lambda row: words.moment(row.get("made_at"))),
+            Column("Number", 16, lambda row: words.number(row.get("number"))),
             Column("Told by", 9, lambda row: words.text(row.get("source"))),
             Column("Stops", 9, lambda row: words.text(row.get("scope") or "marketing"), rank=2),
             Column("Note", 14, lambda row: words.text(row.get("note")), grows=True),
@@ -91,14 +93,15 @@ VIEWS = (
         "id",
         "Nobody has objected.",
         filters=by_text,
+        finds="a number or its beginning, or a word of the row",
         kind="objection",
     ),
     View(
         "consents",
         ConsentList,
         (
-            Column("Given", 15, lambda row: words.moment(row.get("given_at"))),
-            Column("Number", 17, lambda row: words.number(row.get("number"))),
+            Column("Given", words.WHEN, lambda row: words.moment(row.get("given_at"))),
+            Column("Number", 16, lambda row: words.number(row.get("number"))),
             Column("State", 9, consent_state),
             Column("How", 9, lambda row: words.text(row.get("how"))),
             Column("By", 12, lambda row: words.text(row.get("who")), grows=True),
@@ -108,6 +111,7 @@ VIEWS = (
         "id",
         "Nobody has consented.",
         filters=by_text,
+        finds="a number or its beginning, or a word of the row",
         kind="consent",
     ),
 )
@@ -172,27 +176,31 @@ class Mode(ListMode):
     async def action_import(self) -> None:
         """Ask for a file, then import it: it is opened here, with this account's rights."""
         row = self.table.row or {}
-        told = await self.app.push_screen_wait(
-            Ask(
-                "Import a register",
-                (
-                    Field("name", "Register: tps or ctps", str(row.get("name") or "")),
-                    Field("path", "File on this machine", hint="/srv/tps/tps_ns.txt"),
-                    Field("as_of", "The day it speaks of", hint="YYYY-MM-DD; empty: from the file", needed=False),
-                    Field("coverage", "Coverage", "full", hint="full, or dialling codes: 0161,020"),
-                    Field("accept_shrink", "Accept that it shrinks (yes or no)", "no"),
-                ),
-                said="A file that is refused leaves the register in force as it is.",
-                act="Import",
-            )
+        name = str(row.get("name") or "tps")
+        answer = await filled(
+            self,
+            "Import a register",
+            (
+                Field("name", "Register", name, choices=("tps", "ctps")),
+                Field("path", "File on this machine", hint="/srv/tps/tps_ns.txt"),
+                Field("as_of", "The day it speaks of", hint="25/11/2026; empty: from the file", needed=False),
+                Field("coverage", "Coverage", "full", hint="full, or dialling codes: 0161,020", join=","),
+                Field("accept_shrink", "Accept that it shrinks", choices=NO_YES),
+            ),
+            self._import,
+            said="A file that is refused leaves the register in force as it is.",
+            act="Import",
         )
-        if told is None:
-            return
-        try:
-            asked = import_request(told)
-        except GateError as error:
-            self.complain(error)
-            return
+        if answer is not None:
+            name = str(answer.name).upper()
+            counts = f"{answer.count:,} numbers, {changed(msgspec.to_builtins(answer))[0]}"
+            again = "; the same bytes came before, and keep their day" if answer.first_seen else ""
+            self.app.done(f"{name} of {words.day(answer.as_of)[0]} is in force: {counts}{again}")
+        self.returned()
+
+    async def _import(self, told: Mapping[str, str]) -> Any:
+        """Import what was typed. Raises ``GateError``."""
+        asked = import_request(told)
         answer = await self.app.push_screen_wait(
             Working(
                 f"Importing {asked.name.upper()} from {Path(asked.path).name}",
@@ -201,37 +209,30 @@ class Mode(ListMode):
             )
         )
         if isinstance(answer, GateError):
-            self.complain(answer)
-        elif answer is not None:
-            counts = f"{answer.count:,} numbers, {changed(msgspec.to_builtins(answer))[0]}"
-            again = "; the same bytes came before, and keep their day" if answer.first_seen else ""
-            self.app.done(f"{asked.name.upper()} of {words.day(answer.as_of)[0]} is in force: {counts}{again}")
-        self.returned()
+            raise answer
+        return answer
 
     # --- a number -------------------------------------------------------------------------------------------------
 
     @work
     async def action_look_up(self) -> None:
         """May this number be dialled?"""
-        told = await self.app.push_screen_wait(
-            Ask(
-                "May a number be dialled?",
-                (
-                    Field("number", "Number, in any spelling", hint="020 7946 0123"),
-                    Field("purpose", "Purpose: marketing or service", "marketing"),
-                ),
-                said="Nothing is dialled, and no decision is logged.",
-                act="Look up",
-            )
+
+        async def send(told: Mapping[str, str]) -> Checked:
+            purpose = Purpose(told["purpose"])
+            return await self.feed.ask(hiding(Check(number=told["number"].strip(), purpose=purpose)))
+
+        checked = await filled(
+            self,
+            "May a number be dialled?",
+            (
+                Field("number", "Number, in any spelling", hint="020 7946 0123"),
+                Field("purpose", "Purpose", Purpose.MARKETING, choices=tuple(Purpose)),
+            ),
+            send,
+            said="Nothing is dialled, and no decision is logged.",
+            act="Look up",
         )
-        if told is None:
-            return
-        try:
-            purpose = Purpose(told["purpose"].strip().lower())
-        except ValueError:
-            self.complain(UsageError(f"{told['purpose']!r} is no purpose", hint=f"one of: {', '.join(Purpose)}"))
-            return
-        checked = await self.ask(Check(number=told["number"].strip(), purpose=purpose))
         if checked is not None:
             self.app.push_screen(Verdict(self.MODE, checked))
 
@@ -242,26 +243,23 @@ class Mode(ListMode):
         """An objection or a consent, by what is shown."""
         objection = self.at == OBJECTIONS
         title, fields, said = _OBJECTION if objection else _CONSENT
-        told = await self.app.push_screen_wait(Ask(title, fields, said=said, act="Add"))
-        if told is None:
+
+        async def send(told: Mapping[str, str]) -> Any:
+            typed: dict[str, Any] = {name: value.strip() for name, value in told.items()}
+            if objection:
+                return await self.feed.ask(ObjectionAdd(**typed | {"scope": Scope(typed["scope"])}))
+            typed["after_objection"] = typed["after_objection"] == YES
+            return await self.feed.ask(ConsentAdd(**typed))
+
+        added = await filled(self, title, fields, send, said=said, act="Add")
+        if added is None:
             return
-        typed: dict[str, Any] = {name: value.strip() for name, value in told.items()}
         if objection:
-            try:
-                typed["scope"] = Scope(typed["scope"].lower())
-            except ValueError:
-                self.complain(UsageError(f"{typed['scope']!r} is no scope", hint=f"one of: {', '.join(Scope)}"))
-                return
-            if (added := await self.ask(ObjectionAdd(**typed))) is None:
-                return
             undone = ObjectionRemove(target=added.id, reason="added by mistake: undone")
             said = added.notice or "Objection added: it holds from the next call"
             self.app.done(said, back=lambda: self.feed.ask(undone))
         else:
-            typed["after_objection"] = typed["after_objection"].lower() in ("yes", "y")
-            if (kept := await self.ask(ConsentAdd(**typed))) is None:
-                return
-            self.app.done(kept.notice or f"Consent added: it holds from the next call. {_NO_WAY_BACK}")
+            self.app.done(added.notice or f"Consent added: it holds from the next call. {_NO_WAY_BACK}")
         self.returned()
 
     @work
@@ -308,7 +306,7 @@ _OBJECTION = (
         Field("number", "Number"),
         Field("source", "How it came", "told", hint="told, letter, email"),
         Field("note", "Note", needed=False),
-        Field("scope", "It stops: marketing, or all calls", "marketing"),
+        Field("scope", "It stops", Scope.MARKETING, choices=tuple(Scope)),
     ),
     "",
 )
@@ -320,9 +318,9 @@ _CONSENT = (
         Field("how", "How", hint="phone, web form, paper"),
         Field("wording", "What they agreed to, word for word"),
         Field("evidence", "Where the proof is"),
-        Field("evidence_kind", "That is a reference or a recording", "reference"),
+        Field("evidence_kind", "That is", "reference", choices=("reference", "recording")),
         Field("topics", "Calls about", "general", hint="general, claims, pensions"),
-        Field("after_objection", "Given after their objection (yes or no)", "no"),
+        Field("after_objection", "Given after their objection", choices=NO_YES),
     ),
     _NO_WAY_BACK,
 )
@@ -330,18 +328,16 @@ _CONSENT = (
 
 def import_request(told: Mapping[str, str]) -> RegisterImport:
     """What was typed, as a request. Raises ``UsageError``."""
-    if (name := told["name"].strip().lower()) not in ("tps", "ctps"):
-        raise UsageError(f"{name!r} is not a register", hint="tps or ctps")
     as_of = told["as_of"].strip()
     try:
-        day = date.fromisoformat(as_of) if as_of else None
+        day = day_of(as_of, words.today()) if as_of else None
     except ValueError:
-        raise UsageError(f"{as_of!r} is not a day", hint="write it as 2026-03-02") from None
+        raise UsageError(f"{as_of!r} is not a day", hint=HOW) from None
     return RegisterImport(
-        name="tps" if name == "tps" else "ctps",
+        name="ctps" if told["name"] == "ctps" else "tps",
         path=told["path"].strip(),
         coverage=told["coverage"].strip(),
-        accept_shrink=told["accept_shrink"].strip().lower() in ("yes", "y"),
+        accept_shrink=told["accept_shrink"] == YES,
         as_of=day,
     )
 

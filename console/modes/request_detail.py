@@ -11,7 +11,7 @@ from textual import work
 from textual.binding import Binding, BindingType
 from textual.widgets import Static
 
-from console import keys
+from console import keys, words
 from console.modes import request_doing as doing
 from console.modes import request_shown as shown
 from console.modes.detail import DetailScreen
@@ -107,11 +107,6 @@ class RequestDetail(DetailScreen):
             shown.course(msgspec.to_builtins(answer.facts)),
             Section("What may not be done now, and why", lines=later),
         ]
-
-    def on_screen_resume(self) -> None:
-        """Back from a dialog or a letter: it may stand otherwise."""
-        if self._standing is not None:
-            self.returned()
 
     def copied(self) -> str:
         """The reference of the request."""
@@ -274,7 +269,7 @@ class RequestDetail(DetailScreen):
         said = "Nobody can play, export or erase recordings with their numbers until the restriction is released."
         done = await filled(self, f"{self.reference}: restrict", fields, send, said=said, act="Restrict")
         if done is not None:
-            self.app.done(f"Restricted: recordings with {done} numbers. Released under Retention, holds.")
+            self.app.done(f"Restricted: recordings with {words.many(done, 'number')}. Released under Retention, holds.")
 
     # --- searching ------------------------------------------------------------------------------------------------
 

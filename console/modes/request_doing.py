@@ -138,7 +138,7 @@ def erasing(screen: GateScreen, reference: str) -> Danger:
         if said := words.waits(done):
             return said
         held = f"; {done.held_calls} calls stay, held by {clean(', '.join(done.held_by))}" if done.held_by else ""
-        return f"Erased: {done.calls} calls, {done.recordings} recordings{held}"
+        return f"Erased: {words.many(done.calls, 'call')}, {words.many(done.recordings, 'recording')}{held}"
 
     return Danger(
         title=f"Erase what {reference} asks for",
@@ -165,7 +165,7 @@ async def pack(screen: GateScreen, reference: str) -> str | None:
     recordings = sum(call.recording in ("closed", "interrupted") for call in held.calls)
     if recordings and not await key_open(screen):
         return None
-    held_is = f"{len(held.calls)} calls, {recordings} recordings, and what the lists hold"
+    held_is = f"{words.many(len(held.calls), 'call')}, {words.many(recordings, 'recording')}, and what the lists hold"
     said = f"{held_is}. One file, which a passphrase opens."
     output = Field("output", "File, a new one", str(screen.app.setup.exports / f"{reference}.html"))
     told = await screen.app.push_screen_wait(Ask(f"Pack of {reference}", (output,), said=said, act="Make it"))
@@ -214,7 +214,8 @@ class Passphrase(Dialog[None]):
         left = f", {made['left_out']} left out" if made["left_out"] else ""
         with Vertical():
             yield Static("The pack is written", classes="dialog-title", markup=False)
-            yield Static(f"{self._path}: {made['calls']} calls, {made['recordings']} recordings{left}", markup=False)
+            amount = f"{words.many(made['calls'], 'call')}, {words.many(made['recordings'], 'recording')}"
+            yield Static(f"{self._path}: {amount}{left}", markup=False)
             yield Static(str(made["passphrase"]), id="passphrase", markup=False)
             yield Static("Shown only now. Tell it by another way than the file goes: on the phone, say.", markup=False)
             yield Static("Tab, then Enter: you have it.", markup=False)

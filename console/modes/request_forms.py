@@ -1,30 +1,33 @@
 """What is filled in for the steps of a request, and how it becomes the fields of an operation.
 
-A form that the gate does not take is shown again as it was filled in, with what the gate said.
+A form that the gate does not take stays as it was filled in, with what the gate said.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import date, time
+from datetime import date, datetime, time, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from console import words
 from console.feed import on_thread
-from console.widgets.ask import Ask, Field
+from console.widgets.ask import NO_YES, YES, Ask, Field
+from gate.core.days import HOW, day_of, time_of_day
 from gate.core.request_steps import Act, FieldKind, FormField, Step
-from gate.core.spans import length_of, span
-from gate.errors import GateError, RefusedError, UsageError
+from gate.core.spans import AROUND, length_of, span
+from gate.errors import UsageError
 
 if TYPE_CHECKING:
     from console.modes.base import GateScreen
 
 Told = Mapping[str, str]
-DAY: Final = Field("on", "The day it happened", hint="YYYY-MM-DD; empty: today", needed=False)
-NUMBERS: Final = Field("numbers", "Numbers of theirs, in any spelling", hint="with commas between", needed=False)
+DAY: Final = Field("on", "The day it happened", hint="25/11, 25 Nov, yesterday; empty: today", needed=False)
+NUMBERS: Final = Field(
+    "numbers", "Numbers of theirs, in any spelling", hint="with commas between", needed=False, join=", "
+)
 
 OPEN: Final = (
     Field("name", "Who asks", needed=False),
@@ -34,10 +37,10 @@ OPEN: Final = (
     Field(
         "call",
         "The call that it is about",
-        hint="2026-03-02, or 2026-03-02 14:30, or with give or take: 45m",
+        hint="25/11, or 25/11 14:30, or with give or take: 25/11 14:30 45m",
         needed=False,
     ),
-    Field("received", "The day it came", hint="YYYY-MM-DD; empty: today", needed=False),
+    Field("received", "The day it came", hint="25/11, 25 Nov, yesterday; empty: today", needed=False),
 )
 LABELS: Final[Mapping[tuple[Act, str], tuple[str, str]]] = {
     (Act.ASK_IDENTITY, "note"): ("What is asked for; it goes into the letter", "a bill with the number"),
@@ -46,8 +49,8 @@ LABELS: Final[Mapping[tuple[Act, str], tuple[str, str]]] = {
     (Act.CLARIFIED, "answer"): ("What they said", ""),
     (Act.EXTEND, "reasons"): ("Why; it goes into the letter", "forty recordings have to be heard"),
     (Act.SEARCH, "numbers"): ("More numbers of theirs, in any spelling", "with commas between"),
-    (Act.SEARCH, "call"): ("When the call was", "2026-03-02, or 2026-03-02 14:30, or 2026-03-02 14:30 45m"),
-    (Act.SEARCH, "everything"): ("At any time, whatever call the request names (yes or no)", ""),
+    (Act.SEARCH, "call"): ("When the call was", "25/11, or 25/11 14:30, or 25/11 14:30 45m"),
+    (Act.SEARCH, "everything"): ("At any time, whatever call the request names", ""),
     (Act.GRANT, "reasons"): ("A remark for the letter", ""),
     (Act.REFUSE, "reasons"): ("Reasons, in words that the person understands", ""),
     (Act.WITHDRAW, "reason"): ("What they said", ""),
@@ -69,8 +72,8 @@ def _field(act: Act, field: FormField) -> Field:
     if (act, field.name) not in LABELS and known is not None:
         return known
     label, hint = LABELS[act, field.name]
-    value = "no" if field.kind is FieldKind.FLAG else ""
-    return Field(field.name, label, value, hint=hint, needed=field.needed)
+    choices = NO_YES if field.kind is FieldKind.FLAG else ()
+    return Field(field.name, label, hint=hint, needed=field.needed, choices=choices)
 
 
 async def filled(
@@ -83,19 +86,7 @@ async def filled(
     act: str = "OK",
 ) -> Any:
     """What ``send`` answered to what was filled in; None where the form was left. Call it in a worker."""
-    fault = ""
-    while True:
-        told = await screen.app.push_screen_wait(
-            Ask(title, fields, said=f"Not taken: {fault}" if fault else said, act=act)
-        )
-        if told is None:
-            return None
-        try:
-            return await send(told)
-        except GateError as error:
-            reason = f" ({error.reason})" if isinstance(error, RefusedError) and error.reason else ""
-            fault = f"{error.message}{reason}" + (f"\n{error.hint}" if error.hint else "")
-            fields = [dataclasses.replace(each, value=told[each.name]) for each in fields]
+    return await screen.app.push_screen_wait(Ask(title, fields, said=said, act=act, send=send, ready=not fields))
 
 
 def values(told: Told) -> dict[str, Any]:
@@ -134,7 +125,7 @@ def opening(told: Told) -> dict[str, Any]:
 def searching(told: Told) -> dict[str, Any]:
     """The fields of ``request_search``. Raises ``UsageError``."""
     since, until = call_time(told["call"])
-    everything = told["everything"].strip().lower() in ("yes", "y")
+    everything = told["everything"] == YES
     return {"numbers": numbers(told["numbers"]), "since": since, "until": until, "everything": everything}
 
 
@@ -148,25 +139,37 @@ def day(text: str) -> date | None:
     if not text.strip():
         return None
     try:
-        return date.fromisoformat(text.strip())
+        return day_of(text, words.today())
     except ValueError:
-        raise UsageError(f"{text.strip()!r} is not a day", hint="write it as 2026-03-02") from None
+        raise UsageError(f"{text.strip()!r} is not a day", hint=HOW) from None
 
 
-def call_time(text: str) -> tuple[Any, Any]:
-    """From and to of ``2026-03-02``, ``2026-03-02 14:30``, ``2026-03-02 14:30 45m`` or ``2026-03-02 to 2026-03-09``.
+def call_time(text: str) -> tuple[datetime | None, datetime | None]:
+    """From and to of ``25/11``, ``25/11 14:30``, ``25/11 14:30 45m`` or ``25/11 to 27/11``.
 
     Raises ``UsageError``.
     """
-    words = text.split()
+    typed = " ".join(text.split())
+    if not typed:
+        return None, None
+    today = words.today()
     try:
-        if len(words) == 3 and words[1] == "to":
-            return span(None, first=date.fromisoformat(words[0]), last=date.fromisoformat(words[2]))
-        if len(words) > 3:
-            raise ValueError(f"{text!r} is too long")
-        read = (date.fromisoformat, time.fromisoformat, length_of)
-        values = [each(word) for each, word in zip(read, words, strict=False)]
-        return span(*values) if values else (None, None)  # type: ignore[arg-type]
+        first, to, last = typed.partition(" to ")
+        if to:
+            return span(None, first=day_of(first, today), last=day_of(last, today))
+        return span(*_when(typed, today))
     except ValueError:
-        hint = "write 2026-03-02, or 2026-03-02 14:30, or 2026-03-02 14:30 45m, or 2026-03-02 to 2026-03-09"
+        hint = "write 25/11/2026, or 25/11 14:30, or 25/11 14:30 45m, or 25/11 to 27/11"
         raise UsageError(f"{text!r} does not say when", hint=hint) from None
+
+
+def _when(typed: str, today: date) -> tuple[date, time | None, timedelta]:
+    """A day, the time of it, give or take. Raises ``ValueError``."""
+    try:
+        return day_of(typed, today), None, AROUND
+    except ValueError:
+        rest, _, last = typed.rpartition(" ")
+    if last[-1:] in ("m", "h") and last[:1].isdigit() and not last.endswith(("am", "pm")):
+        rest, _, at = rest.rpartition(" ")
+        return day_of(rest, today), time_of_day(at), length_of(last)
+    return day_of(rest, today), time_of_day(last), AROUND

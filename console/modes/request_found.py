@@ -34,8 +34,8 @@ def _marked(row: Row) -> words.Shown:
 
 
 COLUMNS = (
-    Column("Called", 15, lambda row: words.moment(row.get("at"))),
-    Column("Number", 17, words.called),
+    Column("Called", words.WHEN, lambda row: words.moment(row.get("at"))),
+    Column("Number", 16, words.called),
     Column("Outcome", 15, lambda row: words.text(row.get("outcome")), grows=True),
     Column("Reason", 13, lambda row: words.reason(row.get("reason")), rank=1),
     Column("Recording", 12, _recording),
@@ -85,7 +85,7 @@ class FoundScreen(GateScreen):
             more = ", and there are more: narrow the time" if self._found.get("more") else ""
             return f"{reference}: whose calls? {count} of that time{more}. m marks, s takes them."
         scope = "all that is held" if self._found.get("whole") else "these calls alone"
-        return f"{reference}: found {count} calls; a decision is about {scope}"
+        return f"{reference}: found {words.many(count, 'call')}; a decision is about {scope}"
 
     @on(RowsTable.Opened)
     def _opened(self) -> None:
@@ -140,7 +140,13 @@ def _entries(found: Mapping[str, Any]) -> list[Section]:
         days = ", ".join(words.moment(each["at"])[0] for each in outside[:4])
         more = f"; and {len(outside) - 4} more" if len(outside) > 4 else ""
         pairs.append(
-            ("Outside", (clean(f"{len(outside)} calls of the same numbers, not searched for: {days}{more}"), WARN))
+            (
+                "Outside",
+                (
+                    clean(f"{words.many(len(outside), 'call')} of the same numbers, not searched for: {days}{more}"),
+                    WARN,
+                ),
+            )
         )
     for name in LISTS:
         entries = found.get(name) or ()

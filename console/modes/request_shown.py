@@ -23,7 +23,7 @@ PLACES: Final[Sequence[tuple[str, frozenset[str]]]] = (
     ("Over", frozenset({State.DONE, State.CLOSED})),
 )
 """Columns of the board, and the states in each."""
-_TONES: Final = {
+_TONES: Final[Mapping[str, str]] = {
     State.RECEIVED: LOUD,
     State.IDENTITY_ASKED: WARN,
     State.IN_HAND: PLAIN,
@@ -39,7 +39,7 @@ _TONES: Final = {
 def state(row: Row) -> words.Shown:
     """``identity asked``."""
     word = clean(str(row.get("state") or "-"))
-    return word.replace("_", " "), _TONES.get(word, PLAIN)  # type: ignore[call-overload]
+    return word.replace("_", " "), _TONES.get(word, PLAIN)
 
 
 def left(row: Row) -> words.Shown:
@@ -108,12 +108,8 @@ def _who(row: Row, full: bool) -> Section:
     if row.get("about"):
         pairs.append(("About", words.text(row["about"])))
     if row.get("since") or row.get("until"):
-        pairs.append(("Call of", words.text(f"{_minute(row.get('since'))} to {_minute(row.get('until'))}")))
+        pairs.append(("Call of", words.text(f"{words.minute(row.get('since'))} to {words.minute(row.get('until'))}")))
     return Section("", pairs)
-
-
-def _minute(stamp: Any) -> str:
-    return words.moment(stamp)[0][:12]
 
 
 def _clock(row: Row) -> list[tuple[str, words.Shown]]:
@@ -142,7 +138,7 @@ def _clock(row: Row) -> list[tuple[str, words.Shown]]:
 
 
 def _warnings(row: Row) -> str:
-    days = [f"{day:%d %b}" for day in clock_of(row).warnings]
+    days = [words.short_day(day) for day in clock_of(row).warnings]
     came = row.get("warning")
     return " and ".join(days) + (f"; now: {came}" if came else "")
 
@@ -161,7 +157,7 @@ def _became(row: Row) -> list[tuple[str, words.Shown]]:
     if row.get("found") is not None:
         outside = f"; {row['outside']} more outside what was searched for" if row.get("outside") else ""
         renewed = "" if row.get("searched") else ", to be renewed"
-        pairs.append(("Found", words.text(f"{row['found']} calls{outside}{renewed}")))
+        pairs.append(("Found", words.text(f"{words.many(row['found'], 'call')}{outside}{renewed}")))
     if missing := row.get("missing"):
         pairs.append(("Ask for", words.text(f"{', '.join(missing)} of the call (London)", WARN)))
     if row.get("ground"):
@@ -172,11 +168,11 @@ def _became(row: Row) -> list[tuple[str, words.Shown]]:
     if row.get("untold"):
         pairs.append(("Not told", words.text(f"recipients {', '.join(row['untold'])}", WARN)))
     if pack := row.get("pack"):
-        made = f"{pack['calls']} calls, {pack['recordings']} recordings, SHA-256 {pack['sha256'][:12]}…"
+        made = f"{_amount(pack)}, SHA-256 {pack['sha256'][:12]}…"
         pairs.append(("Pack", words.text(made, OK)))
     if done := row.get("carried_out"):
         until = words.day(done["backups_until"])[0]
-        gone = f"{done['calls']} calls, {done['recordings']} recordings; backups until {until}"
+        gone = f"{_amount(done)}; backups until {until}"
         pairs.append(("Erased", (gone, OK)))
         ended = row.get("freed") or ()
         pairs += [
@@ -189,6 +185,10 @@ def _became(row: Row) -> list[tuple[str, words.Shown]]:
             pairs.append(("Kept by", words.text(f"open requests {', '.join(done['open_requests'])}", WARN)))
         pairs += [("Mentioned in", words.text(f"somebody else's {each}", WARN)) for each in done.get("mentions") or ()]
     return pairs
+
+
+def _amount(row: Mapping[str, Any]) -> str:
+    return f"{words.many(row['calls'], 'call')}, {words.many(row['recordings'], 'recording')}"
 
 
 def course(facts: Sequence[Mapping[str, Any]]) -> Section:
@@ -210,7 +210,7 @@ def _more(fact: Mapping[str, Any]) -> str:
     if kind.startswith("letter_"):
         return clean(f": {body['kind']}")
     if kind == "request_searched":
-        return f": {body['found']} calls"
+        return f": {words.many(body['found'], 'call')}"
     if kind == "request_refused":
         return clean(f": {str(body['ground']).replace('_', ' ')}")
     if body.get("how"):

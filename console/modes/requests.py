@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import msgspec
-from textual import events, on, work
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import BindingType
 
@@ -14,7 +14,7 @@ from console import keys, words
 from console.messages import LinkChanged
 from console.modes import request_doing as doing
 from console.modes import request_shown as shown
-from console.modes.base import ListMode, View
+from console.modes.listing import ListMode, View
 from console.modes.request_detail import RequestDetail
 from console.modes.request_forms import OPEN, filled, opening
 from console.modes.requests_board import Board
@@ -27,6 +27,7 @@ from gate.operations.requests.listing import ListOf
 from gate.operations.requests.opening import Open
 
 BOARD = 0
+FINDS = "reference, kind, state, name or number"
 OVER = 100
 """Requests that are over, of either kind, on the board; the list has all."""
 ASKS = {
@@ -69,9 +70,10 @@ class Mode(ListMode):
         "reference, kind, state, name or number. n notes a new one; Enter opens one: its steps, its letters, and what "
         "may be done."
     )
+    FOUND = 2
     VIEWS = (
-        View("board", ListOf, COLUMNS, "id", "There is no request.", filters=by_text),
-        View("open", ListOf, COLUMNS, "id", "No request is open.", filters=by_text),
+        View("board", ListOf, COLUMNS, "id", "There is no request.", filters=by_text, finds=FINDS),
+        View("open", ListOf, COLUMNS, "id", "No request is open.", filters=by_text, finds=FINDS),
         View(
             "all",
             ListOf,
@@ -80,6 +82,7 @@ class Mode(ListMode):
             "There is no request.",
             fields={"everything": True},
             filters=by_text,
+            finds=FINDS,
         ),
     )
 
@@ -102,6 +105,18 @@ class Mode(ListMode):
         self.query_one("#lists").display = number != BOARD
         if number == BOARD:
             board.focus()
+            self._say_shut()
+
+    def _say_shut(self) -> None:
+        """A board that this account may not see says so."""
+        table = self.query_one(f"#view-{BOARD}", PagedTable)
+        if table.shut:
+            self.board.show([], table.shut)
+
+    def returned(self) -> None:
+        """Look for news; who may not see them is told so."""
+        super().returned()
+        self._say_shut()
 
     def _fetch(self, number: int) -> Any:
         """For the board: what is not over, and the newest of what is."""
@@ -127,7 +142,7 @@ class Mode(ListMode):
 
     def _show_cards(self, table: PagedTable) -> None:
         rows = [row for index in range(table.total) if (row := table.row_at(index)) is not None]
-        self.board.show(rows, table.none)
+        self.board.show(rows, table.saying)
         self.board.set_class(table.old, "-old")
 
     @on(PagedTable.Failed)
@@ -160,11 +175,6 @@ class Mode(ListMode):
         super().on_link_changed(message)
         self.board.set_class(self.feed.link.up is False, "-old")
 
-    def on_screen_resume(self, event: events.ScreenResume) -> None:
-        """Back from a request: it may stand otherwise."""
-        if self.is_mounted and self.query(PagedTable):
-            self.table.renew()
-
     # --- acts -----------------------------------------------------------------------------------------------------
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
@@ -191,7 +201,7 @@ class Mode(ListMode):
             return
 
         async def send(told: Mapping[str, str]) -> Any:
-            return await self.feed.ask(Open(asks=Asks(asks), channel=channel, **opening(told)))  # type: ignore[arg-type]
+            return await self.feed.ask(msgspec.convert({"asks": asks, "channel": channel} | opening(told), Open))
 
         said = "A name, a number, or both." + (" It holds from the next call." if asks == Asks.OBJECTION else "")
         answer = await filled(self, f"A request for {asks}", OPEN, send, said=said, act="Note it")

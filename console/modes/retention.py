@@ -15,7 +15,8 @@ from textual.widgets import Static
 
 from console import keys, words
 from console.messages import LinkChanged
-from console.modes.base import ListMode, View
+from console.modes.listing import ListMode, View
+from console.modes.request_forms import filled
 from console.modes.retention_calendar import FARTHEST, LEGEND, Calendar, Going
 from console.modes.retention_day import DayScreen
 from console.modes.retention_holds import MADE, TARGETS, WHAT, WHY, HoldDetail, ask_for_hold
@@ -23,15 +24,16 @@ from console.modes.retention_shown import day_line, in_force, kind, plan_of, sta
 from console.modes.taking_back import hold_again
 from console.modes.waiting import settle
 from console.theme import DIM, WARN
-from console.widgets.ask import Ask, Field
+from console.widgets.ask import Field
 from console.widgets.danger import Danger, Plan, danger
 from console.widgets.pages import Rows
 from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row
+from gate.core.days import HOW, day_of
 from gate.core.showing import LONDON, clean
-from gate.errors import GateError
+from gate.errors import GateError, UsageError
 from gate.operations.proposals import ProposalList
-from gate.operations.retention.holds import HoldList, HoldRelease
+from gate.operations.retention.holds import HoldList, HoldRelease, HoldReleased
 from gate.operations.retention.schedule import RetentionForecast, RetentionNow, RetentionStatus, RetentionSweep
 from gate.types import Progress
 
@@ -51,6 +53,7 @@ VIEWS = (
         "id",
         "Nothing is held.",
         filters=lambda text: {"text": text},
+        finds="a reference, a reason, a number or an id",
         kind="hold",
     ),
     View(
@@ -61,6 +64,7 @@ VIEWS = (
         "Nothing was ever held.",
         fields={"released": True},
         filters=lambda text: {"text": text},
+        finds="a reference, a reason, a number or an id",
         kind="hold",
     ),
 )
@@ -72,6 +76,7 @@ class Mode(ListMode):
     MODE = "retention"
     PAGE = "retention"
     VIEWS = VIEWS
+    FOUND = HOLDS
     BINDINGS: ClassVar[list[BindingType]] = keys.RETENTION
     HELP_TEXT = (
         "What goes when: each day with how many recordings are erased on it, and how many are held. The bars "
@@ -208,6 +213,26 @@ class Mode(ListMode):
             return self.at != CALENDAR and (may("hold_release") or None)
         return super().check_action(action, parameters)
 
+    def action_filter(self) -> None:
+        """Of the calendar: go to a day."""
+        if self.at == CALENDAR:
+            self._to_day()
+        else:
+            super().action_filter()
+
+    @work
+    async def _to_day(self) -> None:
+        async def send(told: Mapping[str, str]) -> date:
+            try:
+                return day_of(told["day"], self._today(), ahead=True)
+            except ValueError:
+                raise UsageError(f"{told['day']!r} is not a day", hint=HOW) from None
+
+        field = Field("day", "Day", hint="25/12, 25 Dec 2027, tomorrow")
+        day = await filled(self, "Go to which day?", (field,), send, act="Go")
+        if day is not None:
+            self.calendar.cursor = day
+
     # --- acts -----------------------------------------------------------------------------------------------------
 
     @work
@@ -261,18 +286,19 @@ class Mode(ListMode):
             self.notify("It is released already.", timeout=3)
             return
         next_sweep = f" The next sweep is at {self._status.sweep_at}." if self._status else ""
-        told = await self.app.push_screen_wait(
-            Ask(
-                f"Release this {kind(row)[0]}?",
-                (Field("reason", "Reason, kept in the log"),),
-                said=f"{words.text(row.get('reference'))[0]}: {words.text(row.get('reason'))[0]}\n"
-                f"What it kept and whose term is over goes with the next sweep, and does not come back.{next_sweep}",
-                act="Release",
-            )
+
+        async def send(told: Mapping[str, str]) -> HoldReleased:
+            return await self.feed.ask(HoldRelease(hold_id=str(row["id"]), reason=told["reason"]))
+
+        answer = await filled(
+            self,
+            f"Release this {kind(row)[0]}?",
+            (Field("reason", "Reason, kept in the log"),),
+            send,
+            said=f"{words.text(row.get('reference'))[0]}: {words.text(row.get('reason'))[0]}\n"
+            f"What it kept and whose term is over goes with the next sweep, and does not come back.{next_sweep}",
+            act="Release",
         )
-        if told is None:
-            return
-        answer = await self.ask(HoldRelease(hold_id=str(row["id"]), reason=told["reason"]))
         if answer is not None and (said := words.waits(answer)):
             self.app.done(said)
             self.returned()

@@ -12,7 +12,7 @@ from textual.binding import BindingType
 from textual.widgets import Static
 
 from console import keys, words
-from console.modes.base import ListMode, View
+from console.modes.listing import ListMode, View
 from console.modes.recordings import RecordingDetail
 from console.modes.retention_holds import ask_for_hold
 from console.modes.retention_shown import goes

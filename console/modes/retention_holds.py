@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from console import words
 from console.modes.detail import DetailScreen
+from console.modes.request_forms import filled
 from console.modes.retention_shown import in_force, kind, target_of
 from console.modes.taking_back import release_again
 from console.theme import PLAIN
-from console.widgets.ask import Ask, Field
+from console.widgets.ask import NO_YES, YES, Field
 from console.widgets.report import Section
 from console.widgets.rows import Column, Row
-from gate.errors import UsageError
-from gate.operations.retention.holds import HoldAdd
+from gate.operations.retention.holds import HoldAdd, HoldAdded
 
 if TYPE_CHECKING:
     from console.modes.base import GateScreen
 
 TARGETS = {"number": "number", "call": "call_id", "recording": "recording_id"}
 """What a hold can be put on -> the field of ``hold_add`` that says which."""
-_YES = frozenset({"yes", "y"})
 
 
 WHAT = (
@@ -34,7 +33,7 @@ WHY = (
     Column("Reason", 16, lambda row: words.text(row.get("reason")), grows=True, rank=1),
     Column("By", 16, lambda row: words.text(row.get("actor")), rank=3),
 )
-MADE = Column("Made", 15, lambda row: words.moment(row.get("made_at")), rank=2)
+MADE = Column("Made", words.WHEN, lambda row: words.moment(row.get("made_at")), rank=2)
 
 
 async def ask_for_hold(screen: GateScreen, recording_id: str = "") -> bool:
@@ -43,41 +42,37 @@ async def ask_for_hold(screen: GateScreen, recording_id: str = "") -> bool:
         ()
         if recording_id
         else (
-            Field("on", "On: number, call or recording", "number"),
+            Field("on", "On", "number", choices=tuple(TARGETS)),
             Field("which", "Which: the number in any spelling, or the id"),
         )
     )
-    told = await screen.app.push_screen_wait(
-        Ask(
-            "Hold this recording" if recording_id else "Hold recordings",
-            (
-                *which,
-                Field("reason", "Reason"),
-                Field("reference", "Where the matter is kept", hint="case 17/2026"),
-                Field("restriction", "Nobody may open them either: a restriction (yes or no)", "no"),
-            ),
-            said="What is held is not erased until the hold is released. On a number it holds what is to come too.",
-            act="Hold",
-        )
+
+    async def send(told: Mapping[str, str]) -> tuple[HoldAdded, str]:
+        field = TARGETS["recording" if recording_id else told["on"]]
+        hold: dict[str, Any] = {field: recording_id or told["which"].strip()}
+        restriction = told["restriction"] == YES
+        asked = HoldAdd(**hold, reason=told["reason"], reference=told["reference"], restriction=restriction)
+        return await screen.feed.ask(asked), told["reference"]
+
+    done = await filled(
+        screen,
+        "Hold this recording" if recording_id else "Hold recordings",
+        (
+            *which,
+            Field("reason", "Reason"),
+            Field("reference", "Where the matter is kept", hint="case 17/2026"),
+            Field("restriction", "Nobody may open them either: a restriction", choices=NO_YES),
+        ),
+        send,
+        said="What is held is not erased until the hold is released. On a number it holds what is to come too.",
+        act="Hold",
     )
-    if told is None:
+    if done is None:
         return False
-    field = TARGETS.get("recording" if recording_id else told["on"].strip().lower())
-    if field is None:
-        screen.complain(UsageError(f"{told['on']!r} cannot be held", hint="one of: number, call, recording"))
-        return False
-    hold = HoldAdd(
-        **{field: recording_id or told["which"].strip()},
-        reason=told["reason"],
-        reference=told["reference"],
-        restriction=told["restriction"].strip().lower() in _YES,
-    )
-    answer = await screen.ask(hold)
-    if answer is None:
-        return False
+    answer, reference = done
     late = f"; too late for {answer.gone:,} that were erased" if answer.gone else ""
     screen.app.done(
-        f"Held: {told['reference']}, {words.many(answer.kept, 'recording')} as things stand{late}",
+        f"Held: {reference}, {words.many(answer.kept, 'recording')} as things stand{late}",
         back=lambda: release_again(screen.feed, answer.id),
     )
     return True

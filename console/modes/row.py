@@ -21,12 +21,17 @@ class RowDetail(DetailScreen):
 
     async def sections(self) -> Sequence[Section]:
         """One section."""
-        return [Section("", [(name.replace("_", " "), _shown(name, value)) for name, value in self._row.items()])]
+        return row_sections(self._row)
 
     def copied(self) -> str:
         """Its id, or the digest of a register."""
         row = self._row
         return str(row.get("id") or row.get("sha256") or row.get("import_id") or "")
+
+
+def row_sections(row: Row) -> list[Section]:
+    """Every field of a row."""
+    return [Section("", [(name.replace("_", " "), _shown(name, value)) for name, value in row.items()])]
 
 
 def _shown(name: str, value: Any) -> words.Shown:

@@ -31,7 +31,7 @@ async def settle(screen: GateScreen) -> bool:
     columns = (
         Column("What", 30, lambda row: words.text(row["what"]), grows=True),
         Column("Asked by", 18, lambda row: words.text(row["asked_by"])),
-        Column("Until", 15, lambda row: words.moment(row["until"])),
+        Column("Until", words.WHEN, lambda row: words.moment(row["until"])),
     )
     row = await screen.app.push_screen_wait(
         Pick(

@@ -1,18 +1,30 @@
-"""Questions in a dialog. A passphrase is typed unseen, handed on and cleared; nothing of it stays in a widget."""
+"""Questions in a dialog. A passphrase is typed unseen, handed on and cleared; nothing of it stays in a widget.
+
+What was filled in is sent from here where the dialog is told how: whatever goes wrong is said in the dialog, which
+keeps what was typed.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar, Final
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
-from textual.widgets import Button, Input, Label, Static
+from textual.widgets import Button, Label, Static
 
 from console import keys
+from console.widgets.choice import Choice
 from console.widgets.dialog import DIALOG_CSS, Dialog
+from console.widgets.line import Line
+from console.words import trouble
+from gate.errors import GateError
+
+YES, NO = "yes", "no"
+NO_YES: Final = (NO, YES)
 
 
 @dataclass(frozen=True)
@@ -25,10 +37,20 @@ class Field:
     hint: str = ""
     secret: bool = False
     needed: bool = True
+    choices: Sequence[str] = ()
+    """The words that it takes; ``value`` is the one that holds at first. Empty: any text."""
+    join: str = " "
+    """What stands between lines that are pasted."""
 
 
-class Ask(Dialog[Mapping[str, str] | None]):
-    """Fill in some fields; None where it was left. Enter goes on to the next field, at the last it answers."""
+Told = Mapping[str, str]
+
+
+class Ask(Dialog[Any]):
+    """Fill in some fields; None where it was left. Enter goes on to the next field, at the last it answers.
+
+    With ``send`` the answer is what that returned; where it raises a ``GateError`` the dialog says so and stays.
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         *keys.DIALOG,
@@ -50,12 +72,25 @@ class Ask(Dialog[Mapping[str, str] | None]):
     Ask Button {{ margin-left: 2; }}
     """
 
-    def __init__(self, title: str, fields: Sequence[Field], *, said: str = "", act: str = "OK") -> None:
+    def __init__(
+        self,
+        title: str,
+        fields: Sequence[Field],
+        *,
+        said: str = "",
+        act: str = "OK",
+        send: Callable[[Told], Awaitable[Any]] | None = None,
+        ready: bool = False,
+    ) -> None:
+        """``ready``: where nothing is to be filled in, Enter does it; otherwise Cancel has the keys."""
         super().__init__()
+        self._ready = ready
         self._title = title
         self._fields = tuple(fields)
         self._said = said
         self._act = act
+        self._send = send
+        self._sending = False
 
     def compose(self) -> ComposeResult:
         """Title, what is said, the fields, the buttons."""
@@ -66,32 +101,36 @@ class Ask(Dialog[Mapping[str, str] | None]):
             with VerticalScroll(can_focus=False):
                 for field in self._fields:
                     yield Label(field.label, markup=False)
-                    yield Input(
-                        field.value,
-                        placeholder=field.hint,
-                        password=field.secret,
-                        id=field.name,
-                        select_on_focus=False,
-                        compact=True,
+                    if field.choices:
+                        yield Choice(field.choices, field.value, id=field.name)
+                        continue
+                    yield Line(
+                        field.value, join=field.join, placeholder=field.hint, password=field.secret, id=field.name
                     )
             yield Static("", classes="dialog-fault", markup=False)
             with Horizontal():
                 yield Button("Cancel", id="dialog-cancel", compact=True)
                 yield Button(self._act, id="dialog-ok", variant="primary", compact=True)
 
+    def _widgets(self) -> list[Line | Choice]:
+        """What is filled in, in its order."""
+        return [each for each in self.query("Line, Choice") if isinstance(each, Line | Choice)]
+
     def on_mount(self) -> None:
         """The first field that is empty."""
-        inputs = list(self.query(Input))
-        if inputs:
-            self.set_focus(next((each for each in inputs if not each.value), inputs[0]))
+        asked = self._widgets()
+        if asked:
+            self.set_focus(next((each for each in asked if not each.value), asked[0]))
+        elif self._ready:
+            self.set_focus(self.query_one("#dialog-ok", Button))
 
     def action_enter(self) -> None:
         """On to the next field; at the last one done, when the letters that it was sent are in it."""
-        inputs = list(self.query(Input))
+        asked = self._widgets()
         if isinstance(self.focused, Button):
             self.focused.press()
-        elif self.focused in inputs[:-1]:
-            self.set_focus(inputs[inputs.index(self.focused) + 1])
+        elif self.focused in asked[:-1]:
+            self.set_focus(asked[asked.index(self.focused) + 1])
         elif self.focused is not None:
             self.focused.call_later(self._answer)
 
@@ -111,18 +150,46 @@ class Ask(Dialog[Mapping[str, str] | None]):
         self.dismiss(None)
 
     def _answer(self) -> None:
-        if self.answered:  # by an Enter before: the fields are gone
+        if self.answered or self._sending:  # by an Enter before: the fields are gone
             return
-        values = {field.name: self.query_one(f"#{field.name}", Input).value for field in self._fields}
+        values = {each.id or "": each.value for each in self._widgets()}
         missing = [field for field in self._fields if field.needed and not values[field.name].strip()]
         if missing:
-            self.query_one(".dialog-fault", Static).update(f"{missing[0].label}: is needed.")
-            self.query_one(f"#{missing[0].name}", Input).focus()
+            self._say(f"{missing[0].label}: is needed.", missing[0].name)
             return
         self._clear_secrets()
-        self.dismiss(values)
+        if self._send is None:
+            self.dismiss(values)
+            return
+        self._sending = True
+        self._try(self._send, values)
+
+    @work(group="send")
+    async def _try(self, send: Callable[[Told], Awaitable[Any]], values: Told) -> None:
+        self._say("One moment…")
+        try:
+            answer = await send(values)
+        except GateError as error:
+            self._sending = False
+            self._say(f"Not taken: {trouble(error)}", self._next_to_fill())
+            return
+        self.dismiss(answer)
+
+    def _next_to_fill(self) -> str:
+        """The passphrase, which is to be typed again; else the first field that is empty, else the first."""
+        secret = [field.name for field in self._fields if field.secret]
+        empty = [each.id or "" for each in self._widgets() if not each.value]
+        return next(iter([*secret, *empty, *(field.name for field in self._fields)]), "")
+
+    def _say(self, text: str, to: str = "") -> None:
+        """Say what is wrong; the keys go to the field that it is about."""
+        for line in self.query(".dialog-fault").results(Static):  # none where the dialog was left meanwhile
+            line.update(text)
+        if to:
+            for each in self.query(f"#{to}"):
+                each.focus()
 
     def _clear_secrets(self) -> None:
         for field in self._fields:
             if field.secret:
-                self.query_one(f"#{field.name}", Input).value = ""
+                self.query_one(f"#{field.name}", Line).value = ""

@@ -2,7 +2,8 @@
 
 The dialog asks the gate what the act would do (``dry_run``) and shows its counts. The act is bound to that answer by
 its digest, so that the gate refuses where it would not be the same any more; then the dialog asks again. Cancel has the
-focus. A thing that is held is refused by the gate with the hold's name, which is shown as it is.
+focus, and what is typed goes into the phrase; Enter goes on to the next field, and behind the last one does it. A thing
+that is held is refused by the gate with the hold's name, which is shown as it is.
 """
 
 from __future__ import annotations
@@ -11,14 +12,15 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from textual import work
+from textual import events, work
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.widgets import Button, Input, Label, Static
 
 from console.widgets.dialog import DIALOG_CSS, Dialog
+from console.widgets.line import Line
 from console.widgets.report import Report, Section
-from console.words import Shown
+from console.words import Shown, trouble
 from gate.errors import GateError, RefusedError
 from gate.types import Progress
 
@@ -106,10 +108,10 @@ class DangerDialog(Dialog[str | None]):
             with VerticalScroll(can_focus=False):
                 yield Report([Section("", lines=[("Asking the gate what this would do…", "warn")])])
             yield Label("", id="danger-asks", markup=False)
-            yield Input(id="danger-phrase", select_on_focus=False, compact=True)
+            yield Line(id="danger-phrase")
             if self._what.reason:
                 yield Label("Reason, kept in the log:", markup=False)
-                yield Input(id="danger-reason", select_on_focus=False, compact=True)
+                yield Line(id="danger-reason")
             yield Static("", classes="dialog-fault", markup=False)
             with Horizontal():
                 yield Button("Cancel", id="dialog-cancel", compact=True)
@@ -146,9 +148,25 @@ class DangerDialog(Dialog[str | None]):
         self._ready()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        """On to the next; Enter alone does nothing that cannot be undone."""
+        """On to the next field; behind the last one it is done, where the phrase and a reason stand there."""
         event.stop()
-        self.focus_next()
+        fields = list(self.query(Line))
+        if event.input is not fields[-1]:
+            self.focus_next("Line")
+        elif not self.query_one("#danger-do", Button).disabled:
+            self._begin()
+        elif self._plan is not None and not self._plan.nothing:
+            typed = self.query_one("#danger-phrase", Line).value.strip() == self._plan.phrase
+            self._say("A reason is needed." if typed else f"Type: {self._plan.phrase}")
+
+    def on_key(self, event: events.Key) -> None:
+        """What is typed while a button has the keys is the phrase."""
+        phrase = self.query_one("#danger-phrase", Line)
+        if event.is_printable and event.character and isinstance(self.focused, Button) and not phrase.disabled:
+            event.stop()
+            event.prevent_default()
+            phrase.focus()
+            phrase.insert_text_at_cursor(event.character)
 
     def _ready(self) -> None:
         plan = self._plan
@@ -163,11 +181,14 @@ class DangerDialog(Dialog[str | None]):
         """Do it, or leave."""
         event.stop()
         if event.button.id == "danger-do":
-            if not self._acting:  # a second Enter was there before the button was shut
-                self._acting = True
-                self._do()
+            self._begin()
         else:
             self.action_leave()
+
+    def _begin(self) -> None:
+        if not self._acting:  # a second Enter was there before the button was shut
+            self._acting = True
+            self._do()
 
     def action_leave(self) -> None:
         """Nothing is done. What the gate has begun it finishes."""
@@ -203,8 +224,7 @@ class DangerDialog(Dialog[str | None]):
         self._say(f"{fraction:.0%} {text}")
 
     def _fail(self, error: GateError) -> None:
-        reason = f" ({error.reason})" if isinstance(error, RefusedError) and error.reason else ""
-        self._say(f"{error.message}{reason}" + (f"\n{error.hint}" if error.hint else ""))
+        self._say(trouble(error))
         if self._plan is None:
             self.query_one(Report).show([Section("", lines=[("The gate has not said what this would do.", "bad")])])
         self._ready()

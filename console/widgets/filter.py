@@ -8,6 +8,8 @@ from textual.message import Message
 from textual.timer import Timer
 from textual.widgets import Input, Label
 
+from console.widgets.line import Line
+
 DEBOUNCE = 0.05
 """Seconds: what is typed at once is asked once, and the answer is there before the next key."""
 
@@ -41,7 +43,7 @@ class FilterLine(Horizontal):
     def compose(self) -> ComposeResult:
         """A slash and the text."""
         yield Label("/ ", markup=False)
-        yield Input(placeholder=self._hint, select_on_focus=False, compact=True)
+        yield Line(placeholder=self._hint)
 
     @property
     def text(self) -> str:
@@ -63,10 +65,12 @@ class FilterLine(Horizontal):
             field.value = text
         self.set_class(bool(text), "-open")
 
-    def open(self) -> None:
-        """Show it, and type into it."""
+    def open(self, hint: str = "") -> None:
+        """Show it, and type into it; ``hint``: what is found by what is typed."""
         self.add_class("-open")
-        self.query_one(Input).focus()
+        field = self.query_one(Input)
+        field.placeholder = hint
+        field.focus()
 
     def clear(self) -> None:
         """No filter any more."""

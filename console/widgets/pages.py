@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 from textual.message import Message
 
 from console.widgets.rows import Column, Row, RowsTable
-from gate.errors import GateError
+from gate.errors import GateError, RefusedError
 
 PAGE = 100
 WINDOW = 12
@@ -34,6 +34,11 @@ class Rows(NamedTuple):
     """``after`` of the older page; None at the end."""
     prev: str | None = None
     """``before`` of the newer page; None at the beginning."""
+
+
+def _unknown(error: GateError) -> str:
+    """What stands where rows are not known."""
+    return error.message if isinstance(error, RefusedError) else "Not known: the gate did not answer. r asks again."
 
 
 Fetch = Callable[[str | None, str | None, int], Awaitable[Rows]]
@@ -83,9 +88,15 @@ class PagedTable(RowsTable):
         self._newer: str | None = None
         self._asked = False
         self._edition = 0
-        self._failed = False
-        """The last page that was asked for could not be had."""
+        self._failed = ""
+        """Why the last page that was asked for could not be had."""
+        self.shut = ""
+        """Why this account may not see it: it is not asked for."""
+        self.filtered = ""
+        """What was typed to find rows."""
         self._on_the_way: set[object] = set()
+        self._again = False
+        """News were asked for while an answer was on the way, which may be older than they are."""
         self._changes: dict[str, dict[str, Any]] = {}
 
     # --- what there is --------------------------------------------------------------------------------------------
@@ -103,10 +114,14 @@ class PagedTable(RowsTable):
 
     @property
     def saying(self) -> str:
-        """Nothing, or not yet."""
-        if self._pages or not self._asked:
-            return self.none if self._pages else ""
-        return "Not known: the gate did not answer. r asks again." if self._failed else "Loading…"
+        """Why there is no row: it may not be seen, is not known, does not fit, or there is none."""
+        if self.shut:
+            return self.shut
+        if self._failed:
+            return self._failed
+        if not self._pages:
+            return "Loading…" if self._asked else ""
+        return f"Nothing fits “{self.filtered}”: Esc shows all." if self.filtered else self.none
 
     def row_at(self, index: int) -> Row | None:
         """A row that is here, as it came; None for one that is on its way."""
@@ -139,12 +154,14 @@ class PagedTable(RowsTable):
     # --- asking ---------------------------------------------------------------------------------------------------
 
     def load(self) -> None:
-        """Fetch the newest page, unless that was done."""
-        if not self._asked:
+        """Fetch the newest page, unless that was done, or may not be."""
+        if not self._asked and not self.shut:
             self.reload()
 
     def reload(self, before: str | None = None) -> None:
         """From the newest page (or the oldest: ``END``); what is shown stays until it is there."""
+        if self.shut:
+            return
         self._asked = True
         self._edition += 1
         self._on_the_way.clear()
@@ -152,24 +169,41 @@ class PagedTable(RowsTable):
 
     def renew(self) -> None:
         """Look for news without losing the place: news above where the top is seen, else what is on the screen."""
-        if not self._asked:
+        if not self._asked or self.shut:
             return
         if not self._pages:
             self.reload()
             return
         for number in self._seen():
             page = self._pages[number]
-            if number == 0 and self._newer is None:
-                self._ask("first", None, None, self._merge)
-            else:
-                self._ask(id(page), page.after, page.before, partial(self._refill, page), max(1, page.count))
+            what: object = "first" if number == 0 and self._newer is None else id(page)
+            self._again = self._again or what in self._on_the_way
+            take = self._merge if what == "first" else partial(self._refill, page)
+            self._ask(what, page.after, page.before, take, PAGE if what == "first" else max(1, page.count))
 
     def action_last(self) -> None:
         """To the last row: of all, where the gate can begin there."""
-        if self._older is not None and self._both_ways:
+        if self._older is None:
+            super().action_last()
+        elif self._both_ways:
             self.reload(END)
         else:
-            super().action_last()
+            self.run_worker(self._to_the_end(self._edition), group="end", exclusive=True)
+
+    async def _to_the_end(self, edition: int) -> None:
+        """Page after page, in large ones, where the gate cannot begin at the end."""
+        while (older := self._older) is not None:
+            try:
+                answer = await self._fetch(older, None, LARGEST)
+            except GateError as error:
+                self.post_message(self.Failed(self, error))
+                return
+            if edition != self._edition:
+                return
+            self._append(older, answer)
+            self.changed()
+            self.post_message(self.Loaded(self))
+        self.cursor = self.total - 1
 
     def action_first(self) -> None:
         """To the first row of all."""
@@ -201,19 +235,22 @@ class PagedTable(RowsTable):
         except GateError as error:
             if edition == self._edition:
                 self._on_the_way.discard(what)
-                self._failed = True
+                self._failed = _unknown(error)
                 self.refresh()
                 self.post_message(self.Failed(self, error))
             return
         if edition != self._edition:
             return
         self._on_the_way.discard(what)
-        self._failed = False
+        self._failed = ""
         take(answer)
         self.old = False
         self.changed()
         self._look_ahead()
         self.post_message(self.Loaded(self))
+        if self._again and not self._on_the_way:
+            self._again = False
+            self.renew()
 
     # --- taking ---------------------------------------------------------------------------------------------------
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from rich.style import Style
 from rich.text import Text
@@ -15,12 +15,23 @@ from console.feed import Link, Session
 from console.keys import MODES
 from console.theme import BAD, DIM, OK, PLAIN, TONES, WARN
 
+if TYPE_CHECKING:
+    from console.app import ConsoleApp
+    from console.attention import Attention
+
 FRESH_SECONDS = 5
 """What the gate said is called fresh for so long."""
 
 
 def pieces(
-    link: Link, session: Session, snapshot: Mapping[str, Any], heard_at: datetime | None, now: datetime, *, short: bool
+    link: Link,
+    session: Session,
+    snapshot: Mapping[str, Any],
+    heard_at: datetime | None,
+    now: datetime,
+    attention: Sequence[Attention] = (),
+    *,
+    short: bool,
 ) -> list[tuple[str, str]]:
     """What the status line says, in its order, each with its tone; ``short`` to fit into 80 columns."""
     since = words.age(now - link.since)
@@ -37,25 +48,33 @@ def pieces(
         said.append(
             (f"data {words.age(old)}{'' if short else ' old'}", PLAIN if old.total_seconds() <= FRESH_SECONDS else WARN)
         )
+    if attention:
+        said.append((_attention(attention, 20 if short else 60), BAD))
     said += [words.register_line(row, short=short) for row in snapshot.get("registers") or ()]
     said.append((session.role or "role not told", PLAIN if session.role else DIM))
-    said.append(_log(snapshot.get("log") or {}, now))
+    log = snapshot.get("log")
+    said.append(_log(log) if log is not None else ("log not known", DIM))
     return said
 
 
-def _log(log: Mapping[str, Any], now: datetime) -> tuple[str, str]:
+def _attention(found: Sequence[Attention], room: int) -> str:
+    """``! OVERDUE, keys, sweep waits``; what has no room is counted."""
+    names = list(dict.fromkeys(each.word for each in found))
+    for shown in range(len(names), 0, -1):
+        more = len(names) - shown
+        text = "! " + ", ".join(names[:shown]) + (f" +{more}" if more else "")
+        if len(text) <= room:
+            return text
+    return f"! {len(names)} things"
+
+
+def _log(log: Mapping[str, Any]) -> tuple[str, str]:
     at = log.get("verified_at")
     if not at:
         return "log never verified", WARN
     if log.get("verified_ok") is False:
-        return f"LOG DID NOT HOLD {_when(at, now)}", BAD
-    return f"log verified {_when(at, now)}", PLAIN
-
-
-def _when(stamp: str, now: datetime) -> str:
-    shown = words.moment(stamp)[0]
-    today = words.moment(now.isoformat())[0][:6]
-    return shown[7:12] if shown[:6] == today else shown[:6]
+        return f"LOG DID NOT HOLD {words.lately(at)}", BAD
+    return f"log verified {words.lately(at)}", PLAIN
 
 
 class StatusLine(Widget):
@@ -79,6 +98,8 @@ class StatusLine(Widget):
     StatusLine .status--loud { color: $accent; }
     """
 
+    app: ConsoleApp
+
     def __init__(self, mode: str) -> None:
         super().__init__()
         self.mode = mode
@@ -91,9 +112,10 @@ class StatusLine(Widget):
 
     def render(self) -> Text:
         """Both lines."""
-        feed = self.app.feed  # type: ignore[attr-defined]
+        feed, now = self.app.feed, self.app.feed.now()
+        words.it_is(now)
         width = self.content_size.width
-        told = pieces(feed.link, feed.session, feed.snapshot, feed.heard_at, feed.now(), short=width < 100)
+        told = pieces(feed.link, feed.session, feed.snapshot, feed.heard_at, now, self.app.attention, short=width < 100)
         lower = Text(no_wrap=True, overflow="ellipsis")
         for place, (text, tone) in enumerate(told):
             piece = f"{' · ' if place else ''}{text}"
@@ -128,11 +150,16 @@ class StatusLine(Widget):
             at += len(label) + 1
 
 
+_SHORT = {"recordings": "Recorded"}
+"""So that all of them fit into 80 columns."""
+
+
 def _labels(width: int) -> list[tuple[int, str, str]]:
     """Place, name and label of each mode: as much of it as fits."""
-    for between, length in ((" ", 99), ("", 99), ("", 4), ("", 0)):
+    for between, names, length in ((" ", {}, 99), ("", {}, 99), ("", _SHORT, 99), ("", _SHORT, 4), ("", _SHORT, 0)):
         labels = [
-            (place, name, f"{place}{between}{name.capitalize()[:length]}") for place, name in enumerate(MODES, start=1)
+            (place, name, f"{place}{between}{names.get(name, name.capitalize())[:length]}")
+            for place, name in enumerate(MODES)
         ]
         if sum(len(label) + 1 for _, _, label in labels) - 1 <= width:
             break

@@ -55,15 +55,16 @@ class Wave(Widget):
         super().__init__(**extra)
         self.envelope: Envelope | None = None
         self.at: float | None = None
+        self.speed = 1.0
 
     def show(self, envelope: Envelope) -> None:
         """Draw this one."""
         self.envelope = envelope
         self.refresh(layout=True)
 
-    def play_at(self, at: float | None) -> None:
-        """Mark where it plays."""
-        self.at = at
+    def play_at(self, at: float | None, speed: float = 1.0) -> None:
+        """Mark where it plays, and how fast."""
+        self.at, self.speed = at, speed
         self.refresh()
 
     @property
@@ -95,6 +96,9 @@ class Wave(Widget):
         whole.append(f"{NOTICE} announcement  ", self._of("notice"))
         whole.append(f"{PAUSE} pause: nothing kept  ", self._of("pause"))
         whole.append(f"pauses: {len(envelope.gaps)}, length: {words.length(envelope.seconds)[0]}", self._of("axis"))
+        if self.at is not None:
+            sign = "-" if self.at < 0 else ""
+            whole.append(f"  at {sign}{words.length(abs(self.at))[0]}, {self.speed:g}x", self._of("notice"))
         return whole
 
     def _line(

@@ -13,10 +13,12 @@ from gate.cli.command import command as make
 from gate.cli.output import View, say
 from gate.errors import UsageError
 
+MODES = ("today", "live", "registers", "contacts", "calls", "recordings", "retention", "requests", "audit")
+
 
 @make(
     "console",
-    example="dialgate console\ndialgate console -k ann.key\ndialgate console --web",
+    example="dialgate console\ndialgate console -k ann.key --mode live\ndialgate console --web",
 )
 @click.option(
     "-k",
@@ -29,9 +31,10 @@ from gate.errors import UsageError
 )
 @click.option(
     "--theme",
-    type=click.Choice(["dialgate", "dialgate-contrast"]),
+    type=click.Choice(["dialgate", "dialgate-light", "dialgate-contrast"]),
     help="Colours (else console.theme); NO_COLOR counts.",
 )
+@click.option("--mode", type=click.Choice(MODES), metavar="NAME", help="The mode that it begins with (default: today).")
 @click.option(
     "--web", is_flag=True, help="Serve it to a browser on this machine; the address that is printed signs in once."
 )
@@ -39,13 +42,15 @@ from gate.errors import UsageError
     "--port", type=click.IntRange(0, 65535), default=0, metavar="PORT", help="Port of --web; any free one otherwise."
 )
 @click.option("--served", is_flag=True, hidden=True)
-def command(view: View, keys: tuple[Path, ...], theme: str | None, web: bool, port: int, served: bool) -> None:
+def command(
+    view: View, keys: tuple[Path, ...], theme: str | None, mode: str | None, web: bool, port: int, served: bool
+) -> None:
     """Open the console: what the gate does now, its lists, calls, recordings, requests and proof.
 
     It asks the running gate, and shows what your account may see and do there. Press ? for the keys.
     """
     if web:
-        _web(view, keys, theme, port)
+        _web(view, keys, theme, mode, port)
         return
     served = served and _fed()
     if view.json or not (served or all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))):
@@ -54,7 +59,7 @@ def command(view: View, keys: tuple[Path, ...], theme: str | None, web: bool, po
         )
     from gate.cli.console_start import start  # with all of Textual: not for --help
 
-    start(view, keys, theme, served=served)
+    start(view, keys, theme, mode or "", served=served)
 
 
 def _fed() -> bool:
@@ -63,7 +68,7 @@ def _fed() -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)
 
 
-def _web(view: View, keys: tuple[Path, ...], theme: str | None, port: int) -> None:
+def _web(view: View, keys: tuple[Path, ...], theme: str | None, mode: str | None, port: int) -> None:
     """Each browser window is a console process of this account's."""
     from console.web import serve
 
@@ -72,6 +77,8 @@ def _web(view: View, keys: tuple[Path, ...], theme: str | None, port: int) -> No
         child += ["-k", str(key.resolve())]
     if theme:
         child += ["--theme", theme]
+    if mode:
+        child += ["--mode", mode]
     view.config  # noqa: B018 - a faulty configuration is told here rather than in the browser
     serve(child, port, lambda address: _told(view, address))
 

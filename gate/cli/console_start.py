@@ -7,12 +7,12 @@ from pathlib import Path
 from console.app import run
 from console.ports import Setup
 from console.served import bound
-from gate.cli.opening import KeyOpener, OutputFiles
+from gate.cli.opening import KeyOpener, OutputFiles, ReportPages
 from gate.cli.output import View
 from gate.clock import SystemClock
 
 
-def start(view: View, keys: tuple[Path, ...], theme: str | None, *, served: bool) -> None:
+def start(view: View, keys: tuple[Path, ...], theme: str | None, mode: str, *, served: bool) -> None:
     """Run it until it is left; ``served``: its terminal is a browser window of ``console.web``."""
     if served:
         bound()
@@ -23,8 +23,10 @@ def start(view: View, keys: tuple[Path, ...], theme: str | None, *, served: bool
             now=SystemClock().now,
             opener=KeyOpener(view, keys, config.console.player),
             files=OutputFiles(),
+            papers=ReportPages(view),
             keys=config.console.keys,
             theme=theme or config.console.theme,
+            mode=mode,
             exports=Path.cwd(),
         ),
         served=served,

@@ -8,24 +8,27 @@ from __future__ import annotations
 import base64
 import dataclasses
 import hashlib
+import json
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from console.ports import Envelope
+from console.ports import Envelope, Listening
 from gate.cli.audit_export import make_bundle
 from gate.cli.files import output_file
 from gate.cli.output import View
 from gate.cli.own_list_files import read_file
 from gate.cli.recordings import open_taken, sealed_file, who
 from gate.cli.request_pack import held_of, recordings_in, write_pack
+from gate.config import origins
 from gate.control.client import ControlClient
 from gate.errors import StoppedError, UsageError
 from gate.exports.audio import export_wav
 from gate.exports.envelope import read_envelope
 from gate.exports.playing import PlayStopped, play, player
+from gate.exports.report import month_page, record_page
 from gate.operations.calls.recordings import RecordingTake, RecordingTaken
 from gate.vault.keyfile import load_private
 from gate.vault.opening import open_trailer
@@ -53,6 +56,26 @@ class OutputFiles:
     def digest(self, path: Path) -> str:
         """Of a regular file, as this account may read it."""
         return hashlib.sha256(read_file(path)).hexdigest()
+
+
+class ReportPages:
+    """``console.ports.Papers`` with the configuration of this machine."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def month(self, report: Mapping[str, Any]) -> str:
+        """As ``dialgate report --month``."""
+        return month_page(report)
+
+    def record(self, report: Mapping[str, Any]) -> str:
+        """As ``dialgate report --article-30``."""
+        return record_page(report)
+
+    def configuration(self) -> Sequence[tuple[str, str, str]]:
+        """As ``dialgate config show``."""
+        found = origins(self._view.config, self._view.path)
+        return [(each.key, json.dumps(each.value, ensure_ascii=False), each.origin) for each in found]
 
 
 class KeyOpener:
@@ -106,22 +129,27 @@ class KeyOpener:
         progress(1.0, "written")
         return dataclasses.asdict(report)
 
-    def play(self, recording_id: str, purpose: str, stop: threading.Event, progress: Progress) -> str:
+    def play(self, recording_id: str, purpose: str, stop: Listening, progress: Progress) -> str:
         """Through a pipe into a player."""
         player(self._player)  # before the leaf: what cannot be played is not taken
         privates, taken = self._taken(recording_id, purpose)
-        chunks, announcement = open_taken(self._view, recording_id, taken, privates)
-        try:
-            play(
-                chunks,
-                stop=stop,
-                announcement=announcement,
-                command=self._player,
-                begun=lambda: progress(0.0, "playing"),
-            )
-        except PlayStopped:
-            return "stopped"
-        return "played to its end"
+        while True:
+            chunks, announcement = open_taken(self._view, recording_id, taken, privates)
+            try:
+                play(
+                    chunks,
+                    stop=stop,
+                    announcement=announcement,
+                    command=self._player,
+                    begun=lambda: progress(0.0, "playing"),
+                    start=stop.start,
+                    speed=stop.speed,
+                )
+            except PlayStopped:
+                if stop.goes_on():
+                    continue
+                return "stopped"
+            return "played to its end"
 
     def pack(self, request: str, output: Path, progress: Progress) -> Mapping[str, Any]:
         """As ``dialgate request fulfil`` of an access request."""

@@ -88,8 +88,8 @@ class Mail(Section, frozen=True):
 class Console(Section, frozen=True):
     """The console (``dialgate console``)."""
 
-    theme: Literal["dialgate", "dialgate-contrast"] = "dialgate"
-    """The second is of high contrast."""
+    theme: Literal["dialgate", "dialgate-light", "dialgate-contrast"] = "dialgate"
+    """Dark, light, or of high contrast."""
     player: str = ""
     """The command that plays recordings from its standard input, with ``{rate}`` for the samples a second (16 bit,
     little-endian, two channels); empty: what this machine has of aplay, pw-play, paplay, play, ffplay."""

@@ -33,14 +33,21 @@ TYPED = {
     "a caller": ("alice", "alice"),
     "the beginning of a number": ("02079460", "+44 20 79"),
     "the beginning of a number, in the oldest calls alone": ("0161496", "+44 161"),
-    "what fits nothing": ("zebra", "No attempt fits"),
+    "what fits nothing": ("zebra", "Nothing fits"),
 }
 """What is typed, and what each row shows then."""
 
 
-def console(config: Path) -> Painted:
-    """``dialgate console`` in 80x24."""
-    return Painted([*PROGRAM, "console", "-c", str(config)], cwd=ROOT)
+def console(config: Path, mode: str = "live") -> Painted:
+    """``dialgate console`` in 80x24, begun with a mode."""
+    return Painted([*PROGRAM, "console", "--mode", mode, "-c", str(config)], cwd=ROOT)
+
+
+def leave(terminal: Painted) -> int:
+    """``q``, which asks first; the exit code."""
+    terminal.press("q")
+    terminal.until(lambda: "Leave the console?" in terminal.picture.text, 30)
+    return terminal.end("\r")
 
 
 def run(count: int = 1_000_000, seconds: float = 30.0, starts: int = 9, pages: int = 100) -> list[Row]:
@@ -72,10 +79,10 @@ def start(config: Path, runs: int) -> Iterator[Row]:
     """From exec to the line of modes, and to what the gate says; and what of it is Python and Textual alone."""
     painted, heard = [], []
     for _ in range(runs):
-        with console(config) as terminal:
+        with console(config, "today") as terminal:
             painted.append(terminal.until(lambda: "1Live" in terminal.picture.line(0), 30) - terminal.began)
             heard.append(terminal.until(lambda: "gate up" in terminal.picture.line(1), 30) - terminal.began)
-            assert terminal.end("q") == 0
+            assert leave(terminal) == 0
     yield told("start to the first picture", painted)
     yield told("start to what the gate says", heard)
     textual = "import textual.app, textual.screen, textual.widgets, textual.containers"
@@ -108,18 +115,18 @@ def lists(config: Path, count: int, pages: int) -> Iterator[Row]:
         first_turn(terminal, " ")
         yield told("a screen down", [turned(terminal, " ") for _ in range(pages)])
         terminal.press("G")
-        terminal.until(lambda: "01 Jan 00:00:00" in terminal.picture.line(22))
+        terminal.until(lambda: "01 Jan" in terminal.picture.line(22))
         first_turn(terminal, "\x02")
         yield told("a screen up, from the end", [turned(terminal, "\x02") for _ in range(pages)])
         terminal.press("g")
         terminal.idle(0.5)
         for what, (text, shown) in TYPED.items():
             yield told(f"filter: {what}", [filtered(terminal, text, shown) for _ in range(5)])
-        for mode in "12356781":
+        for mode in "012356781":
             terminal.press(mode)
             terminal.idle(0.3)
         yield row("memory, at most", terminal.peak_mb(), "MB", "every mode was open")
-        assert terminal.end("q") == 0
+        assert leave(terminal) == 0
 
 
 def has_rows(terminal: Painted) -> bool:
@@ -183,7 +190,7 @@ def deciding(gate: Gatehouse, seconds: float) -> Iterator[Row]:
         yield told("a key in the list of calls", moves)
         yield told("a key to another mode", modes)
         yield row("memory, at most, with the list that grows", terminal.peak_mb(), "MB")
-        assert terminal.end("q") == 0
+        assert leave(terminal) == 0
 
 
 def flooded(folder: Path, seconds: float) -> Iterator[Row]:
@@ -196,7 +203,7 @@ def flooded(folder: Path, seconds: float) -> Iterator[Row]:
         yield row("snapshots that the console was told", rate, "a second", f"wanted: {RATE:.0f}")
         yield told("a key among 30 calls in hand", keys)
         yield row("memory, at most, with that stream", terminal.peak_mb(), "MB")
-        assert terminal.end("q") == 0
+        assert leave(terminal) == 0
 
 
 Keys = Iterator[tuple[str, Callable[[], bool]]]

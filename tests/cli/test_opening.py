@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from console.ports import Listening
 from gate.cli.opening import KeyOpener, OutputFiles
 from gate.cli.output import View
 from gate.errors import StoppedError, UsageError
@@ -67,23 +67,23 @@ def test_a_bundle_for_an_auditor_with_the_key_that_is_open(gate: Gatehouse, tmp_
     one, output, told = opener(gate), tmp_path / "march.bundle", []
     whole = (datetime(2026, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC), private.id, "annual audit", output)
     with pytest.raises(UsageError, match="sealed neither to the recipient nor to a key"):
-        one.bundle(*whole, threading.Event(), lambda _done, what: told.append(what))
+        one.bundle(*whole, Listening(), lambda _done, what: told.append(what))
     one.unlock(one.keys()[0], words(gate))
-    stop = threading.Event()
+    stop = Listening()
     stop.set()
     with pytest.raises(StoppedError, match="the export was stopped"):
         one.bundle(*whole, stop, lambda _done, what: told.append(what))
     assert not output.exists()
-    made = one.bundle(*whole, threading.Event(), lambda _done, what: told.append(what))
+    made = one.bundle(*whole, Listening(), lambda _done, what: told.append(what))
     assert (made["file"], made["counts"]["included"], made["damaged"]) == (str(output), 1, [])
     assert any("recordings" in what for what in told), told
     passphrase = secret(tmp_path / "auditor.passphrase", "battery staple\n")
     opened = dialgate("audit", "open", str(output), "--key", str(key), "--passphrase-file", str(passphrase))
     assert opened.code == 0, opened.err
     with pytest.raises(UsageError, match="exists"):
-        one.bundle(*whole, threading.Event(), lambda _done, _what: None)
+        one.bundle(*whole, Listening(), lambda _done, _what: None)
     with pytest.raises(UsageError, match="there is no folder"):
-        one.bundle(*whole[:4], tmp_path / "no" / "folder", threading.Event(), lambda _done, _what: None)
+        one.bundle(*whole[:4], tmp_path / "no" / "folder", Listening(), lambda _done, _what: None)
 
 
 def words(gate: Gatehouse) -> str:
@@ -115,18 +115,18 @@ def test_it_plays_and_what_cannot_be_played_is_not_taken(gate: Gatehouse) -> Non
     one = opener(gate, "cat")
     one.unlock(one.keys()[0], words(gate))
     told: list[str] = []
-    assert one.play(recording(gate), "complaint 17", threading.Event(), lambda _, text: told.append(text)) == (
+    assert one.play(recording(gate), "complaint 17", Listening(), lambda _, text: told.append(text)) == (
         "played to its end"
     )
     assert told == ["playing"]
-    stop = threading.Event()
+    stop = Listening()
     stop.set()
     assert one.play(recording(gate), "complaint 17", stop, lambda *_: None) == "stopped"
     before = len(gate.rows("SELECT 1 FROM facts WHERE kind = 'exported'"))
     mute = opener(gate, "no-such-player")
     mute.unlock(mute.keys()[0], words(gate))
     with pytest.raises(ExportError, match="not installed"):
-        mute.play(recording(gate), "complaint 17", threading.Event(), lambda *_: None)
+        mute.play(recording(gate), "complaint 17", Listening(), lambda *_: None)
     assert len(gate.rows("SELECT 1 FROM facts WHERE kind = 'exported'")) == before
 
 

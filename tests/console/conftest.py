@@ -55,8 +55,8 @@ def served(tmp_path: Path) -> Iterator[Served]:
 
 
 def app_of(served: Served, **setup: Any) -> ConsoleApp:
-    """The console at the day's gate; its clock stands, nothing moves by itself."""
-    app = ConsoleApp(Setup(socket=served.socket, now=served.clock.now, **setup))
+    """The console at the day's gate, begun with Live; its clock stands, nothing moves by itself."""
+    app = ConsoleApp(Setup(**{"socket": served.socket, "now": served.clock.now, "mode": "live"} | setup))
     app.animation_level = "none"
     return app
 
@@ -98,6 +98,13 @@ async def typed(pilot: Pilot[Any], text: str) -> None:
     await pilot.pause()
 
 
+async def undone(pilot: Pilot[Any]) -> None:
+    """Take the last act back: it is asked first."""
+    await pilot.press("z")
+    await until(pilot, shows(pilot, "Undo this?"))
+    await pilot.press("enter")
+
+
 Before = Callable[[Pilot[Any]], Awaitable[None]]
 
 
@@ -108,7 +115,7 @@ def steps(*keys: str, then: tuple[str, ...] = ()) -> Before:
     """
 
     async def before(pilot: Pilot[Any]) -> None:
-        await until(pilot, lambda: pilot.app.feed.snapshot and pilot.app.feed.link.up)
+        await until(pilot, lambda: pilot.app.feed.snapshot and pilot.app.feed.link.up and pilot.app.attended)
         for key in keys:
             if key.startswith("~"):
                 await until(pilot, shows(pilot, key[1:]))

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from console.ports import Envelope, Progress
+from console.ports import Envelope, Listening, Progress
 from gate.vault.errors import WrongPassphrase
 from tests.support.waiting import PATIENCE
 
@@ -29,6 +29,8 @@ class MadeUpOpener:
         self.folder = folder
         self.asked: list[tuple[str, ...]] = []
         self.playing = threading.Event()
+        self.heard: list[tuple[float, float]] = []
+        """From where it was played, and how fast, each time."""
         self._holder = ""
 
     def keys(self) -> Sequence[Path]:
@@ -64,8 +66,13 @@ class MadeUpOpener:
         made = {"path": output, "sha256": "ab" * 32, "calls": 5, "recordings": 3, "left_out": 0}
         return made | {"passphrase": "apple-river-stone-cloud-lamp-seven"}
 
-    def play(self, recording_id: str, purpose: str, stop: threading.Event, progress: Progress) -> str:
+    def play(self, recording_id: str, purpose: str, stop: Listening, progress: Progress) -> str:
         self.asked.append(("play", recording_id, purpose))
-        progress(0.0, "playing")
-        self.playing.set()
-        return "stopped" if stop.wait(PATIENCE) else "played to its end"
+        while True:
+            self.heard.append((stop.start, stop.speed))
+            progress(0.0, "playing")
+            self.playing.set()
+            if not stop.wait(PATIENCE):
+                return "played to its end"
+            if not stop.goes_on():
+                return "stopped"

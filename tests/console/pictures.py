@@ -72,13 +72,12 @@ class _Opener(Bundler):
 
 
 async def _recording(pilot: Pilot[Any]) -> None:
-    await steps("5", "slash", *_closed()["subject"][:8], "enter", then=("1 rows",))(pilot)
+    await steps("5", "slash", *_closed()["subject"][:8], "enter", then=("1 row",))(pilot)
     await steps("enter", then=("Sealed to",))(pilot)
     await pilot.press("o")
     await until(pilot, shows(pilot, "Passphrase"))
-    await typed(pilot, PASSPHRASE)
-    await until(pilot, shows(pilot, "What is it opened for?"))
     await typed(pilot, "complaint 17")
+    await typed(pilot, PASSPHRASE)
     await until(pilot, shows(pilot, "customer", "pauses: 1"))
     pilot.app.clear_notifications()
     await pilot.pause(0.1)

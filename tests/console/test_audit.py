@@ -17,6 +17,7 @@ from textual.widgets import Input
 from console.feed import Session
 from console.modes import audit_bundle
 from console.ports import Progress
+from console.words import it_is
 from gate.control.client import ControlClient
 from gate.errors import StoppedError, UsageError
 from gate.operations.audit import log_verification
@@ -266,7 +267,9 @@ async def test_the_log_is_signed_and_the_note_is_copied(served: Served) -> None:
         await pilot.press("8")
         await until(pilot, shows(pilot, "not signed"))
         await pilot.press("c")
-        await until(pilot, shows(pilot, "[checkpoints]", "1 rows", "folder"))
+        await until(pilot, shows(pilot, "Sign the log as it is now?"))
+        await pilot.press("enter")
+        await until(pilot, shows(pilot, "[checkpoints]", "1 row", "folder"))
         await until(pilot, shows(pilot, "signed to leaf"))
         await pilot.press("enter")
         await until(pilot, shows(pilot, "The signed note", "— dialgate.example"))
@@ -297,7 +300,7 @@ async def test_a_bundle_for_somebody_of_the_register(held: Served, tmp_path: Pat
         await pilot.press("e")
         await until(pilot, shows(pilot, "Whom is the bundle for?", "Ofcom", "regulator", "no exports"))
         await pilot.press("enter")
-        await until(pilot, shows(pilot, "Export a bundle", "For Ofcom, regulator.", "2026-06-01", "2026-06-30"))
+        await until(pilot, shows(pilot, "Export a bundle", "For Ofcom, regulator.", "01/06/2026", "30/06/2026"))
         await typed(pilot, "case 17")
         await pilot.press("enter", "enter")
         await until(pilot, shows(pilot, "Written:", "151 calls, recordings: 61 of 62"))
@@ -338,8 +341,8 @@ async def test_what_was_wrong_stands_in_the_form_that_comes_back(held: Served, t
         await pilot.press("enter")
         await until(pilot, shows(pilot, "Export a bundle"))
         app.screen.query_one("#since", Input).focus()
-        await asked(pilot, "1 June", "2026-06-30", "case 17", str(tmp_path / "june.bundle"), "")
-        await until(pilot, shows(pilot, "'1 June' is no day and no time"))
+        await asked(pilot, "1 Juin", "2026-06-30", "case 17", str(tmp_path / "june.bundle"), "")
+        await until(pilot, shows(pilot, "'1 Juin' is no day and no time"))
         app.screen.query_one("#since", Input).focus()
         await asked(pilot, "2026-06-01", "2026-06-30", "case 17", str(tmp_path / "june.bundle"), "")
         await until(pilot, shows(pilot, "sealed neither to the recipient nor to a key: 3", "case 17"))
@@ -376,10 +379,12 @@ async def test_an_export_is_stopped(held: Served, tmp_path: Path) -> None:
 
 
 def test_days_are_whole_and_times_are_as_they_are() -> None:
+    it_is(datetime(2026, 7, 15, tzinfo=UTC))
     since, until_ = audit_bundle.period("2026-03-29", "2026-03-29")
     assert (until_ - since).days == 1 and until_.utcoffset() != since.utcoffset(), "the clocks change on that day"
     assert audit_bundle.period("2026-03-02T09:30", "2026-03-02T10:00Z")[1] == datetime(2026, 3, 2, 10, tzinfo=UTC)
-    for wrong in ("", "yesterday", "9999-12-31"):
+    assert audit_bundle.period("2/3", "2/3") == audit_bundle.period("2026-03-02", "2026-03-02")
+    for wrong in ("", "someday", "9999-12-31"):
         with pytest.raises(UsageError, match="no day and no time"):
             audit_bundle.period("2026-03-02", wrong)
 
@@ -401,7 +406,7 @@ def test_a_leaf(shared: Served, snap_compare: Any, size: tuple[int, int]) -> Non
 
 @SIZES
 def test_checkpoints(keyed: Served, snap_compare: Any, size: tuple[int, int]) -> None:
-    before = steps("8", "tab", then=("[checkpoints]", "rows", "signed to leaf"))
+    before = steps("8", "tab", then=("[checkpoints]", "1 row", "signed to leaf"))
     assert snap_compare(app_of(keyed), terminal_size=size, run_before=before)
 
 

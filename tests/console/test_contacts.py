@@ -169,7 +169,7 @@ async def test_contacts_are_found_as_one_types(full: Served) -> None:
             app.screen.query_one(Input).value = typed
             await until(pilot, lambda found=found: mode(app).table.complete and mode(app).table.total == found)
             assert full.rows("contacts_list")[-1]["text"] == typed
-        await until(pilot, shows(pilot, "No contact"))
+        await until(pilot, shows(pilot, "Nothing fits “nobody”"))
 
 
 async def test_a_contact_is_explained_without_a_leaf(full: Served) -> None:
@@ -273,7 +273,7 @@ async def test_a_file_that_is_not_there_is_told(mine: Served) -> None:
         await pilot.press("3", "i")
         await until(pilot, shows(pilot, "Import the CRM's list"))
         await fill(pilot, path=str(mine.folder / "none.csv"))
-        await until(pilot, shows(pilot, "It did not work", "cannot be read", "59 contacts"), seconds=PATIENCE)
+        await until(pilot, shows(pilot, "Not taken:", "cannot be read", "59 contacts"), seconds=PATIENCE)
 
 
 async def test_all_are_screened_again(mine: Served) -> None:
@@ -282,6 +282,8 @@ async def test_all_are_screened_again(mine: Served) -> None:
         await pilot.press("3")
         await until(pilot, shows(pilot, "oldest screening 14 Jul"))
         await pilot.press("s")
+        await until(pilot, shows(pilot, "Screen all contacts now?"))
+        await pilot.press("enter")
         await until(pilot, shows(pilot, "59 contacts screened", "oldest screening 15 Jul"), seconds=PATIENCE)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from textual import events
 from textual.widgets import Input
 
-from console.modes.base import ListMode
+from console.modes.listing import ListMode
 from console.widgets.filter import FilterLine
 from tests.console.conftest import SMALL, app_of, shows, until
 from tests.console.served import Served
@@ -47,4 +47,4 @@ async def test_what_is_typed_just_before_another_list_filters_its_own(shared: Se
         await pilot.pause(0.2)
         assert texts(app) == {2: "qq"}
         await pilot.press("shift+tab")
-        await until(pilot, shows(pilot, "[objections]", "filter: qq", "Nobody has objected."))
+        await until(pilot, shows(pilot, "[objections]", "filter: qq", "Nothing fits “qq”"))

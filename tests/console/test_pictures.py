@@ -84,9 +84,8 @@ def test_a_recording_opened(shared: Served, snap_compare: Any, size: tuple[int, 
         await steps("5", "~89 rows", *"jjjjj", "enter", then=("Sealed to", "Notice"))(pilot)
         await pilot.press("o")
         await until(pilot, shows(pilot, "Passphrase"))
-        await typed(pilot, PASSPHRASE)
-        await until(pilot, shows(pilot, "What is it opened for?"))
         await typed(pilot, "complaint 17")
+        await typed(pilot, PASSPHRASE)
         await until(pilot, shows(pilot, "customer", "pauses: 1"))
         pilot.app.clear_notifications()
         await pilot.pause(0.1)
@@ -120,3 +119,9 @@ def test_a_number_is_asked_for(shared: Served, snap_compare: Any) -> None:
 def test_the_palette(shared: Served, snap_compare: Any) -> None:
     before = steps("2", "~tps_ns.txt", "ctrl+p", *"look", then=("registers.look_up",))
     assert snap_compare(app_of(shared), terminal_size=SMALL, run_before=before)
+
+
+def test_a_wide_window_in_the_light(shared: Served, snap_compare: Any) -> None:
+    app = app_of(shared, theme="dialgate-light")
+    before = steps("4", "~182 rows", "j", "j", then=("Registers as they were", "Facts, each with its leaf"))
+    assert snap_compare(app, terminal_size=(200, 50), run_before=before)

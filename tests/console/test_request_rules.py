@@ -12,6 +12,7 @@ from console.modes.request_detail import REQUESTS
 from console.modes.request_forms import call_time, day, form, numbers, opening, searching, values
 from console.modes.request_rules import ACTS, offers
 from console.modes.request_shown import clock_of, in_part, left, told
+from console.words import it_is
 from gate.core import request_words as events
 from gate.core.deadlines import Clock
 from gate.core.request_steps import Act
@@ -21,6 +22,7 @@ from gate.core.showing import LONDON
 from gate.errors import UsageError
 from gate.operations.requests.listing import Shown
 from gate.operations.requests.standing import standing_of
+from tests.console.day import NOW
 
 TODAY = date(2026, 7, 15)
 ROW: dict[str, Any] = {
@@ -151,22 +153,24 @@ def test_who_asks_is_hidden_in_part() -> None:
 
 
 def test_when_a_call_was() -> None:
+    it_is(NOW)
     at = datetime(2026, 3, 2, tzinfo=LONDON)
     assert call_time("") == (None, None)
     assert call_time("2026-03-02") == (at, at + timedelta(days=1))
     assert call_time("2026-03-02 14:30") == (at + timedelta(hours=13.5), at + timedelta(hours=15.5))
     assert call_time("2026-03-02 14:30 45m") == (at + timedelta(hours=13.75), at + timedelta(hours=15.25))
     assert call_time("2026-03-02 to 2026-03-03") == (at, at + timedelta(days=2))
-    for wrong in ("yesterday", "2026-03-02 25:00", "14:30", "2026-03-02 14:30 45m more", "2026-03-02 to now"):
+    for wrong in ("someday", "2026-03-02 25:00", "14:30", "2026-03-02 14:30 45m more", "2026-03-02 to now"):
         with pytest.raises(UsageError, match="does not say when"):
             call_time(wrong)
 
 
 def test_what_is_filled_in_becomes_the_fields_of_an_operation() -> None:
+    it_is(NOW)
     assert numbers(" 020 7946 0123, 07700900123;") == ["020 7946 0123", "07700900123"]
     assert day(" ") is None and day("2026-03-02") == date(2026, 3, 2)
     with pytest.raises(UsageError, match="is not a day"):
-        day("2 March")
+        day("2 Brumaire")
     assert values({"checked": " seen ", "numbers": "", "on": ""}) == {"checked": "seen", "numbers": [], "on": None}
     told = {"name": "Ann", "contact": "", "numbers": "", "about": "", "call": "2026-03-02", "received": "2026-03-03"}
     assert opening(told)["received"] == date(2026, 3, 3) and opening(told)["until"] is not None

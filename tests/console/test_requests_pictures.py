@@ -92,3 +92,10 @@ def test_a_search(asked: Served, snap_compare: Any, size: tuple[int, int]) -> No
     then = ("found 2 calls", "Objections")
     before = at("l", "j", "enter", request="DSR-2026-0006", keys=("s", *["enter"] * 3), then=then)
     assert snap_compare(app_of(asked), terminal_size=size, run_before=before)
+
+
+@SIZES
+def test_today(asked: Served, snap_compare: Any, size: tuple[int, int]) -> None:
+    app = app_of(asked, mode="today")
+    before = steps(then=("OVERDUE 1 d", "TPS 26 d", "yesterday", "! OVERDUE"))
+    assert snap_compare(app, terminal_size=size, run_before=before)

@@ -24,7 +24,7 @@ from gate.operations.retention.schedule import LastSweep, RetentionNow, Retentio
 from gate.ports import Fact
 from gate.store.store import EvidenceStore
 from gate.vault.keystore import KeyStoreDb
-from tests.console.conftest import LARGE, SMALL, app_of, screen_text, shows, steps, until
+from tests.console.conftest import LARGE, SMALL, app_of, screen_text, shows, steps, undone, until
 from tests.console.served import PEPPER, Served
 from tests.support.keeping import plant
 from tests.support.vault import private_key
@@ -284,7 +284,7 @@ async def test_a_number_is_held_and_that_is_undone(old: Served) -> None:
         await fill(pilot, which="020 7946 0123", reason="a claim", reference="claim 17/2026")
         await until(pilot, shows(pilot, "Held: claim 17/2026, 4 recordings as things stand", "held 3"))
         assert calendar(app).going(TODAY) == Going(0, 3)
-        await pilot.press("z")
+        await undone(pilot)
         await until(pilot, shows(pilot, "Undone", "Due now 3"))
     assert [fact["body"]["reason"] for fact in old.facts("hold_released")] == ["held by mistake: undone"]
 
@@ -304,7 +304,7 @@ async def test_a_hold_is_released_and_undo_puts_on_another_like_it(old: Served) 
         await until(pilot, shows(pilot, "Release this", "goes with the next sweep"))
         await fill(pilot, reason="settled")
         await until(pilot, shows(pilot, "Released; undo puts on a new hold like it"))
-        await pilot.press("z")
+        await undone(pilot)
         await until(pilot, lambda: len(old.facts("hold")) == 4)
     first, again = old.facts("hold")[-2:]
     assert first["subject"] == held.id != again["subject"]
@@ -386,15 +386,6 @@ async def test_a_recording_of_a_day_is_held_from_its_list(old: Served) -> None:
         await until(pilot, shows(pilot, "held", "hold claim 17/2026"))
         await pilot.press("enter")
         await until(pilot, shows(pilot, "Recording", "Holds"))
-
-
-async def test_a_hold_comes_too_late_for_what_is_no_recording(old: Served) -> None:
-    app = app_of(old)
-    async with app.run_test(size=(100, 30), notifications=True) as pilot:
-        await pilot.press("6", "a")
-        await until(pilot, shows(pilot, "Hold recordings"))
-        await fill(pilot, on="desk", which="anything", reason="a claim", reference="claim 17/2026")
-        await until(pilot, shows(pilot, "cannot be held", "one of: number, call, recording"))
 
 
 async def test_an_account_that_may_not_is_shown_that(old: Served) -> None:

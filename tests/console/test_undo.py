@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gate.control.client import ControlClient
-from tests.console.conftest import app_of, shows, typed, until
+from tests.console.conftest import app_of, shows, typed, undone, until
 from tests.console.served import Served
 
 UNLISTED = "020 7946 0777"
@@ -69,7 +69,7 @@ async def test_an_objection_comes_back_with_its_note_as_it_was(served: Served) -
         await until(pilot, shows(pilot, "Remove this objection?"))
         await typed(pilot, "typing mistake")
         await until(pilot, shows(pilot, "14 rows"))
-        await pilot.press("z")
+        await undone(pilot)
         await until(pilot, shows(pilot, "15 rows", "Undone"))
     assert [row["note"] for row in call("objection_list", number=UNLISTED)["items"]] == [NOTE]
     assert served.facts("number_shown")[-1]["body"]["why"] == "to undo the removal of this objection"
@@ -86,7 +86,7 @@ async def test_a_hold_comes_back_with_its_reason_as_it_was(served: Served) -> No
         await until(pilot, shows(pilot, "Release this hold?"))
         await typed(pilot, "a mistake")
         await until(pilot, shows(pilot, "Released"))
-        await pilot.press("z")
+        await undone(pilot)
         await until(pilot, shows(pilot, "Undone"))
     (held,) = call("hold_list", number=UNLISTED)["items"]
     assert (held["reason"], held["reference"]) == (NOTE, f"case of {UNLISTED}")

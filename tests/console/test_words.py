@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -36,6 +36,7 @@ def test_a_number_that_was_asked_for_is_shown() -> None:
 
 def test_times_are_londons() -> None:
     assert words.clock("2026-07-15T13:32:10+00:00")[0] == "14:32:10"
+    words.it_is(datetime(2026, 7, 15, tzinfo=UTC))
     assert words.moment("2026-01-15T13:32:10+00:00")[0] == "15 Jan 13:32:10"
     assert words.day("2026-07-15")[0] == "15 Jul 2026"
     assert words.clock("never")[0] == "never"

@@ -62,7 +62,7 @@ def plain(fact: dict[str, Any]) -> dict[str, Any]:
 def test_a_days_work_in_the_console_and_by_the_command_line(tmp_path: Path) -> None:
     with running(tmp_path / "gate", announcement=0.6) as gate:
         auditor(gate)
-        console = [*PROGRAM, "console", "-c", str(gate.config)]
+        console = [*PROGRAM, "console", "--mode", "live", "-c", str(gate.config)]
         with Phones(port=gate.trunk_port), Tmux(console, cwd=tmp_path, PYTHONPATH=str(ROOT)) as screen:
             twins = Twins(gate)
             with Phones(to=gate.address) as near:
@@ -74,6 +74,8 @@ def test_a_days_work_in_the_console_and_by_the_command_line(tmp_path: Path) -> N
             refuse(screen, gate, twins, tmp_path)
             export(screen, gate, twins, tmp_path)
             screen.press("q")
+            screen.wait("Leave the console?")
+            screen.press("Enter")
             assert screen.ended() == 0
         twins.agree("hold", "request", "export")
         gate.verified()
@@ -173,7 +175,7 @@ def refused_by_hand(screen: Tmux, letters: Path) -> str:
     screen.press("s")
     screen.wait("More numbers of theirs")
     fill(screen, "", "", "")
-    screen.wait("found 1 calls", "+44 1134 *** *10")
+    screen.wait("found 1 call", "+44 1134 *** *10")
     screen.press("Escape")
     screen.wait(f"Request {found[1]}")
     screen.press("-")
@@ -229,8 +231,8 @@ def export(screen: Tmux, gate: Gatehouse, twins: Twins, folder: Path) -> None:
         screen.press("Enter")
         screen.wait("Export a bundle", "For Auditor")
         screen.press("BTab", "BTab")
-        instead(screen, f"{month:%Y-%m}-01", since)
-        instead(screen, f"{month:%Y-%m-%d}", until)
+        instead(screen, f"01/{month:%m/%Y}", since)
+        instead(screen, f"{month:%d/%m/%Y}", until)
         fill(screen, PURPOSE)
         instead(screen, ".bundle", str(mine))
         fill(screen, str(key))

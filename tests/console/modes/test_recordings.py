@@ -9,7 +9,7 @@ from typing import Any
 from textual.widgets import Input
 
 from console.widgets.wave import Wave
-from tests.console.conftest import app_of, screen_text, shows, typed, until
+from tests.console.conftest import app_of, screen_text, shows, typed, undone, until
 from tests.console.opener import PASSPHRASE, MadeUpOpener
 from tests.console.served import Served
 
@@ -27,14 +27,12 @@ async def test_a_key_is_tried_again_and_a_purpose_is_asked_for_once(shared: Serv
     app = app_of(shared, opener=opener)
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         await opened_list(pilot, "o")
-        await until(pilot, shows(pilot, "Passphrase"))
+        await until(pilot, shows(pilot, "What is it opened for?", "Passphrase"))
+        await typed(pilot, "complaint 17")
         await typed(pilot, "wrong")
-        await until(pilot, shows(pilot, "does not open ann.key"))
-        await pilot.press("o")
+        await until(pilot, shows(pilot, "does not open ann.key", "complaint 17"))
         await until(pilot, lambda: isinstance(app.focused, Input) and app.focused.password)
         await typed(pilot, PASSPHRASE)
-        await until(pilot, shows(pilot, "What is it opened for?"))
-        await typed(pilot, "complaint 17")
         await until(pilot, lambda: app.screen.query_one(Wave).envelope)
         await pilot.press("p")
         await until(pilot, opener.playing.is_set)
@@ -52,12 +50,13 @@ async def test_a_passphrase_is_on_no_screen_and_in_no_widget(shared: Served, tmp
     async with app.run_test(size=(100, 30)) as pilot:
         await opened_list(pilot, "o")
         await until(pilot, shows(pilot, "Passphrase"))
+        await typed(pilot, "complaint 17")
         for sign in PASSPHRASE:
             await pilot.press("space" if sign == " " else sign)
             assert PASSPHRASE[:4] not in screen_text(app)
         assert PASSPHRASE not in app.export_screenshot() and "correct" not in app.export_screenshot()
         await pilot.press("enter")
-        await until(pilot, shows(pilot, "What is it opened for?"))
+        await until(pilot, lambda: app.screen.query(Wave) and app.screen.query_one(Wave).envelope)
         gc.collect()
         kept = [each for each in gc.get_objects() if isinstance(each, Input) and PASSPHRASE in str(each.value)]
         assert kept == []
@@ -68,9 +67,8 @@ async def test_an_export_goes_where_one_says(shared: Served, tmp_path: Path) -> 
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         await opened_list(pilot, "e")
         await until(pilot, shows(pilot, "Passphrase"))
-        await typed(pilot, PASSPHRASE)
-        await until(pilot, shows(pilot, "What is it opened for?"))
         await typed(pilot, "complaint 17")
+        await typed(pilot, PASSPHRASE)
         await until(pilot, shows(pilot, "Export as a WAV"))
         await pilot.press("enter")
         await until(pilot, shows(pilot, "Written:"))
@@ -86,7 +84,7 @@ async def test_a_hold_is_put_and_taken_back(served: Served) -> None:
         await typed(pilot, "case 99/2026")
         await typed(pilot, "")
         await until(pilot, shows(pilot, "hold case 99/2026: a claim"))
-        await pilot.press("z")
+        await undone(pilot)
         await until(pilot, shows(pilot, "none on this recording or its call"))
         assert [fact["kind"] for fact in served.facts()[-2:]] == ["hold", "hold_released"]
 

@@ -55,7 +55,7 @@ async def test_a_refused_file_is_told_with_what_to_do(served: Served) -> None:
     path.write_text("")
     async with app.run_test(size=(100, 30), notifications=True) as pilot:
         await import_asked(pilot, path, "2026-07-15")
-        await until(pilot, shows(pilot, "It did not work"), seconds=PATIENCE)
+        await until(pilot, shows(pilot, "Not taken:"), seconds=PATIENCE)
         assert "14 Jul 2026" in screen_text(app)
 
 

@@ -42,10 +42,10 @@ class Source:
 class Shown(Themed):
     """The table alone."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, *, both_ways: bool = True) -> None:
         super().__init__()
         self.source = source
-        self.table = PagedTable(COLUMNS, source.fetch, both_ways=True, key_of="key")
+        self.table = PagedTable(COLUMNS, source.fetch, both_ways=both_ways, key_of="key")
 
     def compose(self) -> ComposeResult:
         yield self.table
@@ -73,6 +73,18 @@ async def test_the_end_of_a_million_rows_is_one_question_away() -> None:
         assert app.table.row["key"] == 3
         await pilot.press("g")
         await until(pilot, lambda: app.table.row and app.table.row["key"] == 1_000_000)
+
+
+async def test_a_list_that_cannot_begin_at_its_end_is_gone_through_to_it() -> None:
+    source = Source(12_345)
+    app = Shown(source, both_ways=False)
+    async with app.run_test(size=(40, 20)) as pilot:
+        await until(pilot, lambda: app.table.row)
+        await pilot.press("G")
+        await until(pilot, lambda: app.table.row and app.table.row["key"] == 1)
+        assert app.table.complete and app.table.total == 12_345
+        assert len(source.asked) <= 25, "in large pages"
+        assert held(app.table) <= WINDOW
 
 
 async def test_every_row_comes_once_on_the_way_down_and_up_again() -> None:

@@ -1,0 +1,116 @@
+"""Find: one line for a day, a time, an agent, a reason, a number, in calls, recordings, contacts or requests."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar, Final
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.suggester import Suggester
+from textual.widgets import Input, Static
+
+from console import keys
+from console.widgets.choice import Choice
+from console.widgets.dialog import DIALOG_CSS, Dialog
+from console.widgets.line import Line
+from console.words import today
+from gate.core.finding import sought
+from gate.core.terms import Reason
+
+WHERE: Final = ("calls", "recordings", "contacts", "requests")
+_WORDS: Final = sorted(
+    {word for reason in Reason for word in reason.value.split("_") if len(word) > 3} | {"today", "yesterday"}
+)
+
+
+class Words(Suggester):
+    """The rest of the last word: of a reason, a day, or of a line that was looked for before."""
+
+    def __init__(self, before: Sequence[str]) -> None:
+        super().__init__(use_cache=False)
+        self._before = tuple(before)
+
+    async def get_suggestion(self, value: str) -> str | None:
+        """The whole line with it."""
+        for line in self._before:
+            if value and line.startswith(value) and line != value:
+                return line
+        head, _, last = value.rpartition(" ")
+        found = next((word for word in _WORDS if len(last) > 1 and word.startswith(last) and word != last), None)
+        return f"{head} {found}".strip() if found else None
+
+
+class FindDialog(Dialog["tuple[str, str] | None"]):
+    """Its answer is the mode in which is looked, and the line; None where it was left."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        *keys.DIALOG,
+        Binding("up", "before(1)", show=False, priority=True),
+        Binding("down", "before(-1)", show=False, priority=True),
+    ]
+    DEFAULT_CSS = f"""
+    FindDialog {{ {DIALOG_CSS} }}
+    FindDialog > Vertical {{ width: 76; max-width: 98%; height: auto; background: $surface; border: round $primary;
+        padding: 0 1; }}
+    FindDialog .dialog-title {{ text-style: bold; color: $primary; }}
+    FindDialog Input {{ padding: 0 1; background: $panel; }}
+    FindDialog .find-said {{ color: $muted; }}
+    """
+
+    def __init__(self, before: Sequence[str]) -> None:
+        """``before``: lines that were looked for, the last first."""
+        super().__init__()
+        self._before = list(before)
+        self._at = -1
+
+    def compose(self) -> ComposeResult:
+        """The line, how it is understood, where is looked."""
+        with Vertical():
+            yield Static("Find", classes="dialog-title", markup=False)
+            yield Line(id="line", placeholder="25/11 14:00-14:30 alice listed", suggester=Words(self._before))
+            yield Static(_HOW, classes="find-said", id="said", markup=False)
+            yield Choice(WHERE, id="where")
+            yield Static(_KEYS, classes="find-said", markup=False)
+
+    def on_mount(self) -> None:
+        """Type at once."""
+        self.query_one(Line).focus()
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        """Say how the line is understood."""
+        event.stop()
+        said = sought(event.value, today()).said if event.value.strip() else ""
+        self.query_one("#said", Static).update(said or _HOW)
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        """Look for it."""
+        event.stop()
+        self._find()
+
+    def key_enter(self) -> None:
+        """On the choice too."""
+        self._find()
+
+    def _find(self) -> None:
+        line = " ".join(self.query_one(Line).value.split())
+        if line:
+            self.dismiss((self.query_one(Choice).value, line))
+
+    def action_before(self, by: int) -> None:
+        """A line that was looked for before, or after that one."""
+        if not isinstance(self.focused, Line) or not self._before:
+            return
+        self._at = max(-1, min(self._at + by, len(self._before) - 1))
+        field = self.query_one(Line)
+        field.value = self._before[self._at] if self._at >= 0 else ""
+        field.cursor_position = len(field.value)
+
+    def action_leave(self) -> None:
+        """Look for nothing."""
+        self.dismiss(None)
+
+
+_HOW: Final = "A day, a time or a span of it, an agent, a reason, a number: all of them must fit."
+_KEYS: Final = "Enter finds. Up: what was looked for before. Right: the suggestion. Tab: where is looked."

@@ -1,0 +1,327 @@
+"""A mode of lists: pages from the gate, a filter for each, rows opened, and what stands where there is no row."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, ClassVar
+
+import msgspec
+from textual import events, on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Horizontal, Vertical
+from textual.widgets import Static
+
+from console import keys, words
+from console.modes import revealing
+from console.modes.base import ModeScreen, known
+from console.modes.row import row_sections
+from console.widgets.compared import compared
+from console.widgets.filter import FilterLine
+from console.widgets.pages import PagedTable, Rows
+from console.widgets.report import Report, ReportScroll, Section
+from console.widgets.rows import Column, Row, RowsTable
+from console.words import InFull, today
+from gate.core.finding import sought
+from gate.errors import RefusedError
+from gate.operations.operation import Request
+
+FOLLOW_SECONDS = 2.0
+"""How often a list looks for news at most."""
+
+
+@dataclass(frozen=True)
+class View:
+    """One list of a mode: an operation that pages, and how its rows are shown."""
+
+    name: str
+    request: type[Request[Any]]
+    """For a page of it."""
+    columns: Sequence[Column]
+    key: str
+    """The field that a row is known by."""
+    none: str
+    """What is said where there is no row at all."""
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    """What the operation is asked with, always."""
+    filters: Callable[[str], Mapping[str, Any]] | None = None
+    """What was typed behind ``/`` -> fields of the operation; None: rows are compared here, by what they show."""
+    finds: str = "what stands in a row"
+    """What is found by what is typed behind ``/``."""
+    items: str = "items"
+    """Where the answer has the rows."""
+    kind: str = ""
+    """What ``reveal`` calls a row of this list; empty: it holds no number."""
+
+
+def looked_for(text: str) -> Mapping[str, Any]:
+    """What was typed to find calls or recordings, as fields: a period, and words."""
+    line = sought(text, today())
+    found = {"text": line.text or None, "since": line.since, "until": line.until}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+class ListMode(ModeScreen):
+    """A mode of one list or several (``VIEWS``): Tab goes from one to the next, ``/`` filters, Enter opens."""
+
+    BINDINGS: ClassVar[list[BindingType]] = keys.LIST
+    VIEWS: ClassVar[Sequence[View]] = ()
+    FOUND: ClassVar[int] = 0
+    """Number of the view in which is looked for what was typed elsewhere."""
+    DEFAULT_CSS = """
+    ListMode .views { height: 1; padding: 0 1; color: $muted; }
+    ListMode #lists { height: 1fr; }
+    ListMode #preview { display: none; width: 72; height: 1fr; border-left: solid $panel; }
+    ListMode.-vast #preview { display: block; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.at = 0
+        """Number of the view that is shown."""
+        self.paused = False
+        self._texts: dict[int, str] = {}
+        self._leaves: object = None
+        self._renewed = 0.0
+
+    def body(self) -> ComposeResult:
+        """What stands above, a heading, a table for each view, the filter."""
+        yield from self.above()
+        yield Static("", classes="views", markup=False)
+        with Horizontal(id="lists"):
+            with Vertical():
+                for number, view in enumerate(self.VIEWS):
+                    table = PagedTable(
+                        view.columns,
+                        self._fetch(number),
+                        both_ways="before" in known(view.request, before=None),
+                        key_of=view.key,
+                        none=view.none,
+                        id=f"view-{number}",
+                    )
+                    table.display = number == 0
+                    yield table
+            with ReportScroll(id="preview", can_focus=False):
+                yield Report()
+        yield from self.below()
+        yield FilterLine("")
+
+    def above(self) -> ComposeResult:
+        """Override: what stands above the lists."""
+        yield from ()
+
+    def below(self) -> ComposeResult:
+        """Override: what stands below the lists."""
+        yield from ()
+
+    @property
+    def view(self) -> View:
+        """The list that is shown."""
+        return self.VIEWS[self.at]
+
+    @property
+    def table(self) -> PagedTable:
+        """Its table."""
+        return self.query_one(f"#view-{self.at}", PagedTable)
+
+    def on_mount(self) -> None:
+        """The first list."""
+        self.show_view(0)
+
+    def show_view(self, number: int) -> None:
+        """Show one of the lists and give it the keys; the filter's line, which they share, has that of this list."""
+        line = self.query_one(FilterLine)
+        self._filter_by(line.settled())  # what was typed last belongs to the list that is left
+        self.at = number
+        line.show(self._texts.get(number, ""))
+        for each in range(len(self.VIEWS)):
+            self.query_one(f"#view-{each}", PagedTable).display = each == number
+        self._say_views()
+        self.table.focus()
+        self._admit()
+        self.table.load()
+        self.refresh_bindings()
+        self._preview()
+
+    def _admit(self) -> None:
+        """A list that this account may not see is not asked for, and says so."""
+        self.table.shut = self.shut(self.view.request)
+
+    def on_resize(self, event: events.Resize) -> None:
+        """The line above is as wide as the window; a wide one has room beside the list."""
+        self.call_after_refresh(self._say_views)
+        self.call_after_refresh(self._preview)
+
+    def _say_views(self) -> None:
+        names = [f"[{view.name}]" if number == self.at else f" {view.name} " for number, view in enumerate(self.VIEWS)]
+        text = self._texts.get(self.at, "")
+        table = self.table
+        rows = words.many(table.total, "row") if table.complete else f"{table.total:,}+ rows"
+        rows = rows if table.total else ""
+        said = "  ".join(names).strip() + (f"   filter: {text}" if text else "") + ("   PAUSED" if self.paused else "")
+        width = max(0, self.size.width - 2)
+        self.query_one(".views", Static).update(said.ljust(max(0, width - len(rows))) + rows)
+
+    def action_view(self, by: int) -> None:
+        """The next list, or the one before."""
+        if len(self.VIEWS) > 1:
+            self.show_view((self.at + by) % len(self.VIEWS))
+
+    def told(self, said: Mapping[str, Any]) -> None:
+        """Whatever a list shows comes from the log: where that has grown, look again, though not all the time."""
+        leaves, now = (said.get("log") or {}).get("size"), time.monotonic()
+        if leaves == self._leaves or self.paused or now - self._renewed < FOLLOW_SECONDS:
+            return
+        first, self._leaves, self._renewed = self._leaves is None, leaves, now
+        if not first:
+            self.table.renew()
+
+    # --- beside the list ------------------------------------------------------------------------------------------
+
+    @on(RowsTable.Moved)
+    def _moved(self) -> None:
+        self._preview()
+
+    def _preview(self) -> None:
+        """More of the row under the cursor, where the window is wide enough."""
+        if self.VIEWS and self.has_class("-vast"):
+            self._show_beside(self.table.row)
+
+    @work(exclusive=True, group="preview", exit_on_error=False)
+    async def _show_beside(self, row: Row | None) -> None:
+        sections = await self.preview(row) if row is not None else ()
+        for report in self.query("#preview Report").results(Report):
+            report.show(sections)
+
+    async def preview(self, row: Row) -> Sequence[Section]:
+        """Override: what stands beside the list."""
+        return row_sections(row)
+
+    # --- following ------------------------------------------------------------------------------------------------
+
+    def action_pause(self) -> None:
+        """Follow what happens, or let the list stand."""
+        self.paused = not self.paused
+        self._say_views()
+        if not self.paused:
+            self.table.renew()
+
+    # --- pages ----------------------------------------------------------------------------------------------------
+
+    def _fetch(self, number: int) -> Any:
+        view = self.VIEWS[number]
+
+        async def fetch(after: str | None, before: str | None, limit: int) -> Rows:
+            text = self._texts.get(number, "")
+            if text and view.filters is None:
+                return await compared(view.columns, text, partial(page, ""), after, limit, whole=before is not None)
+            return await page(text, after, before, limit)
+
+        async def page(text: str, after: str | None, before: str | None, limit: int) -> Rows:
+            fields = dict(self.asked(view)) | (dict(view.filters(text)) if text and view.filters else {})
+            fields |= {name: value for name, value in (("after", after), ("before", before)) if value is not None}
+            fields = known(view.request, masked=True, limit=limit) | fields
+            answer = msgspec.to_builtins(await self.feed.ask(view.request(**fields)))
+            return Rows(answer[view.items], answer.get("next"), answer.get("prev"))
+
+        return fetch
+
+    def asked(self, view: View) -> Mapping[str, Any]:
+        """Override: what the list's operation is asked with, where that is not always the same."""
+        return view.fields
+
+    @on(PagedTable.Loaded)
+    def _loaded(self) -> None:
+        self._say_views()
+        self._say_missed()
+        self._preview()
+
+    @on(PagedTable.Failed)
+    def _failed(self, message: PagedTable.Failed) -> None:
+        message.table.old = True
+        refused = isinstance(message.error, RefusedError) and message.table.total == 0  # the list says it
+        if self.feed.link.up is not False and not refused:
+            self.complain(message.error)
+
+    @on(RowsTable.Opened)
+    def _opened(self, message: RowsTable.Opened) -> None:
+        row = message.table.row
+        if row is not None:
+            self.open_row(row)
+
+    def open_row(self, row: Row) -> None:
+        """Override: Enter on a row."""
+
+    def returned(self) -> None:
+        """Look for news in the list that is shown."""
+        if not self.VIEWS:
+            return
+        self._admit()
+        self.table.load()
+        self.table.renew()
+
+    def copied(self) -> str:
+        """The row's id."""
+        row = self.table.row
+        return str(row.get(self.view.key, "")) if row else ""
+
+    # --- the filter -----------------------------------------------------------------------------------------------
+
+    def action_filter(self) -> None:
+        """Type a filter."""
+        self.query_one(FilterLine).open(f"finds by {self.view.finds}")
+
+    def action_back(self) -> None:
+        """No filter any more."""
+        line = self.query_one(FilterLine)
+        if line.text:
+            line.clear()
+
+    @on(FilterLine.Changed)
+    def _filtered(self, message: FilterLine.Changed) -> None:
+        if message.text == self.query_one(FilterLine).text:  # else it was meant for the list before, which has it
+            self._filter_by(message.text)
+
+    def _filter_by(self, text: str) -> None:
+        if text != self._texts.get(self.at, ""):
+            self._texts[self.at] = text
+            self.table.filtered = text
+            self.table.reload()
+            self._say_views()
+
+    def find(self, text: str) -> None:
+        """Filter the first list by a text that was typed elsewhere."""
+        if self.at != self.FOUND:
+            self.show_view(self.FOUND)
+        self.query_one(FilterLine).show(text)
+        self._filter_by(text)
+        self.table.focus()
+
+    @on(FilterLine.Left)
+    def _filter_left(self) -> None:
+        self.table.focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What this list, and this account, can do."""
+        if not self.VIEWS:
+            return True
+        if action == "reveal":
+            return bool(self.view.kind) and (self.feed.session.may("reveal") or None)
+        return True
+
+    # --- numbers --------------------------------------------------------------------------------------------------
+
+    @work
+    async def action_reveal(self) -> None:
+        """Show the row's number in full for a while; the gate logs who asked, and why."""
+        row, table, view = self.table.row, self.table, self.view
+        if row is None:
+            return
+        answer = await revealing.reveal(self, view.kind, str(row[view.key]))
+        if answer is not None:
+            key = str(row[view.key])
+            table.amend(key, number=InFull(answer))
+            self.set_timer(revealing.REVEALED_SECONDS, lambda: table.restore(key))

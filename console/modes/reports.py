@@ -1,0 +1,193 @@
+"""What the house is asked for: a month in figures, the record of processing, tomorrow; configuration and roles."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from console import words
+from console.feed import on_thread
+from console.late import late
+from console.modes.audit_detail import TextDetail
+from console.modes.request_doing import choose
+from console.modes.request_forms import filled
+from console.theme import DIM, OK, PLAIN, WARN
+from console.widgets.ask import Field
+from console.widgets.report import Section
+from gate.core.days import HOW, day_of
+from gate.core.showing import clean
+from gate.errors import UsageError
+from gate.operations.contacts.forecast import ContactsForecast, ContactsThen
+from gate.operations.operation import ROLES, Operation, Request, operation_of
+from gate.operations.reports.article30 import ReportArticle30
+from gate.operations.reports.month import ReportMonth
+
+if TYPE_CHECKING:
+    from console.modes.base import GateScreen
+
+MONTH, RECORD, FORECAST, CONFIGURATION, ACCOUNT = "month", "record", "forecast", "configuration", "account"
+PAPERS: Final = {
+    MONTH: "the figures of a month, for the firm's management",
+    RECORD: "the record of processing (UK GDPR Art 30), as configured",
+    FORECAST: "who may be called tomorrow, or on another day to come",
+    CONFIGURATION: "every value, with where it comes from",
+    ACCOUNT: "who you are to the gate, and what your roles may do",
+}
+_MONTH = re.compile(r"(\d{1,2})/(\d{4})|(\d{4})-(\d{2})").fullmatch
+
+
+async def show(screen: GateScreen) -> None:
+    """Pick one, and show it. Call it in a worker."""
+    what = await choose(screen, "Reports, and how the gate is set up", "Which", list(PAPERS.items()))
+    if what in (MONTH, RECORD):
+        await _page(screen, ReportMonth if what == MONTH else ReportArticle30)
+    elif what == FORECAST:
+        await _forecast(screen)
+    elif what == CONFIGURATION:
+        _configuration(screen)
+    elif what == ACCOUNT:
+        screen.app.push_screen(TextDetail("audit", "Your account", account(screen), screen.feed.session.actor, "it"))
+
+
+# --- pages ----------------------------------------------------------------------------------------------------------
+
+
+async def _page(screen: GateScreen, request: type[ReportMonth] | type[ReportArticle30]) -> None:
+    """A report as a page in a file, and its figures on the screen."""
+    papers, files = screen.app.setup.papers, screen.app.setup.files
+    if shut := screen.shut(request):
+        screen.notify(shut, severity="warning", timeout=6, markup=False)
+        return
+    last = screen.feed.now().replace(day=1)
+    month = f"{(last.month - 2) % 12 + 1:02}/{last.year - (last.month == 1)}"
+    of_month = request is ReportMonth
+    saves = papers is not None and files is not None
+    offered = screen.app.setup.exports / ("report.html" if of_month else "record.html")
+
+    async def send(told: Mapping[str, str]) -> tuple[Any, Path | None]:
+        asked: Request[Any] = ReportMonth(month=month_of(told["month"])) if of_month else ReportArticle30()
+        report = msgspec.to_builtins(await screen.feed.ask(asked, timeout=120.0))
+        path = Path(told["output"].strip()) if told.get("output", "").strip() else None
+        if path is not None and papers is not None and files is not None:
+            page = papers.month(report) if of_month else papers.record(report)
+            await on_thread(partial(files.write, path, page.encode("utf-8", "replace")))
+        return report, path
+
+    fields = (
+        *((Field("month", "Month", month, hint="10/2026"),) if of_month else ()),
+        *((Field("output", "Save as a page; empty: only show it", str(offered), needed=False),) if saves else ()),
+    )
+    title = "The figures of a month" if of_month else "The record of processing"
+    said = "It holds counts, codes and dates, and names nobody but the firm's accounts and PBXs."
+    answer = await filled(screen, title, fields, send, said=said, act="Make it")
+    if answer is None:
+        return
+    report, path = answer
+    if path is not None:
+        screen.app.done(f"Written: {path}")
+    screen.app.push_screen(TextDetail("audit", title, figures(report), str(path or ""), "where it is"))
+
+
+def month_of(text: str) -> str:
+    """``2026-10`` of ``10/2026`` or ``2026-10``. Raises ``UsageError``."""
+    found = _MONTH(text.strip())
+    if found is None:
+        raise UsageError(f"{text.strip()!r} is no month", hint="write 10/2026")
+    return f"{found[2] or found[3]}-{int(found[1] or found[4]):02}"
+
+
+def figures(report: Mapping[str, Any]) -> list[Section]:
+    """A report's figures as they are: what is one value first, then each part by itself."""
+    plain = [(_named(name), _value(value)) for name, value in report.items() if not isinstance(value, Mapping | list)]
+    sections = [Section("", plain)]
+    for name, value in report.items():
+        if isinstance(value, Mapping):
+            sections.append(Section(_named(name), [(_named(key), _value(inner)) for key, inner in value.items()]))
+        elif isinstance(value, list) and value:
+            sections.append(Section(_named(name), lines=[_value(each) for each in value]))
+    return sections
+
+
+def _named(name: str) -> str:
+    said = str(name).replace("_", " ")
+    return clean(said[:1].upper() + said[1:])
+
+
+def _value(value: Any) -> words.Shown:
+    if value is None or value in ("", [], {}):
+        return words.NOTHING
+    if isinstance(value, bool):
+        return ("yes" if value else "no"), PLAIN
+    if isinstance(value, int):
+        return words.count(value)
+    if isinstance(value, Mapping):
+        return "; ".join(f"{_named(key)}: {_value(inner)[0]}" for key, inner in value.items()), PLAIN
+    if isinstance(value, list):
+        return f"{len(value)}" if len(value) > 12 else ", ".join(_value(each)[0] for each in value), PLAIN
+    return words.text(value)
+
+
+# --- tomorrow -------------------------------------------------------------------------------------------------------
+
+
+async def _forecast(screen: GateScreen) -> None:
+    if shut := screen.shut(ContactsForecast):
+        screen.notify(shut, severity="warning", timeout=6, markup=False)
+        return
+
+    async def send(told: Mapping[str, str]) -> ContactsThen:
+        try:
+            day = day_of(told["day"], words.today(), ahead=True)
+        except ValueError:
+            raise UsageError(f"{told['day']!r} is not a day", hint=HOW) from None
+        return await screen.feed.ask(ContactsForecast(day=day), timeout=120.0)
+
+    field = Field("day", "Day", "tomorrow", hint="30/11, tomorrow, monday")
+    then = await filled(screen, "Who may be called?", (field,), send, said="Nothing is kept of it.", act="Look")
+    if then is not None:
+        title = f"Contacts on {then.day:%A %d %B %Y}"
+        screen.app.push_screen(TextDetail("contacts", title, figures(msgspec.to_builtins(then)), "", "nothing"))
+
+
+# --- how the gate is set up -----------------------------------------------------------------------------------------
+
+
+def _configuration(screen: GateScreen) -> None:
+    papers = screen.app.setup.papers
+    if papers is None:
+        screen.notify("This console was not started with a configuration: dialgate config show", timeout=6)
+        return
+    try:
+        values = papers.configuration()
+    except (OSError, ValueError):
+        screen.notify("The configuration cannot be read by this account.", severity="warning", timeout=6)
+        return
+    sections: dict[str, list[tuple[str, words.Shown]]] = {}
+    for key, value, origin in values:
+        said, tone = f"{value}   {origin}", DIM if origin == "default" else PLAIN
+        sections.setdefault(key.partition(".")[0], []).append((clean(key.partition(".")[2]), (clean(said), tone)))
+    shown = [Section(name, pairs) for name, pairs in sections.items()]
+    screen.app.push_screen(TextDetail("audit", "Configuration, as its file is now", shown, "", "nothing"))
+
+
+def account(screen: GateScreen) -> Sequence[Section]:
+    """Who we are to the gate; what we may, and what takes another role."""
+    operations: Mapping[str, Operation[Any, Any]] = late("gate.operations.catalogue:OPERATIONS")
+    session = screen.feed.session
+    pairs = [("Account", words.text(session.actor)), ("Role", words.text(session.role))]
+    may = sorted(name for name in operations if session.may(name))
+    rest = [each for name, each in sorted(operations.items()) if not session.may(name)]
+    lines = [
+        (f"{operation_of(each.request).name}: {', '.join(role for role in ROLES if role in each.roles)}", WARN)
+        for each in rest
+    ]
+    return [
+        Section("", pairs),
+        Section("May be asked for", lines=[(", ".join(may), OK)]),
+        Section("Takes another role", lines=lines or [("nothing", DIM)]),
+    ]

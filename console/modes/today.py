@@ -1,0 +1,167 @@
+"""Today: the day of whoever looks, at a glance; Enter leads to where each thing is done."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Mapping, Sequence
+from datetime import datetime, timedelta
+from datetime import time as day_time
+from typing import Any, ClassVar, TypeVar
+
+import msgspec
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.widgets import Static
+
+from console import keys, words
+from console.feed import on_thread
+from console.late import late, open_detail
+from console.modes import today_shown as shown
+from console.modes.base import ModeScreen
+from console.modes.today_shown import Item
+from console.widgets.rows import Column, LocalTable, RowsTable
+from gate.core.showing import LONDON
+from gate.errors import GateError
+from gate.operations.calls.calls import CallsReasons, ReasonCount
+from gate.operations.operation import Request, operation_of
+from gate.operations.retention.schedule import RetentionStatus
+
+R = TypeVar("R")
+FOLLOW_SECONDS = 5.0
+"""How often the day is looked at anew at most, while the log grows."""
+COLUMNS = (
+    Column("", 14, lambda row: row["label"]),
+    Column("Today", 40, lambda row: row["text"], grows=True),
+)
+
+
+def _asked_for() -> tuple[Request[Any], Request[Any]]:
+    """Requests that are open, and what waits for a second person: loaded after the first picture."""
+    requests = late("gate.operations.requests.listing:ListOf")(masked=True, limit=1000)
+    return requests, late("gate.operations.proposals:ProposalList")()
+
+
+class Mode(ModeScreen):
+    """The day."""
+
+    MODE = "today"
+    PAGE = "console"
+    BINDINGS: ClassVar[list[BindingType]] = keys.TODAY
+    HELP_TEXT = (
+        "Your day at a glance: what is overdue or due, what waits for a second person, what the sweep will take, how "
+        "many days each register has left, yesterday beside the week before, refusals that jumped. What your role does "
+        "comes first. Enter leads to where it is done; F or / finds calls by day, time, agent, reason and number."
+    )
+    DEFAULT_CSS = """
+    Mode .today-heading { height: 1; padding: 0 1; color: $muted; }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._leaves: object = None
+        self._looked = 0.0
+
+    def body(self) -> ComposeResult:
+        """The day it is, and its rows."""
+        yield Static("", classes="today-heading", markup=False)
+        yield LocalTable(COLUMNS, key_of="id", none="Asking the gate…", id="today-items")
+
+    def on_mount(self) -> None:
+        """The keys go to the rows."""
+        self.query_one(LocalTable).focus()
+        self.returned()
+
+    def told(self, said: Mapping[str, Any]) -> None:
+        """Look again where the log has grown, though not all the time."""
+        leaves, now = (said.get("log") or {}).get("size"), time.monotonic()
+        if leaves != self._leaves and now - self._looked >= FOLLOW_SECONDS:
+            self._leaves = leaves
+            self.returned()
+
+    def returned(self) -> None:
+        """Look at the day."""
+        if self.feed.link.up:
+            self._looked = time.monotonic()
+            self._look()
+        elif self.feed.link.up is False:
+            self._table_says("Not known: the gate is away.")
+
+    def _table_says(self, text: str) -> None:
+        table = self.query_one(LocalTable)
+        table.none = text
+        table.refresh()
+
+    @work(exclusive=True, group="today")
+    async def _look(self) -> None:
+        today = self.feed.now().astimezone(LONDON).date()
+        found, complete = await self._found()
+        name = self.feed.session.actor.partition(":")[2].partition("(")[0]
+        who = f"{name}, {self.feed.session.role}" if name else self.feed.session.role
+        note = "" if complete else "   not all of it is known: the gate did not answer everything"
+        self.query_one(".today-heading", Static).update(f"{today:%A %d %B %Y}   {who}{note}")
+        self._table_says("Nothing is due, and nothing waits." if complete else "Not known: the gate did not answer.")
+        table = self.query_one(LocalTable)
+        table.set_rows([item.row() for item in shown.ordered(found, self.feed.session.role)])
+        table.old = False
+
+    async def _found(self) -> tuple[list[Item], bool]:
+        """The rows, and whether everything that this account may see was told."""
+        requests, waiting = await on_thread(_asked_for)
+        asked: list[Awaitable[list[Item] | None]] = [
+            self._of(requests, lambda told: shown.due(msgspec.to_builtins(told.items))),
+            self._of(waiting, lambda told: shown.waiting(told.items)),
+            self._of(RetentionStatus(), shown.sweep),
+            self._days(),
+        ]
+        told = await asyncio.gather(*asked)
+        items = shown.attentions(self.app.attention) + shown.registers(self.feed.snapshot.get("registers") or ())
+        for each in told:
+            items += each or []
+        return items, all(each is not None for each in told)
+
+    async def _of(self, request: Request[R], made: Any) -> list[Item] | None:
+        """Nothing where this account may not see it; None where it is not known."""
+        if not self.feed.session.may(operation_of(request).name):
+            return []
+        try:
+            items: list[Item] = made(await self.feed.ask(request))
+        except GateError:
+            return None
+        return items
+
+    async def _days(self) -> list[Item] | None:
+        """Yesterday and the week before it; the last hour for whoever may not see them."""
+        if not self.feed.session.may(operation_of(CallsReasons).name):
+            return shown.hour(self.feed.snapshot.get("counts") or {})
+        midnight = datetime.combine(self.feed.now().astimezone(LONDON).date(), day_time(), LONDON)
+        begins = [midnight - timedelta(days=1), midnight - timedelta(days=1 + shown.DAYS_BEFORE)]
+        try:
+            now: Sequence[ReasonCount] = (await self.feed.ask(CallsReasons(since=begins[0], until=midnight))).items
+            before = (await self.feed.ask(CallsReasons(since=begins[1], until=begins[0]))).items
+        except GateError:
+            return None
+        return shown.yesterday(begins[0].date(), now, before)
+
+    @on(RowsTable.Opened)
+    def _opened(self) -> None:
+        row = self.query_one(LocalTable).row
+        if row is not None:
+            self._go(row["item"])
+
+    @work
+    async def _go(self, item: Item) -> None:
+        """To where it is done."""
+        if item.kind == "request" and item.more:
+            open_detail(self, "request", self.MODE, "", item.more)
+            return
+        if item.place.mode == self.MODE:
+            self.notify(words.text(item.text[0])[0], timeout=10, markup=False)
+            return
+        await self.app.go(item.place, item.find)
+
+    def copied(self) -> str:
+        """What the row says."""
+        row = self.query_one(LocalTable).row
+        return str(row["text"][0]) if row else ""

@@ -1,0 +1,178 @@
+"""The day in rows: what is overdue or due, what waits, what goes, registers, yesterday against the days before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any, Final
+
+from console import words
+from console.attention import Attention, Place
+from console.modes import request_shown
+from console.theme import BAD, DIM, LOUD, OK, PLAIN, WARN
+from gate.core.terms import ALLOWING
+
+if TYPE_CHECKING:
+    from gate.operations.calls.calls import ReasonCount
+    from gate.operations.proposals import Proposal
+    from gate.operations.retention.schedule import RetentionNow
+
+SOON_DAYS: Final = 7
+"""A request that is due within so many days is of today."""
+DAYS_BEFORE: Final = 7
+JUMP: Final = 2
+"""Refusals are told of where there were so many times as many as on a day of the week before,"""
+LEAST: Final = 5
+"""and so many more."""
+_ALLOWING: Final = frozenset(reason.value for reason in ALLOWING)
+ORDER: Final[Mapping[str, Sequence[str]]] = {
+    "admin": ("attention", "register", "request", "waits", "sweep", "calls", "jump"),
+    "compliance": ("request", "waits", "attention", "sweep", "register", "jump", "calls"),
+    "auditor": ("attention", "waits", "request", "jump", "calls", "register", "sweep"),
+    "viewer": ("attention", "calls", "register", "sweep", "request", "waits", "jump"),
+}
+"""What comes first, by role."""
+
+
+@dataclass(frozen=True)
+class Item:
+    """One row of the day."""
+
+    ident: str
+    kind: str
+    """One of ``ORDER``."""
+    label: words.Shown
+    text: words.Shown
+    place: Place
+    find: str = ""
+    """What is looked for there."""
+    more: Mapping[str, Any] = field(default_factory=dict)
+    """The thing itself, where Enter opens it."""
+
+    def row(self) -> dict[str, Any]:
+        """For a table."""
+        return {"id": self.ident, "label": self.label, "text": self.text, "item": self}
+
+
+def attentions(found: Iterable[Attention]) -> list[Item]:
+    """What ``dialgate status`` tells; requests and acts that wait have rows of their own, with more in them."""
+    return [
+        Item(f"attention {each.text}", "attention", (each.word, BAD), (each.text, PLAIN), each.place)
+        for each in found
+        if each.word not in ("OVERDUE", "2nd person")
+    ]
+
+
+def due(rows: Sequence[Mapping[str, Any]]) -> list[Item]:
+    """Requests that are overdue, warned of, or due within days; how many are open besides."""
+    items = []
+    for row in rows:
+        left = request_shown.left(row)
+        days = row.get("days_left")
+        if left[1] not in (BAD, WARN) and (days is None or days > SOON_DAYS):
+            continue
+        said = f"{row['reference']}, {row['asks']}, {request_shown.state(row)[0]}: due {words.day(row.get('due'))[0]}"
+        items.append(Item(f"request {row['id']}", "request", left, (said, PLAIN), Place("requests", 1), more=row))
+    rest = len(rows) - len(items)
+    if rows and rest:
+        said = f"{words.many(rest, 'other request')} open, none of them due within {SOON_DAYS} days"
+        items.append(Item("requests", "request", ("open", DIM), (said, DIM), Place("requests", 0)))
+    elif not rows:
+        items.append(Item("requests", "request", ("none", DIM), ("No request is open.", DIM), Place("requests", 0)))
+    return items
+
+
+def waiting(found: Sequence[Proposal]) -> list[Item]:
+    """What one person has asked for, and another confirms."""
+    return [
+        Item(
+            f"waits {each.id}",
+            "waits",
+            ("2nd person", LOUD),
+            (f"{words.text(each.what)[0]}: asked for by {words.text(each.asked_by)[0]}, until "
+             f"{words.minute(each.until)}", PLAIN),
+            Place("retention", 0, "waiting"),
+        )
+        for each in found
+    ]  # fmt: skip
+
+
+def sweep(now: RetentionNow) -> list[Item]:
+    """What the sweep will take."""
+    place = Place("retention", 0)
+    if now.waits:
+        return [Item("sweep", "sweep", ("SWEEP WAITS", BAD), (words.text(now.waits)[0], PLAIN), place)]
+    goes = f"{words.many(now.due, 'recording')} with the sweep at {now.sweep_at}" if now.due else "nothing"
+    held = f"; {now.held:,} held, which stay" if now.held else ""
+    tone = WARN if now.due else DIM
+    return [Item("sweep", "sweep", ("sweep", tone), (f"Goes today: {goes}{held}", PLAIN if now.due else DIM), place)]
+
+
+def registers(rows: Iterable[Mapping[str, Any]]) -> list[Item]:
+    """Days left of each register."""
+    return [
+        Item(f"register {row.get('name')}", "register", words.register_line(row, short=True),
+             (f"List of {words.day(row.get('as_of'))[0]}: {words.until(row)[0]}", PLAIN), Place("registers", 0))
+        for row in rows
+    ]  # fmt: skip
+
+
+def yesterday(day: date, counts: Sequence[ReasonCount], before: Sequence[ReasonCount]) -> list[Item]:
+    """Attempts of yesterday beside a day of the week before, then refusals that jumped, by reason and by agent."""
+    total, refused = sum(each.attempts for each in counts), _refused(counts)
+    each_day = round(sum(each.attempts for each in before) / DAYS_BEFORE)
+    refused_before = round(_refused(before) / DAYS_BEFORE)
+    said = (
+        f"{words.many(total, 'attempt')}, {refused:,} refused; a day of the week before: {each_day:,}, "
+        f"{refused_before:,} refused"
+    )
+    found = f"{day:%d/%m/%Y}"
+    items = [Item("yesterday", "calls", ("yesterday", PLAIN), (said, PLAIN), Place("calls"), found)]
+    for what, key in (("reason", _reason), ("agent", _agent)):
+        now, was = _by(counts, key), _by(before, key)
+        for name in sorted(now, key=lambda name: -now[name]):
+            usual = was.get(name, 0) / DAYS_BEFORE
+            if now[name] < JUMP * usual or now[name] < usual + LEAST:
+                continue
+            shown = name.replace("_", " ") if what == "reason" else words.caller({"from": name})[0]
+            told = f"{now[name]:,} refused yesterday{' of' if what == 'agent' else ' as'} {shown}, usually {usual:.0f}"
+            items.append(
+                Item(f"jump {what} {name}", "jump", ("jumped", WARN), (told, PLAIN), Place("calls"),
+                     f"{found} {shown if what == 'reason' else name}")
+            )  # fmt: skip
+    return items
+
+
+def _refused(counts: Iterable[ReasonCount]) -> int:
+    return sum(each.attempts for each in counts if each.reason not in _ALLOWING)
+
+
+def _reason(row: ReasonCount) -> str:
+    return row.reason
+
+
+def _agent(row: ReasonCount) -> str:
+    return row.claimed_by or "erased"
+
+
+def _by(counts: Iterable[ReasonCount], key: Any) -> dict[str, int]:
+    sums: dict[str, int] = {}
+    for each in counts:
+        if each.reason not in _ALLOWING:
+            sums[key(each)] = sums.get(key(each), 0) + each.attempts
+    return sums
+
+
+def hour(counts: Mapping[str, int]) -> list[Item]:
+    """The last hour, for whoever may not see the days before."""
+    total = sum(counts.values())
+    refused = sum(count for name, count in counts.items() if name not in _ALLOWING)
+    said = f"{words.many(total, 'attempt')} in the last hour, {refused:,} refused"
+    return [Item("hour", "calls", ("last hour", OK if total else DIM), (said, PLAIN), Place("live"))]
+
+
+def ordered(items: Iterable[Item], role: str) -> list[Item]:
+    """As the role has its day."""
+    order = ORDER.get(role, ORDER["admin"])
+    return sorted(items, key=lambda item: order.index(item.kind))

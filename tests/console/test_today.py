@@ -1,0 +1,142 @@
+"""Today, the first mode; Find; and from a call to its recording and back."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from console.app import ConsoleApp
+from console.modes.calls import CallDetail
+from console.modes.recordings import RecordingDetail
+from console.modes.request_detail import RequestDetail
+from console.modes.today_shown import Item, ordered, yesterday
+from console.ports import Setup
+from console.widgets.rows import LocalTable
+from gate.control.client import ControlClient
+from gate.operations.calls.calls import ReasonCount
+from tests.console.asked import board
+from tests.console.conftest import SMALL, app_of, screen_text, shows, typed, until
+from tests.console.day import NOW
+from tests.console.opener import PASSPHRASE, MadeUpOpener
+from tests.console.served import Served
+from tests.console.test_told import become
+
+
+def items(app: Any) -> list[Item]:
+    """The rows of the day."""
+    table = app.screen.query_one(LocalTable)
+    return [table.row_at(place)["item"] for place in range(table.total)]
+
+
+async def test_the_first_picture_is_the_day_of_whoever_looks(served: Served) -> None:
+    board(served)
+    app = ConsoleApp(Setup(socket=served.socket, now=served.clock.now))
+    app.animation_level = "none"
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, shows(pilot, "Wednesday 15 July 2026", "OVERDUE 1 d", "DSR-2026-0001", "TPS 26 d"))
+        assert app.screen.MODE == "today"  # type: ignore[attr-defined]
+        kinds = [item.kind for item in items(app)]
+        assert {"request", "register", "sweep", "calls"} <= set(kinds)
+        become(app, "compliance")
+        app.screen.returned()  # type: ignore[attr-defined]
+        await until(pilot, lambda: items(app)[0].kind == "request")
+        await pilot.press("g", "enter")
+        await until(pilot, lambda: isinstance(app.screen, RequestDetail))
+        await until(pilot, shows(pilot, "What may be done now"))
+        await pilot.press("escape")
+        await until(pilot, lambda: app.screen.MODE == "today")  # type: ignore[attr-defined]
+        become(app, "viewer")
+        served.asked.clear()
+        app.screen.returned()  # type: ignore[attr-defined]
+        await until(pilot, shows(pilot, "last hour"))
+        assert not served.rows("request_list") and not served.rows("calls_reasons")
+        assert "OVERDUE 1 d" not in screen_text(app)
+
+
+async def test_what_was_done_elsewhere_is_seen_without_asking_again(served: Served) -> None:
+    app = app_of(served, mode="today")
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, shows(pilot, "No request is open."))
+        served.clock.time += timedelta(seconds=10)
+        who = {"name": "Nina New", "contact": "nina@example.org", "numbers": ["020 7946 0301"]}
+        ControlClient(served.socket).call("request_open", asks="access", channel="post", **who)
+        await until(pilot, shows(pilot, "1 other request open"))
+
+
+def test_refusals_that_jumped_are_told_by_reason_and_by_agent() -> None:
+    def counts(**by: int) -> list[ReasonCount]:
+        return [
+            ReasonCount(claimed_by=f"account:{name}", verdict="block", reason="listed_tps", attempts=count)
+            for name, count in by.items()
+        ]
+
+    usual = counts(alice=14, bilal=70)
+    found = yesterday(NOW.date() - timedelta(days=1), counts(alice=30, bilal=11), usual)
+    said = {item.ident: item for item in found}
+    assert "41 attempts, 41 refused; a day of the week before: 12, 12 refused" in said["yesterday"].text[0]
+    assert said["jump agent account:alice"].find == "14/07/2026 account:alice"
+    assert said["jump reason listed_tps"].find == "14/07/2026 listed tps"
+    assert "jump agent account:bilal" not in said
+    assert ordered(found, "auditor")[0].kind == "jump" and ordered(found, "viewer")[0].kind == "calls"
+
+
+async def test_one_line_finds_by_day_time_agent_and_reason_together(shared: Served) -> None:
+    app = app_of(shared)
+    async with app.run_test(size=SMALL) as pilot:
+        await until(pilot, lambda: app.feed.link.up)
+        await pilot.press("F", *"15/7", "space", *"9:00-14:00", "space", *"alice", "space", *"listed")
+        await until(pilot, shows(pilot, "15 Jul 2026 09:00 to 14:00, alice listed"))
+        shared.asked.clear()
+        await pilot.press("enter")
+        await until(pilot, lambda: app.screen.MODE == "calls" and app.screen.table.complete)  # type: ignore[attr-defined]
+        asked = shared.rows("calls_list")[-1]
+        assert (asked["text"], f"{asked['since']:%d/%m %H:%M}", f"{asked['until']:%H:%M}") == (
+            *("alice listed", "15/07 09:00"),
+            "14:00",
+        )
+        table = app.screen.table  # type: ignore[attr-defined]
+        rows = [table.row_at(place) for place in range(table.total)]
+        assert rows and all("alice" in row["claimed_by"] and "listed" in row["reason"] for row in rows)
+        await pilot.press("F", "up")
+        await until(pilot, shows(pilot, "15/7 9:00-14:00 alice listed"))
+        await pilot.press("escape")
+
+
+async def test_from_a_call_to_its_recording_and_back_by_a_key(shared: Served, tmp_path: Path) -> None:
+    opener = MadeUpOpener(tmp_path)
+    app = app_of(shared, opener=opener)
+    async with app.run_test(size=(100, 40), notifications=True) as pilot:
+        await pilot.press("5")
+        await until(pilot, shows(pilot, "closed", "89 rows"))
+        await pilot.press(*"jjjjj", "enter")
+        await until(pilot, shows(pilot, "Sealed to", "Notice"))
+        recording = app.screen.recording_id  # type: ignore[attr-defined]
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(app.screen, CallDetail))
+        await until(pilot, shows(pilot, "Facts, each with its leaf"))
+        await pilot.press("o")
+        await until(pilot, lambda: isinstance(app.screen, RecordingDetail))
+        assert app.screen.recording_id == recording  # type: ignore[attr-defined]
+        await until(pilot, shows(pilot, "Sealed to", "Notice"))
+        await pilot.press("p")
+        await until(pilot, shows(pilot, "What is it opened for?"))
+        await typed(pilot, "complaint 17")
+        await typed(pilot, PASSPHRASE)
+        await until(pilot, opener.playing.is_set)
+        await until(pilot, shows(pilot, "pauses: 1", "1x"))
+        await pilot.press("greater_than_sign")
+        await until(pilot, lambda: len(opener.heard) == 2)
+        await until(pilot, shows(pilot, "1.25x"))
+        await pilot.press("right_square_bracket")
+        await until(pilot, lambda: len(opener.heard) == 3)
+        assert opener.heard[2] == (8.4, 1.25), "behind the announcement"
+        assert len([each for each in opener.asked if each[0] == "play"]) == 1, "taken once"
+        await pilot.press("p")
+        await until(pilot, shows(pilot, "Stopped"))
+        await pilot.press("c")
+        await until(pilot, lambda: isinstance(app.screen, CallDetail))
+        await pilot.press("t")
+        await until(pilot, shows(pilot, "Go to", "recording", recording[:12]))
+        await pilot.press("escape", "escape")
+        assert app.is_running
