@@ -16,6 +16,7 @@
 - ``backup``, ``restoring`` (restore): sets of files with their digests (``backup_sets``)
 - ``memory``    the second place that outlives a restore
 - ``manual``    the pages of ``gate.manual``
+- ``receipt``   what a callee's receipt says; ``receipts``: the page of them that the firm hosts
 - ``report``    a month in figures, or the record of processing, as one page
 - ``rotation``  recordings given to another key, for ``keys``
 - ``request``   its commands: ``request_course``, ``request_told``, ``request_fulfil``, ``request_letters``, in the

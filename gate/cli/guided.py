@@ -22,6 +22,7 @@ from gate.cli.output import clean, say
 from gate.config import Announcement
 from gate.config.faults import Fault
 from gate.config.load import spelled
+from gate.converting import convert
 from gate.core import numbers
 from gate.core.terms import Purpose
 from gate.errors import GateError, UsageError
@@ -262,7 +263,7 @@ def _listen(asking: Asking, values: dict[str, str]) -> bool:
     """Make the announcement as callees will hear it and play it; False where it cannot be made yet, which is told."""
     with tempfile.TemporaryDirectory(prefix="dialgate-") as place:
         try:
-            made = prepare(Path(place), Announcement(**values), asking.folder)
+            made = prepare(Path(place), convert(values, Announcement), asking.folder)
         except GateError as error:
             say(f"  {error.message}: {error.hint}")
             return False

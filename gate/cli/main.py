@@ -28,6 +28,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "objection": ("gate.cli.objection", "The firm's own do-not-call list: add, remove, list, import, export."),
     "consent": ("gate.cli.consent", "Consents to calls: add, withdraw, list, import, export."),
     "calls": ("gate.cli.calls", "Attempts and calls: list, show, reasons."),
+    "receipt": ("gate.cli.receipt", "What a callee's receipt says, by its code."),
+    "receipts": ("gate.cli.receipts", "The page of receipts that the firm hosts: publish."),
     "reveal": ("gate.cli.reveal", "A telephone number in full, for a reason that is logged."),
     "recording": ("gate.cli.recordings", "Sealed recordings: list, export, verify."),
     "retention": ("gate.cli.retention", "What is erased when: status, sweep, forecast, terms."),

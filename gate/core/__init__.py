@@ -27,6 +27,7 @@
 - ``days``        days and times as the British write them; ``finding``: a line of them and of words, to find calls
 - ``outcomes``    what became of a call, in words
 - ``letter_words``  what a letter about a request has to say; ``pack_words``: what a data-subject pack has in it
+- ``receipts``    the callee's receipt: its code, and what it says
 - ``rtp``         RTP packets and the key presses in them
 - ``frames``      what is inside the chunks of a sealed recording
 - ``evidence``    leaves, Merkle root, inclusion and consistency proofs (RFC 9162)

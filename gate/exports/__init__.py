@@ -21,6 +21,7 @@
   those may write about; ``letter_blocks``: their marks; ``letter_message``: a letter as an e-mail message;
   ``letter_samples``: letters to look at
 - ``checkpoint_mail``  a signed checkpoint as an e-mail message
+- ``receipt_pages``  the page of callees' receipts that a firm hosts
 - ``mail``    a letter to a mail server: one recipient, one try, over TLS
 - ``spoken``  days, times and numbers as they are written for people
 

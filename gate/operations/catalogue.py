@@ -14,6 +14,7 @@ from gate.operations.keys import dropping, recipients, wraps
 from gate.operations.lists import consents, objections
 from gate.operations.memory import memory
 from gate.operations.operation import Operation
+from gate.operations.receipts import publishing, showing
 from gate.operations.registers import importing, in_force
 from gate.operations.reports import article30, month
 from gate.operations.requests import course, erasure, letters, listing, opening, proving, searching
@@ -42,6 +43,8 @@ _MODULES: Final = (
     listing,
     memory,
     month,
+    publishing,
+    showing,
     objections,
     opening,
     pages,

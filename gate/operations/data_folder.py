@@ -22,6 +22,7 @@ from gate.operations.audit.verifying import too_many
 from gate.operations.calling_rules import rules_of
 from gate.operations.cancellation import Cancellations
 from gate.operations.memory.place import SecondPlace
+from gate.operations.receipts.guesses import Guesses
 from gate.operations.registers.importing import cancellations
 from gate.operations.retention.terms import TermSweep
 from gate.operations.running_gate import NO_GATE, RunningGate
@@ -155,6 +156,11 @@ class DataFolder:
         from gate.operations.requests.erasing import RequestEraser
 
         return RequestEraser(self.store, self.retention, self.read, self.store.scrub, self.clock)
+
+    @cached_property
+    def guesses(self) -> Guesses:
+        """Codes of receipts that nobody was given."""
+        return Guesses()
 
     @cached_property
     def contacts(self) -> Contacts:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gate.store.fold import Columns, Derive, LogEntry, Table
+from gate.store.receipt_table import RECEIPTS
 from gate.store.request_table import REQUESTS
 from gate.store.values import flag, number, real, text, texts, when
 
@@ -252,7 +253,7 @@ REGISTER_IMPORTS = Table(
     derive={"register_imported": _register_imported},
 )
 
-TABLES: tuple[Table, ...] = (CALLS, RECORDINGS, OBJECTIONS, CONSENTS, HOLDS, REGISTER_IMPORTS, REQUESTS)
+TABLES: tuple[Table, ...] = (CALLS, RECORDINGS, OBJECTIONS, CONSENTS, HOLDS, REGISTER_IMPORTS, REQUESTS, RECEIPTS)
 
 
 def _by_kind() -> dict[str, tuple[tuple[Table, Derive], ...]]:

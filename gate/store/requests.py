@@ -28,6 +28,8 @@ _CALL = (
     " c.answered_at, c.unrecorded_why, r.recording_id, r.state AS recording, r.seconds AS recorded_seconds, r.erased_at"
     " FROM calls AS c LEFT JOIN recordings AS r ON r.call_id = c.call_id"
 )
+_WITH_CALL = ("decision", "receipt")
+"""Kinds of facts that go with the call, whatever number is looked for."""
 _OF_CALLS = (
     *("decision", "answered", "announced", "connected", "unrecorded", "ended"),
     *("recording_opened", "recording_closed", "recording_erasing", "recording_erased"),
@@ -261,7 +263,8 @@ def erase_calls(
 
 
 def call_leaves(tx: StoreTransaction, call_ids: Sequence[str], numbers: Sequence[str]) -> list[int]:
-    """The leaves of these calls' facts that hold a number: the decision, and whatever else one was written into."""
+    """The leaves of these calls' facts that hold a number: the decision, the receipt's code, and whatever else one was
+    written into."""
     written = _written(numbers)
     leaves = []
     for part in _slices(call_ids):
@@ -270,7 +273,7 @@ def call_leaves(tx: StoreTransaction, call_ids: Sequence[str], numbers: Sequence
             f" AND call_id IN ({_marks(part)}) AND kind NOT IN ('objection', 'hold')",
             part,
         )
-        leaves += [row["leaf_index"] for row in rows if row["kind"] == "decision" or written.search(row["body"])]
+        leaves += [row["leaf_index"] for row in rows if row["kind"] in _WITH_CALL or written.search(row["body"])]
     return leaves
 
 

@@ -43,6 +43,8 @@ DESIGNED = {
     "restore": set(),
     "memory": {"status", "renew"},
     "report": set(),
+    "receipt": set(),
+    "receipts": {"publish"},
     "reveal": set(),
     "config": {"show"},
     "console": set(),

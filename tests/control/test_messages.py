@@ -62,6 +62,7 @@ def test_admins_may_do_everything_and_viewers_change_nothing() -> None:
         "status",
         "memory_status",
         "retention_terms",
+        "receipt_show",
     }
     pages = {"calls_list", "calls_show", "recording_list", "audit_leaves", "checkpoints_list"}
     assert for_viewers == {"session", "watch"} | looks | pages

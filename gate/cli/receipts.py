@@ -1,0 +1,77 @@
+"""``dialgate receipts``: the page that the firm hosts."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import msgspec
+
+from gate.cli.command import command as make
+from gate.cli.output import View, say
+from gate.cli.reach import reach
+from gate.exports import receipt_pages
+from gate.operations.receipts.publishing import ReceiptsCodes, ReceiptsProofs
+
+if TYPE_CHECKING:
+    from gate.cli.reach import Gate
+
+
+@click.group("receipts", short_help="The page of receipts that the firm hosts: publish.")
+def command() -> None:
+    """Callees who were told the code of a receipt look it up on a page that the firm hosts."""
+
+
+@make("publish", group=command, example="dialgate receipts publish /srv/www/receipts")
+@click.argument("folder", metavar="DIR", type=click.Path(file_okay=False, path_type=Path))
+def publish(view: View, folder: Path) -> None:
+    """Write the page of receipts into DIR: index.html, and a sealed file for each receipt.
+
+    No telephone number that was called is in it, and without its code no receipt can be read. Publish again each day:
+    receipts that are no longer kept go first. Every file is replaced whole: whatever ends this, the page works.
+    """
+    firm = view.config.firm.trading_name
+    with reach(view.config) as gate:
+        first = gate.ask(ReceiptsCodes())
+        page = receipt_pages.index_page(firm, first.vkey)
+        site = receipt_pages.Site(folder)
+        site.page(page)
+        places: dict[str, tuple[str, bytes]] = {}
+        derive = partial(receipt_pages.place_and_key, vkey=first.vkey)
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            for codes in _codes(gate, first.items, first.next, first.size):
+                places.update(zip(codes, pool.map(derive, codes), strict=True))
+        gone = site.forget({name for name, _ in places.values()})
+        written = _write(gate, site, places, first.size)
+    sha256 = hashlib.sha256(page).hexdigest()
+    view.data({"folder": str(folder), "receipts": written, "gone": gone, "size": first.size, "page_sha256": sha256})
+    if not view.json:
+        say("Host the folder by https. index.html is the same each time: give its SHA-256 to whoever checks it.")
+
+
+def _codes(gate: Gate, items: list[str], after: str | None, size: int) -> Iterator[list[str]]:
+    yield items
+    while after is not None:
+        more = gate.ask(ReceiptsCodes(size=size, after=after))
+        yield more.items
+        after = more.next
+
+
+def _write(gate: Gate, site: receipt_pages.Site, places: dict[str, tuple[str, bytes]], size: int) -> int:
+    after: str | None = None
+    written = 0
+    while True:
+        page = gate.ask(ReceiptsProofs(size=size, after=after))
+        for receipt in page.items:
+            name, key = places[receipt.code]  # the same leaves under the same checkpoint
+            site.write(name, receipt_pages.sealed(key, msgspec.to_builtins(receipt.evidence)))
+            written += 1
+        if page.next is None:
+            return written
+        after = page.next

@@ -1,0 +1,94 @@
+"""The callee's receipt: the code that is spoken or sent to them, and what the receipt says.
+
+A code has ten signs: nine that are drawn, about 38 bits, and a check sign, which finds every wrong sign and every two
+that were exchanged. No two signs of ``SIGNS`` sound or look alike, and letters that do (O, I, L) are read as digits.
+
+The receipt is a fact of its own, for a decision's fact holds the number: its body has nothing of the callee but what
+they may show to anybody, and names the decision by the place of its leaf.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from gate.core.showing import LONDON
+from gate.core.terms import Decision
+
+KIND: Final = "receipt"
+TOLD: Final = "receipt_told"
+"""The kinds of the facts that a receipt was made, and what became of telling its code."""
+SIGNS: Final = "0123456789CHKMQRWXY"
+LENGTH: Final = 10
+_PRIME: Final = len(SIGNS)  # 19: a weighted sum modulo a prime finds what a sum of digits does not
+_READ: Final = str.maketrans("OIL", "011", " -._\u2010\u2011\u2013\u00a0\t\r\n")
+
+GROUNDS: Final[Mapping[str, str]] = {
+    "not_listed": "The number was on none of these registers, and had not objected.",
+    "consented": "The firm holds a consent to such calls.",
+    "service_call": "The firm called about a service, not to sell.",
+}
+"""Why the call was let through, for the person called."""
+
+
+def new_code(draw: Callable[[int], int]) -> str:
+    """A code; ``draw(n)`` gives a random number below ``n``."""
+    drawn = "".join(SIGNS[draw(_PRIME)] for _ in range(LENGTH - 1))
+    return drawn + _check(drawn)
+
+
+def code_of(text: str) -> str:
+    """A code as somebody wrote it: small letters, spaces and hyphens make no difference. Raises ``ValueError``."""
+    code = text.upper().translate(_READ)
+    if len(code) != LENGTH or any(sign not in SIGNS for sign in code) or code[-1] != _check(code[:-1]):
+        raise ValueError("not the code of a receipt: a sign is wrong or missing")
+    return code
+
+
+def shown(code: str) -> str:
+    """As people read it: ``4K7 X2Q 9RMR``."""
+    return f"{code[:3]} {code[3:6]} {code[6:]}"
+
+
+def _check(drawn: str) -> str:
+    return SIGNS[sum((place + 2) * SIGNS.index(sign) for place, sign in enumerate(drawn)) % _PRIME]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who called, and how to object, as the firm tells everybody."""
+
+    legal_name: str
+    trading_name: str
+    address: str
+    freephone: str = ""
+    email: str = ""
+
+
+def receipt_body(
+    code: str, call_id: str, leaf: int, decision: Decision, at: datetime, caller: Caller, presentation: str
+) -> dict[str, Any]:
+    """The body of the fact. ``leaf``: index of the decision's; ``at``: when it was made, told to the hour of London;
+    ``presentation``: the firm's number that the callee was shown."""
+    hour = at.astimezone(LONDON).replace(minute=0, second=0, microsecond=0)
+    return {
+        "call_id": call_id,
+        "code": code,
+        "decision": leaf,
+        "hour": hour.isoformat(timespec="minutes"),
+        "verdict": decision.verdict.value,
+        "reason": decision.reason.value,
+        "registers": [
+            {"name": view.name, "as_of": view.as_of.isoformat() if view.as_of else None, "sha256": view.sha256}
+            for view in decision.registers
+        ],
+        "made_by": {"legal_name": caller.legal_name, "trading_name": caller.trading_name, "number": presentation},
+        "object": {"address": caller.address, "freephone": caller.freephone, "email": caller.email},
+    }
+
+
+def told_body(call_id: str, how: str, why: str = "") -> Mapping[str, Any]:
+    """What became of telling the code: ``how`` is ``spoken`` or ``sent``; ``why`` it was not, empty where it was."""
+    return {"call_id": call_id, "how": how, "done": not why, "why": why}

@@ -1,0 +1,140 @@
+"""The page of receipts that a firm hosts: ``index.html``, and one sealed file for each receipt.
+
+A file's place and its key are derived from the receipt's code alone (PBKDF2, then AES-256-GCM with a random nonce):
+whoever has all files but no code reads nothing, and the script does the same in the browser. ``data/ab/abcd….bin`` is
+the nonce and the sealed JSON that ``Proof.check`` takes; an empty file says that the receipt is no longer kept. The
+key of the log's signatures stands in the page, not in the files.
+
+Every file is written beside its place and renamed: whatever ends the writing, each is whole. What is no longer kept
+goes first.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Iterator, Mapping, Set
+from pathlib import Path
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from jinja2 import Environment, FileSystemLoader
+
+from gate.core.evidence import canonical
+from gate.core.receipts import GROUNDS, LENGTH, SIGNS
+from gate.errors import UsageError
+from gate.exports import proof_page
+from gate.exports.proof_page import policy_hash
+
+ITERATIONS: Final = 20_000
+"""Some milliseconds a code: for a stranger that guesses, and for each receipt that is published."""
+NONCE: Final = 12
+_MARK: Final = b'<meta name="generator" content="dialgate receipts">'
+_PART: Final = ".dialgate-"
+_NAME: Final = re.compile(r"[0-9a-f]{32}\.bin")
+_POLICY: Final = (
+    "default-src 'none'; script-src '{script}'; style-src '{style}'; connect-src 'self'; base-uri 'none'; "
+    "form-action 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
+)
+"""One script, one style sheet; what is fetched lies beside the page, and nothing is sent."""
+
+
+def salt_of(vkey: str) -> str:
+    """Of the derivation: another firm's codes lead elsewhere."""
+    return f"dialgate receipts {vkey.partition('+')[0]}"
+
+
+def place_and_key(code: str, vkey: str) -> tuple[str, bytes]:
+    """Name and key of a receipt's file."""
+    made = hashlib.pbkdf2_hmac("sha256", code.encode(), salt_of(vkey).encode(), ITERATIONS, 48)
+    return f"{made[:16].hex()}.bin", made[16:]
+
+
+def sealed(key: bytes, evidence: Mapping[str, Any]) -> bytes:
+    """A receipt's file, without the key of the log: the page has that."""
+    nonce = secrets.token_bytes(NONCE)
+    told = {name: evidence[name] for name in ("checkpoint", "leaves")}
+    return nonce + AESGCM(key).encrypt(nonce, canonical(told), None)
+
+
+def index_page(firm: str, vkey: str) -> bytes:
+    """``index.html``. The same firm and key make the same bytes."""
+    folder = proof_page.FOLDER / "receipts"
+    script = proof_page.script() + (folder / "receipts.js").read_text(encoding="utf-8")
+    style = (folder / "receipts.css").read_text(encoding="utf-8")
+    facts = {
+        **{"vkey": vkey, "salt": salt_of(vkey), "iterations": ITERATIONS},
+        **{"signs": SIGNS, "length": LENGTH, "grounds": GROUNDS},
+    }
+    page = Environment(loader=FileSystemLoader(folder), autoescape=True, keep_trailing_newline=True)
+    text = page.get_template("index.html").render(
+        firm=firm,
+        facts=json.dumps(facts, sort_keys=True).replace("<", "\\u003c"),
+        policy=_POLICY.format(script=policy_hash(script), style=policy_hash(style)),
+        script=script,
+        style=style,
+    )
+    return text.encode("utf-8", "replace")
+
+
+class Site:
+    """The folder that is hosted."""
+
+    def __init__(self, folder: Path) -> None:
+        """Made where it is not there. Raises ``UsageError`` where something else lies in it, and ``OSError``."""
+        self._folder = folder
+        self._data = folder / "data"
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        there = [each for each in folder.iterdir() if not each.name.startswith(_PART)]
+        index = folder / "index.html"
+        if there and not (index.is_file() and _MARK in index.read_bytes()):
+            raise UsageError(
+                f"{folder} holds something else than receipts", hint="give a folder of its own, or one that is empty"
+            )
+        for place in (folder, *self._shards()):
+            for left in place.glob(f"{_PART}*"):  # of a run that was ended
+                left.unlink()
+
+    def page(self, content: bytes) -> None:
+        """Write ``index.html``."""
+        self._write(self._folder / "index.html", content)
+
+    def forget(self, kept: Set[str]) -> int:
+        """Empty the file of every receipt that is not among these names; returns how many receipts went."""
+        gone = 0
+        for path in self._files():
+            if path.name not in kept and path.stat().st_size:
+                self._write(path, b"")
+                gone += 1
+        return gone
+
+    def write(self, name: str, content: bytes) -> None:
+        """Write one receipt's file."""
+        place = self._data / name[:2]
+        place.mkdir(mode=0o755, parents=True, exist_ok=True)
+        self._write(place / name, content)
+
+    def _shards(self) -> list[Path]:
+        return [each for each in self._data.iterdir() if each.is_dir()] if self._data.is_dir() else []
+
+    def _files(self) -> Iterator[Path]:
+        for place in self._shards():
+            yield from (each for each in place.iterdir() if _NAME.fullmatch(each.name))
+
+    def _write(self, path: Path, content: bytes) -> None:
+        handle, name = tempfile.mkstemp(prefix=_PART, dir=path.parent)
+        part = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            part.chmod(0o644)
+            part.replace(path)
+        except BaseException:
+            part.unlink(missing_ok=True)
+            raise
