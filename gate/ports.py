@@ -110,6 +110,11 @@ class LineEvents(Protocol):
         ``peer_silent``, ``no_ack``, ``no_sdp``, ``session_expired``). The line has ended what was left of both legs."""
         ...
 
+    def caller_left(self, call_id: str) -> bool:
+        """The caller has hung up on a talk, and the callee is still there; asked only where receipts are spoken. True:
+        keep the callee's leg until ``Line.hang_up``. False: the line ends it, and tells ``hung_up``."""
+        ...
+
     def unanswered(self, count: int) -> None:
         """So many more messages of strangers were left without an answer."""
         ...
@@ -249,6 +254,10 @@ class Media(Protocol):
 
     def play_apology(self, call_id: str, codec: str, done: Callable[[Played], None]) -> float:
         """Start the polite goodbye to the callee; returns its length in seconds (0.0 where none is prepared)."""
+        ...
+
+    def play_receipt(self, call_id: str, codec: str, code: str, done: Callable[[Played], None]) -> float:
+        """Start the code of a receipt to the callee; returns its length in seconds (0.0 where it cannot be played)."""
         ...
 
     def stop_playing(self, call_id: str) -> None:

@@ -245,6 +245,11 @@ def _announcement(announcement: Announcement, base: Path) -> Iterator[Fault]:
             yield Fault((key, name), f"{base / wav} does not exist")
     if not re.fullmatch(r"[0-9*#]", announcement.opt_out_digit):
         yield Fault((key, "opt_out_digit"), f'"{announcement.opt_out_digit}" is not one key of 0-9, * or #')
+    yield from unprintable(announcement, (key,), "receipt_text")
+    if announcement.receipt and not announcement.receipt_text.strip():
+        yield Fault((key, "receipt_text"), "say what the code is that follows")
+    if announcement.receipt_command and not Path(announcement.receipt_command[0]).is_absolute():
+        yield Fault((key, "receipt_command", 0), "name the program by its whole path: no shell looks for it")
 
 
 def _recording(recording: Recording) -> Iterator[Fault]:

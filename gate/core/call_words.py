@@ -95,6 +95,11 @@ class HungUp:
 
 
 @dataclass(frozen=True, slots=True)
+class CallerLeft:
+    """The caller has hung up after a talk; the callee is still there, and is told the code of a receipt."""
+
+
+@dataclass(frozen=True, slots=True)
 class RecorderOpened:
     """Taps are bound and the key is wrapped; nothing is kept yet."""
 
@@ -154,6 +159,7 @@ Event = (
     | Answered
     | Failed
     | HungUp
+    | CallerLeft
     | RecorderOpened
     | RecorderFailed
     | AnnouncementOver

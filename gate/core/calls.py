@@ -19,6 +19,7 @@ from typing import Any
 from gate.core.call_words import (
     AnnouncementOver,
     Answered,
+    CallerLeft,
     Committed,
     Decided,
     Digit,
@@ -158,6 +159,13 @@ def _hung_up(call: Call, event: HungUp, _policy: Policy) -> Step:
     return _close(_end(call, event.by, event.cause), [Do.STOP_PLAYING])
 
 
+def _caller_left(call: Call, _event: Event, _policy: Policy) -> Step:
+    """What the callee is told then is a goodbye, too: nothing is kept of it. LAW 3.5: not of a call for help."""
+    if call.emergency:
+        return _cut(call, "caller", "hung_up")
+    return _goodbye(call, "caller", "hung_up")
+
+
 def _broken(call: Call, event: Failed, _policy: Policy) -> Step:
     """The line could not go on with a call that the callee has answered, and has ended it."""
     return _close(_end(call, "gate", event.cause), [Do.STOP_PLAYING])
@@ -295,6 +303,7 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         (s.COMMITTING, RecorderFailed): Transition(_recorder_lost, (s.COMMITTING, s.GOODBYE)),
         (s.TALKING, Digit): Transition(_digit, (s.TALKING,)),
         (s.TALKING, RecorderFailed): Transition(_recorder_lost, (s.TALKING, s.GOODBYE)),
+        (s.TALKING, CallerLeft): Transition(_caller_left, (s.GOODBYE, s.ENDED)),
         (s.GOODBYE, Digit): Transition(_digit, (s.GOODBYE,)),
         (s.GOODBYE, GoodbyeOver): Transition(_goodbye_over, ends),
         (s.GOODBYE, HungUp): Transition(_goodbye_over, ends),
@@ -317,7 +326,7 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         ((s.DIALLING, s.RINGING), (Digit,)),
         ((s.PREPARING, s.ANNOUNCING, s.COMMITTING, s.TALKING), (Ringing,)),
         ((s.ANNOUNCING, s.COMMITTING, s.TALKING), (RecordingDone,)),
-        ((s.GOODBYE, *ends), (RecorderFailed, AnnouncementOver, Committed, EvidenceFailed)),
+        ((s.GOODBYE, *ends), (RecorderFailed, AnnouncementOver, Committed, EvidenceFailed, CallerLeft)),
         (ends, (HungUp, Stop, GoodbyeOver, Failed, Ringing, Answered)),
         ((s.ENDED,), (Decided, RecordingDone, Digit)),
     )

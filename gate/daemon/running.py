@@ -39,6 +39,7 @@ from gate.daemon.start_state import proven_lately, used_today
 from gate.errors import ConfigError, GateError, RecorderError, StoreError
 from gate.media.prompts import prepare
 from gate.media.relay import RtpIoMedia
+from gate.media.spoken_code import prepare_code
 from gate.operations.accounts import nobody_confirms
 from gate.operations.calls.calls import MANY_LOOKUPS
 from gate.operations.data_folder import DataFolder, new_id
@@ -102,9 +103,9 @@ class GateProcess:
         year = SystemClock().now().year
         for each in (year, year + 1):
             public_holidays(each)
-        data = self._config.data
-        prompts = prepare(data / "prompts", self._config.announcement, Path(self._config.base))
-        self._announcement_sha256 = prompts.wav_sha256
+        data, announcement = self._config.data, self._config.announcement
+        self._announcement_sha256 = prepare(data / "prompts", announcement, Path(self._config.base)).wav_sha256
+        prepare_code(data / "prompts", announcement)
         if alone := nobody_confirms(self._config):
             log.warning("nobody_can_confirm", why=alone, hint="see the section [roles]")
         recording = self._config.recording

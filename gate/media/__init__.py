@@ -10,6 +10,7 @@
 - ``addresses``  which media address faces whom: IPv4, IPv6, NAT; whom a party's audio is taken from
 - ``sdp``        what of an SDP body may pass: one audio stream, through the gate, and nothing that leads around it
 - ``prompts``    ``prepare`` and ``PromptSet``: the announcement in every codec, made at set-up
+- ``spoken_code``  the code of a receipt: every sign made at set-up, put together for a call
 - ``sound``      reading, resampling, levelling and tones for the prompts
 - ``example_notice.wav``, ``example_goodbye.wav``  the example firm's announcement and goodbye
 """

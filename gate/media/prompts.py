@@ -176,6 +176,13 @@ def _write(folder: Path, prompt: str, samples: Sound, rate: int) -> None:
     spoken = prompt in ("announcement", "goodbye")
     if spoken:
         samples = np.concatenate([sound.level(samples, rate), np.zeros(round(_PAD_SECONDS * rate))])
+    narrow16 = write_payloads(folder, prompt, samples, rate)
+    if spoken:
+        soundfile.write(str(folder / f"{prompt}.wav"), narrow16, 8000, subtype="PCM_16")
+
+
+def write_payloads(folder: Path, prompt: str, samples: Sound, rate: int) -> Any:
+    """The raw payload in every codec, in whole packets of 20 ms; returns the samples at 8 kHz."""
     narrow = sound.resample(samples, rate, 8000)
     wide = sound.resample(samples, rate, 16000)
     frames = -(-len(narrow) // 160)
@@ -188,8 +195,7 @@ def _write(folder: Path, prompt: str, samples: Sound, rate: int) -> None:
     }
     for payload_type, payload in payloads.items():
         (folder / f"{prompt}.{payload_type}").write_bytes(payload)
-    if spoken:
-        soundfile.write(str(folder / f"{prompt}.wav"), narrow16, 8000, subtype="PCM_16")
+    return narrow16
 
 
 def _fill(samples: Sound, length: int) -> Sound:
@@ -202,7 +208,7 @@ def _spoken(wav: str, text: str, base: Path, key: str) -> tuple[Sound, int]:
     if wav:
         samples, rate = _read_bounded(_wav(base / wav), key)
     else:
-        samples, rate = _speak(text)
+        samples, rate = speak(text)
     seconds = len(samples) / rate
     if not SHORTEST <= seconds <= LONGEST:
         raise ConfigError(
@@ -229,7 +235,7 @@ def _read_bounded(path: Path, key: str) -> tuple[Sound, int]:
     return sound.read(path)
 
 
-def _speak(text: str) -> tuple[Sound, int]:
+def speak(text: str) -> tuple[Sound, int]:
     """The text in a British voice. The text goes in by standard input: nothing of it can become an option."""
     with tempfile.TemporaryDirectory() as folder:
         spoken = Path(folder) / "spoken.wav"

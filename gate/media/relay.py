@@ -20,6 +20,7 @@ from gate.media.party import Party, make
 from gate.media.playing import Playing, Prompt
 from gate.media.prompts import PAYLOAD_TYPES, PromptSet
 from gate.media.proxy import Proxy, capacity, speakable
+from gate.media.spoken_code import SpokenCode
 from gate.media.voice import Players
 from gate.media.worker import Job, asked
 
@@ -73,6 +74,7 @@ class RtpIoMedia:
         self._capacity = capacity(config)
         self._folder = speakable(self._prompts.folder)
         self._hold_seconds = hold_seconds
+        self._codes = SpokenCode.of(prompts, config.announcement)
         self._calls: dict[str, _Call] = {}
         self._players = Players()
         self._running: Proxy | None = None
@@ -264,6 +266,13 @@ class RtpIoMedia:
         """Start the goodbye to the callee; returns its length in seconds (0.0 where none is prepared)."""
         return self._play(call_id, "goodbye", codec, self._prompts.goodbye_seconds, done)
 
+    def play_receipt(self, call_id: str, codec: str, code: str, done: Callable[[ports.Played], None]) -> float:
+        """Start the code of a receipt to the callee; returns its length in seconds (0.0 where it cannot be played)."""
+        if self._codes is None:
+            return self._play(call_id, "", codec, 0.0, done)
+        name, seconds, over = self._codes.begin(code, codec, done)
+        return self._play(call_id, name, codec, seconds, over, folder=self._codes.spoken)
+
     def stop_playing(self, call_id: str) -> None:
         """Stop whatever plays; its ``done`` comes at once."""
         call = self._calls.get(call_id)
@@ -330,6 +339,7 @@ class RtpIoMedia:
         done: Callable[[ports.Played], None],
         *,
         pips: bool = False,
+        folder: str = "",
     ) -> float:
         call, found = self._calls.get(call_id), self._parties(call_id)
         audio = call.sides["callee"].audio if call and found else None
@@ -344,7 +354,7 @@ class RtpIoMedia:
             self._loop,
             self._players,
             *found,
-            Prompt.of(self._folder, name, PAYLOAD_TYPES[codec], seconds, pips=pips),
+            Prompt.of(folder or self._folder, name, PAYLOAD_TYPES[codec], seconds, pips=pips),
             done,
             patience=self._hold_seconds,
             told=lambda: not callee.learns,

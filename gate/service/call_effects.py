@@ -31,6 +31,7 @@ from gate.core.screening import Reason
 from gate.ports import Fact, Line, Loop, Media, Played, Recorder, RecordingClosed, RecordingOpened
 from gate.service.call_session import CallSession
 from gate.service.call_settings import CallSettings
+from gate.service.receipts import Receipts
 from gate.service.reconcile import closing_body
 from gate.service.retry_queue import RetryQueue
 from gate.vault.keystore import KeyStoreDb
@@ -69,6 +70,7 @@ class CallEffects:
         new_id: Callable[[], str],
         mend: Callable[[str], None],
         tell: Callable[[CallSession, Event], None],
+        receipts: Receipts,
         let_go: Callable[[CallSession], None],
     ) -> None:
         """``tell`` feeds an event to the rules, ``let_go`` forgets a call; ``mend`` as in ``CallManager``."""
@@ -83,6 +85,7 @@ class CallEffects:
         self._new_id = new_id
         self._mend = mend
         self._tell = tell
+        self._receipts = receipts
         self._let_go = let_go
         self._methods: Mapping[Do, Callable[[CallSession], None]] = {
             Do.REFUSE: self._refuse,
@@ -319,9 +322,20 @@ class CallEffects:
         def over() -> None:
             self._tell(session, GoodbyeOver())
 
+        said = False
+
+        def receipt() -> None:
+            nonlocal said
+            if not said:
+                said = True
+                self._receipts.speak(session, over)
+
         self._media.shut(session.id)
-        seconds = self._media.play_apology(session.id, session.codec, lambda _ok: over())
-        session.timers.append(self._loop.after(seconds + GRACE_SECONDS, over))
+        if session.call.ended_by == "caller":  # there is nothing to be sorry for
+            receipt()
+            return
+        seconds = self._media.play_apology(session.id, session.codec, lambda _ok: receipt())
+        session.timers.append(self._loop.after(seconds + GRACE_SECONDS, receipt))
 
     def _hang_up(self, session: CallSession) -> None:
         self._line.hang_up(session.id, session.call.cause)
@@ -369,4 +383,5 @@ class CallEffects:
         facts.append(session.fact("ended", now, **session.ending(now)))
         self._retry_queue.keep(*facts)
         self._line.forget(session.id)
+        self._receipts.send(session)
         self._let_go(session)

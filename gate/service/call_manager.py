@@ -17,6 +17,7 @@ from gate.core import calls, screening
 from gate.core.allowances import LIMITS, Used
 from gate.core.call_words import (
     Answered,
+    CallerLeft,
     Decided,
     Digit,
     Emergency,
@@ -35,6 +36,7 @@ from gate.service.call_effects import CallEffects
 from gate.service.call_session import CallSession
 from gate.service.call_settings import CallSettings
 from gate.service.metrics import Metrics
+from gate.service.receipts import Receipts
 from gate.service.refusal_counts import RefusalCounts
 from gate.service.retry_queue import RetryQueue
 from gate.service.screener import Screener
@@ -83,6 +85,7 @@ class CallManager:
         self._usage = Usage(settings.allowances, self._retry_queue.keep, used or {}, clock.now())
         self._sessions: dict[str, CallSession] = {}
         self._drained: Callable[[], None] | None = None
+        self._receipts = Receipts(settings.receipts, loop, media, self._retry_queue, clock, new_id)
         self._effects = CallEffects(
             line=line,
             loop=loop,
@@ -95,6 +98,7 @@ class CallManager:
             new_id=new_id,
             mend=mend,
             tell=self._tell,
+            receipts=self._receipts,
             let_go=self._let_go,
         )
 
@@ -120,14 +124,11 @@ class CallManager:
         self._metrics.calls.set(len(self._sessions))
 
         def work(tx: StoreTransaction) -> Decision:
-            return self._screener.decide(
-                tx,
-                incoming.attempt,
-                now,
-                call_id=session.id,
-                obstacle=obstacle,
-                origin=session.origin,
+            decision = self._screener.decide(
+                tx, incoming.attempt, now, call_id=session.id, obstacle=obstacle, origin=session.origin
             )
+            session.decision_leaf = tx.frontier.size - 1
+            return decision
 
         def done(decision: Decision | None, error: Exception | None) -> None:
             self._loop.post(lambda: self._decided(session, decision, error))
@@ -177,6 +178,16 @@ class CallManager:
     def hung_up(self, call_id: str, side: str, cause: str = "hung_up") -> None:
         """A party went away, or nobody is there any more."""
         self._tell_id(call_id, HungUp(side, cause))
+
+    def caller_left(self, call_id: str) -> bool:
+        """The caller has hung up, and the callee is still there: True where they are told something first."""
+        session = self._sessions.get(call_id)
+        if session is None or not self._receipts.follows(session):
+            return False
+        session.caller_left_at = now = self._clock.now()
+        self._usage.over(session, now)  # the account may dial again
+        self._tell(session, CallerLeft())
+        return True
 
     def unanswered(self, count: int) -> None:
         """Strangers were left without an answer."""

@@ -42,6 +42,13 @@ class CallSession:
     closed: RecordingClosed | None = None
     not_closed: Exception | None = None
     payloads: Mapping[str, Mapping[int, str]] = field(default_factory=dict)
+    decision_leaf: int | None = None
+    """Index of the decision's leaf."""
+    receipt_made: bool = False
+    receipt_kept: bool = False
+    """The store has answered for it, either way."""
+    caller_left_at: datetime | None = None
+    """The talk has ended, and the callee is told the code of a receipt."""
     answered_at: datetime | None = None
     announced_from: datetime | None = None
     announced_to: datetime | None = None
@@ -111,7 +118,8 @@ class CallSession:
 
     def ending(self, now: datetime) -> dict[str, Any]:
         """What is kept of the end: by whom, why, SIP code, seconds of talk, and whether the parties were bridged."""
-        seconds = (now - self.connected_at).total_seconds() if self.connected_at else 0.0
+        until = self.caller_left_at or now
+        seconds = (until - self.connected_at).total_seconds() if self.connected_at else 0.0
         return {
             "by": self.call.ended_by,
             "cause": self.call.cause,

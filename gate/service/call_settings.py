@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from gate.config import Account, Config, Pbx
 from gate.core.allowances import Allowance
 from gate.core.calls import Policy
+from gate.core.receipts import Caller
 from gate.core.showing import shown_name
 from gate.core.terms import Purpose
 from gate.ports import Incoming
+from gate.service.receipts import ReceiptSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,8 @@ class CallSettings:
 
     allowances: Mapping[str, Allowance] = field(default_factory=dict)
     """By ``account:NAME`` and ``trunk:NAME``."""
+    receipts: ReceiptSettings | None = None
+    """None: callees are told no code."""
 
     def shown(self, incoming: Incoming, *, emergency: bool = False) -> tuple[str, str]:
         """Number and name that the callee is shown: what the configuration gives the caller, never the caller's own
@@ -64,7 +68,14 @@ class CallSettings:
             emergency_presentation=config.emergency.presentation,
             allowances={f"account:{each.username}": _allowance(each) for each in config.account}
             | {f"trunk:{each.name}": _allowance(each) for each in config.pbx},
+            receipts=_receipts(config) if config.announcement.receipt else None,
         )
+
+
+def _receipts(config: Config) -> ReceiptSettings:
+    firm = config.firm
+    caller = Caller(firm.legal_name, firm.trading_name, firm.address, firm.freephone, firm.contact_email)
+    return ReceiptSettings(caller, config.announcement.receipt_command)
 
 
 def _allowance(caller: Account | Pbx) -> Allowance:

@@ -36,6 +36,7 @@ How a call comes in and goes out::
 - ``engine``            what lives on the line thread: transactions, ingress, bridges, trunk
 - ``bridge``            one call: caller leg, callee leg, and what the call manager commands
 - ``delayed_offer``     an INVITE without SDP: the 200 offers, the ACK answers
+- ``after_talk``        the callee's leg alone, while they are told the code of a receipt
 - ``offer_answer``      offers inside a call: hold, resume, codec change
 - ``session_timers``    each side says again that the call goes on, or it ends
 - ``liveness``          whether the parties are still there; ``dtmf``: keys told by INFO

@@ -1,8 +1,8 @@
 """One call: the caller's leg, the callee's leg, and what the call manager commands.
 
 Phases: *dialling* (the INVITE is at the trunk) → *answered* (the callee is acknowledged and hears the announcement; the
-caller still hears ringing) → *connected* → *over*. sippy's events never pass from leg to leg as they are: what goes
-on is made anew here, so that no redirect, transfer or foreign header comes through.
+caller still hears ringing) → *connected* → *over*, or *alone* first (``after_talk``). sippy's events never pass from
+leg to leg: what goes on is made anew here, so that no redirect, transfer or foreign header comes through.
 
 Once the callee has picked up, the caller's side never ends in a failure, whatever happens: a phone system would dial
 its next trunk and ring them again. The caller is answered then, without audio, and gets a BYE.
@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from gate.sip import sdp, stored_dialogs
+from gate.sip.after_talk import stays
 from gate.sip.delayed_offer import DelayedOffer
 from gate.sip.dtmf import digits_of
 from gate.sip.failure_mapping import UNAVAILABLE
@@ -130,7 +131,7 @@ class Bridge:
         """What the caller does."""
         if isinstance(event, CCEventTry):
             self._dial(event)
-        elif isinstance(event, CCEventDisconnect):
+        elif isinstance(event, CCEventDisconnect) and not stays(self):
             lost = "call_unknown" if self.caller.lost else "hung_up"
             self.hung_up("caller", "cancelled" if self.phase == "dialling" else lost)
         elif isinstance(event, CCEventUpdate):

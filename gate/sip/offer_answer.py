@@ -56,7 +56,7 @@ class OfferAnswer:
         """A re-INVITE with SDP from ``side``."""
         bridge, source = self.bridge, self._leg(side)
         other = self._leg(_other(side))
-        if bridge.phase == "answered" and side == "callee":
+        if bridge.phase in ("answered", "alone") and side == "callee":
             self._answer_alone(event)
             return
         if bridge.phase != "connected" or self.from_side or bridge.delayed_offer.due or not other.can_update():
@@ -208,7 +208,7 @@ class OfferAnswer:
             return
 
         def ready(body: Any, ex: Any = None) -> None:
-            if bridge.phase not in ("answered", "connected") or str(callee.state) != "Updating(UAS)":
+            if bridge.phase not in ("answered", "connected", "alone") or str(callee.state) != "Updating(UAS)":
                 return
             if body is None or ex is not None:
                 self._refuse(callee, 488, "Not Acceptable Here")

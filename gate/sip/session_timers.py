@@ -153,6 +153,10 @@ class SessionTimers:
             leg.session.wanted = self._bridge.engine.config.sip.session_seconds
         leg.session.on_begin = lambda: self._begin(side)
 
+    def left(self, side: str) -> None:
+        """That side has gone: nothing is said to it any more."""
+        self._cancel(side)
+
     def stop(self) -> None:
         """The call is over."""
         self._over = True

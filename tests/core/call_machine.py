@@ -18,6 +18,7 @@ from gate.core import calls as real
 from gate.core.call_words import (
     AnnouncementOver,
     Answered,
+    CallerLeft,
     Committed,
     Decided,
     Digit,
@@ -45,6 +46,7 @@ EVENTS: tuple[Event, ...] = (
     Answered(),
     Failed(486, "busy"),
     *(HungUp(by, "hung_up") for by in ("caller", "callee")),
+    CallerLeft(),
     RecorderOpened(),
     RecorderFailed("gone"),
     AnnouncementOver(True),

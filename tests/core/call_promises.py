@@ -13,6 +13,7 @@ from gate.core import calls as real
 from gate.core.call_words import (
     AnnouncementOver,
     Answered,
+    CallerLeft,
     Committed,
     Decided,
     Digit,
@@ -151,7 +152,8 @@ class Conversation:
         else:
             assert Do.CONNECT not in commands
         if self.state is State.ENDED and before is not State.ENDED:
-            assert isinstance(event, (HungUp, Failed)) or event == Stop("internal_error")
+            assert isinstance(event, (HungUp, Failed, CallerLeft)) or event == Stop("internal_error")
+            assert (Do.HANG_UP in commands) is not isinstance(event, (HungUp, Failed)), "the callee is left alone"
 
     def _check_way(self, event: Event, commands: list[Do], did: list[Do]) -> None:
         """Each step of the way to the agent waits for the event that says that its evidence is there."""
@@ -197,6 +199,7 @@ class Conversation:
                 or event == AnnouncementOver(False)
                 or (lost and not self.policy.go_on_unrecorded)
                 or objects
+                or isinstance(event, CallerLeft)
             ):
                 assert self.state is State.GOODBYE
             if lost and self.policy.go_on_unrecorded:
@@ -303,6 +306,8 @@ def _cause(event: Event, before: State) -> tuple[str, str, int]:
             return "gate", cause, 0
         case Decided():
             return "gate", "refused", 0
+        case CallerLeft():
+            return "caller", "hung_up", 0
         case EvidenceFailed():
             return "gate", "evidence_unavailable", 0
         case RecorderFailed():

@@ -13,6 +13,7 @@ from hypothesis.stateful import run_state_machine_as_test
 from gate.core.call_words import (
     AnnouncementOver,
     Answered,
+    CallerLeft,
     Committed,
     Decided,
     Digit,
@@ -44,6 +45,7 @@ EVENTS = [
     Failed(486, "busy"),
     HungUp("caller", "bye"),
     HungUp("callee", "bye"),
+    CallerLeft(),
     RecorderOpened(),
     RecorderFailed("gone"),
     AnnouncementOver(True),
@@ -220,7 +222,7 @@ def test_the_state_machine_finds_a_call_that_does_not_wait(step: str) -> None:
         return handle(call, told, policy)
 
     hastened = SimpleNamespace(Call=Call, Policy=Policy, handle=hasty)
-    quick = settings(max_examples=200, stateful_step_count=40, deadline=None, database=None, phases=[Phase.generate])
+    quick = settings(max_examples=2000, stateful_step_count=40, deadline=None, database=None, phases=[Phase.generate])
     with pytest.raises(AssertionError):
         run_state_machine_as_test(machine(hastened), settings=quick)
 

@@ -25,6 +25,7 @@ from gate.ports import Incoming, Played, RecordingClosed, RecordingOpened
 from gate.service.call_manager import CallManager
 from gate.service.call_settings import CallSettings
 from gate.service.metrics import Metrics
+from gate.service.receipts import ReceiptSettings
 from gate.service.screener import Screener
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
@@ -82,6 +83,7 @@ class Stage:
     recorder_opens: bool = True
     prompt_starts: bool = True
     joins: bool = True
+    codes: list[str] = field(default_factory=list)
     waiting: dict[str, Callable[..., None]] = field(default_factory=dict)
     refused: list[tuple[str, str]] = field(default_factory=list)
 
@@ -142,6 +144,12 @@ class Stage:
         self.told.append("goodbye")
         self.waiting["goodbye"] = done
         return 1.0
+
+    def play_receipt(self, call_id: str, codec: str, code: str, done: Callable[[Played], None]) -> float:
+        self.told.append("receipt")
+        self.codes.append(code)
+        self.waiting["receipt"] = done
+        return 15.0
 
     def stop_playing(self, call_id: str) -> None:
         self.told.append("stop playing")
@@ -206,6 +214,7 @@ class Play:
         max_calls: int = 10,
         emergency: frozenset[str] = frozenset(),
         allowances: Mapping[str, Allowance] | None = None,
+        receipts: ReceiptSettings | None = None,
     ) -> None:
         self.clock = Clock()
         self.stage = Stage(self.clock)
@@ -231,6 +240,7 @@ class Play:
                 max_calls,
                 3600,
                 allowances=allowances or {},
+                receipts=receipts,
             ),
             clock=self.clock,
             new_id=lambda: next(ids),
