@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
+from gate.core.calls_in import CallingIn
 from gate.core.screening import Attempt
 
 # --- evidence -----------------------------------------------------------------------------------------------------
@@ -82,6 +83,18 @@ class LineEvents(Protocol):
         """A new attempt. Answer with ``Line.refuse`` or ``Line.invite``, later too: retransmissions are absorbed."""
         ...
 
+    def calling_in(self, calling: CallingIn) -> None:
+        """A call in. Answer with ``Line.refuse`` or ``Line.answer``."""
+        ...
+
+    def acknowledged(self, call_id: str, codec: str) -> None:
+        """A call in: the caller has acknowledged our answer, and is heard in ``codec``."""
+        ...
+
+    def nobody_answers(self, call_id: str, code: int) -> None:
+        """A call in: no phone is left to ring; the caller is still there."""
+        ...
+
     def shed(self, claimed_by: str) -> None:
         """The line is late and has refused an attempt of this caller (empty: nobody known) before anything was done
         for it."""
@@ -113,23 +126,18 @@ class LineEvents(Protocol):
     def caller_left(self, call_id: str) -> bool:
         """The caller has hung up on a talk, and the callee is still there; asked only where receipts are spoken. True:
         keep the callee's leg until ``Line.hang_up``. False: the line ends it, and tells ``hung_up``."""
-        ...
 
     def unanswered(self, count: int) -> None:
         """So many more messages of strangers were left without an answer."""
-        ...
 
     def digit(self, call_id: str, side: str, digit: str) -> None:
         """A key pressed, told by SIP INFO (those in RTP come from the recorder's taps)."""
-        ...
 
     def legs_ended(self, call_id: str, outcomes: Mapping[str, str]) -> None:
         """What an earlier run of the gate left of a call is ended: side -> how, ``BYE 200`` and the like."""
-        ...
 
     def media_changed(self, call_id: str, payloads: Mapping[str, Mapping[int, str]]) -> None:
         """Codec maps after an offer and answer: side -> payload type -> ``name/rate``."""
-        ...
 
 
 class Line(Protocol):
@@ -138,7 +146,6 @@ class Line(Protocol):
     def refuse(self, call_id: str, reason: str, decision_id: str, explanation: str) -> None:
         """The caller's refusal, with a Reason header and the decision id, stateless; the same answer to a
         retransmission."""
-        ...
 
     def invite(self, call_id: str, number: str, presentation: str, display_name: str, *, early: bool = False) -> None:
         """Let the call through to the trunk: the canonical number, and the firm's own number and name as identity.
@@ -148,6 +155,14 @@ class Line(Protocol):
     def invite_emergency(self, call_id: str, number: str, presentation: str, display_name: str) -> None:
         """Let the call through to the emergency route, under whatever load; its refusals pass as they are, so that a
         phone system goes on to its next route."""
+        ...
+
+    def answer(self, call_id: str) -> None:
+        """A call in: answer the caller; ``acknowledged`` or ``hung_up`` follows."""
+        ...
+
+    def ring(self, call_id: str) -> None:
+        """A call in: ring the firm's phones in order; ``answered`` with whose, or ``nobody_answers``, follows."""
         ...
 
     def early_media(self, call_id: str) -> None:
@@ -174,6 +189,10 @@ class MediaRelay(Protocol):
     def open(self, call_id: str, signalled: str = "", *, phone: bool = False) -> None:
         """Make room for a call. ``signalled``: the address that its INVITE came from, from which its audio is taken
         where its SDP was written behind a NAT; ``phone``: it is a phone's own, not a phone system's."""
+        ...
+
+    def rings(self, call_id: str, signalled: str, *, phone: bool) -> None:
+        """A call in: the callee is reached at this address now; ``phone`` as in ``open``."""
         ...
 
     def caller_sdp(self, call_id: str, body: Any, done: Callable[..., None]) -> None:
@@ -203,11 +222,9 @@ class MediaRelay(Protocol):
 
     def late(self) -> float:
         """Seconds that the oldest command has waited to be carried out; 0.0 where none waits."""
-        ...
 
     def packets(self, call_id: str, done: Callable[[tuple[int, int] | None], None]) -> None:
         """``done((from the caller, from the callee))``: RTP packets received so far; None where there is no session."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,7 +254,6 @@ class Media(Protocol):
 
     def join(self, call_id: str, done: Callable[[bool], None]) -> None:
         """Let the parties hear each other; ``done(False)`` where that could not be."""
-        ...
 
     def shut(self, call_id: str) -> None:
         """Let neither party hear the other."""
@@ -258,7 +274,9 @@ class Media(Protocol):
 
     def play_receipt(self, call_id: str, codec: str, code: str, done: Callable[[Played], None]) -> float:
         """Start the code of a receipt to the callee; returns its length in seconds (0.0 where it cannot be played)."""
-        ...
+
+    def play_to_caller(self, call_id: str, name: str, codec: str, done: Callable[[Played], None]) -> float:
+        """Start a prompt of calls in (``gate.media.prompts_in``) to the caller; returns its length in seconds."""
 
     def stop_playing(self, call_id: str) -> None:
         """Stop whatever plays."""

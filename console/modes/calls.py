@@ -158,7 +158,9 @@ class CallDetail(DetailScreen):
 def told(answer: Mapping[str, Any], number: str = "") -> list[Section]:
     """A call's sections, from the answer to ``calls_show``."""
     call, facts = answer["call"], answer["facts"]
-    body: Mapping[str, Any] = next((fact["body"] or {} for fact in facts if fact["kind"] == "decision"), {})
+    body: Mapping[str, Any] = next(
+        (fact["body"] or {} for fact in facts if fact["kind"] in ("decision", "call_in")), {}
+    )
     return [
         _decision(call, body, number),
         *_registers(body),
@@ -176,7 +178,10 @@ def _decision(call: Row, body: Mapping[str, Any], number: str) -> Section:
         ("Verdict", words.verdict(call)),
         ("Reason", words.reason(call.get("reason"))),
         ("That is", words.text(body.get("explanation"))),
-        ("Purpose", words.text(f"{call.get('purpose')}, topic {call.get('topic')}")),
+        (
+            "Purpose",
+            words.text(f"{call['purpose']}, topic {call.get('topic')}" if call.get("purpose") else "a call to us"),
+        ),
         ("Shows", (clean(str(call.get("presentation") or "-")), PLAIN)),
     ]
     for name, label in (("consent_id", "Consent"), ("objection_id", "Objection")):

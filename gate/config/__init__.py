@@ -5,6 +5,7 @@
 - ``load``      ``load(path) -> Config``: every fault of the file in one ``ConfigError``, with line, key and what to do
 - ``rules``     what types cannot say: numbers, addresses, hours, dates, secrets; the firm complete, storage in the UK
 - ``callers``   the rules of who may call
+- ``calls_in``  calls in: the sections, and their rules
 - ``trunks``    the rules of the carriers
 - ``mail``      the rules of letters and mail
 - ``drop``      the rules of the folder in which register files land
@@ -23,6 +24,8 @@ Secrets are never in the file: it names the files (or ``env:NAME``) that hold th
 
 from __future__ import annotations
 
+from gate.config.calls_in import CallIn as CallIn
+from gate.config.calls_in import CallsIn as CallsIn
 from gate.config.carriers import Emergency as Emergency
 from gate.config.carriers import Trunk as Trunk
 from gate.config.load import load as load

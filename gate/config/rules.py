@@ -15,6 +15,7 @@ from pathlib import Path
 from gate.config.addresses import host_port, hours
 from gate.config.asking import asking
 from gate.config.callers import callers, e164, refused_with
+from gate.config.calls_in import calls_in_faults
 from gate.config.carriers import Emergency
 from gate.config.dialling import dialled
 from gate.config.drop import registers_faults
@@ -101,6 +102,7 @@ def faults_of(readable: Readable, base: Path, *, secrets: bool = True, today: da
         if storage := get("storage", Storage):
             found += checkpoint_faults(storage, mail)
     found += callers(readable, firm)
+    found += calls_in_faults(readable, firm, base)
     found += dialled(readable, firm)
     return found + list(_secrets(readable, base)) if secrets else found
 

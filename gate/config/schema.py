@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from gate.config.calls_in import CallIn, CallsIn
 from gate.config.carriers import Emergency, Trunk
 from gate.config.office import Authority, Console, Letters, Log, Mail, Privacy, Requests, Roles
 from gate.config.section import CallPurpose, CallTopic, Section
@@ -129,6 +130,8 @@ class Pbx(Section, frozen=True):
     """The own number that its calls show, E.164; required."""
     certificate: str = ""
     """PEM file with the certificate that it shows over TLS, in place of an address: from wherever it comes."""
+    calls_to: str = ""
+    """Where calls in go that are for it: ``address:port``, UDP, one of its ``addresses``. Empty: none go there."""
     may_present: tuple[str, ...] = ()
     """Own numbers that it may ask for, call by call, in P-Asserted-Identity or From; empty: ``presentation`` always."""
     display_name: str = ""
@@ -351,6 +354,8 @@ class Config(Section, frozen=True):
     """The carriers: one as ``[trunk]``, several as ``[[trunk]]``."""
     account: tuple[Account, ...] = ()
     pbx: tuple[Pbx, ...] = ()
+    call_in: tuple[CallIn, ...] = ()
+    calls_in: CallsIn = CallsIn()
     dial_prefix: tuple[DialPrefix, ...] = ()
     purpose_header: PurposeHeader = PurposeHeader()
     emergency: Emergency = Emergency()

@@ -77,7 +77,7 @@ class Call:
 class UnexpectedEvent(ValueError):
     """This event cannot come in this state."""
 
-    def __init__(self, state: State, event: type[Event]) -> None:
+    def __init__(self, state: State, event: type[object]) -> None:
         super().__init__(f"{event.__name__} cannot come while {state}")
         self.state = state
         self.event = event

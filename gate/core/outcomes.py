@@ -7,7 +7,13 @@ from typing import Any
 
 
 def outcome(call: Mapping[str, Any]) -> str:
-    """From a call's row (``state``, ``bridged``, ``answered_at``, ``seconds``): ``answered, 3 min 5 s``."""
+    """From a call's row (``reason``, ``state``, ``bridged``, ``answered_at``, ``seconds``): ``answered, 3 min 5 s``;
+    of a call in ``a call to us: answered, …``."""
+    said = _outcome(call)
+    return f"a call to us: {said}" if call.get("reason") == "call_in" else said
+
+
+def _outcome(call: Mapping[str, Any]) -> str:
     state = call["state"]
     if state == "refused":
         return "not dialled"

@@ -81,9 +81,11 @@ class Reason(StrEnum):
     CONSENTED = "consented"
     SERVICE_CALL = "service_call"
     EMERGENCY_CALL = "emergency_call"
+    CALL_IN = "call_in"
+    """No attempt of the firm's: somebody calls it, and nothing was screened."""
 
 
-ALLOWING = frozenset({Reason.NOT_LISTED, Reason.CONSENTED, Reason.SERVICE_CALL, Reason.EMERGENCY_CALL})
+ALLOWING = frozenset({Reason.NOT_LISTED, Reason.CONSENTED, Reason.SERVICE_CALL, Reason.EMERGENCY_CALL, Reason.CALL_IN})
 """The reasons that an allow may have; every other one blocks."""
 
 

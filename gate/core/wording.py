@@ -63,6 +63,7 @@ _SENTENCES: Final = {
     Reason.CONSENTED: "They have agreed to our calls: you may call.",
     Reason.SERVICE_CALL: "Allowed as a service call, which must hold no marketing.",
     Reason.EMERGENCY_CALL: "An emergency call: it goes out at once, unscreened and unrecorded.",
+    Reason.CALL_IN: "Somebody has called us: nothing is screened, and the caller is told that the call is recorded.",
 }
 
 

@@ -38,6 +38,7 @@ from gate.daemon.signing import Signer
 from gate.daemon.start_state import proven_lately, used_today
 from gate.errors import ConfigError, GateError, RecorderError, StoreError
 from gate.media.prompts import prepare
+from gate.media.prompts_in import prepare_in
 from gate.media.relay import RtpIoMedia
 from gate.media.spoken_code import prepare_code
 from gate.operations.accounts import nobody_confirms
@@ -100,12 +101,12 @@ class GateProcess:
         """What must be there before the line opens: the announcement, and somebody to seal to."""
         # Loaded before a call asks: each takes a tenth of a second.
         importlib.import_module("phonenumbers")
-        year = SystemClock().now().year
-        for each in (year, year + 1):
+        for each in ((year := SystemClock().now().year), year + 1):
             public_holidays(each)
         data, announcement = self._config.data, self._config.announcement
         self._announcement_sha256 = prepare(data / "prompts", announcement, Path(self._config.base)).wav_sha256
         prepare_code(data / "prompts", announcement)
+        self._prompts_in = prepare_in(data / "prompts_in", self._config)
         if alone := nobody_confirms(self._config):
             log.warning("nobody_can_confirm", why=alone, hint="see the section [roles]")
         recording = self._config.recording
@@ -147,7 +148,7 @@ class GateProcess:
             store=self._folder.store,
             keys=self._folder.keys,
             screener=self._folder.screener,
-            settings=CallSettings.of(self._config, self._announcement_sha256),
+            settings=CallSettings.of(self._config, self._announcement_sha256, self._prompts_in.identities),
             clock=self._folder.clock,
             new_id=new_id,
             metrics=self._metrics,
@@ -182,8 +183,7 @@ class GateProcess:
     def _build_media(self) -> None:
         """The line thread's first step, before any datagram."""
         try:
-            room = RtpIoMedia(self._config, self._config.data / "prompts", self._line)
-            self._media.room = room
+            self._media.room = RtpIoMedia.of(self._config, self._line, self._prompts_in)
             patches.apply_patches()  # the media relay has imported more of sippy
         except Exception as error:  # noqa: BLE001 - raised again in the main thread
             self._built.put(error)
@@ -265,7 +265,7 @@ class GateProcess:
 
     def run(self) -> int:
         """Run the gate, from the first datagram to the last checkpoint."""
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # audio passes through this process: no dump of it on a disk
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # audio passes through here: no dump of it on a disk
         thread = threading.Thread(target=self._line.run, name="line")
         thread.start()
         try:

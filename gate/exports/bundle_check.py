@@ -187,7 +187,7 @@ class _Contents:
     def _others(self, logs: Mapping[str, Iterator[bytes]]) -> None:
         for line in logs["facts.jsonl"]:
             fact = self._fact(form.from_line(line, "facts.jsonl"))
-            attempt = fact.kind == "decision" and self._leaves.in_period(fact.at)
+            attempt = fact.kind in ("decision", "call_in") and self._leaves.in_period(fact.at)
             if attempt or _short(rows.call_of(fact)) in self._calls_given:
                 self._aside.add(f"leaf {fact.leaf}")
             if fact.kind == "facts_erased":

@@ -146,7 +146,7 @@ def _value(fact: FactRow | None, body: Mapping[str, Any], field: str) -> Any:
     return named[field] if field in named else body.get(field)
 
 
-OF_CALLS: Final = frozenset({"decision", "answered", "announced", "connected", "unrecorded", "ended"})
+OF_CALLS: Final = frozenset({"decision", "call_in", "answered", "announced", "connected", "unrecorded", "ended"})
 """Kinds whose subject is the call."""
 
 
@@ -165,8 +165,10 @@ def announcement_of(row: Row) -> str:
 
 
 def call_row(call_id: str, facts: Sequence[FactRow]) -> Row:
-    """The row of a call, from all facts that speak of it, in the order of their leaves."""
-    return {"call_id": call_id, **_row(CALL, facts)}
+    """The row of a call, from all facts that speak of it, in the order of their leaves. A call in begins with a fact of
+    its own kind, which says what a decision says of a call out."""
+    begun = [fact._replace(kind="decision") if fact.kind == "call_in" else fact for fact in facts]
+    return {"call_id": call_id, **_row(CALL, begun)}
 
 
 def decision_rows(facts: Sequence[FactRow]) -> list[Row]:

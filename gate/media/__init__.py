@@ -11,6 +11,7 @@
 - ``sdp``        what of an SDP body may pass: one audio stream, through the gate, and nothing that leads around it
 - ``prompts``    ``prepare`` and ``PromptSet``: the announcement in every codec, made at set-up
 - ``spoken_code``  the code of a receipt: every sign made at set-up, put together for a call
+- ``prompts_in`` what callers of the firm's own numbers hear
 - ``sound``      reading, resampling, levelling and tones for the prompts
 - ``example_notice.wav``, ``example_goodbye.wav``  the example firm's announcement and goodbye
 """

@@ -147,10 +147,10 @@ def prepare(folder: Path, announcement: Announcement, base: Path) -> PromptSet:
 
 def _make(folder: Path, name: str, announcement: Announcement, base: Path, source: str) -> None:
     """Write a whole set beside its place and rename it there: there is no half of one."""
-    notice, rate = _spoken(announcement.wav, announcement.text, base, "announcement.wav")
+    notice, rate = spoken(announcement.wav, announcement.text, base, "announcement.wav")
     sounds: dict[str, tuple[Sound, int]] = {"announcement": (notice, rate)}
     if announcement.goodbye_wav or announcement.goodbye_text:
-        goodbye = _spoken(announcement.goodbye_wav, announcement.goodbye_text, base, "announcement.goodbye_wav")
+        goodbye = spoken(announcement.goodbye_wav, announcement.goodbye_text, base, "announcement.goodbye_wav")
         sounds["goodbye"] = goodbye
     sounds["progress"] = (sound.tone(425, PIP_SECONDS, 16000, 0.05), 16000)
     sounds["cue"] = (sound.tone(1000, PIP_SECONDS, 16000, 0.25), 16000)
@@ -158,7 +158,7 @@ def _make(folder: Path, name: str, announcement: Announcement, base: Path, sourc
     work = Path(tempfile.mkdtemp(prefix=".making-", dir=folder))
     try:
         for prompt, made in sounds.items():
-            _write(work, prompt, *made)
+            write(work, prompt, *made, spoken=prompt in ("announcement", "goodbye"))
         files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in sorted(work.iterdir())}
         meta = {"id": announcement.id, "version": announcement.version, "source_sha256": source, "files": files}
         (work / "meta.json").write_text(json.dumps(meta, indent=1))
@@ -171,9 +171,8 @@ def _make(folder: Path, name: str, announcement: Announcement, base: Path, sourc
         shutil.rmtree(work, ignore_errors=True)
 
 
-def _write(folder: Path, prompt: str, samples: Sound, rate: int) -> None:
+def write(folder: Path, prompt: str, samples: Sound, rate: int, *, spoken: bool = False) -> None:
     """The prompt in every codec, padded to whole 20 ms, for a player drops what is less."""
-    spoken = prompt in ("announcement", "goodbye")
     if spoken:
         samples = np.concatenate([sound.level(samples, rate), np.zeros(round(_PAD_SECONDS * rate))])
     narrow16 = write_payloads(folder, prompt, samples, rate)
@@ -203,7 +202,7 @@ def _fill(samples: Sound, length: int) -> Sound:
     return np.pad(samples[:length], (0, max(0, length - len(samples))))
 
 
-def _spoken(wav: str, text: str, base: Path, key: str) -> tuple[Sound, int]:
+def spoken(wav: str, text: str, base: Path, key: str) -> tuple[Sound, int]:
     """The sound of a WAV, or of a text spoken by espeak-ng, checked for length and silence."""
     if wav:
         samples, rate = _read_bounded(_wav(base / wav), key)

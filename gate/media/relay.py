@@ -19,6 +19,7 @@ from gate.media.addresses import Addresses, Facing, expected
 from gate.media.party import Party, make
 from gate.media.playing import Playing, Prompt
 from gate.media.prompts import PAYLOAD_TYPES, PromptSet
+from gate.media.prompts_in import NONE, PromptsIn
 from gate.media.proxy import Proxy, capacity, speakable
 from gate.media.spoken_code import SpokenCode
 from gate.media.voice import Players
@@ -53,6 +54,9 @@ class _Call:
     phone: bool
     sides: dict[str, _Side] = field(default_factory=dict)
     playing: Playing | None = None
+    played_to: str = "callee"
+    rung: tuple[str, bool] = "", False
+    """Of a call in: where the phone that is rung signals from, and whether it is a phone's own."""
     refused: int = 0
 
 
@@ -65,14 +69,16 @@ class RtpIoMedia:
     """
 
     def __init__(
-        self, config: Config, prompts: Path, loop: ports.Loop | None = None, *, hold_seconds: float = HOLD_SECONDS
-    ) -> None:
+        self, config: Config, prompts: Path, loop: ports.Loop | None = None, *, hold_seconds: float = HOLD_SECONDS,
+        prompts_in: PromptsIn = NONE,
+    ) -> None:  # fmt: skip
         self._config = config
         self._bound = loop
         self._prompts = PromptSet.load(prompts)
         self._addresses = Addresses.of(config)
         self._capacity = capacity(config)
         self._folder = speakable(self._prompts.folder)
+        self._in, self._folder_in = prompts_in, speakable(prompts_in.folder) if prompts_in.seconds else ""
         self._hold_seconds = hold_seconds
         self._codes = SpokenCode.of(prompts, config.announcement)
         self._calls: dict[str, _Call] = {}
@@ -83,6 +89,11 @@ class RtpIoMedia:
         packets are, and at its end."""
         if loop is not None:
             self.start()
+
+    @classmethod
+    def of(cls, config: Config, loop: ports.Loop, prompts_in: PromptsIn) -> RtpIoMedia:
+        """With the prompts of the data folder."""
+        return cls(config, config.data / "prompts", loop, prompts_in=prompts_in)
 
     def bind(self, loop: ports.Loop) -> None:
         """Whose loop it runs on, where that was not known when it was built; before ``start``."""
@@ -121,6 +132,11 @@ class RtpIoMedia:
         self.close(call_id)
         self._proxy  # noqa: B018 - started when first asked for
         self._calls[call_id] = _Call(signalled, phone)
+
+    def rings(self, call_id: str, signalled: str, *, phone: bool) -> None:
+        """A call in: where its callee is now; see ``ports.MediaRelay``."""
+        if call := self._calls.get(call_id):
+            call.rung = signalled, phone
 
     def caller_sdp(self, call_id: str, body: Any, done: Callable[..., None]) -> None:
         """Anchor an SDP body of the caller; see ``ports.MediaRelay``."""
@@ -175,7 +191,8 @@ class RtpIoMedia:
                 raise sdp.UnusableSdpError(f"a body of type {body.getType()}, not application/sdp")
             audio = sdp.narrow(body.content)
             sides = call.sides or self._sides(audio.family if name == "caller" else "")
-            address, learns = expected(audio, call.signalled if name == "caller" else "", phone=call.phone)
+            signalled, phone = (call.signalled, call.phone) if name == "caller" else call.rung
+            address, learns = expected(audio, signalled, phone=phone)
         except Exception as error:  # noqa: BLE001 - sippy's parser raises anything on a hostile body: each is a 488
             done(None, ex=SdpParseError(str(error) or type(error).__name__))
             return
@@ -197,11 +214,11 @@ class RtpIoMedia:
                 done(None, ex=RtpProxyError("no media ports"))
                 return
             sdp.anchor(body.content, audio, other.facing.family, other.facing.named, port)
-            body.content.o_header = _origin(side, body.content.o_header)
+            body.content.o_header = sdp.origin(side, body.content.o_header)
             body.needs_update = False
             if not (audio.nowhere or learns):
                 self._settle(call_id, call, side)
-            if name == "callee" and call.playing:
+            if name == call.played_to and call.playing:
                 (call.playing.resume if audio.hears else call.playing.hold)()
             done(body)
 
@@ -273,6 +290,12 @@ class RtpIoMedia:
         name, seconds, over = self._codes.begin(code, codec, done)
         return self._play(call_id, name, codec, seconds, over, folder=self._codes.spoken)
 
+    def play_to_caller(self, call_id: str, name: str, codec: str, done: Callable[[ports.Played], None]) -> float:
+        """Start a prompt of calls in to the caller; returns its length in seconds."""
+        return self._play(
+            call_id, name, codec, self._in.seconds.get(name, 0.0), done, to="caller", folder=self._folder_in
+        )
+
     def stop_playing(self, call_id: str) -> None:
         """Stop whatever plays; its ``done`` comes at once."""
         call = self._calls.get(call_id)
@@ -331,33 +354,26 @@ class RtpIoMedia:
         return call.sides["caller"].party, call.sides["callee"].party
 
     def _play(
-        self,
-        call_id: str,
-        name: str,
-        codec: str,
-        seconds: float,
-        done: Callable[[ports.Played], None],
-        *,
-        pips: bool = False,
-        folder: str = "",
-    ) -> float:
+        self, call_id: str, name: str, codec: str, seconds: float, done: Callable[[ports.Played], None], *,
+        pips: bool = False, folder: str = "", to: str = "callee",
+    ) -> float:  # fmt: skip
         call, found = self._calls.get(call_id), self._parties(call_id)
-        audio = call.sides["callee"].audio if call and found else None
+        audio = call.sides[to].audio if call and found else None
         if call is None or found is None or audio is None or codec not in PAYLOAD_TYPES or not seconds:
             self._loop.post(lambda: done(ports.Played(completed=False, cause="not_playable")))
             return 0.0
         if call.playing:
             call.playing.end()
-        callee = call.sides["callee"]
+        side, call.played_to = call.sides[to], to
         playing = call.playing = Playing(
             partial(self._proxy.run, call),
             self._loop,
             self._players,
-            *found,
+            *(found if to == "callee" else found[::-1]),
             Prompt.of(folder or self._folder, name, PAYLOAD_TYPES[codec], seconds, pips=pips),
             done,
             patience=self._hold_seconds,
-            told=lambda: not callee.learns,
+            told=lambda: not side.learns,
         )
         playing.start(hears=audio.hears)
         return seconds
@@ -379,15 +395,3 @@ class RtpIoMedia:
         if refused is not None and refused > call.refused:
             self.strangers += refused - call.refused
             call.refused = refused
-
-
-def _origin(side: _Side, remote: Any) -> Any:
-    """The gate's own ``o=`` line for this side: one session, its version raised as often as the endpoint's is."""
-    from sippy.SdpOrigin import SdpOrigin
-
-    if side.origin is None:
-        side.origin = SdpOrigin()
-    elif (side.told.session_id, side.told.version) != (remote.session_id, remote.version):
-        side.origin.version += 1
-    side.told = remote.getCopy()
-    return side.origin.getCopy()

@@ -107,3 +107,16 @@ def _decline(section: Any) -> None:
     section.a_headers = []
     section.k_header = None
     section.c_header.atype, section.c_header.addr = "IP4", _NOWHERE["IP4"]
+
+
+def origin(side: Any, remote: Any) -> Any:
+    """The gate's own ``o=`` line for a side of a call: one session, its version raised as often as the endpoint's is.
+    ``side``: keeps it as ``origin``, and the endpoint's last one as ``told``."""
+    from sippy.SdpOrigin import SdpOrigin
+
+    if side.origin is None:
+        side.origin = SdpOrigin()
+    elif (side.told.session_id, side.told.version) != (remote.session_id, remote.version):
+        side.origin.version += 1
+    side.told = remote.getCopy()
+    return side.origin.getCopy()

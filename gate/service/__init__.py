@@ -2,6 +2,7 @@
 
 - ``call_manager``    carries a call from INVITE to its last leaf: feeds events to ``core.calls``
 - ``call_effects``    carries out what the rules of a call command, through ports
+- ``calls_in``        calls in: which are taken, and what the rules of one command
 - ``call_session``    one call in hand; ``call_settings``: what the configuration says of calls
 - ``refusal_counts``  refusals that cannot each have a leaf: counted
 - ``usage``           what each account and PBX uses of what it may

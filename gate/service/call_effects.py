@@ -18,7 +18,6 @@ from gate.core.call_words import (
     AnnouncementOver,
     Committed,
     Do,
-    Event,
     EvidenceFailed,
     GoodbyeOver,
     RecorderFailed,
@@ -27,6 +26,7 @@ from gate.core.call_words import (
     State,
     Stop,
 )
+from gate.core.calls_in import DoIn, InEvent
 from gate.core.screening import Reason
 from gate.ports import Fact, Line, Loop, Media, Played, Recorder, RecordingClosed, RecordingOpened
 from gate.service.call_session import CallSession
@@ -69,7 +69,7 @@ class CallEffects:
         clock: Clock,
         new_id: Callable[[], str],
         mend: Callable[[str], None],
-        tell: Callable[[CallSession, Event], None],
+        tell: Callable[[CallSession, InEvent], None],
         receipts: Receipts,
         let_go: Callable[[CallSession], None],
     ) -> None:
@@ -111,9 +111,10 @@ class CallEffects:
             Do.FINISH: self._finish,
         }
 
-    def carry_out(self, command: Do, session: CallSession) -> None:
+    def carry_out(self, command: Do | DoIn, session: CallSession) -> None:
         """Do it."""
-        self._methods[command](session)
+        if isinstance(command, Do):
+            self._methods[command](session)
 
     def _refuse(self, session: CallSession) -> None:
         decision = session.decision
@@ -243,7 +244,7 @@ class CallEffects:
     def _connection_facts(self, session: CallSession) -> list[Fact]:
         now = self._clock.now()
         recorded = self._records(session)
-        facts = [session.fact("announced", now, **session.announcement(self._settings.announcement, True))]
+        facts = [session.fact("announced", now, **self._told(session, True))]
         if recorded and session.opened is not None:
             facts.append(
                 session.fact(
@@ -261,8 +262,12 @@ class CallEffects:
         facts.append(session.fact("connected", now, recorded=recorded, trunk=session.trunk))
         return facts
 
+    def _told(self, session: CallSession, completed: bool) -> dict[str, Any]:
+        """What is kept of the announcement."""
+        return session.announcement(self._settings.announcement, completed)
+
     def _start_recording(self, session: CallSession) -> None:
-        event = {"event": "announcement", **session.announcement(self._settings.announcement, True)}
+        event = {"event": "announcement", **self._told(session, True)}
         self._recorder.start(session.id, session.payloads, [event])
 
     def _connect(self, session: CallSession) -> None:
@@ -379,7 +384,7 @@ class CallEffects:
         now = self._clock.now()
         facts = []
         if session.announced_from is not None and not session.announced_noted:
-            facts.append(session.fact("announced", now, **session.announcement(self._settings.announcement, False)))
+            facts.append(session.fact("announced", now, **self._told(session, False)))
         facts.append(session.fact("ended", now, **session.ending(now)))
         self._retry_queue.keep(*facts)
         self._line.forget(session.id)

@@ -7,8 +7,8 @@ the recorder and the store say into its events, and its commands into calls on p
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
+from typing import Any, TypeVar
 
 import structlog
 
@@ -21,7 +21,6 @@ from gate.core.call_words import (
     Decided,
     Digit,
     Emergency,
-    Event,
     EvidenceFailed,
     Failed,
     HungUp,
@@ -29,12 +28,14 @@ from gate.core.call_words import (
     Ringing,
     Stop,
 )
+from gate.core.calls_in import Acknowledged, CallingIn, InEvent
 from gate.core.screening import Decision, Reason, Verdict
 from gate.core.terms import UNPROVEN
 from gate.ports import Fact, Incoming, Line, Loop, Media, Recorder
 from gate.service.call_effects import CallEffects
 from gate.service.call_session import CallSession
 from gate.service.call_settings import CallSettings
+from gate.service.calls_in import CallInEffects, CallsIn, step
 from gate.service.metrics import Metrics
 from gate.service.receipts import Receipts
 from gate.service.refusal_counts import RefusalCounts
@@ -44,6 +45,8 @@ from gate.service.usage import Usage
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
 from gate.vault.keystore import KeyStoreDb
+
+E = TypeVar("E", bound=CallEffects)
 
 log = structlog.get_logger()
 
@@ -86,21 +89,17 @@ class CallManager:
         self._sessions: dict[str, CallSession] = {}
         self._drained: Callable[[], None] | None = None
         self._receipts = Receipts(settings.receipts, loop, media, self._retry_queue, clock, new_id)
-        self._effects = CallEffects(
-            line=line,
-            loop=loop,
-            media=media,
-            recorder=recorder,
-            keys=keys,
-            retry_queue=self._retry_queue,
-            settings=settings,
-            clock=clock,
-            new_id=new_id,
-            mend=mend,
-            tell=self._tell,
-            receipts=self._receipts,
-            let_go=self._let_go,
-        )
+        self._calls_in = CallsIn(settings, recorder, line)
+
+        def effects(kind: type[E]) -> E:
+            return kind(
+                line=line, loop=loop, media=media, recorder=recorder, keys=keys, retry_queue=self._retry_queue,
+                settings=settings, clock=clock, new_id=new_id, mend=mend, tell=self._tell, receipts=self._receipts,
+                let_go=self._let_go,
+            )  # fmt: skip
+
+        self._effects = effects(CallEffects)
+        self._effects_in = effects(CallInEffects)
 
     # --- what the line says (ports.LineEvents) ----------------------------------------------------------------------
 
@@ -135,6 +134,24 @@ class CallManager:
 
         self._store.submit(work, done)
 
+    def calling_in(self, calling: CallingIn) -> None:
+        """Somebody calls one of our numbers: answered, and nothing more before that is acknowledged."""
+        ids, now = (self.obstacle, self._new_id()), self._clock.now()
+        if session := self._calls_in.session(calling, self._sessions.values(), *ids, now):
+            self._sessions[session.id] = session
+            self._metrics.calls.set(len(self._sessions))
+            self._line.answer(session.id)
+
+    def acknowledged(self, call_id: str, codec: str) -> None:
+        """The caller of a call in has acknowledged our answer."""
+        if session := self._sessions.get(call_id):
+            session.codec, session.answered_at = codec, self._clock.now()
+            self._tell(session, Acknowledged())
+
+    def nobody_answers(self, call_id: str, code: int) -> None:
+        """None of the phones that a call in has rung; its caller is still there."""
+        self._tell_id(call_id, Failed(code, "no_answer"))
+
     def shed(self, claimed_by: str) -> None:
         """The line could not carry another call in time, and has refused it: counted, for a leaf each would make it
         later still."""
@@ -151,6 +168,7 @@ class CallManager:
         """LAW 3.5: past every limit, and out before anything is written."""
         session.decision = decision
         self._sessions[session.id] = session
+        self._calls_in.helped(session.presentation, session.asked_at)
         self._tell(session, Emergency())
         self._metrics.calls.set(len(self._sessions))
         self._metrics.attempts.labels(decision.verdict.value, decision.reason.value).inc()
@@ -167,8 +185,7 @@ class CallManager:
     def answered(self, call_id: str, codec: str, trunk: str = "") -> None:
         """The callee picked up."""
         if session := self._sessions.get(call_id):
-            session.codec, session.trunk = codec, trunk
-            session.answered_at = self._clock.now()
+            session.picked_up(codec, trunk, self._clock.now())
             self._tell(session, Answered())
 
     def failed(self, call_id: str, code: int, reason: str) -> None:
@@ -321,11 +338,11 @@ class CallManager:
         )
         self._tell(session, Decided(decision.allowed))
 
-    def _tell_id(self, call_id: str, event: Event) -> None:
+    def _tell_id(self, call_id: str, event: InEvent) -> None:
         if session := self._sessions.get(call_id):
             self._tell(session, event)
 
-    def _tell(self, session: CallSession, event: Event) -> None:
+    def _tell(self, session: CallSession, event: InEvent) -> None:
         """Feed an event; those that its commands cause wait until they are carried out."""
         session.pending.append(event)
         if session.busy:
@@ -337,17 +354,18 @@ class CallManager:
         finally:
             session.busy = False
 
-    def _step(self, session: CallSession, event: Event) -> None:
+    def _step(self, session: CallSession, event: InEvent) -> None:
         try:
-            session.call, commands = calls.handle(session.call, event, self._settings.policy)
+            commands = step(session, event, self._settings.policy)
         except calls.UnexpectedEvent as unexpected:
             log.error("unexpected_event", call=session.id, error=str(unexpected))
             if not isinstance(event, Stop):
                 session.pending.append(Stop("internal_error"))
             return
+        effects = self._effects_in if session.calling else self._effects
         for command in commands:
             try:
-                self._effects.carry_out(command, session)
+                effects.carry_out(command, session)
             except Exception as error:  # noqa: BLE001 - whatever fails here, the call must not hang half-way
                 log.error("command_failed", call=session.id, command=command.value, error=repr(error))
                 session.pending.append(Stop("internal_error"))
@@ -379,19 +397,4 @@ class CallManager:
 
     def live(self, now: datetime) -> list[dict[str, Any]]:
         """The calls in hand: id, number, when and by whom asked for, state, seconds since. Line thread only."""
-        return [
-            {
-                "call_id": session.id,
-                "number": session.number,
-                "at": session.asked_at.isoformat(),
-                "claimed_by": session.actor,
-                "purpose": session.incoming.attempt.purpose.value,
-                "topic": session.incoming.attempt.topic.value,
-                "announcement": session.announcing,
-                "state": session.call.state.value,
-                "recording": session.call.recording,
-                "paused": session.call.paused,
-                "seconds": round((now - session.asked_at) / timedelta(seconds=1), 1),
-            }
-            for session in self._sessions.values()
-        ]
+        return [session.live(now) for session in self._sessions.values()]

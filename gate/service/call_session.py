@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
-from gate.core.call_words import Event, State
+from gate.core.call_words import State
 from gate.core.calls import Call
+from gate.core.calls_in import CallingIn, InEvent
 from gate.core.screening import Decision
 from gate.ports import Fact, Incoming, Played, RecordingClosed, RecordingOpened, Timer
 
@@ -25,6 +26,10 @@ class CallSession:
     """The number that the callee is shown."""
     display_name: str = ""
     """The name that the callee is shown."""
+    calling: CallingIn | None = None
+    """Somebody has called in; None for a call out."""
+    answered_by: str = ""
+    """Of a call in: whose phone has answered."""
     call: Call = field(default_factory=Call)
     decision: Decision | None = None
     codec: str = ""
@@ -57,7 +62,7 @@ class CallSession:
     announced_noted: bool = False
     connected_at: datetime | None = None
     timers: list[Timer] = field(default_factory=list)
-    pending: deque[Event] = field(default_factory=deque)
+    pending: deque[InEvent] = field(default_factory=deque)
     busy: bool = False
     """Events that come while one is being carried out wait their turn."""
 
@@ -73,7 +78,9 @@ class CallSession:
 
     @property
     def number(self) -> str:
-        """What is dialled, E.164; empty before the decision."""
+        """What is dialled, E.164; empty before the decision. Of a call in: who calls, as far as it is known."""
+        if self.calling is not None:
+            return self.calling.number
         return self.decision.number if self.decision else ""
 
     @property
@@ -95,6 +102,30 @@ class CallSession:
             "sip_call_id": incoming.sip_call_id,
             "presentation": self.presentation,
             "display_name": self.display_name,
+        }
+
+    def picked_up(self, codec: str, trunk: str, now: datetime) -> None:
+        """The callee has answered; of a call in, the phone of ``trunk``: an account's or a PBX's."""
+        if self.calling is not None:
+            self.answered_by = trunk
+        else:
+            self.codec, self.trunk, self.answered_at = codec, trunk, now
+
+    def live(self, now: datetime) -> dict[str, Any]:
+        """What is shown of it while it is in hand."""
+        attempt = self.incoming.attempt
+        return {
+            "call_id": self.id,
+            "number": self.number,
+            "at": self.asked_at.isoformat(),
+            "claimed_by": self.actor,
+            "purpose": "" if self.calling else attempt.purpose.value,
+            "topic": "" if self.calling else attempt.topic.value,
+            "announcement": self.announcing,
+            "state": self.call.state.value,
+            "recording": self.call.recording,
+            "paused": self.call.paused,
+            "seconds": round((now - self.asked_at) / timedelta(seconds=1), 1),
         }
 
     def fact(self, kind: str, at: datetime, *, subject: str = "", actor: str = "gate", **body: Any) -> Fact:

@@ -36,6 +36,10 @@ class CallSettings:
     receipts: ReceiptSettings | None = None
     """None: callees are told no code."""
 
+    calls_in_at_once: int = 100
+    heard_in: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Prompts of calls in, ``notice`` and ``callback``: their identity, as ``announcement``."""
+
     def shown(self, incoming: Incoming, *, emergency: bool = False) -> tuple[str, str]:
         """Number and name that the callee is shown: what the configuration gives the caller, never the caller's own
         words. An emergency call may have a number of its own at which to ring back."""
@@ -48,8 +52,11 @@ class CallSettings:
         return purpose in self.early_media
 
     @classmethod
-    def of(cls, config: Config, announcement_sha256: str = "") -> CallSettings:
-        """Taken from a loaded configuration; ``announcement_sha256``: of the WAV that was prepared from it."""
+    def of(
+        cls, config: Config, announcement_sha256: str = "", heard_in: Mapping[str, Mapping[str, str]] | None = None
+    ) -> CallSettings:
+        """Taken from a loaded configuration; ``announcement_sha256``: of the WAV that was prepared from it;
+        ``heard_in``: what is heard by callers."""
         sound = {"sha256": announcement_sha256} if announcement_sha256 else {}
         return cls(
             policy=Policy(
@@ -66,6 +73,8 @@ class CallSettings:
             max_call_seconds=config.limits.max_call_seconds,
             early_media=frozenset(Purpose(each) for each in config.media.early),
             emergency_presentation=config.emergency.presentation,
+            calls_in_at_once=config.calls_in.at_once,
+            heard_in=heard_in or {},
             allowances={f"account:{each.username}": _allowance(each) for each in config.account}
             | {f"trunk:{each.name}": _allowance(each) for each in config.pbx},
             receipts=_receipts(config) if config.announcement.receipt else None,

@@ -28,6 +28,7 @@ How a call comes in and goes out::
 - ``identity``          what a caller asks (number, withheld) and what the trunk is shown
 - ``loop_detection``    calls of ours that have come back
 - ``routes``            where INVITEs go: the carriers' trunks in their order, the emergency route
+- ``carrier_names``     carriers named by a domain, looked up again; ``srv``: NAPTR and SRV (RFC 3263)
 - ``sdp``               codec names and payload maps
 - ``trunk_failover``    from one trunk to the next, and what is left at the one before
 - ``forks``             a second callee's answer: acknowledged, and hung up on
@@ -35,6 +36,7 @@ How a call comes in and goes out::
 - ``sippy_adapter``     sippy's transactions, user agents and event loop, with its faults worked around
 - ``engine``            what lives on the line thread: transactions, ingress, bridges, trunk
 - ``bridge``            one call: caller leg, callee leg, and what the call manager commands
+- ``calls_in``          calls in from a carrier: which INVITE is one, whom it may ring; ``call_in``: one of them
 - ``delayed_offer``     an INVITE without SDP: the 200 offers, the ACK answers
 - ``after_talk``        the callee's leg alone, while they are told the code of a receipt
 - ``offer_answer``      offers inside a call: hold, resume, codec change
@@ -44,6 +46,6 @@ How a call comes in and goes out::
 - ``trunk_flow``        the connection to a carrier by TCP or TLS
 - ``trunk``             OPTIONS keep-alive and registration with the carrier; ``status``: what is known of a carrier
 
-Not here, on purpose: calls *to* registered phones (an INVITE from the trunk gets 404), SRTP, 100rel towards callers,
-transfers (REFER is declined: it would dial a number that nobody screened).
+Not here, on purpose: SRTP, 100rel towards callers, transfers (REFER is declined: it would dial a number that nobody
+screened).
 """

@@ -14,6 +14,8 @@ from gate.core.numbers import emergency_number
 from gate.ports import LineEvents, MediaRelay
 from gate.sip.auth import Authenticator
 from gate.sip.bridge import Bridge
+from gate.sip.call_in import CallInBridge
+from gate.sip.calls_in import CallsIn
 from gate.sip.failure_mapping import UNAVAILABLE
 from gate.sip.forks import Forks
 from gate.sip.ingress import Ingress
@@ -97,6 +99,7 @@ class Engine:
         self._foreign = 0
         """As last written to the gate's log."""
         self._told_at = 0.0
+        self.calls_in = CallsIn(config, self, registrar)
         self.ingress = Ingress(self, authenticator, registrar)
         self.book = book
         self.forks = Forks(self)
@@ -156,7 +159,11 @@ class Engine:
 
     def of_the_trunk(self, host: str) -> bool:
         """True for a host of the carrier's, or of the emergency route's."""
-        return any(host in self.hosts_of(each.address[0]) or within(host, each.networks) for each in self._routes())
+        return any(self.is_at(each, host) for each in self._routes())
+
+    def is_at(self, route: Route, host: str) -> bool:
+        """True for a host of this carrier's."""
+        return host in self.hosts_of(route.address[0]) or within(host, route.networks)
 
     def flow_of(self, route: Route | None) -> TrunkFlow | None:
         """The connection to a carrier; None for one by UDP."""
@@ -185,7 +192,17 @@ class Engine:
             self.ingress.refuse(pending, "internal_error", "", "No trunk takes this call.")
             self.events.failed(call_id, pending.refusal, "no_trunk")
             return
-        bridge = Bridge(self, pending, number, presentation, display_name, routes, early=early)
+        self._admit(Bridge(self, pending, number, presentation, display_name, routes, early=early), pending)
+
+    def answer(self, call_id: str) -> None:
+        """Answer the caller of a call in."""
+        pending = self.ingress.pending.take(call_id)
+        if pending is not None and pending.calling is not None:
+            self._admit(CallInBridge(self, pending, pending.calling), pending)
+
+    def _admit(self, bridge: Bridge, pending: Pending) -> None:
+        """The INVITE goes to sippy, and its events to the bridge."""
+        call_id = bridge.id
         self.bridges[call_id] = bridge
         self._admitted.add(pending.request.key)
         self._attempts.add(pending.request.key[:3])

@@ -313,7 +313,10 @@ class Ingress:
             elif self.rate_limit.allow(source, RequestKind.PASSWORD):
                 self.reply(request, source, endpoint, 403, "Forbidden", keep=True)
             return
-        code, phrase, headers = self.registrar.register(caller.who.username, request)  # type: ignore[union-attr]  # check() proves accounts only
+        way = endpoint.belonging_to(caller.claimed_by)
+        code, phrase, headers = self.registrar.register(
+            caller.claimed_by.removeprefix("account:"), request, source, way
+        )
         self.reply(request, source, endpoint, code, phrase, headers, keep=True)
 
     # --- a new INVITE -----------------------------------------------------------------------------------------------
@@ -363,11 +366,8 @@ class Ingress:
         return not self.engine.for_help(number_of(request, caller))
 
     def _unknown(self, request: SipMessage, source: Address, endpoint: Endpoint, verdict: AuthResult) -> None:
-        """An unknown caller: the trunk gets 404, for no call comes in here; anybody else is challenged."""
-        if verdict is AuthResult.CHALLENGE and not self.engine.config.account and self.engine.of_the_trunk(source[0]):
-            if self._may_answer(source, endpoint):
-                self.reply(request, source, endpoint, 404, "Not Found")
-        else:
+        """An unknown caller: a carrier may call in; anybody else is challenged."""
+        if verdict is not AuthResult.CHALLENGE or not self.engine.calls_in.took(request, source, endpoint):
             self._challenge(request, source, endpoint, stale=verdict is AuthResult.STALE)
 
     def _ask(

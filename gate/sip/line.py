@@ -11,6 +11,7 @@ from gate.config import Config
 from gate.errors import GateError
 from gate.ports import LineEvents, MediaRelay, Timer
 from gate.sip.auth import Authenticator
+from gate.sip.call_in import CallInBridge
 from gate.sip.endpoint import Endpoint
 from gate.sip.engine import Engine
 from gate.sip.framing import Fault
@@ -192,6 +193,16 @@ class SipLine:
         if not engine.trunks.emergency:
             raise GateError("there is no emergency route", hint="see the section [emergency]")
         engine.invite(call_id, number, presentation, display_name, emergency=True)
+
+    def answer(self, call_id: str) -> None:
+        """A call in: answer its caller."""
+        self._running().answer(call_id)
+
+    def ring(self, call_id: str) -> None:
+        """A call in: ring the phones."""
+        bridge = self._running().bridges.get(call_id)
+        if isinstance(bridge, CallInBridge):
+            bridge.ring()
 
     def early_media(self, call_id: str) -> None:
         """183 with the callee's SDP to the caller; only between ``answered`` and ``connect``."""

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from gate.core.calls_in import CallingIn
 from gate.sip.endpoint import Endpoint
 from gate.sip.message import Address, Attempted, SipMessage, TransactionKey
 from gate.sip.peers import DialogPeer
@@ -30,6 +31,8 @@ class Pending:
     """The code that refuses a call of this caller."""
     overflow: bool = False
     """Where there is no room it may route elsewhere: that leads to a gate, too."""
+    calling: CallingIn | None = None
+    """It is a call in, from a carrier."""
     since: float = field(default=0.0)
     trying: bool = False
 

@@ -1,7 +1,7 @@
 """REGISTER (RFC 3261 section 10): a softphone says where it is. Bindings live in memory; phones renew them.
 
-Calls to registered phones are not this gate's business; the bindings tell who is there, and phones that will not dial
-before they are registered are content.
+A call in rings the phones of an account (``gate.sip.calls_in``); phones that will not dial before they are registered
+are content, too.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from gate.sip.endpoint import Endpoint
 from gate.sip.header_fields import parameters_of, split_list, uri_of, user_of, whole
-from gate.sip.message import SipMessage
+from gate.sip.message import Address, SipMessage
 
 MAX_BINDINGS = 10
 """Per account."""
@@ -29,6 +30,10 @@ class Binding:
     until: float
     call_id: str
     cseq: int
+    source: Address = ("", 0)
+    """Where it has registered from: it is rung there, whatever its Contact says."""
+    endpoint: Endpoint | None = None
+    """The way by which it did."""
 
 
 class Registrar:
@@ -39,8 +44,11 @@ class Registrar:
         self._monotonic = monotonic
         self._accounts: dict[str, dict[str, Binding]] = {}
 
-    def register(self, username: str, request: SipMessage) -> Answer:
-        """Carry out a REGISTER of an account that has proven itself: code, phrase and headers of the answer."""
+    def register(
+        self, username: str, request: SipMessage, source: Address = ("", 0), endpoint: Endpoint | None = None
+    ) -> Answer:
+        """Carry out a REGISTER of an account that has proven itself at ``source``: code, phrase and headers of the
+        answer."""
         if user_of(_aor(request)).lower() not in ("", username.lower()):
             return 403, "Forbidden", []
         bindings = self._current(username)
@@ -70,7 +78,7 @@ class Registrar:
         for uri, seconds in wanted.items():
             bindings.pop(uri, None)
             if seconds:
-                bindings[uri] = Binding(uri, now + seconds, request.call_id, request.cseq)
+                bindings[uri] = Binding(uri, now + seconds, request.call_id, request.cseq, source, endpoint)
         return (
             200,
             "OK",

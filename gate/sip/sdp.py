@@ -148,6 +148,42 @@ def silent_answer(offer: str, address: str, address6: str = "") -> str:
     return "\r\n".join(lines) + "\r\n"
 
 
+def only(body: str, codec: str) -> str:
+    """``body`` with one speech codec alone, and telephone events."""
+    kinds = payload_map(body)
+    wanted = {number for number, name in kinds.items() if name.partition("/")[0] in (codec, "telephone-event")}
+    lines, inside = [], False
+    for line in body.splitlines():
+        about = re.match(r"a=(?:rtpmap|fmtp|rtcp-fb):\s*(\d{1,3})\b", line)
+        if line.startswith("m="):
+            head, types = line.split()[:3], line.split()[3:]
+            inside = head[0] == "m=audio" and head[1].partition("/")[0] != "0"
+            lines.append(" ".join([*head, *(each for each in types if whole(each, 3) in wanted)]) if inside else line)
+        elif not (inside and about and int(about[1]) not in wanted):
+            lines.append(line)
+    return "\r\n".join(lines) + "\r\n"
+
+
+def own_answer(offer: str, codec: str, address: str, address6: str = "") -> str:
+    """An answer of ours that takes the first audio stream of ``offer`` in one codec, and telephone events. Its port is
+    that of discard: the relay puts its own in its place."""
+    session, *streams = _sections(only(offer, codec))
+    six = any(line.startswith("c=IN IP6") for part in (session, *streams[:1]) for line in part)
+    family, own = ("IP6", address6) if six and address6 else ("IP6" if ":" in address else "IP4", address)
+    lines = ["v=0", f"o=- 1 1 IN {family} {own}", "s=-", f"c=IN {family} {own}", "t=0 0"]
+    taken = False
+    for stream in streams:
+        kind, port, *rest = stream[0].split()
+        if taken or kind != "m=audio" or port.partition("/")[0] == "0":
+            lines.append(" ".join([kind, "0", *rest]))
+            continue
+        taken = True
+        lines += [" ".join([kind, "9", *rest]), *(line for line in stream if line.startswith(("a=rtpmap:", "a=fmtp:")))]
+        theirs = next((line.strip() for line in [*stream, *session] if line.strip() in _DIRECTIONS), "a=sendrecv")
+        lines.append(_DIRECTIONS[theirs])
+    return "\r\n".join(lines) + "\r\n"
+
+
 _DIRECTIONS = {
     "a=sendrecv": "a=sendrecv", "a=sendonly": "a=recvonly", "a=recvonly": "a=sendonly", "a=inactive": "a=inactive",
 }  # fmt: skip

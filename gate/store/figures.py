@@ -45,10 +45,10 @@ def began(tx: Source) -> str | None:
 
 
 def attempts(tx: Source, since: datetime, until: datetime) -> list[Row]:
-    """``hour`` (``2026-03-02T10``), ``reason``, ``attempts``."""
+    """``hour`` (``2026-03-02T10``), ``reason``, ``attempts``; calls in are none."""
     return tx.query(
         "SELECT substr(at, 1, 13) AS hour, reason, count(*) AS attempts FROM calls INDEXED BY calls_at"
-        " WHERE at >= ? AND at < ? GROUP BY hour, reason",
+        " WHERE at >= ? AND at < ? AND reason IS NOT 'call_in' GROUP BY hour, reason",
         [stamp(since), stamp(until)],
     )
 
@@ -57,7 +57,8 @@ def outcomes(tx: Source, since: datetime, until: datetime) -> Row:
     """Of these attempts: ``connected``, ``unrecorded`` and ``objected`` to in the call."""
     return tx.query(
         "SELECT count(connected_at) AS connected, count(unrecorded_why) AS unrecorded,"
-        " coalesce(sum(objected), 0) AS objected FROM calls INDEXED BY calls_at WHERE at >= ? AND at < ?",
+        " coalesce(sum(objected), 0) AS objected FROM calls INDEXED BY calls_at WHERE at >= ? AND at < ?"
+        " AND reason IS NOT 'call_in'",
         [stamp(since), stamp(until)],
     )[0]
 

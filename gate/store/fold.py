@@ -63,6 +63,8 @@ class Table:
     """A change of what is already set changes nothing: a second withdrawal does not undo the first."""
     personal: tuple[str, ...] = ()
     """Columns emptied when the person is erased."""
+    or_creates: str = ""
+    """Another kind that does."""
     later: frozenset[str] = frozenset()
     """Columns that stay, and that came after the first receipts: an old one says nothing of them."""
 
@@ -76,10 +78,10 @@ class Table:
         emptied: set[str] = set()
         for leaf_index, kind, subject, at, actor, body in facts:
             derive = self.derive.get(kind)
-            if derive is None or (columns is None and kind != self.creates):
+            if derive is None or (columns is None and not self.makes(kind)):
                 continue
             new = derive(LogEntry(leaf_index, kind, subject, at, actor, json.loads(body or "{}"), body is None))
-            if self.hashed and kind == self.creates:
+            if self.hashed and self.makes(kind):
                 read = json.loads(body or "{}")
                 new["number_hash"] = number_hash(pepper, new["number"]) if pepper and new["number"] else hash_in(read)
                 if new["number_hash"] is None:
@@ -94,12 +96,16 @@ class Table:
             columns = self._changed(columns or {}, new)
         return None if columns is None else Folded(columns, frozenset(unknown), frozenset(emptied))
 
+    def makes(self, kind: str) -> bool:
+        """True for a kind of fact that makes a row."""
+        return kind in (self.creates, self.or_creates)
+
     def sets(self, kind: str) -> Columns:
         """The columns that a fact of this kind sets; None in those that rest on its body, which go with it."""
         derive = self.derive.get(kind)
         if derive is None:
             return {}
-        hashed: Columns = {"number_hash": None} if self.hashed and kind == self.creates else {}
+        hashed: Columns = {"number_hash": None} if self.hashed and self.makes(kind) else {}
         return derive(LogEntry(0, kind, "", "", "", erased=True)) | hashed
 
     def stays(self, kind: str) -> frozenset[str]:

@@ -1,9 +1,9 @@
 """What the tables say, derived from the facts: one small function a kind, and the table of them.
 
 A function takes a fact and gives the columns that this kind of fact sets, always the same ones, whatever its body
-holds: where the body is empty (erased), those that rest on it are None. The kind that a table names in ``creates``
-makes the row; the others change it, and change nothing where it is not there. So a row is the fold of its facts, in
-the order of their leaves, and ``gate.audit`` can make it again from them.
+holds: where the body is empty (erased), those that rest on it are None. The kinds that a table names in ``creates``
+and ``or_creates`` make the row; the others change it, and change nothing where it is not there. So a row is the fold of
+its facts, in the order of their leaves, and ``gate.audit`` can make it again from them.
 
 A kind without an entry here is kept too: its row in ``facts`` and its leaf are all there is of it.
 """
@@ -18,7 +18,7 @@ from gate.store.receipt_table import RECEIPTS
 from gate.store.request_table import REQUESTS
 from gate.store.values import flag, number, real, text, texts, when
 
-CALL_KINDS = frozenset({"decision", "answered", "announced", "connected", "unrecorded", "ended"})
+CALL_KINDS = frozenset({"decision", "call_in", "answered", "announced", "connected", "unrecorded", "ended"})
 """Kinds whose subject is the call; others may name one in their body, as ``call_id``."""
 
 
@@ -90,8 +90,10 @@ CALLS = Table(
     name="calls",
     key="call_id",
     creates="decision",
+    or_creates="call_in",
     derive={
         "decision": _decision,
+        "call_in": _decision,
         "answered": _answered,
         "announced": _announced,
         "connected": _connected,

@@ -118,9 +118,10 @@ def open_calls(tx: Source) -> list[Row]:
 
 
 def counts_by_reason(tx: Source, since: datetime) -> dict[str, int]:
-    """Attempts from ``since`` on, by reason code."""
+    """Attempts from ``since`` on, by reason code; calls in are none."""
     rows = tx.query(
-        "SELECT reason, count(*) AS attempts FROM calls INDEXED BY calls_at WHERE at >= ? GROUP BY reason",
+        "SELECT reason, count(*) AS attempts FROM calls INDEXED BY calls_at WHERE at >= ? AND reason IS NOT 'call_in'"
+        " GROUP BY reason",
         [stamp(since)],
     )
     return {row["reason"]: row["attempts"] for row in rows}

@@ -28,10 +28,10 @@ _CALL = (
     " c.answered_at, c.unrecorded_why, r.recording_id, r.state AS recording, r.seconds AS recorded_seconds, r.erased_at"
     " FROM calls AS c LEFT JOIN recordings AS r ON r.call_id = c.call_id"
 )
-_WITH_CALL = ("decision", "receipt")
+_WITH_CALL = ("decision", "call_in", "receipt")
 """Kinds of facts that go with the call, whatever number is looked for."""
 _OF_CALLS = (
-    *("decision", "answered", "announced", "connected", "unrecorded", "ended"),
+    *("decision", "call_in", "answered", "announced", "connected", "unrecorded", "ended"),
     *("recording_opened", "recording_closed", "recording_erasing", "recording_erased"),
 )
 """Kinds that hold no number but that of their call."""

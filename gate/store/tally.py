@@ -20,7 +20,7 @@ def attempts_since(tx: Source, since: datetime) -> tuple[int, Counts]:
     last = tx.query("SELECT coalesce(max(leaf_index), -1) AS last FROM calls")[0]["last"]
     rows = tx.query(
         "SELECT substr(at, 1, 16) AS minute, reason, count(*) AS attempts FROM calls INDEXED BY calls_at"
-        " WHERE at >= ? GROUP BY minute, reason",
+        " WHERE at >= ? AND reason IS NOT 'call_in' GROUP BY minute, reason",
         [stamp(since)],
     )
     return last, {(row["minute"], row["reason"]): row["attempts"] for row in rows}
@@ -31,6 +31,8 @@ def attempts_beyond(tx: Source, leaf: int) -> tuple[int, Counts]:
     last, counts = leaf, Counts()
     for row in tx.query("SELECT leaf_index, at, reason FROM calls WHERE leaf_index > ? ORDER BY leaf_index", [leaf]):
         last = row["leaf_index"]
+        if row["reason"] == "call_in":
+            continue
         key = (row["at"][:16], row["reason"])
         counts[key] = counts.get(key, 0) + 1
     return last, counts

@@ -48,7 +48,7 @@ _STOPS = (
 )
 _UNATTENDED = (
     "SELECT max(answered_at) FROM calls"
-    " WHERE number = ? AND answered_at IS NOT NULL AND ended_at IS NOT NULL AND bridged = 0"
+    " WHERE number = ? AND answered_at IS NOT NULL AND ended_at IS NOT NULL AND bridged = 0 AND reason IS NOT 'call_in'"
 )
 
 _SQL: dict[tuple[str, str, tuple[str, ...]], str] = {}
@@ -59,7 +59,7 @@ def _write(table: Table, kind: str, columns: Columns) -> str:
     names = tuple(columns)
     sql = _SQL.get((table.name, kind, names))
     if sql is None:
-        if kind == table.creates:
+        if table.makes(kind):
             marks = ", ".join("?" * (len(names) + 1))
             sql = f"INSERT INTO {table.name} ({', '.join((*names, table.key))}) VALUES ({marks})"  # noqa: S608
         else:
@@ -165,7 +165,7 @@ class StoreTransaction:
             return
         if table.hashed and columns.get("number"):
             columns["number_hash"] = number_hash(self._pepper, columns["number"])
-        elif table.hashed and kind == table.creates and (known := hash_in(body)):
+        elif table.hashed and table.makes(kind) and (known := hash_in(body)):
             columns["number_hash"] = known
         connection.execute(_write(table, kind, columns), (*columns.values(), key))
 

@@ -47,9 +47,9 @@ class Baresip:
 
     def __init__(
         self, folder: Path, server: tuple[str, int], user: str, password: str, frequency: float,
-        *, transport: str = "udp", trusted: Path | None = None,
+        *, transport: str = "udp", trusted: Path | None = None, answers: bool = False,
     ) -> None:  # fmt: skip
-        """``trusted``: the gate's certificate, for TLS."""
+        """``trusted``: the gate's certificate, for TLS. ``answers``: it answers what comes in."""
         self.folder, self.server = folder, f"{server[0]}:{server[1]}"
         by = "" if transport == "udp" else f";transport={transport}"
         rates = [*_RATES, *([f"sip_cafile {trusted}"] if trusted else [])]
@@ -60,7 +60,8 @@ class Baresip:
             CONFIG.format(folder=folder, rates="\n".join(rates), port=port, last=port + 19, modules=MODULES)
         )
         (folder / "accounts").write_text(
-            f"<sip:{user}@{self.server}{by}>;auth_user={user};auth_pass={password};regint=60;audio_codecs=PCMU\n"
+            f"<sip:{user}@{self.server}{by}>;auth_user={user};auth_pass={password};regint=60;audio_codecs=PCMU"
+            + (";answermode=auto\n" if answers else "\n")
         )
         (folder / "contacts").touch()
         self.process: subprocess.Popen[bytes] | None = None
@@ -70,6 +71,18 @@ class Baresip:
         command = ["baresip", "-f", str(self.folder), "-e", f"/dial sip:{number}@{self.server}", "-t", str(seconds)]
         with (self.folder / "said").open("wb") as said:
             self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+
+    def serve(self, seconds: int) -> None:
+        """Start and register, and answer what comes in; ends by itself after ``seconds``."""
+        command = ["baresip", "-f", str(self.folder), "-t", str(seconds)]
+        with (self.folder / "said").open("wb") as said:
+            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=said, stderr=said)
+
+    def end(self) -> None:
+        """End it now."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
 
     @property
     def said(self) -> str:

@@ -97,6 +97,7 @@ class Phones:
         answer_after: float = 0.05,
         answers: bool = True,
         hangs_up: bool = True,
+        name: str = "alice",
     ) -> None:
         """``audio`` makes a talk's sound from its number. ``answers=False`` lets incoming calls ring for ever;
         ``hangs_up=False`` ignores BYE requests (a peer that has gone deaf)."""
@@ -106,6 +107,8 @@ class Phones:
         self.talks: dict[str, Talk] = {}
         self._to, self._audio, self._keep = to, audio, keep
         self._answer_after, self._answers = answer_after, answers
+        self.name = name
+        """In From of the calls that it makes."""
         self._lock = threading.RLock()
         self._later: list[tuple[float, Callable[[], None]]] = []
         self._count = 0
@@ -140,7 +143,7 @@ class Phones:
         with self._lock:
             mark = self._mark()
             talk = Talk(number, f"talk-{mark}", self._audio(number), _udp(), keep=self._keep)
-            talk.local = f"<sip:alice@127.0.0.1:{self.port}>;tag=l{mark}"
+            talk.local = f"<sip:{self.name}@127.0.0.1:{self.port}>;tag=l{mark}"
             talk.remote = f"<sip:{number}@gate.invalid>"
             talk.target = f"sip:{number}@gate.invalid"
             talk.branch = f"z9hG4bK{mark}"

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from gate.config import Account, Config, Firm, Limits, Pbx, Sip, Trunk
+from gate.core.calls_in import CallingIn
 from gate.ports import Incoming
 from gate.sip.line import SipLine
 from gate.store.legs import LegFile
@@ -27,6 +28,8 @@ class PassThrough:
 
     def __init__(self) -> None:
         self.opened: list[str] = []
+        self.rung: list[tuple[str, bool]] = []
+        """Where phones signal from that a call in has rung, and whether they are phones."""
         self.closed: list[str] = []
         self.ways: list[tuple[str, str]] = []
         """Who may hear whom: ``early``, ``join``, ``shut`` of a call, in order."""
@@ -39,6 +42,9 @@ class PassThrough:
 
     def open(self, call_id: str, signalled: str = "", *, phone: bool = False) -> None:
         self.opened.append(call_id)
+
+    def rings(self, call_id: str, signalled: str, *, phone: bool) -> None:
+        self.rung.append((signalled, phone))
 
     def hear_early(self, call_id: str) -> None:
         self.ways.append(("early", call_id))
@@ -87,6 +93,7 @@ class ScriptedCallManager:
     line: SipLine | None = None
     seen: list[tuple[str, ...]] = field(default_factory=list)
     incomings: list[Incoming] = field(default_factory=list)
+    calling: list[CallingIn] = field(default_factory=list)
     payloads: list[Mapping[str, Mapping[int, str]]] = field(default_factory=list)
     arrived: threading.Condition = field(default_factory=threading.Condition)
     raises: bool = False
@@ -136,6 +143,20 @@ class ScriptedCallManager:
             self.line.refuse(incoming.call_id, reason, "d-1", "This number is listed.")
         else:
             self.line.invite(incoming.call_id, NUMBER, PRESENTED, "Example Sales Ltd", early=self.early)
+
+    def calling_in(self, calling: CallingIn) -> None:
+        self.calling.append(calling)
+        self._see("calling_in", calling.call_id)
+        assert self.line is not None
+        self.line.answer(calling.call_id)
+
+    def acknowledged(self, call_id: str, codec: str) -> None:
+        self._see("acknowledged", call_id, codec)
+        assert self.line is not None
+        self.line.ring(call_id)
+
+    def nobody_answers(self, call_id: str, code: int) -> None:
+        self._see("nobody_answers", call_id, str(code))
 
     def shed(self, claimed_by: str) -> None:
         self._see("shed", claimed_by)

@@ -117,7 +117,7 @@ def calls_show(folder: DataFolder, asked: CallsShow, caller: Caller) -> CallShow
 
 _BY_REASON: Final = """
 SELECT claimed_by, verdict, reason, count(*) AS attempts FROM calls
-WHERE at >= ? AND at < ? AND (? IS NULL OR claimed_by = ?)
+WHERE at >= ? AND at < ? AND (? IS NULL OR claimed_by = ?) AND reason IS NOT 'call_in'
 GROUP BY claimed_by, verdict, reason ORDER BY attempts DESC, claimed_by, reason
 """
 

@@ -333,6 +333,16 @@ class Leg(RefreshingUA):
         self._when_acknowledged = lambda: self.end(200, "OK", why)
         self.recvEvent(CCEventPreConnect((200, "OK", body())))
 
+    def answer(self, body: Any, then: Callable[[], None]) -> None:
+        """200 with ``body`` to a caller; ``then()`` once it is acknowledged."""
+        if not self.over:
+            self._when_acknowledged = then
+            self.recvEvent(CCEventPreConnect((200, "OK", body)))
+
+    def forget_ack(self) -> None:
+        """Nothing waits for the ACK any more."""
+        self._when_acknowledged = None
+
     def hurry(self) -> None:
         """The BYE that ``answer_and_end`` would send later, now."""
         if self.ending:
