@@ -11,7 +11,7 @@ class Trunk(Section, frozen=True):
     """A carrier. ``[trunk]`` for one, ``[[trunk]]`` for each of several."""
 
     address: str
-    """``host:port`` or ``[v6]:port``."""
+    """``host:port`` or ``[v6]:port``; or a domain without a port, whose servers are looked up (RFC 3263)."""
     name: str = "carrier"
     transport: Literal["udp", "tcp", "tls"] = "udp"
     """How it is spoken to. By ``tcp`` and ``tls`` over a connection that the gate opens, and never in another way."""

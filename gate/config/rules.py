@@ -165,6 +165,8 @@ def _sip(sip: Sip) -> Iterator[Fault]:
     if fault := host_port(sip.listen, literal=True):
         yield Fault(("sip", "listen"), fault)
     yield from streams_faults(sip)
+    if sip.dns and (fault := host_port(sip.dns, literal=True)):
+        yield Fault(("sip", "dns"), fault)
     yield from blank(sip, "sip", "realm")
     yield from unprintable(sip, ("sip",), "realm")
     if '"' in sip.realm or "\\" in sip.realm:

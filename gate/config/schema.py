@@ -70,6 +70,8 @@ class Sip(Section, frozen=True):
     anything, the oldest first."""
     connections_each: int = 50
     """Of one address; those of PBXs and carriers are not bounded by it."""
+    dns: str = ""
+    """DNS server for carriers that are named by a domain, ``address:port``; those of the system where empty."""
     realm: str = "dialgate"
     nonce_seconds: int = 60
     """How long a challenge may be answered; a phone is asked anew after it, without anybody noticing."""

@@ -16,6 +16,16 @@ _NAME = re.compile(r"(?!.*\+?[0-9]{7})[A-Za-z0-9._+ -]{1,64}").fullmatch
 _PREFIX = re.compile(r"\+[1-9][0-9]{1,14}").fullmatch
 
 
+_DOMAIN = re.compile(
+    r"(?=.{1,253}$)(?!-)[A-Za-z0-9-]{1,63}(\.(?!-)[A-Za-z0-9-]{1,63})*\.[A-Za-z][A-Za-z0-9-]*"
+).fullmatch
+
+
+def by_domain(address: str) -> bool:
+    """True for a carrier that is named by its domain: a name of several parts, without a port."""
+    return _DOMAIN(address) is not None
+
+
 def trunks(readable: Readable, base: Path) -> list[Fault]:
     """Every fault of these sections."""
     found: list[Fault] = []
@@ -41,7 +51,7 @@ def _takes_all(trunk: Trunk) -> bool:
 
 
 def _trunk(trunk: Trunk, key: Key) -> Iterator[Fault]:
-    if fault := host_port(trunk.address, literal=False):
+    if not by_domain(trunk.address) and (fault := host_port(trunk.address, literal=False)):
         yield Fault((*key, "address"), fault)
     if not trunk.name.strip():
         yield Fault((*key, "name"), "must not be empty")

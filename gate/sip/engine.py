@@ -16,11 +16,12 @@ from gate.sip.auth import Authenticator
 from gate.sip.bridge import Bridge
 from gate.sip.call_in import CallInBridge
 from gate.sip.calls_in import CallsIn
+from gate.sip.carrier_names import CarrierNames
 from gate.sip.failure_mapping import UNAVAILABLE
 from gate.sip.forks import Forks
 from gate.sip.ingress import Ingress
 from gate.sip.loop_detection import LoopDetector
-from gate.sip.message import Attempted, TransactionKey
+from gate.sip.message import Address, Attempted, TransactionKey
 from gate.sip.orphaned_dialogs import OrphanedDialogs
 from gate.sip.overload import OverloadControl
 from gate.sip.peers import within
@@ -89,7 +90,8 @@ class Engine:
         self.loops = LoopDetector()
         self.monitors: dict[str, TrunkMonitor] = {}
         """By the trunk's name."""
-        self.trunks = Trunks(config, trunk_passwords, emergency_password, self._trunk_up)
+        self.names = CarrierNames(config, streams.post)
+        self.trunks = Trunks(config, trunk_passwords, emergency_password, self._trunk_up, self.names.servers)
         self.transactions = Transactions(transport, self._on_request)
         self.streams = streams
         self.hosts_of = transport.hosts_of
@@ -122,7 +124,8 @@ class Engine:
         self.passed_over = 0
         """How often a call went on to another trunk."""
         self.transactions.belongs = lambda sent_to, host: any(
-            route.address[0] == sent_to and within(host, route.networks) for route in self._routes()
+            (route.address[0] == sent_to or sent_to in self.names.hosts(route.name)) and within(host, route.networks)
+            for route in self._routes()
         )
         self.flood_filter.trust(
             [network for network, _ in authenticator.networks]
@@ -138,6 +141,7 @@ class Engine:
             trunk.name: TrunkMonitor(self, trunk, route, on_trunk)
             for trunk, route in zip(config.trunk, self.trunks.routes, strict=True)
         }
+        self.names.start()
         for monitor in self.monitors.values():
             monitor.start()
         for flow in self.flows.values():
@@ -163,7 +167,17 @@ class Engine:
 
     def is_at(self, route: Route, host: str) -> bool:
         """True for a host of this carrier's."""
-        return host in self.hosts_of(route.address[0]) or within(host, route.networks)
+        return host in self.hosts_at(route) or within(host, route.networks)
+
+    def hosts_at(self, route: Route) -> frozenset[str]:
+        """The hosts of this carrier's address, or of its domain."""
+        servers = self.names.servers(route.name) if route.name else None
+        return self.hosts_of(route.address[0]) if servers is None else self.names.hosts(route.name)
+
+    def address_of(self, route: Route) -> Address | None:
+        """Where this carrier is asked; None where that is not known."""
+        servers = self.names.servers(route.name) if route.name else None
+        return route.address if servers is None or route.transport != "udp" else next(iter(servers), None)
 
     def flow_of(self, route: Route | None) -> TrunkFlow | None:
         """The connection to a carrier; None for one by UDP."""
@@ -307,9 +321,7 @@ class Engine:
         hosts = {source[0] for source in proven}
         for bridge in self.bridges.values():
             hosts |= bridge.caller.peer.hosts | bridge.callee.peer.hosts
-        self.flood_filter.know(
-            frozenset().union(*(self.hosts_of(each.address[0]) for each in self._routes())), proven, hosts
-        )
+        self.flood_filter.know(frozenset().union(*(self.hosts_at(each) for each in self._routes())), proven, hosts)
         foreign = self.ingress.foreign + self.transactions.foreign
         if foreign > self._foreign:
             _log.warning(
@@ -340,6 +352,7 @@ class Engine:
             bridge.hang_up("gate_stopping")
         for pending in self.ingress.pending.take_all():
             self.ingress.refuse(pending, "gate_stopping", "", "The gate is stopping.")
+        self.names.stop()
         for monitor in self.monitors.values():
             monitor.stop()
         self._sweeper.cancel()

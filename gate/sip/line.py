@@ -99,6 +99,8 @@ class SipLine:
         fault = self._streams.fault
         told = [f"The new TLS certificate cannot be used, the old one still is: {fault}"] if fault else []
         flows = self._engine.flows.items() if self._engine else ()
+        why = dict(self._engine.names.why) if self._engine else {}
+        told += [f"The domain of the trunk {name} cannot be looked up: {each}" for name, each in why.items()]
         return told + [
             f"There is no connection to the trunk {name}: {flow.why_down}" for name, flow in flows if flow.why_down
         ]

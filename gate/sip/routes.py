@@ -71,12 +71,19 @@ class Route:
 
 
 class Trunks:
-    """The routes of the configuration, and which of them a call takes. ``up(name)``: what is known of a trunk now."""
+    """The routes of the configuration, and which of them a call takes. ``up(name)``: what is known of a trunk now;
+    ``servers(name)``: where one is that is named by a domain."""
 
     def __init__(
-        self, config: Config, passwords: Mapping[str, str], emergency_password: str, up: Callable[[str], bool | None]
+        self,
+        config: Config,
+        passwords: Mapping[str, str],
+        emergency_password: str,
+        up: Callable[[str], bool | None],
+        servers: Callable[[str], tuple[Address, ...] | None] = lambda name: None,
     ) -> None:
         self._up = up
+        self._servers = servers
         self._random = random.SystemRandom()
         self._trunks = [(trunk, _of(trunk, passwords.get(trunk.name, ""))) for trunk in config.trunk]
         self.routes = tuple(route for _, route in self._trunks)
@@ -93,11 +100,22 @@ class Trunks:
         now = SystemClock().now().astimezone(LONDON)
         open_ones = [(trunk, route) for trunk, route in self._trunks if _takes(trunk, number, claimed_by, now)]
         drawn = sorted(open_ones, key=lambda each: (each[0].order, self._draw(each[0].weight)))
-        return self._down_last([route for _, route in drawn])
+        return self._at_servers(self._down_last([route for _, route in drawn]))
 
     def for_help(self) -> list[Route]:
         """The emergency routes, in their own order."""
-        return self._down_last(list(self.emergency))
+        return self._at_servers(self._down_last(list(self.emergency)))
+
+    def _at_servers(self, routes: list[Route]) -> list[Route]:
+        """Each route at its address; that of a carrier which is named by a domain at each of its servers, in order."""
+        found: list[Route] = []
+        for route in routes:
+            servers = self._servers(route.name) if route.name else None
+            if servers is None or route.transport != "udp":
+                found.append(route)
+            else:
+                found += [replace(route, address=server) for server in servers]
+        return found
 
     def _down_last(self, routes: list[Route]) -> list[Route]:
         return sorted(routes, key=lambda route: bool(route.name) and self._up(route.name) is False)

@@ -140,7 +140,11 @@ class TrunkMonitor:
         """Send the next request; a challenge is answered once (and once more where only its nonce was too old)."""
         if self._stopped:
             return
-        host, port = self._route.address
+        at = self._engine.address_of(self._route)
+        if at is None:  # its domain names no server now
+            self._engine.after(0.0, lambda: answered(408, None))
+            return
+        host, port = at
         user = self._config.username or None
         party = SipAddress(url=SipURL(username=user, host=host, port=None), hadbrace=True)
         sender = SipFrom(address=party.getCopy())

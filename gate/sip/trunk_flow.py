@@ -89,13 +89,18 @@ class TrunkFlow(Endpoint):
     def _look_up(self) -> None:
         """On a thread of its own: the carrier's addresses, and the files of certificates."""
         host, port = self._peer
-        found: list[tuple[int, str]] = []
+        found: list[tuple[int, str, int]] = []
         context, why = None, ""
         try:
             if self.transport == "tls":
                 context = self._context()
-            told = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
-            found = [(family, str(name[0])) for family, _, _, _, name in told if family in _FAMILIES]
+            servers = self._engine.names.servers(self._trunk.name)
+            if servers is not None:
+                found = [(socket.AF_INET, *server) for server in servers]
+                why = "" if servers else "its domain names no server that is known"
+            else:
+                told = socket.getaddrinfo(host.strip("[]"), port, type=socket.SOCK_STREAM)
+                found = [(family, str(name[0]), port) for family, _, _, _, name in told if family in _FAMILIES]
         except (OSError, ValueError) as error:
             why = str(error)
         self._streams.post(partial(self._dial, found, context, why))
@@ -109,14 +114,14 @@ class TrunkFlow(Endpoint):
             context.load_cert_chain(self._path(trunk.certificate), key, password="")
         return context
 
-    def _dial(self, found: list[tuple[int, str]], context: ssl.SSLContext | None, why: str) -> None:
+    def _dial(self, found: list[tuple[int, str, int]], context: ssl.SSLContext | None, why: str) -> None:
         if self._closed:
             return
         if not found:
             self._lost(None, why or "the name has no address")
             return
-        family, host = found[(self._attempts - 1) % len(found)]
-        address = (f"[{host}]" if family == socket.AF_INET6 else host, self._peer[1])
+        family, host, port = found[(self._attempts - 1) % len(found)]
+        address = (f"[{host}]" if family == socket.AF_INET6 else host, port)
         name = self._peer[0].strip("[]")
         try:
             self.connection = self._streams.io.dial(
