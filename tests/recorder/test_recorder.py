@@ -294,7 +294,8 @@ def test_the_trailer_has_a_loudness_curve(room: Room) -> None:
     assert trailer is not None
     bins = decode(trailer["levels"]["callee"]["bins"])
     assert max(bins[:4]) == 0
-    assert min(bins[-5:-1]) > 90
+    loud = [level for level in bins[4:] if level > 90]  # a machine that pauses while it sends leaves gaps in between
+    assert len(loud) >= 3
     assert decode(trailer["levels"]["caller"]["bins"]) == b""
 
 
