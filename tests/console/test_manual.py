@@ -29,7 +29,7 @@ async def opened(pilot: Pilot[None], app: ConsoleApp) -> None:
 async def test_each_mode_names_a_page(shared: Served) -> None:
     app = app_of(shared)
     async with app.run_test(size=LARGE) as pilot:
-        for key, mode in enumerate(MODES, start=1):
+        for key, mode in enumerate(MODES):
             await pilot.press(str(key))
             await until(pilot, lambda mode=mode: mode == app.screen.MODE)
             assert app.screen.PAGE in [each.name for each in manual.pages()]

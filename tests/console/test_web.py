@@ -38,7 +38,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
 @pytest.fixture
 def address(gate: Gatehouse) -> Iterator[str]:
     """``dialgate console --web`` as a process; the address that it prints."""
-    command = [*DIALGATE, "console", "--web", "-c", str(gate.config)]
+    command = [*DIALGATE, "console", "--web", "--mode", "live", "-c", str(gate.config)]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
     try:
         assert process.stdout is not None
@@ -205,7 +205,7 @@ def listening() -> Iterator[tuple[int, list[str]]]:
 def test_it_listens_on_loopback_and_a_taken_port_is_told(gate: Gatehouse, address: str) -> None:
     parts = urlsplit(address)
     assert parts.hostname == "127.0.0.1"
-    command = [*DIALGATE, "console", "--web", "--port", str(parts.port), "-c", str(gate.config)]
+    command = [*DIALGATE, "console", "--web", "--mode", "live", "--port", str(parts.port), "-c", str(gate.config)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 1
     assert f"127.0.0.1:{parts.port}" in done.stderr and "another port" in done.stderr
