@@ -172,6 +172,7 @@ _TOLD: Final = {
     Reason.SERVICE_CALL: "Yes, as a service call, which must hold no marketing.",
     Reason.EMERGENCY_CALL: "Yes, as an emergency call.",
     Reason.LISTED_TPS: "No: your number was on the Telephone Preference Service.",
+    Reason.CALL_IN: "Yes: it was a call to us.",
     Reason.LISTED_CTPS: "No: your number was on the Corporate Telephone Preference Service.",
     Reason.OBJECTED: "No: you had asked us not to call.",
     Reason.CONSENT_WITHDRAWN: "No: you had taken back your consent to our calls.",

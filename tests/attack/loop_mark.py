@@ -23,6 +23,7 @@ SECONDS = 20.0
 """Without a word of the gate for so long, it gives up."""
 PLAIN = {"max-forwards", "cseq", "contact", "content-type", "content-length", "expires", "allow", "supported"}
 PLAIN |= {"user-agent", "server", "privacy", "p-asserted-identity", "from", "to", "via", "call-id", "date"}
+PLAIN |= {"session-expires", "min-se"}
 """What may be alike in all calls, or belongs to one of them by its nature."""
 SDP = (
     "v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\nm=audio 41000 RTP/AVP 8\r\n"

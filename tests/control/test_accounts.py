@@ -51,10 +51,12 @@ def recorded(gate: Gatehouse, recording_id: str) -> None:
 
 def value_for(name: str, kind: Any) -> Any:
     """Something that a field of a request takes."""
-    if get_origin(kind) is Annotated:
-        kind = get_args(kind)[0]
     if name in GIVEN:
         return GIVEN[name]
+    if get_origin(kind) is Annotated:
+        kind, bounds = get_args(kind)
+        if kind is int:
+            return bounds.ge or 0
     if get_origin(kind) is Literal:
         return get_args(kind)[0]
     if get_args(kind) and get_origin(kind) not in (list, dict, tuple):

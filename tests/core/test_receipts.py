@@ -52,4 +52,4 @@ def test_a_receipt_tells_the_hour_of_london_and_nothing_of_the_number() -> None:
         ("tps", "2026-03-01"), ("ctps", "2026-03-01"),
     ]  # fmt: skip
     assert "9460123" not in json.dumps(body), "nor in the explanation"
-    assert set(GROUNDS) == {each.value for each in ALLOWING} - {Reason.EMERGENCY_CALL.value}
+    assert set(GROUNDS) == {each.value for each in ALLOWING} - {Reason.EMERGENCY_CALL.value, Reason.CALL_IN.value}
