@@ -17,6 +17,9 @@ Facts of RTPProxy that shape this file (each has its test):
 - ``A``: the peer is the told address, whatever its source port, and audio goes to the told port, which a later update
   moves at once. Without it the first packet names the port that audio is taken from and goes to, for good.
 - While a prompt plays to a leg, what would otherwise be sent there is dropped, before it is copied.
+- A session that is deleted while a prompt plays in it can lock RTPProxy up for good: the thread that sends prompts may
+  be the last to let go of the leg, and then waits for the lock of the list of prompts that it holds itself. A prompt
+  that is stopped is off that list before its leg is let go of.
 """
 
 from __future__ import annotations
@@ -38,17 +41,21 @@ class Session:
         self.name = token_hex(16)
         self.made = False
         self.filters: list[PacketFilter] = []
+        self._played = ""
+        """The legs, as commands name them, that a prompt has been played to; empty: none has."""
 
     def play(self, leg: str, prompt: str, payload_type: int) -> str:
-        """The command that plays a prompt once to the peer of a leg."""
-        return f"P1 {self.name} {prompt} {payload_type} {leg} {'i' if leg == 'o' else 'o'}"
+        """The command that plays a prompt once to the peer of a leg; of one session always the same leg."""
+        self._played = f"{leg} {'i' if leg == 'o' else 'o'}"
+        return f"P1 {self.name} {prompt} {payload_type} {self._played}"
 
     def delete(self) -> list[str]:
-        """The command that frees it; none where there is nothing."""
+        """The commands that free it, after what it plays is stopped; none where there is nothing."""
         while self.filters:
             self.filters.pop().release()
         made, self.made = self.made, False
-        return [f"D {self.name} o i"] if made else []
+        stop = [f"S {self.name} {self._played}"] if self._played else []
+        return [*stop, f"D {self.name} o i"] if made else []
 
     def send(self, port: int) -> str:
         """The command that sends what comes from outside to an inner port; to nobody where it is 0."""

@@ -11,6 +11,7 @@ import multiprocessing
 import threading
 import time
 import traceback
+import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -81,8 +82,14 @@ class Line:
             raise ValueError(*result)
         return str(result)
 
+    def overlook(self, *names: str) -> None:
+        """What there is of types so called is not counted by ``alive``; from now on Python's collector does not run
+        there."""
+        self._pipe.send(("overlook", names))
+        self._expect("overlooked")
+
     def alive(self, *names: str) -> int:
-        """How many objects of types so called there are; from now on Python's collector does not run there."""
+        """How many objects of types so called there are, but for those that are overlooked."""
         self._pipe.send(("alive", names))
         return int(self._expect("alive"))
 
@@ -127,15 +134,20 @@ def _line(pipe: Any, config: Config, prompts: Path, options: dict[str, Any]) -> 
             return Timeout(step, seconds)
 
     relay = RtpIoMedia(config, prompts, Loop(), **options)
+    overlooked: weakref.WeakSet[Any] = weakref.WeakSet()
 
     def answer(message: tuple[Any, ...]) -> None:
         try:
             if message[0] == "stop":
                 relay.shutdown()
                 ED2.breakLoop()
-            elif message[0] == "alive":
+            elif message[0] == "overlook":
                 gc.disable()
-                pipe.send(("alive", sum(type(each).__name__ in message[1] for each in gc.get_objects())))
+                overlooked.update(each for each in gc.get_objects() if type(each).__name__ in message[1])
+                pipe.send(("overlooked",))
+            elif message[0] == "alive":
+                found = [each for each in gc.get_objects() if type(each).__name__ in message[1]]
+                pipe.send(("alive", sum(each not in overlooked for each in found)))
             elif message[0] == "sdp":
 
                 def anchored(body: Any, ex: Any = None) -> None:

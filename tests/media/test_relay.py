@@ -13,6 +13,7 @@ import pytest
 
 from gate.config import Announcement, Config, Firm, Limits, MediaConfig, Trunk
 from gate.media import prompts
+from gate.media.party import Session
 from tests.media.line_process import Line, ports_of, sdp
 from tests.support.audio import Heard, Party, share, tone, windows, write_wav
 from tests.support.waiting import PATIENCE
@@ -339,9 +340,9 @@ def test_closing_a_call_ends_its_prompt_and_frees_its_ports(line: Line) -> None:
 
 
 def test_calls_that_are_closed_are_freed_without_the_collector(line: Line) -> None:
-    """Five, after one in whose place nothing of the tests before is left; the worker may hold on to what it did last,
-    which is one call's."""
+    """Five; the worker may hold on to what it did last, which is one call's."""
     kinds = ("Party", "PacketFilter", "Playing")
+    line.overlook(*kinds)  # what the tests before left: a timer lets go of it, or the next prompt
     with Party(1000) as caller, Party(600) as callee:
 
         def call(name: str) -> int:
@@ -352,19 +353,24 @@ def test_calls_that_are_closed_are_freed_without_the_collector(line: Line) -> No
             assert not line.finished().completed
             return alive
 
-        before, last = -1, -2
-        while before != last:  # on a busy machine the tests before are let go of one by one
-            last = before
-            call("freed")
-            before = line.alive(*kinds)
-        one = call("freed0") - before
+        one = call("freed0")
         for number in range(1, 5):
             call(f"freed{number}")
         end = time.monotonic() + PATIENCE
-        while (left := line.alive(*kinds) - before) > one and time.monotonic() < end:
+        while (left := line.alive(*kinds)) > one and time.monotonic() < end:
             time.sleep(0.1)
         assert one > 0
-        assert -one <= left <= one
+        assert left <= one
+
+
+def test_what_plays_is_stopped_before_its_session_is_deleted() -> None:
+    """Else RTPProxy locks up: once in thousands of times, which is too seldom to be tried here."""
+    session = Session()
+    session.made = True
+    play = session.play("i", "/prompts/announcement", 0).split()
+    assert play[-2:] == ["i", "o"]
+    assert session.delete() == [f"S {session.name} i o", f"D {session.name} o i"]
+    assert session.delete() == []
 
 
 def test_packets_are_counted_per_side(line: Line) -> None:
