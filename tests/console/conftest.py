@@ -10,9 +10,10 @@ from textual.app import App
 from textual.css.model import RuleSet
 from textual.css.stylesheet import Stylesheet
 from textual.pilot import Pilot
-from textual.widgets import Input
+from textual.widgets import Input, Static
 
 from console.app import ConsoleApp
+from console.feed import MOST
 from console.ports import Setup
 from console.theme import THEMES
 from tests.console.served import Served
@@ -88,8 +89,20 @@ def screen_text(app: Any) -> str:
 
 
 def shows(pilot: Pilot[Any], *texts: str) -> Callable[[], bool]:
-    """For ``until``: all of these are on the screen."""
-    return lambda: all(text in screen_text(pilot.app) for text in texts)
+    """For ``until``: all of these are on the screen, or in what a dialog says is wrong: how the lines of that are
+    wrapped depends on how long the path of a file is."""
+
+    def there() -> bool:
+        faults = [str(line.content) for line in pilot.app.screen.query(".dialog-fault").results(Static)]
+        seen = "\n".join([screen_text(pilot.app), *faults])
+        return all(text in seen for text in texts)
+
+    return there
+
+
+def answered(pilot: Pilot[Any]) -> Callable[[], bool]:
+    """For ``until``: nothing is asked of the gate that it has not answered."""
+    return lambda: pilot.app.feed._room._value == MOST
 
 
 async def typed(pilot: Pilot[Any], text: str) -> None:
@@ -111,7 +124,8 @@ Before = Callable[[Pilot[Any]], Awaitable[None]]
 def steps(*keys: str, then: tuple[str, ...] = ()) -> Before:
     """For ``snap_compare``: the gate has been heard, these keys are pressed, these texts are there; no blinking.
 
-    ``~text`` among the keys waits until the text is on the screen.
+    After each key what it asked of the gate is answered: Enter on a row that is not there yet opens nothing. ``~text``
+    among the keys waits until the text is on the screen.
     """
 
     async def before(pilot: Pilot[Any]) -> None:
@@ -122,6 +136,7 @@ def steps(*keys: str, then: tuple[str, ...] = ()) -> Before:
                 continue
             await pilot.press(key)
             await pilot.pause(0.05)
+            await until(pilot, answered(pilot))
         if then:
             await until(pilot, shows(pilot, *then))
         for field in pilot.app.screen.query(Input):

@@ -104,6 +104,8 @@ class Served:
         house = DataFolder(self.config, self._stack, self.clock, RunningGate(calls=self._live))
         if self._salts is not None:
             house.store._salts = self._salts
+        house.contacts.background = True
+        self._contacts = house.contacts
         view = LiveView(
             calls=self._live,
             read=house.read,
@@ -119,6 +121,11 @@ class Served:
         self._thread.start()
         assert ready.wait(PATIENCE), "the server did not start"
         return self
+
+    def follow(self) -> None:
+        """The contacts follow the log, which a running gate has them do every other second. A look at them does not, so
+        that no screening is refused because somebody looks."""
+        self._contacts.follow()
 
     def stop(self) -> None:
         """Go away."""
@@ -146,9 +153,11 @@ class Served:
     def _live(self) -> list[dict[str, Any]]:
         return [dict(call) for call in self.calls]
 
-    def rows(self, op: str) -> list[Mapping[str, Any]]:
-        """What an operation was asked with."""
-        return [fields for name, fields in self.asked if name == op]
+    def rows(self, op: str, **wanted: Any) -> list[Mapping[str, Any]]:
+        """What an operation was asked with; where values are named, by the questions that have them: two questions
+        that are on the way together come in any order."""
+        asked = [fields for name, fields in self.asked if name == op]
+        return [fields for fields in asked if all(fields[name] == value for name, value in wanted.items())]
 
     def facts(self, kind: str = "") -> list[dict[str, Any]]:
         """What the log holds, in its order; of one kind where named."""

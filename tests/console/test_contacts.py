@@ -51,7 +51,7 @@ def kept(served: Served) -> Served:
     served.clock.time = now - timedelta(minutes=9)
     for number in (TOWNS[0].format(103), TOWNS[1].format(104), TOWNS[2].format(105)):
         client.call("objection_add", number=number)
-    client.call("contacts_list")
+    served.follow()
     served.clock.time = now
     served.asked.clear()
     return served
@@ -168,7 +168,7 @@ async def test_contacts_are_found_as_one_types(full: Served) -> None:
         for typed, found in (("listed tps", 2), ("block", 7), ("c-101", 10), ("0113 496", 19), ("nobody", 0)):
             app.screen.query_one(Input).value = typed
             await until(pilot, lambda found=found: mode(app).table.complete and mode(app).table.total == found)
-            assert full.rows("contacts_list")[-1]["text"] == typed
+            assert full.rows("contacts_list", text=typed)
         await until(pilot, shows(pilot, "Nothing fits “nobody”"))
 
 

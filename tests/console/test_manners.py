@@ -109,7 +109,7 @@ async def test_a_filter_is_asked_of_the_gate_as_one_types(served: Served) -> Non
             app.post_message(events.Key(sign, sign))
         await until(pilot, lambda: table(app).row and table(app).row["reason"] == "listed_ctps")
         assert 1 <= len(served.rows("calls_list")) <= 2, "not once for each key"
-        assert served.rows("calls_list")[-1]["text"] == "ctps"
+        assert served.rows("calls_list", text="ctps")
         await pilot.press("enter")
         assert app.focused is table(app)
         await pilot.press("j", "escape")
