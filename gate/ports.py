@@ -133,8 +133,9 @@ class LineEvents(Protocol):
     def digit(self, call_id: str, side: str, digit: str) -> None:
         """A key pressed, told by SIP INFO (those in RTP come from the recorder's taps)."""
 
-    def legs_ended(self, call_id: str, outcomes: Mapping[str, str]) -> None:
-        """What an earlier run of the gate left of a call is ended: side -> how, ``BYE 200`` and the like."""
+    def legs_ended(self, call_id: str, outcomes: Mapping[str, str], kept: Callable[[], None]) -> None:
+        """What an earlier run of the gate left of a call is ended: side -> how, ``BYE 200`` and the like. ``kept`` is
+        called on the line thread once that is durable; the journal of legs has the call until then."""
 
     def media_changed(self, call_id: str, payloads: Mapping[str, Mapping[int, str]]) -> None:
         """Codec maps after an offer and answer: side -> payload type -> ``name/rate``."""

@@ -214,11 +214,11 @@ class CallManager:
         """A key, sent by SIP INFO."""
         self._tell_id(call_id, Digit(side, digit))
 
-    def legs_ended(self, call_id: str, outcomes: Mapping[str, str]) -> None:
+    def legs_ended(self, call_id: str, outcomes: Mapping[str, str], kept: Callable[[], None]) -> None:
         """What a killed gate left of a call is ended."""
         log.warning("legs_ended", call=call_id, **outcomes)
         body = {"call_id": call_id, **outcomes}
-        self._retry_queue.keep(Fact("legs_ended", subject=call_id, at=self._clock.now(), actor="gate", body=body))
+        self._retry_queue.keep(Fact("legs_ended", call_id, self._clock.now(), "gate", body), then=kept)
 
     def media_changed(self, call_id: str, payloads: Mapping[str, Mapping[int, str]]) -> None:
         """The codec map after an offer and answer."""

@@ -42,6 +42,8 @@ class RetryQueue:
         """Groups that have found no room, or came after one that had not, until they are kept: on their way too."""
         self._waiting: dict[int, Sequence[Fact]] = {}
         """Those of them that are not on their way."""
+        self._then: dict[int, Callable[[], None]] = {}
+        """What waits until a group is kept."""
         self._retry: Timer | None = None
 
     @property
@@ -65,10 +67,12 @@ class RetryQueue:
 
         self._store.submit(_append_all(facts), stored)
 
-    def keep(self, *facts: Fact) -> None:
+    def keep(self, *facts: Fact, then: Callable[[], None] | None = None) -> None:
         """Keep facts of what has already happened: in one transaction, tried again each second until it holds. In the
-        order in which they came."""
+        order in which they came. ``then`` is called, on the line thread, once they are durable."""
         number = next(self._numbers)
+        if then is not None:
+            self._then[number] = then
         if self._behind:
             self._wait(number, facts)
         else:
@@ -82,8 +86,11 @@ class RetryQueue:
                 log.error("evidence_waits_for_room", facts=len(facts), kinds=kinds, error=str(error))
                 self._wait(number, facts)
             else:
+                then = self._then.pop(number, None)
                 if error is not None:
                     self._part(number, facts, error)
+                elif then is not None:
+                    then()
                 self._behind.discard(number)
             if self.settled:
                 self._tell_settled()

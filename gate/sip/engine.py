@@ -301,8 +301,7 @@ class Engine:
         self.orphans.end(self.book.left())
 
     def _legs_ended(self, call_id: str, outcomes: Mapping[str, str]) -> None:
-        self.events.legs_ended(call_id, outcomes)
-        self.book.over(call_id)
+        self.events.legs_ended(call_id, outcomes, lambda: self.book.over(call_id))
 
     def _sweep(self) -> None:
         now = time.monotonic()

@@ -237,3 +237,15 @@ def test_a_fact_that_cannot_be_written_does_not_keep_the_others_waiting(play: Pl
     play.settle()
     assert sorted(play.kinds()) == ["ended", NOT_KEPT]
     assert (queue.settled, settled[-1:]) == (True, [True])
+
+
+def test_the_journal_of_legs_is_told_when_the_log_has_it_and_no_sooner(play: Play, disk: Disk) -> None:
+    """Who kills the gate in between finds the call in one of the two."""
+    kept: list[bool] = []
+    disk.full = True
+    play.call_manager.legs_ended("left", {"caller": "BYE 200"}, lambda: kept.append("legs_ended" in play.kinds()))
+    play.settle()
+    assert kept == []
+    disk.full = False
+    play.pass_time(2)
+    assert kept == [True]

@@ -77,6 +77,9 @@ class Left:
     def outcome(self) -> tuple[str, ...]:
         told = self.call_manager.wait("legs_ended")
         assert told[1] == self.call_id
+        assert list(self.book.kept) == [self.call_id], "the journal has it until the log has"
+        (kept,) = self.call_manager.kept
+        self.running.call(kept)
         assert self.book.kept == {}
         return told[2:]
 

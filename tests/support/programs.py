@@ -63,7 +63,8 @@ class Program:
     def send_signal(self, number: int) -> None:
         """Send it a signal, where it runs."""
         if self.poll() is None:
-            os.kill(self.pid, number)
+            with suppress(ProcessLookupError):  # it has ended since
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         """Ask it to end."""

@@ -100,6 +100,8 @@ class ScriptedCallManager:
     on_answered: Callable[[SipLine, str], None] | None = None
     trunks: list[str] = field(default_factory=list)
     """Through which the calls were answered."""
+    kept: list[Callable[[], None]] = field(default_factory=list)
+    """Of each ``legs_ended``: what says that it is durable."""
     early: bool = False
     """Its callers may hear the far end before it answers."""
 
@@ -186,7 +188,8 @@ class ScriptedCallManager:
     def hung_up(self, call_id: str, side: str, cause: str = "hung_up") -> None:
         self._see("hung_up", call_id, side, cause)
 
-    def legs_ended(self, call_id: str, outcomes: Mapping[str, str]) -> None:
+    def legs_ended(self, call_id: str, outcomes: Mapping[str, str], kept: Callable[[], None]) -> None:
+        self.kept.append(kept)
         self._see("legs_ended", call_id, *(f"{side} {how}" for side, how in sorted(outcomes.items())))
 
     def unanswered(self, count: int) -> None:
