@@ -32,12 +32,17 @@ for number in range(rounds):
     [thread.join() for thread in crowd]
 print("whole")
 """
+ALONE = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # it ends by a segmentation fault on purpose
+sys.setswitchinterval(1e-6)
+"""
 WAYS = {"convert": "convert(value, outer)", "decode": "decode(data, outer)"}
 BARE = {"convert": "msgspec.convert(value, outer)", "decode": "msgspec.json.decode(data, type=outer)"}
 
 
 def run(call: str) -> tuple[int, str]:
-    program = "import sys; sys.setswitchinterval(1e-6)\n" + PROGRAM.replace("CALL", call)
+    program = ALONE + PROGRAM.replace("CALL", call)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=PATIENCE)
     return done.returncode, done.stdout.strip()
 
