@@ -306,17 +306,18 @@ class CallEffects:
 
     def _object(self, session: CallSession) -> None:
         """PECR reg 21(1)(a): the objection holds from now on, while the call is still up."""
-        self._retry_queue.keep(
-            session.fact(
-                "objection",
-                self._clock.now(),
-                subject=self._new_id(),
-                actor="callee",
-                number=session.number,
-                source="keypad",
-                note="",
-                call_id=session.id,
-            )
+        self._retry_queue.keep(self._objection(session, "callee", session.number, "keypad"))
+
+    def _objection(self, session: CallSession, actor: str, number: str, source: str) -> Fact:
+        return session.fact(
+            "objection",
+            self._clock.now(),
+            subject=self._new_id(),
+            actor=actor,
+            number=number,
+            source=source,
+            note="",
+            call_id=session.id,
         )
 
     def _stop_playing(self, session: CallSession) -> None:

@@ -50,8 +50,6 @@ class CallSession:
     decision_leaf: int | None = None
     """Index of the decision's leaf."""
     receipt_made: bool = False
-    receipt_kept: bool = False
-    """The store has answered for it, either way."""
     caller_left_at: datetime | None = None
     """The talk has ended, and the callee is told the code of a receipt."""
     answered_at: datetime | None = None

@@ -10,7 +10,7 @@ import structlog
 
 from gate.core import calls, calls_in
 from gate.core.call_words import AnnouncementOver, Decided, Do, EvidenceFailed, GoodbyeOver, State
-from gate.core.calls_in import CallIn, CallingIn, DoIn, KeyTimeOver, ObjectionKept
+from gate.core.calls_in import Acknowledged, CallIn, CallingIn, DoIn, KeyTimeOver, ObjectionKept
 from gate.core.terms import Attempt, Purpose, Reason, Topic
 from gate.ports import Fact, Incoming, Line, Played, Recorder
 from gate.service.call_effects import GRACE_SECONDS, CallEffects
@@ -30,7 +30,9 @@ def step(session: CallSession, event: calls_in.InEvent, policy: calls.Policy) ->
     if isinstance(session.call, CallIn):
         session.call, commands_in = calls_in.handle(session.call, event, policy)
         return commands_in
-    session.call, commands = calls.handle(session.call, event, policy)  # type: ignore[arg-type]
+    if isinstance(event, Acknowledged | KeyTimeOver | ObjectionKept):  # of calls in alone
+        raise calls.UnexpectedEvent(session.call.state, type(event))
+    session.call, commands = calls.handle(session.call, event, policy)
     return commands
 
 
@@ -191,16 +193,7 @@ class CallInEffects(CallEffects):
         calling = session.calling
         if calling is None:
             return
-        fact = session.fact(
-            "objection",
-            self._clock.now(),
-            subject=self._new_id(),
-            actor="caller",
-            number=calling.number,
-            source="callback",
-            note="",
-            call_id=session.id,
-        )
+        fact = self._objection(session, "caller", calling.number, "callback")
 
         def done(error: Exception | None) -> None:
             if error is not None:

@@ -77,7 +77,7 @@ class Receipts:
             over()
             return
         receipt = self._receipt(session)
-        going = True
+        going, durable = True, False
 
         def end(why: str) -> None:
             nonlocal going
@@ -101,11 +101,12 @@ class Receipts:
                 session.timers.append(self._loop.after(seconds + GRACE_SECONDS, lambda: end("media_failed")))
 
         def late() -> None:
-            if not session.receipt_kept:
+            if not durable:
                 end("evidence_unavailable")
 
         def stored(error: Exception | None) -> None:
-            session.receipt_kept = True
+            nonlocal durable
+            durable = True
             kept(error)
 
         session.timers.append(self._loop.after(KEEP_SECONDS, late))

@@ -91,13 +91,11 @@ class Bridge:
         self.liveness = LivenessCheck(self)
 
     def _callee_at(self, route: Route) -> Leg:
-        leg = Leg(
+        return Leg(
             self.engine.transactions, self.safely(self.on_callee),
             DialogPeer(networks=route.networks, secure=route.transport == "tls"),
             route.address, route.username, route.password, self.engine.flow_of(route),
         )  # fmt: skip
-        leg.before_invite = self.keep_legs
-        return leg
 
     def take(self, route: Route) -> None:
         """Go on at another trunk: nothing of the one before has rung."""

@@ -178,9 +178,8 @@ class CallInBridge(Bridge):
         invite.mark = self.engine.loops.mark(self.id, str(sip_call_id))
         leg.hops = invite.max_forwards = max(0, self._hops - 1)
         leg.good_local = body.getCopy()
+        leg.before_invite = self.keep_legs
         leg.recvEvent(invite)
-        self._kept = leg.tr
-        self.keep_legs()
         self.later(self.engine.calls_in.wanted(self.calling.own).ring_seconds, partial(self._no_answer_at, leg))
 
     def _no_answer_at(self, leg: Leg) -> None:

@@ -81,9 +81,7 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
                 rewrite(message, endpoint.transport), Remote_address(source, endpoint.transport), endpoint, MonoTime()
             )
         finally:
-            held, self._held = self._held, []
-            for values in held:
-                self.transmitData(*values)
+            self._release(0)
 
     @contextmanager
     def after_this(self) -> Iterator[None]:
@@ -97,14 +95,23 @@ class Transactions(SipTransactionManager):  # type: ignore[misc]  # sippy has no
 
     @contextmanager
     def at_the_end(self) -> Iterator[None]:
-        """What is sent inside leaves at its end, or later where an ``after_this`` or another one is around it."""
+        """What is sent inside leaves at its end, or later where an ``after_this`` or another one is around it; nothing
+        of it leaves where the end is not reached."""
         first = len(self._held)
-        with self.after_this():
-            yield
+        try:
+            with self.after_this():
+                yield
+        except BaseException:
+            del self._held[first:]
+            raise
         if not self._holding:
-            held, self._held[first:] = self._held[first:], []
-            for values in held:
-                super().transmitData(*values)
+            self._release(first)
+
+    def _release(self, first: int) -> None:
+        """Send what is held from ``first`` on."""
+        held, self._held[first:] = self._held[first:], []
+        for values in held:
+            self.transmitData(*values)
 
     def transmitData(self, userv: Any, data: Any, address: Any, cachesum: Any = None, lossemul: int = 0) -> None:
         """Send, or keep for the end of ``feed``."""
