@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from gate.config import Account, CallIn, Pbx
+from tests.sip.test_trunk_failover import Watched
 from tests.support.sip_digest import authorization, challenge
 from tests.support.sip_line import PRESENTED, RunningLine, config_for
 from tests.support.sip_peer import Callee, Heard, Peer, Phone, sdp
@@ -19,12 +20,17 @@ CALLER = "<sip:+447700900123@carrier.invalid>"
 
 
 @contextmanager
-def line(*to: str, pbx: tuple[Pbx, ...] = (), trunk: dict[str, Any] | None = None, **values: Any) -> Iterator[Any]:
+def line(
+    *to: str, pbx: tuple[Pbx, ...] = (), trunk: dict[str, Any] | None = None, book: Any = None, **values: Any
+) -> Iterator[Any]:
     """A running line with one own number that takes calls, and the carrier's socket, which calls in."""
     with Phone(("127.0.0.1", 9)) as carrier:
         config = config_for(carrier.address, pbx=False, accounts=ACCOUNTS, trunk_options=trunk)
         config = replace_config(config, pbx=pbx, call_in=(CallIn(PRESENTED, to, **values),))
-        with RunningLine(config) as running:
+        running = RunningLine(config)
+        if book is not None:
+            running.line._book = book
+        with running:
             carrier.to = running.address
             yield running, carrier
 
@@ -72,6 +78,15 @@ def test_a_call_in_that_is_not_acknowledged_rings_nobody_and_ends() -> None:
         assert running.call_manager.wait("hung_up")[2:] == ("gate", "no_ack")
         assert running.call_manager.kinds() == ["calling_in", "hung_up"]
         assert phone.quiet()
+
+
+def test_the_journal_of_legs_has_the_invite_before_the_phone_has() -> None:
+    book = Watched()
+    with line("account:alice", book=book) as (running, carrier), registered(running, "alice") as phone:
+        book.trunk = phone
+        put_through(carrier)
+        phone.ring()
+        assert book.too_late == [False]
 
 
 def test_an_acknowledged_call_rings_the_phone_that_has_registered_and_connects() -> None:
