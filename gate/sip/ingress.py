@@ -330,6 +330,8 @@ class Ingress:
             if pending.trying:
                 self.reply(request, source, endpoint, 100, "Trying")
             return
+        if self.engine.orphans.asked(key):
+            return
         if self.engine.admitted(key):
             if parsable(request):
                 self.engine.transactions.feed(request, source, endpoint)

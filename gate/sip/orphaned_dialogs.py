@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 
 from gate.sip import sdp, stored_dialogs
-from gate.sip.message import Address, SipMessage, answer, destination, parse
+from gate.sip.message import Address, SipMessage, TransactionKey, answer, destination, parse
 from gate.sip.response_cache import refusal
 from gate.sip.sippy_adapter.patches import guarded
 from gate.sip.streams import RETURN_SECONDS, StreamEndpoint
@@ -45,11 +45,19 @@ class OrphanedDialogs:
         self._told = told
         self._ringing: dict[str, tuple[SipMessage, Address, Route | None, Callable[[str], None]]] = {}
         """SIP Call-ID of an INVITE of ours whose CANCEL is under way."""
+        self._asked: set[TransactionKey] = set()
+
+    def asked(self, key: TransactionKey) -> bool:
+        """True for an INVITE of a caller whose call was cut off: sent again it is no new call, which would ring the
+        callee once more, and its answer is on its way."""
+        return key in self._asked
 
     def end(self, left: Mapping[str, Any]) -> None:
         """Begin."""
         if left:
             _log.warning("legs of an earlier run are ended", calls=len(left))
+        self._asked = {key for legs in left.values() if (key := _asked_by(legs)) is not None}
+        self._engine.after(PATIENCE, self._asked.clear)
         for number, (call_id, legs) in enumerate(left.items()):
             self._engine.after(number // AT_ONCE * EVERY, partial(self._end, call_id, legs))
 
@@ -178,6 +186,17 @@ class OrphanedDialogs:
     def _again(self, endpoint: Endpoint, data: bytes, to: Address, when: tuple[float, ...] = AGAIN) -> None:
         for seconds in when:
             self._engine.after(seconds, partial(endpoint.send_to, data, to))
+
+
+def _asked_by(legs: Any) -> TransactionKey | None:
+    """The caller's INVITE that has no answer yet. None for a call for help, which is let through again, and where a
+    line of the file cannot be read."""
+    try:
+        if legs.get("callee", {}).get("emergency"):
+            return None
+        return parse((legs["caller"]["asked"] + "\r\n\r\n").encode("latin-1")).key
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
 
 
 def _like(request: SipMessage, method: str, to: str = "", uri: str = "", branch: str = "") -> bytes:

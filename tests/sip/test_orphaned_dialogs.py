@@ -132,6 +132,19 @@ def test_a_call_in_its_announcement_is_answered_and_ended_and_never_fails() -> N
         assert left.outcome() == ("callee BYE 200", "caller BYE 200")
 
 
+@pytest.mark.parametrize("when", ["ringing", "announced"])
+def test_an_invite_that_is_sent_again_to_the_next_gate_is_no_new_call(when: str) -> None:
+    """A phone that has heard nothing yet repeats it, and the next gate may be there before its answer is."""
+    with Left(when) as left:
+        left.phone.send(left.phone.invite, left.running.address)
+        left.phone.recv(only="486" if when == "ringing" else "200")
+        left.phone.send(left.phone.invite, left.running.address)
+        left.phone.send(left.phone.request("OPTIONS", left.phone.new_dialog("gate")), left.running.address)
+        while "OPTIONS" not in left.phone.recv(only="200").get("CSeq"):
+            pass  # the 200 to the INVITE is sent twice
+        assert left.call_manager.incomings == []
+
+
 def test_a_call_that_rings_is_cancelled_and_refused() -> None:
     with Left("ringing") as left:
         refused = left.phone.recv(only="486")
