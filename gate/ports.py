@@ -215,11 +215,9 @@ class MediaRelay(Protocol):
 
     def shut(self, call_id: str) -> None:
         """As ``Media.shut``."""
-        ...
 
     def close(self, call_id: str) -> None:
         """Free the ports; harmless where there are none."""
-        ...
 
     def late(self) -> float:
         """Seconds that the oldest command has waited to be carried out; 0.0 where none waits."""
@@ -258,7 +256,6 @@ class Media(Protocol):
 
     def shut(self, call_id: str) -> None:
         """Let neither party hear the other."""
-        ...
 
     def playable(self, codecs: Sequence[str]) -> bool:
         """True where the announcement is prepared for at least one of these codecs."""
@@ -281,7 +278,10 @@ class Media(Protocol):
 
     def stop_playing(self, call_id: str) -> None:
         """Stop whatever plays."""
-        ...
+
+    def when_quiet(self, call_id: str, then: Callable[[], None]) -> None:
+        """``then`` once all is done that is asked for this call up to the end of this step of the line: what is shut or
+        closed passes nothing any more. It always comes, after the step."""
 
     def copy(
         self, call_id: str, caller_port: int, callee_port: int, done: Callable[[tuple[int, int] | None], None]

@@ -6,7 +6,6 @@ What RTPProxy is asked is done on the worker's thread, in the order in which it 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,12 +14,13 @@ from gate import ports
 from gate.config import Config
 from gate.errors import MediaError
 from gate.media import sdp
-from gate.media.addresses import Addresses, Facing, expected
+from gate.media.addresses import Addresses, expected
 from gate.media.party import Party, make
 from gate.media.playing import Playing, Prompt
 from gate.media.prompts import PAYLOAD_TYPES, PromptSet
 from gate.media.prompts_in import NONE, PromptsIn
 from gate.media.proxy import Proxy, capacity, speakable
+from gate.media.relayed_call import RelayedCall, Side
 from gate.media.spoken_code import SpokenCode
 from gate.media.voice import Players
 from gate.media.worker import Job, asked
@@ -30,34 +30,6 @@ HOLD_SECONDS = 60.0
 
 _SETTLE_FIRST, _SETTLE_EVERY = 0.3, 1.0
 """When it is looked where a party sends from."""
-
-
-@dataclass(slots=True)
-class _Side:
-    """One party, as the line knows it."""
-
-    party: Party
-    facing: Facing
-    audio: sdp.Audio | None = None
-    learns: bool = False
-    """Its audio is taken from where it signals from, and sent to where that comes from: its SDP is a NAT's inside."""
-    origin: Any = None
-    """The gate's own ``o=`` line in what this side's bodies become, and the endpoint's last one."""
-    told: Any = None
-
-
-@dataclass(slots=True, eq=False)
-class _Call:
-    """One call's sessions and what runs for it."""
-
-    signalled: str
-    phone: bool
-    sides: dict[str, _Side] = field(default_factory=dict)
-    playing: Playing | None = None
-    played_to: str = "callee"
-    rung: tuple[str, bool] = "", False
-    """Of a call in: where the phone that is rung signals from, and whether it is a phone's own."""
-    refused: int = 0
 
 
 class RtpIoMedia:
@@ -81,7 +53,9 @@ class RtpIoMedia:
         self._in, self._folder_in = prompts_in, speakable(prompts_in.folder) if prompts_in.seconds else ""
         self._hold_seconds = hold_seconds
         self._codes = SpokenCode.of(prompts, config.announcement)
-        self._calls: dict[str, _Call] = {}
+        self._calls: dict[str, RelayedCall] = {}
+        self._closing: dict[str, RelayedCall] = {}
+        """Those whose sessions RTPProxy has not yet been heard to have deleted."""
         self._players = Players()
         self._running: Proxy | None = None
         self.strangers = 0
@@ -131,7 +105,7 @@ class RtpIoMedia:
         """Make room for a call, see ``ports.MediaRelay``; one of the same id that was left open is closed."""
         self.close(call_id)
         self._proxy  # noqa: B018 - started when first asked for
-        self._calls[call_id] = _Call(signalled, phone)
+        self._calls[call_id] = RelayedCall(signalled, phone)
 
     def rings(self, call_id: str, signalled: str, *, phone: bool) -> None:
         """A call in: where its callee is now; see ``ports.MediaRelay``."""
@@ -162,11 +136,14 @@ class RtpIoMedia:
             return refused
 
         def deleted(refused: int | None) -> None:
+            if self._closing.get(call_id) is call:
+                del self._closing[call_id]
             self._note_refused(call, refused)
             if self._running:
                 self._running.freed()
 
         if parties:
+            self._closing[call_id] = call
             self._proxy.run(call, job(), deleted)
 
     def shutdown(self) -> None:
@@ -224,14 +201,14 @@ class RtpIoMedia:
 
         self._proxy.run(call, job(), anchored)
 
-    def _sides(self, caller_family: str) -> dict[str, _Side]:
+    def _sides(self, caller_family: str) -> dict[str, Side]:
         """Where the INVITE had no SDP, the caller's family is not known before its ACK: the first that is configured
         is taken for it."""
         towards_caller = self._addresses.facing(caller_family or next(iter(self._addresses.by_family)))
         towards_callee = self._addresses.facing(self._addresses.trunk_family)
         return {
-            "caller": _Side(Party(towards_caller.bound), towards_caller),
-            "callee": _Side(Party(towards_callee.bound), towards_callee),
+            "caller": Side(Party(towards_caller.bound), towards_caller),
+            "callee": Side(Party(towards_callee.bound), towards_callee),
         }
 
     # --- who hears whom ---------------------------------------------------------------------------------------------
@@ -301,6 +278,18 @@ class RtpIoMedia:
         call = self._calls.get(call_id)
         if call and call.playing:
             call.playing.end()
+
+    def when_quiet(self, call_id: str, then: Callable[[], None]) -> None:
+        """See ``ports.Media``."""
+        call = self._calls.get(call_id) or self._closing.get(call_id)
+
+        def after_the_step() -> None:
+            if call is None or self._running is None:
+                then()
+            else:
+                self._proxy.run(call, asked(), lambda _nothing: then())
+
+        self._loop.post(after_the_step)
 
     def copy(
         self, call_id: str, caller_port: int, callee_port: int, done: Callable[[tuple[int, int] | None], None]
@@ -378,11 +367,11 @@ class RtpIoMedia:
         playing.start(hears=audio.hears)
         return seconds
 
-    def _settle(self, call_id: str, call: _Call, side: _Side) -> None:
+    def _settle(self, call_id: str, call: RelayedCall, side: Side) -> None:
         """Find out where a party sends from, as soon as it does."""
         self._loop.after(_SETTLE_FIRST, partial(self._look, call_id, call, side, side.audio))
 
-    def _look(self, call_id: str, call: _Call, side: _Side, audio: sdp.Audio | None) -> None:
+    def _look(self, call_id: str, call: RelayedCall, side: Side, audio: sdp.Audio | None) -> None:
         """Look now, and again until it is known. A method, for a function that names itself would be a cycle."""
         if self._calls.get(call_id) is not call or side.audio is not audio or side.party.settled:
             return
@@ -391,7 +380,7 @@ class RtpIoMedia:
         else:
             self._loop.after(_SETTLE_EVERY, partial(self._look, call_id, call, side, audio))
 
-    def _note_refused(self, call: _Call, refused: int | None) -> None:
+    def _note_refused(self, call: RelayedCall, refused: int | None) -> None:
         if refused is not None and refused > call.refused:
             self.strangers += refused - call.refused
             call.refused = refused

@@ -350,7 +350,8 @@ class CallEffects:
         def done(closed: RecordingClosed | None, error: Exception | None) -> None:
             self._loop.post(lambda: self._recording_closed(session, closed, error))
 
-        self._recorder.close(session.id, done)
+        # The recorder hears what either party heard, to the last packet.
+        self._media.when_quiet(session.id, lambda: self._recorder.close(session.id, done))
 
     def _recording_closed(self, session: CallSession, closed: RecordingClosed | None, error: Exception | None) -> None:
         session.recorder_done, session.closed, session.not_closed = True, closed, error

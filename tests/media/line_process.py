@@ -155,7 +155,7 @@ def _line(pipe: Any, config: Config, prompts: Path, options: dict[str, Any]) -> 
 
                 getattr(relay, f"{message[1]}_sdp")(message[2], MsgBody(message[3]), anchored)
             elif message[0] == "done":
-                result = getattr(relay, message[1])(*message[2], lambda value: pipe.send((message[3], value)))
+                result = getattr(relay, message[1])(*message[2], lambda *value: pipe.send((message[3], *value)))
                 pipe.send(("result", result))
             else:
                 method = getattr(relay, message[1])

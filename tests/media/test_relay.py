@@ -72,6 +72,27 @@ def test_both_hear_each_other_and_each_direction_is_copied_to_its_own_port(line:
         assert len(caller_tap.heard) > 20
 
 
+@pytest.mark.parametrize("end", ["close", "shut"])
+def test_what_is_ended_is_quiet_when_it_says_so(line: Line, end: str) -> None:
+    """What either party hears has been copied by then; nothing is heard after it."""
+    with Party(1000) as caller, Party(600) as callee, Party() as caller_tap, Party() as callee_tap:
+        bridge(line, "c1", caller, callee)
+        assert line.done("copy", "c1", caller_tap.port, callee_tap.port) is not None
+        caller.speaks(0.3)
+        line.call(end, "c1")
+        line.done("when_quiet", "c1")
+        last = 1000 + max(caller.sent, callee.sent)
+        caller.speaks(0.3)
+        line.call("close", "c1")
+        assert all(packet.sequence <= last for party in (caller, callee) for packet in party.heard)
+        for heard, copied in ((callee, caller_tap), (caller, callee_tap)):
+            assert heard.heard[-1].sequence <= copied.heard[-1].sequence
+
+
+def test_a_call_that_is_not_there_is_quiet(line: Line) -> None:
+    assert line.done("when_quiet", "nobody's") is None
+
+
 def test_nothing_is_sent_to_the_port_beside_a_tap(line: Line) -> None:
     """RTCP copies would go there, and there may be another call's tap."""
     with Party(1000) as caller, Party(600) as callee, Party() as tap, Party() as beside:

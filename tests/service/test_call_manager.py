@@ -54,6 +54,18 @@ def test_evidence_comes_before_the_effect_it_allows(play: Play) -> None:
     assert play.kinds() == ["decision", "answered", "announced", "recording_opened", "connected"]
 
 
+def test_the_recorder_listens_until_neither_party_is_passed_on(play: Play) -> None:
+    play.talk()
+    play.told()
+    play.stage.passes_on = True
+    play.call_manager.hung_up("call", "callee")
+    play.settle()
+    assert play.told() == ["stop playing"]
+    play.stage.waiting.pop("quiet")()
+    play.settle()
+    assert play.told() == ["close recording", "forget"]
+
+
 def test_the_end_is_kept_with_the_recordings_digest(play: Play) -> None:
     play.talk()
     play.told()

@@ -83,6 +83,8 @@ class Stage:
     recorder_opens: bool = True
     prompt_starts: bool = True
     joins: bool = True
+    passes_on: bool = False
+    """The media room is not yet done with what it was told."""
     codes: list[str] = field(default_factory=list)
     waiting: dict[str, Callable[..., None]] = field(default_factory=dict)
     refused: list[tuple[str, str]] = field(default_factory=list)
@@ -153,6 +155,12 @@ class Stage:
 
     def stop_playing(self, call_id: str) -> None:
         self.told.append("stop playing")
+
+    def when_quiet(self, call_id: str, then: Callable[[], None]) -> None:
+        if self.passes_on:
+            self.waiting["quiet"] = then
+        else:
+            then()
 
     def copy(
         self, call_id: str, caller_port: int, callee_port: int, done: Callable[[tuple[int, int] | None], None]
