@@ -1,10 +1,13 @@
-"""To whom recordings and packs went, and what the log says of whoever got them."""
+"""To whom recordings, packs and bundles went, and what the log says of whoever got them."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from gate.store import requests
+from gate.store.erasure import KIND
 from gate.store.queries import facts_of
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
@@ -33,6 +36,73 @@ def handed_out(tx: StoreTransaction, recording_ids: Collection[str], numbers: Se
         {"what": what, "recipient": to, "on": on, "recordings": given.get((what, to), {})}
         for (what, to), on in sorted(found.items())
     ]
+
+
+_BUNDLES: Final = (
+    "SELECT made.subject AS bundle, substr(made.at, 1, 10) AS day, begun.body AS begun, made.body AS made"
+    " FROM facts AS made JOIN facts AS begun ON begun.subject = made.subject AND begun.kind = 'bundle_exported'"
+    " AND (begun.call_id IS NULL OR begun.call_id <> begun.subject)"
+    " WHERE made.kind = 'bundle_signed' AND made.body IS NOT NULL AND begun.body IS NOT NULL ORDER BY made.leaf_index"
+)
+_LEAVES: Final = (
+    "SELECT f.leaf_index, f.kind, f.subject, f.at, f.call_id, c.at AS called, c.leaf_index AS decided"
+    " FROM facts AS f LEFT JOIN calls AS c ON c.call_id = f.call_id WHERE f.leaf_index IN ({}) ORDER BY f.leaf_index"
+)
+_RECORDS: Final = ("consent", "objection", "hold", "request")
+"""Records of others than calls, by the first word of their facts' kinds."""
+
+
+def in_bundles(tx: StoreTransaction, leaves: Collection[int]) -> list[Row]:
+    """In which bundles of evidence the facts of these leaves went out, and to whom: ``what`` (``bundle``), ``bundle``,
+    ``recipient``, ``on`` (the day, UTC), ``calls`` (ids) and ``entries`` (``consent <id>``).
+
+    A bundle has every fact of the calls of its period, and every other one of the period itself, up to the checkpoint
+    that it was made with (``gate.store.slices``): also of calls that were refused, or not recorded.
+    """
+    facts: list[Row] = []
+    for part in requests.slices(sorted(set(leaves))):
+        facts += tx.query(_LEAVES.format(", ".join("?" * len(part))), part)
+    found = []
+    for bundle in tx.query(_BUNDLES) if facts else []:
+        begun, size = json.loads(bundle["begun"]), json.loads(bundle["made"])["checkpoint"]
+        inside = [fact for fact in facts if _goes_with(fact, begun["from"], begun["to"], size)]
+        calls = dict.fromkeys(fact["call_id"] for fact in inside if fact["called"])
+        entries = dict.fromkeys(_named(fact) for fact in inside if not fact["called"])
+        if inside:
+            found.append(
+                {"what": "bundle", "bundle": bundle["bundle"], "recipient": begun["recipient"], "on": bundle["day"]}
+                | {"calls": [*calls], "entries": [*entries]}
+            )
+    return found
+
+
+def emptied(course: Sequence[Row]) -> list[int]:
+    """The leaves that were emptied for a request, from its course."""
+    return [leaf for fact in course if fact["kind"] == KIND for leaf in (fact["body"] or {}).get("leaves", ())]
+
+
+def leaves_about(tx: StoreTransaction, call_ids: Collection[str], numbers: Sequence[str], *, whole: bool) -> list[int]:
+    """The leaves of all that is held of these calls; ``whole``: of all that is held of these numbers too."""
+    leaves = requests.call_leaves(tx, [*call_ids], numbers)
+    if whole and numbers:
+        entries = (
+            requests.objections_of(tx, numbers),
+            requests.consents_of(tx, numbers),
+            requests.holds_of(tx, numbers, ()),
+        )
+        leaves += requests.leaves_of(tx, [row["id"] for rows in entries for row in rows])
+        leaves += [leaf for row in requests.of_numbers(tx, numbers) for leaf in requests.personal_leaves(tx, row["id"])]
+    return leaves
+
+
+def _goes_with(fact: Row, since: str, until: str, size: int) -> bool:
+    of_call = fact["called"] is not None and since <= fact["called"] < until and fact["decided"] < size
+    return bool(fact["leaf_index"] < size and (of_call or since <= fact["at"] < until))
+
+
+def _named(fact: Row) -> str:
+    record = fact["kind"].partition("_")[0].replace("letter", "request")
+    return f"{record if record in _RECORDS else 'entry'} {fact['subject']}"
 
 
 def purposes_of(tx: StoreTransaction, recipients: Collection[str]) -> dict[str, str]:

@@ -182,7 +182,7 @@ def counts_of(tx: StoreTransaction, numbers: Sequence[str], *, but: str) -> dict
 def calls(tx: StoreTransaction, call_ids: Collection[str]) -> list[Row]:
     """The same rows of these calls."""
     found: list[Row] = []
-    for part in _slices(call_ids):
+    for part in slices(call_ids):
         found += tx.query(f"{_CALL} WHERE c.call_id IN ({_marks(part)})", part)
     return sorted(found, key=lambda row: (row["at"], row["call_id"]))
 
@@ -233,7 +233,7 @@ def holds_of(tx: StoreTransaction, numbers: Sequence[str], call_ids: Collection[
         ("call", call_ids, "call_id IN ({})"),
         ("recording", call_ids, f"recording_id IN ({recordings} ({{}}))"),
     ):
-        for part in _slices(values):
+        for part in slices(values):
             rows = tx.query(
                 f"SELECT * FROM holds WHERE target = '{target}' AND released_at IS NULL"  # noqa: S608 - the code's own
                 f" AND {among.format(_marks(part))}",
@@ -246,7 +246,7 @@ def holds_of(tx: StoreTransaction, numbers: Sequence[str], call_ids: Collection[
 def ended_holds(tx: Source, ids: Collection[str]) -> list[str]:
     """Those of these holds that have been released."""
     rows: list[Row] = []
-    for part in _slices(ids):
+    for part in slices(ids):
         rows += tx.query(f"SELECT id FROM holds WHERE released_at IS NOT NULL AND id IN ({_marks(part)})", part)  # noqa: S608
     return [row["id"] for row in rows]
 
@@ -267,7 +267,7 @@ def call_leaves(tx: StoreTransaction, call_ids: Sequence[str], numbers: Sequence
     written into."""
     written = _written(numbers)
     leaves = []
-    for part in _slices(call_ids):
+    for part in slices(call_ids):
         rows = tx.query(
             "SELECT leaf_index, kind, body FROM facts WHERE body IS NOT NULL"  # noqa: S608 - only marks are put in
             f" AND call_id IN ({_marks(part)}) AND kind NOT IN ('objection', 'hold')",
@@ -349,7 +349,7 @@ def forget_contacts(tx: StoreTransaction, numbers: Sequence[str]) -> int:
 
 def _erase(tx: StoreTransaction, leaves: Collection[int], request: str, what: str, at: datetime, actor: str) -> int:
     """Nothing to erase leaves no fact behind: whoever carries an erasure out again adds nothing to the log."""
-    there = [leaf for part in _slices(sorted(set(leaves))) for leaf in _with_body(tx, part)]
+    there = [leaf for part in slices(sorted(set(leaves))) for leaf in _with_body(tx, part)]
     if there:
         receipt = {"basis": "request", "what": what}
         erasure.erase_facts(tx, there, subject=request, at=at, actor=actor, receipt=receipt)
@@ -383,7 +383,8 @@ def _marks(values: Collection[Any]) -> str:
     return ", ".join("?" * len(values))
 
 
-def _slices(values: Collection[Any]) -> Iterator[list[Any]]:
+def slices(values: Collection[Any]) -> Iterator[list[Any]]:
+    """As many at a time as go into one statement."""
     iterator = iter(values)
     while part := list(islice(iterator, SLICE)):
         yield part

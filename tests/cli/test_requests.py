@@ -414,7 +414,7 @@ def test_recipients_are_told_of_a_restriction_and_it_is_left_to_do_until_they_ar
     confirmed = " ".join(officer("letter", reference, "confirmation").out.split())
     assert own["name"] in confirmed and "We tell them that it is locked" in confirmed
     letter = " ".join(officer("letter", reference, "recipient", "--to", "audit@example.org").out.split())
-    assert "recording rec0, in the bundle of evidence b-1" in letter and "do not open, copy or pass them on" in letter
+    assert "recording rec0, in the bundle of evidence b-1" in letter and "do not open, copy or pass it on" in letter
     assert "rec1" not in letter and "Pat" not in letter and "erase" not in letter
     assert "WARNING: over for the person: recipients are to be told" in officer("told", reference).out
     assert [each["reference"] for each in officer("list", "--json").json["items"]] == [reference]

@@ -115,7 +115,7 @@ def test_a_recipient_is_told_what_to_erase_and_not_who_it_was() -> None:
         assert "Ann" not in form and "7946" not in form and "ann@" not in form
     told = flat(made.text)
     assert "recording 5f0c2a71, in the bundle of evidence 7d31e09b, on 5 March 2026" in told
-    assert "Article 19" in told and "Please erase these recordings, every copy of them" in told
+    assert "Article 19" in told and "Please erase what is named here, every copy of it" in told
     assert made.to == "auditor@example.invalid" and '"A. Uditor" <auditor@example.invalid>' in made.eml.decode()
 
 

@@ -35,7 +35,7 @@ from gate.operations.retention.erasing import hold_of
 from gate.operations.retention.sweeper import Retention
 from gate.ports import Fact
 from gate.store import requests as book
-from gate.store.handed_out import handed_out
+from gate.store.handed_out import emptied, handed_out, in_bundles, leaves_about
 from gate.store.store import EvidenceStore
 from gate.store.transaction import StoreTransaction
 from gate.types import Progress, Row
@@ -169,7 +169,10 @@ class RequestEraser:
             recordings = [each["recording_id"] for each in plan.calls if each["recording_id"]]
             body = {"calls": [each["call_id"] for each in plan.calls]}
             # named while it is still known what went to whom
+            course = book.course(tx, row["id"])
+            leaves = leaves_about(tx, body["calls"], plan.lines, whole=plan.whole)
             body["recipients"] = handed_out(tx, recordings, plan.lines)
+            body["recipients"] += in_bundles(tx, [*leaves, *emptied(course)])
             tx.append(Fact(CARRYING, row["id"], self._clock.now(), actor, body))
         return plan, {}
 
@@ -329,7 +332,9 @@ class RequestEraser:
         row = book.find(tx, plan.request_id)
         if kept and row and row["carried_at"]:
             return kept
-        calls = book.calls(tx, [each["call_id"] for each in plan.calls])
+        calls, course = book.calls(tx, [each["call_id"] for each in plan.calls]), book.course(tx, plan.request_id)
+        # who asked is forgotten with the confirmation
+        leaves = [*emptied(course), *book.personal_leaves(tx, plan.request_id)]
         body: dict[str, Any] = {
             "calls": len(plan.going),
             "recordings": sum(each["recording"] == "erased" for each in calls),
@@ -343,9 +348,7 @@ class RequestEraser:
             "mentions": sorted(plan.mentions),
             "backups_until": self._retention.backups_until().isoformat(),
             "tell": to_tell(
-                tx,
-                book.course(tx, plan.request_id),
-                [each["recording_id"] for each in calls if each["recording"] == "erased"],
+                tx, course, [each["recording_id"] for each in calls if each["recording"] == "erased"], leaves
             ),
         }
         tx.append(Fact(CARRIED, plan.request_id, self._clock.now(), actor, body))

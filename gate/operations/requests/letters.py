@@ -266,31 +266,51 @@ def _recipients(folder: DataFolder, course: list[Row]) -> tuple[str, ...]:
     """
     keyring = folder.keyring()
     known = {each["id"]: each for each in (*keyring.retired(), *keyring.recipients())}
+    handed = last(course, CARRYING).get("recipients") or _of_restriction(course)
+    # a bundle is told of once, by the most that it holds
+    recorded = {
+        (each["recipient"], name)
+        for each in handed
+        for recording in (each.get("recordings") or {}).values()
+        for name in recording.get("bundles", ())
+    }
     lines = []
-    for each in last(course, CARRYING).get("recipients") or _of_restriction(course):
+    for each in handed:
         day = spoken_day(date.fromisoformat(each["on"]))
         if each["what"] == "pack":
             lines.append(f"you, or whoever acted for you: the file that answered {each['recipient']}, on {day}")
+            continue
+        if (each["recipient"], each.get("bundle")) in recorded:
             continue
         for key in each["recipient"].split() or ["?"]:
             who = known.get(key, {})
             if each["what"] == "recording" and not who.get("purpose"):
                 continue
-            what = "a bundle of evidence with recordings" if each["what"] == "bundle" else "a recording"
-            lines.append(
-                f"{who.get('name') or key} ({who.get('purpose') or 'no longer on our register'}): {what}, on {day}"
-            )
+            purpose = who.get("purpose") or "no longer on our register"
+            lines.append(f"{who.get('name') or key} ({purpose}): {_went(each)}, on {day}")
     return tuple(dict.fromkeys(lines))
+
+
+def _went(handed: Row) -> str:
+    if handed["what"] == "recording":
+        return "a recording"
+    if "bundle" not in handed:
+        return "a bundle of evidence with recordings"
+    return f"a bundle of evidence with {'records of calls' if handed['calls'] else 'other records of you'}"
 
 
 def _of_restriction(course: list[Row]) -> list[Row]:
     """As the receipt of an erasure names them."""
     tell = last(course, KINDS[events.Granted]).get("tell") or {}
-    return [
-        {"what": "bundle" if each["bundles"] else "recording", "recipient": recipient, "on": each["on"]}
-        for recipient, given in sorted(tell.items())
-        for each in given
-    ]
+    return [_handed(recipient, each) for recipient, given in sorted(tell.items()) for each in given]
+
+
+def _handed(recipient: str, given: Row) -> Row:
+    if "recording" not in given:
+        return given | {"what": "bundle", "recipient": recipient}
+    recordings = {given["recording"]: given}
+    what = "bundle" if given["bundles"] else "recording"
+    return {"what": what, "recipient": recipient, "on": given["on"], "recordings": recordings}
 
 
 def _for_recipient(

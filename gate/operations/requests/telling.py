@@ -2,8 +2,9 @@
 
 The grant of a restriction (``request_granted``) and the receipt of an erasure (``request_carried``) name each of them
 with what they were given, by ids alone: the letter to them is made from it, also when the request has forgotten the
-person. After an erasure of what a hold had kept it names those of whose recordings more is erased. The person's own
-packs are not told of here: the confirmation says it.
+person. After an erasure of what a hold had kept it names those of whose recordings and records more is erased. A bundle
+of evidence is known by its period: it holds calls that were refused or not recorded, too, and entries of the lists. The
+person's own packs are not told of here: the confirmation says it.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from gate.exports.spoken import spoken_day
 from gate.operations.requests.facts import CARRIED, CARRYING, KINDS, last
 from gate.operations.requests.plan import GONE
 from gate.store import requests as book
-from gate.store.handed_out import handed_out, purposes_of
+from gate.store.handed_out import handed_out, in_bundles, leaves_about, purposes_of
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
@@ -27,23 +28,33 @@ MOST: Final = 1_000_000
 _HINT: Final = "Give one of these with --recipient; dialgate key list says who they are."
 
 
-def to_tell(tx: StoreTransaction, course: list[Row], erased: Collection[str]) -> Row:
-    """Recipients of recordings that are erased now and of which they have not been named, each with all that they were
-    given and is erased."""
-    handed = _handed(tx, last(course, CARRYING).get("recipients") or [], erased)
+def to_tell(tx: StoreTransaction, course: list[Row], erased: Collection[str], leaves: Collection[int]) -> Row:
+    """Recipients of recordings that are erased now, or of facts that are (``leaves``), and of which they have not been
+    named, each with all that they were given and is erased."""
+    handed = _with_bundles(_handed(tx, last(course, CARRYING).get("recipients") or [], erased), in_bundles(tx, leaves))
     named = {recipient: _named(course, recipient) for recipient in handed}
     return {
         recipient: given
         for recipient, given in handed.items()
-        if {each["recording"] for each in given} - named[recipient]
+        if {name for each in given for name in _names(each)} - named[recipient]
     }
 
 
 def to_tell_of_restriction(tx: StoreTransaction, numbers: list[str]) -> Row:
-    """Recipients of recordings of calls with these numbers that are not erased, each with what they were given."""
+    """Recipients of what is held of these numbers, each with what they were given: recordings that are not erased,
+    records of calls, entries of the lists."""
     calls = book.calls_of(tx, numbers, limit=MOST) if numbers else []
     there = [each["recording_id"] for each in calls if each["recording"] not in GONE]
-    return _handed(tx, handed_out(tx, there, []), there)
+    leaves = leaves_about(tx, [each["call_id"] for each in calls], numbers, whole=True)
+    return _with_bundles(_handed(tx, handed_out(tx, there, []), there), in_bundles(tx, leaves))
+
+
+def _with_bundles(found: Row, bundles: list[Row]) -> Row:
+    """With what went out in bundles besides recordings."""
+    for each in bundles:
+        given = {name: each[name] for name in ("bundle", "on", "calls", "entries")}
+        found.setdefault(each["recipient"], []).append(given)
+    return dict(sorted(found.items()))
 
 
 def _handed(tx: StoreTransaction, handed: list[Row], among: Collection[str]) -> Row:
@@ -89,10 +100,20 @@ def _receipts(course: list[Row]) -> list[dict[str, Any]]:
 
 
 def _named(course: list[Row], recipient: str) -> set[str]:
-    return {each["recording"] for tell in _receipts(course) for each in tell.get(recipient, ())}
+    return {name for tell in _receipts(course) for each in tell.get(recipient, ()) for name in _names(each)}
+
+
+def _names(given: Row) -> list[str]:
+    """What they were given, each by a name of its own."""
+    if "recording" in given:
+        return [f"recording {given['recording']}"]
+    return [f"{given['bundle']} {name}" for name in (*given["calls"], *given["entries"])]
 
 
 def _lines(given: Row) -> list[str]:
     day = spoken_day(date.fromisoformat(given["on"]))
-    bundles = [f", in the bundle of evidence {name}" for name in given["bundles"]] or [""]
-    return [f"recording {given['recording']}{bundle}, on {day}" for bundle in bundles]
+    if "recording" in given:
+        bundles = [f", in the bundle of evidence {name}" for name in given["bundles"]] or [""]
+        return [f"recording {given['recording']}{bundle}, on {day}" for bundle in bundles]
+    records = [*(f"records of call {name}" for name in given["calls"]), *given["entries"]]
+    return [f"{record}, in the bundle of evidence {given['bundle']}, on {day}" for record in records]
