@@ -150,6 +150,7 @@ FOUND: Final[list[BindingType]] = [
 LETTER: Final[list[BindingType]] = [
     bind("letter.save", "s", "save", "save", show=True),
     bind("letter.save_all", "S", "save_all", "save all forms", show=True),
+    bind("letter.proof", "p", "proof", "with proof", show=True),
     bind("letter.send", "m", "send", "mail", show=True),
 ]
 AUDIT: Final[list[BindingType]] = [

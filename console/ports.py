@@ -10,9 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from gate.types import Progress
+
+if TYPE_CHECKING:
+    from gate.operations.requests.proving import RequestProof
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,10 @@ class Papers(Protocol):
 
     def record(self, report: Mapping[str, Any]) -> str:
         """The record of processing as HTML."""
+        ...
+
+    def proof(self, made: RequestProof) -> str:
+        """The page by which a person checks a letter, as HTML."""
         ...
 
     def configuration(self) -> Sequence[tuple[str, str, str]]:

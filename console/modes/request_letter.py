@@ -20,12 +20,15 @@ from console.modes.request_forms import filled
 from console.theme import DIM, LOUD, PLAIN, WARN
 from console.widgets.ask import Ask, Field
 from console.widgets.report import Report, ReportScroll, Section
-from gate.core.request_words import LetterKind
+from gate.core.request_words import Asks, LetterKind
 from gate.core.showing import clean
 from gate.errors import UsageError
 from gate.operations.requests.letters import Rendered, WriteLetter
+from gate.operations.requests.proving import Prove
 
 FORMS: Final = ("txt", "html", "eml")
+PROVEN: Final = (LetterKind.RESPONSE, LetterKind.CONFIRMATION)
+"""Letters that a page of proofs can go with."""
 
 
 class LetterScreen(DetailScreen):
@@ -34,8 +37,9 @@ class LetterScreen(DetailScreen):
     BINDINGS: ClassVar[list[BindingType]] = keys.LETTER
     HELP_TEXT = (
         "A letter in the firm's words. It is kept nowhere in the gate: s saves it as .txt, .html or .eml, S all three, "
-        "m sends it by mail where a server is configured. Tab: the other letter. Sending is not telling: when it has "
-        "gone out, say so with t (T for the authority, R for a recipient) on the request."
+        "p all three with a page that proves them, m sends it by mail where a server is configured. Tab: the other "
+        "letter. Sending is not telling: when it has gone out, say so with t (T for the authority, R for a recipient) "
+        "on the request."
     )
 
     def __init__(self, mode: str, letters: Sequence[tuple[Rendered, WriteLetter]]) -> None:
@@ -64,10 +68,15 @@ class LetterScreen(DetailScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What can be done from here, and with a letter without an address."""
         if action in ("save", "save_all"):
-            return self.app.setup.files is not None or None
+            return self._saves() or None
+        if action == "proof":
+            return (self.letter.kind in PROVEN and self.letter.asks is not Asks.COMPLAINT and self._saves()) or None
         if action == "send":
             return bool(self.letter.to) or None
         return True
+
+    def _saves(self) -> bool:
+        return self.app.setup.files is not None
 
     def action_view(self, by: int) -> None:
         """Show the other letter."""
@@ -96,7 +105,7 @@ class LetterScreen(DetailScreen):
         path = Path(told["output"].strip())
         if path.suffix.removeprefix(".") not in FORMS:
             raise UsageError(f"{path}: a letter is .txt, .html or .eml", hint="name the file so")
-        await self._write(path, self.letter)
+        await self._write(path, data_of(self.letter, path.suffix.removeprefix(".")))
         return path
 
     @work
@@ -111,14 +120,35 @@ class LetterScreen(DetailScreen):
         folder = Path(told["folder"].strip())
         for letter in self.letters:
             for form in FORMS:
-                await self._write(folder / f"{_name(letter)}.{form}", letter)
+                await self._write(folder / f"{_name(letter)}.{form}", data_of(letter, form))
         return f"{folder / ' and '.join(map(_name, self.letters))}, {', '.join(FORMS)}"
 
-    async def _write(self, path: Path, letter: Rendered) -> None:
+    @work
+    async def action_proof(self) -> None:
+        """In all three forms, and speaking of the page of proofs that is written beside it."""
+        field = Field("folder", "Folder", str(self.app.setup.exports))
+        what = "Save it with a page that proves it"
+        path = await filled(self, what, (field,), self._save_proof, said=_PROOF, act="Save")
+        if path is not None:
+            self.app.done(f"Written: {path}, and the letter that speaks of it")
+
+    async def _save_proof(self, told: Mapping[str, str]) -> Path:
+        papers, reference = self.app.setup.papers, self.letter.reference
+        if papers is None:
+            raise UsageError("no page is made here", hint=f"dialgate request proof {reference} -o FILE")
+        path = Path(told["folder"].strip()) / f"{reference}-proof.html"
+        letter = await self.feed.ask(msgspec.structs.replace(self._asked[self.at], proof=path.name))
+        for form in FORMS:
+            await self._write(path.with_name(f"{_name(letter)}.{form}"), data_of(letter, form))
+        made = await self.feed.ask(Prove(request=reference))
+        await self._write(path, (await on_thread(partial(papers.proof, made))).encode())
+        return path
+
+    async def _write(self, path: Path, data: bytes) -> None:
         files = self.app.setup.files
         if files is None:
             raise UsageError("nothing is saved here", hint="dialgate request letter … -o FILE")
-        await on_thread(partial(files.write, path, data_of(letter, path.suffix.removeprefix("."))))
+        await on_thread(partial(files.write, path, data))
 
     # --- mail -----------------------------------------------------------------------------------------------------
 
@@ -136,6 +166,7 @@ class LetterScreen(DetailScreen):
             self.query_one(Report).show(await self.sections())
 
 
+_PROOF = "The page shows what the signed log has of the request, and checks it without a network. It names nobody."
 _KEPT = "The letter holds personal data, and is kept nowhere in the gate."
 
 

@@ -27,6 +27,7 @@ from gate.control.client import ControlClient
 from gate.errors import StoppedError, UsageError
 from gate.exports.audio import export_wav
 from gate.exports.envelope import read_envelope
+from gate.exports.letter_proof import page
 from gate.exports.playing import PlayStopped, play, player
 from gate.exports.report import month_page, record_page
 from gate.operations.calls.recordings import RecordingTake, RecordingTaken
@@ -35,6 +36,7 @@ from gate.vault.opening import open_trailer
 
 if TYPE_CHECKING:
     from console.ports import Envelope
+    from gate.operations.requests.proving import RequestProof
     from gate.types import Progress
     from gate.vault.keyfile import PrivateKey
 
@@ -71,6 +73,10 @@ class ReportPages:
     def record(self, report: Mapping[str, Any]) -> str:
         """As ``dialgate report --article-30``."""
         return record_page(report)
+
+    def proof(self, made: RequestProof) -> str:
+        """As ``dialgate request proof``."""
+        return page(made.firm, made.reference, made.id, made.evidence)
 
     def configuration(self) -> Sequence[tuple[str, str, str]]:
         """As ``dialgate config show``."""

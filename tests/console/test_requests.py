@@ -14,7 +14,7 @@ from textual.widgets import Input
 
 from console.app import ConsoleApp
 from console.feed import Session
-from gate.cli.opening import KeyOpener, OutputFiles
+from gate.cli.opening import KeyOpener, OutputFiles, ReportPages
 from gate.cli.output import View
 from gate.config import load
 from gate.config.write import amend
@@ -47,7 +47,9 @@ def worked(original: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> I
 def console(worked: Worked, exports: Path, **setup: Any) -> ConsoleApp:
     """The console as the command line makes it: real keys, real files."""
     view = View(json=False, show_numbers=True, debug=False, path=worked.folder / "config.toml")
-    return app_of(worked, opener=KeyOpener(view), files=OutputFiles(), exports=exports, **setup)
+    return app_of(
+        worked, opener=KeyOpener(view), files=OutputFiles(), papers=ReportPages(view), exports=exports, **setup
+    )
 
 
 def asked(worked: Served, asks: str, *steps: tuple[str, dict[str, Any]], **more: Any) -> str:
@@ -186,6 +188,14 @@ async def test_an_erasure_keeps_what_is_held_and_names_it(worked: Worked, tmp_pa
         await pressed(pilot, "S", "Folder")
         await pilot.press("enter")
         await until(pilot, lambda: len(list(tmp_path.glob("*-confirmation.*"))) == 3)
+        await pressed(pilot, "p", "Save it with a page that proves it")
+        await amended(pilot, "folder", str(tmp_path / "proven"))
+        await until(pilot, (tmp_path / "proven" / f"{reference}-proof.html").exists)
+        letters = {path.suffix: path for path in (tmp_path / "proven").glob("*-confirmation.*")}
+        assert f"{reference}-proof.html" in letters[".txt"].read_text() and len(letters) == 3
+        digest = hashlib.sha256(letters[".eml"].read_bytes()).hexdigest()
+        page = (tmp_path / "proven" / f"{reference}-proof.html").read_text()
+        assert digest in page.replace("\\", "") and "Pat" not in page and "900123" not in page
         await pressed(pilot, "escape", "What may be done now")
         await pressed(pilot, "t", "It stays open until the hold")
         await pilot.press("enter")
