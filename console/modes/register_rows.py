@@ -31,8 +31,9 @@ def changed(row: Row) -> words.Shown:
 
 
 def consent_state(row: Row) -> words.Shown:
-    """Live or withdrawn."""
-    return words.state("withdrawn" if row.get("withdrawn_at") else "live")
+    """Live, over by its term or its own words, or withdrawn."""
+    over = str(row.get("ends") or "9999") < words.today().isoformat()
+    return words.state("withdrawn" if row.get("withdrawn_at") else "expired" if over else "live")
 
 
 def more(row: Row) -> Section:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, time
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -18,7 +19,7 @@ from console.modes.check_shown import check_pairs, register_lines
 from console.modes.detail import DetailScreen
 from console.modes.listing import ListMode, View
 from console.modes.register_rows import age, changed, consent_state, left, more
-from console.modes.request_forms import filled
+from console.modes.request_forms import day, filled, proven
 from console.modes.row import RowDetail
 from console.modes.taking_back import objection_again, whole
 from console.theme import DIM, PLAIN
@@ -29,7 +30,7 @@ from console.widgets.rows import Column, Row, RowsTable
 from console.widgets.working import Working
 from gate.core.days import HOW, day_of
 from gate.core.screening import Purpose, Scope
-from gate.core.showing import clean
+from gate.core.showing import LONDON, clean
 from gate.errors import GateError, UsageError
 from gate.operations.calls.screening import Check, Checked
 from gate.operations.lists.consents import ConsentAdd, ConsentList, ConsentWithdraw
@@ -248,8 +249,7 @@ class Mode(ListMode):
             typed: dict[str, Any] = {name: value.strip() for name, value in told.items()}
             if objection:
                 return await self.feed.ask(ObjectionAdd(**typed | {"scope": Scope(typed["scope"])}))
-            typed["after_objection"] = typed["after_objection"] == YES
-            return await self.feed.ask(ConsentAdd(**typed))
+            return await self.feed.ask(ConsentAdd(**await self._consent(typed)))
 
         added = await filled(self, title, fields, send, said=said, act="Add")
         if added is None:
@@ -261,6 +261,16 @@ class Mode(ListMode):
         else:
             self.app.done(added.notice or f"Consent added: it holds from the next call. {_NO_WAY_BACK}")
         self.returned()
+
+    async def _consent(self, typed: dict[str, Any]) -> dict[str, Any]:
+        """What was typed of a consent, days read and a file that is named told by its SHA-256. Raises ``GateError``."""
+        given, until = day(typed["given_at"]), day(typed["holds_until"], ahead=True)
+        read = await proven(self, typed)
+        if typed["evidence_sha256"]:
+            read["evidence_kind"] = "file"
+        midnight = datetime.combine(given, time(), LONDON) if given else None
+        days = {"given_at": midnight, "holds_until": until, "after_objection": typed["after_objection"] == YES}
+        return read | days
 
     @work
     async def action_remove(self) -> None:
@@ -317,9 +327,14 @@ _CONSENT = (
         Field("who", "Who gave it"),
         Field("how", "How", hint="phone, web form, paper"),
         Field("wording", "What they agreed to, word for word"),
-        Field("evidence", "Where the proof is"),
+        Field("evidence", "Where the proof is", needed=False),
         Field("evidence_kind", "That is", "reference", choices=("reference", "recording")),
+        Field("evidence_sha256", "Or a file that proves it: name and SHA-256 are kept", needed=False),
+        Field("purpose", "It is to calls for", Purpose.MARKETING, choices=tuple(Purpose)),
         Field("topics", "Calls about", "general", hint="general, claims, pensions"),
+        Field("caller", "The firm that it names, where it names one", needed=False),
+        Field("given_at", "The day it was given", hint="25/11, 25 Nov, yesterday; empty: now", needed=False),
+        Field("holds_until", "The last day, where it names one", hint="25/11/2027; empty: by our term", needed=False),
         Field("after_objection", "Given after their objection", choices=NO_YES),
     ),
     _NO_WAY_BACK,

@@ -134,12 +134,12 @@ def numbers(text: str) -> list[str]:
     return [each.strip() for each in re.split(r"[,;]", text) if each.strip()]
 
 
-def day(text: str) -> date | None:
-    """A day; None for nothing. Raises ``UsageError``."""
+def day(text: str, *, ahead: bool = False) -> date | None:
+    """A day, without a year the last one or with ``ahead`` the next; None for nothing. Raises ``UsageError``."""
     if not text.strip():
         return None
     try:
-        return day_of(text, words.today())
+        return day_of(text, words.today(), ahead=ahead)
     except ValueError:
         raise UsageError(f"{text.strip()!r} is not a day", hint=HOW) from None
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import click
@@ -14,8 +14,8 @@ from gate.cli.output import View
 from gate.cli.own_list_files import read_file
 from gate.cli.own_lists import exports, imports, kept, run_export, run_import
 from gate.cli.reach import reach
-from gate.cli.values import Moment
-from gate.core.terms import Topic
+from gate.cli.values import Day, Moment
+from gate.core.terms import Purpose, Topic
 from gate.errors import UsageError
 from gate.operations.lists.consents import ConsentAdd, ConsentList, ConsentWithdraw
 
@@ -48,8 +48,21 @@ def command() -> None:
     multiple=True,
     help="What calls they agreed to, several if need be (default: general). A general yes is none to the others.",
 )
+@click.option(
+    "--purpose",
+    type=click.Choice([purpose.value for purpose in Purpose]),
+    default=Purpose.MARKETING.value,
+    show_default=True,
+    help="What calls it is for: one to service calls is none to marketing.",
+)
 @click.option("--caller", default="", help="The firm that it names, where it names one; another firm's is refused.")
 @click.option("--given-at", type=Moment(), metavar="TIME", help="When it was given (default: now).")
+@click.option(
+    "--until",
+    type=Day(ahead=True),
+    metavar="DAY",
+    help="The last day on which it holds, where it names one; beyond consent.months only if its words name the year.",
+)
 @click.option("--after-objection", is_flag=True, help="They objected and agreed since: it lifts their objection.")
 def add(
     view: View,
@@ -61,8 +74,10 @@ def add(
     evidence_file: Path | None,
     evidence_recording: str,
     topics: tuple[str, ...],
+    purpose: str,
     caller: str,
     given_at: datetime | None,
+    until: date | None,
     after_objection: bool,
 ) -> None:
     """Keep the consent of NUMBER's subscriber to calls of this firm.
@@ -87,8 +102,10 @@ def add(
         who=who,
         **proof,
         topics=",".join(topics) or Topic.GENERAL,
+        purpose=purpose,
         caller=caller,
         given_at=given_at,
+        holds_until=until,
         after_objection=after_objection,
     )
     with reach(view.config) as gate:
@@ -120,6 +137,7 @@ def list_(view: View, number: str | None, after: str | None, limit: int) -> None
         ("how", "How"),
         ("who", "By"),
         ("topics", "For"),
+        ("ends", "Until"),
         ("evidence", "Evidence"),
         ("withdrawn_at", "Withdrawn"),
     ]
@@ -130,7 +148,8 @@ def list_(view: View, number: str | None, after: str | None, limit: int) -> None
 @imports
 def import_(view: View, file: Path, skip_bad: bool) -> None:
     """Keep the consents of a CSV FILE. Its columns: number, given_at, how, wording, who and evidence, each filled in;
-    evidence_kind, evidence_sha256, topics, caller, withdrawn_at and withdrawn_why may be there too.
+    evidence_kind, evidence_sha256, purpose, topics, caller, holds_until, withdrawn_at and withdrawn_why may be there
+    too.
 
     Every line is checked first: where one is wrong, nothing is imported. A consent counts from its own date, but no
     imported one lifts an objection that is held, and one that was withdrawn stays withdrawn.

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import msgspec
+from msgspec import UNSET
 
 from gate.cli.reach import Gate
 from gate.core.cells import csv_rows, csv_text
@@ -125,8 +126,10 @@ def _text(raw: bytes) -> tuple[str, str]:
 
 
 def send_list(gate: Gate, found: ListFile, *, skip_bad: bool, progress: Progress | None = None) -> dict[str, Any]:
-    """Keep what was read, in batches, each of them as a whole. Nothing is sent where a line is wrong, unless the wrong
+    """Keep what was read, in batches, each of them as a whole. Nothing is kept where a line is wrong, unless the wrong
     ones are to be skipped. Raises ``UsageError`` that names every wrong line."""
+    if found.name == "consents" and (skip_bad or not found.faults):
+        _ask_about(gate, found)
     if found.faults and not skip_bad:
         shown = [f"line {line}: {fault}" for line, fault in found.faults[:SHOWN]]
         if len(found.faults) > SHOWN:
@@ -148,6 +151,17 @@ def send_list(gate: Gate, found: ListFile, *, skip_bad: bool, progress: Progress
             progress(done / len(found.entries), f"{done:,} of {len(found.entries):,}")
     faults = [{"line": line, "fault": fault} for line, fault in found.faults]
     return counts | {"skipped": found.bad, "faults": faults, "sha256": found.sha256}
+
+
+def _ask_about(gate: Gate, found: ListFile) -> None:
+    """What firm and store have against consents whose lines are sound, before any is kept."""
+    for batch in _batches(found.entries):
+        consents = [entry for entry in batch if isinstance(entry, ConsentEntry)]
+        told = gate.ask(ConsentImport(entries=consents, check=True)).faults
+        faults = [] if told is UNSET else told
+        found.faults = sorted([*found.faults, *((each.line, each.fault) for each in faults)])
+    wrong = {line for line, _ in found.faults}
+    found.entries = [entry for entry in found.entries if entry.line not in wrong]
 
 
 def _batches(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
@@ -175,7 +189,7 @@ def export_list(gate: Gate, name: str, left_out: Callable[[int], None] = lambda 
         page = gate.ask(_LISTS[name].page(after=after))
         numbered = [row for row in page.items if row.number]
         erased += len(page.items) - len(numbered)
-        yield csv_text([getattr(row, column) or "" for column in columns] for row in numbered).encode()
+        yield csv_text([str(getattr(row, column) or "") for column in columns] for row in numbered).encode()
         after = page.next
         if after is None:
             left_out(erased)

@@ -230,6 +230,9 @@ def _recording(call: dict[str, Any], left_out: dict[str, str]) -> str:
     return {None: "not recorded", "erasing": "being erased"}.get(call["recording"], "being recorded")
 
 
+_SCOPE = ("evidence", "purpose", "topics", "caller", "holds_until")
+
+
 def _tables(held: dict[str, Any]) -> Iterator[PackTable]:
     """The entries of every list, and what is kept of earlier requests."""
     yield PackTable(
@@ -240,8 +243,8 @@ def _tables(held: dict[str, Any]) -> Iterator[PackTable]:
     )
     yield PackTable(
         "Consents to our calls",
-        ("Number", "Given", "How", "What was agreed", "By", "Evidence", "Withdrawn"),
-        _rows(held["consents"], "number", "given_at", "how", "wording", "who", "evidence", "withdrawn_at"),
+        ("Number", "Given", "How", "What was agreed", "By", "Evidence", "For", "About", "Firm", "Until", "Withdrawn"),
+        _rows(held["consents"], "number", "given_at", "how", "wording", "who", *_SCOPE, "withdrawn_at"),
     )
     yield PackTable(
         "Entries of our contact list",

@@ -64,6 +64,10 @@ class Day(click.ParamType[date]):
 
     name = "date"
 
+    def __init__(self, *, ahead: bool = False) -> None:
+        """``ahead``: a day without a year is the next such day, and not the last."""
+        self._ahead = ahead
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> date:
         """The date; raises ``click.BadParameter``."""
         if isinstance(value, date):
@@ -72,7 +76,7 @@ class Day(click.ParamType[date]):
             return date.fromisoformat(value)
         except ValueError:
             with suppress(ValueError):
-                return day_of(value, SystemClock().now().astimezone(LONDON).date())
+                return day_of(value, SystemClock().now().astimezone(LONDON).date(), ahead=self._ahead)
             self.fail(f'"{value}" is not a date; write 2026-03-02', param, ctx)
 
 

@@ -7,11 +7,12 @@ that they bear: a clock that was off, or a date mistyped, can keep nobody callab
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from typing import Final
 
 from gate.core.retention import add_months
-from gate.core.terms import Consent, Objection, Topic
+from gate.core.rules import LONGEST_CONSENT
+from gate.core.terms import Consent, Objection, Purpose, Topic
 
 
 def live_consents(consents: Sequence[Consent], now: datetime) -> list[Consent]:
@@ -24,18 +25,53 @@ def live_consents(consents: Sequence[Consent], now: datetime) -> list[Consent]:
 
 
 def covering(live: Sequence[Consent], topic: Topic) -> list[Consent]:
-    """Those of the consents that hold which speak of this topic and have their evidence (LAW 1.5, 1.6): a general yes
-    is none to claims or pensions, nor theirs to general calls."""
-    return [consent for consent in live if topic in consent.topics and consent.proven]
+    """Those of the consents that hold which speak of marketing calls on this topic and have their evidence (LAW 1.5,
+    1.6): a general yes is none to claims or pensions, nor theirs to general calls, nor one to service calls to any."""
+    marketing = [consent for consent in live if consent.purpose is Purpose.MARKETING]
+    return [consent for consent in marketing if topic in consent.topics and consent.proven]
 
 
 def expired(consent: Consent, now: datetime, months: int, timezone: tzinfo) -> bool:
-    """True where a consent is too old: it holds up to the day before the one that its months come to (LAW 1.5)."""
+    """True where a consent is too old (LAW 1.5)."""
     given = consent.given_at.astimezone(timezone).date()
     try:
-        return now.astimezone(timezone).date() >= add_months(given, months)
-    except ValueError:
+        last = last_day(given, months, consent.holds_until, longer=consent.longer)
+        return now.astimezone(timezone).date() > last
+    except (ValueError, OverflowError):
         return True  # at the end of the calendar
+
+
+def unexpired(held: Sequence[Consent], now: datetime, months: int, timezone: tzinfo) -> list[Consent]:
+    """Those of these consents that are not too old. One that has ended on the day that it named ends those before it:
+    their giver's later word was that it is over then."""
+    ended = [each.given_at for each in held if each.holds_until and expired(each, now, months, timezone)]
+    live = [each for each in held if not expired(each, now, months, timezone)]
+    return [each for each in live if not ended or each.given_at > max(ended)]
+
+
+def last_day(given: date, months: int, own: date | None = None, *, longer: bool = False) -> date:
+    """The last day on which a consent holds: the one before the firm's months are over, or ``own``, the day that it
+    names itself, where that is earlier, or is ``longer`` by its own words (LAW 1.5). Raises ``ValueError`` or
+    ``OverflowError`` at the end of the calendar."""
+    term = add_months(given, months) - timedelta(days=1)
+    if own is None:
+        return term
+    return own if longer else min(own, term)
+
+
+def own_day_fault(given: date, own: date, months: int, wording: str) -> str:
+    """Why a consent cannot hold until the day that it is said to; empty where it can.
+
+    A person may give it for less than the firm's term, and for more only in so many words: nothing else shows that they
+    still know of it (Art 7(1) UK GDPR).
+    """
+    if own < given:
+        return f"it would end on {own}, before it was given ({given})"
+    if own > last_day(given, LONGEST_CONSENT):
+        return f"it would hold until {own}: nobody remembers longer than {LONGEST_CONSENT} months what they agreed to"
+    if own > last_day(given, months) and str(own.year) not in wording:
+        return f"it would hold until {own}, longer than {months} months, and its words say nothing of {own.year}"
+    return ""
 
 
 _SPEAKS_OF: Final = {Topic.CLAIMS: ("claim", "compensation"), Topic.PENSIONS: ("pension",)}

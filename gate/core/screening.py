@@ -7,13 +7,21 @@ step per rule. Each step names its source; a step that cannot tell answers with 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Final
 
 from gate.core.kinds import BLOCKABLE, named
 from gate.core.numbers import Kind, Number, NumberRefused, emergency_number, is_drama
-from gate.core.own_lists import covering, expired, last_consent, live_consents, standing_objection, standing_withdrawal
+from gate.core.own_lists import (
+    covering,
+    expired,
+    last_consent,
+    live_consents,
+    standing_objection,
+    standing_withdrawal,
+    unexpired,
+)
 from gate.core.record import decision_body, refusal
 from gate.core.rules import MAX_AGE_DAYS, Rules, days_left
 from gate.core.terms import (
@@ -132,7 +140,7 @@ def _answer(
     if blocked:
         return blocked
     held = covering(live_consents(consents, now), attempt.topic)
-    live = [each for each in held if not expired(each, now, rules.consent_months, rules.timezone)]
+    live = unexpired(held, now, rules.consent_months, rules.timezone)
     consent = last_consent(live)
     if attempt.purpose is Purpose.SERVICE:
         # LAW 1.7: no marketing, so registers, consents and hours do not apply; who claimed it is in the evidence.
@@ -143,7 +151,7 @@ def _answer(
         or _objection(objections, live)
         or _withdrawal(consents, live)
         or _stop(stops)
-        or _expiry(held, consent, rules)
+        or _expiry(held, consent, rules, now)
         or _topic(attempt, consent, rules)
         or (None if consent else _registers(registers, rules, local.date()))
         or _hours(rules, local)
@@ -229,12 +237,16 @@ def _stop(stops: Sequence[Stop]) -> _Answer | None:
     return _Answer(first.reason, sentence(first.reason).replace(":", f"{named}:", 1))
 
 
-def _expiry(held: Sequence[Consent], consent: Consent | None, rules: Rules) -> _Answer | None:
+def _expiry(held: Sequence[Consent], consent: Consent | None, rules: Rules, now: datetime) -> _Answer | None:
     """LAW 1.5: where all consents of this topic are too old, somebody asks again before anybody calls."""
     if consent or not held:
         return None
     newest = held[0]
     given = date_text(newest.given_at.astimezone(rules.timezone))
+    if newest.holds_until and not expired(replace(newest, holds_until=None), now, rules.consent_months, rules.timezone):
+        until = date_text(newest.holds_until)
+        why = f"Their consent of {given} was given until {until}: ask for a new one before calling."
+        return _Answer(Reason.CONSENT_EXPIRED, why, consent_id=newest.id)
     return _Answer(
         Reason.CONSENT_EXPIRED,
         f"Their consent of {given} is {rules.consent_months} months old or more: ask for a new one before calling.",

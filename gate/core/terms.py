@@ -146,6 +146,12 @@ class Consent:
     """What calls it was given for: a general yes is none to claims or pensions (LAW 1.5)."""
     proven: bool = True
     """Its evidence is named; one without any is none."""
+    purpose: Purpose = Purpose.MARKETING
+    """What it was given for: a yes to service calls is none to marketing."""
+    holds_until: date | None = None
+    """The last day on which it holds by its own words; None: they name none."""
+    longer: bool = False
+    """That day is later than the firm's term, and stands in the words agreed to."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,7 @@ OBJECTIONS = Table(
 )
 
 
-_SCOPE = ("evidence", "evidence_kind", "evidence_sha256", "topics", "caller")
+_SCOPE = ("evidence", "evidence_kind", "evidence_sha256", "topics", "caller", "purpose", "holds_until")
 
 
 def _consent(fact: LogEntry) -> Columns:
@@ -185,6 +185,7 @@ def _consent(fact: LogEntry) -> Columns:
         "given_at": when(fact, "given_at"),
         "actor": fact.actor,
         "after_objection": flag(fact.body.get("after_objection")),
+        "holds_longer": flag(fact.body.get("holds_longer")),
         **texts(fact.body, "number", "how", "wording", "who", *_SCOPE),
     }
 
@@ -205,7 +206,17 @@ CONSENTS = Table(
     derive={"consent": _consent, "consent_withdrawn": _consent_withdrawn},
     hashed=True,
     first_stands=True,
-    personal=("number", "number_hash", "how", "wording", "who", "withdrawn_why", "after_objection", *_SCOPE),
+    personal=(
+        "number",
+        "number_hash",
+        "how",
+        "wording",
+        "who",
+        "withdrawn_why",
+        "after_objection",
+        "holds_longer",
+        *_SCOPE,
+    ),
 )
 
 

@@ -61,7 +61,10 @@ def page_of(
 
 
 _JSON_COLUMNS = ("recipients", "packets", "gaps")
-_YES_OR_NO = ("announced", "recorded", "objected", "bridged", "interrupted", "accepted_shrink", "after_objection")
+_YES_OR_NO = (
+    *("announced", "recorded", "objected", "bridged", "interrupted", "accepted_shrink", "after_objection"),
+    "holds_longer",
+)
 
 
 def decoded(row: Row) -> Row:

@@ -195,7 +195,8 @@ def objections_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[Row]:
 
 def consents_of(tx: StoreTransaction, numbers: Sequence[str]) -> list[Row]:
     """Consents of these numbers, the withdrawn ones too."""
-    names = "id, given_at, how, wording, who, evidence, withdrawn_at, withdrawn_why"
+    names = "id, given_at, how, wording, who, evidence, purpose, topics, caller, holds_until"
+    names += ", withdrawn_at, withdrawn_why"
     return _by_hash(tx, "consents", names, "given_at", numbers)
 
 

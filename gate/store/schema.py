@@ -204,6 +204,12 @@ ALTER TABLE consents ADD COLUMN evidence_kind TEXT;
 ALTER TABLE consents ADD COLUMN evidence_sha256 TEXT;
 """
 
+CONSENT_ENDS: Final = """
+ALTER TABLE consents ADD COLUMN purpose TEXT;
+ALTER TABLE consents ADD COLUMN holds_until TEXT;
+ALTER TABLE consents ADD COLUMN holds_longer INTEGER;
+"""
+
 LISTED_SERVICE: Final = """
 ALTER TABLE calls ADD COLUMN listed_service INTEGER;
 UPDATE calls SET listed_service = (SELECT EXISTS (SELECT 1 FROM json_each(facts.body, '$.registers')
@@ -291,6 +297,12 @@ def m014_receipts(db: Runs) -> None:
     _run(db, RECEIPTS)
 
 
+def m015_the_ends_of_consents(db: Runs) -> None:
+    """What purpose a consent was given for, and until when by its own words. One kept before was given for marketing,
+    for as long as the firm's term."""
+    _run(db, CONSENT_ENDS)
+
+
 def _run(db: Runs, *scripts: str) -> None:
     for script in scripts:
         for statement in script.split(";\n"):
@@ -313,6 +325,7 @@ STEPS: Final = (
     m012_the_scope_of_objections,
     m013_service_calls_to_the_listed,
     m014_receipts,
+    m015_the_ends_of_consents,
 )
 """Every change of the tables, in order."""
 

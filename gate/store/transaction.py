@@ -6,13 +6,13 @@ import json
 import sqlite3
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from functools import lru_cache
 from types import TracebackType
 from typing import Any
 
 from gate.core.evidence import Frontier, Node, canonical, commitment, leaf_bytes, leaf_hash, stamp
-from gate.core.screening import Consent, Objection, Reason, Scope, Stop, Topic
+from gate.core.screening import Consent, Objection, Purpose, Reason, Scope, Stop, Topic
 from gate.errors import StoreError
 from gate.ports import Fact
 from gate.store import acts
@@ -30,7 +30,7 @@ OBJECTION = "id, made_at, leaf_index, scope"
 """Columns of ``objection_of``."""
 CONSENT = (
     "id, given_at, withdrawn_at, leaf_index, withdrawn_leaf, after_objection, topics,"
-    " trim(coalesce(evidence, '')) <> '' AS proven"
+    " trim(coalesce(evidence, '')) <> '' AS proven, purpose, holds_until, holds_longer"
 )
 """Columns of ``consent_of``."""
 _OBJECTIONS = f"SELECT {OBJECTION} FROM objections WHERE number_hash = ? AND removed_at IS NULL ORDER BY made_at"  # noqa: S608
@@ -252,13 +252,19 @@ def consent_of(
     after: int | None,
     topics: str | None,
     proven: int,
+    purpose: str | None,
+    holds_until: str | None,
+    longer: int | None,
 ) -> Consent:
     """A row of ``CONSENT``. A withdrawal whose leaf is not known counts as the newest of words; a consent kept
-    before it had topics is one to general calls."""
+    before it had topics is one to general marketing calls."""
     withdrawn = datetime.fromisoformat(withdrawn_at) if withdrawn_at else None
     ended = (withdrawn_leaf if withdrawn_leaf is not None else sys.maxsize) if withdrawn else 0
     given = datetime.fromisoformat(given_at)
-    return Consent(key, given, withdrawn, leaf_index, ended, bool(after), topics_of(topics), bool(proven))
+    until = date.fromisoformat(holds_until) if holds_until else None
+    marketing = Purpose.MARKETING if purpose in (None, Purpose.MARKETING) else Purpose.SERVICE
+    scope = (topics_of(topics), bool(proven), marketing, until, bool(longer))
+    return Consent(key, given, withdrawn, leaf_index, ended, bool(after), *scope)
 
 
 @lru_cache(maxsize=64)

@@ -135,3 +135,105 @@ def test_consents_kept_before_scopes_are_read_cautiously(gate: Path) -> None:
         connection.execute("UPDATE consents SET evidence = '' WHERE number = '+442079460111'")
     assert (reason(), reason(topic="claims")) == ("consented", "topic_needs_consent")
     assert reason(OTHER) == "listed_tps"
+
+
+def day(days: int) -> str:
+    return (datetime.now(LONDON).date() + timedelta(days=days)).isoformat()
+
+
+def test_a_consent_holds_until_the_day_that_it_names(gate: Path) -> None:
+    kept = add(LISTED, *YES, *REFERENCE, "--until", day(30)).json
+    assert kept["holds_until"] == day(30)
+    assert dialgate("consent", "list", "--number", LISTED, "--json").json["items"][0]["ends"] == day(30)
+    assert reason() == "consented"
+    assert str(dialgate("check", LISTED, "--at", f"{day(31)} 12:00", "--json").json["reason"]) == "consent_expired"
+    past = ("--given-at", f"{day(-40)} 10:00", "--until", day(-1))
+    assert add(OTHER, *YES, *REFERENCE, *past).code == 0
+    told = dialgate("check", OTHER, "--json").json
+    assert told["reason"] == "consent_expired" and "was given until" in told["explanation"]
+
+
+def test_the_day_that_a_later_consent_names_ends_an_earlier_one_too(gate: Path) -> None:
+    assert add(LISTED, *YES, *REFERENCE, "--given-at", f"{day(-90)} 10:00").code == 0
+    assert reason() == "consented"
+    assert add(LISTED, *YES, *REFERENCE, "--given-at", f"{day(-40)} 10:00", "--until", day(-1)).code == 0
+    assert reason() == "consent_expired", "their later word was that it is over by now"
+    assert add(LISTED, *YES, *REFERENCE).code == 0
+    assert reason() == "consented"
+
+
+def test_longer_than_the_firms_term_is_a_consent_only_in_so_many_words(gate: Path) -> None:
+    far = datetime.now(LONDON).date().replace(month=6, day=15)
+    far = far.replace(year=far.year + 4)
+    refused = dialgate("consent", "add", LISTED, *YES, *REFERENCE, "--until", far.isoformat())
+    assert refused.code == 2 and f"longer than 24 months, and its words say nothing of {far.year}" in refused.err
+    words = (*WORDS, "--wording", f"Yes, call me about offers until June {far.year}", *REFERENCE)
+    assert add(LISTED, *words, "--until", far.isoformat()).json["holds_until"] == far.isoformat()
+    ever = dialgate("consent", "add", LISTED, *WORDS, "--wording", "until 2090", *REFERENCE, "--until", "2090-01-01")
+    assert ever.code == 2 and "nobody remembers longer than 120 months" in ever.err
+    before = dialgate("consent", "add", LISTED, *YES, *REFERENCE, "--until", "2020-01-01")
+    assert before.code == 2 and "before it was given" in before.err
+    configured(gate, "consent", "months = 1")
+    assert add(OTHER, *YES, *REFERENCE, "--given-at", f"{day(-20)} 10:00", "--until", day(5)).code == 0
+    at = ("--at", f"{day(20)} 12:00", "--json")
+    assert dialgate("check", OTHER, *at).json["reason"] == "consent_expired"
+    assert dialgate("check", LISTED, "--at", f"{day(60)} 12:00", "--json").json["reason"] in (
+        "consented",
+        "outside_hours",
+    )
+
+
+def test_a_yes_to_service_calls_is_none_to_marketing(gate: Path) -> None:
+    assert add(LISTED, *YES, *REFERENCE, "--purpose", "service").code == 0
+    assert reason() == "listed_tps"
+    assert dialgate("consent", "list", "--number", LISTED, "--json").json["items"][0]["purpose"] == "service"
+    dialgate("objection", "add", OTHER, "--made-at", f"{day(-3)} 10:00")
+    assert add(OTHER, *YES, *REFERENCE, "--purpose", "service", "--after-objection").code == 0
+    assert reason(OTHER) == "objected"
+
+
+HEAD = "number,given_at,how,wording,who,evidence,purpose,caller,holds_until\n"
+
+
+def test_a_file_says_until_when_and_for_what(gate: Path, tmp_path: Path) -> None:
+    file = tmp_path / "consents.csv"
+    row = f"{LISTED},{day(-9)},paper,Yes,A,form 1"
+    file.write_text(f"{HEAD}{row},marketing,,{day(10)}\n{OTHER},{day(-9)},paper,Yes,B,form 2,service,,\n")
+    assert dialgate("consent", "import", str(file), "--json").json["imported"] == 2
+    assert (reason(), reason(OTHER)) == ("consented", "listed_tps")
+    assert dialgate("check", LISTED, "--at", f"{day(11)} 12:00", "--json").json["reason"] == "consent_expired"
+    out = tmp_path / "out.csv"
+    assert dialgate("consent", "export", "-o", str(out)).code == 0
+    with out.open(newline="") as opened:
+        rows = {row["number"]: (row["purpose"], row["holds_until"]) for row in csv.DictReader(opened)}
+    assert rows["+442079460101"] == ("marketing", day(10)) and rows["+442079460111"] == ("service", "")
+    assert dialgate("consent", "import", str(out), "--json").json["imported"] == 0
+    for columns, said in (
+        (",,next year", '"next year" is not a day'),
+        ("newsletter,,", '"newsletter" is none of marketing, service'),
+        (f",,{day(5)}", f"held already, with holds_until {day(10)}"),
+        ("service,,", "held already, with purpose marketing"),
+    ):
+        file.write_text(f"{HEAD}{row},{columns}\n")
+        refused = dialgate("consent", "import", str(file))
+        assert refused.code == 2 and said in refused.err and "line 2" in refused.err, columns
+    file.write_text(f"{HEAD}{row[:-1]}3,,,{day(-100)}\n")
+    refused = dialgate("consent", "import", str(file))
+    assert refused.code == 2 and "line 2: this consent cannot hold so: it would end on" in refused.err
+    old = f"number,given_at,how,wording,who,evidence\n{row}\n"
+    file.write_text(old)
+    assert dialgate("consent", "import", str(file), "--json").json["held"] == 1, "an older file lengthens nothing"
+    assert dialgate("check", LISTED, "--at", f"{day(11)} 12:00", "--json").json["reason"] == "consent_expired"
+
+
+def test_one_consent_to_another_firm_keeps_a_whole_file_out_or_is_skipped(gate: Path, tmp_path: Path) -> None:
+    """However far down it stands: what was sent before it is not kept either."""
+    file = tmp_path / "consents.csv"
+    rows = [f"0161 496 {number:04},{day(-9)},paper,Yes,A,form {number},,," for number in range(450)]
+    rows[440] = rows[440].removesuffix(",,,") + ",,Solar Leads Ltd,"
+    file.write_text(HEAD + "\n".join(rows) + "\n")
+    refused = dialgate("consent", "import", str(file))
+    assert refused.code == 2 and "line 442: this consent was given to Solar Leads Ltd" in refused.err
+    assert dialgate("consent", "list", "--number", "0161 496 0001", "--json").json["items"] == []
+    done = dialgate("consent", "import", str(file), "--skip-bad", "--json").json
+    assert (done["imported"], done["skipped"], done["faults"][0]["line"]) == (449, 1, 442)

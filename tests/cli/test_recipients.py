@@ -142,9 +142,7 @@ def test_a_restriction_is_told_to_who_holds_a_bundle_with_their_attempts(officer
     assert "records of call refused, in the bundle of evidence" in text and "keep what is named here" in text
 
 
-def test_a_bundle_that_was_begun_and_never_made_has_told_nobody_anything(
-    officer: Officer, tmp_path: Path
-) -> None:
+def test_a_bundle_that_was_begun_and_never_made_has_told_nobody_anything(officer: Officer, tmp_path: Path) -> None:
     with opened(tmp_path / "gate") as house:
         body = {"from": START.isoformat(), "to": datetime.now(UTC).isoformat(), "recipient": "k-never"}
         house.keep("bundle_exported", "b-never", ANN, body | {"recipient_purpose": "", "purpose": "", "openers": []})

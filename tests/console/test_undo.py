@@ -25,7 +25,7 @@ async def objection_added(pilot: Any, rows: int = 15) -> None:
 async def consent_added(pilot: Any) -> None:
     await pilot.press("a")
     await until(pilot, shows(pilot, "A subscriber agrees", "It cannot be undone"))
-    for text in (UNLISTED, "Pat", "phone", "you may call me", "tape 7", "", "", ""):
+    for text in (UNLISTED, "Pat", "phone", "you may call me", "tape 7", *[""] * 8):
         await typed(pilot, text)
     await until(pilot, shows(pilot, "Consent added", "10 rows"))
 

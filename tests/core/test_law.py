@@ -49,6 +49,8 @@ SHOWN_BY: dict[str, tuple[str, ...]] = {
         f"{SCREENING}::test_law_1_5_a_consent_holds_so_many_months_and_blocks_when_it_is_older",
         f"{SCREENING}::test_law_1_5_a_consent_without_evidence_is_none",
         "cli/test_consents.py::test_a_consent_to_another_firm_is_refused",
+        "cli/test_consents.py::test_a_consent_holds_until_the_day_that_it_names",
+        "cli/test_consents.py::test_a_yes_to_service_calls_is_none_to_marketing",
     ),
     "1.6": (
         f"{SCREENING}::test_law_1_6_claims_and_pensions_are_opt_in_only",

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import msgspec
 
 from gate.converting import convert
-from gate.core.retention import add_months
+from gate.core.own_lists import last_day
+from gate.core.terms import Purpose
 from gate.errors import UsageError
 from gate.operations.lists.entries import (
     AT_ONCE,
+    BadLine,
     BatchKept,
     ConsentEntry,
     check_entries,
-    check_scope,
+    checked_scope,
     made_text,
     origin,
     scope_faults,
@@ -75,6 +78,8 @@ class ConsentAdd(Request[ConsentAdded], frozen=True):
     """``reference``, ``file`` or ``recording``."""
     evidence_sha256: Line = ""
     """Of the file."""
+    purpose: Line = Purpose.MARKETING
+    """``marketing``, or ``service``: that is none to marketing calls."""
     topics: Line = "general"
     """What calls they agreed to: ``general``, ``claims``, ``pensions``, or several with commas. A general yes is none
     to the other two, and their words must speak of them."""
@@ -82,6 +87,8 @@ class ConsentAdd(Request[ConsentAdded], frozen=True):
     """The firm that it names, as it stands there; empty: this one. Another firm's is refused."""
     given_at: Moment | None = None
     """None: now."""
+    holds_until: date | None = None
+    """The last day on which it holds by its own words; later than ``consent.months`` only where they name its year."""
     after_objection: bool = False
     """They objected, and agreed since: it lifts their objection. Without this no consent does, whatever its date."""
 
@@ -112,22 +119,29 @@ def consent_add(folder: DataFolder, asked: ConsentAdd, caller: Caller) -> Consen
         "wording": asked.wording,
         "who": asked.who,
         "evidence": asked.evidence,
-        **scope_of(fields),
         **({"after_objection": True} if asked.after_objection else {}),
     }
 
     def work(tx: StoreTransaction) -> ConsentAdded:
-        check_scope(folder, tx, fields)
+        scope = checked_scope(folder, tx, fields, given)
         objection = standing(tx, e164, now)
         if asked.after_objection:
             _check_after(objection, given, asked)
-        tx.append(folder.fact("consent", consent_id, caller.actor, body))
+        tx.append(folder.fact("consent", consent_id, caller.actor, body | scope))
         notice = "" if asked.after_objection or not objection else _blocked_by(objection)
-        until = add_months(folder.london(given), folder.config.consent.months) - timedelta(days=1)
+        until = _ends(folder, given, asked.holds_until, longer=scope["holds_longer"])
         return ConsentAdded(id=consent_id, number=e164, given_at=given.isoformat(), holds_until=until, notice=notice)
 
     added: ConsentAdded = folder.store.call(work)
     return added
+
+
+def _ends(folder: DataFolder, given: datetime, own: date | None, *, longer: bool) -> date | None:
+    """The last day on which a consent holds; None at the end of the calendar."""
+    try:
+        return last_day(folder.london(given), folder.config.consent.months, own, longer=longer)
+    except (ValueError, OverflowError):
+        return None
 
 
 def _check_after(objection: Objection | None, given: datetime, asked: ConsentAdd) -> None:
@@ -202,8 +216,11 @@ class ConsentRow(Response, frozen=True):
     evidence: str | None
     evidence_kind: str | None
     evidence_sha256: str | None
+    purpose: str | None
     topics: str | None
     caller: str | None
+    holds_until: date | None
+    """By its own words."""
     actor: str | None
     withdrawn_at: str | None
     withdrawn_by: str | None
@@ -211,6 +228,10 @@ class ConsentRow(Response, frozen=True):
     withdrawn_leaf: int | None = None
     after_objection: bool | None = None
     """It was entered by name to lift an objection."""
+    holds_longer: bool | None = None
+    """Its own day is later than the firm's term, and stands in its words."""
+    ends: date | None = None
+    """The last day on which it holds, by the firm's term or its own words."""
 
 
 class ConsentList(Paged[Page[ConsentRow]], frozen=True):
@@ -234,7 +255,14 @@ def _page(
     folder: DataFolder, after: str | None, limit: int, number: str | None = None, text: str | None = None
 ) -> Page[ConsentRow]:
     rows, following = folder.store.call(lambda tx: queries.consents_page(tx, after, limit, number, text=text))
-    return Page(items=convert(rows, list[ConsentRow]), next=following)
+    return Page(items=[_row(folder, row) for row in rows], next=following)
+
+
+def _row(folder: DataFolder, row: dict[str, Any]) -> ConsentRow:
+    kept = convert(row | {"holds_until": row["holds_until"] or None}, ConsentRow)
+    given = datetime.fromisoformat(kept.given_at)
+    ends = _ends(folder, given, kept.holds_until, longer=bool(kept.holds_longer))
+    return msgspec.structs.replace(kept, ends=ends)
 
 
 # --- in bulk -------------------------------------------------------------------------------------------------------
@@ -247,6 +275,8 @@ class ConsentImport(Request[BatchKept], frozen=True):
     source_name: Line = ""
     """The file they come from, and its SHA-256: kept with each."""
     sha256: Line = ""
+    check: bool = False
+    """Keep nothing, only say what firm and store have against each."""
 
 
 @operation(ConsentImport, "consent_import", roles=KEEPERS)
@@ -258,6 +288,8 @@ def consent_import(folder: DataFolder, asked: ConsentImport, caller: Caller) -> 
     """
     idle = 0
     check_entries("consents", asked.entries, folder.clock.now())
+    if asked.check:
+        return BatchKept(imported=0, held=0, faults=folder.store.call(partial(_faults, folder=folder, asked=asked)))
 
     def keep(tx: StoreTransaction, entry: ConsentEntry) -> bool:
         nonlocal idle
@@ -267,12 +299,14 @@ def consent_import(folder: DataFolder, asked: ConsentImport, caller: Caller) -> 
         held = _held(tx, entry, e164)
         consent_id = held["id"] if held else folder.new_id()
         if held is None:
-            check_scope(folder, tx, fields)
+            scope = checked_scope(folder, tx, fields, entry.given_at)
             body: dict[str, Any] = {"number": e164, "given_at": entry.given_at.astimezone(UTC).isoformat()}
             body |= {"how": entry.how, "wording": entry.wording, "who": entry.who, "evidence": entry.evidence}
-            body |= scope_of(fields)
+            body |= scope
             idle += standing(tx, e164, folder.clock.now()) is not None
             tx.append(folder.fact("consent", consent_id, caller.actor, body | file))
+        else:
+            _check_same(held, scope_of(fields))
         if entry.withdrawn_at and (held is None or held["withdrawn_at"] is None):
             body = {"at": entry.withdrawn_at.astimezone(UTC).isoformat(), "reason": entry.withdrawn_why}
             tx.append(folder.fact("consent_withdrawn", consent_id, caller.actor, body | file))
@@ -283,13 +317,39 @@ def consent_import(folder: DataFolder, asked: ConsentImport, caller: Caller) -> 
     return BatchKept(imported=kept, held=len(asked.entries) - kept, without_effect=idle)
 
 
+def _faults(tx: StoreTransaction, *, folder: DataFolder, asked: ConsentImport) -> list[BadLine]:
+    """What speaks against consents that are not held already."""
+    found = []
+    for entry in asked.entries:
+        try:
+            held, fields = _held(tx, entry, number_of(entry.number)), msgspec.structs.asdict(entry)
+            if held is None:
+                checked_scope(folder, tx, fields, entry.given_at)
+            else:
+                _check_same(held, scope_of(fields))
+        except UsageError as error:
+            found.append(BadLine(entry.line, error.message))
+    return found
+
+
+def _check_same(held: dict[str, Any], scope: dict[str, str]) -> None:
+    """Raises ``UsageError`` where a consent that is held stands in a file with less: it would go on as it is."""
+    for name in ("purpose", "holds_until"):
+        if scope[name] != held[name] and (name == "purpose" or scope[name]):
+            raise UsageError(
+                f"this consent is held already, with {name} {held[name] or 'none'}",
+                hint="Withdraw that one, then import again; or take the line out.",
+            )
+
+
 def _held(tx: StoreTransaction, entry: ConsentEntry, e164: str) -> dict[str, Any] | None:
     """The same consent where it is held: same time, way, words, person, evidence and topics."""
     same = (entry.how, entry.wording, entry.who, entry.evidence, scope_of(msgspec.structs.asdict(entry))["topics"])
     for each in tx.consents(e164):
         if each.given_at == entry.given_at:
             found = tx.query(
-                "SELECT id, how, wording, who, coalesce(evidence, '') AS evidence,"
+                "SELECT id, how, wording, who, coalesce(evidence, '') AS evidence, coalesce(holds_until, '') AS"
+                " holds_until, coalesce(nullif(purpose, ''), 'marketing') AS purpose,"
                 " coalesce(topics, 'general') AS topics, withdrawn_at FROM consents WHERE id = ?",
                 (each.id,),
             )[0]

@@ -12,12 +12,13 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+from msgspec import UNSET, UnsetType
 
 from gate.core import numbers
 from gate.core.numbers import NumberRefused
-from gate.core.own_lists import live_consents, standing_objection, unspoken
+from gate.core.own_lists import last_day, live_consents, own_day_fault, standing_objection, unspoken
 from gate.core.showing import LONDON
-from gate.core.terms import Objection, Scope, Topic
+from gate.core.terms import Objection, Purpose, Scope, Topic
 from gate.core.wording import date_text
 from gate.errors import UsageError
 from gate.operations.operation import Line, Moment, Note, Response
@@ -30,7 +31,7 @@ COLUMNS: Final[Mapping[str, tuple[str, ...]]] = {
     "objections": ("number", "made_at", "source", "note", "scope"),
     "consents": (
         *("number", "given_at", "how", "wording", "who", "evidence", "evidence_kind", "evidence_sha256"),
-        *("topics", "caller", "withdrawn_at", "withdrawn_why"),
+        *("purpose", "topics", "caller", "holds_until", "withdrawn_at", "withdrawn_why"),
     ),
 }
 """Columns of each list's file, in the order in which they are exported."""
@@ -47,7 +48,7 @@ could otherwise outlive an objection by nothing but the moment of its import.
 
 MOST: Final = {
     **dict.fromkeys(("number", "source", "how", "who", "caller", "topics"), 200),
-    **{"evidence_kind": 20, "evidence_sha256": 64},
+    **{"evidence_kind": 20, "evidence_sha256": 64, "purpose": 20},
 }
 """Longest text of a column, in characters; ``NOTE`` for the others."""
 NOTE: Final = 4000
@@ -87,10 +88,19 @@ class ConsentEntry(Entry, frozen=True, kw_only=True):
     evidence: Note
     evidence_kind: Line = ""
     evidence_sha256: Line = ""
+    purpose: Line = ""
     topics: Line = ""
     caller: Line = ""
+    holds_until: date | None = None
     withdrawn_at: Moment | None = None
     withdrawn_why: Note = ""
+
+
+class BadLine(Response, frozen=True):
+    """A line that is not kept."""
+
+    line: int
+    fault: str
 
 
 class BatchKept(Response, frozen=True):
@@ -101,6 +111,8 @@ class BatchKept(Response, frozen=True):
     """Those that were there already."""
     without_effect: int = 0
     """Of those imported: consents that an objection stands against, objections to numbers that are blocked already."""
+    faults: list[BadLine] | UnsetType = UNSET
+    """Of a batch that was only checked: what firm and store say against it."""
 
 
 def standing(tx: StoreTransaction, e164: str, now: datetime) -> Objection | None:
@@ -120,7 +132,10 @@ the id of a recording."""
 
 def scope_of(fields: Mapping[str, Any]) -> dict[str, str]:
     """Kind of evidence, topics and the rest of a consent's scope, as they are kept: in one spelling."""
+    own = fields.get("holds_until")
     return {
+        "purpose": (fields.get("purpose") or Purpose.MARKETING).strip().lower(),
+        "holds_until": own.isoformat() if own else "",
         "evidence_kind": (fields.get("evidence_kind") or KINDS[0]).strip().lower(),
         "evidence_sha256": (fields.get("evidence_sha256") or "").strip().lower(),
         "topics": ",".join(re.split(r"[\s,;]+", (fields.get("topics") or Topic.GENERAL).strip().lower())),
@@ -137,6 +152,8 @@ def scope_faults(fields: Mapping[str, Any]) -> Iterator[str]:
         yield "evidence_sha256 goes with the kind file, and with no other"
     elif scope["evidence_sha256"] and not re.fullmatch(r"[0-9a-f]{64}", scope["evidence_sha256"]):
         yield "evidence_sha256 is no SHA-256: 64 hexadecimal digits"
+    if scope["purpose"] not in set(Purpose):
+        yield f'purpose: "{scope["purpose"]}" is none of {", ".join(Purpose)}'
     topics = scope["topics"].split(",")
     if wrong := [topic for topic in topics if topic not in set(Topic)]:
         yield f'topics: "{wrong[0]}" is none of {", ".join(Topic)}'
@@ -144,9 +161,17 @@ def scope_faults(fields: Mapping[str, Any]) -> Iterator[str]:
         yield f"wording says nothing of {silent[0]}: calls about it need a yes in words of their own"
 
 
-def check_scope(folder: DataFolder, tx: StoreTransaction, fields: Mapping[str, Any]) -> None:
-    """A consent's scope against firm and store. Raises ``UsageError``."""
-    scope, firm = scope_of(fields), folder.config.firm
+def checked_scope(
+    folder: DataFolder, tx: StoreTransaction, fields: Mapping[str, Any], given: datetime
+) -> dict[str, Any]:
+    """A consent's scope against firm and store, as it is kept. Raises ``UsageError``."""
+    scope, firm, months = scope_of(fields), folder.config.firm, folder.config.consent.months
+    day, own = given.astimezone(LONDON).date(), fields.get("holds_until")
+    if own and (fault := own_day_fault(day, own, months, str(fields["wording"]))):
+        raise UsageError(
+            f"this consent cannot hold so: {fault}",
+            hint=f"Without a day of its own it holds for {months} months (consent.months).",
+        )
     names = {_plain(firm.legal_name), _plain(firm.trading_name)}
     if scope["caller"] and _plain(scope["caller"]) not in names:
         raise UsageError(
@@ -165,6 +190,7 @@ def check_scope(folder: DataFolder, tx: StoreTransaction, fields: Mapping[str, A
             f"there is no recording {fields['evidence']}",
             hint="Give the id of one that is kept: dialgate recording list",
         )
+    return scope | {"holds_longer": bool(own and own > last_day(day, months))}
 
 
 def _plain(name: str) -> str:
@@ -203,6 +229,11 @@ def read_row(name: str, row: Mapping[str, str], now: datetime) -> tuple[dict[str
                 fields[column] = time_of(text, now, end=column != "given_at") if text else None
             except ValueError:
                 faults.append(f'{column}: "{text[:40]}" is not a time; write 2026-03-02T10:00:00Z or 2026-03-02')
+        elif column == "holds_until":
+            try:
+                fields[column] = date.fromisoformat(text.strip()) if text.strip() else None
+            except ValueError:
+                faults.append(f'{column}: "{text[:40]}" is not a day; write 2027-03-02')
         else:
             fields[column] = text
     if name == "objections" and not fields["source"]:

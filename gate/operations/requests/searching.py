@@ -90,6 +90,10 @@ class HeldConsent(Response, frozen=True):
     wording: str | None
     who: str | None
     evidence: str | None
+    purpose: str | None
+    topics: str | None
+    caller: str | None
+    holds_until: str | None
     withdrawn_at: str | None
     withdrawn_why: str | None
 
