@@ -71,3 +71,15 @@ def test_looser_values_are_told_of_a_live_gate_for_as_long_as_they_stand(config:
     assert "Policy: consent.months is 60: the policy's most is 24" in told(config)
     config.write_text(config.read_text().replace("months = 60", "months = 24"))
     assert not [each for each in told(config) if "consent" in each]
+
+
+def test_longer_than_the_policys_twelve_months_is_a_class_with_a_reason_or_nothing(config: Path) -> None:
+    with config.open("a") as file:
+        file.write("\n[retention]\nmonths = 24\n")
+    refused = dialgate("status", "-c", str(config))
+    assert (
+        refused.code == 2 and "retention.months: 24 is above the policy's 12: name what is kept longer" in refused.err
+    )
+    kept = 'months = 12\nclasses = ["topic:pensions=5 FCA SYSC 10A"]'
+    config.write_text(config.read_text().replace("months = 24", kept))
+    assert dialgate("config", "show", "-c", str(config)).code == 0
