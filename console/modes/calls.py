@@ -166,7 +166,20 @@ def told(answer: Mapping[str, Any], number: str = "") -> list[Section]:
         *_registers(body),
         _happened(call),
         *(_recording(row) for row in answer.get("recordings") or ()),
+        *_put_right(facts),
         _facts(facts),
+    ]
+
+
+def _put_right(facts: Sequence[Mapping[str, Any]]) -> list[Section]:
+    """What somebody had put right of it (Art 16)."""
+    found = [(fact, fact.get("body") or {}) for fact in facts if fact.get("kind") == "rectification"]
+    return [
+        Section(
+            "Put right", [("Says", words.text(body.get("statement"))), ("By request", words.ident(body.get("request")))]
+        )
+        for _, body in found
+        if body
     ]
 
 

@@ -32,6 +32,7 @@ from gate.operations.requests import course
 from gate.operations.requests.letters import Rendered, WriteLetter
 from gate.operations.requests.listing import Show
 from gate.operations.requests.listing import Shown as ShownRequest
+from gate.operations.requests.rectifying import Rectify
 from gate.operations.requests.searching import Search
 from gate.operations.requests.standing import Standing
 from gate.operations.retention.holds import HoldAdd
@@ -45,6 +46,7 @@ REQUESTS: Final[Mapping[Act, type[course.OfRequest]]] = {
     Act.CLARIFY: course.Clarify,
     Act.CLARIFIED: course.Clarified,
     Act.EXTEND: course.Extend,
+    Act.RECTIFY: Rectify,
     Act.TELL_PERSON: course.Told,
     Act.TELL_AUTHORITY: course.Told,
     Act.TELL_RECIPIENT: course.Told,
@@ -367,7 +369,11 @@ class RequestDetail(DetailScreen):
 
     @work
     async def action_fulfil(self) -> None:
-        """Erase, or make the pack."""
+        """Erase, make the pack, or keep what is right."""
+        if self._standing is not None and self._standing.asks is Asks.RECTIFICATION:
+            said = "It goes into the letters. Recordings and the log stay as they are: this is kept beside them."
+            await self._step(Act.RECTIFY, "put it right", said=said, button="Keep it")
+            return
         if self._standing is not None and self._standing.asks is Asks.ERASURE:
             done = await danger(self, doing.erasing(self, self.reference))
             if done is not None:

@@ -40,6 +40,7 @@ GRANTED: Final = {
     Asks.ERASURE: "Their numbers become uncallable at once. Nothing is erased before f; a grant cannot be taken back.",
     Asks.OBJECTION: "Their numbers are not called for marketing from the next attempt on.",
     Asks.RESTRICTION: "Recordings with their numbers are closed: nobody plays, exports or erases them.",
+    Asks.RECTIFICATION: "What is right is kept beside the record, with f; recordings and the log are never rewritten.",
     Asks.COMPLAINT: "The remark says what the complaint led to: it goes into the response.",
 }
 GROUNDS: Final = {
@@ -49,6 +50,7 @@ GROUNDS: Final = {
     Ground.PROTECTION_OF_A_PARTY: "it is needed to protect somebody",
     Ground.RIGHTS_OF_OTHERS: "it would harm the rights of others",
     Ground.MANIFESTLY_UNFOUNDED: "it is manifestly unfounded or excessive",
+    Ground.ACCURATE: "what is held is right as it is",
     Ground.IDENTITY_NOT_PROVEN: "nobody knows who asks",
 }
 

@@ -53,6 +53,11 @@ LABELS: Final[Mapping[tuple[Act, str], tuple[str, str]]] = {
     (Act.SEARCH, "everything"): ("At any time, whatever call the request names", ""),
     (Act.GRANT, "reasons"): ("A remark for the letter", ""),
     (Act.REFUSE, "reasons"): ("Reasons, in words that the person understands", ""),
+    (Act.RECTIFY, "statement"): ("What was wrong and what is right", "The name is Ann Lee, not Anne Leigh."),
+    (Act.RECTIFY, "records"): (
+        "Beside which records: ids of calls, consents …",
+        "with commas between; empty: the request",
+    ),
     (Act.WITHDRAW, "reason"): ("What they said", ""),
     (Act.TELL_AUTHORITY, "evidence"): ("Proof, a reference: theirs, a consignment, a message", "IC-301234-X9Y8"),
     (Act.TELL_RECIPIENT, "evidence"): ("Proof, where there is one: a reference", "message 17"),
@@ -94,6 +99,8 @@ def values(told: Told) -> dict[str, Any]:
     read: dict[str, Any] = {name: value.strip() for name, value in told.items() if name not in ("numbers", "on")}
     if "numbers" in told:
         read["numbers"] = numbers(told["numbers"])
+    if "records" in told:
+        read["records"] = numbers(told["records"])
     return read | {"on": day(told.get("on", ""))}
 
 

@@ -38,6 +38,7 @@ ACTS: Final[dict[Act, tuple[str, str, str]]] = {
     Act.REFUSE: ("refuse", "request_decide", "refuse it on a ground"),
     Act.MAKE_PACK: ("fulfil", "request_contents", "make the pack"),
     Act.ERASE: ("fulfil", "request_carry_out", "erase what was found"),
+    Act.RECTIFY: ("fulfil", "request_rectify", "keep what is right beside the record"),
     Act.TELL_PERSON: ("told", "request_told", "the person was told"),
     Act.TELL_AUTHORITY: ("told_authority", "request_told", "the authority was told"),
     Act.TELL_RECIPIENT: ("told_recipient", "request_told", "a recipient of what is erased was told"),
@@ -63,7 +64,8 @@ def offers(request: Shown) -> list[Offer]:
 
 def _meant(request: Shown, act: Act) -> bool:
     """Of two acts under one key that cannot be done now: the one that would come."""
-    return act is Act.ERASE and request.asks is Asks.ERASURE
+    of = {Act.ERASE: Asks.ERASURE, Act.RECTIFY: Asks.RECTIFICATION}
+    return act in of and request.asks is of[act]
 
 
 def _restrict(request: Shown) -> Offer:

@@ -35,6 +35,7 @@ ASKS = {
     Asks.ERASURE: "that it is erased",
     Asks.OBJECTION: "not to be called: granted at once",
     Asks.RESTRICTION: "that nobody uses it for the time being",
+    Asks.RECTIFICATION: "that something wrong is put right",
     Asks.COMPLAINT: "about what the firm did",
 }
 CHANNELS = {"phone": "", "email": "", "post": "", "in_person": "", "web": ""}

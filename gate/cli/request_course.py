@@ -60,7 +60,7 @@ GROUNDS = click.Choice([each.value for each in Ground])
         'dialgate request open objection --by email --number 07700900123 --contact "ann@example.org"'
     ),
 )
-@click.argument("asks", type=ASKS, metavar="access|erasure|objection|restriction|complaint")
+@click.argument("asks", type=ASKS, metavar="access|erasure|objection|restriction|rectification|complaint")
 @click.option("--by", "channel", type=CHANNELS, required=True, help="How it came.")
 @click.option("--name", default="", help="Who asks.")
 @click.option("--contact", default="", help="E-mail or postal address for the answer.")
@@ -258,7 +258,7 @@ def _found(found: dict[str, Any]) -> Iterator[str]:
         yield f"outside what was searched for: {len(outside)}"
         for call in outside:
             yield f"  {call['call_id']}  {call_line(call)}"
-    for name in ("objections", "consents", "contacts", "holds", "requests"):
+    for name in ("objections", "consents", "contacts", "holds", "requests", "statements"):
         entries = found.get(name) or []
         yield f"{name}: {len(entries)}"
         for entry in entries:
@@ -290,7 +290,8 @@ def decide(
 
     A grant of an erasure or an objection makes the numbers uncallable at once. A refusal is over when the person and
     the supervisory authority have been told: both letters are made for it. GROUND is one of legal_obligation,
-    legal_claims, contract, protection_of_a_party, rights_of_others, manifestly_unfounded and identity_not_proven.
+    legal_claims, contract, protection_of_a_party, rights_of_others, manifestly_unfounded, identity_not_proven and, of a
+    rectification, accurate.
     """
     if grant == (ground is not None):
         raise UsageError("decide one way or the other", hint="give --grant, or --refuse GROUND --reasons TEXT")

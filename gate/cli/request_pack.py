@@ -257,6 +257,14 @@ def _tables(held: dict[str, Any]) -> Iterator[PackTable]:
         _rows(held["requests"], "reference", "asks", "received", "state"),
     )
     yield PackTable(
+        "What was put right",
+        ("What", "When", "What is right", "Your request"),
+        tuple(
+            (f"{each['record']} {each['id']}", local(each["at"]), each["statement"], each["request"])
+            for each in held["statements"]
+        ),
+    )
+    yield PackTable(
         "What keeps data from being erased",
         ("Kind", "Since"),
         _rows(held["holds"], "kind", "made_at"),

@@ -97,6 +97,10 @@ class LetterFacts:
     """Who was given what is erased, where the letter goes to them."""
     given: tuple[str, ...] = ()
     """What they were given and is erased, a line each: ids and days, nothing else."""
+    statements: tuple[str, ...] = ()
+    """Free texts: what was put right."""
+    beside: tuple[str, ...] = ()
+    """What they stand beside: ``call 6f2c9e``."""
     proof: str = ""
     """Name of the page of proofs that goes with it."""
     log_key: str = ""

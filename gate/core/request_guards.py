@@ -6,11 +6,16 @@ Each function says why the event cannot come; the empty text where it can.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from datetime import date
+from typing import Any, Final
 
 from gate.core import request_words as words
 from gate.core.request_words import NEEDS_IDENTITY, OVER, Asks, Do, Event, Ground, LetterKind, Request, State
 
+_UNDONE: Final = frozenset({Do.MAKE_PACK, Do.ERASE, Do.RECTIFY})
+"""What was granted and is not done."""
+_LEAVES_IT: Final = (Ground.ACCURATE, Ground.MANIFESTLY_UNFOUNDED, Ground.IDENTITY_NOT_PROVEN)
+"""Grounds on which nothing is rectified."""
 Guard = Callable[[Request, Any], str]
 
 
@@ -61,6 +66,10 @@ def not_refused(request: Request, event: words.Refused) -> str:
         return "the identity is proven"
     if event.ground is Ground.CONTRACT and request.asks is Asks.ACCESS:
         return "a contract is no ground to refuse a copy (Art 15)"
+    if request.asks is Asks.RECTIFICATION and event.ground not in _LEAVES_IT:
+        return "what is wrong is put right, whatever it is needed for (Art 16)"
+    if event.ground is Ground.ACCURATE and request.asks is not Asks.RECTIFICATION:
+        return "that it is right is a ground to rectify nothing (Art 16)"
     return "an objection to direct marketing is absolute (Art 21(3))" if request.asks is Asks.OBJECTION else ""
 
 
@@ -74,6 +83,11 @@ def not_erased(request: Request, _event: Event) -> str:
     if request.asks is not Asks.ERASURE:
         return f"it is for {request.asks}"
     return "" if request.state is State.PARTLY_DONE or Do.ERASE in request.todo else "it is done"
+
+
+def not_rectified(request: Request, _event: Event) -> str:
+    """Statements belong to a request for rectification, as many as there are things to put right."""
+    return "" if request.asks is Asks.RECTIFICATION else f"it is for {request.asks}"
 
 
 def no_letter(request: Request, event: words.LetterMade) -> str:
@@ -99,7 +113,7 @@ def fits(request: Request, kind: LetterKind) -> bool:
         LetterKind.CLARIFICATION: state is State.CLARIFYING,
         LetterKind.EXTENSION: bool(request.clock and request.clock.extended),
         LetterKind.RESPONSE: answered and response,
-        LetterKind.CONFIRMATION: answered and not response and Do.ERASE not in request.todo,
+        LetterKind.CONFIRMATION: answered and not response and not _UNDONE.intersection(request.todo),
         LetterKind.REFUSAL: request.ground is not None,
         LetterKind.AUTHORITY: request.ground is not None or request.partial,
         LetterKind.RECIPIENT: bool(request.recipients),
@@ -120,7 +134,7 @@ def no_recipient(request: Request, event: words.RecipientTold) -> str:
 
 def not_fulfilled(request: Request, _event: Event) -> str:
     """Nobody is told of what has not happened."""
-    if {Do.MAKE_PACK, Do.ERASE}.intersection(request.todo):
+    if _UNDONE.intersection(request.todo):
         return "it is granted, but not done yet"
     untold = request.partial and "authority" not in request.told
     return "the authority has not been told of the part that stayed" if untold else ""
@@ -131,3 +145,19 @@ def not_part_told(request: Request, event: words.PartTold) -> str:
     if not request.partial or (request.state is State.GRANTED and event.who == "person"):
         return "nothing stays of it"
     return "that was noted" if event.who in request.told else ""
+
+
+def misdated(request: Request, event: Event) -> str:
+    """Why this step cannot have been taken on its day, after those before it; empty where it can.
+
+    A pause runs from asking to the answer (LAW 4.2): it begins after the clock does and after the pause before it, or a
+    day that was mistyped moves the end past the law. Not for ``handle``: what was kept once is replayed as it is.
+    """
+    bounds: dict[str, date | None] = {}
+    if isinstance(event, words.ClarificationAsked):
+        started = request.clock.started if request.clock else None
+        bounds = {"the clock started": started, "the last answer came": request.clarified_on}
+    elif isinstance(event, words.Clarified):
+        bounds = {"the clarification was asked for": request.paused_on}
+    late = [f"before {what} ({day})" for what, day in bounds.items() if day is not None and event.on < day]
+    return f"{event.on} is {late[-1]}" if late else ""

@@ -24,6 +24,8 @@ class Act(StrEnum):
     EXTEND = "extend"
     MAKE_PACK = "make_pack"
     ERASE = "erase"
+    RECTIFY = "rectify"
+    """Keep a statement of what is right."""
     TELL_PERSON = "tell_person"
     TELL_AUTHORITY = "tell_authority"
     TELL_RECIPIENT = "tell_recipient"
@@ -39,6 +41,8 @@ class FieldKind(StrEnum):
 
     TEXT = "text"
     DAY = "day"
+    IDS = "ids"
+    """Ids of records."""
     NUMBERS = "numbers"
     """Telephone numbers in any spelling."""
     SPAN = "span"
@@ -93,6 +97,7 @@ FIELDS: Final[dict[Act, tuple[FormField, ...]]] = {
     Act.EXTEND: (FormField("reasons", needed=True), ON),
     Act.MAKE_PACK: (),
     Act.ERASE: (FormField("reason"),),
+    Act.RECTIFY: (FormField("statement", needed=True), FormField("records", FieldKind.IDS), ON),
     Act.TELL_PERSON: (ON,),
     Act.TELL_AUTHORITY: (*_PROOF, ON),
     Act.TELL_RECIPIENT: (

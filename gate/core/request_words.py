@@ -21,6 +21,8 @@ class Asks(StrEnum):
     ERASURE = "erasure"
     OBJECTION = "objection"
     RESTRICTION = "restriction"
+    RECTIFICATION = "rectification"
+    """Something wrong or incomplete is put right (Art 16)."""
     COMPLAINT = "complaint"
 
 
@@ -54,6 +56,8 @@ class Ground(StrEnum):
     PROTECTION_OF_A_PARTY = "protection_of_a_party"
     RIGHTS_OF_OTHERS = "rights_of_others"
     MANIFESTLY_UNFOUNDED = "manifestly_unfounded"
+    ACCURATE = "accurate"
+    """Of a rectification alone: it is right as it is."""
     IDENTITY_NOT_PROVEN = "identity_not_proven"
 
 
@@ -69,12 +73,12 @@ class LetterKind(StrEnum):
     RESPONSE = "response"
     """What was found, with the pack; or that nothing is held (LAW 4.4)."""
     CONFIRMATION = "confirmation"
-    """An erasure, objection or restriction was carried out."""
+    """An erasure, objection, restriction or rectification was carried out."""
     REFUSAL = "refusal"
     AUTHORITY = "authority"
     """The notification of a refusal to the supervisory authority, with its reasons."""
     RECIPIENT = "recipient"
-    """To somebody who was given what is erased or restricted now: that it is (Art 19)."""
+    """To somebody who was given what is erased, restricted or rectified now: that it is (Art 19)."""
 
 
 class Do(StrEnum):
@@ -90,6 +94,8 @@ class Do(StrEnum):
     ERASE = "erase"
     KEEP_OBJECTION = "keep_objection"
     RESTRICT = "restrict"
+    RECTIFY = "rectify"
+    """Keep a statement of what is right beside the record."""
     ANSWER = "answer"
     TELL_REFUSAL = "tell_refusal"
     NOTIFY_AUTHORITY = "notify_authority"
@@ -129,6 +135,7 @@ ACTS: Final[dict[str, str]] = {
     "RecipientTold": "this recipient is not to be told",
     "PackMade": "no pack can be made",
     "Erased": "there is nothing to erase",
+    "Rectified": "there is nothing to put right",
     "LetterMade": "there is no such letter to write",
     "Fulfilled": "there is nothing granted to tell of",
     "Withdrawn": "it cannot be withdrawn",
@@ -155,7 +162,7 @@ def step_words(kind: str) -> str:
 
 def missing(asks: Asks, numbers: Collection[str], when: str | None) -> tuple[str, ...]:
     """What the person is asked for, so that their calls can be found: the number, and the day and time of the call."""
-    if asks not in (*NEEDS_IDENTITY, Asks.RESTRICTION):
+    if asks not in (*NEEDS_IDENTITY, Asks.RESTRICTION, Asks.RECTIFICATION):
         return ()
     return (*(() if numbers else ("number",)), *(() if when else ("date and time",)))
 
@@ -194,8 +201,8 @@ class Request:
     forgotten: bool = False
     """Who asked is erased."""
     untold: frozenset[str] = frozenset()
-    """Recipients of what is erased or restricted who have not been told of it, by id (Art 19); also of a request that
-    is over."""
+    """Recipients of what is erased, restricted or put right who have not been told of it, by id (Art 19); also of a
+    request that is over."""
     recipients: frozenset[str] = frozenset()
     """All who were to be told."""
 
@@ -330,6 +337,14 @@ class Erased(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class Rectified(Event):
+    """What is right was kept as a statement beside what is wrong."""
+
+    tell: tuple[str, ...] = ()
+    """Recipients of it, who are to be told."""
+
+
+@dataclass(frozen=True, slots=True)
 class LetterMade(Event):
     """A letter was made."""
 
@@ -355,8 +370,8 @@ class PartTold(Event):
 
 @dataclass(frozen=True, slots=True)
 class RecipientTold(Event):
-    """That it is erased or restricted went to somebody who had been given it, or it was found that nobody can tell them
-    (Art 19)."""
+    """That it is erased, restricted or put right went to somebody who had been given it, or it was found that nobody
+    can tell them (Art 19)."""
 
     recipient: str
 

@@ -9,8 +9,9 @@ states, events and commands in ``request_words``, what people do and fill in in 
 Late stays late: a step that is taken, or entered, after the last day leaves ``late`` on the request, and no proof that
 was asked for too late, no question and no extension takes it away (LAW 4.2).
 
-Nothing is searched, shown or erased before the identity is proven (LAW 4.3); an objection, a restriction and a
-complaint need no proof. A refusal is over when the person and the supervisory authority have been told (LAW 4.5).
+Nothing is searched, shown or erased before the identity is proven (LAW 4.3); an objection, a restriction, a
+rectification and a complaint need no proof. A refusal is over when the person and the supervisory authority have been
+told (LAW 4.5).
 """
 
 from __future__ import annotations
@@ -117,6 +118,7 @@ _WHEN_GRANTED: Final[dict[Asks, list[Do]]] = {
     Asks.ERASURE: [Do.KEEP_OBJECTION, Do.ERASE, Do.CONFIRM],  # the person stays uncallable, whatever else goes
     Asks.OBJECTION: [Do.KEEP_OBJECTION, Do.CONFIRM],
     Asks.RESTRICTION: [Do.RESTRICT, Do.CONFIRM],
+    Asks.RECTIFICATION: [Do.RECTIFY, Do.CONFIRM],
     Asks.COMPLAINT: [Do.ANSWER],
 }
 
@@ -149,6 +151,13 @@ def _erased(request: Request, event: words.Erased) -> Taken:
         return replace(request, state=State.GRANTED, todo=todo), again
     both = [] if request.partial else [Do.NOTIFY_AUTHORITY, Do.CONFIRM]
     return replace(request, state=State.PARTLY_DONE, partial=True, todo=todo), both
+
+
+def _rectified(request: Request, event: words.Rectified) -> Taken:
+    """Whoever was given what was wrong is told of each statement."""
+    tell = frozenset(event.tell)
+    after = replace(request, untold=request.untold | tell, recipients=request.recipients | tell)
+    return replace(after, todo=_without(after, Do.RECTIFY)), [Do.CONFIRM]
 
 
 def _part_told(request: Request, event: words.PartTold) -> Taken:
@@ -208,6 +217,7 @@ def _table() -> dict[tuple[State, type[Event]], Transition]:
         (s.REFUSED, words.AuthorityTold): Transition(_told("authority"), (s.REFUSED, s.CLOSED), authority),
         (s.GRANTED, words.PackMade): Transition(_pack_made, (s.GRANTED,), guards.no_pack),
         (s.GRANTED, words.Erased): Transition(_erased, (s.GRANTED, s.PARTLY_DONE), guards.not_erased),
+        (s.GRANTED, words.Rectified): Transition(_rectified, (s.GRANTED,), guards.not_rectified),
         (s.PARTLY_DONE, words.Erased): Transition(_erased, (s.GRANTED, s.PARTLY_DONE), guards.not_erased),
         (s.PARTLY_DONE, words.PartTold): Transition(_part_told, (s.PARTLY_DONE,), guards.not_part_told),
         (s.GRANTED, words.PartTold): Transition(_part_told, (s.GRANTED,), guards.not_part_told),
@@ -317,6 +327,7 @@ _EVENTS: Final[dict[Act, Callable[[date], Event]]] = {
     Act.EXTEND: words.Extended,
     Act.MAKE_PACK: words.PackMade,
     Act.ERASE: words.Erased,
+    Act.RECTIFY: words.Rectified,
     Act.ACKNOWLEDGE: words.Acknowledged,
     Act.WITHDRAW: words.Withdrawn,
 }
@@ -349,7 +360,7 @@ def _step(request: Request, act: Act, event: Event, on: date) -> Step:
 
 
 def _suggested(request: Request, act: Act, kind: LetterKind | None) -> bool:
-    commanded = {Act.SEARCH: Do.SEARCH, Act.MAKE_PACK: Do.MAKE_PACK, Act.ERASE: Do.ERASE}
+    commanded = {Act.SEARCH: Do.SEARCH, Act.MAKE_PACK: Do.MAKE_PACK, Act.ERASE: Do.ERASE, Act.RECTIFY: Do.RECTIFY}
     if act in commanded:
         return commanded[act] in request.todo
     if act is Act.LETTER:
@@ -361,22 +372,6 @@ def _suggested(request: Request, act: Act, kind: LetterKind | None) -> bool:
     if act is Act.GRANT:
         return Do.SEARCH not in request.todo
     return waits if act is Act.REFUSE else act is not Act.WITHDRAW
-
-
-def misdated(request: Request, event: Event) -> str:
-    """Why this step cannot have been taken on its day, after those before it; empty where it can.
-
-    A pause runs from asking to the answer (LAW 4.2): it begins after the clock does and after the pause before it, or a
-    day that was mistyped moves the end past the law. Not for ``handle``: what was kept once is replayed as it is.
-    """
-    bounds: dict[str, date | None] = {}
-    if isinstance(event, words.ClarificationAsked):
-        started = request.clock.started if request.clock else None
-        bounds = {"the clock started": started, "the last answer came": request.clarified_on}
-    elif isinstance(event, words.Clarified):
-        bounds = {"the clarification was asked for": request.paused_on}
-    late = [f"before {what} ({day})" for what, day in bounds.items() if day is not None and event.on < day]
-    return f"{event.on} is {late[-1]}" if late else ""
 
 
 def edges() -> Iterator[tuple[State, str, State]]:

@@ -20,6 +20,7 @@ _MATTERS: Final[dict[Asks, tuple[str, str, str]]] = {
     Asks.ERASURE: ("request", "to erase {} personal data", "Article 17 of the UK GDPR"),
     Asks.OBJECTION: ("objection", "to our marketing calls", "Article 21 of the UK GDPR"),
     Asks.RESTRICTION: ("request", "to restrict the use of {} personal data", "Article 18 of the UK GDPR"),
+    Asks.RECTIFICATION: ("request", "to rectify {} personal data", "Article 16 of the UK GDPR"),
     Asks.COMPLAINT: ("complaint", "about how we use {} personal data", "section 164A of the Data Protection Act 2018"),
 }
 GROUNDS: Final[dict[Ground, str]] = {
@@ -34,6 +35,7 @@ GROUNDS: Final[dict[Ground, str]] = {
     "GDPR).",
     Ground.MANIFESTLY_UNFOUNDED: "The request is manifestly unfounded or excessive (Article 12(5) of the UK GDPR). It "
     "is for us to show that, and our reasons follow.",
+    Ground.ACCURATE: "We looked into it, and what we hold is accurate and complete (Article 16 of the UK GDPR).",
     Ground.IDENTITY_NOT_PROVEN: "We could not establish who asks, although we asked for what would show it (Article "
     "12(2) and (6) of the UK GDPR). Data about calls must not be given to, or erased for, somebody else.",
 }
@@ -116,6 +118,8 @@ def context(facts: LetterFacts, firm: LetterFirm) -> dict[str, Any]:
         "completed": facts.completed,
         "unproven": facts.ground is Ground.IDENTITY_NOT_PROVEN,
         "recipients": [one_line(each) for each in facts.recipients],
+        "statements": [quoted(each) for each in facts.statements],
+        "beside": [one_line(each) for each in facts.beside],
         "given": [one_line(each) for each in facts.given],
         "pack": one_line(facts.pack),
         "letterhead": _letterhead(firm),

@@ -28,6 +28,7 @@ _SAMPLES: Final[tuple[tuple[LetterKind, Asks, dict[str, Any]], ...]] = (
     (_K.ACKNOWLEDGEMENT, _A.ERASURE, {"due": None, "ico_due": None}),
     (_K.ACKNOWLEDGEMENT, _A.OBJECTION, {}),
     (_K.ACKNOWLEDGEMENT, _A.RESTRICTION, {"name": "", "numbers": (), "missing": ("number", "date and time")}),
+    (_K.ACKNOWLEDGEMENT, _A.RECTIFICATION, {"missing": ("date and time",)}),
     (_K.ACKNOWLEDGEMENT, _A.COMPLAINT, {}),
     (_K.WRITING, _A.ERASURE, {"contact": "1 Example Street\nPortsmouth\nPO1 1AA"}),
     (_K.IDENTITY, _A.ACCESS, {"due": None, "ico_due": None}),
@@ -77,6 +78,16 @@ _SAMPLES: Final[tuple[tuple[LetterKind, Asks, dict[str, Any]], ...]] = (
             "recipients": ("A. Uditor (yearly audit): a bundle of evidence with recordings, on 5 March 2026",),
         },
     ),
+    (
+        _K.CONFIRMATION,
+        _A.RECTIFICATION,
+        {
+            "statements": ("The name is Ann Example, not Anne Exemplar.",),
+            "beside": ("call 6f2c9e01", "consent 88a1d2c3"),
+            "recipients": ("A. Uditor (yearly audit): a bundle of evidence with records of calls, on 5 March 2026",),
+        },
+    ),
+    (_K.REFUSAL, _A.RECTIFICATION, {"ground": Ground.ACCURATE, "reasons": "The call was on 3 March, as the log says."}),
     (_K.REFUSAL, _A.ERASURE, {"ground": Ground.LEGAL_CLAIMS, "reasons": _REASONS}),
     (_K.REFUSAL, _A.ACCESS, {"ground": Ground.RIGHTS_OF_OTHERS, "held_back": "The recording of 3 March 2026."}),
     (_K.REFUSAL, _A.COMPLAINT, {"ground": Ground.MANIFESTLY_UNFOUNDED, "reasons": "It repeats that of 2 February."}),
@@ -102,6 +113,16 @@ _SAMPLES: Final[tuple[tuple[LetterKind, Asks, dict[str, Any]], ...]] = (
             "contact": "1 Audit Street\nLeeds",
             "recipient": "A. Uditor",
             "given": ("recording 5f0c2a71, in the bundle of evidence 7d31e09b, on 5 March 2026",),
+        },
+    ),
+    (
+        _K.RECIPIENT,
+        _A.RECTIFICATION,
+        {
+            "contact": "auditor@example.invalid",
+            "recipient": "A. Uditor",
+            "given": ("records of call 6f2c9e01, in the bundle of evidence 7d31e09b, on 5 March 2026",),
+            "statements": ("The name is Ann Example, not Anne Exemplar.",),
         },
     ),
 )

@@ -48,6 +48,8 @@ _LEAVES: Final = (
     "SELECT f.leaf_index, f.kind, f.subject, f.at, f.call_id, c.at AS called, c.leaf_index AS decided"
     " FROM facts AS f LEFT JOIN calls AS c ON c.call_id = f.call_id WHERE f.leaf_index IN ({}) ORDER BY f.leaf_index"
 )
+RECTIFICATION: Final = "rectification"
+"""The kind of a statement beside a record: what is right."""
 _RECORDS: Final = ("consent", "objection", "hold", "request")
 """Records of others than calls, by the first word of their facts' kinds."""
 
@@ -74,6 +76,21 @@ def in_bundles(tx: StoreTransaction, leaves: Collection[int]) -> list[Row]:
                 | {"calls": [*calls], "entries": [*entries]}
             )
     return found
+
+
+def statements_beside(tx: StoreTransaction, calls: Collection[str], entries: Collection[str]) -> list[Row]:
+    """What was put right of these calls and entries of the lists, oldest first: ``at``, ``record``, ``id``,
+    ``request``, ``statement``."""
+    rows = tx.query(
+        "SELECT at, subject, call_id, body FROM facts WHERE kind = ? AND body IS NOT NULL ORDER BY leaf_index",
+        [RECTIFICATION],
+    )
+    mine = [row for row in rows if row["call_id"] in calls or row["subject"] in entries]
+    told = [(row, json.loads(row["body"])) for row in mine]
+    return [
+        {"at": row["at"], "id": row["subject"], **{name: body[name] for name in ("record", "request", "statement")}}
+        for row, body in told
+    ]
 
 
 def emptied(course: Sequence[Row]) -> list[int]:

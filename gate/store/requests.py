@@ -28,7 +28,7 @@ _CALL = (
     " c.answered_at, c.unrecorded_why, r.recording_id, r.state AS recording, r.seconds AS recorded_seconds, r.erased_at"
     " FROM calls AS c LEFT JOIN recordings AS r ON r.call_id = c.call_id"
 )
-_WITH_CALL = ("decision", "call_in", "receipt")
+_WITH_CALL = ("decision", "call_in", "receipt", "rectification")
 """Kinds of facts that go with the call, whatever number is looked for."""
 _OF_CALLS = (
     *("decision", "call_in", "answered", "announced", "connected", "unrecorded", "ended"),
@@ -45,9 +45,11 @@ _BEFORE = rf"(?:9|141|147[015]|1280)?{_APART}*(?:(?:00)?{_APART}*44{_APART}*0?|0
 """What may stand before the digits of a number's own: codes of services, of the country, the trunk's 0."""
 _OVER = "fulfilled_on IS NULL AND withdrawn_on IS NULL AND (person_told_on IS NULL OR authority_told_on IS NULL)"
 _UNTOLD = (
-    "asks IN ('erasure', 'restriction') AND EXISTS (SELECT 1 FROM facts AS named, json_each(named.body, '$.tell') AS w"
+    "asks IN ('erasure', 'restriction', 'rectification')"
+    " AND EXISTS (SELECT 1 FROM facts AS named, json_each(named.body, '$.tell') AS w"
     " WHERE named.subject = requests.id AND (named.call_id IS NULL OR named.call_id <> named.subject)"
-    " AND named.kind IN ('request_carried', 'request_granted') AND NOT EXISTS (SELECT 1 FROM facts AS told"
+    " AND named.kind IN ('request_carried', 'request_granted', 'request_rectified')"
+    " AND NOT EXISTS (SELECT 1 FROM facts AS told"
     " WHERE told.subject = requests.id AND (told.call_id IS NULL OR told.call_id <> told.subject)"
     " AND told.kind = 'request_recipient_told' AND told.leaf_index > named.leaf_index"
     " AND json_extract(told.body, '$.recipient') = w.key))"

@@ -11,7 +11,7 @@ import pytest
 
 from gate.vault.recipients import add_recipient
 from tests.support.commands import Done, dialgate
-from tests.support.requesting import ANN, OTHER, SPELLED, START, opened, prepared
+from tests.support.requesting import ANN, OTHER, SPELLED, START, opened, prepared, spelled_in
 from tests.support.vault import private_key
 
 WHO = ("--name", "Pat Person", "--contact", "pat@example.org", "--number", SPELLED)
@@ -150,3 +150,72 @@ def test_a_bundle_that_was_begun_and_never_made_has_told_nobody_anything(officer
     officer("fulfil", reference, "--yes")
     assert "k-never" not in officer("show", reference, "--json").json["untold"]
     assert OTHER not in letter(officer, reference, "confirmation")
+
+
+# --- rectification -------------------------------------------------------------------------------------------------
+
+RIGHT = "The name is Pat Person, not Pam Parson."
+
+
+def test_what_is_wrong_is_put_right_beside_the_record_and_its_recipients_are_told(officer: Officer) -> None:
+    opening = officer("open", "rectification", "--by", "email", *WHO, "--about", "my name is wrong")
+    reference = opening.out.split(":")[0]
+    known, consent = ids(), dialgate("consent", "list", "--number", SPELLED, "--json").json["items"][0]["id"]
+    assert "rectify" in officer("letter", reference, "acknowledgement").out
+    officer("rectify", reference, "--statement", RIGHT, code=3)
+    officer("decide", reference, "--grant")
+    assert "not done yet" in officer("told", reference, code=3).err
+    assert "no confirmation letter" in officer("letter", reference, "confirmation", code=3).err
+    assert "of another number" in officer("rectify", reference, "--statement", RIGHT, "--record", "other", code=2).err
+    assert "there is no call" in officer("rectify", reference, "--statement", RIGHT, "--record", "x", code=2).err
+    assert "say what is right" in officer("rectify", reference, "--statement", " ", code=2).err
+    beside = ("--record", "refused", "--record", "rec1", "--record", consent)
+    done = officer("rectify", reference, "--statement", RIGHT, *beside)
+    assert f"letter {reference} confirmation" in done.err and f"letter {reference} recipient" in done.err
+    assert officer("show", reference, "--json").json["untold"] == sorted(
+        known[name] for name in ("Refused", "Recorded", "Entries")
+    )
+
+    facts = dialgate("calls", "show", "refused", "--json").json["facts"]
+    (statement,) = [each["body"] for each in facts if each["kind"] == "rectification"]
+    assert (statement["statement"], statement["request"]) == (RIGHT, reference)
+    confirmed = letter(officer, reference, "confirmation")
+    assert RIGHT in confirmed and "call refused" in confirmed and f"consent {consent}" in confirmed
+    assert "Refused (regulator): a bundle of evidence with records of calls, on" in confirmed
+    told = letter(officer, reference, "recipient", "--recipient", known["Refused"])
+    assert RIGHT in told and "records of call refused, in the bundle" in told and "call unread" not in told
+    assert "put right" in told and "erase" not in told
+    assert "rectification, done" in officer("fulfil", reference, "--letters", "out", "--told").out
+    for name in ("Refused", "Recorded", "Entries"):
+        officer("told", reference, "recipient", "--recipient", known[name], "--how", "post")
+    assert officer("list", "--json").json["items"] == []
+    assert dialgate("audit", "verify", "--json").json["ok"]
+
+
+def test_a_statement_is_found_and_erased_with_its_record(officer: Officer, tmp_path: Path) -> None:
+    reference = str(officer("open", "rectification", "--by", "email", *WHO, "--json").json["reference"])
+    officer("decide", reference, "--grant")
+    consent = dialgate("consent", "list", "--number", SPELLED, "--json").json["items"][0]["id"]
+    officer("rectify", reference, "--statement", RIGHT, "--record", "call-rec0", "--record", consent)
+    officer("fulfil", reference, "--told")
+    access = str(officer("open", "access", "--by", "email", *WHO, "--json").json["reference"])
+    officer("verify-identity", access, "--checked", "bill seen")
+    statements = officer("search", access, "--json").json["statements"]
+    assert [(each["record"], each["statement"]) for each in statements] == [("call", RIGHT), ("consent", RIGHT)]
+    officer("withdraw", access)
+    assert spelled_in(tmp_path / "gate" / "data", "Pam Parson") != []
+    erasure = granted(officer)
+    officer("fulfil", erasure, "--yes")
+    officer("told", erasure)
+    assert spelled_in(tmp_path / "gate" / "data", "Pam Parson") == []
+    assert dialgate("audit", "verify", "--json").json["ok"]
+
+
+def test_what_is_accurate_is_left_and_the_person_told_why(officer: Officer) -> None:
+    reference = str(officer("open", "rectification", "--by", "post", *WHO, "--json").json["reference"])
+    contract = officer("decide", reference, "--refuse", "contract", "--reasons", "x", code=3)
+    assert "what is wrong is put right, whatever it is needed for" in contract.err
+    officer("decide", reference, "--refuse", "accurate", "--reasons", "The call was on 3 March.", "--letters", "out")
+    text = " ".join(Path("out", f"{reference}-refusal.txt").read_text().split())
+    assert "we refuse it" in text and "accurate and complete (Article 16" in text and "The call was on 3 March." in text
+    assert "(Article 16 of the UK GDPR)" in " ".join(Path("out", f"{reference}-authority.txt").read_text().split())

@@ -213,6 +213,24 @@ async def test_an_erasure_keeps_what_is_held_and_names_it(worked: Worked, tmp_pa
     assert (receipt["calls"], receipt["recordings"], receipt["held_back"]) == (3, 1, 2)
 
 
+async def test_what_is_right_is_kept_beside_a_call_and_a_recording(worked: Worked, tmp_path: Path) -> None:
+    reference = asked(worked, "rectification", ("request_decide", {"grant": True}))
+    app = console(worked, tmp_path)
+    async with app.run_test(size=(110, 50), notifications=True) as pilot:
+        await at_the_request(pilot, reference)
+        await until(pilot, shows(pilot, "keep what is right beside the record"))
+        await pressed(pilot, "f", "What was wrong and what is right")
+        await typed(pilot, "The name is Pat Person.")
+        await typed(pilot, "call-rec0, rec1")
+        await pilot.press("enter")
+        await until(pilot, shows(pilot, "Letters to write (l)", "confirmation"))
+    kept = [fact["body"] for fact in worked.facts("rectification")]
+    assert [(each["record"], each["statement"]) for each in kept] == [
+        ("call", "The name is Pat Person."),
+        ("recording", "The name is Pat Person."),
+    ]
+
+
 async def amended(pilot: Pilot[Any], field: str, text: str) -> None:
     """Write another text into a field of a form, and Enter."""
     pilot.app.screen.query_one(f"#{field}", Input).focus()

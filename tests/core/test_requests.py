@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from gate.core.request_guards import misdated
 from gate.core.request_steps import FIELDS, Act, FieldKind
 from gate.core.request_words import (
     AT_ONCE,
@@ -35,6 +36,7 @@ from gate.core.request_words import (
     PartTold,
     PersonTold,
     RecipientTold,
+    Rectified,
     Refused,
     Searched,
     State,
@@ -49,7 +51,6 @@ from gate.core.requests import (
     edges,
     forbidden,
     handle,
-    misdated,
     opened,
     possible,
     replayed,
@@ -70,6 +71,7 @@ EVENTS = {
     Refused: {"ground": Ground.LEGAL_CLAIMS},
     PackMade: {},
     Erased: {},
+    Rectified: {},
     PartTold: {"who": "person"},
     RecipientTold: {"recipient": "r1"},
     LetterMade: {"kind": LetterKind.ACKNOWLEDGEMENT},
@@ -144,7 +146,8 @@ def test_nothing_is_granted_without_identity_and_search(asks):
 
 @pytest.mark.parametrize("asks", sorted(set(Asks) - NEEDS_IDENTITY))
 def test_the_others_need_no_proof(asks):
-    assert walk(asks, (Granted, 0), (Fulfilled, 0))[0].state is State.DONE
+    done = [(Rectified, 0)] if asks is Asks.RECTIFICATION else []
+    assert walk(asks, (Granted, 0), *done, (Fulfilled, 0))[0].state is State.DONE
 
 
 def test_an_objection_to_marketing_cannot_be_refused():
@@ -284,6 +287,31 @@ def test_a_complaint_is_acknowledged_in_its_time():
         walk(Asks.ACCESS, (Acknowledged, 1))
 
 
+def test_a_rectification_is_over_when_what_is_right_is_kept_and_recipients_are_told():
+    granted, commands = walk(Asks.RECTIFICATION, (Granted, 1))
+    assert commands == [Do.ACKNOWLEDGE, Do.RECTIFY, Do.CONFIRM]
+    with pytest.raises(UnexpectedEvent, match="not done yet"):
+        handle(granted, event(Fulfilled, 2))
+    assert why_not(granted, LetterMade(day(2), LetterKind.CONFIRMATION))
+    once, _ = handle(granted, Rectified(day(2), ("r1",)))
+    twice, _ = handle(once, Rectified(day(2), ("r2",)))
+    assert (once.todo, twice.untold) == ((Do.ACKNOWLEDGE, Do.CONFIRM), {"r1", "r2"})
+    over, _ = handle(twice, event(Fulfilled, 3))
+    assert handle(over, RecipientTold(day(4), "r1"))[0].untold == {"r2"}
+    with pytest.raises(UnexpectedEvent, match="it is for erasure"):
+        handle(walk(Asks.ERASURE, (IdentityProven, 1), (Searched, 1), (Granted, 2))[0], event(Rectified, 3))
+
+
+def test_what_is_wrong_is_put_right_whatever_it_is_needed_for():
+    request, _ = opened(Asks.RECTIFICATION, START)
+    left = (Ground.ACCURATE, Ground.MANIFESTLY_UNFOUNDED, Ground.IDENTITY_NOT_PROVEN)
+    assert tuple(each for each in Ground if not why_not(request, Refused(day(1), each))) == tuple(
+        each for each in Ground if each in left
+    )
+    for asks in set(Asks) - {Asks.RECTIFICATION}:
+        assert why_not(opened(asks, START)[0], Refused(day(1), Ground.ACCURATE))
+
+
 # --- the table ----------------------------------------------------------------------------------------------------
 
 
@@ -303,7 +331,7 @@ def test_every_pair_leads_where_the_table_says_or_is_forbidden(state, kind):
         with pytest.raises(UnexpectedEvent) as refused:
             handle(request, event(kind, 4))
         assert refused.value.why == why_not(request, event(kind, 4))
-        assert kind in (Granted, Fulfilled, Erased, Extended, LetterMade, Searched, PartTold, RecipientTold)
+        assert kind in (Granted, Fulfilled, Erased, Extended, LetterMade, Searched, PartTold, RecipientTold, Rectified)
     else:
         assert handle(request, event(kind, 4))[0].state in transition.leads_to
 
@@ -392,6 +420,7 @@ ACTS = {
     Extended: Act.EXTEND,
     PackMade: Act.MAKE_PACK,
     Erased: Act.ERASE,
+    Rectified: Act.RECTIFY,
     Fulfilled: Act.TELL_PERSON,
     PersonTold: Act.TELL_PERSON,
     AuthorityTold: Act.TELL_AUTHORITY,

@@ -42,6 +42,7 @@ from gate.operations.requests.facts import Row, replay
 from gate.operations.requests.letters import WriteLetter, request_letter
 from gate.operations.requests.listing import Show, request_show
 from gate.operations.requests.opening import Open, request_open
+from gate.operations.requests.rectifying import Rectify, request_rectify
 from gate.operations.requests.searching import PackMade, Search, request_pack_made, request_search
 from gate.store import requests as book
 from tests.core.test_requests import EVENTS, everything
@@ -283,6 +284,7 @@ WAITING: dict[Do, Callable[[DataFolder], str]] = {
     Do.SEARCH: lambda folder: proven(folder, Asks.ACCESS),
     Do.MAKE_PACK: lambda folder: granted(folder, Asks.ACCESS),
     Do.ERASE: lambda folder: granted(folder, Asks.ERASURE),
+    Do.RECTIFY: lambda folder: granted(folder, Asks.RECTIFICATION),
     Do.ANSWER: answered,
     Do.TELL_REFUSAL: refused,
     Do.NOTIFY_AUTHORITY: refused,
@@ -299,6 +301,8 @@ def carry_out(folder: DataFolder, reference: str, command: Do) -> None:
         request_search(folder, Search(request=reference), ANN)
     elif name == "request_pack_made":
         pack_made(folder, reference)
+    elif name == "request_rectify":
+        request_rectify(folder, Rectify(request=reference, statement="It was a Monday."), ANN)
     else:
         assert name == "request_carry_out"
         request_carry_out(folder, CarryOut(request=reference, execute=True), ANN)
@@ -379,6 +383,7 @@ _OPERATIONS = {
     Act.EXTEND: "request_extend",
     Act.MAKE_PACK: "request_pack_made",
     Act.ERASE: "request_carry_out",
+    Act.RECTIFY: "request_rectify",
     Act.TELL_PERSON: "request_told",
     Act.TELL_AUTHORITY: "request_told",
     Act.TELL_RECIPIENT: "request_told",

@@ -1,4 +1,4 @@
-"""Forty requests of a firm's year, from December 2027 to the end of 2028: what comes in, and what is done about it."""
+"""Forty-two requests of a firm's year, from December 2027 to the end of 2028: what comes in, what is done about it."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ CALLED: Final = {
     26: ("2027-11-19 13:00", "2027-11-20 13:00"),
     29: ("2027-11-22 13:00",),
     34: ("2027-11-23 13:00",),
+    41: ("2027-11-24 13:00",),
 }
 """Story -> when the person was called and recorded: ``rec-<story>-<n>``."""
 TELLINGS: Final[list[Callable[[Story], Days]]] = []
@@ -56,6 +57,7 @@ def past(year: Year) -> None:
             year.refused(house, f"no-{story}", "2027-11-25 09:30", line(story))
         year.given(house, "rec-24-0", "b-2027")
         year.given(house, "rec-34-0", "b-2027")
+        year.given(house, "rec-41-0", "b-2027")
         # in the hour that the clocks make twice, once in each
         year.refused(house, "no-12-0", "2028-10-29 01:30", line(12), "outside_hours")
         year.refused(house, "no-12-1", "2028-10-29 01:30 second", line(12), "outside_hours")
@@ -590,3 +592,37 @@ def complaint_not_upheld(s: Story) -> Days:
     s.refuse("manifestly_unfounded", "We have never called this number: no attempt to call it is in our records.")
     s.do("told", "person")
     s.do("told", "authority", "--reference", "IC-100040-A1B2")
+
+
+# --- rectification ------------------------------------------------------------------------------------------------
+
+
+@told
+def rectification_of_a_wrong_name(s: Story) -> Days:
+    """A rectification: the name that was noted with a call is wrong. What is right stands beside it, and the auditor
+    who holds the recording is told."""
+    yield "2028-12-04"
+    about = ("--about", "you have my name wrong")
+    s.open("rectification", "email", *about, name="Nia Rees", contact="nia@example.invalid", number=spelled(41))
+    s.letter("acknowledgement")
+    yield "2028-12-07"
+    s.do("decide", "--grant")
+    s.do("told", "person", code=3)
+    s.do("rectify", "--statement", "The name is Nia Rees, not Mia Reece.", "--record", "rec-41-0")
+    s.fulfil("--told")
+    s.letter("recipient", "--to", "audit@example.invalid")
+    s.do("told", "recipient", "--how", "mail", "--reference", "message 41")
+
+
+@told
+def rectification_of_what_is_right(s: Story) -> Days:
+    """A rectification that is refused: the time of the call is as the log has it."""
+    yield "2028-12-05"
+    s.open("rectification", "post", name="Owen Shaw", contact="8 Long Row\nLeek", number=spelled(42))
+    s.letter("acknowledgement")
+    yield "2028-12-12"
+    s.refuse(
+        "accurate", "You say that we rang at 22:00. No call to this number is in our log, at that time or another."
+    )
+    s.do("told", "person")
+    s.do("told", "authority", "--reference", "IC-100042-A1B2")

@@ -86,6 +86,7 @@ WAITS_FOR: Final[Mapping[Do, str]] = {
     Do.SEARCH: "request_search",
     Do.MAKE_PACK: "request_pack_made",
     Do.ERASE: "request_carry_out",
+    Do.RECTIFY: "request_rectify",
     **dict.fromkeys(LETTER_OF, "request_letter"),
 }
 """Command -> the operation by which a person carries it out."""

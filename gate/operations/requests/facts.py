@@ -20,6 +20,8 @@ OPENED: Final = "request_opened"
 PERSON: Final = "request_person"
 WORDS: Final = "request_words"
 """What was said at a step, in free text: erased with the person."""
+STATEMENT: Final = "statement"
+"""The step at which something was put right."""
 CARRYING: Final = "request_carrying"
 CARRIED: Final = "request_carried"
 PACK: Final = "request_pack_made"
@@ -38,6 +40,7 @@ EVENTS: Final[Mapping[str, type[Event]]] = {
     "request_refused": words.Refused,
     PACK: words.PackMade,
     CARRIED: words.Erased,
+    "request_rectified": words.Rectified,
     MADE: words.LetterMade,
     "request_person_told": words.PersonTold,
     "request_authority_told": words.AuthorityTold,
@@ -60,7 +63,7 @@ def body_of(event: Event) -> Row:
     }
     if isinstance(event, _OF_NOW):
         del values["on"]
-    if isinstance(event, words.Granted):
+    if isinstance(event, words.Granted | words.Rectified):
         del values["tell"]  # whoever takes the step says what each was given
     return values
 
@@ -78,7 +81,7 @@ def event_of(kind: str, body: Mapping[str, Any], at: str) -> Event:
         values["ground"] = Ground(body["ground"])
     if event is words.Erased:
         values["held"] = int(body.get("held") or 0)
-    if event in (words.Erased, words.Granted):
+    if event in (words.Erased, words.Granted, words.Rectified):
         values["tell"] = tuple(body.get("tell") or ())
     if event is words.RecipientTold:
         values["recipient"] = str(body["recipient"])
@@ -111,10 +114,21 @@ def replay(course: Iterable[Mapping[str, Any]]) -> Request:
     return request
 
 
+def bodies(course: Iterable[Mapping[str, Any]], kind: str) -> list[Row]:
+    """The bodies of the facts of a kind, oldest first, but for erased ones."""
+    return [fact["body"] for fact in course if fact["kind"] == kind and fact["body"]]
+
+
 def last(course: Iterable[Mapping[str, Any]], kind: str) -> Row:
     """The body of the newest fact of a kind; empty where there is none, or it is erased."""
     bodies = [fact["body"] for fact in course if fact["kind"] == kind]
     return bodies[-1] or {} if bodies else {}
+
+
+def statements(course: Iterable[Mapping[str, Any]]) -> list[str]:
+    """What was put right, as it was said, oldest first; nothing of what is erased."""
+    spoken = [fact["body"] for fact in course if fact["kind"] == WORDS and fact["body"]]
+    return [body["text"] for body in spoken if body["step"] == STATEMENT]
 
 
 def said(course: Iterable[Mapping[str, Any]], step: str) -> str:

@@ -22,7 +22,7 @@ from gate.exports.letters import firm_of, render, templates_of
 from gate.exports.mail import send, sender_of
 from gate.exports.spoken import spoken_day, spoken_number
 from gate.operations.operation import KEEPERS, Caller, Line, Note, Request, Response, operation
-from gate.operations.requests.facts import CARRIED, CARRYING, KINDS, MADE, SENT, last, said
+from gate.operations.requests.facts import CARRIED, CARRYING, KINDS, MADE, SENT, bodies, last, said, statements
 from gate.operations.requests.steps import READY, day_of, load
 from gate.operations.requests.telling import chosen, given_to
 from gate.store import requests as book
@@ -42,6 +42,7 @@ _SAID: Final = {
 """Whose words stand in a letter as its reasons."""
 
 
+RECTIFIED: Final = KINDS[events.Rectified]
 _ELSEWHERE: Final = " on another matter ("
 """In the name of a hold that is about somebody else and mentions the person (``Plan.holds_elsewhere``)."""
 
@@ -102,7 +103,7 @@ def request_letter(folder: DataFolder, asked: WriteLetter, caller: Caller) -> Re
         if kind is LetterKind.RECIPIENT:
             to = chosen(before.recipients, before.untold, asked.recipient)
             return row["id"], _for_recipient(folder, said_in_it, to, asked.to, given_to(course, to)), to
-        if kind is LetterKind.CONFIRMATION and before.asks in (Asks.ERASURE, Asks.RESTRICTION):
+        if kind is LetterKind.CONFIRMATION and before.asks in (Asks.ERASURE, Asks.RESTRICTION, Asks.RECTIFICATION):
             said_in_it = replace(said_in_it, recipients=_recipients(folder, course))
         return row["id"], said_in_it, ""
 
@@ -190,6 +191,8 @@ def _facts(
         pack=pack,
         erased_recordings=sum(each["recording"] == "erased" for each in found) if answer else went,
         backups_until=date.fromisoformat(carried["backups_until"]) if carried else None,
+        statements=tuple(statements(course)),
+        beside=tuple(dict.fromkeys(name for each in bodies(course, RECTIFIED) for name in each["records"])),
         held_back=said(course, "left_out") if answer else _held_back(carried, kind),
     )
 
@@ -300,8 +303,10 @@ def _went(handed: Row) -> str:
 
 
 def _of_restriction(course: list[Row]) -> list[Row]:
-    """As the receipt of an erasure names them."""
-    tell = last(course, KINDS[events.Granted]).get("tell") or {}
+    """As the receipt of an erasure names them; of a rectification, those of all its statements."""
+    tell: dict[str, list[Row]] = {}
+    for body in (*bodies(course, KINDS[events.Granted]), *bodies(course, RECTIFIED)):
+        tell |= body.get("tell") or {}
     return [_handed(recipient, each) for recipient, given in sorted(tell.items()) for each in given]
 
 
@@ -329,6 +334,7 @@ def _for_recipient(
         contact=to,
         recipient=names.get(recipient) or recipient,
         given=given,
+        statements=facts.statements,
     )
 
 

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 MOST: Final = 500
 """Leaves of one page."""
 ERASED: Final = "recording_erased"
-_SHOWN: Final = ("request_opened", "request_searched", "request_granted", "request_refused", PACK, CARRIED, MADE)
+_SHOWN: Final = (
+    *("request_opened", "request_searched", "request_granted", "request_refused", "request_rectified"),
+    *(PACK, CARRIED, MADE),
+)
 _OTHERS: Final = (" on another matter (",)
 """In the name of a hold that is about somebody else."""
 

@@ -24,6 +24,7 @@ from gate.operations.requests.standing import Standing
 from gate.operations.requests.steps import READY, allowed, amend, day_of, load, numbers_of, shown, take, told_of
 from gate.operations.retention.erasing import hold_of
 from gate.store import requests as book
+from gate.store.handed_out import statements_beside
 from gate.store.transaction import StoreTransaction
 from gate.types import Row
 
@@ -107,6 +108,16 @@ class HeldHold(Response, frozen=True):
     made_at: str
 
 
+class HeldStatement(Response, frozen=True):
+    """What was put right, beside a record."""
+
+    at: str
+    record: str
+    id: str
+    request: str
+    statement: str
+
+
 class EarlierRequest(Response, frozen=True):
     """Another request about these numbers."""
 
@@ -132,6 +143,7 @@ class Contents(Response, frozen=True, kw_only=True):
     """Rows of the contact list, as they were imported."""
     holds: list[HeldHold]
     requests: list[EarlierRequest]
+    statements: list[HeldStatement]
 
 
 class Found(Response, frozen=True, kw_only=True):
@@ -154,18 +166,23 @@ class Found(Response, frozen=True, kw_only=True):
     contacts: list[dict[str, object]] | UnsetType = UNSET
     holds: list[HeldHold] | UnsetType = UNSET
     requests: list[EarlierRequest] | UnsetType = UNSET
+    statements: list[HeldStatement] | UnsetType = UNSET
 
 
 def _held(tx: StoreTransaction, row: Row, found: list[Row]) -> Row:
     lines = row["numbers"]
     holds = book.holds_of(tx, lines, [each["call_id"] for each in found])
     others = [each for each in book.of_numbers(tx, lines) if each["id"] != row["id"]] if lines else []
+    objections, consents = book.objections_of(tx, lines), book.consents_of(tx, lines)
     return {
         "reference": row["reference"],
         "lines": lines,
         "calls": _calls(found),
-        "objections": book.objections_of(tx, lines),
-        "consents": book.consents_of(tx, lines),
+        "objections": objections,
+        "consents": consents,
+        "statements": statements_beside(
+            tx, {each["call_id"] for each in found}, {each["id"] for each in (*objections, *consents)}
+        ),
         "contacts": book.contacts_of(tx, lines),
         "holds": [
             {"id": each["id"], "kind": each["kind"], "name": hold_of(each).name, "made_at": each["made_at"]}

@@ -211,6 +211,7 @@ _COMMANDS: Final = {
     Act.EXTEND: "extend {}",
     Act.MAKE_PACK: "fulfil {}",
     Act.ERASE: "fulfil {}",
+    Act.RECTIFY: "rectify {} --statement TEXT",
     Act.TELL_PERSON: "told {} person",
     Act.TELL_AUTHORITY: "told {} authority --reference REFERENCE",
     Act.TELL_RECIPIENT: "told {} recipient --recipient ID --how HOW",

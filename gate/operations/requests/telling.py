@@ -1,10 +1,11 @@
-"""Who was given what an erasure took or a restriction locks, and is to be told of it (Art 19 UK GDPR).
+"""Who was given what is erased, locked or put right, and is to be told of it (Art 19 UK GDPR).
 
-The grant of a restriction (``request_granted``) and the receipt of an erasure (``request_carried``) name each of them
-with what they were given, by ids alone: the letter to them is made from it, also when the request has forgotten the
-person. After an erasure of what a hold had kept it names those of whose recordings and records more is erased. A bundle
-of evidence is known by its period: it holds calls that were refused or not recorded, too, and entries of the lists. The
-person's own packs are not told of here: the confirmation says it.
+The grant of a restriction (``request_granted``), the receipt of an erasure (``request_carried``) and a statement of
+what is right (``request_rectified``) name each of them with what they were given, by ids alone: the letter to them is
+made from it, also when the request has forgotten the person. After an erasure of what a hold had kept it names those of
+whose recordings and records more is erased. A bundle of evidence is known by its period: it holds calls that were
+refused or not recorded, too, and entries of the lists. The person's own packs are not told of here: the confirmation
+says it.
 """
 
 from __future__ import annotations
@@ -47,6 +48,18 @@ def to_tell_of_restriction(tx: StoreTransaction, numbers: list[str]) -> Row:
     there = [each["recording_id"] for each in calls if each["recording"] not in GONE]
     leaves = leaves_about(tx, [each["call_id"] for each in calls], numbers, whole=True)
     return _with_bundles(_handed(tx, handed_out(tx, there, []), there), in_bundles(tx, leaves))
+
+
+def to_tell_of_rectification(tx: StoreTransaction, course: list[Row], calls: list[str], entries: list[str]) -> Row:
+    """Recipients of what is put right: recordings and records of these calls, entries of the lists by their ids; with
+    those who were named before."""
+    there = [each["recording_id"] for each in book.calls(tx, calls) if each["recording"] not in GONE]
+    leaves = [*leaves_about(tx, calls, (), whole=False), *book.leaves_of(tx, entries)]
+    found = _with_bundles(_handed(tx, handed_out(tx, there, []), there), in_bundles(tx, leaves))
+    for tell in _receipts(course):
+        for recipient in found.keys() & tell.keys():
+            found[recipient] = [*(each for each in tell[recipient] if each not in found[recipient]), *found[recipient]]
+    return found
 
 
 def _with_bundles(found: Row, bundles: list[Row]) -> Row:
@@ -95,7 +108,7 @@ def _outside(tx: StoreTransaction, recipient: str) -> bool:
 
 def _receipts(course: list[Row]) -> list[dict[str, Any]]:
     """The facts that name recipients, oldest first."""
-    kinds = (CARRIED, KINDS[events.Granted])
+    kinds = (CARRIED, KINDS[events.Granted], KINDS[events.Rectified])
     return [fact["body"].get("tell") or {} for fact in course if fact["kind"] in kinds and fact["body"]]
 
 

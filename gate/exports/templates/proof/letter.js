@@ -8,6 +8,7 @@
     request_refused: "your request was refused",
     request_pack_made: "the encrypted file was made",
     request_carried: "the erasure was carried out",
+    request_rectified: "what was wrong was put right",
     recording_erased: "a recording was erased",
     letter_made: "a letter was made",
   };
