@@ -15,6 +15,8 @@ from datetime import date, timedelta
 from functools import cache
 from typing import Final
 
+from gate.core.holiday_table import ENGLAND
+from gate.core.hours import tabled
 from gate.core.retention import add_months
 
 POLICY_DAYS: Final = 30
@@ -91,6 +93,8 @@ def next_working_day(day: date) -> date:
 
 @cache
 def _holidays(year: int) -> frozenset[date]:
-    import holidays  # not for a process that never asks
+    if year in ENGLAND:
+        return tabled(ENGLAND, year)
+    import holidays  # not for a process that never asks of another year
 
     return frozenset(holidays.country_holidays("GB", subdiv="ENG", years=year))

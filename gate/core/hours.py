@@ -7,7 +7,7 @@ Hours are guidance, not statute; the default is the stricter reading (LAW 3.3): 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from functools import lru_cache
@@ -38,10 +38,15 @@ def public_holidays(year: int) -> frozenset[date]:
     ours are in a table; the first other year loads a library, which takes a tenth of a second, and each year is kept.
     """
     if year in TABLE:
-        return frozenset(date(year, int(day[:2]), int(day[2:])) for day in TABLE[year].split())
+        return tabled(TABLE, year)
     import holidays  # not at the top: a check of today's calls must not pay for it
 
     return frozenset(day for part in SUBDIVISIONS for day in holidays.country_holidays("GB", subdiv=part, years=year))
+
+
+def tabled(table: Mapping[int, str], year: int) -> frozenset[date]:
+    """The days of a year that is in a table of ``gate.core.holiday_table``."""
+    return frozenset(date(year, int(day[:2]), int(day[2:])) for day in table[year].split())
 
 
 @dataclass(frozen=True, slots=True)

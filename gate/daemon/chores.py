@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import structlog
 
-from gate.core.deadlines import next_working_day
 from gate.errors import GateError, RefusedError
 from gate.operations.requests.reminding import RequestWatch
 from gate.registers.importer import prune
@@ -68,8 +67,6 @@ def delete_superseded(folder: DataFolder) -> None:
 
 async def watch_requests(folder: DataFolder, metrics: Metrics) -> None:
     """Each minute: the gauges of data-subject requests; each day: which of them are due, logged. Without end."""
-    # The library of public holidays takes a while to load: not on the store's thread, when the first request is opened.
-    await asyncio.to_thread(next_working_day, folder.clock.now().date())
     watch = RequestWatch(folder)
     await chore(lambda: count_requests(watch, metrics), "requests_not_looked_at", every=60.0)
 

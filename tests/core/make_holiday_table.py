@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import holidays
@@ -10,7 +11,7 @@ from gate.core.hours import SUBDIVISIONS
 
 YEARS = range(2020, 2046)
 TARGET = Path(__file__).parents[2] / "gate" / "core" / "holiday_table.py"
-HEAD = '''"""Public holidays of any part of the UK by year, from ``holidays`` {version}: a check need not load it.
+HEAD = '''"""Public holidays of the UK by year, from ``holidays`` {version}: no check and no gate need load it.
 
 Made by ``python -m tests.core.make_holiday_table``; a test compares every year with the library as it is installed.
 """
@@ -24,19 +25,26 @@ TABLE: Final = {{
 }}
 """Year -> its days, ``MMDD`` with blanks between: the union of England, Wales, Scotland and Northern Ireland, observed
 days included (LAW 3.3)."""
+
+ENGLAND: Final = {{
+{england}
+}}
+"""The same of England alone: what counts for the deadlines of requests (LAW 4.1)."""
 '''
 
 
-def days(year: int) -> str:
+def days(year: int, parts: Sequence[str] = SUBDIVISIONS) -> str:
     """The row of a year, as the library has it."""
-    found = {day for part in SUBDIVISIONS for day in holidays.country_holidays("GB", subdiv=part, years=year)}
+    found = {day for part in parts for day in holidays.country_holidays("GB", subdiv=part, years=year)}
     return " ".join(f"{day:%m%d}" for day in sorted(found))
 
 
 def text() -> str:
     """The whole module."""
-    rows = "\n".join(f'    {year}: "{days(year)}",' for year in YEARS)
-    return HEAD.format(version=holidays.__version__, rows=rows)
+    rows, england = (
+        "\n".join(f'    {year}: "{days(year, parts)}",' for year in YEARS) for parts in (SUBDIVISIONS, ("ENG",))
+    )
+    return HEAD.format(version=holidays.__version__, rows=rows, england=england)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gate.core.deadlines import Clock, acknowledge_by, identity_by, next_working_day, policy_day
+from gate.core.holiday_table import ENGLAND
 from gate.core.retention import add_months
+from tests.core.make_holiday_table import YEARS
+from tests.core.make_holiday_table import days as by_library
 
 FOLDER = Path(__file__).parents[1] / "data/vectors"
 MORE = json.loads((FOLDER / "deadlines-2.json").read_text())
@@ -72,3 +75,15 @@ def test_the_policy_is_never_later_than_the_law(started, paused, extended):
     if not extended:
         assert clock.due <= started + timedelta(days=30 + paused)
         assert clock.due == clock.extension_by
+
+
+@pytest.mark.parametrize("year", YEARS)
+def test_the_table_of_englands_holidays_is_what_the_library_says(year: int) -> None:
+    assert ENGLAND[year] == by_library(year, ("ENG",)), "make it anew: python -m tests.core.make_holiday_table"
+
+
+@pytest.mark.parametrize("year", [2026, max(YEARS), max(YEARS) + 1])
+def test_every_day_of_a_year_is_a_working_day_or_not(year: int) -> None:
+    listed = by_library(year, ("ENG",)).split()
+    for day in (date(year, 1, 1) + timedelta(days=n) for n in range(365)):
+        assert (next_working_day(day) == day) == (day.weekday() < 5 and f"{day:%m%d}" not in listed), day
