@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import programs
+from tests.support.gatehouse import running
 from tests.support.waiting import PATIENCE
 
 PROGRAM = """
@@ -49,6 +50,61 @@ def test_what_it_inherits_is_what_subprocess_gives(module: str, tmp_path: Path) 
         alone = subprocess.run(command, stdin=given, capture_output=True, text=True, env=environment, cwd=tmp_path)
     assert json.loads(forked.stdout) == json.loads(alone.stdout)
     assert (forked.returncode, forked.stderr) == (alone.returncode, alone.stderr) == (7, "said\n")
+
+
+ENDS = {
+    "nothing": "print('said')",
+    "a code": "sys.exit(3)",
+    "a big code": "sys.exit(259)",
+    "a word": "sys.exit('a word')",
+    "an error": "1 / 0",
+    "interrupted": "raise KeyboardInterrupt",
+    "what waits for the end": "atexit.register(print, 'last'); threading.Timer(0.1, print, ['late']).start(); print(1)",
+    "nobody reads": "sys.stdout = os.fdopen(os.open('/dev/full', os.O_WRONLY), 'w'); print('lost')",
+}
+
+
+@pytest.mark.parametrize("end", ENDS)
+def test_it_ends_as_any(module: str, tmp_path: Path, end: str) -> None:
+    (tmp_path / f"{module}.py").write_text(f"import atexit, os, sys, threading\n{ENDS[end]}\n")
+    forked = programs.run(module, cwd=tmp_path)
+    alone = subprocess.run([sys.executable, "-m", module], capture_output=True, text=True, cwd=tmp_path)
+    assert (forked.returncode, forked.stdout) == (alone.returncode, alone.stdout)
+    assert forked.stderr.splitlines()[-1:] == alone.stderr.splitlines()[-1:]
+
+
+def test_the_recorder_that_a_gate_has_in_hand_is_as_the_one_that_it_starts(tmp_path: Path) -> None:
+    with running(tmp_path / "gate") as gate:
+        first = gate.recorder_pid()
+        in_hand = seen(first)
+        os.kill(first, signal.SIGKILL)
+        second = gate.wait(lambda: next(iter(gate.pids("gate.daemon.recording")), 0), PATIENCE, "there is no other")
+        gate.wait(lambda: gate.log.read_text().count("recorder_up") == 2, PATIENCE, "it is not up")
+        assert second != first
+        assert seen(second) == in_hand
+        assert in_hand["parent"] == str(gate.process and gate.process.pid)
+        assert "exit_code=-9" in gate.said() or '"exit_code": -9' in gate.said()
+
+
+def seen(pid: int) -> dict[str, object]:
+    """What a process has of those that started it; the number of what it opened itself may be another."""
+    folder = Path(f"/proc/{pid}")
+    status = dict(line.split(":\t", 1) for line in (folder / "status").read_text().splitlines() if ":\t" in line)
+    words = (folder / "cmdline").read_bytes().rstrip(b"\0").split(b"\0")
+    files = {int(each.name): str(each.readlink()) for each in (folder / "fd").iterdir()}
+    kinds = sorted(name.partition("[")[0] for name in files.values())
+    names = ("Umask", "SigBlk", "SigIgn", "Groups", "Uid", "CapEff")
+    return {
+        "parent": status["PPid"],
+        "own session": os.getsid(pid) == pid,
+        "command": words[:-1],
+        "control": files[int(words[-1])].partition("[")[0],
+        "standard": [files[number] for number in (0, 1, 2)],
+        "kinds": kinds,
+        "folder": str((folder / "cwd").readlink()),
+        "limits": (folder / "limits").read_text(),
+        **{name: status[name] for name in names},
+    }
 
 
 def test_it_ends_by_a_signal_and_is_one_of_several() -> None:
