@@ -8,17 +8,17 @@ import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from gate.vault.keyfile import generate, save_private
+from gate.vault.keyfile import save_private
 from tests.support.commands import dialgate as command
 from tests.support.gatehouse import UNLISTED, Gatehouse
-from tests.support.vault import NOW, PASSPHRASE
+from tests.support.vault import PASSPHRASE, new_key
 
 
 def test_the_gate_signs_only_what_it_made(tmp_path: Path) -> None:
     house = Gatehouse(tmp_path / "gate")
     house.start()
     try:
-        private, recipient = generate("Auditor", "auditor", PASSPHRASE, NOW)
+        private, recipient = new_key("Auditor", "auditor")
         save_private(tmp_path / "auditor.key", private)
         house.client.call("key_add", text=recipient.to_text(), exports_only=True, purpose="regulator")
         for _ in range(3):

@@ -15,12 +15,13 @@ from gate.cli.output import View
 from gate.errors import StoppedError, UsageError
 from gate.exports.wav import ExportError
 from gate.vault.errors import WrongPassphrase
-from gate.vault.keyfile import generate, save_private
+from gate.vault.keyfile import save_private
 from tests.support.commands import dialgate
 from tests.support.gatehouse import Gatehouse, running
 from tests.support.phones import Phones
 from tests.support.settings import secret
 from tests.support.uas import Uas
+from tests.support.vault import new_key
 from tests.support.waiting import PATIENCE
 
 
@@ -58,7 +59,7 @@ def test_a_key_is_found_opened_and_forgotten(gate: Gatehouse) -> None:
 
 
 def test_a_bundle_for_an_auditor_with_the_key_that_is_open(gate: Gatehouse, tmp_path: Path) -> None:
-    private, recipient = generate("Auditor", "auditor", "battery staple", datetime.now(UTC))
+    private, recipient = new_key("Auditor", "auditor", "battery staple", datetime.now(UTC))
     text, key = tmp_path / "auditor.recipient", tmp_path / "auditor.key"
     text.write_text(recipient.to_text())
     save_private(key, private)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from gate.operations.status.attention import attention
-from gate.vault.keyfile import generate
 from tests.support.commands import Done, dialgate
 from tests.support.example import make_example
+from tests.support.vault import new_key
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def test_at_a_glance_and_the_exit_code(example: Path) -> None:
     assert alone.code == 1
     assert "TPS: ok, 27 days left" in alone.out and "never verified" in alone.out and "requests: open 0" in alone.out
     assert "ATTENTION: recordings can be opened with the key of" in alone.out
-    _, recipient = generate("Carol", "escrow", "correct horse battery", datetime.now(UTC))
+    _, recipient = new_key("Carol", "escrow", "correct horse battery", datetime.now(UTC))
     (example / "carol.recipient").write_text(recipient.to_text())
     config = ("-c", str(example / "config.toml"))
     assert dialgate("key", "add", str(example / "carol.recipient"), *config).code == 0

@@ -22,12 +22,12 @@ from gate.control.client import ControlClient
 from gate.errors import StoppedError, UsageError
 from gate.operations.audit import log_verification
 from gate.operations.catalogue import OPERATIONS
-from gate.vault.keyfile import generate
 from gate.vault.publickey import parse_recipient
 from tests.console.conftest import LARGE, SMALL, app_of, screen_text, shows, steps, typed, until
 from tests.console.day import NOW
 from tests.console.opener import MadeUpOpener
 from tests.console.served import Served
+from tests.support.vault import new_key
 from tests.support.waiting import PATIENCE
 
 SIZES = pytest.mark.parametrize("size", [SMALL, LARGE], ids=["80x24", "120x40"])
@@ -452,6 +452,6 @@ if __name__ == "__main__":
         ("Carol Example", "escrow", ""),
         ("Ofcom", "auditor", "regulator"),
     ):
-        _, one = generate(name, role, "correct horse battery", NOW)
+        _, one = new_key(name, role, "correct horse battery", NOW)
         made.append(json.loads(one.on_terms(purpose=purpose, seals=not purpose).to_text()))
     RECIPIENTS.write_text(json.dumps(made, indent=1) + "\n")

@@ -11,11 +11,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from gate.vault.keyfile import generate, save_private
+from gate.vault.keyfile import save_private
 from tests.support.commands import PROGRAM
 from tests.support.gatehouse import ROOT, Gatehouse, dialgate, running
 from tests.support.phones import Phones
 from tests.support.tmux import Tmux
+from tests.support.vault import new_key
 from tests.support.waiting import PATIENCE
 
 BY_HAND, BY_COMMAND = "01134960510", "01134960511"
@@ -83,7 +84,7 @@ def test_a_days_work_in_the_console_and_by_the_command_line(tmp_path: Path) -> N
 
 def auditor(gate: Gatehouse) -> None:
     """Somebody to whom bundles may go."""
-    private, recipient = generate("Auditor", "auditor", "a passphrase of the auditor", datetime.now(UTC))
+    private, recipient = new_key("Auditor", "auditor", "a passphrase of the auditor", datetime.now(UTC))
     save_private(gate.folder / "auditor.key", private)
     text = gate.folder / "auditor.recipient"
     text.write_text(recipient.to_text())

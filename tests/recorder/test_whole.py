@@ -12,11 +12,12 @@ import pytest
 
 from gate.exports.audio import ExportReport, export_wav
 from gate.ports import RecordingOpened
-from gate.vault.keyfile import PrivateKey, generate
+from gate.vault.keyfile import PrivateKey
 from gate.vault.opening import open_recording
 from gate.vault.recipients import add_recipient
 from tests.support.recorder_room import PAYLOADS, Phone, Room, until
 from tests.support.recorder_talk import packets_of, pitch, read_wav, sine
+from tests.support.vault import new_key
 
 NOTICE = {
     "event": "announcement",
@@ -30,7 +31,7 @@ NOTICE = {
 
 @pytest.fixture
 def auditor(tmp_path: Path) -> PrivateKey:
-    private, recipient = generate("Ada", "auditor", "open sesame", datetime(2026, 1, 5, tzinfo=UTC))
+    private, recipient = new_key("Ada", "auditor", "open sesame", datetime(2026, 1, 5, tzinfo=UTC))
     add_recipient(tmp_path / "recipients", recipient.to_text())
     return private
 

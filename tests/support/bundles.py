@@ -22,14 +22,14 @@ from gate.exports.bundle import CLOSING, LOGS, Manifest, json_line, manifest_byt
 from gate.operations.data_folder import DataFolder
 from gate.ports import Fact
 from gate.store.erasure import erase_facts
-from gate.vault.keyfile import PrivateKey, generate, save_private
+from gate.vault.keyfile import PrivateKey, save_private
 from gate.vault.sealer import Seal, sealer
 from gate.vault.signing import CheckpointKey
 from tests.support.audio import tone
 from tests.support.commands import Done, dialgate
 from tests.support.evidence import decision
 from tests.support.settings import secret
-from tests.support.vault import NOW, PASSPHRASE
+from tests.support.vault import PASSPHRASE, new_key
 
 BEGAN = datetime(2026, 3, 2, 10, 0, 0, tzinfo=UTC)
 PERIOD = ("--from", "2026-03-02", "--to", "2026-03-02")
@@ -76,7 +76,7 @@ def make(folder: Path, purpose: str = "regulator") -> Made:
     """An example gate: a refused call and one of each of ``KINDS`` on the day of ``PERIOD``, and one the day after."""
     done = dialgate("init", str(folder / "gate"), "--example", "--json")
     assert done.code == 0, done.err
-    private, recipient = generate("Auditor", "auditor", PASSPHRASE, NOW)
+    private, recipient = new_key("Auditor", "auditor")
     key, text = folder / "auditor.key", folder / "auditor.recipient"
     save_private(key, private)
     text.write_text(recipient.to_text())

@@ -42,6 +42,8 @@ def share() -> None:
 
 def make_example(folder: Path) -> Path:
     """Make ``folder`` an example folder; returns it."""
+    from tests.support.vault import close_again  # not for a process that has nothing made
+
     share()
     place = Path(os.environ[TEMPLATE])
     with (place / "lock").open("w") as lock:
@@ -52,6 +54,8 @@ def make_example(folder: Path) -> Path:
                 cwd=ROOT, capture_output=True, text=True, check=False,
             )  # fmt: skip
             assert made.returncode == 0, made.stderr
+            words = (place / "example" / "keys" / "first.passphrase").read_text().strip()
+            close_again(place / "example" / "keys" / "first.key", words)
             (place / "done").touch()
     shutil.copytree(place / "example", folder, dirs_exist_ok=True)
     return folder

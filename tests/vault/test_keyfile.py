@@ -40,6 +40,13 @@ def test_a_key_is_closed_in_a_file_and_opened_again(path: Path) -> None:
     assert unwrap(again, wrapped, **IDS) == bytes(32)
 
 
+def test_a_guess_at_a_passphrase_costs_64_mib_three_times_over() -> None:
+    fields = json.loads(generate("Ada", "compliance", PASSPHRASE, NOW)[0].text)
+    assert {name: fields["kdf"][name] for name in ("iterations", "lanes", "memory_kib")} == {
+        "iterations": 3, "lanes": 4, "memory_kib": 65536,
+    }  # fmt: skip
+
+
 def test_the_file_says_whose_it_is_and_hides_the_rest(path: Path) -> None:
     fields = json.loads(path.read_text())
     assert list(fields) == ["dialgate", "version", "recipient", "kdf", "sealed", "sha256"]
@@ -115,10 +122,10 @@ def test_a_forged_checksum_does_not_let_the_owner_or_the_cost_be_changed(path: P
     def promote(fields: dict) -> None:
         fields["recipient"]["role"] = "escrow"
 
-    def cheapen(fields: dict) -> None:
-        fields["kdf"]["iterations"] = 1
+    def change_the_cost(fields: dict) -> None:
+        fields["kdf"]["memory_kib"] += 1024
 
-    for change in (rename, promote, cheapen):
+    for change in (rename, promote, change_the_cost):
         forge(change)
         with pytest.raises(WrongPassphrase):
             load_private(path, PASSPHRASE)
