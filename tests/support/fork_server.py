@@ -105,6 +105,8 @@ def _become(request: dict[str, Any]) -> None:
     """The program, in all that it inherits."""
     if request["module"] == MAIN and request["arguments"][:1] == ["serve"]:
         spare.keep(_run)
+    if request["session"]:
+        os.setsid()
     os.environ.clear()
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
@@ -113,6 +115,7 @@ def _become(request: dict[str, Any]) -> None:
     else:
         sys.path[0] = request["folder"]
     os.umask(request["umask"])
+    _open_standard_streams()
     resource.setrlimit(resource.RLIMIT_NOFILE, tuple(request["descriptors"]))
     module, arguments = request["module"], request["arguments"]
     _rename([sys.executable, *(["-P"] if request.get("safe_path") else []), "-m", module, *arguments])
@@ -121,6 +124,17 @@ def _become(request: dict[str, Any]) -> None:
         importlib.import_module(MAIN).main()
     sys.argv[:] = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _open_standard_streams() -> None:
+    """As the interpreter does when it starts: those that it opened are the fork server's."""
+    for name, number in (("stdin", 0), ("stdout", 1), ("stderr", 2)):
+        old = getattr(sys, name)
+        lines = 1 if name == "stderr" or os.isatty(number) else -1
+        mode = "r" if name == "stdin" else "w"
+        stream = open(number, mode, lines, old.encoding, old.errors, closefd=False)  # noqa: SIM115
+        setattr(sys, name, stream)
+        setattr(sys, f"__{name}__", stream)
 
 
 def _rename(command: list[str]) -> None:

@@ -132,8 +132,9 @@ def start(
     stdin: IO[Any] | None = None,
     env: Mapping[str, str] | None = None,
     cwd: Path = ROOT,
+    session: bool = False,
 ) -> Program | subprocess.Popen[bytes]:
-    """Start it; nothing stands at its standard input where none is given."""
+    """Start it; nothing stands at its standard input where none is given. ``session``: in one of its own."""
     environment = dict(os.environ if env is None else env)
     with _lock:
         if not _servers:
@@ -141,8 +142,10 @@ def start(
     if _read_at_start(environment) != _servers[0].environment:
         command = [sys.executable, "-m", module, *arguments]
         return subprocess.Popen(
-            command, stdin=stdin or subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=environment, cwd=cwd
-        )
+            command,
+            stdin=stdin or subprocess.DEVNULL, stdout=stdout, stderr=stderr, env=environment, cwd=cwd,
+            start_new_session=session,
+        )  # fmt: skip
     asked = {
         "module": module,
         "arguments": arguments,
@@ -150,6 +153,7 @@ def start(
         "folder": str(cwd),
         "umask": int(Path("/proc/self/status").read_text().partition("Umask:")[2].split()[0], 8),
         "descriptors": resource.getrlimit(resource.RLIMIT_NOFILE),
+        "session": session,
     }
     with Path(os.devnull).open("rb") as nothing:
         files = [(stdin or nothing).fileno(), stdout.fileno(), stderr.fileno()]

@@ -52,8 +52,6 @@ def _wait(line: socket.socket) -> dict[str, Any] | None:
     for each, place in zip(high, request["places"], strict=True):
         os.dup2(each, place)
         os.close(each)
-    if request["session"]:
-        os.setsid()
     for kind, limit in zip(_LIMITS, request["limits"], strict=True):
         resource.setrlimit(kind, tuple(limit))
     return request

@@ -6,13 +6,13 @@ import os
 import pty
 import re
 import select
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 
-from tests.support.commands import PROGRAM, ROOT
+from tests.support import programs
+from tests.support.commands import ROOT
 from tests.support.waiting import PATIENCE
 
 _PAINT = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
@@ -23,10 +23,10 @@ class Terminal:
 
     def __init__(self, *arguments: str, seconds: float = PATIENCE, cwd: Path = ROOT) -> None:
         self._mine, theirs = pty.openpty()
-        self._process = subprocess.Popen(
-            [*PROGRAM, *arguments], stdin=theirs, stdout=theirs, stderr=theirs, cwd=cwd, start_new_session=True
-        )
-        os.close(theirs)
+        with open(theirs, "r+b", buffering=0) as end:  # noqa: PTH123 - a descriptor
+            self._process = programs.start(
+                "gate.cli.main", *arguments, stdin=end, stdout=end, stderr=end, cwd=cwd, session=True
+            )
         self._until = time.monotonic() + seconds
         self._seen = 0
         self.text = ""
