@@ -39,6 +39,8 @@ demo: $(READY)
 
 # Compiled files are kept, whatever the environment says: without them each worker and each gate compiles all anew.
 export PYTHONDONTWRITEBYTECODE :=
+# A process that imports numpy has no thread for each processor that waits, busily, for large matrices.
+export OPENBLAS_NUM_THREADS := 1
 # Temporary files are kept in memory where there is room for them, and for all accounts: thousands of databases are
 # written and thrown away.
 ROOMY  := $(shell test -k /dev/shm && test "$$(df --output=avail /dev/shm | tail -n 1)" -gt 8000000 && echo /dev/shm)

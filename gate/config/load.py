@@ -9,7 +9,9 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from collections.abc import Mapping
 from datetime import date, datetime, time
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -71,7 +73,8 @@ def read(data: dict[str, Any]) -> tuple[Readable, list[Fault]]:
     return readable, faults
 
 
-def fields(kind: type[Section]) -> dict[str, msgspec.structs.FieldInfo]:
+@cache
+def fields(kind: type[Section]) -> Mapping[str, msgspec.structs.FieldInfo]:
     """The keys of a section, as they stand in the file."""
     return {field.name: field for field in msgspec.structs.fields(kind) if field.name not in _NOT_KEYS}
 
@@ -177,7 +180,7 @@ def _section(kind: type[Section], value: Any, key: Key, faults: list[Fault]) -> 
     return None if len(faults) > before else kind(**values)
 
 
-def _unknown(value: dict[str, Any], known: dict[str, Any], key: Key, faults: list[Fault]) -> None:
+def _unknown(value: dict[str, Any], known: Mapping[str, Any], key: Key, faults: list[Fault]) -> None:
     for name in value:
         if name in known:
             continue

@@ -101,7 +101,8 @@ def build_pack(
         audio = _Audio(sink)
         entries = [audio.add(recording, progress) for recording in recordings]
         index = _index(contents, audio, entries)
-        sealed = pack_cipher.seal_index(pack_cipher.index_key(passphrase, salt), index, header.encode())
+        key = pack_cipher.index_key(passphrase, salt, pack_cipher.ITERATIONS)
+        sealed = pack_cipher.seal_index(key, index, header.encode())
         sink.write(pack_page.data(sealed, 'id="index"'))
         sink.write(page.behind)
     return PackReport(str(out), sink.size, sink.digest.hexdigest(), len(entries), sum(e["seconds"] for e in entries))

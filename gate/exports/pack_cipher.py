@@ -59,8 +59,8 @@ def checked(passphrase: str) -> str:
     return typed
 
 
-def index_key(passphrase: str, salt: bytes, iterations: int = ITERATIONS) -> bytes:
-    """The key of the index; about a third of a second."""
+def index_key(passphrase: str, salt: bytes, iterations: int) -> bytes:
+    """The key of the index; about a third of a second with ``ITERATIONS``."""
     return PBKDF2HMAC(SHA256(), KEY_BYTES, salt, iterations).derive(normalised(passphrase).encode("ascii"))
 
 

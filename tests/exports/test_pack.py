@@ -27,6 +27,7 @@ def test_another_program_opens_it_from_its_format(tmp_path: Path) -> None:
         contents(), [sound("r1"), long], PASSPHRASE, tmp_path / "pack.html", progress=lambda n, t: told.append((n, t))
     )
     opened = OpenedPack(tmp_path / "pack.html", PASSPHRASE.upper().replace("-", " "))
+    assert opened.header["iterations"] == 1_000_000
     index = opened.index
     assert index["name"] == "Ann Example" and index["numbers"] == ["+442079460123", "+447700900123"]
     assert index["calls"][0]["when"] == "Friday 3 July 2026, 10:00:05", "London's time"
