@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from gate.vault.keyfile import save_private
+from tests.support.attacks import attack
 from tests.support.commands import dialgate as command
 from tests.support.gatehouse import UNLISTED, Gatehouse
 from tests.support.vault import PASSPHRASE, new_key
@@ -26,9 +24,8 @@ def test_the_gate_signs_only_what_it_made(tmp_path: Path) -> None:
         own = next(row["id"] for row in house.client.call("key_list")["recipients"] if row["id"] != private.id)
         day = [(datetime.now(UTC) + timedelta(days=days)).isoformat() for days in (-1, 1)]
         doctored = tmp_path / "doctored.bundle"
-        attack = [sys.executable, "-m", "tests.attack.bundle_signing", str(house.socket), "Auditor", own, *day]
-        done = subprocess.run([*attack, str(doctored)], capture_output=True, text=True, timeout=180)
-        assert json.loads(done.stdout) == {"signed": 0, "made": True}, done.stderr
+        told = attack("bundle_signing", house.socket, "Auditor", own, *day, doctored)
+        assert told == {"signed": 0, "made": True}
         opened = command("audit", "open", str(doctored), "--json")
         assert opened.code == 1
         assert not opened.json["ok"]

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from tests.support import programs
+from tests.support.attacks import attack
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
-from tests.support.waiting import PATIENCE
 
 
 @pytest.mark.parametrize("what", ["files", "rows", "all", "newest"])
@@ -22,8 +20,7 @@ def test_checkpoints_that_are_gone_are_a_fault(tmp_path: Path, what: str) -> Non
         house.client.call("audit_checkpoint")
     assert house.stop() == 0
     house.verified()
-    command = [sys.executable, "-m", "tests.attack.checkpoints", str(house.data), what]
-    done = json.loads(subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=True).stdout)
+    done = attack("checkpoints", house.data, what)
     assert done["files"] or done["rows"]
     verified = programs.run("gate.cli.main", "audit", "verify", "-c", str(house.config), "--json")
     report = json.loads(verified.stdout)

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import subprocess
-import sys
-from typing import Any
 
 import pytest
 
 from console.served import MEMORY
+from tests.support.attacks import attack
 from tests.support.gatehouse import DIALGATE, Gatehouse
 from tests.support.waiting import PATIENCE
 
@@ -19,20 +17,12 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Gatehouse:
     return Gatehouse(tmp_path_factory.mktemp("door") / "gate")
 
 
-def achieved(program: str, *arguments: str) -> dict[str, Any]:
-    done = subprocess.run(
-        [sys.executable, "-m", f"tests.attack.{program}", *arguments], capture_output=True, text=True, timeout=200
-    )
-    assert done.returncode == 0, done.stderr
-    return dict(json.loads(done.stdout))
-
-
 def test_looking_at_the_address_does_not_use_the_sign_in_up(gate: Gatehouse) -> None:
     command = [*DIALGATE, "console", "--web", "-c", str(gate.config)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as console:
         try:
             assert console.stdout is not None
-            result = achieved("sign_in_head", console.stdout.readline().strip())
+            result = attack("sign_in_head", console.stdout.readline().strip())
         finally:
             console.terminate()
     assert result["opened"] == 303
@@ -40,7 +30,7 @@ def test_looking_at_the_address_does_not_use_the_sign_in_up(gate: Gatehouse) -> 
 
 
 def test_a_served_console_ends_before_it_takes_more_than_its_share(gate: Gatehouse) -> None:
-    result = achieved("served_memory", "--", *DIALGATE, "console", "--served", "-c", str(gate.config))
+    result = attack("served_memory", "--", *DIALGATE, "console", "--served", "-c", str(gate.config))
     assert result["ended"]
     assert result["peak_mb"] <= MEMORY >> 20
     assert result["sent_mb"] >= 100  # it was worked with, not refused

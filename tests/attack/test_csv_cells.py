@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,13 +10,14 @@ import pytest
 
 from gate.operations.lists.entries import COLUMNS
 from tests.attack.csv_cells import HOSTILE
+from tests.support.attacks import attack
 from tests.support.gatehouse import Gatehouse, dialgate, running
 
 
 @pytest.fixture(scope="module")
 def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
     with running(tmp_path_factory.mktemp("cells") / "gate") as gate:
-        subprocess.run([sys.executable, "-m", "tests.attack.csv_cells", "--plant", str(gate.folder)], check=True)
+        attack("csv_cells", "--plant", gate.folder)
         for what in ("objection", "consent"):
             dialgate(what, "import", str(gate.folder / f"{what}s.csv"), config=gate.config)
         contacts = str(gate.folder / "contacts.csv")
@@ -28,8 +26,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
 
 
 def evaluated(*files: Path) -> list[str]:
-    command = [sys.executable, "-m", "tests.attack.csv_cells", *map(str, files)]
-    told = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+    told = attack("csv_cells", *files)
     assert told["cells"] > len(HOSTILE)
     return list(told["evaluated"])
 

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +10,7 @@ from contextlib import contextmanager
 import tomlkit
 
 from tests.attack.wire import Wire, authorization, code_of, header
+from tests.support.attacks import attack
 from tests.support.gatehouse import UNLISTED, Gatehouse
 from tests.support.sip_peer import Callee
 from tests.support.waiting import PATIENCE
@@ -45,19 +44,10 @@ def allow(house: Gatehouse, **limits: int) -> None:
     house.config.write_text(tomlkit.dumps(document))
 
 
-def attack(house: Gatehouse, calls: int) -> dict[str, int]:
-    done = subprocess.run(
-        [
-            *(sys.executable, "-m", "tests.attack.dialler", "--gate", f"127.0.0.1:{house.port}", "--account", "alice"),
-            *("--password-file", str(house.folder / "secrets" / "alice.password"), "--calls", str(calls)),
-            *("--number", UNLISTED),
-        ],
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=True,
-    )
-    return json.loads(done.stdout)["reasons"]
+def dial(house: Gatehouse, calls: int) -> dict[str, int]:
+    password = house.folder / "secrets" / "alice.password"
+    who = ("--gate", f"127.0.0.1:{house.port}", "--account", "alice", "--password-file", password)
+    return attack("dialler", *who, "--calls", calls, "--number", UNLISTED)["reasons"]
 
 
 def test_a_stolen_password_dials_no_faster_than_its_account_may(tmp_path):
@@ -66,7 +56,7 @@ def test_a_stolen_password_dials_no_faster_than_its_account_may(tmp_path):
     house.start()
     try:
         with busy_carrier(house.trunk_port) as came:
-            reasons = attack(house, 40)
+            reasons = dial(house, 40)
             assert reasons == {"none": 5, "too_many_calls_a_minute": 35}
             assert len(set(came)) == 5
         usage = house.client.call("status")["usage"]
@@ -90,10 +80,10 @@ def test_a_restart_gives_no_new_day(tmp_path):
     try:
         with Callee(port=house.trunk_port) as callee:
             talk_for(house, callee, 2.0)
-        assert attack(house, 3) == {"too_many_seconds_a_day": 3}
+        assert dial(house, 3) == {"too_many_seconds_a_day": 3}
         house.stop()
         house.start()
-        assert attack(house, 3) == {"too_many_seconds_a_day": 3}
+        assert dial(house, 3) == {"too_many_seconds_a_day": 3}
     finally:
         house.stop()
 

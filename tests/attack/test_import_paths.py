@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +16,8 @@ from gate.errors import RefusedError, UsageError
 from gate.handed_over_file import open_file
 from tests.support import programs
 from tests.support.accounts import NEEDS_ROOT, accounts, as_account
-from tests.support.gatehouse import DIALGATE, Gatehouse, running
+from tests.support.attacks import attack
+from tests.support.gatehouse import Gatehouse, running
 from tests.support.waiting import PATIENCE
 
 
@@ -31,10 +29,7 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
 
 def test_no_path_that_is_told_is_opened_and_no_descriptor_hangs_it(gate: Gatehouse, tmp_path: Path) -> None:
     secret = gate.folder / "keys" / "first.passphrase"
-    command = [sys.executable, "-m", "tests.attack.import_paths", str(gate.socket), str(secret), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=280)
-    assert done.returncode == 0, done.stderr
-    achieved = json.loads(done.stdout)
+    achieved = attack("import_paths", gate.socket, secret, tmp_path)
     assert achieved["asked"] > 100
     assert {key: achieved[key] for key in ("leaked", "hung", "kept")} == {"leaked": 0, "hung": 0, "kept": 0}
     assert "Traceback" not in gate.log.read_text()
@@ -91,12 +86,13 @@ def test_an_importer_ends_with_a_killed_gate(tmp_path: Path) -> None:
         # While the lock is held the importer waits: without the gate it would wait for ever.
         with (gate.data / "registers" / ".tps.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            command = [*DIALGATE, "register", "import", "tps", str(source), "--accept-shrink", "-c", str(gate.config)]
-            with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as asking:
-                (importer,) = gate.wait(lambda: gate.pids("gate.registers.importer"), PATIENCE, "no importer")
-                gate.wait(lambda: _waits(importer), PATIENCE, "the importer does not wait for the lock")
-                gate.stop(signal.SIGKILL)
-                assert asking.wait(PATIENCE) == 1
+            words = ("register", "import", "tps", str(source), "--accept-shrink", "-c", str(gate.config))
+            with Path(os.devnull).open("wb") as nothing:
+                asking = programs.start("gate.cli.main", *words, stdout=nothing, stderr=nothing)
+            (importer,) = gate.wait(lambda: gate.pids("gate.registers.importer"), PATIENCE, "no importer")
+            gate.wait(lambda: _waits(importer), PATIENCE, "the importer does not wait for the lock")
+            gate.stop(signal.SIGKILL)
+            assert asking.wait(PATIENCE) == 1
             end = time.monotonic() + PATIENCE
             while _alive(importer):
                 assert time.monotonic() < end, "the importer outlives the gate"

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 
+from tests.support.attacks import attack as program
 from tests.support.gatehouse import UNLISTED, Gatehouse, running
 from tests.support.sip_peer import Callee, Phone, sdp
 from tests.support.waiting import PATIENCE
@@ -17,11 +16,8 @@ INTRUDER = "127.0.0.66"
 
 def attack(house: Gatehouse, *arguments: str, seen: object = None):
     """Run the program; what it achieved."""
-    command = [sys.executable, "-m", "tests.attack.intruder", "--gate", f"127.0.0.1:{house.port}", "--host", INTRUDER]
-    done = subprocess.run(
-        [*command, *arguments], input=json.dumps(seen), capture_output=True, text=True, timeout=120, check=True
-    )
-    return json.loads(done.stdout)
+    to = ("--gate", f"127.0.0.1:{house.port}", "--host", INTRUDER)
+    return program("intruder", *to, *arguments, input=json.dumps(seen))
 
 
 @pytest.fixture

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 
 import pytest
 
+from tests.support.attacks import attack
 from tests.support.gatehouse import UNLISTED, Gatehouse
 
 NUMBER = "+442079460000"
@@ -24,17 +23,8 @@ def test_a_phone_does_not_choose_its_name(tmp_path, configured, shown):
     house.add_pbx(display_name=configured)
     house.start()
     try:
-        done = subprocess.run(
-            [
-                *(sys.executable, "-m", "tests.attack.name", "--gate", f"127.0.0.1:{house.port}"),
-                *("--carrier", f"127.0.0.1:{house.trunk_port}", "--number", UNLISTED),
-            ],
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=True,
-        )
-        did = json.loads(done.stdout)
+        places = ("--gate", f"127.0.0.1:{house.port}", "--carrier", f"127.0.0.1:{house.trunk_port}")
+        did = attack("name", *places, "--number", UNLISTED)
         assert did["shown"] == [shown]
         assert did["answered"] == did["calls"]
         assert did["codes"] == [400]  # two addresses in a From

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from gate.cli.guided import PHONE_SYSTEMS
+from tests.support.attacks import attack
 from tests.support.gatehouse import LISTED, Gatehouse
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
@@ -19,10 +17,7 @@ HANGS_UP, OBJECTS = "01134960510", "01134960511"
 
 
 def play(gate: Gatehouse, system: str, *numbers: str) -> dict[str, list[str]]:
-    command = [sys.executable, "-m", "tests.attack.next_trunk", "127.0.0.1", str(gate.port), system, *numbers]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
-    assert done.returncode == 0, done.stderr
-    return dict(json.loads(done.stdout))
+    return dict(attack("next_trunk", "127.0.0.1", gate.port, system, *numbers))
 
 
 @pytest.fixture(params=["freepbx", "fusionpbx", "3cx"])

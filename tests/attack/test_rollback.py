@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,24 +10,20 @@ import pytest
 
 from gate.exports.checkpoint_mail import checkpoint_mail
 from tests.support import programs
+from tests.support.attacks import attack
 from tests.support.gatehouse import UNLISTED, Gatehouse, dialgate
 from tests.support.vault import NOW
-from tests.support.waiting import PATIENCE
 
 OTHER = "02079460124"
 
 
-def attack(*arguments: object) -> dict[str, Any]:
-    command = [sys.executable, "-m", "tests.attack.rollback", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE)
-    assert done.returncode == 0, done.stderr
-    told: dict[str, Any] = json.loads(done.stdout)
-    return told
+def roll_back(*arguments: object) -> dict[str, Any]:
+    return dict(attack("rollback", *arguments))
 
 
 def dialled(house: Gatehouse, number: str) -> dict[str, Any]:
     where = ("--gate", f"127.0.0.1:{house.port}", "--trunk", f"127.0.0.1:{house.trunk_port}")
-    return attack("dial", number, *where)
+    return roll_back("dial", number, *where)
 
 
 def refused_as_rolled_back(house: Gatehouse, number: str) -> None:
@@ -42,12 +36,12 @@ def rolled_back(house: Gatehouse, tmp_path: Path, *more: str) -> None:
     house.add_pbx()
     house.start()
     assert dialled(house, UNLISTED)["reached"], "before anybody objected"
-    attack("save", house.data, tmp_path / "old.db")
+    roll_back("save", house.data, tmp_path / "old.db")
     house.client.call("objection_add", number=UNLISTED)
     house.client.call("audit_checkpoint")
     assert "objected" in str(dialled(house, UNLISTED))
     assert house.stop() == 0
-    attack("put", house.data, tmp_path / "old.db", *more)
+    roll_back("put", house.data, tmp_path / "old.db", *more)
     house.start()
 
 
@@ -93,7 +87,7 @@ def test_a_place_elsewhere_tells_of_a_rollback_together_with_its_checkpoints(tmp
     house.add_pbx()
     house.start()
     (tmp_path / "older").write_text(house.client.call("audit_checkpoint")["note"])
-    attack("save", house.data, tmp_path / "old.db")
+    roll_back("save", house.data, tmp_path / "old.db")
     house.client.call("objection_add", number=UNLISTED)
     note = house.client.call("audit_checkpoint")
     assert house.stop() == 0
@@ -101,8 +95,8 @@ def test_a_place_elsewhere_tells_of_a_rollback_together_with_its_checkpoints(tmp
         mail = checkpoint_mail(note["note"], log="x", size=note["size"], sender="g@x.uk", to="a@x.uk", now=NOW)
         (place / "1.eml").write_bytes(mail.eml)
     if "anybody" in where:
-        attack("mail", place, tmp_path / "older", note["size"])
-    attack("put", house.data, tmp_path / "old.db", "--checkpoints")
+        roll_back("mail", place, tmp_path / "older", note["size"])
+    roll_back("put", house.data, tmp_path / "old.db", "--checkpoints")
     house.start()
     try:
         refused_as_rolled_back(house, UNLISTED)

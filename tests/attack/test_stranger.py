@@ -13,6 +13,7 @@ import pytest
 
 from gate.service.refusal_counts import LEAVES
 from tests.attack.wire import Wire, authorization, code_of, header
+from tests.support.attacks import attack
 from tests.support.gatehouse import LISTED, UNLISTED, Gatehouse
 from tests.support.waiting import PATIENCE
 
@@ -28,13 +29,12 @@ def house(tmp_path):
         house.stop()
 
 
-def command(house: Gatehouse, *arguments: str) -> list[str]:
-    return [sys.executable, "-m", "tests.attack.stranger", *arguments, "--gate", f"127.0.0.1:{house.port}"]
+def gate_of(house: Gatehouse) -> tuple[str, str]:
+    return ("--gate", f"127.0.0.1:{house.port}")
 
 
-def attack(house: Gatehouse, *arguments: str) -> dict[str, Any]:
-    done = subprocess.run(command(house, *arguments), capture_output=True, text=True, timeout=200, check=True)
-    return dict(json.loads(done.stdout))
+def visit(house: Gatehouse, *arguments: str) -> dict[str, Any]:
+    return dict(attack("stranger", *arguments, *gate_of(house)))
 
 
 def register(house: Gatehouse, wire: Wire) -> int:
@@ -55,7 +55,10 @@ def register(house: Gatehouse, wire: Wire) -> int:
 
 def test_a_phone_registers_beside_a_flood_from_its_own_address(house):
     flood = subprocess.Popen(
-        command(house, "options", "--host", "127.0.0.1", "--seconds", "120"),
+        [
+            *(sys.executable, "-m", "tests.attack.stranger", "options", "--host", "127.0.0.1", "--seconds", "120"),
+            *gate_of(house),
+        ],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,
@@ -80,8 +83,8 @@ def test_passwords_are_not_guessed_and_nobody_is_locked_out(house, tmp_path):
     words = tmp_path / "words.txt"
     lockout = [f"guess{number}" for number in range(60)] + [house.password()] + ["more"] * 20
     words.write_text("\n".join(lockout))
-    one = attack(house, "guess", "--words", str(words))
-    many = attack(house, "guess", "--words", str(words), "--sources", "81")
+    one = visit(house, "guess", "--words", str(words))
+    many = visit(house, "guess", "--words", str(words), "--sources", "81")
     assert (one["found"], many["found"]) == ("", "")
     assert one["answered"] < 40  # the rest is not even refused
     assert register(house, phone) == 200
@@ -103,13 +106,13 @@ def test_a_restart_leaves_nobody_locked_out(house, tmp_path):
     house.start()
     words = tmp_path / "words.txt"
     words.write_text("\n".join(f"guess{number}" for number in range(30)))
-    attack(house, "guess", "--words", str(words), "--sources", "30")
+    visit(house, "guess", "--words", str(words), "--sources", "30")
     assert register(house, Wire("127.0.0.2")) == 403  # the account is locked where nobody has proven anything
     assert register(house, phone) == 200
 
 
 def test_a_nonce_is_worth_nothing_elsewhere_and_makes_no_leaves(house):
-    told = attack(house, "nonce", "--sources", "600")
+    told = visit(house, "nonce", "--sources", "600")
     assert set(told["codes"]) <= {"0", "401", "603"}
     assert told["codes"]["603"] == 1  # of the host that it was given to
     assert len(house.rows("SELECT * FROM calls")) == 1
@@ -122,7 +125,7 @@ def test_no_answer_to_a_stranger_tells_a_number_or_an_account(tmp_path):
         house = Gatehouse(tmp_path / f"{account}{number}")
         house.start()
         try:
-            told.append(attack(house, "ask", "--number", number, "--account", account)["answers"])
+            told.append(visit(house, "ask", "--number", number, "--account", account)["answers"])
         finally:
             house.stop()
     assert [answer[0] for answer in told[0][:4]] == [
