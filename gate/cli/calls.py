@@ -6,7 +6,7 @@ from datetime import datetime
 
 import click
 
-from gate.cli.command import both_ways
+from gate.cli.command import both_ways, sorted_by
 from gate.cli.command import command as make
 from gate.cli.output import View
 from gate.cli.reach import reach
@@ -30,7 +30,8 @@ def command() -> None:
     group=command,
     numbers=True,
     example="dialgate calls list --reason listed_tps\ndialgate calls list --number 02079460123 --json\n"
-    "dialgate calls list 25/11 14:00-14:30 alice listed\ndialgate calls list --since yesterday --agent alice",
+    "dialgate calls list 25/11 14:00-14:30 alice listed\n"
+    "dialgate calls list --since yesterday --agent alice --sort -seconds",
 )
 @click.argument("words", nargs=-1)
 @click.option("--number", help="Only those to this number.")
@@ -39,6 +40,7 @@ def command() -> None:
 @click.option("--since", type=Since(), help="Asked for at this time or later, e.g. yesterday, 25/11, '25/11 14:00'.")
 @click.option("--until", type=Moment(), help="Asked for before this time.")
 @click.option("--text", help="What fits: a number or its beginning, a word of a reason, who called, an id.")
+@sorted_by("at", "agent", "reason", "seconds")
 @both_ways
 def list_(
     view: View,
@@ -49,11 +51,12 @@ def list_(
     since: datetime | None,
     until: datetime | None,
     text: str | None,
+    sort: str | None,
     before: str | None,
     after: str | None,
     limit: int,
 ) -> None:
-    """The attempts, newest first.
+    """The attempts, newest first or sorted.
 
     WORDS find as the console does: a day or days (25/11, 25/11-27/11, yesterday), a time or a span of it (14:30,
     14:00-14:30; London), and numbers, agents, words of a reason. All of them must fit.
@@ -66,6 +69,7 @@ def list_(
         since=since or line.since,
         until=until or line.until,
         text=" ".join(filter(None, (line.text, text))) or None,
+        sort=sort,
         before=before,
         after=after,
         limit=limit,

@@ -98,3 +98,12 @@ def both_ways(body: Body) -> Body:
     """The same, and ``--before``, for a list that can be turned back."""
     text = "The page before one, by its `prev` in JSON; `end` for the last page of all."
     return click.option("--before", metavar="CURSOR", help=text)(paged(body))
+
+
+def sorted_by(*names: str) -> Callable[[Body], Body]:
+    """``--sort``, for a list that can be sorted by these."""
+    text = (
+        f"Sort by {', '.join(names[:-1])} or {names[-1]}, in the order of time where the same; - before it: downwards."
+    )
+    choices = [sign + name for name in names for sign in ("", "-")]
+    return click.option("--sort", type=click.Choice(choices), metavar="COLUMN", help=text)

@@ -17,7 +17,7 @@ import click
 import soundfile
 
 from gate.cli import passphrase as asked
-from gate.cli.command import both_ways
+from gate.cli.command import both_ways, sorted_by
 from gate.cli.command import command as make
 from gate.cli.output import View, say
 from gate.cli.reach import reach
@@ -49,15 +49,24 @@ def command() -> None:
     example="dialgate recording list --limit 20\ndialgate recording list yesterday alice",
 )
 @click.argument("words", nargs=-1)
+@sorted_by("at", "seconds")
 @both_ways
-def list_(view: View, words: tuple[str, ...], before: str | None, after: str | None, limit: int) -> None:
-    """The recordings, newest first.
+def list_(
+    view: View, words: tuple[str, ...], sort: str | None, before: str | None, after: str | None, limit: int
+) -> None:
+    """The recordings, newest first or sorted.
 
     WORDS find as in `calls list`: a day, a time or a span of it, numbers, agents, ids, states. All of them must fit.
     """
     line = sought(" ".join(words), SystemClock().now().astimezone(LONDON).date())
     asked = RecordingList(
-        text=line.text or None, since=line.since, until=line.until, before=before, after=after, limit=limit
+        text=line.text or None,
+        since=line.since,
+        until=line.until,
+        sort=sort,
+        before=before,
+        after=after,
+        limit=limit,
     )
     with reach(view.config) as gate:
         page = gate.ask(asked)

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from gate.core.evidence import stamp
 from gate.core.finding import terms
 from gate.store.paging import Way, Window, window
 from gate.store.queries import Source, decoded
 from gate.store.search import Arm, named, number_arms
+from gate.store.sorting import order_of, sorted_window
 from gate.types import Row
 
 STATES = ("open", "closed", "interrupted", "erasing", "erased")
+SORTS: Final = {"at": "opened_at", "seconds": "seconds"}
+"""What recordings may be sorted by."""
 _HEX = re.compile(r"[0-9a-f]{4,32}").fullmatch
 
 
@@ -26,10 +30,12 @@ def recordings_window(
     *,
     since: datetime | None = None,
     until: datetime | None = None,
+    sort: str | None = None,
 ) -> Window:
-    """Recordings, newest first, with ``number`` and ``claimed_by`` of their calls; opened from ``since`` on, before
-    ``until``. Each word of ``text`` is the beginning of an id, a state, a number or its beginning, or part of who
-    called."""
+    """Recordings, newest first or by ``sort`` (of ``SORTS``, with ``-`` before it downwards), with ``number`` and
+    ``claimed_by`` of their calls; opened from ``since`` on, before ``until``. Each word of ``text`` is the beginning of
+    an id, a state, a number or its beginning, or part of who called."""
+    order = order_of(sort, SORTS)
     clauses: list[str] = []
     values: list[Any] = []
     for condition, at in (("opened_at >= ?", since), ("opened_at < ?", until)):
@@ -40,6 +46,11 @@ def recordings_window(
         arms = _arms(tx, word)
         clauses.append(f"({' OR '.join(f'({arm.condition})' for arm in arms)})" if arms else "0")
         values += [value for arm in arms for value in arm.values]
+
+    if order is not None:
+        filters = {" AND ".join(clauses): tuple(values)} if clauses else {}
+        found = sorted_window(tx, "recordings", ("opened_at", "recording_id"), order, filters, after, before, limit)
+        return found._replace(items=_with_calls(tx, found.items))
 
     def read(way: Way) -> list[Row]:
         beyond = [f"(opened_at, recording_id) {way.sign} (?, ?)"] if way.cursor is not None else []
@@ -55,6 +66,17 @@ def recordings_window(
         return [decoded(row) for row in rows]
 
     return window(read, ("opened_at", "recording_id"), after, before, limit)
+
+
+def _with_calls(tx: Source, rows: list[Row]) -> list[Row]:
+    """With whom the call of each was."""
+    calls = tx.query(
+        "SELECT call_id, number, claimed_by FROM calls WHERE call_id IN (SELECT value FROM json_each(?))",
+        [json.dumps([row["call_id"] for row in rows])],
+    )
+    of = {call["call_id"]: call for call in calls}
+    nobody = {"number": None, "claimed_by": None}
+    return [row | {name: of.get(row["call_id"], nobody)[name] for name in nobody} for row in rows]
 
 
 def _arms(tx: Source, word: str) -> list[Arm]:

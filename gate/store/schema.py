@@ -219,6 +219,12 @@ CREATE INDEX calls_let_through ON calls (claimed_by, at, listed_service, reason,
 """
 
 
+LENGTHS: Final = """
+CREATE INDEX calls_seconds ON calls (seconds, at, call_id) WHERE seconds IS NOT NULL;
+CREATE INDEX recordings_seconds ON recordings (seconds, opened_at, recording_id) WHERE seconds IS NOT NULL;
+"""
+
+
 class Runs(Protocol):
     """A database of sqlite-utils, or a plain connection: whatever carries a statement out."""
 
@@ -303,6 +309,11 @@ def m015_the_ends_of_consents(db: Runs) -> None:
     _run(db, CONSENT_ENDS)
 
 
+def m016_calls_and_recordings_by_length(db: Runs) -> None:
+    """Indexes for lists that are sorted by how long something took."""
+    _run(db, LENGTHS)
+
+
 def _run(db: Runs, *scripts: str) -> None:
     for script in scripts:
         for statement in script.split(";\n"):
@@ -326,6 +337,7 @@ STEPS: Final = (
     m013_service_calls_to_the_listed,
     m014_receipts,
     m015_the_ends_of_consents,
+    m016_calls_and_recordings_by_length,
 )
 """Every change of the tables, in order."""
 

@@ -12,7 +12,7 @@ import base64
 import json
 import re
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from gate.core import numbers
 from gate.core.evidence import stamp
@@ -22,10 +22,13 @@ from gate.core.terms import Reason
 from gate.errors import UsageError
 from gate.store.paging import Way, Window, window
 from gate.store.queries import Source, decoded
+from gate.store.sorting import order_of, sorted_window
 from gate.types import Row
 
 FEW = 50_000
 """So many calls are sorted rather than looked for in the order of time."""
+SORTS: Final = {"at": "at", "agent": "claimed_by", "reason": "reason", "seconds": "seconds"}
+"""What calls may be sorted by. Not by number: its order tells of digits that are hidden."""
 ACTORS = 1000
 """Different callers that are looked through, and at most a fiftieth of them taken."""
 
@@ -80,11 +83,14 @@ def calls_window(
     since: datetime | None = None,
     until: datetime | None = None,
     agent: str | None = None,
+    sort: str | None = None,
 ) -> Window:
-    """Call attempts, newest first: of one E.164 number, of one reason code, fitting ``text``, from ``since`` on, before
-    ``until``, of those callers whose name has ``agent`` in it.
+    """Call attempts, newest first or by ``sort`` (a name of ``SORTS``, with ``-`` before it downwards): of one E.164
+    number, of one reason code, fitting ``text``, from ``since`` on, before ``until``, of those callers whose name has
+    ``agent`` in it.
 
     Where the text as a whole fits nothing, each of its words must fit."""
+    order = order_of(sort, SORTS)
     span = {"at >= ?": stamp(since) if since else None, "at < ?": stamp(until) if until else None}
     filters = {"number = ?": number, "reason = ?": reason} | span
     kept: Kept = {condition: (value,) for condition, value in filters.items() if value is not None}
@@ -95,6 +101,9 @@ def calls_window(
         arms, *others = sorted((_arms(tx, word) for word in words), key=_reads)
         for other in others:
             kept |= _any_of(other)
+    if order is not None:
+        found = kept if arms is None else kept | _any_of(arms)
+        return sorted_window(tx, "calls", ("at", "call_id"), order, found, after, before, limit)
 
     def read(way: Way) -> list[Row]:
         if arms is None:

@@ -25,6 +25,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> str:
     make_example(folder)
     with opened(folder) as house:
         ByName(house).decide(number=NUMBER, actor="user:ann(1000)")
+        ByName(house).decide(number="0161 496 0123", actor="user:bea(1001)")
     return str(folder / "config.toml")
 
 
@@ -44,8 +45,22 @@ def test_a_call_is_found_by_what_is_typed_and_its_number_shown_for_a_reason(conf
     assert dialgate("reveal", "call", call, "--why", " ", "-c", config).code == 2
 
 
+def test_a_list_is_sorted_by_a_column_and_by_no_hidden_one(config: str) -> None:
+    def order(*more: str) -> list[str]:
+        found = dialgate("calls", "list", *more, "--json", "-c", config).json["items"]
+        return [each["claimed_by"][-6:] for each in found]
+
+    newest_first = order()
+    assert order("--sort", "at") == newest_first[::-1]
+    assert order("--sort", "agent") == sorted(newest_first)
+    assert order("--sort", "-agent", "--since", "yesterday") == sorted(newest_first, reverse=True)
+    refused = dialgate("calls", "list", "--sort", "number", "-c", config)
+    assert refused.code == 2 and "-seconds" in refused.err
+    assert dialgate("recording", "list", "--sort", "-seconds", "-c", config).err == "There is no recording.\n"
+
+
 def test_an_entry_of_the_log_shows_a_number_in_part(config: str) -> None:
-    (decision,) = dialgate("audit", "leaves", "--kind", "decision", "--json", "-c", config).json["items"]
+    decision = dialgate("audit", "leaves", "--kind", "decision", "--json", "-c", config).json["items"][-1]
     shown = dialgate("audit", "leaf", str(decision["index"]), "--json", "-c", config)
     assert shown.json["body"]["number"] == "+44 20 79** **01"
     assert "79460101" not in shown.out

@@ -361,3 +361,70 @@ def test_every_question_has_its_index(store, ask, steps):
     for step in steps:
         assert any(step in line for line in plan), plan
     assert not any(line in ("SCAN calls", "SCAN facts") for line in plan), plan
+
+
+# --- in the order of a column
+
+LENGTHS = (None, 12.5, 3.25, None, 3.25, 60.1, 3.25, 0.1 + 0.2, None)
+
+
+def lasted(store):
+    """Calls of these lengths, by two agents in turn; one of them was erased, the agent's name with it."""
+    for n, seconds in enumerate(LENGTHS):
+        at = START + timedelta(minutes=n // 2)
+        put(store, decision(f"c{n}", at=at, claimed_by=f"account:{'ab'[n % 2]}"))
+        if seconds is not None:
+            put(store, Fact("ended", f"c{n}", at, "gate", {"seconds": seconds, "by": "caller", "bridged": True}))
+
+
+def walked(store, sort, limit, *, backward=False, **more):
+    found, place = [], paging.END if backward else None
+    while True:
+        page = window(store, sort=sort, limit=limit, **{"before" if backward else "after": place}, **more)
+        found = ids(page) + found if backward else found + ids(page)
+        place = page.prev if backward else page.next
+        if place is None:
+            return found
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 50])
+@pytest.mark.parametrize("backward", [False, True])
+def test_sorted_pages_hold_every_call_once_those_without_a_value_last(store, limit, backward):
+    lasted(store)
+    up = ["c7", "c2", "c4", "c6", "c1", "c5", "c0", "c3", "c8"]
+    assert walked(store, "seconds", limit, backward=backward) == up
+    assert walked(store, "-seconds", limit, backward=backward) == [*reversed(up[:6]), *reversed(up[6:])]
+    assert walked(store, "at", limit, backward=backward) == [f"c{n}" for n in range(9)]
+    by_agent = [f"c{n}" for n in (0, 2, 4, 6, 8, 1, 3, 5, 7)]
+    assert walked(store, "agent", limit, backward=backward) == by_agent
+    assert walked(store, "-seconds", limit, backward=backward, agent="b") == ["c5", "c1", "c7", "c3"]
+    assert walked(store, "-seconds", limit, backward=backward, text="account:a") == ["c6", "c4", "c2", "c8", "c0"]
+
+
+def test_a_page_that_is_sorted_tells_no_value_in_its_cursor(store):
+    lasted(store)
+    page = window(store, sort="agent", limit=2)
+    assert "account" not in page.next
+
+
+@pytest.mark.parametrize("sort", ["number", "-number", "seconds; DROP TABLE calls", "--seconds", "-"])
+def test_a_column_that_no_list_is_sorted_by_is_refused(store, sort):
+    with pytest.raises(UsageError, match="not sorted"):
+        window(store, sort=sort)
+
+
+@pytest.mark.parametrize("sort", ["seconds", "-seconds", "agent", "-reason", "at"])
+def test_sorting_all_calls_sorts_nothing_an_index_has_the_order(store, sort):
+    lasted(store)
+
+    def read(tx):
+        asked = []
+        connection = tx._connection
+        connection.set_trace_callback(asked.append)
+        page = search.calls_window(tx, sort=sort, limit=2)
+        search.calls_window(tx, sort=sort, limit=2, after=page.next)
+        connection.set_trace_callback(None)
+        return [row[3] for sql in asked for row in connection.execute(f"EXPLAIN QUERY PLAN {sql}")]
+
+    plans = store.call(read)
+    assert plans and not [plan for plan in plans if "B-TREE" in plan], plans

@@ -58,13 +58,16 @@ class CallsList(Paged[Page[CallRow]], frozen=True, kw_only=True):
     """Asked for before this time."""
     agent: Line | None = None
     """Part of who called: ``alice`` of ``account:alice``."""
+    sort: Line | None = None
+    """``at``, ``agent``, ``reason`` or ``seconds``, with ``-`` before it downwards; None: newest first. What has no
+    value comes last."""
     masked: bool = False
     """Hide part of each number."""
 
 
 @operation(CallsList, "calls_list", roles=EVERYBODY)
 def calls_list(folder: DataFolder, asked: CallsList, caller: Caller) -> Page[CallRow]:
-    """Every attempt, newest first.
+    """Every attempt, newest first or sorted.
 
     Read beside the store: whoever scrolls through a million calls keeps no decision waiting.
     """
@@ -83,6 +86,7 @@ def calls_list(folder: DataFolder, asked: CallsList, caller: Caller) -> Page[Cal
             since=asked.since,
             until=asked.until,
             agent=asked.agent,
+            sort=asked.sort,
         )
     )
     return Page(items=convert(rows, list[CallRow]), next=after, prev=before)

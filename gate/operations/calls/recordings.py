@@ -62,16 +62,25 @@ class RecordingList(Paged[Page[ListedRecording]], frozen=True, kw_only=True):
     """Opened at this time or later."""
     until: Moment | None = None
     """Opened before this time."""
+    sort: Line | None = None
+    """``at`` or ``seconds``, with ``-`` before it downwards; None: newest first. What has no value comes last."""
     masked: bool = False
     """Hide part of each number."""
 
 
 @operation(RecordingList, "recording_list", roles=EVERYBODY)
 def recording_list(folder: DataFolder, asked: RecordingList, caller: Caller) -> Page[ListedRecording]:
-    """The recordings, newest first."""
+    """The recordings, newest first or sorted."""
     rows, after, before = folder.read(
         lambda tx: recordings_window(
-            tx, asked.after, asked.before, asked.limit, asked.text, since=asked.since, until=asked.until
+            tx,
+            asked.after,
+            asked.before,
+            asked.limit,
+            asked.text,
+            since=asked.since,
+            until=asked.until,
+            sort=asked.sort,
         )
     )
     return Page(items=convert(rows, list[ListedRecording]), next=after, prev=before)
