@@ -15,7 +15,8 @@ here it is only shown. What needs files or private keys comes in from outside (`
 - ``palette``   the actions as the command palette offers them; ``help``: what ``?`` shows
 - ``manual``    a page of the manual, opened from there
 - ``web``       the console in a browser on this machine, and who may come in; ``web_page.html`` is its page
-- ``served``    one browser window's process: what bounds it
+- ``web_window`` one browser window, and the files that it may take; ``served``: its process, and what bounds that
+- ``spoken``    the screen in words, for a browser's screen reader
 - ``theme``     colours, and the tones of states; ``words``: values of the gate as short texts with a tone
 
 How to add a mode (``NAME`` is in ``keys.MODES``; ``modes/calls.py`` is the pattern):

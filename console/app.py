@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import gc
+import io
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import msgspec
@@ -27,7 +30,7 @@ from console.served import ServedDriver
 from console.theme import BAD, CSS, PLAIN, THEMES
 from console.widgets.ask import Ask
 from console.widgets.pick import Pick
-from console.widgets.rows import Column
+from console.widgets.rows import Column, RowsTable
 from console.words import it_is, trouble
 from gate.errors import GateError, RefusedError
 from gate.manual import INDEX
@@ -172,6 +175,19 @@ class ConsoleApp(App[None]):
         self._undo = Undo(what, back, time.monotonic() + UNDO_SECONDS)
         self.notify(f"{what}\nz: undo", timeout=10, markup=False)
 
+    async def saved(self, path: Path) -> None:
+        """A file was written here: where the console is in a browser, that is offered it, too."""
+        files = self.setup.files
+        if not self.is_web or files is None:
+            return
+        try:
+            file = await on_thread(partial(files.open, path))
+        except GateError as error:
+            self.complain(error)
+            return
+        size = file.seek(0, io.SEEK_END)
+        self.deliver_binary(file, save_directory=path.parent, save_filename=path.name, name=str(size))
+
     def nothing_to_undo(self) -> None:
         """Something else was done: what was done before it is not the last act any more, which alone is taken back."""
         self._undo = None
@@ -261,12 +277,18 @@ class ConsoleApp(App[None]):
             self.run_worker(self._ask_to_find(), group="quit", exclusive=True)
 
     async def _ask_to_find(self) -> None:
-        found = await self.push_screen_wait(FindDialog(self._finds))
+        found = await self.push_screen_wait(FindDialog(self._finds, self.setup.searches, self._callers()))
         if found is None:
             return
         mode, text = found
         self._finds = [text, *(each for each in self._finds if each != text)][:FINDS]
         await self.go(Place(mode), text)
+
+    def _callers(self) -> set[str]:
+        """Agents and PBXs whose calls are on the screen, by their names."""
+        rows = [table.row_at(at) for table in self.screen.query(RowsTable) for at in table.visible_rows()]
+        names = (str(row.get("claimed_by") or "") for row in rows if row)
+        return {name.partition(":")[2] for name in names} - {""}
 
     def action_mode(self, name: str) -> None:
         """Go to a mode."""

@@ -54,13 +54,24 @@ TABLE: Final[list[BindingType]] = [
     bind("table.first", "g,home", "first", "first"),
     bind("table.last", "G,end", "last", "last"),
 ]
+MARKS: Final[list[BindingType]] = [
+    bind("table.mark", "space", "mark", "mark", shown_as="space", more="mark a row, or take its mark away")
+]
 REVEAL: Final[list[BindingType]] = [
     bind("list.reveal", "u", "reveal", "unmask", show=True, more="show the number in full; the log keeps why")
 ]
 LIST: Final[list[BindingType]] = [
     bind("list.filter", "slash", "filter", "filter", show=True, shown_as="/"),
+    bind("list.sort", "S", "sort", "sort", more="sort by a column"),
     bind("list.pause", "p", "pause", "pause, or follow what happens"),
     *REVEAL,
+]
+CALLS: Final[list[BindingType]] = [
+    bind("calls.hold", "h", "hold", "hold", more="hold the recordings of what is marked against erasure")
+]
+RECORDINGS: Final[list[BindingType]] = [
+    bind("recordings.hold", "h", "hold", "hold", more="hold what is marked against erasure"),
+    bind("recordings.export", "e", "export", "export", more="export what is marked as WAVs"),
 ]
 REGISTERS: Final[list[BindingType]] = [
     bind("registers.import", "i", "import", "import", show=True, more="import a register file"),
@@ -166,6 +177,11 @@ AUDIT: Final[list[BindingType]] = [
         more="a month, Article 30, tomorrow, configuration",
     ),
     bind("audit.verifier_key", "K", "verifier_key", "verifier key"),
+    bind("audit.compare", "C", "compare", "compare", more="compare checkpoints that you have kept with the log"),
+    bind("audit.add", "a", "add", "add", more="put a public key on the register"),
+    bind("audit.terms", "t", "terms", "terms", more="put a recipient on other terms"),
+    bind("audit.retire", "d", "retire", "retire", more="seal nothing more to a recipient"),
+    bind("audit.passphrase", "P", "passphrase", "passphrase", more="change the passphrase of a private key"),
 ]
 TODAY: Final[list[BindingType]] = [bind("today.find", "slash", "app.find", "find", show=True, shown_as="/")]
 CALL: Final[list[BindingType]] = [
@@ -178,6 +194,12 @@ LIVE: Final[list[BindingType]] = [
 ]
 DIALOG: Final[list[BindingType]] = [
     bind("dialog.leave", "escape", "leave", "cancel", show=True, shown_as="esc"),
+]
+FIND: Final[list[BindingType]] = [
+    *DIALOG,
+    bind(
+        "find.keep", "ctrl+s", "keep", "keep", show=True, shown_as="^s", more="keep this search, or keep it no longer"
+    ),
 ]
 HELP: Final[list[BindingType]] = [bind("help.manual", "m", "manual", "manual", more="the page of the manual")]
 MANUAL: Final[list[BindingType]] = [

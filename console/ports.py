@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, BinaryIO, Protocol
 
 from gate.types import Progress
 
@@ -68,6 +68,10 @@ class Opener(Protocol):
         """Open a key file and keep the key in memory until ``lock``; returns the name of its holder."""
         ...
 
+    def change_passphrase(self, key: Path, old: str, new: str) -> str:
+        """Close a key file with another passphrase, in its place; returns the name of its holder."""
+        ...
+
     def holder(self) -> str:
         """Whose key is open; empty where none is."""
         ...
@@ -119,10 +123,18 @@ class Opener(Protocol):
 
 
 class Files(Protocol):
-    """Writes files for the console, and takes the digest of one. Called on a worker's thread."""
+    """Writes files for the console, opens what was written, takes the digest of one. Called on a worker's thread."""
 
     def write(self, path: Path, data: bytes) -> None:
         """Write a file that must not exist, with the folders that it needs; raises ``GateError``."""
+        ...
+
+    def open(self, path: Path) -> BinaryIO:
+        """A file of this account's that was written here, to be handed to its browser; raises ``GateError``."""
+        ...
+
+    def text(self, path: Path, most: int) -> str:
+        """A small file of text, of at most so many bytes; raises ``GateError``."""
         ...
 
     def digest(self, path: Path) -> str:
@@ -150,6 +162,22 @@ class Papers(Protocol):
         ...
 
 
+class Searches(Protocol):
+    """What this person looks for again and again. Called on a worker's thread; raises ``GateError``."""
+
+    def all(self) -> Sequence[tuple[str, str]]:
+        """(mode, line), the last kept first."""
+        ...
+
+    def keep(self, where: str, find: str) -> None:
+        """Keep one."""
+        ...
+
+    def drop(self, where: str, find: str) -> None:
+        """Keep it no longer."""
+        ...
+
+
 @dataclass(frozen=True)
 class Setup:
     """All that the console is started with."""
@@ -164,6 +192,8 @@ class Setup:
     """None: nothing is saved here."""
     papers: Papers | None = None
     """None: no page is made here."""
+    searches: Searches | None = None
+    """None: no search is kept here."""
     keys: Mapping[str, str] = field(default_factory=dict)
     """Binding id -> keys with commas, in place of those of ``console.keys``."""
     theme: str = ""

@@ -8,6 +8,7 @@ the one of textual-serve loads a font from elsewhere.
 A browser sends a cookie to every port of a host, and counts them all as one site: what another account serves on this
 machine would be given ours. So all is served under a path that nobody can guess, and the cookie is for that path alone.
 The path is told by the redirect that takes the token, for what is printed may be seen (a browser's command line is).
+A file that the console saved is taken under that path, too, by a name that nobody can guess, once (``web_window``).
 
 It listens on 127.0.0.1 alone, without TLS: from another machine, tunnel the same port (``ssh -L 8090:127.0.0.1:8090``).
 Who is served acts with the rights of the account that started it.
@@ -26,9 +27,10 @@ from pathlib import Path
 
 import aiohttp_jinja2
 import jinja2
-from aiohttp import web
+from aiohttp import WSCloseCode, web
 from textual_serve.server import Server
 
+from console.web_window import Window
 from gate.errors import ControlError
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -131,6 +133,7 @@ class _Served(Server):
         here = Path(__file__).parent
         super().__init__(shlex.join(command), host=LOOPBACK, title="Dialgate", templates_path=here)
         self._door = door
+        self._windows: set[Window] = set()
         self._open = 0
 
     def app(self) -> web.Application:
@@ -146,6 +149,8 @@ class _Served(Server):
             [
                 web.get(self._door.place, self._page, name="index"),
                 web.get(f"{self._door.place}ws", self._session, name="websocket"),
+                web.get(f"{self._door.place}page.js", self._script),
+                web.get(f"{self._door.place}file/{{key}}", self._file, allow_head=False),
                 web.static(f"{self._door.place}static", self.statics_path, name="static"),
             ]
         )
@@ -173,6 +178,7 @@ class _Served(Server):
         context = {
             "font_size": 16,
             "app_websocket_url": f"ws://{request.host}{self._door.place}ws",
+            "page_script_url": f"{self._door.place}page.js",
             "config": {"static": {"url": f"{self._door.place}static/"}},
             "application": {"name": self.title},
         }
@@ -184,6 +190,30 @@ class _Served(Server):
         )
         return page
 
+    async def _script(self, request: web.Request) -> web.StreamResponse:
+        return web.FileResponse(Path(__file__).parent / "web_page.js")
+
+    async def _file(self, request: web.Request) -> web.StreamResponse:
+        """A file that a console saved, once; cut short where that ends, which its length tells the browser."""
+        key = request.match_info["key"]
+        found = [(window, file) for window in tuple(self._windows) if (file := await window.take(key)) is not None]
+        if not found:
+            return _refused("This file was taken already, or its console has ended.", status=404)
+        window, file = found[0]
+        response = web.StreamResponse(headers=HEADERS)
+        response.content_type = "application/octet-stream"
+        response.content_length = file.size
+        response.headers["Content-Disposition"] = f'attachment; filename="{file.name}"'
+        response.force_close()
+        try:
+            await response.prepare(request)
+            async for piece in file.read():
+                await response.write(piece)
+            await response.write_eof()
+        finally:
+            window.done(file)
+        return response
+
     async def _session(self, request: web.Request) -> web.StreamResponse:
         if self._open >= SESSIONS:
             return _refused(f"{SESSIONS} consoles are open already; close one.", status=503)
@@ -192,6 +222,34 @@ class _Served(Server):
             return await self.handle_websocket(request)
         finally:
             self._open -= 1
+
+    async def handle_websocket(self, request: web.Request) -> web.WebSocketResponse:
+        """As the server of textual-serve, with a ``Window``."""
+        websocket = web.WebSocketResponse(heartbeat=15)
+        await websocket.prepare(request)
+        window = Window(
+            self.command,
+            place=f"{self._door.place}file/",
+            write_bytes=websocket.send_bytes,
+            write_str=websocket.send_str,
+            close=websocket.close,
+            download_manager=self.download_manager,
+        )
+        self._windows.add(window)
+        try:
+            await window.start(_cells(request, "width", 80), _cells(request, "height", 24))
+            await self._process_messages(websocket, window)
+        except (AssertionError, AttributeError, LookupError, TypeError, ValueError):
+            await websocket.close(code=WSCloseCode.UNSUPPORTED_DATA)  # no page of ours says such things
+        finally:
+            self._windows.discard(window)
+            await window.stop()
+        return websocket
+
+
+def _cells(request: web.Request, name: str, otherwise: int) -> int:
+    given = request.query.get(name, "")
+    return int(given) if given.isdecimal() and given.isascii() and len(given) <= 4 else otherwise
 
 
 def _refused(why: str, *, status: int = 403) -> web.Response:

@@ -1,6 +1,7 @@
 """The modes, keys 0 to 8: a module each, loaded when it is first gone to.
 
-- ``base``        what every mode and detail has: status line, footer, trouble; ``listing``: lists, filters, pages
+- ``base``        what every mode and detail has: status line, footer, trouble; ``listing``: lists, filters, pages;
+                  ``sorting``: their order
 - ``detail``      what every detail has; ``row``: one row of fields, ``revealing``: a number in full, for its time
 - ``sure``        a question before what one letter would do
 - ``finding``     one line that finds; ``related``: what belongs to a call
@@ -11,14 +12,15 @@
 - ``contacts``    the CRM's contacts as they were screened; ``contact``: one of them, ``contact_file``: lists in and
                  changes out, ``contact_shown``: both in words; ``check_shown``: a check in words
 - ``calls``       every attempt, its decision explained, its leaf
-- ``recordings``  sealed recordings: waveform, export, play, hold
+- ``recordings``  sealed recordings: waveform, export, play, hold; ``recordings_list``: all, and those that are marked
 - ``retention``   what goes when (``retention_calendar``, ``retention_day``), the sweep, ``retention_holds``;
                  ``retention_shown`` says it in words; ``waiting``: what waits for a second person
 - ``requests``    requests by state and deadline: ``requests_board``, ``request_detail`` with the steps that
   ``request_rules`` allow, ``request_forms``, ``request_found``, ``request_letter``, ``request_doing`` (what cannot be
   undone), ``request_shown``; ``private_key``: one is opened
-- ``audit``       leaves, checkpoints, recipients; verify and sign; ``audit_bundle``: an export, ``audit_shown``: all of
-                 it in words, ``audit_detail``: a leaf; ``reports``: a month, Article 30, tomorrow, configuration, roles
+- ``audit``       leaves, checkpoints, recipients; verify and sign; ``audit_bundle``: an export, ``audit_keys``: the
+                 register of recipients, ``audit_shown``: all of it in words, ``audit_detail``: a leaf; ``reports``: a
+                 month, Article 30, tomorrow, configuration, roles
 """
 
 from __future__ import annotations

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
 from typing import ClassVar, TypeVar
 
 from textual import on, work
@@ -9,7 +12,8 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 
 from console import keys, words
-from console.modes import audit_bundle, reports
+from console.feed import on_thread
+from console.modes import audit_bundle, audit_keys, reports
 from console.modes import audit_shown as shown
 from console.modes.audit_detail import LeafDetail, TextDetail
 from console.modes.listing import ListMode, View
@@ -21,7 +25,7 @@ from console.widgets.report import Report, Section
 from console.widgets.rows import Column, Row
 from console.widgets.working import Working
 from gate.core.showing import clean
-from gate.errors import GateError, StoppedError
+from gate.errors import GateError, StoppedError, UsageError
 from gate.operations.audit.checkpoints import AuditCheckpoint, AuditKey, CheckpointsList
 from gate.operations.audit.leaves import AuditLeaves, AuditStatus, LogNow
 from gate.operations.audit.signed_log import LogVerified
@@ -30,6 +34,8 @@ from gate.operations.keys.recipients import KeyList, Recipients
 from gate.operations.operation import Request
 
 R = TypeVar("R")
+MOST_NOTE = 8000
+"""Bytes of a checkpoint's file."""
 LEAVES, CHECKPOINTS, KEYS = range(3)
 
 VIEWS = (
@@ -76,9 +82,9 @@ class Mode(ListMode):
         "Every leaf of the evidence log, newest first. / finds by part of a kind or of who did it, by the beginning of "
         "an id, or by a leaf's number. Enter shows what a leaf commits to. Tab goes on to the signed heads, and to "
         "those who can open recordings or be given exports. v verifies the log, c signs it as it is, e makes a bundle "
-        "for an auditor, K shows the verifier key, R makes the reports and shows how the gate is set up. Checkpoints "
-        "that you have kept are compared on the command line: "
-        "dialgate audit verify --checkpoint FILE."
+        "for an auditor, K shows the verifier key, R makes the reports and shows how the gate is set up. "
+        "Among the checkpoints C compares those that you have kept with the log. Among the keys a puts one on the "
+        "register, t puts it on other terms, d retires it; P changes the passphrase of a private key here."
     )
 
     def __init__(self) -> None:
@@ -94,9 +100,16 @@ class Mode(ListMode):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """What this account may."""
         may = self.feed.session.may
+        if action == "compare":
+            return self.at == CHECKPOINTS and (may("audit_verify") or None)
         needs = {"verify": "audit_verify", "checkpoint": "audit_checkpoint", "verifier_key": "audit_key"}
         if action in needs:
             return may(needs[action]) or None
+        registers = {"add": "key_add", "terms": "key_change", "retire": "key_retire"}
+        if action in registers:
+            return self.at == KEYS and (may(registers[action]) or None)
+        if action == "passphrase":
+            return self.at == KEYS
         if action == "export":
             return (self.app.setup.opener is not None and may("audit_export")) or None
         return super().check_action(action, parameters)
@@ -178,27 +191,28 @@ class Mode(ListMode):
     @work
     async def action_verify(self) -> None:
         """Compute all of it anew, and say what was found."""
-        form = await self.app.push_screen_wait(
-            Ask(
-                "Verify the log?",
-                (
-                    Field(
-                        "vkey",
-                        "Verifier key, as you know it from elsewhere",
-                        hint="empty: the gate's own",
-                        needed=False,
-                    ),
-                ),
-                said="Rows, leaves, roots and lists are computed anew. That it was asked is kept in the log.",
-                act="Verify",
-            )
-        )
+        await self._verify("Verify the log?", "Verify", ())
+
+    @work
+    async def action_compare(self) -> None:
+        """The same, and that the log has grown from each checkpoint that was kept elsewhere."""
+        if self.app.setup.files is None:
+            self.notify("No file is read here: dialgate audit verify --checkpoint FILE", timeout=6)
+            return
+        field = Field("checkpoints", "Checkpoints that you have kept: files, with commas between")
+        await self._verify("Compare checkpoints with the log?", "Compare", (field,))
+
+    async def _verify(self, title: str, act: str, more: Sequence[Field]) -> None:
+        vkey = Field("vkey", "Verifier key, as you know it from elsewhere", hint="empty: the gate's own", needed=False)
+        said = "Rows, leaves, roots and lists are computed anew. That it was asked is kept in the log."
+        asked = Ask(title, (*more, vkey), said=said, act=act, send=self._asked)
+        form = await self.app.push_screen_wait(asked)
         if form is None:
             return
         answer = await self.app.push_screen_wait(
             Working(
                 "Verifying the log",
-                lambda progress: self.feed.ask(AuditVerify(vkey=form["vkey"].strip()), progress=progress),
+                lambda progress: self.feed.ask(form, progress=progress),
                 lambda: self.feed.ask(AuditCancel()),
             )
         )
@@ -211,6 +225,38 @@ class Mode(ListMode):
                 TextDetail(self.MODE, "Verification", shown.verification(answer), _line(answer), "the result")
             )
         self.returned()
+
+    async def _asked(self, told: Mapping[str, str]) -> AuditVerify:
+        """What was filled in, the files read: one that is none is said in the form."""
+        files, notes = self.app.setup.files, list[tuple[str, str]]()
+        for name in filter(None, (each.strip() for each in told.get("checkpoints", "").split(","))):
+            if files is None:
+                raise UsageError("no file is read here", hint="dialgate audit verify --checkpoint FILE")
+            notes.append((name[-200:], await on_thread(partial(files.text, Path(name), MOST_NOTE))))
+        return AuditVerify(vkey=told["vkey"].strip(), checkpoints=notes)
+
+    @work
+    async def action_add(self) -> None:
+        """Put a public key on the register."""
+        if await audit_keys.add(self):
+            self.table.reload()
+
+    @work
+    async def action_terms(self) -> None:
+        """Put the recipient under the cursor on other terms."""
+        if (row := self.table.row) is not None and await audit_keys.change(self, row):
+            self.table.reload()
+
+    @work
+    async def action_retire(self) -> None:
+        """Retire the key under the cursor."""
+        if (row := self.table.row) is not None and await audit_keys.retire(self, row):
+            self.table.reload()
+
+    @work
+    async def action_passphrase(self) -> None:
+        """Close a private key with another passphrase."""
+        await audit_keys.change_passphrase(self)
 
     @work
     async def action_checkpoint(self) -> None:
@@ -239,6 +285,7 @@ class Mode(ListMode):
         answer = await audit_bundle.export(self, opener, who)
         if answer is not None:
             self.app.done("\n".join(text for text, _ in audit_bundle.written(answer)))
+            await self.app.saved(Path(str(answer["file"])))
         self.returned()
 
 

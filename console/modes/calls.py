@@ -14,6 +14,7 @@ from console.late import open_detail
 from console.modes.detail import DetailScreen
 from console.modes.listing import ListMode, View, looked_for
 from console.modes.related import go_to
+from console.modes.retention_holds import hold_each
 from console.modes.revealing import reveal
 from console.theme import BAD, DIM, OK, PLAIN, WARN
 from console.widgets.report import Section
@@ -42,8 +43,10 @@ class Mode(ListMode):
     HELP_TEXT = (
         "Every attempt that the gate decided, newest first. / finds by a number or its beginning, by a word of the "
         "reason, by who called, or by the beginning of an id. Enter explains the decision and shows its leaf. "
-        "u shows a number in full for half a minute; the log keeps who asked, and why."
+        "u shows a number in full for half a minute; the log keeps who asked, and why. The space bar marks a call; h "
+        "holds the recordings of all that are marked. S sorts by a column."
     )
+    BINDINGS: ClassVar[list[BindingType]] = keys.CALLS
     VIEWS = (
         View(
             "calls",
@@ -54,8 +57,23 @@ class Mode(ListMode):
             filters=looked_for,
             finds="day, time, number, agent, reason or id, combined: 25/11 14:00-14:30 alice listed",
             kind="call",
+            sorts={"Asked": "-at", "From": "agent", "Reason": "reason", "Talk": "-seconds"},
+            marks=True,
         ),
     )
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What this account may."""
+        if action == "hold":
+            return self.feed.session.may("hold_add") or None
+        return super().check_action(action, parameters)
+
+    @work
+    async def action_hold(self) -> None:
+        """Hold what is marked."""
+        ids = [str(row["call_id"]) for row in self.chosen]
+        if ids and await hold_each(self, "call_id", ids):
+            self.unmark()
 
     async def preview(self, row: Row) -> Sequence[Section]:
         """The call explained."""

@@ -16,6 +16,7 @@ from console.modes.revealing import reveal
 from console.theme import BAD, DIM, WARN
 from console.widgets.danger import Danger, Plan, danger
 from console.widgets.report import Section
+from gate.errors import UsageError
 from gate.operations.contacts.forgetting import ContactsForget
 from gate.operations.contacts.pages import ContactShown, ContactsShow
 from gate.types import Progress
@@ -102,24 +103,43 @@ class ContactDetail(DetailScreen):
             self.app.screen.post_message(LinkChanged())  # the list looks again
 
 
-async def forget(screen: GateScreen, ident: str) -> bool:
-    """Forget the number of a contact, after a dry run; True where it was done. Call it in a worker."""
+async def forget(screen: GateScreen, *idents: str) -> bool:
+    """Forget the numbers of contacts, after a dry run; True where it was done. Call it in a worker."""
+    plans: dict[str, str] = {}
+    """Contact -> digest of what is to go, each number once."""
 
     async def dry_run() -> Plan:
-        would = await screen.feed.ask(ContactsForget(id=ident, dry_run=True, masked=True))
-        count = would.forgotten
+        plans.clear()
+        count, shown = 0, words.NOTHING
+        for ident in idents:
+            try:
+                would = await screen.feed.ask(ContactsForget(id=ident, dry_run=True, masked=True))
+            except UsageError:
+                if len(idents) == 1:
+                    raise
+                continue  # it went meanwhile, or with another contact of its number
+            if would.digest and would.digest not in plans.values():
+                plans[ident] = would.digest
+                count, shown = count + would.forgotten, words.number(would.number)
+        numbers = ("Number", shown) if len(idents) == 1 else ("Numbers", words.count(len(plans)))
         return Plan(
-            digest=would.digest or "",
-            counts=[("Number", words.number(would.number)), ("Delete", (words.many(count, "contact"), BAD))],
+            digest=" ".join(plans.values()),
+            counts=[numbers, ("Delete", (words.many(count, "contact"), BAD))],
             phrase=f"forget {count}",
+            nothing="" if plans else "None of them is there any more.",
         )
 
-    async def act(digest: str, reason: str, _progress: Progress) -> str:
-        done = await screen.feed.ask(ContactsForget(id=ident, execute=digest, reason=reason, masked=True))
-        return f"{words.many(done.forgotten, 'contact')} forgotten. Take the number out of the CRM too."
+    async def act(_digest: str, reason: str, progress: Progress) -> str:
+        gone = 0
+        for place, (ident, digest) in enumerate(plans.items()):
+            progress(place / len(plans), f"{place + 1:,} of {len(plans):,}")
+            done = await screen.feed.ask(ContactsForget(id=ident, execute=digest, reason=reason, masked=True))
+            gone += done.forgotten
+        taken = "number" if len(plans) == 1 else "numbers"
+        return f"{words.many(gone, 'contact')} forgotten. Take the {taken} out of the CRM too."
 
     what = Danger(
-        "Forget a number",
+        "Forget a number" if len(idents) == 1 else f"Forget the numbers of {len(idents):,} contacts",
         "What is kept of its contacts is deleted, and does not come back by itself; but the CRM's next list brings it "
         "back where it is still there. Objections and consents stay.",
         "Forget",

@@ -52,6 +52,7 @@ VIEWS = (
         filters=lambda text: {"text": text},
         finds="the beginning of a number, part of a reference, a verdict, a reason",
         kind="contact",
+        marks=True,
     ),
     View(
         "changes",
@@ -87,7 +88,8 @@ class Mode(ListMode):
         "The CRM's contacts with what the last screening said of each. It is for reports: every call is screened when "
         "it is made. / finds the beginning of a number, part of a reference, a verdict or a reason. Tab goes on to "
         "what is newly blocked or allowed (d: since which day; e writes it as a CSV for the CRM) and to the rows of "
-        "the file that were no contact. i imports a list; s screens all of them again; x forgets a number."
+        "the file that were no contact. i imports a list; s screens all of them again; x forgets a number, or "
+        "those of all contacts that are marked with the space bar."
     )
 
     def __init__(self) -> None:
@@ -225,6 +227,7 @@ class Mode(ListMode):
                 raise answer
             data, count = answer or (b"", 0)
             await on_thread(partial(files.write, output, data))
+            await self.app.saved(output)
             return f"Written: {output}, {words.many(count, 'change')}"
 
         title = f"Export what has changed since {since:%d %b %Y}"
@@ -235,8 +238,9 @@ class Mode(ListMode):
 
     @work
     async def action_forget(self) -> None:
-        """Forget the number under the cursor."""
-        row = self.table.row
-        if row is not None and await forget(self, str(row["id"])):
+        """Forget the numbers of what is marked, else the one under the cursor."""
+        ids = [str(row["id"]) for row in self.chosen]
+        if ids and await forget(self, *ids):
+            self.unmark()
             self.table.reload()
             self._look()

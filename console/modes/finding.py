@@ -1,10 +1,15 @@
-"""Find: one line for a day, a time, an agent, a reason, a number, in calls, recordings, contacts or requests."""
+"""Find: one line for a day, a time, an agent, a reason, a number, in calls, recordings, contacts or requests.
+
+What somebody looks for again and again is kept with ``^s``, for them alone.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import ClassVar, Final
+from collections.abc import Callable, Collection, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Final
 
+from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -12,12 +17,19 @@ from textual.suggester import Suggester
 from textual.widgets import Input, Static
 
 from console import keys
+from console.feed import on_thread
+from console.theme import DIM, PLAIN
 from console.widgets.choice import Choice
 from console.widgets.dialog import DIALOG_CSS, Dialog
 from console.widgets.line import Line
-from console.words import today
+from console.widgets.rows import Column, LocalTable, RowsTable
+from console.words import today, trouble
 from gate.core.finding import sought
 from gate.core.terms import Reason
+from gate.errors import GateError
+
+if TYPE_CHECKING:
+    from console.ports import Searches
 
 WHERE: Final = ("calls", "recordings", "contacts", "requests")
 _WORDS: Final = sorted(
@@ -26,19 +38,20 @@ _WORDS: Final = sorted(
 
 
 class Words(Suggester):
-    """The rest of the last word: of a reason, a day, or of a line that was looked for before."""
+    """The rest of the last word: of a reason, a day, who called, or of a line that was looked for before."""
 
-    def __init__(self, before: Sequence[str]) -> None:
+    def __init__(self, before: Sequence[str], callers: Collection[str] = ()) -> None:
         super().__init__(use_cache=False)
-        self._before = tuple(before)
+        self.before = tuple(before)
+        self._words = sorted({*_WORDS, *callers})
 
     async def get_suggestion(self, value: str) -> str | None:
         """The whole line with it."""
-        for line in self._before:
+        for line in self.before:
             if value and line.startswith(value) and line != value:
                 return line
         head, _, last = value.rpartition(" ")
-        found = next((word for word in _WORDS if len(last) > 1 and word.startswith(last) and word != last), None)
+        found = next((word for word in self._words if len(last) > 1 and word.startswith(last) and word != last), None)
         return f"{head} {found}".strip() if found else None
 
 
@@ -46,7 +59,7 @@ class FindDialog(Dialog["tuple[str, str] | None"]):
     """Its answer is the mode in which is looked, and the line; None where it was left."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        *keys.DIALOG,
+        *keys.FIND,
         Binding("up", "before(1)", show=False, priority=True),
         Binding("down", "before(-1)", show=False, priority=True),
     ]
@@ -57,26 +70,68 @@ class FindDialog(Dialog["tuple[str, str] | None"]):
     FindDialog .dialog-title {{ text-style: bold; color: $primary; }}
     FindDialog Input {{ padding: 0 1; background: $panel; }}
     FindDialog .find-said {{ color: $muted; }}
+    FindDialog LocalTable {{ height: auto; max-height: 8; background: $surface; padding: 0; }}
     """
 
-    def __init__(self, before: Sequence[str]) -> None:
-        """``before``: lines that were looked for, the last first."""
+    def __init__(self, before: Sequence[str], searches: Searches | None = None, callers: Collection[str] = ()) -> None:
+        """``before``: lines that were looked for, the last first. ``callers``: names to suggest."""
         super().__init__()
         self._before = list(before)
         self._at = -1
+        self._searches = searches
+        self._words = Words(before, callers)
+        self._table = LocalTable(_KEPT, key_of="key", none="")
 
     def compose(self) -> ComposeResult:
         """The line, how it is understood, where is looked."""
         with Vertical():
             yield Static("Find", classes="dialog-title", markup=False)
-            yield Line(id="line", placeholder="25/11 14:00-14:30 alice listed", suggester=Words(self._before))
+            yield Line(id="line", placeholder="25/11 14:00-14:30 alice listed", suggester=self._words)
             yield Static(_HOW, classes="find-said", id="said", markup=False)
             yield Choice(WHERE, id="where")
+            yield self._table
             yield Static(_KEYS, classes="find-said", markup=False)
 
     def on_mount(self) -> None:
         """Type at once."""
+        self._table.display = False
         self.query_one(Line).focus()
+        self._show_kept()
+
+    @work(group="kept")
+    async def _show_kept(self, change: Callable[[], None] | None = None) -> None:
+        """What is kept, when that was changed."""
+        if self._searches is None:
+            return
+        try:
+            if change is not None:
+                await on_thread(change)
+            kept = await on_thread(self._searches.all)
+        except GateError as error:
+            self.query_one("#said", Static).update(trouble(error))
+            return
+        self._words.before = (*self._before, *(line for _, line in kept))
+        self._table.display = bool(kept)
+        self._table.styles.height = min(8, len(kept) + 1)
+        self._table.set_rows([{"key": f"{where} {line}", "where": where, "line": line} for where, line in kept])
+        if not kept and self.focused is self._table:
+            self.query_one(Line).focus()
+
+    @on(RowsTable.Opened)
+    def _kept_opened(self, message: RowsTable.Opened) -> None:
+        if (row := message.table.row) is not None:
+            self.dismiss((row["where"], row["line"]))
+
+    def action_keep(self) -> None:
+        """Keep the line that is typed; of what is kept, the row under the cursor no longer."""
+        if self._searches is None:
+            return
+        row = self._table.row if self.focused is self._table else None
+        line = " ".join(self.query_one(Line).value.split())
+        if row is not None:
+            self._show_kept(partial(self._searches.drop, row["where"], row["line"]))
+        elif line:
+            self._show_kept(partial(self._searches.keep, self.query_one(Choice).value, line))
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Say how the line is understood."""
@@ -113,4 +168,11 @@ class FindDialog(Dialog["tuple[str, str] | None"]):
 
 
 _HOW: Final = "A day, a time or a span of it, an agent, a reason, a number: all of them must fit."
-_KEYS: Final = "Enter finds. Up: what was looked for before. Right: the suggestion. Tab: where is looked."
+_KEYS: Final = (
+    "Enter finds. Up: what was looked for before. Right: the suggestion.\n"
+    "Tab: where is looked, what is kept. ^s keeps it, or keeps it no longer."
+)
+_KEPT: Final = (
+    Column("Kept", 12, lambda row: (row["where"], DIM)),
+    Column("", 40, lambda row: (row["line"], PLAIN), grows=True),
+)

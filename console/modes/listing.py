@@ -16,11 +16,12 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from console import keys, words
-from console.modes import revealing
+from console.modes import revealing, sorting
 from console.modes.base import ModeScreen, known
 from console.modes.row import row_sections
 from console.widgets.compared import compared
 from console.widgets.filter import FilterLine
+from console.widgets.marked import MarkedTable
 from console.widgets.pages import PagedTable, Rows
 from console.widgets.report import Report, ReportScroll, Section
 from console.widgets.rows import Column, Row, RowsTable
@@ -55,6 +56,10 @@ class View:
     """Where the answer has the rows."""
     kind: str = ""
     """What ``reveal`` calls a row of this list; empty: it holds no number."""
+    sorts: sorting.Sorts = field(default_factory=dict)
+    """What it may be sorted by, see ``sorting``."""
+    marks: bool = False
+    """Rows can be marked, to be acted on together."""
 
 
 def looked_for(text: str) -> Mapping[str, Any]:
@@ -84,6 +89,7 @@ class ListMode(ModeScreen):
         """Number of the view that is shown."""
         self.paused = False
         self._texts: dict[int, str] = {}
+        self._sorts: dict[int, str] = {}
         self._leaves: object = None
         self._renewed = 0.0
 
@@ -94,7 +100,7 @@ class ListMode(ModeScreen):
         with Horizontal(id="lists"):
             with Vertical():
                 for number, view in enumerate(self.VIEWS):
-                    table = PagedTable(
+                    table = (MarkedTable if view.marks else PagedTable)(
                         view.columns,
                         self._fetch(number),
                         both_ways="before" in known(view.request, before=None),
@@ -161,9 +167,53 @@ class ListMode(ModeScreen):
         table = self.table
         rows = words.many(table.total, "row") if table.complete else f"{table.total:,}+ rows"
         rows = rows if table.total else ""
-        said = "  ".join(names).strip() + (f"   filter: {text}" if text else "") + ("   PAUSED" if self.paused else "")
+        said = (
+            "  ".join(names).strip()
+            + (f"   filter: {text}" if text else "")
+            + self._said_more()
+            + ("   PAUSED" if self.paused else "")
+        )
         width = max(0, self.size.width - 2)
         self.query_one(".views", Static).update(said.ljust(max(0, width - len(rows))) + rows)
+
+    # --- sorted, and marked ---------------------------------------------------------------------------------------
+
+    @work
+    async def action_sort(self) -> None:
+        """Choose the column, in either direction."""
+        number = self.at
+        sort = await sorting.picked(self, self.view.sorts)
+        if sort is not None:
+            self.sort_by(number, sort)
+
+    def sort_by(self, number: int, sort: str) -> None:
+        """Show a list in another order; its heading says so, and the line above, for a column that has no room."""
+        view, table = self.VIEWS[number], self.query_one(f"#view-{number}", PagedTable)
+        self._sorts[number] = sort
+        table.set_columns(sorting.headed(view.columns, sorting.named(view.sorts, sort)))
+        table.cursor = 0
+        table.reload()
+        self._say_views()
+
+    @property
+    def chosen(self) -> Sequence[Row]:
+        """What is acted on: what is marked, else the row under the cursor."""
+        table = self.table
+        return table.chosen if isinstance(table, MarkedTable) else [table.row] if table.row else []
+
+    def unmark(self) -> None:
+        """What was marked is done."""
+        if isinstance(table := self.table, MarkedTable):
+            table.unmark()
+
+    def _said_more(self) -> str:
+        marked = len(table.marked) if isinstance(table := self.table, MarkedTable) else 0
+        by = sorting.named(self.view.sorts, self._sorts[self.at]) if self.at in self._sorts else ""
+        return (f"   by {by}" if by else "") + (f"   {marked:,} marked" if marked else "")
+
+    @on(MarkedTable.Marked)
+    def _marks(self) -> None:
+        self._say_views()
 
     def action_view(self, by: int) -> None:
         """The next list, or the one before."""
@@ -222,6 +272,7 @@ class ListMode(ModeScreen):
 
         async def page(text: str, after: str | None, before: str | None, limit: int) -> Rows:
             fields = dict(self.asked(view)) | (dict(view.filters(text)) if text and view.filters else {})
+            fields |= {"sort": self._sorts[number]} if number in self._sorts else {}
             fields |= {name: value for name, value in (("after", after), ("before", before)) if value is not None}
             fields = known(view.request, masked=True, limit=limit) | fields
             answer = msgspec.to_builtins(await self.feed.ask(view.request(**fields)))
@@ -275,10 +326,12 @@ class ListMode(ModeScreen):
         self.query_one(FilterLine).open(f"finds by {self.view.finds}")
 
     def action_back(self) -> None:
-        """No filter any more."""
+        """No filter any more; then no mark."""
         line = self.query_one(FilterLine)
         if line.text:
             line.clear()
+        else:
+            self.unmark()
 
     @on(FilterLine.Changed)
     def _filtered(self, message: FilterLine.Changed) -> None:
@@ -308,6 +361,8 @@ class ListMode(ModeScreen):
         """What this list, and this account, can do."""
         if not self.VIEWS:
             return True
+        if action == "sort":
+            return bool(self.view.sorts)
         if action == "reveal":
             return bool(self.view.kind) and (self.feed.session.may("reveal") or None)
         return True

@@ -17,64 +17,28 @@ from console import keys, words
 from console.feed import on_thread
 from console.late import open_detail
 from console.modes.detail import DetailScreen
-from console.modes.listing import ListMode, View, looked_for
 from console.modes.private_key import opened_for
+from console.modes.recordings_list import RecordingsMode
 from console.modes.related import go_to
 from console.modes.retention_holds import ask_for_hold
 from console.ports import Envelope, Listening, Opener
-from console.theme import BAD, DIM, OK, PLAIN, WARN
+from console.theme import BAD, DIM, OK, WARN
 from console.widgets.ask import Ask, Field
 from console.widgets.report import Section
-from console.widgets.rows import Column, Row
+from console.widgets.rows import Row
 from console.widgets.wave import Wave
 from console.widgets.working import Working
 from gate.core.showing import clean
 from gate.errors import GateError, UsageError
 from gate.operations.calls.calls import CallsShow
-from gate.operations.calls.recordings import RecordingList
 from gate.operations.retention.holds import HoldList
 
 T = TypeVar("T")
 SPEEDS = (0.75, 1.0, 1.25, 1.5, 2.0)
 
 
-def pauses(row: Row) -> words.Shown:
-    """How often it was paused."""
-    gaps = row.get("gaps") or ()
-    return (f"{len(gaps)}", PLAIN) if gaps else words.NOTHING
-
-
-class Mode(ListMode):
+class Mode(RecordingsMode):
     """Every recording."""
-
-    MODE = "recordings"
-    PAGE = "recordings-and-keys"
-    HELP_TEXT = (
-        "Recordings, sealed while they arrived. Enter shows one: there o opens it with your private key and draws the "
-        "waveform of both sides, p plays it, e exports it as a WAV, h holds it against erasure. The key stays in this "
-        "console; who takes which recording, and for what, is in the log before the first byte. c leads to its call."
-    )
-    VIEWS = (
-        View(
-            "recordings",
-            RecordingList,
-            (
-                Column("Opened", words.WHEN, lambda row: words.moment(row.get("opened_at"))),
-                Column("From", 8, words.caller, grows=True, rank=1),
-                Column("To", 16, words.called),
-                Column("State", 11, lambda row: words.state(row.get("state"))),
-                Column("Length", 7, lambda row: words.length(row.get("seconds")), right=True),
-                Column("Pauses", 6, pauses, right=True, rank=3),
-                Column("Size", 8, lambda row: words.size(row.get("size")), right=True, rank=4),
-                Column("Recording", 12, lambda row: words.ident(row.get("recording_id")), rank=2),
-                Column("Call", 12, lambda row: words.ident(row.get("call_id")), rank=5),
-            ),
-            "recording_id",
-            "There is no recording yet.",
-            filters=looked_for,
-            finds="day, time, number, agent, state or id, combined: yesterday 14:00-15:00 alice",
-        ),
-    )
 
     def open_row(self, row: Row) -> None:
         """The recording."""
@@ -264,6 +228,7 @@ class RecordingDetail(DetailScreen):
             self.complain(answer)
         elif answer is not None:
             self.app.done(f"Written: {output}, {words.length(answer['seconds'])[0]}")
+            await self.app.saved(output)
 
     async def _exported(self, output: Path, progress: Callable[[float, str], None]) -> Mapping[str, Any]:
         opener = self.app.setup.opener

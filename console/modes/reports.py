@@ -90,6 +90,7 @@ async def _page(screen: GateScreen, request: type[ReportMonth] | type[ReportArti
     report, path = answer
     if path is not None:
         screen.app.done(f"Written: {path}")
+        await screen.app.saved(path)
     screen.app.push_screen(TextDetail("audit", title, figures(report), str(path or ""), "where it is"))
 
 

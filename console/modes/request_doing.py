@@ -187,6 +187,7 @@ async def pack(screen: GateScreen, reference: str) -> str | None:
     if answer is None:
         return None
     screen.app.nothing_to_undo()
+    await screen.app.saved(path)
     await screen.app.push_screen_wait(Passphrase(path, answer))
     return path.name
 

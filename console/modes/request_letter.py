@@ -149,6 +149,7 @@ class LetterScreen(DetailScreen):
         if files is None:
             raise UsageError("nothing is saved here", hint="dialgate request letter … -o FILE")
         await on_thread(partial(files.write, path, data))
+        await self.app.saved(path)
 
     # --- mail -----------------------------------------------------------------------------------------------------
 

@@ -86,6 +86,14 @@ class Board(Widget, can_focus=True):
         column, card = self.at
         return self.columns[column][card] if card < len(self.columns[column]) else None
 
+    @property
+    def spoken(self) -> str:
+        """The card under the cursor as it is read aloud; what is said where there is none."""
+        row = self.row
+        if row is None:
+            return self.saying
+        return ", ".join([shown.PLACES[self.at[0]][0], *(text for text, _ in _lines(row))])
+
     # --- moving ---------------------------------------------------------------------------------------------------
 
     def _near(self, place: Place) -> Place:

@@ -127,6 +127,12 @@ class Calendar(Widget, can_focus=True):
         return self._days.get(day, Going())
 
     @property
+    def spoken(self) -> str:
+        """The day under the cursor as it is read aloud."""
+        going = self.going(self.cursor)
+        return f"{self.cursor:%A %d %B %Y}, {going.due:,} to erase, {going.held:,} held"
+
+    @property
     def last_shown(self) -> date:
         """The last day of the months that are drawn."""
         return add_months(self.cursor.replace(day=1), self._months) - timedelta(days=1)

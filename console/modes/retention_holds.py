@@ -14,6 +14,7 @@ from console.theme import PLAIN
 from console.widgets.ask import NO_YES, YES, Field
 from console.widgets.report import Section
 from console.widgets.rows import Column, Row
+from gate.errors import RefusedError
 from gate.operations.retention.holds import HoldAdd, HoldAdded
 
 if TYPE_CHECKING:
@@ -76,6 +77,53 @@ async def ask_for_hold(screen: GateScreen, recording_id: str = "") -> bool:
         back=lambda: release_again(screen.feed, answer.id),
     )
     return True
+
+
+async def hold_each(screen: GateScreen, field: str, ids: Sequence[str]) -> bool:
+    """Ask why, and put a hold on each of these calls (``call_id``) or recordings (``recording_id``); True where one
+    was. Call it in a worker."""
+    counted = words.many(len(ids), "call" if field == "call_id" else "recording")
+
+    async def send(told: Mapping[str, str]) -> tuple[list[HoldAdded], int, str]:
+        added: list[HoldAdded] = []
+        late = 0
+        for each in ids:
+            which: dict[str, Any] = {field: each}
+            restriction = told["restriction"] == YES
+            hold = HoldAdd(**which, reason=told["reason"], reference=told["reference"], restriction=restriction)
+            try:
+                added.append(await screen.feed.ask(hold))
+            except RefusedError as error:
+                if error.reason != "erased":
+                    raise
+                late += 1
+        return added, late, told["reference"]
+
+    done = await filled(
+        screen,
+        f"Hold {counted}?",
+        (
+            Field("reason", "Reason"),
+            Field("reference", "Where the matter is kept", hint="case 17/2026"),
+            Field("restriction", "Nobody may open them either: a restriction", choices=NO_YES),
+        ),
+        send,
+        said="A hold on each. What is held is not erased until its hold is released.",
+        act=f"Hold {len(ids):,}",
+    )
+    if done is None:
+        return False
+    added, late, reference = done
+    gone = late + sum(each.gone for each in added)
+    kept = words.many(sum(each.kept for each in added), "recording")
+    too_late = f"; too late for {gone:,} that were erased" if gone else ""
+
+    async def back() -> None:
+        for each in added:
+            await release_again(screen.feed, each.id)
+
+    screen.app.done(f"Held: {reference}, {counted}, {kept} as things stand{too_late}", back=back if added else None)
+    return bool(added)
 
 
 class HoldDetail(DetailScreen):

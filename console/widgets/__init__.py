@@ -2,6 +2,7 @@
 
 - ``rows``    a table drawn line by line, with one cursor: ``RowsTable`` and ``LocalTable``, for what fits into memory
 - ``pages``   ``PagedTable``: pages by key from the gate, a window of them at a time
+- ``marked``  ``MarkedTable``: rows marked to be acted on together
 - ``compared`` rows that the gate cannot look through
 - ``status``  the two lines at the top: modes, and what is true of the gate now
 - ``footer``  the line at the bottom: the keys that matter here

@@ -126,6 +126,10 @@ class RowsTable(ScrollView, can_focus=True):
         """The row at ``index`` as it is drawn; ``row_at`` is as it came."""
         return self.row_at(index)
 
+    def beside(self, row: Row) -> str:
+        """Override: a sign between a row's first column and its second."""
+        return ""
+
     @property
     def row(self) -> Row | None:
         """The row under the cursor, as it came."""
@@ -135,6 +139,15 @@ class RowsTable(ScrollView, can_focus=True):
     def saying(self) -> str:
         """What stands in place of rows where there is none."""
         return self.none
+
+    @property
+    def spoken(self) -> str:
+        """The row under the cursor as it is read aloud; what is said where there is none."""
+        row = self.shown_at(self.cursor) if self.total else None
+        if row is None:
+            return "" if self.total else self.saying
+        cells = ((column.heading, self._cell(column, row)[0].strip()) for column, _ in self._sized)
+        return ", ".join(f"{heading} {text}".strip() for heading, text in cells if text not in ("", "-"))
 
     # --- drawing --------------------------------------------------------------------------------------------------
 
@@ -188,16 +201,19 @@ class RowsTable(ScrollView, can_focus=True):
         texts = [_placed(column.heading, size, column.right) for column, size in self._sized]
         return Strip([Segment(set_cell_size((" " * GAP).join(texts), width), style)], width)
 
+    def _cell(self, column: Column, row: Row) -> tuple[str, str]:
+        try:
+            return column.show(row)
+        except Exception:  # noqa: BLE001 - a row that is not as promised is shown as such; the rest goes on
+            return "?", DIM
+
     def _line(self, row: Row, base: Style, on_cursor: bool) -> Strip:
         segments: list[Segment] = []
         for place, (column, size) in enumerate(self._sized):
-            try:
-                shown, tone = column.show(row)
-            except Exception:  # noqa: BLE001 - a row that is not as promised is shown as such; the rest goes on
-                shown, tone = "?", DIM
+            shown, tone = self._cell(column, row)
             style = base + self._tone(tone, on_cursor) if tone else base
             if place:
-                segments.append(Segment(" " * GAP, base))
+                segments.append(Segment(self.beside(row).ljust(GAP) if place == 1 else " " * GAP, base))
             segments.append(Segment(_placed(shown, size, column.right), style))
         return Strip(segments)
 

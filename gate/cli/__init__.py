@@ -24,6 +24,7 @@
   they share
 - ``own_lists``  what ``objection`` and ``consent`` import and export; ``own_list_files``: their files, read and written
 - ``files``     output files: success arrives by rename, and what failed leaves nothing
+- ``searches``  what somebody looks for again and again, for the console
 - ``demo_year``  the demo's second half: an audit, an access request, an erasure; ``demo_scene``: what it stands on;
   ``demo_checks``: what it looks at (who is heard in a WAV, whether audio lies in clear, whether a key is left)
 - ``test_uas``  a UAS in the carrier's place, for the demo and for tests

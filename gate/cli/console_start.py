@@ -9,6 +9,7 @@ from console.ports import Setup
 from console.served import bound
 from gate.cli.opening import KeyOpener, OutputFiles, ReportPages
 from gate.cli.output import View
+from gate.cli.searches import KeptSearches
 from gate.clock import SystemClock
 
 
@@ -24,6 +25,7 @@ def start(view: View, keys: tuple[Path, ...], theme: str | None, mode: str, *, s
             opener=KeyOpener(view, keys, config.console.player),
             files=OutputFiles(),
             papers=ReportPages(view),
+            searches=KeptSearches(),
             keys=config.console.keys,
             theme=theme or config.console.theme,
             mode=mode,

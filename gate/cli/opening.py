@@ -9,11 +9,13 @@ import base64
 import dataclasses
 import hashlib
 import json
+import os
+import stat
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from console.ports import Envelope, Listening
 from gate.cli.audit_export import make_bundle
@@ -30,8 +32,9 @@ from gate.exports.envelope import read_envelope
 from gate.exports.letter_proof import page
 from gate.exports.playing import PlayStopped, play, player
 from gate.exports.report import month_page, record_page
+from gate.handed_over_file import open_file
 from gate.operations.calls.recordings import RecordingTake, RecordingTaken
-from gate.vault.keyfile import load_private
+from gate.vault.keyfile import change_passphrase, load_private
 from gate.vault.opening import open_trailer
 
 if TYPE_CHECKING:
@@ -54,6 +57,28 @@ class OutputFiles:
                 file.write(data)
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror or error}", hint="name another file") from None
+
+    def open(self, path: Path) -> BinaryIO:
+        """A regular file of this account's, and what no link leads to."""
+        try:
+            file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+            found = os.fstat(file.fileno())
+        except OSError as error:
+            raise UsageError(
+                f"{path} cannot be read: {error.strerror or error}", hint="It stays where it is."
+            ) from None
+        if stat.S_ISREG(found.st_mode) and found.st_uid == os.getuid():
+            return file
+        file.close()
+        raise UsageError(f"{path} is no file of yours", hint="It stays where it is.")
+
+    def text(self, path: Path, most: int) -> str:
+        """As it is; what is larger, or no text, is refused."""
+        with open_file(path, most) as given, given.reader() as source:
+            try:
+                return source.read().decode()
+            except UnicodeDecodeError:
+                raise UsageError(f"{path} is no text", hint="name another file") from None
 
     def digest(self, path: Path) -> str:
         """Of a regular file, as this account may read it."""
@@ -107,6 +132,12 @@ class KeyOpener:
         private = load_private(key, passphrase)
         self._privates = [each for each in self._privates if each.id != private.id] + [private]
         return self.holder()
+
+    def change_passphrase(self, key: Path, old: str, new: str) -> str:
+        """As ``dialgate key passphrase``."""
+        if not key.is_file():
+            raise UsageError(f"there is no key file {key}", hint="give the path of a private key: NAME.key")
+        return change_passphrase(key.resolve(), old, new).recipient.name
 
     def holder(self) -> str:
         """Names of those whose keys are open."""

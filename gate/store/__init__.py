@@ -6,7 +6,7 @@
                    ``values`` what stands in its columns; ``request_table``, ``receipt_table``, ``contact_table``
 - ``queries``      pages and counts for the lists, by key; ``reader`` asks them beside a running gate
 - ``paging``       pages that can be turned both ways; ``search`` finds calls by a few typed signs,
-                   ``recording_search`` recordings,
+                   ``recording_search`` recordings, ``sorting``: either by a column,
                    ``tally`` counts attempts by minute and reason, ``figures`` a month
 - ``own``          objections and consents in memory, read in one pass: for a screening in bulk
 - ``contacts``     the CRM's contacts and what the last screening said of them; no evidence, and not derived

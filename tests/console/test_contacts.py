@@ -20,7 +20,7 @@ from gate.errors import UsageError
 from gate.operations import data_folder
 from gate.operations.contacts.list_import import ListImport
 from gate.operations.contacts.pages import ContactsNow
-from tests.console.conftest import LARGE, SMALL, app_of, screen_text, shows, steps, until
+from tests.console.conftest import LARGE, SMALL, app_of, screen_text, shows, steps, typed, until
 from tests.console.served import Served
 from tests.support.waiting import PATIENCE
 
@@ -337,6 +337,12 @@ async def test_one_contact_is_forgotten_from_its_own_screen(mine: Served) -> Non
         await pilot.press("x")
         await confirm(pilot, "forget 1", "asked to")
         await until(pilot, shows(pilot, "[contacts]", "58 contacts"))
+        await pilot.press("space", "space", "x")
+        await until(pilot, shows(pilot, "Forget the numbers of 2 contacts", "Type: forget 2"))
+        await typed(pilot, "forget 2")
+        await typed(pilot, "asked to")
+        await until(pilot, shows(pilot, "2 contacts forgotten", "56 contacts"))
+        assert len({fields["execute"] for fields in mine.rows("contacts_forget", dry_run=False)}) == 3
 
 
 async def test_an_account_that_may_not_is_shown_that(full: Served) -> None:

@@ -20,12 +20,13 @@ import aiohttp
 import pytest
 
 from console.web import COOKIE
-from tests.support.browser import chromium, console_of, required, until
+from tests.support.browser import chromium, console_of, one, required, until
 from tests.support.gatehouse import DIALGATE, UNLISTED, Gatehouse, running
 from tests.support.phones import Phones
 from tests.support.uas import Uas
 from tests.support.waiting import PATIENCE
 
+ENTER = "\ue007"
 _PAINT = re.compile(r"\x1b(?:\[[0-9;?<>=]*[A-Za-z]|\][^\x07\x1b]*(?:\x07|\x1b\\)|.)")
 
 
@@ -36,10 +37,10 @@ def gate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gatehouse]:
 
 
 @pytest.fixture
-def address(gate: Gatehouse) -> Iterator[str]:
-    """``dialgate console --web`` as a process; the address that it prints."""
+def address(gate: Gatehouse, tmp_path: Path) -> Iterator[str]:
+    """``dialgate console --web`` as a process, which saves in ``tmp_path``; the address that it prints."""
     command = [*DIALGATE, "console", "--web", "--mode", "live", "-c", str(gate.config)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=tmp_path)
     try:
         assert process.stdout is not None
         yield process.stdout.readline().strip()
@@ -88,6 +89,63 @@ def test_a_browser_signs_in_by_the_token_and_sees_a_live_call(gate: Gatehouse, a
         assert "used already" in driver.page_source
         driver.get(page_address)
         until(driver, lambda _: page.look().count("talking") > 1)
+
+
+def read_out(driver: Any) -> dict[str, list[str]]:
+    """What a screen reader gets of the page: the names of what has one, by their role."""
+    tree = driver.execute_cdp_cmd("Accessibility.getFullAXTree", {})
+    found: dict[str, list[str]] = {}
+    for node in tree["nodes"]:
+        if not node.get("ignored") and (name := node.get("name", {}).get("value")):
+            found.setdefault(node["role"]["value"], []).append(name)
+    return found
+
+
+@pytest.mark.peer
+def test_keys_work_without_a_click_the_screen_is_read_out_and_what_is_saved_comes(
+    gate: Gatehouse, address: str, tmp_path: Path
+) -> None:
+    required()
+    from selenium.webdriver import ActionChains
+
+    downloads = tmp_path / "downloads"
+    with chromium(downloads=downloads) as driver:
+
+        def typed(*keys: str) -> None:
+            ActionChains(driver, duration=0).send_keys(*keys).perform()
+
+        def shown(text: str, role: str = "StaticText") -> Any:
+            return until(driver, lambda _: any(text in each for each in read_out(driver).get(role, ())))
+
+        def said(text: str) -> Any:
+            return until(driver, lambda _: any(text in each for each in driver.execute_script("return window.said")))
+
+        driver.get(address)
+        driver.execute_script(
+            "const said = document.getElementById('said'); window.said = [];"
+            "new MutationObserver(() => window.said.push(said.textContent)).observe(said, {childList: true})"
+        )
+        shown("gate up")
+        assert read_out(driver)["textbox"] == ["Console: keys are typed here. Question mark: help."]
+        typed("8")  # nothing was clicked
+        said("Audit: leaves")
+        shown("leaves, signed")
+        typed("R")
+        said("Reports, and how the gate is set up")
+        shown("Enter picks, Esc leaves.")
+        typed("j")
+        said("Which record")
+        assert "month" not in one(driver, "#said").get_attribute("textContent")  # what is new, and no more
+        assert not any("leaves, signed" in each for each in read_out(driver)["StaticText"])  # nor what lies behind
+        typed(ENTER)
+        said("The record of processing")
+        typed(ENTER)
+        shown("Written:")
+        until(driver, lambda _: (downloads / "record.html").exists())
+        assert (downloads / "record.html").read_bytes() == (tmp_path / "record.html").read_bytes()
+        assert not driver.find_elements("css selector", "#files a")
+        assert not any("data 0 s" in each for each in driver.execute_script("return window.said"))
+        assert not [line for line in console_of(driver) if "Content Security Policy" in line]
 
 
 def asked(address: str, path: str, **headers: str) -> tuple[int, str]:
@@ -161,6 +219,7 @@ def test_the_cookie_is_for_a_path_that_nobody_can_guess_and_elsewhere_it_opens_n
     assert asked(address, place + "static/js/textual.js", Cookie=session)[0] == 200
     assert set(re.findall(r'(?:href|src|url)="([^"]*)"', page)) == {
         "data:,",
+        f"{place}page.js",
         f"{place}static/css/xterm.css",
         f"{place}static/js/textual.js",
         f"ws://{parts.netloc}{place}ws",

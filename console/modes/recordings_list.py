@@ -1,0 +1,146 @@
+"""The list of recordings, and what is done with those that are marked."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, ClassVar
+
+from textual import work
+from textual.binding import Binding, BindingType
+
+from console import keys, words
+from console.feed import on_thread
+from console.modes.listing import ListMode, View, looked_for
+from console.modes.private_key import opened_for
+from console.modes.retention_holds import hold_each
+from console.theme import PLAIN
+from console.widgets.ask import Ask, Field
+from console.widgets.rows import Column, Row
+from console.widgets.working import Working
+from gate.errors import GateError, RefusedError
+from gate.operations.calls.recordings import RecordingList
+
+
+def pauses(row: Row) -> words.Shown:
+    """How often it was paused."""
+    gaps = row.get("gaps") or ()
+    return (f"{len(gaps)}", PLAIN) if gaps else words.NOTHING
+
+
+class RecordingsMode(ListMode):
+    """Every recording."""
+
+    MODE = "recordings"
+    PAGE = "recordings-and-keys"
+    BINDINGS: ClassVar[list[BindingType]] = keys.RECORDINGS
+    HELP_TEXT = (
+        "Recordings, sealed while they arrived. Enter shows one: there o opens it with your private key and draws the "
+        "waveform of both sides, p plays it, e exports it as a WAV, h holds it against erasure. The key stays in this "
+        "console; who takes which recording, and for what, is in the log before the first byte. c leads to its call. "
+        "In the list h holds, and e exports, all that are marked with the space bar. S sorts."
+    )
+    VIEWS = (
+        View(
+            "recordings",
+            RecordingList,
+            (
+                Column("Opened", words.WHEN, lambda row: words.moment(row.get("opened_at"))),
+                Column("From", 8, words.caller, grows=True, rank=1),
+                Column("To", 16, words.called),
+                Column("State", 11, lambda row: words.state(row.get("state"))),
+                Column("Length", 7, lambda row: words.length(row.get("seconds")), right=True),
+                Column("Pauses", 6, pauses, right=True, rank=3),
+                Column("Size", 8, lambda row: words.size(row.get("size")), right=True, rank=4),
+                Column("Recording", 12, lambda row: words.ident(row.get("recording_id")), rank=2),
+                Column("Call", 12, lambda row: words.ident(row.get("call_id")), rank=5),
+            ),
+            "recording_id",
+            "There is no recording yet.",
+            filters=looked_for,
+            finds="day, time, number, agent, state or id, combined: yesterday 14:00-15:00 alice",
+            sorts={"Opened": "-at", "Length": "-seconds"},
+            marks=True,
+        ),
+    )
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """What this account may, and this console."""
+        if action == "hold":
+            return self.feed.session.may("hold_add") or None
+        if action == "export":
+            return (self.app.setup.opener is not None and self.feed.session.may("recording_take")) or None
+        return super().check_action(action, parameters)
+
+    def why_not(self, binding: Binding) -> str:
+        """This console may be in the way."""
+        if binding.action == "export" and self.app.setup.opener is None:
+            return "No key can be opened in this console: dialgate console -k FILE"
+        return super().why_not(binding)
+
+    @work
+    async def action_hold(self) -> None:
+        """Hold what is marked."""
+        ids = [str(row["recording_id"]) for row in self.chosen]
+        if ids and await hold_each(self, "recording_id", ids):
+            self.unmark()
+
+    @work
+    async def action_export(self) -> None:
+        """Write what is marked as WAVs, a file each, in a folder: opened for one purpose, each with its leaf."""
+        ids = [str(row["recording_id"]) for row in self.chosen]
+        if not ids:
+            return
+        count = words.many(len(ids), "recording")
+        field = Field("folder", "Folder", str(self.app.setup.exports))
+        said = "The files are in clear: you answer for them. Each is named by its recording, and none is overwritten."
+        told = await self.app.push_screen_wait(Ask(f"Export {count} as WAVs?", (field,), said=said, act="Export"))
+        purpose = await opened_for(self) if told is not None else None
+        if told is None or purpose is None:
+            return
+        stop = threading.Event()
+        work = partial(self._exported, ids, purpose, Path(told["folder"].strip()), stop)
+
+        async def end() -> None:
+            stop.set()
+
+        answer: Any = await self.app.push_screen_wait(Working(f"Exporting {count}", work, end))
+        if isinstance(answer, GateError):
+            self.complain(answer)
+        elif answer is not None:
+            self._told(answer, len(ids))
+
+    async def _exported(
+        self,
+        ids: Sequence[str],
+        purpose: str,
+        folder: Path,
+        stop: threading.Event,
+        progress: Callable[[float, str], None],
+    ) -> tuple[list[Path], list[str]]:
+        """The files, and why others were not written."""
+        opener, files, refused = self.app.setup.opener, list[Path](), list[str]()
+        for place, each in enumerate(ids):
+            if opener is None or stop.is_set():
+                break
+            progress(place / len(ids), f"{place + 1:,} of {len(ids):,}")
+            path = folder / f"{each[:12]}.wav"
+            try:
+                await on_thread(partial(opener.export, each, purpose, path, lambda *_: None))
+            except RefusedError as error:
+                refused.append(error.message)
+                continue
+            files.append(path)
+            await self.app.saved(path)
+        return files, refused
+
+    def _told(self, answer: tuple[list[Path], list[str]], asked: int) -> None:
+        files, refused = answer
+        said = f"Written: {words.many(len(files), 'recording')} of {asked:,}"
+        self.app.done(f"{said}, in {files[0].parent}" if files else said)
+        for why in refused[:3]:
+            self.notify(why, severity="warning", timeout=8, markup=False)
+        if len(files) == asked:
+            self.unmark()
