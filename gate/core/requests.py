@@ -73,8 +73,9 @@ def _without(request: Request, *commands: Do) -> tuple[Do, ...]:
 
 
 def _identity_asked(request: Request, event: words.IdentityAsked) -> Taken:
-    """Asked for too late, the clock goes on from the receipt."""
-    in_time = not request.late and event.on <= identity_by(request.received, event.within)
+    """Asked for too late, or once an extension was told, the clock goes on from the receipt."""
+    extended = request.clock is not None and request.clock.extended
+    in_time = not (request.late or extended) and event.on <= identity_by(request.received, event.within)
     clock = None if in_time else request.clock
     return replace(request, state=State.IDENTITY_ASKED, clock=clock), [Do.ASK_IDENTITY]
 

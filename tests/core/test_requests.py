@@ -201,6 +201,12 @@ def test_identity_that_is_asked_for_late_does_not_start_the_clock_again():
     assert sooner.due(day(3)) == date(2026, 10, 3)
 
 
+def test_identity_that_is_asked_for_after_an_extension_was_told_moves_no_day():
+    extended, _ = walk(Asks.COMPLAINT, (Extended, 0))
+    proven, _ = walk(Asks.COMPLAINT, (Extended, 0), (IdentityAsked, 1), (IdentityProven, 3))
+    assert proven.due(day(3)) == extended.due(day(3)) == date(2026, 12, 3)
+
+
 def test_late_stays_late_whatever_is_asked_or_extended_afterwards():
     overdue, _ = walk(Asks.ACCESS, (IdentityAsked, 40), (IdentityProven, 45))
     assert overdue.late and overdue.due(day(45)) == date(2026, 10, 3)
