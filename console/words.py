@@ -8,6 +8,7 @@ from datetime import date, datetime, timedelta
 from typing import Any, Final
 
 from console.theme import BAD, DIM, LOUD, OK, PLAIN, WARN
+from gate.core.grouping import grouped, grouped_in
 from gate.core.masking import masked
 from gate.core.rules import MAX_AGE_DAYS
 from gate.core.showing import LONDON, clean, local
@@ -24,7 +25,7 @@ def text(value: Any, tone: str = PLAIN) -> Shown:
     """Text from outside: one line, numbers in it hidden."""
     if value is None or value == "":
         return NOTHING
-    return ident(value, tone) if _ID(str(value)) else (clean(masked(str(value))), tone)
+    return ident(value, tone) if _ID(str(value)) else (clean(grouped_in(masked(str(value)))), tone)
 
 
 def ident(value: Any, tone: str = PLAIN) -> Shown:
@@ -44,8 +45,8 @@ class InFull(str):
 def number(value: Any) -> Shown:
     """A telephone number, hidden in part."""
     if isinstance(value, InFull):
-        return str(value), LOUD
-    return (clean(str(masked(str(value), "number"))), PLAIN) if value else ("erased", DIM)
+        return grouped(str(value)), LOUD
+    return (clean(grouped(str(masked(str(value), "number")))), PLAIN) if value else ("erased", DIM)
 
 
 def called(row: Row) -> Shown:

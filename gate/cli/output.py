@@ -2,7 +2,8 @@
 
 On a terminal rows become a table; elsewhere they are tab-separated lines under a header, for ``cut`` and ``awk``. Texts
 from outside (names, notes) are shown without control characters, so that none can move the cursor or paint.
-Telephone numbers are hidden in part unless they were asked for in full.
+Telephone numbers are hidden in part unless they were asked for in full; on a terminal they are grouped as people write
+them, elsewhere they are E.164.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import click
 import msgspec
 
 from gate.clock import SystemClock
+from gate.core.grouping import grouped_in
 from gate.core.masking import masked as masked
 from gate.core.showing import LONDON, local
 from gate.core.showing import clean as clean
@@ -59,7 +61,7 @@ class View:
             _json(shown)
         else:
             for line in text(shown) if text else pairs(shown):
-                click.echo(clean(line).rstrip())
+                click.echo(_for_eyes(line).rstrip())
 
     def rows(self, value: Any, key: str, columns: Sequence[Column], *, none: str) -> None:
         """A list: as JSON the whole ``value``, else the rows under ``key``, and how to go on where there are more."""
@@ -166,6 +168,11 @@ def _is_span(value: Any) -> bool:
     return isinstance(value, list | tuple) and len(value) == 2 and all(isinstance(each, float | int) for each in value)
 
 
+def _for_eyes(text: str) -> str:
+    """Clean; on a terminal, numbers as people write them."""
+    return clean(grouped_in(text) if sys.stdout.isatty() else text)
+
+
 def _json(value: Any) -> None:
     click.echo(json_module.dumps(value, ensure_ascii=False, indent=2, default=str))
 
@@ -173,4 +180,6 @@ def _json(value: Any) -> None:
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[Column]) -> None:
     from gate.cli.terminal import table
 
-    table([heading for _, heading in columns], [[clean(_plain(row.get(name))) for name, _ in columns] for row in rows])
+    table(
+        [heading for _, heading in columns], [[_for_eyes(_plain(row.get(name))) for name, _ in columns] for row in rows]
+    )

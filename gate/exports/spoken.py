@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import date, datetime
 
+from gate.core.grouping import grouped
 from gate.core.showing import LONDON
 
 
@@ -19,7 +20,10 @@ def spoken_day(day: date) -> str:
 
 
 def spoken_number(number: str) -> str:
-    """``020 7946 0123`` for an E.164 number of the UK; what is no such number comes back as it is."""
+    """``020 7946 0123`` for an E.164 number of the UK; another country's in its international form, and what is no
+    number as it is."""
+    if number.startswith("+44"):
+        return grouped(number)
     import phonenumbers  # not at the top: its tables take long to load
 
     try:

@@ -68,7 +68,7 @@ def test_a_days_work_in_the_console_and_by_the_command_line(tmp_path: Path) -> N
             twins = Twins(gate)
             with Phones(to=gate.address) as near:
                 near.wait([near.dial(BY_COMMAND), near.dial(BY_HAND)], "up", PATIENCE)
-                screen.wait("2 calls in hand", "talking", "+44 1134 *** *10", "rec ")
+                screen.wait("2 calls in hand", "talking", "0113 4** **10", "rec ")
                 assert BY_HAND[1:] not in screen.text.replace(" ", "")
                 hold(screen, gate, twins)
             gate.wait(lambda: ended(gate) == 2, PATIENCE, "the calls are not over")
@@ -176,7 +176,7 @@ def refused_by_hand(screen: Tmux, letters: Path) -> str:
     screen.press("s")
     screen.wait("More numbers of theirs")
     fill(screen, "", "", "")
-    screen.wait("found 1 call", "+44 1134 *** *10")
+    screen.wait("found 1 call", "0113 4** **10")
     screen.press("Escape")
     screen.wait(f"Request {found[1]}")
     screen.press("-")
